@@ -1,0 +1,2 @@
+/** Codes of the agent. */
+export const agentCodes = {} as const

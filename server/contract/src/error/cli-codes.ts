@@ -1,0 +1,2 @@
+/** Codes of the cli. */
+export const cliCodes = {} as const

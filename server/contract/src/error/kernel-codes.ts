@@ -1,0 +1,2 @@
+/** Codes of the kernel. */
+export const kernelCodes = {} as const

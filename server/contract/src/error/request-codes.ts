@@ -1,0 +1,78 @@
+import { code } from './define.js'
+
+/** One thing that is wrong in a document: where (JSON pointer) and what. */
+export interface Issue {
+  readonly pointer: string
+  readonly message: string
+}
+
+/** Codes of any request to the server. */
+export const requestCodes = {
+  LAB_REQUEST_INVALID: code<{ issues: readonly Issue[] }>(
+    400,
+    false,
+    (d) =>
+      `the request is not valid: ${d.issues.map((i) => `${i.pointer === '' ? 'body' : i.pointer} ${i.message}`).join('; ')}`,
+  ),
+  LAB_REQUEST_UNKNOWN_FILTER: code<{ filter: string; known: readonly string[] }>(
+    422,
+    false,
+    (d) => `filter ${JSON.stringify(d.filter)} is not known here; known: ${d.known.join(', ')}`,
+  ),
+  LAB_REQUEST_TOO_LARGE: code<{ limitBytes: number }>(
+    413,
+    false,
+    (d) => `the request's body is larger than ${d.limitBytes} bytes; send less`,
+  ),
+  LAB_REQUEST_RATE_LIMITED: code<{ retryAfterS: number }>(
+    429,
+    true,
+    (d) => `too many requests from this address; try again in ${d.retryAfterS} s`,
+  ),
+  LAB_REQUEST_PRECONDITION_FAILED: code<{ uri: string }>(
+    412,
+    false,
+    (d) => `${d.uri} has changed since it was read; read it again and repeat the change`,
+  ),
+  LAB_REQUEST_MEDIA_TYPE: code<{ found: string }>(
+    415,
+    false,
+    (d) => `cannot read a body of type ${JSON.stringify(d.found)}; send application/json`,
+  ),
+  LAB_NOT_FOUND: code<{ kind: string; id: string }>(
+    404,
+    false,
+    (d) => `there is no ${d.kind} ${JSON.stringify(d.id)}`,
+  ),
+  LAB_AUTH_REQUIRED: code<{ action: string }>(
+    401,
+    false,
+    (d) =>
+      `${d.action} needs a token; set COMMUNITY_LAB_TOKEN or use the credentials file that the operator gave you`,
+  ),
+  LAB_AUTH_INVALID_TOKEN: code<{ reason: string }>(
+    401,
+    false,
+    (d) => `the token was refused: ${d.reason}; ask the operator for a new one`,
+  ),
+  LAB_AUTH_FORBIDDEN: code<{ action: string; role: string; needs: string }>(
+    403,
+    false,
+    (d) => `a token of role ${d.role} may not ${d.action}; it needs ${d.needs}`,
+  ),
+  LAB_AUTH_FOREIGN_ORIGIN: code<{ origin: string }>(
+    403,
+    false,
+    (d) => `a page of ${d.origin} may not change this testbed; the operator can allow its origin`,
+  ),
+  LAB_SERVER_INTERNAL: code<{ requestId: string }>(
+    500,
+    true,
+    (d) => `the server failed on request ${d.requestId}; its log tells why`,
+  ),
+  LAB_SERVER_UNAVAILABLE: code<{ what: string }>(
+    503,
+    true,
+    (d) => `the server cannot answer now: ${d.what}; try again shortly`,
+  ),
+} as const

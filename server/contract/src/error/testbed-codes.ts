@@ -1,0 +1,124 @@
+import { code, didYouMean } from './define.js'
+
+/** Codes of slices, slivers, nodes, templates and their management network. */
+export const testbedCodes = {
+  LAB_NAME_TAKEN: code<{ kind: string; name: string }>(
+    409,
+    false,
+    (d) => `there is a ${d.kind} named ${JSON.stringify(d.name)} already; choose another name`,
+  ),
+  LAB_SLICE_UNKNOWN_TEMPLATE: code<{
+    slice: string
+    template: string
+    suggestion: string | null
+    known: readonly string[]
+  }>(
+    422,
+    false,
+    (d) =>
+      `slice ${JSON.stringify(d.slice)}: there is no template ${JSON.stringify(d.template)}${didYouMean(d.suggestion)} (templates: ${d.known.join(', ') || 'none yet'})`,
+  ),
+  LAB_SLICE_UNKNOWN_NODE: code<{
+    slice: string
+    node: string
+    suggestion: string | null
+    known: readonly string[]
+  }>(
+    422,
+    false,
+    (d) =>
+      `slice ${JSON.stringify(d.slice)}: there is no node ${JSON.stringify(d.node)}${didYouMean(d.suggestion)} (nodes: ${d.known.slice(0, 12).join(', ') || 'none yet'})`,
+  ),
+  LAB_SLICE_NODE_NOT_READY: code<{ slice: string; node: string; state: string }>(
+    409,
+    true,
+    (d) =>
+      `slice ${JSON.stringify(d.slice)}: node ${d.node} is ${d.state}, not in production; choose another node or wait until it is back`,
+  ),
+  LAB_SLICE_NO_CAPACITY: code<{
+    slice: string
+    resource: string
+    asked: number
+    unit: string
+    largestFree: number
+    node: string
+    onNode: string
+  }>(
+    409,
+    false,
+    (d) =>
+      `slice ${JSON.stringify(d.slice)}: node ${d.onNode} cannot give ${d.asked} ${d.unit} of ${d.resource} (largest free: ${d.largestFree} ${d.unit} on ${d.node}); ask for less or choose other nodes`,
+  ),
+  LAB_SLICE_ARCH_MISMATCH: code<{
+    slice: string
+    node: string
+    arch: string
+    template: string
+    archs: readonly string[]
+  }>(
+    409,
+    false,
+    (d) =>
+      `slice ${JSON.stringify(d.slice)}: template ${d.template} is for ${d.archs.join(', ')}, node ${d.node} is ${d.arch}; choose another template or node`,
+  ),
+  LAB_SLICE_SET_STATE_BY_PUT: code<{ slice: string }>(
+    400,
+    false,
+    (d) => `slice ${JSON.stringify(d.slice)}: set_state cannot be changed by PUT; use PATCH`,
+  ),
+  LAB_SLIVER_NOT_STARTED: code<{ sliver: string; state: string }>(
+    409,
+    true,
+    (d) => `sliver ${d.sliver} is ${d.state}, not started; wait for it with slice.started()`,
+  ),
+  LAB_SLIVER_UNREACHABLE: code<{ sliver: string; address: string; reason: string }>(
+    502,
+    true,
+    (d) =>
+      `sliver ${d.sliver} does not answer at [${d.address}]:22 over the management network (${d.reason}); its node may be cut off`,
+  ),
+  LAB_NODE_STATE_REFUSED: code<{ node: string; from: string; to: string; reason: string }>(
+    409,
+    false,
+    (d) => `node ${d.node} cannot go from ${d.from} to ${d.to}: ${d.reason}`,
+  ),
+  LAB_TEMPLATE_CHECKSUM: code<{ template: string; expected: string; found: string }>(
+    422,
+    false,
+    (d) =>
+      `template ${d.template}: the image's SHA-256 is ${d.found}, expected ${d.expected}; upload it again`,
+  ),
+  LAB_TEMPLATE_NO_IMAGE: code<{ template: string }>(
+    404,
+    false,
+    (d) => `template ${d.template} has no image yet; upload one`,
+  ),
+  LAB_TEMPLATE_IN_USE: code<{ template: string; slices: readonly string[] }>(
+    409,
+    false,
+    (d) => `template ${d.template} is used by slices ${d.slices.join(', ')}; delete them first`,
+  ),
+  LAB_ENROLLMENT_REFUSED: code<{ reason: string }>(
+    401,
+    false,
+    (d) => `the enrolment token was refused: ${d.reason}; ask the operator for a new one`,
+  ),
+  LAB_ENROLLMENT_MALFORMED: code<{ reason: string }>(
+    0,
+    false,
+    (d) =>
+      `this is no enrolment token: ${d.reason}; copy the whole line that the operator gave you`,
+  ),
+  LAB_CERTIFICATE_MISMATCH: code<{ url: string; expected: string; found: string }>(
+    0,
+    false,
+    (d) =>
+      `${d.url} showed the certificate ${d.found}, not ${d.expected}; nothing was sent to it. Check the address, or ask the operator for a new token`,
+  ),
+  LAB_MEASUREMENT_UNKNOWN: code<{ scope: string; name: string; known: readonly string[] }>(
+    404,
+    false,
+    (d) =>
+      `${d.scope} has no measurement ${JSON.stringify(d.name)} yet (known: ${d.known.join(', ') || 'none yet'}); it appears with its first sample`,
+  ),
+} as const

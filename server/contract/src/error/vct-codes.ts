@@ -1,0 +1,2 @@
+/** Codes of the vct. */
+export const vctCodes = {} as const

@@ -1,0 +1,68 @@
+/**
+ * Every path of the server, once. `{id}` stands for an id; ids of slivers are `slice@node`.
+ * Paths and trailing slashes follow CONFINE's registry API v1; `ctl/` holds functions, called by POST.
+ */
+export const routes = {
+  health: '/health',
+  base: '/api/',
+  events: '/api/events/',
+  nodes: '/api/nodes/',
+  node: '/api/nodes/{id}/',
+  /** POST, operators: bumps boot_sn. */
+  nodeReboot: '/api/nodes/{id}/ctl/reboot/',
+  /** POST, operators: a one-time enrolment token. */
+  nodeEnrollmentToken: '/api/nodes/{id}/ctl/enrollment-token/',
+  /** POST, with the one-time secret as bearer. */
+  enroll: '/api/nodes/ctl/enroll/',
+  /** POST, operators: revokes the node's keys and tokens. */
+  nodeRevoke: '/api/nodes/{id}/ctl/revoke/',
+  /** GET, the node itself. */
+  nodeTarget: '/api/nodes/{id}/ctl/target/',
+  /** PUT a NodeReport, the node itself. */
+  nodeState: '/api/nodes/{id}/ctl/state/',
+  /** WebSocket, the node itself. */
+  nodeStream: '/api/nodes/{id}/ctl/stream',
+  templates: '/api/templates/',
+  template: '/api/templates/{id}/',
+  /** PUT the .tar.gz, operators, header `x-sha256` optional. */
+  templateUploadImage: '/api/templates/{id}/ctl/upload-image/',
+  templateImage: '/api/templates/{id}/image.tar.gz',
+  slices: '/api/slices/',
+  slice: '/api/slices/{id}/',
+  /** PUT a SliceSpec: 201 when made, 200 when it was there. */
+  sliceEnsure: '/api/slices/ctl/ensure/',
+  sliceRenew: '/api/slices/{id}/ctl/renew/',
+  sliceReset: '/api/slices/{id}/ctl/reset/',
+  slivers: '/api/slivers/',
+  sliver: '/api/slivers/{id}/',
+  sliverUpdate: '/api/slivers/{id}/ctl/update/',
+  /** WebSocket of bytes to the sliver's SSH port. */
+  sliverSsh: '/api/slivers/{id}/ctl/ssh',
+  groups: '/api/groups/',
+  group: '/api/groups/{id}/',
+  users: '/api/users/',
+  user: '/api/users/{id}/',
+  whoami: '/api/users/ctl/whoami/',
+  /** POST an AuthTokenAdd, for the user who asks. */
+  addAuthToken: '/api/users/ctl/add-auth-token/',
+  tokens: '/api/tokens/',
+  token: '/api/tokens/{id}/',
+  measurements: '/api/measurements/',
+  /** GET: server-sent events of RowBatch, from `?after=<landed>` or Last-Event-ID on; `?run=` keeps the rows whose `run` is that. */
+  measurementRows: '/api/measurements/{scope}/{name}/rows',
+  /** GET: a Parquet file; `?run=`, `?from=`, `?to=` (RFC 3339). */
+  measurementParquet: '/api/measurements/{scope}/{name}/parquet',
+  docs: '/docs',
+} as const
+
+/** Fill a route's `{…}` in; values are URI-encoded. */
+export function path(
+  route: string,
+  values: Readonly<Record<string, string | number>> = {},
+): string {
+  return route.replaceAll(/\{([a-z]+)\}/gu, (_, key: string) => {
+    const value = values[key]
+    if (value === undefined) throw new RangeError(`route ${route} needs ${key}`)
+    return encodeURIComponent(String(value)).replaceAll('%40', '@')
+  })
+}

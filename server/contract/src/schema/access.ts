@@ -1,0 +1,74 @@
+import Type, { type Static } from 'typebox'
+import { Description, Name, nullable, Ref, Time } from './common.js'
+
+/** Who a token speaks for. An operator may do everything, a researcher what belongs to the own group, a node what belongs to itself. */
+export const Role = Type.Enum(['operator', 'researcher', 'node'] as const)
+export type Role = Static<typeof Role>
+
+/** A group owns nodes and slices. */
+export const Group = Type.Object(
+  { uri: Type.String(), id: Type.Integer(), name: Name, description: Description },
+  { $id: 'Group' },
+)
+export type Group = Static<typeof Group>
+
+/** A person. `auth_tokens` are SSH public keys: who holds one reaches the slivers of the group. */
+export const User = Type.Object(
+  {
+    uri: Type.String(),
+    id: Type.Integer(),
+    name: Name,
+    group: Ref,
+    auth_tokens: Type.Array(Type.String()),
+  },
+  { $id: 'User' },
+)
+export type User = Static<typeof User>
+
+/** One SSH public key, `ssh-ed25519 AAAA… comment`, on one line. */
+export const AuthToken = Type.String({
+  maxLength: 8192,
+  pattern: '^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/=]+( [ -~]*)?$',
+})
+
+/** Add an SSH public key to the user who asks; adding it again changes nothing. */
+export const AuthTokenAdd = Type.Object({ auth_token: AuthToken }, { additionalProperties: false })
+export type AuthTokenAdd = Static<typeof AuthTokenAdd>
+
+/** A token as the server lists it: never its secret. */
+export const Token = Type.Object(
+  {
+    uri: Type.String(),
+    id: Type.Integer(),
+    name: Name,
+    role: Role,
+    user: nullable(Ref),
+    node: nullable(Ref),
+    created_on: Time,
+    expires_on: nullable(Time),
+    last_used_on: nullable(Time),
+  },
+  { $id: 'Token' },
+)
+export type Token = Static<typeof Token>
+
+/** Make a token for an operator or a researcher (operators). `user` is made when there is none of that name. */
+export const TokenCreate = Type.Object(
+  {
+    name: Name,
+    role: Type.Enum(['operator', 'researcher'] as const),
+    user: Name,
+    group: Type.Optional(Name),
+    expires_on: Type.Optional(Time),
+  },
+  { additionalProperties: false },
+)
+export type TokenCreate = Static<typeof TokenCreate>
+
+/** A new token; `secret` is shown this once. */
+export const TokenCreated = Type.Object({ token: Token, secret: Type.String() })
+export type TokenCreated = Static<typeof TokenCreated>
+
+/** Who the asker is, as the server sees it. */
+export const WhoAmI = Type.Object({ role: Role, user: nullable(User), node: nullable(Ref) })
+export type WhoAmI = Static<typeof WhoAmI>

@@ -1,0 +1,79 @@
+import Type, { type Static, type TSchema } from 'typebox'
+import { nameMaxLength, namePattern } from '../name.js'
+
+/** A name that people choose (see `name.ts`). */
+export const Name = Type.String({
+  pattern: namePattern,
+  minLength: 1,
+  maxLength: nameMaxLength,
+  description: 'letters, digits, dot, hyphen, underscore; one line',
+})
+
+/** A free text of one or more lines. */
+export const Description = Type.String({ maxLength: 4096 })
+
+/** A point in time: RFC 3339, UTC. */
+export const Time = Type.String({ format: 'date-time' })
+
+/** 64 lower-case hexadecimal digits. */
+export const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' })
+
+/** An object of this id, at this URI. */
+export const Ref = Type.Object({ uri: Type.String(), id: Type.Integer() })
+export type Ref = Static<typeof Ref>
+
+/** A sliver's reference; its id is `slice@node`. */
+export const SliverRef = Type.Object({ uri: Type.String(), id: Type.String() })
+export type SliverRef = Static<typeof SliverRef>
+
+/** Free properties. Source: CONFINE, name pattern `^[a-z][_0-9a-z]*[0-9a-z]$`. */
+export const Properties = Type.Record(
+  Type.String({ pattern: '^[a-z][_0-9a-z]*[0-9a-z]$', maxLength: 64 }),
+  Type.String({ maxLength: 1024 }),
+)
+export type Properties = Static<typeof Properties>
+
+/** Something wrong with a member of an object. */
+export const MemberError = Type.Object({
+  member: Type.String({
+    description: 'JSON pointer to the member at fault; empty: the whole object',
+  }),
+  message: Type.String(),
+})
+export type MemberError = Static<typeof MemberError>
+
+/** What a sliver may ask a node for. Units: memory and disk MiB, cpu percent of one core, processes a count. */
+export const ResourceName = Type.Enum(['memory', 'disk', 'cpu', 'processes'] as const)
+export type ResourceName = Static<typeof ResourceName>
+
+/** The unit of each resource. */
+export const resourceUnits: Readonly<Record<ResourceName, string>> = {
+  memory: 'MiB',
+  disk: 'MiB',
+  cpu: '%',
+  processes: 'processes',
+}
+
+/** What a sliver gets when it asks for nothing. Small, because a volunteer's device is. */
+export const resourceDefaults: Readonly<Record<ResourceName, number>> = {
+  memory: 64,
+  disk: 128,
+  cpu: 100,
+  processes: 128,
+}
+
+/** A request for a resource. */
+export const ResourceRequest = Type.Object(
+  {
+    name: ResourceName,
+    req: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+    unit: Type.Optional(Type.String()),
+  },
+  { additionalProperties: false },
+)
+export type ResourceRequest = Static<typeof ResourceRequest>
+
+/** A schema or null. */
+export function nullable<S extends TSchema>(schema: S) {
+  return Type.Union([schema, Type.Null()])
+}

@@ -1,0 +1,35 @@
+import Type, { type Static } from 'typebox'
+import { nullable, Time } from './common.js'
+import { Node } from './node.js'
+import { Slice } from './slice.js'
+import { Sliver } from './sliver.js'
+import { Template } from './template.js'
+
+/** What changes are told of. `incident`: something an operator should look at, such as a node announcing another's subnet. */
+export const EventKind = Type.Enum(['node', 'slice', 'sliver', 'template', 'incident'] as const)
+export type EventKind = Static<typeof EventKind>
+
+/** Something an operator should look at. */
+export const Incident = Type.Object({
+  code: Type.Enum(['unauthorized_subnet', 'unknown_host'] as const),
+  node: nullable(Type.String()),
+  message: Type.String(),
+})
+export type Incident = Static<typeof Incident>
+
+/**
+ * One change, as `/api/events/` tells it. `id` rises by one with each change in the order of commits, so that a reader who gives its last id
+ * misses none. `object` is the object after the change; null when it was deleted.
+ */
+export const ChangeEvent = Type.Object(
+  {
+    id: Type.Integer(),
+    time: Time,
+    kind: EventKind,
+    action: Type.Enum(['created', 'updated', 'deleted'] as const),
+    object_id: Type.String(),
+    object: nullable(Type.Union([Node, Slice, Sliver, Template, Incident])),
+  },
+  { $id: 'ChangeEvent' },
+)
+export type ChangeEvent = Static<typeof ChangeEvent>

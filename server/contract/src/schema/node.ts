@@ -1,0 +1,116 @@
+import Type, { type Static } from 'typebox'
+import { NodeReportedState, NodeSetState, NodeState } from '../state.js'
+import {
+  Description,
+  MemberError,
+  Name,
+  nullable,
+  Properties,
+  Ref,
+  ResourceName,
+  SliverRef,
+  Time,
+} from './common.js'
+import { SliverReport } from './sliver.js'
+
+export const Arch = Type.Enum(['x86_64', 'i586', 'i686', 'aarch64'] as const)
+export type Arch = Static<typeof Arch>
+
+/** What a node has of a resource. `avail` is what the server can still promise: total less what its slivers asked for. */
+export const NodeResource = Type.Object({
+  name: ResourceName,
+  unit: Type.String(),
+  total: Type.Integer(),
+  max_req: Type.Integer(),
+  dflt_req: Type.Integer(),
+  avail: Type.Integer(),
+})
+export type NodeResource = Static<typeof NodeResource>
+
+/** What a node can and cannot do, found by its agent's probes. */
+export const Capabilities = Type.Object({
+  runtime: Type.String({ description: 'the OCI runtime in use: crun, runc or none' }),
+  limits: Type.Boolean({ description: 'memory, process and CPU limits hold (a cgroup is usable)' }),
+  userns: Type.Boolean({ description: 'slivers run in a user namespace of their own' }),
+  lacks: Type.Array(Type.String(), { description: 'what this node cannot do, a sentence each' }),
+})
+export type Capabilities = Static<typeof Capabilities>
+
+/** A computer attached to the community network. */
+export const Node = Type.Object(
+  {
+    uri: Type.String(),
+    id: Type.Integer(),
+    name: Name,
+    description: Description,
+    group: Ref,
+    arch: Arch,
+    properties: Properties,
+    set_state: NodeSetState,
+    boot_sn: Type.Integer(),
+    mgmt_net: Type.Object({ backend: Type.Enum(['tinc', 'native'] as const), addr: Type.String() }),
+    tinc: Type.Object({ name: Type.String(), pubkey: nullable(Type.String()) }),
+    resources: Type.Array(NodeResource),
+    slivers: Type.Array(SliverRef),
+    state: NodeState,
+    state_changed_on: nullable(Time),
+    last_seen_on: nullable(Time),
+    soft_version: nullable(Type.String()),
+    public_prefix: nullable(
+      Type.String({ description: "the node's /64 in the community network" }),
+    ),
+    capabilities: nullable(Capabilities),
+    errors: Type.Array(MemberError),
+  },
+  { $id: 'Node' },
+)
+export type Node = Static<typeof Node>
+
+/** Create a node (operators). */
+export const NodeCreate = Type.Object(
+  {
+    name: Name,
+    description: Type.Optional(Description),
+    arch: Type.Optional(Arch),
+    properties: Type.Optional(Properties),
+  },
+  { additionalProperties: false },
+)
+export type NodeCreate = Static<typeof NodeCreate>
+
+/** Change a node. */
+export const NodePatch = Type.Object(
+  {
+    name: Type.Optional(Name),
+    description: Type.Optional(Description),
+    properties: Type.Optional(Properties),
+    set_state: Type.Optional(NodeSetState),
+  },
+  { additionalProperties: false },
+)
+export type NodePatch = Static<typeof NodePatch>
+
+/** What an agent reports of its node and of every sliver on it: the whole actual state, each time. */
+export const NodeReport = Type.Object(
+  {
+    state: NodeReportedState,
+    soft_version: Type.String({ maxLength: 64 }),
+    arch: Arch,
+    boot_sn: Type.Integer({ minimum: 0 }),
+    public_prefix: nullable(Type.String({ maxLength: 64 })),
+    capabilities: Capabilities,
+    resources: Type.Array(
+      Type.Object({
+        name: ResourceName,
+        total: Type.Integer({ minimum: 0 }),
+        max_req: Type.Integer({ minimum: 0 }),
+        dflt_req: Type.Integer({ minimum: 0 }),
+      }),
+      { maxItems: 16 },
+    ),
+    errors: Type.Array(MemberError, { maxItems: 100 }),
+    slivers: Type.Array(SliverReport, { maxItems: 200 }),
+  },
+  { $id: 'NodeReport', additionalProperties: false },
+)
+export type NodeReport = Static<typeof NodeReport>

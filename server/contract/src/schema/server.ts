@@ -1,0 +1,30 @@
+import Type, { type Static } from 'typebox'
+
+/** `GET /api/`: the testbed's parameters. Source: CONFINE's base resource. */
+export const Base = Type.Object(
+  {
+    uri: Type.String(),
+    version: Type.String(),
+    confine_params: Type.Object({
+      debug_ipv6_prefix: Type.String(),
+      priv_ipv6_prefix: Type.String(),
+    }),
+    testbed_params: Type.Object({ mgmt_ipv6_prefix: Type.String() }),
+  },
+  { $id: 'Base' },
+)
+export type Base = Static<typeof Base>
+
+/** `GET /health`: what the server stands on. 200 when all is well, else 503. */
+export const Health = Type.Object(
+  {
+    status: Type.Enum(['ok', 'degraded'] as const),
+    version: Type.String(),
+    parts: Type.Record(
+      Type.String(),
+      Type.Object({ ok: Type.Boolean(), detail: Type.Optional(Type.String()) }),
+    ),
+  },
+  { $id: 'Health' },
+)
+export type Health = Static<typeof Health>

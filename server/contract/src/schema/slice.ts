@@ -1,0 +1,97 @@
+import Type, { type Static } from 'typebox'
+import { SliceSetState } from '../state.js'
+import {
+  Description,
+  Name,
+  nullable,
+  Properties,
+  Ref,
+  ResourceRequest,
+  SliverRef,
+  Time,
+} from './common.js'
+import { Sliver } from './sliver.js'
+
+/** What slivers get unless they say otherwise. */
+export const SliverDefaults = Type.Object({
+  instance_sn: Type.Integer(),
+  template: nullable(Ref),
+  set_state: SliceSetState,
+  resources: Type.Array(ResourceRequest),
+})
+
+/** An experiment, owned by a group. */
+export const Slice = Type.Object(
+  {
+    uri: Type.String(),
+    id: Type.Integer(),
+    name: Name,
+    description: Description,
+    group: Ref,
+    expires_on: Time,
+    instance_sn: Type.Integer(),
+    properties: Properties,
+    set_state: SliceSetState,
+    sliver_defaults: SliverDefaults,
+    slivers: Type.Array(SliverRef),
+  },
+  { $id: 'Slice' },
+)
+export type Slice = Static<typeof Slice>
+
+/** Create an empty slice; it starts in `register`. */
+export const SliceCreate = Type.Object(
+  {
+    name: Name,
+    description: Type.Optional(Description),
+    properties: Type.Optional(Properties),
+    sliver_defaults: Type.Optional(
+      Type.Object(
+        {
+          template: Type.Optional(nullable(Type.Object({ id: Type.Integer() }))),
+          set_state: Type.Optional(SliceSetState),
+          resources: Type.Optional(Type.Array(ResourceRequest, { maxItems: 16 })),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type SliceCreate = Static<typeof SliceCreate>
+
+/** Change a slice. */
+export const SlicePatch = Type.Object(
+  {
+    description: Type.Optional(Description),
+    properties: Type.Optional(Properties),
+    set_state: Type.Optional(SliceSetState),
+    sliver_defaults: Type.Optional(
+      Type.Object({ set_state: Type.Optional(SliceSetState) }, { additionalProperties: false }),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type SlicePatch = Static<typeof SlicePatch>
+
+/**
+ * A whole slice wanted by name: what `slices.ensure` sends. The server checks all of it, refuses it with the constraint and the nearest change
+ * that would do, or makes it so in one transaction. Sending it again changes nothing.
+ * `nodes` holds names; slivers on other nodes are removed.
+ */
+export const SliceSpec = Type.Object(
+  {
+    name: Name,
+    description: Type.Optional(Description),
+    template: Name,
+    nodes: Type.Array(Name, { minItems: 1, maxItems: 10_000, uniqueItems: true }),
+    set_state: Type.Optional(SliceSetState),
+    resources: Type.Optional(Type.Array(ResourceRequest, { maxItems: 16 })),
+  },
+  { $id: 'SliceSpec', additionalProperties: false },
+)
+export type SliceSpec = Static<typeof SliceSpec>
+
+/** A slice with all its slivers, as `ensure` answers. */
+export const SliceWithSlivers = Type.Object({ slice: Slice, slivers: Type.Array(Sliver) })
+export type SliceWithSlivers = Static<typeof SliceWithSlivers>

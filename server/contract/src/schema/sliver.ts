@@ -1,0 +1,107 @@
+import Type, { type Static } from 'typebox'
+import { SliceSetState, SliverState } from '../state.js'
+import {
+  Description,
+  MemberError,
+  nullable,
+  Properties,
+  Ref,
+  ResourceRequest,
+  Time,
+} from './common.js'
+
+/** The kinds of interface a sliver has. Source: CONFINE's interface types; this version offers the two below. */
+export const InterfaceType = Type.Enum(['management', 'public6'] as const)
+export type InterfaceType = Static<typeof InterfaceType>
+
+/** An interface wanted for a sliver: `nr` 0 to 15, name `^[a-z]+[0-9]*$`. */
+export const SliverInterface = Type.Object({
+  nr: Type.Integer({ minimum: 0, maximum: 15 }),
+  name: Type.String({ pattern: '^[a-z]+[0-9]*$', maxLength: 10 }),
+  type: InterfaceType,
+})
+export type SliverInterface = Static<typeof SliverInterface>
+
+/** Every sliver's interfaces, with CONFINE's main numbers and default names: `mgmt0` (nr 1) and `pub1` (nr 3). */
+export const defaultInterfaces: readonly SliverInterface[] = [
+  { nr: 1, name: 'mgmt0', type: 'management' },
+  { nr: 3, name: 'pub1', type: 'public6' },
+]
+
+/** An interface as it is on the node. */
+export const ActualInterface = Type.Object({
+  nr: Type.Integer(),
+  name: Type.String({ maxLength: 15 }),
+  type: InterfaceType,
+  mac_addr: Type.String({ maxLength: 17 }),
+  ipv6_addr: nullable(Type.String({ maxLength: 45 })),
+})
+export type ActualInterface = Static<typeof ActualInterface>
+
+/** What a node reports of one sliver. */
+export const SliverReport = Type.Object({
+  id: Type.String({ maxLength: 32 }),
+  nr: nullable(Type.Integer({ minimum: 1, maximum: 125 })),
+  state: SliverState,
+  slice_instance_sn: Type.Integer({ minimum: 0 }),
+  instance_sn: Type.Integer({ minimum: 0 }),
+  interfaces: Type.Array(ActualInterface, { maxItems: 16 }),
+  ssh_host_key: nullable(
+    Type.String({
+      maxLength: 1024,
+      description: 'the public half, in authorized_keys form: ssh-ed25519 AAAA…',
+    }),
+  ),
+  started_on: nullable(Time),
+  errors: Type.Array(MemberError, { maxItems: 100 }),
+})
+export type SliverReport = Static<typeof SliverReport>
+
+/** A slice's container on one node: what is wanted of it, and what it is. */
+export const Sliver = Type.Object(
+  {
+    uri: Type.String(),
+    id: Type.String(),
+    slice: Ref,
+    node: Type.Object({ uri: Type.String(), id: Type.Integer(), name: Type.String() }),
+    description: Description,
+    instance_sn: Type.Integer(),
+    template: nullable(Ref),
+    set_state: nullable(SliceSetState),
+    effective_set_state: SliceSetState,
+    properties: Properties,
+    resources: Type.Array(ResourceRequest),
+    interfaces: Type.Array(SliverInterface),
+    mgmt_net: Type.Object({ backend: Type.Enum(['tinc', 'native'] as const), addr: Type.String() }),
+    state: SliverState,
+    state_changed_on: nullable(Time),
+    actual: nullable(SliverReport),
+    errors: Type.Array(MemberError),
+  },
+  { $id: 'Sliver' },
+)
+export type Sliver = Static<typeof Sliver>
+
+/** Add a sliver to a slice. */
+export const SliverCreate = Type.Object(
+  {
+    slice: Type.Object({ id: Type.Integer() }),
+    node: Type.Object({ id: Type.Integer() }),
+    description: Type.Optional(Description),
+    set_state: Type.Optional(nullable(SliceSetState)),
+    properties: Type.Optional(Properties),
+  },
+  { additionalProperties: false },
+)
+export type SliverCreate = Static<typeof SliverCreate>
+
+/** Change a sliver. */
+export const SliverPatch = Type.Object(
+  {
+    description: Type.Optional(Description),
+    set_state: Type.Optional(nullable(SliceSetState)),
+    properties: Type.Optional(Properties),
+  },
+  { additionalProperties: false },
+)
+export type SliverPatch = Static<typeof SliverPatch>

@@ -1,0 +1,46 @@
+import Type, { type Static } from 'typebox'
+import { NodeSetState, SliceSetState } from '../state.js'
+import { nullable, ResourceRequest } from './common.js'
+import { Arch } from './node.js'
+import { SliverInterface } from './sliver.js'
+
+/** What is wanted of one sliver, with everything its agent needs to make it so. */
+export const SliverTarget = Type.Object({
+  id: Type.String(),
+  slice_id: Type.Integer(),
+  slice_name: Type.String(),
+  set_state: SliceSetState,
+  slice_instance_sn: Type.Integer(),
+  instance_sn: Type.Integer(),
+  template: nullable(
+    Type.Object({
+      id: Type.Integer(),
+      name: Type.String(),
+      type: Type.String(),
+      node_archs: Type.Array(Arch),
+      is_active: Type.Boolean(),
+      image_uri: nullable(Type.String({ description: 'relative to the server, or absolute' })),
+      image_sha256: nullable(Type.String()),
+    }),
+  ),
+  resources: Type.Array(ResourceRequest),
+  interfaces: Type.Array(SliverInterface),
+  ssh_authorized_keys: Type.Array(Type.String()),
+})
+export type SliverTarget = Static<typeof SliverTarget>
+
+/** What is wanted of a node: one document, with an ETag, that its agent reads again and again. */
+export const NodeTarget = Type.Object(
+  {
+    node: Type.Object({
+      id: Type.Integer(),
+      name: Type.String(),
+      set_state: NodeSetState,
+      boot_sn: Type.Integer(),
+    }),
+    testbed: Type.Object({ mgmt_ipv6_prefix: Type.String(), sliver_mac_prefix: Type.Integer() }),
+    slivers: Type.Array(SliverTarget),
+  },
+  { $id: 'NodeTarget' },
+)
+export type NodeTarget = Static<typeof NodeTarget>

@@ -1,0 +1,68 @@
+import Type, { type Static } from 'typebox'
+
+/**
+ * The node's one open connection to the server: a WebSocket at `/api/nodes/{id}/ctl/stream`, JSON text frames, over the management network.
+ *
+ * The agent says `hello`; the server answers `welcome` with the last sequence number it has committed of that spool (0: none); the agent sends
+ * `batch`es from the next one on, at most {@link maxUnackedRecords} unacknowledged; the server answers `ack` after it has committed, and never before.
+ * `changed` is the hint: pull your target now. Either side drops the connection when nothing was heard for {@link streamSilenceMs}.
+ */
+export const streamSubprotocol = 'community-lab.stream.v1'
+/** How many records may be on their way, unacknowledged. */
+export const maxUnackedRecords = 20_000
+/** The most records in one batch. */
+export const maxBatchRecords = 2_000
+/** How long a silent connection lives, in milliseconds; both sides ping at a third of it. */
+export const streamSilenceMs = 15_000
+
+/** The value of a field of a sample. */
+export const FieldValue = Type.Union([
+  Type.Number(),
+  Type.String({ maxLength: 4096 }),
+  Type.Boolean(),
+])
+export type FieldValue = Static<typeof FieldValue>
+
+/**
+ * One sample as it is spooled and sent: `seq` counts from 1 without a gap in its spool, `time_us` is the agent's clock in microseconds since the
+ * epoch, `source` is a sliver's id or `node`.
+ */
+export const SampleRecord = Type.Object({
+  seq: Type.Integer({ minimum: 1 }),
+  time_us: Type.Integer(),
+  source: Type.String({ maxLength: 32 }),
+  name: Type.String({ maxLength: 64 }),
+  fields: Type.Record(Type.String({ maxLength: 64 }), FieldValue),
+})
+export type SampleRecord = Static<typeof SampleRecord>
+
+export const Hello = Type.Object({
+  type: Type.Literal('hello'),
+  spool: Type.String({ pattern: '^[0-9a-f-]{36}$' }),
+  first_seq: Type.Integer({ minimum: 1 }),
+  soft_version: Type.String(),
+})
+export const Batch = Type.Object({
+  type: Type.Literal('batch'),
+  spool: Type.String(),
+  records: Type.Array(SampleRecord, { minItems: 1, maxItems: maxBatchRecords }),
+})
+export const Welcome = Type.Object({
+  type: Type.Literal('welcome'),
+  spool: Type.String(),
+  committed_seq: Type.Integer({ minimum: 0 }),
+})
+export const Ack = Type.Object({
+  type: Type.Literal('ack'),
+  spool: Type.String(),
+  committed_seq: Type.Integer({ minimum: 0 }),
+})
+export const Changed = Type.Object({ type: Type.Literal('changed') })
+
+/** What an agent sends. */
+export const AgentFrame = Type.Union([Hello, Batch])
+export type AgentFrame = Static<typeof AgentFrame>
+
+/** What a server sends. */
+export const ServerFrame = Type.Union([Welcome, Ack, Changed])
+export type ServerFrame = Static<typeof ServerFrame>

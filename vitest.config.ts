@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config'
+
+const project = (name: string, options: object = {}) => ({
+  test: { name, include: [`test/${name}/**/*.test.ts`], environment: 'node', ...options },
+})
+
+/** Projects: what each may touch is written in test/README.md. */
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit'),
+      project('integration', { testTimeout: 60_000, hookTimeout: 120_000 }),
+      project('e2e', { testTimeout: 180_000, hookTimeout: 180_000, fileParallelism: false }),
+      project('notebooks', { testTimeout: 300_000, hookTimeout: 180_000, fileParallelism: false }),
+      project('ui', { testTimeout: 180_000, hookTimeout: 180_000, fileParallelism: false }),
+    ],
+  },
+})
