@@ -1,6 +1,13 @@
 /** The arrows of the house: contract <- {server, agent, kernel, extension}; those four never import each other. */
 const sides = ['server', 'server/vct', 'server/cli', 'agent', 'kernel', 'extension']
-const own = { server: '^server/src/', 'server/vct': '^server/vct/', 'server/cli': '^server/cli/', agent: '^agent/', kernel: '^kernel/', extension: '^extension/' }
+const own = {
+  server: '^server/src/',
+  'server/vct': '^server/vct/',
+  'server/cli': '^server/cli/',
+  agent: '^agent/',
+  kernel: '^kernel/',
+  extension: '^extension/',
+}
 module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
@@ -10,14 +17,28 @@ module.exports = {
       from: { path: own[side] },
       to: { path: sides.filter((other) => other !== side).map((other) => own[other]) },
     })),
-    { name: 'contract-imports-nothing-of-the-house', severity: 'error', from: { path: '^server/contract/src/' }, to: { path: '^(server/(src|vct|cli)|agent|kernel|extension)/' } },
-    { name: 'pure-code-does-no-io', severity: 'error', comment: 'domain/, plan/ and the contract import no node: module', from: { path: '(^server/contract/src/|/src/(domain|plan)/)' }, to: { dependencyTypes: ['core'] } },
+    {
+      name: 'contract-imports-nothing-of-the-house',
+      severity: 'error',
+      from: { path: '^server/contract/src/' },
+      to: { path: '^(server/(src|vct|cli)|agent|kernel|extension)/' },
+    },
+    {
+      name: 'pure-code-does-no-io',
+      severity: 'error',
+      comment: 'domain/, plan/ and the contract import no node: module',
+      from: { path: '(^server/contract/src/|/src/(domain|plan)/)' },
+      to: { dependencyTypes: ['core'] },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '(/dist/|/node_modules/|^extension/(lib|labextension)/)' },
     tsPreCompilationDeps: true,
     combinedDependencies: true,
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'default', 'types'],
+    },
   },
 }

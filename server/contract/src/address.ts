@@ -1,4 +1,4 @@
-import { formatIpv6, parseIpv6, toGroups, type Ipv6Groups } from './ipv6.js'
+import { formatIpv6, parseIpv6, toGroups, type Ipv6Groups } from './ipv6.ts'
 
 /**
  * CONFINE's address plan: every address is computed from the testbed's prefix and ids; none is handed out.

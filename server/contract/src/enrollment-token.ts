@@ -1,4 +1,4 @@
-import { LabError } from './error/lab-error.js'
+import { LabError } from './error/lab-error.ts'
 
 /** What a one-time enrolment token carries: where the server is in the community network, and how to know it. */
 export interface EnrollmentSecret {

@@ -1,4 +1,4 @@
-import type { FieldValue } from './stream.js'
+import type { FieldValue } from './stream.ts'
 
 /**
  * The line that any program in a sliver writes to {@link measurePath}, one per sample:

@@ -1,10 +1,10 @@
-import { agentCodes } from './agent-codes.js'
-import { cliCodes } from './cli-codes.js'
-import { kernelCodes } from './kernel-codes.js'
-import { processCodes } from './process-codes.js'
-import { requestCodes } from './request-codes.js'
-import { testbedCodes } from './testbed-codes.js'
-import { vctCodes } from './vct-codes.js'
+import { agentCodes } from './agent-codes.ts'
+import { cliCodes } from './cli-codes.ts'
+import { kernelCodes } from './kernel-codes.ts'
+import { processCodes } from './process-codes.ts'
+import { requestCodes } from './request-codes.ts'
+import { testbedCodes } from './testbed-codes.ts'
+import { vctCodes } from './vct-codes.ts'
 
 /** Every error code there is. `ERRORS.md` documents each; a test holds the two together. */
 export const errorCodes = {

@@ -1,4 +1,4 @@
-import { errorCodes, type DetailsOf, type ErrorCode } from './codes.js'
+import { errorCodes, type DetailsOf, type ErrorCode } from './codes.ts'
 
 const brand = Symbol.for('community-lab.error')
 

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
-import { errorCodes, type ErrorCode } from './codes.js'
-import { LabError } from './lab-error.js'
+import { errorCodes, type ErrorCode } from './codes.ts'
+import { LabError } from './lab-error.ts'
 
 /** The wire form of an error: `application/problem+json` (RFC 9457) with our code, details and the request's id. */
 export const Problem = Type.Object(

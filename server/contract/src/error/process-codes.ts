@@ -1,4 +1,4 @@
-import { code } from './define.js'
+import { code } from './define.ts'
 
 /** Codes of processes: configuration, start-up, and talking to each other. */
 export const processCodes = {

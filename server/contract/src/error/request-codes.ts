@@ -1,4 +1,4 @@
-import { code } from './define.js'
+import { code } from './define.ts'
 
 /** One thing that is wrong in a document: where (JSON pointer) and what. */
 export interface Issue {

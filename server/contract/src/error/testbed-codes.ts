@@ -1,4 +1,4 @@
-import { code, didYouMean } from './define.js'
+import { code, didYouMean } from './define.ts'
 
 /** Codes of slices, slivers, nodes, templates and their management network. */
 export const testbedCodes = {

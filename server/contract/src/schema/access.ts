@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { Description, Name, nullable, Ref, Time } from './common.js'
+import { Description, Name, nullable, Ref, Time } from './common.ts'
 
 /** Who a token speaks for. An operator may do everything, a researcher what belongs to the own group, a node what belongs to itself. */
 export const Role = Type.Enum(['operator', 'researcher', 'node'] as const)

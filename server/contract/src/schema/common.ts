@@ -1,5 +1,5 @@
 import Type, { type Static, type TSchema } from 'typebox'
-import { nameMaxLength, namePattern } from '../name.js'
+import { nameMaxLength, namePattern } from '../name.ts'
 
 /** A name that people choose (see `name.ts`). */
 export const Name = Type.String({

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { Arch } from './node.js'
+import { Arch } from './node.ts'
 
 /** What a node sends with its one-time token, over the community network. Sending the same key again after a lost answer is allowed. */
 export const EnrollmentRequest = Type.Object(

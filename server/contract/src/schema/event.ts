@@ -1,9 +1,9 @@
 import Type, { type Static } from 'typebox'
-import { nullable, Time } from './common.js'
-import { Node } from './node.js'
-import { Slice } from './slice.js'
-import { Sliver } from './sliver.js'
-import { Template } from './template.js'
+import { nullable, Time } from './common.ts'
+import { Node } from './node.ts'
+import { Slice } from './slice.ts'
+import { Sliver } from './sliver.ts'
+import { Template } from './template.ts'
 
 /** What changes are told of. `incident`: something an operator should look at, such as a node announcing another's subnet. */
 export const EventKind = Type.Enum(['node', 'slice', 'sliver', 'template', 'incident'] as const)

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { nullable, Time } from './common.js'
+import { nullable, Time } from './common.ts'
 
 /** A column of a measurement's table. `type` is DuckDB's. */
 export const MeasurementColumn = Type.Object({

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { NodeReportedState, NodeSetState, NodeState } from '../state.js'
+import { NodeReportedState, NodeSetState, NodeState } from '../state.ts'
 import {
   Description,
   MemberError,
@@ -10,8 +10,8 @@ import {
   ResourceName,
   SliverRef,
   Time,
-} from './common.js'
-import { SliverReport } from './sliver.js'
+} from './common.ts'
+import { SliverReport } from './sliver.ts'
 
 export const Arch = Type.Enum(['x86_64', 'i586', 'i686', 'aarch64'] as const)
 export type Arch = Static<typeof Arch>

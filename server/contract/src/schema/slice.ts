@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { SliceSetState } from '../state.js'
+import { SliceSetState } from '../state.ts'
 import {
   Description,
   Name,
@@ -9,8 +9,8 @@ import {
   ResourceRequest,
   SliverRef,
   Time,
-} from './common.js'
-import { Sliver } from './sliver.js'
+} from './common.ts'
+import { Sliver } from './sliver.ts'
 
 /** What slivers get unless they say otherwise. */
 export const SliverDefaults = Type.Object({

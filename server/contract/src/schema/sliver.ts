@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { SliceSetState, SliverState } from '../state.js'
+import { SliceSetState, SliverState } from '../state.ts'
 import {
   Description,
   MemberError,
@@ -8,7 +8,7 @@ import {
   Ref,
   ResourceRequest,
   Time,
-} from './common.js'
+} from './common.ts'
 
 /** The kinds of interface a sliver has. Source: CONFINE's interface types; this version offers the two below. */
 export const InterfaceType = Type.Enum(['management', 'public6'] as const)

@@ -1,8 +1,8 @@
 import Type, { type Static } from 'typebox'
-import { NodeSetState, SliceSetState } from '../state.js'
-import { nullable, ResourceRequest } from './common.js'
-import { Arch } from './node.js'
-import { SliverInterface } from './sliver.js'
+import { NodeSetState, SliceSetState } from '../state.ts'
+import { nullable, ResourceRequest } from './common.ts'
+import { Arch } from './node.ts'
+import { SliverInterface } from './sliver.ts'
 
 /** What is wanted of one sliver, with everything its agent needs to make it so. */
 export const SliverTarget = Type.Object({

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
-import { Description, Name, nullable, Sha256 } from './common.js'
-import { Arch } from './node.js'
+import { Description, Name, nullable, Sha256 } from './common.ts'
+import { Arch } from './node.ts'
 
 /** A root file system for slivers: a `.tar.gz` that agents fetch, check by SHA-256 and share among slivers. */
 export const Template = Type.Object(

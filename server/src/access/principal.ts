@@ -1,0 +1,21 @@
+import type { Role } from '@community-lab/contract'
+
+/** Who a request speaks for, found once per request from its token. */
+export interface Principal {
+  readonly role: Role | 'anonymous'
+  readonly tokenId: number | null
+  readonly userId: number | null
+  /** The group of the user; nodes have none. */
+  readonly groupId: number | null
+  /** The node that a node's token belongs to. */
+  readonly nodeId: number | null
+}
+
+/** A request without a token: it may read the testbed's state, and nothing else. */
+export const anonymous: Principal = {
+  role: 'anonymous',
+  tokenId: null,
+  userId: null,
+  groupId: null,
+  nodeId: null,
+}

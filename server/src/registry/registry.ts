@@ -1,0 +1,32 @@
+import type { Incident, Node, Sliver } from '@community-lab/contract'
+
+/** A host of the management network as tinc must know it. */
+export interface TincHost {
+  /** tinc's name for it: `node_<id>`. */
+  readonly name: string
+  /** RSA public key, PKCS #1 PEM. */
+  readonly pubkey: string
+  /** What it owns, `address/length`. */
+  readonly subnets: readonly string[]
+}
+
+/**
+ * What the other parts of the server (telemetry, tunnel, management network) may ask of the registry. `app.registry` holds it.
+ * Reads are of committed state; they never wait for a node.
+ */
+export interface Registry {
+  node(id: number): Promise<Node | null>
+  sliver(id: string): Promise<Sliver | null>
+  /** The group that owns a slice, or owned it before it was deleted; null when there never was one. */
+  sliceGroup(sliceId: number): Promise<number | null>
+  /** Every enrolled, unrevoked node as a tinc host. */
+  tincHosts(): Promise<readonly TincHost[]>
+  /** Call back when what a node should be may have changed. Returns the unsubscriber. */
+  onTargetChanged(listener: (nodeId: number) => void): () => void
+  /** Call back after a host was added, changed or revoked. Returns the unsubscriber. */
+  onTincHostsChanged(listener: () => void): () => void
+  /** Note that a node was heard of, or (`connected` false) that its connection has gone. */
+  noteContact(nodeId: number, connected: boolean): Promise<void>
+  /** Publish something that an operator should look at. */
+  reportIncident(incident: Incident): Promise<void>
+}
