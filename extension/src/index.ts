@@ -1,0 +1,103 @@
+import {
+  ILayoutRestorer,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin,
+} from '@jupyterlab/application'
+import { ICommandPalette } from '@jupyterlab/apputils'
+import { URLExt } from '@jupyterlab/coreutils'
+import { ILauncher } from '@jupyterlab/launcher'
+import { ServerConnection } from '@jupyterlab/services'
+import { ISettingRegistry } from '@jupyterlab/settingregistry'
+import { followTestbed } from './model/testbed.ts'
+import { TestbedPanel, testbedIcon } from './view/panel.tsx'
+
+const pluginId = '@community-lab/jupyterlab:plugin'
+
+/** Commands of this extension. */
+const commandIds = { open: 'community-lab:open-testbed' } as const
+
+/** The Testbed panel in the left side bar. */
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: pluginId,
+  description: 'Shows the nodes, slices and slivers of a Community-Lab testbed, live.',
+  autoStart: true,
+  optional: [ILayoutRestorer, ICommandPalette, ILauncher, ISettingRegistry],
+  activate: (
+    app: JupyterFrontEnd,
+    restorer: ILayoutRestorer | null,
+    palette: ICommandPalette | null,
+    launcher: ILauncher | null,
+    settingRegistry: ISettingRegistry | null,
+  ) => {
+    let place = { baseUrl: defaultBaseUrl(), token: '' }
+    let following = new AbortController()
+    const panel = new TestbedPanel(() => {
+      follow()
+    })
+    const follow = () => {
+      following.abort()
+      following = new AbortController()
+      const { baseUrl } = place
+      panel.showView({ connection: { state: 'connecting' }, board: null }, baseUrl)
+      void followTestbed(place, (view) => panel.showView(view, baseUrl), following.signal)
+    }
+    panel.disposed.connect(() => {
+      following.abort()
+    })
+
+    app.shell.add(panel, 'left', { rank: 150, type: 'Testbed' })
+    restorer?.add(panel, panel.id)
+    app.commands.addCommand(commandIds.open, {
+      label: 'Testbed',
+      caption: 'Show the nodes, slices and slivers of the testbed',
+      icon: testbedIcon,
+      execute: () => {
+        app.shell.activateById(panel.id)
+      },
+      describedBy: { args: { type: 'object', properties: {} } },
+    })
+    palette?.addItem({ command: commandIds.open, category: 'Community-Lab' })
+    launcher?.add({ command: commandIds.open, category: 'Other', rank: 1 })
+
+    if (settingRegistry === null) {
+      follow()
+      return
+    }
+    void followSettings(settingRegistry, (next) => {
+      place = next
+      follow()
+    })
+  },
+}
+
+export default plugin
+
+type Place = { readonly baseUrl: string; readonly token: string }
+
+/** The testbed beside this JupyterLab: the server's socket, proxied at JupyterLab's own origin. */
+function defaultBaseUrl(): string {
+  return URLExt.join(ServerConnection.makeSettings().baseUrl, 'communitylab').replace(/\/+$/u, '')
+}
+
+async function followSettings(
+  registry: ISettingRegistry,
+  onPlace: (place: Place) => void,
+): Promise<void> {
+  try {
+    const settings = await registry.load(pluginId)
+    const read = () => {
+      const { serverUrl, token } = settings.composite
+      const url = typeof serverUrl === 'string' ? serverUrl.trim().replace(/\/+$/u, '') : ''
+      onPlace({
+        baseUrl: url === '' ? defaultBaseUrl() : url,
+        token: typeof token === 'string' ? token.trim() : '',
+      })
+    }
+    settings.changed.connect(read)
+    read()
+  } catch (error) {
+    // The schema may be missing where only the built files were copied: the default place still works.
+    console.warn('Testbed panel: its settings cannot be read, the defaults are used', error)
+    onPlace({ baseUrl: defaultBaseUrl(), token: '' })
+  }
+}

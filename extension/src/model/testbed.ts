@@ -1,0 +1,190 @@
+import {
+  fromProblem,
+  routes,
+  type ChangeEvent,
+  type Node,
+  type Problem,
+  type Slice,
+  type Sliver,
+} from '@community-lab/contract'
+import { applyChange, createBoard, type Board } from './board.ts'
+import { readEvents } from './event-stream.ts'
+
+/** Where a testbed is, and how to ask it. */
+export interface TestbedOptions {
+  /** Base URL of the server, without a trailing slash. */
+  readonly baseUrl: string
+  /** A token; empty: none is sent (the state of a testbed is public). */
+  readonly token: string
+  /** How requests are made; by default the browser's `fetch`. */
+  readonly fetch?: typeof fetch
+  /** How long to wait before trying again, in milliseconds, after so many failures in a row. */
+  readonly retryDelayMs?: (failures: number) => number
+  /** How long a connection may be silent, in milliseconds. Default 40 s: two of the server's heartbeats and a little. */
+  readonly silenceMs?: number
+}
+
+/** Whether the panel hears the testbed. */
+export type Connection =
+  | { readonly state: 'connecting' }
+  | { readonly state: 'live' }
+  | { readonly state: 'lost'; readonly reason: string; readonly retryAt: number }
+
+/** What a {@link followTestbed} caller is told, each time anything changes. */
+export interface TestbedView {
+  readonly connection: Connection
+  /** The last board known, kept while the connection is lost; null before the first. */
+  readonly board: Board | null
+}
+
+/**
+ * Follow a testbed: events first, then the lists, then every change as it comes; after a loss, again, from the last change on.
+ *
+ * The lists are read after the stream has said where it begins, so that no change falls between them. Never rejects; ends when `signal` aborts.
+ */
+export async function followTestbed(
+  options: TestbedOptions,
+  onView: (view: TestbedView) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const retryDelayMs = options.retryDelayMs ?? defaultRetryDelayMs
+  let board: Board | null = null
+  let failures = 0
+  while (isWanted(signal)) {
+    try {
+      await followOnce(options, board, signal, (next) => {
+        board = next
+        failures = 0
+        onView({ connection: { state: 'live' }, board })
+      })
+      // The server ends every stream after a while on purpose: go on from the last change, without haste.
+      await waitFor(resumeDelayMs, signal)
+    } catch (error) {
+      if (!isWanted(signal)) return
+      failures += 1
+      const delayMs = retryDelayMs(failures)
+      const connection = { state: 'lost', reason: reasonOf(error), retryAt: Date.now() + delayMs }
+      onView({ connection: connection as Connection, board })
+      await waitFor(delayMs, signal)
+      onView({ connection: { state: 'connecting' }, board })
+    }
+  }
+}
+
+/** How long to wait before a stream that the server ended is taken up again, in milliseconds. */
+const resumeDelayMs = 200
+
+/** Wait 1 s after the first failure, twice as long after each further one, at most 15 s. */
+export function defaultRetryDelayMs(failures: number): number {
+  return Math.min(1000 * 2 ** (failures - 1), 15_000)
+}
+
+async function followOnce(
+  options: TestbedOptions,
+  known: Board | null,
+  signal: AbortSignal,
+  onBoard: (board: Board) => void,
+): Promise<void> {
+  const stop = new AbortController()
+  const either = AbortSignal.any([signal, stop.signal])
+  const headers: Record<string, string> = { accept: 'text/event-stream' }
+  if (known !== null) headers['last-event-id'] = String(known.lastEventId)
+  const response = await ask(options, routes.events, headers, either)
+  let board = known
+  let pending: ChangeEvent[] = []
+  let loading: Promise<void> | null = null
+  const publish = (change: ChangeEvent) => {
+    if (board === null || loading !== null) {
+      pending.push(change)
+      return
+    }
+    const next = applyChange(board, change)
+    if (next !== board) onBoard((board = next))
+  }
+  const load = async (lastEventId: number) => {
+    board = await readBoard(options, lastEventId, either)
+    for (const change of pending) board = applyChange(board, change)
+    pending = []
+    loading = null
+    onBoard(board)
+  }
+  try {
+    if (board !== null) onBoard(board)
+    await readEvents(
+      response,
+      ({ event, data }) => {
+        const body: unknown = JSON.parse(data)
+        if (event === 'change') publish(body as ChangeEvent)
+        // `hello` says where the stream begins; after `reset` the server no longer has the changes since ours: read everything again.
+        else if ((event === 'hello' && board === null) || event === 'reset') {
+          loading = load((body as { id: number }).id)
+          loading.catch((error: unknown) => {
+            stop.abort(error)
+          })
+        }
+      },
+      options.silenceMs ?? 40_000,
+    )
+  } catch (error) {
+    throw stop.signal.aborted ? stop.signal.reason : error
+  }
+}
+
+async function readBoard(
+  options: TestbedOptions,
+  lastEventId: number,
+  signal: AbortSignal,
+): Promise<Board> {
+  const list = async (route: string): Promise<unknown> => {
+    const response = await ask(options, route, { accept: 'application/json' }, signal)
+    return response.json()
+  }
+  const [nodes, slices, slivers] = await Promise.all([
+    list(routes.nodes),
+    list(routes.slices),
+    list(routes.slivers),
+  ])
+  return createBoard(
+    { nodes: nodes as Node[], slices: slices as Slice[], slivers: slivers as Sliver[] },
+    lastEventId,
+  )
+}
+
+async function ask(
+  options: TestbedOptions,
+  route: string,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+): Promise<Response> {
+  const authorization = options.token === '' ? {} : { authorization: `Bearer ${options.token}` }
+  const response = await (options.fetch ?? fetch)(options.baseUrl + route, {
+    headers: { ...headers, ...authorization },
+    signal,
+    cache: 'no-store',
+  })
+  if (response.ok) return response
+  const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json')
+  if (isProblem === true) throw fromProblem((await response.json()) as Problem)
+  throw new Error(`${options.baseUrl} answered ${response.status} ${response.statusText}`)
+}
+
+/** Asked anew each time: a signal aborts while others wait. */
+function isWanted(signal: AbortSignal): boolean {
+  return !signal.aborted
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+async function waitFor(delayMs: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const finish = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', finish)
+      resolve()
+    }
+    const timer = setTimeout(finish, delayMs)
+    signal.addEventListener('abort', finish)
+  })
+}
