@@ -18,6 +18,9 @@ class FakeServer {
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
         const push = (text: string) => controller.enqueue(new TextEncoder().encode(text))
+        init?.signal?.addEventListener('abort', () => {
+          controller.error(new DOMException('aborted', 'AbortError'))
+        })
         script(push, () => controller.close())
       },
     })
