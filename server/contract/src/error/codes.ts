@@ -1,6 +1,7 @@
 import { agentCodes } from './agent-codes.ts'
 import { cliCodes } from './cli-codes.ts'
 import { kernelCodes } from './kernel-codes.ts'
+import { managementCodes } from './management-codes.ts'
 import { processCodes } from './process-codes.ts'
 import { requestCodes } from './request-codes.ts'
 import { testbedCodes } from './testbed-codes.ts'
@@ -11,6 +12,7 @@ export const errorCodes = {
   ...requestCodes,
   ...testbedCodes,
   ...processCodes,
+  ...managementCodes,
   ...agentCodes,
   ...kernelCodes,
   ...vctCodes,

@@ -1,0 +1,82 @@
+import { canonicalSubnet } from './tinc.ts'
+
+/** What a line of tincd's log tells. `address` is where a host is in the community network. */
+export type TincEvent =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'connected'; readonly name: string; readonly address: string }
+  | { readonly kind: 'closed'; readonly name: string; readonly address: string }
+  | { readonly kind: 'host_up'; readonly name: string; readonly address: string }
+  | { readonly kind: 'host_down'; readonly name: string; readonly address: string }
+  | {
+      readonly kind: 'unauthorized_subnet'
+      readonly name: string
+      readonly address: string
+      readonly subnet: string
+    }
+  | { readonly kind: 'unknown_host'; readonly name: string; readonly address: string }
+  | { readonly kind: 'script_failed'; readonly script: string; readonly reason: string }
+
+/** What the host-up and host-down scripts print: tinc itself tells of reachability only at a debug level that also logs every packet. */
+const presenceMark = 'community-lab'
+
+/** Write the script that tells of a host's coming (`host-up`) or going (`host-down`) in tincd's log. */
+export function renderPresenceScript(script: 'host-up' | 'host-down'): string {
+  return `#!/bin/sh\necho "${presenceMark} ${script} $NODE $REMOTEADDRESS" >&2\n`
+}
+
+const who = String.raw`(?<name>[A-Za-z0-9_]+) \((?<address>[^ )]+)(?: port \d+)?\)`
+
+const patterns: readonly (readonly [RegExp, (groups: Record<string, string>) => TincEvent])[] = [
+  [/^Ready$/u, () => ({ kind: 'ready' })],
+  [
+    new RegExp(`^Connection with ${who} activated$`, 'u'),
+    (g) => ({ kind: 'connected', ...host(g) }),
+  ],
+  [new RegExp(`^Closing connection with ${who}$`, 'u'), (g) => ({ kind: 'closed', ...host(g) })],
+  [
+    new RegExp(`^Ignoring unauthorized ADD_SUBNET from ${who}: (?<subnet>\\S+)$`, 'u'),
+    (g) => ({ kind: 'unauthorized_subnet', ...host(g), subnet: readSubnet(g['subnet'] ?? '') }),
+  ],
+  [
+    /^Peer (?<address>[^ ]+) port \d+ had unknown identity \((?<name>[A-Za-z0-9_]+)\)$/u,
+    (g) => ({ kind: 'unknown_host', ...host(g) }),
+  ],
+  [
+    new RegExp(`^${presenceMark} host-up (?<name>[A-Za-z0-9_]+) (?<address>\\S*)$`, 'u'),
+    (g) => ({ kind: 'host_up', ...host(g) }),
+  ],
+  [
+    new RegExp(`^${presenceMark} host-down (?<name>[A-Za-z0-9_]+) (?<address>\\S*)$`, 'u'),
+    (g) => ({ kind: 'host_down', ...host(g) }),
+  ],
+  [
+    /^Script (?<script>[a-z-]+) (?<reason>exited with non-zero status .*|was killed by signal .*|terminated abnormally)$/u,
+    (g) => ({ kind: 'script_failed', script: g['script'] ?? '', reason: g['reason'] ?? '' }),
+  ],
+]
+
+/**
+ * Read one line of tincd's log (as `tincd -D -d1` writes it, without a time); `null` for a line that tells nothing of interest.
+ *
+ * Source: the format strings of tinc 1.0.36. Names in them were checked by tincd to be of letters, digits and underscores.
+ */
+export function parseTincLog(line: string): TincEvent | null {
+  for (const [pattern, read] of patterns) {
+    const match = pattern.exec(line)
+    if (match !== null) return read(match.groups ?? {})
+  }
+  return null
+}
+
+function host(groups: Record<string, string>): { name: string; address: string } {
+  return { name: groups['name'] ?? '', address: groups['address'] ?? '' }
+}
+
+function readSubnet(text: string): string {
+  try {
+    return canonicalSubnet(text)
+  } catch {
+    // An IPv4 or MAC subnet: tell of it as tincd wrote it.
+    return text
+  }
+}
