@@ -1,0 +1,92 @@
+import { connect, type Lab } from '@community-lab/kernel'
+import { LabError } from '@community-lab/contract'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { startTestbed, type RunningTestbed } from '../support/testbed.ts'
+
+let testbed: RunningTestbed
+let lab: Lab
+
+beforeAll(async () => {
+  testbed = await startTestbed({ nodes: 2 })
+  lab = connect(testbed.credentials)
+})
+
+afterAll(async () => {
+  await lab.close()
+  await testbed[Symbol.asyncDispose]()
+})
+
+/** The error that something is refused with. */
+async function refusal(attempt: Promise<unknown>): Promise<LabError> {
+  try {
+    await attempt
+  } catch (error) {
+    if (LabError.is(error)) return error
+    throw error
+  }
+  throw new Error('it was not refused')
+}
+
+const slices = async () => {
+  const answer = await fetch(`${testbed.credentials.url}/api/slices/`)
+  return (await answer.json()) as unknown[]
+}
+
+it('refuses a wrong token and says where a right one comes from', async () => {
+  const stranger = connect({ ...testbed.credentials, token: 'cl_researcher_wrong' })
+  const error = await refusal(stranger.slices.ensure('x', { template: 'tiny', nodes: ['n1'] }))
+  expect(error.code).toBe('LAB_AUTH_INVALID_TOKEN')
+  expect(error.message).toContain('ask the operator')
+  expect(error.message).not.toContain('cl_researcher_wrong')
+  await stranger.close()
+})
+
+it('refuses a slice name with a newline', async () => {
+  const error = await refusal(lab.slices.ensure('bad\nname', { template: 'tiny', nodes: ['n1'] }))
+  expect(error.message).toContain('name')
+})
+
+it('names the template that was probably meant', async () => {
+  const error = await refusal(lab.slices.ensure('x', { template: 'tinny', nodes: ['n1'] }))
+  expect(error.code).toBe('LAB_SLICE_UNKNOWN_TEMPLATE')
+  expect(error.message).toContain('did you mean "tiny"?')
+})
+
+it('names the node that was probably meant', async () => {
+  const error = await refusal(lab.slices.ensure('x', { template: 'tiny', nodes: ['n1', 'm2'] }))
+  expect(error.code).toBe('LAB_SLICE_UNKNOWN_NODE')
+  expect(error.message).toMatch(/did you mean "n[12]"\?/u)
+})
+
+it('refuses more memory than any node has, with the largest there is', async () => {
+  const error = await refusal(
+    lab.slices.ensure('x', { template: 'tiny', nodes: ['n1'], memoryMiB: 900_000 }),
+  )
+  expect(error.code).toBe('LAB_SLICE_NO_CAPACITY')
+  expect(error.message).toMatch(/largest free: \d+ MiB on n\d/u)
+})
+
+it('has reserved nothing after all these refusals', async () => {
+  expect(await slices()).toEqual([])
+})
+
+it('lets a stranger read the state of the testbed but no token, user key or measurement of a slice', async () => {
+  const { url } = testbed.credentials
+  const status = async (path: string) => (await fetch(url + path)).status
+  expect(await status('/api/nodes/')).toBe(200)
+  expect(await status('/api/tokens/')).toBe(401)
+  expect(await status('/api/nodes/1/ctl/target/')).toBe(401)
+  expect(await status('/api/measurements/slice-1/rtt/parquet')).toBe(401)
+})
+
+it('lets a researcher change no node', async () => {
+  const { url, token } = testbed.credentials
+  for (const method of ['PATCH', 'PUT', 'DELETE']) {
+    const answer = await fetch(`${url}/api/nodes/1/`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: method === 'DELETE' ? null : JSON.stringify({ description: 'mine' }),
+    })
+    expect([method, answer.status]).toEqual([method, 403])
+  }
+})

@@ -1,0 +1,76 @@
+import { connect, type Lab, type Slice } from '@community-lab/kernel'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { startTestbed, type RunningTestbed } from '../support/testbed.ts'
+
+let testbed: RunningTestbed
+let lab: Lab
+let slice: Slice
+
+beforeAll(async () => {
+  testbed = await startTestbed({ nodes: 4 })
+  lab = connect(testbed.credentials)
+  slice = await lab.slices.ensure('faults', { template: 'tiny', nodes: ['n1', 'n2', 'n3', 'n4'] })
+  await slice.started()
+})
+
+afterEach(async () => {
+  await testbed.settled()
+})
+
+afterAll(async () => {
+  await lab.close()
+  await testbed[Symbol.asyncDispose]()
+})
+
+const bootTimes = async () => {
+  const results = await slice.sh`cat /proc/1/stat`
+  return results.map((result) => result.stdout.split(' ')[21])
+}
+
+it('keeps slivers running while their agent is killed, and finds them again', async () => {
+  const before = await bootTimes()
+  await testbed.control.node('n2', 'kill-agent')
+  await testbed.settled()
+  expect(await bootTimes()).toEqual(before)
+  const [, second] = (await slice.refresh()).slivers
+  expect(second?.state).toBe('started')
+})
+
+it('loses and doubles nothing when the server is killed in the middle of a run', async () => {
+  const run = await slice.run('through-a-crash', {
+    script:
+      'for i in $(seq 1 300); do echo "tick i=$i run=\\"$COMMUNITY_LAB_RUN\\"" > /run/community-lab/measure; usleep 20000; done',
+  })
+  await testbed.control.server('kill')
+  await testbed.control.server('start')
+  await run.done({ timeoutMs: 60_000 })
+  const rows =
+    await run.sql`select sliver, count(*) as n, count(distinct i) as distinct_n from tick group by sliver order by sliver`
+  expect(rows.map((row) => [row['n'], row['distinct_n']])).toEqual(Array(4).fill([300, 300]))
+})
+
+it('loses and doubles nothing when a node is cut off for a minute during a measurement', async () => {
+  const run = await slice.run('through-a-cut', {
+    script:
+      'for i in $(seq 1 700); do echo "tock i=$i run=\\"$COMMUNITY_LAB_RUN\\"" > /run/community-lab/measure; usleep 100000; done',
+  })
+  await testbed.control.node('n3', 'cut')
+  await new Promise((resolve) => setTimeout(resolve, 60_000))
+  await testbed.control.node('n3', 'start')
+  await run.done({ timeoutMs: 60_000 })
+  const rows =
+    await run.sql`select sliver, count(*) as n, count(distinct i) as distinct_n, max(i) as last from tock group by sliver order by sliver`
+  expect(rows.map((row) => [row['n'], row['distinct_n'], row['last']])).toEqual(
+    Array(4).fill([700, 700, 700]),
+  )
+})
+
+it('brings a node and its sliver back after it was powered off', async () => {
+  await testbed.control.node('n4', 'stop')
+  await testbed.nodeIs('n4', 'offline')
+  await testbed.control.node('n4', 'start')
+  await testbed.nodeIs('n4', 'production')
+  await slice.started()
+  const results = await slice.sh`true`
+  expect(results.map((result) => result.exitCode)).toEqual([0, 0, 0, 0])
+})
