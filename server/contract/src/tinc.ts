@@ -216,6 +216,16 @@ export function tincdArguments(dir: string): readonly string[] {
   return ['-c', dir, '-D', '-d1', `--pidfile=${dir}/tincd.pid`]
 }
 
+/** The environment of tincd, its scripts and the commands above: nothing but where Debian keeps them. */
+export const tincdEnvironment: Readonly<Record<string, string>> = {
+  PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+}
+
+/** How long to wait before starting a tincd again that ended `failures` times in a row: 0.2 s, doubling to 10 s. */
+export function tincdRestartDelayMs(failures: number): number {
+  return Math.min(10_000, 100 * 2 ** Math.min(failures, 10))
+}
+
 /** Tell whether a process's argv (of `/proc/<pid>/cmdline`) is that of a tincd on this folder. */
 export function isTincdOf(argv: readonly string[], dir: string): boolean {
   const [command = '', ...rest] = argv

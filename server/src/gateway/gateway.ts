@@ -1,0 +1,141 @@
+import { rm } from 'node:fs/promises'
+import { serverManagementAddress, parseTincName, type TincEvent } from '@community-lab/contract'
+import type { Logger } from 'pino'
+import type { GatewayConfiguration } from './configuration.ts'
+import { chooseDevice, makeInterface, removeInterface, type ChosenDevice } from './device.ts'
+import { stopLeftovers } from './leftover.ts'
+import type { GatewayEvent, GatewayStatus } from './protocol.ts'
+import { gatewayInterface, makeRunFolder, writeRunFolder } from './run-folder.ts'
+import { readTincSource, type TincSource } from './source-folder.ts'
+import { superviseTincd, type SupervisedTincd } from './tincd.ts'
+
+/** Options of {@link startGateway}. */
+export interface GatewayOptions {
+  readonly configuration: GatewayConfiguration
+  readonly log: Logger
+  readonly onEvent: (event: GatewayEvent) => void
+}
+
+/** The privileged part of the server: its end of the management network. */
+export interface Gateway {
+  /** Read the server's folder again and make tincd follow. Calls run one after the other. */
+  reload(): Promise<GatewayStatus>
+  status(): GatewayStatus
+  /** Stop tincd and remove the interface and the gateway's folder. */
+  stop(): Promise<void>
+}
+
+/** Start the gateway: stop a tincd that outlived an earlier one, then run tincd as soon as the server's folder is complete. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { configuration, log, onEvent } = options
+  const dir = configuration.runDir
+  await makeRunFolder(dir)
+  const stopped = await stopLeftovers(dir)
+  if (stopped.length > 0) log.warn({ pids: stopped }, 'stopped a tincd left over')
+  const chosen: ChosenDevice = await chooseDevice(configuration.device)
+  log.info(chosen, 'tinc device')
+
+  const abort = new AbortController()
+  const hostsUp = new Set<string>()
+  let source: TincSource | null = null
+  let tincd: SupervisedTincd | null = null
+  let state: GatewayStatus['state'] = 'waiting'
+  let detail = chosen.detail
+
+  async function prepare(): Promise<void> {
+    if (source === null) return
+    const { name, prefix } = source.network
+    const address = serverManagementAddress(prefix, parseTincName(name)?.id)
+    await makeInterface(chosen.device, { interface: gatewayInterface, address, prefix })
+  }
+
+  function noteEvent(event: TincEvent): void {
+    if (event.kind === 'ready') {
+      state = 'running'
+      detail = chosen.detail
+      onEvent({ event: 'ready', pid: tincd?.pid ?? 0 })
+    } else if (event.kind === 'host_up' || event.kind === 'host_down') {
+      if (event.kind === 'host_up') hostsUp.add(event.name)
+      else hostsUp.delete(event.name)
+      onEvent({ event: event.kind, name: event.name, address: event.address })
+    } else if (event.kind === 'unauthorized_subnet') {
+      const { name, address, subnet } = event
+      onEvent({ event: 'unauthorized_subnet', name, address, subnet })
+    } else if (event.kind === 'unknown_host') {
+      onEvent({ event: 'unknown_host', name: event.name, address: event.address })
+    } else if (event.kind === 'script_failed') {
+      detail = `${event.script} ${event.reason}`
+      log.error(event, 'a script of tincd failed')
+    }
+  }
+
+  function noteExit(reason: string): void {
+    state = 'restarting'
+    detail = reason
+    hostsUp.clear()
+    log.error({ reason }, 'tincd ended')
+    onEvent({ event: 'exit', reason })
+  }
+
+  async function refresh(): Promise<GatewayStatus> {
+    const read = await readTincSource(configuration.tincDir)
+    if (typeof read === 'string') {
+      // tincd goes on with what it has: a folder that cannot be read revokes nobody.
+      detail = read
+      log.warn({ reason: read }, 'the tinc folder cannot be used')
+      return status()
+    }
+    source = read
+    const change = await writeRunFolder(dir, read, chosen.device)
+    log.info({ change, hosts: read.hosts.size, rejected: read.rejected }, 'tinc folder read')
+    if (tincd === null) {
+      state = 'starting'
+      tincd = superviseTincd({
+        dir,
+        prepare,
+        onEvent: noteEvent,
+        onExit: noteExit,
+        onLine: (line) => log.debug({ line }, 'tincd'),
+        signal: abort.signal,
+      })
+    } else if (change === 'daemon') {
+      state = 'starting'
+      hostsUp.clear()
+      tincd.restart()
+    } else if (change === 'hosts') tincd.reload()
+    return status()
+  }
+
+  function status(): GatewayStatus {
+    return {
+      state,
+      device: chosen.device,
+      detail,
+      pid: tincd?.pid ?? null,
+      interface: gatewayInterface,
+      hosts: source?.hosts.size ?? 0,
+      hosts_up: [...hostsUp].sort(),
+      rejected: [...(source?.rejected ?? [])].slice(0, 100),
+    }
+  }
+
+  let queue: Promise<unknown> = refresh()
+  await queue
+  return {
+    status,
+    reload() {
+      const next = queue.then(refresh)
+      queue = next.catch(() => {
+        // The one who asked is told; the next one starts afresh.
+      })
+      return next
+    },
+    async stop() {
+      abort.abort()
+      await queue
+      await tincd?.ended
+      await removeInterface(chosen.device, gatewayInterface)
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}

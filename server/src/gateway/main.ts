@@ -1,0 +1,55 @@
+import process from 'node:process'
+import { LabError } from '@community-lab/contract'
+import { pino } from 'pino'
+import { readGatewayConfiguration } from './configuration.ts'
+import { startGateway, type Gateway } from './gateway.ts'
+import { serveGateway } from './socket.ts'
+
+const log = pino({ name: 'gateway', level: 'info' })
+
+/**
+ * The gateway's process: everything of the server that needs privileges, and nothing else. It runs tincd for the folder that the unprivileged
+ * server writes, and tells over a Unix socket what happens in the management network.
+ */
+async function main(): Promise<void> {
+  process.umask(0o077)
+  const configuration = readGatewayConfiguration(process.env)
+  const started = Promise.withResolvers<Gateway>()
+  // The socket first: it finds a gateway that is alive, whose tincd must not be taken for a leftover.
+  const served = await serveGateway({
+    socket: configuration.socket,
+    ownerUid: configuration.ownerUid,
+    answer: async (request) => {
+      const gateway = await started.promise
+      const status = request.do === 'reload' ? await gateway.reload() : gateway.status()
+      return { answer: request.do, ok: true, status }
+    },
+  })
+  const stop = async (): Promise<void> => {
+    await served.stop()
+    await (await started.promise).stop()
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      log.info({ signal }, 'gateway stops')
+      stop().catch(fail)
+    })
+  }
+  try {
+    const gateway = await startGateway({ configuration, log, onEvent: served.publish })
+    started.resolve(gateway)
+    log.info({ socket: configuration.socket, ...gateway.status() }, 'gateway serves')
+  } catch (error) {
+    started.reject(error)
+    await served.stop()
+    throw error
+  }
+}
+
+function fail(error: unknown): void {
+  const code = LabError.is(error) ? error.code : undefined
+  log.fatal({ err: error, code }, error instanceof Error ? error.message : String(error))
+  process.exitCode = 1
+}
+
+main().catch(fail)

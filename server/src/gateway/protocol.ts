@@ -1,0 +1,77 @@
+import Type, { type Static } from 'typebox'
+
+/**
+ * What server and gateway say to each other over the gateway's Unix socket: one JSON document a line, either way. Every request is answered once,
+ * with its id; events come unasked. Incidents that nobody was connected to hear are told to the next who connects.
+ */
+export const GatewayRequest = Type.Object(
+  {
+    /** `reload`: read the server's tinc folder again and tell tincd. `status`: say how it stands. */
+    do: Type.Enum(['reload', 'status'] as const),
+    id: Type.Optional(Type.Integer()),
+  },
+  { additionalProperties: false },
+)
+export type GatewayRequest = Static<typeof GatewayRequest>
+
+/** How the gateway stands. `waiting`: the server's folder is not complete yet. */
+export const GatewayStatus = Type.Object({
+  state: Type.Enum(['waiting', 'starting', 'running', 'restarting'] as const),
+  device: Type.Union([Type.Enum(['tun', 'raw_socket'] as const), Type.Null()]),
+  /** Why it is not `tun`, or why it is not running. */
+  detail: Type.Union([Type.String(), Type.Null()]),
+  pid: Type.Union([Type.Integer(), Type.Null()]),
+  interface: Type.String(),
+  /** How many hosts may connect. */
+  hosts: Type.Integer(),
+  /** Who is connected, by tinc name. */
+  hosts_up: Type.Array(Type.String()),
+  /** Host files that were refused, with the reason. */
+  rejected: Type.Array(Type.Object({ file: Type.String(), reason: Type.String() })),
+})
+export type GatewayStatus = Static<typeof GatewayStatus>
+
+export const GatewayAnswer = Type.Union([
+  Type.Object({
+    answer: Type.Enum(['reload', 'status'] as const),
+    id: Type.Optional(Type.Integer()),
+    ok: Type.Literal(true),
+    status: GatewayStatus,
+  }),
+  Type.Object({
+    answer: Type.Enum(['reload', 'status', 'error'] as const),
+    id: Type.Optional(Type.Integer()),
+    ok: Type.Literal(false),
+    reason: Type.String(),
+  }),
+])
+export type GatewayAnswer = Static<typeof GatewayAnswer>
+
+export const GatewayEvent = Type.Union([
+  Type.Object({ event: Type.Literal('ready'), pid: Type.Integer() }),
+  Type.Object({ event: Type.Literal('host_up'), name: Type.String(), address: Type.String() }),
+  Type.Object({ event: Type.Literal('host_down'), name: Type.String(), address: Type.String() }),
+  Type.Object({
+    event: Type.Literal('unauthorized_subnet'),
+    name: Type.String(),
+    address: Type.String(),
+    subnet: Type.String(),
+  }),
+  Type.Object({ event: Type.Literal('unknown_host'), name: Type.String(), address: Type.String() }),
+  Type.Object({ event: Type.Literal('exit'), reason: Type.String() }),
+])
+export type GatewayEvent = Static<typeof GatewayEvent>
+
+/** The longest line either side accepts, in bytes. */
+export const maxGatewayLineBytes = 4 * 1024 * 1024
+
+/** What the server writes into its tinc folder as `network.json`, beside `rsa_key.priv` and `hosts/<name>`. */
+export const GatewayNetwork = Type.Object(
+  {
+    name: Type.String({ pattern: '^server_[1-9][0-9]{0,14}$' }),
+    prefix: Type.String({ maxLength: 43 }),
+    port: Type.Integer({ minimum: 1, maximum: 65535 }),
+  },
+  { additionalProperties: false },
+)
+export type GatewayNetwork = Static<typeof GatewayNetwork>

@@ -1,0 +1,113 @@
+import { lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  LabError,
+  renderHostFile,
+  renderPresenceScript,
+  renderTincConf,
+  renderTincUp,
+  serverManagementAddress,
+  parseTincName,
+  tincSubnet,
+  type TincDevice,
+} from '@community-lab/contract'
+import type { TincSource } from './source-folder.ts'
+
+/** What a change of the folder asks of tincd. */
+export type FolderChange = 'none' | 'hosts' | 'daemon'
+
+/** The name of the server's management interface. */
+export const gatewayInterface = 'clab-server'
+
+/**
+ * Make the folder that tincd runs on, for the gateway's eyes only, or check the one that is there.
+ *
+ * tincd executes `tinc-up`, `host-up`, even `hosts/<name>-up`, and follows options such as `PublicKeyFile`, all with the gateway's privileges. So it
+ * never runs on the folder that the server writes: the server's files are data, checked by `readTincSource`, and everything that is executed or
+ * configures is written here by the gateway, in a folder that is root's alone.
+ * @throws {@link LabError} LAB_GATEWAY_UNSAFE_FOLDER.
+ */
+export async function makeRunFolder(dir: string): Promise<void> {
+  await mkdir(dir, { mode: 0o700 }).catch((error: unknown) => {
+    if (codeOf(error) !== 'EEXIST')
+      throw new LabError(
+        'LAB_GATEWAY_UNSAFE_FOLDER',
+        { folder: dir, reason: codeOf(error) },
+        { cause: error },
+      )
+  })
+  const stat = await lstat(dir)
+  const reason = !stat.isDirectory()
+    ? 'it is not a folder'
+    : stat.uid !== process.geteuid?.()
+      ? `it belongs to uid ${stat.uid}`
+      : (stat.mode & 0o077) !== 0
+        ? 'others may enter it'
+        : null
+  if (reason !== null) throw new LabError('LAB_GATEWAY_UNSAFE_FOLDER', { folder: dir, reason })
+  await mkdir(join(dir, 'hosts'), { recursive: true, mode: 0o700 })
+}
+
+/** Write the folder from its source: only what differs, for tincd drops the connection of every host whose file has a new time. */
+export async function writeRunFolder(
+  dir: string,
+  source: TincSource,
+  device: TincDevice,
+): Promise<FolderChange> {
+  const { network } = source
+  const own = tincSubnet(network.prefix, network.name)
+  const id = parseTincName(network.name)?.id
+  const at = {
+    interface: gatewayInterface,
+    address: serverManagementAddress(network.prefix, id),
+    prefix: network.prefix,
+  }
+  const conf = renderTincConf({
+    name: network.name,
+    interface: gatewayInterface,
+    device,
+    connectTo: [],
+    role: 'hub',
+  })
+  const hub = { port: network.port, subnets: own === null ? [] : [own], pubkey: source.publicKey }
+  const daemon = [
+    await writeChanged(join(dir, 'tinc.conf'), conf, 0o600),
+    await writeChanged(join(dir, 'rsa_key.priv'), source.privateKey, 0o600),
+    await writeChanged(join(dir, 'tinc-up'), renderTincUp(device, at), 0o700),
+    await writeChanged(join(dir, 'host-up'), renderPresenceScript('host-up'), 0o700),
+    await writeChanged(join(dir, 'host-down'), renderPresenceScript('host-down'), 0o700),
+    await writeChanged(join(dir, 'hosts', network.name), renderHostFile(hub), 0o600),
+  ]
+  let hosts = false
+  for (const [name, pubkey] of source.hosts) {
+    const subnet = tincSubnet(network.prefix, name)
+    const text = renderHostFile({ subnets: subnet === null ? [] : [subnet], pubkey })
+    hosts = (await writeChanged(join(dir, 'hosts', name), text, 0o600)) || hosts
+  }
+  for (const name of await readdir(join(dir, 'hosts'))) {
+    if (source.hosts.has(name) || name === network.name) continue
+    await rm(join(dir, 'hosts', name), { recursive: true })
+    hosts = true
+  }
+  return daemon.includes(true) ? 'daemon' : hosts ? 'hosts' : 'none'
+}
+
+async function writeChanged(path: string, text: string, mode: number): Promise<boolean> {
+  const before = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return null
+    throw error
+  })
+  if (before === text) return false
+  await writeFile(`${path}.tmp`, text, { mode })
+  if (before !== null) {
+    // tincd compares whole seconds with its last reload; a change within that second would go unseen without this.
+    const soon = new Date(Date.now() + 1000)
+    await utimes(`${path}.tmp`, soon, soon)
+  }
+  await rename(`${path}.tmp`, path)
+  return true
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error)
+}

@@ -1,0 +1,109 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { constants } from 'node:fs'
+import { open, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { canonicalSubnet, parseHostFile, parseTincName, tincSubnet } from '@community-lab/contract'
+import { Value } from 'typebox/value'
+import { GatewayNetwork } from './protocol.ts'
+
+/** The server's tinc folder, read and checked. */
+export interface TincSource {
+  readonly network: GatewayNetwork
+  /** RSA private key, PKCS #1 PEM, written anew from the key that was read. */
+  readonly privateKey: string
+  readonly publicKey: string
+  /** Hosts that may connect: tinc name to RSA public key. What a host owns follows from its name. */
+  readonly hosts: ReadonlyMap<string, string>
+  readonly rejected: readonly { readonly file: string; readonly reason: string }[]
+}
+
+const maxFileBytes = 16 * 1024
+
+/**
+ * Read the tinc folder that the unprivileged server writes, as data and nothing else.
+ *
+ * Nothing in it is trusted: no link, device or pipe is opened, no file longer than 16 KiB is read, keys are parsed and written anew, a host is
+ * accepted only with the one subnet that the address plan gives to its name. A bad host file is left out and named; the others stand.
+ * Returns a sentence instead when the folder is not complete yet.
+ */
+export async function readTincSource(dir: string): Promise<TincSource | string> {
+  try {
+    const network = readNetwork(await readPlainFile(join(dir, 'network.json')))
+    const key = createPrivateKey(await readPlainFile(join(dir, 'rsa_key.priv')))
+    checkRsa(key.asymmetricKeyType, key.asymmetricKeyDetails?.modulusLength)
+    const pkcs1 = { type: 'pkcs1', format: 'pem' } as const
+    return {
+      network,
+      privateKey: key.export(pkcs1).toString(),
+      publicKey: createPublicKey(key).export(pkcs1).toString(),
+      ...(await readHosts(join(dir, 'hosts'), network)),
+    }
+  } catch (error) {
+    // Whatever is wrong with it, the answer is the same: wait until the server has written it well. Contents are never repeated.
+    return `${dir}: ${reasonOf(error)}`
+  }
+}
+
+async function readHosts(
+  dir: string,
+  network: GatewayNetwork,
+): Promise<Pick<TincSource, 'hosts' | 'rejected'>> {
+  const hosts = new Map<string, string>()
+  const rejected: { file: string; reason: string }[] = []
+  for (const file of await readdir(dir)) {
+    if (file === network.name || file.startsWith('.')) continue
+    try {
+      const kind = parseTincName(file)?.kind
+      if (kind !== 'node' && kind !== 'host') throw new RangeError('not the name of a node or host')
+      hosts.set(file, readHost(file, await readPlainFile(join(dir, file)), network.prefix))
+    } catch (error) {
+      rejected.push({ file: file.slice(0, 64), reason: reasonOf(error) })
+    }
+  }
+  return { hosts, rejected }
+}
+
+function readHost(name: string, text: string, prefix: string): string {
+  const { subnets, pubkey } = parseHostFile(text)
+  const own = tincSubnet(prefix, name)
+  if (own === null || subnets.length !== 1 || subnets[0] !== own) {
+    throw new RangeError(`its one subnet is ${own ?? 'none'}, the file says ${subnets.join(', ')}`)
+  }
+  const key = createPublicKey({ key: pubkey, format: 'pem', type: 'pkcs1' })
+  checkRsa(key.asymmetricKeyType, key.asymmetricKeyDetails?.modulusLength)
+  return key.export({ type: 'pkcs1', format: 'pem' }).toString()
+}
+
+function readNetwork(text: string): GatewayNetwork {
+  const value: unknown = JSON.parse(text)
+  if (!Value.Check(GatewayNetwork, value)) throw new RangeError('network.json is malformed')
+  if (tincSubnet(value.prefix, value.name) === null) {
+    throw new RangeError('network.json: no /48, or a server id outside the plan')
+  }
+  return { ...value, prefix: canonicalSubnet(value.prefix) }
+}
+
+function checkRsa(type: string | undefined, modulusLength: number | undefined): void {
+  if (type !== 'rsa' || modulusLength === undefined || modulusLength < 2048) {
+    throw new RangeError('not an RSA key of at least 2048 bits')
+  }
+}
+
+async function readPlainFile(path: string): Promise<string> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+  const file = await open(path, flags)
+  try {
+    const stat = await file.stat()
+    if (!stat.isFile() || stat.size > maxFileBytes) throw new RangeError('not a small plain file')
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(maxFileBytes), 0, maxFileBytes, 0)
+    return buffer.toString('utf8', 0, bytesRead)
+  } finally {
+    await file.close()
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof RangeError) return error.message
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
+  return code === 'ENOENT' ? 'not complete yet' : code
+}

@@ -1,0 +1,166 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { join } from 'node:path'
+import { LabError, serverTincName, type EnrollmentAnswer } from '@community-lab/contract'
+import fp from 'fastify-plugin'
+import '../decorations.ts'
+import type { GatewayEvent, GatewayStatus } from '../gateway/protocol.ts'
+import { connectGateway } from './gateway-client.ts'
+import { createIncidentReporter } from './incident.ts'
+import { ensureServerKey } from './key.ts'
+import { writeHosts, writeNetwork } from './tinc-folder.ts'
+
+/** Options of {@link managementPlugin}. */
+export interface ManagementOptions {
+  /** The server's data folder; its `tinc/` is what the gateway reads. */
+  readonly dataDir: string
+  /** The testbed's /48. */
+  readonly prefix: string
+  readonly gatewaySocket: string
+  /** Where nodes reach the server's tinc in the community network. */
+  readonly tincAddress: string
+  readonly tincPort: number
+}
+
+/** The server's end of the management network, as `app.management`. */
+export interface Management {
+  /** What a node must know to connect, for the answer to its enrolment. */
+  serverTincHost(): EnrollmentAnswer['server']['tinc']
+  /** Whether the network stands, and if not, why. */
+  health(): { readonly ok: boolean; readonly detail?: string }
+  /** Who is connected, by tinc name. */
+  hostsUp(): readonly string[]
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    readonly management: Management
+  }
+}
+
+const retryAfterMs = 1_000
+
+/**
+ * The management network, seen from the server: its key, a host file per enrolled node, and the gateway kept up to date with both. Needs
+ * `app.registry`. Without a gateway the server works, its health says what is missing, and the gateway is brought up to date when it comes.
+ */
+export const managementPlugin = fp<ManagementOptions>(
+  async (app, options) => {
+    const tincDir = join(options.dataDir, 'tinc')
+    const pubkey = await ensureServerKey(tincDir)
+    const name = serverTincName()
+    await writeNetwork(tincDir, { name, prefix: options.prefix, port: options.tincPort })
+
+    const ending = new AbortController()
+    const { signal } = ending
+    const report = createIncidentReporter({
+      registry: app.registry,
+      nowMs: () => performance.now(),
+    })
+    const hostsUp = new Set<string>()
+    let status: GatewayStatus | null = null
+    let trouble: string | null = 'the gateway has not answered yet'
+
+    function noteStatus(answer: GatewayStatus): void {
+      status = answer
+      trouble = null
+      hostsUp.clear()
+      for (const host of answer.hosts_up) hostsUp.add(host)
+    }
+
+    function noteEvent(event: GatewayEvent): void {
+      if (event.event === 'host_up') hostsUp.add(event.name)
+      else if (event.event === 'host_down') hostsUp.delete(event.name)
+      else if (event.event === 'ready' && status) {
+        status = { ...status, state: 'running', pid: event.pid }
+      } else if (event.event === 'exit' && status) {
+        status = { ...status, state: 'restarting', pid: null, detail: event.reason }
+        hostsUp.clear()
+      }
+      report(event).catch((error: unknown) =>
+        app.log.error({ err: error }, 'incident not reported'),
+      )
+    }
+
+    const gateway = connectGateway({
+      socket: options.gatewaySocket,
+      onConnected: () => update(),
+      onEvent: noteEvent,
+      onLost: (reason) => {
+        if (!signal.aborted) app.log.warn({ reason }, 'no gateway')
+        trouble = `no gateway: ${reason}`
+        status = null
+        hostsUp.clear()
+      },
+      signal,
+    })
+
+    async function updateOnce(): Promise<void> {
+      const left = await writeHosts(tincDir, await app.registry.tincHosts())
+      if (left.length > 0) app.log.error({ hosts: left }, 'hosts that tinc cannot know')
+      noteStatus(await gateway.ask('reload'))
+    }
+
+    // Changes that come while an update runs are served by one more after it.
+    let running: Promise<void> | null = null
+    let again = false
+    function update(): void {
+      if (running !== null) {
+        again = true
+        return
+      }
+      running = run().finally(() => {
+        running = null
+      })
+    }
+    async function run(): Promise<void> {
+      do {
+        again = false
+        await updateOnce().catch(async (error: unknown) => {
+          trouble = error instanceof Error ? error.message : String(error)
+          // A gateway that is absent is served when it connects; anything else is tried again.
+          if (LabError.is(error, 'LAB_GATEWAY_UNAVAILABLE') && !gateway.connected) return
+          await delay(retryAfterMs, undefined, { signal }).catch(() => {
+            // Ended: the loop sees it.
+          })
+          again = true
+        })
+      } while (isWanted())
+    }
+    const isWanted = (): boolean => again && !signal.aborted
+
+    app.decorate('management', {
+      serverTincHost: () => ({
+        name,
+        pubkey,
+        addresses: [{ addr: options.tincAddress, port: options.tincPort }],
+      }),
+      health: () => describeHealth(status, trouble),
+      hostsUp: () => [...hostsUp].sort(),
+    } satisfies Management)
+
+    const unsubscribe = app.registry.onTincHostsChanged(update)
+    app.addHook('onReady', () => update())
+    app.addHook('onClose', async () => {
+      unsubscribe()
+      ending.abort()
+      await gateway.ended
+      await running
+    })
+  },
+  { name: 'management', fastify: '5.x' },
+)
+
+function describeHealth(
+  status: GatewayStatus | null,
+  trouble: string | null,
+): { ok: boolean; detail?: string } {
+  if (trouble !== null || status === null) return { ok: false, detail: trouble ?? 'no gateway' }
+  const refused = status.rejected.map((host) => `${host.file}: ${host.reason}`)
+  const details = [
+    ...(status.state === 'running' ? [] : [`the gateway is ${status.state}`]),
+    ...(status.detail === null ? [] : [status.detail]),
+    ...refused,
+  ]
+  const ok = status.state === 'running' && refused.length === 0
+  return details.length === 0 ? { ok } : { ok, detail: details.join('; ') }
+}

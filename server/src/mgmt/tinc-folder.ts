@@ -1,0 +1,37 @@
+import { readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isRsaPublicKeyPem, parseTincName, renderHostFile } from '@community-lab/contract'
+import type { GatewayNetwork } from '../gateway/protocol.ts'
+import type { TincHost } from '../registry/registry.ts'
+import { writeWhole } from './whole-file.ts'
+
+/** Write what the gateway must know besides keys and hosts. */
+export async function writeNetwork(tincDir: string, network: GatewayNetwork): Promise<void> {
+  await writeChanged(join(tincDir, 'network.json'), `${JSON.stringify(network)}\n`)
+}
+
+/**
+ * Make the folder's host files those of the hosts given: written where they differ, removed where the host is gone. Each is replaced whole.
+ * Returns the names of hosts left out because their name or key is not one of tinc's.
+ */
+export async function writeHosts(
+  tincDir: string,
+  hosts: readonly TincHost[],
+): Promise<readonly string[]> {
+  const dir = join(tincDir, 'hosts')
+  const usable = hosts.filter((h) => parseTincName(h.name) !== null && isRsaPublicKeyPem(h.pubkey))
+  const names = new Set(usable.map((host) => host.name))
+  for (const file of await readdir(dir)) if (!names.has(file)) await rm(join(dir, file))
+  for (const { name, subnets, pubkey } of usable) {
+    await writeChanged(join(dir, name), renderHostFile({ subnets, pubkey }))
+  }
+  return hosts.filter((host) => !names.has(host.name)).map((host) => host.name)
+}
+
+async function writeChanged(path: string, text: string): Promise<void> {
+  const before = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    throw error
+  })
+  if (before !== text) await writeWhole(path, text)
+}
