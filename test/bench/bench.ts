@@ -1,0 +1,17 @@
+import { measureFanout } from './fanout.ts'
+import { measureTurnaround } from './turnaround.ts'
+
+const benches: Readonly<Record<string, (rounds: number) => Promise<void>>> = {
+  turnaround: measureTurnaround,
+  fanout: measureFanout,
+}
+
+const [name = '', rounds = '3'] = process.argv.slice(2)
+const bench = benches[name]
+if (bench === undefined || !/^[1-9][0-9]?$/u.test(rounds)) {
+  console.error(
+    `usage: npm run bench -- ${Object.keys(benches).join(' | ')} [ROUNDS, 1 to 99, default 3]`,
+  )
+  process.exit(2)
+}
+await bench(Number(rounds))

@@ -1,0 +1,57 @@
+import { connect, type Lab } from '@community-lab/kernel'
+import { startTestbed } from '../support/testbed.ts'
+import { formatRatio, formatRounds, printTable } from './table.ts'
+
+const nodeCount = 10
+const sizes = [1, 10, 50]
+
+/**
+ * From the request for slivers to every one of them answering a command over SSH: agents that are hinted (as always) beside the same agents
+ * left to their 60-second poll, in alternating rounds on two testbeds of ten nodes. 50 slivers are five slices on all ten nodes.
+ */
+export async function measureTurnaround(rounds: number): Promise<void> {
+  await using hinted = await startTestbed({ nodes: nodeCount })
+  await using polling = await startTestbed({
+    nodes: nodeCount,
+    agentEnv: { COMMUNITY_LAB_AGENT_HINTS: 'off' },
+  })
+  const labs = { hinted: connect(hinted.credentials), polling: connect(polling.credentials) }
+  const rows: string[][] = []
+  for (const size of sizes) {
+    const seconds: { hinted: number[]; polling: number[] } = { hinted: [], polling: [] }
+    for (let round = 0; round < rounds; round++) {
+      seconds.hinted.push(await timeSlivers(labs.hinted, size, round))
+      seconds.polling.push(await timeSlivers(labs.polling, size, round))
+    }
+    rows.push([
+      String(size),
+      formatRounds(seconds.hinted),
+      formatRounds(seconds.polling),
+      formatRatio(seconds.hinted, seconds.polling),
+    ])
+  }
+  printTable(['slivers', 'Community-Lab', '60 s poller', 'ratio'], rows)
+  await Promise.all([labs.hinted.close(), labs.polling.close()])
+}
+
+async function timeSlivers(lab: Lab, size: number, round: number): Promise<number> {
+  const nodes = (await lab.nodes.find({ state: 'production' })).slice(0, Math.min(size, nodeCount))
+  const names = Array.from(
+    { length: Math.ceil(size / nodeCount) },
+    (_, n) => `turn-${size}-${round}-${n}`,
+  )
+  const start = performance.now()
+  const slices = await Promise.all(
+    names.map(async (name) => {
+      const slice = await lab.slices.ensure(name, { template: 'tiny', nodes })
+      await slice.started({ timeoutMs: 180_000 })
+      const results = await slice.sh`true`
+      if (!results.ok)
+        throw new Error(`slice ${name}: ${results.failed.length} slivers did not answer`)
+      return slice
+    }),
+  )
+  const seconds = (performance.now() - start) / 1000
+  await Promise.all(slices.map((slice) => slice.release()))
+  return seconds
+}
