@@ -1,0 +1,63 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { open } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import {
+  LabError,
+  rawSocketCommands,
+  rawSocketRemovalCommands,
+  tincdEnvironment,
+  type TincDevice,
+  type TincInterfaceOptions,
+} from '@community-lab/contract'
+
+/** Which device tincd gets, and why when it is not the usual one. */
+export interface ChosenDevice {
+  readonly device: TincDevice
+  readonly detail: string | null
+}
+
+/** Choose tincd's device: `auto` takes tun where one can really be made, else raw_socket. */
+export async function chooseDevice(wanted: 'auto' | TincDevice): Promise<ChosenDevice> {
+  if (wanted !== 'auto') return { device: wanted, detail: null }
+  const name = `clab-${randomBytes(3).toString('hex')}`
+  try {
+    await (await open('/dev/net/tun', 'r+')).close()
+    await run(['ip', 'tuntap', 'add', 'dev', name, 'mode', 'tun'])
+    await run(['ip', 'tuntap', 'del', 'dev', name, 'mode', 'tun'])
+    return { device: 'tun', detail: null }
+  } catch (error) {
+    // Whatever forbids it, a veth pair does as well, a little slower.
+    const reason = error instanceof Error ? error.message : String(error)
+    return { device: 'raw_socket', detail: `no tun device can be made here (${reason})` }
+  }
+}
+
+/** Make the interface that tincd needs before it starts; a tun device it makes itself. */
+export async function makeInterface(
+  device: TincDevice,
+  options: TincInterfaceOptions,
+): Promise<void> {
+  await removeInterface(device, options.interface)
+  if (device === 'raw_socket') for (const argv of rawSocketCommands(options)) await run(argv)
+}
+
+/** Remove what {@link makeInterface} made. Does nothing when there is nothing. */
+export async function removeInterface(device: TincDevice, name: string): Promise<void> {
+  if (device === 'tun') return
+  for (const argv of rawSocketRemovalCommands(name)) {
+    await run(argv).catch(() => {
+      // It was not there.
+    })
+  }
+}
+
+async function run(argv: readonly string[]): Promise<void> {
+  const [command = '', ...rest] = argv
+  try {
+    await promisify(execFile)(command, rest, { env: tincdEnvironment, timeout: 10_000 })
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message.trim().replaceAll('\n', ' ') : ''
+    throw new LabError('LAB_TINC_FAILED', { what: 'this host', reason: message }, { cause })
+  }
+}

@@ -1,0 +1,146 @@
+import {
+  LabError,
+  nodeManagementAddress,
+  type EnrollmentAnswer,
+  type TincEvent,
+} from '@community-lab/contract'
+import { chooseDevice, makeInterface, removeInterface } from './device.ts'
+import { ensureTincKey } from './key.ts'
+import { stopLeftovers } from './leftover.ts'
+import { writeTincFolder } from './tinc-folder.ts'
+import { superviseTincd } from './tincd.ts'
+
+/** Options of {@link startManagementNetwork}. */
+export interface ManagementNetworkOptions {
+  /** The node's tinc folder, its alone; the key of `ensureTincKey` is in it. */
+  readonly dir: string
+  readonly nodeId: number
+  /** The testbed's /48. */
+  readonly prefix: string
+  readonly server: EnrollmentAnswer['server']
+  readonly device: 'auto' | 'tun' | 'raw_socket'
+  /** Called with each line that tincd logs. */
+  readonly onLine?: (line: string) => void
+  /** Ends the network, like `stop()`. */
+  readonly signal: AbortSignal
+}
+
+/** Whether the server is connected. */
+export type ManagementState = 'up' | 'down'
+
+/** A node's end of the management network. */
+export interface ManagementNetwork {
+  /** The interface that holds the node's address and the route to the prefix. */
+  readonly interface: string
+  /** The node's management address. */
+  readonly address: string
+  /** tincd's pid; null while none runs. */
+  readonly pid: number | null
+  readonly state: ManagementState
+  /** Why there is no tun device; null when there is one. */
+  readonly deviceDetail: string | null
+  /** Call back when the server has become connected or not. Returns the unsubscriber. */
+  onChange(listener: (state: ManagementState) => void): () => void
+  /** Call back when tincd has ended without being asked to; it is started again by itself. Returns the unsubscriber. */
+  onExit(listener: (reason: string) => void): () => void
+  /** Stop tincd and remove the interface. Calling it again waits for the same end. */
+  stop(): Promise<void>
+}
+
+/**
+ * Join the management network: run tincd, with its interface, as a child that is started again whenever it ends.
+ *
+ * A tincd that outlived a killed agent has kept the slivers reachable until now; it is replaced (0.3 s without a network), because its log went with
+ * its agent. Resolves when the interface is up, not waiting for the server, which may be away.
+ * @throws {@link LabError} LAB_TINC_FAILED when the first start fails.
+ */
+export async function startManagementNetwork(
+  options: ManagementNetworkOptions,
+): Promise<ManagementNetwork> {
+  const { dir, nodeId, prefix, server } = options
+  const name = `clab-n${nodeId}`
+  const address = nodeManagementAddress(prefix, nodeId)
+  const { device, detail } = await chooseDevice(options.device)
+  await stopLeftovers(dir)
+  const pubkey = await ensureTincKey(dir)
+  await writeTincFolder(dir, { nodeId, prefix, server, pubkey, interface: name, device })
+
+  const changed = new Set<(state: ManagementState) => void>()
+  const exited = new Set<(reason: string) => void>()
+  const ready = Promise.withResolvers<null>()
+  const ending = new AbortController()
+  let state: ManagementState = 'down'
+
+  function setState(next: ManagementState): void {
+    if (next === state) return
+    state = next
+    for (const listener of changed) listener(next)
+  }
+
+  function fail(reason: string): void {
+    ready.reject(new LabError('LAB_TINC_FAILED', { what: `node ${nodeId}`, reason }))
+  }
+
+  function noteEvent(event: TincEvent): void {
+    if (event.kind === 'script_failed' && event.script === 'tinc-up')
+      fail(`tinc-up ${event.reason}`)
+    else if (event.kind === 'ready') ready.resolve(null)
+    else if (event.kind === 'host_up' && event.name === server.tinc.name) setState('up')
+    else if (event.kind === 'host_down' && event.name === server.tinc.name) setState('down')
+  }
+
+  function noteExit(reason: string): void {
+    fail(reason)
+    setState('down')
+    for (const listener of exited) listener(reason)
+  }
+
+  const tincd = superviseTincd({
+    dir,
+    prepare: () => makeInterface(device, { interface: name, address, prefix }),
+    onEvent: noteEvent,
+    onExit: noteExit,
+    onLine: options.onLine ?? (() => undefined),
+    signal: ending.signal,
+  })
+  const gone = tincd.ended.then(async () => {
+    setState('down')
+    options.signal.removeEventListener('abort', abort)
+    await removeInterface(device, name)
+  })
+  const stop = (): Promise<void> => {
+    ending.abort()
+    return gone
+  }
+  const abort = (): void => {
+    ready.reject(options.signal.reason)
+    ending.abort()
+  }
+  options.signal.addEventListener('abort', abort, { once: true })
+  try {
+    options.signal.throwIfAborted()
+    await ready.promise
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return {
+    interface: name,
+    address,
+    deviceDetail: detail,
+    get pid() {
+      return tincd.pid
+    },
+    get state() {
+      return state
+    },
+    onChange: (listener) => subscribe(changed, listener),
+    onExit: (listener) => subscribe(exited, listener),
+    stop,
+  }
+}
+
+function subscribe<T>(listeners: Set<T>, listener: T): () => void {
+  listeners.add(listener)
+  return () => void listeners.delete(listener)
+}

@@ -1,0 +1,63 @@
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  nodeManagementAddress,
+  nodeManagementSubnet,
+  nodeTincName,
+  renderHostFile,
+  renderPresenceScript,
+  renderTincConf,
+  renderTincUp,
+  type EnrollmentAnswer,
+  type TincDevice,
+} from '@community-lab/contract'
+import { writeWhole } from './whole-file.ts'
+
+/** What a node's tinc folder is made from. */
+export interface NodeTinc {
+  readonly nodeId: number
+  /** The testbed's /48. */
+  readonly prefix: string
+  readonly server: EnrollmentAnswer['server']
+  /** The node's own public key, PKCS #1 PEM. */
+  readonly pubkey: string
+  readonly interface: string
+  readonly device: TincDevice
+}
+
+/**
+ * Write everything in a node's tinc folder but its private key. The server owns, besides its own address, the whole prefix: what goes to other nodes
+ * goes through it, and no other node's word on subnets counts.
+ */
+export async function writeTincFolder(dir: string, node: NodeTinc): Promise<void> {
+  const { nodeId, prefix, server, device } = node
+  const name = nodeTincName(nodeId)
+  const at = { interface: node.interface, address: nodeManagementAddress(prefix, nodeId), prefix }
+  const serverFile = renderHostFile({
+    addresses: server.tinc.addresses,
+    subnets: [`${server.mgmt_addr}/128`, prefix],
+    pubkey: server.tinc.pubkey,
+  })
+  const ownFile = renderHostFile({
+    subnets: [nodeManagementSubnet(prefix, nodeId)],
+    pubkey: node.pubkey,
+  })
+  const conf = renderTincConf({
+    name,
+    interface: node.interface,
+    device,
+    connectTo: [server.tinc.name],
+    role: 'spoke',
+  })
+  const hosts = join(dir, 'hosts')
+  await mkdir(hosts, { recursive: true, mode: 0o700 })
+  for (const file of await readdir(hosts)) {
+    if (file !== name && file !== server.tinc.name) await rm(join(hosts, file))
+  }
+  await writeWhole(join(hosts, name), ownFile)
+  await writeWhole(join(hosts, server.tinc.name), serverFile)
+  await writeWhole(join(dir, 'tinc.conf'), conf)
+  await writeWhole(join(dir, 'tinc-up'), renderTincUp(device, at), 0o700)
+  await writeWhole(join(dir, 'host-up'), renderPresenceScript('host-up'), 0o700)
+  await writeWhole(join(dir, 'host-down'), renderPresenceScript('host-down'), 0o700)
+}

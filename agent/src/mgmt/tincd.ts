@@ -1,0 +1,140 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  LabError,
+  parseTincLog,
+  tincdArguments,
+  tincdEnvironment,
+  tincdRestartDelayMs,
+  type TincEvent,
+} from '@community-lab/contract'
+
+/** Options of {@link superviseTincd}. */
+export interface TincdOptions {
+  /** The folder tincd runs on; nobody less privileged may write it. */
+  readonly dir: string
+  /** Called before each start, to make what tincd needs. When it throws, that start has failed and is tried again. */
+  readonly prepare: () => Promise<void>
+  readonly onEvent: (event: TincEvent) => void
+  /** Called after each end that was not asked for, before the next start. */
+  readonly onExit: (reason: string) => void
+  readonly onLine: (line: string) => void
+  /** Ends it all. */
+  readonly signal: AbortSignal
+}
+
+/** A tincd that is started again whenever it ends. */
+export interface SupervisedTincd {
+  /** Null while none runs. */
+  readonly pid: number | null
+  /** Make it read its host files again; one that is still starting does so once it is ready. */
+  reload(): void
+  /** Start it anew, at once. */
+  restart(): void
+  /** Settles when the signal has ended it and the process is gone. */
+  readonly ended: Promise<void>
+}
+
+const killAfterMs = 3_000
+
+/**
+ * Run `tincd -D` as a child, read its log, start it again when it ends (after 0.2 s, doubling to 10 s while it does not hold), stop it with SIGTERM and
+ * after 3 s with SIGKILL. A tincd that outlived its supervisor has to be stopped before, see `stopLeftovers`.
+ */
+export function superviseTincd(options: TincdOptions): SupervisedTincd {
+  let child: ChildProcess | null = null
+  // A SIGHUP before tincd has installed its handlers would end it.
+  let ready = false
+  let reloadAsked = false
+  let restartAsked = new AbortController()
+
+  async function runOnce(): Promise<string> {
+    const restart = (restartAsked = new AbortController())
+    await options.prepare()
+    // tincd would take a process that has by chance the pid in a stale file for itself, and refuse to start.
+    await rm(join(options.dir, 'tincd.pid'), { force: true })
+    const signal = AbortSignal.any([options.signal, restart.signal])
+    if (signal.aborted) return 'stopped'
+    const started = spawn('tincd', tincdArguments(options.dir), {
+      env: tincdEnvironment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    child = started
+    const last: string[] = []
+    for (const stream of [started.stdout, started.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        last.splice(0, Math.max(0, last.length - 4))
+        last.push(line)
+        options.onLine(line)
+        const event = parseTincLog(line)
+        if (event?.kind === 'ready') noteReady(started)
+        if (event !== null) options.onEvent(event)
+      })
+    }
+    const stop = (): void => void stopChild(started)
+    signal.addEventListener('abort', stop)
+    try {
+      const [code, by] = (await once(started, 'close')) as [number | null, string | null]
+      return `${by === null ? `exit code ${code ?? 'unknown'}` : `killed by ${by}`}; its last words: ${last.join(' | ')}`
+    } finally {
+      signal.removeEventListener('abort', stop)
+      child = null
+      ready = false
+      reloadAsked = false
+    }
+  }
+
+  function noteReady(started: ChildProcess): void {
+    ready = true
+    if (reloadAsked) started.kill('SIGHUP')
+    reloadAsked = false
+  }
+
+  function reload(): void {
+    if (ready) child?.kill('SIGHUP')
+    else reloadAsked = true
+  }
+
+  async function run(): Promise<void> {
+    let failures = 0
+    for (;;) {
+      const startedMs = performance.now()
+      const reason = await runOnce().catch(reasonOf)
+      if (options.signal.aborted) return
+      if (restartAsked.signal.aborted) continue
+      options.onExit(reason)
+      failures = performance.now() - startedMs > 10_000 ? 0 : failures + 1
+      const wait = AbortSignal.any([options.signal, restartAsked.signal])
+      await delay(tincdRestartDelayMs(failures), undefined, { signal: wait }).catch(() => {
+        // Ended or asked to restart: either way the wait is over.
+      })
+    }
+  }
+
+  return {
+    get pid() {
+      return child?.pid ?? null
+    },
+    reload,
+    restart: () => restartAsked.abort(),
+    ended: run(),
+  }
+}
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), killAfterMs)
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  clearTimeout(timer)
+}
+
+function reasonOf(error: unknown): string {
+  if (LabError.is(error)) return error.message
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+    return 'there is no tincd'
+  return error instanceof Error ? error.message : String(error)
+}

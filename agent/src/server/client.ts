@@ -1,0 +1,113 @@
+import {
+  LabError,
+  NodeTarget,
+  path as fillRoute,
+  routes,
+  type NodeReport,
+} from '@community-lab/contract'
+import { Value } from 'typebox/value'
+import { request } from 'undici'
+import type { WebSocket } from 'ws'
+import { boundBytes, createPinnedHttp, readJson, toConnectionError } from './pinned-http.ts'
+import { openNodeStream } from './stream.ts'
+
+/** Options of {@link createServerClient}. */
+export interface ServerClientOptions {
+  /** The server over the management network, `https://[P::2]:8443`. */
+  readonly url: string
+  readonly certificateSha256: string
+  /** The node's own token. */
+  readonly token: string
+  readonly nodeId: number
+  /** The largest template image accepted, in bytes; default 1 GiB. */
+  readonly maxImageBytes?: number
+}
+
+/** What is wanted of the node: `changed` false when it is what the caller knows by its ETag. */
+export type TargetAnswer =
+  | { readonly changed: false }
+  | { readonly changed: true; readonly etag: string | null; readonly target: NodeTarget }
+
+/**
+ * The agent's side of the server's API. Nothing is repeated here: the agent's loop decides when to try again. Every call throws the server's own
+ * {@link LabError}, LAB_CONNECTION_FAILED, LAB_CERTIFICATE_MISMATCH or LAB_RESPONSE_INVALID; an abort throws the signal's reason.
+ */
+export interface ServerClient {
+  getTarget(etag: string | null, signal: AbortSignal): Promise<TargetAnswer>
+  putReport(report: NodeReport, signal: AbortSignal): Promise<void>
+  /**
+   * Read a template's image. The node's token goes to the own server only; another host's is fetched as any client would, for its SHA-256 is checked anyway.
+   *
+   * @throws {@link LabError} LAB_RESPONSE_TOO_LARGE, at once or while it is read.
+   */
+  fetchImage(uri: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
+  /** Open the node's stream; the signal ends the attempt, afterwards the stream is the caller's to close. */
+  openStream(signal: AbortSignal): Promise<WebSocket>
+  close(): Promise<void>
+}
+
+const silenceMs = 20_000
+
+/** Make a client for the server of a node. Connections are made when needed and kept. */
+export function createServerClient(options: ServerClientOptions): ServerClient {
+  const { url, certificateSha256, token, nodeId, maxImageBytes: limitBytes = 2 ** 30 } = options
+  const http = createPinnedHttp({ url, certificateSha256, token })
+  const targetPath = fillRoute(routes.nodeTarget, { id: nodeId })
+  const statePath = fillRoute(routes.nodeState, { id: nodeId })
+  return {
+    async getTarget(etag, signal) {
+      const answer = await http.request({
+        method: 'GET',
+        path: targetPath,
+        headers: etag === null ? {} : { 'if-none-match': etag },
+        signal,
+      })
+      if (answer.status === 304) {
+        await answer.body.dump()
+        return { changed: false }
+      }
+      const whole = new URL(targetPath, url).href
+      const target = await readJson(answer.body, whole, signal)
+      if (!Value.Check(NodeTarget, target)) {
+        const [issue] = Value.Errors(NodeTarget, target)
+        const reason = issue ? `${issue.instancePath || 'it'} ${issue.message}` : 'malformed'
+        throw new LabError('LAB_RESPONSE_INVALID', { url: whole, reason })
+      }
+      return { changed: true, etag: answer.header('etag'), target }
+    },
+    async putReport(report, signal) {
+      const answer = await http.request({ method: 'PUT', path: statePath, json: report, signal })
+      await answer.body.dump()
+    },
+    async fetchImage(uri, signal) {
+      const whole = new URL(uri, url)
+      const own = whole.origin === new URL(url).origin
+      const path = whole.pathname + whole.search
+      const answer = own
+        ? await http.request({ method: 'GET', path, signal })
+        : await requestForeign(whole, signal)
+      if (Number(answer.header('content-length') ?? 0) > limitBytes) {
+        answer.body.destroy()
+        throw new LabError('LAB_RESPONSE_TOO_LARGE', { url: whole.href, limitBytes })
+      }
+      return boundBytes(answer.body, { url: whole.href, limitBytes, signal })
+    },
+    openStream: (signal) => openNodeStream({ url, certificateSha256, token, nodeId, signal }),
+    close: () => http.close(),
+  }
+}
+
+async function requestForeign(url: URL, signal: AbortSignal) {
+  try {
+    const answer = await request(url, { signal, headersTimeout: silenceMs, bodyTimeout: silenceMs })
+    if (answer.statusCode !== 200) {
+      await answer.body.dump()
+      const reason = `status ${answer.statusCode}`
+      throw new LabError('LAB_RESPONSE_INVALID', { url: url.href, reason })
+    }
+    const length = answer.headers['content-length']
+    return { header: () => (typeof length === 'string' ? length : null), body: answer.body }
+  } catch (error) {
+    throw toConnectionError(error, url.href, signal)
+  }
+}

@@ -1,0 +1,66 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  EnrollmentAnswer,
+  LabError,
+  parseEnrollmentToken,
+  routes,
+  type Arch,
+} from '@community-lab/contract'
+import { Value } from 'typebox/value'
+import { createPinnedHttp, readJson, type PinnedHttp } from './pinned-http.ts'
+
+/** What a node says of itself when it enrols. */
+export interface Enrollee {
+  /** RSA public key, PKCS #1 PEM. */
+  readonly tincPubkey: string
+  readonly arch: Arch
+}
+
+const retryMs = { first: 500, longest: 10_000 }
+
+/**
+ * Enrol this node with its one-time token, over the community network. The server's certificate is compared with the token's fingerprint before
+ * anything is sent. A lost answer, or a server that is away, is tried again (after 0.5 s, doubling to 10 s, a tenth of it random) until the signal ends it: the server gives the
+ * same key the same answer.
+ *
+ * @throws {@link LabError} LAB_ENROLLMENT_MALFORMED, LAB_CERTIFICATE_MISMATCH, LAB_ENROLLMENT_REFUSED, or another that trying again would not change.
+ */
+export async function enroll(
+  token: string,
+  enrollee: Enrollee,
+  signal: AbortSignal,
+): Promise<EnrollmentAnswer> {
+  const { url, certificateSha256, secret } = parseEnrollmentToken(token)
+  const http = createPinnedHttp({ url, certificateSha256, token: secret })
+  try {
+    for (let waitMs = retryMs.first; ; waitMs = Math.min(retryMs.longest, waitMs * 2)) {
+      try {
+        return await enrollOnce(http, { url, enrollee, signal })
+      } catch (error) {
+        if (signal.aborted || !LabError.is(error) || !error.retryable) throw error
+        await delay(waitMs * (0.9 + 0.2 * Math.random()), undefined, { signal })
+      }
+    }
+  } finally {
+    await http.close()
+  }
+}
+
+async function enrollOnce(
+  http: PinnedHttp,
+  at: { readonly url: string; readonly enrollee: Enrollee; readonly signal: AbortSignal },
+): Promise<EnrollmentAnswer> {
+  const { enrollee, signal } = at
+  const answer = await http.request({
+    method: 'POST',
+    path: routes.enroll,
+    json: { tinc_pubkey: enrollee.tincPubkey, arch: enrollee.arch },
+    signal,
+  })
+  const url = new URL(routes.enroll, at.url).href
+  const document = await readJson(answer.body, url, signal)
+  if (!Value.Check(EnrollmentAnswer, document)) {
+    throw new LabError('LAB_RESPONSE_INVALID', { url, reason: 'it is not an enrolment' })
+  }
+  return document
+}

@@ -1,0 +1,61 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { path as fillRoute, routes, streamSubprotocol } from '@community-lab/contract'
+import { WebSocket } from 'ws'
+import { connectPinned, connectWithinMs } from './pinned-connection.ts'
+import { problemOf, toConnectionError } from './pinned-http.ts'
+
+/** Options of {@link openNodeStream}. */
+export interface NodeStreamOptions {
+  readonly url: string
+  readonly certificateSha256: string
+  readonly token: string
+  readonly nodeId: number
+  /** Ends the attempt; an open stream is its owner's to close. */
+  readonly signal: AbortSignal
+}
+
+/** The longest frame accepted, in bytes; the server's are short. */
+const maxFrameBytes = 1024 * 1024
+
+/** Open the node's stream over a connection that was pinned before the token is sent. Resolves with an open WebSocket. */
+export async function openNodeStream(options: NodeStreamOptions): Promise<WebSocket> {
+  const { url, certificateSha256, token, signal } = options
+  const whole = new URL(fillRoute(routes.nodeStream, { id: options.nodeId }), url)
+  const connection = await connectPinned({ url, certificateSha256, signal })
+  const stream = new WebSocket(whole.href.replace(/^http/u, 'ws'), streamSubprotocol, {
+    createConnection: () => connection,
+    headers: { authorization: `Bearer ${token}` },
+    handshakeTimeout: connectWithinMs,
+    maxPayload: maxFrameBytes,
+    perMessageDeflate: false,
+    followRedirects: false,
+  })
+  const refused = Promise.withResolvers<never>()
+  stream.once('unexpected-response', (_request, response: IncomingMessage) => {
+    readRefusal(whole.href, response).then(refused.reject, refused.reject)
+  })
+  try {
+    await Promise.race([once(stream, 'open', { signal }), refused.promise])
+    return stream
+  } catch (error) {
+    // Its errors are told by the one thrown; without a listener they would end the process.
+    stream.on('error', () => undefined)
+    stream.terminate()
+    connection.destroy()
+    throw toConnectionError(error, whole.href, signal)
+  }
+}
+
+async function readRefusal(url: string, response: IncomingMessage): Promise<Error> {
+  response.setTimeout(connectWithinMs, () => response.destroy())
+  const body = await text(response)
+  let document: unknown = null
+  try {
+    document = JSON.parse(body)
+  } catch {
+    // Not a problem document: the status alone is told.
+  }
+  return problemOf(url, response.statusCode ?? 0, document)
+}
