@@ -1,0 +1,86 @@
+import type { Socket } from 'node:net'
+import type { WebSocket } from '@fastify/websocket'
+import type { RawData } from 'ws'
+
+/** The most bytes in one message; proxies between browser and server cut longer ones off at 1 MiB. */
+export const maxTunnelMessageBytes = 256 * 1024
+/** With this many bytes unsent towards the WebSocket, nothing more is read from the sliver. */
+const highWaterBytes = 256 * 1024
+/** How often a silent WebSocket is pinged; without an answer until the next ping it is given up. */
+const pingEveryMs = 15_000
+/** How long the sliver may go on after its client has said its last, in milliseconds. */
+const lingerMs = 10_000
+
+/**
+ * Carry bytes between a WebSocket and a sliver's port until both have ended. Returns when nothing is left of either.
+ *
+ * Binary messages are bytes; an empty one says that the client will send no more (WebSockets cannot close one half), and the sliver's remaining
+ * output still arrives. The sliver's end closes the WebSocket with 1000 after all its bytes; a broken connection with 1011. Whoever is
+ * slow slows the other side down: at most {@link maxTunnelMessageBytes} and the sockets' own buffers wait in memory, either way.
+ */
+export function spliceTunnel(socket: WebSocket, port: Socket): Promise<null> {
+  const done = Promise.withResolvers<null>()
+  let alive = true
+
+  function fromPort(chunk: Buffer): void {
+    for (let at = 0; at < chunk.length; at += maxTunnelMessageBytes) {
+      socket.send(chunk.subarray(at, at + maxTunnelMessageBytes), { binary: true }, resumePort)
+    }
+    if (socket.bufferedAmount > highWaterBytes) port.pause()
+  }
+  function resumePort(): void {
+    if (socket.bufferedAmount <= highWaterBytes && port.isPaused()) port.resume()
+  }
+  function fromSocket(data: RawData, isBinary: boolean): void {
+    if (!isBinary) {
+      socket.close(1003, 'binary messages only')
+      return
+    }
+    const bytes = toBuffer(data)
+    if (bytes.length === 0) port.end()
+    else if (!port.writableEnded && !port.write(bytes)) socket.pause()
+  }
+
+  const ping = setInterval(() => {
+    if (!alive) {
+      socket.terminate()
+      return
+    }
+    alive = false
+    // While we hold the client back we cannot hear its pong.
+    if (socket.isPaused) alive = true
+    else socket.ping()
+  }, pingEveryMs)
+  ping.unref()
+
+  port.on('data', fromPort)
+  port.on('drain', () => socket.resume())
+  port.on('end', () => socket.close(1000))
+  port.on('error', () => socket.close(1011, 'the sliver’s connection broke'))
+  port.on('close', () => {
+    socket.resume()
+    socket.close(1000)
+  })
+  socket.on('message', fromSocket)
+  socket.on('pong', () => {
+    alive = true
+  })
+  socket.on('error', () => port.destroy())
+  socket.on('close', () => {
+    clearInterval(ping)
+    // What the client sent before is still delivered; nobody is left for what the sliver says.
+    port.off('data', fromPort)
+    port.resume()
+    port.end()
+    port.setTimeout(lingerMs, () => port.destroy())
+    if (port.destroyed) done.resolve(null)
+    else port.once('close', () => done.resolve(null))
+  })
+  port.resume()
+  return done.promise
+}
+
+function toBuffer(data: RawData): Buffer {
+  if (Array.isArray(data)) return Buffer.concat(data)
+  return Buffer.isBuffer(data) ? data : Buffer.from(data)
+}

@@ -1,0 +1,73 @@
+import type { Socket } from 'node:net'
+import websocket from '@fastify/websocket'
+import { routes } from '@community-lab/contract'
+import fp from 'fastify-plugin'
+import type { FastifyRequest } from 'fastify'
+import '../decorations.ts'
+import { admitTunnel } from './admission.ts'
+import { connectSliverPort } from './sliver-port.ts'
+import { spliceTunnel } from './splice.ts'
+
+/** Options of {@link tunnelPlugin}. */
+export interface TunnelOptions {
+  /** The port of the slivers' SSH daemons; default 22. */
+  readonly sliverPort?: number
+}
+
+/** The longest message accepted from a client, in bytes. */
+const maxPayload = 1024 * 1024
+
+/**
+ * SSH to slivers without a VPN: a WebSocket carries bytes to `[sliver's management address]:22`. The server sees ciphertext only. Everything that
+ * can be refused is refused as an HTTP problem before the upgrade: the connection to the sliver is made first. Needs `app.registry`
+ * and `request.principal`, and takes `@fastify/websocket` as it is when the app has it already.
+ */
+export const tunnelPlugin = fp<TunnelOptions>(
+  async (app, options) => {
+    if (!app.hasDecorator('websocketServer')) {
+      await app.register(websocket, { options: { maxPayload, perMessageDeflate: false } })
+    }
+    // Connections on their way from the check to the upgraded WebSocket; until `release` they end with their client.
+    const waiting = new WeakMap<FastifyRequest, { port: Socket; release: () => void }>()
+
+    async function connectBeforeUpgrade(
+      request: FastifyRequest<{ Params: { id: string } }>,
+    ): Promise<void> {
+      const sliver = await admitTunnel(app.registry, {
+        sliverId: request.params.id,
+        principal: request.principal,
+      })
+      // Whoever asks without an upgrade is told 404 by the handler; nothing is connected for them.
+      if (!request.ws) return
+      const client = request.raw.socket
+      const gone = new AbortController()
+      const abort = (): void => gone.abort()
+      client.once('close', abort)
+      if (client.destroyed) abort()
+      const port = await connectSliverPort({
+        sliver: sliver.id,
+        address: sliver.mgmt_net.addr,
+        port: options.sliverPort ?? 22,
+        signal: gone.signal,
+      })
+      waiting.set(request, { port, release: () => client.off('close', abort) })
+    }
+
+    app.get<{ Params: { id: string } }>(
+      routes.sliverSsh.replace('{id}', ':id'),
+      { websocket: true, preHandler: connectBeforeUpgrade },
+      async (socket, request) => {
+        const connected = waiting.get(request)
+        if (connected === undefined) {
+          socket.close(1011, 'not connected')
+          return
+        }
+        connected.release()
+        request.log.info({ sliver: request.params.id }, 'tunnel opened')
+        await spliceTunnel(socket, connected.port)
+        request.log.info({ sliver: request.params.id }, 'tunnel closed')
+      },
+    )
+  },
+  { name: 'tunnel', fastify: '5.x' },
+)
