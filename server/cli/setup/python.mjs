@@ -1,0 +1,62 @@
+// @ts-check
+import { execFileSync } from 'node:child_process'
+
+/** Pythons to try, in this order; COMMUNITY_LAB_PYTHON comes before all. */
+const candidates = ['python3', '/usr/bin/python3', 'python3.14', 'python3.13', 'python3.12', 'python3.11', 'python3.10']
+
+const probe = 'import sys, venv, ensurepip; print("%d.%d.%d" % sys.version_info[:3])'
+
+/**
+ * Find a Python 3.10 or newer that can make virtual environments; null when there is none.
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {{ program: string, version: string } | null}
+ */
+export function findPython(env) {
+  const chosen = env['COMMUNITY_LAB_PYTHON']
+  for (const program of chosen === undefined ? candidates : [chosen]) {
+    const version = askPython(program, env)
+    if (version !== null && /^3\.(1\d|[2-9]\d)\./u.test(version)) return { program, version }
+  }
+  return null
+}
+
+/** @param {string} program @param {NodeJS.ProcessEnv} env @returns {string | null} */
+function askPython(program, env) {
+  try {
+    const options = { encoding: /** @type {const} */ ('utf8'), env, timeout: 20_000 }
+    return execFileSync(program, ['-c', probe], { ...options, stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+  } catch {
+    // It is not there, is too old to know these modules, or comes without them (Debian without python3-venv).
+    return null
+  }
+}
+
+/**
+ * Hand pip's own configuration over to uv, which does not read it.
+ * @param {string} configuration what `pip config list` prints: `global.index-url='https://…'` a line
+ * @returns {Record<string, string> | null} environment for uv; null when it has something that uv cannot be told (then pip does the work)
+ */
+export function uvEnvironment(configuration) {
+  /** @type {Record<string, string>} */
+  const env = { UV_SYSTEM_CERTS: 'true', UV_PYTHON_DOWNLOADS: 'never' }
+  for (const line of configuration.split('\n')) {
+    const match = /^(?:global|install|:env:)\.([a-z-]+)='(.*)'$/u.exec(line.trim())
+    const [, rawKey = '', value = ''] = match ?? []
+    const key = rawKey.replace(/^\.+/u, '')
+    const variable = uvVariables.get(key)
+    if (variable !== undefined) env[variable] = value
+    else if (untranslatable.has(key)) return null
+  }
+  return env
+}
+
+const uvVariables = new Map([
+  ['index-url', 'UV_DEFAULT_INDEX'],
+  ['extra-index-url', 'UV_INDEX'],
+  ['find-links', 'UV_FIND_LINKS'],
+  ['no-index', 'UV_NO_INDEX'],
+  ['cert', 'SSL_CERT_FILE'],
+  ['default-timeout', 'UV_HTTP_TIMEOUT'],
+  ['timeout', 'UV_HTTP_TIMEOUT'],
+])
+const untranslatable = new Set(['proxy', 'client-cert', 'trusted-host', 'constraint', 'target', 'prefix', 'user'])
