@@ -1,0 +1,123 @@
+import { LabError, nearestName } from '@community-lab/contract'
+
+/** The agent's settings, read once. */
+export interface AgentConfiguration {
+  /** Where everything of this node lives: identity, keys, spool, templates, slivers. */
+  readonly dataDir: string
+  /** The operator's one-time token; needed at the first start only. A secret. */
+  readonly enrollmentToken: string | null
+  /** The node's /64 in the community network, from which its slivers get public addresses; null: they get none. */
+  readonly publicPrefix: string | null
+  readonly tincDevice: (typeof tincDevices)[number]
+  readonly runtime: (typeof runtimes)[number]
+  /** The cgroup, below each controller's root, under which slivers get theirs. */
+  readonly cgroupParent: string
+  /** The longest time between two looks at what is wanted, in seconds. */
+  readonly pollS: number
+  /** The time between two readings of the node's health, in seconds. */
+  readonly healthIntervalS: number
+  /** Whether the server's hints make it look at once; `off` makes it a plain poller, to compare with. */
+  readonly hints: boolean
+  readonly logLevel: (typeof logLevels)[number]
+}
+
+const prefix = 'COMMUNITY_LAB_AGENT_'
+const meanings = {
+  DATA: "the agent's data folder, an absolute path",
+  ENROLLMENT_TOKEN: 'the one-time token that the operator gave you for this node',
+  PUBLIC_PREFIX: "the node's /64 in the community network",
+  TINC_DEVICE: 'the device of the management network',
+  RUNTIME: 'the OCI runtime that runs slivers',
+  CGROUP: 'the cgroup that holds those of the slivers',
+  POLL_S: 'seconds between two looks at what is wanted',
+  HEALTH_INTERVAL_S: "seconds between two readings of the node's health",
+  HINTS: "whether the server's hints are heeded",
+  LOG_LEVEL: 'how much is logged',
+} as const
+type Setting = keyof typeof meanings
+
+const tincDevices = ['auto', 'tun', 'raw_socket'] as const
+const runtimes = ['auto', 'crun', 'runc'] as const
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+const switches = ['on', 'off'] as const
+const daySeconds = 86_400
+
+/**
+ * Read the settings from the environment. Only the data folder has no default.
+ *
+ * @throws {@link LabError} LAB_CONFIG_MISSING, LAB_CONFIG_INVALID, LAB_CONFIG_UNKNOWN_VARIABLE.
+ */
+export function readAgentConfiguration(
+  env: Readonly<Record<string, string | undefined>>,
+): AgentConfiguration {
+  refuseUnknown(env)
+  const read = (name: Setting): string | null => env[prefix + name]?.trim() || null
+  return Object.freeze({
+    dataDir: parsePath('DATA', read('DATA') ?? missing('DATA')),
+    enrollmentToken: read('ENROLLMENT_TOKEN'),
+    publicPrefix: parsePrefix(read('PUBLIC_PREFIX')),
+    tincDevice: choose('TINC_DEVICE', read('TINC_DEVICE') ?? 'auto', tincDevices),
+    runtime: choose('RUNTIME', read('RUNTIME') ?? 'auto', runtimes),
+    cgroupParent: parseCgroup(read('CGROUP') ?? 'community-lab'),
+    pollS: parseSeconds('POLL_S', read('POLL_S') ?? '60'),
+    healthIntervalS: parseSeconds('HEALTH_INTERVAL_S', read('HEALTH_INTERVAL_S') ?? '10'),
+    hints: choose('HINTS', read('HINTS') ?? 'on', switches) === 'on',
+    logLevel: choose('LOG_LEVEL', read('LOG_LEVEL') ?? 'info', logLevels),
+  })
+}
+
+/** The error for a node that was never enrolled and has no token to do so. */
+export function enrollmentTokenMissing(): LabError {
+  const variable = `${prefix}ENROLLMENT_TOKEN`
+  return new LabError('LAB_CONFIG_MISSING', { variable, meaning: meanings.ENROLLMENT_TOKEN })
+}
+
+function refuseUnknown(env: Readonly<Record<string, string | undefined>>): void {
+  const known = Object.keys(meanings).map((name) => prefix + name)
+  for (const variable of Object.keys(env)) {
+    if (!variable.startsWith(prefix) || known.includes(variable)) continue
+    const suggestion = nearestName(variable, known)
+    throw new LabError('LAB_CONFIG_UNKNOWN_VARIABLE', { variable, suggestion })
+  }
+}
+
+function missing(name: Setting): never {
+  throw new LabError('LAB_CONFIG_MISSING', { variable: prefix + name, meaning: meanings[name] })
+}
+
+function invalid(name: Setting, found: string, expected: string): LabError {
+  return new LabError('LAB_CONFIG_INVALID', { variable: prefix + name, found, expected })
+}
+
+function parsePath(name: Setting, found: string): string {
+  if (!found.startsWith('/') || found.includes('\0')) throw invalid(name, found, 'an absolute path')
+  return found.length > 1 ? found.replace(/\/+$/u, '') : found
+}
+
+function parsePrefix(found: string | null): string | null {
+  if (found === null) return null
+  const [address = '', length] = found.split('/')
+  if (length !== '64' || !/^[0-9a-f:]+::$/iu.test(address) || !URL.canParse(`http://[${address}]`))
+    throw invalid('PUBLIC_PREFIX', found, 'an IPv6 /64, such as fd77:0:0:1::/64')
+  return found.toLowerCase()
+}
+
+function parseCgroup(found: string): string {
+  const names = found.split('/')
+  if (names.some((name) => !/^[A-Za-z0-9_-][A-Za-z0-9._-]*$/u.test(name)))
+    throw invalid('CGROUP', found, 'names joined by slashes, such as community-lab/n1')
+  return found
+}
+
+function parseSeconds(name: Setting, found: string): number {
+  const value = /^\d+(\.\d+)?$/u.test(found) ? Number(found) : Number.NaN
+  if (!(value >= 0.1 && value <= daySeconds))
+    throw invalid(name, found, `seconds, 0.1 to ${daySeconds}`)
+  return value
+}
+
+function choose<T extends string>(name: Setting, found: string, choices: readonly T[]): T {
+  const choice = choices.find((one) => one === found)
+  if (choice === undefined) throw invalid(name, found, choices.join(' or '))
+  return choice
+}

@@ -1,0 +1,35 @@
+import type { SliverStatus } from '../sliver/slivers.ts'
+
+/**
+ * How far this node has acted upon its `boot_sn`. A reboot is noted here, durably, before anything is stopped: with each sliver that ran then, and which
+ * life of it. Whoever finds that same life still running stops it; a later life is left alone. So each reboot happens once, wherever the agent is killed.
+ */
+export interface Boot {
+  /** The last `boot_sn` acted upon. */
+  readonly bootSn: number
+  /** The life of each sliver that ran when it was noted, by the sliver's id. */
+  readonly lives: Readonly<Record<string, string>>
+}
+
+/** A node that was never told to reboot. Source: CONFINE, a new node's boot_sn is 0. */
+export const neverRebooted: Boot = { bootSn: 0, lives: {} }
+
+/** Name the life of a running sliver: another after each start. Returns null when it does not run. */
+export function lifeOf(sliver: SliverStatus): string | null {
+  return sliver.stage === 'started' ? `${sliver.pid ?? 0} ${sliver.startedOn ?? ''}` : null
+}
+
+/** Note a reboot over the slivers that run now. */
+export function noteBoot(bootSn: number, slivers: readonly SliverStatus[]): Boot {
+  const lives = slivers.flatMap((sliver) => {
+    const life = lifeOf(sliver)
+    return life === null ? [] : [[sliver.id, life] as const]
+  })
+  return { bootSn, lives: Object.fromEntries(lives) }
+}
+
+/** Tell whether a sliver runs since before the last reboot. */
+export function awaitsReboot(boot: Boot, sliver: SliverStatus): boolean {
+  const life = lifeOf(sliver)
+  return life !== null && boot.lives[sliver.id] === life
+}

@@ -1,0 +1,121 @@
+import type { NodeTarget, SliceSetState, SliverTarget } from '@community-lab/contract'
+import type { SliverStatus } from '../sliver/slivers.ts'
+import { awaitsReboot, type Boot } from './boot.ts'
+import { describeWanted, stands, type Failures } from './failure.ts'
+import type { RemoveReason, SliverStep, Step } from './step.ts'
+
+/** What a plan is made from. */
+export interface Situation {
+  readonly target: NodeTarget
+  readonly current: Current
+  readonly failures: Failures
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number
+}
+
+/** What is on this node. */
+export interface Current {
+  readonly slivers: readonly SliverStatus[]
+  readonly boot: Boot
+}
+
+/**
+ * Plan how to get from what is to what is wanted. Steps of one sliver are in order; slivers do not wait for each other. Planning again after the steps
+ * were carried out gives none. A sliver whose last step failed is left alone until its time has come or something else is wanted of it.
+ *
+ * Source: CONFINE node, its sliver states and node states: `production` moves slivers; `safe` stops them, keeps what they wrote, and ignores all else that
+ * is wanted of them; `debug` and `failure` remove them. A greater `instance_sn` or `slice_instance_sn` makes the sliver anew.
+ */
+export function plan(situation: Situation): Step[] {
+  const { target, current, failures, nowMs } = situation
+  if (target.node.boot_sn > current.boot.bootSn)
+    return [{ kind: 'reboot', bootSn: target.node.boot_sn }]
+  const targets = new Map(target.slivers.map((sliver) => [sliver.id, sliver]))
+  const statuses = new Map(current.slivers.map((sliver) => [sliver.id, sliver]))
+  // What is not wanted any more goes first: it makes room.
+  const ids = [
+    ...[...statuses.keys()].filter((id) => !targets.has(id)),
+    ...target.slivers.map((sliver) => sliver.id),
+  ]
+  return ids.flatMap((id) => {
+    const wanted = targets.get(id)
+    const failure = failures.get(id)
+    const waits = stands(failure, describeWanted(target.node, wanted)) && nowMs < failure.retryAtMs
+    return waits ? [] : planSliver(target.node, wanted, { status: statuses.get(id), current })
+  })
+}
+
+interface Actual {
+  readonly status: SliverStatus | undefined
+  readonly current: Current
+}
+
+function planSliver(
+  node: NodeTarget['node'],
+  target: SliverTarget | undefined,
+  { status, current }: Actual,
+): SliverStep[] {
+  switch (node.set_state) {
+    case 'debug':
+    case 'failure':
+      return removeIfThere(status, 'node_state')
+    case 'safe':
+      return status?.stage === 'started' ? [{ kind: 'stop', id: status.id, why: 'node_state' }] : []
+    case 'production': {
+      if (target === undefined) return removeIfThere(status, 'released')
+      if (target.set_state === 'register') return removeIfThere(status, 'set_state')
+      if (status === undefined) return raise(target, undefined)
+      if (isOutdated(target, status))
+        return [...removeIfThere(status, 'reset'), ...raise(target, undefined)]
+      return settle(target, status, current.boot)
+    }
+  }
+}
+
+function settle(target: SliverTarget, status: SliverStatus, boot: Boot): SliverStep[] {
+  const { id } = target
+  if (status.stage === 'started' && target.set_state === 'deploy')
+    return [{ kind: 'stop', id, why: 'set_state' }, ...authorizeIfChanged(target, status)]
+  if (awaitsReboot(boot, status))
+    return [
+      { kind: 'stop', id, why: 'reboot' },
+      ...authorizeIfChanged(target, status),
+      { kind: 'start', id, target },
+    ]
+  return raise(target, status)
+}
+
+/** The steps up from where the sliver is; allocate and deploy write its keys, a start or a sliver that is up needs them right before. */
+function raise(target: SliverTarget, status: SliverStatus | undefined): SliverStep[] {
+  const { id } = target
+  const stage = status?.stage ?? 'registered'
+  const steps: SliverStep[] = []
+  if (stage === 'registered') steps.push({ kind: 'allocate', id, target })
+  if (stage === 'registered' || stage === 'allocated') steps.push({ kind: 'deploy', id, target })
+  else if (status) steps.push(...authorizeIfChanged(target, status))
+  if (stage !== 'started' && wantsStart(target.set_state)) steps.push({ kind: 'start', id, target })
+  return steps
+}
+
+function wantsStart(setState: SliceSetState): boolean {
+  return setState === 'start'
+}
+
+function authorizeIfChanged(target: SliverTarget, status: SliverStatus): SliverStep[] {
+  const wanted = target.ssh_authorized_keys
+  const same =
+    wanted.length === status.sshAuthorizedKeys.length &&
+    wanted.every((key, index) => key === status.sshAuthorizedKeys[index])
+  return same ? [] : [{ kind: 'authorize', id: target.id, sshAuthorizedKeys: wanted }]
+}
+
+function isOutdated(target: SliverTarget, status: SliverStatus): boolean {
+  return (
+    status.stage !== 'registered' &&
+    (target.instance_sn > status.instanceSn || target.slice_instance_sn > status.sliceInstanceSn)
+  )
+}
+
+function removeIfThere(status: SliverStatus | undefined, why: RemoveReason): SliverStep[] {
+  return status === undefined ? [] : [{ kind: 'remove', id: status.id, why }]
+}

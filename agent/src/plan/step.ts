@@ -1,0 +1,33 @@
+import type { SliverTarget } from '@community-lab/contract'
+
+/**
+ * What each kind of step is given. The union of steps and the table of executors follow from this one map, so that a new kind does not compile until
+ * something carries it out.
+ */
+export interface StepArguments {
+  /** Note that the node is to restart every sliver that runs now. */
+  reboot: { readonly bootSn: number }
+  /** Reserve its number, folder, disk and addresses. */
+  allocate: { readonly id: string; readonly target: SliverTarget }
+  /** Make its root from its template. */
+  deploy: { readonly id: string; readonly target: SliverTarget }
+  /** Run it. */
+  start: { readonly id: string; readonly target: SliverTarget }
+  /** Write the SSH keys that it lets in. */
+  authorize: { readonly id: string; readonly sshAuthorizedKeys: readonly string[] }
+  /** End its processes, keep its files. */
+  stop: { readonly id: string; readonly why: StopReason }
+  /** Remove everything of it. */
+  remove: { readonly id: string; readonly why: RemoveReason }
+}
+
+/** Why a sliver is stopped. */
+export type StopReason = 'set_state' | 'node_state' | 'reboot'
+/** Why a sliver is removed: nobody wants it; it is wanted anew (CONFINE's reset and update); the node is out of service. */
+export type RemoveReason = 'released' | 'set_state' | 'reset' | 'node_state'
+
+export type StepKind = keyof StepArguments
+/** One thing to do, as data. */
+export type Step = { [K in StepKind]: { readonly kind: K } & StepArguments[K] }[StepKind]
+/** A step that concerns one sliver. */
+export type SliverStep = Exclude<Step, { kind: 'reboot' }>
