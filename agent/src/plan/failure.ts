@@ -51,8 +51,10 @@ export function stands(failure: Failure | undefined, wanted: string): failure is
   return failure?.healedAtMs === null && failure.wanted === wanted
 }
 
-/** When the next waiting sliver is to be tried again, in milliseconds since the epoch; null when none waits. */
-export function nextRetryAtMs(failures: Failures): number | null {
-  const waiting = [...failures.values()].filter((failure) => failure.healedAtMs === null)
-  return waiting.length === 0 ? null : Math.min(...waiting.map((failure) => failure.retryAtMs))
+/** When the next waiting sliver is to be tried again, in milliseconds since the epoch; null when none waits beyond now. */
+export function nextRetryAtMs(failures: Failures, nowMs: number): number | null {
+  const waiting = [...failures.values()]
+    .filter((failure) => failure.healedAtMs === null && failure.retryAtMs > nowMs)
+    .map((failure) => failure.retryAtMs)
+  return waiting.length === 0 ? null : Math.min(...waiting)
 }

@@ -27,7 +27,9 @@ export type StopReason = 'set_state' | 'node_state' | 'reboot'
 export type RemoveReason = 'released' | 'set_state' | 'reset' | 'node_state'
 
 export type StepKind = keyof StepArguments
+/** The steps of some kinds. */
+export type StepOf<K extends StepKind> = { [P in K]: { readonly kind: P } & StepArguments[P] }[K]
 /** One thing to do, as data. */
-export type Step = { [K in StepKind]: { readonly kind: K } & StepArguments[K] }[StepKind]
+export type Step = StepOf<StepKind>
 /** A step that concerns one sliver. */
-export type SliverStep = Exclude<Step, { kind: 'reboot' }>
+export type SliverStep = StepOf<Exclude<StepKind, 'reboot'>>

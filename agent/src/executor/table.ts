@@ -1,0 +1,42 @@
+import type { StepKind, StepOf } from '../plan/step.ts'
+import type { Slivers } from '../sliver/slivers.ts'
+
+/** How each kind of step is carried out. Every executor is idempotent and throws a LabError. */
+export type Executors = {
+  readonly [K in StepKind]: (step: StepOf<K>, signal: AbortSignal) => Promise<void>
+}
+
+/** What the executors act on. */
+export interface ExecutorParts {
+  readonly slivers: Slivers
+  /** Note durably that the node is to restart what runs now. */
+  readonly noteReboot: (bootSn: number) => Promise<void>
+  /** Called after a sliver has been removed: end what was kept for it beside its container. */
+  readonly onRemoved: (id: string) => Promise<void>
+}
+
+/** Make the table of executors. */
+export function createExecutors({ slivers, noteReboot, onRemoved }: ExecutorParts): Executors {
+  return {
+    reboot: ({ bootSn }) => noteReboot(bootSn),
+    allocate: ({ target }, signal) => slivers.allocate(target, signal),
+    deploy: ({ target }, signal) => slivers.deploy(target, signal),
+    start: ({ target }, signal) => slivers.start(target, signal),
+    authorize: ({ id, sshAuthorizedKeys }, signal) =>
+      slivers.authorize(id, sshAuthorizedKeys, signal),
+    stop: ({ id }, signal) => slivers.stop(id, signal),
+    remove: async ({ id }, signal) => {
+      await slivers.remove(id, signal)
+      await onRemoved(id)
+    },
+  }
+}
+
+/** Carry out one step. */
+export async function execute<K extends StepKind>(
+  executors: Pick<Executors, K>,
+  step: StepOf<K>,
+  signal: AbortSignal,
+): Promise<void> {
+  await executors[step.kind](step, signal)
+}

@@ -1,0 +1,122 @@
+import type {
+  Arch,
+  Capabilities,
+  MemberError,
+  NodeReport,
+  NodeReportedState,
+  NodeTarget,
+  SliverReport,
+  SliverState,
+  SliverTarget,
+} from '@community-lab/contract'
+import { describeWanted, stands, type Failure, type Failures } from '../plan/failure.ts'
+import type { Current } from '../plan/plan.ts'
+
+/** A resource as a node reports it. */
+export type ReportedResource = NodeReport['resources'][number]
+
+/** What does not change while the agent runs. */
+export interface NodeFacts {
+  readonly softVersion: string
+  readonly arch: Arch
+  readonly publicPrefix: string | null
+  readonly capabilities: Capabilities
+}
+
+/** What a report is made from. */
+export interface ReportSources {
+  readonly facts: NodeFacts
+  /** What is wanted, as far as it is known. */
+  readonly target: NodeTarget | null
+  readonly current: Current
+  readonly failures: Failures
+  readonly resources: readonly ReportedResource[]
+  /** What is wrong with the node besides its slivers, found elsewhere. */
+  readonly errors: readonly MemberError[]
+}
+
+/** Make the report of this node and every sliver on it, or wanted on it. Source for the states: CONFINE's node API. */
+export function report(sources: ReportSources): NodeReport {
+  const { facts, target, current, failures } = sources
+  const targets = new Map((target?.slivers ?? []).map((sliver) => [sliver.id, sliver]))
+  const present = new Map(current.slivers.map((status) => [status.id, status]))
+  const ids = new Set([...targets.keys(), ...present.keys()])
+  return {
+    state: nodeState(target, facts.capabilities),
+    soft_version: facts.softVersion,
+    arch: facts.arch,
+    boot_sn: current.boot.bootSn,
+    public_prefix: facts.publicPrefix,
+    capabilities: facts.capabilities,
+    resources: [...sources.resources],
+    errors: [...capabilityErrors(facts.capabilities), ...sources.errors],
+    slivers: [...ids].map((id) => {
+      const wanted = targets.get(id)
+      const failure = failures.get(id)
+      const standing =
+        target !== null && stands(failure, describeWanted(target.node, wanted)) ? failure : null
+      return reportSliver(id, { wanted, status: present.get(id), failure: standing })
+    }),
+  }
+}
+
+function nodeState(target: NodeTarget | null, capabilities: Capabilities): NodeReportedState {
+  const wanted = target?.node.set_state ?? 'safe'
+  return wanted === 'production' && !hasRuntime(capabilities) ? 'safe' : wanted
+}
+
+function hasRuntime(capabilities: Capabilities): boolean {
+  return capabilities.runtime !== 'none'
+}
+
+function capabilityErrors(capabilities: Capabilities): MemberError[] {
+  const errors: MemberError[] = []
+  if (!hasRuntime(capabilities))
+    errors.push({
+      member: '/capabilities/runtime',
+      message: `no OCI runtime works here, so no sliver can run: ${capabilities.lacks.join('; ') || 'install crun or runc'}`,
+    })
+  else if (!capabilities.limits)
+    errors.push({
+      member: '/capabilities/limits',
+      message: 'memory, process and CPU limits do not hold here: no cgroup is usable',
+    })
+  return errors
+}
+
+interface SliverSources {
+  readonly wanted: SliverTarget | undefined
+  readonly status: Current['slivers'][number] | undefined
+  readonly failure: Failure | null
+}
+
+function reportSliver(id: string, { wanted, status, failure }: SliverSources): SliverReport {
+  const errors = failure ? [failure.error] : status?.ended ? [status.ended] : []
+  return {
+    id,
+    nr: status?.nr ?? null,
+    state: sliverState(status?.stage ?? 'registered', failure),
+    slice_instance_sn: status?.sliceInstanceSn ?? wanted?.slice_instance_sn ?? 0,
+    instance_sn: status?.instanceSn ?? wanted?.instance_sn ?? 0,
+    interfaces: [...(status?.interfaces ?? [])],
+    ssh_host_key: status?.sshHostKey ?? null,
+    started_on: status?.startedOn ?? null,
+    errors,
+  }
+}
+
+function sliverState(
+  stage: Current['slivers'][number]['stage'],
+  failure: Failure | null,
+): SliverState {
+  switch (failure?.step) {
+    case 'allocate':
+      return 'fail_allocate'
+    case 'deploy':
+      return 'fail_deploy'
+    case 'start':
+      return 'fail_start'
+    default:
+      return stage
+  }
+}

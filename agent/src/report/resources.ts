@@ -1,0 +1,56 @@
+import { readFile, statfs } from 'node:fs/promises'
+import { availableParallelism, totalmem } from 'node:os'
+import { resourceDefaults, type ResourceName } from '@community-lab/contract'
+import type { ReportedResource } from './report.ts'
+
+/** What a host has, in the units of the contract: MiB, MiB, percent of one core, processes. */
+export type HostResources = Readonly<Record<ResourceName, number>>
+
+/** The part of its memory that a node keeps for itself. Source: CONFINE's node defaults, 25 %. */
+const reservedMemoryShare = 0.25
+/** The disk that a node keeps for itself, in MiB. Source: CONFINE's node defaults. */
+const reservedDiskMiB = 500
+/** The most that one sliver may ask for. Source: CONFINE's node defaults for memory and disk; processes in their proportion. */
+const longestRequest: HostResources = {
+  memory: 2048,
+  disk: 2048,
+  cpu: Number.MAX_SAFE_INTEGER,
+  processes: 4096,
+}
+const mebibyte = 2 ** 20
+
+/** Work out what a node offers to slivers from what its host has. A node that has less than the defaults offers what it has. */
+export function offerResources(host: HostResources): ReportedResource[] {
+  const total: HostResources = {
+    memory: Math.floor(host.memory * (1 - reservedMemoryShare)),
+    disk: Math.max(0, Math.floor(host.disk - reservedDiskMiB)),
+    cpu: host.cpu,
+    processes: Math.floor(host.processes * (1 - reservedMemoryShare)),
+  }
+  return (['memory', 'disk', 'cpu', 'processes'] as const).map((name) => {
+    const max = Math.min(total[name], longestRequest[name])
+    return {
+      name,
+      total: total[name],
+      max_req: max,
+      dflt_req: Math.min(resourceDefaults[name], max),
+    }
+  })
+}
+
+/** Read what this host has: its memory (or its cgroup's limit), the disk under the data folder, its cores, its process limit. */
+export async function readHostResources(dataDir: string): Promise<HostResources> {
+  const [disk, pidMax] = await Promise.all([
+    statfs(dataDir),
+    readFile('/proc/sys/kernel/pid_max', 'utf8'),
+  ])
+  // 0, or more than there is, when no cgroup limits this process.
+  const limit = process.constrainedMemory()
+  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem()
+  return {
+    memory: Math.floor(memory / mebibyte),
+    disk: Math.floor((disk.blocks * disk.bsize) / mebibyte),
+    cpu: availableParallelism() * 100,
+    processes: Number(pidMax.trim()),
+  }
+}
