@@ -1,4 +1,5 @@
 import { agentCodes } from './agent-codes.ts'
+import { agentCoreCodes } from './agent-core-codes.ts'
 import { cliCodes } from './cli-codes.ts'
 import { kernelCodes } from './kernel-codes.ts'
 import { managementCodes } from './management-codes.ts'
@@ -14,6 +15,7 @@ export const errorCodes = {
   ...processCodes,
   ...managementCodes,
   ...agentCodes,
+  ...agentCoreCodes,
   ...kernelCodes,
   ...vctCodes,
   ...cliCodes,
