@@ -1,0 +1,51 @@
+import { readSync } from 'node:fs'
+import { crc32 } from 'node:zlib'
+
+/**
+ * What a segment of the spool is made of: a header of 20 bytes, little endian, then the payload, which is JSON in UTF-8.
+ *
+ *     u32 payload bytes | u32 CRC-32 of all that follows | u64 first seq | u32 number of samples | payload
+ *
+ * One frame is one append: its samples and its marks are there together or not at all.
+ */
+export interface Frame {
+  readonly firstSeq: number
+  /** Number of samples; 0 in a segment's first frame, and where only marks were set. */
+  readonly count: number
+  readonly payload: Buffer
+  /** Bytes of the whole frame. */
+  readonly bytes: number
+}
+
+const headerBytes = 20
+/** No frame is longer, in bytes: a longer length is damage. */
+const maxPayloadBytes = 64 * 1024 * 1024
+
+/** Write a frame. */
+export function encodeFrame(firstSeq: number, count: number, document: unknown): Buffer {
+  const payload = Buffer.from(JSON.stringify(document))
+  const frame = Buffer.allocUnsafe(headerBytes + payload.length)
+  frame.writeUInt32LE(payload.length, 0)
+  frame.writeBigUInt64LE(BigInt(firstSeq), 8)
+  frame.writeUInt32LE(count, 16)
+  payload.copy(frame, headerBytes)
+  frame.writeUInt32LE(crc32(frame.subarray(8)), 4)
+  return frame
+}
+
+/** Read the frame at a place of a file; null at the file's end, and for one that is torn or damaged. */
+export function readFrame(file: number, position: number): Frame | null {
+  const header = Buffer.allocUnsafe(headerBytes)
+  if (readSync(file, header, 0, headerBytes, position) < headerBytes) return null
+  const payloadBytes = header.readUInt32LE(0)
+  if (payloadBytes > maxPayloadBytes) return null
+  const payload = Buffer.allocUnsafe(payloadBytes)
+  if (readSync(file, payload, 0, payloadBytes, position + headerBytes) < payloadBytes) return null
+  if (crc32(payload, crc32(header.subarray(8))) !== header.readUInt32LE(4)) return null
+  return {
+    firstSeq: Number(header.readBigUInt64LE(8)),
+    count: header.readUInt32LE(16),
+    payload,
+    bytes: headerBytes + payloadBytes,
+  }
+}

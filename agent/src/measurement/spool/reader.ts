@@ -1,0 +1,88 @@
+import { closeSync, openSync } from 'node:fs'
+import { droppedMeasurement, type SampleRecord } from '@community-lab/contract'
+import { nodeSource, nowUs } from '../sample.ts'
+import { readFrame } from './frame.ts'
+import { readGroup, type Segment } from './segment.ts'
+
+/** What is read, and how much at most. */
+export interface ReadOptions {
+  readonly segments: readonly Segment[]
+  readonly fromSeq: number
+  /** The last seq that may be read. */
+  readonly untilSeq: number
+  readonly maxRecords: number
+  /** Reading stops after the frame that reaches this many bytes. */
+  readonly maxBytes: number
+}
+
+/** Reads a spool's segments, mostly in order: it remembers where it was. */
+export class SegmentReader {
+  #file: number | null = null
+  #path = ''
+  /** Where a frame begins whose first seq is `#frameSeq`, or the segment's beginning. */
+  #position = 0
+  #frameSeq = 0
+
+  /** Read records in order of seq. What is damaged on disk is read as one `dropped` record for each lost one, for seqs have no gaps. */
+  read(options: ReadOptions): SampleRecord[] {
+    const { segments, fromSeq, untilSeq, maxRecords, maxBytes } = options
+    const records: SampleRecord[] = []
+    let bytes = 0
+    for (;;) {
+      const seq = fromSeq + records.length
+      if (seq > untilSeq || records.length >= maxRecords || bytes >= maxBytes) return records
+      const at = segments.findLastIndex((segment) => segment.firstSeq <= seq)
+      const segment = segments[at]
+      if (segment === undefined) return records
+      const file = this.#open(segment, seq)
+      const frame = readFrame(file, this.#position)
+      if (frame === null) {
+        const endSeq = Math.min(segments[at + 1]?.firstSeq ?? Infinity, untilSeq + 1)
+        const count = Math.min(endSeq - seq, maxRecords - records.length)
+        for (let lost = 0; lost < count; lost++) records.push(lostRecord(seq + lost))
+        continue
+      }
+      if (frame.count === 0 || frame.firstSeq + frame.count <= seq) {
+        this.#position += frame.bytes
+        continue
+      }
+      this.#frameSeq = frame.firstSeq
+      const until = Math.min(untilSeq, frame.firstSeq + frame.count - 1, fromSeq + maxRecords - 1)
+      const samples = readGroup(frame.payload)?.samples ?? []
+      for (let next = seq; next <= until; next++) {
+        const sample = samples[next - frame.firstSeq]
+        records.push(sample === undefined ? lostRecord(next) : { seq: next, ...sample })
+      }
+      bytes += frame.bytes
+    }
+  }
+
+  /** Let go of the file that was read last. */
+  close(): void {
+    if (this.#file !== null) closeSync(this.#file)
+    this.#file = null
+    this.#path = ''
+  }
+
+  #open(segment: Segment, seq: number): number {
+    if (this.#file !== null && this.#path === segment.path) {
+      if (seq < this.#frameSeq) this.#position = this.#frameSeq = 0
+      return this.#file
+    }
+    this.close()
+    this.#file = openSync(segment.path, 'r')
+    this.#path = segment.path
+    this.#position = this.#frameSeq = 0
+    return this.#file
+  }
+}
+
+function lostRecord(seq: number): SampleRecord {
+  return {
+    seq,
+    time_us: nowUs(),
+    source: nodeSource,
+    name: droppedMeasurement,
+    fields: { lines: 1, reason: "damaged on the node's disk" },
+  }
+}

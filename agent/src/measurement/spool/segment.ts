@@ -1,0 +1,107 @@
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import Type, { type Static } from 'typebox'
+import { Value } from 'typebox/value'
+import { SampleShape } from '../sample.ts'
+import { encodeFrame, readFrame } from './frame.ts'
+
+/** One file of the spool. Its name holds the spool's generation and the seq its samples begin with. */
+export interface Segment {
+  readonly path: string
+  readonly firstSeq: number
+  bytes: number
+}
+
+const Marks = Type.Record(Type.String(), Type.Unknown())
+/** What a reader of something else has to remember together with the samples it appended, by key. */
+export type Marks = Static<typeof Marks>
+
+/** The first frame of a segment: whose it is, and all marks as they were when it began. */
+const Head = Type.Object({ spool: Type.String(), marks: Marks })
+type Head = Static<typeof Head>
+
+/** Every other frame. A mark of null is forgotten. */
+const Group = Type.Object({ samples: Type.Array(SampleShape), marks: Type.Optional(Marks) })
+/** What one append holds. */
+export type Group = Static<typeof Group>
+
+const nameRegExp = /^(\d{8})-(\d{16})\.spool$/u
+
+/** The segments of the newest generation, in order; what older ones and unfinished beginnings left is removed. */
+export function listSegments(dir: string): { generation: number; segments: Segment[] } {
+  const names = readdirSync(dir).sort()
+  const found = names.flatMap((name) => {
+    const match = nameRegExp.exec(name)
+    const path = join(dir, name)
+    if (match === null) return []
+    const bytes = statSync(path).size
+    return [{ generation: Number(match[1]), segment: { path, firstSeq: Number(match[2]), bytes } }]
+  })
+  const generation = found.at(-1)?.generation ?? 0
+  for (const old of found) if (old.generation !== generation) rmSync(old.segment.path)
+  for (const name of names) if (name.endsWith('.new')) rmSync(join(dir, name))
+  const segments = found.filter((one) => one.generation === generation).map((one) => one.segment)
+  return { generation, segments }
+}
+
+/** Begin a segment, which is there with its head or not at all, also after a power cut. Returns it open for appending. */
+export function beginSegment(
+  dir: string,
+  generation: number,
+  firstSeq: number,
+  head: Head,
+): { segment: Segment; file: number } {
+  const name = `${String(generation).padStart(8, '0')}-${String(firstSeq).padStart(16, '0')}.spool`
+  const path = join(dir, name)
+  const file = openSync(`${path}.new`, 'w', 0o600)
+  const bytes = writeSync(file, encodeFrame(firstSeq, 0, head))
+  fsyncSync(file)
+  renameSync(`${path}.new`, path)
+  syncFolder(dir)
+  return { segment: { path, firstSeq, bytes }, file }
+}
+
+/** Read a segment's head; null when it is damaged. */
+export function readHead(path: string): Head | null {
+  const file = openSync(path, 'r')
+  try {
+    const frame = readFrame(file, 0)
+    const document = frame === null ? null : parseJson(frame.payload)
+    return Value.Check(Head, document) ? document : null
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Read a group from its frame's payload; null when it is none. */
+export function readGroup(payload: Buffer): Group | null {
+  const document = parseJson(payload)
+  return Value.Check(Group, document) ? document : null
+}
+
+function parseJson(payload: Buffer): unknown {
+  try {
+    return JSON.parse(payload.toString())
+  } catch {
+    // Its CRC was right, so it was not written by this version: the same as damage.
+    return null
+  }
+}
+
+function syncFolder(dir: string): void {
+  const folder = openSync(dir, 'r')
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
+  }
+}
