@@ -35,6 +35,23 @@ export const processCodes = {
     true,
     (d) => `${d.what} did not happen within ${d.waitedMs} ms`,
   ),
+  LAB_DATABASE_UNUSABLE: code<{ database: string; reason: string }>(
+    0,
+    false,
+    (d) =>
+      `the database ${d.database} cannot be used: ${d.reason}; make it reachable, or correct DATABASE_URL`,
+  ),
+  LAB_REFUSES_ROOT: code<{ what: string }>(
+    0,
+    false,
+    (d) =>
+      `${d.what} does not run as root, because nothing it does needs that; run it as an ordinary user`,
+  ),
+  LAB_SOCKET_IN_USE: code<{ socket: string }>(
+    0,
+    false,
+    (d) => `something answers at ${d.socket} already; stop it, or choose another socket`,
+  ),
   LAB_INTERNAL: code<{ what: string }>(
     0,
     false,

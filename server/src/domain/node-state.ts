@@ -1,0 +1,15 @@
+import { LabError, type NodeSetState } from '@community-lab/contract'
+
+/**
+ * Check a change of a node's set_state by hand. `debug` is entered and left by the server alone (a node without keys is in debug), production only
+ * from safe, failure from anywhere and left to safe. Source: CONFINE registry, node state rules (2.1).
+ *
+ * @throws {@link LabError} LAB_NODE_STATE_REFUSED.
+ */
+export function checkNodeSetState(node: string, from: NodeSetState, to: NodeSetState): void {
+  if (from === to) return
+  const refuse = (reason: string) => new LabError('LAB_NODE_STATE_REFUSED', { node, from, to, reason })
+  if (from === 'debug') throw refuse('it is not enrolled yet; make an enrolment token and start its agent')
+  if (to === 'debug') throw refuse('debug is entered by revoking the node')
+  if (from === 'failure' && to === 'production') throw refuse('set it to safe first')
+}

@@ -1,0 +1,133 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ChangeEvent } from '@community-lab/contract'
+import type { Kysely } from 'kysely'
+import type { Database } from '../postgres/database.ts'
+import type { Tables } from '../postgres/tables.ts'
+import { eventChannel } from '../registry/change.ts'
+
+/** Every change, in the order of commits. */
+export interface EventFeed extends AsyncDisposable {
+  /** The ids of the oldest event that is kept and of the newest. */
+  range(): Promise<{ readonly first: number; readonly last: number }>
+  /** Events after an id, at most {@link maxEventsPerRead}. */
+  after(id: number): Promise<readonly ChangeEvent[]>
+  /** Call back when there may be new ones. Returns the unsubscriber. */
+  onNews(listener: () => void): () => void
+}
+
+/** The most events of one reading. */
+export const maxEventsPerRead = 500
+const reconnectAfterMs = 500
+const ringSize = 2_000
+
+/** Follow the events of a database: one connection listens for all readers, and the newest are kept in memory for them. */
+export async function openEventFeed(
+  database: Database,
+  onError: (error: unknown) => void,
+): Promise<EventFeed> {
+  const { db } = database
+  const listeners = new Set<() => void>()
+  const ending = new AbortController()
+  const { signal } = ending
+  let ring: readonly ChangeEvent[] = []
+
+  async function refresh(): Promise<void> {
+    const last = ring.at(-1)?.id ?? (await readRange(db)).last
+    for (let next = last; ; ) {
+      const events = await readAfter(db, next)
+      ring = [...ring, ...events].slice(-ringSize)
+      next = events.at(-1)?.id ?? next
+      if (events.length < maxEventsPerRead) break
+    }
+    for (const listener of listeners) listener()
+  }
+
+  // News that come during a reading are read by one more after it.
+  let reading: Promise<void> | null = null
+  let again = false
+  function wake(): void {
+    again = true
+    reading ??= (async () => {
+      while (again) {
+        again = false
+        await refresh().catch(onError)
+      }
+      reading = null
+    })()
+  }
+
+  let client: Awaited<ReturnType<Database['connect']>> | null = null
+  async function listen(): Promise<void> {
+    const next = await database.connect()
+    client = next
+    next.on('notification', wake)
+    next.on('error', (error) => {
+      if (client !== next) return
+      client = null
+      onError(error)
+      void relisten()
+    })
+    await next.query(`listen ${eventChannel}`)
+    // What was committed while nobody listened.
+    wake()
+  }
+  async function relisten(): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await delay(reconnectAfterMs, undefined, { signal })
+        await listen()
+        return
+      } catch (error) {
+        if (!signal.aborted) onError(error)
+      }
+    }
+  }
+  await listen()
+
+  return {
+    range: () => readRange(db),
+    after(id) {
+      const oldest = ring[0]?.id
+      if (oldest === undefined || id < oldest - 1) return readAfter(db, id)
+      return Promise.resolve(
+        ring.slice(id - oldest + 1, id - oldest + 1 + maxEventsPerRead),
+      )
+    },
+    onNews(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    async [Symbol.asyncDispose]() {
+      ending.abort()
+      listeners.clear()
+      const last = client
+      client = null
+      await reading
+      await last?.end()
+    },
+  }
+}
+
+async function readRange(db: Kysely<Tables>): Promise<{ first: number; last: number }> {
+  const row = await db
+    .selectFrom('counters')
+    .select(['value', (eb) => eb.selectFrom('events').select((e) => e.fn.min('id').as('id')).as('first')])
+    .where('name', '=', 'event')
+    .executeTakeFirstOrThrow()
+  return { first: row.first ?? row.value + 1, last: row.value }
+}
+
+async function readAfter(db: Kysely<Tables>, id: number): Promise<readonly ChangeEvent[]> {
+  const rows = await db
+    .selectFrom('events')
+    .selectAll()
+    .where('id', '>', id)
+    .orderBy('id')
+    .limit(maxEventsPerRead)
+    .execute()
+  return rows.map((row) => ({
+    ...row,
+    time: row.time.toISOString(),
+    object: row.object as ChangeEvent['object'],
+  }))
+}

@@ -1,0 +1,77 @@
+import { LabError } from '@community-lab/contract'
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import { Migrator } from 'kysely/migration'
+import pg from 'pg'
+import { migrations } from './migrations.ts'
+import type { Tables } from './tables.ts'
+
+/** The registry's database, with a client of its own for notifications. */
+export interface Database extends AsyncDisposable {
+  readonly db: Kysely<Tables>
+  /** Make one more connection, for LISTEN. */
+  connect(): Promise<pg.Client>
+}
+
+/** Options of {@link openDatabase}. */
+export interface DatabaseOptions {
+  /** `postgres://…`. */
+  readonly url: string
+  /** Called when an idle connection is lost. */
+  readonly onLost: (error: Error) => void
+}
+
+/** The oldest PostgreSQL that is tested: Debian 12's. */
+const oldestVersion = 15
+const maxConnections = 10
+const connectWithinMs = 10_000
+
+/**
+ * Connect to PostgreSQL and bring its schema up to date.
+ *
+ * @throws {@link LabError} LAB_DATABASE_UNUSABLE.
+ */
+export async function openDatabase({ url, onLost }: DatabaseOptions): Promise<Database> {
+  const settings = { connectionString: url, connectionTimeoutMillis: connectWithinMs }
+  // int8 holds counts and ids far below 2^53 here.
+  const types = new pg.TypeOverrides()
+  types.setTypeParser(pg.types.builtins.INT8, Number)
+  const pool = new pg.Pool({ ...settings, max: maxConnections, types })
+  pool.on('error', onLost)
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  try {
+    const answer = await sql<{ version: string }>`show server_version_num`.execute(db)
+    const version = Number(Object.values(answer.rows[0] ?? {})[0])
+    if (version < oldestVersion * 10_000)
+      throw new Error(`its version ${version / 10_000} is older than ${oldestVersion}`)
+    await migrate(db)
+  } catch (cause) {
+    await db.destroy()
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new LabError('LAB_DATABASE_UNUSABLE', { database: describe(url), reason }, { cause })
+  }
+  return {
+    db,
+    connect: async () => {
+      const client = new pg.Client(settings)
+      await client.connect()
+      return client
+    },
+    [Symbol.asyncDispose]: () => db.destroy(),
+  }
+}
+
+async function migrate(db: Kysely<Tables>): Promise<void> {
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: () => Promise.resolve({ ...migrations }) },
+  })
+  const { error } = await migrator.migrateToLatest()
+  if (error !== undefined) throw error
+}
+
+/** A database's URL without its password. */
+function describe(url: string): string {
+  const parsed = new URL(url)
+  parsed.password = ''
+  return parsed.toString()
+}

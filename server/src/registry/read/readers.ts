@@ -1,0 +1,75 @@
+import type { Kysely } from 'kysely'
+import type { EventKind, Node, Slice, Sliver, Template } from '@community-lab/contract'
+import type { Tables } from '../../postgres/tables.ts'
+import { readNodes } from './nodes.ts'
+import { readSlices } from './slices.ts'
+import { readSlivers } from './slivers.ts'
+import { readTemplates } from './templates.ts'
+
+/** What objects are shown with that no table holds. */
+export interface Surroundings {
+  readonly mgmtPrefix: string
+  /** When a node was last heard of, in milliseconds since the epoch, as far as it is newer than the database knows. */
+  lastSeenMs(nodeId: number): number | null
+}
+
+/** Which objects of a kind; what is not given is not asked for. */
+export interface Selection {
+  readonly ids?: readonly number[]
+  readonly names?: readonly string[]
+}
+
+/** Which slivers. */
+export interface SliverSelection {
+  readonly sliceIds?: readonly number[]
+  readonly nodeIds?: readonly number[]
+}
+
+/** A database or a transaction on it. */
+export type Db = Kysely<Tables>
+
+/** Reads whole objects, as the API shows them, ordered by id; in a transaction they are as they will be. */
+export interface Readers {
+  nodes(db: Db, selection?: Selection): Promise<Node[]>
+  slices(db: Db, selection?: Selection): Promise<Slice[]>
+  slivers(db: Db, selection?: SliverSelection): Promise<Sliver[]>
+  templates(db: Db, selection?: Selection): Promise<Template[]>
+  /** Objects of any kind, by `kind id`. */
+  objects(
+    db: Db,
+    wanted: readonly { readonly kind: EventKind; readonly id: string }[],
+  ): Promise<Map<string, Node | Slice | Sliver | Template>>
+}
+
+/** Make the readers. */
+export function createReaders(surroundings: Surroundings): Readers {
+  const readers: Readers = {
+    nodes: (db, selection) => readNodes(db, surroundings, selection),
+    slices: (db, selection) => readSlices(db, selection),
+    slivers: (db, selection) => readSlivers(db, surroundings, selection),
+    templates: (db, selection) => readTemplates(db, selection),
+    async objects(db, wanted) {
+      const found = new Map<string, Node | Slice | Sliver | Template>()
+      const idsOf = (kind: EventKind) => wanted.filter((each) => each.kind === kind)
+      const add = (kind: EventKind, objects: readonly (Node | Slice | Sliver | Template)[]) => {
+        for (const object of objects) found.set(`${kind} ${object.id}`, object)
+      }
+      const numbers = (kind: EventKind) => ({ ids: idsOf(kind).map(({ id }) => Number(id)) })
+      if (idsOf('node').length > 0) add('node', await readers.nodes(db, numbers('node')))
+      if (idsOf('slice').length > 0) add('slice', await readers.slices(db, numbers('slice')))
+      if (idsOf('template').length > 0)
+        add('template', await readers.templates(db, numbers('template')))
+      const slivers = idsOf('sliver').map(({ id }) => id.split('@').map(Number))
+      if (slivers.length > 0)
+        add(
+          'sliver',
+          await readers.slivers(db, {
+            sliceIds: [...new Set(slivers.map(([slice = 0]) => slice))],
+            nodeIds: [...new Set(slivers.map(([, node = 0]) => node))],
+          }),
+        )
+      return found
+    },
+  }
+  return readers
+}

@@ -1,0 +1,45 @@
+import { sql } from 'kysely'
+import { path, routes, sliverId, type Slice } from '@community-lab/contract'
+import type { Db, Selection } from './readers.ts'
+
+/** Read slices. */
+export async function readSlices(db: Db, { ids, names }: Selection = {}): Promise<Slice[]> {
+  let query = db.selectFrom('slices').selectAll().orderBy('id')
+  if (ids !== undefined) query = query.where('id', '=', sql<number>`any(${ids}::int[])`)
+  if (names !== undefined) query = query.where('name', '=', sql<string>`any(${names}::text[])`)
+  const rows = await query.execute()
+  const slivers = await db
+    .selectFrom('slivers')
+    .select(['slice_id', 'node_id'])
+    .where('slice_id', '=', sql<number>`any(${rows.map((row) => row.id)}::int[])`)
+    .orderBy('node_id')
+    .execute()
+  const bySlice = Map.groupBy(slivers, (sliver) => sliver.slice_id)
+  return rows.map((row) => ({
+    uri: path(routes.slice, { id: row.id }),
+    id: row.id,
+    name: row.name,
+    description: row.description,
+    group: { uri: path(routes.group, { id: row.group_id }), id: row.group_id },
+    expires_on: row.expires_on.toISOString(),
+    instance_sn: row.instance_sn,
+    properties: row.properties,
+    set_state: row.set_state,
+    sliver_defaults: {
+      instance_sn: row.default_instance_sn,
+      template:
+        row.default_template_id === null
+          ? null
+          : {
+              uri: path(routes.template, { id: row.default_template_id }),
+              id: row.default_template_id,
+            },
+      set_state: row.default_set_state,
+      resources: row.default_resources,
+    },
+    slivers: (bySlice.get(row.id) ?? []).map(({ node_id }) => {
+      const id = sliverId(row.id, node_id)
+      return { uri: path(routes.sliver, { id }), id }
+    }),
+  }))
+}

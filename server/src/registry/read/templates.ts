@@ -1,0 +1,22 @@
+import { sql } from 'kysely'
+import { path, routes, type Template } from '@community-lab/contract'
+import type { Db, Selection } from './readers.ts'
+
+/** Read templates. */
+export async function readTemplates(db: Db, { ids, names }: Selection = {}): Promise<Template[]> {
+  let query = db.selectFrom('templates').selectAll().orderBy('id')
+  if (ids !== undefined) query = query.where('id', '=', sql<number>`any(${ids}::int[])`)
+  if (names !== undefined) query = query.where('name', '=', sql<string>`any(${names}::text[])`)
+  return (await query.execute()).map((row) => ({
+    uri: path(routes.template, { id: row.id }),
+    id: row.id,
+    name: row.name,
+    description: row.description,
+    type: row.type,
+    node_archs: row.node_archs,
+    is_active: row.is_active,
+    image_uri: row.image_sha256 === null ? null : path(routes.templateImage, { id: row.id }),
+    image_sha256: row.image_sha256,
+    image_size_bytes: row.image_size_bytes,
+  }))
+}

@@ -1,0 +1,114 @@
+import {
+  formatEnrollmentToken,
+  isRsaPublicKeyPem,
+  LabError,
+  nodeTincName,
+  type EnrollmentRequest,
+  type EnrollmentToken,
+} from '@community-lab/contract'
+import { hashSecret, makeSecret } from '../../access/secret.ts'
+import { type Core } from '../core.ts'
+import { lockNode } from './nodes.ts'
+
+/** Where a node finds the server before it has the management network. */
+export interface FirstContact {
+  readonly url: string
+  readonly certificateSha256: string
+}
+
+const validForMs = 24 * 3600 * 1000
+
+/** Make a node's one-time token; the one before is void. */
+export async function issueEnrollmentToken(
+  core: Core,
+  nodeId: number,
+  contact: FirstContact,
+): Promise<EnrollmentToken> {
+  const secret = makeSecret('cle')
+  const expiresOn = new Date(Date.now() + validForMs)
+  await core.change(async (change) => {
+    await lockNode(core, change, nodeId)
+    const values = {
+      secret_sha256: hashSecret(secret),
+      expires_on: expiresOn,
+      used_pubkey: null,
+    }
+    await change.tx
+      .insertInto('enrollments')
+      .values({ node_id: nodeId, ...values })
+      .onConflict((conflict) => conflict.column('node_id').doUpdateSet(values))
+      .execute()
+  })
+  return {
+    token: formatEnrollmentToken({ ...contact, secret }),
+    expires_on: expiresOn.toISOString(),
+  }
+}
+
+/** A node that was enrolled, and its own token, which is shown this once. */
+export interface Enrolled {
+  readonly node: { readonly id: number; readonly name: string }
+  readonly token: string
+}
+
+/**
+ * Enrol a node with its one-time secret. The same key may ask again, for its answer may have been lost; another key may not.
+ *
+ * @throws {@link LabError} LAB_ENROLLMENT_REFUSED, LAB_REQUEST_INVALID.
+ */
+export async function enrollNode(
+  core: Core,
+  secret: string,
+  { tinc_pubkey: pubkey, arch }: EnrollmentRequest,
+): Promise<Enrolled> {
+  if (!isRsaPublicKeyPem(pubkey))
+    throw new LabError('LAB_REQUEST_INVALID', {
+      issues: [{ pointer: '/tinc_pubkey', message: 'must be an RSA public key in PKCS #1 PEM' }],
+    })
+  return core.change(async (change) => {
+    const { tx } = change
+    const enrollment = await tx
+      .selectFrom('enrollments')
+      .selectAll()
+      .where('secret_sha256', '=', hashSecret(secret))
+      .forUpdate()
+      .executeTakeFirst()
+    const refuse = (reason: string) => new LabError('LAB_ENROLLMENT_REFUSED', { reason })
+    if (enrollment === undefined) throw refuse('it is not known, or has been replaced')
+    if (enrollment.expires_on.getTime() < Date.now()) throw refuse('it has expired')
+    if (enrollment.used_pubkey !== null && enrollment.used_pubkey !== pubkey)
+      throw refuse('it has been used, with another key')
+    const nodeId = enrollment.node_id
+    const node = await lockNode(core, change, nodeId)
+    await tx
+      .updateTable('enrollments')
+      .set({ used_pubkey: pubkey })
+      .where('node_id', '=', nodeId)
+      .execute()
+    await tx
+      .updateTable('nodes')
+      .set({
+        tinc_pubkey: pubkey,
+        arch,
+        // CONFINE: safe by itself once the management network is configured.
+        set_state: node.set_state === 'debug' ? 'safe' : node.set_state,
+      })
+      .where('id', '=', nodeId)
+      .execute()
+    await tx.deleteFrom('tokens').where('node_id', '=', nodeId).execute()
+    const token = makeSecret('cln')
+    await tx
+      .insertInto('tokens')
+      .values({
+        name: nodeTincName(nodeId),
+        role: 'node',
+        node_id: nodeId,
+        secret_sha256: hashSecret(token),
+      })
+      .execute()
+    change.note('node', 'updated', nodeId)
+    change.target(nodeId)
+    change.tincHosts()
+    return { node: { id: nodeId, name: node.name }, token }
+  })
+}

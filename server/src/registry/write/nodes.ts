@@ -1,0 +1,144 @@
+import { LabError, type Node, type NodeCreate, type NodePatch } from '@community-lab/contract'
+import { checkNodeSetState } from '../../domain/node-state.ts'
+import { checkIfMatch } from '../../http/etag.ts'
+import { claimName, found, type Core } from '../core.ts'
+import type { Change } from '../change.ts'
+
+/** Register a node of a group; it is in `debug` until it is enrolled. @throws {@link LabError} LAB_NAME_TAKEN. */
+export async function createNode(core: Core, groupId: number, body: NodeCreate): Promise<Node> {
+  const id = await core.change(async (change) => {
+    const row = await claimName(
+      'node',
+      body.name,
+      change.tx
+        .insertInto('nodes')
+        .values({
+          name: body.name,
+          description: body.description ?? '',
+          group_id: groupId,
+          arch: body.arch ?? 'x86_64',
+          properties: JSON.stringify(body.properties ?? {}),
+          set_state: 'debug',
+          state: 'unknown',
+        })
+        .returning('id')
+        .executeTakeFirstOrThrow(),
+    )
+    change.note('node', 'created', row.id)
+    return row.id
+  })
+  return readNode(core, id)
+}
+
+/** Read one node. @throws {@link LabError} LAB_NOT_FOUND. */
+export async function readNode(core: Core, id: number, tx = core.db): Promise<Node> {
+  const [node] = await core.read.nodes(tx, { ids: [id] })
+  return found(node, 'node', id)
+}
+
+/** Change a node. @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, LAB_NODE_STATE_REFUSED, LAB_REQUEST_PRECONDITION_FAILED. */
+export async function patchNode(
+  core: Core,
+  id: number,
+  body: NodePatch,
+  ifMatch: string | null = null,
+): Promise<Node> {
+  return core.change(async (change) => {
+    const node = await lockNode(core, change, id)
+    checkIfMatch(ifMatch, node)
+    if (body.set_state !== undefined) checkNodeSetState(node.name, node.set_state, body.set_state)
+    await claimName(
+      'node',
+      body.name ?? node.name,
+      change.tx
+        .updateTable('nodes')
+        .set({
+          name: body.name ?? node.name,
+          description: body.description ?? node.description,
+          properties: JSON.stringify(body.properties ?? node.properties),
+          set_state: body.set_state ?? node.set_state,
+        })
+        .where('id', '=', id)
+        .execute(),
+    )
+    change.note('node', 'updated', id)
+    change.target(id)
+    return readNode(core, id, change.tx)
+  })
+}
+
+/** Ask a node to restart everything on it, once. */
+export async function rebootNode(core: Core, id: number): Promise<Node> {
+  return core.change(async (change) => {
+    await lockNode(core, change, id)
+    await change.tx
+      .updateTable('nodes')
+      .set((eb) => ({ boot_sn: eb('boot_sn', '+', 1) }))
+      .where('id', '=', id)
+      .execute()
+    change.note('node', 'updated', id)
+    change.target(id)
+    return readNode(core, id, change.tx)
+  })
+}
+
+/** Remove a node with its slivers, keys and tokens. */
+export async function deleteNode(core: Core, id: number, ifMatch: string | null): Promise<void> {
+  await core.change(async (change) => {
+    const node = await lockNode(core, change, id)
+    checkIfMatch(ifMatch, node)
+    for (const sliver of node.slivers) {
+      change.note('sliver', 'deleted', sliver.id)
+      change.note('slice', 'updated', Number(sliver.id.split('@')[0]))
+    }
+    await change.tx.deleteFrom('nodes').where('id', '=', id).execute()
+    change.note('node', 'deleted', id)
+    change.tincHosts()
+  })
+}
+
+/** Take a node's keys and tokens away: it is in `debug` and offline until it is enrolled anew. */
+export async function revokeNode(core: Core, id: number): Promise<Node> {
+  return core.change(async (change) => {
+    await lockNode(core, change, id)
+    await change.tx.deleteFrom('tokens').where('node_id', '=', id).execute()
+    await change.tx.deleteFrom('enrollments').where('node_id', '=', id).execute()
+    await change.tx
+      .updateTable('nodes')
+      .set({ tinc_pubkey: null, set_state: 'debug', state: 'offline', state_changed_on: new Date() })
+      .where('id', '=', id)
+      .execute()
+    change.note('node', 'updated', id)
+    change.target(id)
+    change.tincHosts()
+    return readNode(core, id, change.tx)
+  })
+}
+
+/** Hold a node's row to the end of the change, and read it. */
+export async function lockNode(core: Core, change: Change, id: number): Promise<Node> {
+  const row = await change.tx
+    .selectFrom('nodes')
+    .select('id')
+    .where('id', '=', id)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+  found(row, 'node', id)
+  return readNode(core, id, change.tx)
+}
+
+/** Every enrolled node's key, by id. */
+export async function readTincKeys(core: Core): Promise<ReadonlyMap<number, string>> {
+  const rows = await core.db
+    .selectFrom('nodes')
+    .select(['id', 'tinc_pubkey'])
+    .where('tinc_pubkey', 'is not', null)
+    .orderBy('id')
+    .execute()
+  return new Map(
+    rows.map(({ id, tinc_pubkey: pubkey }) => {
+      if (pubkey === null) throw new LabError('LAB_INTERNAL', { what: `node ${id} has no key` })
+      return [id, pubkey]
+    }),
+  )
+}

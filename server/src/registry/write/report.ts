@@ -1,0 +1,91 @@
+import { isDeepStrictEqual } from 'node:util'
+import { sliverId, type NodeReport, type NodeState, type SliverState } from '@community-lab/contract'
+import type { Change } from '../change.ts'
+import type { Core } from '../core.ts'
+import { lockNode } from './nodes.ts'
+
+/**
+ * Take a node's report in: its state and that of its slivers. What is as before makes no event, so that idle nodes are silent.
+ *
+ * A sliver that the node does not speak of is `unknown`; one that the node speaks of and nobody wants is on its way out, and left alone.
+ */
+export async function applyReport(core: Core, nodeId: number, report: NodeReport): Promise<void> {
+  await core.change(async (change) => {
+    const node = await lockNode(core, change, nodeId)
+    const { slivers, ...own } = report
+    const row = await change.tx
+      .selectFrom('nodes')
+      .select('report')
+      .where('id', '=', nodeId)
+      .executeTakeFirstOrThrow()
+    const changed = node.state !== own.state || !isDeepStrictEqual(row.report, own)
+    await change.tx
+      .updateTable('nodes')
+      .set({
+        last_seen_on: new Date(),
+        ...(changed ? { state: own.state, arch: own.arch, report: JSON.stringify(own) } : {}),
+        ...(node.state === own.state ? {} : { state_changed_on: new Date() }),
+      })
+      .where('id', '=', nodeId)
+      .execute()
+    if (changed) change.note('node', 'updated', nodeId)
+    await applySlivers(change, nodeId, slivers)
+  })
+}
+
+async function applySlivers(
+  change: Change,
+  nodeId: number,
+  reports: NodeReport['slivers'],
+): Promise<void> {
+  const known = await change.tx
+    .selectFrom('slivers')
+    .select(['slice_id', 'state', 'report'])
+    .where('node_id', '=', nodeId)
+    .orderBy('slice_id')
+    .execute()
+  const byId = new Map(reports.map((report) => [report.id, report]))
+  for (const { slice_id: sliceId, state: before, report: last } of known) {
+    const id = sliverId(sliceId, nodeId)
+    const report = byId.get(id) ?? null
+    const state: SliverState = report?.state ?? 'unknown'
+    if (state === before && isDeepStrictEqual(last, report)) continue
+    await change.tx
+      .updateTable('slivers')
+      .set({
+        state,
+        report: report === null ? null : JSON.stringify(report),
+        ...(state === before ? {} : { state_changed_on: new Date() }),
+      })
+      .where('slice_id', '=', sliceId)
+      .where('node_id', '=', nodeId)
+      .execute()
+    change.note('sliver', 'updated', id)
+  }
+}
+
+/** Note a state that the server alone knows: a node that is heard of no more, or again. */
+export async function setNodeState(
+  core: Core,
+  nodeId: number,
+  next: (node: { state: NodeState; reported: NodeState | null }) => NodeState,
+  lastSeen: Date | null = null,
+): Promise<void> {
+  await core.change(async (change) => {
+    const row = await change.tx
+      .selectFrom('nodes')
+      .select(['state', 'report'])
+      .where('id', '=', nodeId)
+      .forNoKeyUpdate()
+      .executeTakeFirst()
+    if (row === undefined) return
+    const state = next({ state: row.state, reported: row.report?.state ?? null })
+    if (state === row.state) return
+    await change.tx
+      .updateTable('nodes')
+      .set({ state, state_changed_on: new Date(), ...(lastSeen ? { last_seen_on: lastSeen } : {}) })
+      .where('id', '=', nodeId)
+      .execute()
+    change.note('node', 'updated', nodeId)
+  })
+}

@@ -1,0 +1,177 @@
+import { sql, type Insertable } from 'kysely'
+import { sliverId, type Slice, type SliceCreate, type SlicePatch } from '@community-lab/contract'
+import { completeResources } from '../../domain/admission.ts'
+import { checkIfMatch } from '../../http/etag.ts'
+import type { SliceTable } from '../../postgres/tables.ts'
+import type { Change } from '../change.ts'
+import { claimName, found, type Core } from '../core.ts'
+
+/** How long a slice lives unless it is renewed. Source: CONFINE, 30-day leases. */
+export const sliceLifeMs = 30 * 24 * 3600 * 1000
+
+const expiry = (): Date => new Date(Date.now() + sliceLifeMs)
+
+/** Read one slice. @throws {@link LabError} LAB_NOT_FOUND. */
+export async function readSlice(core: Core, id: number, tx = core.db): Promise<Slice> {
+  const [slice] = await core.read.slices(tx, { ids: [id] })
+  return found(slice, 'slice', id)
+}
+
+/** Make an empty slice in `register`. @throws {@link LabError} LAB_NAME_TAKEN, LAB_NOT_FOUND (its template). */
+export async function createSlice(core: Core, groupId: number, body: SliceCreate): Promise<Slice> {
+  return core.change(async (change) => {
+    const defaults = body.sliver_defaults ?? {}
+    const templateId = defaults.template?.id ?? null
+    if (templateId !== null)
+      found((await core.read.templates(change.tx, { ids: [templateId] }))[0], 'template', templateId)
+    const id = await insertSlice(change, {
+      name: body.name,
+      description: body.description ?? '',
+      group_id: groupId,
+      properties: JSON.stringify(body.properties ?? {}),
+      set_state: 'register',
+      default_template_id: templateId,
+      default_set_state: defaults.set_state ?? 'start',
+      default_resources: JSON.stringify(completeResources(defaults.resources ?? [])),
+    })
+    return readSlice(core, id, change.tx)
+  })
+}
+
+/** Change a slice. @throws {@link LabError} LAB_NOT_FOUND, LAB_REQUEST_PRECONDITION_FAILED. */
+export async function patchSlice(
+  core: Core,
+  id: number,
+  body: SlicePatch,
+  ifMatch: string | null,
+): Promise<Slice> {
+  return changeSlice(core, id, ifMatch, async (change, slice) => {
+    await change.tx
+      .updateTable('slices')
+      .set({
+        description: body.description ?? slice.description,
+        properties: JSON.stringify(body.properties ?? slice.properties),
+        set_state: body.set_state ?? slice.set_state,
+        default_set_state: body.sliver_defaults?.set_state ?? slice.sliver_defaults.set_state,
+      })
+      .where('id', '=', id)
+      .execute()
+  })
+}
+
+/** Let a slice live on for its full time from now. */
+export async function renewSlice(core: Core, id: number): Promise<Slice> {
+  return changeSlice(core, id, null, async (change) => {
+    await change.tx
+      .updateTable('slices')
+      .set({ expires_on: expiry() })
+      .where('id', '=', id)
+      .execute()
+  })
+}
+
+/** Ask all its slivers to be made anew, once. */
+export async function resetSlice(core: Core, id: number): Promise<Slice> {
+  return changeSlice(core, id, null, async (change) => {
+    await change.tx
+      .updateTable('slices')
+      .set((eb) => ({ instance_sn: eb('instance_sn', '+', 1) }))
+      .where('id', '=', id)
+      .execute()
+  })
+}
+
+/** Remove a slice and its slivers. What it measured stays its group's. */
+export async function deleteSlice(core: Core, id: number, ifMatch: string | null): Promise<void> {
+  await core.change(async (change) => {
+    await lockSlice(change, id)
+    checkIfMatch(ifMatch, await readSlice(core, id, change.tx))
+    await removeSlice(change, id)
+  })
+}
+
+/** Remove the slices whose time is over. Returns how many. */
+export async function removeExpiredSlices(core: Core): Promise<number> {
+  return core.change(async (change) => {
+    const expired = await change.tx
+      .selectFrom('slices')
+      .select('id')
+      .where('expires_on', '<', sql<Date>`now()`)
+      .forUpdate()
+      .execute()
+    for (const { id } of expired) await removeSlice(change, id)
+    return expired.length
+  })
+}
+
+/** Write a new slice's row, owned by its group also after its end. @throws {@link LabError} LAB_NAME_TAKEN. */
+export async function insertSlice(
+  change: Change,
+  values: Omit<Insertable<SliceTable>, 'expires_on'>,
+): Promise<number> {
+  const { id } = await claimName(
+    'slice',
+    values.name,
+    change.tx
+      .insertInto('slices')
+      .values({ ...values, expires_on: expiry() })
+      .returning('id')
+      .executeTakeFirstOrThrow(),
+  )
+  await change.tx
+    .insertInto('slice_owners')
+    .values({ slice_id: id, group_id: values.group_id })
+    .execute()
+  change.note('slice', 'created', id)
+  return id
+}
+
+/** Note that a slice, its slivers and their nodes' targets have changed. */
+export function noteSlice(change: Change, slice: Slice): void {
+  change.note('slice', 'updated', slice.id)
+  for (const sliver of slice.slivers) {
+    change.note('sliver', 'updated', sliver.id)
+    change.target(Number(sliver.id.split('@')[1]))
+  }
+}
+
+async function changeSlice(
+  core: Core,
+  id: number,
+  ifMatch: string | null,
+  work: (change: Change, slice: Slice) => Promise<void>,
+): Promise<Slice> {
+  return core.change(async (change) => {
+    await lockSlice(change, id)
+    const slice = await readSlice(core, id, change.tx)
+    checkIfMatch(ifMatch, slice)
+    await work(change, slice)
+    noteSlice(change, slice)
+    return readSlice(core, id, change.tx)
+  })
+}
+
+async function lockSlice(change: Change, id: number): Promise<void> {
+  const row = await change.tx
+    .selectFrom('slices')
+    .select('id')
+    .where('id', '=', id)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+  found(row, 'slice', id)
+}
+
+async function removeSlice(change: Change, id: number): Promise<void> {
+  const slivers = await change.tx
+    .deleteFrom('slivers')
+    .where('slice_id', '=', id)
+    .returning('node_id')
+    .execute()
+  for (const { node_id: nodeId } of slivers) {
+    change.note('sliver', 'deleted', sliverId(id, nodeId))
+    change.note('node', 'updated', nodeId)
+    change.target(nodeId)
+  }
+  await change.tx.deleteFrom('slices').where('id', '=', id).execute()
+  change.note('slice', 'deleted', id)
+}

@@ -1,0 +1,141 @@
+import {
+  LabError,
+  parseSliverId,
+  sliverId,
+  type Sliver,
+  type SliverCreate,
+  type SliverPatch,
+} from '@community-lab/contract'
+import { admitSlice } from '../../domain/admission.ts'
+import { checkIfMatch } from '../../http/etag.ts'
+import type { Change } from '../change.ts'
+import { found, type Core } from '../core.ts'
+import { lockAdmission } from './ensure.ts'
+
+/** Read one sliver. @throws {@link LabError} LAB_NOT_FOUND. */
+export async function readSliver(core: Core, id: string, tx = core.db): Promise<Sliver> {
+  const parsed = parseSliverId(id)
+  const at = parsed === null ? null : { sliceIds: [parsed.sliceId], nodeIds: [parsed.nodeId] }
+  const [sliver] = at === null ? [] : await core.read.slivers(tx, at)
+  return found(sliver, 'sliver', id)
+}
+
+/** Add a sliver to a slice that has a template. @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, and what {@link admitSlice} throws. */
+export async function createSliver(core: Core, body: SliverCreate): Promise<Sliver> {
+  return core.change(async (change) => {
+    const { tx } = change
+    await lockAdmission(change)
+    const [slice] = await core.read.slices(tx, { ids: [body.slice.id] })
+    const nodes = await core.read.nodes(tx)
+    const templates = await core.read.templates(tx)
+    const { name, sliver_defaults: defaults } = found(slice, 'slice', body.slice.id)
+    const node = found(
+      nodes.find((each) => each.id === body.node.id),
+      'node',
+      body.node.id,
+    )
+    const id = sliverId(body.slice.id, node.id)
+    if (node.slivers.some((sliver) => sliver.id === id))
+      throw new LabError('LAB_NAME_TAKEN', { kind: 'sliver', name: id })
+    const template = templates.find((each) => each.id === defaults.template?.id)
+    const { resources } = admitSlice(
+      {
+        name,
+        template: found(template, 'template', 'of the slice').name,
+        nodes: [node.name],
+        resources: defaults.resources,
+      },
+      { nodes, templates, present: new Map() },
+    )
+    await tx
+      .insertInto('slivers')
+      .values({
+        slice_id: body.slice.id,
+        node_id: node.id,
+        description: body.description ?? '',
+        set_state: body.set_state ?? null,
+        properties: JSON.stringify(body.properties ?? {}),
+        resources: JSON.stringify(resources),
+        state: 'unknown',
+      })
+      .execute()
+    noteSliver(change, id, 'created')
+    change.note('slice', 'updated', body.slice.id)
+    return readSliver(core, id, tx)
+  })
+}
+
+/** Change a sliver. @throws {@link LabError} LAB_NOT_FOUND, LAB_REQUEST_PRECONDITION_FAILED. */
+export async function patchSliver(
+  core: Core,
+  id: string,
+  body: SliverPatch,
+  ifMatch: string | null,
+): Promise<Sliver> {
+  return core.change(async (change) => {
+    const sliver = await lockSliver(core, change, id)
+    checkIfMatch(ifMatch, sliver)
+    await change.tx
+      .updateTable('slivers')
+      .set({
+        description: body.description ?? sliver.description,
+        set_state: body.set_state === undefined ? sliver.set_state : body.set_state,
+        properties: JSON.stringify(body.properties ?? sliver.properties),
+      })
+      .where('slice_id', '=', sliver.slice.id)
+      .where('node_id', '=', sliver.node.id)
+      .execute()
+    noteSliver(change, id, 'updated')
+    return readSliver(core, id, change.tx)
+  })
+}
+
+/** Ask for a sliver to be made anew from registered on, once. */
+export async function updateSliver(core: Core, id: string): Promise<Sliver> {
+  return core.change(async (change) => {
+    const sliver = await lockSliver(core, change, id)
+    await change.tx
+      .updateTable('slivers')
+      .set((eb) => ({ instance_sn: eb('instance_sn', '+', 1) }))
+      .where('slice_id', '=', sliver.slice.id)
+      .where('node_id', '=', sliver.node.id)
+      .execute()
+    noteSliver(change, id, 'updated')
+    return readSliver(core, id, change.tx)
+  })
+}
+
+/** Remove a sliver. */
+export async function deleteSliver(core: Core, id: string, ifMatch: string | null): Promise<void> {
+  await core.change(async (change) => {
+    const sliver = await lockSliver(core, change, id)
+    checkIfMatch(ifMatch, sliver)
+    await change.tx
+      .deleteFrom('slivers')
+      .where('slice_id', '=', sliver.slice.id)
+      .where('node_id', '=', sliver.node.id)
+      .execute()
+    noteSliver(change, id, 'deleted')
+    change.note('slice', 'updated', sliver.slice.id)
+  })
+}
+
+async function lockSliver(core: Core, change: Change, id: string): Promise<Sliver> {
+  const at = parseSliverId(id)
+  if (at !== null)
+    await change.tx
+      .selectFrom('slivers')
+      .select('slice_id')
+      .where('slice_id', '=', at.sliceId)
+      .where('node_id', '=', at.nodeId)
+      .forNoKeyUpdate()
+      .execute()
+  return readSliver(core, id, change.tx)
+}
+
+function noteSliver(change: Change, id: string, action: 'created' | 'updated' | 'deleted'): void {
+  const nodeId = Number(id.split('@')[1])
+  change.note('sliver', action, id)
+  if (action !== 'updated') change.note('node', 'updated', nodeId)
+  change.target(nodeId)
+}

@@ -1,0 +1,126 @@
+import {
+  LabError,
+  type Template,
+  type TemplateCreate,
+  type TemplatePatch,
+} from '@community-lab/contract'
+import { checkIfMatch } from '../../http/etag.ts'
+import type { Change } from '../change.ts'
+import { claimName, found, type Core } from '../core.ts'
+
+/** Read one template. @throws {@link LabError} LAB_NOT_FOUND. */
+export async function readTemplate(core: Core, id: number, tx = core.db): Promise<Template> {
+  const [template] = await core.read.templates(tx, { ids: [id] })
+  return found(template, 'template', id)
+}
+
+/** Make a template, without an image yet. @throws {@link LabError} LAB_NAME_TAKEN. */
+export async function createTemplate(core: Core, body: TemplateCreate): Promise<Template> {
+  return core.change(async (change) => {
+    const { id } = await claimName(
+      'template',
+      body.name,
+      change.tx
+        .insertInto('templates')
+        .values({
+          name: body.name,
+          description: body.description ?? '',
+          type: body.type ?? 'debian',
+          node_archs: [...body.node_archs],
+          is_active: body.is_active ?? true,
+        })
+        .returning('id')
+        .executeTakeFirstOrThrow(),
+    )
+    change.note('template', 'created', id)
+    return readTemplate(core, id, change.tx)
+  })
+}
+
+/** Change a template. */
+export async function patchTemplate(
+  core: Core,
+  id: number,
+  body: TemplatePatch,
+  ifMatch: string | null,
+): Promise<Template> {
+  return changeTemplate(core, id, async (change, template) => {
+    checkIfMatch(ifMatch, template)
+    await change.tx
+      .updateTable('templates')
+      .set({
+        description: body.description ?? template.description,
+        node_archs: [...(body.node_archs ?? template.node_archs)],
+        is_active: body.is_active ?? template.is_active,
+      })
+      .where('id', '=', id)
+      .execute()
+  })
+}
+
+/** Give a template its image; slivers made from now on have it. */
+export async function setTemplateImage(
+  core: Core,
+  id: number,
+  image: { readonly sha256: string; readonly sizeBytes: number },
+): Promise<Template> {
+  return changeTemplate(core, id, async (change) => {
+    await change.tx
+      .updateTable('templates')
+      .set({ image_sha256: image.sha256, image_size_bytes: image.sizeBytes })
+      .where('id', '=', id)
+      .execute()
+  })
+}
+
+/** Remove a template that no slice uses. @throws {@link LabError} LAB_TEMPLATE_IN_USE. */
+export async function deleteTemplate(core: Core, id: number, ifMatch: string | null): Promise<void> {
+  await core.change(async (change) => {
+    const template = await readTemplate(core, id, change.tx)
+    checkIfMatch(ifMatch, template)
+    const users = await change.tx
+      .selectFrom('slices')
+      .select('name')
+      .where('default_template_id', '=', id)
+      .execute()
+    if (users.length > 0)
+      throw new LabError('LAB_TEMPLATE_IN_USE', {
+        template: template.name,
+        slices: users.map((slice) => slice.name),
+      })
+    await change.tx.deleteFrom('templates').where('id', '=', id).execute()
+    change.note('template', 'deleted', id)
+  })
+}
+
+/** The SHA-256 of every image that a template has. */
+export async function readImages(core: Core): Promise<ReadonlySet<string>> {
+  const rows = await core.db.selectFrom('templates').select('image_sha256').execute()
+  return new Set(rows.flatMap((row) => row.image_sha256 ?? []))
+}
+
+async function changeTemplate(
+  core: Core,
+  id: number,
+  work: (change: Change, template: Template) => Promise<void>,
+): Promise<Template> {
+  return core.change(async (change) => {
+    await change.tx
+      .selectFrom('templates')
+      .select('id')
+      .where('id', '=', id)
+      .forNoKeyUpdate()
+      .execute()
+    await work(change, await readTemplate(core, id, change.tx))
+    change.note('template', 'updated', id)
+    const nodes = await change.tx
+      .selectFrom('slivers')
+      .innerJoin('slices', 'slices.id', 'slivers.slice_id')
+      .select('slivers.node_id')
+      .distinct()
+      .where('slices.default_template_id', '=', id)
+      .execute()
+    for (const { node_id: nodeId } of nodes) change.target(nodeId)
+    return readTemplate(core, id, change.tx)
+  })
+}
