@@ -1,0 +1,33 @@
+import { StringDecoder } from 'node:string_decoder'
+import process from 'node:process'
+import { currentCell } from './cell.ts'
+import type { StreamBuffer } from './stream-buffer.ts'
+import type { StreamName } from './protocol.ts'
+
+/** Have all that this process prints (console, process.stdout, process.stderr) go to the cell that caused it. */
+export function captureOutput(buffer: StreamBuffer): void {
+  for (const name of ['stdout', 'stderr'] as const) {
+    const decoder = new StringDecoder('utf8')
+    const write = (chunk: unknown, encoding?: unknown, callback?: unknown): boolean => {
+      const text = typeof chunk === 'string' ? chunk : decoder.write(toBuffer(chunk))
+      print(buffer, name, text)
+      const done = typeof encoding === 'function' ? encoding : callback
+      if (typeof done === 'function') queueMicrotask(() => void Reflect.apply(done, null, []))
+      return true
+    }
+    process[name].write = write
+  }
+}
+
+/** Print text into the cell that runs now. */
+export function print(buffer: StreamBuffer, name: StreamName, text: string): void {
+  const cell = currentCell()
+  if (cell === null) return buffer.write(0, name, text)
+  const { shown, notice } = cell.cap.admit(text)
+  buffer.write(cell.number, name, shown)
+  if (notice !== null) buffer.write(cell.number, 'stderr', notice)
+}
+
+function toBuffer(chunk: unknown): Buffer {
+  return chunk instanceof Uint8Array ? Buffer.from(chunk) : Buffer.from(String(chunk))
+}

@@ -1,0 +1,85 @@
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
+import { Worker } from 'node:worker_threads'
+import type { LineMap } from '../compile/line-map.ts'
+import { siblingFile } from '../sibling-file.ts'
+import { currentCell, type Cell } from './cell.ts'
+import { captureOutput, print } from './console.ts'
+import { createDisplay, createTslab } from './display.ts'
+import { Executor, prefixLength } from './execution.ts'
+import { createModules } from './modules.ts'
+import { createOutputCap } from './output-cap.ts'
+import { createPrompt } from './prompt.ts'
+import type { ChildEvent, ChildRequest } from './protocol.ts'
+import { installStackTraces } from './stack.ts'
+import { StreamBuffer } from './stream-buffer.ts'
+
+const kernelFolder = fileURLToPath(new URL('../', import.meta.url))
+const lineMaps = new Map<string, LineMap>()
+const [, , logFolder = '.'] = process.argv
+
+// Bound once: a cell may replace process.send, and a kernel that has gone ends this process by itself.
+const sendToKernel = process.send?.bind(process)
+const send = (event: ChildEvent): void => void sendToKernel?.(event)
+const buffer = new StreamBuffer({
+  publish: (piece) => send({ is: 'stream', ...piece }),
+  now: () => performance.now(),
+  schedule: (callback, delayMs) => void setTimeout(callback, delayMs),
+})
+const emit = (event: ChildEvent): void => {
+  buffer.flush()
+  send(event)
+}
+
+const display = createDisplay(emit)
+const executor = new Executor(
+  createModules({
+    folder: process.cwd(),
+    fallbackFile: fileURLToPath(import.meta.url),
+    builtIn: new Map([['tslab', createTslab(display)]]),
+  }),
+)
+
+async function execute(request: ChildRequest & { do: 'execute' }): Promise<void> {
+  lineMaps.set(request.name, request.lineMap)
+  const cell: Cell = {
+    number: request.cell,
+    name: request.name,
+    cap: createOutputCap(logFolder, `kernel-${process.pid}-${request.name}.log`),
+    abort: new AbortController(),
+  }
+  const { failure, result } = await executor.execute(cell, request)
+  if (result !== null) emit({ is: 'result', cell: cell.number, data: result })
+  emit({ is: 'done', cell: cell.number, failure })
+}
+
+function tellUncaught(error: unknown): void {
+  print(buffer, 'stderr', `Uncaught ${inspect(error)}\n`)
+}
+
+/** The process that runs cells: it holds their variables, while the kernel's sockets live in the process that started it. */
+function main(): void {
+  new Worker(siblingFile(import.meta.url, 'interrupt-thread')).unref()
+  installStackTraces(lineMaps, prefixLength, kernelFolder)
+  captureOutput(buffer)
+  Object.defineProperties(globalThis, {
+    [Symbol.for('community-lab.display')]: { value: display },
+    [Symbol.for('community-lab.interrupt')]: { get: () => currentCell()?.abort.signal },
+    prompt: { value: createPrompt(emit), writable: true, configurable: true },
+  })
+  // What a cell left behind must not end the process that holds all variables.
+  process.on('uncaughtException', tellUncaught)
+  process.on('unhandledRejection', tellUncaught)
+  // The kernel interrupts by message; a terminal's Ctrl-C is for it alone.
+  process.on('SIGINT', () => undefined)
+  process.on('disconnect', () => process.exit())
+  process.on('message', (request: ChildRequest) => {
+    if (request.do === 'execute') return void execute(request)
+    emit({ is: 'interrupting', cell: request.cell })
+    executor.interrupt(request.cell)
+  })
+  send({ is: 'ready' })
+}
+
+main()

@@ -1,0 +1,27 @@
+import { readSync } from 'node:fs'
+import { currentCell } from './cell.ts'
+import { childFds, type ChildEvent, type InputAnswer } from './protocol.ts'
+
+/**
+ * Create `prompt(text)` for cells, as browsers have it: it asks the person at the notebook and waits for the answer.
+ *
+ * It throws when nobody can be asked (the notebook is executed, not worked with) and when the cell is interrupted meanwhile.
+ */
+export function createPrompt(emit: (event: ChildEvent) => void): (text?: string) => string {
+  return (text = '') => {
+    emit({ is: 'input', cell: currentCell()?.number ?? 0, prompt: text })
+    const answer = JSON.parse(readLine()) as InputAnswer
+    if ('refused' in answer) throw new Error(`prompt: ${answer.refused}`)
+    return answer.value
+  }
+}
+
+function readLine(): string {
+  const bytes: Buffer[] = []
+  const byte = Buffer.alloc(1)
+  while (readSync(childFds.input, byte) === 1) {
+    if (byte[0] === 0x0a) return Buffer.concat(bytes).toString()
+    bytes.push(Buffer.from(byte))
+  }
+  return '{"refused":"the kernel has gone"}'
+}

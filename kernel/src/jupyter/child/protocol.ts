@@ -1,0 +1,59 @@
+import type { LineMap } from '../compile/line-map.ts'
+
+/** Data by MIME type, as Jupyter shows it: text, base64 or JSON. */
+export type Bundle = Readonly<Record<string, unknown>>
+
+/** Why a cell ended with an error. */
+export interface Failure {
+  readonly name: string
+  readonly message: string
+  /** The error as Node prints it, its lines those of the cells. */
+  readonly text: string
+}
+
+/** What the kernel asks of the process that runs the cells. */
+export type ChildRequest =
+  | {
+      readonly do: 'execute'
+      /** Number of the request; everything the cell causes, however late, carries it. */
+      readonly cell: number
+      /** Its name in stacks, like `cell-3.ts`. */
+      readonly name: string
+      readonly code: string
+      readonly resultName: string | null
+      readonly lineMap: LineMap
+      readonly files: readonly { readonly path: string; readonly code: string }[]
+    }
+  | { readonly do: 'interrupt'; readonly cell: number }
+
+/** What that process tells. All of it is in the order in which it happened. */
+export type ChildEvent =
+  | { readonly is: 'ready' }
+  | { readonly is: 'interrupting'; readonly cell: number }
+  | {
+      readonly is: 'stream'
+      readonly cell: number
+      readonly name: StreamName
+      readonly text: string
+    }
+  | {
+      readonly is: 'display'
+      readonly cell: number
+      readonly data: Bundle
+      readonly metadata: Bundle
+      /** Set for a display that can be updated. */
+      readonly displayId: string | null
+      readonly update: boolean
+    }
+  | { readonly is: 'result'; readonly cell: number; readonly data: Bundle }
+  | { readonly is: 'input'; readonly cell: number; readonly prompt: string }
+  | { readonly is: 'done'; readonly cell: number; readonly failure: Failure | null }
+
+/** The two text streams. */
+export type StreamName = 'stdout' | 'stderr'
+
+/** How a prompt ends: one line of JSON on its own pipe. */
+export type InputAnswer = { readonly value: string } | { readonly refused: string }
+
+/** File descriptors of the child beyond 0 to 2 and the channel (3): the interrupt thread's pipe and the one that answers prompts. */
+export const childFds = { interrupt: 4, input: 5 } as const

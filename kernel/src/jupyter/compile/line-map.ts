@@ -1,0 +1,75 @@
+/** One stretch of a generated line: where it begins, and where in the source it comes from. All zero-based. */
+export interface Segment {
+  readonly column: number
+  readonly sourceLine: number
+  readonly sourceColumn: number
+}
+
+/** For each generated line its stretches, in the order of their columns. It is data, and crosses process borders. */
+export type LineMap = readonly (readonly Segment[])[]
+
+const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+
+/**
+ * Read the `mappings` of a source map that has a single source.
+ *
+ * Source: ECMA-426, "Decoding Source Maps": base64 VLQ, fields relative to those before; the generated column starts anew on each line.
+ */
+export function parseMappings(mappings: string): LineMap {
+  let sourceLine = 0
+  let sourceColumn = 0
+  return mappings.split(';').map((line) => {
+    let column = 0
+    const segments: Segment[] = []
+    for (const text of line.split(',')) {
+      const [columnStep, , lineStep, sourceColumnStep] = parseVlq(text)
+      if (columnStep === undefined) continue
+      column += columnStep
+      if (lineStep === undefined || sourceColumnStep === undefined) continue
+      sourceLine += lineStep
+      sourceColumn += sourceColumnStep
+      segments.push({ column, sourceLine, sourceColumn })
+    }
+    return segments
+  })
+}
+
+function parseVlq(text: string): number[] {
+  const numbers: number[] = []
+  let value = 0
+  let shift = 0
+  for (const character of text) {
+    const digit = digits.indexOf(character)
+    value += (digit & 31) << shift
+    shift += 5
+    if ((digit & 32) !== 0) continue
+    numbers.push((value & 1) === 1 ? -(value >> 1) : value >> 1)
+    value = 0
+    shift = 0
+  }
+  return numbers
+}
+
+/** Where a generated position comes from, or null when nothing at or before it on its line comes from the source. Zero-based. */
+export function findSource(
+  map: LineMap,
+  line: number,
+  column: number,
+): { line: number; column: number } | null {
+  const found = (map[line] ?? []).findLast((segment) => segment.column <= column) ?? map[line]?.[0]
+  return found === undefined ? null : { line: found.sourceLine, column: found.sourceColumn }
+}
+
+/**
+ * Put two maps behind each other: `second` made from what `first` made. `dropLines` lines at the source's beginning, which the user did not
+ * write, are taken off.
+ */
+export function composeMaps(first: LineMap, second: LineMap, dropLines: number): LineMap {
+  return second.map((segments) =>
+    segments.flatMap(({ column, sourceLine, sourceColumn }) => {
+      const source = findSource(first, sourceLine, sourceColumn)
+      if (source === null || source.line < dropLines) return []
+      return [{ column, sourceLine: source.line - dropLines, sourceColumn: source.column }]
+    }),
+  )
+}

@@ -1,0 +1,103 @@
+import { setImmediate as yieldToSockets } from 'node:timers/promises'
+import { failureOf } from './child/failure.ts'
+import type { Compiler } from './compile/compiler.ts'
+import type { History } from './history.ts'
+import type { Runner } from './runner.ts'
+import { complaintsContent, failureContent, type ErrorContent } from './traceback.ts'
+import type { Json, Message, MessageDraft } from './wire/message.ts'
+
+/** What an execution needs of the kernel. */
+export interface ExecutionContext {
+  readonly runner: Runner
+  readonly history: History
+  compiler(): Compiler
+  publish(request: Message, draft: MessageDraft): void
+  reply(request: Message, draft: MessageDraft): void
+}
+
+/** Executes the cells of one session: counts them, keeps their sources for tracebacks, and answers. */
+export class Execution {
+  readonly #context: ExecutionContext
+  readonly #sources = new Map<string, string>()
+  readonly #requests = new Map<number, Message>()
+  #count = 0
+  #number = 0
+
+  constructor(context: ExecutionContext) {
+    this.#context = context
+  }
+
+  /** The last execution count that was given. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** The request that a cell came with, also long after its end. */
+  requestOf(cell: number): Message | null {
+    return this.#requests.get(cell) ?? null
+  }
+
+  /** Execute one request and answer it. Returns false when the cells sent behind it are not to run. */
+  async execute(request: Message): Promise<boolean> {
+    const { content } = request
+    const code = typeof content['code'] === 'string' ? content['code'] : ''
+    const silent = content['silent'] === true
+    const counted = !silent && content['store_history'] !== false
+    if (counted) this.#count += 1
+    this.#number += 1
+    // Only the header of what a cell came with is needed later.
+    this.#requests.set(this.#number, { ...request, content: { silent, allow_stdin: content['allow_stdin'] } })
+    const name = counted ? `cell-${this.#count}.ts` : `cell-${this.#count}-${this.#number}.ts`
+    if (counted) this.#context.history.add(this.#count, code)
+    if (!silent) {
+      const input = { code, execution_count: this.#count }
+      this.#context.publish(request, { type: 'execute_input', content: input })
+    }
+    const executionCount = this.#count
+    const error = await this.#run(name, code)
+    if (error !== null) this.#context.publish(request, { type: 'error', content: { ...error } })
+    this.#context.reply(request, {
+      type: 'execute_reply',
+      content: {
+        ...(error === null
+          ? { status: 'ok', payload: [], user_expressions: expressionsOf(content) }
+          : { status: 'error', ...error }),
+        execution_count: executionCount,
+      },
+    })
+    return error === null || content['stop_on_error'] === false
+  }
+
+  async #run(name: string, code: string): Promise<ErrorContent | null> {
+    this.#sources.set(name, code)
+    if (code.trim() === '') return null
+    // What was said so far leaves before the compiler, which takes its time, holds up the sockets.
+    await yieldToSockets()
+    const compiler = this.#context.compiler()
+    let compilation
+    try {
+      compilation = compiler.compile(code)
+    } catch (thrown) {
+      // A defect of the compiler; the kernel must outlive it, and the cell must say so.
+      return failureContent(failureOf(thrown), this.#sources)
+    }
+    if (!compilation.ok) return complaintsContent(compilation.complaints, name, this.#sources)
+    // Also when the cell fails: what it declared before the failing line has its values.
+    compiler.accept(compilation.declarations)
+    if (compilation.cell.code === '') return null
+    const failure = await this.#context.runner.run(this.#number, name, compilation.cell)
+    return failure === null ? null : failureContent(failure, this.#sources)
+  }
+}
+
+function expressionsOf(content: Json): Json {
+  const asked = content['user_expressions']
+  if (typeof asked !== 'object' || asked === null) return {}
+  const refusal = {
+    status: 'error',
+    ename: 'NotSupported',
+    evalue: 'this kernel does not evaluate user_expressions',
+    traceback: [],
+  }
+  return Object.fromEntries(Object.keys(asked).map((name) => [name, refusal]))
+}

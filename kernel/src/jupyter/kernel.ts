@@ -1,0 +1,173 @@
+import { createCompiler, type Compiler } from './compile/compiler.ts'
+import { Execution } from './execution.ts'
+import { ExecutionQueue } from './execution-queue.ts'
+import { createHistory } from './history.ts'
+import { answerQuestion } from './questions.ts'
+import { Runner, type CellEvent } from './runner.ts'
+import { createBroadcast, createReply, type Message, type MessageDraft } from './wire/message.ts'
+import type { RequestChannel, Sockets } from './wire/sockets.ts'
+
+/** What a {@link Kernel} needs. */
+export interface KernelOptions {
+  /** Folder for the output that is too much to show. */
+  readonly logFolder: string
+  /** A file beside which packages are looked for that the notebook's folder lacks. */
+  readonly fallbackFile: string
+  /** The sockets; asked for at each use, because messages may come before all are bound. */
+  sockets(): Sockets
+  /** Called once the kernel was told to end, and has answered. */
+  onShutdown(): void
+}
+
+/** The kernel: takes the messages of its sockets and answers them, while cells run in another process. */
+export class Kernel {
+  readonly #options: KernelOptions
+  readonly #history = createHistory()
+  readonly #runner: Runner
+  readonly #execution: Execution
+  readonly #queue: ExecutionQueue
+  #compiler: Compiler | null = null
+
+  constructor(options: KernelOptions) {
+    this.#options = options
+    this.#runner = new Runner({
+      logFolder: options.logFolder,
+      onEvent: (event) => this.#relay(event),
+      onLost: () => this.#compiler?.reset(),
+    })
+    this.#execution = new Execution({
+      runner: this.#runner,
+      history: this.#history,
+      compiler: () => this.#useCompiler(),
+      publish: (request, draft) => this.#publish(request, draft),
+      reply: (request, draft) => this.#reply('shell', request, draft),
+    })
+    this.#queue = new ExecutionQueue({
+      execute: async (request) => {
+        this.#publishState(request, 'busy')
+        const goOn = await this.#execution.execute(request)
+        this.#publishState(request, 'idle')
+        return goOn
+      },
+      abort: (request) =>
+        this.#during(request, () =>
+          this.#reply('shell', request, { type: 'execute_reply', content: { status: 'aborted' } }),
+        ),
+    })
+  }
+
+  /** Say that it is there, and load the compiler before the first cell needs it. */
+  start(): void {
+    const content = { execution_state: 'starting' }
+    this.#options.sockets().send('iopub', createBroadcast(null, { type: 'status', content }))
+    setImmediate(() => this.#useCompiler())
+  }
+
+  /** Take a message of a socket. */
+  take(channel: RequestChannel, message: Message): void {
+    const { msg_type: type } = message.header
+    if (channel === 'stdin') {
+      const { value } = message.content
+      if (type === 'input_reply') this.#runner.answer({ value: String(value) })
+    } else if (type === 'execute_request') this.#queue.add(message)
+    else this.#during(message, () => this.#answer(channel, message))
+  }
+
+  /** Interrupt the cell that runs; those that wait behind it are aborted when it ends. */
+  interrupt(): void {
+    this.#runner.interrupt()
+  }
+
+  /** End the process that runs cells. */
+  async stop(): Promise<void> {
+    await this.#runner.stop()
+    this.#compiler?.close()
+  }
+
+  #answer(channel: 'shell' | 'control', message: Message): void {
+    const { content } = message
+    switch (message.header.msg_type) {
+      case 'interrupt_request':
+        this.interrupt()
+        return this.#reply(channel, message, { type: 'interrupt_reply', content: { status: 'ok' } })
+      case 'shutdown_request': {
+        const answer = { status: 'ok', restart: content['restart'] === true }
+        this.#reply(channel, message, { type: 'shutdown_reply', content: answer })
+        this.#publish(message, { type: 'shutdown_reply', content: answer })
+        // Behind the idle that ends this message.
+        return queueMicrotask(() => this.#options.onShutdown())
+      }
+      case 'comm_open':
+        return this.#publish(message, {
+          type: 'comm_close',
+          content: { comm_id: content['comm_id'], data: {} },
+        })
+      default: {
+        const draft = answerQuestion(message.header.msg_type, content, {
+          compiler: () => this.#useCompiler(),
+          history: this.#history,
+        })
+        if (draft !== null) this.#reply(channel, message, draft)
+      }
+    }
+  }
+
+  #relay(event: CellEvent): void {
+    const request = this.#execution.requestOf(event.cell)
+    switch (event.is) {
+      case 'stream': {
+        const { name, text } = event
+        return this.#publish(request, { type: 'stream', content: { name, text } })
+      }
+      case 'display': {
+        const { data, metadata, displayId } = event
+        const type = event.update ? 'update_display_data' : 'display_data'
+        const transient = displayId === null ? {} : { display_id: displayId }
+        return this.#publish(request, { type, content: { data, metadata, transient } })
+      }
+      case 'result': {
+        if (request === null || request.content['silent'] === true) return
+        const content = { execution_count: this.#execution.count, data: event.data, metadata: {} }
+        return this.#publish(request, { type: 'execute_result', content })
+      }
+      case 'input':
+        return this.#ask(request, event.prompt)
+    }
+  }
+
+  #ask(request: Message | null, prompt: string): void {
+    if (request === null || request.content['allow_stdin'] !== true)
+      return this.#runner.answer({ refused: 'nobody can be asked: the notebook has no input here' })
+    const content = { prompt, password: false }
+    this.#reply('stdin', request, { type: 'input_request', content })
+  }
+
+  #during(request: Message, act: () => void): void {
+    this.#publishState(request, 'busy')
+    try {
+      act()
+    } finally {
+      this.#publishState(request, 'idle')
+    }
+    // A page shows the latest state: with a cell still running that is not "idle".
+    const { running } = this.#queue
+    if (running !== null) this.#publishState(running, 'busy')
+  }
+
+  #publishState(request: Message, state: 'busy' | 'idle'): void {
+    this.#publish(request, { type: 'status', content: { execution_state: state } })
+  }
+
+  #publish(request: Message | null, draft: MessageDraft): void {
+    this.#options.sockets().send('iopub', createBroadcast(request, draft))
+  }
+
+  #reply(channel: RequestChannel, request: Message, draft: MessageDraft): void {
+    this.#options.sockets().send(channel, createReply(request, draft))
+  }
+
+  #useCompiler(): Compiler {
+    this.#compiler ??= createCompiler(this.#options.fallbackFile)
+    return this.#compiler
+  }
+}

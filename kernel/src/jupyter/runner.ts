@@ -1,0 +1,167 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { childFds, type ChildEvent, type ChildRequest, type Failure } from './child/protocol.ts'
+import type { InputAnswer, StreamName } from './child/protocol.ts'
+import type { CompiledCell } from './compile/compiler.ts'
+import { siblingFile } from './sibling-file.ts'
+
+/** What a cell causes while (and after) it runs. */
+export type CellEvent = Exclude<
+  ChildEvent,
+  { readonly is: 'ready' } | { readonly is: 'interrupting' } | { readonly is: 'done' }
+>
+
+/** What a {@link Runner} is made of. */
+export interface RunnerOptions {
+  /** Folder for the output that is too much to show. */
+  readonly logFolder: string
+  onEvent(event: CellEvent): void
+  /** The process that held all variables has ended; a new one is there. */
+  onLost(): void
+}
+
+/** After an interrupt: when a cell that hears nothing is stopped from outside, and when its process is ended. Milliseconds. */
+const stopAfterMs = 500
+const killAfterMs = 3000
+
+/**
+ * Runs cells in a process of their own, so that an endless loop cannot make the kernel deaf.
+ *
+ * Invariants: one cell at a time; every run ends, if need be with the process and all variables, which its failure then says.
+ */
+export class Runner {
+  readonly #options: RunnerOptions
+  #child: ChildProcess
+  #running: { readonly cell: number; end(failure: Failure | null): void } | null = null
+  #lastCell = 0
+  #heard = false
+  #asking = false
+  #stopping = false
+  #timers: NodeJS.Timeout[] = []
+
+  constructor(options: RunnerOptions) {
+    this.#options = options
+    this.#child = this.#start()
+  }
+
+  /** Run a cell to its end. Returns why it failed, null when it did not. Never rejects. */
+  async run(number: number, name: string, cell: CompiledCell): Promise<Failure | null> {
+    const ended = Promise.withResolvers<Failure | null>()
+    this.#lastCell = number
+    this.#running = { cell: number, end: ended.resolve }
+    this.#send({ do: 'execute', cell: number, name, ...cell })
+    const failure = await ended.promise
+    this.#clear()
+    return failure
+  }
+
+  /** Interrupt the cell that runs, if one does: first by asking, then from outside, at last by ending its process. */
+  interrupt(): void {
+    if (this.#running === null || this.#timers.length > 0) return
+    const { cell } = this.#running
+    this.#heard = false
+    this.answer({ refused: 'the cell was interrupted' })
+    this.#send({ do: 'interrupt', cell })
+    this.#timers = [
+      setTimeout(() => {
+        if (!this.#heard) this.#pipe(childFds.interrupt).write('stop\n')
+      }, stopAfterMs),
+      setTimeout(() => {
+        this.#child.kill('SIGKILL')
+      }, killAfterMs),
+    ]
+  }
+
+  /** Answer the prompt of a cell, if one waits. */
+  answer(answer: InputAnswer): void {
+    if (!this.#asking) return
+    this.#asking = false
+    this.#pipe(childFds.input).write(`${JSON.stringify(answer)}\n`)
+  }
+
+  /** End the process. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    this.#clear()
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const exited = once(this.#child, 'exit')
+    this.#child.kill('SIGKILL')
+    await exited
+  }
+
+  #start(): ChildProcess {
+    const child = fork(
+      fileURLToPath(siblingFile(import.meta.url, 'child/main')),
+      [this.#options.logFolder],
+      { stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe', 'pipe'], execArgv: [] },
+    )
+    for (const name of ['stdout', 'stderr'] as const)
+      child[name]?.setEncoding('utf8').on('data', (text: string) => this.#takeRaw(name, text))
+    // A pipe to a process that has just ended fails; its exit says all there is to say.
+    for (const fd of Object.values(childFds)) pipeOf(child, fd).on('error', () => undefined)
+    child.on('error', () => undefined)
+    child.on('message', (event: ChildEvent) => this.#take(event))
+    child.once('exit', (code, signal) => this.#replace(code, signal))
+    return child
+  }
+
+  #take(event: ChildEvent): void {
+    if (event.is === 'ready') return
+    if (event.is === 'interrupting') {
+      this.#heard = true
+      return
+    }
+    if (event.is === 'done') {
+      if (this.#running?.cell === event.cell) this.#running.end(event.failure)
+      return
+    }
+    if (event.is === 'input') this.#asking = true
+    this.#options.onEvent(event.cell === 0 ? { ...event, cell: this.#lastCell } : event)
+  }
+
+  /** What did not go through the console: programs that a cell started, native code, Node's last words. */
+  #takeRaw(name: StreamName, text: string): void {
+    if (this.#timers.length > 0 && name === 'stderr') return
+    this.#options.onEvent({ is: 'stream', cell: this.#lastCell, name, text })
+  }
+
+  #replace(code: number | null, signal: string | null): void {
+    const interrupted = this.#timers.length > 0
+    const running = this.#running
+    this.#clear()
+    if (this.#stopping) return
+    const how = signal === null ? `exit code ${String(code)}` : signal
+    const lost = 'all variables are lost, run the cells that make them again'
+    const name = interrupted ? 'KeyboardInterrupt' : 'ProcessExit'
+    const message = interrupted
+      ? `the cell did not react to the interrupt, so its process was ended; ${lost}`
+      : `the process that runs cells has ended (${how}); ${lost}`
+    if (running === null)
+      this.#options.onEvent({ is: 'stream', cell: this.#lastCell, name: 'stderr', text: `${message}\n` })
+    this.#child = this.#start()
+    this.#options.onLost()
+    running?.end({ name, message, text: '' })
+  }
+
+  #send(request: ChildRequest): void {
+    // A failure to send is followed by the process's exit, which ends the run.
+    this.#child.send(request, () => undefined)
+  }
+
+  #pipe(fd: number): Duplex {
+    return pipeOf(this.#child, fd)
+  }
+
+  #clear(): void {
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#timers = []
+    this.#running = null
+    this.#asking = false
+  }
+}
+
+function pipeOf(child: ChildProcess, fd: number): Duplex {
+  return child.stdio[fd] as Duplex
+}

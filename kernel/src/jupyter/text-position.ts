@@ -1,0 +1,22 @@
+/**
+ * Turn a cursor counted in code points (Jupyter's way) into one counted in UTF-16 units (TypeScript's way). What lies beyond the end of the
+ * text becomes its end.
+ */
+export function toUtf16Offset(text: string, codePoints: number): number {
+  let offset = 0
+  for (let n = 0; n < codePoints && offset < text.length; n += 1)
+    offset += (text.codePointAt(offset) ?? 0) > 0xffff ? 2 : 1
+  return offset
+}
+
+/** The other way round: an offset in UTF-16 units as a number of code points. */
+export function toCodePointOffset(text: string, utf16: number): number {
+  return [...text.slice(0, utf16)].length
+}
+
+/** The 1-based line and column, in UTF-16 units, of an offset. */
+export function positionAt(text: string, utf16: number): { line: number; column: number } {
+  const before = text.slice(0, utf16)
+  const line = before.split('\n').length
+  return { line, column: utf16 - before.lastIndexOf('\n') }
+}

@@ -1,0 +1,69 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { Header, Json, Message } from './message.ts'
+
+const delimiter = '<IDS|MSG>'
+
+/** How messages are signed: the key of the connection file; an empty one means that nothing is signed. */
+export interface Signer {
+  /** The frames of a message, signed, ready for a socket. */
+  encode(message: Message): Buffer[]
+  /** The message in some frames, or null when they are no message or its signature is not ours. */
+  decode(frames: readonly Buffer[]): Message | null
+}
+
+/**
+ * Sign and check messages with HMAC-SHA256.
+ *
+ * Source: Jupyter messaging protocol 5.3, "The wire protocol": identities, delimiter, signature over the four parts that follow, buffers.
+ */
+export function createSigner(key: string): Signer {
+  const sign = (parts: readonly Buffer[]): Buffer => {
+    if (key === '') return Buffer.alloc(0)
+    const hmac = createHmac('sha256', key)
+    for (const part of parts) hmac.update(part)
+    return Buffer.from(hmac.digest('hex'))
+  }
+  return {
+    encode(message) {
+      const parts = [message.header, message.parentHeader, message.metadata, message.content].map(
+        (part) => Buffer.from(JSON.stringify(part)),
+      )
+      return [...message.identities, Buffer.from(delimiter), sign(parts), ...parts]
+    },
+    decode(frames) {
+      const at = frames.findIndex((frame) => frame.equals(Buffer.from(delimiter)))
+      const signature = frames[at + 1]
+      const parts = frames.slice(at + 2, at + 6)
+      if (at === -1 || signature === undefined || parts.length !== 4) return null
+      const expected = sign(parts)
+      if (signature.length !== expected.length || !timingSafeEqual(signature, expected)) return null
+      const [header, parentHeader, metadata, content] = parts.map(maybeObject)
+      if (!isHeader(header) || metadata == null || content == null) return null
+      return {
+        identities: frames.slice(0, at),
+        header,
+        parentHeader: isHeader(parentHeader) ? parentHeader : {},
+        metadata,
+        content,
+      }
+    },
+  }
+}
+
+function maybeObject(frame: Buffer): Json | null {
+  try {
+    const value: unknown = JSON.parse(frame.toString())
+    return isObject(value) ? value : null
+  } catch {
+    // Not JSON: the sender is not a Jupyter client, and the message is dropped.
+    return null
+  }
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isHeader(value: unknown): value is Header {
+  return isObject(value) && typeof value['msg_id'] === 'string' && typeof value['msg_type'] === 'string'
+}

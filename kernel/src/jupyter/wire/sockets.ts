@@ -1,0 +1,98 @@
+import { Publisher, Reply, Router, type MessageLike } from 'zeromq'
+import { addressOf, type Connection } from './connection.ts'
+import type { Message } from './message.ts'
+import { createSigner, type Signer } from './signing.ts'
+
+/** The channels that requests come in by. */
+export type RequestChannel = 'shell' | 'control' | 'stdin'
+
+/** The kernel's five sockets, bound. */
+export interface Sockets {
+  /** Queue a message; those of one channel leave in the order in which they were queued. */
+  send(channel: RequestChannel | 'iopub', message: Message): void
+  /** Send all that is queued, then close. */
+  close(): Promise<void>
+}
+
+/** What {@link openSockets} needs. */
+export interface SocketsOptions {
+  readonly connection: Connection
+  /** Called for each message whose signature is right; others are dropped. */
+  onMessage(channel: RequestChannel, message: Message): void
+}
+
+/** How long a closed socket may still send what ZeroMQ has taken over. */
+const lingerMs = 1000
+
+/** Bind the sockets that the connection file names and start to receive. */
+export async function openSockets({ connection, onMessage }: SocketsOptions): Promise<Sockets> {
+  const signer = createSigner(connection.key)
+  // Without a high-water mark: the publisher drops what a slow reader has not taken, and output would be lost.
+  const unlimited = { sendHighWaterMark: 0, linger: lingerMs }
+  const routers = {
+    shell: new Router(unlimited),
+    control: new Router(unlimited),
+    stdin: new Router(unlimited),
+  }
+  const iopub = new Publisher(unlimited)
+  const hb = new Reply({ linger: 0 })
+  await Promise.all([
+    routers.shell.bind(addressOf(connection, 'shell')),
+    routers.control.bind(addressOf(connection, 'control')),
+    routers.stdin.bind(addressOf(connection, 'stdin')),
+    iopub.bind(addressOf(connection, 'iopub')),
+    hb.bind(addressOf(connection, 'hb')),
+  ])
+  for (const channel of ['shell', 'control', 'stdin'] as const)
+    void receive(routers[channel], signer, (message) => onMessage(channel, message))
+  void echo(hb)
+  const senders = {
+    shell: createSender(routers.shell),
+    control: createSender(routers.control),
+    stdin: createSender(routers.stdin),
+    iopub: createSender(iopub),
+  }
+  return {
+    send: (channel, message) => senders[channel].send(signer.encode(message)),
+    async close() {
+      await Promise.all(Object.values(senders).map((sender) => sender.drained()))
+      for (const socket of [...Object.values(routers), iopub, hb]) socket.close()
+    },
+  }
+}
+
+async function receive(
+  router: Router,
+  signer: Signer,
+  onMessage: (message: Message) => void,
+): Promise<void> {
+  for await (const frames of router) {
+    const message = signer.decode(frames)
+    if (message !== null) onMessage(message)
+  }
+}
+
+async function echo(hb: Reply): Promise<void> {
+  for await (const frames of hb) await hb.send(frames)
+}
+
+/** One ordered sender per socket: ZeroMQ fails with EBUSY when a second send starts before the first has ended. */
+function createSender(socket: { send(frames: MessageLike[]): Promise<void> }): {
+  send(frames: Buffer[]): void
+  drained(): Promise<void>
+} {
+  const queue: Buffer[][] = []
+  let running: Promise<void> | null = null
+  const run = async (): Promise<void> => {
+    for (let frames = queue.shift(); frames !== undefined; frames = queue.shift())
+      await socket.send(frames)
+    running = null
+  }
+  return {
+    send(frames) {
+      queue.push(frames)
+      running ??= run()
+    },
+    drained: () => running ?? Promise.resolve(),
+  }
+}
