@@ -1,0 +1,197 @@
+import {
+  communityAddress,
+  nodeName,
+  publicPrefix,
+  radioName,
+  serverCommunityAddress,
+  uplinkName,
+  type MeshLink,
+  type Shape,
+  type Topology,
+} from './topology.ts'
+
+/** How links get their delay: by the kernel's netem, or by a relay process that VXLAN packets pass. */
+export type Shaping = 'netem' | 'relay'
+
+/** The namespace of the relay. */
+export const relayNamespace = 'relay'
+/** The relay's address in the links' underlay, and the port of VXLAN. */
+export const relayAddress = '10.99.255.254'
+export const vxlanPort = 4789
+
+/** A node's address in the underlay. */
+export function underlayAddress(n: number): string {
+  return `10.99.${n >> 8}.${n & 0xff}`
+}
+
+/** The VXLAN id of a link, by its place in the topology. */
+export function linkVni(index: number): number {
+  return 100 + index
+}
+
+/** Commands, one argv each, for one namespace; null is the pod's own, which is the server's. */
+export interface NamespaceScript {
+  readonly namespace: string | null
+  readonly commands: readonly (readonly string[])[]
+}
+
+/** The namespaces there must be before {@link wiringScript} runs. */
+export function namespaces(topology: Topology, shaping: Shaping): readonly string[] {
+  const nodes = topology.nodes.map(nodeName)
+  return shaping === 'relay' ? [...nodes, relayNamespace] : nodes
+}
+
+/** The commands in the pod's own namespace that make every pair of interfaces; they end up in the nodes' namespaces. */
+export function wiringScript(topology: Topology, shaping: Shaping): NamespaceScript {
+  const commands: string[][] = []
+  for (const n of topology.uplinks) {
+    commands.push(vethPair({ name: `w${n}` }, { name: uplinkName, netns: nodeName(n) }))
+  }
+  if (shaping === 'relay') {
+    for (const n of topology.nodes) {
+      const ends = [
+        { name: `u${n}`, netns: relayNamespace },
+        { name: 'ul', netns: nodeName(n) },
+      ] as const
+      commands.push([...vethPair(...ends)])
+    }
+  } else {
+    for (const { a, b } of topology.links) {
+      const ends = [
+        { name: radioName(b), netns: nodeName(a) },
+        { name: radioName(a), netns: nodeName(b) },
+      ] as const
+      commands.push([...vethPair(...ends)])
+    }
+  }
+  return { namespace: null, commands }
+}
+
+/** The commands that make a node of a namespace: forwarding, addresses, its radios with their shape, its prefix to be announced. */
+export function nodeScript(topology: Topology, n: number, shaping: Shaping): NamespaceScript {
+  const commands: string[][] = [
+    ['sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1', 'net.ipv4.ip_forward=1'],
+    ['ip', 'link', 'set', 'lo', 'up'],
+    ['ip', 'addr', 'add', `${communityAddress(n)}/128`, 'dev', 'lo', 'nodad'],
+    // Behind every real route to a sliver: what nobody has is refused here, and babeld has a route of this prefix to announce.
+    [
+      ...['ip', '-6', 'route', 'add', 'unreachable', publicPrefix(n)],
+      ...['metric', '65000', 'proto', 'static'],
+    ],
+  ]
+  if (shaping === 'relay') {
+    commands.push(
+      ['ip', 'link', 'set', 'ul', 'mtu', '1600', 'addrgenmode', 'none', 'up'],
+      ['ip', 'addr', 'add', underlayAddress(n), 'peer', relayAddress, 'dev', 'ul'],
+      // Without this the inner checksums are left to nobody, and TCP hangs.
+      ['ethtool', '-K', 'ul', 'tx', 'off', 'gso', 'off', 'tso', 'off'],
+    )
+  }
+  topology.links.forEach((link, index) => {
+    if (link.a === n || link.b === n)
+      commands.push(...radioCommands(n, link, shaping, linkVni(index)))
+  })
+  if (topology.uplinks.includes(n)) commands.push(...upCommands(uplinkName, n))
+  return { namespace: nodeName(n), commands }
+}
+
+/** The commands that make the server's place of the pod's own namespace. */
+export function serverScript(topology: Topology): NamespaceScript {
+  return {
+    namespace: null,
+    commands: [
+      ['ip', 'link', 'set', 'lo', 'up'],
+      ['ip', 'addr', 'add', `${serverCommunityAddress}/128`, 'dev', 'lo', 'nodad'],
+      ...topology.uplinks.flatMap((n) => upCommands(radioName(n), 0x5e)),
+    ],
+  }
+}
+
+/** The commands that make the relay's namespace: it forwards nothing itself, so nodes meet only through the relay. */
+export function relayScript(topology: Topology): NamespaceScript {
+  return {
+    namespace: relayNamespace,
+    commands: [
+      ['ip', 'link', 'set', 'lo', 'up'],
+      ...topology.nodes.flatMap((n) => [
+        ['ip', 'link', 'set', `u${n}`, 'mtu', '1600', 'addrgenmode', 'none', 'up'],
+        ['ip', 'addr', 'add', relayAddress, 'peer', underlayAddress(n), 'dev', `u${n}`],
+        ['ethtool', '-K', `u${n}`, 'tx', 'off', 'gso', 'off', 'tso', 'off'],
+      ]),
+    ],
+  }
+}
+
+/** The commands that shape one interface. With the relay the kernel limits the rate and the relay delays. */
+export function shapeCommands(
+  name: string,
+  shape: Shape,
+  shaping: Shaping,
+): readonly (readonly string[])[] {
+  const rate = `${Math.round(shape.rateMbps * 1e6)}bit`
+  const qdisc =
+    shaping === 'netem'
+      ? ['netem', 'delay', `${Math.round(shape.delayMs * 1000)}us`, 'rate', rate, 'limit', '1000']
+      : ['tbf', 'rate', rate, 'burst', '16kb', 'latency', '100ms']
+  return [['tc', 'qdisc', 'replace', 'dev', name, 'root', ...qdisc]]
+}
+
+/** The commands that let nothing in through an interface: silent, as when somebody stands in front of an antenna. */
+export function cutCommands(name: string): readonly (readonly string[])[] {
+  const chain = ['add', 'chain', 'netdev', cutTable(name), 'in']
+  const hook = `{ type filter hook ingress device "${name}" priority -500; policy drop; }`
+  return [
+    ['nft', 'add', 'table', 'netdev', cutTable(name)],
+    ['nft', ...chain, hook],
+  ]
+}
+
+/** The commands that undo {@link cutCommands}. */
+export function restoreCommands(name: string): readonly (readonly string[])[] {
+  return [
+    ['nft', 'add', 'table', 'netdev', cutTable(name)],
+    ['nft', 'delete', 'table', 'netdev', cutTable(name)],
+  ]
+}
+
+function radioCommands(n: number, link: MeshLink, shaping: Shaping, vni: number): string[][] {
+  const name = radioName(link.a === n ? link.b : link.a)
+  const made =
+    shaping === 'relay'
+      ? [
+          [
+            ...['ip', 'link', 'add', name, 'mtu', '1500', 'type', 'vxlan', 'id', `${vni}`],
+            ...['local', underlayAddress(n), 'remote', relayAddress],
+            ...['dstport', `${vxlanPort}`, 'dev', 'ul', 'nolearning'],
+          ],
+          ['ethtool', '-K', name, 'tx', 'off', 'tso', 'off', 'gso', 'off', 'gro', 'off'],
+        ]
+      : []
+  const shape = shapeCommands(name, link.shape, shaping).map((argv) => [...argv])
+  return [...made, ...shape, ...upCommands(name, n)]
+}
+
+/** Link-local addresses of our own: babeld converges ten times sooner than with those that the kernel makes. */
+function upCommands(name: string, host: number): string[][] {
+  return [
+    ['ip', 'link', 'set', name, 'addrgenmode', 'none', 'up'],
+    ['ip', 'addr', 'add', `fe80::${host.toString(16)}/64`, 'dev', name, 'nodad'],
+  ]
+}
+
+interface VethEnd {
+  readonly name: string
+  readonly netns?: string
+}
+
+function vethPair(one: VethEnd, other: VethEnd): string[] {
+  const place = (end: VethEnd) => (end.netns === undefined ? [] : ['netns', end.netns])
+  return [
+    ...['ip', 'link', 'add', 'name', one.name, ...place(one), 'type', 'veth'],
+    ...['peer', 'name', other.name, ...place(other)],
+  ]
+}
+
+function cutTable(name: string): string {
+  return `cut_${name}`
+}

@@ -1,0 +1,59 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { LabError } from '@community-lab/contract'
+import type { LogFile } from '../process/log-file.ts'
+import { supervise, type Supervised } from '../process/supervised.ts'
+import { babeldArguments, type Router } from './babel.ts'
+import { runScript, systemPath } from './namespace.ts'
+import { nodeName, serverCommunityAddress, type Topology } from './topology.ts'
+
+/** Options of {@link superviseRouter}. */
+export interface RouterOptions {
+  /** Whose it is, such as `n1`. */
+  readonly name: string
+  readonly router: Router
+  readonly log: LogFile
+  /** A folder of the pod for its files. */
+  readonly dir: string
+  /** Wraps its argv, to run it on its node. */
+  readonly inside?: (argv: readonly string[]) => readonly string[]
+}
+
+/** Supervise a babeld; it is not started yet. */
+export function superviseRouter(options: RouterOptions): Supervised {
+  mkdirSync(options.dir, { recursive: true })
+  const configuration = join(options.dir, `${options.name}.conf`)
+  const state = join(options.dir, `${options.name}.state`)
+  writeFileSync(configuration, options.router.configuration)
+  const argv = ['babeld', ...babeldArguments(options.router, { configuration, state })]
+  const { inside } = options
+  return supervise({
+    name: `the router of ${options.name}`,
+    log: options.log,
+    command: () => ({ argv: inside === undefined ? argv : inside(argv), env: { PATH: systemPath } }),
+    ...(inside === undefined ? {} : { wrapped: 'nsenter' as const }),
+  })
+}
+
+/**
+ * Wait until every node has a route to the server.
+ *
+ * @throws {@link LabError} LAB_TIMEOUT.
+ */
+export async function waitForRoutes(
+  topology: Topology,
+  signal: AbortSignal,
+  timeoutMs = 20_000,
+): Promise<void> {
+  const start = performance.now()
+  for (const n of topology.nodes) {
+    const commands = [['ip', '-6', 'route', 'show', `${serverCommunityAddress}/128`]]
+    while ((await runScript({ namespace: nodeName(n), commands }, { signal })).trim() === '') {
+      const waitedMs = Math.round(performance.now() - start)
+      if (waitedMs > timeoutMs)
+        throw new LabError('LAB_TIMEOUT', { what: `a route from n${n} to the server`, waitedMs })
+      await delay(50, undefined, { signal })
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import process from 'node:process'
+
+/** Where everything of a testbed is on this machine. */
+export interface Folders {
+  /** The data folder, absolute. */
+  readonly home: string
+  /** 16 hexadecimal digits that tell this home from others. */
+  readonly hash: string
+  /** Sockets; short enough for their names. */
+  readonly run: string
+  /** The server's own part of `run`, in which it makes its socket. */
+  readonly runServer: string
+  readonly vctSocket: string
+  readonly serverSocket: string
+  readonly gatewaySocket: string
+  readonly logs: string
+  /** Data of the server, the nodes, the routers. */
+  readonly vct: string
+  readonly serverData: string
+  readonly credentials: string
+  readonly operatorCredentials: string
+  readonly template: string
+  nodeData(name: string): string
+  log(name: string): string
+}
+
+/** The longest path that a Unix socket may have: 108 bytes with the final zero. Source: unix(7). */
+const maxSocketPathBytes = 107
+const longestSocket = 'server/gateway.sock'
+
+/** Compute where everything of a home is. `home` is an absolute path. */
+export function foldersOf(home: string, uid = process.getuid?.() ?? 0): Folders {
+  const hash = createHash('sha256').update(home).digest('hex').slice(0, 16)
+  const near = join(home, 'run')
+  const fits = Buffer.byteLength(join(near, longestSocket)) <= maxSocketPathBytes
+  const run = fits ? near : `/tmp/community-lab-${uid}-${hash}`
+  const vct = join(home, 'vct')
+  const logs = join(home, 'logs')
+  return {
+    home,
+    hash,
+    run,
+    runServer: join(run, 'server'),
+    vctSocket: join(run, 'vct.sock'),
+    serverSocket: join(run, 'server.sock'),
+    gatewaySocket: join(run, 'gateway.sock'),
+    logs,
+    vct,
+    serverData: join(vct, 'server'),
+    credentials: join(home, 'credentials.json'),
+    operatorCredentials: join(home, 'credentials-operator.json'),
+    template: join(home, 'templates', 'tiny.tar.gz'),
+    nodeData: (name) => join(vct, 'nodes', name),
+    log: (name) => join(logs, `${name}.log`),
+  }
+}
+
+/** Make the folders that must be there before anything starts. */
+export async function makeFolders(folders: Folders): Promise<void> {
+  await mkdir(folders.home, { recursive: true, mode: 0o755 })
+  for (const dir of [folders.run, folders.logs, folders.vct]) {
+    await mkdir(dir, { recursive: true, mode: 0o711 })
+  }
+}

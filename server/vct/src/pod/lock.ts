@@ -1,0 +1,85 @@
+import { createConnection, createServer, type Socket } from 'node:net'
+import { once } from 'node:events'
+import process from 'node:process'
+import { LabError } from '@community-lab/contract'
+import Type, { type Static } from 'typebox'
+import { Value } from 'typebox/value'
+
+/** Who holds the lock of a home. */
+export const Holder = Type.Object({ pid: Type.Integer({ minimum: 2 }), url: Type.String() })
+export type Holder = Static<typeof Holder>
+
+/** A lock held; it is let go when this process ends, however it ends. */
+export interface HomeLock extends AsyncDisposable {
+  readonly holder: Holder
+}
+
+/** A lock that another process holds. */
+export interface ForeignLock {
+  readonly holder: Holder
+  /** Settles when the holder has let go, or ended. */
+  readonly released: Promise<void>
+  /** Stop watching. */
+  close(): void
+}
+
+/**
+ * Take the lock of a home: a socket in the abstract namespace, which the kernel removes with its process. Whoever connects is told who holds it
+ * and stays connected for as long as it is held.
+ *
+ * @throws {@link LabError} LAB_VCT_RUNNING when somebody holds it.
+ */
+export async function takeLock(home: string, hash: string, url: string): Promise<HomeLock> {
+  const holder: Holder = { pid: process.pid, url }
+  const clients = new Set<Socket>()
+  const server = createServer((client) => {
+    clients.add(client)
+    client.on('close', () => clients.delete(client))
+    client.on('error', () => client.destroy())
+    client.write(`${JSON.stringify(holder)}\n`)
+  })
+  server.listen({ path: lockPath(hash) })
+  try {
+    await once(server, 'listening')
+  } catch (cause) {
+    const found = await findHolder(hash)
+    found?.close()
+    const { pid, url: foundUrl } = found?.holder ?? { pid: 0, url: 'its URL' }
+    throw new LabError('LAB_VCT_RUNNING', { home, pid, url: foundUrl }, { cause })
+  }
+  return {
+    holder,
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, 'close')
+      server.close()
+      for (const client of clients) client.destroy()
+      await closed
+    },
+  }
+}
+
+/** Find who holds the lock of a home; null when nobody does. */
+export async function findHolder(hash: string): Promise<ForeignLock | null> {
+  const socket = createConnection({ path: lockPath(hash) })
+  try {
+    await once(socket, 'connect')
+  } catch {
+    // Nobody listens: nobody holds it.
+    return null
+  }
+  const released = Promise.withResolvers<undefined>()
+  socket.on('close', () => released.resolve(undefined))
+  socket.on('error', () => socket.destroy())
+  const [line] = (await once(socket, 'data')) as [Buffer]
+  const holder: unknown = JSON.parse(line.toString())
+  if (!Value.Check(Holder, holder)) {
+    socket.destroy()
+    throw new LabError('LAB_INTERNAL', { what: "the lock's holder does not tell who it is" })
+  }
+  socket.resume()
+  return { holder, released: released.promise.then(() => undefined), close: () => socket.destroy() }
+}
+
+function lockPath(hash: string): string {
+  return `\0community-lab-vct-${process.getuid?.() ?? 0}-${hash}`
+}

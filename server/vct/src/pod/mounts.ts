@@ -1,0 +1,74 @@
+import { mkdir, mkdtemp, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { runScript } from '../network/namespace.ts'
+import { serverUid } from './host.ts'
+
+/**
+ * Where the pod has what the server and the slivers must reach whoever they are: the checkout or the data folder may lie in somebody's home,
+ * which others may not even enter.
+ */
+export const podPaths = {
+  root: '/run/vct',
+  app: '/run/vct/app',
+  home: '/run/vct/home',
+  sockets: '/run/vct/sockets',
+  node: '/run/vct/node/bin/node',
+} as const
+
+/** What is to be mounted. */
+export interface PodMounts {
+  /** The checkout or installation with `server/`, `agent/` and `node_modules/`. */
+  readonly app: string
+  readonly home: string
+  readonly run: string
+  /** The Node.js binary. */
+  readonly node: string
+}
+
+/** Make the pod's own `/run`, `/etc/passwd` and `/etc/group`, and bind what it uses. Must run in the pod's mount namespace. */
+export async function mountPod(mounts: PodMounts, signal: AbortSignal): Promise<void> {
+  const mount = (...argv: string[]) =>
+    runScript({ namespace: null, commands: [['mount', ...argv]] }, { signal })
+  // What lies under /run on the host is still needed until it is replaced, so all is bound aside and moved there at the end.
+  const sources = [
+    { from: mounts.app, to: podPaths.app },
+    { from: mounts.home, to: podPaths.home },
+    { from: mounts.run, to: podPaths.sockets },
+  ]
+  const fresh = await stage(mount)
+  for (const { from, to } of sources) {
+    const at = join(fresh, to.slice('/run/'.length))
+    await mkdir(at, { recursive: true })
+    await mount('--rbind', from, at)
+  }
+  const nodeAt = join(fresh, podPaths.node.slice('/run/'.length))
+  await mkdir(dirname(nodeAt), { recursive: true })
+  await writeFile(nodeAt, '')
+  await mount('--bind', mounts.node, nodeAt)
+  await mkdir(join(fresh, 'netns'))
+  await mount('--move', fresh, '/run')
+  await rmdir(fresh)
+  await nameServerUser(mount)
+}
+
+/** A tmpfs, private so that it can be moved, on a new folder that hides nothing. */
+async function stage(mount: (...argv: string[]) => Promise<string>): Promise<string> {
+  await mount('--make-rprivate', '/')
+  const fresh = await mkdtemp(join(tmpdir(), 'community-lab-pod-'))
+  await mount('-t', 'tmpfs', '-o', 'mode=755,size=64m', 'community-lab', fresh)
+  return fresh
+}
+
+async function nameServerUser(mount: (...argv: string[]) => Promise<string>): Promise<void> {
+  const entries = {
+    passwd: `community-lab:x:${serverUid}:${serverUid}:Community-Lab server:/nonexistent:/usr/sbin/nologin`,
+    group: `community-lab:x:${serverUid}:`,
+  }
+  for (const [file, entry] of Object.entries(entries)) {
+    const text = await readFile(`/etc/${file}`, 'utf8')
+    const own = join(podPaths.root, file)
+    await writeFile(own, `${text.trimEnd()}\n${entry}\n`, { mode: 0o644 })
+    await mount('--bind', own, `/etc/${file}`)
+  }
+}

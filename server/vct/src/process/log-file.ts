@@ -1,0 +1,45 @@
+import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
+
+const maxBytes = 4 << 20
+
+/** The bounded log of a process: at 4 MiB it becomes `<file>.1`, replacing the one before, and a new one begins. */
+export class LogFile {
+  readonly file: string
+  #descriptor: number
+  #bytes: number
+  #lastLine = ''
+
+  /** Open the log for appending. */
+  constructor(file: string) {
+    this.file = file
+    this.#descriptor = openSync(file, 'a', 0o644)
+    this.#bytes = fstatSync(this.#descriptor).size
+  }
+
+  /** The last line written that is not empty, shortened to 300 characters. */
+  get lastLine(): string {
+    return this.#lastLine
+  }
+
+  /** Append. Output is small and rare, so it is written at once: nothing is lost when the pod is killed. */
+  write(chunk: Buffer | string): void {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+    if (this.#bytes + bytes.length > maxBytes) this.#rotate()
+    writeSync(this.#descriptor, bytes)
+    this.#bytes += bytes.length
+    const line = bytes.toString().trim().split('\n').at(-1) ?? ''
+    if (line !== '') this.#lastLine = line.slice(0, 300)
+  }
+
+  #rotate(): void {
+    closeSync(this.#descriptor)
+    renameSync(this.file, `${this.file}.1`)
+    this.#descriptor = openSync(this.file, 'a', 0o644)
+    this.#bytes = 0
+  }
+
+  /** Close it. */
+  close(): void {
+    closeSync(this.#descriptor)
+  }
+}

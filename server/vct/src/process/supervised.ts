@@ -1,0 +1,168 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { LabError } from '@community-lab/contract'
+import type { LogFile } from './log-file.ts'
+import { maybeChildOf, sendSignal } from './tree.ts'
+
+/** How a supervised process is started, each time anew. */
+export interface Command {
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd?: string
+}
+
+/** Options of {@link supervise}. */
+export interface SuperviseOptions {
+  readonly name: string
+  /** Asked before each start. */
+  readonly command: () => Command
+  readonly log: LogFile
+  /** A line of standard output that tells that it serves; without it the process serves once it runs. */
+  readonly readyLine?: string
+  /** Called after an end that nobody asked for, with the reason. */
+  readonly onDied?: (reason: string) => void
+  /** Whether `pid` is that of the only child of what is started, which wraps it (nsenter --fork). */
+  readonly wrapped?: 'nsenter'
+}
+
+/** A process that is started again when it ends by itself. */
+export interface Supervised {
+  readonly name: string
+  /** Its pid in the pod; null when it does not run. */
+  readonly pid: number | null
+  /** How often it ended without being asked to. */
+  readonly deaths: number
+  /** Start it, and wait until it serves. Does nothing when it is to run already. */
+  start(signal: AbortSignal): Promise<void>
+  /** End it for good: SIGTERM, and SIGKILL after `graceMs`. */
+  stop(graceMs: number): Promise<void>
+  /** Kill it with SIGKILL, and start it again (`restart`) or not (`stay-down`). Settles when it has ended. */
+  kill(after: 'restart' | 'stay-down'): Promise<void>
+}
+
+/** How long to wait before the next start, after `deaths` in a row: 0.2 s, doubling to 5 s. */
+export function restartDelayMs(deaths: number): number {
+  return Math.min(5_000, 100 * 2 ** Math.min(deaths, 8))
+}
+
+const steadyMs = 10_000
+
+/** Supervise a process; it is not started yet. */
+export function supervise(options: SuperviseOptions): Supervised {
+  let child: ChildProcess | null = null
+  let ended: Promise<void> = Promise.resolve()
+  let wanted = false
+  let deaths = 0
+  let inARow = 0
+  let timer: NodeJS.Timeout | null = null
+
+  function launch(): Promise<void> {
+    const { argv, env, cwd } = options.command()
+    const [command = '', ...args] = argv
+    const started = spawn(command, args, {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(cwd === undefined ? {} : { cwd }),
+    })
+    child = started
+    const startedAt = performance.now()
+    const ready = Promise.withResolvers<undefined>()
+    const note = (text: string) => options.log.write(`--- ${options.name} ${text}\n`)
+    note(`started: ${argv.join(' ')}`)
+    let pending = ''
+    started.stdout.on('data', (chunk: Buffer) => {
+      options.log.write(chunk)
+      if (options.readyLine === undefined) return
+      pending = (pending + chunk.toString()).slice(-4096)
+      if (pending.includes(options.readyLine)) ready.resolve(undefined)
+    })
+    started.stderr.on('data', (chunk: Buffer) => options.log.write(chunk))
+    if (options.readyLine === undefined) started.on('spawn', () => ready.resolve(undefined))
+    const end = Promise.withResolvers<undefined>()
+    ended = end.promise.then(() => undefined)
+    let over = false
+    const onEnd = (reason: string): void => {
+      if (over) return
+      over = true
+      note(`ended: ${reason}`)
+      child = null
+      end.resolve(undefined)
+      ready.reject(endedError(options, reason))
+      if (!wanted) return
+      deaths += 1
+      inARow = performance.now() - startedAt > steadyMs ? 1 : inARow + 1
+      options.onDied?.(reason)
+      timer = setTimeout(relaunch, restartDelayMs(inARow))
+    }
+    started.on('error', (error) => onEnd(error.message))
+    started.on('exit', (code, signal) => onEnd(signal ?? `exit code ${code ?? -1}`))
+    return ready.promise.then(() => undefined)
+  }
+
+  function relaunch(): void {
+    timer = null
+    launch().catch(() => {
+      // Its end is noted in the log and starts it again.
+    })
+  }
+
+  function signalIt(signal: NodeJS.Signals): void {
+    const pid = child === null ? null : pidOf(child, options.wrapped)
+    if (pid !== null) sendSignal(pid, signal)
+  }
+
+  async function stop(graceMs: number): Promise<void> {
+    wanted = false
+    if (timer !== null) clearTimeout(timer)
+    timer = null
+    if (child === null) return
+    signalIt('SIGTERM')
+    const killer = setTimeout(() => signalIt('SIGKILL'), graceMs)
+    await ended
+    clearTimeout(killer)
+  }
+
+  return {
+    name: options.name,
+    get pid() {
+      return child === null ? null : pidOf(child, options.wrapped)
+    },
+    get deaths() {
+      return deaths
+    },
+    async start(signal) {
+      signal.throwIfAborted()
+      if (wanted) return
+      wanted = true
+      inARow = 0
+      const aborted = Promise.withResolvers<never>()
+      const abort = () => aborted.reject(signal.reason as Error)
+      signal.addEventListener('abort', abort, { once: true })
+      try {
+        await Promise.race([launch(), aborted.promise])
+      } finally {
+        signal.removeEventListener('abort', abort)
+      }
+    },
+    stop,
+    async kill(after) {
+      if (after === 'stay-down') {
+        wanted = false
+        if (timer !== null) clearTimeout(timer)
+      }
+      const gone = ended
+      signalIt('SIGKILL')
+      await gone
+    },
+  }
+}
+
+function endedError(options: SuperviseOptions, reason: string): LabError {
+  const { name, log } = options
+  const details = { process: name, reason, log: log.file, lastLine: log.lastLine }
+  return new LabError('LAB_VCT_PROCESS_ENDED', details)
+}
+
+function pidOf(child: ChildProcess, wrapped: SuperviseOptions['wrapped']): number | null {
+  if (child.pid === undefined) return null
+  return wrapped === 'nsenter' ? (maybeChildOf(child.pid) ?? child.pid) : child.pid
+}
