@@ -1,0 +1,79 @@
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { LabError } from '@community-lab/contract'
+
+/** A data folder held by this process. */
+export interface Lock {
+  release(): Promise<void>
+}
+
+/**
+ * Hold the agent's data folder: two agents on one would undo each other's work. A lock whose process has ended is taken over, also when its pid is in use
+ * again: a process is known by its start time too.
+ *
+ * @throws {@link LabError} LAB_AGENT_RUNNING.
+ */
+export async function holdFolder(dataDir: string): Promise<Lock> {
+  const file = join(dataDir, 'agent.pid')
+  const own = `${process.pid} ${(await startTimeOf(process.pid)) ?? ''}`
+  const temporary = `${file}.${process.pid}`
+  await writeFile(temporary, own, { mode: 0o600 })
+  try {
+    while (!(await linkNew(temporary, file))) {
+      const holder = await readIfThere(file)
+      if (holder === null) continue
+      const [pid = '', started] = holder.split(' ')
+      if (started !== undefined && (await startTimeOf(Number(pid))) === started)
+        throw new LabError('LAB_AGENT_RUNNING', { dataDir, pid: Number(pid) })
+      await discard(file, { holder, aside: `${temporary}.stale` })
+    }
+  } finally {
+    await rm(temporary, { force: true })
+  }
+  return { release: () => rm(file, { force: true }) }
+}
+
+/** Remove a stale lock, but not one that another agent has put in its place meanwhile. */
+async function discard(
+  file: string,
+  { holder, aside }: { readonly holder: string; readonly aside: string },
+): Promise<void> {
+  try {
+    await rename(file, aside)
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return
+    throw error
+  }
+  if ((await readIfThere(aside)) !== holder) await linkNew(aside, file)
+  await rm(aside, { force: true })
+}
+
+async function linkNew(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to)
+    return true
+  } catch (error) {
+    if (isCode(error, 'EEXIST')) return false
+    throw error
+  }
+}
+
+/** When a process started, in clock ticks since the host did; null when there is none. Source: proc(5), field 22. */
+async function startTimeOf(pid: number): Promise<string | null> {
+  const stat = await readIfThere(`/proc/${pid}/stat`)
+  const [state, ...fields] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? []
+  return state === undefined || state === 'Z' ? null : (fields[18] ?? null)
+}
+
+async function readIfThere(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if (isCode(error, 'ENOENT') || isCode(error, 'ESRCH')) return null
+    throw error
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

@@ -1,0 +1,77 @@
+import type { NodeTarget } from '@community-lab/contract'
+import type { TargetAnswer } from '../server/client.ts'
+import { backoffMs, jitterMs } from './backoff.ts'
+import { createBell } from './bell.ts'
+import type { Clock } from './clock.ts'
+import type { Log } from './log.ts'
+import { takeTurns } from './turns.ts'
+
+/** Options of {@link createPuller}. */
+export interface PullerOptions {
+  readonly getTarget: (etag: string | null, signal: AbortSignal) => Promise<TargetAnswer>
+  /** The ETag of the target that is known already; null when none is. */
+  readonly etag: string | null
+  /** The longest time between two looks, in milliseconds. */
+  readonly pollMs: number
+  readonly clock: Clock
+  readonly log: Log
+  /** Called with each new target; the next look waits for it. */
+  readonly onTarget: (target: NodeTarget, etag: string | null) => Promise<void>
+  /** Called after each look that the server answered. */
+  readonly onContact: () => void
+}
+
+/** Reads what is wanted of the node, again and again. A failed look changes nothing. */
+export interface Puller {
+  /** Look now. Hints that come while the answer is awaited lead to one more look, for that answer may be older. */
+  hint(): void
+  /** Give up the look under way, if there is one, and look again: the network it went over has come back. */
+  restart(): void
+  /** Look until the signal ends it. */
+  run(signal: AbortSignal): Promise<void>
+}
+
+/** Make a puller. After a failure it waits 1 s, doubling up to the time between two looks. */
+export function createPuller(options: PullerOptions): Puller {
+  const { pollMs, clock, log } = options
+  const bell = createBell(clock)
+  let { etag } = options
+  let failuresInRow = 0
+  let attempt = new AbortController()
+
+  async function look(signal: AbortSignal): Promise<void> {
+    attempt = new AbortController()
+    try {
+      const answer = await options.getTarget(etag, AbortSignal.any([signal, attempt.signal]))
+      if (answer.changed) {
+        await options.onTarget(answer.target, answer.etag)
+        etag = answer.etag
+      }
+      if (failuresInRow > 0) log.info({ failures: failuresInRow }, 'the server answers again')
+      failuresInRow = 0
+      options.onContact()
+    } catch (error) {
+      if (signal.aborted) throw error
+      if (attempt.signal.aborted) return
+      failuresInRow += 1
+      log.warn({ err: error, failures: failuresInRow }, 'the target could not be fetched')
+    }
+  }
+
+  return {
+    hint: () => bell.ring(),
+    restart() {
+      bell.ring()
+      attempt.abort()
+    },
+    run: (signal) =>
+      takeTurns(signal, async () => {
+        await look(signal)
+        const waitMs =
+          failuresInRow === 0
+            ? jitterMs(pollMs, clock.random())
+            : backoffMs(failuresInRow, pollMs, clock.random())
+        await bell.heard(waitMs, signal)
+      }),
+  }
+}

@@ -1,0 +1,178 @@
+import type { NodeTarget } from '@community-lab/contract'
+import { describeFault } from '../executor/fault.ts'
+import { createLanes, type SliverWork } from '../executor/lanes.ts'
+import { execute, type Executors } from '../executor/table.ts'
+import {
+  describeWanted,
+  nextRetryAtMs,
+  noteFailure,
+  noteSuccess,
+  type Failure,
+  type Failures,
+} from '../plan/failure.ts'
+import { plan, type Current } from '../plan/plan.ts'
+import type { SliverStep, Step } from '../plan/step.ts'
+import { backoffMs } from './backoff.ts'
+import { createBell } from './bell.ts'
+import type { Clock } from './clock.ts'
+import type { Log } from './log.ts'
+import { takeTurns } from './turns.ts'
+
+/** Options of {@link createReconciler}. */
+export interface ReconcilerOptions {
+  readonly observe: () => Promise<Current>
+  readonly executors: Executors
+  readonly clock: Clock
+  readonly log: Log
+  /** Called whenever a step has ended or a sliver has. */
+  readonly onProgress: () => void
+  /** How many slivers are worked on at once; default 4. */
+  readonly width?: number
+}
+
+/** Makes what is what is wanted: looks, plans, carries out, and looks again. No plan is kept. */
+export interface Reconciler {
+  readonly target: NodeTarget | null
+  readonly failures: Failures
+  /** Want this from now on. Steps under way are finished; everything else is planned anew. */
+  setTarget(target: NodeTarget): void
+  /** A sliver has ended by itself: it is started again, later each time that it ends soon. */
+  noteEnded(id: string): Promise<void>
+  /** Work until the signal ends it; resolves when the last step has ended. */
+  run(signal: AbortSignal): Promise<void>
+}
+
+const defaultWidth = 4
+const longestLookWaitMs = 60_000
+
+/** Make a reconciler. */
+export function createReconciler(options: ReconcilerOptions): Reconciler {
+  const { observe, executors, clock, log, onProgress } = options
+  const bell = createBell(clock)
+  const failures = new Map<string, Failure>()
+  const ending = new AbortController()
+  let target: NodeTarget | null = null
+  const lanes = createLanes({
+    width: options.width ?? defaultWidth,
+    runStep,
+    onIdle: () => bell.ring(),
+  })
+
+  async function runStep(step: SliverStep, work: SliverWork): Promise<boolean> {
+    const startedMs = clock.nowMs()
+    const about = { sliver: step.id, step: step.kind, ...('why' in step ? { why: step.why } : {}) }
+    log.debug(about, 'a step begins')
+    try {
+      await execute(executors, step, ending.signal)
+      const failure = failures.get(step.id)
+      if (failure?.step === step.kind) failures.set(step.id, noteSuccess(failure, clock.nowMs()))
+      log.info({ ...about, durationMs: Math.round(clock.nowMs() - startedMs) }, 'a step is done')
+      return true
+    } catch (error) {
+      if (ending.signal.aborted) return false
+      const fault = describeFault(step.kind, error)
+      fail(step.id, { step: step.kind, error: fault, wanted: work.wanted })
+      log.warn({ ...about, member: fault.member, err: error }, 'a step has failed')
+      return false
+    } finally {
+      onProgress()
+    }
+  }
+
+  function fail(id: string, failed: Pick<Failure, 'step' | 'error' | 'wanted'>): void {
+    failures.set(id, noteFailure(failures.get(id), failed, clock.nowMs()))
+  }
+
+  /** Look and plan once. Returns how long until something may be tried again, in milliseconds; null: not by time. */
+  async function round(signal: AbortSignal): Promise<number | null> {
+    if (target === null) return null
+    const current = await observe()
+    const wanted = target
+    const nowMs = clock.nowMs()
+    const steps = plan({ target: wanted, current, failures, nowMs })
+    for (const step of steps) {
+      if (step.kind !== 'reboot') continue
+      log.info({ bootSn: step.bootSn }, 'the node is to restart its slivers')
+      await execute(executors, step, signal)
+      onProgress()
+      bell.ring()
+      return null
+    }
+    const work = divide(wanted, steps)
+    forget(work, { wanted, current, nowMs })
+    lanes.offer(work)
+    const retryAtMs = nextRetryAtMs(failures, nowMs)
+    return retryAtMs === null ? null : retryAtMs - nowMs
+  }
+
+  /** Drop the failures of slivers that are gone, and heal those for which nothing is left to do. */
+  function forget(
+    work: readonly SliverWork[],
+    at: { wanted: NodeTarget; current: Current; nowMs: number },
+  ): void {
+    const known = [...at.wanted.slivers, ...at.current.slivers].map((sliver) => sliver.id)
+    for (const [id, failure] of failures) {
+      if (!known.includes(id)) {
+        failures.delete(id)
+        continue
+      }
+      const settled = !work.some((one) => one.id === id) && !lanes.isBusy(id)
+      if (settled && failure.healedAtMs === null && failure.retryAtMs <= at.nowMs) {
+        failures.set(id, noteSuccess(failure, at.nowMs))
+        onProgress()
+      }
+    }
+  }
+
+  return {
+    get target() {
+      return target
+    },
+    failures,
+    setTarget(next) {
+      target = next
+      bell.ring()
+    },
+    async noteEnded(id) {
+      const { slivers } = await observe()
+      const ended = slivers.find((sliver) => sliver.id === id)?.ended
+      const own = target?.slivers.find((sliver) => sliver.id === id)
+      const running = target?.node.set_state === 'production' && own?.set_state === 'start'
+      if (target && running && ended && !lanes.isBusy(id)) {
+        fail(id, { step: 'start', error: ended, wanted: describeWanted(target.node, own) })
+        log.warn({ sliver: id, reason: ended.message }, 'a sliver has ended by itself')
+      }
+      onProgress()
+      bell.ring()
+    },
+    async run(signal) {
+      const end = (): void => ending.abort(signal.reason)
+      signal.addEventListener('abort', end, { once: true })
+      let failuresInRow = 0
+      let waitMs: number | null = null
+      await takeTurns(signal, async () => {
+        await bell.heard(waitMs, signal)
+        try {
+          waitMs = await round(signal)
+          failuresInRow = 0
+        } catch (error) {
+          if (signal.aborted) throw error
+          failuresInRow += 1
+          waitMs = backoffMs(failuresInRow, longestLookWaitMs, clock.random())
+          log.error({ err: error, waitMs }, "the node's slivers cannot be looked at")
+        }
+      })
+      await lanes.drain()
+    },
+  }
+}
+
+function divide(target: NodeTarget, steps: readonly Step[]): SliverWork[] {
+  const sliverSteps = steps.filter((step): step is SliverStep => step.kind !== 'reboot')
+  const targets = new Map(target.slivers.map((sliver) => [sliver.id, sliver]))
+  return [...Map.groupBy(sliverSteps, (step) => step.id)].map(([id, own]) => ({
+    id,
+    steps: own,
+    wanted: describeWanted(target.node, targets.get(id)),
+  }))
+}
