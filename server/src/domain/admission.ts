@@ -1,5 +1,6 @@
 import {
   LabError,
+  maxSliversPerNode,
   nearestName,
   resourceDefaults,
   resourceUnits,
@@ -29,9 +30,6 @@ export interface Admission {
   /** What each sliver is promised: every resource, asked for or by default. */
   readonly resources: readonly ResourceRequest[]
 }
-
-/** The most slivers of one node. Source: CONFINE, at most 125 slivers per node. */
-export const maxSliversPerNode = 125
 
 /** Memory, disk and processes are promised once; CPU is a ceiling that slivers share fairly. Source: CONFINE, equal share per container. */
 export function isReserved(name: ResourceName): boolean {

@@ -6,8 +6,8 @@ export interface ContactBook {
   expect(nodeIds: readonly number[]): void
   /** Milliseconds since the epoch; null: not since the server's start. */
   lastSeenMs(nodeId: number): number | null
-  /** The nodes that were not heard of for longer than allowed. */
-  silent(): readonly number[]
+  /** The nodes that were not heard of for longer than allowed, each told once. */
+  takeSilent(): readonly number[]
 }
 
 /** Keep the book; `nowMs` is a clock in milliseconds since the epoch, `silenceMs` how long a node may be silent. */
@@ -28,9 +28,12 @@ export function createContactBook(options: {
       for (const id of nodeIds) if (!expected.has(id)) expected.set(id, options.nowMs())
     },
     lastSeenMs: (nodeId) => seen.get(nodeId) ?? null,
-    silent: () =>
-      [...expected]
+    takeSilent() {
+      const silent = [...expected]
         .filter(([, atMs]) => options.nowMs() - atMs > options.silenceMs)
-        .map(([id]) => id),
+        .map(([id]) => id)
+      for (const id of silent) expected.delete(id)
+      return silent
+    },
   }
 }

@@ -59,7 +59,7 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
   await expectNodes()
   const watchNodes = repeat(Math.max(250, (offlineAfterS * 1000) / 10), onError, async () => {
     await expectNodes()
-    for (const nodeId of contacts.silent()) {
+    for (const nodeId of contacts.takeSilent()) {
       const seenMs = contacts.lastSeenMs(nodeId)
       const seen = seenMs === null ? null : new Date(seenMs)
       await setNodeState(

@@ -1,5 +1,6 @@
 import {
   defaultInterfaces,
+  defaultSliverMacPrefix,
   effectiveSetState,
   path,
   routes,
@@ -7,9 +8,6 @@ import {
   type NodeTarget,
 } from '@community-lab/contract'
 import { found, type Core } from './core.ts'
-
-// CONFINE's default prefix of the slivers' MAC addresses.
-const sliverMacPrefix = 0x54c0
 
 /** What is wanted of a node, with everything its agent needs, in one reading. */
 export async function readNodeTarget(
@@ -58,7 +56,7 @@ export async function readNodeTarget(
         .execute()
       return {
         node: found(row, 'node', nodeId),
-        testbed: { mgmt_ipv6_prefix: mgmtPrefix, sliver_mac_prefix: sliverMacPrefix },
+        testbed: { mgmt_ipv6_prefix: mgmtPrefix, sliver_mac_prefix: defaultSliverMacPrefix },
         slivers: rows.map((sliver) => ({
           id: sliverId(sliver.slice_id, nodeId),
           slice_id: sliver.slice_id,

@@ -1,0 +1,136 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import rateLimit from '@fastify/rate-limit'
+import websocket from '@fastify/websocket'
+import { LabError } from '@community-lab/contract'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import { accessPlugin } from './access/access.ts'
+import { hashSecret } from './access/secret.ts'
+import type { ServerConfiguration } from './config.ts'
+import { openEventFeed } from './events/feed.ts'
+import { cachingPlugin } from './http/caching.ts'
+import { openapiPlugin } from './http/openapi.ts'
+import { bodyLimitBytes, problemPlugin } from './http/problems.ts'
+import { useContractSchemas } from './http/validate.ts'
+import { managementPlugin } from './mgmt/management.ts'
+import type { Database } from './postgres/database.ts'
+import { openRegistry } from './registry/open.ts'
+import { accessRoutes } from './route/access.ts'
+import type { RouteContext } from './route/context.ts'
+import { eventRoutes } from './route/events.ts'
+import { agentRoutes, nodeRoutes } from './route/nodes.ts'
+import { serverRoutes } from './route/server.ts'
+import { sliceRoutes } from './route/slices.ts'
+import { sliverRoutes } from './route/slivers.ts'
+import { templateRoutes } from './route/templates.ts'
+import streamPlugin from './stream/plugin.ts'
+import telemetryPlugin from './telemetry/plugin.ts'
+import { ensureCertificate, type ServerCertificate } from './tls/certificate.ts'
+import { tunnelPlugin } from './tunnel/tunnel.ts'
+import { version } from './version.ts'
+
+/** Options of {@link buildApp}. */
+export interface AppOptions {
+  readonly configuration: ServerConfiguration
+  readonly database: Database
+  readonly logger: FastifyBaseLogger
+}
+
+/** The server's application, and the certificate that it is to be served with. */
+export interface App {
+  readonly app: FastifyInstance
+  readonly certificate: ServerCertificate
+  readonly context: RouteContext
+}
+
+/** A minute's requests of one token, or of all that have none behind one address: far above any honest use. */
+const requestsPerMinute = 6_000
+/** The longest WebSocket message, in bytes: a full batch of samples fits. */
+const maxMessageBytes = 8 * 1024 * 1024
+
+/** Put the server together: everything but listening. */
+export async function buildApp({ configuration, database, logger }: AppOptions): Promise<App> {
+  const { dataDir, mgmtPrefix, offlineAfterS, origins } = configuration
+  const onError = (error: unknown): void => logger.error({ err: error }, 'background work failed')
+  const imageDir = join(dataDir, 'images')
+  await mkdir(imageDir, { recursive: true, mode: 0o755 })
+  const certificate = await ensureCertificate(join(dataDir, 'tls'))
+  const registry = await openRegistry({ database, mgmtPrefix, offlineAfterS, onError })
+  const feed = await openEventFeed(database, onError)
+
+  const app: FastifyInstance = Fastify({
+    loggerInstance: logger,
+    bodyLimit: bodyLimitBytes,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
+    // Streams end with the server; idle connections must not keep it.
+    forceCloseConnections: true,
+    disableRequestLogging: true,
+  })
+  app.decorate('registry', registry)
+  app.addHook('onClose', async () => {
+    await feed[Symbol.asyncDispose]()
+    await registry[Symbol.asyncDispose]()
+  })
+  useContractSchemas(app)
+  await app.register(problemPlugin)
+  await app.register(helmet, {
+    // The API is HTTPS by pinning and HTTP behind a socket: no promise about either for browsers.
+    strictTransportSecurity: false,
+  })
+  await app.register(cors, {
+    origin: [...origins],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    exposedHeaders: ['etag', 'link', 'location'],
+    maxAge: 600,
+  })
+  await app.register(rateLimit, {
+    max: requestsPerMinute,
+    timeWindow: 60_000,
+    keyGenerator: ({ headers, ip }) =>
+      headers.authorization === undefined
+        ? `address ${ip}`
+        : `token ${hashSecret(headers.authorization).toString('base64url')}`,
+    errorResponseBuilder: (_request, { ttl }) =>
+      new LabError('LAB_REQUEST_RATE_LIMITED', { retryAfterS: Math.ceil(ttl / 1000) }),
+  })
+  await app.register(websocket, {
+    options: { maxPayload: maxMessageBytes, perMessageDeflate: false },
+  })
+  await app.register(accessPlugin, { db: database.db, origins })
+  await app.register(cachingPlugin)
+  await app.register(openapiPlugin, { version })
+  await app.register(managementPlugin, {
+    dataDir,
+    prefix: mgmtPrefix,
+    gatewaySocket: configuration.gatewaySocket,
+    tincAddress: configuration.tincAddress,
+    tincPort: configuration.tincPort,
+  })
+  await app.register(telemetryPlugin, { dir: join(dataDir, 'telemetry') })
+  await app.register(streamPlugin)
+  await app.register(tunnelPlugin)
+
+  const context: RouteContext = {
+    registry,
+    feed,
+    mgmtPrefix,
+    httpsPort: configuration.listen?.port ?? 0,
+    contact: { url: configuration.communityUrl, certificateSha256: certificate.sha256 },
+    imageDir,
+    version,
+  }
+  await app.register((routes, _options, done) => {
+    serverRoutes(routes, context)
+    nodeRoutes(routes, context)
+    agentRoutes(routes, context)
+    sliceRoutes(routes, context)
+    sliverRoutes(routes, context)
+    templateRoutes(routes, context)
+    accessRoutes(routes, context)
+    eventRoutes(routes, context)
+    done()
+  })
+  return { app, certificate, context }
+}

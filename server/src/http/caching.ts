@@ -1,0 +1,19 @@
+import fp from 'fastify-plugin'
+import { etagOf, namesEtag } from './etag.ts'
+
+/** An ETag on every JSON answer to a GET, and 304 to who has it already. */
+export const cachingPlugin = fp(
+  (app) => {
+    app.addHook('preSerialization', async (request, reply, payload) => {
+      if (request.method !== 'GET' || reply.statusCode !== 200 || payload === null) return payload
+      const etag = etagOf(payload)
+      void reply.header('etag', etag).header('cache-control', 'no-cache')
+      const known = request.headers['if-none-match']
+      if (known === undefined || !namesEtag(known, etag)) return payload
+      void reply.code(304)
+      return null
+    })
+    return Promise.resolve()
+  },
+  { name: 'caching', fastify: '5.x' },
+)

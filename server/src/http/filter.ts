@@ -1,0 +1,96 @@
+import { LabError } from '@community-lab/contract'
+import type { TSchema } from 'typebox'
+
+/** A condition on a member of an object. */
+export interface Filter {
+  /** The path to it; `_` stands for each member of a list. */
+  readonly path: readonly string[]
+  readonly value: unknown
+}
+
+/** Members of a query that are no filters. */
+const otherMembers = new Set(['page', 'per_page'])
+
+/**
+ * Read the filters of a list's query: JSON pointers with a JSON value, strings in double quotes (`/state="production"`, `/group/id=3`,
+ * `/slivers/_/id="1@2"`). Source: CONFINE registry API, filtering.
+ *
+ * @throws {@link LabError} LAB_REQUEST_UNKNOWN_FILTER for a member that the objects do not have, or a value of another type.
+ */
+export function readFilters(query: Readonly<Record<string, unknown>>, schema: TSchema): Filter[] {
+  const filters: Filter[] = []
+  for (const [name, raw] of Object.entries(query)) {
+    if (otherMembers.has(name)) continue
+    const path = name.split('/').slice(1)
+    const members = name.startsWith('/') ? findSchemas(schema, path) : []
+    for (const text of Array.isArray(raw) ? (raw as unknown[]) : [raw]) {
+      const value = parseJson(String(text))
+      if (!members.some((member) => fits(member, value)))
+        throw new LabError('LAB_REQUEST_UNKNOWN_FILTER', {
+          filter: `${name}=${String(text)}`.slice(0, 200),
+          known: listMembers(schema).map((member) => `/${member}`),
+        })
+      filters.push({ path, value })
+    }
+  }
+  return filters
+}
+
+/** Tell whether an object fulfils every filter. */
+export function fulfils(object: unknown, filters: readonly Filter[]): boolean {
+  return filters.every(({ path, value }) => valuesAt(object, path).includes(value))
+}
+
+function valuesAt(object: unknown, [first, ...rest]: readonly string[]): unknown[] {
+  if (first === undefined) return [object]
+  if (Array.isArray(object))
+    return first === '_' ? object.flatMap((each: unknown) => valuesAt(each, rest)) : []
+  if (typeof object !== 'object' || object === null || !Object.hasOwn(object, first)) return []
+  return valuesAt((object as Record<string, unknown>)[first], rest)
+}
+
+interface SchemaNode {
+  readonly type?: string
+  readonly properties?: Readonly<Record<string, TSchema>>
+  readonly patternProperties?: Readonly<Record<string, TSchema>>
+  readonly items?: TSchema
+  readonly anyOf?: readonly TSchema[]
+  readonly enum?: readonly unknown[]
+  readonly const?: unknown
+}
+
+function findSchemas(schema: TSchema, path: readonly string[]): TSchema[] {
+  const node: SchemaNode = schema
+  if (node.anyOf !== undefined) return node.anyOf.flatMap((each) => findSchemas(each, path))
+  const [first, ...rest] = path
+  if (first === undefined) return [schema]
+  if (node.items !== undefined) return first === '_' ? findSchemas(node.items, rest) : []
+  const member = node.properties?.[first]
+  if (member !== undefined) return findSchemas(member, rest)
+  return Object.values(node.patternProperties ?? {}).flatMap((each) => findSchemas(each, rest))
+}
+
+function fits(schema: TSchema, value: unknown): boolean {
+  const node: SchemaNode = schema
+  if (node.enum !== undefined) return typeof value === 'string'
+  if (node.const !== undefined) return node.const === value
+  if (value === null) return node.type === 'null'
+  if (typeof value === 'number')
+    return node.type === 'number' || (node.type === 'integer' && Number.isSafeInteger(value))
+  return typeof value === node.type
+}
+
+function listMembers(schema: TSchema): string[] {
+  const node: SchemaNode = schema
+  return Object.keys(node.properties ?? {})
+}
+
+/** A JSON value; `undefined`, which fits nothing, when it is none. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // Not JSON, such as a string without its quotes: it fits nothing, and the refusal shows it.
+    return undefined
+  }
+}

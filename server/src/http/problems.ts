@@ -1,0 +1,53 @@
+import { LabError, toProblem } from '@community-lab/contract'
+import fp from 'fastify-plugin'
+import type { FastifyError } from 'fastify'
+
+/** Every error as an RFC 9457 problem, with our code; what nobody foresaw is logged whole and told without its inside. */
+export const problemPlugin = fp(
+  (app) => {
+    app.setErrorHandler<FastifyError>((error, request, reply) => {
+      const known = toLabError(error, request.id)
+      if (known.code === 'LAB_SERVER_INTERNAL') request.log.error({ err: error }, 'request failed')
+      const problem = toProblem(known, request.id)
+      if (known.code === 'LAB_REQUEST_RATE_LIMITED')
+        void reply.header('retry-after', (known.details as { retryAfterS: number }).retryAfterS)
+      if (problem.status === 401) void reply.header('www-authenticate', 'Bearer')
+      return reply.code(problem.status).type('application/problem+json').send(problem)
+    })
+    app.setNotFoundHandler((request) => {
+      throw new LabError('LAB_NOT_FOUND', {
+        kind: 'resource',
+        id: `${request.method} ${request.url.split('?')[0]?.slice(0, 200) ?? ''}`,
+      })
+    })
+    return Promise.resolve()
+  },
+  { name: 'problems', fastify: '5.x' },
+)
+
+function toLabError(error: FastifyError, requestId: string): LabError {
+  if (LabError.is(error)) return error
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new LabError('LAB_REQUEST_TOO_LARGE', { limitBytes: bodyLimitBytes }, { cause: error })
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new LabError('LAB_REQUEST_MEDIA_TYPE', { found: error.message.split(': ')[1] ?? '' })
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+      return new LabError('LAB_REQUEST_INVALID', {
+        issues: [{ pointer: '', message: error.message }],
+      })
+  }
+  // PostgreSQL that is away, or a pool without a connection to it: class 08 and 57P0x.
+  const unreachable = /^(?:ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|57P0\d|08\d{3})$/u.test(error.code)
+  if (unreachable || error.message.startsWith('timeout exceeded when trying to connect'))
+    return new LabError('LAB_SERVER_UNAVAILABLE', { what: 'its database is away' }, { cause: error })
+  if (error instanceof SyntaxError || error.statusCode === 400)
+    return new LabError('LAB_REQUEST_INVALID', {
+      issues: [{ pointer: '', message: error.message.slice(0, 200) }],
+    })
+  return new LabError('LAB_SERVER_INTERNAL', { requestId }, { cause: error })
+}
+
+/** The largest JSON body, in bytes: a report of a full node or a slice on ten thousand nodes fits. */
+export const bodyLimitBytes = 2 * 1024 * 1024

@@ -1,0 +1,37 @@
+import { once } from 'node:events'
+import { LabError } from '@community-lab/contract'
+import { pino } from 'pino'
+import { readServerConfiguration } from './config.ts'
+import { startServer } from './server.ts'
+
+/** Run the server until SIGTERM or SIGINT. Settings: the environment (`config.ts`). */
+async function main(): Promise<number> {
+  const configuration = readServerConfiguration(process.env)
+  // PostgreSQL refuses root, and nothing here needs it: the gateway does what does.
+  if (process.getuid?.() === 0)
+    throw new LabError('LAB_REFUSES_ROOT', { what: 'the testbed server' })
+  const logger = pino({
+    name: 'server',
+    level: configuration.logLevel,
+    redact: ['req.headers.authorization', 'headers.authorization', '*.token', '*.secret'],
+  })
+  const asked = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
+  await using server = await startServer(configuration, logger)
+  logger.info({ socket: configuration.socket, port: server.port }, 'ready')
+  const reason = await Promise.race([asked.then(() => null), server.lost])
+  if (reason !== null) logger.fatal({ reason }, 'cannot go on')
+  else logger.info('stopping')
+  return reason === null ? 0 : 1
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  const text = LabError.is(error)
+    ? `${error.message} [${error.code}]`
+    : error instanceof Error
+      ? (error.stack ?? error.message)
+      : String(error)
+  process.stderr.write(`community-lab server: ${text}\n`)
+  process.exitCode = 1
+}

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, open, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { LabError } from '@community-lab/contract'
+
+/** An image on disk. */
+export interface StoredImage {
+  readonly sha256: string
+  readonly sizeBytes: number
+}
+
+/** What is known of an image that comes in. */
+export interface IncomingImage {
+  /** The template's name, for errors. */
+  readonly template: string
+  /** What the sender says it is; null: nothing. */
+  readonly expectedSha256: string | null
+  readonly maxBytes: number
+}
+
+/**
+ * Write an image to `<dir>/<sha256>.tar.gz`, whole or not at all.
+ *
+ * @throws {@link LabError} LAB_TEMPLATE_CHECKSUM, LAB_REQUEST_TOO_LARGE, LAB_REQUEST_MEDIA_TYPE when it is not gzip.
+ */
+export async function storeImage(
+  dir: string,
+  body: AsyncIterable<Uint8Array>,
+  { template, expectedSha256, maxBytes }: IncomingImage,
+): Promise<StoredImage> {
+  const temporary = await mkdtemp(join(dir, 'incoming-'))
+  try {
+    const file = await open(join(temporary, 'image'), 'wx', 0o644)
+    const hash = createHash('sha256')
+    let sizeBytes = 0
+    try {
+      for await (const chunk of body) {
+        if (sizeBytes === 0 && !isGzip(chunk))
+          throw new LabError('LAB_REQUEST_MEDIA_TYPE', { found: 'no gzip file' })
+        sizeBytes += chunk.length
+        if (sizeBytes > maxBytes)
+          throw new LabError('LAB_REQUEST_TOO_LARGE', { limitBytes: maxBytes })
+        hash.update(chunk)
+        await file.writeFile(chunk)
+      }
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    const sha256 = hash.digest('hex')
+    if (expectedSha256 !== null && expectedSha256 !== sha256)
+      throw new LabError('LAB_TEMPLATE_CHECKSUM', {
+        template,
+        expected: expectedSha256.slice(0, 64),
+        found: sha256,
+      })
+    if (sizeBytes === 0) throw new LabError('LAB_REQUEST_MEDIA_TYPE', { found: 'an empty body' })
+    await rename(join(temporary, 'image'), join(dir, `${sha256}.tar.gz`))
+    return { sha256, sizeBytes }
+  } finally {
+    await rm(temporary, { recursive: true, force: true })
+  }
+}
+
+/** Remove the images that no template has; what is being read is read to its end. */
+export async function removeUnusedImages(dir: string, used: ReadonlySet<string>): Promise<void> {
+  for (const file of await readdir(dir)) {
+    const sha256 = /^([0-9a-f]{64})\.tar\.gz$/u.exec(file)?.[1]
+    if (sha256 !== undefined && !used.has(sha256)) await rm(join(dir, file), { force: true })
+  }
+}
+
+// RFC 1952, the first two bytes of a gzip file.
+function isGzip(chunk: Uint8Array): boolean {
+  return chunk[0] === 0x1f && chunk[1] === 0x8b
+}

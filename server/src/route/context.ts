@@ -1,0 +1,44 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { LabError } from '@community-lab/contract'
+import type { EventFeed } from '../events/feed.ts'
+import type { FirstContact } from '../registry/write/enrollment.ts'
+import type { OpenRegistry } from '../registry/open.ts'
+
+/** What the routes work with. */
+export interface RouteContext {
+  readonly registry: OpenRegistry
+  readonly feed: EventFeed
+  readonly mgmtPrefix: string
+  /** The server's HTTPS port, which nodes use over the management network. */
+  readonly httpsPort: number
+  readonly contact: FirstContact
+  /** Where templates' images are. */
+  readonly imageDir: string
+  readonly version: string
+}
+
+/** A request for one object. */
+export type ById = FastifyRequest<{ Params: { id: string } }>
+
+/** A route's path as Fastify writes it. */
+export function pattern(route: string): string {
+  return route.replaceAll(/\{(\w+)\}/gu, ':$1')
+}
+
+/** The id that a request names. @throws {@link LabError} LAB_NOT_FOUND when it can be no id. */
+export function numericId(request: { readonly params: { readonly id: string } }, kind: string): number {
+  const { id } = request.params
+  if (/^[1-9]\d{0,8}$/u.test(id)) return Number(id)
+  throw new LabError('LAB_NOT_FOUND', { kind, id: id.slice(0, 128) })
+}
+
+/** The condition of a change; null: none. */
+export function ifMatchOf(request: FastifyRequest): string | null {
+  return request.headers['if-match'] ?? null
+}
+
+/** Answer 201 with where the new object is. */
+export function answerCreated<T extends { readonly uri: string }>(reply: FastifyReply, object: T): T {
+  void reply.code(201).header('location', object.uri)
+  return object
+}

@@ -1,0 +1,109 @@
+import { once } from 'node:events'
+import { routes, type ChangeEvent } from '@community-lab/contract'
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import type { RouteContext } from './context.ts'
+
+/** Proxies end silent connections after a minute or less. */
+const heartbeatMs = 10_000
+/** A stream ends by itself now and then, so that a forgotten one does not live for ever; its reader goes on from its last id. */
+const lifeMs = 5 * 60_000
+
+/**
+ * Every change, live. `hello` tells a new reader where the stream begins, `change` each change with its id, `reset` a reader whose last id is no
+ * longer kept to read everything anew.
+ */
+export function eventRoutes(app: FastifyInstance, { feed }: RouteContext): void {
+  const ending = new AbortController()
+  app.addHook('preClose', () => {
+    ending.abort()
+  })
+  app.get<{ Querystring: { after?: string } }>(
+    routes.events,
+    {
+      schema: {
+        tags: ['events'],
+        summary: 'Every change, as server-sent events, from Last-Event-ID (or ?after=) on',
+        produces: ['text/event-stream'],
+        querystring: Type.Object({ after: Type.Optional(Type.String({ pattern: '^\\d{1,15}$' })) }),
+      },
+    },
+    async (request, reply) => {
+      const lastEventId = request.headers['last-event-id'] ?? request.query.after
+      const known = typeof lastEventId === 'string' && /^\d{1,15}$/u.test(lastEventId)
+      const { first, last } = await feed.range()
+      let sent = known ? Number(lastEventId) : last
+      const gone = new AbortController()
+      const signal = AbortSignal.any([gone.signal, ending.signal, AbortSignal.timeout(lifeMs)])
+      const { raw } = reply
+      raw.once('close', () => gone.abort())
+      reply.hijack()
+      for (const [name, value] of Object.entries(reply.getHeaders()))
+        if (value !== undefined) raw.setHeader(name, value)
+      raw.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store',
+        // nginx and its like must not keep events back.
+        'x-accel-buffering': 'no',
+      })
+      const write = async (text: string): Promise<void> => {
+        if (!raw.write(text)) await once(raw, 'drain', { signal })
+      }
+      const news = createBell()
+      const unsubscribe = feed.onNews(news.ring)
+      const heartbeat = setInterval(() => raw.write(': alive\n\n'), heartbeatMs)
+      try {
+        if (!known) await write(format('hello', { id: last }, last))
+        else if (sent > last || sent < first - 1) {
+          sent = last
+          await write(format('reset', { id: last }, last))
+        }
+        for (;;) {
+          const events = await feed.after(sent)
+          for (const event of events) await write(format('change', event, event.id))
+          sent = events.at(-1)?.id ?? sent
+          if (events.length === 0) await news.wait(signal)
+        }
+      } catch (error) {
+        if (!signal.aborted) request.log.error({ err: error }, 'event stream failed')
+      } finally {
+        clearInterval(heartbeat)
+        unsubscribe()
+        raw.end()
+      }
+    },
+  )
+}
+
+function format(event: string, data: ChangeEvent | { id: number }, id: number): string {
+  return `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+}
+
+/** Something that rings and is waited for; a ring while nobody waits is kept. */
+function createBell(): { ring(): void; wait(signal: AbortSignal): Promise<void> } {
+  let rung = false
+  let wake: (() => void) | null = null
+  return {
+    ring() {
+      rung = true
+      wake?.()
+    },
+    async wait(signal) {
+      signal.throwIfAborted()
+      await new Promise<void>((resolve, reject) => {
+        if (rung) {
+          resolve()
+          return
+        }
+        const abort = (): void => reject(signal.reason as Error)
+        wake = () => {
+          signal.removeEventListener('abort', abort)
+          resolve()
+        }
+        signal.addEventListener('abort', abort, { once: true })
+      })
+      rung = false
+      wake = null
+    },
+  }
+}

@@ -1,0 +1,180 @@
+import {
+  EnrollmentAnswer,
+  EnrollmentRequest,
+  EnrollmentToken,
+  LabError,
+  Node,
+  NodeCreate,
+  NodePatch,
+  NodeReport,
+  NodeTarget,
+  routes,
+  serverManagementAddress,
+} from '@community-lab/contract'
+import '@fastify/rate-limit'
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import { actingUser, permitGroup, permitNode, permitRoles } from '../access/permit.ts'
+import { answerList } from '../http/list.ts'
+import { readNodeTarget } from '../registry/target.ts'
+import { enrollNode, issueEnrollmentToken } from '../registry/write/enrollment.ts'
+import {
+  createNode,
+  deleteNode,
+  patchNode,
+  readNode,
+  rebootNode,
+  revokeNode,
+} from '../registry/write/nodes.ts'
+import { applyReport } from '../registry/write/report.ts'
+import {
+  answerCreated,
+  ifMatchOf,
+  numericId,
+  pattern,
+  type ById,
+  type RouteContext,
+} from './context.ts'
+
+const tags = ['nodes']
+
+/** Nodes: what they are, and what operators do with them. */
+export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteContext): void {
+  const { core } = registry
+  const idOf = (request: ById): number => numericId(request, 'node')
+
+  app.get(
+    routes.nodes,
+    { schema: { tags, summary: 'List nodes', response: { 200: Type.Array(Node) } } },
+    async (request, reply) =>
+      answerList(request, reply, { schema: Node, objects: await core.read.nodes(core.db) }),
+  )
+  app.post<{ Body: NodeCreate }>(
+    routes.nodes,
+    { schema: { tags, summary: 'Register a node', body: NodeCreate, response: { 201: Node } } },
+    async (request, reply) => {
+      permitRoles(request.principal, 'register a node', ['operator'])
+      const { groupId } = actingUser(request.principal, 'register a node')
+      return answerCreated(reply, await createNode(core, groupId, request.body))
+    },
+  )
+  app.get(
+    pattern(routes.node),
+    { schema: { tags, summary: 'Read a node', response: { 200: Node } } },
+    (request: ById) => readNode(core, idOf(request)),
+  )
+  for (const method of ['PATCH', 'PUT'] as const)
+    app.route<{ Params: { id: string }; Body: NodePatch }>({
+      method,
+      url: pattern(routes.node),
+      schema: { tags, summary: 'Change a node', body: NodePatch, response: { 200: Node } },
+      handler: async (request) => {
+        permitRoles(request.principal, 'change a node', ['operator'])
+        return patchNode(core, idOf(request), request.body, ifMatchOf(request))
+      },
+    })
+  app.delete(
+    pattern(routes.node),
+    { schema: { tags, summary: 'Remove a node, its slivers and its tokens' } },
+    async (request: ById, reply) => {
+      permitRoles(request.principal, 'remove a node', ['operator'])
+      await deleteNode(core, idOf(request), ifMatchOf(request))
+      return reply.code(204).send()
+    },
+  )
+  app.post(
+    pattern(routes.nodeReboot),
+    { schema: { tags, summary: 'Ask a node to restart, once', response: { 202: Node } } },
+    async (request: ById, reply) => {
+      permitRoles(request.principal, 'reboot a node', ['operator'])
+      void reply.code(202)
+      return rebootNode(core, idOf(request))
+    },
+  )
+  app.post(
+    pattern(routes.nodeEnrollmentToken),
+    {
+      schema: {
+        tags,
+        summary: "Make a node's one-time enrolment token; the one before is void",
+        response: { 201: EnrollmentToken },
+      },
+    },
+    async (request: ById, reply) => {
+      permitRoles(request.principal, 'make an enrolment token', ['operator'])
+      void reply.code(201)
+      return issueEnrollmentToken(core, idOf(request), contact)
+    },
+  )
+  app.post(
+    pattern(routes.nodeRevoke),
+    { schema: { tags, summary: "Void a node's keys and tokens", response: { 200: Node } } },
+    async (request: ById) => {
+      permitRoles(request.principal, 'revoke a node', ['operator'])
+      const node = await readNode(core, idOf(request))
+      permitGroup(request.principal, 'revoke a node', node.group.id)
+      return revokeNode(core, node.id)
+    },
+  )
+}
+
+/** What a node itself asks: to be enrolled, what it should be, and to tell what it is. */
+export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
+  const { registry, mgmtPrefix } = context
+  const { core } = registry
+  const own = ['node agents']
+  app.post<{ Body: EnrollmentRequest }>(
+    routes.enroll,
+    {
+      // Guessing 256 bits is hopeless; this keeps it from being loud.
+      config: { rateLimit: { max: 30, timeWindow: 60_000 } },
+      schema: {
+        tags: own,
+        summary: 'Enrol a node with its one-time secret as bearer',
+        body: EnrollmentRequest,
+        response: { 200: EnrollmentAnswer },
+      },
+    },
+    async (request) => {
+      const secret = /^Bearer (cle_[\w-]+)$/u.exec(request.headers.authorization ?? '')?.[1]
+      if (secret === undefined)
+        throw new LabError('LAB_ENROLLMENT_REFUSED', { reason: 'there is none in the request' })
+      const { node, token } = await enrollNode(core, secret, request.body)
+      const address = serverManagementAddress(mgmtPrefix)
+      return {
+        node,
+        token,
+        mgmt_ipv6_prefix: mgmtPrefix,
+        server: {
+          url: `https://[${address}]:${context.httpsPort}`,
+          certificate_sha256: context.contact.certificateSha256,
+          mgmt_addr: address,
+          tinc: app.management.serverTincHost(),
+        },
+      } satisfies EnrollmentAnswer
+    },
+  )
+  app.get(
+    pattern(routes.nodeTarget),
+    {
+      schema: { tags: own, summary: 'What is wanted of a node', response: { 200: NodeTarget } },
+    },
+    async (request: ById) => {
+      const id = numericId(request, 'node')
+      permitNode(request.principal, "read a node's target", id)
+      await registry.noteContact(id, true)
+      return readNodeTarget(core, id, mgmtPrefix)
+    },
+  )
+  app.put<{ Params: { id: string }; Body: NodeReport }>(
+    pattern(routes.nodeState),
+    { schema: { tags: own, summary: 'Report what a node is', body: NodeReport } },
+    async (request, reply) => {
+      const id = numericId(request, 'node')
+      permitNode(request.principal, "report a node's state", id)
+      await registry.noteContact(id, true)
+      await applyReport(core, id, request.body)
+      return reply.code(204).send()
+    },
+  )
+}

@@ -1,0 +1,132 @@
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  LabError,
+  routes,
+  Template,
+  TemplateCreate,
+  TemplatePatch,
+} from '@community-lab/contract'
+import type { FastifyInstance } from 'fastify'
+import type { Readable } from 'node:stream'
+import Type from 'typebox'
+import { permitRoles } from '../access/permit.ts'
+import { answerList } from '../http/list.ts'
+import { removeUnusedImages, storeImage } from '../registry/image.ts'
+import {
+  createTemplate,
+  deleteTemplate,
+  patchTemplate,
+  readImages,
+  readTemplate,
+  setTemplateImage,
+} from '../registry/write/templates.ts'
+import {
+  answerCreated,
+  ifMatchOf,
+  numericId,
+  pattern,
+  type ById,
+  type RouteContext,
+} from './context.ts'
+
+const tags = ['templates']
+/** The largest image, in bytes. */
+const maxImageBytes = 2 * 1024 ** 3
+
+/** Templates: root file systems for slivers. */
+export function templateRoutes(
+  app: FastifyInstance,
+  { registry: { core }, imageDir }: RouteContext,
+): void {
+  const idOf = (request: ById): number => numericId(request, 'template')
+  app.get(
+    routes.templates,
+    { schema: { tags, summary: 'List templates', response: { 200: Type.Array(Template) } } },
+    async (request, reply) =>
+      answerList(request, reply, { schema: Template, objects: await core.read.templates(core.db) }),
+  )
+  app.post<{ Body: TemplateCreate }>(
+    routes.templates,
+    {
+      schema: { tags, summary: 'Make a template', body: TemplateCreate, response: { 201: Template } },
+    },
+    async (request, reply) => {
+      permitRoles(request.principal, 'make a template', ['operator'])
+      return answerCreated(reply, await createTemplate(core, request.body))
+    },
+  )
+  app.get(
+    pattern(routes.template),
+    { schema: { tags, summary: 'Read a template', response: { 200: Template } } },
+    (request: ById) => readTemplate(core, idOf(request)),
+  )
+  for (const method of ['PATCH', 'PUT'] as const)
+    app.route<{ Params: { id: string }; Body: TemplatePatch }>({
+      method,
+      url: pattern(routes.template),
+      schema: { tags, summary: 'Change a template', body: TemplatePatch, response: { 200: Template } },
+      handler: async (request) => {
+        permitRoles(request.principal, 'change a template', ['operator'])
+        return patchTemplate(core, idOf(request), request.body, ifMatchOf(request))
+      },
+    })
+  app.delete(
+    pattern(routes.template),
+    { schema: { tags, summary: 'Remove a template that no slice uses' } },
+    async (request: ById, reply) => {
+      permitRoles(request.principal, 'remove a template', ['operator'])
+      await deleteTemplate(core, idOf(request), ifMatchOf(request))
+      await removeUnusedImages(imageDir, await readImages(core))
+      return reply.code(204).send()
+    },
+  )
+  // An image is streamed to disk, in a scope of its own where such bodies are known.
+  void app.register((scope, _options, done) => {
+    const types = ['application/gzip', 'application/x-gzip', 'application/octet-stream']
+    scope.addContentTypeParser(types, (_request, body, parsed) => parsed(null, body))
+    scope.put<{ Params: { id: string }; Body: Readable }>(
+      pattern(routes.templateUploadImage),
+      {
+        bodyLimit: maxImageBytes,
+        // Refused before a byte of the body is read.
+        onRequest: (request, _reply, next) => {
+          permitRoles(request.principal, "upload a template's image", ['operator'])
+          next()
+        },
+        schema: {
+          tags,
+          summary: 'Upload its image, a .tar.gz; the header x-sha256 is checked when it is there',
+          consumes: ['application/gzip'],
+          response: { 200: Template },
+        },
+      },
+      async (request) => {
+        const template = await readTemplate(core, idOf(request))
+        const expected = request.headers['x-sha256']
+        const image = await storeImage(imageDir, request.body, {
+          template: template.name,
+          expectedSha256: typeof expected === 'string' ? expected : null,
+          maxBytes: maxImageBytes,
+        })
+        const changed = await setTemplateImage(core, template.id, image)
+        await removeUnusedImages(imageDir, await readImages(core))
+        return changed
+      },
+    )
+    done()
+  })
+  app.get(
+    pattern(routes.templateImage),
+    { schema: { tags, summary: 'Its image', produces: ['application/gzip'] } },
+    async (request: ById, reply) => {
+      const { name, image_sha256: sha256 } = await readTemplate(core, idOf(request))
+      if (sha256 === null) throw new LabError('LAB_TEMPLATE_NO_IMAGE', { template: name })
+      const file = join(imageDir, `${sha256}.tar.gz`)
+      const { size } = await stat(file)
+      void reply.type('application/gzip').header('etag', `"${sha256}"`)
+      return reply.header('content-length', size).send(createReadStream(file))
+    },
+  )
+}

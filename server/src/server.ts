@@ -1,0 +1,111 @@
+import { chmod, mkdir, rm } from 'node:fs/promises'
+import { createServer, type Server } from 'node:https'
+import { connect } from 'node:net'
+import { dirname, join } from 'node:path'
+import { LabError } from '@community-lab/contract'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { buildApp } from './app.ts'
+import type { ServerConfiguration } from './config.ts'
+import { openDatabase } from './postgres/database.ts'
+import { startEmbeddedPostgres } from './postgres/embedded.ts'
+import { writeWhole } from './mgmt/whole-file.ts'
+import { bootstrap } from './registry/write/access.ts'
+
+/** A server that answers. */
+export interface RunningServer extends AsyncDisposable {
+  readonly app: FastifyInstance
+  /** The HTTPS port; null when there is none. */
+  readonly port: number | null
+  /** Settles when it cannot go on, with why. */
+  readonly lost: Promise<string>
+}
+
+/** Start the server: its database, its parts, its sockets. */
+export async function startServer(
+  configuration: ServerConfiguration,
+  logger: FastifyBaseLogger,
+): Promise<RunningServer> {
+  await using stack = new AsyncDisposableStack()
+  const { dataDir, databaseUrl, bootstrapTokenFile } = configuration
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  let lost: Promise<string> = new Promise(() => undefined)
+  let url = databaseUrl
+  if (url === null) {
+    const log = logger.child({ part: 'postgres' })
+    const dir = join(dataDir, 'postgres')
+    const postgres = stack.use(
+      await startEmbeddedPostgres({ dir, onLine: (line) => log.debug(line) }),
+    )
+    lost = postgres.lost.then((reason) => `PostgreSQL is gone: ${reason}`)
+    url = postgres.url
+  }
+  const onLost = (error: Error): void => logger.warn({ err: error }, 'database connection lost')
+  const database = stack.use(await openDatabase({ url, onLost }))
+  const { app, certificate, context } = await buildApp({ configuration, database, logger })
+  stack.defer(() => app.close())
+  if (bootstrapTokenFile !== null)
+    await bootstrap(context.registry.core, (secret) =>
+      writeWhole(bootstrapTokenFile, `${secret}\n`),
+    )
+  const port = await listen(app, configuration, certificate, stack)
+  const held = stack.move()
+  return { app, port, lost, [Symbol.asyncDispose]: () => held.disposeAsync() }
+}
+
+async function listen(
+  app: FastifyInstance,
+  { socket, listen: at }: ServerConfiguration,
+  { certPem, keyPem }: { readonly certPem: string; readonly keyPem: string },
+  stack: AsyncDisposableStack,
+): Promise<number | null> {
+  await app.ready()
+  if (socket !== null) {
+    await mkdir(dirname(socket), { recursive: true })
+    await freeSocket(socket)
+    await app.listen({ path: socket })
+    // Who may do what is decided by tokens; the folder decides who gets here at all.
+    await chmod(socket, 0o666)
+  }
+  if (at === null) return null
+  const https = createServer({ cert: certPem, key: keyPem, minVersion: 'TLSv1.2' })
+  https.on('request', (request, response) => app.routing(request, response))
+  // WebSockets are taken up by the plugin where Fastify's own server hears of them.
+  https.on('upgrade', (...args) => app.server.emit('upgrade', ...args))
+  await listenOn(https, at)
+  stack.defer(async () => {
+    https.closeAllConnections()
+    await new Promise((resolve) => https.close(resolve))
+  })
+  const address = https.address()
+  return typeof address === 'object' && address !== null ? address.port : at.port
+}
+
+async function listenOn(
+  server: Server,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => {
+      const inUse = 'code' in error && error.code === 'EADDRINUSE'
+      const option = 'COMMUNITY_LAB_SERVER_LISTEN'
+      reject(
+        inUse ? new LabError('LAB_PORT_IN_USE', { port, what: 'the server', option }) : error,
+      )
+    })
+    server.listen({ host, port }, resolve)
+  })
+}
+
+/** Remove the socket of a server that was killed. @throws {@link LabError} LAB_SOCKET_IN_USE when one lives. */
+async function freeSocket(socket: string): Promise<void> {
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = connect(socket)
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once('error', () => resolve(false))
+  })
+  if (alive) throw new LabError('LAB_SOCKET_IN_USE', { socket })
+  await rm(socket, { force: true })
+}

@@ -1,0 +1,71 @@
+import 'reflect-metadata'
+import { createHash, webcrypto } from 'node:crypto'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { LabError } from '@community-lab/contract'
+import { PemConverter, X509Certificate, X509CertificateGenerator } from '@peculiar/x509'
+import { writeWhole } from '../mgmt/whole-file.ts'
+
+/** The server's certificate: made by itself, and pinned by whoever was told its fingerprint. */
+export interface ServerCertificate {
+  readonly certPem: string
+  readonly keyPem: string
+  /** SHA-256 of the certificate (DER), 64 hexadecimal digits. */
+  readonly sha256: string
+}
+
+const lifeMs = 20 * 365.25 * 24 * 3600 * 1000
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+
+/**
+ * Read the server's certificate and key, or make them the first time. They live long: nodes know the server by this certificate and nothing else.
+ *
+ * @throws {@link LabError} LAB_CONFIG_INVALID when they are damaged: making new ones would lock out every node.
+ */
+export async function ensureCertificate(dir: string): Promise<ServerCertificate> {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const files = { cert: join(dir, 'cert.pem'), key: join(dir, 'key.pem') }
+  const certPem = await readFile(files.cert, 'utf8').catch(ifMissing)
+  if (certPem === null) {
+    const made = await makeCertificate()
+    // The certificate last: with it, the key is there too.
+    await writeWhole(files.key, made.keyPem)
+    await writeWhole(files.cert, made.certPem)
+    return { ...made, sha256: fingerprint(made.certPem) }
+  }
+  const keyPem = await readFile(files.key, 'utf8').catch(ifMissing)
+  if (keyPem === null)
+    throw new LabError('LAB_CONFIG_INVALID', {
+      variable: files.key,
+      found: 'nothing',
+      expected: `the key of ${files.cert}; restore it, or remove both and enrol every node again`,
+    })
+  return { certPem, keyPem, sha256: fingerprint(certPem) }
+}
+
+async function makeCertificate(): Promise<{ certPem: string; keyPem: string }> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+  const certificate = await X509CertificateGenerator.createSelfSigned(
+    {
+      name: 'CN=Community-Lab server',
+      keys,
+      signingAlgorithm: algorithm,
+      // A day back: the clocks of small devices are late.
+      notBefore: new Date(Date.now() - 24 * 3600 * 1000),
+      notAfter: new Date(Date.now() + lifeMs),
+    },
+    webcrypto,
+  )
+  const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)
+  return { certPem: certificate.toString('pem'), keyPem: PemConverter.encode(key, 'PRIVATE KEY') }
+}
+
+function fingerprint(certPem: string): string {
+  const der = Buffer.from(new X509Certificate(certPem).rawData)
+  return createHash('sha256').update(der).digest('hex')
+}
+
+function ifMissing(error: unknown): null {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+  throw error
+}
