@@ -13,13 +13,13 @@ export interface Throttle {
 export function createThrottle(task: () => Promise<void>, gapMs: number): Throttle {
   let timer: NodeJS.Timeout | null = null
   let running: Promise<void> | null = null
-  let asked = false
+  let isAsked: boolean = false
   let stopped = false
   let beganMs = Number.NEGATIVE_INFINITY
 
   function ask(): void {
     if (stopped) return
-    asked = true
+    isAsked = true
     if (running !== null || timer !== null) return
     const waitMs = Math.max(0, beganMs + gapMs - performance.now())
     timer = setTimeout(() => {
@@ -28,15 +28,20 @@ export function createThrottle(task: () => Promise<void>, gapMs: number): Thrott
     }, waitMs)
   }
 
+  /** Asked while it ran; a function, for the compiler cannot know of that. */
+  function wasAsked(): boolean {
+    return isAsked
+  }
+
   async function run(): Promise<void> {
-    asked = false
+    isAsked = false
     beganMs = performance.now()
     try {
       await task()
     } finally {
       running = null
     }
-    if (asked) ask()
+    if (wasAsked()) ask()
   }
 
   return {

@@ -1,0 +1,157 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { writeWhole } from '../../mgmt/whole-file.ts'
+import type { Spool } from '../spool/spool.ts'
+import { catchSliver, type CaughtSliver } from './caught-sliver.ts'
+import { fifoPath } from './fifo.ts'
+import { endCatcher, findCatcher } from './process.ts'
+import { catcherProgram } from './program.ts'
+import {
+  beginStream,
+  findStream,
+  isOfAnotherBoot,
+  removeStream,
+  type Stream,
+} from './stream-folder.ts'
+import { createTailer } from './tailer.ts'
+
+/** Options of {@link createCatchers}. */
+export interface CatchersOptions {
+  readonly spool: Spool
+  /** Where the catchers' files are, for them alone; it must outlive the agent. */
+  readonly dir: string
+  /** The most bytes caught and not yet read into the spool, per sliver; default 32 MiB. */
+  readonly maxBytesPerSliver?: number
+  /** Told what goes wrong between calls: a catcher that cannot be started again, a disk that fails. */
+  readonly onProblem?: (error: unknown) => void
+}
+
+/** What takes in the lines that slivers' programs write. */
+export interface Catchers {
+  /**
+   * See that a sliver's lines are caught: make its FIFO `measure` (mode 0622: any of its users may write) in the folder that it sees at
+   * `/run/community-lab`, start a catcher or find the one that an agent before has started, and read what it has. Idempotent.
+   * @throws {@link LabError} LAB_AGENT_CATCHER_FAILED.
+   */
+  ensure(sliverId: string, measureDir: string): Promise<void>
+  /** Read what a sliver has written to its end, and remove its catcher, its FIFO and its files. Call it when its processes have ended. Idempotent. */
+  remove(sliverId: string): Promise<void>
+  /** Let go, so that this process can end: the catchers run on and keep what is written meanwhile. */
+  stop(): Promise<void>
+}
+
+const defaultMaxBytes = 32 * 1024 * 1024
+const largestSegmentBytes = 1024 * 1024
+
+/**
+ * Catch the lines that the programs in slivers write, one catcher process per sliver.
+ *
+ * A writer never waits for more than the catcher, whatever happens to this process; a line that a writer's call has taken is in the server once, also when
+ * this process or the catcher is killed at any moment. Beyond `maxBytesPerSliver` new lines are dropped, and their number is told in `dropped`
+ * (a catcher killed while it drops may leave out the chunk of up to 64 KiB in its hands). Lines that cannot be read become `rejected`.
+ * A line's time is when its catcher saw it, a few milliseconds after it was written.
+ */
+export function createCatchers(options: CatchersOptions): Catchers {
+  const { spool, onProblem = () => undefined } = options
+  const dir = resolve(options.dir)
+  const maxBytes = options.maxBytesPerSliver ?? defaultMaxBytes
+  const program = join(dir, 'catcher.pl')
+  const caught = new Map<string, { readonly sliver: CaughtSliver; readonly measureDir: string }>()
+  const tails = new Map<string, Promise<void>>()
+  let prepared: Promise<void> | null = null
+
+  async function prepare(): Promise<void> {
+    try {
+      await mkdir(dir, { recursive: true, mode: 0o700 })
+      await writeWhole(program, catcherProgram)
+    } catch (error) {
+      prepared = null
+      throw error
+    }
+  }
+
+  function folderOf(sliverId: string): string {
+    return join(dir, encodeURIComponent(sliverId))
+  }
+
+  function tailerOf(sliverId: string, stream: Stream) {
+    const { markKey } = stream
+    return createTailer({ spool, dir: folderOf(sliverId), markKey, source: sliverId })
+  }
+
+  /** Read a stream that nobody writes any more to its end, and remove it. */
+  async function finish(sliverId: string): Promise<void> {
+    const folder = folderOf(sliverId)
+    const stream = await findStream(folder)
+    if (stream !== null) {
+      await tailerOf(sliverId, stream).drainLast()
+      await spool.sync()
+    }
+    await removeStream(folder)
+    // Forgotten last: with the files still there it would be read a second time.
+    if (stream !== null) spool.append([], { marks: { [stream.markKey]: null } })
+  }
+
+  async function ensure(sliverId: string, measureDir: string): Promise<void> {
+    const present = caught.get(sliverId)
+    if (present !== undefined) {
+      if (present.measureDir === measureDir && (await present.sliver.isCaught())) return
+      caught.delete(sliverId)
+      await present.sliver.end()
+    }
+    await (prepared ??= prepare())
+    const folder = folderOf(sliverId)
+    let stream = await findStream(folder)
+    if (stream !== null && isOfAnotherBoot(stream)) {
+      await finish(sliverId)
+      stream = null
+    }
+    stream ??= await beginStream(folder)
+    const sliver = await catchSliver({
+      spool,
+      tailer: tailerOf(sliverId, stream),
+      measureDir,
+      program: {
+        sliver: sliverId,
+        program,
+        dir: folder,
+        segmentBytes: Math.min(largestSegmentBytes, Math.ceil(maxBytes / 8)),
+        maxBytes,
+      },
+      onProblem,
+    })
+    caught.set(sliverId, { sliver, measureDir })
+  }
+
+  async function remove(sliverId: string): Promise<void> {
+    const present = caught.get(sliverId)
+    caught.delete(sliverId)
+    if (present === undefined) {
+      const folder = folderOf(sliverId)
+      const left = findCatcher(folder, new AbortController().signal)
+      if (left !== null) await endCatcher(left, folder)
+    } else {
+      await present.sliver.end()
+      await rm(fifoPath(present.measureDir), { force: true })
+    }
+    await finish(sliverId)
+  }
+
+  /** Do what concerns one sliver in the order it was asked for. */
+  function inTurn(sliverId: string, task: () => Promise<void>): Promise<void> {
+    const before = tails.get(sliverId) ?? Promise.resolve()
+    const turn = before.then(task, task)
+    tails.set(sliverId, turn)
+    return turn
+  }
+
+  return {
+    ensure: (sliverId, measureDir) => inTurn(sliverId, () => ensure(sliverId, resolve(measureDir))),
+    remove: (sliverId) => inTurn(sliverId, () => remove(sliverId)),
+    async stop() {
+      await Promise.allSettled(tails.values())
+      for (const { sliver } of caught.values()) await sliver.close()
+      caught.clear()
+    },
+  }
+}

@@ -1,0 +1,108 @@
+import { watch } from 'node:fs'
+import { lstat } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { backoffMs } from '../domain/backoff.ts'
+import type { Spool } from '../spool/spool.ts'
+import { createThrottle } from '../throttle.ts'
+import { fifoPath, openFifo } from './fifo.ts'
+import { endCatcher, startCatcher, type CatcherProcess } from './process.ts'
+import type { CatcherProgramOptions } from './program.ts'
+import type { Tailer } from './tailer.ts'
+
+/** Options of {@link catchSliver}. */
+export interface CaughtSliverOptions {
+  readonly spool: Spool
+  readonly tailer: Tailer
+  readonly measureDir: string
+  readonly program: Omit<CatcherProgramOptions, 'fifo'>
+  readonly onProblem: (error: unknown) => void
+}
+
+/** A sliver whose programs' lines are caught and read into the spool. */
+export interface CaughtSliver {
+  /** Tell whether the FIFO in its folder is still the one that is caught. */
+  isCaught(): Promise<boolean>
+  /** Catch what is in the FIFO, and end its catcher. */
+  end(): Promise<void>
+  /** Let go; the catcher runs on. */
+  close(): Promise<void>
+}
+
+/** The least time between two readings of what has been caught, in milliseconds. */
+const drainGapMs = 20
+
+/** Make a sliver's FIFO, see that a catcher runs on it, and read what it catches. */
+export async function catchSliver(options: CaughtSliverOptions): Promise<CaughtSliver> {
+  const { spool, tailer, measureDir, onProblem } = options
+  const { dir, sliver } = options.program
+  const program = { ...options.program, fifo: fifoPath(measureDir) }
+  const closed = new AbortController()
+  const fifo = await openFifo(sliver, measureDir)
+  let isWanted = true
+  let catcher: CatcherProcess
+  try {
+    catcher = await startCatcher(program, closed.signal)
+  } catch (error) {
+    await fifo.close()
+    throw error
+  }
+
+  const drain = createThrottle(async () => {
+    try {
+      await tailer.drain()
+    } catch (error) {
+      onProblem(error)
+    }
+  }, drainGapMs)
+  const watcher = watch(dir, () => drain.ask())
+  watcher.on('error', onProblem)
+  const unsubscribe = spool.onTrim(() => drain.ask())
+  drain.ask()
+
+  async function supervise(): Promise<void> {
+    let failures = 0
+    for (;;) {
+      const startedMs = performance.now()
+      await catcher.ended
+      failures = performance.now() - startedMs > 10_000 ? 0 : failures
+      while (isWanted && !closed.signal.aborted) {
+        try {
+          if (failures++ > 0) await delay(backoffMs(failures - 1, Math.random()))
+          catcher = await startCatcher(program, closed.signal)
+          break
+        } catch (error) {
+          onProblem(error)
+        }
+      }
+      if (!isWanted || closed.signal.aborted) return
+    }
+  }
+  const supervised = supervise()
+
+  async function close(): Promise<void> {
+    closed.abort()
+    watcher.close()
+    unsubscribe()
+    await drain.stop()
+    await fifo.close()
+  }
+
+  return {
+    async isCaught() {
+      try {
+        const [held, found] = await Promise.all([fifo.stat(), lstat(program.fifo)])
+        return held.ino === found.ino && held.dev === found.dev
+      } catch {
+        // It has been removed.
+        return false
+      }
+    },
+    async end() {
+      isWanted = false
+      await endCatcher(catcher, dir)
+      await supervised
+      await close()
+    },
+    close,
+  }
+}

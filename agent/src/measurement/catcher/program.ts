@@ -1,0 +1,191 @@
+import { LabError } from '@community-lab/contract'
+
+/** Numbers of the system calls splice and clock_gettime. Source: Linux, arch/<arch>/…/syscall.tbl and asm-generic/unistd.h. */
+const systemCalls: Partial<Record<NodeJS.Architecture, readonly [number, number]>> = {
+  x64: [275, 228],
+  arm64: [76, 113],
+  riscv64: [76, 113],
+  arm: [340, 263],
+  ia32: [313, 265],
+}
+
+/** Options of {@link catcherArguments}. */
+export interface CatcherProgramOptions {
+  readonly sliver: string
+  /** Where the program is, see {@link catcherProgram}. */
+  readonly program: string
+  /** The folder of the stream, for it alone. */
+  readonly dir: string
+  readonly fifo: string
+  /** The most bytes of a segment of data or index. */
+  readonly segmentBytes: number
+  /** The most bytes of all segments together. */
+  readonly maxBytes: number
+}
+
+/**
+ * Arguments of perl for a catcher.
+ * @throws {@link LabError} LAB_AGENT_CATCHER_FAILED on a processor whose system calls are not known.
+ */
+export function catcherArguments(options: CatcherProgramOptions): readonly string[] {
+  const calls = systemCalls[process.arch]
+  if (calls === undefined)
+    throw new LabError('LAB_AGENT_CATCHER_FAILED', {
+      sliver: options.sliver,
+      reason: `the system calls of ${process.arch} are not known`,
+    })
+  const { program, dir, fifo, segmentBytes, maxBytes } = options
+  return [program, dir, fifo, segmentBytes, maxBytes, ...calls].map(String)
+}
+
+/** The exit code of a catcher that found another one at work. */
+export const alreadyCaught = 3
+
+/**
+ * The catcher: perl, for it has splice(2) and is on every Debian (only perl-base is used). The kernel moves the bytes from the FIFO to the file, so a
+ * kill between reading and writing cannot lose any. Beside a segment `<start>.data` it writes `<start>.index`: lines of 34 bytes, `<end> <time in µs>`:
+ * all before `end` had come by then. Offsets count from the beginning of the stream. When no room is left it reads and drops whole lines,
+ * and rewrites their total in `dropped`. SIGTERM: catch what is in the FIFO, then end.
+ */
+export const catcherProgram = `use strict;
+use warnings;
+use Fcntl qw(:DEFAULT :flock);
+use Errno qw(EAGAIN EINTR ENOSPC);
+
+my ($dir, $fifo, $segment_bytes, $max_bytes, $splice, $clock) = @ARGV;
+my ($start, $end, $data, $index, $index_bytes);
+my ($room, $dropped, $open_line, $inside_dropped, $stop) = (0, 0, 0, 0, 0);
+
+sysopen(my $lock, "$dir/lock", O_RDWR | O_CREAT, 0600) or die "lock: $!\\n";
+flock($lock, LOCK_EX | LOCK_NB) or exit ${String(alreadyCaught)};
+truncate($lock, 0);
+syswrite($lock, "$$\\n");
+$SIG{TERM} = sub { $stop = 1 };
+$SIG{PIPE} = $SIG{HUP} = $SIG{INT} = 'IGNORE';
+
+sysopen(my $in, $fifo, O_RDWR | O_NONBLOCK) or die "$fifo: $!\\n";
+fcntl($in, 1031, 1048576); # F_SETPIPE_SZ: room for a burst; the default serves too.
+sysopen(my $count, "$dir/dropped", O_RDWR | O_CREAT, 0600) or die "dropped: $!\\n";
+if (sysread($count, my $line, 20)) { $dropped = $line + 0 }
+
+sub starts {
+  opendir(my $folder, $dir) or die "$dir: $!\\n";
+  return sort map { /^(\\d{16})\\.data$/ ? $1 : () } readdir $folder;
+}
+
+sub measure_room {
+  opendir(my $folder, $dir) or die "$dir: $!\\n";
+  $room = $max_bytes;
+  for (readdir $folder) { $room -= (-s "$dir/$_") // 0 if /\\.(data|index)$/ }
+}
+
+sub now_us {
+  my $time = "\\0" x 16;
+  syscall($clock, 0, $time);
+  my ($s, $ns) = unpack('l!2', $time);
+  return $s * 1000000 + int($ns / 1000);
+}
+
+sub note {
+  my $line = sprintf("%016d %016d\\n", $end, $_[0]);
+  syswrite($index, $line) or return;
+  $index_bytes += 34;
+  $room -= 34;
+}
+
+sub open_segment {
+  $start = $_[0];
+  sysopen($data, "$dir/$start.data", O_RDWR | O_CREAT, 0600) or die "data: $!\\n";
+  sysopen($index, "$dir/$start.index", O_RDWR | O_CREAT, 0600) or die "index: $!\\n";
+  $end = $start + sysseek($data, 0, 2);
+  $index_bytes = 34 * int(sysseek($index, 0, 2) / 34);
+  truncate($index, $index_bytes);
+  sysseek($index, $index_bytes, 0);
+}
+
+sub ends_open {
+  for my $at (reverse starts()) {
+    open(my $file, '<', "$dir/$at.data") or next;
+    next unless -s $file;
+    sysseek($file, -1, 2);
+    sysread($file, my $last, 1);
+    return $last ne "\\n";
+  }
+  return 0;
+}
+
+# A catcher that was killed has perhaps moved bytes that are not in the index.
+open_segment((starts())[-1] // '0' x 16);
+my $known = 0;
+if ($index_bytes) {
+  sysseek($index, $index_bytes - 34, 0);
+  sysread($index, my $line, 34);
+  $known = (split ' ', $line)[0] + 0;
+} else { $known = $start + 0 }
+note(now_us()) if $known < $end;
+measure_room();
+$open_line = ends_open();
+
+sub drop {
+  my $got = sysread($in, my $chunk, 65536);
+  return 0 unless $got;
+  my $lines = ($chunk =~ tr/\\n//);
+  if ($open_line) {
+    my $at = index($chunk, "\\n");
+    my $rest = $at < 0 ? $chunk : substr($chunk, 0, $at + 1);
+    $end += syswrite($data, $rest) // 0;
+    note(now_us());
+    $lines-- if $at >= 0;
+    $open_line = $at < 0;
+    $chunk = substr($chunk, length $rest);
+  }
+  $inside_dropped = substr($chunk, -1) ne "\\n" if length $chunk;
+  if ($lines) {
+    $dropped += $lines;
+    sysseek($count, 0, 0);
+    syswrite($count, sprintf("%020d", $dropped));
+  }
+  return 1;
+}
+
+sub catch {
+  measure_room() if $room <= 0;
+  my $no_space = 0;
+  if ($room > 0 && !$inside_dropped) {
+    my $moved = syscall($splice, fileno($in), 0, fileno($data), 0, 65536, 2);
+    if ($moved > 0) {
+      $end += $moved;
+      $room -= $moved;
+      note(now_us());
+      my $roll = $end - $start >= $segment_bytes || $index_bytes >= $segment_bytes;
+      $open_line = ends_open() if $roll || $room <= 0;
+      if ($roll) {
+        open_segment(sprintf('%016d', $end));
+        measure_room();
+      }
+      return 1;
+    }
+    return 0 if $moved == 0 || $! == EAGAIN || $! == EINTR;
+    die "splice: $!\\n" unless $! == ENOSPC;
+    $no_space = 1;
+  }
+  $open_line = ends_open() if $no_space;
+  return drop();
+}
+
+# The agent may end before its catcher does: what goes wrong from now on is told in a file.
+open(STDERR, '>', "$dir/log") or die "log: $!\\n";
+print "ready\\n";
+close(STDOUT);
+while (1) {
+  if (catch()) {
+    # Lines that come close together are moved together: a tenth of the work, and a millisecond of delay.
+    select(undef, undef, undef, 0.001);
+    next;
+  }
+  last if $stop;
+  my $readable = '';
+  vec($readable, fileno($in), 1) = 1;
+  select($readable, undef, undef, 1);
+}
+`
