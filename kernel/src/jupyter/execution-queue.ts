@@ -1,16 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Message } from './wire/message.ts'
 
 /** What an {@link ExecutionQueue} does with requests. */
 export interface ExecutionQueueOptions {
-  /** Run one request to its end; returns false when those behind it are to be aborted. */
+  /** Run one request to its end; returns false when those that came meanwhile are to be aborted. */
   execute(request: Message): Promise<boolean>
   /** Answer a request that is not run. */
   abort(request: Message): void
 }
-
-/** How long requests that were sent together with a failed one may take to arrive, in milliseconds. */
-const settleMs = 10
 
 /** Runs execute requests one after another; after a failure those that were already sent are aborted. */
 export class ExecutionQueue {
@@ -45,10 +41,7 @@ export class ExecutionQueue {
       const request = this.#waiting.shift() ?? null
       this.#running = request
       if (request === null) return
-      if (await this.#options.execute(request)) continue
-      // "Run all" sends every cell at once, but a socket hands them over one by one.
-      await delay(settleMs)
-      this.abortWaiting()
+      if (!(await this.#options.execute(request))) this.abortWaiting()
     }
   }
 }

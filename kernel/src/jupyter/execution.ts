@@ -1,4 +1,4 @@
-import { setImmediate as yieldToSockets } from 'node:timers/promises'
+import { setImmediate as yieldToSockets, setTimeout as delay } from 'node:timers/promises'
 import { failureOf } from './child/failure.ts'
 import type { Compiler } from './compile/compiler.ts'
 import type { History } from './history.ts'
@@ -14,6 +14,9 @@ export interface ExecutionContext {
   publish(request: Message, draft: MessageDraft): void
   reply(request: Message, draft: MessageDraft): void
 }
+
+/** How long requests that were sent together with one that fails may take to arrive, in milliseconds. */
+const settleMs = 10
 
 /** Executes the cells of one session: counts them, keeps their sources for tracebacks, and answers. */
 export class Execution {
@@ -55,7 +58,11 @@ export class Execution {
     }
     const executionCount = this.#count
     const error = await this.#run(name, code)
-    if (error !== null) this.#context.publish(request, { type: 'error', content: { ...error } })
+    if (error !== null) {
+      this.#context.publish(request, { type: 'error', content: { ...error } })
+      // "Run all" sends every cell at once, but a socket hands them over one by one; what comes after the reply was sent knowing of the error.
+      await delay(settleMs)
+    }
     this.#context.reply(request, {
       type: 'execute_reply',
       content: {

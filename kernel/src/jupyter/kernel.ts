@@ -60,7 +60,7 @@ export class Kernel {
   start(): void {
     const content = { execution_state: 'starting' }
     this.#options.sockets().send('iopub', createBroadcast(null, { type: 'status', content }))
-    setImmediate(() => this.#useCompiler())
+    setImmediate(() => this.#useCompiler().compile('0'))
   }
 
   /** Take a message of a socket. */

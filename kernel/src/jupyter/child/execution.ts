@@ -44,6 +44,8 @@ export class Executor {
       this.#modules.update(request.files)
       const script = new Script(`${prefix}${request.code}\n})`, { filename: request.name })
       const run = async (): Promise<Bundle | null> => {
+        // Off the stack of the message that brought it: a cell that is stopped from outside takes down what called it.
+        await Promise.resolve()
         const cellFunction = script.runInThisContext() as (...of: unknown[]) => Promise<unknown>
         await cellFunction(this.#exports, this.#modules.require)
         return await this.#takeResult(request.resultName)

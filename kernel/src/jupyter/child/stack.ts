@@ -18,7 +18,7 @@ export function mapPositions(text: string, maps: LineMaps, indent: number): stri
 
 /** Whether a frame is the user's or a library's: not Node's inside, nor the kernel's. */
 export function isShown(frame: string, kernelFolder: string): boolean {
-  return !/\(?node:(internal|vm)\b/u.test(frame) && !frame.includes(kernelFolder)
+  return !/\(?node:(internal|vm|events)\b/u.test(frame) && !frame.includes(kernelFolder)
 }
 
 /** Have all stacks name the lines of cells as they were written, and leave out the kernel's own frames. */

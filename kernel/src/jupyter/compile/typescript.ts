@@ -27,9 +27,11 @@ export function prepareTypeScript(fallbackFile: string): CellTypeScript {
   let lineMap: LineMap = []
   const createWatchCompilerHost = (...args: unknown[]): unknown => {
     const [files, options, ...others] = args as [string[], TypeScript.CompilerOptions, ...unknown[]]
-    const create = original.createWatchCompilerHost as (...args: unknown[]) => Host
+    const create = original.createWatchCompilerHost as unknown as (...args: unknown[]) => Host
     const host = create(files, { ...options, inlineSourceMap: true, types: ['node'] }, ...others)
     host.resolveModuleNames = createResolver(original, fallbackFile)
+    // What packages import does not move; without this all of it is resolved anew for each cell.
+    host.hasInvalidatedResolutions = (path) => !path.includes('/node_modules/')
     return host
   }
   const transpileModule: typeof original.transpileModule = (input, options) => {
@@ -55,6 +57,7 @@ interface Host {
     redirected: TypeScript.ResolvedProjectReference | undefined,
     options: TypeScript.CompilerOptions,
   ) => (TypeScript.ResolvedModule | undefined)[]
+  hasInvalidatedResolutions?: (path: string) => boolean
   fileExists(path: string): boolean
   readFile(path: string): string | undefined
   directoryExists?(path: string): boolean

@@ -1,0 +1,82 @@
+"""One kernel per test class, and what the checks ask of it."""
+
+import time
+import unittest
+from queue import Empty
+
+from jupyter_client.manager import start_new_kernel
+
+TIMEOUT_S = 30
+
+
+class KernelCase(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.km, cls.kc = start_new_kernel(kernel_name="communitylab", startup_timeout=60)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.kc.stop_channels()
+        cls.km.shutdown_kernel(now=True)
+
+    def iopub(self, msg_id, until="idle", timeout=TIMEOUT_S):
+        """The publications with this parent up to and with its `idle` (or the first that `until` accepts)."""
+        stop = until if callable(until) else is_idle
+        found = []
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            try:
+                msg = self.kc.get_iopub_msg(timeout=max(0.01, deadline - time.monotonic()))
+            except Empty:
+                break
+            if msg["parent_header"].get("msg_id") != msg_id:
+                continue
+            found.append(msg)
+            if stop(msg):
+                return found
+        self.fail(f"it did not come within {timeout} s, but {[m['msg_type'] for m in found]}")
+
+    def reply(self, msg_id, channel="shell", timeout=TIMEOUT_S):
+        get = self.kc.get_shell_msg if channel == "shell" else self.kc.get_control_msg
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            try:
+                msg = get(timeout=max(0.01, deadline - time.monotonic()))
+            except Empty:
+                break
+            if msg["parent_header"].get("msg_id") == msg_id:
+                return msg
+        self.fail(f"no reply within {timeout} s")
+
+    def run_cell(self, code, **options):
+        """Run a cell; returns its reply's content and what it published, without states and input."""
+        msg_id = self.kc.execute(code, **options)
+        published = self.iopub(msg_id)
+        content = self.reply(msg_id)["content"]
+        return content, [m for m in published if m["msg_type"] not in ("status", "execute_input")]
+
+    def ok(self, code, **options):
+        content, published = self.run_cell(code, **options)
+        self.assertEqual(content["status"], "ok", content)
+        return published
+
+    def control(self, msg_type, content=None):
+        msg = self.kc.session.msg(msg_type, content or {})
+        self.kc.control_channel.send(msg)
+        return msg["header"]["msg_id"]
+
+
+def is_idle(msg):
+    return msg["msg_type"] == "status" and msg["content"]["execution_state"] == "idle"
+
+
+def has_text(text):
+    return lambda msg: msg["msg_type"] == "stream" and text in msg["content"]["text"]
+
+
+def text_of(published, name="stdout"):
+    return "".join(
+        m["content"]["text"]
+        for m in published
+        if m["msg_type"] == "stream" and m["content"]["name"] == name
+    )

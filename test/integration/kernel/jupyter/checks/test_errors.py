@@ -1,0 +1,82 @@
+"""Errors name the line of the cell; what was queued behind one does not run."""
+
+from kernel import KernelCase
+
+
+class Errors(KernelCase):
+    def failure(self, code):
+        content, published = self.run_cell(code)
+        self.assertEqual(content["status"], "error")
+        error = published[-1]["content"]
+        for key in ("ename", "evalue", "traceback"):
+            self.assertEqual(error[key], content[key])
+        return content, "\n".join(content["traceback"])
+
+    def test_an_error_names_the_line_as_it_was_written(self):
+        code = (
+            "interface Gone {\n  x: number\n}\n\ntype AlsoGone = string\n"
+            "const check = (value: Gone) => {\n\n  throw new TypeError('bad ' + value.x)\n}\n\n"
+            "await null\ncheck({ x: 1 })"
+        )
+        content, traceback = self.failure(code)
+        count = content["execution_count"]
+        self.assertEqual((content["ename"], content["evalue"]), ("TypeError", "bad 1"))
+        self.assertIn(f"cell-{count}.ts:8:9", traceback)
+        self.assertIn(f"cell-{count}.ts:12:1", traceback)
+        self.assertIn("---->   8 |   throw new TypeError", traceback)
+        self.assertNotIn("node:internal", traceback)
+
+    def test_an_error_in_a_function_of_an_earlier_cell_names_that_cell(self):
+        content, _ = self.run_cell("function deep(n: number): never {\n  throw new RangeError(`${n}`)\n}")
+        made = content["execution_count"]
+        _, traceback = self.failure("deep(5)")
+        self.assertIn(f"cell-{made}.ts:2:9", traceback)
+        self.assertIn("---->   2 |   throw new RangeError", traceback)
+
+    def test_the_cause_of_an_error_is_shown(self):
+        _, traceback = self.failure("throw new Error('outer', { cause: new Error('inner') })")
+        self.assertIn("inner", traceback)
+
+    def test_what_typescript_says_is_an_error_of_the_cell(self):
+        content, traceback = self.failure("let fine = 1\nconst wrong: number = 'x'")
+        self.assertEqual(content["ename"], "TypeScriptError")
+        self.assertIn(":2:7 - Type 'string' is not assignable to type 'number'. (TS2322)", content["evalue"])
+        self.assertIn("---->   2 | const wrong", traceback)
+
+    def test_a_thrown_value_that_is_no_error_is_shown(self):
+        content, _ = self.failure("throw { code: 3 }")
+        self.assertIn("{ code: 3 }", content["evalue"])
+
+    def test_what_a_cell_declared_before_it_failed_stays(self):
+        self.failure("const kept = 41\nthrow new Error('later')")
+        published = self.ok("kept + 1")
+        self.assertEqual(published[-1]["content"]["data"]["text/plain"], "42")
+
+    def test_cells_queued_behind_a_failing_one_are_aborted(self):
+        bad = self.kc.execute("throw new Error('stop')")
+        queued = [self.kc.execute(f"globalThis.ran{n} = true") for n in range(3)]
+        self.assertEqual(self.reply(bad)["content"]["status"], "error")
+        for msg_id in queued:
+            reply = self.reply(msg_id)["content"]
+            self.assertEqual(reply, {"status": "aborted"})
+            kinds = [m["content"].get("execution_state") for m in self.iopub(msg_id)]
+            self.assertEqual(kinds, ["busy", "idle"])
+
+    def test_a_cell_sent_after_the_reply_to_a_failing_one_runs(self):
+        self.failure("throw new Error('over')")
+        self.ok("1")
+
+    def test_cells_behind_a_failing_one_run_when_that_was_asked(self):
+        bad = self.kc.execute("throw new Error('go on')", stop_on_error=False)
+        good = self.kc.execute("5")
+        self.assertEqual(self.reply(bad)["content"]["status"], "error")
+        self.assertEqual(self.reply(good)["content"]["status"], "ok")
+
+    def test_a_cell_that_ends_its_process_says_that_variables_are_lost(self):
+        self.ok("const before = 1")
+        content, _ = self.failure("process.exit(3)")
+        self.assertEqual(content["ename"], "ProcessExit")
+        self.assertIn("exit code 3", content["evalue"])
+        self.ok("2")
+        content, _ = self.failure("before")
+        self.assertIn("Cannot find name 'before'", content["evalue"])

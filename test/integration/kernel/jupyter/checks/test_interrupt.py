@@ -1,0 +1,65 @@
+"""An interrupt ends any cell, and keeps the variables where that can be done."""
+
+from kernel import KernelCase, has_text
+
+
+class Interrupt(KernelCase):
+    def interrupted(self, code):
+        """Run a cell that prints `begun`, interrupt it, return its reply's content."""
+        msg_id = self.kc.execute(code)
+        self.iopub(msg_id, until=has_text("begun"))
+        reply = self.reply(self.control("interrupt_request"), "control")
+        self.assertEqual(reply["content"]["status"], "ok")
+        content = self.reply(msg_id)["content"]
+        self.assertEqual((content["status"], content["ename"]), ("error", "KeyboardInterrupt"))
+        return content
+
+    def keeps_variables(self, code):
+        self.ok("let treasure = 42")
+        self.interrupted(code)
+        published = self.ok("treasure")
+        self.assertEqual(published[-1]["content"]["data"]["text/plain"], "42")
+
+    def test_a_cell_that_waits_ends(self):
+        self.keeps_variables("console.log('begun'); await new Promise(() => {})")
+
+    def test_a_cell_that_loops_without_pause_ends_and_variables_stay(self):
+        self.keeps_variables("console.log('begun'); while (true) {}")
+
+    def test_a_loop_behind_an_await_ends_too(self):
+        self.keeps_variables(
+            "await new Promise(done => setTimeout(done, 5)); console.log('begun'); for (;;) { try { while (true) {} } catch {} }"
+        )
+
+    def test_the_signal_of_the_cell_is_aborted(self):
+        msg_id = self.kc.execute(
+            "const signal: AbortSignal = (globalThis as any)[Symbol.for('community-lab.interrupt')]\n"
+            "signal.addEventListener('abort', () => console.log('told'))\n"
+            "console.log('begun'); await new Promise((_, no) => signal.addEventListener('abort', () => no(signal.reason)))"
+        )
+        self.iopub(msg_id, until=has_text("begun"))
+        self.control("interrupt_request")
+        self.iopub(msg_id, until=has_text("told"))
+        self.assertEqual(self.reply(msg_id)["content"]["ename"], "KeyboardInterrupt")
+        fresh = self.ok("(globalThis as any)[Symbol.for('community-lab.interrupt')].aborted")
+        self.assertEqual(fresh[-1]["content"]["data"]["text/plain"], "false")
+
+    def test_cells_queued_behind_it_are_aborted(self):
+        msg_id = self.kc.execute("console.log('begun'); await new Promise(() => {})")
+        queued = self.kc.execute("1")
+        self.iopub(msg_id, until=has_text("begun"))
+        self.control("interrupt_request")
+        self.assertEqual(self.reply(msg_id)["content"]["ename"], "KeyboardInterrupt")
+        self.assertEqual(self.reply(queued)["content"]["status"], "aborted")
+
+    def test_a_cell_stuck_in_native_code_loses_its_process_and_says_so(self):
+        content = self.interrupted(
+            "import { execFileSync } from 'node:child_process'\n"
+            "process.stdout.write('begun\\n'); execFileSync('sleep', ['60'])"
+        )
+        self.assertIn("variables are lost", content["evalue"])
+        self.ok("1")
+
+    def test_an_interrupt_with_nothing_running_changes_nothing(self):
+        self.reply(self.control("interrupt_request"), "control")
+        self.ok("1")

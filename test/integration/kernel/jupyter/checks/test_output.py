@@ -1,0 +1,68 @@
+"""Output is complete, in order, and belongs to the cell that caused it."""
+
+import os
+
+from kernel import KernelCase, has_text, text_of
+
+
+class Output(KernelCase):
+    def test_50000_lines_arrive_complete_and_in_few_messages(self):
+        published = self.ok("for (let i = 0; i < 50_000; i++) console.log('line ' + i)")
+        self.assertEqual(text_of(published), "".join(f"line {i}\n" for i in range(50_000)))
+        self.assertLess(len(published), 200)
+
+    def test_50000_lines_of_a_cell_that_waits_now_and_then_arrive_complete(self):
+        published = self.ok(
+            "for (let i = 0; i < 50_000; i++) {\n"
+            "  process.stdout.write(i + ' ')\n"
+            "  if (i % 1000 === 0) await new Promise(setImmediate)\n}"
+        )
+        self.assertEqual(text_of(published), "".join(f"{i} " for i in range(50_000)))
+
+    def test_both_streams_and_displays_keep_their_order(self):
+        published = self.ok(
+            "console.log('a'); console.error('b'); console.log('c')\n"
+            "(globalThis as any)[Symbol.for('community-lab.display')].display({ 'text/plain': 'd' })\n"
+            "console.log('e')".replace("\n(", "\n;(")
+        )
+        shown = [
+            m["content"]["text"] if m["msg_type"] == "stream" else m["content"]["data"]["text/plain"]
+            for m in published
+        ]
+        self.assertEqual([text.strip() for text in shown], ["a", "b", "c", "d", "e"])
+
+    def test_late_output_goes_to_the_cell_that_started_it(self):
+        first = self.kc.execute(
+            "const gate = Promise.withResolvers<void>()\n"
+            "void gate.promise.then(() => setTimeout(() => console.log('late'), 1))".replace(
+                "Promise.withResolvers<void>()", "(Promise as any).withResolvers()"
+            )
+        )
+        self.iopub(first)
+        second = self.kc.execute("gate.resolve(); console.log('second')")
+        late = self.iopub(first, until=has_text("late"))
+        self.assertEqual(len(late), 1)
+        self.reply(second)
+
+    def test_what_a_started_program_prints_is_shown(self):
+        msg_id = self.kc.execute(
+            "import { spawnSync } from 'node:child_process'\n"
+            "const ended = spawnSync('echo', ['from outside'], { stdio: 'inherit' }).status"
+        )
+        self.iopub(msg_id, until=has_text("from outside"))
+        self.reply(msg_id)
+
+    def test_an_error_that_nobody_caught_is_printed_and_the_kernel_lives(self):
+        msg_id = self.kc.execute("setTimeout(() => { throw new Error('uncaught one') }, 1)\nlet alive = 1")
+        self.iopub(msg_id, until=has_text("uncaught one"))
+        self.reply(msg_id)
+        self.assertEqual(self.ok("alive")[-1]["content"]["data"]["text/plain"], "1")
+
+    def test_output_beyond_the_bound_goes_to_a_file_that_is_named(self):
+        published = self.ok("const block = 'x'.repeat(1023) + '\\n'\nfor (let i = 0; i < 9 * 1024; i++) process.stdout.write(block)")
+        self.assertEqual(len(text_of(published)), 8 * 1024 * 1024)
+        notice = text_of(published, "stderr")
+        self.assertEqual(notice.count("what follows is in"), 1)
+        file = notice.split(" is in ")[1].split("]")[0]
+        self.assertTrue(file.startswith(os.environ["COMMUNITY_LAB_HOME"]), file)
+        self.assertEqual(os.path.getsize(file), 1024 * 1024)

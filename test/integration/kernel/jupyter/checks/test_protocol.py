@@ -1,0 +1,123 @@
+"""What the messaging protocol asks beyond Jupyter's own suite."""
+
+import unittest
+
+from kernel import KernelCase, text_of
+
+
+class Protocol(KernelCase):
+    def test_messages_of_a_cell_come_in_the_order_of_the_protocol(self):
+        msg_id = self.kc.execute('console.log("x"); 7')
+        kinds = [
+            m["content"].get("execution_state") or m["msg_type"] for m in self.iopub(msg_id)
+        ]
+        self.assertEqual(kinds, ["busy", "execute_input", "stream", "execute_result", "idle"])
+
+    def test_the_reply_and_the_result_carry_the_execution_count(self):
+        first, _ = self.run_cell("1")
+        second, published = self.run_cell("2")
+        self.assertEqual(second["execution_count"], first["execution_count"] + 1)
+        self.assertEqual(published[0]["content"]["execution_count"], second["execution_count"])
+        self.assertEqual(second["user_expressions"], {})
+
+    def test_a_silent_cell_counts_nothing_and_shows_no_result(self):
+        before, _ = self.run_cell("1")
+        msg_id = self.kc.execute("2", silent=True)
+        kinds = [m["msg_type"] for m in self.iopub(msg_id)]
+        self.assertEqual(kinds, ["status", "status"])
+        self.assertEqual(self.reply(msg_id)["content"]["execution_count"], before["execution_count"])
+
+    def test_variables_types_and_imports_stay_between_cells(self):
+        self.ok("interface Point { x: number }\nimport { join } from 'node:path'\nlet p: Point = { x: 1 }")
+        published = self.ok("p = { x: p.x + 1 }; join('a', String(p.x))")
+        self.assertEqual(published[-1]["content"]["data"]["text/plain"], "'a/2'")
+
+    def test_a_top_level_for_await_is_the_only_await_that_a_cell_needs(self):
+        published = self.ok("for await (const x of [1, 2]) console.log(x)")
+        self.assertEqual(text_of(published), "1\n2\n")
+
+    def test_a_package_that_the_notebook_lacks_comes_from_the_kernel(self):
+        published = self.ok("import * as Plot from '@observablehq/plot'\ntypeof Plot.plot")
+        self.assertEqual(published[-1]["content"]["data"]["text/plain"], "'function'")
+
+    def test_an_updated_display_keeps_its_id(self):
+        published = self.ok(
+            "const place = (globalThis as any)[Symbol.for('community-lab.display')].newDisplay()\n"
+            "place.update({ 'text/plain': 'one' }); place.update({ 'text/plain': 'two' })"
+        )
+        self.assertEqual([m["msg_type"] for m in published], ["display_data", "update_display_data"])
+        ids = {m["content"]["transient"]["display_id"] for m in published}
+        self.assertEqual(len(ids), 1)
+
+    def test_a_value_says_itself_how_it_is_shown(self):
+        published = self.ok(
+            "({ [Symbol.for('Jupyter.display')]: () => ({ 'image/png': new Uint8Array([1, 2, 3]) }) })"
+        )
+        data = published[-1]["content"]["data"]
+        self.assertEqual(data["image/png"], "AQID")
+        self.assertIn("text/plain", data)
+
+    def test_unknown_comms_are_closed_and_none_are_listed(self):
+        msg = self.kc.session.msg("comm_open", {"comm_id": "c1", "target_name": "t", "data": {}})
+        self.kc.shell_channel.send(msg)
+        kinds = [m["msg_type"] for m in self.iopub(msg["header"]["msg_id"])]
+        self.assertEqual(kinds, ["status", "comm_close", "status"])
+        msg = self.kc.session.msg("comm_info_request", {})
+        self.kc.shell_channel.send(msg)
+        reply = self.reply(msg["header"]["msg_id"])
+        self.assertEqual((reply["msg_type"], reply["content"]["comms"]), ("comm_info_reply", {}))
+
+    def test_a_debugger_is_refused_and_the_control_channel_answers(self):
+        request = {"type": "request", "seq": 3, "command": "initialize", "arguments": {}}
+        reply = self.reply(self.control("debug_request", request), "control")
+        self.assertEqual((reply["msg_type"], reply["content"]["success"]), ("debug_reply", False))
+
+    def test_a_message_with_a_wrong_signature_is_dropped(self):
+        right = self.kc.session.key
+        self.kc.session.key = b"wrong"
+        try:
+            self.kc.execute("globalThis.forged = true")
+        finally:
+            self.kc.session.key = right
+        published = self.ok("'forged' in globalThis")
+        self.assertEqual(published[-1]["content"]["data"]["text/plain"], "false")
+
+    def test_completion_counts_code_points(self):
+        code = 'const face = "😀"; Math.cei'
+        reply = self.reply(self.kc.complete(code))["content"]
+        self.assertEqual((reply["matches"], reply["cursor_start"], reply["cursor_end"]), (["ceil"], len(code) - 3, len(code)))
+
+    def test_questions_are_answered_while_a_cell_runs(self):
+        msg_id = self.kc.execute("console.log('begun'); await new Promise(go => { (globalThis as any).go = go })")
+        self.iopub(msg_id, until=lambda m: m["msg_type"] == "stream")
+        self.assertEqual(self.reply(self.kc.kernel_info())["msg_type"], "kernel_info_reply")
+        self.reply(self.control("interrupt_request"), "control")
+        self.assertEqual(self.reply(msg_id)["content"]["ename"], "KeyboardInterrupt")
+
+    def test_a_prompt_is_answered_by_the_person_at_the_notebook(self):
+        msg_id = self.kc.execute("const answer = prompt('Name? '); answer", allow_stdin=True)
+        request = self.kc.get_stdin_msg(timeout=20)
+        self.assertEqual(request["content"], {"prompt": "Name? ", "password": False})
+        self.kc.input("Ada")
+        results = [m for m in self.iopub(msg_id) if m["msg_type"] == "execute_result"]
+        self.assertEqual(results[0]["content"]["data"]["text/plain"], "'Ada'")
+
+    def test_a_prompt_that_nobody_can_answer_is_an_error(self):
+        content, _ = self.run_cell("prompt('Name? ')", allow_stdin=False)
+        self.assertIn("nobody can be asked", content["evalue"])
+
+
+class Shutdown(KernelCase):
+    def test_it_tells_and_ends_with_its_children(self):
+        pid = int(self.ok("process.pid")[-1]["content"]["data"]["text/plain"])
+        reply = self.reply(self.control("shutdown_request", {"restart": True}), "control")
+        self.assertEqual(reply["content"], {"status": "ok", "restart": True})
+        self.km.provisioner.process.wait(timeout=10)
+        with self.assertRaises(ProcessLookupError):
+            import os
+
+            os.kill(pid, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
