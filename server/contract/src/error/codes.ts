@@ -5,6 +5,7 @@ import { kernelCodes } from './kernel-codes.ts'
 import { managementCodes } from './management-codes.ts'
 import { processCodes } from './process-codes.ts'
 import { requestCodes } from './request-codes.ts'
+import { telemetryCodes } from './telemetry-codes.ts'
 import { testbedCodes } from './testbed-codes.ts'
 import { vctCodes } from './vct-codes.ts'
 
@@ -12,6 +13,7 @@ import { vctCodes } from './vct-codes.ts'
 export const errorCodes = {
   ...requestCodes,
   ...testbedCodes,
+  ...telemetryCodes,
   ...processCodes,
   ...managementCodes,
   ...agentCodes,

@@ -1,0 +1,50 @@
+import { formatLine, rejectedMeasurement, sliceScope, type SampleRecord } from '@community-lab/contract'
+import { isName, nodeScope } from './name.ts'
+import type { PlacedSample } from './sample.ts'
+
+/** What is known where records are placed. */
+export interface PlacementContext {
+  readonly nodeId: number
+  /** Whether there is, or ever was, a slice of this id. */
+  isSlice(sliceId: number): boolean
+}
+
+/** The slice of a sliver `<slice>@<node>` of this node; null when it is none. */
+export function maybeSliceOfSource(source: string, nodeId: number): number | null {
+  const match = /^([1-9]\d{0,8})@([1-9]\d{0,8})$/u.exec(source)
+  return match !== null && Number(match[2]) === nodeId ? Number(match[1]) : null
+}
+
+/**
+ * Find the measurement that a node's record belongs to. A record that speaks for what is not the node's, or has a name that is none, is kept as a
+ * row of `rejected` with the reason, in the narrowest scope that is certainly the node's to write: nothing is thrown away.
+ */
+export function placeRecord(record: SampleRecord, context: PlacementContext): PlacedSample {
+  const { seq, time_us: timeUs, source, name, fields } = record
+  const owner = findOwner(source, context)
+  if (owner === null) {
+    const reason = `source ${JSON.stringify(source)} is not of node ${context.nodeId}`
+    return rejectSample({ seq, timeUs, scope: nodeScope, name, sliver: null, fields }, reason)
+  }
+  const sample = { seq, timeUs, ...owner, name, fields }
+  if (isName(name)) return sample
+  return rejectSample(
+    sample,
+    `measurement name ${JSON.stringify(name)} is not [a-z][a-z0-9_]*`,
+  )
+}
+
+/** The row of `rejected` that stands for a sample. */
+export function rejectSample(sample: PlacedSample, reason: string): PlacedSample {
+  const fields = { line: formatLine(sample.name, sample.fields), reason }
+  return { ...sample, name: rejectedMeasurement, fields }
+}
+
+function findOwner(
+  source: string,
+  { nodeId, isSlice }: PlacementContext,
+): { readonly scope: string; readonly sliver: string | null } | null {
+  if (source === nodeScope) return { scope: nodeScope, sliver: null }
+  const slice = maybeSliceOfSource(source, nodeId)
+  return slice !== null && isSlice(slice) ? { scope: sliceScope(slice), sliver: source } : null
+}
