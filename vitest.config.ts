@@ -9,6 +9,7 @@ export default defineConfig({
   test: {
     projects: [
       project('unit'),
+      project('types', { testTimeout: 60_000 }),
       project('integration', { testTimeout: 60_000, hookTimeout: 120_000 }),
       project('e2e', { testTimeout: 180_000, hookTimeout: 180_000, fileParallelism: false }),
       project('notebooks', { testTimeout: 300_000, hookTimeout: 180_000, fileParallelism: false }),

@@ -37,7 +37,9 @@ export function findMissing(wanted) {
     return { debian: true, missing: wanted.filter((each) => !installed.has(each.name)) }
   return {
     debian: false,
-    missing: wanted.filter((each) => each.programs.some((program) => findProgram(program) === null)),
+    missing: wanted.filter((each) =>
+      each.programs.some((program) => findProgram(program) === null),
+    ),
   }
 }
 
@@ -53,7 +55,8 @@ export function findProgram(program) {
  */
 export function installAdvice(missing, debian) {
   const names = missing.map((each) => each.name).join(' ')
-  if (debian) return `to have everything, install: sudo apt-get install --no-install-recommends ${names}`
+  if (debian)
+    return `to have everything, install: sudo apt-get install --no-install-recommends ${names}`
   const programs = missing.flatMap((each) => each.programs).join(', ')
   return `this is not Debian; install what brings these programs: ${programs} (in Debian: ${names})`
 }
@@ -67,7 +70,11 @@ export async function installPackages(names, options) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' }
   /** @param {readonly string[]} argv */
   const apt = (argv) =>
-    tryCommand(['apt-get', '-o', 'DPkg::Lock::Timeout=300', ...argv], { ...options, env, untouchable: true })
+    tryCommand(['apt-get', '-o', 'DPkg::Lock::Timeout=300', ...argv], {
+      ...options,
+      env,
+      untouchable: true,
+    })
   const install = ['install', '--yes', '--no-install-recommends', ...names]
   const restore = forbidServices(options.policyFile ?? '/usr/sbin/policy-rc.d')
   try {
@@ -91,7 +98,8 @@ export async function installPackages(names, options) {
   }
 }
 
-const ourPolicy = '#!/bin/sh\n# Community-Lab is installing packages: no service starts meanwhile.\nexit 101\n'
+const ourPolicy =
+  '#!/bin/sh\n# Community-Lab is installing packages: no service starts meanwhile.\nexit 101\n'
 
 /**
  * Let no service start while packages are installed, by Debian's policy-rc.d; what was there comes back afterwards, also after a crash.

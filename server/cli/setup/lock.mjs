@@ -69,7 +69,8 @@ function waitForEnd(address, { signal, onWait }) {
     socket.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
       if (error instanceof SetupStopped) reject(error)
       // A socket file that nobody listens at: its holder was killed.
-      else if (error.code === 'ECONNREFUSED' && !address.startsWith('\0')) rmSync(address, { force: true })
+      else if (error.code === 'ECONNREFUSED' && !address.startsWith('\0'))
+        rmSync(address, { force: true })
     })
     socket.on('close', () => {
       signal.removeEventListener('abort', stop)

@@ -38,7 +38,9 @@ export function whyInstall(wanted, installed, machine) {
 function isFor({ optional, os, cpu, libc }, { platform, arch }) {
   if (optional !== true) return true
   // Which C library a machine has is left to npm.
-  return libc === undefined && os !== undefined && os.includes(platform) && (cpu?.includes(arch) ?? true)
+  return (
+    libc === undefined && os !== undefined && os.includes(platform) && (cpu?.includes(arch) ?? true)
+  )
 }
 
 /** Read a lockfile; null when there is none, or half of one. @param {string} file @returns {Lockfile | null} */
@@ -62,6 +64,7 @@ export function withoutOwnBin(env, root) {
   /** @type {NodeJS.ProcessEnv} */
   const clean = { ...env, PATH: kept.join(delimiter) }
   // What the npm that started us told its script must not be taken for settings by the npm that we start.
-  for (const name of Object.keys(clean)) if (/^npm_(package_|lifecycle_|command$)/u.test(name)) delete clean[name]
+  for (const name of Object.keys(clean))
+    if (/^npm_(package_|lifecycle_|command$)/u.test(name)) delete clean[name]
   return clean
 }

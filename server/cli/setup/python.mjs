@@ -2,7 +2,15 @@
 import { execFileSync } from 'node:child_process'
 
 /** Pythons to try, in this order; COMMUNITY_LAB_PYTHON comes before all. */
-const candidates = ['python3', '/usr/bin/python3', 'python3.14', 'python3.13', 'python3.12', 'python3.11', 'python3.10']
+const candidates = [
+  'python3',
+  '/usr/bin/python3',
+  'python3.14',
+  'python3.13',
+  'python3.12',
+  'python3.11',
+  'python3.10',
+]
 
 const probe = 'import sys, venv, ensurepip; print("%d.%d.%d" % sys.version_info[:3])'
 
@@ -24,7 +32,10 @@ export function findPython(env) {
 function askPython(program, env) {
   try {
     const options = { encoding: /** @type {const} */ ('utf8'), env, timeout: 20_000 }
-    return execFileSync(program, ['-c', probe], { ...options, stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+    return execFileSync(program, ['-c', probe], {
+      ...options,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim()
   } catch {
     // It is not there, is too old to know these modules, or comes without them (Debian without python3-venv).
     return null
@@ -59,4 +70,12 @@ const uvVariables = new Map([
   ['default-timeout', 'UV_HTTP_TIMEOUT'],
   ['timeout', 'UV_HTTP_TIMEOUT'],
 ])
-const untranslatable = new Set(['proxy', 'client-cert', 'trusted-host', 'constraint', 'target', 'prefix', 'user'])
+const untranslatable = new Set([
+  'proxy',
+  'client-cert',
+  'trusted-host',
+  'constraint',
+  'target',
+  'prefix',
+  'user',
+])

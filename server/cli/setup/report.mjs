@@ -16,7 +16,9 @@ export function formatDuration(ms) {
  */
 export function fitLine(text, width) {
   // eslint-disable-next-line no-control-regex -- escapes are control characters
-  const plain = text.replaceAll(/\u001b\[[0-9;?]*[A-Za-z]/gu, '').replaceAll(/[\u0000-\u001f]/gu, ' ')
+  const plain = text
+    .replaceAll(/\u001b\[[0-9;?]*[A-Za-z]/gu, '')
+    .replaceAll(/[\u0000-\u001f]/gu, ' ')
   return plain.length <= width ? plain : plain.slice(0, width - 1) + '…'
 }
 

@@ -1,0 +1,29 @@
+// @ts-check
+import process from 'node:process'
+import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
+
+/**
+ * Run a program at this terminal to its end, and pass on what asks this process to stop; the program decides how it ends. It may get the same
+ * signal twice (from the terminal, and from here).
+ * @param {readonly string[]} argv
+ * @param {{ cwd: string, env: NodeJS.ProcessEnv }} options
+ * @returns {Promise<number>} its exit code; 128 and the signal's number when one killed it
+ */
+export function runAttached(argv, { cwd, env }) {
+  const [program = '', ...rest] = argv
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, rest, { cwd, env, stdio: 'inherit' })
+    const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
+    const listeners = signals.map((each) => {
+      const pass = () => child.kill(each)
+      process.on(each, pass)
+      return () => process.off(each, pass)
+    })
+    child.on('error', reject)
+    child.on('close', (code, killedBy) => {
+      for (const forget of listeners) forget()
+      resolve(code ?? 128 + (killedBy === null ? 0 : constants.signals[killedBy]))
+    })
+  })
+}

@@ -1,0 +1,148 @@
+// @ts-check
+import process from 'node:process'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { SetupFailure, SetupStopped } from './failure.mjs'
+import { holdLock } from './lock.mjs'
+import { Report } from './report.mjs'
+import { nodeComplaint } from './versions.mjs'
+import { withoutOwnBin } from './npm-packages.mjs'
+import { debianStep } from './step/debian.mjs'
+import { npmStep } from './step/npm.mjs'
+import { buildStep, extensionStep } from './step/build.mjs'
+import { pythonStep, pythonTestStep } from './step/python.mjs'
+import { kernelStep, panelStep } from './step/jupyter.mjs'
+import { templateStep } from './step/template.mjs'
+
+/** The checkout that this file is in. */
+export const checkout = resolve(fileURLToPath(new URL('../../../', import.meta.url)))
+
+/**
+ * @typedef {object} Setup what every step is given
+ * @property {string} root the checkout
+ * @property {string} home the data folder
+ * @property {'run' | 'test'} purpose
+ * @property {NodeJS.ProcessEnv} env for commands: without our own node_modules/.bin
+ * @property {Report} report
+ * @property {AbortSignal} signal
+ * @property {(name: string) => string} stamp the file that keeps that a step is done
+ * @property {(name: string) => string} log the file for what a step's commands print
+ */
+
+/**
+ * @typedef {object} Step one thing that the set-up does
+ * @property {string} name as the progress shows it
+ * @property {(setup: Setup) => string | null} why why it has to be done; null: it is done
+ * @property {(setup: Setup) => Promise<void>} run does it; doing it again after an interruption puts everything right
+ */
+
+/** @type {readonly Step[]} */
+const steps = [
+  debianStep,
+  npmStep,
+  buildStep,
+  extensionStep,
+  pythonStep,
+  kernelStep,
+  panelStep,
+  templateStep,
+]
+
+/**
+ * Make the checkout ready to run or to test. Does only what is not done; settles within seconds when all is.
+ *
+ * @param {object} options
+ * @param {'run' | 'test'} options.purpose
+ * @param {AbortSignal} options.signal stops it between or within steps; what is done stays done
+ * @param {string} [options.root]
+ * @param {NodeJS.ProcessEnv} [options.env]
+ * @param {import('./report.mjs').Output} [options.output]
+ * @param {readonly Step[]} [options.steps]
+ * @returns {Promise<void>} rejects with SetupFailure (what happened, what to do) or SetupStopped
+ */
+export async function setUp(options) {
+  const { purpose, signal, root = checkout, env = process.env } = options
+  const complaint = nodeComplaint(process.version)
+  if (complaint !== null) throw new SetupFailure('Node.js', 'it is too old', complaint)
+  const folder = join(root, '.community-lab')
+  const report = new Report(options.output ?? process.stderr)
+  /** @type {Setup} */
+  const setup = {
+    root,
+    home: homeOf(root, env),
+    purpose,
+    env: withoutOwnBin(env, root),
+    report,
+    signal,
+    stamp: (name) => join(folder, 'setup', `${name}.json`),
+    log: (name) => join(folder, 'logs', `setup-${name}.log`),
+  }
+  const release = await holdLock(root, {
+    signal,
+    onWait: (pid) => report.note(`waiting for another set-up of this checkout (process ${pid})`),
+  })
+  try {
+    for (const step of options.steps ?? (purpose === 'test' ? [...steps, pythonTestStep] : steps))
+      await doStep(step, setup)
+    report.close()
+  } finally {
+    release()
+  }
+}
+
+/** The data folder: COMMUNITY_LAB_HOME, else `.community-lab` in the checkout. @param {string} root @param {NodeJS.ProcessEnv} env */
+export function homeOf(root, env) {
+  const chosen = env['COMMUNITY_LAB_HOME']
+  return chosen === undefined || chosen === '' ? join(root, '.community-lab') : resolve(chosen)
+}
+
+/** @param {Step} step @param {Setup} setup */
+async function doStep(step, setup) {
+  if (setup.signal.aborted) throw new SetupStopped()
+  const reason = step.why(setup)
+  if (reason === null) return
+  setup.report.begin(`${step.name} (${reason})`)
+  try {
+    await step.run(setup)
+    setup.report.end('done')
+  } catch (error) {
+    setup.report.end(error instanceof SetupStopped ? 'stopped' : 'failed')
+    throw error
+  }
+}
+
+/**
+ * Say how a set-up failed, and give the exit code: 130 when it was stopped, else 1. Anything but a failure of the set-up is thrown on.
+ * @param {unknown} error @param {{ write: (text: string) => unknown }} output
+ */
+export function explainFailure(error, output) {
+  if (error instanceof SetupStopped) {
+    output.write('stopped; what is done stays done, run the same command again to go on\n')
+    return 130
+  }
+  if (!(error instanceof SetupFailure)) throw error
+  for (const line of error.tail) output.write(`    ${line}\n`)
+  output.write(`error: ${error.message} [LAB_SETUP_FAILED]\n`)
+  return 1
+}
+
+/** A signal that Ctrl-C and a request to end set off, and how to stop listening for them. */
+export function listenForStop() {
+  const controller = new AbortController()
+  const stop = () => controller.abort()
+  const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
+  for (const each of signals) process.on(each, stop)
+  return {
+    signal: controller.signal,
+    forget: () => signals.forEach((each) => process.off(each, stop)),
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { signal } = listenForStop()
+  try {
+    await setUp({ purpose: process.argv.includes('--test') ? 'test' : 'run', signal })
+  } catch (error) {
+    process.exitCode = explainFailure(error, process.stderr)
+  }
+}

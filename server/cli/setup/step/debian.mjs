@@ -1,0 +1,43 @@
+// @ts-check
+import process from 'node:process'
+import {
+  findMissing,
+  findProgram,
+  installAdvice,
+  installPackages,
+  packagesFor,
+} from '../debian.mjs'
+
+/** @typedef {import('../setup.mjs').Setup} Setup */
+/** @typedef {import('../setup.mjs').Step} Step */
+
+/**
+ * Packages of the distribution. Root on Debian gets them installed; everybody else is told, in one line, and everything possible runs without.
+ * @type {Step}
+ */
+export const debianStep = {
+  name: 'Debian packages',
+  why(setup) {
+    const { debian, missing } = findMissing(packagesFor(setup.purpose))
+    if (missing.length === 0) return null
+    if (mayInstall(debian)) return `missing: ${missing.map((each) => each.name).join(', ')}`
+    setup.report.note(installAdvice(missing, debian))
+    return null
+  },
+  async run(setup) {
+    const { missing } = findMissing(packagesFor(setup.purpose))
+    for (const each of missing) setup.report.note(`installing ${each.name}: ${each.why}`)
+    await installPackages(
+      missing.map((each) => each.name),
+      {
+        step: 'Debian packages',
+        log: setup.log('debian'),
+        signal: setup.signal,
+        onLine: (line) => setup.report.detail(line),
+      },
+    )
+  },
+}
+
+/** @param {boolean} debian */
+const mayInstall = (debian) => debian && process.getuid?.() === 0 && findProgram('apt-get') !== null

@@ -1,0 +1,45 @@
+// @ts-check
+import process from 'node:process'
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { runCommand } from '../command.mjs'
+import { SetupFailure } from '../failure.mjs'
+import { readLockfile, whyInstall } from '../npm-packages.mjs'
+import { npmComplaint } from '../versions.mjs'
+
+/** npm's packages, exactly those of the lockfile; Node.js 24 is one of them. @type {import('../setup.mjs').Step} */
+export const npmStep = {
+  name: 'npm packages',
+  why({ root }) {
+    const wanted = readLockfile(join(root, 'package-lock.json'))
+    const machine = { platform: process.platform, arch: process.arch }
+    // npm writes this file when it has finished: an interrupted installation has none.
+    const installed = readLockfile(join(root, 'node_modules', '.package-lock.json'))
+    return whyInstall(wanted ?? {}, installed, machine)
+  },
+  async run({ root, env, signal, report, log }) {
+    const complaint = npmComplaint(askVersion(env))
+    if (complaint !== null) throw new SetupFailure('npm packages', 'npm is too old', complaint)
+    await runCommand(['npm', 'ci', '--no-audit', '--no-fund', '--loglevel=http'], {
+      step: 'npm packages',
+      cwd: root,
+      env,
+      signal,
+      log: log('npm'),
+      onLine: (line) => report.detail(line),
+    })
+  },
+}
+
+/** @param {NodeJS.ProcessEnv} env */
+function askVersion(env) {
+  try {
+    return execFileSync('npm', ['--version'], { encoding: 'utf8', env })
+  } catch (error) {
+    throw new SetupFailure(
+      'npm packages',
+      `npm does not start (${error instanceof Error ? error.message : String(error)})`,
+      'install npm 10 or newer (it comes with Node.js), and run the same command again',
+    )
+  }
+}

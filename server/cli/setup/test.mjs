@@ -1,0 +1,55 @@
+// @ts-check
+import process from 'node:process'
+import { join } from 'node:path'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { nodeOf, withOwnBin } from './node.mjs'
+import { checkout, explainFailure, listenForStop, setUp } from './setup.mjs'
+import { addCounts, countsLine, exitCodeOf, noCounts } from './test/counts.mjs'
+import { runStage } from './test/stage.mjs'
+import { chooseStages } from './test/stages.mjs'
+
+/**
+ * `npm test`: set this checkout up, check its style and types, run every project of tests one after the other, and end with one line of counts.
+ * `npm test -- e2e` runs one stage; `npm test -- test/unit/agent` whatever matches.
+ */
+async function main() {
+  const stages = chooseStages(checkout, process.argv.slice(2))
+  if (typeof stages === 'string') {
+    process.stderr.write(`error: ${stages}\n`)
+    return 2
+  }
+  const { signal } = listenForStop()
+  await setUp({ purpose: 'test', signal })
+  const env = withOwnBin(checkout, process.env)
+  const node = nodeOf(checkout)
+  mkdirSync(join(checkout, '.community-lab'), { recursive: true })
+  const folder = mkdtempSync(join(tmpdir(), 'community-lab-test-'))
+  let counts = noCounts
+  try {
+    for (const stage of stages) {
+      if (signal.aborted) break
+      process.stdout.write(`\n== ${stage.name}\n`)
+      const options = { root: checkout, env, node, signal, folder }
+      counts = addCounts(counts, await runStage(stage, options))
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+  if (signal.aborted) {
+    process.stderr.write('the tests were stopped\n')
+    return 130
+  }
+  for (const name of counts.failures) process.stdout.write(`failed: ${name}\n`)
+  for (const name of counts.leftOut) process.stdout.write(`left out: ${name}\n`)
+  process.stdout.write(`${countsLine(counts)}\n`)
+  return exitCodeOf(counts)
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  process.exitCode = explainFailure(error, process.stderr)
+  // Whoever reads the last line alone must not take a set-up that failed for tests that passed.
+  if (process.exitCode !== 130) process.stdout.write('0 passed, 1 failed\n')
+}

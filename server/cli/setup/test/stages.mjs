@@ -1,0 +1,79 @@
+// @ts-check
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * @typedef {object} Stage
+ * @property {string} name
+ * @property {readonly string[]} [script] a check: a program of node_modules with its arguments; its exit code is its result
+ * @property {readonly string[]} [vitest] arguments of vitest; its reporter tells the result
+ */
+
+/** Checks of the source. @type {readonly Stage[]} */
+const checks = [
+  { name: 'types', script: ['typescript/bin/tsc', '--build'] },
+  { name: 'lint', script: ['eslint/bin/eslint.js', '.', '--max-warnings', '0'] },
+  { name: 'format', script: ['prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'] },
+  {
+    name: 'arrows',
+    script: [
+      'dependency-cruiser/bin/dependency-cruise.mjs',
+      '--config',
+      '.dependency-cruiser.cjs',
+      'server',
+      'agent',
+      'kernel',
+      'extension',
+    ],
+  },
+]
+
+/** Projects of vitest, in this order: the quick ones first, and those that use the whole machine each by itself. */
+const projects = ['unit', 'types', 'integration', 'e2e', 'notebooks', 'ui']
+
+/**
+ * Choose what to run. Without words: everything. Words that name stages choose these; others are parts of paths of test files.
+ * @param {string} root @param {readonly string[]} words
+ * @returns {readonly Stage[] | string} a sentence when there is no such thing
+ */
+export function chooseStages(root, words) {
+  const there = projects.filter((name) => hasTests(join(root, 'test', name)))
+  const named = words.filter((word) => isStageName(word))
+  const filters = words.filter((word) => !isStageName(word))
+  const option = filters.find((word) => word.startsWith('-'))
+  if (option !== undefined)
+    return `${option} is no option of npm test; name stages (check, ${projects.join(', ')}) or paths of test files`
+  const all = words.length === 0
+  const chosenChecks = all || named.includes('check') ? checks : []
+  const chosen = named.length === 0 ? there : there.filter((name) => named.includes(name))
+  const absent = named.find((name) => name !== 'check' && !there.includes(name))
+  if (absent !== undefined) return `there are no tests in test/${absent}`
+  const onlyCheck = named.length > 0 && named.every((name) => name === 'check')
+  const wanted = onlyCheck && filters.length === 0 ? [] : chosen
+  const matching = wanted.filter(
+    (name) => filters.length === 0 || filters.some((part) => mayMatch(name, part)),
+  )
+  if (wanted.length > 0 && matching.length === 0)
+    return `no test file's path has ${filters.join(' or ')} in it`
+  return [
+    ...chosenChecks,
+    ...matching.map((name) => ({ name, vitest: ['--project', name, ...filters] })),
+  ]
+}
+
+/** @param {string} word */
+const isStageName = (word) => word === 'check' || projects.includes(word)
+
+/** A path that names a project's folder is meant for that project alone. @param {string} name @param {string} part */
+function mayMatch(name, part) {
+  const project = /(?:^|\/)test\/([^/]+)/u.exec(part)?.[1]
+  return project === undefined || project === name
+}
+
+/** @param {string} folder @returns {boolean} */
+function hasTests(folder) {
+  if (!existsSync(folder)) return false
+  return readdirSync(folder, { withFileTypes: true }).some((entry) =>
+    entry.isDirectory() ? hasTests(join(folder, entry.name)) : entry.name.endsWith('.test.ts'),
+  )
+}

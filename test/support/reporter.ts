@@ -1,0 +1,49 @@
+import { writeFileSync } from 'node:fs'
+import process from 'node:process'
+import type { Reporter, SerializedError, TestModule } from 'vitest/node'
+
+/** What came of a project's tests, for `npm test`, which adds the projects up. */
+export interface Counts {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+  readonly failures: readonly string[]
+  readonly leftOut: readonly string[]
+}
+
+/** Writes the counts to the file that COMMUNITY_LAB_TEST_COUNTS names; without it, nothing. */
+export default class CountsReporter implements Reporter {
+  onTestRunEnd(
+    modules: readonly TestModule[],
+    unhandledErrors: readonly SerializedError[] = [],
+  ): void {
+    const file = process.env['COMMUNITY_LAB_TEST_COUNTS']
+    if (file === undefined) return
+    writeFileSync(file, JSON.stringify(countModules(modules, unhandledErrors)))
+  }
+}
+
+function countModules(
+  modules: readonly TestModule[],
+  unhandledErrors: readonly SerializedError[],
+): Counts {
+  const failures: string[] = []
+  const leftOut: string[] = []
+  let passed = 0
+  for (const module of modules) {
+    for (const test of module.children.allTests()) {
+      const name = `${module.relativeModuleId}: ${test.fullName}`
+      const { state } = test.result()
+      if (state === 'passed') passed += 1
+      else if (state === 'skipped') leftOut.push(name)
+      // A test still pending at the end never came to a result.
+      else failures.push(name)
+    }
+    // A file that does not load, or a hook that fails, is told here and by no test.
+    const suites = [...module.children.allSuites()]
+    for (const error of [...module.errors(), ...suites.flatMap((suite) => suite.errors())])
+      failures.push(`${module.relativeModuleId}: ${error.message}`)
+  }
+  for (const error of unhandledErrors) failures.push(`unhandled: ${error.message}`)
+  return { passed, failed: failures.length, skipped: leftOut.length, failures, leftOut }
+}
