@@ -42,7 +42,7 @@ export function fitFields(
 ): Fitted {
   const values = new Map<string, FieldValue>()
   const added: (readonly [string, FieldType])[] = []
-  const overflow: Record<string, FieldValue> = {}
+  const overflow: (readonly [string, FieldValue])[] = []
   for (const [name, given] of Object.entries(sample)) {
     const value = name === runField ? String(given) : given
     const type = typeOf(value)
@@ -51,10 +51,10 @@ export function fitFields(
       added.push([name, type])
     }
     if (fields.get(name) === type) values.set(name, value)
-    else overflow[name] = value
+    else overflow.push([name, value])
   }
-  const isEmpty = Object.keys(overflow).length === 0
-  return { values, added, overflow: isEmpty ? null : JSON.stringify(overflow) }
+  const rest = overflow.length === 0 ? null : JSON.stringify(Object.fromEntries(overflow))
+  return { values, added, overflow: rest }
 }
 
 function isColumnName(name: string): boolean {

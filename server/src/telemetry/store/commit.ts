@@ -1,0 +1,103 @@
+import { droppedMeasurement, rejectedMeasurement } from '@community-lab/contract'
+import { firstColumns, fitFields, type Fitted } from '../domain/layout.ts'
+import { measurementKey, quoteIdentifier, quoteText, tableOf } from '../domain/name.ts'
+import { rejectSample } from '../domain/placement.ts'
+import type { PlacedSample } from '../domain/sample.ts'
+import { addTable, spoolKey, type Catalog, type StoredTable } from './catalog.ts'
+import type { AppendOutcome, AppendRequest, StoreBounds } from './protocol.ts'
+
+/** A row as it is appended. */
+export interface PlannedRow {
+  readonly sample: PlacedSample
+  readonly node: string
+  readonly spool: string
+  readonly landed: number
+  readonly fitted: Fitted
+}
+
+/** One transaction: what to make, what to append, what to note. */
+export interface CommitPlan {
+  /** Statements that make schemas, tables and columns, in order. */
+  readonly definitions: readonly string[]
+  readonly rows: ReadonlyMap<StoredTable, readonly PlannedRow[]>
+  /** Statements that note how far each spool and the store have come; empty when nothing is new. */
+  readonly notes: readonly string[]
+  /** What each request is told after the commit. */
+  readonly outcomes: readonly AppendOutcome[]
+}
+
+/**
+ * Plan the commit of several streams' samples. Records that are committed already are skipped; at a gap the request's rest is left.
+ * The catalog is moved on as if the commit had been made: read it anew when it fails.
+ */
+export function planCommit(
+  catalog: Catalog,
+  requests: readonly AppendRequest[],
+  bounds: StoreBounds,
+): CommitPlan {
+  const definitions: string[] = []
+  const rows = new Map<StoredTable, PlannedRow[]>()
+  const moved = new Map<string, AppendRequest>()
+  const outcomes = requests.map((request): AppendOutcome => {
+    const key = spoolKey(request)
+    let committedSeq = catalog.committedSeqs.get(key) ?? 0
+    let missingSeq: number | null = null
+    for (const given of request.samples) {
+      if (given.seq <= committedSeq) continue
+      if (given.seq !== committedSeq + 1) {
+        missingSeq = committedSeq + 1
+        break
+      }
+      const { sample, table } = findTable(catalog, given, { bounds, definitions })
+      const fitted = fitFields(sample.fields, table.fields, bounds.fieldsPerMeasurement)
+      for (const [name, type] of fitted.added)
+        definitions.push(
+          `alter table ${tableOf(table)} add column ${quoteIdentifier(name)} ${type}`,
+        )
+      const { node, spool } = request
+      const row: PlannedRow = { sample, node, spool, landed: ++catalog.landed, fitted }
+      const planned = rows.get(table)
+      if (planned === undefined) rows.set(table, [row])
+      else planned.push(row)
+      committedSeq = given.seq
+      catalog.committedSeqs.set(key, committedSeq)
+      moved.set(key, request)
+    }
+    return { committedSeq, missingSeq }
+  })
+  return { definitions, rows, outcomes, notes: noteProgress(catalog, moved) }
+}
+
+function findTable(
+  catalog: Catalog,
+  sample: PlacedSample,
+  { bounds, definitions }: { readonly bounds: StoreBounds; readonly definitions: string[] },
+): { readonly sample: PlacedSample; readonly table: StoredTable } {
+  const { scope, name } = sample
+  const found = catalog.tables.get(measurementKey(scope, name))
+  if (found !== undefined) return { sample, table: found }
+  const count = catalog.measurementsOf.get(scope) ?? 0
+  const isOwn = name === rejectedMeasurement || name === droppedMeasurement
+  if (count >= bounds.measurementsPerScope && !isOwn) {
+    const reason = `${scope} has ${bounds.measurementsPerScope} measurements already`
+    return findTable(catalog, rejectSample(sample, reason), { bounds, definitions })
+  }
+  if (count === 0) definitions.push(`create schema if not exists ${quoteIdentifier(scope)}`)
+  const columns = firstColumns.map(([column, type]) => `${quoteIdentifier(column)} ${type}`)
+  definitions.push(`create table ${tableOf(sample)} (${columns.join(', ')})`)
+  const table = { scope, name, fields: new Map(), committed: null, extent: null }
+  return { sample, table: addTable(catalog, table) }
+}
+
+function noteProgress(catalog: Catalog, moved: ReadonlyMap<string, AppendRequest>): string[] {
+  if (moved.size === 0) return []
+  const values = [...moved].map(
+    ([key, { nodeId, spool }]) =>
+      `(${nodeId}, ${quoteText(spool)}, ${catalog.committedSeqs.get(key) ?? 0})`,
+  )
+  return [
+    `insert into main.spools values ${values.join(', ')}
+     on conflict (node_id, spool) do update set committed_seq = excluded.committed_seq`,
+    `update main.store set landed = ${catalog.landed}`,
+  ]
+}

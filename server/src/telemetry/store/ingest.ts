@@ -1,0 +1,166 @@
+import { droppedMeasurement } from '@community-lab/contract'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { measurementKey, nodeScope } from '../domain/name.ts'
+import { appendRows } from './append.ts'
+import { loadCatalog, readExtent, spoolKey, type Catalog, type StoredTable } from './catalog.ts'
+import { planCommit, type PlannedRow } from './commit.ts'
+import type { AppendOutcome, AppendRequest, SpoolStart, StoreSettings } from './protocol.ts'
+
+/** The one writer of the store. */
+export interface Ingest {
+  readonly catalog: Catalog
+  /** The last committed record of a spool; see {@link StoreCalls.begin}. */
+  begin(start: SpoolStart): Promise<number>
+  /** Have samples committed together with those of other streams. */
+  append(request: AppendRequest): Promise<AppendOutcome>
+  /** Every table with how much it holds. */
+  survey(): Promise<readonly StoredTable[]>
+  /** Commit what waits; take nothing more. */
+  close(): Promise<void>
+}
+
+/** Options of {@link openIngest}. */
+export interface IngestOptions {
+  readonly connection: DuckDBConnection
+  readonly settings: StoreSettings
+  /** Called after each commit with the measurements that have new rows. */
+  onLanded(measurements: readonly string[]): void
+}
+
+interface Waiting {
+  readonly request: AppendRequest
+  resolve(outcome: AppendOutcome): void
+  reject(error: unknown): void
+}
+
+/** Begin to write: group commits, one transaction at a time. */
+export async function openIngest({ connection, settings, onLanded }: IngestOptions): Promise<Ingest> {
+  let catalog = await loadCatalog(connection)
+  let waiting: Waiting[] = []
+  let waitingRows = 0
+  let timer: NodeJS.Timeout | null = null
+  let lane: Promise<unknown> = Promise.resolve()
+  let closed = false
+
+  /** What uses the writing connection goes one after the other. */
+  function enqueue<T>(work: () => Promise<T>): Promise<T> {
+    const done = lane.then(work)
+    // The lane goes on whatever became of one piece of work; who asked for it is told.
+    lane = done.catch(() => undefined)
+    return done
+  }
+
+  async function commit(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+    const plan = planCommit(catalog, requests, settings.bounds)
+    if (plan.notes.length === 0) return plan.outcomes
+    try {
+      await connection.run('begin')
+      for (const statement of plan.definitions) await connection.run(statement)
+      for (const [table, rows] of plan.rows) await appendRows(connection, table, rows)
+      for (const statement of plan.notes) await connection.run(statement)
+      await connection.run('commit')
+    } catch (error) {
+      await undo(error)
+      throw error
+    }
+    for (const [table, rows] of plan.rows) noteCommitted(table, rows)
+    onLanded([...plan.rows.keys()].map(({ scope, name }) => measurementKey(scope, name)))
+    return plan.outcomes
+  }
+
+  async function undo(cause: unknown): Promise<void> {
+    try {
+      await connection.run('rollback')
+    } catch {
+      // A failed commit has ended the transaction by itself; the catalog tells what there is.
+    }
+    try {
+      catalog = await loadCatalog(connection)
+    } catch (error) {
+      throw new AggregateError([cause, error], String(cause))
+    }
+  }
+
+  async function commitWaiting(): Promise<void> {
+    const batch = waiting
+    waiting = []
+    waitingRows = 0
+    if (timer !== null) clearTimeout(timer)
+    timer = null
+    if (batch.length === 0) return
+    try {
+      const outcomes = await commit(batch.map(({ request }) => request))
+      batch.forEach(({ resolve }, index) => resolve(outcomes[index] ?? { committedSeq: 0, missingSeq: 1 }))
+    } catch (error) {
+      if (batch.length === 1) {
+        batch[0]?.reject(error)
+        return
+      }
+      // One stream's samples must not keep the others' back.
+      for (const each of batch) {
+        await commit([each.request]).then(([outcome]) => {
+          if (outcome !== undefined) each.resolve(outcome)
+        }, each.reject)
+      }
+    }
+  }
+
+  return {
+    get catalog() {
+      return catalog
+    },
+    begin(start) {
+      return enqueue(async () => {
+        const committedSeq = catalog.committedSeqs.get(spoolKey(start)) ?? 0
+        const missing = start.firstSeq - 1 - committedSeq
+        if (missing <= 0) return committedSeq
+        // The node has them no longer, so they will never come: what is lost is told in the data, and the spool goes on.
+        catalog.committedSeqs.set(spoolKey(start), start.firstSeq - 2)
+        const [outcome] = await commit([{ ...start, samples: [tellLoss(start, missing)] }])
+        return outcome?.committedSeq ?? committedSeq
+      })
+    },
+    append(request) {
+      if (closed) return Promise.reject(new Error('the store is closing'))
+      return new Promise((resolve, reject) => {
+        waiting.push({ request, resolve, reject })
+        waitingRows += request.samples.length
+        if (waitingRows >= settings.commitRows) void enqueue(commitWaiting)
+        else timer ??= setTimeout(() => void enqueue(commitWaiting), settings.commitDelayMs)
+      })
+    },
+    survey() {
+      return enqueue(async () => {
+        const tables = [...catalog.tables.values()]
+        for (const table of tables) table.extent ??= await readExtent(connection, table)
+        return tables
+      })
+    },
+    async close() {
+      closed = true
+      await enqueue(commitWaiting)
+    },
+  }
+}
+
+function noteCommitted(table: StoredTable, rows: readonly PlannedRow[]): void {
+  if (table.committed?.size !== table.fields.size) table.committed = new Map(table.fields)
+  const { extent } = table
+  if (extent === null) return
+  extent.rows += rows.length
+  for (const { sample } of rows) {
+    extent.firstUs = Math.min(extent.firstUs ?? sample.timeUs, sample.timeUs)
+    extent.lastUs = Math.max(extent.lastUs ?? sample.timeUs, sample.timeUs)
+  }
+}
+
+function tellLoss({ firstSeq }: SpoolStart, lines: number) {
+  return {
+    seq: firstSeq - 1,
+    timeUs: Date.now() * 1000,
+    scope: nodeScope,
+    name: droppedMeasurement,
+    sliver: null,
+    fields: { lines, reason: 'the server has not got them and the node has them no longer' },
+  }
+}

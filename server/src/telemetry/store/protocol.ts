@@ -1,0 +1,113 @@
+import type { Measurement, RowBatch } from '@community-lab/contract'
+import type { PlacedSample } from '../domain/sample.ts'
+
+/** How the store is set up. */
+export interface StoreSettings {
+  /** The store's own folder; made when it is not there. */
+  readonly dir: string
+  /** How long a batch may wait for others to be committed with it, in milliseconds. */
+  readonly commitDelayMs: number
+  /** So many waiting rows are committed without waiting longer. */
+  readonly commitRows: number
+  /** The most memory that DuckDB uses, in MiB. */
+  readonly memoryMiB: number
+  readonly bounds: StoreBounds
+}
+
+/** How many tables and columns programs may bring about. */
+export interface StoreBounds {
+  /** Measurements in a scope; samples of further ones become rows of `rejected`. */
+  readonly measurementsPerScope: number
+  /** Fields with a column of their own in a measurement; further ones go to `overflow`. */
+  readonly fieldsPerMeasurement: number
+}
+
+/** A node's spool. */
+export interface SpoolId {
+  readonly nodeId: number
+  readonly spool: string
+}
+
+/** A spool, and the first record that it still holds. */
+export interface SpoolStart extends SpoolId {
+  /** The node's name. */
+  readonly node: string
+  readonly firstSeq: number
+}
+
+/** Samples of one spool, by rising `seq`. */
+export interface AppendRequest extends SpoolId {
+  /** The node's name. */
+  readonly node: string
+  readonly samples: readonly PlacedSample[]
+}
+
+/** What became of samples. */
+export interface AppendOutcome {
+  /** Every record of the spool up to this one is committed. */
+  readonly committedSeq: number
+  /** The record that is missing, so that nothing from there on was taken; null when none is. */
+  readonly missingSeq: number | null
+}
+
+/** A measurement. */
+export interface MeasurementId {
+  readonly scope: string
+  readonly name: string
+}
+
+/** Which rows are asked for. */
+export interface RowsRequest extends MeasurementId {
+  /** Rows that landed after this one. */
+  readonly after: number
+  /** Keep the rows of this run; null keeps all. */
+  readonly run: string | null
+  /** At most so many rows. */
+  readonly limit: number
+}
+
+/** Rows in the order of landing. */
+export interface RowsAnswer {
+  /** Null when there is none, or no such measurement yet. */
+  readonly batch: RowBatch | null
+  /** Everything up to here has been looked at: read on after it. */
+  readonly readTo: number
+}
+
+/** Which rows go into a Parquet file. Times in microseconds since the epoch; null: no limit. */
+export interface ParquetRequest extends MeasurementId {
+  readonly run: string | null
+  /** The first time kept. */
+  readonly fromUs: number | null
+  /** The first time no longer kept. */
+  readonly toUs: number | null
+  /** Where the file is written. */
+  readonly file: string
+}
+
+/** What the store's thread does when asked. */
+export interface StoreCalls {
+  begin(request: SpoolStart): Promise<number>
+  append(request: AppendRequest): Promise<AppendOutcome>
+  list(): Promise<readonly Measurement[]>
+  rows(request: RowsRequest): Promise<RowsAnswer>
+  /** Whether there is such a measurement, and so a file. */
+  parquet(request: ParquetRequest): Promise<boolean>
+  /** Commit what waits and let go of the file. */
+  close(): Promise<void>
+}
+
+/** A call on its way to the store's thread. */
+export interface CallMessage {
+  readonly id: number
+  readonly call: keyof StoreCalls
+  readonly argument: unknown
+}
+
+/** What the store's thread sends: that it is open or cannot open, the end of a call, or that rows have landed. */
+export type StoreMessage =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'unusable'; readonly reason: string }
+  | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
+  | { readonly kind: 'failure'; readonly id: number; readonly reason: string }
+  | { readonly kind: 'landed'; readonly measurements: readonly string[] }

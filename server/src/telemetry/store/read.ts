@@ -1,0 +1,93 @@
+import type { Measurement } from '@community-lab/contract'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { firstColumns, runField } from '../domain/layout.ts'
+import { measurementKey, quoteText, tableOf } from '../domain/name.ts'
+import { maybeUnitOf } from '../domain/unit.ts'
+import type { Catalog, StoredTable } from './catalog.ts'
+import type { ParquetRequest, RowsAnswer, RowsRequest } from './protocol.ts'
+
+/** Read rows that are committed, in the order of landing. */
+export async function readRows(
+  connection: DuckDBConnection,
+  catalog: Catalog,
+  request: RowsRequest,
+): Promise<RowsAnswer> {
+  const { after, limit } = request
+  // Taken before the query: what lands during it is not skipped.
+  const readTo = Math.max(after, catalog.landed)
+  const table = findCommitted(catalog, request)
+  const run = table === null ? 'false' : runCondition(table, request.run)
+  if (table === null || run === 'false') return { batch: null, readTo }
+  const answer = await connection.runAndReadAll(
+    `select * replace (epoch_us(time) as time) from ${tableOf(table)}
+     where landed > ${after} and landed <= ${readTo} and ${run} order by landed limit ${limit}`,
+  )
+  const columns = answer.columnNames()
+  const rows = answer.getRowsJS().map((row) => row.map(toJson))
+  const landed = rows.at(-1)?.[columns.indexOf('landed')]
+  if (typeof landed !== 'number') return { batch: null, readTo }
+  return {
+    batch: { columns, rows, landed },
+    readTo: rows.length < limit ? readTo : landed,
+  }
+}
+
+/** Write a measurement's rows to a Parquet file, by node and time, which makes it small; false when there is no such measurement. */
+export async function writeParquet(
+  connection: DuckDBConnection,
+  catalog: Catalog,
+  request: ParquetRequest,
+): Promise<boolean> {
+  const table = findCommitted(catalog, request)
+  if (table === null) return false
+  const { fromUs, toUs } = request
+  const conditions = [
+    runCondition(table, request.run),
+    ...(fromUs === null ? [] : [`time >= make_timestamp(${fromUs}::bigint)`]),
+    ...(toUs === null ? [] : [`time < make_timestamp(${toUs}::bigint)`]),
+  ]
+  await connection.run(
+    `copy (select * from ${tableOf(table)} where ${conditions.join(' and ')} order by node, time, landed)
+     to ${quoteText(request.file)} (format parquet, compression zstd)`,
+  )
+  return true
+}
+
+/** Describe a table whose extent has been read. */
+export function describeTable({ scope, name, committed, extent }: StoredTable): Measurement {
+  const columns = [...firstColumns, ...(committed ?? [])]
+  return {
+    scope,
+    name,
+    columns: columns.map(([column, type]) => ({ name: column, type, unit: maybeUnitOf(column) })),
+    rows: extent?.rows ?? 0,
+    first_time: toTime(extent?.firstUs ?? null),
+    last_time: toTime(extent?.lastUs ?? null),
+  }
+}
+
+function findCommitted(
+  catalog: Catalog,
+  { scope, name }: { readonly scope: string; readonly name: string },
+): StoredTable | null {
+  const table = catalog.tables.get(measurementKey(scope, name))
+  return table === undefined || table.committed === null ? null : table
+}
+
+/** The condition that keeps a run's rows; `false` when no row can be of a run yet. */
+function runCondition(table: StoredTable, run: string | null): string {
+  if (run === null) return 'true'
+  return table.committed?.has(runField) === true ? `${runField} = ${quoteText(run)}` : 'false'
+}
+
+/** Numbers of DuckDB that are 64 bits wide are all counts and times here, well below 2^53. */
+function toJson(value: unknown): unknown {
+  return typeof value === 'bigint' ? Number(value) : value
+}
+
+/** RFC 3339; null for a time that no calendar can hold, which a node's wrong clock may send. */
+function toTime(us: number | null): string | null {
+  if (us === null) return null
+  const date = new Date(us / 1000)
+  return Number.isNaN(date.getTime()) ? null : date.toISOString()
+}
