@@ -75,7 +75,9 @@ const sentences: Readonly<Record<keyof StoreCalls, string>> = {
  *
  * @throws {@link LabError} LAB_TELEMETRY_UNUSABLE when its file is damaged, of another version, or held by another process.
  */
-export async function createTelemetryStore(options: TelemetryStoreOptions): Promise<TelemetryStore> {
+export async function createTelemetryStore(
+  options: TelemetryStoreOptions,
+): Promise<TelemetryStore> {
   const settings: StoreSettings = {
     dir: options.dir,
     commitDelayMs: options.commitDelayMs ?? 50,

@@ -36,6 +36,12 @@ export function quoteText(text: string): string {
 }
 
 /** A measurement's table in SQL: a schema for each scope. */
-export function tableOf({ scope, name }: { readonly scope: string; readonly name: string }): string {
+export function tableOf({
+  scope,
+  name,
+}: {
+  readonly scope: string
+  readonly name: string
+}): string {
   return `${quoteIdentifier(scope)}.${quoteIdentifier(name)}`
 }

@@ -1,4 +1,9 @@
-import { formatLine, rejectedMeasurement, sliceScope, type SampleRecord } from '@community-lab/contract'
+import {
+  formatLine,
+  rejectedMeasurement,
+  sliceScope,
+  type SampleRecord,
+} from '@community-lab/contract'
 import { isName, nodeScope } from './name.ts'
 import type { PlacedSample } from './sample.ts'
 
@@ -28,10 +33,7 @@ export function placeRecord(record: SampleRecord, context: PlacementContext): Pl
   }
   const sample = { seq, timeUs, ...owner, name, fields }
   if (isName(name)) return sample
-  return rejectSample(
-    sample,
-    `measurement name ${JSON.stringify(name)} is not [a-z][a-z0-9_]*`,
-  )
+  return rejectSample(sample, `measurement name ${JSON.stringify(name)} is not [a-z][a-z0-9_]*`)
 }
 
 /** The row of `rejected` that stands for a sample. */

@@ -34,7 +34,11 @@ interface Waiting {
 }
 
 /** Begin to write: group commits, one transaction at a time. */
-export async function openIngest({ connection, settings, onLanded }: IngestOptions): Promise<Ingest> {
+export async function openIngest({
+  connection,
+  settings,
+  onLanded,
+}: IngestOptions): Promise<Ingest> {
   let catalog = await loadCatalog(connection)
   let waiting: Waiting[] = []
   let waitingRows = 0
@@ -90,7 +94,9 @@ export async function openIngest({ connection, settings, onLanded }: IngestOptio
     if (batch.length === 0) return
     try {
       const outcomes = await commit(batch.map(({ request }) => request))
-      batch.forEach(({ resolve }, index) => resolve(outcomes[index] ?? { committedSeq: 0, missingSeq: 1 }))
+      batch.forEach(({ resolve }, index) =>
+        resolve(outcomes[index] ?? { committedSeq: 0, missingSeq: 1 }),
+      )
     } catch (error) {
       if (batch.length === 1) {
         batch[0]?.reject(error)

@@ -1,0 +1,122 @@
+import websocket from '@fastify/websocket'
+import { LabError, routes, streamSilenceMs, streamSubprotocol } from '@community-lab/contract'
+import fp from 'fastify-plugin'
+import type { FastifyRequest } from 'fastify'
+import type { WebSocket } from 'ws'
+import { permitNode } from '../access/permit.ts'
+import '../decorations.ts'
+import '../telemetry/decoration.ts'
+import { closeCodes, serveStream } from './connection.ts'
+import { writeFrame } from './frame.ts'
+import { watchSilence } from './silence.ts'
+
+/** Options of the stream plugin. */
+export interface StreamPluginOptions {
+  /** How long a silent connection lives, in milliseconds; default {@link streamSilenceMs}. */
+  readonly silenceMs?: number
+}
+
+/** The longest frame, in bytes, when this plugin brings the WebSockets itself. */
+const maxFrameBytes = 8 * 1024 * 1024
+
+type NodeRequest = FastifyRequest<{ Params: { id: string } }>
+
+/**
+ * The nodes' streams of samples: `/api/nodes/{id}/ctl/stream`, only for the node itself; what can be refused is refused as an HTTP problem before the
+ * upgrade. A node's newer connection replaces its older one. Needs `app.registry`, `app.telemetry` and `request.principal`, and takes
+ * `@fastify/websocket` as it is when the app has it already.
+ */
+export default fp<StreamPluginOptions>(
+  async (app, { silenceMs = streamSilenceMs }) => {
+    if (!app.hasDecorator('websocketServer')) {
+      const options = { maxPayload: maxFrameBytes, perMessageDeflate: false }
+      await app.register(websocket, { options })
+    }
+    const { registry, telemetry } = app
+    const nodes = new WeakMap<FastifyRequest, { readonly id: number; readonly name: string }>()
+    const connections = new Map<number, WebSocket>()
+    const notes = new Set<Promise<void>>()
+
+    /** Contact is noted in its order, and the server stops only when all is noted. */
+    function noteContact(nodeId: number, connected: boolean): void {
+      const note: Promise<void> = registry
+        .noteContact(nodeId, connected)
+        // The next contact is noted again; the stream itself does not need it.
+        .catch((error: unknown) => app.log.warn({ err: error, node: nodeId }, 'contact not noted'))
+        .finally(() => notes.delete(note))
+      notes.add(note)
+    }
+
+    const unsubscribe = registry.onTargetChanged((nodeId) => {
+      const socket = connections.get(nodeId)
+      if (socket !== undefined && socket.readyState === socket.OPEN)
+        socket.send(writeFrame({ type: 'changed' }))
+    })
+    app.addHook('onClose', async () => {
+      unsubscribe()
+      await Promise.all(notes)
+    })
+
+    async function admit(request: NodeRequest): Promise<void> {
+      const { id } = request.params
+      const nodeId = /^[1-9]\d{0,8}$/u.test(id) ? Number(id) : null
+      if (nodeId === null)
+        throw new LabError('LAB_NOT_FOUND', { kind: 'node', id: id.slice(0, 64) })
+      permitNode(request.principal, `open the stream of node ${nodeId}`, nodeId)
+      const node = await registry.node(nodeId)
+      if (node === null) throw new LabError('LAB_NOT_FOUND', { kind: 'node', id })
+      const [offered] = (request.headers['sec-websocket-protocol'] ?? '').split(/\s*,\s*/u)
+      if (request.ws && offered !== streamSubprotocol) {
+        const message = `must be ${streamSubprotocol}`
+        const issues = [{ pointer: 'header sec-websocket-protocol', message }]
+        throw new LabError('LAB_REQUEST_INVALID', { issues })
+      }
+      nodes.set(request, { id: nodeId, name: node.name })
+    }
+
+    app.get<{ Params: { id: string } }>(
+      routes.nodeStream.replace('{id}', ':id'),
+      {
+        websocket: true,
+        preHandler: admit,
+        config: { rateLimit: false },
+        schema: { tags: ['nodes'], summary: 'WebSocket: the node’s stream of samples' },
+      },
+      (socket, request) => {
+        const node = nodes.get(request)
+        if (node === undefined) {
+          socket.close(closeCodes.failed, 'not admitted')
+          return
+        }
+        const { log } = request
+        const isCurrent = (): boolean => connections.get(node.id) === socket
+        connections.get(node.id)?.close(closeCodes.replaced, 'a newer connection of this node')
+        connections.set(node.id, socket)
+        log.info({ node: node.id }, 'stream opened')
+        socket.on('error', (error) => log.info({ err: error, node: node.id }, 'stream broken'))
+        socket.once('close', (code, reason) => {
+          log.info({ node: node.id, code, reason: reason.toString() }, 'stream closed')
+          if (!isCurrent()) return
+          connections.delete(node.id)
+          noteContact(node.id, false)
+        })
+        watchSilence(socket, {
+          silenceMs,
+          onHeard: () => {
+            if (isCurrent()) noteContact(node.id, true)
+          },
+        })
+        serveStream(socket, {
+          store: telemetry,
+          node,
+          sliceGroup: (sliceId) => registry.sliceGroup(sliceId),
+          onWelcomed: () => {
+            if (isCurrent()) noteContact(node.id, true)
+          },
+          onError: (error) => log.error({ err: error, node: node.id }, 'samples not stored'),
+        })
+      },
+    )
+  },
+  { name: 'stream', fastify: '5.x', dependencies: ['telemetry'] },
+)

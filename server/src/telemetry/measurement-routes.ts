@@ -1,0 +1,137 @@
+import { LabError, Measurement, routes, RowBatch } from '@community-lab/contract'
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import '../decorations.ts'
+import { permitScope, permittedScopes } from './access.ts'
+import { isName } from './domain/name.ts'
+import { openParquet } from './parquet-file.ts'
+import { streamRows } from './row-stream.ts'
+import type { TelemetryStore } from './store.ts'
+
+const tags = ['measurements']
+/** The most rows in one event. */
+const maxEventRows = 1_000
+
+const Place = Type.Object({ scope: Type.String(), name: Type.String() })
+type Place = Type.Static<typeof Place>
+const Landed = Type.String({ pattern: '^\\d{1,15}$' })
+const Run = Type.String({ maxLength: 256 })
+
+const ListQuery = Type.Object({
+  scope: Type.Optional(Type.String({ description: '`node`, or `slice-<id>`', maxLength: 64 })),
+})
+const RowsQuery = Type.Object({ after: Type.Optional(Landed), run: Type.Optional(Run) })
+const ParquetQuery = Type.Object({
+  run: Type.Optional(Run),
+  from: Type.Optional(Type.String({ description: 'RFC 3339; the first time kept' })),
+  to: Type.Optional(Type.String({ description: 'RFC 3339; the first time no longer kept' })),
+})
+
+/** Reading of samples: what there is, rows as they land, and files. Needs `app.registry` and `request.principal`. */
+export function measurementRoutes(
+  app: FastifyInstance,
+  { store, dir }: { readonly store: TelemetryStore; readonly dir: string },
+): void {
+  const ending = new AbortController()
+  app.addHook('preClose', () => {
+    ending.abort()
+  })
+
+  app.get<{ Querystring: Type.Static<typeof ListQuery> }>(
+    routes.measurements,
+    {
+      schema: {
+        tags,
+        summary: 'List the measurements that may be read',
+        querystring: ListQuery,
+        response: { 200: Type.Array(Measurement) },
+      },
+    },
+    async ({ principal, query: { scope } }) => {
+      if (scope !== undefined) await permitScope(app.registry, principal, scope)
+      const all = await store.list()
+      const asked = scope === undefined ? all : all.filter((each) => each.scope === scope)
+      const scopes = asked.map((each) => each.scope)
+      const permitted = await permittedScopes(app.registry, principal, scopes)
+      return asked.filter((each) => permitted.has(each.scope))
+    },
+  )
+  app.get<{ Params: Place; Querystring: Type.Static<typeof RowsQuery> }>(
+    pathOf(routes.measurementRows),
+    {
+      schema: {
+        tags,
+        summary: 'Rows as they land, as server-sent events, from Last-Event-ID (or ?after=) on',
+        produces: ['text/event-stream'],
+        params: Place,
+        querystring: RowsQuery,
+        response: { 200: RowBatch },
+      },
+    },
+    async (request, reply) => {
+      const { params, query, principal, headers } = request
+      await permitScope(app.registry, principal, params.scope)
+      checkName(params)
+      const lastId = headers['last-event-id']
+      const known = typeof lastId === 'string' && /^\d{1,15}$/u.test(lastId)
+      const after = Number(known ? lastId : (query.after ?? 0))
+      await streamRows(reply, {
+        store,
+        request: { ...params, after, run: query.run ?? null, limit: maxEventRows },
+        signal: ending.signal,
+      })
+    },
+  )
+  app.get<{ Params: Place; Querystring: Type.Static<typeof ParquetQuery> }>(
+    pathOf(routes.measurementParquet),
+    {
+      schema: {
+        tags,
+        summary: 'The rows as a Parquet file, by node and time',
+        produces: ['application/vnd.apache.parquet'],
+        params: Place,
+        querystring: ParquetQuery,
+      },
+    },
+    async ({ params, query, principal }, reply) => {
+      await permitScope(app.registry, principal, params.scope)
+      checkName(params)
+      const run = query.run ?? null
+      const fromUs = readTime('from', query.from)
+      const toUs = readTime('to', query.to)
+      const file = await openParquet(store, { ...params, run, fromUs, toUs, dir })
+      if (file === null) throw notFound(params)
+      return reply
+        .type('application/vnd.apache.parquet')
+        .header('content-length', file.bytes)
+        .header('cache-control', 'no-store')
+        .header('content-disposition', `attachment; filename="${params.name}.parquet"`)
+        .send(file.stream)
+    },
+  )
+}
+
+function pathOf(route: string): string {
+  return route.replaceAll(/\{(\w+)\}/gu, ':$1')
+}
+
+function notFound({ scope, name }: Place): LabError {
+  return new LabError('LAB_NOT_FOUND', { kind: 'measurement', id: `${scope}/${name.slice(0, 64)}` })
+}
+
+/** A name that is none will never have rows: it is not waited for. */
+function checkName(place: Place): void {
+  if (!isName(place.name)) throw notFound(place)
+}
+
+/** Microseconds since the epoch; null when not given. Finer than a millisecond is not told apart. */
+function readTime(name: string, text: string | undefined): number | null {
+  if (text === undefined) return null
+  const isFull = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/iu.test(
+    text,
+  )
+  const timeMs = isFull ? Date.parse(text) : Number.NaN
+  if (!Number.isNaN(timeMs)) return timeMs * 1000
+  const message = 'must be a time as RFC 3339 has it, such as 2026-05-04T12:00:00Z'
+  throw new LabError('LAB_REQUEST_INVALID', { issues: [{ pointer: `?${name}`, message }] })
+}

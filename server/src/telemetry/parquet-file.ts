@@ -1,0 +1,29 @@
+import { randomUUID } from 'node:crypto'
+import { open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { TelemetryStore } from './store.ts'
+import { scratchDir } from './store/database.ts'
+import type { ParquetRequest } from './store/protocol.ts'
+
+/** A Parquet file on its way to a client. */
+export interface ParquetFile {
+  readonly stream: Readable
+  readonly bytes: number
+}
+
+/** Write rows to a Parquet file and open it; it has no name any more, so it is gone when its stream ends. Null: no such measurement. */
+export async function openParquet(
+  store: TelemetryStore,
+  { dir, ...request }: Omit<ParquetRequest, 'file'> & { readonly dir: string },
+): Promise<ParquetFile | null> {
+  const file = join(scratchDir(dir), `${randomUUID()}.parquet`)
+  try {
+    if (!(await store.writeParquet({ ...request, file }))) return null
+    const handle = await open(file)
+    const { size } = await handle.stat()
+    return { stream: handle.createReadStream(), bytes: size }
+  } finally {
+    await rm(file, { force: true })
+  }
+}

@@ -1,0 +1,75 @@
+import { once } from 'node:events'
+import type { RowBatch } from '@community-lab/contract'
+import type { FastifyReply } from 'fastify'
+import { measurementKey } from './domain/name.ts'
+import type { TelemetryStore } from './store.ts'
+import type { RowsRequest } from './store/protocol.ts'
+
+/** Proxies end silent connections after a minute or less. */
+const heartbeatMs = 10_000
+
+/** Options of {@link streamRows}. */
+export interface RowStreamOptions {
+  readonly store: TelemetryStore
+  /** Where to begin, and how many rows go into one event at most. */
+  readonly request: RowsRequest
+  /** Aborted when the server stops. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Send a measurement's rows as server-sent events, now and as they land, until the client goes; each event is a RowBatch and its id the last row's
+ * `landed`. A measurement that is not there yet is waited for. A slow client is waited for too: nothing is read ahead of it.
+ */
+export async function streamRows(
+  reply: FastifyReply,
+  { store, request, signal: ending }: RowStreamOptions,
+): Promise<void> {
+  const gone = new AbortController()
+  const signal = AbortSignal.any([gone.signal, ending])
+  const { raw } = reply
+  raw.once('close', () => gone.abort())
+  reply.hijack()
+  for (const [name, value] of Object.entries(reply.getHeaders()))
+    if (value !== undefined) raw.setHeader(name, value)
+  raw.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store',
+    // nginx and its like must not keep events back.
+    'x-accel-buffering': 'no',
+  })
+  raw.flushHeaders()
+  const heartbeat = setInterval(() => {
+    if (!raw.writableNeedDrain) raw.write(': alive\n\n')
+  }, heartbeatMs)
+  const key = measurementKey(request.scope, request.name)
+  let landed = Promise.withResolvers<undefined>()
+  const unsubscribe = store.onLanded((measurements) => {
+    if (measurements.has(key)) landed.resolve(undefined)
+  })
+  const aborted = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  let after = request.after
+  try {
+    while (!signal.aborted) {
+      // Renewed before reading: what lands from now on is not missed.
+      landed = Promise.withResolvers()
+      const { batch, readTo } = await store.rows({ ...request, after })
+      after = readTo
+      if (batch === null) await Promise.race([landed.promise, aborted])
+      else if (!raw.write(formatEvent(batch))) await once(raw, 'drain', { signal })
+    }
+  } catch (error) {
+    if (!signal.aborted) reply.log.error({ err: error }, 'stream of rows failed')
+  } finally {
+    clearInterval(heartbeat)
+    unsubscribe()
+    raw.end()
+  }
+}
+
+function formatEvent(batch: RowBatch): string {
+  return `id: ${batch.landed}\ndata: ${JSON.stringify(batch)}\n\n`
+}
