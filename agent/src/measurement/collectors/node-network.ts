@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseNetDev, type Traffic } from '../domain/proc.ts'
+import { nodeSource, nowUs, type Sample } from '../sample.ts'
+import type { Collector } from './node-health.ts'
+
+/** What the node's interfaces have carried since they were made, one row each: `interface`, and `receive_…` and `transmit_…` totals of bytes, packets, errors and drops. */
+export function createNodeNetwork({ procRoot }: { readonly procRoot: string }): Collector {
+  async function collect(): Promise<readonly Sample[]> {
+    // Of this process's network namespace, which is the node's.
+    const counters = parseNetDev(await readFile(join(procRoot, 'self/net/dev'), 'utf8'))
+    const timeUs = nowUs()
+    return counters.map((one) => ({
+      time_us: timeUs,
+      source: nodeSource,
+      name: 'node_network',
+      fields: {
+        interface: one.interface,
+        ...totals('receive', one.receive),
+        ...totals('transmit', one.transmit),
+      },
+    }))
+  }
+
+  return { name: 'node_network', collect }
+}
+
+function totals(direction: 'receive' | 'transmit', traffic: Traffic): Record<string, number> {
+  return {
+    [`${direction}_bytes_total`]: traffic.bytes,
+    [`${direction}_packets_total`]: traffic.packets,
+    [`${direction}_errors_total`]: traffic.errors,
+    [`${direction}_drops_total`]: traffic.drops,
+  }
+}

@@ -1,0 +1,47 @@
+import { nodeSource, nowUs, type Sample } from '../sample.ts'
+import { readCgroups } from './cgroup.ts'
+import type { Collector } from './node-health.ts'
+import { readPidNamespace } from './pid-namespace.ts'
+
+/** A sliver that runs. */
+export interface MeasuredSliver {
+  /** `slice@node`. */
+  readonly id: string
+  /** Its first process, as the host sees it. */
+  readonly pid: number
+  /** Its cgroup folders by controller (`memory`, `cpu`, `cpuacct`, `pids`), or `unified`; empty where there are none. */
+  readonly cgroups: Readonly<Record<string, string>>
+}
+
+/** Options of {@link createSliverHealth}. */
+export interface SliverHealthOptions {
+  /** The slivers that run now. */
+  readonly slivers: () => readonly MeasuredSliver[] | Promise<readonly MeasuredSliver[]>
+  readonly procRoot: string
+}
+
+/** What each sliver uses, one row each: `sliver_id`, `cpu_seconds_total`, `memory_bytes`, `processes`; of its cgroups, or where they do not tell, of its processes. */
+export function createSliverHealth(options: SliverHealthOptions): Collector {
+  async function measure(sliver: MeasuredSliver): Promise<readonly Sample[]> {
+    const told = await readCgroups(sliver.cgroups)
+    const isComplete = Object.values(told).every((value) => value !== null)
+    const added = isComplete ? told : await readPidNamespace(sliver.pid, options.procRoot)
+    const cpuSeconds = told.cpuSeconds ?? added.cpuSeconds
+    const memoryBytes = told.memoryBytes ?? added.memoryBytes
+    const processes = told.processes ?? added.processes
+    // It has ended meanwhile.
+    if (cpuSeconds === null && memoryBytes === null && processes === null) return []
+    const fields: Sample['fields'] = { sliver_id: sliver.id }
+    if (cpuSeconds !== null) fields['cpu_seconds_total'] = cpuSeconds
+    if (memoryBytes !== null) fields['memory_bytes'] = memoryBytes
+    if (processes !== null) fields['processes'] = processes
+    return [{ time_us: nowUs(), source: nodeSource, name: 'sliver_health', fields }]
+  }
+
+  return {
+    name: 'sliver_health',
+    async collect() {
+      return (await Promise.all([...(await options.slivers())].map(measure))).flat()
+    },
+  }
+}

@@ -1,0 +1,164 @@
+import { once } from 'node:events'
+import {
+  LabError,
+  maxBatchRecords,
+  maxUnackedRecords,
+  ServerFrame,
+  streamSilenceMs,
+  type AgentFrame,
+} from '@community-lab/contract'
+import { Value } from 'typebox/value'
+import type { WebSocket } from 'ws'
+import type { Spool } from '../spool/spool.ts'
+
+/** How long the server may take to answer a close, in milliseconds. */
+const closeWithinMs = 500
+
+/** Options of {@link runSession}. */
+export interface SessionOptions {
+  readonly spool: Spool
+  readonly softVersion: string
+  readonly onWelcome: () => void
+  readonly onChanged: () => void
+  readonly signal: AbortSignal
+}
+
+/**
+ * Speak the node's stream on an open WebSocket until it ends: say hello, and from the welcome on send what the spool has and trim it as the server
+ * acknowledges. Nothing is sent that a power cut could take from the spool. A connection that is silent for {@link streamSilenceMs} is dropped.
+ * @throws {@link LabError} LAB_AGENT_STREAM_UNREADABLE when the server sends what is not of the protocol; what the socket's `error` event tells.
+ */
+export async function runSession(stream: WebSocket, options: SessionOptions): Promise<void> {
+  const { spool, signal } = options
+  let nextSeq: number | null = null
+  let ackedSeq = 0
+  let isSending = false
+  let failure: Error | null = null
+
+  function fail(error: unknown): void {
+    failure ??= error instanceof Error ? error : new Error(String(error))
+    stream.terminate()
+  }
+
+  function send(frame: AgentFrame): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>()
+    stream.send(JSON.stringify(frame), (error) => {
+      if (error instanceof Error) reject(error)
+      else resolve(undefined)
+    })
+    return promise
+  }
+
+  /** Send what may be sent; one at a time, and each only when the socket has taken the one before. */
+  async function sendBatches(): Promise<void> {
+    if (isSending) return
+    isSending = true
+    try {
+      while (nextSeq !== null && stream.readyState === stream.OPEN) {
+        const room = maxUnackedRecords - (nextSeq - 1 - ackedSeq)
+        const records = spool.read(nextSeq, Math.min(maxBatchRecords, room))
+        const first = records[0]
+        if (first === undefined) return
+        nextSeq = first.seq + records.length
+        await send({ type: 'batch', spool: spool.id, records })
+      }
+    } finally {
+      isSending = false
+    }
+  }
+
+  function pump(): void {
+    sendBatches().catch(fail)
+  }
+
+  function welcome(committedSeq: number): void {
+    // The server has more than we ever had: this spool was put back to an earlier state. Its numbers are used up.
+    if (committedSeq > spool.lastSeq) {
+      spool.renew()
+      sayHello()
+      return
+    }
+    ackedSeq = committedSeq
+    spool.trim(committedSeq)
+    nextSeq = Math.max(spool.firstSeq, committedSeq + 1)
+    ackedSeq = nextSeq - 1
+    options.onWelcome()
+    pump()
+  }
+
+  function acknowledge(committedSeq: number): void {
+    if (nextSeq === null || committedSeq >= nextSeq)
+      throw new LabError('LAB_AGENT_STREAM_UNREADABLE', {
+        found: `an ack of ${committedSeq}, which was not sent`,
+      })
+    ackedSeq = Math.max(ackedSeq, committedSeq)
+    spool.trim(ackedSeq)
+    pump()
+  }
+
+  function sayHello(): void {
+    const { id, firstSeq } = spool
+    const { softVersion } = options
+    send({ type: 'hello', spool: id, first_seq: firstSeq, soft_version: softVersion }).catch(fail)
+  }
+
+  function receive(text: string): void {
+    const frame = readFrame(text)
+    if (frame.type === 'changed') options.onChanged()
+    else if (frame.spool !== spool.id) return
+    else if (frame.type === 'welcome') welcome(frame.committed_seq)
+    else acknowledge(frame.committed_seq)
+  }
+
+  const silence = setTimeout(() => stream.terminate(), streamSilenceMs)
+  const heard = (): void => void silence.refresh()
+  const pinging = setInterval(() => stream.ping(), streamSilenceMs / 3)
+  let closing: NodeJS.Timeout | undefined
+  const stop = (): void => {
+    stream.close()
+    closing = setTimeout(() => stream.terminate(), closeWithinMs)
+  }
+  const unsubscribe = spool.onAppend(pump)
+  stream.on('message', (data: Buffer) => {
+    heard()
+    try {
+      receive(data.toString())
+    } catch (error) {
+      fail(error)
+    }
+  })
+  stream.on('ping', heard)
+  stream.on('pong', heard)
+  stream.on('error', fail)
+  const closed = stream.readyState === stream.CLOSED ? null : once(stream, 'close')
+  signal.addEventListener('abort', stop)
+  try {
+    if (signal.aborted) stop()
+    else sayHello()
+    await closed
+  } catch (error) {
+    fail(error)
+  } finally {
+    clearTimeout(silence)
+    clearTimeout(closing)
+    clearInterval(pinging)
+    unsubscribe()
+    signal.removeEventListener('abort', stop)
+  }
+  if (!signal.aborted) rethrow(failure)
+}
+
+function rethrow(failure: Error | null): void {
+  if (failure !== null) throw failure
+}
+
+function readFrame(text: string): ServerFrame {
+  let frame: unknown = null
+  try {
+    frame = JSON.parse(text)
+  } catch {
+    // Told below, with the text.
+  }
+  if (Value.Check(ServerFrame, frame)) return frame
+  throw new LabError('LAB_AGENT_STREAM_UNREADABLE', { found: JSON.stringify(text.slice(0, 80)) })
+}

@@ -1,0 +1,86 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { WebSocket } from 'ws'
+import { backoffMs } from '../domain/backoff.ts'
+import type { Spool } from '../spool/spool.ts'
+import { runSession } from './session.ts'
+
+/** Options of {@link createUplink}. */
+export interface UplinkOptions {
+  readonly spool: Spool
+  /** The agent's version, told in `hello`. */
+  readonly softVersion: string
+  /** Open the node's stream; resolves with an open WebSocket. */
+  readonly openStream: (signal: AbortSignal) => Promise<WebSocket>
+  /** Called on each hint that the node's target has changed. */
+  readonly onChanged: () => void
+  /** Called each time the server has welcomed the node: hints may have been missed before, so pull. */
+  readonly onConnected?: () => void
+  /** Told why a connection ended or could not be made; the next attempt follows. */
+  readonly onDisconnected?: (error: unknown) => void
+  readonly signal: AbortSignal
+}
+
+/** The node's stream to its server, made anew whenever it breaks. */
+export interface Uplink {
+  /** Whether the server has welcomed the node on the connection that is open now. */
+  readonly isConnected: boolean
+  /** Close the connection and stay away; what has not been acknowledged stays in the spool. */
+  close(): Promise<void>
+}
+
+/**
+ * Keep the node's stream open: send what the spool has, trim it as the server acknowledges, pass its hints on. A connection that breaks or cannot be
+ * made is tried again after 0.2 s, doubling to 10 s with jitter, from 0.2 s anew once the server has welcomed the node.
+ */
+export function createUplink(options: UplinkOptions): Uplink {
+  const closed = new AbortController()
+  const signal = AbortSignal.any([options.signal, closed.signal])
+  let isConnected = false
+  let failures = 0
+
+  const isEnded = (): boolean => signal.aborted
+
+  async function runOnce(): Promise<void> {
+    const stream = await options.openStream(signal)
+    await runSession(stream, {
+      spool: options.spool,
+      softVersion: options.softVersion,
+      onWelcome() {
+        failures = 0
+        isConnected = true
+        options.onConnected?.()
+      },
+      onChanged: options.onChanged,
+      signal,
+    })
+  }
+
+  async function run(): Promise<void> {
+    for (;;) {
+      let reason: unknown = null
+      try {
+        await runOnce()
+      } catch (error) {
+        reason = error
+      }
+      isConnected = false
+      if (isEnded()) return
+      options.onDisconnected?.(reason)
+      await delay(backoffMs(++failures, Math.random()), undefined, { signal }).catch(() => {
+        // Closed while it waited.
+      })
+      if (isEnded()) return
+    }
+  }
+  const ended = run()
+
+  return {
+    get isConnected() {
+      return isConnected
+    },
+    async close() {
+      closed.abort()
+      await ended
+    },
+  }
+}
