@@ -1,0 +1,179 @@
+import { fromProblem, LabError, Problem } from '@community-lab/contract'
+import type { Static, TSchema } from 'typebox'
+import { Value } from 'typebox/value'
+import { Agent, errors, request, type Dispatcher } from 'undici'
+import { backoffMs, joinSignals, sleep } from '../wait/signal.ts'
+
+/** What a request may bring. */
+export interface AskOptions {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** A JSON document. */
+  readonly body?: unknown
+  readonly query?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal | undefined
+  /** How long one attempt may take, in milliseconds; default 30 000. */
+  readonly timeoutMs?: number
+}
+
+/** Options of {@link createHttpClient}. */
+export interface HttpClientOptions {
+  readonly url: string
+  /** Sent as bearer; null: none. */
+  readonly token: string | null
+  /** Speak HTTP over this Unix socket instead of TCP. */
+  readonly socketPath?: string
+  readonly signal: AbortSignal
+}
+
+/** Speaks HTTP with one server. */
+export interface HttpClient {
+  readonly url: string
+  /** Ask, and check the answer's form. */
+  ask<S extends TSchema>(schema: S, path: string, options?: AskOptions): Promise<Static<S>>
+  /** Ask where no answer but success matters. */
+  tell(path: string, options?: AskOptions): Promise<void>
+  /** Ask for a body as it comes. */
+  open(path: string, options?: AskOptions & OpenOptions): Promise<Dispatcher.ResponseData>
+  /** The headers that speak for the user, for WebSockets. */
+  headers(): Readonly<Record<string, string>>
+  close(): Promise<void>
+}
+
+/** Options of {@link HttpClient.open}. */
+export interface OpenOptions {
+  readonly accept: string
+  readonly lastEventId?: string | null
+}
+
+const attempts = 4
+const idempotent = new Set(['GET', 'PUT', 'DELETE'])
+
+/**
+ * Create a client. GET, PUT and DELETE are tried up to four times when the server cannot be reached or says that it may work later; answers of
+ * 4xx and 5xx become the LabError that the server made.
+ *
+ * Its calls throw LabError: LAB_CONNECTION_FAILED, LAB_RESPONSE_INVALID, LAB_TIMEOUT and whatever the server answers.
+ */
+export function createHttpClient(options: HttpClientOptions): HttpClient {
+  const { url, token } = options
+  const dispatcher = new Agent({
+    connect: {
+      timeout: 10_000,
+      ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),
+    },
+    keepAliveTimeout: 30_000,
+    // Streams of events are silent between changes; whoever reads them watches over the heartbeat.
+    bodyTimeout: 0,
+  })
+  const headers = (): Record<string, string> =>
+    token === null ? {} : { authorization: `Bearer ${token}` }
+
+  async function attempt(
+    path: string,
+    ask: AskOptions & Partial<OpenOptions>,
+    signal: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
+    const { method = 'GET', body, query } = ask
+    const answer = await request(url + path, {
+      dispatcher,
+      method,
+      headers: {
+        accept: ask.accept ?? 'application/json',
+        ...headers(),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(ask.lastEventId == null ? {} : { 'last-event-id': ask.lastEventId }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(query === undefined ? {} : { query }),
+      headersTimeout: ask.timeoutMs ?? 30_000,
+      signal,
+    })
+    if (answer.statusCode >= 400) throw refusal(url + path, answer, await answer.body.text())
+    return answer
+  }
+
+  async function retry<T>(
+    path: string,
+    ask: AskOptions & Partial<OpenOptions>,
+    read: (answer: Dispatcher.ResponseData) => Promise<T>,
+  ): Promise<T> {
+    const signal = joinSignals(ask.signal, options.signal)
+    for (let number = 1; ; number++) {
+      try {
+        return await read(await attempt(path, ask, signal))
+      } catch (cause) {
+        signal.throwIfAborted()
+        const error = explain(cause, { url: url + path, number, ask })
+        const again = idempotent.has(ask.method ?? 'GET') && number < attempts && error.retryable
+        if (!again) throw error
+        await sleep(backoffMs(number), signal)
+      }
+    }
+  }
+
+  return {
+    url,
+    headers,
+    ask: (schema, path, ask = {}) =>
+      retry(path, ask, async ({ body }) => {
+        const document: unknown = await body.json()
+        if (Value.Check(schema, document)) return document
+        const [issue] = Value.Errors(schema, document)
+        const reason = `${issue?.instancePath ?? ''} ${issue?.message ?? 'another form'}`.trim()
+        throw new LabError('LAB_RESPONSE_INVALID', { url: url + path, reason })
+      }),
+    tell: (path, ask = {}) => retry(path, ask, ({ body }) => body.dump()),
+    open: (path, ask = { accept: '*/*' }) => retry(path, ask, (answer) => Promise.resolve(answer)),
+    close: () => dispatcher.destroy(),
+  }
+}
+
+/** The error that an answer tells of. */
+export function refusal(
+  url: string,
+  answer: { readonly statusCode: number },
+  body: string,
+): LabError {
+  const problem = maybeJson(body)
+  if (Value.Check(Problem, problem)) return fromProblem(problem)
+  const reason = `status ${answer.statusCode} without an explanation`
+  if (answer.statusCode >= 500) return new LabError('LAB_SERVER_UNAVAILABLE', { what: reason })
+  return new LabError('LAB_RESPONSE_INVALID', { url, reason })
+}
+
+function maybeJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // Not JSON: a proxy's page, for one. The caller says what status it had.
+    return null
+  }
+}
+
+function explain(
+  cause: unknown,
+  { url, number, ask }: { url: string; number: number; ask: AskOptions },
+): LabError {
+  if (LabError.is(cause)) return cause
+  if (cause instanceof errors.HeadersTimeoutError)
+    return new LabError(
+      'LAB_TIMEOUT',
+      { what: `an answer of ${url}`, waitedMs: ask.timeoutMs ?? 30_000 },
+      { cause },
+    )
+  if (cause instanceof SyntaxError)
+    return new LabError('LAB_RESPONSE_INVALID', { url, reason: 'it is not JSON' }, { cause })
+  return new LabError(
+    'LAB_CONNECTION_FAILED',
+    { url, reason: describeCause(cause), attempts: number },
+    { cause },
+  )
+}
+
+/** What went wrong below HTTP, in a few words. */
+export function describeCause(cause: unknown): string {
+  if (cause instanceof AggregateError && cause.errors.length > 0)
+    return describeCause(cause.errors[0])
+  if (!(cause instanceof Error)) return String(cause)
+  return cause.message === '' && 'code' in cause ? String(cause.code) : cause.message
+}
