@@ -1,0 +1,192 @@
+import { appendFile, chmod, readdir, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { SampleRecord } from '@community-lab/contract'
+import { expect, it } from 'vitest'
+import { createCatchers } from '../../../../agent/src/measurement/catcher/catchers.ts'
+import { openSpool } from '../../../../agent/src/measurement/spool/spool.ts'
+import {
+  catcherPid,
+  createFolder,
+  killHard,
+  readAll,
+  runWriter,
+  startProgram,
+  waitForRecords,
+} from './world.ts'
+
+const sliver = 'slice@n1'
+
+it('makes a FIFO that anyone in the sliver may write and nobody may read', async () => {
+  await using folder = await createFolder()
+  const spool = await openSpool(join(folder.path, 'spool'))
+  const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+  await catchers.ensure(sliver, join(folder.path, 'measure'))
+  const fifo = await stat(join(folder.path, 'measure/measure'))
+  expect([fifo.isFIFO(), fifo.mode & 0o777]).toEqual([true, 0o622])
+  await catchers.remove(sliver)
+  await spool.close()
+})
+
+it('turns lines into samples at the time they came, and keeps what it cannot read with the reason', async () => {
+  await using folder = await createFolder()
+  const spool = await openSpool(join(folder.path, 'spool'))
+  const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+  await catchers.ensure(sliver, join(folder.path, 'measure'))
+  const beforeUs = Date.now() * 1000
+  await writeFile(join(folder.path, 'measure/measure'), 'rtt rtt_s=0.012 peer="n3"\n')
+  await appendFile(
+    join(folder.path, 'measure/measure'),
+    `Not a sample\nlong text="${'x'.repeat(5000)}"\n`,
+  )
+  const records = await waitForRecords(spool, 3)
+  const afterUs = Date.now() * 1000
+  expect(records.map(({ source, name }) => [source, name])).toEqual([
+    [sliver, 'rtt'],
+    [sliver, 'rejected'],
+    [sliver, 'rejected'],
+  ])
+  expect(records[0]?.fields).toEqual({ rtt_s: 0.012, peer: 'n3' })
+  expect(records[1]?.fields).toMatchObject({ line: 'Not a sample' })
+  expect(String(records[2]?.fields['reason'])).toMatch(/longer than 4096 bytes/u)
+  for (const record of records) {
+    expect(record.time_us).toBeGreaterThanOrEqual(beforeUs)
+    expect(record.time_us).toBeLessThanOrEqual(afterUs + 1000)
+  }
+  await catchers.remove(sliver)
+  await spool.close()
+})
+
+it('reads all to its end when a sliver is removed, and leaves no process and no file', async () => {
+  await using folder = await createFolder()
+  const spool = await openSpool(join(folder.path, 'spool'))
+  const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+  await catchers.ensure(sliver, join(folder.path, 'measure'))
+  const pid = catcherPid(join(folder.path, 'catchers', encodeURIComponent(sliver)))
+  const lines = Array.from({ length: 500 }, (_, at) => `count value=${String(at)}\n`).join('')
+  await writeFile(join(folder.path, 'measure/measure'), lines)
+  await catchers.remove(sliver)
+  expect(readAll(spool)).toHaveLength(500)
+  expect(() => process.kill(pid ?? 0, 0)).toThrow('ESRCH')
+  expect(await readdir(join(folder.path, 'catchers'))).toEqual(['catcher.pl'])
+  expect(await readdir(join(folder.path, 'measure'))).toEqual([])
+  await catchers.remove(sliver)
+  await spool.close()
+})
+
+it('finds the catcher that an agent before has started, with what it has caught meanwhile', async () => {
+  await using folder = await createFolder()
+  const first = await openSpool(join(folder.path, 'spool'))
+  const before = createCatchers({ spool: first, dir: join(folder.path, 'catchers') })
+  await before.ensure(sliver, join(folder.path, 'measure'))
+  const pid = catcherPid(join(folder.path, 'catchers', encodeURIComponent(sliver)))
+  await before.stop()
+  await first.close()
+  const writtenUs = Date.now() * 1000
+  await writeFile(join(folder.path, 'measure/measure'), 'count value=1\n')
+  await delay(100)
+  const restartedUs = Date.now() * 1000
+  const spool = await openSpool(join(folder.path, 'spool'))
+  const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+  await catchers.ensure(sliver, join(folder.path, 'measure'))
+  expect(catcherPid(join(folder.path, 'catchers', encodeURIComponent(sliver)))).toBe(pid)
+  const [record] = await waitForRecords(spool, 1)
+  expect(record?.time_us).toBeGreaterThanOrEqual(writtenUs)
+  expect(record?.time_us).toBeLessThan(restartedUs)
+  await catchers.remove(sliver)
+  await spool.close()
+})
+
+it('drops new lines beyond its bound, never blocks their writers, and tells exactly how many', async () => {
+  await using folder = await createFolder()
+  // A spool that is full refuses what was caught, so the catcher's files fill.
+  const spool = await openSpool(join(folder.path, 'spool'), { maxBytes: 4096 })
+  while (
+    spool.append([{ time_us: 1, source: 'node', name: 'filler', fields: { value: 1 } }], {
+      whenFull: 'refuse',
+    })
+  );
+  const filler = spool.lastSeq
+  const dir = join(folder.path, 'catchers')
+  const catchers = createCatchers({ spool, dir, maxBytesPerSliver: 20_000 })
+  await catchers.ensure(sliver, join(folder.path, 'measure'))
+  const results = await Promise.all(
+    [1, 2, 3].map((writer) => runWriter(join(folder.path, 'measure/measure'), writer, 1000)),
+  )
+  expect(results.map(({ ended }) => ended)).toEqual([0, 0, 0])
+  await catchers.stop()
+  await spool.close()
+  const larger = await openSpool(join(folder.path, 'spool'))
+  const again = createCatchers({ spool: larger, dir, maxBytesPerSliver: 20_000 })
+  await again.ensure(sliver, join(folder.path, 'measure'))
+  await again.remove(sliver)
+  const records = readAll(larger).slice(filler)
+  const dropped = records
+    .filter(({ name }) => name === 'dropped')
+    .reduce((sum, { fields }) => sum + Number(fields['lines']), 0)
+  const kept = records.filter(({ name }) => name === 'count').length
+  expect(dropped).toBeGreaterThan(1000)
+  expect(kept).toBeGreaterThan(100)
+  expect([kept + dropped, records.filter(({ name }) => name === 'rejected')]).toEqual([3000, []])
+  await larger.close()
+})
+
+it('tells what is missing when a catcher cannot be started', async () => {
+  await using folder = await createFolder()
+  const spool = await openSpool(join(folder.path, 'spool'))
+  const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+  await writeFile(join(folder.path, 'file'), '')
+  await chmod(join(folder.path, 'file'), 0o600)
+  await expect(catchers.ensure(sliver, join(folder.path, 'file'))).rejects.toMatchObject({
+    code: 'LAB_AGENT_CATCHER_FAILED',
+    details: { sliver },
+  })
+  await spool.close()
+})
+
+it('loses and doubles no line of many writers while agent and catcher are killed again and again', async () => {
+  await using folder = await createFolder()
+  const [writers, lines] = [6, 4000]
+  const measure = join(folder.path, 'measure/measure')
+  const catcherFolder = join(folder.path, 'catchers', encodeURIComponent(sliver))
+  let agent = await startProgram('tailing-agent.ts', folder.path)
+  let isWriting = true
+  const written = Promise.all(
+    Array.from({ length: writers }, (_, writer) => runWriter(measure, writer, lines)),
+  ).finally(() => (isWriting = false))
+  let agentKills = 0
+  let catcherKills = 0
+  while (isWriting) {
+    await delay(60)
+    const pid = catcherPid(catcherFolder)
+    if (agentKills % 2 === 0 && pid !== null) {
+      process.kill(pid, 'SIGKILL')
+      catcherKills++
+      // The agent must live until it has started another one: somebody has to hold the FIFO.
+      while ([pid, null].includes(catcherPid(catcherFolder))) await delay(10)
+    }
+    await killHard(agent)
+    agentKills++
+    agent = await startProgram('tailing-agent.ts', folder.path)
+  }
+  const results = await written
+  await killHard(agent)
+  expect(results.map(({ ended }) => ended)).toEqual(Array.from({ length: writers }, () => 0))
+  expect(agentKills).toBeGreaterThan(4)
+  expect(catcherKills).toBeGreaterThan(2)
+
+  const spool = await openSpool(join(folder.path, 'spool'))
+  const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+  await catchers.remove(sliver)
+  const records = readAll(spool)
+  expect(records.filter(({ name }) => name !== 'count')).toEqual([])
+  for (let writer = 0; writer < writers; writer++)
+    expect(valuesOf(records, writer)).toEqual(Array.from({ length: lines }, (_, at) => at + 1))
+  await spool.close()
+})
+
+function valuesOf(records: readonly SampleRecord[], writer: number): readonly unknown[] {
+  return records
+    .filter(({ fields }) => fields['writer'] === writer)
+    .map(({ fields }) => fields['value'])
+}
