@@ -1,2 +1,54 @@
-/** Codes of the cli. */
-export const cliCodes = {} as const
+import { code, didYouMean } from './define.ts'
+
+/** Codes of the command line and the set-up. */
+export const cliCodes = {
+  LAB_SETUP_FAILED: code<{ step: string; problem: string; remedy: string }>(
+    0,
+    false,
+    (d) => `${d.step}: ${d.problem}; ${d.remedy}`,
+  ),
+  LAB_CLI_NOT_SET_UP: code<{ missing: string }>(
+    0,
+    false,
+    (d) => `this checkout is not set up: ${d.missing} is not there; run \`npm run setup\``,
+  ),
+  LAB_CLI_NO_FILE: code<{ what: string; file: string }>(
+    0,
+    false,
+    (d) => `there is no ${d.what} ${d.file}; check its path`,
+  ),
+  LAB_CLI_NO_CREDENTIALS: code<{ file: string }>(
+    0,
+    false,
+    (d) =>
+      `no credentials at ${d.file}: start a testbed with \`npm start\`, or name a file in COMMUNITY_LAB_CREDENTIALS`,
+  ),
+  LAB_CLI_BAD_CREDENTIALS: code<{ file: string; reason: string }>(
+    0,
+    false,
+    (d) => `${d.file} holds no credentials (${d.reason}); get a new file from the operator`,
+  ),
+  LAB_CLI_TESTBED_RUNNING: code<{ home: string; url: string }>(
+    0,
+    false,
+    (d) =>
+      `a virtual testbed of ${d.home} runs already, at ${d.url}; use it, or stop it with \`npx community-lab vct down\` (or Ctrl-C where it was started)`,
+  ),
+  LAB_CLI_JUPYTER_ENDED: code<{ reason: string; log: string; lastLine: string }>(
+    0,
+    false,
+    (d) =>
+      `JupyterLab ended by itself (${d.reason})${d.lastLine === '' ? '' : `: ${d.lastLine}`}; its log is ${d.log}`,
+  ),
+  LAB_CLI_UNKNOWN_NAME: code<{
+    kind: string
+    name: string
+    suggestion: string | null
+    known: readonly string[]
+  }>(
+    0,
+    false,
+    (d) =>
+      `there is no ${d.kind} ${JSON.stringify(d.name)}${didYouMean(d.suggestion)} (there are: ${d.known.slice(0, 12).join(', ') || 'none'})`,
+  ),
+} as const

@@ -1,0 +1,111 @@
+import type {
+  NodeCreate} from '@community-lab/contract';
+import {
+  EnrollmentToken,
+  Node,
+  path as pathOf,
+  routes,
+  type NodeState,
+} from '@community-lab/contract'
+import type { Command } from 'commander'
+import Type from 'typebox'
+import type { Context } from '../context.ts'
+import { connectServer } from '../credentials.ts'
+import type { Client } from '../http/client.ts'
+import { formatAgo } from '../output/duration.ts'
+import { printJson, printRows, type PrintOptions } from '../output/print.ts'
+import { findNamed } from './name.ts'
+import { leaf } from './option.ts'
+
+/** `community-lab node …` */
+export function addNode(program: Command, context: Context): void {
+  const node = program.command('node').description('the nodes of the testbed')
+  leaf(node, 'list', 'all nodes').action(async (options: PrintOptions) => {
+    const nodes = await listNodes(await connectServer(context))
+    const now = Date.now()
+    printRows(context, nodes, { ...options, columns: columns(now), none: 'no nodes yet' })
+  })
+  leaf(node, 'show <name>', 'one node, with what it has and what is wrong with it').action(
+    async (name: string, options: PrintOptions) => {
+      const found = findNamed('node', await listNodes(await connectServer(context)), name)
+      if (options.json === true) printJson(context, found)
+      else showNode(context, found)
+    },
+  )
+  leaf(node, 'add <name>', 'make a node, which its device can then enrol as').action(
+    async (name: string, options: PrintOptions) => {
+      const client = await connectServer(context)
+      const body: NodeCreate = { name }
+      const made = await client.ask(Node, routes.nodes, { method: 'POST', body })
+      if (options.json === true) printJson(context, made)
+      else context.out.write(`node ${made.name} is made; next: node enroll-token ${made.name}\n`)
+    },
+  )
+  leaf(
+    node,
+    'enroll-token <name>',
+    'a one-time token with which a device enrols as the node',
+  ).action(async (name: string, options: PrintOptions) => {
+    const client = await connectServer(context)
+    const { id } = findNamed('node', await listNodes(client), name)
+    const path = pathOf(routes.nodeEnrollmentToken, { id })
+    const made = await client.ask(EnrollmentToken, path, { method: 'POST' })
+    if (options.json === true) printJson(context, made)
+    else {
+      context.err.write(`shown this once, good until ${made.expires_on}:\n`)
+      context.out.write(`${made.token}\n`)
+    }
+  })
+  leaf(node, 'revoke <name>', "take the node's keys and tokens away; it has to enrol again").action(
+    async (name: string, options: PrintOptions) => {
+      const client = await connectServer(context)
+      const { id } = findNamed('node', await listNodes(client), name)
+      await client.do(pathOf(routes.nodeRevoke, { id }), { method: 'POST' })
+      if (options.json === true) printJson(context, { node: name, revoked: true })
+      else context.out.write(`node ${name} is revoked\n`)
+    },
+  )
+}
+
+/** All nodes, in the order of their ids. */
+export async function listNodes(client: Client): Promise<readonly Node[]> {
+  const nodes = await client.ask(Type.Array(Node), routes.nodes)
+  return nodes.toSorted((a, b) => a.id - b.id)
+}
+
+const columns = (now: number) => [
+  { title: 'ID', show: ({ id }: Node) => id, align: 'right' as const },
+  { title: 'NAME', show: ({ name }: Node) => name },
+  { title: 'STATE', show: ({ state }: Node): NodeState => state },
+  { title: 'SLIVERS', show: ({ slivers }: Node) => slivers.length, align: 'right' as const },
+  { title: 'FREE MIB', show: (node: Node) => freeMemory(node), align: 'right' as const },
+  { title: 'SEEN', show: ({ last_seen_on }: Node) => formatAgo(last_seen_on, now) },
+  { title: 'MANAGEMENT', show: ({ mgmt_net }: Node) => mgmt_net.addr },
+]
+
+function freeMemory({ resources }: Node): number | null {
+  return resources.find(({ name }) => name === 'memory')?.avail ?? null
+}
+
+function showNode(context: Context, node: Node): void {
+  const lines = [
+    `${node.name} (${node.id}), ${node.arch}, ${node.state}, wanted: ${node.set_state}`,
+    `management ${node.mgmt_net.addr}, public ${node.public_prefix ?? '-'}`,
+    `software ${node.soft_version ?? '-'}, seen ${formatAgo(node.last_seen_on, Date.now())}`,
+    `slivers ${node.slivers.map(({ id }) => id).join(', ') || 'none'}`,
+    ...(node.capabilities?.lacks ?? []).map((each) => `lacks: ${each}`),
+    ...node.errors.map(({ member, message }) => `error: ${member} ${message}`),
+  ]
+  for (const line of lines) context.out.write(`${line.replaceAll(/\p{Cc}/gu, '?')}\n`)
+  context.out.write('\n')
+  printRows(context, node.resources, {
+    columns: [
+      { title: 'RESOURCE', show: ({ name }) => name },
+      { title: 'UNIT', show: ({ unit }) => unit },
+      { title: 'TOTAL', show: ({ total }) => total, align: 'right' },
+      { title: 'FREE', show: ({ avail }) => avail, align: 'right' },
+      { title: 'MOST', show: ({ max_req }) => max_req, align: 'right' },
+    ],
+    none: 'it has not reported what it has',
+  })
+}

@@ -1,0 +1,37 @@
+import { InvalidArgumentError, type Command } from 'commander'
+
+/** Make a command that does something; every such command can answer in JSON. */
+export function leaf(parent: Command, name: string, description: string): Command {
+  return parent.command(name).description(description).option('--json', 'print JSON')
+}
+
+/** Read a number of nodes: 1 to 100. */
+export function nodeCount(text: string): number {
+  return wholeNumber(text, 1, 100)
+}
+
+/** Read a port: 1 to 65535. */
+export function port(text: string): number {
+  return wholeNumber(text, 1, 65_535)
+}
+
+/** Collect `NAME=VALUE`, which may be given more than once. */
+export function parameter(text: string, before: readonly string[]): readonly string[] {
+  if (!/^[A-Za-z_$][\w$]*=/u.test(text))
+    throw new InvalidArgumentError('it has to be NAME=VALUE, with a name that TypeScript takes.')
+  return [...before, text]
+}
+
+/** Read a point in time, RFC 3339, or a number of days from now (`30d`). `now` is in milliseconds since the epoch. */
+export function expiry(text: string, now = Date.now()): string {
+  const days = /^(\d{1,4})d$/u.exec(text)?.[1]
+  const at = days === undefined ? Date.parse(text) : now + Number(days) * 86_400_000
+  if (Number.isNaN(at)) throw new InvalidArgumentError('it has to be a date, or days such as 30d.')
+  return new Date(at).toISOString()
+}
+
+function wholeNumber(text: string, min: number, max: number): number {
+  const value = /^\d{1,6}$/u.test(text) ? Number(text) : Number.NaN
+  if (value >= min && value <= max) return value
+  throw new InvalidArgumentError(`it has to be a whole number from ${min} to ${max}.`)
+}

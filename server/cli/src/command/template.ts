@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
+import type {
+  Arch} from '@community-lab/contract';
+import {
+  LabError,
+  path as pathOf,
+  routes,
+  Template,
+  type TemplateCreate,
+} from '@community-lab/contract'
+import { Option, type Command } from 'commander'
+import Type from 'typebox'
+import type { Context } from '../context.ts'
+import { connectServer, findCredentials } from '../credentials.ts'
+import { createClient } from '../http/client.ts'
+import { printJson, printRows, type PrintOptions } from '../output/print.ts'
+import { leaf } from './option.ts'
+
+/** An image of some hundred MiB takes its time on a community network's link. */
+const uploadTimeoutMs = 600_000
+
+interface AddOptions extends PrintOptions {
+  readonly arch: readonly Arch[]
+  readonly description?: string
+}
+
+/** `community-lab template …` */
+export function addTemplate(program: Command, context: Context): void {
+  const template = program.command('template').description('root file systems for slivers')
+  leaf(template, 'list', 'all templates').action(async (options: PrintOptions) => {
+    const client = await connectServer(context)
+    printRows(context, await client.ask(Type.Array(Template), routes.templates), {
+      ...options,
+      columns: [
+        { title: 'ID', show: ({ id }) => id, align: 'right' },
+        { title: 'NAME', show: ({ name }) => name },
+        { title: 'ACTIVE', show: ({ is_active }) => (is_active ? 'yes' : 'no') },
+        { title: 'FOR', show: ({ node_archs }) => node_archs.join(', ') },
+        { title: 'BYTES', show: ({ image_size_bytes }) => image_size_bytes, align: 'right' },
+        { title: 'SHA-256', show: ({ image_sha256 }) => image_sha256?.slice(0, 16) ?? null },
+      ],
+      none: 'no templates yet',
+    })
+  })
+  leaf(template, 'add <name> <image>', 'add a template, or give one a new image (.tar.gz)')
+    .addOption(
+      new Option('--arch <arch...>', 'processors that it is for')
+        .choices(archs)
+        .default(['x86_64']),
+    )
+    .option('--description <text>', 'what is in it')
+    .action((name: string, image: string, options: AddOptions) =>
+      add(context, { name, image, ...options }),
+    )
+}
+
+const archs = ['x86_64', 'i586', 'i686', 'aarch64']
+
+interface NewTemplate extends AddOptions {
+  readonly name: string
+  readonly image: string
+}
+
+async function add(context: Context, wanted: NewTemplate): Promise<void> {
+  const { size, sha256 } = await inspectImage(wanted.image)
+  const { url, token } = await findCredentials(context)
+  const { signal } = context
+  const client = createClient({ base: url, token, signal, timeoutMs: uploadTimeoutMs })
+  const templates = await client.ask(Type.Array(Template), routes.templates)
+  const body: TemplateCreate = {
+    name: wanted.name,
+    node_archs: [...wanted.arch],
+    ...(wanted.description === undefined ? {} : { description: wanted.description }),
+  }
+  const { id } =
+    templates.find(({ name }) => name === wanted.name) ??
+    (await client.ask(Template, routes.templates, { method: 'POST', body }))
+  const made = await client.ask(Template, pathOf(routes.templateUploadImage, { id }), {
+    method: 'PUT',
+    file: { bytes: createReadStream(wanted.image), sizeBytes: size, type: 'application/gzip' },
+    headers: { 'x-sha256': sha256 },
+  })
+  if (wanted.json === true) printJson(context, made)
+  else context.out.write(`template ${made.name}: ${size} bytes, SHA-256 ${sha256}\n`)
+}
+
+async function inspectImage(file: string): Promise<{ size: number; sha256: string }> {
+  try {
+    const { size } = await stat(file)
+    const hash = createHash('sha256')
+    await pipeline(createReadStream(file), hash)
+    return { size, sha256: hash.digest('hex') }
+  } catch (cause) {
+    throw new LabError('LAB_CLI_NO_FILE', { what: 'image', file }, { cause })
+  }
+}

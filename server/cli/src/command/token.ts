@@ -1,0 +1,73 @@
+import {
+  path as pathOf,
+  routes,
+  Token,
+  TokenCreated,
+  type TokenCreate,
+} from '@community-lab/contract'
+import { Option, type Command } from 'commander'
+import Type from 'typebox'
+import type { Context } from '../context.ts'
+import { connectServer } from '../credentials.ts'
+import { formatAgo } from '../output/duration.ts'
+import { printJson, printRows, type PrintOptions } from '../output/print.ts'
+import { findNamed } from './name.ts'
+import { expiry, leaf } from './option.ts'
+
+interface CreateOptions extends PrintOptions {
+  readonly role: 'operator' | 'researcher'
+  readonly user: string
+  readonly group?: string
+  readonly expires?: string
+}
+
+/** `community-lab token …`: for operators. */
+export function addToken(program: Command, context: Context): void {
+  const token = program.command('token').description('tokens for people (operators only)')
+  leaf(token, 'create <name>', 'make a token; its secret is shown this once')
+    .requiredOption('--user <name>', 'whom it speaks for; made when there is no such user')
+    .addOption(
+      new Option('--role <role>', 'what it may do')
+        .choices(['operator', 'researcher'])
+        .default('researcher'),
+    )
+    .option('--group <name>', 'the group of a new user')
+    .option('--expires <when>', 'a date, or days such as 30d', (text) => expiry(text))
+    .action(async (name: string, options: CreateOptions) => {
+      const body: TokenCreate = {
+        name,
+        role: options.role,
+        user: options.user,
+        ...(options.group === undefined ? {} : { group: options.group }),
+        ...(options.expires === undefined ? {} : { expires_on: options.expires }),
+      }
+      const client = await connectServer(context)
+      const made = await client.ask(TokenCreated, routes.tokens, { method: 'POST', body })
+      if (options.json === true) printJson(context, made)
+      else context.out.write(`${made.secret}\n`)
+    })
+  leaf(token, 'list', 'all tokens, never their secrets').action(async (options: PrintOptions) => {
+    const client = await connectServer(context)
+    const now = Date.now()
+    printRows(context, await client.ask(Type.Array(Token), routes.tokens), {
+      ...options,
+      columns: [
+        { title: 'ID', show: ({ id }) => id, align: 'right' },
+        { title: 'NAME', show: ({ name }) => name },
+        { title: 'ROLE', show: ({ role }) => role },
+        { title: 'USED', show: ({ last_used_on }) => formatAgo(last_used_on, now) },
+        { title: 'EXPIRES', show: ({ expires_on }) => expires_on },
+      ],
+      none: 'no tokens',
+    })
+  })
+  leaf(token, 'revoke <name>', 'end a token').action(
+    async (name: string, options: PrintOptions) => {
+      const client = await connectServer(context)
+      const { id } = findNamed('token', await client.ask(Type.Array(Token), routes.tokens), name)
+      await client.do(pathOf(routes.token, { id }), { method: 'DELETE' })
+      if (options.json === true) printJson(context, { token: id, revoked: true })
+      else context.out.write(`token ${name} is revoked\n`)
+    },
+  )
+}

@@ -1,0 +1,108 @@
+import {
+  path as pathOf,
+  VctStatus,
+  vctLinkActions,
+  vctNodeActions,
+  vctServerActions,
+} from '@community-lab/contract'
+import { Argument, type Command } from 'commander'
+import type { Context } from '../context.ts'
+import { printJson, printRows, tint, type PrintOptions } from '../output/print.ts'
+import { requireFreePorts } from '../process/port.ts'
+import { connectControl } from '../testbed/control.ts'
+import { runTestbedCommand } from '../testbed/testbed-command.ts'
+import { leaf, nodeCount, port } from './option.ts'
+import { refuseSecond } from './start.ts'
+
+interface UpOptions extends PrintOptions {
+  readonly nodes: number
+  readonly port: number
+}
+
+/** `community-lab vct …`: the virtual testbed of this checkout. */
+export function addVct(program: Command, context: Context): void {
+  const vct = program.command('vct').description('the virtual testbed on this machine')
+  leaf(vct, 'up', 'start it, and leave it running')
+    .option('--nodes <count>', 'how many virtual nodes', nodeCount, 5)
+    .option('--port <port>', "the server's port on 127.0.0.1", port, 8080)
+    .action((options: UpOptions) => bringUp(context, options))
+  leaf(vct, 'down', 'stop it, wherever it was started').action((options: PrintOptions) =>
+    runTestbedCommand(context, ['down'], options).then(() => {
+      if (options.json !== true) context.out.write('the virtual testbed is stopped\n')
+    }),
+  )
+  leaf(vct, 'status', 'its nodes and links').action(async (options: PrintOptions) => {
+    const client = await connectControl(context)
+    printStatus(context, await client.ask(VctStatus, '/status'), options)
+  })
+  leaf(vct, 'node <name>', 'do something to a virtual node')
+    .addArgument(new Argument('<action>', nodeActionsText).choices(vctNodeActions))
+    .action((name: string, action: string, options: PrintOptions) =>
+      act(context, pathOf('/nodes/{name}/{action}', { name, action }), options),
+    )
+  leaf(vct, 'link <a> <b>', 'do something to the link between two nodes')
+    .addArgument(new Argument('<action>').choices(vctLinkActions))
+    .action((a: string, b: string, action: string, options: PrintOptions) =>
+      act(context, pathOf('/links/{a}/{b}/{action}', { a, b, action }), options),
+    )
+  leaf(vct, 'server', "do something to the testbed's server")
+    .addArgument(new Argument('<action>').choices(vctServerActions))
+    .action((action: string, options: PrintOptions) =>
+      act(context, pathOf('/server/{action}', { action }), options),
+    )
+}
+
+const nodeActionsText =
+  'stop: power it off; cut: take its links down; start: undo both; kill-agent: kill its agent, which comes back'
+
+async function bringUp(context: Context, options: UpOptions): Promise<void> {
+  await refuseSecond(context)
+  await requireFreePorts([{ port: options.port, what: 'the server', option: '--port' }])
+  const args = ['up', '--nodes', String(options.nodes), '--port', String(options.port)]
+  const ready = await runTestbedCommand(context, args, options)
+  if (options.json === true || ready === null) return
+  for (const each of ready.lacks) context.err.write(`note: ${each}\n`)
+  context.out.write(
+    `the virtual testbed runs: ${ready.url}\nstop it with \`npx community-lab vct down\`\n`,
+  )
+}
+
+async function act(context: Context, path: string, options: PrintOptions): Promise<void> {
+  const client = await connectControl(context)
+  const status = await client.ask(VctStatus, path, { method: 'POST' })
+  printStatus(context, status, options)
+}
+
+function printStatus(context: Context, status: VctStatus, options: PrintOptions): void {
+  if (options.json === true) {
+    printJson(context, status)
+    return
+  }
+  const { out } = context
+  const state = tint(out, status.state === 'running' ? 'green' : 'yellow', status.state)
+  out.write(`${state}, ${status.mode}, server ${status.server_url ?? 'not reachable'}\n`)
+  for (const each of status.lacks) out.write(`note: ${each}\n`)
+  out.write('\n')
+  printRows(context, status.nodes, {
+    columns: [
+      { title: 'NODE', show: ({ name }) => name },
+      { title: 'POWER', show: ({ power }) => power },
+      { title: 'LINKS', show: ({ links }) => links },
+      { title: 'AGENT', show: ({ agent_pid }) => agent_pid, align: 'right' },
+      { title: 'COMMUNITY', show: ({ community_addr }) => community_addr },
+      { title: 'MANAGEMENT', show: ({ mgmt_addr }) => mgmt_addr },
+    ],
+    none: 'no nodes',
+  })
+  out.write('\n')
+  printRows(context, status.links, {
+    columns: [
+      { title: 'LINK', show: ({ a, b }) => `${a} ${b}` },
+      { title: 'STATE', show: ({ state: linkState }) => linkState },
+      { title: 'MBIT/S', show: ({ rate_mbps }) => rate_mbps, align: 'right' },
+      { title: 'DELAY MS', show: ({ delay_ms }) => delay_ms, align: 'right' },
+      { title: 'LOSS %', show: ({ loss_pct }) => loss_pct, align: 'right' },
+    ],
+    none: 'no links',
+  })
+}

@@ -1,0 +1,145 @@
+import { request as requestHttp, type ClientRequest, type IncomingMessage } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
+import type { Readable } from 'node:stream'
+import { fromProblem, LabError, Problem } from '@community-lab/contract'
+import type { Static, TSchema } from 'typebox'
+import { Value } from 'typebox/value'
+
+/** Options of a client. */
+export interface ClientOptions {
+  /** `http(s)://host[:port]`, or `unix:/path/of/a/socket`. */
+  readonly base: string
+  readonly token?: string
+  readonly signal: AbortSignal
+  /** How long an answer may take; 30 seconds by default. */
+  readonly timeoutMs?: number
+}
+
+/** Options of one request. */
+export interface AskOptions {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly body?: unknown
+  /** A file instead of a JSON document. */
+  readonly file?: { readonly bytes: Readable; readonly sizeBytes: number; readonly type: string }
+  readonly headers?: Readonly<Record<string, string>>
+  /** Statuses that are an answer, not a refusal, although they are 400 or more. */
+  readonly accept?: readonly number[]
+}
+
+/** Asks a server, and checks what it answers. */
+export interface Client {
+  /** @throws {@link LabError} what the server answered; LAB_CONNECTION_FAILED, LAB_RESPONSE_INVALID, LAB_TIMEOUT. */
+  ask<S extends TSchema>(schema: S, path: string, options?: AskOptions): Promise<Static<S>>
+  /** Ask for something that has no answer but its success. */
+  do(path: string, options?: AskOptions): Promise<void>
+}
+
+const defaultTimeoutMs = 30_000
+
+/** Make a client; it opens a connection for each request. */
+export function createClient(options: ClientOptions): Client {
+  const ask = async (path: string, asked: AskOptions): Promise<unknown> => {
+    const { status, body } = await exchange(path, asked, options)
+    const document = parseJson(body)
+    if (status < 400 || asked.accept?.includes(status) === true) return document
+    if (Value.Check(Problem, document)) throw fromProblem(document)
+    const reason = `status ${status}: ${body.slice(0, 200)}`
+    throw new LabError('LAB_RESPONSE_INVALID', { url: options.base + path, reason })
+  }
+  return {
+    async ask(schema, path, asked = {}) {
+      const document = await ask(path, asked)
+      if (Value.Check(schema, document)) return document
+      const [issue] = Value.Errors(schema, document)
+      const reason =
+        document === undefined
+          ? 'it is not JSON'
+          : `${issue?.instancePath ?? ''} ${issue?.message ?? 'it has another form'}`.trim()
+      throw new LabError('LAB_RESPONSE_INVALID', { url: options.base + path, reason })
+    },
+    async do(path, asked = {}) {
+      await ask(path, asked)
+    },
+  }
+}
+
+async function exchange(
+  path: string,
+  asked: AskOptions,
+  { base, token, signal, timeoutMs = defaultTimeoutMs }: ClientOptions,
+): Promise<{ status: number; body: string }> {
+  const timeout = AbortSignal.timeout(timeoutMs)
+  const json = asked.body === undefined ? null : Buffer.from(JSON.stringify(asked.body))
+  const sizeBytes = asked.file?.sizeBytes ?? json?.length
+  const type = asked.file?.type ?? 'application/json'
+  try {
+    const request = openRequest(base, path, {
+      method: asked.method ?? 'GET',
+      signal: AbortSignal.any([signal, timeout]),
+      headers: {
+        accept: 'application/json',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(sizeBytes === undefined ? {} : { 'content-type': type, 'content-length': sizeBytes }),
+        ...asked.headers,
+      },
+    })
+    const answered = answerOf(request)
+    // A server may answer, and refuse, before it has read everything: then its answer counts, not the broken pipe.
+    const sent =
+      asked.file === undefined
+        ? Promise.resolve(request.end(json ?? undefined)).then(() => undefined)
+        : pipeline(asked.file.bytes, request)
+    const [answer] = await Promise.all([answered, sent.catch(() => answered.then(() => undefined))])
+    return { status: answer.statusCode ?? 0, body: await text(answer) }
+  } catch (cause) {
+    if (signal.aborted) throw cause
+    if (timeout.aborted)
+      throw new LabError(
+        'LAB_TIMEOUT',
+        { what: `an answer of ${base}`, waitedMs: timeoutMs },
+        { cause },
+      )
+    const reason = cause instanceof Error ? cause.message || cause.name : String(cause)
+    throw new LabError('LAB_CONNECTION_FAILED', { url: base, reason, attempts: 1 }, { cause })
+  }
+}
+
+interface OpenOptions {
+  readonly method: string
+  readonly signal: AbortSignal
+  readonly headers: Readonly<Record<string, string | number>>
+}
+
+function openRequest(base: string, path: string, options: OpenOptions): ClientRequest {
+  if (base.startsWith('unix:')) {
+    const headers = { host: 'localhost', ...options.headers }
+    return requestHttp({
+      ...options,
+      headers,
+      socketPath: base.slice('unix:'.length),
+      path,
+      agent: false,
+    })
+  }
+  const url = new URL(base.replace(/\/+$/u, '') + path)
+  const request = url.protocol === 'https:' ? requestHttps : requestHttp
+  return request(url, { ...options, headers: { ...options.headers }, agent: false })
+}
+
+function answerOf(request: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.on('response', resolve)
+    request.on('error', reject)
+  })
+}
+
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    // Whoever wanted a document finds that there is none.
+    return undefined
+  }
+}

@@ -1,0 +1,87 @@
+/** Where JupyterLab keeps its things, all of it in the testbed's data folder: a user's own Jupyter stays as it is. */
+export type JupyterFolders = Readonly<
+  Record<'config' | 'data' | 'runtime' | 'settings' | 'workspaces' | 'ipython', string>
+>
+
+/** Compute Jupyter's folders. `jupyter` is the one in the data folder. */
+export function jupyterFolders(jupyter: string): JupyterFolders {
+  return {
+    config: `${jupyter}/config`,
+    data: `${jupyter}/data`,
+    runtime: `${jupyter}/runtime`,
+    settings: `${jupyter}/settings`,
+    workspaces: `${jupyter}/workspaces`,
+    ipython: `${jupyter}/ipython`,
+  }
+}
+
+/** The environment of everything of Jupyter's. Kernels and the panel are in the checkout's `.venv`. */
+export function jupyterEnvironment(
+  folders: JupyterFolders,
+  checkout: string,
+): Readonly<Record<string, string>> {
+  return {
+    JUPYTER_CONFIG_PATH: folders.config,
+    JUPYTER_CONFIG_DIR: folders.config,
+    JUPYTER_PATH: `${checkout}/.venv/share/jupyter`,
+    JUPYTER_DATA_DIR: folders.data,
+    JUPYTER_RUNTIME_DIR: folders.runtime,
+    JUPYTERLAB_SETTINGS_DIR: folders.settings,
+    JUPYTERLAB_WORKSPACES_DIR: folders.workspaces,
+    JUPYTER_PLATFORM_DIRS: '1',
+    IPYTHONDIR: folders.ipython,
+  }
+}
+
+/** What {@link labConfiguration} is made of. */
+export interface LabConfigurationOptions {
+  readonly port: number
+  /** The folder that JupyterLab shows. */
+  readonly rootDir: string
+  /** The server's Unix socket, which appears as `/communitylab/`. */
+  readonly serverSocket: string
+  readonly root: boolean
+}
+
+/** `jupyter_lab_config.json`: this machine only, no question asked of the internet, the testbed's server at JupyterLab's own origin. */
+export function labConfiguration(options: LabConfigurationOptions): object {
+  return {
+    ServerApp: {
+      ip: '127.0.0.1',
+      port: options.port,
+      port_retries: 0,
+      open_browser: false,
+      allow_root: options.root,
+      root_dir: options.rootDir,
+      answer_yes: true,
+    },
+    LabApp: {
+      news_url: null,
+      check_for_updates_class: 'jupyterlab.NeverCheckForUpdate',
+      extension_manager: 'readonly',
+    },
+    MultiKernelManager: { default_kernel_name: 'communitylab' },
+    ServerProxy: {
+      servers: {
+        communitylab: {
+          unix_socket: options.serverSocket,
+          launcher_entry: { enabled: false },
+          // JupyterLab's cookies are no business of the server's.
+          request_headers_override: { Cookie: '' },
+        },
+      },
+    },
+  }
+}
+
+/** `labconfig/default_setting_overrides.json`: no news and no look for updates. */
+export const settingOverrides = {
+  '@jupyterlab/apputils-extension:notification': { fetchNews: 'false', checkForUpdates: false },
+} as const
+
+/** The address of a page of JupyterLab: a notebook within its folder, or its launcher. */
+export function labUrl(port: number, token: string, notebook: string | null): string {
+  const path =
+    notebook === null ? '' : `/tree/${notebook.split('/').map(encodeURIComponent).join('/')}`
+  return `http://127.0.0.1:${port}/lab${path}?token=${token}`
+}

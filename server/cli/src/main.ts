@@ -1,0 +1,28 @@
+import { join, resolve } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import type { Context } from './context.ts'
+import { explainFailure } from './output/failure.ts'
+import { createProgram, type Outcome } from './program.ts'
+
+const checkout = resolve(fileURLToPath(new URL('../../../', import.meta.url)))
+const stop = new AbortController()
+// Each may come more than once, from the terminal and from who started this: the first one counts.
+for (const each of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(each, () => stop.abort())
+
+const home = process.env['COMMUNITY_LAB_HOME']
+const context: Context = {
+  checkout,
+  home: home === undefined || home === '' ? join(checkout, '.community-lab') : resolve(home),
+  env: process.env,
+  out: process.stdout,
+  err: process.stderr,
+  signal: stop.signal,
+}
+const outcome: Outcome = { exitCode: 0 }
+try {
+  await createProgram(context, outcome).parseAsync(process.argv)
+  if (outcome.exitCode !== 0) process.exitCode = outcome.exitCode
+} catch (error) {
+  process.exitCode = explainFailure(context, error)
+}

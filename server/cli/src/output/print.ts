@@ -1,0 +1,47 @@
+import process from 'node:process'
+import { styleText } from 'node:util'
+import type { Context, TextSink } from '../context.ts'
+import { formatTable, type Column } from './table.ts'
+
+/** How a command tells its result. */
+export interface PrintOptions {
+  /** Print one JSON document instead of columns. */
+  readonly json?: boolean
+}
+
+/** Print a list: JSON, or columns, or the sentence for when there is nothing. */
+export function printRows<Row>(
+  context: Context,
+  rows: readonly Row[],
+  options: PrintOptions & { readonly columns: readonly Column<Row>[]; readonly none: string },
+): void {
+  if (options.json === true) {
+    printJson(context, rows)
+    return
+  }
+  const [titles, ...lines] = formatTable(rows, options.columns)
+  if (titles === undefined) {
+    context.out.write(`${options.none}\n`)
+    return
+  }
+  context.out.write(`${emphasize(context.out, titles)}\n${lines.join('\n')}\n`)
+}
+
+/** Print a document as JSON. */
+export function printJson(context: Context, document: unknown): void {
+  context.out.write(`${JSON.stringify(document, null, 2)}\n`)
+}
+
+/** Set a text off from others, where somebody looks at a terminal that did not ask for plain text. */
+export function emphasize(sink: TextSink, text: string): string {
+  return colours(sink) ? styleText('bold', text, { validateStream: false }) : text
+}
+
+/** Colour a text: green for good, red for bad, yellow for what needs a look. */
+export function tint(sink: TextSink, colour: 'green' | 'red' | 'yellow', text: string): string {
+  return colours(sink) ? styleText(colour, text, { validateStream: false }) : text
+}
+
+function colours(sink: TextSink): boolean {
+  return sink.isTTY === true && (process.env['NO_COLOR'] ?? '') === ''
+}

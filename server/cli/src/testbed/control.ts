@@ -1,0 +1,51 @@
+import { LabError, VctStatus } from '@community-lab/contract'
+import { filesOf, type Context } from '../context.ts'
+import { findCredentials, readCredentials } from '../credentials.ts'
+import { createClient, type Client } from '../http/client.ts'
+
+/** Actions answer when they are done: starting a node includes its agent. */
+const timeoutMs = 120_000
+
+/**
+ * A client of the running virtual testbed's control socket.
+ *
+ * @throws {@link LabError} LAB_VCT_NOT_RUNNING when the credentials tell of none.
+ */
+export async function connectControl(context: Context): Promise<Client> {
+  const socket = await socketOf(context)
+  if (socket === null) throw new LabError('LAB_VCT_NOT_RUNNING', { home: context.home })
+  const client = createClient({ base: `unix:${socket}`, signal: context.signal, timeoutMs })
+  const explain = (error: unknown): never => {
+    if (LabError.is(error, 'LAB_CONNECTION_FAILED'))
+      throw new LabError('LAB_VCT_NOT_RUNNING', { home: context.home }, { cause: error })
+    throw error
+  }
+  return {
+    ask: (schema, path, options) => client.ask(schema, path, options).catch(explain),
+    do: (path, options) => client.do(path, options).catch(explain),
+  }
+}
+
+/** The state of this home's virtual testbed; null when none runs. */
+export async function maybeTestbedStatus(context: Context): Promise<VctStatus | null> {
+  const own = await readCredentials(filesOf(context.home).credentials)
+  if (own?.vct_socket === undefined) return null
+  const client = createClient({ base: `unix:${own.vct_socket}`, signal: context.signal })
+  try {
+    return await client.ask(VctStatus, '/status')
+  } catch (error) {
+    // The credentials outlive the testbed that they were for.
+    if (LabError.is(error, 'LAB_CONNECTION_FAILED')) return null
+    throw error
+  }
+}
+
+async function socketOf(context: Context): Promise<string | null> {
+  try {
+    return (await findCredentials(context)).vct_socket ?? null
+  } catch (error) {
+    // Where no testbed ever ran there are no credentials either.
+    if (LabError.is(error, 'LAB_CLI_NO_CREDENTIALS')) return null
+    throw error
+  }
+}

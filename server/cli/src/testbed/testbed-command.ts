@@ -1,0 +1,58 @@
+import { fromProblem, LabError, type Problem } from '@community-lab/contract'
+import type { Context } from '../context.ts'
+import { startChild } from '../process/child.ts'
+import { onLines } from '../process/lines.ts'
+import { describeStep, maybeProgress, type Ready } from './progress.ts'
+import { testbedProgram } from './virtual-testbed.ts'
+
+/** How long a command may take to undo what it began, in milliseconds. */
+const graceMs = 60_000
+
+/**
+ * Run a command of the virtual testbed's own program to its end, telling of its progress. Gives what it said when it was ready, if it did.
+ *
+ * @throws {@link LabError} what the program says; LAB_VCT_COMMAND_FAILED when it ends badly without a word.
+ */
+export async function runTestbedCommand(
+  context: Context,
+  args: readonly string[],
+  { json }: { readonly json?: boolean } = {},
+): Promise<Ready | null> {
+  const { signal } = context
+  const child = startChild([...testbedProgram(context), ...args, '--home', context.home], {
+    cwd: context.checkout,
+    env: context.env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const heard: { ready: Ready | null; problem: Problem | null; last: string } = {
+    ready: null,
+    problem: null,
+    last: '',
+  }
+  const read = (line: string): void => {
+    const progress = maybeProgress(line)
+    if (line.trim() !== '') heard.last = line
+    if (progress?.kind === 'ready') heard.ready = progress.ready
+    if (progress?.kind === 'error') heard.problem = progress.problem
+    if (progress !== null && json === true) context.out.write(`${line}\n`)
+    else if (progress?.kind === 'step') {
+      const text = describeStep(progress.step)
+      if (text !== null) context.err.write(`${text}\n`)
+    }
+  }
+  for (const stream of [child.process.stdout, child.process.stderr])
+    if (stream !== null) onLines(stream, read)
+  const stop = (): void => void child.stop(graceMs)
+  signal.addEventListener('abort', stop, { once: true })
+  const { code, reason } = await child.ended
+  signal.removeEventListener('abort', stop)
+  signal.throwIfAborted()
+  if (heard.problem !== null) throw fromProblem(heard.problem)
+  if (code !== 0)
+    throw new LabError('LAB_VCT_COMMAND_FAILED', {
+      what: 'the virtual testbed',
+      command: args.join(' '),
+      reason: heard.last === '' ? reason : `${reason}: ${heard.last}`,
+    })
+  return heard.ready
+}

@@ -1,0 +1,103 @@
+import { mkdir } from 'node:fs/promises'
+import { createWriteStream } from 'node:fs'
+import { join } from 'node:path'
+import process from 'node:process'
+import { fromProblem, LabError } from '@community-lab/contract'
+import { filesOf, type Context } from '../context.ts'
+import { startChild, type Ending } from '../process/child.ts'
+import { onLines } from '../process/lines.ts'
+import { requireFile } from '../set-up.ts'
+import { describeStep, maybeProgress, type Ready } from './progress.ts'
+
+/** How long the virtual testbed may take to put everything away before it is killed, in milliseconds. */
+const graceMs = 60_000
+
+/** Options of {@link bringUpTestbed}. */
+export interface TestbedOptions {
+  readonly nodes: number
+  /** The server's port on 127.0.0.1. */
+  readonly port: number
+  /** Progress as JSON, a document a line. */
+  readonly json?: boolean
+}
+
+/** A virtual testbed that lives as long as it is used. */
+export interface OwnTestbed extends AsyncDisposable {
+  readonly ready: Ready
+  readonly logFile: string
+  /** Settles when it ends by itself. */
+  readonly ended: Promise<Ending>
+}
+
+/** The program of the virtual testbed, ready to be run. @throws {@link LabError} LAB_CLI_NOT_SET_UP. */
+export function testbedProgram({ checkout }: Context): readonly string[] {
+  return [process.execPath, requireFile(checkout, 'server/vct/dist/main.js')]
+}
+
+/**
+ * Bring a virtual testbed up, telling of its progress. When it is stopped on the way, or fails, all of it is gone before this rejects.
+ *
+ * @throws {@link LabError} what the virtual testbed says; LAB_VCT_POD_ENDED when it says nothing.
+ */
+export async function bringUpTestbed(
+  context: Context,
+  options: TestbedOptions,
+): Promise<OwnTestbed> {
+  const { home, signal, checkout } = context
+  const { logs } = filesOf(home)
+  await mkdir(logs, { recursive: true })
+  const logFile = join(logs, 'vct-start.log')
+  const argv = [
+    ...[...testbedProgram(context), 'up', '--foreground', '--home', home],
+    ...['--nodes', String(options.nodes), '--port', String(options.port)],
+  ]
+  const child = startChild(argv, {
+    cwd: checkout,
+    env: context.env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const log = createWriteStream(logFile)
+  const first = Promise.withResolvers<Ready>()
+  const read = (line: string): void => {
+    log.write(`${line}\n`)
+    const progress = maybeProgress(line)
+    if (progress === null) return
+    tell(context, line, options)
+    if (progress.kind === 'ready') first.resolve(progress.ready)
+    if (progress.kind === 'error') first.reject(fromProblem(progress.problem))
+  }
+  for (const stream of [child.process.stdout, child.process.stderr])
+    if (stream !== null) onLines(stream, read)
+  void child.ended.then(({ reason }) => {
+    log.end()
+    first.reject(new LabError('LAB_VCT_POD_ENDED', { reason, log: logFile }))
+  })
+  const interrupt = (): void => first.reject(signal.reason)
+  signal.addEventListener('abort', interrupt, { once: true })
+  if (signal.aborted) interrupt()
+  try {
+    const ready = await first.promise
+    return {
+      ready,
+      logFile,
+      ended: child.ended,
+      [Symbol.asyncDispose]: () => child.stop(graceMs),
+    }
+  } catch (error) {
+    await child.stop(graceMs)
+    throw error
+  } finally {
+    signal.removeEventListener('abort', interrupt)
+  }
+}
+
+function tell(context: Context, line: string, { json }: TestbedOptions): void {
+  if (json === true) {
+    context.out.write(`${line}\n`)
+    return
+  }
+  const progress = maybeProgress(line)
+  if (progress?.kind !== 'step') return
+  const text = describeStep(progress.step)
+  if (text !== null) context.err.write(`${text}\n`)
+}
