@@ -4,7 +4,7 @@ import {
   type SampleRecord,
   type ServerFrame,
 } from '@community-lab/contract'
-import type { WebSocket } from 'ws'
+import type { WebSocket } from '@fastify/websocket'
 import { maybeSliceOfSource, placeRecord } from '../telemetry/domain/placement.ts'
 import type { TelemetryStore } from '../telemetry/store.ts'
 import { readFrame, writeFrame } from './frame.ts'

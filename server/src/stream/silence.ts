@@ -1,4 +1,4 @@
-import type { WebSocket } from 'ws'
+import type { WebSocket } from '@fastify/websocket'
 
 /** Options of {@link watchSilence}. */
 export interface SilenceOptions {

@@ -35,6 +35,8 @@ export async function streamRows(
   raw.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
+    // So that a stopping server is not kept by the idle connection of a stream that has ended.
+    connection: 'close',
     // nginx and its like must not keep events back.
     'x-accel-buffering': 'no',
   })

@@ -50,6 +50,7 @@ export function addTable(catalog: Catalog, table: StoredTable): StoredTable {
 /** Read the catalog from the file. */
 export async function loadCatalog(connection: DuckDBConnection): Promise<Catalog> {
   const read = async (sql: string) => (await connection.runAndReadAll(sql)).getRowsJS()
+  const readTexts = async (sql: string) => (await read(sql)).map((row) => row.map(toText))
   const [store] = await read('select landed from main.store')
   const catalog: Catalog = {
     tables: new Map(),
@@ -57,25 +58,21 @@ export async function loadCatalog(connection: DuckDBConnection): Promise<Catalog
     committedSeqs: new Map(),
     landed: Number(store?.[0] ?? 0),
   }
-  for (const [nodeId, spool, seq] of await read('from main.spools'))
-    catalog.committedSeqs.set(
-      spoolKey({ nodeId: Number(nodeId), spool: String(spool) }),
-      Number(seq),
-    )
-  const columns = await read(
+  for (const [nodeId, spool, seq] of await readTexts('from main.spools'))
+    catalog.committedSeqs.set(spoolKey({ nodeId: Number(nodeId), spool: spool ?? '' }), Number(seq))
+  const columns = await readTexts(
     `select schema_name, table_name, column_name, data_type from duckdb_columns()
      where database_name = current_database() and not internal and column_index > ${firstColumns.length}
      order by schema_name, table_name, column_index`,
   )
-  const tables = await read(
+  const tables = await readTexts(
     `select schema_name, table_name from duckdb_tables() where database_name = current_database()`,
   )
-  for (const row of tables) {
-    const [scope, name] = row.map(String)
+  for (const [scope, name] of tables) {
     if (scope === undefined || name === undefined || !isScope(scope)) continue
     const fields: Fields = new Map()
     for (const [inScope, inTable, column, type] of columns)
-      if (inScope === scope && inTable === name) fields.set(String(column), fieldType(type))
+      if (inScope === scope && inTable === name) fields.set(column ?? '', fieldType(type))
     addTable(catalog, { scope, name, fields, committed: new Map(fields), extent: null })
   }
   return catalog
@@ -95,6 +92,10 @@ export async function readExtent(
   return { rows: Number(rows ?? 0), firstUs: orNull(first), lastUs: orNull(last) }
 }
 
-function fieldType(type: unknown): FieldType {
+function toText(value: unknown): string {
+  return typeof value === 'string' ? value : String(Number(value))
+}
+
+function fieldType(type: string | undefined): FieldType {
   return type === 'DOUBLE' || type === 'BOOLEAN' ? type : 'VARCHAR'
 }

@@ -69,7 +69,7 @@ async function prepareTables(connection: DuckDBConnection): Promise<void> {
   if (!tables.includes('store') || !tables.includes('spools'))
     throw new Error('it is a DuckDB file of something else')
   const stored = await connection.runAndReadAll('select format from main.store')
-  const format = stored.getRowsJS()[0]?.[0]
+  const format = Number(stored.getRowsJS()[0]?.[0])
   if (format !== storeFormat)
-    throw new Error(`its layout is ${String(format)}, this version reads ${storeFormat}`)
+    throw new Error(`its layout is ${format}, this version reads ${storeFormat}`)
 }
