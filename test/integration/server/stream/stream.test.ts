@@ -1,0 +1,229 @@
+import { on, once } from 'node:events'
+import type { SampleRecord, ServerFrame } from '@community-lab/contract'
+import { streamSubprotocol } from '@community-lab/contract'
+import { describe, expect, it } from 'vitest'
+import WebSocket from 'ws'
+import { startApp, type TestApp } from '../telemetry/app.ts'
+import { makeFolder, readAll, spool } from '../telemetry/world.ts'
+
+const hello = { type: 'hello', spool, first_seq: 1, soft_version: '1' }
+
+function records(from: number, to: number, changes: Partial<SampleRecord> = {}): SampleRecord[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => ({
+    seq: from + index,
+    time_us: 1,
+    source: 'node',
+    name: 'cpu',
+    fields: { busy_ratio: 1 },
+    ...changes,
+  }))
+}
+
+function batch(from: number, to: number, changes: Partial<SampleRecord> = {}) {
+  return { type: 'batch', spool, records: records(from, to, changes) }
+}
+
+/** A node's end of the stream: what it got so far, in order. */
+class Agent implements Disposable {
+  readonly socket: WebSocket
+  readonly closed: Promise<number>
+  readonly #nextText: () => Promise<string>
+
+  constructor({ port }: TestApp, token = 'node1', nodeId = 1) {
+    this.socket = new WebSocket(
+      `ws://127.0.0.1:${port}/api/nodes/${nodeId}/ctl/stream`,
+      streamSubprotocol,
+      { headers: { authorization: `Bearer ${token}` } },
+    )
+    this.closed = once(this.socket, 'close').then(([code]) => code as number)
+    this.#nextText = readTexts(this.socket)
+  }
+
+  send(frame: object): void {
+    this.socket.send(JSON.stringify(frame))
+  }
+
+  async next(): Promise<ServerFrame> {
+    return JSON.parse(await this.#nextText()) as ServerFrame
+  }
+
+  /** Be welcomed. */
+  async greet(): Promise<ServerFrame> {
+    await once(this.socket, 'open')
+    this.send(hello)
+    return this.next()
+  }
+
+  [Symbol.dispose](): void {
+    this.socket.terminate()
+  }
+}
+
+/** Messages in order; begun at once, so that none is missed. */
+function readTexts(socket: WebSocket): () => Promise<string> {
+  const messages = on(socket, 'message')
+  return async () => {
+    const next = (await messages.next()) as { value: [Buffer] }
+    return next.value[0].toString()
+  }
+}
+
+describe('a node’s stream', () => {
+  it('acknowledges batches after their commit and goes on after a new hello', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir)
+    {
+      using agent = new Agent(server)
+      expect(await agent.greet()).toEqual({ type: 'welcome', spool, committed_seq: 0 })
+      for (let from = 1; from <= 1000; from += 100) agent.send(batch(from, from + 99))
+      let committed = 0
+      while (committed < 1000) {
+        const frame = await agent.next()
+        expect(frame.type).toBe('ack')
+        if (frame.type === 'ack') committed = frame.committed_seq
+        expect((await readAll(server.app.telemetry, 'cpu')).length).toBeGreaterThanOrEqual(
+          committed,
+        )
+      }
+    }
+    using again = new Agent(server)
+    expect(await again.greet()).toMatchObject({ committed_seq: 1000 })
+    again.send(batch(991, 1005))
+    expect(await again.next()).toEqual({ type: 'ack', spool, committed_seq: 1005 })
+    expect(await readAll(server.app.telemetry, 'cpu')).toHaveLength(1005)
+  })
+
+  it('puts slivers’ samples into their slices and keeps others’ as rejected', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir)
+    using agent = new Agent(server)
+    await agent.greet()
+    agent.send(batch(1, 1, { source: '3@1', name: 'rtt' }))
+    agent.send(batch(2, 2, { source: '3@2', name: 'rtt' }))
+    agent.send(batch(3, 3, { source: '4@1', name: 'rtt' }))
+    for (let frame = await agent.next(); frame.type !== 'ack' || frame.committed_seq < 3;)
+      frame = await agent.next()
+    const { telemetry } = server.app
+    expect(await readAll(telemetry, 'rtt', 'slice-3')).toMatchObject([{ seq: 1, sliver: '3@1' }])
+    expect(await readAll(telemetry, 'rejected')).toMatchObject([{ seq: 2 }, { seq: 3 }])
+  })
+
+  it('acknowledges nothing past a gap and closes', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir)
+    using agent = new Agent(server)
+    await agent.greet()
+    agent.send(batch(1, 2))
+    expect(await agent.next()).toMatchObject({ committed_seq: 2 })
+    agent.send(batch(4, 5))
+    expect(await agent.next()).toMatchObject({ committed_seq: 2 })
+    expect(await agent.closed).toBe(1002)
+  })
+
+  it('passes the hint on that the target changed', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir)
+    using agent = new Agent(server)
+    await agent.greet()
+    server.registry.events.emit('target', 2)
+    server.registry.events.emit('target', 1)
+    agent.send(batch(1, 1))
+    expect(await agent.next()).toEqual({ type: 'changed' })
+    expect(await agent.next()).toMatchObject({ type: 'ack' })
+  })
+})
+
+describe('contact with a node', () => {
+  it('is noted on welcome, while it is heard of, and when it has gone', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir, 300)
+    const contact = () => once(server.registry.events, 'contact')
+    using agent = new Agent(server)
+    const welcomed = contact()
+    await agent.greet()
+    expect(await welcomed).toEqual([1, true])
+    // Nothing is sent: the pongs alone tell.
+    expect(await contact()).toEqual([1, true])
+    const gone = contact()
+    agent.socket.terminate()
+    expect(await gone).toEqual([1, false])
+  })
+
+  it('is not lost when a newer connection replaces the older', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir)
+    const contacts: boolean[] = []
+    server.registry.events.on('contact', (_, connected) => contacts.push(connected))
+    using older = new Agent(server)
+    await older.greet()
+    using newer = new Agent(server)
+    await newer.greet()
+    expect(await older.closed).toBe(4001)
+    newer.send(batch(1, 1))
+    expect(await newer.next()).toMatchObject({ committed_seq: 1 })
+    expect(contacts).toEqual([true, true])
+  })
+
+  it('ends when the node is silent', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir, 150)
+    using agent = new Agent(server)
+    await agent.greet()
+    const gone = new Promise<void>((resolve) => {
+      server.registry.events.on('contact', (_, connected) => {
+        if (!connected) resolve()
+      })
+    })
+    // Reads nothing any more, and so answers no ping.
+    agent.socket.pause()
+    await gone
+  })
+})
+
+describe('what is refused', () => {
+  const cases = [
+    ['anonymous', 1, 401],
+    ['operator', 1, 403],
+    ['node2', 1, 403],
+  ] as const
+  it.each(cases)('%s at node %i, with %i', async (token, nodeId, status) => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir)
+    const { socket } = new Agent(server, token, nodeId)
+    const refused = Promise.withResolvers<number | undefined>()
+    socket.on('error', () => undefined)
+    socket.on('unexpected-response', (request, response) => {
+      refused.resolve(response.statusCode)
+      request.destroy()
+    })
+    expect(await refused.promise).toBe(status)
+  })
+
+  const frames = [
+    ['a batch before hello', batch(1, 1)],
+    ['no frame', { type: 'bye' }],
+    ['a record without fields', { ...batch(1, 1), records: [{ seq: 1 }] }],
+  ] as const
+  it.each(frames)('%s', async (_, frame) => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir)
+    using agent = new Agent(server)
+    await once(agent.socket, 'open')
+    agent.send(frame)
+    expect(await agent.closed).toBe(1002)
+  })
+
+  it('a batch of another spool, and a frame that is too large', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir)
+    using agent = new Agent(server)
+    await agent.greet()
+    agent.send({ ...batch(1, 1), spool: spool.replace('1', '2') })
+    expect(await agent.closed).toBe(1002)
+    using large = new Agent(server)
+    await large.greet()
+    large.socket.on('error', () => undefined)
+    large.socket.send('x'.repeat(9 * 1024 * 1024))
+    expect(await large.closed).toBe(1009)
+  })
+})
