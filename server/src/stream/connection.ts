@@ -69,7 +69,9 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
     void store
       .append({ nodeId: node.id, node: node.name, spool: ofSpool, samples })
       .then(({ committedSeq, missingSeq }) => {
-        send({ type: 'ack', spool: ofSpool, committed_seq: committedSeq })
+        // More may be committed, by a connection that this one replaced; an agent is told of what it sent on this one.
+        const ackedSeq = Math.min(committedSeq, records.at(-1)?.seq ?? 0)
+        send({ type: 'ack', spool: ofSpool, committed_seq: ackedSeq })
         if (missingSeq !== null) refuse(`record ${missingSeq} is missing`)
       })
       .catch(fail)
@@ -81,10 +83,7 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
 
   function receive(frame: AgentFrame): void {
     if (frame.type === 'hello') {
-      if (spool !== null) {
-        refuse('hello was said already')
-        return
-      }
+      // Said again when the agent has begun a new spool.
       spool = frame.spool
       lane = lane.then(() => welcome(frame)).catch(fail)
       return

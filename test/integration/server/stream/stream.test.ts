@@ -88,9 +88,23 @@ describe('a node’s stream', () => {
     }
     using again = new Agent(server)
     expect(await again.greet()).toMatchObject({ committed_seq: 1000 })
-    again.send(batch(991, 1005))
+    again.send(batch(991, 995))
+    expect(await again.next()).toEqual({ type: 'ack', spool, committed_seq: 995 })
+    again.send(batch(996, 1005))
     expect(await again.next()).toEqual({ type: 'ack', spool, committed_seq: 1005 })
     expect(await readAll(server.app.telemetry, 'cpu')).toHaveLength(1005)
+  })
+
+  it('goes on with another spool after another hello', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir)
+    using agent = new Agent(server)
+    await agent.greet()
+    const renewed = spool.replace('1', '2')
+    agent.send({ ...hello, spool: renewed })
+    expect(await agent.next()).toEqual({ type: 'welcome', spool: renewed, committed_seq: 0 })
+    agent.send({ ...batch(1, 2), spool: renewed })
+    expect(await agent.next()).toEqual({ type: 'ack', spool: renewed, committed_seq: 2 })
   })
 
   it('puts slivers’ samples into their slices and keeps others’ as rejected', async () => {
