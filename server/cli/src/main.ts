@@ -1,9 +1,8 @@
 import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { runCli } from './cli.ts'
 import type { Context } from './context.ts'
-import { explainFailure } from './output/failure.ts'
-import { createProgram, type Outcome } from './program.ts'
 
 const checkout = resolve(fileURLToPath(new URL('../../../', import.meta.url)))
 const stop = new AbortController()
@@ -19,10 +18,4 @@ const context: Context = {
   err: process.stderr,
   signal: stop.signal,
 }
-const outcome: Outcome = { exitCode: 0 }
-try {
-  await createProgram(context, outcome).parseAsync(process.argv)
-  if (outcome.exitCode !== 0) process.exitCode = outcome.exitCode
-} catch (error) {
-  process.exitCode = explainFailure(context, error)
-}
+process.exitCode = await runCli(process.argv.slice(2), context)

@@ -40,7 +40,7 @@ export function createProgram(context: Context, outcome: Outcome): Command {
   addSlice(program, context)
   addTemplate(program, context)
   addToken(program, context)
-  addDoctor(program, context)
+  addDoctor(program, context, outcome)
   return program
 }
 

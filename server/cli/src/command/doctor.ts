@@ -28,13 +28,13 @@ const DebianPackage = Type.Object({
 })
 
 /** `community-lab doctor`: what this machine can do, and what it lacks. */
-export function addDoctor(program: Command, context: Context): void {
+export function addDoctor(program: Command, context: Context, outcome: { exitCode: number }): void {
   leaf(program, 'doctor', 'what this machine can do, and what it lacks').action(
     async (options: PrintOptions) => {
       const findings = await examine(context)
       if (options.json === true) printJson(context, findings)
       else for (const each of findings) context.out.write(`${describe(context, each)}\n`)
-      if (findings.some(({ fine, needed }) => needed && !fine)) process.exitCode = 1
+      if (findings.some(({ fine, needed }) => needed && !fine)) outcome.exitCode = 1
     },
   )
 }

@@ -1,5 +1,4 @@
-import type {
-  NodeCreate} from '@community-lab/contract';
+import type { NodeCreate } from '@community-lab/contract'
 import {
   EnrollmentToken,
   Node,

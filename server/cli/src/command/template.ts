@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
-import type {
-  Arch} from '@community-lab/contract';
+import type { Arch } from '@community-lab/contract'
 import {
   LabError,
   path as pathOf,

@@ -1,0 +1,14 @@
+import type { Context } from './context.ts'
+import { explainFailure } from './output/failure.ts'
+import { createProgram, type Outcome } from './program.ts'
+
+/** Do what a command line says, `args` without the program's own name. Gives the exit code; never rejects. */
+export async function runCli(args: readonly string[], context: Context): Promise<number> {
+  const outcome: Outcome = { exitCode: 0 }
+  try {
+    await createProgram(context, outcome).parseAsync([...args], { from: 'user' })
+    return outcome.exitCode
+  } catch (error) {
+    return explainFailure(context, error)
+  }
+}

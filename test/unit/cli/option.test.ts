@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest'
+import { expiry, nodeCount, parameter, port } from '../../../server/cli/src/command/option.ts'
+
+it('reads numbers in their range', () => {
+  expect([nodeCount('1'), nodeCount('100'), port('65535')]).toEqual([1, 100, 65_535])
+})
+
+it.each(['0', '101', '-1', '1.5', '5x', '', ' 5'])('refuses %j nodes', (text) => {
+  expect(() => nodeCount(text)).toThrow('from 1 to 100')
+})
+
+it.each(['0', '65536', 'http'])('refuses port %j', (text) => {
+  expect(() => port(text)).toThrow('from 1 to 65535')
+})
+
+it('collects parameters, whatever their values have in them', () => {
+  expect(parameter('b=x=y z', parameter('a=', []))).toEqual(['a=', 'b=x=y z'])
+})
+
+it.each(['a', '=1', '1a=2', 'a-b=2'])('refuses parameter %j', (text) => {
+  expect(() => parameter(text, [])).toThrow('NAME=VALUE')
+})
+
+it('reads an expiry as a date or as days from now', () => {
+  const now = Date.parse('2026-01-01T00:00:00Z')
+  expect(expiry('30d', now)).toBe('2026-01-31T00:00:00.000Z')
+  expect(expiry('2026-05-01', now)).toBe('2026-05-01T00:00:00.000Z')
+  expect(() => expiry('soon', now)).toThrow('date')
+})
