@@ -1,0 +1,90 @@
+import { createRequire } from 'node:module'
+import { escapeHtml } from './table.ts'
+
+/** What this module needs of an element; Plot makes them, and so do other libraries. */
+export interface FigureElement {
+  readonly outerHTML: string
+  readonly tagName: string
+  querySelector(selectors: string): FigureElement | null
+  getAttribute(name: string): string | null
+}
+
+const require = createRequire(import.meta.url)
+let madeDocument: Document | null = null
+
+/** The document in which figures are drawn when there is no browser. Made at the first figure: it takes a tenth of a second. */
+export function figureDocument(): Document {
+  // Required late: jsdom takes half a second to load, and most cells draw nothing.
+  const { JSDOM } = require('jsdom') as typeof import('jsdom')
+  madeDocument ??= new JSDOM('').window.document
+  return madeDocument
+}
+
+/** Tell whether a value is a drawn figure or any other element. */
+export function isElement(value: unknown): value is FigureElement {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof Reflect.get(value, 'outerHTML') === 'string' &&
+    typeof Reflect.get(value, 'querySelector') === 'function'
+  )
+}
+
+/**
+ * A figure for a notebook: HTML (with title and legend, in the notebook's own colours by `currentColor`), the SVG alone where the figure is nothing
+ * else, and a PNG for those that show neither, such as a notebook whose author is not trusted yet.
+ */
+export function figureBundle(figure: FigureElement): Record<string, unknown> {
+  const isSvg = figure.tagName.toLowerCase() === 'svg'
+  const main = isSvg ? figure : mainSvg(figure)
+  const png = main === null ? null : renderPng(withNamespace(main.outerHTML))
+  const title = figure.querySelector('h2')?.outerHTML.replace(/<[^>]*>/gu, '') ?? ''
+  const size = main === null ? '' : sizeOf(main)
+  return {
+    'text/plain': `[figure${title === '' ? '' : `: ${title}`}${size === '' ? '' : `, ${size}`}]`,
+    'text/html': `<div style="max-width:100%;overflow-x:auto;color:inherit">${withoutBackground(figure.outerHTML)}</div>`,
+    ...(isSvg ? { 'image/svg+xml': withNamespace(withoutBackground(figure.outerHTML)) } : {}),
+    ...(png === null ? {} : { 'image/png': png }),
+  }
+}
+
+/** A figure that could not be drawn must not lose the value: its text says why. */
+export function noteBundle(text: string): Record<string, unknown> {
+  return { 'text/plain': text, 'text/html': `<pre>${escapeHtml(text)}</pre>` }
+}
+
+/** Plot paints its background white; in a dark notebook its text, which takes the page's colour, would be white too. */
+function withoutBackground(html: string): string {
+  return html.replace(/--plot-background:\s*white/gu, '--plot-background: transparent')
+}
+
+/** Legends are SVGs as well: the drawing is the largest. */
+function mainSvg(figure: FigureElement): FigureElement | null {
+  return figure.querySelector(':scope > svg:last-of-type') ?? figure.querySelector('svg')
+}
+
+function sizeOf(svg: FigureElement): string {
+  const [width, height] = [svg.getAttribute('width'), svg.getAttribute('height')]
+  return width === null || height === null ? '' : `${width} × ${height}`
+}
+
+function withNamespace(svg: string): string {
+  return /^<svg[^>]*\sxmlns=/u.test(svg)
+    ? svg
+    : svg.replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"')
+}
+
+function renderPng(svg: string): Uint8Array | null {
+  const { Resvg } = require('@resvg/resvg-js') as typeof import('@resvg/resvg-js')
+  try {
+    // A PNG knows no page around it: black on white, at twice the size for fine screens.
+    const image = new Resvg(svg.replace('<svg', '<svg color="black"'), {
+      background: 'white',
+      fitTo: { mode: 'zoom', value: 2 },
+    })
+    return image.render().asPng()
+  } catch {
+    // resvg refuses what it does not know; the SVG itself is shown all the same.
+    return null
+  }
+}

@@ -1,0 +1,136 @@
+import type { Duplex } from 'node:stream'
+import { LabError } from '@community-lab/contract'
+import ssh2, { type ClientChannel, type Client as SshClient } from 'ssh2'
+import { describeCause } from '../http/client.ts'
+import { orAborted } from '../wait/signal.ts'
+
+/** Where a connection goes and what must answer there. */
+export interface ConnectionOptions {
+  readonly sliver: string
+  readonly node: string
+  /** The sliver's public host key, in authorized_keys form; nothing else is talked to. */
+  readonly hostKey: string
+  readonly privateKey: string
+  readonly signal: AbortSignal
+}
+
+/** An SSH connection to one sliver; carries any number of commands at once. */
+export interface SshConnection {
+  /** Whether commands can still be started. */
+  readonly open: boolean
+  /** Start a command. Rejects with NothingSent when the connection was gone before it could be. */
+  exec(command: string): Promise<ClientChannel>
+  /** Called once when the connection ends, with the reason. */
+  onEnd(listener: (reason: string) => void): () => void
+  close(): void
+}
+
+/** The connection was gone before the command left: it can be tried again without harm. */
+export class NothingSent extends Error {}
+
+const readyTimeoutMs = 20_000
+const keepaliveMs = 5_000
+
+/**
+ * Speak SSH over a stream.
+ *
+ * @throws {@link LabError} LAB_SSH_HOST_KEY when another host key answers; LAB_SSH_FAILED, with the reason `authentication` when the key was refused.
+ */
+export async function connectSsh(sock: Duplex, options: ConnectionOptions): Promise<SshConnection> {
+  const { sliver, node, signal } = options
+  const expected = Buffer.from(options.hostKey.split(' ')[1] ?? '', 'base64')
+  const client = new ssh2.Client()
+  let wrongKey = false
+  const ready = new Promise<void>((resolve, reject) => {
+    client.once('ready', resolve)
+    client.once('error', (cause) => {
+      if (wrongKey) {
+        reject(new LabError('LAB_SSH_HOST_KEY', { sliver, node }))
+        return
+      }
+      const refused = 'level' in cause && cause.level === 'client-authentication'
+      const reason = refused ? authenticationFailed : describeCause(cause)
+      reject(new LabError('LAB_SSH_FAILED', { sliver, node, reason }, { cause }))
+    })
+    client.once('close', () =>
+      reject(
+        new LabError('LAB_SSH_FAILED', { sliver, node, reason: 'the connection was closed early' }),
+      ),
+    )
+  })
+  client.connect({
+    sock,
+    username: 'root',
+    privateKey: options.privateKey,
+    readyTimeout: readyTimeoutMs,
+    keepaliveInterval: keepaliveMs,
+    keepaliveCountMax: 3,
+    hostVerifier: (found: Buffer) => {
+      wrongKey = !found.equals(expected)
+      return !wrongKey
+    },
+  })
+  try {
+    await orAborted(ready, signal)
+  } catch (error) {
+    client.on('error', () => undefined).destroy()
+    sock.on('error', () => undefined).destroy()
+    throw error
+  }
+  return watchConnection(client, sock)
+}
+
+/** The reason of LAB_SSH_FAILED when the sliver does not know our key (yet). */
+export const authenticationFailed = 'authentication: the sliver does not accept this key'
+
+function watchConnection(client: SshClient, sock: Duplex): SshConnection {
+  let open = true
+  let reason = 'it was closed'
+  const listeners = new Set<(reason: string) => void>()
+  const end = (): void => {
+    if (!open) return
+    open = false
+    for (const listener of listeners) listener(reason)
+    listeners.clear()
+  }
+  client.on('error', (error) => {
+    reason = describeCause(error)
+  })
+  client.on('close', end)
+  client.on('end', end)
+  // Small packets wait for 40 ms otherwise.
+  client.setNoDelay(true)
+  return {
+    get open() {
+      return open
+    },
+    onEnd(listener) {
+      if (open) listeners.add(listener)
+      else listener(reason)
+      return () => void listeners.delete(listener)
+    },
+    exec: (command) =>
+      new Promise((resolve, reject) => {
+        if (!open) {
+          reject(new NothingSent(reason))
+          return
+        }
+        try {
+          client.exec(command, (error, channel) => {
+            if (error === undefined) resolve(channel)
+            // The channel that would have carried the command was never there.
+            else if (/Channel open failure/u.test(error.message))
+              reject(new NothingSent(error.message, { cause: error }))
+            else reject(error)
+          })
+        } catch (error) {
+          reject(new NothingSent(describeCause(error), { cause: error }))
+        }
+      }),
+    close() {
+      client.end()
+      sock.destroy()
+      end()
+    },
+  }
+}
