@@ -150,13 +150,13 @@ it('loses and doubles no line of many writers while agent and catcher are killed
   const measure = join(folder.path, 'measure/measure')
   const catcherFolder = join(folder.path, 'catchers', encodeURIComponent(sliver))
   let agent = await startProgram('tailing-agent.ts', folder.path)
-  let isWriting = true
+  const writing = { isOver: false }
   const written = Promise.all(
     Array.from({ length: writers }, (_, writer) => runWriter(measure, writer, lines)),
-  ).finally(() => (isWriting = false))
+  ).finally(() => (writing.isOver = true))
   let agentKills = 0
   let catcherKills = 0
-  while (isWriting) {
+  while (!writing.isOver) {
     await delay(60)
     const pid = catcherPid(catcherFolder)
     if (agentKills % 2 === 0 && pid !== null) {
