@@ -4,6 +4,7 @@ import { measurementKey, nodeScope } from '../domain/name.ts'
 import { appendRows } from './append.ts'
 import { loadCatalog, readExtent, spoolKey, type Catalog, type StoredTable } from './catalog.ts'
 import { planCommit, type PlannedRow } from './commit.ts'
+import { createLane } from './lane.ts'
 import type { AppendOutcome, AppendRequest, SpoolStart, StoreSettings } from './protocol.ts'
 
 /** The one writer of the store. */
@@ -43,16 +44,9 @@ export async function openIngest({
   let waiting: Waiting[] = []
   let waitingRows = 0
   let timer: NodeJS.Timeout | null = null
-  let lane: Promise<unknown> = Promise.resolve()
+  // What uses the writing connection goes one after the other.
+  const enqueue = createLane()
   let closed = false
-
-  /** What uses the writing connection goes one after the other. */
-  function enqueue<T>(work: () => Promise<T>): Promise<T> {
-    const done = lane.then(work)
-    // The lane goes on whatever became of one piece of work; who asked for it is told.
-    lane = done.catch(() => undefined)
-    return done
-  }
 
   async function commit(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
     const plan = planCommit(catalog, requests, settings.bounds)
@@ -91,24 +85,18 @@ export async function openIngest({
     waitingRows = 0
     if (timer !== null) clearTimeout(timer)
     timer = null
-    if (batch.length === 0) return
     try {
-      const outcomes = await commit(batch.map(({ request }) => request))
-      batch.forEach(({ resolve }, index) =>
-        resolve(outcomes[index] ?? { committedSeq: 0, missingSeq: 1 }),
-      )
+      await commitTogether(batch)
     } catch (error) {
-      if (batch.length === 1) {
-        batch[0]?.reject(error)
-        return
-      }
+      if (batch.length === 1) batch[0]?.reject(error)
       // One stream's samples must not keep the others' back.
-      for (const each of batch) {
-        await commit([each.request]).then(([outcome]) => {
-          if (outcome !== undefined) each.resolve(outcome)
-        }, each.reject)
-      }
+      else for (const each of batch) await commitTogether([each]).catch(each.reject)
     }
+  }
+
+  async function commitTogether(batch: readonly Waiting[]): Promise<void> {
+    const outcomes = await commit(batch.map(({ request }) => request))
+    for (const [index, outcome] of outcomes.entries()) batch[index]?.resolve(outcome)
   }
 
   return {

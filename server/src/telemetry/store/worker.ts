@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { openDatabase } from './database.ts'
 import { openIngest } from './ingest.ts'
+import { createLane } from './lane.ts'
 import type { CallMessage, StoreCalls, StoreMessage, StoreSettings } from './protocol.ts'
 import { describeTable, readRows, writeParquet } from './read.ts'
 
@@ -8,17 +9,6 @@ import { describeTable, readRows, writeParquet } from './read.ts'
 
 function post(message: StoreMessage): void {
   parentPort?.postMessage(message)
-}
-
-/** Run pieces of work one after the other. */
-function createLane(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve()
-  return (work) => {
-    const done = last.then(work)
-    // The lane goes on whatever became of one piece of work; who asked for it is told.
-    last = done.catch(() => undefined)
-    return done
-  }
 }
 
 async function openStore(settings: StoreSettings): Promise<StoreCalls> {
