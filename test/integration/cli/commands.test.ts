@@ -1,0 +1,294 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { LabError, toProblem, type Node, type Token, type VctStatus } from '@community-lab/contract'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { makePlace, type Place } from './world/place.ts'
+
+interface Asked {
+  readonly method: string
+  readonly url: string
+  readonly token: string | undefined
+  readonly body: unknown
+}
+
+let place: Place
+let server: FastifyInstance
+let control: FastifyInstance
+let asked: Asked[]
+
+beforeEach(async () => {
+  place = await makePlace()
+  asked = []
+  server = record(Fastify())
+  control = record(Fastify())
+})
+afterEach(async () => {
+  await server.close()
+  await control.close()
+  await place[Symbol.asyncDispose]()
+})
+
+function record(app: FastifyInstance): FastifyInstance {
+  app.addContentTypeParser('application/gzip', { parseAs: 'buffer' }, (_request, body, done) => {
+    done(null, createHash('sha256').update(body).digest('hex'))
+  })
+  app.addHook('preHandler', (request, _reply, done) => {
+    const { method, url, body } = request
+    asked.push({ method, url, token: request.headers.authorization, body })
+    done()
+  })
+  return app
+}
+
+async function listen(): Promise<void> {
+  const url = await server.listen({ host: '127.0.0.1', port: 0 })
+  const socket = join(place.home, 'vct.sock')
+  await control.listen({ path: socket })
+  const credentials = { url, token: 'of-the-operator', vct_socket: socket }
+  await place.write('.community-lab/credentials-operator.json', JSON.stringify(credentials))
+  await place.write(
+    '.community-lab/credentials.json',
+    JSON.stringify({ ...credentials, token: 'of-a-researcher' }),
+  )
+}
+
+const aNode = (id: number, name: string): Node => ({
+  uri: `/api/nodes/${id}/`,
+  id,
+  name,
+  description: '',
+  group: { uri: '/api/groups/1/', id: 1 },
+  arch: 'x86_64',
+  properties: {},
+  set_state: 'production',
+  boot_sn: 0,
+  mgmt_net: { backend: 'tinc', addr: `fd65:fc41:c50f:${id}::2` },
+  tinc: { name: `node_${id}`, pubkey: null },
+  resources: [{ name: 'memory', unit: 'MiB', total: 512, max_req: 512, dflt_req: 64, avail: 448 }],
+  slivers: [],
+  state: 'production',
+  state_changed_on: null,
+  last_seen_on: null,
+  soft_version: null,
+  public_prefix: null,
+  capabilities: null,
+  errors: [],
+})
+
+it('lists nodes in columns, by their ids, as the operator', async () => {
+  server.get('/api/nodes/', () => [aNode(12, 'n2'), aNode(3, 'n1')])
+  await listen()
+  const { code, out } = await place.run(['node', 'list'])
+  expect(code).toBe(0)
+  expect(out).toBe(
+    [
+      'ID  NAME  STATE       SLIVERS  FREE MIB  SEEN  MANAGEMENT',
+      ' 3  n1    production        0       448  -     fd65:fc41:c50f:3::2',
+      '12  n2    production        0       448  -     fd65:fc41:c50f:12::2',
+      '',
+    ].join('\n'),
+  )
+  expect(asked[0]?.token).toBe('Bearer of-the-operator')
+})
+
+it('prints the same as JSON', async () => {
+  server.get('/api/nodes/', () => [aNode(3, 'n1')])
+  await listen()
+  const { out } = await place.run(['node', 'list', '--json'])
+  expect(JSON.parse(out)).toEqual([aNode(3, 'n1')])
+})
+
+it('finds the node that was probably meant', async () => {
+  server.get('/api/nodes/', () => [aNode(3, 'garden'), aNode(4, 'tower')])
+  await listen()
+  const { code, err } = await place.run(['node', 'show', 'gadren'])
+  expect(code).toBe(1)
+  expect(err).toContain('did you mean "garden"?')
+  expect(err).toMatch(/^error: .* \[LAB_CLI_UNKNOWN_NAME\]\n$/u)
+})
+
+it("prints an enrolment token alone, so that it can be piped into a device's set-up", async () => {
+  server.get('/api/nodes/', () => [aNode(3, 'n1')])
+  server.post('/api/nodes/3/ctl/enrollment-token/', () => {
+    return { token: 'clab1.abc', expires_on: '2026-01-01T00:00:00Z' }
+  })
+  await listen()
+  const { out, err } = await place.run(['node', 'enroll-token', 'n1'])
+  expect(out).toBe('clab1.abc\n')
+  expect(err).toContain('2026-01-01')
+})
+
+it('makes a token for a person and revokes it by name', async () => {
+  const token: Token = {
+    uri: '/api/tokens/5/',
+    id: 5,
+    name: 'laptop',
+    role: 'researcher',
+    user: null,
+    node: null,
+    created_on: '2026-01-01T00:00:00Z',
+    expires_on: null,
+    last_used_on: null,
+  }
+  server.post('/api/tokens/', () => ({ token, secret: 's3cret' }))
+  server.get('/api/tokens/', () => [token])
+  server.delete('/api/tokens/5/', (_request, reply) => reply.code(204).send())
+  await listen()
+  const made = await place.run(['token', 'create', 'laptop', '--user', 'ana'])
+  expect(made).toEqual({ code: 0, out: 's3cret\n', err: '' })
+  expect(asked[0]?.body).toEqual({ name: 'laptop', role: 'researcher', user: 'ana' })
+  const revoked = await place.run(['token', 'revoke', 'laptop'])
+  expect(revoked.code).toBe(0)
+  expect(asked.at(-1)).toMatchObject({ method: 'DELETE', url: '/api/tokens/5/' })
+})
+
+it('adds a template and uploads its image with its checksum', async () => {
+  const template = {
+    uri: '/api/templates/9/',
+    id: 9,
+    name: 'mine',
+    description: '',
+    type: 'debian',
+    node_archs: ['x86_64'],
+    is_active: true,
+    image_uri: null,
+    image_sha256: null,
+    image_size_bytes: null,
+  }
+  server.get('/api/templates/', () => [])
+  server.post('/api/templates/', () => template)
+  server.put('/api/templates/9/ctl/upload-image/', () => template)
+  await listen()
+  const image = await place.write('mine.tar.gz', 'x'.repeat(200_000))
+  const { code, out } = await place.run(['template', 'add', 'mine', image])
+  expect(code).toBe(0)
+  const sha256 = createHash('sha256').update('x'.repeat(200_000)).digest('hex')
+  expect(out).toContain(sha256)
+  expect(asked.at(-1)).toMatchObject({ method: 'PUT', body: sha256 })
+})
+
+it("passes the server's refusal on, with its code", async () => {
+  server.get('/api/slices/', (_request, reply) => {
+    const problem = toProblem(new LabError('LAB_AUTH_INVALID_TOKEN', { reason: 'it has expired' }))
+    return reply.code(401).type('application/problem+json').send(problem)
+  })
+  await listen()
+  const { code, err } = await place.run(['slice', 'list'])
+  expect(code).toBe(1)
+  expect(err).toBe(
+    'error: the token was refused: it has expired; ask the operator for a new one [LAB_AUTH_INVALID_TOKEN]\n',
+  )
+})
+
+it('says that a server is not well, and fails', async () => {
+  server.get('/health', (_request, reply) =>
+    reply.code(503).send({
+      status: 'degraded',
+      version: '0.1.0',
+      parts: { database: { ok: false, detail: 'refuses connections' } },
+    }),
+  )
+  server.get('/api/nodes/', () => [aNode(3, 'n1')])
+  control.get('/status', (_request, reply) => reply.code(200).send(vctStatus))
+  await listen()
+  const { code, out, err } = await place.run(['status'])
+  expect(code).toBe(1)
+  expect(out).toContain('database: refuses connections')
+  expect(out).toContain('nodes: 1 production')
+  expect(err).toContain('[LAB_SERVER_UNAVAILABLE]')
+})
+
+const vctStatus: VctStatus = {
+  state: 'running',
+  mode: 'root',
+  started_on: '2026-01-01T00:00:00Z',
+  server_socket: '/s',
+  server_url: 'http://127.0.0.1:8080',
+  server_pid: 1,
+  shaping: 'netem',
+  lacks: ['no cgroups here'],
+  nodes: [
+    {
+      name: 'n1',
+      id: 1,
+      power: 'on',
+      links: 'cut',
+      agent_pid: 77,
+      community_addr: 'fd77::1',
+      mgmt_addr: 'fd65::2',
+    },
+  ],
+  links: [{ a: 'n1', b: 'n2', rate_mbps: 20, delay_ms: 5, loss_pct: 0, state: 'cut' }],
+}
+
+it('cuts a virtual node off by the control socket, and shows how things are then', async () => {
+  control.post('/nodes/n1/cut', () => vctStatus)
+  await listen()
+  const { code, out } = await place.run(['vct', 'node', 'n1', 'cut'])
+  expect(code).toBe(0)
+  expect(out).toMatch(/n1 +on +cut +77/u)
+  expect(out).toContain('no cgroups here')
+})
+
+it('restores a link between two nodes', async () => {
+  control.post('/links/n1/n2/restore', () => vctStatus)
+  await listen()
+  const { code } = await place.run(['vct', 'link', 'n1', 'n2', 'restore', '--json'])
+  expect(code).toBe(0)
+  expect(asked).toHaveLength(1)
+})
+
+it('refuses an action that there is not, as a wrong command line', async () => {
+  await listen()
+  const { code, err } = await place.run(['vct', 'node', 'n1', 'explode'])
+  expect(code).toBe(2)
+  expect(err).toContain('kill-agent')
+  expect(asked).toHaveLength(0)
+})
+
+it('says that no testbed runs, when its credentials have outlived it', async () => {
+  await listen()
+  await control.close()
+  const { code, err } = await place.run(['vct', 'status'])
+  expect(code).toBe(1)
+  expect(err).toContain('[LAB_VCT_NOT_RUNNING]')
+})
+
+it('says where credentials are looked for, when there are none or a file holds none', async () => {
+  const none = await place.run(['node', 'list'])
+  expect([none.code, none.err.includes('[LAB_CLI_NO_CREDENTIALS]')]).toEqual([1, true])
+  await place.write('.community-lab/credentials.json', '{"url":')
+  const bad = await place.run(['node', 'list'])
+  expect([bad.code, bad.err.includes('[LAB_CLI_BAD_CREDENTIALS]')]).toEqual([1, true])
+})
+
+it('uses the testbed that the environment names', async () => {
+  server.get('/api/slices/', () => [])
+  await listen()
+  const [address] = server.addresses()
+  const env = {
+    COMMUNITY_LAB_URL: `http://127.0.0.1:${address?.port ?? 0}`,
+    COMMUNITY_LAB_TOKEN: 'mine',
+  }
+  const { out } = await place.run(['slice', 'list'], { env })
+  expect(out).toContain('no slices yet')
+  expect(asked[0]?.token).toBe('Bearer mine')
+})
+
+it('says what cannot be reached, and asks whether the testbed runs', async () => {
+  const env = { COMMUNITY_LAB_URL: 'http://127.0.0.1:9', COMMUNITY_LAB_TOKEN: 'mine' }
+  const { code, err } = await place.run(['node', 'list'], { env })
+  expect(code).toBe(1)
+  expect(err).toContain('http://127.0.0.1:9')
+  expect(err).toContain('[LAB_CONNECTION_FAILED]')
+})
+
+it.each([['start'], ['run'], ['vct', 'up'], ['node', 'revoke'], ['template', 'add'], ['doctor']])(
+  'helps with %s %s',
+  async (...words) => {
+    const { code, out } = await place.run([...words, '--help'])
+    expect(code).toBe(0)
+    expect(out).toContain('--json')
+  },
+)

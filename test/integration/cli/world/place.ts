@@ -1,0 +1,86 @@
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { runCli } from '../../../../server/cli/src/cli.ts'
+import type { Context } from '../../../../server/cli/src/context.ts'
+
+const checkout = resolve(fileURLToPath(new URL('../../../../', import.meta.url)))
+
+/** A checkout of the command line's own, with the real set-up of this one and a testbed program that needs no privileges. */
+export interface Place extends AsyncDisposable {
+  readonly checkout: string
+  readonly home: string
+  /** Run a command line in it. `interrupt` is its Ctrl-C. */
+  run(args: readonly string[], options?: RunOptions): Promise<RunResult>
+  write(path: string, text: string): Promise<string>
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal
+  /** Sees all that is printed, as it comes. */
+  readonly onText?: (text: string) => void
+}
+
+export interface RunResult {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+/** Make a place in a temporary folder. */
+export async function makePlace(): Promise<Place> {
+  const root = await mkdtemp(join(tmpdir(), 'lab-cli-'))
+  const home = join(root, '.community-lab')
+  await mkdir(home)
+  const links = [
+    ['server/cli/setup', join(checkout, 'server/cli/setup')],
+    ['server/cli/jupyter', join(checkout, 'server/cli/jupyter')],
+    ['.venv', join(checkout, '.venv')],
+    ['server/vct/dist/main.js', fileURLToPath(new URL('testbed-program.ts', import.meta.url))],
+  ] as const
+  for (const [path, target] of links) {
+    await mkdir(dirname(join(root, path)), { recursive: true })
+    if (existsSync(target)) await symlink(target, join(root, path))
+  }
+  const write = async (path: string, text: string): Promise<string> => {
+    const file = join(root, path)
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(file, text)
+    return file
+  }
+  return {
+    checkout: root,
+    home,
+    write,
+    async run(args, { env = {}, signal = new AbortController().signal, onText } = {}) {
+      const printed = { out: '', err: '' }
+      const sink = (name: 'out' | 'err') => ({
+        write(text: string) {
+          printed[name] += text
+          onText?.(text)
+        },
+      })
+      const context: Context = {
+        checkout: root,
+        home,
+        env: { ...withoutOurs(process.env), ...env },
+        out: sink('out'),
+        err: sink('err'),
+        signal,
+      }
+      const code = await runCli(args, context)
+      return { code, ...printed }
+    },
+    [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
+  }
+}
+
+function withoutOurs(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !name.startsWith('COMMUNITY_LAB_')),
+  )
+}
