@@ -30,8 +30,10 @@ export interface Catalog {
   readonly measurementsOf: Map<string, number>
   /** The last committed record of each spool, by {@link spoolKey}. */
   readonly committedSeqs: Map<string, number>
-  /** The number of the row that landed last. */
+  /** The number that the row planned last has got; runs ahead of the file until the commit. */
   landed: number
+  /** The number of the last row that is committed. Readers go by this. */
+  committedLanded: number
 }
 
 /** The key of a spool. */
@@ -57,6 +59,7 @@ export async function loadCatalog(connection: DuckDBConnection): Promise<Catalog
     measurementsOf: new Map(),
     committedSeqs: new Map(),
     landed: Number(store?.[0] ?? 0),
+    committedLanded: Number(store?.[0] ?? 0),
   }
   for (const [nodeId, spool, seq] of await readTexts('from main.spools'))
     catalog.committedSeqs.set(spoolKey({ nodeId: Number(nodeId), spool: spool ?? '' }), Number(seq))

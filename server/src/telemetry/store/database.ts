@@ -27,8 +27,6 @@ export function scratchDir(dir: string): string {
 /** Open the store's file, or begin a new one. Throws DuckDB's errors, and an Error that tells of a foreign layout. */
 export async function openDatabase({ dir, memoryMiB }: StoreSettings): Promise<StoreDatabase> {
   const scratch = scratchDir(dir)
-  await rm(scratch, { recursive: true, force: true })
-  await mkdir(scratch, { recursive: true, mode: 0o700 })
   const instance = await DuckDBInstance.create(storeFile(dir), {
     // Extensions would come from the network; what is needed is linked in.
     autoinstall_known_extensions: 'false',
@@ -38,6 +36,9 @@ export async function openDatabase({ dir, memoryMiB }: StoreSettings): Promise<S
     threads: '2',
   })
   try {
+    // Only now: until the file is ours, the folder may be another process's.
+    await rm(scratch, { recursive: true, force: true })
+    await mkdir(scratch, { recursive: true, mode: 0o700 })
     const writing = await instance.connect()
     await prepareTables(writing)
     const reading = await instance.connect()

@@ -47,8 +47,17 @@ export async function openIngest({
   // What uses the writing connection goes one after the other.
   const enqueue = createLane()
   let closed = false
+  // After a failed commit the catalog is ahead of the file, and nothing may be told from it.
+  let isStale = false
+
+  async function refresh(): Promise<void> {
+    if (!isStale) return
+    catalog = await loadCatalog(connection)
+    isStale = false
+  }
 
   async function commit(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+    await refresh()
     const plan = planCommit(catalog, requests, settings.bounds)
     if (plan.notes.length === 0) return plan.outcomes
     try {
@@ -58,24 +67,21 @@ export async function openIngest({
       for (const statement of plan.notes) await connection.run(statement)
       await connection.run('commit')
     } catch (error) {
-      await undo(error)
+      isStale = true
+      await rollBack()
       throw error
     }
     for (const [table, rows] of plan.rows) noteCommitted(table, rows)
+    catalog.committedLanded = catalog.landed
     onLanded([...plan.rows.keys()].map(({ scope, name }) => measurementKey(scope, name)))
     return plan.outcomes
   }
 
-  async function undo(cause: unknown): Promise<void> {
+  async function rollBack(): Promise<void> {
     try {
       await connection.run('rollback')
     } catch {
-      // A failed commit has ended the transaction by itself; the catalog tells what there is.
-    }
-    try {
-      catalog = await loadCatalog(connection)
-    } catch (error) {
-      throw new AggregateError([cause, error], String(cause))
+      // A failed commit has ended the transaction by itself; the catalog, read anew, tells what there is.
     }
   }
 
@@ -105,6 +111,7 @@ export async function openIngest({
     },
     begin(start) {
       return enqueue(async () => {
+        await refresh()
         const committedSeq = catalog.committedSeqs.get(spoolKey(start)) ?? 0
         const missing = start.firstSeq - 1 - committedSeq
         if (missing <= 0) return committedSeq
@@ -125,6 +132,7 @@ export async function openIngest({
     },
     survey() {
       return enqueue(async () => {
+        await refresh()
         const tables = [...catalog.tables.values()]
         for (const table of tables) table.extent ??= await readExtent(connection, table)
         return tables

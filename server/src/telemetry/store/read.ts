@@ -14,7 +14,7 @@ export async function readRows(
 ): Promise<RowsAnswer> {
   const { after, limit } = request
   // Taken before the query: what lands during it is not skipped.
-  const readTo = Math.max(after, catalog.landed)
+  const readTo = Math.max(after, catalog.committedLanded)
   const table = findCommitted(catalog, request)
   const run = table === null ? 'false' : runCondition(table, request.run)
   if (table === null || run === 'false') return { batch: null, readTo }

@@ -157,6 +157,27 @@ describe('rows as they land', () => {
   })
 })
 
+describe('a reader who follows the rows', () => {
+  it('misses none that are being committed while it reads', async () => {
+    await using folder = await makeFolder()
+    await using store = await openStore(folder.dir)
+    const total = 6000
+    const writing = (async () => {
+      for (let from = 1; from <= total; from += 30)
+        await store.append(fromNode(samples(from, from + 29)))
+    })()
+    const found: unknown[] = []
+    for (let after = 0; after < total;) {
+      const ask = { scope: 'node', name: 'cpu', after, run: null, limit: 1000 }
+      const { batch, readTo } = await store.rows(ask)
+      for (const row of batch?.rows ?? []) found.push(row[batch?.columns.indexOf('seq') ?? 0])
+      after = readTo
+    }
+    await writing
+    expect(found).toEqual(samples(1, total).map(({ seq }) => seq))
+  })
+})
+
 describe('the file', () => {
   it('holds every acknowledged row, and none twice, after kill -9', async () => {
     await using folder = await makeFolder()
