@@ -41,7 +41,8 @@ function record(app: FastifyInstance): FastifyInstance {
   return app
 }
 
-async function listen(): Promise<void> {
+/** Gives the server's URL. */
+async function listen(): Promise<string> {
   const url = await server.listen({ host: '127.0.0.1', port: 0 })
   const socket = join(place.home, 'vct.sock')
   await control.listen({ path: socket })
@@ -51,6 +52,7 @@ async function listen(): Promise<void> {
     '.community-lab/credentials.json',
     JSON.stringify({ ...credentials, token: 'of-a-researcher' }),
   )
+  return url
 }
 
 const aNode = (id: number, name: string): Node => ({
@@ -265,12 +267,8 @@ it('says where credentials are looked for, when there are none or a file holds n
 
 it('uses the testbed that the environment names', async () => {
   server.get('/api/slices/', () => [])
-  await listen()
-  const [address] = server.addresses()
-  const env = {
-    COMMUNITY_LAB_URL: `http://127.0.0.1:${address?.port ?? 0}`,
-    COMMUNITY_LAB_TOKEN: 'mine',
-  }
+  const url = await listen()
+  const env = { COMMUNITY_LAB_URL: url, COMMUNITY_LAB_TOKEN: 'mine' }
   const { out } = await place.run(['slice', 'list'], { env })
   expect(out).toContain('no slices yet')
   expect(asked[0]?.token).toBe('Bearer mine')

@@ -38,7 +38,6 @@ export async function makePlace(): Promise<Place> {
   await mkdir(home)
   const links = [
     ['server/cli/setup', join(checkout, 'server/cli/setup')],
-    ['server/cli/jupyter', join(checkout, 'server/cli/jupyter')],
     ['.venv', join(checkout, '.venv')],
     ['server/vct/dist/main.js', fileURLToPath(new URL('testbed-program.ts', import.meta.url))],
   ] as const

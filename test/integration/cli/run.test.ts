@@ -1,0 +1,104 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import Fastify from 'fastify'
+import { isAlive } from './world/alive.ts'
+import { freePort, holdPort } from './world/free-port.ts'
+import { makePlace, type Place } from './world/place.ts'
+
+let place: Place
+let notebook: string
+
+/** Stands where the program stands that executes a notebook: it keeps what it was told, and ends as it is told to. */
+const program = `
+import json, os, sys, time
+told = {"args": sys.argv[1:], "credentials": os.environ.get("COMMUNITY_LAB_CREDENTIALS"), "path": os.environ["JUPYTER_PATH"]}
+open(os.environ["TOLD"], "w").write(json.dumps(told))
+if os.environ.get("DAWDLES"):
+    time.sleep(300)
+sys.exit(int(os.environ.get("ENDS_WITH", "0")))
+`
+
+beforeEach(async () => {
+  place = await makePlace()
+  notebook = await place.write('a.ipynb', '{}')
+  await place.write('server/cli/jupyter/run_notebook.py', program)
+})
+afterEach(() => place[Symbol.asyncDispose]())
+
+const toldFile = () => join(place.checkout, 'told.json')
+const told = () => JSON.parse(readFileSync(toldFile(), 'utf8')) as Record<string, unknown>
+const programPid = () => Number(readFileSync(join(place.home, 'program.pid'), 'utf8'))
+
+it('brings a testbed up for the notebook, hands it over, and takes it down afterwards', async () => {
+  const port = await freePort()
+  const options = [
+    '--output',
+    join(place.checkout, 'o.ipynb'),
+    '--param',
+    'n=3',
+    '--param',
+    'm=x y',
+  ]
+  const { code, err } = await place.run(['run', notebook, '--port', String(port), ...options], {
+    env: { TOLD: toldFile() },
+  })
+  expect(code).toBe(0)
+  expect(err).toContain('one is brought up')
+  expect(told()).toEqual({
+    args: [notebook, ...options],
+    credentials: join(place.home, 'credentials.json'),
+    path: join(place.checkout, '.venv/share/jupyter'),
+  })
+  expect(isAlive(programPid())).toBe(false)
+})
+
+it('fails as the notebook does, and takes the testbed down all the same', async () => {
+  const port = await freePort()
+  const { code } = await place.run(['run', notebook, '--port', String(port)], {
+    env: { TOLD: toldFile(), ENDS_WITH: '1' },
+  })
+  expect(code).toBe(1)
+  expect(isAlive(programPid())).toBe(false)
+})
+
+it('uses the testbed that runs', async () => {
+  const server = Fastify()
+  server.get('/health', () => ({ status: 'ok', version: '0.1.0', parts: {} }))
+  const url = await server.listen({ host: '127.0.0.1', port: 0 })
+  const credentials = await place.write(
+    '.community-lab/credentials.json',
+    JSON.stringify({ url, token: 'secret' }),
+  )
+  const { code } = await place.run(['run', notebook], { env: { TOLD: toldFile() } })
+  await server.close()
+  expect(code).toBe(0)
+  expect(told()['credentials']).toBe(credentials)
+  expect(existsSync(join(place.home, 'program.pid'))).toBe(false)
+})
+
+it('stops the notebook and the testbed on Ctrl-C', async () => {
+  const interrupt = new AbortController()
+  const port = await freePort()
+  const ended = place.run(['run', notebook, '--port', String(port)], {
+    env: { TOLD: toldFile(), DAWDLES: '1', TESTBED_PROGRAM: 'dawdles' },
+    signal: interrupt.signal,
+    onText(text) {
+      if (text.includes('waiting')) interrupt.abort()
+    },
+  })
+  expect((await ended).code).toBe(130)
+  expect(isAlive(programPid())).toBe(false)
+})
+
+it('refuses, before anything starts, a parameter without a value, a notebook that is not there, a port in use', async () => {
+  const wrong = await place.run(['run', notebook, '--param', 'n'])
+  expect([wrong.code, wrong.err.includes('NAME=VALUE')]).toEqual([2, true])
+  const absent = await place.run(['run', 'absent.ipynb'])
+  expect([absent.code, absent.err.includes('[LAB_CLI_NO_FILE]')]).toEqual([1, true])
+  const { server, port } = await holdPort()
+  const busy = await place.run(['run', notebook, '--port', String(port)])
+  server.close()
+  expect([busy.code, busy.err.includes('[LAB_PORT_IN_USE]')]).toEqual([1, true])
+  expect(existsSync(join(place.home, 'program.pid'))).toBe(false)
+})
