@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { watch } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import Fastify from 'fastify'
@@ -79,14 +80,13 @@ it('uses the testbed that runs', async () => {
 
 it('stops the notebook and the testbed on Ctrl-C', async () => {
   const interrupt = new AbortController()
-  const port = await freePort()
-  const ended = place.run(['run', notebook, '--port', String(port)], {
-    env: { TOLD: toldFile(), DAWDLES: '1', TESTBED_PROGRAM: 'dawdles' },
+  const changes = watch(place.checkout, { signal: interrupt.signal })
+  const ended = place.run(['run', notebook, '--port', String(await freePort())], {
+    env: { TOLD: toldFile(), DAWDLES: '1' },
     signal: interrupt.signal,
-    onText(text) {
-      if (text.includes('waiting')) interrupt.abort()
-    },
   })
+  for await (const { filename } of changes) if (filename === 'told.json') break
+  interrupt.abort()
   expect((await ended).code).toBe(130)
   expect(isAlive(programPid())).toBe(false)
 })
