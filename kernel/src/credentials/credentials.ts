@@ -155,9 +155,12 @@ function nonEmpty(value: string | undefined): string | undefined {
 function hideToken(credentials: FoundCredentials): FoundCredentials {
   const { token, ...shown } = credentials
   const hidden = { ...shown, token: '(hidden)' }
-  return Object.defineProperties({ ...shown, token: '' }, {
-    token: { value: token, enumerable: false },
-    toJSON: { value: () => hidden, enumerable: false },
-    [inspect.custom]: { value: () => hidden, enumerable: false },
-  })
+  return Object.defineProperties(
+    { ...shown, token: '' },
+    {
+      token: { value: token, enumerable: false },
+      toJSON: { value: () => hidden, enumerable: false },
+      [inspect.custom]: { value: () => hidden, enumerable: false },
+    },
+  )
 }

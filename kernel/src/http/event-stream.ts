@@ -15,8 +15,7 @@ export interface EventStreamOptions {
 
 /** An event, or word that the connection was made anew since the last one. */
 export type StreamEvent =
-  | { readonly is: 'event'; readonly event: EventSourceMessage }
-  | { readonly is: 'connected' }
+  { readonly is: 'event'; readonly event: EventSourceMessage } | { readonly is: 'connected' }
 
 /** Servers send a comment every ten seconds; a connection silent for longer is dead. */
 const silenceMs = 35_000

@@ -46,8 +46,7 @@ export async function execOn(
   })
   const timeout = options.timeoutMs === undefined ? null : AbortSignal.timeout(options.timeoutMs)
   const until = timeout === null ? signal : AbortSignal.any([signal, timeout])
-  const failed = (error: LabError): CommandResult =>
-    finish({ exitCode: null, signal: null, error })
+  const failed = (error: LabError): CommandResult => finish({ exitCode: null, signal: null, error })
   try {
     const { connection, channel } = await begin(pool, target, { command, signal: until })
     const input = options.input ?? ''

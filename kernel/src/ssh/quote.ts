@@ -20,10 +20,7 @@ export function quote(text: string): string {
  *
  * @throws {@link LabError} LAB_ARGUMENT_INVALID for a value that is no argument.
  */
-export function buildCommand(
-  strings: readonly string[],
-  values: readonly Argument[],
-): string {
+export function buildCommand(strings: readonly string[], values: readonly Argument[]): string {
   return strings.reduce((command, text, index) => {
     const value: unknown = values[index - 1]
     return `${command}${quoteValue(value, index)}${text}`
@@ -39,8 +36,7 @@ function quoteValue(value: unknown, index: number): string {
   if (typeof value === 'string') return quote(value)
   if (typeof value === 'number' && Number.isFinite(value)) return quote(String(value))
   if (typeof value === 'bigint' || typeof value === 'boolean') return String(value)
-  if (Array.isArray(value))
-    return value.map((item: unknown) => quoteValue(item, index)).join(' ')
+  if (Array.isArray(value)) return value.map((item: unknown) => quoteValue(item, index)).join(' ')
   throw new LabError('LAB_ARGUMENT_INVALID', {
     argument: `value ${index} of the command`,
     found: value === null ? 'null' : typeof value,

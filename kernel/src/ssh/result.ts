@@ -35,10 +35,14 @@ const columns: readonly Column<CommandResult>[] = [
   { name: 'node', value: ({ node }) => node },
   {
     name: 'exit',
-    value: ({ exitCode, signal, error }) => exitCode ?? signal ?? (error === null ? '' : error.code),
+    value: ({ exitCode, signal, error }) =>
+      exitCode ?? signal ?? (error === null ? '' : error.code),
   },
   { name: 'output', value: ({ stdout }) => stdout },
-  { name: 'stderr', value: ({ stderr, error }) => (error === null ? stderr : `${stderr}${error.message}`) },
+  {
+    name: 'stderr',
+    value: ({ stderr, error }) => (error === null ? stderr : `${stderr}${error.message}`),
+  },
   { name: 'ms', value: ({ durationMs }) => Math.round(durationMs) },
 ]
 

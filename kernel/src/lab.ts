@@ -1,0 +1,51 @@
+import { inspect } from 'node:util'
+import type { SshKey } from './credentials/ssh-key.ts'
+import { HealthSamples, type HealthOptions } from './run/health.ts'
+import type { Session } from './session.ts'
+import { Nodes } from './sliver/node.ts'
+import { Slices } from './sliver/slices.ts'
+import { VirtualTestbed } from './virtual.ts'
+
+/** A testbed, as one researcher sees it. */
+export class Lab {
+  readonly nodes: Nodes
+  readonly slices: Slices
+  /** Address of the server. */
+  readonly url: string
+  /** The private key that opens the slivers of this researcher, for tools that speak SSH themselves. */
+  readonly sshKeyPath: string
+  readonly #session: Session
+  #virtual: VirtualTestbed | null = null
+
+  constructor(session: Session, key: SshKey) {
+    this.#session = session
+    this.nodes = new Nodes(session)
+    this.slices = new Slices(session)
+    this.url = session.credentials.url
+    this.sshKeyPath = key.path
+  }
+
+  /** What the nodes measure of themselves, from an hour ago on unless told otherwise. */
+  health(options: HealthOptions = {}): Promise<HealthSamples> {
+    return Promise.resolve(new HealthSamples(this.#session, options))
+  }
+
+  /** The virtual testbed on this machine. @throws {@link LabError} LAB_NOT_VIRTUAL when this is another testbed. */
+  virtual(): VirtualTestbed {
+    this.#virtual ??= new VirtualTestbed(this.#session)
+    return this.#virtual
+  }
+
+  /** Close all connections. What runs on slivers goes on. */
+  close(): Promise<void> {
+    return this.#session.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  [inspect.custom](): string {
+    return `Lab ${this.url}`
+  }
+}

@@ -1,0 +1,55 @@
+import type { Session } from '../session.ts'
+import type { Shown } from '../display/table.ts'
+import { joinSignals } from '../wait/signal.ts'
+import { SampleDatabase, type WrittenTable } from './database.ts'
+import { readRows, rowStream, type RowStream } from './row-stream.ts'
+import type { Row, SqlValue } from './value.ts'
+
+/** From when to when; default: from one hour ago on. */
+export interface HealthOptions {
+  readonly from?: Date
+  readonly to?: Date
+}
+
+const scope = 'node'
+const defaultSpanMs = 3_600_000
+
+/** What the nodes measure of themselves. */
+export class HealthSamples {
+  readonly #session: Session
+  readonly #database: SampleDatabase
+
+  constructor(session: Session, options: HealthOptions = {}) {
+    const from = options.from ?? new Date(Date.now() - defaultSpanMs)
+    this.#session = session
+    const to = options.to === undefined ? {} : { to: options.to }
+    this.#database = new SampleDatabase(session, { scope, from, ...to })
+  }
+
+  /** Ask their database (DuckDB): a table for each measurement, such as `node_health`. See `Run.sql`. */
+  sql<T extends object = Row>(
+    strings: TemplateStringsArray,
+    ...values: readonly SqlValue[]
+  ): Promise<Shown<T>> {
+    return this.#database.query<T>(strings, values)
+  }
+
+  /** The rows of a measurement, from the first that the server keeps, and then as they land, without an end. */
+  rows(name: string, { signal }: { readonly signal?: AbortSignal } = {}): RowStream {
+    const session = this.#session
+    return rowStream(async function* () {
+      const until = joinSignals(signal, session.signal)
+      for await (const { rows } of readRows(session, { scope, name, signal: until })) yield* rows
+    })
+  }
+
+  /** The measurements there are. */
+  tables(): Promise<readonly { readonly name: string; readonly rows: number }[]> {
+    return this.#database.tables()
+  }
+
+  /** Write one measurement to a Parquet file. */
+  parquet(name: string, file: string): Promise<WrittenTable> {
+    return this.#database.writeParquet(name, file)
+  }
+}

@@ -1,0 +1,81 @@
+import { LabError, path, routes, RowBatch } from '@community-lab/contract'
+import { Value } from 'typebox/value'
+import { asTable, rowColumns, type Shown } from '../display/table.ts'
+import { readEvents } from '../http/event-stream.ts'
+import type { Session } from '../session.ts'
+import type { Row } from './value.ts'
+
+/** Rows as they land at the server, each once. */
+export interface RowStream extends AsyncIterable<Row> {
+  /** Wait for the first `count` rows; fewer when the run ends before. */
+  take(count: number): Promise<Shown<Row>>
+}
+
+/** Which rows to read. */
+export interface RowSelection {
+  readonly scope: string
+  readonly name: string
+  readonly run?: string
+  readonly signal: AbortSignal
+}
+
+/** Rows that landed together. */
+export interface LandedRows {
+  readonly rows: readonly Row[]
+  readonly landed: number
+}
+
+/**
+ * Read a measurement's rows from its first one on, as they land. Waits for a measurement that does not exist yet, and for a server that is away; never
+ * gives a row twice. Ends by throwing the signal's reason.
+ */
+export async function* readRows(
+  { http }: Session,
+  { scope, name, run, signal }: RowSelection,
+): AsyncGenerator<LandedRows, never, undefined> {
+  let landed = 0
+  const events = readEvents(http, path(routes.measurementRows, { scope, name }), {
+    after: '0',
+    signal,
+    ...(run === undefined ? {} : { query: { run } }),
+    isPassing: (error) => error.retryable || error.code === 'LAB_MEASUREMENT_UNKNOWN',
+  })
+  for await (const message of events) {
+    if (message.is === 'connected') continue
+    const batch: unknown = JSON.parse(message.event.data)
+    if (!Value.Check(RowBatch, batch) || batch.landed <= landed) continue
+    landed = batch.landed
+    yield { rows: batch.rows.map((values) => toRow(batch.columns, values)), landed }
+  }
+  throw new LabError('LAB_INTERNAL', { what: 'a stream without an end has ended' })
+}
+
+/** Let what gives rows one by one be taken from. */
+export function rowStream(read: () => AsyncGenerator<Row, void, undefined>): RowStream {
+  return {
+    [Symbol.asyncIterator]: read,
+    async take(count) {
+      const rows: Row[] = []
+      if (count > 0)
+        for await (const row of read()) {
+          rows.push(row)
+          if (rows.length >= count) break
+        }
+      return asTable(rows, () => rowColumns(rows))
+    },
+  }
+}
+
+function toRow(columns: readonly string[], values: readonly unknown[]): Row {
+  return Object.fromEntries(
+    columns.map((column, index) => [
+      column,
+      column === 'time' ? toDate(values[index]) : values[index],
+    ]),
+  )
+}
+
+/** Times travel as microseconds since the epoch. */
+function toDate(value: unknown): unknown {
+  return typeof value === 'number' ? new Date(value / 1000) : value
+}

@@ -1,0 +1,79 @@
+import { LabError } from '@community-lab/contract'
+import type { Session } from '../session.ts'
+import type { Slice, SliverOrNode } from '../sliver/slice.ts'
+import type { Sliver } from '../sliver/sliver.ts'
+import { rttProgram } from './rtt-program.ts'
+import type { Run } from './run.ts'
+import { launchRun } from './start.ts'
+
+/** What to measure. */
+export interface RttOptions {
+  /** Slivers (or their nodes' names) that send probes; `all`: every sliver. */
+  readonly from: SliverOrNode | readonly SliverOrNode[] | 'all'
+  /** Slivers that answer; none is probed by itself. */
+  readonly to: SliverOrNode | readonly SliverOrNode[] | 'all'
+  /** Between probes, in milliseconds: 2 to 3 600 000. */
+  readonly everyMs: number
+  /** For how long, in milliseconds: at least `everyMs`, at most seven days. */
+  readonly forMs: number
+  readonly signal?: AbortSignal
+}
+
+/** Start measuring round-trip times. See `Slice.measure`. */
+export function measureRtt(
+  session: Session,
+  slice: Slice,
+  { name, ...options }: RttOptions & { readonly name: string },
+): Promise<Run> {
+  const { everyMs, forMs, signal } = options
+  requireRange('everyMs', everyMs, [2, 3_600_000])
+  requireRange('forMs', forMs, [everyMs, 7 * 86_400_000])
+  const sources = choose(slice, options.from)
+  const targets = choose(slice, options.to)
+  const count = Math.round(forMs / everyMs)
+  const programs = sources.map((sliver) => {
+    const peers = targets
+      .filter((target) => target.id !== sliver.id)
+      .map((target) => ({ name: target.node, address: target.address }))
+    return { sliver, script: rttProgram({ peers, everyMs, count }), peers: peers.length }
+  })
+  const useful = programs.filter(({ peers }) => peers > 0)
+  if (useful.length === 0)
+    throw new LabError('LAB_ARGUMENT_INVALID', {
+      argument: 'to',
+      found: 'the same sliver as from',
+      expected: 'another sliver',
+    })
+  return launchRun(session, slice, {
+    name,
+    programs: useful,
+    expectedMs: forMs,
+    ...(signal === undefined ? {} : { signal }),
+  })
+}
+
+function choose(
+  slice: Slice,
+  which: SliverOrNode | readonly SliverOrNode[] | 'all',
+): readonly Sliver[] {
+  if (which === 'all') return slice.slivers
+  const all: readonly SliverOrNode[] = isList(which) ? which : [which]
+  return [...new Set(all.map((each) => slice.sliver(each)))]
+}
+
+function isList(which: SliverOrNode | readonly SliverOrNode[]): which is readonly SliverOrNode[] {
+  return Array.isArray(which)
+}
+
+function requireRange(
+  argument: string,
+  value: number,
+  [min, max]: readonly [number, number],
+): void {
+  if (value >= min && value <= max) return
+  throw new LabError('LAB_ARGUMENT_INVALID', {
+    argument,
+    found: String(value),
+    expected: `a number of milliseconds from ${min} to ${max}`,
+  })
+}

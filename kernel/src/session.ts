@@ -1,0 +1,60 @@
+import { routes, User } from '@community-lab/contract'
+import type { FoundCredentials } from './credentials/credentials.ts'
+import type { SshKey } from './credentials/ssh-key.ts'
+import { createHttpClient, type HttpClient } from './http/client.ts'
+import { createSshPool, type SshPool } from './ssh/pool.ts'
+
+/** What all handles of one `connect` share. */
+export interface Session {
+  readonly http: HttpClient
+  readonly pool: SshPool
+  readonly credentials: FoundCredentials
+  /** Aborted when the lab is closed. */
+  readonly signal: AbortSignal
+  /** Make sure, once, that the server knows our SSH key. True: it did not before. */
+  registerKey(): Promise<boolean>
+  /** Do this before the session ends. */
+  onClose(cleanup: () => Promise<void> | void): void
+  close(): Promise<void>
+}
+
+/** Open a session; nothing is sent yet. */
+export function openSession(credentials: FoundCredentials, key: SshKey): Session {
+  const closing = new AbortController()
+  const cleanups: (() => Promise<void> | void)[] = []
+  const { url, token } = credentials
+  const http = createHttpClient({ url, token, signal: closing.signal })
+  let registered: Promise<boolean> | null = null
+  const registerKey = (): Promise<boolean> => {
+    registered ??= http
+      .ask(User, routes.addAuthToken, { method: 'POST', body: { auth_token: key.publicKey } })
+      // The server does not say whether it knew the key, so slivers are always given time to learn it.
+      .then(() => true)
+    registered.catch(() => {
+      // Asked again the next time.
+      registered = null
+    })
+    return registered
+  }
+  const pool = createSshPool({
+    url,
+    headers: () => http.headers(),
+    privateKey: key.privateKey,
+    registerKey,
+    signal: closing.signal,
+  })
+  return {
+    http,
+    pool,
+    credentials,
+    signal: closing.signal,
+    registerKey,
+    onClose: (cleanup) => void cleanups.push(cleanup),
+    async close() {
+      pool.close()
+      closing.abort(new DOMException('the lab was closed', 'AbortError'))
+      for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+      await http.close()
+    },
+  }
+}

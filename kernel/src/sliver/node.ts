@@ -1,0 +1,114 @@
+import { inspect } from 'node:util'
+import { Node as NodeSchema, routes } from '@community-lab/contract'
+import Type from 'typebox'
+import { asTable, type Column, type Shown } from '../display/table.ts'
+import type { Session } from '../session.ts'
+
+/** What a node is, as the server knows it. */
+export type NodeState = 'unknown' | 'offline' | 'debug' | 'safe' | 'production' | 'failure'
+
+/** A computer that a member of the community lends: as it was when it was asked for. */
+export interface Node {
+  readonly id: number
+  readonly name: string
+  readonly state: NodeState
+  readonly arch: string
+  readonly description: string
+  /** Its free properties, such as where it stands. */
+  readonly properties: Readonly<Record<string, string>>
+  /** What slivers can still get of it. Memory and disk MiB, cpu percent of one core. */
+  readonly resources: readonly NodeResource[]
+  /** Its address in the management network. */
+  readonly managementAddress: string
+  /** Its /64 in the community network; null while it has not told. */
+  readonly publicPrefix: string | null
+  readonly lastSeenAt: Date | null
+}
+
+/** What a node has of a resource. */
+export interface NodeResource {
+  readonly name: 'memory' | 'disk' | 'cpu' | 'processes'
+  readonly unit: string
+  readonly total: number
+  /** What the server can still promise. */
+  readonly available: number
+}
+
+/** Which nodes: every condition given must hold. */
+export interface NodeFilter {
+  readonly state?: NodeState
+  readonly arch?: string
+  /** One name, or several. */
+  readonly name?: string | readonly string[]
+  /** Properties that a node must have, with these values. */
+  readonly properties?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal
+}
+
+/** The testbed's nodes. */
+export class Nodes {
+  readonly #session: Session
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  /** Find nodes; without a filter, all. In the order of their ids. */
+  async find(filter: NodeFilter = {}): Promise<Shown<Node>> {
+    const query: Record<string, string> = {}
+    if (filter.state !== undefined) query['/state'] = JSON.stringify(filter.state)
+    if (filter.arch !== undefined) query['/arch'] = JSON.stringify(filter.arch)
+    const { http } = this.#session
+    const { signal } = filter
+    const found = await http.ask(Type.Array(NodeSchema), routes.nodes, { query, signal })
+    const names = typeof filter.name === 'string' ? [filter.name] : filter.name
+    const nodes = found
+      .filter((node) => names?.includes(node.name) ?? true)
+      .filter((node) =>
+        Object.entries(filter.properties ?? {}).every(([key, v]) => node.properties[key] === v),
+      )
+      .sort((one, other) => one.id - other.id)
+      .map(readNode)
+    return asTable(nodes, () => columns)
+  }
+}
+
+/** A node's name, whichever way it was given. */
+export function nameOfNode(node: string | { readonly name: string }): string {
+  return typeof node === 'string' ? node : node.name
+}
+
+function readNode(node: NodeSchema): Node {
+  const handle: Node = {
+    id: node.id,
+    name: node.name,
+    state: node.state,
+    arch: node.arch,
+    description: node.description,
+    properties: node.properties,
+    resources: node.resources.map(({ name, unit, total, avail }) => ({
+      name,
+      unit,
+      total,
+      available: avail,
+    })),
+    managementAddress: node.mgmt_net.addr,
+    publicPrefix: node.public_prefix,
+    lastSeenAt: node.last_seen_on === null ? null : new Date(node.last_seen_on),
+  }
+  Object.defineProperty(handle, inspect.custom, {
+    value: () => `Node ${handle.name} (${handle.state}, ${handle.arch})`,
+  })
+  return handle
+}
+
+const columns: readonly Column<Node>[] = [
+  { name: 'node', value: ({ name }) => name },
+  { name: 'state', value: ({ state }) => state },
+  { name: 'arch', value: ({ arch }) => arch },
+  ...(['memory', 'disk'] as const).map((resource) => ({
+    name: `${resource} free (MiB)`,
+    value: ({ resources }: Node) => resources.find(({ name }) => name === resource)?.available,
+  })),
+  { name: 'prefix', value: ({ publicPrefix }) => publicPrefix },
+]

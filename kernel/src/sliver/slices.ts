@@ -1,0 +1,107 @@
+import {
+  LabError,
+  routes,
+  Slice as SliceSchema,
+  SliceWithSlivers,
+  Sliver as SliverSchema,
+  type ResourceRequest,
+} from '@community-lab/contract'
+import Type from 'typebox'
+import { asTable, type Shown } from '../display/table.ts'
+import type { Session } from '../session.ts'
+import { nameOfNode } from './node.ts'
+import { readSlivers, Slice } from './slice.ts'
+
+/** What is wanted of a slice. */
+export interface SliceOptions {
+  /** The template's name: the file system that slivers start from. */
+  readonly template: string
+  /** Nodes, or their names. */
+  readonly nodes: readonly (string | { readonly name: string })[]
+  readonly description?: string
+  /** Memory of each sliver, MiB; default 64. */
+  readonly memoryMiB?: number
+  /** Disk of each sliver, MiB; default 128. */
+  readonly diskMiB?: number
+  /** Processor of each sliver, percent of one core; default 100. */
+  readonly cpuPct?: number
+  /** How many processes each sliver may have; default 128. */
+  readonly processes?: number
+  readonly signal?: AbortSignal
+}
+
+/** The slices of the testbed. */
+export class Slices {
+  readonly #session: Session
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  /**
+   * Make a slice what it should be, by its name: made when there is none, changed where it differs, left alone where it does not. The server checks
+   * all of it first, and refuses it whole.
+   *
+   * @throws {@link LabError} LAB_SLICE_NO_CAPACITY, LAB_SLICE_UNKNOWN_NODE, LAB_SLICE_UNKNOWN_TEMPLATE, LAB_SLICE_NODE_NOT_READY,
+   * LAB_SLICE_ARCH_MISMATCH, LAB_REQUEST_INVALID.
+   */
+  async ensure(name: string, options: SliceOptions): Promise<Slice> {
+    const { template, nodes, description, signal } = options
+    const resources = listResources(options)
+    const body = {
+      name,
+      template,
+      nodes: nodes.map(nameOfNode),
+      ...(description === undefined ? {} : { description }),
+      ...(resources.length === 0 ? {} : { resources }),
+    }
+    // Slivers start with the keys that the server knows by then.
+    await this.#session.registerKey()
+    const answer = await this.#session.http.ask(SliceWithSlivers, routes.sliceEnsure, {
+      method: 'PUT',
+      body,
+      signal,
+    })
+    return new Slice(this.#session, answer.slice, answer.slivers)
+  }
+
+  /** The slice of that name. @throws {@link LabError} LAB_NOT_FOUND. */
+  async get(name: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Slice> {
+    const query = { '/name': JSON.stringify(name) }
+    const { http } = this.#session
+    const [slice] = await http.ask(Type.Array(SliceSchema), routes.slices, { query, signal })
+    if (slice === undefined) throw new LabError('LAB_NOT_FOUND', { kind: 'slice', id: name })
+    return new Slice(this.#session, slice, await readSlivers(this.#session, slice.id, signal))
+  }
+
+  /** Every slice of the testbed, of all groups. */
+  async list({ signal }: { readonly signal?: AbortSignal } = {}): Promise<Shown<Slice>> {
+    const { http } = this.#session
+    const [slices, slivers] = await Promise.all([
+      http.ask(Type.Array(SliceSchema), routes.slices, { signal }),
+      http.ask(Type.Array(SliverSchema), routes.slivers, { signal }),
+    ])
+    const handles = slices.map((slice) => {
+      const own = slivers.filter((sliver) => sliver.slice.id === slice.id)
+      return new Slice(this.#session, slice, own)
+    })
+    return asTable(handles, () => [
+      { name: 'slice', value: (slice) => slice.name },
+      { name: 'slivers', value: (slice) => slice.slivers.length },
+      {
+        name: 'started',
+        value: (slice) => slice.slivers.filter(({ state }) => state === 'started').length,
+      },
+    ])
+  }
+}
+
+function listResources(options: SliceOptions): ResourceRequest[] {
+  const { memoryMiB, diskMiB, cpuPct, processes } = options
+  const asked = { memory: memoryMiB, disk: diskMiB, cpu: cpuPct, processes } as const
+  const names = ['memory', 'disk', 'cpu', 'processes'] as const
+  return names.flatMap((name) => {
+    const req = asked[name]
+    return req === undefined ? [] : [{ name, req }]
+  })
+}
