@@ -1,5 +1,7 @@
 import { createRequire } from 'node:module'
-import { escapeHtml } from './table.ts'
+import type * as Resvg from '@resvg/resvg-js'
+import type * as Jsdom from 'jsdom'
+import { addColorStrips } from './color-strip.ts'
 
 /** What this module needs of an element; Plot makes them, and so do other libraries. */
 export interface FigureElement {
@@ -14,9 +16,12 @@ let madeDocument: Document | null = null
 
 /** The document in which figures are drawn when there is no browser. Made at the first figure: it takes a tenth of a second. */
 export function figureDocument(): Document {
+  if (madeDocument !== null) return madeDocument
   // Required late: jsdom takes half a second to load, and most cells draw nothing.
-  const { JSDOM } = require('jsdom') as typeof import('jsdom')
-  madeDocument ??= new JSDOM('').window.document
+  const { JSDOM } = require('jsdom') as typeof Jsdom
+  const { window } = new JSDOM('')
+  addColorStrips(window)
+  madeDocument = window.document
   return madeDocument
 }
 
@@ -48,11 +53,6 @@ export function figureBundle(figure: FigureElement): Record<string, unknown> {
   }
 }
 
-/** A figure that could not be drawn must not lose the value: its text says why. */
-export function noteBundle(text: string): Record<string, unknown> {
-  return { 'text/plain': text, 'text/html': `<pre>${escapeHtml(text)}</pre>` }
-}
-
 /** Plot paints its background white; in a dark notebook its text, which takes the page's colour, would be white too. */
 function withoutBackground(html: string): string {
   return html.replace(/--plot-background:\s*white/gu, '--plot-background: transparent')
@@ -75,10 +75,10 @@ function withNamespace(svg: string): string {
 }
 
 function renderPng(svg: string): Uint8Array | null {
-  const { Resvg } = require('@resvg/resvg-js') as typeof import('@resvg/resvg-js')
+  const resvg = require('@resvg/resvg-js') as typeof Resvg
   try {
     // A PNG knows no page around it: black on white, at twice the size for fine screens.
-    const image = new Resvg(svg.replace('<svg', '<svg color="black"'), {
+    const image = new resvg.Resvg(svg.replace('<svg', '<svg color="black"'), {
       background: 'white',
       fitTo: { mode: 'zoom', value: 2 },
     })

@@ -39,7 +39,7 @@ export function tableBundle<T>(
 /** The columns of rows as they come from a database: every member that any of the shown rows has. */
 export function rowColumns<T extends object>(rows: readonly T[]): Column<T>[] {
   const names = new Set(rows.slice(0, maxRows).flatMap((row) => Object.keys(row)))
-  return [...names].map((name) => ({ name, value: (row) => Reflect.get(row, name) as unknown }))
+  return [...names].map((name) => ({ name, value: (row) => Reflect.get(row, name) }))
 }
 
 /** A table as text; numbers stand at the right of their column. */

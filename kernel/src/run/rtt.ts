@@ -8,10 +8,10 @@ import { launchRun } from './start.ts'
 
 /** What to measure. */
 export interface RttOptions {
-  /** Slivers (or their nodes' names) that send probes; `all`: every sliver. */
-  readonly from: SliverOrNode | readonly SliverOrNode[] | 'all'
-  /** Slivers that answer; none is probed by itself. */
-  readonly to: SliverOrNode | readonly SliverOrNode[] | 'all'
+  /** Slivers (or their nodes' names) that send probes; the text `all`: every sliver. */
+  readonly from: SliverOrNode | readonly SliverOrNode[]
+  /** Slivers that answer, given the same way; none is probed by itself. */
+  readonly to: SliverOrNode | readonly SliverOrNode[]
   /** Between probes, in milliseconds: 2 to 3 600 000. */
   readonly everyMs: number
   /** For how long, in milliseconds: at least `everyMs`, at most seven days. */
@@ -52,10 +52,7 @@ export function measureRtt(
   })
 }
 
-function choose(
-  slice: Slice,
-  which: SliverOrNode | readonly SliverOrNode[] | 'all',
-): readonly Sliver[] {
+function choose(slice: Slice, which: SliverOrNode | readonly SliverOrNode[]): readonly Sliver[] {
   if (which === 'all') return slice.slivers
   const all: readonly SliverOrNode[] = isList(which) ? which : [which]
   return [...new Set(all.map((each) => slice.sliver(each)))]
