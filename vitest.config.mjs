@@ -1,6 +1,8 @@
+// @ts-check
 import { defineConfig } from 'vitest/config'
 
-const project = (name: string, options: object = {}) => ({
+/** @param {string} name @param {object} [options] what differs from the others */
+const project = (name, options = {}) => ({
   test: { name, include: [`test/${name}/**/*.test.ts`], environment: 'node', ...options },
 })
 
