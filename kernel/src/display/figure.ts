@@ -36,19 +36,18 @@ export function isElement(value: unknown): value is FigureElement {
 }
 
 /**
- * A figure for a notebook: HTML (with title and legend, in the notebook's own colours by `currentColor`), the SVG alone where the figure is nothing
- * else, and a PNG for those that show neither, such as a notebook whose author is not trusted yet.
+ * A figure for a notebook: SVG, or HTML where it has a title or legend, in the notebook's own colours by `currentColor`; and a PNG of the drawing for those that show neither, such as a notebook whose author is not trusted yet.
  */
 export function figureBundle(figure: FigureElement): Record<string, unknown> {
   const isSvg = figure.tagName.toLowerCase() === 'svg'
   const main = isSvg ? figure : mainSvg(figure)
   const png = main === null ? null : renderPng(withNamespace(main.outerHTML))
+  const drawing = withoutBackground(figure.outerHTML)
   const title = figure.querySelector('h2')?.outerHTML.replace(/<[^>]*>/gu, '') ?? ''
   const size = main === null ? '' : sizeOf(main)
   return {
     'text/plain': `[figure${title === '' ? '' : `: ${title}`}${size === '' ? '' : `, ${size}`}]`,
-    'text/html': `<div style="max-width:100%;overflow-x:auto;color:inherit">${withoutBackground(figure.outerHTML)}</div>`,
-    ...(isSvg ? { 'image/svg+xml': withNamespace(withoutBackground(figure.outerHTML)) } : {}),
+    ...(isSvg ? { 'image/svg+xml': withNamespace(drawing) } : { 'text/html': drawing }),
     ...(png === null ? {} : { 'image/png': png }),
   }
 }

@@ -1,0 +1,97 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { inspect } from 'node:util'
+import { LabError } from '@community-lab/contract'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { findCredentials, takeCredentials } from '../../../../kernel/src/credentials/credentials.ts'
+
+const secret = 'cl_researcher_secret'
+let home: string
+
+beforeEach(() => {
+  home = mkdtempSync(path.join(tmpdir(), 'credentials-'))
+})
+afterEach(() => rmSync(home, { recursive: true }))
+
+const write = (file: string, content: unknown): string => {
+  const full = path.join(home, file)
+  mkdirSync(path.dirname(full), { recursive: true })
+  writeFileSync(full, typeof content === 'string' ? content : JSON.stringify(content))
+  return full
+}
+const find = (options: object = {}, env: Record<string, string> = {}, cwd = home) =>
+  findCredentials(options, { env: { HOME: home, ...env }, cwd })
+const codeOf = (attempt: () => unknown): string => {
+  try {
+    attempt()
+  } catch (error) {
+    if (LabError.is(error)) {
+      expect(error.message).not.toContain(secret)
+      return error.code
+    }
+  }
+  return 'nothing'
+}
+
+it('finds the checkout’s credentials from a folder below it', () => {
+  write('.community-lab/credentials.json', { url: 'http://one', token: secret })
+  const found = find({}, {}, path.join(home, 'notebooks', 'deep'))
+  expect([found.url, found.token]).toEqual(['http://one', secret])
+  expect(found.folder).toBe(path.join(home, '.community-lab'))
+})
+
+it('prefers options to the environment, and that to files', () => {
+  write('.community-lab/credentials.json', { url: 'http://file', token: secret })
+  const env = { COMMUNITY_LAB_URL: 'http://env', COMMUNITY_LAB_TOKEN: 'env' }
+  expect(find({}, env).url).toBe('http://env')
+  expect(find({ url: 'http://option/' }, env).url).toBe('http://option')
+  expect(find({}, { COMMUNITY_LAB_TOKEN: 'env' })).toMatchObject({ url: 'http://file' })
+  expect(find({}, { COMMUNITY_LAB_TOKEN: 'env' }).token).toBe('env')
+})
+
+it('uses the file that the environment names and no other', () => {
+  write('.community-lab/credentials.json', { url: 'http://near', token: secret })
+  const file = write('named.json', { url: 'http://named', token: secret, vct_socket: '/s' })
+  const found = find({}, { COMMUNITY_LAB_CREDENTIALS: file })
+  expect([found.url, found.vct_socket]).toEqual(['http://named', '/s'])
+  const missing = { COMMUNITY_LAB_CREDENTIALS: path.join(home, 'none.json') }
+  expect(codeOf(() => find({}, missing))).toBe('LAB_CREDENTIALS_INVALID')
+})
+
+it('falls back to the user’s own settings', () => {
+  write('xdg/community-lab/credentials.json', { url: 'http://xdg', token: secret })
+  const env = { XDG_CONFIG_HOME: path.join(home, 'xdg') }
+  expect(find({}, env, path.join(home, 'elsewhere')).url).toBe('http://xdg')
+})
+
+it('says every place it looked at when there are none', () => {
+  const error = (() => {
+    try {
+      return find()
+    } catch (thrown) {
+      return thrown
+    }
+  })()
+  expect(LabError.is(error, 'LAB_CREDENTIALS_MISSING')).toBe(true)
+  expect(String(error)).toContain(path.join(home, '.config/community-lab/credentials.json'))
+})
+
+it('refuses a damaged file without showing what is in it', () => {
+  for (const content of [
+    `{"token": "${secret}"`,
+    { token: secret },
+    { url: 'ftp://x', token: secret },
+  ]) {
+    write('.community-lab/credentials.json', content)
+    expect(codeOf(() => find())).toBe('LAB_CREDENTIALS_INVALID')
+  }
+})
+
+it('never prints or copies the token', () => {
+  const credentials = takeCredentials({ url: 'http://one', token: secret })
+  expect(credentials.token).toBe(secret)
+  expect(inspect(credentials)).not.toContain(secret)
+  expect(JSON.stringify(credentials)).not.toContain(secret)
+  expect(JSON.stringify({ ...credentials })).not.toContain(secret)
+})

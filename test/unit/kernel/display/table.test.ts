@@ -1,0 +1,36 @@
+import { inspect } from 'node:util'
+import { expect, it } from 'vitest'
+import { asTable, renderTable, rowColumns } from '../../../../kernel/src/display/table.ts'
+
+const rows = [
+  { node: 'n1', rtt_s: 0.0123456789, time: new Date(0) },
+  { node: 'n10', rtt_s: null, time: new Date(1000) },
+]
+
+it('prints rows as a table, numbers to the right', () => {
+  expect(inspect(asTable([...rows], () => rowColumns(rows)))).toBe(
+    `node      rtt_s  time
+────  ─────────  ────────────────────────
+n1    0.0123457  1970-01-01T00:00:00.000Z
+n10              1970-01-01T00:00:01.000Z`,
+  )
+})
+
+it('leaves the array an array', () => {
+  const table = asTable([...rows], () => rowColumns(rows))
+  expect(Object.keys(table)).toEqual(['0', '1'])
+  expect(table.map(({ node }) => node)).toEqual(['n1', 'n10'])
+})
+
+it('lets nothing of a sliver’s output become HTML or reach the terminal', () => {
+  const evil = [{ out: '<script>alert(1)</script>\u001b[2J' }]
+  expect(renderTable(evil, rowColumns(evil))).not.toContain('<script')
+  expect(inspect(asTable([...evil], () => rowColumns(evil)))).not.toContain('\u001b')
+})
+
+it('shows the beginning of a long table and how long it is', () => {
+  const many = Array.from({ length: 1000 }, (_, n) => ({ n }))
+  const text = inspect(asTable(many, () => rowColumns(many)))
+  expect(text.split('\n')).toHaveLength(53)
+  expect(text).toContain('50 of 1000 rows')
+})
