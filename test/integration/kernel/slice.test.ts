@@ -1,0 +1,236 @@
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { LabError } from '@community-lab/contract'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { ensureSshKey } from '../../../kernel/src/credentials/ssh-key.ts'
+import { takeCredentials } from '../../../kernel/src/credentials/credentials.ts'
+import { Lab } from '../../../kernel/src/lab.ts'
+import { openSession } from '../../../kernel/src/session.ts'
+import type { Slice } from '../../../kernel/src/sliver/slice.ts'
+import { startWorld, type World } from './world/testbed.ts'
+
+let world: World
+let lab: Lab
+let slice: Slice
+
+const openLab = (token = 'right') => {
+  const key = ensureSshKey(path.join(world.dir, 'keys'))
+  return new Lab(openSession(takeCredentials({ url: world.url, token }), key), key)
+}
+
+beforeAll(async () => {
+  world = await startWorld(2)
+  lab = openLab()
+  slice = await lab.slices.ensure('first', { template: 'tiny', nodes: ['n1', 'n2'] })
+  await slice.started()
+})
+
+afterAll(async () => {
+  await lab.close()
+  await world.close()
+})
+
+it('makes an SSH key that its owner alone can read', async () => {
+  expect((await stat(lab.sshKeyPath)).mode & 0o777).toBe(0o600)
+})
+
+it('runs a command on every sliver over one connection to each', async () => {
+  const first = await slice.sh`echo ${'one  two'}; echo three >&2; exit 3`
+  const tunnels = world.tunnels
+  expect(first.map(({ node, exitCode }) => [node, exitCode])).toEqual([
+    ['n1', 3],
+    ['n2', 3],
+  ])
+  expect(first[0]).toMatchObject({
+    stdout: 'one  two\n',
+    stderr: 'three\n',
+    ok: false,
+    error: null,
+  })
+  expect(first.ok).toBe(false)
+  expect((await slice.sh`true`).ok).toBe(true)
+  expect(world.tunnels).toBe(tunnels)
+})
+
+it('hands a value over as one argument, whatever is in it', async () => {
+  const awkward = `a b'c"d $HOME; echo \`id\` *\n`
+  const [result] = await slice.sh`printf %s ${awkward}`
+  expect(result?.stdout).toBe(awkward)
+})
+
+it('connects anew when connections broke between two commands', async () => {
+  await slice.sh`true`
+  world.breakTunnels()
+  const results = await slice.sh`echo again`
+  // What broke unnoticed may be met once; what was sent is never sent twice.
+  for (const { error } of results)
+    expect(error?.code ?? 'LAB_COMMAND_LOST').toBe('LAB_COMMAND_LOST')
+  expect((await slice.sh`echo again`).map(({ stdout }) => stdout)).toEqual(['again\n', 'again\n'])
+})
+
+it('tells of a sliver that was lost and keeps the others’ answers', async () => {
+  const results = slice.slivers.map((sliver, index) =>
+    index === 0 ? sliver.exec('kill -9 $PPID; sleep 5') : sliver.exec('echo fine'),
+  )
+  const [lost, fine] = await Promise.all(results)
+  expect(lost?.error?.code).toBe('LAB_COMMAND_LOST')
+  expect([lost?.exitCode, fine?.stdout]).toEqual([null, 'fine\n'])
+})
+
+it('gives up a command that takes too long and keeps what it wrote', async () => {
+  const [result] = await slice.exec('echo early; sleep 30', { timeoutMs: 1_000 })
+  expect(result?.error?.code).toBe('LAB_COMMAND_TIMEOUT')
+  expect(result?.stdout).toBe('early\n')
+})
+
+it('obeys the interrupt of the cell that waits', async () => {
+  const cell = new AbortController()
+  const symbol = Symbol.for('community-lab.interrupt')
+  Object.defineProperty(globalThis, symbol, { value: cell.signal, configurable: true })
+  try {
+    const running = slice.exec('sleep 30')
+    setImmediate(() => cell.abort())
+    await expect(running).rejects.toThrow(/abort/u)
+  } finally {
+    Reflect.deleteProperty(globalThis, symbol)
+  }
+})
+
+it('carries megabytes both ways unharmed', async () => {
+  const input = Buffer.alloc(5_000_000, 'abcdefghij')
+  const [result] = await slice.exec('cat', { input })
+  expect(result?.stdout.length).toBe(input.length)
+  expect(result?.stdout === input.toString()).toBe(true)
+})
+
+it('talks to nobody but the sliver whose host key was published', async () => {
+  const [first] = slice.slivers
+  const published = first?.hostKey ?? ''
+  const other = world.slivers[1]?.hostKey ?? ''
+  const actual = (key: string) => ({
+    id: '1@1',
+    nr: 1,
+    state: 'started' as const,
+    slice_instance_sn: 1,
+    instance_sn: 1,
+    interfaces: [],
+    ssh_host_key: key,
+    started_on: null,
+    errors: [],
+  })
+  world.change(0, { actual: actual(other) })
+  await slice.refresh()
+  expect((await first?.exec('true'))?.error?.code).toBe('LAB_SSH_HOST_KEY')
+  world.change(0, { actual: actual(published) })
+  await slice.refresh()
+  expect((await first?.exec('true'))?.ok).toBe(true)
+})
+
+it('uploads files with their mode', async () => {
+  await slice.upload({ 'bin/probe': '#!/bin/sh\necho probed\n' }, '/tmp/an experiment', {
+    mode: 0o755,
+  })
+  const results = await slice.sh`${'/tmp/an experiment/bin/probe'}`
+  expect(results.map(({ stdout }) => stdout)).toEqual(['probed\n', 'probed\n'])
+  await expect(slice.upload({ '../x': '' }, '/tmp')).rejects.toThrow(/path under/u)
+})
+
+it('keeps a run’s program going without the connection, and ends when all its rows are there', async () => {
+  const run = await slice.run('counting', {
+    script:
+      'for i in $(seq 1 100); do echo "step i=$i run=\\"$COMMUNITY_LAB_RUN\\"" > /run/community-lab/measure; usleep 10000; done; cat note; exit 4',
+    files: { note: 'bye' },
+  })
+  world.breakTunnels()
+  world.breakStreams()
+  const seen = await run.rows('step').take(1_000)
+  expect(seen).toHaveLength(200)
+  expect(new Set(seen.map((row) => `${String(row['node'])} ${String(row['i'])}`)).size).toBe(200)
+  const outcomes = await run.done()
+  expect([outcomes.ok, ...outcomes.map(({ exitCode }) => exitCode)]).toEqual([false, 4, 4])
+  expect((await run.output()).map(({ stdout }) => stdout)).toEqual(['bye', 'bye'])
+  const peer = 'n2'
+  const rows =
+    await run.sql`select node, count(*) as n, sum(i) as total, max(time) as last from step where node = ${peer} group by node`
+  expect(rows).toMatchObject([{ node: 'n2', n: 100, total: 5050 }])
+  expect(rows[0]?.['last']).toBeInstanceOf(Date)
+})
+
+it('ends a run early, with all that it started', async () => {
+  const run = await slice.run('long', { script: 'sleep 300 & sleep 300' })
+  expect((await run.cancel()).ok).toBe(true)
+  expect((await run.done({ timeoutMs: 10_000 })).map(({ exitCode }) => exitCode)).toEqual([
+    143, 143,
+  ])
+})
+
+it('says which nodes a run has not ended on', async () => {
+  const run = await slice.run('long', { script: 'sleep 300' })
+  const late = await run.done({ timeoutMs: 300 }).catch((error: unknown) => error)
+  expect(LabError.is(late, 'LAB_RUN_UNFINISHED') && late.details.waiting).toEqual(['n1', 'n2'])
+  await run.cancel()
+  await run.done({ timeoutMs: 10_000 })
+})
+
+it('measures round trips: a row for each probe', async () => {
+  const run = await slice.measure('rtt', { from: 'n1', to: 'n2', everyMs: 50, forMs: 1_000 })
+  await run.done()
+  const rows = await run.sql<{ seq_no: number; rtt_s: number; lost: boolean; ttl: number }>`
+    select seq_no, rtt_s, lost, ttl, peer from rtt order by seq_no`
+  expect(rows.map((row) => row.seq_no)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1))
+  expect(rows[0]).toMatchObject({ lost: false, ttl: 64, peer: 'n2' })
+  expect(rows.every((row) => row.rtt_s >= 0 && row.rtt_s < 0.1)).toBe(true)
+})
+
+it('refuses measurements that cannot be, before anything is sent', async () => {
+  for (const everyMs of [0, Number.NaN])
+    expect(() => slice.measure('rtt', { from: 'n1', to: 'n2', everyMs, forMs: 1_000 })).toThrow(
+      /everyMs/u,
+    )
+  expect(() => slice.sliver('n9')).toThrow(/slivers on: n1, n2/u)
+})
+
+it('writes a run’s samples as files with a manifest', async () => {
+  const run = await slice.run('short', {
+    script: 'echo "step i=1 run=\\"$COMMUNITY_LAB_RUN\\"" > /run/community-lab/measure',
+  })
+  await run.done()
+  const folder = await mkdtemp('/var/tmp/dataset-')
+  await run.export(folder)
+  const manifest = JSON.parse(await readFile(path.join(folder, 'manifest.json'), 'utf8')) as unknown
+  expect(manifest).toMatchObject({ run: run.id, slice: 'first', nodes: ['n1', 'n2'] })
+  const step = (await readFile(path.join(folder, 'step.parquet'))).subarray(0, 4).toString()
+  expect(step).toBe('PAR1')
+  await rm(folder, { recursive: true })
+})
+
+it('explains a query that fails by what there is', async () => {
+  const run = await slice.run('none', { script: 'true' })
+  await run.done()
+  const error = await run.sql`select * from steps`.catch((thrown: unknown) => thrown)
+  expect(LabError.is(error, 'LAB_SQL_FAILED')).toBe(true)
+  expect(String(error)).toContain('run_end')
+})
+
+it('waits for slivers as they start, and names each that fails', async () => {
+  world.change(0, { state: 'deployed' })
+  world.change(1, { state: 'deployed' })
+  await slice.refresh()
+  const started = slice.started({ timeoutMs: 20_000 }).catch((error: unknown) => error)
+  world.change(0, { state: 'started' })
+  world.change(1, { state: 'fail_start', errors: [{ member: '', message: 'no room left' }] })
+  const error = await started
+  expect(LabError.is(error, 'LAB_SLICE_FAILED')).toBe(true)
+  expect(String(error)).toContain('n2 (1@2) is fail_start: no room left')
+  world.change(1, { state: 'deployed', errors: [] })
+  const late = await slice.started({ timeoutMs: 500 }).catch((thrown: unknown) => thrown)
+  expect(LabError.is(late, 'LAB_SLICE_NOT_STARTED')).toBe(true)
+  world.change(1, { state: 'started' })
+  await slice.started()
+})
+
+it('tells what the server refuses', async () => {
+  const stranger = openLab('wrong')
+  await expect(stranger.slices.get('first')).rejects.toThrow(/ask the operator/u)
+  await stranger.close()
+})

@@ -1,0 +1,90 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import path from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/** A dropbear in mount and process namespaces of its own, with busybox's tools: what a sliver is to who speaks SSH with it. `dir` must not be under /tmp. */
+export interface DropbearSliver {
+  readonly port: number
+  readonly hostKey: string
+  /** Where its programs' lines arrive: a file beside a pipe at /run/community-lab/measure. */
+  readonly measureFile: string
+  stop(): Promise<void>
+}
+
+/** Start one; it lets `authorizedKeys` in, a file that may be written later. Needs root, dropbear and busybox. */
+export async function startDropbear(dir: string): Promise<DropbearSliver> {
+  const home = path.join(dir, 'home')
+  const runDir = path.join(dir, 'run')
+  await mkdir(path.join(home, '.ssh'), { recursive: true, mode: 0o700 })
+  await mkdir(path.join(runDir, 'community-lab'), { recursive: true })
+  await writeFile(path.join(home, '.ssh', 'authorized_keys'), '', { mode: 0o600 })
+  const measureFile = path.join(dir, 'measured')
+  await writeFile(measureFile, '')
+  await run('mkfifo', [path.join(runDir, 'community-lab', 'measure')])
+  const key = path.join(dir, 'host-key')
+  const { stdout } = await run('dropbearkey', ['-t', 'ed25519', '-f', key])
+  const hostKey = /^ssh-ed25519 \S+/mu.exec(stdout)?.[0] ?? ''
+  const port = await freePort()
+  const script = [
+    'set -e',
+    `mount --bind ${home} /root`,
+    `mount --bind ${runDir} /run`,
+    'mount -t tmpfs tmpfs /tmp',
+    // The tools of a template are busybox's, and differ from Debian's.
+    'for tool in sh awk tar setsid seq sed dirname cat; do mount --bind /usr/bin/busybox "$(readlink -f "$(command -v $tool)")"; done',
+    `busybox sh -c 'exec 3<>/run/community-lab/measure; exec busybox cat <&3 >> ${measureFile}' &`,
+    `exec dropbear -F -E -s -r ${key} -p 127.0.0.1:${port} -P /run/pid`,
+  ]
+  const child = spawn(
+    'unshare',
+    ['-m', '-p', '-f', '--kill-child', 'bash', '-c', script.join('\n')],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  )
+  await listening(child)
+  return {
+    port,
+    hostKey,
+    measureFile,
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const exited = once(child, 'exit')
+      child.kill('SIGKILL')
+      await exited
+    },
+  }
+}
+
+/** Let a key in. */
+export async function authorize(dir: string, publicKey: string): Promise<void> {
+  const file = path.join(dir, 'home', '.ssh', 'authorized_keys')
+  await writeFile(file, `${await readFile(file, 'utf8')}${publicKey}\n`, { mode: 0o600 })
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
+
+async function listening(child: ChildProcess): Promise<void> {
+  let log = ''
+  for await (const chunk of child.stderr ?? []) {
+    log += String(chunk)
+    if (log.includes('Not backgrounding')) {
+      child.stderr?.resume()
+      return
+    }
+  }
+  throw new Error(`dropbear did not start: ${log}`)
+}
