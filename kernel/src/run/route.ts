@@ -2,6 +2,7 @@ import { parseIpv6 } from '@community-lab/contract'
 import { inspect } from 'node:util'
 import { makeDisplayable } from '../display/bundle.ts'
 import { escapeHtml } from '../display/table.ts'
+import { findPing } from './ping.ts'
 
 /** One router on the way, or the other end. */
 export interface Hop {
@@ -37,7 +38,7 @@ export const maxHops = 20
  * The command that asks every distance at once with iputils' ping. A line for each: the number of hops, and what ping said.
  */
 export function routeCommand(address: string): string {
-  return `for t in $(seq 1 ${maxHops}); do (LC_ALL=C ping -n -c 1 -W 2 -t $t ${address} 2>&1 | sed "s/^/$t /") & done; wait`
+  return `${findPing}; for t in $(seq 1 ${maxHops}); do (LC_ALL=C $ping -n -c 1 -W 2 -t $t ${address} 2>&1 | sed "s/^/$t /") & done; wait`
 }
 
 /** Read what {@link routeCommand} printed. */

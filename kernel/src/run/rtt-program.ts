@@ -1,5 +1,6 @@
 import { measurePath } from '@community-lab/contract'
 import { quote } from '../ssh/quote.ts'
+import { findPing } from './ping.ts'
 
 /** What one sliver probes, and how often. */
 export interface RttProgramOptions {
@@ -27,8 +28,9 @@ export function rttProgram({ peers, everyMs, count, to = measurePath }: RttProgr
   const seconds = (everyMs / 1000).toFixed(3)
   const probes = peers.map(({ name, address }) => `probe ${quote(address)} ${quote(name)} &`)
   return `#!/bin/sh
+${findPing}
 probe() {
-  LC_ALL=C ping -n -O -i ${seconds} -c ${count} -W 1 "$1" 2>&1 |
+  LC_ALL=C $ping -n -O -i ${seconds} -c ${count} -W 1 "$1" 2>&1 |
     awk -v peer="$2" -v run="$COMMUNITY_LAB_RUN" -v fifo=${quote(to)} -v grace=${grace} '${reader}' || echo "no probe of $2 was sent" >> failed
 }
 rm -f failed

@@ -174,7 +174,7 @@ it('says which nodes a run has not ended on', async () => {
 
 it('measures round trips: a row for each probe', async () => {
   const run = await slice.measure('rtt', { from: 'n1', to: 'n2', everyMs: 50, forMs: 1_000 })
-  await run.done()
+  expect((await run.done()).ok).toBe(true)
   const rows = await run.sql<{ seq_no: number; rtt_s: number; lost: boolean; ttl: number }>`
     select seq_no, rtt_s, lost, ttl, peer from rtt order by seq_no`
   expect(rows.map((row) => row.seq_no)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1))
@@ -182,7 +182,7 @@ it('measures round trips: a row for each probe', async () => {
   expect(rows.every((row) => row.rtt_s >= 0 && row.rtt_s < 0.1)).toBe(true)
 })
 
-it('refuses measurements that cannot be, before anything is sent', async () => {
+it('refuses measurements that cannot be, before anything is sent', () => {
   for (const everyMs of [0, Number.NaN])
     expect(() => slice.measure('rtt', { from: 'n1', to: 'n2', everyMs, forMs: 1_000 })).toThrow(
       /everyMs/u,

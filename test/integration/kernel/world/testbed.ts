@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import type { ServerResponse } from 'node:http'
 import { connect as connectTcp } from 'node:net'
 import path from 'node:path'
 import websocket from '@fastify/websocket'
@@ -258,7 +259,7 @@ async function writeParquet(
   }
 }
 
-function openStream(raw: import('node:http').ServerResponse, streams: Set<Stream>): Stream {
+function openStream(raw: ServerResponse, streams: Set<Stream>): Stream {
   raw.writeHead(200, { 'content-type': 'text/event-stream' })
   raw.flushHeaders()
   const stream = { write: (text: string) => void raw.write(text), end: () => void raw.end() }
