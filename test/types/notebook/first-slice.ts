@@ -1,0 +1,43 @@
+// What a researcher writes, as a cell has it: compiled by the TypeScript of the notebooks' kernel, with its options.
+import { connect, LabError, Plot, show } from '@community-lab/kernel'
+
+async function main(): Promise<void> {
+  const lab = connect()
+  const nodes = await lab.nodes.find({ state: 'production', arch: 'x86_64' })
+  const slice = await lab.slices.ensure('hello', { template: 'tiny', nodes: nodes.slice(0, 3) })
+  await slice.started()
+  const [a, b] = slice.slivers
+  const result = await a.sh`ping -c 5 ${b.address}`
+  const exitCode: number | null = result.exitCode
+  const all = await slice.sh`uname -snm`
+  const outputs: string[] = all.map(({ stdout }) => stdout)
+  const run = await slice.measure('rtt', { from: a, to: 'n5', everyMs: 200, forMs: 10_000 })
+  await run.rows('rtt').take(50)
+  for await (const row of run.rows('rtt')) console.log(row.rtt_s)
+  await lab.virtual().cutLink('n2', 'n5')
+  const outcomes = await run.done()
+  const rows = await run.sql`select time, rtt_s * 1e3 as rtt_ms from rtt where peer = ${'n5'} order by time`
+  const typed = await run.sql<{ n: number }>`select count(*) as n from rtt`
+  const total: number = typed[0].n + typed.length
+  show(Plot.plot({
+    title: 'Round trip', width: 820, grid: true,
+    y: { label: 'round trip (ms)', zero: true }, color: { legend: true, type: 'ordinal', scheme: 'dark2' },
+    marks: [Plot.ruleX(rows.filter((row) => row.rtt_ms === null), { x: 'time' }), Plot.line(rows, { x: 'time', y: 'rtt_ms' })],
+  }))
+  show((await slice.traceroute('n1', 'n5')).path)
+  const health = await lab.health()
+  await health.sql`select node from node_health`
+  try {
+    await slice.release()
+  } catch (error) {
+    if (LabError.is(error, 'LAB_SLICE_FAILED')) console.log(error.details.failed)
+  }
+  // @ts-expect-error a state that no node has
+  await lab.nodes.find({ state: 'gone' })
+  // @ts-expect-error a measurement that there is not
+  await slice.measure('jitter', { from: a, to: b, everyMs: 200, forMs: 10_000 })
+  // @ts-expect-error an object is no argument
+  await slice.sh`echo ${{ a: 1 }}`
+  console.log(exitCode, outputs, outcomes.ok, total)
+}
+void main()
