@@ -7,7 +7,7 @@ export interface Failure {
   readonly error: MemberError
   /** How often in a row, this one included. */
   readonly attempts: number
-  /** Not before, in milliseconds since the epoch. */
+  /** Not before, in milliseconds of a clock that only grows. */
   readonly retryAtMs: number
   /** What was wanted when it failed: anything else is tried at once. */
   readonly wanted: string
@@ -51,7 +51,7 @@ export function stands(failure: Failure | undefined, wanted: string): failure is
   return failure?.healedAtMs === null && failure.wanted === wanted
 }
 
-/** When the next waiting sliver is to be tried again, in milliseconds since the epoch; null when none waits beyond now. */
+/** When the next waiting sliver is to be tried again, in milliseconds; null when none waits beyond now. */
 export function nextRetryAtMs(failures: Failures, nowMs: number): number | null {
   const waiting = [...failures.values()]
     .filter((failure) => failure.healedAtMs === null && failure.retryAtMs > nowMs)

@@ -9,7 +9,7 @@ export interface Situation {
   readonly target: NodeTarget
   readonly current: Current
   readonly failures: Failures
-  /** Milliseconds since the epoch. */
+  /** Milliseconds, on the same clock as the failures'. */
   readonly nowMs: number
 }
 

@@ -16,19 +16,27 @@ export class LogFile {
     this.#bytes = fstatSync(this.#descriptor).size
   }
 
-  /** The last line written that is not empty, shortened to 300 characters. */
+  /** The last line that the process wrote and that is not empty, shortened to 300 characters. */
   get lastLine(): string {
     return this.#lastLine
   }
 
   /** Append. Output is small and rare, so it is written at once: nothing is lost when the pod is killed. */
-  write(chunk: Buffer | string): void {
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+  write(chunk: Buffer): void {
+    this.#append(chunk)
+    const line = chunk.toString().trim().split('\n').at(-1) ?? ''
+    if (line !== '') this.#lastLine = line.slice(0, 300)
+  }
+
+  /** Append a remark about the process itself. */
+  note(text: string): void {
+    this.#append(Buffer.from(`--- ${new Date().toISOString()} ${text}\n`))
+  }
+
+  #append(bytes: Buffer): void {
     if (this.#bytes + bytes.length > maxBytes) this.#rotate()
     writeSync(this.#descriptor, bytes)
     this.#bytes += bytes.length
-    const line = bytes.toString().trim().split('\n').at(-1) ?? ''
-    if (line !== '') this.#lastLine = line.slice(0, 300)
   }
 
   #rotate(): void {

@@ -31,6 +31,10 @@ export interface Supervised {
   readonly pid: number | null
   /** How often it ended without being asked to. */
   readonly deaths: number
+  /** Why it ended last; empty when it never did. */
+  readonly lastReason: string
+  /** The last line of its log. */
+  readonly lastLine: string
   /** Start it, and wait until it serves. Does nothing when it is to run already. */
   start(signal: AbortSignal): Promise<void>
   /** End it for good: SIGTERM, and SIGKILL after `graceMs`. */
@@ -53,6 +57,7 @@ export function supervise(options: SuperviseOptions): Supervised {
   let wanted = false
   let deaths = 0
   let inARow = 0
+  let lastReason = ''
   let timer: NodeJS.Timeout | null = null
 
   function launch(): Promise<void> {
@@ -66,7 +71,7 @@ export function supervise(options: SuperviseOptions): Supervised {
     child = started
     const startedAt = performance.now()
     const ready = Promise.withResolvers<undefined>()
-    const note = (text: string) => options.log.write(`--- ${options.name} ${text}\n`)
+    const note = (text: string) => options.log.note(`${options.name} ${text}`)
     note(`started: ${argv.join(' ')}`)
     let pending = ''
     started.stdout.on('data', (chunk: Buffer) => {
@@ -89,6 +94,7 @@ export function supervise(options: SuperviseOptions): Supervised {
       ready.reject(endedError(options, reason))
       if (!wanted) return
       deaths += 1
+      lastReason = reason
       inARow = performance.now() - startedAt > steadyMs ? 1 : inARow + 1
       options.onDied?.(reason)
       timer = setTimeout(relaunch, restartDelayMs(inARow))
@@ -128,6 +134,12 @@ export function supervise(options: SuperviseOptions): Supervised {
     },
     get deaths() {
       return deaths
+    },
+    get lastReason() {
+      return lastReason
+    },
+    get lastLine() {
+      return options.log.lastLine
     },
     async start(signal) {
       signal.throwIfAborted()

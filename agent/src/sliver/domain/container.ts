@@ -1,0 +1,106 @@
+import type { IdMapping } from './ids.ts'
+import { seccompProfile } from './seccomp.ts'
+
+/** A mount into a container of something that its bundle's private mounts have made. */
+export interface BoundFolder {
+  readonly source: string
+  readonly destination: string
+}
+
+/** What a container is made from. */
+export interface ContainerPlan {
+  /** Its root file system, where the runtime sees it. */
+  readonly rootPath: string
+  readonly hostname: string
+  readonly args: readonly string[]
+  readonly ids: readonly IdMapping[]
+  /** Read-only. */
+  readonly bound: readonly BoundFolder[]
+  /** Below every hierarchy's root, for a runtime that insists on making cgroups; null: it must make none. */
+  readonly cgroupsPath: string | null
+  /** The most processes of its users, where no cgroup holds them; null: the cgroup does. */
+  readonly processes: number | null
+  /** As Node.js names it. */
+  readonly arch: string
+}
+
+/** Enough for dropbear, ping and what users are for; not for changing interfaces, mounts or devices. */
+const capabilities = [
+  'CAP_CHOWN',
+  'CAP_DAC_OVERRIDE',
+  'CAP_FOWNER',
+  'CAP_FSETID',
+  'CAP_KILL',
+  'CAP_NET_BIND_SERVICE',
+  'CAP_NET_RAW',
+  'CAP_SETGID',
+  'CAP_SETUID',
+  'CAP_SYS_CHROOT',
+]
+/** Source: the defaults of Docker and podman. */
+const maskedPaths =
+  '/proc/acpi /proc/asound /proc/interrupts /proc/kcore /proc/keys /proc/latency_stats /proc/timer_list /proc/timer_stats /proc/sched_debug /proc/scsi /sys/firmware /sys/devices/virtual/powercap'
+const readonlyPaths = '/proc/bus /proc/fs /proc/irq /proc/sys /proc/sysrq-trigger'
+const openFiles = 4096
+
+/** Write the configuration of a container. Source: OCI runtime specification 1.0.2, config.md and config-linux.md. */
+export function containerConfiguration(plan: ContainerPlan): object {
+  const mappings = plan.ids.map(({ inside, outside, count }) => ({
+    containerID: inside,
+    hostID: outside,
+    size: count,
+  }))
+  return {
+    ociVersion: '1.0.2',
+    hostname: plan.hostname,
+    root: { path: plan.rootPath, readonly: false },
+    process: {
+      terminal: false,
+      cwd: '/',
+      user: { uid: 0, gid: 0 },
+      args: plan.args,
+      env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root'],
+      noNewPrivileges: true,
+      capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+      rlimits: [
+        { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
+        { type: 'RLIMIT_NOFILE', soft: openFiles, hard: openFiles },
+        ...(plan.processes === null
+          ? []
+          : [{ type: 'RLIMIT_NPROC', soft: plan.processes, hard: plan.processes }]),
+      ],
+    },
+    mounts: [...systemMounts, ...plan.bound.map(bind)],
+    linux: {
+      namespaces: ['pid', 'mount', 'network', 'uts', 'ipc', 'user'].map((type) => ({ type })),
+      uidMappings: mappings,
+      gidMappings: mappings,
+      ...(plan.cgroupsPath === null ? {} : { cgroupsPath: plan.cgroupsPath }),
+      seccomp: seccompProfile(plan.arch),
+      maskedPaths: maskedPaths.split(' '),
+      readonlyPaths: readonlyPaths.split(' '),
+    },
+  }
+}
+
+const systemMounts = [
+  mount('/proc', 'proc', ['nosuid', 'noexec', 'nodev']),
+  mount('/dev', 'tmpfs', ['nosuid', 'strictatime', 'mode=755', 'size=64k']),
+  mount('/dev/pts', 'devpts', ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620']),
+  mount('/dev/shm', 'tmpfs', ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=16m']),
+  mount('/sys', 'sysfs', ['nosuid', 'noexec', 'nodev', 'ro']),
+  mount('/run', 'tmpfs', ['nosuid', 'nodev', 'mode=755', 'size=16m']),
+]
+
+function mount(destination: string, type: string, options: readonly string[]) {
+  return { destination, type, source: type, options }
+}
+
+function bind({ source, destination }: BoundFolder) {
+  return {
+    destination,
+    type: 'bind',
+    source,
+    options: ['bind', 'ro', 'nosuid', 'nodev', 'noexec'],
+  }
+}

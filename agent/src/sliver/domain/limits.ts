@@ -1,0 +1,47 @@
+import { resourceDefaults, type ResourceName, type SliverTarget } from '@community-lab/contract'
+
+/** What a sliver may use: MiB, MiB, percent of one core, processes. */
+export type Limits = Readonly<Record<ResourceName, number>>
+
+/** Read a sliver's limits from what it asks for; what it does not name it gets the default of. */
+export function limitsOf(resources: SliverTarget['resources']): Limits {
+  const asked = Object.fromEntries(resources.map(({ name, req }) => [name, req]))
+  return { ...resourceDefaults, ...asked }
+}
+
+/** A value to write to a file of a cgroup. */
+export interface CgroupSetting {
+  readonly controller: 'memory' | 'pids' | 'cpu'
+  readonly file: string
+  readonly value: string
+  /** Not every kernel has it, and the limit holds without. */
+  readonly isOptional: boolean
+}
+
+const periodUs = 100_000
+const mebibyte = 2 ** 20
+
+/**
+ * The cgroup settings of limits. No swap: a sliver at its memory limit is to fail, not to wear out the node's disk.
+ *
+ * Source: Linux, cgroup-v1/memory.txt, sched-bwc.txt, pids.txt; cgroup-v2.rst.
+ */
+export function cgroupSettings(limits: Limits, version: 1 | 2): readonly CgroupSetting[] {
+  const memory = String(limits.memory * mebibyte)
+  const quota = String(Math.max(1_000, Math.round((limits.cpu * periodUs) / 100)))
+  const pids = String(limits.processes)
+  if (version === 2)
+    return [
+      { controller: 'memory', file: 'memory.max', value: memory, isOptional: false },
+      { controller: 'memory', file: 'memory.swap.max', value: '0', isOptional: true },
+      { controller: 'pids', file: 'pids.max', value: pids, isOptional: false },
+      { controller: 'cpu', file: 'cpu.max', value: `${quota} ${periodUs}`, isOptional: false },
+    ]
+  return [
+    { controller: 'memory', file: 'memory.limit_in_bytes', value: memory, isOptional: false },
+    { controller: 'memory', file: 'memory.memsw.limit_in_bytes', value: memory, isOptional: true },
+    { controller: 'pids', file: 'pids.max', value: pids, isOptional: false },
+    { controller: 'cpu', file: 'cpu.cfs_period_us', value: String(periodUs), isOptional: false },
+    { controller: 'cpu', file: 'cpu.cfs_quota_us', value: quota, isOptional: false },
+  ]
+}

@@ -1,0 +1,142 @@
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { cgroupSettings, type Limits } from '../domain/limits.ts'
+import { isErrno, reasonOf } from './command.ts'
+
+/** The cgroups of slivers: made, filled and removed by the agent, whatever the OCI runtime makes of them. */
+export interface Cgroups {
+  /** Where a sliver's cgroups are, below every hierarchy's root, with a leading slash. */
+  path(name: string): string
+  /** A sliver's folders by controller, or `unified`. */
+  folders(name: string): Readonly<Record<string, string>>
+  /** Make a sliver's cgroups with its limits. */
+  create(name: string, limits: Limits): Promise<void>
+  /** Move a process, and all that it will start, under the limits. */
+  enter(name: string, pid: number): Promise<void>
+  /** How many of its processes were killed for want of memory. */
+  countOomKills(name: string): Promise<number>
+  /** Kill what is left in a sliver's cgroups, and remove them, also those that a runtime has made. Idempotent. */
+  remove(name: string): Promise<void>
+}
+
+const root = '/sys/fs/cgroup'
+const controllers = ['memory', 'pids', 'cpu'] as const
+const removeTries = 100
+const removeEveryMs = 10
+
+/**
+ * Find out whether this process may limit others, by doing it: in version 2 alone, or in the hierarchies of version 1.
+ * Returns the reason when it may not.
+ */
+export async function openCgroups(parent: string): Promise<Cgroups | string> {
+  try {
+    const version = (await hasFile(join(root, 'cgroup.controllers'))) ? 2 : 1
+    const cgroups = createCgroups(parent, version)
+    if (version === 2) await delegate(parent)
+    const name = `probe-${process.pid}`
+    try {
+      await cgroups.create(name, { memory: 64, disk: 0, cpu: 100, processes: 16 })
+    } finally {
+      await cgroups.remove(name)
+    }
+    return cgroups
+  } catch (error) {
+    return reasonOf(error)
+  }
+}
+
+function createCgroups(parent: string, version: 1 | 2): Cgroups {
+  const path = (name: string) => `/${parent}/${name}`
+  const folderOf = (controller: string, name: string) =>
+    join(root, version === 2 ? '' : controller, path(name))
+  const all = version === 2 ? ['unified'] : [...controllers, 'cpuacct']
+  const folders = (name: string) =>
+    Object.fromEntries(all.map((controller) => [controller, folderOf(controller, name)]))
+  return {
+    path,
+    folders,
+    async create(name, limits) {
+      for (const folder of Object.values(folders(name))) await mkdir(folder, { recursive: true })
+      for (const { controller, file, value, isOptional } of cgroupSettings(limits, version)) {
+        try {
+          await writeFile(join(folderOf(controller, name), file), value)
+        } catch (error) {
+          if (!isOptional) throw error
+        }
+      }
+    },
+    async enter(name, pid) {
+      for (const folder of Object.values(folders(name)))
+        await writeFile(join(folder, 'cgroup.procs'), String(pid))
+    },
+    async countOomKills(name) {
+      const file = version === 2 ? 'memory.events' : 'memory.oom_control'
+      const text = await readIfThere(join(folderOf('memory', name), file))
+      return Number(/^oom_kill (\d+)$/mu.exec(text)?.[1] ?? 0)
+    },
+    async remove(name) {
+      const hierarchies = version === 2 ? [''] : await readdir(root)
+      for (const hierarchy of hierarchies) await removeTree(join(root, hierarchy, path(name)))
+    },
+  }
+}
+
+/** Version 2 gives a controller to a group's children only when told to, at every level. */
+async function delegate(parent: string): Promise<void> {
+  const folder = join(root, parent)
+  await mkdir(folder, { recursive: true })
+  const levels = [folder]
+  for (let at = folder; at !== root; at = dirname(at)) levels.unshift(dirname(at))
+  const wanted = controllers.map((controller) => `+${controller}`).join(' ')
+  for (const level of levels) {
+    const given = await readIfThere(join(level, 'cgroup.subtree_control'))
+    if (controllers.every((controller) => given.split(/\s/u).includes(controller))) continue
+    await writeFile(join(level, 'cgroup.subtree_control'), wanted)
+  }
+}
+
+async function removeTree(folder: string): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return []
+    throw error
+  })
+  for (const entry of entries) if (entry.isDirectory()) await removeTree(join(folder, entry.name))
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await rmdir(folder)
+      return
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR')) return
+      if (!isErrno(error, 'EBUSY') || attempt === removeTries) throw error
+    }
+    await killAll(folder)
+    // The kernel gives the group free a moment after its last process, and tells nobody.
+    await delay(removeEveryMs)
+  }
+}
+
+async function killAll(folder: string): Promise<void> {
+  const pids = (await readIfThere(join(folder, 'cgroup.procs'))).split('\n').map(Number)
+  for (const pid of pids.filter((one) => one > 1)) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It ended by itself meanwhile.
+    }
+  }
+}
+
+async function readIfThere(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch(() => {
+    // Gone, or not of this kernel: nothing is told.
+    return ''
+  })
+}
+
+async function hasFile(path: string): Promise<boolean> {
+  return readFile(path).then(
+    () => true,
+    () => false,
+  )
+}

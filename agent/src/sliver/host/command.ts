@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { LabError } from '@community-lab/contract'
+
+/** Where Debian keeps the commands of the network and of containers; PATH may lack it. */
+const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/** Options of {@link runCommand}. */
+export interface CommandOptions {
+  readonly input?: string
+  readonly cwd?: string
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Run a command of this host to its end; returns what it wrote to its standard output.
+ * @throws {@link LabError} LAB_SLIVER_COMMAND_FAILED with what it wrote to standard error.
+ */
+export async function runCommand(
+  argv: readonly string[],
+  options: CommandOptions = {},
+): Promise<string> {
+  const { input = '', cwd = '/', signal } = options
+  signal?.throwIfAborted()
+  const [command = '', ...args] = argv
+  const child = spawn(command, args, {
+    cwd,
+    env: { PATH: systemPath, LC_ALL: 'C' },
+    stdio: 'pipe',
+    ...(signal === undefined ? {} : { signal, killSignal: 'SIGKILL' as const }),
+  })
+  // One that ends without reading its input breaks the pipe; its exit code tells what matters.
+  child.stdin.on('error', () => undefined)
+  child.stdin.end(input)
+  const ended = once(child, 'close').then(
+    ([code, by]: unknown[]) => (code === 0 ? null : `ended with ${String(code ?? by)}`),
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  )
+  const [problem, out, said] = await Promise.all([ended, text(child.stdout), text(child.stderr)])
+  signal?.throwIfAborted()
+  if (problem === null) return out
+  const reason = said.trim().replaceAll('\n', '; ') || problem
+  throw new LabError('LAB_SLIVER_COMMAND_FAILED', { command: argv.slice(0, 4).join(' '), reason })
+}
+
+/** What a failure says, in one line. */
+export function reasonOf(error: unknown): string {
+  if (LabError.is(error, 'LAB_SLIVER_COMMAND_FAILED')) return error.details.reason
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Tell whether an error of the file system has this code. */
+export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code))
+}

@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { LabError, routes } from '@community-lab/contract'
+import type { Supervised } from '../process/supervised.ts'
+import type { ServerClient } from './server-client.ts'
+
+/** Options of {@link waitForServer}. */
+export interface WaitOptions {
+  readonly client: ServerClient
+  readonly server: Supervised
+  readonly logFile: string
+  readonly signal: AbortSignal
+  readonly timeoutMs: number
+}
+
+/** After so many ends in a row a process is not going to come up. */
+const hopelessDeaths = 3
+
+/**
+ * Wait until the server is well.
+ *
+ * @throws {@link LabError} LAB_VCT_PROCESS_ENDED when it keeps ending, LAB_TIMEOUT.
+ */
+export async function waitForServer(options: WaitOptions): Promise<void> {
+  const { client, server, signal, timeoutMs, logFile } = options
+  const start = performance.now()
+  for (;;) {
+    try {
+      if ((await client.status(routes.health, { signal })) === 200) return
+    } catch (error) {
+      // Not there yet.
+      if (!LabError.is(error, 'LAB_CONNECTION_FAILED')) throw error
+    }
+    refuseHopeless(server, logFile)
+    const waitedMs = Math.round(performance.now() - start)
+    if (waitedMs > timeoutMs)
+      throw new LabError('LAB_TIMEOUT', { what: `the server's being well (${logFile})`, waitedMs })
+    await delay(100, undefined, { signal })
+  }
+}
+
+/** @throws {@link LabError} LAB_VCT_PROCESS_ENDED when a process has ended too often during start-up. */
+export function refuseHopeless(
+  one: Pick<Supervised, 'name' | 'deaths' | 'lastReason' | 'lastLine'>,
+  logFile: string,
+): void {
+  if (one.deaths < hopelessDeaths) return
+  throw new LabError('LAB_VCT_PROCESS_ENDED', {
+    process: one.name,
+    reason: `${one.deaths} times, ${one.lastReason}`,
+    log: logFile,
+    lastLine: one.lastLine,
+  })
+}
+
+/** Read the operator's token that the server has written. */
+export async function readOperatorToken(serverData: string, file: string): Promise<string> {
+  return (await readFile(join(serverData, file), 'utf8')).trim()
+}

@@ -1,0 +1,108 @@
+import { request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { fromProblem, LabError, Problem } from '@community-lab/contract'
+import type { Static, TSchema } from 'typebox'
+import { Value } from 'typebox/value'
+
+/** Options of a request. */
+export interface RequestOptions {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH'
+  /** A JSON document, or bytes with their type. */
+  readonly body?: unknown
+  readonly file?: { readonly bytes: Uint8Array; readonly type: string }
+  readonly headers?: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+}
+
+/** A client of a server's Unix socket. */
+export interface ServerClient {
+  /** Ask, and check the answer. @throws {@link LabError} what the server answered, LAB_CONNECTION_FAILED, LAB_RESPONSE_INVALID. */
+  ask<S extends TSchema>(schema: S, path: string, options: RequestOptions): Promise<Static<S>>
+  /** Ask, and return whatever comes. */
+  status(path: string, options: RequestOptions): Promise<number>
+  withToken(token: string): ServerClient
+}
+
+/** Talk to the server at a Unix socket; `token` goes with each request. */
+export function createServerClient(socket: string, token: string | null = null): ServerClient {
+  async function send(path: string, options: RequestOptions): Promise<Answer> {
+    const payload = payloadOf(options)
+    return exchange(socket, path, {
+      method: options.method ?? 'GET',
+      headers: {
+        host: 'localhost',
+        accept: 'application/json',
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(payload === null
+          ? {}
+          : { 'content-type': payload.type, 'content-length': `${payload.bytes.length}` }),
+        ...options.headers,
+      },
+      bytes: payload?.bytes ?? null,
+      signal: options.signal,
+    })
+  }
+  return {
+    async ask(schema, path, options) {
+      const answer = await send(path, options)
+      const document = parseJson(answer.body)
+      if (answer.status >= 400) throw refusal(path, answer, document)
+      if (!Value.Check(schema, document)) {
+        const [issue] = Value.Errors(schema, document)
+        const reason = `${issue?.instancePath ?? ''} ${issue?.message ?? 'it is not JSON'}`.trim()
+        throw new LabError('LAB_RESPONSE_INVALID', { url: path, reason })
+      }
+      return document
+    },
+    status: async (path, options) => (await send(path, options)).status,
+    withToken: (other) => createServerClient(socket, other),
+  }
+}
+
+interface Answer {
+  readonly status: number
+  readonly body: string
+}
+
+interface Exchange {
+  readonly method: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly bytes: Uint8Array | null
+  readonly signal: AbortSignal
+}
+
+function exchange(socketPath: string, path: string, options: Exchange): Promise<Answer> {
+  const { method, headers, bytes, signal } = options
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path, method, headers, signal, agent: false }, (answer) => {
+      text(answer).then((body) => resolve({ status: answer.statusCode ?? 0, body }), reject)
+    })
+    asked.on('error', (cause) => {
+      if (signal.aborted) reject(cause)
+      const details = { url: `unix:${socketPath}`, reason: cause.message, attempts: 1 }
+      reject(new LabError('LAB_CONNECTION_FAILED', details, { cause }))
+    })
+    asked.end(bytes ?? undefined)
+  })
+}
+
+function payloadOf(options: RequestOptions): { bytes: Uint8Array; type: string } | null {
+  if (options.file !== undefined) return options.file
+  if (options.body === undefined) return null
+  return { bytes: Buffer.from(JSON.stringify(options.body)), type: 'application/json' }
+}
+
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    // The caller finds that it fits no schema.
+    return undefined
+  }
+}
+
+function refusal(path: string, answer: Answer, document: unknown): LabError {
+  if (Value.Check(Problem, document)) return fromProblem(document)
+  const reason = `status ${answer.status}: ${answer.body.slice(0, 200)}`
+  return new LabError('LAB_RESPONSE_INVALID', { url: path, reason })
+}

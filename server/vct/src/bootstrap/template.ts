@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import process from 'node:process'
+import { LabError, path, routes, Template, type Arch } from '@community-lab/contract'
+import Type from 'typebox'
+import type { ServerClient } from './server-client.ts'
+
+/** The name of the template that a virtual testbed has. */
+export const templateName = 'tiny'
+
+/** This machine's architecture as nodes report it. */
+export function localArch(arch: string = process.arch): Arch {
+  return arch === 'arm64' ? 'aarch64' : arch === 'ia32' ? 'i686' : 'x86_64'
+}
+
+/** Make sure that the server has the template, with this very image. @throws {@link LabError} LAB_VCT_NO_TEMPLATE. */
+export async function ensureTemplate(
+  operator: ServerClient,
+  file: string,
+  signal: AbortSignal,
+): Promise<'uploaded' | 'unchanged'> {
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    throw new LabError('LAB_VCT_NO_TEMPLATE', { file }, { cause })
+  })
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  const templates = await operator.ask(Type.Array(Template), routes.templates, { signal })
+  const found = templates.find(({ name }) => name === templateName)
+  if (found?.image_sha256 === sha256) return 'unchanged'
+  const template =
+    found ??
+    (await operator.ask(Template, routes.templates, {
+      method: 'POST',
+      body: {
+        name: templateName,
+        description: "busybox, dropbear, ping, fping and iperf3 of Debian's packages",
+        type: 'debian',
+        node_archs: [localArch()],
+        is_active: true,
+      },
+      signal,
+    }))
+  await operator.ask(Template, path(routes.templateUploadImage, { id: template.id }), {
+    method: 'PUT',
+    file: { bytes, type: 'application/gzip' },
+    headers: { 'x-sha256': sha256 },
+    signal,
+  })
+  return 'uploaded'
+}

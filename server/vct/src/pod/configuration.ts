@@ -1,0 +1,38 @@
+import Type, { type Static } from 'typebox'
+
+/** What the pod's supervisor is told, as JSON in its first argument. */
+export const PodConfiguration = Type.Object({
+  home: Type.String(),
+  app: Type.String({ description: 'the folder with server/, agent/ and node_modules/' }),
+  nodes: Type.Integer({ minimum: 1 }),
+  url: Type.String({ description: 'of the server, as seen outside the pod' }),
+  template: Type.String(),
+  uid: Type.Integer({ description: 'of the user outside, whose data folder it is' }),
+  mode: Type.Enum(['root', 'rootless'] as const),
+  hasManyUids: Type.Boolean(),
+  cgroup: Type.Union([Type.String(), Type.Null()]),
+  lacks: Type.Array(Type.String()),
+  serverEnv: Type.Record(Type.String(), Type.String()),
+  agentEnv: Type.Record(Type.String(), Type.String()),
+})
+export type PodConfiguration = Static<typeof PodConfiguration>
+
+const mine = new Set(
+  ['DATA', 'SOCKET', 'LISTEN', 'COMMUNITY_URL', 'TINC_ADDRESS', 'TINC_PORT', 'MGMT_PREFIX']
+    .concat(['GATEWAY_SOCKET', 'BOOTSTRAP_TOKEN_FILE', 'ENROLLMENT_TOKEN', 'PUBLIC_PREFIX'])
+    .concat(['CGROUP']),
+)
+
+/** The settings in an environment that are for one of the testbed's programs and that the testbed does not make itself. */
+export function settingsFor(
+  program: 'SERVER' | 'AGENT',
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const prefix = `COMMUNITY_LAB_${program}_`
+  const settings: Record<string, string> = {}
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined || !name.startsWith(prefix)) continue
+    if (!mine.has(name.slice(prefix.length))) settings[name] = value
+  }
+  return settings
+}
