@@ -7,7 +7,9 @@ import { startEmbeddedPostgres } from '../../server/src/postgres/embedded.ts'
  */
 const [kind = '', dir = ''] = process.argv.slice(2)
 const postgres =
-  kind === 'embedded' ? await startEmbeddedPostgres({ dir, onLine: () => undefined }) : startDebian()
+  kind === 'embedded'
+    ? await startEmbeddedPostgres({ dir, onLine: () => undefined })
+    : startDebian()
 process.stdout.write(`${postgres.url}\n`)
 for await (const _ of process.stdin);
 await postgres[Symbol.asyncDispose]()
@@ -16,9 +18,13 @@ await postgres[Symbol.asyncDispose]()
 function startDebian(): { url: string; [Symbol.asyncDispose](): Promise<void> } {
   const bin = '/usr/lib/postgresql/15/bin'
   execFileSync(`${bin}/initdb`, ['-D', `${dir}/data`, '-U', 'lab', '--auth=trust', '-E', 'UTF8'])
-  const child = spawn(`${bin}/postgres`, ['-D', `${dir}/data`, '-k', dir, '-c', 'listen_addresses='], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+  const child = spawn(
+    `${bin}/postgres`,
+    ['-D', `${dir}/data`, '-k', dir, '-c', 'listen_addresses='],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  )
   const lines = createInterface({ input: child.stderr })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   return {

@@ -63,7 +63,9 @@ async function answers(url: string): Promise<void> {
       await client.end()
       return
     } catch (error) {
-      const starting = error instanceof Error && /ENOENT|ECONNREFUSED|57P03/u.test(String('code' in error ? error.code : ''))
+      const starting =
+        error instanceof Error &&
+        /ENOENT|ECONNREFUSED|57P03/u.test(String('code' in error ? error.code : ''))
       if (!starting) throw error
     }
   }

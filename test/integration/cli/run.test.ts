@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import Fastify from 'fastify'
 import { isAlive } from './world/alive.ts'
-import { freePort, holdPort } from './world/free-port.ts'
+import { freePort, holdPort } from '../../support/free-port.ts'
 import { makePlace, type Place } from './world/place.ts'
 
 let place: Place

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { isAlive } from './world/alive.ts'
-import { freePort, holdPort } from './world/free-port.ts'
+import { freePort, holdPort } from '../../support/free-port.ts'
 import { makePlace, type Place, type RunResult } from './world/place.ts'
 
 let place: Place

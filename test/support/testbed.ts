@@ -1,0 +1,145 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  Credentials,
+  isFailed,
+  Node,
+  routes,
+  settledState,
+  Sliver,
+  type NodeState,
+} from '@community-lab/contract'
+import Type, { type Static, type TSchema } from 'typebox'
+import { Value } from 'typebox/value'
+import { createControlClient, type ControlClient } from '../../server/vct/src/control/client.ts'
+import { ownPlace, ordinaryPlace, type Place } from './place.ts'
+import { freePort } from './free-port.ts'
+import { startTestbedProcess, type Ready } from './testbed-process.ts'
+
+/** What a testbed of tests is like. */
+export interface TestbedOptions {
+  readonly nodes: number
+  /** Settings of all agents, as environment variables. */
+  readonly agentEnv?: Readonly<Record<string, string>>
+  /** Settings of the server, as environment variables. */
+  readonly serverEnv?: Readonly<Record<string, string>>
+  /** Who runs it: whoever runs the tests, or an ordinary user made for this by root. */
+  readonly as?: 'me' | 'ordinary user'
+}
+
+/** A real virtual testbed, until it is disposed of. */
+export interface RunningTestbed extends AsyncDisposable {
+  /** A researcher's. */
+  readonly credentials: Credentials
+  readonly operator: Credentials
+  readonly control: ControlClient
+  readonly home: string
+  readonly ready: Ready
+  /** A process in the network namespace of the server. */
+  readonly podPid: number
+  /** The launcher, which ends when the testbed does. */
+  readonly launcherPid: number
+  /** Wait until every node is in production and every sliver is what it should be. */
+  settled(): Promise<void>
+  /** Wait until a node is in this state. */
+  nodeIs(name: string, state: NodeState): Promise<void>
+  /** The log of one of its parts: `server`, `n1`, `vct`. */
+  log(name: string): Promise<string>
+  /** End it as Ctrl-C does, and keep its folder: for a second start in it. */
+  stop(): Promise<void>
+}
+
+/** Start a virtual testbed of its own, in a folder of its own, at a free port. */
+export async function startTestbed(options: TestbedOptions): Promise<RunningTestbed> {
+  const place = options.as === 'ordinary user' ? await ordinaryPlace() : ownPlace()
+  const home = await mkdtemp(place.homePrefix)
+  await place.own(home)
+  try {
+    return await startIn({ home, place, options })
+  } catch (error) {
+    await place.remove(home)
+    throw error
+  }
+}
+
+interface Where {
+  readonly home: string
+  readonly place: Place
+  readonly options: TestbedOptions
+}
+
+async function startIn({ home, place, options }: Where): Promise<RunningTestbed> {
+  const port = await freePort()
+  const env = { ...options.agentEnv, ...options.serverEnv }
+  const started = await startTestbedProcess({ place, home, nodes: options.nodes, port, env })
+  const { ready } = started
+  const credentials = await readJson(Credentials, ready.credentialsFile)
+  const operator = await readJson(Credentials, ready.operatorCredentialsFile)
+  const { url, token } = operator
+  const ask = async <S extends TSchema>(schema: S, route: string): Promise<Static<S> | null> => {
+    const answer = await fetch(url + route, { headers: { authorization: `Bearer ${token}` } })
+    if (!answer.ok) return null
+    const document: unknown = await answer.json()
+    return Value.Check(schema, document) ? document : null
+  }
+  const isNode = async (isRight: (node: Node) => boolean): Promise<boolean> =>
+    (await ask(Type.Array(Node), routes.nodes))?.every(isRight) ?? false
+  return {
+    credentials,
+    operator,
+    control: createControlClient(ready.vctSocket),
+    home,
+    ready,
+    podPid: ready.podPid,
+    launcherPid: started.pid,
+    settled: () =>
+      untilTrue(url, 'the testbed to settle', async () => {
+        if (!(await isNode(({ state }) => state === 'production'))) return false
+        return (await ask(Type.Array(Sliver), routes.slivers))?.every(isSettled) ?? false
+      }),
+    nodeIs: (name, state) =>
+      untilTrue(url, `${name} to be ${state}`, () =>
+        isNode((node) => node.name !== name || node.state === state),
+      ),
+    log: (name) => readFile(join(home, 'logs', `${name}.log`), 'utf8'),
+    stop: () => started.stop(),
+    async [Symbol.asyncDispose]() {
+      await started.stop()
+      await place.remove(home)
+    },
+  }
+}
+
+function isSettled({ state, effective_set_state: wanted }: Sliver): boolean {
+  return isFailed(state) || state === settledState(wanted)
+}
+
+async function readJson<S extends TSchema>(schema: S, file: string): Promise<Static<S>> {
+  const document: unknown = JSON.parse(await readFile(file, 'utf8'))
+  if (!Value.Check(schema, document)) throw new Error(`${file} is not what it should be`)
+  return document
+}
+
+const patienceMs = 120_000
+
+/** Look at the beginning and after each change that the server tells of, over its restarts too. */
+async function untilTrue(url: string, what: string, look: () => Promise<boolean>): Promise<void> {
+  const patience = AbortSignal.timeout(patienceMs)
+  while (!patience.aborted) {
+    try {
+      const changes = await fetch(url + routes.events, {
+        headers: { accept: 'text/event-stream' },
+        signal: patience,
+      })
+      if (await look()) return
+      if (changes.body === null) continue
+      for await (const _ of changes.body) if (await look()) return
+    } catch (error) {
+      // The server is away for a moment: it is killed and comes back in these tests.
+      if (!patience.aborted && !(error instanceof TypeError)) throw error
+    }
+    await delay(100)
+  }
+  throw new Error(`waited ${patienceMs / 1000} s for ${what}`)
+}
