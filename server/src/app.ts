@@ -5,7 +5,7 @@ import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import websocket from '@fastify/websocket'
 import { LabError } from '@community-lab/contract'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { accessPlugin } from './access/access.ts'
 import { hashSecret } from './access/secret.ts'
 import type { ServerConfiguration } from './config.ts'
@@ -66,7 +66,7 @@ export async function buildApp({ configuration, database, logger }: AppOptions):
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
     // Streams end with the server; idle connections must not keep it.
     forceCloseConnections: true,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
   })
   app.decorate('registry', registry)
   app.addHook('onClose', async () => {
@@ -78,6 +78,7 @@ export async function buildApp({ configuration, database, logger }: AppOptions):
   await app.register(helmet, {
     // The API is HTTPS by pinning and HTTP behind a socket: no promise about either for browsers.
     strictTransportSecurity: false,
+    contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
   })
   await app.register(cors, {
     origin: [...origins],

@@ -88,9 +88,7 @@ async function listenOn(
     server.once('error', (error) => {
       const inUse = 'code' in error && error.code === 'EADDRINUSE'
       const option = 'COMMUNITY_LAB_SERVER_LISTEN'
-      reject(
-        inUse ? new LabError('LAB_PORT_IN_USE', { port, what: 'the server', option }) : error,
-      )
+      reject(inUse ? new LabError('LAB_PORT_IN_USE', { port, what: 'the server', option }) : error)
     })
     server.listen({ host, port }, resolve)
   })

@@ -22,7 +22,7 @@ const lastUsedGranularityMs = 60_000
  */
 export const accessPlugin = fp<AccessOptions>(
   (app, { db, origins }) => {
-    app.decorateRequest('principal', anonymous as never)
+    app.decorateRequest('principal')
     app.addHook('onRequest', async (request) => {
       const { authorization, origin, host } = request.headers
       const changes = !['GET', 'HEAD', 'OPTIONS'].includes(request.method)

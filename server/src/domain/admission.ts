@@ -51,7 +51,12 @@ export function admitSlice(spec: SliceSpec, context: AdmissionContext): Admissio
     if (node !== undefined) return node
     const names = known.map((each) => each.name)
     const suggestion = nearestName(name, names)
-    throw new LabError('LAB_SLICE_UNKNOWN_NODE', { slice: spec.name, node: name, suggestion, known: names })
+    throw new LabError('LAB_SLICE_UNKNOWN_NODE', {
+      slice: spec.name,
+      node: name,
+      suggestion,
+      known: names,
+    })
   })
   const resources = completeResources(spec.resources ?? [])
   for (const node of nodes) {

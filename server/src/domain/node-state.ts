@@ -8,8 +8,10 @@ import { LabError, type NodeSetState } from '@community-lab/contract'
  */
 export function checkNodeSetState(node: string, from: NodeSetState, to: NodeSetState): void {
   if (from === to) return
-  const refuse = (reason: string) => new LabError('LAB_NODE_STATE_REFUSED', { node, from, to, reason })
-  if (from === 'debug') throw refuse('it is not enrolled yet; make an enrolment token and start its agent')
+  const refuse = (reason: string) =>
+    new LabError('LAB_NODE_STATE_REFUSED', { node, from, to, reason })
+  if (from === 'debug')
+    throw refuse('it is not enrolled yet; make an enrolment token and start its agent')
   if (to === 'debug') throw refuse('debug is entered by revoking the node')
   if (from === 'failure' && to === 'production') throw refuse('set it to safe first')
 }

@@ -29,14 +29,15 @@ export async function openEventFeed(
   const listeners = new Set<() => void>()
   const ending = new AbortController()
   const { signal } = ending
+  const isEnding = (): boolean => signal.aborted
   let ring: readonly ChangeEvent[] = []
+  let newest = (await readRange(db)).last
 
   async function refresh(): Promise<void> {
-    const last = ring.at(-1)?.id ?? (await readRange(db)).last
-    for (let next = last; ; ) {
-      const events = await readAfter(db, next)
+    for (;;) {
+      const events = await readAfter(db, newest)
       ring = [...ring, ...events].slice(-ringSize)
-      next = events.at(-1)?.id ?? next
+      newest = events.at(-1)?.id ?? newest
       if (events.length < maxEventsPerRead) break
     }
     for (const listener of listeners) listener()
@@ -59,6 +60,10 @@ export async function openEventFeed(
   let client: Awaited<ReturnType<Database['connect']>> | null = null
   async function listen(): Promise<void> {
     const next = await database.connect()
+    if (isEnding()) {
+      await next.end()
+      return
+    }
     client = next
     next.on('notification', wake)
     next.on('error', (error) => {
@@ -72,13 +77,13 @@ export async function openEventFeed(
     wake()
   }
   async function relisten(): Promise<void> {
-    while (!signal.aborted) {
+    while (!isEnding()) {
       try {
         await delay(reconnectAfterMs, undefined, { signal })
         await listen()
         return
       } catch (error) {
-        if (!signal.aborted) onError(error)
+        if (!isEnding()) onError(error)
       }
     }
   }
@@ -89,9 +94,7 @@ export async function openEventFeed(
     after(id) {
       const oldest = ring[0]?.id
       if (oldest === undefined || id < oldest - 1) return readAfter(db, id)
-      return Promise.resolve(
-        ring.slice(id - oldest + 1, id - oldest + 1 + maxEventsPerRead),
-      )
+      return Promise.resolve(ring.slice(id - oldest + 1, id - oldest + 1 + maxEventsPerRead))
     },
     onNews(listener) {
       listeners.add(listener)
@@ -111,7 +114,14 @@ export async function openEventFeed(
 async function readRange(db: Kysely<Tables>): Promise<{ first: number; last: number }> {
   const row = await db
     .selectFrom('counters')
-    .select(['value', (eb) => eb.selectFrom('events').select((e) => e.fn.min('id').as('id')).as('first')])
+    .select([
+      'value',
+      (eb) =>
+        eb
+          .selectFrom('events')
+          .select((e) => e.fn.min('id').as('id'))
+          .as('first'),
+    ])
     .where('name', '=', 'event')
     .executeTakeFirstOrThrow()
   return { first: row.first ?? row.value + 1, last: row.value }

@@ -6,7 +6,9 @@ import { LabError } from '@community-lab/contract'
  * everything again and again, and no change could be made on condition.
  */
 export function etagOf(body: unknown): string {
-  const text = JSON.stringify(body, (key, value: unknown) => (key === 'last_seen_on' ? null : value))
+  const text = JSON.stringify(body, (key, value: unknown) =>
+    key === 'last_seen_on' ? null : value,
+  )
   return `W/"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`
 }
 

@@ -1,8 +1,9 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import { routes } from '@community-lab/contract'
+import { Problem, routes } from '@community-lab/contract'
 import fp from 'fastify-plugin'
 import type { FastifySchema } from 'fastify'
+import Type, { type TSchema } from 'typebox'
 
 /** The OpenAPI 3.1 description, generated from the routes' schemas, at `/docs`. */
 export const openapiPlugin = fp<{ readonly version: string }>(
@@ -14,21 +15,73 @@ export const openapiPlugin = fp<{ readonly version: string }>(
           title: 'Community-Lab',
           version,
           description:
-            'The testbed server. Paths, members and Link relations follow CONFINE’s registry API. Reads of the testbed’s state are public; everything else needs `Authorization: Bearer <token>`. Errors are RFC 9457 problems with stable codes.',
+            'The testbed server. Paths, members and Link relations follow CONFINE’s registry API. Reads of the testbed’s state are public; everything else needs `Authorization: Bearer <token>`. Lists are filtered by JSON pointers in the query, such as `/state="production"`. Errors are RFC 9457 problems with stable codes.',
           license: { name: 'GPL-3.0-or-later', identifier: 'GPL-3.0-or-later' },
         },
         components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
       },
-      transform: ({ schema, url }) => ({ schema: inline(schema), url }),
+      transform: ({ schema, url, route }) => {
+        const { method } = route
+        const reads = (Array.isArray(method) ? method : [method]).includes('GET')
+        return { schema: inline(complete(schema, reads)), url }
+      },
     })
-    await app.register(swaggerUi, { routePrefix: routes.docs, staticCSP: true })
+    await app.register(swaggerUi, {
+      routePrefix: routes.docs,
+      uiConfig: { validatorUrl: null },
+      staticCSP: policy,
+      uiHooks: {
+        // The page's own links are relative to a folder, so that it works under whatever path a proxy serves it.
+        onRequest: (request, reply, next) => {
+          if (request.url === routes.docs) void reply.redirect(`.${routes.docs}/`)
+          else next()
+        },
+      },
+    })
   },
   { name: 'openapi', fastify: '5.x' },
 )
 
+/** What the page may load: itself. It is also served over plain HTTP, on this machine and behind JupyterLab. */
+const policy =
+  "default-src 'self'; base-uri 'self'; frame-ancestors 'self'; img-src 'self' data:; object-src 'none'; style-src 'self' 'unsafe-inline'"
+
+const count = { type: 'string', pattern: String.raw`^\d{1,15}$` }
+const pages = Type.Object({
+  page: Type.Optional(
+    Type.Unsafe<string>({ ...count, description: 'of a list cut in pages; from 1' }),
+  ),
+  per_page: Type.Optional(Type.Unsafe<string>({ ...count, description: '1 to 1000; default 100' })),
+})
+
+/** Add what every route has: the problem that it may answer with, who may ask, and the pages of a list. */
+function complete(schema: FastifySchema | undefined, reads: boolean): FastifySchema {
+  const { response = {}, querystring, produces = [] } = schema ?? {}
+  const answers = response as Readonly<Record<string, TSchema & { readonly type?: string }>>
+  const isList = reads && answers['200']?.type === 'array' && querystring === undefined
+  const problem = {
+    description: 'Why it was refused or has failed',
+    content: { 'application/problem+json': { schema: Problem } },
+  }
+  const own = Object.keys(answers).length === 0 ? { '2XX': described(produces) } : answers
+  return {
+    ...schema,
+    ...(isList ? { querystring: pages } : {}),
+    response: { ...own, default: problem },
+    security: reads ? [{}, { token: [] }] : [{ token: [] }],
+  }
+}
+
+/** An answer that is no JSON, or none at all. */
+function described(types: readonly string[]): object {
+  if (types.length === 0) return { description: 'Done; there is no body' }
+  const content = Object.fromEntries(types.map((type) => [type, { schema: { type: 'string' } }]))
+  return { description: types.join(' or '), content }
+}
+
 /** Schemas are written out where they are used: one that is used twice must not have its id twice in the document. */
-function inline(schema: FastifySchema | undefined): FastifySchema {
+function inline(schema: FastifySchema): FastifySchema {
   return JSON.parse(
-    JSON.stringify(schema ?? {}, (key, value: unknown) => (key === '$id' ? undefined : value)),
+    JSON.stringify(schema, (key, value: unknown) => (key === '$id' ? undefined : value)),
   ) as FastifySchema
 }

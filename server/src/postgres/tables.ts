@@ -15,11 +15,7 @@ import type {
 
 // JSON columns are written as text, so that arrays are not taken for PostgreSQL's own.
 type Json<T extends object> = JSONColumnType<T>
-type NullableJson<T extends object> = ColumnType<
-  T | null,
-  string | null | undefined,
-  string | null
->
+type NullableJson<T extends object> = ColumnType<T | null, string | null | undefined, string | null>
 
 /** The registry's tables, one member each. Times are `timestamptz`. */
 export interface Tables {

@@ -10,7 +10,11 @@ export const eventChannel = 'community_lab_event'
 export interface Change {
   readonly tx: Transaction<Tables>
   /** Note that an object was made, changed or deleted; it is shown as it is at the end of the transaction. */
-  note(kind: Exclude<EventKind, 'incident'>, action: ChangeEvent['action'], id: string | number): void
+  note(
+    kind: Exclude<EventKind, 'incident'>,
+    action: ChangeEvent['action'],
+    id: string | number,
+  ): void
   /** Note something that an operator should look at. */
   incident(incident: Incident): void
   /** Note that what a node should be may have changed. */
@@ -49,7 +53,7 @@ export function createChangeRunner(
     for (let attempt = 1; ; attempt++) {
       const notes = new Map<string, Note>()
       const targets = new Set<number>()
-      let hosts = false
+      const hosts = { changed: false }
       try {
         const result = await db.transaction().execute(async (tx) => {
           const answer = await work({
@@ -70,13 +74,13 @@ export function createChangeRunner(
               })
             },
             target: (nodeId) => void targets.add(nodeId),
-            tincHosts: () => void (hosts = true),
+            tincHosts: () => void (hosts.changed = true),
           })
           await writeEvents(tx, readers, [...notes.values()])
           return answer
         })
         for (const nodeId of targets) listeners.onTarget(nodeId)
-        if (hosts) listeners.onTincHosts()
+        if (hosts.changed) listeners.onTincHosts()
         return result
       } catch (error) {
         const code = error instanceof Error && 'code' in error ? String(error.code) : ''

@@ -72,7 +72,9 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
   })
   const tidy = repeat(expiryCheckMs, onError, async () => {
     await removeExpiredSlices(core)
-    await sql`delete from events where id <= (select value - ${eventsKept} from counters where name = 'event')`.execute(db)
+    await sql`delete from events where id <= (select value - ${eventsKept} from counters where name = 'event')`.execute(
+      db,
+    )
   })
 
   return {

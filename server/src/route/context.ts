@@ -26,7 +26,10 @@ export function pattern(route: string): string {
 }
 
 /** The id that a request names. @throws {@link LabError} LAB_NOT_FOUND when it can be no id. */
-export function numericId(request: { readonly params: { readonly id: string } }, kind: string): number {
+export function numericId(
+  request: { readonly params: { readonly id: string } },
+  kind: string,
+): number {
   const { id } = request.params
   if (/^[1-9]\d{0,8}$/u.test(id)) return Number(id)
   throw new LabError('LAB_NOT_FOUND', { kind, id: id.slice(0, 128) })
@@ -38,7 +41,10 @@ export function ifMatchOf(request: FastifyRequest): string | null {
 }
 
 /** Answer 201 with where the new object is. */
-export function answerCreated<T extends { readonly uri: string }>(reply: FastifyReply, object: T): T {
+export function answerCreated<T extends { readonly uri: string }>(
+  reply: FastifyReply,
+  object: T,
+): T {
   void reply.code(201).header('location', object.uri)
   return object
 }

@@ -60,7 +60,9 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
   )
   app.post<{ Body: SliceCreate }>(
     routes.slices,
-    { schema: { tags, summary: 'Make an empty slice', body: SliceCreate, response: { 201: Slice } } },
+    {
+      schema: { tags, summary: 'Make an empty slice', body: SliceCreate, response: { 201: Slice } },
+    },
     async (request, reply) => {
       const { groupId } = actingUser(request.principal, 'make a slice')
       return answerCreated(reply, await createSlice(core, groupId, request.body))

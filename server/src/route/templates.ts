@@ -1,13 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import {
-  LabError,
-  routes,
-  Template,
-  TemplateCreate,
-  TemplatePatch,
-} from '@community-lab/contract'
+import { LabError, routes, Template, TemplateCreate, TemplatePatch } from '@community-lab/contract'
 import type { FastifyInstance } from 'fastify'
 import type { Readable } from 'node:stream'
 import Type from 'typebox'
@@ -50,7 +44,12 @@ export function templateRoutes(
   app.post<{ Body: TemplateCreate }>(
     routes.templates,
     {
-      schema: { tags, summary: 'Make a template', body: TemplateCreate, response: { 201: Template } },
+      schema: {
+        tags,
+        summary: 'Make a template',
+        body: TemplateCreate,
+        response: { 201: Template },
+      },
     },
     async (request, reply) => {
       permitRoles(request.principal, 'make a template', ['operator'])
@@ -66,7 +65,12 @@ export function templateRoutes(
     app.route<{ Params: { id: string }; Body: TemplatePatch }>({
       method,
       url: pattern(routes.template),
-      schema: { tags, summary: 'Change a template', body: TemplatePatch, response: { 200: Template } },
+      schema: {
+        tags,
+        summary: 'Change a template',
+        body: TemplatePatch,
+        response: { 200: Template },
+      },
       handler: async (request) => {
         permitRoles(request.principal, 'change a template', ['operator'])
         return patchTemplate(core, idOf(request), request.body, ifMatchOf(request))

@@ -119,7 +119,7 @@ export async function bootstrap(
       .selectFrom('tokens')
       .select((eb) => eb.fn.countAll<number>().as('count'))
       .executeTakeFirstOrThrow()
-    if (Number(count) > 0) return false
+    if (count > 0) return false
     const spec = { name: 'first', role: 'operator', user: 'operator' } as const
     await keep((await insertToken(core, change, spec)).secret)
     return true

@@ -105,7 +105,12 @@ export async function revokeNode(core: Core, id: number): Promise<Node> {
     await change.tx.deleteFrom('enrollments').where('node_id', '=', id).execute()
     await change.tx
       .updateTable('nodes')
-      .set({ tinc_pubkey: null, set_state: 'debug', state: 'offline', state_changed_on: new Date() })
+      .set({
+        tinc_pubkey: null,
+        set_state: 'debug',
+        state: 'offline',
+        state_changed_on: new Date(),
+      })
       .where('id', '=', id)
       .execute()
     change.note('node', 'updated', id)

@@ -1,5 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
-import { sliverId, type NodeReport, type NodeState, type SliverState } from '@community-lab/contract'
+import {
+  sliverId,
+  type NodeReport,
+  type NodeState,
+  type SliverState,
+} from '@community-lab/contract'
 import type { Change } from '../change.ts'
 import type { Core } from '../core.ts'
 import { lockNode } from './nodes.ts'

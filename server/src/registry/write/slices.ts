@@ -23,7 +23,11 @@ export async function createSlice(core: Core, groupId: number, body: SliceCreate
     const defaults = body.sliver_defaults ?? {}
     const templateId = defaults.template?.id ?? null
     if (templateId !== null)
-      found((await core.read.templates(change.tx, { ids: [templateId] }))[0], 'template', templateId)
+      found(
+        (await core.read.templates(change.tx, { ids: [templateId] }))[0],
+        'template',
+        templateId,
+      )
     const id = await insertSlice(change, {
       name: body.name,
       description: body.description ?? '',

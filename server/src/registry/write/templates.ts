@@ -74,7 +74,11 @@ export async function setTemplateImage(
 }
 
 /** Remove a template that no slice uses. @throws {@link LabError} LAB_TEMPLATE_IN_USE. */
-export async function deleteTemplate(core: Core, id: number, ifMatch: string | null): Promise<void> {
+export async function deleteTemplate(
+  core: Core,
+  id: number,
+  ifMatch: string | null,
+): Promise<void> {
   await core.change(async (change) => {
     const template = await readTemplate(core, id, change.tx)
     checkIfMatch(ifMatch, template)
