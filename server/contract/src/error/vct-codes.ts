@@ -59,6 +59,11 @@ export const vctCodes = {
     false,
     (d) => `the virtual testbed ended by itself (${d.reason}); its log is ${d.log}`,
   ),
+  LAB_VCT_STOPPING: code<{ home: string }>(
+    409,
+    false,
+    (d) => `the virtual testbed of ${d.home} is being stopped; start it again for more`,
+  ),
   LAB_VCT_NODE_OFF: code<{ node: string; action: string }>(
     409,
     false,

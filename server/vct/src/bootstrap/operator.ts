@@ -8,8 +8,8 @@ import type { ServerClient } from './server-client.ts'
 /** Options of {@link waitForServer}. */
 export interface WaitOptions {
   readonly client: ServerClient
-  readonly server: Supervised
-  readonly logFile: string
+  /** What the server needs to be well, itself included. */
+  readonly parts: readonly Supervised[]
   readonly signal: AbortSignal
   readonly timeoutMs: number
 }
@@ -18,12 +18,12 @@ export interface WaitOptions {
 const hopelessDeaths = 3
 
 /**
- * Wait until the server is well.
+ * Wait until the server is well: its database, its telemetry store, and its end of the management network, to which nodes may then connect.
  *
- * @throws {@link LabError} LAB_VCT_PROCESS_ENDED when it keeps ending, LAB_TIMEOUT.
+ * @throws {@link LabError} LAB_VCT_PROCESS_ENDED when a part keeps ending, LAB_TIMEOUT.
  */
 export async function waitForServer(options: WaitOptions): Promise<void> {
-  const { client, server, signal, timeoutMs, logFile } = options
+  const { client, parts, signal, timeoutMs } = options
   const start = performance.now()
   for (;;) {
     try {
@@ -32,24 +32,25 @@ export async function waitForServer(options: WaitOptions): Promise<void> {
       // Not there yet.
       if (!LabError.is(error, 'LAB_CONNECTION_FAILED')) throw error
     }
-    refuseHopeless(server, logFile)
+    for (const part of parts) refuseHopeless(part)
     const waitedMs = Math.round(performance.now() - start)
-    if (waitedMs > timeoutMs)
-      throw new LabError('LAB_TIMEOUT', { what: `the server's being well (${logFile})`, waitedMs })
+    if (waitedMs > timeoutMs) {
+      const logs = parts.map(({ logFile }) => logFile).join(', ')
+      throw new LabError('LAB_TIMEOUT', { what: `the server's being well (${logs})`, waitedMs })
+    }
     await delay(100, undefined, { signal })
   }
 }
 
 /** @throws {@link LabError} LAB_VCT_PROCESS_ENDED when a process has ended too often during start-up. */
 export function refuseHopeless(
-  one: Pick<Supervised, 'name' | 'deaths' | 'lastReason' | 'lastLine'>,
-  logFile: string,
+  one: Pick<Supervised, 'name' | 'deaths' | 'lastReason' | 'lastLine' | 'logFile'>,
 ): void {
   if (one.deaths < hopelessDeaths) return
   throw new LabError('LAB_VCT_PROCESS_ENDED', {
     process: one.name,
     reason: `${one.deaths} times, ${one.lastReason}`,
-    log: logFile,
+    log: one.logFile,
     lastLine: one.lastLine,
   })
 }

@@ -39,7 +39,7 @@ export type Say = (line: ProgressLine) => void
 
 /** Do a step and tell of its start, its end and its time. */
 export async function doStep<T>(
-  say: Say,
+  say: (line: StepLine) => void,
   step: string,
   work: (note: (message: string) => void) => Promise<T>,
 ): Promise<T> {

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { ErrorLine, StepLine } from '../command/progress.ts'
 
 /** What the pod's supervisor is told, as JSON in its first argument. */
 export const PodConfiguration = Type.Object({
@@ -7,7 +8,8 @@ export const PodConfiguration = Type.Object({
   nodes: Type.Integer({ minimum: 1 }),
   url: Type.String({ description: 'of the server, as seen outside the pod' }),
   template: Type.String(),
-  uid: Type.Integer({ description: 'of the user outside, whose data folder it is' }),
+  uid: Type.Integer({ description: 'of the user outside, from which its folders follow' }),
+  node: Type.String({ description: 'the Node.js binary' }),
   mode: Type.Enum(['root', 'rootless'] as const),
   hasManyUids: Type.Boolean(),
   cgroup: Type.Union([Type.String(), Type.Null()]),
@@ -16,6 +18,17 @@ export const PodConfiguration = Type.Object({
   agentEnv: Type.Record(Type.String(), Type.String()),
 })
 export type PodConfiguration = Static<typeof PodConfiguration>
+
+/** A line that the pod's supervisor prints, a JSON document each. */
+export const PodLine = Type.Union([
+  StepLine,
+  ErrorLine,
+  Type.Object({ pod: Type.Enum(['running', 'stopped'] as const) }),
+])
+export type PodLine = Static<typeof PodLine>
+
+/** What the supervisor is told on its standard input to end in good order; at the end of the input it ends at once. */
+export const stopLine = 'stop'
 
 const mine = new Set(
   ['DATA', 'SOCKET', 'LISTEN', 'COMMUNITY_URL', 'TINC_ADDRESS', 'TINC_PORT', 'MGMT_PREFIX']

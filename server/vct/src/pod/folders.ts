@@ -16,6 +16,8 @@ export interface Folders {
   readonly vctSocket: string
   readonly serverSocket: string
   readonly gatewaySocket: string
+  /** Where the pod's `/run` is made, before it is moved there. */
+  readonly stage: string
   readonly logs: string
   /** Data of the server, the nodes, the routers. */
   readonly vct: string
@@ -47,6 +49,7 @@ export function foldersOf(home: string, uid = process.getuid?.() ?? 0): Folders 
     vctSocket: join(run, 'vct.sock'),
     serverSocket: join(run, 'server.sock'),
     gatewaySocket: join(run, 'gateway.sock'),
+    stage: `/tmp/community-lab-pod-${hash}`,
     logs,
     vct,
     serverData: join(vct, 'server'),

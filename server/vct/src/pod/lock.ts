@@ -6,7 +6,12 @@ import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
 
 /** Who holds the lock of a home. */
-export const Holder = Type.Object({ pid: Type.Integer({ minimum: 2 }), url: Type.String() })
+export const Holder = Type.Object({
+  pid: Type.Integer({ minimum: 2 }),
+  /** `sweeping`: it removes what a killed testbed left, and lets go soon. */
+  state: Type.Enum(['running', 'sweeping'] as const),
+  url: Type.String(),
+})
 export type Holder = Static<typeof Holder>
 
 /** A lock held; it is let go when this process ends, however it ends. */
@@ -23,14 +28,42 @@ export interface ForeignLock {
   close(): void
 }
 
+/** Whose lock it is to be. */
+export interface LockOptions {
+  readonly state: Holder['state']
+  /** Of the testbed's server, for others to be told. */
+  readonly url: string
+}
+
 /**
  * Take the lock of a home: a socket in the abstract namespace, which the kernel removes with its process. Whoever connects is told who holds it
- * and stays connected for as long as it is held.
+ * and stays connected for as long as it is held. Waits for whoever sweeps.
  *
- * @throws {@link LabError} LAB_VCT_RUNNING when somebody holds it.
+ * @throws {@link LabError} LAB_VCT_RUNNING when a testbed holds it.
  */
-export async function takeLock(home: string, hash: string, url: string): Promise<HomeLock> {
-  const holder: Holder = { pid: process.pid, url }
+export async function takeLock(
+  { home, hash }: { readonly home: string; readonly hash: string },
+  { state, url }: LockOptions,
+): Promise<HomeLock> {
+  const holder: Holder = { pid: process.pid, state, url }
+  for (;;) {
+    const lock = await tryLock(hash, holder)
+    if (lock !== null) return lock
+    const found = await findHolder(hash)
+    // Nobody: it was let go between the two looks.
+    if (found === null) continue
+    if (found.holder.state === 'sweeping') {
+      await found.released
+      continue
+    }
+    found.close()
+    const { pid, url: foundUrl } = found.holder
+    throw new LabError('LAB_VCT_RUNNING', { home, pid, url: foundUrl })
+  }
+}
+
+/** Take the lock; null when somebody has it. */
+async function tryLock(hash: string, holder: Holder): Promise<HomeLock | null> {
   const clients = new Set<Socket>()
   const server = createServer((client) => {
     clients.add(client)
@@ -41,11 +74,9 @@ export async function takeLock(home: string, hash: string, url: string): Promise
   server.listen({ path: lockPath(hash) })
   try {
     await once(server, 'listening')
-  } catch (cause) {
-    const found = await findHolder(hash)
-    found?.close()
-    const { pid, url: foundUrl } = found?.holder ?? { pid: 0, url: 'its URL' }
-    throw new LabError('LAB_VCT_RUNNING', { home, pid, url: foundUrl }, { cause })
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return null
+    throw error
   }
   return {
     holder,

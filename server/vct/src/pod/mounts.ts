@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, readFile, rmdir, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { runScript } from '../network/namespace.ts'
 import { serverUid } from './host.ts'
@@ -14,6 +13,8 @@ export const podPaths = {
   home: '/run/vct/home',
   sockets: '/run/vct/sockets',
   node: '/run/vct/node/bin/node',
+  /** For the sockets that programs make in their folder of temporary files. */
+  tmp: '/run/vct/tmp',
 } as const
 
 /** What is to be mounted. */
@@ -24,19 +25,25 @@ export interface PodMounts {
   readonly run: string
   /** The Node.js binary. */
   readonly node: string
+  /** A folder that is not there yet, outside the others. */
+  readonly stage: string
 }
 
 /** Make the pod's own `/run`, `/etc/passwd` and `/etc/group`, and bind what it uses. Must run in the pod's mount namespace. */
 export async function mountPod(mounts: PodMounts, signal: AbortSignal): Promise<void> {
   const mount = (...argv: string[]) =>
-    runScript({ namespace: null, commands: [['mount', ...argv]] }, { signal })
+    runScript({ namespace: null, commands: [['mount', '--no-mtab', ...argv]] }, { signal })
   // What lies under /run on the host is still needed until it is replaced, so all is bound aside and moved there at the end.
-  const sources = [
+  const sources: { readonly from: string; readonly to: string }[] = [
     { from: mounts.app, to: podPaths.app },
     { from: mounts.home, to: podPaths.home },
     { from: mounts.run, to: podPaths.sockets },
   ]
-  const fresh = await stage(mount)
+  // What lies under /run keeps its own path too, for messages name it.
+  for (const from of [mounts.app, mounts.home, mounts.run])
+    if (from.startsWith('/run/')) sources.push({ from, to: from })
+  const fresh = mounts.stage
+  await makeStage(fresh, mount)
   for (const { from, to } of sources) {
     const at = join(fresh, to.slice('/run/'.length))
     await mkdir(at, { recursive: true })
@@ -47,17 +54,22 @@ export async function mountPod(mounts: PodMounts, signal: AbortSignal): Promise<
   await writeFile(nodeAt, '')
   await mount('--bind', mounts.node, nodeAt)
   await mkdir(join(fresh, 'netns'))
+  const tmp = join(fresh, podPaths.tmp.slice('/run/'.length))
+  await mkdir(tmp)
+  await chmod(tmp, 0o1777)
   await mount('--move', fresh, '/run')
   await rmdir(fresh)
   await nameServerUser(mount)
 }
 
 /** A tmpfs, private so that it can be moved, on a new folder that hides nothing. */
-async function stage(mount: (...argv: string[]) => Promise<string>): Promise<string> {
+async function makeStage(
+  dir: string,
+  mount: (...argv: string[]) => Promise<string>,
+): Promise<void> {
   await mount('--make-rprivate', '/')
-  const fresh = await mkdtemp(join(tmpdir(), 'community-lab-pod-'))
-  await mount('-t', 'tmpfs', '-o', 'mode=755,size=64m', 'community-lab', fresh)
-  return fresh
+  await mkdir(dir, { mode: 0o700 })
+  await mount('-t', 'tmpfs', '-o', 'mode=755,size=64m', 'community-lab', dir)
 }
 
 async function nameServerUser(mount: (...argv: string[]) => Promise<string>): Promise<void> {

@@ -47,6 +47,7 @@ export function createServerPart(
   const { hasManyUids } = configuration
   const serverEnv = {
     ...programEnv,
+    TMPDIR: podPaths.tmp,
     ...configuration.serverEnv,
     COMMUNITY_LAB_SERVER_DATA: data,
     COMMUNITY_LAB_SERVER_SOCKET: join(podPaths.sockets, 'server', 'server.sock'),

@@ -24,7 +24,7 @@ export interface VirtualNode {
   register(id: number, enrollmentToken: string | null): void
   /** Whether its agent has enrolled. */
   readonly isEnrolled: boolean
-  readonly agentDeaths: number
+  readonly agent: Pick<Supervised, 'name' | 'deaths' | 'lastReason' | 'lastLine' | 'logFile'>
   /** Power the machine on, with its router. */
   powerOn(signal: AbortSignal): Promise<void>
   startAgent(signal: AbortSignal): Promise<void>
@@ -33,6 +33,8 @@ export interface VirtualNode {
   /** Take its links down, or up again. */
   setLinks(state: 'up' | 'cut'): Promise<void>
   killAgent(): Promise<void>
+  /** End its agent in good order, for good. */
+  stopAgent(graceMs: number): Promise<void>
   status(): VctNode
 }
 
@@ -90,9 +92,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
     get isEnrolled() {
       return hasIdentity()
     },
-    get agentDeaths() {
-      return agent.deaths
-    },
+    agent,
     register(registeredId, enrollmentToken) {
       id = registeredId
       token = enrollmentToken
@@ -125,6 +125,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
         throw new LabError('LAB_VCT_NODE_OFF', { node: name, action: 'kill-agent' })
       await agent.kill('restart')
     },
+    stopAgent: (graceMs) => agent.stop(graceMs),
     status: () => ({
       name,
       id,

@@ -35,6 +35,7 @@ export interface Supervised {
   readonly lastReason: string
   /** The last line of its log. */
   readonly lastLine: string
+  readonly logFile: string
   /** Start it, and wait until it serves. Does nothing when it is to run already. */
   start(signal: AbortSignal): Promise<void>
   /** End it for good: SIGTERM, and SIGKILL after `graceMs`. */
@@ -129,6 +130,7 @@ export function supervise(options: SuperviseOptions): Supervised {
 
   return {
     name: options.name,
+    logFile: options.log.file,
     get pid() {
       return child === null ? null : pidOf(child, options.wrapped)
     },

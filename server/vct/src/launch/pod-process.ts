@@ -1,0 +1,99 @@
+import { spawn } from 'node:child_process'
+import { extname, join } from 'node:path'
+import process from 'node:process'
+import { createInterface } from 'node:readline'
+import { Value } from 'typebox/value'
+import { systemPath } from '../network/namespace.ts'
+import { PodLine, stopLine, type PodConfiguration } from '../pod/configuration.ts'
+import { LogFile } from '../process/log-file.ts'
+import { maybeChildOf } from '../process/tree.ts'
+
+/** Options of {@link startPod}. */
+export interface PodOptions {
+  readonly configuration: PodConfiguration
+  /** The flags that `unshare` takes here. */
+  readonly unshareFlags: readonly string[]
+  readonly logFile: string
+  readonly onLine: (line: PodLine) => void
+}
+
+/** The pod: killing its first process ends everything in it. */
+export interface Pod {
+  /** Settles with how it ended, in words, when nothing of it is left. Never rejects. */
+  readonly ended: Promise<string>
+  /** The last line of its log. */
+  readonly lastLine: string
+  /** Its first process, as seen from here; null before and after. */
+  readonly pid: number | null
+  /** Ask it to end, wait, and kill it when it does not within `graceMs`. Settles when it has ended. */
+  stop(graceMs: number): Promise<void>
+}
+
+/**
+ * The pod's first process: it reaps whatever loses its parent (Node.js does not), and ends with the supervisor. A shell gives what it starts in the
+ * background no standard input unless told to.
+ */
+const first = 'exec 3<&0; "$@" <&3 3<&- & exec 3<&- <&-; wait $!'
+
+/** What ends it with this process, however this one ends. */
+const withParent = ['setpriv', '--pdeathsig', 'KILL', '--']
+
+/** Start a pod and its supervisor. */
+export function startPod(options: PodOptions): Pod {
+  const { configuration, unshareFlags, onLine } = options
+  const log = new LogFile(options.logFile)
+  const main = join(import.meta.dirname, `../pod/pod-main${extname(import.meta.filename)}`)
+  const supervisor = [configuration.node, main, JSON.stringify(configuration)]
+  const shell = ['sh', '-c', first, 'community-lab-pod', ...supervisor]
+  const [program = '', ...args] = [...withParent, 'unshare', ...unshareFlags, '--', ...shell]
+  const child = spawn(program, args, {
+    cwd: '/',
+    // A session of its own: no Ctrl-C and no closed terminal reaches it but through this process.
+    detached: true,
+    env: { PATH: systemPath, LANG: 'C.UTF-8', HOME: '/nonexistent' },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  log.note(`the pod started: ${unshareFlags.join(' ')}`)
+  createInterface({ input: child.stdout }).on('line', (text) => {
+    const line = maybePodLine(text)
+    if (line === null) log.write(Buffer.from(`${text}\n`))
+    else onLine(line)
+  })
+  child.stderr.on('data', (chunk: Buffer) => log.write(chunk))
+  child.stdin.on('error', () => {
+    // It has ended: `ended` tells.
+  })
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message))
+    child.once('close', (code, signal) => resolve(signal ?? `exit code ${code ?? -1}`))
+  })
+  void ended.then((reason) => {
+    log.note(`the pod ended: ${reason}`)
+    log.close()
+  })
+  return {
+    ended,
+    get lastLine() {
+      return log.lastLine
+    },
+    get pid() {
+      return child.pid === undefined ? null : maybeChildOf(child.pid)
+    },
+    async stop(graceMs) {
+      child.stdin.write(`${stopLine}\n`)
+      const killer = setTimeout(() => child.kill('SIGKILL'), graceMs)
+      await ended
+      clearTimeout(killer)
+    },
+  }
+}
+
+function maybePodLine(text: string): PodLine | null {
+  try {
+    const document: unknown = JSON.parse(text)
+    return Value.Check(PodLine, document) ? document : null
+  } catch {
+    // Something that went wrong, in words.
+    return null
+  }
+}

@@ -1,0 +1,28 @@
+import { extname, join } from 'node:path'
+import type { LogFile } from '../process/log-file.ts'
+import { supervise, type Supervised } from '../process/supervised.ts'
+import { relayNamespace } from './commands.ts'
+import { inNamespace, systemPath } from './namespace.ts'
+import type { Topology } from './topology.ts'
+
+/** Options of {@link superviseRelay}. */
+export interface RelayOptions {
+  readonly topology: Topology
+  /** The Node.js binary. */
+  readonly node: string
+  readonly log: LogFile
+}
+
+/** Supervise the relay that delays the packets of all links where the kernel cannot; it is not started yet. */
+export function superviseRelay({ topology, node, log }: RelayOptions): Supervised {
+  const main = join(import.meta.dirname, `relay-main${extname(import.meta.filename)}`)
+  return supervise({
+    name: 'the relay',
+    log,
+    readyLine: 'ready',
+    command: () => ({
+      argv: inNamespace(relayNamespace, [node, main, `${topology.nodes.length}`]),
+      env: { PATH: systemPath },
+    }),
+  })
+}

@@ -1,0 +1,59 @@
+import {
+  LabError,
+  type VctLinkAction,
+  type VctNodeAction,
+  type VctServerAction,
+} from '@community-lab/contract'
+import { waitForServer } from '../bootstrap/operator.ts'
+import { createServerClient } from '../bootstrap/server-client.ts'
+import { maybeNodeNumber } from '../network/topology.ts'
+import { serverSocketInPod, type Testbed, type TestbedContext } from './testbed.ts'
+
+const graceMs = 10_000
+const serverWithinMs = 60_000
+
+/** What can be done to a running testbed. Actions must not overlap. */
+export interface Actions {
+  node(name: string, action: VctNodeAction): Promise<void>
+  link(a: string, b: string, action: VctLinkAction): Promise<void>
+  server(action: VctServerAction): Promise<void>
+}
+
+/** What can be done to this testbed. The actions throw {@link LabError} LAB_NOT_FOUND, LAB_VCT_NODE_OFF. */
+export function createActions(
+  { server: part }: TestbedContext,
+  { mesh, nodes }: Testbed,
+  signal: AbortSignal,
+): Actions {
+  return {
+    async node(name, action) {
+      const node = nodes.find((one) => one.name === name)
+      if (node === undefined) throw new LabError('LAB_NOT_FOUND', { kind: 'virtual node', id: name })
+      if (action === 'stop') await node.powerOff()
+      else if (action === 'cut') await node.setLinks('cut')
+      else if (action === 'kill-agent') await node.killAgent()
+      else {
+        await node.setLinks('up')
+        await node.powerOn(signal)
+        await node.startAgent(signal)
+      }
+    },
+    async link(a, b, action) {
+      const ends = [maybeNodeNumber(a), maybeNodeNumber(b)]
+      const link = mesh.topology.links.find((one) => ends.includes(one.a) && ends.includes(one.b))
+      if (link === undefined || a === b)
+        throw new LabError('LAB_NOT_FOUND', { kind: 'link', id: `${a}-${b}` })
+      await mesh.setLink(link, action === 'cut' ? 'cut' : 'up')
+    },
+    async server(action) {
+      if (action === 'kill') await part.server.kill('stay-down')
+      else if (action === 'stop') await part.server.stop(graceMs)
+      else {
+        const client = createServerClient(serverSocketInPod)
+        await part.server.start(signal)
+        const parts = [part.server, part.gateway]
+        await waitForServer({ client, parts, signal, timeoutMs: serverWithinMs })
+      }
+    },
+  }
+}

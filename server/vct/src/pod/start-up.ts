@@ -1,0 +1,102 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  ensureResearcherToken,
+  maybeCredentials,
+  writeCredentials,
+} from '../bootstrap/credentials.ts'
+import { ensureNodes, waitForProduction } from '../bootstrap/nodes.ts'
+import { readOperatorToken, refuseHopeless, waitForServer } from '../bootstrap/operator.ts'
+import { createServerClient, type ServerClient } from '../bootstrap/server-client.ts'
+import { ensureTemplate } from '../bootstrap/template.ts'
+import { doStep, type StepLine } from '../command/progress.ts'
+import type { PodConfiguration } from './configuration.ts'
+import type { Folders } from './folders.ts'
+import { mountPod } from './mounts.ts'
+import { bootstrapTokenFile, prepareServer } from './server-part.ts'
+import { createNetwork, serverSocketInPod, type Testbed, type TestbedContext } from './testbed.ts'
+import type { VirtualNode } from './virtual-node.ts'
+
+/** PostgreSQL's first start makes its data; on a small machine next to everything else that takes a while. */
+const serverWithinMs = 60_000
+const productionWithinMs = 90_000
+/**
+ * tincd lets few connect at once and makes the others wait for seconds: so many agents start together, and the next a second later.
+ * Source: runtime measurements, "Throttling incoming connections".
+ */
+const agentsAtOnce = 8
+const betweenAgentsMs = 1_000
+
+/** Options of {@link startUp}. */
+export interface StartUpOptions {
+  readonly say: (line: StepLine) => void
+  readonly signal: AbortSignal
+  /** Called when the network is there, and the nodes with it. */
+  readonly onNetwork: (testbed: Testbed) => void
+}
+
+/** Make the pod's folders. @throws {@link LabError} LAB_VCT_COMMAND_FAILED. */
+export async function preparePod(
+  configuration: PodConfiguration,
+  folders: Folders,
+  signal: AbortSignal,
+): Promise<void> {
+  const { app, home, node, hasManyUids } = configuration
+  await prepareServer(folders, hasManyUids)
+  await mountPod({ app, home, node, run: folders.run, stage: folders.stage }, signal)
+}
+
+/** Start everything, until all nodes are in production. @throws {@link LabError} what fails. */
+export async function startUp(context: TestbedContext, options: StartUpOptions): Promise<Testbed> {
+  const { configuration, server } = context
+  const { say, signal } = options
+  const client = createServerClient(serverSocketInPod)
+  const [testbed, operator] = await Promise.all([
+    doStep(say, 'network', () => createNetwork(context, signal)),
+    doStep(say, 'server', async () => {
+      await Promise.all([server.gateway.start(signal), server.server.start(signal)])
+      const parts = [server.server, server.gateway]
+      await waitForServer({ client, parts, signal, timeoutMs: serverWithinMs })
+      return becomeOperator(context, client, signal)
+    }),
+  ])
+  options.onNetwork(testbed)
+  await doStep(say, 'template', (note) =>
+    ensureTemplate(operator, configuration.template, signal).then(note),
+  )
+  await doStep(say, 'nodes', async (note) => {
+    await ensureNodes(operator, testbed.nodes, signal)
+    await startAgents(testbed.nodes, signal)
+    await waitForProduction(operator, {
+      nodes: testbed.nodes,
+      note,
+      check: () => testbed.nodes.forEach(({ agent }) => refuseHopeless(agent)),
+      signal,
+      timeoutMs: productionWithinMs,
+    })
+  })
+  return testbed
+}
+
+/** The server's client as its operator; both credentials files are written on the way. */
+async function becomeOperator(
+  { configuration: { url }, folders }: TestbedContext,
+  client: ServerClient,
+  signal: AbortSignal,
+): Promise<ServerClient> {
+  const kept = await maybeCredentials(folders.operatorCredentials)
+  const token = kept?.token ?? (await readOperatorToken(folders.serverData, bootstrapTokenFile))
+  const operator = client.withToken(token)
+  const researcher = await ensureResearcherToken(operator, folders.credentials, signal)
+  const common = { url, vct_socket: folders.vctSocket }
+  await writeCredentials(folders.operatorCredentials, { ...common, token })
+  await writeCredentials(folders.credentials, { ...common, token: researcher })
+  return operator
+}
+
+async function startAgents(nodes: readonly VirtualNode[], signal: AbortSignal): Promise<void> {
+  for (let from = 0; from < nodes.length; from += agentsAtOnce) {
+    if (from > 0) await delay(betweenAgentsMs, undefined, { signal })
+    const some = nodes.slice(from, from + agentsAtOnce)
+    await Promise.all(some.map((node) => node.startAgent(signal)))
+  }
+}
