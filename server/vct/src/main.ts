@@ -47,7 +47,8 @@ try {
   // Asked to end before it was up: that it has done.
   if (abort.signal.aborted) process.exit(130)
   const what = error instanceof Error ? error.message : String(error)
-  if (!LabError.is(error) && error instanceof Error) process.stderr.write(`${error.stack ?? what}\n`)
+  if (!LabError.is(error) && error instanceof Error)
+    process.stderr.write(`${error.stack ?? what}\n`)
   say({ error: toProblem(LabError.is(error) ? error : new LabError('LAB_INTERNAL', { what })) })
   process.exit(1)
 }

@@ -7,7 +7,7 @@ import type { ServerClient } from './server-client.ts'
 
 const Nodes = Type.Array(Node)
 
-/** Make sure that the server has every node, wants it in production, and that each has what it needs to enrol. */
+/** Make sure that the server has every node, and that each has what it needs to enrol. */
 export async function ensureNodes(
   operator: ServerClient,
   nodes: readonly VirtualNode[],
@@ -17,10 +17,6 @@ export async function ensureNodes(
   // One after the other, so that ids rise with names.
   for (const node of nodes) {
     const found = known.find(({ name }) => name === node.name) ?? (await create(node.name))
-    if (found.set_state !== 'production') {
-      const change = { method: 'PATCH', body: { set_state: 'production' }, signal } as const
-      await operator.ask(Node, path(routes.node, { id: found.id }), change)
-    }
     node.register(found.id, node.isEnrolled ? null : await enrollmentToken(found.id))
   }
 
@@ -35,10 +31,10 @@ export async function ensureNodes(
   }
 }
 
-/** Options of {@link waitForProduction}. */
+/** Options of {@link bringIntoProduction}. */
 export interface ProductionOptions {
   readonly nodes: readonly VirtualNode[]
-  /** Called when the number of those in production has changed. */
+  /** Called when the number of those that are there has changed. */
   readonly note: (message: string) => void
   /** Called between looks; throws to give up. */
   readonly check: () => void
@@ -46,9 +42,13 @@ export interface ProductionOptions {
   readonly timeoutMs: number
 }
 
-/** Wait until all nodes are in production. @throws {@link LabError} LAB_TIMEOUT with the states of those that are not. */
-export async function waitForProduction(
-  client: ServerClient,
+/**
+ * Put every node into production once it has enrolled, and wait until all are. One that somebody has put into failure stays there.
+ *
+ * @throws {@link LabError} LAB_TIMEOUT with the states of those that are not there.
+ */
+export async function bringIntoProduction(
+  operator: ServerClient,
   options: ProductionOptions,
 ): Promise<void> {
   const { nodes, note, check, signal, timeoutMs } = options
@@ -56,9 +56,13 @@ export async function waitForProduction(
   const names = new Set(nodes.map(({ name }) => name))
   let last = ''
   for (;;) {
-    const known = await client.ask(Nodes, routes.nodes, { signal })
-    const ours = known.filter(({ name }) => names.has(name))
-    const others = ours.filter(({ state }) => state !== 'production')
+    const all = await operator.ask(Nodes, routes.nodes, { signal })
+    const ours = all.filter(({ name }) => names.has(name))
+    for (const { id, set_state: wanted } of ours) if (wanted === 'safe') await promote(id)
+    const others = ours.filter(
+      ({ state, set_state: wanted }) =>
+        state !== 'production' && !(state === 'failure' && wanted === 'failure'),
+    )
     const message = `${ours.length - others.length} of ${names.size} nodes in production`
     if (message !== last) note(message)
     last = message
@@ -69,6 +73,11 @@ export async function waitForProduction(
       const states = others.map(({ name, state }) => `${name} is ${state}`).join(', ')
       throw new LabError('LAB_TIMEOUT', { what: `production of all nodes (${states})`, waitedMs })
     }
-    await delay(150, undefined, { signal })
+    await delay(100, undefined, { signal })
+  }
+
+  async function promote(id: number): Promise<void> {
+    const body = { set_state: 'production' }
+    await operator.ask(Node, path(routes.node, { id }), { method: 'PATCH', body, signal })
   }
 }

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { extname, join } from 'node:path'
-import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { Value } from 'typebox/value'
 import { systemPath } from '../network/namespace.ts'

@@ -126,4 +126,3 @@ function meshOf(topology: Topology, shaping: Shaping): Mesh {
     setNode: (n, state) => change(cutNodes, n, state),
   }
 }
-

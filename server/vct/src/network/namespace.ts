@@ -25,7 +25,10 @@ export function inNamespace(name: string, argv: readonly string[]): readonly str
  *
  * @throws {@link LabError} LAB_VCT_COMMAND_FAILED with the command and what it said.
  */
-export async function runScript(script: NamespaceScript, options: RunOptions = {}): Promise<string> {
+export async function runScript(
+  script: NamespaceScript,
+  options: RunOptions = {},
+): Promise<string> {
   if (script.commands.length === 0) return ''
   // One shell for all of them: a testbed of 20 nodes takes hundreds of commands. Each prints its number before it runs, to name the culprit.
   const text = script.commands

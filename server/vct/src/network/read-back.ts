@@ -53,8 +53,7 @@ export async function readShapes(
     const found = parseShape(json, device, shaping)
     const { rateMbps, delayMs } = link.shape
     const fits =
-      isNear(found?.rateMbps, rateMbps) &&
-      (shaping === 'relay' || isNear(found?.delayMs, delayMs))
+      isNear(found?.rateMbps, rateMbps) && (shaping === 'relay' || isNear(found?.delayMs, delayMs))
     if (fits) continue
     throw new LabError('LAB_VCT_SHAPING_MISMATCH', {
       interface: device,

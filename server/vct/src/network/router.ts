@@ -31,7 +31,10 @@ export function superviseRouter(options: RouterOptions): Supervised {
   return supervise({
     name: `the router of ${options.name}`,
     log: options.log,
-    command: () => ({ argv: inside === undefined ? argv : inside(argv), env: { PATH: systemPath } }),
+    command: () => ({
+      argv: inside === undefined ? argv : inside(argv),
+      env: { PATH: systemPath },
+    }),
     ...(inside === undefined ? {} : { wrapped: 'nsenter' as const }),
   })
 }

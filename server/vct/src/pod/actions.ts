@@ -28,7 +28,8 @@ export function createActions(
   return {
     async node(name, action) {
       const node = nodes.find((one) => one.name === name)
-      if (node === undefined) throw new LabError('LAB_NOT_FOUND', { kind: 'virtual node', id: name })
+      if (node === undefined)
+        throw new LabError('LAB_NOT_FOUND', { kind: 'virtual node', id: name })
       if (action === 'stop') await node.powerOff()
       else if (action === 'cut') await node.setLinks('cut')
       else if (action === 'kill-agent') await node.killAgent()

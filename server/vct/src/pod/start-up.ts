@@ -4,7 +4,7 @@ import {
   maybeCredentials,
   writeCredentials,
 } from '../bootstrap/credentials.ts'
-import { ensureNodes, waitForProduction } from '../bootstrap/nodes.ts'
+import { ensureNodes, bringIntoProduction } from '../bootstrap/nodes.ts'
 import { readOperatorToken, refuseHopeless, waitForServer } from '../bootstrap/operator.ts'
 import { createServerClient, type ServerClient } from '../bootstrap/server-client.ts'
 import { ensureTemplate } from '../bootstrap/template.ts'
@@ -66,7 +66,7 @@ export async function startUp(context: TestbedContext, options: StartUpOptions):
   await doStep(say, 'nodes', async (note) => {
     await ensureNodes(operator, testbed.nodes, signal)
     await startAgents(testbed.nodes, signal)
-    await waitForProduction(operator, {
+    await bringIntoProduction(operator, {
       nodes: testbed.nodes,
       note,
       check: () => testbed.nodes.forEach(({ agent }) => refuseHopeless(agent)),

@@ -56,7 +56,9 @@ export async function runTestbed(
     const onNetwork = (made: Testbed): void => {
       testbed = made
     }
-    started.resolve(createActions(context, await startUp(context, { say, signal, onNetwork }), signal))
+    started.resolve(
+      createActions(context, await startUp(context, { say, signal, onNetwork }), signal),
+    )
     state = 'running'
     say({ pod: 'running' })
     await onceAborted(signal)
@@ -85,10 +87,7 @@ function createQueue(started: Promise<Actions>, signal: AbortSignal) {
 }
 
 /** Have data written; what runs after that ends with the pod. */
-async function endInGoodOrder(
-  { server }: TestbedContext,
-  testbed: Testbed | null,
-): Promise<void> {
+async function endInGoodOrder({ server }: TestbedContext, testbed: Testbed | null): Promise<void> {
   await Promise.all((testbed?.nodes ?? []).map((node) => node.stopAgent(graceMs)))
   await server.server.stop(graceMs)
 }
