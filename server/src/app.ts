@@ -11,6 +11,7 @@ import { hashSecret } from './access/secret.ts'
 import type { ServerConfiguration } from './config.ts'
 import { openEventFeed } from './events/feed.ts'
 import { cachingPlugin } from './http/caching.ts'
+import { linksPlugin } from './http/links.ts'
 import { openapiPlugin } from './http/openapi.ts'
 import { bodyLimitBytes, problemPlugin } from './http/problems.ts'
 import { useContractSchemas } from './http/validate.ts'
@@ -100,6 +101,7 @@ export async function buildApp({ configuration, database, logger }: AppOptions):
     options: { maxPayload: maxMessageBytes, perMessageDeflate: false },
   })
   await app.register(accessPlugin, { db: database.db, origins })
+  await app.register(linksPlugin)
   await app.register(cachingPlugin)
   await app.register(openapiPlugin, { version })
   await app.register(managementPlugin, {

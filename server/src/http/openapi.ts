@@ -23,7 +23,8 @@ export const openapiPlugin = fp<{ readonly version: string }>(
       transform: ({ schema, url, route }) => {
         const { method } = route
         const reads = (Array.isArray(method) ? method : [method]).includes('GET')
-        return { schema: inline(complete(schema, reads)), url }
+        const isWebSocket = 'websocket' in route && route.websocket
+        return { schema: inline(complete(schema, { reads, isWebSocket })), url }
       },
     })
     await app.register(swaggerUi, {
@@ -55,7 +56,10 @@ const pages = Type.Object({
 })
 
 /** Add what every route has: the problem that it may answer with, who may ask, and the pages of a list. */
-function complete(schema: FastifySchema | undefined, reads: boolean): FastifySchema {
+function complete(
+  schema: FastifySchema | undefined,
+  { reads, isWebSocket }: { readonly reads: boolean; readonly isWebSocket: boolean },
+): FastifySchema {
   const { response = {}, querystring, produces = [] } = schema ?? {}
   const answers = response as Readonly<Record<string, TSchema & { readonly type?: string }>>
   const isList = reads && answers['200']?.type === 'array' && querystring === undefined
@@ -63,9 +67,14 @@ function complete(schema: FastifySchema | undefined, reads: boolean): FastifySch
     description: 'Why it was refused or has failed',
     content: { 'application/problem+json': { schema: Problem } },
   }
-  const own = Object.keys(answers).length === 0 ? { '2XX': described(produces) } : answers
+  const done = isWebSocket
+    ? { 101: { description: 'A WebSocket' } }
+    : { '2XX': described(produces) }
+  const own = Object.keys(answers).length === 0 ? done : answers
   return {
     ...schema,
+    // The WebSocket plugin hides its routes.
+    ...(isWebSocket ? { hide: false } : {}),
     ...(isList ? { querystring: pages } : {}),
     response: { ...own, default: problem },
     security: reads ? [{}, { token: [] }] : [{ token: [] }],

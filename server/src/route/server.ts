@@ -10,18 +10,7 @@ import type { FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
 import '../mgmt/management.ts'
 import '../telemetry/plugin.ts'
-import { addLinks } from '../http/list.ts'
 import type { RouteContext } from './context.ts'
-
-// Source: CONFINE registry API, Link relations of the base resource.
-const relations = {
-  'http://confine-project.eu/rel/registry/node-list': routes.nodes,
-  'http://confine-project.eu/rel/registry/slice-list': routes.slices,
-  'http://confine-project.eu/rel/registry/sliver-list': routes.slivers,
-  'http://confine-project.eu/rel/registry/template-list': routes.templates,
-  'http://confine-project.eu/rel/registry/group-list': routes.groups,
-  'http://confine-project.eu/rel/registry/user-list': routes.users,
-} as const
 
 /** The server itself: its parameters, and how it is. */
 export function serverRoutes(app: FastifyInstance, context: RouteContext): void {
@@ -31,11 +20,7 @@ export function serverRoutes(app: FastifyInstance, context: RouteContext): void 
   app.get(
     routes.base,
     { schema: { tags, summary: "The testbed's parameters", response: { 200: Base } } },
-    (_request, reply) => {
-      addLinks(
-        reply,
-        Object.entries(relations).map(([relation, uri]) => `<${uri}>; rel="${relation}"`),
-      )
+    () => {
       return {
         ...base,
         confine_params: {

@@ -55,7 +55,11 @@ export const tunnelPlugin = fp<TunnelOptions>(
 
     app.get<{ Params: { id: string } }>(
       routes.sliverSsh.replace('{id}', ':id'),
-      { websocket: true, preHandler: connectBeforeUpgrade },
+      {
+        websocket: true,
+        preHandler: connectBeforeUpgrade,
+        schema: { tags: ['slivers'], summary: "WebSocket: bytes to and from a sliver's SSH port" },
+      },
       async (socket, request) => {
         const connected = waiting.get(request)
         if (connected === undefined) {

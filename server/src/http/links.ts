@@ -1,0 +1,55 @@
+import { path, routes } from '@community-lab/contract'
+import fp from 'fastify-plugin'
+import { addLinks } from './list.ts'
+
+const prefix = 'http://confine-project.eu/rel'
+
+/** Relations of the base resource. Source: CONFINE registry API v1, `registry/<kind>-list`. */
+const lists = {
+  [routes.nodes]: 'registry/node-list',
+  [routes.slices]: 'registry/slice-list',
+  [routes.slivers]: 'registry/sliver-list',
+  [routes.templates]: 'registry/template-list',
+  [routes.groups]: 'registry/group-list',
+  [routes.users]: 'registry/user-list',
+} as const
+
+/** Functions of single resources. Source: CONFINE registry and controller API v1, `do-<function>`, called by POST with a null body. */
+const functions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  [routes.node]: { 'registry/do-reboot': routes.nodeReboot },
+  [routes.slice]: {
+    'registry/do-renew': routes.sliceRenew,
+    'registry/do-reset': routes.sliceReset,
+  },
+  [routes.sliver]: { 'registry/do-update': routes.sliverUpdate },
+  [routes.template]: { 'controller/do-upload-image': routes.templateUploadImage },
+}
+
+/** CONFINE's Link headers: from the base to every list, from everywhere to the base, and from a resource to what can be done to it. */
+export const linksPlugin = fp(
+  (app) => {
+    app.addHook('preSerialization', (request, reply, payload, done) => {
+      const { url } = request.routeOptions
+      if (
+        request.method === 'GET' &&
+        reply.statusCode === 200 &&
+        url?.startsWith(routes.base) === true
+      )
+        addLinks(reply, linksOf(url.replaceAll(/:(\w+)/gu, '{$1}'), request.params))
+      done(null, payload)
+    })
+    return Promise.resolve()
+  },
+  { name: 'links', fastify: '5.x' },
+)
+
+function linksOf(route: string, params: unknown): string[] {
+  const link = (target: string, relation: string) => `<${target}>; rel="${prefix}/${relation}"`
+  const base = link(routes.base, 'registry/base')
+  if (route === routes.base)
+    return [base, ...Object.entries(lists).map(([target, relation]) => link(target, relation))]
+  const { id } = (params ?? {}) as { readonly id?: string }
+  if (id === undefined) return [base]
+  const own = Object.entries(functions[route] ?? {})
+  return [base, ...own.map(([relation, target]) => link(path(target, { id }), relation))]
+}

@@ -1,0 +1,157 @@
+import { path, routes, type Token, type TokenCreated } from '@community-lab/contract'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { makeToken, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+
+let testbeds: Testbeds
+beforeAll(async () => {
+  testbeds = await startTestbeds('embedded')
+})
+afterAll(() => testbeds[Symbol.asyncDispose]())
+
+async function whoami(world: TestbedWorld, authorization: string) {
+  return world.ask(null, 'GET', routes.whoami, { headers: { authorization } })
+}
+
+describe('a token', () => {
+  it('tells who asks, in the words of HTTP and of CONFINE', async () => {
+    await using world = await testbeds.start()
+    for (const scheme of ['Bearer', 'bearer', 'Token'])
+      expect((await whoami(world, `${scheme} ${world.red}`)).json()).toMatchObject({
+        role: 'researcher',
+        user: { name: 'red', group: { id: 2 } },
+        node: null,
+      })
+    expect((await whoami(world, `Bearer ${world.nodes[0] ?? ''}`)).json()).toEqual({
+      role: 'node',
+      user: null,
+      node: { uri: '/api/nodes/1/', id: 1 },
+    })
+  })
+
+  it('is nowhere in the database, the answers or the log once it was shown', async () => {
+    await using world = await testbeds.start()
+    const secret = await makeToken(world, world.operator, {
+      name: 'laptop',
+      role: 'researcher',
+      user: 'red',
+    })
+    await world.ask(secret, 'GET', routes.whoami)
+    await world.ask(`${secret}x`, 'GET', routes.whoami)
+    await world.ask(secret, 'GET', `${routes.slices}?token=${secret}`)
+    const list = await world.ask(world.operator, 'GET', routes.tokens)
+    expect(list.json<Token[]>().at(-1)).toMatchObject({ name: 'laptop', user: { id: 2 } })
+    const { rows } = await sql<{ text: string }>`
+      select string_agg(t::text, '') || (select string_agg(e::text, '') from events e)
+        || (select string_agg(n::text, '') from enrollments n) as text from tokens t`.execute(
+      world.database.db,
+    )
+    const places = [rows[0]?.text ?? '', list.body, world.log.join('')]
+    for (const token of [secret, world.operator, world.red, ...world.nodes])
+      for (const place of places) {
+        expect(place).not.toContain(token)
+        expect(place).not.toContain(Buffer.from(token).toString('hex'))
+      }
+  })
+
+  it('is refused, even where none is needed, when it is wrong, void or out of date', async () => {
+    await using world = await testbeds.start()
+    const made = await world.ask(world.operator, 'POST', routes.tokens, {
+      body: { name: 'x', role: 'researcher', user: 'red' },
+    })
+    const { secret, token } = made.json<TokenCreated>()
+    expect((await whoami(world, `Bearer ${secret}`)).statusCode).toBe(200)
+    expect((await world.ask(world.operator, 'DELETE', token.uri)).statusCode).toBe(204)
+    const old = await makeToken(world, world.operator, {
+      name: 'old',
+      role: 'researcher',
+      user: 'red',
+      expires_on: '2020-01-01T00:00:00Z',
+    })
+    const wrong = [secret, old, 'clr_0000000000000000000000000000000000000000000', 'short']
+    for (const each of wrong) {
+      const response = await world.ask(each, 'GET', routes.nodes)
+      expect(response.statusCode).toBe(401)
+      expect(response.headers['www-authenticate']).toBe('Bearer')
+      expect(response.json()).toMatchObject({ code: 'LAB_AUTH_INVALID_TOKEN' })
+    }
+    expect((await whoami(world, 'Basic cmVkOnJlZA==')).statusCode).toBe(401)
+  })
+
+  it('shows when it was last used', async () => {
+    await using world = await testbeds.start()
+    const lastUsed = async (id: number) => {
+      const list = await world.ask(world.operator, 'GET', routes.tokens)
+      return list.json<Token[]>().find((token) => token.id === id)?.last_used_on
+    }
+    const made = await world.ask(world.operator, 'POST', routes.tokens, {
+      body: { name: 'x', role: 'researcher', user: 'red' },
+    })
+    const { secret, token } = made.json<TokenCreated>()
+    expect(await lastUsed(token.id)).toBeNull()
+    await world.ask(secret, 'GET', routes.slices)
+    expect(await lastUsed(token.id)).toMatch(/^\d{4}-/u)
+  })
+
+  it('of a new user makes the user, and is not moved to another group', async () => {
+    await using world = await testbeds.start()
+    const spec = { name: 'x', role: 'researcher', user: 'ada', group: 'green' }
+    const made = await world.ask(world.operator, 'POST', routes.tokens, { body: spec })
+    expect(made.statusCode).toBe(201)
+    expect(made.headers.location).toBe(made.json<TokenCreated>().token.uri)
+    const moved = await world.ask(world.operator, 'POST', routes.tokens, {
+      body: { ...spec, group: 'red' },
+    })
+    expect(moved.statusCode).toBe(400)
+    expect(moved.json()).toMatchObject({ details: { issues: [{ pointer: '/group' }] } })
+  })
+})
+
+describe('an SSH key', () => {
+  it('reaches the targets of the nodes where the group has slivers, once', async () => {
+    await using world = await testbeds.start()
+    const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJvYg red@laptop'
+    const spec = { name: 'mine', template: 'tiny', nodes: ['n1'] }
+    await world.ask(world.red, 'PUT', routes.sliceEnsure, { body: spec })
+    const hints: number[] = []
+    world.context.registry.onTargetChanged((nodeId) => hints.push(nodeId))
+    for (const _ of [1, 2]) {
+      const added = await world.ask(world.red, 'POST', routes.addAuthToken, {
+        body: { auth_token: key },
+      })
+      expect(added.json()).toMatchObject({ name: 'red', auth_tokens: [key] })
+    }
+    expect(hints).toEqual([1])
+    const target = await world.ask(world.nodes[0] ?? '', 'GET', path(routes.nodeTarget, { id: 1 }))
+    expect(target.json()).toMatchObject({ slivers: [{ ssh_authorized_keys: [key] }] })
+  })
+
+  it.each([
+    ['two lines', 'ssh-ed25519 AAAA a\nssh-ed25519 BBBB b'],
+    ['options', 'command="reboot" ssh-ed25519 AAAA a'],
+    ['no key', 'hello'],
+  ])('of %s is refused', async (_, key) => {
+    await using world = await testbeds.start()
+    const added = await world.ask(world.red, 'POST', routes.addAuthToken, {
+      body: { auth_token: key },
+    })
+    expect(added.statusCode).toBe(400)
+    expect(added.json()).toMatchObject({ details: { issues: [{ pointer: '/auth_token' }] } })
+  })
+})
+
+describe('a page of another origin', () => {
+  const from = (origin: string) => ({ headers: { origin, host: 'lab.example' } })
+
+  it('reads what is public and changes nothing', async () => {
+    await using world = await testbeds.start({ origins: ['https://friend.example'] })
+    const reboot = path(routes.nodeReboot, { id: 1 })
+    const foreign = from('https://evil.example')
+    expect((await world.ask(null, 'GET', routes.nodes, foreign)).statusCode).toBe(200)
+    const refused = await world.ask(world.operator, 'POST', reboot, foreign)
+    expect(refused.statusCode).toBe(403)
+    expect(refused.json()).toMatchObject({ code: 'LAB_AUTH_FOREIGN_ORIGIN' })
+    for (const origin of ['https://friend.example', 'http://lab.example'])
+      expect((await world.ask(world.operator, 'POST', reboot, from(origin))).statusCode).toBe(202)
+  })
+})

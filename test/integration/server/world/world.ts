@@ -1,0 +1,120 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
+import pg from 'pg'
+import { pino } from 'pino'
+import { buildApp, type App } from '../../../../server/src/app.ts'
+import { openDatabase, type Database } from '../../../../server/src/postgres/database.ts'
+import { startPostgres, type PostgresKind } from '../../../support/postgres.ts'
+
+/** A PostgreSQL that gives each world a database of its own. */
+export interface DatabaseServer extends AsyncDisposable {
+  /** A new database, empty or a copy of another. Returns its URL. */
+  create(copyOf?: string): Promise<string>
+}
+
+/** The whole server but its sockets. */
+export interface World extends AsyncDisposable {
+  readonly app: FastifyInstance
+  readonly context: App['context']
+  readonly database: Database
+  readonly databaseUrl: string
+  readonly dataDir: string
+  /** Everything it logged, a JSON document each. */
+  readonly log: readonly string[]
+  /** Ask something with a token, or without. */
+  ask(
+    token: string | null,
+    method: Method,
+    url: string,
+    options?: AskOptions,
+  ): Promise<LightMyRequestResponse>
+}
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+export interface AskOptions {
+  readonly body?: InjectOptions['payload']
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** The management prefix of the tests. */
+export const mgmtPrefix = 'fd65:fc41:c50f::/48'
+
+/** Start a PostgreSQL for a file's tests. */
+export async function startDatabaseServer(kind: PostgresKind): Promise<DatabaseServer> {
+  const postgres = await startPostgres(kind)
+  const home = new URL(postgres.url.replace('@/', '@localhost/')).pathname
+  let made = 0
+  return {
+    async create(copyOf) {
+      const name = `world${++made}`
+      const source = copyOf === undefined ? 'template1' : /\/(world\d+)\?/u.exec(copyOf)?.[1]
+      const client = new pg.Client({ connectionString: postgres.url })
+      await client.connect()
+      await client.query(`create database ${name} template ${source ?? ''}`)
+      await client.end()
+      return postgres.url.replace(home, `/${name}`)
+    },
+    [Symbol.asyncDispose]: () => postgres[Symbol.asyncDispose](),
+  }
+}
+
+/** What differs between worlds. */
+export interface WorldOptions {
+  readonly databaseUrl: string
+  /** A data folder to begin with a copy of. */
+  readonly copyOf?: string
+  readonly offlineAfterS?: number
+  readonly origins?: readonly string[]
+}
+
+/** Put a server together. */
+export async function startWorld(options: WorldOptions): Promise<World> {
+  const { databaseUrl, copyOf, offlineAfterS = 3600, origins = [] } = options
+  await using stack = new AsyncDisposableStack()
+  const dataDir = await mkdtemp(join(tmpdir(), 'cl-test-server-'))
+  stack.defer(() => rm(dataDir, { recursive: true, force: true }))
+  if (copyOf !== undefined) await cp(copyOf, dataDir, { recursive: true })
+  const log: string[] = []
+  const logger = pino({ level: 'trace' }, { write: (line) => void log.push(line) })
+  const database = stack.use(await openDatabase({ url: databaseUrl, onLost: () => undefined }))
+  const { app, context } = await buildApp({
+    configuration: {
+      dataDir,
+      socket: null,
+      listen: { host: '::1', port: 8443 },
+      communityUrl: 'https://[2001:db8::1]:8443',
+      tincAddress: '2001:db8::1',
+      tincPort: 655,
+      mgmtPrefix,
+      gatewaySocket: join(dataDir, 'no-gateway.sock'),
+      bootstrapTokenFile: null,
+      origins,
+      offlineAfterS,
+      logLevel: 'trace',
+      databaseUrl,
+    },
+    database,
+    logger,
+  })
+  stack.defer(() => app.close())
+  await app.ready()
+  const held = stack.move()
+  return {
+    app,
+    context,
+    database,
+    databaseUrl,
+    dataDir,
+    log,
+    ask: (token, method, url, { body, headers = {} } = {}) =>
+      app.inject({
+        method,
+        url,
+        headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },
+        ...(body === undefined ? {} : { payload: body }),
+      }),
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  }
+}
