@@ -47,7 +47,7 @@ export async function startTestbedProcess(options: ProcessOptions): Promise<Test
   const said: string[] = []
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message))
-    child.once('close', (code, signal) => resolve(`${signal ?? `exit code ${code ?? -1}`}`))
+    child.once('close', (code, signal) => resolve(signal ?? `exit code ${code ?? -1}`))
   })
   const log = createWriteStream(join(home, 'launcher.log'), { flags: 'a' })
   const ready = Promise.withResolvers<Ready>()

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
@@ -127,19 +127,34 @@ const patienceMs = 120_000
 async function untilTrue(url: string, what: string, look: () => Promise<boolean>): Promise<void> {
   const patience = AbortSignal.timeout(patienceMs)
   while (!patience.aborted) {
-    try {
-      const changes = await fetch(url + routes.events, {
-        headers: { accept: 'text/event-stream' },
-        signal: patience,
-      })
-      if (await look()) return
-      if (changes.body === null) continue
-      for await (const _ of changes.body) if (await look()) return
-    } catch (error) {
+    const looked = await lookAtChanges(url, look, patience).catch((error: unknown) => {
       // The server is away for a moment: it is killed and comes back in these tests.
-      if (!patience.aborted && !(error instanceof TypeError)) throw error
-    }
+      if (patience.aborted || error instanceof TypeError) return false
+      throw error
+    })
+    if (looked) return
     await delay(100)
   }
   throw new Error(`waited ${patienceMs / 1000} s for ${what}`)
+}
+
+/** Whether `look` came true before the stream of changes ended. */
+async function lookAtChanges(
+  url: string,
+  look: () => Promise<boolean>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const stop = new AbortController()
+  const changes = await fetch(url + routes.events, {
+    headers: { accept: 'text/event-stream' },
+    signal: AbortSignal.any([signal, stop.signal]),
+  })
+  const reader = changes.body?.getReader()
+  try {
+    do if (await look()) return true
+    while ((await reader?.read())?.done === false)
+    return false
+  } finally {
+    stop.abort()
+  }
 }
