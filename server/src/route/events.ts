@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { routes, type ChangeEvent } from '@community-lab/contract'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type from 'typebox'
+import type { EventFeed } from '../events/feed.ts'
+import { trackStreams } from '../http/streams.ts'
 import type { RouteContext } from './context.ts'
 
 /** Proxies end silent connections after a minute or less. */
@@ -14,10 +16,7 @@ const lifeMs = 5 * 60_000
  * longer kept to read everything anew.
  */
 export function eventRoutes(app: FastifyInstance, { feed }: RouteContext): void {
-  const ending = new AbortController()
-  app.addHook('preClose', () => {
-    ending.abort()
-  })
+  const streams = trackStreams(app)
   app.get<{ Querystring: { after?: string } }>(
     routes.events,
     {
@@ -31,48 +30,65 @@ export function eventRoutes(app: FastifyInstance, { feed }: RouteContext): void 
     async (request, reply) => {
       const lastEventId = request.headers['last-event-id'] ?? request.query.after
       const known = typeof lastEventId === 'string' && /^\d{1,15}$/u.test(lastEventId)
-      const { first, last } = await feed.range()
-      let sent = known ? Number(lastEventId) : last
-      const gone = new AbortController()
-      const signal = AbortSignal.any([gone.signal, ending.signal, AbortSignal.timeout(lifeMs)])
-      const { raw } = reply
-      raw.once('close', () => gone.abort())
-      reply.hijack()
-      for (const [name, value] of Object.entries(reply.getHeaders()))
-        if (value !== undefined) raw.setHeader(name, value)
-      raw.writeHead(200, {
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-store',
-        // nginx and its like must not keep events back.
-        'x-accel-buffering': 'no',
-      })
-      const write = async (text: string): Promise<void> => {
-        if (!raw.write(text)) await once(raw, 'drain', { signal })
-      }
-      const news = createBell()
-      const unsubscribe = feed.onNews(news.ring)
-      const heartbeat = setInterval(() => raw.write(': alive\n\n'), heartbeatMs)
-      try {
-        if (!known) await write(format('hello', { id: last }, last))
-        else if (sent > last || sent < first - 1) {
-          sent = last
-          await write(format('reset', { id: last }, last))
-        }
-        for (;;) {
-          const events = await feed.after(sent)
-          for (const event of events) await write(format('change', event, event.id))
-          sent = events.at(-1)?.id ?? sent
-          if (events.length === 0) await news.wait(signal)
-        }
-      } catch (error) {
-        if (!signal.aborted) request.log.error({ err: error }, 'event stream failed')
-      } finally {
-        clearInterval(heartbeat)
-        unsubscribe()
-        raw.end()
-      }
+      const after = known ? Number(lastEventId) : null
+      await streams.track(streamEvents(reply, { feed, after, ending: streams.signal }))
     },
   )
+}
+
+interface EventStreamOptions {
+  readonly feed: EventFeed
+  /** The last event that the reader knows; null: it is new. */
+  readonly after: number | null
+  /** Aborted when the server stops. */
+  readonly ending: AbortSignal
+}
+
+async function streamEvents(
+  reply: FastifyReply,
+  { feed, after, ending }: EventStreamOptions,
+): Promise<void> {
+  const { raw } = reply
+  const gone = new AbortController()
+  const signal = AbortSignal.any([gone.signal, ending, AbortSignal.timeout(lifeMs)])
+  raw.once('close', () => gone.abort())
+  const { first, last } = await feed.range()
+  reply.hijack()
+  for (const [name, value] of Object.entries(reply.getHeaders()))
+    if (value !== undefined) raw.setHeader(name, value)
+  raw.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store',
+    // nginx and its like must not keep events back.
+    'x-accel-buffering': 'no',
+  })
+  // A reader who has missed nothing learns at once that it is connected.
+  raw.flushHeaders()
+  const write = async (text: string): Promise<void> => {
+    if (!raw.write(text)) await once(raw, 'drain', { signal })
+  }
+  const news = createBell()
+  const unsubscribe = feed.onNews(news.ring)
+  const heartbeat = setInterval(() => {
+    if (!raw.writableNeedDrain) raw.write(': alive\n\n')
+  }, heartbeatMs)
+  const isKept = after !== null && after <= last && after >= first - 1
+  let sent = isKept ? after : last
+  try {
+    if (!isKept) await write(format(after === null ? 'hello' : 'reset', { id: last }, last))
+    for (;;) {
+      const events = await feed.after(sent)
+      for (const event of events) await write(format('change', event, event.id))
+      sent = events.at(-1)?.id ?? sent
+      if (events.length === 0) await news.wait(signal)
+    }
+  } catch (error) {
+    if (!signal.aborted) reply.log.error({ err: error }, 'event stream failed')
+  } finally {
+    clearInterval(heartbeat)
+    unsubscribe()
+    raw.end()
+  }
 }
 
 function format(event: string, data: ChangeEvent | { id: number }, id: number): string {

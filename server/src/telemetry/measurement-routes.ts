@@ -2,6 +2,7 @@ import { LabError, Measurement, routes, RowBatch } from '@community-lab/contract
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import '../decorations.ts'
+import { trackStreams } from '../http/streams.ts'
 import { permitScope, permittedScopes } from './access.ts'
 import { isName } from './domain/name.ts'
 import { openParquet } from './parquet-file.ts'
@@ -32,11 +33,7 @@ export function measurementRoutes(
   app: FastifyInstance,
   { store, dir }: { readonly store: TelemetryStore; readonly dir: string },
 ): void {
-  const ending = new AbortController()
-  app.addHook('preClose', () => {
-    ending.abort()
-  })
-
+  const streams = trackStreams(app)
   app.get<{ Querystring: Type.Static<typeof ListQuery> }>(
     routes.measurements,
     {
@@ -75,11 +72,9 @@ export function measurementRoutes(
       const lastId = headers['last-event-id']
       const known = typeof lastId === 'string' && /^\d{1,15}$/u.test(lastId)
       const after = Number(known ? lastId : (query.after ?? 0))
-      await streamRows(reply, {
-        store,
-        request: { ...params, after, run: query.run ?? null, limit: maxEventRows },
-        signal: ending.signal,
-      })
+      const asked = { ...params, after, run: query.run ?? null, limit: maxEventRows }
+      const { signal } = streams
+      await streams.track(streamRows(reply, { store, request: asked, signal }))
     },
   )
   app.get<{ Params: Place; Querystring: Type.Static<typeof ParquetQuery> }>(

@@ -1,0 +1,240 @@
+import { generateKeyPairSync } from 'node:crypto'
+import {
+  parseEnrollmentToken,
+  path,
+  routes,
+  type EnrollmentAnswer,
+  type EnrollmentToken,
+  type Node,
+  type NodeTarget,
+  type Sliver,
+} from '@community-lab/contract'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { postgresKinds } from '../../../support/postgres.ts'
+import { readEvents } from '../world/events.ts'
+import {
+  aReport,
+  aSliverReport,
+  startTestbeds,
+  tincPubkey,
+  type TestbedWorld,
+  type Testbeds,
+} from '../world/testbed.ts'
+import { mgmtPrefix } from '../world/world.ts'
+
+async function readNode(world: TestbedWorld, id: number): Promise<Node> {
+  return (await world.ask(null, 'GET', path(routes.node, { id }))).json<Node>()
+}
+
+async function issue(world: TestbedWorld, id: number): Promise<string> {
+  const made = await world.ask(world.operator, 'POST', path(routes.nodeEnrollmentToken, { id }))
+  return parseEnrollmentToken(made.json<EnrollmentToken>().token).secret
+}
+
+const enroll = (world: TestbedWorld, secret: string, pubkey = tincPubkey) =>
+  world.ask(secret, 'POST', routes.enroll, { body: { tinc_pubkey: pubkey, arch: 'x86_64' } })
+
+const target = (world: TestbedWorld, token: string, id: number) =>
+  world.ask(token, 'GET', path(routes.nodeTarget, { id }))
+
+describe.each(postgresKinds)('a node on %s PostgreSQL', (kind) => {
+  let testbeds: Testbeds
+  beforeAll(async () => {
+    testbeds = await startTestbeds(kind)
+  })
+  afterAll(() => testbeds[Symbol.asyncDispose]())
+
+  it('is in debug until it is enrolled, then safe, then what its operator sets', async () => {
+    await using world = await testbeds.start()
+    const made = await world.ask(world.operator, 'POST', routes.nodes, { body: { name: 'n3' } })
+    expect(made.headers.location).toBe('/api/nodes/3/')
+    expect(made.json()).toMatchObject({
+      set_state: 'debug',
+      state: 'unknown',
+      mgmt_net: { addr: 'fd65:fc41:c50f:3::2' },
+      tinc: { name: 'node_3', pubkey: null },
+    })
+    const set = async (set_state: string) => {
+      const body = { set_state }
+      const answer = await world.ask(world.operator, 'PATCH', '/api/nodes/3/', { body })
+      return [answer.statusCode, answer.json<{ code?: string }>().code ?? set_state]
+    }
+    expect(await set('production')).toEqual([409, 'LAB_NODE_STATE_REFUSED'])
+    await enroll(world, await issue(world, 3))
+    expect(await readNode(world, 3)).toMatchObject({ set_state: 'safe', state: 'unknown' })
+    expect(await set('debug')).toEqual([409, 'LAB_NODE_STATE_REFUSED'])
+    expect(await set('production')).toEqual([200, 'production'])
+    expect(await set('failure')).toEqual([200, 'failure'])
+    expect(await set('production')).toEqual([409, 'LAB_NODE_STATE_REFUSED'])
+    expect(await set('safe')).toEqual([200, 'safe'])
+  })
+
+  it('is told at its enrolment all it needs to reach the server', async () => {
+    await using world = await testbeds.start()
+    const answer = (await enroll(world, await issue(world, 1))).json<EnrollmentAnswer>()
+    expect(answer).toMatchObject({
+      node: { id: 1, name: 'n1' },
+      mgmt_ipv6_prefix: mgmtPrefix,
+      server: {
+        url: 'https://[fd65:fc41:c50f::2]:8443',
+        mgmt_addr: 'fd65:fc41:c50f::2',
+        certificate_sha256: world.context.contact.certificateSha256,
+        tinc: { addresses: [{ addr: '2001:db8::1', port: 655 }] },
+      },
+    })
+    expect((await target(world, answer.token, 1)).statusCode).toBe(200)
+    expect(await world.context.registry.tincHosts()).toMatchObject([
+      { name: 'node_1', subnets: ['fd65:fc41:c50f:1::/64'] },
+      { name: 'node_2', pubkey: tincPubkey },
+    ])
+  })
+
+  it('uses its enrolment token once: the same key may ask again, another may not', async () => {
+    await using world = await testbeds.start()
+    const secret = await issue(world, 1)
+    const first = await enroll(world, secret)
+    const again = await enroll(world, secret)
+    expect([first.statusCode, again.statusCode]).toEqual([200, 200])
+    const [before, now] = [first, again].map((each) => each.json<EnrollmentAnswer>().token)
+    expect((await target(world, before ?? '', 1)).statusCode).toBe(401)
+    expect((await target(world, now ?? '', 1)).statusCode).toBe(200)
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const other = publicKey.export({ type: 'pkcs1', format: 'pem' }).toString()
+    const refused = await enroll(world, secret, other)
+    expect(refused.statusCode).toBe(401)
+    expect(refused.json()).toMatchObject({ code: 'LAB_ENROLLMENT_REFUSED' })
+    expect(await readNode(world, 1)).toMatchObject({ tinc: { pubkey: tincPubkey } })
+  })
+
+  it('is not enrolled with a token that was replaced, made up, or meant for anything else', async () => {
+    await using world = await testbeds.start()
+    const replaced = await issue(world, 1)
+    await issue(world, 1)
+    const madeUp = `cle_${'0'.repeat(43)}`
+    for (const secret of [replaced, madeUp]) {
+      const answer = await enroll(world, secret)
+      expect([answer.statusCode, answer.json<{ code: string }>().code]).toEqual([
+        401,
+        'LAB_ENROLLMENT_REFUSED',
+      ])
+    }
+    expect((await enroll(world, world.operator)).statusCode).toBe(401)
+    expect((await enroll(world, await issue(world, 1), 'no key')).statusCode).toBe(400)
+    // And the one-time secret opens nothing else.
+    expect((await target(world, await issue(world, 1), 1)).statusCode).toBe(401)
+  })
+
+  it('that is revoked has no key, no token and no way back but a new enrolment', async () => {
+    await using world = await testbeds.start()
+    let changes = 0
+    world.context.registry.onTincHostsChanged(() => changes++)
+    const revoked = await world.ask(world.operator, 'POST', path(routes.nodeRevoke, { id: 1 }))
+    expect(revoked.json()).toMatchObject({
+      set_state: 'debug',
+      state: 'offline',
+      tinc: { pubkey: null },
+    })
+    expect(changes).toBe(1)
+    expect((await target(world, world.nodes[0] ?? '', 1)).statusCode).toBe(401)
+    expect((await world.context.registry.tincHosts()).map(({ name }) => name)).toEqual(['node_2'])
+    expect((await enroll(world, await issue(world, 1))).statusCode).toBe(200)
+  })
+
+  it('is asked to restart by a number that rises, once for each request', async () => {
+    await using world = await testbeds.start()
+    const reboot = () => world.ask(world.operator, 'POST', path(routes.nodeReboot, { id: 1 }))
+    expect((await Promise.all([reboot(), reboot(), reboot()])).map((r) => r.statusCode)).toEqual([
+      202, 202, 202,
+    ])
+    const { node } = (await target(world, world.nodes[0] ?? '', 1)).json<NodeTarget>()
+    expect(node).toEqual({ id: 1, name: 'n1', set_state: 'production', boot_sn: 3 })
+  })
+
+  it('reads its target again only when that has changed', async () => {
+    await using world = await testbeds.start()
+    const [token = ''] = world.nodes
+    const first = await target(world, token, 1)
+    const conditional = (etag: string | undefined) =>
+      world.ask(token, 'GET', path(routes.nodeTarget, { id: 1 }), {
+        headers: { 'if-none-match': etag ?? '' },
+      })
+    const unchanged = await conditional(first.headers.etag)
+    expect([unchanged.statusCode, unchanged.body]).toEqual([304, ''])
+    const body = { name: 'hello', template: 'tiny', nodes: ['n1'] }
+    await world.ask(world.red, 'PUT', routes.sliceEnsure, { body })
+    const changed = await conditional(first.headers.etag)
+    expect(changed.statusCode).toBe(200)
+    expect(changed.json<NodeTarget>().slivers).toMatchObject([
+      {
+        id: '1@1',
+        slice_name: 'hello',
+        set_state: 'start',
+        template: {
+          name: 'tiny',
+          image_uri: '/api/templates/1/image.tar.gz',
+          image_sha256: world.template.image_sha256,
+        },
+        interfaces: [{ name: 'mgmt0' }, { name: 'pub1' }],
+      },
+    ])
+  })
+
+  it('tells what is; what is wanted stays as it was', async () => {
+    await using world = await testbeds.start()
+    const body = { name: 'hello', template: 'tiny', nodes: ['n1'] }
+    await world.ask(world.red, 'PUT', routes.sliceEnsure, { body })
+    const errors = [{ member: '/template', message: 'the image’s SHA-256 is another' }]
+    const failed = aSliverReport('1@1', { state: 'fail_allocate', errors })
+    await world.report(1, { state: 'safe', slivers: [failed, aSliverReport('9@1')] })
+    expect(await readNode(world, 1)).toMatchObject({
+      state: 'safe',
+      set_state: 'production',
+      public_prefix: '2001:db8:1::/64',
+      capabilities: { runtime: 'crun' },
+    })
+    const sliver = async () => (await world.ask(null, 'GET', '/api/slivers/1@1/')).json<Sliver>()
+    expect(await sliver()).toMatchObject({
+      state: 'fail_allocate',
+      effective_set_state: 'start',
+      errors,
+    })
+    await world.report(1, { slivers: [aSliverReport('1@1')] })
+    expect(await sliver()).toMatchObject({ state: 'started', errors: [], actual: { nr: 1 } })
+    await world.report(1)
+    expect(await sliver()).toMatchObject({ state: 'unknown', actual: null })
+  })
+
+  it('that says the same again makes no event', async () => {
+    await using world = await testbeds.start()
+    const before = await world.context.feed.range()
+    await world.report(1)
+    await world.report(1)
+    expect(await world.context.feed.range()).toEqual(before)
+  })
+
+  it('is offline when nothing was heard of it for too long, and is back with its next word', async () => {
+    await using world = await testbeds.start({ offlineAfterS: 1 })
+    const { last } = await world.context.feed.range()
+    await using reader = await readEvents(world, { lastEventId: last })
+    const states = (await reader.take(2)).map(({ data }) => data.object)
+    expect(states).toMatchObject([
+      { name: 'n1', state: 'offline' },
+      { name: 'n2', state: 'offline' },
+    ])
+    expect(await readNode(world, 1)).toMatchObject({ state: 'offline', set_state: 'production' })
+    await target(world, world.nodes[0] ?? '', 1)
+    expect(await readNode(world, 1)).toMatchObject({ state: 'production' })
+  })
+
+  it('whose report is none is told where', async () => {
+    await using world = await testbeds.start()
+    const url = path(routes.nodeState, { id: 1 })
+    const body = { ...aReport(), state: 'happy' }
+    const answer = await world.ask(world.nodes[0] ?? '', 'PUT', url, { body })
+    expect(answer.statusCode).toBe(400)
+    expect(answer.json()).toMatchObject({
+      code: 'LAB_REQUEST_INVALID',
+      details: { issues: [{ pointer: '/state' }] },
+    })
+  })
+})
