@@ -29,7 +29,18 @@ export interface WrittenTable {
   readonly file: string
   readonly rows: number
   readonly sha256: string
-  readonly columns: readonly { readonly name: string; readonly type: string }[]
+  /** `type` is DuckDB's; `unit` null: it has none, or it is not known. */
+  readonly columns: readonly {
+    readonly name: string
+    readonly type: string
+    readonly unit: string | null
+  }[]
+}
+
+interface Loaded {
+  readonly version: string
+  readonly rows: number
+  readonly units: ReadonlyMap<string, string | null>
 }
 
 const concurrency = 4
@@ -41,7 +52,7 @@ const concurrency = 4
 export class SampleDatabase {
   readonly #session: Session
   readonly #selection: Selection
-  readonly #loaded = new Map<string, { readonly version: string; readonly rows: number }>()
+  readonly #loaded = new Map<string, Loaded>()
   #open: Promise<{ readonly connection: DuckDBConnection; readonly folder: string }> | null = null
   #last: Promise<unknown> = Promise.resolve()
 
@@ -91,12 +102,17 @@ export class SampleDatabase {
       await copyFile(draft, file)
       const hash = createHash('sha256')
       await pipeline(createReadStream(file), hash)
+      const loaded = this.#loaded.get(name)
       return {
         name,
         file: path.basename(file),
-        rows: this.#loaded.get(name)?.rows ?? 0,
+        rows: loaded?.rows ?? 0,
         sha256: hash.digest('hex'),
-        columns: columns.map((column) => ({ name: column.column_name, type: column.column_type })),
+        columns: columns.map((column) => ({
+          name: column.column_name,
+          type: column.column_type,
+          unit: loaded?.units.get(column.column_name) ?? null,
+        })),
       }
     })
   }
@@ -151,7 +167,11 @@ export class SampleDatabase {
       connection,
       `select count(*) as n from ${table}`,
     )
-    this.#loaded.set(name, { version: versionOf(measurement), rows: counted?.n ?? 0 })
+    this.#loaded.set(name, {
+      version: versionOf(measurement),
+      rows: counted?.n ?? 0,
+      units: new Map(columns.map((column) => [column.name, column.unit])),
+    })
   }
 
   async #run<T extends object>(

@@ -1,7 +1,7 @@
 import type { Session } from '../session.ts'
 import type { Shown } from '../display/table.ts'
 import { joinSignals } from '../wait/signal.ts'
-import { SampleDatabase, type WrittenTable } from './database.ts'
+import { SampleDatabase, writeDataset, type WrittenTable } from './database.ts'
 import { readRows, rowStream, type RowStream } from './row-stream.ts'
 import type { Row, SqlValue } from './value.ts'
 
@@ -51,5 +51,13 @@ export class HealthSamples {
   /** Write one measurement to a Parquet file. */
   parquet(name: string, file: string): Promise<WrittenTable> {
     return this.#database.writeParquet(name, file)
+  }
+
+  /** Write all of it into a folder: a Parquet file for each measurement, and `manifest.json` that says what they are, with `about` in it. */
+  export(
+    folder: string,
+    about: Readonly<Record<string, unknown>> = {},
+  ): Promise<Shown<WrittenTable>> {
+    return writeDataset(this.#database, folder, about)
   }
 }

@@ -1,5 +1,6 @@
 const units: Readonly<Record<string, string>> = {
   s: 's',
+  seconds: 's',
   bytes: 'bytes',
   bps: 'bit/s',
   hz: 'Hz',
@@ -14,9 +15,13 @@ const units: Readonly<Record<string, string>> = {
   w: 'W',
 }
 
-/** The unit that a column's name ends with, as `sample-line.ts` asks (`rtt_s`: seconds); null when it names none known here. */
+/**
+ * The unit that a column's name ends with, as `sample-line.ts` asks (`rtt_s`: seconds), `_total` of a counter aside; null when it names none known
+ * here. Source: Prometheus, metric and label naming (base units, `_total` last).
+ */
 export function maybeUnitOf(column: string): string | null {
-  const end = column.lastIndexOf('_')
-  const suffix = column.slice(end + 1)
+  const name = column.replace(/_total$/u, '')
+  const end = name.lastIndexOf('_')
+  const suffix = name.slice(end + 1)
   return end > 0 && Object.hasOwn(units, suffix) ? (units[suffix] ?? null) : null
 }
