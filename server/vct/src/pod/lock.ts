@@ -92,17 +92,19 @@ async function tryLock(hash: string, holder: Holder): Promise<HomeLock | null> {
 /** Find who holds the lock of a home; null when nobody does. */
 export async function findHolder(hash: string): Promise<ForeignLock | null> {
   const socket = createConnection({ path: lockPath(hash) })
-  try {
-    await once(socket, 'connect')
-  } catch {
-    // Nobody listens: nobody holds it.
-    return null
-  }
+  const told = Promise.withResolvers<string | null>()
   const released = Promise.withResolvers<undefined>()
-  socket.on('close', () => released.resolve(undefined))
-  socket.on('error', () => socket.destroy())
-  const [line] = (await once(socket, 'data')) as [Buffer]
-  const holder: unknown = JSON.parse(line.toString())
+  socket.once('data', (line: Buffer) => told.resolve(line.toString()))
+  socket.on('error', () => {
+    // Nobody listens, or whoever did has just ended: `close` follows.
+  })
+  socket.on('close', () => {
+    told.resolve(null)
+    released.resolve(undefined)
+  })
+  const line = await told.promise
+  if (line === null) return null
+  const holder: unknown = JSON.parse(line)
   if (!Value.Check(Holder, holder)) {
     socket.destroy()
     throw new LabError('LAB_INTERNAL', { what: "the lock's holder does not tell who it is" })

@@ -2,13 +2,12 @@ import { createInterface } from 'node:readline'
 import process from 'node:process'
 import { join } from 'node:path'
 import { nodeRouter, serverRouter } from '../../../../server/vct/src/network/babel.ts'
-import { inNamespace, systemPath } from '../../../../server/vct/src/network/namespace.ts'
 import { createMesh, probeShaping } from '../../../../server/vct/src/network/mesh.ts'
+import { superviseRelay } from '../../../../server/vct/src/network/relay.ts'
 import { superviseRouter, waitForRoutes } from '../../../../server/vct/src/network/router.ts'
 import { nodeName, planTopology } from '../../../../server/vct/src/network/topology.ts'
 import { LogFile } from '../../../../server/vct/src/process/log-file.ts'
 import { powerOn } from '../../../../server/vct/src/process/node-machine.ts'
-import { supervise } from '../../../../server/vct/src/process/supervised.ts'
 import { runScript } from '../../../../server/vct/src/network/namespace.ts'
 
 /**
@@ -24,19 +23,8 @@ await runScript(
 const topology = planTopology(Number(count))
 const mesh = await createMesh(topology, await probeShaping(signal), signal)
 const log = (name: string) => new LogFile(join(dir, `${name}.log`))
-if (mesh.shaping === 'relay') {
-  const main = join(import.meta.dirname, '../../../../server/vct/src/network/relay-main.ts')
-  const relay = supervise({
-    name: 'relay',
-    log: log('relay'),
-    readyLine: 'ready',
-    command: () => ({
-      argv: inNamespace('relay', [process.execPath, main, count]),
-      env: { PATH: systemPath },
-    }),
-  })
-  await relay.start(signal)
-}
+if (mesh.shaping === 'relay')
+  await superviseRelay({ topology, node: process.execPath, log: log('relay') }).start(signal)
 const routers = [
   superviseRouter({ name: 'server', router: serverRouter(topology), log: log('server'), dir }),
 ]

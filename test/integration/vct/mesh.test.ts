@@ -1,0 +1,94 @@
+import { readdir, readlink } from 'node:fs/promises'
+import process from 'node:process'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startMesh, type TestMesh } from './world/mesh.ts'
+
+const isRoot = process.geteuid?.() === 0
+
+describe.each(isRoot ? (['me', 'ordinary user'] as const) : (['me'] as const))(
+  `a community network of five nodes, as ${isRoot ? 'root and ordinary user' : 'ordinary user'}: %s`,
+  (as) => {
+    let mesh: TestMesh
+
+    beforeAll(async () => {
+      mesh = await startMesh(5, as)
+    })
+    afterAll(() => mesh[Symbol.asyncDispose]())
+
+    const ping = (from: string, to: string, ...options: string[]) =>
+      mesh.run(from, ['ping', '-6', '-n', '-c', '1', '-W', '1', ...options, to])
+    /** How many routers are on the way back: a reply starts with 64 and each takes one. */
+    const routersBetween = async (from: string, to: string): Promise<number> =>
+      64 - Number(/ttl=(\d+)/u.exec(await ping(from, to))?.[1])
+    const address = (n: number) => `fd77::${n}`
+    const server = 'fd77::5e'
+
+    /** Ask again and again until routes have settled; each question takes its time. */
+    async function until(isThere: () => Promise<boolean>): Promise<void> {
+      const patience = AbortSignal.timeout(30_000)
+      while (!(await isThere().catch(() => false)))
+        if (patience.aborted) throw new Error('the routes did not settle within 30 s')
+    }
+
+    test('everyone reaches everyone over several links', async () => {
+      for (const to of [2, 3, 4, 5]) await until(() => ping('n1', address(to)).then(() => true))
+      expect(await routersBetween('n1', address(2))).toBe(0)
+      expect(await routersBetween('n1', address(5))).toBe(1)
+      expect(await routersBetween('n1', address(4))).toBe(2)
+      for (const n of [1, 2, 3, 4, 5]) await ping(`n${n}`, server)
+    })
+
+    test('n1 to n5 is two links of 5 ms each way', async () => {
+      const text = await ping('n1', address(5), '-c', '10', '-i', '0.05')
+      const [, min = '0', average = '0'] = /= ([\d.]+)\/([\d.]+)\//u.exec(text) ?? []
+      expect(Number(min)).toBeGreaterThan(18)
+      expect(Number(average)).toBeLessThan(40)
+    })
+
+    test('a link carries 20 Mbit/s and no more', async () => {
+      // It goes into the background, and must not take the pipe along by which its end is waited for.
+      await mesh.run('n2', ['sh', '-c', 'iperf3 --server --one-off --daemon 3>&-'])
+      const report = JSON.parse(
+        await mesh.run('n1', ['iperf3', '-6', '-c', address(2), '-t', '2', '--json']),
+      ) as { end: { sum_received: { bits_per_second: number } } }
+      const mbps = report.end.sum_received.bits_per_second / 1e6
+      expect(mbps).toBeGreaterThan(10)
+      expect(mbps).toBeLessThan(21)
+    })
+
+    test('a cut link is routed around, and taken again when it is back', async () => {
+      await mesh.setLink(2, 5, 'cut')
+      await until(async () => (await routersBetween('n1', address(5))) === 3)
+      await mesh.setLink(2, 5, 'up')
+      await until(async () => (await routersBetween('n1', address(5))) === 1)
+    })
+
+    test('a node that is cut off reaches nobody until it is back, and a cut link of its own stays cut', async () => {
+      await mesh.setLink(4, 5, 'cut')
+      await mesh.setNode(5, 'cut')
+      await expect(ping('n2', address(5))).rejects.toThrow()
+      await mesh.setNode(5, 'up')
+      await until(async () => (await routersBetween('n4', address(5))) === 2)
+      await mesh.setLink(4, 5, 'up')
+    })
+
+    test('an address that no sliver has is refused by its node', async () => {
+      await expect(ping('n1', 'fd77:0:0:3::1')).rejects.toThrow()
+    })
+  },
+)
+
+test('ending a network leaves no process of it', async () => {
+  const mesh = await startMesh(2, 'me')
+  const namespace = (await mesh.run('server', ['readlink', '/proc/self/ns/pid'])).trim()
+  const hasProcesses = async () => (await pidNamespaces()).includes(namespace)
+  expect(await hasProcesses()).toBe(true)
+  await mesh[Symbol.asyncDispose]()
+  expect(await hasProcesses()).toBe(false)
+})
+
+async function pidNamespaces(): Promise<readonly string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/u.test(name))
+  const links = pids.map((pid) => readlink(`/proc/${pid}/ns/pid`).catch(() => ''))
+  return Promise.all(links)
+}
