@@ -1,110 +1,115 @@
 import { connect, type Lab } from '@community-lab/kernel'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startTestbed, type RunningTestbed } from '../support/testbed.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startTestbed, testbedKinds, type RunningTestbed } from '../support/testbed.ts'
 
 let testbed: RunningTestbed
 let lab: Lab
 
-beforeAll(async () => {
-  testbed = await startTestbed({ nodes: 5 })
-  lab = connect(testbed.credentials)
-})
-
-afterAll(async () => {
-  await lab.close()
-  await testbed[Symbol.asyncDispose]()
-})
-
-it('brings every node of the virtual testbed into production', async () => {
-  const nodes = await lab.nodes.find({ state: 'production' })
-  expect(nodes.map((node) => node.name)).toEqual(['n1', 'n2', 'n3', 'n4', 'n5'])
-})
-
-it('gives a slice whose slivers all answer, with output, exit codes and times', async () => {
-  const nodes = await lab.nodes.find({ state: 'production' })
-  const slice = await lab.slices.ensure('hello', { template: 'tiny', nodes })
-  await slice.started({ timeoutMs: 60_000 })
-  const results = await slice.sh`hostname`
-  expect(results.map((result) => result.exitCode)).toEqual([0, 0, 0, 0, 0])
-  expect(new Set(results.map((result) => result.stdout.trim())).size).toBe(5)
-  await slice.release()
-})
-
-it('makes nothing twice when asked twice', async () => {
-  const nodes = ['n1', 'n2']
-  const first = await lab.slices.ensure('twice', { template: 'tiny', nodes })
-  const second = await lab.slices.ensure('twice', { template: 'tiny', nodes })
-  expect(second.id).toBe(first.id)
-  expect(second.slivers.map((sliver) => sliver.id)).toEqual(
-    first.slivers.map((sliver) => sliver.id),
-  )
-  await second.release()
-})
-
-it('keeps the answers of the others when one sliver fails', async () => {
-  const slice = await lab.slices.ensure('partial', { template: 'tiny', nodes: ['n1', 'n2', 'n3'] })
-  await slice.started()
-  await slice.slivers[1]?.exec(['touch', '/root/odd'])
-  const results = await slice.sh`test ! -e /root/odd`
-  expect(results.map((result) => result.exitCode)).toEqual([0, 1, 0])
-  await slice.release()
-})
-
-it('hands a value over as one argument, whatever is in it', async () => {
-  const slice = await lab.slices.ensure('quoting', { template: 'tiny', nodes: ['n1'] })
-  await slice.started()
-  const awkward = `a b'c"d $HOME; echo \`id\` *`
-  const results = await slice.sh`printf %s ${awkward}`
-  expect(results.map((result) => result.stdout)).toEqual([awkward])
-  await slice.release()
-})
-
-it('uploads files to every sliver', async () => {
-  const slice = await lab.slices.ensure('upload', { template: 'tiny', nodes: ['n1', 'n2'] })
-  await slice.started()
-  await slice.upload({ 'probe.sh': '#!/bin/sh\necho probed\n' }, '/root/experiment', {
-    mode: 0o755,
+describe.each(testbedKinds)('the testbed of %s', (as) => {
+  beforeAll(async () => {
+    testbed = await startTestbed({ nodes: 5, as })
+    lab = connect(testbed.credentials)
   })
-  const results = await slice.sh`/root/experiment/probe.sh`
-  expect(results.map((result) => result.stdout)).toEqual(['probed\n', 'probed\n'])
-  await slice.release()
-})
 
-it('measures round trips and has every one of them in DuckDB', async () => {
-  const slice = await lab.slices.ensure('ping', { template: 'tiny', nodes: ['n1', 'n5'] })
-  await slice.started()
-  const [from, to] = slice.slivers
-  if (from === undefined || to === undefined) throw new Error('two slivers were asked for')
-  const run = await slice.measure('rtt', { from, to, everyMs: 100, forMs: 2_000 })
-  await run.done()
-  const [row] =
-    await run.sql`select count(*) as n, median(rtt_s) * 1e3 as rtt_ms from rtt where rtt_s is not null`
-  expect(row?.['n']).toBeGreaterThanOrEqual(18)
-  // n1 to n5 is two links of 5 ms each way.
-  expect(row?.['rtt_ms']).toBeGreaterThan(19)
-  expect(row?.['rtt_ms']).toBeLessThan(35)
-  await slice.release()
-})
-
-it('stores what any program writes to the measurement path', async () => {
-  const slice = await lab.slices.ensure('freeform', { template: 'tiny', nodes: ['n1', 'n2'] })
-  await slice.started()
-  const run = await slice.run('counting', {
-    script:
-      'for i in $(seq 1 500); do echo "step i=$i word=\\"no $i\\" run=\\"$COMMUNITY_LAB_RUN\\"" > /run/community-lab/measure; done',
+  afterAll(async () => {
+    await lab.close()
+    await testbed[Symbol.asyncDispose]()
   })
-  await run.done()
-  const rows =
-    await run.sql`select sliver, count(*) as n, count(distinct i) as distinct_n, sum(i) as total from step group by sliver`
-  expect(rows).toHaveLength(2)
-  for (const row of rows) expect(row).toMatchObject({ n: 500, distinct_n: 500, total: 125_250 })
-  await slice.release()
-})
 
-it('streams the health of every node', async () => {
-  const health = await lab.health()
-  const rows =
-    await health.sql`select node, count(*) as n, max(memory_total_bytes) as memory from node_health group by node order by node`
-  expect(rows.map((row) => row['node'])).toEqual(['n1', 'n2', 'n3', 'n4', 'n5'])
-  for (const row of rows) expect(row['memory']).toBeGreaterThan(100e6)
+  it('brings every node of the virtual testbed into production', async () => {
+    const nodes = await lab.nodes.find({ state: 'production' })
+    expect(nodes.map((node) => node.name)).toEqual(['n1', 'n2', 'n3', 'n4', 'n5'])
+  })
+
+  it('gives a slice whose slivers all answer, with output, exit codes and times', async () => {
+    const nodes = await lab.nodes.find({ state: 'production' })
+    const slice = await lab.slices.ensure('hello', { template: 'tiny', nodes })
+    await slice.started({ timeoutMs: 60_000 })
+    const results = await slice.sh`hostname`
+    expect(results.map((result) => result.exitCode)).toEqual([0, 0, 0, 0, 0])
+    expect(new Set(results.map((result) => result.stdout.trim())).size).toBe(5)
+    await slice.release()
+  })
+
+  it('makes nothing twice when asked twice', async () => {
+    const nodes = ['n1', 'n2']
+    const first = await lab.slices.ensure('twice', { template: 'tiny', nodes })
+    const second = await lab.slices.ensure('twice', { template: 'tiny', nodes })
+    expect(second.id).toBe(first.id)
+    expect(second.slivers.map((sliver) => sliver.id)).toEqual(
+      first.slivers.map((sliver) => sliver.id),
+    )
+    await second.release()
+  })
+
+  it('keeps the answers of the others when one sliver fails', async () => {
+    const slice = await lab.slices.ensure('partial', {
+      template: 'tiny',
+      nodes: ['n1', 'n2', 'n3'],
+    })
+    await slice.started()
+    await slice.slivers[1]?.exec(['touch', '/root/odd'])
+    const results = await slice.sh`test ! -e /root/odd`
+    expect(results.map((result) => result.exitCode)).toEqual([0, 1, 0])
+    await slice.release()
+  })
+
+  it('hands a value over as one argument, whatever is in it', async () => {
+    const slice = await lab.slices.ensure('quoting', { template: 'tiny', nodes: ['n1'] })
+    await slice.started()
+    const awkward = `a b'c"d $HOME; echo \`id\` *`
+    const results = await slice.sh`printf %s ${awkward}`
+    expect(results.map((result) => result.stdout)).toEqual([awkward])
+    await slice.release()
+  })
+
+  it('uploads files to every sliver', async () => {
+    const slice = await lab.slices.ensure('upload', { template: 'tiny', nodes: ['n1', 'n2'] })
+    await slice.started()
+    await slice.upload({ 'probe.sh': '#!/bin/sh\necho probed\n' }, '/root/experiment', {
+      mode: 0o755,
+    })
+    const results = await slice.sh`/root/experiment/probe.sh`
+    expect(results.map((result) => result.stdout)).toEqual(['probed\n', 'probed\n'])
+    await slice.release()
+  })
+
+  it('measures round trips and has every one of them in DuckDB', async () => {
+    const slice = await lab.slices.ensure('ping', { template: 'tiny', nodes: ['n1', 'n5'] })
+    await slice.started()
+    const [from, to] = slice.slivers
+    if (from === undefined || to === undefined) throw new Error('two slivers were asked for')
+    const run = await slice.measure('rtt', { from, to, everyMs: 100, forMs: 2_000 })
+    await run.done()
+    const [row] =
+      await run.sql`select count(*) as n, median(rtt_s) * 1e3 as rtt_ms from rtt where rtt_s is not null`
+    expect(row?.['n']).toBeGreaterThanOrEqual(18)
+    // n1 to n5 is two links of 5 ms each way.
+    expect(row?.['rtt_ms']).toBeGreaterThan(19)
+    expect(row?.['rtt_ms']).toBeLessThan(35)
+    await slice.release()
+  })
+
+  it('stores what any program writes to the measurement path', async () => {
+    const slice = await lab.slices.ensure('freeform', { template: 'tiny', nodes: ['n1', 'n2'] })
+    await slice.started()
+    const run = await slice.run('counting', {
+      script:
+        'for i in $(seq 1 500); do echo "step i=$i word=\\"no $i\\" run=\\"$COMMUNITY_LAB_RUN\\"" > /run/community-lab/measure; done',
+    })
+    await run.done()
+    const rows =
+      await run.sql`select sliver, count(*) as n, count(distinct i) as distinct_n, sum(i) as total from step group by sliver`
+    expect(rows).toHaveLength(2)
+    for (const row of rows) expect(row).toMatchObject({ n: 500, distinct_n: 500, total: 125_250 })
+    await slice.release()
+  })
+
+  it('streams the health of every node', async () => {
+    const health = await lab.health()
+    const rows =
+      await health.sql`select node, count(*) as n, max(memory_total_bytes) as memory from node_health group by node order by node`
+    expect(rows.map((row) => row['node'])).toEqual(['n1', 'n2', 'n3', 'n4', 'n5'])
+    for (const row of rows) expect(row['memory']).toBeGreaterThan(100e6)
+  })
 })

@@ -1,5 +1,6 @@
 import { mkdtemp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   Credentials,
@@ -9,6 +10,7 @@ import {
   settledState,
   Sliver,
   type NodeState,
+  type SliverState,
 } from '@community-lab/contract'
 import Type, { type Static, type TSchema } from 'typebox'
 import { Value } from 'typebox/value'
@@ -24,9 +26,14 @@ export interface TestbedOptions {
   readonly agentEnv?: Readonly<Record<string, string>>
   /** Settings of the server, as environment variables. */
   readonly serverEnv?: Readonly<Record<string, string>>
-  /** Who runs it: whoever runs the tests, or an ordinary user made for this by root. */
-  readonly as?: 'me' | 'ordinary user'
+  /** Who runs it; default: whoever runs the tests. */
+  readonly as?: TestbedKind
 }
+
+/** Who runs a testbed: root, or an ordinary user, whom root makes for this. An ordinary user cannot be root. */
+export const testbedKinds =
+  process.getuid?.() === 0 ? (['root', 'ordinary user'] as const) : (['ordinary user'] as const)
+export type TestbedKind = (typeof testbedKinds)[number]
 
 /** A real virtual testbed, until it is disposed of. */
 export interface RunningTestbed extends AsyncDisposable {
@@ -42,6 +49,8 @@ export interface RunningTestbed extends AsyncDisposable {
   readonly launcherPid: number
   /** Wait until every node is in production and every sliver is what it should be. */
   settled(): Promise<void>
+  /** Wait until a sliver is in this state. */
+  sliverIs(id: string, state: SliverState): Promise<void>
   /** Wait until a node is in this state. */
   nodeIs(name: string, state: NodeState): Promise<void>
   /** The log of one of its parts: `server`, `n1`, `vct`. */
@@ -97,6 +106,11 @@ async function startIn({ home, place, options }: Where): Promise<RunningTestbed>
       untilTrue(url, 'the testbed to settle', async () => {
         if (!(await isNode(({ state }) => state === 'production'))) return false
         return (await ask(Type.Array(Sliver), routes.slivers))?.every(isSettled) ?? false
+      }),
+    sliverIs: (id, state) =>
+      untilTrue(url, `sliver ${id} to be ${state}`, async () => {
+        const slivers = await ask(Type.Array(Sliver), routes.slivers)
+        return slivers?.find((sliver) => sliver.id === id)?.state === state
       }),
     nodeIs: (name, state) =>
       untilTrue(url, `${name} to be ${state}`, () =>

@@ -1,0 +1,35 @@
+import process from 'node:process'
+import { connect } from '@community-lab/kernel'
+import { describe, expect, it } from 'vitest'
+import { leftovers, noteTraces } from '../support/traces.ts'
+import { startTestbed, testbedKinds } from '../support/testbed.ts'
+
+describe.each(testbedKinds)('the testbed of %s', (as) => {
+  it('leaves no process, namespace, mount, cgroup or socket when it is stopped', async () => {
+    const testbed = await startTestbed({ nodes: 3, as })
+    await fill(testbed.credentials)
+    const traces = await noteTraces(testbed)
+    expect(traces.processes.length).toBeGreaterThan(20)
+    await testbed.stop()
+    expect(await leftovers(traces)).toEqual([])
+    await testbed[Symbol.asyncDispose]()
+  })
+
+  it('leaves none of them either when its launcher is killed', async () => {
+    const testbed = await startTestbed({ nodes: 3, as })
+    await fill(testbed.credentials)
+    const traces = await noteTraces(testbed)
+    process.kill(testbed.launcherPid, 'SIGKILL')
+    await testbed.stop()
+    expect(await leftovers(traces)).toEqual([])
+    await testbed[Symbol.asyncDispose]()
+  })
+})
+
+/** A sliver on every node. */
+async function fill(credentials: Parameters<typeof connect>[0]): Promise<void> {
+  await using lab = connect(credentials)
+  const nodes = await lab.nodes.find({ state: 'production' })
+  const slice = await lab.slices.ensure('full', { template: 'tiny', nodes })
+  await slice.started()
+}

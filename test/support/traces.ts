@@ -1,0 +1,107 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { RunningTestbed } from './testbed.ts'
+
+/** What a running testbed has on this machine, and what the machine had that is not its. */
+export interface Traces {
+  readonly home: string
+  readonly processes: readonly Process[]
+}
+
+interface Process {
+  readonly pid: number
+  readonly startTicks: string
+  readonly name: string
+}
+
+/** Note every process that a testbed consists of: whatever descends from its launcher. */
+export async function noteTraces(testbed: RunningTestbed): Promise<Traces> {
+  const all = await listProcesses()
+  const found = new Set([testbed.launcherPid])
+  // Parents come before children only by chance: look until nobody is added.
+  for (let before = 0; before !== found.size;) {
+    before = found.size
+    for (const { pid, parent } of all) if (found.has(parent)) found.add(pid)
+  }
+  return { home: testbed.home, processes: all.filter(({ pid }) => found.has(pid)) }
+}
+
+const patienceMs = 20_000
+
+/** What is still there of a testbed, in words; what goes by itself within moments is waited for. */
+export async function leftovers(traces: Traces): Promise<readonly string[]> {
+  for (const end = performance.now() + patienceMs; ;) {
+    const found = await findLeftovers(traces)
+    if (found.length === 0 || performance.now() > end) return found
+    await delay(50)
+  }
+}
+
+async function findLeftovers({ home, processes }: Traces): Promise<readonly string[]> {
+  const now = new Set((await listProcesses()).map(({ pid, startTicks }) => `${pid} ${startTicks}`))
+  const left = processes.filter(({ pid, startTicks }) => now.has(`${pid} ${startTicks}`))
+  const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n')
+  const sockets = (await list(join(home, 'run'), true)).filter((name) => name.endsWith('.sock'))
+  const spaces = await list('/run/netns', false)
+  return [
+    ...left.map(({ pid, name }) => `process ${pid} (${name})`),
+    ...mounts.filter((line) => line.includes(home)).map((line) => `mount ${line}`),
+    ...(await findCgroups()).map((name) => `cgroup ${name}`),
+    ...sockets.map((name) => `socket ${name}`),
+    ...spaces.filter((name) => /^n\d+$|^relay$/u.test(name)).map((name) => `namespace ${name}`),
+  ]
+}
+
+/** Cgroups of testbeds that nobody is in: one that others run here at the same time is their own affair. */
+async function findCgroups(): Promise<readonly string[]> {
+  const hierarchies = ['', ...(await list('/sys/fs/cgroup', false))]
+  const found: string[] = []
+  for (const hierarchy of hierarchies) {
+    const folder = join('/sys/fs/cgroup', hierarchy)
+    for (const name of await list(folder, false))
+      if (name.startsWith('community-lab-') && !(await isInUse(join(folder, name))))
+        found.push(join(hierarchy, name))
+  }
+  return found
+}
+
+async function isInUse(folder: string): Promise<boolean> {
+  const files = (await list(folder, true)).filter((name) => name.endsWith('cgroup.procs'))
+  for (const file of files) {
+    const pids = await readFile(join(folder, file), 'utf8').catch(() => {
+      // It goes just now.
+      return ''
+    })
+    if (pids.trim() !== '') return true
+  }
+  return false
+}
+
+async function listProcesses(): Promise<readonly (Process & { readonly parent: number })[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/u.test(name))
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => {
+        // It has ended meanwhile.
+        return ''
+      })
+      const close = stat.lastIndexOf(')')
+      // Source: proc(5); after the name: state, parent, …, start time as the 20th. A zombie has ended.
+      const fields = stat.slice(close + 2).split(' ')
+      if (close === -1 || fields[0] === 'Z' || Number(pid) === process.pid) return []
+      const name = stat.slice(stat.indexOf('(') + 1, close)
+      const startTicks = fields[19] ?? ''
+      return [{ pid: Number(pid), parent: Number(fields[1]), startTicks, name }]
+    }),
+  )
+  return found.flat()
+}
+
+async function list(folder: string, recursive: boolean): Promise<readonly string[]> {
+  return readdir(folder, { recursive }).catch(() => {
+    // No such folder: nothing is in it.
+    return []
+  })
+}
