@@ -8,7 +8,7 @@ import { postSweeper, sweep } from '../launch/sweep.ts'
 import { createCgroupParent } from '../pod/cgroup.ts'
 import { settingsFor, type PodConfiguration } from '../pod/configuration.ts'
 import { foldersOf, makeFolders, type Folders } from '../pod/folders.ts'
-import { examineHost, type Host } from '../pod/host.ts'
+import { examineHost, whyUnreadable, type Host } from '../pod/host.ts'
 import { takeLock } from '../pod/lock.ts'
 import type { UpArguments } from './arguments.ts'
 import { doStep, type ReadyLine, type Say } from './progress.ts'
@@ -45,10 +45,16 @@ export async function bringUp(args: UpArguments, say: Say, signal: AbortSignal):
   await makeFolders(folders)
   const cgroup = await createCgroupParent(folders.hash)
   signal.throwIfAborted()
-  const lacks = [...host.lacks, ...('lacks' in cgroup ? [cgroup.lacks] : [])]
+  const unreadable = await whyUnreadable(app)
+  const lacks = [...host.lacks, 'lacks' in cgroup ? cgroup.lacks : null, unreadable]
   const configuration = configure({ args, folders, host, url, template })
   await stayWithPod({
-    configuration: { ...configuration, cgroup: 'name' in cgroup ? cgroup.name : null, lacks },
+    configuration: {
+      ...configuration,
+      hasManyUids: host.hasManyUids && unreadable === null,
+      cgroup: 'name' in cgroup ? cgroup.name : null,
+      lacks: lacks.filter((lack) => lack !== null),
+    },
     host,
     folders,
     say,
@@ -86,7 +92,6 @@ function configure({ args, folders, host, url, template }: Setting) {
     template,
     uid: process.getuid?.() ?? 0,
     mode: host.mode,
-    hasManyUids: host.hasManyUids,
     serverEnv: settingsFor('SERVER', process.env),
     agentEnv: settingsFor('AGENT', process.env),
   }

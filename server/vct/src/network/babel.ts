@@ -48,8 +48,14 @@ export function babeldArguments(
   router: Router,
   files: { readonly configuration: string; readonly state: string },
 ): readonly string[] {
-  // No pid file: one of a killed babeld would stand in the way of the next.
-  return ['-c', files.configuration, '-I', '', '-S', files.state, ...router.interfaces]
+  return [
+    ...['-c', files.configuration, '-S', files.state],
+    // No pid file: one of a killed babeld would stand in the way of the next.
+    ...['-I', ''],
+    // A better route is taken as its smoothed metric comes down, which after a cut takes half a minute; these links never flutter.
+    ...['-M', '0'],
+    ...router.interfaces,
+  ]
 }
 
 function render(announced: readonly string[]): string {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 
@@ -65,6 +65,8 @@ export function foldersOf(home: string, uid = process.getuid?.() ?? 0): Folders 
 export async function makeFolders(folders: Folders): Promise<void> {
   await mkdir(folders.home, { recursive: true, mode: 0o755 })
   for (const dir of [folders.run, folders.logs, folders.vct]) {
-    await mkdir(dir, { recursive: true, mode: 0o711 })
+    await mkdir(dir, { recursive: true })
+    // The server and the slivers are other users, and must get through here; whatever the umask.
+    await chmod(dir, 0o711)
   }
 }

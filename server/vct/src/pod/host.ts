@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { access, constants, readFile } from 'node:fs/promises'
+import { access, constants, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { userInfo } from 'node:os'
@@ -112,6 +112,17 @@ async function lackOfTun(): Promise<readonly string[]> {
     () => [],
     () => [`${device} cannot be used, so the management network goes over raw sockets, slower.`],
   )
+}
+
+/** Why others cannot read the checkout, so that the server cannot be one of them, as a sentence; null when they can. */
+export async function whyUnreadable(app: string): Promise<string | null> {
+  const othersRead = 0o004
+  for (const path of ['.', 'server', 'server/dist', 'server/dist/main.js', 'node_modules']) {
+    const { mode } = await stat(join(app, path))
+    if ((mode & othersRead) === 0)
+      return `Other users may not read ${join(app, path)}, so the testbed's server runs as you; chmod -R go+rX ${app} changes that.`
+  }
+  return null
 }
 
 async function isInstalled(command: string): Promise<boolean> {

@@ -10,7 +10,8 @@ import { serverUid } from './host.ts'
 export const podPaths = {
   root: '/run/vct',
   app: '/run/vct/app',
-  home: '/run/vct/home',
+  /** The folder `vct` of the data folder: servers and nodes need no more of it. */
+  data: '/run/vct/data',
   sockets: '/run/vct/sockets',
   node: '/run/vct/node/bin/node',
   /** For the sockets that programs make in their folder of temporary files. */
@@ -36,7 +37,7 @@ export async function mountPod(mounts: PodMounts, signal: AbortSignal): Promise<
   // What lies under /run on the host is still needed until it is replaced, so all is bound aside and moved there at the end.
   const sources: { readonly from: string; readonly to: string }[] = [
     { from: mounts.app, to: podPaths.app },
-    { from: mounts.home, to: podPaths.home },
+    { from: join(mounts.home, 'vct'), to: podPaths.data },
     { from: mounts.run, to: podPaths.sockets },
   ]
   // What lies under /run keeps its own path too, for messages name it.

@@ -42,7 +42,7 @@ export function createServerPart(
   folders: Folders,
   topology: Topology,
 ): ServerPart {
-  const data = join(podPaths.home, 'vct', 'server')
+  const data = join(podPaths.data, 'server')
   const gatewaySocket = join(podPaths.sockets, 'gateway.sock')
   const { hasManyUids } = configuration
   const serverEnv = {

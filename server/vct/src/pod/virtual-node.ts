@@ -146,7 +146,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
       LANG: 'C.UTF-8',
       HOME: '/root',
       ...settings,
-      COMMUNITY_LAB_AGENT_DATA: join(podPaths.home, 'vct', 'nodes', name),
+      COMMUNITY_LAB_AGENT_DATA: join(podPaths.data, 'nodes', name),
       COMMUNITY_LAB_AGENT_PUBLIC_PREFIX: publicPrefix(n),
       ...(cgroup === null ? {} : { COMMUNITY_LAB_AGENT_CGROUP: `${cgroup}/${name}` }),
       ...(enrollmentToken === null

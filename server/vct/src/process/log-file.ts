@@ -16,7 +16,7 @@ export class LogFile {
     this.#bytes = fstatSync(this.#descriptor).size
   }
 
-  /** The last line that the process wrote and that is not empty, shortened to 300 characters. */
+  /** The last line that the process wrote and that says something, shortened to 300 characters. */
   get lastLine(): string {
     return this.#lastLine
   }
@@ -24,8 +24,8 @@ export class LogFile {
   /** Append. Output is small and rare, so it is written at once: nothing is lost when the pod is killed. */
   write(chunk: Buffer): void {
     this.#append(chunk)
-    const line = chunk.toString().trim().split('\n').at(-1) ?? ''
-    if (line !== '') this.#lastLine = line.slice(0, 300)
+    const line = chunk.toString().split('\n').findLast(saysSomething)
+    if (line !== undefined) this.#lastLine = line.trim().slice(0, 300)
   }
 
   /** Append a remark about the process itself. */
@@ -50,4 +50,9 @@ export class LogFile {
   close(): void {
     closeSync(this.#descriptor)
   }
+}
+
+/** Not a stack frame nor what Node.js prints around an error that nobody caught. */
+function saysSomething(line: string): boolean {
+  return /^[^\s}]/u.test(line) && !line.startsWith('Node.js v')
 }

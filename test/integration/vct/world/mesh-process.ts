@@ -17,7 +17,13 @@ import { runScript } from '../../../../server/vct/src/network/namespace.ts'
 const [count = '', dir = ''] = process.argv.slice(2)
 const { signal } = new AbortController()
 await runScript(
-  { namespace: null, commands: [['mount', '-t', 'tmpfs', 'tmpfs', '/run'], ['mkdir', '/run/netns']] },
+  {
+    namespace: null,
+    commands: [
+      ['mount', '-t', 'tmpfs', 'tmpfs', '/run'],
+      ['mkdir', '/run/netns'],
+    ],
+  },
   { signal },
 )
 const topology = planTopology(Number(count))
@@ -32,7 +38,9 @@ for (const n of topology.nodes) {
   const name = nodeName(n)
   const machine = await powerOn(name, signal)
   const inside = (argv: readonly string[]) => machine.inside(argv)
-  routers.push(superviseRouter({ name, router: nodeRouter(topology, n), log: log(name), dir, inside }))
+  routers.push(
+    superviseRouter({ name, router: nodeRouter(topology, n), log: log(name), dir, inside }),
+  )
 }
 for (const router of routers) await router.start(signal)
 await waitForRoutes(topology, signal)

@@ -55,8 +55,12 @@ export async function startMesh(count: number, as: 'me' | 'ordinary user'): Prom
   return {
     shaping,
     run: (where, argv) => ask({ run: where, argv }),
-    setLink: async (a, b, state) => void (await ask({ link: [a, b], state })),
-    setNode: async (n, state) => void (await ask({ node: n, state })),
+    async setLink(a, b, state) {
+      await ask({ link: [a, b], state })
+    },
+    async setNode(n, state) {
+      await ask({ node: n, state })
+    },
     async [Symbol.asyncDispose]() {
       const ended = once(child, 'close')
       child.stdin.end()
