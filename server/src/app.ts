@@ -7,13 +7,12 @@ import websocket from '@fastify/websocket'
 import { LabError } from '@community-lab/contract'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { accessPlugin } from './access/access.ts'
-import { hashSecret } from './access/secret.ts'
 import type { ServerConfiguration } from './config.ts'
 import { openEventFeed } from './events/feed.ts'
 import { cachingPlugin } from './http/caching.ts'
 import { linksPlugin } from './http/links.ts'
 import { openapiPlugin } from './http/openapi.ts'
-import { bodyLimitBytes, problemPlugin } from './http/problems.ts'
+import { answerProblem, bodyLimitBytes, problemPlugin } from './http/problems.ts'
 import { useContractSchemas } from './http/validate.ts'
 import { managementPlugin } from './mgmt/management.ts'
 import type { Database } from './postgres/database.ts'
@@ -65,6 +64,7 @@ export async function buildApp({ configuration, database, logger }: AppOptions):
     loggerInstance: logger,
     bodyLimit: bodyLimitBytes,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
+    frameworkErrors: (error, request, reply) => void answerProblem(error, request, reply),
     // Streams end with the server; idle connections must not keep it.
     forceCloseConnections: true,
     logController: new LogController({ disableRequestLogging: true }),
@@ -90,10 +90,9 @@ export async function buildApp({ configuration, database, logger }: AppOptions):
   await app.register(rateLimit, {
     max: requestsPerMinute,
     timeWindow: 60_000,
-    keyGenerator: ({ headers, ip }) =>
-      headers.authorization === undefined
-        ? `address ${ip}`
-        : `token ${hashSecret(headers.authorization).toString('base64url')}`,
+    // By now the access plugin knows whose token it is; a secret that is merely guessed counts for its address.
+    keyGenerator: ({ principal, ip }) =>
+      principal.tokenId === null ? `address ${ip}` : `token ${principal.tokenId}`,
     errorResponseBuilder: (_request, { ttl }) =>
       new LabError('LAB_REQUEST_RATE_LIMITED', { retryAfterS: Math.ceil(ttl / 1000) }),
   })

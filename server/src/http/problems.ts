@@ -1,19 +1,11 @@
 import { LabError, toProblem } from '@community-lab/contract'
 import fp from 'fastify-plugin'
-import type { FastifyError } from 'fastify'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 
 /** Every error as an RFC 9457 problem, with our code; what nobody foresaw is logged whole and told without its inside. */
 export const problemPlugin = fp(
   (app) => {
-    app.setErrorHandler<FastifyError>((error, request, reply) => {
-      const known = toLabError(error, request.id)
-      if (known.code === 'LAB_SERVER_INTERNAL') request.log.error({ err: error }, 'request failed')
-      const problem = toProblem(known, request.id)
-      if (known.code === 'LAB_REQUEST_RATE_LIMITED')
-        void reply.header('retry-after', (known.details as { retryAfterS: number }).retryAfterS)
-      if (problem.status === 401) void reply.header('www-authenticate', 'Bearer')
-      return reply.code(problem.status).type('application/problem+json').send(problem)
-    })
+    app.setErrorHandler<FastifyError>(answerProblem)
     app.setNotFoundHandler((request) => {
       throw new LabError('LAB_NOT_FOUND', {
         kind: 'resource',
@@ -24,6 +16,21 @@ export const problemPlugin = fp(
   },
   { name: 'problems', fastify: '5.x' },
 )
+
+/** Answer with the problem that an error is; also for what Fastify finds before it knows the route. */
+export function answerProblem(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const known = toLabError(error, request.id)
+  if (known.code === 'LAB_SERVER_INTERNAL') request.log.error({ err: error }, 'request failed')
+  const problem = toProblem(known, request.id)
+  if (LabError.is(known, 'LAB_REQUEST_RATE_LIMITED'))
+    void reply.header('retry-after', known.details.retryAfterS)
+  if (problem.status === 401) void reply.header('www-authenticate', 'Bearer')
+  return reply.code(problem.status).type('application/problem+json').send(problem)
+}
 
 function toLabError(error: FastifyError, requestId: string): LabError {
   if (LabError.is(error)) return error
@@ -38,8 +45,9 @@ function toLabError(error: FastifyError, requestId: string): LabError {
         issues: [{ pointer: '', message: error.message }],
       })
   }
-  // PostgreSQL that is away, or a pool without a connection to it: class 08 and 57P0x.
-  const unreachable = /^(?:ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|57P0\d|08\d{3})$/u.test(error.code)
+  // PostgreSQL that is away, closed or full, or a pool without a connection to it: classes 08 and 53, 55000 and 57P0x.
+  const unreachable =
+    /^(?:ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|55000|57P0\d|(?:08|53)\d{3})$/u.test(error.code)
   if (unreachable || error.message.startsWith('timeout exceeded when trying to connect'))
     return new LabError(
       'LAB_SERVER_UNAVAILABLE',

@@ -12,6 +12,8 @@ import { startPostgres, type PostgresKind } from '../../../support/postgres.ts'
 export interface DatabaseServer extends AsyncDisposable {
   /** A new database, empty or a copy of another. Returns its URL. */
   create(copyOf?: string): Promise<string>
+  /** Let connections to a database in, or end those there are and let none in. */
+  admit(database: string, admitted: boolean): Promise<void>
 }
 
 /** The whole server but its sockets. */
@@ -46,16 +48,26 @@ export async function startDatabaseServer(kind: PostgresKind): Promise<DatabaseS
   const postgres = await startPostgres(kind)
   const home = new URL(postgres.url.replace('@/', '@localhost/')).pathname
   let made = 0
+  async function run(...statements: readonly string[]): Promise<void> {
+    const client = new pg.Client({ connectionString: postgres.url })
+    await client.connect()
+    for (const statement of statements) await client.query(statement)
+    await client.end()
+  }
   return {
     async create(copyOf) {
       const name = `world${++made}`
       const source = copyOf === undefined ? 'template1' : /\/(world\d+)\?/u.exec(copyOf)?.[1]
-      const client = new pg.Client({ connectionString: postgres.url })
-      await client.connect()
-      await client.query(`create database ${name} template ${source ?? ''}`)
-      await client.end()
+      await run(`create database ${name} template ${source ?? ''}`)
       return postgres.url.replace(home, `/${name}`)
     },
+    admit: (name, admitted) =>
+      run(
+        `alter database ${name} allow_connections ${admitted}`,
+        admitted
+          ? 'select 1'
+          : `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`,
+      ),
     [Symbol.asyncDispose]: () => postgres[Symbol.asyncDispose](),
   }
 }

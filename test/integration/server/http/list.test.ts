@@ -1,0 +1,128 @@
+import { routes, type Node } from '@community-lab/contract'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+
+let testbeds: Testbeds
+let world: TestbedWorld
+beforeAll(async () => {
+  testbeds = await startTestbeds('embedded')
+  // Read only, and so shared.
+  world = await testbeds.start()
+  for (const name of ['alpha', 'beta', 'gamma'])
+    await world.ask(world.operator, 'POST', routes.nodes, {
+      body: { name, properties: { roof: name === 'alpha' ? 'flat' : 'steep' } },
+    })
+  const body = { name: 'mine', template: 'tiny', nodes: ['n1', 'n2'] }
+  await world.ask(world.red, 'PUT', routes.sliceEnsure, { body })
+})
+afterAll(async () => {
+  await world[Symbol.asyncDispose]()
+  await testbeds[Symbol.asyncDispose]()
+})
+
+/** The targets of a Link header by relation, of those relations that begin so. */
+function readLinks(header: unknown, prefix: string): Record<string, string> {
+  const found = String(header).matchAll(/<([^>]+)>; rel="([^"]+)"/gu)
+  const links: Record<string, string> = {}
+  for (const [, target = '', relation = ''] of found)
+    if (relation.startsWith(prefix)) links[relation.slice(prefix.length)] = target
+  return links
+}
+
+async function names(query: string): Promise<string[]> {
+  const response = await world.ask(null, 'GET', `${routes.nodes}?${query}`)
+  return response.json<Node[]>().map(({ name }) => name)
+}
+
+describe('a list', () => {
+  it.each([
+    ['/state="production"', ['n1', 'n2']],
+    ['/state=%22unknown%22&/properties/roof=%22steep%22', ['beta', 'gamma']],
+    ['/id=4', ['beta']],
+    ['/group/id=1', ['n1', 'n2', 'alpha', 'beta', 'gamma']],
+    ['/slivers/_/id="1@2"', ['n2']],
+    ['/tinc/pubkey=null', ['alpha', 'beta', 'gamma']],
+    ['/name="nobody"', []],
+  ])('is filtered by %s', async (query, expected) => {
+    expect(await names(query)).toEqual(expected)
+  })
+
+  it.each(['/stat="production"', '/id="4"', '/state=production', 'state="production"', '/id=4.5'])(
+    'refuses %s, which it could only get wrong',
+    async (query) => {
+      const response = await world.ask(null, 'GET', `${routes.nodes}?${query}`)
+      expect(response.statusCode).toBe(422)
+      expect(response.json()).toMatchObject({ code: 'LAB_REQUEST_UNKNOWN_FILTER' })
+      expect(response.json<{ details: { known: string[] } }>().details.known).toContain('/state')
+    },
+  )
+
+  it('comes in pages when asked, with links between them', async () => {
+    const page = async (query: string) => {
+      const response = await world.ask(null, 'GET', `${routes.nodes}?${query}`)
+      return {
+        names: response.json<Node[]>().map(({ name }) => name),
+        links: readLinks(response.headers.link, ''),
+      }
+    }
+    const url = (number: number) => `/api/nodes/?per_page=2&page=${number}`
+    expect(await page('per_page=2')).toEqual({
+      names: ['n1', 'n2'],
+      links: {
+        first: url(1),
+        last: url(3),
+        next: url(2),
+        'http://confine-project.eu/rel/registry/base': '/api/',
+      },
+    })
+    expect(await page('per_page=2&page=2')).toMatchObject({
+      names: ['alpha', 'beta'],
+      links: { prev: url(1), next: url(3) },
+    })
+    expect(await page('per_page=2&page=9')).toMatchObject({ names: [], links: { prev: url(3) } })
+    expect((await page('/state="unknown"&page=1')).names).toEqual(['alpha', 'beta', 'gamma'])
+  })
+
+  it.each(['page=0', 'page=x', 'per_page=1001'])('refuses %s', async (query) => {
+    const response = await world.ask(null, 'GET', `${routes.nodes}?${query}`)
+    expect([response.statusCode, response.json<{ code: string }>().code]).toEqual([
+      400,
+      'LAB_REQUEST_INVALID',
+    ])
+  })
+})
+
+describe('CONFINE’s Link relations', () => {
+  const links = async (url: string) => {
+    const { headers } = await world.ask(null, 'GET', url)
+    return readLinks(headers.link, 'http://confine-project.eu/rel/')
+  }
+
+  it('lead from the base to every list, which is there', async () => {
+    const found = await links(routes.base)
+    expect(Object.keys(found).sort()).toEqual(
+      ['base', 'group-list', 'node-list', 'slice-list', 'sliver-list', 'template-list', 'user-list']
+        .map((name) => `registry/${name}`)
+        .sort(),
+    )
+    for (const url of Object.values(found))
+      expect((await world.ask(world.red, 'GET', url)).statusCode).toBe(200)
+  })
+
+  it('lead from an object to the base and to its functions, called by POST with a null body', async () => {
+    expect(await links('/api/nodes/1/')).toEqual({
+      'registry/base': '/api/',
+      'registry/do-reboot': '/api/nodes/1/ctl/reboot/',
+    })
+    expect(await links('/api/slices/1/')).toEqual({
+      'registry/base': '/api/',
+      'registry/do-renew': '/api/slices/1/ctl/renew/',
+      'registry/do-reset': '/api/slices/1/ctl/reset/',
+    })
+    const { 'registry/do-update': update = '' } = await links('/api/slivers/1@1/')
+    const headers = { 'content-type': 'application/json' }
+    const called = await world.ask(world.red, 'POST', update, { body: 'null', headers })
+    expect(called.statusCode).toBe(202)
+    expect(called.json()).toMatchObject({ id: '1@1', instance_sn: 1 })
+  })
+})

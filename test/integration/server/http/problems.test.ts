@@ -1,0 +1,139 @@
+import { routes } from '@community-lab/contract'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+import type { AskOptions, Method } from '../world/world.ts'
+
+let testbeds: Testbeds
+let world: TestbedWorld
+beforeAll(async () => {
+  testbeds = await startTestbeds('embedded')
+  // Nothing here changes anything.
+  world = await testbeds.start()
+})
+afterAll(async () => {
+  await world[Symbol.asyncDispose]()
+  await testbeds[Symbol.asyncDispose]()
+})
+
+const json = { 'content-type': 'application/json' }
+const cases: readonly (readonly [string, Method, string, AskOptions, number, string])[] = [
+  ['a node that is not there', 'GET', '/api/nodes/99/', {}, 404, 'LAB_NOT_FOUND'],
+  ['an id that is none', 'GET', '/api/nodes/1e0/', {}, 404, 'LAB_NOT_FOUND'],
+  ['an id beyond all numbers', 'GET', '/api/slices/99999999999/', {}, 404, 'LAB_NOT_FOUND'],
+  ['a sliver’s id that is none', 'GET', '/api/slivers/1-1/', {}, 404, 'LAB_NOT_FOUND'],
+  ['a path that is none', 'GET', '/api/nods/', {}, 404, 'LAB_NOT_FOUND'],
+  ['a path with a damaged escape', 'GET', '/api/nodes/%zz/', {}, 400, 'LAB_REQUEST_INVALID'],
+  ['a verb that a path does not have', 'PATCH', '/api/nodes/', {}, 404, 'LAB_NOT_FOUND'],
+  [
+    'a body that is no JSON',
+    'POST',
+    routes.nodes,
+    { body: '{"name":', headers: json },
+    400,
+    'LAB_REQUEST_INVALID',
+  ],
+  [
+    'a body that is no object',
+    'POST',
+    routes.nodes,
+    { body: '[]', headers: json },
+    400,
+    'LAB_REQUEST_INVALID',
+  ],
+  [
+    'a body of another type',
+    'POST',
+    routes.nodes,
+    { body: '<node/>', headers: { 'content-type': 'text/xml' } },
+    415,
+    'LAB_REQUEST_MEDIA_TYPE',
+  ],
+  [
+    'a body that is too large',
+    'POST',
+    routes.nodes,
+    { body: { name: 'n9', description: 'x'.repeat(3 * 1024 * 1024) } },
+    413,
+    'LAB_REQUEST_TOO_LARGE',
+  ],
+  ['no body', 'POST', routes.nodes, {}, 400, 'LAB_REQUEST_INVALID'],
+  ['a name that is taken', 'POST', routes.nodes, { body: { name: 'n1' } }, 409, 'LAB_NAME_TAKEN'],
+  [
+    'a sliver on a node that is not there',
+    'POST',
+    routes.slivers,
+    { body: { slice: { id: 1 }, node: { id: 99 } } },
+    404,
+    'LAB_NOT_FOUND',
+  ],
+]
+
+describe('a request with', () => {
+  it.each(cases)('%s: %s %s', async (_, method, url, options, status, code) => {
+    const response = await world.ask(world.operator, method, url, options)
+    expect([response.statusCode, response.json<{ code: string }>().code]).toEqual([status, code])
+    expect(response.headers['content-type']).toMatch(/^application\/problem\+json/u)
+    const problem = response.json<object>()
+    expect(Object.keys(problem).sort()).toEqual([
+      'code',
+      'detail',
+      'details',
+      'requestId',
+      'status',
+      'title',
+      'type',
+    ])
+    expect(problem).toMatchObject({ title: code, status })
+  })
+})
+
+describe('a request that the server fails on', () => {
+  it('says nothing of its inside but the id under which the log tells all', async () => {
+    await using broken = await testbeds.start()
+    await broken.database.db.schema.dropTable('enrollments').execute()
+    const url = '/api/nodes/1/ctl/enrollment-token/'
+    const response = await broken.ask(broken.operator, 'POST', url)
+    const problem = response.json<{ requestId: string }>()
+    expect(problem).toMatchObject({ status: 500, code: 'LAB_SERVER_INTERNAL' })
+    expect(response.body).not.toContain('enrollments')
+    const logged = broken.log.find((line) => line.includes('request failed'))
+    expect(logged).toContain(problem.requestId)
+    expect(logged).toContain('enrollments')
+  })
+
+  it('because its database is away can be sent again, and then works', async () => {
+    await using cut = await testbeds.start()
+    const health = async () => (await cut.ask(null, 'GET', routes.health)).json<object>()
+    expect(await health()).toMatchObject({ parts: { database: { ok: true } } })
+    const name = /\/(world\d+)\?/u.exec(cut.databaseUrl)?.[1] ?? ''
+    await testbeds.server.admit(name, false)
+    const response = await cut.ask(null, 'GET', routes.nodes)
+    expect([response.statusCode, response.json<{ code: string }>().code]).toEqual([
+      503,
+      'LAB_SERVER_UNAVAILABLE',
+    ])
+    expect(await health()).toMatchObject({
+      status: 'degraded',
+      parts: { database: { ok: false } },
+    })
+    await testbeds.server.admit(name, true)
+    expect((await cut.ask(null, 'GET', routes.nodes)).statusCode).toBe(200)
+  })
+})
+
+describe('too many requests', () => {
+  it('are refused with when to come again, by whoever sends them', async () => {
+    await using busy = await testbeds.start()
+    const body = { tinc_pubkey: 'x', arch: 'x86_64' }
+    // Guesses are counted by where they come from, not by what they guess.
+    for (let guess = 1; guess <= 30; guess++) {
+      const secret = `cle_${String(guess).padStart(43, '0')}`
+      expect((await busy.ask(secret, 'POST', routes.enroll, { body })).statusCode).toBe(400)
+    }
+    const refused = await busy.ask(`cle_${'1'.repeat(43)}`, 'POST', routes.enroll, { body })
+    expect(refused.statusCode).toBe(429)
+    expect(refused.headers['retry-after']).toMatch(/^\d+$/u)
+    expect(refused.json()).toMatchObject({ code: 'LAB_REQUEST_RATE_LIMITED' })
+    expect((await busy.ask(busy.red, 'GET', routes.slices)).statusCode).toBe(200)
+  })
+})
