@@ -71,7 +71,9 @@ function readHost(name: string, text: string, prefix: string): string {
   }
   const key = createPublicKey({ key: pubkey, format: 'pem', type: 'pkcs1' })
   checkRsa(key.asymmetricKeyType, key.asymmetricKeyDetails?.modulusLength)
-  return key.export({ type: 'pkcs1', format: 'pem' }).toString()
+  // Node.js 24.21 fails to write a key as PKCS #1 that it has read as PKCS #1; as numbers it takes it.
+  const numbers = createPublicKey({ key: key.export({ format: 'jwk' }), format: 'jwk' })
+  return numbers.export({ type: 'pkcs1', format: 'pem' }).toString()
 }
 
 function readNetwork(text: string): GatewayNetwork {
