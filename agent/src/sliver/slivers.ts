@@ -1,4 +1,9 @@
-import type { ActualInterface, Capabilities, MemberError, SliverTarget } from '@community-lab/contract'
+import type {
+  ActualInterface,
+  Capabilities,
+  MemberError,
+  SliverTarget,
+} from '@community-lab/contract'
 
 /** How far a sliver has come on this node; each step keeps what the one before made. */
 export type SliverStage = 'registered' | 'allocated' | 'deployed' | 'started'

@@ -38,9 +38,7 @@ export function seccompProfile(arch: string): SeccompProfile {
       {
         ...refuse,
         names: ['clone'],
-        args: [
-          { index: 0, value: cloneNewUser, valueTwo: cloneNewUser, op: 'SCMP_CMP_MASKED_EQ' },
-        ],
+        args: [{ index: 0, value: cloneNewUser, valueTwo: cloneNewUser, op: 'SCMP_CMP_MASKED_EQ' }],
       },
       // Its flags are behind a pointer; libraries fall back to clone.
       { action: 'SCMP_ACT_ERRNO', errnoRet: notImplemented, names: ['clone3'] },

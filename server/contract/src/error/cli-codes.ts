@@ -40,6 +40,13 @@ export const cliCodes = {
     (d) =>
       `JupyterLab ended by itself (${d.reason})${d.lastLine === '' ? '' : `: ${d.lastLine}`}; its log is ${d.log}`,
   ),
+  // The next two are said by the program that executes notebooks (server/cli/jupyter/).
+  LAB_NOTEBOOK_UNUSABLE: code<{ problem: string }>(0, false, (d) => d.problem),
+  LAB_NOTEBOOK_CELL_FAILED: code<{ cell: number; cells: number; problem: string }>(
+    0,
+    false,
+    (d) => `cell ${d.cell} of ${d.cells} failed: ${d.problem}`,
+  ),
   LAB_CLI_UNKNOWN_NAME: code<{
     kind: string
     name: string

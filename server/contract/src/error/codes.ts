@@ -1,5 +1,6 @@
 import { agentCodes } from './agent-codes.ts'
 import { agentCoreCodes } from './agent-core-codes.ts'
+import { agentSliverCodes } from './agent-sliver-codes.ts'
 import { cliCodes } from './cli-codes.ts'
 import { kernelCodes } from './kernel-codes.ts'
 import { managementCodes } from './management-codes.ts'
@@ -18,6 +19,7 @@ export const errorCodes = {
   ...managementCodes,
   ...agentCodes,
   ...agentCoreCodes,
+  ...agentSliverCodes,
   ...kernelCodes,
   ...vctCodes,
   ...cliCodes,

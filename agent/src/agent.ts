@@ -1,0 +1,162 @@
+import { mkdir } from 'node:fs/promises'
+import type { AgentConfiguration } from './config.ts'
+import { identify, localArch, tincFolder } from './identify.ts'
+import { holdFolder } from './lock.ts'
+import { systemClock } from './loop/clock.ts'
+import type { Log } from './loop/log.ts'
+import { createLoop, type Loop } from './loop/loop.ts'
+import { openMemory } from './loop/memory.ts'
+import { collect, openMeasuring, resumeCatching } from './measure.ts'
+import { createUplink } from './measurement/measurement.ts'
+import type { Identity } from './mgmt/identity.ts'
+import { startManagementNetwork, type ManagementNetwork } from './mgmt/network.ts'
+import { offerResources, readHostResources } from './report/resources.ts'
+import { createServerClient, type ServerClient } from './server/client.ts'
+import { openSlivers } from './sliver/node-slivers.ts'
+import { version } from './version.ts'
+
+/** Options of {@link runAgent}. */
+export interface AgentOptions {
+  readonly configuration: AgentConfiguration
+  readonly log: Log
+  /** Ends it; slivers and what catches their samples run on. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Be this node's agent until the signal ends it: who the node is, the management network, slivers, measurements, and the loop that makes what is what is
+ * wanted. What is begun is ended in the opposite order.
+ *
+ * @throws {@link LabError} when it cannot begin, or cannot go on.
+ */
+export async function runAgent({ configuration, log, signal }: AgentOptions): Promise<void> {
+  const { dataDir, tincDevice } = configuration
+  // Slivers are other users and must get to their roots through here.
+  await mkdir(dataDir, { recursive: true, mode: 0o711 })
+  await using ending = new AsyncDisposableStack()
+  const lock = await holdFolder(dataDir)
+  ending.defer(() => lock.release())
+  const { identity, isNew } = await identify(configuration, localArch(), signal)
+  log.info({ node: identity.node.name, id: identity.node.id, isNew }, 'this node is known')
+  const network = await startManagementNetwork({
+    dir: tincFolder(dataDir),
+    nodeId: identity.node.id,
+    prefix: identity.mgmt_ipv6_prefix,
+    server: identity.server,
+    device: tincDevice,
+    onLine: (line) => log.debug({ line }, 'tincd says'),
+    signal: new AbortController().signal,
+  })
+  ending.defer(() => network.stop())
+  const client = createServerClient({
+    url: identity.server.url,
+    certificateSha256: identity.server.certificate_sha256,
+    token: identity.token,
+    nodeId: identity.node.id,
+  })
+  ending.defer(() => client.close())
+  await work({ configuration, log, signal }, { identity, network, client })
+}
+
+interface Connected {
+  readonly identity: Identity
+  readonly network: ManagementNetwork
+  readonly client: ServerClient
+}
+
+/** The part of an agent's life in which the node is part of its testbed. */
+async function work(
+  { configuration, log, signal }: AgentOptions,
+  { identity, network, client }: Connected,
+): Promise<void> {
+  const { dataDir, publicPrefix, pollS, healthIntervalS, hints } = configuration
+  await using ending = new AsyncDisposableStack()
+  const { spool, catchers } = await openMeasuring(dataDir, log)
+  ending.defer(() => spool.close())
+  ending.defer(() => catchers.stop())
+  const readOffer = async () => offerResources(await readHostResources(dataDir))
+  const slivers = await openSlivers({
+    dataDir,
+    nodeId: identity.node.id,
+    nodeName: identity.node.name,
+    publicPrefix,
+    wantedRuntime: configuration.runtime,
+    cgroupParent: configuration.cgroupParent,
+    mgmtPrefix: identity.mgmt_ipv6_prefix,
+    mgmtInterface: network.interface,
+    readOffer,
+    fetchImage: (uri, aborted) => client.fetchImage(uri, aborted),
+    prepareMeasuring: (id, dir) => catchers.ensure(id, dir),
+    onProblem: (id, error) => log.error({ err: error, sliver: id }, 'a sliver cannot be ended'),
+    signal,
+  })
+  ending.defer(() => slivers.close())
+  await resumeCatching(catchers, slivers, { dataDir, log })
+
+  const { deviceDetail } = network
+  const lacks = [...slivers.capabilities.lacks, ...(deviceDetail === null ? [] : [deviceDetail])]
+  const loop = await createLoop({
+    server: client,
+    slivers,
+    memory: await openMemory(dataDir),
+    facts: {
+      softVersion: version,
+      arch: localArch(),
+      publicPrefix,
+      capabilities: { ...slivers.capabilities, lacks },
+    },
+    readResources: readOffer,
+    readErrors: () => [],
+    onRemoved: (id) => catchers.remove(id),
+    pollMs: pollS * 1000,
+    clock: systemClock,
+    log,
+  })
+  ending.defer(heedNetwork(network, loop, log))
+  const uplink = createUplink({
+    spool,
+    softVersion: version,
+    openStream: (aborted) => client.openStream(aborted),
+    onChanged: () => {
+      if (hints) loop.hint()
+    },
+    onConnected() {
+      log.info({}, "the node's stream is open")
+      if (hints) loop.hint()
+    },
+    onDisconnected: (error) => log.info({ err: error }, "the node's stream is not open"),
+    signal,
+  })
+  ending.defer(() => uplink.close())
+  const { runtime, limits } = slivers.capabilities
+  log.info({ version, address: network.address, runtime, limits, lacks }, 'ready')
+
+  // One that fails ends the other.
+  const failed = new AbortController()
+  const either = AbortSignal.any([signal, failed.signal])
+  const intervalMs = healthIntervalS * 1000
+  const parts = [
+    loop.run(either),
+    collect({ spool, slivers, dataDir, intervalMs, log, signal: either }),
+  ]
+  try {
+    await Promise.all(parts)
+  } finally {
+    failed.abort()
+    await Promise.allSettled(parts)
+  }
+}
+
+/** Pull as soon as the server is connected again, and log what becomes of the management network. Returns the unsubscriber. */
+function heedNetwork(network: ManagementNetwork, loop: Loop, log: Log): () => void {
+  const stops = [
+    network.onChange((state) => {
+      log.info({ state }, 'the management network has changed')
+      if (state === 'up') loop.noteReachable()
+    }),
+    network.onExit((reason) => log.warn({ reason }, 'tincd has ended; it is started again')),
+  ]
+  return () => {
+    for (const stop of stops) stop()
+  }
+}

@@ -1,0 +1,37 @@
+import { join } from 'node:path'
+import type { Arch } from '@community-lab/contract'
+import { enrollmentTokenMissing, type AgentConfiguration } from './config.ts'
+import { loadIdentity, saveIdentity, type Identity } from './mgmt/identity.ts'
+import { ensureTincKey } from './mgmt/key.ts'
+import { enroll } from './server/enrollment.ts'
+
+/** The node's folder of tinc, in its data folder. */
+export function tincFolder(dataDir: string): string {
+  return join(dataDir, 'tinc')
+}
+
+/**
+ * Tell who this node is: what it was told when it enrolled, or, at its first start, what the server tells it for its one-time token. Its key is made before,
+ * here, so that an answer that was lost is given again.
+ *
+ * @throws {@link LabError} LAB_CONFIG_MISSING without a token; LAB_IDENTITY_DAMAGED; what `enroll` throws.
+ */
+export async function identify(
+  { dataDir, enrollmentToken }: AgentConfiguration,
+  arch: Arch,
+  signal: AbortSignal,
+): Promise<{ readonly identity: Identity; readonly isNew: boolean }> {
+  const known = await loadIdentity(dataDir)
+  if (known !== null) return { identity: known, isNew: false }
+  if (enrollmentToken === null) throw enrollmentTokenMissing()
+  const tincPubkey = await ensureTincKey(tincFolder(dataDir))
+  const identity = await enroll(enrollmentToken, { tincPubkey, arch }, signal)
+  await saveIdentity(dataDir, identity)
+  return { identity, isNew: true }
+}
+
+/** This machine's architecture, as the contract names it. Source: Node.js, process.arch. */
+export function localArch(arch: string = process.arch): Arch {
+  if (arch === 'arm64') return 'aarch64'
+  return arch === 'ia32' ? 'i686' : 'x86_64'
+}

@@ -1,0 +1,38 @@
+import { LabError } from '@community-lab/contract'
+import { pino } from 'pino'
+import { runAgent } from './agent.ts'
+import { readAgentConfiguration } from './config.ts'
+
+/** Run the agent until SIGTERM or SIGINT. Settings: the environment (`config.ts`). */
+async function main(): Promise<void> {
+  const configuration = readAgentConfiguration(process.env)
+  const log = pino({
+    name: 'agent',
+    level: configuration.logLevel,
+    redact: ['*.token', '*.secret', 'enrollmentToken'],
+  })
+  const asked = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const)
+    process.once(name, () => {
+      log.info({ signal: name }, 'stopping; slivers run on')
+      asked.abort()
+    })
+  try {
+    await runAgent({ configuration, log, signal: asked.signal })
+  } catch (error) {
+    if (!asked.signal.aborted) throw error
+    log.debug({ err: error }, 'stopped while it began')
+  }
+}
+
+try {
+  await main()
+} catch (error) {
+  const text = LabError.is(error)
+    ? `${error.message} [${error.code}]`
+    : error instanceof Error
+      ? (error.stack ?? error.message)
+      : String(error)
+  process.stderr.write(`community-lab agent: ${text}\n`)
+  process.exitCode = 1
+}

@@ -1,0 +1,119 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { LabError } from '@community-lab/contract'
+import { containerConfiguration } from './domain/container.ts'
+import { mapIds } from './domain/ids.ts'
+import type { Equipment } from './equipment.ts'
+import { identifyProcess, isAlive, waitForEnd, waitForListener } from './host/process.ts'
+import type { ProcessIdentity } from './host/process.ts'
+import type { SliverRecord } from './store/record.ts'
+import { boundFolders, hostKeyPath } from './store/root.ts'
+
+/** Where a sliver's container is made from. */
+export interface ContainerPlaces {
+  readonly folder: string
+  /** What it sees at `/run/community-lab`. */
+  readonly measureDir: string
+  readonly hostname: string
+}
+
+const sshPort = 22
+/** How long its SSH server may take to listen. */
+const sshWithinMs = 20_000
+
+/** The only program that a sliver begins with: it lets in by key alone, logs nowhere, and reaps what loses its parent. */
+const firstProgram = ['/usr/sbin/dropbear', '-F', '-s', '-r', hostKeyPath, '-p', String(sshPort)]
+
+/** What a sliver is called where names are short: unique on its node, as its number is. */
+export function containerName({ nr }: SliverRecord): string {
+  return `sliver-${nr}`
+}
+
+/**
+ * Create a sliver's container with its limits and links; its first program waits. The caller notes the process before letting it run, so that it is found
+ * and ended whatever happens to the agent.
+ */
+export async function createContainer(
+  equipment: Equipment,
+  record: SliverRecord,
+  { places: at, signal }: { readonly places: ContainerPlaces; readonly signal: AbortSignal },
+): Promise<ProcessIdentity> {
+  const { runtime, places, ids, cgroups } = equipment
+  const name = containerName(record)
+  const bound = { ...boundSources(at.folder), measure: at.measureDir }
+  const configuration = containerConfiguration({
+    rootPath: places.root,
+    hostname: at.hostname,
+    args: firstProgram,
+    ids: mapIds(ids, record.nr),
+    bound: Object.entries(boundFolders).map(([part, destination]) => ({
+      source: places.bound(part),
+      destination,
+    })),
+    cgroupsPath: runtime.makesCgroups ? (cgroups?.path(name) ?? null) : null,
+    processes: cgroups === null ? record.limits.processes : null,
+    arch: process.arch,
+  })
+  await writeFile(join(at.folder, 'config.json'), JSON.stringify(configuration), { mode: 0o600 })
+  await cgroups?.create(name, record.limits)
+  const pid = await runtime.create(name, { folder: at.folder, bound }, signal)
+  const found = await identifyProcess(pid)
+  if (found === null) throw ended(record, 'its container ended before it was started')
+  return found
+}
+
+/** Put a created container under its limits and on its links, let it run, and wait until its SSH server listens. */
+export async function startContainer(
+  { runtime, cgroups, links }: Equipment,
+  record: SliverRecord,
+  { process, signal }: { readonly process: ProcessIdentity; readonly signal: AbortSignal },
+): Promise<void> {
+  const name = containerName(record)
+  await cgroups?.enter(name, process.pid)
+  await links.connect(record, process.pid, signal)
+  await runtime.start(name, signal)
+  const late = AbortSignal.timeout(sshWithinMs)
+  try {
+    const either = AbortSignal.any([signal, late])
+    if (await waitForListener(process, sshPort, either)) return
+  } catch (error) {
+    if (signal.aborted || !late.aborted) throw error
+    throw new LabError('LAB_SLIVER_NO_SSH', { sliver: record.id, waitedMs: sshWithinMs })
+  }
+  throw ended(record, await explainEnd({ cgroups }, record))
+}
+
+/** End a sliver's processes, links and cgroups, whatever of them there is. Idempotent. */
+export async function endContainer(
+  { runtime, cgroups, links }: Equipment,
+  record: SliverRecord,
+): Promise<void> {
+  const name = containerName(record)
+  await links.disconnect(record)
+  if (record.process !== null && (await isAlive(record.process))) {
+    // The first process of a PID namespace: the kernel ends all others with it.
+    process.kill(record.process.pid, 'SIGKILL')
+    await waitForEnd(record.process, new AbortController().signal)
+  }
+  await runtime.destroy(name)
+  await cgroups?.remove(name)
+}
+
+/** Say why a sliver has ended, as far as the kernel tells. Its cgroups must still be there. */
+export async function explainEnd(
+  { cgroups }: Pick<Equipment, 'cgroups'>,
+  record: SliverRecord,
+): Promise<string> {
+  const killed = (await cgroups?.countOomKills(containerName(record))) ?? 0
+  return killed > 0
+    ? `the kernel killed ${killed} of its processes, for it used all of its ${record.limits.memory} MiB of memory`
+    : 'its SSH server, its first process, is gone'
+}
+
+function boundSources(folder: string): Record<string, string> {
+  return { keys: join(folder, 'keys'), 'host-key': join(folder, 'host-key') }
+}
+
+function ended(record: SliverRecord, reason: string): LabError {
+  return new LabError('LAB_SLIVER_ENDED', { sliver: record.id, reason })
+}

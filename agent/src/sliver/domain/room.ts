@@ -1,0 +1,32 @@
+import type { ResourceName } from '@community-lab/contract'
+import type { Limits } from './limits.ts'
+
+/** A resource that a sliver asks more of than there is left. */
+export interface Shortage {
+  readonly resource: ResourceName
+  readonly asked: number
+  readonly free: number
+}
+
+/** CPU is a ceiling that slivers share, so it is not counted. Source: CONFINE, equal share per container. */
+const counted = ['memory', 'disk', 'processes'] as const
+
+/** Find what a node cannot give: its owner offers so much in all, and others have theirs of it. `null` when there is room. */
+export function findShortage(
+  asked: Limits,
+  offered: readonly { readonly name: ResourceName; readonly total: number }[],
+  taken: readonly Limits[],
+): Shortage | null {
+  for (const resource of counted) {
+    const total = offered.find(({ name }) => name === resource)?.total ?? 0
+    const free = taken.reduce((left, limits) => left - limits[resource], total)
+    if (asked[resource] > free) return { resource, asked: asked[resource], free: Math.max(0, free) }
+  }
+  return null
+}
+
+/** The lowest number that no sliver has; `null` when all are taken. */
+export function freeNumber(taken: ReadonlySet<number>, most: number): number | null {
+  for (let nr = 1; nr <= most; nr++) if (!taken.has(nr)) return nr
+  return null
+}

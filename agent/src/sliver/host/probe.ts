@@ -1,0 +1,76 @@
+import { mkdir, rm, symlink, writeFile, chown } from 'node:fs/promises'
+import { join } from 'node:path'
+import { containerConfiguration } from '../domain/container.ts'
+import { mapIds, type IdPlan } from '../domain/ids.ts'
+import type { BoxPlaces } from './box.ts'
+import type { Cgroups } from './cgroups.ts'
+import { reasonOf } from './command.ts'
+import { createRuntime, runtimeNames, type OciRuntime, type RuntimeName } from './runtime.ts'
+
+/** Options of {@link findRuntime}. */
+export interface RuntimeSearch {
+  readonly wanted: 'auto' | RuntimeName
+  /** The agent's own folder for it. */
+  readonly dir: string
+  readonly places: BoxPlaces
+  readonly ids: IdPlan
+  readonly cgroups: Cgroups | null
+  readonly signal: AbortSignal
+}
+
+/** The number that no sliver has: its ids are the probe's. */
+const probeNr = 0
+const probeName = 'probe'
+
+/** Find a runtime that works here by running something as slivers are run. Returns what each said when none does. */
+export async function findRuntime(search: RuntimeSearch): Promise<OciRuntime | string> {
+  const { wanted, dir, places, cgroups } = search
+  const reasons: string[] = []
+  for (const name of wanted === 'auto' ? runtimeNames : [wanted]) {
+    const stateDir = join(dir, name)
+    const runtime = createRuntime({ name, stateDir, places, hasCgroups: cgroups !== null })
+    try {
+      await tryRuntime(runtime, search)
+      return runtime
+    } catch (error) {
+      search.signal.throwIfAborted()
+      reasons.push(`${name}: ${reasonOf(error)}`)
+    }
+  }
+  return reasons.join('; ')
+}
+
+async function tryRuntime(runtime: OciRuntime, search: RuntimeSearch): Promise<void> {
+  const { dir, places, ids, cgroups, signal } = search
+  const folder = join(dir, probeName)
+  const mapping = mapIds(ids, probeNr)
+  const rootId = mapping[0]?.outside ?? 0
+  await rm(folder, { recursive: true, force: true })
+  for (const part of ['stage', 'upper', 'work'])
+    await mkdir(join(folder, part), { recursive: true })
+  await chown(join(folder, 'upper'), rootId, rootId)
+  // Programs, and the libraries they need, as they are on this host.
+  await symlink('/usr', join(folder, 'lower'))
+  const configuration = containerConfiguration({
+    rootPath: places.root,
+    hostname: probeName,
+    args: ['/bin/true'],
+    ids: mapping,
+    bound: [],
+    cgroupsPath: runtime.makesCgroups ? (cgroups?.path(probeName) ?? null) : null,
+    processes: null,
+    arch: process.arch,
+  })
+  await writeFile(join(folder, 'config.json'), JSON.stringify(configuration))
+  try {
+    await runtime.destroy(probeName)
+    await cgroups?.create(probeName, { memory: 64, disk: 0, cpu: 100, processes: 16 })
+    const pid = await runtime.create(probeName, { folder, bound: {} }, signal)
+    await cgroups?.enter(probeName, pid)
+    await runtime.start(probeName, signal)
+  } finally {
+    await runtime.destroy(probeName)
+    await cgroups?.remove(probeName)
+    await rm(folder, { recursive: true, force: true })
+  }
+}

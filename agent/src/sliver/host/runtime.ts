@@ -1,0 +1,107 @@
+import { mkdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { LabError } from '@community-lab/contract'
+import { besideCgroups, inBox, type Box, type BoxPlaces } from './box.ts'
+import { isErrno, reasonOf, runCommand } from './command.ts'
+
+/** The OCI runtimes that are known to work. */
+export const runtimeNames = ['crun', 'runc'] as const
+export type RuntimeName = (typeof runtimeNames)[number]
+
+/** An OCI runtime. A container that it has created waits before its first program, so that its network can be made. */
+export interface OciRuntime {
+  readonly name: RuntimeName
+  /** Whether it insists on making cgroups: then it is told where, and finds those of the agent there. */
+  readonly makesCgroups: boolean
+  /** Create a container from a box; returns its first process. */
+  create(name: string, box: Box, signal: AbortSignal): Promise<number>
+  /** Let it run its first program. */
+  start(name: string, signal: AbortSignal): Promise<void>
+  /** Kill a container, and forget it. Idempotent. */
+  destroy(name: string): Promise<void>
+}
+
+/** Options of {@link createRuntime}. */
+export interface RuntimeOptions {
+  readonly name: RuntimeName
+  /** Where it keeps what it knows of its containers. */
+  readonly stateDir: string
+  readonly places: BoxPlaces
+  /** Whether slivers have cgroups here. */
+  readonly hasCgroups: boolean
+}
+
+/**
+ * Make an OCI runtime.
+ *
+ * crun refuses hosts that have both versions of cgroups, and leaves processes in the root group when it is not allowed more, without a word. So it sees none:
+ * the agent makes them itself. runc as root always makes them, and is left to.
+ */
+export function createRuntime(options: RuntimeOptions): OciRuntime {
+  const { name: command, stateDir, places, hasCgroups } = options
+  const makesCgroups = command === 'runc' && hasCgroups
+  const hidesCgroups = command === 'crun'
+  const argv = (...args: readonly string[]): readonly string[] => [
+    command,
+    '--root',
+    stateDir,
+    ...(command === 'crun' ? ['--cgroup-manager=disabled'] : []),
+    ...args,
+  ]
+  const run = (args: readonly string[], signal?: AbortSignal): Promise<string> =>
+    runCommand(besideCgroups(hidesCgroups, argv(...args)), signal === undefined ? {} : { signal })
+
+  return {
+    name: command,
+    makesCgroups,
+    async create(name, box, signal) {
+      await mkdir(stateDir, { recursive: true, mode: 0o700 })
+      const pidFile = join(box.folder, 'pid')
+      const logFile = join(box.folder, 'runtime.log')
+      await Promise.all([rm(pidFile, { force: true }), rm(logFile, { force: true })])
+      const create = ['create', '--bundle', places.bundle, '--pid-file', pidFile, name]
+      const boxed = await inBox(box, places, {
+        hidesCgroups,
+        argv: argv('--log', logFile, ...create),
+      })
+      try {
+        await runCommand(boxed, { signal })
+      } catch (error) {
+        if (signal.aborted) throw error
+        const reason = (await lastLine(logFile)) ?? reasonOf(error)
+        const details = { command: `${command} create ${name}`, reason }
+        throw new LabError('LAB_SLIVER_COMMAND_FAILED', details, { cause: error })
+      }
+      return Number(await readFile(pidFile, 'utf8'))
+    },
+    async start(name, signal) {
+      await run(['start', name], signal)
+    },
+    async destroy(name) {
+      await run(['delete', '--force', name]).catch(async (error: unknown) => {
+        // What was not created whole cannot be deleted either; nothing of it runs, and its state is removed below.
+        if (await exists(join(stateDir, name, 'status'))) throw error
+      })
+      await rm(join(stateDir, name), { recursive: true, force: true })
+    },
+  }
+}
+
+async function lastLine(file: string): Promise<string | null> {
+  const text = await readFile(file, 'utf8').catch(() => {
+    // It came to write nothing.
+    return ''
+  })
+  const line = text.trim().split('\n').at(-1) ?? ''
+  const message = /msg="((?:[^"\\]|\\.)*)"/u.exec(line)?.[1] ?? line
+  return message === '' ? null : message.replace(/^\S+Z: /u, '').replaceAll('\\"', '"')
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await readFile(path)
+    return true
+  } catch (error) {
+    return !isErrno(error, 'ENOENT', 'ENOTDIR')
+  }
+}
