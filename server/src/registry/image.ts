@@ -3,10 +3,12 @@ import { mkdtemp, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
 
-/** An image on disk. */
-export interface StoredImage {
+/** An image that has come in whole, and goes when it is disposed of without being kept. */
+export interface ReceivedImage extends AsyncDisposable {
   readonly sha256: string
   readonly sizeBytes: number
+  /** Make it `<dir>/<sha256>.tar.gz`. */
+  keep(): Promise<void>
 }
 
 /** What is known of an image that comes in. */
@@ -19,50 +21,57 @@ export interface IncomingImage {
 }
 
 /**
- * Write an image to `<dir>/<sha256>.tar.gz`, whole or not at all.
+ * Write an image down beside the others, whole or not at all.
  *
  * @throws {@link LabError} LAB_TEMPLATE_CHECKSUM, LAB_REQUEST_TOO_LARGE, LAB_REQUEST_MEDIA_TYPE when it is not gzip.
  */
-export async function storeImage(
+export async function receiveImage(
   dir: string,
   body: AsyncIterable<Uint8Array>,
   { template, expectedSha256, maxBytes }: IncomingImage,
-): Promise<StoredImage> {
+): Promise<ReceivedImage> {
+  await using stack = new AsyncDisposableStack()
   const temporary = await mkdtemp(join(dir, 'incoming-'))
-  try {
-    const file = await open(join(temporary, 'image'), 'wx', 0o644)
-    const hash = createHash('sha256')
-    let sizeBytes = 0
-    try {
-      for await (const chunk of body) {
-        if (sizeBytes === 0 && !isGzip(chunk))
-          throw new LabError('LAB_REQUEST_MEDIA_TYPE', { found: 'no gzip file' })
-        sizeBytes += chunk.length
-        if (sizeBytes > maxBytes)
-          throw new LabError('LAB_REQUEST_TOO_LARGE', { limitBytes: maxBytes })
-        hash.update(chunk)
-        await file.writeFile(chunk)
-      }
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    const sha256 = hash.digest('hex')
-    if (expectedSha256 !== null && expectedSha256 !== sha256)
-      throw new LabError('LAB_TEMPLATE_CHECKSUM', {
-        template,
-        expected: expectedSha256.slice(0, 64),
-        found: sha256,
-      })
-    if (sizeBytes === 0) throw new LabError('LAB_REQUEST_MEDIA_TYPE', { found: 'an empty body' })
-    await rename(join(temporary, 'image'), join(dir, `${sha256}.tar.gz`))
-    return { sha256, sizeBytes }
-  } finally {
-    await rm(temporary, { recursive: true, force: true })
+  stack.defer(() => rm(temporary, { recursive: true, force: true }))
+  const path = join(temporary, 'image')
+  const { sha256, sizeBytes } = await writeImage(path, body, maxBytes)
+  if (expectedSha256 !== null && expectedSha256 !== sha256)
+    throw new LabError('LAB_TEMPLATE_CHECKSUM', {
+      template,
+      expected: expectedSha256.slice(0, 64),
+      found: sha256,
+    })
+  const held = stack.move()
+  return {
+    sha256,
+    sizeBytes,
+    keep: () => rename(path, join(dir, `${sha256}.tar.gz`)),
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
 }
 
-/** Remove the images that no template has; what is being read is read to its end. */
+async function writeImage(
+  path: string,
+  body: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): Promise<{ sha256: string; sizeBytes: number }> {
+  await using file = await open(path, 'wx', 0o644)
+  const hash = createHash('sha256')
+  let sizeBytes = 0
+  for await (const chunk of body) {
+    if (sizeBytes === 0 && !isGzip(chunk))
+      throw new LabError('LAB_REQUEST_MEDIA_TYPE', { found: 'no gzip file' })
+    sizeBytes += chunk.length
+    if (sizeBytes > maxBytes) throw new LabError('LAB_REQUEST_TOO_LARGE', { limitBytes: maxBytes })
+    hash.update(chunk)
+    await file.writeFile(chunk)
+  }
+  if (sizeBytes === 0) throw new LabError('LAB_REQUEST_MEDIA_TYPE', { found: 'an empty body' })
+  await file.sync()
+  return { sha256: hash.digest('hex'), sizeBytes }
+}
+
+/** Remove the images that no template has, and none is about to have; what is being read is read to its end. */
 export async function removeUnusedImages(dir: string, used: ReadonlySet<string>): Promise<void> {
   for (const file of await readdir(dir)) {
     const sha256 = /^([0-9a-f]{64})\.tar\.gz$/u.exec(file)?.[1]

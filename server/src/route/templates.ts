@@ -7,7 +7,7 @@ import type { Readable } from 'node:stream'
 import Type from 'typebox'
 import { permitRoles } from '../access/permit.ts'
 import { answerList } from '../http/list.ts'
-import { removeUnusedImages, storeImage } from '../registry/image.ts'
+import { receiveImage, removeUnusedImages } from '../registry/image.ts'
 import {
   createTemplate,
   deleteTemplate,
@@ -16,6 +16,7 @@ import {
   readTemplate,
   setTemplateImage,
 } from '../registry/write/templates.ts'
+import { createLane } from '../telemetry/store/lane.ts'
 import {
   answerCreated,
   ifMatchOf,
@@ -35,6 +36,8 @@ export function templateRoutes(
   { registry: { core }, imageDir }: RouteContext,
 ): void {
   const idOf = (request: ById): number => numericId(request, 'template')
+  // One at a time: an image is not taken for unused between its coming and its template's change.
+  const inTurn = createLane()
   app.get(
     routes.templates,
     { schema: { tags, summary: 'List templates', response: { 200: Type.Array(Template) } } },
@@ -81,8 +84,10 @@ export function templateRoutes(
     { schema: { tags, summary: 'Remove a template that no slice uses' } },
     async (request: ById, reply) => {
       permitRoles(request.principal, 'remove a template', ['operator'])
-      await deleteTemplate(core, idOf(request), ifMatchOf(request))
-      await removeUnusedImages(imageDir, await readImages(core))
+      await inTurn(async () => {
+        await deleteTemplate(core, idOf(request), ifMatchOf(request))
+        await removeUnusedImages(imageDir, await readImages(core))
+      })
       return reply.code(204).send()
     },
   )
@@ -97,6 +102,8 @@ export function templateRoutes(
         // Refused before a byte of the body is read.
         onRequest: (request, _reply, next) => {
           permitRoles(request.principal, "upload a template's image", ['operator'])
+          if (Number(request.headers['content-length'] ?? 0) > maxImageBytes)
+            throw new LabError('LAB_REQUEST_TOO_LARGE', { limitBytes: maxImageBytes })
           next()
         },
         schema: {
@@ -109,14 +116,17 @@ export function templateRoutes(
       async (request) => {
         const template = await readTemplate(core, idOf(request))
         const expected = request.headers['x-sha256']
-        const image = await storeImage(imageDir, request.body, {
+        await using image = await receiveImage(imageDir, request.body, {
           template: template.name,
           expectedSha256: typeof expected === 'string' ? expected : null,
           maxBytes: maxImageBytes,
         })
-        const changed = await setTemplateImage(core, template.id, image)
-        await removeUnusedImages(imageDir, await readImages(core))
-        return changed
+        return await inTurn(async () => {
+          await image.keep()
+          const changed = await setTemplateImage(core, template.id, image)
+          await removeUnusedImages(imageDir, await readImages(core))
+          return changed
+        })
       },
     )
     done()

@@ -1,0 +1,95 @@
+import { routes } from '@community-lab/contract'
+import { Compile } from 'typebox/compile'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+
+let testbeds: Testbeds
+let world: TestbedWorld
+beforeAll(async () => {
+  testbeds = await startTestbeds('embedded')
+  world = await testbeds.start()
+})
+afterAll(async () => {
+  await world[Symbol.asyncDispose]()
+  await testbeds[Symbol.asyncDispose]()
+})
+
+interface Operation {
+  readonly summary?: string
+  readonly tags?: readonly string[]
+  readonly security: readonly object[]
+  readonly parameters?: readonly { readonly in: string; readonly name: string }[]
+  readonly requestBody?: Body
+  readonly responses: Readonly<Record<string, Body & { readonly description: string }>>
+}
+interface Body {
+  readonly content?: Readonly<Record<string, { readonly schema: object }>>
+}
+interface Document {
+  readonly openapi: string
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+}
+
+async function readDocument(): Promise<Document> {
+  return (await world.ask(null, 'GET', `${routes.docs}/json`)).json<Document>()
+}
+
+describe('the OpenAPI document', () => {
+  it('describes every path of the contract', async () => {
+    const { openapi, paths } = await readDocument()
+    expect(openapi).toBe('3.1.0')
+    const expected = Object.values(routes).filter((route) => route !== routes.docs)
+    expect(Object.keys(paths).sort()).toEqual(expected.sort())
+  })
+
+  it('tells of every operation what it is, its parameters, who may, and how it fails', async () => {
+    const { paths } = await readDocument()
+    for (const [url, operations] of Object.entries(paths))
+      for (const [method, operation] of Object.entries(operations)) {
+        const where = `${method} ${url}`
+        expect(operation.summary, where).toBeTruthy()
+        expect(operation.tags, where).toHaveLength(1)
+        expect(operation.security.length, where).toBe(method === 'get' ? 2 : 1)
+        const inPath = operation.parameters?.filter((parameter) => parameter.in === 'path') ?? []
+        expect(inPath.map(({ name }) => `{${name}}`)).toEqual([...(url.match(/\{\w+\}/gu) ?? [])])
+        const codes = Object.keys(operation.responses)
+        expect(codes.length, where).toBeGreaterThan(1)
+        expect(operation.responses['default']?.content, where).toHaveProperty([
+          'application/problem+json',
+        ])
+        for (const response of Object.values(operation.responses))
+          expect(response.description, where).toBeTruthy()
+      }
+  })
+
+  it('holds only schemas that can be used as they stand, which the answers fulfil', async () => {
+    const { paths } = await readDocument()
+    expect(JSON.stringify(paths)).not.toContain('"$ref"')
+    const schemaOf = (url: string) =>
+      paths[url]?.['get']?.responses['200']?.content?.['application/json']?.schema ?? {}
+    const body = { name: 'mine', template: 'tiny', nodes: ['n1'] }
+    await world.ask(world.red, 'PUT', routes.sliceEnsure, { body })
+    const lists = [routes.nodes, routes.slices, routes.slivers, routes.templates, routes.groups]
+    for (const url of [routes.base, ...lists, routes.users, routes.tokens, routes.whoami]) {
+      const answer: unknown = (await world.ask(world.operator, 'GET', url)).json()
+      const validator = Compile(schemaOf(url))
+      expect([url, ...validator.Errors(answer)]).toEqual([url])
+      expect(Array.isArray(answer) ? answer.length : 1).toBeGreaterThan(0)
+    }
+  })
+
+  it('is a page of its own, that loads from nowhere else', async () => {
+    const redirected = await world.ask(null, 'GET', routes.docs)
+    expect([redirected.statusCode, redirected.headers.location]).toEqual([302, './docs/'])
+    const page = await world.ask(null, 'GET', `${routes.docs}/`)
+    expect(page.headers['content-type']).toMatch(/^text\/html/u)
+    expect(page.headers['content-security-policy']).toContain("default-src 'self'")
+    const sources = [...page.body.matchAll(/(?:src|href)="([^"]+)"/gu)].map((match) => match[1])
+    expect(sources.length).toBeGreaterThan(3)
+    for (const source of sources) {
+      expect(source).toMatch(/^\.\/static\//u)
+      const url = `${routes.docs}/${source ?? ''}`
+      expect((await world.ask(null, 'GET', url)).statusCode).toBe(200)
+    }
+  })
+})

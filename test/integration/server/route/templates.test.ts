@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { Readable } from 'node:stream'
+import { path, routes, type Template } from '@community-lab/contract'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { receiveImage } from '../../../../server/src/registry/image.ts'
+import { image, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+
+let testbeds: Testbeds
+beforeAll(async () => {
+  testbeds = await startTestbeds('embedded')
+})
+afterAll(() => testbeds[Symbol.asyncDispose]())
+
+const sha256 = (body: Buffer): string => createHash('sha256').update(body).digest('hex')
+const second = gzipSync('another root file system')
+
+function upload(world: TestbedWorld, body: Buffer, headers: Readonly<Record<string, string>> = {}) {
+  return world.ask(world.operator, 'PUT', path(routes.templateUploadImage, { id: 1 }), {
+    body,
+    headers: { 'content-type': 'application/gzip', ...headers },
+  })
+}
+
+const download = (world: TestbedWorld) =>
+  world.ask(null, 'GET', path(routes.templateImage, { id: 1 }))
+
+const files = ({ dataDir }: TestbedWorld) => readdir(join(dataDir, 'images'))
+
+describe('a template', () => {
+  it('is made by an operator, changed, and removed when no slice uses it', async () => {
+    await using world = await testbeds.start()
+    const made = await world.ask(world.operator, 'POST', routes.templates, {
+      body: { name: 'big', node_archs: ['x86_64', 'aarch64'] },
+    })
+    expect(made.headers.location).toBe('/api/templates/2/')
+    expect(made.json()).toMatchObject({ type: 'debian', is_active: true, image_uri: null })
+    const ensure = (template: string) =>
+      world.ask(world.red, 'PUT', routes.sliceEnsure, {
+        body: { name: 'mine', template, nodes: ['n1'] },
+      })
+    expect((await ensure('big')).json()).toMatchObject({ code: 'LAB_TEMPLATE_NO_IMAGE' })
+    const url = '/api/templates/1/'
+    await world.ask(world.operator, 'PATCH', url, { body: { is_active: false } })
+    expect((await ensure('tiny')).json()).toMatchObject({ code: 'LAB_SLICE_UNKNOWN_TEMPLATE' })
+    await world.ask(world.operator, 'PATCH', url, { body: { is_active: true } })
+    expect((await ensure('tiny')).statusCode).toBe(201)
+    const used = await world.ask(world.operator, 'DELETE', url)
+    expect(used.statusCode).toBe(409)
+    expect(used.json()).toMatchObject({
+      code: 'LAB_TEMPLATE_IN_USE',
+      details: { template: 'tiny', slices: ['mine'] },
+    })
+    await world.ask(world.red, 'DELETE', '/api/slices/1/')
+    expect((await world.ask(world.operator, 'DELETE', url)).statusCode).toBe(204)
+    expect(await files(world)).toEqual([])
+  })
+})
+
+describe('an image', () => {
+  it('is kept under its SHA-256 and served as it came', async () => {
+    await using world = await testbeds.start()
+    const { image_sha256, image_size_bytes, image_uri } = world.template
+    expect([image_sha256, image_size_bytes]).toEqual([sha256(image), image.length])
+    expect(image_uri).toBe('/api/templates/1/image.tar.gz')
+    const served = await download(world)
+    expect(served.rawPayload).toEqual(image)
+    expect(served.headers).toMatchObject({
+      'content-type': 'application/gzip',
+      'content-length': String(image.length),
+      etag: `"${sha256(image)}"`,
+    })
+  })
+
+  it('is replaced whole by one that is what its sender says', async () => {
+    await using world = await testbeds.start()
+    const answer = await upload(world, second, { 'x-sha256': sha256(second) })
+    expect(answer.json<Template>()).toMatchObject({ image_sha256: sha256(second) })
+    expect((await download(world)).rawPayload).toEqual(second)
+    expect(await files(world)).toEqual([`${sha256(second)}.tar.gz`])
+  })
+
+  it.each([
+    ['another than its sender says', second, { 'x-sha256': '0'.repeat(64) }, 422, 'CHECKSUM'],
+    ['no gzip file', Buffer.from('PK'), {}, 415, 'LAB_REQUEST_MEDIA_TYPE'],
+    ['nothing', Buffer.alloc(0), {}, 415, 'LAB_REQUEST_MEDIA_TYPE'],
+    ['of another type', second, { 'content-type': 'image/png' }, 415, 'LAB_REQUEST_MEDIA_TYPE'],
+  ])('that is %s leaves the one there was', async (_, body, headers, status, code) => {
+    await using world = await testbeds.start()
+    const before = await world.context.feed.range()
+    const answer = await upload(world, body, headers)
+    expect(answer.statusCode).toBe(status)
+    expect(answer.json<{ code: string }>().code).toContain(code)
+    expect((await download(world)).rawPayload).toEqual(image)
+    expect(await files(world)).toEqual([`${sha256(image)}.tar.gz`])
+    expect(await world.context.feed.range()).toEqual(before)
+  })
+
+  it('that says it is too large is refused before it is read', async () => {
+    await using world = await testbeds.start()
+    const answer = await upload(world, second, { 'content-length': String(3 * 1024 ** 3) })
+    expect(answer.statusCode).toBe(413)
+    expect(answer.json()).toMatchObject({ code: 'LAB_REQUEST_TOO_LARGE' })
+    expect(await files(world)).toEqual([`${sha256(image)}.tar.gz`])
+  })
+
+  it('that grows too large is given up there', async () => {
+    await using world = await testbeds.start()
+    const dir = join(world.dataDir, 'images')
+    const incoming = { template: 'tiny', expectedSha256: null, maxBytes: 20 }
+    await expect(receiveImage(dir, Readable.from([second]), incoming)).rejects.toMatchObject({
+      code: 'LAB_REQUEST_TOO_LARGE',
+      details: { limitBytes: 20 },
+    })
+    expect(await files(world)).toEqual([`${sha256(image)}.tar.gz`])
+  })
+
+  it('is never taken for unused while others come in', async () => {
+    await using world = await testbeds.start()
+    const bodies = Array.from({ length: 8 }, (_, index) => gzipSync(`root ${index}`))
+    const templates = await Promise.all(
+      bodies.map(async (body, index) => {
+        const made = await world.ask(world.operator, 'POST', routes.templates, {
+          body: { name: `t${index}`, node_archs: ['x86_64'] },
+        })
+        const { id } = made.json<Template>()
+        await world.ask(world.operator, 'PUT', path(routes.templateUploadImage, { id }), {
+          body,
+          headers: { 'content-type': 'application/gzip' },
+        })
+        return { id, body }
+      }),
+    )
+    for (const { id, body } of templates) {
+      const served = await world.ask(null, 'GET', path(routes.templateImage, { id }))
+      expect(served.rawPayload).toEqual(body)
+    }
+  })
+
+  it('that breaks off leaves nothing of itself', async () => {
+    await using world = await testbeds.start()
+    const origin = await world.app.listen({ host: '127.0.0.1', port: 0 })
+    const breaking = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(second.subarray(0, 20))
+        controller.error(new Error('the connection broke'))
+      },
+    })
+    const sent = fetch(`${origin}${path(routes.templateUploadImage, { id: 1 })}`, {
+      method: 'PUT',
+      body: breaking,
+      headers: { 'content-type': 'application/gzip', authorization: `Bearer ${world.operator}` },
+      duplex: 'half',
+    } as RequestInit)
+    await expect(sent).rejects.toThrow()
+    // The server stops only when its requests have ended.
+    await world.app.close()
+    expect(await files(world)).toEqual([`${sha256(image)}.tar.gz`])
+  })
+})
