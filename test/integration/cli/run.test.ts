@@ -13,6 +13,8 @@ let notebook: string
 /** Stands where the program stands that executes a notebook: it keeps what it was told, and ends as it is told to. */
 const program = `
 import json, os, sys, time
+if "--check" in sys.argv:
+    sys.exit(int(os.environ.get("CHECK_ENDS_WITH", "0")))
 told = {"args": sys.argv[1:], "credentials": os.environ.get("COMMUNITY_LAB_CREDENTIALS"), "path": os.environ["JUPYTER_PATH"]}
 open(os.environ["TOLD"], "w").write(json.dumps(told))
 if os.environ.get("DAWDLES"):
@@ -89,6 +91,14 @@ it('stops the notebook and the testbed on Ctrl-C', async () => {
   interrupt.abort()
   expect((await ended).code).toBe(130)
   expect(isAlive(programPid())).toBe(false)
+})
+
+it('brings no testbed up for a notebook that cannot be run', async () => {
+  const { code, err } = await place.run(['run', notebook], {
+    env: { TOLD: toldFile(), CHECK_ENDS_WITH: '1' },
+  })
+  expect([code, err]).toEqual([1, ''])
+  expect(existsSync(toldFile())).toBe(false)
 })
 
 it('refuses, before anything starts, a parameter without a value, a notebook that is not there, a port in use', async () => {

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
@@ -9,9 +8,13 @@ import { findCredentials } from '../credentials.ts'
 import { createClient } from '../http/client.ts'
 import { jupyterEnvironment, jupyterFolders } from '../jupyter/configuration.ts'
 import { printJson } from '../output/print.ts'
+import { startChild } from '../process/child.ts'
 import { requireFreePorts } from '../process/port.ts'
 import { requireFile } from '../set-up.ts'
 import { bringUpTestbed } from '../testbed/virtual-testbed.ts'
+
+/** How long a cell may take to end, and the executed notebook to be written, when it is stopped, in milliseconds. */
+const graceMs = 30_000
 
 /** What can be chosen of {@link run}. */
 export interface RunOptions {
@@ -39,16 +42,28 @@ export async function run(
   if (!existsSync(file)) throw new LabError('LAB_CLI_NO_FILE', { what: 'notebook', file })
   const python = requireFile(context.checkout, '.venv/bin/python')
   const script = requireFile(context.checkout, 'server/cli/jupyter/run_notebook.py')
-  const running = await findRunning(context)
-  await using own = running === null ? await bringUp(context, options) : null
-  const credentials = running ?? own?.ready.credentialsFile
   const argv = [python, script, file]
   if (options.output !== undefined) argv.push('--output', resolve(options.output))
   for (const each of options.param) argv.push('--param', each)
-  const code = await execute(context, argv, { credentials, json: options.json === true })
+  const code = await executeOnTestbed(context, argv, options)
   if (options.json === true)
     printJson(context, { notebook: file, output: options.output ?? null, exit_code: code })
   return code
+}
+
+async function executeOnTestbed(
+  context: Context,
+  argv: readonly string[],
+  options: RunOptions,
+): Promise<number> {
+  const json = options.json === true
+  const running = await findRunning(context)
+  if (running !== null) return execute(context, argv, { credentials: running, json })
+  // What cannot be run at all is told before a testbed is brought up for it.
+  const usable = await execute(context, [...argv, '--check'], { credentials: undefined, json })
+  if (usable !== 0) return usable
+  await using own = await bringUp(context, options)
+  return await execute(context, argv, { credentials: own.ready.credentialsFile, json })
 }
 
 /** What to tell the notebook of a testbed that runs already: a credentials file, or nothing where the environment says it all; null: none runs. */
@@ -88,29 +103,23 @@ async function execute(
 ): Promise<number> {
   const folders = jupyterFolders(filesOf(context.home).jupyter)
   for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 })
-  const [program = '', ...rest] = argv
   const { signal } = context
   signal.throwIfAborted()
-  const child = spawn(program, rest, {
+  const child = startChild(argv, {
     env: {
       ...context.env,
       ...jupyterEnvironment(folders, context.checkout),
       COMMUNITY_LAB_HOME: context.home,
       ...(credentials === undefined ? {} : { COMMUNITY_LAB_CREDENTIALS: credentials }),
     },
-    // A group of its own: Ctrl-C reaches it once, from here.
-    detached: true,
     stdio: ['ignore', json ? process.stderr : 'inherit', 'inherit'],
   })
-  const stop = (): void => {
-    child.kill('SIGINT')
-  }
+  const stop = (): void => void child.stop(graceMs)
   signal.addEventListener('abort', stop, { once: true })
-  const code = await new Promise<number>((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (exitCode) => resolve(exitCode ?? 1))
-  })
+  const { code, reason } = await child.ended
   signal.removeEventListener('abort', stop)
   signal.throwIfAborted()
+  if (code === null)
+    throw new LabError('LAB_NOTEBOOK_UNUSABLE', { problem: `its program: ${reason}` })
   return code
 }

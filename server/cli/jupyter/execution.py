@@ -1,0 +1,175 @@
+"""A notebook's cells, one after another, on a kernel of their own.
+
+nbclient would drop what a cell prints after it has ended, and waits for ever where stock tslab forgets to say that a cell is idle.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty
+
+import nbformat
+from failure import describe_failure
+from jupyter_client.manager import AsyncKernelManager
+from notebook_file import Trouble, code_cells, tags_of
+from recorder import Displays, Recorder
+
+# How long, in seconds: a kernel may take to start; what a cell has printed may take to come after its reply; a cell may take to end when stopped.
+STARTUP_S = 60
+SETTLE_S = 5
+STOP_S = 10
+LOOK_S = 1
+
+
+class CellFailed(Exception):
+    """A cell failed. `report` is its traceback."""
+
+    def __init__(self, sentence: str, report: str) -> None:
+        super().__init__(sentence)
+        self.report = report
+
+
+class Stopped(Exception):
+    """Somebody asked to stop."""
+
+
+class Execution:
+    def __init__(self, notebook: nbformat.NotebookNode, kernel: str, folder: Path) -> None:
+        self._cells = code_cells(notebook)
+        self._notebook = notebook
+        self._folder = folder
+        self._manager = AsyncKernelManager(kernel_name=kernel)
+        self._client = None
+        self._recorders: dict[str, Recorder] = {}
+        self._idle: dict[str, asyncio.Event] = {}
+        self._displays = Displays()
+        self._heard_at = 0.0
+        self._stopping: asyncio.Task | None = None
+        self._told_to_stop = False
+        self._parent = os.getppid()
+
+    def stop(self) -> None:
+        """Interrupt the cell that runs, and end its kernel if that does not help. Called again: end the kernel at once."""
+        if self._stopping is not None:
+            self._stopping.cancel()
+        self._stopping = asyncio.ensure_future(self._interrupt(STOP_S if not self._told_to_stop else 0))
+        self._told_to_stop = True
+
+    async def run(self, after_cell: Callable[[], None]) -> None:
+        """Run all cells. Raises CellFailed, Stopped or Trouble; the kernel has ended either way."""
+        listening = None
+        try:
+            await self._start()
+            listening = asyncio.ensure_future(self._listen())
+            for number in range(1, len(self._cells) + 1):
+                if self._told_to_stop:
+                    raise Stopped("stopped before its next cell")
+                await self._run_cell(number)
+                after_cell()
+        finally:
+            await self._end(listening)
+
+    async def _start(self) -> None:
+        try:
+            await self._manager.start_kernel(cwd=str(self._folder))
+            self._client = self._manager.client()
+            self._client.start_channels()
+            await self._client.wait_for_ready(timeout=STARTUP_S)
+        except (RuntimeError, OSError) as error:
+            if self._told_to_stop:
+                raise Stopped("stopped before its first cell") from error
+            raise Trouble(f"the kernel {self._manager.kernel_name} does not start ({error})") from error
+        info = self._client.kernel_info()
+        content = (await self._reply(info))["content"]
+        self._notebook.metadata["language_info"] = nbformat.from_dict(content["language_info"])
+
+    async def _end(self, listening: asyncio.Task | None) -> None:
+        if self._manager.has_kernel:
+            await self._manager.shutdown_kernel(now=self._client is None)
+        if listening is not None:
+            listening.cancel()
+        if self._stopping is not None:
+            self._stopping.cancel()
+        if self._client is not None:
+            self._client.stop_channels()
+        await self._manager.cleanup_resources()
+        self._displays.tell_changes()
+
+    async def _run_cell(self, number: int) -> None:
+        cell = self._cells[number - 1]
+        if sys.stderr.isatty():
+            print(f"\x1b[2m[cell {number} of {len(self._cells)}]\x1b[0m", file=sys.stderr, flush=True)
+        may_fail = "raises-exception" in tags_of(cell)
+        # Nothing is awaited between the request and these entries: no answer can come before them.
+        request = self._client.execute(cell.source, allow_stdin=False, stop_on_error=not may_fail)
+        recorder = self._recorders[request] = Recorder(cell)
+        self._idle[request] = asyncio.Event()
+        content = (await self._reply(request))["content"]
+        cell.execution_count = content.get("execution_count", cell.execution_count)
+        await self._settle(request, number)
+        self._displays.tell_changes()
+        if content["status"] == "ok":
+            return
+        recorder.fail(content)
+        if self._told_to_stop:
+            raise Stopped(f"stopped in cell {number} of {len(self._cells)}")
+        if not may_fail:
+            raise CellFailed(*describe_failure(self._cells, number))
+
+    async def _reply(self, request: str) -> dict:
+        while True:
+            try:
+                message = await self._client.get_shell_msg(timeout=LOOK_S)
+            except Empty:
+                await self._look_after()
+                continue
+            if message["parent_header"].get("msg_id") == request:
+                return message
+
+    async def _look_after(self) -> None:
+        """See that there is still somebody to wait for, and somebody who waits."""
+        if not await self._manager.is_alive():
+            raise Stopped("stopped") if self._told_to_stop else Trouble("the kernel has died; its last output is above")
+        if os.getppid() != self._parent:
+            # Who started this has gone without a word.
+            self.stop()
+
+    async def _settle(self, request: str, number: int) -> None:
+        """Wait until the cell has said all: until it is idle, or has been silent for long."""
+        idle = self._idle[request]
+        loop = asyncio.get_running_loop()
+        self._heard_at = max(self._heard_at, loop.time())
+        while not idle.is_set():
+            left_s = self._heard_at + SETTLE_S - loop.time()
+            if left_s <= 0:
+                print(f"warning: the kernel has not said that cell {number} is over; some output may be missing", file=sys.stderr)
+                return
+            try:
+                await asyncio.wait_for(idle.wait(), left_s)
+            except asyncio.TimeoutError:
+                pass
+
+    async def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            message = await self._client.get_iopub_msg(timeout=None)
+            self._heard_at = loop.time()
+            cause = message["parent_header"].get("msg_id", "")
+            if message["msg_type"] == "status":
+                if message["content"]["execution_state"] == "idle" and cause in self._idle:
+                    self._idle[cause].set()
+                continue
+            recorder = self._recorders.get(cause)
+            if recorder is not None:
+                recorder.take(message)
+            self._displays.take(message, recorder)
+
+    async def _interrupt(self, patience_s: float) -> None:
+        if not self._manager.has_kernel:
+            return
+        if self._client is not None and patience_s > 0:
+            await self._manager.interrupt_kernel()
+            await asyncio.sleep(patience_s)
+        await self._manager.shutdown_kernel(now=True)

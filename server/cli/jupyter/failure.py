@@ -1,0 +1,24 @@
+"""A failed cell in words: which one, at which of its lines, and why."""
+
+import re
+
+import nbformat
+
+ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+# How "TypeScript (Community-Lab)" names places in cells.
+PLACE = re.compile(r"cell-(\d+)(?:-\d+)?\.ts:(\d+)")
+
+
+def describe_failure(cells: list[nbformat.NotebookNode], number: int) -> tuple[str, str]:
+    """A sentence, and the traceback. Cells are numbered from 1, as the executed notebook shows it."""
+    cell = cells[number - 1]
+    error = [output for output in cell.outputs if output.output_type == "error"][-1]
+    lines = [ESCAPES.sub("", line) for line in error.traceback]
+    text = "\n".join(lines)
+    report = text if text else "(the kernel gives no traceback; what the cell printed tells more)"
+    what = error.ename if error.evalue == "" else f"{error.ename}: {error.evalue.splitlines()[0]}"
+    at = next((int(line) for count, line in PLACE.findall(text) if int(count) == cell.execution_count), None)
+    source = cell.source.splitlines()
+    if at is None or not 1 <= at <= len(source):
+        return f"cell {number} of {len(cells)} failed: {what}; it begins `{source[0].strip()}`", report
+    return f"cell {number} of {len(cells)} failed at its line {at}, `{source[at - 1].strip()}`: {what}", report

@@ -1,0 +1,84 @@
+"""What cells put out: into the notebook, and to the terminal as it comes."""
+
+import sys
+
+import nbformat
+from nbformat.v4 import output_from_msg
+
+
+class Recorder:
+    """Keeps the outputs of one cell. Messages may come long after the cell has ended."""
+
+    def __init__(self, cell: nbformat.NotebookNode) -> None:
+        self.cell = cell
+        self._clear_first = False
+
+    def take(self, message: dict) -> None:
+        """Take a message of the kernel that has this cell as its cause."""
+        kind, content = message["msg_type"], message["content"]
+        if kind == "clear_output":
+            self._clear_first = bool(content.get("wait"))
+            if not self._clear_first:
+                self.cell.outputs = []
+        elif kind == "execute_input":
+            self.cell.execution_count = content["execution_count"]
+        elif kind in ("stream", "execute_result", "display_data", "error"):
+            if self._clear_first:
+                self.cell.outputs = []
+                self._clear_first = False
+            self._add(output_from_msg(message))
+
+    def fail(self, content: dict) -> None:
+        """Make sure that the cell has its error, also from a kernel that sends none (stock tslab)."""
+        if not any(output.output_type == "error" for output in self.cell.outputs):
+            error = {key: content.get(key) or default for key, default in (("ename", "Error"), ("evalue", ""), ("traceback", []))}
+            self.cell.outputs.append(nbformat.v4.new_output("error", **error))
+
+    def _add(self, output: nbformat.NotebookNode) -> None:
+        if output.output_type == "stream":
+            write(output.text, sys.stderr if output.name == "stderr" else sys.stdout)
+            last = self.cell.outputs[-1] if self.cell.outputs else None
+            if last is not None and last.output_type == "stream" and last.name == output.name:
+                last.text += output.text
+                return
+        elif output.output_type != "error":
+            write(text_of(output.data) + "\n", sys.stdout)
+        self.cell.outputs.append(output)
+
+
+class Displays:
+    """Outputs that the kernel may change later: by their display id, wherever in the notebook they are."""
+
+    def __init__(self) -> None:
+        self._outputs: dict[str, list[nbformat.NotebookNode]] = {}
+        self._changed: dict[str, str] = {}
+
+    def take(self, message: dict, recorder: Recorder | None) -> None:
+        """Take a message that shows something; call it after the recorder has."""
+        content = message["content"]
+        display_id = (content.get("transient") or {}).get("display_id")
+        if display_id is None:
+            return
+        if message["msg_type"] != "update_display_data":
+            if recorder is not None and recorder.cell.outputs:
+                self._outputs.setdefault(display_id, []).append(recorder.cell.outputs[-1])
+            return
+        for output in self._outputs.get(display_id, []):
+            output.data, output.metadata = nbformat.from_dict(content["data"]), nbformat.from_dict(content["metadata"])
+            self._changed[display_id] = text_of(output.data)
+
+    def tell_changes(self) -> None:
+        """Print what has become of displays that changed: once, because a bar of progress changes many times a second."""
+        for text in self._changed.values():
+            write(text + "\n", sys.stdout)
+        self._changed = {}
+
+
+def text_of(data: dict) -> str:
+    text = data.get("text/plain")
+    return f"[{', '.join(sorted(data))}]" if text is None else text
+
+
+def write(text: str, stream) -> None:
+    stream.write(text)
+    stream.flush()

@@ -1,0 +1,78 @@
+"""Execute a notebook with the kernel that it names, without a browser.
+
+run_notebook.py NOTEBOOK [--output FILE] [--param NAME=VALUE]…
+run_notebook.py --check NOTEBOOK [--param NAME=VALUE]…
+
+What cells print comes as they print it. The executed notebook is written after each cell, so it is there whatever happens. Exit codes: 0; 1 when a
+cell failed or nothing could be run; 130 when it was stopped. `--check` only tells whether the notebook could be run.
+"""
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from execution import CellFailed, Execution, Stopped
+from notebook_file import Trouble, find_kernel, read_notebook, write_notebook
+from parameters import inject_parameters
+
+STOPPED = 130
+
+
+def main() -> int:
+    arguments = read_arguments()
+    try:
+        notebook = read_notebook(arguments.notebook)
+        kernel = find_kernel(notebook, arguments.notebook)
+        inject_parameters(notebook, arguments.param)
+        if arguments.output is not None and not arguments.output.parent.is_dir():
+            raise Trouble(f"there is no folder {arguments.output.parent} for --output; make it first")
+        if arguments.check:
+            return 0
+        return asyncio.run(execute(notebook, kernel, arguments))
+    except Trouble as trouble:
+        say(f"error: {trouble} [LAB_NOTEBOOK_UNUSABLE]")
+    except CellFailed as failed:
+        say(f"\n{failed.report}\nerror: {failed} [LAB_NOTEBOOK_CELL_FAILED]")
+    except Stopped as stopped:
+        say(str(stopped))
+        return STOPPED
+    except BrokenPipeError:
+        # Nobody reads any more (`… | head`): not even the interpreter's own last flush may try to write.
+        sys.stdout = None
+    return 1
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Execute a notebook.")
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--check", action="store_true")
+    return parser.parse_args()
+
+
+async def execute(notebook, kernel: str, arguments: argparse.Namespace) -> int:
+    def save() -> None:
+        if arguments.output is not None:
+            write_notebook(notebook, arguments.output)
+
+    execution = Execution(notebook, kernel, folder=arguments.notebook.resolve().parent)
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(each, execution.stop)
+    try:
+        await execution.run(after_cell=save)
+    finally:
+        save()
+    return 0
+
+
+def say(text: str) -> None:
+    sys.stdout.flush()
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { makeNotebookPlace, type NotebookPlace } from './program.ts'
+
+let place: NotebookPlace
+
+beforeEach(async () => {
+  place = await makeNotebookPlace()
+})
+afterEach(() => place[Symbol.asyncDispose]())
+
+const output = () => ['--output', join(place.folder, 'out.ipynb')]
+
+describe.for(['communitylab', 'tslab'])('on the kernel %s', (kernel) => {
+  it('prints what cells print as they print it, and writes the executed notebook', async () => {
+    const cells = ["console.log('one'); await new Promise((go) => setTimeout(go, 300))", '6 * 7']
+    const file = await place.write('a.ipynb', cells, kernel)
+    const seen: string[] = []
+    const { code, out } = await place.execute([file, ...output()], {
+      onText: (text) => seen.push(text),
+    })
+    expect([code, out]).toEqual([0, 'one\n42\n'])
+    expect(seen[0]).toBe('one\n')
+    const [first, second] = await place.read('out.ipynb')
+    expect([first?.printed, first?.execution_count, second?.execution_count]).toEqual([
+      'one\n',
+      1,
+      2,
+    ])
+  })
+
+  it('fails with the failing cell, and writes what ran before it', async () => {
+    const cells = ["console.log('before')", 'const a = 1\nthrow new RangeError(`no ${a}`)', '3']
+    const file = await place.write('a.ipynb', cells, kernel)
+    const { code, err } = await place.execute([file, ...output()])
+    expect(code).toBe(1)
+    expect(err).toContain('RangeError: no 1')
+    expect(err).toMatch(/error: cell 2 of 3 failed.*\[LAB_NOTEBOOK_CELL_FAILED\]\n$/u)
+    const executed = await place.read('out.ipynb')
+    expect(executed.map(({ errors }) => errors.length)).toEqual([0, 1, 0])
+    expect(executed[0]?.printed).toBe('before\n')
+  })
+
+  it('stops at Ctrl-C, and writes what ran before it', async () => {
+    const file = await place.write('a.ipynb', ["console.log('begun'); for (;;) {}", '2'], kernel)
+    const { code, err } = await place.execute([file, ...output()], {
+      onText: (text, stop) => {
+        if (text.includes('begun')) stop()
+      },
+    })
+    expect([code, err.includes('stopped in cell 1 of 2')]).toEqual([130, true])
+    expect((await place.read('out.ipynb'))[0]?.printed).toContain('begun\n')
+  })
+
+  it('puts parameters behind the cell that declares them', async () => {
+    const defaults = "let count = 1\nlet who: string = 'me'\nconst mode: 'fast' | 'slow' = 'slow'"
+    const cells = [[defaults, 'parameters'], 'console.log(count + 1, who, mode)'] as const
+    const file = await place.write('a.ipynb', cells, kernel)
+    const given = ['--param', 'count=41', '--param', 'who=a "b"', '--param', 'mode=fast']
+    const { code, out } = await place.execute([file, ...output(), ...given])
+    expect([code, out]).toEqual([0, '42 a "b" fast\n'])
+    const [, injected] = await place.read('out.ipynb')
+    expect(injected?.tags).toEqual(['injected-parameters'])
+    const again = [join(place.folder, 'out.ipynb'), '--param', 'count=1']
+    expect((await place.execute(again)).out).toBe('2 me slow\n')
+  })
+})
+
+it('says at which line of which cell it failed', async () => {
+  const cells = ['function f() {\n  throw new RangeError("deep")\n}', '1', '// first\nf()']
+  const { err } = await place.execute([await place.write('a.ipynb', cells)])
+  expect(err).toContain('cell-1.ts, line 2')
+  expect(err).toContain('error: cell 3 of 3 failed at its line 2, `f()`: RangeError: deep')
+})
+
+it('goes on where a cell is meant to fail', async () => {
+  const cells = [
+    ['throw new Error("on purpose")', 'raises-exception'],
+    'console.log("on")',
+  ] as const
+  const { code, out } = await place.execute([await place.write('a.ipynb', cells)])
+  expect([code, out]).toEqual([0, 'on\n'])
+})
+
+it('keeps what a cell prints after it has ended', async () => {
+  const cells = [
+    'void setTimeout(() => console.log("late"), 50)',
+    'await new Promise((go) => setTimeout(go, 200))',
+  ]
+  const file = await place.write('a.ipynb', cells)
+  await place.execute([file, ...output()])
+  expect((await place.read('out.ipynb')).map(({ printed }) => printed)).toEqual(['late\n', ''])
+})
+
+it('loses none of 50,000 lines', async () => {
+  const file = await place.write('a.ipynb', [
+    "for (let i = 0; i < 50_000; i++) console.log('line ' + i)",
+  ])
+  const { out } = await place.execute([file])
+  expect(out).toBe(Array.from({ length: 50_000 }, (_, index) => `line ${index}\n`).join(''))
+})
+
+it('keeps the last state of what changed in place, and prints that once', async () => {
+  const code = `const place = (globalThis as any)[Symbol.for('community-lab.display')].newDisplay()
+for (const text of ['0 %', '50 %', '100 %']) place.update({ 'text/plain': text })`
+  const file = await place.write('a.ipynb', [code])
+  const { out } = await place.execute([file, ...output()])
+  expect(out).toBe('0 %\n100 %\n')
+  expect((await place.read('out.ipynb'))[0]?.results).toEqual(['100 %'])
+})
+
+it('tells what is wrong before any kernel starts', async () => {
+  const file = await place.write('a.ipynb', [['let count = 1', 'parameters']])
+  const plain = await place.write('plain.ipynb', ['1'])
+  const text = join(place.folder, 'text.ipynb')
+  await writeFile(text, 'no JSON')
+  const cases = [
+    [[file, '--param', 'conut=2'], 'no parameter conut, did you mean count?'],
+    [[plain, '--param', 'count=2'], 'the notebook has no parameters'],
+    [[text], 'is not a notebook: it is not JSON'],
+    [[await place.write('b.ipynb', ['1'], 'gone')], 'asks for the kernel "gone"'],
+    [[file, '--output', join(place.folder, 'none/out.ipynb')], 'there is no folder'],
+    [[join(place.folder, 'absent.ipynb')], 'cannot be read'],
+  ] as const
+  for (const [args, sentence] of cases) {
+    const { code, out, err } = await place.execute(['--check', ...args])
+    expect([code, out]).toEqual([1, ''])
+    expect(err).toMatch(/^error: .*\[LAB_NOTEBOOK_UNUSABLE\]\n$/u)
+    expect(err).toContain(sentence)
+  }
+})
+
+it('says that a kernel ended, and which variables that cost', async () => {
+  const { code, err } = await place.execute([await place.write('a.ipynb', ['process.exit(3)'])])
+  expect(code).toBe(1)
+  expect(err).toContain('exit code 3')
+})
