@@ -1,4 +1,4 @@
-"""Run the checks of one module; one JSON line on stdout for each, so that none can be left out unseen."""
+"""Run the checks of one module, or `--list` those of several; one JSON line on stdout for each check, so that none can be left out unseen."""
 
 import json
 import sys
@@ -11,9 +11,24 @@ class Lines(unittest.TextTestResult):
         own = [text for list_ in (self.failures, self.errors) for failed, text in list_ if failed is test or getattr(failed, "test_case", None) is test]
         skipped = [reason for skipped, reason in self.skipped if skipped is test]
         outcome = "failed" if own else "skipped" if skipped else "passed"
-        detail = "\n".join(own or skipped)
-        print(json.dumps({"check": test._testMethodName, "outcome": outcome, "detail": detail}), flush=True)
+        print_line({"check": test._testMethodName, "outcome": outcome, "detail": "\n".join(own or skipped)})
 
 
-suite = unittest.defaultTestLoader.loadTestsFromName(sys.argv[1])
-unittest.TextTestRunner(resultclass=Lines, stream=sys.stderr).run(suite)
+def print_line(line):
+    print(json.dumps(line), flush=True)
+
+
+def load(module):
+    return unittest.defaultTestLoader.loadTestsFromName(module)
+
+
+def checks_of(suite):
+    return [check for part in suite for check in (checks_of(part) if isinstance(part, unittest.TestSuite) else [part])]
+
+
+if sys.argv[1] == "--list":
+    for module in sys.argv[2:]:
+        for check in checks_of(load(module)):
+            print_line({"module": module, "check": check._testMethodName})
+else:
+    unittest.TextTestRunner(resultclass=Lines, stream=sys.stderr).run(load(sys.argv[1]))
