@@ -1,6 +1,6 @@
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:https'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { LabError } from '@community-lab/contract'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
@@ -10,6 +10,9 @@ import { openDatabase } from './postgres/database.ts'
 import { startEmbeddedPostgres } from './postgres/embedded.ts'
 import { writeWhole } from './mgmt/whole-file.ts'
 import { bootstrap } from './registry/write/access.ts'
+
+/** How long a stream may take to say goodbye when the server stops. */
+const streamsEndWithinMs = 2_000
 
 /** A server that answers. */
 export interface RunningServer extends AsyncDisposable {
@@ -71,10 +74,17 @@ async function listen(
   https.on('request', (request, response) => app.routing(request, response))
   // WebSockets are taken up by the plugin where Fastify's own server hears of them.
   https.on('upgrade', (...args) => app.server.emit('upgrade', ...args))
+  const sockets = new Set<Socket>()
+  https.on('secureConnection', (connection: Socket) => {
+    sockets.add(connection)
+    connection.on('close', () => sockets.delete(connection))
+  })
   await listenOn(https, at)
-  stack.defer(async () => {
+  stack.defer(() => {
+    // Not waited for: it ends with the last of the nodes' streams, which the application closes next. One whose node is out of reach never answers.
+    https.close()
     https.closeAllConnections()
-    await new Promise((resolve) => https.close(resolve))
+    setTimeout(() => sockets.forEach((socket) => socket.destroy()), streamsEndWithinMs).unref()
   })
   const address = https.address()
   return typeof address === 'object' && address !== null ? address.port : at.port
