@@ -54,6 +54,7 @@ const steadyMs = 10_000
 /** Supervise a process; it is not started yet. */
 export function supervise(options: SuperviseOptions): Supervised {
   let child: ChildProcess | null = null
+  let stopping: ChildProcess | null = null
   let ended: Promise<void> = Promise.resolve()
   let wanted = false
   let deaths = 0
@@ -122,7 +123,9 @@ export function supervise(options: SuperviseOptions): Supervised {
     if (timer !== null) clearTimeout(timer)
     timer = null
     if (child === null) return
-    signalIt('SIGTERM')
+    // Once: many programs take a second SIGTERM for impatience.
+    if (stopping !== child) signalIt('SIGTERM')
+    stopping = child
     const killer = setTimeout(() => signalIt('SIGKILL'), graceMs)
     await ended
     clearTimeout(killer)
