@@ -47,8 +47,10 @@ function toLabError(error: FastifyError, requestId: string): LabError {
   }
   // PostgreSQL that is away, closed or full, or a pool without a connection to it: classes 08 and 53, 55000 and 57P0x.
   const unreachable =
-    /^(?:ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|55000|57P0\d|(?:08|53)\d{3})$/u.test(error.code)
-  if (unreachable || error.message.startsWith('timeout exceeded when trying to connect'))
+    /^(?:ECONNREFUSED|ECONNRESET|EPIPE|55000|57P0\d|(?:08|53)\d{3})$/u.test(error.code) ||
+    (error.code === 'ENOENT' && 'syscall' in error && error.syscall === 'connect') ||
+    error.message.startsWith('timeout exceeded when trying to connect')
+  if (unreachable)
     return new LabError(
       'LAB_SERVER_UNAVAILABLE',
       { what: 'its database is away' },

@@ -1,0 +1,159 @@
+import { once } from 'node:events'
+import { readFile, readdir, rm } from 'node:fs/promises'
+import { request, type IncomingMessage } from 'node:http'
+import { connect } from 'node:tls'
+import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
+import { createInterface } from 'node:readline'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { postgresKinds, startPostgres } from '../../support/postgres.ts'
+import { makeOrdinaryFolder, spawnOrdinary } from '../../support/postgres-user.ts'
+
+/** A server process that is ready. */
+interface ServerProcess {
+  readonly port: number
+  ask(method: string, path: string, body?: object): Promise<{ status: number; body: unknown }>
+  /** End it. Returns its exit code, or the signal that ended it. */
+  end(signal: NodeJS.Signals): Promise<unknown>
+}
+
+const program = 'server/src/main.ts'
+
+function environment(dir: string, databaseUrl: string | null): NodeJS.ProcessEnv {
+  const settings = {
+    DATA: join(dir, 'data'),
+    SOCKET: join(dir, 'server.sock'),
+    LISTEN: '[::1]:0',
+    COMMUNITY_URL: 'https://[2001:db8::1]:8443',
+    TINC_ADDRESS: '2001:db8::1',
+    GATEWAY_SOCKET: join(dir, 'gateway.sock'),
+    BOOTSTRAP_TOKEN_FILE: join(dir, 'token'),
+  }
+  const named = Object.entries(settings).map(([name, value]) => [
+    `COMMUNITY_LAB_SERVER_${name}`,
+    value,
+  ])
+  return {
+    PATH: process.env['PATH'],
+    ...(databaseUrl === null ? {} : { DATABASE_URL: databaseUrl }),
+    ...(Object.fromEntries(named) as Record<string, string>),
+  }
+}
+
+async function startServer(dir: string, databaseUrl: string | null): Promise<ServerProcess> {
+  const started = await spawnOrdinary(program, [], environment(dir, databaseUrl))
+  const { child } = started
+  if (child.stdout === null || child.stderr === null) throw new Error('no pipes')
+  const lines: string[] = []
+  createInterface({ input: child.stderr }).on('line', (line) => lines.push(line))
+  const port = Promise.withResolvers<number>()
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const entry = JSON.parse(line) as { msg: string; port: number }
+    if (entry.msg === 'ready') port.resolve(entry.port)
+  })
+  const exit = once(child, 'exit')
+  const failed = exit.then(() => Promise.reject(new Error(`it ended: ${lines.join('\n')}`)))
+  // Later it may end.
+  failed.catch(() => undefined)
+  const ready = await Promise.race([port.promise, failed])
+  const token = (await readFile(join(dir, 'token'), 'utf8')).trim()
+  return {
+    port: ready,
+    async ask(method, path, body) {
+      const call = request({
+        socketPath: join(dir, 'server.sock'),
+        method,
+        path,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      })
+      call.end(body === undefined ? undefined : JSON.stringify(body))
+      const [response] = (await once(call, 'response')) as [IncomingMessage]
+      return { status: response.statusCode ?? 0, body: await json(response) }
+    },
+    async end(signal) {
+      child.kill(signal)
+      const [code, by] = (await exit) as [number | null, string | null]
+      await started[Symbol.asyncDispose]()
+      return by ?? code
+    },
+  }
+}
+
+describe.each(postgresKinds)('the server as a process, on %s PostgreSQL', (kind) => {
+  let external: Awaited<ReturnType<typeof startPostgres>> | null = null
+  beforeAll(async () => {
+    if (kind !== 'embedded') external = await startPostgres(kind)
+  })
+  afterAll(() => external?.[Symbol.asyncDispose]())
+
+  it('loses nothing when it is killed, and ends by itself when it is asked to', async () => {
+    const dir = await makeOrdinaryFolder()
+    try {
+      const url = external?.url ?? null
+      const first = await startServer(dir, url)
+      expect(await first.ask('GET', '/health')).toMatchObject({
+        status: 503,
+        body: { parts: { database: { ok: true }, telemetry: { ok: true } } },
+      })
+      expect((await first.ask('GET', '/docs/json')).status).toBe(200)
+      const names = Array.from({ length: 20 }, (_, index) => `n${index}`)
+      const made = names.map((name) => first.ask('POST', '/api/nodes/', { name }))
+      for (const { status } of await Promise.all(made)) expect(status).toBe(201)
+      const nodes = await first.ask('GET', '/api/nodes/')
+      const certificate = await fingerprint(first.port)
+      expect(await first.end('SIGKILL')).toBe('SIGKILL')
+
+      const second = await startServer(dir, url)
+      expect(await second.ask('GET', '/api/nodes/')).toEqual(nodes)
+      // Nodes know it by its certificate.
+      expect(await fingerprint(second.port)).toBe(certificate)
+      expect(await second.end('SIGTERM')).toBe(0)
+      expect(await readdir(dir)).not.toContain('server.sock')
+
+      const third = await startServer(dir, url)
+      expect(await third.ask('GET', '/api/nodes/')).toEqual(nodes)
+      expect(await third.end('SIGINT')).toBe(0)
+    } finally {
+      await rm(dir, { recursive: true, force: true })
+    }
+  })
+})
+
+describe('a server that cannot start', () => {
+  it.each([
+    [
+      'a setting with a typo',
+      { COMMUNITY_LAB_SERVER_LISTN: '[::]:1' },
+      /did you mean COMMUNITY_LAB_SERVER_LISTEN/u,
+    ],
+    [
+      'no PostgreSQL where it is told',
+      { DATABASE_URL: 'postgres://me:secret@[::1]:1/x' },
+      /LAB_DATABASE_UNUSABLE/u,
+    ],
+  ])('says why: %s', async (_, change, says) => {
+    const dir = await makeOrdinaryFolder()
+    try {
+      const env = { ...environment(dir, null), ...change }
+      const started = await spawnOrdinary(program, [], env)
+      let text = ''
+      started.child.stderr?.setEncoding('utf8').on('data', (part: string) => (text += part))
+      const [code] = (await once(started.child, 'close')) as [number]
+      await started[Symbol.asyncDispose]()
+      expect(code).toBe(1)
+      expect(text).toMatch(says)
+      expect(text).not.toContain('secret')
+    } finally {
+      await rm(dir, { recursive: true, force: true })
+    }
+  })
+})
+
+/** The SHA-256 of the certificate at a port of this machine. */
+async function fingerprint(port: number): Promise<string> {
+  const socket = connect({ host: '::1', port, rejectUnauthorized: false })
+  await once(socket, 'secureConnect')
+  const { fingerprint256 } = socket.getPeerCertificate()
+  socket.destroy()
+  return fingerprint256
+}

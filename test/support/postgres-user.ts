@@ -1,0 +1,60 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { chmod, chown, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+const checkout = resolve(import.meta.dirname, '../..')
+// Debian's "nobody": neither PostgreSQL nor the server runs as root.
+const uid = 65_534
+
+/** A child with a folder of its own, as a user that PostgreSQL accepts. */
+export interface OrdinaryChild extends AsyncDisposable {
+  readonly child: ChildProcess
+}
+
+/** A folder that such a child owns. */
+export async function makeOrdinaryFolder(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'cl-test-pg-'))
+  if (process.getuid?.() === 0) await chown(dir, uid, uid)
+  return dir
+}
+
+/** Start a Node.js program of the checkout, its path given from there, as an ordinary user. Disposing waits for its end. */
+export async function spawnOrdinary(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<OrdinaryChild> {
+  const root = process.getuid?.() === 0
+  // The checkout may be where only root gets to: others see it through a mount of the child's own.
+  const view = await mkdtemp(join(tmpdir(), 'cl-test-view-'))
+  await chmod(view, 0o755)
+  const node = process.execPath.replace(`${checkout}/`, `${view}/`)
+  const script = 'mount --bind "$1" "$2" && cd "$2" && shift 2 && exec "$@"'
+  const drop = ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all']
+  const [file, ...rest] = root
+    ? [
+        'unshare',
+        '--mount',
+        'sh',
+        '-c',
+        script,
+        'sh',
+        checkout,
+        view,
+        ...drop,
+        node,
+        program,
+        ...args,
+      ]
+    : [process.execPath, program, ...args]
+  const child = spawn(file, rest, { cwd: checkout, env, stdio: ['pipe', 'pipe', 'pipe'] })
+  const ended = new Promise<void>((done) => child.once('exit', () => done()))
+  return {
+    child,
+    async [Symbol.asyncDispose]() {
+      await ended
+      await rm(view, { recursive: true, force: true })
+    },
+  }
+}
