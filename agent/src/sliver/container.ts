@@ -4,6 +4,7 @@ import { LabError } from '@community-lab/contract'
 import { containerConfiguration } from './domain/container.ts'
 import { mapIds } from './domain/ids.ts'
 import type { Equipment } from './equipment.ts'
+import { runCommand } from './host/command.ts'
 import { identifyProcess, isAlive, waitForEnd, waitForListener } from './host/process.ts'
 import type { ProcessIdentity } from './host/process.ts'
 import type { SliverRecord } from './store/record.ts'
@@ -51,7 +52,6 @@ export async function createContainer(
       destination,
     })),
     cgroupsPath: runtime.makesCgroups ? (cgroups?.path(name) ?? null) : null,
-    processes: cgroups === null ? record.limits.processes : null,
     arch: process.arch,
   })
   await writeFile(join(at.folder, 'config.json'), JSON.stringify(configuration), { mode: 0o600 })
@@ -69,7 +69,8 @@ export async function startContainer(
   { process, signal }: { readonly process: ProcessIdentity; readonly signal: AbortSignal },
 ): Promise<void> {
   const name = containerName(record)
-  await cgroups?.enter(name, process.pid)
+  if (cgroups === null) await limitProcesses(process.pid, record.limits.processes, signal)
+  else await cgroups.enter(name, process.pid)
   await links.connect(record, process.pid, signal)
   await runtime.start(name, signal)
   const late = AbortSignal.timeout(sshWithinMs)
@@ -81,6 +82,15 @@ export async function startContainer(
     throw new LabError('LAB_SLIVER_NO_SSH', { sliver: record.id, waitedMs: sshWithinMs })
   }
   throw ended(record, await explainEnd({ cgroups }, record))
+}
+
+/**
+ * Limit how many processes a sliver has where no cgroup does it. Set upon its first process once its user namespace is made: a runtime that sets it on itself
+ * before would have all processes of the agent's user counted against it (user namespaces inherit the limit of who makes them).
+ */
+async function limitProcesses(pid: number, processes: number, signal: AbortSignal): Promise<void> {
+  const limit = `--nproc=${processes}:${processes}`
+  await runCommand(['prlimit', '--pid', String(pid), limit], { signal })
 }
 
 /** End a sliver's processes, links and cgroups, whatever of them there is. Idempotent. */

@@ -18,8 +18,6 @@ export interface ContainerPlan {
   readonly bound: readonly BoundFolder[]
   /** Below every hierarchy's root, for a runtime that insists on making cgroups; null: it must make none. */
   readonly cgroupsPath: string | null
-  /** The most processes of its users, where no cgroup holds them; null: the cgroup does. */
-  readonly processes: number | null
   /** As Node.js names it. */
   readonly arch: string
 }
@@ -65,9 +63,6 @@ export function containerConfiguration(plan: ContainerPlan): object {
       rlimits: [
         { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
         { type: 'RLIMIT_NOFILE', soft: openFiles, hard: openFiles },
-        ...(plan.processes === null
-          ? []
-          : [{ type: 'RLIMIT_NPROC', soft: plan.processes, hard: plan.processes }]),
       ],
     },
     mounts: [...systemMounts, ...plan.bound.map(bind)],

@@ -58,7 +58,6 @@ async function tryRuntime(runtime: OciRuntime, search: RuntimeSearch): Promise<v
     ids: mapping,
     bound: [],
     cgroupsPath: runtime.makesCgroups ? (cgroups?.path(probeName) ?? null) : null,
-    processes: null,
     arch: process.arch,
   })
   await writeFile(join(folder, 'config.json'), JSON.stringify(configuration))
