@@ -34,6 +34,8 @@ export async function ensureNodes(
 /** Options of {@link bringIntoProduction}. */
 export interface ProductionOptions {
   readonly nodes: readonly VirtualNode[]
+  /** When their agents were started: what the server knew of them before does not count. */
+  readonly since: Date
   /** Called when the number of those that are there has changed. */
   readonly note: (message: string) => void
   /** Called between looks; throws to give up. */
@@ -51,7 +53,7 @@ export async function bringIntoProduction(
   operator: ServerClient,
   options: ProductionOptions,
 ): Promise<void> {
-  const { nodes, note, check, signal, timeoutMs } = options
+  const { nodes, since, note, check, signal, timeoutMs } = options
   const start = performance.now()
   const names = new Set(nodes.map(({ name }) => name))
   let last = ''
@@ -59,10 +61,7 @@ export async function bringIntoProduction(
     const all = await operator.ask(Nodes, routes.nodes, { signal })
     const ours = all.filter(({ name }) => names.has(name))
     for (const { id, set_state: wanted } of ours) if (wanted === 'safe') await promote(id)
-    const others = ours.filter(
-      ({ state, set_state: wanted }) =>
-        state !== 'production' && !(state === 'failure' && wanted === 'failure'),
-    )
+    const others = ours.filter((node) => !isThere(node, since))
     const message = `${ours.length - others.length} of ${names.size} nodes in production`
     if (message !== last) note(message)
     last = message
@@ -80,4 +79,10 @@ export async function bringIntoProduction(
     const body = { set_state: 'production' }
     await operator.ask(Node, path(routes.node, { id }), { method: 'PATCH', body, signal })
   }
+}
+
+function isThere(node: Node, since: Date): boolean {
+  if (node.set_state === 'failure') return true
+  if (node.last_seen_on === null || new Date(node.last_seen_on) < since) return false
+  return node.state === 'production'
 }

@@ -65,9 +65,11 @@ export async function startUp(context: TestbedContext, options: StartUpOptions):
   )
   await doStep(say, 'nodes', async (note) => {
     await ensureNodes(operator, testbed.nodes, signal)
+    const since = new Date()
     await startAgents(testbed.nodes, signal)
     await bringIntoProduction(operator, {
       nodes: testbed.nodes,
+      since,
       note,
       check: () => testbed.nodes.forEach(({ agent }) => refuseHopeless(agent)),
       signal,

@@ -88,8 +88,9 @@ function createQueue(started: Promise<Actions>, signal: AbortSignal) {
 
 /** Have data written; what runs after that ends with the pod. */
 async function endInGoodOrder({ server }: TestbedContext, testbed: Testbed | null): Promise<void> {
-  await Promise.all((testbed?.nodes ?? []).map((node) => node.stopAgent(graceMs)))
+  // The server first: it says goodbye to nodes that can still answer.
   await server.server.stop(graceMs)
+  await Promise.all((testbed?.nodes ?? []).map((node) => node.stopAgent(graceMs)))
 }
 
 async function onceAborted(signal: AbortSignal): Promise<void> {
