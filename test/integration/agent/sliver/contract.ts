@@ -1,0 +1,183 @@
+import { existsSync } from 'node:fs'
+import { readdir, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { hostInterface } from '../../../../agent/src/sliver/domain/interfaces.ts'
+import type { Place } from '../../../support/place.ts'
+import { startAgent, type TestAgent } from './world/agent.ts'
+import { hostAddress, powerOn, type Machine } from './world/machine.ts'
+import { createSshUser, managementAddress, publicAddress, type SshUser } from './world/ssh.ts'
+import { buildTemplate, corrupt, wanted, type TestTemplate } from './world/template.ts'
+
+/** What the contract is held against. */
+export interface Subject {
+  readonly runtime: 'crun' | 'runc'
+  readonly isRoot: boolean
+  readonly place: () => Promise<Place>
+}
+
+/** What every implementation of slivers promises, on a machine of its own. */
+export function describeSlivers(
+  name: string,
+  { runtime, isRoot, place: makePlace }: Subject,
+): void {
+  describe(name, () => {
+    let place: Place
+    let machine: Machine
+    let agent: TestAgent
+    let template: TestTemplate
+    let user: SshUser
+
+    beforeAll(async () => {
+      place = await makePlace()
+      machine = await powerOn(place, isRoot)
+      template = await buildTemplate(machine.dir)
+      agent = await startAgent(machine, place, runtime)
+      user = await createSshUser(machine)
+    })
+    afterAll(async () => {
+      await agent[Symbol.asyncDispose]()
+      await machine[Symbol.asyncDispose]()
+      await removeCgroups(agent.settings.cgroupParent)
+    })
+
+    test('the runtime asked for is the one that works', () => {
+      expect(agent.capabilities).toMatchObject({ runtime, userns: true })
+      if (isRoot) expect(agent.capabilities.limits).toBe(true)
+    })
+
+    test('a started sliver lets its keys in over the management network, with the host key that was published', async () => {
+      const sliver = await agent.run(wanted(1, template, { ssh_authorized_keys: [user.publicKey] }))
+      expect(sliver).toMatchObject({ stage: 'started', ended: null })
+      expect(await user.run(sliver, 'id -u; hostname; cat /proc/self/status')).toMatch(
+        /^0\nslice1-n3\n[^]*Seccomp:\t2/u,
+      )
+      expect(await user.run(sliver, 'mount -t tmpfs x /mnt')).toContain('exit')
+      await agent.call('authorize', '1@3', [])
+      expect(await user.run(sliver, 'id')).toContain('exit 1')
+      await agent.call('remove', '1@3')
+    })
+
+    test('its public address is reached from the community, its management address from the server alone', async () => {
+      const sliver = await agent.run(wanted(2, template, { ssh_authorized_keys: [user.publicKey] }))
+      const ping = (address: string) => `ping -6 -n -c 1 -W 1 ${address} || echo silent`
+      expect(await machine.shOn('host', ping(publicAddress(sliver)))).not.toContain('silent')
+      expect(await machine.shOn('server', ping(managementAddress(sliver)))).not.toContain('silent')
+      expect(await machine.shOn('host', ping(managementAddress(sliver)))).toContain('silent')
+      expect(await user.run(sliver, `ping -c 1 -W 1 ${hostAddress}`)).toContain(' 0% packet loss')
+      expect(await user.run(sliver, 'ping -c 1 -W 1 fd65:fc41:c50f:3::2')).toContain(
+        '100% packet loss',
+      )
+      await agent.call('remove', '2@3')
+    })
+
+    test('what it sends from an address that is not its own goes nowhere', async () => {
+      const sliver = await agent.run(wanted(3, template))
+      const inSliver = `nsenter --net=/proc/${sliver.pid ?? 0}/ns/net --`
+      const forged = 'fd77:0:0:3:1003::bad'
+      await machine.sh(`${inSliver} ip addr add ${forged}/128 dev pub1 nodad`)
+      await machine.sh(`ip -6 route add ${forged}/128 dev ${hostInterface(sliver.nr, 3)}`)
+      const ping = (from: string) =>
+        machine.sh(`${inSliver} ping -6 -n -c 1 -W 1 -I ${from} ${hostAddress} || echo silent`)
+      const arrived = () =>
+        machine.shOn('host', "grep Icmp6InEchos /proc/net/snmp6 | tr -dc '0-9\\n' | cut -c2-")
+      expect(await ping(publicAddress(sliver))).not.toContain('silent')
+      const before = await arrived()
+      expect(await ping(forged)).toContain('silent')
+      expect(await arrived()).toBe(before)
+      await agent.call('remove', '3@3')
+    })
+
+    test('its limits hold', async () => {
+      const resources = [
+        { name: 'memory' as const, req: 64 },
+        { name: 'processes' as const, req: 32 },
+      ]
+      const more = { resources, ssh_authorized_keys: [user.publicKey] }
+      const sliver = await agent.run(wanted(4, template, more))
+      const fork = 'i=0; while [ $i -lt 60 ]; do sleep 9 & i=$((i+1)); done; echo all'
+      expect(await user.run(sliver, fork)).toMatch(/can.t fork/u)
+      await agent.call('stop', '4@3')
+      await agent.call('start', wanted(4, template, more))
+      if (agent.capabilities.limits) {
+        const again = await agent.sliver('4@3')
+        const eat = 'head -c 200m /dev/zero | tail; echo status $?'
+        expect(await user.run(again, eat)).toMatch(/Killed|status 137/u)
+      }
+      await agent.call('remove', '4@3')
+    })
+
+    test('an agent killed at any moment leaves slivers running, and the next one finds them and their samples', async () => {
+      const more = { ssh_authorized_keys: [user.publicKey] }
+      const before = await agent.run(wanted(5, template, more))
+      await user.run(before, 'echo "first value=1" > /run/community-lab/measure')
+      await agent.kill()
+      expect(
+        await user.run(before, 'echo "second value=2" > /run/community-lab/measure; echo on'),
+      ).toContain('on')
+      agent = await startAgent(machine, place, runtime)
+      const after = await agent.sliver('5@3')
+      expect(after).toEqual(before)
+      // Its catcher is found by the one who starts it again, as the agent's start does.
+      await agent.call('stop', '5@3')
+      await agent.call('start', wanted(5, template, more))
+      const names = (await agent.samples(2)).map((sample) => sample.name)
+      expect(names).toEqual(['first', 'second'])
+      await agent.call('remove', '5@3')
+    })
+
+    test('a sliver that ends by itself is told of, and keeps its files when it is started again', async () => {
+      const target = wanted(6, template, { ssh_authorized_keys: [user.publicKey] })
+      const sliver = await agent.run(target)
+      await user.run(sliver, 'echo kept > /root/file')
+      await machine.sh(`kill -9 ${sliver.pid ?? 0}`)
+      await agent.ended('6@3')
+      const ended = await agent.sliver('6@3')
+      expect(ended).toMatchObject({ stage: 'deployed', pid: null })
+      expect(ended.ended?.message).toContain('ended by itself')
+      await agent.call('start', target)
+      expect(await user.run(await agent.sliver('6@3'), 'cat /root/file')).toBe('kept\n')
+      await agent.call('remove', '6@3')
+    })
+
+    test('a template that was corrupted is refused at its checksum, and the sliver stays allocated', async () => {
+      const bad = await corrupt({ ...template, sha256: 'f'.repeat(64) }, machine.dir)
+      const target = wanted(7, bad)
+      await agent.call('allocate', target)
+      expect(await agent.failure('deploy', target)).toMatchObject({
+        code: 'LAB_TEMPLATE_CHECKSUM',
+        member: '/template/image_sha256',
+      })
+      expect(await agent.sliver('7@3')).toMatchObject({ stage: 'allocated', templateSha256: null })
+      await agent.call('remove', '7@3')
+    })
+
+    test('more memory than the node offers is refused before anything is made', async () => {
+      const target = wanted(8, template, { resources: [{ name: 'memory', req: 5000 }] })
+      expect(await agent.failure('allocate', target)).toMatchObject({
+        code: 'LAB_SLIVER_NO_ROOM',
+        member: '/resources',
+      })
+      expect(await agent.list()).toEqual([])
+    })
+
+    test('a sliver that is removed leaves no process, mount, link, cgroup or file', async () => {
+      const found = () =>
+        machine.sh(
+          `cat /proc/self/mounts; ip -o link | cut -d: -f2 | cut -d@ -f1; nft list ruleset; ls ${agent.settings.dataDir}/slivers ${agent.settings.dataDir}/measure ${agent.settings.dataDir}/catchers; ls -d /sys/fs/cgroup/*/${agent.settings.cgroupParent}/* || true; ls ${agent.settings.dataDir}/runtime/*; ps -eo args | grep -v 'ps -eo' | grep -cE 'dropbear|catcher' || true`,
+        )
+      const before = await found()
+      await agent.run(wanted(9, template))
+      await agent.call('remove', '9@3')
+      expect(await found()).toBe(before)
+      expect(existsSync(join(agent.settings.dataDir, 'templates', template.sha256))).toBe(true)
+    })
+  })
+}
+
+async function removeCgroups(parent: string): Promise<void> {
+  for (const hierarchy of await readdir('/sys/fs/cgroup'))
+    await rmdir(join('/sys/fs/cgroup', hierarchy, parent)).catch(() => {
+      // Never made in this one.
+    })
+}

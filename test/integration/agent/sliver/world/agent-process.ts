@@ -1,0 +1,70 @@
+import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
+import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { LabError, type SliverTarget } from '@community-lab/contract'
+import { describeFault } from '../../../../../agent/src/executor/fault.ts'
+import { createCatchers } from '../../../../../agent/src/measurement/catcher/catchers.ts'
+import { openSpool } from '../../../../../agent/src/measurement/spool/spool.ts'
+import { offerResources } from '../../../../../agent/src/report/resources.ts'
+import { openSlivers } from '../../../../../agent/src/sliver/node-slivers.ts'
+import type { Answer, AgentSettings, Call } from './protocol.ts'
+
+/** The agent's slivers and catchers as a process of its own, on the machine of a test: calls come as messages, answers go back. */
+const settings = JSON.parse(process.argv[2] ?? '{}') as AgentSettings
+const { dataDir } = settings
+const { signal } = new AbortController()
+const spool = await openSpool(join(dataDir, 'spool'))
+const catchers = createCatchers({ spool, dir: join(dataDir, 'catchers') })
+const slivers = await openSlivers({
+  dataDir,
+  nodeId: 3,
+  nodeName: 'n3',
+  publicPrefix: settings.publicPrefix,
+  wantedRuntime: settings.runtime,
+  cgroupParent: settings.cgroupParent,
+  mgmtPrefix: settings.mgmtPrefix,
+  mgmtInterface: 'mgmt',
+  readOffer: () =>
+    Promise.resolve(offerResources({ memory: 2000, disk: 3000, cpu: 200, processes: 4000 })),
+  fetchImage: (uri) => Promise.resolve(createReadStream(uri)),
+  prepareMeasuring: (id, dir) => catchers.ensure(id, dir),
+  onProblem: (id, error) => tell({ kind: 'problem', id, message: String(error) }),
+  signal,
+})
+slivers.onEnded((id) => tell({ kind: 'ended', id }))
+
+const calls = {
+  allocate: (target: SliverTarget) => slivers.allocate(target, signal),
+  deploy: (target: SliverTarget) => slivers.deploy(target, signal),
+  start: (target: SliverTarget) => slivers.start(target, signal),
+  authorize: (id: string, keys: string[]) => slivers.authorize(id, keys, signal),
+  stop: (id: string) => slivers.stop(id, signal),
+  async remove(id: string) {
+    await slivers.remove(id, signal)
+    await catchers.remove(id)
+  },
+  list: () => slivers.list(),
+  async samples(count: number) {
+    while (spool.syncedSeq < count) await delay(5)
+    return spool.read(1, 1000)
+  },
+}
+
+process.on('message', (call: Call) => {
+  const run = calls[call.name] as (...args: unknown[]) => Promise<unknown>
+  run(...call.args).then(
+    (value) => tell({ kind: 'answer', nr: call.nr, value: value ?? null }),
+    (error: unknown) => {
+      const step = call.name === 'deploy' || call.name === 'allocate' ? call.name : 'start'
+      const { member, message } = describeFault(step, error)
+      const code = LabError.is(error) ? error.code : 'none'
+      tell({ kind: 'failure', nr: call.nr, code, member, message })
+    },
+  )
+})
+tell({ kind: 'ready', pid: process.pid, capabilities: slivers.capabilities })
+
+function tell(answer: Answer): void {
+  process.send?.(answer)
+}

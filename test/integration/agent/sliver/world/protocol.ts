@@ -1,0 +1,34 @@
+import type { Capabilities } from '@community-lab/contract'
+
+/** What the agent of a test is told when it starts. */
+export interface AgentSettings {
+  readonly dataDir: string
+  readonly runtime: 'auto' | 'crun' | 'runc'
+  readonly cgroupParent: string
+  readonly mgmtPrefix: string
+  readonly publicPrefix: string
+}
+
+/** A call of one of its slivers' methods, or of `samples`. */
+export interface Call {
+  readonly nr: number
+  readonly name: CallName
+  readonly args: readonly unknown[]
+}
+export type CallName =
+  'allocate' | 'deploy' | 'start' | 'authorize' | 'stop' | 'remove' | 'list' | 'samples'
+
+/** What it says. */
+export type Answer =
+  | { readonly kind: 'ready'; readonly pid: number; readonly capabilities: Capabilities }
+  | { readonly kind: 'answer'; readonly nr: number; readonly value: unknown }
+  | ({ readonly kind: 'failure'; readonly nr: number } & Failure)
+  | { readonly kind: 'ended'; readonly id: string }
+  | { readonly kind: 'problem'; readonly id: string; readonly message: string }
+
+/** How a call failed. */
+export interface Failure {
+  readonly code: string
+  readonly member: string
+  readonly message: string
+}
