@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 
 /** The answers of an app that have no end of their own. */
 export interface Streams {
@@ -22,5 +22,36 @@ export function trackStreams(app: FastifyInstance): Streams {
       open.add(stream)
       return stream.finally(() => open.delete(stream))
     },
+  }
+}
+
+/** Proxies end silent connections after a minute or less. */
+const heartbeatMs = 10_000
+
+/**
+ * Answer with a stream of server-sent events, and keep it alive. The reader learns at once that it is connected.
+ *
+ * @returns ends the stream
+ */
+export function beginEventStream(reply: FastifyReply): () => void {
+  const { raw } = reply
+  reply.hijack()
+  for (const [name, value] of Object.entries(reply.getHeaders()))
+    if (value !== undefined) raw.setHeader(name, value)
+  raw.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store',
+    // So that a stopping server is not kept by the idle connection of a stream that has ended.
+    connection: 'close',
+    // nginx and its like must not keep events back.
+    'x-accel-buffering': 'no',
+  })
+  raw.flushHeaders()
+  const heartbeat = setInterval(() => {
+    if (!raw.writableNeedDrain) raw.write(': alive\n\n')
+  }, heartbeatMs)
+  return () => {
+    clearInterval(heartbeat)
+    raw.end()
   }
 }

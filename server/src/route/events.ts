@@ -3,11 +3,9 @@ import { routes, type ChangeEvent } from '@community-lab/contract'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type from 'typebox'
 import type { EventFeed } from '../events/feed.ts'
-import { trackStreams } from '../http/streams.ts'
+import { beginEventStream, trackStreams } from '../http/streams.ts'
 import type { RouteContext } from './context.ts'
 
-/** Proxies end silent connections after a minute or less. */
-const heartbeatMs = 10_000
 /** A stream ends by itself now and then, so that a forgotten one does not live for ever; its reader goes on from its last id. */
 const lifeMs = 5 * 60_000
 
@@ -53,25 +51,12 @@ async function streamEvents(
   const signal = AbortSignal.any([gone.signal, ending, AbortSignal.timeout(lifeMs)])
   raw.once('close', () => gone.abort())
   const { first, last } = await feed.range()
-  reply.hijack()
-  for (const [name, value] of Object.entries(reply.getHeaders()))
-    if (value !== undefined) raw.setHeader(name, value)
-  raw.writeHead(200, {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-store',
-    // nginx and its like must not keep events back.
-    'x-accel-buffering': 'no',
-  })
-  // A reader who has missed nothing learns at once that it is connected.
-  raw.flushHeaders()
+  const end = beginEventStream(reply)
   const write = async (text: string): Promise<void> => {
     if (!raw.write(text)) await once(raw, 'drain', { signal })
   }
   const news = createBell()
   const unsubscribe = feed.onNews(news.ring)
-  const heartbeat = setInterval(() => {
-    if (!raw.writableNeedDrain) raw.write(': alive\n\n')
-  }, heartbeatMs)
   const isKept = after !== null && after <= last && after >= first - 1
   let sent = isKept ? after : last
   try {
@@ -85,9 +70,8 @@ async function streamEvents(
   } catch (error) {
     if (!signal.aborted) reply.log.error({ err: error }, 'event stream failed')
   } finally {
-    clearInterval(heartbeat)
     unsubscribe()
-    raw.end()
+    end()
   }
 }
 

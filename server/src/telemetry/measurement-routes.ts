@@ -95,7 +95,11 @@ export function measurementRoutes(
       const fromUs = readTime('from', query.from)
       const toUs = readTime('to', query.to)
       const file = await openParquet(store, { ...params, run, fromUs, toUs, dir })
-      if (file === null) throw notFound(params)
+      if (file === null) {
+        const there = (await store.list()).filter((each) => each.scope === params.scope)
+        const known = there.map((each) => each.name)
+        throw new LabError('LAB_MEASUREMENT_UNKNOWN', { ...params, known })
+      }
       return reply
         .type('application/vnd.apache.parquet')
         .header('content-length', file.bytes)

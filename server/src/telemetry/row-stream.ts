@@ -1,12 +1,10 @@
 import { once } from 'node:events'
 import type { RowBatch } from '@community-lab/contract'
 import type { FastifyReply } from 'fastify'
+import { beginEventStream } from '../http/streams.ts'
 import { measurementKey } from './domain/name.ts'
 import type { TelemetryStore } from './store.ts'
 import type { RowsRequest } from './store/protocol.ts'
-
-/** Proxies end silent connections after a minute or less. */
-const heartbeatMs = 10_000
 
 /** Options of {@link streamRows}. */
 export interface RowStreamOptions {
@@ -29,21 +27,7 @@ export async function streamRows(
   const signal = AbortSignal.any([gone.signal, ending])
   const { raw } = reply
   raw.once('close', () => gone.abort())
-  reply.hijack()
-  for (const [name, value] of Object.entries(reply.getHeaders()))
-    if (value !== undefined) raw.setHeader(name, value)
-  raw.writeHead(200, {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-store',
-    // So that a stopping server is not kept by the idle connection of a stream that has ended.
-    connection: 'close',
-    // nginx and its like must not keep events back.
-    'x-accel-buffering': 'no',
-  })
-  raw.flushHeaders()
-  const heartbeat = setInterval(() => {
-    if (!raw.writableNeedDrain) raw.write(': alive\n\n')
-  }, heartbeatMs)
+  const end = beginEventStream(reply)
   const key = measurementKey(request.scope, request.name)
   let landed = Promise.withResolvers<undefined>()
   const unsubscribe = store.onLanded((measurements) => {
@@ -66,9 +50,8 @@ export async function streamRows(
   } catch (error) {
     if (!signal.aborted) reply.log.error({ err: error }, 'stream of rows failed')
   } finally {
-    clearInterval(heartbeat)
     unsubscribe()
-    raw.end()
+    end()
   }
 }
 

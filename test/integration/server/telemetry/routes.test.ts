@@ -135,11 +135,16 @@ describe('a Parquet file', () => {
   it('is not found before the measurement’s first sample', async () => {
     await using folder = await makeFolder()
     await using server = await startApp(folder.dir)
-    for (const name of ['cpu', 'Bad%22name']) {
-      const response = await server.app.inject(`/api/measurements/node/${name}/parquet`)
-      expect(response.statusCode).toBe(404)
-      expect(response.json()).toMatchObject({ code: 'LAB_NOT_FOUND' })
-    }
+    await server.app.telemetry.append(fromNode([aSample(1, { name: 'load' })]))
+    const early = await server.app.inject('/api/measurements/node/cpu/parquet')
+    expect(early.statusCode).toBe(404)
+    expect(early.json()).toMatchObject({
+      code: 'LAB_MEASUREMENT_UNKNOWN',
+      details: { scope: 'node', name: 'cpu', known: ['load'] },
+    })
+    const never = await server.app.inject('/api/measurements/node/Bad%22name/parquet')
+    expect(never.statusCode).toBe(404)
+    expect(never.json()).toMatchObject({ code: 'LAB_NOT_FOUND' })
     const response = await server.app.inject('/api/measurements/node/cpu/parquet?from=yesterday')
     expect(response.json()).toMatchObject({ code: 'LAB_REQUEST_INVALID' })
   })
