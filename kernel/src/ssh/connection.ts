@@ -19,10 +19,17 @@ export interface SshConnection {
   /** Whether commands can still be started. */
   readonly open: boolean
   /** Start a command. Rejects with NothingSent when the connection was gone before it could be. */
-  exec(command: string): Promise<ClientChannel>
+  exec(command: string): Promise<StartedCommand>
   /** Called once when the connection ends, with the reason. */
   onEnd(listener: (reason: string) => void): () => void
   close(): void
+}
+
+/** A command under way. */
+export interface StartedCommand {
+  readonly channel: ClientChannel
+  /** How it has ended, once it has and that was told: by a code or by a signal (without SIG). */
+  readonly exit: { readonly exitCode: number | null; readonly signal: string | null } | null
 }
 
 /** The connection was gone before the command left: it can be tried again without harm. */
@@ -117,7 +124,7 @@ function watchConnection(client: SshClient, sock: Duplex): SshConnection {
         }
         try {
           client.exec(command, (error, channel) => {
-            if (error === undefined) resolve(channel)
+            if (error === undefined) resolve(watchExit(channel))
             // The channel that would have carried the command was never there.
             else if (/Channel open failure/u.test(error.message))
               reject(new NothingSent(error.message, { cause: error }))
@@ -131,6 +138,20 @@ function watchConnection(client: SshClient, sock: Duplex): SshConnection {
       client.end()
       sock.destroy()
       end()
+    },
+  }
+}
+
+/** Listens from the beginning: a command that ends at once tells so in the packet that tells of its start. */
+function watchExit(channel: ClientChannel): StartedCommand {
+  let exit: StartedCommand['exit'] = null
+  channel.on('exit', (exitCode: number | null, name?: string) => {
+    exit = { exitCode, signal: name?.replace(/^SIG/u, '') ?? null }
+  })
+  return {
+    channel,
+    get exit() {
+      return exit
     },
   }
 }

@@ -1,8 +1,7 @@
 import { LabError } from '@community-lab/contract'
-import type { ClientChannel } from 'ssh2'
 import { describeCause } from '../http/client.ts'
 import { joinSignals, orAborted, reasonOf } from '../wait/signal.ts'
-import { NothingSent, type SshConnection } from './connection.ts'
+import { NothingSent, type SshConnection, type StartedCommand } from './connection.ts'
 import type { SshPool, SshTarget } from './pool.ts'
 import type { CommandResult } from './result.ts'
 
@@ -48,9 +47,9 @@ export async function execOn(
   const until = timeout === null ? signal : AbortSignal.any([signal, timeout])
   const failed = (error: LabError): CommandResult => finish({ exitCode: null, signal: null, error })
   try {
-    const { connection, channel } = await begin(pool, target, { command, signal: until })
+    const { connection, started } = await begin(pool, target, { command, signal: until })
     const input = options.input ?? ''
-    return finish(await follow(channel, { connection, target, output, input, signal: until }))
+    return finish(await follow(started, { connection, target, output, input, signal: until }))
   } catch (cause) {
     signal.throwIfAborted()
     const { id: sliver, node } = target
@@ -75,12 +74,12 @@ async function begin(
   pool: SshPool,
   target: SshTarget,
   { command, signal }: { readonly command: string; readonly signal: AbortSignal },
-): Promise<{ connection: SshConnection; channel: ClientChannel }> {
+): Promise<{ connection: SshConnection; started: StartedCommand }> {
   for (let attempt = 1; ; attempt++) {
     const connection = await orAborted(pool.connect(target, signal), signal)
     try {
-      const channel = await orAborted(startCommand(connection, target, command), signal)
-      return { connection, channel }
+      const started = await orAborted(startCommand(connection, target, command), signal)
+      return { connection, started }
     } catch (error) {
       if (!(error instanceof NothingSent) || attempt > 1) throw error
       pool.drop([target.id])
@@ -93,7 +92,7 @@ function startCommand(
   connection: SshConnection,
   { id: sliver, node }: SshTarget,
   command: string,
-): Promise<ClientChannel> {
+): Promise<StartedCommand> {
   return new Promise((resolve, reject) => {
     const started = connection.exec(command)
     const stop = connection.onEnd((reason) => {
@@ -112,10 +111,10 @@ interface Following {
   readonly signal: AbortSignal
 }
 
-function follow(channel: ClientChannel, following: Following): Promise<Ending> {
+function follow(started: StartedCommand, following: Following): Promise<Ending> {
+  const { channel } = started
   const { connection, target, output, input, signal } = following
   return new Promise((resolve, reject) => {
-    let exit: { exitCode: number | null; signal: string | null } | null = null
     const lost = (reason: string): void =>
       resolve({
         exitCode: null,
@@ -131,15 +130,12 @@ function follow(channel: ClientChannel, following: Following): Promise<Ending> {
     const stop = connection.onEnd(lost)
     channel.on('data', (chunk: Buffer) => output.stdout.add(chunk))
     channel.stderr.on('data', (chunk: Buffer) => output.stderr.add(chunk))
-    channel.on('exit', (code: number | null, name?: string) => {
-      exit = { exitCode: code, signal: name?.replace(/^SIG/u, '') ?? null }
-    })
     channel.on('error', (error: Error) => lost(error.message))
     channel.on('close', () => {
       stop()
       signal.removeEventListener('abort', abort)
-      if (exit === null) lost('it ended without an exit code')
-      else resolve({ ...exit, error: null })
+      if (started.exit === null) lost('it ended without an exit code')
+      else resolve({ ...started.exit, error: null })
     })
     if (signal.aborted) abort()
     signal.addEventListener('abort', abort, { once: true })

@@ -29,6 +29,8 @@ export async function openTunnel(options: TunnelOptions): Promise<Duplex> {
     perMessageDeflate: false,
     handshakeTimeout: handshakeTimeoutMs,
   })
+  // From the beginning: a sliver nearby says its first words in the packet that tells of the connection.
+  const stream = createWebSocketStream(socket)
   const opened = Promise.withResolvers<null>()
   socket.once('unexpected-response', (request, response) => {
     const statusCode = response.statusCode ?? 0
@@ -46,10 +48,11 @@ export async function openTunnel(options: TunnelOptions): Promise<Duplex> {
   try {
     await orAborted(opened.promise, options.signal)
   } catch (error) {
+    stream.on('error', ignoreAfterFailure)
     socket.on('error', ignoreAfterFailure).terminate()
     throw error
   }
-  return createWebSocketStream(socket)
+  return stream
 }
 
 /** Closing a connection that was never made emits an error; the reason was thrown already. */
