@@ -46,7 +46,8 @@ export function beginEventStream(reply: FastifyReply): () => void {
     // nginx and its like must not keep events back.
     'x-accel-buffering': 'no',
   })
-  raw.flushHeaders()
+  // A comment: JupyterLab's proxy holds the headers back until something of the body comes.
+  raw.write(': connected\n\n')
   const heartbeat = setInterval(() => {
     if (!raw.writableNeedDrain) raw.write(': alive\n\n')
   }, heartbeatMs)
