@@ -74,9 +74,9 @@ export async function followTestbed(
 /** How long to wait before a stream that the server ended is taken up again, in milliseconds. */
 const resumeDelayMs = 200
 
-/** Wait 1 s after the first failure, twice as long after each further one, at most 15 s. */
+/** Wait 1 s after the first failure, twice as long after each further one, at most 5 s: somebody looks at the panel. */
 export function defaultRetryDelayMs(failures: number): number {
-  return Math.min(1000 * 2 ** (failures - 1), 15_000)
+  return Math.min(1000 * 2 ** (failures - 1), 5000)
 }
 
 async function followOnce(
@@ -165,6 +165,8 @@ async function ask(
   if (response.ok) return response
   const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json')
   if (isProblem === true) throw fromProblem((await response.json()) as Problem)
+  // What stands before the server (JupyterLab's proxy, nginx) says so when it is away.
+  if (response.status >= 500) throw new Error(`its server does not answer (${response.status})`)
   throw new Error(`${options.baseUrl} answered ${response.status} ${response.statusText}`)
 }
 

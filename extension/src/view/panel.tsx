@@ -24,6 +24,15 @@ export class TestbedPanel extends ReactWidget {
     this.title.icon = testbedIcon
     this.title.caption = 'Testbed'
     this.addClass('cl-widget')
+    // Whoever opens it by the keyboard is in it then: Tab goes on to its slices, the arrows scroll it.
+    this.node.tabIndex = -1
+  }
+
+  protected override onActivateRequest(): void {
+    // A frame later: the command palette gives the focus back to the document that had it before.
+    requestAnimationFrame(() => {
+      this.node.focus()
+    })
   }
 
   /** Show a view of the testbed at a base URL. */

@@ -24,6 +24,8 @@ export function NodeSection({ board }: { readonly board: Board }): React.JSX.Ele
   )
 }
 
+const firstCall = "await lab.slices.ensure('hello', { template: 'tiny', nodes })"
+
 /** The slices of a testbed with their slivers, or what to do when there is none. */
 export function SliceSection({ board }: { readonly board: Board }): React.JSX.Element {
   const slices = sortByName(board.slices.values())
@@ -32,8 +34,8 @@ export function SliceSection({ board }: { readonly board: Board }): React.JSX.El
       <h2>Slices ({slices.length})</h2>
       {slices.length === 0 ? (
         <p className="cl-empty">
-          No slices yet. Open <code>01-first-slice.ipynb</code> and run its cells, or in a notebook
-          of your own: <code>await lab.slices.ensure(&apos;hello&apos;, …)</code>.
+          No slices yet. Open <code>notebooks/01-first-slice.ipynb</code> and run its cells, or in a
+          notebook of your own: <code className="cl-line">{firstCall}</code>
         </p>
       ) : (
         <ul className="cl-list">
