@@ -71,12 +71,14 @@ it('has reserved nothing after all these refusals', async () => {
 })
 
 it('lets a stranger read the state of the testbed but no token, user key or measurement of a slice', async () => {
+  const slice = await lab.slices.ensure('mine', { template: 'tiny', nodes: ['n1'] })
   const { url } = testbed.credentials
   const status = async (path: string) => (await fetch(url + path)).status
   expect(await status('/api/nodes/')).toBe(200)
   expect(await status('/api/tokens/')).toBe(401)
   expect(await status('/api/nodes/1/ctl/target/')).toBe(401)
-  expect(await status('/api/measurements/slice-1/rtt/parquet')).toBe(401)
+  expect(await status(`/api/measurements/slice-${slice.id}/rtt/parquet`)).toBe(401)
+  await slice.release()
 })
 
 it('lets a researcher change no node', async () => {
@@ -84,7 +86,10 @@ it('lets a researcher change no node', async () => {
   for (const method of ['PATCH', 'PUT', 'DELETE']) {
     const answer = await fetch(`${url}/api/nodes/1/`, {
       method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(method === 'DELETE' ? {} : { 'content-type': 'application/json' }),
+      },
       body: method === 'DELETE' ? null : JSON.stringify({ description: 'mine' }),
     })
     expect([method, answer.status]).toEqual([method, 403])

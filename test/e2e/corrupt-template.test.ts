@@ -58,6 +58,6 @@ it('refuses a template that was corrupted on its way, says so at the right field
 
   await writeFile(file, whole)
   await testbed.sliverIs(id, 'started')
-  const results = await slice.sh`true`
+  const results = await (await slice.refresh()).sh`true`
   expect(results.ok).toBe(true)
 })

@@ -1,6 +1,6 @@
 import { LabError } from '@community-lab/contract'
 import type { Session } from '../session.ts'
-import type { Slice, SliverOrNode } from '../sliver/slice.ts'
+import type { SliceHandle, SliverOrNode } from '../sliver/slice-handle.ts'
 import type { Sliver } from '../sliver/sliver.ts'
 import { rttProgram } from './rtt-program.ts'
 import type { Run } from './run.ts'
@@ -22,7 +22,7 @@ export interface RttOptions {
 /** Start measuring round-trip times. See `Slice.measure`. */
 export function measureRtt(
   session: Session,
-  slice: Slice,
+  slice: SliceHandle,
   { name, ...options }: RttOptions & { readonly name: string },
 ): Promise<Run> {
   const { everyMs, forMs, signal } = options
@@ -52,7 +52,10 @@ export function measureRtt(
   })
 }
 
-function choose(slice: Slice, which: SliverOrNode | readonly SliverOrNode[]): readonly Sliver[] {
+function choose(
+  slice: SliceHandle,
+  which: SliverOrNode | readonly SliverOrNode[],
+): readonly Sliver[] {
   if (which === 'all') return slice.slivers
   const all: readonly SliverOrNode[] = isList(which) ? which : [which]
   return [...new Set(all.map((each) => slice.sliver(each)))]

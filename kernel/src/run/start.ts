@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { LabError } from '@community-lab/contract'
 import type { Session } from '../session.ts'
-import type { Slice } from '../sliver/slice.ts'
+import type { SliceHandle } from '../sliver/slice-handle.ts'
 import type { Sliver } from '../sliver/sliver.ts'
 import { packFiles } from '../ssh/archive.ts'
 import { collectResults } from '../ssh/result.ts'
@@ -29,7 +29,7 @@ export interface RunOptions {
 /** Start one program on several slivers. See `Slice.run`. */
 export function startRun(
   session: Session,
-  slice: Slice,
+  slice: SliceHandle,
   options: RunOptions & { readonly name: string; readonly slivers: readonly Sliver[] },
 ): Promise<Run> {
   const { script, slivers, ...rest } = options
@@ -58,7 +58,11 @@ const startTimeoutMs = 60_000
  *
  * @throws {@link LabError} LAB_ARGUMENT_INVALID for a name; LAB_COMMAND_FAILED.
  */
-export async function launchRun(session: Session, slice: Slice, launch: Launch): Promise<Run> {
+export async function launchRun(
+  session: Session,
+  slice: SliceHandle,
+  launch: Launch,
+): Promise<Run> {
   const id = createRunId(launch.name)
   const slivers = launch.programs.map(({ sliver }) => sliver)
   const run = new Run(session, { id, slice, slivers, expectedMs: launch.expectedMs })

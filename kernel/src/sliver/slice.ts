@@ -14,17 +14,15 @@ import { buildCommand, commandOf, quote, type Argument } from '../ssh/quote.ts'
 import { requireOk } from '../ssh/requirement.ts'
 import { collectResults, type CommandResults } from '../ssh/result.ts'
 import { mapBounded } from '../wait/concurrency.ts'
+import type { SliceHandle, SliverOrNode } from './slice-handle.ts'
 import { Sliver, sliverColumns, updateSliver } from './sliver.ts'
 import { waitStarted, type WaitOptions } from './started.ts'
 
 /** How many slivers are worked with at once. */
 const concurrency = 64
 
-/** A sliver, or the name of its node. */
-export type SliverOrNode = Sliver | string | { readonly name: string }
-
 /** An experiment's share of the testbed: a sliver on each of its nodes. */
-export class Slice {
+export class Slice implements SliceHandle {
   readonly #session: Session
   readonly #id: number
   readonly #name: string

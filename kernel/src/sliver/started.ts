@@ -5,7 +5,7 @@ import { tableBundle } from '../display/table.ts'
 import { readEvents } from '../http/event-stream.ts'
 import type { Session } from '../session.ts'
 import { joinSignals } from '../wait/signal.ts'
-import type { Slice } from './slice.ts'
+import type { SliceHandle } from './slice-handle.ts'
 import { sliverColumns, troubleOf, updateSliver, type Sliver } from './sliver.ts'
 
 /** Options of a wait. */
@@ -20,7 +20,7 @@ const defaultTimeoutMs = 120_000
 /** Wait until each of a slice's slivers has started or failed, and show how they are meanwhile. See `Slice.started`. */
 export async function waitStarted(
   session: Session,
-  slice: Slice,
+  slice: SliceHandle,
   { timeoutMs: waitedMs = defaultTimeoutMs, signal }: WaitOptions,
 ): Promise<void> {
   const timeout = AbortSignal.timeout(waitedMs)
@@ -53,7 +53,7 @@ function isSettled(sliver: Sliver): boolean {
 /** Keep a slice's handles as the server tells of them until `isDone`, which is asked at the beginning and after each change. */
 async function followSlivers(
   session: Session,
-  slice: Slice,
+  slice: SliceHandle,
   { signal, isDone }: { readonly signal: AbortSignal; readonly isDone: () => boolean },
 ): Promise<void> {
   for await (const message of readEvents(session.http, routes.events, { signal })) {
@@ -65,7 +65,7 @@ async function followSlivers(
   }
 }
 
-function takeChange(slice: Slice, data: string): boolean {
+function takeChange(slice: SliceHandle, data: string): boolean {
   const event: unknown = JSON.parse(data)
   if (!Value.Check(ChangeEvent, event) || event.kind !== 'sliver' || event.object === null)
     return false
@@ -75,7 +75,7 @@ function takeChange(slice: Slice, data: string): boolean {
   return true
 }
 
-function createProgress(slice: Slice): () => void {
+function createProgress(slice: SliceHandle): () => void {
   const display = currentDisplay().newDisplay()
   const start = performance.now()
   let last = ''
