@@ -32,6 +32,10 @@ export function answerProblem(
   return reply.code(problem.status).type('application/problem+json').send(problem)
 }
 
+// pg's own words, which have no code.
+const lostConnection =
+  /^(?:timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error)/u
+
 function toLabError(error: FastifyError, requestId: string): LabError {
   if (LabError.is(error)) return error
   switch (error.code) {
@@ -49,7 +53,7 @@ function toLabError(error: FastifyError, requestId: string): LabError {
   const unreachable =
     /^(?:ECONNREFUSED|ECONNRESET|EPIPE|55000|57P0\d|(?:08|53)\d{3})$/u.test(error.code) ||
     (error.code === 'ENOENT' && 'syscall' in error && error.syscall === 'connect') ||
-    error.message.startsWith('timeout exceeded when trying to connect')
+    lostConnection.test(error.message)
   if (unreachable)
     return new LabError(
       'LAB_SERVER_UNAVAILABLE',

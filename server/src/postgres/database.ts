@@ -16,7 +16,7 @@ export interface Database extends AsyncDisposable {
 export interface DatabaseOptions {
   /** `postgres://…`. */
   readonly url: string
-  /** Called when an idle connection is lost. */
+  /** Called when a connection is lost. */
   readonly onLost: (error: Error) => void
 }
 
@@ -36,7 +36,9 @@ export async function openDatabase({ url, onLost }: DatabaseOptions): Promise<Da
   const types = new pg.TypeOverrides()
   types.setTypeParser(pg.types.builtins.INT8, Number)
   const pool = new pg.Pool({ ...settings, max: maxConnections, types })
-  pool.on('error', onLost)
+  // The pool hears of idle connections alone; without a listener, one that is lost between two statements of a transaction would end the process.
+  pool.on('connect', (client) => client.on('error', onLost))
+  pool.on('error', () => undefined)
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   try {
     const answer = await sql<{ version: string }>`show server_version_num`.execute(db)
@@ -53,6 +55,7 @@ export async function openDatabase({ url, onLost }: DatabaseOptions): Promise<Da
     db,
     connect: async () => {
       const client = new pg.Client(settings)
+      client.on('error', onLost)
       await client.connect()
       return client
     },

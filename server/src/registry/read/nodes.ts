@@ -13,7 +13,7 @@ import {
 import { isReserved } from '../../domain/admission.ts'
 import type { NodeTable } from '../../postgres/tables.ts'
 import type { Selectable } from 'kysely'
-import type { Db, Selection, Surroundings } from './readers.ts'
+import type { Db, Selection, Surroundings } from './selection.ts'
 
 interface Occupant {
   readonly slice_id: number

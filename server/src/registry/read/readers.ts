@@ -1,32 +1,9 @@
-import type { Kysely } from 'kysely'
 import type { EventKind, Node, Slice, Sliver, Template } from '@community-lab/contract'
-import type { Tables } from '../../postgres/tables.ts'
 import { readNodes } from './nodes.ts'
+import type { Db, Selection, SliverSelection, Surroundings } from './selection.ts'
 import { readSlices } from './slices.ts'
 import { readSlivers } from './slivers.ts'
 import { readTemplates } from './templates.ts'
-
-/** What objects are shown with that no table holds. */
-export interface Surroundings {
-  readonly mgmtPrefix: string
-  /** When a node was last heard of, in milliseconds since the epoch, as far as it is newer than the database knows. */
-  lastSeenMs(nodeId: number): number | null
-}
-
-/** Which objects of a kind; what is not given is not asked for. */
-export interface Selection {
-  readonly ids?: readonly number[]
-  readonly names?: readonly string[]
-}
-
-/** Which slivers. */
-export interface SliverSelection {
-  readonly sliceIds?: readonly number[]
-  readonly nodeIds?: readonly number[]
-}
-
-/** A database or a transaction on it. */
-export type Db = Kysely<Tables>
 
 /** Reads whole objects, as the API shows them, ordered by id; in a transaction they are as they will be. */
 export interface Readers {

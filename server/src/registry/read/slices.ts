@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { path, routes, sliverId, type Slice } from '@community-lab/contract'
-import type { Db, Selection } from './readers.ts'
+import type { Db, Selection } from './selection.ts'
 
 /** Read slices. */
 export async function readSlices(db: Db, { ids, names }: Selection = {}): Promise<Slice[]> {

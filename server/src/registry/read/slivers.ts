@@ -8,7 +8,7 @@ import {
   sliverManagementAddress,
   type Sliver,
 } from '@community-lab/contract'
-import type { Db, SliverSelection, Surroundings } from './readers.ts'
+import type { Db, SliverSelection, Surroundings } from './selection.ts'
 
 /** Read slivers, ordered by slice and node. */
 export async function readSlivers(

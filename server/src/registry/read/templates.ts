@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { path, routes, type Template } from '@community-lab/contract'
-import type { Db, Selection } from './readers.ts'
+import type { Db, Selection } from './selection.ts'
 
 /** Read templates. */
 export async function readTemplates(db: Db, { ids, names }: Selection = {}): Promise<Template[]> {

@@ -9,7 +9,7 @@ import {
   type User,
 } from '@community-lab/contract'
 import { hashSecret, makeSecret } from '../../access/secret.ts'
-import type { Db } from '../read/readers.ts'
+import type { Db } from '../read/selection.ts'
 import { found, type Core } from '../core.ts'
 import type { Change } from '../change.ts'
 

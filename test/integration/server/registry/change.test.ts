@@ -90,6 +90,22 @@ describe.each(postgresKinds)('changes on %s PostgreSQL', (kind) => {
     expect(await lastId(world)).toBe(before + 1)
   })
 
+  it('whose connection is lost on the way fail alone', async () => {
+    await using world = await testbeds.start()
+    const { core } = world.context.registry
+    const before = await lastId(world)
+    const lost = core.change(async ({ tx, note }) => {
+      note('node', 'updated', 1)
+      const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx)
+      // Waits for the end, so that it comes between two statements of the change.
+      await sql`select pg_terminate_backend(${rows[0]?.pid}, 10000)`.execute(world.database.db)
+    })
+    await expect(lost).rejects.toThrow()
+    expect(await lastId(world)).toBe(before)
+    await reboot(world, world.operator, 1)
+    expect(await lastId(world)).toBe(before + 1)
+  })
+
   it('are heard of again after the connection that listens was lost', async () => {
     await using world = await testbeds.start()
     await using reader = await readEvents(world, { lastEventId: await lastId(world) })
