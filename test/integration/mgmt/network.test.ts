@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { sh } from './world/shell.ts'
 import {
   createTestbed,
-  prefix,
   reaches,
   serverAddress,
   stateOf,
@@ -183,5 +182,4 @@ describe.runIf(isRoot)('a server’s gateway and three nodes', () => {
     const names = await Promise.all(pids.map((pid) => sh(`cat /proc/${pid}/comm`).catch(() => '')))
     return pids.filter((_, at) => names[at]?.trim() === 'tincd')
   }
-
 })

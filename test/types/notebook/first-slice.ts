@@ -16,14 +16,26 @@ async function main(): Promise<void> {
   for await (const row of run.rows('rtt')) console.log(row.rtt_s)
   await lab.virtual().cutLink('n2', 'n5')
   const outcomes = await run.done()
-  const rows = await run.sql`select time, rtt_s * 1e3 as rtt_ms from rtt where peer = ${'n5'} order by time`
+  const rows =
+    await run.sql`select time, rtt_s * 1e3 as rtt_ms from rtt where peer = ${'n5'} order by time`
   const typed = await run.sql<{ n: number }>`select count(*) as n from rtt`
   const total: number = typed[0].n + typed.length
-  show(Plot.plot({
-    title: 'Round trip', width: 820, grid: true,
-    y: { label: 'round trip (ms)', zero: true }, color: { legend: true, type: 'ordinal', scheme: 'dark2' },
-    marks: [Plot.ruleX(rows.filter((row) => row.rtt_ms === null), { x: 'time' }), Plot.line(rows, { x: 'time', y: 'rtt_ms' })],
-  }))
+  show(
+    Plot.plot({
+      title: 'Round trip',
+      width: 820,
+      grid: true,
+      y: { label: 'round trip (ms)', zero: true },
+      color: { legend: true, type: 'ordinal', scheme: 'dark2' },
+      marks: [
+        Plot.ruleX(
+          rows.filter((row) => row.rtt_ms === null),
+          { x: 'time' },
+        ),
+        Plot.line(rows, { x: 'time', y: 'rtt_ms' }),
+      ],
+    }),
+  )
   show((await slice.traceroute('n1', 'n5')).path)
   const health = await lab.health()
   await health.sql`select node from node_health`
