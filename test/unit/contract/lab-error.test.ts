@@ -1,0 +1,51 @@
+import { fromProblem, LabError, toProblem } from '@community-lab/contract'
+import { describe, expect, it } from 'vitest'
+
+const error = new LabError('LAB_SLICE_NO_CAPACITY', {
+  slice: 'first',
+  resource: 'memory',
+  asked: 4096,
+  unit: 'MiB',
+  largestFree: 2048,
+  node: 'n3',
+  onNode: 'n1',
+})
+
+describe('an error', () => {
+  it('says what failed, on what, what was found and what to do', () => {
+    expect(error.message).toBe(
+      'slice "first": node n1 cannot give 4096 MiB of memory (largest free: 2048 MiB on n3); ask for less or choose other nodes',
+    )
+    expect([error.name, error.status, error.retryable]).toEqual(['LabError', 409, false])
+  })
+
+  it('is the same after the wire', () => {
+    const wire: unknown = JSON.parse(JSON.stringify(toProblem(error, 'req-7')))
+    expect(wire).toMatchObject({
+      title: 'LAB_SLICE_NO_CAPACITY',
+      status: 409,
+      detail: error.message,
+      requestId: 'req-7',
+    })
+    const again = fromProblem(wire as ReturnType<typeof toProblem>)
+    expect(LabError.is(again, 'LAB_SLICE_NO_CAPACITY')).toBe(true)
+    expect([again.details, again.message, again.requestId]).toEqual([
+      error.details,
+      error.message,
+      'req-7',
+    ])
+  })
+
+  it('of a newer server keeps its sentence', () => {
+    const problem = { ...toProblem(error, 'req-7'), code: 'LAB_FROM_TOMORROW' }
+    const read = fromProblem(problem)
+    expect([read.code, read.message]).toEqual(['LAB_SERVER_INTERNAL', error.message])
+  })
+
+  it('is recognised whichever copy of the package made it, and nothing else is', () => {
+    expect(LabError.is(error, 'LAB_NOT_FOUND', 'LAB_SLICE_NO_CAPACITY')).toBe(true)
+    expect(LabError.is(error, 'LAB_NOT_FOUND')).toBe(false)
+    for (const other of [new Error('x'), { code: 'LAB_NOT_FOUND' }, null, 'LAB_NOT_FOUND'])
+      expect(LabError.is(other)).toBe(false)
+  })
+})
