@@ -8,11 +8,13 @@ import { runCommand } from './host/command.ts'
 import { identifyProcess, isAlive, waitForEnd, waitForListener } from './host/process.ts'
 import type { ProcessIdentity } from './host/process.ts'
 import type { SliverRecord } from './store/record.ts'
-import { boundFolders, hostKeyPath } from './store/root.ts'
+import { boundFolders, hasCopy, hostKeyPath } from './store/root.ts'
 
 /** Where a sliver's container is made from. */
 export interface ContainerPlaces {
   readonly folder: string
+  /** The root file system of its template. */
+  readonly template: string
   /** What it sees at `/run/community-lab`. */
   readonly measureDir: string
   readonly hostname: string
@@ -42,11 +44,12 @@ export async function createContainer(
   const { runtime, places, ids, cgroups } = equipment
   const name = containerName(record)
   const bound = { ...boundSources(at.folder), measure: at.measureDir }
+  const mapping = mapIds(ids, record.nr)
   const configuration = containerConfiguration({
     rootPath: places.root,
     hostname: at.hostname,
     args: firstProgram,
-    ids: mapIds(ids, record.nr),
+    ids: mapping,
     bound: Object.entries(boundFolders).map(([part, destination]) => ({
       source: places.bound(part),
       destination,
@@ -56,7 +59,8 @@ export async function createContainer(
   })
   await writeFile(join(at.folder, 'config.json'), JSON.stringify(configuration), { mode: 0o600 })
   await cgroups?.create(name, record.limits)
-  const pid = await runtime.create(name, { folder: at.folder, bound }, signal)
+  const lower = (await hasCopy(at.folder)) ? 'own' : { shared: at.template, ids: mapping }
+  const pid = await runtime.create(name, { folder: at.folder, lower, bound }, signal)
   const found = await identifyProcess(pid)
   if (found === null) throw ended(record, 'its container ended before it was started')
   return found
@@ -99,13 +103,12 @@ export async function endContainer(
   record: SliverRecord,
 ): Promise<void> {
   const name = containerName(record)
-  await links.disconnect(record)
   if (record.process !== null && (await isAlive(record.process))) {
     // The first process of a PID namespace: the kernel ends all others with it.
     process.kill(record.process.pid, 'SIGKILL')
     await waitForEnd(record.process, new AbortController().signal)
   }
-  await runtime.destroy(name)
+  await Promise.all([links.disconnect(record), runtime.destroy(name)])
   await cgroups?.remove(name)
 }
 

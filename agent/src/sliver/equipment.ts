@@ -13,6 +13,8 @@ import type { LinkedSliver } from './domain/links.ts'
 /** What slivers are made with on this host. */
 export interface Equipment {
   readonly runtime: OciRuntime
+  /** Whether slivers can share one unpacked template; else each gets a copy. */
+  readonly sharesTemplates: boolean
   readonly places: BoxPlaces
   readonly ids: IdPlan
   readonly links: Links
@@ -61,13 +63,13 @@ export async function findEquipment(search: EquipmentSearch): Promise<FoundEquip
   const dir = join(dataDir, 'runtime')
   await mkdir(dir, { recursive: true, mode: 0o711 })
   const wanted = search.wantedRuntime
-  const runtime = await findRuntime({ wanted, dir, places, ids, cgroups: usable, signal })
-  if (typeof runtime === 'string') return without(runtime)
+  const found = await findRuntime({ wanted, dir, places, ids, cgroups: usable, signal })
+  if (typeof found === 'string') return without(found)
   try {
     const links = await openLinks(search)
-    const { name } = runtime
+    const { name } = found.runtime
     return {
-      equipment: { runtime, places, ids, links, cgroups: usable },
+      equipment: { ...found, places, ids, links, cgroups: usable },
       capabilities: { runtime: name, limits: usable !== null, userns: true, lacks },
     }
   } catch (error) {

@@ -24,7 +24,7 @@ import { isAlive } from './host/process.ts'
 import { createWatch } from './host/watch.ts'
 import type { Slivers, SliverStatus } from './slivers.ts'
 import type { SliverRecord } from './store/record.ts'
-import { openRecords, removeTree, type Records } from './store/records.ts'
+import { openRecords, removeTrees, type Records } from './store/records.ts'
 import { makeRoot, writeAuthorizedKeys, writeHostKey } from './store/root.ts'
 import { createTemplates, type TemplatesOptions } from './template/templates.ts'
 
@@ -57,6 +57,8 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
   const running = await findRunning(records)
   const { equipment, capabilities } = await findEquipment({ ...options, running })
   const inTurn = createTurns()
+  /** Slivers of which something may be left that could not be ended. */
+  const unclean = new Set<string>()
   const listeners = new Set<(id: string) => void>()
   const watch = createWatch((id) => void noticeEnd(id))
   await recover()
@@ -67,9 +69,9 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       if (running.includes(record)) {
         if (record.process !== null) watch.add(record.id, record.process)
       } else if (equipment !== null) {
-        await endContainer(equipment, record)
-        if (record.stage === 'started')
-          await records.save(afterEnd(record, await reasonOfEnd(record)))
+        const reason = await reasonOfEnd(record)
+        await end(equipment, record)
+        if (record.stage === 'started') await records.save(afterEnd(record, reason))
         else if (record.process !== null) await records.save({ ...record, process: null })
       }
     }
@@ -83,12 +85,18 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       const reason = await reasonOfEnd(record)
       await records.save(afterEnd(record, reason))
       for (const listener of listeners) listener(id)
-      await endContainer(equip(id), record)
+      await end(equip(id), record)
     }).catch((error: unknown) => options.onProblem(id, error))
   }
 
   async function reasonOfEnd(record: SliverRecord): Promise<string> {
     return explainEnd({ cgroups: equipment?.cgroups ?? null }, record)
+  }
+
+  async function end(own: Equipment, record: SliverRecord): Promise<void> {
+    unclean.add(record.id)
+    await endContainer(own, record)
+    unclean.delete(record.id)
   }
 
   function equip(sliver: string): Equipment {
@@ -156,7 +164,9 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     if (record.stage !== 'allocated') return
     const template = await templates.ensure(target.template, signal)
     const folder = records.folder(id)
-    const [key] = await Promise.all([makeHostKey(), makeRoot(folder, template, { ids, signal })])
+    const from = equip(id).sharesTemplates ? 'share' : 'copy'
+    const root = { ids, from, signal } as const
+    const [key] = await Promise.all([makeHostKey(), makeRoot(folder, template, root)])
     await writeHostKey(folder, key, ids)
     await writeAuthorizedKeys(folder, target.ssh_authorized_keys, ids)
     await records.save({
@@ -176,10 +186,11 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     const own = equip(id)
     if (found.stage === 'started' && found.process !== null && (await isAlive(found.process)))
       return
-    await endContainer(own, found)
+    if (unclean.has(id)) await end(own, found)
     await options.prepareMeasuring(id, measureDir(id))
     const places = {
       folder: records.folder(id),
+      template: templates.root(found.templateSha256 ?? ''),
       measureDir: measureDir(id),
       hostname: `${target.slice_name}-${options.nodeName}`.replaceAll('_', '-').slice(0, 63),
     }
@@ -199,7 +210,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       record = await records.save({ ...record, stage: 'started', startedOn, ended: null })
       watch.add(id, process)
     } catch (error) {
-      await endContainer(own, record)
+      await end(own, record)
       await records.save({ ...record, stage: 'deployed', process: null, startedOn: null })
       throw error
     }
@@ -216,7 +227,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     const record = records.get(id)
     if (record === undefined) return
     watch.remove(id)
-    await endContainer(equip(id), record)
+    await end(equip(id), record)
     const stage = record.stage === 'started' ? 'deployed' : record.stage
     await records.save({ ...record, stage, process: null, startedOn: null, ended: null })
   }
@@ -225,9 +236,9 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     const record = records.get(id)
     if (record === undefined) return
     watch.remove(id)
-    if (equipment !== null) await endContainer(equipment, record)
+    if (equipment !== null) await end(equipment, record)
     await records.remove(id)
-    await removeTree(measureDir(id))
+    await removeTrees([measureDir(id)])
   }
 
   function statusOf(record: SliverRecord): SliverStatus {

@@ -1,11 +1,15 @@
 import { readFile } from 'node:fs/promises'
+import type { IdMapping } from '../domain/ids.ts'
+import { idMappedArguments, idMappedMountProgram } from './id-mapped.ts'
 
 /**
- * The folder that a container is made from: `config.json`, the empty folder `stage`, and the overlay's `lower`, `upper` and `work`. Its mounts are made
+ * The folder that a container is made from: `config.json`, the empty folder `stage`, and the overlay's `upper` and `work`. Its mounts are made
  * in a mount namespace of their own and live only in the container's: the host's table of mounts stays clean, and they go away with the container.
  */
 export interface Box {
   readonly folder: string
+  /** What is beneath: a template that others share, with the ids that its owners are to have; or the folder's own `lower`. */
+  readonly lower: { readonly shared: string; readonly ids: readonly IdMapping[] } | 'own'
   /** Folders that its configuration binds from {@link BoxPlaces}`.bound`, by name. */
   readonly bound: Readonly<Record<string, string>>
 }
@@ -29,15 +33,24 @@ export function chooseBoxPlaces(dataDir: string): BoxPlaces {
   return { bundle, root: `${bundle}/root`, bound: (name) => `${bundle}/${name}` }
 }
 
-/** $1: the folder; $2: the bundle's place; $3: the overlay's further options; then names and folders to bind; after `--` the command. */
+/**
+ * $1: the folder; $2: the bundle's place; $3: the overlay's further options; $4: the shared template, or nothing; $5: the program that mounts it with $6 as
+ * its ids; then names and folders to bind; after `--` the command.
+ */
 const script = `set -e
 cd "$1"
 mount -t tmpfs -o mode=755,size=1m,nosuid,nodev community-lab stage
 mkdir stage/root
-mount -t overlay -o "nodev,lowerdir=lower,upperdir=upper,workdir=work$3" community-lab stage/root
+lower=lower
+if [ -n "$4" ]; then
+  lower=stage/lower
+  mkdir "$lower"
+  perl -e "$5" "$4" "$lower" $6
+fi
+mount -t overlay -o "nodev,lowerdir=$lower,upperdir=upper,workdir=work$3" community-lab stage/root
 cp config.json stage/
 place=$2
-shift 3
+shift 6
 while [ "$1" != -- ]; do
   mkdir "stage/$1"
   mount --bind "$2" "stage/$1"
@@ -60,8 +73,22 @@ export async function inBox(
 ): Promise<readonly string[]> {
   const text = script + (options.hidesCgroups ? hideCgroups : '') + run
   const further = (await isInitialUserNamespace()) ? '' : ',userxattr'
+  const { lower } = box
+  const shared =
+    lower === 'own'
+      ? ['', '', '']
+      : [lower.shared, idMappedMountProgram, idMappedArguments(lower.ids).join(' ')]
   const bound = Object.entries(box.bound).flat()
-  return [...privately(text), box.folder, places.bundle, further, ...bound, '--', ...options.argv]
+  return [
+    ...privately(text),
+    box.folder,
+    places.bundle,
+    further,
+    ...shared,
+    ...bound,
+    '--',
+    ...options.argv,
+  ]
 }
 
 /** The argv that runs a command where it sees cgroups or does not. */

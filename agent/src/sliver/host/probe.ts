@@ -21,26 +21,41 @@ export interface RuntimeSearch {
 /** The number that no sliver has: its ids are the probe's. */
 const probeNr = 0
 const probeName = 'probe'
+/** Programs, and the libraries they need, as they are on this host. */
+const programs = '/usr'
+
+/** What was found to work. */
+export interface FoundRuntime {
+  readonly runtime: OciRuntime
+  /** Whether slivers can share one unpacked template, each with ids of its own; else each gets a copy. */
+  readonly sharesTemplates: boolean
+}
 
 /** Find a runtime that works here by running something as slivers are run. Returns what each said when none does. */
-export async function findRuntime(search: RuntimeSearch): Promise<OciRuntime | string> {
+export async function findRuntime(search: RuntimeSearch): Promise<FoundRuntime | string> {
   const { wanted, dir, places, cgroups } = search
   const reasons: string[] = []
   for (const name of wanted === 'auto' ? runtimeNames : [wanted]) {
     const stateDir = join(dir, name)
     const runtime = createRuntime({ name, stateDir, places, hasCgroups: cgroups !== null })
-    try {
-      await tryRuntime(runtime, search)
-      return runtime
-    } catch (error) {
-      search.signal.throwIfAborted()
-      reasons.push(`${name}: ${reasonOf(error)}`)
+    for (const sharesTemplates of [true, false]) {
+      try {
+        await tryRuntime({ runtime, sharesTemplates }, search)
+        return { runtime, sharesTemplates }
+      } catch (error) {
+        search.signal.throwIfAborted()
+        // Sharing is a luxury: what is wrong without it is what matters.
+        if (!sharesTemplates) reasons.push(`${name}: ${reasonOf(error)}`)
+      }
     }
   }
   return reasons.join('; ')
 }
 
-async function tryRuntime(runtime: OciRuntime, search: RuntimeSearch): Promise<void> {
+async function tryRuntime(
+  { runtime, sharesTemplates }: FoundRuntime,
+  search: RuntimeSearch,
+): Promise<void> {
   const { dir, places, ids, cgroups, signal } = search
   const folder = join(dir, probeName)
   const mapping = mapIds(ids, probeNr)
@@ -49,8 +64,7 @@ async function tryRuntime(runtime: OciRuntime, search: RuntimeSearch): Promise<v
   for (const part of ['stage', 'upper', 'work'])
     await mkdir(join(folder, part), { recursive: true })
   await chown(join(folder, 'upper'), rootId, rootId)
-  // Programs, and the libraries they need, as they are on this host.
-  await symlink('/usr', join(folder, 'lower'))
+  if (!sharesTemplates) await symlink(programs, join(folder, 'lower'))
   const configuration = containerConfiguration({
     rootPath: places.root,
     hostname: probeName,
@@ -61,10 +75,11 @@ async function tryRuntime(runtime: OciRuntime, search: RuntimeSearch): Promise<v
     arch: process.arch,
   })
   await writeFile(join(folder, 'config.json'), JSON.stringify(configuration))
+  const lower = sharesTemplates ? { shared: programs, ids: mapping } : 'own'
   try {
     await runtime.destroy(probeName)
     await cgroups?.create(probeName, { memory: 64, disk: 0, cpu: 100, processes: 16 })
-    const pid = await runtime.create(probeName, { folder, bound: {} }, signal)
+    const pid = await runtime.create(probeName, { folder, lower, bound: {} }, signal)
     await cgroups?.enter(probeName, pid)
     await runtime.start(probeName, signal)
   } finally {

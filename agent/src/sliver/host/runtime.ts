@@ -1,8 +1,8 @@
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { access, mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
 import { besideCgroups, inBox, type Box, type BoxPlaces } from './box.ts'
-import { isErrno, reasonOf, runCommand } from './command.ts'
+import { reasonOf, runCommand } from './command.ts'
 
 /** The OCI runtimes that are known to work. */
 export const runtimeNames = ['crun', 'runc'] as const
@@ -78,9 +78,11 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
       await run(['start', name], signal)
     },
     async destroy(name) {
+      if (!(await exists(join(stateDir, name)))) return
       await run(['delete', '--force', name]).catch(async (error: unknown) => {
         // What was not created whole cannot be deleted either; nothing of it runs, and its state is removed below.
-        if (await exists(join(stateDir, name, 'status'))) throw error
+        if (await exists(join(stateDir, name, command === 'crun' ? 'status' : 'state.json')))
+          throw error
       })
       await rm(join(stateDir, name), { recursive: true, force: true })
     },
@@ -98,10 +100,8 @@ async function lastLine(file: string): Promise<string | null> {
 }
 
 async function exists(path: string): Promise<boolean> {
-  try {
-    await readFile(path)
-    return true
-  } catch (error) {
-    return !isErrno(error, 'ENOENT', 'ENOTDIR')
-  }
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Value } from 'typebox/value'
@@ -25,7 +26,7 @@ export async function openRecords(dir: string): Promise<Records> {
   for (const name of await readdir(dir)) {
     const record = await readRecord(join(dir, name, fileName))
     if (record?.id === name) records.set(name, record)
-    else await removeTree(join(dir, name))
+    else await removeTrees([join(dir, name)])
   }
 
   return {
@@ -40,7 +41,7 @@ export async function openRecords(dir: string): Promise<Records> {
       return record
     },
     async remove(id) {
-      await removeTree(join(dir, id))
+      await removeTrees([join(dir, id)])
       records.delete(id)
     },
   }
@@ -56,7 +57,9 @@ async function readRecord(file: string): Promise<SliverRecord | null> {
   }
 }
 
-/** A sliver may have made paths longer than any that can be named; rm goes from folder to folder. */
-export async function removeTree(path: string): Promise<void> {
-  await runCommand(['rm', '--recursive', '--force', '--one-file-system', '--', path])
+/** Remove what is there of these. A sliver may have made paths longer than any that can be named; rm goes from folder to folder. */
+export async function removeTrees(paths: readonly string[]): Promise<void> {
+  const there = paths.filter((path) => existsSync(path))
+  if (there.length === 0) return
+  await runCommand(['rm', '--recursive', '--force', '--one-file-system', '--', ...there])
 }

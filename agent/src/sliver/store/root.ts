@@ -1,10 +1,10 @@
-import { chmod, chown, mkdir, rename, writeFile } from 'node:fs/promises'
+import { access, chmod, chown, mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { IdMapping } from '../domain/ids.ts'
 import { runCommand } from '../host/command.ts'
 import type { HostKey } from '../host/host-key.ts'
 import { shiftOwners } from '../template/shift.ts'
-import { removeTree } from './records.ts'
+import { removeTrees } from './records.ts'
 
 /** The folders of a sliver that it has read-only, and where. */
 export const boundFolders = {
@@ -16,20 +16,37 @@ export const boundFolders = {
 /** Where its SSH server finds its host key. */
 export const hostKeyPath = '/etc/dropbear/host_key'
 
-/** Make a sliver's root anew from its template: a copy with its own ids beneath, nothing written yet above. */
+/** How a sliver's root is made from its template. */
+export interface RootOptions {
+  readonly ids: readonly IdMapping[]
+  /** `share`: what is written is all it has of its own; `copy`: the template too, given to its ids. */
+  readonly from: 'share' | 'copy'
+  readonly signal: AbortSignal
+}
+
+/** Make a sliver's root anew: its template beneath, nothing written yet above. */
 export async function makeRoot(
   folder: string,
   template: string,
-  { ids, signal }: { readonly ids: readonly IdMapping[]; readonly signal: AbortSignal },
+  { ids, from, signal }: RootOptions,
 ): Promise<void> {
-  for (const part of ['lower', 'upper', 'work', 'stage']) await removeTree(join(folder, part))
-  const lower = join(folder, 'lower')
-  await runCommand(['cp', '--archive', '--reflink=auto', '--', template, lower], { signal })
-  await shiftOwners(lower, ids)
+  await removeTrees(['lower', 'upper', 'work', 'stage'].map((part) => join(folder, part)))
   for (const part of ['upper', 'work', 'stage']) await mkdir(join(folder, part))
   const upper = join(folder, 'upper')
   await chmod(upper, 0o755)
   await chown(upper, rootOf(ids), rootOf(ids))
+  if (from === 'share') return
+  const lower = join(folder, 'lower')
+  await runCommand(['cp', '--archive', '--reflink=auto', '--', template, lower], { signal })
+  await shiftOwners(lower, ids)
+}
+
+/** Tell whether a sliver has a copy of its template, or shares it. */
+export async function hasCopy(folder: string): Promise<boolean> {
+  return access(join(folder, 'lower')).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** Write a sliver's host key, which only its root may read. */

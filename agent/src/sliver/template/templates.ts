@@ -18,21 +18,24 @@ export interface TemplatesOptions {
 /** The templates on this node: each is fetched, checked and unpacked once. */
 export interface Templates {
   /**
-   * See that a template is here; returns its root file system, with the ids of its archive, to be copied and never changed.
+   * See that a template is here; returns its root file system, with the ids of its archive, never to be changed.
    * @throws {@link LabError} LAB_TEMPLATE_NO_IMAGE, LAB_TEMPLATE_CHECKSUM, LAB_CONNECTION_FAILED, LAB_SLIVER_COMMAND_FAILED.
    */
   ensure(template: TemplateTarget | null, signal: AbortSignal): Promise<string>
+  /** Where the root file system of a template is that is here. */
+  root(sha256: string): string
   /** Remove all but these, by SHA-256. */
   prune(keep: ReadonlySet<string>): Promise<void>
 }
 
 /** Keep templates in a folder. */
 export function createTemplates({ dir, fetchImage }: TemplatesOptions): Templates {
+  const rootOf = (sha256: string): string => join(dir, sha256)
   const making = new Map<string, Promise<string>>()
 
   async function make(template: TemplateTarget, image: Image, signal: AbortSignal) {
     const { uri, sha256 } = image
-    const root = join(dir, sha256)
+    const root = rootOf(sha256)
     if (await exists(root)) return root
     // Others than the agent must not reach it: its setuid files are root's here.
     await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -56,6 +59,7 @@ export function createTemplates({ dir, fetchImage }: TemplatesOptions): Template
   }
 
   return {
+    root: rootOf,
     async ensure(template, signal) {
       const image = imageOf(template)
       if (template === null || image === null)

@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest'
+import { containerConfiguration } from '../../../../../agent/src/sliver/domain/container.ts'
+import { mapIds } from '../../../../../agent/src/sliver/domain/ids.ts'
+
+const plan = {
+  rootPath: '/mnt/root',
+  hostname: 'hello-n1',
+  args: ['/usr/sbin/dropbear'],
+  ids: mapIds({ base: 1_000, count: 500 }, 1),
+  bound: [{ source: '/mnt/measure', destination: '/run/community-lab' }],
+  cgroupsPath: null,
+  arch: 'x64',
+}
+
+it('gives a container namespaces of all kinds, ids of its own and few capabilities', () => {
+  const configuration = containerConfiguration(plan)
+  expect(configuration).toMatchObject({
+    process: { noNewPrivileges: true },
+    linux: {
+      uidMappings: [
+        { containerID: 0, hostID: 1_500, size: 499 },
+        { containerID: 65_534, hostID: 1_999, size: 1 },
+      ],
+      namespaces: ['pid', 'mount', 'network', 'uts', 'ipc', 'user'].map((type) => ({ type })),
+    },
+  })
+  const text = JSON.stringify(configuration)
+  for (const refused of ['CAP_SYS_ADMIN', 'CAP_NET_ADMIN', 'CAP_MKNOD', 'CAP_SYS_PTRACE'])
+    expect(text).not.toContain(refused)
+})
+
+it('binds what it is given read-only, after the folders that hold it', () => {
+  const { mounts } = containerConfiguration(plan) as {
+    mounts: { destination: string; options: string[] }[]
+  }
+  const destinations = mounts.map((mount) => mount.destination)
+  expect(destinations.indexOf('/run/community-lab')).toBeGreaterThan(destinations.indexOf('/run'))
+  expect(mounts.at(-1)?.options).toEqual(expect.arrayContaining(['bind', 'ro', 'nosuid', 'nodev']))
+})
+
+it('tells a runtime of cgroups only where it makes some', () => {
+  expect(JSON.stringify(containerConfiguration(plan))).not.toContain('cgroupsPath')
+  expect(containerConfiguration({ ...plan, cgroupsPath: '/a/sliver-1' })).toMatchObject({
+    linux: { cgroupsPath: '/a/sliver-1' },
+  })
+})
