@@ -49,12 +49,14 @@ const maxDocumentBytes = 8 * 1024 * 1024
 /** Keep up to four connections to one server, each pinned before anything is sent on it. */
 export function createPinnedHttp(options: PinnedHttpOptions): PinnedHttp {
   const { url, certificateSha256, token } = options
+  // An end does not wait for a server that does not answer.
+  const closing = new AbortController()
   const pool = new Pool(new URL(url).origin, {
     connections: 4,
     headersTimeout: silenceMs,
     bodyTimeout: silenceMs,
     connect: (_, callback) => {
-      connectPinned({ url, certificateSha256 }).then(
+      connectPinned({ url, certificateSha256, signal: closing.signal }).then(
         (socket) => callback(null, socket),
         (error: unknown) => callback(toError(error), null),
       )
@@ -87,7 +89,10 @@ export function createPinnedHttp(options: PinnedHttpOptions): PinnedHttp {
         throw toConnectionError(error, whole, signal)
       }
     },
-    close: () => pool.destroy(),
+    close() {
+      closing.abort()
+      return pool.destroy()
+    },
   }
 }
 

@@ -1,0 +1,76 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { text } from 'node:stream/consumers'
+import { formatEnrollmentToken } from '@community-lab/contract'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { holdPort } from '../../support/free-port.ts'
+
+const main = join(import.meta.dirname, '../../../agent/src/main.ts')
+let dataDir: string
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'agent-main-'))
+})
+afterEach(() => rm(dataDir, { recursive: true, force: true }))
+
+function start(env: Readonly<Record<string, string>>): ChildProcess {
+  return spawn(process.execPath, [main], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+}
+
+async function endOf(child: ChildProcess): Promise<{ code: unknown; said: string }> {
+  const [[code], said] = await Promise.all([
+    once(child, 'close') as Promise<unknown[]>,
+    child.stderr ? text(child.stderr) : '',
+  ])
+  return { code, said }
+}
+
+test('without its data folder, or with a setting misspelt, it says what to set', async () => {
+  const missing = await endOf(start({}))
+  expect(missing.code).toBe(1)
+  expect(missing.said).toContain('COMMUNITY_LAB_AGENT_DATA is not set')
+  const misspelt = await endOf(start({ COMMUNITY_LAB_AGENT_DATE: dataDir }))
+  expect(misspelt.said).toContain('COMMUNITY_LAB_AGENT_DATA')
+})
+
+test('a node that was never enrolled needs its token, and a damaged one is refused', async () => {
+  const none = await endOf(start({ COMMUNITY_LAB_AGENT_DATA: dataDir }))
+  expect(none.said).toContain('COMMUNITY_LAB_AGENT_ENROLLMENT_TOKEN')
+  const damaged = await endOf(
+    start({
+      COMMUNITY_LAB_AGENT_DATA: dataDir,
+      COMMUNITY_LAB_AGENT_ENROLLMENT_TOKEN: 'not a token',
+    }),
+  )
+  expect(damaged.said).toContain('LAB_ENROLLMENT_MALFORMED')
+})
+
+test('while the server is away it waits, holds its folder against a second agent, and ends when asked to', async () => {
+  const { server, port } = await holdPort()
+  const contacted = once(server, 'connection')
+  const env = {
+    COMMUNITY_LAB_AGENT_DATA: dataDir,
+    COMMUNITY_LAB_AGENT_ENROLLMENT_TOKEN: formatEnrollmentToken({
+      url: `https://127.0.0.1:${port}`,
+      certificateSha256: 'ab'.repeat(32),
+      secret: 'a-secret-that-nobody-gave-out-0123456789',
+    }),
+  }
+  const first = start(env)
+  const firstEnd = endOf(first)
+  await contacted
+  const second = await endOf(start(env))
+  expect(second.said).toContain('LAB_AGENT_RUNNING')
+  expect(await readFile(join(dataDir, 'tinc', 'rsa_key.priv'), 'utf8')).toContain('PRIVATE KEY')
+  first.kill('SIGTERM')
+  expect((await firstEnd).code).toBe(0)
+  await expect(readFile(join(dataDir, 'agent.pid'))).rejects.toThrow('ENOENT')
+  server.close()
+})
