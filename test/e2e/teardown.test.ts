@@ -6,23 +6,21 @@ import { startTestbed, testbedKinds } from '../support/testbed.ts'
 
 describe.each(testbedKinds)('the testbed of %s', (as) => {
   it('leaves no process, namespace, mount, cgroup or socket when it is stopped', async () => {
-    const testbed = await startTestbed({ nodes: 3, as })
+    await using testbed = await startTestbed({ nodes: 3, as })
     await fill(testbed.credentials)
     const traces = await noteTraces(testbed)
     expect(traces.processes.length).toBeGreaterThan(20)
     await testbed.stop()
     expect(await leftovers(traces)).toEqual([])
-    await testbed[Symbol.asyncDispose]()
   })
 
   it('leaves none of them either when its launcher is killed', async () => {
-    const testbed = await startTestbed({ nodes: 3, as })
+    await using testbed = await startTestbed({ nodes: 3, as })
     await fill(testbed.credentials)
     const traces = await noteTraces(testbed)
     process.kill(testbed.launcherPid, 'SIGKILL')
     await testbed.stop()
     expect(await leftovers(traces)).toEqual([])
-    await testbed[Symbol.asyncDispose]()
   })
 })
 

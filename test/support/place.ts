@@ -35,10 +35,12 @@ export function ownPlace(): Place {
   }
 }
 
+let users = 0
+
 /** An ordinary user: made for this when root runs the tests, else whoever does. */
 export async function ordinaryPlace(): Promise<Place> {
   if (process.getuid?.() !== 0) return ownPlace()
-  const user = `cl-test-${process.pid}`
+  const user = `cl-test-${process.pid}-${++users}`
   await run('useradd', ['--no-create-home', '--home-dir', '/nonexistent', user])
   const { stdout } = await run('id', ['-u', user])
   const uid = Number(stdout)

@@ -104,8 +104,13 @@ async function startIn({ home, place, options }: Where): Promise<RunningTestbed>
     launcherPid: started.pid,
     settled: () =>
       untilTrue(url, 'the testbed to settle', async () => {
-        if (!(await isNode(({ state }) => state === 'production'))) return false
-        return (await ask(Type.Array(Sliver), routes.slivers))?.every(isSettled) ?? false
+        const nodes = await ask(Type.Array(Node), routes.nodes)
+        const slivers = await ask(Type.Array(Sliver), routes.slivers)
+        const lagging = [
+          ...(nodes?.filter(({ state }) => state !== 'production') ?? ['the nodes']),
+          ...(slivers?.filter((sliver) => !isSettled(sliver)) ?? ['the slivers']),
+        ]
+        return lagging.length === 0 || JSON.stringify(lagging)
       }),
     sliverIs: (id, state) =>
       untilTrue(url, `sliver ${id} to be ${state}`, async () => {
@@ -137,11 +142,16 @@ async function readJson<S extends TSchema>(schema: S, file: string): Promise<Sta
 
 const patienceMs = 120_000
 
+/** True; or what there is instead. */
+type Look = () => Promise<boolean | string>
+
 /** Look at the beginning and after each change that the server tells of, over its restarts too. */
-async function untilTrue(url: string, what: string, look: () => Promise<boolean>): Promise<void> {
+async function untilTrue(url: string, what: string, look: Look): Promise<void> {
   const patience = AbortSignal.timeout(patienceMs)
+  let last: boolean | string = false
+  const lookAgain = async (): Promise<boolean> => (last = await look()) === true
   while (!patience.aborted) {
-    const looked = await lookAtChanges(url, look, patience).catch((error: unknown) => {
+    const looked = await lookAtChanges(url, lookAgain, patience).catch((error: unknown) => {
       // The server is away for a moment: it is killed and comes back in these tests.
       if (patience.aborted || error instanceof TypeError) return false
       throw error
@@ -149,7 +159,7 @@ async function untilTrue(url: string, what: string, look: () => Promise<boolean>
     if (looked) return
     await delay(100)
   }
-  throw new Error(`waited ${patienceMs / 1000} s for ${what}`)
+  throw new Error(`waited ${patienceMs / 1000} s for ${what}; last: ${last}`)
 }
 
 /** Whether `look` came true before the stream of changes ended. */

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
+import { foldersOf } from '../../server/vct/src/pod/folders.ts'
 import type { RunningTestbed } from './testbed.ts'
 
 /** What a running testbed has on this machine, and what the machine had that is not its. */
@@ -48,35 +50,19 @@ async function findLeftovers({ home, processes }: Traces): Promise<readonly stri
   return [
     ...left.map(({ pid, name }) => `process ${pid} (${name})`),
     ...mounts.filter((line) => line.includes(home)).map((line) => `mount ${line}`),
-    ...(await findCgroups()).map((name) => `cgroup ${name}`),
+    ...(await findCgroups(home)).map((name) => `cgroup ${name}`),
     ...sockets.map((name) => `socket ${name}`),
     ...spaces.filter((name) => /^n\d+$|^relay$/u.test(name)).map((name) => `namespace ${name}`),
   ]
 }
 
-/** Cgroups of testbeds that nobody is in: one that others run here at the same time is their own affair. */
-async function findCgroups(): Promise<readonly string[]> {
+/** The testbed's cgroups, in every hierarchy. */
+async function findCgroups(home: string): Promise<readonly string[]> {
+  const name = `community-lab-${foldersOf(home).hash}`
   const hierarchies = ['', ...(await list('/sys/fs/cgroup', false))]
-  const found: string[] = []
-  for (const hierarchy of hierarchies) {
-    const folder = join('/sys/fs/cgroup', hierarchy)
-    for (const name of await list(folder, false))
-      if (name.startsWith('community-lab-') && !(await isInUse(join(folder, name))))
-        found.push(join(hierarchy, name))
-  }
-  return found
-}
-
-async function isInUse(folder: string): Promise<boolean> {
-  const files = (await list(folder, true)).filter((name) => name.endsWith('cgroup.procs'))
-  for (const file of files) {
-    const pids = await readFile(join(folder, file), 'utf8').catch(() => {
-      // It goes just now.
-      return ''
-    })
-    if (pids.trim() !== '') return true
-  }
-  return false
+  return hierarchies
+    .map((hierarchy) => join('/sys/fs/cgroup', hierarchy, name))
+    .filter((folder) => existsSync(folder))
 }
 
 async function listProcesses(): Promise<readonly (Process & { readonly parent: number })[]> {

@@ -101,7 +101,8 @@ export class Sliver {
 
   #target(): SshTarget {
     const { id, node, state, hostKey } = this
-    return { id, node, state, hostKey }
+    const startedOn = this.#object.actual?.started_on ?? null
+    return { id, node, state, hostKey, startedOn }
   }
 
   [inspect.custom](): string {

@@ -9,6 +9,8 @@ export interface SshTarget {
   readonly node: string
   readonly state: string
   readonly hostKey: string | null
+  /** When it was started last; null before. A sliver keeps its host key over restarts, its connections it does not. */
+  readonly startedOn: string | null
 }
 
 /** Options of {@link createSshPool}. */
@@ -35,7 +37,7 @@ const keyRetryMs = 500
 
 /** Create a pool. Commands to one sliver share its connection; a connection that ended is made anew by the next command. */
 export function createSshPool(options: SshPoolOptions): SshPool {
-  const connections = new Map<string, { hostKey: string; made: Promise<SshConnection> }>()
+  const connections = new Map<string, { life: string; made: Promise<SshConnection> }>()
 
   async function dial(target: SshTarget, hostKey: string): Promise<SshConnection> {
     const isNew = await options.registerKey()
@@ -65,14 +67,15 @@ export function createSshPool(options: SshPoolOptions): SshPool {
   }
 
   function connect(target: SshTarget): Promise<SshConnection> {
-    const { id, state, hostKey } = target
+    const { id, state, hostKey, startedOn } = target
     if (hostKey === null)
       return Promise.reject(new LabError('LAB_SLIVER_NOT_STARTED', { sliver: id, state }))
     const known = connections.get(id)
-    // A sliver that was made anew has another key; what is left of the old connection leads nowhere.
-    if (known?.hostKey === hostKey) return known.made
+    // What is left of a connection to a sliver that was made or started anew leads nowhere.
+    const life = `${hostKey} ${startedOn ?? ''}`
+    if (known?.life === life) return known.made
     drop([id])
-    const entry = { hostKey, made: dial(target, hostKey) }
+    const entry = { life, made: dial(target, hostKey) }
     connections.set(id, entry)
     const forget = (): void => {
       if (connections.get(id) === entry) connections.delete(id)

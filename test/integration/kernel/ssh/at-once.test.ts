@@ -52,7 +52,13 @@ it('has the exit code and the output of a command that has ended when its start 
     drop: () => undefined,
     close: () => undefined,
   }
-  const target = { id: '1@1', node: 'n1', state: 'started', hostKey: hostKey.public }
+  const target = {
+    id: '1@1',
+    node: 'n1',
+    state: 'started',
+    hostKey: hostKey.public,
+    startedOn: null,
+  }
   const result = await execOn(pool, target, { command: 'true' })
   expect(result).toMatchObject({ exitCode: 3, stdout: 'done\n', error: null })
   connection.close()
