@@ -49,7 +49,10 @@ export class Execution {
     if (counted) this.#count += 1
     this.#number += 1
     // Only the header of what a cell came with is needed later.
-    this.#requests.set(this.#number, { ...request, content: { silent, allow_stdin: content['allow_stdin'] } })
+    this.#requests.set(this.#number, {
+      ...request,
+      content: { silent, allow_stdin: content['allow_stdin'] },
+    })
     const name = counted ? `cell-${this.#count}.ts` : `cell-${this.#count}-${this.#number}.ts`
     if (counted) this.#context.history.add(this.#count, code)
     if (!silent) {

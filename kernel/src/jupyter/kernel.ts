@@ -89,19 +89,22 @@ export class Kernel {
     switch (message.header.msg_type) {
       case 'interrupt_request':
         this.interrupt()
-        return this.#reply(channel, message, { type: 'interrupt_reply', content: { status: 'ok' } })
+        this.#reply(channel, message, { type: 'interrupt_reply', content: { status: 'ok' } })
+        return
       case 'shutdown_request': {
         const answer = { status: 'ok', restart: content['restart'] === true }
         this.#reply(channel, message, { type: 'shutdown_reply', content: answer })
         this.#publish(message, { type: 'shutdown_reply', content: answer })
         // Behind the idle that ends this message.
-        return queueMicrotask(() => this.#options.onShutdown())
+        queueMicrotask(() => this.#options.onShutdown())
+        return
       }
       case 'comm_open':
-        return this.#publish(message, {
+        this.#publish(message, {
           type: 'comm_close',
           content: { comm_id: content['comm_id'], data: {} },
         })
+        return
       default: {
         const draft = answerQuestion(message.header.msg_type, content, {
           compiler: () => this.#useCompiler(),
@@ -117,27 +120,32 @@ export class Kernel {
     switch (event.is) {
       case 'stream': {
         const { name, text } = event
-        return this.#publish(request, { type: 'stream', content: { name, text } })
+        this.#publish(request, { type: 'stream', content: { name, text } })
+        return
       }
       case 'display': {
         const { data, metadata, displayId } = event
         const type = event.update ? 'update_display_data' : 'display_data'
         const transient = displayId === null ? {} : { display_id: displayId }
-        return this.#publish(request, { type, content: { data, metadata, transient } })
+        this.#publish(request, { type, content: { data, metadata, transient } })
+        return
       }
       case 'result': {
         if (request === null || request.content['silent'] === true) return
         const content = { execution_count: this.#execution.count, data: event.data, metadata: {} }
-        return this.#publish(request, { type: 'execute_result', content })
+        this.#publish(request, { type: 'execute_result', content })
+        return
       }
       case 'input':
-        return this.#ask(request, event.prompt)
+        this.#ask(request, event.prompt)
     }
   }
 
   #ask(request: Message | null, prompt: string): void {
-    if (request === null || request.content['allow_stdin'] !== true)
-      return this.#runner.answer({ refused: 'nobody can be asked: the notebook has no input here' })
+    if (request === null || request.content['allow_stdin'] !== true) {
+      this.#runner.answer({ refused: 'nobody can be asked: the notebook has no input here' })
+      return
+    }
     const content = { prompt, password: false }
     this.#reply('stdin', request, { type: 'input_request', content })
   }

@@ -23,7 +23,7 @@ async function main(): Promise<void> {
       meaning: 'the file in which Jupyter says where it wants the sockets',
     })
   const connection = readConnection(file)
-  const opened = Promise.withResolvers<void>()
+  const opened = Promise.withResolvers<undefined>()
   let sockets: Sockets | null = null
   const home = process.env['COMMUNITY_LAB_HOME'] ?? join(checkout, '.community-lab')
   const kernel = new Kernel({
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
     onMessage: (channel, message) =>
       void opened.promise.then(() => kernel.take(channel, message)).catch(fail),
   })
-  opened.resolve()
+  opened.resolve(undefined)
   kernel.start()
   process.on('SIGINT', () => kernel.interrupt())
   process.on('SIGTERM', () => void end())

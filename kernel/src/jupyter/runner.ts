@@ -139,7 +139,12 @@ export class Runner {
       ? `the cell did not react to the interrupt, so its process was ended; ${lost}`
       : `the process that runs cells has ended (${how}); ${lost}`
     if (running === null)
-      this.#options.onEvent({ is: 'stream', cell: this.#lastCell, name: 'stderr', text: `${message}\n` })
+      this.#options.onEvent({
+        is: 'stream',
+        cell: this.#lastCell,
+        name: 'stderr',
+        text: `${message}\n`,
+      })
     this.#child = this.#start()
     this.#options.onLost()
     running?.end({ name, message, text: '' })

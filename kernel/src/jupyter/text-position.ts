@@ -11,7 +11,7 @@ export function toUtf16Offset(text: string, codePoints: number): number {
 
 /** The other way round: an offset in UTF-16 units as a number of code points. */
 export function toCodePointOffset(text: string, utf16: number): number {
-  return [...text.slice(0, utf16)].length
+  return Array.from(text.slice(0, utf16)).length
 }
 
 /** The 1-based line and column, in UTF-16 units, of an offset. */

@@ -35,7 +35,10 @@ export function complaintsContent(
 ): ErrorContent {
   const lines = complaints.map(({ file, line, column, code, message }) => {
     const name = file ?? cellName
-    return { place: { name, line, column }, text: `${name}:${line}:${column} - ${message} (TS${code})` }
+    return {
+      place: { name, line, column },
+      text: `${name}:${line}:${column} - ${message} (TS${code})`,
+    }
   })
   return {
     ename: 'TypeScriptError',

@@ -14,7 +14,9 @@ export function normalizeBundle(data: Bundle): Bundle {
 function normalizeValue(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   if (typeof value === 'string') return value
-  return JSON.parse(JSON.stringify(value) ?? 'null') as unknown
+  // Of what JSON does not know (a function) `stringify` makes undefined, whatever its type says.
+  const text = JSON.stringify(value) as string | undefined
+  return JSON.parse(text ?? 'null') as unknown
 }
 
 /** How a notebook shows a value: what it says of itself, and always as text. */

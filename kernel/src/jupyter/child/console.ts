@@ -22,7 +22,10 @@ export function captureOutput(buffer: StreamBuffer): void {
 /** Print text into the cell that runs now. */
 export function print(buffer: StreamBuffer, name: StreamName, text: string): void {
   const cell = currentCell()
-  if (cell === null) return buffer.write(0, name, text)
+  if (cell === null) {
+    buffer.write(0, name, text)
+    return
+  }
   const { shown, notice } = cell.cap.admit(text)
   buffer.write(cell.number, name, shown)
   if (notice !== null) buffer.write(cell.number, 'stderr', notice)

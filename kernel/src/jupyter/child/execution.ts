@@ -79,7 +79,8 @@ function createExports(): object {
   return new Proxy(values, {
     defineProperty(_target, name, attributes) {
       if (name === '__esModule') return true
-      values[name] = attributes.get === undefined ? attributes.value : Reflect.apply(attributes.get, values, [])
+      values[name] =
+        attributes.get === undefined ? attributes.value : Reflect.apply(attributes.get, values, [])
       return true
     },
   })

@@ -20,5 +20,5 @@ function isError(value: unknown): value is Error {
 
 function nameOf(error: Error): string {
   const own = typeof error.name === 'string' && error.name !== '' ? error.name : 'Error'
-  return own === 'Error' ? (error.constructor.name || own) : own
+  return own === 'Error' ? error.constructor.name || own : own
 }

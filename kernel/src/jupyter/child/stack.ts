@@ -21,11 +21,20 @@ export function isShown(frame: string, kernelFolder: string): boolean {
   return !/\(?node:(internal|vm|events)\b/u.test(frame) && !frame.includes(kernelFolder)
 }
 
+/** V8's call sites write themselves as the lines of a stack, which their types leave out. */
+interface Text {
+  toString(): string
+}
+
 /** Have all stacks name the lines of cells as they were written, and leave out the kernel's own frames. */
 export function installStackTraces(maps: LineMaps, indent: number, kernelFolder: string): void {
   Error.prepareStackTrace = (error, sites) => {
-    const frames = sites.map((site) => String(site)).filter((frame) => isShown(frame, kernelFolder))
-    return [headOf(error), ...frames.map((f) => `    at ${mapPositions(f, maps, indent)}`)].join('\n')
+    const frames = sites
+      .map((site: Text) => site.toString())
+      .filter((frame) => isShown(frame, kernelFolder))
+    return [headOf(error), ...frames.map((f) => `    at ${mapPositions(f, maps, indent)}`)].join(
+      '\n',
+    )
   }
 }
 

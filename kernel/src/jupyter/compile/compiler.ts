@@ -1,8 +1,12 @@
 import { createRequire } from 'node:module'
-import type { Converter, Diagnostic } from 'tslab/dist/converter.js'
+import type * as TslabConverter from 'tslab/dist/converter.js'
+import type * as TslabInspect from 'tslab/dist/inspect.js'
+import type * as TslabMetadata from 'tslab/dist/metadata.js'
 import { toCodePointOffset, toUtf16Offset } from '../text-position.ts'
 import type { LineMap } from './line-map.ts'
 import { prepareTypeScript } from './typescript.ts'
+
+type QuickInfo = ReturnType<TslabConverter.Converter['inspect']>
 
 /** A cell as JavaScript, ready to run. */
 export interface CompiledCell {
@@ -56,13 +60,11 @@ export interface Compiler {
 export function createCompiler(fallbackFile: string): Compiler {
   const typescript = prepareTypeScript(fallbackFile)
   const require = createRequire(import.meta.url)
-  const tslab = require('tslab/dist/converter.js') as typeof import('tslab/dist/converter.js')
-  const { printQuickInfo } =
-    require('tslab/dist/inspect.js') as typeof import('tslab/dist/inspect.js')
-  const { getCodeMetadata } =
-    require('tslab/dist/metadata.js') as typeof import('tslab/dist/metadata.js')
+  const tslab = require('tslab/dist/converter.js') as typeof TslabConverter
+  const { printQuickInfo } = require('tslab/dist/inspect.js') as typeof TslabInspect
+  const { getCodeMetadata } = require('tslab/dist/metadata.js') as typeof TslabMetadata
   // "Browser" only means that the types of the DOM are there: figures are elements.
-  const converter: Converter = tslab.createConverter({ isBrowser: true })
+  const converter = tslab.createConverter({ isBrowser: true })
   let declarations = ''
   return {
     compile(source) {
@@ -100,11 +102,8 @@ export function createCompiler(fallbackFile: string): Compiler {
       const offset = toUtf16Offset(source, cursor)
       // With the cursor just behind a name, the name is what is meant.
       for (const at of [offset, offset - 1].filter((value) => value >= 0)) {
-        const info: ReturnType<Converter['inspect']> | undefined = converter.inspect(
-          declarations,
-          source,
-          at,
-        )
+        // tslab's types leave out that there may be none.
+        const info = converter.inspect(declarations, source, at) as QuickInfo | undefined
         if (info !== undefined) return printQuickInfo(info)
       }
       return null
@@ -117,7 +116,10 @@ export function createCompiler(fallbackFile: string): Compiler {
   }
 }
 
-function answer(diagnostics: readonly Diagnostic[], declarations: string): Compilation {
+function answer(
+  diagnostics: readonly TslabConverter.Diagnostic[],
+  declarations: string,
+): Compilation {
   if (diagnostics.length === 0)
     return {
       ok: true,

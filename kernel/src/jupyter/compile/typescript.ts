@@ -1,5 +1,7 @@
 import { createRequire } from 'node:module'
+import process from 'node:process'
 import type * as TypeScript from '@tslab/typescript-for-tslab'
+import { expandShorthands } from './shorthand.ts'
 import { composeMaps, parseMappings, type LineMap } from './line-map.ts'
 
 /** TypeScript as tslab brings it, with what a cell needs beyond tslab. */
@@ -9,7 +11,8 @@ export interface CellTypeScript {
 }
 
 const require = createRequire(import.meta.url)
-const inlineMap = /\n?\/\/# sourceMappingURL=data:application\/json[^,]*;base64,([A-Za-z0-9+/=]+)\s*$/u
+const inlineMap =
+  /\n?\/\/# sourceMappingURL=data:application\/json[^,]*;base64,([A-Za-z0-9+/=]+)\s*$/u
 /** tslab puts `export {};` before a cell. */
 const linesBeforeCell = 1
 
@@ -31,6 +34,8 @@ export function prepareTypeScript(fallbackFile: string): CellTypeScript {
     const host = create(files, { ...options, inlineSourceMap: true, types: ['node'] }, ...others)
     host.resolveModuleNames = createResolver(original, fallbackFile)
     // What packages import does not move; without this all of it is resolved anew for each cell.
+    const { createProgram } = host
+    host.createProgram = (...args) => withShorthands(original, createProgram(...args))
     host.hasInvalidatedResolutions = (path) => !path.includes('/node_modules/')
     return host
   }
@@ -42,14 +47,32 @@ export function prepareTypeScript(fallbackFile: string): CellTypeScript {
     const made = original.transpileModule(source, { ...options, compilerOptions })
     const first = mappingsOf(Buffer.from(encoded, 'base64').toString())
     lineMap = composeMaps(first, mappingsOf(made.sourceMapText ?? '{}'), linesBeforeCell)
-    return { ...made, outputText: made.outputText.replace(/\n\/\/# sourceMappingURL=.*\s*$/u, '\n') }
+    return {
+      ...made,
+      outputText: made.outputText.replace(/\n\/\/# sourceMappingURL=.*\s*$/u, '\n'),
+    }
   }
   if (cached !== undefined)
     cached.exports = { ...original, createWatchCompilerHost, transpileModule }
   return { lastLineMap: () => lineMap }
 }
 
+/** Let a program write out cells with their shorthand properties expanded. */
+function withShorthands(
+  ts: typeof TypeScript,
+  builder: TypeScript.BuilderProgram,
+): TypeScript.BuilderProgram {
+  const emit = builder.emit.bind(builder)
+  builder.emit = (file, write, token, declarationsOnly, transformers) =>
+    emit(file, write, token, declarationsOnly, {
+      ...transformers,
+      before: [expandShorthands(ts, builder.getProgram().getTypeChecker())],
+    })
+  return builder
+}
+
 interface Host {
+  createProgram: (...args: unknown[]) => TypeScript.BuilderProgram
   resolveModuleNames?: (
     names: string[],
     containingFile: string,
@@ -72,9 +95,27 @@ function createResolver(
       ts.resolveModuleName(name, from, options, this, undefined, redirected).resolvedModule
     return names.map((name) => {
       const found = resolve(name, containingFile)
-      return found ?? (name.startsWith('.') ? undefined : resolve(name, fallbackFile))
+      if (found !== undefined || name.startsWith('.')) return found
+      const lent = resolve(name, fallbackFile)
+      return lent === undefined ? undefined : { ...lent, originalPath: placeInNotebook(lent) }
     })
   }
+}
+
+/**
+ * Where a package lent to the notebook would be if it were the notebook's own. TypeScript takes the difference for a symbolic link, and can so
+ * name the package's types in what it notes of a cell; otherwise `const x = await f()` is an error (TS2742) far from the checkout.
+ */
+function placeInNotebook(lent: TypeScript.ResolvedModuleFull & Linked): string {
+  const path = lent.originalPath ?? lent.resolvedFileName
+  const folder = '/node_modules/'
+  const at = path.lastIndexOf(folder)
+  return at === -1 ? path : process.cwd() + path.slice(at)
+}
+
+/** What TypeScript keeps of a resolution that followed a symbolic link; its published types leave it out. */
+interface Linked {
+  readonly originalPath?: string
 }
 
 function mappingsOf(json: string): LineMap {

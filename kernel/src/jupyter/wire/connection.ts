@@ -22,7 +22,8 @@ const channels = ['shell', 'iopub', 'stdin', 'control', 'hb'] as const
 export function readConnection(file: string): Connection {
   const found = maybeRead(file)
   const scheme = found['signature_scheme'] ?? 'hmac-sha256'
-  if (scheme !== 'hmac-sha256') throw invalid(String(scheme), 'signature_scheme "hmac-sha256"')
+  if (scheme !== 'hmac-sha256')
+    throw invalid(JSON.stringify(scheme), 'signature_scheme "hmac-sha256"')
   const { transport, ip, key } = found
   if (typeof transport !== 'string' || typeof ip !== 'string' || typeof key !== 'string')
     throw invalid(file, 'a Jupyter connection file with transport, ip and key')

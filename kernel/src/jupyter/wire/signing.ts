@@ -65,5 +65,7 @@ function isObject(value: unknown): value is Json {
 }
 
 function isHeader(value: unknown): value is Header {
-  return isObject(value) && typeof value['msg_id'] === 'string' && typeof value['msg_type'] === 'string'
+  return (
+    isObject(value) && typeof value['msg_id'] === 'string' && typeof value['msg_type'] === 'string'
+  )
 }

@@ -12,7 +12,11 @@ TIMEOUT_S = 30
 class KernelCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.km, cls.kc = start_new_kernel(kernel_name="communitylab", startup_timeout=60)
+        cls.start()
+
+    @classmethod
+    def start(cls, **options):
+        cls.km, cls.kc = start_new_kernel(kernel_name="communitylab", startup_timeout=60, **options)
 
     @classmethod
     def tearDownClass(cls):

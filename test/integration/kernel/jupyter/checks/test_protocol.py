@@ -1,5 +1,6 @@
 """What the messaging protocol asks beyond Jupyter's own suite."""
 
+import tempfile
 import unittest
 
 from kernel import KernelCase, text_of
@@ -39,6 +40,11 @@ class Protocol(KernelCase):
     def test_a_package_that_the_notebook_lacks_comes_from_the_kernel(self):
         published = self.ok("import * as Plot from '@observablehq/plot'\ntypeof Plot.plot")
         self.assertEqual(published[-1]["content"]["data"]["text/plain"], "'function'")
+
+    def test_a_variable_of_an_earlier_cell_may_be_a_shorthand_property(self):
+        self.ok("let near = [1]")
+        published = self.ok("({ near } = { near: [2] });\n({ near, far: (() => { const near = 3; return { near } })() })")
+        self.assertEqual(published[-1]["content"]["data"]["text/plain"], "{ near: [ 2 ], far: { near: 3 } }")
 
     def test_an_updated_display_keeps_its_id(self):
         published = self.ok(
@@ -105,6 +111,26 @@ class Protocol(KernelCase):
     def test_a_prompt_that_nobody_can_answer_is_an_error(self):
         content, _ = self.run_cell("prompt('Name? ')", allow_stdin=False)
         self.assertIn("nobody can be asked", content["evalue"])
+
+
+class Elsewhere(KernelCase):
+    """A notebook in a folder that has nothing to do with the checkout."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.start(cwd=cls.folder.name)
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.folder.cleanup()
+
+    def test_what_the_kernel_lends_has_types_that_later_cells_know(self):
+        self.ok("import { connect } from '@community-lab/kernel'\nconst lend = () => connect()")
+        self.ok("const find = async () => await lend().nodes.find({ state: 'production' })")
+        content, _ = self.run_cell("const wrong: number = (null as any as Awaited<ReturnType<typeof find>>)[0].name")
+        self.assertIn("Type 'string' is not assignable to type 'number'", content["evalue"])
 
 
 class Shutdown(KernelCase):
