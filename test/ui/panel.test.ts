@@ -1,0 +1,149 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { connect, type Lab } from '@community-lab/kernel'
+import type { Locator, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { startTestbed, type RunningTestbed } from '../support/testbed.ts'
+import { startBrowser, type TestBrowser } from './world/browser.ts'
+import { contrastOf } from './world/contrast.ts'
+import { startTestLab, type TestLab } from './world/lab.ts'
+
+let testbed: RunningTestbed
+let jupyter: TestLab
+let browser: TestBrowser
+let lab: Lab
+let page: Page
+let panel: Locator
+
+beforeAll(async () => {
+  testbed = await startTestbed({ nodes: 2 })
+  jupyter = await startTestLab(testbed)
+  browser = await startBrowser()
+  lab = connect(testbed.credentials)
+})
+
+afterAll(async () => {
+  await lab[Symbol.asyncDispose]()
+  await browser[Symbol.asyncDispose]()
+  await jupyter[Symbol.asyncDispose]()
+  await testbed[Symbol.asyncDispose]()
+})
+
+beforeEach(async () => {
+  page = await browser.open(jupyter.url)
+  panel = page.locator('.cl-panel')
+  // JupyterLab has restored its workspace then, and takes the focus for nothing of its own any more.
+  await page.locator('.jp-LauncherCard').first().waitFor()
+  await page.locator('li[data-id="community-lab-testbed"]').click()
+  await isLive()
+})
+afterEach(async () => {
+  await page.context().close()
+  for (const slice of await lab.slices.list()) await slice.release()
+})
+
+const isLive = (): Promise<void> => page.locator('.cl-panel[data-connection="live"]').waitFor()
+const sliversIn = (state: string): Promise<void> =>
+  panel.locator(`[data-sliver][data-state="${state}"]`).nth(1).waitFor()
+const section = (name: string): Locator => panel.getByRole('region', { name })
+
+describe('the Testbed panel', () => {
+  it('shows the nodes with their states, and what the next step is while there is no slice', async () => {
+    for (const name of ['n1', 'n2'])
+      await panel.locator(`[data-node="${name}"][data-state="production"]`).waitFor()
+    expect(await section('Nodes').innerText()).toMatch(/nodes \(2\)/iu)
+    expect(await section('Slices').innerText()).toContain('notebooks/01-first-slice.ipynb')
+  })
+
+  it('shows a slice as it appears, each state of its slivers, and how it goes', async () => {
+    const slice = await lab.slices.ensure('shown', { template: 'tiny', nodes: ['n1', 'n2'] })
+    await panel.locator('[data-slice="shown"]').waitFor()
+    await sliversIn('started')
+    expect(await panel.locator('[data-slice="shown"] summary').innerText()).toContain(
+      '2 of 2 started',
+    )
+    expect(await panel.locator('[data-node="n1"]').innerText()).toContain('1 sliver')
+    await slice.release()
+    await panel.locator('[data-slice="shown"]').waitFor({ state: 'detached' })
+  })
+
+  it('shows a node that was stopped as offline, and that it is back', async () => {
+    await testbed.control.node('n2', 'stop')
+    await panel.locator('[data-node="n2"][data-state="offline"]').waitFor()
+    await testbed.control.node('n2', 'start')
+    await panel.locator('[data-node="n2"][data-state="production"]').waitFor()
+  })
+
+  it('says that the server is lost, keeps what it knew, and recovers by itself', async () => {
+    await testbed.control.server('kill')
+    await page.locator('.cl-panel[data-connection="lost"]').waitFor()
+    expect(await panel.getByRole('status').innerText()).toMatch(
+      /Lost the testbed: .*Trying again at .*What is shown is from before/su,
+    )
+    expect(await panel.locator('[data-node]').count()).toBe(2)
+    await testbed.control.server('start')
+    await isLive()
+    await lab.slices.ensure('after', { template: 'tiny', nodes: ['n1', 'n2'] })
+    await panel.locator('[data-slice="after"]').waitFor()
+  })
+
+  it('tries again at once when it is told to', async () => {
+    await testbed.control.server('stop')
+    const retry = panel.getByRole('button', { name: 'Retry now' })
+    await retry.waitFor()
+    await testbed.control.server('start')
+    await retry.click()
+    await isLive()
+  })
+
+  it('is opened, gone through and folded by the keyboard alone', async () => {
+    await lab.slices.ensure('keys', { template: 'tiny', nodes: ['n1', 'n2'] })
+    await panel.locator('[data-slice="keys"]').waitFor()
+    await page.locator('li[data-id="filebrowser"]').click()
+    await panel.waitFor({ state: 'hidden' })
+    await page.keyboard.press('Control+Shift+C')
+    await page.locator('.lm-CommandPalette-input:focus').waitFor()
+    await page.keyboard.type('Testbed')
+    await page.locator('.lm-CommandPalette-item.lm-mod-active', { hasText: 'Testbed' }).waitFor()
+    await page.keyboard.press('Enter')
+    await page.locator('#community-lab-testbed:focus').waitFor()
+    await page.keyboard.press('Tab')
+    await panel.locator('summary:focus').waitFor()
+    await page.keyboard.press('Enter')
+    await panel.locator('[data-sliver]').first().waitFor({ state: 'hidden' })
+    await page.keyboard.press('Space')
+    await panel.locator('[data-sliver]').first().waitFor()
+  })
+
+  it('is as readable in the dark theme as in the light one', async () => {
+    const readable = async (): Promise<void> => {
+      for (const part of ['.cl-status-text', '.cl-name', '.cl-state', 'h2', '.cl-empty'])
+        expect([part, await contrastOf(panel.locator(part).first())]).toEqual([
+          part,
+          expect.toSatisfy((ratio: number) => ratio >= 4.5),
+        ])
+    }
+    await readable()
+    await page.getByRole('menuitem', { name: 'Settings' }).click()
+    await page.getByText('Theme', { exact: true }).hover()
+    await page.getByText('JupyterLab Dark', { exact: true }).click()
+    await page.locator('body[data-jp-theme-light="false"]').waitFor({ state: 'attached' })
+    await readable()
+  })
+})
+
+it('asks no other host than this machine for anything, and no page complains', () => {
+  expect(browser.foreignRequests).toEqual([])
+  expect(browser.complaints).toEqual([])
+})
+
+it('gives the page no token of the testbed', async () => {
+  const html = await page.content()
+  expect(html).not.toContain(testbed.credentials.token)
+  const stored = await page.evaluate(() =>
+    JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage)]),
+  )
+  expect(stored).not.toContain(testbed.credentials.token)
+  const configuration = join(testbed.home, 'jupyter/config/jupyter_lab_config.json')
+  expect(await readFile(configuration, 'utf8')).not.toContain(testbed.credentials.token)
+})

@@ -1,0 +1,45 @@
+import { chromium, type Browser, type Page } from 'playwright-core'
+
+/** Debian's Chromium, and what its pages have asked for. */
+export interface TestBrowser extends AsyncDisposable {
+  readonly browser: Browser
+  /** Open an address in a window that knows nothing of others. */
+  open(url: string): Promise<Page>
+  /** Every request of every page to a host that is not this machine. */
+  readonly foreignRequests: readonly string[]
+  /** What pages have complained of: exceptions that nobody caught. */
+  readonly complaints: readonly string[]
+}
+
+const ownHosts = new Set(['127.0.0.1', 'localhost'])
+
+/** Start Chromium. */
+export async function startBrowser(): Promise<TestBrowser> {
+  const browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    // Root may not use its sandbox, and /dev/shm is small in containers.
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  })
+  const foreignRequests: string[] = []
+  const complaints: string[] = []
+  return {
+    browser,
+    foreignRequests,
+    complaints,
+    async open(url) {
+      const context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
+      const page = await context.newPage()
+      const look = (address: string): void => {
+        const { protocol, hostname } = new URL(address)
+        const isOwn = ownHosts.has(hostname) || protocol === 'data:' || protocol === 'blob:'
+        if (!isOwn) foreignRequests.push(address)
+      }
+      page.on('request', (request) => look(request.url()))
+      page.on('websocket', (socket) => look(socket.url()))
+      page.on('pageerror', (error) => complaints.push(String(error)))
+      await page.goto(url)
+      return page
+    },
+    [Symbol.asyncDispose]: () => browser.close(),
+  }
+}

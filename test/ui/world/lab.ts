@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto'
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join, resolve } from 'node:path'
+import process from 'node:process'
+import { labUrl } from '../../../server/cli/src/jupyter/configuration.ts'
+import { startLab } from '../../../server/cli/src/jupyter/lab.ts'
+import { freePort } from '../../support/free-port.ts'
+import type { RunningTestbed } from '../../support/testbed.ts'
+
+const checkout = resolve(import.meta.dirname, '../../..')
+
+/** A JupyterLab as `npm start` starts it, on a testbed, with a folder of its own to show. */
+export interface TestLab extends AsyncDisposable {
+  /** Its launcher, in a workspace that nobody has touched. */
+  readonly url: string
+  /** A notebook of the folder, opened. */
+  notebookUrl(name: string): string
+}
+
+/** Start JupyterLab. `notebooks` are copied into its folder: a page may save what it shows. */
+export async function startTestLab(
+  testbed: RunningTestbed,
+  notebooks: readonly string[] = [],
+): Promise<TestLab> {
+  const rootDir = await mkdtemp(join(tmpdir(), 'cl-lab-'))
+  await mkdir(rootDir, { recursive: true })
+  for (const each of notebooks) await cp(join(checkout, each), join(rootDir, basename(each)))
+  const port = await freePort()
+  const token = randomBytes(8).toString('hex')
+  const silent = { write: () => true }
+  const lab = await startLab(
+    {
+      checkout,
+      home: testbed.home,
+      env: process.env,
+      out: silent,
+      err: silent,
+      signal: new AbortController().signal,
+    },
+    {
+      port,
+      token,
+      rootDir,
+      serverSocket: testbed.ready.socket,
+      credentialsFile: testbed.ready.credentialsFile,
+    },
+  )
+  return {
+    url: `${labUrl(port, token, null)}&reset`,
+    notebookUrl: (name) => `${labUrl(port, token, name)}&reset`,
+    async [Symbol.asyncDispose]() {
+      await lab[Symbol.asyncDispose]()
+      await rm(rootDir, { recursive: true, force: true })
+    },
+  }
+}
