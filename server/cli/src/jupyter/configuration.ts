@@ -60,6 +60,8 @@ export function labConfiguration(options: LabConfigurationOptions): object {
       check_for_updates_class: 'jupyterlab.NeverCheckForUpdate',
       extension_manager: 'readonly',
     },
+    // By itself Jupyter drops what comes faster than 1 MB/s; the kernel bounds what a cell shows, and loses nothing.
+    ZMQChannelsWebsocketConnection: { limit_rate: false },
     MultiKernelManager: { default_kernel_name: 'communitylab' },
     ServerProxy: {
       servers: {
