@@ -165,7 +165,7 @@ export function describeSlivers(
       const processes = "ps -eo stat,args | grep -v '^Z' | grep -v 'ps -eo'"
       const found = () =>
         machine.sh(
-          `cat /proc/self/mounts; ip -o link | cut -d: -f2 | cut -d@ -f1; nft list ruleset; ls ${agent.settings.dataDir}/slivers ${agent.settings.dataDir}/measure ${agent.settings.dataDir}/catchers; find /sys/fs/cgroup/*/${agent.settings.cgroupParent} -type d || true; ls ${agent.settings.dataDir}/runtime/*; ${processes} | grep -cE 'dropbear|catcher' || true`,
+          `cat /proc/self/mounts; ip -o link | cut -d: -f2 | cut -d@ -f1; nft list ruleset; ls ${agent.settings.dataDir}/slivers ${agent.settings.dataDir}/measure ${agent.settings.dataDir}/catchers; find /sys/fs/cgroup/*/${agent.settings.cgroupParent} -type d || true; ls ${agent.settings.dataDir}/runtime/*; ${processes} | grep -cE '[d]ropbear|[c]atcher' || true`,
         )
       const before = await found()
       await agent.run(wanted(9, template))
