@@ -12,7 +12,8 @@ export default defineConfig({
     projects: [
       project('unit'),
       project('types', { testTimeout: 60_000 }),
-      project('integration', { testTimeout: 60_000, hookTimeout: 120_000 }),
+      // These wait for processes more than they compute: several at once, also on two cores.
+      project('integration', { testTimeout: 60_000, hookTimeout: 120_000, maxWorkers: 3 }),
       project('e2e', { testTimeout: 180_000, hookTimeout: 180_000, fileParallelism: false }),
       project('notebooks', { testTimeout: 300_000, hookTimeout: 180_000, fileParallelism: false }),
       project('ui', { testTimeout: 180_000, hookTimeout: 180_000, fileParallelism: false }),
