@@ -58,7 +58,7 @@ describe('the first notebook', () => {
     const figure = shownAs(cellOf(executed, 'plot'), 'text/html') ?? ''
     expect(figure.match(/<circle/gu)?.length).toBeGreaterThan(100)
     // The legend: routers of the short way, and of the long one.
-    expect(figure).toMatch(/>3<[\s\S]*>5</u)
+    expect(figure).toMatch(/>3 routers on the way<[\s\S]*>5 routers on the way</u)
     expect(shownAs(cellOf(executed, 'plot'), 'image/png')).toMatch(/^iVBOR/u)
   })
 
