@@ -16,7 +16,10 @@ let page: Page
 let panel: Locator
 
 beforeAll(async () => {
-  testbed = await startTestbed({ nodes: 2 })
+  testbed = await startTestbed({
+    nodes: 2,
+    serverEnv: { COMMUNITY_LAB_SERVER_OFFLINE_AFTER_S: '5' },
+  })
   jupyter = await startTestLab(testbed)
   browser = await startBrowser()
   lab = connect(testbed.credentials)

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
-import { currentDisplay, displaySymbol, type Bundle } from './bundle.ts'
+import { displaySymbol, type Bundle } from './bundle.ts'
+import { currentDisplay } from './current.ts'
 import { figureBundle, isElement } from './figure.ts'
 import { rowColumns, tableBundle } from './table.ts'
 

@@ -1,6 +1,6 @@
 import { ChangeEvent, isFailed, LabError, routes } from '@community-lab/contract'
 import { Value } from 'typebox/value'
-import { currentDisplay } from '../display/bundle.ts'
+import { currentDisplay } from '../display/current.ts'
 import { tableBundle } from '../display/table.ts'
 import { readEvents } from '../http/event-stream.ts'
 import type { Session } from '../session.ts'

@@ -27,7 +27,7 @@ it('says why one cannot start', async () => {
 it('ends together with the process that started it, even when that one is killed', async () => {
   const code = `
     const { startChild } = await import(${JSON.stringify(childFile)})
-    startChild(['sh', '-c', 'echo ready; trap "echo told; exit" TERM; while :; do sleep 0.05; done'], { stdio: ['ignore', 'inherit', 'inherit'] })
+    startChild(['sh', '-c', 'trap "echo told; exit" TERM; echo ready; while :; do sleep 0.05; done'], { stdio: ['ignore', 'inherit', 'inherit'] })
   `
   const parent = spawn(process.execPath, ['--input-type=module', '--eval', code], {
     stdio: ['ignore', 'pipe', 'inherit'],

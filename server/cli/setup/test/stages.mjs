@@ -17,7 +17,7 @@ const checks = [
   {
     name: 'arrows',
     script: [
-      'dependency-cruiser/bin/dependency-cruise.mjs',
+      'dependency-cruiser/bin/dependency-cruiser.mjs',
       '--config',
       '.dependency-cruiser.cjs',
       'server',

@@ -30,7 +30,7 @@ export interface PodMounts {
   readonly stage: string
 }
 
-/** Make the pod's own `/run`, `/etc/passwd` and `/etc/group`, and bind what it uses. Must run in the pod's mount namespace. */
+/** Make the pod's own `/run`, name the server's user in `/etc`, and bind what it uses. Must run in the pod's mount namespace. */
 export async function mountPod(mounts: PodMounts, signal: AbortSignal): Promise<void> {
   const mount = (...argv: string[]) =>
     runScript({ namespace: null, commands: [['mount', '--no-mtab', ...argv]] }, { signal })
@@ -78,10 +78,12 @@ async function nameServerUser(mount: (...argv: string[]) => Promise<string>): Pr
     passwd: `community-lab:x:${serverUid}:${serverUid}:Community-Lab server:/nonexistent:/usr/sbin/nologin`,
     group: `community-lab:x:${serverUid}:`,
   }
+  const own = join(podPaths.root, 'etc')
+  await mkdir(own)
   for (const [file, entry] of Object.entries(entries)) {
     const text = await readFile(`/etc/${file}`, 'utf8')
-    const own = join(podPaths.root, file)
-    await writeFile(own, `${text.trimEnd()}\n${entry}\n`, { mode: 0o644 })
-    await mount('--bind', own, `/etc/${file}`)
+    await writeFile(join(own, file), `${text.trimEnd()}\n${entry}\n`, { mode: 0o644 })
   }
+  // Over the whole folder: a mount on a single file would vanish when the host replaces that file, as useradd does.
+  await mount('-t', 'overlay', 'community-lab', '/etc', '-o', `lowerdir=${own}:/etc`)
 }
