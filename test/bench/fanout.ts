@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -21,6 +22,14 @@ const sshOptions = [
  * anew each time, from inside the virtual testbed's server namespace to the same slivers. Alternating rounds; needs Debian's `pssh` and `clustershell`.
  */
 export async function measureFanout(rounds: number): Promise<void> {
+  for (const [program, debianPackage] of [
+    ['parallel-ssh', 'pssh'],
+    ['clush', 'clustershell'],
+  ] as const)
+    if (!existsSync(`/usr/bin/${program}`))
+      throw new Error(
+        `${program} is not here to be compared with; install Debian's package ${debianPackage}`,
+      )
   await using testbed = await startTestbed({ nodes: 10 })
   const lab = connect(testbed.credentials)
   const nodes = await lab.nodes.find({ state: 'production' })
