@@ -90,12 +90,15 @@ describe('the Testbed panel', () => {
     await panel.locator('[data-slice="after"]').waitFor()
   })
 
-  it('tries again at once when it is told to', async () => {
+  it('tries again when it is told to, and says so again when that was in vain', async () => {
     await testbed.control.server('stop')
     const retry = panel.getByRole('button', { name: 'Retry now' })
     await retry.waitFor()
-    await testbed.control.server('start')
+    const asked = page.waitForRequest((request) => request.url().includes('/communitylab/'))
     await retry.click()
+    await asked
+    await retry.waitFor()
+    await testbed.control.server('start')
     await isLive()
   })
 

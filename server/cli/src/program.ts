@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import Type from 'typebox'
 import { Value } from 'typebox/value'
 import { addDoctor } from './command/doctor.ts'
@@ -32,6 +32,7 @@ export function createProgram(context: Context, outcome: Outcome): Command {
     })
     .showHelpAfterError('(--help tells what there is)')
     .showSuggestionAfterError()
+    .addHelpText('after', examples)
   addStart(program, context)
   addRun(program, context, outcome)
   addStatus(program, context)
@@ -43,6 +44,21 @@ export function createProgram(context: Context, outcome: Outcome): Command {
   addDoctor(program, context, outcome)
   return program
 }
+
+const examples = `
+To begin with:
+  npm start                                      a virtual testbed, and JupyterLab on it
+  npx community-lab run notebooks/01-first-slice.ipynb
+  npx community-lab vct node n3 cut              cut a virtual node off; start brings it back
+  npx community-lab doctor                       what this machine lacks
+`
+
+const runHelp = `
+What its cells print comes as they print it. Parameters are set behind the cell that has the tag "parameters"; a value is JSON, or else a text.
+Exit codes: 0; 1 when a cell failed, with its error; 130 when stopped by Ctrl-C. The executed notebook is written in each case.
+
+  npx community-lab run notebooks/01-first-slice.ipynb --output executed.ipynb
+`
 
 const StartOption = Type.Object({
   flags: Type.String(),
@@ -71,11 +87,13 @@ function addStart(program: Command, context: Context): void {
 }
 
 function addRun(program: Command, context: Context, outcome: Outcome): void {
+  const param = new Option('--param <name=value>', 'set a parameter; may be repeated')
   leaf(program, 'run <notebook>', 'execute a notebook, on the running testbed or one brought up')
-    .option('--output <file>', 'write the executed notebook here')
-    .option('--param <name=value>', 'set a parameter; may be repeated', parameter, [])
+    .option('--output <file>', 'write the executed notebook here (default: nowhere)')
+    .addOption(param.argParser(parameter).default([], 'none'))
     .option('--nodes <count>', 'virtual nodes, when one is brought up', nodeCount, 5)
     .option('--port <port>', "the server's port, when one is brought up", port, 8080)
+    .addHelpText('after', runHelp)
     .action(async (notebook: string, options: RunOptions) => {
       outcome.exitCode = await run(context, notebook, options)
     })
