@@ -59,6 +59,7 @@ describe('the first notebook', () => {
     expect(figure.match(/<circle/gu)?.length).toBeGreaterThan(100)
     // The legend: routers of the short way, and of the long one.
     expect(figure).toMatch(/>3 routers on the way<[\s\S]*>5 routers on the way</u)
+    expect(figure).not.toContain('null')
     expect(shownAs(cellOf(executed, 'plot'), 'image/png')).toMatch(/^iVBOR/u)
   })
 
