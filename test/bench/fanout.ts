@@ -9,13 +9,21 @@ import { startTestbed, type RunningTestbed } from '../support/testbed.ts'
 import { formatRatio, formatRounds, printTable } from './table.ts'
 
 const run = promisify(execFile)
-const sshOptions = [
-  '-o StrictHostKeyChecking=no',
-  '-o UserKnownHostsFile=/dev/null',
-  '-o LogLevel=ERROR',
-  // OpenSSH's default exchange costs 80 ms of post-quantum arithmetic that ssh2 does not offer: compare like with like.
-  '-o KexAlgorithms=curve25519-sha256',
-].join(' ')
+/** OpenSSH's configuration for slivers by short names: pssh takes what follows the last colon of an IPv6 address for a port. */
+function sshConfiguration(addresses: readonly string[], keyPath: string): string {
+  const all = [
+    'Host *',
+    'User root',
+    `IdentityFile ${keyPath}`,
+    'StrictHostKeyChecking no',
+    'UserKnownHostsFile /dev/null',
+    'LogLevel ERROR',
+    // OpenSSH's default exchange costs 80 ms of post-quantum arithmetic that ssh2 does not offer: compare like with like.
+    'KexAlgorithms curve25519-sha256',
+  ]
+  const each = addresses.map((address, n) => `Host sliver${n}\nHostName ${address}`)
+  return [...each, ...all, ''].join('\n')
+}
 
 /**
  * One command on 10 and on 50 slivers: `slice.sh` from a process that has run one before (as a notebook does), beside pssh and clush, which connect
@@ -56,33 +64,14 @@ async function compare(
   const slivers = slices.flatMap((slice) => slice.slivers)
   const dir = await mkdtemp(path.join(tmpdir(), 'fanout-'))
   const hosts = path.join(dir, 'hosts')
-  await writeFile(hosts, slivers.map((sliver) => `${sliver.managementAddress}\n`).join(''))
+  const config = path.join(dir, 'ssh-config')
+  const addresses = slivers.map((sliver) => sliver.managementAddress)
+  await writeFile(hosts, addresses.map((_, n) => `sliver${n}\n`).join(''))
+  await writeFile(config, sshConfiguration(addresses, keyPath), { mode: 0o600 })
   const width = String(slivers.length)
   const commands = {
-    pssh: [
-      'parallel-ssh',
-      '-h',
-      hosts,
-      '-l',
-      'root',
-      '-p',
-      width,
-      '-x',
-      `-i ${keyPath} ${sshOptions}`,
-      'true',
-    ],
-    clush: [
-      'clush',
-      '-f',
-      width,
-      '-l',
-      'root',
-      '-o',
-      `-i ${keyPath} ${sshOptions}`,
-      '--hostfile',
-      hosts,
-      'true',
-    ],
+    pssh: ['parallel-ssh', '-h', hosts, '-p', width, '-x', `-F ${config}`, 'true'],
+    clush: ['clush', '-S', '-f', width, '-o', `-F ${config}`, '--hostfile', hosts, 'true'],
   }
   const seconds: Record<'ours' | 'cold' | 'pssh' | 'clush', number[]> = {
     ours: [],
