@@ -16,8 +16,6 @@ export async function measureTurnaround(rounds: number): Promise<void> {
     agentEnv: { COMMUNITY_LAB_AGENT_HINTS: 'off' },
   })
   const labs = { hinted: connect(hinted.credentials), polling: connect(polling.credentials) }
-  // Every node has fetched the template once, as any node in use has: what is measured is the way of a request.
-  await Promise.all(Object.values(labs).map((lab) => timeSlivers(lab, nodeCount, rounds)))
   const rows: string[][] = []
   for (const size of sizes) {
     const seconds: { hinted: number[]; polling: number[] } = { hinted: [], polling: [] }
