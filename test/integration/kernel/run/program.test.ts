@@ -1,0 +1,97 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import {
+  cancelCommand,
+  scriptName,
+  scriptText,
+  startCommand,
+  wrapperName,
+  wrapperText,
+} from '../../../../kernel/src/run/program.ts'
+import { packFiles } from '../../../../kernel/src/ssh/archive.ts'
+
+const execute = promisify(execFile)
+
+let dir: string
+
+beforeEach(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), 'run-program-'))
+  await mkdir(path.join(dir, 'bin'))
+})
+afterEach(() => rm(dir, { recursive: true, force: true }))
+
+/** A run's folder, with what a sliver does to start a script in it and to end it. */
+function runOf(script: string) {
+  const folder = path.join(dir, 'run')
+  const to = path.join(dir, 'measured')
+  const env = { PATH: `${path.join(dir, 'bin')}:${process.env['PATH'] ?? ''}` }
+  return {
+    async start() {
+      const files = { [scriptName]: scriptText(script), [wrapperName]: wrapperText('r', to) }
+      const child = execute('busybox', ['sh', '-c', startCommand(folder)], { env })
+      child.child.stdin?.end(await packFiles(files, 0o755))
+      await child
+    },
+    async cancel() {
+      await execute('busybox', ['sh', '-c', cancelCommand(folder)], { env })
+    },
+    end: () => vi.waitFor(() => readFile(to, 'utf8'), { timeout: 10_000, interval: 20 }),
+    output: () => readFile(path.join(folder, 'output'), 'utf8'),
+  }
+}
+
+/** Make every program start late by so many seconds, as on a machine with much to do. */
+async function slowDown(seconds: number): Promise<void> {
+  const text = `#!/bin/sh\nsleep ${seconds}\nexec busybox setsid "$@"\n`
+  await writeFile(path.join(dir, 'bin', 'setsid'), text, { mode: 0o755 })
+}
+
+describe('a run’s program', () => {
+  it('tells how its script ended', async () => {
+    const run = runOf('echo "run $COMMUNITY_LAB_RUN"; exit 7')
+    await run.start()
+    expect(await run.end()).toBe('run_end run="r" exit_code=7\n')
+    expect(await run.output()).toBe('run r\n')
+  })
+
+  it('tells that its script cannot be started', async () => {
+    const run = runOf('#!/no/such/interpreter\n')
+    await run.start()
+    expect(await run.end()).toMatch(/exit_code=12[67]\n$/u)
+  })
+
+  it('is ended with all that its script started', async () => {
+    const run = runOf('sleep 300 & echo $! > child; sleep 300')
+    await run.start()
+    await run.cancel()
+    expect(await run.end()).toBe('run_end run="r" exit_code=143\n')
+  })
+
+  it('is ended the moment it was started, also where programs start slowly', async () => {
+    await slowDown(0.3)
+    const run = runOf('sleep 300 & sleep 300')
+    await run.start()
+    await run.cancel()
+    expect(await run.end()).toBe('run_end run="r" exit_code=143\n')
+  })
+
+  it('is ended although its script will not hear of it', async () => {
+    const run = runOf('trap "" TERM; echo deaf > deaf; while :; do sleep 0.1; done')
+    await run.start()
+    await vi.waitFor(() => readFile(path.join(dir, 'run', 'deaf')))
+    await run.cancel()
+    expect(await run.end()).toBe('run_end run="r" exit_code=137\n')
+  })
+
+  it('stays as it is when it is ended after its end', async () => {
+    const run = runOf('true')
+    await run.start()
+    const end = await run.end()
+    await run.cancel()
+    expect(await run.end()).toBe(end)
+  })
+})
