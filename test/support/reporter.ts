@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import process from 'node:process'
+import { stripVTControlCharacters } from 'node:util'
 import type { Reporter, SerializedError, TestModule } from 'vitest/node'
 
 /** What came of a project's tests, for `npm test`, which adds the projects up. */
@@ -7,9 +8,12 @@ export interface Counts {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
+  /** What failed, and why. */
   readonly failures: readonly string[]
   readonly leftOut: readonly string[]
 }
+
+const reasonLines = 12
 
 /** Writes the counts to the file that COMMUNITY_LAB_TEST_COUNTS names; without it, nothing. */
 export default class CountsReporter implements Reporter {
@@ -33,11 +37,11 @@ function countModules(
   for (const module of modules) {
     for (const test of module.children.allTests()) {
       const name = `${module.relativeModuleId}: ${test.fullName}`
-      const { state } = test.result()
+      const { state, errors } = test.result()
       if (state === 'passed') passed += 1
       else if (state === 'skipped') leftOut.push(name)
       // A test still pending at the end never came to a result.
-      else failures.push(name)
+      else failures.push([name, ...(errors ?? []).map(reasonOf)].join('\n  '))
     }
     // A file that does not load, or a hook that fails, is told here and by no test.
     const suites = [...module.children.allSuites()]
@@ -46,4 +50,12 @@ function countModules(
   }
   for (const error of unhandledErrors) failures.push(`unhandled: ${error.message}`)
   return { passed, failed: failures.length, skipped: leftOut.length, failures, leftOut }
+}
+
+/** An error's beginning and where it was thrown: whoever sees the end of the output alone has to know why. */
+function reasonOf({ message, stacks }: SerializedError): string {
+  const [at] = stacks ?? []
+  const lines = stripVTControlCharacters(message).split('\n').slice(0, reasonLines)
+  if (at !== undefined) lines.push(`at ${at.file}:${at.line}`)
+  return lines.join('\n  ')
 }
