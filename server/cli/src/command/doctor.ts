@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { constants, existsSync, readFileSync } from 'node:fs'
-import { access } from 'node:fs/promises'
+import { access, mkdtemp, rmdir } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
@@ -47,7 +47,7 @@ export async function examine(context: Context): Promise<readonly Finding[]> {
     ...programFindings(context),
     await tunFinding(),
     ...(await namespaceFindings()),
-    cgroupFinding(),
+    await cgroupFinding(),
   ]
 }
 
@@ -118,10 +118,19 @@ async function namespaceFindings(): Promise<readonly Finding[]> {
   }
 }
 
-function cgroupFinding(): Finding {
-  const fine = existsSync('/sys/fs/cgroup/cgroup.controllers')
-  const detail = fine ? 'version 2' : 'no cgroup v2 here: limits of slivers will not hold'
-  return { what: 'control groups', fine, needed: false, detail }
+/** Whether groups can be made where the agent makes them: in version 2, else in three hierarchies of version 1. Found out by making one. */
+export async function cgroupFinding(root = '/sys/fs/cgroup'): Promise<Finding> {
+  const version = existsSync(join(root, 'cgroup.controllers')) ? 2 : 1
+  const parents = version === 2 ? [root] : ['memory', 'pids', 'cpu'].map((name) => join(root, name))
+  const found = { what: 'control groups', needed: false }
+  try {
+    for (const parent of parents) await rmdir(await mkdtemp(join(parent, 'community-lab-doctor-')))
+    return { ...found, fine: true, detail: `version ${version}` }
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    const detail = `none can be made in version ${version} (${reason}): limits of slivers hold for each process alone; run as root, or have ${root} delegated`
+    return { ...found, fine: false, detail }
+  }
 }
 
 function describe({ out }: Context, { what, fine, needed, detail }: Finding): string {
