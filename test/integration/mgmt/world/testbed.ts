@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { nodeManagementAddress, nodeManagementSubnet, nodeTincName } from '@community-lab/contract'
 import { ensureTincKey } from '../../../../agent/src/mgmt/key.ts'
@@ -143,10 +144,20 @@ export async function createTestbed(device: Device = 'auto'): Promise<MgmtTestbe
 
 /** Wait for a node's server connection to become up or down. */
 export function stateOf(node: WatchedProcess, state: 'up' | 'down', after = 0): Promise<string> {
-  return node.line((line) => line.startsWith(`{"state":"${state}"`), after)
+  // A node may be up by the time it says that it has started.
+  return node.line((line) => line.includes(`"state":"${state}"`), after)
 }
 
-/** Whether an address answers a ping from a namespace, within one second. */
+/** Whether an address answers a ping from a namespace, within three seconds. */
 export function reaches(netns: string, address: string): Promise<boolean> {
-  return succeeds(`ip netns exec ${netns} ping -6 -n -c 1 -W 1 ${address}`)
+  return succeeds(`ip netns exec ${netns} ping -6 -n -c 1 -W 3 ${address}`)
+}
+
+/** Whether it does so before long: each side of a connection hears for itself that it is up, one of them first. */
+export async function comesToReach(netns: string, address: string): Promise<boolean> {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    if (await reaches(netns, address)) return true
+    await delay(100)
+  }
+  return false
 }
