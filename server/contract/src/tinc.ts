@@ -221,6 +221,18 @@ export const tincdEnvironment: Readonly<Record<string, string>> = {
   PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
 }
 
+/**
+ * How long to wait before a tincd is started, in milliseconds, when the last one on its folder was started at `lastMs` (both in Unix time).
+ *
+ * tinc 1.0 seeds the numbers that tell its requests apart with the second of its start, and peers drop a request that they have seen within their
+ * PingInterval: of two tincds started in the same second, the second's announcement of its connection would be taken for the first's, and the host stay
+ * unreachable although it is connected (tinc 1.0.36, `srand` in tincd.c and `seen_request` in protocol.c).
+ */
+export function tincdSeedDelayMs(lastMs: number, nowMs: number): number {
+  const sameSecond = Math.floor(lastMs / 1000) === Math.floor(nowMs / 1000)
+  return sameSecond ? 1000 - (Math.floor(nowMs) % 1000) : 0
+}
+
 /** How long to wait before starting a tincd again that ended `failures` times in a row: 0.2 s, doubling to 10 s. */
 export function tincdRestartDelayMs(failures: number): number {
   return Math.min(10_000, 100 * 2 ** Math.min(failures, 10))

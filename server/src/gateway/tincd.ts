@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
+import { rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -10,6 +10,7 @@ import {
   tincdArguments,
   tincdEnvironment,
   tincdRestartDelayMs,
+  tincdSeedDelayMs,
   type TincEvent,
 } from '@community-lab/contract'
 
@@ -58,6 +59,7 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
     // tincd would take a process that has by chance the pid in a stale file for itself, and refuse to start.
     await rm(join(options.dir, 'tincd.pid'), { force: true })
     const signal = AbortSignal.any([options.signal, restart.signal])
+    await awaitNewSeed(options.dir, signal)
     if (signal.aborted) return 'stopped'
     const started = spawn('tincd', tincdArguments(options.dir), {
       env: tincdEnvironment,
@@ -123,6 +125,20 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
     restart: () => restartAsked.abort(),
     ended: run(),
   }
+}
+
+/** Wait until a tincd started on the folder has other numbers than the last one; then note that one is started. */
+async function awaitNewSeed(dir: string, signal: AbortSignal): Promise<void> {
+  const note = join(dir, 'last-start')
+  const lastMs = await stat(note).then(
+    ({ mtimeMs }) => mtimeMs,
+    // None was started here before.
+    () => 0,
+  )
+  await delay(tincdSeedDelayMs(lastMs, Date.now()), undefined, { signal }).catch(() => {
+    // Stopped or asked to restart: the caller looks at its signal.
+  })
+  await writeFile(note, '')
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {
