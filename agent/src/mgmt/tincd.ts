@@ -41,6 +41,8 @@ export interface SupervisedTincd {
 }
 
 const killAfterMs = 3_000
+/** The file that was written last when a tincd became ready. */
+const lastStart = 'last-start'
 
 /**
  * Run `tincd -D` as a child, read its log, start it again when it ends (after 0.2 s, doubling to 10 s while it does not hold), stop it with SIGTERM and
@@ -92,6 +94,8 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
 
   function noteReady(started: ChildProcess): void {
     ready = true
+    // It fails only with the folder, on which nothing will be started again.
+    writeFile(join(options.dir, lastStart), '').catch(() => undefined)
     if (reloadAsked) started.kill('SIGHUP')
     reloadAsked = false
   }
@@ -127,10 +131,9 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
   }
 }
 
-/** Wait until a tincd started on the folder has other numbers than the last one; then note that one is started. */
+/** Wait until a tincd started on the folder has other numbers than the last one. */
 async function awaitNewSeed(dir: string, signal: AbortSignal): Promise<void> {
-  const note = join(dir, 'last-start')
-  const lastMs = await stat(note).then(
+  const lastMs = await stat(join(dir, lastStart)).then(
     ({ mtimeMs }) => mtimeMs,
     // None was started here before.
     () => 0,
@@ -138,7 +141,6 @@ async function awaitNewSeed(dir: string, signal: AbortSignal): Promise<void> {
   await delay(tincdSeedDelayMs(lastMs, Date.now()), undefined, { signal }).catch(() => {
     // Stopped or asked to restart: the caller looks at its signal.
   })
-  await writeFile(note, '')
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {

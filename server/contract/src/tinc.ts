@@ -221,16 +221,20 @@ export const tincdEnvironment: Readonly<Record<string, string>> = {
   PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
 }
 
+/** How far `time()` may be behind the clock, and a timer early, in milliseconds, with room. */
+const secondMarginMs = 50
+
 /**
- * How long to wait before a tincd is started, in milliseconds, when the last one on its folder was started at `lastMs` (both in Unix time).
+ * How long to wait before a tincd is started, in milliseconds, when the last one on its folder became ready at `lastMs` (both in Unix time).
  *
  * tinc 1.0 seeds the numbers that tell its requests apart with the second of its start, and peers drop a request that they have seen within their
  * PingInterval: of two tincds started in the same second, the second's announcement of its connection would be taken for the first's, and the host stay
- * unreachable although it is connected (tinc 1.0.36, `srand` in tincd.c and `seen_request` in protocol.c).
+ * unreachable although it is connected (tinc 1.0.36, `srand` in net.c and `seen_request` in protocol.c).
  */
 export function tincdSeedDelayMs(lastMs: number, nowMs: number): number {
-  const sameSecond = Math.floor(lastMs / 1000) === Math.floor(nowMs / 1000)
-  return sameSecond ? 1000 - (Math.floor(nowMs) % 1000) : 0
+  const secondMs = Math.floor(lastMs / 1000) * 1000
+  const untilMs = secondMs + 1000 + secondMarginMs
+  return nowMs < secondMs || nowMs >= untilMs ? 0 : Math.ceil(untilMs - nowMs)
 }
 
 /** How long to wait before starting a tincd again that ended `failures` times in a row: 0.2 s, doubling to 10 s. */
