@@ -7,7 +7,7 @@ const require = createRequire(import.meta.url)
 
 it('compiles a notebook’s code under the TypeScript of the kernel, against what is published', () => {
   const ts = require('@tslab/typescript-for-tslab') as typeof TypeScript
-  const file = fileURLToPath(new URL('../../types/notebook/first-slice.ts', import.meta.url))
+  const file = fileURLToPath(new URL('./notebook/first-slice.ts', import.meta.url))
   const program = ts.createProgram([file], {
     noEmit: true,
     skipLibCheck: true,
