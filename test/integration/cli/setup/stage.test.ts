@@ -37,7 +37,7 @@ const options = (signal = new AbortController().signal) => ({
 })
 const unit = { name: 'unit', vitest: ['--project', 'unit'] }
 
-it('counts what passed, failed and was skipped, and names the latter two', async () => {
+it('counts what passed, failed and was skipped, names the latter two and says why one failed', async () => {
   await write(
     'test/unit/a.test.ts',
     `${head}it('good', () => {}); it('bad', () => expect(1).toBe(2)); it.skip('later', () => {})`,
@@ -46,7 +46,11 @@ it('counts what passed, failed and was skipped, and names the latter two', async
     passed: 1,
     failed: 1,
     skipped: 1,
-    failures: ['test/unit/a.test.ts: bad'],
+    failures: [
+      expect.stringMatching(
+        /^test\/unit\/a\.test\.ts: bad\n {2}expected 1 to be 2.*\n {2}at .*:2$/u,
+      ),
+    ],
     leftOut: ['test/unit/a.test.ts: later'],
   })
 })
