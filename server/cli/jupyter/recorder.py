@@ -1,5 +1,7 @@
 """What cells put out: into the notebook, and to the terminal as it comes."""
 
+import os
+import select
 import sys
 
 import nbformat
@@ -80,5 +82,14 @@ def text_of(data: dict) -> str:
 
 
 def write(text: str, stream) -> None:
-    stream.write(text)
+    """Write all of a text, however slowly it is read.
+
+    A kernel inherits our pipes, and Node.js makes those that it uses non-blocking, for us too: the stream would drop what a full pipe does not take.
+    """
     stream.flush()
+    rest = memoryview(text.encode(stream.encoding, stream.errors))
+    while rest:
+        try:
+            rest = rest[os.write(stream.fileno(), rest) :]
+        except BlockingIOError:
+            select.select([], [stream], [])

@@ -16,6 +16,7 @@ from pathlib import Path
 from execution import CellFailed, Execution, Stopped
 from notebook_file import Trouble, find_kernel, read_notebook, write_notebook
 from parameters import inject_parameters
+from recorder import write
 
 STOPPED = 130
 
@@ -70,8 +71,7 @@ async def execute(notebook, kernel: str, arguments: argparse.Namespace) -> int:
 
 
 def say(text: str) -> None:
-    sys.stdout.flush()
-    print(text, file=sys.stderr, flush=True)
+    write(f"{text}\n", sys.stderr)
 
 
 if __name__ == "__main__":

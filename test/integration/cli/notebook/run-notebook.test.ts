@@ -93,6 +93,17 @@ it('keeps what a cell prints after it has ended', async () => {
   expect((await place.read('out.ipynb')).map(({ printed }) => printed)).toEqual(['late\n', ''])
 })
 
+it('loses none of 50,000 lines when who reads them is slow', async () => {
+  const file = await place.write('a.ipynb', [
+    "for (let i = 0; i < 50_000; i++) console.log('line ' + i)",
+  ])
+  const { out } = await place.execute([file], {
+    // Nothing is read meanwhile: the pipe is full soon.
+    onText: () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20),
+  })
+  expect(out.split('\n')).toHaveLength(50_001)
+})
+
 it('loses none of 50,000 lines', async () => {
   const file = await place.write('a.ipynb', [
     "for (let i = 0; i < 50_000; i++) console.log('line ' + i)",
