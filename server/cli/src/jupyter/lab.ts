@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
 import { LabError } from '@community-lab/contract'
 import { filesOf, type Context } from '../context.ts'
 import { startChild, type Ending } from '../process/child.ts'
@@ -16,6 +17,7 @@ import {
 
 /** How long JupyterLab may take to end its kernels, in milliseconds. */
 const graceMs = 10_000
+const lookEveryMs = 50
 
 /** Options of {@link startLab}. */
 export interface LabOptions {
@@ -57,19 +59,25 @@ export async function startLab(context: Context, options: LabOptions): Promise<R
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const up = Promise.withResolvers<undefined>()
+  const ended = new AbortController()
   let lastLine = ''
   const read = (line: string): void => {
     log.write(`${line}\n`)
     if (line.trim() !== '') lastLine = line.trim()
-    if (/Jupyter Server .* is running at:/u.test(line)) up.resolve(undefined)
+    if (/Jupyter Server .* is running at:/u.test(line))
+      void answering(options.port, ended.signal).then(up.resolve)
   }
   for (const stream of [child.process.stdout, child.process.stderr])
     if (stream !== null) onLines(stream, read)
   void child.ended.then(({ reason }) => {
     log.end()
+    ended.abort()
     up.reject(new LabError('LAB_CLI_JUPYTER_ENDED', { reason, log: logFile, lastLine }))
   })
-  const interrupt = (): void => up.reject(signal.reason)
+  const interrupt = (): void => {
+    ended.abort()
+    up.reject(signal.reason)
+  }
   signal.addEventListener('abort', interrupt, { once: true })
   if (signal.aborted) interrupt()
   try {
@@ -103,4 +111,20 @@ async function writeConfiguration(context: Context, options: LabOptions): Promis
     await writeFile(join(folders.config, name), `${JSON.stringify(document, null, 2)}\n`, {
       mode: 0o600,
     })
+}
+
+/** Settles when something answers on a port; Jupyter says that it runs before it listens. Does so too when there is nothing to wait for any more. */
+async function answering(port: number, signal: AbortSignal): Promise<undefined> {
+  while (!signal.aborted) {
+    const answers = await fetch(`http://127.0.0.1:${port}/api`, { signal }).then(
+      async (response) => {
+        await response.body?.cancel()
+        return true
+      },
+      // Not yet, or never: then its end is told.
+      () => false,
+    )
+    if (answers) return
+    await delay(lookEveryMs)
+  }
 }
