@@ -32,11 +32,18 @@ export function scriptText(script: string): string {
   return script.startsWith('#!') ? script : `#!/bin/sh\n${script}\n`
 }
 
-/** The command that unpacks a run's files from standard input and starts its wrapper, to outlive the connection. It returns when the script can be ended. */
+/**
+ * The command that unpacks a run's files from standard input and starts its wrapper, to outlive the connection. It returns when the script can be ended,
+ * and fails when it cannot be started.
+ */
 export function startCommand(folder: string): string {
   const at = quote(folder)
+  const unpack = `mkdir -p ${at} && tar -x -f - -C ${at} && cd ${at}`
+  const start = `{ setsid ./${wrapperName} </dev/null >/dev/null 2>&1 & }`
   // A script that was quick is over before it is looked for.
-  return `mkdir -p ${at} && tar -x -f - -C ${at} && cd ${at} && { setsid ./${wrapperName} </dev/null >/dev/null 2>&1 & } && until [ -s pid ] || [ -e ended ]; do sleep 0.01; done`
+  const begun = '[ -s pid ] || [ -e ended ]'
+  const wait = `until ${begun} || ! kill -0 $! 2>/dev/null; do sleep 0.01; done; ${begun}`
+  return `${unpack} && ${start} && { ${wait}; }`
 }
 
 /** The command that ends a run: SIGTERM to all that its script started, SIGKILL two seconds later. Nothing is wrong when it has ended already. */

@@ -130,19 +130,9 @@ describe.runIf(isRoot)('a server’s gateway and three nodes', () => {
     expect(await comesToReach(testbed.serverNetns, 'fd65:fc41:c50f:2::2')).toBe(true)
   })
 
-  test('a node’s tincd killed with SIGKILL is back by itself', async () => {
+  test('a node’s tincd killed with SIGKILL is back by itself, also one killed within a second of its start', async () => {
     const node = processOf(1)
-    const after = node.lines.length
-    const [pid] = await tincdsIn(nodes[0]?.netns ?? '')
-    await sh(`kill -9 ${pid ?? ''}`)
-    await node.line((line) => line.startsWith('{"exit":'), after)
-    await stateOf(node, 'up', after)
-    expect(await comesToReach(testbed.serverNetns, 'fd65:fc41:c50f:1::2')).toBe(true)
-  })
-
-  test('a node whose tincd is restarted within a second is reachable again', async () => {
-    const node = processOf(1)
-    // Without the wait for another second this failed in about one round of four.
+    // Often enough to meet the same second, which tincds must not be started in: see tincdSeedDelayMs.
     for (let round = 0; round < 8; round++) {
       const after = node.lines.length
       const [pid] = await tincdsIn(nodes[0]?.netns ?? '')

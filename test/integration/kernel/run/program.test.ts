@@ -44,10 +44,9 @@ function runOf(script: string) {
   }
 }
 
-/** Make every program start late by so many seconds, as on a machine with much to do. */
-async function slowDown(seconds: number): Promise<void> {
-  const text = `#!/bin/sh\nsleep ${seconds}\nexec busybox setsid "$@"\n`
-  await writeFile(path.join(dir, 'bin', 'setsid'), text, { mode: 0o755 })
+/** What stands for `setsid`, by which both the wrapper and its script are started. */
+async function replaceSetsid(text: string): Promise<void> {
+  await writeFile(path.join(dir, 'bin', 'setsid'), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
 }
 
 describe('a run’s program', () => {
@@ -72,12 +71,17 @@ describe('a run’s program', () => {
   })
 
   it('is ended the moment it was started, also where programs start slowly', async () => {
-    await slowDown(0.3)
+    await replaceSetsid('sleep 0.3; exec busybox setsid "$@"')
     const run = runOf('sleep 300 & sleep 300')
     await run.start()
     await run.cancel()
     expect(await run.end()).toBe('run_end run="r" exit_code=143\n')
   })
+
+  it('is not said to be started when it cannot be', async () => {
+    await replaceSetsid('exit 1')
+    await expect(runOf('true').start()).rejects.toMatchObject({ code: 1 })
+  }, 10_000)
 
   it('is ended although its script will not hear of it', async () => {
     const run = runOf('trap "" TERM; echo deaf > deaf; while :; do sleep 0.1; done')
