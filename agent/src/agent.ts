@@ -4,7 +4,7 @@ import { identify, localArch, tincFolder } from './identify.ts'
 import { holdFolder } from './lock.ts'
 import { systemClock } from './loop/clock.ts'
 import type { Log } from './loop/log.ts'
-import { createLoop, type Loop } from './loop/loop.ts'
+import { createLoop } from './loop/loop.ts'
 import { openMemory } from './loop/memory.ts'
 import { collect, openMeasuring, resumeCatching } from './measure.ts'
 import { createUplink } from './measurement/measurement.ts'
@@ -112,7 +112,6 @@ async function work(
     clock: systemClock,
     log,
   })
-  ending.defer(heedNetwork(network, loop, log))
   const uplink = createUplink({
     spool,
     softVersion: version,
@@ -128,6 +127,7 @@ async function work(
     signal,
   })
   ending.defer(() => uplink.close())
+  ending.defer(heedNetwork(network, [loop, uplink], log))
   const { runtime, limits } = slivers.capabilities
   log.info({ version, address: network.address, runtime, limits, lacks }, 'ready')
 
@@ -147,12 +147,16 @@ async function work(
   }
 }
 
-/** Pull as soon as the server is connected again, and log what becomes of the management network. Returns the unsubscriber. */
-function heedNetwork(network: ManagementNetwork, loop: Loop, log: Log): () => void {
+/** Pull and connect as soon as the server can be reached again, and log what becomes of the management network. Returns the unsubscriber. */
+function heedNetwork(
+  network: ManagementNetwork,
+  waiting: readonly { noteReachable(): void }[],
+  log: Log,
+): () => void {
   const stops = [
     network.onChange((state) => {
       log.info({ state }, 'the management network has changed')
-      if (state === 'up') loop.noteReachable()
+      if (state === 'up') for (const one of waiting) one.noteReachable()
     }),
     network.onExit((reason) => log.warn({ reason }, 'tincd has ended; it is started again')),
   ]

@@ -29,6 +29,8 @@ export interface Management {
   health(): { readonly ok: boolean; readonly detail?: string }
   /** Who is connected, by tinc name. */
   hostsUp(): readonly string[]
+  /** Settles when the gateway has the hosts that the registry has now; also when that fails, for then it is tried again by itself. */
+  updated(): Promise<void>
 }
 
 declare module 'fastify' {
@@ -103,6 +105,7 @@ export const managementPlugin = fp<ManagementOptions>(
     // Changes that come while an update runs are served by one more after it.
     let running: Promise<void> | null = null
     let again = false
+    let waiting: (() => void)[] = []
     function update(): void {
       if (running !== null) {
         again = true
@@ -115,18 +118,30 @@ export const managementPlugin = fp<ManagementOptions>(
     async function run(): Promise<void> {
       do {
         again = false
-        await updateOnce().catch(async (error: unknown) => {
-          trouble = error instanceof Error ? error.message : String(error)
-          // A gateway that is absent is served when it connects; anything else is tried again.
-          if (LabError.is(error, 'LAB_GATEWAY_UNAVAILABLE') && !gateway.connected) return
-          await delay(retryAfterMs, undefined, { signal }).catch(() => {
-            // Ended: the loop sees it.
-          })
-          again = true
+        const served = waiting
+        waiting = []
+        const error = await updateOnce().catch((cause: unknown) => cause)
+        for (const settle of served) settle()
+        if (error === undefined) continue
+        trouble = error instanceof Error ? error.message : String(error)
+        // A gateway that is absent is served when it connects; anything else is tried again.
+        if (LabError.is(error, 'LAB_GATEWAY_UNAVAILABLE') && !gateway.connected) continue
+        await delay(retryAfterMs, undefined, { signal }).catch(() => {
+          // Ended: the loop sees it.
         })
+        again = true
       } while (isWanted())
+      // Of an update that the end came before, nobody is kept waiting.
+      for (const settle of waiting.splice(0)) settle()
     }
     const isWanted = (): boolean => again && !signal.aborted
+
+    function updated(): Promise<void> {
+      const settled = Promise.withResolvers<undefined>()
+      waiting.push(() => settled.resolve(undefined))
+      update()
+      return settled.promise
+    }
 
     app.decorate('management', {
       serverTincHost: () => ({
@@ -136,6 +151,7 @@ export const managementPlugin = fp<ManagementOptions>(
       }),
       health: () => describeHealth(status, trouble),
       hostsUp: () => [...hostsUp].sort(),
+      updated,
     } satisfies Management)
 
     const unsubscribe = app.registry.onTincHostsChanged(update)

@@ -140,6 +140,8 @@ export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
       if (secret === undefined)
         throw new LabError('LAB_ENROLLMENT_REFUSED', { reason: 'there is none in the request' })
       const { node, token } = await enrollNode(core, secret, request.body)
+      // tincd keeps whom it does not know waiting: a node that came before its host file would be 10 s late.
+      await app.management.updated()
       const address = serverManagementAddress(mgmtPrefix)
       return {
         node,

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { nodeTincName } from '@community-lab/contract'
-import { writeFile } from 'node:fs/promises'
+import { nodeManagementSubnet, nodeTincName } from '@community-lab/contract'
+import { access, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { sh } from './world/shell.ts'
 import {
   comesToReach,
   createTestbed,
+  prefix,
   reaches,
   serverAddress,
   stateOf,
@@ -55,6 +56,26 @@ describe.runIf(isRoot)('a server’s gateway and three nodes', () => {
     await stateOf(started, 'up')
     expect(await comesToReach(testbed.serverNetns, added.address)).toBe(true)
     expect(processOf(1).lines.slice(before).join('\n')).not.toContain('"state":"down"')
+  })
+
+  test('a host is with the gateway once the server says so: a node that is told to connect then is known', async () => {
+    const hosts = await testbed.registry.tincHosts()
+    const [host] = hosts
+    if (host === undefined) throw new Error('there is no host')
+    const known = (id: number) =>
+      access(join(testbed.dir, 'gateway/hosts', nodeTincName(id))).then(
+        () => true,
+        () => false,
+      )
+    for (const id of [101, 102, 103]) {
+      const subnets = [nodeManagementSubnet(prefix, id)]
+      testbed.registry.setHosts([...hosts, { ...host, name: nodeTincName(id), subnets }])
+      await testbed.app.management.updated()
+      expect(await known(id)).toBe(true)
+    }
+    testbed.registry.setHosts(hosts)
+    await testbed.app.management.updated()
+    expect(await known(103)).toBe(false)
   })
 
   test('a revoked node is cut off at once, and reported when it knocks again', async () => {

@@ -24,24 +24,27 @@ export interface UplinkOptions {
 export interface Uplink {
   /** Whether the server has welcomed the node on the connection that is open now. */
   readonly isConnected: boolean
+  /** The network has come back: without a welcome yet, give up what is tried or waited for, and connect now. */
+  noteReachable(): void
   /** Close the connection and stay away; what has not been acknowledged stays in the spool. */
   close(): Promise<void>
 }
 
 /**
  * Keep the node's stream open: send what the spool has, trim it as the server acknowledges, pass its hints on. A connection that breaks or cannot be
- * made is tried again after 0.2 s, doubling to 10 s with jitter, from 0.2 s anew once the server has welcomed the node.
+ * made is tried again after 0.2 s, doubling to 10 s with jitter, from 0.2 s anew once the server has welcomed the node or the network is back.
  */
 export function createUplink(options: UplinkOptions): Uplink {
   const closed = new AbortController()
   const signal = AbortSignal.any([options.signal, closed.signal])
   let isConnected = false
   let failures = 0
+  let attempt = new AbortController()
 
   const isEnded = (): boolean => signal.aborted
 
   async function runOnce(): Promise<void> {
-    const stream = await options.openStream(signal)
+    const stream = await options.openStream(AbortSignal.any([signal, attempt.signal]))
     await runSession(stream, {
       spool: options.spool,
       softVersion: options.softVersion,
@@ -58,6 +61,7 @@ export function createUplink(options: UplinkOptions): Uplink {
   async function run(): Promise<void> {
     for (;;) {
       let reason: unknown = null
+      attempt = new AbortController()
       try {
         await runOnce()
       } catch (error) {
@@ -66,8 +70,9 @@ export function createUplink(options: UplinkOptions): Uplink {
       isConnected = false
       if (isEnded()) return
       options.onDisconnected?.(reason)
-      await delay(backoffMs(++failures, Math.random()), undefined, { signal }).catch(() => {
-        // Closed while it waited.
+      const either = AbortSignal.any([signal, attempt.signal])
+      await delay(backoffMs(++failures, Math.random()), undefined, { signal: either }).catch(() => {
+        // Closed, or told that the network is back: either way the wait is over.
       })
       if (isEnded()) return
     }
@@ -77,6 +82,11 @@ export function createUplink(options: UplinkOptions): Uplink {
   return {
     get isConnected() {
       return isConnected
+    },
+    noteReachable() {
+      if (isConnected) return
+      failures = 0
+      attempt.abort()
     },
     async close() {
       closed.abort()

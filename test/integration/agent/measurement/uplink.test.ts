@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -34,16 +34,18 @@ afterEach(async () => {
   await rm(dir, { recursive: true })
 })
 
-function connect(calls: { changed: number; connected: number }): Uplink {
+async function openStream(signal: AbortSignal): Promise<WebSocket> {
   const { port } = http.address() as AddressInfo
+  const stream = new WebSocket(`ws://127.0.0.1:${String(port)}/`)
+  await once(stream, 'open', { signal })
+  return stream
+}
+
+function connect(calls: { changed: number; connected: number }): Uplink {
   uplink = createUplink({
     spool,
     softVersion: '1.2.3',
-    async openStream(signal) {
-      const stream = new WebSocket(`ws://127.0.0.1:${String(port)}/`)
-      await once(stream, 'open', { signal })
-      return stream
-    },
+    openStream,
     onChanged: () => calls.changed++,
     onConnected: () => calls.connected++,
     signal: new AbortController().signal,
@@ -176,6 +178,34 @@ it('passes the hint on, and comes back after the server says something it cannot
   appendCounts(1, 1)
   await trimmedTo(1)
   expect(calls.changed).toBe(2)
+})
+
+it('connects at once when the network is back: neither an attempt that hangs nor the wait before the next is sat out', async () => {
+  serve(() => true)
+  appendCounts(1, 3)
+  let attempts = 0
+  const started = createUplink({
+    spool,
+    softVersion: '1.2.3',
+    openStream(signal) {
+      attempts += 1
+      if (attempts === 1) {
+        setImmediate(() => started.noteReachable())
+        return once(new EventEmitter(), 'open', { signal }) as Promise<never>
+      }
+      // Waiting after each of these would take 35 s or more.
+      if (attempts < 10) return Promise.reject(new Error('the network is down'))
+      return openStream(signal)
+    },
+    onChanged: () => undefined,
+    onDisconnected() {
+      if (attempts > 1) setImmediate(() => started.noteReachable())
+    },
+    signal: new AbortController().signal,
+  })
+  uplink = started
+  await trimmedTo(3)
+  expect(attempts).toBe(10)
 })
 
 it('begins a new spool when the server has more than it ever had', async () => {
