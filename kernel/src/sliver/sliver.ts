@@ -20,6 +20,7 @@ export type SliverState =
   | 'fail_start'
 
 const update = Symbol('update')
+const connectEarly = Symbol('connect early')
 
 /** A slice's container on one node. Its members say what it was when it was last heard of. */
 export class Sliver {
@@ -99,6 +100,11 @@ export class Sliver {
     this.#object = object
   }
 
+  /** Connect before anything is to be run. */
+  async [connectEarly](): Promise<void> {
+    await this.#session.pool.connect(this.#target(), this.#session.signal)
+  }
+
   #target(): SshTarget {
     const { id, node, state, hostKey } = this
     const startedOn = this.#object.actual?.started_on ?? null
@@ -117,6 +123,11 @@ export class Sliver {
 /** Let a handle take what the server has told of its sliver. */
 export function updateSliver(sliver: Sliver, object: SliverObject): void {
   sliver[update](object)
+}
+
+/** Connect to a sliver, so that its first command need not wait for that. Settles in any case: what fails here is told by that command. */
+export function connectSoon(sliver: Sliver): Promise<void> {
+  return sliver[connectEarly]().catch(() => undefined)
 }
 
 /** A sliver, for errors that list several. */

@@ -6,7 +6,7 @@ import { readEvents } from '../http/event-stream.ts'
 import type { Session } from '../session.ts'
 import { joinSignals } from '../wait/signal.ts'
 import type { SliceHandle } from './slice-handle.ts'
-import { sliverColumns, troubleOf, updateSliver, type Sliver } from './sliver.ts'
+import { connectSoon, sliverColumns, troubleOf, updateSliver, type Sliver } from './sliver.ts'
 
 /** Options of a wait. */
 export interface WaitOptions {
@@ -16,6 +16,8 @@ export interface WaitOptions {
 }
 
 const defaultTimeoutMs = 120_000
+/** How many slivers are connected to at once while others start. */
+const connectingAtOnce = 64
 
 /** Wait until each of a slice's slivers has started or failed, and show how they are meanwhile. See `Slice.started`. */
 export async function waitStarted(
@@ -26,11 +28,13 @@ export async function waitStarted(
   const timeout = AbortSignal.timeout(waitedMs)
   const caller = joinSignals(signal, session.signal)
   const showProgress = createProgress(slice)
+  const connect = createConnecting(slice)
   try {
     await followSlivers(session, slice, {
       signal: AbortSignal.any([caller, timeout]),
       isDone: () => {
         showProgress()
+        connect()
         return slice.slivers.every(isSettled)
       },
     })
@@ -45,9 +49,26 @@ export async function waitStarted(
 }
 
 function isSettled(sliver: Sliver): boolean {
-  if (isFailed(sliver.state)) return true
+  return isFailed(sliver.state) || isReady(sliver)
+}
+
+function isReady(sliver: Sliver): boolean {
   // Started, but its host key not told yet: nobody could be sure to speak with it.
   return sliver.state === 'started' && sliver.hostKey !== null
+}
+
+/** Connect to the slivers that are ready while others start: a connection takes eight round trips, the first command on one that is open two. */
+function createConnecting(slice: SliceHandle): () => void {
+  const begun = new Set<Sliver>()
+  let underWay = 0
+  return () => {
+    for (const sliver of slice.slivers) {
+      if (underWay >= connectingAtOnce || begun.has(sliver) || !isReady(sliver)) continue
+      begun.add(sliver)
+      underWay += 1
+      void connectSoon(sliver).then(() => (underWay -= 1))
+    }
+  }
 }
 
 /** Keep a slice's handles as the server tells of them until `isDone`, which is asked at the beginning and after each change. */

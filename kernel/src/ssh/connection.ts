@@ -69,6 +69,8 @@ export async function connectSsh(sock: Duplex, options: ConnectionOptions): Prom
     sock,
     username: 'root',
     privateKey: options.privateKey,
+    // Without this it asks first to be let in without any, a round trip that always fails.
+    authHandler: ['publickey'],
     readyTimeout: readyTimeoutMs,
     keepaliveInterval: keepaliveMs,
     keepaliveCountMax: 3,

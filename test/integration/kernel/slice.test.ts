@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { LabError } from '@community-lab/contract'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { ensureSshKey } from '../../../kernel/src/credentials/ssh-key.ts'
 import { takeCredentials } from '../../../kernel/src/credentials/credentials.ts'
 import { Lab } from '../../../kernel/src/lab.ts'
@@ -227,6 +227,21 @@ it('waits for slivers as they start, and names each that fails', async () => {
   expect(LabError.is(late, 'LAB_SLICE_NOT_STARTED')).toBe(true)
   world.change(1, { state: 'started' })
   await slice.started()
+})
+
+it('connects to each sliver as soon as it has started: the first command finds its connection', async () => {
+  await using other = openLab()
+  const before = world.tunnels
+  world.change(1, { state: 'deployed' })
+  const waiting = (
+    await other.slices.ensure('first', { template: 'tiny', nodes: ['n1', 'n2'] })
+  ).started()
+  await vi.waitFor(() => expect(world.tunnels).toBe(before + 1))
+  world.change(1, { state: 'started' })
+  const ready = await waiting
+  await vi.waitFor(() => expect(world.tunnels).toBe(before + 2))
+  expect((await ready.sh`true`).ok).toBe(true)
+  expect(world.tunnels).toBe(before + 2)
 })
 
 it('tells what the server refuses', async () => {
