@@ -5,11 +5,12 @@ import { leftovers, noteTraces } from '../support/traces.ts'
 import { startTestbed, testbedKinds } from '../support/testbed.ts'
 
 describe.each(testbedKinds)('the testbed of %s', (as) => {
-  it('leaves no process, namespace, mount, cgroup or socket when it is stopped', async () => {
+  it('leaves no process, namespace, mount, loop device, cgroup or socket when it is stopped', async () => {
     await using testbed = await startTestbed({ nodes: 3, as })
     await fill(testbed.credentials)
     const traces = await noteTraces(testbed)
     expect(traces.processes.length).toBeGreaterThan(20)
+    if (as === 'root') expect(traces.disks).toHaveLength(3)
     await testbed.stop()
     expect(await leftovers(traces)).toEqual([])
   })

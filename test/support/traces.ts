@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { foldersOf } from '../../server/vct/src/pod/folders.ts'
 import type { RunningTestbed } from './testbed.ts'
 
@@ -10,6 +12,8 @@ import type { RunningTestbed } from './testbed.ts'
 export interface Traces {
   readonly home: string
   readonly processes: readonly Process[]
+  /** Inode numbers of the slivers' disks. */
+  readonly disks: readonly number[]
 }
 
 interface Process {
@@ -18,7 +22,7 @@ interface Process {
   readonly name: string
 }
 
-/** Note every process that a testbed consists of: whatever descends from its launcher. */
+/** Note every process that a testbed consists of, which is whatever descends from its launcher, and its slivers' disks. */
 export async function noteTraces(testbed: RunningTestbed): Promise<Traces> {
   const all = await listProcesses()
   const found = new Set([testbed.launcherPid])
@@ -27,7 +31,11 @@ export async function noteTraces(testbed: RunningTestbed): Promise<Traces> {
     before = found.size
     for (const { pid, parent } of all) if (found.has(parent)) found.add(pid)
   }
-  return { home: testbed.home, processes: all.filter(({ pid }) => found.has(pid)) }
+  const processes = all.filter(({ pid }) => found.has(pid))
+  const files = await list(testbed.home, true)
+  const images = files.filter((name) => name.endsWith('/disk.img'))
+  const disks = images.map(async (name) => (await stat(join(testbed.home, name))).ino)
+  return { home: testbed.home, processes, disks: await Promise.all(disks) }
 }
 
 const patienceMs = 20_000
@@ -41,7 +49,7 @@ export async function leftovers(traces: Traces): Promise<readonly string[]> {
   }
 }
 
-async function findLeftovers({ home, processes }: Traces): Promise<readonly string[]> {
+async function findLeftovers({ home, processes, disks }: Traces): Promise<readonly string[]> {
   const now = new Set((await listProcesses()).map(({ pid, startTicks }) => `${pid} ${startTicks}`))
   const left = processes.filter(({ pid, startTicks }) => now.has(`${pid} ${startTicks}`))
   const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n')
@@ -51,6 +59,9 @@ async function findLeftovers({ home, processes }: Traces): Promise<readonly stri
     ...left.map(({ pid, name }) => `process ${pid} (${name})`),
     ...mounts.filter((line) => line.includes(home)).map((line) => `mount ${line}`),
     ...(await findCgroups(home)).map((name) => `cgroup ${name}`),
+    ...(await listLoops())
+      .filter((ino) => disks.includes(ino))
+      .map((ino) => `loop device of ${ino}`),
     ...sockets.map((name) => `socket ${name}`),
     ...spaces.filter((name) => /^n\d+$|^relay$/u.test(name)).map((name) => `namespace ${name}`),
   ]
@@ -63,6 +74,13 @@ async function findCgroups(home: string): Promise<readonly string[]> {
   return hierarchies
     .map((hierarchy) => join('/sys/fs/cgroup', hierarchy, name))
     .filter((folder) => existsSync(folder))
+}
+
+/** The inode numbers of all files that have a loop device. */
+async function listLoops(): Promise<readonly number[]> {
+  const argv = ['--list', '--noheadings', '--output', 'BACK-INO']
+  const { stdout } = await promisify(execFile)('losetup', argv)
+  return stdout.split('\n').map(Number)
 }
 
 async function listProcesses(): Promise<readonly (Process & { readonly parent: number })[]> {

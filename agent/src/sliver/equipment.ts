@@ -15,6 +15,8 @@ export interface Equipment {
   readonly runtime: OciRuntime
   /** Whether slivers can share one unpacked template; else each gets a copy. */
   readonly sharesTemplates: boolean
+  /** Whether what a sliver writes is limited to the disk that it asked for. */
+  readonly limitsDisk: boolean
   readonly places: BoxPlaces
   readonly ids: IdPlan
   readonly links: Links
@@ -45,12 +47,10 @@ export async function findEquipment(search: EquipmentSearch): Promise<FoundEquip
   const { dataDir, signal } = search
   const cgroups = await openCgroups(search.cgroupParent)
   const usable = typeof cgroups === 'string' ? null : cgroups
-  const lacks = [
-    'it does not limit the disk that slivers use',
-    ...(typeof cgroups === 'string'
+  const lacks =
+    typeof cgroups === 'string'
       ? [`it does not limit the memory and CPU that slivers use (${cgroups})`]
-      : []),
-  ]
+      : []
   const without = (lack: string): FoundEquipment => ({
     equipment: null,
     capabilities: { runtime: 'none', limits: false, userns: false, lacks: [lack, ...lacks] },
@@ -65,12 +65,15 @@ export async function findEquipment(search: EquipmentSearch): Promise<FoundEquip
   const wanted = search.wantedRuntime
   const found = await findRuntime({ wanted, dir, places, ids, cgroups: usable, signal })
   if (typeof found === 'string') return without(found)
+  const { runtime, sharesTemplates, unlimitedDisk } = found
+  if (unlimitedDisk !== null)
+    lacks.push(`it does not limit the disk that slivers use (${unlimitedDisk})`)
   try {
     const links = await openLinks(search)
-    const { name } = found.runtime
+    const limitsDisk = unlimitedDisk === null
     return {
-      equipment: { ...found, places, ids, links, cgroups: usable },
-      capabilities: { runtime: name, limits: usable !== null, userns: true, lacks },
+      equipment: { runtime, sharesTemplates, limitsDisk, places, ids, links, cgroups: usable },
+      capabilities: { runtime: runtime.name, limits: usable !== null, userns: true, lacks },
     }
   } catch (error) {
     signal.throwIfAborted()

@@ -164,8 +164,9 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     if (record.stage !== 'allocated') return
     const template = await templates.ensure(target.template, signal)
     const folder = records.folder(id)
-    const from = equip(id).sharesTemplates ? 'share' : 'copy'
-    const root = { ids, from, signal } as const
+    const { sharesTemplates, limitsDisk } = equip(id)
+    const disk = limitsDisk ? { sliver: id, sizeMiB: record.limits.disk } : null
+    const root = { ids, from: sharesTemplates ? 'share' : 'copy', disk, signal } as const
     const [key] = await Promise.all([makeHostKey(), makeRoot(folder, template, root)])
     await writeHostKey(folder, key, ids)
     await writeAuthorizedKeys(folder, target.ssh_authorized_keys, ids)

@@ -105,7 +105,7 @@ export const managementPlugin = fp<ManagementOptions>(
     // Changes that come while an update runs are served by one more after it.
     let running: Promise<void> | null = null
     let again = false
-    let waiting: (() => void)[] = []
+    const waiting: (() => void)[] = []
     function update(): void {
       if (running !== null) {
         again = true
@@ -118,18 +118,18 @@ export const managementPlugin = fp<ManagementOptions>(
     async function run(): Promise<void> {
       do {
         again = false
-        const served = waiting
-        waiting = []
-        const error = await updateOnce().catch((cause: unknown) => cause)
-        for (const settle of served) settle()
-        if (error === undefined) continue
-        trouble = error instanceof Error ? error.message : String(error)
-        // A gateway that is absent is served when it connects; anything else is tried again.
-        if (LabError.is(error, 'LAB_GATEWAY_UNAVAILABLE') && !gateway.connected) continue
-        await delay(retryAfterMs, undefined, { signal }).catch(() => {
-          // Ended: the loop sees it.
+        const served = waiting.splice(0)
+        const settle = (): void => served.forEach((settleOne) => settleOne())
+        await updateOnce().then(settle, async (error: unknown) => {
+          settle()
+          trouble = error instanceof Error ? error.message : String(error)
+          // A gateway that is absent is served when it connects; anything else is tried again.
+          if (LabError.is(error, 'LAB_GATEWAY_UNAVAILABLE') && !gateway.connected) return
+          await delay(retryAfterMs, undefined, { signal }).catch(() => {
+            // Ended: the loop sees it.
+          })
+          again = true
         })
-        again = true
       } while (isWanted())
       // Of an update that the end came before, nobody is kept waiting.
       for (const settle of waiting.splice(0)) settle()

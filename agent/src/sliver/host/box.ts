@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import type { IdMapping } from '../domain/ids.ts'
+import { diskImage } from './disk.ts'
 import { idMappedArguments, idMappedMountProgram } from './id-mapped.ts'
 
 /**
- * The folder that a container is made from: `config.json`, the empty folder `stage`, and the overlay's `upper` and `work`. Its mounts are made
- * in a mount namespace of their own and live only in the container's: the host's table of mounts stays clean, and they go away with the container.
+ * The folder that a container is made from: `config.json`, the empty folder `stage`, and the overlay's `upper` and `work`, or the file system that they are
+ * in. Its mounts are made in a mount namespace of their own and live only in the container's: the host's table of mounts stays clean, and they go away with the container.
  */
 export interface Box {
   readonly folder: string
@@ -35,19 +36,23 @@ export function chooseBoxPlaces(dataDir: string): BoxPlaces {
 
 /**
  * $1: the folder; $2: the bundle's place; $3: the overlay's further options; $4: the shared template, or nothing; $5: the program that mounts it with $6 as
- * its ids; then names and folders to bind; after `--` the command.
+ * its ids; then names and folders to bind; after `--` the command. mount(8) takes a loop device for the disk that is given back with the last mount of it.
  */
 const script = `set -e
 cd "$1"
 mount -t tmpfs -o mode=755,size=1m,nosuid,nodev community-lab stage
-mkdir stage/root
+mkdir stage/root stage/lower stage/disk
 lower=lower
 if [ -n "$4" ]; then
   lower=stage/lower
-  mkdir "$lower"
   perl -e "$5" "$4" "$lower" $6
 fi
-mount -t overlay -o "nodev,lowerdir=$lower,upperdir=upper,workdir=work$3" community-lab stage/root
+own=.
+if [ -e ${diskImage} ]; then
+  own=stage/disk
+  mount -t ext4 -o loop,nodev ${diskImage} "$own"
+fi
+mount -t overlay -o "nodev,lowerdir=$lower,upperdir=$own/upper,workdir=$own/work$3" community-lab stage/root
 cp config.json stage/
 place=$2
 shift 6

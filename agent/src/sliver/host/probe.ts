@@ -5,6 +5,7 @@ import { mapIds, type IdPlan } from '../domain/ids.ts'
 import type { BoxPlaces } from './box.ts'
 import type { Cgroups } from './cgroups.ts'
 import { reasonOf } from './command.ts'
+import { makeDisk } from './disk.ts'
 import { createRuntime, runtimeNames, type OciRuntime, type RuntimeName } from './runtime.ts'
 
 /** Options of {@link findRuntime}. */
@@ -21,6 +22,7 @@ export interface RuntimeSearch {
 /** The number that no sliver has: its ids are the probe's. */
 const probeNr = 0
 const probeName = 'probe'
+const probeDiskMiB = 8
 /** Programs, and the libraries they need, as they are on this host. */
 const programs = '/usr'
 
@@ -29,6 +31,8 @@ export interface FoundRuntime {
   readonly runtime: OciRuntime
   /** Whether slivers can share one unpacked template, each with ids of its own; else each gets a copy. */
   readonly sharesTemplates: boolean
+  /** Why what a sliver writes cannot be limited; null when it can. */
+  readonly unlimitedDisk: string | null
 }
 
 /** Find a runtime that works here by running something as slivers are run. Returns what each said when none does. */
@@ -38,22 +42,34 @@ export async function findRuntime(search: RuntimeSearch): Promise<FoundRuntime |
   for (const name of wanted === 'auto' ? runtimeNames : [wanted]) {
     const stateDir = join(dir, name)
     const runtime = createRuntime({ name, stateDir, places, hasCgroups: cgroups !== null })
+    const attempt = (way: Way) =>
+      tryRuntime(runtime, way, search).then(
+        () => null,
+        (error: unknown) => reasonOf(error),
+      )
     for (const sharesTemplates of [true, false]) {
-      try {
-        await tryRuntime({ runtime, sharesTemplates }, search)
-        return { runtime, sharesTemplates }
-      } catch (error) {
-        search.signal.throwIfAborted()
-        // Sharing is a luxury: what is wrong without it is what matters.
-        if (!sharesTemplates) reasons.push(`${name}: ${reasonOf(error)}`)
-      }
+      const unlimitedDisk = await attempt({ sharesTemplates, limitsDisk: true })
+      search.signal.throwIfAborted()
+      if (unlimitedDisk === null) return { runtime, sharesTemplates, unlimitedDisk }
+      const reason = await attempt({ sharesTemplates, limitsDisk: false })
+      search.signal.throwIfAborted()
+      if (reason === null) return { runtime, sharesTemplates, unlimitedDisk }
+      // Sharing is a luxury: what is wrong without it is what matters.
+      if (!sharesTemplates) reasons.push(`${name}: ${reason}`)
     }
   }
   return reasons.join('; ')
 }
 
+/** What a sliver's root is made of. */
+interface Way {
+  readonly sharesTemplates: boolean
+  readonly limitsDisk: boolean
+}
+
 async function tryRuntime(
-  { runtime, sharesTemplates }: FoundRuntime,
+  runtime: OciRuntime,
+  { sharesTemplates, limitsDisk }: Way,
   search: RuntimeSearch,
 ): Promise<void> {
   const { dir, places, ids, cgroups, signal } = search
@@ -64,6 +80,8 @@ async function tryRuntime(
   for (const part of ['stage', 'upper', 'work'])
     await mkdir(join(folder, part), { recursive: true })
   await chown(join(folder, 'upper'), rootId, rootId)
+  if (limitsDisk)
+    await makeDisk(folder, ['upper', 'work'], { sliver: probeName, sizeMiB: probeDiskMiB, signal })
   if (!sharesTemplates) await symlink(programs, join(folder, 'lower'))
   const configuration = containerConfiguration({
     rootPath: places.root,

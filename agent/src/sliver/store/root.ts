@@ -2,6 +2,7 @@ import { access, chmod, chown, mkdir, rename, writeFile } from 'node:fs/promises
 import { join } from 'node:path'
 import type { IdMapping } from '../domain/ids.ts'
 import { runCommand } from '../host/command.ts'
+import { diskImage, makeDisk, type DiskOptions } from '../host/disk.ts'
 import type { HostKey } from '../host/host-key.ts'
 import { shiftOwners } from '../template/shift.ts'
 import { removeTrees } from './records.ts'
@@ -21,6 +22,8 @@ export interface RootOptions {
   readonly ids: readonly IdMapping[]
   /** `share`: what is written is all it has of its own; `copy`: the template too, given to its ids. */
   readonly from: 'share' | 'copy'
+  /** The file system for what it writes; null where that cannot be limited. */
+  readonly disk: Omit<DiskOptions, 'signal'> | null
   readonly signal: AbortSignal
 }
 
@@ -28,13 +31,15 @@ export interface RootOptions {
 export async function makeRoot(
   folder: string,
   template: string,
-  { ids, from, signal }: RootOptions,
+  { ids, from, disk, signal }: RootOptions,
 ): Promise<void> {
-  await removeTrees(['lower', 'upper', 'work', 'stage'].map((part) => join(folder, part)))
+  const parts = ['lower', 'upper', 'work', 'stage', diskImage]
+  await removeTrees(parts.map((part) => join(folder, part)))
   for (const part of ['upper', 'work', 'stage']) await mkdir(join(folder, part))
   const upper = join(folder, 'upper')
   await chmod(upper, 0o755)
   await chown(upper, rootOf(ids), rootOf(ids))
+  if (disk !== null) await makeDisk(folder, ['upper', 'work'], { ...disk, signal })
   if (from === 'share') return
   const lower = join(folder, 'lower')
   await runCommand(['cp', '--archive', '--reflink=auto', '--', template, lower], { signal })

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hostInterface } from '../../../../agent/src/sliver/domain/interfaces.ts'
 import type { Place } from '../../../support/place.ts'
@@ -43,7 +44,7 @@ export function describeSlivers(
 
     test('the runtime asked for is the one that works', () => {
       expect(agent.capabilities).toMatchObject({ runtime, userns: true })
-      if (isRoot) expect(agent.capabilities.limits).toBe(true)
+      if (isRoot) expect(agent.capabilities).toMatchObject({ limits: true, lacks: [] })
     })
 
     test('a started sliver lets its keys in over the management network, with the host key that was published', async () => {
@@ -106,6 +107,33 @@ export function describeSlivers(
       }
       await agent.call('remove', '4@3')
     })
+
+    test.runIf(isRoot)(
+      'it can fill its disk, no more, and finds it as it was when it is started again',
+      async () => {
+        const resources = [{ name: 'disk' as const, req: 32 }]
+        const target = wanted(10, template, { resources, ssh_authorized_keys: [user.publicKey] })
+        const sliver = await agent.run(target)
+        const fill = 'echo kept > /root/file; dd if=/dev/zero of=/var/fill bs=1M count=64; sync'
+        expect(await user.run(sliver, fill)).toContain('No space left')
+        for (let round = 0; round < 3; round++) {
+          await agent.call('stop', '10@3')
+          await agent.call('start', target)
+        }
+        const found = await user.run(
+          await agent.sliver('10@3'),
+          'cat /root/file; stat -c %s /var/fill',
+        )
+        const [kept, bytes] = found.split('\n')
+        expect(kept).toBe('kept')
+        expect(Number(bytes)).toBeGreaterThan(20 * 2 ** 20)
+        expect(Number(bytes)).toBeLessThan(32 * 2 ** 20)
+        await agent.call('remove', '10@3')
+        // The kernel lets go of a file system after the last who sees it has ended.
+        while ((await machine.sh('losetup --list --output BACK-FILE')).includes('10@3'))
+          await delay(10)
+      },
+    )
 
     test('an agent killed at any moment leaves slivers running, and the next one finds them and their samples', async () => {
       const more = { ssh_authorized_keys: [user.publicKey] }
