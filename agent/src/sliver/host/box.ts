@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { IdMapping } from '../domain/ids.ts'
-import { diskImage } from './disk.ts'
-import { idMappedArguments, idMappedMountProgram } from './id-mapped.ts'
+import { boxProgram } from './box-program.ts'
 
 /**
  * The folder that a container is made from: `config.json`, the empty folder `stage`, and the overlay's `upper` and `work`, or the file system that they are
@@ -34,41 +33,9 @@ export function chooseBoxPlaces(dataDir: string): BoxPlaces {
   return { bundle, root: `${bundle}/root`, bound: (name) => `${bundle}/${name}` }
 }
 
-/**
- * $1: the folder; $2: the bundle's place; $3: the overlay's further options; $4: the shared template, or nothing; $5: the program that mounts it with $6 as
- * its ids; then names and folders to bind; after `--` the command. mount(8) takes a loop device for the disk that is given back with the last mount of it.
- */
-const script = `set -e
-cd "$1"
-mount -t tmpfs -o mode=755,size=1m,nosuid,nodev community-lab stage
-mkdir stage/root stage/lower stage/disk
-lower=lower
-if [ -n "$4" ]; then
-  lower=stage/lower
-  perl -e "$5" "$4" "$lower" $6
-fi
-own=.
-if [ -e ${diskImage} ]; then
-  own=stage/disk
-  mount -t ext4 -o loop,nodev ${diskImage} "$own"
-fi
-mount -t overlay -o "nodev,lowerdir=$lower,upperdir=$own/upper,workdir=$own/work$3" community-lab stage/root
-cp config.json stage/
-place=$2
-shift 6
-while [ "$1" != -- ]; do
-  mkdir "stage/$1"
-  mount --bind "$2" "stage/$1"
-  shift 2
-done
-shift
-mount --move stage "$place"
-cd /
-`
 /** A runtime that is to see no cgroups finds a file system without any. */
-const hideCgroups = 'mount -t tmpfs -o mode=755,size=64k,ro community-lab /sys/fs/cgroup\n'
-/** What runs in the container later must not hold the agent's pipes. */
-const run = 'exec "$@" </dev/null >/dev/null 2>&1\n'
+const hideCgroups = 'mount -t tmpfs -o mode=755,size=64k,ro community-lab /sys/fs/cgroup'
+const privately = ['unshare', '--mount', '--propagation', 'private', '--'] as const
 
 /** The argv that makes a box's mounts in a mount namespace of their own and runs a command there. */
 export async function inBox(
@@ -76,33 +43,23 @@ export async function inBox(
   places: BoxPlaces,
   options: { readonly hidesCgroups: boolean; readonly argv: readonly string[] },
 ): Promise<readonly string[]> {
-  const text = script + (options.hidesCgroups ? hideCgroups : '') + run
-  const further = (await isInitialUserNamespace()) ? '' : ',userxattr'
+  const xattrs = (await isInitialUserNamespace()) ? '' : 'userxattr'
   const { lower } = box
-  const shared =
-    lower === 'own'
-      ? ['', '', '']
-      : [lower.shared, idMappedMountProgram, idMappedArguments(lower.ids).join(' ')]
+  const shared = lower === 'own' ? ['', ''] : [lower.shared, describeIds(lower.ids)]
   const bound = Object.entries(box.bound).flat()
-  return [
-    ...privately(text),
-    box.folder,
-    places.bundle,
-    further,
-    ...shared,
-    ...bound,
-    '--',
-    ...options.argv,
-  ]
+  const hides = options.hidesCgroups ? '1' : ''
+  const what = [box.folder, places.bundle, xattrs, ...shared, hides, ...bound, '--']
+  return [...privately, 'perl', '-e', boxProgram, ...what, ...options.argv]
+}
+
+function describeIds(ids: readonly IdMapping[]): string {
+  return ids.map(({ inside, outside, count }) => `${inside}:${outside}:${count}`).join(' ')
 }
 
 /** The argv that runs a command where it sees cgroups or does not. */
 export function besideCgroups(hidesCgroups: boolean, argv: readonly string[]): readonly string[] {
-  return hidesCgroups ? [...privately(`set -e\n${hideCgroups}exec "$@"\n`), ...argv] : argv
-}
-
-function privately(text: string): readonly string[] {
-  return ['unshare', '--mount', '--propagation', 'private', '--', 'sh', '-c', text, 'sh']
+  if (!hidesCgroups) return argv
+  return [...privately, 'sh', '-c', `set -e\n${hideCgroups}\nexec "$@"`, 'sh', ...argv]
 }
 
 /** In another one the overlay cannot write its marks in `trusted.` attributes. */
