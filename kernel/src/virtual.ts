@@ -56,12 +56,12 @@ export class VirtualTestbed {
     return this.#control.ask(VctStatus, '/status')
   }
 
-  /** Take a link down: nothing passes it any more. @throws {@link LabError} LAB_NOT_FOUND when there is no such link. */
+  /** Take a link down: nothing passes it any more. @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such link. */
   cutLink(a: string, b: string): Promise<void> {
     return this.#act('links', a, b, 'cut')
   }
 
-  /** Bring a link back. @throws {@link LabError} LAB_NOT_FOUND when there is no such link. */
+  /** Bring a link back. @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such link. */
   restoreLink(a: string, b: string): Promise<void> {
     return this.#act('links', a, b, 'restore')
   }
@@ -69,7 +69,7 @@ export class VirtualTestbed {
   /**
    * Do something to a node: `stop` powers it off, `cut` takes all its links down, `start` undoes both, `kill-agent` kills its agent, which comes back.
    *
-   * @throws {@link LabError} LAB_NOT_FOUND when there is no such node.
+   * @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such node.
    */
   node(name: string, action: VctNodeAction): Promise<void> {
     return this.#act('nodes', name, action)

@@ -66,6 +66,14 @@ it('refuses more memory than any node has, with the largest there is', async () 
   expect(error.message).toMatch(/largest free: \d+ MiB on n\d/u)
 })
 
+it('names the nodes and links that a virtual testbed has', async () => {
+  const node = await refusal(lab.virtual().node('n9', 'cut'))
+  expect(node.message).toBe('this virtual testbed has no node "n9"; it has n1, n2')
+  const link = await refusal(lab.virtual().cutLink('n1', 'n3'))
+  expect(link.message).toBe('this virtual testbed has no link "n1-n3"; it has n1-n2')
+  expect([node.code, link.code]).toEqual(['LAB_VCT_UNKNOWN', 'LAB_VCT_UNKNOWN'])
+})
+
 it('has reserved nothing after all these refusals', async () => {
   expect(await slices()).toEqual([])
 })

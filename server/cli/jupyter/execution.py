@@ -14,7 +14,7 @@ import nbformat
 from failure import describe_failure
 from jupyter_client.manager import AsyncKernelManager
 from notebook_file import Trouble, code_cells, tags_of
-from recorder import Displays, Recorder
+from recorder import Displays, Recorder, write
 
 # How long, in seconds: a kernel may take to start; what a cell has printed may take to come after its reply; a cell may take to end when stopped.
 STARTUP_S = 60
@@ -100,7 +100,7 @@ class Execution:
     async def _run_cell(self, number: int) -> None:
         cell = self._cells[number - 1]
         if sys.stderr.isatty():
-            print(f"\x1b[2m[cell {number} of {len(self._cells)}]\x1b[0m", file=sys.stderr, flush=True)
+            write(f"\x1b[2m[cell {number} of {len(self._cells)}]\x1b[0m\n", sys.stderr)
         may_fail = "raises-exception" in tags_of(cell)
         # Nothing is awaited between the request and these entries: no answer can come before them.
         request = self._client.execute(cell.source, allow_stdin=False, stop_on_error=not may_fail)
@@ -144,7 +144,7 @@ class Execution:
         while not idle.is_set():
             left_s = self._heard_at + SETTLE_S - loop.time()
             if left_s <= 0:
-                print(f"warning: the kernel has not said that cell {number} is over; some output may be missing", file=sys.stderr)
+                write(f"warning: the kernel has not said that cell {number} is over; some output may be missing\n", sys.stderr)
                 return
             try:
                 await asyncio.wait_for(idle.wait(), left_s)

@@ -19,6 +19,12 @@ export const vctCodes = {
     (d) =>
       `no virtual testbed of ${d.home} runs; start one with \`npm start\` or \`npx community-lab vct up\``,
   ),
+  LAB_VCT_UNKNOWN: code<{ kind: 'node' | 'link'; name: string; known: readonly string[] }>(
+    404,
+    false,
+    (d) =>
+      `this virtual testbed has no ${d.kind} ${JSON.stringify(d.name)}; it has ${d.known.join(', ')}`,
+  ),
   LAB_VCT_NO_NAMESPACES: code<{ reason: string }>(
     0,
     false,

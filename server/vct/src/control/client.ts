@@ -20,7 +20,7 @@ const timeoutMs = 60_000
 /**
  * Control the virtual testbed at a socket.
  *
- * Its calls throw LabError: LAB_CONNECTION_FAILED when none runs, LAB_NOT_FOUND for a node, link or action that there is not, LAB_VCT_NODE_OFF.
+ * Its calls throw LabError: LAB_CONNECTION_FAILED when none runs, LAB_VCT_UNKNOWN for a node or link that there is not, LAB_NOT_FOUND for such an action, LAB_VCT_NODE_OFF.
  */
 export function createControlClient(socket: string): ControlClient {
   const client = createServerClient(socket)

@@ -6,7 +6,7 @@ import {
 } from '@community-lab/contract'
 import { waitForServer } from '../bootstrap/operator.ts'
 import { createServerClient } from '../bootstrap/server-client.ts'
-import { maybeNodeNumber } from '../network/topology.ts'
+import { maybeNodeNumber, nodeName } from '../network/topology.ts'
 import { serverSocketInPod, type Testbed, type TestbedContext } from './testbed.ts'
 
 const graceMs = 10_000
@@ -19,7 +19,7 @@ export interface Actions {
   server(action: VctServerAction): Promise<void>
 }
 
-/** What can be done to this testbed. The actions throw {@link LabError} LAB_NOT_FOUND, LAB_VCT_NODE_OFF. */
+/** What can be done to this testbed. The actions throw {@link LabError} LAB_VCT_UNKNOWN, LAB_VCT_NODE_OFF. */
 export function createActions(
   { server: part }: TestbedContext,
   { mesh, nodes }: Testbed,
@@ -28,8 +28,10 @@ export function createActions(
   return {
     async node(name, action) {
       const node = nodes.find((one) => one.name === name)
-      if (node === undefined)
-        throw new LabError('LAB_NOT_FOUND', { kind: 'virtual node', id: name })
+      if (node === undefined) {
+        const known = nodes.map((one) => one.name)
+        throw new LabError('LAB_VCT_UNKNOWN', { kind: 'node', name, known })
+      }
       if (action === 'stop') await node.powerOff()
       else if (action === 'cut') await node.setLinks('cut')
       else if (action === 'kill-agent') await node.killAgent()
@@ -42,8 +44,10 @@ export function createActions(
     async link(a, b, action) {
       const ends = [maybeNodeNumber(a), maybeNodeNumber(b)]
       const link = mesh.topology.links.find((one) => ends.includes(one.a) && ends.includes(one.b))
-      if (link === undefined || a === b)
-        throw new LabError('LAB_NOT_FOUND', { kind: 'link', id: `${a}-${b}` })
+      if (link === undefined || a === b) {
+        const known = mesh.topology.links.map((one) => `${nodeName(one.a)}-${nodeName(one.b)}`)
+        throw new LabError('LAB_VCT_UNKNOWN', { kind: 'link', name: `${a}-${b}`, known })
+      }
       await mesh.setLink(link, action === 'cut' ? 'cut' : 'up')
     },
     async server(action) {
