@@ -1,14 +1,17 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { connect, type Lab } from '@community-lab/kernel'
 import { startTestbed } from '../support/testbed.ts'
 import { formatRatio, formatRounds, printTable } from './table.ts'
 
 const nodeCount = 10
 const sizes = [1, 10, 50]
+/** So that no round pays for the end of the one before. */
+const restMs = 3_000
 
 /**
  * From the request for slivers to every one of them answering a command over SSH: agents that are hinted (as always) beside the same agents
  * left to their 60-second poll, in alternating rounds on two testbeds of ten nodes. 50 slivers are five slices on all ten nodes.
- * All nodes have had a sliver before: that the template crosses the links once is told apart from the rounds.
+ * All nodes have the template then: that it crosses the shaped links, once, is a row of its own.
  */
 export async function measureTurnaround(rounds: number): Promise<void> {
   await using hinted = await startTestbed({ nodes: nodeCount })
@@ -23,7 +26,7 @@ export async function measureTurnaround(rounds: number): Promise<void> {
   }
   const rows: string[][] = [
     [
-      `${nodeCount}, with their template`,
+      `${nodeCount}, the first on their nodes`,
       formatRounds([first.hinted]),
       formatRounds([first.polling]),
       formatRatio([first.hinted], [first.polling]),
@@ -65,5 +68,6 @@ async function timeSlivers(lab: Lab, size: number, round: number | 'first'): Pro
   )
   const seconds = (performance.now() - start) / 1000
   await Promise.all(slices.map((slice) => slice.release()))
+  await delay(restMs)
   return seconds
 }
