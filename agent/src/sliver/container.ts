@@ -9,6 +9,7 @@ import { identifyProcess, isAlive, waitForEnd, waitForListener } from './host/pr
 import type { ProcessIdentity } from './host/process.ts'
 import type { SliverRecord } from './store/record.ts'
 import { boundFolders, hasCopy, hostKeyPath } from './store/root.ts'
+import { together } from './together.ts'
 
 /** Where a sliver's container is made from. */
 export interface ContainerPlaces {
@@ -73,9 +74,12 @@ export async function startContainer(
   { process, signal }: { readonly process: ProcessIdentity; readonly signal: AbortSignal },
 ): Promise<void> {
   const name = containerName(record)
-  if (cgroups === null) await limitProcesses(process.pid, record.limits.processes, signal)
-  else await cgroups.enter(name, process.pid)
-  await links.connect(record, process.pid, signal)
+  await together(
+    cgroups === null
+      ? limitProcesses(process.pid, record.limits.processes, signal)
+      : cgroups.enter(name, process.pid),
+    links.connect(record, process.pid, signal),
+  )
   await runtime.start(name, signal)
   const late = AbortSignal.timeout(sshWithinMs)
   try {

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   defaultSliverMacPrefix,
@@ -26,6 +27,7 @@ import type { Slivers, SliverStatus } from './slivers.ts'
 import type { SliverRecord } from './store/record.ts'
 import { openRecords, removeTrees, type Records } from './store/records.ts'
 import { makeRoot, writeAuthorizedKeys, writeHostKey } from './store/root.ts'
+import { together } from './together.ts'
 import { createTemplates, type TemplatesOptions } from './template/templates.ts'
 
 /** Options of {@link openSlivers}. */
@@ -188,7 +190,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     if (found.stage === 'started' && found.process !== null && (await isAlive(found.process)))
       return
     if (unclean.has(id)) await end(own, found)
-    await options.prepareMeasuring(id, measureDir(id))
+    await mkdir(measureDir(id), { recursive: true })
     const places = {
       folder: records.folder(id),
       template: templates.root(found.templateSha256 ?? ''),
@@ -204,7 +206,11 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       startedOn: null,
     }
     try {
-      const process = await createContainer(own, record, { places, signal })
+      const [process] = await together(
+        createContainer(own, record, { places, signal }),
+        own.links.admit(record, signal),
+        options.prepareMeasuring(id, measureDir(id)),
+      )
       record = await records.save({ ...record, process })
       await startContainer(own, record, { process, signal })
       const startedOn = new Date().toISOString()

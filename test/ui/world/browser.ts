@@ -1,9 +1,10 @@
 import { chromium, type Browser, type Page } from 'playwright-core'
+import { onTestFailed } from 'vitest'
 
 /** Debian's Chromium, and what its pages have asked for. */
 export interface TestBrowser extends AsyncDisposable {
   readonly browser: Browser
-  /** Open an address in a window that knows nothing of others. */
+  /** Open an address in a window that knows nothing of others. When the test that opens it fails, what it shows then is told. */
   open(url: string): Promise<Page>
   /** Every request of every page to a host that is not this machine. */
   readonly foreignRequests: readonly string[]
@@ -37,9 +38,20 @@ export async function startBrowser(): Promise<TestBrowser> {
       page.on('request', (request) => look(request.url()))
       page.on('websocket', (socket) => look(socket.url()))
       page.on('pageerror', (error) => complaints.push(String(error)))
+      onTestFailed(async () => {
+        if (!page.isClosed()) console.error(await describePage(page))
+      })
       await page.goto(url)
       return page
     },
     [Symbol.asyncDispose]: () => browser.close(),
   }
+}
+
+/** What a page shows, for whoever looks into a failure: its address without the token, its kernel's state, its text. */
+async function describePage(page: Page): Promise<string> {
+  const indicator = page.locator('.jp-Notebook-ExecutionIndicator')
+  const kernel = await indicator.evaluateAll((all) => all.map((one) => one.outerHTML.slice(0, 300)))
+  const text = await page.locator('body').innerText()
+  return [new URL(page.url()).pathname, ...kernel, text.slice(0, 6_000)].join('\n')
 }

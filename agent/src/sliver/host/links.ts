@@ -7,7 +7,9 @@ import { runCommand } from './command.ts'
 
 /** The network between the node and its slivers. */
 export interface Links {
-  /** Make a sliver's links into the network namespace of a process, and let its packets pass. */
+  /** Let a sliver's packets pass the filter, and only those of its own; before its links are made, so that they never pass what they should not. */
+  admit(sliver: LinkedSliver, signal: AbortSignal): Promise<void>
+  /** Make the links of a sliver that was admitted, into the network namespace of a process. */
   connect(sliver: LinkedSliver, pid: number, signal: AbortSignal): Promise<void>
   /** Remove a sliver's links and its place in the filter. Idempotent. */
   disconnect(sliver: LinkedSliver): Promise<void>
@@ -33,14 +35,16 @@ export async function openLinks(options: LinksOptions): Promise<Links> {
   await runCommand(['nft', '-f', '-'], { input: filterScript(plan, running), signal })
   await writeFile('/proc/sys/net/ipv6/conf/all/forwarding', '1')
 
+  async function admit(sliver: LinkedSliver, aborted: AbortSignal): Promise<void> {
+    await runCommand(['nft', '-f', '-'], { input: admitScript(sliver), signal: aborted })
+  }
+
   async function connect(sliver: LinkedSliver, pid: number, aborted: AbortSignal): Promise<void> {
     const batch = (lines: readonly string[], enter: readonly string[]) =>
       runCommand([...enter, 'ip', '-6', '-batch', '-'], {
         input: `${lines.join('\n')}\n`,
         signal: aborted,
       })
-    // The filter first: there is no moment in which a link passes what it should not.
-    await runCommand(['nft', '-f', '-'], { input: admitScript(sliver), signal: aborted })
     await batch(nodeLinkLines(sliver, pid), [])
     const enter = ['nsenter', `--net=/proc/${pid}/ns/net`, '--']
     await batch(sliverLinkLines(sliver.interfaces, mgmtPrefix), enter)
@@ -57,7 +61,7 @@ export async function openLinks(options: LinksOptions): Promise<Links> {
     await runCommand(['nft', '-f', '-'], { input: expelScript(sliver) })
   }
 
-  return { connect, disconnect }
+  return { admit, connect, disconnect }
 }
 
 async function findLinks(nr: number): Promise<readonly string[]> {

@@ -108,9 +108,9 @@ export function describeSlivers(
       await agent.call('remove', '4@3')
     })
 
-    test.runIf(isRoot)(
-      'it can fill its disk, no more, and finds it as it was when it is started again',
-      async () => {
+    // An ordinary user may mount no file system.
+    if (isRoot)
+      test('it can fill its disk, no more, and finds it as it was when it is started again', async () => {
         const resources = [{ name: 'disk' as const, req: 32 }]
         const target = wanted(10, template, { resources, ssh_authorized_keys: [user.publicKey] })
         const sliver = await agent.run(target)
@@ -132,8 +132,7 @@ export function describeSlivers(
         // The kernel lets go of a file system after the last who sees it has ended.
         while ((await machine.sh('losetup --list --output BACK-FILE')).includes('10@3'))
           await delay(10)
-      },
-    )
+      })
 
     test('an agent killed at any moment leaves slivers running, and the next one finds them and their samples', async () => {
       const more = { ssh_authorized_keys: [user.publicKey] }
