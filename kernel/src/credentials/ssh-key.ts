@@ -38,9 +38,8 @@ export function ensureSshKey(folder: string): SshKey {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const comment = `community-lab ${userInfo().username}@${hostname()}`.replace(/[^ -~]/gu, '')
-    const made = ssh2.utils.generateKeyPairSync('ed25519', { comment })
     const draft = `${file}.${randomUUID()}`
-    writeFileSync(draft, made.private, { mode: 0o600 })
+    writeFileSync(draft, makeKey(comment), { mode: 0o600 })
     try {
       // A link fails when the file is there: whoever was first has made the key.
       linkSync(draft, file)
@@ -52,6 +51,19 @@ export function ensureSshKey(folder: string): SshKey {
     return readKey(file)
   } catch (error) {
     throw unusable(file, error)
+  }
+}
+
+/**
+ * Make an ed25519 key, in OpenSSH's private form. One in 200 of ssh2's, those whose public half begins with a zero, lacks that byte and can be read by
+ * nobody: another is made then.
+ *
+ * Source: https://github.com/mscdex/ssh2/issues/1390, open with ssh2 1.17.0.
+ */
+export function makeKey(comment: string): string {
+  for (;;) {
+    const made = ssh2.utils.generateKeyPairSync('ed25519', { comment }).private
+    if (!(ssh2.utils.parseKey(made) instanceof Error)) return made
   }
 }
 

@@ -57,7 +57,7 @@ function isReady(sliver: Sliver): boolean {
   return sliver.state === 'started' && sliver.hostKey !== null
 }
 
-/** Connect to the slivers that are ready while others start: a connection takes eight round trips, the first command on one that is open two. */
+/** Connect to the slivers that are ready while others start: a connection takes six round trips, a command on an open one two. */
 function createConnecting(slice: SliceHandle): () => void {
   const begun = new Set<Sliver>()
   let underWay = 0

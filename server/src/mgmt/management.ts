@@ -111,9 +111,7 @@ export const managementPlugin = fp<ManagementOptions>(
         again = true
         return
       }
-      running = run().finally(() => {
-        running = null
-      })
+      running = run()
     }
     async function run(): Promise<void> {
       do {
@@ -131,6 +129,8 @@ export const managementPlugin = fp<ManagementOptions>(
           again = true
         })
       } while (isWanted())
+      // At the same moment as the look before: a change in between would be served by nobody.
+      running = null
       // Of an update that the end came before, nobody is kept waiting.
       for (const settle of waiting.splice(0)) settle()
     }

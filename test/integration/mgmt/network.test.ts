@@ -78,6 +78,15 @@ describe.runIf(isRoot)('a server’s gateway and three nodes', () => {
     expect(await known(103)).toBe(false)
   })
 
+  test('it says so however soon after the last time it is asked', async () => {
+    const { management } = testbed.app
+    for (let steps = 0; steps < 20; steps++) {
+      await management.updated()
+      for (let step = 0; step < steps; step++) await null
+      await management.updated()
+    }
+  })
+
   test('a revoked node is cut off at once, and reported when it knocks again', async () => {
     const hosts = await testbed.registry.tincHosts()
     const after = processOf(4).lines.length
