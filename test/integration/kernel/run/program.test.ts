@@ -39,7 +39,12 @@ function runOf(script: string) {
     async cancel() {
       await execute('busybox', ['sh', '-c', cancelCommand(folder)], { env })
     },
-    end: () => vi.waitFor(() => readFile(to, 'utf8'), { timeout: 10_000, interval: 20 }),
+    /** The line that tells of its end; the shell makes the file first, and writes to it then. */
+    async end() {
+      const whole = () => expect(readFile(to, 'utf8')).resolves.toMatch(/\n$/u)
+      await vi.waitFor(whole, { timeout: 10_000, interval: 20 })
+      return readFile(to, 'utf8')
+    },
     output: () => readFile(path.join(folder, 'output'), 'utf8'),
   }
 }
