@@ -82,7 +82,7 @@ describe.runIf(isRoot)('a server’s gateway and three nodes', () => {
     const { management } = testbed.app
     for (let steps = 0; steps < 20; steps++) {
       await management.updated()
-      for (let step = 0; step < steps; step++) await null
+      for (let step = 0; step < steps; step++) await Promise.resolve()
       await management.updated()
     }
   })
