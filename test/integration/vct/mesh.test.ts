@@ -1,5 +1,6 @@
 import { readdir, readlink } from 'node:fs/promises'
 import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startMesh, type TestMesh } from './world/mesh.ts'
 
@@ -70,6 +71,21 @@ describe.each(isRoot ? (['me', 'ordinary user'] as const) : (['me'] as const))(
       await mesh.setNode(5, 'up')
       await until(async () => (await routersBetween('n4', address(5))) === 2)
       await mesh.setLink(4, 5, 'up')
+    })
+
+    // babeld of its own accord kept such a node without routes for 65 s, every other time.
+    test('a node that is back is found, though it was cut off while routers looked for a way to it', async () => {
+      for (let round = 0; round < 3; round += 1) {
+        await mesh.setLink(4, 5, 'cut')
+        // n4 asks for another way about a second after the cut, and n5 is not there to answer.
+        await delay(500)
+        await mesh.setNode(5, 'cut')
+        await delay(2000)
+        await mesh.setNode(5, 'up')
+        await until(async () => (await routersBetween('n4', address(5))) === 2)
+        await mesh.setLink(4, 5, 'up')
+        await until(async () => (await routersBetween('n4', address(5))) === 0)
+      }
     })
 
     test('an address that no sliver has is refused by its node', async () => {

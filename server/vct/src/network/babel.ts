@@ -1,6 +1,8 @@
 import {
   communityAddress,
   interfacesOf,
+  linkAddress,
+  neighboursOf,
   publicPrefix,
   radioName,
   serverCommunityAddress,
@@ -12,6 +14,8 @@ import {
  * Source: runtime measurements; babeld's default of 4 s takes 20 s to converge.
  */
 const helloIntervalS = 0.3
+/** Seconds between updates. A new sequence number travels a link with each, so this bounds how long a way that was not feasible stays unused. */
+const updateIntervalS = 2 * helloIntervalS
 
 /** A babeld to run: its configuration and its interfaces. */
 export interface Router {
@@ -24,6 +28,7 @@ export function nodeRouter(topology: Topology, n: number): Router {
   return {
     interfaces: interfacesOf(topology, n),
     configuration: render([
+      ...onlyFrom(neighboursOf(topology, n)),
       `redistribute local ip ${communityAddress(n)}/128`,
       `redistribute ip ${publicPrefix(n)} eq 64`,
     ]),
@@ -35,12 +40,22 @@ export function serverRouter(topology: Topology): Router {
   return {
     interfaces: topology.uplinks.map(radioName),
     configuration: render([
+      ...onlyFrom(topology.uplinks),
       `redistribute local ip ${serverCommunityAddress}/128`,
       // The server is no way to anywhere else.
       `out ip ${serverCommunityAddress}/128 allow`,
       'out deny',
     ]),
   }
+}
+
+/**
+ * Take routes from these neighbours and nobody else. That also keeps babeld from remembering requests for a new sequence number: one that was
+ * lost on its way, because its destination was cut off just then, would silence every later one for 65 s (`request_redundant` and `REQUEST_TIMEOUT`
+ * of babeld's resend.c, up to 1.14: a forwarded request counts as being resent, and is not), and a node that is back stayed without routes as long.
+ */
+function onlyFrom(hosts: readonly number[]): readonly string[] {
+  return [...hosts.map((host) => `in neigh ${linkAddress(host)} allow`), 'in deny']
 }
 
 /** babeld's arguments, in the foreground. */
@@ -61,7 +76,7 @@ export function babeldArguments(
 function render(announced: readonly string[]): string {
   const lines = [
     'random-id true',
-    `default type wired hello-interval ${helloIntervalS} update-interval ${helloIntervalS * 4}`,
+    `default type wired hello-interval ${helloIntervalS} update-interval ${updateIntervalS}`,
     ...announced,
     'redistribute local deny',
     'redistribute deny',

@@ -1,9 +1,11 @@
 import {
   communityAddress,
+  linkAddress,
   nodeName,
   publicPrefix,
   radioName,
   serverCommunityAddress,
+  serverHost,
   uplinkName,
   type MeshLink,
   type Shape,
@@ -102,7 +104,7 @@ export function serverScript(topology: Topology): NamespaceScript {
     commands: [
       ['ip', 'link', 'set', 'lo', 'up'],
       ['ip', 'addr', 'add', `${serverCommunityAddress}/128`, 'dev', 'lo', 'nodad'],
-      ...topology.uplinks.flatMap((n) => upCommands(radioName(n), 0x5e)),
+      ...topology.uplinks.flatMap((n) => upCommands(radioName(n), serverHost)),
     ],
   }
 }
@@ -175,7 +177,7 @@ function radioCommands(n: number, link: MeshLink, shaping: Shaping, vni: number)
 function upCommands(name: string, host: number): string[][] {
   return [
     ['ip', 'link', 'set', name, 'addrgenmode', 'none', 'up'],
-    ['ip', 'addr', 'add', `fe80::${host.toString(16)}/64`, 'dev', name, 'nodad'],
+    ['ip', 'addr', 'add', `${linkAddress(host)}/64`, 'dev', name, 'nodad'],
   ]
 }
 

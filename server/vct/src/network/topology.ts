@@ -58,6 +58,9 @@ export function maybeNodeNumber(name: string): number | null {
   return found?.[1] === undefined ? null : Number(found[1])
 }
 
+/** The server's number where nodes have theirs. */
+export const serverHost = 0x5e
+
 /** The server's address in the community network. */
 export const serverCommunityAddress = 'fd77::5e'
 
@@ -82,6 +85,17 @@ export function interfacesOf(topology: Topology, n: number): readonly string[] {
     a === n ? [radioName(b)] : b === n ? [radioName(a)] : [],
   )
   return topology.uplinks.includes(n) ? [...radios, uplinkName] : radios
+}
+
+/** The hosts at the other ends of a node's interfaces: numbers of nodes, and the server's. */
+export function neighboursOf(topology: Topology, n: number): readonly number[] {
+  const nodes = topology.links.flatMap(({ a, b }) => (a === n ? [b] : b === n ? [a] : []))
+  return topology.uplinks.includes(n) ? [...nodes, serverHost] : nodes
+}
+
+/** A host's address on each of its links. */
+export function linkAddress(host: number): string {
+  return `fe80::${hex(host)}`
 }
 
 /** What a node calls its interface towards the server. */

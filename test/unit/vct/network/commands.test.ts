@@ -55,6 +55,9 @@ test('a cut drops what comes in before anything else sees it', () => {
 test('a node announces its own address and its slivers, the server itself alone', () => {
   expect(nodeRouter(topology, 2).configuration).toContain('redistribute ip fd77:0:0:2::/64 eq 64')
   expect(nodeRouter(topology, 2).interfaces).toEqual(['w1', 'w3', 'w5'])
+  expect(nodeRouter(topology, 3).configuration).toMatch(
+    /in neigh fe80::2 allow\nin neigh fe80::4 allow\nin neigh fe80::5e allow\nin deny\n/u,
+  )
   const server = serverRouter(topology)
   expect(server.interfaces).toEqual(['w1', 'w3'])
   expect(server.configuration).toContain('out deny')
