@@ -33,18 +33,18 @@ export function complaintsContent(
   cellName: string,
   sources: CellSources,
 ): ErrorContent {
-  const lines = complaints.map(({ file, line, column, code, message }) => {
+  const lines = complaints.map(({ file, line, column, message }) => {
     const name = file ?? cellName
     return {
       place: { name, line, column },
-      text: `${name}:${line}:${column} - ${message} (TS${code})`,
+      text: `${name}:${line}:${column} - ${message}`,
     }
   })
   return {
     ename: 'TypeScriptError',
     evalue: lines.map(({ text }) => text).join('\n'),
     traceback: lines.flatMap(({ text, place }) => [
-      `TypeScriptError: ${text}`,
+      ...`TypeScriptError: ${text}`.split('\n'),
       ...excerptOf(place, sources),
     ]),
   }

@@ -5,6 +5,10 @@
  */
 export const namePattern = '^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$'
 
+/** {@link namePattern} in words, to follow "must be". */
+export const nameRule =
+  'letters, digits and, between them, ".", "_" and "-" (beginning and ending with a letter or digit)'
+
 /** The longest name of a node, slice, template, token, user or group, in characters. */
 export const nameMaxLength = 128
 

@@ -1,7 +1,8 @@
-import { LabError, type Issue } from '@community-lab/contract'
+import { LabError, namePattern, nameRule, type Issue } from '@community-lab/contract'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { Pointer } from 'typebox/value'
 
 const maxIssues = 10
 
@@ -11,28 +12,46 @@ export function useContractSchemas(app: FastifyInstance): void {
     const validator = Compile(schema)
     return (value: unknown) => {
       if (validator.Check(value)) return { value }
-      const issues = validator.Errors(value).flatMap(describe)
+      const issues = validator.Errors(value).flatMap((error) => describe(error, value))
       return { error: new LabError('LAB_REQUEST_INVALID', { issues: issues.slice(0, maxIssues) }) }
     }
   })
   app.setSerializerCompiler(() => JSON.stringify)
 }
 
-function describe(error: {
+interface SchemaError {
   readonly keyword: string
   readonly instancePath: string
   readonly message: string
   readonly params: object
-}): Issue[] {
+}
+
+function describe(error: SchemaError, body: unknown): Issue[] {
   const { instancePath: pointer, keyword, params } = error
   const named = (message: string) => (name: string) => ({ pointer: `${pointer}/${name}`, message })
   if (keyword === 'additionalProperties' && 'additionalProperties' in params)
     return (params.additionalProperties as string[]).map(named('is not known here'))
   if (keyword === 'required' && 'requiredProperties' in params)
     return (params.requiredProperties as string[]).map(named('is missing'))
-  if (keyword === 'enum' && 'allowedValues' in params)
-    return [{ pointer, message: `must be one of ${(params.allowedValues as string[]).join(', ')}` }]
-  // What stands for a schema that nothing may match follows the one that tells why.
-  if (keyword === 'boolean') return []
-  return [{ pointer, message: error.message }]
+  // What stands for a schema that nothing may match, or for one of several, follows those that tell why.
+  if (keyword === 'boolean' || keyword === 'anyOf') return []
+  return [{ pointer, message: `${ruleOf(error)}${foundAt(pointer, body)}` }]
 }
+
+function ruleOf({ keyword, params, message }: SchemaError): string {
+  if (keyword === 'enum' && 'allowedValues' in params)
+    return `must be one of ${(params.allowedValues as string[]).join(', ')}`
+  if (keyword === 'pattern' && 'pattern' in params && params.pattern === namePattern)
+    return `must be ${nameRule}`
+  return message
+}
+
+/** What was found instead, when it can be said in a few characters; somebody's private key in the place of the public one cannot. */
+function foundAt(pointer: string, body: unknown): string {
+  const found: unknown = Pointer.Get(body, pointer)
+  if (typeof found === 'object' || found === undefined) return ''
+  const text = JSON.stringify(found)
+  return `, not ${text.length > maxFoundChars ? `${text.slice(0, maxFoundChars)}…` : text}`
+}
+
+const maxFoundChars = 36

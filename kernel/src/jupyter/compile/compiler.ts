@@ -25,7 +25,7 @@ export interface Complaint {
   readonly file: string | null
   readonly line: number
   readonly column: number
-  readonly code: number
+  /** What is wrong, with TypeScript's code; what explains it stands indented in lines below. */
   readonly message: string
 }
 
@@ -126,14 +126,28 @@ function answer(
       declarations,
       cell: { code: '', resultName: null, lineMap: [], files: [] },
     }
+  return { ok: false, complaints: chains(diagnostics).map(toComplaint) }
+}
+
+type Chain = [TslabConverter.Diagnostic, ...TslabConverter.Diagnostic[]]
+
+/** Diagnostics as TypeScript made them: tslab cuts one that is explained in steps into one for each step, which share the very object of their place. */
+function chains(diagnostics: readonly TslabConverter.Diagnostic[]): Chain[] {
+  const made: Chain[] = []
+  for (const diagnostic of diagnostics) {
+    const last = made.at(-1)
+    if (last?.[0].start === diagnostic.start) last.push(diagnostic)
+    else made.push([diagnostic])
+  }
+  return made
+}
+
+function toComplaint(chain: Chain): Complaint {
+  const [{ fileName, start }] = chain
   return {
-    ok: false,
-    complaints: diagnostics.map(({ fileName, start, code, messageText }) => ({
-      file: fileName ?? null,
-      line: start.line + 1,
-      column: start.character + 1,
-      code,
-      message: messageText,
-    })),
+    file: fileName ?? null,
+    line: start.line + 1,
+    column: start.character + 1,
+    message: chain.map(({ messageText, code }) => `${messageText} (TS${code})`).join('\n  '),
   }
 }

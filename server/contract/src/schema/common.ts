@@ -66,7 +66,8 @@ export const resourceDefaults: Readonly<Record<ResourceName, number>> = {
 export const ResourceRequest = Type.Object(
   {
     name: ResourceName,
-    req: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+    // Far beyond any node, whose refusal tells what there is.
+    req: Type.Integer({ minimum: 1, maximum: 1_000_000_000 }),
     unit: Type.Optional(Type.String()),
   },
   { additionalProperties: false },

@@ -43,6 +43,14 @@ class Errors(KernelCase):
         self.assertIn(":2:7 - Type 'string' is not assignable to type 'number'. (TS2322)", content["evalue"])
         self.assertIn("---->   2 | const wrong", traceback)
 
+    def test_what_typescript_explains_in_steps_is_one_error(self):
+        content, traceback = self.failure("function area(box: { w: number }) { return box.w }\narea({ w: 1, heigth: 2 })")
+        place, *steps = content["evalue"].split("\n  ")
+        self.assertIn(":2:14 - Argument of type", place)
+        self.assertEqual(1, len(steps))
+        self.assertIn("'heigth' does not exist", steps[0])
+        self.assertEqual(1, traceback.count("---->"))
+
     def test_a_thrown_value_that_is_no_error_is_shown(self):
         content, _ = self.failure("throw { code: 3 }")
         self.assertIn("{ code: 3 }", content["evalue"])
