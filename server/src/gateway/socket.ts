@@ -65,7 +65,7 @@ function serveClient(client: Socket, answer: GatewaySocketOptions['answer']): vo
     lineBytes = end < 0 ? lineBytes + chunk.length : chunk.length - end - 1
     if (lineBytes > maxRequestBytes) client.destroy()
   })
-  createInterface({ input: client }).on('line', (line) => {
+  const lines = createInterface({ input: client }).on('line', (line) => {
     const request = parseRequest(line)
     if (request === null) {
       send(client, { answer: 'error', ok: false, reason: 'not a request of this protocol' })
@@ -80,6 +80,8 @@ function serveClient(client: Socket, answer: GatewaySocketOptions['answer']): vo
       },
     )
   })
+  // It repeats the socket's, which has its own listener; one that nobody hears ends the process.
+  lines.on('error', () => undefined)
 }
 
 function parseRequest(line: string): GatewayRequest | null {

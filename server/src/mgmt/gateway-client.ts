@@ -70,13 +70,15 @@ export function connectGateway(options: GatewayClientOptions): GatewayClient {
     options.signal.addEventListener('abort', abort)
     try {
       await once(opened, 'connect', { signal: options.signal })
-      createInterface({ input: opened }).on('line', (line) => {
+      const lines = createInterface({ input: opened }).on('line', (line) => {
         try {
           readLine(line)
         } catch (error) {
           opened.destroy(error instanceof Error ? error : undefined)
         }
       })
+      // It repeats the socket's, which is waited for below; one that nobody hears ends the process.
+      lines.on('error', () => undefined)
       socket = opened
       options.onConnected()
       await once(opened, 'close')

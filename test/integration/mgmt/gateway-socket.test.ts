@@ -1,0 +1,97 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { serveGateway } from '../../../server/src/gateway/socket.ts'
+import { connectGateway } from '../../../server/src/mgmt/gateway-client.ts'
+
+let folder: string
+let socket: string
+let client: AbortController
+const children: ChildProcess[] = []
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'cl-test-'))
+  socket = join(folder, 'gateway.sock')
+  client = new AbortController()
+})
+
+afterEach(async () => {
+  client.abort()
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+  await rm(folder, { recursive: true })
+})
+
+/** Run a program until it says that it is ready. */
+async function run(program: string): Promise<ChildProcess> {
+  const child = spawn(process.execPath, ['-e', program, socket], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  children.push(child)
+  await once(child.stdout, 'data')
+  return child
+}
+
+it('outlives a gateway that is killed with a request unread', async () => {
+  const gateway = await run(`
+    require('net').createServer({ pauseOnConnect: true }, () => undefined)
+      .listen(process.argv[1], () => console.log('ready'))`)
+  const lost: string[] = []
+  const connected = Promise.withResolvers<null>()
+  const line = connectGateway({
+    socket,
+    signal: client.signal,
+    onConnected: () => connected.resolve(null),
+    onEvent: () => undefined,
+    onLost: (reason) => lost.push(reason),
+  })
+  await connected.promise
+  const asked = line.ask('status')
+  gateway.kill('SIGKILL')
+  await expect(asked).rejects.toMatchObject({ code: 'LAB_GATEWAY_UNAVAILABLE' })
+  expect(lost).toEqual([expect.stringContaining('ECONNRESET')])
+})
+
+it('leaves a gateway that says what it does not understand, and comes again', async () => {
+  await run(`
+    require('net').createServer((client) => void client.on('error', () => undefined).write('{"nonsense":1}\\n'))
+      .listen(process.argv[1], () => console.log('ready'))`)
+  const lost: string[] = []
+  connectGateway({
+    socket,
+    signal: client.signal,
+    onConnected: () => undefined,
+    onEvent: () => undefined,
+    onLost: (reason) => lost.push(reason),
+  })
+  await vi.waitFor(() => expect(lost.length).toBeGreaterThan(1), { timeout: 5_000 })
+  expect(new Set(lost)).toEqual(new Set(['not a line of this protocol']))
+})
+
+it('serves on when a server is killed with events unread', async () => {
+  const status = { answer: 'status', ok: false, reason: 'it only listens' } as const
+  const gateway = await serveGateway({
+    socket,
+    ownerUid: process.getuid?.() ?? 0,
+    answer: () => Promise.resolve(status),
+  })
+  const server = await run(`
+    const client = require('net').connect(process.argv[1], () => console.log('ready')).pause()`)
+  const event = { event: 'unknown_host', name: 'n1', address: '192.0.2.1' } as const
+  for (let n = 0; n < 100; n++) gateway.publish(event)
+  const ended = once(server, 'exit')
+  server.kill('SIGKILL')
+  await ended
+  const line = connectGateway({
+    socket,
+    signal: client.signal,
+    onConnected: () => void line.ask('status').catch((error: unknown) => answered.resolve(error)),
+    onEvent: () => undefined,
+    onLost: () => undefined,
+  })
+  const answered = Promise.withResolvers<unknown>()
+  expect(await answered.promise).toMatchObject({ details: { reason: 'it only listens' } })
+  await gateway.stop()
+})
