@@ -66,6 +66,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     executors,
     clock,
     log,
+    onStep: () => reporter.noteStep(),
     onProgress: () => reporter.noteChange(),
   })
   const reporter = createReporter({

@@ -24,7 +24,9 @@ export interface ReconcilerOptions {
   readonly executors: Executors
   readonly clock: Clock
   readonly log: Log
-  /** Called whenever a step has ended or a sliver has. */
+  /** Called after a step that others may follow. */
+  readonly onStep: () => void
+  /** Called when what was done with a sliver has ended, well or not, or the sliver has, and when the node's boot was noted. */
   readonly onProgress: () => void
   /** How many slivers are worked on at once; default 4. */
   readonly width?: number
@@ -47,7 +49,7 @@ const longestLookWaitMs = 60_000
 
 /** Make a reconciler. */
 export function createReconciler(options: ReconcilerOptions): Reconciler {
-  const { observe, executors, clock, log, onProgress } = options
+  const { observe, executors, clock, log, onStep, onProgress } = options
   const bell = createBell(clock)
   const failures = new Map<string, Failure>()
   const ending = new AbortController()
@@ -55,7 +57,10 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   const lanes = createLanes({
     width: options.width ?? defaultWidth,
     runStep,
-    onIdle: () => bell.ring(),
+    onIdle() {
+      bell.ring()
+      onProgress()
+    },
   })
 
   async function runStep(step: SliverStep, work: SliverWork): Promise<boolean> {
@@ -67,6 +72,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       const failure = failures.get(step.id)
       if (failure?.step === step.kind) failures.set(step.id, noteSuccess(failure, clock.nowMs()))
       log.info({ ...about, durationMs: Math.round(clock.nowMs() - startedMs) }, 'a step is done')
+      onStep()
       return true
     } catch (error) {
       if (ending.signal.aborted) return false
@@ -74,8 +80,6 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       fail(step.id, { step: step.kind, error: fault, wanted: work.wanted })
       log.warn({ ...about, member: fault.member, err: error }, 'a step has failed')
       return false
-    } finally {
-      onProgress()
     }
   }
 

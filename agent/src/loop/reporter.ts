@@ -20,6 +20,8 @@ export interface ReporterOptions {
 export interface Reporter {
   /** Something may have changed: report soon, if it has. */
   noteChange(): void
+  /** A step of several was done: it is told with what follows, or by itself when that takes long. */
+  noteStep(): void
   /** The server was heard of: report soon, changed or not. */
   noteContact(): void
   /** Report until the signal ends it. */
@@ -28,24 +30,42 @@ export interface Reporter {
 
 /** Reports are at least this far apart, in milliseconds, so that what happens together is told together. */
 const spacingMs = 50
+/** How long a step waits to be told with those that follow it, in milliseconds: as long as a reader of progress hardly notices. */
+const stepHoldMs = 1_000
 
 /** Make a reporter. A report that could not be delivered is made anew and tried again after 1 s, doubling. */
 export function createReporter(options: ReporterOptions): Reporter {
   const { clock, log } = options
-  const changed = createBell(clock)
+  const stirred = createBell(clock)
   const contact = createBell(clock)
   let delivered: string | null = null
   let failuresInRow = 0
   let lastMs = Number.NEGATIVE_INFINITY
+  /** When there is something to tell. */
+  let dueMs = Number.POSITIVE_INFINITY
+
+  function tellWithin(ms: number): void {
+    dueMs = Math.min(dueMs, clock.nowMs() + ms)
+    stirred.ring()
+  }
+
+  async function untilDue(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const leftMs = dueMs - clock.nowMs()
+      if (leftMs <= 0) return
+      await stirred.heard(Number.isFinite(leftMs) ? leftMs : null, signal)
+    }
+  }
 
   /** A change is worth a report; while the server is away only time is, or a sign of it. */
   async function untilWorthwhile(signal: AbortSignal): Promise<void> {
-    if (failuresInRow === 0) await changed.heard(null, signal)
+    if (failuresInRow === 0) await untilDue(signal)
     else
       await contact.heard(backoffMs(failuresInRow, options.longestWaitMs, clock.random()), signal)
   }
 
   async function deliver(signal: AbortSignal): Promise<void> {
+    dueMs = Number.POSITIVE_INFINITY
     try {
       const report = await options.makeReport()
       const text = JSON.stringify(report)
@@ -63,10 +83,11 @@ export function createReporter(options: ReporterOptions): Reporter {
   }
 
   return {
-    noteChange: () => changed.ring(),
+    noteChange: () => tellWithin(0),
+    noteStep: () => tellWithin(stepHoldMs),
     noteContact() {
       delivered = null
-      changed.ring()
+      tellWithin(stepHoldMs)
       contact.ring()
     },
     run: (signal) =>

@@ -1,0 +1,93 @@
+import type { NodeReport } from '@community-lab/contract'
+import { pino } from 'pino'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { createReporter, type Reporter } from '../../../../agent/src/loop/reporter.ts'
+import { createTestClock, type TestClock } from './clock.ts'
+
+let clock: TestClock
+let reporter: Reporter
+let ending: AbortController
+let ended: Promise<void>
+let state: number
+let isAway: boolean
+/** What was told, and when. */
+let told: { readonly state: number; readonly atMs: number }[]
+
+beforeEach(() => {
+  clock = createTestClock()
+  ending = new AbortController()
+  state = 0
+  isAway = false
+  told = []
+  reporter = createReporter({
+    makeReport: () => Promise.resolve({ state } as unknown as NodeReport),
+    putReport(report) {
+      if (isAway) return Promise.reject(new Error('the server is away'))
+      told.push({ ...(report as unknown as { state: number }), atMs: clock.nowMs() })
+      return Promise.resolve()
+    },
+    longestWaitMs: 60_000,
+    clock,
+    log: pino({ level: 'silent' }),
+  })
+  ended = reporter.run(ending.signal)
+})
+
+afterEach(async () => {
+  ending.abort()
+  await ended
+})
+
+it('tells the steps of a sliver with its end', async () => {
+  for (const ms of [0, 100, 200]) {
+    state += 1
+    if (ms < 200) reporter.noteStep()
+    else reporter.noteChange()
+    await clock.pass(100)
+  }
+  expect(told).toEqual([{ state: 3, atMs: 200 }])
+})
+
+it('tells a step by itself when the next takes longer than a second', async () => {
+  state = 1
+  reporter.noteStep()
+  await clock.pass(999)
+  expect(told).toEqual([])
+  await clock.pass(1)
+  expect(told).toEqual([{ state: 1, atMs: 1_000 }])
+})
+
+it('tells a change at once, but two of them not closer than 50 ms', async () => {
+  for (let change = 1; change <= 3; change++) {
+    state = change
+    reporter.noteChange()
+    await clock.pass(20)
+  }
+  await clock.pass(100)
+  expect(told).toEqual([
+    { state: 1, atMs: 0 },
+    { state: 3, atMs: 50 },
+  ])
+})
+
+it('tells nothing twice, except to a server that was not heard of meanwhile', async () => {
+  reporter.noteChange()
+  await clock.pass(100)
+  reporter.noteChange()
+  await clock.pass(5_000)
+  expect(told).toHaveLength(1)
+  reporter.noteContact()
+  await clock.pass(1_000)
+  expect(told).toHaveLength(2)
+})
+
+it('tries again later each time while the server is away, and at once when it is heard of', async () => {
+  isAway = true
+  state = 1
+  reporter.noteChange()
+  await clock.pass(10_000)
+  isAway = false
+  reporter.noteContact()
+  await clock.pass(0)
+  expect(told).toEqual([{ state: 1, atMs: 10_000 }])
+})
