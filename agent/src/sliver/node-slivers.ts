@@ -28,7 +28,7 @@ import type { SliverRecord } from './store/record.ts'
 import { openRecords, removeTrees, type Records } from './store/records.ts'
 import { makeRoot, writeAuthorizedKeys, writeHostKey } from './store/root.ts'
 import { together } from './together.ts'
-import { createTemplates, type TemplatesOptions } from './template/templates.ts'
+import { openTemplates, type TemplatesOptions } from './template/templates.ts'
 
 /** Options of {@link openSlivers}. */
 export interface SliversOptions
@@ -52,7 +52,7 @@ export interface SliversOptions
 export async function openSlivers(options: SliversOptions): Promise<Slivers> {
   const records = await openRecords(join(options.dataDir, 'slivers'))
   const measureDir = (id: string): string => join(options.dataDir, 'measure', id)
-  const templates = createTemplates({
+  const templates = await openTemplates({
     dir: join(options.dataDir, 'templates'),
     fetchImage: options.fetchImage,
   })
@@ -164,12 +164,12 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     const record = find(id, 'allocated')
     const ids = mapIds(equip(id).ids, record.nr)
     if (record.stage !== 'allocated') return
-    const template = await templates.ensure(target.template, signal)
+    using template = await templates.hold(target.template, signal)
     const folder = records.folder(id)
     const { sharesTemplates, limitsDisk } = equip(id)
     const disk = limitsDisk ? { sliver: id, sizeMiB: record.limits.disk } : null
     const root = { ids, from: sharesTemplates ? 'share' : 'copy', disk, signal } as const
-    const [key] = await Promise.all([makeHostKey(), makeRoot(folder, template, root)])
+    const [key] = await Promise.all([makeHostKey(), makeRoot(folder, template.root, root)])
     await writeHostKey(folder, key, ids)
     await writeAuthorizedKeys(folder, target.ssh_authorized_keys, ids)
     await records.save({
@@ -179,8 +179,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       sshAuthorizedKeys: target.ssh_authorized_keys,
       sshHostKey: key.publicKey,
     })
-    const used = records.all().flatMap((one) => one.templateSha256 ?? [])
-    await templates.prune(new Set(used))
+    await templates.prune((sha256) => records.all().some((one) => one.templateSha256 === sha256))
   }
 
   async function start(target: SliverTarget, signal: AbortSignal): Promise<void> {
