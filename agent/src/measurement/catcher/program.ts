@@ -1,13 +1,5 @@
 import { LabError } from '@community-lab/contract'
-
-/** Numbers of the system calls splice and clock_gettime. Source: Linux, arch/<arch>/…/syscall.tbl and asm-generic/unistd.h. */
-const systemCalls: Partial<Record<NodeJS.Architecture, readonly [number, number]>> = {
-  x64: [275, 228],
-  arm64: [76, 113],
-  riscv64: [76, 113],
-  arm: [340, 263],
-  ia32: [313, 265],
-}
+import { localSystemCalls } from '../../system-calls.ts'
 
 /** Options of {@link catcherArguments}. */
 export interface CatcherProgramOptions {
@@ -28,14 +20,15 @@ export interface CatcherProgramOptions {
  * @throws {@link LabError} LAB_AGENT_CATCHER_FAILED on a processor whose system calls are not known.
  */
 export function catcherArguments(options: CatcherProgramOptions): readonly string[] {
-  const calls = systemCalls[process.arch]
-  if (calls === undefined)
+  const calls = localSystemCalls()
+  if (calls === null)
     throw new LabError('LAB_AGENT_CATCHER_FAILED', {
       sliver: options.sliver,
       reason: `the system calls of ${process.arch} are not known`,
     })
   const { program, dir, fifo, segmentBytes, maxBytes } = options
-  return [program, dir, fifo, segmentBytes, maxBytes, ...calls].map(String)
+  const { splice, clockGettime } = calls
+  return [program, dir, fifo, segmentBytes, maxBytes, splice, clockGettime].map(String)
 }
 
 /** The exit code of a catcher that found another one at work. */

@@ -3,7 +3,7 @@ import { diskImage } from './disk.ts'
 /**
  * A program for perl that makes a box's mounts, in the mount namespace that it is started in, and becomes the command there:
  *
- * `FOLDER BUNDLE XATTRS TEMPLATE IDS HIDES name folder … -- command …`: the box's folder; the bundle's place; a further option of the overlay, or nothing;
+ * `UNSHARE FOLDER BUNDLE XATTRS TEMPLATE IDS HIDES name folder … -- command …`: the number of unshare(2); the box's folder; the bundle's place; a further option of the overlay, or nothing;
  * the shared template, or nothing, and the ids that its owners are to have, `inside:outside:count …`; whether cgroups are hidden; names and folders to bind.
  *
  * A template is mounted read-only with its owners' ids translated, so that all slivers share it, and its pages in memory, though each has ids of its own:
@@ -14,7 +14,7 @@ import { diskImage } from './disk.ts'
  */
 export const boxProgram = String.raw`
 use strict;
-my ($folder, $bundle, $xattrs, $template, $ids, $hides, @rest) = @ARGV;
+my ($unshare, $folder, $bundle, $xattrs, $template, $ids, $hides, @rest) = @ARGV;
 my ($open_tree, $move_mount, $fsopen, $fsconfig, $fsmount, $mount_setattr) = (428 .. 432, 442);
 my ($cwd, $clone, $empty_path, $from_empty_path, $cloexec) = (-100, 1, 0x1000, 4, 1);
 my ($set_flag, $set_string, $create) = (0, 1, 6);
@@ -49,16 +49,21 @@ sub copy_of {
   return call($from, $open_tree, $cwd, $from, $clone);
 }
 
-# The kernel takes the mapping from a user namespace, and a namespace from a process in it.
+# The kernel takes the mapping from a user namespace, and a namespace from a process in it, which lasts as long as this one or less.
 sub with_ids {
   my ($mount, @pieces) = @_;
-  my $own = readlink('/proc/self/ns/user');
-  my $pid = open(my $held, '|-', 'unshare', '--user', 'cat') // die "unshare: $!\n";
+  pipe(my $held, my $hold) && pipe(my $told, my $tell) or die "pipe: $!\n";
+  my $pid = fork() // die "fork: $!\n";
+  if ($pid == 0) {
+    close($hold);
+    syswrite($tell, syscall($unshare, 0x10000000) == 0 ? 'y' : $!);
+    sysread($held, my $nothing, 1);
+    exit(0);
+  }
+  close($tell);
   my $result = eval {
-    for (my $tries = 0; (readlink("/proc/$pid/ns/user") // $own) eq $own; $tries++) {
-      die "no user namespace can be made\n" if $tries == 10_000;
-      select(undef, undef, undef, 0.0005);
-    }
+    sysread($told, my $answer, 256);
+    die "no user namespace can be made: $answer\n" if $answer ne 'y';
     my $map = join('', map { join(' ', split(/:/)) . "\n" } @pieces);
     for my $file ('uid_map', 'gid_map') {
       open(my $handle, '>', "/proc/$pid/$file") or die "$file: $!\n";

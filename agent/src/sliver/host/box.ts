@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { IdMapping } from '../domain/ids.ts'
+import { localSystemCalls } from '../../system-calls.ts'
 import { boxProgram } from './box-program.ts'
 
 /**
@@ -48,7 +49,8 @@ export async function inBox(
   const shared = lower === 'own' ? ['', ''] : [lower.shared, describeIds(lower.ids)]
   const bound = Object.entries(box.bound).flat()
   const hides = options.hidesCgroups ? '1' : ''
-  const what = [box.folder, places.bundle, xattrs, ...shared, hides, ...bound, '--']
+  const unshare = String(localSystemCalls()?.unshare ?? '')
+  const what = [unshare, box.folder, places.bundle, xattrs, ...shared, hides, ...bound, '--']
   return [...privately, 'perl', '-e', boxProgram, ...what, ...options.argv]
 }
 

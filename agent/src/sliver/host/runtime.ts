@@ -48,9 +48,6 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
     ...(command === 'crun' ? ['--cgroup-manager=disabled'] : []),
     ...args,
   ]
-  const run = (args: readonly string[], signal?: AbortSignal): Promise<string> =>
-    runCommand(besideCgroups(hidesCgroups, argv(...args)), signal === undefined ? {} : { signal })
-
   return {
     name: command,
     makesCgroups,
@@ -75,11 +72,13 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
       return Number(await readFile(pidFile, 'utf8'))
     },
     async start(name, signal) {
-      await run(['start', name], signal)
+      // It looks at no cgroup then. Source: crun, libcrun_container_start; runc, its own start.
+      await runCommand(argv('start', name), { signal })
     },
     async destroy(name) {
       if (!(await exists(join(stateDir, name)))) return
-      await run(['delete', '--force', name]).catch(async (error: unknown) => {
+      const deletion = besideCgroups(hidesCgroups, argv('delete', '--force', name))
+      await runCommand(deletion).catch(async (error: unknown) => {
         // What was not created whole cannot be deleted either; nothing of it runs, and its state is removed below.
         if (await exists(join(stateDir, name, command === 'crun' ? 'status' : 'state.json')))
           throw error

@@ -1,0 +1,22 @@
+/** Numbers of system calls that perl, which has no names for them, is told. */
+export interface SystemCalls {
+  readonly splice: number
+  readonly clockGettime: number
+  readonly unshare: number
+}
+
+const generic: SystemCalls = { splice: 76, clockGettime: 113, unshare: 97 }
+
+/** Source: Linux, arch/<arch>/…/syscall*.tbl and include/uapi/asm-generic/unistd.h. */
+const known: Partial<Record<NodeJS.Architecture, SystemCalls>> = {
+  x64: { splice: 275, clockGettime: 228, unshare: 272 },
+  arm64: generic,
+  riscv64: generic,
+  arm: { splice: 340, clockGettime: 263, unshare: 337 },
+  ia32: { splice: 313, clockGettime: 265, unshare: 310 },
+}
+
+/** The numbers on this processor; null where they are not known. */
+export function localSystemCalls(): SystemCalls | null {
+  return known[process.arch] ?? null
+}
