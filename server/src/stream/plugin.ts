@@ -4,10 +4,10 @@ import fp from 'fastify-plugin'
 import type { FastifyRequest } from 'fastify'
 import { permitNode } from '../access/permit.ts'
 import '../decorations.ts'
+import { watchSilence } from '../http/silence.ts'
 import '../telemetry/decoration.ts'
 import { closeCodes, serveStream } from './connection.ts'
 import { writeFrame } from './frame.ts'
-import { watchSilence } from './silence.ts'
 
 /** Options of the stream plugin. */
 export interface StreamPluginOptions {
@@ -101,6 +101,7 @@ export default fp<StreamPluginOptions>(
         })
         watchSilence(socket, {
           silenceMs,
+          bytesRead: () => request.raw.socket.bytesRead,
           onHeard: () => {
             if (isCurrent()) noteContact(node.id, true)
           },

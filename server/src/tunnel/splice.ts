@@ -6,8 +6,6 @@ import type { RawData } from 'ws'
 export const maxTunnelMessageBytes = 256 * 1024
 /** With this many bytes unsent towards the WebSocket, nothing more is read from the sliver. */
 const highWaterBytes = 256 * 1024
-/** How often a silent WebSocket is pinged; without an answer until the next ping it is given up. */
-const pingEveryMs = 15_000
 /** How long the sliver may go on after its client has said its last, in milliseconds. */
 const lingerMs = 10_000
 
@@ -20,7 +18,6 @@ const lingerMs = 10_000
  */
 export function spliceTunnel(socket: WebSocket, port: Socket): Promise<null> {
   const done = Promise.withResolvers<null>()
-  let alive = true
 
   function fromPort(chunk: Buffer): void {
     for (let at = 0; at < chunk.length; at += maxTunnelMessageBytes) {
@@ -41,18 +38,6 @@ export function spliceTunnel(socket: WebSocket, port: Socket): Promise<null> {
     else if (!port.writableEnded && !port.write(bytes)) socket.pause()
   }
 
-  const ping = setInterval(() => {
-    if (!alive) {
-      socket.terminate()
-      return
-    }
-    alive = false
-    // While we hold the client back we cannot hear its pong.
-    if (socket.isPaused) alive = true
-    else socket.ping()
-  }, pingEveryMs)
-  ping.unref()
-
   port.on('data', fromPort)
   port.on('drain', () => socket.resume())
   port.on('end', () => socket.close(1000))
@@ -62,12 +47,8 @@ export function spliceTunnel(socket: WebSocket, port: Socket): Promise<null> {
     socket.close(1000)
   })
   socket.on('message', fromSocket)
-  socket.on('pong', () => {
-    alive = true
-  })
   socket.on('error', () => port.destroy())
   socket.on('close', () => {
-    clearInterval(ping)
     // What the client sent before is still delivered; nobody is left for what the sliver says.
     port.off('data', fromPort)
     port.resume()

@@ -4,6 +4,7 @@ import { routes } from '@community-lab/contract'
 import fp from 'fastify-plugin'
 import type { FastifyRequest } from 'fastify'
 import '../decorations.ts'
+import { watchSilence } from '../http/silence.ts'
 import { admitTunnel } from './admission.ts'
 import { connectSliverPort } from './sliver-port.ts'
 import { spliceTunnel } from './splice.ts'
@@ -16,6 +17,8 @@ export interface TunnelOptions {
 
 /** The longest message accepted from a client, in bytes. */
 const maxPayload = 1024 * 1024
+/** How long a silent client's connection lives, in milliseconds. */
+const silenceMs = 30_000
 
 /**
  * SSH to slivers without a VPN: a WebSocket carries bytes to `[sliver's management address]:22`. The server sees ciphertext only. Everything that
@@ -68,6 +71,7 @@ export const tunnelPlugin = fp<TunnelOptions>(
         }
         connected.release()
         request.log.info({ sliver: request.params.id }, 'tunnel opened')
+        watchSilence(socket, { silenceMs, bytesRead: () => request.raw.socket.bytesRead })
         await spliceTunnel(socket, connected.port)
         request.log.info({ sliver: request.params.id }, 'tunnel closed')
       },

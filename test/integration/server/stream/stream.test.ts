@@ -1,4 +1,6 @@
 import { on, once } from 'node:events'
+import { connect, createServer, type AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 import type { SampleRecord, ServerFrame } from '@community-lab/contract'
 import { streamSubprotocol } from '@community-lab/contract'
 import { describe, expect, it } from 'vitest'
@@ -23,13 +25,34 @@ function batch(from: number, to: number, changes: Partial<SampleRecord> = {}) {
   return { type: 'batch', spool, records: records(from, to, changes) }
 }
 
+/** A link to a port that takes 2 kB every 20 ms towards it. */
+async function slowLink(to: number): Promise<{ readonly port: number } & AsyncDisposable> {
+  const relay = createServer((near) => {
+    const far = connect(to, '127.0.0.1')
+    const timer = setInterval(
+      () => void far.write((near.read(2_000) ?? near.read() ?? '') as Buffer),
+      20,
+    )
+    far.pipe(near)
+    for (const socket of [near, far]) socket.on('error', () => undefined)
+    near.on('close', () => far.destroy())
+    far.on('close', () => {
+      clearInterval(timer)
+      near.destroy()
+    })
+  })
+  await once(relay.listen(0, '127.0.0.1'), 'listening')
+  const { port } = relay.address() as AddressInfo
+  return { port, [Symbol.asyncDispose]: promisify(relay.close.bind(relay)) }
+}
+
 /** A node's end of the stream: what it got so far, in order. */
 class Agent implements Disposable {
   readonly socket: WebSocket
   readonly closed: Promise<number>
   readonly #nextText: () => Promise<string>
 
-  constructor({ port }: TestApp, token = 'node1', nodeId = 1) {
+  constructor({ port }: Pick<TestApp, 'port'>, token = 'node1', nodeId = 1) {
     this.socket = new WebSocket(
       `ws://127.0.0.1:${port}/api/nodes/${nodeId}/ctl/stream`,
       streamSubprotocol,
@@ -176,6 +199,17 @@ describe('contact with a node', () => {
     newer.send(batch(1, 1))
     expect(await newer.next()).toMatchObject({ committed_seq: 1 })
     expect(contacts).toEqual([true, true])
+  })
+
+  it('goes on while a slow link brings one long message', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir, 300)
+    await using link = await slowLink(server.port)
+    using agent = new Agent(link)
+    await agent.greet()
+    const long = 'x'.repeat(1_000)
+    agent.send(batch(1, 100, { fields: { text: long } }))
+    expect(await agent.next()).toMatchObject({ type: 'ack', committed_seq: 100 })
   })
 
   it('ends when the node is silent', async () => {
