@@ -87,6 +87,7 @@ async function work(
     readOffer,
     fetchImage: (uri, aborted) => client.fetchImage(uri, aborted),
     prepareMeasuring: (id, dir) => catchers.ensure(id, dir),
+    endMeasuring: (id) => catchers.remove(id),
     onProblem: (id, error) => log.error({ err: error, sliver: id }, 'a sliver cannot be ended'),
     signal,
   })
@@ -107,7 +108,6 @@ async function work(
     },
     readResources: readOffer,
     readErrors: () => [],
-    onRemoved: (id) => catchers.remove(id),
     pollMs: pollS * 1000,
     clock: systemClock,
     log,

@@ -31,7 +31,7 @@ export async function startServer(
   await using stack = new AsyncDisposableStack()
   const { dataDir, databaseUrl, bootstrapTokenFile } = configuration
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  let lost: Promise<string> = new Promise(() => undefined)
+  const lost: Promise<string>[] = []
   let url = databaseUrl
   if (url === null) {
     const log = logger.child({ part: 'postgres' })
@@ -39,20 +39,21 @@ export async function startServer(
     const postgres = stack.use(
       await startEmbeddedPostgres({ dir, onLine: (line) => log.debug(line) }),
     )
-    lost = postgres.lost.then((reason) => `PostgreSQL is gone: ${reason}`)
+    lost.push(postgres.lost.then((reason) => `PostgreSQL is gone: ${reason}`))
     url = postgres.url
   }
   const onLost = (error: Error): void => logger.warn({ err: error }, 'database connection lost')
   const database = stack.use(await openDatabase({ url, onLost }))
   const { app, certificate, context } = await buildApp({ configuration, database, logger })
   stack.defer(() => app.close())
+  lost.push(app.telemetry.lost.then((reason) => `the store of samples is gone: ${reason}`))
   if (bootstrapTokenFile !== null)
     await bootstrap(context.registry.core, (secret) =>
       writeWhole(bootstrapTokenFile, `${secret}\n`),
     )
   const port = await listen(app, configuration, certificate, stack)
   const held = stack.move()
-  return { app, port, lost, [Symbol.asyncDispose]: () => held.disposeAsync() }
+  return { app, port, lost: Promise.race(lost), [Symbol.asyncDispose]: () => held.disposeAsync() }
 }
 
 async function listen(

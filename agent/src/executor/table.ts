@@ -11,12 +11,10 @@ export interface ExecutorParts {
   readonly slivers: Slivers
   /** Note durably that the node is to restart what runs now. */
   readonly noteReboot: (bootSn: number) => Promise<void>
-  /** Called after a sliver has been removed: end what was kept for it beside its container. */
-  readonly onRemoved: (id: string) => Promise<void>
 }
 
 /** Make the table of executors. */
-export function createExecutors({ slivers, noteReboot, onRemoved }: ExecutorParts): Executors {
+export function createExecutors({ slivers, noteReboot }: ExecutorParts): Executors {
   return {
     reboot: ({ bootSn }) => noteReboot(bootSn),
     allocate: ({ target }, signal) => slivers.allocate(target, signal),
@@ -25,10 +23,7 @@ export function createExecutors({ slivers, noteReboot, onRemoved }: ExecutorPart
     authorize: ({ id, sshAuthorizedKeys }, signal) =>
       slivers.authorize(id, sshAuthorizedKeys, signal),
     stop: ({ id }, signal) => slivers.stop(id, signal),
-    remove: async ({ id }, signal) => {
-      await slivers.remove(id, signal)
-      await onRemoved(id)
-    },
+    remove: ({ id }, signal) => slivers.remove(id, signal),
   }
 }
 

@@ -21,8 +21,6 @@ export interface LoopOptions {
   readonly readResources: () => Promise<readonly ReportedResource[]>
   /** What is wrong with the node besides its slivers, now. */
   readonly readErrors: () => readonly MemberError[]
-  /** Called after a sliver has been removed. */
-  readonly onRemoved: (id: string) => Promise<void>
   /** The longest time between two looks at what is wanted, in milliseconds. */
   readonly pollMs: number
   readonly clock: Clock
@@ -54,7 +52,6 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
 
   const executors = createExecutors({
     slivers,
-    onRemoved: options.onRemoved,
     async noteReboot(bootSn) {
       const noted = noteBoot(bootSn, await slivers.list())
       await memory.saveBoot(noted)

@@ -41,6 +41,8 @@ export interface SliversOptions
   readonly readOffer: () => Promise<readonly ReportedResource[]>
   /** Called before a sliver is started, with the folder that it sees at `/run/community-lab`. */
   readonly prepareMeasuring: (id: string, measureDir: string) => Promise<void>
+  /** Called when a sliver has ended for good, before it is forgotten: should it fail, its removal fails, and is tried again. */
+  readonly endMeasuring: (id: string) => Promise<void>
   /** Told when a sliver that ended by itself cannot be cleaned up after; that is tried again before it is started. */
   readonly onProblem: (id: string, error: unknown) => void
 }
@@ -243,8 +245,9 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     if (record === undefined) return
     watch.remove(id)
     if (equipment !== null) await end(equipment, record)
-    await records.remove(id)
+    await options.endMeasuring(id)
     await removeTrees([measureDir(id)])
+    await records.remove(id)
   }
 
   function statusOf(record: SliverRecord): SliverStatus {

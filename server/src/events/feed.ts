@@ -17,7 +17,7 @@ export interface EventFeed extends AsyncDisposable {
 
 /** The most events of one reading. */
 export const maxEventsPerRead = 500
-const reconnectAfterMs = 500
+const againAfterMs = 500
 const ringSize = 2_000
 
 /** Follow the events of a database: one connection listens for all readers, and the newest are kept in memory for them. */
@@ -49,9 +49,18 @@ export async function openEventFeed(
   function wake(): void {
     again = true
     reading ??= (async () => {
-      while (again) {
+      while (again && !isEnding()) {
         again = false
-        await refresh().catch(onError)
+        try {
+          await refresh()
+        } catch (error) {
+          // What it did not read is read yet, whether or not there is ever other news.
+          again = true
+          onError(error)
+          await delay(againAfterMs, undefined, { signal }).catch(() => {
+            // Ended: the loop sees it.
+          })
+        }
       }
       reading = null
     })()
@@ -79,7 +88,7 @@ export async function openEventFeed(
   async function relisten(): Promise<void> {
     while (!isEnding()) {
       try {
-        await delay(reconnectAfterMs, undefined, { signal })
+        await delay(againAfterMs, undefined, { signal })
         await listen()
         return
       } catch (error) {

@@ -10,18 +10,25 @@ export interface ContactBook {
   takeSilent(): readonly number[]
 }
 
-/** Keep the book; `nowMs` is a clock in milliseconds since the epoch, `silenceMs` how long a node may be silent. */
-export function createContactBook(options: {
+/** Options of {@link createContactBook}. */
+export interface ContactOptions {
+  /** How long a node may be silent, in milliseconds. */
   readonly silenceMs: number
+  /** Milliseconds that only ever grow: that the host's clock is set makes no node silent. */
   readonly nowMs: () => number
-}): ContactBook {
+  /** Milliseconds since the epoch. */
+  readonly dateMs: () => number
+}
+
+/** Keep the book. */
+export function createContactBook(options: ContactOptions): ContactBook {
   const seen = new Map<number, number>()
   const expected = new Map<number, number>()
   return {
     note(nodeId, connected) {
       // Losing a connection is no sign of life: the last one before it counts.
       if (!connected) return
-      seen.set(nodeId, options.nowMs())
+      seen.set(nodeId, options.dateMs())
       expected.set(nodeId, options.nowMs())
     },
     expect(nodeIds) {

@@ -40,7 +40,11 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
   const { db } = database
   const targetListeners = new Set<(nodeId: number) => void>()
   const hostListeners = new Set<() => void>()
-  const contacts = createContactBook({ silenceMs: offlineAfterS * 1000, nowMs: Date.now })
+  const contacts = createContactBook({
+    silenceMs: offlineAfterS * 1000,
+    nowMs: () => performance.now(),
+    dateMs: Date.now,
+  })
   const read = createReaders({ mgmtPrefix, lastSeenMs: contacts.lastSeenMs })
   const change = createChangeRunner(db, read, {
     onTarget: (nodeId) => targetListeners.forEach((listener) => listener(nodeId)),

@@ -52,6 +52,8 @@ export interface TelemetryStore {
   onLanded(listener: (measurements: ReadonlySet<string>) => void): () => void
   /** For `GET /health`. */
   health(): { readonly ok: boolean; readonly detail?: string }
+  /** Settles when it has ended unasked, with why; it cannot go on. */
+  readonly lost: Promise<string>
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -95,6 +97,8 @@ export async function createTelemetryStore(
   const listeners = new Set<(measurements: ReadonlySet<string>) => void>()
   const opened = Promise.withResolvers<undefined>()
   const exited = Promise.withResolvers<undefined>()
+  const lost = Promise.withResolvers<string>()
+  let isClosing = false
   let lastId = 0
   let end: string | null = null
   let commitFailure: string | null = null
@@ -161,6 +165,7 @@ export async function createTelemetryStore(
   worker.on('message', receive)
   worker.once('error', (error) => finish(error instanceof Error ? error.message : String(error)))
   worker.once('exit', () => {
+    if (!isClosing) lost.resolve('its thread has ended')
     finish('its thread has ended')
     exited.resolve(undefined)
   })
@@ -180,7 +185,9 @@ export async function createTelemetryStore(
       const detail = end ?? commitFailure
       return detail === null ? { ok: true } : { ok: false, detail }
     },
+    lost: lost.promise,
     async [Symbol.asyncDispose]() {
+      isClosing = true
       if (end === null) await ask('close', undefined)
       await exited.promise
     },

@@ -29,6 +29,7 @@ const slivers = await openSlivers({
     Promise.resolve(offerResources({ memory: 2000, disk: 3000, cpu: 200, processes: 4000 })),
   fetchImage: (uri) => Promise.resolve(createReadStream(uri)),
   prepareMeasuring: (id, dir) => catchers.ensure(id, dir),
+  endMeasuring: (id) => catchers.remove(id),
   onProblem: (id, error) => tell({ kind: 'problem', id, message: String(error) }),
   signal,
 })
@@ -40,10 +41,7 @@ const calls = {
   start: (target: SliverTarget) => slivers.start(target, signal),
   authorize: (id: string, keys: string[]) => slivers.authorize(id, keys, signal),
   stop: (id: string) => slivers.stop(id, signal),
-  async remove(id: string) {
-    await slivers.remove(id, signal)
-    await catchers.remove(id)
-  },
+  remove: (id: string) => slivers.remove(id, signal),
   list: () => slivers.list(),
   async samples(count: number) {
     while (spool.syncedSeq < count) await delay(5)
