@@ -38,7 +38,8 @@ export const alreadyCaught = 3
  * The catcher: perl, for it has splice(2) and is on every Debian (only perl-base is used). The kernel moves the bytes from the FIFO to the file, so a
  * kill between reading and writing cannot lose any. Beside a segment `<start>.data` it writes `<start>.index`: lines of 34 bytes, `<end> <time in µs>`:
  * all before `end` had come by then. Offsets count from the beginning of the stream. When no room is left it reads and drops whole lines,
- * and rewrites their total in `dropped`. SIGTERM: catch what is in the FIFO, then end.
+ * and rewrites their total in `dropped`. A full disk cuts writes short: what is missing then is owed, and is written before anything else is, so that the index
+ * has whole entries only and no line is joined to another one. SIGTERM: catch what is in the FIFO, then end.
  */
 export const catcherProgram = `use strict;
 use warnings;
@@ -47,7 +48,9 @@ use Errno qw(EAGAIN EINTR ENOSPC);
 
 my ($dir, $fifo, $segment_bytes, $max_bytes, $splice, $clock) = @ARGV;
 my ($start, $end, $data, $index, $index_bytes);
-my ($room, $dropped, $open_line, $inside_dropped, $stop) = (0, 0, 0, 0, 0);
+my ($room, $dropped, $told, $open_line, $inside_dropped, $stop) = (0, 0, -1, 0, 0, 0);
+# What a full disk has not taken: the rest of a line whose beginning is in the data, and when it came. Without a rest, the index lacks an entry.
+my ($owed_rest, $owed_us) = ('', 0);
 
 sysopen(my $lock, "$dir/lock", O_RDWR | O_CREAT, 0600) or die "lock: $!\\n";
 flock($lock, LOCK_EX | LOCK_NB) or exit ${String(alreadyCaught)};
@@ -60,6 +63,13 @@ sysopen(my $in, $fifo, O_RDWR | O_NONBLOCK) or die "$fifo: $!\\n";
 fcntl($in, 1031, 1048576); # F_SETPIPE_SZ: room for a burst; the default serves too.
 sysopen(my $count, "$dir/dropped", O_RDWR | O_CREAT, 0600) or die "dropped: $!\\n";
 if (sysread($count, my $line, 20)) { $dropped = $line + 0 }
+# Told at once, so that the disk has a place for it also when it is full.
+tell_dropped();
+
+sub tell_dropped {
+  sysseek($count, 0, 0);
+  $told = $dropped if (syswrite($count, sprintf("%020d", $dropped)) // 0) == 20;
+}
 
 sub starts {
   opendir(my $folder, $dir) or die "$dir: $!\\n";
@@ -81,9 +91,25 @@ sub now_us {
 
 sub note {
   my $line = sprintf("%016d %016d\\n", $end, $_[0]);
-  syswrite($index, $line) or return;
-  $index_bytes += 34;
-  $room -= 34;
+  sysseek($index, $index_bytes, 0);
+  if ((syswrite($index, $line) // 0) == 34) {
+    $index_bytes += 34;
+    $room -= 34;
+    $owed_us = 0;
+  } else {
+    truncate($index, $index_bytes);
+    $owed_us = $_[0];
+  }
+}
+
+# Write what is owed; tell whether all of it is.
+sub pay {
+  return 1 unless $owed_us;
+  my $written = syswrite($data, $owed_rest) // 0;
+  $end += $written;
+  $owed_rest = substr($owed_rest, $written);
+  note($owed_us) unless length $owed_rest;
+  return !$owed_us;
 }
 
 sub open_segment {
@@ -93,7 +119,6 @@ sub open_segment {
   $end = $start + sysseek($data, 0, 2);
   $index_bytes = 34 * int(sysseek($index, 0, 2) / 34);
   truncate($index, $index_bytes);
-  sysseek($index, $index_bytes, 0);
 }
 
 sub ends_open {
@@ -126,8 +151,10 @@ sub drop {
   if ($open_line) {
     my $at = index($chunk, "\\n");
     my $rest = $at < 0 ? $chunk : substr($chunk, 0, $at + 1);
-    $end += syswrite($data, $rest) // 0;
-    note(now_us());
+    # Of an endless line not all is kept: beyond 4096 bytes it is rejected anyhow.
+    $owed_rest = substr($owed_rest, 0, 65536) . $rest;
+    $owed_us = now_us();
+    pay();
     $lines-- if $at >= 0;
     $open_line = $at < 0;
     $chunk = substr($chunk, length $rest);
@@ -135,27 +162,29 @@ sub drop {
   $inside_dropped = substr($chunk, -1) ne "\\n" if length $chunk;
   if ($lines) {
     $dropped += $lines;
-    sysseek($count, 0, 0);
-    syswrite($count, sprintf("%020d", $dropped));
+    tell_dropped();
   }
   return 1;
 }
 
 sub catch {
+  tell_dropped() if $told != $dropped;
+  my $paid = pay();
+  # Never with an entry owed: nobody looks for it when another segment follows.
+  if ($paid && ($end - $start >= $segment_bytes || $index_bytes >= $segment_bytes)) {
+    $open_line = ends_open();
+    open_segment(sprintf('%016d', $end));
+    measure_room();
+  }
   measure_room() if $room <= 0;
   my $no_space = 0;
-  if ($room > 0 && !$inside_dropped) {
+  if ($paid && $room > 0 && !$inside_dropped) {
     my $moved = syscall($splice, fileno($in), 0, fileno($data), 0, 65536, 2);
     if ($moved > 0) {
       $end += $moved;
       $room -= $moved;
       note(now_us());
-      my $roll = $end - $start >= $segment_bytes || $index_bytes >= $segment_bytes;
-      $open_line = ends_open() if $roll || $room <= 0;
-      if ($roll) {
-        open_segment(sprintf('%016d', $end));
-        measure_room();
-      }
+      $open_line = ends_open() if $owed_us || $room <= 0;
       return 1;
     }
     return 0 if $moved == 0 || $! == EAGAIN || $! == EINTR;
@@ -181,4 +210,7 @@ while (1) {
   vec($readable, fileno($in), 1) = 1;
   select($readable, undef, undef, 1);
 }
+# The end of its line will never come.
+$dropped++ if $owed_rest =~ /\\n\\z/;
+tell_dropped() if $told != $dropped;
 `

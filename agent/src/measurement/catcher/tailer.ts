@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync, rmSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { droppedMeasurement } from '@community-lab/contract'
 import Type, { type Static } from 'typebox'
@@ -68,10 +68,12 @@ export function createTailer(options: TailerOptions): Tailer {
   function step(): boolean | null {
     // Listed first: a segment that another one follows is not written any more.
     const starts = listStarts(dir)
-    const entries = readEntries(dir, position)
+    const following = starts.find((start) => start > position.segment)
+    const isWritten = following === undefined && whenFull === 'refuse'
+    const indexed = readEntries(dir, position)
+    const entries = indexed.length > 0 || isWritten ? indexed : coverUnindexed(dir, position)
     const last = entries.at(-1)
     if (last === undefined) {
-      const following = starts.find((start) => start > position.segment)
       if (following === undefined) return null
       position = { ...position, segment: following, indexBytes: 0, end: following }
       return true
@@ -88,7 +90,7 @@ export function createTailer(options: TailerOptions): Tailer {
     }
     return take(samples, {
       ...position,
-      indexBytes: position.indexBytes + entries.length * indexEntryBytes,
+      indexBytes: position.indexBytes + indexed.length * indexEntryBytes,
       end: last.end,
       rest: Buffer.from(rest).toString('base64'),
     })
@@ -146,6 +148,14 @@ function readEntries(dir: string, position: Position): readonly IndexEntry[] {
   const entries = parseIndex(buffer.toString('latin1', 0, bytes))
   const fitting = entries.filter(({ end }) => end - position.end <= stepBytes)
   return fitting.length > 0 ? fitting : entries.slice(0, 1)
+}
+
+/** An entry for what a segment that nobody writes any more has beyond its last readable one: its catcher was killed, or its index is damaged. */
+function coverUnindexed(dir: string, position: Position): readonly IndexEntry[] {
+  const data = statSync(dataPath(dir, position.segment), { throwIfNoEntry: false })
+  const end = Math.min(position.segment + (data?.size ?? 0), position.end + stepBytes)
+  if (data === undefined || end <= position.end) return []
+  return [{ end, timeUs: Math.round(data.mtimeMs * 1000) }]
 }
 
 function readAt(path: string, buffer: Buffer, at: number): number {
