@@ -4,6 +4,8 @@ import type { Message } from './wire/message.ts'
 export interface ExecutionQueueOptions {
   /** Run one request to its end; returns false when those that came meanwhile are to be aborted. */
   execute(request: Message): Promise<boolean>
+  /** Called when a request has ended and is no longer the one that runs. */
+  end(request: Message): void
   /** Answer a request that is not run. */
   abort(request: Message): void
 }
@@ -13,6 +15,7 @@ export class ExecutionQueue {
   readonly #options: ExecutionQueueOptions
   #waiting: Message[] = []
   #running: Message | null = null
+  #draining = false
 
   constructor(options: ExecutionQueueOptions) {
     this.#options = options
@@ -26,7 +29,7 @@ export class ExecutionQueue {
   /** Take a request; it runs when those before it have ended. */
   add(request: Message): void {
     this.#waiting.push(request)
-    if (this.#running === null) void this.#drain()
+    if (!this.#draining) void this.#drain()
   }
 
   /** Abort all that wait. */
@@ -37,11 +40,15 @@ export class ExecutionQueue {
   }
 
   async #drain(): Promise<void> {
-    for (;;) {
-      const request = this.#waiting.shift() ?? null
-      this.#running = request
-      if (request === null) return
-      if (!(await this.#options.execute(request))) this.abortWaiting()
+    this.#draining = true
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      this.#running = next
+      const goOn = await this.#options.execute(next)
+      // First: a question that comes while a cell runs says "busy" for it again, which must not come behind its "idle".
+      this.#running = null
+      this.#options.end(next)
+      if (!goOn) this.abortWaiting()
     }
+    this.#draining = false
   }
 }

@@ -43,12 +43,11 @@ export class Kernel {
       reply: (request, draft) => this.#reply('shell', request, draft),
     })
     this.#queue = new ExecutionQueue({
-      execute: async (request) => {
+      execute: (request) => {
         this.#publishState(request, 'busy')
-        const goOn = await this.#execution.execute(request)
-        this.#publishState(request, 'idle')
-        return goOn
+        return this.#execution.execute(request)
       },
+      end: (request) => this.#publishState(request, 'idle'),
       abort: (request) =>
         this.#during(request, () =>
           this.#reply('shell', request, { type: 'execute_reply', content: { status: 'aborted' } }),

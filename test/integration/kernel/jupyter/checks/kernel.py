@@ -59,6 +59,19 @@ class KernelCase(unittest.TestCase):
         content = self.reply(msg_id)["content"]
         return content, [m for m in published if m["msg_type"] not in ("status", "execute_input")]
 
+    def states(self):
+        """The states published since iopub was last read, as (parent, state), up to those of one more question, which are left out."""
+        asked = self.kc.kernel_info()
+        self.reply(asked)
+        found = []
+        while True:
+            msg = self.kc.get_iopub_msg(timeout=TIMEOUT_S)
+            parent = msg["parent_header"].get("msg_id")
+            if parent == asked and is_idle(msg):
+                return found
+            if parent != asked and msg["msg_type"] == "status":
+                found.append((parent, msg["content"]["execution_state"]))
+
     def ok(self, code, **options):
         content, published = self.run_cell(code, **options)
         self.assertEqual(content["status"], "ok", content)

@@ -70,6 +70,13 @@ class Errors(KernelCase):
             kinds = [m["content"].get("execution_state") for m in self.iopub(msg_id)]
             self.assertEqual(kinds, ["busy", "idle"])
 
+    def test_the_kernel_is_idle_once_the_cells_behind_a_failing_one_are_aborted(self):
+        self.ok("1")
+        cells = [self.kc.execute(code) for code in ("throw new Error('stop')", "1", "2")]
+        for msg_id in cells:
+            self.reply(msg_id)
+        self.assertEqual(self.states(), [(cell, state) for cell in cells for state in ("busy", "idle")])
+
     def test_a_cell_sent_after_the_reply_to_a_failing_one_runs(self):
         self.failure("throw new Error('over')")
         self.ok("1")

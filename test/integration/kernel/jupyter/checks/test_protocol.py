@@ -100,6 +100,17 @@ class Protocol(KernelCase):
         self.reply(self.control("interrupt_request"), "control")
         self.assertEqual(self.reply(msg_id)["content"]["ename"], "KeyboardInterrupt")
 
+    def test_idle_is_the_last_state_of_an_empty_cell_that_a_question_comes_with(self):
+        self.ok("1")
+        for _ in range(10):
+            burst = [self.kc.execute(""), self.kc.kernel_info()]
+            for msg_id in burst:
+                self.reply(msg_id)
+            states = self.states()
+            for msg_id in burst:
+                own = [state for parent, state in states if parent == msg_id]
+                self.assertEqual((own[-1], own.count("idle")), ("idle", 1), states)
+
     def test_a_prompt_is_answered_by_the_person_at_the_notebook(self):
         msg_id = self.kc.execute("const answer = prompt('Name? '); answer", allow_stdin=True)
         request = self.kc.get_stdin_msg(timeout=20)
