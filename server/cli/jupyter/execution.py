@@ -6,7 +6,7 @@ nbclient would drop what a cell prints after it has ended, and waits for ever wh
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from queue import Empty
 
@@ -58,18 +58,24 @@ class Execution:
         self._told_to_stop = True
 
     async def run(self, after_cell: Callable[[], None]) -> None:
-        """Run all cells. Raises CellFailed, Stopped or Trouble; the kernel has ended either way."""
+        """Run all cells. Raises CellFailed, Stopped or Trouble, or OSError when nobody takes what is printed; the kernel has ended either way."""
         listening = None
         try:
             await self._start()
             listening = asyncio.ensure_future(self._listen())
-            for number in range(1, len(self._cells) + 1):
-                if self._told_to_stop:
-                    raise Stopped("stopped before its next cell")
-                await self._run_cell(number)
-                after_cell()
+            await while_heard(listening, self._run_cells(after_cell))
         finally:
             await self._end(listening)
+        if listening.done() and not listening.cancelled():
+            # It met something while the kernel ended.
+            listening.result()
+
+    async def _run_cells(self, after_cell: Callable[[], None]) -> None:
+        for number in range(1, len(self._cells) + 1):
+            if self._told_to_stop:
+                raise Stopped("stopped before its next cell")
+            await self._run_cell(number)
+            after_cell()
 
     async def _start(self) -> None:
         try:
@@ -152,19 +158,37 @@ class Execution:
                 pass
 
     async def _listen(self) -> None:
+        """Take what the kernel says. Never returns; raises Trouble at the first message that cannot be kept."""
         loop = asyncio.get_running_loop()
         while True:
             message = await self._client.get_iopub_msg(timeout=None)
             self._heard_at = loop.time()
-            cause = message["parent_header"].get("msg_id", "")
-            if message["msg_type"] == "status":
-                if message["content"]["execution_state"] == "idle" and cause in self._idle:
-                    self._idle[cause].set()
-                continue
-            recorder = self._recorders.get(cause)
-            if recorder is not None:
-                recorder.take(message)
-            self._displays.take(message, recorder)
+            try:
+                self._take(message)
+            except OSError:
+                # Nothing is wrong with the message: it is our own output that takes no more.
+                raise
+            except Exception as error:
+                # Whatever it is: a kernel can send anything.
+                raise Trouble(self._describe_unkept(message, error)) from error
+
+    def _take(self, message: dict) -> None:
+        cause = message["parent_header"].get("msg_id", "")
+        if message["msg_type"] == "status":
+            if message["content"]["execution_state"] == "idle" and cause in self._idle:
+                self._idle[cause].set()
+            return
+        recorder = self._recorders.get(cause)
+        if recorder is not None:
+            recorder.take(message)
+        self._displays.take(message, recorder)
+
+    def _describe_unkept(self, message: dict, error: Exception) -> str:
+        requests = list(self._recorders)
+        cause = message["parent_header"].get("msg_id", "")
+        who = f"cell {requests.index(cause) + 1} of {len(self._cells)}" if cause in requests else "the kernel"
+        reason = " ".join([type(error).__name__, *str(error).splitlines()[:1]])
+        return f"{who} put out what no notebook can keep ({message['msg_type']}: {reason}); the run ends there, correct what puts it out"
 
     async def _interrupt(self, patience_s: float) -> None:
         if not self._manager.has_kernel:
@@ -173,3 +197,14 @@ class Execution:
             await self._manager.interrupt_kernel()
             await asyncio.sleep(patience_s)
         await self._manager.shutdown_kernel(now=True)
+
+
+async def while_heard(listening: asyncio.Task, work: Coroutine) -> None:
+    """Do the work for as long as somebody listens: what came after that would be lost. Raises what ended either."""
+    working = asyncio.ensure_future(work)
+    await asyncio.wait((listening, working), return_when=asyncio.FIRST_COMPLETED)
+    if listening.done():
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        listening.result()
+    await working

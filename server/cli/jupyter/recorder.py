@@ -65,8 +65,10 @@ class Displays:
             if recorder is not None and recorder.cell.outputs:
                 self._outputs.setdefault(display_id, []).append(recorder.cell.outputs[-1])
             return
+        # Validates, as the recorder does.
+        update = nbformat.v4.new_output("display_data", nbformat.from_dict(content["data"]), metadata=nbformat.from_dict(content["metadata"]))
         for output in self._outputs.get(display_id, []):
-            output.data, output.metadata = nbformat.from_dict(content["data"]), nbformat.from_dict(content["metadata"])
+            output.data, output.metadata = update.data, update.metadata
             self._changed[display_id] = text_of(output.data)
 
     def tell_changes(self) -> None:

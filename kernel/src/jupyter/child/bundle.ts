@@ -4,16 +4,33 @@ import type { Bundle } from './protocol.ts'
 /** A value with this method says itself how a notebook shows it: it returns (a promise of) data by MIME type. */
 const displaySymbol = Symbol.for('Jupyter.display')
 
-/** Make data that can travel: bytes become base64, everything else goes through JSON. */
+/** Types whose data may be any JSON; a notebook keeps those of all others as text. */
+const jsonType = /^application\/(.*\+)?json$/u
+
+/** Make data that can travel, and that a notebook can keep: bytes become base64, JSON stays JSON, everything else becomes text. */
 export function normalizeBundle(data: Bundle): Bundle {
-  return Object.fromEntries(
-    Object.entries(data).map(([type, value]) => [type, normalizeValue(value)]),
-  )
+  return mapValues(data, (value, type) => (jsonType.test(type) ? jsonOf(value) : textOf(value)))
 }
 
-function normalizeValue(value: unknown): unknown {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+/** Make metadata that can travel: any JSON, bytes as base64. */
+export function normalizeMetadata(metadata: Bundle): Bundle {
+  return mapValues(metadata, jsonOf)
+}
+
+function mapValues(bundle: Bundle, map: (value: unknown, key: string) => unknown): Bundle {
+  return Object.fromEntries(Object.entries(bundle).map(([key, value]) => [key, map(value, key)]))
+}
+
+function textOf(value: unknown): string {
   if (typeof value === 'string') return value
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+  // Text in lines, as notebook files have it.
+  if (Array.isArray(value) && value.every((line) => typeof line === 'string')) return value.join('')
+  return inspect(value)
+}
+
+function jsonOf(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   // Of what JSON does not know (a function) `stringify` makes undefined, whatever its type says.
   const text = JSON.stringify(value) as string | undefined
   return JSON.parse(text ?? 'null') as unknown

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { normalizeBundle } from './bundle.ts'
+import { normalizeBundle, normalizeMetadata } from './bundle.ts'
 import { currentCell } from './cell.ts'
 import type { Bundle, ChildEvent } from './protocol.ts'
 
@@ -18,7 +18,7 @@ export function createDisplay(emit: (event: ChildEvent) => void): Display {
       is: 'display',
       cell: currentCell()?.number ?? 0,
       data: normalizeBundle(data),
-      metadata: normalizeBundle(metadata),
+      metadata: normalizeMetadata(metadata),
       displayId,
       update,
     })

@@ -31,8 +31,8 @@ export interface NotebookPlace extends AsyncDisposable {
 
 /** How to look on. */
 export interface ExecuteOptions {
-  /** Sees what is printed on standard output as it comes; `stop` is Ctrl-C. */
-  readonly onText?: (text: string, stop: () => void) => void
+  /** Sees what is printed on standard output as it comes; `stop` is Ctrl-C, `leave` reads no further, as `head` does. */
+  readonly onText?: (text: string, stop: () => void, leave: () => void) => void
 }
 
 /** How the program ended. */
@@ -101,7 +101,11 @@ function execute(
   const printed = { out: '', err: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     printed.out += text
-    onText?.(text, () => child.kill('SIGINT'))
+    onText?.(
+      text,
+      () => child.kill('SIGINT'),
+      () => child.stdout.destroy(),
+    )
   })
   child.stderr.setEncoding('utf8').on('data', (text: string) => (printed.err += text))
   return new Promise((resolve, reject) => {

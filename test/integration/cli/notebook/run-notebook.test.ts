@@ -83,6 +83,35 @@ it('goes on where a cell is meant to fail', async () => {
   expect([code, out]).toEqual([0, 'on\n'])
 })
 
+// Stock tslab passes on what is no text; a notebook cannot hold that.
+it.for([
+  ['display.html(5 as any)', []],
+  ["const place = newDisplay(); place.text('a'); place.text(5 as any)", ['a']],
+] as const)('fails with what no notebook can keep: %s', async ([shows, kept]) => {
+  const begins = "import { display, newDisplay } from 'tslab'\nconsole.log('before')"
+  const file = await place.write('a.ipynb', [begins, shows, "console.log('after')"], 'tslab')
+  const { code, err } = await place.execute([file, ...output()])
+  expect(code).toBe(1)
+  expect(err).toMatch(
+    /^error: cell 2 of 3 put out what no notebook can keep .*\[LAB_NOTEBOOK_UNUSABLE\]\n$/u,
+  )
+  const [first, second, third] = await place.read('out.ipynb')
+  expect([first?.printed, second?.results, third?.printed]).toEqual(['before\n', kept, ''])
+})
+
+it('ends when nobody reads any more what it prints', async () => {
+  const talks = `for (let i = 0; i < 200; i++) {
+  console.log(i)
+  await new Promise((go) => setTimeout(go, 20))
+}`
+  const file = await place.write('a.ipynb', [talks, '2'])
+  const { code, err } = await place.execute([file, ...output()], {
+    onText: (_text, _stop, leave) => leave(),
+  })
+  expect([code, err]).toEqual([1, ''])
+  expect((await place.read('out.ipynb'))[1]?.execution_count).toBe(null)
+})
+
 it('keeps what a cell prints after it has ended', async () => {
   const cells = [
     'void setTimeout(() => console.log("late"), 50)',

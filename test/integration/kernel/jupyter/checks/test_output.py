@@ -3,6 +3,7 @@
 import os
 
 from kernel import KernelCase, has_text, text_of
+from nbformat.v4 import output_from_msg
 
 
 class Output(KernelCase):
@@ -57,6 +58,33 @@ class Output(KernelCase):
         self.iopub(msg_id, until=has_text("uncaught one"))
         self.reply(msg_id)
         self.assertEqual(self.ok("alive")[-1]["content"]["data"]["text/plain"], "1")
+
+    def test_what_is_shown_as_text_is_text(self):
+        published = self.ok(
+            "import { display } from 'tslab'\n"
+            "display.html(5 as any); display.text({ a: 1 } as any); display.svg(null as any)\n"
+            "display.raw('application/json', { b: [1, null] } as any)\n"
+            "const shown = { [Symbol.for('Jupyter.display')]: () => ({ 'text/plain': 7, 'text/html': ['<p>', 'lines'] }) }; shown"
+        )
+        self.assertEqual(
+            [m["content"]["data"] for m in published],
+            [
+                {"text/html": "5"},
+                {"text/plain": "{ a: 1 }"},
+                {"image/svg+xml": "null"},
+                {"application/json": {"b": [1, None]}},
+                {"text/plain": "7", "text/html": "<p>lines"},
+            ],
+        )
+        for m in published:
+            output_from_msg(m)
+
+    def test_metadata_of_what_is_shown_stays_as_it_is(self):
+        published = self.ok(
+            "const shows = (globalThis as any)[Symbol.for('community-lab.display')]\n"
+            "shows.display({ 'text/html': '<p>' }, { 'text/html': { isolated: true }, tries: 3 })"
+        )
+        self.assertEqual(published[0]["content"]["metadata"], {"text/html": {"isolated": True}, "tries": 3})
 
     def test_output_beyond_the_bound_goes_to_a_file_that_is_named(self):
         published = self.ok("const block = 'x'.repeat(1023) + '\\n'\nfor (let i = 0; i < 9 * 1024; i++) process.stdout.write(block)")
