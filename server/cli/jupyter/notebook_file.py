@@ -54,7 +54,8 @@ def write_notebook(notebook: nbformat.NotebookNode, file: Path) -> None:
     """Write a notebook whole or not at all."""
     half = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        half.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+        # A character that is no UTF-8 (half a surrogate pair) must not cost all the others.
+        half.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", errors="replace")
         half.replace(file)
     except OSError as error:
         half.unlink(missing_ok=True)

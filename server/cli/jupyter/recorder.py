@@ -84,12 +84,12 @@ def text_of(data: dict) -> str:
 
 
 def write(text: str, stream) -> None:
-    """Write all of a text, however slowly it is read.
+    """Write all of a text, however slowly it is read; a character that the stream cannot take as its code (`\\u2192`).
 
     A kernel inherits our pipes, and Node.js makes those that it uses non-blocking, for us too: the stream would drop what a full pipe does not take.
     """
     stream.flush()
-    rest = memoryview(text.encode(stream.encoding, stream.errors))
+    rest = memoryview(text.encode(stream.encoding, "backslashreplace"))
     while rest:
         try:
             rest = rest[os.write(stream.fileno(), rest) :]

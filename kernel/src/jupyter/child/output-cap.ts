@@ -21,7 +21,7 @@ export function createOutputCap(folder: string, fileName: string): OutputCap {
       const before = total
       total += text.length
       if (total <= maxShownLength) return { shown: text, notice: null }
-      const shown = before < maxShownLength ? text.slice(0, maxShownLength - before) : ''
+      const shown = before < maxShownLength ? headOf(text, maxShownLength - before) : ''
       const rest = text.slice(shown.length)
       if (total <= maxShownLength + maxKeptLength) keep(folder, file, rest)
       if (before <= maxShownLength)
@@ -38,6 +38,12 @@ export function createOutputCap(folder: string, fileName: string): OutputCap {
       return { shown, notice: null }
     },
   }
+}
+
+/** As much of the beginning of a longer text, or one less where that would halve a surrogate pair. */
+function headOf(text: string, length: number): string {
+  const isPair = (text.codePointAt(length - 1) ?? 0) > 0xffff
+  return text.slice(0, isPair ? length - 1 : length)
 }
 
 function keep(folder: string, file: string, text: string): void {

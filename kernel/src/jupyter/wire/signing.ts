@@ -26,7 +26,7 @@ export function createSigner(key: string): Signer {
   return {
     encode(message) {
       const parts = [message.header, message.parentHeader, message.metadata, message.content].map(
-        (part) => Buffer.from(JSON.stringify(part)),
+        (part) => Buffer.from(JSON.stringify(part, wellFormed)),
       )
       return [...message.identities, Buffer.from(delimiter), sign(parts), ...parts]
     },
@@ -48,6 +48,11 @@ export function createSigner(key: string): Signer {
       }
     },
   }
+}
+
+/** Half a surrogate pair, as cells print when they cut text by its length, is no UTF-8: a notebook with it could not be saved. */
+function wellFormed(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? value.toWellFormed() : value
 }
 
 function maybeObject(frame: Buffer): Json | null {

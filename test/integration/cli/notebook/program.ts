@@ -33,6 +33,8 @@ export interface NotebookPlace extends AsyncDisposable {
 export interface ExecuteOptions {
   /** Sees what is printed on standard output as it comes; `stop` is Ctrl-C, `leave` reads no further, as `head` does. */
   readonly onText?: (text: string, stop: () => void, leave: () => void) => void
+  /** Environment variables beside our own. */
+  readonly env?: NodeJS.ProcessEnv
 }
 
 /** How the program ended. */
@@ -94,10 +96,12 @@ function notebookOf(cells: readonly CellDraft[], kernel: string): object {
 function execute(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
-  { onText }: ExecuteOptions = {},
+  { onText, env: more = {} }: ExecuteOptions = {},
 ): Promise<Executed> {
   const program = join(checkout, 'server/cli/jupyter/run_notebook.py')
-  const child = spawn(join(checkout, '.venv/bin/python'), ['-B', program, ...args], { env })
+  const child = spawn(join(checkout, '.venv/bin/python'), ['-B', program, ...args], {
+    env: { ...env, ...more },
+  })
   const printed = { out: '', err: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     printed.out += text

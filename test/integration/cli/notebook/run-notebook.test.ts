@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { makeNotebookPlace, type NotebookPlace } from './program.ts'
@@ -97,6 +97,23 @@ it.for([
   )
   const [first, second, third] = await place.read('out.ipynb')
   expect([first?.printed, second?.results, third?.printed]).toEqual(['before\n', kept, ''])
+})
+
+// Stock tslab passes on half a surrogate pair, which is no UTF-8.
+it('keeps the rest of what has a character that cannot be written', async () => {
+  const shows = "import { display } from 'tslab'\ndisplay.html('<p>\\ud83d half')"
+  const file = await place.write('a.ipynb', [shows, "console.log('after')"], 'tslab')
+  const { code, out } = await place.execute([file, ...output()])
+  expect([code, out]).toEqual([0, '[text/html]\nafter\n'])
+  expect(await readFile(join(place.folder, 'out.ipynb'), 'utf8')).toContain('<p>? half')
+})
+
+it('prints on a terminal that does not know a character', async () => {
+  const file = await place.write('a.ipynb', ["console.log('a → b')"])
+  const env = { PYTHONIOENCODING: 'latin-1' }
+  const { code, out } = await place.execute([file, ...output()], { env })
+  expect([code, out]).toEqual([0, 'a \\u2192 b\n'])
+  expect((await place.read('out.ipynb'))[0]?.printed).toBe('a → b\n')
 })
 
 it('ends when nobody reads any more what it prints', async () => {

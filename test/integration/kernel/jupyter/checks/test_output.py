@@ -1,5 +1,6 @@
 """Output is complete, in order, and belongs to the cell that caused it."""
 
+import json
 import os
 
 from kernel import KernelCase, has_text, text_of
@@ -85,6 +86,30 @@ class Output(KernelCase):
             "shows.display({ 'text/html': '<p>' }, { 'text/html': { isolated: true }, tries: 3 })"
         )
         self.assertEqual(published[0]["content"]["metadata"], {"text/html": {"isolated": True}, "tries": 3})
+
+    def test_half_a_surrogate_pair_becomes_a_character_that_can_be_saved(self):
+        shows = "(globalThis as any)[Symbol.for('community-lab.display')].display"
+        for code in (
+            "console.log('\\ud83d half')",
+            f"{shows}({{ 'text/html': 'half \\ude00' }})",
+            f"{shows}({{ 'application/json': {{ a: ['half \\ude00'] }} }}, {{ of: 'half \\ude00' }})",
+            "const halved = { [Symbol.for('Jupyter.display')]: () => ({ 'text/plain': '\\ud83d half' }) }; halved",
+            "throw Object.assign(new Error('half \\ude00'), { name: '\\ud83d' })",
+        ):
+            content, published = self.run_cell(code)
+            for found in [content, *(m["content"] for m in published)]:
+                json.dumps(found, ensure_ascii=False).encode("utf-8")
+            self.assertIn("\ufffd", json.dumps([content, [m["content"] for m in published]], ensure_ascii=False), code)
+
+    def test_a_whole_surrogate_pair_stays(self):
+        self.assertEqual(text_of(self.ok("console.log('\\ud83d' + '\\ude00 \\\\ud83d')")), "\U0001f600 \\ud83d\n")
+
+    def test_the_bound_halves_no_surrogate_pair(self):
+        published = self.ok("process.stdout.write('.' + '\\ud83d\\ude00'.repeat(4 * 1024 * 1024 + 5))")
+        self.assertEqual(text_of(published), "." + "\U0001f600" * (4 * 1024 * 1024 - 1))
+        file = text_of(published, "stderr").split(" is in ")[1].split("]")[0]
+        with open(file, encoding="utf-8") as kept:
+            self.assertEqual(kept.read(), "\U0001f600" * 6)
 
     def test_output_beyond_the_bound_goes_to_a_file_that_is_named(self):
         published = self.ok("const block = 'x'.repeat(1023) + '\\n'\nfor (let i = 0; i < 9 * 1024; i++) process.stdout.write(block)")
