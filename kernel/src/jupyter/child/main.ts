@@ -1,6 +1,5 @@
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { inspect } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import type { LineMap } from '../compile/line-map.ts'
 import { siblingFile } from '../sibling-file.ts'
@@ -8,6 +7,7 @@ import { currentCell, type Cell } from './cell.ts'
 import { captureOutput, print } from './console.ts'
 import { createDisplay, createTslab } from './display.ts'
 import { Executor, prefixLength } from './execution.ts'
+import { textOf } from './failure.ts'
 import { createModules } from './modules.ts'
 import { createOutputCap } from './output-cap.ts'
 import { createPrompt } from './prompt.ts'
@@ -55,7 +55,7 @@ async function execute(request: ChildRequest & { do: 'execute' }): Promise<void>
 }
 
 function tellUncaught(error: unknown): void {
-  print(buffer, 'stderr', `Uncaught ${inspect(error)}\n`)
+  print(buffer, 'stderr', `Uncaught ${textOf(error)}\n`)
 }
 
 /** The process that runs cells: it holds their variables, while the kernel's sockets live in the process that started it. */

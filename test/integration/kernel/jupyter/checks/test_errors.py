@@ -55,6 +55,33 @@ class Errors(KernelCase):
         content, _ = self.failure("throw { code: 3 }")
         self.assertIn("{ code: 3 }", content["evalue"])
 
+    def test_whatever_is_thrown_ends_the_cell_with_an_error_in_text_and_variables_stay(self):
+        self.ok("let safe = 42")
+        thrown = {
+            "Object.assign(new Error('own'), { [Symbol.for('nodejs.util.inspect.custom')]() { throw new Error('y') } })": ("Error", "own"),
+            "Object.setPrototypeOf(new Error('bare'), null)": ("Error", "bare"),
+            "new (class Odd extends Error { get message(): string { throw new Error('y') } })()": ("Odd", "its message cannot be read"),
+            "Object.assign(new Error(), { message: { a: 1 } })": ("Error", "{ a: 1 }"),
+            "new (Object.defineProperty(class extends Error {}, 'name', { value: 7 }))('number')": ("Error", "number"),
+            "{ [Symbol.toStringTag]: 'Error' }": ("Object", "undefined"),
+            "{ get [Symbol.toStringTag](): string { throw new Error('y') } }": ("Error", "thrown: {"),
+            "{ [Symbol.for('nodejs.util.inspect.custom')]() { throw new Error('y') } }": ("Error", "thrown: a value that cannot be shown"),
+            "new Proxy(new Error('hidden'), { getPrototypeOf() { throw new Error('y') } })": ("Error", "hidden"),
+        }
+        for value, (name, message) in thrown.items():
+            content, _ = self.failure(f"throw {value}")
+            self.assertEqual(content["ename"], name, value)
+            self.assertIsInstance(content["evalue"], str, value)
+            self.assertIn(message, content["evalue"], value)
+        self.assertEqual(self.ok("safe")[-1]["content"]["data"]["text/plain"], "42")
+
+    def test_an_error_whose_own_text_fails_names_its_line(self):
+        _, traceback = self.failure(
+            "const odd = { [Symbol.for('nodejs.util.inspect.custom')]() { throw new Error('y') } }\n"
+            "throw Object.assign(new Error('own'), odd)"
+        )
+        self.assertIn("---->   2 | throw Object.assign", traceback)
+
     def test_what_a_cell_declared_before_it_failed_stays(self):
         self.failure("const kept = 41\nthrow new Error('later')")
         published = self.ok("kept + 1")

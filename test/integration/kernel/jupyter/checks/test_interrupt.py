@@ -44,6 +44,13 @@ class Interrupt(KernelCase):
         fresh = self.ok("(globalThis as any)[Symbol.for('community-lab.interrupt')].aborted")
         self.assertEqual(fresh[-1]["content"]["data"]["text/plain"], "false")
 
+    def test_a_cell_that_then_throws_what_cannot_be_read_ends_and_variables_stay(self):
+        self.keeps_variables(
+            "const told: AbortSignal = (globalThis as any)[Symbol.for('community-lab.interrupt')]\n"
+            "const unread = Object.defineProperty(new Error(), 'stack', { get() { throw new Error('y') } })\n"
+            "console.log('begun'); await new Promise((_, no) => told.addEventListener('abort', () => no(unread)))"
+        )
+
     def test_cells_queued_behind_it_are_aborted(self):
         msg_id = self.kc.execute("console.log('begun'); await new Promise(() => {})")
         queued = self.kc.execute("1")

@@ -110,6 +110,14 @@ class Output(KernelCase):
         file = text_of(published, "stderr").split(" is in ")[1].split("]")[0]
         with open(file, encoding="utf-8") as kept:
             self.assertEqual(kept.read(), "\U0001f600" * 6)
+    def test_a_value_that_cannot_be_shown_and_that_nobody_caught_is_told_and_variables_stay(self):
+        self.ok("let held = 42")
+        msg_id = self.kc.execute(
+            "setTimeout(() => { throw { [Symbol.for('nodejs.util.inspect.custom')]() { throw new Error('y') } } }, 1)"
+        )
+        self.iopub(msg_id, until=has_text("Uncaught a value that cannot be shown"))
+        self.reply(msg_id)
+        self.assertEqual(self.ok("held")[-1]["content"]["data"]["text/plain"], "42")
 
     def test_output_beyond_the_bound_goes_to_a_file_that_is_named(self):
         published = self.ok("const block = 'x'.repeat(1023) + '\\n'\nfor (let i = 0; i < 9 * 1024; i++) process.stdout.write(block)")
