@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { watch } from 'node:fs'
 import { lstat } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -5,7 +6,7 @@ import { backoffMs } from '../domain/backoff.ts'
 import type { Spool } from '../spool/spool.ts'
 import { createThrottle } from '../throttle.ts'
 import { fifoPath, openFifo } from './fifo.ts'
-import { endCatcher, startCatcher, type CatcherProcess } from './process.ts'
+import { endCatcher, isCatcher, startCatcher, type CatcherProcess } from './process.ts'
 import type { CatcherProgramOptions } from './program.ts'
 import type { Tailer } from './tailer.ts'
 
@@ -36,9 +37,10 @@ export async function catchSliver(options: CaughtSliverOptions): Promise<CaughtS
   const { spool, tailer, measureDir, onProblem } = options
   const { dir, sliver } = options.program
   const program = { ...options.program, fifo: fifoPath(measureDir) }
+  /** From when on no catcher is started in the place of one that died. */
+  const leaving = new AbortController()
   const closed = new AbortController()
   const fifo = await openFifo(sliver, measureDir)
-  let isWanted = true
   let catcher: CatcherProcess
   try {
     catcher = await startCatcher(program, closed.signal)
@@ -59,27 +61,46 @@ export async function catchSliver(options: CaughtSliverOptions): Promise<CaughtS
   const unsubscribe = spool.onTrim(() => drain.ask())
   drain.ask()
 
+  /** A function, for the compiler cannot know that it changes meanwhile. */
+  function isLeaving(): boolean {
+    return leaving.signal.aborted
+  }
+
   async function supervise(): Promise<void> {
+    const left = once(leaving.signal, 'abort')
     let failures = 0
     for (;;) {
       const startedMs = performance.now()
-      await catcher.ended
+      await Promise.race([catcher.ended, left])
       failures = performance.now() - startedMs > 10_000 ? 0 : failures
-      while (isWanted && !closed.signal.aborted) {
+      while (!isLeaving()) {
         try {
-          if (failures++ > 0) await delay(backoffMs(failures - 1, Math.random()))
+          if (failures++ > 0)
+            await delay(backoffMs(failures - 1, Math.random()), undefined, leaving)
           catcher = await startCatcher(program, closed.signal)
           break
         } catch (error) {
-          onProblem(error)
+          // A wait that was cut short is no problem.
+          if (!isLeaving()) onProblem(error)
         }
       }
-      if (!isWanted || closed.signal.aborted) return
+      if (isLeaving()) return
     }
   }
   const supervised = supervise()
 
+  /** What is in the FIFO when its catcher has died is caught by another one. */
+  async function catchWhatIsLeft(): Promise<void> {
+    try {
+      if (!isCatcher(catcher.pid, dir)) catcher = await startCatcher(program, closed.signal)
+    } catch (error) {
+      onProblem(error)
+    }
+  }
+
   async function close(): Promise<void> {
+    leaving.abort()
+    await supervised
     closed.abort()
     watcher.close()
     unsubscribe()
@@ -98,9 +119,10 @@ export async function catchSliver(options: CaughtSliverOptions): Promise<CaughtS
       }
     },
     async end() {
-      isWanted = false
-      await endCatcher(catcher, dir)
+      leaving.abort()
       await supervised
+      await catchWhatIsLeft()
+      await endCatcher(catcher, dir)
       await close()
     },
     close,

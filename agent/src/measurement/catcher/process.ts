@@ -86,7 +86,8 @@ async function waitForEnd(pid: number, dir: string, signal: AbortSignal): Promis
     })
 }
 
-function isCatcher(pid: number, dir: string): boolean {
+/** Tell whether a process is the catcher of a folder, and has not ended. */
+export function isCatcher(pid: number, dir: string): boolean {
   try {
     return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8')
       .split('\0')

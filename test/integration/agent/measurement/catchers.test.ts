@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { appendFile, chmod, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -131,6 +132,47 @@ it('drops new lines beyond its bound, never blocks their writers, and tells exac
   await larger.close()
 })
 
+it.for([
+  ['as soon as', 1, 0],
+  ['a moment after', 1, 10],
+  ['while it waits to be started again after', 2, 50],
+] as const)(
+  'leaves no catcher, and loses no line, of a sliver that is removed %s its catcher was killed',
+  async ([, kills, afterMs]) => {
+    await using folder = await createFolder()
+    const spool = await openSpool(join(folder.path, 'spool'))
+    const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+    await catchers.ensure(sliver, join(folder.path, 'measure'))
+    const catcherFolder = join(folder.path, 'catchers', encodeURIComponent(sliver))
+    await killCatchers(catcherFolder, kills)
+    // Nobody takes it out of the FIFO until another catcher runs.
+    await writeFile(join(folder.path, 'measure/measure'), 'count value=1\n')
+    await delay(afterMs)
+    await catchers.remove(sliver)
+    expect(readAll(spool).map(({ fields }) => fields['value'])).toEqual([1])
+    // As long as a catcher that was not waited for could take to start.
+    await delay(500)
+    expect(processesOf(catcherFolder)).toEqual([])
+    await catchers.stop()
+    await spool.close()
+  },
+)
+
+it('starts no catcher after it was stopped', async () => {
+  await using folder = await createFolder()
+  const spool = await openSpool(join(folder.path, 'spool'))
+  const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+  await catchers.ensure(sliver, join(folder.path, 'measure'))
+  const catcherFolder = join(folder.path, 'catchers', encodeURIComponent(sliver))
+  await killCatchers(catcherFolder, 2)
+  // Into the wait before the next one is started.
+  await delay(50)
+  await catchers.stop()
+  await delay(500)
+  expect(processesOf(catcherFolder)).toEqual([])
+  await spool.close()
+})
+
 it('tells what is missing when a catcher cannot be started', async () => {
   await using folder = await createFolder()
   const spool = await openSpool(join(folder.path, 'spool'))
@@ -184,6 +226,28 @@ it('loses and doubles no line of many writers while agent and catcher are killed
     expect(valuesOf(records, writer)).toEqual(Array.from({ length: lines }, (_, at) => at + 1))
   await spool.close()
 })
+
+/** Kill a folder's catcher, and each one that is started in its place, so many times. */
+async function killCatchers(folder: string, times: number): Promise<void> {
+  for (let kill = 0; kill < times; kill++) {
+    let pid = catcherPid(folder)
+    for (; pid === null; pid = catcherPid(folder)) await delay(5)
+    process.kill(pid, 'SIGKILL')
+    while (catcherPid(folder) === pid) await delay(1)
+  }
+}
+
+/** The processes that have a folder among their arguments, also those of which its lock does not tell. */
+function processesOf(folder: string): readonly string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(folder)
+    } catch {
+      // No process, or one that has ended.
+      return false
+    }
+  })
+}
 
 function valuesOf(records: readonly SampleRecord[], writer: number): readonly unknown[] {
   return records
