@@ -11,7 +11,7 @@ import { openSession } from './session.ts'
 
 /**
  * Connect to a testbed. Its address and your token come from the options, from COMMUNITY_LAB_URL and COMMUNITY_LAB_TOKEN, from the file
- * COMMUNITY_LAB_CREDENTIALS, from `.community-lab/credentials.json` in this folder or one above it, or from
+ * COMMUNITY_LAB_CREDENTIALS, from `$COMMUNITY_LAB_HOME/credentials.json` (set by `npm start`), from `.community-lab/credentials.json` in this folder or one above it, or from
  * `$XDG_CONFIG_HOME/community-lab/credentials.json`. Nothing is sent yet. An SSH key for your slivers is made at the first use and kept beside the
  * credentials file.
  *

@@ -36,7 +36,7 @@ export interface FoundCredentials extends Credentials {
 
 /**
  * Find the credentials: from the options; COMMUNITY_LAB_URL and COMMUNITY_LAB_TOKEN; the file COMMUNITY_LAB_CREDENTIALS;
- * `.community-lab/credentials.json` in this folder or one above it; `$XDG_CONFIG_HOME/community-lab/credentials.json`.
+ * `$COMMUNITY_LAB_HOME/credentials.json`, which `npm start` sets for its kernels; `.community-lab/credentials.json` in this folder or one above it; `$XDG_CONFIG_HOME/community-lab/credentials.json`.
  *
  * @throws {@link LabError} LAB_CREDENTIALS_MISSING with every place looked at; LAB_CREDENTIALS_INVALID.
  */
@@ -60,13 +60,17 @@ export function findCredentials(
     })
   }
   const found = firstFile(files, named !== undefined)
-  if (found === null) {
+  const isOther = found !== null && url !== undefined && !sameUrl(found.credentials.url, url)
+  // A token is for its own testbed: only who names the file may send it to another address.
+  if (found === null || (isOther && named === undefined)) {
     const searched = ['COMMUNITY_LAB_URL and COMMUNITY_LAB_TOKEN', ...files]
     throw new LabError('LAB_CREDENTIALS_MISSING', { searched })
   }
+  const { vct_socket: socket, ...own } = found.credentials
   return hideToken({
     ...checkUrl(found.file, {
-      ...found.credentials,
+      ...own,
+      ...(isOther || socket === undefined ? {} : { vct_socket: socket }),
       ...(url === undefined ? {} : { url }),
       ...(token === undefined ? {} : { token }),
     }),

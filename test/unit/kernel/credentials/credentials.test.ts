@@ -59,6 +59,17 @@ it('uses the file that the environment names and no other', () => {
   expect(codeOf(() => find({}, missing))).toBe('LAB_CREDENTIALS_INVALID')
 })
 
+it('sends the token of one testbed to no other', () => {
+  write('.community-lab/credentials.json', { url: 'http://near', token: secret, vct_socket: '/s' })
+  const other = 'https://other.example.org'
+  expect(codeOf(() => find({ url: other }))).toBe('LAB_CREDENTIALS_MISSING')
+  expect(codeOf(() => find({}, { COMMUNITY_LAB_URL: other }))).toBe('LAB_CREDENTIALS_MISSING')
+  expect(find({ url: 'http://near/' }).token).toBe(secret)
+  const file = write('named.json', { url: 'http://named', token: secret, vct_socket: '/s' })
+  const found = find({ url: other, credentialsFile: file })
+  expect([found.url, found.token, found.vct_socket]).toEqual([other, secret, undefined])
+})
+
 it('falls back to the user’s own settings', () => {
   write('xdg/community-lab/credentials.json', { url: 'http://xdg', token: secret })
   const env = { XDG_CONFIG_HOME: path.join(home, 'xdg') }
