@@ -33,7 +33,7 @@ module.exports = {
   ],
   options: {
     // What is built is not looked into, but who imports it is seen: an import by a package's name leads there.
-    doNotFollow: { path: '(/dist/|/node_modules/|^extension/(lib|labextension)/)' },
+    doNotFollow: { path: '(/dist/|node_modules/|^extension/(lib|labextension)/)' },
     exclude: { path: '/node_modules/' },
     tsPreCompilationDeps: true,
     combinedDependencies: true,

@@ -26,6 +26,8 @@ beforeAll(async () => {
     await symlink(join(folder, path), join(folder, 'node_modules/@community-lab', name))
   }
   await write('agent/src/main.ts', 'export const value = 1\n')
+  await write('node_modules/circular/index.js', "import './other.js'\n")
+  await write('node_modules/circular/other.js', "import './index.js'\n")
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -68,5 +70,10 @@ it('the contract may import nothing of the house', async () => {
 
 it('the kernel may import the contract', async () => {
   const said = await check('kernel/src/a.ts', '@community-lab/contract')
+  expect(said).toContain('no dependency violations found (2 modules, 1 dependencies cruised)')
+})
+
+it('what others have made is not looked into', async () => {
+  const said = await check('kernel/src/a.ts', 'circular')
   expect(said).toContain('no dependency violations found (2 modules, 1 dependencies cruised)')
 })
