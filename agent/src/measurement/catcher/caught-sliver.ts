@@ -75,8 +75,8 @@ export async function catchSliver(options: CaughtSliverOptions): Promise<CaughtS
       failures = performance.now() - startedMs > 10_000 ? 0 : failures
       while (!isLeaving()) {
         try {
-          if (failures++ > 0)
-            await delay(backoffMs(failures - 1, Math.random()), undefined, leaving)
+          const waitMs = failures++ > 0 ? backoffMs(failures - 1, Math.random()) : 0
+          await delay(waitMs, undefined, { signal: leaving.signal })
           catcher = await startCatcher(program, closed.signal)
           break
         } catch (error) {
