@@ -188,7 +188,7 @@ it('tells what is missing when a catcher cannot be started', async () => {
 
 it('loses and doubles no line of many writers while agent and catcher are killed again and again', async () => {
   await using folder = await createFolder()
-  const [writers, lines] = [6, 4000]
+  const [writers, lines] = [6, 6000]
   const measure = join(folder.path, 'measure/measure')
   const catcherFolder = join(folder.path, 'catchers', encodeURIComponent(sliver))
   let agent = await startProgram('tailing-agent.ts', folder.path)
@@ -214,8 +214,8 @@ it('loses and doubles no line of many writers while agent and catcher are killed
   const results = await written
   await killHard(agent)
   expect(results.map(({ ended }) => ended)).toEqual(Array.from({ length: writers }, () => 0))
-  expect(agentKills).toBeGreaterThan(4)
-  expect(catcherKills).toBeGreaterThan(2)
+  expect(agentKills).toBeGreaterThan(2)
+  expect(catcherKills).toBeGreaterThan(1)
 
   const spool = await openSpool(join(folder.path, 'spool'))
   const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
