@@ -44,25 +44,28 @@ export function findCredentials(
   options: CredentialsOptions,
   { env, cwd }: Surroundings = { env: process.env, cwd: process.cwd() },
 ): FoundCredentials {
-  const url = options.url ?? nonEmpty(env['COMMUNITY_LAB_URL'])
-  const token = options.token ?? nonEmpty(env['COMMUNITY_LAB_TOKEN'])
-  const named = options.credentialsFile ?? nonEmpty(env['COMMUNITY_LAB_CREDENTIALS'])
+  const { credentialsFile } = options
+  // A file named in the options outranks the environment: its token is for its own URL, and what the environment holds for another.
+  const given = credentialsFile === undefined ? env : {}
+  const url = options.url ?? nonEmpty(given['COMMUNITY_LAB_URL'])
+  const token = options.token ?? nonEmpty(given['COMMUNITY_LAB_TOKEN'])
+  const named = credentialsFile ?? nonEmpty(env['COMMUNITY_LAB_CREDENTIALS'])
   const files = named === undefined ? listFiles(env, cwd) : [path.resolve(cwd, named)]
-  if (url !== undefined && token !== undefined && options.credentialsFile === undefined) {
-    const given = 'the options or the environment'
+  if (url !== undefined && token !== undefined && credentialsFile === undefined) {
+    const source = 'the options or the environment'
     // A file of the same testbed adds its control socket; one of another testbed is not meant.
     const file = firstFile(files, false)
     const same = file !== null && sameUrl(file.credentials.url, url)
     const socket = same ? file.credentials.vct_socket : undefined
     return hideToken({
-      ...checkUrl(given, { url, token, ...(socket === undefined ? {} : { vct_socket: socket }) }),
+      ...checkUrl(source, { url, token, ...(socket === undefined ? {} : { vct_socket: socket }) }),
       folder: same ? path.dirname(file.file) : null,
     })
   }
   const found = firstFile(files, named !== undefined)
   const isOther = found !== null && url !== undefined && !sameUrl(found.credentials.url, url)
-  // A token is for its own testbed: only who names the file may send it to another address.
-  if (found === null || (isOther && named === undefined)) {
+  // A token is for its own testbed: only who names its file beside an address sends it there.
+  if (found === null || (isOther && credentialsFile === undefined)) {
     const searched = ['COMMUNITY_LAB_URL and COMMUNITY_LAB_TOKEN', ...files]
     throw new LabError('LAB_CREDENTIALS_MISSING', { searched })
   }

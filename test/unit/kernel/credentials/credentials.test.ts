@@ -68,6 +68,9 @@ it('sends the token of one testbed to no other', () => {
   const file = write('named.json', { url: 'http://named', token: secret, vct_socket: '/s' })
   const found = find({ url: other, credentialsFile: file })
   expect([found.url, found.token, found.vct_socket]).toEqual([other, secret, undefined])
+  expect(find({ credentialsFile: file }, { COMMUNITY_LAB_URL: other }).url).toBe('http://named')
+  const env = { COMMUNITY_LAB_URL: other, COMMUNITY_LAB_CREDENTIALS: file }
+  expect(codeOf(() => find({}, env))).toBe('LAB_CREDENTIALS_MISSING')
 })
 
 it('falls back to the user’s own settings', () => {
