@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { droppedMeasurement } from '@community-lab/contract'
 import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
@@ -18,16 +18,21 @@ export class DropCount {
   readonly #path: string
   readonly #totals: Totals
 
-  constructor(path: string) {
+  /** Go on with the count in a file. `marks` are the spool's: what was told of the count has been counted, whatever became of the file. */
+  constructor(path: string, marks: Readonly<Record<string, unknown>>) {
     this.#path = path
     this.#totals = readTotals(path)
+    for (const [source, lines] of Object.entries(toldOf(marks)))
+      this.#totals[source] = Math.max(this.#totals[source] ?? 0, lines)
   }
 
   /** Count samples that are dropped. */
   add(samples: readonly Sample[]): void {
     for (const { source } of samples) this.#totals[source] = (this.#totals[source] ?? 0) + 1
     try {
-      writeFileSync(this.#path, JSON.stringify(this.#totals), { mode: 0o600 })
+      // Beside it first: on a full disk, and when the process is killed, the old one stays.
+      writeFileSync(`${this.#path}.next`, JSON.stringify(this.#totals), { mode: 0o600 })
+      renameSync(`${this.#path}.next`, this.#path)
     } catch {
       // The disk is full: the count is kept in memory and written with the next one.
     }
@@ -37,8 +42,7 @@ export class DropCount {
   untold(
     marks: Readonly<Record<string, unknown>>,
   ): { samples: Sample[]; marks: Record<string, unknown> } | null {
-    const mark = marks[markKey]
-    const told: Totals = Value.Check(Totals, mark) ? mark : {}
+    const told = toldOf(marks)
     const samples = Object.entries(this.#totals).flatMap(([source, total]) => {
       const lines = total - (told[source] ?? 0)
       if (lines <= 0) return []
@@ -48,12 +52,17 @@ export class DropCount {
   }
 }
 
+function toldOf(marks: Readonly<Record<string, unknown>>): Totals {
+  const mark = marks[markKey]
+  return Value.Check(Totals, mark) ? mark : {}
+}
+
 function readTotals(path: string): Totals {
   try {
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
     return Value.Check(Totals, value) ? value : {}
   } catch {
-    // None yet, or torn by a power cut: what it counted is lost with it.
+    // None yet, or damaged: what it counted and was not told is lost with it.
     return {}
   }
 }

@@ -1,4 +1,4 @@
-import { readSync } from 'node:fs'
+import { fstatSync, readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 
 /**
@@ -31,6 +31,24 @@ export function encodeFrame(firstSeq: number, count: number, document: unknown):
   payload.copy(frame, headerBytes)
   frame.writeUInt32LE(crc32(frame.subarray(8)), 4)
   return frame
+}
+
+/**
+ * Find the next whole frame that begins after a place, in what damage has left of a file, and holds samples from a seq on; null when there is none.
+ * It is slow, and reads the file into memory.
+ */
+export function findFrame(file: number, after: number, fromSeq: number): number | null {
+  const { size } = fstatSync(file)
+  const content = Buffer.allocUnsafe(size)
+  readSync(file, content, 0, size, 0)
+  for (let position = after + 1; position + headerBytes <= size; position++) {
+    const isWhole = position + headerBytes + content.readUInt32LE(position) <= size
+    // No spool has come near the seq that a damaged place would be taken for.
+    if (!isWhole || content.readUInt32LE(position + 12) > 0xffff) continue
+    if (content.readBigUInt64LE(position + 8) < BigInt(fromSeq)) continue
+    if (readFrame(file, position) !== null) return position
+  }
+  return null
 }
 
 /** Read the frame at a place of a file; null at the file's end, and for one that is torn or damaged. */

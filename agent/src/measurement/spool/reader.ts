@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { droppedMeasurement, type SampleRecord } from '@community-lab/contract'
 import { nodeSource, nowUs } from '../sample.ts'
-import { readFrame } from './frame.ts'
+import { findFrame, readFrame } from './frame.ts'
 import { readGroup, type Segment } from './segment.ts'
 
 /** What is read, and how much at most. */
@@ -37,8 +37,8 @@ export class SegmentReader {
       const file = this.#open(segment, seq)
       const frame = readFrame(file, this.#position)
       if (frame === null) {
-        const endSeq = Math.min(segments[at + 1]?.firstSeq ?? Infinity, untilSeq + 1)
-        const count = Math.min(endSeq - seq, maxRecords - records.length)
+        const nextSeq = this.#skipDamage(file, seq) ?? segments[at + 1]?.firstSeq ?? Infinity
+        const count = Math.min(Math.min(nextSeq, untilSeq + 1) - seq, maxRecords - records.length)
         for (let lost = 0; lost < count; lost++) records.push(lostRecord(seq + lost))
         continue
       }
@@ -62,6 +62,15 @@ export class SegmentReader {
     if (this.#file !== null) closeSync(this.#file)
     this.#file = null
     this.#path = ''
+  }
+
+  /** Go to the next whole frame in this file; returns its first seq, and null when there is none. */
+  #skipDamage(file: number, seq: number): number | null {
+    const position = findFrame(file, this.#position, seq)
+    const frame = position === null ? null : readFrame(file, position)
+    if (position === null || frame === null) return null
+    this.#position = position
+    return frame.firstSeq
   }
 
   #open(segment: Segment, seq: number): number {

@@ -1,5 +1,5 @@
 import { closeSync, fsyncSync, ftruncateSync, openSync } from 'node:fs'
-import { readFrame } from './frame.ts'
+import { findFrame, readFrame } from './frame.ts'
 import { readGroup, type Marks, type Segment } from './segment.ts'
 
 /** What the newest segment held when it was opened. */
@@ -9,20 +9,27 @@ export interface Recovered {
   readonly marks: Marks
 }
 
-/** Read the newest segment to its end, cut a torn tail off, and make the rest durable: a killed writer had perhaps not. */
+/**
+ * Read the newest segment to its end, cut a torn tail off, and make the rest durable: a killed writer had perhaps not. What is damaged with whole frames
+ * behind it is no tail: it stays, for its seqs are used up and what follows can be read.
+ */
 export function recoverSegment(segment: Segment, marks: Marks): Recovered {
   const file = openSync(segment.path, 'r+')
   try {
     const found = { ...marks }
     let lastSeq = segment.firstSeq - 1
     let end = readFrame(file, 0)?.bytes ?? 0
-    for (;;) {
-      const frame = readFrame(file, end)
+    for (let at: number | null = end; at !== null;) {
+      const frame = readFrame(file, at)
       const group = frame === null ? null : readGroup(frame.payload)
-      if (frame === null || group === null || frame.firstSeq !== lastSeq + 1) break
+      if (frame === null || group === null || frame.firstSeq <= lastSeq) {
+        at = findFrame(file, at, lastSeq + 1)
+        continue
+      }
       setMarks(found, group.marks ?? {})
-      lastSeq += frame.count
-      end += frame.bytes
+      lastSeq = frame.firstSeq + frame.count - 1
+      at += frame.bytes
+      end = at
     }
     ftruncateSync(file, end)
     fsyncSync(file)

@@ -57,21 +57,42 @@ export function listSegments(dir: string): { generation: number; segments: Segme
   return { generation, segments }
 }
 
-/** Begin a segment, which is there with its head or not at all, also after a power cut. Returns it open for appending. */
-export function beginSegment(
-  dir: string,
-  generation: number,
-  firstSeq: number,
-  head: Head,
-): { segment: Segment; file: number } {
+/** What a segment begins with. */
+export interface SegmentStart {
+  readonly generation: number
+  readonly firstSeq: number
+  readonly head: Head
+  /** Frames that are in it from the beginning, in order. */
+  readonly frames?: Iterable<Buffer>
+}
+
+/**
+ * Begin a segment, which is there whole or not at all, also after a power cut and when the disk is full, which is thrown. Returns it open for appending.
+ */
+export function beginSegment(dir: string, start: SegmentStart): { segment: Segment; file: number } {
+  const { generation, firstSeq, head, frames = [] } = start
   const name = `${String(generation).padStart(8, '0')}-${String(firstSeq).padStart(16, '0')}.spool`
   const path = join(dir, name)
   const file = openSync(`${path}.new`, 'w', 0o600)
-  const bytes = writeSync(file, encodeFrame(firstSeq, 0, head))
-  fsyncSync(file)
-  renameSync(`${path}.new`, path)
-  syncFolder(dir)
-  return { segment: { path, firstSeq, bytes }, file }
+  try {
+    let bytes = writeWhole(file, encodeFrame(firstSeq, 0, head), 0)
+    for (const frame of frames) bytes += writeWhole(file, frame, bytes)
+    fsyncSync(file)
+    renameSync(`${path}.new`, path)
+    syncFolder(dir)
+    return { segment: { path, firstSeq, bytes }, file }
+  } catch (error) {
+    closeSync(file)
+    rmSync(`${path}.new`, { force: true })
+    throw error
+  }
+}
+
+/** Write all bytes at a place; a disk that is nearly full takes a part first. Returns how many there are. */
+export function writeWhole(file: number, bytes: Buffer, position: number): number {
+  for (let written = 0; written < bytes.length;)
+    written += writeSync(file, bytes, written, bytes.length - written, position + written)
+  return bytes.length
 }
 
 /** Read a segment's head; null when it is damaged. */

@@ -7,7 +7,6 @@ import {
   mkdirSync,
   openSync,
   rmSync,
-  writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -18,7 +17,15 @@ import { DropCount } from './drop-count.ts'
 import { encodeFrame } from './frame.ts'
 import { SegmentReader } from './reader.ts'
 import { recoverSegment, setMarks } from './recovery.ts'
-import { beginSegment, listSegments, readHead, type Marks, type Segment } from './segment.ts'
+import {
+  beginSegment,
+  listSegments,
+  readHead,
+  writeWhole,
+  type Marks,
+  type Segment,
+  type SegmentStart,
+} from './segment.ts'
 
 /** Options of {@link openSpool}. */
 export interface SpoolOptions {
@@ -54,7 +61,12 @@ export interface Spool {
   read(fromSeq: number, maxRecords: number, maxBytes?: number): SampleRecord[]
   /** All up to here has been committed by the server: remove it from disk, by whole segments. */
   trim(seq: number): void
-  /** Give all up for lost or committed elsewhere, and go on as a new spool, with a new id and from seq 1. Marks are kept. */
+  /** Tell whether the server has more of this spool than it can have from here: the spool was put back to an earlier state, or lost its end. */
+  isOutrun(committedSeq: number): boolean
+  /**
+   * Go on as a new spool, with a new id and from seq 1, for the numbers of this one are used up: what was neither here when it was opened nor read since
+   * goes along, all else the server has. Marks are kept.
+   */
   renew(): void
   /** Wait until all that has been appended survives a power cut. */
   sync(): Promise<void>
@@ -70,6 +82,8 @@ const defaultMaxBytes = 256 * 1024 * 1024
 const largestSegmentBytes = 4 * 1024 * 1024
 const defaultReadBytes = 512 * 1024
 const defaultSyncGapMs = 50
+/** How many records go into one frame when a spool is renewed. */
+const renewRecords = 1_000
 
 /**
  * Open the spool in a folder of its own, or begin one; only one process may have it open.
@@ -108,12 +122,13 @@ class FileSpool implements Spool {
   #lastSeq: number
   #syncedSeq: number
   #ackedSeq: number
+  /** The last seq that the server can have: it was here when the spool was opened, or was read since. */
+  #knownSeq: number
 
   constructor(dir: string, options: SpoolOptions) {
     this.#dir = dir
     this.#maxBytes = options.maxBytes ?? defaultMaxBytes
     this.#segmentBytes = Math.min(largestSegmentBytes, Math.ceil(this.#maxBytes / 8))
-    this.#drops = new DropCount(join(dir, 'dropped.json'))
     this.#sync = createThrottle(() => this.#runSync(), options.syncGapMs ?? defaultSyncGapMs)
     const { generation, segments } = listSegments(dir)
     this.#generation = generation
@@ -123,7 +138,8 @@ class FileSpool implements Spool {
       this.#id = randomUUID()
       this.#marks = {}
       this.#lastSeq = 0
-      const { segment, file } = beginSegment(dir, generation, 1, { spool: this.#id, marks: {} })
+      const head = { spool: this.#id, marks: {} }
+      const { segment, file } = beginSegment(dir, { generation, firstSeq: 1, head })
       this.#segments.push(segment)
       this.#active = segment
       this.#file = file
@@ -137,7 +153,8 @@ class FileSpool implements Spool {
       this.#active = newest
       this.#file = openSync(newest.path, 'r+')
     }
-    this.#syncedSeq = this.#lastSeq
+    this.#drops = new DropCount(join(dir, 'dropped.json'), this.#marks)
+    this.#syncedSeq = this.#knownSeq = this.#lastSeq
     this.#ackedSeq = (this.#segments[0]?.firstSeq ?? 1) - 1
   }
 
@@ -176,36 +193,61 @@ class FileSpool implements Spool {
   }
 
   read(fromSeq: number, maxRecords: number, maxBytes = defaultReadBytes): SampleRecord[] {
+    const records = this.#read(fromSeq, this.#syncedSeq, { maxRecords, maxBytes })
+    this.#knownSeq = Math.max(this.#knownSeq, records.at(-1)?.seq ?? 0)
+    return records
+  }
+
+  #read(
+    fromSeq: number,
+    untilSeq: number,
+    most: { readonly maxRecords: number; readonly maxBytes: number },
+  ): SampleRecord[] {
     const first = Math.max(fromSeq, this.#segments[0]?.firstSeq ?? 1)
-    return this.#reader.read({
-      segments: this.#segments,
-      fromSeq: first,
-      untilSeq: this.#syncedSeq,
-      maxRecords,
-      maxBytes,
-    })
+    return this.#reader.read({ segments: this.#segments, fromSeq: first, untilSeq, ...most })
   }
 
   trim(seq: number): void {
     if (seq <= this.#ackedSeq) return
     this.#ackedSeq = Math.min(seq, this.#lastSeq)
     if (this.#ackedSeq === this.#lastSeq && this.#active.bytes > this.#segmentBytes / 4)
-      this.#roll()
+      this.#rollIfRoom()
     let kept = this.#segments.findLastIndex((one) => one.firstSeq <= this.#ackedSeq + 1)
     if (kept < 0) kept = 0
     for (const { path } of this.#segments.splice(0, kept)) rmSync(path)
     for (const listener of this.#trimListeners) listener()
   }
 
+  isOutrun(committedSeq: number): boolean {
+    return committedSeq > this.#knownSeq
+  }
+
   renew(): void {
     const old = this.#segments
+    const id = randomUUID()
+    const kept = this.#lastSeq - this.#knownSeq
+    const head = { spool: id, marks: this.#marks }
+    const frames = this.#framesFrom1()
+    this.#change({ generation: this.#generation + 1, firstSeq: 1, head, frames })
     this.#generation++
-    this.#id = randomUUID()
-    this.#lastSeq = this.#syncedSeq = this.#ackedSeq = 0
-    this.#segments = []
-    this.#roll()
+    this.#id = id
+    this.#segments = [this.#active]
+    this.#lastSeq = this.#syncedSeq = kept
+    this.#ackedSeq = this.#knownSeq = 0
+    this.#reader.close()
     for (const { path } of old) rmSync(path)
     for (const listener of this.#trimListeners) listener()
+  }
+
+  /** What the server cannot have, numbered from 1. */
+  *#framesFrom1(): Iterable<Buffer> {
+    const most = { maxRecords: renewRecords, maxBytes: defaultReadBytes }
+    for (let seq = this.#knownSeq + 1; seq <= this.#lastSeq;) {
+      const records = this.#read(seq, this.#lastSeq, most)
+      const samples = records.map(({ seq: _, ...sample }) => sample)
+      yield encodeFrame(seq - this.#knownSeq, samples.length, { samples })
+      seq += records.length
+    }
   }
 
   sync(): Promise<void> {
@@ -243,15 +285,7 @@ class FileSpool implements Spool {
     try {
       const empty = this.#lastSeq < this.#active.firstSeq
       if (!empty && this.#active.bytes + frame.length > this.#segmentBytes) this.#roll()
-      let written = 0
-      while (written < frame.length)
-        written += writeSync(
-          this.#file,
-          frame,
-          written,
-          frame.length - written,
-          this.#active.bytes + written,
-        )
+      writeWhole(this.#file, frame, this.#active.bytes)
     } catch (error) {
       if (!isNoSpace(error)) throw error
       ftruncateSync(this.#file, this.#active.bytes)
@@ -262,11 +296,25 @@ class FileSpool implements Spool {
   }
 
   #roll(): void {
-    const old = this.#file
     const head = { spool: this.#id, marks: this.#marks }
+    this.#change({ generation: this.#generation, firstSeq: this.#lastSeq + 1, head })
+    this.#segments.push(this.#active)
+  }
+
+  /** A new segment, so that the one before can go. On a full disk that one stays until the next is begun. */
+  #rollIfRoom(): void {
+    try {
+      this.#roll()
+    } catch (error) {
+      if (!isNoSpace(error)) throw error
+    }
+  }
+
+  /** Append to a new segment from now on. */
+  #change(start: SegmentStart): void {
+    const old = this.#file
     fdatasyncSync(old)
-    const begun = beginSegment(this.#dir, this.#generation, this.#lastSeq + 1, head)
-    this.#segments.push(begun.segment)
+    const begun = beginSegment(this.#dir, start)
     this.#active = begun.segment
     this.#file = begun.file
     // A sync under way still uses the old file; it is closed after it.

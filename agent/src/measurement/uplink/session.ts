@@ -72,8 +72,7 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
   }
 
   function welcome(committedSeq: number): void {
-    // The server has more than we ever had: this spool was put back to an earlier state. Its numbers are used up.
-    if (committedSeq > spool.lastSeq) {
+    if (spool.isOutrun(committedSeq)) {
       spool.renew()
       sayHello()
       return

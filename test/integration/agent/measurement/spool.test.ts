@@ -1,12 +1,26 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFile, mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import {
+  appendFile,
+  cp,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  statfs,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Sample } from '../../../../agent/src/measurement/sample.ts'
 import { openSpool, type Spool } from '../../../../agent/src/measurement/spool/spool.ts'
+import { runCommand } from '../../../../agent/src/sliver/host/command.ts'
 
 let dir = ''
 beforeEach(async () => {
@@ -124,6 +138,69 @@ describe('a spool', () => {
     await again.close()
   })
 
+  it('numbers on after what is damaged in its newest segment, and loses that alone', async () => {
+    const spool = await openSpool(dir)
+    for (let value = 1; value <= 100; value++) spool.append([sampleOf(value)])
+    await spool.close()
+    const [name = ''] = await readdir(dir)
+    const content = await readFile(join(dir, name))
+    content[content.indexOf('"value":50') + 8] = 0x39
+    await writeFile(join(dir, name), content)
+    const again = await openSpool(dir)
+    expect(again.lastSeq).toBe(100)
+    for (let value = 101; value <= 140; value++) again.append([sampleOf(value)])
+    const records = (await readAll(again)) as { seq: number; name: string; fields: object }[]
+    expect(records.map(({ seq }) => seq)).toEqual(Array.from({ length: 140 }, (_, at) => at + 1))
+    expect(records.filter(({ name: of }) => of === 'dropped').map(({ seq }) => seq)).toEqual([50])
+    expect(records[139]?.fields).toEqual({ value: 140 })
+    await again.close()
+  })
+
+  it('put back to an earlier state, keeps what came since under new numbers', async () => {
+    const spool = await openSpool(join(dir, 'spool'))
+    for (let value = 1; value <= 60; value++) spool.append([sampleOf(value)])
+    await spool.sync()
+    await cp(join(dir, 'spool'), join(dir, 'backup'), { recursive: true })
+    for (let value = 61; value <= 100; value++) spool.append([sampleOf(value)])
+    await spool.close()
+    const restored = await openSpool(join(dir, 'backup'))
+    expect(restored.isOutrun(60)).toBe(false)
+    for (let value = 201; value <= 240; value++)
+      restored.append([sampleOf(value)], { marks: { position: value } })
+    // The server has committed 80 of those it was sent before.
+    expect(restored.isOutrun(80)).toBe(true)
+    restored.renew()
+    restored.append([sampleOf(241)])
+    const values = Array.from({ length: 41 }, (_, at) => ({ seq: at + 1, ...sampleOf(201 + at) }))
+    expect(await readAll(restored)).toEqual(values)
+    expect(restored.isOutrun(41)).toBe(false)
+    await restored.close()
+    const again = await openSpool(join(dir, 'backup'))
+    expect([again.id, again.lastSeq, again.mark('position')]).toEqual([restored.id, 41, 240])
+    expect(await readAll(again)).toEqual(values)
+    await again.close()
+  })
+
+  it('counts on when the file of its count was torn', async () => {
+    const spool = await openSpool(dir, { maxBytes: 8192 })
+    while (spool.append([sampleOf(0)]));
+    for (let more = 0; more < 99; more++) spool.append([sampleOf(0)])
+    await spool.sync()
+    spool.trim(spool.lastSeq)
+    spool.append([sampleOf('told')])
+    await spool.close()
+    await writeFile(join(dir, 'dropped.json'), '')
+    const again = await openSpool(dir, { maxBytes: 8192 })
+    for (let dropped = 0; dropped < 60;) if (!again.append([sampleOf(0)])) dropped++
+    await again.sync()
+    const { lastSeq } = again
+    again.trim(lastSeq)
+    again.append([sampleOf('after')])
+    await again.sync()
+    expect(again.read(lastSeq + 1, 1)).toMatchObject([{ name: 'dropped', fields: { lines: 60 } }])
+    await again.close()
+  })
+
   it('refuses to number on when the head of its newest segment is damaged', async () => {
     const spool = await openSpool(dir)
     await spool.close()
@@ -132,10 +209,11 @@ describe('a spool', () => {
     await expect(openSpool(dir)).rejects.toMatchObject({ code: 'LAB_AGENT_SPOOL_DAMAGED' })
   })
 
-  it('goes on as a new spool when told to, with its marks', async () => {
+  it('goes on as a new spool when told to, with its marks and without what was read', async () => {
     const spool = await openSpool(dir)
     const { id } = spool
     spool.append([sampleOf(1)], { marks: { position: 1 } })
+    expect(await readAll(spool)).toHaveLength(1)
     spool.renew()
     spool.append([sampleOf('new')])
     await spool.close()
@@ -160,6 +238,51 @@ describe('a spool', () => {
     await spool.close()
   })
 })
+
+it.runIf(process.getuid?.() === 0)(
+  'begins no segment by halves on a full disk, holds no file of it open, and lets go of what was acknowledged',
+  async () => {
+    await runCommand(['mount', '-t', 'tmpfs', '-o', 'size=1m', 'spool-test', dir])
+    try {
+      const folder = join(dir, 'spool')
+      const options = { maxBytes: 8 * 64 * 1024 }
+      const spool = await openSpool(folder, options)
+      const marks = Array.from({ length: 60 }, (_, at) => [`catcher ${at}`, 'x'.repeat(150)])
+      spool.append([sampleOf(0)], { marks: Object.fromEntries(marks) as object })
+      const padded = sampleOf('z'.repeat(900))
+      while (spool.append([padded]) && (await readdir(folder)).length < 2);
+      // Nearly a segment more, so that the next one is to be begun on a disk with a page or two.
+      while ((await newest(folder)).size < 63 * 1024) spool.append([padded])
+      await spool.sync()
+      const filler = openSync(join(dir, 'filler'), 'w')
+      const free = await statfs(dir)
+      writeSync(filler, Buffer.alloc((free.bavail - 2) * 4096))
+      const openFiles = (await readdir('/proc/self/fd')).length
+      const taken = Array.from({ length: 50 }, () => spool.append([padded]))
+      expect(taken).toContain(false)
+      expect((await readdir('/proc/self/fd')).length).toBeLessThanOrEqual(openFiles + 1)
+      await spool.sync()
+      const { lastSeq } = spool
+      spool.trim(lastSeq)
+      expect(spool.firstSeq).toBe(lastSeq + 1)
+      ftruncateSync(filler)
+      closeSync(filler)
+      expect(spool.append([sampleOf('after')])).toBe(true)
+      await spool.close()
+      const again = await openSpool(folder, options)
+      expect(again.mark('catcher 59')).toHaveLength(150)
+      expect((await readAll(again)).at(-1)).toMatchObject(sampleOf('after'))
+      await again.close()
+    } finally {
+      await runCommand(['umount', dir])
+    }
+  },
+)
+
+async function newest(folder: string): Promise<{ readonly size: number }> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.spool')).sort()
+  return stat(join(folder, names.at(-1) ?? ''))
+}
 
 async function firstSegment(folder: string): Promise<() => string> {
   const spool = await openSpool(folder)
