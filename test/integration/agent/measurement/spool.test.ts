@@ -248,7 +248,7 @@ it.runIf(process.getuid?.() === 0)(
       const options = { maxBytes: 8 * 64 * 1024 }
       const spool = await openSpool(folder, options)
       const marks = Array.from({ length: 60 }, (_, at) => [`catcher ${at}`, 'x'.repeat(150)])
-      spool.append([sampleOf(0)], { marks: Object.fromEntries(marks) as object })
+      spool.append([sampleOf(0)], { marks: Object.fromEntries(marks) as Record<string, string> })
       const padded = sampleOf('z'.repeat(900))
       while (spool.append([padded]) && (await readdir(folder)).length < 2);
       // Nearly a segment more, so that the next one is to be begun on a disk with a page or two.
