@@ -20,7 +20,7 @@ export interface TestbedOptions {
   readonly fetch?: typeof fetch
   /** How long to wait before trying again, in milliseconds, after so many failures in a row. */
   readonly retryDelayMs?: (failures: number) => number
-  /** How long a connection may be silent, in milliseconds. Default 40 s: two of the server's heartbeats and a little. */
+  /** How long a connection may be silent, in milliseconds. Default 40 s: four of the server's heartbeats. */
   readonly silenceMs?: number
 }
 
@@ -90,7 +90,12 @@ async function followOnce(
   const headers: Record<string, string> = { accept: 'text/event-stream' }
   if (known !== null) headers['last-event-id'] = String(known.lastEventId)
   const response = await ask(options, routes.events, headers, either)
+  const type = response.headers.get('content-type') ?? 'something unnamed'
+  // Such as a page to log in, or another server altogether.
+  if (!type.startsWith('text/event-stream'))
+    throw new Error(`${options.baseUrl} answered with ${type} in the place of events`)
   let board = known
+  let eventCount = 0
   let pending: ChangeEvent[] = []
   let loading: Promise<void> | null = null
   const publish = (change: ChangeEvent) => {
@@ -113,6 +118,7 @@ async function followOnce(
     await readEvents(
       response,
       ({ event, data }) => {
+        eventCount += 1
         const body: unknown = JSON.parse(data)
         if (event === 'change') publish(body as ChangeEvent)
         // `hello` says where the stream begins; after `reset` the server no longer has the changes since ours: read everything again.
@@ -128,6 +134,7 @@ async function followOnce(
   } catch (error) {
     throw stop.signal.aborted ? stop.signal.reason : error
   }
+  if (eventCount === 0) throw new Error('its stream of events ended before it began')
 }
 
 async function readBoard(

@@ -11,7 +11,7 @@ export const testbedIcon = new LabIcon({
   <path d="M4.4 10.4 6.9 5.8l.9.5-2.500 4.600zm7.200 0L9.100 5.800l-.9.500 2.500 4.600zM5.600 11.500h4.800v1H5.600z"/></g></svg>`,
 })
 
-/** JupyterLab's Testbed panel. Give it a view with {@link TestbedPanel.show}; `onRetry` is called when its reader asks for it. */
+/** JupyterLab's Testbed panel. Give it a view with {@link TestbedPanel.showView}; `onRetry` is called when its reader asks for it. */
 export class TestbedPanel extends ReactWidget {
   #view: TestbedView = { connection: { state: 'connecting' }, board: null }
   #baseUrl = ''

@@ -75,7 +75,8 @@ export class Execution {
         execution_count: executionCount,
       },
     })
-    return error === null || content['stop_on_error'] === false
+    // A silent request comes from an extension, behind the back of who sent the cells.
+    return error === null || silent || content['stop_on_error'] === false
   }
 
   async #run(name: string, code: string): Promise<ErrorContent | null> {

@@ -290,3 +290,12 @@ it.each([['start'], ['run'], ['vct', 'up'], ['node', 'revoke'], ['template', 'ad
     expect(out).toContain('--json')
   },
 )
+
+it.each([
+  ['node', 'stop'],
+  ['link', 'cut'],
+  ['server', 'stop'],
+])('says with vct %s --help what can be done', async (what, action) => {
+  const { out } = await place.run(['vct', what, '--help'])
+  expect(out).toContain(action)
+})

@@ -8,9 +8,14 @@ class FakeServer {
   readonly streams: ((push: (text: string) => void, end: () => void) => void)[] = []
   nodes: object[] = []
 
+  /** What answers instead, such as a page to log in. */
+  page: string | null = null
+
   readonly fetch: typeof fetch = (input, init) => {
     const path = new URL(input as string).pathname
     this.requests.push({ path, headers: new Headers(init?.headers) })
+    if (this.page !== null)
+      return Promise.resolve(new Response(this.page, { headers: { 'content-type': 'text/html' } }))
     if (path === routes.nodes) return Promise.resolve(Response.json(this.nodes))
     if (path !== routes.events) return Promise.resolve(Response.json([]))
     const script = this.streams.shift()
@@ -97,4 +102,25 @@ it('keeps what it knew and says why while the testbed is lost, then recovers', a
     reason: expect.stringContaining('nothing was heard') as string,
   })
   expect(views.at(-1)?.board?.nodes.get(1)?.name).toBe('back')
+})
+
+it('says so, and takes its time, when a page answers in the place of the testbed', async () => {
+  const server = new FakeServer()
+  server.page = '<form>Log in</form>'
+  const views = await followUntil(server, (view) => view.connection.state === 'lost')
+  const lost = views.find((view) => view.connection.state === 'lost')
+  expect(lost?.connection).toMatchObject({
+    reason: expect.stringContaining('answered with text/html') as string,
+  })
+  expect(server.requests).toHaveLength(1)
+})
+
+it('takes its time with a server that ends each stream before it says anything', async () => {
+  const server = new FakeServer()
+  server.streams.push((_, end) => end())
+  const views = await followUntil(server, (view) => view.connection.state === 'lost')
+  const lost = views.find((view) => view.connection.state === 'lost')
+  expect(lost?.connection).toMatchObject({
+    reason: expect.stringContaining('ended before') as string,
+  })
 })

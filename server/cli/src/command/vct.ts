@@ -41,17 +41,22 @@ export function addVct(program: Command, context: Context): void {
       act(context, pathOf('/nodes/{name}/{action}', { name, action }), options),
     )
   leaf(vct, 'link <a> <b>', 'do something to the link between two nodes')
-    .addArgument(new Argument('<action>').choices(vctLinkActions))
+    .addArgument(
+      new Argument('<action>', 'cut: nothing passes; restore: it does again').choices(
+        vctLinkActions,
+      ),
+    )
     .action((a: string, b: string, action: string, options: PrintOptions) =>
       act(context, pathOf('/links/{a}/{b}/{action}', { a, b, action }), options),
     )
   leaf(vct, 'server', "do something to the testbed's server")
-    .addArgument(new Argument('<action>').choices(vctServerActions))
+    .addArgument(new Argument('<action>', serverActionsText).choices(vctServerActions))
     .action((action: string, options: PrintOptions) =>
       act(context, pathOf('/server/{action}', { action }), options),
     )
 }
 
+const serverActionsText = 'kill: end it at once (SIGKILL); stop: let it end; start: undo either'
 const nodeActionsText =
   'stop: power it off; cut: take its links down; start: undo both; kill-agent: kill its agent, which comes back'
 

@@ -104,6 +104,11 @@ class Errors(KernelCase):
             self.reply(msg_id)
         self.assertEqual(self.states(), [(cell, state) for cell in cells for state in ("busy", "idle")])
 
+    def test_a_failing_request_that_nobody_sees_aborts_no_cell(self):
+        self.kc.execute("throw new Error('behind the scenes')", silent=True)
+        seen = self.kc.execute("1")
+        self.assertEqual(self.reply(seen)["content"]["status"], "ok")
+
     def test_a_cell_sent_after_the_reply_to_a_failing_one_runs(self):
         self.failure("throw new Error('over')")
         self.ok("1")
