@@ -134,7 +134,9 @@ async function followOnce(
   } catch (error) {
     throw stop.signal.aborted ? stop.signal.reason : error
   }
-  if (eventCount === 0) throw new Error('its stream of events ended before it began')
+  // Who goes on from a change hears nothing when nothing has changed.
+  if (known === null && eventCount === 0)
+    throw new Error('its stream of events ended before it began')
 }
 
 async function readBoard(

@@ -124,3 +124,19 @@ it('takes its time with a server that ends each stream before it says anything',
     reason: expect.stringContaining('ended before') as string,
   })
 })
+
+it('stays live when a stream on which nothing changed is ended and taken up again', async () => {
+  const server = new FakeServer()
+  server.streams.push((push, end) => {
+    push('event: hello\ndata: {"id":4}\n\n')
+    setTimeout(end, 0)
+  })
+  // As the server does it: who goes on from a change is told the changes since, and nothing else.
+  server.streams.push((push, end) => {
+    push(': connected\n\n')
+    end()
+  })
+  server.streams.push((push) => push(change(5, 'later')))
+  const views = await followUntil(server, (view) => view.board?.lastEventId === 5)
+  expect(views.filter((view) => view.connection.state === 'lost')).toEqual([])
+})
