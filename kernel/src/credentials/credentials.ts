@@ -36,7 +36,8 @@ export interface FoundCredentials extends Credentials {
 
 /**
  * Find the credentials: from the options; COMMUNITY_LAB_URL and COMMUNITY_LAB_TOKEN; the file COMMUNITY_LAB_CREDENTIALS;
- * `$COMMUNITY_LAB_HOME/credentials.json`, which `npm start` sets for its kernels; `.community-lab/credentials.json` in this folder or one above it; `$XDG_CONFIG_HOME/community-lab/credentials.json`.
+ * `$COMMUNITY_LAB_HOME/credentials.json`, which `npm start` sets for its kernels; `.community-lab/credentials.json` in this folder or one above it;
+ * `$XDG_CONFIG_HOME/community-lab/credentials.json`.
  *
  * @throws {@link LabError} LAB_CREDENTIALS_MISSING with every place looked at; LAB_CREDENTIALS_INVALID.
  */

@@ -26,6 +26,8 @@ export class Kernel {
   readonly #runner: Runner
   readonly #execution: Execution
   readonly #queue: ExecutionQueue
+  /** Cells that came on the control channel, and are answered there. */
+  readonly #fromControl = new WeakSet<Message>()
   #compiler: Compiler | null = null
 
   constructor(options: KernelOptions) {
@@ -40,7 +42,7 @@ export class Kernel {
       history: this.#history,
       compiler: () => this.#useCompiler(),
       publish: (request, draft) => this.#publish(request, draft),
-      reply: (request, draft) => this.#reply('shell', request, draft),
+      reply: (request, draft) => this.#replyToCell(request, draft),
     })
     this.#queue = new ExecutionQueue({
       execute: (request) => {
@@ -50,7 +52,7 @@ export class Kernel {
       end: (request) => this.#publishState(request, 'idle'),
       abort: (request) =>
         this.#during(request, () =>
-          this.#reply('shell', request, { type: 'execute_reply', content: { status: 'aborted' } }),
+          this.#replyToCell(request, { type: 'execute_reply', content: { status: 'aborted' } }),
         ),
     })
   }
@@ -68,8 +70,10 @@ export class Kernel {
     if (channel === 'stdin') {
       const { value } = message.content
       if (type === 'input_reply') this.#runner.answer({ value: String(value) })
-    } else if (type === 'execute_request') this.#queue.add(message)
-    else this.#during(message, () => this.#answer(channel, message))
+    } else if (type === 'execute_request') {
+      if (channel === 'control') this.#fromControl.add(message)
+      this.#queue.add(message)
+    } else this.#during(message, () => this.#answer(channel, message))
   }
 
   /** Interrupt the cell that runs; those that wait behind it are aborted when it ends. */
@@ -171,6 +175,10 @@ export class Kernel {
 
   #reply(channel: RequestChannel, request: Message, draft: MessageDraft): void {
     this.#options.sockets().send(channel, createReply(request, draft))
+  }
+
+  #replyToCell(request: Message, draft: MessageDraft): void {
+    this.#reply(this.#fromControl.has(request) ? 'control' : 'shell', request, draft)
   }
 
   #useCompiler(): Compiler {

@@ -57,12 +57,12 @@ export class Runner {
     return failure
   }
 
-  /** Interrupt the cell that runs, if one does: first by asking, then from outside, at last by ending its process. */
+  /** Interrupt the cell that runs, if one does: first by asking, then from outside, at last by ending its process. A prompt that waits is refused, whose ever. */
   interrupt(): void {
+    this.answer({ refused: 'the cell was interrupted' })
     if (this.#running === null || this.#timers.length > 0) return
     const { cell } = this.#running
     this.#heard = false
-    this.answer({ refused: 'the cell was interrupted' })
     this.#send({ do: 'interrupt', cell })
     this.#timers = [
       setTimeout(() => {

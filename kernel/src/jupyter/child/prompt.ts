@@ -7,9 +7,9 @@ import { childFds, type ChildEvent, type InputAnswer } from './protocol.ts'
  *
  * It throws when nobody can be asked (the notebook is executed, not worked with) and when the cell is interrupted meanwhile.
  */
-export function createPrompt(emit: (event: ChildEvent) => void): (text?: string) => string {
-  return (text = '') => {
-    emit({ is: 'input', cell: currentCell()?.number ?? 0, prompt: text })
+export function createPrompt(emit: (event: ChildEvent) => void): (text?: unknown) => string {
+  return (text: unknown = '') => {
+    emit({ is: 'input', cell: currentCell()?.number ?? 0, prompt: String(text) })
     const answer = JSON.parse(readLine()) as InputAnswer
     if ('refused' in answer) throw new Error(`prompt: ${answer.refused}`)
     return answer.value

@@ -110,7 +110,9 @@ export function createCompiler(fallbackFile: string): Compiler {
     },
     isComplete(source) {
       const found = tslab.isCompleteCode(source)
-      return { complete: found.completed, indent: found.indent ?? '' }
+      // tslab takes a template that was begun for an error, which more of it would mend.
+      const complete = found.completed && !typescript.isUnended(source)
+      return { complete, indent: found.indent ?? '' }
     },
     close: () => converter.close(),
   }

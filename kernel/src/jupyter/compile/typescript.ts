@@ -8,6 +8,8 @@ import { composeMaps, parseMappings, type LineMap } from './line-map.ts'
 export interface CellTypeScript {
   /** Where the lines of the JavaScript made last come from, in the cell's own lines. */
   lastLineMap(): LineMap
+  /** Whether a text ends inside a template or a comment. */
+  isUnended(source: string): boolean
 }
 
 const require = createRequire(import.meta.url)
@@ -15,6 +17,8 @@ const inlineMap =
   /\n?\/\/# sourceMappingURL=data:application\/json[^,]*;base64,([A-Za-z0-9+/=]+)\s*$/u
 /** tslab puts `export {};` before a cell. */
 const linesBeforeCell = 1
+/** "'*\/' expected." and "Unterminated template literal." Source: TypeScript, diagnosticMessages.json. */
+const unendedCodes = [1010, 1160]
 
 /**
  * Have tslab load a TypeScript that keeps source maps (so that an error names the cell's line), loads the types of Node alone, and finds
@@ -54,7 +58,13 @@ export function prepareTypeScript(fallbackFile: string): CellTypeScript {
   }
   if (cached !== undefined)
     cached.exports = { ...original, createWatchCompilerHost, transpileModule }
-  return { lastLineMap: () => lineMap }
+  return {
+    lastLineMap: () => lineMap,
+    isUnended(source) {
+      const { diagnostics = [] } = original.transpileModule(source, { reportDiagnostics: true })
+      return diagnostics.some(({ code }) => unendedCodes.includes(code))
+    },
+  }
 }
 
 /** Let a program write out cells with their shorthand properties expanded. */

@@ -2,12 +2,14 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Header, Json, Message } from './message.ts'
 
 const delimiter = '<IDS|MSG>'
+/** So many signatures are remembered, as ipykernel does. */
+const maxRemembered = 65_536
 
 /** How messages are signed: the key of the connection file; an empty one means that nothing is signed. */
 export interface Signer {
   /** The frames of a message, signed, ready for a socket. */
   encode(message: Message): Buffer[]
-  /** The message in some frames, or null when they are no message or its signature is not ours. */
+  /** The message in some frames, or null when they are no message, its signature is not ours, or it came before, byte for byte. */
   decode(frames: readonly Buffer[]): Message | null
 }
 
@@ -23,6 +25,16 @@ export function createSigner(key: string): Signer {
     for (const part of parts) hmac.update(part)
     return Buffer.from(hmac.digest('hex'))
   }
+  const seen = new Set<string>()
+  /** Tell whether a signed message comes again: somebody who cannot sign has kept it. */
+  const isReplay = (signature: string): boolean => {
+    if (signature === '') return false
+    if (seen.has(signature)) return true
+    seen.add(signature)
+    const [oldest = ''] = seen
+    if (seen.size > maxRemembered) seen.delete(oldest)
+    return false
+  }
   return {
     encode(message) {
       const parts = [message.header, message.parentHeader, message.metadata, message.content].map(
@@ -37,6 +49,7 @@ export function createSigner(key: string): Signer {
       if (at === -1 || signature === undefined || parts.length !== 4) return null
       const expected = sign(parts)
       if (signature.length !== expected.length || !timingSafeEqual(signature, expected)) return null
+      if (isReplay(signature.toString())) return null
       const [header, parentHeader, metadata, content] = parts.map(maybeObject)
       if (!isHeader(header) || metadata == null || content == null) return null
       return {

@@ -51,6 +51,12 @@ class Interrupt(KernelCase):
             "console.log('begun'); await new Promise((_, no) => told.addEventListener('abort', () => no(unread)))"
         )
 
+    def test_a_prompt_that_a_cell_left_behind_is_refused_and_the_next_cell_runs(self):
+        self.kc.execute("setTimeout(() => { try { prompt('late') } catch {} }, 100); 1", allow_stdin=True)
+        self.kc.get_stdin_msg(timeout=20)
+        self.reply(self.control("interrupt_request"), "control")
+        self.assertEqual(self.ok("2")[-1]["content"]["data"]["text/plain"], "2")
+
     def test_cells_queued_behind_it_are_aborted(self):
         msg_id = self.kc.execute("console.log('begun'); await new Promise(() => {})")
         queued = self.kc.execute("1")

@@ -78,6 +78,19 @@ class Protocol(KernelCase):
         reply = self.reply(self.control("debug_request", request), "control")
         self.assertEqual((reply["msg_type"], reply["content"]["success"]), ("debug_reply", False))
 
+    def test_a_cell_sent_on_the_control_channel_is_answered_there(self):
+        msg_id = self.control("execute_request", {"code": "1", "silent": False})
+        self.assertEqual(self.reply(msg_id, "control")["content"]["status"], "ok")
+
+    def test_a_message_that_comes_again_byte_for_byte_is_dropped(self):
+        self.ok("let times = 0")
+        msg = self.kc.session.msg("execute_request", {"code": "times++"})
+        frames = self.kc.session.serialize(msg)
+        for _ in range(2):
+            self.kc.shell_channel.socket.send_multipart(frames)
+        self.reply(msg["header"]["msg_id"])
+        self.assertEqual(self.ok("times")[-1]["content"]["data"]["text/plain"], "1")
+
     def test_a_message_with_a_wrong_signature_is_dropped(self):
         right = self.kc.session.key
         self.kc.session.key = b"wrong"
@@ -110,6 +123,16 @@ class Protocol(KernelCase):
             for msg_id in burst:
                 own = [state for parent, state in states if parent == msg_id]
                 self.assertEqual((own[-1], own.count("idle")), ("idle", 1), states)
+
+    def test_what_a_prompt_asks_is_text(self):
+        msg_id = self.kc.execute("prompt(5 as any)", allow_stdin=True)
+        self.assertEqual(self.kc.get_stdin_msg(timeout=20)["content"]["prompt"], "5")
+        self.kc.input("")
+        self.reply(msg_id)
+
+    def test_text_that_a_template_has_begun_is_incomplete(self):
+        reply = self.reply(self.kc.is_complete("const text = `begun"))["content"]
+        self.assertEqual(reply["status"], "incomplete")
 
     def test_a_prompt_is_answered_by_the_person_at_the_notebook(self):
         msg_id = self.kc.execute("const answer = prompt('Name? '); answer", allow_stdin=True)
