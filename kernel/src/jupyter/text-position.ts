@@ -13,10 +13,3 @@ export function toUtf16Offset(text: string, codePoints: number): number {
 export function toCodePointOffset(text: string, utf16: number): number {
   return Array.from(text.slice(0, utf16)).length
 }
-
-/** The 1-based line and column, in UTF-16 units, of an offset. */
-export function positionAt(text: string, utf16: number): { line: number; column: number } {
-  const before = text.slice(0, utf16)
-  const line = before.split('\n').length
-  return { line, column: utf16 - before.lastIndexOf('\n') }
-}
