@@ -5,7 +5,7 @@ import { holdFolder } from './lock.ts'
 import { systemClock } from './loop/clock.ts'
 import type { Log } from './loop/log.ts'
 import { createLoop } from './loop/loop.ts'
-import { openMemory } from './loop/memory.ts'
+import { openLoopStore } from './loop/store.ts'
 import { collect, openMeasuring, resumeCatching } from './measure.ts'
 import { createUplink } from './measurement/measurement.ts'
 import type { Identity } from './mgmt/identity.ts'
@@ -99,7 +99,7 @@ async function work(
   const loop = await createLoop({
     server: client,
     slivers,
-    memory: await openMemory(dataDir),
+    store: await openLoopStore(dataDir),
     facts: {
       softVersion: version,
       arch: localArch(),

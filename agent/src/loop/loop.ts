@@ -7,7 +7,7 @@ import type { ServerClient } from '../server/client.ts'
 import type { Slivers } from '../sliver/slivers.ts'
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
-import type { Memory } from './memory.ts'
+import type { LoopStore } from './store.ts'
 import { createPuller } from './puller.ts'
 import { createReconciler } from './reconciler.ts'
 import { createReporter } from './reporter.ts'
@@ -16,7 +16,7 @@ import { createReporter } from './reporter.ts'
 export interface LoopOptions {
   readonly server: Pick<ServerClient, 'getTarget' | 'putReport'>
   readonly slivers: Slivers
-  readonly memory: Memory
+  readonly store: LoopStore
   readonly facts: NodeFacts
   readonly readResources: () => Promise<readonly ReportedResource[]>
   /** What is wrong with the node besides its slivers, now. */
@@ -41,9 +41,9 @@ export interface Loop {
 
 /** Make the loop. What was last wanted is taken from disk and made so before the server is asked, for it may be away. */
 export async function createLoop(options: LoopOptions): Promise<Loop> {
-  const { server, slivers, memory, clock, log, pollMs } = options
-  let boot = await memory.loadBoot()
-  const known = await memory.loadTarget()
+  const { server, slivers, store, clock, log, pollMs } = options
+  let boot = await store.loadBoot()
+  const known = await store.loadTarget()
 
   async function observe(): Promise<Current> {
     const found = await slivers.list()
@@ -54,7 +54,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     slivers,
     async noteReboot(bootSn) {
       const noted = noteBoot(bootSn, await slivers.list())
-      await memory.saveBoot(noted)
+      await store.saveBoot(noted)
       boot = noted
     },
   })
@@ -86,7 +86,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     log,
     async onTarget(target, etag) {
       reconciler.setTarget(target)
-      await memory.saveTarget({ etag, target })
+      await store.saveTarget({ etag, target })
     },
     onContact: () => reporter.noteContact(),
   })

@@ -1,10 +1,10 @@
 import type { NodeTarget } from '@community-lab/contract'
 import type { TargetAnswer } from '../server/client.ts'
 import { backoffMs, jitterMs } from './backoff.ts'
-import { createBell } from './bell.ts'
+import { createAutoResetEvent } from './auto-reset-event.ts'
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
-import { takeTurns } from './turns.ts'
+import { repeatUntilAborted } from './repeat.ts'
 
 /** Options of {@link createPuller}. */
 export interface PullerOptions {
@@ -34,7 +34,7 @@ export interface Puller {
 /** Make a puller. After a failure it waits 1 s, doubling up to the time between two looks. */
 export function createPuller(options: PullerOptions): Puller {
   const { pollMs, clock, log } = options
-  const bell = createBell(clock)
+  const due = createAutoResetEvent(clock)
   let { etag } = options
   let failuresInRow = 0
   let attempt = new AbortController()
@@ -59,19 +59,19 @@ export function createPuller(options: PullerOptions): Puller {
   }
 
   return {
-    hint: () => bell.ring(),
+    hint: () => due.set(),
     restart() {
-      bell.ring()
+      due.set()
       attempt.abort()
     },
     run: (signal) =>
-      takeTurns(signal, async () => {
+      repeatUntilAborted(signal, async () => {
         await look(signal)
         const waitMs =
           failuresInRow === 0
             ? jitterMs(pollMs, clock.random())
             : backoffMs(failuresInRow, pollMs, clock.random())
-        await bell.heard(waitMs, signal)
+        await due.wait(waitMs, signal)
       }),
   }
 }

@@ -1,6 +1,6 @@
 import type { NodeTarget } from '@community-lab/contract'
 import { describeFault } from '../executor/fault.ts'
-import { createLanes, type SliverWork } from '../executor/lanes.ts'
+import { createScheduler, type SliverWork } from '../executor/scheduler.ts'
 import { execute, type Executors } from '../executor/table.ts'
 import {
   describeWanted,
@@ -13,10 +13,10 @@ import {
 import { plan, type Current } from '../plan/plan.ts'
 import type { SliverStep, Step } from '../plan/step.ts'
 import { backoffMs } from './backoff.ts'
-import { createBell } from './bell.ts'
+import { createAutoResetEvent } from './auto-reset-event.ts'
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
-import { takeTurns } from './turns.ts'
+import { repeatUntilAborted } from './repeat.ts'
 
 /** Options of {@link createReconciler}. */
 export interface ReconcilerOptions {
@@ -50,15 +50,15 @@ const longestLookWaitMs = 60_000
 /** Make a reconciler. */
 export function createReconciler(options: ReconcilerOptions): Reconciler {
   const { observe, executors, clock, log, onStep, onProgress } = options
-  const bell = createBell(clock)
+  const due = createAutoResetEvent(clock)
   const failures = new Map<string, Failure>()
   const ending = new AbortController()
   let target: NodeTarget | null = null
-  const lanes = createLanes({
+  const scheduler = createScheduler({
     width: options.width ?? defaultWidth,
     runStep,
     onIdle() {
-      bell.ring()
+      due.set()
       onProgress()
     },
   })
@@ -99,12 +99,12 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       log.info({ bootSn: step.bootSn }, 'the node is to restart its slivers')
       await execute(executors, step, signal)
       onProgress()
-      bell.ring()
+      due.set()
       return null
     }
     const work = divide(wanted, steps)
     forget(work, { wanted, current, nowMs })
-    lanes.offer(work)
+    scheduler.offer(work)
     const retryAtMs = nextRetryAtMs(failures, nowMs)
     return retryAtMs === null ? null : retryAtMs - nowMs
   }
@@ -120,7 +120,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         failures.delete(id)
         continue
       }
-      const settled = !work.some((one) => one.id === id) && !lanes.isBusy(id)
+      const settled = !work.some((one) => one.id === id) && !scheduler.isBusy(id)
       if (settled && failure.healedAtMs === null && failure.retryAtMs <= at.nowMs) {
         failures.set(id, noteSuccess(failure, at.nowMs))
         onProgress()
@@ -135,27 +135,27 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     failures,
     setTarget(next) {
       target = next
-      bell.ring()
+      due.set()
     },
     async noteEnded(id) {
       const { slivers } = await observe()
       const ended = slivers.find((sliver) => sliver.id === id)?.ended
       const own = target?.slivers.find((sliver) => sliver.id === id)
       const running = target?.node.set_state === 'production' && own?.set_state === 'start'
-      if (target && running && ended && !lanes.isBusy(id)) {
+      if (target && running && ended && !scheduler.isBusy(id)) {
         fail(id, { step: 'start', error: ended, wanted: describeWanted(target.node, own) })
         log.warn({ sliver: id, reason: ended.message }, 'a sliver has ended by itself')
       }
       onProgress()
-      bell.ring()
+      due.set()
     },
     async run(signal) {
       const end = (): void => ending.abort(signal.reason)
       signal.addEventListener('abort', end, { once: true })
       let failuresInRow = 0
       let waitMs: number | null = null
-      await takeTurns(signal, async () => {
-        await bell.heard(waitMs, signal)
+      await repeatUntilAborted(signal, async () => {
+        await due.wait(waitMs, signal)
         try {
           waitMs = await round(signal)
           failuresInRow = 0
@@ -166,7 +166,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
           log.error({ err: error, waitMs }, "the node's slivers cannot be looked at")
         }
       })
-      await lanes.drain()
+      await scheduler.drain()
     },
   }
 }

@@ -1,9 +1,9 @@
 import type { NodeReport } from '@community-lab/contract'
 import { backoffMs } from './backoff.ts'
-import { createBell } from './bell.ts'
+import { createAutoResetEvent } from './auto-reset-event.ts'
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
-import { takeTurns } from './turns.ts'
+import { repeatUntilAborted } from './repeat.ts'
 
 /** Options of {@link createReporter}. */
 export interface ReporterOptions {
@@ -36,8 +36,8 @@ const stepHoldMs = 1_000
 /** Make a reporter. A report that could not be delivered is made anew and tried again after 1 s, doubling. */
 export function createReporter(options: ReporterOptions): Reporter {
   const { clock, log } = options
-  const stirred = createBell(clock)
-  const contact = createBell(clock)
+  const stirred = createAutoResetEvent(clock)
+  const contact = createAutoResetEvent(clock)
   let delivered: string | null = null
   let failuresInRow = 0
   let lastMs = Number.NEGATIVE_INFINITY
@@ -46,22 +46,21 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   function tellWithin(ms: number): void {
     dueMs = Math.min(dueMs, clock.nowMs() + ms)
-    stirred.ring()
+    stirred.set()
   }
 
   async function untilDue(signal: AbortSignal): Promise<void> {
     for (;;) {
       const leftMs = dueMs - clock.nowMs()
       if (leftMs <= 0) return
-      await stirred.heard(Number.isFinite(leftMs) ? leftMs : null, signal)
+      await stirred.wait(Number.isFinite(leftMs) ? leftMs : null, signal)
     }
   }
 
   /** A change is worth a report; while the server is away only time is, or a sign of it. */
   async function untilWorthwhile(signal: AbortSignal): Promise<void> {
     if (failuresInRow === 0) await untilDue(signal)
-    else
-      await contact.heard(backoffMs(failuresInRow, options.longestWaitMs, clock.random()), signal)
+    else await contact.wait(backoffMs(failuresInRow, options.longestWaitMs, clock.random()), signal)
   }
 
   async function deliver(signal: AbortSignal): Promise<void> {
@@ -88,10 +87,10 @@ export function createReporter(options: ReporterOptions): Reporter {
     noteContact() {
       delivered = null
       tellWithin(stepHoldMs)
-      contact.ring()
+      contact.set()
     },
     run: (signal) =>
-      takeTurns(signal, async () => {
+      repeatUntilAborted(signal, async () => {
         await untilWorthwhile(signal)
         const tooSoonMs = lastMs + spacingMs - clock.nowMs()
         if (tooSoonMs > 0) await clock.wait(tooSoonMs, signal)

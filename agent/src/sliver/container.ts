@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
 import { containerConfiguration } from './domain/container.ts'
 import { mapIds } from './domain/ids.ts'
-import type { Equipment } from './equipment.ts'
+import type { Platform } from './platform.ts'
 import { runCommand } from './host/command.ts'
 import { identifyProcess, isAlive, waitForEnd, waitForListener } from './host/process.ts'
 import type { ProcessIdentity } from './host/process.ts'
 import type { SliverRecord } from './store/record.ts'
 import { boundFolders, hasCopy, hostKeyPath } from './store/root.ts'
-import { together } from './together.ts'
+import { settleAll } from '../settle-all.ts'
 
 /** Where a sliver's container is made from. */
 export interface ContainerPlaces {
@@ -38,11 +38,11 @@ export function containerName({ nr }: SliverRecord): string {
  * and ended whatever happens to the agent.
  */
 export async function createContainer(
-  equipment: Equipment,
+  platform: Platform,
   record: SliverRecord,
   { places: at, signal }: { readonly places: ContainerPlaces; readonly signal: AbortSignal },
 ): Promise<ProcessIdentity> {
-  const { runtime, places, ids, cgroups } = equipment
+  const { runtime, places, ids, cgroups } = platform
   const name = containerName(record)
   const bound = { ...boundSources(at.folder), measure: at.measureDir }
   const mapping = mapIds(ids, record.nr)
@@ -69,12 +69,12 @@ export async function createContainer(
 
 /** Put a created container under its limits and on its links, let it run, and wait until its SSH server listens. */
 export async function startContainer(
-  { runtime, cgroups, links }: Equipment,
+  { runtime, cgroups, links }: Platform,
   record: SliverRecord,
   { process, signal }: { readonly process: ProcessIdentity; readonly signal: AbortSignal },
 ): Promise<void> {
   const name = containerName(record)
-  await together(
+  await settleAll(
     cgroups === null
       ? limitProcesses(process.pid, record.limits.processes, signal)
       : cgroups.enter(name, process.pid),
@@ -103,7 +103,7 @@ async function limitProcesses(pid: number, processes: number, signal: AbortSigna
 
 /** End a sliver's processes, links and cgroups, whatever of them there is. Idempotent. */
 export async function endContainer(
-  { runtime, cgroups, links }: Equipment,
+  { runtime, cgroups, links }: Platform,
   record: SliverRecord,
 ): Promise<void> {
   const name = containerName(record)
@@ -118,7 +118,7 @@ export async function endContainer(
 
 /** Say why a sliver has ended, as far as the kernel tells. Its cgroups must still be there. */
 export async function explainEnd(
-  { cgroups }: Pick<Equipment, 'cgroups'>,
+  { cgroups }: Pick<Platform, 'cgroups'>,
   record: SliverRecord,
 ): Promise<string> {
   const killed = (await cgroups?.countOomKills(containerName(record))) ?? 0

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { LabError, resourceUnits } from '@community-lab/contract'
 import { runCommand } from './command.ts'
 
-/** The file, in a box's folder, of the file system that its `upper` and `work` are in when what it writes is limited. */
+/** The file, in a bundle's folder, of the file system that its `upper` and `work` are in when what it writes is limited. */
 export const diskImage = 'disk.img'
 
 /** Options of {@link makeDisk}. */
@@ -16,7 +16,7 @@ export interface DiskOptions {
 }
 
 /**
- * Move folders of a box's folder into a file system of their own: what is written there fills that, not the node's disk. Its size is taken from the
+ * Move folders of a bundle's folder into a file system of their own: what is written there fills that, not the node's disk. Its size is taken from the
  * node's disk at once, so that a promise made to one sliver is not spent by another.
  *
  * Source: CONFINE node system (an ext4 loop file of exactly the disk asked for).

@@ -2,7 +2,7 @@ import { mkdir, rm, symlink, writeFile, chown } from 'node:fs/promises'
 import { join } from 'node:path'
 import { containerConfiguration } from '../domain/container.ts'
 import { mapIds, type IdPlan } from '../domain/ids.ts'
-import type { BoxPlaces } from './box.ts'
+import type { BundlePlaces } from './bundle.ts'
 import type { Cgroups } from './cgroups.ts'
 import { reasonOf } from './command.ts'
 import { makeDisk } from './disk.ts'
@@ -13,7 +13,7 @@ export interface RuntimeSearch {
   readonly wanted: 'auto' | RuntimeName
   /** The agent's own folder for it. */
   readonly dir: string
-  readonly places: BoxPlaces
+  readonly places: BundlePlaces
   readonly ids: IdPlan
   readonly cgroups: Cgroups | null
   readonly signal: AbortSignal

@@ -1,7 +1,7 @@
 import { access, mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
-import { besideCgroups, inBox, type Box, type BoxPlaces } from './box.ts'
+import { withoutCgroups, withBundleMounts, type Bundle, type BundlePlaces } from './bundle.ts'
 import { reasonOf, runCommand } from './command.ts'
 
 /** The OCI runtimes that are known to work. */
@@ -13,8 +13,8 @@ export interface OciRuntime {
   readonly name: RuntimeName
   /** Whether it insists on making cgroups: then it is told where, and finds those of the agent there. */
   readonly makesCgroups: boolean
-  /** Create a container from a box; returns its first process. */
-  create(name: string, box: Box, signal: AbortSignal): Promise<number>
+  /** Create a container from a bundle; returns its first process. */
+  create(name: string, bundle: Bundle, signal: AbortSignal): Promise<number>
   /** Let it run its first program. */
   start(name: string, signal: AbortSignal): Promise<void>
   /** Kill a container, and forget it. Idempotent. */
@@ -26,7 +26,7 @@ export interface RuntimeOptions {
   readonly name: RuntimeName
   /** Where it keeps what it knows of its containers. */
   readonly stateDir: string
-  readonly places: BoxPlaces
+  readonly places: BundlePlaces
   /** Whether slivers have cgroups here. */
   readonly hasCgroups: boolean
 }
@@ -51,18 +51,18 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
   return {
     name: command,
     makesCgroups,
-    async create(name, box, signal) {
+    async create(name, bundle, signal) {
       await mkdir(stateDir, { recursive: true, mode: 0o700 })
-      const pidFile = join(box.folder, 'pid')
-      const logFile = join(box.folder, 'runtime.log')
+      const pidFile = join(bundle.folder, 'pid')
+      const logFile = join(bundle.folder, 'runtime.log')
       await Promise.all([rm(pidFile, { force: true }), rm(logFile, { force: true })])
       const create = ['create', '--bundle', places.bundle, '--pid-file', pidFile, name]
-      const boxed = await inBox(box, places, {
+      const mounted = await withBundleMounts(bundle, places, {
         hidesCgroups,
         argv: argv('--log', logFile, ...create),
       })
       try {
-        await runCommand(boxed, { signal })
+        await runCommand(mounted, { signal })
       } catch (error) {
         if (signal.aborted) throw error
         const reason = (await lastLine(logFile)) ?? reasonOf(error)
@@ -77,7 +77,7 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
     },
     async destroy(name) {
       if (!(await exists(join(stateDir, name)))) return
-      const deletion = besideCgroups(hidesCgroups, argv('delete', '--force', name))
+      const deletion = withoutCgroups(hidesCgroups, argv('delete', '--force', name))
       await runCommand(deletion).catch(async (error: unknown) => {
         // What was not created whole cannot be deleted either; nothing of it runs, and its state is removed below.
         if (await exists(join(stateDir, name, command === 'crun' ? 'status' : 'state.json')))

@@ -19,7 +19,7 @@ const KnownBoot = Type.Object({
 export type KnownTarget = Static<typeof KnownTarget>
 
 /** What the loop keeps on disk: written whole, and surviving a power cut. */
-export interface Memory {
+export interface LoopStore {
   /** Null when nothing was ever fetched, or what was kept cannot be read: then the server is asked. */
   loadTarget(): Promise<KnownTarget | null>
   saveTarget(known: KnownTarget): Promise<void>
@@ -28,8 +28,8 @@ export interface Memory {
   saveBoot(boot: Boot): Promise<void>
 }
 
-/** Keep the loop's memory in the agent's data folder. */
-export async function openMemory(dataDir: string): Promise<Memory> {
+/** Keep the loop's store in the agent's data folder. */
+export async function openLoopStore(dataDir: string): Promise<LoopStore> {
   await mkdir(dataDir, { recursive: true, mode: 0o711 })
   const targetFile = join(dataDir, 'target.json')
   const bootFile = join(dataDir, 'boot.json')

@@ -1,22 +1,22 @@
 import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import type { IdMapping } from '../domain/ids.ts'
 import { localSystemCalls } from '../../system-calls.ts'
-import { boxProgram } from './box-program.ts'
 
 /**
  * The folder that a container is made from: `config.json`, the empty folder `stage`, and the overlay's `upper` and `work`, or the file system that they are
  * in. Its mounts are made in a mount namespace of their own and live only in the container's: the host's table of mounts stays clean, and they go away with the container.
  */
-export interface Box {
+export interface Bundle {
   readonly folder: string
   /** What is beneath: a template that others share, with the ids that its owners are to have; or the folder's own `lower`. */
   readonly lower: { readonly shared: string; readonly ids: readonly IdMapping[] } | 'own'
-  /** Folders that its configuration binds from {@link BoxPlaces}`.bound`, by name. */
+  /** Folders that its configuration binds from {@link BundlePlaces}`.bound`, by name. */
   readonly bound: Readonly<Record<string, string>>
 }
 
-/** Where a box's mounts are, in the mount namespace in which its container is created. */
-export interface BoxPlaces {
+/** Where a bundle's mounts are, in the mount namespace in which its container is created. */
+export interface BundlePlaces {
   /** What the runtime calls the bundle. */
   readonly bundle: string
   readonly root: string
@@ -27,31 +27,33 @@ export interface BoxPlaces {
 const candidates = ['/mnt', '/media', '/srv', '/opt']
 
 /**
- * Choose where boxes are mounted: the data folder may lie where a sliver's users may not pass, and what the runtime does as them must find its root.
+ * Choose where bundles are mounted: the data folder may lie where a sliver's users may not pass, and what the runtime does as them must find its root.
  */
-export function chooseBoxPlaces(dataDir: string): BoxPlaces {
+export function chooseBundlePlaces(dataDir: string): BundlePlaces {
   const bundle = candidates.find((place) => !`${dataDir}/`.startsWith(`${place}/`)) ?? '/mnt'
   return { bundle, root: `${bundle}/root`, bound: (name) => `${bundle}/${name}` }
 }
 
 /** A runtime that is to see no cgroups finds a file system without any. */
 const hideCgroups = 'mount -t tmpfs -o mode=755,size=64k,ro community-lab /sys/fs/cgroup'
+/** Beside `src` and `dist`, so that it is found from both. */
+const program = fileURLToPath(new URL('../../../perl/bundle-mounts.pl', import.meta.url))
 const privately = ['unshare', '--mount', '--propagation', 'private', '--'] as const
 
-/** The argv that makes a box's mounts in a mount namespace of their own and runs a command there. */
-export async function inBox(
-  box: Box,
-  places: BoxPlaces,
+/** The argv that makes a bundle's mounts in a mount namespace of their own and runs a command there. */
+export async function withBundleMounts(
+  bundle: Bundle,
+  places: BundlePlaces,
   options: { readonly hidesCgroups: boolean; readonly argv: readonly string[] },
 ): Promise<readonly string[]> {
   const xattrs = (await isInitialUserNamespace()) ? '' : 'userxattr'
-  const { lower } = box
+  const { lower } = bundle
   const shared = lower === 'own' ? ['', ''] : [lower.shared, describeIds(lower.ids)]
-  const bound = Object.entries(box.bound).flat()
+  const bound = Object.entries(bundle.bound).flat()
   const hides = options.hidesCgroups ? '1' : ''
   const unshare = String(localSystemCalls()?.unshare ?? '')
-  const what = [unshare, box.folder, places.bundle, xattrs, ...shared, hides, ...bound, '--']
-  return [...privately, 'perl', '-e', boxProgram, ...what, ...options.argv]
+  const what = [unshare, bundle.folder, places.bundle, xattrs, ...shared, hides, ...bound, '--']
+  return [...privately, 'perl', program, ...what, ...options.argv]
 }
 
 function describeIds(ids: readonly IdMapping[]): string {
@@ -59,7 +61,7 @@ function describeIds(ids: readonly IdMapping[]): string {
 }
 
 /** The argv that runs a command where it sees cgroups or does not. */
-export function besideCgroups(hidesCgroups: boolean, argv: readonly string[]): readonly string[] {
+export function withoutCgroups(hidesCgroups: boolean, argv: readonly string[]): readonly string[] {
   if (!hidesCgroups) return argv
   return [...privately, 'sh', '-c', `set -e\n${hideCgroups}\nexec "$@"`, 'sh', ...argv]
 }

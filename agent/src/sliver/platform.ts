@@ -2,7 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Capabilities } from '@community-lab/contract'
 import { planIds, type IdPlan } from './domain/ids.ts'
-import { chooseBoxPlaces, type BoxPlaces } from './host/box.ts'
+import { chooseBundlePlaces, type BundlePlaces } from './host/bundle.ts'
 import { openCgroups, type Cgroups } from './host/cgroups.ts'
 import { reasonOf } from './host/command.ts'
 import { openLinks, type Links } from './host/links.ts'
@@ -11,21 +11,21 @@ import type { OciRuntime, RuntimeName } from './host/runtime.ts'
 import type { LinkedSliver } from './domain/links.ts'
 
 /** What slivers are made with on this host. */
-export interface Equipment {
+export interface Platform {
   readonly runtime: OciRuntime
   /** Whether slivers can share one unpacked template; else each gets a copy. */
   readonly sharesTemplates: boolean
   /** Whether what a sliver writes is limited to the disk that it asked for. */
   readonly limitsDisk: boolean
-  readonly places: BoxPlaces
+  readonly places: BundlePlaces
   readonly ids: IdPlan
   readonly links: Links
   /** Null where limits cannot hold. */
   readonly cgroups: Cgroups | null
 }
 
-/** Options of {@link findEquipment}. */
-export interface EquipmentSearch {
+/** Options of {@link findPlatform}. */
+export interface PlatformSearch {
   readonly dataDir: string
   readonly wantedRuntime: 'auto' | RuntimeName
   readonly cgroupParent: string
@@ -36,14 +36,14 @@ export interface EquipmentSearch {
   readonly signal: AbortSignal
 }
 
-/** What was found: without equipment no sliver can run here, and `lacks` tells why. */
-export interface FoundEquipment {
-  readonly equipment: Equipment | null
+/** What was found: without platform no sliver can run here, and `lacks` tells why. */
+export interface FoundPlatform {
+  readonly platform: Platform | null
   readonly capabilities: Capabilities
 }
 
 /** Find out, by doing it, what slivers can be made with on this host, and prepare its network for them. */
-export async function findEquipment(search: EquipmentSearch): Promise<FoundEquipment> {
+export async function findPlatform(search: PlatformSearch): Promise<FoundPlatform> {
   const { dataDir, signal } = search
   const cgroups = await openCgroups(search.cgroupParent)
   const usable = typeof cgroups === 'string' ? null : cgroups
@@ -51,15 +51,15 @@ export async function findEquipment(search: EquipmentSearch): Promise<FoundEquip
     typeof cgroups === 'string'
       ? [`it does not limit the memory and CPU that slivers use (${cgroups})`]
       : []
-  const without = (lack: string): FoundEquipment => ({
-    equipment: null,
+  const without = (lack: string): FoundPlatform => ({
+    platform: null,
     capabilities: { runtime: 'none', limits: false, userns: false, lacks: [lack, ...lacks] },
   })
 
   const ids = await readIds()
   if (ids === null)
     return without('this agent has too few user ids to give slivers some of their own')
-  const places = chooseBoxPlaces(dataDir)
+  const places = chooseBundlePlaces(dataDir)
   const dir = join(dataDir, 'runtime')
   await mkdir(dir, { recursive: true, mode: 0o711 })
   const wanted = search.wantedRuntime
@@ -72,7 +72,7 @@ export async function findEquipment(search: EquipmentSearch): Promise<FoundEquip
     const links = await openLinks(search)
     const limitsDisk = unlimitedDisk === null
     return {
-      equipment: { runtime, sharesTemplates, limitsDisk, places, ids, links, cgroups: usable },
+      platform: { runtime, sharesTemplates, limitsDisk, places, ids, links, cgroups: usable },
       capabilities: { runtime: runtime.name, limits: usable !== null, userns: true, lacks },
     }
   } catch (error) {

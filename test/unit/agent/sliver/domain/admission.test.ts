@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { findShortage, freeNumber } from '../../../../../agent/src/sliver/domain/room.ts'
+import { findShortage, freeNumber } from '../../../../../agent/src/sliver/domain/admission.ts'
 
 const offered = [
   { name: 'memory' as const, total: 200 },

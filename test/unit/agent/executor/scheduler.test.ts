@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createLanes, type SliverWork } from '../../../../agent/src/executor/lanes.ts'
+import { createScheduler, type SliverWork } from '../../../../agent/src/executor/scheduler.ts'
 import type { SliverStep } from '../../../../agent/src/plan/step.ts'
 import { aSliverTarget } from '../plan/situation.ts'
 
@@ -16,12 +16,12 @@ const up = (id: string): SliverStep[] => [
   step('start', id),
 ]
 
-/** Lanes whose steps end when the test says so. */
-function aRoad(width: number) {
+/** A scheduler whose steps end when the test says so. */
+function aScheduler(width: number) {
   const open = new Map<string, (mayGoOn: boolean) => void>()
   const begun: string[] = []
   const idle: string[] = []
-  const lanes = createLanes({
+  const scheduler = createScheduler({
     width,
     runStep({ kind, id }) {
       begun.push(`${kind} ${id}`)
@@ -35,12 +35,12 @@ function aRoad(width: number) {
     open.get(id)?.(mayGoOn)
     await new Promise((resolve) => setImmediate(resolve))
   }
-  return { lanes, begun, idle, end }
+  return { scheduler, begun, idle, end }
 }
 
 it("runs a sliver's steps in order, and several slivers at once", async () => {
-  const { lanes, begun, idle, end } = aRoad(2)
-  lanes.offer([work('1@1', up('1@1')), work('2@1', up('2@1')), work('3@1', up('3@1'))])
+  const { scheduler, begun, idle, end } = aScheduler(2)
+  scheduler.offer([work('1@1', up('1@1')), work('2@1', up('2@1')), work('3@1', up('3@1'))])
   expect(begun).toEqual(['allocate 1@1', 'allocate 2@1'])
   await end('1@1')
   await end('1@1')
@@ -51,8 +51,8 @@ it("runs a sliver's steps in order, and several slivers at once", async () => {
 })
 
 it('ends a sliver at the step that failed, and no other', async () => {
-  const { lanes, begun, idle, end } = aRoad(2)
-  lanes.offer([work('1@1', up('1@1')), work('2@1', up('2@1'))])
+  const { scheduler, begun, idle, end } = aScheduler(2)
+  scheduler.offer([work('1@1', up('1@1')), work('2@1', up('2@1'))])
   await end('1@1', false)
   await end('2@1')
   expect(begun).toEqual(['allocate 1@1', 'allocate 2@1', 'deploy 2@1'])
@@ -61,9 +61,9 @@ it('ends a sliver at the step that failed, and no other', async () => {
 
 it('goes on when a new plan, from before or after the step under way, says the same', async () => {
   for (const again of [up('1@1'), up('1@1').slice(1)]) {
-    const { lanes, begun, end } = aRoad(2)
-    lanes.offer([work('1@1', up('1@1'))])
-    lanes.offer([work('1@1', again)])
+    const { scheduler, begun, end } = aScheduler(2)
+    scheduler.offer([work('1@1', up('1@1'))])
+    scheduler.offer([work('1@1', again)])
     await end('1@1')
     expect(begun).toEqual(['allocate 1@1', 'deploy 1@1'])
   }
@@ -71,9 +71,9 @@ it('goes on when a new plan, from before or after the step under way, says the s
 
 it('finishes the step under way and drops the rest when something else is wanted', async () => {
   for (const other of [[stop('1@1')], []]) {
-    const { lanes, begun, idle, end } = aRoad(2)
-    lanes.offer([work('1@1', up('1@1'))])
-    lanes.offer(other.length === 0 ? [] : [work('1@1', other)])
+    const { scheduler, begun, idle, end } = aScheduler(2)
+    scheduler.offer([work('1@1', up('1@1'))])
+    scheduler.offer(other.length === 0 ? [] : [work('1@1', other)])
     expect(idle).toEqual([])
     await end('1@1')
     expect([begun, idle]).toEqual([['allocate 1@1'], ['1@1']])
@@ -81,19 +81,19 @@ it('finishes the step under way and drops the rest when something else is wanted
 })
 
 it('replaces what waits by what is offered last', async () => {
-  const { lanes, begun, end } = aRoad(1)
-  lanes.offer([work('1@1', [stop('1@1')]), work('2@1', up('2@1'))])
-  lanes.offer([work('1@1', [stop('1@1')]), work('3@1', up('3@1'))])
+  const { scheduler, begun, end } = aScheduler(1)
+  scheduler.offer([work('1@1', [stop('1@1')]), work('2@1', up('2@1'))])
+  scheduler.offer([work('1@1', [stop('1@1')]), work('3@1', up('3@1'))])
   await end('1@1')
   expect(begun).toEqual(['stop 1@1', 'allocate 3@1'])
 })
 
 it('starts nothing more when it is drained, and waits for what runs', async () => {
-  const { lanes, begun, end } = aRoad(1)
-  lanes.offer([work('1@1', up('1@1')), work('2@1', up('2@1'))])
-  const drained = lanes.drain()
+  const { scheduler, begun, end } = aScheduler(1)
+  scheduler.offer([work('1@1', up('1@1')), work('2@1', up('2@1'))])
+  const drained = scheduler.drain()
   await end('1@1')
   await drained
   expect(begun).toEqual(['allocate 1@1'])
-  expect(lanes.isBusy('1@1')).toBe(false)
+  expect(scheduler.isBusy('1@1')).toBe(false)
 })

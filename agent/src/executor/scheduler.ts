@@ -3,26 +3,26 @@ import type { SliverStep } from '../plan/step.ts'
 /** What is to be done with one sliver. */
 export interface SliverWork {
   readonly id: string
-  /** What is wanted of it, comparably: a failure is noted against this. */
+  /** What is wanted of the sliver, as comparable text: a failure is noted together with it. */
   readonly wanted: string
   readonly steps: readonly SliverStep[]
 }
 
-/** Options of {@link createLanes}. */
-export interface LanesOptions {
+/** Options of {@link createScheduler}. */
+export interface SchedulerOptions {
   /** How many slivers are worked on at once. */
   readonly width: number
   /** Carry out one step; never rejects. Returns whether the sliver's next step may follow. */
   readonly runStep: (step: SliverStep, work: SliverWork) => Promise<boolean>
-  /** Called when work on a sliver has ended, all of it or some, so that it can be planned for again. */
+  /** Called when the work on a sliver has ended, all of it or a part, so that it can be planned for again. */
   readonly onIdle: (id: string) => void
 }
 
-/** Works on slivers: the steps of one in order, several slivers at once. */
-export interface Lanes {
+/** Carries out steps: those of one sliver in order, several slivers at once. */
+export interface Scheduler {
   /**
-   * Replace what waits to be done. A step that is under way is finished first; if what follows it is not what is wanted any more, the rest is dropped,
-   * and {@link LanesOptions.onIdle} asks for a new plan.
+   * Replace everything that waits to be done. A step that is under way is finished. When the new plan does not go on as the old one did, the rest of the
+   * old one is dropped, and {@link SchedulerOptions.onIdle} asks for another plan.
    */
   offer(work: readonly SliverWork[]): void
   /** Whether this sliver is worked on now. */
@@ -31,15 +31,15 @@ export interface Lanes {
   drain(): Promise<void>
 }
 
-interface Lane {
-  /** The step under way and those after it, comparably. */
+interface Running {
+  /** The step under way and those after it, as comparable text. */
   remaining: string
   superseded: boolean
 }
 
-/** Make the lanes. */
-export function createLanes({ width, runStep, onIdle }: LanesOptions): Lanes {
-  const busy = new Map<string, Lane>()
+/** Make a scheduler. */
+export function createScheduler({ width, runStep, onIdle }: SchedulerOptions): Scheduler {
+  const busy = new Map<string, Running>()
   const running = new Set<Promise<void>>()
   let waiting = new Map<string, SliverWork>()
   let draining = false
@@ -48,18 +48,18 @@ export function createLanes({ width, runStep, onIdle }: LanesOptions): Lanes {
     for (const [id, work] of waiting) {
       if (draining || busy.size >= width) return
       waiting.delete(id)
-      const lane = { remaining: describe(work.steps), superseded: false }
-      busy.set(id, lane)
-      const run = runLane(work, lane).finally(() => running.delete(run))
+      const progress = { remaining: describe(work.steps), superseded: false }
+      busy.set(id, progress)
+      const run = runSteps(work, progress).finally(() => running.delete(run))
       running.add(run)
     }
   }
 
-  async function runLane(work: SliverWork, lane: Lane): Promise<void> {
+  async function runSteps(work: SliverWork, progress: Running): Promise<void> {
     for (const [index, step] of work.steps.entries()) {
       const mayGoOn = await runStep(step, work)
-      if (!mayGoOn || lane.superseded || draining) break
-      lane.remaining = describe(work.steps.slice(index + 1))
+      if (!mayGoOn || progress.superseded || draining) break
+      progress.remaining = describe(work.steps.slice(index + 1))
     }
     busy.delete(work.id)
     fill()
@@ -69,10 +69,10 @@ export function createLanes({ width, runStep, onIdle }: LanesOptions): Lanes {
   return {
     offer(offered) {
       waiting = new Map(offered.map((work) => [work.id, work]))
-      for (const [id, lane] of busy) {
-        // A plan made while a step is under way sees its sliver from before that step or from after it: both are tails of what remains.
+      for (const [id, progress] of busy) {
+        // A plan that is made while a step is under way sees its sliver as it was before that step or after it. Both plans end as the old one ends.
         const steps = waiting.get(id)?.steps ?? []
-        lane.superseded = steps.length === 0 || !lane.remaining.endsWith(describe(steps))
+        progress.superseded = steps.length === 0 || !progress.remaining.endsWith(describe(steps))
         waiting.delete(id)
       }
       fill()

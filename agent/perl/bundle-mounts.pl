@@ -1,19 +1,24 @@
-import { diskImage } from './disk.ts'
-
-/**
- * A program for perl that makes a box's mounts, in the mount namespace that it is started in, and becomes the command there:
- *
- * `UNSHARE FOLDER BUNDLE XATTRS TEMPLATE IDS HIDES name folder … -- command …`: the number of unshare(2); the box's folder; the bundle's place; a further option of the overlay, or nothing;
- * the shared template, or nothing, and the ids that its owners are to have, `inside:outside:count …`; whether cgroups are hidden; names and folders to bind.
- *
- * A template is mounted read-only with its owners' ids translated, so that all slivers share it, and its pages in memory, though each has ids of its own:
- * util-linux can do that from 2.39 on, Debian 12 has 2.38. And one program is quicker than a script that starts a dozen: 10 ms where that took 29.
- * mount(8) takes a loop device for the disk; it is given back with the last mount of it.
- *
- * Source: Linux, open_tree(2), move_mount(2), fsopen(2), fsconfig(2), fsmount(2), mount_setattr(2); their numbers are the same on all architectures of the contract.
- */
-export const boxProgram = String.raw`
+#!/usr/bin/perl
+#
+# Make the mounts of a sliver's bundle in the mount namespace that this program is started in, then become the command there.
+#
+# Arguments: UNSHARE FOLDER BUNDLE XATTRS TEMPLATE IDS HIDES name folder ... -- command ...
+#   UNSHARE   the number of unshare(2) on this processor, for which perl has no name
+#   FOLDER    the sliver's folder: config.json, the empty folder "stage", and "upper" and "work" or the file system image "disk.img" that holds them
+#   BUNDLE    where the runtime sees the bundle
+#   XATTRS    a further option of the overlay, or nothing
+#   TEMPLATE  the unpacked template that slivers share, or nothing: then the folder's own "lower" is used
+#   IDS       the ids that the template's owners get: "inside:outside:count ..."
+#   HIDES     "1" hides cgroups from the command
+#   name folder   what the container's configuration binds, by name
+#
+# A template is mounted read-only with its owners' ids translated. So all slivers share it, and its pages in memory, though each has ids of its own.
+# util-linux can do that from 2.39 on; Debian 12 has 2.38. One program is also quicker than a script that starts a dozen: 10 ms instead of 29.
+# mount(8) takes a loop device for the disk, and the kernel gives it back with the last mount of it.
+#
+# Source: Linux, open_tree(2), move_mount(2), fsopen(2), fsconfig(2), fsmount(2), mount_setattr(2). Their numbers are the same on all architectures.
 use strict;
+use warnings;
 my ($unshare, $folder, $bundle, $xattrs, $template, $ids, $hides, @rest) = @ARGV;
 my ($open_tree, $move_mount, $fsopen, $fsconfig, $fsmount, $mount_setattr) = (428 .. 432, 442);
 my ($cwd, $clone, $empty_path, $from_empty_path, $cloexec) = (-100, 1, 0x1000, 4, 1);
@@ -90,9 +95,9 @@ if ($template ne '') {
   with_ids($mount, split(/ /, $ids));
   place($mount, $lower);
 }
-if (-e '${diskImage}') {
+if (-e 'disk.img') {
   $own = 'stage/disk';
-  system('mount', '-t', 'ext4', '-o', 'loop,nodev', '${diskImage}', $own) == 0 or die "the disk cannot be mounted\n";
+  system('mount', '-t', 'ext4', '-o', 'loop,nodev', 'disk.img', $own) == 0 or die "the disk cannot be mounted\n";
 }
 my @overlay = (['lowerdir', $lower], ['upperdir', "$own/upper"], ['workdir', "$own/work"]);
 push(@overlay, [$xattrs]) if $xattrs ne '';
@@ -111,4 +116,3 @@ chdir('/');
 # What runs in the container later must not hold the agent's pipes.
 open(STDIN, '<', '/dev/null') && open(STDOUT, '>', '/dev/null') && open(STDERR, '>', '/dev/null') or exit(1);
 exec(@rest) or exit(127);
-`

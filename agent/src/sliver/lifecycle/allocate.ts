@@ -1,0 +1,60 @@
+import {
+  defaultSliverMacPrefix,
+  LabError,
+  maxSliversPerNode,
+  resourceUnits,
+  type SliverTarget,
+} from '@community-lab/contract'
+import { findShortage, freeNumber } from '../domain/admission.ts'
+import { computeInterfaces } from '../domain/interfaces.ts'
+import { limitsOf } from '../domain/limits.ts'
+import { requirePlatform, type SliverParts } from './parts.ts'
+
+/**
+ * Reserve a sliver's number, folder, disk and addresses. Idempotent.
+ * @throws {@link LabError} LAB_SLIVER_NO_ROOM, LAB_SLIVER_NO_RUNTIME.
+ */
+export async function allocate(parts: SliverParts, target: SliverTarget): Promise<void> {
+  const { node, records } = parts
+  const { id } = target
+  requirePlatform(parts, id)
+  const limits = limitsOf(target.resources)
+  const offered = await node.readOffer()
+  // From here to `save` nothing is waited for, so that no two slivers get the same room or number.
+  if (records.get(id) !== undefined) return
+  const others = records.all()
+  const shortage = findShortage(
+    limits,
+    offered,
+    others.map((other) => other.limits),
+  )
+  if (shortage !== null) {
+    const unit = resourceUnits[shortage.resource]
+    throw new LabError('LAB_SLIVER_NO_ROOM', { sliver: id, unit, ...shortage })
+  }
+  const nr = freeNumber(new Set(others.map((other) => other.nr)), maxSliversPerNode)
+  if (nr === null) {
+    const slivers = { resource: 'slivers', asked: 1, unit: 'sliver', free: 0 }
+    throw new LabError('LAB_SLIVER_NO_ROOM', { sliver: id, ...slivers })
+  }
+  const addresses = { ...node, macPrefix: defaultSliverMacPrefix }
+  await records.save({
+    id,
+    nr,
+    stage: 'allocated',
+    sliceInstanceSn: target.slice_instance_sn,
+    instanceSn: target.instance_sn,
+    limits,
+    templateSha256: null,
+    sshAuthorizedKeys: target.ssh_authorized_keys,
+    interfaces: computeInterfaces(addresses, {
+      nr,
+      sliceId: target.slice_id,
+      interfaces: target.interfaces,
+    }),
+    sshHostKey: null,
+    startedOn: null,
+    process: null,
+    ended: null,
+  })
+}

@@ -1,0 +1,52 @@
+import type { SliverTarget } from '@community-lab/contract'
+import { mapIds } from '../domain/ids.ts'
+import { makeHostKey } from '../host/host-key.ts'
+import { makeRoot, writeAuthorizedKeys, writeHostKey } from '../store/root.ts'
+import { requirePlatform, requireRecord, type SliverParts } from './parts.ts'
+
+/**
+ * Make a sliver's root from its template, and its keys. Idempotent.
+ * @throws {@link LabError} LAB_SLIVER_STAGE; what fetching a template and making its disk throw.
+ */
+export async function deploy(
+  parts: SliverParts,
+  target: SliverTarget,
+  signal: AbortSignal,
+): Promise<void> {
+  const { records, templates } = parts
+  const { id } = target
+  const record = requireRecord(parts, id, 'allocated')
+  const { ids: plan, sharesTemplates, limitsDisk } = requirePlatform(parts, id)
+  if (record.stage !== 'allocated') return
+  const ids = mapIds(plan, record.nr)
+  using template = await templates.hold(target.template, signal)
+  const folder = records.folder(id)
+  const disk = limitsDisk ? { sliver: id, sizeMiB: record.limits.disk } : null
+  const root = { ids, from: sharesTemplates ? 'share' : 'copy', disk, signal } as const
+  const [key] = await Promise.all([makeHostKey(), makeRoot(folder, template.root, root)])
+  await writeHostKey(folder, key, ids)
+  await writeAuthorizedKeys(folder, target.ssh_authorized_keys, ids)
+  await records.save({
+    ...record,
+    stage: 'deployed',
+    templateSha256: target.template?.image_sha256 ?? null,
+    sshAuthorizedKeys: target.ssh_authorized_keys,
+    sshHostKey: key.publicKey,
+  })
+  await templates.prune((sha256) => records.all().some((one) => one.templateSha256 === sha256))
+}
+
+/** Write the SSH keys that a sliver lets in, also while it runs. Idempotent. */
+export async function authorize(
+  parts: SliverParts,
+  id: string,
+  keys: readonly string[],
+): Promise<void> {
+  const { records } = parts
+  const record = requireRecord(parts, id, 'allocated')
+  if (record.stage !== 'allocated') {
+    const ids = mapIds(requirePlatform(parts, id).ids, record.nr)
+    await writeAuthorizedKeys(records.folder(id), keys, ids)
+  }
+  await records.save({ ...record, sshAuthorizedKeys: [...keys] })
+}

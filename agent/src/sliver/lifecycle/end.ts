@@ -1,0 +1,57 @@
+import { LabError } from '@community-lab/contract'
+import { endContainer } from '../container.ts'
+import { isAlive } from '../host/process.ts'
+import type { SliverRecord } from '../store/record.ts'
+import { removeTrees } from '../store/records.ts'
+import { reasonOfEnd, requirePlatform, type SliverParts } from './parts.ts'
+
+/** End a sliver's processes, links and cgroups, whatever of them there is. Until that has worked it counts as unclean. */
+export async function endProcesses(parts: SliverParts, record: SliverRecord): Promise<void> {
+  parts.unclean.add(record.id)
+  await endContainer(requirePlatform(parts, record.id), record)
+  parts.unclean.delete(record.id)
+}
+
+/** Stop a sliver; what it wrote is kept. Idempotent. */
+export async function stop(parts: SliverParts, id: string): Promise<void> {
+  const { records, watch } = parts
+  const record = records.get(id)
+  if (record === undefined) return
+  watch.remove(id)
+  await endProcesses(parts, record)
+  const stage = record.stage === 'started' ? 'deployed' : record.stage
+  await records.save({ ...record, stage, process: null, startedOn: null, ended: null })
+}
+
+/** Remove everything of a sliver. Idempotent. */
+export async function remove(parts: SliverParts, id: string): Promise<void> {
+  const { node, records, watch, found, measureDir } = parts
+  const record = records.get(id)
+  if (record === undefined) return
+  watch.remove(id)
+  if (found.platform !== null) await endProcesses(parts, record)
+  await node.endMeasuring(id)
+  await removeTrees([measureDir(id)])
+  await records.remove(id)
+}
+
+/** Note that a sliver has ended by itself, if it has, and clean up after it. `onNoted` is called between the two. */
+export async function noticeEnd(
+  parts: SliverParts,
+  id: string,
+  onNoted: () => void,
+): Promise<void> {
+  const record = parts.records.get(id)
+  if (record?.stage !== 'started' || record.process === null) return
+  if (await isAlive(record.process)) return
+  await parts.records.save(afterEnd(record, await reasonOfEnd(parts, record)))
+  onNoted()
+  await endProcesses(parts, record)
+}
+
+/** The record of a sliver that has ended by itself. */
+export function afterEnd(record: SliverRecord, reason: string): SliverRecord {
+  const { message } = new LabError('LAB_SLIVER_ENDED', { sliver: record.id, reason })
+  const ended = { member: '', message }
+  return { ...record, stage: 'deployed', process: null, startedOn: null, ended }
+}

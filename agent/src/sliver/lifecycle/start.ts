@@ -1,0 +1,62 @@
+import { mkdir } from 'node:fs/promises'
+import type { SliverTarget } from '@community-lab/contract'
+import { settleAll } from '../../settle-all.ts'
+import { createContainer, startContainer } from '../container.ts'
+import { limitsOf } from '../domain/limits.ts'
+import { isAlive } from '../host/process.ts'
+import type { SliverRecord } from '../store/record.ts'
+import { endProcesses } from './end.ts'
+import { requirePlatform, requireRecord, type SliverParts } from './parts.ts'
+
+/**
+ * Run a sliver and wait until its SSH server listens. Idempotent. A start that fails leaves nothing that runs.
+ * @throws {@link LabError} LAB_SLIVER_STAGE, LAB_SLIVER_ENDED, LAB_SLIVER_NO_SSH, LAB_SLIVER_COMMAND_FAILED.
+ */
+export async function start(
+  parts: SliverParts,
+  target: SliverTarget,
+  signal: AbortSignal,
+): Promise<void> {
+  const { node, records, templates, watch, measureDir } = parts
+  const { id } = target
+  const found = requireRecord(parts, id, 'deployed')
+  const platform = requirePlatform(parts, id)
+  if (found.stage === 'started' && found.process !== null && (await isAlive(found.process))) return
+  if (parts.unclean.has(id)) await endProcesses(parts, found)
+  await mkdir(measureDir(id), { recursive: true })
+  const places = {
+    folder: records.folder(id),
+    template: templates.root(found.templateSha256 ?? ''),
+    measureDir: measureDir(id),
+    hostname: hostnameOf(target.slice_name, node.nodeName),
+  }
+  const limits = limitsOf(target.resources)
+  let record: SliverRecord = {
+    ...found,
+    stage: 'deployed',
+    limits,
+    process: null,
+    startedOn: null,
+  }
+  try {
+    const [process] = await settleAll(
+      createContainer(platform, record, { places, signal }),
+      platform.links.admit(record, signal),
+      node.prepareMeasuring(id, measureDir(id)),
+    )
+    record = await records.save({ ...record, process })
+    await startContainer(platform, record, { process, signal })
+    const startedOn = new Date().toISOString()
+    record = await records.save({ ...record, stage: 'started', startedOn, ended: null })
+    watch.add(id, process)
+  } catch (error) {
+    await endProcesses(parts, record)
+    await records.save({ ...record, stage: 'deployed', process: null, startedOn: null })
+    throw error
+  }
+}
+
+/** A host name has no underscore and 63 letters at most. Source: RFC 1123, section 2.1; RFC 1035, section 2.3.4. */
+function hostnameOf(slice: string, node: string): string {
+  return `${slice}-${node}`.replaceAll('_', '-').slice(0, 63)
+}
