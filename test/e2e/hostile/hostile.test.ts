@@ -1,0 +1,26 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { attackBeside, nothingNoticed, startHostileWorld, type HostileWorld } from './world.ts'
+
+/**
+ * Attacks of a sliver on its node, all in one world, because a testbed takes seconds to start. Each file beside this one exports a function that
+ * defines the tests of one kind of attack. An attack leaves the world as it found it.
+ */
+describe('a hostile sliver', () => {
+  let world: HostileWorld
+
+  beforeAll(async () => {
+    world = await startHostileWorld()
+  })
+
+  afterAll(async () => {
+    await world[Symbol.asyncDispose]()
+  })
+
+  it('is not noticed as long as it does nothing', async () => {
+    const seen = await attackBeside(world, async () => {
+      await world.hostile.sh`sleep 2`
+    })
+    expect(seen).toEqual(nothingNoticed(seen))
+    expect(seen.written).toBeGreaterThan(10)
+  })
+})
