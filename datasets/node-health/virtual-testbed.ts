@@ -18,7 +18,7 @@ export async function startVirtualTestbed(
 ): Promise<OwnTestbed> {
   const args = ['up', '--foreground', '--home', home, '--nodes', `${nodes}`, '--port', '18089']
   const template = join(checkout, '.community-lab/templates/tiny.tar.gz')
-  const program = join(checkout, 'server/vct/dist/main.js')
+  const program = join(checkout, 'server/vct/dist/main.bundle.js')
   const child = spawn(process.execPath, [program, ...args, '--template', template], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, ...env },

@@ -47,7 +47,7 @@ export async function runNotebook(
   notebook: string,
   options: readonly string[] = [],
 ): Promise<NotebookRun> {
-  const program = join(checkout, 'server/cli/dist/main.js')
+  const program = join(checkout, 'server/cli/dist/main.bundle.js')
   const child = spawn(process.execPath, [program, 'run', notebook, ...options], {
     cwd: checkout,
     stdio: ['ignore', 'pipe', 'pipe'],

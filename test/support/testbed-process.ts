@@ -32,7 +32,7 @@ export async function startTestbedProcess(options: ProcessOptions): Promise<Test
   const { place, home, nodes, port, env } = options
   const argv = place.wrap([
     join(place.checkout, 'node_modules/.bin/node'),
-    join(place.checkout, 'server/vct/dist/main.js'),
+    join(place.checkout, 'server/vct/dist/main.bundle.js'),
     ...['up', '--foreground', '--home', home, '--nodes', `${nodes}`, '--port', `${port}`],
     ...['--template', join(place.checkout, '.community-lab/templates/tiny.tar.gz')],
   ])

@@ -10,7 +10,7 @@ import { SetupFailure } from '../setup/failure.mjs'
 
 // Any Node.js >= 20 can start this; the program itself runs on the one that the set-up brought.
 const checkout = realpathSync(fileURLToPath(new URL('../../../', import.meta.url)))
-const program = join(checkout, 'server', 'cli', 'dist', 'main.js')
+const program = join(checkout, 'server', 'cli', 'dist', 'main.bundle.js')
 const args = process.argv.slice(2)
 if (!existsSync(program)) {
   process.stderr.write(

@@ -88,7 +88,7 @@ export async function createTelemetryStore(
     bounds: { measurementsPerScope: 256, fieldsPerMeasurement: 256, ...options.bounds },
   }
   await mkdir(settings.dir, { recursive: true, mode: 0o700 })
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'bundle.js'
   const worker = new Worker(new URL(`./store/worker.${extension}`, import.meta.url), {
     name: 'telemetry',
     workerData: settings,

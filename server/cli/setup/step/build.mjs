@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { runCommand } from '../command.mjs'
 import { nodeOf } from '../node.mjs'
+import { bundleOf, programs } from '../programs.mjs'
 import { fingerprintOf, isStamped, removeStamp, writeStamp } from '../stamp.mjs'
 
 /** @typedef {import('../setup.mjs').Setup} Setup */
@@ -17,14 +18,16 @@ const projects = [
   { folder: 'agent', made: 'dist/main.js' },
   { folder: 'kernel', made: 'dist/jupyter/main.js' },
 ]
+const bundles = programs.map((program) => ({ folder: '.', made: bundleOf(program) }))
 const shared = ['tsconfig.base.json', 'package-lock.json']
+const bundler = 'server/cli/setup/bundle.mjs'
 const sourcesOf = (/** @type {string} */ folder) =>
   ['src', 'tsconfig.json', 'package.json'].map((name) => `${folder}/${name}`)
 
-/** The TypeScript that runs, compiled. @type {Step} */
+/** The TypeScript that runs, compiled; of what the testbed starts, each program in one file. @type {Step} */
 export const buildStep = {
   name: 'build',
-  why: (setup) => whyBuild(setup, 'build', inputs(setup), projects),
+  why: (setup) => whyBuild(setup, 'build', inputs(setup), [...projects, ...bundles]),
   async run(setup) {
     const { root, signal, report, stamp, log, env } = setup
     const made = inputs(setup)
@@ -33,6 +36,14 @@ export const buildStep = {
     // The compiler believes its own notes of what it has made: where a result is gone all the same, it has to be told.
     if (projects.some((each) => !isMade(root, each))) compile.push('--force')
     await runCommand([...compile, ...projects.map((each) => each.folder)], {
+      step: 'build',
+      cwd: root,
+      env,
+      signal,
+      log: log('build'),
+      onLine: (line) => report.detail(line),
+    })
+    await runCommand([nodeOf(root), join(root, bundler)], {
       step: 'build',
       cwd: root,
       env,
@@ -81,7 +92,11 @@ const isMade = (root, { folder, made }) => existsSync(join(root, folder, made))
 
 /** @param {Setup} setup */
 const inputs = ({ root }) => ({
-  sources: fingerprintOf(root, [...shared, ...projects.flatMap((each) => sourcesOf(each.folder))]),
+  sources: fingerprintOf(root, [
+    ...shared,
+    bundler,
+    ...projects.flatMap((each) => sourcesOf(each.folder)),
+  ]),
 })
 
 /** @param {Setup} setup */

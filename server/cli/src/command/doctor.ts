@@ -52,10 +52,10 @@ export async function examine(context: Context): Promise<readonly Finding[]> {
 }
 
 const madeBySetUp = [
-  ['server/dist/main.js', 'the server, built'],
-  ['agent/dist/main.js', 'the agent, built'],
+  ['server/dist/main.bundle.js', 'the server, built'],
+  ['agent/dist/main.bundle.js', 'the agent, built'],
   ['kernel/dist/jupyter/main.js', 'the kernel, built'],
-  ['server/vct/dist/main.js', 'the virtual testbed, built'],
+  ['server/vct/dist/main.bundle.js', 'the virtual testbed, built'],
   ['.venv/bin/jupyter-lab', 'JupyterLab'],
   ['.venv/share/jupyter/kernels/communitylab/kernel.json', 'the kernel, known to Jupyter'],
 ] as const

@@ -31,7 +31,7 @@ export interface OwnTestbed extends AsyncDisposable {
 
 /** The program of the virtual testbed, ready to be run. @throws {@link LabError} LAB_CLI_NOT_SET_UP. */
 export function testbedProgram({ checkout }: Context): readonly string[] {
-  return [process.execPath, requireFile(checkout, 'server/vct/dist/main.js')]
+  return [process.execPath, requireFile(checkout, 'server/vct/dist/main.bundle.js')]
 }
 
 /**

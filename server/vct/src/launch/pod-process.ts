@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
-import { extname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Value } from 'typebox/value'
 import { systemPath } from '../network/namespace.ts'
 import { PodLine, stopLine, type PodConfiguration } from '../pod/configuration.ts'
 import { LogFile } from '../process/log-file.ts'
+import { ownProgram } from '../process/own-program.ts'
 import { maybeChildOf } from '../process/tree.ts'
 
 /** Options of {@link startPod}. */
@@ -41,7 +41,7 @@ const withParent = ['setpriv', '--pdeathsig', 'KILL', '--']
 export function startPod(options: PodOptions): Pod {
   const { configuration, unshareFlags, onLine } = options
   const log = new LogFile(options.logFile)
-  const main = join(import.meta.dirname, `../pod/pod-main${extname(import.meta.filename)}`)
+  const main = ownProgram(import.meta.filename, '../pod/pod-main')
   const supervisor = [configuration.node, main, JSON.stringify(configuration)]
   const shell = ['sh', '-c', first, 'community-lab-pod', ...supervisor]
   const [program = '', ...args] = [...withParent, 'unshare', ...unshareFlags, '--', ...shell]

@@ -1,11 +1,11 @@
 import { execFile, spawn } from 'node:child_process'
 import { rm } from 'node:fs/promises'
-import { extname, join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
 import { systemPath } from '../network/namespace.ts'
 import { removeCgroupParent } from '../pod/cgroup.ts'
 import type { Folders } from '../pod/folders.ts'
+import { ownProgram } from '../process/own-program.ts'
 
 /**
  * Remove what outlives a pod that was killed: its cgroups, its sockets, the folder where its `/run` was made. Only for whoever holds the home's lock.
@@ -26,7 +26,7 @@ const vigil = 'read -r word && [ "$word" = dismissed ] || exec "$@"'
 
 /** Post a sweeper. It is in a session of its own: no Ctrl-C and no closed terminal reaches it. */
 export function postSweeper(home: string): Sweeper {
-  const main = join(import.meta.dirname, `sweep-main${extname(import.meta.filename)}`)
+  const main = ownProgram(import.meta.filename, 'sweep-main')
   const child = spawn('/bin/sh', ['-c', vigil, 'sweeper', process.execPath, main, home], {
     cwd: '/',
     detached: true,

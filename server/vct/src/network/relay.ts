@@ -1,5 +1,5 @@
-import { extname, join } from 'node:path'
 import type { LogFile } from '../process/log-file.ts'
+import { ownProgram } from '../process/own-program.ts'
 import { supervise, type Supervised } from '../process/supervised.ts'
 import { relayNamespace } from './commands.ts'
 import { inNamespace, systemPath } from './namespace.ts'
@@ -15,7 +15,7 @@ export interface RelayOptions {
 
 /** Supervise the relay that delays the packets of all links where the kernel cannot; it is not started yet. */
 export function superviseRelay({ topology, node, log }: RelayOptions): Supervised {
-  const main = join(import.meta.dirname, `relay-main${extname(import.meta.filename)}`)
+  const main = ownProgram(import.meta.filename, 'relay-main')
   return supervise({
     name: 'the relay',
     log,

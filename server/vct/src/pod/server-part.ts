@@ -77,13 +77,17 @@ export function createServerPart(
     gateway: supervise({
       name: 'the gateway',
       log: new LogFile(folders.log('gateway')),
-      command: () => ({ argv: app('server/dist/gateway/main.js'), env: gatewayEnv, cwd: '/' }),
+      command: () => ({
+        argv: app('server/dist/gateway/main.bundle.js'),
+        env: gatewayEnv,
+        cwd: '/',
+      }),
     }),
     server: supervise({
       name: 'the server',
       log: new LogFile(folders.log('server')),
       command: () => ({
-        argv: [...asServer(hasManyUids), ...app('server/dist/main.js')],
+        argv: [...asServer(hasManyUids), ...app('server/dist/main.bundle.js')],
         env: serverEnv,
         cwd: '/',
       }),

@@ -72,7 +72,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
     log,
     wrapped: 'nsenter',
     command: () => ({
-      argv: inside([podPaths.node, join(podPaths.app, 'agent/dist/main.js')]),
+      argv: inside([podPaths.node, join(podPaths.app, 'agent/dist/main.bundle.js')]),
       cwd: '/',
       env: agentEnv(options, hasIdentity() ? null : token),
     }),

@@ -39,7 +39,10 @@ export async function makePlace(): Promise<Place> {
   const links = [
     ['server/cli/setup', join(checkout, 'server/cli/setup')],
     ['.venv', join(checkout, '.venv')],
-    ['server/vct/dist/main.js', fileURLToPath(new URL('testbed-program.ts', import.meta.url))],
+    [
+      'server/vct/dist/main.bundle.js',
+      fileURLToPath(new URL('testbed-program.ts', import.meta.url)),
+    ],
   ] as const
   for (const [path, target] of links) {
     await mkdir(dirname(join(root, path)), { recursive: true })

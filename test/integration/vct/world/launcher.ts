@@ -58,7 +58,7 @@ export async function makeTestHome(): Promise<TestHome> {
 
 function launch(argv: readonly string[]): Launched {
   const node = join(checkout, 'node_modules/.bin/node')
-  const main = join(checkout, 'server/vct/dist/main.js')
+  const main = join(checkout, 'server/vct/dist/main.bundle.js')
   const child = spawn(node, [main, ...argv], { stdio: ['pipe', 'pipe', 'inherit'] })
   const said: ProgressLine[] = []
   const listeners = new Set<() => void>()
