@@ -2,32 +2,74 @@
 
 import json
 import os
+import uuid
 from pathlib import Path
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
+
+BYTE_ORDER_MARK = "\ufeff"
 
 
 class Trouble(Exception):
     """Why a notebook cannot be run: a sentence that says what to do."""
 
 
-def read_notebook(file: Path) -> nbformat.NotebookNode:
-    """Read a notebook, without what an earlier run left in it."""
+def read_notebook(file: Path) -> tuple[nbformat.NotebookNode, list[str]]:
+    """Read a notebook, without what an earlier run left in it. The second part says what is wrong with the file and was put right, a sentence each."""
+    document, notes = read_document(file)
+    notes += repair_ids(document, file)
     try:
-        notebook = nbformat.reads(file.read_text(encoding="utf-8"), as_version=4)
+        notebook = nbformat.v4.to_notebook_json(document)
         nbformat.validate(notebook)
-    except OSError as error:
-        raise Trouble(f"{file} cannot be read ({error.strerror})") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, nbformat.reader.NotJSONError) as error:
-        raise Trouble(f"{file} is not a notebook: it is not JSON; choose an .ipynb file") from error
     except (nbformat.ValidationError, AttributeError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise Trouble(f"{file} is not a notebook that Jupyter takes ({reason}); open and save it in JupyterLab") from error
     for cell in code_cells(notebook):
         cell.outputs = []
         cell.execution_count = None
-    return notebook
+    return notebook, notes
+
+
+def read_document(file: Path) -> tuple[dict, list[str]]:
+    """Read a notebook's JSON, of the format's version 4."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        notes = []
+        if text.startswith(BYTE_ORDER_MARK):
+            notes.append(f"{file} begins with a byte order mark, which is left out; save it as UTF-8 without one, because JupyterLab opens no notebook with it")
+        document = json.loads(text.removeprefix(BYTE_ORDER_MARK))
+    except OSError as error:
+        raise Trouble(f"{file} cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise Trouble(f"{file} is not a notebook: it is not JSON; choose an .ipynb file") from error
+    version = document.get("nbformat") if isinstance(document, dict) else None
+    if not isinstance(version, int):
+        raise Trouble(f"{file} is not a notebook: it names no version of the notebook format; choose an .ipynb file")
+    if version != 4:
+        raise Trouble(f"{file} is of version {version} of the notebook format, and version 4 is needed; open it in JupyterLab, choose a kernel and save it")
+    return document, notes
+
+
+def repair_ids(document: dict, file: Path) -> list[str]:
+    """Give cells whose id is missing or is another cell's one of their own, as JupyterLab does; cells have had ids since 4.5."""
+    minor, cells = document.get("nbformat_minor"), document.get("cells")
+    if not isinstance(minor, int) or minor < 5 or not isinstance(cells, list):
+        return []
+    seen: set[str] = set()
+    wrong = 0
+    for cell in cells:
+        if not isinstance(cell, dict):
+            continue
+        own = cell.get("id")
+        if own is None or (isinstance(own, str) and own in seen):
+            own = cell["id"] = uuid.uuid4().hex[:8]
+            wrong += 1
+        if isinstance(own, str):
+            seen.add(own)
+    if wrong == 0:
+        return []
+    return [f"{file} has cells without an id of their own ({wrong}); they get one in what is written, save it in JupyterLab to keep them"]
 
 
 def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:

@@ -1,10 +1,11 @@
 """Execute a notebook with the kernel that it names, without a browser.
 
-run_notebook.py NOTEBOOK [--output FILE] [--param NAME=VALUE]…
-run_notebook.py --check NOTEBOOK [--param NAME=VALUE]…
+run_notebook.py NOTEBOOK [--output FILE] [--inject CODE]
+run_notebook.py --check NOTEBOOK [--inject CODE]
 
 What cells print comes as they print it. The executed notebook is written after each cell, so it is there whatever happens. Exit codes: 0; 1 when a
-cell failed or nothing could be run; 130 when it was stopped. `--check` only tells whether the notebook could be run.
+cell failed or nothing could be run; 130 when it was stopped. `--check` only tells whether the notebook could be run. `--inject`
+puts a cell with this code behind the one that declares the notebook's parameters.
 """
 
 import argparse
@@ -24,9 +25,11 @@ STOPPED = 130
 def main() -> int:
     arguments = read_arguments()
     try:
-        notebook = read_notebook(arguments.notebook)
+        notebook, notes = read_notebook(arguments.notebook)
+        for note in notes:
+            say(f"note: {note}")
         kernel = find_kernel(notebook, arguments.notebook)
-        inject_parameters(notebook, arguments.param)
+        inject_parameters(notebook, arguments.inject)
         if arguments.output is not None and not arguments.output.parent.is_dir():
             raise Trouble(f"there is no folder {arguments.output.parent} for --output; make it first")
         if arguments.check:
@@ -49,7 +52,7 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Execute a notebook.")
     parser.add_argument("notebook", type=Path)
     parser.add_argument("--output", type=Path)
-    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--inject", metavar="CODE")
     parser.add_argument("--check", action="store_true")
     return parser.parse_args()
 

@@ -54,10 +54,12 @@ To begin with:
 `
 
 const runHelp = `
-What its cells print comes as they print it. Parameters are set behind the cell that has the tag "parameters"; a value is JSON, or else a text.
+What its cells print comes as they print it. Parameters are set behind the cell that has the tag "parameters", each by the type that it is declared with:
+a text takes its value as it stands, all else is written as TypeScript writes it. A value that does not fit, or would change, is refused.
 Exit codes: 0; 1 when a cell failed, with its error; 130 when stopped by Ctrl-C. The executed notebook is written in each case.
 
   npx community-lab run notebooks/01-first-slice.ipynb --output executed.ipynb
+  npx community-lab run a.ipynb --param count=3 --param seed=12345678901234567890 --param version=1.10 --param 'sizes=[1, 2]'
 `
 
 const StartOption = Type.Object({

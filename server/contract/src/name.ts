@@ -22,8 +22,8 @@ export function isName(value: string): boolean {
 /**
  * Find the known name that was most likely meant, for "did you mean" in an error.
  *
- * Returns `null` when nothing is within a third of the name's length (at least 1 edit).
- * Source: Levenshtein distance by the Wagner-Fischer algorithm.
+ * Returns `null` when nothing is within a third of the name's length (at least 1 edit). Two neighbouring characters that changed places are one edit.
+ * Source: optimal string alignment, a restricted Damerau-Levenshtein distance.
  */
 export function nearestName(wrong: string, known: readonly string[]): string | null {
   const bound = Math.max(1, Math.floor(wrong.length / 3))
@@ -36,13 +36,21 @@ export function nearestName(wrong: string, known: readonly string[]): string | n
 }
 
 function countEdits(from: string, to: string): number {
+  let before: readonly number[] = []
   let row = Array.from({ length: to.length + 1 }, (_, column) => column)
   for (let line = 1; line <= from.length; line++) {
     const next = [line]
     for (let column = 1; column <= to.length; column++) {
       const swap = (row[column - 1] ?? 0) + (from[line - 1] === to[column - 1] ? 0 : 1)
-      next.push(Math.min(swap, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1))
+      const edits = Math.min(swap, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1)
+      const changedPlaces =
+        line > 1 &&
+        column > 1 &&
+        from[line - 1] === to[column - 2] &&
+        from[line - 2] === to[column - 1]
+      next.push(changedPlaces ? Math.min(edits, (before[column - 2] ?? 0) + 1) : edits)
     }
+    before = row
     row = next
   }
   return row[to.length] ?? 0

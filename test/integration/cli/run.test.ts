@@ -22,9 +22,20 @@ if os.environ.get("DAWDLES"):
 sys.exit(int(os.environ.get("ENDS_WITH", "0")))
 `
 
+const document = {
+  metadata: { kernelspec: { language: 'typescript' } },
+  cells: [
+    {
+      cell_type: 'code',
+      source: ['let n = 1\n', "let m = ''"],
+      metadata: { tags: ['parameters'] },
+    },
+  ],
+}
+
 beforeEach(async () => {
   place = await makePlace()
-  notebook = await place.write('a.ipynb', '{}')
+  notebook = await place.write('a.ipynb', JSON.stringify(document))
   await place.write('server/cli/jupyter/run_notebook.py', program)
 })
 afterEach(() => place[Symbol.asyncDispose]())
@@ -49,7 +60,13 @@ it('brings a testbed up for the notebook, hands it over, and takes it down after
   expect(code).toBe(0)
   expect(err).toContain('one is brought up')
   expect(told()).toEqual({
-    args: [notebook, ...options],
+    args: [
+      notebook,
+      '--output',
+      join(place.checkout, 'o.ipynb'),
+      '--inject',
+      '// Parameters\n{\n  n = 3\n  m = "x y"\n}',
+    ],
     credentials: join(place.home, 'credentials.json'),
     path: join(place.checkout, '.venv/share/jupyter'),
   })
@@ -100,6 +117,24 @@ it('brings no testbed up for a notebook that cannot be run', async () => {
   expect([code, err]).toEqual([1, ''])
   expect(existsSync(toldFile())).toBe(false)
 })
+
+it.for([
+  [document, 'n=1e400', '[LAB_NOTEBOOK_PARAMETER]'],
+  [document, 'k=1', 'there are: n, m'],
+  [{ ...document, cells: [] }, 'n=1', 'has no parameters'],
+  [{ ...document, metadata: { kernelspec: { language: 'python' } } }, 'n=1', 'is in python'],
+  [[], 'n=1', 'is not a notebook'],
+] as const)(
+  'starts nothing when a parameter cannot be set: %j, %s',
+  async ([written, given, why]) => {
+    await place.write('a.ipynb', JSON.stringify(written))
+    const { code, err } = await place.run(['run', notebook, '--param', given])
+    expect(code).toBe(1)
+    expect(err).toMatch(/^error: .*\]\n$/u)
+    expect(err).toContain(why)
+    expect(existsSync(join(place.home, 'program.pid'))).toBe(false)
+  },
+)
 
 it('refuses, before anything starts, a parameter without a value, a notebook that is not there, a port in use', async () => {
   const wrong = await place.run(['run', notebook, '--param', 'n'])

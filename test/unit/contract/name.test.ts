@@ -40,6 +40,8 @@ describe('the name that was most likely meant', () => {
     ['debian12', 'debian-12'],
     ['n3', 'n1'],
     ['n11', 'n1'],
+    ['tnii', null],
+    ['itny', 'tiny'],
   ])('for %s is %s', (wrong, meant) => {
     expect(nearestName(wrong, known)).toBe(meant)
   })

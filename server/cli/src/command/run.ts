@@ -44,11 +44,24 @@ export async function run(
   const script = requireFile(context.checkout, 'server/cli/jupyter/run_notebook.py')
   const argv = [python, script, file]
   if (options.output !== undefined) argv.push('--output', resolve(options.output))
-  for (const each of options.param) argv.push('--param', each)
+  if (options.param.length > 0) argv.push('--inject', await parametersCode(file, options.param))
   const code = await executeOnTestbed(context, argv, options)
   if (options.json === true)
     printJson(context, { notebook: file, output: options.output ?? null, exit_code: code })
   return code
+}
+
+/** The compiler that reads types is loaded for parameters alone. */
+async function parametersCode(file: string, given: readonly string[]): Promise<string> {
+  const { readDeclaringCell } = await import('../notebook/declaring-cell.ts')
+  const { writeParameters } = await import('../notebook/parameters.ts')
+  const source = await readDeclaringCell(file)
+  return writeParameters({ source, file }, given.map(splitParameter))
+}
+
+function splitParameter(given: string): { readonly name: string; readonly text: string } {
+  const at = given.indexOf('=')
+  return { name: given.slice(0, at), text: given.slice(at + 1) }
 }
 
 async function executeOnTestbed(

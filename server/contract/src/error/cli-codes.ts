@@ -42,6 +42,11 @@ export const cliCodes = {
   ),
   // The next two are said by the program that executes notebooks (server/cli/jupyter/).
   LAB_NOTEBOOK_UNUSABLE: code<{ problem: string }>(0, false, (d) => d.problem),
+  LAB_NOTEBOOK_PARAMETER: code<{ name: string; problem: string }>(
+    0,
+    false,
+    (d) => `parameter ${d.name}: ${d.problem}`,
+  ),
   LAB_NOTEBOOK_CELL_FAILED: code<{ cell: number; cells: number; problem: string }>(
     0,
     false,

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { writeParameters } from '../../../../server/cli/src/notebook/parameters.ts'
 import { makeNotebookPlace, type NotebookPlace } from './program.ts'
 
 let place: NotebookPlace
@@ -53,17 +54,25 @@ describe.for(['communitylab', 'tslab'])('on the kernel %s', (kernel) => {
     expect((await place.read('out.ipynb'))[0]?.printed).toContain('begun\n')
   })
 
-  it('puts parameters behind the cell that declares them', async () => {
-    const defaults = "let count = 1\nlet who: string = 'me'\nconst mode: 'fast' | 'slow' = 'slow'"
-    const cells = [[defaults, 'parameters'], 'console.log(count + 1, who, mode)'] as const
+  it('puts parameters behind the cell that declares them, exactly as they were given', async () => {
+    const defaults =
+      "let count = 1, seed = 1n\nlet who: string = 'me'\nconst mode: 'fast' | 'slow' = 'slow'"
+    const cells = [[defaults, 'parameters'], 'console.log(count + 1, seed, who, mode)'] as const
     const file = await place.write('a.ipynb', cells, kernel)
-    const given = ['--param', 'count=41', '--param', 'who=a "b"', '--param', 'mode=fast']
+    const inject = (...given: readonly (readonly [name: string, text: string])[]) => [
+      '--inject',
+      writeParameters(
+        { source: defaults, file },
+        given.map(([name, text]) => ({ name, text })),
+      ),
+    ]
+    const given = inject(['count', '41'], ['seed', '12345678901234567890'], ['who', '1.10'])
     const { code, out } = await place.execute([file, ...output(), ...given])
-    expect([code, out]).toEqual([0, '42 a "b" fast\n'])
+    expect([code, out]).toEqual([0, '42 12345678901234567890n 1.10 slow\n'])
     const [, injected] = await place.read('out.ipynb')
     expect(injected?.tags).toEqual(['injected-parameters'])
-    const again = [join(place.folder, 'out.ipynb'), '--param', 'count=1']
-    expect((await place.execute(again)).out).toBe('2 me slow\n')
+    const again = [join(place.folder, 'out.ipynb'), ...inject(['mode', 'fast'])]
+    expect((await place.execute(again)).out).toBe('2 1n me fast\n')
   })
 })
 
@@ -172,10 +181,18 @@ it('tells what is wrong before any kernel starts', async () => {
   const plain = await place.write('plain.ipynb', ['1'])
   const text = join(place.folder, 'text.ipynb')
   await writeFile(text, 'no JSON')
+  const old = join(place.folder, 'old.ipynb')
+  await writeFile(old, '{"nbformat":3,"nbformat_minor":0,"metadata":{},"worksheets":[]}')
+  const newer = join(place.folder, 'newer.ipynb')
+  await writeFile(newer, '{"nbformat":5,"nbformat_minor":0,"metadata":{},"cells":[]}')
+  const other = join(place.folder, 'other.ipynb')
+  await writeFile(other, '[]')
   const cases = [
-    [[file, '--param', 'conut=2'], 'no parameter conut, did you mean count?'],
-    [[plain, '--param', 'count=2'], 'the notebook has no parameters'],
+    [[plain, '--inject', 'count=2'], 'the notebook has no parameters'],
     [[text], 'is not a notebook: it is not JSON'],
+    [[old], 'is of version 3 of the notebook format'],
+    [[newer], 'is of version 5 of the notebook format'],
+    [[other], 'names no version of the notebook format'],
     [[await place.write('b.ipynb', ['1'], 'gone')], 'asks for the kernel "gone"'],
     [[file, '--output', join(place.folder, 'none/out.ipynb')], 'there is no folder'],
     [[join(place.folder, 'absent.ipynb')], 'cannot be read'],
@@ -186,6 +203,27 @@ it('tells what is wrong before any kernel starts', async () => {
     expect(err).toMatch(/^error: .*\[LAB_NOTEBOOK_UNUSABLE\]\n$/u)
     expect(err).toContain(sentence)
   }
+})
+
+it('executes a notebook with a byte order mark, and says in one sentence what is wrong with it', async () => {
+  const file = await place.write('a.ipynb', ['console.log(1)'])
+  await writeFile(file, `\uFEFF${await readFile(file, 'utf8')}`)
+  const { code, out, err } = await place.execute([file, ...output()])
+  expect([code, out]).toEqual([0, '1\n'])
+  expect(err).toMatch(/^note: .*a\.ipynb begins with a byte order mark.*\n$/u)
+  expect((await place.read('out.ipynb'))[0]?.printed).toBe('1\n')
+})
+
+it('executes a notebook with doubled and missing cell ids, gives each its own, and says so in one sentence', async () => {
+  const file = await place.write('a.ipynb', ['1', '2', '3'])
+  const doubled = (await readFile(file, 'utf8')).replace('"id":"c1"', '"id":"c0"')
+  await writeFile(file, doubled.replace('"id":"c2",', ''))
+  const { code, err } = await place.execute([file, ...output()])
+  expect(code).toBe(0)
+  expect(err).toMatch(/^note: .*a\.ipynb has cells without an id of their own \(2\).*\n$/u)
+  const text = await readFile(join(place.folder, 'out.ipynb'), 'utf8')
+  const { cells } = JSON.parse(text) as { cells: readonly { id: string }[] }
+  expect(new Set(cells.map(({ id }) => id)).size).toBe(3)
 })
 
 it('says that a kernel ended, and which variables that cost', async () => {

@@ -1,0 +1,171 @@
+import { dirname, join } from 'node:path'
+import ts from 'typescript'
+
+/** A parameter that a cell declares. */
+export interface Declaration {
+  readonly name: string
+  readonly isConst: boolean
+  /** Its type as the cell writes it; null: the default's type. */
+  readonly annotation: string | null
+  /** Its type as TypeScript names it. */
+  readonly type: string
+  readonly kind: TypeKind
+  /** The values that it may have, where its type lists them. */
+  readonly choices: readonly string[]
+}
+
+/** What is told apart of types: `open` is any or unknown, `other` whatever has no kind of its own. */
+export type TypeKind = 'text' | 'number' | 'bigint' | 'boolean' | 'choice' | 'open' | 'other'
+
+/** A value for a parameter, as TypeScript writes it. */
+export interface Candidate {
+  readonly name: string
+  readonly code: string
+}
+
+/** A candidate with what TypeScript has against it; null: nothing. */
+export interface JudgedCandidate extends Candidate {
+  readonly complaint: string | null
+}
+
+/** What TypeScript knows of a cell. */
+export interface ParametersCell {
+  readonly declarations: readonly Declaration[]
+  /** Whether values may be assigned to the parameters of their names. */
+  judge(candidates: readonly Candidate[]): readonly JudgedCandidate[]
+}
+
+/** Read the cell that declares a notebook's parameters. `notebookFile` is where its imports are looked for from. Takes about half a second. */
+export function readParametersCell(source: string, notebookFile: string): ParametersCell {
+  const file = join(dirname(notebookFile), 'community-lab-parameters.ts')
+  const widened = widen(source)
+  const host = createHost()
+  const { checker, root } = analyse(host, file, widened)
+  return {
+    declarations: [...variablesOf(root)].map(({ name, isConst, node }) => {
+      const type = checker.getTypeAtLocation(node.name)
+      return {
+        name,
+        isConst: isConst(source),
+        annotation: node.type?.getText(root) ?? null,
+        type: checker.typeToString(type),
+        kind: kindOf(type),
+        choices: choicesOf(type),
+      }
+    }),
+    judge(candidates) {
+      const functions = candidates.map(functionOf)
+      const head = `${widened}\nexport {}\n`
+      const judged = analyse(host, file, head + functions.join(''))
+      const complaints = judged.program.getSemanticDiagnostics(judged.root)
+      let to = head.length
+      return candidates.map((candidate, at) => {
+        const from = to
+        to += functions[at]?.length ?? 0
+        const own = complaints.find(({ start = -1 }) => start >= from && start < to)
+        return { ...candidate, complaint: own === undefined ? null : sentenceOf(own) }
+      })
+    },
+  }
+}
+
+/** The cell with its constants as variables, whose types are not narrowed to their defaults. As long as the cell. */
+function widen(source: string): string {
+  const root = ts.createSourceFile('cell.ts', source, ts.ScriptTarget.ESNext, true)
+  return [...variablesOf(root)].reduceRight((text, { list }) => {
+    const start = list.getStart(root)
+    return text.startsWith('const', start)
+      ? `${text.slice(0, start)}let  ${text.slice(start + 'const'.length)}`
+      : text
+  }, source)
+}
+
+interface Variable {
+  readonly name: string
+  readonly node: ts.VariableDeclaration
+  readonly list: ts.VariableDeclarationList
+  /** Whether it is a constant in a text of the same length as the one it was found in. */
+  readonly isConst: (source: string) => boolean
+}
+
+function* variablesOf(root: ts.SourceFile): Generator<Variable> {
+  for (const statement of root.statements) {
+    if (!ts.isVariableStatement(statement)) continue
+    const list = statement.declarationList
+    const isConst = (source: string) => source.startsWith('const', list.getStart(root))
+    for (const node of list.declarations)
+      if (ts.isIdentifier(node.name)) yield { name: node.name.text, node, list, isConst }
+  }
+}
+
+/** A candidate is assigned in a function of its own, where nothing that the cell has assigned narrows the type. */
+function functionOf({ name, code }: Candidate, at: number): string {
+  return `function candidate${at}() { const value: typeof ${name} = ${code}\n; return value }\n`
+}
+
+function sentenceOf({ messageText }: ts.Diagnostic): string {
+  return ts.flattenDiagnosticMessageText(messageText, ' ').replaceAll(/\s+/gu, ' ')
+}
+
+const options: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ESNext,
+  module: ts.ModuleKind.NodeNext,
+  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  strict: true,
+  noEmit: true,
+  skipLibCheck: true,
+  types: [],
+  lib: ['lib.esnext.d.ts'],
+}
+
+/** What the compiler reads files by; each is parsed once. */
+function createHost(): ts.CompilerHost {
+  const host = ts.createCompilerHost(options, true)
+  const { getSourceFile } = host
+  const parsed = new Map<string, ts.SourceFile | undefined>()
+  host.getSourceFile = (name, ...rest) => {
+    if (!parsed.has(name)) parsed.set(name, getSourceFile(name, ...rest))
+    return parsed.get(name)
+  }
+  return host
+}
+
+interface Analysis {
+  readonly program: ts.Program
+  readonly checker: ts.TypeChecker
+  readonly root: ts.SourceFile
+}
+
+/** Look at a text as if it were in a file. */
+function analyse(files: ts.CompilerHost, file: string, text: string): Analysis {
+  const root = ts.createSourceFile(file, text, ts.ScriptTarget.ESNext, true)
+  const host: ts.CompilerHost = {
+    ...files,
+    fileExists: (name) => name === file || files.fileExists(name),
+    getSourceFile: (name, ...rest) => (name === file ? root : files.getSourceFile(name, ...rest)),
+  }
+  const program = ts.createProgram({ rootNames: [file], options, host })
+  return { program, checker: program.getTypeChecker(), root }
+}
+
+const kinds: readonly (readonly [ts.TypeFlags, TypeKind])[] = [
+  [ts.TypeFlags.Any | ts.TypeFlags.Unknown, 'open'],
+  [ts.TypeFlags.String, 'text'],
+  [ts.TypeFlags.NumberLike, 'number'],
+  [ts.TypeFlags.BigIntLike, 'bigint'],
+  [ts.TypeFlags.BooleanLike, 'boolean'],
+]
+
+function kindOf(type: ts.Type): TypeKind {
+  if (choicesOf(type).length > 0) return 'choice'
+  return kinds.find(([flags]) => (type.flags & flags) !== 0)?.[1] ?? 'other'
+}
+
+/** The texts and numbers that a type lists; none when it has others too. */
+function choicesOf(type: ts.Type): readonly string[] {
+  const parts = type.isUnion() ? type.types : [type]
+  const isListed = (each: ts.Type) => each.isStringLiteral() || each.isNumberLiteral()
+  return parts.every(isListed)
+    ? parts.map((each) => (each.isLiteral() ? String(each.value) : ''))
+    : []
+}
