@@ -56,6 +56,11 @@ it('loses and doubles nothing when a node is cut off for a minute during a measu
   })
   await testbed.control.node('n3', 'cut')
   await new Promise((resolve) => setTimeout(resolve, 60_000))
+  // A tutorial's first cell, run again meanwhile, takes nothing away.
+  const ready = await lab.nodes.find({ state: 'production' })
+  expect(ready.map(({ name }) => name)).not.toContain('n3')
+  const same = await lab.slices.ensure('faults', { template: 'tiny', nodes: ready })
+  expect((await same.started()).slivers.map(({ node }) => node)).toContain('n3')
   await testbed.control.node('n3', 'start')
   await run.done({ timeoutMs: 60_000 })
   const rows =

@@ -27,6 +27,11 @@ export interface SliceOptions {
   readonly cpuPct?: number
   /** How many processes each sliver may have; default 128. */
   readonly processes?: number
+  /**
+   * What may be lost to make the slice so. `nothing`, the default: what would remove a sliver, or make it again because its template or resources change, is
+   * refused; a sliver stays on a node that is not listed and not in production just now. `slivers`: the list is taken as it is.
+   */
+  readonly mayLose?: 'nothing' | 'slivers'
   readonly signal?: AbortSignal
 }
 
@@ -40,13 +45,13 @@ export class Slices {
 
   /**
    * Make a slice what it should be, by its name: made when there is none, changed where it differs, left alone where it does not. The server checks
-   * all of it first, and refuses it whole.
+   * all of it first, and refuses it whole. Nothing in a sliver is lost unless `mayLose` allows it.
    *
-   * @throws {@link LabError} LAB_SLICE_NO_CAPACITY, LAB_SLICE_UNKNOWN_NODE, LAB_SLICE_UNKNOWN_TEMPLATE, LAB_SLICE_NODE_NOT_READY,
+   * @throws {@link LabError} LAB_SLICE_WOULD_LOSE, LAB_SLICE_NO_CAPACITY, LAB_SLICE_UNKNOWN_NODE, LAB_SLICE_UNKNOWN_TEMPLATE, LAB_SLICE_NODE_NOT_READY,
    * LAB_SLICE_ARCH_MISMATCH, LAB_REQUEST_INVALID.
    */
   async ensure(name: string, options: SliceOptions): Promise<Slice> {
-    const { template, nodes, description, signal } = options
+    const { template, nodes, description, mayLose, signal } = options
     const resources = listResources(options)
     const body = {
       name,
@@ -54,6 +59,7 @@ export class Slices {
       nodes: nodes.map(nameOfNode),
       ...(description === undefined ? {} : { description }),
       ...(resources.length === 0 ? {} : { resources }),
+      ...(mayLose === undefined ? {} : { may_lose: mayLose }),
     }
     // Slivers start with the keys that the server knows by then.
     await this.#session.registerKey()

@@ -65,10 +65,10 @@ export function sliverId(sliceId: number, nodeId: number): string {
   return `${sliceId}@${nodeId}`
 }
 
-/** Read a sliver's id. Returns `null` when it is malformed. */
+/** Read a sliver's id. Returns `null` when it is malformed, or larger than any id of a slice or node. */
 export function parseSliverId(
   id: string,
 ): { readonly sliceId: number; readonly nodeId: number } | null {
-  const match = /^([1-9][0-9]{0,14})@([1-9][0-9]{0,4})$/u.exec(id)
+  const match = /^([1-9][0-9]{0,8})@([1-9][0-9]{0,4})$/u.exec(id)
   return match ? { sliceId: Number(match[1]), nodeId: Number(match[2]) } : null
 }

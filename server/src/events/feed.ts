@@ -3,7 +3,7 @@ import type { ChangeEvent } from '@community-lab/contract'
 import type { Kysely } from 'kysely'
 import type { Database } from '../postgres/database.ts'
 import type { Tables } from '../postgres/tables.ts'
-import { eventChannel } from '../registry/change.ts'
+import { eventChannel } from '../registry/event-log.ts'
 
 /** Every change, in the order of commits. */
 export interface EventFeed extends AsyncDisposable {

@@ -1,20 +1,23 @@
-import { sql, type Kysely, type Transaction } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import type { ChangeEvent, EventKind, Incident } from '@community-lab/contract'
 import type { Tables } from '../postgres/tables.ts'
+import { writeEvents, type ChangeNotes, type Note } from './event-log.ts'
 import type { Readers } from './read/readers.ts'
-
-/** The channel that tells every reader of a new event. */
-export const eventChannel = 'community_lab_event'
 
 /** A transaction under way, and what it must tell of when it commits. */
 export interface Change {
   readonly tx: Transaction<Tables>
-  /** Note that an object was made, changed or deleted; it is shown as it is at the end of the transaction. */
+  /**
+   * Note that an object was made, changed or deleted. Its event shows it as it is at the end of the transaction. An object that is gone by then, because another
+   * change deleted it, has no event here: the other change tells of it.
+   */
   note(
     kind: Exclude<EventKind, 'incident'>,
     action: ChangeEvent['action'],
     id: string | number,
   ): void
+  /** Note that all slivers of a slice or of a node were changed, those included that other changes are adding just now. */
+  noteSlivers(of: 'slice' | 'node', id: number): void
   /** Note something that an operator should look at. */
   incident(incident: Incident): void
   /** Note that what a node should be may have changed. */
@@ -32,16 +35,10 @@ export interface ChangeListeners {
 /** Run a change: its rows and its events are committed together, or neither is. */
 export type RunChange = <T>(work: (change: Change) => Promise<T>) => Promise<T>
 
-interface Note {
-  readonly kind: EventKind
-  readonly action: ChangeEvent['action']
-  readonly id: string
-  readonly object?: Incident
-}
-
-const maxAttempts = 4
-// serialization_failure and deadlock_detected: the same transaction may well succeed now.
-const repeatable = new Set(['40001', '40P01'])
+const maxAttempts = 6
+// serialization_failure, deadlock_detected, and foreign_key_violation: what the change was about to refer to went at the same moment. Tried again, it
+// succeeds or finds out what is missing.
+const repeatable = new Set(['40001', '40P01', '23503'])
 
 /** Make the runner of changes for a database. */
 export function createChangeRunner(
@@ -51,32 +48,18 @@ export function createChangeRunner(
 ): RunChange {
   return async (work) => {
     for (let attempt = 1; ; attempt++) {
-      const notes = new Map<string, Note>()
+      const notes = createNotes()
       const targets = new Set<number>()
       const hosts = { changed: false }
       try {
         const result = await db.transaction().execute(async (tx) => {
           const answer = await work({
             tx,
-            note(kind, action, id) {
-              const key = `${kind} ${id}`
-              const before = notes.get(key)
-              // Made and changed at once is made.
-              const seen = before?.action === 'created' && action === 'updated' ? 'created' : action
-              notes.set(key, { kind, action: seen, id: String(id) })
-            },
-            incident(object) {
-              notes.set(`incident ${notes.size}`, {
-                kind: 'incident',
-                action: 'created',
-                id: object.node ?? 'unknown',
-                object,
-              })
-            },
+            ...notes,
             target: (nodeId) => void targets.add(nodeId),
             tincHosts: () => void (hosts.changed = true),
           })
-          await writeEvents(tx, readers, [...notes.values()])
+          for (const nodeId of await writeEvents(tx, readers, notes)) targets.add(nodeId)
           return answer
         })
         for (const nodeId of targets) listeners.onTarget(nodeId)
@@ -90,37 +73,22 @@ export function createChangeRunner(
   }
 }
 
-/**
- * Number and write the events. The counter's row is locked from here to the commit, so that ids are in the order of commits; it is taken last,
- * so that nothing waits for it while holding it.
- */
-async function writeEvents(
-  tx: Transaction<Tables>,
-  readers: Readers,
-  notes: readonly Note[],
-): Promise<void> {
-  if (notes.length === 0) return
-  const objects = await readers.objects(
-    tx,
-    notes.filter((note) => note.action !== 'deleted' && note.object === undefined),
-  )
-  const { value } = await tx
-    .updateTable('counters')
-    .set((eb) => ({ value: eb('value', '+', notes.length) }))
-    .where('name', '=', 'event')
-    .returning('value')
-    .executeTakeFirstOrThrow()
-  await tx
-    .insertInto('events')
-    .values(
-      notes.map(({ kind, action, id, object }, index) => ({
-        id: value - notes.length + 1 + index,
-        kind,
-        action,
-        object_id: id,
-        object: JSON.stringify(object ?? objects.get(`${kind} ${id}`) ?? null),
-      })),
-    )
-    .execute()
-  await sql`select pg_notify(${eventChannel}, ${String(value)})`.execute(tx)
+function createNotes(): Pick<Change, 'note' | 'noteSlivers' | 'incident'> & ChangeNotes {
+  const objects = new Map<string, Note>()
+  const incidents: Incident[] = []
+  const sliversOf = { slice: new Set<number>(), node: new Set<number>() }
+  return {
+    objects,
+    incidents,
+    sliversOf,
+    note(kind, action, id) {
+      const key = `${kind} ${id}`
+      const before = objects.get(key)
+      // Made and changed at once is made.
+      const seen = before?.action === 'created' && action === 'updated' ? 'created' : action
+      objects.set(key, { kind, action: seen, id: String(id) })
+    },
+    noteSlivers: (of, id) => void sliversOf[of].add(id),
+    incident: (incident) => void incidents.push(incident),
+  }
 }

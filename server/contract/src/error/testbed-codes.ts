@@ -61,6 +61,23 @@ export const testbedCodes = {
     (d) =>
       `slice ${JSON.stringify(d.slice)}: template ${d.template} is for ${d.archs.join(', ')}, node ${d.node} is ${d.arch}; choose another template or node`,
   ),
+  LAB_SLICE_WOULD_LOSE: code<{
+    slice: string
+    /** The first of them. */
+    slivers: readonly { readonly node: string; readonly why: string }[]
+    /** How many there are. */
+    count: number
+  }>(
+    409,
+    false,
+    (d) =>
+      `slice ${JSON.stringify(d.slice)} was left as it is: ${d.slivers
+        .slice(0, 5)
+        .map((sliver) => `the sliver on ${sliver.node} would be ${sliver.why}`)
+        .join(
+          '; ',
+        )}${d.count > 5 ? `; and ${d.count - 5} more` : ''}. Every file and program in ${d.count === 1 ? 'it' : 'them'} would be lost; ask for the same as before, or allow the loss (mayLose: 'slivers' in a notebook, may_lose in the API)`,
+  ),
   LAB_SLICE_SET_STATE_BY_PUT: code<{ slice: string }>(
     400,
     false,

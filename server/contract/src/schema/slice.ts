@@ -77,7 +77,9 @@ export type SlicePatch = Static<typeof SlicePatch>
 /**
  * A whole slice wanted by name: what `slices.ensure` sends. The server checks all of it, refuses it with the constraint and the nearest change
  * that would do, or makes it so in one transaction. Sending it again changes nothing.
- * `nodes` holds names; slivers on other nodes are removed.
+ *
+ * `nodes` holds names. A spec that would remove slivers, or make them again with another template or other resources, is refused with LAB_SLICE_WOULD_LOSE
+ * unless `may_lose` is `slivers`. Without it, a sliver stays on a node that is not listed and not in production: it was not there to be listed.
  */
 export const SliceSpec = Type.Object(
   {
@@ -87,6 +89,11 @@ export const SliceSpec = Type.Object(
     nodes: Type.Array(Name, { minItems: 1, maxItems: 10_000, uniqueItems: true }),
     set_state: Type.Optional(SliceSetState),
     resources: Type.Optional(Type.Array(ResourceRequest, { maxItems: 16 })),
+    may_lose: Type.Optional(
+      Type.Enum(['nothing', 'slivers'] as const, {
+        description: 'what may be lost to make the slice so; default nothing',
+      }),
+    ),
   },
   { $id: 'SliceSpec', additionalProperties: false },
 )

@@ -36,15 +36,8 @@ export function createReaders(surroundings: Surroundings): Readers {
       if (idsOf('slice').length > 0) add('slice', await readers.slices(db, numbers('slice')))
       if (idsOf('template').length > 0)
         add('template', await readers.templates(db, numbers('template')))
-      const slivers = idsOf('sliver').map(({ id }) => id.split('@').map(Number))
-      if (slivers.length > 0)
-        add(
-          'sliver',
-          await readers.slivers(db, {
-            sliceIds: [...new Set(slivers.map(([slice = 0]) => slice))],
-            nodeIds: [...new Set(slivers.map(([, node = 0]) => node))],
-          }),
-        )
+      const ids = idsOf('sliver').map(({ id }) => id)
+      if (ids.length > 0) add('sliver', await readers.slivers(db, { ids }))
       return found
     },
   }

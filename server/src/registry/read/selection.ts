@@ -16,6 +16,8 @@ export interface Selection {
 
 /** Which slivers. */
 export interface SliverSelection {
+  /** Exactly these, `slice@node`. */
+  readonly ids?: readonly string[]
   readonly sliceIds?: readonly number[]
   readonly nodeIds?: readonly number[]
 }

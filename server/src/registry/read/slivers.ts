@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import {
   defaultInterfaces,
   effectiveSetState,
+  parseSliverId,
   path,
   routes,
   sliverId,
@@ -14,7 +15,7 @@ import type { Db, SliverSelection, Surroundings } from './selection.ts'
 export async function readSlivers(
   db: Db,
   { mgmtPrefix }: Pick<Surroundings, 'mgmtPrefix'>,
-  { sliceIds, nodeIds }: SliverSelection = {},
+  { ids, sliceIds, nodeIds }: SliverSelection = {},
 ): Promise<Sliver[]> {
   let query = db
     .selectFrom('slivers')
@@ -29,6 +30,14 @@ export async function readSlivers(
     ])
     .orderBy('slivers.slice_id')
     .orderBy('slivers.node_id')
+  if (ids !== undefined) {
+    const places = ids.flatMap((id) => parseSliverId(id) ?? [])
+    const slices = places.map(({ sliceId }) => sliceId)
+    const nodes = places.map(({ nodeId }) => nodeId)
+    query = query.where(
+      sql<boolean>`(slivers.slice_id, slivers.node_id) in (select * from unnest(${slices}::int[], ${nodes}::int[]))`,
+    )
+  }
   if (sliceIds !== undefined)
     query = query.where('slivers.slice_id', '=', sql<number>`any(${sliceIds}::int[])`)
   if (nodeIds !== undefined)

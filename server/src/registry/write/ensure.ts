@@ -2,16 +2,19 @@ import { isDeepStrictEqual } from 'node:util'
 import { sql } from 'kysely'
 import {
   LabError,
-  sliverId,
+  type ResourceRequest,
   type Slice,
   type SliceSpec,
   type SliceWithSlivers,
   type Sliver,
+  type Template,
 } from '@community-lab/contract'
 import { admitSlice, type Admission } from '../../domain/admission.ts'
+import { compareSlivers, keptNodes, type SliverChanges } from '../../domain/slice-loss.ts'
 import type { Change } from '../change.ts'
 import { found, type Core } from '../core.ts'
 import { insertSlice, noteSlice } from './slices.ts'
+import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'
 
 /** The advisory lock of admission: who reserves room sees what was reserved before. The number is "clab" in ASCII. */
 const admissionLock = 0x636c6162
@@ -22,9 +25,10 @@ export async function lockAdmission(change: Change): Promise<void> {
 }
 
 /**
- * Make a slice what a spec says, or refuse all of it. Sending it again changes nothing. A sliver whose template or resources change is made anew.
+ * Make a slice what a spec says, or refuse all of it. Sending it again changes nothing. A sliver whose template or resources change is made again.
  *
- * @throws {@link LabError} LAB_NAME_TAKEN when another group has the name; what {@link admitSlice} throws.
+ * @throws {@link LabError} LAB_NAME_TAKEN when another group has the name; LAB_SLICE_WOULD_LOSE when slivers would be removed or made again and the spec does
+ * not allow it; what {@link admitSlice} throws.
  */
 export async function ensureSlice(
   core: Core,
@@ -37,16 +41,18 @@ export async function ensureSlice(
     const [slice] = await core.read.slices(tx, { names: [spec.name] })
     if (slice !== undefined && slice.group.id !== groupId)
       throw new LabError('LAB_NAME_TAKEN', { kind: 'slice', name: spec.name })
-    const before = slice === undefined ? [] : await core.read.slivers(tx, { sliceIds: [slice.id] })
-    const admission = admitSlice(spec, {
-      nodes: await core.read.nodes(tx),
-      templates: await core.read.templates(tx),
-      present: new Map(before.map((sliver) => [sliver.node.name, sliver.resources])),
-    })
+    const present = slice === undefined ? [] : await core.read.slivers(tx, { sliceIds: [slice.id] })
+    const before = slice?.sliver_defaults.template?.id ?? null
+    const { admission, templateBefore } = await admit(core, change, { spec, present, before })
+    const changes = compareSlivers(present, { ...admission, templateBefore })
+    if (changes.losses.length > 0 && spec.may_lose !== 'slivers')
+      throw new LabError('LAB_SLICE_WOULD_LOSE', {
+        slice: spec.name,
+        slivers: changes.losses.slice(0, maxLossesTold),
+        count: changes.losses.length,
+      })
     const sliceId = await writeSlice(change, { groupId, spec, slice, admission })
-    const remade =
-      slice !== undefined && slice.sliver_defaults.template?.id !== admission.template.id
-    await writeSlivers(change, sliceId, { before, admission, remade })
+    await writeSlivers(change, sliceId, { changes, resources: admission.resources })
     const [shown] = await core.read.slices(tx, { ids: [sliceId] })
     return {
       created: slice === undefined,
@@ -54,6 +60,39 @@ export async function ensureSlice(
       slivers: await core.read.slivers(tx, { sliceIds: [sliceId] }),
     }
   })
+}
+
+/** How many slivers a refusal names at most. */
+const maxLossesTold = 100
+
+interface Request {
+  readonly spec: SliceSpec
+  readonly present: readonly Sliver[]
+  /** The slice's template until now. */
+  readonly before: number | null
+}
+
+/** Admit the nodes of a spec and those that keep their sliver. */
+async function admit(
+  core: Core,
+  { tx }: Change,
+  { spec, present, before }: Request,
+): Promise<{ admission: Admission; templateBefore: Template | null }> {
+  const names = [...new Set([...spec.nodes, ...present.map(({ node }) => node.name)])]
+  const nodes = await core.read.nodes(tx, { names })
+  const templates = await core.read.templates(tx)
+  const whole = { ...spec, nodes: [...spec.nodes, ...keptNodes(spec, present, nodes)] }
+  const resources = new Map(present.map((sliver) => [sliver.node.name, sliver.resources]))
+  const known = { templates, present: resources }
+  const templateBefore = templates.find(({ id }) => id === before) ?? null
+  try {
+    return { admission: admitSlice(whole, { nodes, ...known }), templateBefore }
+  } catch (error) {
+    if (!LabError.is(error)) throw error
+    // What would do instead is told with every node in view.
+    admitSlice(whole, { nodes: await core.read.nodes(tx), ...known })
+    throw error
+  }
 }
 
 interface WantedSlice {
@@ -84,68 +123,24 @@ async function writeSlice(
     isDeepStrictEqual(slice.sliver_defaults.resources, admission.resources)
   if (same) return slice.id
   await change.tx.updateTable('slices').set(values).where('id', '=', slice.id).execute()
-  noteSlice(change, slice)
+  noteSlice(change, slice.id)
   return slice.id
 }
 
-interface WantedSlivers {
-  readonly before: readonly Sliver[]
-  readonly admission: Admission
-  /** The template is another one than before. */
-  readonly remade: boolean
+interface SliverWriting {
+  readonly changes: SliverChanges
+  readonly resources: readonly ResourceRequest[]
 }
 
 async function writeSlivers(
   change: Change,
   sliceId: number,
-  { before, admission, remade }: WantedSlivers,
+  { changes: { added, removed, remade }, resources }: SliverWriting,
 ): Promise<void> {
-  const wanted = new Set(admission.nodes.map((node) => node.id))
-  const present = new Map(before.map((sliver) => [sliver.node.id, sliver]))
-  const added = [...wanted].filter((id) => !present.has(id))
-  const removed = [...present.keys()].filter((id) => !wanted.has(id))
-  const updated = [...present.values()].filter(
-    (sliver) =>
-      wanted.has(sliver.node.id) &&
-      (remade || !isDeepStrictEqual(sliver.resources, admission.resources)),
-  )
-  const resources = JSON.stringify(admission.resources)
+  const promised = JSON.stringify(resources)
   if (added.length > 0)
-    await change.tx
-      .insertInto('slivers')
-      .values(
-        added.map((nodeId) => ({
-          slice_id: sliceId,
-          node_id: nodeId,
-          description: '',
-          properties: '{}',
-          resources,
-          state: 'unknown' as const,
-        })),
-      )
-      .execute()
-  if (removed.length > 0)
-    await change.tx
-      .deleteFrom('slivers')
-      .where('slice_id', '=', sliceId)
-      .where('node_id', '=', sql<number>`any(${removed}::int[])`)
-      .execute()
-  const ids = updated.map((sliver) => sliver.node.id)
-  if (ids.length > 0)
-    await change.tx
-      .updateTable('slivers')
-      .set((eb) => ({ resources, instance_sn: eb('instance_sn', '+', 1) }))
-      .where('slice_id', '=', sliceId)
-      .where('node_id', '=', sql<number>`any(${ids}::int[])`)
-      .execute()
-  if (added.length + removed.length > 0) change.note('slice', 'updated', sliceId)
-  const note = (action: 'created' | 'updated' | 'deleted') => (nodeId: number) => {
-    change.note('sliver', action, sliverId(sliceId, nodeId))
-    // Its slivers and what it has left are part of a node.
-    change.note('node', 'updated', nodeId)
-    change.target(nodeId)
-  }
-  added.forEach(note('created'))
-  removed.forEach(note('deleted'))
-  ids.forEach(note('updated'))
+    await insertSlivers(change, { sliceId, nodeIds: added, resources: promised })
+  if (removed.length > 0) await removeSlivers(change, { sliceId, nodeIds: removed })
+  if (remade.length > 0)
+    await remakeSlivers(change, { sliceId, nodeIds: remade, resources: promised })
 }

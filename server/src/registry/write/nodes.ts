@@ -1,4 +1,10 @@
-import { LabError, type Node, type NodeCreate, type NodePatch } from '@community-lab/contract'
+import {
+  LabError,
+  sliverId,
+  type Node,
+  type NodeCreate,
+  type NodePatch,
+} from '@community-lab/contract'
 import { checkNodeSetState } from '../../domain/node-state.ts'
 import { checkIfMatch } from '../../http/etag.ts'
 import { claimName, found, type Core } from '../core.ts'
@@ -62,6 +68,8 @@ export async function patchNode(
         .execute(),
     )
     change.note('node', 'updated', id)
+    // A sliver shows its node's name.
+    if (body.name !== undefined && body.name !== node.name) change.noteSlivers('node', id)
     change.target(id)
     return readNode(core, id, change.tx)
   })
@@ -85,11 +93,23 @@ export async function rebootNode(core: Core, id: number): Promise<Node> {
 /** Remove a node with its slivers, keys and tokens. */
 export async function deleteNode(core: Core, id: number, ifMatch: string | null): Promise<void> {
   await core.change(async (change) => {
-    const node = await lockNode(core, change, id)
-    checkIfMatch(ifMatch, node)
-    for (const sliver of node.slivers) {
-      change.note('sliver', 'deleted', sliver.id)
-      change.note('slice', 'updated', Number(sliver.id.split('@')[0]))
+    // From here on nobody adds a sliver to it.
+    const row = await change.tx
+      .selectFrom('nodes')
+      .select('id')
+      .where('id', '=', id)
+      .forUpdate()
+      .executeTakeFirst()
+    found(row, 'node', id)
+    checkIfMatch(ifMatch, await readNode(core, id, change.tx))
+    const slivers = await change.tx
+      .deleteFrom('slivers')
+      .where('node_id', '=', id)
+      .returning('slice_id')
+      .execute()
+    for (const { slice_id: sliceId } of slivers) {
+      change.note('sliver', 'deleted', sliverId(sliceId, id))
+      change.note('slice', 'updated', sliceId)
     }
     await change.tx.deleteFrom('nodes').where('id', '=', id).execute()
     change.note('node', 'deleted', id)

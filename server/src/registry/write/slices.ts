@@ -65,12 +65,16 @@ export async function patchSlice(
 
 /** Let a slice live on for its full time from now. */
 export async function renewSlice(core: Core, id: number): Promise<Slice> {
-  return changeSlice(core, id, null, async (change) => {
-    await change.tx
+  return core.change(async (change) => {
+    const row = await change.tx
       .updateTable('slices')
       .set({ expires_on: expiry() })
       .where('id', '=', id)
-      .execute()
+      .returning('id')
+      .executeTakeFirst()
+    found(row, 'slice', id)
+    change.note('slice', 'updated', id)
+    return readSlice(core, id, change.tx)
   })
 }
 
@@ -88,24 +92,33 @@ export async function resetSlice(core: Core, id: number): Promise<Slice> {
 /** Remove a slice and its slivers. What it measured stays its group's. */
 export async function deleteSlice(core: Core, id: number, ifMatch: string | null): Promise<void> {
   await core.change(async (change) => {
-    await lockSlice(change, id)
+    await lockSliceForRemoval(change, id)
     checkIfMatch(ifMatch, await readSlice(core, id, change.tx))
     await removeSlice(change, id)
   })
 }
 
-/** Remove the slices whose time is over. Returns how many. */
+/** Remove the slices whose time is over, each in a change of its own: a large batch holds nobody up. Returns how many. */
 export async function removeExpiredSlices(core: Core): Promise<number> {
-  return core.change(async (change) => {
-    const expired = await change.tx
-      .selectFrom('slices')
-      .select('id')
-      .where('expires_on', '<', sql<Date>`now()`)
-      .forUpdate()
-      .execute()
-    for (const { id } of expired) await removeSlice(change, id)
-    return expired.length
-  })
+  const expired = await core.db
+    .selectFrom('slices')
+    .select('id')
+    .where('expires_on', '<', sql<Date>`now()`)
+    .orderBy('id')
+    .execute()
+  for (const { id } of expired)
+    await core.change(async (change) => {
+      const row = await change.tx
+        .selectFrom('slices')
+        .select('id')
+        .where('id', '=', id)
+        // Renewed or removed meanwhile.
+        .where('expires_on', '<', sql<Date>`now()`)
+        .forUpdate()
+        .executeTakeFirst()
+      if (row !== undefined) await removeSlice(change, id)
+    })
+  return expired.length
 }
 
 /** Write a new slice's row, owned by its group also after its end. @throws {@link LabError} LAB_NAME_TAKEN. */
@@ -131,12 +144,9 @@ export async function insertSlice(
 }
 
 /** Note that a slice, its slivers and their nodes' targets have changed. */
-export function noteSlice(change: Change, slice: Slice): void {
-  change.note('slice', 'updated', slice.id)
-  for (const sliver of slice.slivers) {
-    change.note('sliver', 'updated', sliver.id)
-    change.target(Number(sliver.id.split('@')[1]))
-  }
+export function noteSlice(change: Change, id: number): void {
+  change.note('slice', 'updated', id)
+  change.noteSlivers('slice', id)
 }
 
 async function changeSlice(
@@ -150,7 +160,7 @@ async function changeSlice(
     const slice = await readSlice(core, id, change.tx)
     checkIfMatch(ifMatch, slice)
     await work(change, slice)
-    noteSlice(change, slice)
+    noteSlice(change, id)
     return readSlice(core, id, change.tx)
   })
 }
@@ -161,6 +171,17 @@ async function lockSlice(change: Change, id: number): Promise<void> {
     .select('id')
     .where('id', '=', id)
     .forNoKeyUpdate()
+    .executeTakeFirst()
+  found(row, 'slice', id)
+}
+
+/** From here on nobody adds a sliver to the slice. */
+async function lockSliceForRemoval(change: Change, id: number): Promise<void> {
+  const row = await change.tx
+    .selectFrom('slices')
+    .select('id')
+    .where('id', '=', id)
+    .forUpdate()
     .executeTakeFirst()
   found(row, 'slice', id)
 }

@@ -11,6 +11,7 @@ import { checkIfMatch } from '../../http/etag.ts'
 import type { Change } from '../change.ts'
 import { found, type Core } from '../core.ts'
 import { lockAdmission } from './ensure.ts'
+import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'
 
 /** Read one sliver. @throws {@link LabError} LAB_NOT_FOUND. */
 export async function readSliver(core: Core, id: string, tx = core.db): Promise<Sliver> {
@@ -26,14 +27,10 @@ export async function createSliver(core: Core, body: SliverCreate): Promise<Sliv
     const { tx } = change
     await lockAdmission(change)
     const [slice] = await core.read.slices(tx, { ids: [body.slice.id] })
-    const nodes = await core.read.nodes(tx)
+    const [ofNode] = await core.read.nodes(tx, { ids: [body.node.id] })
     const templates = await core.read.templates(tx)
     const { name, sliver_defaults: defaults } = found(slice, 'slice', body.slice.id)
-    const node = found(
-      nodes.find((each) => each.id === body.node.id),
-      'node',
-      body.node.id,
-    )
+    const node = found(ofNode, 'node', body.node.id)
     const id = sliverId(body.slice.id, node.id)
     if (node.slivers.some((sliver) => sliver.id === id))
       throw new LabError('LAB_NAME_TAKEN', { kind: 'sliver', name: id })
@@ -45,22 +42,16 @@ export async function createSliver(core: Core, body: SliverCreate): Promise<Sliv
         nodes: [node.name],
         resources: defaults.resources,
       },
-      { nodes, templates, present: new Map() },
+      { nodes: [node], templates, present: new Map() },
     )
-    await tx
-      .insertInto('slivers')
-      .values({
-        slice_id: body.slice.id,
-        node_id: node.id,
-        description: body.description ?? '',
-        set_state: body.set_state ?? null,
-        properties: JSON.stringify(body.properties ?? {}),
-        resources: JSON.stringify(resources),
-        state: 'unknown',
-      })
-      .execute()
-    noteSliver(change, id, 'created')
-    change.note('slice', 'updated', body.slice.id)
+    await insertSlivers(change, {
+      sliceId: body.slice.id,
+      nodeIds: [node.id],
+      resources: JSON.stringify(resources),
+      ...(body.description === undefined ? {} : { description: body.description }),
+      setState: body.set_state ?? null,
+      properties: JSON.stringify(body.properties ?? {}),
+    })
     return readSliver(core, id, tx)
   })
 }
@@ -85,7 +76,8 @@ export async function patchSliver(
       .where('slice_id', '=', sliver.slice.id)
       .where('node_id', '=', sliver.node.id)
       .execute()
-    noteSliver(change, id, 'updated')
+    change.note('sliver', 'updated', id)
+    change.target(sliver.node.id)
     return readSliver(core, id, change.tx)
   })
 }
@@ -93,14 +85,8 @@ export async function patchSliver(
 /** Ask for a sliver to be made anew from registered on, once. */
 export async function updateSliver(core: Core, id: string): Promise<Sliver> {
   return core.change(async (change) => {
-    const sliver = await lockSliver(core, change, id)
-    await change.tx
-      .updateTable('slivers')
-      .set((eb) => ({ instance_sn: eb('instance_sn', '+', 1) }))
-      .where('slice_id', '=', sliver.slice.id)
-      .where('node_id', '=', sliver.node.id)
-      .execute()
-    noteSliver(change, id, 'updated')
+    const { slice, node } = await lockSliver(core, change, id)
+    await remakeSlivers(change, { sliceId: slice.id, nodeIds: [node.id] })
     return readSliver(core, id, change.tx)
   })
 }
@@ -110,13 +96,7 @@ export async function deleteSliver(core: Core, id: string, ifMatch: string | nul
   await core.change(async (change) => {
     const sliver = await lockSliver(core, change, id)
     checkIfMatch(ifMatch, sliver)
-    await change.tx
-      .deleteFrom('slivers')
-      .where('slice_id', '=', sliver.slice.id)
-      .where('node_id', '=', sliver.node.id)
-      .execute()
-    noteSliver(change, id, 'deleted')
-    change.note('slice', 'updated', sliver.slice.id)
+    await removeSlivers(change, { sliceId: sliver.slice.id, nodeIds: [sliver.node.id] })
   })
 }
 
@@ -131,11 +111,4 @@ async function lockSliver(core: Core, change: Change, id: string): Promise<Slive
       .forNoKeyUpdate()
       .execute()
   return readSliver(core, id, change.tx)
-}
-
-function noteSliver(change: Change, id: string, action: 'created' | 'updated' | 'deleted'): void {
-  const nodeId = Number(id.split('@')[1])
-  change.note('sliver', action, id)
-  if (action !== 'updated') change.note('node', 'updated', nodeId)
-  change.target(nodeId)
 }

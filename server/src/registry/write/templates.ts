@@ -80,6 +80,8 @@ export async function deleteTemplate(
   ifMatch: string | null,
 ): Promise<void> {
   await core.change(async (change) => {
+    // From here on no slice begins to use it.
+    await change.tx.selectFrom('templates').select('id').where('id', '=', id).forUpdate().execute()
     const template = await readTemplate(core, id, change.tx)
     checkIfMatch(ifMatch, template)
     const users = await change.tx

@@ -3,11 +3,20 @@ import {
   routes,
   type ErrorCode,
   type Node,
+  type Slice,
   type SliceWithSlivers,
+  type Sliver,
+  type Template,
 } from '@community-lab/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { postgresKinds } from '../../../support/postgres.ts'
-import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+import {
+  aSliverReport,
+  image,
+  startTestbeds,
+  type TestbedWorld,
+  type Testbeds,
+} from '../world/testbed.ts'
 
 const spec = { name: 'hello', template: 'tiny', nodes: ['n1', 'n2'] }
 
@@ -20,6 +29,14 @@ interface Problem {
   readonly detail: string
   readonly details: object
   readonly requestId: string
+}
+
+async function addTemplate(world: TestbedWorld, name: string): Promise<void> {
+  const body = { name, node_archs: ['x86_64'] }
+  const made = await world.ask(world.operator, 'POST', routes.templates, { body })
+  const upload = path(routes.templateUploadImage, { id: made.json<Template>().id })
+  const headers = { 'content-type': 'application/gzip' }
+  await world.ask(world.operator, 'PUT', upload, { body: image, headers })
 }
 
 /** Everything that a refusal must leave as it was. */
@@ -60,18 +77,102 @@ describe.each(postgresKinds)('a slice on %s PostgreSQL', (kind) => {
     expect(new Set(answers.map(({ slice }) => slice.id))).toEqual(new Set([1]))
   })
 
-  it('changes to what is asked: nodes come and go, and slivers of other resources are made anew', async () => {
+  it('changes to what is asked when its slivers may be lost: nodes come and go, and slivers of other resources are made again', async () => {
     await using world = await testbeds.start()
+    const may_lose = 'slivers'
     await ensure(world, { ...spec, nodes: ['n1'] })
-    const moved = await ensure(world, { ...spec, nodes: ['n2'] })
+    const moved = await ensure(world, { ...spec, nodes: ['n2'], may_lose })
     expect(moved.slivers.map(({ id, instance_sn }) => [id, instance_sn])).toEqual([['1@2', 0]])
     const resources = [{ name: 'memory', req: 100 }]
-    const grown = await ensure(world, { ...spec, nodes: ['n2'], resources })
+    const grown = await ensure(world, { ...spec, nodes: ['n2'], resources, may_lose })
     expect(grown.slivers).toMatchObject([{ id: '1@2', instance_sn: 1 }])
     const n2 = (await world.ask(null, 'GET', path(routes.node, { id: 2 }))).json<Node>()
     expect(n2.resources.find(({ name }) => name === 'memory')?.avail).toBe(924)
     const n1 = (await world.ask(null, 'GET', path(routes.node, { id: 1 }))).json<Node>()
     expect(n1.resources.find(({ name }) => name === 'memory')?.avail).toBe(1024)
+  })
+
+  it('is left as it is when slivers would be lost, which are named with the reason', async () => {
+    await using world = await testbeds.start()
+    await ensure(world, spec)
+    const before = await everything(world)
+    const fewer = await ensure(world, { ...spec, nodes: ['n2'] })
+    expect(fewer).toMatchObject({
+      status: 409,
+      code: 'LAB_SLICE_WOULD_LOSE',
+      details: {
+        count: 1,
+        slivers: [{ node: 'n1', why: 'removed, for its node is not in the list' }],
+      },
+    })
+    expect(fewer.detail).toMatch(
+      /the sliver on n1 would be removed.* file and program .*mayLose: 'slivers'/u,
+    )
+    const resources = [{ name: 'memory', req: 100 }]
+    const grown = await ensure(world, { ...spec, resources })
+    const why = 'made again, for its memory becomes 100 MiB instead of 64'
+    expect(grown).toMatchObject({
+      status: 409,
+      code: 'LAB_SLICE_WOULD_LOSE',
+      details: {
+        count: 2,
+        slivers: [
+          { node: 'n1', why },
+          { node: 'n2', why },
+        ],
+      },
+    })
+    await addTemplate(world, 'other')
+    expect(await ensure(world, { ...spec, template: 'other' })).toMatchObject({
+      code: 'LAB_SLICE_WOULD_LOSE',
+      details: {
+        slivers: [{ why: 'made again, for its template becomes other instead of tiny' }, {}],
+      },
+    })
+    expect((await everything(world)).slice(0, 3)).toEqual(before.slice(0, 3))
+  })
+
+  it('keeps its sliver on a node that is away today and so is not in the list', async () => {
+    await using world = await testbeds.start()
+    await ensure(world, spec)
+    await world.report(1, { state: 'safe' })
+    const smaller = await ensure(world, { ...spec, nodes: ['n2'] })
+    expect(smaller).toMatchObject({ status: 200, slivers: [{ id: '1@1' }, { id: '1@2' }] })
+    const exact = await ensure(world, { ...spec, nodes: ['n2'], may_lose: 'slivers' })
+    expect(exact.slivers.map(({ id }) => id)).toEqual(['1@2'])
+  })
+
+  it('may change what never started: nothing of anybody’s is in it', async () => {
+    await using world = await testbeds.start()
+    await ensure(world, { ...spec, nodes: ['n1'] })
+    await world.report(1, { slivers: [aSliverReport('1@1', { state: 'fail_allocate' })] })
+    const resources = [{ name: 'memory', req: 100 }]
+    const changed = await ensure(world, { ...spec, nodes: ['n1'], resources })
+    expect(changed).toMatchObject({ status: 200, slivers: [{ instance_sn: 1 }] })
+  })
+
+  it('never counts a sliver’s instance_sn back, however often the sliver goes and comes', async () => {
+    await using world = await testbeds.start()
+    const seen: number[] = []
+    const note = async (nodes: readonly string[]) => {
+      const { slivers } = await ensure(world, { ...spec, nodes, may_lose: 'slivers' })
+      const mine = slivers.find(({ id }) => id === '1@1')
+      if (mine !== undefined) seen.push(mine.instance_sn)
+    }
+    await note(['n1', 'n2'])
+    for (const _ of [1, 2]) {
+      await note(['n2'])
+      await note(['n1', 'n2'])
+    }
+    await world.ask(world.red, 'POST', '/api/slivers/1@1/ctl/update/')
+    await world.ask(world.red, 'DELETE', '/api/slivers/1@1/')
+    const body = { slice: { id: 1 }, node: { id: 1 } }
+    const again = await world.ask(world.red, 'POST', routes.slivers, { body })
+    seen.push(again.json<Sliver>().instance_sn)
+    expect(seen).toEqual([...new Set(seen)].sort((one, other) => one - other))
+    expect(seen).toHaveLength(4)
+    const slice = (await world.ask(null, 'GET', '/api/slices/1/')).json<Slice>()
+    expect(slice.sliver_defaults.instance_sn).toBe(seen.at(-1))
   })
 
   it('never promises more than a node has, whoever asks at once', async () => {

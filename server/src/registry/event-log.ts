@@ -1,0 +1,123 @@
+import { sql, type Transaction } from 'kysely'
+import { sliverId, type ChangeEvent, type EventKind, type Incident } from '@community-lab/contract'
+import type { Tables } from '../postgres/tables.ts'
+import type { Readers } from './read/readers.ts'
+
+/** The channel that tells every reader of a new event. */
+export const eventChannel = 'community_lab_event'
+
+/** An object that was made, changed or deleted. */
+export interface Note {
+  readonly kind: EventKind
+  readonly action: ChangeEvent['action']
+  readonly id: string
+}
+
+/** What a change has to tell of. */
+export interface ChangeNotes {
+  readonly objects: ReadonlyMap<string, Note>
+  readonly incidents: readonly Incident[]
+  /** Slices and nodes all of whose slivers were changed. */
+  readonly sliversOf: Readonly<Record<'slice' | 'node', ReadonlySet<number>>>
+}
+
+/**
+ * Number and write the events of a change that is about to commit.
+ *
+ * The counter's row is locked first and held until the commit, and the objects are read after that. So ids follow the order of commits, and an event shows
+ * everything that the events before it have told: applied in their order, events give the state of the database. The lock is taken after every other
+ * lock of the change, and nobody who holds it waits for another one.
+ *
+ * Returns the nodes of the slivers that `sliversOf` has found.
+ */
+export async function writeEvents(
+  tx: Transaction<Tables>,
+  readers: Readers,
+  { objects: noted, incidents, sliversOf }: ChangeNotes,
+): Promise<readonly number[]> {
+  if (noted.size + incidents.length + sliversOf.slice.size + sliversOf.node.size === 0) return []
+  const { value: last } = await tx
+    .selectFrom('counters')
+    .select('value')
+    .where('name', '=', 'event')
+    .forUpdate()
+    .executeTakeFirstOrThrow()
+  const slivers = await findSlivers(tx, sliversOf)
+  const notes = new Map(noted)
+  for (const { slice_id: sliceId, node_id: nodeId } of slivers) {
+    const id = sliverId(sliceId, nodeId)
+    const key = `sliver ${id}`
+    if (!notes.has(key)) notes.set(key, { kind: 'sliver', action: 'updated', id })
+  }
+  const objects = await readers.objects(tx, [...notes.values()])
+  const events = [...notes].flatMap(([key, { kind, action, id }]): NewEvent[] => {
+    const object = objects.get(key) ?? null
+    if (object === null) return action === 'deleted' ? [{ kind, action, id, object }] : []
+    return [{ kind, action: action === 'created' ? action : 'updated', id, object }]
+  })
+  await insertEvents(tx, last, [...events, ...incidents.map(describeIncident)])
+  return slivers.map(({ node_id: nodeId }) => nodeId)
+}
+
+interface NewEvent extends Note {
+  readonly object: object | null
+}
+
+function describeIncident(incident: Incident): NewEvent {
+  return { kind: 'incident', action: 'created', id: incident.node ?? 'unknown', object: incident }
+}
+
+async function findSlivers(
+  tx: Transaction<Tables>,
+  { slice, node }: ChangeNotes['sliversOf'],
+): Promise<readonly { readonly slice_id: number; readonly node_id: number }[]> {
+  if (slice.size + node.size === 0) return []
+  return tx
+    .selectFrom('slivers')
+    .select(['slice_id', 'node_id'])
+    .where((eb) =>
+      eb.or([
+        eb('slice_id', '=', sql<number>`any(${[...slice]}::int[])`),
+        eb('node_id', '=', sql<number>`any(${[...node]}::int[])`),
+      ]),
+    )
+    .orderBy('slice_id')
+    .orderBy('node_id')
+    .execute()
+}
+
+/** How much JSON goes into one statement, in characters: far below PostgreSQL's bound of 256 MiB for one document. */
+const maxStatementChars = 16 * 1024 * 1024
+
+async function insertEvents(
+  tx: Transaction<Tables>,
+  last: number,
+  events: readonly NewEvent[],
+): Promise<void> {
+  if (events.length === 0) return
+  const rows = events.map((event, index) => JSON.stringify({ ...event, number: last + index + 1 }))
+  for (const part of splitByLength(rows, maxStatementChars))
+    await sql`
+      insert into events (id, kind, action, object_id, object)
+      select number, kind, action, id, nullif(object, 'null'::jsonb)
+      from jsonb_to_recordset(${`[${part.join(',')}]`}::jsonb)
+        as event (number bigint, kind text, action text, id text, object jsonb)`.execute(tx)
+  const value = last + events.length
+  await tx.updateTable('counters').set({ value }).where('name', '=', 'event').execute()
+  await sql`select pg_notify(${eventChannel}, ${String(value)})`.execute(tx)
+}
+
+function* splitByLength(texts: readonly string[], maxChars: number): Generator<string[]> {
+  let part: string[] = []
+  let chars = 0
+  for (const text of texts) {
+    if (part.length > 0 && chars + text.length > maxChars) {
+      yield part
+      part = []
+      chars = 0
+    }
+    part.push(text)
+    chars += text.length
+  }
+  if (part.length > 0) yield part
+}

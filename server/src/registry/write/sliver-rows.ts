@@ -1,0 +1,86 @@
+import { sql } from 'kysely'
+import { sliverId, type SliceSetState } from '@community-lab/contract'
+import type { Change } from '../change.ts'
+
+/** Slivers of one slice. */
+export interface SliverPlaces {
+  readonly sliceId: number
+  readonly nodeIds: readonly number[]
+}
+
+/** What new slivers have in common. */
+export interface NewSlivers extends SliverPlaces {
+  /** A JSON list of what each is promised. */
+  readonly resources: string
+  readonly description?: string
+  readonly setState?: SliceSetState | null
+  /** A JSON object. */
+  readonly properties?: string
+}
+
+/**
+ * Add slivers, with as few statements for ten thousand as for one. Each starts at the slice's `sliver_defaults.instance_sn`, which is above that of every
+ * sliver that was removed: a node tells a sliver that was removed and added again from the one before. Source: CONFINE.
+ */
+export async function insertSlivers(change: Change, slivers: NewSlivers): Promise<void> {
+  const { sliceId, nodeIds, resources } = slivers
+  const { description = '', setState = null, properties = '{}' } = slivers
+  await sql`
+    insert into slivers
+      (slice_id, node_id, description, set_state, instance_sn, properties, resources, state)
+    select slices.id, wanted.id, ${description}, ${setState}, slices.default_instance_sn,
+      ${properties}::jsonb, ${resources}::jsonb, 'unknown'
+    from slices, unnest(${nodeIds}::int[]) as wanted (id)
+    where slices.id = ${sliceId}`.execute(change.tx)
+  noteSlivers(change, slivers, 'created')
+}
+
+/** Remove slivers; those that are added to the same nodes later have a higher `instance_sn`. */
+export async function removeSlivers(change: Change, slivers: SliverPlaces): Promise<void> {
+  const { sliceId, nodeIds } = slivers
+  await sql`
+    with removed as (
+      delete from slivers where slice_id = ${sliceId} and node_id = any(${nodeIds}::int[])
+      returning instance_sn)
+    update slices set default_instance_sn = greatest(
+      default_instance_sn, (select max(instance_sn) + 1 from removed))
+    where id = ${sliceId}`.execute(change.tx)
+  noteSlivers(change, slivers, 'deleted')
+}
+
+/**
+ * Ask for slivers to be made again, once, and with other resources when these are given (a JSON list). The slice's `sliver_defaults.instance_sn` rises with
+ * theirs. Source: CONFINE, sliver update.
+ */
+export async function remakeSlivers(
+  change: Change,
+  slivers: SliverPlaces & { readonly resources?: string },
+): Promise<void> {
+  const { sliceId, nodeIds, resources = null } = slivers
+  await sql`
+    with remade as (
+      update slivers set
+        instance_sn = instance_sn + 1,
+        resources = coalesce(${resources}::jsonb, resources)
+      where slice_id = ${sliceId} and node_id = any(${nodeIds}::int[])
+      returning instance_sn)
+    update slices set default_instance_sn = greatest(
+      default_instance_sn + 1, (select max(instance_sn) from remade))
+    where id = ${sliceId}`.execute(change.tx)
+  noteSlivers(change, slivers, 'updated')
+}
+
+function noteSlivers(
+  change: Change,
+  { sliceId, nodeIds }: SliverPlaces,
+  action: 'created' | 'updated' | 'deleted',
+): void {
+  if (nodeIds.length === 0) return
+  change.note('slice', 'updated', sliceId)
+  for (const nodeId of nodeIds) {
+    change.note('sliver', action, sliverId(sliceId, nodeId))
+    // Its slivers and what it has left are part of a node.
+    change.note('node', 'updated', nodeId)
+    change.target(nodeId)
+  }
+}
