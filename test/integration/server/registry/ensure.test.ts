@@ -40,7 +40,7 @@ async function addTemplate(world: TestbedWorld, name: string): Promise<void> {
 }
 
 /** Everything that a refusal must leave as it was. */
-async function everything(world: TestbedWorld): Promise<unknown> {
+async function everything(world: TestbedWorld): Promise<unknown[]> {
   const lists = [routes.nodes, routes.slices, routes.slivers]
   const answers = lists.map(async (list) => (await world.ask(null, 'GET', list)).headers.etag)
   return [...(await Promise.all(answers)), await world.context.feed.range()]
