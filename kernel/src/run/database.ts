@@ -1,27 +1,18 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { createReadStream } from 'node:fs'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { LabError, Measurement, path as fillRoute, routes } from '@community-lab/contract'
+import { LabError } from '@community-lab/contract'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
-import Type from 'typebox'
-import { asTable, rowColumns, type Shown } from '../display/table.ts'
+import { asTable, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
-import { mapBounded } from '../wait/concurrency.ts'
 import { joinSignals, orAborted } from '../wait/signal.ts'
-import { bindValue, buildQuery, readValue, type Row, type SqlValue } from './value.ts'
-
-/** Which samples a database holds. */
-export interface Selection {
-  /** `node`, or `slice-<id>`. */
-  readonly scope: string
-  /** Samples of this run alone. */
-  readonly run?: string
-  readonly from?: Date
-  readonly to?: Date
-}
+import { buildQuery, type Query } from './query.ts'
+import { readResult, resultColumns } from './result.ts'
+import { makeScratch } from './scratch.ts'
+import { quote, quoteText, SampleTables, type Selection } from './sample-tables.ts'
+import type { Row, SqlValue } from './value.ts'
 
 /** A table that was written to a file. */
 export interface WrittenTable {
@@ -37,76 +28,86 @@ export interface WrittenTable {
   }[]
 }
 
-interface Loaded {
-  readonly version: string
-  readonly rows: number
-  readonly units: ReadonlyMap<string, string | null>
+interface OpenDatabase {
+  readonly connection: DuckDBConnection
+  readonly tables: SampleTables
+  close(): Promise<void>
 }
-
-const concurrency = 4
 
 /**
  * A DuckDB of its own, in memory, that holds the samples selected: a table for each measurement. Before each query it fetches what has landed at the server
- * since.
+ * since. Its times have a zone, and its time zone is UTC wherever the notebook runs.
+ *
+ * One thing at a time is done with it: a table must not change under a query. An interrupt ends the query that runs and leaves the database as it was.
  */
 export class SampleDatabase {
   readonly #session: Session
   readonly #selection: Selection
-  readonly #loaded = new Map<string, Loaded>()
-  #open: Promise<{ readonly connection: DuckDBConnection; readonly folder: string }> | null = null
+  #open: Promise<OpenDatabase> | null = null
+  #closing = new AbortController()
   #last: Promise<unknown> = Promise.resolve()
 
   constructor(session: Session, selection: Selection) {
     this.#session = session
     this.#selection = selection
+    session.onClose(() => this.close())
   }
 
   /** The measurements in it, with how many of the samples selected each has. */
   tables(): Promise<readonly { readonly name: string; readonly rows: number }[]> {
-    return this.#inTurn(async () => {
-      await this.#refresh()
-      return [...this.#loaded].map(([name, { rows }]) => ({ name, rows }))
-    })
+    return this.#inTurn((open) =>
+      Promise.resolve([...open.tables.all].map(([name, { rows }]) => ({ name, rows }))),
+    )
   }
 
-  /** Run a query of a tagged template. @throws {@link LabError} LAB_SQL_FAILED, LAB_ARGUMENT_INVALID. */
-  query<T extends object = Row>(
-    strings: readonly string[],
+  /**
+   * Run a query of a tagged template.
+   *
+   * @throws {@link LabError} LAB_SQL_FAILED, LAB_SQL_INVALID, LAB_SQL_UNREADABLE, LAB_ARGUMENT_INVALID.
+   */
+  async query<T extends object = Row>(
+    strings: TemplateStringsArray,
     values: readonly SqlValue[],
   ): Promise<Shown<T>> {
-    return this.#inTurn(async () => {
-      const bound = values.map((value, index) => bindValue(value, index + 1))
-      const { connection } = await this.#refresh()
-      return this.#run<T>(connection, buildQuery(strings), bound)
+    const query = buildQuery(strings, values)
+    return this.#inTurn((open, signal) => runQuery<T>(open, query, signal))
+  }
+
+  /** The rows of a measurement that landed after a certain one, in their order; none when there is no such measurement. */
+  rowsAfter(name: string, landed: number): Promise<readonly Row[]> {
+    return this.#inTurn(async (open, signal) => {
+      if (!open.tables.all.has(name)) return []
+      const sql = `from ${quote(name)} where landed > ${landed} order by landed`
+      return runQuery<Row>(open, { sql, values: [], types: [] }, signal)
     })
   }
 
-  /** Write one table as Parquet. @throws {@link LabError} LAB_SQL_FAILED when there is no such table. */
+  /** Write one table as Parquet; the file is there when it is whole. @throws {@link LabError} LAB_SQL_FAILED when there is no such table. */
   writeParquet(name: string, file: string): Promise<WrittenTable> {
-    return this.#inTurn(async () => {
-      const { connection, folder } = await this.#refresh()
-      const table = `"${name.replaceAll('"', '""')}"`
-      const columns = await this.#run<{ column_name: string; column_type: string }>(
-        connection,
-        `describe ${table}`,
-      )
-      const order = columns.some(({ column_name: column }) => column === 'landed')
-        ? ' order by landed'
-        : ''
-      const draft = path.join(folder, 'written.parquet')
-      await this.#run(
-        connection,
-        `copy (from ${table}${order}) to '${draft.replaceAll("'", "''")}' (format parquet, compression zstd)`,
-      )
+    return this.#inTurn(async (open, signal) => {
+      const table = quote(name)
+      const run = <T extends object>(sql: string): Promise<Shown<T>> =>
+        runQuery<T>(open, { sql, values: [], types: [] }, signal)
+      const columns = await run<{ column_name: string; column_type: string }>(`describe ${table}`)
+      const hasLanded = columns.some(({ column_name: column }) => column === 'landed')
       await mkdir(path.dirname(path.resolve(file)), { recursive: true })
-      await copyFile(draft, file)
+      const draft = `${file}.part`
+      try {
+        await run(
+          `copy (from ${table}${hasLanded ? ' order by landed' : ''}) to ${quoteText(draft)} (format parquet, compression zstd)`,
+        )
+        await rename(draft, file)
+      } finally {
+        await rm(draft, { force: true })
+      }
       const hash = createHash('sha256')
       await pipeline(createReadStream(file), hash)
-      const loaded = this.#loaded.get(name)
+      const loaded = open.tables.all.get(name)
+      const [counted] = await run<{ n: number }>(`select count(*) as n from ${table}`)
       return {
         name,
         file: path.basename(file),
-        rows: loaded?.rows ?? 0,
+        rows: counted?.n ?? 0,
         sha256: hash.digest('hex'),
         columns: columns.map((column) => ({
           name: column.column_name,
@@ -117,106 +118,106 @@ export class SampleDatabase {
     })
   }
 
-  /** One thing at a time: a table must not be replaced under a query. The notebook's interrupt gives up the waiting. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work)
+  /** Let go of its memory and its files; a query that runs ends. Asked again, it fetches everything anew. */
+  async close(): Promise<void> {
+    this.#closing.abort(new DOMException('the database was closed', 'AbortError'))
+    this.#closing = new AbortController()
+    const open = this.#open
+    this.#open = null
+    // Nothing may use a connection that is closed: what runs has been told to end.
+    await this.#last
+    // What could not be opened has nothing to close; whoever asked for it was told.
+    await open?.then(
+      (opened) => opened.close(),
+      () => undefined,
+    )
+  }
+
+  /** Do one thing after another. A caller that is interrupted leaves at once; what it had begun ends before the next begins. */
+  #inTurn<T>(work: (open: OpenDatabase, signal: AbortSignal) => Promise<T>): Promise<T> {
+    const signal = joinSignals(this.#session.signal, this.#closing.signal)
+    const turn = this.#last.then(async () => {
+      signal.throwIfAborted()
+      const open = await this.#opened()
+      return interruptible(open.connection, signal, async () => {
+        await open.tables.refresh(signal)
+        return work(open, signal)
+      })
+    })
     // The next in turn does not care how this one ended; its own caller does.
     this.#last = turn.catch(() => undefined)
-    return orAborted(turn, joinSignals(this.#session.signal))
+    return orAborted(turn, signal)
   }
 
-  async #refresh(): Promise<{ readonly connection: DuckDBConnection; readonly folder: string }> {
-    this.#open ??= openDatabase(this.#session)
-    const open = await this.#open
-    const all = await this.#session.http.ask(Type.Array(Measurement), routes.measurements)
-    const stale = all.filter(
-      (found) =>
-        found.scope === this.#selection.scope &&
-        this.#loaded.get(found.name)?.version !== versionOf(found),
-    )
-    await mapBounded(stale, concurrency, (measurement) => this.#load(open, measurement))
+  #opened(): Promise<OpenDatabase> {
+    const open = this.#open ?? openDatabase(this.#session, this.#selection)
+    this.#open = open
+    open.catch(() => {
+      // Tried again the next time.
+      if (this.#open === open) this.#open = null
+    })
     return open
   }
+}
 
-  async #load(
-    { connection, folder }: { readonly connection: DuckDBConnection; readonly folder: string },
-    measurement: Measurement,
-  ): Promise<void> {
-    const { scope, name, columns } = measurement
-    const { run, from, to } = this.#selection
-    const hasRun = columns.some((column) => column.name === 'run')
-    const query = {
-      ...(run !== undefined && hasRun ? { run } : {}),
-      // What a program wrote without a run is taken by its time.
-      ...(from !== undefined && (run === undefined || !hasRun) ? { from: from.toISOString() } : {}),
-      ...(to === undefined ? {} : { to: to.toISOString() }),
-    }
-    const file = path.join(folder, `${name}.parquet`)
-    const route = fillRoute(routes.measurementParquet, { scope, name })
-    const { body } = await this.#session.http.open(route, {
-      accept: 'application/vnd.apache.parquet',
-      query,
-    })
-    await pipeline(body, createWriteStream(file))
-    const table = `"${name}"`
-    await connection.run(
-      `create or replace table ${table} as from read_parquet('${file.replaceAll("'", "''")}')`,
-    )
-    await rm(file)
-    const [counted] = await this.#run<{ n: number }>(
-      connection,
-      `select count(*) as n from ${table}`,
-    )
-    this.#loaded.set(name, {
-      version: versionOf(measurement),
-      rows: counted?.n ?? 0,
-      units: new Map(columns.map((column) => [column.name, column.unit])),
-    })
-  }
-
-  async #run<T extends object>(
-    connection: DuckDBConnection,
-    sql: string,
-    values: Parameters<DuckDBConnection['runAndReadAll']>[1] = [],
-  ): Promise<Shown<T>> {
-    try {
-      const reader = await connection.runAndReadAll(sql, values)
-      const rows = reader
-        .getRowObjectsJS()
-        .map((row) =>
-          Object.fromEntries(Object.entries(row).map(([key, value]) => [key, readValue(value)])),
-        )
-      // What a query gives is for who wrote it to say.
-      return asTable(rows as T[], () => rowColumns(rows as T[]))
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause)
-      const tables = [...this.#loaded.keys()]
-      throw new LabError('LAB_SQL_FAILED', { reason, tables }, { cause })
-    }
+/** Have the statement that runs end when the signal is aborted. */
+async function interruptible<T>(
+  connection: DuckDBConnection,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  const interrupt = (): void => connection.interrupt()
+  signal.addEventListener('abort', interrupt)
+  try {
+    return await work()
+  } finally {
+    signal.removeEventListener('abort', interrupt)
   }
 }
 
-function versionOf({ rows, last_time: lastTime, columns }: Measurement): string {
-  return `${rows} ${lastTime ?? ''} ${columns.length}`
+async function runQuery<T extends object>(
+  { connection, tables }: OpenDatabase,
+  { sql, values, types }: Query,
+  signal: AbortSignal,
+): Promise<Shown<T>> {
+  try {
+    const result = await connection.stream(sql, values, types)
+    const columns = resultColumns(result)
+    const rows = await readResult<T>(result, signal)
+    // Who wrote the query says what a row is.
+    return asTable(rows, () =>
+      columns.map((name) => ({ name, value: (row: T): unknown => Reflect.get(row, name) })),
+    )
+  } catch (cause) {
+    signal.throwIfAborted()
+    if (LabError.is(cause)) throw cause
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new LabError('LAB_SQL_FAILED', { reason, tables: [...tables.all.keys()] }, { cause })
+  }
 }
 
-async function openDatabase(
-  session: Session,
-): Promise<{ readonly connection: DuckDBConnection; readonly folder: string }> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'community-lab-'))
+async function openDatabase(session: Session, selection: Selection): Promise<OpenDatabase> {
+  // Where DuckDB puts what does not fit into memory; by itself it would take the notebook's folder.
+  const scratch = await makeScratch()
   // Two threads: a notebook's machine runs other things as well.
   const instance = await DuckDBInstance.create(':memory:', {
     threads: '2',
+    temp_directory: scratch.folder,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
   })
   const connection = await instance.connect()
-  session.onClose(async () => {
-    connection.closeSync()
-    instance.closeSync()
-    await rm(folder, { recursive: true, force: true })
-  })
-  return { connection, folder }
+  // A day, and an hour of it, are the same on every machine.
+  await connection.run(`set global TimeZone = 'UTC'`)
+  return {
+    connection,
+    tables: new SampleTables(session, selection, connection),
+    async close() {
+      connection.closeSync()
+      instance.closeSync()
+      await scratch.remove()
+    },
+  }
 }
 
 /** Write several tables and a manifest that says what they are. */

@@ -60,4 +60,12 @@ export class HealthSamples {
   ): Promise<Shown<WrittenTable>> {
     return writeDataset(this.#database, folder, about)
   }
+  /** Let go of its database and of the memory that takes; a later query fetches the samples anew. */
+  close(): Promise<void> {
+    return this.#database.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
 }

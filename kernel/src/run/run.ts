@@ -91,9 +91,10 @@ export class Run {
 
   /**
    * Ask its database (DuckDB): a table for each measurement, with the samples of this run that have landed by now. Values are parameters, never text of the
-   * query. Name the columns' types to have them: `` run.sql<{ rtt_s: number }>`…` ``.
+   * query: `` where peer in (${peers}) and time > now() - interval ${5} minutes ``. Times have a zone, and days and hours are those of UTC unless the query
+   * says otherwise. `Row` tells which type a column has; name the types to have them checked: `` run.sql<{ rtt_s: number }>`…` ``.
    *
-   * @throws {@link LabError} LAB_SQL_FAILED.
+   * @throws {@link LabError} LAB_SQL_FAILED, LAB_SQL_INVALID, LAB_SQL_UNREADABLE, LAB_ARGUMENT_INVALID.
    */
   sql<T extends object = Row>(
     strings: TemplateStringsArray,
@@ -117,6 +118,11 @@ export class Run {
       started_on: this.startedAt.toISOString(),
       ended: this.#end.outcomes(),
     })
+  }
+
+  /** Let go of its database and of the memory that takes. The run itself goes on, and a later query fetches its samples anew. */
+  close(): Promise<void> {
+    return this.#database.close()
   }
 
   /** What its program has printed on each sliver until now, stdout and stderr together. */
@@ -156,10 +162,7 @@ export class Run {
       if (caller.aborted || !ended.signal.aborted) throw error
     }
     // The end may have been heard of before the last rows were.
-    const names = (await this.#database.tables()).map((table) => table.name)
-    if (!names.includes(name)) return
-    const query = [`from "${name}" where landed > `, ' order by landed']
-    yield* await this.#database.query(query, [last])
+    yield* await this.#database.rowsAfter(name, last)
   }
 
   [inspect.custom](): string {

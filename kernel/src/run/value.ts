@@ -1,42 +1,112 @@
-import { DuckDBTimestampValue, listValue, type DuckDBValue, type JS } from '@duckdb/node-api'
+import {
+  BIGINT,
+  BOOLEAN,
+  DOUBLE,
+  HUGEINT,
+  LIST,
+  listValue,
+  SQLNULL,
+  timestampTZValue,
+  TIMESTAMPTZ,
+  VARCHAR,
+  type DuckDBType,
+  type DuckDBValue,
+} from '@duckdb/node-api'
 import { LabError } from '@community-lab/contract'
 
-/** What may be bound into a query. */
-export type SqlValue =
-  string | number | bigint | boolean | Date | null | readonly (string | number | bigint)[]
+/** One value of a query that is no list. */
+type SqlScalar = string | number | bigint | boolean | Date
 
-/** One row of a result: its columns by name. Times are Dates, integers numbers as far as they are exact. */
+/** What may stand in `${…}` of a query. A list holds values of one kind: texts, numbers, booleans or Dates. */
+export type SqlValue = SqlScalar | null | readonly SqlScalar[]
+
+/**
+ * One row of a result: its columns by name. A column has one JavaScript type in all rows:
+ *
+ * - BOOLEAN: boolean. Integers of up to 32 bits, REAL and DOUBLE: number.
+ * - BIGINT, HUGEINT and the like: numbers when that is exact for every value of the column, else all of them bigints.
+ * - DECIMAL: numbers when every value has at most 15 digits, else all of them texts.
+ * - TIMESTAMP, TIMESTAMPTZ and DATE: Date, to the millisecond; what has no zone is taken as UTC.
+ * - TIME, INTERVAL, UUID, ENUM, BIT, JSON and VARCHAR: text. BLOB: Uint8Array.
+ * - LIST and ARRAY: array. STRUCT: object. MAP: array of `{ key, value }`. UNION: `{ tag, value }`.
+ */
 export type Row = Readonly<Record<string, unknown>>
 
-/** The query of a tagged template: each value becomes a parameter, never text. */
-export function buildQuery(strings: readonly string[]): string {
-  return strings.reduce((query, text, index) => `${query}$${index}${text}`)
+/** A value and the type by which DuckDB takes it. */
+export interface BoundValue {
+  readonly value: DuckDBValue
+  readonly type: DuckDBType
 }
 
-/** A value as DuckDB binds it. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
-export function bindValue(value: unknown, position: number): DuckDBValue {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
-  if (typeof value === 'bigint') return value
-  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value
-  if (value instanceof Date && !Number.isNaN(value.getTime()))
-    return new DuckDBTimestampValue(BigInt(value.getTime()) * 1000n)
-  if (Array.isArray(value) && value.length > 0)
-    return listValue(value.map((item: unknown) => bindValue(item, position)))
+const expected =
+  'a text, number, bigint, boolean, Date or null, or a list of one kind of these without null'
+
+/**
+ * A value as DuckDB takes it. `position` counts from 1, for the error.
+ *
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID.
+ */
+export function bindValue(value: unknown, position: number): BoundValue {
+  const bound = Array.isArray(value) ? maybeBindList(value) : maybeBindScalar(value)
+  if (bound !== null) return bound
   throw new LabError('LAB_ARGUMENT_INVALID', {
     argument: `value ${position} of the query`,
-    found: Array.isArray(value) ? 'an empty list' : typeof value,
-    expected: 'a text, number, boolean, Date or null, or a list of these that is not empty',
+    found: describe(value),
+    expected,
   })
 }
 
-/** A value of a result as notebooks use it: integers of 64 bits and more are numbers where that loses nothing. */
-export function readValue(value: JS): unknown {
-  if (typeof value === 'bigint')
-    return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
-      ? Number(value)
-      : value
-  if (Array.isArray(value)) return value.map(readValue)
-  if (typeof value !== 'object' || value === null) return value
-  if (value instanceof Date || value instanceof Uint8Array) return value
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, readValue(item)]))
+function maybeBindScalar(value: unknown): BoundValue | null {
+  if (value === null) return { value: null, type: SQLNULL }
+  if (typeof value === 'string') return { value, type: VARCHAR }
+  if (typeof value === 'boolean') return { value, type: BOOLEAN }
+  if (typeof value === 'bigint') return maybeBindInteger(value)
+  if (typeof value === 'number')
+    return Number.isSafeInteger(value)
+      ? { value: BigInt(value), type: BIGINT }
+      : { value, type: DOUBLE }
+  if (value instanceof Date && !Number.isNaN(value.getTime()))
+    return { value: timestampTZValue(BigInt(value.getTime()) * 1000n), type: TIMESTAMPTZ }
+  return null
+}
+
+function maybeBindInteger(value: bigint): BoundValue | null {
+  if (BigInt.asIntN(64, value) === value) return { value, type: BIGINT }
+  return BigInt.asIntN(128, value) === value ? { value, type: HUGEINT } : null
+}
+
+/** An empty list is a list of nulls to DuckDB: it can be compared with a column of any type. */
+function maybeBindList(items: readonly unknown[]): BoundValue | null {
+  const known = items.flatMap((item) => (item === null ? [] : (maybeBindScalar(item) ?? [])))
+  if (known.length < items.length) return null
+  const type = commonType(known.map((item) => item.type))
+  if (type === null) return null
+  const values = known.map(({ value }) =>
+    type === DOUBLE && typeof value === 'bigint' ? Number(value) : value,
+  )
+  return { value: listValue(values), type: LIST(type) }
+}
+
+function commonType(types: readonly DuckDBType[]): DuckDBType | null {
+  const found = new Set(types)
+  const [first = SQLNULL] = found
+  if (found.size <= 1) return first
+  // Beside a fraction, an integer that a double cannot hold would be another number.
+  const wider: DuckDBType = found.has(DOUBLE) ? DOUBLE : HUGEINT
+  return [...found].every((type) => type === BIGINT || type === wider) ? wider : null
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return describeList(value)
+  if (value instanceof Date) return 'a Date that is no time'
+  if (value instanceof Promise) return 'a promise, to be awaited first'
+  if (typeof value === 'bigint') return 'an integer of more than 128 bits'
+  return typeof value === 'object' ? 'an object' : typeof value
+}
+
+function describeList(items: readonly unknown[]): string {
+  const at = items.findIndex((item) => item === null || maybeBindScalar(item) === null)
+  if (at === -1) return 'a list of different kinds'
+  const item: unknown = items[at]
+  return `a list whose item ${at + 1} is ${item === null ? 'null' : describe(item)}`
 }

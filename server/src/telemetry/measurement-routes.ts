@@ -24,6 +24,7 @@ const ListQuery = Type.Object({
 const RowsQuery = Type.Object({ after: Type.Optional(Landed), run: Type.Optional(Run) })
 const ParquetQuery = Type.Object({
   run: Type.Optional(Run),
+  after: Type.Optional({ ...Landed, description: 'the last row that is known, by its `landed`' }),
   from: Type.Optional(Type.String({ description: 'RFC 3339; the first time kept' })),
   to: Type.Optional(Type.String({ description: 'RFC 3339; the first time no longer kept' })),
 })
@@ -94,7 +95,8 @@ export function measurementRoutes(
       const run = query.run ?? null
       const fromUs = readTime('from', query.from)
       const toUs = readTime('to', query.to)
-      const file = await openParquet(store, { ...params, run, fromUs, toUs, dir })
+      const after = Number(query.after ?? 0)
+      const file = await openParquet(store, { ...params, run, fromUs, toUs, after, dir })
       if (file === null) {
         const there = (await store.list()).filter((each) => each.scope === params.scope)
         const known = there.map((each) => each.name)

@@ -106,6 +106,17 @@ export const kernelCodes = {
     (d) =>
       `the query failed: ${d.reason} (tables: ${d.tables.join(', ') || 'none yet; they appear with their first samples'})`,
   ),
+  LAB_SQL_INVALID: code<{ problem: string }>(
+    0,
+    false,
+    (d) => `the query was not run: ${d.problem}`,
+  ),
+  LAB_SQL_UNREADABLE: code<{ column: string; found: string; write: string }>(
+    0,
+    false,
+    (d) =>
+      `column ${JSON.stringify(d.column)} of the result holds ${d.found}, which JavaScript has no value for; write ${d.write} in the query`,
+  ),
   LAB_NOT_VIRTUAL: code<{ url: string }>(
     0,
     false,

@@ -81,6 +81,8 @@ export interface ParquetRequest extends MeasurementId {
   readonly fromUs: number | null
   /** The first time no longer kept. */
   readonly toUs: number | null
+  /** Rows that landed after this one; 0: all. */
+  readonly after: number
   /** Where the file is written. */
   readonly file: string
 }

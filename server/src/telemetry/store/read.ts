@@ -32,7 +32,10 @@ export async function readRows(
   }
 }
 
-/** Write a measurement's rows to a Parquet file, by node and time, which makes it small; false when there is no such measurement. */
+/**
+ * Write a measurement's rows to a Parquet file, by node and time, which makes it small; false when there is no such measurement. In the file a time has its
+ * zone, so that whoever reads it compares it rightly with the present.
+ */
 export async function writeParquet(
   connection: DuckDBConnection,
   catalog: Catalog,
@@ -40,14 +43,15 @@ export async function writeParquet(
 ): Promise<boolean> {
   const table = findCommitted(catalog, request)
   if (table === null) return false
-  const { fromUs, toUs } = request
+  const { fromUs, toUs, after } = request
   const conditions = [
     runCondition(table, request.run),
+    ...(after === 0 ? [] : [`landed > ${after}`]),
     ...(fromUs === null ? [] : [`time >= make_timestamp(${fromUs}::bigint)`]),
     ...(toUs === null ? [] : [`time < make_timestamp(${toUs}::bigint)`]),
   ]
   await connection.run(
-    `copy (select * from ${tableOf(table)} where ${conditions.join(' and ')} order by node, time, landed)
+    `copy (select * replace (time at time zone 'UTC' as time) from ${tableOf(table)} where ${conditions.join(' and ')} order by node, time, landed)
      to ${quoteText(request.file)} (format parquet, compression zstd)`,
   )
   return true

@@ -1,22 +1,38 @@
+import { BIGINT, DOUBLE, HUGEINT, LIST, SQLNULL, TIMESTAMPTZ, VARCHAR } from '@duckdb/node-api'
 import { expect, it } from 'vitest'
-import { bindValue, buildQuery, readValue } from '../../../../kernel/src/run/value.ts'
+import { bindValue } from '../../../../kernel/src/run/value.ts'
 
-const query = (strings: TemplateStringsArray, ..._values: readonly unknown[]) => buildQuery(strings)
+const typeOf = (value: unknown) => bindValue(value, 1).type
 
-it('makes a parameter of each value, never text', () => {
-  expect(query`select * from rtt where peer = ${"'; drop table rtt; --"} and seq > ${3}`).toBe(
-    'select * from rtt where peer = $1 and seq > $2',
-  )
+it('gives each value the type of its kind', () => {
+  expect(typeOf('n1')).toBe(VARCHAR)
+  expect(typeOf(3)).toBe(BIGINT)
+  expect(typeOf(3.5)).toBe(DOUBLE)
+  expect(typeOf(2n ** 63n)).toBe(HUGEINT)
+  expect(typeOf(null)).toBe(SQLNULL)
+  expect(typeOf(new Date(5))).toBe(TIMESTAMPTZ)
 })
 
-it('makes numbers of integers as far as that is exact', () => {
-  expect(readValue(12n)).toBe(12)
-  expect(readValue(2n ** 53n)).toBe(2n ** 53n)
-  expect(readValue([1n, { a: 2n }])).toEqual([1, { a: 2 }])
-  expect(readValue(new Date(5))).toEqual(new Date(5))
+it('gives a list the type that all of its items have', () => {
+  expect(typeOf([1, 2])).toEqual(LIST(BIGINT))
+  expect(typeOf([1, 2.5])).toEqual(LIST(DOUBLE))
+  expect(typeOf([1, 2n ** 64n])).toEqual(LIST(HUGEINT))
+  expect(typeOf(['a'])).toEqual(LIST(VARCHAR))
+  expect(typeOf([])).toEqual(LIST(SQLNULL))
 })
 
-it('refuses values that no database knows', () => {
-  for (const value of [undefined, {}, [], new Date(Number.NaN), [undefined]])
-    expect(() => bindValue(value, 1)).toThrow(/value 1 of the query/u)
+it('refuses what no database knows, and says what it is', () => {
+  const cases = [
+    [undefined, 'undefined'],
+    [{}, 'an object'],
+    [Promise.resolve(1), 'a promise, to be awaited first'],
+    [new Date(Number.NaN), 'a Date that is no time'],
+    [2n ** 128n, 'an integer of more than 128 bits'],
+    [['a', undefined], 'a list whose item 2 is undefined'],
+    [[1, null], 'a list whose item 2 is null'],
+    [['a', 1], 'a list of different kinds'],
+    [[0.5, 2n ** 64n], 'a list of different kinds'],
+  ] as const
+  for (const [value, found] of cases)
+    expect(() => bindValue(value, 1)).toThrow(`value 1 of the query is ${found}; expected`)
 })

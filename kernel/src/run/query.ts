@@ -1,0 +1,149 @@
+import { LabError } from '@community-lab/contract'
+import type { DuckDBType, DuckDBValue } from '@duckdb/node-api'
+import { bindValue } from './value.ts'
+
+/** A query as DuckDB takes it. */
+export interface Query {
+  readonly sql: string
+  /** Of the parameters `$1`, `$2`, …, in their order. */
+  readonly values: DuckDBValue[]
+  readonly types: DuckDBType[]
+}
+
+/**
+ * Make a query of a tagged template: each value becomes a parameter, never text of the query.
+ *
+ * @throws {@link LabError} LAB_SQL_INVALID for a value where SQL takes none, saying what to write; LAB_ARGUMENT_INVALID for a value that is none.
+ */
+export function buildQuery(strings: unknown, given: readonly unknown[]): Query {
+  const texts = textsOf(strings)
+  texts.forEach(refuseParameters)
+  const bound = given.map((value, index) => bindValue(value, index + 1))
+  const sql = texts.reduce((before, after, index) => {
+    const value = given[index - 1]
+    return `${before}${placeValue(value, { before, after, position: index })}${after}`
+  })
+  return { sql, values: bound.map(({ value }) => value), types: bound.map(({ type }) => type) }
+}
+
+/** `sql(…)` has no texts of a template; only the language itself makes what has `raw`. */
+function textsOf(strings: unknown): readonly string[] {
+  if (isTemplate(strings)) return strings
+  throw invalid('sql was called as a function; write sql`select …`, without parentheses')
+}
+
+function isTemplate(strings: unknown): strings is TemplateStringsArray {
+  return Array.isArray(strings) && Array.isArray(Reflect.get(strings, 'raw'))
+}
+
+interface Surroundings {
+  /** The SQL before the value. */
+  readonly before: string
+  readonly after: string
+  /** From 1. */
+  readonly position: number
+}
+
+/** What stands in the query for a value. */
+function placeValue(value: unknown, { before: text, after, position }: Surroundings): string {
+  refuseQuoted(text, position)
+  const before = text.replace(quoted, ' ')
+  refuseName(value, { before, after, position })
+  const parameter = `$${position}`
+  if (/\binterval\s*$/iu.test(before)) {
+    if (typeof value === 'number') refuseInterval(value, { before, after, position })
+    return `(${parameter})`
+  }
+  const isListOfIn = /\bin\s*\(\s*$/iu.test(before) && /^\s*\)/u.test(after)
+  return Array.isArray(value) && isListOfIn ? `select unnest(${parameter})` : parameter
+}
+
+function refuseQuoted(before: string, position: number): void {
+  const value = `value ${position}`
+  switch (placeAtEnd(before)) {
+    case 'code':
+      return
+    case 'text':
+      throw invalid(
+        `${value} stands inside quotes, where it would be text of the query; leave the quotes out: ` +
+          "peer = ${name}, peer like ${name + '%'}, interval ${5} minutes",
+      )
+    case 'name':
+      throw invalid(
+        `${value} stands inside a quoted name, and a name cannot be a value; write the name itself, or columns(\${name}) for a column`,
+      )
+    case 'comment':
+      throw invalid(`${value} stands in a comment; take it out`)
+  }
+}
+
+/** Names of tables and columns are part of the query: as a value they fail, or order by nothing at all. */
+function refuseName(value: unknown, { before, position }: Surroundings): void {
+  const by = /\b(order|group|partition)\s+by\s*$/iu.exec(before)?.[1]
+  if (by !== undefined)
+    throw invalid(
+      `value ${position} stands after ${by.toLowerCase()} by, and a column's name cannot be a value; write the name itself, as in ${by.toLowerCase()} by time`,
+    )
+  if (typeof value !== 'string') return
+  const word = /\b(from|join|into|update|table|describe|summarize)\s*$/iu.exec(before)?.[1]
+  // `extract(year from …)` and `is distinct from …` are followed by values.
+  const isOperand = /\b(?:extract|substring|trim|overlay)\s*\([^()]*$|\bdistinct\s+from\s*$/iu
+  if (word === undefined || isOperand.test(before)) return
+  throw invalid(
+    `value ${position} (${JSON.stringify(value)}) stands where a table's name is, and a name cannot be a value; ` +
+      `write ${word.toLowerCase()} ${/^[a-z_]\w*$/u.test(value) ? value : '…'}, or from query_table(\${name})`,
+  )
+}
+
+/** DuckDB cuts fractions off, except those of seconds and less. */
+function refuseInterval(value: number, { after, position }: Surroundings): void {
+  const unit = /^\s*([a-z]+)/iu.exec(after)?.[1]?.toLowerCase() ?? ''
+  if (
+    !/^(?:micro|milli)?seconds?$|^(?:minute|hour|day|week|month|quarter|year|decade)s?$/u.test(unit)
+  )
+    throw invalid(
+      `value ${position} is an interval without a unit; write interval \${${value}} seconds`,
+    )
+  if (!Number.isInteger(value) && !unit.includes('second'))
+    throw invalid(
+      `value ${position} is an interval of ${value} ${unit}, of which DuckDB takes whole ones only; write it in seconds`,
+    )
+}
+
+function refuseParameters(text: string): void {
+  const found = /\$\d+/u.exec(text.replace(quoted, ' '))
+  if (found !== null)
+    throw invalid(
+      `${found[0]} stands in it, and parameters are numbered here; write \${value} in its place`,
+    )
+}
+
+type Place = 'code' | 'text' | 'name' | 'comment'
+
+/** Comments, texts, quoted names and dollar-quoted texts of SQL; one that has no end goes to the end of the text. */
+const quoted =
+  /--[^\n]*\n?|\/\*[\s\S]*?(?:\*\/|$)|(?<!\w)e'(?:[^'\\]|\\[\s\S]|'')*'?|'(?:[^']|'')*'?|"(?:[^"]|"")*"?|\$(?<tag>[a-z_]*)\$[\s\S]*?(?:\$\k<tag>\$|$)/giu
+
+/** What a text of SQL ends in. */
+function placeAtEnd(sql: string): Place {
+  const last = [...sql.matchAll(quoted)].at(-1)
+  if (last === undefined || last.index + last[0].length < sql.length) return 'code'
+  const [found] = last
+  if (found.startsWith('--')) return found.endsWith('\n') ? 'code' : 'comment'
+  if (found.startsWith('/*')) return found.length > 3 && found.endsWith('*/') ? 'code' : 'comment'
+  if (found.startsWith('"')) return isClosed(found, '"') ? 'code' : 'name'
+  if (found.startsWith('$')) {
+    const tag = `$${last.groups?.['tag'] ?? ''}$`
+    return found.length >= 2 * tag.length && found.endsWith(tag) ? 'code' : 'text'
+  }
+  return isClosed(found.replace(/^e/iu, '').replace(/\\[\s\S]/gu, ''), "'") ? 'code' : 'text'
+}
+
+/** Inside quotes, a quote is written twice: with an even number of them the last one closes. */
+function isClosed(text: string, quote: string): boolean {
+  return text.split(quote).length % 2 === 1
+}
+
+function invalid(problem: string): LabError {
+  return new LabError('LAB_SQL_INVALID', { problem })
+}

@@ -1,0 +1,209 @@
+import { createWriteStream } from 'node:fs'
+import path from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { Measurement, path as fillRoute, routes } from '@community-lab/contract'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import Type from 'typebox'
+import type { Session } from '../session.ts'
+import { mapBounded } from '../wait/concurrency.ts'
+import { makeScratch } from './scratch.ts'
+
+/** Which samples a database holds. */
+export interface Selection {
+  /** `node`, or `slice-<id>`. */
+  readonly scope: string
+  /** Samples of this run alone. */
+  readonly run?: string
+  readonly from?: Date
+  readonly to?: Date
+}
+
+/** A table of samples that is there. */
+export interface SampleTable {
+  readonly rows: number
+  readonly units: ReadonlyMap<string, string | null>
+  /** What the server said of the measurement when it was read. */
+  readonly measurement: Measurement
+  /** Rows that landed after this one are not in it yet. */
+  readonly landed: number
+}
+
+interface TableColumn {
+  readonly name: string
+  readonly type: string
+}
+
+const concurrency = 4
+
+/** The tables of a database in memory that mirror the server's measurements, one for each. */
+export class SampleTables {
+  readonly #session: Session
+  readonly #selection: Selection
+  readonly #connection: DuckDBConnection
+  readonly #tables = new Map<string, SampleTable>()
+
+  constructor(session: Session, selection: Selection, connection: DuckDBConnection) {
+    this.#session = session
+    this.#selection = selection
+    this.#connection = connection
+  }
+
+  /** By their names. */
+  get all(): ReadonlyMap<string, SampleTable> {
+    return this.#tables
+  }
+
+  /** Fetch what has landed at the server since the last time: new rows alone, where the table's columns allow it. */
+  async refresh(signal: AbortSignal): Promise<void> {
+    const { scope } = this.#selection
+    const list = Type.Array(Measurement)
+    const found = await this.#session.http.ask(list, routes.measurements, { signal })
+    const stale = found.filter(
+      (measurement) =>
+        measurement.scope === scope &&
+        !isSame(measurement, this.#tables.get(measurement.name)?.measurement),
+    )
+    if (stale.length === 0) return
+    const scratch = await makeScratch()
+    try {
+      await mapBounded(stale, concurrency, (measurement) => {
+        const file = path.join(scratch.folder, `${measurement.name}.parquet`)
+        return this.#load(measurement, { file, signal })
+      })
+    } finally {
+      await scratch.remove()
+    }
+  }
+
+  async #load(measurement: Measurement, to: FetchOptions): Promise<void> {
+    const known = this.#tables.get(measurement.name)
+    const isLonger = known !== undefined && measurement.rows >= known.measurement.rows
+    if (!isLonger || !(await this.#append(measurement, known, to)))
+      await this.#replace(measurement, to)
+    const table = quote(measurement.name)
+    const [count = 0, landed = 0] = await this.#numbers(
+      `select count(*), coalesce(max(landed), 0) from ${table}`,
+    )
+    this.#tables.set(measurement.name, {
+      rows: count,
+      landed,
+      units: new Map(measurement.columns.map((column) => [column.name, column.unit])),
+      measurement,
+    })
+  }
+
+  /** Add the rows that are new. False when the table must be read anew: a column has another type, or the notebook has changed the table. */
+  async #append(
+    measurement: Measurement,
+    { landed }: SampleTable,
+    to: FetchOptions,
+  ): Promise<boolean> {
+    await this.#fetch(measurement, { ...to, after: landed })
+    const source = `read_parquet(${quoteText(to.file)})`
+    const columns = await this.#columnsOf(source)
+    const table = quote(measurement.name)
+    try {
+      const there = new Map(
+        (await this.#columnsOf(table)).map((column) => [column.name, column.type]),
+      )
+      const added = columns.filter(({ name }) => !there.has(name))
+      const isOther = columns.some(
+        (column) => there.has(column.name) && there.get(column.name) !== typeHere(column),
+      )
+      if (isOther) return false
+      for (const column of added)
+        await this.#connection.run(
+          `alter table ${table} add column ${quote(column.name)} ${typeHere(column)}`,
+        )
+      // A server that does not know "after" sends everything again.
+      await this.#connection.run(
+        `insert into ${table} by name select ${select(columns)} from ${source} where landed > ${landed}`,
+      )
+      return true
+    } catch (error) {
+      to.signal.throwIfAborted()
+      // A notebook may do what it likes to its tables: one that nothing can be added to is read anew, and what is wrong besides shows there.
+      if (error instanceof Error) return false
+      throw error
+    }
+  }
+
+  async #replace(measurement: Measurement, to: FetchOptions): Promise<void> {
+    await this.#fetch(measurement, { ...to, after: 0 })
+    const source = `read_parquet(${quoteText(to.file)})`
+    const columns = await this.#columnsOf(source)
+    await this.#connection.run(
+      `create or replace table ${quote(measurement.name)} as select ${select(columns)} from ${source}`,
+    )
+  }
+
+  async #fetch(
+    { scope, name, columns }: Measurement,
+    { file, signal, after }: FetchOptions & { readonly after: number },
+  ): Promise<void> {
+    const { run, from, to } = this.#selection
+    const hasRun = columns.some((column) => column.name === 'run')
+    const query = {
+      ...(run !== undefined && hasRun ? { run } : {}),
+      // What a program wrote without a run is taken by its time.
+      ...(from !== undefined && (run === undefined || !hasRun) ? { from: from.toISOString() } : {}),
+      ...(to === undefined ? {} : { to: to.toISOString() }),
+      ...(after === 0 ? {} : { after: String(after) }),
+    }
+    const route = fillRoute(routes.measurementParquet, { scope, name })
+    const accept = 'application/vnd.apache.parquet'
+    const { body } = await this.#session.http.open(route, { accept, query, signal })
+    await pipeline(body, createWriteStream(file), { signal })
+  }
+
+  async #columnsOf(source: string): Promise<readonly TableColumn[]> {
+    const reader = await this.#connection.runAndReadAll(`describe from ${source}`)
+    return reader
+      .getRowsJS()
+      .flatMap(([name, type]) =>
+        typeof name === 'string' && typeof type === 'string' ? [{ name, type }] : [],
+      )
+  }
+
+  async #numbers(sql: string): Promise<readonly number[]> {
+    const reader = await this.#connection.runAndReadAll(sql)
+    return reader.getRowsJS()[0]?.map(Number) ?? []
+  }
+}
+
+interface FetchOptions {
+  readonly file: string
+  readonly signal: AbortSignal
+}
+
+/** The server's times have no zone, and are UTC; here they have one, so that comparing them with now() means the same everywhere. */
+function typeHere({ type }: TableColumn): string {
+  return type === 'TIMESTAMP' ? 'TIMESTAMP WITH TIME ZONE' : type
+}
+
+function select(columns: readonly TableColumn[]): string {
+  return columns
+    .map(({ name, type }) =>
+      type === 'TIMESTAMP' ? `${quote(name)} at time zone 'UTC' as ${quote(name)}` : quote(name),
+    )
+    .join(', ')
+}
+
+function isSame(now: Measurement, then: Measurement | undefined): boolean {
+  return (
+    then !== undefined &&
+    now.rows === then.rows &&
+    now.last_time === then.last_time &&
+    now.columns.length === then.columns.length
+  )
+}
+
+/** Quote an SQL name. */
+export function quote(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** Quote an SQL text. */
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}

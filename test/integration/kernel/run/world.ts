@@ -1,0 +1,50 @@
+import type { IncomingMessage } from 'node:http'
+import path from 'node:path'
+import { ensureSshKey } from '../../../../kernel/src/credentials/ssh-key.ts'
+import { takeCredentials } from '../../../../kernel/src/credentials/credentials.ts'
+import { SampleDatabase } from '../../../../kernel/src/run/database.ts'
+import { openSession, type Session } from '../../../../kernel/src/session.ts'
+import type { FieldValue } from '@community-lab/contract'
+import { startApp } from '../../server/telemetry/app.ts'
+import { aSample, fromNode, makeFolder } from '../../server/telemetry/world.ts'
+
+/** A server's real store of samples and its routes, and a session of the library with it. */
+export interface SampleWorld extends AsyncDisposable {
+  readonly url: string
+  readonly session: Session
+  /** What was asked of the server for Parquet: the queries of the addresses. */
+  readonly fetched: string[]
+  /** Add a sample of node n1 to the measurement `probe`. */
+  add(fields: Readonly<Record<string, FieldValue>>, time?: Date): Promise<void>
+  openDatabase(): SampleDatabase
+}
+
+export async function startSamples(): Promise<SampleWorld> {
+  const folder = await makeFolder()
+  const server = await startApp(folder.dir)
+  const url = `http://127.0.0.1:${server.port}`
+  const key = ensureSshKey(path.join(folder.dir, 'keys'))
+  const session = openSession(takeCredentials({ url, token: 'operator' }), key)
+  const fetched: string[] = []
+  server.app.server.on('request', (request: IncomingMessage) => {
+    const asked = new URL(request.url ?? '', url)
+    if (asked.pathname.endsWith('/parquet')) fetched.push(asked.search)
+  })
+  let seq = 0
+  return {
+    url,
+    session,
+    fetched,
+    async add(fields, time = new Date()) {
+      seq++
+      const timeUs = time.getTime() * 1000
+      await server.app.telemetry.append(fromNode([aSample(seq, { name: 'probe', timeUs, fields })]))
+    },
+    openDatabase: () => new SampleDatabase(session, { scope: 'node' }),
+    async [Symbol.asyncDispose]() {
+      await session.close()
+      await server[Symbol.asyncDispose]()
+      await folder[Symbol.asyncDispose]()
+    },
+  }
+}

@@ -1,0 +1,62 @@
+import { expect, it } from 'vitest'
+import { buildQuery } from '../../../../kernel/src/run/query.ts'
+
+const query = (strings: TemplateStringsArray, ...values: readonly unknown[]) =>
+  buildQuery(strings, values).sql
+
+it('makes a parameter of each value, never text', () => {
+  expect(query`select * from rtt where peer = ${"'; drop table rtt; --"} and seq > ${3}`).toBe(
+    'select * from rtt where peer = $1 and seq > $2',
+  )
+})
+
+it('takes lists, intervals and limits where SQL has them', () => {
+  expect(query`select * from rtt where peer in (${['n1']}) limit ${3}`).toBe(
+    'select * from rtt where peer in (select unnest($1)) limit $2',
+  )
+  expect(query`where time > now() - interval ${5} minutes`).toBe(
+    'where time > now() - interval ($1) minutes',
+  )
+  expect(query`where time > now() - interval ${'5 minutes'}`).toContain('interval ($1)')
+})
+
+it('leaves alone what only looks like a mistake', () => {
+  expect(query`select 'it''s', e'\\'', $$'$$, "a""'" /* ' */ -- '
+    , ${1}`).toContain(', $1')
+  expect(query`select extract(year from ${'2026-01-01'}::date), a is distinct from ${'b'}`).toBe(
+    'select extract(year from $1::date), a is distinct from $2',
+  )
+  expect(query`select '$1', 5 -- $2
+    order by 1`).toContain("'$1'")
+})
+
+it('says what to write in place of a value inside quotes, a quoted name or a comment', () => {
+  const name = 'n1'
+  expect(() => query`where peer = '${name}'`).toThrow(
+    /value 1 stands inside quotes.*peer = \$\{name\}/u,
+  )
+  expect(() => query`where a = ${1} and peer like '%${name}%'`).toThrow(
+    /value 2 stands inside quotes/u,
+  )
+  expect(() => query`where time > now() - interval '${5} minutes'`).toThrow(
+    /interval \$\{5\} minutes/u,
+  )
+  expect(() => query`select "${name}" from rtt`).toThrow(/write the name itself, or columns/u)
+  expect(() => query`select 1 -- ${name}`).toThrow(/stands in a comment/u)
+})
+
+it('says what to write in place of a name that is a value', () => {
+  expect(() => query`select * from ${'rtt'}`).toThrow(/write from rtt, or from query_table/u)
+  expect(() => query`from a join ${'rtt'} using (node)`).toThrow(/write join rtt/u)
+  expect(() => query`from rtt order by ${'time'}`).toThrow(/as in order by time/u)
+})
+
+it('says what to write in place of a call, a parameter and an interval that DuckDB would cut', () => {
+  expect(() => buildQuery('select 1', [])).toThrow(/sql was called as a function/u)
+  expect(() => buildQuery(['select 1'], [])).toThrow(/without parentheses/u)
+  expect(() => query`from rtt where seq = $1`).toThrow(/\$1 stands in it/u)
+  expect(() => query`select interval ${1.5} minutes`).toThrow(
+    /whole ones only; write it in seconds/u,
+  )
+  expect(() => query`select interval ${90}`).toThrow(/write interval \$\{90\} seconds/u)
+})
