@@ -10,8 +10,9 @@ import { collect, openMeasuring, resumeCatching } from './measure.ts'
 import { createUplink } from './measurement/measurement.ts'
 import type { Identity } from './mgmt/identity.ts'
 import { startManagementNetwork, type ManagementNetwork } from './mgmt/network.ts'
-import { offerResources, readHostResources } from './report/resources.ts'
+import { limitTo, offerResources, readHostResources } from './report/resources.ts'
 import { createServerClient, type ServerClient } from './server/client.ts'
+import { rebootWith } from './reboot.ts'
 import { openSlivers } from './sliver/node-slivers.ts'
 import { version } from './version.ts'
 
@@ -74,7 +75,8 @@ async function work(
   const { spool, catchers } = await openMeasuring(dataDir, log)
   ending.defer(() => spool.close())
   ending.defer(() => catchers.stop())
-  const readOffer = async () => offerResources(await readHostResources(dataDir))
+  const readOffer = async () =>
+    offerResources(limitTo(await readHostResources(dataDir), configuration.lends))
   const slivers = await openSlivers({
     dataDir,
     nodeId: identity.node.id,
@@ -108,6 +110,7 @@ async function work(
     },
     readResources: readOffer,
     readErrors: () => [],
+    reboot: rebootWith(configuration.rebootCommand),
     pollMs: pollS * 1000,
     clock: systemClock,
     log,

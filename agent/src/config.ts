@@ -1,4 +1,5 @@
-import { LabError, nearestName } from '@community-lab/contract'
+import { LabError, nearestName, resourceNames, type ResourceName } from '@community-lab/contract'
+import type { HostResources } from './report/resources.ts'
 
 /** The agent's settings, read once. */
 export interface AgentConfiguration {
@@ -12,6 +13,10 @@ export interface AgentConfiguration {
   readonly runtime: (typeof runtimes)[number]
   /** The cgroup, below each controller's root, under which slivers get theirs. */
   readonly cgroupParent: string
+  /** The most of this host that its owner lends, the node's own needs included; what is not named is not limited. */
+  readonly lends: Partial<HostResources>
+  /** The shell command that reboots this host when the operator asks for it; null: only the slivers are started anew. */
+  readonly rebootCommand: string | null
   /** The longest time between two looks at what is wanted, in seconds. */
   readonly pollS: number
   /** The time between two readings of the node's health, in seconds. */
@@ -29,6 +34,9 @@ const meanings = {
   TINC_DEVICE: 'the device of the management network',
   RUNTIME: 'the OCI runtime that runs slivers',
   CGROUP: 'the cgroup that holds those of the slivers',
+  LENDS:
+    'the most of this host that you lend, such as memory=2048,disk=8192,cpu=200,processes=4096 (MiB, MiB, percent of a core)',
+  REBOOT_COMMAND: 'the shell command that reboots this host',
   POLL_S: 'seconds between two looks at what is wanted',
   HEALTH_INTERVAL_S: "seconds between two readings of the node's health",
   HINTS: "whether the server's hints are heeded",
@@ -59,6 +67,8 @@ export function readAgentConfiguration(
     tincDevice: choose('TINC_DEVICE', read('TINC_DEVICE') ?? 'auto', tincDevices),
     runtime: choose('RUNTIME', read('RUNTIME') ?? 'auto', runtimes),
     cgroupParent: parseCgroup(read('CGROUP') ?? 'community-lab'),
+    lends: parseLends(read('LENDS')),
+    rebootCommand: read('REBOOT_COMMAND'),
     pollS: parseSeconds('POLL_S', read('POLL_S') ?? '60'),
     healthIntervalS: parseSeconds('HEALTH_INTERVAL_S', read('HEALTH_INTERVAL_S') ?? '10'),
     hints: choose('HINTS', read('HINTS') ?? 'on', switches) === 'on',
@@ -107,6 +117,18 @@ function parseCgroup(found: string): string {
   if (names.some((name) => !/^[A-Za-z0-9_-][A-Za-z0-9._-]*$/u.test(name)))
     throw invalid('CGROUP', found, 'names joined by slashes, such as community-lab/n1')
   return found
+}
+
+function parseLends(found: string | null): Partial<HostResources> {
+  const lends: { -readonly [K in ResourceName]?: number } = {}
+  for (const part of found?.split(',') ?? []) {
+    const [, name, amount] = /^\s*(\w+)=(\d{1,9})\s*$/u.exec(part) ?? []
+    const resource = resourceNames.find((one) => one === name)
+    if (resource === undefined)
+      throw invalid('LENDS', part, `${resourceNames.join(', ')}, each as name=whole number`)
+    lends[resource] = Number(amount)
+  }
+  return lends
 }
 
 function parseSeconds(name: Setting, found: string): number {

@@ -67,7 +67,7 @@ export class VirtualTestbed {
   }
 
   /**
-   * Do something to a node: `stop` powers it off, `cut` takes all its links down, `start` undoes both, `kill-agent` kills its agent, which comes back.
+   * Do something to a node: `stop` powers it off, `cut` takes all its links down, `start` undoes both, `reboot` ends everything on it and brings it back, `kill-agent` kills its agent, which comes back.
    *
    * @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such node.
    */

@@ -9,14 +9,14 @@ export type Executors = {
 /** What the executors act on. */
 export interface ExecutorParts {
   readonly slivers: Slivers
-  /** Note durably that the node is to restart what runs now. */
-  readonly noteReboot: (bootSn: number) => Promise<void>
+  /** Note durably that the node acts on this `boot_sn`, then reboot the host or, where it does not do that, have what runs now started anew. */
+  readonly reboot: (bootSn: number, signal: AbortSignal) => Promise<void>
 }
 
 /** Make the table of executors. */
-export function createExecutors({ slivers, noteReboot }: ExecutorParts): Executors {
+export function createExecutors({ slivers, reboot }: ExecutorParts): Executors {
   return {
-    reboot: ({ bootSn }) => noteReboot(bootSn),
+    reboot: ({ bootSn }, signal) => reboot(bootSn, signal),
     allocate: ({ target }, signal) => slivers.allocate(target, signal),
     deploy: ({ target }, signal) => slivers.deploy(target, signal),
     start: ({ target }, signal) => slivers.start(target, signal),

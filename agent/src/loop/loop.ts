@@ -1,4 +1,5 @@
 import type { MemberError } from '@community-lab/contract'
+import { describeFault } from '../executor/fault.ts'
 import { createExecutors } from '../executor/table.ts'
 import { noteBoot } from '../plan/boot.ts'
 import type { Current } from '../plan/plan.ts'
@@ -21,6 +22,8 @@ export interface LoopOptions {
   readonly readResources: () => Promise<readonly ReportedResource[]>
   /** What is wrong with the node besides its slivers, now. */
   readonly readErrors: () => readonly MemberError[]
+  /** Reboot the host: settles, if at all, when it cannot be rebooted. */
+  readonly reboot: (signal: AbortSignal) => Promise<void>
   /** The longest time between two looks at what is wanted, in milliseconds. */
   readonly pollMs: number
   readonly clock: Clock
@@ -44,6 +47,8 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
   const { server, slivers, store, clock, log, pollMs } = options
   let boot = await store.loadBoot()
   const known = await store.loadTarget()
+  /** Why the host could not be rebooted when that was asked for last; told until it is asked for again. */
+  let rebootFault: MemberError | null = null
 
   async function observe(): Promise<Current> {
     const found = await slivers.list()
@@ -52,10 +57,22 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
 
   const executors = createExecutors({
     slivers,
-    async noteReboot(bootSn) {
+    async reboot(bootSn, aborted) {
+      // Noted first, so that it happens once. What a host that does not reboot still runs is started anew by the next steps.
       const noted = noteBoot(bootSn, await slivers.list())
       await store.saveBoot(noted)
       boot = noted
+      rebootFault = null
+      try {
+        await options.reboot(aborted)
+      } catch (error) {
+        aborted.throwIfAborted()
+        log.error(
+          { err: error, bootSn },
+          'this host cannot be rebooted; its slivers are started anew',
+        )
+        rebootFault = describeFault('reboot', error)
+      }
     },
   })
   const reconciler = createReconciler({
@@ -70,7 +87,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     async makeReport() {
       const [current, resources] = await Promise.all([observe(), options.readResources()])
       const { target, failures } = reconciler
-      const errors = options.readErrors()
+      const errors = [...options.readErrors(), ...(rebootFault === null ? [] : [rebootFault])]
       return report({ facts: options.facts, target, current, failures, resources, errors })
     },
     putReport: (document, signal) => server.putReport(document, signal),

@@ -38,6 +38,17 @@ export function offerResources(host: HostResources): ReportedResource[] {
   })
 }
 
+/** What is left of a host when its owner lends no more than this of it. */
+export function limitTo(host: HostResources, lends: Partial<HostResources>): HostResources {
+  const least = (name: ResourceName) => Math.min(host[name], lends[name] ?? host[name])
+  return {
+    memory: least('memory'),
+    disk: least('disk'),
+    cpu: least('cpu'),
+    processes: least('processes'),
+  }
+}
+
 /** Read what this host has: its memory (or its cgroup's limit), the disk under the data folder, its cores, its process limit. */
 export async function readHostResources(dataDir: string): Promise<HostResources> {
   const [disk, pidMax] = await Promise.all([

@@ -58,7 +58,7 @@ export function addVct(program: Command, context: Context): void {
 
 const serverActionsText = 'kill: end it at once (SIGKILL); stop: let it end; start: undo either'
 const nodeActionsText =
-  'stop: power it off; cut: take its links down; start: undo both; kill-agent: kill its agent, which comes back'
+  'stop: power it off; cut: take its links down; start: undo both; reboot: end all on it and bring it back; kill-agent: kill its agent, which comes back'
 
 async function bringUp(context: Context, options: UpOptions): Promise<void> {
   await refuseSecond(context)

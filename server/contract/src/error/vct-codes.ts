@@ -54,6 +54,12 @@ export const vctCodes = {
     (d) =>
       `interface ${d.interface} of ${d.node} was to be shaped to ${d.asked}, but the kernel has ${d.found}; measurements over it would mislead, so the testbed does not start`,
   ),
+  LAB_VCT_CUT_MISMATCH: code<{ node: string; asked: readonly string[]; found: readonly string[] }>(
+    500,
+    false,
+    (d) =>
+      `the links of ${d.node} that let nothing in were to be [${d.asked.join(', ')}], but the kernel has [${d.found.join(', ')}]; measurements over them would mislead, so ask again, or start the testbed anew`,
+  ),
   LAB_VCT_PROCESS_ENDED: code<{ process: string; reason: string; log: string; lastLine: string }>(
     0,
     false,

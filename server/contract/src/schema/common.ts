@@ -43,7 +43,8 @@ export const MemberError = Type.Object({
 export type MemberError = Static<typeof MemberError>
 
 /** What a sliver may ask a node for. Units: memory and disk MiB, cpu percent of one core, processes a count. */
-export const ResourceName = Type.Enum(['memory', 'disk', 'cpu', 'processes'] as const)
+export const resourceNames = ['memory', 'disk', 'cpu', 'processes'] as const
+export const ResourceName = Type.Enum(resourceNames)
 export type ResourceName = Static<typeof ResourceName>
 
 /** The unit of each resource. */

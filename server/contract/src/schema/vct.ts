@@ -40,9 +40,10 @@ export type VctStatus = Static<typeof VctStatus>
 
 /**
  * What can be done to a virtual node: POST /nodes/{name}/{action}.
- * `stop` powers it off, `cut` takes its links down, `start` undoes both; `kill-agent` kills the agent with SIGKILL and starts it again.
+ * `stop` powers it off, `cut` takes its links down, `start` undoes both; `reboot` ends everything on it and brings it back under another boot id;
+ * `kill-agent` kills the agent with SIGKILL and starts it again.
  */
-export const vctNodeActions = ['stop', 'cut', 'start', 'kill-agent'] as const
+export const vctNodeActions = ['stop', 'cut', 'start', 'reboot', 'kill-agent'] as const
 export type VctNodeAction = (typeof vctNodeActions)[number]
 
 /** What can be done to a link: POST /links/{a}/{b}/{action}. */

@@ -9,6 +9,7 @@ import { createCgroupParent } from '../pod/cgroup.ts'
 import { settingsFor, type PodConfiguration } from '../pod/configuration.ts'
 import { foldersOf, makeFolders, type Folders } from '../pod/folders.ts'
 import { examineHost, whyUnreadable, type Host } from '../pod/host.ts'
+import { readHost, shareOf } from '../pod/share.ts'
 import { takeLock } from '../pod/lock.ts'
 import type { UpArguments } from './arguments.ts'
 import { doStep, type ReadyLine, type Say } from './progress.ts'
@@ -47,10 +48,12 @@ export async function bringUp(args: UpArguments, say: Say, signal: AbortSignal):
   signal.throwIfAborted()
   const unreadable = await whyUnreadable(app)
   const lacks = [...host.lacks, 'lacks' in cgroup ? cgroup.lacks : null, unreadable]
+  const lends = shareOf(await readHost(home), args.nodes)
   const configuration = configure({ args, folders, host, url, template })
   await stayWithPod({
     configuration: {
       ...configuration,
+      lends,
       hasManyUids: host.hasManyUids && unreadable === null,
       cgroup: 'name' in cgroup ? cgroup.name : null,
       lacks: lacks.filter((lack) => lack !== null),

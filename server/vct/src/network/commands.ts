@@ -194,6 +194,13 @@ function vethPair(one: VethEnd, other: VethEnd): string[] {
   ]
 }
 
+const cutPrefix = 'cut_'
+
 function cutTable(name: string): string {
-  return `cut_${name}`
+  return cutPrefix + name
+}
+
+/** The interface that a table of {@link cutCommands} cuts; null for a table of anybody else. */
+export function cutInterface(table: string): string | null {
+  return table.startsWith(cutPrefix) ? table.slice(cutPrefix.length) : null
 }

@@ -1,14 +1,15 @@
 import { LabError } from '@community-lab/contract'
+import { createSerial } from '../process/serial.ts'
 import {
-  cutCommands,
   namespaces,
   nodeScript,
   relayScript,
-  restoreCommands,
   serverScript,
   wiringScript,
   type Shaping,
 } from './commands.ts'
+
+import { applyCuts } from './cut.ts'
 import { runScript } from './namespace.ts'
 import { readShapes } from './read-back.ts'
 import { interfacesOf, nodeName, radioName, type MeshLink, type Topology } from './topology.ts'
@@ -73,33 +74,21 @@ export async function createMesh(
 function meshOf(topology: Topology, shaping: Shaping): Mesh {
   const cutLinks = new Set<MeshLink>()
   const cutNodes = new Set<number>()
-  const blocked = new Set<string>()
-  let queue: Promise<unknown> = Promise.resolve()
+  const inOrder = createSerial()
 
   /** Bring the kernel's rules to what the two sets say; both ends of a link drop what comes in. */
   async function apply(): Promise<void> {
-    for (const n of topology.nodes) {
-      const commands = interfacesOf(topology, n).flatMap((name) => {
-        const key = `${n}/${name}`
+    const ofNodes = topology.nodes.map((n) => {
+      const wanted = interfacesOf(topology, n).filter((name) => {
         const link = topology.links.find(
           ({ a, b }) => (a === n && radioName(b) === name) || (b === n && radioName(a) === name),
         )
-        const wanted = isBlocked(n, link)
-        if (wanted === blocked.has(key)) return []
-        if (wanted) blocked.add(key)
-        else blocked.delete(key)
-        return wanted ? cutCommands(name) : restoreCommands(name)
+        return isBlocked(n, link)
       })
-      await runScript({ namespace: nodeName(n), commands })
-    }
-    const commands = topology.uplinks.flatMap((n) => {
-      const key = `server/${n}`
-      if (cutNodes.has(n) === blocked.has(key)) return []
-      if (cutNodes.has(n)) blocked.add(key)
-      else blocked.delete(key)
-      return cutNodes.has(n) ? cutCommands(radioName(n)) : restoreCommands(radioName(n))
+      return applyCuts({ namespace: nodeName(n), wanted })
     })
-    await runScript({ namespace: null, commands })
+    const wanted = topology.uplinks.filter((n) => cutNodes.has(n)).map(radioName)
+    await Promise.all([...ofNodes, applyCuts({ namespace: null, wanted })])
   }
 
   function isBlocked(n: number, link: MeshLink | undefined): boolean {
@@ -110,11 +99,7 @@ function meshOf(topology: Topology, shaping: Shaping): Mesh {
   function change<T>(set: Set<T>, member: T, state: LinkState): Promise<void> {
     if (state === 'cut') set.add(member)
     else set.delete(member)
-    const done = queue.then(apply)
-    queue = done.catch(() => {
-      // Whoever asked for this change is told; the next one starts afresh.
-    })
-    return done
+    return inOrder(apply)
   }
 
   return {

@@ -35,6 +35,7 @@ export function createActions(
       if (action === 'stop') await node.powerOff()
       else if (action === 'cut') await node.setLinks('cut')
       else if (action === 'kill-agent') await node.killAgent()
+      else if (action === 'reboot') await node.reboot(signal)
       else {
         await node.setLinks('up')
         await node.powerOn(signal)

@@ -13,6 +13,7 @@ export const PodConfiguration = Type.Object({
   mode: Type.Enum(['root', 'rootless'] as const),
   hasManyUids: Type.Boolean(),
   cgroup: Type.Union([Type.String(), Type.Null()]),
+  lends: Type.String({ description: "what each node lends of the host, as the agent's setting" }),
   lacks: Type.Array(Type.String()),
   serverEnv: Type.Record(Type.String(), Type.String()),
   agentEnv: Type.Record(Type.String(), Type.String()),
@@ -33,7 +34,7 @@ export const stopLine = 'stop'
 const mine = new Set(
   ['DATA', 'SOCKET', 'LISTEN', 'COMMUNITY_URL', 'TINC_ADDRESS', 'TINC_PORT', 'MGMT_PREFIX']
     .concat(['GATEWAY_SOCKET', 'BOOTSTRAP_TOKEN_FILE', 'ENROLLMENT_TOKEN', 'PUBLIC_PREFIX'])
-    .concat(['CGROUP']),
+    .concat(['CGROUP', 'REBOOT_COMMAND']),
 )
 
 /** The settings in an environment that are for one of the testbed's programs and that the testbed does not make itself. */

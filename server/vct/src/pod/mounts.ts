@@ -14,6 +14,8 @@ export const podPaths = {
   data: '/run/vct/data',
   sockets: '/run/vct/sockets',
   node: '/run/vct/node/bin/node',
+  /** An empty folder, over which each node's machine mounts what is its own. */
+  machine: '/run/vct/machine',
   /** For the sockets that programs make in their folder of temporary files. */
   tmp: '/run/vct/tmp',
 } as const
@@ -55,6 +57,7 @@ export async function mountPod(mounts: PodMounts, signal: AbortSignal): Promise<
   await writeFile(nodeAt, '')
   await mount('--bind', mounts.node, nodeAt)
   await mkdir(join(fresh, 'netns'))
+  await mkdir(join(fresh, podPaths.machine.slice('/run/'.length)))
   const tmp = join(fresh, podPaths.tmp.slice('/run/'.length))
   await mkdir(tmp)
   await chmod(tmp, 0o1777)

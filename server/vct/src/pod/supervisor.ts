@@ -1,4 +1,5 @@
 import type { VctStatus } from '@community-lab/contract'
+import { createSerial } from '../process/serial.ts'
 import { serveControl } from '../control/server.ts'
 import { createActions, type Actions } from './actions.ts'
 import type { PodLine } from './configuration.ts'
@@ -72,18 +73,13 @@ export async function runTestbed(
 
 /** One action after the other, and none once the end has begun. */
 function createQueue(started: Promise<Actions>, signal: AbortSignal) {
-  let queue: Promise<unknown> = Promise.resolve()
-  return (what: (actions: Actions) => Promise<void>): Promise<void> => {
-    const done = queue.then(async () => {
+  const inOrder = createSerial()
+  return (what: (actions: Actions) => Promise<void>): Promise<void> =>
+    inOrder(async () => {
       const actions = await started
       signal.throwIfAborted()
       await what(actions)
     })
-    queue = done.catch(() => {
-      // Whoever asked for this is told; the next one starts afresh.
-    })
-    return done
-  }
 }
 
 /** Have data written; what runs after that ends with the pod. */

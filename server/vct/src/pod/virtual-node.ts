@@ -9,14 +9,18 @@ import { runScript, systemPath } from '../network/namespace.ts'
 import { superviseRouter } from '../network/router.ts'
 import { communityAddress, nodeName, publicPrefix } from '../network/topology.ts'
 import { LogFile } from '../process/log-file.ts'
-import { powerOn, type NodeMachine } from '../process/node-machine.ts'
+import { powerOn, rebootCommand, type NodeMachine } from '../process/node-machine.ts'
+import { createSerial } from '../process/serial.ts'
 import { supervise, type Supervised } from '../process/supervised.ts'
 import type { PodConfiguration } from './configuration.ts'
 import type { Folders } from './folders.ts'
 import { podPaths } from './mounts.ts'
 import { routerFolder } from './server-part.ts'
 
-/** A node of the virtual testbed: a machine, its router and its agent. Its actions must not overlap; the testbed queues them. */
+/**
+ * A node of the virtual testbed: a machine, its router and its agent. Its actions are carried out one after another. A machine that reboots comes back by
+ * itself, with its agent if that ran; one that dies stays off.
+ */
 export interface VirtualNode {
   readonly name: string
   readonly n: number
@@ -28,6 +32,8 @@ export interface VirtualNode {
   /** Power the machine on, with its router. */
   powerOn(signal: AbortSignal): Promise<void>
   startAgent(signal: AbortSignal): Promise<void>
+  /** Reboot it as its own software would: everything on it ends, and comes back under another boot id. */
+  reboot(signal: AbortSignal): Promise<void>
   /** Power it off: everything on it ends at once, its data folder stays. */
   powerOff(): Promise<void>
   /** Take its links down, or up again. */
@@ -62,6 +68,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
   let token: string | null = null
   let machine: NodeMachine | null = null
   let links: 'up' | 'cut' = 'up'
+  const inOrder = createSerial()
   const inside = (argv: readonly string[]) => {
     if (machine === null) throw new LabError('LAB_VCT_NODE_OFF', { node: name, action: 'this' })
     return machine.inside(argv)
@@ -97,34 +104,27 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
       id = registeredId
       token = enrollmentToken
     },
-    async powerOn(signal) {
-      if (machine !== null) return
-      machine = await powerOn(name, signal)
-      await applyLinks()
-      await router.start(signal)
-    },
-    startAgent: (signal) => agent.start(signal),
-    async powerOff() {
-      if (machine === null) return
-      const { powerOff } = machine
-      // Nobody is to be started again; the machine's end is theirs.
-      const stopped = [agent.kill('stay-down'), router.kill('stay-down')]
-      await powerOff()
-      await Promise.all(stopped)
-      machine = null
-      await applyLinks()
-      const flush = ['ip', '-6', 'route', 'flush', 'proto', babelProtocol]
-      await runScript({ namespace: name, commands: [flush] })
-    },
-    async setLinks(state) {
-      links = state
-      await applyLinks()
-    },
-    async killAgent() {
-      if (machine === null)
-        throw new LabError('LAB_VCT_NODE_OFF', { node: name, action: 'kill-agent' })
-      await agent.kill('restart')
-    },
+    powerOn: (signal) => inOrder(() => turnOn(signal)),
+    startAgent: (signal) => inOrder(() => agent.start(signal)),
+    powerOff: () => inOrder(turnOff),
+    setLinks: (state) =>
+      inOrder(async () => {
+        links = state
+        await applyLinks()
+      }),
+    reboot: (signal) =>
+      inOrder(async () => {
+        if (machine === null)
+          throw new LabError('LAB_VCT_NODE_OFF', { node: name, action: 'reboot' })
+        await machine.reboot()
+        await noteEnd('rebooted', signal)
+      }),
+    killAgent: () =>
+      inOrder(async () => {
+        if (machine === null)
+          throw new LabError('LAB_VCT_NODE_OFF', { node: name, action: 'kill-agent' })
+        await agent.kill('restart')
+      }),
     stopAgent: (graceMs) => agent.stop(graceMs),
     status: () => ({
       name,
@@ -137,17 +137,56 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
     }),
   }
 
+  async function turnOn(signal: AbortSignal): Promise<void> {
+    if (machine !== null) return
+    const started = await powerOn({ name, place: podPaths.machine, signal })
+    machine = started
+    void started.ended.then((how) =>
+      // When the machine was turned off on purpose, another one or none is there by now, and nothing is left to do.
+      inOrder(() => (machine === started ? noteEnd(how, signal) : Promise.resolve())).catch(
+        (error: unknown) => log.note(`${name} is off after its machine ended: ${String(error)}`),
+      ),
+    )
+    await applyLinks()
+    await router.start(signal)
+  }
+
+  async function turnOff(): Promise<void> {
+    if (machine === null) return
+    const { powerOff } = machine
+    // Nobody is to be started again; the machine's end is theirs.
+    const stopped = [agent.kill('stay-down'), router.kill('stay-down')]
+    await powerOff()
+    await Promise.all(stopped)
+    machine = null
+    await applyLinks()
+    const flush = ['ip', '-6', 'route', 'flush', 'proto', babelProtocol]
+    await runScript({ namespace: name, commands: [flush] })
+  }
+
+  /** Nobody has turned the machine off: it has rebooted, or it has died. */
+  async function noteEnd(how: 'rebooted' | 'off', signal: AbortSignal): Promise<void> {
+    const agentRan = agent.isWanted
+    log.note(how === 'rebooted' ? `${name} reboots` : `the machine of ${name} has died`)
+    await turnOff()
+    if (how === 'off' || signal.aborted) return
+    await turnOn(signal)
+    if (agentRan) await agent.start(signal)
+  }
+
   function agentEnv(
-    { configuration: { agentEnv: settings, cgroup } }: VirtualNodeOptions,
+    { configuration: { agentEnv: settings, cgroup, lends } }: VirtualNodeOptions,
     enrollmentToken: string | null,
   ): Record<string, string> {
     return {
       PATH: systemPath,
       LANG: 'C.UTF-8',
       HOME: '/root',
+      COMMUNITY_LAB_AGENT_LENDS: lends,
       ...settings,
       COMMUNITY_LAB_AGENT_DATA: join(podPaths.data, 'nodes', name),
       COMMUNITY_LAB_AGENT_PUBLIC_PREFIX: publicPrefix(n),
+      COMMUNITY_LAB_AGENT_REBOOT_COMMAND: rebootCommand,
       ...(cgroup === null ? {} : { COMMUNITY_LAB_AGENT_CGROUP: `${cgroup}/${name}` }),
       ...(enrollmentToken === null
         ? {}

@@ -1,32 +1,67 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { LabError } from '@community-lab/contract'
 import { inNamespace, systemPath } from '../network/namespace.ts'
 import { maybeChildOf, sendSignal } from './tree.ts'
 
 /**
- * The machine that a virtual node is: a process-id, mount and host-name namespace on the node's network. Its first process only reaps; killing it
- * powers the node off, with everything that ever ran on it.
+ * The machine that a virtual node is: a process-id, mount and host-name namespace on the node's network, with a boot id of its own. Its first process
+ * only reaps; killing it powers the node off, with everything that ever ran on it.
  */
 export interface NodeMachine {
   /** The argv that runs a command on the node; the command is the only child of what is started. */
   inside(argv: readonly string[]): readonly string[]
+  /** Settles when nothing runs on it any more: with `rebooted` when it ended itself by {@link rebootCommand}, else with `off`. */
+  readonly ended: Promise<'rebooted' | 'off'>
+  /** Have it reboot; settles when everything on it has ended. */
+  reboot(): Promise<void>
   /** Kill everything on it. */
   powerOff(): Promise<void>
 }
 
-/** Reap whatever loses its parent, for ever; `wait` is what reaps, so the sleep is in the background. */
-const init = 'hostname "$0"; echo on; while :; do sleep 86400 & wait $!; done'
+/** What makes a machine reboot, run on it: its first process ends with an exit code of its own, and the kernel kills everything else. */
+export const rebootCommand = 'kill -HUP 1'
+const rebootExitCode = 64
+
+/**
+ * The machine's first process. It gives the machine a boot id, as a file mounted over the kernel's; a second /proc, in which nothing is covered, stays
+ * beside it, because the kernel lets a container mount a /proc only where one is to be seen whole (`mount_too_revealing` in Linux, fs/namespace.c).
+ * Then it reaps whatever loses its parent. `wait` is what reaps, so the sleep is in the background.
+ */
+const init = `set -e
+hostname "$1"
+mount -t tmpfs -o size=64k,mode=755 machine "$2"
+mkdir "$2/proc"
+mount -t proc proc "$2/proc"
+echo "$3" > "$2/boot_id"
+mount --bind "$2/boot_id" /proc/sys/kernel/random/boot_id
+trap 'exit ${rebootExitCode}' HUP
+echo on
+while :; do sleep 86400 & wait $! || true; done`
+
+/** Options of {@link powerOn}. */
+export interface MachineOptions {
+  /** Its host name and the name of its network namespace. */
+  readonly name: string
+  /** An empty folder, over which the machine mounts what is its own. */
+  readonly place: string
+  readonly signal: AbortSignal
+}
 
 /** Power a node's machine on. @throws {@link LabError} LAB_VCT_COMMAND_FAILED. */
-export async function powerOn(name: string, signal: AbortSignal): Promise<NodeMachine> {
+export async function powerOn({ name, place, signal }: MachineOptions): Promise<NodeMachine> {
   signal.throwIfAborted()
   const flags = ['--pid', '--mount', '--uts', '--fork', '--kill-child', '--mount-proc']
-  const argv = inNamespace(name, ['unshare', ...flags, 'sh', '-c', init, name])
+  const first = ['sh', '-c', init, 'init', name, place, randomUUID()]
+  const argv = inNamespace(name, ['unshare', ...flags, ...first])
   const [command = '', ...args] = argv
   const child = spawn(command, args, {
     env: { PATH: systemPath },
     stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = new Promise<'rebooted' | 'off'>((resolve) => {
+    child.once('exit', (code) => resolve(code === rebootExitCode ? 'rebooted' : 'off'))
   })
   const pid = await firstProcessOf(child, name, argv)
   return {
@@ -34,11 +69,14 @@ export async function powerOn(name: string, signal: AbortSignal): Promise<NodeMa
       const enter = ['--target', `${pid}`, '--pid', '--mount', '--uts', '--net']
       return ['nsenter', ...enter, '--', ...inner]
     },
+    ended,
+    async reboot() {
+      sendSignal(pid, 'SIGHUP')
+      await ended
+    },
     async powerOff() {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      const gone = once(child, 'exit')
-      sendSignal(pid, 'SIGKILL')
-      await gone
+      if (child.exitCode === null && child.signalCode === null) sendSignal(pid, 'SIGKILL')
+      await ended
     },
   }
 }

@@ -29,6 +29,8 @@ export interface Supervised {
   readonly name: string
   /** Its pid in the pod; null when it does not run. */
   readonly pid: number | null
+  /** Whether it is to run, and is started again when it ends. */
+  readonly isWanted: boolean
   /** How often it ended without being asked to. */
   readonly deaths: number
   /** Why it ended last; empty when it never did. */
@@ -136,6 +138,9 @@ export function supervise(options: SuperviseOptions): Supervised {
     logFile: options.log.file,
     get pid() {
       return child === null ? null : pidOf(child, options.wrapped)
+    },
+    get isWanted() {
+      return wanted
     },
     get deaths() {
       return deaths

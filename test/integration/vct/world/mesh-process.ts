@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import process from 'node:process'
 import { join } from 'node:path'
@@ -31,12 +32,14 @@ const mesh = await createMesh(topology, await probeShaping(signal), signal)
 const log = (name: string) => new LogFile(join(dir, `${name}.log`))
 if (mesh.shaping === 'relay')
   await superviseRelay({ topology, node: process.execPath, log: log('relay') }).start(signal)
+const place = join(dir, 'machine')
+await mkdir(place)
 const routers = [
   superviseRouter({ name: 'server', router: serverRouter(topology), log: log('server'), dir }),
 ]
 for (const n of topology.nodes) {
   const name = nodeName(n)
-  const machine = await powerOn(name, signal)
+  const machine = await powerOn({ name, place, signal })
   const inside = (argv: readonly string[]) => machine.inside(argv)
   routers.push(
     superviseRouter({ name, router: nodeRouter(topology, n), log: log(name), dir, inside }),
