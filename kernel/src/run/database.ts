@@ -91,10 +91,14 @@ export class SampleDatabase {
       const columns = await run<{ column_name: string; column_type: string }>(`describe ${table}`)
       const hasLanded = columns.some(({ column_name: column }) => column === 'landed')
       await mkdir(path.dirname(path.resolve(file)), { recursive: true })
+      // DuckDB would round a HUGEINT on its way to Parquet.
+      const kept = columns.map(({ column_name: column, column_type: type }) =>
+        type === 'HUGEINT' ? `${quote(column)}::decimal(38, 0) as ${quote(column)}` : quote(column),
+      )
       const draft = `${file}.part`
       try {
         await run(
-          `copy (from ${table}${hasLanded ? ' order by landed' : ''}) to ${quoteText(draft)} (format parquet, compression zstd)`,
+          `copy (select ${kept.join(', ')} from ${table}${hasLanded ? ' order by landed' : ''}) to ${quoteText(draft)} (format parquet, compression zstd)`,
         )
         await rename(draft, file)
       } finally {

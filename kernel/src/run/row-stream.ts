@@ -1,4 +1,4 @@
-import { LabError, path, routes, RowBatch } from '@community-lab/contract'
+import { decodeNumber, isExactNumber, LabError, path, routes, RowBatch } from '@community-lab/contract'
 import { Value } from 'typebox/value'
 import { asTable, rowColumns, type Shown } from '../display/table.ts'
 import { readEvents } from '../http/event-stream.ts'
@@ -70,9 +70,14 @@ function toRow(columns: readonly string[], values: readonly unknown[]): Row {
   return Object.fromEntries(
     columns.map((column, index) => [
       column,
-      column === 'time' ? toDate(values[index]) : values[index],
+      column === 'time' ? toDate(values[index]) : fromWire(values[index]),
     ]),
   )
+}
+
+/** NaN, infinities and integers beyond 2^53 travel as text; the latter are bigints here. */
+function fromWire(value: unknown): unknown {
+  return isExactNumber(value) ? decodeNumber(value) : value
 }
 
 /** Times travel as microseconds since the epoch. */

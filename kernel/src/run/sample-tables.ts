@@ -176,16 +176,22 @@ interface FetchOptions {
   readonly signal: AbortSignal
 }
 
-/** The server's times have no zone, and are UTC; here they have one, so that comparing them with now() means the same everywhere. */
+/**
+ * The server's times have no zone, and are UTC; here they have one, so that comparing them with now() means the same everywhere. Its integers beyond 2^53
+ * are decimals in Parquet, which has none; here they are integers.
+ */
 function typeHere({ type }: TableColumn): string {
-  return type === 'TIMESTAMP' ? 'TIMESTAMP WITH TIME ZONE' : type
+  if (type === 'TIMESTAMP') return 'TIMESTAMP WITH TIME ZONE'
+  return type === 'DECIMAL(38,0)' ? 'HUGEINT' : type
 }
 
 function select(columns: readonly TableColumn[]): string {
   return columns
-    .map(({ name, type }) =>
-      type === 'TIMESTAMP' ? `${quote(name)} at time zone 'UTC' as ${quote(name)}` : quote(name),
-    )
+    .map((column) => {
+      const name = quote(column.name)
+      if (column.type === 'TIMESTAMP') return `${name} at time zone 'UTC' as ${name}`
+      return typeHere(column) === column.type ? name : `${name}::${typeHere(column)} as ${name}`
+    })
     .join(', ')
 }
 

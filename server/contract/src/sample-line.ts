@@ -1,34 +1,45 @@
-import type { FieldValue } from './stream.ts'
+import { type FieldKind, type FieldValue } from './field-value.ts'
+import { readNumber } from './number-text.ts'
 
 /**
  * The line that any program in a sliver writes to {@link measurePath}, one per sample:
  *
  *     <measurement> <field>=<value> [<field>=<value> …]
  *
- * for example `rtt rtt_s=0.012 peer="n3"`. Measurement and field names are `[a-z][a-z0-9_]*`, at most 63 characters; put the unit at the end of
- * a field's name, in base units (`_s`, `_bytes`). A value is a JSON number, `true`, `false`, a JSON string in double quotes, or a bare word without
- * blanks, which is text. A line has at most {@link maxLineBytes} bytes and {@link maxFields} fields. The agent stamps the time.
- * A line that is not of this form is kept as a row of `{@link rejectedMeasurement}` with the reason: nothing is thrown away.
+ * for example `rtt rtt_s=0.012 peer=n3`. Measurement and field names are `[a-z][a-z0-9_]*`, at most 63 characters; put the unit at the end of a
+ * field's name, in base units (`_s`, `_bytes`). A value is a number as shells write it ({@link readNumber}), `true`, `false`, a JSON string in double
+ * quotes, or a bare word, which is text. What begins like a number and is none, such as `12ms`, is refused. A line has at most {@link maxLineBytes} bytes
+ * and {@link maxFields} fields. The agent stamps the time.
+ * A line that cannot be read is told of in `{@link rejectedMeasurement}` with the reason.
  */
 export const measurePath = '/run/community-lab/measure'
 /** The longest line, in bytes, its newline included. Source: PIPE_BUF on Linux; longer writes could interleave. */
 export const maxLineBytes = 4096
 /** The most fields in a line. */
 export const maxFields = 64
-/** Where lines go that could not be read: columns `line`, `reason`. */
+/** Where lines are told of that were not taken: `line` is one of them, `reason` why, `lines` how many they are. */
 export const rejectedMeasurement = 'rejected'
-/** Where counts of lines go that a full buffer had to drop: column `lines`. */
+/** Where lines are counted that a full buffer had to drop: column `lines`. */
 export const droppedMeasurement = 'dropped'
 /** Columns every table has; a field may not take their names. */
 export const reservedColumns: readonly string[] = [
   'time',
   'node',
+  'node_id',
   'sliver',
   'seq',
   'spool',
   'landed',
   'overflow',
 ]
+
+/** What the name of a column ends with that holds a field's values of another kind than its first column's. */
+export const kindSuffixes: Readonly<Record<FieldKind, string>> = {
+  number: '_as_number',
+  integer: '_as_integer',
+  text: '_as_text',
+  boolean: '_as_boolean',
+}
 
 /** A line, read. */
 export type ParsedLine =
@@ -70,8 +81,22 @@ export function parseLine(line: string): ParsedLine {
 
 /** Write a line, without its newline. The fields' names must be valid; see {@link parseLine}. */
 export function formatLine(name: string, fields: Readonly<Record<string, FieldValue>>): string {
-  const parts = Object.entries(fields).map(([field, value]) => `${field}=${JSON.stringify(value)}`)
+  const parts = Object.entries(fields).map(([field, value]) => `${field}=${formatValue(value)}`)
   return [name, ...parts].join(' ')
+}
+
+/** Say why no field may be called so; null when it may. */
+export function checkFieldName(field: string): string | null {
+  if (!nameRegExp.test(field))
+    return `field name ${JSON.stringify(field.slice(0, 64))} is not [a-z][a-z0-9_]*`
+  if (reservedColumns.includes(field)) return `field name ${field} is reserved`
+  const suffix = Object.values(kindSuffixes).find((each) => field.endsWith(each))
+  return suffix === undefined ? null : `field name ${field} is reserved, for it ends with ${suffix}`
+}
+
+function formatValue(value: FieldValue): string {
+  if (typeof value === 'object') return value.number
+  return JSON.stringify(value)
 }
 
 function addField(
@@ -81,28 +106,29 @@ function addField(
 ): string | null {
   if (raw === undefined || raw === '')
     return `field ${JSON.stringify(field.slice(0, 64))} has no value`
-  if (!nameRegExp.test(field))
-    return `field name ${JSON.stringify(field.slice(0, 64))} is not [a-z][a-z0-9_]*`
-  if (reservedColumns.includes(field)) return `field name ${field} is reserved`
+  const problem = checkFieldName(field)
+  if (problem !== null) return problem
   if (Object.hasOwn(fields, field)) return `field ${field} is given twice`
-  const value = parseValue(raw)
-  if (value === null) return `field ${field}: ${JSON.stringify(raw.slice(0, 40))} is no value`
-  fields[field] = value
+  const read = readValue(raw)
+  if ('reason' in read) return `field ${field}: ${read.reason}`
+  fields[field] = read.value
   return null
 }
 
-function parseValue(raw: string): FieldValue | null {
-  if (raw === 'true' || raw === 'false') return raw === 'true'
-  if (/^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/u.test(raw)) {
-    const value = Number(raw)
-    return Number.isFinite(value) ? value : null
-  }
-  if (!raw.startsWith('"')) return raw
+function readValue(raw: string): { readonly value: FieldValue } | { readonly reason: string } {
+  if (raw === 'true' || raw === 'false') return { value: raw === 'true' }
+  if (raw.startsWith('"')) return readString(raw)
+  const number = readNumber(raw)
+  if (number.is === 'refused') return number
+  return { value: number.is === 'number' ? number.value : raw }
+}
+
+function readString(raw: string): { readonly value: string } | { readonly reason: string } {
   try {
     const value: unknown = JSON.parse(raw)
-    return typeof value === 'string' ? value : null
+    if (typeof value === 'string') return { value }
   } catch {
-    // Not a JSON string: the caller says so, with the text.
-    return null
+    // Not a JSON string: the reason says so, with the text.
   }
+  return { reason: `${JSON.stringify(raw.slice(0, 40))} is no JSON string` }
 }

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { FieldValue } from './field-value.ts'
 
 /**
  * The node's one open connection to the server: a WebSocket at `/api/nodes/{id}/ctl/stream`, JSON text frames, over the management network.
@@ -14,14 +15,6 @@ export const maxUnackedRecords = 20_000
 export const maxBatchRecords = 2_000
 /** How long a silent connection lives, in milliseconds; both sides ping at a third of it. */
 export const streamSilenceMs = 15_000
-
-/** The value of a field of a sample. */
-export const FieldValue = Type.Union([
-  Type.Number(),
-  Type.String({ maxLength: 4096 }),
-  Type.Boolean(),
-])
-export type FieldValue = Static<typeof FieldValue>
 
 /**
  * One sample as it is spooled and sent: `seq` counts from 1 without a gap in its spool, `time_us` is the agent's clock in microseconds since the

@@ -63,7 +63,11 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
 
   async function take(records: readonly SampleRecord[], ofSpool: string): Promise<void> {
     await learnSlices(records)
-    const context = { nodeId: node.id, isSlice: (id: number) => slices.get(id) === true }
+    const context = {
+      nodeId: node.id,
+      nowUs: Date.now() * 1000,
+      isSlice: (id: number) => slices.get(id) === true,
+    }
     const samples = records.map((record) => placeRecord(record, context))
     // Not waited for here: the next batch may join the same commit.
     void store

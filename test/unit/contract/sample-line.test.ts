@@ -1,4 +1,10 @@
-import { formatLine, maxFields, parseLine, reservedColumns } from '@community-lab/contract'
+import {
+  encodeNumber,
+  formatLine,
+  maxFields,
+  parseLine,
+  reservedColumns,
+} from '@community-lab/contract'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
@@ -10,12 +16,47 @@ describe('a line', () => {
     ['link up=true lost=false', 'link', { up: true, lost: false }],
     ['log text="two words, \\"quoted\\" = here"', 'log', { text: 'two words, "quoted" = here' }],
     ['log text=""', 'log', { text: '' }],
-    // What is no JSON number is text.
+    // Numbers as shells, awk, C and Python write them.
+    ['v a=.5 b=+5 c=007 d=5. e=-.5e1 f=1E3', 'v', { a: 0.5, b: 5, c: 7, d: 5, e: -5, f: 1000 }],
     [
-      'v version=1.2.3 hex=0x10 zip=0123 plus=+1',
+      'v a=nan b=-nan c=inf d=-inf e=Infinity f=+INF',
       'v',
-      { version: '1.2.3', hex: '0x10', zip: '0123', plus: '+1' },
+      {
+        a: { number: 'nan' },
+        b: { number: 'nan' },
+        c: { number: 'inf' },
+        d: { number: '-inf' },
+        e: { number: 'inf' },
+        f: { number: 'inf' },
+      },
     ],
+    // Integers stay exact.
+    [
+      'v max=9007199254740991 more=9007199254740993 u64=18446744073709551615 less=-009223372036854775808',
+      'v',
+      {
+        max: 9_007_199_254_740_991,
+        more: { number: '9007199254740993' },
+        u64: { number: '18446744073709551615' },
+        less: { number: '-9223372036854775808' },
+      },
+    ],
+    // Words, among them those that no one takes for a number.
+    [
+      'v peer=n3 host=10.0.0.1 net=10.0.0.0/8 at=10.0.0.1:80 v6=2001:db8::1 mac=02:00:00:00:00:01 id=3@7 t=12:30:00',
+      'v',
+      {
+        peer: 'n3',
+        host: '10.0.0.1',
+        net: '10.0.0.0/8',
+        at: '10.0.0.1:80',
+        v6: '2001:db8::1',
+        mac: '02:00:00:00:00:01',
+        id: '3@7',
+        t: '12:30:00',
+      },
+    ],
+    ['v zip="0123" dash=- minus=-x', 'v', { zip: '0123', dash: '-', minus: '-x' }],
     ['v url=http://n3/?a=b', 'v', { url: 'http://n3/?a=b' }],
   ])('%j is read', (line, name, fields) => {
     expect(parseLine(line)).toEqual({ ok: true, name, fields })
@@ -32,7 +73,16 @@ describe('a line', () => {
     ['rtt a=1 a=2', /field a is given twice/u],
     ['rtt text="open', /cannot read/u],
     ['rtt text="bad \\x escape"', /field text/u],
-    ['rtt a=1e999', /field a/u],
+    ['rtt a=1e999', /field a: "1e999" is beyond the largest number/u],
+    ['rtt a=12ms', /field a: "12ms" begins like a number and is none: write 12 and the unit/u],
+    ['rtt a=0,012', /write 0.012, with a point/u],
+    ['rtt a=1_000', /write 1000, without separators/u],
+    ['rtt a=1,000,000', /write 1000000, without separators/u],
+    ['rtt a=0x1f', /write it in decimal/u],
+    ['rtt a=8ab12f', /write text in double quotes/u],
+    ['rtt a=1.2.3', /write text in double quotes/u],
+    [`rtt a=${'9'.repeat(39)}`, /more than 38 digits/u],
+    ['rtt a_as_text=1', /ends with _as_text/u],
     ['rtt =1', /cannot read/u],
     ['rtt __proto__=1', /field name "__proto__"/u],
     [`rtt ${'x'.repeat(64)}=1`, /field name/u],
@@ -60,7 +110,9 @@ describe('a line', () => {
     const number = fc
       .double({ noNaN: true, noDefaultInfinity: true })
       .filter((n) => !Object.is(n, -0))
-    const value = fc.oneof(number, fc.string(), fc.boolean())
+    const integer = fc.bigInt({ min: -(10n ** 38n) + 1n, max: 10n ** 38n - 1n }).map(encodeNumber)
+    const special = fc.constantFrom(Number.NaN, Infinity, -Infinity).map(encodeNumber)
+    const value = fc.oneof(number, integer, special, fc.string(), fc.boolean())
     const fields = fc.dictionary(name, value, { minKeys: 1, maxKeys: 8, noNullPrototype: true })
     fc.assert(
       fc.property(name, fields, (measurement, sample) => {

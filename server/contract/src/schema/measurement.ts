@@ -11,8 +11,8 @@ export type MeasurementColumn = Static<typeof MeasurementColumn>
 
 /**
  * A measurement as the server stores it: a wide table, one row per sample.
- * Every table begins with `time` (when the agent saw it, microseconds), `node`, `sliver` (null for the node's own), `seq` (rises by one per node and
- * spool), `spool` and `landed` (order of arrival at the server).
+ * Every table begins with `time` (when the agent saw it, microseconds), `node` (its name at that time), `node_id`, `sliver` (null for the node's own),
+ * `seq` (rises by one per node and spool), `spool`, `landed` (order of arrival at the server) and `overflow` (JSON of what has no column).
  * `scope` is `node` for the nodes' own, `slice-<id>` for what a slice's programs wrote.
  */
 export const Measurement = Type.Object(
@@ -28,9 +28,13 @@ export const Measurement = Type.Object(
 )
 export type Measurement = Static<typeof Measurement>
 
-/** Rows as they land: column names once, then values in the same order; times as microseconds since the epoch. `landed` is the last row's. */
+/**
+ * Rows as they land: column names and their types (DuckDB's; older servers do not tell) once, then values in the same order; times as microseconds since
+ * the epoch, and numbers that JSON has no exact form for as {@link ExactNumber}. `landed` is the last row's.
+ */
 export const RowBatch = Type.Object({
   columns: Type.Array(Type.String()),
+  types: Type.Optional(Type.Array(Type.String())),
   rows: Type.Array(Type.Array(Type.Unknown())),
   landed: Type.Integer(),
 })

@@ -1,15 +1,19 @@
 import {
   formatLine,
+  maxLineBytes,
   rejectedMeasurement,
   sliceScope,
   type SampleRecord,
 } from '@community-lab/contract'
+import { checkDeclared } from './declared.ts'
 import { isName, nodeScope } from './name.ts'
 import type { PlacedSample } from './sample.ts'
 
 /** What is known where records are placed. */
 export interface PlacementContext {
   readonly nodeId: number
+  /** The server's clock, in microseconds since the epoch: stands in for a time that is none. */
+  readonly nowUs: number
   /** Whether there is, or ever was, a slice of this id. */
   isSlice(sliceId: number): boolean
 }
@@ -25,21 +29,33 @@ export function maybeSliceOfSource(source: string, nodeId: number): number | nul
  * row of `rejected` with the reason, in the narrowest scope that is certainly the node's to write: nothing is thrown away.
  */
 export function placeRecord(record: SampleRecord, context: PlacementContext): PlacedSample {
-  const { seq, time_us: timeUs, source, name, fields } = record
+  const { seq, source, name, fields } = record
   const owner = findOwner(source, context)
+  const timeUs = isTime(record.time_us) ? record.time_us : context.nowUs
   if (owner === null) {
     const reason = `source ${JSON.stringify(source)} is not of node ${context.nodeId}`
     return rejectSample({ seq, timeUs, scope: nodeScope, name, sliver: null, fields }, reason)
   }
   const sample = { seq, timeUs, ...owner, name, fields }
-  if (isName(name)) return sample
-  return rejectSample(sample, `measurement name ${JSON.stringify(name)} is not [a-z][a-z0-9_]*`)
+  const reason = findFault(sample, record.time_us)
+  return reason === null ? sample : rejectSample(sample, reason)
 }
 
 /** The row of `rejected` that stands for a sample. */
 export function rejectSample(sample: PlacedSample, reason: string): PlacedSample {
-  const fields = { line: formatLine(sample.name, sample.fields), reason }
-  return { ...sample, name: rejectedMeasurement, fields }
+  const line = formatLine(sample.name, sample.fields).slice(0, maxLineBytes)
+  return { ...sample, name: rejectedMeasurement, fields: { line, reason, lines: 1 } }
+}
+
+function findFault({ scope, name, fields }: PlacedSample, timeUs: number): string | null {
+  if (!isName(name)) return `measurement name ${JSON.stringify(name)} is not [a-z][a-z0-9_]*`
+  if (!isTime(timeUs)) return `time ${timeUs} is not in microseconds from 1970 to 2255`
+  return checkDeclared(scope, name, fields)
+}
+
+/** Whole microseconds since the epoch that a number holds exactly: up to the year 2255. */
+function isTime(timeUs: number): boolean {
+  return Number.isSafeInteger(timeUs) && timeUs >= 0
 }
 
 function findOwner(

@@ -16,11 +16,11 @@ const units: Readonly<Record<string, string>> = {
 }
 
 /**
- * The unit that a column's name ends with, as `sample-line.ts` asks (`rtt_s`: seconds), `_total` of a counter aside; null when it names none known
+ * The unit that a column's name ends with, as `sample-line.ts` asks (`rtt_s`: seconds), `_total` of a counter and `_as_number` aside; null when it names none known
  * here. Source: Prometheus, metric and label naming (base units, `_total` last).
  */
 export function maybeUnitOf(column: string): string | null {
-  const name = column.replace(/_total$/u, '')
+  const name = column.replace(/_as_(?:number|integer)$/u, '').replace(/_total$/u, '')
   const end = name.lastIndexOf('_')
   const suffix = name.slice(end + 1)
   return end > 0 && Object.hasOwn(units, suffix) ? (units[suffix] ?? null) : null

@@ -1,23 +1,34 @@
+import { decodeNumber, type FieldKind, type FieldValue } from '@community-lab/contract'
 import {
   BIGINT,
   BOOLEAN,
   DOUBLE,
   DuckDBDataChunk,
   DuckDBTimestampValue,
+  HUGEINT,
+  INTEGER,
   TIMESTAMP,
   VARCHAR,
   type DuckDBConnection,
   type DuckDBType,
   type DuckDBValue,
 } from '@duckdb/node-api'
-import { firstColumns } from '../domain/layout.ts'
+import { columnTypes, firstColumns, kindIn, listColumns, type Field } from '../domain/layout.ts'
 import type { StoredTable } from './catalog.ts'
 import type { PlannedRow } from './commit.ts'
 
 /** DuckDB's vectors hold so many values. */
 const chunkRows = 2048
 
-const types = { TIMESTAMP, VARCHAR, BIGINT, DOUBLE, BOOLEAN } satisfies Record<string, DuckDBType>
+const types = {
+  TIMESTAMP,
+  VARCHAR,
+  INTEGER,
+  BIGINT,
+  HUGEINT,
+  DOUBLE,
+  BOOLEAN,
+} satisfies Record<string, DuckDBType>
 
 /** How the first columns are read off a row. */
 const firstValues: Readonly<
@@ -25,11 +36,17 @@ const firstValues: Readonly<
 > = {
   time: ({ sample }) => new DuckDBTimestampValue(BigInt(sample.timeUs)),
   node: ({ node }) => node,
+  node_id: ({ nodeId }) => nodeId,
   sliver: ({ sample }) => sample.sliver,
   seq: ({ sample }) => BigInt(sample.seq),
   spool: ({ spool }) => spool,
   landed: ({ landed }) => BigInt(landed),
   overflow: ({ fitted }) => fitted.overflow,
+}
+
+interface ColumnReader {
+  readonly type: DuckDBType
+  readonly read: (row: PlannedRow) => DuckDBValue
 }
 
 /** Append rows to a table that has all the columns its fields name. Belongs to the connection's transaction. */
@@ -38,26 +55,45 @@ export async function appendRows(
   table: StoredTable,
   rows: readonly PlannedRow[],
 ): Promise<void> {
-  const columns: readonly (readonly [DuckDBType, (row: PlannedRow) => DuckDBValue])[] = [
-    ...firstColumns.map(([name, type]) => [types[type], firstValues[name]] as const),
-    ...[...table.fields].map(
-      ([name, type]) =>
-        [types[type], (row: PlannedRow) => row.fitted.values.get(name) ?? null] as const,
-    ),
-  ]
+  const readers = new Map<string, ColumnReader>(
+    firstColumns.map(([name, type]) => [name, { type: types[type], read: firstValues[name] }]),
+  )
+  for (const { column, name, kind } of listColumns(table.fields)) {
+    const field = table.fields.get(name)
+    if (field !== undefined) readers.set(column, readKind(name, field, kind))
+  }
+  // The appender goes by the order of the table's columns.
+  const columns = table.columns.flatMap((column) => readers.get(column) ?? [])
   const appender = await connection.createAppender(table.name, table.scope)
   try {
     for (let from = 0; from < rows.length; from += chunkRows) {
       const part = rows.slice(from, from + chunkRows)
       const chunk = DuckDBDataChunk.create(
-        columns.map(([type]) => type),
+        columns.map(({ type }) => type),
         part.length,
       )
-      chunk.setColumns(columns.map(([, valueOf]) => part.map(valueOf)))
+      chunk.setColumns(columns.map(({ read }) => part.map(read)))
       appender.appendDataChunk(chunk)
     }
   } finally {
     // Closing writes what is not written yet, into the same transaction.
     appender.closeSync()
   }
+}
+
+/** Read a field's values of one kind off rows. */
+function readKind(name: string, field: Field, kind: FieldKind): ColumnReader {
+  return {
+    type: types[columnTypes[kind]],
+    read: ({ fitted }) => {
+      const value = fitted.values.get(name)
+      return value === undefined || kindIn(field, value) !== kind ? null : toDuckDB(value, kind)
+    },
+  }
+}
+
+function toDuckDB(value: FieldValue, kind: FieldKind): DuckDBValue {
+  if (typeof value === 'string' || typeof value === 'boolean') return value
+  const number = decodeNumber(value)
+  return kind === 'integer' ? BigInt(number) : number
 }

@@ -1,6 +1,7 @@
+import type { FieldKind } from '@community-lab/contract'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { firstColumns, type Fields, type FieldType } from '../domain/layout.ts'
-import { isScope, measurementKey, tableOf } from '../domain/name.ts'
+import { columnOf, columnTypes, firstColumns, readFields, type Fields } from '../domain/layout.ts'
+import { isScope, measurementKey, quoteIdentifier, tableOf } from '../domain/name.ts'
 import type { SpoolId } from './protocol.ts'
 
 /** How much a table holds; times in microseconds since the epoch. */
@@ -16,8 +17,12 @@ export interface StoredTable {
   readonly name: string
   /** What the next sample is fitted into; may run ahead of the file until the commit. */
   readonly fields: Fields
-  /** The columns that are in the file; null before the first commit. Readers go by these. */
-  committed: Fields | null
+  /** All columns in the order that the table has them; may run ahead of the file until the commit. */
+  readonly columns: string[]
+  /** The columns of fields that are in the file, with DuckDB's types; null before the first commit. Readers go by these. */
+  committed: ReadonlyMap<string, string> | null
+  /** Whether the columns of its declared fields, if it has any, are there. */
+  isDeclared: boolean
   /** Null until somebody asked. */
   extent: Extent | null
 }
@@ -35,6 +40,8 @@ export interface Catalog {
   /** The number of the last row that is committed. Readers go by this. */
   committedLanded: number
 }
+
+const firstNames: ReadonlySet<string> = new Set(firstColumns.map(([name]) => name))
 
 /** The key of a spool. */
 export function spoolKey({ nodeId, spool }: SpoolId): string {
@@ -65,20 +72,42 @@ export async function loadCatalog(connection: DuckDBConnection): Promise<Catalog
     catalog.committedSeqs.set(spoolKey({ nodeId: Number(nodeId), spool: spool ?? '' }), Number(seq))
   const columns = await readTexts(
     `select schema_name, table_name, column_name, data_type from duckdb_columns()
-     where database_name = current_database() and not internal and column_index > ${firstColumns.length}
+     where database_name = current_database() and not internal
      order by schema_name, table_name, column_index`,
   )
+  const byTable = new Map<string, StoredColumn[]>()
+  for (const [scope = '', name = '', column = '', type = ''] of columns) {
+    const key = measurementKey(scope, name)
+    const found = byTable.get(key)
+    if (found === undefined) byTable.set(key, [{ column, type }])
+    else found.push({ column, type })
+  }
   const tables = await readTexts(
     `select schema_name, table_name from duckdb_tables() where database_name = current_database()`,
   )
   for (const [scope, name] of tables) {
     if (scope === undefined || name === undefined || !isScope(scope)) continue
-    const fields: Fields = new Map()
-    for (const [inScope, inTable, column, type] of columns)
-      if (inScope === scope && inTable === name) fields.set(column ?? '', fieldType(type))
-    addTable(catalog, { scope, name, fields, committed: new Map(fields), extent: null })
+    addTable(catalog, readTable(scope, name, byTable.get(measurementKey(scope, name)) ?? []))
   }
   return catalog
+}
+
+interface StoredColumn {
+  readonly column: string
+  readonly type: string
+}
+
+function readTable(scope: string, name: string, stored: readonly StoredColumn[]): StoredTable {
+  const ofFields = stored.filter(({ column }) => !firstNames.has(column))
+  return {
+    scope,
+    name,
+    fields: readFields(ofFields.map(({ column, type }) => ({ column, kind: kindOfType(type) }))),
+    columns: stored.map(({ column }) => column),
+    committed: new Map(ofFields.map(({ column, type }) => [column, type])),
+    isDeclared: false,
+    extent: null,
+  }
 }
 
 /** Read how much a table holds. */
@@ -95,10 +124,36 @@ export async function readExtent(
   return { rows: Number(rows ?? 0), firstUs: orNull(first), lastUs: orNull(last) }
 }
 
+/** Learn how many values of each kind some fields of a table have, and whether their numbers are whole. */
+export async function countFields(
+  connection: DuckDBConnection,
+  table: StoredTable,
+  names: ReadonlySet<string>,
+): Promise<void> {
+  for (const name of names) {
+    const field = table.fields.get(name)
+    if (field === undefined) continue
+    const kinds = [...field.counts.keys()]
+    const columns = kinds.map((kind) => quoteIdentifier(columnOf(name, field, kind)))
+    const number = quoteIdentifier(columnOf(name, field, 'number'))
+    const isWhole = kinds.includes('number')
+      ? `coalesce(bool_and(${number} = trunc(${number}) and abs(${number}) <= ${Number.MAX_SAFE_INTEGER}), true)`
+      : 'true'
+    const answer = await connection.runAndReadAll(
+      `select ${isWhole}, ${columns.map((column) => `count(${column})`).join(', ')} from ${tableOf(table)}`,
+    )
+    const [whole, ...counts] = answer.getRowsJS()[0] ?? []
+    field.isWhole = whole === true
+    for (const [index, kind] of kinds.entries()) field.counts.set(kind, Number(counts[index] ?? 0))
+    field.isCounted = true
+  }
+}
+
 function toText(value: unknown): string {
   return typeof value === 'string' ? value : String(Number(value))
 }
 
-function fieldType(type: string | undefined): FieldType {
-  return type === 'DOUBLE' || type === 'BOOLEAN' ? type : 'VARCHAR'
+function kindOfType(type: string): FieldKind {
+  for (const [kind, of] of Object.entries(columnTypes)) if (of === type) return kind as FieldKind
+  return 'text'
 }

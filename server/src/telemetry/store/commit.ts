@@ -1,5 +1,13 @@
-import { droppedMeasurement, rejectedMeasurement } from '@community-lab/contract'
-import { firstColumns, fitFields, type Fitted } from '../domain/layout.ts'
+import { declaredFields, isLossMeasurement } from '../domain/declared.ts'
+import {
+  columnTypes,
+  declareFields,
+  firstColumns,
+  fitFields,
+  settleFields,
+  type ColumnChange,
+  type Fitted,
+} from '../domain/layout.ts'
 import { measurementKey, quoteIdentifier, quoteText, tableOf } from '../domain/name.ts'
 import { rejectSample } from '../domain/placement.ts'
 import type { PlacedSample } from '../domain/sample.ts'
@@ -10,6 +18,7 @@ import type { AppendOutcome, AppendRequest, StoreBounds } from './protocol.ts'
 export interface PlannedRow {
   readonly sample: PlacedSample
   readonly node: string
+  readonly nodeId: number
   readonly spool: string
   readonly landed: number
   readonly fitted: Fitted
@@ -50,12 +59,9 @@ export function planCommit(
       }
       const { sample, table } = findTable(catalog, given, { bounds, definitions })
       const fitted = fitFields(sample.fields, table.fields, bounds.fieldsPerMeasurement)
-      for (const [name, type] of fitted.added)
-        definitions.push(
-          `alter table ${tableOf(table)} add column ${quoteIdentifier(name)} ${type}`,
-        )
-      const { node, spool } = request
-      const row: PlannedRow = { sample, node, spool, landed: ++catalog.landed, fitted }
+      definitions.push(...changeColumns(table, fitted.changes))
+      const { node, nodeId, spool } = request
+      const row: PlannedRow = { sample, node, nodeId, spool, landed: ++catalog.landed, fitted }
       const planned = rows.get(table)
       if (planned === undefined) rows.set(table, [row])
       else planned.push(row)
@@ -65,6 +71,8 @@ export function planCommit(
     }
     return { committedSeq, missingSeq }
   })
+  for (const table of rows.keys())
+    definitions.push(...changeColumns(table, settleFields(table.fields)))
   return { definitions, rows, outcomes, notes: noteProgress(catalog, moved) }
 }
 
@@ -75,18 +83,47 @@ function findTable(
 ): { readonly sample: PlacedSample; readonly table: StoredTable } {
   const { scope, name } = sample
   const found = catalog.tables.get(measurementKey(scope, name))
-  if (found !== undefined) return { sample, table: found }
+  if (found !== undefined) {
+    if (!found.isDeclared) definitions.push(...declareColumns(found))
+    return { sample, table: found }
+  }
   const count = catalog.measurementsOf.get(scope) ?? 0
-  const isOwn = name === rejectedMeasurement || name === droppedMeasurement
-  if (count >= bounds.measurementsPerScope && !isOwn) {
+  if (count >= bounds.measurementsPerScope && !isLossMeasurement(name)) {
     const reason = `${scope} has ${bounds.measurementsPerScope} measurements already`
     return findTable(catalog, rejectSample(sample, reason), { bounds, definitions })
   }
   if (count === 0) definitions.push(`create schema if not exists ${quoteIdentifier(scope)}`)
-  const columns = firstColumns.map(([column, type]) => `${quoteIdentifier(column)} ${type}`)
-  definitions.push(`create table ${tableOf(sample)} (${columns.join(', ')})`)
-  const table = { scope, name, fields: new Map(), committed: null, extent: null }
-  return { sample, table: addTable(catalog, table) }
+  const columns = firstColumns.map(([column]) => column)
+  const typed = firstColumns.map(([column, type]) => `${quoteIdentifier(column)} ${type}`)
+  definitions.push(`create table ${tableOf(sample)} (${typed.join(', ')})`)
+  const empty = { fields: new Map(), columns, committed: null, isDeclared: false, extent: null }
+  const table = addTable(catalog, { scope, name, ...empty })
+  definitions.push(...declareColumns(table))
+  return { sample, table }
+}
+
+/** The statements that give a table the columns of its declared fields. */
+function declareColumns(table: StoredTable): string[] {
+  table.isDeclared = true
+  const declared = declaredFields(table.scope, table.name) ?? {}
+  return changeColumns(table, declareFields(table.fields, declared))
+}
+
+/** The statements for changes of a table's columns, and the table's columns after them. */
+function changeColumns(table: StoredTable, changes: readonly ColumnChange[]): string[] {
+  return changes.map((change) => {
+    const column = quoteIdentifier(change.column)
+    switch (change.do) {
+      case 'add':
+        table.columns.push(change.column)
+        return `alter table ${tableOf(table)} add column ${column} ${change.type}`
+      case 'rename':
+        table.columns[table.columns.indexOf(change.column)] = change.to
+        return `alter table ${tableOf(table)} rename column ${column} to ${quoteIdentifier(change.to)}`
+      case 'widen':
+        return `alter table ${tableOf(table)} alter column ${column} type ${columnTypes.integer}`
+    }
+  })
 }
 
 function noteProgress(catalog: Catalog, moved: ReadonlyMap<string, AppendRequest>): string[] {

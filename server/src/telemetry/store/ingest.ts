@@ -1,8 +1,16 @@
 import { droppedMeasurement } from '@community-lab/contract'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { measurementKey, nodeScope } from '../domain/name.ts'
+import { listColumns, uncountedFields, columnTypes } from '../domain/layout.ts'
 import { appendRows } from './append.ts'
-import { loadCatalog, readExtent, spoolKey, type Catalog, type StoredTable } from './catalog.ts'
+import {
+  countFields,
+  loadCatalog,
+  readExtent,
+  spoolKey,
+  type Catalog,
+  type StoredTable,
+} from './catalog.ts'
 import { planCommit, type PlannedRow } from './commit.ts'
 import { createLane } from './lane.ts'
 import type { AppendOutcome, AppendRequest, SpoolStart, StoreSettings } from './protocol.ts'
@@ -58,6 +66,7 @@ export async function openIngest({
 
   async function commit(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
     await refresh()
+    await countUncounted(requests)
     const plan = planCommit(catalog, requests, settings.bounds)
     if (plan.notes.length === 0) return plan.outcomes
     try {
@@ -75,6 +84,19 @@ export async function openIngest({
     catalog.committedLanded = catalog.landed
     onLanded([...plan.rows.keys()].map(({ scope, name }) => measurementKey(scope, name)))
     return plan.outcomes
+  }
+
+  /** A field that was read from the file is counted when a value of another kind than its first comes for the first time. */
+  async function countUncounted(requests: readonly AppendRequest[]): Promise<void> {
+    const wanted = new Map<StoredTable, Set<string>>()
+    for (const { samples } of requests)
+      for (const { scope, name, fields } of samples) {
+        const table = catalog.tables.get(measurementKey(scope, name))
+        if (table === undefined) continue
+        for (const field of uncountedFields(fields, table.fields))
+          wanted.set(table, (wanted.get(table) ?? new Set()).add(field))
+      }
+    for (const [table, names] of wanted) await countFields(connection, table, names)
   }
 
   async function rollBack(): Promise<void> {
@@ -146,7 +168,9 @@ export async function openIngest({
 }
 
 function noteCommitted(table: StoredTable, rows: readonly PlannedRow[]): void {
-  if (table.committed?.size !== table.fields.size) table.committed = new Map(table.fields)
+  table.committed = new Map(
+    listColumns(table.fields).map(({ column, kind }) => [column, columnTypes[kind]]),
+  )
   const { extent } = table
   if (extent === null) return
   extent.rows += rows.length

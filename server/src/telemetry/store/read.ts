@@ -1,7 +1,7 @@
-import type { Measurement } from '@community-lab/contract'
+import { encodeNumber, type Measurement } from '@community-lab/contract'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { firstColumns, runField } from '../domain/layout.ts'
-import { measurementKey, quoteText, tableOf } from '../domain/name.ts'
+import { columnTypes, firstColumns, runField } from '../domain/layout.ts'
+import { measurementKey, quoteIdentifier, quoteText, tableOf } from '../domain/name.ts'
 import { maybeUnitOf } from '../domain/unit.ts'
 import type { Catalog, StoredTable } from './catalog.ts'
 import type { ParquetRequest, RowsAnswer, RowsRequest } from './protocol.ts'
@@ -19,15 +19,16 @@ export async function readRows(
   const run = table === null ? 'false' : runCondition(table, request.run)
   if (table === null || run === 'false') return { batch: null, readTo }
   const answer = await connection.runAndReadAll(
-    `select * replace (epoch_us(time) as time) from ${tableOf(table)}
+    `select ${selectColumns(table, { time: 'epoch_us(time)' })} from ${tableOf(table)}
      where landed > ${after} and landed <= ${readTo} and ${run} order by landed limit ${limit}`,
   )
   const columns = answer.columnNames()
+  const types = columnsOf(table).map(([, type]) => type)
   const rows = answer.getRowsJS().map((row) => row.map(toJson))
   const landed = rows.at(-1)?.[columns.indexOf('landed')]
   if (typeof landed !== 'number') return { batch: null, readTo }
   return {
-    batch: { columns, rows, landed },
+    batch: { columns, types, rows, landed },
     readTo: rows.length < limit ? readTo : landed,
   }
 }
@@ -51,15 +52,16 @@ export async function writeParquet(
     ...(toUs === null ? [] : [`time < make_timestamp(${toUs}::bigint)`]),
   ]
   await connection.run(
-    `copy (select * replace (time at time zone 'UTC' as time) from ${tableOf(table)} where ${conditions.join(' and ')} order by node, time, landed)
+    `copy (select ${selectColumns(table, { time: `time at time zone 'UTC'` }, 'decimal(38, 0)')} from ${tableOf(table)} where ${conditions.join(' and ')} order by node, time, landed)
      to ${quoteText(request.file)} (format parquet, compression zstd)`,
   )
   return true
 }
 
 /** Describe a table whose extent has been read. */
-export function describeTable({ scope, name, committed, extent }: StoredTable): Measurement {
-  const columns = [...firstColumns, ...(committed ?? [])]
+export function describeTable(table: StoredTable): Measurement {
+  const { scope, name, extent } = table
+  const columns = columnsOf(table)
   return {
     scope,
     name,
@@ -68,6 +70,25 @@ export function describeTable({ scope, name, committed, extent }: StoredTable): 
     first_time: toTime(extent?.firstUs ?? null),
     last_time: toTime(extent?.lastUs ?? null),
   }
+}
+
+/** What readers see of a table: names and DuckDB's types, in order. */
+function columnsOf({ committed }: StoredTable): readonly (readonly [string, string])[] {
+  return [...firstColumns, ...(committed ?? [])]
+}
+
+/** The columns in SQL. `integerType`: what integers beyond 2^53 are written as; Parquet has no HUGEINT, and DuckDB would round. */
+function selectColumns(
+  table: StoredTable,
+  replaced: Readonly<Record<string, string>>,
+  integerType: string = columnTypes.integer,
+): string {
+  const expressions = columnsOf(table).map(([column, type]) => {
+    const name = quoteIdentifier(column)
+    if (Object.hasOwn(replaced, column)) return `${replaced[column] ?? name} as ${name}`
+    return type === columnTypes.integer ? `${name}::${integerType} as ${name}` : name
+  })
+  return expressions.join(', ')
 }
 
 function findCommitted(
@@ -84,9 +105,8 @@ function runCondition(table: StoredTable, run: string | null): string {
   return table.committed?.has(runField) === true ? `${runField} = ${quoteText(run)}` : 'false'
 }
 
-/** Numbers of DuckDB that are 64 bits wide are all counts and times here, well below 2^53. */
 function toJson(value: unknown): unknown {
-  return typeof value === 'bigint' ? Number(value) : value
+  return typeof value === 'bigint' || typeof value === 'number' ? encodeNumber(value) : value
 }
 
 /** RFC 3339; null for a time that no calendar can hold, which a node's wrong clock may send. */

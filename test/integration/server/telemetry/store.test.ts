@@ -28,6 +28,7 @@ describe('storing samples', () => {
     expect(rows[1]).toEqual({
       time: 2000,
       node: 'n1',
+      node_id: 1,
       sliver: null,
       seq: 2,
       spool,
@@ -89,7 +90,7 @@ describe('storing samples', () => {
     await store.append(fromNode([aSample(1, { fields: { rtt_s: 1 } })]))
     await store.append(
       fromNode([
-        aSample(2, { fields: { rtt_s: 'lost', peer: 'n3' } }),
+        aSample(2, { fields: { peer: 'n3', rtt_s: 'lost' } }),
         aSample(3, { fields: { rtt_s: 2, peer: 'n4', third: true } }),
         aSample(4, { name: 'more', fields: { x: 1 } }),
         ...texts.map((peer, at) => aSample(5 + at, { fields: { peer } })),
@@ -103,7 +104,7 @@ describe('storing samples', () => {
     ])
     expect(rows.slice(3, 8).map(({ peer }) => peer)).toEqual(texts.slice(0, 5))
     expect(await readAll(store, 'rejected')).toMatchObject([
-      { seq: 4, line: 'more x=1', reason: 'node has 1 measurements already' },
+      { seq: 4, line: 'more x=1', reason: 'node has 1 measurements already', lines: 1 },
     ])
   })
 
@@ -220,7 +221,10 @@ describe('the file', () => {
     await runSql(join(other.dir, 'telemetry.duckdb'), 'update main.store set format = 99')
     await expect(openStore(other.dir)).rejects.toMatchObject({
       ...refusal,
-      details: { reason: 'its layout is 99, this version reads 1' },
+      details: {
+        reason:
+          'its format is 99, and this version reads formats 1 to 2: start the version that wrote it',
+      },
     })
 
     await using foreign = await makeFolder()

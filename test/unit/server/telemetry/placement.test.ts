@@ -3,7 +3,7 @@ import type { SampleRecord } from '@community-lab/contract'
 import { placeRecord } from '../../../../server/src/telemetry/domain/placement.ts'
 import { maybeUnitOf } from '../../../../server/src/telemetry/domain/unit.ts'
 
-const context = { nodeId: 4, isSlice: (id: number) => id === 7 }
+const context = { nodeId: 4, nowUs: 99, isSlice: (id: number) => id === 7 }
 
 function aRecord(changes: Partial<SampleRecord>): SampleRecord {
   return { seq: 1, time_us: 5, source: 'node', name: 'cpu', fields: { busy_ratio: 1 }, ...changes }
@@ -38,10 +38,40 @@ describe('placing a record', () => {
   })
 })
 
+describe('a record that nothing can be done with', () => {
+  it.each([1e300, -1, 0.5, Number.MAX_SAFE_INTEGER + 1])(
+    'is told of with the server’s time when its own is %d',
+    (time) => {
+      const placed = placeRecord(aRecord({ time_us: time, source: '7@4' }), context)
+      expect(placed).toMatchObject({ scope: 'slice-7', name: 'rejected', timeUs: 99 })
+      expect(placed.fields['reason']).toContain(String(time))
+    },
+  )
+
+  it('is told of when a declared field has a value of another kind', () => {
+    const fields = { load1: 'high', load5: 1 }
+    const placed = placeRecord(aRecord({ name: 'node_health', fields }), context)
+    expect(placed).toMatchObject({ scope: 'node', name: 'rejected', fields: { lines: 1 } })
+    expect(placed.fields['reason']).toBe(
+      'field load1 of node_health is declared as a number, and "high" is none',
+    )
+    expect(placed.fields['line']).toBe('node_health load1="high" load5=1')
+  })
+
+  it('leaves to programs what nodes have declared for themselves', () => {
+    const fields = { load1: 'high' }
+    const placed = placeRecord(aRecord({ source: '7@4', name: 'node_health', fields }), context)
+    expect(placed).toMatchObject({ scope: 'slice-7', name: 'node_health', fields })
+  })
+})
+
 describe('the unit of a column', () => {
   it.each([
     ['rtt_s', 's'],
     ['rx_bytes', 'bytes'],
+    ['busy_seconds_total', 's'],
+    ['rtt_s_as_number', 's'],
+    ['rtt_s_as_text', null],
     ['s', null],
     ['peer', null],
     ['a_constructor', null],

@@ -1,0 +1,49 @@
+import type { FieldKind } from './field-value.ts'
+import { droppedMeasurement, rejectedMeasurement } from './sample-line.ts'
+
+/** The fields of a measurement whose columns are known before its first sample. */
+export type DeclaredFields = Readonly<Record<string, FieldKind>>
+
+const traffic = (direction: 'receive' | 'transmit'): DeclaredFields => ({
+  [`${direction}_bytes_total`]: 'number',
+  [`${direction}_packets_total`]: 'number',
+  [`${direction}_errors_total`]: 'number',
+  [`${direction}_drops_total`]: 'number',
+})
+
+/** What agents measure of their nodes and slivers, by measurement. A field that is not here, of a newer agent, gets its column by its values. */
+export const nodeMeasurements: Readonly<Record<string, DeclaredFields>> = {
+  node_health: {
+    cpu_user_seconds_total: 'number',
+    cpu_nice_seconds_total: 'number',
+    cpu_system_seconds_total: 'number',
+    cpu_idle_seconds_total: 'number',
+    cpu_iowait_seconds_total: 'number',
+    cpu_irq_seconds_total: 'number',
+    cpu_softirq_seconds_total: 'number',
+    cpu_steal_seconds_total: 'number',
+    cpu_utilization_ratio: 'number',
+    cpus: 'number',
+    memory_total_bytes: 'number',
+    memory_available_bytes: 'number',
+    disk_total_bytes: 'number',
+    disk_free_bytes: 'number',
+    load1: 'number',
+    load5: 'number',
+    load15: 'number',
+    uptime_seconds: 'number',
+  },
+  node_network: { interface: 'text', ...traffic('receive'), ...traffic('transmit') },
+  sliver_health: {
+    sliver_id: 'text',
+    cpu_seconds_total: 'number',
+    memory_bytes: 'number',
+    processes: 'number',
+  },
+}
+
+/** What agents and server tell of samples that are not there, in every scope. */
+export const lossMeasurements: Readonly<Record<string, DeclaredFields>> = {
+  [rejectedMeasurement]: { line: 'text', reason: 'text', lines: 'number' },
+  [droppedMeasurement]: { lines: 'number', reason: 'text' },
+}

@@ -1,0 +1,79 @@
+import Type, { type Static } from 'typebox'
+
+/** The most digits of an integer that is kept exactly. Source: DuckDB's DECIMAL and Parquet's have 38. */
+export const maxIntegerDigits = 38
+
+const exactPattern = '^(?:nan|-?inf|-?[1-9][0-9]{15,37})$'
+const exactRegExp = new RegExp(exactPattern, 'u')
+
+/**
+ * A number that JSON has no exact form for, as it is spooled and sent: NaN, an infinity, or an integer beyond 2^53 by its digits. Every other number is a
+ * JSON number.
+ */
+export const ExactNumber = Type.Object({
+  number: Type.String({ pattern: exactPattern }),
+})
+export type ExactNumber = Static<typeof ExactNumber>
+
+/** The value of a field of a sample. */
+export const FieldValue = Type.Union([
+  Type.Number(),
+  Type.String({ maxLength: 4096 }),
+  Type.Boolean(),
+  ExactNumber,
+])
+export type FieldValue = Static<typeof FieldValue>
+
+/** What a field's value is. `integer`: one beyond 2^53, which no `number` holds exactly. */
+export type FieldKind = 'number' | 'integer' | 'text' | 'boolean'
+
+/** Tell what a value is. */
+export function kindOf(value: FieldValue): FieldKind {
+  switch (typeof value) {
+    case 'number':
+      return 'number'
+    case 'string':
+      return 'text'
+    case 'boolean':
+      return 'boolean'
+    default:
+      return /\d/u.test(value.number) ? 'integer' : 'number'
+  }
+}
+
+/** A number as it is sent: see {@link ExactNumber}. */
+export function encodeNumber(value: number | bigint): number | ExactNumber {
+  if (typeof value === 'bigint') {
+    const rounded = Number(value)
+    return Number.isSafeInteger(rounded) ? rounded : { number: String(value) }
+  }
+  if (Number.isNaN(value)) return { number: 'nan' }
+  if (Number.isFinite(value)) return value
+  return { number: value > 0 ? 'inf' : '-inf' }
+}
+
+/** The number that was sent: a bigint for an integer beyond 2^53. */
+export function decodeNumber(value: number | ExactNumber): number | bigint {
+  if (typeof value === 'number') return value
+  switch (value.number) {
+    case 'nan':
+      return Number.NaN
+    case 'inf':
+      return Number.POSITIVE_INFINITY
+    case '-inf':
+      return Number.NEGATIVE_INFINITY
+    default:
+      return BigInt(value.number)
+  }
+}
+
+/** Tell whether a value that came as JSON is an {@link ExactNumber}. */
+export function isExactNumber(value: unknown): value is ExactNumber {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'number' in value &&
+    typeof value.number === 'string' &&
+    exactRegExp.test(value.number)
+  )
+}

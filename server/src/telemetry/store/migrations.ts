@@ -1,0 +1,87 @@
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { isScope, quoteIdentifier, tableOf } from '../domain/name.ts'
+
+/**
+ * What brings the file from one format to the next, in order; the first one from format 1. Each runs in a transaction together with the note of the new
+ * format, so a file is always of one format.
+ */
+const migrations: readonly ((connection: DuckDBConnection) => Promise<void>)[] = [addNodeIds]
+
+/** The format of the file that this version writes. */
+export const storeFormat = 1 + migrations.length
+
+/**
+ * Make an empty file one of samples, or bring an older one up to date.
+ *
+ * Throws an Error that says what it is when it is a file of something else or of a newer version; then nothing is changed.
+ */
+export async function migrate(connection: DuckDBConnection): Promise<void> {
+  const found = await connection.runAndReadAll(
+    `select table_name from duckdb_tables() where schema_name = 'main'`,
+  )
+  const tables = found.getRowsJS().map(([name]) => name)
+  if (tables.length === 0) {
+    await createTables(connection)
+    return
+  }
+  if (!tables.includes('store') || !tables.includes('spools'))
+    throw new Error('it is a DuckDB file of something else')
+  const stored = await connection.runAndReadAll('select format from main.store')
+  const format = Number(stored.getRowsJS()[0]?.[0])
+  if (!(format >= 1 && format <= storeFormat))
+    throw new Error(
+      `its format is ${format}, and this version reads formats 1 to ${storeFormat}: start the version that wrote it`,
+    )
+  for (let from = format; from < storeFormat; from++)
+    await inTransaction(connection, async () => {
+      await migrations[from - 1]?.(connection)
+      await connection.run(`update main.store set format = ${from + 1}`)
+    })
+}
+
+async function createTables(connection: DuckDBConnection): Promise<void> {
+  await inTransaction(connection, async () => {
+    await connection.run(`
+      create table main.store (format integer not null, landed bigint not null);
+      insert into main.store values (${storeFormat}, 0);
+      create table main.spools (
+        node_id integer not null, spool varchar not null, committed_seq bigint not null,
+        primary key (node_id, spool)
+      )`)
+  })
+}
+
+/** Format 2: every row has its node's id, which a spool tells; a program's field of that name is renamed. */
+async function addNodeIds(connection: DuckDBConnection): Promise<void> {
+  const answer = await connection.runAndReadAll(
+    `select t.schema_name, t.table_name, c.column_name is not null from duckdb_tables() t
+     left join duckdb_columns() c on c.table_oid = t.table_oid and c.column_name = 'node_id'
+     where t.database_name = current_database()`,
+  )
+  for (const [scope, name, hasField] of answer.getRowsJS()) {
+    if (typeof scope !== 'string' || typeof name !== 'string' || !isScope(scope)) continue
+    const table = tableOf({ scope, name })
+    if (hasField === true)
+      await connection.run(`alter table ${table} rename column node_id to node_id_field`)
+    await connection.run(`alter table ${table} add column ${quoteIdentifier('node_id')} integer`)
+    await connection.run(
+      `update ${table} set node_id = s.node_id from main.spools s where s.spool = ${table}.spool`,
+    )
+  }
+}
+
+async function inTransaction(
+  connection: DuckDBConnection,
+  work: () => Promise<void>,
+): Promise<void> {
+  await connection.run('begin')
+  try {
+    await work()
+    await connection.run('commit')
+  } catch (error) {
+    await connection.run('rollback').catch(() => {
+      // A failed commit has ended the transaction by itself.
+    })
+    throw error
+  }
+}
