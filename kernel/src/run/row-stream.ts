@@ -1,4 +1,11 @@
-import { decodeNumber, isExactNumber, LabError, path, routes, RowBatch } from '@community-lab/contract'
+import {
+  decodeNumber,
+  isExactNumber,
+  LabError,
+  path,
+  routes,
+  RowBatch,
+} from '@community-lab/contract'
 import { Value } from 'typebox/value'
 import { asTable, rowColumns, type Shown } from '../display/table.ts'
 import { readEvents } from '../http/event-stream.ts'
@@ -45,7 +52,7 @@ export async function* readRows(
     const batch: unknown = JSON.parse(message.event.data)
     if (!Value.Check(RowBatch, batch) || batch.landed <= landed) continue
     landed = batch.landed
-    yield { rows: batch.rows.map((values) => toRow(batch.columns, values)), landed }
+    yield { rows: batch.rows.map((values) => toRow(batch, values)), landed }
   }
   throw new LabError('LAB_INTERNAL', { what: 'a stream without an end has ended' })
 }
@@ -66,17 +73,18 @@ export function rowStream(read: () => AsyncGenerator<Row, void, undefined>): Row
   }
 }
 
-function toRow(columns: readonly string[], values: readonly unknown[]): Row {
+function toRow({ columns, types }: RowBatch, values: readonly unknown[]): Row {
   return Object.fromEntries(
     columns.map((column, index) => [
       column,
-      column === 'time' ? toDate(values[index]) : fromWire(values[index]),
+      column === 'time' ? toDate(values[index]) : fromWire(values[index], types?.[index]),
     ]),
   )
 }
 
-/** NaN, infinities and integers beyond 2^53 travel as text; the latter are bigints here. */
-function fromWire(value: unknown): unknown {
+/** NaN, infinities and integers beyond 2^53 travel as text; all integers of a column that has such ones are bigints. */
+function fromWire(value: unknown, type: string | undefined): unknown {
+  if (type === 'HUGEINT' && Number.isSafeInteger(value)) return BigInt(Number(value))
   return isExactNumber(value) ? decodeNumber(value) : value
 }
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { SampleRecord } from '@community-lab/contract'
+import { kindOf, nodeMeasurements, type SampleRecord } from '@community-lab/contract'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createCollectors } from '../../../../agent/src/measurement/collectors/collectors.ts'
 import type { MeasuredSliver } from '../../../../agent/src/measurement/collectors/sliver-health.ts'
@@ -121,4 +121,14 @@ it('goes on with the other collectors when one fails, and tells which', async ()
   })
   expect(fieldsOf(records, 'node_network').length).toBeGreaterThan(0)
   expect([...failed]).toEqual(['node_health'])
+})
+
+it('measures what is declared, and nothing else', async () => {
+  const slivers = [{ id: '3@1', pid: process.pid, cgroups: {} }]
+  const records = await collect(slivers, 6, { procRoot: '/proc' })
+  const found = new Map(records.map(({ name, fields }) => [name, fields]))
+  expect([...found.keys()].toSorted()).toEqual(Object.keys(nodeMeasurements).toSorted())
+  for (const [name, fields] of found)
+    for (const [field, value] of Object.entries(fields))
+      expect([name, field, kindOf(value)]).toEqual([name, field, nodeMeasurements[name]?.[field]])
 })
