@@ -31,6 +31,11 @@ function openFor({ port }: TestApp): Session & AsyncDisposable {
   return Object.assign(session, { [Symbol.asyncDispose]: () => session.close() })
 }
 
+/** Ask as a notebook does. */
+function sql(database: SampleDatabase) {
+  return (strings: TemplateStringsArray) => database.query(strings, [])
+}
+
 it('numbers are in a notebook what a program wrote, and in the file that a notebook writes', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'numbers-'))
   {
@@ -41,7 +46,7 @@ it('numbers are in a notebook what a program wrote, and in the file that a noteb
     ])
     await using session = openFor(server)
     const database = new SampleDatabase(session, { scope: 'slice-3' })
-    const rows = await database.query(['select id::varchar as id, v from x order by seq'], [])
+    const rows = await sql(database)`select id::varchar as id, v from x order by seq`
     expect([...rows]).toEqual([
       { id: '18446744073709551615', v: 0.5 },
       { id: '9007199254740993', v: Number.NaN },

@@ -30,7 +30,7 @@ describe('numbers that JSON has no form for', () => {
       { bytes: { number: '-9007199254740993' }, x: inf },
     ])
     const file = join(folder.dir, 'rtt.parquet')
-    const range = { run: null, fromUs: null, toUs: null }
+    const range = { run: null, after: 0, fromUs: null, toUs: null }
     expect(await store.writeParquet({ scope: 'slice-3', name: 'rtt', ...range, file })).toBe(true)
     const rows = await querySql(':memory:', `select bytes::hugeint, x from '${file}' order by seq`)
     expect(rows).toEqual([
