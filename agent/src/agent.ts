@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises'
+import type { Capabilities } from '@community-lab/contract'
 import type { AgentConfiguration } from './config.ts'
 import { identify, localArch, tincFolder } from './identify.ts'
 import { holdFolder } from './lock.ts'
@@ -75,6 +76,7 @@ async function work(
   const { spool, catchers } = await openMeasuring(dataDir, log)
   ending.defer(() => spool.close())
   ending.defer(() => catchers.stop())
+  let noteChange = (): void => undefined
   const readOffer = async () =>
     offerResources(limitTo(await readHostResources(dataDir), configuration.lends))
   const slivers = await openSlivers({
@@ -91,13 +93,22 @@ async function work(
     prepareMeasuring: (id, dir) => catchers.ensure(id, dir),
     endMeasuring: (id) => catchers.remove(id),
     onProblem: (id, error) => log.error({ err: error, sliver: id }, 'a sliver cannot be ended'),
+    onFinding(part, { message }) {
+      log.warn({ part, found: message }, 'something on this host was changed')
+      noteChange()
+    },
+    onUpkeepError: (part, error) =>
+      log.error({ err: error, part }, 'something on this host cannot be looked after'),
     signal,
   })
   ending.defer(() => slivers.close())
   await resumeCatching(catchers, slivers, { dataDir, log })
 
   const { deviceDetail } = network
-  const lacks = [...slivers.capabilities.lacks, ...(deviceDetail === null ? [] : [deviceDetail])]
+  const readCapabilities = (): Capabilities => {
+    const lacks = [...slivers.capabilities.lacks, ...(deviceDetail === null ? [] : [deviceDetail])]
+    return { ...slivers.capabilities, lacks }
+  }
   const loop = await createLoop({
     server: client,
     slivers,
@@ -106,15 +117,18 @@ async function work(
       softVersion: version,
       arch: localArch(),
       publicPrefix,
-      capabilities: { ...slivers.capabilities, lacks },
+      get capabilities() {
+        return readCapabilities()
+      },
     },
     readResources: readOffer,
-    readErrors: () => [],
+    readErrors: () => slivers.problems,
     reboot: rebootWith(configuration.rebootCommand),
     pollMs: pollS * 1000,
     clock: systemClock,
     log,
   })
+  noteChange = () => loop.noteChange()
   const uplink = createUplink({
     spool,
     softVersion: version,
@@ -131,7 +145,7 @@ async function work(
   })
   ending.defer(() => uplink.close())
   ending.defer(heedNetwork(network, [loop, uplink], log))
-  const { runtime, limits } = slivers.capabilities
+  const { runtime, limits, lacks } = readCapabilities()
   log.info({ version, address: network.address, runtime, limits, lacks }, 'ready')
 
   // One that fails ends the other.

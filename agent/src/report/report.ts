@@ -15,11 +15,12 @@ import type { Current } from '../plan/plan.ts'
 /** A resource as a node reports it. */
 export type ReportedResource = NodeReport['resources'][number]
 
-/** What does not change while the agent runs. */
+/** What a node says of itself. */
 export interface NodeFacts {
   readonly softVersion: string
   readonly arch: Arch
   readonly publicPrefix: string | null
+  /** As they were last found out. */
   readonly capabilities: Capabilities
 }
 

@@ -3,10 +3,12 @@ import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
 import { containerConfiguration } from './domain/container.ts'
 import { mapIds } from './domain/ids.ts'
-import type { Platform } from './platform.ts'
+import type { Cgroups } from './host/cgroups.ts'
 import { runCommand } from './host/command.ts'
+import type { Host } from './host/host.ts'
 import { identifyProcess, isAlive, waitForEnd, waitForListener } from './host/process.ts'
 import type { ProcessIdentity } from './host/process.ts'
+import type { Platform } from './platform.ts'
 import type { SliverRecord } from './store/record.ts'
 import { boundFolders, hasCopy, hostKeyPath } from './store/root.ts'
 import { settleAll } from '../settle-all.ts'
@@ -103,7 +105,7 @@ async function limitProcesses(pid: number, processes: number, signal: AbortSigna
 
 /** End a sliver's processes, links and cgroups, whatever of them there is. Idempotent. */
 export async function endContainer(
-  { runtime, cgroups, links }: Platform,
+  { cgroups, filter, links, destroyContainer }: Host,
   record: SliverRecord,
 ): Promise<void> {
   const name = containerName(record)
@@ -112,13 +114,13 @@ export async function endContainer(
     process.kill(record.process.pid, 'SIGKILL')
     await waitForEnd(record.process, new AbortController().signal)
   }
-  await Promise.all([links.disconnect(record), runtime.destroy(name)])
-  await cgroups?.remove(name)
+  await Promise.all([links.disconnect(record), destroyContainer(name)])
+  await Promise.all([filter.expel(record), cgroups.remove(name)])
 }
 
 /** Say why a sliver has ended, as far as the kernel tells. Its cgroups must still be there. */
 export async function explainEnd(
-  { cgroups }: Pick<Platform, 'cgroups'>,
+  { cgroups }: { readonly cgroups: Cgroups | null },
   record: SliverRecord,
 ): Promise<string> {
   const killed = (await cgroups?.countOomKills(containerName(record))) ?? 0

@@ -1,25 +1,39 @@
 import { join } from 'node:path'
 import { createSerial } from '../serial.ts'
 import { containerName } from './container.ts'
+import { watchNetwork } from './host/changes.ts'
+import { openHost, type Host, type HostOptions } from './host/host.ts'
 import { createWatch } from './host/watch.ts'
 import { allocate } from './lifecycle/allocate.ts'
 import { authorize, deploy } from './lifecycle/deploy.ts'
-import { noticeEnd, remove, stop } from './lifecycle/end.ts'
+import { noticeEnd, remove, stop, stopFor } from './lifecycle/end.ts'
 import type { NodeOptions, SliverParts } from './lifecycle/parts.ts'
 import { findRunning, recover } from './lifecycle/recover.ts'
 import { start } from './lifecycle/start.ts'
-import { findPlatform, type Platform, type PlatformSearch } from './platform.ts'
+import { findPlatform, type PlatformSearch } from './platform.ts'
+import { createProbing } from './probing.ts'
 import type { Slivers, SliverStatus } from './slivers.ts'
 import type { SliverRecord } from './store/record.ts'
 import { openRecords } from './store/records.ts'
 import { openTemplates, type TemplatesOptions } from './template/templates.ts'
+import { startUpkeep, type Finding } from './upkeep.ts'
+import { upkeepParts } from './upkeep-parts.ts'
 
 /** Options of {@link openSlivers}. */
 export interface SliversOptions
   extends
     NodeOptions,
     Pick<TemplatesOptions, 'fetchImage'>,
-    Omit<PlatformSearch, 'running' | 'mgmtPrefix'> {}
+    Omit<HostOptions, 'running'>,
+    PlatformSearch {
+  /** Told of what was found changed on the host, and mended. */
+  readonly onFinding: (part: string, finding: Finding) => void
+  /** Told when something on the host cannot be looked after. */
+  readonly onUpkeepError: (part: string, error: unknown) => void
+}
+
+/** How often the agent looks after what it has set on the host, whatever it was told meanwhile. */
+const upkeepEveryMs = 10_000
 
 /**
  * Open the slivers of this node: find out what they can be run with, and find those that run. What ended while no agent looked is cleaned up.
@@ -32,48 +46,102 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
   const records = await openRecords(join(dataDir, 'slivers'))
   const templates = await openTemplates({ dir: join(dataDir, 'templates'), fetchImage })
   const running = await findRunning(records)
-  const found = await findPlatform({ ...options, running })
+  const host = await openHost({ ...options, running })
+  const probing = await createProbing({
+    find: (before) => findPlatform(host, options, before),
+    nowMs: () => performance.now(),
+  })
   const parts: SliverParts = {
     node: options,
     records,
     templates,
-    found,
+    host,
+    get found() {
+      return probing.found
+    },
     watch: createWatch(lookAfter),
     measureDir: (id) => join(dataDir, 'measure', id),
     unclean: new Set(),
   }
   await recover(parts, running)
 
+  const upkeep = startUpkeep({
+    parts: upkeepParts({
+      host,
+      probing,
+      running: runningNow,
+      inTurn,
+      stopAll,
+      now: () => new Date(),
+    }),
+    watch: watchNetwork,
+    everyMs: upkeepEveryMs,
+    nowMs: () => performance.now(),
+    onFinding: options.onFinding,
+    onError: options.onUpkeepError,
+  })
+
+  function tellEnded(id: string): void {
+    for (const listener of listeners) listener(id)
+  }
+
   function lookAfter(id: string): void {
-    const tell = (): void => {
-      for (const listener of listeners) listener(id)
-    }
-    serial.run(id, () => noticeEnd(parts, id, tell)).catch((error: unknown) => onProblem(id, error))
+    serial
+      .run(id, () => noticeEnd(parts, id, () => tellEnded(id)))
+      .catch((error: unknown) => onProblem(id, error))
+  }
+
+  function runningNow(): readonly SliverRecord[] {
+    return records.all().filter(({ stage }) => stage === 'started')
+  }
+
+  function inTurn(id: string, task: (record: SliverRecord) => Promise<void>): Promise<void> {
+    return serial.run(id, async () => {
+      const record = records.get(id)
+      if (record?.stage === 'started') await task(record)
+    })
+  }
+
+  async function stopAll(reason: string): Promise<void> {
+    const stopping = runningNow().map(({ id }) =>
+      inTurn(id, (record) =>
+        stopFor(parts, record, { reason, onNoted: () => tellEnded(id) }),
+      ).catch((error: unknown) => onProblem(id, error)),
+    )
+    await Promise.all(stopping)
   }
 
   return {
-    capabilities: found.capabilities,
-    list: () => Promise.resolve(records.all().map((one) => statusOf(one, found.platform))),
+    get capabilities() {
+      return probing.found.capabilities
+    },
+    get problems() {
+      return upkeep.problems
+    },
+    list: () => Promise.resolve(records.all().map((one) => statusOf(one, host))),
     allocate: (target) => serial.run(target.id, () => allocate(parts, target)),
     deploy: (target, signal) => serial.run(target.id, () => deploy(parts, target, signal)),
     start: (target, signal) => serial.run(target.id, () => start(parts, target, signal)),
     authorize: (id, keys) => serial.run(id, () => authorize(parts, id, keys)),
     stop: (id) => serial.run(id, () => stop(parts, id)),
     remove: (id) => serial.run(id, () => remove(parts, id)),
+    check: () => upkeep.check(),
     onEnded(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    close: () => parts.watch.close(),
+    async close() {
+      await Promise.all([parts.watch.close(), upkeep.close()])
+    },
   }
 }
 
-function statusOf(record: SliverRecord, platform: Platform | null): SliverStatus {
+function statusOf(record: SliverRecord, { cgroups }: Pick<Host, 'cgroups'>): SliverStatus {
   const { process, limits: _, ...told } = record
   const runs = record.stage === 'started'
   return {
     ...told,
     pid: runs ? (process?.pid ?? null) : null,
-    cgroups: runs ? (platform?.cgroups?.folders(containerName(record)) ?? {}) : {},
+    cgroups: runs ? cgroups.folders(containerName(record)) : {},
   }
 }

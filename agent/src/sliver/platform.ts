@@ -2,13 +2,14 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Capabilities } from '@community-lab/contract'
 import { planIds, type IdPlan } from './domain/ids.ts'
-import { chooseBundlePlaces, type BundlePlaces } from './host/bundle.ts'
-import { openCgroups, type Cgroups } from './host/cgroups.ts'
+import type { BundlePlaces } from './host/bundle.ts'
+import type { Cgroups } from './host/cgroups.ts'
 import { reasonOf } from './host/command.ts'
-import { openLinks, type Links } from './host/links.ts'
+import type { Filter } from './host/filter.ts'
+import type { Host } from './host/host.ts'
+import type { Links } from './host/links.ts'
 import { findRuntime } from './host/probe.ts'
 import type { OciRuntime, RuntimeName } from './host/runtime.ts'
-import type { LinkedSliver } from './domain/links.ts'
 
 /** What slivers are made with on this host. */
 export interface Platform {
@@ -19,6 +20,7 @@ export interface Platform {
   readonly limitsDisk: boolean
   readonly places: BundlePlaces
   readonly ids: IdPlan
+  readonly filter: Filter
   readonly links: Links
   /** Null where limits cannot hold. */
   readonly cgroups: Cgroups | null
@@ -26,60 +28,78 @@ export interface Platform {
 
 /** Options of {@link findPlatform}. */
 export interface PlatformSearch {
-  readonly dataDir: string
   readonly wantedRuntime: 'auto' | RuntimeName
-  readonly cgroupParent: string
-  readonly mgmtPrefix: string
-  readonly mgmtInterface: string | null
-  /** The slivers that run already. */
-  readonly running: readonly LinkedSliver[]
   readonly signal: AbortSignal
 }
 
-/** What was found: without platform no sliver can run here, and `lacks` tells why. */
+/** What was found: without platform no sliver can be made here, and `lacks` tells why. */
 export interface FoundPlatform {
   readonly platform: Platform | null
   readonly capabilities: Capabilities
 }
 
-/** Find out, by doing it, what slivers can be made with on this host, and prepare its network for them. */
-export async function findPlatform(search: PlatformSearch): Promise<FoundPlatform> {
-  const { dataDir, signal } = search
-  const cgroups = await openCgroups(search.cgroupParent)
-  const usable = typeof cgroups === 'string' ? null : cgroups
-  const lacks =
-    typeof cgroups === 'string'
-      ? [`it does not limit the memory and CPU that slivers use (${cgroups})`]
-      : []
+/** What no host is known to have yet. */
+export const nothingFound: FoundPlatform = {
+  platform: null,
+  capabilities: { runtime: 'none', limits: false, userns: false, lacks: ['it is not known yet'] },
+}
+
+/**
+ * Find out, by doing it, what slivers can be made with on this host, and prepare its network for them. What could not be found out counts as not there, never
+ * as a limit that slivers do without; what was found `before` does not become less either: then no sliver is made until it is back.
+ */
+export async function findPlatform(
+  host: Host,
+  search: PlatformSearch,
+  before: FoundPlatform = nothingFound,
+): Promise<FoundPlatform> {
+  const { signal, wantedRuntime: wanted } = search
+  const { cgroups, places, filter, links } = host
+  const lacks: string[] = []
   const without = (lack: string): FoundPlatform => ({
     platform: null,
     capabilities: { runtime: 'none', limits: false, userns: false, lacks: [lack, ...lacks] },
   })
-
-  const ids = await readIds()
-  if (ids === null)
-    return without('this agent has too few user ids to give slivers some of their own')
-  const places = chooseBundlePlaces(dataDir)
-  const dir = join(dataDir, 'runtime')
-  await mkdir(dir, { recursive: true, mode: 0o711 })
-  const wanted = search.wantedRuntime
-  const found = await findRuntime({ wanted, dir, places, ids, cgroups: usable, signal })
-  if (typeof found === 'string') return without(found)
-  const { runtime, sharesTemplates, unlimitedDisk } = found
-  if (unlimitedDisk !== null)
-    lacks.push(`it does not limit the disk that slivers use (${unlimitedDisk})`)
   try {
-    const links = await openLinks(search)
+    const unlimited = await cgroups.probe()
+    if (unlimited !== null) {
+      lacks.push(`it does not limit the memory and CPU that slivers use (${unlimited})`)
+      if (before.capabilities.limits)
+        return without(`it limited memory and CPU before and cannot now (${unlimited})`)
+    }
+    const usable = unlimited === null ? cgroups : null
+    const ids = await readIds()
+    if (ids === null)
+      return without('this agent has too few user ids to give slivers some of their own')
+    await mkdir(host.runtimeDir, { recursive: true, mode: 0o711 })
+    const dir = host.runtimeDir
+    const found = await findRuntime({ wanted, dir, places, ids, cgroups: usable, signal })
+    if (typeof found === 'string') return without(found)
+    const { runtime, sharesTemplates, unlimitedDisk } = found
     const limitsDisk = unlimitedDisk === null
+    if (!limitsDisk) {
+      lacks.push(`it does not limit the disk that slivers use (${unlimitedDisk})`)
+      if (before.platform?.limitsDisk === true)
+        return without(`it limited the disk of slivers before and cannot now (${unlimitedDisk})`)
+    }
+    await filter.check()
+    await host.forwarding.ensure()
     return {
-      platform: { runtime, sharesTemplates, limitsDisk, places, ids, links, cgroups: usable },
+      platform: {
+        runtime,
+        sharesTemplates,
+        limitsDisk,
+        places,
+        ids,
+        filter,
+        links,
+        cgroups: usable,
+      },
       capabilities: { runtime: runtime.name, limits: usable !== null, userns: true, lacks },
     }
   } catch (error) {
     signal.throwIfAborted()
-    return without(
-      `its packet filter cannot be set, so slivers would not be kept apart (${reasonOf(error)})`,
-    )
+    return without(reasonOf(error))
   }
 }
 

@@ -39,8 +39,10 @@ export interface SliverStatus {
  * at fault; a step that throws leaves the stage as it was. Slivers outlive the agent: a new one finds them by {@link Slivers.list}.
  */
 export interface Slivers {
-  /** What the runtime and this host can do. */
+  /** What the runtime and this host can do, as it was last found out. */
   readonly capabilities: Capabilities
+  /** What was found changed on the host of late, and mended or not, for the node's report. */
+  readonly problems: readonly MemberError[]
   /** All slivers on this node. */
   list(): Promise<readonly SliverStatus[]>
   /** Reserve its number, folder, disk and addresses: registered → allocated. */
@@ -55,6 +57,8 @@ export interface Slivers {
   stop(id: string, signal: AbortSignal): Promise<void>
   /** Remove everything of it, whatever its stage. */
   remove(id: string, signal: AbortSignal): Promise<void>
+  /** Look after what was set on the host, now: it is done by event and every few seconds anyway. */
+  check(): Promise<void>
   /** Call back when a sliver has ended by itself. Returns the unsubscriber. */
   onEnded(listener: (id: string) => void): () => void
   /** Let go of watchers; the slivers run on. */

@@ -1,87 +1,147 @@
-import { hostInterface } from './interfaces.ts'
-import { addressed, type LinkedSliver } from './links.ts'
+import type { NodeNetwork } from './interface/kind.ts'
+import { interfaceKinds } from './interface/kinds.ts'
+import { addressed, hostInterface, type LinkedSliver } from './interfaces.ts'
 
-/** What the node's filter is made from. */
-export interface FilterPlan {
-  /** The server's management address: who alone may reach slivers over the management network. */
-  readonly serverAddress: string
-  readonly mgmtPrefix: string
-  /** The interface of the management network; null: any that no sliver is behind. */
-  readonly mgmtInterface: string | null
-}
-
-/** The nft table of a node's slivers. */
-export const filterTable = 'inet community_lab_slivers'
+/** The nft tables of a node's slivers: IPv6 and IPv4 in one, ARP in the other. */
+export const filterTables = ['inet community_lab_slivers', 'arp community_lab_slivers'] as const
 
 /**
- * The nft script that makes the table anew, in one transaction, with these slivers in it.
- *
- * From a sliver nothing passes but what has its interface's own MAC and IPv6 address. Over the management network only the server reaches it, at TCP port
- * 22 and by ping, and it only answers. Over the community network it reaches all but the management network and the node itself, which it may ping.
- * Stateless: a sliver that opens a million connections fills no table of the node.
+ * Lower in a node's queues than all other traffic: band 2 of the kernel's default queue, and the background access category of Wi-Fi.
+ * Source: Linux, sch_generic.c (prio2band, by the last four bits) and cfg80211_classify8021d (256 + user priority; 1 is background, IEEE 802.1D).
  */
-export function filterScript(plan: FilterPlan, slivers: readonly LinkedSliver[]): string {
-  const { serverAddress, mgmtPrefix, mgmtInterface } = plan
-  const from = mgmtInterface === null ? 'iifname != "slv-*" ' : `iifname "${mgmtInterface}" `
-  const to = mgmtInterface === null ? 'oifname != "slv-*" ' : `oifname "${mgmtInterface}" `
-  return `table ${filterTable}
-delete table ${filterTable}
-table ${filterTable} {
-  set sources { type ifname . ether_addr . ipv6_addr; }
-  set management { type ifname; }
-  set public { type ifname; }
+const backgroundPriority = '0:0101'
 
-  chain spoofing {
-    type filter hook prerouting priority -300; policy accept;
-    iifname . ether saddr . ip6 saddr @sources accept
-    iifname "slv-*" drop
-  }
-  chain node {
+/** What the filter lets pass. */
+export interface FilterPlan {
+  readonly network: NodeNetwork
+  readonly slivers: readonly LinkedSliver[]
+  /** Interfaces of the node's owner that forward only for slivers: nothing else is forwarded from them. */
+  readonly hostInterfaces: readonly string[]
+}
+
+/**
+ * Write the nft script that replaces the node's filter, in one transaction.
+ *
+ * - From a sliver nothing passes but IPv6 with its interface's own MAC and IPv6 address. There is no ARP and no neighbour discovery with slivers.
+ * - Each kind of interface says what passes between a sliver, the node and others; the rest is dropped.
+ * - Slivers' packets are not tracked and their fragments not put together here, so that no sliver fills a table of the node.
+ * - They go behind all other traffic wherever they wait in a queue of the node.
+ */
+export function filterScript(plan: FilterPlan): string {
+  const [inet, arp] = filterTables
+  return `table ${inet}
+delete table ${inet}
+table ${arp}
+delete table ${arp}
+table ${inet} {
+${sets(plan)}
+${originChains}
+${nodeChain}
+${forwardChains(plan)}
+${kindChains(plan.network)}
+}
+table ${arp} {
+  chain input {
     type filter hook input priority 0; policy accept;
-    iifname @public ip6 daddr ${mgmtPrefix} drop
-    iifname @public icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem, echo-request, echo-reply } accept
     iifname "slv-*" drop
   }
-  chain to_sliver {
-    ${from}ip6 saddr ${serverAddress} tcp dport 22 accept
-    ${from}ip6 saddr ${serverAddress} icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem, echo-request } accept
-    drop
+  chain output {
+    type filter hook output priority 0; policy accept;
+    oifname "slv-*" drop
   }
-  chain from_sliver {
-    ${to}ip6 daddr ${serverAddress} tcp sport 22 tcp flags & (syn | ack) != syn accept
-    ${to}ip6 daddr ${serverAddress} icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem, echo-reply } accept
-    drop
+}
+`
+}
+
+/** Before the kernel puts fragments together and tracks connections. Source: Linux, netfilter_ipv6.h, NF_IP6_PRI_RAW_BEFORE_DEFRAG. */
+const beforeDefragmentation = -450
+
+const originChains = `  chain origin {
+    type filter hook prerouting priority ${beforeDefragmentation}; policy accept;
+    iifname . ether saddr . ip6 saddr @sources notrack meta priority set ${backgroundPriority} accept
+    iifname "slv-*" drop
+    ip6 daddr @addresses notrack
   }
-  chain forward {
+  chain from_node {
+    type filter hook output priority ${beforeDefragmentation}; policy accept;
+    oifname "slv-*" notrack
+  }`
+
+const kinds = Object.values(interfaceKinds)
+
+/** Fragments would be put together by the node, in a memory that all have in common. */
+const nodeChain = `  chain node {
+    type filter hook input priority 0; policy accept;
+    iifname "slv-*" exthdr frag exists drop
+${kinds.map(({ type }) => `    iifname @${type} jump ${type}_to_node\n`).join('')}    iifname "slv-*" drop
+  }`
+
+/** A packet between two slivers must pass twice, as one that leaves and as one that arrives; so these are two hooks. */
+function forwardChains({ network: { mgmtInterface } }: FilterPlan): string {
+  const own =
+    mgmtInterface === null ? '' : `    iifname "${mgmtInterface}" oifname != "slv-*" drop\n`
+  return `  chain others {
+    type filter hook forward priority -2; policy accept;
+${own}    iifname @hosts oifname != "slv-*" drop
+  }
+  chain leaving {
+    type filter hook forward priority -1; policy accept;
+${kinds.map(({ type }) => `    iifname @${type} jump ${type}_from_sliver\n`).join('')}    iifname "slv-*" drop
+  }
+  chain arriving {
     type filter hook forward priority 0; policy accept;
-    oifname @management jump to_sliver
-    iifname @management jump from_sliver
-    iifname @public ip6 daddr ${mgmtPrefix} drop
-    oifname @public ip6 saddr ${mgmtPrefix} drop
-  }
-}
-${slivers.map((sliver) => elementLines('add', sliver)).join('')}`
+${kinds.map(({ type }) => `    oifname @${type} jump ${type}_to_sliver\n`).join('')}    oifname "slv-*" drop
+  }`
 }
 
-/** The nft script, one transaction, that lets a sliver's packets pass. */
-export function admitScript(sliver: LinkedSliver): string {
-  return elementLines('add', sliver)
-}
-
-/** The nft script that undoes {@link admitScript}; also when there is nothing to undo, for what is added first can be deleted. */
-export function expelScript(sliver: LinkedSliver): string {
-  return elementLines('add', sliver) + elementLines('delete', sliver)
-}
-
-function elementLines(verb: 'add' | 'delete', { nr, interfaces }: LinkedSliver): string {
-  return addressed(interfaces)
-    .map(({ nr: interfaceNr, type, mac_addr, ipv6_addr }) => {
-      const link = `"${hostInterface(nr, interfaceNr)}"`
-      const side = type === 'management' ? 'management' : 'public'
-      return (
-        `${verb} element ${filterTable} sources { ${link} . ${mac_addr} . ${ipv6_addr} }\n` +
-        `${verb} element ${filterTable} ${side} { ${link} }\n`
-      )
+function kindChains(network: NodeNetwork): string {
+  return kinds
+    .flatMap((kind) => {
+      const { toNode, toSliver, fromSliver } = kind.rules(network)
+      return [
+        chain(`${kind.type}_to_node`, toNode),
+        chain(`${kind.type}_to_sliver`, toSliver),
+        chain(`${kind.type}_from_sliver`, fromSliver),
+      ]
     })
-    .join('')
+    .join('\n')
+}
+
+function chain(name: string, rules: readonly string[]): string {
+  return `  chain ${name} {\n${[...rules, 'drop'].map((rule) => `    ${rule}\n`).join('')}  }`
+}
+
+function sets({ slivers, hostInterfaces }: FilterPlan): string {
+  const ends = slivers.flatMap(({ nr, interfaces }) =>
+    addressed(interfaces).map((one) => ({ ...one, link: `"${hostInterface(nr, one.nr)}"` })),
+  )
+  return [
+    set(
+      'sources',
+      'ifname . ether_addr . ipv6_addr',
+      ends.map(({ link, mac_addr, ipv6_addr }) => `${link} . ${mac_addr} . ${ipv6_addr}`),
+    ),
+    set(
+      'addresses',
+      'ipv6_addr',
+      ends.map(({ ipv6_addr }) => ipv6_addr),
+    ),
+    ...kinds.map(({ type }) =>
+      set(
+        type,
+        'ifname',
+        ends.filter((end) => end.type === type).map(({ link }) => link),
+      ),
+    ),
+    set(
+      'hosts',
+      'ifname',
+      hostInterfaces.map((name) => `"${name}"`),
+    ),
+  ].join('\n')
+}
+
+function set(name: string, type: string, elements: readonly string[]): string {
+  const content = elements.length === 0 ? '' : ` elements = { ${elements.join(', ')} };`
+  return `  set ${name} { type ${type};${content} }`
 }

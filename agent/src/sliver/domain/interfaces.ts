@@ -1,51 +1,51 @@
-import {
-  sliverMac,
-  sliverManagementAddress,
-  sliverPublicAddress,
-  type ActualInterface,
-  type SliverInterface,
-} from '@community-lab/contract'
-
-/** What the addresses of this node's slivers are computed from. */
-export interface AddressPlan {
-  readonly nodeId: number
-  /** The testbed's management /48. */
-  readonly mgmtPrefix: string
-  readonly macPrefix: number
-  /** The node's /64 in the community network; null: none. */
-  readonly publicPrefix: string | null
-}
+import { sliverMac, type ActualInterface, type SliverInterface } from '@community-lab/contract'
+import type { AddressPlan } from './interface/kind.ts'
+import { findKind } from './interface/kinds.ts'
 
 /** The node's end of every link to a sliver has this MAC address and {@link gatewayAddress}: a link has no third party. Locally administered. */
 export const gatewayMac = '02:00:00:00:00:01'
-/** Where a sliver's routes go to. */
+/** The node's address on every link to a sliver; the sliver's routes go there. */
 export const gatewayAddress = 'fe80::1'
 
-/** Compute a sliver's interfaces as they will be. A public one has no address where the node has no public prefix. */
+/** A sliver's number on its node, and its interfaces. */
+export interface LinkedSliver {
+  readonly nr: number
+  readonly interfaces: readonly ActualInterface[]
+}
+
+/**
+ * Compute a sliver's interfaces as they will be.
+ * @throws {@link LabError} LAB_SLIVER_INTERFACE_UNKNOWN when one is of a kind that this agent does not have.
+ */
 export function computeInterfaces(
   plan: AddressPlan,
   sliver: {
+    readonly id: string
     readonly nr: number
     readonly sliceId: number
     readonly interfaces: readonly SliverInterface[]
   },
 ): ActualInterface[] {
   return sliver.interfaces.map(({ nr, name, type }) => {
-    const place = { nodeId: plan.nodeId, sliceId: sliver.sliceId, interfaceNr: nr }
     const at = { nodeId: plan.nodeId, sliverNr: sliver.nr, interfaceNr: nr }
+    const place = { sliceId: sliver.sliceId, interfaceNr: nr }
     return {
       nr,
       name,
       type,
       mac_addr: sliverMac(at, plan.macPrefix),
-      ipv6_addr:
-        type === 'management'
-          ? sliverManagementAddress(plan.mgmtPrefix, place)
-          : plan.publicPrefix === null
-            ? null
-            : sliverPublicAddress(plan.publicPrefix, place),
+      ipv6_addr: findKind(type, sliver.id).computeAddress(plan, place),
     }
   })
+}
+
+/** The interfaces that have an address; the others are not made. */
+export function addressed(
+  interfaces: readonly ActualInterface[],
+): readonly (ActualInterface & { readonly ipv6_addr: string })[] {
+  return interfaces.flatMap((one) =>
+    one.ipv6_addr === null ? [] : [{ ...one, ipv6_addr: one.ipv6_addr }],
+  )
 }
 
 /** The node's end of a sliver's interface. Source: CONFINE, `slv-<sliver number>-<interface number>`. */

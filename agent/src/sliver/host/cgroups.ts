@@ -16,8 +16,15 @@ export interface Cgroups {
   enter(name: string, pid: number): Promise<void>
   /** How many of its processes were killed for want of memory. */
   countOomKills(name: string): Promise<number>
+  /** Compare a sliver's limits with what its cgroups have, and set again what differs. Returns the files that differed. */
+  mend(name: string, limits: Limits): Promise<readonly string[]>
   /** Kill what is left in a sliver's cgroups, and remove them, also those that a runtime has made. Idempotent. */
   remove(name: string): Promise<void>
+  /**
+   * Find out, by doing it, whether this process may limit others. Returns why it may not; null when it may.
+   * @throws what else goes wrong: then nothing is known.
+   */
+  probe(): Promise<string | null>
 }
 
 const root = '/sys/fs/cgroup'
@@ -25,25 +32,12 @@ const controllers = ['memory', 'pids', 'cpu'] as const
 const removeTries = 100
 const removeEveryMs = 10
 
-/**
- * Find out whether this process may limit others, by doing it: in version 2 alone, or in the hierarchies of version 1.
- * Returns the reason when it may not.
- */
-export async function openCgroups(parent: string): Promise<Cgroups | string> {
-  try {
-    const version = (await hasFile(join(root, 'cgroup.controllers'))) ? 2 : 1
-    const cgroups = createCgroups(parent, version)
-    if (version === 2) await delegate(parent)
-    const name = `probe-${process.pid}`
-    try {
-      await cgroups.create(name, { memory: 64, disk: 0, cpu: 100, processes: 16 })
-    } finally {
-      await cgroups.remove(name)
-    }
-    return cgroups
-  } catch (error) {
-    return reasonOf(error)
-  }
+/** How this host says that it has no cgroups for this process. Anything else that goes wrong may work next time. */
+const forbidden = ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'EOPNOTSUPP'] as const
+
+/** Open the cgroups below a parent: in version 2 alone, or in the hierarchies of version 1. Nothing is made yet. */
+export async function openCgroups(parent: string): Promise<Cgroups> {
+  return createCgroups(parent, (await hasFile(join(root, 'cgroup.controllers'))) ? 2 : 1)
 }
 
 function createCgroups(parent: string, version: 1 | 2): Cgroups {
@@ -53,7 +47,7 @@ function createCgroups(parent: string, version: 1 | 2): Cgroups {
   const all = version === 2 ? ['unified'] : [...controllers, 'cpuacct']
   const folders = (name: string) =>
     Object.fromEntries(all.map((controller) => [controller, folderOf(controller, name)]))
-  return {
+  const cgroups: Cgroups = {
     path,
     folders,
     async create(name, limits) {
@@ -75,11 +69,37 @@ function createCgroups(parent: string, version: 1 | 2): Cgroups {
       const text = await readIfThere(join(folderOf('memory', name), file))
       return Number(/^oom_kill (\d+)$/mu.exec(text)?.[1] ?? 0)
     },
+    async mend(name, limits) {
+      const differing: string[] = []
+      for (const { controller, file, value } of cgroupSettings(limits, version)) {
+        const path = join(folderOf(controller, name), file)
+        const found = (await readIfThere(path)).trim()
+        // Empty: the sliver has ended, or this kernel has no such limit.
+        if (found === '' || found === value) continue
+        differing.push(`${file} is ${found} instead of ${value}`)
+        await writeFile(path, value)
+      }
+      return differing
+    },
     async remove(name) {
-      const hierarchies = version === 2 ? [''] : await readdir(root)
+      const hierarchies = version === 2 ? [''] : await readdir(root).catch(ifMissing([]))
       for (const hierarchy of hierarchies) await removeTree(join(root, hierarchy, path(name)))
     },
+    async probe() {
+      const name = `probe-${process.pid}`
+      try {
+        if (version === 2) await delegate(parent)
+        await cgroups.create(name, { memory: 64, disk: 0, cpu: 100, processes: 16 })
+        return null
+      } catch (error) {
+        if (isErrno(error, ...forbidden)) return reasonOf(error)
+        throw error
+      } finally {
+        await cgroups.remove(name)
+      }
+    },
   }
+  return cgroups
 }
 
 /** Version 2 gives a controller to a group's children only when told to, at every level. */
@@ -97,10 +117,7 @@ async function delegate(parent: string): Promise<void> {
 }
 
 async function removeTree(folder: string): Promise<void> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return []
-    throw error
-  })
+  const entries = await readdir(folder, { withFileTypes: true }).catch(ifMissing([]))
   for (const entry of entries) if (entry.isDirectory()) await removeTree(join(folder, entry.name))
   for (let attempt = 1; ; attempt++) {
     try {
@@ -124,6 +141,13 @@ async function killAll(folder: string): Promise<void> {
     } catch {
       // It ended by itself meanwhile.
     }
+  }
+}
+
+function ifMissing<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return value
+    throw error
   }
 }
 

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { LabError } from '@community-lab/contract'
 
 /** Where Debian keeps the commands of the network and of containers; PATH may lack it. */
-const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** Options of {@link runCommand}. */
 export interface CommandOptions {

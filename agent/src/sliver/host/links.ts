@@ -1,74 +1,94 @@
 import { writeFile } from 'node:fs/promises'
-import { serverManagementAddress } from '@community-lab/contract'
-import { admitScript, expelScript, filterScript, type FilterPlan } from '../domain/filter.ts'
-import { hostInterfacePrefix } from '../domain/interfaces.ts'
-import { nodeLinkLines, sliverLinkLines, type LinkedSliver } from '../domain/links.ts'
-import { runCommand } from './command.ts'
+import {
+  addressed,
+  hostInterface,
+  hostInterfacePrefix,
+  type LinkedSliver,
+} from '../domain/interfaces.ts'
+import { findLacks, type LinkState } from '../domain/link-state.ts'
+import { linkCreationLines, nodeLinkLines, sliverLinkLines } from '../domain/links.ts'
+import { isErrno, runCommand } from './command.ts'
 
-/** The network between the node and its slivers. */
+/** The links between the node and its slivers. */
 export interface Links {
-  /** Let a sliver's packets pass the filter, and only those of its own; before its links are made, so that they never pass what they should not. */
-  admit(sliver: LinkedSliver, signal: AbortSignal): Promise<void>
-  /** Make the links of a sliver that was admitted, into the network namespace of a process. */
+  /** Make the links of a sliver that the filter admits, into the network namespace of a process. What there is of them already is kept. */
   connect(sliver: LinkedSliver, pid: number, signal: AbortSignal): Promise<void>
-  /** Remove a sliver's links and its place in the filter. Idempotent. */
+  /** Remove a sliver's links. Idempotent. */
   disconnect(sliver: LinkedSliver): Promise<void>
+  /** Look what is missing of these slivers' links, by the sliver's number: links, addresses, neighbours and routes. Those that lack nothing are left out. */
+  inspect(slivers: readonly LinkedSliver[]): Promise<ReadonlyMap<number, readonly string[]>>
 }
 
-/** Options of {@link openLinks}. */
-export interface LinksOptions {
-  readonly mgmtPrefix: string
-  readonly mgmtInterface: string | null
-  /** The slivers that run already. */
-  readonly running: readonly LinkedSliver[]
-  readonly signal: AbortSignal
-}
+/** Make the links in this network namespace. */
+export function createLinks(mgmtPrefix: string): Links {
+  const batch = (lines: readonly string[], enter: readonly string[], signal: AbortSignal) =>
+    runCommand([...enter, 'ip', '-6', '-batch', '-'], { input: `${lines.join('\n')}\n`, signal })
 
-/**
- * Prepare this network namespace: it forwards IPv6, and has the filter with the slivers that run in it.
- * @throws {@link LabError} LAB_SLIVER_COMMAND_FAILED when there is no filter.
- */
-export async function openLinks(options: LinksOptions): Promise<Links> {
-  const { mgmtPrefix, mgmtInterface, running, signal } = options
-  const serverAddress = serverManagementAddress(mgmtPrefix)
-  const plan: FilterPlan = { serverAddress, mgmtPrefix, mgmtInterface }
-  await runCommand(['nft', '-f', '-'], { input: filterScript(plan, running), signal })
-  await writeFile('/proc/sys/net/ipv6/conf/all/forwarding', '1')
-
-  async function admit(sliver: LinkedSliver, aborted: AbortSignal): Promise<void> {
-    await runCommand(['nft', '-f', '-'], { input: admitScript(sliver), signal: aborted })
-  }
-
-  async function connect(sliver: LinkedSliver, pid: number, aborted: AbortSignal): Promise<void> {
-    const batch = (lines: readonly string[], enter: readonly string[]) =>
-      runCommand([...enter, 'ip', '-6', '-batch', '-'], {
-        input: `${lines.join('\n')}\n`,
-        signal: aborted,
-      })
-    await batch(nodeLinkLines(sliver, pid), [])
-    const enter = ['nsenter', `--net=/proc/${pid}/ns/net`, '--']
-    await batch(sliverLinkLines(sliver.interfaces, mgmtPrefix), enter)
-  }
-
-  async function disconnect(sliver: LinkedSliver): Promise<void> {
-    // Its end in the sliver may have gone, and this one with it, at any moment.
-    for (const link of await findLinks(sliver.nr))
-      await runCommand(['ip', '-force', '-batch', '-'], { input: `link del dev ${link}\n` }).catch(
-        async (error: unknown) => {
-          if ((await findLinks(sliver.nr)).includes(link)) throw error
-        },
+  return {
+    async connect(sliver, pid, signal) {
+      const present = await findLinks(sliver.nr)
+      const isMissing = ({ nr }: { readonly nr: number }): boolean =>
+        !present.includes(hostInterface(sliver.nr, nr))
+      const missing = { ...sliver, interfaces: sliver.interfaces.filter(isMissing) }
+      await batch([...linkCreationLines(missing, pid), ...nodeLinkLines(sliver)], [], signal)
+      await Promise.all(
+        addressed(sliver.interfaces).map(({ nr }) => configure(hostInterface(sliver.nr, nr))),
       )
-    await runCommand(['nft', '-f', '-'], { input: expelScript(sliver) })
+      const enter = ['nsenter', `--net=/proc/${pid}/ns/net`, '--']
+      await batch(sliverLinkLines(sliver.interfaces, mgmtPrefix), enter, signal)
+    },
+    async disconnect(sliver) {
+      // Its end in the sliver may have gone, and this one with it, at any moment.
+      for (const link of await findLinks(sliver.nr))
+        await runCommand(['ip', '-force', '-batch', '-'], {
+          input: `link del dev ${link}\n`,
+        }).catch(async (error: unknown) => {
+          if ((await findLinks(sliver.nr)).includes(link)) throw error
+        })
+    },
+    async inspect(slivers) {
+      if (slivers.length === 0) return new Map()
+      const state = await readLinkState()
+      return new Map(
+        slivers.flatMap((sliver) => {
+          const lacks = findLacks(sliver, state)
+          return lacks.length === 0 ? [] : [[sliver.nr, lacks]]
+        }),
+      )
+    },
   }
+}
 
-  return { admit, connect, disconnect }
+/** The node believes nothing that a sliver says of routers and routes, and forwards for it. Source: Linux, ip-sysctl, conf/interface. */
+const linkSettings = { accept_ra: '0', accept_redirects: '0', force_forwarding: '1' } as const
+
+async function configure(link: string): Promise<void> {
+  for (const [setting, value] of Object.entries(linkSettings))
+    await writeFile(`/proc/sys/net/ipv6/conf/${link}/${setting}`, value).catch((error: unknown) => {
+      // Its sliver, and the link with it, may have ended; and kernels older than Linux 6.17 have no force_forwarding.
+      if (!isErrno(error, 'ENOENT')) throw error
+    })
 }
 
 async function findLinks(nr: number): Promise<readonly string[]> {
   const prefix = hostInterfacePrefix(nr)
-  // One line each: `12: slv-01-03@if2: <…`. /sys may show another namespace's.
+  return (await listLinks()).flatMap(({ name }) => (name.startsWith(prefix) ? [name] : []))
+}
+
+/** One line each: `12: slv-01-03@if2: <BROADCAST,UP> …`. /sys may show another namespace's. */
+async function listLinks(): Promise<readonly { readonly name: string; readonly isUp: boolean }[]> {
   const text = await runCommand(['ip', '-o', 'link', 'show', 'type', 'veth'])
-  return [...text.matchAll(/^\d+: ([^@:\s]+)/gmu)].flatMap(([, name = '']) =>
-    name.startsWith(prefix) ? [name] : [],
+  return [...text.matchAll(/^\d+: ([^@:\s]+)\S* <([^>]*)>/gmu)].map(
+    ([, name = '', flags = '']) => ({ name, isUp: flags.split(',').includes('UP') }),
   )
+}
+
+async function readLinkState(): Promise<LinkState> {
+  const [links, addresses, neighbours, routes] = await Promise.all([
+    listLinks(),
+    runCommand(['ip', '-6', '-o', 'addr', 'show', 'scope', 'link']),
+    runCommand(['ip', '-6', 'neigh', 'show', 'nud', 'permanent']),
+    runCommand(['ip', '-6', 'route', 'show', 'table', 'main']),
+  ])
+  return { links, addresses, neighbours, routes }
 }

@@ -53,13 +53,28 @@ export async function findRuntime(search: RuntimeSearch): Promise<FoundRuntime |
       if (unlimitedDisk === null) return { runtime, sharesTemplates, unlimitedDisk }
       const reason = await attempt({ sharesTemplates, limitsDisk: false })
       search.signal.throwIfAborted()
-      if (reason === null) return { runtime, sharesTemplates, unlimitedDisk }
+      if (reason === null) {
+        if (isImpossible(unlimitedDisk)) return { runtime, sharesTemplates, unlimitedDisk }
+        return `whether disks can be limited cannot be found out: ${unlimitedDisk}`
+      }
       // Sharing is a luxury: what is wrong without it is what matters.
       if (!sharesTemplates) reasons.push(`${name}: ${reason}`)
     }
   }
   return reasons.join('; ')
 }
+
+/**
+ * Tell whether a reason is one of a host that can never mount a file system of a sliver's own, rather than one that could not this time: a full disk, too
+ * little memory. Only the first means that slivers run without a limit.
+ */
+export function isImpossible(reason: string): boolean {
+  return impossible.test(reason)
+}
+
+/** Source: the texts of mount(8), mkfs(8) and strerror(3) in the C locale, and Node.js's codes. */
+const impossible =
+  /permission denied|not permitted|must be superuser|read-only file system|no such (?:file|device)|unknown filesystem|failed to setup loop|not supported|not implemented|EACCES|EPERM|EROFS|ENOENT|ENOSYS/iu
 
 /** What a sliver's root is made of. */
 interface Way {

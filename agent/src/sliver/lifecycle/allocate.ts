@@ -12,7 +12,7 @@ import { requirePlatform, type SliverParts } from './parts.ts'
 
 /**
  * Reserve a sliver's number, folder, disk and addresses. Idempotent.
- * @throws {@link LabError} LAB_SLIVER_NO_ROOM, LAB_SLIVER_NO_RUNTIME.
+ * @throws {@link LabError} LAB_SLIVER_NO_ROOM, LAB_SLIVER_NO_RUNTIME, LAB_SLIVER_INTERFACE_UNKNOWN.
  */
 export async function allocate(parts: SliverParts, target: SliverTarget): Promise<void> {
   const { node, records } = parts
@@ -48,6 +48,7 @@ export async function allocate(parts: SliverParts, target: SliverTarget): Promis
     templateSha256: null,
     sshAuthorizedKeys: target.ssh_authorized_keys,
     interfaces: computeInterfaces(addresses, {
+      id,
       nr,
       sliceId: target.slice_id,
       interfaces: target.interfaces,

@@ -3,12 +3,12 @@ import { endContainer } from '../container.ts'
 import { isAlive } from '../host/process.ts'
 import type { SliverRecord } from '../store/record.ts'
 import { removeTrees } from '../store/records.ts'
-import { reasonOfEnd, requirePlatform, type SliverParts } from './parts.ts'
+import { reasonOfEnd, type SliverParts } from './parts.ts'
 
 /** End a sliver's processes, links and cgroups, whatever of them there is. Until that has worked it counts as unclean. */
 export async function endProcesses(parts: SliverParts, record: SliverRecord): Promise<void> {
   parts.unclean.add(record.id)
-  await endContainer(requirePlatform(parts, record.id), record)
+  await endContainer(parts.host, record)
   parts.unclean.delete(record.id)
 }
 
@@ -25,11 +25,11 @@ export async function stop(parts: SliverParts, id: string): Promise<void> {
 
 /** Remove everything of a sliver. Idempotent. */
 export async function remove(parts: SliverParts, id: string): Promise<void> {
-  const { node, records, watch, found, measureDir } = parts
+  const { node, records, watch, measureDir } = parts
   const record = records.get(id)
   if (record === undefined) return
   watch.remove(id)
-  if (found.platform !== null) await endProcesses(parts, record)
+  await endProcesses(parts, record)
   await node.endMeasuring(id)
   await removeTrees([measureDir(id)])
   await records.remove(id)
@@ -47,6 +47,20 @@ export async function noticeEnd(
   await parts.records.save(afterEnd(record, await reasonOfEnd(parts, record)))
   onNoted()
   await endProcesses(parts, record)
+}
+
+/** Stop a sliver that runs, for a reason of the node's; what it wrote is kept, and `onNoted` is called when it has ended. */
+export async function stopFor(
+  parts: SliverParts,
+  record: SliverRecord,
+  { reason, onNoted }: { readonly reason: string; readonly onNoted: () => void },
+): Promise<void> {
+  const { records, watch } = parts
+  watch.remove(record.id)
+  await endProcesses(parts, record)
+  const ended = { member: '', message: reason }
+  await records.save({ ...record, stage: 'deployed', process: null, startedOn: null, ended })
+  onNoted()
 }
 
 /** The record of a sliver that has ended by itself. */

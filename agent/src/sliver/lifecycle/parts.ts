@@ -1,6 +1,7 @@
 import { LabError } from '@community-lab/contract'
 import type { ReportedResource } from '../../report/report.ts'
 import { explainEnd } from '../container.ts'
+import type { Host } from '../host/host.ts'
 import type { FoundPlatform, Platform } from '../platform.ts'
 import type { SliverRecord } from '../store/record.ts'
 import type { Records } from '../store/records.ts'
@@ -30,6 +31,8 @@ export interface SliverParts {
   readonly node: NodeOptions
   readonly records: Records
   readonly templates: Templates
+  readonly host: Host
+  /** What slivers are made with, as it was last found. */
   readonly found: FoundPlatform
   readonly watch: Watch
   /** The folder that a sliver sees at `/run/community-lab`. */
@@ -58,6 +61,6 @@ export function requireRecord(
 }
 
 /** Why a sliver has ended. Its cgroups must still be there. */
-export function reasonOfEnd({ found }: SliverParts, record: SliverRecord): Promise<string> {
-  return explainEnd({ cgroups: found.platform?.cgroups ?? null }, record)
+export function reasonOfEnd({ host }: SliverParts, record: SliverRecord): Promise<string> {
+  return explainEnd(host, record)
 }

@@ -21,7 +21,7 @@ export async function recover(parts: SliverParts, running: readonly SliverRecord
   for (const record of parts.records.all()) {
     if (running.includes(record)) {
       if (record.process !== null) parts.watch.add(record.id, record.process)
-    } else if (parts.found.platform !== null) {
+    } else {
       await recoverEnded(parts, record).catch((error: unknown) =>
         parts.node.onProblem(record.id, error),
       )

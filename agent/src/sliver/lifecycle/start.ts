@@ -10,7 +10,7 @@ import { requirePlatform, requireRecord, type SliverParts } from './parts.ts'
 
 /**
  * Run a sliver and wait until its SSH server listens. Idempotent. A start that fails leaves nothing that runs.
- * @throws {@link LabError} LAB_SLIVER_STAGE, LAB_SLIVER_ENDED, LAB_SLIVER_NO_SSH, LAB_SLIVER_COMMAND_FAILED.
+ * @throws {@link LabError} LAB_SLIVER_STAGE, LAB_SLIVER_ENDED, LAB_SLIVER_NO_SSH, LAB_SLIVER_COMMAND_FAILED, LAB_SLIVER_UNFILTERED.
  */
 export async function start(
   parts: SliverParts,
@@ -41,7 +41,7 @@ export async function start(
   try {
     const [process] = await settleAll(
       createContainer(platform, record, { places, signal }),
-      platform.links.admit(record, signal),
+      platform.filter.admit(record),
       node.prepareMeasuring(id, measureDir(id)),
     )
     record = await records.save({ ...record, process })

@@ -42,4 +42,24 @@ export const agentSliverCodes = {
     (d) =>
       `sliver ${d.sliver} runs, but its SSH server has not begun to listen within ${d.waitedMs} ms; give it more memory or CPU, or look at its template's /usr/sbin/dropbear`,
   ),
+  LAB_SLIVER_INTERFACE_UNKNOWN: code<{ sliver: string; type: string; known: readonly string[] }>(
+    0,
+    false,
+    (d) =>
+      `sliver ${d.sliver} asks for an interface of the kind ${JSON.stringify(d.type)}, and this node's agent knows ${d.known.join(' and ')}; upgrade the agent, or ask for one of these`,
+  ),
+  /** What the agent has set on the host was changed by somebody else. */
+  LAB_NODE_MENDED: code<{ what: string; found: string; on: string }>(
+    0,
+    true,
+    (d) =>
+      `${d.what} ${d.found}, found on ${d.on}; the agent has set it again: see what else on this node changes it`,
+  ),
+  /** Slivers that cannot be kept apart do not run. */
+  LAB_SLIVER_UNFILTERED: code<{ reason: string }>(
+    0,
+    true,
+    (d) =>
+      `the packet filter of this node's slivers cannot be set: ${d.reason}; no sliver runs until it can be: see what else on the node uses nftables, with \`nft list ruleset\``,
+  ),
 } as const

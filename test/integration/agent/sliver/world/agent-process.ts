@@ -30,6 +30,8 @@ const slivers = await openSlivers({
   fetchImage: (uri) => Promise.resolve(createReadStream(uri)),
   prepareMeasuring: (id, dir) => catchers.ensure(id, dir),
   endMeasuring: (id) => catchers.remove(id),
+  onFinding: (_part, { message }) => tell({ kind: 'finding', message }),
+  onUpkeepError: (part, error) => tell({ kind: 'problem', id: part, message: String(error) }),
   onProblem: (id, error) => tell({ kind: 'problem', id, message: String(error) }),
   signal,
 })
@@ -43,6 +45,7 @@ const calls = {
   stop: (id: string) => slivers.stop(id, signal),
   remove: (id: string) => slivers.remove(id, signal),
   list: () => slivers.list(),
+  check: () => slivers.check(),
   async samples(count: number) {
     while (spool.syncedSeq < count) await delay(5)
     return spool.read(1, 1000)

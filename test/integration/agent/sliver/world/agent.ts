@@ -24,6 +24,8 @@ export interface TestAgent extends AsyncDisposable {
   samples(count: number): Promise<readonly SampleRecord[]>
   /** Settles when it has told that this sliver ended by itself. */
   ended(id: string): Promise<void>
+  /** Settles with what it has found changed on its host and mended, once that says this. */
+  found(text: string): Promise<string>
   /** End it at once, whatever it does. */
   kill(): Promise<void>
 }
@@ -52,7 +54,8 @@ export async function startAgent(
   })
   const waiting = new Map<number, (answer: Answer) => void>()
   const endings = new Set<string>()
-  let wakeEnded: () => void = () => undefined
+  const findings: string[] = []
+  let wake: () => void = () => undefined
   const ready = Promise.withResolvers<Extract<Answer, { kind: 'ready' }>>()
   child.on('exit', () => ready.reject(new Error('the agent has ended')))
   child.on('message', (answer: Answer) => {
@@ -60,7 +63,10 @@ export async function startAgent(
     else if (answer.kind === 'problem') throw new Error(`${answer.id}: ${answer.message}`)
     else if (answer.kind === 'ended') {
       endings.add(answer.id)
-      wakeEnded()
+      wake()
+    } else if (answer.kind === 'finding') {
+      findings.push(answer.message)
+      wake()
     } else waiting.get(answer.nr)?.(answer)
   })
   const { pid, capabilities } = await ready.promise
@@ -121,8 +127,17 @@ export async function startAgent(
     async ended(id) {
       while (!endings.has(id))
         await new Promise<void>((settle) => {
-          wakeEnded = settle
+          wake = settle
         })
+    },
+    async found(text) {
+      for (;;) {
+        const finding = findings.find((one) => one.includes(text))
+        if (finding !== undefined) return finding
+        await new Promise<void>((settle) => {
+          wake = settle
+        })
+      }
     },
     [Symbol.asyncDispose]: kill,
   }

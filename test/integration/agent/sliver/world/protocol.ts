@@ -16,7 +16,7 @@ export interface Call {
   readonly args: readonly unknown[]
 }
 export type CallName =
-  'allocate' | 'deploy' | 'start' | 'authorize' | 'stop' | 'remove' | 'list' | 'samples'
+  'allocate' | 'check' | 'deploy' | 'start' | 'authorize' | 'stop' | 'remove' | 'list' | 'samples'
 
 /** What it says. */
 export type Answer =
@@ -24,6 +24,7 @@ export type Answer =
   | { readonly kind: 'answer'; readonly nr: number; readonly value: unknown }
   | ({ readonly kind: 'failure'; readonly nr: number } & Failure)
   | { readonly kind: 'ended'; readonly id: string }
+  | { readonly kind: 'finding'; readonly message: string }
   | { readonly kind: 'problem'; readonly id: string; readonly message: string }
 
 /** How a call failed. */

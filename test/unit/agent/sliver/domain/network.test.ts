@@ -1,15 +1,16 @@
 import { defaultInterfaces, defaultSliverMacPrefix } from '@community-lab/contract'
 import { expect, it } from 'vitest'
-import {
-  admitScript,
-  expelScript,
-  filterScript,
-} from '../../../../../agent/src/sliver/domain/filter.ts'
+import { filterScript } from '../../../../../agent/src/sliver/domain/filter.ts'
 import {
   computeInterfaces,
   hostInterface,
 } from '../../../../../agent/src/sliver/domain/interfaces.ts'
-import { nodeLinkLines, sliverLinkLines } from '../../../../../agent/src/sliver/domain/links.ts'
+import { findLacks } from '../../../../../agent/src/sliver/domain/link-state.ts'
+import {
+  linkCreationLines,
+  nodeLinkLines,
+  sliverLinkLines,
+} from '../../../../../agent/src/sliver/domain/links.ts'
 
 const mgmtPrefix = 'fd65:fc41:c50f::/48'
 const plan = {
@@ -18,7 +19,8 @@ const plan = {
   macPrefix: defaultSliverMacPrefix,
   publicPrefix: 'fd77:0:0:b::/64',
 }
-const wanted = { nr: 1, sliceId: 0x10, interfaces: [...defaultInterfaces] }
+const wanted = { id: '16@11', nr: 1, sliceId: 0x10, interfaces: [...defaultInterfaces] }
+const network = { serverAddress: 'fd65:fc41:c50f::2', mgmtPrefix, mgmtInterface: 'clab-n11' }
 const sliver = { nr: 1, interfaces: computeInterfaces(plan, wanted) }
 
 it('computes addresses and MACs from ids alone', () => {
@@ -47,13 +49,19 @@ it('names the node’s ends by sliver and interface, in hexadecimal', () => {
 it('makes no public interface on a node without a public prefix', () => {
   const interfaces = computeInterfaces({ ...plan, publicPrefix: null }, wanted)
   expect(interfaces[1]?.ipv6_addr).toBeNull()
-  expect(nodeLinkLines({ nr: 1, interfaces }, 42).join('\n')).not.toContain('pub1')
-  expect(admitScript({ nr: 1, interfaces })).not.toContain('slv-01-03')
+  const without = { nr: 1, interfaces }
+  expect(linkCreationLines(without, 42).join('\n')).not.toContain('pub1')
+  const script = filterScript({ network, slivers: [without], hostInterfaces: [] })
+  expect(script).not.toContain('slv-01-03')
 })
 
 it('moves each link into the sliver as it makes it, and writes neighbours and routes down on both sides', () => {
-  expect(nodeLinkLines(sliver, 42)[0]).toBe(
+  expect(linkCreationLines(sliver, 42)[0]).toBe(
     'link add name slv-01-01 mtu 1400 address 02:00:00:00:00:01 type veth peer name mgmt0 mtu 1400 address 06:ab:00:0b:01:01 netns 42',
+  )
+  const outside = nodeLinkLines(sliver)
+  expect(outside).toContain(
+    'neigh replace fd77::b:1003:0:0:10 lladdr 06:ab:00:0b:01:03 dev slv-01-03 nud permanent',
   )
   const inside = sliverLinkLines(sliver.interfaces, mgmtPrefix)
   expect(inside).toContain(
@@ -62,20 +70,42 @@ it('moves each link into the sliver as it makes it, and writes neighbours and ro
   expect(inside).toContain('route replace default via fe80::1 dev pub1 src fd77::b:1003:0:0:10')
 })
 
-it('lets pass what has the MAC and address of its interface, and takes that back', () => {
-  const admitted = admitScript(sliver)
-  expect(admitted).toContain(
-    'sources { "slv-01-01" . 06:ab:00:0b:01:01 . fd65:fc41:c50f:b:1001::10 }',
+it('refuses an interface of a kind that it does not have, and names those that it has', () => {
+  const future = { ...wanted, interfaces: [{ nr: 0, name: 'iso0', type: 'isolated' as never }] }
+  expect(() => computeInterfaces(plan, future)).toThrow(
+    'sliver 16@11 asks for an interface of the kind "isolated", and this node\'s agent knows management and public6',
   )
-  expect(expelScript(sliver)).toBe(admitted + admitted.replaceAll('add element', 'delete element'))
 })
 
-it('makes the filter with the slivers that run, so that no agent’s restart opens or cuts them', () => {
-  const script = filterScript(
-    { serverAddress: 'fd65:fc41:c50f::2', mgmtPrefix, mgmtInterface: 'clab-n11' },
-    [sliver],
+it('lets pass what has the MAC and address of its interface, of the slivers that run and no others', () => {
+  const source = '"slv-01-01" . 06:ab:00:0b:01:01 . fd65:fc41:c50f:b:1001::10'
+  const script = (slivers: readonly (typeof sliver)[]) =>
+    filterScript({ network, slivers, hostInterfaces: [] })
+  expect(script([sliver])).toContain(source)
+  expect(script([])).not.toContain('slv-01')
+  expect(script([sliver])).toContain(
+    'iifname "clab-n11" ip6 saddr fd65:fc41:c50f::2 tcp dport 22 accept',
   )
-  expect(script).toContain('delete table inet community_lab_slivers')
-  expect(script).toContain('iifname "clab-n11" ip6 saddr fd65:fc41:c50f::2 tcp dport 22 accept')
-  expect(script.endsWith(admitScript(sliver))).toBe(true)
+})
+
+it('finds what is missing of links, and nothing where nothing is', () => {
+  const state = {
+    links: [
+      { name: 'slv-01-01', isUp: true },
+      { name: 'slv-01-03', isUp: true },
+    ],
+    addresses:
+      '2: slv-01-01    inet6 fe80::1/64 scope link\n3: slv-01-03    inet6 fe80::1/64 scope link',
+    neighbours:
+      'fd65:fc41:c50f:b:1001::10 dev slv-01-01 lladdr 06:ab:00:0b:01:01 PERMANENT\nfd77::b:1003:0:0:10 dev slv-01-03 lladdr 06:ab:00:0b:01:03 PERMANENT',
+    routes:
+      'fd65:fc41:c50f:b:1001::10 dev slv-01-01 metric 1024 pref medium\nfd77::b:1003:0:0:10 dev slv-01-03 metric 1024 pref medium',
+  }
+  expect(findLacks(sliver, state)).toEqual([])
+  expect(findLacks(sliver, { ...state, links: state.links.slice(1) })).toEqual([
+    'the link slv-01-01',
+  ])
+  expect(
+    findLacks(sliver, { ...state, routes: state.routes.replace('slv-01-03', 'eth0') }),
+  ).toEqual(['the route to slv-01-03'])
 })

@@ -1,0 +1,65 @@
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+import { systemPath } from './command.ts'
+
+/** The commands that print a line for each change of what they watch. */
+const monitors = [
+  ['nft', 'monitor'],
+  ['ip', '-6', 'monitor', 'link', 'address', 'route'],
+] as const
+
+const restartAfterMs = { first: 1_000, longest: 60_000 }
+
+/**
+ * Call back on each change of this network namespace's packet filters, links, addresses and routes, whoever makes it, until the signal ends it. A monitor
+ * that ends is started again; what happens meanwhile is not told, so whoever listens also looks by time. A monitor never outlives this process.
+ */
+export async function watchNetwork(onChange: () => void, signal: AbortSignal): Promise<void> {
+  await Promise.all(monitors.map((argv) => keepWatching(argv, { onChange, signal })))
+}
+
+interface Watching {
+  readonly onChange: () => void
+  readonly signal: AbortSignal
+}
+
+async function keepWatching(argv: readonly string[], watching: Watching): Promise<void> {
+  const { onChange, signal } = watching
+  let waitMs = restartAfterMs.first
+  while (!signal.aborted) {
+    const hasTold = await watchOnce(argv, watching)
+    waitMs = hasTold ? restartAfterMs.first : Math.min(waitMs * 2, restartAfterMs.longest)
+    await delay(waitMs, undefined, { signal }).then(onChange, () => {
+      // It is to end.
+    })
+  }
+}
+
+/** Watch until the monitor ends. Returns whether it told anything. */
+async function watchOnce(
+  argv: readonly string[],
+  { onChange, signal }: Watching,
+): Promise<boolean> {
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...argv], {
+    cwd: '/',
+    env: { PATH: systemPath, LC_ALL: 'C' },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const ended = new Promise<void>((resolve) => {
+    child.on('close', () => resolve())
+    // It could not be started; `close` follows.
+    child.on('error', () => undefined)
+  })
+  const end = (): void => void child.kill('SIGKILL')
+  signal.addEventListener('abort', end, { once: true })
+  if (signal.aborted) end()
+  let hasTold = false
+  createInterface({ input: child.stdout }).on('line', () => {
+    hasTold = true
+    onChange()
+  })
+  await ended
+  signal.removeEventListener('abort', end)
+  return hasTold
+}

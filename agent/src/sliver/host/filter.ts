@@ -1,0 +1,116 @@
+import { LabError } from '@community-lab/contract'
+import { filterScript, filterTables, type FilterPlan } from '../domain/filter.ts'
+import type { NodeNetwork } from '../domain/interface/kind.ts'
+import type { LinkedSliver } from '../domain/interfaces.ts'
+import { reasonOf, runCommand } from './command.ts'
+
+/**
+ * The node's packet filter. It is always set as a whole, from the slivers that are admitted: whatever became of it, the next change sets it again.
+ * Changes that are asked for at once are set at once.
+ */
+export interface Filter {
+  /** Let a sliver's packets pass, and only those of its own. */
+  admit(sliver: LinkedSliver): Promise<void>
+  /** Let a sliver's packets pass no more. Idempotent. */
+  expel(sliver: Pick<LinkedSliver, 'nr'>): Promise<void>
+  /** Set which interfaces of the node's owner forward for slivers only. */
+  setHostInterfaces(names: readonly string[]): Promise<void>
+  /**
+   * Compare the filter in the kernel with the one that was set, and set it again when it differs. Returns what was found; null: it is as it was set.
+   * @throws {@link LabError} LAB_SLIVER_UNFILTERED when it cannot be set.
+   */
+  check(): Promise<'gone' | 'changed' | null>
+}
+
+/** How often the filter is tried to be set before slivers have to stop. */
+const tries = 3
+
+/** Make the filter, with the slivers that run. It is set by the first change or check. */
+export function createFilter(network: NodeNetwork, running: readonly LinkedSliver[]): Filter {
+  const slivers = new Map(running.map((sliver) => [sliver.nr, sliver]))
+  let hostInterfaces: readonly string[] = []
+  let wasSet = false
+  /** The tables as the kernel lists them after they were set; null: not known. */
+  let listed: string | null = null
+  let current: Promise<unknown> = Promise.resolve()
+  let waiting: Promise<void> | null = null
+
+  function inOrder<T>(task: () => Promise<T>): Promise<T> {
+    const turn = current.then(task, task)
+    current = turn.catch(() => undefined)
+    return turn
+  }
+
+  async function set(): Promise<void> {
+    const plan: FilterPlan = { network, slivers: [...slivers.values()], hostInterfaces }
+    listed = null
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await runCommand(['nft', '-f', '-'], { input: filterScript(plan) })
+        listed = await listTables()
+        wasSet = true
+        return
+      } catch (error) {
+        if (attempt < tries) continue
+        throw new LabError('LAB_SLIVER_UNFILTERED', { reason: reasonOf(error) }, { cause: error })
+      }
+    }
+  }
+
+  /** Set the filter once for all changes that were made until it is this one's turn. */
+  function setSoon(): Promise<void> {
+    waiting ??= inOrder(() => {
+      waiting = null
+      return set()
+    })
+    return waiting
+  }
+
+  return {
+    async admit(sliver) {
+      slivers.set(sliver.nr, sliver)
+      try {
+        await setSoon()
+      } catch (error) {
+        if (slivers.get(sliver.nr) === sliver) slivers.delete(sliver.nr)
+        throw error
+      }
+    },
+    async expel({ nr }) {
+      if (!slivers.delete(nr)) return
+      await setSoon().catch(() => {
+        // Nothing comes from a sliver that has ended; the next check sets the filter, or tells that it cannot.
+      })
+    },
+    async setHostInterfaces(names) {
+      if (names.join() === hostInterfaces.join()) return
+      const before = hostInterfaces
+      hostInterfaces = [...names]
+      await setSoon().catch((error: unknown) => {
+        hostInterfaces = before
+        throw error
+      })
+    },
+    check: () =>
+      inOrder(async () => {
+        const found = await listTables().catch(() => {
+          // One of them is not there, or nft cannot tell: either way it has to be set.
+          return null
+        })
+        if (found !== null && found === listed) return null
+        // At first nothing was set by this process; but where slivers run, an agent before has set it.
+        const isExpected = !wasSet && (found !== null || slivers.size === 0)
+        await set()
+        if (isExpected) return null
+        return found === null ? 'gone' : 'changed'
+      }),
+  }
+}
+
+/** One command for each: nft 1.0.6 finds only tables of the first one's family when it is told to list several. */
+async function listTables(): Promise<string> {
+  const lists = filterTables.map((table) =>
+    runCommand(['nft', '--stateless', 'list', 'table', ...table.split(' ')]),
+  )
+  return (await Promise.all(lists)).join('')
+}

@@ -1,0 +1,63 @@
+import { join } from 'node:path'
+import { serverManagementAddress } from '@community-lab/contract'
+import type { LinkedSliver } from '../domain/interfaces.ts'
+import { chooseBundlePlaces, type BundlePlaces } from './bundle.ts'
+import { openCgroups, type Cgroups } from './cgroups.ts'
+import { createFilter, type Filter } from './filter.ts'
+import { createForwarding, type Forwarding } from './forwarding.ts'
+import { createLinks, type Links } from './links.ts'
+import { createRuntime, runtimeNames } from './runtime.ts'
+
+/** What the agent uses of this host whether slivers can be made on it or not: with this it can always end them. */
+export interface Host {
+  /** Where bundles are mounted. */
+  readonly places: BundlePlaces
+  readonly filter: Filter
+  readonly forwarding: Forwarding
+  readonly links: Links
+  readonly cgroups: Cgroups
+  /** Where runtimes keep what they know of containers. */
+  readonly runtimeDir: string
+  /** Kill a container and forget it, whichever runtime made it. Idempotent. */
+  destroyContainer(name: string): Promise<void>
+}
+
+/** Options of {@link openHost}. */
+export interface HostOptions {
+  readonly dataDir: string
+  /** The cgroup, below each controller's root, under which slivers get theirs. */
+  readonly cgroupParent: string
+  readonly mgmtPrefix: string
+  readonly mgmtInterface: string | null
+  /** The node's /64 in the community network; null: none. */
+  readonly publicPrefix: string | null
+  /** The slivers that run already. */
+  readonly running: readonly LinkedSliver[]
+}
+
+/** Open the parts of this host that concern slivers. Nothing is changed on it yet. */
+export async function openHost(options: HostOptions): Promise<Host> {
+  const { dataDir, mgmtPrefix, mgmtInterface, publicPrefix } = options
+  const places = chooseBundlePlaces(dataDir)
+  const runtimeDir = join(dataDir, 'runtime')
+  const serverAddress = serverManagementAddress(mgmtPrefix)
+  const filter = createFilter({ serverAddress, mgmtPrefix, mgmtInterface }, options.running)
+  const runtimes = runtimeNames.map((name) =>
+    createRuntime({ name, stateDir: join(runtimeDir, name), places, hasCgroups: true }),
+  )
+  return {
+    places,
+    filter,
+    forwarding: createForwarding({
+      mgmtInterface,
+      fromOthers: publicPrefix !== null,
+      onHostInterfaces: (names) => filter.setHostInterfaces(names),
+    }),
+    links: createLinks(mgmtPrefix),
+    cgroups: await openCgroups(options.cgroupParent),
+    runtimeDir,
+    async destroyContainer(name) {
+      for (const runtime of runtimes) await runtime.destroy(name)
+    },
+  }
+}

@@ -1,0 +1,103 @@
+import { LabError } from '@community-lab/contract'
+import { containerName } from './container.ts'
+import type { Host } from './host/host.ts'
+import { isAlive } from './host/process.ts'
+import type { Probing } from './probing.ts'
+import type { SliverRecord } from './store/record.ts'
+import type { Finding, UpkeepPart } from './upkeep.ts'
+
+/** What the parts act on. */
+export interface UpkeepSubject {
+  readonly host: Host
+  readonly probing: Probing
+  /** The slivers that run. */
+  readonly running: () => readonly SliverRecord[]
+  /** Do something with a sliver in turn with the steps of its life; it is given the record of then, if it still runs. */
+  readonly inTurn: (id: string, task: (record: SliverRecord) => Promise<void>) => Promise<void>
+  /** Stop all slivers that run, for this reason, until they can be started again. */
+  readonly stopAll: (reason: string) => Promise<void>
+  readonly now: () => Date
+}
+
+/** What the agent looks after on its host, in this order: what keeps slivers apart comes first. */
+export function upkeepParts(subject: UpkeepSubject): readonly UpkeepPart[] {
+  const mended = (what: string, found: string): Finding => {
+    const on = subject.now().toISOString()
+    return { member: '', message: new LabError('LAB_NODE_MENDED', { what, found, on }).message }
+  }
+  return [
+    { name: 'filter', check: () => checkFilter(subject, mended) },
+    { name: 'forwarding', check: () => checkForwarding(subject, mended) },
+    { name: 'links', check: (signal) => checkLinks(subject, { mended, signal }) },
+    { name: 'limits', check: () => checkLimits(subject, mended) },
+    { name: 'capabilities', check: () => checkCapabilities(subject) },
+  ]
+}
+
+type Mended = (what: string, found: string) => Finding
+
+/** Slivers never run unfiltered: when the filter cannot be set, they are stopped. */
+async function checkFilter(
+  { host, stopAll }: UpkeepSubject,
+  mended: Mended,
+): Promise<readonly Finding[]> {
+  try {
+    const found = await host.filter.check()
+    return found === null ? [] : [mended('the packet filter of its slivers', `was ${found}`)]
+  } catch (error) {
+    if (!LabError.is(error, 'LAB_SLIVER_UNFILTERED')) throw error
+    await stopAll(error.message)
+    return [{ member: '', message: error.message }]
+  }
+}
+
+async function checkForwarding(
+  { host, running }: UpkeepSubject,
+  mended: Mended,
+): Promise<readonly Finding[]> {
+  const settings = await host.forwarding.ensure()
+  if (running().length === 0) return []
+  // An interface that has just come is set up as a matter of course.
+  const undone = settings.filter(({ name }) => name === 'all')
+  return undone.length === 0 ? [] : [mended('forwarding of IPv6', 'was switched off')]
+}
+
+async function checkLinks(
+  { host, running, inTurn }: UpkeepSubject,
+  { mended, signal }: { readonly mended: Mended; readonly signal: AbortSignal },
+): Promise<readonly Finding[]> {
+  const findings: Finding[] = []
+  const lacking = await host.links.inspect(running())
+  for (const { id, nr } of running().filter((one) => lacking.has(one.nr)))
+    await inTurn(id, async (record) => {
+      // It may have ended, or been started anew, since it was looked at.
+      if (record.process === null || !(await isAlive(record.process))) return
+      const lacks = (await host.links.inspect([record])).get(nr)
+      if (lacks === undefined) return
+      await host.links.connect(record, record.process.pid, signal)
+      findings.push(mended(`the network of sliver ${id}`, `had lost ${lacks.join(', ')}`))
+    })
+  return findings
+}
+
+async function checkLimits(
+  { host, probing, running }: UpkeepSubject,
+  mended: Mended,
+): Promise<readonly Finding[]> {
+  if (!probing.found.capabilities.limits) return []
+  const findings: Finding[] = []
+  for (const record of running()) {
+    const differing = await host.cgroups.mend(containerName(record), record.limits)
+    if (differing.length > 0)
+      findings.push(
+        mended(`the limits of sliver ${record.id}`, `were changed: ${differing.join(', ')}`),
+      )
+  }
+  return findings
+}
+
+/** What it finds is told in the node's capabilities. */
+async function checkCapabilities({ probing }: UpkeepSubject): Promise<readonly Finding[]> {
+  await probing.refreshIfDue()
+  return []
+}

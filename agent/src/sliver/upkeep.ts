@@ -1,0 +1,114 @@
+import type { MemberError } from '@community-lab/contract'
+
+/** Something that was not as the agent had set it, or as it needs it. */
+export interface Finding {
+  /** JSON pointer to the member of the node that it concerns; empty: the node as a whole. */
+  readonly member: string
+  /** What was found, and what was done; a sentence with a code. */
+  readonly message: string
+}
+
+/** One kind of thing that the agent has set on the host. */
+export interface UpkeepPart {
+  /** What it is called in the log. */
+  readonly name: string
+  /** Compare what is with what was set, mend it, and tell what was found. Must be safe at any moment; throws when it cannot look. */
+  check(signal: AbortSignal): Promise<readonly Finding[]>
+}
+
+/** Options of {@link startUpkeep}. */
+export interface UpkeepOptions {
+  readonly parts: readonly UpkeepPart[]
+  /** Calls back when something may have changed, until the signal ends it. */
+  readonly watch: (onChange: () => void, signal: AbortSignal) => Promise<void>
+  /** The longest time between two looks, in milliseconds. */
+  readonly everyMs: number
+  readonly nowMs: () => number
+  /** Called with each finding, and with what a part throws. */
+  readonly onFinding: (part: string, finding: Finding) => void
+  readonly onError: (part: string, error: unknown) => void
+}
+
+/** Looks after what the agent has set on the host: by event, and by time. */
+export interface Upkeep {
+  /** What was found of late, for the node's report: each once, the newest last. */
+  readonly problems: readonly MemberError[]
+  /** Look now. Settles when a look that began after this call is over. */
+  check(): Promise<void>
+  close(): Promise<void>
+}
+
+/** What happens together is looked at together, in milliseconds. */
+const gatherMs = 10
+/** How long a finding is told. */
+const tellForMs = 3_600_000
+const mostTold = 20
+
+/** Start looking. */
+export function startUpkeep(options: UpkeepOptions): Upkeep {
+  const { parts, nowMs } = options
+  const ending = new AbortController()
+  const told = new Map<string, { readonly finding: Finding; readonly untilMs: number }>()
+  let looking: Promise<void> = Promise.resolve()
+  let next: Promise<void> | null = null
+  let gathering: NodeJS.Timeout | null = null
+
+  async function look(): Promise<void> {
+    for (const part of parts) await lookAfter(part)
+  }
+
+  async function lookAfter({ name, check }: UpkeepPart): Promise<void> {
+    const { signal } = ending
+    if (signal.aborted) return
+    await check(signal).then(
+      (findings) => {
+        for (const finding of findings) note(name, finding)
+      },
+      (error: unknown) => {
+        if (!signal.aborted) options.onError(name, error)
+      },
+    )
+  }
+
+  function note(part: string, finding: Finding): void {
+    told.delete(finding.message)
+    told.set(finding.message, { finding, untilMs: nowMs() + tellForMs })
+    for (const message of [...told.keys()].slice(0, -mostTold)) told.delete(message)
+    options.onFinding(part, finding)
+  }
+
+  /** Looks do not overlap; one that is asked for during another follows it, once for all who ask. */
+  function check(): Promise<void> {
+    next ??= looking.then(() => {
+      next = null
+      looking = look()
+      return looking
+    })
+    return next
+  }
+
+  function lookSoon(): void {
+    gathering ??= setTimeout(() => {
+      gathering = null
+      void check()
+    }, gatherMs)
+  }
+
+  const timer = setInterval(lookSoon, options.everyMs)
+  const watching = options.watch(lookSoon, ending.signal)
+
+  return {
+    get problems() {
+      const now = nowMs()
+      for (const [message, { untilMs }] of told) if (untilMs <= now) told.delete(message)
+      return [...told.values()].map(({ finding }) => finding)
+    },
+    check,
+    async close() {
+      ending.abort()
+      clearInterval(timer)
+      if (gathering !== null) clearTimeout(gathering)
+      await Promise.all([watching, next, looking])
+    },
+  }
+}

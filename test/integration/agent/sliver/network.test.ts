@@ -1,0 +1,175 @@
+import { join } from 'node:path'
+import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { hostInterface } from '../../../../agent/src/sliver/domain/interfaces.ts'
+import { ownPlace } from '../../../support/place.ts'
+import { startAgent, type TestAgent } from './world/agent.ts'
+import { hostAddress, powerOn, serverAddress, type Machine } from './world/machine.ts'
+import { publicAddress, managementAddress } from './world/ssh.ts'
+import { buildTemplate, wanted, type TestTemplate } from './world/template.ts'
+
+const packets = `perl ${join(import.meta.dirname, '../../../support/packets.pl')}`
+/** An IPv4 address of the node's owner. */
+const ownerAddress = '192.0.2.1'
+
+describe.runIf(process.getuid?.() === 0)('the network of a node', () => {
+  let machine: Machine
+  let agent: TestAgent
+  let template: TestTemplate
+
+  beforeAll(async () => {
+    const place = ownPlace()
+    machine = await powerOn(place, true)
+    await machine.sh(`ip addr add ${ownerAddress}/32 dev cn0`)
+    template = await buildTemplate(machine.dir)
+    agent = await startAgent(machine, place, 'crun')
+  })
+  afterAll(async () => {
+    await agent[Symbol.asyncDispose]()
+    await machine[Symbol.asyncDispose]()
+  })
+
+  const inside = (pid: number | null): string => `nsenter --net=/proc/${pid ?? 0}/ns/net --`
+  const ping = (address: string): string => `ping -6 -n -q -c 3 -i 0.1 -W 1 ${address} || true`
+
+  test('an owner’s device stays a host: router advertisements, routes and other traffic are as they were', async () => {
+    const sliver = await agent.run(wanted(1, template))
+    const settings = await machine.sh(
+      'cd /proc/sys/net/ipv6/conf && cat all/forwarding default/forwarding cn0/forwarding cn0/accept_ra',
+    )
+    expect(settings.split('\n').slice(0, 4)).toEqual(['0', '0', '0', '1'])
+    await machine.shOn('host', `${packets} router-advertisement eth0`)
+    await waitFor(() => machine.sh('ip -6 route show default'), 'proto ra')
+    expect(await machine.shOn('host', ping(publicAddress(sliver)))).toContain('3 received')
+    // The host sends what is for the server by the node, which is no router.
+    expect(await machine.shOn('host', ping(serverAddress))).toContain(' 0 received')
+    await agent.call('remove', '1@3')
+  })
+
+  test('a sliver gets no answer by ARP, and fills no table of neighbours', async () => {
+    const sliver = await agent.run(wanted(2, template))
+    const link = hostInterface(sliver.nr, 3)
+    const neighbours = () => machine.sh(`ip neigh show dev ${link}`)
+    const before = await neighbours()
+    const arping = `busybox arping -q -c 3 -w 2 -I pub1 -s 192.0.2.99 ${ownerAddress}; echo status $?`
+    await machine.sh(`${inside(sliver.pid)} ip addr add 192.0.2.99/24 dev pub1`)
+    expect(await machine.sh(`${inside(sliver.pid)} ${arping}`)).toContain('status 1')
+    for (const claim of ['fe80::1', publicAddress(sliver), 'fd77:0:0:3:1003::bad'])
+      await machine.sh(`${inside(sliver.pid)} ${packets} neighbour-advertisement pub1 ${claim}`)
+    expect(await neighbours()).toBe(before)
+    expect(await machine.shOn('host', ping(publicAddress(sliver)))).toContain('3 received')
+    await agent.call('remove', '2@3')
+  })
+
+  test('a sliver’s frames with another’s MAC, IPv4 or IPv6 address reach nobody; its own do', async () => {
+    const sliver = await agent.run(wanted(7, template))
+    const own = sliver.interfaces.find(({ name }) => name === 'pub1')?.mac_addr ?? ''
+    await machine.sh('sysctl -qw net.ipv4.ip_forward=1 && ip route add 198.51.100.0/24 dev cn0')
+    await machine.shOn('host', 'ip addr add 198.51.100.9/24 dev eth0')
+    const received = async (): Promise<string> =>
+      machine.shOn('host', 'nft list chain netdev count in | grep -o "packets [0-9]*"')
+    await machine.shOn(
+      'host',
+      `nft 'table netdev count { chain in { type filter hook ingress device "eth0" priority 0; udp dport 9 counter; }; }'`,
+    )
+    const send = (frames: string): Promise<string> =>
+      machine.sh(`${inside(sliver.pid)} ${packets} ${frames}`)
+    await send(`ipv6 pub1 02:00:00:00:00:99 ${publicAddress(sliver)} ${hostAddress} 20`)
+    await send(`ipv6 pub1 ${own} fd77:0:0:3:1003::bad ${hostAddress} 20`)
+    await send(`ipv6 pub1 ${own} ${hostAddress} ${hostAddress} 20`)
+    await send(`ipv4 pub1 ${own} 192.0.2.99 198.51.100.9 20`)
+    expect(await received()).toBe('packets 0\n')
+    await send(`ipv6 pub1 ${own} ${publicAddress(sliver)} ${hostAddress} 20`)
+    await waitFor(received, 'packets 20\n')
+    await agent.call('remove', '7@3')
+  })
+
+  test('connections of slivers take no place in the owner’s table of connections', async () => {
+    const sliver = await agent.run(wanted(3, template))
+    const firewall =
+      'table inet owner { chain forward { type filter hook forward priority 10; policy accept; ct state new counter; }; }'
+    await machine.sh(`nft '${firewall}'`)
+    await machine.sh(`${inside(sliver.pid)} ${packets} datagrams ${hostAddress} 1000`)
+    await waitFor(
+      () => machine.shOn('host', 'cat /proc/net/snmp6 | tr -s " \\t" " "'),
+      /Udp6NoPorts 1000\n/u,
+    )
+    expect(await machine.sh('cat /proc/sys/net/netfilter/nf_conntrack_count')).toBe('0\n')
+    await machine.sh('nft delete table inet owner')
+    await agent.call('remove', '3@3')
+  })
+
+  test('a filter that somebody flushes is set again at once, is told, and the next sliver starts', async () => {
+    const sliver = await agent.run(wanted(4, template))
+    const before = await machine.sh('nft -s list ruleset')
+    await machine.sh('nft flush ruleset')
+    expect(await agent.found('the packet filter of its slivers was gone')).toContain('set it again')
+    expect(await machine.sh('nft -s list ruleset')).toBe(before)
+    await machine.sh(
+      'nft delete rule inet community_lab_slivers node handle $(nft -a list chain inet community_lab_slivers node | grep frag | grep -o "[0-9]*$")',
+    )
+    expect(await agent.found('the packet filter of its slivers was changed')).toContain(
+      'set it again',
+    )
+    expect(await machine.sh('nft -s list ruleset')).toBe(before)
+    const next = await agent.run(wanted(5, template))
+    expect(next.stage).toBe('started')
+    expect(await machine.shOn('host', ping(publicAddress(sliver)))).toContain('3 received')
+    await agent.call('remove', '5@3')
+    await agent.call('remove', '4@3')
+  })
+
+  test('where the filter cannot be set again, slivers are stopped, and run again once it can', async () => {
+    const target = wanted(8, template)
+    const { pid } = await agent.run(target)
+    const nft = `${machine.dir}/nft`
+    await machine.sh(`cp /usr/sbin/nft ${nft} && mount --bind /bin/false /usr/sbin/nft`)
+    await machine.sh(`${nft} flush ruleset`)
+    await agent.ended('8@3')
+    const ended = await agent.sliver('8@3')
+    expect(ended).toMatchObject({ stage: 'deployed', pid: null })
+    expect(ended.ended?.message).toContain('no sliver runs until it can be')
+    expect(await machine.sh(`ls /proc/${pid ?? 0}/ns/net || echo gone`)).toBe('gone\n')
+    expect(await agent.failure('start', target)).toMatchObject({ code: 'LAB_SLIVER_UNFILTERED' })
+    await machine.sh('umount /usr/sbin/nft')
+    await agent.call('start', target)
+    expect(await machine.shOn('host', ping(publicAddress(await agent.sliver('8@3'))))).toContain(
+      '3 received',
+    )
+    await agent.call('remove', '8@3')
+  })
+
+  test('limits that somebody lifts are set again', async () => {
+    const sliver = await agent.run(wanted(9, template))
+    const file = (
+      await machine.sh(`ls ${sliver.cgroups.unified ?? sliver.cgroups.pids ?? ''}/pids.max`)
+    ).trim()
+    const limit = await machine.sh(`cat ${file}`)
+    await machine.sh(`echo max > ${file}`)
+    await agent.call('check')
+    expect(await machine.sh(`cat ${file}`)).toBe(limit)
+    expect(await agent.found('the limits of sliver 9@3 were changed')).toContain('pids.max is max')
+    await agent.call('remove', '9@3')
+  })
+
+  test('links, addresses and routes that somebody removes are made again', async () => {
+    const sliver = await agent.run(wanted(6, template))
+    const link = hostInterface(sliver.nr, 3)
+    await machine.sh(`ip -6 route del ${publicAddress(sliver)}/128 dev ${link}`)
+    expect(await agent.found(`had lost the route to ${link}`)).toContain('6@3')
+    expect(await machine.shOn('host', ping(publicAddress(sliver)))).toContain('3 received')
+    await machine.sh(`ip link del ${hostInterface(sliver.nr, 1)}`)
+    await agent.found(`had lost the link ${hostInterface(sliver.nr, 1)}`)
+    expect(await machine.shOn('server', ping(managementAddress(sliver)))).toContain('3 received')
+    await agent.call('remove', '6@3')
+  })
+})
+
+async function waitFor(read: () => Promise<string>, text: string | RegExp): Promise<void> {
+  for (;;) {
+    const found = await read()
+    if (typeof text === 'string' ? found.includes(text) : text.test(found)) return
+    await delay(20)
+  }
+}

@@ -1,0 +1,113 @@
+#!/usr/bin/perl
+# Sends packets that no well-behaved program sends, from the network namespace that it is started in.
+#
+#   packets.pl router-advertisement INTERFACE           to all nodes: "I am a router"
+#   packets.pl neighbour-advertisement INTERFACE CLAIM  to fe80::1: "I have the address CLAIM"
+#   packets.pl datagrams ADDRESS COUNT                  one byte of UDP to each of COUNT ports
+#   packets.pl ipv6 INTERFACE FROM-MAC FROM TO COUNT    frames with UDP from any MAC and IPv6 address, to port 9
+#   packets.pl ipv4 INTERFACE FROM-MAC FROM TO COUNT    the same with IPv4
+#   packets.pl arp INTERFACE FROM-MAC CLAIM TO COUNT    ARP requests for TO that say that CLAIM is at FROM-MAC
+#
+# Sources: RFC 4861 (neighbour discovery), RFC 826 (ARP), RFC 8200 (IPv6), RFC 791 (IPv4), packet(7).
+use strict;
+use warnings;
+use Socket qw(:all);
+
+my ($what, @arguments) = @ARGV;
+my ($af_packet, $hop_limit, $multicast_interface, $multicast_hops) = (17, 16, 17, 18);
+my $gateway_mac = "\x02\0\0\0\0\x01";
+
+my %commands = (
+    'router-advertisement' => sub {
+        my ($interface) = @_;
+        my $index = index_of($interface);
+        my $socket = icmp6_socket();
+        setsockopt($socket, IPPROTO_IPV6, $multicast_hops, pack('i', 255)) or die "hops: $!\n";
+        setsockopt($socket, IPPROTO_IPV6, $multicast_interface, pack('i', $index)) or die "interface: $!\n";
+        my $message = pack('C2 n C2 n N2', 134, 0, 0, 64, 0, 1800, 0, 0);
+        send($socket, $message, 0, place('ff02::1', $index)) or die "send: $!\n";
+    },
+    'neighbour-advertisement' => sub {
+        my ($interface, $claim) = @_;
+        my $socket = icmp6_socket();
+        setsockopt($socket, IPPROTO_IPV6, $hop_limit, pack('i', 255)) or die "hops: $!\n";
+        # Solicited no, override yes; with the option of a link-layer address.
+        my $message = pack('C2 n N', 136, 0, 0, 0x20000000) . address6($claim) . pack('C2', 2, 1) . "\x02\0\0\0\0\x99";
+        send($socket, $message, 0, place('fe80::1', index_of($interface))) or die "send: $!\n";
+    },
+    'datagrams' => sub {
+        my ($to, $count) = @_;
+        socket(my $socket, AF_INET6, SOCK_DGRAM, 0) or die "socket: $!\n";
+        for my $port (20001 .. 20000 + $count) {
+            send($socket, 'x', 0, pack_sockaddr_in6($port, address6($to))) or die "send: $!\n";
+            # Answers that nobody listens are limited, and so is the time that they take.
+            select(undef, undef, undef, 0.001);
+        }
+    },
+    'ipv6' => sub {
+        my ($interface, $mac, $from, $to, $count) = @_;
+        my $udp = pack('n4', 9, 9, 8, 0);
+        my $packet = pack('N n C2', 0x60000000, 8, 17, 64) . address6($from) . address6($to) . $udp;
+        send_frames($interface, { mac => $mac, type => 0x86dd, payload => $packet, count => $count });
+    },
+    'ipv4' => sub {
+        my ($interface, $mac, $from, $to, $count) = @_;
+        my $header = pack('C2 n3 C2 n', 0x45, 0, 28, 0, 0, 64, 17, 0) . inet_aton($from) . inet_aton($to);
+        substr($header, 10, 2) = pack('n', checksum($header));
+        send_frames($interface, { mac => $mac, type => 0x0800, payload => $header . pack('n4', 9, 9, 8, 0), count => $count });
+    },
+    'arp' => sub {
+        my ($interface, $mac, $claim, $to, $count) = @_;
+        my $packet = pack('n2 C2 n', 1, 0x0800, 6, 4, 1) . mac($mac) . inet_aton($claim) . ("\0" x 6) . inet_aton($to);
+        send_frames($interface, { mac => $mac, type => 0x0806, payload => $packet, count => $count, to => "\xff" x 6 });
+    },
+);
+
+my $command = $commands{ $what // '' } or die "packets.pl knows no " . ($what // 'nothing') . "\n";
+$command->(@arguments);
+
+sub send_frames {
+    my ($interface, $options) = @_;
+    my ($type, $payload) = @$options{qw(type payload)};
+    socket(my $socket, $af_packet, SOCK_RAW, 0) or die "socket: $!\n";
+    my $frame = ($options->{to} // $gateway_mac) . mac($options->{mac}) . pack('n', $type) . $payload;
+    my $place = pack('S n i S C2 a8', $af_packet, $type, index_of($interface), 0, 0, 6, '');
+    for (1 .. $options->{count}) { send($socket, $frame, 0, $place) or die "send: $!\n" }
+}
+
+sub icmp6_socket {
+    socket(my $socket, AF_INET6, SOCK_RAW, 58) or die "socket: $!\n";
+    return $socket;
+}
+
+sub place {
+    my ($address, $index) = @_;
+    return pack_sockaddr_in6(0, address6($address), $index, 0);
+}
+
+sub address6 {
+    my ($text) = @_;
+    return inet_pton(AF_INET6, $text) // die "no IPv6 address: $text\n";
+}
+
+sub mac {
+    my ($text) = @_;
+    return pack('H2' x 6, split(/:/, $text));
+}
+
+# SIOCGIFINDEX: /sys may show another namespace's interfaces.
+sub index_of {
+    my ($interface) = @_;
+    socket(my $socket, AF_INET, SOCK_DGRAM, 0) or die "socket: $!\n";
+    my $request = pack('a16 i x20', $interface, 0);
+    ioctl($socket, 0x8933, $request) or die "$interface: $!\n";
+    return unpack('x16 i', $request);
+}
+
+sub checksum {
+    my ($bytes) = @_;
+    my $sum = 0;
+    $sum += $_ for unpack('n*', $bytes);
+    $sum = ($sum & 0xffff) + ($sum >> 16) while $sum >> 16;
+    return ~$sum & 0xffff;
+}

@@ -1,0 +1,78 @@
+import { expect, it } from 'vitest'
+import {
+  startUpkeep,
+  type Finding,
+  type UpkeepOptions,
+} from '../../../../agent/src/sliver/upkeep.ts'
+
+const hourMs = 3_600_000
+
+function options(more: Partial<UpkeepOptions>): UpkeepOptions {
+  return {
+    parts: [],
+    watch: () => Promise.resolve(),
+    everyMs: hourMs,
+    nowMs: () => 0,
+    onFinding: () => undefined,
+    onError: () => undefined,
+    ...more,
+  }
+}
+
+it('tells what it found for an hour, each thing once', async () => {
+  let now = 0
+  let found: Finding[] = [{ member: '', message: 'it was gone' }]
+  const part = { name: 'filter', check: () => Promise.resolve(found) }
+  const upkeep = startUpkeep(options({ parts: [part], nowMs: () => now }))
+  await upkeep.check()
+  await upkeep.check()
+  expect(upkeep.problems).toEqual(found)
+  found = []
+  now = hourMs
+  expect(upkeep.problems).toEqual([])
+  await upkeep.close()
+})
+
+it('looks after the other parts when one cannot be looked after', async () => {
+  const errors: string[] = []
+  const finding = { member: '', message: 'the links were gone' }
+  const upkeep = startUpkeep(
+    options({
+      parts: [
+        { name: 'filter', check: () => Promise.reject(new Error('no nft')) },
+        { name: 'links', check: () => Promise.resolve([finding]) },
+      ],
+      onError: (part, error) => errors.push(`${part}: ${String(error)}`),
+    }),
+  )
+  await upkeep.check()
+  expect(errors).toEqual(['filter: Error: no nft'])
+  expect(upkeep.problems).toEqual([finding])
+  await upkeep.close()
+})
+
+it('looks once more when something changes while it looks', async () => {
+  let looks = 0
+  const first = Promise.withResolvers<undefined>()
+  const upkeep = startUpkeep(
+    options({
+      parts: [
+        {
+          name: 'filter',
+          async check() {
+            looks += 1
+            if (looks === 1) await first.promise
+            return []
+          },
+        },
+      ],
+    }),
+  )
+  const one = upkeep.check()
+  await Promise.resolve()
+  const others = [upkeep.check(), upkeep.check()]
+  first.resolve(undefined)
+  await Promise.all([one, ...others])
+  expect(looks).toBe(2)
+  await upkeep.close()
+})
