@@ -2,16 +2,19 @@
 import process from 'node:process'
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { boundToParent } from './bound.mjs'
+import { watchParents } from './parents.mjs'
 
 /**
  * Run a program at this terminal to its end, and pass on what asks this process to stop; the program decides how it ends. It may get the same
- * signal twice (from the terminal, and from here).
+ * signal twice (from the terminal, and from here). When npm, or whatever started this process, has ended, the program is asked to end too: npm passes
+ * on no SIGHUP, and a shell between keeps SIGTERM to itself. The program does not outlive this process.
  * @param {readonly string[]} argv
  * @param {{ cwd: string, env: NodeJS.ProcessEnv }} options
  * @returns {Promise<number>} its exit code; 128 and the signal's number when one killed it
  */
 export function runAttached(argv, { cwd, env }) {
-  const [program = '', ...rest] = argv
+  const [program = '', ...rest] = boundToParent(argv)
   return new Promise((resolve, reject) => {
     const child = spawn(program, rest, { cwd, env, stdio: 'inherit' })
     const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
@@ -20,6 +23,7 @@ export function runAttached(argv, { cwd, env }) {
       process.on(each, pass)
       return () => process.off(each, pass)
     })
+    listeners.push(watchParents(() => child.kill('SIGTERM')))
     child.on('error', reject)
     child.on('close', (code, killedBy) => {
       for (const forget of listeners) forget()

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { createWriteStream, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { boundToParent } from './bound.mjs'
 import { SetupFailure, SetupStopped, remedyOf } from './failure.mjs'
 
 /** How long a command may take to stop before it is killed, in milliseconds. */
@@ -52,7 +53,8 @@ export async function tryCommand(argv, options) {
   /** @type {string[]} */
   const tail = []
   const result = await new Promise((resolve) => {
-    const [program = '', ...rest] = argv
+    // One that must not be killed in the middle goes on alone when the set-up is killed.
+    const [program = '', ...rest] = options.untouchable === true ? argv : boundToParent(argv)
     const child = spawn(program, rest, {
       cwd: options.cwd,
       env: options.env ?? process.env,

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { SetupFailure, remedyOf } from './failure.mjs'
+import { isOffline, remedyOf } from './failure.mjs'
 import { tryCommand } from './command.mjs'
 
 /** @typedef {{ name: string, for: 'run' | 'test', programs: readonly string[], why: string }} DebianPackage */
@@ -29,10 +29,14 @@ export function parseInstalled(text) {
 /**
  * Which packages are missing here. Where there is no dpkg, those whose programs are nowhere.
  * @param {readonly DebianPackage[]} wanted
+ * @param {NodeJS.ProcessEnv} [env]
  * @returns {{ debian: boolean, missing: readonly DebianPackage[] }}
  */
-export function findMissing(wanted) {
-  const installed = askDpkg(wanted.map((each) => each.name))
+export function findMissing(wanted, env = process.env) {
+  const installed = askDpkg(
+    wanted.map((each) => each.name),
+    env,
+  )
   if (installed !== null)
     return { debian: true, missing: wanted.filter((each) => !installed.has(each.name)) }
   return {
@@ -62,40 +66,77 @@ export function installAdvice(missing, debian) {
 }
 
 /**
- * Install packages by apt-get, in one call, without starting their services.
+ * @typedef {object} InstallOptions
+ * @property {string} step
+ * @property {string} log
+ * @property {AbortSignal} signal
+ * @property {(line: string) => void} onLine
+ * @property {NodeJS.ProcessEnv} env
+ * @property {string} [policyFile]
+ */
+
+/**
+ * Install packages by apt-get, without starting their services: all in one call, and where that fails each by itself, so that one that cannot be
+ * installed costs no other. A source that cannot be read costs only what comes from it.
  * @param {readonly string[]} names
- * @param {{ step: string, log: string, signal: AbortSignal, onLine: (line: string) => void, policyFile?: string }} options
+ * @param {InstallOptions} options
+ * @returns {Promise<readonly { name: string, reason: string }[]>} what could not be installed, and why
  */
 export async function installPackages(names, options) {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' }
+  const env = { ...options.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' }
   /** @param {readonly string[]} argv */
-  const apt = (argv) =>
-    tryCommand(['apt-get', '-o', 'DPkg::Lock::Timeout=300', ...argv], {
-      ...options,
-      env,
-      untouchable: true,
-    })
-  const install = ['install', '--yes', '--no-install-recommends', ...names]
+  const run = (argv) => tryCommand(argv, { ...options, env, untouchable: true })
+  const settings = ['-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=1']
+  const timeouts = ['http', 'https'].flatMap((kind) => ['-o', `Acquire::${kind}::Timeout=30`])
+  const apt = ['apt-get', ...settings, ...timeouts]
+  const install = [...apt, 'install', '--yes', '--no-install-recommends']
+  const absent = () => {
+    const installed = askDpkg(names, env) ?? new Set()
+    return names.filter((name) => !installed.has(name))
+  }
   const restore = forbidServices(options.policyFile ?? '/usr/sbin/policy-rc.d')
   try {
     // A dpkg that was interrupted once refuses all further work until this is done.
-    await tryCommand(['dpkg', '--configure', '-a'], { ...options, env, untouchable: true })
-    const known = await apt(['install', '--simulate', '--no-install-recommends', ...names])
-    let result = known.code === 0 ? await apt(install) : known
-    if (result.code !== 0) {
-      const update = await apt(['update', '--error-on=any'])
-      result = update.code === 0 ? await apt(install) : update
+    await run(['dpkg', '--configure', '-a'])
+    const known = await run([...install, '--simulate', ...names])
+    if (known.code === 0) await run([...install, ...names])
+    if (absent().length === 0) return []
+    const update = await run([...apt, 'update'])
+    const again = await run([...install, ...absent()])
+    if (absent().length === 0) return []
+    if (isOffline([...update.tail, ...again.tail])) {
+      const reason = remedyOf([...update.tail, ...again.tail], options.log)
+      return absent().map((name) => ({ name, reason }))
     }
-    if (result.code !== 0)
-      throw new SetupFailure(
-        options.step,
-        result.error ?? 'apt-get could not install them',
-        remedyOf(result.tail, options.log),
-        { tail: result.tail, log: options.log },
-      )
+    /** @type {{ name: string, reason: string }[]} */
+    const failed = []
+    for (const name of absent()) {
+      const result = await run([...install, name])
+      // apt-get fails also where another package is at fault; what counts is whether this one is there.
+      if (absent().includes(name)) failed.push({ name, reason: reasonOf(result) })
+    }
+    return failed
   } finally {
     restore()
   }
+}
+
+/** @param {{ error: string | null, tail: readonly string[] }} result */
+function reasonOf({ error, tail }) {
+  if (error !== null) return error
+  return tail.find((line) => /^(E: |dpkg: error)/u.test(line)) ?? tail.at(-1) ?? 'no reason given'
+}
+
+/**
+ * What to tell of packages that could not be installed, in one line for each reason.
+ * @param {readonly { name: string, reason: string }[]} failed @param {string} log
+ */
+export function failureNotes(failed, log) {
+  const reasons = [...new Set(failed.map(({ reason }) => reason))]
+  return reasons.map((reason) => {
+    const names = failed.filter((each) => each.reason === reason).map(({ name }) => name)
+    return `not installed: ${names.join(', ')} (${reason}); all that does without goes on; apt-get's words are in ${log}`
+  })
 }
 
 const ourPolicy =
@@ -118,10 +159,10 @@ export function forbidServices(file) {
   return restore
 }
 
-/** @param {readonly string[]} names @returns {Set<string> | null} null: there is no dpkg */
-function askDpkg(names) {
+/** @param {readonly string[]} names @param {NodeJS.ProcessEnv} env @returns {Set<string> | null} null: there is no dpkg */
+function askDpkg(names, env) {
   try {
-    return parseInstalled(askDpkgQuery(names))
+    return parseInstalled(askDpkgQuery(names, env))
   } catch (error) {
     const failure = /** @type {{ code?: string, stdout?: string }} */ (error)
     if (failure.code === 'ENOENT') return null
@@ -130,9 +171,10 @@ function askDpkg(names) {
   }
 }
 
-/** @param {readonly string[]} names */
-const askDpkgQuery = (names) =>
+/** @param {readonly string[]} names @param {NodeJS.ProcessEnv} env */
+const askDpkgQuery = (names, env) =>
   execFileSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...names], {
     encoding: 'utf8',
+    env,
     stdio: ['ignore', 'pipe', 'ignore'],
   })

@@ -29,13 +29,18 @@ export class SetupStopped extends Error {
 const offline =
   /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|ETIMEDOUT|Temporary failure|Could not resolve|Unable to connect|Failed to fetch|NewConnectionError|Network is unreachable|dns error|error sending request|Connection refused|No route to host/iu
 
+/** Whether a command printed that the network does not answer. @param {readonly string[]} tail its last lines */
+export function isOffline(tail) {
+  return tail.some((line) => offline.test(line))
+}
+
 /**
  * Turn what a command printed into what to do.
  * @param {readonly string[]} tail its last lines
  * @param {string} log the file with all of them
  */
 export function remedyOf(tail, log) {
-  return tail.some((line) => offline.test(line))
+  return isOffline(tail)
     ? 'the network did not answer: connect this machine, or set its proxy, and run the same command again (what is done stays done)'
     : `look at ${log}, then run the same command again`
 }

@@ -66,5 +66,7 @@ export function withoutOwnBin(env, root) {
   // What the npm that started us told its script must not be taken for settings by the npm that we start.
   for (const name of Object.keys(clean))
     if (/^npm_(package_|lifecycle_|command$)/u.test(name)) delete clean[name]
+  // npm would leave out what builds and tests this, and others would build for another purpose.
+  delete clean['NODE_ENV']
   return clean
 }

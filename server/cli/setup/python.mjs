@@ -15,17 +15,19 @@ const candidates = [
 const probe = 'import sys, venv, ensurepip; print("%d.%d.%d" % sys.version_info[:3])'
 
 /**
- * Find a Python 3.10 or newer that can make virtual environments; null when there is none.
+ * Find every Python 3.10 or newer that knows how to make virtual environments, the one to prefer first. That one of them makes none all the same
+ * (Debian's without its wheels) shows only when it is tried.
  * @param {NodeJS.ProcessEnv} env
- * @returns {{ program: string, version: string } | null}
+ * @returns {readonly { program: string, version: string }[]}
  */
-export function findPython(env) {
+export function findPythons(env) {
   const chosen = env['COMMUNITY_LAB_PYTHON']
-  for (const program of chosen === undefined ? candidates : [chosen]) {
+  const programs = chosen === undefined || chosen === '' ? candidates : [chosen]
+  return programs.flatMap((program) => {
     const version = askPython(program, env)
-    if (version !== null && /^3\.(1\d|[2-9]\d)\./u.test(version)) return { program, version }
-  }
-  return null
+    const fits = version !== null && /^3\.(1\d|[2-9]\d)\./u.test(version)
+    return fits ? [{ program, version }] : []
+  })
 }
 
 /** @param {string} program @param {NodeJS.ProcessEnv} env @returns {string | null} */

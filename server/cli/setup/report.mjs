@@ -30,8 +30,8 @@ export function fitLine(text, width) {
  */
 
 /**
- * Progress of the set-up: on a terminal one line per step that keeps its time and shows what its command says; else a line when a
- * step begins and one when it is done. Steps with nothing to do are silent.
+ * Progress of the set-up: on a terminal one line per step that keeps its time and shows what its command says; elsewhere, as in a file, one line per
+ * step, when it has ended. Steps with nothing to do are silent.
  */
 export class Report {
   #output
@@ -55,8 +55,7 @@ export class Report {
     this.#steps += 1
     const timer = this.#output.isTTY === true ? setInterval(() => this.#draw(), 200) : null
     this.#current = { name, began: Date.now(), detail: '', timer }
-    if (timer === null) this.#output.write(`set-up: ${name} …\n`)
-    else this.#draw()
+    if (timer !== null) this.#draw()
   }
 
   /** Show what the step is at. @param {string} text */

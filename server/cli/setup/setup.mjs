@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SetupFailure, SetupStopped } from './failure.mjs'
 import { holdLock } from './lock.mjs'
+import { watchParents } from './parents.mjs'
 import { Report } from './report.mjs'
 import { nodeComplaint } from './versions.mjs'
 import { withoutOwnBin } from './npm-packages.mjs'
@@ -126,15 +127,22 @@ export function explainFailure(error, output) {
   return 1
 }
 
-/** A signal that Ctrl-C and a request to end set off, and how to stop listening for them. */
+/**
+ * A signal that Ctrl-C, a request to end and the end of whoever started this process set off, and how to stop listening for them.
+ * @returns {{ signal: AbortSignal, forget: () => void }}
+ */
 export function listenForStop() {
   const controller = new AbortController()
   const stop = () => controller.abort()
   const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
   for (const each of signals) process.on(each, stop)
+  const forgetParents = watchParents(stop)
   return {
     signal: controller.signal,
-    forget: () => signals.forEach((each) => process.off(each, stop)),
+    forget() {
+      for (const each of signals) process.off(each, stop)
+      forgetParents()
+    },
   }
 }
 

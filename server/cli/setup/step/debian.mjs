@@ -1,6 +1,7 @@
 // @ts-check
 import process from 'node:process'
 import {
+  failureNotes,
   findMissing,
   findProgram,
   installAdvice,
@@ -18,24 +19,27 @@ import {
 export const debianStep = {
   name: 'Debian packages',
   why(setup) {
-    const { debian, missing } = findMissing(packagesFor(setup.purpose))
+    const { debian, missing } = findMissing(packagesFor(setup.purpose), setup.env)
     if (missing.length === 0) return null
     if (mayInstall(debian)) return `missing: ${missing.map((each) => each.name).join(', ')}`
     setup.report.note(installAdvice(missing, debian))
     return null
   },
   async run(setup) {
-    const { missing } = findMissing(packagesFor(setup.purpose))
+    const { missing } = findMissing(packagesFor(setup.purpose), setup.env)
     for (const each of missing) setup.report.note(`installing ${each.name}: ${each.why}`)
-    await installPackages(
+    const log = setup.log('debian')
+    const failed = await installPackages(
       missing.map((each) => each.name),
       {
         step: 'Debian packages',
-        log: setup.log('debian'),
+        log,
         signal: setup.signal,
+        env: setup.env,
         onLine: (line) => setup.report.detail(line),
       },
     )
+    for (const note of failureNotes(failed, log)) setup.report.note(note)
   },
 }
 

@@ -20,7 +20,7 @@ export const npmStep = {
   async run({ root, env, signal, report, log }) {
     const complaint = npmComplaint(askVersion(env))
     if (complaint !== null) throw new SetupFailure('npm packages', 'npm is too old', complaint)
-    await runCommand(['npm', 'ci', '--no-audit', '--no-fund', '--loglevel=http'], {
+    await runCommand(['npm', 'ci', ...everything, '--no-audit', '--no-fund', '--loglevel=http'], {
       step: 'npm packages',
       cwd: root,
       env,
@@ -30,6 +30,17 @@ export const npmStep = {
     })
   },
 }
+
+/** What a user's own settings of npm (`omit=dev`, `package-lock=false`, …) would leave out of a checkout that is built from its sources. */
+const everything = [
+  '--include=dev',
+  '--include=optional',
+  '--package-lock=true',
+  '--bin-links=true',
+  '--install-strategy=hoisted',
+  '--global=false',
+  '--dry-run=false',
+]
 
 /** @param {NodeJS.ProcessEnv} env */
 function askVersion(env) {

@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { runCommand, tryCommand } from '../command.mjs'
-import { SetupFailure } from '../failure.mjs'
-import { findPython, uvEnvironment } from '../python.mjs'
+import { SetupFailure, isOffline, remedyOf } from '../failure.mjs'
+import { findPythons, uvEnvironment } from '../python.mjs'
 import { contentHash, isStamped, removeStamp, writeStamp } from '../stamp.mjs'
 
 /** @typedef {import('../setup.mjs').Setup} Setup */
@@ -19,25 +19,41 @@ export const pythonStep = {
   name: 'JupyterLab in .venv',
   why: ({ root, stamp }) => {
     if (!existsSync(join(root, '.venv', 'bin', 'jupyter-lab'))) return 'it is not there'
-    if (!pythonRuns(root)) return 'its Python has gone'
-    return isStamped(stamp('python'), inputs(root)) ? null : 'its list of packages has changed'
+    if (askIdentity(root) === null) return 'its Python has gone'
+    return isStamped(stamp('python'), inputs(root))
+      ? null
+      : 'its list of packages, its place or its Python has changed'
   },
   async run(setup) {
-    const { root, stamp, report } = setup
-    const python = findPython(setup.env)
-    if (python === null)
-      throw new SetupFailure(
-        'JupyterLab in .venv',
-        'there is no Python 3.10 or newer that can make virtual environments',
-        'install one (Debian: python3 and python3-venv), or name it in COMMUNITY_LAB_PYTHON, and run the same command again',
-      )
+    const { root, stamp } = setup
     removeStamp(stamp('python'))
     removeStamp(stamp('python-test'))
-    report.detail(`a virtual environment of Python ${python.version}`)
-    await runCommand([python.program, '-m', 'venv', '--clear', '.venv'], command(setup))
+    await makeEnvironment(setup)
     await install(setup, requirements)
     writeStamp(stamp('python'), inputs(root))
   },
+}
+
+/** Make `.venv` anew, by the first Python that can. @param {Setup} setup */
+async function makeEnvironment(setup) {
+  const { env, report, log } = setup
+  const remedy =
+    'install Python 3.10 or newer with what makes virtual environments (Debian: apt-get install python3 python3-venv), or name such a Python in COMMUNITY_LAB_PYTHON, and run the same command again'
+  /** @type {string[]} */
+  let tail = []
+  const pythons = findPythons(env)
+  for (const { program, version } of pythons) {
+    report.detail(`a virtual environment of Python ${version}`)
+    const made = await tryCommand([program, '-m', 'venv', '--clear', '.venv'], command(setup))
+    if (made.code === 0) return
+    tail = made.tail
+  }
+  const names = pythons.map(({ program, version }) => `${program} (${version})`).join(', ')
+  const problem =
+    names === ''
+      ? 'there is no Python 3.10 or newer that can make virtual environments'
+      : `no virtual environment can be made by ${names}`
+  throw new SetupFailure('JupyterLab in .venv', problem, remedy, { tail, log: log('python') })
 }
 
 /** What the tests of Jupyter's protocol need besides. @type {Step} */
@@ -67,10 +83,22 @@ async function install(setup, file) {
       const how = ['--require-hashes', '--compile-bytecode', '-r', file]
       const done = await tryCommand([...uv, ...how], options)
       if (done.code === 0) return
+      refuseOffline(done.tail, setup)
       report.note('uv could not install the packages; trying pip')
-    }
+    } else refuseOffline(got.tail, setup)
   }
   await runCommand([...pip, '--require-hashes', '-r', file], command(setup))
+}
+
+/** Without a network pip would try for a minute what has just failed. @param {string[]} tail @param {Setup} setup */
+function refuseOffline(tail, { log }) {
+  if (!isOffline(tail)) return
+  const file = log('python')
+  const remedy = remedyOf(tail, file)
+  throw new SetupFailure('JupyterLab in .venv', 'its packages could not be fetched', remedy, {
+    tail,
+    log: file,
+  })
 }
 
 /** @param {Setup} setup */
@@ -87,6 +115,8 @@ const command = ({ root, env, signal, report, log }) => ({
 const inputs = (root) => ({
   // An environment knows its own path: that of a checkout which was moved has to be made anew.
   root,
+  // Packages are compiled for a version of Python and a processor: after an upgrade, or copied from another machine, they are of no use.
+  python: askIdentity(root) ?? 'none',
   requirements: contentHash(join(root, requirements)),
 })
 
@@ -96,14 +126,18 @@ const testInputs = (root) => ({
   testRequirements: contentHash(join(root, testRequirements)),
 })
 
-/** @param {string} root */
-function pythonRuns(root) {
+/** Version and processor of the environment's Python, `3.11 x86_64`; null when it does not run. @param {string} root */
+function askIdentity(root) {
+  const ask = 'import sys, platform; print("%d.%d" % sys.version_info[:2], platform.machine())'
   try {
-    execFileSync(join(root, '.venv', 'bin', 'python'), ['-c', ''], { stdio: 'ignore' })
-    return true
+    const python = join(root, '.venv', 'bin', 'python')
+    return execFileSync(python, ['-c', ask], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim()
   } catch {
-    // The Python that it was made with is gone or replaced.
-    return false
+    // The Python that it was made with is gone, or is one of another machine.
+    return null
   }
 }
 

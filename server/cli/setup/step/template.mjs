@@ -1,4 +1,5 @@
 // @ts-check
+import process from 'node:process'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -22,7 +23,9 @@ export const templateStep = {
       return null
     }
     if (!existsSync(join(folderOf(setup), 'tiny.tar.gz'))) return 'it is not there'
-    return isStamped(setup.stamp('template'), inputs(setup)) ? null : 'its recipe has changed'
+    return isStamped(setup.stamp('template'), inputs(setup))
+      ? null
+      : 'its recipe or the processor has changed'
   },
   async run(setup) {
     const { root, env, signal, report, log, stamp } = setup
@@ -57,4 +60,6 @@ const folderOf = ({ home }) => join(home, 'templates')
 const inputs = (setup) => ({
   folder: folderOf(setup),
   recipe: contentHash(join(setup.root, source)),
+  // Its programs are this machine's.
+  processor: process.arch,
 })

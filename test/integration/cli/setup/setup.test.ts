@@ -18,6 +18,7 @@ import {
   writeStamp,
 } from '../../../../server/cli/setup/stamp.mjs'
 import { npmStep } from '../../../../server/cli/setup/step/npm.mjs'
+import { pythonStep } from '../../../../server/cli/setup/step/python.mjs'
 import { isAlive } from '../world/alive.ts'
 
 let root: string
@@ -51,7 +52,9 @@ it('does a step once, and again when what it is made of has changed', async () =
   await mkdir(join(root, 'source'))
   await writeFile(join(root, 'source', 'a'), '1')
   await prepare([step])
-  expect(printed).toMatch(/copying \(the source has changed\): done, [\d.]+ s\n.*ready/u)
+  expect(printed).toMatch(
+    /^set-up: copying \(the source has changed\): done, [\d.]+ s\nset-up: ready \(.*\)\n$/u,
+  )
   printed = ''
   await prepare([step])
   expect(printed).toMatch(/^set-up: nothing to do \([\d.]+ s\)\n$/u)
@@ -161,6 +164,40 @@ it('says to connect the machine when npm cannot reach its registry', async () =>
   expect(error).toBeInstanceOf(SetupFailure)
   explainFailure(error, output)
   expect(printed).toContain('the network did not answer: connect this machine')
+})
+
+it("installs what builds and tests a checkout, whatever the user's settings of npm leave out", async () => {
+  const dev = { version: '1.0.0' }
+  const top = { name: 'x', devDependencies: { dev: 'file:dev' } }
+  const lock = {
+    name: 'x',
+    lockfileVersion: 3,
+    packages: { '': top, dev, 'node_modules/dev': { resolved: 'dev', link: true, dev: true } },
+  }
+  await mkdir(join(root, 'dev'))
+  await writeFile(join(root, 'dev/package.json'), JSON.stringify({ name: 'dev', ...dev }))
+  await writeFile(join(root, 'package-lock.json'), JSON.stringify(lock))
+  await writeFile(join(root, 'package.json'), JSON.stringify(top))
+  await writeFile(join(root, '.npmrc'), 'omit[]=dev\nomit[]=optional\npackage-lock=false\n')
+  const env = { PATH: process.env['PATH'], NODE_ENV: 'production' }
+  const { signal } = new AbortController()
+  await setUp({ purpose: 'run', root, output, signal, steps: [npmStep], env })
+  expect(existsSync(join(root, 'node_modules/dev/package.json'))).toBe(true)
+})
+
+it('says what to install when the Python that was chosen makes no virtual environments', async () => {
+  const python = join(root, 'python')
+  // Debian's without its wheels: it knows the modules, and fails when it is tried.
+  const text =
+    '#!/bin/sh\ncase $* in *ensurepip*) echo 3.11.2;; *) echo "no wheels"; exit 1;; esac\n'
+  await writeFile(python, text, { mode: 0o755 })
+  const env = { PATH: process.env['PATH'], COMMUNITY_LAB_PYTHON: python }
+  const { signal } = new AbortController()
+  const failing = setUp({ purpose: 'run', root, output, signal, steps: [pythonStep], env })
+  explainFailure(await failing.catch((reason: unknown) => reason), output)
+  expect(printed).toContain('no wheels\n')
+  expect(printed).toContain(`no virtual environment can be made by ${python} (3.11.2)`)
+  expect(printed).toContain('apt-get install python3 python3-venv')
 })
 
 it('lets no service start while packages are installed, and puts back what was there', async () => {
