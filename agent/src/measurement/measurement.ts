@@ -6,5 +6,6 @@ export {
 } from './collectors/collectors.ts'
 export type { MeasuredSliver } from './collectors/sliver-health.ts'
 export type { Sample } from './sample.ts'
-export { openSpool, type AppendOptions, type Spool, type SpoolOptions } from './spool/spool.ts'
+export { openSpool, type SpoolOptions } from './spool/file-spool.ts'
+export type { AppendOptions, Spool } from './spool/spool.ts'
 export { createUplink, type Uplink, type UplinkOptions } from './uplink/uplink.ts'

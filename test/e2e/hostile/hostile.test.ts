@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { attackWithFloods } from './floods.ts'
 import { attackBeside, nothingNoticed, startHostileWorld, type HostileWorld } from './world.ts'
 
 /**
@@ -23,4 +24,6 @@ describe('a hostile sliver', () => {
     expect(seen).toEqual(nothingNoticed(seen))
     expect(seen.written).toBeGreaterThan(10)
   })
+
+  describe('that floods its node with samples', () => attackWithFloods(() => world))
 })

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { path, routes, sliceScope } from '@community-lab/contract'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { connect, type Lab, type Slice } from '@community-lab/kernel'
+import { connect, type Lab, type Slice, type Sliver } from '@community-lab/kernel'
 import { startTestbed, type RunningTestbed } from '../../support/testbed.ts'
 
 /** A testbed of two nodes. On each run a sliver of a hostile slice and one of a neighbour who does nothing wrong. */
@@ -136,4 +136,11 @@ export async function readMeasurement(
     instance.closeSync()
     await rm(folder, { recursive: true })
   }
+}
+
+/** The attacker's sliver on n1. */
+export function hostileSliver({ hostile }: HostileWorld): Sliver {
+  const [sliver] = hostile.slivers
+  if (sliver === undefined) throw new Error('the attacker has no sliver')
+  return sliver
 }

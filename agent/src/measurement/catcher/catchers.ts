@@ -13,7 +13,8 @@ import {
   removeStream,
   type Stream,
 } from './stream-folder.ts'
-import { createTailer } from './tailer.ts'
+import { createDrainer } from './drainer.ts'
+import { createStreamReader } from './stream-reader.ts'
 
 /** Options of {@link createCatchers}. */
 export interface CatchersOptions {
@@ -58,6 +59,7 @@ export function createCatchers(options: CatchersOptions): Catchers {
   const program = join(dir, 'catcher.pl')
   const caught = new Map<string, { readonly sliver: CaughtSliver; readonly measureDir: string }>()
   const tails = new Map<string, Promise<void>>()
+  const drainer = createDrainer({ onProblem })
   let prepared: Promise<void> | null = null
 
   async function prepare(): Promise<void> {
@@ -74,9 +76,9 @@ export function createCatchers(options: CatchersOptions): Catchers {
     return join(dir, encodeURIComponent(sliverId))
   }
 
-  function tailerOf(sliverId: string, stream: Stream) {
-    const { markKey } = stream
-    return createTailer({ spool, dir: folderOf(sliverId), markKey, source: sliverId })
+  function readerOf(sliverId: string, { markKey }: Stream) {
+    const dir = folderOf(sliverId)
+    return createStreamReader({ spool, dir, markKey, source: sliverId, onProblem })
   }
 
   /** Read a stream that nobody writes any more to its end, and remove it. */
@@ -84,7 +86,7 @@ export function createCatchers(options: CatchersOptions): Catchers {
     const folder = folderOf(sliverId)
     const stream = await findStream(folder)
     if (stream !== null) {
-      await tailerOf(sliverId, stream).drainLast()
+      await readerOf(sliverId, stream).drainLast()
       await spool.sync()
     }
     await removeStream(folder)
@@ -109,7 +111,8 @@ export function createCatchers(options: CatchersOptions): Catchers {
     stream ??= await beginStream(folder)
     const sliver = await catchSliver({
       spool,
-      tailer: tailerOf(sliverId, stream),
+      reader: readerOf(sliverId, stream),
+      drainer,
       measureDir,
       program: {
         sliver: sliverId,

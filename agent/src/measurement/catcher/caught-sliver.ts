@@ -4,16 +4,17 @@ import { lstat } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffMs } from '../domain/backoff.ts'
 import type { Spool } from '../spool/spool.ts'
-import { createThrottle } from '../throttle.ts'
+import type { Drainer } from './drainer.ts'
 import { fifoPath, openFifo } from './fifo.ts'
 import { endCatcher, isCatcher, startCatcher, type CatcherProcess } from './process.ts'
 import type { CatcherProgramOptions } from './program.ts'
-import type { Tailer } from './tailer.ts'
+import type { StreamReader } from './stream-reader.ts'
 
 /** Options of {@link catchSliver}. */
 export interface CaughtSliverOptions {
   readonly spool: Spool
-  readonly tailer: Tailer
+  readonly reader: StreamReader
+  readonly drainer: Drainer
   readonly measureDir: string
   readonly program: Omit<CatcherProgramOptions, 'fifo'>
   readonly onProblem: (error: unknown) => void
@@ -29,12 +30,9 @@ export interface CaughtSliver {
   close(): Promise<void>
 }
 
-/** The least time between two readings of what has been caught, in milliseconds. */
-const drainGapMs = 20
-
 /** Make a sliver's FIFO, see that a catcher runs on it, and read what it catches. */
 export async function catchSliver(options: CaughtSliverOptions): Promise<CaughtSliver> {
-  const { spool, tailer, measureDir, onProblem } = options
+  const { spool, reader, measureDir, onProblem } = options
   const { dir, sliver } = options.program
   const program = { ...options.program, fifo: fifoPath(measureDir) }
   /** From when on no catcher is started in the place of one that died. */
@@ -49,13 +47,7 @@ export async function catchSliver(options: CaughtSliverOptions): Promise<CaughtS
     throw error
   }
 
-  const drain = createThrottle(async () => {
-    try {
-      await tailer.drain()
-    } catch (error) {
-      onProblem(error)
-    }
-  }, drainGapMs)
+  const drain = options.drainer.add(reader)
   const watcher = watch(dir, () => drain.ask())
   watcher.on('error', onProblem)
   const unsubscribe = spool.onTrim(() => drain.ask())

@@ -1,59 +1,94 @@
-import {
-  maxLineBytes,
-  parseLine,
-  rejectedMeasurement,
-  type SampleRecord,
-} from '@community-lab/contract'
+import { maxLineBytes, parseLine, type SampleRecord } from '@community-lab/contract'
 
 type Sample = Omit<SampleRecord, 'seq'>
 
-/** Lines that have come to their end, and the beginning of the next one. */
+/** Lines that have come to their end, and what follows them. */
 export interface SplitLines {
+  /** Those that are not empty, without their newline, cut to {@link maxLineBytes}. */
   readonly lines: readonly Uint8Array[]
+  /** Number of lines of no byte at all. */
+  readonly emptyLines: number
+  /** The beginning of a line whose end is not here, cut likewise. */
+  readonly rest: Uint8Array
+  /** Bytes that were read; all of them unless there were more lines than were wanted. */
+  readonly bytesRead: number
+}
+
+/** Lines that were counted and not read. */
+export interface CountedLines {
+  readonly lines: number
+  /** The first of them that is not empty; empty when all are. */
+  readonly example: Uint8Array
   readonly rest: Uint8Array
 }
 
 const newline = 0x0a
+const none = new Uint8Array()
 const decoder = new TextDecoder()
 
-/** Split bytes at newlines. What is beyond the longest line is not kept, but one byte of it is, which tells that there was more. */
-export function splitLines(rest: Uint8Array, bytes: Uint8Array): SplitLines {
+/**
+ * Split bytes at newlines, until there are `most` lines that are not empty. What is beyond the longest line is not kept, but one byte of it is, which tells
+ * that there was more.
+ */
+export function splitLines(rest: Uint8Array, bytes: Uint8Array, most = Infinity): SplitLines {
   const lines: Uint8Array[] = []
+  let emptyLines = 0
   let begun = rest
-  for (let at = 0; ;) {
+  let at = 0
+  while (lines.length < most) {
+    if (begun.length === 0 && bytes[at] === newline) {
+      emptyLines++
+      at++
+      continue
+    }
     const end = bytes.indexOf(newline, at)
-    const part = bytes.subarray(at, end < 0 ? bytes.length : end)
-    const line = begun.length === 0 ? part : join(begun, part)
-    const kept = line.subarray(0, maxLineBytes)
-    if (end < 0) return { lines, rest: kept }
+    const kept = join(begun, bytes.subarray(at, end < 0 ? bytes.length : end))
+    if (end < 0) return { lines, emptyLines, rest: kept, bytesRead: bytes.length }
     lines.push(kept)
-    begun = new Uint8Array()
+    begun = none
     at = end + 1
   }
+  return { lines, emptyLines, rest: begun, bytesRead: at }
 }
 
-/** Make a sample of a line; of one that cannot be read, a sample of `rejected` with the line and the reason. */
-export function toSample(line: Uint8Array, source: string, timeUs: number): Sample {
-  const text = decoder.decode(line)
-  const parsed = parseLine(text)
-  const common = { time_us: timeUs, source }
+/** Count lines that nobody is going to read. */
+export function countLines(rest: Uint8Array, bytes: Uint8Array): CountedLines {
+  let lines = 0
+  let last = -1
+  for (let at = 0; at < bytes.length; at++)
+    if (bytes[at] === newline) {
+      lines++
+      last = at
+    }
+  if (last < 0) return { lines, example: none, rest: join(rest, bytes) }
+  const [example = none] = splitLines(rest, bytes, 1).lines
+  return { lines, example, rest: join(none, bytes.subarray(last + 1)) }
+}
+
+/** Make a sample of a line; or tell why it cannot be read. */
+export function toSample(
+  line: Uint8Array,
+  source: string,
+  timeUs: number,
+): { readonly sample: Sample } | { readonly sample: null; readonly reason: string } {
   if (line.length >= maxLineBytes)
-    return rejected(common, text, `longer than ${maxLineBytes} bytes; cut off there`)
-  if (!parsed.ok) return rejected(common, text, parsed.reason)
-  return { ...common, name: parsed.name, fields: { ...parsed.fields } }
+    return { sample: null, reason: `longer than ${maxLineBytes} bytes; cut off there` }
+  const parsed = parseLine(decoder.decode(line))
+  if (!parsed.ok) return { sample: null, reason: parsed.reason }
+  return { sample: { time_us: timeUs, source, name: parsed.name, fields: { ...parsed.fields } } }
 }
 
-function rejected(
-  common: { time_us: number; source: string },
-  line: string,
-  reason: string,
-): Sample {
-  return { ...common, name: rejectedMeasurement, fields: { line, reason } }
+/** A line as text, for those who look at what was refused. */
+export function textOf(line: Uint8Array): string {
+  return decoder.decode(line)
 }
 
+/** Join two parts of a line, and keep no more than {@link maxLineBytes} of it. */
 function join(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(first.length + second.length)
+  const more = second.subarray(0, Math.max(0, maxLineBytes - first.length))
+  if (first.length === 0) return more
+  const joined = new Uint8Array(first.length + more.length)
   joined.set(first)
-  joined.set(second, first.length)
+  joined.set(more, first.length)
   return joined
 }

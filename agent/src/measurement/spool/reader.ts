@@ -1,7 +1,8 @@
 import { closeSync, openSync } from 'node:fs'
 import { droppedMeasurement, type SampleRecord } from '@community-lab/contract'
 import { nodeSource, nowUs } from '../sample.ts'
-import { findFrame, readFrame } from './frame.ts'
+import type { Sample } from '../sample.ts'
+import { findFrame, readFrame, type Frame } from './frame.ts'
 import { readGroup, type Segment } from './segment.ts'
 
 /** What is read, and how much at most. */
@@ -15,13 +16,27 @@ export interface ReadOptions {
   readonly maxBytes: number
 }
 
-/** Reads a spool's segments, mostly in order: it remembers where it was. */
+/** What the frames of a spool are read with, so that a test can count how often. */
+export type FrameDecoder = (frame: Frame) => readonly Sample[]
+
+/** Reads a spool's segments, mostly in order: it remembers where it was, and the samples of the frame that it read last. */
 export class SegmentReader {
+  readonly #decode: FrameDecoder
   #file: number | null = null
   #path = ''
   /** Where a frame begins whose first seq is `#frameSeq`, or the segment's beginning. */
   #position = 0
   #frameSeq = 0
+  /** The frame that was decoded last, for a frame of many samples is read in several parts. */
+  #decoded: {
+    readonly at: number
+    readonly frame: Frame
+    readonly samples: readonly Sample[]
+  } | null = null
+
+  constructor(decode: FrameDecoder = decodeFrame) {
+    this.#decode = decode
+  }
 
   /** Read records in order of seq. What is damaged on disk is read as one `dropped` record for each lost one, for seqs have no gaps. */
   read(options: ReadOptions): SampleRecord[] {
@@ -35,7 +50,7 @@ export class SegmentReader {
       const segment = segments[at]
       if (segment === undefined) return records
       const file = this.#open(segment, seq)
-      const frame = readFrame(file, this.#position)
+      const frame = this.#decodedHere() ?? readFrame(file, this.#position)
       if (frame === null) {
         const nextSeq = this.#skipDamage(file, seq) ?? segments[at + 1]?.firstSeq ?? Infinity
         const count = Math.min(Math.min(nextSeq, untilSeq + 1) - seq, maxRecords - records.length)
@@ -48,7 +63,7 @@ export class SegmentReader {
       }
       this.#frameSeq = frame.firstSeq
       const until = Math.min(untilSeq, frame.firstSeq + frame.count - 1, fromSeq + maxRecords - 1)
-      const samples = readGroup(frame.payload)?.samples ?? []
+      const samples = this.#samplesOf(frame)
       for (let next = seq; next <= until; next++) {
         const sample = samples[next - frame.firstSeq]
         records.push(sample === undefined ? lostRecord(next) : { seq: next, ...sample })
@@ -62,9 +77,22 @@ export class SegmentReader {
     if (this.#file !== null) closeSync(this.#file)
     this.#file = null
     this.#path = ''
+    this.#decoded = null
   }
 
-  /** Go to the next whole frame in this file; returns its first seq, and null when there is none. */
+  /** The frame at the place where it is, when that is the one that was decoded last. */
+  #decodedHere(): Frame | null {
+    return this.#decoded?.at === this.#position ? this.#decoded.frame : null
+  }
+
+  #samplesOf(frame: Frame): readonly Sample[] {
+    if (this.#decoded?.frame === frame) return this.#decoded.samples
+    const samples = this.#decode(frame)
+    this.#decoded = { at: this.#position, frame, samples }
+    return samples
+  }
+
+  /** Go to the next whole frame in this file. Returns its first seq; null when there is none. */
   #skipDamage(file: number, seq: number): number | null {
     const position = findFrame(file, this.#position, seq)
     const frame = position === null ? null : readFrame(file, position)
@@ -94,4 +122,8 @@ function lostRecord(seq: number): SampleRecord {
     name: droppedMeasurement,
     fields: { lines: 1, reason: "damaged on the node's disk" },
   }
+}
+
+function decodeFrame({ payload }: Frame): readonly Sample[] {
+  return readGroup(payload)?.samples ?? []
 }

@@ -26,9 +26,26 @@ const Marks = Type.Record(Type.String(), Type.Unknown())
 /** What a reader of something else has to remember together with the samples it appended, by key. */
 export type Marks = Static<typeof Marks>
 
-/** The first frame of a segment: whose it is, and all marks as they were when it began. */
-const Head = Type.Object({ spool: Type.String(), marks: Marks })
-type Head = Static<typeof Head>
+/**
+ * The version of this form of segments, in the head of each. It is raised only by a change after which an agent of before can't read them rightly; members
+ * that such an agent may ignore are added without. A head without a version is of version 0, which this agent reads just so.
+ */
+export const segmentVersion = 1
+
+/** The first frame of a segment. */
+const Head = Type.Object({
+  version: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** Whose segment it is: a UUID. */
+  spool: Type.String(),
+  /** All marks as they were when it began. */
+  marks: Marks,
+  /** Whose the bytes of the segment before it are. */
+  before: Type.Optional(Type.Record(Type.String(), Type.Integer({ minimum: 0 }))),
+})
+export type Head = Static<typeof Head>
+
+/** A head of which nothing else can be expected. */
+const Newer = Type.Object({ version: Type.Integer({ minimum: segmentVersion + 1 }) })
 
 /** Every other frame. A mark of null is forgotten. */
 const Group = Type.Object({ samples: Type.Array(SampleShape), marks: Type.Optional(Marks) })
@@ -40,7 +57,7 @@ const group = Compile(Group)
 
 const nameRegExp = /^(\d{8})-(\d{16})\.spool$/u
 
-/** The segments of the newest generation, in order; what older ones and unfinished beginnings left is removed. */
+/** List the segments of the newest generation, in order. What older generations and unfinished beginnings have left is removed. */
 export function listSegments(dir: string): { generation: number; segments: Segment[] } {
   const names = readdirSync(dir).sort()
   const found = names.flatMap((name) => {
@@ -61,13 +78,15 @@ export function listSegments(dir: string): { generation: number; segments: Segme
 export interface SegmentStart {
   readonly generation: number
   readonly firstSeq: number
-  readonly head: Head
+  /** Its version is this agent's. */
+  readonly head: Omit<Head, 'version'>
   /** Frames that are in it from the beginning, in order. */
   readonly frames?: Iterable<Buffer>
 }
 
 /**
- * Begin a segment, which is there whole or not at all, also after a power cut and when the disk is full, which is thrown. Returns it open for appending.
+ * Begin a segment, in the place of one of the same name if there is one. It is there whole or not at all, also after a power cut and when the disk is full,
+ * which is thrown. Returns it open for appending.
  */
 export function beginSegment(dir: string, start: SegmentStart): { segment: Segment; file: number } {
   const { generation, firstSeq, head, frames = [] } = start
@@ -75,7 +94,8 @@ export function beginSegment(dir: string, start: SegmentStart): { segment: Segme
   const path = join(dir, name)
   const file = openSync(`${path}.new`, 'w', 0o600)
   try {
-    let bytes = writeWhole(file, encodeFrame(firstSeq, 0, head), 0)
+    const document = { version: segmentVersion, ...head }
+    let bytes = writeWhole(file, encodeFrame(firstSeq, 0, document), 0)
     for (const frame of frames) bytes += writeWhole(file, frame, bytes)
     fsyncSync(file)
     renameSync(`${path}.new`, path)
@@ -95,12 +115,13 @@ export function writeWhole(file: number, bytes: Buffer, position: number): numbe
   return bytes.length
 }
 
-/** Read a segment's head; null when it is damaged. */
-export function readHead(path: string): Head | null {
+/** Read a segment's head; null when it is damaged, `newer` when only a newer agent can read it. */
+export function readHead(path: string): Head | 'newer' | null {
   const file = openSync(path, 'r')
   try {
     const frame = readFrame(file, 0)
     const document = frame === null ? null : parseJson(frame.payload)
+    if (Value.Check(Newer, document)) return 'newer'
     return Value.Check(Head, document) ? document : null
   } finally {
     closeSync(file)

@@ -2,12 +2,12 @@ import { code } from './define.ts'
 
 /** Codes of the agent. */
 export const agentCodes = {
-  /** The head of the newest segment of the node's spool of samples cannot be read. */
-  LAB_AGENT_SPOOL_DAMAGED: code<{ path: string }>(
+  /** A segment of the node's spool of samples cannot be read. */
+  LAB_AGENT_SPOOL_DAMAGED: code<{ path: string; found: string; keptAt: string }>(
     0,
     false,
-    ({ path }) =>
-      `spool: ${path} has a damaged head, so the samples in it cannot be numbered on; move the spool's folder away and a new one begins`,
+    ({ path, found, keptAt }) =>
+      `spool: the head of ${path} ${found}; the file was set aside as ${keptAt}, and the node goes on without it; remove it when nobody needs it`,
   ),
   /** The process that catches what a sliver's programs write could not be started. */
   LAB_AGENT_CATCHER_FAILED: code<{ sliver: string; reason: string }>(

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { SampleRecord } from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import { createCatchers } from '../../../../agent/src/measurement/catcher/catchers.ts'
-import { openSpool } from '../../../../agent/src/measurement/spool/spool.ts'
+import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
 import {
   catcherPid,
   createFolder,

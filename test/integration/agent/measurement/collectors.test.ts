@@ -6,7 +6,8 @@ import { kindOf, nodeMeasurements, type SampleRecord } from '@community-lab/cont
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createCollectors } from '../../../../agent/src/measurement/collectors/collectors.ts'
 import type { MeasuredSliver } from '../../../../agent/src/measurement/collectors/sliver-health.ts'
-import { openSpool, type Spool } from '../../../../agent/src/measurement/spool/spool.ts'
+import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
+import type { Spool } from '../../../../agent/src/measurement/spool/spool.ts'
 import { waitForRecords } from './world.ts'
 
 const fixtures = fileURLToPath(new URL('../../../fixtures', import.meta.url))

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { createCatchers } from '../../../../agent/src/measurement/catcher/catchers.ts'
 import { indexEntryBytes } from '../../../../agent/src/measurement/domain/catcher-index.ts'
-import { openSpool } from '../../../../agent/src/measurement/spool/spool.ts'
+import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
 import { runCommand } from '../../../../agent/src/sliver/host/command.ts'
 import { createFolder, readAll } from './world.ts'
 

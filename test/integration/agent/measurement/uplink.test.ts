@@ -8,7 +8,8 @@ import { AgentFrame, maxUnackedRecords, type SampleRecord } from '@community-lab
 import { Value } from 'typebox/value'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { openSpool, type Spool } from '../../../../agent/src/measurement/spool/spool.ts'
+import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
+import type { Spool } from '../../../../agent/src/measurement/spool/spool.ts'
 import { createUplink, type Uplink } from '../../../../agent/src/measurement/uplink/uplink.ts'
 
 let dir = ''

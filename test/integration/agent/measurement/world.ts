@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SampleRecord } from '@community-lab/contract'
+import type { Sample } from '../../../../agent/src/measurement/sample.ts'
 import type { Spool } from '../../../../agent/src/measurement/spool/spool.ts'
 
 /** A temporary folder; at its end the catchers that run in it are killed and it is removed. */
@@ -99,4 +100,15 @@ export function readAll(spool: Spool): SampleRecord[] {
     if (some.length === 0) return records
     records.push(...some)
   }
+}
+
+/** A sample of the node. */
+export function sampleOf(value: number | string): Sample {
+  return { time_us: 1_000_000, source: 'node', name: 'count', fields: { value } }
+}
+
+/** All records, after a sync. */
+export async function readSynced(spool: Spool): Promise<SampleRecord[]> {
+  await spool.sync()
+  return readAll(spool)
 }

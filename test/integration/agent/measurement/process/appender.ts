@@ -1,6 +1,6 @@
 /** Appends samples numbered from where the spool ended, and tells each seq once the spool has it; killed from outside. */
 import { writeSync } from 'node:fs'
-import { openSpool } from '../../../../../agent/src/measurement/spool/spool.ts'
+import { openSpool } from '../../../../../agent/src/measurement/spool/file-spool.ts'
 
 const spool = await openSpool(process.argv[2] ?? '', { maxBytes: 64 * 1024 * 1024 })
 for (;;) {

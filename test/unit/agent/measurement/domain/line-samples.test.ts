@@ -1,6 +1,10 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { splitLines, toSample } from '../../../../../agent/src/measurement/domain/line-samples.ts'
+import {
+  countLines,
+  splitLines,
+  toSample,
+} from '../../../../../agent/src/measurement/domain/line-samples.ts'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
@@ -20,7 +24,7 @@ it('finds the same lines however the bytes are cut', () => {
         rest = split.rest
         at += size
       }
-      expect([found, rest.length]).toEqual([lines, 0])
+      expect([found, rest.length]).toEqual([lines.filter((text) => text !== ''), 0])
     }),
   )
 })
@@ -31,25 +35,40 @@ it('keeps no more of an endless line than tells that it is too long', () => {
   expect(rest.length).toBe(4096)
   const { lines } = splitLines(rest, bytesOf('\n'))
   expect(lines.map((line) => toSample(line, 's@n1', 5))).toEqual([
-    {
-      time_us: 5,
-      source: 's@n1',
-      name: 'rejected',
-      fields: { line: 'x'.repeat(4096), reason: 'longer than 4096 bytes; cut off there' },
-    },
+    { sample: null, reason: 'longer than 4096 bytes; cut off there' },
   ])
 })
 
 it('takes the longest line there may be', () => {
   const text = `note text="${'x'.repeat(4095 - 'note text=""'.length)}"`
-  expect(toSample(bytesOf(text), 's@n1', 5)).toMatchObject({ name: 'note' })
+  expect(toSample(bytesOf(text), 's@n1', 5)).toMatchObject({ sample: { name: 'note' } })
 })
 
-it('keeps a line that cannot be read, with the reason', () => {
+it('tells why a line cannot be read', () => {
   expect(toSample(bytesOf('rtt rtt_s'), 's@n1', 5)).toEqual({
-    time_us: 5,
-    source: 's@n1',
-    name: 'rejected',
-    fields: { line: 'rtt rtt_s', reason: 'field "rtt_s" has no value' },
+    sample: null,
+    reason: 'field "rtt_s" has no value',
   })
+})
+
+it('splits no more lines than are wanted, and goes on behind them', () => {
+  const bytes = bytesOf('a v=1\n\n\nb v=1\n\nc v=1\nd')
+  const first = splitLines(none, bytes, 2)
+  expect(first).toMatchObject({ emptyLines: 2, bytesRead: 14 })
+  const second = splitLines(first.rest, bytes.subarray(first.bytesRead))
+  expect([...first.lines, ...second.lines].map(textOf)).toEqual(['a v=1', 'b v=1', 'c v=1'])
+  expect([second.emptyLines, textOf(second.rest)]).toEqual([1, 'd'])
+})
+
+it('counts as many lines as it would split, with the same rest', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.string(), (begun, text) => {
+      const rest = bytesOf(begun.replaceAll('\n', ''))
+      const split = splitLines(rest, bytesOf(text))
+      const counted = countLines(rest, bytesOf(text))
+      expect(counted.lines).toBe(split.lines.length + split.emptyLines)
+      expect(textOf(counted.rest)).toBe(textOf(split.rest))
+      expect(textOf(counted.example)).toBe(textOf(split.lines[0] ?? none))
+    }),
+  )
 })

@@ -1,8 +1,11 @@
 import { utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { createTailer } from '../../../../agent/src/measurement/catcher/tailer.ts'
-import { openSpool } from '../../../../agent/src/measurement/spool/spool.ts'
+import {
+  createStreamReader,
+  type StreamReader,
+} from '../../../../agent/src/measurement/catcher/stream-reader.ts'
+import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
 import { createFolder, readAll } from './world.ts'
 
 const lines = ['count value=1\n', 'count value=2\n', 'count value=3\n', 'count value=4\n'] as const
@@ -10,11 +13,15 @@ const segmentEnd = lines.join('').length
 const entry = (end: number, timeUs: number): string =>
   `${String(end).padStart(16, '0')} ${String(timeUs).padStart(16, '0')}\n`
 
+async function drain(reader: StreamReader): Promise<void> {
+  while ((await reader.turn()) === 'more');
+}
+
 it('reads what the index does not tell of when nobody writes the segment any more, at the time of its last bytes', async () => {
   await using folder = await createFolder()
   const spool = await openSpool(join(folder.path, 'spool'))
   const dir = folder.path
-  const tailer = createTailer({ spool, dir, markKey: 'catcher 1', source: '1@1' })
+  const reader = createStreamReader({ spool, dir, markKey: 'catcher 1', source: '1@1' })
   const read = (): unknown[] => readAll(spool).map((r) => [r.fields['value'], r.time_us])
 
   // The second entry is torn, and all later ones are not where they should be.
@@ -22,7 +29,7 @@ it('reads what the index does not tell of when nobody writes the segment any mor
   await utimes(join(dir, '0000000000000000.data'), 100, 100)
   const torn = entry(28, 2).slice(0, 16) + entry(42, 3) + entry(56, 4)
   await writeFile(join(dir, '0000000000000000.index'), entry(14, 1) + torn)
-  await tailer.drain()
+  await drain(reader)
   await spool.sync()
   expect(read()).toEqual([[1, 1]])
 
@@ -30,13 +37,13 @@ it('reads what the index does not tell of when nobody writes the segment any mor
   await writeFile(join(dir, `${next}.data`), 'count value=5\ncount value=6\n')
   await utimes(join(dir, `${next}.data`), 200, 200)
   await writeFile(join(dir, `${next}.index`), entry(segmentEnd + 14, 150_000_000))
-  await tailer.drain()
+  await drain(reader)
   await spool.sync()
   const ofFirst = [2, 3, 4].map((value) => [value, 100_000_000])
   expect(read()).toEqual([[1, 1], ...ofFirst, [5, 150_000_000]])
 
-  await tailer.drainLast()
-  await tailer.drainLast()
+  await reader.drainLast()
+  await reader.drainLast()
   await spool.sync()
   expect(read()).toEqual([[1, 1], ...ofFirst, [5, 150_000_000], [6, 200_000_000]])
   await spool.close()

@@ -1,0 +1,93 @@
+import type { StreamReader } from './stream-reader.ts'
+
+/** Lets several readers read, one bounded turn at a time, one after the other. */
+export interface Drainer {
+  /** Let a reader take part. */
+  add(reader: Pick<StreamReader, 'turn'>): Drained
+}
+
+/** A reader that takes part. */
+export interface Drained {
+  /** There may be something to read. */
+  ask(): void
+  /** No turn begins after this; settles when one that is under way has ended. */
+  stop(): Promise<void>
+}
+
+/** Options of {@link createDrainer}. */
+export interface DrainerOptions {
+  /** The least time between two rounds of turns, in milliseconds, so that what comes close together is read together; default 20. */
+  readonly gapMs?: number
+  readonly onProblem: (error: unknown) => void
+}
+
+const defaultGapMs = 20
+const secondMs = 1_000
+
+/**
+ * Make a drainer. Whoever has more to read than fits into a turn goes to the end of the queue, and all else that the process has to do comes in between: so
+ * a flood delays neither other readers nor anything else by more than a few turns.
+ */
+export function createDrainer({ gapMs = defaultGapMs, onProblem }: DrainerOptions): Drainer {
+  const queue = new Set<Member>()
+  let isRunning = false
+  let lastEndMs = Number.NEGATIVE_INFINITY
+
+  interface Member {
+    readonly reader: Pick<StreamReader, 'turn'>
+    later: NodeJS.Timeout | null
+    turn: Promise<void> | null
+    isStopped: boolean
+  }
+
+  async function takeTurn(member: Member): Promise<void> {
+    try {
+      const came = await member.reader.turn()
+      if (member.isStopped) return
+      if (came === 'more') queue.add(member)
+      else if (came === 'done for a second') member.later ??= setTimeout(askLater, secondMs, member)
+    } catch (error) {
+      onProblem(error)
+    }
+  }
+
+  function askLater(member: Member): void {
+    member.later = null
+    ask(member)
+  }
+
+  async function run(): Promise<void> {
+    for (const member of queue) {
+      queue.delete(member)
+      member.turn = takeTurn(member)
+      await member.turn
+      member.turn = null
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    isRunning = false
+    lastEndMs = performance.now()
+  }
+
+  function ask(member: Member): void {
+    if (member.isStopped) return
+    queue.add(member)
+    if (isRunning) return
+    isRunning = true
+    setTimeout(() => void run(), Math.max(0, lastEndMs + gapMs - performance.now()))
+  }
+
+  return {
+    add(reader) {
+      const member: Member = { reader, later: null, turn: null, isStopped: false }
+      return {
+        ask: () => ask(member),
+        async stop() {
+          member.isStopped = true
+          queue.delete(member)
+          if (member.later !== null) clearTimeout(member.later)
+          await member.turn
+        },
+      }
+    },
+  }
+}

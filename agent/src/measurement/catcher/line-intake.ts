@@ -1,0 +1,93 @@
+import type { IndexEntry } from '../domain/catcher-index.ts'
+import { countLines, splitLines, textOf, toSample } from '../domain/line-samples.ts'
+import { refill, type Allowance, type Rate } from '../domain/rate.ts'
+import { addRefusal, type Refusal } from '../domain/refusals.ts'
+import type { Sample } from '../sample.ts'
+
+/** What bytes of a stream have become. */
+export interface Intake {
+  readonly samples: readonly Sample[]
+  readonly refusals: readonly Refusal[]
+  readonly allowance: Allowance | null
+  /** The beginning of a line whose end has not come yet. */
+  readonly rest: Uint8Array
+  /** Bytes that were read, of those given. */
+  readonly bytesRead: number
+  /** Entries all of whose bytes were read. */
+  readonly entriesRead: number
+}
+
+/** Options of {@link takeIn}. */
+export interface IntakeOptions {
+  readonly source: string
+  readonly rate: Rate
+  /** The most lines that are read; what follows them is left for later. */
+  readonly maxLines: number
+}
+
+const emptyLine = 'the line is empty'
+
+/**
+ * Make samples of the bytes that the entries tell of, the first of which begin at `from`. Lines beyond the rate are refused, and counted without being
+ * read: so they cost next to nothing.
+ */
+export function takeIn(
+  before: Pick<Intake, 'refusals' | 'allowance' | 'rest'>,
+  stream: {
+    readonly entries: readonly IndexEntry[]
+    readonly bytes: Uint8Array
+    readonly from: number
+  },
+  { source, rate, maxLines }: IntakeOptions,
+): Intake {
+  const samples: Sample[] = []
+  let { refusals, allowance, rest } = before
+  let linesLeft = maxLines
+  let at = 0
+  let entriesRead = 0
+  const refuse = (reason: string, lines: number, line: Uint8Array, timeUs: number): void => {
+    refusals = addRefusal(refusals, { reason, lines, line: () => textOf(line), time_us: timeUs })
+  }
+
+  function readLines(chunk: Uint8Array, timeUs: number, most: number): number {
+    const split = splitLines(rest, chunk, most)
+    for (const line of split.lines) {
+      const read = toSample(line, source, timeUs)
+      if (read.sample === null) refuse(read.reason, 1, line, timeUs)
+      else samples.push(read.sample)
+    }
+    refuse(emptyLine, split.emptyLines, new Uint8Array(), timeUs)
+    linesLeft -= split.lines.length
+    rest = split.rest
+    return split.bytesRead
+  }
+
+  function refuseLines(chunk: Uint8Array, timeUs: number): number {
+    const counted = countLines(rest, chunk)
+    refuse(tooFast(rate), counted.lines, counted.example, timeUs)
+    rest = counted.rest
+    return chunk.length
+  }
+
+  for (const { end, timeUs } of stream.entries) {
+    const until = end - stream.from
+    allowance = refill(allowance, rate, timeUs)
+    while (at < until && linesLeft > 0) {
+      const chunk = stream.bytes.subarray(at, until)
+      if (chunk.length === 0) break
+      const most = Math.min(linesLeft, Math.floor(allowance.left))
+      const linesBefore = linesLeft
+      at += most > 0 ? readLines(chunk, timeUs, most) : refuseLines(chunk, timeUs)
+      allowance = { ...allowance, left: allowance.left - (linesBefore - linesLeft) }
+    }
+    if (at < until && linesLeft <= 0) break
+    // What an entry tells of and the file does not hold is lost.
+    at = until
+    entriesRead++
+  }
+  return { samples, refusals, allowance, rest, bytesRead: at, entriesRead }
+}
+
+function tooFast({ perSecond, burst }: Rate): string {
+  return `more than ${perSecond} lines a second, after the first ${burst}; write fewer, with several fields in each`
+}

@@ -1,0 +1,116 @@
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { indexEntryBytes, parseIndex, type IndexEntry } from '../domain/catcher-index.ts'
+
+/** A place in a stream, of which a catcher's folder holds the newest part in segments. */
+export interface StreamPlace {
+  /** Where the segment begins that the place is in. */
+  readonly segment: number
+  /** Bytes of that segment's index that belong to what is before the place. */
+  readonly indexBytes: number
+  /** Bytes of the whole stream before the place. */
+  readonly end: number
+}
+
+/** The lines that a catcher has thrown away since the stream began, and one of the newest of them. */
+export interface LostLines {
+  readonly lines: number
+  readonly example: string
+}
+
+/** The most index entries read at once. */
+const maxEntries = 512
+
+/** List where the segments of a folder begin, in order. */
+export function listStarts(dir: string): readonly number[] {
+  const starts = readdirSync(dir).flatMap((name) => {
+    const match = /^(\d{16})\.data$/u.exec(name)
+    return match === null ? [] : [Number(match[1])]
+  })
+  return starts.sort((one, other) => one - other)
+}
+
+/** Read the index entries behind a place: at least one when there is any, else no more than cover so many bytes. */
+export function readEntries(
+  dir: string,
+  { segment, indexBytes, end }: StreamPlace,
+  maxBytes: number,
+): readonly IndexEntry[] {
+  const buffer = Buffer.alloc(maxEntries * indexEntryBytes)
+  const bytes = readAt(indexPath(dir, segment), buffer, indexBytes)
+  const entries = parseIndex(buffer.toString('latin1', 0, bytes))
+  const fitting = entries.filter((entry) => entry.end - end <= maxBytes)
+  return fitting.length > 0 ? fitting : entries.slice(0, 1)
+}
+
+/**
+ * Make an entry for what a segment that nobody writes any more holds beyond its last readable entry: the catcher was killed, or the index is damaged. Its
+ * time is that of the segment's last write.
+ */
+export function coverUnindexed(
+  dir: string,
+  { segment, end }: StreamPlace,
+  maxBytes: number,
+): readonly IndexEntry[] {
+  const data = statSync(dataPath(dir, segment), { throwIfNoEntry: false })
+  const until = Math.min(segment + (data?.size ?? 0), end + maxBytes)
+  if (data === undefined || until <= end) return []
+  return [{ end: until, timeUs: Math.round(data.mtimeMs * 1000) }]
+}
+
+/** Read the bytes of a segment from a place on; fewer than asked for when the file has fewer. */
+export function readBytes(dir: string, { segment, end }: StreamPlace, bytes: number): Buffer {
+  const buffer = Buffer.alloc(bytes)
+  return buffer.subarray(0, readAt(dataPath(dir, segment), buffer, end - segment))
+}
+
+/** Read how many lines were dropped because the catcher's files, or the disk, were full. */
+export function readDropped(dir: string): number {
+  const count = Number(readText(join(dir, 'dropped')))
+  return Number.isSafeInteger(count) ? count : 0
+}
+
+/** Read how many lines were refused because they came too fast. The number stands twice: where both differ it was being written, and null is returned. */
+export function readRefused(dir: string): LostLines | null {
+  const match = /^(\d{20}) (.*) (\d{20})\n$/su.exec(readText(join(dir, 'refused')))
+  const [, first, example = '', second] = match ?? []
+  if (first === undefined || first !== second) return null
+  return { lines: Number(first), example: example.trim() }
+}
+
+export function dataPath(dir: string, start: number): string {
+  return join(dir, `${String(start).padStart(16, '0')}.data`)
+}
+
+export function indexPath(dir: string, start: number): string {
+  return join(dir, `${String(start).padStart(16, '0')}.index`)
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch (error) {
+    // No catcher has run yet.
+    if (isMissing(error)) return ''
+    throw error
+  }
+}
+
+function readAt(path: string, buffer: Buffer, at: number): number {
+  let file: number
+  try {
+    file = openSync(path, 'r')
+  } catch (error) {
+    if (isMissing(error)) return 0
+    throw error
+  }
+  try {
+    return readSync(file, buffer, 0, buffer.length, at)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}

@@ -1,0 +1,23 @@
+/** How much may pass: so many a second in the long run, and so many at once after a quiet time. */
+export interface Rate {
+  readonly perSecond: number
+  readonly burst: number
+}
+
+/** What is left of a {@link Rate} at a moment. */
+export interface Allowance {
+  readonly left: number
+  /** Microseconds since the epoch, on the clock of what passes. */
+  readonly atUs: number
+}
+
+/** Let time pass: what is left grows by the rate, up to the burst. A clock that was set back adds nothing. */
+export function refill(
+  before: Allowance | null,
+  { perSecond, burst }: Rate,
+  nowUs: number,
+): Allowance {
+  if (before === null) return { left: burst, atUs: nowUs }
+  const elapsedS = Math.max(0, nowUs - before.atUs) / 1e6
+  return { left: Math.min(burst, before.left + elapsedS * perSecond), atUs: nowUs }
+}

@@ -1,0 +1,82 @@
+import { droppedMeasurement, rejectedMeasurement, type SampleRecord } from '@community-lab/contract'
+import Type, { type Static } from 'typebox'
+
+/** Lines of one sliver that became no samples, for one reason, and have not been told yet. */
+export const Refusal = Type.Object({
+  reason: Type.String(),
+  /** How many lines; 0 when all of them have been told. */
+  lines: Type.Integer({ minimum: 0 }),
+  /** One of them, cut. */
+  line: Type.String(),
+  /** When the first of them came, in microseconds since the epoch. */
+  time_us: Type.Integer(),
+  /** When this reason was told for the last time; null: never. */
+  told_us: Type.Union([Type.Integer(), Type.Null()]),
+})
+export type Refusal = Static<typeof Refusal>
+
+type Sample = Omit<SampleRecord, 'seq'>
+
+/** The longest example of a refused line that is told, in characters. */
+export const maxExampleLength = 512
+/** The most reasons that are kept apart at once; further ones are told as {@link otherReasons}. */
+export const maxReasons = 8
+/** The reason of lines refused for more reasons than are kept apart. */
+export const otherReasons = 'refused for many different reasons at once; this is one of the lines'
+/** The reason under which lines are counted that were lost because a buffer was full. They are told as `dropped`. */
+export const bufferFull = 'a buffer was full'
+const gapUs = 1_000_000
+
+/** Lines that are refused now. */
+export interface RefusedLines extends Pick<Refusal, 'reason' | 'lines' | 'time_us'> {
+  /** Give one of them as text; called only when it is to be told. */
+  readonly line: () => string
+}
+
+/** Add lines that were refused, or lost. */
+export function addRefusal(refusals: readonly Refusal[], more: RefusedLines): readonly Refusal[] {
+  if (more.lines === 0) return refusals
+  const isKnown = refusals.some(({ reason }) => reason === more.reason)
+  const reason =
+    isKnown || more.reason === bufferFull || refusals.length < maxReasons
+      ? more.reason
+      : otherReasons
+  const before = refusals.find((one) => one.reason === reason)
+  const { lines, time_us: timeUs } = more
+  const first = (): Pick<Refusal, 'lines' | 'line' | 'time_us'> => {
+    return { lines, line: more.line().slice(0, maxExampleLength), time_us: timeUs }
+  }
+  if (before === undefined) return [...refusals, { reason, ...first(), told_us: null }]
+  const after =
+    before.lines === 0 ? { ...before, ...first() } : { ...before, lines: before.lines + lines }
+  return refusals.map((one) => (one === before ? after : one))
+}
+
+/**
+ * Tell of refused lines: one row for each reason, at most one for each in a second. Returns the rows, and what is left to be told later.
+ * `all` tells everything at once, for the last time.
+ */
+export function tellRefusals(
+  refusals: readonly Refusal[],
+  {
+    source,
+    nowUs,
+    all = false,
+  }: { readonly source: string; readonly nowUs: number; readonly all?: boolean },
+): { readonly samples: readonly Sample[]; readonly left: readonly Refusal[] } {
+  const isRecent = ({ told_us: toldUs }: Refusal): boolean =>
+    toldUs !== null && Math.abs(nowUs - toldUs) < gapUs
+  const isDue = (one: Refusal): boolean => one.lines > 0 && (all || !isRecent(one))
+  return {
+    samples: refusals.filter(isDue).map((one) => toSample(one, source)),
+    left: refusals
+      .map((one) => (isDue(one) ? { ...one, lines: 0, line: '', told_us: nowUs } : one))
+      .filter((one) => one.lines > 0 || isRecent(one)),
+  }
+}
+
+function toSample({ reason, lines, line, time_us }: Refusal, source: string): Sample {
+  return reason === bufferFull
+    ? { time_us, source, name: droppedMeasurement, fields: { lines } }
+    : { time_us, source, name: rejectedMeasurement, fields: { reason, lines, line } }
+}

@@ -1,0 +1,278 @@
+import { randomUUID } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { LabError, SampleRecord } from '@community-lab/contract'
+import { mayHold } from '../domain/share.ts'
+import { nodeSource, type Sample } from '../sample.ts'
+import { createThrottle, type Throttle } from '../throttle.ts'
+import { DropCount } from './drop-count.ts'
+import type { SegmentFiles } from './files.ts'
+import { encodeFrame } from './frame.ts'
+import { SegmentReader } from './reader.ts'
+import { recoverSpool, setMarks } from './recovery.ts'
+import type { Marks } from './segment.ts'
+import type { AppendOptions, Spool } from './spool.ts'
+
+/** Options of {@link openSpool}. */
+export interface SpoolOptions {
+  /** The most that its segments may take on disk, in bytes; default {@link defaultSpoolBytes}. */
+  readonly maxBytes?: number
+  /** The least time between two beginnings of fdatasync, in milliseconds; default 50. */
+  readonly syncGapMs?: number
+  /** Told of each segment that could not be read and was set aside. */
+  readonly onProblem?: (error: LabError) => void
+}
+
+/** What a spool may take of its node's disk unless told otherwise, in bytes. */
+export const defaultSpoolBytes = 256 * 1024 * 1024
+const largestSegmentBytes = 4 * 1024 * 1024
+/** The part of a spool that is kept for marks, and the part that is kept for what the node measures of itself: one part in so many. */
+const markShare = 16
+const nodeShare = 32
+const defaultReadBytes = 512 * 1024
+const defaultSyncGapMs = 50
+/** How many records go into one frame when a spool is renewed. */
+const renewRecords = 1_000
+
+/**
+ * Open the spool in a folder of its own, or begin one; only one process may have it open.
+ *
+ * Samples are written as frames with a CRC into segment files of up to 4 MiB. A write is in the kernel when `append` returns, so it survives a kill of
+ * this process; fdatasync follows at once when it is the first for 50 ms, else grouped with all that comes within those 50 ms. Only what is
+ * synced is read, and thus sent: a power cut can therefore never make the node use a seq again that the server knows already.
+ * A torn tail is cut when it is opened. Samples are never overwritten: a full spool drops the new ones, and tells how many when there is room.
+ * Slivers share the spool ({@link mayHold}), so that one that floods it leaves room for the others, and a part is kept for the node's own samples.
+ *
+ * Errors of the disk are thrown as they are; a failed fdatasync ends the process, for what is on disk is unknown then.
+ */
+export function openSpool(dir: string, options: SpoolOptions = {}): Promise<Spool> {
+  return Promise.resolve().then(() => {
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    return new FileSpool(dir, options)
+  })
+}
+
+class FileSpool implements Spool {
+  readonly #maxBytes: number
+  readonly #segmentBytes: number
+  readonly #files: SegmentFiles
+  readonly #drops: DropCount
+  readonly #reader = new SegmentReader()
+  readonly #sync: Throttle
+  readonly #appendListeners = new Set<() => void>()
+  readonly #trimListeners = new Set<() => void>()
+  #syncWaiters: (() => void)[] = []
+  #id: string
+  #generation: number
+  #marks: Marks
+  #lastSeq: number
+  #syncedSeq: number
+  #ackedSeq: number
+  /** The last seq that the server can have: it was here when the spool was opened, or was read since. */
+  #knownSeq: number
+
+  constructor(dir: string, options: SpoolOptions) {
+    this.#maxBytes = options.maxBytes ?? defaultSpoolBytes
+    this.#segmentBytes = Math.min(largestSegmentBytes, Math.ceil(this.#maxBytes / 8))
+    this.#sync = createThrottle(() => this.#runSync(), options.syncGapMs ?? defaultSyncGapMs)
+    const found = recoverSpool(dir, options.onProblem ?? (() => undefined))
+    this.#files = found.files
+    this.#generation = found.generation
+    this.#id = found.id
+    this.#marks = found.marks
+    this.#lastSeq = this.#syncedSeq = this.#knownSeq = found.lastSeq
+    this.#ackedSeq = (this.#files.segments[0]?.firstSeq ?? 1) - 1
+    this.#drops = new DropCount(join(dir, 'dropped.json'), this.#marks)
+  }
+
+  get id(): string {
+    return this.#id
+  }
+  get firstSeq(): number {
+    return this.#ackedSeq + 1
+  }
+  get lastSeq(): number {
+    return this.#lastSeq
+  }
+  get syncedSeq(): number {
+    return this.#syncedSeq
+  }
+
+  append(samples: readonly Sample[], options: AppendOptions = {}): boolean {
+    if (samples.length === 0) return this.#appendMarks(options.marks ?? {})
+    const source = samples[0]?.source ?? nodeSource
+    const untold = this.#drops.untold(this.#marks)
+    const all = untold === null ? samples : [...untold.samples, ...samples]
+    const marks = { ...untold?.marks, ...options.marks }
+    const frame = encodeFrame(this.#lastSeq + 1, all.length, { samples: all, marks })
+    if (!this.#hasRoom(source, frame.length) || !this.#write(frame, source)) {
+      if (options.whenFull !== 'refuse') this.#drops.add(samples)
+      return false
+    }
+    this.#lastSeq += all.length
+    setMarks(this.#marks, marks)
+    this.#sync.ask()
+    return true
+  }
+
+  /** Set marks in a frame of their own. Where that would take room, begin a segment instead: its head has all marks, and takes the place of older ones. */
+  #appendMarks(marks: Marks): boolean {
+    const frame = encodeFrame(this.#lastSeq + 1, 0, { samples: [], marks })
+    const { active, bytes } = this.#files
+    const begins = this.#hasSamples()
+      ? bytes + frame.length > this.#maxBytes - this.#maxBytes / markShare
+      : active.bytes + frame.length > this.#segmentBytes / 4
+    const before = { ...this.#marks }
+    setMarks(this.#marks, marks)
+    if (begins ? !this.#rollIfRoom() : !this.#write(frame, null)) {
+      this.#marks = before
+      return false
+    }
+    this.#sync.ask()
+    return true
+  }
+
+  mark(key: string): unknown {
+    return this.#marks[key]
+  }
+
+  read(fromSeq: number, maxRecords: number, maxBytes = defaultReadBytes): SampleRecord[] {
+    const records = this.#read(fromSeq, this.#syncedSeq, { maxRecords, maxBytes })
+    this.#knownSeq = Math.max(this.#knownSeq, records.at(-1)?.seq ?? 0)
+    return records
+  }
+
+  #read(
+    fromSeq: number,
+    untilSeq: number,
+    most: { readonly maxRecords: number; readonly maxBytes: number },
+  ): SampleRecord[] {
+    const { segments } = this.#files
+    const first = Math.max(fromSeq, segments[0]?.firstSeq ?? 1)
+    return this.#reader.read({ segments, fromSeq: first, untilSeq, ...most })
+  }
+
+  trim(seq: number): void {
+    if (seq <= this.#ackedSeq) return
+    this.#ackedSeq = Math.min(seq, this.#lastSeq)
+    const isAllAcked = this.#ackedSeq === this.#lastSeq
+    if (isAllAcked && this.#files.active.bytes > this.#segmentBytes / 4) this.#rollIfRoom()
+    this.#files.removeBefore(this.#ackedSeq + 1)
+    for (const listener of this.#trimListeners) listener()
+  }
+
+  isOutrun(committedSeq: number): boolean {
+    return committedSeq > this.#knownSeq
+  }
+
+  renew(): void {
+    const id = randomUUID()
+    const kept = this.#lastSeq - this.#knownSeq
+    const head = { spool: id, marks: this.#marks }
+    const frames = this.#framesFrom1()
+    this.#files.replaceAll({ generation: this.#generation + 1, firstSeq: 1, head, frames })
+    this.#sync.ask()
+    this.#generation++
+    this.#id = id
+    this.#lastSeq = this.#syncedSeq = kept
+    this.#ackedSeq = this.#knownSeq = 0
+    this.#reader.close()
+    for (const listener of this.#trimListeners) listener()
+  }
+
+  /** What the server cannot have, numbered from 1. */
+  *#framesFrom1(): Iterable<Buffer> {
+    const most = { maxRecords: renewRecords, maxBytes: defaultReadBytes }
+    for (let seq = this.#knownSeq + 1; seq <= this.#lastSeq;) {
+      const records = this.#read(seq, this.#lastSeq, most)
+      const samples = records.map(({ seq: _, ...sample }) => sample)
+      yield encodeFrame(seq - this.#knownSeq, samples.length, { samples })
+      seq += records.length
+    }
+  }
+
+  sync(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    this.#syncWaiters.push(() => resolve(undefined))
+    this.#sync.ask()
+    return promise
+  }
+
+  onAppend(listener: () => void): () => void {
+    this.#appendListeners.add(listener)
+    return () => this.#appendListeners.delete(listener)
+  }
+
+  onTrim(listener: () => void): () => void {
+    this.#trimListeners.add(listener)
+    return () => this.#trimListeners.delete(listener)
+  }
+
+  async close(): Promise<void> {
+    await this.#sync.stop()
+    await this.#runSync()
+    this.#appendListeners.clear()
+    this.#trimListeners.clear()
+    this.#reader.close()
+    this.#files.close()
+  }
+
+  /** Tell whether the newest segment has samples. */
+  #hasSamples(): boolean {
+    return this.#lastSeq >= this.#files.active.firstSeq
+  }
+
+  #hasRoom(source: string, moreBytes: number): boolean {
+    const most = this.#maxBytes - this.#maxBytes / markShare
+    const leftBytes = most - this.#files.bytes
+    if (source === nodeSource) return moreBytes <= leftBytes
+    const freeBytes = leftBytes - this.#maxBytes / nodeShare
+    return mayHold({ heldBytes: this.#files.tally.held(source), moreBytes, freeBytes })
+  }
+
+  /** Write a frame at the end; false when the disk is full, and then nothing of it stays. */
+  #write(frame: Buffer, source: string | null): boolean {
+    return unlessFull(() => {
+      const isFull = this.#files.active.bytes + frame.length > this.#segmentBytes
+      if (this.#hasSamples() && isFull) this.#roll()
+      this.#files.write(frame, source)
+    })
+  }
+
+  #roll(): void {
+    // Its place is taken by another file.
+    if (!this.#hasSamples()) this.#reader.close()
+    const head = { spool: this.#id, marks: this.#marks }
+    this.#files.roll({ generation: this.#generation, firstSeq: this.#lastSeq + 1, head })
+    this.#sync.ask()
+  }
+
+  /** Begin a new segment, so that the one before can go. On a full disk that one stays until the next is begun. */
+  #rollIfRoom(): boolean {
+    return unlessFull(() => this.#roll())
+  }
+
+  async #runSync(): Promise<void> {
+    const waiters = this.#syncWaiters
+    const id = this.#id
+    const seq = this.#lastSeq
+    this.#syncWaiters = []
+    await this.#files.sync()
+    if (id === this.#id) this.#syncedSeq = Math.max(this.#syncedSeq, seq)
+    for (const done of waiters) done()
+    for (const listener of this.#appendListeners) listener()
+  }
+}
+
+/** Do something on the disk; false when the disk, or the owner's part of it, is full. */
+function unlessFull(write: () => void): boolean {
+  try {
+    write()
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && fullCodes.has(String(error.code))) return false
+    throw error
+  }
+}
+
+const fullCodes = new Set(['ENOSPC', 'EDQUOT'])

@@ -1,0 +1,124 @@
+import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, rmSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { beginSegment, writeWhole, type Segment, type SegmentStart } from './segment.ts'
+import { Tally } from './tally.ts'
+
+/** The segments of a spool, the newest of which is open for appending. */
+export class SegmentFiles {
+  readonly tally: Tally
+  readonly #dir: string
+  #segments: Segment[]
+  #active: Segment
+  #file: number
+  /** Files that are not written any more, to be closed after a sync: one that is under way may still use them. */
+  #retired: number[] = []
+
+  /** Go on with segments that are there; the last one is appended to. */
+  static open(dir: string, segments: readonly [...Segment[], Segment], tally: Tally): SegmentFiles {
+    const active = segments[segments.length - 1] ?? segments[0]
+    return new SegmentFiles(dir, { segments, active, file: openSync(active.path, 'r+'), tally })
+  }
+
+  /** Begin with one segment. */
+  static begin(dir: string, start: SegmentStart): SegmentFiles {
+    const { segment, file } = beginSegment(dir, start)
+    return new SegmentFiles(dir, { segments: [segment], active: segment, file, tally: new Tally() })
+  }
+
+  private constructor(
+    dir: string,
+    from: {
+      readonly segments: readonly Segment[]
+      readonly active: Segment
+      readonly file: number
+      readonly tally: Tally
+    },
+  ) {
+    this.#dir = dir
+    this.#segments = [...from.segments]
+    this.#active = from.active
+    this.#file = from.file
+    this.tally = from.tally
+  }
+
+  get segments(): readonly Segment[] {
+    return this.#segments
+  }
+
+  get active(): Segment {
+    return this.#active
+  }
+
+  /** Bytes of all segments. */
+  get bytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0)
+  }
+
+  /** Append a frame. On a full disk nothing of it stays, and the error is thrown. */
+  write(frame: Buffer, source: string | null): void {
+    try {
+      writeWhole(this.#file, frame, this.#active.bytes)
+    } catch (error) {
+      ftruncateSync(this.#file, this.#active.bytes)
+      throw error
+    }
+    this.#active.bytes += frame.length
+    if (source !== null) this.tally.add(this.#active.path, source, frame.length)
+  }
+
+  /**
+   * Append to a new segment from now on. One that begins with the same seq has no samples, and is replaced. When it cannot be begun, which is thrown, all
+   * stays as it was.
+   */
+  roll(start: SegmentStart): void {
+    const before = this.tally.of(this.#active.path)
+    const isReplaced = start.firstSeq === this.#active.firstSeq
+    if (!isReplaced) fdatasyncSync(this.#file)
+    const head = isReplaced ? start.head : { ...start.head, before }
+    this.#append(beginSegment(this.#dir, { ...start, head }))
+    if (isReplaced) this.#segments.pop()
+    this.#segments.push(this.#active)
+  }
+
+  /** Begin anew with one segment, which may hold frames of the ones that are there, and remove these. */
+  replaceAll(start: SegmentStart): void {
+    const old = this.#segments
+    fdatasyncSync(this.#file)
+    this.#append(beginSegment(this.#dir, start))
+    this.#segments = [this.#active]
+    for (const segment of old) this.#remove(segment)
+  }
+
+  /** Remove all segments but the last that begin before a seq. */
+  removeBefore(seq: number): void {
+    const kept = Math.max(
+      0,
+      this.#segments.findLastIndex((one) => one.firstSeq <= seq),
+    )
+    for (const segment of this.#segments.splice(0, kept)) this.#remove(segment)
+  }
+
+  /** Wait until all that has been appended survives a power cut. Its calls must not overlap. */
+  async sync(): Promise<void> {
+    const retired = this.#retired
+    this.#retired = []
+    await promisify(fdatasync)(this.#file)
+    for (const file of retired) closeSync(file)
+  }
+
+  /** Let go of the files; call it after the last sync. */
+  close(): void {
+    for (const file of [...this.#retired, this.#file]) closeSync(file)
+  }
+
+  #append(begun: { readonly segment: Segment; readonly file: number }): void {
+    this.#retired.push(this.#file)
+    this.#active = begun.segment
+    this.#file = begun.file
+  }
+
+  #remove({ path }: Segment): void {
+    rmSync(path)
+    this.tally.remove(path)
+  }
+}

@@ -1,0 +1,70 @@
+import { expect, it } from 'vitest'
+import {
+  attackBeside,
+  hostileSliver,
+  nothingNoticed,
+  readMeasurement,
+  type HostileWorld,
+} from './world.ts'
+
+/** Attacks with lines on the measurement path. */
+export function attackWithFloods(world: () => HostileWorld): void {
+  it('costs itself alone when it writes 2 MiB of newlines in eight writes', async () => {
+    const before = await refusedLines(world())
+    const seen = await attackBeside(world(), async () => {
+      const newlines = 'head -c 2097152 /dev/zero | tr "\\0" "\\n"'
+      const written = await hostileSliver(world()).exec(
+        `${newlines} > /tmp/newlines && dd if=/tmp/newlines of=/run/community-lab/measure bs=262144`,
+      )
+      expect(written.exitCode).toBe(0)
+      await startAnother(world())
+    })
+    expect(seen).toEqual(nothingNoticed(seen))
+    await expectRefused(world(), before, 2_097_152)
+  })
+
+  it('costs itself alone when it writes good lines as fast as it can', async () => {
+    const before = await refusedLines(world())
+    let written = 0
+    const seen = await attackBeside(world(), async () => {
+      const loop = 'yes "flood value=1" | head -n 2000000 > /run/community-lab/measure'
+      const result = await hostileSliver(world()).exec(loop)
+      expect(result.exitCode).toBe(0)
+      written = 2_000_000
+      await startAnother(world())
+    })
+    expect(seen).toEqual(nothingNoticed(seen))
+    await expectRefused(world(), before, written / 2)
+  })
+
+  it('costs itself alone when it writes a line without an end', async () => {
+    const seen = await attackBeside(world(), async () => {
+      const endless = 'timeout 5 dd if=/dev/zero of=/run/community-lab/measure bs=65536'
+      await hostileSliver(world()).exec(endless)
+      // So that the next line is one of its own.
+      await hostileSliver(world()).exec('echo > /run/community-lab/measure')
+      await startAnother(world())
+    })
+    expect(seen).toEqual(nothingNoticed(seen))
+  })
+}
+
+/** A new sliver on the attacked node starts as on any other. */
+async function startAnother({ lab }: HostileWorld): Promise<void> {
+  const another = await lab.slices.ensure('another', { template: 'tiny', nodes: ['n1'] })
+  await another.started({ timeoutMs: 20_000 })
+  await another.release()
+}
+
+async function refusedLines(world: HostileWorld): Promise<number> {
+  const rows = await readMeasurement(world, world.hostile, 'rejected')
+  return rows.reduce((sum, { lines }) => sum + Number(lines), 0)
+}
+
+/** Look until so many more lines are told of as refused, for they are told once in a second. Few rows tell of them. */
+async function expectRefused(world: HostileWorld, before: number, more: number): Promise<void> {
+  await expect
+    .poll(() => refusedLines(world), { timeout: 20_000, interval: 500 })
+    .toBeGreaterThanOrEqual(before + more)
+  expect((await readMeasurement(world, world.hostile, 'rejected')).length).toBeLessThan(200)
+}
