@@ -49,7 +49,7 @@ it('turns lines into samples at the time they came, and keeps what it cannot rea
   ])
   expect(records[0]?.fields).toEqual({ rtt_s: 0.012, peer: 'n3' })
   expect(records[1]?.fields).toMatchObject({ line: 'Not a sample' })
-  expect(String(records[2]?.fields['reason'])).toMatch(/longer than 4096 bytes/u)
+  expect(records[2]?.fields['reason']).toMatch(/longer than 4096 bytes/u)
   for (const record of records) {
     expect(record.time_us).toBeGreaterThanOrEqual(beforeUs)
     expect(record.time_us).toBeLessThanOrEqual(afterUs + 1000)
