@@ -1,15 +1,17 @@
 import { createRequire } from 'node:module'
-import type * as Resvg from '@resvg/resvg-js'
+import { inspect } from 'node:util'
 import type * as Jsdom from 'jsdom'
+import { displaySymbol, type Bundle } from './bundle.ts'
 import { addColorStrips } from './color-strip.ts'
+import { makeRoomForLabels, noteLabel } from './label-room.ts'
+import { renderPng } from './picture.ts'
+import { toXml } from './xml.ts'
 
-/** What this module needs of an element; Plot makes them, and so do other libraries. */
-export interface FigureElement {
-  readonly outerHTML: string
-  readonly tagName: string
-  querySelector(selectors: string): FigureElement | null
-  getAttribute(name: string): string | null
-}
+/** A figure of more marks, or of more text, is kept as a picture: it would make a notebook of megabytes that a browser shows with pain. */
+const maxMarks = 2_000
+const maxSvgLength = 512 * 1024
+
+const markTags = 'path, circle, rect, line, text, image, use, polygon, polyline, ellipse'
 
 const require = createRequire(import.meta.url)
 let madeDocument: Document | null = null
@@ -21,35 +23,102 @@ export function figureDocument(): Document {
   const { JSDOM } = require('jsdom') as typeof Jsdom
   const { window } = new JSDOM('')
   addColorStrips(window)
+  // A figure that is the last expression of a cell is asked by these how it is shown.
+  Object.defineProperties(window.Element.prototype, {
+    [displaySymbol]: {
+      value(this: Element): Bundle {
+        return figureBundle(this)
+      },
+    },
+    [inspect.custom]: {
+      value(this: Element): string {
+        return figureText(this)
+      },
+    },
+  })
   madeDocument = window.document
   return madeDocument
 }
 
-/** Tell whether a value is a drawn figure or any other element. */
-export function isElement(value: unknown): value is FigureElement {
+/** Tell whether a value is a drawn figure or any other element of a page. */
+export function isElement(value: unknown): value is Element {
   return (
     typeof value === 'object' &&
     value !== null &&
+    Reflect.get(value, 'nodeType') === 1 &&
     typeof Reflect.get(value, 'outerHTML') === 'string' &&
-    typeof Reflect.get(value, 'querySelector') === 'function'
+    typeof Reflect.get(value, 'querySelectorAll') === 'function'
   )
 }
 
+/** Write a line below a figure. Its place is found when the figure is shown. */
+export function addNote(figure: Element, text: string): void {
+  const svg = mainSvg(figure)
+  if (svg === null) return
+  const line = svg.querySelectorAll(`text[aria-label="${noteLabel}"]`).length
+  const note = svg.ownerDocument.createElementNS('http://www.w3.org/2000/svg', 'text')
+  const attributes = {
+    'aria-label': noteLabel,
+    dy: `${1.2 * (line + 1)}em`,
+    'text-anchor': 'start',
+    fill: '#b45309',
+  }
+  for (const [name, value] of Object.entries(attributes)) note.setAttribute(name, value)
+  note.textContent = `⚠ ${text}`
+  svg.append(note)
+}
+
 /**
- * A figure for a notebook: SVG, or HTML where it has a title or legend, in the notebook's own colours by `currentColor`; and a PNG of the drawing for those that show neither, such as a notebook whose author is not trusted yet.
+ * A figure for a notebook: SVG, or HTML where it has a title or legend, in the notebook's own colours by `currentColor`; and a PNG of the drawing for those
+ * that show neither, such as a notebook whose author is not trusted yet. A figure of very many marks is a PNG alone.
  */
-export function figureBundle(figure: FigureElement): Record<string, unknown> {
-  const isSvg = figure.tagName.toLowerCase() === 'svg'
-  const main = isSvg ? figure : mainSvg(figure)
-  const png = main === null ? null : renderPng(withNamespace(main.outerHTML))
-  const drawing = withoutBackground(figure.outerHTML)
-  const title = figure.querySelector('h2')?.outerHTML.replace(/<[^>]*>/gu, '') ?? ''
-  const size = main === null ? '' : sizeOf(main)
+export function figureBundle(figure: Element): Bundle {
+  for (const svg of svgsOf(figure)) makeRoomForLabels(svg)
+  const main = mainSvg(figure)
+  const svg = main === null ? null : withNamespace(toXml(main))
+  const png = svg === null ? null : renderPng(svg)
+  const isLarge = main !== null && svg !== null && isTooMuch(main, svg)
   return {
-    'text/plain': `[figure${title === '' ? '' : `: ${title}`}${size === '' ? '' : `, ${size}`}]`,
-    ...(isSvg ? { 'image/svg+xml': withNamespace(drawing) } : { 'text/html': drawing }),
+    'text/plain': figureText(figure),
+    ...(isLarge && png !== null ? pictureOf(figure, main, png) : drawingOf(figure)),
     ...(png === null ? {} : { 'image/png': png }),
   }
+}
+
+function drawingOf(figure: Element): Bundle {
+  const drawing = withoutBackground(isSvg(figure) ? toXml(figure) : figure.outerHTML)
+  return isSvg(figure) ? { 'image/svg+xml': withNamespace(drawing) } : { 'text/html': drawing }
+}
+
+/** What is around the drawing, with a picture in the drawing's place; nothing when nothing is around it. */
+function pictureOf(figure: Element, main: Element, png: Uint8Array): Bundle {
+  if (figure === main) return {}
+  const image = main.ownerDocument.createElement('img')
+  for (const side of ['width', 'height'])
+    image.setAttribute(side, main.getAttribute(side) ?? 'auto')
+  image.setAttribute('style', 'max-width: 100%; height: auto')
+  image.setAttribute('src', `data:image/png;base64,${Buffer.from(png).toString('base64')}`)
+  main.replaceWith(image)
+  const html = withoutBackground(figure.outerHTML)
+  image.replaceWith(main)
+  return { 'text/html': html }
+}
+
+function isTooMuch(main: Element, svg: string): boolean {
+  return svg.length > maxSvgLength || main.querySelectorAll(markTags).length > maxMarks
+}
+
+/** A figure where only text can be shown. */
+function figureText(figure: Element): string {
+  const main = mainSvg(figure)
+  if (main === null) return `[${figure.tagName.toLowerCase()}]`
+  const title = figure.querySelector('h2')?.textContent ?? ''
+  const notes = [...main.querySelectorAll(`text[aria-label="${noteLabel}"]`)]
+  const size = sizeOf(main)
+  const head = `figure${title === '' ? '' : `: ${title}`}${size === '' ? '' : `, ${size}`}`
+  // Stock tslab asks an expression's value for nothing but its text.
+  const hint = Reflect.has(globalThis, '__tslab__') ? '; show(…) draws it' : ''
+  return [`[${head}${hint}]`, ...notes.map((note) => note.textContent)].join('\n')
 }
 
 /** Plot paints its background white; in a dark notebook its text, which takes the page's colour, would be white too. */
@@ -57,12 +126,21 @@ function withoutBackground(html: string): string {
   return html.replace(/--plot-background:\s*white/gu, '--plot-background: transparent')
 }
 
-/** Legends are SVGs as well: the drawing is the largest. */
-function mainSvg(figure: FigureElement): FigureElement | null {
+function isSvg(element: Element): boolean {
+  return element.tagName.toLowerCase() === 'svg'
+}
+
+function svgsOf(figure: Element): Element[] {
+  return isSvg(figure) ? [figure] : [...figure.querySelectorAll('svg')]
+}
+
+/** Legends are SVGs as well, and come before the drawing. */
+function mainSvg(figure: Element): Element | null {
+  if (isSvg(figure)) return figure
   return figure.querySelector(':scope > svg:last-of-type') ?? figure.querySelector('svg')
 }
 
-function sizeOf(svg: FigureElement): string {
+function sizeOf(svg: Element): string {
   const [width, height] = [svg.getAttribute('width'), svg.getAttribute('height')]
   return width === null || height === null ? '' : `${width} × ${height}`
 }
@@ -71,19 +149,4 @@ function withNamespace(svg: string): string {
   return /^<svg[^>]*\sxmlns=/u.test(svg)
     ? svg
     : svg.replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"')
-}
-
-function renderPng(svg: string): Uint8Array | null {
-  const resvg = require('@resvg/resvg-js') as typeof Resvg
-  try {
-    // A PNG knows no page around it: black on white, at twice the size for fine screens.
-    const image = new resvg.Resvg(svg.replace('<svg', '<svg color="black"'), {
-      background: 'white',
-      fitTo: { mode: 'zoom', value: 2 },
-    })
-    return image.render().asPng()
-  } catch {
-    // resvg refuses what it does not know; the SVG itself is shown all the same.
-    return null
-  }
 }

@@ -117,6 +117,11 @@ export const kernelCodes = {
     (d) =>
       `column ${JSON.stringify(d.column)} of the result holds ${d.found}, which JavaScript has no value for; write ${d.write} in the query`,
   ),
+  LAB_FIGURE_INVALID: code<{ problem: string; write: string }>(
+    0,
+    false,
+    (d) => `the figure was not drawn: ${d.problem}; ${d.write}`,
+  ),
   LAB_NOT_VIRTUAL: code<{ url: string }>(
     0,
     false,

@@ -1,6 +1,9 @@
-import { expect, it } from 'vitest'
-import { bundleOf } from '../../../../kernel/src/display/show.ts'
+import { inspect } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { figureDocument } from '../../../../kernel/src/display/figure.ts'
+import { boundsOf } from '../../../../kernel/src/display/picture.ts'
 import { Plot } from '../../../../kernel/src/display/plot.ts'
+import { bundleOf } from '../../../../kernel/src/display/show.ts'
 
 const dots = Plot.dot(
   [
@@ -9,6 +12,11 @@ const dots = Plot.dot(
   ],
   { x: 'a', y: 'b', fill: 'b' },
 )
+
+const count = (figure: Element, selector: string) => figure.querySelectorAll(selector).length
+
+/** How a bundle's picture, SVG or PNG, looks to whoever reads it: its SVG as text. */
+const svgOf = (figure: Element) => String(bundleOf(figure)['image/svg+xml'])
 
 it('draws a plot as SVG, with a PNG for those that cannot show it', () => {
   const bundle = bundleOf(Plot.plot({ marks: [dots] }))
@@ -32,9 +40,140 @@ it('draws a mark on its own', () => {
   expect(bundleOf(dots.plot())['image/svg+xml']).toContain('<circle')
 })
 
+it('says itself how it is shown, as the last expression of a cell is asked', () => {
+  const figure = Plot.plot({ title: 'Way', marks: [dots] })
+  const show: unknown = Reflect.get(figure, Symbol.for('Jupyter.display'))
+  const bundle: unknown = typeof show === 'function' ? Reflect.apply(show, figure, []) : null
+  expect(bundle).toMatchObject({ 'text/html': expect.stringContaining('<circle') as string })
+  expect(inspect(figure)).toBe('[figure: Way, 640 × 400]')
+  expect(inspect({ figure })).toContain('[figure: Way')
+})
+
 it('shows rows, markup and anything else', () => {
   expect(bundleOf([{ a: 1 }])['text/html']).toContain('<table>')
   expect(bundleOf({ html: '<b>x</b>' })['text/html']).toBe('<b>x</b>')
   expect(bundleOf({ markdown: '*x*' })['text/markdown']).toBe('*x*')
   expect(bundleOf(3)).toEqual({ 'text/plain': '3' })
+})
+
+describe('labels', () => {
+  const names = ['community-network-node-sants-upc-17', 'a-very-long-name-of-another-sliver']
+  const rows = names.map((name, index) => ({ name, value: (index + 1) * 1e11 }))
+
+  /** All that is visible in an SVG is within what it shows. */
+  function expectWhole(svg: string): void {
+    const [x = 0, y = 0, width = 0, height = 0] =
+      /viewBox="([^"]*)"/u.exec(svg)?.[1]?.split(' ').map(Number) ?? []
+    const bounds = boundsOf(svg) ?? { x: NaN, y: NaN, width: NaN, height: NaN }
+    expect(bounds.x).toBeGreaterThanOrEqual(x)
+    expect(bounds.y).toBeGreaterThanOrEqual(y)
+    expect(bounds.x + bounds.width).toBeLessThanOrEqual(x + width)
+    expect(bounds.y + bounds.height).toBeLessThanOrEqual(y + height)
+  }
+
+  it('are whole, long names and large numbers too', () => {
+    expectWhole(svgOf(Plot.plot({ marks: [Plot.barX(rows, { x: 'value', y: 'name' })] })))
+    expectWhole(svgOf(Plot.plot({ marks: [Plot.dot(rows, { x: 'name', y: 'value' })] })))
+    const rotated = { x: { tickRotate: -40 }, marks: [Plot.barY(rows, { x: 'name', y: 'value' })] }
+    expectWhole(svgOf(Plot.plot(rotated)))
+    const facets = { marks: [Plot.frame(), Plot.dot(rows, { fy: 'name', x: 'value' })] }
+    expectWhole(svgOf(Plot.plot(facets)))
+  })
+
+  it('leave a figure as it is that has room for them, and one that was shown before', () => {
+    expect(svgOf(Plot.plot({ marks: [dots] }))).toContain('viewBox="0 0 640 400"')
+    const figure = Plot.plot({ marks: [Plot.barX(rows, { x: 'value', y: 'name' })] })
+    expect(svgOf(figure)).toBe(svgOf(figure))
+  })
+
+  it('are not made room for where they are outside of what a figure shows', () => {
+    const far = Plot.text([{ x: 500, y: 1 }], { x: 'x', y: 'y', text: ['far'] })
+    const figure = Plot.plot({ x: { domain: [0, 1] }, y: { domain: [0, 1] }, marks: [far] })
+    expect(svgOf(figure)).toContain('viewBox="0 0 640 400"')
+  })
+
+  it('may hold what XML does not know', () => {
+    const odd = [{ name: 'a\u00a0b \u001b\u0000 \ud800 & <c> "d"', value: 1 }]
+    const bundle = bundleOf(Plot.plot({ marks: [Plot.barX(odd, { x: 'value', y: 'name' })] }))
+    expect(bundle['image/png']).toBeInstanceOf(Uint8Array)
+    expect(bundle['image/svg+xml']).not.toContain('&nbsp;')
+  })
+})
+
+describe('a logarithmic axis', () => {
+  const values = Array.from({ length: 200 }, (_, index) => ({ rtt_s: 0.001 * 1.02 ** index }))
+
+  it('shows a histogram, with every bar of it', () => {
+    const bins = Plot.rectY(values, Plot.binX({ y: 'count' }, { x: 'rtt_s' }))
+    const plain = count(Plot.plot({ marks: [bins] }), '[aria-label="rect"] rect')
+    for (const axis of ['x', 'y']) {
+      const figure = Plot.plot({ [axis]: { type: 'log' }, marks: [bins] })
+      const bars = [...figure.querySelectorAll('[aria-label="rect"] rect')]
+      expect(bars).toHaveLength(plain)
+      const sizes = bars.map((bar) =>
+        Number(bar.getAttribute(axis === 'x' ? 'width' : 'height') ?? NaN),
+      )
+      expect(sizes.every((size) => size > 0)).toBe(true)
+      expect(count(figure, '[aria-label="note"]')).toBe(0)
+    }
+  })
+
+  it('keeps the domain that a notebook has set', () => {
+    const bars = Plot.barY([{ n: 'a', v: 5 }], { x: 'n', y: 'v' })
+    const figure = Plot.plot({ y: { type: 'log', domain: [1, 10] }, marks: [bars] })
+    expect(figure.scale('y')?.domain).toEqual([1, 10])
+    expect(count(figure, '[aria-label="bar"] rect')).toBe(1)
+  })
+
+  it('tells of what has no place on it', () => {
+    const rows = [0, 3, -1, 30].map((v, i) => ({ i, v }))
+    const figure = Plot.plot({ y: { type: 'log' }, marks: [Plot.dot(rows, { x: 'i', y: 'v' })] })
+    const sentence =
+      '2 of 4 values of v are not drawn: a logarithmic axis has no place for 0 and less'
+    const bundle = bundleOf(figure)
+    expect(bundle['image/svg+xml']).toContain(sentence)
+    expect(bundle['text/plain']).toContain(sentence)
+  })
+})
+
+describe('a figure of very many marks', () => {
+  const many = Plot.dot(
+    Array.from({ length: 2_100 }, (_, i) => ({ x: i, y: (i * 7919) % 2_100, n: `n${i % 3}` })),
+    { x: 'x', y: 'y', fill: 'n' },
+  )
+
+  it('is kept as a picture', () => {
+    const bundle = bundleOf(Plot.plot({ marks: [many] }))
+    expect(Object.keys(bundle).sort()).toEqual(['image/png', 'text/plain'])
+  })
+
+  it('keeps its title and legend, and stays as it was', () => {
+    const figure = Plot.plot({ title: 'Way', color: { legend: true }, marks: [many] })
+    const html = String(bundleOf(figure)['text/html'])
+    expect(html).toContain('<h2>Way</h2>')
+    expect(html).toContain('<img')
+    expect(html).not.toContain('<circle')
+    expect(count(figure, 'circle')).toBe(2_100)
+  })
+
+  it('is one of a line of very many points, too', () => {
+    const line = Plot.lineY(Array.from({ length: 40_000 }, (_, index) => Math.sin(index)))
+    expect(bundleOf(Plot.plot({ marks: [line] }))).not.toHaveProperty('image/svg+xml')
+  })
+})
+
+it('draws bigints, and says what to cast where they cannot be summed', () => {
+  const rows = [
+    { n: 'a', i: 1n },
+    { n: 'a', i: 2n ** 60n },
+  ]
+  expect(bundleOf(Plot.plot({ marks: [Plot.dot(rows, { x: 'i' })] }))).toHaveProperty('image/png')
+  const sums = Plot.barY(rows, Plot.groupX({ y: 'sum' }, { x: 'n', y: 'i' }))
+  expect(() => Plot.plot({ marks: [sums] })).toThrow(/the figure was not drawn: .*column::double/u)
+})
+
+it('shows any other element of a page as what it is', () => {
+  const element = figureDocument().createElement('p')
+  element.textContent = 'a word'
+  expect(bundleOf(element)).toEqual({ 'text/plain': '[p]', 'text/html': '<p>a word</p>' })
 })

@@ -1,0 +1,99 @@
+import * as ObservablePlot from '@observablehq/plot'
+
+/** What a plot's logarithmic scales could not show. */
+export interface LogReport {
+  /** By scale: values of 0 and less, which are not drawn. */
+  readonly undrawn: ReadonlyMap<string, Undrawn>
+  /** By scale: the smallest positive end of a bar that begins at 0. */
+  readonly barEnds: ReadonlyMap<string, number>
+}
+
+interface Undrawn {
+  readonly label: string
+  readonly count: number
+  readonly of: number
+}
+
+/** What is read of a scale as marks are given it. Source: Plot 0.6.17, `exposeScale` in scales.js. */
+interface LogScale {
+  readonly type: string
+  readonly domain: readonly number[]
+  readonly label?: string
+}
+
+interface Channel {
+  readonly scale?: string | null
+  readonly value?: ArrayLike<unknown> | null
+  readonly label?: string | null
+}
+
+type Channels = Readonly<Record<string, Channel>>
+type Values = Readonly<Record<string, unknown[]>>
+type Scales = Readonly<Record<string, unknown>>
+
+interface ScalingMark {
+  readonly ariaLabel?: string
+  scale(channels: Channels, scales: Scales, context: unknown): Values
+}
+
+/** Marks with two ends of which one may be 0: they are drawn from the end of the axis. */
+const barLike = new Set(['bar', 'rect', 'area', 'rule'])
+
+let undrawn = new Map<string, Undrawn>()
+let barEnds = new Map<string, number>()
+
+/** Do something that plots, and tell what its logarithmic scales could not show. */
+export function watchLogScales<T>(plot: () => T): readonly [T, LogReport] {
+  undrawn = new Map()
+  barEnds = new Map()
+  const result = plot()
+  return [result, { undrawn, barEnds }]
+}
+
+// Plot's types leave this method of marks out. It gives each mark its coordinates; those without one are dropped without a word.
+const marks = ObservablePlot.Mark.prototype as unknown as ScalingMark
+const scaleMark = marks.scale
+marks.scale = function scale(this: ScalingMark, channels, scales, context) {
+  const values = scaleMark.call(this, channels, scales, context)
+  for (const [name, { scale: scaleName, value, label }] of Object.entries(channels)) {
+    const position = scales[scaleName ?? '']
+    const described = logScaleOf(scales, scaleName)
+    if (described === null || value == null || typeof position !== 'function') continue
+    const other = channels[otherEnd(name)]?.value
+    const isBar = barLike.has(this.ariaLabel ?? '') && other != null
+    let count = 0
+    for (let index = 0; index < value.length; index++) {
+      if (!isZeroOrLess(value[index])) continue
+      const end: unknown = other?.[index]
+      if (isBar && typeof end === 'number' && end > 0) {
+        barEnds.set(scaleName ?? '', Math.min(end, barEnds.get(scaleName ?? '') ?? Infinity))
+        const low: unknown = Reflect.apply(position, null, [Math.min(...described.domain)])
+        const scaled = values[name]
+        if (scaled !== undefined) scaled[index] = low
+      } else if (!name.endsWith('2')) count++
+    }
+    if (count > 0)
+      note(scaleName ?? '', { label: label ?? described.label ?? name, count, of: value.length })
+  }
+  return values
+}
+
+function note(scale: string, more: Undrawn): void {
+  const known = undrawn.get(scale) ?? { label: more.label, count: 0, of: 0 }
+  undrawn.set(scale, { ...known, count: known.count + more.count, of: known.of + more.of })
+}
+
+function logScaleOf(scales: Scales, name: string | null | undefined): LogScale | null {
+  const described = (scales['scales'] as Readonly<Record<string, LogScale>> | undefined)?.[
+    name ?? ''
+  ]
+  return described?.type === 'log' && described.domain.every((end) => end > 0) ? described : null
+}
+
+function otherEnd(name: string): string {
+  return name.endsWith('1') ? `${name.slice(0, -1)}2` : `${name.slice(0, -1)}1`
+}
+
+function isZeroOrLess(value: unknown): boolean {
+  return typeof value === 'number' && value <= 0
+}

@@ -1,0 +1,59 @@
+import { createRequire } from 'node:module'
+import type * as Resvg from '@resvg/resvg-js'
+
+const require = createRequire(import.meta.url)
+
+/** The fonts that pictures are drawn with, on every machine: one without fonts would draw no text at all. */
+const fontFiles = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf', 'DejaVuSansMono.ttf']
+const family = 'DejaVu Sans'
+/** Letters that DejaVu lacks, Chinese for one: the machine's own fonts are asked. */
+const otherLetters = /[\u0900-\u109f\u1100-\u1d2b\u2e80-\ua6ff\uac00-\ufaff]|[\u{1f000}-\u{3ffff}]/u
+
+/** A part of a drawing, in its own units. */
+export interface Box {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+}
+
+/** Smoothing the edges of more text than this, a line of ten thousands of points for one, takes ten times as long: seconds. */
+const maxSmoothLength = 512 * 1024
+
+/** Draw an SVG as PNG: black on white, at twice its size for fine screens. Null for one that cannot be drawn. */
+export function renderPng(svg: string): Uint8Array | null {
+  const shapeRendering = svg.length > maxSmoothLength ? 0 : 2
+  try {
+    // A PNG knows no page around it whose colour its text could take.
+    const drawing = svg.replace('<svg', '<svg color="black"')
+    return open(drawing, { shapeRendering, background: 'white', fitTo: { mode: 'zoom', value: 2 } })
+      .render()
+      .asPng()
+  } catch {
+    // resvg refuses what it does not know; the SVG itself is shown all the same.
+    return null
+  }
+}
+
+/** The box around everything in an SVG that is visible; null when nothing is. */
+export function boundsOf(svg: string): Box | null {
+  try {
+    return open(svg, {}).getBBox() ?? null
+  } catch {
+    // As above: what resvg cannot read is shown as it is.
+    return null
+  }
+}
+
+function open(svg: string, options: Resvg.ResvgRenderOptions): Resvg.Resvg {
+  // Required late: most cells draw nothing.
+  const resvg = require('@resvg/resvg-js') as typeof Resvg
+  const font = {
+    loadSystemFonts: otherLetters.test(svg),
+    fontFiles: fontFiles.map((file) => require.resolve(`dejavu-fonts-ttf/ttf/${file}`)),
+    defaultFontFamily: family,
+    sansSerifFamily: family,
+    monospaceFamily: 'DejaVu Sans Mono',
+  }
+  return new resvg.Resvg(svg, { ...options, font })
+}

@@ -1,0 +1,7 @@
+/** An element of a page as XML: HTML knows names and characters that XML does not, and an SVG with one is not drawn at all. */
+export function toXml(element: Element): string {
+  return element.outerHTML
+    .toWellFormed()
+    .replaceAll('&nbsp;', '&#160;')
+    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/gu, '\ufffd')
+}
