@@ -24,8 +24,8 @@ export async function identify(
   const known = await loadIdentity(dataDir)
   if (known !== null) return { identity: known, isNew: false }
   if (enrollmentToken === null) throw enrollmentTokenMissing()
-  const tincPubkey = await ensureTincKey(tincFolder(dataDir))
-  const identity = await enroll(enrollmentToken, { tincPubkey, arch }, signal)
+  const { pubkey: tincPubkey, sign } = await ensureTincKey(tincFolder(dataDir))
+  const identity = await enroll(enrollmentToken, { tincPubkey, sign, arch }, signal)
   await saveIdentity(dataDir, identity)
   return { identity, isNew: true }
 }

@@ -2,22 +2,22 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
-import rateLimit from '@fastify/rate-limit'
 import websocket from '@fastify/websocket'
-import { LabError } from '@community-lab/contract'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { accessPlugin } from './access/access.ts'
 import type { ServerConfiguration } from './config.ts'
 import { openEventFeed } from './events/feed.ts'
 import { cachingPlugin } from './http/caching.ts'
+import { addressLimitPlugin, defaultLimits, streamLimitPlugin, type Limits } from './http/limits.ts'
 import { linksPlugin } from './http/links.ts'
 import { openapiPlugin } from './http/openapi.ts'
 import { answerProblem, bodyLimitBytes, problemPlugin } from './http/problems.ts'
 import { useContractSchemas } from './http/validate.ts'
 import { managementPlugin } from './mgmt/management.ts'
 import type { Database } from './postgres/database.ts'
+import { openNotifications } from './postgres/notifications.ts'
 import { openRegistry } from './registry/open.ts'
-import { accessRoutes } from './route/access.ts'
+import { keyRoutes, userRoutes } from './route/access.ts'
 import type { RouteContext } from './route/context.ts'
 import { eventRoutes } from './route/events.ts'
 import { agentRoutes, nodeRoutes } from './route/nodes.ts'
@@ -36,6 +36,8 @@ export interface AppOptions {
   readonly configuration: ServerConfiguration
   readonly database: Database
   readonly logger: FastifyBaseLogger
+  /** Default: {@link defaultLimits}. */
+  readonly limits?: Limits
 }
 
 /** The server's application, and the certificate that it is to be served with. */
@@ -45,20 +47,20 @@ export interface App {
   readonly context: RouteContext
 }
 
-/** A minute's requests of one token, or of all that have none behind one address: far above any honest use. */
-const requestsPerMinute = 6_000
 /** The longest WebSocket message, in bytes: a full batch of samples fits. */
 const maxMessageBytes = 8 * 1024 * 1024
 
 /** Put the server together: everything but listening. */
-export async function buildApp({ configuration, database, logger }: AppOptions): Promise<App> {
+export async function buildApp(options: AppOptions): Promise<App> {
+  const { configuration, database, logger, limits = defaultLimits } = options
   const { dataDir, mgmtPrefix, offlineAfterS, origins } = configuration
   const onError = (error: unknown): void => logger.error({ err: error }, 'background work failed')
   const imageDir = join(dataDir, 'images')
   await mkdir(imageDir, { recursive: true, mode: 0o755 })
   const certificate = await ensureCertificate(join(dataDir, 'tls'))
   const registry = await openRegistry({ database, mgmtPrefix, offlineAfterS, onError })
-  const feed = await openEventFeed(database, onError)
+  const notifications = await openNotifications({ database, onError })
+  const feed = await openEventFeed({ db: database.db, notifications, onError })
 
   const app: FastifyInstance = Fastify({
     loggerInstance: logger,
@@ -72,6 +74,7 @@ export async function buildApp({ configuration, database, logger }: AppOptions):
   app.decorate('registry', registry)
   app.addHook('onClose', async () => {
     await feed[Symbol.asyncDispose]()
+    await notifications[Symbol.asyncDispose]()
     await registry[Symbol.asyncDispose]()
   })
   useContractSchemas(app)
@@ -87,19 +90,12 @@ export async function buildApp({ configuration, database, logger }: AppOptions):
     exposedHeaders: ['etag', 'link', 'location'],
     maxAge: 600,
   })
-  await app.register(rateLimit, {
-    max: requestsPerMinute,
-    timeWindow: 60_000,
-    // By now the access plugin knows whose token it is; a secret that is merely guessed counts for its address.
-    keyGenerator: ({ principal, ip }) =>
-      principal.tokenId === null ? `address ${ip}` : `token ${principal.tokenId}`,
-    errorResponseBuilder: (_request, { ttl }) =>
-      new LabError('LAB_REQUEST_RATE_LIMITED', { retryAfterS: Math.ceil(ttl / 1000) }),
-  })
+  await app.register(addressLimitPlugin, { limits })
   await app.register(websocket, {
     options: { maxPayload: maxMessageBytes, perMessageDeflate: false },
   })
-  await app.register(accessPlugin, { db: database.db, origins })
+  await app.register(accessPlugin, { db: database.db, notifications, origins })
+  await app.register(streamLimitPlugin, { limits })
   await app.register(linksPlugin)
   await app.register(cachingPlugin)
   await app.register(openapiPlugin, { version })
@@ -130,7 +126,8 @@ export async function buildApp({ configuration, database, logger }: AppOptions):
     sliceRoutes(routes, context)
     sliverRoutes(routes, context)
     templateRoutes(routes, context)
-    accessRoutes(routes, context)
+    userRoutes(routes, context)
+    keyRoutes(routes, context)
     eventRoutes(routes, context)
     done()
   })

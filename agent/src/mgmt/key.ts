@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPair } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPair, sign } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -7,11 +7,19 @@ import { writeWhole } from './whole-file.ts'
 /** RSA key size in bits. Source: tinc's default. */
 const modulusLength = 2048
 
+/** The node's key of the management network. */
+export interface TincKey {
+  /** The public half, PKCS #1 PEM. */
+  readonly pubkey: string
+  /** Sign a text with the private half: RSASSA-PKCS1-v1_5 with SHA-256, base64. */
+  sign(text: string): string
+}
+
 /**
- * Find the node's tinc key in its tinc folder, or make it there, once; it never leaves the node. Returns the public half, PKCS #1 PEM.
+ * Find the node's tinc key in its tinc folder, or make it there, once; it never leaves the node.
  * The key is made in the thread pool: 0.2 to 0.4 s.
  */
-export async function ensureTincKey(dir: string): Promise<string> {
+export async function ensureTincKey(dir: string): Promise<TincKey> {
   const file = join(dir, 'rsa_key.priv')
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const pem = await readFile(file, 'utf8').catch(async (error: unknown) => {
@@ -21,6 +29,9 @@ export async function ensureTincKey(dir: string): Promise<string> {
     await writeWhole(file, made)
     return made
   })
-  const key = createPublicKey(createPrivateKey(pem))
-  return key.export({ type: 'pkcs1', format: 'pem' }).toString()
+  const key = createPrivateKey(pem)
+  return {
+    pubkey: createPublicKey(key).export({ type: 'pkcs1', format: 'pem' }).toString(),
+    sign: (text) => sign('sha256', Buffer.from(text), key).toString('base64'),
+  }
 }

@@ -62,7 +62,7 @@ export async function startManagementNetwork(
   const address = nodeManagementAddress(prefix, nodeId)
   const { device, detail } = await chooseDevice(options.device)
   await stopLeftovers(dir)
-  const pubkey = await ensureTincKey(dir)
+  const { pubkey } = await ensureTincKey(dir)
   await writeTincFolder(dir, { nodeId, prefix, server, pubkey, interface: name, device })
 
   const changed = new Set<(state: ManagementState) => void>()

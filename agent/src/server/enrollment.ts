@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   EnrollmentAnswer,
+  enrollmentStatement,
   LabError,
   parseEnrollmentToken,
   routes,
@@ -13,6 +14,8 @@ import { createPinnedHttp, readJson, type PinnedHttp } from './pinned-http.ts'
 export interface Enrollee {
   /** RSA public key, PKCS #1 PEM. */
   readonly tincPubkey: string
+  /** Sign a statement with the private half: RSASSA-PKCS1-v1_5, SHA-256, base64. */
+  sign(statement: string): string
   readonly arch: Arch
 }
 
@@ -20,8 +23,8 @@ const retryMs = { first: 500, longest: 10_000 }
 
 /**
  * Enrol this node with its one-time token, over the community network. The server's certificate is compared with the token's fingerprint before
- * anything is sent. A lost answer, or a server that is away, is tried again (after 0.5 s, doubling to 10 s, a tenth of it random) until the signal ends it: the server gives the
- * same key the same answer.
+ * anything is sent. A lost answer, or a server that is away, is tried again (after 0.5 s, doubling to 10 s, a tenth of it random) until the signal ends it: the
+ * server answers again to who proves to hold the same key.
  *
  * @throws {@link LabError} LAB_ENROLLMENT_MALFORMED, LAB_CERTIFICATE_MISMATCH, LAB_ENROLLMENT_REFUSED, or another that trying again would not change.
  */
@@ -31,11 +34,13 @@ export async function enroll(
   signal: AbortSignal,
 ): Promise<EnrollmentAnswer> {
   const { url, certificateSha256, secret } = parseEnrollmentToken(token)
+  const { tincPubkey } = enrollee
+  const proof = enrollee.sign(enrollmentStatement({ secret, certificateSha256, tincPubkey }))
   const http = createPinnedHttp({ url, certificateSha256, token: secret })
   try {
     for (let waitMs = retryMs.first; ; waitMs = Math.min(retryMs.longest, waitMs * 2)) {
       try {
-        return await enrollOnce(http, { url, enrollee, signal })
+        return await enrollOnce(http, { url, enrollee, proof, signal })
       } catch (error) {
         if (signal.aborted || !LabError.is(error) || !error.retryable) throw error
         await delay(waitMs * (0.9 + 0.2 * Math.random()), undefined, { signal })
@@ -48,13 +53,18 @@ export async function enroll(
 
 async function enrollOnce(
   http: PinnedHttp,
-  at: { readonly url: string; readonly enrollee: Enrollee; readonly signal: AbortSignal },
+  at: {
+    readonly url: string
+    readonly enrollee: Enrollee
+    readonly proof: string
+    readonly signal: AbortSignal
+  },
 ): Promise<EnrollmentAnswer> {
-  const { enrollee, signal } = at
+  const { enrollee, proof, signal } = at
   const answer = await http.request({
     method: 'POST',
     path: routes.enroll,
-    json: { tinc_pubkey: enrollee.tincPubkey, arch: enrollee.arch },
+    json: { tinc_pubkey: enrollee.tincPubkey, arch: enrollee.arch, proof },
     signal,
   })
   const url = new URL(routes.enroll, at.url).href

@@ -45,6 +45,8 @@ export const routes = {
   whoami: '/api/users/ctl/whoami/',
   /** POST an AuthTokenAdd, for the user who asks. */
   addAuthToken: '/api/users/ctl/add-auth-token/',
+  /** POST an AuthTokenRemove. */
+  removeAuthToken: '/api/users/ctl/remove-auth-token/',
   tokens: '/api/tokens/',
   token: '/api/tokens/{id}/',
   measurements: '/api/measurements/',

@@ -1,14 +1,29 @@
 import { LabError } from '@community-lab/contract'
 import fp from 'fastify-plugin'
+import type { FastifyRequest, RouteOptions } from 'fastify'
 import type { Kysely } from 'kysely'
 import '../decorations.ts'
+import type { RightName } from '../domain/rights.ts'
+import type { Notifications } from '../postgres/notifications.ts'
 import type { Tables } from '../postgres/tables.ts'
+import { createOpenRequests } from './open-requests.ts'
+import { permitObject } from './own-object.ts'
+import { permitRight } from './permit.ts'
 import { anonymous, type Principal } from './principal.ts'
 import { hashSecret } from './secret.ts'
+import { cutVoidTokens } from './void-tokens.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a request to this route does; see `domain/rights.ts` for who may. */
+    right?: RightName
+  }
+}
 
 /** Options of {@link accessPlugin}. */
 export interface AccessOptions {
   readonly db: Kysely<Tables>
+  readonly notifications: Notifications
   /** Origins, besides the server's own, whose pages may change things. */
   readonly origins: readonly string[]
 }
@@ -17,27 +32,63 @@ export interface AccessOptions {
 const lastUsedGranularityMs = 60_000
 
 /**
- * Find out who asks, before anything else happens: a missing token is anonymous, a wrong one is refused even where none is needed. A page of a
- * foreign origin may read what is public, and change nothing.
+ * Find out who asks, and whether they may, before anything else happens and before a body is read. A missing token is anonymous; a wrong one is refused even
+ * where none is needed. Each route names its right, and the server does not start with a route that names none. A page of a foreign origin may read what is
+ * public, and change nothing. What a token has open is cut when the token is voided or ends.
  */
 export const accessPlugin = fp<AccessOptions>(
-  (app, { db, origins }) => {
+  (app, { db, notifications, origins }) => {
+    const open = createOpenRequests()
+    const routes: RouteOptions[] = []
     app.decorateRequest('principal')
-    app.addHook('onRequest', async (request) => {
-      const { authorization, origin, host } = request.headers
-      const changes = !['GET', 'HEAD', 'OPTIONS'].includes(request.method)
-      if (origin !== undefined && (changes || request.headers.upgrade !== undefined)) {
-        const own = URL.canParse(origin) && new URL(origin).host === host
-        if (!own && !origins.includes(origin))
-          throw new LabError('LAB_AUTH_FOREIGN_ORIGIN', { origin: origin.slice(0, 200) })
-      }
+    app.addHook('onRoute', (route) => void routes.push(route))
+    app.addHook('onReady', (done) => {
+      const undeclared = routes.find(({ config }) => config?.right === undefined)
+      done(undeclared === undefined ? undefined : describeUndeclared(undeclared))
+    })
+    app.addHook('onRequest', async (request, reply) => {
+      const { authorization } = request.headers
+      checkOrigin(request, origins)
       request.principal =
         authorization === undefined ? anonymous : await findPrincipal(db, authorization)
+      await permitRequest(db, request)
+      open.follow(request, reply)
+    })
+    const onError = (error: unknown): void => app.log.error({ err: error }, 'void tokens not found')
+    const unsubscribe = cutVoidTokens({ db, notifications, open, onError })
+    app.addHook('onClose', (_app, done) => {
+      unsubscribe()
+      done()
     })
     return Promise.resolve()
   },
   { name: 'access', fastify: '5.x' },
 )
+
+function describeUndeclared({ method, url }: RouteOptions): LabError {
+  const what = `route ${String(method)} ${url} does not say which right it needs (config.right)`
+  return new LabError('LAB_INTERNAL', { what })
+}
+
+/** @throws {@link LabError} LAB_AUTH_FOREIGN_ORIGIN. */
+function checkOrigin({ headers, method }: FastifyRequest, origins: readonly string[]): void {
+  const { origin, host, upgrade } = headers
+  const changes = !['GET', 'HEAD', 'OPTIONS'].includes(method)
+  if (origin === undefined || (!changes && upgrade === undefined)) return
+  const own = URL.canParse(origin) && new URL(origin).host === host
+  if (!own && !origins.includes(origin))
+    throw new LabError('LAB_AUTH_FOREIGN_ORIGIN', { origin: origin.slice(0, 200) })
+}
+
+async function permitRequest(db: Kysely<Tables>, request: FastifyRequest): Promise<void> {
+  // A path that is none has no route; OPTIONS only tells a page what it may ask for.
+  if (request.is404 || request.method === 'OPTIONS') return
+  const { right } = request.routeOptions.config
+  // Not reached: the server does not start with such a route.
+  if (right === undefined) throw new LabError('LAB_INTERNAL', { what: 'a route without a right' })
+  permitRight(request.principal, right)
+  await permitObject(db, right, request)
+}
 
 async function findPrincipal(db: Kysely<Tables>, authorization: string): Promise<Principal> {
   const refuse = (reason: string) => new LabError('LAB_AUTH_INVALID_TOKEN', { reason })
@@ -49,8 +100,8 @@ async function findPrincipal(db: Kysely<Tables>, authorization: string): Promise
   const row = await db
     .selectFrom('tokens')
     .leftJoin('users', 'users.id', 'tokens.user_id')
-    .select(['tokens.id', 'tokens.role', 'tokens.user_id', 'tokens.node_id', 'users.group_id'])
-    .select(['tokens.expires_on', 'tokens.last_used_on'])
+    .select(['tokens.id', 'tokens.role', 'tokens.scope', 'tokens.user_id', 'tokens.node_id'])
+    .select(['users.group_id', 'tokens.expires_on', 'tokens.last_used_on'])
     .where('tokens.secret_sha256', '=', hashSecret(secret))
     .executeTakeFirst()
   if (row === undefined) throw refuse('it is not known here, or has been revoked')
@@ -64,9 +115,11 @@ async function findPrincipal(db: Kysely<Tables>, authorization: string): Promise
       .execute()
   return {
     role: row.role,
+    scope: row.scope,
     tokenId: row.id,
     userId: row.user_id,
     groupId: row.group_id,
     nodeId: row.node_id,
+    endsMs: row.expires_on?.getTime() ?? null,
   }
 }

@@ -1,20 +1,21 @@
-import { LabError, type Role } from '@community-lab/contract'
+import { LabError } from '@community-lab/contract'
+import { findRefusal, rights, type Right, type RightName } from '../domain/rights.ts'
 import type { Principal } from './principal.ts'
 
 /**
- * Let only these roles do something. `action` completes "may not …".
+ * Let only roles and scopes that have a right go on.
  *
  * @throws {@link LabError} LAB_AUTH_REQUIRED, LAB_AUTH_FORBIDDEN.
  */
-export function permitRoles(principal: Principal, action: string, roles: readonly Role[]): void {
-  const { role } = principal
-  if (role === 'anonymous') throw new LabError('LAB_AUTH_REQUIRED', { action: capitalize(action) })
-  if (!roles.includes(role))
-    throw new LabError('LAB_AUTH_FORBIDDEN', {
-      action,
-      role,
-      needs: `a token of role ${roles.join(' or ')}`,
-    })
+export function permitRight(principal: Principal, name: RightName): void {
+  const { role, scope } = principal
+  const right: Right = rights[name]
+  if (role === 'anonymous') {
+    if (right.roles === 'anybody') return
+    throw new LabError('LAB_AUTH_REQUIRED', { action: `To ${name}` })
+  }
+  const needs = findRefusal(name, role, scope)
+  if (needs !== null) throw new LabError('LAB_AUTH_FORBIDDEN', { action: name, role, needs })
 }
 
 /**
@@ -23,13 +24,11 @@ export function permitRoles(principal: Principal, action: string, roles: readonl
  * @throws {@link LabError} LAB_AUTH_REQUIRED, LAB_AUTH_FORBIDDEN.
  */
 export function permitGroup(principal: Principal, action: string, groupId: number): void {
-  permitRoles(principal, action, ['operator', 'researcher'])
-  if (principal.role === 'operator' || principal.groupId === groupId) return
-  throw new LabError('LAB_AUTH_FORBIDDEN', {
-    action,
-    role: principal.role,
-    needs: 'a token of the group that owns it, or an operator’s',
-  })
+  const { role } = principal
+  if (role === 'anonymous') throw new LabError('LAB_AUTH_REQUIRED', { action: `To ${action}` })
+  if (role === 'operator' || (role === 'researcher' && principal.groupId === groupId)) return
+  const needs = 'a token of the group that owns it, or an operator’s'
+  throw new LabError('LAB_AUTH_FORBIDDEN', { action, role, needs })
 }
 
 /**
@@ -38,27 +37,20 @@ export function permitGroup(principal: Principal, action: string, groupId: numbe
  * @throws {@link LabError} LAB_AUTH_REQUIRED, LAB_AUTH_FORBIDDEN.
  */
 export function permitNode(principal: Principal, action: string, nodeId: number): void {
-  permitRoles(principal, action, ['node'])
-  if (principal.nodeId === nodeId) return
-  throw new LabError('LAB_AUTH_FORBIDDEN', {
-    action,
-    role: 'node',
-    needs: `the token of node ${nodeId} itself`,
-  })
+  const { role } = principal
+  if (role === 'anonymous') throw new LabError('LAB_AUTH_REQUIRED', { action: `To ${action}` })
+  if (role === 'node' && principal.nodeId === nodeId) return
+  const needs = `the token of node ${nodeId} itself`
+  throw new LabError('LAB_AUTH_FORBIDDEN', { action, role, needs })
 }
 
 /** The user and group that a principal acts for; nodes have none. */
-export function actingUser(
-  principal: Principal,
-  action: string,
-): { readonly userId: number; readonly groupId: number } {
-  permitRoles(principal, action, ['operator', 'researcher'])
+export function actingUser(principal: Principal): {
+  readonly userId: number
+  readonly groupId: number
+} {
   const { userId, groupId } = principal
   if (userId === null || groupId === null)
     throw new LabError('LAB_INTERNAL', { what: `token ${principal.tokenId} has no user` })
   return { userId, groupId }
-}
-
-function capitalize(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1)
 }

@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ChangeEvent } from '@community-lab/contract'
 import type { Kysely } from 'kysely'
-import type { Database } from '../postgres/database.ts'
+import { channels, type Notifications } from '../postgres/notifications.ts'
 import type { Tables } from '../postgres/tables.ts'
-import { eventChannel } from '../registry/event-log.ts'
 
 /** Every change, in the order of commits. */
 export interface EventFeed extends AsyncDisposable {
@@ -20,12 +19,16 @@ export const maxEventsPerRead = 500
 const againAfterMs = 500
 const ringSize = 2_000
 
-/** Follow the events of a database: one connection listens for all readers, and the newest are kept in memory for them. */
-export async function openEventFeed(
-  database: Database,
-  onError: (error: unknown) => void,
-): Promise<EventFeed> {
-  const { db } = database
+/** Options of {@link openEventFeed}. */
+export interface EventFeedOptions {
+  readonly db: Kysely<Tables>
+  readonly notifications: Notifications
+  readonly onError: (error: unknown) => void
+}
+
+/** Follow the events of a database; the newest are kept in memory for all readers. */
+export async function openEventFeed(options: EventFeedOptions): Promise<EventFeed> {
+  const { db, notifications, onError } = options
   const listeners = new Set<() => void>()
   const ending = new AbortController()
   const { signal } = ending
@@ -66,37 +69,9 @@ export async function openEventFeed(
     })()
   }
 
-  let client: Awaited<ReturnType<Database['connect']>> | null = null
-  async function listen(): Promise<void> {
-    const next = await database.connect()
-    if (isEnding()) {
-      await next.end()
-      return
-    }
-    client = next
-    next.on('notification', wake)
-    next.on('error', (error) => {
-      if (client !== next) return
-      client = null
-      onError(error)
-      void relisten()
-    })
-    await next.query(`listen ${eventChannel}`)
-    // What was committed while nobody listened.
-    wake()
-  }
-  async function relisten(): Promise<void> {
-    while (!isEnding()) {
-      try {
-        await delay(againAfterMs, undefined, { signal })
-        await listen()
-        return
-      } catch (error) {
-        if (!isEnding()) onError(error)
-      }
-    }
-  }
-  await listen()
+  // Also without a message: what was committed while nobody listened is read then.
+  const unsubscribe = notifications.on(channels.event, wake)
+  wake()
 
   return {
     range: () => readRange(db),
@@ -111,11 +86,9 @@ export async function openEventFeed(
     },
     async [Symbol.asyncDispose]() {
       ending.abort()
+      unsubscribe()
       listeners.clear()
-      const last = client
-      client = null
       await reading
-      await last?.end()
     },
   }
 }

@@ -27,6 +27,11 @@ export const openapiPlugin = fp<{ readonly version: string }>(
         return { schema: inline(complete(schema, { reads, isWebSocket })), url }
       },
     })
+    // The description is as public as what it describes.
+    app.addHook('onRoute', (route) => {
+      if (route.url.startsWith(routes.docs))
+        route.config = { right: 'read the testbed', ...route.config }
+    })
     await app.register(swaggerUi, {
       routePrefix: routes.docs,
       uiConfig: { validatorUrl: null },

@@ -1,4 +1,10 @@
-import { LabError, namePattern, nameRule, type Issue } from '@community-lab/contract'
+import {
+  inputTimePattern,
+  LabError,
+  namePattern,
+  nameRule,
+  type Issue,
+} from '@community-lab/contract'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -12,11 +18,18 @@ export function useContractSchemas(app: FastifyInstance): void {
     const validator = Compile(schema)
     return (value: unknown) => {
       if (validator.Check(value)) return { value }
-      const issues = validator.Errors(value).flatMap((error) => describe(error, value))
+      const issues = keepFirst(validator.Errors(value).flatMap((error) => describe(error, value)))
       return { error: new LabError('LAB_REQUEST_INVALID', { issues: issues.slice(0, maxIssues) }) }
     }
   })
   app.setSerializerCompiler(() => JSON.stringify)
+}
+
+/** One issue for each place: the first tells what is wrong, those after it what else would do. */
+function keepFirst(issues: readonly Issue[]): Issue[] {
+  return [...Map.groupBy(issues, ({ pointer }) => pointer).values()].flatMap(([first]) =>
+    first === undefined ? [] : [first],
+  )
 }
 
 interface SchemaError {
@@ -41,8 +54,12 @@ function describe(error: SchemaError, body: unknown): Issue[] {
 function ruleOf({ keyword, params, message }: SchemaError): string {
   if (keyword === 'enum' && 'allowedValues' in params)
     return `must be one of ${(params.allowedValues as string[]).join(', ')}`
-  if (keyword === 'pattern' && 'pattern' in params && params.pattern === namePattern)
-    return `must be ${nameRule}`
+  if (keyword === 'pattern' && 'pattern' in params) {
+    if (params.pattern === namePattern) return `must be ${nameRule}`
+    if (params.pattern === inputTimePattern) return 'must be of the years 1970 to 9999'
+  }
+  if (keyword === 'format' && 'format' in params && params.format === 'date-time')
+    return 'must be a time as RFC 3339 has it, such as 2026-05-04T12:00:00Z'
   return message
 }
 

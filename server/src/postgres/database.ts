@@ -8,8 +8,8 @@ import type { Tables } from './tables.ts'
 /** The registry's database, with a client of its own for notifications. */
 export interface Database extends AsyncDisposable {
   readonly db: Kysely<Tables>
-  /** Make one more connection, for LISTEN. */
-  connect(): Promise<pg.Client>
+  /** Make one more connection, for LISTEN. A query on it fails when it is not answered in time, in milliseconds. */
+  connect(options: { readonly queryTimeoutMs: number }): Promise<pg.Client>
 }
 
 /** Options of {@link openDatabase}. */
@@ -31,7 +31,11 @@ const connectWithinMs = 10_000
  * @throws {@link LabError} LAB_DATABASE_UNUSABLE.
  */
 export async function openDatabase({ url, onLost }: DatabaseOptions): Promise<Database> {
-  const settings = { connectionString: url, connectionTimeoutMillis: connectWithinMs }
+  const settings = {
+    connectionString: url,
+    connectionTimeoutMillis: connectWithinMs,
+    keepAlive: true,
+  }
   // int8 holds counts and ids far below 2^53 here.
   const types = new pg.TypeOverrides()
   types.setTypeParser(pg.types.builtins.INT8, Number)
@@ -53,8 +57,8 @@ export async function openDatabase({ url, onLost }: DatabaseOptions): Promise<Da
   }
   return {
     db,
-    connect: async () => {
-      const client = new pg.Client(settings)
+    connect: async ({ queryTimeoutMs }) => {
+      const client = new pg.Client({ ...settings, query_timeout: queryTimeoutMs })
       client.on('error', onLost)
       await client.connect()
       return client

@@ -4,6 +4,7 @@ import type { Migration } from 'kysely/migration'
 /** Every step of the schema, in order; a step that was published is never changed. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': { up: first },
+  '0002-token-scope': { up: addTokenScope },
 }
 
 // Raw SQL on purpose: a migration must not change with the types of today.
@@ -98,4 +99,10 @@ async function first(db: Kysely<unknown>): Promise<void> {
     sql`insert into counters (name, value) values ('event', 0)`,
   ]
   for (const statement of statements) await statement.execute(db)
+}
+
+async function addTokenScope(db: Kysely<unknown>): Promise<void> {
+  await sql`alter table tokens add column scope text not null default 'all'`.execute(db)
+  // Users are removed with their tokens; the index finds them.
+  await sql`create index tokens_user on tokens (user_id)`.execute(db)
 }

@@ -11,6 +11,7 @@ import type {
   SliceSetState,
   SliverReport,
   SliverState,
+  TokenScope,
 } from '@community-lab/contract'
 
 // JSON columns are written as text, so that arrays are not taken for PostgreSQL's own.
@@ -50,6 +51,7 @@ export interface TokenTable {
   id: Generated<number>
   name: string
   role: Role
+  scope: Generated<TokenScope>
   user_id: number | null
   node_id: number | null
   secret_sha256: Buffer

@@ -1,5 +1,6 @@
-import type { Kysely, Transaction } from 'kysely'
+import { sql, type Kysely, type Transaction } from 'kysely'
 import type { ChangeEvent, EventKind, Incident } from '@community-lab/contract'
+import { channels } from '../postgres/notifications.ts'
 import type { Tables } from '../postgres/tables.ts'
 import { writeEvents, type ChangeNotes, type Note } from './event-log.ts'
 import type { Readers } from './read/readers.ts'
@@ -24,6 +25,8 @@ export interface Change {
   target(nodeId: number): void
   /** Note that the management network's hosts have changed. */
   tincHosts(): void
+  /** Note that tokens are void: every server cuts what they have open. */
+  voidTokens(ids: readonly number[]): void
 }
 
 /** Who hears of a change after it was committed. */
@@ -51,6 +54,7 @@ export function createChangeRunner(
       const notes = createNotes()
       const targets = new Set<number>()
       const hosts = { changed: false }
+      const voided: number[] = []
       try {
         const result = await db.transaction().execute(async (tx) => {
           const answer = await work({
@@ -58,7 +62,9 @@ export function createChangeRunner(
             ...notes,
             target: (nodeId) => void targets.add(nodeId),
             tincHosts: () => void (hosts.changed = true),
+            voidTokens: (ids) => void voided.push(...ids),
           })
+          await tellVoidTokens(tx, voided)
           for (const nodeId of await writeEvents(tx, readers, notes)) targets.add(nodeId)
           return answer
         })
@@ -70,6 +76,16 @@ export function createChangeRunner(
         if (!repeatable.has(code) || attempt >= maxAttempts) throw error
       }
     }
+  }
+}
+
+/** How many ids go into one message: PostgreSQL's have at most 8,000 bytes. */
+const idsPerMessage = 500
+
+async function tellVoidTokens(tx: Transaction<Tables>, ids: readonly number[]): Promise<void> {
+  for (let from = 0; from < ids.length; from += idsPerMessage) {
+    const message = ids.slice(from, from + idsPerMessage).join(',')
+    await sql`select pg_notify(${channels.voidTokens}, ${message})`.execute(tx)
   }
 }
 

@@ -1,10 +1,8 @@
 import { sql, type Transaction } from 'kysely'
 import { sliverId, type ChangeEvent, type EventKind, type Incident } from '@community-lab/contract'
+import { channels } from '../postgres/notifications.ts'
 import type { Tables } from '../postgres/tables.ts'
 import type { Readers } from './read/readers.ts'
-
-/** The channel that tells every reader of a new event. */
-export const eventChannel = 'community_lab_event'
 
 /** An object that was made, changed or deleted. */
 export interface Note {
@@ -104,7 +102,7 @@ async function insertEvents(
         as event (number bigint, kind text, action text, id text, object jsonb)`.execute(tx)
   const value = last + events.length
   await tx.updateTable('counters').set({ value }).where('name', '=', 'event').execute()
-  await sql`select pg_notify(${eventChannel}, ${String(value)})`.execute(tx)
+  await sql`select pg_notify(${channels.event}, ${String(value)})`.execute(tx)
 }
 
 function* splitByLength(texts: readonly string[], maxChars: number): Generator<string[]> {

@@ -1,7 +1,7 @@
 import {
   AuthTokenAdd,
+  AuthTokenRemove,
   Group,
-  LabError,
   path,
   routes,
   Token,
@@ -12,32 +12,38 @@ import {
 } from '@community-lab/contract'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
-import { actingUser, permitRoles } from '../access/permit.ts'
+import { actingUser, permitRight } from '../access/permit.ts'
 import { answerList } from '../http/list.ts'
 import { found } from '../registry/core.ts'
+import { createToken, deleteToken, readTokens } from '../registry/write/tokens.ts'
 import {
   addAuthToken,
-  createToken,
-  deleteToken,
+  deleteUser,
   readGroups,
-  readTokens,
   readUsers,
-} from '../registry/write/access.ts'
+  removeAuthToken,
+} from '../registry/write/users.ts'
 import { numericId, pattern, type ById, type RouteContext } from './context.ts'
 
 const tags = ['access']
 
-/** Groups, users, and the tokens that speak for them. */
-export function accessRoutes(app: FastifyInstance, { registry: { core } }: RouteContext): void {
+/** Groups and users. */
+export function userRoutes(app: FastifyInstance, { registry: { core } }: RouteContext): void {
   app.get(
     routes.groups,
-    { schema: { tags, summary: 'List groups', response: { 200: Type.Array(Group) } } },
+    {
+      config: { right: 'read the testbed' },
+      schema: { tags, summary: 'List groups', response: { 200: Type.Array(Group) } },
+    },
     async (request, reply) =>
       answerList(request, reply, { schema: Group, objects: await readGroups(core.db) }),
   )
   app.get(
     pattern(routes.group),
-    { schema: { tags, summary: 'Read a group', response: { 200: Group } } },
+    {
+      config: { right: 'read the testbed' },
+      schema: { tags, summary: 'Read a group', response: { 200: Group } },
+    },
     async (request: ById) => {
       const id = numericId(request, 'group')
       return found(
@@ -49,37 +55,55 @@ export function accessRoutes(app: FastifyInstance, { registry: { core } }: Route
   )
   app.get(
     routes.users,
-    { schema: { tags, summary: 'List users', response: { 200: Type.Array(User) } } },
-    async (request, reply) => {
-      actingUser(request.principal, 'list users')
-      return answerList(request, reply, { schema: User, objects: await readUsers(core.db) })
+    {
+      config: { right: 'read users' },
+      schema: { tags, summary: 'List users', response: { 200: Type.Array(User) } },
     },
+    async (request, reply) =>
+      answerList(request, reply, { schema: User, objects: await readUsers(core.db) }),
   )
   app.get(
     pattern(routes.user),
-    { schema: { tags, summary: 'Read a user', response: { 200: User } } },
+    {
+      config: { right: 'read users' },
+      schema: { tags, summary: 'Read a user', response: { 200: User } },
+    },
     async (request: ById) => {
-      actingUser(request.principal, 'read a user')
       const id = numericId(request, 'user')
       return found((await readUsers(core.db, id))[0], 'user', id)
     },
   )
-  app.get(
-    routes.whoami,
-    { schema: { tags, summary: 'Who the asker is', response: { 200: WhoAmI } } },
-    async ({ principal: { role, userId, nodeId } }) => {
-      if (role === 'anonymous')
-        throw new LabError('LAB_AUTH_REQUIRED', { action: 'Asking who you are' })
-      return {
-        role,
-        user: userId === null ? null : ((await readUsers(core.db, userId))[0] ?? null),
-        node: nodeId === null ? null : { uri: path(routes.node, { id: nodeId }), id: nodeId },
-      } satisfies WhoAmI
+  app.delete(
+    pattern(routes.user),
+    {
+      config: { right: 'remove a user' },
+      schema: { tags, summary: 'Remove a user with their tokens and SSH keys' },
+    },
+    async (request: ById, reply) => {
+      await deleteUser(core, numericId(request, 'user'))
+      return reply.code(204).send()
     },
   )
+  app.get(
+    routes.whoami,
+    {
+      config: { right: 'ask who it is' },
+      schema: { tags, summary: 'Who the asker is', response: { 200: WhoAmI } },
+    },
+    async ({ principal: { role, userId, nodeId } }) => ({
+      role,
+      user: userId === null ? null : ((await readUsers(core.db, userId))[0] ?? null),
+      node: nodeId === null ? null : { uri: path(routes.node, { id: nodeId }), id: nodeId },
+    }),
+  )
+}
+
+/** What lets people in: their SSH keys, and the tokens that speak for them. */
+export function keyRoutes(app: FastifyInstance, { registry: { core } }: RouteContext): void {
   app.post<{ Body: AuthTokenAdd }>(
     routes.addAuthToken,
     {
+      config: { right: 'change its SSH keys' },
       schema: {
         tags,
         summary: 'Add an SSH public key to the user who asks',
@@ -87,22 +111,38 @@ export function accessRoutes(app: FastifyInstance, { registry: { core } }: Route
         response: { 200: User },
       },
     },
-    (request) => {
-      const { userId } = actingUser(request.principal, 'add an SSH key')
-      return addAuthToken(core, userId, request.body.auth_token)
+    ({ principal, body }) => addAuthToken(core, actingUser(principal).userId, body.auth_token),
+  )
+  app.post<{ Body: AuthTokenRemove }>(
+    routes.removeAuthToken,
+    {
+      config: { right: 'change its SSH keys' },
+      schema: {
+        tags,
+        summary: 'Take an SSH public key away from the user who asks; operators: from any user',
+        body: AuthTokenRemove,
+        response: { 200: User },
+      },
+    },
+    ({ principal, body: { auth_token: key, user } }) => {
+      const { userId } = actingUser(principal)
+      if (user !== undefined && user !== userId) permitRight(principal, 'remove a user')
+      return removeAuthToken(core, user ?? userId, key)
     },
   )
   app.get(
     routes.tokens,
-    { schema: { tags, summary: 'List tokens', response: { 200: Type.Array(Token) } } },
-    async (request, reply) => {
-      permitRoles(request.principal, 'list tokens', ['operator'])
-      return answerList(request, reply, { schema: Token, objects: await readTokens(core.db) })
+    {
+      config: { right: 'list tokens' },
+      schema: { tags, summary: 'List tokens', response: { 200: Type.Array(Token) } },
     },
+    async (request, reply) =>
+      answerList(request, reply, { schema: Token, objects: await readTokens(core.db) }),
   )
   app.post<{ Body: TokenCreate }>(
     routes.tokens,
     {
+      config: { right: 'make a token' },
       schema: {
         tags,
         summary: 'Make a token; its secret is shown this once',
@@ -111,7 +151,6 @@ export function accessRoutes(app: FastifyInstance, { registry: { core } }: Route
       },
     },
     async (request, reply) => {
-      permitRoles(request.principal, 'make a token', ['operator'])
       const created = await createToken(core, request.body)
       void reply.code(201).header('location', created.token.uri)
       return created
@@ -119,9 +158,11 @@ export function accessRoutes(app: FastifyInstance, { registry: { core } }: Route
   )
   app.delete(
     pattern(routes.token),
-    { schema: { tags, summary: 'Void a token' } },
+    {
+      config: { right: 'void a token' },
+      schema: { tags, summary: 'Void a token, and cut what it has open' },
+    },
     async (request: ById, reply) => {
-      permitRoles(request.principal, 'void a token', ['operator'])
       await deleteToken(core, numericId(request, 'token'))
       return reply.code(204).send()
     },

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { LabError } from '@community-lab/contract'
 import type { EventFeed } from '../events/feed.ts'
+import { readId } from '../http/id.ts'
 import type { FirstContact } from '../registry/write/enrollment.ts'
 import type { OpenRegistry } from '../registry/open.ts'
 
@@ -30,9 +30,7 @@ export function numericId(
   request: { readonly params: { readonly id: string } },
   kind: string,
 ): number {
-  const { id } = request.params
-  if (/^[1-9]\d{0,8}$/u.test(id)) return Number(id)
-  throw new LabError('LAB_NOT_FOUND', { kind, id: id.slice(0, 128) })
+  return readId(request.params.id, kind)
 }
 
 /** The condition of a change; null: none. */

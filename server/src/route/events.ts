@@ -18,6 +18,7 @@ export function eventRoutes(app: FastifyInstance, { feed }: RouteContext): void 
   app.get<{ Querystring: { after?: string } }>(
     routes.events,
     {
+      config: { right: 'read the testbed', stream: true },
       schema: {
         tags: ['events'],
         summary: 'Every change, as server-sent events, from Last-Event-ID (or ?after=) on',

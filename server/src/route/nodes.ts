@@ -14,7 +14,7 @@ import {
 import '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
-import { actingUser, permitGroup, permitNode, permitRoles } from '../access/permit.ts'
+import { actingUser } from '../access/permit.ts'
 import { answerList } from '../http/list.ts'
 import { readNodeTarget } from '../registry/target.ts'
 import { enrollNode, issueEnrollmentToken } from '../registry/write/enrollment.ts'
@@ -45,48 +45,58 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
 
   app.get(
     routes.nodes,
-    { schema: { tags, summary: 'List nodes', response: { 200: Type.Array(Node) } } },
+    {
+      config: { right: 'read the testbed' },
+      schema: { tags, summary: 'List nodes', response: { 200: Type.Array(Node) } },
+    },
     async (request, reply) =>
       answerList(request, reply, { schema: Node, objects: await core.read.nodes(core.db) }),
   )
   app.post<{ Body: NodeCreate }>(
     routes.nodes,
-    { schema: { tags, summary: 'Register a node', body: NodeCreate, response: { 201: Node } } },
+    {
+      config: { right: 'register a node' },
+      schema: { tags, summary: 'Register a node', body: NodeCreate, response: { 201: Node } },
+    },
     async (request, reply) => {
-      permitRoles(request.principal, 'register a node', ['operator'])
-      const { groupId } = actingUser(request.principal, 'register a node')
+      const { groupId } = actingUser(request.principal)
       return answerCreated(reply, await createNode(core, groupId, request.body))
     },
   )
   app.get(
     pattern(routes.node),
-    { schema: { tags, summary: 'Read a node', response: { 200: Node } } },
+    {
+      config: { right: 'read the testbed' },
+      schema: { tags, summary: 'Read a node', response: { 200: Node } },
+    },
     (request: ById) => readNode(core, idOf(request)),
   )
   for (const method of ['PATCH', 'PUT'] as const)
     app.route<{ Params: { id: string }; Body: NodePatch }>({
       method,
       url: pattern(routes.node),
+      config: { right: 'change a node' },
       schema: { tags, summary: 'Change a node', body: NodePatch, response: { 200: Node } },
-      handler: async (request) => {
-        permitRoles(request.principal, 'change a node', ['operator'])
-        return patchNode(core, idOf(request), request.body, ifMatchOf(request))
-      },
+      handler: (request) => patchNode(core, idOf(request), request.body, ifMatchOf(request)),
     })
   app.delete(
     pattern(routes.node),
-    { schema: { tags, summary: 'Remove a node, its slivers and its tokens' } },
+    {
+      config: { right: 'remove a node' },
+      schema: { tags, summary: 'Remove a node, its slivers and its tokens' },
+    },
     async (request: ById, reply) => {
-      permitRoles(request.principal, 'remove a node', ['operator'])
       await deleteNode(core, idOf(request), ifMatchOf(request))
       return reply.code(204).send()
     },
   )
   app.post(
     pattern(routes.nodeReboot),
-    { schema: { tags, summary: 'Ask a node to restart, once', response: { 202: Node } } },
-    async (request: ById, reply) => {
-      permitRoles(request.principal, 'reboot a node', ['operator'])
+    {
+      config: { right: 'reboot a node' },
+      schema: { tags, summary: 'Ask a node to restart, once', response: { 202: Node } },
+    },
+    (request: ById, reply) => {
       void reply.code(202)
       return rebootNode(core, idOf(request))
     },
@@ -94,27 +104,25 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
   app.post(
     pattern(routes.nodeEnrollmentToken),
     {
+      config: { right: 'make an enrolment token' },
       schema: {
         tags,
         summary: "Make a node's one-time enrolment token; the one before is void",
         response: { 201: EnrollmentToken },
       },
     },
-    async (request: ById, reply) => {
-      permitRoles(request.principal, 'make an enrolment token', ['operator'])
+    (request: ById, reply) => {
       void reply.code(201)
       return issueEnrollmentToken(core, idOf(request), contact)
     },
   )
   app.post(
     pattern(routes.nodeRevoke),
-    { schema: { tags, summary: "Void a node's keys and tokens", response: { 200: Node } } },
-    async (request: ById) => {
-      permitRoles(request.principal, 'revoke a node', ['operator'])
-      const node = await readNode(core, idOf(request))
-      permitGroup(request.principal, 'revoke a node', node.group.id)
-      return revokeNode(core, node.id)
+    {
+      config: { right: 'revoke a node' },
+      schema: { tags, summary: "Void a node's keys and tokens", response: { 200: Node } },
     },
+    (request: ById) => revokeNode(core, idOf(request)),
   )
 }
 
@@ -127,7 +135,7 @@ export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
     routes.enroll,
     {
       // Guessing 256 bits is hopeless; this keeps it from being loud.
-      config: { rateLimit: { max: 30, timeWindow: 60_000 } },
+      config: { right: 'enrol a node', rateLimit: { max: 30, timeWindow: 60_000 } },
       schema: {
         tags: own,
         summary: 'Enrol a node with its one-time secret as bearer',
@@ -139,7 +147,9 @@ export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
       const secret = /^Bearer (cle_[\w-]+)$/u.exec(request.headers.authorization ?? '')?.[1]
       if (secret === undefined)
         throw new LabError('LAB_ENROLLMENT_REFUSED', { reason: 'there is none in the request' })
-      const { node, token } = await enrollNode(core, secret, request.body)
+      const { certificateSha256 } = context.contact
+      const enrolled = await enrollNode(core, { secret, certificateSha256 }, request.body)
+      const { node, token } = enrolled
       // tincd keeps whom it does not know waiting: a node that came before its host file would be 10 s late.
       await app.management.updated()
       const address = serverManagementAddress(mgmtPrefix)
@@ -149,7 +159,7 @@ export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
         mgmt_ipv6_prefix: mgmtPrefix,
         server: {
           url: `https://[${address}]:${context.httpsPort}`,
-          certificate_sha256: context.contact.certificateSha256,
+          certificate_sha256: certificateSha256,
           mgmt_addr: address,
           tinc: app.management.serverTincHost(),
         },
@@ -159,21 +169,23 @@ export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
   app.get(
     pattern(routes.nodeTarget),
     {
+      config: { right: 'read a node’s target' },
       schema: { tags: own, summary: 'What is wanted of a node', response: { 200: NodeTarget } },
     },
     async (request: ById) => {
       const id = numericId(request, 'node')
-      permitNode(request.principal, "read a node's target", id)
       await registry.noteContact(id, true)
       return readNodeTarget(core, id, mgmtPrefix)
     },
   )
   app.put<{ Params: { id: string }; Body: NodeReport }>(
     pattern(routes.nodeState),
-    { schema: { tags: own, summary: 'Report what a node is', body: NodeReport } },
+    {
+      config: { right: 'report a node’s state' },
+      schema: { tags: own, summary: 'Report what a node is', body: NodeReport },
+    },
     async (request, reply) => {
       const id = numericId(request, 'node')
-      permitNode(request.principal, "report a node's state", id)
       await registry.noteContact(id, true)
       await applyReport(core, id, request.body)
       return reply.code(204).send()

@@ -19,7 +19,10 @@ export function serverRoutes(app: FastifyInstance, context: RouteContext): void 
   const base = { uri: routes.base, version }
   app.get(
     routes.base,
-    { schema: { tags, summary: "The testbed's parameters", response: { 200: Base } } },
+    {
+      config: { right: 'read the testbed' },
+      schema: { tags, summary: "The testbed's parameters", response: { 200: Base } },
+    },
     () => {
       return {
         ...base,
@@ -34,7 +37,7 @@ export function serverRoutes(app: FastifyInstance, context: RouteContext): void 
   app.get(
     routes.health,
     {
-      config: { rateLimit: false },
+      config: { right: 'read the testbed', rateLimit: false },
       schema: { tags, summary: 'Whether all is well', response: { 200: Health, 503: Health } },
     },
     async (_request, reply) => {

@@ -9,7 +9,7 @@ import {
 } from '@community-lab/contract'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
-import { actingUser, permitGroup } from '../access/permit.ts'
+import { actingUser } from '../access/permit.ts'
 import { answerList } from '../http/list.ts'
 import { ensureSlice } from '../registry/write/ensure.ts'
 import {
@@ -41,36 +41,33 @@ const SlicePut = Type.Object({
 /** Slices: experiments of a group. */
 export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): void {
   const { core } = registry
-  /** The slice that a request names, if its asker may do this to it. */
-  const permitted = async (
-    request: FastifyRequest<{ Params: { id: string } }>,
-    action: string,
-  ): Promise<Slice> => {
-    actingUser(request.principal, action)
-    const slice = await readSlice(core, numericId(request, 'slice'))
-    permitGroup(request.principal, action, slice.group.id)
-    return slice
-  }
+  const idOf = (request: FastifyRequest<{ Params: { id: string } }>): number =>
+    numericId(request, 'slice')
 
   app.get(
     routes.slices,
-    { schema: { tags, summary: 'List slices', response: { 200: Type.Array(Slice) } } },
+    {
+      config: { right: 'read the testbed' },
+      schema: { tags, summary: 'List slices', response: { 200: Type.Array(Slice) } },
+    },
     async (request, reply) =>
       answerList(request, reply, { schema: Slice, objects: await core.read.slices(core.db) }),
   )
   app.post<{ Body: SliceCreate }>(
     routes.slices,
     {
+      config: { right: 'make a slice' },
       schema: { tags, summary: 'Make an empty slice', body: SliceCreate, response: { 201: Slice } },
     },
     async (request, reply) => {
-      const { groupId } = actingUser(request.principal, 'make a slice')
+      const { groupId } = actingUser(request.principal)
       return answerCreated(reply, await createSlice(core, groupId, request.body))
     },
   )
   app.put<{ Body: SliceSpec }>(
     routes.sliceEnsure,
     {
+      config: { right: 'make a slice' },
       schema: {
         tags,
         summary: 'Make a whole slice what it should be, by name; or refuse all of it',
@@ -79,7 +76,7 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
       },
     },
     async (request, reply) => {
-      const { groupId } = actingUser(request.principal, 'make a slice')
+      const { groupId } = actingUser(request.principal)
       const { created, ...answer } = await ensureSlice(core, groupId, request.body)
       if (created) void reply.code(201).header('location', answer.slice.uri)
       return answer
@@ -87,22 +84,28 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
   )
   app.get(
     pattern(routes.slice),
-    { schema: { tags, summary: 'Read a slice', response: { 200: Slice } } },
-    (request: ById) => readSlice(core, numericId(request, 'slice')),
+    {
+      config: { right: 'read the testbed' },
+      schema: { tags, summary: 'Read a slice', response: { 200: Slice } },
+    },
+    (request: ById) => readSlice(core, idOf(request)),
   )
   app.patch<{ Params: { id: string }; Body: SlicePatch }>(
     pattern(routes.slice),
-    { schema: { tags, summary: 'Change a slice', body: SlicePatch, response: { 200: Slice } } },
-    async (request) => {
-      const { id } = await permitted(request, 'change a slice')
-      return patchSlice(core, id, request.body, ifMatchOf(request))
+    {
+      config: { right: 'change a slice' },
+      schema: { tags, summary: 'Change a slice', body: SlicePatch, response: { 200: Slice } },
     },
+    (request) => patchSlice(core, idOf(request), request.body, ifMatchOf(request)),
   )
   app.put<{ Params: { id: string }; Body: Static<typeof SlicePut> }>(
     pattern(routes.slice),
-    { schema: { tags, summary: 'Replace a slice', body: SlicePut, response: { 200: Slice } } },
+    {
+      config: { right: 'change a slice' },
+      schema: { tags, summary: 'Replace a slice', body: SlicePut, response: { 200: Slice } },
+    },
     async (request) => {
-      const slice = await permitted(request, 'change a slice')
+      const slice = await readSlice(core, idOf(request))
       const { set_state: setState, description = '', properties = {} } = request.body
       // Source: CONFINE, a PUT of an old copy must not start or stop anything.
       if (setState !== undefined && setState !== slice.set_state)
@@ -112,25 +115,32 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
   )
   app.delete(
     pattern(routes.slice),
-    { schema: { tags, summary: 'Remove a slice and its slivers' } },
+    {
+      config: { right: 'remove a slice' },
+      schema: { tags, summary: 'Remove a slice and its slivers' },
+    },
     async (request: ById, reply) => {
-      const { id } = await permitted(request, 'remove a slice')
-      await deleteSlice(core, id, ifMatchOf(request))
+      await deleteSlice(core, idOf(request), ifMatchOf(request))
       return reply.code(204).send()
     },
   )
   app.post(
     pattern(routes.sliceRenew),
-    { schema: { tags, summary: 'Let a slice live on', response: { 200: Slice } } },
-    async (request: ById) => renewSlice(core, (await permitted(request, 'renew a slice')).id),
+    {
+      config: { right: 'renew a slice' },
+      schema: { tags, summary: 'Let a slice live on', response: { 200: Slice } },
+    },
+    (request: ById) => renewSlice(core, idOf(request)),
   )
   app.post(
     pattern(routes.sliceReset),
-    { schema: { tags, summary: 'Make its slivers anew, once', response: { 202: Slice } } },
-    async (request: ById, reply) => {
-      const { id } = await permitted(request, 'reset a slice')
+    {
+      config: { right: 'reset a slice' },
+      schema: { tags, summary: 'Make its slivers again, once', response: { 202: Slice } },
+    },
+    (request: ById, reply) => {
       void reply.code(202)
-      return resetSlice(core, id)
+      return resetSlice(core, idOf(request))
     },
   )
 }

@@ -1,7 +1,7 @@
 import { routes, Sliver, SliverCreate, SliverPatch } from '@community-lab/contract'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
-import { actingUser, permitGroup } from '../access/permit.ts'
+import { permitGroup } from '../access/permit.ts'
 import { answerList } from '../http/list.ts'
 import { readSlice } from '../registry/write/slices.ts'
 import {
@@ -18,28 +18,22 @@ const tags = ['slivers']
 /** Slivers: a slice's container on a node. */
 export function sliverRoutes(app: FastifyInstance, { registry }: RouteContext): void {
   const { core } = registry
-  /** The id of the sliver that a request names, if its asker may do this to it. */
-  const permitted = async (
-    request: FastifyRequest<{ Params: { id: string } }>,
-    action: string,
-  ): Promise<string> => {
-    actingUser(request.principal, action)
-    const { id, slice } = await readSliver(core, request.params.id)
-    permitGroup(request.principal, action, (await readSlice(core, slice.id)).group.id)
-    return id
-  }
-
   app.get(
     routes.slivers,
-    { schema: { tags, summary: 'List slivers', response: { 200: Type.Array(Sliver) } } },
+    {
+      config: { right: 'read the testbed' },
+      schema: { tags, summary: 'List slivers', response: { 200: Type.Array(Sliver) } },
+    },
     async (request, reply) =>
       answerList(request, reply, { schema: Sliver, objects: await core.read.slivers(core.db) }),
   )
   app.post<{ Body: SliverCreate }>(
     routes.slivers,
-    { schema: { tags, summary: 'Add a sliver', body: SliverCreate, response: { 201: Sliver } } },
+    {
+      config: { right: 'add a sliver' },
+      schema: { tags, summary: 'Add a sliver', body: SliverCreate, response: { 201: Sliver } },
+    },
     async (request, reply) => {
-      actingUser(request.principal, 'add a sliver')
       const slice = await readSlice(core, request.body.slice.id)
       permitGroup(request.principal, 'add a sliver', slice.group.id)
       return answerCreated(reply, await createSliver(core, request.body))
@@ -47,34 +41,37 @@ export function sliverRoutes(app: FastifyInstance, { registry }: RouteContext): 
   )
   app.get(
     pattern(routes.sliver),
-    { schema: { tags, summary: 'Read a sliver', response: { 200: Sliver } } },
+    {
+      config: { right: 'read the testbed' },
+      schema: { tags, summary: 'Read a sliver', response: { 200: Sliver } },
+    },
     (request: ById) => readSliver(core, request.params.id),
   )
   for (const method of ['PATCH', 'PUT'] as const)
     app.route<{ Params: { id: string }; Body: SliverPatch }>({
       method,
       url: pattern(routes.sliver),
+      config: { right: 'change a sliver' },
       schema: { tags, summary: 'Change a sliver', body: SliverPatch, response: { 200: Sliver } },
-      handler: async (request) => {
-        const id = await permitted(request, 'change a sliver')
-        return patchSliver(core, id, request.body, ifMatchOf(request))
-      },
+      handler: (request) => patchSliver(core, request.params.id, request.body, ifMatchOf(request)),
     })
   app.delete(
     pattern(routes.sliver),
-    { schema: { tags, summary: 'Remove a sliver' } },
+    { config: { right: 'remove a sliver' }, schema: { tags, summary: 'Remove a sliver' } },
     async (request: ById, reply) => {
-      await deleteSliver(core, await permitted(request, 'remove a sliver'), ifMatchOf(request))
+      await deleteSliver(core, request.params.id, ifMatchOf(request))
       return reply.code(204).send()
     },
   )
   app.post(
     pattern(routes.sliverUpdate),
-    { schema: { tags, summary: 'Make a sliver anew, once', response: { 202: Sliver } } },
-    async (request: ById, reply) => {
-      const id = await permitted(request, 'update a sliver')
+    {
+      config: { right: 'update a sliver' },
+      schema: { tags, summary: 'Make a sliver again, once', response: { 202: Sliver } },
+    },
+    (request: ById, reply) => {
       void reply.code(202)
-      return updateSliver(core, id)
+      return updateSliver(core, request.params.id)
     },
   )
 }

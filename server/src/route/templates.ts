@@ -5,7 +5,6 @@ import { LabError, routes, Template, TemplateCreate, TemplatePatch } from '@comm
 import type { FastifyInstance } from 'fastify'
 import type { Readable } from 'node:stream'
 import Type from 'typebox'
-import { permitRoles } from '../access/permit.ts'
 import { answerList } from '../http/list.ts'
 import { receiveImage, removeUnusedImages } from '../registry/image.ts'
 import {
@@ -40,13 +39,17 @@ export function templateRoutes(
   const inTurn = createLane()
   app.get(
     routes.templates,
-    { schema: { tags, summary: 'List templates', response: { 200: Type.Array(Template) } } },
+    {
+      config: { right: 'read the testbed' },
+      schema: { tags, summary: 'List templates', response: { 200: Type.Array(Template) } },
+    },
     async (request, reply) =>
       answerList(request, reply, { schema: Template, objects: await core.read.templates(core.db) }),
   )
   app.post<{ Body: TemplateCreate }>(
     routes.templates,
     {
+      config: { right: 'make a template' },
       schema: {
         tags,
         summary: 'Make a template',
@@ -54,36 +57,36 @@ export function templateRoutes(
         response: { 201: Template },
       },
     },
-    async (request, reply) => {
-      permitRoles(request.principal, 'make a template', ['operator'])
-      return answerCreated(reply, await createTemplate(core, request.body))
-    },
+    async (request, reply) => answerCreated(reply, await createTemplate(core, request.body)),
   )
   app.get(
     pattern(routes.template),
-    { schema: { tags, summary: 'Read a template', response: { 200: Template } } },
+    {
+      config: { right: 'read the testbed' },
+      schema: { tags, summary: 'Read a template', response: { 200: Template } },
+    },
     (request: ById) => readTemplate(core, idOf(request)),
   )
   for (const method of ['PATCH', 'PUT'] as const)
     app.route<{ Params: { id: string }; Body: TemplatePatch }>({
       method,
       url: pattern(routes.template),
+      config: { right: 'change a template' },
       schema: {
         tags,
         summary: 'Change a template',
         body: TemplatePatch,
         response: { 200: Template },
       },
-      handler: async (request) => {
-        permitRoles(request.principal, 'change a template', ['operator'])
-        return patchTemplate(core, idOf(request), request.body, ifMatchOf(request))
-      },
+      handler: (request) => patchTemplate(core, idOf(request), request.body, ifMatchOf(request)),
     })
   app.delete(
     pattern(routes.template),
-    { schema: { tags, summary: 'Remove a template that no slice uses' } },
+    {
+      config: { right: 'remove a template' },
+      schema: { tags, summary: 'Remove a template that no slice uses' },
+    },
     async (request: ById, reply) => {
-      permitRoles(request.principal, 'remove a template', ['operator'])
       await inTurn(async () => {
         await deleteTemplate(core, idOf(request), ifMatchOf(request))
         await removeUnusedImages(imageDir, await readImages(core))
@@ -99,9 +102,9 @@ export function templateRoutes(
       pattern(routes.templateUploadImage),
       {
         bodyLimit: maxImageBytes,
+        config: { right: 'upload a template’s image' },
         // Refused before a byte of the body is read.
         onRequest: (request, _reply, next) => {
-          permitRoles(request.principal, "upload a template's image", ['operator'])
           if (Number(request.headers['content-length'] ?? 0) > maxImageBytes)
             throw new LabError('LAB_REQUEST_TOO_LARGE', { limitBytes: maxImageBytes })
           next()
@@ -133,7 +136,10 @@ export function templateRoutes(
   })
   app.get(
     pattern(routes.templateImage),
-    { schema: { tags, summary: 'Its image', produces: ['application/gzip'] } },
+    {
+      config: { right: 'read the testbed' },
+      schema: { tags, summary: 'Its image', produces: ['application/gzip'] },
+    },
     async (request: ById, reply) => {
       const { name, image_sha256: sha256 } = await readTemplate(core, idOf(request))
       if (sha256 === null) throw new LabError('LAB_TEMPLATE_NO_IMAGE', { template: name })

@@ -78,7 +78,7 @@ export default fp<StreamPluginOptions>(
       {
         websocket: true,
         preHandler: admit,
-        config: { rateLimit: false },
+        config: { right: 'open a node’s stream', rateLimit: false },
         schema: { tags: ['nodes'], summary: 'WebSocket: the node’s stream of samples' },
       },
       (socket, request) => {

@@ -38,6 +38,7 @@ export function measurementRoutes(
   app.get<{ Querystring: Type.Static<typeof ListQuery> }>(
     routes.measurements,
     {
+      config: { right: 'read samples' },
       schema: {
         tags,
         summary: 'List the measurements that may be read',
@@ -57,6 +58,7 @@ export function measurementRoutes(
   app.get<{ Params: Place; Querystring: Type.Static<typeof RowsQuery> }>(
     pathOf(routes.measurementRows),
     {
+      config: { right: 'read samples', stream: true },
       schema: {
         tags,
         summary: 'Rows as they land, as server-sent events, from Last-Event-ID (or ?after=) on',
@@ -81,6 +83,7 @@ export function measurementRoutes(
   app.get<{ Params: Place; Querystring: Type.Static<typeof ParquetQuery> }>(
     pathOf(routes.measurementParquet),
     {
+      config: { right: 'read samples' },
       schema: {
         tags,
         summary: 'The rows as a Parquet file, by node and time',

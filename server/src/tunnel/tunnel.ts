@@ -61,6 +61,7 @@ export const tunnelPlugin = fp<TunnelOptions>(
       {
         websocket: true,
         preHandler: connectBeforeUpgrade,
+        config: { right: 'open a sliver’s SSH port' },
         schema: { tags: ['slivers'], summary: "WebSocket: bytes to and from a sliver's SSH port" },
       },
       async (socket, request) => {

@@ -127,6 +127,7 @@ it('makes a token for a person and revokes it by name', async () => {
     id: 5,
     name: 'laptop',
     role: 'researcher',
+    scope: 'all',
     user: null,
     node: null,
     created_on: '2026-01-01T00:00:00Z',

@@ -29,6 +29,12 @@ export const requestCodes = {
     true,
     (d) => `too many requests from this address; try again in ${d.retryAfterS} s`,
   ),
+  LAB_REQUEST_TOO_MANY_STREAMS: code<{ limit: number; of: 'token' | 'address' | 'server' }>(
+    429,
+    true,
+    (d) =>
+      `${d.of === 'server' ? 'the server' : `this ${d.of}`} has ${d.limit} streams open, the most there may be; end one first`,
+  ),
   LAB_REQUEST_PRECONDITION_FAILED: code<{ uri: string }>(
     412,
     false,
@@ -59,6 +65,12 @@ export const requestCodes = {
     403,
     false,
     (d) => `a token of role ${d.role} may not ${d.action}; it needs ${d.needs}`,
+  ),
+  LAB_AUTH_LAST_OPERATOR: code<{ what: string }>(
+    409,
+    false,
+    (d) =>
+      `${d.what} is the last that lets an operator in for good; make another operator's token that does not end first`,
   ),
   LAB_AUTH_FOREIGN_ORIGIN: code<{ origin: string }>(
     403,

@@ -1,9 +1,13 @@
 import Type, { type Static } from 'typebox'
-import { Description, Name, nullable, Ref, Time } from './common.ts'
+import { Description, Id, InputTime, Name, nullable, Ref, Time } from './common.ts'
 
 /** Who a token speaks for. An operator may do everything, a researcher what belongs to the own group, a node what belongs to itself. */
 export const Role = Type.Enum(['operator', 'researcher', 'node'] as const)
 export type Role = Static<typeof Role>
+
+/** What a token may do of what its role may: everything, or only read. */
+export const TokenScope = Type.Enum(['all', 'read'] as const)
+export type TokenScope = Static<typeof TokenScope>
 
 /** A group owns nodes and slices. */
 export const Group = Type.Object(
@@ -35,6 +39,13 @@ export const AuthToken = Type.String({
 export const AuthTokenAdd = Type.Object({ auth_token: AuthToken }, { additionalProperties: false })
 export type AuthTokenAdd = Static<typeof AuthTokenAdd>
 
+/** Take an SSH public key away from the user who asks, or from `user` (operators). Taking it away again changes nothing. */
+export const AuthTokenRemove = Type.Object(
+  { auth_token: AuthToken, user: Type.Optional(Id) },
+  { additionalProperties: false },
+)
+export type AuthTokenRemove = Static<typeof AuthTokenRemove>
+
 /** A token as the server lists it: never its secret. */
 export const Token = Type.Object(
   {
@@ -42,6 +53,7 @@ export const Token = Type.Object(
     id: Type.Integer(),
     name: Name,
     role: Role,
+    scope: TokenScope,
     user: nullable(Ref),
     node: nullable(Ref),
     created_on: Time,
@@ -52,14 +64,18 @@ export const Token = Type.Object(
 )
 export type Token = Static<typeof Token>
 
-/** Make a token for an operator or a researcher (operators). `user` is made when there is none of that name. */
+/**
+ * Make a token for an operator or a researcher (operators). `user` is made when there is none of that name. A researcher's token ends after a year unless
+ * `expires_on` says otherwise; null: never.
+ */
 export const TokenCreate = Type.Object(
   {
     name: Name,
     role: Type.Enum(['operator', 'researcher'] as const),
     user: Name,
     group: Type.Optional(Name),
-    expires_on: Type.Optional(Time),
+    scope: Type.Optional(TokenScope),
+    expires_on: Type.Optional(nullable(InputTime)),
   },
   { additionalProperties: false },
 )

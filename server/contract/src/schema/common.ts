@@ -15,6 +15,23 @@ export const Description = Type.String({ maxLength: 4096 })
 /** A point in time: RFC 3339, UTC. */
 export const Time = Type.String({ format: 'date-time' })
 
+/** The years of times in requests, which every part can store. */
+export const inputTimePattern = '^(19[7-9]|[2-9][0-9]{2})[0-9]-'
+
+/** A point in time in a request: years 1970 to 9999. */
+export const InputTime = Type.String({
+  format: 'date-time',
+  maxLength: 40,
+  pattern: inputTimePattern,
+  description: 'RFC 3339, of the years 1970 to 9999',
+})
+
+/** The id of an object, as far as a database's integer goes. */
+export const Id = Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 })
+
+/** A counter, as far as a database's integer goes. */
+export const Counter = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })
+
 /** 64 lower-case hexadecimal digits. */
 export const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' })
 
@@ -30,15 +47,17 @@ export type SliverRef = Static<typeof SliverRef>
 export const Properties = Type.Record(
   Type.String({ pattern: '^[a-z][_0-9a-z]*[0-9a-z]$', maxLength: 64 }),
   Type.String({ maxLength: 1024 }),
+  { maxProperties: 100 },
 )
 export type Properties = Static<typeof Properties>
 
 /** Something wrong with a member of an object. */
 export const MemberError = Type.Object({
   member: Type.String({
+    maxLength: 256,
     description: 'JSON pointer to the member at fault; empty: the whole object',
   }),
-  message: Type.String(),
+  message: Type.String({ maxLength: 4096 }),
 })
 export type MemberError = Static<typeof MemberError>
 
@@ -69,7 +88,7 @@ export const ResourceRequest = Type.Object(
     name: ResourceName,
     // Far beyond any node, whose refusal tells what there is.
     req: Type.Integer({ minimum: 1, maximum: 1_000_000_000 }),
-    unit: Type.Optional(Type.String()),
+    unit: Type.Optional(Type.String({ maxLength: 32 })),
   },
   { additionalProperties: false },
 )

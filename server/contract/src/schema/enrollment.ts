@@ -1,11 +1,16 @@
 import Type, { type Static } from 'typebox'
 import { Arch } from './node.ts'
 
-/** What a node sends with its one-time token, over the community network. Sending the same key again after a lost answer is allowed. */
+/**
+ * What a node sends with its one-time token, over the community network. `proof` is its signature, made with the private half of `tinc_pubkey` (RSASSA-PKCS1-v1_5
+ * with SHA-256, base64), of {@link enrollmentStatement}: a public key alone is known to many. Sending the same again after a lost answer is allowed until
+ * the node has reported for the first time; then the token is worth nothing.
+ */
 export const EnrollmentRequest = Type.Object(
   {
     tinc_pubkey: Type.String({ maxLength: 4096, description: 'RSA public key, PKCS #1 PEM' }),
     arch: Arch,
+    proof: Type.String({ maxLength: 1400, pattern: '^[A-Za-z0-9+/]+={0,2}$' }),
   },
   { additionalProperties: false },
 )
@@ -35,3 +40,16 @@ export const EnrollmentToken = Type.Object({
   expires_on: Type.String({ format: 'date-time' }),
 })
 export type EnrollmentToken = Static<typeof EnrollmentToken>
+
+/**
+ * What a node signs to enrol: that the holder of this key wants to be the node of this token, at the server of this certificate. It is of no use
+ * with another token or to another server.
+ */
+export function enrollmentStatement(of: {
+  readonly secret: string
+  /** SHA-256 of the server's certificate (DER), 64 hexadecimal digits. */
+  readonly certificateSha256: string
+  readonly tincPubkey: string
+}): string {
+  return ['community-lab enrolment 1', of.certificateSha256, of.secret, of.tincPubkey].join('\n')
+}

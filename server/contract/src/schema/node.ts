@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { NodeReportedState, NodeSetState, NodeState } from '../state.ts'
 import {
+  Counter,
   Description,
   MemberError,
   Name,
@@ -29,10 +30,16 @@ export type NodeResource = Static<typeof NodeResource>
 
 /** What a node can and cannot do, found by its agent's probes. */
 export const Capabilities = Type.Object({
-  runtime: Type.String({ description: 'the OCI runtime in use: crun, runc or none' }),
+  runtime: Type.String({
+    maxLength: 64,
+    description: 'the OCI runtime in use: crun, runc or none',
+  }),
   limits: Type.Boolean({ description: 'memory, process and CPU limits hold (a cgroup is usable)' }),
   userns: Type.Boolean({ description: 'slivers run in a user namespace of their own' }),
-  lacks: Type.Array(Type.String(), { description: 'what this node cannot do, a sentence each' }),
+  lacks: Type.Array(Type.String({ maxLength: 1024 }), {
+    maxItems: 100,
+    description: 'what this node cannot do, a sentence each',
+  }),
 })
 export type Capabilities = Static<typeof Capabilities>
 
@@ -90,21 +97,24 @@ export const NodePatch = Type.Object(
 )
 export type NodePatch = Static<typeof NodePatch>
 
+/** How much there is of a resource, in its unit. */
+const Amount = Type.Integer({ minimum: 0, maximum: 1_000_000_000_000 })
+
 /** What an agent reports of its node and of every sliver on it: the whole actual state, each time. */
 export const NodeReport = Type.Object(
   {
     state: NodeReportedState,
     soft_version: Type.String({ maxLength: 64 }),
     arch: Arch,
-    boot_sn: Type.Integer({ minimum: 0 }),
+    boot_sn: Counter,
     public_prefix: nullable(Type.String({ maxLength: 64 })),
     capabilities: Capabilities,
     resources: Type.Array(
       Type.Object({
         name: ResourceName,
-        total: Type.Integer({ minimum: 0 }),
-        max_req: Type.Integer({ minimum: 0 }),
-        dflt_req: Type.Integer({ minimum: 0 }),
+        total: Amount,
+        max_req: Amount,
+        dflt_req: Amount,
       }),
       { maxItems: 16 },
     ),

@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox'
 import { SliceSetState } from '../state.ts'
 import {
   Description,
+  Id,
   Name,
   nullable,
   Properties,
@@ -48,7 +49,7 @@ export const SliceCreate = Type.Object(
     sliver_defaults: Type.Optional(
       Type.Object(
         {
-          template: Type.Optional(nullable(Type.Object({ id: Type.Integer() }))),
+          template: Type.Optional(nullable(Type.Object({ id: Id }))),
           set_state: Type.Optional(SliceSetState),
           resources: Type.Optional(Type.Array(ResourceRequest, { maxItems: 16 })),
         },

@@ -1,7 +1,10 @@
 import Type, { type Static } from 'typebox'
 import { SliceSetState, SliverState } from '../state.ts'
 import {
+  Counter,
   Description,
+  Id,
+  InputTime,
   MemberError,
   nullable,
   Properties,
@@ -30,7 +33,7 @@ export const defaultInterfaces: readonly SliverInterface[] = [
 
 /** An interface as it is on the node. */
 export const ActualInterface = Type.Object({
-  nr: Type.Integer(),
+  nr: Type.Integer({ minimum: 0, maximum: 255 }),
   name: Type.String({ maxLength: 15 }),
   type: InterfaceType,
   mac_addr: Type.String({ maxLength: 17 }),
@@ -43,8 +46,8 @@ export const SliverReport = Type.Object({
   id: Type.String({ maxLength: 32 }),
   nr: nullable(Type.Integer({ minimum: 1, maximum: 125 })),
   state: SliverState,
-  slice_instance_sn: Type.Integer({ minimum: 0 }),
-  instance_sn: Type.Integer({ minimum: 0 }),
+  slice_instance_sn: Counter,
+  instance_sn: Counter,
   interfaces: Type.Array(ActualInterface, { maxItems: 16 }),
   ssh_host_key: nullable(
     Type.String({
@@ -52,7 +55,7 @@ export const SliverReport = Type.Object({
       description: 'the public half, in authorized_keys form: ssh-ed25519 AAAA…',
     }),
   ),
-  started_on: nullable(Time),
+  started_on: nullable(InputTime),
   errors: Type.Array(MemberError, { maxItems: 100 }),
 })
 export type SliverReport = Static<typeof SliverReport>
@@ -85,8 +88,8 @@ export type Sliver = Static<typeof Sliver>
 /** Add a sliver to a slice. */
 export const SliverCreate = Type.Object(
   {
-    slice: Type.Object({ id: Type.Integer() }),
-    node: Type.Object({ id: Type.Integer() }),
+    slice: Type.Object({ id: Id }),
+    node: Type.Object({ id: Id }),
     description: Type.Optional(Description),
     set_state: Type.Optional(nullable(SliceSetState)),
     properties: Type.Optional(Properties),

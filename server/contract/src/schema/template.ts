@@ -26,7 +26,7 @@ export const TemplateCreate = Type.Object(
     name: Name,
     description: Type.Optional(Description),
     type: Type.Optional(Type.Enum(['debian', 'openwrt'] as const)),
-    node_archs: Type.Array(Arch, { minItems: 1 }),
+    node_archs: Type.Array(Arch, { minItems: 1, maxItems: 16 }),
     is_active: Type.Optional(Type.Boolean()),
   },
   { additionalProperties: false },
@@ -38,7 +38,7 @@ export const TemplatePatch = Type.Object(
   {
     description: Type.Optional(Description),
     is_active: Type.Optional(Type.Boolean()),
-    node_archs: Type.Optional(Type.Array(Arch, { minItems: 1 })),
+    node_archs: Type.Optional(Type.Array(Arch, { minItems: 1, maxItems: 16 })),
   },
   { additionalProperties: false },
 )

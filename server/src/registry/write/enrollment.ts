@@ -1,4 +1,6 @@
+import { verify } from 'node:crypto'
 import {
+  enrollmentStatement,
   formatEnrollmentToken,
   isRsaPublicKeyPem,
   LabError,
@@ -7,8 +9,9 @@ import {
   type EnrollmentToken,
 } from '@community-lab/contract'
 import { hashSecret, makeSecret } from '../../access/secret.ts'
-import { type Core } from '../core.ts'
+import type { Core } from '../core.ts'
 import { lockNode } from './nodes.ts'
+import { voidTokens } from './tokens.ts'
 
 /** Where a node finds the server before it has the management network. */
 export interface FirstContact {
@@ -52,19 +55,25 @@ export interface Enrolled {
 }
 
 /**
- * Enrol a node with its one-time secret. The same key may ask again, for its answer may have been lost; another key may not.
+ * Enrol a node with its one-time secret, when it proves to hold the private half of its key. The answer may be lost on its way: until the node has reported
+ * for the first time, who proves to hold the same key gets it again, with another token for the one before. After that the secret is
+ * worth nothing, to anybody.
  *
  * @throws {@link LabError} LAB_ENROLLMENT_REFUSED, LAB_REQUEST_INVALID.
  */
 export async function enrollNode(
   core: Core,
-  secret: string,
-  { tinc_pubkey: pubkey, arch }: EnrollmentRequest,
+  { secret, certificateSha256 }: { readonly secret: string; readonly certificateSha256: string },
+  { tinc_pubkey: pubkey, arch, proof }: EnrollmentRequest,
 ): Promise<Enrolled> {
   if (!isRsaPublicKeyPem(pubkey))
     throw new LabError('LAB_REQUEST_INVALID', {
       issues: [{ pointer: '/tinc_pubkey', message: 'must be an RSA public key in PKCS #1 PEM' }],
     })
+  const refuse = (reason: string) => new LabError('LAB_ENROLLMENT_REFUSED', { reason })
+  const statement = enrollmentStatement({ secret, certificateSha256, tincPubkey: pubkey })
+  if (!isProved(statement, pubkey, proof))
+    throw refuse('the proof is not of the private half of this key')
   return core.change(async (change) => {
     const { tx } = change
     const enrollment = await tx
@@ -73,8 +82,7 @@ export async function enrollNode(
       .where('secret_sha256', '=', hashSecret(secret))
       .forUpdate()
       .executeTakeFirst()
-    const refuse = (reason: string) => new LabError('LAB_ENROLLMENT_REFUSED', { reason })
-    if (enrollment === undefined) throw refuse('it is not known, or has been replaced')
+    if (enrollment === undefined) throw refuse('it is not known, has been used or replaced')
     if (enrollment.expires_on.getTime() < Date.now()) throw refuse('it has expired')
     if (enrollment.used_pubkey !== null && enrollment.used_pubkey !== pubkey)
       throw refuse('it has been used, with another key')
@@ -95,7 +103,7 @@ export async function enrollNode(
       })
       .where('id', '=', nodeId)
       .execute()
-    await tx.deleteFrom('tokens').where('node_id', '=', nodeId).execute()
+    await voidTokens(change, { nodeId })
     const token = makeSecret('cln')
     await tx
       .insertInto('tokens')
@@ -111,4 +119,13 @@ export async function enrollNode(
     change.tincHosts()
     return { node: { id: nodeId, name: node.name }, token }
   })
+}
+
+function isProved(statement: string, pubkey: string, proof: string): boolean {
+  try {
+    return verify('sha256', Buffer.from(statement), pubkey, Buffer.from(proof, 'base64'))
+  } catch {
+    // A key that only looks like one proves nothing.
+    return false
+  }
 }

@@ -9,6 +9,7 @@ import { checkNodeSetState } from '../../domain/node-state.ts'
 import { checkIfMatch } from '../../http/etag.ts'
 import { claimName, found, type Core } from '../core.ts'
 import type { Change } from '../change.ts'
+import { voidTokens } from './tokens.ts'
 
 /** Register a node of a group; it is in `debug` until it is enrolled. @throws {@link LabError} LAB_NAME_TAKEN. */
 export async function createNode(core: Core, groupId: number, body: NodeCreate): Promise<Node> {
@@ -111,6 +112,7 @@ export async function deleteNode(core: Core, id: number, ifMatch: string | null)
       change.note('sliver', 'deleted', sliverId(sliceId, id))
       change.note('slice', 'updated', sliceId)
     }
+    await voidTokens(change, { nodeId: id })
     await change.tx.deleteFrom('nodes').where('id', '=', id).execute()
     change.note('node', 'deleted', id)
     change.tincHosts()
@@ -121,7 +123,7 @@ export async function deleteNode(core: Core, id: number, ifMatch: string | null)
 export async function revokeNode(core: Core, id: number): Promise<Node> {
   return core.change(async (change) => {
     await lockNode(core, change, id)
-    await change.tx.deleteFrom('tokens').where('node_id', '=', id).execute()
+    await voidTokens(change, { nodeId: id })
     await change.tx.deleteFrom('enrollments').where('node_id', '=', id).execute()
     await change.tx
       .updateTable('nodes')

@@ -34,6 +34,12 @@ export async function applyReport(core: Core, nodeId: number, report: NodeReport
       .where('id', '=', nodeId)
       .execute()
     if (changed) change.note('node', 'updated', nodeId)
+    // It has the answer to its enrolment: its one-time secret is worth nothing from now on.
+    await change.tx
+      .deleteFrom('enrollments')
+      .where('node_id', '=', nodeId)
+      .where('used_pubkey', 'is not', null)
+      .execute()
     await applySlivers(change, nodeId, slivers)
   })
 }

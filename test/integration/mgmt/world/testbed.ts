@@ -107,7 +107,7 @@ export async function createTestbed(device: Device = 'auto'): Promise<MgmtTestbe
     async addNode(id, enrolled = true) {
       const netns = await community.attach(id)
       const nodeDir = join(dir, `n${id}`)
-      const pubkey = await ensureTincKey(nodeDir)
+      const { pubkey } = await ensureTincKey(nodeDir)
       const subnets = [nodeManagementSubnet(prefix, id)]
       if (enrolled) {
         const hosts = await registry.tincHosts()

@@ -1,8 +1,11 @@
 import { path, routes } from '@community-lab/contract'
+import Fastify from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { accessPlugin } from '../../../../server/src/access/access.ts'
 import {
   aReport,
   image,
+  makeToken,
   startTestbeds,
   type TestbedWorld,
   type Testbeds,
@@ -108,6 +111,8 @@ const cases: readonly Case[] = [
     may: operators,
   },
   { method: 'POST', route: routes.addAuthToken, body: key, may: people },
+  { method: 'POST', route: routes.removeAuthToken, body: key, may: people },
+  { method: 'DELETE', route: routes.user, id: 2, may: operators },
   { method: 'POST', route: routes.tokens, body: token, may: operators },
   { method: 'DELETE', route: routes.token, id: 1, may: operators },
 ]
@@ -185,6 +190,50 @@ describe('the table above', () => {
     ]
     const tested = [...cases.map(({ method, route }) => `${method} ${route}`), ...elsewhere]
     expect(offered.sort()).toEqual(tested.sort())
+  })
+})
+
+describe('the rights of a request', () => {
+  it('are known before its body is read', async () => {
+    await using world = await testbeds.start()
+    const body = 'x'.repeat(3 * 1024 * 1024)
+    const headers = { 'content-type': 'application/json' }
+    for (const [token, status] of [
+      [null, 401],
+      [world.red, 403],
+      [world.operator, 413],
+    ] as const) {
+      const answer = await world.ask(token, 'POST', routes.nodes, { body, headers })
+      expect(answer.statusCode).toBe(status)
+    }
+  })
+
+  it('are declared on every route: a server with one that declares none does not start', async () => {
+    await using world = await testbeds.start()
+    const { db } = world.database
+    const notifications = { on: () => () => undefined, [Symbol.asyncDispose]: async () => {} }
+    const start = async (config: object) => {
+      const app = Fastify()
+      await app.register(accessPlugin, { db, notifications, origins: [] })
+      app.get('/api/new/', { config }, () => 'new')
+      await app.ready()
+      await app.close()
+    }
+    await expect(start({ right: 'read the testbed' })).resolves.toBeUndefined()
+    await expect(start({})).rejects.toThrow('GET /api/new/ does not say which right it needs')
+  })
+
+  it('are less with a token that may only read', async () => {
+    await using world = await testbeds.start()
+    const spec = { name: 'watch', role: 'researcher', user: 'red', scope: 'read' }
+    const reader = await makeToken(world, world.operator, spec)
+    expect((await world.ask(reader, 'GET', routes.users)).statusCode).toBe(200)
+    const body = { name: 'other' }
+    const refused = await world.ask(reader, 'POST', routes.slices, { body })
+    expect(refused.json()).toMatchObject({
+      code: 'LAB_AUTH_FORBIDDEN',
+      details: { needs: 'a token that may change things, not only read' },
+    })
   })
 })
 

@@ -1,4 +1,10 @@
-import { path, routes, type Token, type TokenCreated } from '@community-lab/contract'
+import {
+  path,
+  routes,
+  type NodeTarget,
+  type Token,
+  type TokenCreated,
+} from '@community-lab/contract'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeToken, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
@@ -107,7 +113,101 @@ describe('a token', () => {
   })
 })
 
+describe('a token’s end', () => {
+  const make = async (world: TestbedWorld, body: object) =>
+    (await world.ask(world.operator, 'POST', routes.tokens, { body })).json<TokenCreated>()
+
+  it('is a year away for a researcher’s and never comes for an operator’s, unless said otherwise', async () => {
+    await using world = await testbeds.start()
+    const researcher = { name: 'x', role: 'researcher', user: 'red' }
+    const { token } = await make(world, researcher)
+    const days = (Date.parse(token.expires_on ?? '') - Date.now()) / (24 * 3600 * 1000)
+    expect(days).toBeCloseTo(365, 1)
+    const endless = await make(world, { ...researcher, expires_on: null })
+    expect(endless.token.expires_on).toBeNull()
+    const operator = await make(world, { name: 'x', role: 'operator', user: 'ops' })
+    expect(operator.token.expires_on).toBeNull()
+  })
+
+  it.each(['+275760-01-01T00:00:00Z', '0001-01-01T00:00:00Z', '1969-12-31T23:59:59Z', 'tomorrow'])(
+    'is not %s',
+    async (expires_on) => {
+      await using world = await testbeds.start()
+      const body = { name: 'x', role: 'researcher', user: 'red', expires_on }
+      const refused = await world.ask(world.operator, 'POST', routes.tokens, { body })
+      expect(refused.json()).toMatchObject({
+        status: 400,
+        details: { issues: [{ pointer: '/expires_on' }] },
+      })
+    },
+  )
+})
+
+describe('the last operator', () => {
+  const operatorToken = async (world: TestbedWorld) => {
+    const list = await world.ask(world.operator, 'GET', routes.tokens)
+    return list.json<Token[]>().find(({ role }) => role === 'operator')
+  }
+  const remove = (world: TestbedWorld, uri = '') => world.ask(world.operator, 'DELETE', uri)
+
+  it('cannot be locked out: neither the token nor the user goes', async () => {
+    await using world = await testbeds.start()
+    const { uri, user } = (await operatorToken(world)) ?? {}
+    // One that only reads, and one that ends, let nobody in for good.
+    const spec = { name: 'x', role: 'operator', user: 'ops' }
+    await makeToken(world, world.operator, { ...spec, scope: 'read' })
+    await makeToken(world, world.operator, { ...spec, expires_on: '2099-01-01T00:00:00Z' })
+    for (const each of [uri, user?.uri])
+      expect((await remove(world, each)).json()).toMatchObject({
+        status: 409,
+        code: 'LAB_AUTH_LAST_OPERATOR',
+      })
+    expect((await whoami(world, `Bearer ${world.operator}`)).statusCode).toBe(200)
+    await makeToken(world, world.operator, spec)
+    expect((await remove(world, uri)).statusCode).toBe(204)
+    expect((await whoami(world, `Bearer ${world.operator}`)).statusCode).toBe(401)
+  })
+
+  it('cannot be locked out by two who remove each other at once', async () => {
+    await using world = await testbeds.start()
+    const { uri } = (await operatorToken(world)) ?? {}
+    const body = { name: 'x', role: 'operator', user: 'ops' }
+    const made = await world.ask(world.operator, 'POST', routes.tokens, { body })
+    const { secret, token } = made.json<TokenCreated>()
+    const answers = await Promise.all([
+      remove(world, token.uri),
+      world.ask(secret, 'DELETE', uri ?? ''),
+    ])
+    expect(answers.map(({ statusCode }) => statusCode).sort()).toEqual([204, 409])
+  })
+})
+
 describe('an SSH key', () => {
+  it('is taken away by its user and by operators, and reaches slivers no more', async () => {
+    await using world = await testbeds.start()
+    const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJvYg red@laptop'
+    const body = { auth_token: key }
+    const spec = { name: 'mine', template: 'tiny', nodes: ['n1'] }
+    await world.ask(world.red, 'PUT', routes.sliceEnsure, { body: spec })
+    const authorized = async () => {
+      const url = path(routes.nodeTarget, { id: 1 })
+      const target = await world.ask(world.nodes[0] ?? '', 'GET', url)
+      return target.json<NodeTarget>().slivers[0]?.ssh_authorized_keys
+    }
+    const remove = (token: string, more: object = {}) =>
+      world.ask(token, 'POST', routes.removeAuthToken, { body: { ...body, ...more } })
+    for (const [token, more] of [
+      [world.red, {}],
+      [world.operator, { user: 2 }],
+    ] as const) {
+      await world.ask(world.red, 'POST', routes.addAuthToken, { body })
+      expect(await authorized()).toEqual([key])
+      expect((await remove(world.blue, { user: 2 })).statusCode).toBe(403)
+      expect((await remove(token, more)).json()).toMatchObject({ name: 'red', auth_tokens: [] })
+      expect(await authorized()).toEqual([])
+    }
+  })
+
   it('reaches the targets of the nodes where the group has slivers, once', async () => {
     await using world = await testbeds.start()
     const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJvYg red@laptop'

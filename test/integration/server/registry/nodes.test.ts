@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto'
 import {
   parseEnrollmentToken,
   path,
@@ -15,6 +14,8 @@ import { readEvents } from '../world/events.ts'
 import {
   aReport,
   aSliverReport,
+  askToEnroll as enroll,
+  makeTincKey,
   startTestbeds,
   tincPubkey,
   type TestbedWorld,
@@ -30,9 +31,6 @@ async function issue(world: TestbedWorld, id: number): Promise<string> {
   const made = await world.ask(world.operator, 'POST', path(routes.nodeEnrollmentToken, { id }))
   return parseEnrollmentToken(made.json<EnrollmentToken>().token).secret
 }
-
-const enroll = (world: TestbedWorld, secret: string, pubkey = tincPubkey) =>
-  world.ask(secret, 'POST', routes.enroll, { body: { tinc_pubkey: pubkey, arch: 'x86_64' } })
 
 const target = (world: TestbedWorld, token: string, id: number) =>
   world.ask(token, 'GET', path(routes.nodeTarget, { id }))
@@ -98,12 +96,33 @@ describe.each(postgresKinds)('a node on %s PostgreSQL', (kind) => {
     const [before, now] = [first, again].map((each) => each.json<EnrollmentAnswer>().token)
     expect((await target(world, before ?? '', 1)).statusCode).toBe(401)
     expect((await target(world, now ?? '', 1)).statusCode).toBe(200)
-    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-    const other = publicKey.export({ type: 'pkcs1', format: 'pem' }).toString()
-    const refused = await enroll(world, secret, other)
+    const refused = await enroll(world, secret, makeTincKey())
     expect(refused.statusCode).toBe(401)
     expect(refused.json()).toMatchObject({ code: 'LAB_ENROLLMENT_REFUSED' })
     expect(await readNode(world, 1)).toMatchObject({ tinc: { pubkey: tincPubkey } })
+  })
+
+  it('is not enrolled by who knows its token and its public key, which is no secret', async () => {
+    await using world = await testbeds.start()
+    const secret = await issue(world, 1)
+    const thief = { ...makeTincKey(), pubkey: tincPubkey }
+    expect((await enroll(world, secret, thief)).json()).toMatchObject({
+      code: 'LAB_ENROLLMENT_REFUSED',
+    })
+    expect((await target(world, world.nodes[0] ?? '', 1)).statusCode).toBe(200)
+    expect((await enroll(world, secret)).statusCode).toBe(200)
+    expect((await enroll(world, secret, thief)).statusCode).toBe(401)
+  })
+
+  it('has no more use for its enrolment token once it has reported, whoever holds its key', async () => {
+    await using world = await testbeds.start()
+    const secret = await issue(world, 1)
+    const { token } = (await enroll(world, secret)).json<EnrollmentAnswer>()
+    const url = path(routes.nodeState, { id: 1 })
+    expect((await world.ask(token, 'PUT', url, { body: aReport() })).statusCode).toBe(204)
+    const late = await enroll(world, secret)
+    expect(late.json()).toMatchObject({ status: 401, code: 'LAB_ENROLLMENT_REFUSED' })
+    expect((await target(world, token, 1)).statusCode).toBe(200)
   })
 
   it('is not enrolled with a token that was replaced, made up, or meant for anything else', async () => {
@@ -119,7 +138,8 @@ describe.each(postgresKinds)('a node on %s PostgreSQL', (kind) => {
       ])
     }
     expect((await enroll(world, world.operator)).statusCode).toBe(401)
-    expect((await enroll(world, await issue(world, 1), 'no key')).statusCode).toBe(400)
+    const noKey = { ...makeTincKey(), pubkey: 'no key' }
+    expect((await enroll(world, await issue(world, 1), noKey)).statusCode).toBe(400)
     // And the one-time secret opens nothing else.
     expect((await target(world, await issue(world, 1), 1)).statusCode).toBe(401)
   })

@@ -21,12 +21,13 @@ export interface TestApp extends AsyncDisposable {
   readonly port: number
 }
 
+const whole = { scope: 'all', endsMs: null } as const
 const principals: Readonly<Record<string, Principal>> = {
-  operator: { role: 'operator', tokenId: 1, userId: 1, groupId: 9, nodeId: null },
-  group1: { role: 'researcher', tokenId: 2, userId: 2, groupId: 1, nodeId: null },
-  group2: { role: 'researcher', tokenId: 3, userId: 3, groupId: 2, nodeId: null },
-  node1: { role: 'node', tokenId: 4, userId: null, groupId: null, nodeId: 1 },
-  node2: { role: 'node', tokenId: 5, userId: null, groupId: null, nodeId: 2 },
+  operator: { ...whole, role: 'operator', tokenId: 1, userId: 1, groupId: 9, nodeId: null },
+  group1: { ...whole, role: 'researcher', tokenId: 2, userId: 2, groupId: 1, nodeId: null },
+  group2: { ...whole, role: 'researcher', tokenId: 3, userId: 3, groupId: 2, nodeId: null },
+  node1: { ...whole, role: 'node', tokenId: 4, userId: null, groupId: null, nodeId: 1 },
+  node2: { ...whole, role: 'node', tokenId: 5, userId: null, groupId: null, nodeId: 2 },
 }
 
 /** Start it on a free port; the token of a request is the name of one of its principals. */

@@ -21,12 +21,13 @@ export interface EventReader extends AsyncDisposable {
 export interface ReadFrom {
   readonly lastEventId?: number
   readonly query?: string
+  readonly token?: string
 }
 
 /** Begin to read; returns when the server has answered. */
 export async function readEvents(
   { app }: Pick<World, 'app'>,
-  { lastEventId, query = '' }: ReadFrom = {},
+  { lastEventId, query = '', token }: ReadFrom = {},
 ): Promise<EventReader> {
   const address = app.server.address()
   const origin =
@@ -34,7 +35,10 @@ export async function readEvents(
       ? await app.listen({ host: '127.0.0.1', port: 0 })
       : `http://127.0.0.1:${address.port}`
   const leaving = new AbortController()
-  const headers = lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) }
+  const headers = {
+    ...(lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) }),
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+  }
   const url = `${origin}/api/events/${query}`
   const response = await fetch(url, { headers, signal: leaving.signal })
   const events = parse(response)

@@ -1,9 +1,10 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import {
+  enrollmentStatement,
   parseEnrollmentToken,
   path,
   routes,
@@ -15,7 +16,7 @@ import {
   type Template,
   type TokenCreated,
 } from '@community-lab/contract'
-import { bootstrap } from '../../../../server/src/registry/write/access.ts'
+import { bootstrap } from '../../../../server/src/registry/write/tokens.ts'
 import type { PostgresKind } from '../../../support/postgres.ts'
 import {
   startDatabaseServer,
@@ -42,9 +43,31 @@ export interface TestbedWorld extends World {
 /** A body of an image, small but gzip. */
 export const image = gzipSync('a root file system')
 
-const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-/** A node's tinc key. */
-export const tincPubkey = publicKey.export({ type: 'pkcs1', format: 'pem' }).toString()
+/** A node's key of the management network. */
+export interface TincKey {
+  /** PKCS #1 PEM. */
+  readonly pubkey: string
+  readonly privateKey: KeyObject
+}
+
+/** Make a node's key. */
+export function makeTincKey(): TincKey {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  return { pubkey: publicKey.export({ type: 'pkcs1', format: 'pem' }).toString(), privateKey }
+}
+
+const tincKey = makeTincKey()
+/** The key that nodes are enrolled with unless a test says otherwise. */
+export const tincPubkey = tincKey.pubkey
+
+/** Ask to be enrolled, as an agent does. */
+export function askToEnroll(world: World, secret: string, key: TincKey = tincKey) {
+  const { certificateSha256 } = world.context.contact
+  const statement = enrollmentStatement({ secret, certificateSha256, tincPubkey: key.pubkey })
+  const proof = sign('sha256', Buffer.from(statement), key.privateKey).toString('base64')
+  const body = { tinc_pubkey: key.pubkey, arch: 'x86_64', proof }
+  return world.ask(secret, 'POST', routes.enroll, { body })
+}
 
 /** What an agent says of a healthy node with 1 GiB of memory. */
 export function aReport(changes: Partial<NodeReport> = {}): NodeReport {
@@ -93,9 +116,7 @@ export async function makeToken(world: World, operator: string, body: object): P
 export async function enroll(world: World, operator: string, id: number): Promise<string> {
   const made = await world.ask(operator, 'POST', path(routes.nodeEnrollmentToken, { id }))
   const { secret } = parseEnrollmentToken(made.json<EnrollmentToken>().token)
-  const answer = await world.ask(secret, 'POST', routes.enroll, {
-    body: { tinc_pubkey: tincPubkey, arch: 'x86_64' },
-  })
+  const answer = await askToEnroll(world, secret)
   return answer.json<EnrollmentAnswer>().token
 }
 

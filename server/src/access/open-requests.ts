@@ -1,0 +1,61 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+/** The requests that are being answered, by the token that they came with. */
+export interface OpenRequests {
+  /** Follow a request until its answer, or the connection that it became, has ended. */
+  follow(request: FastifyRequest, reply: FastifyReply): void
+  /** The tokens with which something is open. */
+  tokens(): readonly number[]
+  /** Cut what has no end of its own: event streams, tunnels, nodes' streams. An answer that is being made comes to its end. */
+  cut(tokenId: number): void
+}
+
+interface OpenRequest {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+}
+
+/** Keep account of them. A token that ends cuts its streams at that moment. */
+export function createOpenRequests(): OpenRequests {
+  const byToken = new Map<number, Set<OpenRequest>>()
+  return {
+    follow(request, reply) {
+      const { tokenId, endsMs } = request.principal
+      if (tokenId === null) return
+      const one = { request, reply }
+      const ofToken = byToken.get(tokenId) ?? new Set()
+      byToken.set(tokenId, ofToken.add(one))
+      const forget = endsMs === null ? null : callAt(endsMs, () => cut(one))
+      // A WebSocket ends with its connection: the reply of an upgraded request is never closed.
+      const end = request.ws ? request.raw.socket : reply.raw
+      end.once('close', () => {
+        forget?.()
+        ofToken.delete(one)
+        if (ofToken.size === 0 && byToken.get(tokenId) === ofToken) byToken.delete(tokenId)
+      })
+    },
+    tokens: () => [...byToken.keys()],
+    cut(tokenId) {
+      for (const one of byToken.get(tokenId) ?? []) cut(one)
+    },
+  }
+}
+
+function cut({ request, reply }: OpenRequest): void {
+  if (request.ws || reply.raw.headersSent) request.raw.socket.destroy()
+}
+
+/** The longest time that a timer takes. Source: Node.js, setTimeout. */
+const maxTimerMs = 2 ** 31 - 1
+
+/** Call back at a time, in milliseconds since the epoch. Returns what calls it off. */
+function callAt(atMs: number, call: () => void): () => void {
+  let timer: NodeJS.Timeout
+  const wait = (): void => {
+    const leftMs = atMs - Date.now()
+    timer = setTimeout(() => (leftMs > maxTimerMs ? wait() : call()), Math.min(leftMs, maxTimerMs))
+    timer.unref()
+  }
+  wait()
+  return () => clearTimeout(timer)
+}

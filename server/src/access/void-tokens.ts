@@ -1,0 +1,33 @@
+import { sql, type Kysely } from 'kysely'
+import { channels, type Notifications } from '../postgres/notifications.ts'
+import type { Tables } from '../postgres/tables.ts'
+import type { OpenRequests } from './open-requests.ts'
+
+/** Options of {@link cutVoidTokens}. */
+export interface VoidTokenOptions {
+  readonly db: Kysely<Tables>
+  readonly notifications: Notifications
+  readonly open: OpenRequests
+  readonly onError: (error: unknown) => void
+}
+
+/** Cut what tokens have open at the moment they are void, whichever server made them so. Returns the unsubscriber. */
+export function cutVoidTokens(options: VoidTokenOptions): () => void {
+  const { db, notifications, open, onError } = options
+  return notifications.on(channels.voidTokens, (message) => {
+    if (message !== null) for (const id of message.split(',')) open.cut(Number(id))
+    // Messages may have been missed: see which are still there.
+    else findVoid(db, open.tokens()).then((ids) => ids.forEach((id) => open.cut(id)), onError)
+  })
+}
+
+async function findVoid(db: Kysely<Tables>, ids: readonly number[]): Promise<readonly number[]> {
+  if (ids.length === 0) return []
+  const rows = await db
+    .selectFrom('tokens')
+    .select('id')
+    .where('id', '=', sql<number>`any(${ids}::int[])`)
+    .execute()
+  const there = new Set(rows.map(({ id }) => id))
+  return ids.filter((id) => !there.has(id))
+}

@@ -1,0 +1,145 @@
+import { sql } from 'kysely'
+import {
+  LabError,
+  path,
+  routes,
+  type Token,
+  type TokenCreate,
+  type TokenCreated,
+} from '@community-lab/contract'
+import { hashSecret, makeSecret } from '../../access/secret.ts'
+import type { Change } from '../change.ts'
+import { found, type Core } from '../core.ts'
+import type { Db } from '../read/selection.ts'
+import { ensureUser } from './users.ts'
+
+/** How long a researcher's token lives when nothing else is said: a year, so that those that were forgotten end. */
+const researcherTokenLifeMs = 365 * 24 * 3600 * 1000
+
+/** Read tokens, without their secrets; `id`: one of them. */
+export async function readTokens(db: Db, id?: number): Promise<Token[]> {
+  let query = db.selectFrom('tokens').selectAll().orderBy('id')
+  if (id !== undefined) query = query.where('id', '=', id)
+  return (await query.execute()).map((row) => ({
+    uri: path(routes.token, { id: row.id }),
+    id: row.id,
+    name: row.name,
+    role: row.role,
+    scope: row.scope,
+    user:
+      row.user_id === null
+        ? null
+        : { uri: path(routes.user, { id: row.user_id }), id: row.user_id },
+    node:
+      row.node_id === null
+        ? null
+        : { uri: path(routes.node, { id: row.node_id }), id: row.node_id },
+    created_on: row.created_on.toISOString(),
+    expires_on: row.expires_on?.toISOString() ?? null,
+    last_used_on: row.last_used_on?.toISOString() ?? null,
+  }))
+}
+
+/** Make a token, and its user and group when there are none of these names. */
+export async function createToken(core: Core, body: TokenCreate): Promise<TokenCreated> {
+  return core.change((change) => insertToken(change, body))
+}
+
+/**
+ * Void a token: from this moment it opens nothing, and what it has open is cut.
+ *
+ * @throws {@link LabError} LAB_NOT_FOUND, LAB_AUTH_LAST_OPERATOR.
+ */
+export async function deleteToken(core: Core, id: number): Promise<void> {
+  await core.change(async (change) => {
+    const count = await voidTokens(change, { id })
+    if (count === 0) throw new LabError('LAB_NOT_FOUND', { kind: 'token', id: String(id) })
+  })
+}
+
+/** Which tokens. */
+export type TokensOf =
+  { readonly id: number } | { readonly userId: number } | { readonly nodeId: number }
+
+/**
+ * Void tokens, in this change. Returns how many there were.
+ *
+ * @throws {@link LabError} LAB_AUTH_LAST_OPERATOR when no operator's token is left that lives on and may change things: nobody could make another.
+ */
+export async function voidTokens(change: Change, of: TokensOf): Promise<number> {
+  const query = change.tx.deleteFrom('tokens').returning(['id', 'role'])
+  const rows = await (
+    'id' in of
+      ? query.where('id', '=', of.id)
+      : 'userId' in of
+        ? query.where('user_id', '=', of.userId)
+        : query.where('node_id', '=', of.nodeId)
+  ).execute()
+  change.voidTokens(rows.map(({ id }) => id))
+  if (rows.some(({ role }) => role === 'operator')) {
+    await sql`select pg_advisory_xact_lock(${operatorLock})`.execute(change.tx)
+    if (!(await hasLastingOperator(change.tx)))
+      throw new LabError('LAB_AUTH_LAST_OPERATOR', {
+        what: 'userId' in of ? 'a token of this user' : 'this token',
+      })
+  }
+  return rows.length
+}
+
+/** The advisory lock of removing operators, so that two do not remove each other. The number is "clop" in ASCII. */
+const operatorLock = 0x636c6f70
+
+async function hasLastingOperator(db: Db): Promise<boolean> {
+  const row = await db
+    .selectFrom('tokens')
+    .select('id')
+    .where('role', '=', 'operator')
+    .where('scope', '=', 'all')
+    .where('expires_on', 'is', null)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/**
+ * Make an operator's token when there is none that lives on: the first of all, or the way back in for who holds the server's machine.
+ *
+ * @param keep called with the secret before it takes effect: a token that nobody could keep is not made
+ */
+export async function bootstrap(
+  core: Core,
+  keep: (secret: string) => Promise<void>,
+): Promise<boolean> {
+  return core.change(async (change) => {
+    if (await hasLastingOperator(change.tx)) return false
+    const spec = { name: 'first', role: 'operator', user: 'operator' } as const
+    await keep((await insertToken(change, spec)).secret)
+    return true
+  })
+}
+
+async function insertToken(change: Change, body: TokenCreate): Promise<TokenCreated> {
+  const { tx } = change
+  const { name, role, scope = 'all', user, group } = body
+  const userId = await ensureUser(change, user, group)
+  const secret = makeSecret(role === 'operator' ? 'clo' : 'clr')
+  const { id } = await tx
+    .insertInto('tokens')
+    .values({
+      name,
+      role,
+      scope,
+      user_id: userId,
+      secret_sha256: hashSecret(secret),
+      expires_on: endOf(body),
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  return { token: found((await readTokens(tx, id))[0], 'token', id), secret }
+}
+
+function endOf({ role, expires_on: expiresOn }: TokenCreate): Date | null {
+  if (typeof expiresOn === 'string') return new Date(expiresOn)
+  const endsByItself = expiresOn === undefined && role === 'researcher'
+  return endsByItself ? new Date(Date.now() + researcherTokenLifeMs) : null
+}

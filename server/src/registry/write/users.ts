@@ -1,0 +1,141 @@
+import { LabError, path, routes, type Group, type User } from '@community-lab/contract'
+import type { Change } from '../change.ts'
+import { found, type Core } from '../core.ts'
+import type { Db } from '../read/selection.ts'
+import { voidTokens } from './tokens.ts'
+
+/** The group of users that name none. */
+const defaultGroup = 'community-lab'
+/** The most SSH keys of one user. */
+const maxAuthTokens = 100
+
+/** Read groups. */
+export async function readGroups(db: Db): Promise<Group[]> {
+  const rows = await db.selectFrom('groups').selectAll().orderBy('id').execute()
+  return rows.map((row) => ({ uri: path(routes.group, { id: row.id }), ...row }))
+}
+
+/** Read users; `id`: one of them. */
+export async function readUsers(db: Db, id?: number): Promise<User[]> {
+  let query = db.selectFrom('users').selectAll().orderBy('id')
+  if (id !== undefined) query = query.where('id', '=', id)
+  return (await query.execute()).map((row) => ({
+    uri: path(routes.user, { id: row.id }),
+    id: row.id,
+    name: row.name,
+    group: { uri: path(routes.group, { id: row.group_id }), id: row.group_id },
+    auth_tokens: row.auth_tokens,
+  }))
+}
+
+/** Add an SSH public key to a user; slivers of the group let it in from now on. Adding it again changes nothing. */
+export async function addAuthToken(core: Core, userId: number, key: string): Promise<User> {
+  return changeAuthTokens(core, userId, (keys) =>
+    // The newest are kept: a notebook server that is made anew each day brings a new key each day.
+    keys.includes(key) ? keys : [...keys, key].slice(-maxAuthTokens),
+  )
+}
+
+/** Take an SSH public key away from a user; slivers of the group let it in no more. Taking it away again changes nothing. */
+export async function removeAuthToken(core: Core, userId: number, key: string): Promise<User> {
+  return changeAuthTokens(core, userId, (keys) =>
+    keys.includes(key) ? keys.filter((each) => each !== key) : keys,
+  )
+}
+
+/**
+ * Remove a user with their tokens and SSH keys. What they made belongs to their group, and stays.
+ *
+ * @throws {@link LabError} LAB_NOT_FOUND, LAB_AUTH_LAST_OPERATOR.
+ */
+export async function deleteUser(core: Core, id: number): Promise<void> {
+  await core.change(async (change) => {
+    const user = await lockUser(change, id)
+    await voidTokens(change, { userId: id })
+    await change.tx.deleteFrom('users').where('id', '=', id).execute()
+    if (user.auth_tokens.length > 0) await targetGroup(change, user.group_id)
+  })
+}
+
+/** Find a user, or make one of this name. @throws {@link LabError} LAB_REQUEST_INVALID when the user is in another group. */
+export async function ensureUser(change: Change, name: string, group?: string): Promise<number> {
+  const { tx } = change
+  const user = await tx
+    .selectFrom('users')
+    .innerJoin('groups', 'groups.id', 'users.group_id')
+    .select(['users.id', 'groups.name as group'])
+    .where('users.name', '=', name)
+    .executeTakeFirst()
+  if (user !== undefined) {
+    if (group !== undefined && group !== user.group)
+      throw new LabError('LAB_REQUEST_INVALID', {
+        issues: [{ pointer: '/group', message: `user ${name} is in group ${user.group}` }],
+      })
+    return user.id
+  }
+  const groupName = group ?? defaultGroup
+  await tx
+    .insertInto('groups')
+    .values({ name: groupName, description: '' })
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .execute()
+  const { id: groupId } = await tx
+    .selectFrom('groups')
+    .select('id')
+    .where('name', '=', groupName)
+    .executeTakeFirstOrThrow()
+  // Another request may make the same user at this moment: it is the same user then.
+  await tx
+    .insertInto('users')
+    .values({ name, group_id: groupId, auth_tokens: [] })
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .execute()
+  const { id } = await tx
+    .selectFrom('users')
+    .select('id')
+    .where('name', '=', name)
+    .executeTakeFirstOrThrow()
+  return id
+}
+
+async function changeAuthTokens(
+  core: Core,
+  userId: number,
+  change: (keys: readonly string[]) => readonly string[],
+): Promise<User> {
+  return core.change(async (under) => {
+    const user = await lockUser(under, userId)
+    const keys = change(user.auth_tokens)
+    if (keys !== user.auth_tokens) {
+      await under.tx
+        .updateTable('users')
+        .set({ auth_tokens: [...keys] })
+        .where('id', '=', userId)
+        .execute()
+      await targetGroup(under, user.group_id)
+    }
+    return found((await readUsers(under.tx, userId))[0], 'user', userId)
+  })
+}
+
+async function lockUser(change: Change, id: number) {
+  const row = await change.tx
+    .selectFrom('users')
+    .selectAll()
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst()
+  return found(row, 'user', id)
+}
+
+/** Note that the nodes with slivers of a group have other SSH keys to let in. */
+async function targetGroup(change: Change, groupId: number): Promise<void> {
+  const nodes = await change.tx
+    .selectFrom('slivers')
+    .innerJoin('slices', 'slices.id', 'slivers.slice_id')
+    .select('slivers.node_id')
+    .distinct()
+    .where('slices.group_id', '=', groupId)
+    .execute()
+  for (const { node_id: nodeId } of nodes) change.target(nodeId)
+}
