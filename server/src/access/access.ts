@@ -48,6 +48,7 @@ export const accessPlugin = fp<AccessOptions>(
     })
     app.addHook('onRequest', async (request, reply) => {
       const { authorization } = request.headers
+      checkPath(request)
       checkOrigin(request, origins)
       request.principal =
         authorization === undefined ? anonymous : await findPrincipal(db, authorization)
@@ -68,6 +69,18 @@ export const accessPlugin = fp<AccessOptions>(
 function describeUndeclared({ method, url }: RouteOptions): LabError {
   const what = `route ${String(method)} ${url} does not say which right it needs (config.right)`
   return new LabError('LAB_INTERNAL', { what })
+}
+
+/** @throws {@link LabError} LAB_REQUEST_INVALID for a path with a character that no name or id has. */
+function checkPath({ params }: FastifyRequest): void {
+  const unreadable = Object.entries(params ?? {}).find(([, text]) => {
+    return typeof text === 'string' && (text.includes('\0') || !text.isWellFormed())
+  })
+  if (unreadable === undefined) return
+  const message = 'must be text without the character NUL'
+  throw new LabError('LAB_REQUEST_INVALID', {
+    issues: [{ pointer: `path ${unreadable[0]}`, message }],
+  })
 }
 
 /** @throws {@link LabError} LAB_AUTH_FOREIGN_ORIGIN. */

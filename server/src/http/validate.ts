@@ -17,7 +17,12 @@ export function useContractSchemas(app: FastifyInstance): void {
   app.setValidatorCompiler<TSchema & FastifySchema>(({ schema }) => {
     const validator = Compile(schema)
     return (value: unknown) => {
-      if (validator.Check(value)) return { value }
+      if (validator.Check(value)) {
+        const unstorable = findUnstorable(value, '')
+        return unstorable === null
+          ? { value }
+          : { error: new LabError('LAB_REQUEST_INVALID', { issues: [unstorable] }) }
+      }
       const issues = keepFirst(validator.Errors(value).flatMap((error) => describe(error, value)))
       return { error: new LabError('LAB_REQUEST_INVALID', { issues: issues.slice(0, maxIssues) }) }
     }
@@ -30,6 +35,23 @@ function keepFirst(issues: readonly Issue[]): Issue[] {
   return [...Map.groupBy(issues, ({ pointer }) => pointer).values()].flatMap(([first]) =>
     first === undefined ? [] : [first],
   )
+}
+
+/** Text that PostgreSQL cannot store: with a character NUL, or half of a surrogate pair. */
+function findUnstorable(value: unknown, pointer: string): Issue | null {
+  if (typeof value === 'string') {
+    if (value.isWellFormed() && !value.includes('\0')) return null
+    return {
+      pointer,
+      message: 'must be text without the character NUL and without half characters',
+    }
+  }
+  if (typeof value !== 'object' || value === null) return null
+  for (const [name, member] of Object.entries(value)) {
+    const found = findUnstorable(name, pointer) ?? findUnstorable(member, `${pointer}/${name}`)
+    if (found !== null) return found
+  }
+  return null
 }
 
 interface SchemaError {

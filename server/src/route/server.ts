@@ -12,11 +12,23 @@ import '../mgmt/management.ts'
 import '../telemetry/plugin.ts'
 import type { RouteContext } from './context.ts'
 
+/** How long an answer of the database on its health holds, in milliseconds: however many ask, it is asked once. */
+const healthHoldsMs = 500
+
 /** The server itself: its parameters, and how it is. */
 export function serverRoutes(app: FastifyInstance, context: RouteContext): void {
   const { registry, mgmtPrefix, version } = context
   const tags = ['server']
   const base = { uri: routes.base, version }
+  const databaseHealth = shareFor(healthHoldsMs, () =>
+    sql`select 1`.execute(registry.core.db).then(
+      () => ({ ok: true }),
+      (error: unknown) => ({
+        ok: false,
+        detail: error instanceof Error ? error.message : String(error),
+      }),
+    ),
+  )
   app.get(
     routes.base,
     {
@@ -41,13 +53,7 @@ export function serverRoutes(app: FastifyInstance, context: RouteContext): void 
       schema: { tags, summary: 'Whether all is well', response: { 200: Health, 503: Health } },
     },
     async (_request, reply) => {
-      const database = await sql`select 1`.execute(registry.core.db).then(
-        () => ({ ok: true }),
-        (error: unknown) => ({
-          ok: false,
-          detail: error instanceof Error ? error.message : String(error),
-        }),
-      )
+      const database = await databaseHealth()
       const parts = {
         database,
         management: app.management.health(),
@@ -58,4 +64,14 @@ export function serverRoutes(app: FastifyInstance, context: RouteContext): void 
       return { status: ok ? 'ok' : 'degraded', version, parts } satisfies Health
     },
   )
+}
+
+/** Let all who ask at once, and for a while after, have one answer. */
+function shareFor<T>(holdsMs: number, ask: () => Promise<T>): () => Promise<T> {
+  let shared: { readonly answer: Promise<T>; readonly untilMs: number } | null = null
+  return () => {
+    if (shared === null || performance.now() > shared.untilMs)
+      shared = { answer: ask(), untilMs: performance.now() + holdsMs }
+    return shared.answer
+  }
 }

@@ -1,5 +1,7 @@
 import { routes } from '@community-lab/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { defaultLimits } from '../../../../server/src/http/limits.ts'
+import { readEvents } from '../world/events.ts'
 import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
 import type { AskOptions, Method } from '../world/world.ts'
 
@@ -21,6 +23,33 @@ const cases: readonly (readonly [string, Method, string, AskOptions, number, str
   ['an id that is none', 'GET', '/api/nodes/1e0/', {}, 404, 'LAB_NOT_FOUND'],
   ['an id beyond all numbers', 'GET', '/api/slices/99999999999/', {}, 404, 'LAB_NOT_FOUND'],
   ['a sliver’s id that is none', 'GET', '/api/slivers/1-1/', {}, 404, 'LAB_NOT_FOUND'],
+  ['an id beyond PostgreSQL’s', 'GET', '/api/slivers/999999999999999@1/', {}, 404, 'LAB_NOT_FOUND'],
+  ['a NUL in an id', 'GET', '/api/nodes/1%00/', {}, 400, 'LAB_REQUEST_INVALID'],
+  ['a NUL in a sliver’s id', 'DELETE', '/api/slivers/1@1%00/', {}, 400, 'LAB_REQUEST_INVALID'],
+  [
+    'a NUL in a text',
+    'PATCH',
+    '/api/nodes/1/',
+    { body: { description: 'a\0b' } },
+    400,
+    'LAB_REQUEST_INVALID',
+  ],
+  [
+    'half a character in a property',
+    'PATCH',
+    '/api/nodes/1/',
+    { body: { properties: { roof: '\ud800' } } },
+    400,
+    'LAB_REQUEST_INVALID',
+  ],
+  [
+    'a reference beyond all ids',
+    'POST',
+    routes.slivers,
+    { body: { slice: { id: 2 ** 40 }, node: { id: 1 } } },
+    400,
+    'LAB_REQUEST_INVALID',
+  ],
   ['a path that is none', 'GET', '/api/nods/', {}, 404, 'LAB_NOT_FOUND'],
   ['a path with a damaged escape', 'GET', '/api/nodes/%zz/', {}, 400, 'LAB_REQUEST_INVALID'],
   ['a verb that a path does not have', 'PATCH', '/api/nodes/', {}, 404, 'LAB_NOT_FOUND'],
@@ -112,7 +141,7 @@ describe('a request that the server fails on', () => {
       503,
       'LAB_SERVER_UNAVAILABLE',
     ])
-    expect(await health()).toMatchObject({
+    await expect.poll(health).toMatchObject({
       status: 'degraded',
       parts: { database: { ok: false } },
     })
@@ -135,5 +164,49 @@ describe('too many requests', () => {
     expect(refused.headers['retry-after']).toMatch(/^\d+$/u)
     expect(refused.json()).toMatchObject({ code: 'LAB_REQUEST_RATE_LIMITED' })
     expect((await busy.ask(busy.red, 'GET', routes.slices)).statusCode).toBe(200)
+  })
+})
+
+describe('a stranger', () => {
+  const few = { ...defaultLimits, addressPerMinute: 20, anonymousPerMinute: 10_000 }
+
+  it('is counted before a token is looked at, by the /64 of an IPv6 address', async () => {
+    await using world = await testbeds.start({ limits: few })
+    const guess = (remoteAddress: string) =>
+      world.app.inject({
+        url: routes.nodes,
+        remoteAddress,
+        headers: { authorization: `Bearer clr_${'0'.repeat(43)}` },
+      })
+    const answers = []
+    for (let host = 1; host <= 21; host++) answers.push(await guess(`2001:db8::${host}`))
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([
+      ...Array<number>(20).fill(401),
+      429,
+    ])
+    expect((await guess('2001:db8:0:1::1')).statusCode).toBe(401)
+    expect((await guess('::ffff:192.0.2.1')).statusCode).toBe(401)
+  })
+})
+
+describe('event streams', () => {
+  it('are so many for a token and for an address, and free again when one ends', async () => {
+    const streams = { ...defaultLimits.streams, token: 2, address: 3 }
+    await using world = await testbeds.start({ limits: { ...defaultLimits, streams } })
+    const open = (token?: string) => readEvents(world, token === undefined ? {} : { token })
+    await using first = await open(world.red)
+    await using second = await open(world.red)
+    await using third = await open(world.red)
+    expect(third.response.status).toBe(429)
+    expect(await third.response.json()).toMatchObject({
+      code: 'LAB_REQUEST_TOO_MANY_STREAMS',
+      details: { limit: 2, of: 'token' },
+    })
+    await using stranger = await open()
+    await using another = await open()
+    expect([stranger.response.status, another.response.status]).toEqual([200, 429])
+    await first[Symbol.asyncDispose]()
+    await expect.poll(async () => (await open()).response.status).toBe(200)
+    expect(second.response.status).toBe(200)
   })
 })

@@ -5,6 +5,7 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import pg from 'pg'
 import { pino } from 'pino'
 import { buildApp, type App } from '../../../../server/src/app.ts'
+import type { Limits } from '../../../../server/src/http/limits.ts'
 import { openDatabase, type Database } from '../../../../server/src/postgres/database.ts'
 import { startPostgres, type PostgresKind } from '../../../support/postgres.ts'
 
@@ -79,11 +80,12 @@ export interface WorldOptions {
   readonly copyOf?: string
   readonly offlineAfterS?: number
   readonly origins?: readonly string[]
+  readonly limits?: Limits
 }
 
 /** Put a server together. */
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { databaseUrl, copyOf, offlineAfterS = 3600, origins = [] } = options
+  const { databaseUrl, copyOf, offlineAfterS = 3600, origins = [], limits } = options
   await using stack = new AsyncDisposableStack()
   const dataDir = await mkdtemp(join(tmpdir(), 'cl-test-server-'))
   stack.defer(() => rm(dataDir, { recursive: true, force: true }))
@@ -109,6 +111,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     },
     database,
     logger,
+    ...(limits === undefined ? {} : { limits }),
   })
   stack.defer(() => app.close())
   await app.ready()
