@@ -1,5 +1,5 @@
 import type { IdMapping } from './ids.ts'
-import { seccompProfile } from './seccomp.ts'
+import { seccompProfile } from './seccomp/profile.ts'
 
 /** A mount into a container of something that its bundle's private mounts have made. */
 export interface BoundFolder {
@@ -71,7 +71,7 @@ export function containerConfiguration(plan: ContainerPlan): object {
       uidMappings: mappings,
       gidMappings: mappings,
       ...(plan.cgroupsPath === null ? {} : { cgroupsPath: plan.cgroupsPath }),
-      seccomp: seccompProfile(plan.arch),
+      seccomp: seccompProfile(plan.arch, capabilities),
       maskedPaths: maskedPaths.split(' '),
       readonlyPaths: readonlyPaths.split(' '),
     },

@@ -54,6 +54,9 @@ export function describeSlivers(
         /^0\nslice1-n3\n[^]*Seccomp:\t2/u,
       )
       expect(await user.run(sliver, 'mount -t tmpfs x /mnt')).toContain('exit')
+      expect(await user.run(sliver, 'unshare -n true')).toMatch(/not permitted[^]*exit/u)
+      expect(await user.run(sliver, 'unshare -r true')).toMatch(/not permitted[^]*exit/u)
+      expect(await user.run(sliver, 'ping -c 1 -W 1 ::1')).toContain(' 0% packet loss')
       await agent.call('authorize', '1@3', [])
       expect(await user.run(sliver, 'id')).toContain('exit 1')
       await agent.call('remove', '1@3')

@@ -1,0 +1,124 @@
+import moby from './moby-default.json' with { type: 'json' }
+
+/** A seccomp profile in the form of the OCI runtime specification 1.1, config-linux.md. */
+export interface SeccompProfile {
+  readonly defaultAction: string
+  readonly defaultErrnoRet: number
+  readonly architectures: readonly string[]
+  readonly syscalls: readonly SeccompRule[]
+}
+
+/** What happens when one of these system calls is made, with arguments that match if there are any. */
+export interface SeccompRule {
+  readonly action: string
+  readonly names: readonly string[]
+  readonly errnoRet?: number
+  readonly args?: readonly object[]
+}
+
+/** A rule of moby's profile, with the conditions under which it holds. */
+interface MobyRule {
+  readonly names: readonly string[]
+  readonly action: string
+  readonly errnoRet?: number | null
+  readonly args?: readonly object[] | null
+  readonly includes?: MobyCondition
+  readonly excludes?: MobyCondition
+}
+
+/** `minKernel` is not looked at: it is 4.8, and id-mapped mounts need a newer one. */
+interface MobyCondition {
+  readonly arches?: readonly string[]
+  readonly caps?: readonly string[]
+  readonly minKernel?: string
+}
+
+/** EPERM and ENOSYS, the same on all architectures of the contract. */
+const notPermitted = 1
+const notImplemented = 38
+
+/** How moby names a processor, and how libseccomp names what it runs, by Node.js's name of it. */
+const processors: Readonly<Record<string, { readonly moby: string; readonly seccomp: string }>> = {
+  x64: { moby: 'amd64', seccomp: 'SCMP_ARCH_X86_64' },
+  ia32: { moby: 'x86', seccomp: 'SCMP_ARCH_X86' },
+  arm64: { moby: 'arm64', seccomp: 'SCMP_ARCH_AARCH64' },
+  arm: { moby: 'arm', seccomp: 'SCMP_ARCH_ARM' },
+  riscv64: { moby: 'riscv64', seccomp: 'SCMP_ARCH_RISCV64' },
+}
+
+/**
+ * What moby's profile of that version allows and a sliver does not get: io_uring, through which other system calls go unseen (moby refuses it too since 2023),
+ * and socketcall(2), whose arguments, and so the address family, cannot be looked at.
+ */
+const refused = ['io_uring_setup', 'io_uring_enter', 'io_uring_register', 'socketcall']
+
+/** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK and AF_PACKET: others make kernel code reachable that no experiment in an IP network needs. */
+const families = [1, 2, 10, 16, 17]
+
+/**
+ * The profile of every sliver: what moby's default profile allows to a container with these capabilities, less what {@link refused} names and all but five
+ * families of sockets. What that profile knows and does not allow is not permitted; what it does not know is not implemented, so that newer libraries fall
+ * back to older system calls.
+ *
+ * @param arch - the processor, as Node.js names it.
+ */
+export function seccompProfile(arch: string, capabilities: readonly string[]): SeccompProfile {
+  const processor = processors[arch]
+  const holds = ({ arches = [], caps = [] }: MobyCondition): boolean[] => [
+    ...arches.map((one) => one === processor?.moby),
+    ...caps.map((one) => capabilities.includes(one)),
+  ]
+  const rules: readonly MobyRule[] = moby.syscalls
+  const applying = rules.filter(({ includes = {}, excludes = {} }) => {
+    const { arches = [], caps = [] } = includes
+    const isIncluded =
+      (arches.length === 0 || holds({ arches }).includes(true)) && !holds({ caps }).includes(false)
+    return isIncluded && !holds(excludes).includes(true)
+  })
+  const own = ['socket', ...refused]
+  const kept = applying.flatMap((rule) => {
+    const names = rule.names.filter((name) => !own.includes(name))
+    return names.length === 0 ? [] : [toOci({ ...rule, names })]
+  })
+  const ruled = new Set([...kept.flatMap(({ names }) => names), 'socket'])
+  const known = new Set(rules.flatMap(({ names }) => names))
+  return {
+    defaultAction: moby.defaultAction,
+    defaultErrnoRet: notImplemented,
+    architectures: architecturesOf(processor?.seccomp),
+    syscalls: [
+      ...kept,
+      ...socketRules(),
+      {
+        action: 'SCMP_ACT_ERRNO',
+        errnoRet: notPermitted,
+        names: [...known].filter((name) => !ruled.has(name)),
+      },
+    ],
+  }
+}
+
+function toOci({ action, names, args, errnoRet }: MobyRule): SeccompRule {
+  return {
+    action,
+    names,
+    ...(errnoRet === undefined || errnoRet === null ? {} : { errnoRet }),
+    ...(args === undefined || args === null || args.length === 0 ? {} : { args }),
+  }
+}
+
+/** A processor runs programs of its older kinds too. */
+function architecturesOf(native: string | undefined): readonly string[] {
+  if (native === undefined) return []
+  const entry = moby.archMap.find(({ architecture }) => architecture === native)
+  return [native, ...(entry?.subArchitectures ?? [])]
+}
+
+/** Only rules that allow: libseccomp takes no two actions for socket(2), which some processors have as a part of socketcall(2). */
+function socketRules(): readonly SeccompRule[] {
+  return families.map((value) => ({
+    action: 'SCMP_ACT_ALLOW',
+    names: ['socket'],
+    args: [{ index: 0, value, op: 'SCMP_CMP_EQ' }],
+  }))
+}

@@ -1,0 +1,67 @@
+import { expect, it } from 'vitest'
+import {
+  seccompProfile,
+  type SeccompRule,
+} from '../../../../../agent/src/sliver/domain/seccomp/profile.ts'
+
+const slivers = ['CAP_NET_RAW', 'CAP_SYS_CHROOT', 'CAP_SETUID']
+const profile = seccompProfile('x64', slivers)
+
+/** What happens when a system call is made, whatever its arguments: each action once. */
+function actionsOn(name: string, { syscalls } = profile): readonly string[] {
+  const rules = syscalls.filter(({ names }) => names.includes(name))
+  const say = ({ action, errnoRet }: SeccompRule) => `${action} ${errnoRet ?? ''}`.trim()
+  return [...new Set(rules.map(say))]
+}
+
+it('allows what is listed and nothing else: what is unknown is not implemented', () => {
+  expect(profile).toMatchObject({ defaultAction: 'SCMP_ACT_ERRNO', defaultErrnoRet: 38 })
+  expect(actionsOn('a_system_call_of_the_future')).toEqual([])
+})
+
+it('allows what an SSH server, ping and experiments need', () => {
+  const needed =
+    'accept4 bind clock_gettime clone connect epoll_wait execve fork getrandom ioctl listen mmap openat pipe2 ptrace recvmsg rt_sigaction sendmmsg ' +
+    'sendmsg setgroups setsockopt setuid splice statx wait4 chroot arch_prctl'
+  for (const name of needed.split(' '))
+    expect([name, ...actionsOn(name)]).toEqual([name, 'SCMP_ACT_ALLOW'])
+})
+
+it('does not permit what reaches deep into the kernel', () => {
+  const deep =
+    'bpf mount umount2 unshare setns perf_event_open init_module kcmp pidfd_getfd process_vm_readv open_by_handle_at reboot acct iopl ' +
+    'clock_settime fsopen move_mount io_uring_setup io_uring_enter io_uring_register socketcall'
+  for (const name of deep.split(' '))
+    expect([name, ...actionsOn(name)]).toEqual([name, 'SCMP_ACT_ERRNO 1'])
+  for (const name of ['keyctl', 'add_key', 'userfaultfd', 'kexec_load'])
+    expect(actionsOn(name)).toEqual([])
+})
+
+it('makes processes, but no namespaces', () => {
+  const clone = profile.syscalls.find(({ names }) => names.includes('clone'))
+  expect(clone?.args).toEqual([
+    expect.objectContaining({ value: 0x7e02_0000, op: 'SCMP_CMP_MASKED_EQ' }),
+  ])
+  expect(actionsOn('clone3')).toEqual(['SCMP_ACT_ERRNO 38'])
+})
+
+it('opens sockets of five families', () => {
+  const rules = profile.syscalls.filter(({ names }) => names.includes('socket'))
+  expect(rules.flatMap(({ args }) => args)).toEqual(
+    [1, 2, 10, 16, 17].map((value) => ({ index: 0, value, op: 'SCMP_CMP_EQ' })),
+  )
+  expect(actionsOn('socket')).toEqual(['SCMP_ACT_ALLOW'])
+})
+
+it('gives more to whoever has more capabilities, as the profile says', () => {
+  const more = seccompProfile('x64', [...slivers, 'CAP_SYS_TIME'])
+  expect(actionsOn('clock_settime', more)).toEqual(['SCMP_ACT_ALLOW'])
+})
+
+it('names the processors whose programs run', () => {
+  const architectures = (arch: string) => seccompProfile(arch, slivers).architectures
+  expect(architectures('x64')).toEqual(['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32'])
+  expect(architectures('arm64')).toEqual(['SCMP_ARCH_AARCH64', 'SCMP_ARCH_ARM'])
+  expect(actionsOn('arch_prctl', seccompProfile('arm64', slivers))).toEqual(['SCMP_ACT_ERRNO 1'])
+  expect(actionsOn('set_tls', seccompProfile('arm64', slivers))).toEqual(['SCMP_ACT_ALLOW'])
+})
