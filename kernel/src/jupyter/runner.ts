@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { createOutputCap, type OutputCap } from './child/output-cap.ts'
 import { childFds, type ChildEvent, type ChildRequest, type Failure } from './child/protocol.ts'
 import type { InputAnswer, StreamName } from './child/protocol.ts'
 import type { CompiledCell } from './compile/compiler.ts'
@@ -36,6 +37,8 @@ export class Runner {
   #child: ChildProcess
   #running: { readonly cell: number; end(failure: Failure | null): void } | null = null
   #lastCell = 0
+  /** The bound of what programs print that the last cell started. */
+  #rawCap: { readonly cell: number; readonly cap: OutputCap } | null = null
   #heard = false
   #asking = false
   #stopping = false
@@ -124,7 +127,14 @@ export class Runner {
   /** What did not go through the console: programs that a cell started, native code, Node's last words. */
   #takeRaw(name: StreamName, text: string): void {
     if (this.#timers.length > 0 && name === 'stderr') return
-    this.#options.onEvent({ is: 'stream', cell: this.#lastCell, name, text })
+    const cell = this.#lastCell
+    if (this.#rawCap?.cell !== cell) {
+      const file = `kernel-${this.#child.pid ?? 0}-cell-${cell}-programs`
+      this.#rawCap = { cell, cap: createOutputCap(this.#options.logFolder, file) }
+    }
+    const { shown, notice } = this.#rawCap.cap.admit(text)
+    if (shown !== '') this.#options.onEvent({ is: 'stream', cell, name, text: shown })
+    if (notice !== null) this.#options.onEvent({ is: 'stream', cell, name: 'stderr', text: notice })
   }
 
   #replace(code: number | null, signal: string | null): void {

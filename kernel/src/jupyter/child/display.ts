@@ -13,28 +13,44 @@ export interface Display {
 
 /** Create the display; `emit` must keep the order of all output. */
 export function createDisplay(emit: (event: ChildEvent) => void): Display {
-  const show = (data: Bundle, metadata: Bundle, displayId: string | null, update: boolean): void =>
-    emit({
-      is: 'display',
-      cell: currentCell()?.number ?? 0,
-      data: normalizeBundle(data),
-      metadata: normalizeMetadata(metadata),
-      displayId,
-      update,
-    })
+  /** Show something in the place of an output of this size. Returns the size of what is shown. */
+  const show = (bundle: Bundle, metadata: Bundle, place: Place): number => {
+    const cell = currentCell()
+    const normalized = normalizeBundle(bundle)
+    const admitted = cell?.cap.admitBundle(normalized, place.size) ?? { data: normalized, size: 0 }
+    if (admitted.data !== null)
+      emit({
+        is: 'display',
+        cell: cell?.number ?? 0,
+        data: admitted.data,
+        metadata: normalizeMetadata(metadata),
+        displayId: place.displayId,
+        update: place.isShown,
+      })
+    return admitted.size
+  }
   return {
-    display: (bundle, metadata = {}) => show(bundle, metadata, null, false),
+    display: (bundle, metadata = {}) =>
+      void show(bundle, metadata, { displayId: null, isShown: false, size: 0 }),
     newDisplay() {
-      const displayId = randomUUID()
-      let shown = false
+      const place = { displayId: randomUUID(), isShown: false, size: 0 }
       return {
         update(bundle, metadata = {}) {
-          show(bundle, metadata, displayId, shown)
-          shown = true
+          place.size = show(bundle, metadata, place)
+          place.isShown = true
         },
       }
     },
   }
+}
+
+/** Where in a cell's output something is shown. */
+interface Place {
+  /** Null: nothing will take its place. */
+  readonly displayId: string | null
+  /** Something is shown there already. */
+  readonly isShown: boolean
+  readonly size: number
 }
 
 const types = {

@@ -46,12 +46,14 @@ async function execute(request: ChildRequest & { do: 'execute' }): Promise<void>
   const cell: Cell = {
     number: request.cell,
     name: request.name,
-    cap: createOutputCap(logFolder, `kernel-${process.pid}-${request.name}.log`),
+    cap: createOutputCap(logFolder, `kernel-${process.pid}-${request.name}`),
     abort: new AbortController(),
   }
   const { failure, result } = await executor.execute(cell, request)
-  if (result !== null) emit({ is: 'result', cell: cell.number, data: result })
-  emit({ is: 'done', cell: cell.number, failure })
+  const shown = result === null ? null : cell.cap.admitBundle(result).data
+  if (shown !== null) emit({ is: 'result', cell: cell.number, data: shown })
+  const told = failure === null ? null : cell.cap.admitFailure(failure)
+  emit({ is: 'done', cell: cell.number, failure: told })
 }
 
 function tellUncaught(error: unknown): void {

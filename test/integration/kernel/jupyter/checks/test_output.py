@@ -127,3 +127,36 @@ class Output(KernelCase):
         file = notice.split(" is in ")[1].split("]")[0]
         self.assertTrue(file.startswith(os.environ["COMMUNITY_LAB_HOME"]), file)
         self.assertEqual(os.path.getsize(file), 1024 * 1024)
+
+    def test_results_displays_and_errors_have_the_bound_of_printed_text(self):
+        shows = "(globalThis as any)[Symbol.for('community-lab.display')].display"
+        for code in (
+            "const long = { [Symbol.for('Jupyter.display')]: () => ({ 'text/html': 'x'.repeat(20_000_000) }) }; long",
+            f"{shows}({{ 'text/html': 'x'.repeat(20_000_000) }})",
+            f"for (let i = 0; i < 40; i++) {shows}({{ 'text/html': 'x'.repeat(1_000_000) }})",
+            "throw new Error('x'.repeat(20_000_000))",
+        ):
+            content, published = self.run_cell(code)
+            shown = json.dumps([m["content"] for m in published])
+            self.assertLess(len(shown), 10 * 1024 * 1024, code)
+            self.assertTrue(" is in " in shown, code)
+            self.assertLess(len(json.dumps(content)), 1024 * 1024, code)
+
+    def test_what_started_programs_print_has_the_bound_too(self):
+        msg_id = self.kc.execute(
+            "import { execSync } from 'node:child_process'\n"
+            "execSync('yes | head -c 30000000', { stdio: 'inherit' })\n'done'"
+        )
+        published = self.iopub(msg_id, until=has_text("what follows is in"))
+        self.assertLessEqual(len(text_of(published)), 8 * 1024 * 1024)
+        self.reply(msg_id)
+
+    def test_a_figure_that_is_the_last_expression_is_drawn(self):
+        published = self.ok(
+            "import { Plot } from '@community-lab/kernel'\n"
+            "Plot.plot({ marks: [Plot.dot([{ a: 1, b: 2 }], { x: 'a', y: 'b' })] })"
+        )
+        data = published[-1]["content"]["data"]
+        self.assertTrue(data["image/svg+xml"].startswith("<svg "), data)
+        self.assertIn("image/png", data)
+        self.assertTrue(data["text/plain"].startswith("[figure, "), data["text/plain"])

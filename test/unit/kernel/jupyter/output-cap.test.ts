@@ -1,0 +1,95 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { createOutputCap, maxShownLength } from '../../../../kernel/src/jupyter/child/output-cap.ts'
+
+let folder: string
+const create = () => createOutputCap(folder, 'cell')
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'cl-cap-'))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+it('shows what is within the bound as it is, and makes no file', async () => {
+  const cap = create()
+  const html = { 'text/html': '<p>', 'text/plain': 'x', 'application/json': { a: 1 } }
+  expect(cap.admit('some text')).toEqual({ shown: 'some text', notice: null })
+  expect(cap.admitBundle(html).data).toBe(html)
+  expect(await readdir(folder)).toEqual([])
+})
+
+it('tells once that what is printed goes to a file, and that it is dropped', async () => {
+  const cap = create()
+  const block = 'x'.repeat(maxShownLength)
+  const notices = Array.from({ length: 40 }, () => cap.admit(block).notice)
+  expect(notices.filter((notice) => notice !== null)).toEqual([
+    expect.stringContaining(`what follows is in ${join(folder, 'cell.log')}`),
+    expect.stringContaining('what follows is dropped'),
+  ])
+  expect((await readFile(join(folder, 'cell.log'))).length).toBe(256 * 1024 * 1024)
+})
+
+it('counts what is printed and what is shown together', () => {
+  const cap = create()
+  cap.admit('x'.repeat(maxShownLength - 10))
+  const { data } = cap.admitBundle({ 'text/plain': 'y'.repeat(70_000) })
+  expect(String(data?.['text/plain']).length).toBeLessThan(3_000)
+})
+
+it('keeps what is too large in a file that it names, and shows the beginning of its text', async () => {
+  const html = '<b>' + 'z'.repeat(maxShownLength)
+  const { data } = create().admitBundle({ 'text/html': html, 'text/plain': 'the text' })
+  const file = join(folder, 'cell-1.html')
+  expect(data).toEqual({
+    'text/plain': `the text\n[this output has 8 MiB, and one cell shows 8 MiB in all; it is in ${file}]`,
+  })
+  expect(await readFile(file, 'utf8')).toBe(html)
+})
+
+it('keeps a picture as a picture', async () => {
+  const bytes = Buffer.alloc(maxShownLength, 'p')
+  create().admitBundle({ 'text/plain': '[figure]', 'image/png': bytes.toString('base64') })
+  expect(bytes.equals(await readFile(join(folder, 'cell-1.png')))).toBe(true)
+})
+
+it('shows a small result of a cell that has printed much', () => {
+  const cap = create()
+  cap.admit('x'.repeat(maxShownLength + 1))
+  const result = { 'text/plain': '42' }
+  expect(cap.admitBundle(result).data).toBe(result)
+})
+
+it('lets an output be replaced as often as one likes', () => {
+  const cap = create()
+  let size = 0
+  for (let step = 0; step < 100; step++) {
+    const frame = { 'text/html': 'f'.repeat(1_000_000) }
+    const shown = cap.admitBundle(frame, size)
+    expect(shown.data).toBe(frame)
+    ;({ size } = shown)
+  }
+})
+
+it('shows nothing of further large outputs once notices alone would flood the page', () => {
+  const cap = create()
+  cap.admit('x'.repeat(maxShownLength))
+  const large = { 'text/plain': 'x'.repeat(100_000) }
+  const shown = Array.from({ length: 1_000 }, () => cap.admitBundle(large).data).filter(
+    (data) => data !== null,
+  )
+  const total = shown.reduce((sum, data) => sum + String(data['text/plain']).length, 0)
+  expect(shown.length).toBeGreaterThan(10)
+  expect(total).toBeLessThan(1024 * 1024 + 1)
+})
+
+it('keeps the beginning of an error, whatever its length', () => {
+  const cap = create()
+  const failure = { name: 'Error', message: 'm'.repeat(maxShownLength), text: 't'.repeat(100) }
+  const told = cap.admitFailure(failure)
+  expect(told.text).toBe(failure.text)
+  expect(told.message).toMatch(/^m{16384}…\n\[\d+ characters more; it is in .*cell-1\.txt\]$/u)
+  const short = { name: 'Error', message: 'm', text: 't' }
+  expect(cap.admitFailure(short)).toBe(short)
+})
