@@ -6,6 +6,7 @@ import { LabError } from '@community-lab/contract'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import type { ServerConfiguration } from './config.ts'
+import { lockFolder } from './folder-lock.ts'
 import { openDatabase } from './postgres/database.ts'
 import { startEmbeddedPostgres } from './postgres/embedded.ts'
 import { writeWhole } from './mgmt/whole-file.ts'
@@ -31,6 +32,8 @@ export async function startServer(
   await using stack = new AsyncDisposableStack()
   const { dataDir, databaseUrl, bootstrapTokenFile } = configuration
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  // Before anything in it is touched: the PostgreSQL of a server that runs would be taken for one that outlived its server.
+  stack.use(lockFolder(dataDir))
   const lost: Promise<string>[] = []
   let url = databaseUrl
   if (url === null) {

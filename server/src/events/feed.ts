@@ -10,6 +10,8 @@ export interface EventFeed extends AsyncDisposable {
   range(): Promise<{ readonly first: number; readonly last: number }>
   /** Events after an id, at most {@link maxEventsPerRead}. */
   after(id: number): Promise<readonly ChangeEvent[]>
+  /** One event; null when it is not kept. */
+  one(id: number): Promise<ChangeEvent | null>
   /** Call back when there may be new ones. Returns the unsubscriber. */
   onNews(listener: () => void): () => void
 }
@@ -80,6 +82,11 @@ export async function openEventFeed(options: EventFeedOptions): Promise<EventFee
       if (oldest === undefined || id < oldest - 1) return readAfter(db, id)
       return Promise.resolve(ring.slice(id - oldest + 1, id - oldest + 1 + maxEventsPerRead))
     },
+    async one(id) {
+      const inRing = ring.find((event) => event.id === id)
+      const [event] = inRing === undefined ? await readAfter(db, id - 1, 1) : [inRing]
+      return event?.id === id ? event : null
+    },
     onNews(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
@@ -109,13 +116,17 @@ async function readRange(db: Kysely<Tables>): Promise<{ first: number; last: num
   return { first: row.first ?? row.value + 1, last: row.value }
 }
 
-async function readAfter(db: Kysely<Tables>, id: number): Promise<readonly ChangeEvent[]> {
+async function readAfter(
+  db: Kysely<Tables>,
+  id: number,
+  limit = maxEventsPerRead,
+): Promise<readonly ChangeEvent[]> {
   const rows = await db
     .selectFrom('events')
     .selectAll()
     .where('id', '>', id)
     .orderBy('id')
-    .limit(maxEventsPerRead)
+    .limit(limit)
     .execute()
   return rows.map((row) => ({
     ...row,

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { routes, type ChangeEvent } from '@community-lab/contract'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type from 'typebox'
+import { formatCursor, isAfter, maybeCursor, type Cursor } from '../events/cursor.ts'
 import type { EventFeed } from '../events/feed.ts'
 import { beginEventStream, trackStreams } from '../http/streams.ts'
 import type { RouteContext } from './context.ts'
@@ -23,13 +24,16 @@ export function eventRoutes(app: FastifyInstance, { feed }: RouteContext): void 
         tags: ['events'],
         summary: 'Every change, as server-sent events, from Last-Event-ID (or ?after=) on',
         produces: ['text/event-stream'],
-        querystring: Type.Object({ after: Type.Optional(Type.String({ pattern: '^\\d{1,15}$' })) }),
+        querystring: Type.Object({
+          after: Type.Optional(
+            Type.String({ maxLength: 40, pattern: '^\\d{1,15}(\\.[0-9a-z]{1,12})?$' }),
+          ),
+        }),
       },
     },
     async (request, reply) => {
       const lastEventId = request.headers['last-event-id'] ?? request.query.after
-      const known = typeof lastEventId === 'string' && /^\d{1,15}$/u.test(lastEventId)
-      const after = known ? Number(lastEventId) : null
+      const after = typeof lastEventId === 'string' ? maybeCursor(lastEventId) : null
       await streams.track(streamEvents(reply, { feed, after, ending: streams.signal }))
     },
   )
@@ -37,8 +41,8 @@ export function eventRoutes(app: FastifyInstance, { feed }: RouteContext): void 
 
 interface EventStreamOptions {
   readonly feed: EventFeed
-  /** The last event that the reader knows; null: it is new. */
-  readonly after: number | null
+  /** Where the reader goes on; null: it is new. */
+  readonly after: Cursor | null
   /** Aborted when the server stops. */
   readonly ending: AbortSignal
 }
@@ -52,19 +56,22 @@ async function streamEvents(
   const signal = AbortSignal.any([gone.signal, ending, AbortSignal.timeout(lifeMs)])
   raw.once('close', () => gone.abort())
   const { first, last } = await feed.range()
+  const isKept = after !== null && (await isKnown(feed, after, { first, last }))
+  const newest = last === 0 ? null : await feed.one(last)
   const end = beginEventStream(reply)
   const write = async (text: string): Promise<void> => {
     if (!raw.write(text)) await once(raw, 'drain', { signal })
   }
   const news = createBell()
   const unsubscribe = feed.onNews(news.ring)
-  const isKept = after !== null && after <= last && after >= first - 1
-  let sent = isKept ? after : last
+  let sent = isKept ? after.id : last
   try {
-    if (!isKept) await write(format(after === null ? 'hello' : 'reset', { id: last }, last))
+    const greeting = after === null ? 'hello' : 'reset'
+    if (!isKept) await write(format(greeting, { id: last }, formatCursor(last, newest)))
     for (;;) {
       const events = await feed.after(sent)
-      for (const event of events) await write(format('change', event, event.id))
+      for (const event of events)
+        await write(format('change', event, formatCursor(event.id, event)))
       sent = events.at(-1)?.id ?? sent
       if (events.length === 0) await news.wait(signal)
     }
@@ -76,8 +83,20 @@ async function streamEvents(
   }
 }
 
-function format(event: string, data: ChangeEvent | { id: number }, id: number): string {
-  return `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+/** Tell whether the events after a reader's last one are there, and that one is the one that the reader knows. */
+async function isKnown(
+  feed: EventFeed,
+  cursor: Cursor,
+  { first, last }: { readonly first: number; readonly last: number },
+): Promise<boolean> {
+  if (cursor.id > last || cursor.id < first - 1) return false
+  const event = await feed.one(cursor.id)
+  // Of the one before the first that is kept, nothing is known but its number.
+  return event === null ? cursor.id === first - 1 : isAfter(cursor, event)
+}
+
+function format(event: string, data: ChangeEvent | { id: number }, cursor: string): string {
+  return `id: ${cursor}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`
 }
 
 /** Something that rings and is waited for; a ring while nobody waits is kept. */

@@ -119,6 +119,22 @@ describe.each(postgresKinds)('the server as a process, on %s PostgreSQL', (kind)
   })
 })
 
+describe('a second server on a folder', () => {
+  it('is refused before it touches anything, and the first goes on', async () => {
+    const dir = await makeOrdinaryFolder()
+    try {
+      const first = await startServer(dir, null)
+      const before = await first.ask('POST', '/api/nodes/', { name: 'n1' })
+      expect(before.status).toBe(201)
+      await expect(startServer(dir, null)).rejects.toThrow('[LAB_SERVER_FOLDER_IN_USE]')
+      expect((await first.ask('POST', '/api/nodes/', { name: 'n2' })).status).toBe(201)
+      expect(await first.end('SIGTERM')).toBe(0)
+    } finally {
+      await rm(dir, { recursive: true, force: true })
+    }
+  })
+})
+
 describe('a server that cannot start', () => {
   it.each([
     [

@@ -52,6 +52,11 @@ export const processCodes = {
     false,
     (d) => `something answers at ${d.socket} already; stop it, or choose another socket`,
   ),
+  LAB_SERVER_FOLDER_IN_USE: code<{ dir: string }>(
+    0,
+    false,
+    (d) => `another server runs on the folder ${d.dir}; end it first, or choose another folder`,
+  ),
   LAB_INTERNAL: code<{ what: string }>(
     0,
     false,

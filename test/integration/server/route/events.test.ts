@@ -2,6 +2,7 @@ import { path, routes } from '@community-lab/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readEvents, type SentEvent } from '../world/events.ts'
 import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+import { startWorld } from '../world/world.ts'
 
 let testbeds: Testbeds
 beforeAll(async () => {
@@ -19,7 +20,7 @@ describe('the stream of events', () => {
     await using reader = await readEvents(world)
     expect(reader.response.headers.get('content-type')).toMatch(/^text\/event-stream/u)
     expect(reader.response.headers.get('cache-control')).toBe('no-store')
-    expect(await reader.next()).toEqual({ id: last, event: 'hello', data: { id: last } })
+    expect(await reader.next()).toMatchObject({ id: last, event: 'hello', data: { id: last } })
     await reboot(world)
     expect(await reader.next()).toMatchObject({
       id: last + 1,
@@ -35,7 +36,7 @@ describe('the stream of events', () => {
     for (let round = 1; round <= 5; round++) {
       await reboot(world)
       await reboot(world, 2)
-      const lastEventId = read.at(-1)?.id ?? first
+      const lastEventId = read.at(-1)?.cursor ?? first
       await using reader = await readEvents(world, { lastEventId })
       // Leaves with one change on the way.
       const changes = reboot(world)
@@ -63,10 +64,37 @@ describe('the stream of events', () => {
     for (const [round, lastEventId] of [1, last + 10].entries()) {
       await using reader = await readEvents(world, { lastEventId })
       const id = last + round
-      expect(await reader.next()).toEqual({ id, event: 'reset', data: { id } })
+      expect(await reader.next()).toMatchObject({ id, event: 'reset', data: { id } })
       await reboot(world)
       expect(await reader.next()).toMatchObject({ id: id + 1, event: 'change' })
     }
+  })
+
+  it('tells a reader of a server that was restored since to read everything anew, though its last id is there', async () => {
+    const before = await testbeds.start()
+    await reboot(before)
+    const { last } = await before.context.feed.range()
+    await using reader = await readEvents(before, { lastEventId: last - 1 })
+    const cursor = (await reader.take(1)).at(0)?.cursor ?? ''
+    // A copy from before the last change is put back.
+    const { db } = before.database
+    await db.deleteFrom('events').where('id', '=', last).execute()
+    await db
+      .updateTable('counters')
+      .set({ value: last - 1 })
+      .execute()
+    await before[Symbol.asyncDispose]()
+
+    await using restored = await startWorld({ databaseUrl: before.databaseUrl })
+    const change = () => restored.ask(before.operator, 'POST', path(routes.nodeReboot, { id: 2 }))
+    await change()
+    await change()
+    await using stale = await readEvents(restored, { lastEventId: cursor })
+    const told = await stale.next()
+    expect(told).toMatchObject({ event: 'reset', data: { id: last + 1 } })
+    await using current = await readEvents(restored, { lastEventId: told?.cursor ?? '' })
+    await change()
+    expect(await current.next()).toMatchObject({ event: 'change', data: { id: last + 2 } })
   })
 
   it('tells many readers the same, more than fit into one reading', async () => {

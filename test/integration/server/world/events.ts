@@ -4,6 +4,8 @@ import type { World } from './world.ts'
 /** A server-sent event. */
 export interface SentEvent {
   readonly id: number
+  /** Where its reader goes on. */
+  readonly cursor: string
   readonly event: string
   readonly data: ChangeEvent
 }
@@ -19,7 +21,7 @@ export interface EventReader extends AsyncDisposable {
 
 /** Where a reader begins: after an event of this id; without, with what comes. */
 export interface ReadFrom {
-  readonly lastEventId?: number
+  readonly lastEventId?: number | string
   readonly query?: string
   readonly token?: string
 }
@@ -72,10 +74,10 @@ async function* parse(response: Response): AsyncGenerator<SentEvent, undefined> 
     const blocks = (text + part.value).split('\n\n')
     text = blocks.pop() ?? ''
     for (const block of blocks) {
-      const match = /^id: (\d+)\nevent: (\w+)\ndata: (.*)$/u.exec(block)
+      const match = /^id: ((\d+)\.\w+)\nevent: (\w+)\ndata: (.*)$/u.exec(block)
       if (match === null) continue
-      const data = JSON.parse(match[3] ?? '') as ChangeEvent
-      yield { id: Number(match[1]), event: match[2] ?? '', data }
+      const [, cursor = '', id, event = '', data = ''] = match
+      yield { id: Number(id), cursor, event, data: JSON.parse(data) as ChangeEvent }
     }
   }
 }

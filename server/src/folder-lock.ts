@@ -1,0 +1,24 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { LabError } from '@community-lab/contract'
+
+/**
+ * Take a folder for this process alone, until it is given back or the process ends, however it ends.
+ *
+ * SQLite's lock of a file is a lock of the kernel's: it has no leftovers, and holds across network and process namespaces. Nothing is written into the file.
+ *
+ * @throws {@link LabError} LAB_SERVER_FOLDER_IN_USE.
+ */
+export function lockFolder(dir: string): Disposable {
+  const file = new DatabaseSync(join(dir, 'server.lock'), { timeout: 0 })
+  try {
+    file.exec('begin exclusive')
+  } catch (cause) {
+    file.close()
+    // SQLITE_BUSY. Source: sqlite.org/rescode.html.
+    if (cause instanceof Error && 'errcode' in cause && cause.errcode === 5)
+      throw new LabError('LAB_SERVER_FOLDER_IN_USE', { dir }, { cause })
+    throw cause
+  }
+  return { [Symbol.dispose]: () => file.close() }
+}
