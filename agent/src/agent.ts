@@ -11,6 +11,7 @@ import { collect, openMeasuring, resumeCatching } from './measure.ts'
 import { createUplink } from './measurement/measurement.ts'
 import type { Identity } from './mgmt/identity.ts'
 import { startManagementNetwork, type ManagementNetwork } from './mgmt/network.ts'
+import { createNodeProblems } from './report/problems.ts'
 import { limitTo, offerResources, readHostResources } from './report/resources.ts'
 import { createServerClient, type ServerClient } from './server/client.ts'
 import { rebootWith } from './reboot.ts'
@@ -77,6 +78,7 @@ async function work(
   ending.defer(() => spool.close())
   ending.defer(() => catchers.stop())
   let noteChange = (): void => undefined
+  const problems = createNodeProblems()
   const readOffer = async () =>
     offerResources(limitTo(await readHostResources(dataDir), configuration.lends))
   const slivers = await openSlivers({
@@ -89,10 +91,11 @@ async function work(
     mgmtPrefix: identity.mgmt_ipv6_prefix,
     mgmtInterface: network.interface,
     readOffer,
+    problems,
     fetchImage: (uri, aborted) => client.fetchImage(uri, aborted),
     prepareMeasuring: (id, dir) => catchers.ensure(id, dir),
     endMeasuring: (id) => catchers.remove(id),
-    onProblem: (id, error) => log.error({ err: error, sliver: id }, 'a sliver cannot be ended'),
+    onProblem: (id, error) => log.error({ err: error, sliver: id }, 'a sliver has trouble'),
     onFinding(part, { message }) {
       log.warn({ part, found: message }, 'something on this host was changed')
       noteChange()
@@ -112,7 +115,7 @@ async function work(
   const loop = await createLoop({
     server: client,
     slivers,
-    store: await openLoopStore(dataDir),
+    store: await openLoopStore(dataDir, problems),
     facts: {
       softVersion: version,
       arch: localArch(),
@@ -122,6 +125,7 @@ async function work(
       },
     },
     readResources: readOffer,
+    problems,
     readErrors: () => slivers.problems,
     reboot: rebootWith(configuration.rebootCommand),
     pollMs: pollS * 1000,

@@ -1,6 +1,7 @@
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
+import { isErrno, isProcessGone } from './errno.ts'
 
 /** A data folder held by this process. */
 export interface Lock {
@@ -41,7 +42,7 @@ async function discard(
   try {
     await rename(file, aside)
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return
+    if (isErrno(error, 'ENOENT')) return
     throw error
   }
   if ((await readIfThere(aside)) !== holder) await linkNew(aside, file)
@@ -53,7 +54,7 @@ async function linkNew(from: string, to: string): Promise<boolean> {
     await link(from, to)
     return true
   } catch (error) {
-    if (isCode(error, 'EEXIST')) return false
+    if (isErrno(error, 'EEXIST')) return false
     throw error
   }
 }
@@ -69,11 +70,7 @@ async function readIfThere(file: string): Promise<string | null> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    if (isCode(error, 'ENOENT') || isCode(error, 'ESRCH')) return null
+    if (isProcessGone(error)) return null
     throw error
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

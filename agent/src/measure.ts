@@ -38,10 +38,12 @@ export async function resumeCatching(
   { dataDir, log }: { readonly dataDir: string; readonly log: Log },
 ): Promise<void> {
   const present = await slivers.list()
-  const resume = present
-    .filter(({ stage }) => stage === 'started')
-    .map(({ id }) => [id, () => catchers.ensure(id, measureFolder(dataDir, id))] as const)
-  const known = new Set(present.map(({ id }) => id))
+  const unreadable = await slivers.unreadable()
+  const resume = [
+    ...present.filter(({ stage }) => stage === 'started'),
+    ...unreadable.filter(({ pid }) => pid !== null),
+  ].map(({ id }) => [id, () => catchers.ensure(id, measureFolder(dataDir, id))] as const)
+  const known = new Set([...present, ...unreadable].map(({ id }) => id))
   const left = (await foldersIn(catcherFolder(dataDir)))
     .filter((id) => !known.has(id))
     .map((id) => [id, () => catchers.remove(id)] as const)

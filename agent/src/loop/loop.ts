@@ -1,8 +1,9 @@
 import type { MemberError } from '@community-lab/contract'
 import { describeFault } from '../executor/fault.ts'
 import { createExecutors } from '../executor/table.ts'
-import { noteBoot } from '../plan/boot.ts'
+import { noteBoot, type Boot } from '../plan/boot.ts'
 import type { Current } from '../plan/plan.ts'
+import type { NodeProblems } from '../report/problems.ts'
 import { report, type NodeFacts, type ReportedResource } from '../report/report.ts'
 import type { ServerClient } from '../server/client.ts'
 import type { Slivers } from '../sliver/slivers.ts'
@@ -22,6 +23,8 @@ export interface LoopOptions {
   readonly readResources: () => Promise<readonly ReportedResource[]>
   /** What is wrong with the node besides its slivers, now. */
   readonly readErrors: () => readonly MemberError[]
+  /** The same, noted by parts of the agent; the loop notes its own there. */
+  readonly problems: NodeProblems
   /** Reboot the host: settles, if at all, when it cannot be rebooted. */
   readonly reboot: (signal: AbortSignal) => Promise<void>
   /** The longest time between two looks at what is wanted, in milliseconds. */
@@ -44,34 +47,36 @@ export interface Loop {
 
 /** Make the loop. What was last wanted is taken from disk and made so before the server is asked, for it may be away. */
 export async function createLoop(options: LoopOptions): Promise<Loop> {
-  const { server, slivers, store, clock, log, pollMs } = options
-  let boot = await store.loadBoot()
+  const { server, slivers, store, problems, clock, log, pollMs } = options
   const known = await store.loadTarget()
-  /** Why the host could not be rebooted when that was asked for last; told until it is asked for again. */
-  let rebootFault: MemberError | null = null
+  let boot: Boot = (await store.loadBoot()) ?? {
+    // Where nothing tells, the last reboot that was asked for is taken for done: a restart too many costs more than one that has to be asked for again.
+    bootSn: known?.wanted.node.boot_sn ?? 0,
+    lives: {},
+  }
 
   async function observe(): Promise<Current> {
-    const found = await slivers.list()
-    return { slivers: found, boot }
+    const [found, unreadable] = await Promise.all([slivers.list(), slivers.unreadable()])
+    return { slivers: found, unreadable, boot }
   }
 
   const executors = createExecutors({
     slivers,
     async reboot(bootSn, aborted) {
-      // Noted first, so that it happens once. What a host that does not reboot still runs is started anew by the next steps.
-      const noted = noteBoot(bootSn, await slivers.list())
-      await store.saveBoot(noted)
+      const isAsked = bootSn > boot.bootSn
+      // Noted first, so that it happens once. What a host that does not reboot still runs is restarted by the next steps. A full disk must not keep the
+      // node from all that is planned after a reboot: when the agent ends before the disk has room, the reboot is repeated.
+      const noted = noteBoot(boot, bootSn, await slivers.list())
+      await keep('boot', () => store.saveBoot(noted))
       boot = noted
-      rebootFault = null
+      problems.clear('reboot')
+      if (!isAsked) return
       try {
         await options.reboot(aborted)
       } catch (error) {
         aborted.throwIfAborted()
-        log.error(
-          { err: error, bootSn },
-          'this host cannot be rebooted; its slivers are started anew',
-        )
-        rebootFault = describeFault('reboot', error)
+        log.error({ err: error, bootSn }, 'this host cannot be rebooted; its slivers are restarted')
+        problems.set('reboot', describeFault('reboot', error))
       }
     },
   })
@@ -87,7 +92,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     async makeReport() {
       const [current, resources] = await Promise.all([observe(), options.readResources()])
       const { target, failures } = reconciler
-      const errors = [...options.readErrors(), ...(rebootFault === null ? [] : [rebootFault])]
+      const errors = [...problems.list(), ...options.readErrors()]
       return report({ facts: options.facts, target, current, failures, resources, errors })
     },
     putReport: (document, signal) => server.putReport(document, signal),
@@ -101,19 +106,33 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     pollMs,
     clock,
     log,
-    async onTarget(target, etag) {
-      reconciler.setTarget(target)
-      await store.saveTarget({ etag, target })
+    async onTarget(fetched) {
+      reconciler.setTarget(fetched.wanted)
+      await keep('target', () => store.saveTarget(fetched))
     },
     onContact: () => reporter.noteContact(),
   })
-  if (known) reconciler.setTarget(known.target)
+  if (known) reconciler.setTarget(known.wanted)
+
+  /** Keep something on the disk. While that fails the node works on with what it has in memory, and says so. */
+  async function keep(what: 'boot' | 'target', save: () => Promise<void>): Promise<void> {
+    try {
+      await save()
+      problems.clear(`keep ${what}`)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      const message = `what is wanted of this node cannot be kept on its disk (${reason}); free some space. After a restart the node begins with what it kept last`
+      problems.set(`keep ${what}`, { member: '', message })
+      log.error({ err: error, what }, 'a document cannot be written')
+    }
+  }
 
   return {
     hint: () => puller.hint(),
     noteReachable: () => puller.restart(),
     noteChange: () => reporter.noteChange(),
     async run(signal) {
+      const stopReporting = problems.onChange(() => reporter.noteChange())
       const stopListening = slivers.onEnded((id) => {
         reconciler.noteEnded(id).catch((error: unknown) => {
           log.error({ err: error, sliver: id }, 'a sliver that ended cannot be looked at')
@@ -129,6 +148,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
         failed.abort()
         await Promise.allSettled(parts)
         stopListening()
+        stopReporting()
       }
     },
   }

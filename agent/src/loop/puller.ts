@@ -1,5 +1,4 @@
-import type { NodeTarget } from '@community-lab/contract'
-import type { TargetAnswer } from '../server/client.ts'
+import type { FetchedTarget, TargetAnswer } from '../server/client.ts'
 import { backoffMs, jitterMs } from './backoff.ts'
 import { createAutoResetEvent } from './auto-reset-event.ts'
 import type { Clock } from './clock.ts'
@@ -16,7 +15,7 @@ export interface PullerOptions {
   readonly clock: Clock
   readonly log: Log
   /** Called with each new target; the next look waits for it. */
-  readonly onTarget: (target: NodeTarget, etag: string | null) => Promise<void>
+  readonly onTarget: (fetched: FetchedTarget) => Promise<void>
   /** Called after each look that the server answered. */
   readonly onContact: () => void
 }
@@ -44,8 +43,8 @@ export function createPuller(options: PullerOptions): Puller {
     try {
       const answer = await options.getTarget(etag, AbortSignal.any([signal, attempt.signal]))
       if (answer.changed) {
-        await options.onTarget(answer.target, answer.etag)
-        etag = answer.etag
+        await options.onTarget(answer.fetched)
+        etag = answer.fetched.etag
       }
       if (failuresInRow > 0) log.info({ failures: failuresInRow }, 'the server answers again')
       failuresInRow = 0

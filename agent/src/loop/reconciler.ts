@@ -1,4 +1,3 @@
-import type { NodeTarget } from '@community-lab/contract'
 import { describeFault } from '../executor/fault.ts'
 import { createScheduler, type SliverWork } from '../executor/scheduler.ts'
 import { execute, type Executors } from '../executor/table.ts'
@@ -12,6 +11,7 @@ import {
 } from '../plan/failure.ts'
 import { plan, type Current } from '../plan/plan.ts'
 import type { SliverStep, Step } from '../plan/step.ts'
+import type { NodeWanted } from '../plan/wanted.ts'
 import { backoffMs } from './backoff.ts'
 import { createAutoResetEvent } from './auto-reset-event.ts'
 import type { Clock } from './clock.ts'
@@ -34,10 +34,10 @@ export interface ReconcilerOptions {
 
 /** Makes what is what is wanted: looks, plans, carries out, and looks again. No plan is kept. */
 export interface Reconciler {
-  readonly target: NodeTarget | null
+  readonly target: NodeWanted | null
   readonly failures: Failures
   /** Want this from now on. Steps under way are finished; everything else is planned anew. */
-  setTarget(target: NodeTarget): void
+  setTarget(target: NodeWanted): void
   /** A sliver has ended by itself: it is started again, later each time that it ends soon. */
   noteEnded(id: string): Promise<void>
   /** Work until the signal ends it; resolves when the last step has ended. */
@@ -53,7 +53,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   const due = createAutoResetEvent(clock)
   const failures = new Map<string, Failure>()
   const ending = new AbortController()
-  let target: NodeTarget | null = null
+  let target: NodeWanted | null = null
   const scheduler = createScheduler({
     width: options.width ?? defaultWidth,
     runStep,
@@ -112,9 +112,11 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   /** Drop the failures of slivers that are gone, and heal those for which nothing is left to do. */
   function forget(
     work: readonly SliverWork[],
-    at: { wanted: NodeTarget; current: Current; nowMs: number },
+    at: { wanted: NodeWanted; current: Current; nowMs: number },
   ): void {
-    const known = [...at.wanted.slivers, ...at.current.slivers].map((sliver) => sliver.id)
+    const known = [...at.wanted.slivers, ...at.current.slivers, ...at.current.unreadable].map(
+      (sliver) => sliver.id,
+    )
     for (const [id, failure] of failures) {
       if (!known.includes(id)) {
         failures.delete(id)
@@ -171,7 +173,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   }
 }
 
-function divide(target: NodeTarget, steps: readonly Step[]): SliverWork[] {
+function divide(target: NodeWanted, steps: readonly Step[]): SliverWork[] {
   const sliverSteps = steps.filter((step): step is SliverStep => step.kind !== 'reboot')
   const targets = new Map(target.slivers.map((sliver) => [sliver.id, sliver]))
   return [...Map.groupBy(sliverSteps, (step) => step.id)].map(([id, own]) => ({

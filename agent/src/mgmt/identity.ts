@@ -1,44 +1,85 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { EnrollmentAnswer, LabError } from '@community-lab/contract'
+import { LabError } from '@community-lab/contract'
+import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
-import { writeWhole } from './whole-file.ts'
+import type { Format } from '../disk/domain/format.ts'
+import { peekDocument, writeDocument } from '../disk/document.ts'
 
-/** Who this node is and how it reaches its server: the answer to its enrolment, kept. It holds the node's token. */
-export type Identity = EnrollmentAnswer
+/** A word of an address: letters of IPv4, IPv6 (with a zone or a prefix's length) and host names. */
+const address = '^[0-9A-Za-z.:_%/-]{1,255}$'
+
+/**
+ * Who this node is and how it reaches its server, version 1. These strings become lines and names of tinc's files, paths and headers; so each is held to
+ * what it may be.
+ */
+const schema = Type.Object({
+  node: Type.Object({
+    id: Type.Integer({ minimum: 1, maximum: 65_535 }),
+    name: Type.String({ pattern: '^[A-Za-z0-9._-]{1,256}$' }),
+  }),
+  token: Type.String({ pattern: '^[!-~]{1,1024}$' }),
+  mgmt_ipv6_prefix: Type.String({ pattern: address }),
+  server: Type.Object({
+    url: Type.String({ pattern: '^https://[!-~]{1,1024}$' }),
+    certificate_sha256: Type.String({ pattern: '^[0-9A-Fa-f]{64}$' }),
+    mgmt_addr: Type.String({ pattern: address }),
+    tinc: Type.Object({
+      name: Type.String({ pattern: '^[A-Za-z0-9_]{1,64}$' }),
+      pubkey: Type.String({
+        pattern:
+          '^\\s*-----BEGIN RSA PUBLIC KEY-----\\s[A-Za-z0-9+/=\\s]+-----END RSA PUBLIC KEY-----\\s*$',
+        maxLength: 4096,
+      }),
+      addresses: Type.Array(
+        Type.Object({
+          addr: Type.String({ pattern: address }),
+          port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+        }),
+      ),
+    }),
+  }),
+})
+
+/** Who this node is: the answer to its enrolment, kept. It holds the node's token. */
+export type Identity = Static<typeof schema>
+
+/** The form of `identity.json`. */
+export const identityFormat: Format<typeof schema> = {
+  what: 'who this node is',
+  version: 1,
+  readableFrom: 0,
+  schema,
+  // Version 1 has the members of version 0.
+  migrations: [(document) => document],
+}
 
 /**
  * Read the identity from the agent's data folder; `null` when the node was never enrolled.
  *
- * @throws {@link LabError} LAB_IDENTITY_DAMAGED when the file is there but cannot be used: enrolling silently again would need a token.
+ * @throws {@link LabError} LAB_IDENTITY_DAMAGED when the file is there but cannot be used. It stays where it is: enrolling again would need a token.
  */
 export async function loadIdentity(dir: string): Promise<Identity | null> {
-  const file = join(dir, 'identity.json')
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
-    throw error
-  })
-  if (text === null) return null
-  const value = parseJson(text)
-  if (!Value.Check(EnrollmentAnswer, value)) {
-    const [issue] = Value.Errors(EnrollmentAnswer, value)
-    const reason = issue ? `${issue.instancePath || 'it'} ${issue.message}` : 'malformed'
-    throw new LabError('LAB_IDENTITY_DAMAGED', { file, reason })
-  }
-  return value
+  const file = identityFile(dir)
+  const found = await peekDocument(file, identityFormat)
+  if (found.kind === 'absent') return null
+  if (found.kind === 'read') return found.value
+  throw new LabError('LAB_IDENTITY_DAMAGED', { file, reason: found.reason })
 }
 
 /** Keep the identity, readable to the agent alone; when this returns it survives a power cut. */
 export async function saveIdentity(dir: string, identity: Identity): Promise<void> {
   await mkdir(dir, { recursive: true })
-  await writeWhole(join(dir, 'identity.json'), `${JSON.stringify(identity, null, 2)}\n`)
+  await writeDocument(identityFile(dir), identityFormat, identity)
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // Not JSON: the schema check says so.
-    return undefined
-  }
+/** Take the answer to an enrolment for an identity; returns the reason when it cannot be one. */
+export function readIdentity(answer: unknown): Identity | string {
+  if (Value.Check(schema, answer)) return answer
+  const [issue] = Value.Errors(schema, answer)
+  return issue ? `${issue.instancePath || 'it'} ${issue.message}` : 'it is malformed'
+}
+
+function identityFile(dir: string): string {
+  return join(dir, 'identity.json')
 }

@@ -1,10 +1,6 @@
-import {
-  LabError,
-  nodeManagementAddress,
-  type EnrollmentAnswer,
-  type TincEvent,
-} from '@community-lab/contract'
+import { LabError, nodeManagementAddress, type TincEvent } from '@community-lab/contract'
 import { chooseDevice, makeInterface, removeInterface } from './device.ts'
+import type { Identity } from './identity.ts'
 import { ensureTincKey } from './key.ts'
 import { stopLeftovers } from './leftover.ts'
 import { writeTincFolder } from './tinc-folder.ts'
@@ -17,7 +13,7 @@ export interface ManagementNetworkOptions {
   readonly nodeId: number
   /** The testbed's /48. */
   readonly prefix: string
-  readonly server: EnrollmentAnswer['server']
+  readonly server: Identity['server']
   readonly device: 'auto' | 'tun' | 'raw_socket'
   /** Called with each line that tincd logs. */
   readonly onLine?: (line: string) => void

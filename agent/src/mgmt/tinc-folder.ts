@@ -8,17 +8,17 @@ import {
   renderPresenceScript,
   renderTincConf,
   renderTincUp,
-  type EnrollmentAnswer,
   type TincDevice,
 } from '@community-lab/contract'
-import { writeWhole } from './whole-file.ts'
+import { writeWhole } from '../disk/whole-file.ts'
+import type { Identity } from './identity.ts'
 
 /** What a node's tinc folder is made from. */
 export interface NodeTinc {
   readonly nodeId: number
   /** The testbed's /48. */
   readonly prefix: string
-  readonly server: EnrollmentAnswer['server']
+  readonly server: Identity['server']
   /** The node's own public key, PKCS #1 PEM. */
   readonly pubkey: string
   readonly interface: string

@@ -19,8 +19,12 @@ export function lifeOf(sliver: SliverStatus): string | null {
   return sliver.stage === 'started' ? `${sliver.pid ?? 0} ${sliver.startedOn ?? ''}` : null
 }
 
-/** Note a reboot over the slivers that run now. */
-export function noteBoot(bootSn: number, slivers: readonly SliverStatus[]): Boot {
+/**
+ * Note a reboot over the slivers that run now. A number that went down is noted alone and restarts nothing: it comes from a server that was restored from a
+ * backup, where nobody asked for a reboot.
+ */
+export function noteBoot(before: Boot, bootSn: number, slivers: readonly SliverStatus[]): Boot {
+  if (bootSn < before.bootSn) return { ...before, bootSn }
   const lives = slivers.flatMap((sliver) => {
     const life = lifeOf(sliver)
     return life === null ? [] : [[sliver.id, life] as const]

@@ -1,5 +1,6 @@
-import type { MemberError, NodeTarget, SliverTarget } from '@community-lab/contract'
+import type { MemberError, SliverTarget } from '@community-lab/contract'
 import type { SliverStep } from './step.ts'
+import type { NodeWanted } from './wanted.ts'
 
 /** A sliver's last failed step, and when it is tried again. */
 export interface Failure {
@@ -23,7 +24,7 @@ const retryMs = { first: 1_000, longest: 300_000 }
 const forgottenAfterMs = 60_000
 
 /** Write down, comparably, what is wanted of a sliver on this node. */
-export function describeWanted(node: NodeTarget['node'], target: SliverTarget | undefined): string {
+export function describeWanted(node: NodeWanted['node'], target: SliverTarget | undefined): string {
   return JSON.stringify([node.set_state, target ?? null])
 }
 

@@ -1,12 +1,13 @@
-import type { NodeTarget, SliceSetState, SliverTarget } from '@community-lab/contract'
-import type { SliverStatus } from '../sliver/slivers.ts'
+import type { SliceSetState, SliverTarget } from '@community-lab/contract'
+import type { SliverStatus, UnreadableSliver } from '../sliver/slivers.ts'
 import { awaitsReboot, type Boot } from './boot.ts'
 import { describeWanted, stands, type Failures } from './failure.ts'
-import type { RemoveReason, SliverStep, Step } from './step.ts'
+import type { RemoveReason, SliverStep, Step, StopReason } from './step.ts'
+import { heldSlivers, type NodeWanted } from './wanted.ts'
 
 /** What a plan is made from. */
 export interface Situation {
-  readonly target: NodeTarget
+  readonly target: NodeWanted
   readonly current: Current
   readonly failures: Failures
   /** Milliseconds, on the same clock as the failures'. */
@@ -16,6 +17,8 @@ export interface Situation {
 /** What is on this node. */
 export interface Current {
   readonly slivers: readonly SliverStatus[]
+  /** Slivers whose records cannot be read: their files are kept, and they can only be stopped. */
+  readonly unreadable: readonly UnreadableSliver[]
   readonly boot: Boot
 }
 
@@ -24,24 +27,31 @@ export interface Current {
  * were carried out gives none. A sliver whose last step failed is left alone until its time has come or something else is wanted of it.
  *
  * Source: CONFINE node, its sliver states and node states: `production` moves slivers; `safe` stops them, keeps what they wrote, and ignores all else that
- * is wanted of them; `debug` and `failure` remove them. A greater `instance_sn` or `slice_instance_sn` makes the sliver anew.
+ * is wanted of them; `debug` and `failure` remove them. Another `instance_sn` or `slice_instance_sn` makes a new instance of the sliver; also a smaller one,
+ * for a server that was restored from a backup counts from an earlier number.
  */
 export function plan(situation: Situation): Step[] {
   const { target, current, failures, nowMs } = situation
-  if (target.node.boot_sn > current.boot.bootSn)
+  if (target.node.boot_sn !== current.boot.bootSn)
     return [{ kind: 'reboot', bootSn: target.node.boot_sn }]
   const targets = new Map(target.slivers.map((sliver) => [sliver.id, sliver]))
   const statuses = new Map(current.slivers.map((sliver) => [sliver.id, sliver]))
+  const unreadable = new Map(current.unreadable.map((sliver) => [sliver.id, sliver]))
+  const held = target.node.set_state === 'production' ? heldSlivers(target) : new Set<string>()
   // What is not wanted any more goes first: it makes room.
   const ids = [
-    ...[...statuses.keys()].filter((id) => !targets.has(id)),
+    ...[...statuses.keys(), ...unreadable.keys()].filter((id) => !targets.has(id)),
     ...target.slivers.map((sliver) => sliver.id),
-  ]
+  ].filter((id) => !held.has(id))
   return ids.flatMap((id) => {
     const wanted = targets.get(id)
     const failure = failures.get(id)
     const waits = stands(failure, describeWanted(target.node, wanted)) && nowMs < failure.retryAtMs
-    return waits ? [] : planSliver(target.node, wanted, { status: statuses.get(id), current })
+    if (waits) return []
+    const sealed = unreadable.get(id)
+    return sealed === undefined
+      ? planSliver(target.node, wanted, { status: statuses.get(id), current })
+      : planUnreadable(target.node, wanted, sealed)
   })
 }
 
@@ -50,8 +60,20 @@ interface Actual {
   readonly current: Current
 }
 
+/** A sliver that cannot be read is stopped when it is not to run, and otherwise left alone. */
+function planUnreadable(
+  node: NodeWanted['node'],
+  target: SliverTarget | undefined,
+  { id, pid }: UnreadableSliver,
+): SliverStep[] {
+  const inProduction = node.set_state === 'production'
+  if (pid === null || (inProduction && target?.set_state === 'start')) return []
+  const why: StopReason = inProduction ? 'set_state' : 'node_state'
+  return [{ kind: 'stop', id, why }]
+}
+
 function planSliver(
-  node: NodeTarget['node'],
+  node: NodeWanted['node'],
   target: SliverTarget | undefined,
   { status, current }: Actual,
 ): SliverStep[] {
@@ -112,7 +134,8 @@ function authorizeIfChanged(target: SliverTarget, status: SliverStatus): SliverS
 function isOutdated(target: SliverTarget, status: SliverStatus): boolean {
   return (
     status.stage !== 'registered' &&
-    (target.instance_sn > status.instanceSn || target.slice_instance_sn > status.sliceInstanceSn)
+    (target.instance_sn !== status.instanceSn ||
+      target.slice_instance_sn !== status.sliceInstanceSn)
   )
 }
 

@@ -4,16 +4,22 @@ import type {
   MemberError,
   NodeReport,
   NodeReportedState,
-  NodeTarget,
   SliverReport,
   SliverState,
   SliverTarget,
 } from '@community-lab/contract'
 import { describeWanted, stands, type Failure, type Failures } from '../plan/failure.ts'
 import type { Current } from '../plan/plan.ts'
+import type { NodeWanted } from '../plan/wanted.ts'
+import { boundErrors, boundSentence } from './bounds.ts'
 
 /** A resource as a node reports it. */
 export type ReportedResource = NodeReport['resources'][number]
+
+/** The most that a report tells. Source: the contract's NodeReport, which allows 200 slivers and 100 errors; a reader needs fewer errors. */
+const maxSlivers = 200
+const maxNodeErrors = 50
+const maxSliverErrors = 20
 
 /** What a node says of itself. */
 export interface NodeFacts {
@@ -28,7 +34,7 @@ export interface NodeFacts {
 export interface ReportSources {
   readonly facts: NodeFacts
   /** What is wanted, as far as it is known. */
-  readonly target: NodeTarget | null
+  readonly target: NodeWanted | null
   readonly current: Current
   readonly failures: Failures
   readonly resources: readonly ReportedResource[]
@@ -41,27 +47,46 @@ export function report(sources: ReportSources): NodeReport {
   const { facts, target, current, failures } = sources
   const targets = new Map((target?.slivers ?? []).map((sliver) => [sliver.id, sliver]))
   const present = new Map(current.slivers.map((status) => [status.id, status]))
-  const ids = new Set([...targets.keys(), ...present.keys()])
+  const unreadable = new Map(current.unreadable.map((sliver) => [sliver.id, sliver.error]))
+  const notices = Map.groupBy(target?.notices ?? [], ({ sliver }) => sliver)
+  // What is here comes first, for a report has a bound.
+  const all = [...present.keys(), ...unreadable.keys(), ...targets.keys(), ...notices.keys()]
+  const ids = [...new Set(all)]
   return {
     state: nodeState(target, facts.capabilities),
     soft_version: facts.softVersion,
     arch: facts.arch,
     boot_sn: current.boot.bootSn,
     public_prefix: facts.publicPrefix,
-    capabilities: facts.capabilities,
+    capabilities: { ...facts.capabilities, lacks: facts.capabilities.lacks.map(boundSentence) },
     resources: [...sources.resources],
-    errors: [...capabilityErrors(facts.capabilities), ...sources.errors],
-    slivers: [...ids].map((id) => {
+    errors: boundErrors(
+      [
+        ...capabilityErrors(facts.capabilities),
+        ...untold(ids.length - maxSlivers),
+        ...sources.errors,
+      ],
+      maxNodeErrors,
+    ),
+    slivers: ids.slice(0, maxSlivers).map((id) => {
       const wanted = targets.get(id)
       const failure = failures.get(id)
       const standing =
         target !== null && stands(failure, describeWanted(target.node, wanted)) ? failure : null
-      return reportSliver(id, { wanted, status: present.get(id), failure: standing })
+      const noticed = (notices.get(id) ?? []).map(({ error }) => error)
+      const sealed = unreadable.get(id) ?? null
+      return reportSliver(id, {
+        wanted,
+        status: present.get(id),
+        failure: standing,
+        sealed,
+        noticed,
+      })
     }),
   }
 }
 
-function nodeState(target: NodeTarget | null, capabilities: Capabilities): NodeReportedState {
+function nodeState(target: NodeWanted | null, capabilities: Capabilities): NodeReportedState {
   const wanted = target?.node.set_state ?? 'safe'
   return wanted === 'production' && !hasRuntime(capabilities) ? 'safe' : wanted
 }
@@ -89,21 +114,32 @@ interface SliverSources {
   readonly wanted: SliverTarget | undefined
   readonly status: Current['slivers'][number] | undefined
   readonly failure: Failure | null
+  /** Why its record cannot be read; null when it can. */
+  readonly sealed: MemberError | null
+  /** What is not understood of what is wanted of it. */
+  readonly noticed: readonly MemberError[]
 }
 
-function reportSliver(id: string, { wanted, status, failure }: SliverSources): SliverReport {
-  const errors = failure ? [failure.error] : status?.ended ? [status.ended] : []
+function reportSliver(id: string, sources: SliverSources): SliverReport {
+  const { wanted, status, failure, sealed, noticed } = sources
+  const own = sealed ?? failure?.error ?? status?.ended ?? null
+  const errors = own === null ? noticed : [own, ...noticed]
   return {
     id,
     nr: status?.nr ?? null,
-    state: sliverState(status?.stage ?? 'registered', failure),
+    state: sealed ? 'fail_allocate' : sliverState(status?.stage ?? 'registered', failure),
     slice_instance_sn: status?.sliceInstanceSn ?? wanted?.slice_instance_sn ?? 0,
     instance_sn: status?.instanceSn ?? wanted?.instance_sn ?? 0,
     interfaces: [...(status?.interfaces ?? [])],
     ssh_host_key: status?.sshHostKey ?? null,
     started_on: status?.startedOn ?? null,
-    errors,
+    errors: boundErrors(errors, maxSliverErrors),
   }
+}
+
+function untold(count: number): MemberError[] {
+  if (count <= 0) return []
+  return [{ member: '/slivers', message: `${count} more slivers are not told of in this report` }]
 }
 
 function sliverState(

@@ -1,13 +1,7 @@
-import {
-  LabError,
-  NodeTarget,
-  path as fillRoute,
-  routes,
-  type NodeReport,
-} from '@community-lab/contract'
-import { Value } from 'typebox/value'
+import { LabError, path as fillRoute, routes, type NodeReport } from '@community-lab/contract'
 import { request } from 'undici'
 import type { WebSocket } from 'ws'
+import { readWanted, type NodeWanted } from '../plan/wanted.ts'
 import { boundBytes, createPinnedHttp, readJson, toConnectionError } from './pinned-http.ts'
 import { openNodeStream } from './stream.ts'
 
@@ -25,8 +19,15 @@ export interface ServerClientOptions {
 
 /** What is wanted of the node: `changed` false when it is what the caller knows by its ETag. */
 export type TargetAnswer =
-  | { readonly changed: false }
-  | { readonly changed: true; readonly etag: string | null; readonly target: NodeTarget }
+  { readonly changed: false } | { readonly changed: true; readonly fetched: FetchedTarget }
+
+/** A target as the server has given it. */
+export interface FetchedTarget {
+  readonly etag: string | null
+  /** As it was sent, with what this agent does not understand. */
+  readonly document: unknown
+  readonly wanted: NodeWanted
+}
 
 /**
  * The agent's side of the server's API. Nothing is repeated here: the agent's loop decides when to try again. Every call throws the server's own
@@ -67,13 +68,11 @@ export function createServerClient(options: ServerClientOptions): ServerClient {
         return { changed: false }
       }
       const whole = new URL(targetPath, url).href
-      const target = await readJson(answer.body, whole, signal)
-      if (!Value.Check(NodeTarget, target)) {
-        const [issue] = Value.Errors(NodeTarget, target)
-        const reason = issue ? `${issue.instancePath || 'it'} ${issue.message}` : 'malformed'
-        throw new LabError('LAB_RESPONSE_INVALID', { url: whole, reason })
-      }
-      return { changed: true, etag: answer.header('etag'), target }
+      const document = await readJson(answer.body, whole, signal)
+      const wanted = readWanted(document)
+      if (typeof wanted === 'string')
+        throw new LabError('LAB_RESPONSE_INVALID', { url: whole, reason: wanted })
+      return { changed: true, fetched: { etag: answer.header('etag'), document, wanted } }
     },
     async putReport(report, signal) {
       const answer = await http.request({ method: 'PUT', path: statePath, json: report, signal })

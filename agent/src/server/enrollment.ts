@@ -1,13 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import {
-  EnrollmentAnswer,
   enrollmentStatement,
   LabError,
   parseEnrollmentToken,
   routes,
   type Arch,
 } from '@community-lab/contract'
-import { Value } from 'typebox/value'
+import { readIdentity, type Identity } from '../mgmt/identity.ts'
 import { createPinnedHttp, readJson, type PinnedHttp } from './pinned-http.ts'
 
 /** What a node says of itself when it enrols. */
@@ -32,7 +31,7 @@ export async function enroll(
   token: string,
   enrollee: Enrollee,
   signal: AbortSignal,
-): Promise<EnrollmentAnswer> {
+): Promise<Identity> {
   const { url, certificateSha256, secret } = parseEnrollmentToken(token)
   const { tincPubkey } = enrollee
   const proof = enrollee.sign(enrollmentStatement({ secret, certificateSha256, tincPubkey }))
@@ -59,7 +58,7 @@ async function enrollOnce(
     readonly proof: string
     readonly signal: AbortSignal
   },
-): Promise<EnrollmentAnswer> {
+): Promise<Identity> {
   const { enrollee, proof, signal } = at
   const answer = await http.request({
     method: 'POST',
@@ -69,8 +68,8 @@ async function enrollOnce(
   })
   const url = new URL(routes.enroll, at.url).href
   const document = await readJson(answer.body, url, signal)
-  if (!Value.Check(EnrollmentAnswer, document)) {
-    throw new LabError('LAB_RESPONSE_INVALID', { url, reason: 'it is not an enrolment' })
-  }
-  return document
+  const identity = readIdentity(document)
+  if (typeof identity === 'string')
+    throw new LabError('LAB_RESPONSE_INVALID', { url, reason: identity })
+  return identity
 }

@@ -6,8 +6,9 @@ import { mapIds } from './domain/ids.ts'
 import type { Cgroups } from './host/cgroups.ts'
 import { runCommand } from './host/command.ts'
 import type { Host } from './host/host.ts'
-import { identifyProcess, isAlive, waitForEnd, waitForListener } from './host/process.ts'
+import { identifyProcess, waitForListener } from './host/process.ts'
 import type { ProcessIdentity } from './host/process.ts'
+import { terminate } from './host/terminate.ts'
 import type { Platform } from './platform.ts'
 import type { SliverRecord } from './store/record.ts'
 import { boundFolders, hasCopy, hostKeyPath } from './store/root.ts'
@@ -31,7 +32,7 @@ const sshWithinMs = 20_000
 const firstProgram = ['/usr/sbin/dropbear', '-F', '-s', '-r', hostKeyPath, '-p', String(sshPort)]
 
 /** What a sliver is called where names are short: unique on its node, as its number is. */
-export function containerName({ nr }: SliverRecord): string {
+export function containerName({ nr }: Pick<SliverRecord, 'nr'>): string {
   return `sliver-${nr}`
 }
 
@@ -103,19 +104,27 @@ async function limitProcesses(pid: number, processes: number, signal: AbortSigna
   await runCommand(['prlimit', '--pid', String(pid), limit], { signal })
 }
 
-/** End a sliver's processes, links and cgroups, whatever of them there is. Idempotent. */
+/** What is known of a container that is to end. */
+export type EndingContainer = Pick<SliverRecord, 'id' | 'nr' | 'interfaces' | 'process'>
+
+/** How long a sliver's programs may take to end when they are asked to, in milliseconds. Source: Docker's and podman's default. */
+const graceMs = 10_000
+
+/**
+ * End a sliver's processes, links and cgroups, whatever of them there is. Its programs get SIGTERM and 10 s before they are killed; the signal ends the wait.
+ * Idempotent.
+ * @throws {@link LabError} LAB_SLIVER_STUCK when the kernel does not end them; nothing else is undone then.
+ */
 export async function endContainer(
   { cgroups, filter, links, destroyContainer }: Host,
-  record: SliverRecord,
+  sliver: EndingContainer,
+  signal: AbortSignal,
 ): Promise<void> {
-  const name = containerName(record)
-  if (record.process !== null && (await isAlive(record.process))) {
-    // The first process of a PID namespace: the kernel ends all others with it.
-    process.kill(record.process.pid, 'SIGKILL')
-    await waitForEnd(record.process, new AbortController().signal)
-  }
-  await Promise.all([links.disconnect(record), destroyContainer(name)])
-  await Promise.all([filter.expel(record), cgroups.remove(name)])
+  const name = containerName(sliver)
+  if (sliver.process !== null)
+    await terminate(sliver.process, { sliver: sliver.id, graceMs, signal })
+  await settleAll(links.disconnect(sliver), destroyContainer(name))
+  await settleAll(filter.expel(sliver), cgroups.remove(name))
 }
 
 /** Say why a sliver has ended, as far as the kernel tells. Its cgroups must still be there. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { LabError } from '@community-lab/contract'
 import { createSerial } from '../serial.ts'
 import { containerName } from './container.ts'
 import { watchNetwork } from './host/changes.ts'
@@ -8,8 +9,9 @@ import { allocate } from './lifecycle/allocate.ts'
 import { authorize, deploy } from './lifecycle/deploy.ts'
 import { noticeEnd, remove, stop, stopFor } from './lifecycle/end.ts'
 import type { NodeOptions, SliverParts } from './lifecycle/parts.ts'
-import { findRunning, recover } from './lifecycle/recover.ts'
+import { cleanUp, findRunning, recover } from './lifecycle/recover.ts'
 import { start } from './lifecycle/start.ts'
+import { describeSealed, endStrays, findSealed } from './lifecycle/unreadable.ts'
 import { findPlatform, type PlatformSearch } from './platform.ts'
 import { createProbing } from './probing.ts'
 import type { Slivers, SliverStatus } from './slivers.ts'
@@ -40,11 +42,16 @@ const upkeepEveryMs = 10_000
  * The data folder must be held by this process alone. The steps of a sliver's life are in `lifecycle/`; here they are put in order, one at a time for each sliver.
  */
 export async function openSlivers(options: SliversOptions): Promise<Slivers> {
-  const { dataDir, fetchImage, onProblem } = options
+  const { dataDir, fetchImage, problems, onProblem } = options
   const serial = createSerial()
   const listeners = new Set<(id: string) => void>()
   const records = await openRecords(join(dataDir, 'slivers'))
   const templates = await openTemplates({ dir: join(dataDir, 'templates'), fetchImage })
+  for (const [id, { keptAt, reason }] of records.unreadable) {
+    const details = { what: `sliver ${id}`, keptAt, reason }
+    const { message } = new LabError('LAB_AGENT_DOCUMENT_UNREADABLE', details)
+    problems.set(`record of ${id}`, { member: '/slivers', message })
+  }
   const running = await findRunning(records)
   const host = await openHost({ ...options, running })
   const probing = await createProbing({
@@ -61,9 +68,15 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     },
     watch: createWatch(lookAfter),
     measureDir: (id) => join(dataDir, 'measure', id),
+    sealed: await findSealed(records, host),
     unclean: new Set(),
   }
-  await recover(parts, running)
+  await endStrays(parts)
+  // What takes long, a process that does not end, delays the steps of its own sliver alone.
+  for (const record of await recover(parts, running))
+    serial
+      .run(record.id, () => cleanUp(parts, record))
+      .catch((error: unknown) => onProblem(record.id, error))
 
   const upkeep = startUpkeep({
     parts: upkeepParts({
@@ -119,12 +132,13 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       return upkeep.problems
     },
     list: () => Promise.resolve(records.all().map((one) => statusOf(one, host))),
+    unreadable: () => Promise.all([...parts.sealed.values()].map(describeSealed)),
     allocate: (target) => serial.run(target.id, () => allocate(parts, target)),
     deploy: (target, signal) => serial.run(target.id, () => deploy(parts, target, signal)),
     start: (target, signal) => serial.run(target.id, () => start(parts, target, signal)),
     authorize: (id, keys) => serial.run(id, () => authorize(parts, id, keys)),
-    stop: (id) => serial.run(id, () => stop(parts, id)),
-    remove: (id) => serial.run(id, () => remove(parts, id)),
+    stop: (id, signal) => serial.run(id, () => stop(parts, id, signal)),
+    remove: (id, signal) => serial.run(id, () => remove(parts, id, signal)),
     check: () => upkeep.check(),
     onEnded(listener) {
       listeners.add(listener)
@@ -137,10 +151,20 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
 }
 
 function statusOf(record: SliverRecord, { cgroups }: Pick<Host, 'cgroups'>): SliverStatus {
-  const { process, limits: _, ...told } = record
+  const { process } = record
   const runs = record.stage === 'started'
   return {
-    ...told,
+    id: record.id,
+    nr: record.nr,
+    stage: record.stage,
+    sliceInstanceSn: record.sliceInstanceSn,
+    instanceSn: record.instanceSn,
+    templateSha256: record.templateSha256,
+    sshAuthorizedKeys: record.sshAuthorizedKeys,
+    interfaces: record.interfaces,
+    sshHostKey: record.sshHostKey,
+    startedOn: record.startedOn,
+    ended: record.ended,
     pid: runs ? (process?.pid ?? null) : null,
     cgroups: runs ? cgroups.folders(containerName(record)) : {},
   }

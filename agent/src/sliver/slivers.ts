@@ -34,6 +34,15 @@ export interface SliverStatus {
   readonly ended: MemberError | null
 }
 
+/** A sliver whose record cannot be read. Its files are kept as they are; its processes, if there are any, can be ended. */
+export interface UnreadableSliver {
+  readonly id: string
+  /** What is wrong, where it is kept, and whether it runs. */
+  readonly error: MemberError
+  /** Its first process, as the host sees it; null when it does not run. */
+  readonly pid: number | null
+}
+
 /**
  * The slivers of this node: what the agent's executors call. Every step is idempotent, takes its time, and throws a LabError whose code tells what is
  * at fault; a step that throws leaves the stage as it was. Slivers outlive the agent: a new one finds them by {@link Slivers.list}.
@@ -43,8 +52,10 @@ export interface Slivers {
   readonly capabilities: Capabilities
   /** What was found changed on the host of late, and mended or not, for the node's report. */
   readonly problems: readonly MemberError[]
-  /** All slivers on this node. */
+  /** All slivers on this node whose records can be read. */
   list(): Promise<readonly SliverStatus[]>
+  /** The others. */
+  unreadable(): Promise<readonly UnreadableSliver[]>
   /** Reserve its number, folder, disk and addresses: registered → allocated. */
   allocate(target: SliverTarget, signal: AbortSignal): Promise<void>
   /** Fetch and check its template, make its root, host key and bundle: allocated → deployed. */

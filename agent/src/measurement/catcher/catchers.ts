@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { writeWhole } from '../../mgmt/whole-file.ts'
+import { writeWhole } from '../../disk/whole-file.ts'
 import type { Spool } from '../spool/spool.ts'
 import { catchSliver, type CaughtSliver } from './caught-sliver.ts'
 import { fifoPath } from './fifo.ts'

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeWhole } from '../../mgmt/whole-file.ts'
+import { writeWhole } from '../../disk/whole-file.ts'
 
 /** What a sliver's programs have written, from the first line on; its folder is its catcher's. */
 export interface Stream {

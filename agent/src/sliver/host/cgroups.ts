@@ -1,8 +1,9 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { isErrno } from '../../errno.ts'
 import { cgroupSettings, type Limits } from '../domain/limits.ts'
-import { isErrno, reasonOf } from './command.ts'
+import { reasonOf } from './command.ts'
 
 /** The cgroups of slivers: made, filled and removed by the agent, whatever the OCI runtime makes of them. */
 export interface Cgroups {

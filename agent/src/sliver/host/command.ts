@@ -49,8 +49,3 @@ export function reasonOf(error: unknown): string {
   if (LabError.is(error, 'LAB_SLIVER_COMMAND_FAILED')) return error.details.reason
   return error instanceof Error ? error.message : String(error)
 }
-
-/** Tell whether an error of the file system has this code. */
-export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.includes(String(error.code))
-}

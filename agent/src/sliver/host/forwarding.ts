@@ -5,7 +5,7 @@ import {
   type ForwardingSetting,
   type ForwardingState,
 } from '../domain/forwarding.ts'
-import { isErrno } from './command.ts'
+import { isErrno } from '../../errno.ts'
 
 /** IPv6 forwarding between slivers and the networks that this node is in. */
 export interface Forwarding {

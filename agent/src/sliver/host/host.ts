@@ -6,6 +6,7 @@ import { openCgroups, type Cgroups } from './cgroups.ts'
 import { createFilter, type Filter } from './filter.ts'
 import { createForwarding, type Forwarding } from './forwarding.ts'
 import { createLinks, type Links } from './links.ts'
+import type { ProcessIdentity } from './process.ts'
 import { createRuntime, runtimeNames } from './runtime.ts'
 
 /** What the agent uses of this host whether slivers can be made on it or not: with this it can always end them. */
@@ -18,6 +19,8 @@ export interface Host {
   readonly cgroups: Cgroups
   /** Where runtimes keep what they know of containers. */
   readonly runtimeDir: string
+  /** The containers of all runtimes, by name, with their first processes; null: it does not run. */
+  findContainers(): Promise<ReadonlyMap<string, ProcessIdentity | null>>
   /** Kill a container and forget it, whichever runtime made it. Idempotent. */
   destroyContainer(name: string): Promise<void>
 }
@@ -56,6 +59,13 @@ export async function openHost(options: HostOptions): Promise<Host> {
     links: createLinks(mgmtPrefix),
     cgroups: await openCgroups(options.cgroupParent),
     runtimeDir,
+    async findContainers() {
+      const found = new Map<string, ProcessIdentity | null>()
+      for (const runtime of runtimes)
+        for (const name of await runtime.names())
+          found.set(name, (await runtime.find(name)) ?? found.get(name) ?? null)
+      return found
+    },
     async destroyContainer(name) {
       for (const runtime of runtimes) await runtime.destroy(name)
     },

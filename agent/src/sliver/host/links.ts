@@ -7,7 +7,8 @@ import {
 } from '../domain/interfaces.ts'
 import { findLacks, type LinkState } from '../domain/link-state.ts'
 import { linkCreationLines, nodeLinkLines, sliverLinkLines } from '../domain/links.ts'
-import { isErrno, runCommand } from './command.ts'
+import { isErrno } from '../../errno.ts'
+import { runCommand } from './command.ts'
 
 /** The links between the node and its slivers. */
 export interface Links {

@@ -1,8 +1,10 @@
-import { access, mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
+import { exists, isAbsent } from '../../errno.ts'
 import { withoutCgroups, withBundleMounts, type Bundle, type BundlePlaces } from './bundle.ts'
 import { reasonOf, runCommand } from './command.ts'
+import { identifyProcess, type ProcessIdentity } from './process.ts'
 
 /** The OCI runtimes that are known to work. */
 export const runtimeNames = ['crun', 'runc'] as const
@@ -17,6 +19,10 @@ export interface OciRuntime {
   create(name: string, bundle: Bundle, signal: AbortSignal): Promise<number>
   /** Let it run its first program. */
   start(name: string, signal: AbortSignal): Promise<void>
+  /** The names of all containers that it has created and not destroyed. */
+  names(): Promise<readonly string[]>
+  /** The first process of a container, if it runs. */
+  find(name: string): Promise<ProcessIdentity | null>
   /** Kill a container, and forget it. Idempotent. */
   destroy(name: string): Promise<void>
 }
@@ -41,6 +47,7 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
   const { name: command, stateDir, places, hasCgroups } = options
   const makesCgroups = command === 'runc' && hasCgroups
   const hidesCgroups = command === 'crun'
+  const stateFile = command === 'crun' ? 'status' : 'state.json'
   const argv = (...args: readonly string[]): readonly string[] => [
     command,
     '--root',
@@ -75,13 +82,24 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
       // It looks at no cgroup then. Source: crun, libcrun_container_start; runc, its own start.
       await runCommand(argv('start', name), { signal })
     },
+    async names() {
+      return readdir(stateDir).catch((error: unknown) => {
+        // Nothing was ever created.
+        if (isAbsent(error)) return []
+        throw error
+      })
+    },
+    async find(name) {
+      const state = await readState(join(stateDir, name, stateFile))
+      const found = state === null ? null : await identifyProcess(state.pid)
+      return found?.startTicks === state?.startTicks ? found : null
+    },
     async destroy(name) {
       if (!(await exists(join(stateDir, name)))) return
       const deletion = withoutCgroups(hidesCgroups, argv('delete', '--force', name))
       await runCommand(deletion).catch(async (error: unknown) => {
         // What was not created whole cannot be deleted either; nothing of it runs, and its state is removed below.
-        if (await exists(join(stateDir, name, command === 'crun' ? 'status' : 'state.json')))
-          throw error
+        if (await exists(join(stateDir, name, stateFile))) throw error
       })
       await rm(join(stateDir, name), { recursive: true, force: true })
     },
@@ -98,9 +116,17 @@ async function lastLine(file: string): Promise<string | null> {
   return message === '' ? null : message.replace(/^\S+Z: /u, '').replaceAll('\\"', '"')
 }
 
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
+/** Read the first process from what a runtime keeps. Source: crun, libcrun_write_container_status; runc, libcontainer BaseState. */
+async function readState(
+  file: string,
+): Promise<{ readonly pid: number; readonly startTicks: number } | null> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (isAbsent(error)) return ''
+    throw error
+  })
+  const number = (members: string): number =>
+    Number(new RegExp(`"(?:${members})"\\s*:\\s*(\\d+)`, 'u').exec(text)?.[1])
+  const pid = number('pid|init_process_pid')
+  const startTicks = number('process-start-time|init_process_start')
+  return Number.isNaN(pid) || Number.isNaN(startTicks) ? null : { pid, startTicks }
 }

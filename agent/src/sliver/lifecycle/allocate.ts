@@ -9,15 +9,17 @@ import { findShortage, freeNumber } from '../domain/admission.ts'
 import { computeInterfaces } from '../domain/interfaces.ts'
 import { limitsOf } from '../domain/limits.ts'
 import { requirePlatform, type SliverParts } from './parts.ts'
+import { refuseSealed } from './unreadable.ts'
 
 /**
  * Reserve a sliver's number, folder, disk and addresses. Idempotent.
- * @throws {@link LabError} LAB_SLIVER_NO_ROOM, LAB_SLIVER_NO_RUNTIME, LAB_SLIVER_INTERFACE_UNKNOWN.
+ * @throws {@link LabError} LAB_SLIVER_NO_ROOM, LAB_SLIVER_NO_RUNTIME, LAB_SLIVER_INTERFACE_UNKNOWN, LAB_SLIVER_UNREADABLE.
  */
 export async function allocate(parts: SliverParts, target: SliverTarget): Promise<void> {
   const { node, records } = parts
   const { id } = target
   requirePlatform(parts, id)
+  await refuseSealed(parts, id)
   const limits = limitsOf(target.resources)
   const offered = await node.readOffer()
   // From here to `save` nothing is waited for, so that no two slivers get the same room or number.
@@ -32,7 +34,8 @@ export async function allocate(parts: SliverParts, target: SliverTarget): Promis
     const unit = resourceUnits[shortage.resource]
     throw new LabError('LAB_SLIVER_NO_ROOM', { sliver: id, unit, ...shortage })
   }
-  const nr = freeNumber(new Set(others.map((other) => other.nr)), maxSliversPerNode)
+  const taken = [...others, ...parts.sealed.values()].flatMap((other) => other.nr ?? [])
+  const nr = freeNumber(new Set(taken), maxSliversPerNode)
   if (nr === null) {
     const slivers = { resource: 'slivers', asked: 1, unit: 'sliver', free: 0 }
     throw new LabError('LAB_SLIVER_NO_ROOM', { sliver: id, ...slivers })

@@ -4,32 +4,42 @@ import { isAlive } from '../host/process.ts'
 import type { SliverRecord } from '../store/record.ts'
 import { removeTrees } from '../store/records.ts'
 import { reasonOfEnd, type SliverParts } from './parts.ts'
+import { stopSealed } from './unreadable.ts'
+
+/** For what is over already, or may not go on: nothing is asked to end, it is killed. */
+export const noGrace = AbortSignal.abort()
 
 /** End a sliver's processes, links and cgroups, whatever of them there is. Until that has worked it counts as unclean. */
-export async function endProcesses(parts: SliverParts, record: SliverRecord): Promise<void> {
+export async function endProcesses(
+  parts: SliverParts,
+  record: SliverRecord,
+  signal: AbortSignal,
+): Promise<void> {
   parts.unclean.add(record.id)
-  await endContainer(parts.host, record)
+  await endContainer(parts.host, record, signal)
   parts.unclean.delete(record.id)
 }
 
 /** Stop a sliver; what it wrote is kept. Idempotent. */
-export async function stop(parts: SliverParts, id: string): Promise<void> {
+export async function stop(parts: SliverParts, id: string, signal: AbortSignal): Promise<void> {
   const { records, watch } = parts
+  const sealed = parts.sealed.get(id)
+  if (sealed !== undefined) return stopSealed(parts, sealed, signal)
   const record = records.get(id)
   if (record === undefined) return
   watch.remove(id)
-  await endProcesses(parts, record)
+  await endProcesses(parts, record, signal)
   const stage = record.stage === 'started' ? 'deployed' : record.stage
   await records.save({ ...record, stage, process: null, startedOn: null, ended: null })
 }
 
 /** Remove everything of a sliver. Idempotent. */
-export async function remove(parts: SliverParts, id: string): Promise<void> {
+export async function remove(parts: SliverParts, id: string, signal: AbortSignal): Promise<void> {
   const { node, records, watch, measureDir } = parts
   const record = records.get(id)
   if (record === undefined) return
   watch.remove(id)
-  await endProcesses(parts, record)
+  await endProcesses(parts, record, signal)
   await node.endMeasuring(id)
   await removeTrees([measureDir(id)])
   await records.remove(id)
@@ -44,9 +54,13 @@ export async function noticeEnd(
   const record = parts.records.get(id)
   if (record?.stage !== 'started' || record.process === null) return
   if (await isAlive(record.process)) return
-  await parts.records.save(afterEnd(record, await reasonOfEnd(parts, record)))
-  onNoted()
-  await endProcesses(parts, record)
+  try {
+    await parts.records.save(afterEnd(record, await reasonOfEnd(parts, record)))
+  } finally {
+    // The disk may be full: what was noted in memory is told all the same.
+    onNoted()
+  }
+  await endProcesses(parts, record, noGrace)
 }
 
 /** Stop a sliver that runs, for a reason of the node's; what it wrote is kept, and `onNoted` is called when it has ended. */
@@ -57,7 +71,7 @@ export async function stopFor(
 ): Promise<void> {
   const { records, watch } = parts
   watch.remove(record.id)
-  await endProcesses(parts, record)
+  await endProcesses(parts, record, noGrace)
   const ended = { member: '', message: reason }
   await records.save({ ...record, stage: 'deployed', process: null, startedOn: null, ended })
   onNoted()

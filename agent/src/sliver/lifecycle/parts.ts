@@ -1,4 +1,5 @@
 import { LabError } from '@community-lab/contract'
+import type { NodeProblems } from '../../report/problems.ts'
 import type { ReportedResource } from '../../report/report.ts'
 import { explainEnd } from '../container.ts'
 import type { Host } from '../host/host.ts'
@@ -7,6 +8,7 @@ import type { SliverRecord } from '../store/record.ts'
 import type { Records } from '../store/records.ts'
 import type { Templates } from '../template/templates.ts'
 import type { Watch } from '../host/watch.ts'
+import type { SealedSliver } from './unreadable.ts'
 
 /** Whose slivers these are, and what happens around their lives. */
 export interface NodeOptions {
@@ -22,6 +24,8 @@ export interface NodeOptions {
   readonly prepareMeasuring: (id: string, measureDir: string) => Promise<void>
   /** Called when a sliver has ended for good, before its record is removed. When it fails, the removal fails too and is tried again. */
   readonly endMeasuring: (id: string) => Promise<void>
+  /** What is wrong with the node: records that cannot be read are told there. */
+  readonly problems: NodeProblems
   /** Told when a sliver that ended by itself cannot be cleaned up after; that is tried again before it is started. */
   readonly onProblem: (id: string, error: unknown) => void
 }
@@ -37,6 +41,8 @@ export interface SliverParts {
   readonly watch: Watch
   /** The folder that a sliver sees at `/run/community-lab`. */
   readonly measureDir: (id: string) => string
+  /** Slivers whose records cannot be read. */
+  readonly sealed: ReadonlyMap<string, SealedSliver>
   /** Slivers of which processes, links or cgroups may be left, because ending them has failed or was not tried yet. */
   readonly unclean: Set<string>
 }

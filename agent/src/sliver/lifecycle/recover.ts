@@ -1,7 +1,7 @@
 import { isAlive } from '../host/process.ts'
 import type { SliverRecord } from '../store/record.ts'
 import type { Records } from '../store/records.ts'
-import { afterEnd, endProcesses } from './end.ts'
+import { afterEnd, endProcesses, noGrace } from './end.ts'
 import { reasonOfEnd, type SliverParts } from './parts.ts'
 
 /** The slivers that run, by what their records tell. */
@@ -14,25 +14,38 @@ export async function findRunning(records: Records): Promise<readonly SliverReco
 }
 
 /**
- * Look after the slivers that an agent before has left: watch those that run; end what was left half-way, or has ended while no agent looked. One that
- * cannot be ended is told to `onProblem` and stays unclean.
+ * Note what has become of the slivers that an agent before has left: watch those that run, and note that others have ended while no agent looked. Returns
+ * the records of those after which is to be cleaned up; until that is done they are unclean.
  */
-export async function recover(parts: SliverParts, running: readonly SliverRecord[]): Promise<void> {
+export async function recover(
+  parts: SliverParts,
+  running: readonly SliverRecord[],
+): Promise<readonly SliverRecord[]> {
+  const ended: SliverRecord[] = []
   for (const record of parts.records.all()) {
     if (running.includes(record)) {
       if (record.process !== null) parts.watch.add(record.id, record.process)
-    } else {
-      await recoverEnded(parts, record).catch((error: unknown) =>
-        parts.node.onProblem(record.id, error),
-      )
+      continue
+    }
+    parts.unclean.add(record.id)
+    ended.push(record)
+    if (record.stage !== 'started') continue
+    try {
+      const reason = await reasonOfEnd(parts, record)
+      await parts.records.save(afterEnd(record, reason))
+    } catch (error) {
+      // One sliver's trouble, or a full disk, does not keep the others from being found.
+      parts.node.onProblem(record.id, error)
     }
   }
+  return ended
 }
 
-async function recoverEnded(parts: SliverParts, record: SliverRecord): Promise<void> {
-  parts.unclean.add(record.id)
-  const reason = await reasonOfEnd(parts, record)
-  await endProcesses(parts, record)
-  if (record.stage === 'started') await parts.records.save(afterEnd(record, reason))
-  else if (record.process !== null) await parts.records.save({ ...record, process: null })
+/** Clean up after a sliver of which an agent before may have left something. */
+export async function cleanUp(parts: SliverParts, record: SliverRecord): Promise<void> {
+  if (!parts.unclean.has(record.id)) return
+  await endProcesses(parts, record, noGrace)
+  const now = parts.records.get(record.id)
+  if (now !== undefined && now.stage !== 'started' && now.process !== null)
+    await parts.records.save({ ...now, process: null })
 }

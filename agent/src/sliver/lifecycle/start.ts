@@ -5,7 +5,7 @@ import { createContainer, startContainer } from '../container.ts'
 import { limitsOf } from '../domain/limits.ts'
 import { isAlive } from '../host/process.ts'
 import type { SliverRecord } from '../store/record.ts'
-import { endProcesses } from './end.ts'
+import { endProcesses, noGrace } from './end.ts'
 import { requirePlatform, requireRecord, type SliverParts } from './parts.ts'
 
 /**
@@ -22,7 +22,7 @@ export async function start(
   const found = requireRecord(parts, id, 'deployed')
   const platform = requirePlatform(parts, id)
   if (found.stage === 'started' && found.process !== null && (await isAlive(found.process))) return
-  if (parts.unclean.has(id)) await endProcesses(parts, found)
+  if (parts.unclean.has(id)) await endProcesses(parts, found, signal)
   await mkdir(measureDir(id), { recursive: true })
   const places = {
     folder: records.folder(id),
@@ -50,13 +50,23 @@ export async function start(
     record = await records.save({ ...record, stage: 'started', startedOn, ended: null })
     watch.add(id, process)
   } catch (error) {
-    await endProcesses(parts, record)
-    await records.save({ ...record, stage: 'deployed', process: null, startedOn: null })
+    await undo(parts, record)
     throw error
   }
 }
 
-/** A host name has no underscore and 63 letters at most. Source: RFC 1123, section 2.1; RFC 1035, section 2.3.4. */
+/** End what a start that failed has begun. What goes wrong here is told, and does not hide the failure itself. */
+async function undo(parts: SliverParts, record: SliverRecord): Promise<void> {
+  try {
+    await endProcesses(parts, record, noGrace)
+    const stage = 'deployed'
+    await parts.records.save({ ...record, stage, process: null, startedOn: null })
+  } catch (error) {
+    parts.node.onProblem(record.id, error)
+  }
+}
+
+/** A host name has letters, digits, dots and hyphens, 63 at most. Source: RFC 1123, section 2.1; RFC 1035, section 2.3.4. */
 function hostnameOf(slice: string, node: string): string {
-  return `${slice}-${node}`.replaceAll('_', '-').slice(0, 63)
+  return `${slice}-${node}`.replaceAll(/[^A-Za-z0-9.-]/gu, '-').slice(0, 63)
 }

@@ -1,11 +1,10 @@
-import { ActualInterface, MemberError } from '@community-lab/contract'
-import Type, { type Static } from 'typebox'
+import Type, { type Static, type TSchema } from 'typebox'
+import type { Format } from '../../disk/domain/format.ts'
 
-const nullable = <S extends Parameters<typeof Type.Union>[0][number]>(schema: S) =>
-  Type.Union([schema, Type.Null()])
+const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
 
-/** What a sliver's folder tells of it. */
-export const SliverRecord = Type.Object({
+/** What a sliver's folder tells of it, version 1. These are the disk's members: they change with a version and a migration, not with the wire. */
+const schema = Type.Object({
   id: Type.String(),
   nr: Type.Integer({ minimum: 1, maximum: 125 }),
   stage: Type.Enum(['allocated', 'deployed', 'started'] as const),
@@ -19,13 +18,33 @@ export const SliverRecord = Type.Object({
   }),
   templateSha256: nullable(Type.String()),
   sshAuthorizedKeys: Type.Array(Type.String()),
-  interfaces: Type.Array(ActualInterface),
+  interfaces: Type.Array(
+    Type.Object({
+      nr: Type.Integer(),
+      name: Type.String(),
+      type: Type.Enum(['management', 'public6'] as const),
+      mac_addr: Type.String(),
+      ipv6_addr: nullable(Type.String()),
+    }),
+  ),
   sshHostKey: nullable(Type.String()),
   startedOn: nullable(Type.String()),
   /** Its first process: noted when its container is created, before the sliver counts as started. */
   process: nullable(
     Type.Object({ pid: Type.Integer(), startTicks: Type.Number(), bootId: Type.String() }),
   ),
-  ended: nullable(MemberError),
+  /** Why it ended by itself; null when it did not. */
+  ended: nullable(Type.Object({ member: Type.String(), message: Type.String() })),
 })
-export type SliverRecord = Static<typeof SliverRecord>
+export type SliverRecord = Static<typeof schema>
+
+/** The form of `sliver.json`. */
+export const sliverRecordFormat: Format<typeof schema> = {
+  what: "a sliver's record",
+  version: 1,
+  // Agents from before versions read it too: they ignore members that they do not know.
+  readableFrom: 0,
+  schema,
+  // Version 1 has the members of version 0.
+  migrations: [(document) => document],
+}

@@ -1,15 +1,18 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Value } from 'typebox/value'
-import { writeWhole } from '../../mgmt/whole-file.ts'
-import { isErrno, runCommand } from '../host/command.ts'
-import { SliverRecord } from './record.ts'
+import { parseSliverId } from '@community-lab/contract'
+import { readDocument, writeDocument } from '../../disk/document.ts'
+import { isHalfWritten, syncFolder } from '../../disk/whole-file.ts'
+import { reasonOf, runCommand } from '../host/command.ts'
+import { sliverRecordFormat, type SliverRecord } from './record.ts'
 
-/** The slivers of this node as their folders tell of them; only the agent that holds the data folder changes them. */
+/** The slivers of this node as their folders tell of them. Only the agent that holds the data folder changes them. */
 export interface Records {
   get(id: string): SliverRecord | undefined
   all(): readonly SliverRecord[]
+  /** The folders of slivers that are kept though their records cannot be used, by sliver id. */
+  readonly unreadable: ReadonlyMap<string, UnreadableRecord>
   folder(id: string): string
   /** Keep a record; when this returns it survives a power cut. */
   save(record: SliverRecord): Promise<SliverRecord>
@@ -17,43 +20,105 @@ export interface Records {
   remove(id: string): Promise<void>
 }
 
-const fileName = 'sliver.json'
+/** A sliver's folder whose record cannot be used. Nothing in it is changed. */
+export interface UnreadableRecord {
+  readonly reason: string
+  /** The file or folder that is kept. */
+  readonly keptAt: string
+}
 
-/** Read the slivers' folders. What is left of one whose record was never written, or cannot be read, is removed: nothing else tells what it was. */
+const fileName = 'sliver.json'
+const removedPrefix = '.removed-'
+
+/**
+ * Read the slivers' folders. A folder whose record cannot be used is kept as it is, and stops neither the others nor the start. A folder is removed only when
+ * its removal had begun, or when nothing was written to it yet.
+ */
 export async function openRecords(dir: string): Promise<Records> {
   await mkdir(dir, { recursive: true, mode: 0o711 })
   const records = new Map<string, SliverRecord>()
+  const unreadable = new Map<string, UnreadableRecord>()
   for (const name of await readdir(dir)) {
-    const record = await readRecord(join(dir, name, fileName))
-    if (record?.id === name) records.set(name, record)
-    else await removeTrees([join(dir, name)])
+    const folder = join(dir, name)
+    if (name.startsWith(removedPrefix)) {
+      await removeTrees([folder]).catch((error: unknown) =>
+        unreadable.set(name, { reason: reasonOf(error), keptAt: folder }),
+      )
+      continue
+    }
+    const found = await readFolder(folder, name).catch((error: unknown) => ({
+      reason: reasonOf(error),
+      keptAt: folder,
+    }))
+    if (found === null) continue
+    if ('reason' in found) unreadable.set(name, found)
+    else records.set(name, found)
   }
+  setAsideDoubles(records, { unreadable, folderOf: (id) => join(dir, id) })
 
   return {
     get: (id) => records.get(id),
     all: () => [...records.values()],
+    unreadable,
     folder: (id) => join(dir, id),
     async save(record) {
       // First in memory: the number is taken from this moment on.
       records.set(record.id, record)
       await mkdir(join(dir, record.id), { recursive: true, mode: 0o711 })
-      await writeWhole(join(dir, record.id, fileName), JSON.stringify(record))
+      await writeDocument(join(dir, record.id, fileName), sliverRecordFormat, record)
       return record
     },
     async remove(id) {
-      await removeTrees([join(dir, id)])
+      const removed = join(dir, `${removedPrefix}${id}`)
+      await removeTrees([removed])
+      if (existsSync(join(dir, id))) await rename(join(dir, id), removed)
+      await syncFolder(dir)
       records.delete(id)
+      await removeTrees([removed])
     },
   }
 }
 
-async function readRecord(file: string): Promise<SliverRecord | null> {
-  try {
-    const value: unknown = JSON.parse(await readFile(file, 'utf8'))
-    return Value.Check(SliverRecord, value) ? value : null
-  } catch (error) {
-    if (error instanceof SyntaxError || isErrno(error, 'ENOENT', 'ENOTDIR')) return null
-    throw error
+/** Read one folder; null when there was nothing in it, and it was removed. */
+async function readFolder(
+  folder: string,
+  name: string,
+): Promise<SliverRecord | UnreadableRecord | null> {
+  if (parseSliverId(name) === null)
+    return { reason: 'its name is not the id of a sliver', keptAt: folder }
+  const found = await readDocument(join(folder, fileName), sliverRecordFormat)
+  if (found.kind === 'unreadable') return found
+  if (found.kind === 'read')
+    return found.value.id === name
+      ? found.value
+      : { reason: `it is the record of ${found.value.id}`, keptAt: join(folder, fileName) }
+  const content = (await readdir(folder)).filter((one) => !isHalfWritten(one))
+  if (content.length > 0) return { reason: 'it has no record', keptAt: folder }
+  await removeTrees([folder])
+  return null
+}
+
+/** No two slivers have one number. Of two, the one that runs, or else the first, keeps it. */
+function setAsideDoubles(
+  records: Map<string, SliverRecord>,
+  to: {
+    readonly unreadable: Map<string, UnreadableRecord>
+    readonly folderOf: (id: string) => string
+  },
+): void {
+  const holders = new Map<number, SliverRecord>()
+  const runningFirst = [...records.values()].sort(
+    (one, other) => Number(other.process !== null) - Number(one.process !== null),
+  )
+  for (const record of runningFirst) {
+    const holder = holders.get(record.nr)
+    if (holder === undefined) {
+      holders.set(record.nr, record)
+      continue
+    }
+    records.delete(record.id)
+    const reason = `its number ${record.nr} is that of sliver ${holder.id} now`
+    to.unreadable.set(record.id, { reason, keptAt: to.folderOf(record.id) })
   }
 }
 

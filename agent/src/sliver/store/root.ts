@@ -1,5 +1,6 @@
-import { access, chmod, chown, mkdir, rename, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { exists } from '../../errno.ts'
 import type { IdMapping } from '../domain/ids.ts'
 import { runCommand } from '../host/command.ts'
 import { diskImage, makeDisk, type DiskOptions } from '../host/disk.ts'
@@ -48,10 +49,7 @@ export async function makeRoot(
 
 /** Tell whether a sliver has a copy of its template, or shares it. */
 export async function hasCopy(folder: string): Promise<boolean> {
-  return access(join(folder, 'lower')).then(
-    () => true,
-    () => false,
-  )
+  return exists(join(folder, 'lower'))
 }
 
 /** Write a sliver's host key, which only its root may read. */

@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { renameSync } from 'node:fs'
-import { access, chmod, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { chmod, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError, type SliverTarget } from '@community-lab/contract'
-import { isErrno, runCommand } from '../host/command.ts'
+import { exists, isErrno } from '../../errno.ts'
+import { runCommand } from '../host/command.ts'
 
 /** What a sliver's root is made from. */
 export type TemplateTarget = NonNullable<SliverTarget['template']>
@@ -154,11 +155,4 @@ async function unpack(archive: string, to: string, signal: AbortSignal): Promise
   const argv = ['tar', '--extract', '--gzip', ...owners, ...devices, '--file', archive, '-C', to]
   await runCommand(argv, { signal })
   await runCommand(['sync', '--file-system', to], { signal })
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }

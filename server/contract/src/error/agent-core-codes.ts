@@ -14,4 +14,10 @@ export const agentCoreCodes = {
     (d) =>
       `\`${d.command}\` does not reboot this node: ${d.reason}; its slivers were started anew instead. Correct COMMUNITY_LAB_AGENT_REBOOT_COMMAND on the node`,
   ),
+  LAB_AGENT_DOCUMENT_UNREADABLE: code<{ what: string; keptAt: string; reason: string }>(
+    0,
+    false,
+    (d) =>
+      `${d.what}: ${d.keptAt} cannot be read (${d.reason}) and is kept; the agent that wrote it can read it, and once it is not needed any more it can be removed`,
+  ),
 } as const

@@ -26,6 +26,18 @@ export const agentSliverCodes = {
     (d) =>
       `sliver ${d.sliver} asks for ${d.asked} ${d.unit} of ${d.resource}, and this node has ${d.free} left; ask for less, or release other slices on it`,
   ),
+  LAB_SLIVER_UNREADABLE: code<{ sliver: string; keptAt: string; reason: string; running: string }>(
+    0,
+    true,
+    (d) =>
+      `sliver ${d.sliver} is kept as it is, for its record cannot be read: ${d.keptAt}: ${d.reason}; ${d.running}. Let the agent that wrote it run again, or move its folder away and a new sliver is made`,
+  ),
+  LAB_SLIVER_STUCK: code<{ sliver: string; pid: number; state: string; waitedMs: number }>(
+    0,
+    true,
+    (d) =>
+      `sliver ${d.sliver}: its first process, ${d.pid}, was killed and is still there after ${d.waitedMs} ms (state ${d.state}); the kernel waits for a device, so look at the node's disks. It is tried again`,
+  ),
   LAB_SLIVER_STAGE: code<{ sliver: string; stage: string; needs: string }>(
     0,
     true,

@@ -34,7 +34,7 @@ export const managementCodes = {
     0,
     false,
     (d) =>
-      `${d.file} does not tell who this node is (${d.reason}); remove it and enrol the node again with a new token`,
+      `${d.file} does not tell who this node is (${d.reason}); let the agent that wrote it run again, or move it away and enrol the node again with a new token`,
   ),
   LAB_RESPONSE_INVALID: code<{ url: string; reason: string }>(
     0,

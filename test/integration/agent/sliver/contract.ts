@@ -170,6 +170,62 @@ export function describeSlivers(
       await agent.call('remove', '6@3')
     })
 
+    test('a program in a sliver that is stopped can write down what it has, and one that is not asked loses nothing', async () => {
+      const target = wanted(11, template, { ssh_authorized_keys: [user.publicKey] })
+      const sliver = await agent.run(target)
+      const program =
+        'echo "trap \\"echo asked > /root/end; exit\\" TERM; echo on > /root/begun; while :; do sleep 1; done" > /root/program'
+      await user.run(sliver, program)
+      await user.run(
+        sliver,
+        'sh /root/program >/dev/null 2>&1 & until test -s /root/begun; do sleep 0.01; done',
+      )
+      await agent.call('stop', '11@3')
+      await agent.call('start', target)
+      expect(await user.run(await agent.sliver('11@3'), 'cat /root/end')).toBe('asked\n')
+      await agent.call('remove', '11@3')
+    })
+
+    test('a sliver whose record cannot be read is kept and told, and its processes are found and can be ended', async () => {
+      const target = wanted(12, template, { ssh_authorized_keys: [user.publicKey] })
+      const before = await agent.run(target)
+      await user.run(before, 'echo kept > /root/file')
+      await agent.kill()
+      const record = join(agent.settings.dataDir, 'slivers', '12@3', 'sliver.json')
+      await machine.sh(
+        `cp ${record} ${machine.dir}/whole.json; sed -i 's/"stage"/"phase"/' ${record}`,
+      )
+      agent = await startAgent(machine, place, runtime)
+      expect(await agent.list()).toEqual([])
+      expect(await agent.unreadable()).toMatchObject([{ id: '12@3', pid: before.pid }])
+      const [problem] = await agent.problems()
+      expect(problem?.message).toContain('/12@3/sliver.json.unreadable-')
+      expect(await agent.failure('allocate', target)).toMatchObject({
+        code: 'LAB_SLIVER_UNREADABLE',
+      })
+      // Its number, from which links and user ids follow, is nobody else's.
+      await agent.call('allocate', wanted(13, template))
+      expect((await agent.sliver('13@3')).nr).not.toBe(before.nr)
+      await agent.call('remove', '13@3')
+      await agent.call('stop', '12@3')
+      expect(await agent.unreadable()).toMatchObject([{ id: '12@3', pid: null }])
+      await agent.kill()
+      await machine.sh(`cp ${machine.dir}/whole.json ${record}`)
+      agent = await startAgent(machine, place, runtime)
+      await agent.call('start', target)
+      expect(await user.run(await agent.sliver('12@3'), 'cat /root/file')).toBe('kept\n')
+      await agent.call('remove', '12@3')
+    })
+
+    test('a container of which no folder tells any more is ended', async () => {
+      const sliver = await agent.run(wanted(14, template))
+      await agent.kill()
+      await machine.sh(`rm -r ${agent.settings.dataDir}/slivers/14@3`)
+      agent = await startAgent(machine, place, runtime)
+      expect(await machine.sh(`test -e /proc/${sliver.pid ?? 0}/exe || echo gone`)).toBe('gone\n')
+      expect([await agent.list(), await agent.unreadable()]).toEqual([[], []])
+    })
+
     test('a template that was corrupted is refused at its checksum, and the sliver stays allocated', async () => {
       const bad = await corrupt({ ...template, sha256: 'f'.repeat(64) }, machine.dir)
       const target = wanted(7, bad)

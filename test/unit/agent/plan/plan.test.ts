@@ -1,5 +1,6 @@
 import type { NodeSetState, SliceSetState } from '@community-lab/contract'
 import { describe, expect, it } from 'vitest'
+import type { Current } from '../../../../agent/src/plan/plan.ts'
 import type { SliverStage } from '../../../../agent/src/sliver/slivers.ts'
 import { aCurrent, applyStep, aSliverTarget, aStatus, aTarget, planFor, word } from './situation.ts'
 
@@ -86,21 +87,72 @@ it('removes slivers that nobody wants before it adds others', () => {
 })
 
 for (const member of ['instance_sn', 'slice_instance_sn'] as const) {
-  it(`makes a sliver anew when its ${member} is greater`, () => {
-    const target = aTarget([aSliverTarget({ [member]: 1 })])
+  it(`makes a new instance of a sliver whose ${member} is another, also a smaller one`, () => {
     for (const stage of ['allocated', 'deployed', 'started'] as const)
-      expect(planFor(target, aCurrent([aStatus({ stage })])).map((step) => step.kind)).toEqual([
-        'remove',
-        'allocate',
-        'deploy',
-        'start',
-      ])
+      for (const number of [0, 2]) {
+        const target = aTarget([
+          aSliverTarget({ instance_sn: 1, slice_instance_sn: 1, [member]: number }),
+        ])
+        const present = aStatus({ stage, instanceSn: 1, sliceInstanceSn: 1 })
+        expect(planFor(target, aCurrent([present])).map((step) => step.kind)).toEqual([
+          'remove',
+          'allocate',
+          'deploy',
+          'start',
+        ])
+      }
   })
 }
 
-it('leaves a sliver alone whose numbers are not greater', () => {
-  const ahead = aCurrent([aStatus({ instanceSn: 3, sliceInstanceSn: 3 })])
-  expect(planFor(aTarget([aSliverTarget({ instance_sn: 2 })]), ahead)).toEqual([])
+describe('a sliver whose record cannot be read', () => {
+  const error = { member: '', message: 'unreadable' }
+  const situation = (pid: number | null): Current => ({
+    ...aCurrent(),
+    unreadable: [{ id: '1@1', error, pid }],
+  })
+
+  it('is neither made again nor removed, whoever wants it', () => {
+    for (const target of [
+      aTarget(),
+      aTarget([]),
+      aTarget([aSliverTarget({ set_state: 'deploy' })]),
+    ])
+      expect(planFor(target, situation(null))).toEqual([])
+    expect(planFor(aTarget(), situation(7))).toEqual([])
+  })
+
+  it('is stopped when it is not to run', () => {
+    const resting = [aSliverTarget({ set_state: 'deploy' })]
+    for (const target of [aTarget([]), aTarget(resting)])
+      expect(planFor(target, situation(7))).toEqual([{ kind: 'stop', id: '1@1', why: 'set_state' }])
+    for (const set_state of ['safe', 'debug', 'failure'] as const)
+      expect(planFor(aTarget(undefined, { set_state }), situation(7))).toEqual([
+        { kind: 'stop', id: '1@1', why: 'node_state' },
+      ])
+  })
+})
+
+describe('a sliver of which it is unclear what is wanted', () => {
+  const notice = {
+    sliver: '1@1',
+    error: { member: '', message: 'unclear' },
+    effect: 'held',
+  } as const
+  const unclear = (set_state: 'production' | 'safe' | 'debug') => ({
+    ...aTarget([], { set_state }),
+    notices: [notice],
+  })
+
+  it('stays as it is while the node is in production', () => {
+    expect(planFor(unclear('production'), aCurrent([aStatus()]))).toEqual([])
+    expect(planFor(unclear('production'), aCurrent())).toEqual([])
+  })
+
+  it('obeys the state of the node', () => {
+    const kindsOf = (state: 'safe' | 'debug') =>
+      planFor(unclear(state), aCurrent([aStatus()])).map(({ kind }) => kind)
+    expect([kindsOf('safe'), kindsOf('debug')]).toEqual([['stop'], ['remove']])
+  })
 })
 
 it('writes changed keys into a sliver that runs, and before it starts one that does not', () => {
@@ -136,9 +188,18 @@ describe('a reboot', () => {
     expect(planFor(target, steps.reduce(applyStep, stopped))).toEqual([])
   })
 
-  it('is not repeated by a number that was acted upon, nor by a smaller one', () => {
+  it('is not repeated by a number that was acted upon', () => {
     const boot = { bootSn: 1, lives: {} }
     expect(planFor(target, aCurrent([aStatus()], boot))).toEqual([])
-    expect(planFor(aTarget(), aCurrent([aStatus()], boot))).toEqual([])
+  })
+
+  it('restarts nothing for a smaller number, and counts on from there', () => {
+    const running = aCurrent([aStatus()], { bootSn: 7, lives: {} })
+    const noted = planFor(target, running).reduce(applyStep, running)
+    expect(noted.boot.bootSn).toBe(1)
+    expect(planFor(target, noted)).toEqual([])
+    const again = planFor(aTarget(undefined, { boot_sn: 2 }), noted).reduce(applyStep, noted)
+    const steps = planFor(aTarget(undefined, { boot_sn: 2 }), again)
+    expect(steps.map(({ kind }) => kind)).toEqual(['stop', 'start'])
   })
 })

@@ -1,6 +1,7 @@
-import { nodeSetStates, sliceSetStates, type NodeTarget } from '@community-lab/contract'
+import { nodeSetStates, sliceSetStates } from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import type { Current } from '../../../../agent/src/plan/plan.ts'
+import type { NodeWanted } from '../../../../agent/src/plan/wanted.ts'
 import { aCurrent, applyStep, aSliverTarget, aTarget, planFor } from './situation.ts'
 
 /** A small generator of the same numbers every time. Source: mulberry32. */
@@ -18,7 +19,7 @@ function pick<T>(random: (below: number) => number, choices: readonly T[], other
   return choices[random(choices.length)] ?? otherwise
 }
 
-function randomTarget(random: (below: number) => number): NodeTarget {
+function randomTarget(random: (below: number) => number): NodeWanted {
   const ids = ['1@1', '2@1', '3@1', '4@1', '5@1'].filter(() => random(3) > 0)
   const slivers = ids.map((id) =>
     aSliverTarget({
@@ -34,7 +35,7 @@ function randomTarget(random: (below: number) => number): NodeTarget {
 }
 
 /** Plan and apply until nothing is left to do. */
-function settle(target: NodeTarget, current: Current): { current: Current; rounds: number } {
+function settle(target: NodeWanted, current: Current): { current: Current; rounds: number } {
   for (let rounds = 0; rounds < 5; rounds += 1) {
     const steps = planFor(target, current)
     if (steps.length === 0) return { current, rounds }
@@ -43,9 +44,9 @@ function settle(target: NodeTarget, current: Current): { current: Current; round
   throw new Error(`it does not settle: ${JSON.stringify({ target, current })}`)
 }
 
-function expectReached(target: NodeTarget, current: Current): void {
+function expectReached(target: NodeWanted, current: Current): void {
   const { set_state: setState, boot_sn: bootSn } = target.node
-  expect(current.boot.bootSn).toBeGreaterThanOrEqual(bootSn)
+  expect(current.boot.bootSn).toBe(bootSn)
   const found = new Map(current.slivers.map((sliver) => [sliver.id, sliver]))
   expect(found.size).toBe(current.slivers.length)
   if (setState === 'safe')

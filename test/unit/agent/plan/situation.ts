@@ -1,4 +1,5 @@
-import type { NodeTarget, SliverTarget } from '@community-lab/contract'
+import type { SliverTarget } from '@community-lab/contract'
+import type { NodeWanted } from '../../../../agent/src/plan/wanted.ts'
 import { neverRebooted, noteBoot, type Boot } from '../../../../agent/src/plan/boot.ts'
 import { plan, type Current } from '../../../../agent/src/plan/plan.ts'
 import type { Failures } from '../../../../agent/src/plan/failure.ts'
@@ -29,11 +30,11 @@ export const aSliverTarget = (changes: Partial<SliverTarget> = {}): SliverTarget
 
 export const aTarget = (
   slivers: readonly SliverTarget[] = [aSliverTarget()],
-  node: Partial<NodeTarget['node']> = {},
-): NodeTarget => ({
+  node: Partial<NodeWanted['node']> = {},
+): NodeWanted => ({
   node: { id: 1, name: 'n1', set_state: 'production', boot_sn: 0, ...node },
-  testbed: { mgmt_ipv6_prefix: 'fd65:fc41:c50f::/48', sliver_mac_prefix: 0x06ab },
-  slivers: [...slivers],
+  slivers,
+  notices: [],
 })
 
 export const aStatus = (changes: Partial<SliverStatus> = {}): SliverStatus => {
@@ -59,10 +60,10 @@ export const aStatus = (changes: Partial<SliverStatus> = {}): SliverStatus => {
 export const aCurrent = (
   slivers: readonly SliverStatus[] = [],
   boot: Boot = neverRebooted,
-): Current => ({ slivers, boot })
+): Current => ({ slivers, unreadable: [], boot })
 
 export const planFor = (
-  target: NodeTarget,
+  target: NodeWanted,
   current: Current,
   failures: Failures = new Map(),
   nowMs = 0,
@@ -76,19 +77,24 @@ let lives = 0
 
 /** A node on which every step works: what it is after one. */
 export function applyStep(current: Current, step: Step): Current {
-  const { slivers, boot } = current
-  if (step.kind === 'reboot') return { slivers, boot: noteBoot(step.bootSn, slivers) }
+  const { slivers, boot, unreadable } = current
+  if (step.kind === 'reboot')
+    return { slivers, unreadable, boot: noteBoot(boot, step.bootSn, slivers) }
   const others = slivers.filter((sliver) => sliver.id !== step.id)
   const before = slivers.find((sliver) => sliver.id === step.id)
   const become = (stage: SliverStatus['stage'], changes: Partial<SliverStatus> = {}): Current => {
     lives += 1
     const life = stage === 'started' ? { pid: lives, startedOn: `life ${lives}` } : {}
     const { startedOn: _startedOn, pid: _pid, ...kept } = before ?? aStatus({ id: step.id })
-    return { boot, slivers: [...others, aStatus({ ...kept, stage, ...life, ...changes })] }
+    return {
+      boot,
+      unreadable,
+      slivers: [...others, aStatus({ ...kept, stage, ...life, ...changes })],
+    }
   }
   switch (step.kind) {
     case 'remove':
-      return { boot, slivers: others }
+      return { boot, unreadable, slivers: others }
     case 'allocate':
       return become('allocated', {
         sshAuthorizedKeys: [],
@@ -104,6 +110,7 @@ export function applyStep(current: Current, step: Step): Current {
     case 'authorize':
       return {
         boot,
+        unreadable,
         slivers: slivers.map((sliver) =>
           sliver.id === step.id ? { ...sliver, sshAuthorizedKeys: step.sshAuthorizedKeys } : sliver,
         ),

@@ -6,6 +6,7 @@ import { LabError, type SliverTarget } from '@community-lab/contract'
 import { describeFault } from '../../../../../agent/src/executor/fault.ts'
 import { createCatchers } from '../../../../../agent/src/measurement/catcher/catchers.ts'
 import { openSpool } from '../../../../../agent/src/measurement/spool/file-spool.ts'
+import { createNodeProblems } from '../../../../../agent/src/report/problems.ts'
 import { offerResources } from '../../../../../agent/src/report/resources.ts'
 import { openSlivers } from '../../../../../agent/src/sliver/node-slivers.ts'
 import type { Answer, AgentSettings, Call } from './protocol.ts'
@@ -16,6 +17,7 @@ const { dataDir } = settings
 const { signal } = new AbortController()
 const spool = await openSpool(join(dataDir, 'spool'))
 const catchers = createCatchers({ spool, dir: join(dataDir, 'catchers') })
+const problems = createNodeProblems()
 const slivers = await openSlivers({
   dataDir,
   nodeId: 3,
@@ -27,6 +29,7 @@ const slivers = await openSlivers({
   mgmtInterface: 'mgmt',
   readOffer: () =>
     Promise.resolve(offerResources({ memory: 2000, disk: 3000, cpu: 200, processes: 4000 })),
+  problems,
   fetchImage: (uri) => Promise.resolve(createReadStream(uri)),
   prepareMeasuring: (id, dir) => catchers.ensure(id, dir),
   endMeasuring: (id) => catchers.remove(id),
@@ -46,6 +49,8 @@ const calls = {
   remove: (id: string) => slivers.remove(id, signal),
   list: () => slivers.list(),
   check: () => slivers.check(),
+  unreadable: () => slivers.unreadable(),
+  problems: () => Promise.resolve(problems.list()),
   async samples(count: number) {
     while (spool.syncedSeq < count) await delay(5)
     return spool.read(1, 1000)

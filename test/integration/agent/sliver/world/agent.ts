@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
-import type { Capabilities, SampleRecord, SliverTarget } from '@community-lab/contract'
-import type { SliverStatus } from '../../../../../agent/src/sliver/slivers.ts'
+import type { Capabilities, MemberError, SampleRecord, SliverTarget } from '@community-lab/contract'
+import type { SliverStatus, UnreadableSliver } from '../../../../../agent/src/sliver/slivers.ts'
 import type { Place } from '../../../../support/place.ts'
 import { mgmtPrefix, publicPrefix, type Machine } from './machine.ts'
 import type { AgentSettings, Answer, CallName, Failure } from './protocol.ts'
@@ -13,13 +13,19 @@ export interface TestAgent extends AsyncDisposable {
   readonly capabilities: Capabilities
   readonly settings: AgentSettings
   /** Call a method with a target or an id. */
-  call(name: Exclude<CallName, 'list' | 'samples'>, ...args: readonly unknown[]): Promise<void>
+  call(
+    name: Exclude<CallName, 'list' | 'unreadable' | 'problems' | 'samples'>,
+    ...args: readonly unknown[]
+  ): Promise<void>
   /** Call a method that is to fail; returns how it did. */
   failure(name: CallName, ...args: readonly unknown[]): Promise<Failure>
   /** Allocate, deploy and start; returns what came of it. */
   run(target: SliverTarget): Promise<SliverStatus>
   sliver(id: string): Promise<SliverStatus>
   list(): Promise<readonly SliverStatus[]>
+  unreadable(): Promise<readonly UnreadableSliver[]>
+  /** What it says is wrong with the node. */
+  problems(): Promise<readonly MemberError[]>
   /** The samples that slivers have written, once there are so many. */
   samples(count: number): Promise<readonly SampleRecord[]>
   /** Settles when it has told that this sliver ended by itself. */
@@ -107,6 +113,8 @@ export async function startAgent(
     capabilities,
     settings,
     list,
+    unreadable: async () => (await value('unreadable')) as readonly UnreadableSliver[],
+    problems: async () => (await value('problems')) as readonly MemberError[],
     sliver,
     kill,
     async call(name, ...args) {

@@ -16,7 +16,17 @@ export interface Call {
   readonly args: readonly unknown[]
 }
 export type CallName =
-  'allocate' | 'check' | 'deploy' | 'start' | 'authorize' | 'stop' | 'remove' | 'list' | 'samples'
+  | 'allocate'
+  | 'check'
+  | 'deploy'
+  | 'start'
+  | 'authorize'
+  | 'stop'
+  | 'remove'
+  | 'list'
+  | 'unreadable'
+  | 'problems'
+  | 'samples'
 
 /** What it says. */
 export type Answer =

@@ -1,0 +1,88 @@
+import type { Static, TObject } from 'typebox'
+import { Value } from 'typebox/value'
+
+/** A JSON object of which nothing else is known. */
+export type JsonObject = Readonly<Record<string, unknown>>
+
+/**
+ * The form of one kind of document on the agent's disk. It is the agent's own: the wire's schemas may change without it.
+ *
+ * Each document carries two numbers. `version` is the form that it has. `readableFrom` is the lowest version of a reader that can work with it: such a
+ * reader finds all members that it knows, with the meaning that it knows, and keeps those that it does not know when it writes the document again.
+ * So a new optional member raises `version` alone; a member that gets another meaning, or goes, raises both.
+ * A document without a version is of version 0: agents wrote them before this rule.
+ */
+export interface Format<S extends TObject> {
+  /** What such a document is, for people: `a sliver's record`. */
+  readonly what: string
+  /** The version that this agent writes. */
+  readonly version: number
+  readonly readableFrom: number
+  /** The members of this version. Further members are kept. */
+  readonly schema: S
+  /** The function at index `n` makes version `n + 1` of version `n`. It must not assume that its input is whole: the result is checked. */
+  readonly migrations: readonly ((document: JsonObject) => JsonObject)[]
+}
+
+/** What was found in a document's text. */
+export type Parsed<T> =
+  | { readonly kind: 'read'; readonly value: T }
+  | { readonly kind: 'unreadable'; readonly reason: string }
+
+/** Read a document of any version that its `readableFrom` allows. The value keeps members that are not in the schema. */
+export function parseDocument<S extends TObject>(
+  format: Format<S>,
+  text: string,
+): Parsed<Static<S>> {
+  const document = maybeObject(text)
+  if (document === null) return unreadable('it is not a JSON object')
+  const { version = 0, readableFrom = version } = document
+  if (!isVersion(version) || !isVersion(readableFrom))
+    return unreadable('its version is not a number')
+  if (readableFrom > format.version)
+    return unreadable(
+      `it is of version ${version}, and this agent reads versions up to ${format.version}`,
+    )
+  try {
+    const value = format.migrations
+      .slice(version)
+      .reduce<JsonObject>((older, migrate) => migrate(older), document)
+    if (Value.Check(format.schema, value)) return { kind: 'read', value }
+    const [issue] = Value.Errors(format.schema, value)
+    return unreadable(issue ? `${issue.instancePath || 'it'} ${issue.message}` : 'it is malformed')
+  } catch (error) {
+    // A migration met something that it did not expect.
+    return unreadable(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** Write a document. One that was read from a newer version stays of that version. */
+export function formatDocument<S extends TObject>(format: Format<S>, value: Static<S>): string {
+  const { version, readableFrom, ...members } = value as JsonObject
+  const isNewer = isVersion(version) && version > format.version
+  return `${JSON.stringify({
+    version: isNewer ? version : format.version,
+    readableFrom: isNewer && isVersion(readableFrom) ? readableFrom : format.readableFrom,
+    ...members,
+  })}\n`
+}
+
+function unreadable(reason: string): { readonly kind: 'unreadable'; readonly reason: string } {
+  return { kind: 'unreadable', reason }
+}
+
+function isVersion(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
+function maybeObject(text: string): JsonObject | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as JsonObject)
+      : null
+  } catch {
+    // Not JSON.
+    return null
+  }
+}

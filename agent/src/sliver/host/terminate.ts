@@ -1,0 +1,69 @@
+import { LabError } from '@community-lab/contract'
+import { isProcessGone } from '../../errno.ts'
+import { runCommand } from './command.ts'
+import {
+  isAlive,
+  namespaceMembers,
+  pollUntil,
+  stateOf,
+  waitForEnd,
+  type ProcessIdentity,
+} from './process.ts'
+
+/** How a sliver's processes are ended. */
+export interface TerminateOptions {
+  /** The sliver, for errors. */
+  readonly sliver: string
+  /** How long its programs may take to end after SIGTERM, in milliseconds. */
+  readonly graceMs: number
+  /** Ends the grace period at once. The kill is not left out: a sliver that is half-stopped would be of no use. */
+  readonly signal: AbortSignal
+}
+
+/** How long the kernel may take to end what was killed, in milliseconds. It takes longer only for a process that waits for a device (state D). */
+const killWithinMs = 5_000
+
+/**
+ * End the processes of a PID namespace by its first process: SIGTERM to all others, a grace period in which they may write down what they have, then SIGKILL
+ * to the first, with which the kernel ends what is left.
+ *
+ * @throws {@link LabError} LAB_SLIVER_STUCK when the kernel has not ended it after 5 s.
+ */
+export async function terminate(
+  first: ProcessIdentity,
+  { sliver, graceMs, signal }: TerminateOptions,
+): Promise<void> {
+  if (!(await isAlive(first))) return
+  if (graceMs > 0 && !signal.aborted && (await hasOthers(first.pid)))
+    await askToEnd(first, AbortSignal.any([signal, AbortSignal.timeout(graceMs)]))
+  if (!(await isAlive(first))) return
+  try {
+    process.kill(first.pid, 'SIGKILL')
+  } catch (error) {
+    if (!isProcessGone(error)) throw error
+  }
+  try {
+    await waitForEnd(first, AbortSignal.timeout(killWithinMs))
+  } catch (error) {
+    const state = await stateOf(first.pid)
+    if (state === null) return
+    const details = { sliver, pid: first.pid, state, waitedMs: killWithinMs }
+    throw new LabError('LAB_SLIVER_STUCK', details, { cause: error })
+  }
+}
+
+/** Send SIGTERM to all but the first process, and wait until they have ended or the signal ends the wait. */
+async function askToEnd(first: ProcessIdentity, signal: AbortSignal): Promise<void> {
+  try {
+    // In the namespace -1 means all of it but the first process and the sender. So no pid can be taken for another's.
+    const all = ['sh', '-c', 'kill -TERM -1']
+    await runCommand(['nsenter', `--target=${first.pid}`, '--pid', '--', ...all], { signal })
+    await pollUntil(async () => !(await isAlive(first)) || !(await hasOthers(first.pid)), signal)
+  } catch {
+    // The grace period is over, or it ended meanwhile. What is left is killed.
+  }
+}
+
+async function hasOthers(pid: number): Promise<boolean> {
+  return (await namespaceMembers(pid)).some((one) => one !== pid)
+}

@@ -1,0 +1,107 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { LabError, maxSliversPerNode, parseSliverId } from '@community-lab/contract'
+import { containerName, endContainer } from '../container.ts'
+import type { Host } from '../host/host.ts'
+import { isAlive, type ProcessIdentity } from '../host/process.ts'
+import type { UnreadableSliver } from '../slivers.ts'
+import type { Records, UnreadableRecord } from '../store/records.ts'
+import type { SliverParts } from './parts.ts'
+
+/** A sliver whose record cannot be read, and what else is known of it. */
+export interface SealedSliver {
+  readonly id: string
+  readonly record: UnreadableRecord
+  /** Its number, as far as anything tells; nobody else gets it. */
+  readonly nr: number | null
+  readonly process: ProcessIdentity | null
+}
+
+/** Look up what is known of the slivers whose records cannot be read, in their folders and in what runtimes keep. */
+export async function findSealed(
+  records: Records,
+  host: Host,
+): Promise<ReadonlyMap<string, SealedSliver>> {
+  const containers = await numberedContainers(host)
+  const ids = [...records.unreadable].filter(([id]) => parseSliverId(id) !== null)
+  const sealed = await Promise.all(
+    ids.map(async ([id, record]): Promise<SealedSliver> => {
+      // The runtime wrote the pid of the container's first process there.
+      const pid = Number(await readText(join(records.folder(id), 'pid')))
+      const [running] = [...containers].filter(([, process]) => process?.pid === pid)
+      const nr = running?.[0] ?? (await numberIn(record.keptAt))
+      return { id, record, nr, process: running?.[1] ?? null }
+    }),
+  )
+  return new Map(sealed.map((one) => [one.id, one]))
+}
+
+/** End containers of which no folder tells any more: a sliver's folder goes last, so an agent before was kept from ending them. */
+export async function endStrays(parts: SliverParts): Promise<void> {
+  const known = new Set([...parts.records.all(), ...parts.sealed.values()].map(({ nr }) => nr))
+  for (const [nr, process] of await numberedContainers(parts.host)) {
+    if (known.has(nr)) continue
+    const stray = { id: containerName({ nr }), nr, interfaces: [], process }
+    await endContainer(parts.host, stray, AbortSignal.abort()).catch((error: unknown) =>
+      parts.node.onProblem(stray.id, error),
+    )
+  }
+}
+
+/** Tell of a sliver whose record cannot be read. */
+export async function describeSealed({
+  id,
+  record,
+  process,
+}: SealedSliver): Promise<UnreadableSliver> {
+  const runs = process !== null && (await isAlive(process))
+  const running = runs ? `it runs (process ${process.pid})` : 'it does not run'
+  const { reason, keptAt } = record
+  const { message } = new LabError('LAB_SLIVER_UNREADABLE', { sliver: id, keptAt, reason, running })
+  return { id, error: { member: '', message }, pid: runs ? process.pid : null }
+}
+
+/** Refuse to make a sliver of which a folder with an unreadable record is kept. @throws {@link LabError} LAB_SLIVER_UNREADABLE. */
+export async function refuseSealed({ sealed }: SliverParts, id: string): Promise<void> {
+  const found = sealed.get(id)
+  if (found === undefined) return
+  const { reason, keptAt } = found.record
+  const { pid } = await describeSealed(found)
+  const running = pid === null ? 'it does not run' : `it runs (process ${pid})`
+  throw new LabError('LAB_SLIVER_UNREADABLE', { sliver: id, keptAt, reason, running })
+}
+
+/** End the processes of a sliver whose record cannot be read; its files are kept. */
+export async function stopSealed(
+  { host }: SliverParts,
+  { id, nr, process }: SealedSliver,
+  signal: AbortSignal,
+): Promise<void> {
+  if (nr === null) return
+  await endContainer(host, { id, nr, interfaces: [], process }, signal)
+}
+
+/** The containers that runtimes have, by the number of their sliver, and their first processes. */
+async function numberedContainers(
+  host: Host,
+): Promise<ReadonlyMap<number, ProcessIdentity | null>> {
+  const found = new Map<number, ProcessIdentity | null>()
+  for (const [name, process] of await host.findContainers()) {
+    const nr = Number(/^sliver-(\d+)$/u.exec(name)?.[1])
+    if (nr >= 1 && nr <= maxSliversPerNode) found.set(nr, process)
+  }
+  return found
+}
+
+/** The number in a record that cannot be read as a whole. */
+async function numberIn(file: string): Promise<number | null> {
+  const nr = Number(/"nr"\s*:\s*(\d{1,3})\b/u.exec(await readText(file))?.[1])
+  return nr >= 1 && nr <= maxSliversPerNode ? nr : null
+}
+
+async function readText(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch(() => {
+    // Whatever keeps it from being read: it tells nothing, and its sliver is told of as unreadable anyway.
+    return ''
+  })
+}

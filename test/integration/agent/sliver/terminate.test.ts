@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import process from 'node:process'
+import { createInterface } from 'node:readline'
+import { afterEach, describe, expect, it } from 'vitest'
+import {
+  identifyProcess,
+  isAlive,
+  type ProcessIdentity,
+} from '../../../../agent/src/sliver/host/process.ts'
+import { terminate } from '../../../../agent/src/sliver/host/terminate.ts'
+
+const { signal } = new AbortController()
+const ends: (() => void)[] = []
+afterEach(() => {
+  for (const end of ends.splice(0)) end()
+})
+
+/** A PID namespace whose first process starts a program and says so. */
+async function aNamespace(program: string): Promise<ProcessIdentity> {
+  const script = `${program} & echo on; while :; do wait; sleep 1; done`
+  const flags = ['--pid', '--fork', '--kill-child', '--mount-proc']
+  const child = spawn('unshare', [...flags, 'sh', '-c', script], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  ends.push(() => child.kill('SIGKILL'))
+  await once(createInterface({ input: child.stdout }), 'line')
+  const children = await readFile(`/proc/${child.pid ?? 0}/task/${child.pid ?? 0}/children`, 'utf8')
+  const first = await identifyProcess(Number(children.trim()))
+  if (first === null) throw new Error('it did not begin')
+  return first
+}
+
+describe.runIf(process.getuid?.() === 0)('ending the processes of a sliver', () => {
+  it('kills at the end of the grace period what does not heed SIGTERM', async () => {
+    const first = await aNamespace(`sh -c 'trap "" TERM; while :; do sleep 1; done'`)
+    const beganMs = performance.now()
+    await terminate(first, { sliver: '1@1', graceMs: 200, signal })
+    expect(performance.now() - beganMs).toBeGreaterThan(190)
+    expect(await isAlive(first)).toBe(false)
+  })
+
+  it('ends the grace period when its signal does', async () => {
+    const first = await aNamespace(`sh -c 'trap "" TERM; while :; do sleep 1; done'`)
+    await terminate(first, { sliver: '1@1', graceMs: 600_000, signal: AbortSignal.timeout(50) })
+    expect(await isAlive(first)).toBe(false)
+  })
+})
