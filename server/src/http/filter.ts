@@ -88,7 +88,10 @@ function listMembers(schema: TSchema): string[] {
 /** A JSON value; `undefined`, which fits nothing, when it is none. */
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    const value: unknown = JSON.parse(text)
+    // No text in the database has these characters.
+    const isAsked = typeof value !== 'string' || (value.isWellFormed() && !value.includes('\0'))
+    return isAsked ? value : undefined
   } catch {
     // Not JSON, such as a string without its quotes: it fits nothing, and the refusal shows it.
     return undefined

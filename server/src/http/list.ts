@@ -1,29 +1,101 @@
 import { LabError } from '@community-lab/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
+import { splitFilters, type Condition, type FilterColumns } from '../postgres/filter.ts'
 import { fulfils, readFilters } from './filter.ts'
 
 const maxPerPage = 1_000
 const defaultPerPage = 100
+/** How many objects are read at once where the database cannot filter. */
+const batchSize = 1_000
+
+/** Some of the objects that fulfil a condition, in their order. */
+export interface Page {
+  readonly where: Condition
+  readonly limit?: number
+  readonly offset?: number
+}
+
+/** A list that the database filters and cuts in pages. */
+export interface ListSource<T> {
+  /** Of one object. */
+  readonly schema: TSchema
+  readonly columns: FilterColumns
+  count(where: Condition): Promise<number>
+  read(page: Page): Promise<readonly T[]>
+}
 
 /**
  * Answer a list as CONFINE does: whole objects, filtered by JSON pointers, and in pages when `page` or `per_page` is given, with Link headers to
- * the first, last, previous and next.
+ * the first, last, previous and next. The database filters by what it has a column for; what is left is looked at batch by batch.
  *
  * @throws {@link LabError} LAB_REQUEST_UNKNOWN_FILTER, LAB_REQUEST_INVALID.
  */
-export function answerList<T>(
+export async function answerList<T>(
   request: FastifyRequest,
   reply: FastifyReply,
-  { schema, objects }: { readonly schema: TSchema; readonly objects: readonly T[] },
-): readonly T[] {
+  source: ListSource<T>,
+): Promise<readonly T[]> {
   const query = request.query as Readonly<Record<string, unknown>>
-  const filters = readFilters(query, schema)
-  const selected = objects.filter((object) => fulfils(object, filters))
-  if (query['page'] === undefined && query['per_page'] === undefined) return selected
+  const { where, rest } = splitFilters(readFilters(query, source.schema), source.columns)
+  const isPaged = query['page'] !== undefined || query['per_page'] !== undefined
   const perPage = readCount(query, 'per_page', defaultPerPage, maxPerPage)
   const page = readCount(query, 'page', 1, Number.MAX_SAFE_INTEGER)
-  const last = Math.max(1, Math.ceil(selected.length / perPage))
+  const from = isPaged ? (page - 1) * perPage : 0
+  const to = isPaged ? from + perPage : Infinity
+
+  if (rest.length > 0) {
+    const found: T[] = []
+    let count = 0
+    for await (const object of readAll(source, where)) {
+      if (!fulfils(object, rest)) continue
+      if (count >= from && count < to) found.push(object)
+      count++
+    }
+    if (isPaged) addPageLinks(request, reply, { page, last: lastPage(count, perPage) })
+    return found
+  }
+  if (!isPaged) return source.read({ where })
+  const last = lastPage(await source.count(where), perPage)
+  addPageLinks(request, reply, { page, last })
+  return page > last ? [] : source.read({ where, limit: perPage, offset: from })
+}
+
+/** A list that is short by its nature, and in memory. */
+export function shortList<T>(schema: TSchema, objects: readonly T[]): ListSource<T> {
+  return {
+    schema,
+    columns: {},
+    count: () => Promise.resolve(objects.length),
+    read: ({ limit = Infinity, offset = 0 }) =>
+      Promise.resolve(objects.slice(offset, offset + limit)),
+  }
+}
+
+/** Add Link headers to those that are there. */
+export function addLinks(reply: FastifyReply, links: readonly string[]): void {
+  const before = reply.getHeader('link')
+  const all = [...(typeof before === 'string' ? [before] : []), ...links]
+  void reply.header('link', all.join(', '))
+}
+
+async function* readAll<T>(source: ListSource<T>, where: Condition): AsyncGenerator<T> {
+  for (let offset = 0; ; offset += batchSize) {
+    const batch = await source.read({ where, limit: batchSize, offset })
+    yield* batch
+    if (batch.length < batchSize) return
+  }
+}
+
+function lastPage(count: number, perPage: number): number {
+  return Math.max(1, Math.ceil(count / perPage))
+}
+
+function addPageLinks(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { page, last }: { readonly page: number; readonly last: number },
+): void {
   const link = (rel: string, number: number): string => {
     const url = new URL(request.url, 'http://server')
     url.searchParams.set('page', String(number))
@@ -35,14 +107,6 @@ export function answerList<T>(
     ...(page > 1 ? [link('prev', Math.min(page - 1, last))] : []),
     ...(page < last ? [link('next', page + 1)] : []),
   ])
-  return selected.slice((page - 1) * perPage, page * perPage)
-}
-
-/** Add Link headers to those that are there. */
-export function addLinks(reply: FastifyReply, links: readonly string[]): void {
-  const before = reply.getHeader('link')
-  const all = [...(typeof before === 'string' ? [before] : []), ...links]
-  void reply.header('link', all.join(', '))
 }
 
 function readCount(

@@ -13,7 +13,7 @@ import {
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { actingUser, permitRight } from '../access/permit.ts'
-import { answerList } from '../http/list.ts'
+import { answerList, shortList } from '../http/list.ts'
 import { found } from '../registry/core.ts'
 import { createToken, deleteToken, readTokens } from '../registry/write/tokens.ts'
 import {
@@ -36,7 +36,7 @@ export function userRoutes(app: FastifyInstance, { registry: { core } }: RouteCo
       schema: { tags, summary: 'List groups', response: { 200: Type.Array(Group) } },
     },
     async (request, reply) =>
-      answerList(request, reply, { schema: Group, objects: await readGroups(core.db) }),
+      answerList(request, reply, shortList(Group, await readGroups(core.db))),
   )
   app.get(
     pattern(routes.group),
@@ -59,8 +59,7 @@ export function userRoutes(app: FastifyInstance, { registry: { core } }: RouteCo
       config: { right: 'read users' },
       schema: { tags, summary: 'List users', response: { 200: Type.Array(User) } },
     },
-    async (request, reply) =>
-      answerList(request, reply, { schema: User, objects: await readUsers(core.db) }),
+    async (request, reply) => answerList(request, reply, shortList(User, await readUsers(core.db))),
   )
   app.get(
     pattern(routes.user),
@@ -137,7 +136,7 @@ export function keyRoutes(app: FastifyInstance, { registry: { core } }: RouteCon
       schema: { tags, summary: 'List tokens', response: { 200: Type.Array(Token) } },
     },
     async (request, reply) =>
-      answerList(request, reply, { schema: Token, objects: await readTokens(core.db) }),
+      answerList(request, reply, shortList(Token, await readTokens(core.db))),
   )
   app.post<{ Body: TokenCreate }>(
     routes.tokens,

@@ -16,6 +16,7 @@ import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { actingUser } from '../access/permit.ts'
 import { answerList } from '../http/list.ts'
+import { listNodes } from '../registry/read/lists.ts'
 import { readNodeTarget } from '../registry/target.ts'
 import { enrollNode, issueEnrollmentToken } from '../registry/write/enrollment.ts'
 import {
@@ -49,8 +50,7 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
       config: { right: 'read the testbed' },
       schema: { tags, summary: 'List nodes', response: { 200: Type.Array(Node) } },
     },
-    async (request, reply) =>
-      answerList(request, reply, { schema: Node, objects: await core.read.nodes(core.db) }),
+    (request, reply) => answerList(request, reply, listNodes(core)),
   )
   app.post<{ Body: NodeCreate }>(
     routes.nodes,

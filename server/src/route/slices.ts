@@ -11,6 +11,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { actingUser } from '../access/permit.ts'
 import { answerList } from '../http/list.ts'
+import { listSlices } from '../registry/read/lists.ts'
 import { ensureSlice } from '../registry/write/ensure.ts'
 import {
   createSlice,
@@ -50,8 +51,7 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
       config: { right: 'read the testbed' },
       schema: { tags, summary: 'List slices', response: { 200: Type.Array(Slice) } },
     },
-    async (request, reply) =>
-      answerList(request, reply, { schema: Slice, objects: await core.read.slices(core.db) }),
+    (request, reply) => answerList(request, reply, listSlices(core)),
   )
   app.post<{ Body: SliceCreate }>(
     routes.slices,

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { permitGroup } from '../access/permit.ts'
 import { answerList } from '../http/list.ts'
+import { listSlivers } from '../registry/read/lists.ts'
 import { readSlice } from '../registry/write/slices.ts'
 import {
   createSliver,
@@ -24,8 +25,7 @@ export function sliverRoutes(app: FastifyInstance, { registry }: RouteContext): 
       config: { right: 'read the testbed' },
       schema: { tags, summary: 'List slivers', response: { 200: Type.Array(Sliver) } },
     },
-    async (request, reply) =>
-      answerList(request, reply, { schema: Sliver, objects: await core.read.slivers(core.db) }),
+    (request, reply) => answerList(request, reply, listSlivers(core)),
   )
   app.post<{ Body: SliverCreate }>(
     routes.slivers,

@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Readable } from 'node:stream'
 import Type from 'typebox'
 import { answerList } from '../http/list.ts'
+import { listTemplates } from '../registry/read/lists.ts'
 import { receiveImage, removeUnusedImages } from '../registry/image.ts'
 import {
   createTemplate,
@@ -43,8 +44,7 @@ export function templateRoutes(
       config: { right: 'read the testbed' },
       schema: { tags, summary: 'List templates', response: { 200: Type.Array(Template) } },
     },
-    async (request, reply) =>
-      answerList(request, reply, { schema: Template, objects: await core.read.templates(core.db) }),
+    (request, reply) => answerList(request, reply, listTemplates(core)),
   )
   app.post<{ Body: TemplateCreate }>(
     routes.templates,

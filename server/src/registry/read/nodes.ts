@@ -13,7 +13,7 @@ import {
 import { isReserved } from '../../domain/admission.ts'
 import type { NodeTable } from '../../postgres/tables.ts'
 import type { Selectable } from 'kysely'
-import type { Db, Selection, Surroundings } from './selection.ts'
+import { selectPart, type Db, type Selection, type Surroundings } from './selection.ts'
 
 interface Occupant {
   readonly slice_id: number
@@ -25,12 +25,12 @@ interface Occupant {
 export async function readNodes(
   db: Db,
   { mgmtPrefix, lastSeenMs }: Surroundings,
-  { ids, names }: Selection = {},
+  { ids, names, ...part }: Selection = {},
 ): Promise<Node[]> {
   let query = db.selectFrom('nodes').selectAll().orderBy('id')
   if (ids !== undefined) query = query.where('id', '=', sql<number>`any(${ids}::int[])`)
   if (names !== undefined) query = query.where('name', '=', sql<string>`any(${names}::text[])`)
-  const rows = await query.execute()
+  const rows = await selectPart(query, part).execute()
   const nodeIds = rows.map((row) => row.id)
   const occupants = await db
     .selectFrom('slivers')

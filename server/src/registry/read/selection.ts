@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import type { Condition } from '../../postgres/filter.ts'
 import type { Tables } from '../../postgres/tables.ts'
 
 /** What objects are shown with that no table holds. */
@@ -8,14 +9,21 @@ export interface Surroundings {
   lastSeenMs(nodeId: number): number | null
 }
 
+/** A part of the objects of a kind, in their order. */
+export interface Part {
+  readonly where?: Condition
+  readonly limit?: number
+  readonly offset?: number
+}
+
 /** Which objects of a kind; what is not given is not asked for. */
-export interface Selection {
+export interface Selection extends Part {
   readonly ids?: readonly number[]
   readonly names?: readonly string[]
 }
 
 /** Which slivers. */
-export interface SliverSelection {
+export interface SliverSelection extends Part {
   /** Exactly these, `slice@node`. */
   readonly ids?: readonly string[]
   readonly sliceIds?: readonly number[]
@@ -24,3 +32,17 @@ export interface SliverSelection {
 
 /** A database or a transaction on it. */
 export type Db = Kysely<Tables>
+
+/** Narrow a query to a part. */
+export function selectPart<Q extends Partable<Q>>(query: Q, { where, limit, offset }: Part): Q {
+  let part = where === undefined ? query : query.where(where)
+  if (limit !== undefined) part = part.limit(limit)
+  if (offset !== undefined) part = part.offset(offset)
+  return part
+}
+
+interface Partable<Q> {
+  where(condition: Condition): Q
+  limit(count: number): Q
+  offset(count: number): Q
+}

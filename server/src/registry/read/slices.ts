@@ -1,13 +1,16 @@
 import { sql } from 'kysely'
 import { path, routes, sliverId, type Slice } from '@community-lab/contract'
-import type { Db, Selection } from './selection.ts'
+import { selectPart, type Db, type Selection } from './selection.ts'
 
 /** Read slices. */
-export async function readSlices(db: Db, { ids, names }: Selection = {}): Promise<Slice[]> {
+export async function readSlices(
+  db: Db,
+  { ids, names, ...part }: Selection = {},
+): Promise<Slice[]> {
   let query = db.selectFrom('slices').selectAll().orderBy('id')
   if (ids !== undefined) query = query.where('id', '=', sql<number>`any(${ids}::int[])`)
   if (names !== undefined) query = query.where('name', '=', sql<string>`any(${names}::text[])`)
-  const rows = await query.execute()
+  const rows = await selectPart(query, part).execute()
   const slivers = await db
     .selectFrom('slivers')
     .select(['slice_id', 'node_id'])

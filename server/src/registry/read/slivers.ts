@@ -9,13 +9,13 @@ import {
   sliverManagementAddress,
   type Sliver,
 } from '@community-lab/contract'
-import type { Db, SliverSelection, Surroundings } from './selection.ts'
+import { selectPart, type Db, type SliverSelection, type Surroundings } from './selection.ts'
 
 /** Read slivers, ordered by slice and node. */
 export async function readSlivers(
   db: Db,
   { mgmtPrefix }: Pick<Surroundings, 'mgmtPrefix'>,
-  { ids, sliceIds, nodeIds }: SliverSelection = {},
+  { ids, sliceIds, nodeIds, ...part }: SliverSelection = {},
 ): Promise<Sliver[]> {
   let query = db
     .selectFrom('slivers')
@@ -42,7 +42,7 @@ export async function readSlivers(
     query = query.where('slivers.slice_id', '=', sql<number>`any(${sliceIds}::int[])`)
   if (nodeIds !== undefined)
     query = query.where('slivers.node_id', '=', sql<number>`any(${nodeIds}::int[])`)
-  return (await query.execute()).map((row) => {
+  return (await selectPart(query, part).execute()).map((row) => {
     const { slice_id: sliceId, node_id: nodeId } = row
     const id = sliverId(sliceId, nodeId)
     const template = row.default_template_id

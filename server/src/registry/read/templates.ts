@@ -1,13 +1,16 @@
 import { sql } from 'kysely'
 import { path, routes, type Template } from '@community-lab/contract'
-import type { Db, Selection } from './selection.ts'
+import { selectPart, type Db, type Selection } from './selection.ts'
 
 /** Read templates. */
-export async function readTemplates(db: Db, { ids, names }: Selection = {}): Promise<Template[]> {
+export async function readTemplates(
+  db: Db,
+  { ids, names, ...part }: Selection = {},
+): Promise<Template[]> {
   let query = db.selectFrom('templates').selectAll().orderBy('id')
   if (ids !== undefined) query = query.where('id', '=', sql<number>`any(${ids}::int[])`)
   if (names !== undefined) query = query.where('name', '=', sql<string>`any(${names}::text[])`)
-  return (await query.execute()).map((row) => ({
+  return (await selectPart(query, part).execute()).map((row) => ({
     uri: path(routes.template, { id: row.id }),
     id: row.id,
     name: row.name,

@@ -92,6 +92,59 @@ describe('a list', () => {
   })
 })
 
+/** Every member of an object, as a filter has it: a pointer, with `_` for each member of a list, and a value. */
+function leaves(object: unknown, pointer = ''): { pointer: string; value: unknown }[] {
+  if (typeof object !== 'object' || object === null) return [{ pointer, value: object }]
+  return Object.entries(object).flatMap(([name, member]) =>
+    leaves(member, `${pointer}/${Array.isArray(object) ? '_' : name}`),
+  )
+}
+
+describe('a filter', () => {
+  it.each([routes.nodes, routes.slices, routes.slivers, routes.templates])(
+    'of %s finds what the objects say, whether the database has a column for it or not',
+    async (list) => {
+      const read = async (query = '') =>
+        (await world.ask(null, 'GET', `${list}?${query}`)).json<{ id: string | number }[]>()
+      const all = await read()
+      const known = new Map(
+        all.flatMap((object) =>
+          leaves(object).map(({ pointer, value }) => [
+            `${pointer}=${JSON.stringify(value)}`,
+            value,
+          ]),
+        ),
+      )
+      // When a node was last heard of changes as we ask.
+      const asked = [...known.keys()].filter((filter) => !filter.startsWith('/last_seen_on'))
+      expect(asked.length).toBeGreaterThan(8)
+      for (const filter of asked) {
+        const [name = ''] = filter.split('=', 1)
+        const query = `${name}=${encodeURIComponent(filter.slice(name.length + 1))}`
+        const expected = all.filter((object) =>
+          leaves(object).some((leaf) => `${leaf.pointer}=${JSON.stringify(leaf.value)}` === filter),
+        )
+        const ids = (objects: { id: string | number }[]) => objects.map(({ id }) => id)
+        expect([filter, ids(await read(query))]).toEqual([filter, ids(expected)])
+        const paged = await read(`${query}&per_page=1&page=${expected.length}`)
+        expect([filter, ids(paged)]).toEqual([filter, ids(expected.slice(-1))])
+      }
+    },
+  )
+
+  it.each(['/id=99999999999', '/id=0', '/slivers/_/id="9999999999@1"', '/slivers/_/id="x"'])(
+    '%s that nothing can have finds nothing',
+    async (query) => {
+      expect(await names(query)).toEqual([])
+    },
+  )
+
+  it('with a character that no text has is refused', async () => {
+    const response = await world.ask(null, 'GET', `${routes.nodes}?/name="a%5Cu0000"`)
+    expect(response.statusCode).toBe(422)
+  })
+})
+
 describe('CONFINE’s Link relations', () => {
   const links = async (url: string) => {
     const { headers } = await world.ask(null, 'GET', url)

@@ -1,0 +1,132 @@
+import { sql, type RawBuilder } from 'kysely'
+import { Node, parseSliverId, Slice, Sliver, Template } from '@community-lab/contract'
+import type { ListSource } from '../../http/list.ts'
+import {
+  boolean,
+  integer,
+  property,
+  text,
+  type Condition,
+  type FilterColumn,
+  type FilterColumns,
+} from '../../postgres/filter.ts'
+import type { Core } from '../core.ts'
+
+/** The nodes, as a list that the database filters and cuts in pages. */
+export function listNodes({ db, read }: Core): ListSource<Node> {
+  return {
+    schema: Node,
+    columns: nodeColumns,
+    count: (where) => count(db, sql`nodes`, where),
+    read: (page) => read.nodes(db, page),
+  }
+}
+
+/** The slices. */
+export function listSlices({ db, read }: Core): ListSource<Slice> {
+  return {
+    schema: Slice,
+    columns: sliceColumns,
+    count: (where) => count(db, sql`slices`, where),
+    read: (page) => read.slices(db, page),
+  }
+}
+
+/** The slivers. */
+export function listSlivers({ db, read }: Core): ListSource<Sliver> {
+  const from = sql`slivers
+    join slices on slices.id = slivers.slice_id
+    join nodes on nodes.id = slivers.node_id`
+  return {
+    schema: Sliver,
+    columns: sliverColumns,
+    count: (where) => count(db, from, where),
+    read: (page) => read.slivers(db, page),
+  }
+}
+
+/** The templates. */
+export function listTemplates({ db, read }: Core): ListSource<Template> {
+  return {
+    schema: Template,
+    columns: templateColumns,
+    count: (where) => count(db, sql`templates`, where),
+    read: (page) => read.templates(db, page),
+  }
+}
+
+async function count(db: Core['db'], from: RawBuilder<unknown>, where: Condition): Promise<number> {
+  const answer = sql<{ count: number }>`select count(*)::int as count from ${from} where ${where}`
+  return (await answer.execute(db)).rows[0]?.count ?? 0
+}
+
+/** The slivers of a node or slice, by their id. */
+function sliverOf(side: 'slice' | 'node'): FilterColumn {
+  return (value) => {
+    const at = typeof value === 'string' ? parseSliverId(value) : null
+    if (at === null) return sql<boolean>`false`
+    const own = side === 'node' ? sql`nodes.id = ${at.nodeId}` : sql`slices.id = ${at.sliceId}`
+    return sql<boolean>`${own} and exists (
+      select from slivers as one where one.slice_id = ${at.sliceId} and one.node_id = ${at.nodeId})`
+  }
+}
+
+const nodeColumns: FilterColumns = {
+  '/id': integer(sql`nodes.id`),
+  '/name': text(sql`nodes.name`),
+  '/description': text(sql`nodes.description`),
+  '/group/id': integer(sql`nodes.group_id`),
+  '/arch': text(sql`nodes.arch`),
+  '/properties/*': property(sql`nodes.properties`),
+  '/set_state': text(sql`nodes.set_state`),
+  '/state': text(sql`nodes.state`),
+  '/boot_sn': integer(sql`nodes.boot_sn`),
+  '/tinc/pubkey': text(sql`nodes.tinc_pubkey`),
+  '/soft_version': text(sql`nodes.report ->> 'soft_version'`),
+  '/public_prefix': text(sql`nodes.report ->> 'public_prefix'`),
+  '/slivers/_/id': sliverOf('node'),
+}
+
+const sliceColumns: FilterColumns = {
+  '/id': integer(sql`slices.id`),
+  '/name': text(sql`slices.name`),
+  '/description': text(sql`slices.description`),
+  '/group/id': integer(sql`slices.group_id`),
+  '/properties/*': property(sql`slices.properties`),
+  '/set_state': text(sql`slices.set_state`),
+  '/instance_sn': integer(sql`slices.instance_sn`),
+  '/sliver_defaults/instance_sn': integer(sql`slices.default_instance_sn`),
+  '/sliver_defaults/set_state': text(sql`slices.default_set_state`),
+  '/sliver_defaults/template/id': integer(sql`slices.default_template_id`),
+  '/slivers/_/id': sliverOf('slice'),
+}
+
+const sliverColumns: FilterColumns = {
+  '/id': (value) => {
+    const at = typeof value === 'string' ? parseSliverId(value) : null
+    if (at === null) return sql<boolean>`false`
+    return sql<boolean>`slivers.slice_id = ${at.sliceId} and slivers.node_id = ${at.nodeId}`
+  },
+  '/slice/id': integer(sql`slivers.slice_id`),
+  '/node/id': integer(sql`slivers.node_id`),
+  '/node/name': text(sql`nodes.name`),
+  '/description': text(sql`slivers.description`),
+  '/properties/*': property(sql`slivers.properties`),
+  '/set_state': text(sql`slivers.set_state`),
+  '/state': text(sql`slivers.state`),
+  '/instance_sn': integer(sql`slivers.instance_sn`),
+  '/template/id': integer(sql`slices.default_template_id`),
+}
+
+const templateColumns: FilterColumns = {
+  '/id': integer(sql`templates.id`),
+  '/name': text(sql`templates.name`),
+  '/description': text(sql`templates.description`),
+  '/type': text(sql`templates.type`),
+  '/is_active': boolean(sql`templates.is_active`),
+  '/image_sha256': text(sql`templates.image_sha256`),
+  '/node_archs/_': (value) =>
+    typeof value === 'string'
+      ? sql<boolean>`${value} = any(templates.node_archs)`
+      : sql<boolean>`false`,
+}
