@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { SetupFailure, SetupStopped } from './failure.mjs'
 import { holdLock } from './lock.mjs'
 import { watchParents } from './parents.mjs'
+import { placeComplaint } from './place.mjs'
 import { Report } from './report.mjs'
 import { nodeComplaint } from './versions.mjs'
 import { withoutOwnBin } from './npm-packages.mjs'
@@ -65,6 +66,8 @@ export async function setUp(options) {
   const { purpose, signal, root = checkout, env = process.env } = options
   const complaint = nodeComplaint(process.version)
   if (complaint !== null) throw new SetupFailure('Node.js', 'it is too old', complaint)
+  const misplaced = placeComplaint(root)
+  if (misplaced !== null) throw new SetupFailure('checkout', 'it is in the wrong place', misplaced)
   const folder = join(root, '.community-lab')
   const report = new Report(options.output ?? process.stderr)
   /** @type {Setup} */

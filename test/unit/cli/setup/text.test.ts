@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { installAdvice, parseInstalled } from '../../../../server/cli/setup/debian.mjs'
 import { remedyOf } from '../../../../server/cli/setup/failure.mjs'
 import { uvEnvironment } from '../../../../server/cli/setup/python.mjs'
+import { placeComplaint } from '../../../../server/cli/setup/place.mjs'
 import { fitLine } from '../../../../server/cli/setup/report.mjs'
 import { readStartArguments, startHelp } from '../../../../server/cli/setup/start-arguments.mjs'
 import { isAtLeast, nodeComplaint, npmComplaint } from '../../../../server/cli/setup/versions.mjs'
@@ -16,6 +17,12 @@ it('says what to do about a Node or an npm that is too old', () => {
   expect(nodeComplaint('v18.19.0')).toContain('20 or newer')
   expect(nodeComplaint('v20.0.0')).toBeNull()
   expect(npmComplaint('9.2.0')).toContain('npm install --global npm@11')
+})
+
+it('says where a checkout cannot be used', () => {
+  expect(placeComplaint('/home/ana/Übung 1 (neu)/' + 'long '.repeat(40))).toBeNull()
+  expect(placeComplaint('/home/ana/lab [2]')).toContain('"/home/ana/lab [2]", has [, * or ? in it')
+  expect(placeComplaint('/home/a:b')).toContain('move or clone it')
 })
 
 it('reads what dpkg says is installed', () => {
