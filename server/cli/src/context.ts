@@ -4,6 +4,8 @@ export interface Context {
   readonly checkout: string
   /** The folder where everything of this checkout's testbed lives, absolute. */
   readonly home: string
+  /** The folder that the command was given in, absolute. */
+  readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
   /** Where results go. */
   readonly out: TextSink

@@ -1,76 +1,60 @@
-import { readFile } from 'node:fs/promises'
-import { Credentials, LabError } from '@community-lab/contract'
-import { Value } from 'typebox/value'
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { resolve } from 'node:path'
+import {
+  chooseCredentials,
+  credentialsFolders,
+  parseCredentials,
+  settingsFolderOf,
+  type ChosenCredentials,
+  type Credentials,
+} from '@community-lab/contract'
 import { createClient, type Client } from './http/client.ts'
-import { filesOf, type Context } from './context.ts'
+import type { Context } from './context.ts'
 
 /**
- * Find the credentials to use: COMMUNITY_LAB_URL with COMMUNITY_LAB_TOKEN, else the file that COMMUNITY_LAB_CREDENTIALS names, else those of
- * this checkout's own testbed (its operator's first).
+ * Find the credentials to use, by the rule of notebooks; besides, an operator's file outranks a researcher's beside it, and last of all this checkout's own
+ * testbed is looked for.
  *
- * @throws {@link LabError} LAB_CLI_NO_CREDENTIALS, LAB_CLI_BAD_CREDENTIALS, LAB_CONFIG_MISSING.
+ * @throws {@link LabError} LAB_CREDENTIALS_MISSING, LAB_CREDENTIALS_INVALID.
  */
-export async function findCredentials(context: Context): Promise<Credentials> {
-  const { env, home } = context
-  const url = env['COMMUNITY_LAB_URL']
-  if (url !== undefined && url !== '') {
-    const token = env['COMMUNITY_LAB_TOKEN']
-    if (token === undefined || token === '')
-      throw new LabError('LAB_CONFIG_MISSING', {
-        variable: 'COMMUNITY_LAB_TOKEN',
-        meaning: `the token for ${url}`,
-      })
-    return { url, token }
-  }
-  const chosen = env['COMMUNITY_LAB_CREDENTIALS']
-  const files = filesOf(home)
-  const places =
-    chosen === undefined || chosen === ''
-      ? [files.operatorCredentials, files.credentials]
-      : [chosen]
-  for (const file of places) {
-    const found = await readCredentials(file)
-    if (found !== null) return found
-  }
-  throw new LabError('LAB_CLI_NO_CREDENTIALS', { file: places.at(-1) ?? files.credentials })
+export function findCredentials(context: Context): ChosenCredentials {
+  return choose(context, context.cwd, ['credentials-operator.json', 'credentials.json'])
 }
 
-/** Read a credentials file; null when there is none. @throws {@link LabError} LAB_CLI_BAD_CREDENTIALS. */
-export async function readCredentials(file: string): Promise<Credentials | null> {
-  const text = await readText(file)
-  if (text === null) return null
-  const document = parseJson(text)
-  if (Value.Check(Credentials, document)) return document
-  const [issue] = Value.Errors(Credentials, document)
-  const reason = `${issue?.instancePath ?? ''} ${issue?.message ?? 'not JSON'}`.trim()
-  throw new LabError('LAB_CLI_BAD_CREDENTIALS', { file, reason })
+/** Find the credentials that a notebook in a folder uses: a researcher's. @throws {@link LabError} as {@link findCredentials} does. */
+export function findNotebookCredentials(context: Context, folder: string): ChosenCredentials {
+  return choose(context, folder, ['credentials.json'])
+}
+
+function choose(
+  { env, home, cwd }: Context,
+  near: string,
+  names: readonly string[],
+): ChosenCredentials {
+  const folders = [...credentialsFolders(env, near, settingsFolderOf(env, homedir())), home]
+  return chooseCredentials({}, { env, folders, names }, (file) => maybeRead(resolve(cwd, file)))
+}
+
+/** Read a credentials file; null when there is none. @throws {@link LabError} LAB_CREDENTIALS_INVALID. */
+export function readCredentials(file: string): Credentials | null {
+  const text = maybeRead(file)
+  return text === null ? null : parseCredentials(file, text)
 }
 
 /** A client of the server that the credentials are for. */
-export async function connectServer(context: Context): Promise<Client> {
-  const { url, token } = await findCredentials(context)
+export function connectServer(context: Context): Client {
+  const { url, token } = findCredentials(context)
   return createClient({ base: url, token, signal: context.signal })
 }
 
-async function readText(file: string): Promise<string | null> {
+/** Read a file; null when it is not there. */
+function maybeRead(file: string): string | null {
   try {
-    return await readFile(file, 'utf8')
+    return readFileSync(file, 'utf8')
   } catch (error) {
-    if (isMissing(error)) return null
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new LabError('LAB_CLI_BAD_CREDENTIALS', { file, reason }, { cause: error })
+    const code = error instanceof Error && 'code' in error ? error.code : null
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null
+    throw error
   }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // The schema's check tells.
-    return undefined
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

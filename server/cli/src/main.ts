@@ -13,6 +13,7 @@ const home = process.env['COMMUNITY_LAB_HOME']
 const context: Context = {
   checkout,
   home: home === undefined || home === '' ? join(checkout, '.community-lab') : resolve(home),
+  cwd: process.cwd(),
   env: process.env,
   out: process.stdout,
   err: process.stderr,

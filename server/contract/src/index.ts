@@ -1,4 +1,5 @@
 export * from './address.ts'
+export * from './credentials.ts'
 export * from './declared-measurement.ts'
 export * from './enrollment-token.ts'
 export * from './error/codes.ts'

@@ -259,11 +259,34 @@ it('says that no testbed runs, when its credentials have outlived it', async () 
 })
 
 it('says where credentials are looked for, when there are none or a file holds none', async () => {
-  const none = await place.run(['node', 'list'])
-  expect([none.code, none.err.includes('[LAB_CLI_NO_CREDENTIALS]')]).toEqual([1, true])
+  const env = { HOME: join(place.checkout, 'user') }
+  const none = await place.run(['node', 'list'], { env })
+  expect(none.code).toBe(1)
+  expect(none.err).toContain('[LAB_CREDENTIALS_MISSING]')
+  expect(none.err).toContain(join(place.home, 'credentials-operator.json'))
+  expect(none.err).toContain('/user/.config/community-lab/credentials.json')
   await place.write('.community-lab/credentials.json', '{"url":')
-  const bad = await place.run(['node', 'list'])
-  expect([bad.code, bad.err.includes('[LAB_CLI_BAD_CREDENTIALS]')]).toEqual([1, true])
+  const bad = await place.run(['node', 'list'], { env })
+  expect([bad.code, bad.err.includes('[LAB_CREDENTIALS_INVALID]')]).toEqual([1, true])
+})
+
+it("finds credentials as notebooks do: in the folder where it is run and those above, in the user's settings, then in this checkout", async () => {
+  server.get('/api/slices/', () => [])
+  const url = await listen()
+  const tokenUsed = async (cwd: string) => {
+    const env = { HOME: join(place.checkout, 'user') }
+    await place.run(['slice', 'list'], { env, cwd })
+    return asked.at(-1)?.token
+  }
+  const folder = join(place.checkout, '..')
+  expect(await tokenUsed(folder)).toBe('Bearer of-the-operator')
+  const settings = 'user/.config/community-lab/credentials.json'
+  await place.write(settings, JSON.stringify({ url, token: 'of-the-settings' }))
+  expect(await tokenUsed(folder)).toBe('Bearer of-the-settings')
+  const near = 'project/.community-lab/credentials.json'
+  const later = { url, token: 'of-the-project', written_by: 'a later version' }
+  await place.write(near, JSON.stringify(later))
+  expect(await tokenUsed(join(place.checkout, 'project/deep'))).toBe('Bearer of-the-project')
 })
 
 it('uses the testbed that the environment names', async () => {

@@ -23,6 +23,7 @@ it('waits until JupyterLab answers, which it does after it has said that it runs
   const context = {
     checkout,
     home: join(checkout, 'home'),
+    cwd: checkout,
     env: process.env,
     out: process.stdout,
     err: process.stderr,

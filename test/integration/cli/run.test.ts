@@ -97,6 +97,15 @@ it('uses the testbed that runs', async () => {
   expect(existsSync(join(place.home, 'program.pid'))).toBe(false)
 })
 
+it('brings no virtual testbed up in place of another that does not answer', async () => {
+  const file = await place.write('other.json', '{"url":"http://127.0.0.1:9","token":"secret"}')
+  const { code, err } = await place.run(['run', notebook], {
+    env: { TOLD: toldFile(), COMMUNITY_LAB_CREDENTIALS: file },
+  })
+  expect([code, err.includes('[LAB_CONNECTION_FAILED]')]).toEqual([1, true])
+  expect(existsSync(toldFile())).toBe(false)
+})
+
 it('stops the notebook and the testbed on Ctrl-C', async () => {
   const interrupt = new AbortController()
   const changes = watch(place.checkout, { signal: interrupt.signal })

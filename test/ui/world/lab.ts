@@ -33,6 +33,7 @@ export async function startTestLab(
     {
       checkout,
       home: testbed.home,
+      cwd: checkout,
       env: process.env,
       out: silent,
       err: silent,

@@ -20,20 +20,20 @@ import { leaf } from './option.ts'
 export function addNode(program: Command, context: Context): void {
   const node = program.command('node').description('the nodes of the testbed')
   leaf(node, 'list', 'all nodes').action(async (options: PrintOptions) => {
-    const nodes = await listNodes(await connectServer(context))
+    const nodes = await listNodes(connectServer(context))
     const now = Date.now()
     printRows(context, nodes, { ...options, columns: columns(now), none: 'no nodes yet' })
   })
   leaf(node, 'show <name>', 'one node, with what it has and what is wrong with it').action(
     async (name: string, options: PrintOptions) => {
-      const found = findNamed('node', await listNodes(await connectServer(context)), name)
+      const found = findNamed('node', await listNodes(connectServer(context)), name)
       if (options.json === true) printJson(context, found)
       else showNode(context, found)
     },
   )
   leaf(node, 'add <name>', 'make a node, which its device can then enrol as').action(
     async (name: string, options: PrintOptions) => {
-      const client = await connectServer(context)
+      const client = connectServer(context)
       const body: NodeCreate = { name }
       const made = await client.ask(Node, routes.nodes, { method: 'POST', body })
       if (options.json === true) printJson(context, made)
@@ -45,7 +45,7 @@ export function addNode(program: Command, context: Context): void {
     'enroll-token <name>',
     'a one-time token with which a device enrols as the node',
   ).action(async (name: string, options: PrintOptions) => {
-    const client = await connectServer(context)
+    const client = connectServer(context)
     const { id } = findNamed('node', await listNodes(client), name)
     const path = pathOf(routes.nodeEnrollmentToken, { id })
     const made = await client.ask(EnrollmentToken, path, { method: 'POST' })
@@ -57,7 +57,7 @@ export function addNode(program: Command, context: Context): void {
   })
   leaf(node, 'revoke <name>', "take the node's keys and tokens away; it has to enrol again").action(
     async (name: string, options: PrintOptions) => {
-      const client = await connectServer(context)
+      const client = connectServer(context)
       const { id } = findNamed('node', await listNodes(client), name)
       await client.do(pathOf(routes.nodeRevoke, { id }), { method: 'POST' })
       if (options.json === true) printJson(context, { node: name, revoked: true })

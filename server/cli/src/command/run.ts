@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import process from 'node:process'
-import { Health, LabError, routes } from '@community-lab/contract'
+import { Health, LabError, routes, type ChosenCredentials } from '@community-lab/contract'
 import { filesOf, type Context } from '../context.ts'
-import { findCredentials } from '../credentials.ts'
+import { findNotebookCredentials } from '../credentials.ts'
 import { createClient } from '../http/client.ts'
 import { jupyterEnvironment, jupyterFolders } from '../jupyter/configuration.ts'
 import { printJson } from '../output/print.ts'
@@ -38,14 +38,14 @@ export async function run(
   notebook: string,
   options: RunOptions,
 ): Promise<number> {
-  const file = resolve(notebook)
+  const file = resolve(context.cwd, notebook)
   if (!existsSync(file)) throw new LabError('LAB_CLI_NO_FILE', { what: 'notebook', file })
   const python = requireFile(context.checkout, '.venv/bin/python')
   const script = requireFile(context.checkout, 'server/cli/jupyter/run_notebook.py')
   const argv = [python, script, file]
-  if (options.output !== undefined) argv.push('--output', resolve(options.output))
+  if (options.output !== undefined) argv.push('--output', resolve(context.cwd, options.output))
   if (options.param.length > 0) argv.push('--inject', await parametersCode(file, options.param))
-  const code = await executeOnTestbed(context, argv, options)
+  const code = await executeOnTestbed(context, argv, { ...options, notebook: file })
   if (options.json === true)
     printJson(context, { notebook: file, output: options.output ?? null, exit_code: code })
   return code
@@ -67,10 +67,10 @@ function splitParameter(given: string): { readonly name: string; readonly text: 
 async function executeOnTestbed(
   context: Context,
   argv: readonly string[],
-  options: RunOptions,
+  options: RunOptions & { readonly notebook: string },
 ): Promise<number> {
   const json = options.json === true
-  const running = await findRunning(context)
+  const running = await findRunning(context, options.notebook)
   if (running !== null) return execute(context, argv, { credentials: running, json })
   // What cannot be run at all is told before a testbed is brought up for it.
   const usable = await execute(context, [...argv, '--check'], { credentials: undefined, json })
@@ -79,21 +79,31 @@ async function executeOnTestbed(
   return await execute(context, argv, { credentials: own.ready.credentialsFile, json })
 }
 
-/** What to tell the notebook of a testbed that runs already: a credentials file, or nothing where the environment says it all; null: none runs. */
-async function findRunning(context: Context): Promise<string | undefined | null> {
-  const { env, home, signal } = context
-  // A testbed that the user names is used, or the failure to reach it is told.
-  if ((env['COMMUNITY_LAB_URL'] ?? '') !== '') return undefined
-  const named = env['COMMUNITY_LAB_CREDENTIALS'] ?? ''
-  if (named !== '') return resolve(named)
+/**
+ * What to tell the notebook of a testbed that runs already: a credentials file, or nothing where the environment says it all; null: none runs, and one may
+ * be brought up. Only for the virtual testbed of this checkout is one: another that does not answer was meant, and the failure is told.
+ */
+async function findRunning(context: Context, notebook: string): Promise<string | undefined | null> {
+  const { home, signal } = context
+  const own = filesOf(home).credentials
+  const found = maybeCredentials(context, notebook)
+  if (found === null) return null
   try {
-    const { url } = await findCredentials(context)
-    const client = createClient({ base: url, signal, timeoutMs: 5_000 })
+    const client = createClient({ base: found.url, signal, timeoutMs: 5_000 })
     await client.ask(Health, routes.health, { accept: [503] })
-    return filesOf(home).credentials
+    return found.file ?? undefined
   } catch (error) {
-    if (LabError.is(error, 'LAB_CONNECTION_FAILED', 'LAB_CLI_NO_CREDENTIALS', 'LAB_TIMEOUT'))
-      return null
+    const isAway = LabError.is(error, 'LAB_CONNECTION_FAILED', 'LAB_TIMEOUT')
+    if (isAway && found.file === own) return null
+    throw error
+  }
+}
+
+function maybeCredentials(context: Context, notebook: string): ChosenCredentials | null {
+  try {
+    return findNotebookCredentials(context, dirname(notebook))
+  } catch (error) {
+    if (LabError.is(error, 'LAB_CREDENTIALS_MISSING')) return null
     throw error
   }
 }

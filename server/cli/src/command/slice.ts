@@ -10,7 +10,7 @@ import { leaf } from './option.ts'
 export function addSlice(program: Command, context: Context): void {
   const slice = program.command('slice').description('the slices of the testbed')
   leaf(slice, 'list', 'all slices').action(async (options: PrintOptions) => {
-    const client = await connectServer(context)
+    const client = connectServer(context)
     const slices = await client.ask(Type.Array(Slice), routes.slices)
     printRows(
       context,

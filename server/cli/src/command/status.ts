@@ -13,7 +13,7 @@ export function addStatus(program: Command, context: Context): void {
   leaf(program, 'status', 'whether the testbed is there and well').action(
     async (options: PrintOptions) => {
       const virtual = await maybeTestbedStatus(context)
-      const { url, token } = await findCredentials(context)
+      const { url, token } = findCredentials(context)
       const client = createClient({ base: url, token, signal: context.signal })
       // A server that is not well says so with 503, and that is an answer.
       const health = await client.ask(Health, routes.health, { accept: [503] })

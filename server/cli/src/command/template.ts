@@ -30,7 +30,7 @@ interface AddOptions extends PrintOptions {
 export function addTemplate(program: Command, context: Context): void {
   const template = program.command('template').description('root file systems for slivers')
   leaf(template, 'list', 'all templates').action(async (options: PrintOptions) => {
-    const client = await connectServer(context)
+    const client = connectServer(context)
     printRows(context, await client.ask(Type.Array(Template), routes.templates), {
       ...options,
       columns: [
@@ -65,7 +65,7 @@ interface NewTemplate extends AddOptions {
 
 async function add(context: Context, wanted: NewTemplate): Promise<void> {
   const { size, sha256 } = await inspectImage(wanted.image)
-  const { url, token } = await findCredentials(context)
+  const { url, token } = findCredentials(context)
   const { signal } = context
   const client = createClient({ base: url, token, signal, timeoutMs: uploadTimeoutMs })
   const templates = await client.ask(Type.Array(Template), routes.templates)

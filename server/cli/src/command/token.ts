@@ -41,13 +41,13 @@ export function addToken(program: Command, context: Context): void {
         ...(options.group === undefined ? {} : { group: options.group }),
         ...(options.expires === undefined ? {} : { expires_on: options.expires }),
       }
-      const client = await connectServer(context)
+      const client = connectServer(context)
       const made = await client.ask(TokenCreated, routes.tokens, { method: 'POST', body })
       if (options.json === true) printJson(context, made)
       else context.out.write(`${made.secret}\n`)
     })
   leaf(token, 'list', 'all tokens, never their secrets').action(async (options: PrintOptions) => {
-    const client = await connectServer(context)
+    const client = connectServer(context)
     const now = Date.now()
     printRows(context, await client.ask(Type.Array(Token), routes.tokens), {
       ...options,
@@ -63,7 +63,7 @@ export function addToken(program: Command, context: Context): void {
   })
   leaf(token, 'revoke <name>', 'end a token').action(
     async (name: string, options: PrintOptions) => {
-      const client = await connectServer(context)
+      const client = connectServer(context)
       const { id } = findNamed('token', await client.ask(Type.Array(Token), routes.tokens), name)
       await client.do(pathOf(routes.token, { id }), { method: 'DELETE' })
       if (options.json === true) printJson(context, { token: id, revoked: true })

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path'
-import ts from 'typescript'
+import type ts from 'typescript'
+import { compiler } from './compiler.ts'
 
 /** A parameter that a cell declares. */
 export interface Declaration {
@@ -71,7 +72,7 @@ export function readParametersCell(source: string, notebookFile: string): Parame
 
 /** The cell with its constants as variables, whose types are not narrowed to their defaults. As long as the cell. */
 function widen(source: string): string {
-  const root = ts.createSourceFile('cell.ts', source, ts.ScriptTarget.ESNext, true)
+  const root = compiler.createSourceFile('cell.ts', source, compiler.ScriptTarget.ESNext, true)
   return [...variablesOf(root)].reduceRight((text, { list }) => {
     const start = list.getStart(root)
     return text.startsWith('const', start)
@@ -90,11 +91,11 @@ interface Variable {
 
 function* variablesOf(root: ts.SourceFile): Generator<Variable> {
   for (const statement of root.statements) {
-    if (!ts.isVariableStatement(statement)) continue
+    if (!compiler.isVariableStatement(statement)) continue
     const list = statement.declarationList
     const isConst = (source: string) => source.startsWith('const', list.getStart(root))
     for (const node of list.declarations)
-      if (ts.isIdentifier(node.name)) yield { name: node.name.text, node, list, isConst }
+      if (compiler.isIdentifier(node.name)) yield { name: node.name.text, node, list, isConst }
   }
 }
 
@@ -104,13 +105,13 @@ function functionOf({ name, code }: Candidate, at: number): string {
 }
 
 function sentenceOf({ messageText }: ts.Diagnostic): string {
-  return ts.flattenDiagnosticMessageText(messageText, ' ').replaceAll(/\s+/gu, ' ')
+  return compiler.flattenDiagnosticMessageText(messageText, ' ').replaceAll(/\s+/gu, ' ')
 }
 
 const options: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ESNext,
-  module: ts.ModuleKind.NodeNext,
-  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  target: compiler.ScriptTarget.ESNext,
+  module: compiler.ModuleKind.NodeNext,
+  moduleResolution: compiler.ModuleResolutionKind.NodeNext,
   strict: true,
   noEmit: true,
   skipLibCheck: true,
@@ -120,7 +121,7 @@ const options: ts.CompilerOptions = {
 
 /** What the compiler reads files by; each is parsed once. */
 function createHost(): ts.CompilerHost {
-  const host = ts.createCompilerHost(options, true)
+  const host = compiler.createCompilerHost(options, true)
   const { getSourceFile } = host
   const parsed = new Map<string, ts.SourceFile | undefined>()
   host.getSourceFile = (name, ...rest) => {
@@ -138,22 +139,22 @@ interface Analysis {
 
 /** Look at a text as if it were in a file. */
 function analyse(files: ts.CompilerHost, file: string, text: string): Analysis {
-  const root = ts.createSourceFile(file, text, ts.ScriptTarget.ESNext, true)
+  const root = compiler.createSourceFile(file, text, compiler.ScriptTarget.ESNext, true)
   const host: ts.CompilerHost = {
     ...files,
     fileExists: (name) => name === file || files.fileExists(name),
     getSourceFile: (name, ...rest) => (name === file ? root : files.getSourceFile(name, ...rest)),
   }
-  const program = ts.createProgram({ rootNames: [file], options, host })
+  const program = compiler.createProgram({ rootNames: [file], options, host })
   return { program, checker: program.getTypeChecker(), root }
 }
 
 const kinds: readonly (readonly [ts.TypeFlags, TypeKind])[] = [
-  [ts.TypeFlags.Any | ts.TypeFlags.Unknown, 'open'],
-  [ts.TypeFlags.String, 'text'],
-  [ts.TypeFlags.NumberLike, 'number'],
-  [ts.TypeFlags.BigIntLike, 'bigint'],
-  [ts.TypeFlags.BooleanLike, 'boolean'],
+  [compiler.TypeFlags.Any | compiler.TypeFlags.Unknown, 'open'],
+  [compiler.TypeFlags.String, 'text'],
+  [compiler.TypeFlags.NumberLike, 'number'],
+  [compiler.TypeFlags.BigIntLike, 'bigint'],
+  [compiler.TypeFlags.BooleanLike, 'boolean'],
 ]
 
 function kindOf(type: ts.Type): TypeKind {

@@ -1,4 +1,5 @@
-import ts from 'typescript'
+import type ts from 'typescript'
+import { compiler } from './compiler.ts'
 
 /** A value as TypeScript writes it, or why a text is none that would keep its value. */
 export type Literal =
@@ -17,10 +18,18 @@ export function readLiteral(text: string): Literal | null {
   const trimmed = text.trim()
   if (decimal.test(trimmed))
     return isExact(trimmed) ? { code: numberCode(Number(trimmed)) } : inexact(trimmed)
-  const file = ts.createSourceFile('value.ts', `(${trimmed}\n)`, ts.ScriptTarget.ESNext, true)
+  const file = compiler.createSourceFile(
+    'value.ts',
+    `(${trimmed}\n)`,
+    compiler.ScriptTarget.ESNext,
+    true,
+  )
   const [statement, ...more] = file.statements
   if (statement === undefined || more.length > 0 || hasSyntaxErrors(file)) return null
-  if (!ts.isExpressionStatement(statement) || !ts.isParenthesizedExpression(statement.expression))
+  if (
+    !compiler.isExpressionStatement(statement) ||
+    !compiler.isParenthesizedExpression(statement.expression)
+  )
     return null
   const { expression } = statement.expression
   const numbers: string[] = []
@@ -81,43 +90,47 @@ function numberCode(value: number): string {
 
 /** Whether an expression is a value that is written out. Collects the numbers in it. */
 function isValue(node: ts.Expression, numbers: string[]): boolean {
-  if (ts.isNumericLiteral(node)) {
+  if (compiler.isNumericLiteral(node)) {
     numbers.push(node.getText())
     return true
   }
-  if (ts.isStringLiteralLike(node) || ts.isBigIntLiteral(node)) return true
-  if (ts.isIdentifier(node)) return ['undefined', 'NaN', 'Infinity'].includes(node.text)
-  if (ts.isPrefixUnaryExpression(node)) return isSigned(node) && isValue(node.operand, numbers)
-  if (ts.isArrayLiteralExpression(node))
+  if (compiler.isStringLiteralLike(node) || compiler.isBigIntLiteral(node)) return true
+  if (compiler.isIdentifier(node)) return ['undefined', 'NaN', 'Infinity'].includes(node.text)
+  if (compiler.isPrefixUnaryExpression(node))
+    return isSigned(node) && isValue(node.operand, numbers)
+  if (compiler.isArrayLiteralExpression(node))
     return node.elements.every((each) => isValue(each, numbers))
-  if (ts.isObjectLiteralExpression(node))
+  if (compiler.isObjectLiteralExpression(node))
     return node.properties.every(
       (each) =>
-        ts.isPropertyAssignment(each) &&
-        !ts.isComputedPropertyName(each.name) &&
+        compiler.isPropertyAssignment(each) &&
+        !compiler.isComputedPropertyName(each.name) &&
         isValue(each.initializer, numbers),
     )
   return constants.has(node.kind)
 }
 
 const constants: ReadonlySet<ts.SyntaxKind> = new Set([
-  ts.SyntaxKind.TrueKeyword,
-  ts.SyntaxKind.FalseKeyword,
-  ts.SyntaxKind.NullKeyword,
+  compiler.SyntaxKind.TrueKeyword,
+  compiler.SyntaxKind.FalseKeyword,
+  compiler.SyntaxKind.NullKeyword,
 ])
 
 function isSigned({ operator, operand }: ts.PrefixUnaryExpression): boolean {
-  const signs: readonly ts.SyntaxKind[] = [ts.SyntaxKind.MinusToken, ts.SyntaxKind.PlusToken]
+  const signs: readonly ts.SyntaxKind[] = [
+    compiler.SyntaxKind.MinusToken,
+    compiler.SyntaxKind.PlusToken,
+  ]
   return (
     signs.includes(operator) &&
-    (ts.isNumericLiteral(operand) ||
-      ts.isBigIntLiteral(operand) ||
-      (ts.isIdentifier(operand) && operand.text === 'Infinity'))
+    (compiler.isNumericLiteral(operand) ||
+      compiler.isBigIntLiteral(operand) ||
+      (compiler.isIdentifier(operand) && operand.text === 'Infinity'))
   )
 }
 
 /** What the parser says of a text that is alone in its file. */
 function hasSyntaxErrors(file: ts.SourceFile): boolean {
-  const { diagnostics = [] } = ts.transpileModule(file.text, { reportDiagnostics: true })
+  const { diagnostics = [] } = compiler.transpileModule(file.text, { reportDiagnostics: true })
   return diagnostics.length > 0
 }

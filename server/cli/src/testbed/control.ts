@@ -12,7 +12,7 @@ const timeoutMs = 120_000
  * @throws {@link LabError} LAB_VCT_NOT_RUNNING when the credentials tell of none.
  */
 export async function connectControl(context: Context): Promise<Client> {
-  const socket = await socketOf(context)
+  const socket = socketOf(context)
   if (socket === null) throw new LabError('LAB_VCT_NOT_RUNNING', { home: context.home })
   const client = createClient({ base: `unix:${socket}`, signal: context.signal, timeoutMs })
   const explain = (error: unknown): never => {
@@ -28,7 +28,7 @@ export async function connectControl(context: Context): Promise<Client> {
 
 /** The state of this home's virtual testbed; null when none runs. */
 export async function maybeTestbedStatus(context: Context): Promise<VctStatus | null> {
-  const own = await readCredentials(filesOf(context.home).credentials)
+  const own = readCredentials(filesOf(context.home).credentials)
   if (own?.vct_socket === undefined) return null
   const client = createClient({ base: `unix:${own.vct_socket}`, signal: context.signal })
   try {
@@ -40,12 +40,12 @@ export async function maybeTestbedStatus(context: Context): Promise<VctStatus | 
   }
 }
 
-async function socketOf(context: Context): Promise<string | null> {
+function socketOf(context: Context): string | null {
   try {
-    return (await findCredentials(context)).vct_socket ?? null
+    return findCredentials(context).vct_socket ?? null
   } catch (error) {
     // Where no testbed ever ran there are no credentials either.
-    if (LabError.is(error, 'LAB_CLI_NO_CREDENTIALS')) return null
+    if (LabError.is(error, 'LAB_CREDENTIALS_MISSING')) return null
     throw error
   }
 }

@@ -17,17 +17,6 @@ export const cliCodes = {
     false,
     (d) => `there is no ${d.what} ${d.file}; check its path`,
   ),
-  LAB_CLI_NO_CREDENTIALS: code<{ file: string }>(
-    0,
-    false,
-    (d) =>
-      `no credentials at ${d.file}: start a testbed with \`npm start\`, or name a file in COMMUNITY_LAB_CREDENTIALS`,
-  ),
-  LAB_CLI_BAD_CREDENTIALS: code<{ file: string; reason: string }>(
-    0,
-    false,
-    (d) => `${d.file} holds no credentials (${d.reason}); get a new file from the operator`,
-  ),
   LAB_CLI_TESTBED_RUNNING: code<{ home: string; url: string }>(
     0,
     false,

@@ -20,6 +20,7 @@ export interface Place extends AsyncDisposable {
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
   readonly signal?: AbortSignal
   /** Sees all that is printed, as it comes. */
   readonly onText?: (text: string) => void
@@ -58,7 +59,7 @@ export async function makePlace(): Promise<Place> {
     checkout: root,
     home,
     write,
-    async run(args, { env = {}, signal = new AbortController().signal, onText } = {}) {
+    async run(args, { env = {}, cwd = root, signal = new AbortController().signal, onText } = {}) {
       const printed = { out: '', err: '' }
       const sink = (name: 'out' | 'err') => ({
         write(text: string) {
@@ -69,6 +70,7 @@ export async function makePlace(): Promise<Place> {
       const context: Context = {
         checkout: root,
         home,
+        cwd,
         env: { ...withoutOurs(process.env), ...env },
         out: sink('out'),
         err: sink('err'),
