@@ -5,11 +5,14 @@ run_notebook.py --check NOTEBOOK [--inject CODE]
 
 What cells print comes as they print it. The executed notebook is written after each cell, so it is there whatever happens. Exit codes: 0; 1 when a
 cell failed or nothing could be run; 130 when it was stopped. `--check` only tells whether the notebook could be run. `--inject`
-puts a cell with this code behind the one that declares the notebook's parameters.
+puts a cell with this code behind the one that declares the notebook's parameters. `--failure-to` names an open file (its number) that gets a failure as
+JSON, instead of a line on standard error.
 """
 
 import argparse
 import asyncio
+import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -36,9 +39,10 @@ def main() -> int:
             return 0
         return asyncio.run(execute(notebook, kernel, arguments))
     except Trouble as trouble:
-        say(f"error: {trouble} [LAB_NOTEBOOK_UNUSABLE]")
+        tell_failure(arguments, "LAB_NOTEBOOK_UNUSABLE", str(trouble))
     except CellFailed as failed:
-        say(f"\n{failed.report}\nerror: {failed} [LAB_NOTEBOOK_CELL_FAILED]")
+        say(f"\n{failed.report}")
+        tell_failure(arguments, "LAB_NOTEBOOK_CELL_FAILED", str(failed))
     except Stopped as stopped:
         say(str(stopped))
         return STOPPED
@@ -54,6 +58,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path)
     parser.add_argument("--inject", metavar="CODE")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--failure-to", type=int, metavar="FD")
     return parser.parse_args()
 
 
@@ -71,6 +76,13 @@ async def execute(notebook, kernel: str, arguments: argparse.Namespace) -> int:
     finally:
         save()
     return 0
+
+
+def tell_failure(arguments: argparse.Namespace, code: str, sentence: str) -> None:
+    if arguments.failure_to is None:
+        say(f"error: {sentence} [{code}]")
+    else:
+        os.write(arguments.failure_to, json.dumps({"code": code, "sentence": sentence}).encode())
 
 
 def say(text: str) -> None:

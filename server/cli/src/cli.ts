@@ -5,10 +5,11 @@ import { createProgram, type Outcome } from './program.ts'
 /** Do what a command line says, `args` without the program's own name. Gives the exit code; never rejects. */
 export async function runCli(args: readonly string[], context: Context): Promise<number> {
   const outcome: Outcome = { exitCode: 0 }
+  const json = args.includes('--json')
   try {
-    await createProgram(context, outcome).parseAsync([...args], { from: 'user' })
+    await createProgram(context, outcome, { json }).parseAsync([...args], { from: 'user' })
     return outcome.exitCode
   } catch (error) {
-    return explainFailure(context, error)
+    return explainFailure(context, error, { json })
   }
 }

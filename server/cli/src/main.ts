@@ -3,11 +3,22 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { runCli } from './cli.ts'
 import type { Context } from './context.ts'
+import { exitCodes, NobodyReads } from './output/failure.ts'
 
 const checkout = resolve(fileURLToPath(new URL('../../../', import.meta.url)))
 const stop = new AbortController()
 // Each may come more than once, from the terminal and from who started this: the first one counts.
 for (const each of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(each, () => stop.abort())
+
+const output = new AbortController()
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // EPIPE: the reader has gone; EIO: the terminal has.
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
+    output.abort(new NobodyReads())
+    stop.abort(output.signal.reason)
+    process.exitCode = exitCodes.unread
+  })
 
 const home = process.env['COMMUNITY_LAB_HOME']
 const context: Context = {
@@ -19,4 +30,5 @@ const context: Context = {
   err: process.stderr,
   signal: stop.signal,
 }
-process.exitCode = await runCli(process.argv.slice(2), context)
+const exitCode = await runCli(process.argv.slice(2), context)
+process.exitCode = output.signal.aborted ? exitCodes.unread : exitCode

@@ -21,16 +21,22 @@ export interface Outcome {
 }
 
 /** Put the whole command line together. */
-export function createProgram(context: Context, outcome: Outcome): Command {
+export function createProgram(
+  context: Context,
+  outcome: Outcome,
+  { json }: { readonly json: boolean },
+): Command {
   const program = new Command('community-lab')
+    .version(ownVersion(), '--version', "this program's version")
     .description("Community-Lab's command line: a testbed, from this checkout")
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.out.write(text),
       writeErr: (text) => context.err.write(text),
-      outputError: (text, write) => write(text),
+      // With --json it is told as every other error is.
+      outputError: (text, write) => (json ? undefined : write(text)),
     })
-    .showHelpAfterError('(--help tells what there is)')
+    .showHelpAfterError(json ? false : '(--help tells what there is)')
     .showSuggestionAfterError()
     .addHelpText('after', examples)
   addStart(program, context)
@@ -43,6 +49,13 @@ export function createProgram(context: Context, outcome: Outcome): Command {
   addToken(program, context)
   addDoctor(program, context, outcome)
   return program
+}
+
+const Package = Type.Object({ version: Type.String() })
+
+function ownVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return Value.Parse(Package, JSON.parse(text)).version
 }
 
 const examples = `

@@ -101,6 +101,85 @@ it('prints the same as JSON', async () => {
   expect(JSON.parse(out)).toEqual([aNode(3, 'n1')])
 })
 
+it.each([
+  [['node', 'show', 'n9', '--json'], 'LAB_CLI_UNKNOWN_NAME', 1],
+  [['node', 'list', '--frob', '--json'], 'LAB_CLI_USAGE', 2],
+  [['vct', 'node', 'n1', 'explode', '--json'], 'LAB_CLI_USAGE', 2],
+  [['slice', 'list', '--json'], 'LAB_RESPONSE_INVALID', 1],
+])('with --json prints an error as one line of JSON: %j', async (args, expected, exitCode) => {
+  server.get('/api/nodes/', () => [aNode(3, 'n1')])
+  await listen()
+  const { code, out, err } = await place.run(args)
+  expect([code, err]).toEqual([exitCode, ''])
+  expect(out).toMatch(/^[^\n]*\n$/u)
+  const { error } = JSON.parse(out) as { error: { code: string; detail: string } }
+  expect(error.code).toBe(expected)
+  expect(error.detail).not.toBe('')
+})
+
+it('understands a newer server: members, states and kinds that it does not know', async () => {
+  const node = aNode(3, 'n1')
+  const template = {
+    ...{ uri: '/api/templates/9/', id: 9, name: 'mine', description: '', type: 'nixos' },
+    ...{ node_archs: ['riscv64'], is_active: true, image_uri: null, image_sha256: null },
+    image_size_bytes: null,
+  }
+  const resource = { name: 'gpu', unit: 'cards', total: 1, max_req: 1, dflt_req: 0, avail: 1 }
+  const newer = {
+    ...node,
+    state: 'maintenance',
+    set_state: 'maintenance',
+    arch: 'riscv64',
+    resources: [...node.resources, resource],
+    mgmt_net: { backend: 'wireguard', addr: 'fd65::2', port: 1 },
+    moods: ['glad'],
+  }
+  server.get('/api/nodes/', () => [newer])
+  server.get('/api/templates/', () => [template])
+  server.get('/health', () => ({ status: 'splendid', version: '9', parts: {}, more: 1 }))
+  control.get('/status', () => ({ ...vctStatus, state: 'paused', mode: 'vm', more: 1 }))
+  await listen()
+  expect((await place.run(['node', 'list'])).out).toContain('maintenance')
+  expect((await place.run(['node', 'show', 'n1'])).out).toContain('gpu')
+  expect((await place.run(['template', 'list'])).out).toContain('riscv64')
+  expect((await place.run(['vct', 'status'])).out).toContain('paused')
+  expect((await place.run(['status'])).out).toContain('splendid')
+})
+
+it('releases and renews a slice by its name', async () => {
+  const slice = {
+    ...{ uri: '/api/slices/4/', id: 4, name: 'first', description: '', properties: {} },
+    ...{ group: { uri: '/api/groups/1/', id: 1 }, expires_on: '2026-02-01T00:00:00Z' },
+    ...{ instance_sn: 0, set_state: 'start', slivers: [{ uri: '/api/slivers/4@3/', id: '4@3' }] },
+    sliver_defaults: { instance_sn: 0, template: null, set_state: 'start', resources: [] },
+  }
+  server.get('/api/slices/', () => [slice])
+  server.post('/api/slices/4/ctl/renew/', () => ({ ...slice, expires_on: '2026-03-01T00:00:00Z' }))
+  server.delete('/api/slices/4/', (_request, reply) => reply.code(204).send())
+  await listen()
+  const renewed = await place.run(['slice', 'renew', 'first'])
+  expect(renewed).toEqual({
+    code: 0,
+    out: 'slice first lives until 2026-03-01T00:00:00Z\n',
+    err: '',
+  })
+  const released = await place.run(['slice', 'release', 'first'])
+  expect(released.out).toContain('slice first is released, with its 1 slivers')
+  expect(asked.at(-1)).toMatchObject({ method: 'DELETE', url: '/api/slices/4/' })
+  expect((await place.run(['slice', 'release', 'frist'])).err).toContain('did you mean "first"?')
+})
+
+it('says what a node is wanted to be, and what it is', async () => {
+  const node = aNode(3, 'n1')
+  server.get('/api/nodes/', () => [node])
+  server.patch('/api/nodes/3/', () => ({ ...node, set_state: 'safe' }))
+  await listen()
+  const { out } = await place.run(['node', 'set-state', 'n1', 'safe'])
+  expect(out).toBe('node n1 is wanted safe; it is production\n')
+  expect(asked.at(-1)).toMatchObject({ method: 'PATCH', body: { set_state: 'safe' } })
+  expect((await place.run(['node', 'set-state', 'n1', 'debug'])).code).toBe(2)
+})
+
 it('finds the node that was probably meant', async () => {
   server.get('/api/nodes/', () => [aNode(3, 'garden'), aNode(4, 'tower')])
   await listen()

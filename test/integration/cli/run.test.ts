@@ -19,6 +19,8 @@ told = {"args": sys.argv[1:], "credentials": os.environ.get("COMMUNITY_LAB_CREDE
 open(os.environ["TOLD"], "w").write(json.dumps(told))
 if os.environ.get("DAWDLES"):
     time.sleep(300)
+if "--failure-to" in sys.argv and os.environ.get("ENDS_WITH"):
+    os.write(int(sys.argv[sys.argv.index("--failure-to") + 1]), json.dumps({"code": "LAB_NOTEBOOK_CELL_FAILED", "sentence": "cell 1 of 2 failed"}).encode())
 sys.exit(int(os.environ.get("ENDS_WITH", "0")))
 `
 
@@ -80,6 +82,21 @@ it('fails as the notebook does, and takes the testbed down all the same', async 
   })
   expect(code).toBe(1)
   expect(isAlive(programPid())).toBe(false)
+})
+
+it('with --json tells a failed cell as JSON, a document a line with all that went before', async () => {
+  const port = await freePort()
+  const { code, out } = await place.run(['run', notebook, '--port', String(port), '--json'], {
+    env: { TOLD: toldFile(), ENDS_WITH: '1' },
+  })
+  expect(code).toBe(1)
+  const documents = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as object)
+  expect(documents.at(-1)).toMatchObject({
+    error: { code: 'LAB_NOTEBOOK_CELL_FAILED', detail: 'cell 1 of 2 failed' },
+  })
 })
 
 it('uses the testbed that runs', async () => {

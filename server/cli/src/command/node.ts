@@ -1,12 +1,13 @@
-import type { NodeCreate } from '@community-lab/contract'
+import type { NodeCreate, NodePatch, NodeSetState } from '@community-lab/contract'
 import {
   EnrollmentToken,
   Node,
+  nodeSetStates,
   path as pathOf,
   routes,
   type NodeState,
 } from '@community-lab/contract'
-import type { Command } from 'commander'
+import { Argument, type Command } from 'commander'
 import Type from 'typebox'
 import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
@@ -31,6 +32,19 @@ export function addNode(program: Command, context: Context): void {
       else showNode(context, found)
     },
   )
+  leaf(node, 'set-state <name>', 'say what the node is wanted to be')
+    .addArgument(new Argument('<state>', setStatesText).choices(setStates))
+    .action(async (name: string, state: NodeSetState, options: PrintOptions) => {
+      const client = connectServer(context)
+      const { id } = findNamed('node', await listNodes(client), name)
+      const body: NodePatch = { set_state: state }
+      const changed = await client.ask(Node, pathOf(routes.node, { id }), { method: 'PATCH', body })
+      if (options.json === true) printJson(context, changed)
+      else
+        context.out.write(
+          `node ${changed.name} is wanted ${changed.set_state}; it is ${changed.state}\n`,
+        )
+    })
   leaf(node, 'add <name>', 'make a node, which its device can then enrol as').action(
     async (name: string, options: PrintOptions) => {
       const client = connectServer(context)
@@ -65,6 +79,11 @@ export function addNode(program: Command, context: Context): void {
     },
   )
 }
+
+/** What an operator may want; `debug` is entered and left by the server alone. */
+const setStates = nodeSetStates.filter((state) => state !== 'debug')
+const setStatesText =
+  'production: it runs slivers; safe: it stops them and keeps what they wrote; failure: it is out of order'
 
 /** All nodes, in the order of their ids. */
 export async function listNodes(client: Client): Promise<readonly Node[]> {

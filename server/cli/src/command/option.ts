@@ -2,7 +2,10 @@ import { InvalidArgumentError, type Command } from 'commander'
 
 /** Make a command that does something; every such command can answer in JSON. */
 export function leaf(parent: Command, name: string, description: string): Command {
-  return parent.command(name).description(description).option('--json', 'print JSON')
+  return parent
+    .command(name)
+    .description(description)
+    .option('--json', 'print JSON, a document a line; an error too')
 }
 
 /** Read a number of nodes: 1 to 100. */

@@ -2,7 +2,11 @@ import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import process from 'node:process'
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { Health, LabError, routes, type ChosenCredentials } from '@community-lab/contract'
+import Type from 'typebox'
+import { Value } from 'typebox/value'
 import { filesOf, type Context } from '../context.ts'
 import { findNotebookCredentials } from '../credentials.ts'
 import { createClient } from '../http/client.ts'
@@ -29,7 +33,7 @@ export interface RunOptions {
 
 /**
  * Execute a notebook without a browser, on the running testbed or else on one brought up for it and taken down afterwards. What its cells print
- * comes as they print it. Gives the exit code: not 0 when a cell failed.
+ * comes as they print it. Gives the exit code: not 0 when a cell failed. With `json` the failure is thrown instead.
  *
  * @throws {@link LabError} LAB_CLI_NO_FILE, LAB_CLI_NOT_SET_UP, and what bringing a testbed up throws.
  */
@@ -128,15 +132,17 @@ async function execute(
   for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 })
   const { signal } = context
   signal.throwIfAborted()
-  const child = startChild(argv, {
+  const child = startChild(json ? [...argv, '--failure-to', '3'] : argv, {
     env: {
       ...context.env,
       ...jupyterEnvironment(folders, context.checkout),
       COMMUNITY_LAB_HOME: context.home,
       ...(credentials === undefined ? {} : { COMMUNITY_LAB_CREDENTIALS: credentials }),
     },
-    stdio: ['ignore', json ? process.stderr : 'inherit', 'inherit'],
+    stdio: json ? ['ignore', process.stderr, 'inherit', 'pipe'] : ['ignore', 'inherit', 'inherit'],
   })
+  const failure = child.process.stdio[3]
+  const told = failure instanceof Readable ? text(failure) : Promise.resolve('')
   const stop = (): void => void child.stop(graceMs)
   signal.addEventListener('abort', stop, { once: true })
   const { code, reason } = await child.ended
@@ -144,5 +150,18 @@ async function execute(
   signal.throwIfAborted()
   if (code === null)
     throw new LabError('LAB_NOTEBOOK_UNUSABLE', { problem: `its program: ${reason}` })
+  throwTold(await told)
   return code
+}
+
+const Told = Type.Object({
+  code: Type.Enum(['LAB_NOTEBOOK_UNUSABLE', 'LAB_NOTEBOOK_CELL_FAILED'] as const),
+  sentence: Type.String(),
+})
+
+/** @throws {@link LabError} what the notebook's program told, if it did. */
+function throwTold(document: string): void {
+  if (document === '') return
+  const { code, sentence } = Value.Parse(Told, JSON.parse(document))
+  throw new LabError(code, { problem: sentence }, { message: sentence })
 }

@@ -1,17 +1,18 @@
-import { routes, Slice } from '@community-lab/contract'
+import { path as pathOf, routes, Slice } from '@community-lab/contract'
 import type { Command } from 'commander'
 import Type from 'typebox'
 import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
-import { printRows, type PrintOptions } from '../output/print.ts'
+import type { Client } from '../http/client.ts'
+import { printJson, printRows, type PrintOptions } from '../output/print.ts'
+import { findNamed } from './name.ts'
 import { leaf } from './option.ts'
 
 /** `community-lab slice …` */
 export function addSlice(program: Command, context: Context): void {
   const slice = program.command('slice').description('the slices of the testbed')
   leaf(slice, 'list', 'all slices').action(async (options: PrintOptions) => {
-    const client = connectServer(context)
-    const slices = await client.ask(Type.Array(Slice), routes.slices)
+    const slices = await listSlices(connectServer(context))
     printRows(
       context,
       slices.toSorted((a, b) => a.id - b.id),
@@ -28,4 +29,31 @@ export function addSlice(program: Command, context: Context): void {
       },
     )
   })
+  leaf(slice, 'renew <name>', 'let a slice live on, as long again as a new one').action(
+    async (name: string, options: PrintOptions) => {
+      const client = connectServer(context)
+      const { id } = findNamed('slice', await listSlices(client), name)
+      const renewed = await client.ask(Slice, pathOf(routes.sliceRenew, { id }), { method: 'POST' })
+      if (options.json === true) printJson(context, renewed)
+      else context.out.write(`slice ${renewed.name} lives until ${renewed.expires_on}\n`)
+    },
+  )
+  leaf(
+    slice,
+    'release <name>',
+    'remove a slice with its slivers and what is in them; its measurements stay',
+  ).action(async (name: string, options: PrintOptions) => {
+    const client = connectServer(context)
+    const found = findNamed('slice', await listSlices(client), name)
+    await client.do(pathOf(routes.slice, { id: found.id }), { method: 'DELETE' })
+    if (options.json === true) printJson(context, { slice: found.id, released: true })
+    else
+      context.out.write(
+        `slice ${found.name} is released, with its ${found.slivers.length} slivers; its measurements stay\n`,
+      )
+  })
+}
+
+async function listSlices(client: Client): Promise<readonly Slice[]> {
+  return client.ask(Type.Array(Slice), routes.slices)
 }

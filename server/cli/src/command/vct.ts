@@ -32,7 +32,7 @@ export function addVct(program: Command, context: Context): void {
     }),
   )
   leaf(vct, 'status', 'its nodes and links').action(async (options: PrintOptions) => {
-    const client = await connectControl(context)
+    const client = connectControl(context)
     printStatus(context, await client.ask(VctStatus, '/status'), options)
   })
   leaf(vct, 'node <name>', 'do something to a virtual node')
@@ -73,7 +73,7 @@ async function bringUp(context: Context, options: UpOptions): Promise<void> {
 }
 
 async function act(context: Context, path: string, options: PrintOptions): Promise<void> {
-  const client = await connectControl(context)
+  const client = connectControl(context)
   const status = await client.ask(VctStatus, path, { method: 'POST' })
   printStatus(context, status, options)
 }

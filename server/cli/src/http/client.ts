@@ -3,7 +3,7 @@ import { request as requestHttps } from 'node:https'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import type { Readable } from 'node:stream'
-import { fromProblem, LabError, Problem } from '@community-lab/contract'
+import { fromProblem, isReadable, LabError, Problem, tolerant } from '@community-lab/contract'
 import type { Static, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 
@@ -19,7 +19,7 @@ export interface ClientOptions {
 
 /** Options of one request. */
 export interface AskOptions {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly body?: unknown
   /** A file instead of a JSON document. */
   readonly file?: { readonly bytes: Readable; readonly sizeBytes: number; readonly type: string }
@@ -28,7 +28,7 @@ export interface AskOptions {
   readonly accept?: readonly number[]
 }
 
-/** Asks a server, and checks what it answers. */
+/** Asks a server, and checks what it answers; what a newer server says besides is let pass. */
 export interface Client {
   /** @throws {@link LabError} what the server answered; LAB_CONNECTION_FAILED, LAB_RESPONSE_INVALID, LAB_TIMEOUT. */
   ask<S extends TSchema>(schema: S, path: string, options?: AskOptions): Promise<Static<S>>
@@ -44,15 +44,15 @@ export function createClient(options: ClientOptions): Client {
     const { status, body } = await exchange(path, asked, options)
     const document = parseJson(body)
     if (status < 400 || asked.accept?.includes(status) === true) return document
-    if (Value.Check(Problem, document)) throw fromProblem(document)
+    if (isReadable(Problem, document)) throw fromProblem(document)
     const reason = `status ${status}: ${body.slice(0, 200)}`
     throw new LabError('LAB_RESPONSE_INVALID', { url: options.base + path, reason })
   }
   return {
     async ask(schema, path, asked = {}) {
       const document = await ask(path, asked)
-      if (Value.Check(schema, document)) return document
-      const [issue] = Value.Errors(schema, document)
+      if (isReadable(schema, document)) return document
+      const [issue] = Value.Errors(tolerant(schema), document)
       const reason =
         document === undefined
           ? 'it is not JSON'

@@ -96,7 +96,8 @@ function inexactProblem(
   { name, kind }: Declaration,
   { inexact, becomes }: { readonly inexact: string; readonly becomes: string },
 ): string {
-  const what = `${inexact} would become ${becomes}, because numbers of JavaScript hold no more digits`
+  const reason = ['Infinity', '0'].includes(becomes) ? 'do not reach so far' : 'hold fewer digits'
+  const what = `${inexact} would become ${becomes}, because numbers of JavaScript ${reason}`
   const isWhole = readBigInt(inexact) !== null
   const asBigInt = isWhole ? `as bigint, \`let ${name} = 1n\`, or ` : ''
   return kind === 'number'

@@ -5,7 +5,7 @@ import { formatTable, type Column } from './table.ts'
 
 /** How a command tells its result. */
 export interface PrintOptions {
-  /** Print one JSON document instead of columns. */
+  /** Print JSON, a document a line, instead of text. */
   readonly json?: boolean
 }
 
@@ -27,9 +27,9 @@ export function printRows<Row>(
   context.out.write(`${emphasize(context.out, titles)}\n${lines.join('\n')}\n`)
 }
 
-/** Print a document as JSON. */
+/** Print a document as JSON, on one line: whatever a command has to say with `--json` is a document a line. */
 export function printJson(context: Context, document: unknown): void {
-  context.out.write(`${JSON.stringify(document, null, 2)}\n`)
+  context.out.write(`${JSON.stringify(document)}\n`)
 }
 
 /** Set a text off from others, where somebody looks at a terminal that did not ask for plain text. */

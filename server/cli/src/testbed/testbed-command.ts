@@ -33,8 +33,9 @@ export async function runTestbedCommand(
     const progress = maybeProgress(line)
     if (line.trim() !== '') heard.last = line
     if (progress?.kind === 'ready') heard.ready = progress.ready
+    // An error is told where all others are.
     if (progress?.kind === 'error') heard.problem = progress.problem
-    if (progress !== null && json === true) context.out.write(`${line}\n`)
+    else if (progress !== null && json === true) context.out.write(`${line}\n`)
     else if (progress?.kind === 'step') {
       const text = describeStep(progress.step)
       if (text !== null) context.err.write(`${text}\n`)

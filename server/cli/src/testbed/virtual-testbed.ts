@@ -62,9 +62,10 @@ export async function bringUpTestbed(
     log.write(`${line}\n`)
     const progress = maybeProgress(line)
     if (progress === null) return
-    tell(context, line, options)
-    if (progress.kind === 'ready') first.resolve(progress.ready)
+    // An error is told where all others are.
     if (progress.kind === 'error') first.reject(fromProblem(progress.problem))
+    else tell(context, line, options)
+    if (progress.kind === 'ready') first.resolve(progress.ready)
   }
   for (const stream of [child.process.stdout, child.process.stderr])
     if (stream !== null) onLines(stream, read)

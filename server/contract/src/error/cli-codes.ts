@@ -12,6 +12,16 @@ export const cliCodes = {
     false,
     (d) => `this checkout is not set up: ${d.missing} is not there; run \`npm run setup\``,
   ),
+  LAB_CLI_USAGE: code<{ problem: string }>(
+    0,
+    false,
+    (d) => `the command line is wrong: ${d.problem}; --help tells what there is`,
+  ),
+  LAB_CLI_STOPPED: code<Record<never, never>>(
+    0,
+    true,
+    () => 'the command was stopped before its end; give it again',
+  ),
   LAB_CLI_NO_FILE: code<{ what: string; file: string }>(
     0,
     false,
@@ -36,11 +46,7 @@ export const cliCodes = {
     false,
     (d) => `parameter ${d.name}: ${d.problem}`,
   ),
-  LAB_NOTEBOOK_CELL_FAILED: code<{ cell: number; cells: number; problem: string }>(
-    0,
-    false,
-    (d) => `cell ${d.cell} of ${d.cells} failed: ${d.problem}`,
-  ),
+  LAB_NOTEBOOK_CELL_FAILED: code<{ problem: string }>(0, false, (d) => d.problem),
   LAB_CLI_UNKNOWN_NAME: code<{
     kind: string
     name: string

@@ -226,6 +226,17 @@ it('executes a notebook with doubled and missing cell ids, gives each its own, a
   expect(new Set(cells.map(({ id }) => id)).size).toBe(3)
 })
 
+it('tells a failure as JSON where it is told to', async () => {
+  const file = await place.write('a.ipynb', ['throw new RangeError("no")'])
+  const { code, out, err } = await place.execute([file, '--failure-to', '1'])
+  expect(code).toBe(1)
+  expect(err).not.toContain('[LAB_')
+  expect(JSON.parse(out)).toEqual({
+    code: 'LAB_NOTEBOOK_CELL_FAILED',
+    sentence: expect.stringContaining('cell 1 of 1 failed') as string,
+  })
+})
+
 it('says that a kernel ended, and which variables that cost', async () => {
   const { code, err } = await place.execute([await place.write('a.ipynb', ['process.exit(3)'])])
   expect(code).toBe(1)
