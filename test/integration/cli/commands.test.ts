@@ -384,21 +384,3 @@ it('says what cannot be reached, and asks whether the testbed runs', async () =>
   expect(err).toContain('http://127.0.0.1:9')
   expect(err).toContain('[LAB_CONNECTION_FAILED]')
 })
-
-it.each([['start'], ['run'], ['vct', 'up'], ['node', 'revoke'], ['template', 'add'], ['doctor']])(
-  'helps with %s %s',
-  async (...words) => {
-    const { code, out } = await place.run([...words, '--help'])
-    expect(code).toBe(0)
-    expect(out).toContain('--json')
-  },
-)
-
-it.each([
-  ['node', 'stop'],
-  ['link', 'cut'],
-  ['server', 'stop'],
-])('says with vct %s --help what can be done', async (what, action) => {
-  const { out } = await place.run(['vct', what, '--help'])
-  expect(out).toContain(action)
-})

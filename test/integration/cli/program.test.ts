@@ -34,12 +34,12 @@ async function start(args: readonly string[]): Promise<ChildProcess> {
 const readAll = async (stream: Readable | null) => (stream === null ? '' : text(stream))
 
 async function outcomeOf(child: ChildProcess) {
-  const [out, err, [code]] = await Promise.all([
+  const [out, err, closed] = await Promise.all([
     readAll(child.stdout),
     readAll(child.stderr),
     once(child, 'close'),
   ])
-  return { out, err, code: code as number }
+  return { out, err, code: (closed as [number])[0] }
 }
 
 it('tells its version', async () => {

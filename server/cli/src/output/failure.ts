@@ -34,7 +34,10 @@ function describe(failure: unknown, isStopped: boolean): { error: LabError; exit
     const problem = oneLine(failure.message.replace(/^error: /u, ''))
     return { error: new LabError('LAB_CLI_USAGE', { problem }), exitCode: exitCodes.usage }
   }
-  if (isStopped) return { error: new LabError('LAB_CLI_STOPPED', {}), exitCode: exitCodes.stopped }
+  if (isStopped) {
+    const what = 'the command'
+    return { error: new LabError('LAB_CLI_STOPPED', { what }), exitCode: exitCodes.stopped }
+  }
   if (LabError.is(failure)) return { error: failure, exitCode: exitCodes.failed }
   const what = failure instanceof Error ? failure.message : String(failure)
   return { error: new LabError('LAB_INTERNAL', { what }), exitCode: exitCodes.failed }

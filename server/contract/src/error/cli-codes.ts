@@ -17,10 +17,10 @@ export const cliCodes = {
     false,
     (d) => `the command line is wrong: ${d.problem}; --help tells what there is`,
   ),
-  LAB_CLI_STOPPED: code<Record<never, never>>(
+  LAB_CLI_STOPPED: code<{ what: string }>(
     0,
     true,
-    () => 'the command was stopped before its end; give it again',
+    (d) => `${d.what} was stopped before its end; give it again`,
   ),
   LAB_CLI_NO_FILE: code<{ what: string; file: string }>(
     0,
