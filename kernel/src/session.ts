@@ -1,4 +1,4 @@
-import { routes, User } from '@community-lab/contract'
+import { LabError, routes, User } from '@community-lab/contract'
 import type { FoundCredentials } from './credentials/credentials.ts'
 import type { SshKey } from './credentials/ssh-key.ts'
 import { createHttpClient, type HttpClient } from './http/client.ts'
@@ -7,6 +7,8 @@ import { createSshPool, type SshPool } from './ssh/pool.ts'
 /** What all handles of one `connect` share. */
 export interface Session {
   readonly http: HttpClient
+  /** Speaks with the virtual testbed itself, which stands on this machine. @throws {@link LabError} LAB_NOT_VIRTUAL when this is another testbed. */
+  control(): HttpClient
   readonly pool: SshPool
   readonly credentials: FoundCredentials
   /** Aborted when the lab is closed. */
@@ -22,8 +24,9 @@ export interface Session {
 export function openSession(credentials: FoundCredentials, key: SshKey): Session {
   const closing = new AbortController()
   const cleanups: (() => Promise<void> | void)[] = []
-  const { url, token } = credentials
+  const { url, token, vct_socket: socketPath } = credentials
   const http = createHttpClient({ url, token, signal: closing.signal })
+  let control: HttpClient | null = null
   let registered: Promise<boolean> | null = null
   const registerKey = (): Promise<boolean> => {
     registered ??= http
@@ -45,6 +48,12 @@ export function openSession(credentials: FoundCredentials, key: SshKey): Session
   })
   return {
     http,
+    control() {
+      if (socketPath === undefined) throw new LabError('LAB_NOT_VIRTUAL', { url })
+      const { signal } = closing
+      control ??= createHttpClient({ url: 'http://vct', token: null, socketPath, signal })
+      return control
+    },
     pool,
     credentials,
     signal: closing.signal,
@@ -54,7 +63,7 @@ export function openSession(credentials: FoundCredentials, key: SshKey): Session
       pool.close()
       closing.abort(new DOMException('the lab was closed', 'AbortError'))
       for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-      await http.close()
+      await Promise.all([http.close(), control?.close()])
     },
   }
 }

@@ -1,11 +1,7 @@
-import {
-  LabError,
-  VctStatus,
-  type VctNodeAction,
-  type VctServerAction,
-} from '@community-lab/contract'
-import { createHttpClient, type HttpClient } from './http/client.ts'
+import { VctStatus, type VctNodeAction, type VctServerAction } from '@community-lab/contract'
+import type { HttpClient } from './http/client.ts'
 import type { Session } from './session.ts'
+import { call, cleanUp } from './wait/call.ts'
 
 /** A virtual testbed as it is. */
 export interface VirtualStatus {
@@ -35,53 +31,73 @@ export interface VirtualLink {
   readonly state: 'up' | 'cut'
 }
 
+/** Options of what is asked of a virtual testbed. */
+export interface VirtualOptions {
+  readonly signal?: AbortSignal
+}
+
 /** Actions are answered when they are done; bringing a node up takes some seconds. */
 const timeoutMs = 60_000
 
 /** The virtual testbed on this machine: its links and nodes can be broken and mended. Each action answers when it is done. */
 export class VirtualTestbed {
+  readonly #session: Session
   readonly #control: HttpClient
 
   /** @throws {@link LabError} LAB_NOT_VIRTUAL. */
   constructor(session: Session) {
-    const { vct_socket: socketPath, url } = session.credentials
-    if (socketPath === undefined) throw new LabError('LAB_NOT_VIRTUAL', { url })
-    const { signal } = session
-    this.#control = createHttpClient({ url: 'http://vct', token: null, socketPath, signal })
-    session.onClose(() => this.#control.close())
+    this.#session = session
+    this.#control = session.control()
   }
 
   /** How its nodes and links are. */
-  status(): Promise<VirtualStatus> {
-    return this.#control.ask(VctStatus, '/status')
+  status({ signal: own }: VirtualOptions = {}): Promise<VirtualStatus> {
+    const { signal: lab } = this.#session
+    return call({ lab, signal: own }, (signal) => readStatus(this.#control, signal))
   }
 
   /** Take a link down: nothing passes it any more. @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such link. */
-  cutLink(a: string, b: string): Promise<void> {
-    return this.#act('links', a, b, 'cut')
+  cutLink(a: string, b: string, options: VirtualOptions = {}): Promise<void> {
+    return this.#act(['links', a, b, 'cut'], options)
   }
 
-  /** Bring a link back. @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such link. */
-  restoreLink(a: string, b: string): Promise<void> {
-    return this.#act('links', a, b, 'restore')
+  /** Bring a link back, from an interrupted cell too. @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such link. */
+  restoreLink(a: string, b: string, options: VirtualOptions = {}): Promise<void> {
+    return this.#mend(['links', a, b, 'restore'], options)
   }
 
   /**
-   * Do something to a node: `stop` powers it off, `cut` takes all its links down, `start` undoes both, `reboot` ends everything on it and brings it back, `kill-agent` kills its agent, which comes back.
+   * Do something to a node: `stop` powers it off, `cut` takes all its links down, `start` undoes both (from an interrupted cell too), `reboot` ends everything on it
+   * and brings it back, `kill-agent` kills its agent, which comes back.
    *
    * @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such node.
    */
-  node(name: string, action: VctNodeAction): Promise<void> {
-    return this.#act('nodes', name, action)
+  node(name: string, action: VctNodeAction, options: VirtualOptions = {}): Promise<void> {
+    const act = action === 'start' ? this.#mend : this.#act
+    return act.call(this, ['nodes', name, action], options)
   }
 
   /** Kill, stop or start the testbed's server. */
-  server(action: VctServerAction): Promise<void> {
-    return this.#act('server', action)
+  server(action: VctServerAction, options: VirtualOptions = {}): Promise<void> {
+    const act = action === 'start' ? this.#mend : this.#act
+    return act.call(this, ['server', action], options)
   }
 
-  async #act(...parts: readonly string[]): Promise<void> {
-    const path = `/${parts.map(encodeURIComponent).join('/')}`
-    await this.#control.tell(path, { method: 'POST', timeoutMs })
+  #act(parts: readonly string[], { signal }: VirtualOptions): Promise<void> {
+    return call({ lab: this.#session.signal, signal }, (until) => this.#post(parts, until))
   }
+
+  #mend(parts: readonly string[], { signal }: VirtualOptions): Promise<void> {
+    return cleanUp({ lab: this.#session.signal, signal }, (until) => this.#post(parts, until))
+  }
+
+  #post(parts: readonly string[], signal: AbortSignal): Promise<void> {
+    const path = `/${parts.map(encodeURIComponent).join('/')}`
+    return this.#control.tell(path, { method: 'POST', timeoutMs, signal })
+  }
+}
+
+/** Ask how a virtual testbed is. */
+export function readStatus(control: HttpClient, signal: AbortSignal): Promise<VirtualStatus> {
+  return control.ask(VctStatus, '/status', { signal })
 }

@@ -1,8 +1,8 @@
-import { fromProblem, LabError, Problem } from '@community-lab/contract'
+import { fromProblem, isReadable, LabError, Problem, tolerant } from '@community-lab/contract'
 import type { Static, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { Agent, errors, request, type Dispatcher } from 'undici'
-import { backoffMs, joinSignals, sleep } from '../wait/signal.ts'
+import { anySignal, backoffMs, sleep } from '../wait/signal.ts'
 
 /** What a request may bring. */
 export interface AskOptions {
@@ -28,7 +28,7 @@ export interface HttpClientOptions {
 /** Speaks HTTP with one server. */
 export interface HttpClient {
   readonly url: string
-  /** Ask, and check the answer's form. */
+  /** Ask, and check the answer's form; what a newer server adds to it passes. */
   ask<S extends TSchema>(schema: S, path: string, options?: AskOptions): Promise<Static<S>>
   /** Ask where no answer but success matters. */
   tell(path: string, options?: AskOptions): Promise<void>
@@ -97,7 +97,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     ask: AskOptions & Partial<OpenOptions>,
     read: (answer: Dispatcher.ResponseData) => Promise<T>,
   ): Promise<T> {
-    const signal = joinSignals(ask.signal, options.signal)
+    const signal = anySignal(ask.signal, options.signal)
     for (let number = 1; ; number++) {
       try {
         return await read(await attempt(path, ask, signal))
@@ -117,8 +117,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     ask: (schema, path, ask = {}) =>
       retry(path, ask, async ({ body }) => {
         const document: unknown = await body.json()
-        if (Value.Check(schema, document)) return document
-        const [issue] = Value.Errors(schema, document)
+        if (isReadable(schema, document)) return document
+        const [issue] = Value.Errors(tolerant(schema), document)
         const reason = `${issue?.instancePath ?? ''} ${issue?.message ?? 'another form'}`.trim()
         throw new LabError('LAB_RESPONSE_INVALID', { url: url + path, reason })
       }),

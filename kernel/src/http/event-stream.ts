@@ -1,6 +1,6 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { LabError } from '@community-lab/contract'
-import { backoffMs, joinSignals, sleep } from '../wait/signal.ts'
+import { anySignal, backoffMs, sleep } from '../wait/signal.ts'
 import type { HttpClient } from './client.ts'
 
 /** Options of {@link readEvents}. */
@@ -55,7 +55,7 @@ async function* readConnection(
   options: EventStreamOptions & { readonly lastId: string | null },
 ): AsyncGenerator<StreamEvent> {
   const silence = new AbortController()
-  const signal = joinSignals(options.signal, silence.signal)
+  const signal = anySignal(options.signal, silence.signal)
   const { body } = await http.open(path, {
     accept: 'text/event-stream',
     lastEventId: options.lastId,

@@ -1,6 +1,6 @@
 import type { Session } from '../session.ts'
 import type { Shown } from '../display/table.ts'
-import { joinSignals } from '../wait/signal.ts'
+import { callEach } from '../wait/call.ts'
 import { SampleDatabase, writeDataset, type WrittenTable } from './database.ts'
 import { readRows, rowStream, type RowStream } from './row-stream.ts'
 import type { Row, SqlValue } from './value.ts'
@@ -37,10 +37,10 @@ export class HealthSamples {
   /** The rows of a measurement, from the first that the server keeps, and then as they land, without an end. */
   rows(name: string, { signal }: { readonly signal?: AbortSignal } = {}): RowStream {
     const session = this.#session
-    return rowStream(async function* () {
-      const until = joinSignals(signal, session.signal)
+    const read = async function* (until: AbortSignal): AsyncGenerator<Row> {
       for await (const { rows } of readRows(session, { scope, name, signal: until })) yield* rows
-    })
+    }
+    return rowStream(() => callEach({ lab: session.signal, signal }, read))
   }
 
   /** The measurements there are. */

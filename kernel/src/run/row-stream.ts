@@ -1,12 +1,12 @@
 import {
   decodeNumber,
   isExactNumber,
+  isReadable,
   LabError,
   path,
   routes,
   RowBatch,
 } from '@community-lab/contract'
-import { Value } from 'typebox/value'
 import { asTable, rowColumns, type Shown } from '../display/table.ts'
 import { readEvents } from '../http/event-stream.ts'
 import type { Session } from '../session.ts'
@@ -50,7 +50,7 @@ export async function* readRows(
   for await (const message of events) {
     if (message.is === 'connected') continue
     const batch: unknown = JSON.parse(message.event.data)
-    if (!Value.Check(RowBatch, batch) || batch.landed <= landed) continue
+    if (!isReadable(RowBatch, batch) || batch.landed <= landed) continue
     landed = batch.landed
     yield { rows: batch.rows.map((values) => toRow(batch, values)), landed }
   }

@@ -1,10 +1,9 @@
 import { LabError } from '@community-lab/contract'
 import type { Session } from '../session.ts'
 import type { SliceHandle, SliverOrNode } from '../sliver/slice-handle.ts'
-import type { Sliver } from '../sliver/sliver.ts'
 import { rttProgram } from './rtt-program.ts'
 import type { Run } from './run.ts'
-import { launchRun } from './start.ts'
+import { chooseSlivers, launchRun } from './start.ts'
 
 /** What to measure. */
 export interface RttOptions {
@@ -12,9 +11,9 @@ export interface RttOptions {
   readonly from: SliverOrNode | readonly SliverOrNode[]
   /** Slivers that answer, given the same way; none is probed by itself. */
   readonly to: SliverOrNode | readonly SliverOrNode[]
-  /** Between probes, in milliseconds: 2 to 3 600 000. */
+  /** Between probes, in whole milliseconds: 2 to 3 600 000. */
   readonly everyMs: number
-  /** For how long, in milliseconds: at least `everyMs`, at most seven days. */
+  /** For how long, in whole milliseconds: at least `everyMs`, at most seven days. */
   readonly forMs: number
   readonly signal?: AbortSignal
 }
@@ -23,13 +22,13 @@ export interface RttOptions {
 export function measureRtt(
   session: Session,
   slice: SliceHandle,
-  { name, ...options }: RttOptions & { readonly name: string },
+  { name, ...options }: RttOptions & { readonly name: string; readonly signal: AbortSignal },
 ): Promise<Run> {
   const { everyMs, forMs, signal } = options
   requireRange('everyMs', everyMs, [2, 3_600_000])
   requireRange('forMs', forMs, [everyMs, 7 * 86_400_000])
-  const sources = choose(slice, options.from)
-  const targets = choose(slice, options.to)
+  const sources = chooseSlivers(slice, options.from)
+  const targets = chooseSlivers(slice, options.to)
   const count = Math.round(forMs / everyMs)
   const programs = sources.map((sliver) => {
     const peers = targets
@@ -46,23 +45,10 @@ export function measureRtt(
     })
   return launchRun(session, slice, {
     name,
-    programs: useful,
+    programs: useful.map(({ sliver, script }) => ({ sliver, script })),
     expectedMs: forMs,
-    ...(signal === undefined ? {} : { signal }),
+    signal,
   })
-}
-
-function choose(
-  slice: SliceHandle,
-  which: SliverOrNode | readonly SliverOrNode[],
-): readonly Sliver[] {
-  if (which === 'all') return slice.slivers
-  const all: readonly SliverOrNode[] = isList(which) ? which : [which]
-  return [...new Set(all.map((each) => slice.sliver(each)))]
-}
-
-function isList(which: SliverOrNode | readonly SliverOrNode[]): which is readonly SliverOrNode[] {
-  return Array.isArray(which)
 }
 
 function requireRange(
@@ -70,10 +56,10 @@ function requireRange(
   value: number,
   [min, max]: readonly [number, number],
 ): void {
-  if (value >= min && value <= max) return
+  if (Number.isInteger(value) && value >= min && value <= max) return
   throw new LabError('LAB_ARGUMENT_INVALID', {
     argument,
     found: String(value),
-    expected: `a number of milliseconds from ${min} to ${max}`,
+    expected: `a whole number of milliseconds from ${min} to ${max}`,
   })
 }

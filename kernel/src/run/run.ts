@@ -1,15 +1,19 @@
 import { inspect } from 'node:util'
-import { LabError, sliceScope } from '@community-lab/contract'
+import { sliceScope } from '@community-lab/contract'
 import { displaySymbol, type Bundle } from '../display/bundle.ts'
-import { asTable, escapeHtml, type Shown } from '../display/table.ts'
+import { currentDisplay } from '../display/current.ts'
+import { escapeHtml, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
 import type { WaitOptions } from '../sliver/started.ts'
-import type { Sliver } from '../sliver/sliver.ts'
+import { runInside, type Sliver } from '../sliver/sliver.ts'
+import { quote } from '../ssh/quote.ts'
 import { collectResults, type CommandResults } from '../ssh/result.ts'
+import { call, callEach, cleanUp } from '../wait/call.ts'
 import { mapBounded } from '../wait/concurrency.ts'
-import { joinSignals, orAborted } from '../wait/signal.ts'
+import { anySignal, orAborted, timeoutSignal } from '../wait/signal.ts'
 import { SampleDatabase, writeDataset, type WrittenTable } from './database.ts'
-import { RunEnd, type Outcome } from './end.ts'
+import { RunEnd, type RunPart } from './end.ts'
+import { collectOutcomes, describeTrouble, type Outcomes } from './outcome.ts'
 import { cancelCommand, runFolder } from './program.ts'
 import { readRows, rowStream, type RowStream } from './row-stream.ts'
 import type { Row, SqlValue } from './value.ts'
@@ -18,15 +22,13 @@ import type { Row, SqlValue } from './value.ts'
 export interface RunParts {
   readonly id: string
   readonly slice: { readonly id: number; readonly name: string }
-  readonly slivers: readonly Sliver[]
+  readonly parts: readonly RunPart[]
   /** How long it takes by itself, in milliseconds; null: unknown. */
   readonly expectedMs: number | null
 }
 
-/** How every sliver's part of a run ended, as a table. */
-export type Outcomes = Shown<Outcome> & { readonly ok: boolean }
-
 const concurrency = 64
+const commandTimeoutMs = 30_000
 /** Beyond a measurement's own time: for its last samples to land. */
 const landingMs = 60_000
 
@@ -43,50 +45,29 @@ export class Run {
 
   constructor(session: Session, parts: RunParts) {
     this.id = parts.id
-    this.slivers = parts.slivers
+    this.slivers = parts.parts.map(({ sliver }) => sliver)
     this.#session = session
     this.#parts = parts
     const scope = sliceScope(parts.slice.id)
     // A minute earlier: nodes' clocks may be behind this machine's.
     const from = new Date(this.startedAt.getTime() - 60_000)
     this.#database = new SampleDatabase(session, { scope, run: parts.id, from })
-    this.#end = new RunEnd(session, { scope, run: parts.id, slivers: parts.slivers })
+    this.#end = new RunEnd(session, { scope, run: parts.id, parts: parts.parts })
   }
 
   /**
    * Wait until its program has ended on every sliver and all its samples are at the server. Without `timeoutMs` a measurement is waited for a minute
-   * longer than it takes, any other run without a limit.
-   *
-   * @throws {@link LabError} LAB_RUN_UNFINISHED naming the nodes that are still at it.
+   * longer than it takes, any other run without a limit. What comes back is what is known then: of a sliver that is silent that its part is unfinished, and of each
+   * how many of its lines were rejected or dropped; what is amiss is shown too. It can be waited for again.
    */
-  async done({ timeoutMs, signal }: WaitOptions = {}): Promise<Outcomes> {
-    const { expectedMs } = this.#parts
-    const waitedMs = timeoutMs ?? (expectedMs === null ? null : expectedMs + landingMs)
-    const caller = joinSignals(signal, this.#session.signal)
-    const timeout = waitedMs === null ? null : AbortSignal.timeout(waitedMs)
-    try {
-      await orAborted(
-        this.#end.wait(),
-        timeout === null ? caller : AbortSignal.any([caller, timeout]),
-      )
-    } catch (error) {
-      if (caller.aborted || timeout?.aborted !== true) throw error
-      const waiting = this.#end.waiting().map(({ node }) => node)
-      throw new LabError('LAB_RUN_UNFINISHED', { run: this.id, waiting, waitedMs: waitedMs ?? 0 })
-    }
-    const outcomes = this.#end.outcomes()
-    const shown = asTable([...outcomes], () => [
-      { name: 'node', value: ({ node }) => node },
-      { name: 'exit', value: ({ exitCode }) => exitCode },
-    ])
-    const ok = outcomes.every(({ exitCode }) => exitCode === 0)
-    Object.defineProperty(shown, 'ok', { value: ok })
-    return shown as Outcomes
+  done(options: WaitOptions = {}): Promise<Outcomes> {
+    return this.#call(options, (signal) => this.#wait(options.timeoutMs, signal))
   }
 
   /** The rows of one of its measurements, from the first on, as they land. Ends with the run. */
   rows(name: string, { signal }: { readonly signal?: AbortSignal } = {}): RowStream {
-    return rowStream(() => this.#readRows(name, signal))
+    const options = { lab: this.#session.signal, signal }
+    return rowStream(() => callEach(options, (until) => this.#readRows(name, until)))
   }
 
   /**
@@ -110,13 +91,16 @@ export class Run {
 
   /** Write all its samples into a folder: a Parquet file for each measurement, and `manifest.json` that tells what they are. */
   export(folder: string): Promise<Shown<WrittenTable>> {
-    const { slice, slivers } = this.#parts
+    const ended = this.slivers.flatMap(({ id: sliver, node }) => {
+      const end = this.#end.of(sliver)
+      return end === null ? [] : [{ sliver, node, exitCode: end.exitCode }]
+    })
     return writeDataset(this.#database, folder, {
       run: this.id,
-      slice: slice.name,
-      nodes: slivers.map(({ node }) => node),
+      slice: this.#parts.slice.name,
+      nodes: this.slivers.map(({ node }) => node),
       started_on: this.startedAt.toISOString(),
-      ended: this.#end.outcomes(),
+      ended,
     })
   }
 
@@ -126,32 +110,58 @@ export class Run {
   }
 
   /** What its program has printed on each sliver until now, stdout and stderr together. */
-  output(): Promise<CommandResults> {
-    return this.#onAll(['cat', `${runFolder(this.id)}/output`])
+  output(options: { readonly signal?: AbortSignal } = {}): Promise<CommandResults> {
+    const command = `cat ${quote(`${runFolder(this.id)}/output`)}`
+    return this.#call(options, (signal) => this.#onAll(command, signal))
   }
 
-  /** End its program on every sliver: SIGTERM, and SIGKILL two seconds later. A run that has ended already stays as it is. */
-  cancel(): Promise<CommandResults> {
-    return this.#onAll(cancelCommand(runFolder(this.id)))
+  /**
+   * End its program on every sliver: SIGTERM, and SIGKILL two seconds later. A run that has ended already stays as it is. It is done from an interrupted cell too, so
+   * that it can stand in `finally`.
+   */
+  cancel({ signal: own }: { readonly signal?: AbortSignal } = {}): Promise<CommandResults> {
+    const options = { lab: this.#session.signal, signal: own }
+    return cleanUp(options, (signal) => this.#onAll(cancelCommand(runFolder(this.id)), signal))
   }
 
-  async #onAll(command: string | readonly string[]): Promise<CommandResults> {
-    const timeoutMs = 30_000
+  async #wait(timeoutMs: number | undefined, caller: AbortSignal): Promise<Outcomes> {
+    const { expectedMs, parts } = this.#parts
+    const waitedMs = timeoutMs ?? (expectedMs === null ? Infinity : expectedMs + landingMs)
+    const timeout = timeoutSignal(waitedMs)
+    try {
+      await orAborted(this.#end.wait(), anySignal(caller, timeout ?? undefined))
+    } catch (error) {
+      if (caller.aborted || timeout?.aborted !== true) throw error
+    }
+    const known = { end: this.#end, database: this.#database, waitedMs }
+    const outcomes = await orAborted(collectOutcomes({ run: this.id, parts, ...known }), caller)
+    showTrouble(this.id, outcomes)
+    return outcomes
+  }
+
+  async #onAll(command: string, signal: AbortSignal): Promise<CommandResults> {
+    const options = { timeoutMs: commandTimeoutMs, signal }
     return collectResults(
-      await mapBounded(this.slivers, concurrency, (sliver) => sliver.exec(command, { timeoutMs })),
+      await mapBounded(this.slivers, concurrency, (sliver) => runInside(sliver, command, options)),
     )
   }
 
-  async *#readRows(name: string, signal?: AbortSignal): AsyncGenerator<Row, void, undefined> {
+  #call<T>(
+    { signal }: { readonly signal?: AbortSignal },
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return call({ lab: this.#session.signal, signal }, work)
+  }
+
+  async *#readRows(name: string, caller: AbortSignal): AsyncGenerator<Row, void, undefined> {
     const scope = sliceScope(this.#parts.slice.id)
     const ended = new AbortController()
-    const caller = joinSignals(signal, this.#session.signal)
     this.#end.wait().then(
       () => ended.abort(),
       // The stream of rows meets the same trouble, and tells of it.
       () => undefined,
     )
-    const selection = { scope, name, run: this.id, signal: AbortSignal.any([caller, ended.signal]) }
+    const selection = { scope, name, run: this.id, signal: anySignal(caller, ended.signal) }
     let last = 0
     try {
       for await (const { rows, landed } of readRows(this.#session, selection)) {
@@ -174,4 +184,11 @@ export class Run {
     const text = inspect(this)
     return { 'text/plain': text, 'text/html': `<code>${escapeHtml(text)}</code>` }
   }
+}
+
+/** Show what is amiss: the rows of a run are not read differently for it, and its outcomes are easily not looked at. */
+function showTrouble(run: string, outcomes: Outcomes): void {
+  const trouble = outcomes.flatMap(describeTrouble)
+  if (trouble.length === 0) return
+  currentDisplay().display({ 'text/plain': `run ${run}: ${trouble.join('; ')}` })
 }

@@ -1,99 +1,178 @@
 import { randomBytes } from 'node:crypto'
 import { LabError } from '@community-lab/contract'
 import type { Session } from '../session.ts'
-import type { SliceHandle } from '../sliver/slice-handle.ts'
-import type { Sliver } from '../sliver/sliver.ts'
+import type { SliceHandle, SliverOrNode } from '../sliver/slice-handle.ts'
+import { runInside, type Sliver } from '../sliver/sliver.ts'
 import { packFiles } from '../ssh/archive.ts'
-import { collectResults } from '../ssh/result.ts'
-import { requireOk } from '../ssh/requirement.ts'
+import { collectResults, requireOk } from '../ssh/result.ts'
 import { mapBounded } from '../wait/concurrency.ts'
+import { orAborted } from '../wait/signal.ts'
 import {
+  cancelCommand,
   runFolder,
   scriptName,
   scriptText,
   startCommand,
   wrapperName,
   wrapperText,
+  type ProgramInput,
 } from './program.ts'
 import { Run } from './run.ts'
 
 /** A program for slivers. */
-export interface RunOptions {
+export interface RunProgram extends ProgramInput {
   /** What to run: a shell script, or any other that names its interpreter in its first line (`#!`). Its folder is the current one. */
   readonly script: string
+  /** Slivers, or their nodes' names, that run it; default: all of the slice. */
+  readonly on?: SliverOrNode | readonly SliverOrNode[]
+  /** Its arguments, `$1` and so on. */
+  readonly args?: readonly (string | number | boolean)[]
+  /** Variables added to its environment. */
+  readonly env?: Readonly<Record<string, string>>
   /** Files to lay beside it, by their path. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>
+}
+
+/** A program, or several that make one run: a server on one sliver and a client on another. No sliver runs two of them. */
+export type RunOptions = (RunProgram | { readonly programs: readonly RunProgram[] }) & {
   readonly signal?: AbortSignal
 }
 
-/** Start one program on several slivers. See `Slice.run`. */
-export function startRun(
-  session: Session,
-  slice: SliceHandle,
-  options: RunOptions & { readonly name: string; readonly slivers: readonly Sliver[] },
-): Promise<Run> {
-  const { script, slivers, ...rest } = options
-  return launchRun(session, slice, {
-    ...rest,
-    programs: slivers.map((sliver) => ({ sliver, script })),
-    expectedMs: null,
-  })
+/** A program on one sliver. */
+export interface Launched extends Omit<RunProgram, 'on'> {
+  readonly sliver: Sliver
 }
 
 /** What {@link launchRun} starts. */
 export interface Launch {
   readonly name: string
-  readonly programs: readonly { readonly sliver: Sliver; readonly script: string }[]
-  readonly files?: Readonly<Record<string, string | Uint8Array>>
+  readonly programs: readonly Launched[]
   /** How long it takes by itself, in milliseconds; null: unknown. */
   readonly expectedMs: number | null
-  readonly signal?: AbortSignal
+  readonly signal: AbortSignal
 }
 
 const concurrency = 64
 const startTimeoutMs = 60_000
+/** How long the programs of a run that did not start are looked for, in milliseconds. */
+const undoTimeoutMs = 60_000
+/** How long that is waited for, in milliseconds. */
+const undoWaitMs = 2_000
+
+/** Start a run. See `Slice.run`. */
+export function startRun(
+  session: Session,
+  slice: SliceHandle,
+  options: RunOptions & { readonly name: string; readonly signal: AbortSignal },
+): Promise<Run> {
+  const { name, signal } = options
+  const programs = 'programs' in options ? options.programs : [options]
+  const launched = programs.flatMap(({ on, ...program }) =>
+    chooseSlivers(slice, on).map((sliver) => ({ ...program, sliver })),
+  )
+  return launchRun(session, slice, { name, programs: launched, expectedMs: null, signal })
+}
+
+/** The slivers that are meant: each once; undefined or the text `all`: every one. @throws {@link LabError} LAB_SLIVER_UNKNOWN. */
+export function chooseSlivers(
+  slice: SliceHandle,
+  which: SliverOrNode | readonly SliverOrNode[] | undefined,
+): readonly Sliver[] {
+  if (which === undefined || which === 'all') return slice.slivers
+  const all: readonly SliverOrNode[] = isList(which) ? which : [which]
+  return [...new Set(all.map((each) => slice.sliver(each)))]
+}
+
+function isList(which: SliverOrNode | readonly SliverOrNode[]): which is readonly SliverOrNode[] {
+  return Array.isArray(which)
+}
 
 /**
- * Start a program on each sliver. When one cannot start it, the others are ended again.
+ * Start a program on each sliver. When one cannot start it, or the signal is aborted, the others are ended again.
  *
- * @throws {@link LabError} LAB_ARGUMENT_INVALID for a name; LAB_COMMAND_FAILED.
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID for a name and for two programs of one sliver; LAB_COMMAND_FAILED.
  */
 export async function launchRun(
   session: Session,
   slice: SliceHandle,
-  launch: Launch,
+  { name, programs, expectedMs, signal }: Launch,
 ): Promise<Run> {
-  const id = createRunId(launch.name)
-  const slivers = launch.programs.map(({ sliver }) => sliver)
-  const run = new Run(session, { id, slice, slivers, expectedMs: launch.expectedMs })
-  const archives = new Map<string, Promise<Buffer>>()
-  const packFor = (script: string): Promise<Buffer> => {
-    const known = archives.get(script)
-    if (known !== undefined) return known
-    const files = {
-      ...launch.files,
-      [scriptName]: scriptText(script),
-      [wrapperName]: wrapperText(id),
-    }
-    // One mode for all: files that come along are programs as often as not.
-    const made = packFiles(files, 0o755)
-    archives.set(script, made)
-    return made
-  }
+  const id = createRunId(name)
+  requireOneEach(programs)
+  const archives = await packPrograms(id, programs)
   const command = startCommand(runFolder(id))
-  const { signal } = launch
-  const results = collectResults(
-    await mapBounded(launch.programs, concurrency, async ({ sliver, script }) =>
-      sliver.exec(command, {
-        input: await packFor(script),
-        timeoutMs: startTimeoutMs,
-        ...(signal === undefined ? {} : { signal }),
+  try {
+    const results = collectResults(
+      await mapBounded(programs, concurrency, (program) => {
+        const input = archives.get(program)
+        return runInside(program.sliver, command, {
+          ...(input === undefined ? {} : { input }),
+          timeoutMs: startTimeoutMs,
+          signal,
+        })
       }),
-    ),
+    )
+    requireOk(results, `starting run ${id}`)
+    const parts = programs.map(({ sliver }, index) => ({
+      sliver,
+      startedS: Number(results[index]?.stdout),
+    }))
+    return new Run(session, { id, slice, parts, expectedMs })
+  } catch (error) {
+    await undo(session, id, programs)
+    throw error
+  }
+}
+
+/** End what has started, whatever ended the start. It goes on beyond the waiting; what cannot be reached in time is left. */
+async function undo(session: Session, id: string, programs: readonly Launched[]): Promise<void> {
+  const options = { timeoutMs: undoTimeoutMs, signal: session.signal }
+  const command = cancelCommand(runFolder(id))
+  const undone = mapBounded(programs, concurrency, ({ sliver }) =>
+    // The lab may be closed by now; the first error is the one to tell.
+    runInside(sliver, command, options).catch(() => null),
   )
-  if (!results.ok) await run.cancel()
-  requireOk(results, `starting run ${id}`)
-  return run
+  await orAborted(undone, AbortSignal.timeout(undoWaitMs)).catch(() => null)
+}
+
+/** The archives that programs come in; slivers that run the same share one. */
+async function packPrograms(
+  id: string,
+  programs: readonly Launched[],
+): Promise<ReadonlyMap<Launched, Buffer>> {
+  const shared = new Map<unknown, Map<string, Promise<Buffer>>>()
+  const archives = new Map<Launched, Buffer>()
+  for (const program of programs) {
+    const { script, files } = program
+    const text = { [scriptName]: scriptText(script), [wrapperName]: wrapperText(id, program) }
+    const withFiles = shared.get(files) ?? new Map<string, Promise<Buffer>>()
+    shared.set(files, withFiles)
+    const key = JSON.stringify(text)
+    // One mode for all: files that come along are programs as often as not.
+    const packed = withFiles.get(key) ?? packFiles({ ...files, ...text }, 0o755)
+    withFiles.set(key, packed)
+    archives.set(program, await packed)
+  }
+  return archives
+}
+
+function requireOneEach(programs: readonly Launched[]): void {
+  const seen = new Set<string>()
+  for (const { sliver } of programs) {
+    if (seen.has(sliver.id))
+      throw new LabError('LAB_ARGUMENT_INVALID', {
+        argument: 'the programs of a run',
+        found: `two for the sliver on ${sliver.node}`,
+        expected: 'at most one for each sliver; start them from one script, or as two runs',
+      })
+    seen.add(sliver.id)
+  }
+  if (seen.size === 0)
+    throw new LabError('LAB_ARGUMENT_INVALID', {
+      argument: 'the programs of a run',
+      found: 'none for any sliver',
+      expected: 'one at least',
+    })
 }
 
 /** A run's id: its name, when it was started (UTC), and six random characters. */

@@ -1,11 +1,9 @@
 import { LabError, Node as NodeSchema, routes } from '@community-lab/contract'
 import Type from 'typebox'
 import type { Session } from '../session.ts'
-import type { Sliver } from '../sliver/sliver.ts'
-import type { ExecOptions } from '../ssh/exec.ts'
-import { collectResults } from '../ssh/result.ts'
-import { requireOk } from '../ssh/requirement.ts'
-import { VirtualTestbed } from '../virtual.ts'
+import { runInside, type Sliver } from '../sliver/sliver.ts'
+import { requireOk } from '../ssh/result.ts'
+import { readStatus } from '../virtual.ts'
 import {
   createRoute,
   nameHops,
@@ -17,24 +15,32 @@ import {
 
 export type { Route } from './route.ts'
 
+/** From where to where. */
+export interface TraceOrder {
+  readonly from: Sliver
+  readonly to: Sliver
+  readonly timeoutMs?: number
+  readonly signal: AbortSignal
+}
+
 /** Find the way between two slivers. See `Slice.traceroute`. */
 export async function traceRoute(
   session: Session,
-  { from, to, ...options }: { readonly from: Sliver; readonly to: Sliver } & ExecOptions,
+  { from, to, ...options }: TraceOrder,
 ): Promise<Route> {
   const [result, nodes] = await Promise.all([
-    from.exec(routeCommand(to.address), options),
-    readAddresses(session),
+    runInside(from, routeCommand(to.address), options),
+    readAddresses(session, options.signal),
   ])
-  requireOk(collectResults([result]), 'traceroute')
+  requireOk([result], 'traceroute')
   const { hops, reached } = readHops(result.stdout, to.address)
   return createRoute(from.node, nameHops(hops, nodes), reached)
 }
 
-async function readAddresses(session: Session): Promise<NodeAddresses[]> {
+async function readAddresses(session: Session, signal: AbortSignal): Promise<NodeAddresses[]> {
   const [nodes, routers] = await Promise.all([
-    session.http.ask(Type.Array(NodeSchema), routes.nodes),
-    readRouters(session),
+    session.http.ask(Type.Array(NodeSchema), routes.nodes, { signal }),
+    readRouters(session, signal),
   ])
   return nodes.map(({ name, public_prefix: prefix }) => ({
     name,
@@ -44,10 +50,10 @@ async function readAddresses(session: Session): Promise<NodeAddresses[]> {
 }
 
 /** Routers' own addresses are known of a virtual testbed; elsewhere an address stands for itself. */
-async function readRouters(session: Session): Promise<Map<string, string>> {
+async function readRouters(session: Session, signal: AbortSignal): Promise<Map<string, string>> {
   if (session.credentials.vct_socket === undefined) return new Map()
   try {
-    const { nodes } = await new VirtualTestbed(session).status()
+    const { nodes } = await readStatus(session.control(), signal)
     return new Map(nodes.map((node) => [node.name, node.community_addr]))
   } catch (error) {
     // The way is known without its names.

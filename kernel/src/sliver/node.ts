@@ -3,8 +3,9 @@ import { Node as NodeSchema, routes } from '@community-lab/contract'
 import Type from 'typebox'
 import { asTable, type Column, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
+import { call } from '../wait/call.ts'
 
-/** What a node is, as the server knows it. */
+/** What a node is, as the server knows it. A newer server may know more. */
 export type NodeState = 'unknown' | 'offline' | 'debug' | 'safe' | 'production' | 'failure'
 
 /** A computer that a member of the community lends: as it was when it was asked for. */
@@ -54,22 +55,22 @@ export class Nodes {
   }
 
   /** Find nodes; without a filter, all. In the order of their ids. */
-  async find(filter: NodeFilter = {}): Promise<Shown<Node>> {
-    const query: Record<string, string> = {}
-    if (filter.state !== undefined) query['/state'] = JSON.stringify(filter.state)
-    if (filter.arch !== undefined) query['/arch'] = JSON.stringify(filter.arch)
-    const { http } = this.#session
-    const { signal } = filter
-    const found = await http.ask(Type.Array(NodeSchema), routes.nodes, { query, signal })
-    const names = typeof filter.name === 'string' ? [filter.name] : filter.name
-    const nodes = found
-      .filter((node) => names?.includes(node.name) ?? true)
-      .filter((node) =>
-        Object.entries(filter.properties ?? {}).every(([key, v]) => node.properties[key] === v),
-      )
-      .sort((one, other) => one.id - other.id)
-      .map(readNode)
-    return asTable(nodes, () => columns)
+  find(filter: NodeFilter = {}): Promise<Shown<Node>> {
+    const { http, signal: lab } = this.#session
+    return call({ lab, signal: filter.signal }, async (signal) => {
+      const query: Record<string, string> = {}
+      if (filter.state !== undefined) query['/state'] = JSON.stringify(filter.state)
+      if (filter.arch !== undefined) query['/arch'] = JSON.stringify(filter.arch)
+      const found = await http.ask(Type.Array(NodeSchema), routes.nodes, { query, signal })
+      const names = typeof filter.name === 'string' ? [filter.name] : filter.name
+      const wanted = Object.entries(filter.properties ?? {})
+      const nodes = found
+        .filter(({ name }) => names?.includes(name) ?? true)
+        .filter(({ properties }) => wanted.every(([key, value]) => properties[key] === value))
+        .sort((one, other) => one.id - other.id)
+        .map(readNode)
+      return asTable(nodes, () => columns)
+    })
   }
 }
 

@@ -10,6 +10,4 @@ export interface SliceHandle {
   readonly slivers: readonly Sliver[]
   /** The sliver on a node. */
   sliver(which: SliverOrNode): Sliver
-  /** Ask the server how its slivers are. */
-  refresh(options?: { readonly signal?: AbortSignal }): Promise<unknown>
 }

@@ -7,8 +7,11 @@ import {
   type ResourceRequest,
 } from '@community-lab/contract'
 import Type from 'typebox'
-import { asTable, type Shown } from '../display/table.ts'
+import { asTable, type Column, type Shown } from '../display/table.ts'
+import { formatTime } from '../display/time.ts'
 import type { Session } from '../session.ts'
+import { call } from '../wait/call.ts'
+import { orAborted } from '../wait/signal.ts'
 import { nameOfNode } from './node.ts'
 import { readSlivers, Slice } from './slice.ts'
 
@@ -35,6 +38,10 @@ export interface SliceOptions {
   readonly signal?: AbortSignal
 }
 
+interface CallSignal {
+  readonly signal?: AbortSignal
+}
+
 /** The slices of the testbed. */
 export class Slices {
   readonly #session: Session
@@ -51,7 +58,7 @@ export class Slices {
    * LAB_SLICE_ARCH_MISMATCH, LAB_REQUEST_INVALID.
    */
   async ensure(name: string, options: SliceOptions): Promise<Slice> {
-    const { template, nodes, description, mayLose, signal } = options
+    const { template, nodes, description, mayLose } = options
     const resources = listResources(options)
     const body = {
       name,
@@ -61,46 +68,57 @@ export class Slices {
       ...(resources.length === 0 ? {} : { resources }),
       ...(mayLose === undefined ? {} : { may_lose: mayLose }),
     }
-    // Slivers start with the keys that the server knows by then.
-    await this.#session.registerKey()
-    const answer = await this.#session.http.ask(SliceWithSlivers, routes.sliceEnsure, {
-      method: 'PUT',
-      body,
-      signal,
+    return this.#call(options, async (signal) => {
+      // Slivers start with the keys that the server knows by then.
+      await orAborted(this.#session.registerKey(), signal)
+      const { http } = this.#session
+      const asked = { method: 'PUT', body, signal } as const
+      const { slice, slivers } = await http.ask(SliceWithSlivers, routes.sliceEnsure, asked)
+      return new Slice(this.#session, slice, slivers)
     })
-    return new Slice(this.#session, answer.slice, answer.slivers)
   }
 
   /** The slice of that name. @throws {@link LabError} LAB_NOT_FOUND. */
-  async get(name: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Slice> {
-    const query = { '/name': JSON.stringify(name) }
-    const { http } = this.#session
-    const [slice] = await http.ask(Type.Array(SliceSchema), routes.slices, { query, signal })
-    if (slice === undefined) throw new LabError('LAB_NOT_FOUND', { kind: 'slice', id: name })
-    return new Slice(this.#session, slice, await readSlivers(this.#session, slice.id, signal))
+  get(name: string, options: CallSignal = {}): Promise<Slice> {
+    return this.#call(options, async (signal) => {
+      const query = { '/name': JSON.stringify(name) }
+      const { http } = this.#session
+      const [slice] = await http.ask(Type.Array(SliceSchema), routes.slices, { query, signal })
+      if (slice === undefined) throw new LabError('LAB_NOT_FOUND', { kind: 'slice', id: name })
+      return new Slice(this.#session, slice, await readSlivers(this.#session, slice.id, signal))
+    })
   }
 
   /** Every slice of the testbed, of all groups. */
-  async list({ signal }: { readonly signal?: AbortSignal } = {}): Promise<Shown<Slice>> {
-    const { http } = this.#session
-    const [slices, slivers] = await Promise.all([
-      http.ask(Type.Array(SliceSchema), routes.slices, { signal }),
-      http.ask(Type.Array(SliverSchema), routes.slivers, { signal }),
-    ])
-    const handles = slices.map((slice) => {
-      const own = slivers.filter((sliver) => sliver.slice.id === slice.id)
-      return new Slice(this.#session, slice, own)
+  list(options: CallSignal = {}): Promise<Shown<Slice>> {
+    return this.#call(options, async (signal) => {
+      const { http } = this.#session
+      const [slices, slivers] = await Promise.all([
+        http.ask(Type.Array(SliceSchema), routes.slices, { signal }),
+        http.ask(Type.Array(SliverSchema), routes.slivers, { signal }),
+      ])
+      const bySlice = Map.groupBy(slivers, (sliver) => sliver.slice.id)
+      const handles = slices.map(
+        (slice) => new Slice(this.#session, slice, bySlice.get(slice.id) ?? []),
+      )
+      return asTable(handles, () => columns)
     })
-    return asTable(handles, () => [
-      { name: 'slice', value: (slice) => slice.name },
-      { name: 'slivers', value: (slice) => slice.slivers.length },
-      {
-        name: 'started',
-        value: (slice) => slice.slivers.filter(({ state }) => state === 'started').length,
-      },
-    ])
+  }
+
+  #call<T>({ signal }: CallSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return call({ lab: this.#session.signal, signal }, work)
   }
 }
+
+const columns: readonly Column<Slice>[] = [
+  { name: 'slice', value: ({ name }) => name },
+  { name: 'slivers', value: ({ slivers }) => slivers.length },
+  {
+    name: 'started',
+    value: ({ slivers }) => slivers.filter(({ state }) => state === 'started').length,
+  },
+  { name: 'ends', value: ({ expiresAt }) => formatTime(expiresAt) },
+]
 
 function listResources(options: SliceOptions): ResourceRequest[] {
   const { memoryMiB, diskMiB, cpuPct, processes } = options

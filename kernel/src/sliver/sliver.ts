@@ -3,12 +3,21 @@ import { LabError, type Sliver as SliverObject } from '@community-lab/contract'
 import { displaySymbol, type Bundle } from '../display/bundle.ts'
 import { tableBundle } from '../display/table.ts'
 import type { Session } from '../session.ts'
-import { execOn, type ExecOptions } from '../ssh/exec.ts'
+import { execOn, type ExecOptions, type Execution } from '../ssh/exec.ts'
 import type { SshTarget } from '../ssh/pool.ts'
-import { buildCommand, commandOf, type Argument } from '../ssh/quote.ts'
+import { commandOf, type Argument } from '../ssh/quote.ts'
 import type { CommandResult } from '../ssh/result.ts'
+import { runTemplate, type ShellTag } from '../ssh/template.ts'
+import { call } from '../wait/call.ts'
+import {
+  download,
+  readFile,
+  type Download,
+  type DownloadOptions,
+  type DownloadSource,
+} from './download.ts'
 
-/** What a sliver is on its node. */
+/** What a sliver is on its node. A newer server may know more. */
 export type SliverState =
   | 'unknown'
   | 'registered'
@@ -20,7 +29,8 @@ export type SliverState =
   | 'fail_start'
 
 const update = Symbol('update')
-const connectEarly = Symbol('connect early')
+const connection = Symbol('connection')
+const isCurrentFor = Symbol('is current')
 
 /** A slice's container on one node. Its members say what it was when it was last heard of. */
 export class Sliver {
@@ -85,14 +95,52 @@ export class Sliver {
     return this.#object.actual?.ssh_host_key ?? null
   }
 
-  /** Run a command: its text is for the sliver's shell, each value exactly one argument. */
-  sh(strings: TemplateStringsArray, ...values: readonly Argument[]): Promise<CommandResult> {
-    return this.exec(buildCommand(strings, values))
+  /**
+   * Run a command: its text is for the sliver's shell, each value exactly one argument. With options first, such as `` sh({ cwd: '/srv', timeoutMs: 5_000 })`make` ``.
+   * What fails there is in the result, never thrown, unless `.orThrow()` is asked of it.
+   */
+  sh(options: ExecOptions): ShellTag<CommandResult>
+  sh(strings: TemplateStringsArray, ...values: readonly Argument[]): Promise<CommandResult>
+  sh(
+    first: TemplateStringsArray | ExecOptions,
+    ...values: readonly Argument[]
+  ): Promise<CommandResult> | ShellTag<CommandResult> {
+    return runTemplate((command, options) => this.exec(command, options), first, values)
   }
 
-  /** Run a command line, or an argument vector. What fails there is in the result, never thrown. */
+  /**
+   * Run a command line, or an argument vector. What fails there is in the result, never thrown.
+   *
+   * It is over when its program ends. What it leaves in the background goes on; let that write to a file (`server > log 2>&1 &`), since nobody reads what it
+   * prints any more.
+   *
+   * @throws {@link LabError} LAB_ARGUMENT_INVALID.
+   */
   exec(command: string | readonly string[], options: ExecOptions = {}): Promise<CommandResult> {
-    return execOn(this.#session.pool, this.#target(), { ...options, command: commandOf(command) })
+    return this.#call(options, (signal) =>
+      runInside(this, commandOf(command), { ...options, signal }),
+    )
+  }
+
+  /**
+   * Read a file, up to 64 MiB.
+   *
+   * @throws {@link LabError} LAB_COMMAND_FAILED when it cannot be read; LAB_DOWNLOAD_FAILED when it is longer.
+   */
+  read(file: string, options: { readonly signal?: AbortSignal } = {}): Promise<Uint8Array> {
+    return this.#call(options, (signal) => readFile(sourceOf(this), file, signal))
+  }
+
+  /**
+   * Take a file, or a folder with all that is in it, to this machine. A file goes to `to`, or into it where `to` is a folder; a folder's content goes into `to`, which is
+   * made if it is not there. Files that are there already are replaced. Nothing is written outside `to`, whatever the sliver sends.
+   *
+   * @throws {@link LabError} LAB_COMMAND_FAILED when it cannot be read; LAB_DOWNLOAD_FAILED when it cannot be kept.
+   */
+  download(from: string, to: string, options: DownloadOptions = {}): Promise<Download> {
+    return this.#call(options, (signal) =>
+      download(sourceOf(this), { ...options, from, to, signal }),
+    )
   }
 
   /** Take what the server has just told of it. */
@@ -100,15 +148,24 @@ export class Sliver {
     this.#object = object
   }
 
-  /** Connect before anything is to be run. */
-  async [connectEarly](): Promise<void> {
-    await this.#session.pool.connect(this.#target(), this.#session.signal)
+  [isCurrentFor](sliceInstanceSn: number): boolean {
+    const { actual, instance_sn: wanted } = this.#object
+    if (actual === null) return true
+    return actual.instance_sn === wanted && actual.slice_instance_sn >= sliceInstanceSn
   }
 
-  #target(): SshTarget {
+  /** How it is reached. */
+  get [connection](): { readonly session: Session; readonly target: SshTarget } {
     const { id, node, state, hostKey } = this
     const startedOn = this.#object.actual?.started_on ?? null
-    return { id, node, state, hostKey, startedOn }
+    return { session: this.#session, target: { id, node, state, hostKey, startedOn } }
+  }
+
+  #call<T>(
+    { signal }: { readonly signal?: AbortSignal },
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return call({ lab: this.#session.signal, signal }, work)
   }
 
   [inspect.custom](): string {
@@ -125,9 +182,34 @@ export function updateSliver(sliver: Sliver, object: SliverObject): void {
   sliver[update](object)
 }
 
+/** Run a command as a part of a call that is under way. See `Sliver.exec`. */
+export function runInside(
+  sliver: Sliver,
+  command: string,
+  options: Omit<Execution, 'command'>,
+): Promise<CommandResult> {
+  const { session, target } = sliver[connection]
+  return execOn(session.pool, target, { ...options, command })
+}
+
+/** A sliver, as what files are taken from. */
+export function sourceOf(sliver: Sliver): DownloadSource {
+  const { id, node } = sliver
+  return { id, node, run: (command, options) => runInside(sliver, command, options) }
+}
+
 /** Connect to a sliver, so that its first command need not wait for that. Settles in any case: what fails here is told by that command. */
 export function connectSoon(sliver: Sliver): Promise<void> {
-  return sliver[connectEarly]().catch(() => undefined)
+  const { session, target } = sliver[connection]
+  return session.pool.warm(target)
+}
+
+/**
+ * Whether what is known of a sliver is about the container that is wanted, and not about one that is still to be made anew: each change of what a sliver needs
+ * raises its number, each reset its slice's.
+ */
+export function isCurrent(sliver: Sliver, sliceInstanceSn: number): boolean {
+  return sliver[isCurrentFor](sliceInstanceSn)
 }
 
 /** A sliver, for errors that list several. */

@@ -1,18 +1,44 @@
-import { ChangeEvent, isFailed, LabError, routes } from '@community-lab/contract'
-import { Value } from 'typebox/value'
+import {
+  isFailed,
+  isReadable,
+  LabError,
+  routes,
+  Slice as SliceObject,
+  Sliver as SliverObject,
+} from '@community-lab/contract'
+import Type from 'typebox'
 import { currentDisplay } from '../display/current.ts'
 import { tableBundle } from '../display/table.ts'
 import { readEvents } from '../http/event-stream.ts'
 import type { Session } from '../session.ts'
-import { joinSignals } from '../wait/signal.ts'
-import type { SliceHandle } from './slice-handle.ts'
-import { connectSoon, sliverColumns, troubleOf, updateSliver, type Sliver } from './sliver.ts'
+import { anySignal, timeoutSignal } from '../wait/signal.ts'
+import {
+  connectSoon,
+  isCurrent,
+  sliverColumns,
+  troubleOf,
+  updateSliver,
+  type Sliver,
+} from './sliver.ts'
 
 /** Options of a wait. */
 export interface WaitOptions {
-  /** How long to wait at most, in milliseconds. */
+  /** How long to wait at most, in milliseconds; Infinity: without an end. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
+}
+
+/** A slice whose slivers are waited for. */
+export interface WaitedSlice {
+  readonly id: number
+  readonly name: string
+  slivers(): readonly Sliver[]
+  /** How often all its slivers were to be made anew. */
+  instanceSn(): number
+  /** Ask the server how all of it is. */
+  refresh(signal: AbortSignal): Promise<void>
+  /** Take what the server has told of it. */
+  take(object: SliceObject): void
 }
 
 const defaultTimeoutMs = 120_000
@@ -22,48 +48,62 @@ const connectingAtOnce = 64
 /** Wait until each of a slice's slivers has started or failed, and show how they are meanwhile. See `Slice.started`. */
 export async function waitStarted(
   session: Session,
-  slice: SliceHandle,
-  { timeoutMs: waitedMs = defaultTimeoutMs, signal }: WaitOptions,
+  slice: WaitedSlice,
+  {
+    timeoutMs: waitedMs = defaultTimeoutMs,
+    signal: caller,
+  }: WaitOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
-  const timeout = AbortSignal.timeout(waitedMs)
-  const caller = joinSignals(signal, session.signal)
+  const timeout = timeoutSignal(waitedMs)
   const showProgress = createProgress(slice)
   const connect = createConnecting(slice)
   try {
     await followSlivers(session, slice, {
-      signal: AbortSignal.any([caller, timeout]),
+      signal: anySignal(caller, timeout ?? undefined),
       isDone: () => {
         showProgress()
         connect()
-        return slice.slivers.every(isSettled)
+        return slice.slivers().every((sliver) => isSettled(sliver, slice))
       },
     })
   } catch (error) {
-    if (caller.aborted || !timeout.aborted) throw error
-    const waiting = slice.slivers.filter((sliver) => sliver.state !== 'started').map(troubleOf)
-    throw new LabError('LAB_SLICE_NOT_STARTED', { slice: slice.name, waitedMs, waiting })
+    if (caller.aborted || timeout?.aborted !== true) throw error
+    const waiting = slice.slivers().filter((sliver) => !isReady(sliver, slice))
+    throw new LabError('LAB_SLICE_NOT_STARTED', {
+      slice: slice.name,
+      waitedMs,
+      waiting: waiting.map((sliver) => ({ ...troubleOf(sliver), state: stateOf(sliver, slice) })),
+    })
   }
-  const failed = slice.slivers.filter((sliver) => isFailed(sliver.state))
+  const failed = slice.slivers().filter(({ state }) => isFailed(state))
   if (failed.length > 0)
     throw new LabError('LAB_SLICE_FAILED', { slice: slice.name, failed: failed.map(troubleOf) })
 }
 
-function isSettled(sliver: Sliver): boolean {
-  return isFailed(sliver.state) || isReady(sliver)
+function isSettled(sliver: Sliver, slice: WaitedSlice): boolean {
+  const hasFailed = isFailed(sliver.state) && isCurrent(sliver, slice.instanceSn())
+  return hasFailed || isReady(sliver, slice)
 }
 
-function isReady(sliver: Sliver): boolean {
+function isReady(sliver: Sliver, slice: WaitedSlice): boolean {
   // Started, but its host key not told yet: nobody could be sure to speak with it.
-  return sliver.state === 'started' && sliver.hostKey !== null
+  return (
+    sliver.state === 'started' && sliver.hostKey !== null && isCurrent(sliver, slice.instanceSn())
+  )
+}
+
+/** A sliver's state in words; a container that is to be made anew is told from the one that is wanted. */
+function stateOf(sliver: Sliver, slice: WaitedSlice): string {
+  return isCurrent(sliver, slice.instanceSn()) ? sliver.state : `${sliver.state}, to be made anew`
 }
 
 /** Connect to the slivers that are ready while others start: a connection takes six round trips, a command on an open one two. */
-function createConnecting(slice: SliceHandle): () => void {
+function createConnecting(slice: WaitedSlice): () => void {
   const begun = new Set<Sliver>()
   let underWay = 0
   return () => {
-    for (const sliver of slice.slivers) {
-      if (underWay >= connectingAtOnce || begun.has(sliver) || !isReady(sliver)) continue
+    for (const sliver of slice.slivers()) {
+      if (underWay >= connectingAtOnce || begun.has(sliver) || !isReady(sliver, slice)) continue
       begun.add(sliver)
       underWay += 1
       void connectSoon(sliver).then(() => (underWay -= 1))
@@ -74,40 +114,53 @@ function createConnecting(slice: SliceHandle): () => void {
 /** Keep a slice's handles as the server tells of them until `isDone`, which is asked at the beginning and after each change. */
 async function followSlivers(
   session: Session,
-  slice: SliceHandle,
+  slice: WaitedSlice,
   { signal, isDone }: { readonly signal: AbortSignal; readonly isDone: () => boolean },
 ): Promise<void> {
   for await (const message of readEvents(session.http, routes.events, { signal })) {
     // A connection begins with changes after it alone, so what is now is read then; so it is when changes were missed.
-    if (message.is === 'connected' || message.event.event === 'reset')
-      await slice.refresh({ signal })
-    else if (!takeChange(slice, message.event.data)) continue
+    const isAnew = message.is === 'connected' || message.event.event === 'reset'
+    const change = isAnew ? 'missed' : takeChange(slice, message.event.data)
+    if (change === 'foreign') continue
+    if (change === 'missed') await slice.refresh(signal)
     if (isDone()) return
   }
 }
 
-function takeChange(slice: SliceHandle, data: string): boolean {
+/** An event that tells of a slice or a sliver. Other kinds, of newer servers too, are none of a wait's business. */
+const Told = Type.Object({ kind: Type.String(), object_id: Type.String(), object: Type.Unknown() })
+
+/** Take a change of this slice or of one of its slivers. `missed`: it is one, and the slice must be read to know it. */
+function takeChange(slice: WaitedSlice, data: string): 'taken' | 'missed' | 'foreign' {
   const event: unknown = JSON.parse(data)
-  if (!Value.Check(ChangeEvent, event) || event.kind !== 'sliver' || event.object === null)
-    return false
-  const sliver = slice.slivers.find(({ id }) => id === event.object_id)
-  if (sliver === undefined || !('effective_set_state' in event.object)) return false
+  if (!isReadable(Told, event)) return 'foreign'
+  if (event.kind === 'slice' && event.object_id === String(slice.id)) {
+    if (!isReadable(SliceObject, event.object)) return 'missed'
+    slice.take(event.object)
+    return 'taken'
+  }
+  const sliver = slice.slivers().find(({ id }) => id === event.object_id)
+  if (event.kind !== 'sliver' || sliver === undefined) return 'foreign'
+  if (!isReadable(SliverObject, event.object)) return 'missed'
   updateSliver(sliver, event.object)
-  return true
+  return 'taken'
 }
 
-function createProgress(slice: SliceHandle): () => void {
+function createProgress(slice: WaitedSlice): () => void {
   const display = currentDisplay().newDisplay()
   const start = performance.now()
   let last = ''
   return () => {
-    const states = slice.slivers.map(({ node, state }) => `${node} ${state}`).join(', ')
+    const states = slice
+      .slivers()
+      .map((sliver) => `${sliver.node} ${stateOf(sliver, slice)}`)
+      .join(', ')
     if (states === last) return
     last = states
-    const started = slice.slivers.filter(({ state }) => state === 'started').length
+    const started = slice.slivers().filter((sliver) => isReady(sliver, slice)).length
     const seconds = ((performance.now() - start) / 1000).toFixed(1)
-    const note = `${started} of ${slice.slivers.length} started, ${seconds} s`
-    const { 'text/html': html } = tableBundle(slice.slivers, sliverColumns, note)
+    const note = `${started} of ${slice.slivers().length} started, ${seconds} s`
+    const { 'text/html': html } = tableBundle(slice.slivers(), sliverColumns, note)
     display.update({ 'text/plain': `${slice.name}: ${note} (${states})`, 'text/html': html })
   }
 }

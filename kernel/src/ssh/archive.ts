@@ -1,74 +1,95 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { LabError } from '@community-lab/contract'
-import tar from 'tar-stream'
+import tar, { type Header } from 'tar-stream'
+import { quote } from './quote.ts'
 
 /** Files by their path under the folder they go to; or a file or folder of this machine. */
 export type Files = Readonly<Record<string, string | Uint8Array>> | string
 
+/** The most bytes of one upload: it is put together in memory. */
+const maxBytes = 1024 ** 3
+
 /**
- * Pack files into a tar archive, in memory. A file of this machine is packed under its own name; a folder's content without the folder. `mode` (default: that
- * of a local file, else 0644) is for files.
+ * Pack files into a tar archive, in memory. A file of this machine is packed under its own name; a folder's content without the folder, with its empty folders,
+ * its symbolic links (as links) and everyone's mode. `mode` is for files, in place of their own; those given as text or bytes have 0644 without it.
  *
- * @throws {@link LabError} LAB_ARGUMENT_INVALID for a path that leads out of the folder, or that there is none.
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID for a path that leads out of the folder or that is not there, for what is neither file, folder nor link, and for
+ * more than 1 GiB.
  */
 export async function packFiles(files: Files, mode?: number): Promise<Buffer> {
   const entries = typeof files === 'string' ? await readLocal(files) : readGiven(files)
   const pack = tar.pack()
   const packed = buffer(pack)
-  for (const { name, content, fileMode } of entries) {
+  for (const { content, ...entry } of entries) {
+    const isFile = (entry.type ?? 'file') === 'file'
+    const own = isFile && mode !== undefined ? { mode } : {}
     // Times of zero: the same files make the same archive.
-    pack.entry({ name, mode: mode ?? fileMode, mtime: new Date(0) }, Buffer.from(content))
+    pack.entry({ ...entry, ...own, mtime: new Date(0) }, Buffer.from(content))
   }
   pack.finalize()
   return packed
 }
 
-interface Entry {
-  readonly name: string
-  readonly content: string | Uint8Array
-  readonly fileMode: number
+/** The command that unpacks an archive from its standard input into a folder, which is made if it is not there. */
+export function unpackCommand(folder: string): string {
+  const at = quote(folder)
+  return `mkdir -p ${at} && tar -x -p -f - -C ${at}`
 }
+
+type Entry = Partial<Header> & Pick<Header, 'name'> & { readonly content: string | Uint8Array }
 
 function readGiven(files: Readonly<Record<string, string | Uint8Array>>): Entry[] {
   return Object.entries(files).map(([name, content]) => {
     const normal = path.posix.normalize(name)
-    if (path.posix.isAbsolute(normal) || normal.startsWith('..') || normal === '.')
+    if (path.posix.isAbsolute(normal) || normal.split('/').includes('..') || normal === '.')
       throw new LabError('LAB_ARGUMENT_INVALID', {
         argument: 'the path of a file to upload',
         found: JSON.stringify(name),
         expected: 'a path under the folder that it goes to',
       })
-    return { name: normal, content, fileMode: 0o644 }
+    return { name: normal, content, mode: 0o644 }
   })
 }
 
 async function readLocal(local: string): Promise<Entry[]> {
-  const names = await listLocal(local)
-  return Promise.all(
-    names.map(async ({ name, file }) => ({
-      name,
-      content: await readFile(file),
-      fileMode: ((await stat(file)).mode & 0o111) === 0 ? 0o644 : 0o755,
-    })),
-  )
-}
-
-async function listLocal(local: string): Promise<{ name: string; file: string }[]> {
   try {
-    if (!(await stat(local)).isDirectory()) return [{ name: path.basename(local), file: local }]
-    const found = await readdir(local, { recursive: true, withFileTypes: true })
-    return found
-      .filter((entry) => entry.isFile())
-      .map((entry) => path.join(entry.parentPath, entry.name))
-      .map((file) => ({ name: path.relative(local, file), file }))
+    // What is named itself is followed: a link to a folder stands for the folder.
+    const isFolder = (await stat(local)).isDirectory()
+    const names = isFolder ? await readdir(local, { recursive: true }) : [path.basename(local)]
+    const folder = isFolder ? local : path.dirname(local)
+    const entries: Entry[] = []
+    let bytes = 0
+    // One after another: a folder may hold more files than a process may have open.
+    for (const name of names.sort()) {
+      const entry = await readEntry(folder, name, isFolder)
+      bytes += entry.content.length
+      if (bytes > maxBytes) throw new Error(`more than ${maxBytes} bytes`)
+      entries.push(entry)
+    }
+    return entries
   } catch (cause) {
     const found = `${JSON.stringify(local)} (${cause instanceof Error ? cause.message : String(cause)})`
     throw new LabError(
       'LAB_ARGUMENT_INVALID',
-      { argument: 'what to upload', found, expected: 'a file or folder of this machine' },
+      {
+        argument: 'what to upload',
+        found,
+        expected: 'a file of this machine, or a folder of files, folders and links, up to 1 GiB',
+      },
       { cause },
     )
   }
+}
+
+async function readEntry(folder: string, name: string, keepsLinks: boolean): Promise<Entry> {
+  const file = path.join(folder, name)
+  const found = await (keepsLinks ? lstat(file) : stat(file))
+  const mode = found.mode & 0o7777
+  if (found.isDirectory()) return { name, type: 'directory', mode, content: '' }
+  if (found.isSymbolicLink())
+    return { name, type: 'symlink', linkname: await readlink(file), content: '' }
+  if (found.isFile()) return { name, mode, content: await readFile(file) }
+  throw new Error(`${name} is neither a file, a folder nor a link`)
 }

@@ -14,11 +14,11 @@ export interface ConnectionOptions {
   readonly signal: AbortSignal
 }
 
-/** An SSH connection to one sliver; carries any number of commands at once. */
+/** An SSH connection to one sliver. */
 export interface SshConnection {
   /** Whether commands can still be started. */
   readonly open: boolean
-  /** Start a command. Rejects with NothingSent when the connection was gone before it could be. */
+  /** Start a command. Rejects with NotStarted when it is certain that it did not run. */
   exec(command: string): Promise<StartedCommand>
   /** Called once when the connection ends, with the reason. */
   onEnd(listener: (reason: string) => void): () => void
@@ -32,8 +32,8 @@ export interface StartedCommand {
   readonly exit: { readonly exitCode: number | null; readonly signal: string | null } | null
 }
 
-/** The connection was gone before the command left: it can be tried again without harm. */
-export class NothingSent extends Error {}
+/** The command did not run, so that it can be tried again without harm. */
+export class NotStarted extends Error {}
 
 const readyTimeoutMs = 20_000
 const keepaliveMs = 5_000
@@ -109,6 +109,25 @@ function watchConnection(client: SshClient, sock: Duplex): SshConnection {
   client.on('end', end)
   // Small packets wait for 40 ms otherwise.
   client.setNoDelay(true)
+
+  function exec(command: string): Promise<StartedCommand> {
+    return new Promise((resolve, reject) => {
+      if (!open) throw new NotStarted(reason)
+      try {
+        client.exec(command, (error, channel) => {
+          if (error === undefined) {
+            resolve(watchExit(channel))
+            return
+          }
+          // What a broken connection carried may have run; a refusal alone says that it did not. The end of the connection is told after this.
+          setImmediate(() => reject(open ? new NotStarted(error.message, { cause: error }) : error))
+        })
+      } catch (error) {
+        throw new NotStarted(describeCause(error), { cause: error })
+      }
+    })
+  }
+
   return {
     get open() {
       return open
@@ -118,30 +137,45 @@ function watchConnection(client: SshClient, sock: Duplex): SshConnection {
       else listener(reason)
       return () => void listeners.delete(listener)
     },
-    exec: (command) =>
-      new Promise((resolve, reject) => {
-        if (!open) {
-          reject(new NothingSent(reason))
-          return
-        }
-        try {
-          client.exec(command, (error, channel) => {
-            if (error === undefined) resolve(watchExit(channel))
-            // The channel that would have carried the command was never there.
-            else if (/Channel open failure/u.test(error.message))
-              reject(new NothingSent(error.message, { cause: error }))
-            else reject(error)
-          })
-        } catch (error) {
-          reject(new NothingSent(describeCause(error), { cause: error }))
-        }
-      }),
+    exec,
     close() {
       client.end()
       sock.destroy()
       end()
     },
   }
+}
+
+/**
+ * Send a signal to a command. ssh2 sends none once the command's input has ended, which SSH allows; so it is asked for below its own check.
+ *
+ * Source: RFC 4254 section 5.3 (after EOF the channel stays open the other way) and 6.9; ssh2 1.17.0, lib/Channel.js.
+ */
+export function sendSignal(channel: ClientChannel, name: string): void {
+  const inner: object = channel
+  if (!isInnerChannel(inner)) {
+    channel.signal(name)
+    return
+  }
+  const { id, state } = inner.outgoing
+  if (state === 'open' || state === 'eof') inner._client._protocol.signal(id, name)
+}
+
+/** What ssh2's channels are inside. */
+interface InnerChannel {
+  readonly outgoing: { readonly id: number; readonly state: string }
+  readonly _client: { readonly _protocol: { signal(id: number, name: string): void } }
+}
+
+function isInnerChannel(channel: object): channel is InnerChannel {
+  const client: unknown = Reflect.get(channel, '_client')
+  const protocol: unknown = client instanceof ssh2.Client ? Reflect.get(client, '_protocol') : null
+  return (
+    typeof protocol === 'object' &&
+    protocol !== null &&
+    typeof Reflect.get(protocol, 'signal') === 'function' &&
+    typeof Reflect.get(channel, 'outgoing') === 'object'
+  )
 }
 
 /** Listens from the beginning: a command that ends at once tells so in the packet that tells of its start. */

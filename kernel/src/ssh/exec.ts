@@ -1,12 +1,17 @@
+import type { Writable } from 'node:stream'
 import { LabError } from '@community-lab/contract'
 import { describeCause } from '../http/client.ts'
-import { joinSignals, orAborted, reasonOf } from '../wait/signal.ts'
-import { NothingSent, type SshConnection, type StartedCommand } from './connection.ts'
+import { anySignal, reasonOf, timeoutSignal } from '../wait/signal.ts'
+import type { StartedCommand } from './connection.ts'
+import type { Lease } from './connections.ts'
+import { OutputBuffer } from './output.ts'
 import type { SshPool, SshTarget } from './pool.ts'
-import type { CommandResult } from './result.ts'
+import { createResult, type CommandResult, type Ending } from './result.ts'
+import { shellLine, type CommandPlace } from './shell-line.ts'
+import { hangUp, startCommand } from './start.ts'
 
 /** Options of a command. */
-export interface ExecOptions {
+export interface ExecOptions extends CommandPlace {
   /** After this long the command is hung up and its result carries LAB_COMMAND_TIMEOUT; default: no limit. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
@@ -14,121 +19,80 @@ export interface ExecOptions {
   readonly input?: string | Uint8Array
 }
 
-/** The most output kept of a command, in bytes, for each of stdout and stderr. */
-const maxOutputBytes = 64 * 1024 * 1024
+/** A command with its options, for {@link execOn}. */
+export interface Execution extends ExecOptions {
+  /** In the words of the sliver's shell. */
+  readonly command: string
+  readonly signal: AbortSignal
+  /** Where its stdout goes as it comes; the result has none then. */
+  readonly sink?: Writable
+}
 
 /**
- * Run a command on a sliver. What goes wrong there is in the result's `error`, never thrown; only an abort (by the signal, or the notebook's interrupt)
- * is thrown.
+ * Run a command on a sliver. What goes wrong there is in the result's `error`, never thrown; thrown is the reason of the signal when it is aborted.
+ *
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID.
  */
 export async function execOn(
   pool: SshPool,
   target: SshTarget,
-  { command, ...options }: ExecOptions & { readonly command: string },
+  { command, signal, ...options }: Execution,
 ): Promise<CommandResult> {
-  const signal = joinSignals(options.signal)
+  const line = shellLine(command, options)
+  const timeout = timeoutSignal(options.timeoutMs)
+  const until = anySignal(signal, timeout ?? undefined)
   const startedAt = new Date()
   const start = performance.now()
-  const output = { stdout: new Output(), stderr: new Output() }
-  const finish = (ending: Ending): CommandResult => ({
-    sliver: target.id,
-    node: target.node,
-    exitCode: ending.exitCode,
-    signal: ending.signal,
-    stdout: output.stdout.text(),
-    stderr: output.stderr.text(),
-    truncated: output.stdout.truncated || output.stderr.truncated,
-    startedAt,
-    durationMs: performance.now() - start,
-    ok: ending.exitCode === 0 && ending.error === null,
-    error: ending.error,
-  })
-  const timeout = options.timeoutMs === undefined ? null : AbortSignal.timeout(options.timeoutMs)
-  const until = timeout === null ? signal : AbortSignal.any([signal, timeout])
-  const failed = (error: LabError): CommandResult => finish({ exitCode: null, signal: null, error })
+  const output = { stdout: new OutputBuffer(), stderr: new OutputBuffer() }
+  const finish = (ending: Ending): CommandResult => {
+    const durationMs = performance.now() - start
+    return createResult({ ...target, ...output, ...ending, startedAt, durationMs })
+  }
+  const fail = (error: LabError): CommandResult => finish({ exitCode: null, signal: null, error })
+  const { id: sliver, node } = target
   try {
-    const { connection, started } = await begin(pool, target, { command, signal: until })
-    const input = options.input ?? ''
-    return finish(await follow(started, { connection, target, output, input, signal: until }))
+    const { lease, started } = await startCommand(pool, target, { command: line, signal: until })
+    const { input = '', sink } = options
+    return finish(await follow(started, { lease, target, output, input, sink, signal: until }))
   } catch (cause) {
     signal.throwIfAborted()
-    const { id: sliver, node } = target
     if (timeout?.aborted === true) {
       const waitedMs = options.timeoutMs ?? 0
-      return failed(new LabError('LAB_COMMAND_TIMEOUT', { sliver, node, waitedMs }, { cause }))
+      return fail(new LabError('LAB_COMMAND_TIMEOUT', { sliver, node, waitedMs }, { cause }))
     }
-    if (LabError.is(cause)) return failed(cause)
+    if (LabError.is(cause)) return fail(cause)
     const reason = describeCause(cause)
-    return failed(new LabError('LAB_SSH_FAILED', { sliver, node, reason }, { cause }))
+    return fail(new LabError('LAB_SSH_FAILED', { sliver, node, reason }, { cause }))
   }
-}
-
-interface Ending {
-  readonly exitCode: number | null
-  readonly signal: string | null
-  readonly error: LabError | null
-}
-
-/** A connection that has broken unnoticed is replaced once, if the command cannot have left yet. */
-async function begin(
-  pool: SshPool,
-  target: SshTarget,
-  { command, signal }: { readonly command: string; readonly signal: AbortSignal },
-): Promise<{ connection: SshConnection; started: StartedCommand }> {
-  for (let attempt = 1; ; attempt++) {
-    const connection = await orAborted(pool.connect(target, signal), signal)
-    try {
-      const started = await orAborted(startCommand(connection, target, command), signal)
-      return { connection, started }
-    } catch (error) {
-      if (!(error instanceof NothingSent) || attempt > 1) throw error
-      pool.drop([target.id])
-    }
-  }
-}
-
-/** Start it; if the connection ends first, whether the command was begun is unknown. */
-function startCommand(
-  connection: SshConnection,
-  { id: sliver, node }: SshTarget,
-  command: string,
-): Promise<StartedCommand> {
-  return new Promise((resolve, reject) => {
-    const started = connection.exec(command)
-    const stop = connection.onEnd((reason) => {
-      // A refusal that names nothing sent arrives by itself, and first.
-      queueMicrotask(() => reject(new LabError('LAB_COMMAND_LOST', { sliver, node, reason })))
-    })
-    started.then(resolve, reject).finally(stop)
-  })
 }
 
 interface Following {
-  readonly connection: SshConnection
+  readonly lease: Lease
   readonly target: SshTarget
-  readonly output: { readonly stdout: Output; readonly stderr: Output }
+  readonly output: { readonly stdout: OutputBuffer; readonly stderr: OutputBuffer }
   readonly input: string | Uint8Array
+  readonly sink: Writable | undefined
   readonly signal: AbortSignal
 }
 
+/** Give a command its input and take its output until it ends. */
 function follow(started: StartedCommand, following: Following): Promise<Ending> {
   const { channel } = started
-  const { connection, target, output, input, signal } = following
+  const { lease, target, output, input, sink, signal } = following
   return new Promise((resolve, reject) => {
-    const lost = (reason: string): void =>
-      resolve({
-        exitCode: null,
-        signal: null,
-        error: new LabError('LAB_COMMAND_LOST', { sliver: target.id, node: target.node, reason }),
-      })
+    const lost = (reason: string): void => {
+      const { id: sliver, node } = target
+      lease.end(false)
+      const error = new LabError('LAB_COMMAND_LOST', { sliver, node, reason })
+      resolve({ exitCode: null, signal: null, error })
+    }
     const abort = (): void => {
-      // Hanging up ends a command only if it minds; what must be ended says so with a signal first.
-      channel.signal('TERM')
-      channel.close()
+      hangUp(lease, started)
       reject(reasonOf(signal))
     }
-    const stop = connection.onEnd(lost)
-    channel.on('data', (chunk: Buffer) => output.stdout.add(chunk))
+    const stop = lease.connection.onEnd(lost)
+    if (sink === undefined) channel.on('data', (chunk: Buffer) => output.stdout.add(chunk))
+    else channel.pipe(sink)
     channel.stderr.on('data', (chunk: Buffer) => output.stderr.add(chunk))
     channel.on('error', (error: Error) => lost(error.message))
     channel.on('close', () => {
@@ -141,23 +105,4 @@ function follow(started: StartedCommand, following: Following): Promise<Ending> 
     signal.addEventListener('abort', abort, { once: true })
     channel.end(input)
   })
-}
-
-/** Output, up to a bound; beyond it the command goes on, and its output is read and dropped. */
-class Output {
-  #chunks: Buffer[] = []
-  #bytes = 0
-  truncated = false
-
-  add(chunk: Buffer): void {
-    const room = maxOutputBytes - this.#bytes
-    if (chunk.length > room) this.truncated = true
-    if (room <= 0) return
-    this.#chunks.push(chunk.subarray(0, room))
-    this.#bytes += Math.min(room, chunk.length)
-  }
-
-  text(): string {
-    return Buffer.concat(this.#chunks).toString()
-  }
 }

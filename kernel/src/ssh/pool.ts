@@ -1,6 +1,7 @@
 import { LabError } from '@community-lab/contract'
-import { joinSignals, sleep } from '../wait/signal.ts'
+import { anySignal, backoffMs, reasonOf, sleep } from '../wait/signal.ts'
 import { authenticationFailed, connectSsh, type SshConnection } from './connection.ts'
+import { SliverConnections, type Lease } from './connections.ts'
 import { openTunnel } from './tunnel.ts'
 
 /** A sliver to connect to. */
@@ -23,9 +24,12 @@ export interface SshPoolOptions {
   readonly signal: AbortSignal
 }
 
-/** Keeps one connection open to each sliver that was used. */
+/** Keeps connections open to the slivers that were used. They are nobody's alone: who gives up waiting for one does not end it. */
 export interface SshPool {
-  connect(target: SshTarget, signal: AbortSignal): Promise<SshConnection>
+  /** Wait for a connection to a sliver, for one command. @throws {@link LabError} LAB_SLIVER_NOT_STARTED and why there is no connection. */
+  lease(target: SshTarget, signal: AbortSignal): Promise<Lease>
+  /** Connect to a sliver before anything is to be run. Settles in any case: what fails here is told by the first command. */
+  warm(target: SshTarget): Promise<void>
   /** Close the connections to these slivers. */
   drop(sliverIds: readonly string[]): void
   close(): void
@@ -34,75 +38,73 @@ export interface SshPool {
 /** How long a sliver may take to learn a key that is new, in milliseconds. */
 const keyTravelMs = 20_000
 const keyRetryMs = 500
+/** How often a connection that breaks before it is made is tried: SSH servers refuse some while many are being made. */
+const attempts = 3
 
-/** Create a pool. Commands to one sliver share its connection; a connection that ended is made anew by the next command. */
+/** Create a pool. A connection that ended is made anew by the next command. */
 export function createSshPool(options: SshPoolOptions): SshPool {
-  const connections = new Map<string, { life: string; made: Promise<SshConnection> }>()
+  const slivers = new Map<string, { life: string; connections: SliverConnections }>()
 
   async function dial(target: SshTarget, hostKey: string): Promise<SshConnection> {
     const isNew = await options.registerKey()
     const deadline = performance.now() + keyTravelMs
-    for (;;) {
+    for (let attempt = 1; ;) {
       try {
-        const sock = await openTunnel({
-          url: options.url,
-          sliverId: target.id,
-          headers: options.headers(),
-          signal: options.signal,
-        })
-        return await connectSsh(sock, {
-          sliver: target.id,
-          node: target.node,
-          hostKey,
-          privateKey: options.privateKey,
-          signal: options.signal,
-        })
+        return await dialOnce(target, hostKey)
       } catch (error) {
-        const refused =
-          LabError.is(error, 'LAB_SSH_FAILED') && error.details.reason === authenticationFailed
-        if (!refused || !isNew || performance.now() > deadline) throw error
-        await sleep(keyRetryMs, options.signal)
+        if (!LabError.is(error, 'LAB_SSH_FAILED')) throw error
+        if (error.details.reason === authenticationFailed) {
+          if (!isNew || performance.now() > deadline) throw error
+          await sleep(keyRetryMs, options.signal)
+        } else {
+          if (attempt === attempts) throw error
+          await sleep(backoffMs(attempt), options.signal)
+          attempt += 1
+        }
       }
     }
   }
 
-  function connect(target: SshTarget): Promise<SshConnection> {
-    const { id, state, hostKey, startedOn } = target
-    if (hostKey === null)
-      return Promise.reject(new LabError('LAB_SLIVER_NOT_STARTED', { sliver: id, state }))
-    const known = connections.get(id)
+  async function dialOnce(target: SshTarget, hostKey: string): Promise<SshConnection> {
+    const { id: sliver, node } = target
+    const { url, privateKey, signal } = options
+    const sock = await openTunnel({ url, sliverId: sliver, headers: options.headers(), signal })
+    return connectSsh(sock, { sliver, node, hostKey, privateKey, signal })
+  }
+
+  function connectionsOf(target: SshTarget): SliverConnections {
+    const { id, node, state, hostKey, startedOn } = target
+    if (hostKey === null) throw new LabError('LAB_SLIVER_NOT_STARTED', { sliver: id, state })
     // What is left of a connection to a sliver that was made or started anew leads nowhere.
     const life = `${hostKey} ${startedOn ?? ''}`
-    if (known?.life === life) return known.made
+    const known = slivers.get(id)
+    if (known?.life === life) return known.connections
     drop([id])
-    const entry = { life, made: dial(target, hostKey) }
-    connections.set(id, entry)
-    const forget = (): void => {
-      if (connections.get(id) === entry) connections.delete(id)
-    }
-    entry.made.then((connection) => connection.onEnd(forget), forget)
-    return entry.made
+    const connections = new SliverConnections({
+      sliver: id,
+      node,
+      dial: () => dial(target, hostKey),
+    })
+    slivers.set(id, { life, connections })
+    return connections
   }
 
   function drop(sliverIds: readonly string[]): void {
     for (const id of sliverIds) {
-      const entry = connections.get(id)
-      connections.delete(id)
-      // One that was never made has nothing to close.
-      entry?.made.then(
-        (connection) => connection.close(),
-        () => undefined,
-      )
+      slivers.get(id)?.connections.close(new DOMException('it was closed', 'AbortError'))
+      slivers.delete(id)
     }
   }
 
   return {
-    async connect(target, signal) {
-      const wait = joinSignals(signal, options.signal)
-      wait.throwIfAborted()
-      return connect(target)
+    async lease(target, signal) {
+      if (options.signal.aborted) throw reasonOf(options.signal)
+      return await connectionsOf(target).lease(anySignal(signal, options.signal))
+    },
+    async warm(target) {
+      if (!options.signal.aborted && target.hostKey !== null) await connectionsOf(target).warm()
     },
     drop,
-    close: () => drop([...connections.keys()]),
+    close: () => drop([...slivers.keys()]),
   }
 }

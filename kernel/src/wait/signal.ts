@@ -1,13 +1,54 @@
+import { LabError } from '@community-lab/contract'
+
+/** Where a Jupyter kernel puts the signal of the cell that runs: `globalThis[Symbol.for('community-lab.interrupt')]`. */
 const interruptSymbol = Symbol.for('community-lab.interrupt')
 
-/**
- * The signal that every wait obeys: the caller's own, the lab's end, and the interrupt button of the notebook cell that runs
- * (`globalThis[Symbol.for('community-lab.interrupt')]`, where there is one).
- */
-export function joinSignals(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+/** The longest time that a timer of Node takes, in milliseconds; a longer one would fire at once. */
+const maxTimerMs = 2 ** 31 - 1
+
+/** The interrupt of the notebook cell that the code running now belongs to, where there is one. */
+export function currentInterrupt(): AbortSignal | undefined {
   const interrupt: unknown = Reflect.get(globalThis, interruptSymbol)
-  const all = [...signals, interrupt instanceof AbortSignal ? interrupt : undefined]
-  return AbortSignal.any(all.filter((signal) => signal !== undefined))
+  return interrupt instanceof AbortSignal ? interrupt : undefined
+}
+
+/** One signal for several; those that are undefined are left out. */
+export function anySignal(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+  return AbortSignal.any(signals.filter((signal) => signal !== undefined))
+}
+
+/** One signal for several and for the interrupt of the notebook cell that runs. For public calls; see `call.ts`. */
+export function joinSignals(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+  return anySignal(...signals, currentInterrupt())
+}
+
+/**
+ * A signal that is aborted after so many milliseconds; of any length, where `AbortSignal.timeout` ends at 24.8 days. Null for no limit: undefined or Infinity.
+ *
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID for what is no time.
+ */
+export function timeoutSignal(
+  timeoutMs: number | undefined,
+  argument = 'timeoutMs',
+): AbortSignal | null {
+  if (timeoutMs === undefined || timeoutMs === Infinity) return null
+  if (!Number.isFinite(timeoutMs) || timeoutMs < 0)
+    throw new LabError('LAB_ARGUMENT_INVALID', {
+      argument,
+      found: String(timeoutMs),
+      expected: 'a number of milliseconds from 0 on, or Infinity for no limit',
+    })
+  if (timeoutMs <= maxTimerMs) return AbortSignal.timeout(Math.ceil(timeoutMs))
+  const controller = new AbortController()
+  const expire = (): void => controller.abort(new DOMException('the time is over', 'TimeoutError'))
+  startTimer(timeoutMs, expire)
+  return controller.signal
+}
+
+/** A timer that may be longer than Node's; it does not keep the process alive. */
+function startTimer(delayMs: number, expire: () => void): void {
+  const next = (): void => startTimer(delayMs - maxTimerMs, expire)
+  setTimeout(delayMs > maxTimerMs ? next : expire, Math.min(delayMs, maxTimerMs)).unref()
 }
 
 /** Wait. Rejects with the signal's reason when it is aborted. */

@@ -1,5 +1,6 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
+import { inspect } from 'node:util'
 import { LabError } from '@community-lab/contract'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { ensureSshKey } from '../../../kernel/src/credentials/ssh-key.ts'
@@ -166,8 +167,13 @@ it('ends a run early, with all that it started', async () => {
 
 it('says which nodes a run has not ended on', async () => {
   const run = await slice.run('long', { script: 'sleep 300' })
-  const late = await run.done({ timeoutMs: 300 }).catch((error: unknown) => error)
-  expect(LabError.is(late, 'LAB_RUN_UNFINISHED') && late.details.waiting).toEqual(['n1', 'n2'])
+  const known = await run.done({ timeoutMs: 300 })
+  expect(known.ok).toBe(false)
+  expect(known.map(({ state, exitCode }) => [state, exitCode])).toEqual([
+    ['unfinished', null],
+    ['unfinished', null],
+  ])
+  expect(() => known.orThrow()).toThrow(/has not ended within 300 ms on n1, n2/u)
   await run.cancel()
   await run.done({ timeoutMs: 10_000 })
 })
@@ -182,11 +188,11 @@ it('measures round trips: a row for each probe', async () => {
   expect(rows.every((row) => row.rtt_s >= 0 && row.rtt_s < 0.1)).toBe(true)
 })
 
-it('refuses measurements that cannot be, before anything is sent', () => {
-  for (const everyMs of [0, Number.NaN])
-    expect(() => slice.measure('rtt', { from: 'n1', to: 'n2', everyMs, forMs: 1_000 })).toThrow(
-      /everyMs/u,
-    )
+it('refuses measurements that cannot be, before anything is sent', async () => {
+  for (const everyMs of [0, 2.5, Number.NaN, Infinity])
+    await expect(
+      slice.measure('rtt', { from: 'n1', to: 'n2', everyMs, forMs: 1_000 }),
+    ).rejects.toThrow(/everyMs/u)
   expect(() => slice.sliver('n9')).toThrow(/slivers on: n1, n2/u)
 })
 
@@ -227,6 +233,61 @@ it('waits for slivers as they start, and names each that fails', async () => {
   expect(LabError.is(late, 'LAB_SLICE_NOT_STARTED')).toBe(true)
   world.change(1, { state: 'started' })
   await slice.started()
+})
+
+it('believes neither the container nor the failure from before a change', async () => {
+  const actual = world.objects[1]?.actual
+  if (actual == null) throw new Error('it has started')
+  world.change(1, { state: 'fail_start', instance_sn: 2, errors: [] })
+  await slice.refresh()
+  let isStarted = false
+  const started = slice.started({ timeoutMs: 20_000 }).then(() => (isStarted = true))
+  // The old failure is told again, then the old container, then the new one.
+  world.change(1, { state: 'started' })
+  const late = await slice.started({ timeoutMs: 300 }).catch((thrown: unknown) => thrown)
+  expect(String(late)).toContain('n2 (1@2) is started, to be made anew')
+  expect(isStarted).toBe(false)
+  world.change(1, { actual: { ...actual, instance_sn: 2 } })
+  await started
+  world.change(1, { instance_sn: 1, actual })
+  await slice.refresh()
+})
+
+it('tells when it ends, and is renewed', async () => {
+  expect(inspect(await lab.slices.list())).toContain('2030-01-01 00:00 UTC')
+  expect(inspect(slice)).toContain('ends 2030-01-01 00:00 UTC')
+  await slice.renew()
+  expect(slice.expiresAt).toEqual(new Date('2031-01-01T00:00:00Z'))
+  expect(inspect(slice)).toContain('ends 2031-01-01 00:00 UTC')
+})
+
+it('runs one program on one sliver and another on the others, with arguments and environment', async () => {
+  const run = await slice.run('pair', {
+    programs: [
+      { on: 'n1', script: 'echo "server $1 $MODE"', args: ['a b'], env: { MODE: 'x' } },
+      { on: ['n2'], script: 'cat note; echo "client $1"', args: [5], files: { note: 'n\n' } },
+    ],
+  })
+  expect((await run.done()).ok).toBe(true)
+  expect((await run.output()).map(({ stdout }) => stdout)).toEqual([
+    'server a b x\n',
+    'n\nclient 5\n',
+  ])
+  const one = await slice.run('one', { on: slice.sliver('n2'), script: 'true' })
+  expect((await one.done()).map(({ node }) => node)).toEqual(['n2'])
+  const twice = { programs: [{ on: 'n1', script: '' }, { script: '' }] }
+  await expect(slice.run('twice', twice)).rejects.toThrow(/two for the sliver on n1/u)
+})
+
+it('tells of lines that were no samples', async () => {
+  const run = await slice.run('wrong', {
+    on: 'n1',
+    script: 'sleep 1; for i in 1 2; do echo "1 2 3" > /run/community-lab/measure; done; sleep 1',
+  })
+  const outcomes = await run.done()
+  expect([outcomes.ok, outcomes[0]?.exitCode, outcomes[0]?.rejected]).toEqual([false, 0, 2])
+  expect(outcomes[0]?.rejections[0]).toMatchObject({ lines: 2, line: '1 2 3' })
+  outcomes.orThrow()
 })
 
 it('connects to each sliver as soon as it has started: the first command finds its connection', async () => {

@@ -16,6 +16,21 @@ async function main(): Promise<void> {
   for await (const row of run.rows('rtt')) console.log(row.rtt_s)
   await lab.virtual().cutLink('n2', 'n5')
   const outcomes = await run.done()
+  const rejected: number | null = outcomes.orThrow()[0].rejected
+  const pair = await slice.run('pair', {
+    programs: [
+      { on: a, script: 'exec iperf3 -s -1' },
+      { on: 'n2', script: 'exec iperf3 -c "$1"', args: [a.address], env: { LC_ALL: 'C' } },
+    ],
+  })
+  await pair.cancel()
+  const made = (await a.sh({ cwd: '/srv', timeoutMs: 5_000 })`make`).orThrow()
+  const bytes: Uint8Array = made.stdoutBytes
+  await a.download('/root/results', 'results')
+  const got = await slice.download('/root/results', 'results', { maxBytes: 1e9 })
+  const file: Uint8Array = await b.read('/etc/hostname')
+  const ends: Date = (await slice.renew()).expiresAt
+  console.log(rejected, bytes, got.ok, file, ends)
   const rows =
     await run.sql`select time, rtt_s * 1e3 as rtt_ms from rtt where peer = ${'n5'} order by time`
   const typed = await run.sql<{ n: number }>`select count(*) as n from rtt`

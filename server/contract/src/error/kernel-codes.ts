@@ -89,16 +89,44 @@ export const kernelCodes = {
     (d) =>
       `the command on sliver ${d.sliver} (${d.node}) did not end within ${d.waitedMs} ms; what it wrote until then is in the result`,
   ),
-  LAB_COMMAND_FAILED: code<{ what: string; sliver: string; node: string; reason: string }>(
+  LAB_COMMAND_NOT_STARTED: code<{ sliver: string; node: string; running: number }>(
+    0,
+    true,
+    (d) =>
+      `the SSH server of sliver ${d.sliver} on ${d.node} did not start the command, while ${d.running} others ran there; it did not run. The sliver has no process left, or its SSH server no session: wait for others to end, or ask for more with \`processes\` in slices.ensure`,
+  ),
+  LAB_COMMAND_FAILED: code<{
+    what: string
+    sliver: string
+    node: string
+    reason: string
+    /** On how many slivers more. */
+    others: number
+  }>(
     0,
     false,
-    (d) => `${d.what} failed on sliver ${d.sliver} (${d.node}): ${d.reason}`,
+    (d) =>
+      `${d.what} failed on sliver ${d.sliver} (${d.node})${d.others === 0 ? '' : ` and on ${d.others} more`}: ${d.reason}`,
+  ),
+  LAB_DOWNLOAD_FAILED: code<{ what: string; reason: string }>(
+    0,
+    false,
+    (d) => `${d.what} was not taken: ${d.reason}`,
   ),
   LAB_RUN_UNFINISHED: code<{ run: string; waiting: readonly string[]; waitedMs: number }>(
     0,
     true,
     (d) =>
       `run ${d.run} has not ended within ${d.waitedMs} ms on ${d.waiting.join(', ')}; wait again, or end it with run.cancel()`,
+  ),
+  LAB_RUN_FAILED: code<{
+    run: string
+    failed: readonly { readonly node: string; readonly exitCode: number }[]
+  }>(
+    0,
+    false,
+    (d) =>
+      `run ${d.run} failed on ${d.failed.map(({ node, exitCode }) => `${node} (exit code ${exitCode})`).join(', ')}; run.output() has what it printed`,
   ),
   LAB_SQL_FAILED: code<{ reason: string; tables: readonly string[] }>(
     0,

@@ -11,6 +11,7 @@ import {
   startCommand,
   wrapperName,
   wrapperText,
+  type ProgramInput,
 } from '../../../../kernel/src/run/program.ts'
 import { packFiles } from '../../../../kernel/src/ssh/archive.ts'
 
@@ -25,13 +26,16 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true, force: true }))
 
 /** A run's folder, with what a sliver does to start a script in it and to end it. */
-function runOf(script: string) {
+function runOf(script: string, input: ProgramInput = {}) {
   const folder = path.join(dir, 'run')
   const to = path.join(dir, 'measured')
   const env = { PATH: `${path.join(dir, 'bin')}:${process.env['PATH'] ?? ''}` }
   return {
     async start() {
-      const files = { [scriptName]: scriptText(script), [wrapperName]: wrapperText('r', to) }
+      const files = {
+        [scriptName]: scriptText(script),
+        [wrapperName]: wrapperText('r', { ...input, to }),
+      }
       const child = execute('busybox', ['sh', '-c', startCommand(folder)], { env })
       child.child.stdin?.end(await packFiles(files, 0o755))
       await child
@@ -94,6 +98,22 @@ describe('a run’s program', () => {
     await vi.waitFor(() => readFile(path.join(dir, 'run', 'deaf')))
     await run.cancel()
     expect(await run.end()).toBe('run_end run="r" exit_code=137\n')
+  })
+
+  it('has its arguments and its environment as they were given', async () => {
+    const args = ['a b', "it's", '$HOME', '', 3, true]
+    const run = runOf('printf "<%s>" "$@" "$ODD"', { args, env: { ODD: '"\n`x`' } })
+    await run.start()
+    await run.end()
+    expect(await run.output()).toBe('<a b><it\'s><$HOME><><3><true><"\n`x`>')
+  })
+
+  it('does not begin when it was ended before', async () => {
+    const run = runOf('echo begun')
+    await run.cancel()
+    await run.start()
+    expect(await run.end()).toBe('run_end run="r" exit_code=143\n')
+    expect(await run.output()).toBe('')
   })
 
   it('stays as it is when it is ended after its end', async () => {

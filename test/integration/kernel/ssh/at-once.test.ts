@@ -47,8 +47,10 @@ it('has the exit code and the output of a command that has ended when its start 
     privateKey: own.private,
     signal,
   })
+  const lease = { connection, others: 0, end: () => undefined }
   const pool = {
-    connect: () => Promise.resolve(connection),
+    lease: () => Promise.resolve(lease),
+    warm: () => Promise.resolve(),
     drop: () => undefined,
     close: () => undefined,
   }
@@ -59,7 +61,7 @@ it('has the exit code and the output of a command that has ended when its start 
     hostKey: hostKey.public,
     startedOn: null,
   }
-  const result = await execOn(pool, target, { command: 'true' })
+  const result = await execOn(pool, target, { command: 'true', signal })
   expect(result).toMatchObject({ exitCode: 3, stdout: 'done\n', error: null })
   connection.close()
 })

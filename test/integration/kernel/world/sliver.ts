@@ -79,12 +79,13 @@ async function freePort(): Promise<number> {
 
 async function listening(child: ChildProcess): Promise<void> {
   let log = ''
-  for await (const chunk of child.stderr ?? []) {
-    log += String(chunk)
-    if (log.includes('Not backgrounding')) {
-      child.stderr?.resume()
-      return
-    }
-  }
-  throw new Error(`dropbear did not start: ${log}`)
+  const heard = Promise.withResolvers<null>()
+  // Read on to the end: a dropbear that cannot write its log is killed by that.
+  child.stderr?.on('data', (chunk: Buffer) => {
+    log += chunk.toString()
+    if (log.includes('Not backgrounding')) heard.resolve(null)
+    if (process.env['XLOG']) process.stdout.write(chunk.toString())
+  })
+  child.once('close', () => heard.reject(new Error(`dropbear did not start: ${log}`)))
+  await heard.promise
 }

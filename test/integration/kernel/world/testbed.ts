@@ -8,15 +8,16 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import {
   LabError,
   parseLine,
+  rejectedMeasurement,
   routes,
   toProblem,
   type AuthTokenAdd,
   type FieldValue,
   type Sliver as SliverObject,
-  type SliverState,
 } from '@community-lab/contract'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { spliceTunnel } from '../../../../server/src/tunnel/splice.ts'
+import { nodeObject, sliverObject } from './objects.ts'
 import { authorize, startDropbear, type DropbearSliver } from './sliver.ts'
 
 /** A small server with real SSH behind its tunnel, real server-sent events and real Parquet: what the kernel library talks to. */
@@ -24,6 +25,8 @@ export interface World {
   readonly url: string
   readonly dir: string
   readonly slivers: readonly DropbearSliver[]
+  /** The slivers as they are told of. */
+  readonly objects: readonly SliverObject[]
   /** How often a connection to the tunnel was made. */
   tunnels: number
   /** Break every tunnel that is open. */
@@ -31,7 +34,13 @@ export interface World {
   /** End every stream of events, as a server does that goes away. */
   breakStreams(): void
   /** Change what a sliver is, and tell of it. */
-  change(index: number, change: Partial<Pick<SliverObject, 'state' | 'errors' | 'actual'>>): void
+  change(index: number, change: Partial<SliverObject>): void
+  /** Tell of something on the stream of events. */
+  tell(event: object): void
+  /** How often the slice was deleted. */
+  releases: number
+  /** Answer no request and no stream until it is called with false: a server that hangs. */
+  hang(isHanging: boolean): void
   close(): Promise<void>
 }
 
@@ -40,8 +49,14 @@ interface Stream {
   end(): void
 }
 
+/** Changes a document before it is sent: what a newer server would say. */
+export type Rewrite = (document: unknown) => unknown
+
 /** Start it with so many slivers, on nodes n1, n2, … */
-export async function startWorld(count: number): Promise<World> {
+export async function startWorld(
+  count: number,
+  rewrite: Rewrite = (document) => document,
+): Promise<World> {
   const dir = await mkdtemp('/var/tmp/kernel-')
   const homes = Array.from({ length: count }, (_, index) => path.join(dir, `s${index + 1}`))
   const slivers = await Promise.all(homes.map(startDropbear))
@@ -49,27 +64,29 @@ export async function startWorld(count: number): Promise<World> {
   const streams = new Set<Stream>()
   const tunnels = new Set<() => void>()
   let eventId = 1
+  let hanging: PromiseWithResolvers<null> | null = null
   const app = Fastify({ forceCloseConnections: true })
   await app.register(websocket)
   const world: World = {
     url: '',
     dir,
     slivers,
+    objects,
     tunnels: 0,
+    releases: 0,
+    hang(isHanging) {
+      hanging = isHanging ? Promise.withResolvers<null>() : (hanging?.resolve(null), null)
+    },
     breakTunnels: () => tunnels.forEach((cut) => cut()),
     breakStreams: () => streams.forEach((stream) => stream.end()),
     change(index, change) {
       const object = { ...objects[index], ...change } as SliverObject
       objects[index] = object
-      const event = {
-        id: ++eventId,
-        time: new Date().toISOString(),
-        kind: 'sliver',
-        action: 'updated',
-        object_id: object.id,
-        object,
-      }
-      const text = `id: ${eventId}\nevent: change\ndata: ${JSON.stringify(event)}\n\n`
+      world.tell({ kind: 'sliver', action: 'updated', object_id: object.id, object })
+    },
+    tell(event) {
+      const told = rewrite({ id: ++eventId, time: new Date().toISOString(), ...event })
+      const text = `id: ${eventId}\nevent: change\ndata: ${JSON.stringify(told)}\n\n`
       streams.forEach((stream) => stream.write(text))
     },
     async close() {
@@ -78,8 +95,25 @@ export async function startWorld(count: number): Promise<World> {
       await rm(dir, { recursive: true })
     },
   }
+  app.addHook('onRequest', async () => {
+    await hanging?.promise
+  })
+  app.addHook('preSerialization', (_request, _reply, document, done) => {
+    done(null, rewrite(document))
+  })
   addObjects(app, objects, homes)
-  addSamples(app, { dir, slivers, objects, streams, landedOf: new Map() })
+  app.delete('/api/slices/1/', (_request, reply) => {
+    world.releases++
+    return reply.code(204).send()
+  })
+  addSamples(app, {
+    dir,
+    slivers,
+    objects,
+    streams,
+    landedOf: new Map(),
+    reading: Promise.resolve(),
+  })
   app.get(routes.events, (_request, reply) => {
     openStream(reply.raw, streams).write(
       `id: ${eventId}\nevent: hello\ndata: {"id":${eventId}}\n\n`,
@@ -108,13 +142,14 @@ export async function startWorld(count: number): Promise<World> {
 }
 
 function addObjects(app: FastifyInstance, objects: SliverObject[], homes: readonly string[]): void {
+  let expiresOn = '2030-01-01T00:00:00Z'
   const slice = () => ({
     uri: '/api/slices/1/',
     id: 1,
     name: 'first',
     description: '',
     group: { uri: '/api/groups/1/', id: 1 },
-    expires_on: '2030-01-01T00:00:00Z',
+    expires_on: expiresOn,
     instance_sn: 1,
     properties: {},
     set_state: 'start',
@@ -139,7 +174,12 @@ function addObjects(app: FastifyInstance, objects: SliverObject[], homes: readon
   app.put(routes.sliceEnsure, () => ({ slice: slice(), slivers: objects }))
   app.get(routes.slices, () => [slice()])
   app.get(routes.slivers, () => objects)
-  app.delete('/api/slices/1/', (_request, reply) => reply.code(204).send())
+  app.get('/api/slices/1/', slice)
+  app.post('/api/slices/1/ctl/renew/', () => {
+    expiresOn = '2031-01-01T00:00:00Z'
+    return slice()
+  })
+  app.get(routes.nodes, () => objects.map(({ node }) => nodeObject(node)))
 }
 
 interface Samples {
@@ -147,34 +187,44 @@ interface Samples {
   readonly slivers: readonly DropbearSliver[]
   readonly objects: readonly SliverObject[]
   readonly streams: Set<Stream>
-  /** When each line was seen first: the order of landing. */
-  readonly landedOf: Map<string, number>
+  /** When each line was seen first: the order of landing, and its time in microseconds. */
+  readonly landedOf: Map<string, { readonly landed: number; readonly time: number }>
+  /** Settles when the lines are not being read: two readers at once would mix their order. */
+  reading: Promise<unknown>
 }
 
 type Sample = Record<string, FieldValue | null>
 
 /** What the slivers' programs have written until now, as a server has it. */
-async function readSamples({
-  slivers,
-  objects,
-  landedOf,
-}: Samples): Promise<Map<string, Sample[]>> {
+function readSamples(samples: Samples): Promise<Map<string, Sample[]>> {
+  const read = samples.reading.then(() => readLines(samples))
+  samples.reading = read.catch(() => null)
+  return read
+}
+
+async function readLines({ slivers, objects, landedOf }: Samples): Promise<Map<string, Sample[]>> {
   const tables = new Map<string, Sample[]>()
   for (const [index, sliver] of slivers.entries()) {
     const lines = (await readFile(sliver.measureFile, 'utf8')).split('\n').slice(0, -1)
     for (const [seq, line] of lines.entries()) {
-      const parsed = parseLine(line)
-      if (!parsed.ok) throw new Error(`${parsed.reason}: ${line}`)
+      const parsed = parseSample(line)
       const rows = tables.get(parsed.name) ?? []
       tables.set(parsed.name, rows)
       const place = { node: `n${index + 1}`, sliver: objects[index]?.id ?? '' }
       const key = `${index} ${seq}`
-      const landed = landedOf.get(key) ?? landedOf.size + 1
-      landedOf.set(key, landed)
-      rows.push({ time: Date.now() * 1000, ...place, seq, landed, ...parsed.fields })
+      const seen = landedOf.get(key) ?? { landed: landedOf.size + 1, time: Date.now() * 1000 }
+      landedOf.set(key, seen)
+      rows.push({ ...seen, ...place, seq, ...parsed.fields })
     }
   }
   return tables
+}
+
+/** A line as a sample; one that is none as a sample of `rejected`, as an agent makes it. */
+function parseSample(line: string): { name: string; fields: Readonly<Record<string, FieldValue>> } {
+  const parsed = parseLine(line)
+  if (parsed.ok) return parsed
+  return { name: rejectedMeasurement, fields: { line, lines: 1, reason: parsed.reason } }
 }
 
 function addSamples(app: FastifyInstance, samples: Samples): void {
@@ -210,7 +260,7 @@ function addSamples(app: FastifyInstance, samples: Samples): void {
             rows: [Object.values(row)],
             landed: row['landed'],
           }
-          stream.write(`id: ${String(row['landed'])}\ndata: ${JSON.stringify(batch)}\n\n`)
+          stream.write(`id: ${Number(row['landed'])}\ndata: ${JSON.stringify(batch)}\n\n`)
         }
       }
       const timer = setInterval(() => void tell(), 50)
@@ -221,7 +271,8 @@ function addSamples(app: FastifyInstance, samples: Samples): void {
     '/api/measurements/slice-1/:name/parquet',
     async (request, reply) => {
       const rows = (await readSamples(samples)).get(request.params.name) ?? []
-      const own = rows.filter((row) => row['run'] === request.query.run)
+      const { run } = request.query
+      const own = rows.filter((row) => run === undefined || row['run'] === run)
       const file = path.join(dir, `${request.params.name}.parquet`)
       await writeParquet(own, { all: rows, file })
       return reply.type('application/vnd.apache.parquet').send(await readFile(file))
@@ -266,39 +317,4 @@ function openStream(raw: ServerResponse, streams: Set<Stream>): Stream {
   streams.add(stream)
   void once(raw, 'close').then(() => streams.delete(stream))
   return stream
-}
-
-function sliverObject(nodeId: number, hostKey: string): SliverObject {
-  const id = `1@${nodeId}`
-  const state: SliverState = 'started'
-  return {
-    uri: `/api/slivers/${id}/`,
-    id,
-    slice: { uri: '/api/slices/1/', id: 1 },
-    node: { uri: `/api/nodes/${nodeId}/`, id: nodeId, name: `n${nodeId}` },
-    description: '',
-    instance_sn: 1,
-    template: null,
-    set_state: null,
-    effective_set_state: 'start',
-    properties: {},
-    resources: [],
-    interfaces: [],
-    mgmt_net: { backend: 'tinc', addr: 'fd65::1' },
-    state,
-    state_changed_on: null,
-    actual: {
-      id,
-      nr: 1,
-      state,
-      slice_instance_sn: 1,
-      instance_sn: 1,
-      // Every sliver answers on this machine's own address: what is probed is real.
-      interfaces: [{ nr: 3, name: 'pub1', type: 'public6', mac_addr: '', ipv6_addr: '::1' }],
-      ssh_host_key: hostKey,
-      started_on: null,
-      errors: [],
-    },
-    errors: [],
-  }
 }

@@ -1,0 +1,188 @@
+import { LabError } from '@community-lab/contract'
+import { asTable, type Column, type Shown } from '../display/table.ts'
+import type { SampleDatabase } from './database.ts'
+import type { RunEnd, RunPart } from './end.ts'
+
+/** What became of a sliver's part of a run. */
+export interface Outcome {
+  readonly sliver: string
+  readonly node: string
+  /** Whether it is known to have ended, with all its samples at the server. */
+  readonly state: 'ended' | 'unfinished'
+  /** The script's exit code; 128 and more: the number of the signal that ended it, and 128. Null: not known. */
+  readonly exitCode: number | null
+  /** How many of the sliver's lines were no samples while it ran, of this run or not. Null: not known. */
+  readonly rejected: number | null
+  /** Why, with the first such line of each reason. */
+  readonly rejections: readonly Rejection[]
+  /** How many lines of the sliver were lost while it ran, since a buffer was full. Null: not known. */
+  readonly dropped: number | null
+}
+
+/** Lines that were no samples. */
+export interface Rejection {
+  readonly reason: string
+  readonly lines: number
+  readonly line: string
+}
+
+/** What became of every sliver's part of a run, as a table. */
+export type Outcomes = Shown<Outcome> & {
+  /** Every part has ended, with exit code 0, and none of its lines was rejected or dropped. */
+  readonly ok: boolean
+  /** These outcomes, when every part has ended with exit code 0. @throws {@link LabError} LAB_RUN_UNFINISHED, LAB_RUN_FAILED. */
+  orThrow(): Outcomes
+}
+
+/** What {@link collectOutcomes} puts together. */
+export interface OutcomeParts {
+  readonly run: string
+  readonly parts: readonly RunPart[]
+  readonly end: RunEnd
+  readonly database: SampleDatabase
+  /** How long was waited, in milliseconds. */
+  readonly waitedMs: number
+}
+
+/** Put together what is known of a run. */
+export async function collectOutcomes(of: OutcomeParts): Promise<Outcomes> {
+  const losses = await readLosses(of.database)
+  const outcomes = of.parts.map((part): Outcome => {
+    const { id: sliver, node } = part.sliver
+    const end = of.end.of(sliver)
+    const own = losses?.filter((loss) => loss.sliver === sliver && isWithin(loss, part, end))
+    const rejections = own?.filter(({ kind }) => kind === 'rejected') ?? []
+    const sum = (kind: Loss['kind']): number | null =>
+      own?.filter((loss) => loss.kind === kind).reduce((lines, loss) => lines + loss.lines, 0) ??
+      null
+    return {
+      sliver,
+      node,
+      state: end === null ? 'unfinished' : 'ended',
+      exitCode: end?.exitCode ?? null,
+      rejected: sum('rejected'),
+      rejections: groupRejections(rejections),
+      dropped: sum('dropped'),
+    }
+  })
+  const shown = asTable(outcomes, () => columnsFor(outcomes))
+  const collected = Object.defineProperties(shown, {
+    ok: { value: outcomes.every(isOk) },
+    orThrow: {
+      value: () => {
+        requireEnded(of, outcomes)
+        return collected
+      },
+    },
+  }) as Outcomes
+  return collected
+}
+
+function isOk({ exitCode, rejected, dropped }: Outcome): boolean {
+  return exitCode === 0 && (rejected ?? 0) === 0 && (dropped ?? 0) === 0
+}
+
+function requireEnded({ run, waitedMs }: OutcomeParts, outcomes: readonly Outcome[]): void {
+  const waiting = outcomes.filter(({ state }) => state === 'unfinished').map(({ node }) => node)
+  if (waiting.length > 0) throw new LabError('LAB_RUN_UNFINISHED', { run, waiting, waitedMs })
+  const failed = outcomes.filter(({ exitCode }) => exitCode !== 0)
+  if (failed.length > 0)
+    throw new LabError('LAB_RUN_FAILED', {
+      run,
+      failed: failed.map(({ node, exitCode }) => ({ node, exitCode: exitCode ?? 0 })),
+    })
+}
+
+function columnsFor(outcomes: readonly Outcome[]): Column<Outcome>[] {
+  const hasLost = outcomes.some(({ dropped }) => dropped !== 0)
+  const hasRejected = outcomes.some(({ rejected }) => rejected !== 0)
+  return [
+    { name: 'node', value: ({ node }) => node },
+    { name: 'state', value: ({ state }) => state },
+    { name: 'exit', value: ({ exitCode }) => exitCode },
+    ...(hasRejected
+      ? [
+          { name: 'lines rejected', value: ({ rejected }: Outcome) => rejected ?? 'not known' },
+          { name: 'because', value: ({ rejections }: Outcome) => becauseOf(rejections) },
+        ]
+      : []),
+    ...(hasLost
+      ? [{ name: 'lines dropped', value: ({ dropped }: Outcome) => dropped ?? 'not known' }]
+      : []),
+  ]
+}
+
+/** What is amiss with an outcome, in words. An exit code is not: it is for the script to say what that means. */
+export function describeTrouble({ node, state, ...lost }: Outcome): string[] {
+  return [
+    ...(state === 'unfinished' ? [`${node} has not told of its end, samples may be missing`] : []),
+    ...(lost.rejected === 0 || lost.rejected === null
+      ? []
+      : [`${lost.rejected} lines of ${node} were no samples (${becauseOf(lost.rejections)})`]),
+    ...(lost.dropped === 0 || lost.dropped === null
+      ? []
+      : [`${lost.dropped} lines of ${node} were lost, a buffer was full`]),
+  ]
+}
+
+/** Reasons in a few words, with an example of each. */
+function becauseOf(rejections: readonly Rejection[]): string {
+  return rejections
+    .map(({ reason, line }) => `${reason}: ${JSON.stringify(line.slice(0, 80))}`)
+    .join('; ')
+}
+
+interface Loss {
+  readonly kind: 'rejected' | 'dropped'
+  readonly sliver: string
+  readonly time: Date
+  readonly lines: number
+  readonly reason: string
+  readonly line: string
+}
+
+function isWithin(
+  { time }: Loss,
+  { startedS }: RunPart,
+  end: { readonly time: Date } | null,
+): boolean {
+  return time.getTime() >= startedS * 1000 && (end === null || time <= end.time)
+}
+
+function groupRejections(losses: readonly Loss[]): Rejection[] {
+  const groups = Map.groupBy(losses, ({ reason }) => reason)
+  return [...groups].map(([reason, all]) => ({
+    reason,
+    lines: all.reduce((lines, loss) => lines + loss.lines, 0),
+    line: all[0]?.line ?? '',
+  }))
+}
+
+/** What the nodes say that was lost of the slice's lines since the run began; null when the server cannot be asked. */
+async function readLosses(database: SampleDatabase): Promise<Loss[] | null> {
+  try {
+    const kinds = ['rejected', 'dropped'] as const
+    const found = await Promise.all(
+      kinds.map(async (kind) =>
+        (await database.rowsAfter(kind, 0)).map((row) => toLoss(kind, row)),
+      ),
+    )
+    return found.flat()
+  } catch (error) {
+    if (LabError.is(error)) return null
+    throw error
+  }
+}
+
+function toLoss(kind: Loss['kind'], row: Readonly<Record<string, unknown>>): Loss {
+  const { sliver, time, lines, reason, line } = row
+  return {
+    kind,
+    sliver: String(sliver),
+    time: time instanceof Date ? time : new Date(Number.NaN),
+    // A row of an older agent stands for one line.
+    lines: Number(lines ?? 1),
+    reason: typeof reason === 'string' ? reason : '',
+    line: typeof line === 'string' ? line : '',
+  }
+}

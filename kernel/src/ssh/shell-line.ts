@@ -1,0 +1,53 @@
+import { LabError } from '@community-lab/contract'
+import { quote } from './quote.ts'
+
+/** Where and with what a command runs. */
+export interface CommandPlace {
+  /** The folder that it runs in; default: the home of root. */
+  readonly cwd?: string
+  /** Variables added to its environment. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** Source: dropbear, sysoptions.h, MAX_CMD_LEN; some bytes are left for what is put before a command. */
+const maxLineBytes = 8_900
+
+/**
+ * The line of shell that runs a command in its folder and with its environment. The command does not run where the folder is not there.
+ *
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID.
+ */
+export function shellLine(command: string, { cwd, env = {} }: CommandPlace = {}): string {
+  const enter = cwd === undefined ? [] : [`cd -- ${quote(cwd)} || exit`]
+  const line = [...enter, exportLines(env) + command].join('\n')
+  const length = Buffer.byteLength(line)
+  if (length > maxLineBytes)
+    throw new LabError('LAB_ARGUMENT_INVALID', {
+      argument: 'the command',
+      found: `${length} bytes long`,
+      expected: `at most ${maxLineBytes}, which is what SSH servers take; upload it as a file and run that, or give what is long as input`,
+    })
+  if (line.includes('\0'))
+    throw new LabError('LAB_ARGUMENT_INVALID', {
+      argument: 'the command',
+      found: 'a text with a NUL character',
+      expected: 'text without one',
+    })
+  return line
+}
+
+/** The lines of shell that add variables to the environment. @throws {@link LabError} LAB_ARGUMENT_INVALID for a name that is none. */
+export function exportLines(env: Readonly<Record<string, string>>): string {
+  return Object.entries(env)
+    .map(([name, value]) => `export ${variable(name)}=${quote(value)}\n`)
+    .join('')
+}
+
+function variable(name: string): string {
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/u.test(name)) return name
+  throw new LabError('LAB_ARGUMENT_INVALID', {
+    argument: "an environment variable's name",
+    found: JSON.stringify(name),
+    expected: 'letters, digits and underscores, not beginning with a digit',
+  })
+}

@@ -1,0 +1,148 @@
+import { execFile } from 'node:child_process'
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { takeCredentials } from '../../../kernel/src/credentials/credentials.ts'
+import { ensureSshKey } from '../../../kernel/src/credentials/ssh-key.ts'
+import { Lab } from '../../../kernel/src/lab.ts'
+import { openSession } from '../../../kernel/src/session.ts'
+import type { Slice } from '../../../kernel/src/sliver/slice.ts'
+import type { Sliver } from '../../../kernel/src/sliver/sliver.ts'
+import { startWorld, type World } from './world/testbed.ts'
+
+let world: World
+let lab: Lab
+let slice: Slice
+let sliver: Sliver
+let dir: string
+
+beforeAll(async () => {
+  world = await startWorld(2)
+  const key = ensureSshKey(path.join(world.dir, 'keys'))
+  lab = new Lab(openSession(takeCredentials({ url: world.url, token: 'right' }), key), key)
+  slice = await lab.slices.get('first')
+  sliver = slice.sliver('n1')
+})
+afterAll(async () => {
+  await lab.close()
+  await world.close()
+})
+beforeEach(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), 'kernel-files-'))
+})
+afterEach(() => rm(dir, { recursive: true }))
+
+const modeOf = async (file: string): Promise<string> =>
+  ((await lstat(file)).mode & 0o777).toString(8)
+
+async function makeTree(): Promise<string> {
+  const tree = path.join(dir, 'tree')
+  await mkdir(path.join(tree, 'sub', 'empty'), { recursive: true })
+  await writeFile(path.join(tree, 'sub', 'key'), 'secret', { mode: 0o600 })
+  await writeFile(path.join(tree, 'run.sh'), '#!/bin/sh\necho ran\n')
+  await chmod(path.join(tree, 'run.sh'), 0o755)
+  await symlink('sub/key', path.join(tree, 'link'))
+  await symlink('/nowhere', path.join(tree, 'dangling'))
+  return tree
+}
+
+describe('an upload', () => {
+  it('carries links, empty folders and modes', async () => {
+    await slice.upload(await makeTree(), '/tmp/tree')
+    const [listed] =
+      await slice.sh`cd /tmp/tree && find . | sort && readlink link && readlink dangling && stat -c %a sub/key run.sh`
+    expect(listed?.stdout.trim().split('\n')).toEqual([
+      ...['.', './dangling', './link', './run.sh', './sub', './sub/empty', './sub/key'],
+      ...['sub/key', '/nowhere', '600', '755'],
+    ])
+    expect((await slice.sh`/tmp/tree/run.sh`).map(({ stdout }) => stdout)).toEqual([
+      'ran\n',
+      'ran\n',
+    ])
+  })
+
+  it('says why it failed', async () => {
+    await slice.sh`mkdir -p /tmp/small && mount -t tmpfs -o size=1m tmpfs /tmp/small`
+    const full = { big: Buffer.alloc(3_000_000) }
+    const failed = await slice.upload(full, '/tmp/small').catch((error: unknown) => error)
+    expect(String(failed)).toMatch(/the upload failed on sliver .* and on 1 more: .*No space left/u)
+  })
+
+  it('refuses what it cannot carry', async () => {
+    await promisify(execFile)('mkfifo', [path.join(dir, 'pipe')])
+    await expect(slice.upload(dir, '/tmp/x')).rejects.toThrow(/pipe is neither/u)
+    await expect(slice.upload(path.join(dir, 'none'), '/tmp/x')).rejects.toThrow(/ENOENT/u)
+  })
+})
+
+describe('a download', () => {
+  it('brings back what was uploaded, a folder with all that is in it', async () => {
+    await slice.upload(await makeTree(), '/tmp/back')
+    const to = path.join(dir, 'back')
+    const got = await sliver.download('/tmp/back', to)
+    expect(got.files).toBe(3)
+    expect(got.skipped).toEqual([
+      { path: 'dangling', reason: 'it is a link that leads out, to "/nowhere"' },
+    ])
+    expect((await readdir(to, { recursive: true })).sort()).toEqual(
+      ['link', 'run.sh', 'sub', 'sub/empty', 'sub/key'].sort(),
+    )
+    expect(await readlink(path.join(to, 'link'))).toBe('sub/key')
+    expect([await modeOf(path.join(to, 'sub/key')), await modeOf(path.join(to, 'run.sh'))]).toEqual(
+      ['600', '755'],
+    )
+  })
+
+  it('brings a file, to a name or into a folder, in the place of an old one', async () => {
+    await sliver.sh`echo new > /tmp/note`
+    const file = path.join(dir, 'note')
+    await writeFile(file, 'old')
+    await sliver.download('/tmp/note', file)
+    expect(await readFile(file, 'utf8')).toBe('new\n')
+    await mkdir(path.join(dir, 'into'))
+    await sliver.download('/tmp/note', path.join(dir, 'into'))
+    expect(await readFile(path.join(dir, 'into', 'note'), 'utf8')).toBe('new\n')
+    expect(await readdir(dir)).toEqual(['into', 'note'])
+  })
+
+  it('brings the same of every sliver, and hides none that fails', async () => {
+    await slice.sh`rm -rf /tmp/here`
+    await sliver.sh`mkdir -p /tmp/here; echo 1 > /tmp/here/a`
+    const got = await slice.download('/tmp/here', dir)
+    expect(got.ok).toBe(false)
+    expect(got.map(({ error }) => error?.code ?? null)).toEqual([null, 'LAB_COMMAND_FAILED'])
+    expect(await readFile(path.join(dir, 'n1', 'a'), 'utf8')).toBe('1\n')
+    expect(got[1]?.error?.message).toContain('no such file')
+  })
+
+  it('reads a file as bytes', async () => {
+    await sliver.exec("printf '\\377\\000x' > /tmp/bytes")
+    expect([...(await sliver.read('/tmp/bytes'))]).toEqual([255, 0, 120])
+    await expect(sliver.read('/tmp/none')).rejects.toThrow(/none/u)
+  })
+
+  it('takes no more than it may', async () => {
+    await sliver.sh`mkdir -p /tmp/many && cd /tmp/many && for i in $(seq 20); do echo $i > $i; done`
+    const to = path.join(dir, 'many')
+    await expect(sliver.download('/tmp/many', to, { maxEntries: 5 })).rejects.toThrow(
+      /more than 5 files/u,
+    )
+    await expect(sliver.download('/tmp/many', to, { maxBytes: 9 })).rejects.toThrow(
+      /more than 9 bytes/u,
+    )
+    expect((await sliver.sh`true`).ok).toBe(true)
+  })
+})

@@ -1,0 +1,203 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { takeCredentials } from '../../../kernel/src/credentials/credentials.ts'
+import { ensureSshKey } from '../../../kernel/src/credentials/ssh-key.ts'
+import { Lab } from '../../../kernel/src/lab.ts'
+import { HealthSamples } from '../../../kernel/src/run/health.ts'
+import { Run } from '../../../kernel/src/run/run.ts'
+import { openSession } from '../../../kernel/src/session.ts'
+import { Nodes } from '../../../kernel/src/sliver/node.ts'
+import { Slice } from '../../../kernel/src/sliver/slice.ts'
+import { Slices } from '../../../kernel/src/sliver/slices.ts'
+import { Sliver } from '../../../kernel/src/sliver/sliver.ts'
+import { VirtualTestbed } from '../../../kernel/src/virtual.ts'
+import { startWorld, type World } from './world/testbed.ts'
+
+// Interrupts as the Jupyter kernel gives them: by the signal of the cell that runs.
+
+const symbol = Symbol.for('community-lab.interrupt')
+let world: World
+let lab: Lab
+let slice: Slice
+let run: Run
+let dir: string
+let hung: ReturnType<typeof createServer>
+
+beforeAll(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), 'kernel-interrupt-'))
+  // A virtual testbed's socket that takes what is asked and never answers.
+  hung = createServer(() => undefined).listen(path.join(dir, 'vct.sock'))
+  await once(hung, 'listening')
+  world = await startWorld(2)
+  const key = ensureSshKey(path.join(world.dir, 'keys'))
+  const credentials = takeCredentials({
+    url: world.url,
+    token: 'right',
+    vct_socket: path.join(dir, 'vct.sock'),
+  })
+  lab = new Lab(openSession(credentials, key), key)
+  slice = await lab.slices.get('first')
+  run = await slice.run('first', { script: 'sleep 300' })
+})
+afterAll(async () => {
+  world.hang(false)
+  await lab.close()
+  await world.close()
+  hung.closeAllConnections()
+  hung.close()
+  await rm(dir, { recursive: true })
+})
+afterEach(() => void Reflect.deleteProperty(globalThis, symbol))
+
+function beginCell(): AbortController {
+  const cell = new AbortController()
+  Object.defineProperty(globalThis, symbol, { value: cell.signal, configurable: true })
+  return cell
+}
+
+const patience = { timeout: 10_000 }
+const isReached = async (): Promise<void> => expect((await slice.sh`true`).ok).toBe(true)
+
+/** Every call of the public handles that waits, made so that it waits. */
+const calls: Readonly<Record<string, () => Promise<unknown>>> = {
+  'Nodes.find': () => lab.nodes.find(),
+  'Slices.ensure': () => lab.slices.ensure('first', { template: 'tiny', nodes: ['n1', 'n2'] }),
+  'Slices.get': () => lab.slices.get('first'),
+  'Slices.list': () => lab.slices.list(),
+  'Slice.refresh': () => slice.refresh(),
+  'Slice.started': () => slice.started(),
+  'Slice.renew': () => slice.renew(),
+  'Slice.release': () => slice.release(),
+  'Slice.sh': () => slice.sh`sleep 300`,
+  'Slice.exec': () => slice.exec('sleep 300'),
+  'Slice.upload': () => slice.upload({ x: '' }, '/tmp/waits'),
+  'Slice.download': () => slice.download('/tmp/waits/x', dir),
+  'Slice.run': () => slice.run('other', { script: 'sleep 303' }),
+  'Slice.measure': () =>
+    slice.measure('rtt', { from: 'n1', to: 'n2', everyMs: 1_000, forMs: 60_000 }),
+  'Slice.traceroute': () => slice.traceroute('n1', 'n2'),
+  'Sliver.sh': () => slice.sliver('n1').sh`sleep 300`,
+  'Sliver.exec': () => slice.sliver('n1').exec('sleep 300'),
+  'Sliver.read': () => slice.sliver('n1').read('/tmp/waits/x'),
+  'Sliver.download': () => slice.sliver('n1').download('/tmp/waits/x', path.join(dir, 'x')),
+  'Run.done': () => run.done(),
+  'Run.rows': () => run.rows('never').take(1),
+  'Run.sql': () => run.sql`select 1`,
+  'Run.parquet': () => run.parquet('never', path.join(dir, 'never.parquet')),
+  'Run.export': () => run.export(path.join(dir, 'export')),
+  'Run.output': () => run.output(),
+  'Run.cancel': () => run.cancel(),
+  'HealthSamples.sql': async () => (await lab.health()).sql`select 1`,
+  'HealthSamples.rows': async () => (await lab.health()).rows('never').take(1),
+  'HealthSamples.tables': async () => (await lab.health()).tables(),
+  'HealthSamples.parquet': async () =>
+    (await lab.health()).parquet('never', path.join(dir, 'never.parquet')),
+  'HealthSamples.export': async () => (await lab.health()).export(path.join(dir, 'export')),
+  'VirtualTestbed.status': () => lab.virtual().status(),
+  'VirtualTestbed.cutLink': () => lab.virtual().cutLink('n1', 'n2'),
+  'VirtualTestbed.restoreLink': () => lab.virtual().restoreLink('n1', 'n2'),
+  'VirtualTestbed.node': () => lab.virtual().node('n1', 'stop'),
+  'VirtualTestbed.server': () => lab.virtual().server('stop'),
+}
+/** Calls that wait for nobody, or end what they belong to. */
+const others = new Set([
+  ...['Lab.health', 'Lab.virtual', 'Lab.close', 'Slice.sliver', 'Run.close', 'HealthSamples.close'],
+])
+
+describe('an interrupt', () => {
+  it('is tried on every call of the public handles', () => {
+    const handles = { Lab, Nodes, Slices, Slice, Sliver, Run, HealthSamples, VirtualTestbed }
+    const methods = Object.entries(handles).flatMap(([name, { prototype }]) =>
+      Object.entries(Object.getOwnPropertyDescriptors(prototype))
+        .filter(([method, { value }]) => method !== 'constructor' && typeof value === 'function')
+        .map(([method]) => `${name}.${method}`),
+    )
+    expect([...Object.keys(calls), ...others].sort()).toEqual(methods.sort())
+  })
+
+  it.each(Object.keys(calls))(
+    'ends the waiting of %s at once, and what it uses works after that',
+    async (name) => {
+      await slice.upload({ x: '' }, '/tmp/waits')
+      // Whatever does not wait by itself waits for a server, or a sliver, that does not answer.
+      const waitsByItself = /\.(sh|exec)$|^Run\.(done|rows)/u.test(name)
+      const asksSliver =
+        /^(Slice|Sliver)\.(upload|download|read|run|measure|traceroute)|^Run\.(output|cancel)/u.test(
+          name,
+        )
+      if (asksSliver) world.breakTunnels()
+      if (asksSliver) await vi.waitFor(isReached, patience)
+      if (asksSliver) world.breakTunnels()
+      if (!waitsByItself) world.hang(true)
+      const cell = beginCell()
+      const call = calls[name]?.() ?? Promise.reject(new Error('no such call'))
+      const settled = call.then(
+        () => 'done',
+        (error: unknown) => (error instanceof Error ? error.name : String(error)),
+      )
+      await new Promise((resolve) => setImmediate(resolve))
+      cell.abort()
+      expect(await settled).toBe('AbortError')
+      world.hang(false)
+      Reflect.deleteProperty(globalThis, symbol)
+      await vi.waitFor(isReached, patience)
+      if (name === 'Slice.release') await slice.refresh()
+      expect((await lab.nodes.find()).length).toBe(2)
+      expect((await run.done({ timeoutMs: 10 })).map(({ sliver }) => sliver)).toEqual([
+        '1@1',
+        '1@2',
+      ])
+    },
+  )
+
+  it('lets a cell clean up behind itself', async () => {
+    const before = world.releases
+    const cell = beginCell()
+    const work = async (): Promise<void> => {
+      try {
+        await slice.sh`sleep 300`
+      } finally {
+        await slice.sh`echo cleaned > /tmp/cleaned`
+        await slice.release()
+      }
+    }
+    const working = work()
+    setImmediate(() => cell.abort())
+    await expect(working).rejects.toThrow(/abort/u)
+    expect(world.releases).toBe(before + 1)
+    Reflect.deleteProperty(globalThis, symbol)
+    await slice.refresh()
+    expect((await slice.sh`cat /tmp/cleaned`).ok).toBe(true)
+  })
+
+  it('releases a slice from a cell that was interrupted while it waited for something else', async () => {
+    const before = world.releases
+    beginCell().abort()
+    await slice.release()
+    expect(world.releases).toBe(before + 1)
+    await expect(slice.refresh()).rejects.toThrow(/abort/u)
+    Reflect.deleteProperty(globalThis, symbol)
+    await slice.refresh()
+  })
+
+  it('leaves no program of a run that it kept from starting', async () => {
+    for (const delayMs of [0, 1, 2, 4, 6, 8, 12, 16, 24, 32]) {
+      const cell = beginCell()
+      const starting = slice.run('early', { script: 'exec sleep 304' })
+      const timer = setTimeout(() => cell.abort(), delayMs)
+      const started = await starting.catch(() => null)
+      clearTimeout(timer)
+      Reflect.deleteProperty(globalThis, symbol)
+      await started?.cancel()
+    }
+    const gone = async (): Promise<void> => {
+      const found = await slice.sh`pgrep -fx ${'sleep 304'}`
+      expect(found.map(({ exitCode }) => exitCode)).toEqual([1, 1])
+    }
+    await vi.waitFor(gone, { timeout: 15_000, interval: 200 })
+  }, 40_000)
+})

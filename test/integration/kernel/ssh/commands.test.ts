@@ -1,0 +1,99 @@
+import path from 'node:path'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { takeCredentials } from '../../../../kernel/src/credentials/credentials.ts'
+import { ensureSshKey } from '../../../../kernel/src/credentials/ssh-key.ts'
+import { Lab } from '../../../../kernel/src/lab.ts'
+import { openSession } from '../../../../kernel/src/session.ts'
+import type { Sliver } from '../../../../kernel/src/sliver/sliver.ts'
+import { startWorld, type World } from '../world/testbed.ts'
+
+let world: World
+let lab: Lab
+let sliver: Sliver
+
+beforeAll(async () => {
+  world = await startWorld(1)
+  const key = ensureSshKey(path.join(world.dir, 'keys'))
+  lab = new Lab(openSession(takeCredentials({ url: world.url, token: 'right' }), key), key)
+  sliver = (await lab.slices.get('first')).sliver('n1')
+})
+
+afterAll(async () => {
+  await lab.close()
+  await world.close()
+})
+
+it('runs hundreds of commands that are asked for at once, each exactly once', async () => {
+  await sliver.sh`: > /tmp/count`
+  const numbers = Array.from({ length: 400 }, (_, index) => index)
+  const results = await Promise.all(
+    numbers.map((number) => sliver.sh`echo ${number} | tee -a /tmp/count`),
+  )
+  expect(results.map(({ stdout }) => Number(stdout))).toEqual(numbers)
+  const counted = (await sliver.sh`sort -n /tmp/count`).stdout.trim().split('\n')
+  expect(counted.map(Number)).toEqual(numbers)
+}, 30_000)
+
+it('lets a command run while many others have no end', async () => {
+  const stop = new AbortController()
+  const endless = Array.from({ length: 20 }, () =>
+    sliver.exec('sleep 300', { signal: stop.signal }).catch(() => null),
+  )
+  expect((await sliver.sh`echo through`).stdout).toBe('through\n')
+  stop.abort()
+  await Promise.all(endless)
+  // What is given up is ended in the sliver, although its input has ended.
+  await vi.waitFor(
+    async () => expect((await sliver.sh`pgrep -fx ${'sleep 300'}`).exitCode).toBe(1),
+    {
+      timeout: 10_000,
+    },
+  )
+}, 30_000)
+
+it('returns when the command ends, and leaves what it began in the background', async () => {
+  const result = await sliver.sh`sleep 301 & echo $!`
+  expect(result.durationMs).toBeLessThan(5_000)
+  const pid = result.stdout.trim()
+  expect((await sliver.sh`kill ${pid}`).ok).toBe(true)
+  const daemon = await sliver.exec('setsid sleep 302 >/dev/null 2>&1 </dev/null & echo $!')
+  expect((await sliver.sh`kill ${daemon.stdout.trim()}`).ok).toBe(true)
+})
+
+it('runs in a folder, with variables, for a time', async () => {
+  await sliver.sh`mkdir -p ${'/tmp/a b'}`
+  const env = { GREETING: 'it\'s "$HOME"', N: '1' }
+  const result = await sliver.sh({ cwd: '/tmp/a b', env })`pwd; echo "$GREETING$N"; true; pwd`
+  expect(result.stdout).toBe('/tmp/a b\nit\'s "$HOME"1\n/tmp/a b\n')
+  const nowhere = await sliver.exec('echo ran', { cwd: '/no/such' })
+  expect([nowhere.ok, nowhere.stdout]).toEqual([false, ''])
+  expect(nowhere.stderr).toContain('/no/such')
+  const late = await sliver.sh({ timeoutMs: 300 })`sleep 30`
+  expect(late.error?.code).toBe('LAB_COMMAND_TIMEOUT')
+  await expect(sliver.exec('true', { env: { 'A B': '' } })).rejects.toThrow(/variable's name/u)
+})
+
+it('takes times of any length, and no others', async () => {
+  for (const timeoutMs of [Infinity, 30 * 86_400_000])
+    expect((await sliver.exec('true', { timeoutMs })).ok).toBe(true)
+  for (const timeoutMs of [Number.NaN, -1])
+    await expect(sliver.exec('true', { timeoutMs })).rejects.toThrow(/timeoutMs/u)
+})
+
+it('refuses a command longer than SSH servers take, before it is sent', async () => {
+  await expect(sliver.exec(`echo ${'x'.repeat(10_000)}`)).rejects.toThrow(/upload it as a file/u)
+  expect((await sliver.exec(`: ${'x'.repeat(8_800)}`)).ok).toBe(true)
+})
+
+it('has output as bytes, and throws what is not ok when asked to', async () => {
+  const result = await sliver.exec("printf '\\377\\000\\n'")
+  expect([...result.orThrow().stdoutBytes]).toEqual([255, 0, 10])
+  const failed = await sliver.exec('echo because >&2; exit 3')
+  expect(() => failed.orThrow()).toThrow(/exit code 3: because/u)
+  expect(JSON.stringify(failed)).not.toContain('stdoutBytes')
+})
+
+it('says what to write when sh is called', () => {
+  const called = sliver.sh as unknown as (text: string) => unknown
+  expect(() => Reflect.apply(called, sliver, ['ls'])).toThrow(/exec\(text\)/u)
+})

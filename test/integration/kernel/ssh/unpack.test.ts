@@ -1,0 +1,96 @@
+import { link, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import tar, { type Header } from 'tar-stream'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { Unpacking, type Unpacked } from '../../../../kernel/src/ssh/unpack.ts'
+
+// What a sliver sends is a stranger's: its archive may be made by hand.
+
+let dir: string
+let folder: string
+
+beforeEach(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), 'unpack-'))
+  folder = path.join(dir, 'in')
+  await mkdir(folder)
+})
+afterEach(() => rm(dir, { recursive: true }))
+
+type Given = Partial<Header> & Pick<Header, 'name'> & { readonly content?: string }
+
+async function unpack(...given: readonly Given[]): Promise<Unpacked> {
+  const pack = tar.pack()
+  for (const { content = '', ...header } of given) pack.entry(header, content)
+  pack.finalize()
+  const unpacking = new Unpacking('the archive', folder, { maxBytes: 1_000, maxEntries: 10 })
+  const unpacked = unpacking.run()
+  unpacking.input.end(await buffer(pack))
+  return await unpacked
+}
+
+it.each(['../out', '/etc/out', 'a/../../out'])('writes nothing at %s', async (name) => {
+  await expect(unpack({ name, content: 'x' })).rejects.toThrow(/leads out of it/u)
+  expect(await readdir(dir)).toEqual(['in'])
+})
+
+it('writes nothing through a link, whether it came or was there', async () => {
+  await mkdir(path.join(dir, 'elsewhere'))
+  const got = await unpack(
+    { name: 'l', type: 'symlink', linkname: '../elsewhere' },
+    { name: 'l/x', content: 'x' },
+  )
+  expect(got.skipped).toHaveLength(1)
+  expect(await readdir(path.join(dir, 'elsewhere'))).toEqual([])
+  await symlink('../elsewhere', path.join(folder, 'm'))
+  await expect(unpack({ name: 'm/x', content: 'x' })).rejects.toThrow(/in the way/u)
+  await writeFile(path.join(dir, 'secret'), 'secret')
+  await symlink('../secret', path.join(folder, 'file'))
+  await unpack({ name: 'file', content: 'mine' })
+  expect(await readFile(path.join(dir, 'secret'), 'utf8')).toBe('secret')
+  expect(await readFile(path.join(folder, 'file'), 'utf8')).toBe('mine')
+})
+
+it('leaves the file alone that another name of it stands for', async () => {
+  await writeFile(path.join(dir, 'secret'), 'secret')
+  await link(path.join(dir, 'secret'), path.join(folder, 'file'))
+  await unpack({ name: 'file', content: 'mine' })
+  expect(await readFile(path.join(dir, 'secret'), 'utf8')).toBe('secret')
+})
+
+it('keeps second names as copies, and none of what is outside', async () => {
+  await writeFile(path.join(dir, 'secret'), 'secret')
+  const got = await unpack(
+    { name: 'a', content: 'a' },
+    { name: 'b', type: 'link', linkname: 'a' },
+    { name: 'c', type: 'link', linkname: '../secret' },
+  )
+  expect(await readFile(path.join(folder, 'b'), 'utf8')).toBe('a')
+  expect(got.skipped.map(({ path: name }) => name)).toEqual(['c'])
+})
+
+it('leaves out devices, and says so', async () => {
+  const got = await unpack(
+    { name: 'null', type: 'character-device', devmajor: 1, devminor: 3 },
+    { name: 'pipe', type: 'fifo' },
+  )
+  expect(got.skipped.map(({ reason }) => reason)).toEqual([
+    'it is a character-device',
+    'it is a fifo',
+  ])
+  expect(await readdir(folder)).toEqual([])
+})
+
+it('takes no more entries and bytes than it may', async () => {
+  const many = Array.from({ length: 11 }, (_, index) => ({ name: `${index}` }))
+  await expect(unpack(...many)).rejects.toThrow(/more than 10 files/u)
+  await expect(unpack({ name: 'x', content: 'x'.repeat(2_000) })).rejects.toThrow(/1000 bytes/u)
+})
+
+it('says that an archive is cut off', async () => {
+  const unpacking = new Unpacking('the archive', folder, { maxBytes: 1_000, maxEntries: 10 })
+  const run = unpacking.run()
+  unpacking.input.end(Buffer.alloc(100, 1))
+  await expect(run).rejects.toThrow()
+})
