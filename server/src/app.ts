@@ -47,6 +47,8 @@ export interface App {
   readonly context: RouteContext
 }
 
+/** How long one of its parts may take to start, in milliseconds. */
+const pluginsStartWithinMs = 120_000
 /** The longest WebSocket message, in bytes: a full batch of samples fits. */
 const maxMessageBytes = 8 * 1024 * 1024
 
@@ -65,6 +67,8 @@ export async function buildApp(options: AppOptions): Promise<App> {
   const app: FastifyInstance = Fastify({
     loggerInstance: logger,
     bodyLimit: bodyLimitBytes,
+    // Opening the store of samples takes long on a slow or busy machine.
+    pluginTimeout: pluginsStartWithinMs,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
     frameworkErrors: (error, request, reply) => void answerProblem(error, request, reply),
     // Streams end with the server; idle connections must not keep it.

@@ -12,7 +12,10 @@ import { Pointer } from 'typebox/value'
 
 const maxIssues = 10
 
-/** Check requests by the contract's TypeBox schemas, without changing them; answers are what the handlers made, typed by the same schemas. */
+/**
+ * Check requests by the contract's TypeBox schemas, without changing them. Answers are written by the same schemas, which is Fastify's own way: a member that a
+ * schema does not name never leaves the server.
+ */
 export function useContractSchemas(app: FastifyInstance): void {
   app.setValidatorCompiler<TSchema & FastifySchema>(({ schema }) => {
     const validator = Compile(schema)
@@ -27,7 +30,6 @@ export function useContractSchemas(app: FastifyInstance): void {
       return { error: new LabError('LAB_REQUEST_INVALID', { issues: issues.slice(0, maxIssues) }) }
     }
   })
-  app.setSerializerCompiler(() => JSON.stringify)
 }
 
 /** One issue for each place: the first tells what is wrong, those after it what else would do. */

@@ -18,7 +18,8 @@ interface CreateOptions extends PrintOptions {
   readonly role: 'operator' | 'researcher'
   readonly user: string
   readonly group?: string
-  readonly expires?: string
+  readonly expires?: string | null
+  readonly scope?: 'all' | 'read'
 }
 
 /** `community-lab token …`: for operators. */
@@ -32,7 +33,17 @@ export function addToken(program: Command, context: Context): void {
         .default('researcher'),
     )
     .option('--group <name>', 'the group of a new user')
-    .option('--expires <when>', 'a date, or days such as 30d', (text) => expiry(text))
+    .addOption(
+      new Option('--scope <scope>', 'all that its role may, or only to read').choices([
+        'all',
+        'read',
+      ]),
+    )
+    .option(
+      '--expires <when>',
+      'a date, days such as 30d, or never; a researcher’s: after a year',
+      (text) => (text === 'never' ? null : expiry(text)),
+    )
     .action(async (name: string, options: CreateOptions) => {
       const body: TokenCreate = {
         name,
@@ -40,6 +51,7 @@ export function addToken(program: Command, context: Context): void {
         user: options.user,
         ...(options.group === undefined ? {} : { group: options.group }),
         ...(options.expires === undefined ? {} : { expires_on: options.expires }),
+        ...(options.scope === undefined ? {} : { scope: options.scope }),
       }
       const client = connectServer(context)
       const made = await client.ask(TokenCreated, routes.tokens, { method: 'POST', body })
@@ -55,6 +67,7 @@ export function addToken(program: Command, context: Context): void {
         { title: 'ID', show: ({ id }) => id, align: 'right' },
         { title: 'NAME', show: ({ name }) => name },
         { title: 'ROLE', show: ({ role }) => role },
+        { title: 'SCOPE', show: ({ scope }) => scope },
         { title: 'USED', show: ({ last_used_on }) => formatAgo(last_used_on, now) },
         { title: 'EXPIRES', show: ({ expires_on }) => expires_on },
       ],

@@ -1,6 +1,9 @@
-import { routes } from '@community-lab/contract'
+import { Group, nullable, routes } from '@community-lab/contract'
+import Fastify from 'fastify'
+import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { useContractSchemas } from '../../../../server/src/http/validate.ts'
 import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
 
 let testbeds: Testbeds
@@ -92,4 +95,17 @@ describe('the OpenAPI document', () => {
       expect((await world.ask(null, 'GET', url)).statusCode).toBe(200)
     }
   })
+})
+
+it('an answer has the members that its schema names, and no other', async () => {
+  const app = Fastify()
+  useContractSchemas(app)
+  const group = { uri: '/api/groups/1/', id: 1, name: 'red', description: '', secret: 'x' }
+  const schema = { response: { 200: Type.Array(Group), 201: nullable(Group) } }
+  app.get('/list', { schema }, () => [group])
+  app.get('/made', { schema }, (_request, reply) => reply.code(201).send(group))
+  const { secret: _, ...named } = group
+  expect((await app.inject('/list')).json()).toEqual([named])
+  expect((await app.inject('/made')).json()).toEqual(named)
+  await app.close()
 })
