@@ -4,6 +4,7 @@ import type { Log } from './loop/log.ts'
 import {
   createCatchers,
   createCollectors,
+  isAside,
   openSpool,
   type Catchers,
   type MeasuredSliver,
@@ -94,7 +95,7 @@ async function foldersIn(dir: string): Promise<readonly string[]> {
   try {
     const entries = await readdir(dir, { withFileTypes: true })
     return entries
-      .filter((entry) => entry.isDirectory())
+      .filter((entry) => entry.isDirectory() && !isAside(entry.name))
       .map(({ name }) => decodeURIComponent(name))
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []

@@ -1,4 +1,10 @@
-export { createCatchers, type Catchers, type CatchersOptions } from './catcher/catchers.ts'
+export {
+  createCatchers,
+  defaultCatcherBytes,
+  type Catchers,
+  type CatchersOptions,
+} from './catcher/catchers.ts'
+export { isAside } from './catcher/stream-folder.ts'
 export {
   createCollectors,
   type Collectors,
@@ -6,6 +12,6 @@ export {
 } from './collectors/collectors.ts'
 export type { MeasuredSliver } from './collectors/sliver-health.ts'
 export type { Sample } from './sample.ts'
-export { openSpool, type SpoolOptions } from './spool/file-spool.ts'
+export { defaultSpoolBytes, openSpool, type SpoolOptions } from './spool/file-spool.ts'
 export type { AppendOptions, Spool } from './spool/spool.ts'
 export { createUplink, type Uplink, type UplinkOptions } from './uplink/uplink.ts'

@@ -21,6 +21,8 @@ export const maxFields = 64
 export const rejectedMeasurement = 'rejected'
 /** Where lines are counted that a full buffer had to drop: column `lines`. */
 export const droppedMeasurement = 'dropped'
+/** Where the end of a run's program on a sliver is told. Such lines are taken also from a sliver that writes too fast, for somebody waits for them. */
+export const runEndMeasurement = 'run_end'
 /** Columns every table has; a field may not take their names. */
 export const reservedColumns: readonly string[] = [
   'time',

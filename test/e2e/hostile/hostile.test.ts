@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { attackWithFills } from './fills.ts'
 import { attackWithFloods } from './floods.ts'
 import { attackBeside, nothingNoticed, startHostileWorld, type HostileWorld } from './world.ts'
 
@@ -26,4 +27,6 @@ describe('a hostile sliver', () => {
   })
 
   describe('that floods its node with samples', () => attackWithFloods(() => world))
+
+  describe('that fills what it can', () => attackWithFills(() => world))
 })

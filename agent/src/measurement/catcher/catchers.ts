@@ -1,19 +1,21 @@
-import { mkdir, rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { writeWhole } from '../../disk/whole-file.ts'
+import { rm } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { LabError } from '@community-lab/contract'
+import type { Rate } from '../domain/rate.ts'
 import type { Spool } from '../spool/spool.ts'
-import { catchSliver, type CaughtSliver } from './caught-sliver.ts'
+import { catchSliver, endOwnCatcher, type CaughtSliver } from './caught-sliver.ts'
+import { createDrainer } from './drainer.ts'
 import { fifoPath } from './fifo.ts'
-import { endCatcher, findCatcher } from './process.ts'
-import { catcherProgram } from './program.ts'
+import { openNodeCatcher, type NodeCatcher } from './node-catcher.ts'
 import {
   beginStream,
+  currentBoot,
   findStream,
   isOfAnotherBoot,
   removeStream,
+  setAside,
   type Stream,
 } from './stream-folder.ts'
-import { createDrainer } from './drainer.ts'
 import { createStreamReader } from './stream-reader.ts'
 
 /** Options of {@link createCatchers}. */
@@ -21,8 +23,10 @@ export interface CatchersOptions {
   readonly spool: Spool
   /** Where the catchers' files are, for them alone; it must outlive the agent. */
   readonly dir: string
-  /** The most bytes caught and not yet read into the spool, per sliver; default 32 MiB. */
+  /** The most bytes caught and not yet read into the spool, per sliver; default {@link defaultCatcherBytes}. */
   readonly maxBytesPerSliver?: number
+  /** How many bytes a sliver may write; default {@link defaultByteRate}. */
+  readonly byteRate?: Rate
   /** Told what goes wrong between calls: a catcher that cannot be started again, a disk that fails. */
   readonly onProblem?: (error: unknown) => void
 }
@@ -41,39 +45,55 @@ export interface Catchers {
   stop(): Promise<void>
 }
 
-const defaultMaxBytes = 32 * 1024 * 1024
+/** What one sliver's caught lines may take of its node's disk unless told otherwise, in bytes. */
+export const defaultCatcherBytes = 16 * 1024 * 1024
+/** What one sliver may write unless told otherwise, in bytes: good for 5,000 lines a second of 200 bytes. */
+export const defaultByteRate: Rate = { perSecond: 1024 * 1024, burst: 8 * 1024 * 1024 }
 const largestSegmentBytes = 1024 * 1024
 
 /**
- * Catch the lines that the programs in slivers write, one catcher process per sliver.
+ * Catch the lines that the programs in slivers write, by one process for the whole node (`agent/perl/catcher.pl`).
  *
  * A writer never waits for more than the catcher, whatever happens to this process; a line that a writer's call has taken is in the server once, also when
- * this process or the catcher is killed at any moment. Beyond `maxBytesPerSliver` new lines are dropped, and their number is told in `dropped`
- * (a catcher killed while it drops may leave out the chunk of up to 64 KiB in its hands). Lines that cannot be read become `rejected`.
- * A line's time is when its catcher saw it, a few milliseconds after it was written.
+ * this process or the catcher is killed at any moment. Beyond `maxBytesPerSliver` new lines are dropped, and their number is told in `dropped`; beyond
+ * `byteRate` they are refused, which `rejected` tells (a catcher killed while it throws lines away may leave out the chunk of up to 64 KiB in its hands).
+ * Lines that cannot be read become `rejected`. A line's time is when the catcher saw it, a few milliseconds after it was written.
  */
 export function createCatchers(options: CatchersOptions): Catchers {
   const { spool, onProblem = () => undefined } = options
   const dir = resolve(options.dir)
-  const maxBytes = options.maxBytesPerSliver ?? defaultMaxBytes
-  const program = join(dir, 'catcher.pl')
+  const maxBytes = options.maxBytesPerSliver ?? defaultCatcherBytes
+  const drainer = createDrainer({ onProblem })
   const caught = new Map<string, { readonly sliver: CaughtSliver; readonly measureDir: string }>()
   const tails = new Map<string, Promise<void>>()
-  const drainer = createDrainer({ onProblem })
-  let prepared: Promise<void> | null = null
+  let opened: Promise<NodeCatcher> | null = null
 
-  async function prepare(): Promise<void> {
-    try {
-      await mkdir(dir, { recursive: true, mode: 0o700 })
-      await writeWhole(program, catcherProgram)
-    } catch (error) {
-      prepared = null
+  function openCatcher(): Promise<NodeCatcher> {
+    opened ??= openNodeCatcher({
+      dir,
+      segmentBytes: Math.min(largestSegmentBytes, Math.ceil(maxBytes / 8)),
+      maxBytes,
+      byteRate: options.byteRate ?? defaultByteRate,
+      bootId: currentBoot(),
+      onProblem,
+    }).catch((error: unknown) => {
+      opened = null
       throw error
-    }
+    })
+    return opened
   }
 
   function folderOf(sliverId: string): string {
     return join(dir, encodeURIComponent(sliverId))
+  }
+
+  /** Find a sliver's stream. One that a newer agent has begun stays where nobody takes it for this one's. */
+  async function find(sliverId: string): Promise<Stream | null> {
+    const stream = await findStream(folderOf(sliverId))
+    if (stream !== 'newer') return stream
+    const reason = `a newer agent has kept its lines, which now are in ${await setAside(folderOf(sliverId))}`
+    onProblem(new LabError('LAB_AGENT_CATCHER_FAILED', { sliver: sliverId, reason }))
+    return null
   }
 
   function readerOf(sliverId: string, { markKey }: Stream) {
@@ -84,7 +104,7 @@ export function createCatchers(options: CatchersOptions): Catchers {
   /** Read a stream that nobody writes any more to its end, and remove it. */
   async function finish(sliverId: string): Promise<void> {
     const folder = folderOf(sliverId)
-    const stream = await findStream(folder)
+    const stream = await find(sliverId)
     if (stream !== null) {
       await readerOf(sliverId, stream).drainLast()
       await spool.sync()
@@ -101,26 +121,32 @@ export function createCatchers(options: CatchersOptions): Catchers {
       caught.delete(sliverId)
       await present.sliver.end()
     }
-    await (prepared ??= prepare())
+    try {
+      await begin(sliverId, measureDir)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new LabError('LAB_AGENT_CATCHER_FAILED', { sliver: sliverId, reason }, { cause: error })
+    }
+  }
+
+  async function begin(sliverId: string, measureDir: string): Promise<void> {
+    const catcher = await openCatcher()
     const folder = folderOf(sliverId)
-    let stream = await findStream(folder)
+    let stream = await find(sliverId)
     if (stream !== null && isOfAnotherBoot(stream)) {
       await finish(sliverId)
       stream = null
     }
     stream ??= await beginStream(folder)
     const sliver = await catchSliver({
+      sliver: sliverId,
       spool,
       reader: readerOf(sliverId, stream),
       drainer,
+      catcher,
+      folder: basename(folder),
+      dir: folder,
       measureDir,
-      program: {
-        sliver: sliverId,
-        program,
-        dir: folder,
-        segmentBytes: Math.min(largestSegmentBytes, Math.ceil(maxBytes / 8)),
-        maxBytes,
-      },
       onProblem,
     })
     caught.set(sliverId, { sliver, measureDir })
@@ -131,8 +157,8 @@ export function createCatchers(options: CatchersOptions): Catchers {
     caught.delete(sliverId)
     if (present === undefined) {
       const folder = folderOf(sliverId)
-      const left = findCatcher(folder, new AbortController().signal)
-      if (left !== null) await endCatcher(left, folder)
+      await (await openCatcher()).unwant(basename(folder))
+      await endOwnCatcher(folder)
     } else {
       await present.sliver.end()
       await rm(fifoPath(present.measureDir), { force: true })
@@ -155,6 +181,7 @@ export function createCatchers(options: CatchersOptions): Catchers {
       await Promise.allSettled(tails.values())
       for (const { sliver } of caught.values()) await sliver.close()
       caught.clear()
+      await (await opened?.catch(() => null))?.close()
     },
   }
 }

@@ -3,7 +3,7 @@ import { constants, type Stats } from 'node:fs'
 import { chmod, chown, lstat, mkdir, open, rm, type FileHandle } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
-import { LabError, measurePath } from '@community-lab/contract'
+import { measurePath } from '@community-lab/contract'
 
 /** Anyone may write, nobody but the agent may read: a program cannot take away another one's samples. */
 const fifoMode = 0o622
@@ -16,24 +16,18 @@ export function fifoPath(measureDir: string): string {
 /**
  * Make a sliver's FIFO where there is none, and open it. As long as it is held open, writers neither fail nor lose what is in it while its catcher is
  * started anew. An OCI runtime that was handed the FIFO has perhaps given it to the container's root: it is taken back.
- * @throws {@link LabError} LAB_AGENT_CATCHER_FAILED.
  */
-export async function openFifo(sliver: string, measureDir: string): Promise<FileHandle> {
+export async function openFifo(measureDir: string): Promise<FileHandle> {
   const path = fifoPath(measureDir)
-  try {
-    await mkdir(measureDir, { recursive: true })
-    await chmod(measureDir, 0o755)
-    const found = await find(path)
-    if (found !== null && !found.isFIFO()) await rm(path, { recursive: true })
-    if (found?.isFIFO() !== true) await promisify(execFile)('mkfifo', [path])
-    const uid = process.getuid?.() ?? 0
-    if (found !== null && found.uid !== uid) await chown(path, uid, process.getgid?.() ?? 0)
-    await chmod(path, fifoMode)
-    return await open(path, constants.O_RDWR | constants.O_NONBLOCK)
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new LabError('LAB_AGENT_CATCHER_FAILED', { sliver, reason }, { cause: error })
-  }
+  await mkdir(measureDir, { recursive: true })
+  await chmod(measureDir, 0o755)
+  const found = await find(path)
+  if (found !== null && !found.isFIFO()) await rm(path, { recursive: true })
+  if (found?.isFIFO() !== true) await promisify(execFile)('mkfifo', [path])
+  const uid = process.getuid?.() ?? 0
+  if (found !== null && found.uid !== uid) await chown(path, uid, process.getgid?.() ?? 0)
+  await chmod(path, fifoMode)
+  return await open(path, constants.O_RDWR | constants.O_NONBLOCK)
 }
 
 async function find(path: string): Promise<Stats | null> {

@@ -1,5 +1,6 @@
+import { runEndMeasurement } from '@community-lab/contract'
 import type { IndexEntry } from '../domain/catcher-index.ts'
-import { countLines, splitLines, textOf, toSample } from '../domain/line-samples.ts'
+import { countLines, findLines, splitLines, textOf, toSample } from '../domain/line-samples.ts'
 import { refill, type Allowance, type Rate } from '../domain/rate.ts'
 import { addRefusal, type Refusal } from '../domain/refusals.ts'
 import type { Sample } from '../sample.ts'
@@ -26,10 +27,12 @@ export interface IntakeOptions {
 }
 
 const emptyLine = 'the line is empty'
+/** How many lines that tell of the end of a run are read of a chunk whose other lines are refused. */
+const keptPerChunk = 8
 
 /**
  * Make samples of the bytes that the entries tell of, the first of which begin at `from`. Lines beyond the rate are refused, and counted without being
- * read: so they cost next to nothing.
+ * read: so they cost next to nothing. But the end of a run is told whatever else is refused.
  */
 export function takeIn(
   before: Pick<Intake, 'refusals' | 'allowance' | 'rest'>,
@@ -49,13 +52,15 @@ export function takeIn(
     refusals = addRefusal(refusals, { reason, lines, line: () => textOf(line), time_us: timeUs })
   }
 
+  function readLine(line: Uint8Array, timeUs: number): void {
+    const read = toSample(line, source, timeUs)
+    if (read.sample === null) refuse(read.reason, 1, line, timeUs)
+    else samples.push(read.sample)
+  }
+
   function readLines(chunk: Uint8Array, timeUs: number, most: number): number {
     const split = splitLines(rest, chunk, most)
-    for (const line of split.lines) {
-      const read = toSample(line, source, timeUs)
-      if (read.sample === null) refuse(read.reason, 1, line, timeUs)
-      else samples.push(read.sample)
-    }
+    for (const line of split.lines) readLine(line, timeUs)
     refuse(emptyLine, split.emptyLines, new Uint8Array(), timeUs)
     linesLeft -= split.lines.length
     rest = split.rest
@@ -64,7 +69,9 @@ export function takeIn(
 
   function refuseLines(chunk: Uint8Array, timeUs: number): number {
     const counted = countLines(rest, chunk)
-    refuse(tooFast(rate), counted.lines, counted.example, timeUs)
+    const kept = findLines(rest, chunk, { measurement: runEndMeasurement, most: keptPerChunk })
+    for (const line of kept) readLine(line, timeUs)
+    refuse(tooFast(rate), counted.lines - kept.length, counted.example, timeUs)
     rest = counted.rest
     return chunk.length
   }

@@ -3,8 +3,22 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { LabError } from '@community-lab/contract'
-import { alreadyCaught, catcherArguments, type CatcherProgramOptions } from './program.ts'
+import { fileURLToPath } from 'node:url'
+import { runEndMeasurement } from '@community-lab/contract'
+import { localSystemCalls } from '../../system-calls.ts'
+import type { Rate } from '../domain/rate.ts'
+
+/** Options of {@link startCatcher}. */
+export interface CatcherOptions {
+  /** The folder of the catcher, for it alone. */
+  readonly dir: string
+  /** The most bytes of a segment of data or index. */
+  readonly segmentBytes: number
+  /** The most bytes of all segments of one sliver together. */
+  readonly maxBytes: number
+  /** How many bytes one sliver may write. */
+  readonly byteRate: Rate
+}
 
 /** A catcher that runs, started by this agent or by one before. */
 export interface CatcherProcess {
@@ -13,20 +27,22 @@ export interface CatcherProcess {
   readonly ended: Promise<void>
 }
 
+/** Beside `src` and `dist`, so that it is found from both. */
+const program = fileURLToPath(new URL('../../../perl/catcher.pl', import.meta.url))
+/** The exit code of a catcher that found another one at work. */
+const alreadyCaught = 3
 const pollMs = 500
 const endWithinMs = 5_000
 
 /**
- * Start a sliver's catcher, or find the one that runs already. It has a session of its own and outlives this process.
- * @throws {@link LabError} LAB_AGENT_CATCHER_FAILED.
+ * Start the catcher, or find the one that runs already. It has a session of its own and outlives this process.
+ * @throws Error that says why it cannot be started.
  */
 export async function startCatcher(
-  options: CatcherProgramOptions,
+  options: CatcherOptions,
   signal: AbortSignal,
 ): Promise<CatcherProcess> {
-  const { sliver, dir } = options
-  const program = catcherArguments(options)
-  const child = spawn('perl', program, {
+  const child = spawn('perl', [program, ...argumentsOf(options)], {
     cwd: '/',
     detached: true,
     // Without it, perl warns of locales that are not installed.
@@ -46,14 +62,19 @@ export async function startCatcher(
     child.stderr.destroy()
     return { pid: child.pid, ended: exited.then(() => undefined) }
   }
-  const found = ready === alreadyCaught ? findCatcher(dir, signal) : null
+  const found = ready === alreadyCaught ? findCatcher(options.dir, signal) : null
   if (found !== null) return found
   if (child.stderr.readable) await once(child.stderr, 'close')
-  const reason = ready instanceof Error ? ready.message : complaint.trim()
-  throw new LabError('LAB_AGENT_CATCHER_FAILED', {
-    sliver,
-    reason: reason === '' ? `perl ended with ${String(ready)}` : reason,
-  })
+  if (ready instanceof Error) throw ready
+  throw new Error(complaint.trim() === '' ? `perl ended with ${String(ready)}` : complaint.trim())
+}
+
+function argumentsOf({ dir, segmentBytes, maxBytes, byteRate }: CatcherOptions): readonly string[] {
+  const calls = localSystemCalls()
+  if (calls === null) throw new Error(`the system calls of ${process.arch} are not known`)
+  const { perSecond, burst } = byteRate
+  const numbers = [segmentBytes, maxBytes, perSecond, burst, calls.splice, calls.clockGettime]
+  return [dir, runEndMeasurement, ...numbers.map(String)]
 }
 
 /** Find the catcher that runs on a folder; null when none does. */
@@ -67,7 +88,7 @@ export function findCatcher(dir: string, signal: AbortSignal): CatcherProcess | 
   }
 }
 
-/** Let a catcher empty its FIFO and end. */
+/** Let a catcher empty its FIFOs and end. */
 export async function endCatcher({ pid, ended }: CatcherProcess, dir: string): Promise<void> {
   if (isCatcher(pid, dir)) process.kill(pid, 'SIGTERM')
   const timeout = new AbortController()
@@ -78,7 +99,7 @@ export async function endCatcher({ pid, ended }: CatcherProcess, dir: string): P
   await ended
 }
 
-/** One that is not our child tells nobody of its end: look. */
+/** Wait for the end of one that is not our child: nothing tells of it, so it is looked at. */
 async function waitForEnd(pid: number, dir: string, signal: AbortSignal): Promise<void> {
   while (isCatcher(pid, dir) && !signal.aborted)
     await delay(pollMs, undefined, { signal, ref: false }).catch(() => {

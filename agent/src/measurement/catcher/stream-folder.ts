@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { catcherVersion } from '../domain/catcher-list.ts'
 import { writeWhole } from '../../disk/whole-file.ts'
 
 /** What a sliver's programs have written, from the first line on; its folder is its catcher's. */
@@ -14,25 +15,41 @@ export interface Stream {
 
 const bootPath = '/proc/sys/kernel/random/boot_id'
 
-/** The stream in a folder; null when there is none. */
-export async function findStream(dir: string): Promise<Stream | null> {
+/** Find the stream in a folder; null when there is none, `newer` when a newer agent has begun it and this one cannot read it. */
+export async function findStream(dir: string): Promise<Stream | 'newer' | null> {
   try {
-    const [id = '', bootId = ''] = (await readFile(join(dir, 'stream'), 'utf8')).trim().split(' ')
-    return { markKey: `catcher ${id}`, bootId }
-  } catch {
-    // Never begun.
-    return null
+    // Version 0 has none in its file.
+    const text = await readFile(join(dir, 'stream'), 'utf8')
+    const [id = '', bootId = '', version = '0'] = text.trim().split(' ')
+    return Number(version) > catcherVersion ? 'newer' : { markKey: `catcher ${id}`, bootId }
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    throw error
   }
 }
 
 /** Begin a stream in an empty folder. */
 export async function beginStream(dir: string): Promise<Stream> {
+  const id = randomUUID()
+  const bootId = currentBoot()
   await mkdir(dir, { recursive: true, mode: 0o700 })
-  await writeWhole(join(dir, 'stream'), `${randomUUID()} ${currentBoot()}\n`)
-  const stream = await findStream(dir)
-  if (stream === null) throw new RangeError(`${dir}/stream was written and is not there`)
-  return stream
+  await writeWhole(join(dir, 'stream'), `${id} ${bootId} ${catcherVersion}\n`)
+  return { markKey: `catcher ${id}`, bootId }
 }
+
+/** Give a folder another name, under which nobody looks for a stream. Returns the name. */
+export async function setAside(dir: string): Promise<string> {
+  const keptAt = `${dir}${asideMark}${new Date().toISOString().replaceAll(':', '')}`
+  await rename(dir, keptAt)
+  return keptAt
+}
+
+/** Tell whether a name is that of a folder that was set aside. */
+export function isAside(name: string): boolean {
+  return name.includes(asideMark)
+}
+
+const asideMark = '.unreadable-'
 
 /** Remove a stream with all that it still has. */
 export async function removeStream(dir: string): Promise<void> {
@@ -44,6 +61,7 @@ export function isOfAnotherBoot(stream: Stream): boolean {
   return stream.bootId !== currentBoot()
 }
 
-function currentBoot(): string {
+/** The boot of this host that is now. */
+export function currentBoot(): string {
   return readFileSync(bootPath, 'utf8').trim()
 }

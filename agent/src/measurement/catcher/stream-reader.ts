@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import { LabError } from '@community-lab/contract'
 import { indexEntryBytes } from '../domain/catcher-index.ts'
+import { textOf } from '../domain/line-samples.ts'
 import type { Rate } from '../domain/rate.ts'
 import { addRefusal, bufferFull, tellRefusals } from '../domain/refusals.ts'
 import { nowUs, type Sample } from '../sample.ts'
@@ -148,6 +149,21 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
     return left.some(({ lines }) => lines > 0) ? 'done for a second' : 'done'
   }
 
+  /** Tell of a line whose end never came. */
+  function refuseRest(): void {
+    const rest = Buffer.from(position.rest, 'base64')
+    if (rest.length === 0) return
+    const now = nowUs()
+    const refused = {
+      reason: 'the line has no end',
+      lines: 1,
+      line: () => textOf(rest),
+      time_us: now,
+    }
+    const { samples } = tellRefusals(addRefusal([], refused), { source, nowUs: now, all: true })
+    take(samples, { ...position, rest: '' })
+  }
+
   /** Remove the segments before the one being read, once what was read of them is safe. */
   async function removeRead(): Promise<void> {
     const read = listStarts(dir).filter((start) => start < position.segment)
@@ -173,6 +189,7 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
     async drainLast() {
       isLast = true
       while ((await turn()) === 'more') await new Promise((resolve) => setImmediate(resolve))
+      refuseRest()
       save()
     },
   }

@@ -65,6 +65,27 @@ export function countLines(rest: Uint8Array, bytes: Uint8Array): CountedLines {
   return { lines, example, rest: join(none, bytes.subarray(last + 1)) }
 }
 
+/** Find up to `most` whole lines that are of one measurement, without reading the others. */
+export function findLines(
+  rest: Uint8Array,
+  bytes: Uint8Array,
+  { measurement, most }: { readonly measurement: string; readonly most: number },
+): readonly Uint8Array[] {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const found: Uint8Array[] = []
+  const begun = splitLines(rest, bytes.subarray(0, bytes.indexOf(newline) + 1), 1).lines
+  for (const line of begun) if (textOf(line).startsWith(`${measurement} `)) found.push(line)
+  const wanted = `\n${measurement} `
+  let at = buffer.indexOf(wanted)
+  while (at >= 0 && found.length < most) {
+    const end = bytes.indexOf(newline, at + 1)
+    if (end < 0) break
+    found.push(bytes.subarray(at + 1, end).subarray(0, maxLineBytes))
+    at = buffer.indexOf(wanted, end)
+  }
+  return found
+}
+
 /** Make a sample of a line; or tell why it cannot be read. */
 export function toSample(
   line: Uint8Array,

@@ -1,18 +1,19 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import { appendFile, chmod, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { SampleRecord } from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import { createCatchers } from '../../../../agent/src/measurement/catcher/catchers.ts'
 import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
 import {
   catcherPid,
+  catchingPid,
   createFolder,
   killHard,
+  processesOf,
   readAll,
   runWriter,
   startProgram,
+  valuesOf,
   waitForRecords,
 } from './world.ts'
 
@@ -63,13 +64,14 @@ it('reads all to its end when a sliver is removed, and leaves no process and no 
   const spool = await openSpool(join(folder.path, 'spool'))
   const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
   await catchers.ensure(sliver, join(folder.path, 'measure'))
-  const pid = catcherPid(join(folder.path, 'catchers', encodeURIComponent(sliver)))
+  const pid = catcherPid(join(folder.path, 'catchers'))
   const lines = Array.from({ length: 500 }, (_, at) => `count value=${String(at)}\n`).join('')
   await writeFile(join(folder.path, 'measure/measure'), lines)
   await catchers.remove(sliver)
   expect(readAll(spool)).toHaveLength(500)
-  expect(() => process.kill(pid ?? 0, 0)).toThrow('ESRCH')
-  expect(await readdir(join(folder.path, 'catchers'))).toEqual(['catcher.pl'])
+  await untilGone(pid ?? 0)
+  const left = await readdir(join(folder.path, 'catchers'), { withFileTypes: true })
+  expect(left.filter((entry) => entry.isDirectory())).toEqual([])
   expect(await readdir(join(folder.path, 'measure'))).toEqual([])
   await catchers.remove(sliver)
   await spool.close()
@@ -80,7 +82,7 @@ it('finds the catcher that an agent before has started, with what it has caught 
   const first = await openSpool(join(folder.path, 'spool'))
   const before = createCatchers({ spool: first, dir: join(folder.path, 'catchers') })
   await before.ensure(sliver, join(folder.path, 'measure'))
-  const pid = catcherPid(join(folder.path, 'catchers', encodeURIComponent(sliver)))
+  const pid = catcherPid(join(folder.path, 'catchers'))
   await before.stop()
   await first.close()
   const writtenUs = Date.now() * 1000
@@ -90,7 +92,7 @@ it('finds the catcher that an agent before has started, with what it has caught 
   const spool = await openSpool(join(folder.path, 'spool'))
   const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
   await catchers.ensure(sliver, join(folder.path, 'measure'))
-  expect(catcherPid(join(folder.path, 'catchers', encodeURIComponent(sliver)))).toBe(pid)
+  expect(catcherPid(join(folder.path, 'catchers'))).toBe(pid)
   const [record] = await waitForRecords(spool, 1)
   expect(record?.time_us).toBeGreaterThanOrEqual(writtenUs)
   expect(record?.time_us).toBeLessThan(restartedUs)
@@ -143,17 +145,17 @@ it.for([
     const spool = await openSpool(join(folder.path, 'spool'))
     const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
     await catchers.ensure(sliver, join(folder.path, 'measure'))
-    const catcherFolder = join(folder.path, 'catchers', encodeURIComponent(sliver))
+    const catcherFolder = join(folder.path, 'catchers')
     await killCatchers(catcherFolder, kills)
     // Nobody takes it out of the FIFO until another catcher runs.
     await writeFile(join(folder.path, 'measure/measure'), 'count value=1\n')
     await delay(afterMs)
     await catchers.remove(sliver)
     expect(readAll(spool).map(({ fields }) => fields['value'])).toEqual([1])
+    await catchers.stop()
     // As long as a catcher that was not waited for could take to start.
     await delay(500)
     expect(processesOf(catcherFolder)).toEqual([])
-    await catchers.stop()
     await spool.close()
   },
 )
@@ -163,7 +165,7 @@ it('starts no catcher after it was stopped', async () => {
   const spool = await openSpool(join(folder.path, 'spool'))
   const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
   await catchers.ensure(sliver, join(folder.path, 'measure'))
-  const catcherFolder = join(folder.path, 'catchers', encodeURIComponent(sliver))
+  const catcherFolder = join(folder.path, 'catchers')
   await killCatchers(catcherFolder, 2)
   // Into the wait before the next one is started.
   await delay(50)
@@ -190,7 +192,7 @@ it('loses and doubles no line of many writers while agent and catcher are killed
   await using folder = await createFolder()
   const [writers, lines] = [6, 6000]
   const measure = join(folder.path, 'measure/measure')
-  const catcherFolder = join(folder.path, 'catchers', encodeURIComponent(sliver))
+  const catcherFolder = join(folder.path, 'catchers')
   let agent = await startProgram('tailing-agent.ts', folder.path)
   const writing = { isOver: false }
   const written = Promise.all(
@@ -205,7 +207,7 @@ it('loses and doubles no line of many writers while agent and catcher are killed
       process.kill(pid, 'SIGKILL')
       catcherKills++
       // The agent must live until it has started another one: somebody has to hold the FIFO.
-      while ([pid, null].includes(catcherPid(catcherFolder))) await delay(10)
+      while ([pid, null].includes(catchingPid(catcherFolder))) await delay(10)
     }
     await killHard(agent)
     agentKills++
@@ -227,6 +229,20 @@ it('loses and doubles no line of many writers while agent and catcher are killed
   await spool.close()
 })
 
+/** Wait until a process has ended. */
+async function untilGone(pid: number): Promise<void> {
+  while (isThere(pid)) await delay(5)
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    // It has ended.
+    return false
+  }
+}
+
 /** Kill a folder's catcher, and each one that is started in its place, so many times. */
 async function killCatchers(folder: string, times: number): Promise<void> {
   for (let kill = 0; kill < times; kill++) {
@@ -235,22 +251,4 @@ async function killCatchers(folder: string, times: number): Promise<void> {
     process.kill(pid, 'SIGKILL')
     while (catcherPid(folder) === pid) await delay(1)
   }
-}
-
-/** The processes that have a folder among their arguments, also those of which its lock does not tell. */
-function processesOf(folder: string): readonly string[] {
-  return readdirSync('/proc').filter((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(folder)
-    } catch {
-      // No process, or one that has ended.
-      return false
-    }
-  })
-}
-
-function valuesOf(records: readonly SampleRecord[], writer: number): readonly unknown[] {
-  return records
-    .filter(({ fields }) => fields['writer'] === writer)
-    .map(({ fields }) => fields['value'])
 }

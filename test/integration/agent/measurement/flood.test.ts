@@ -91,6 +91,21 @@ it('takes what comes at once up to a bound, a bounded part in each turn, and cou
   await spool.close()
 })
 
+it('tells the end of a run also when other lines are refused', async () => {
+  await using folder = await createFolder()
+  const spool = await openSpool(join(folder.path, 'spool'))
+  const dir = join(folder.path, 'stream')
+  const flood = 'x v=1\n'.repeat(defaultSampleRate.burst * 2)
+  await writeStream(dir, Buffer.from(`${flood}run_end exit_code=0\n${flood}`))
+  const reader = createStreamReader({ spool, dir, markKey: 'catcher 1', source: '1@1' })
+  await countTurns(reader)
+  await reader.drainLast()
+  const records = await readSynced(spool)
+  expect(records.filter(({ name }) => name === 'run_end')).toHaveLength(1)
+  expect(linesOf(records, 'rejected')).toBe(defaultSampleRate.burst * 3)
+  await spool.close()
+})
+
 it('gives everyone a turn: a sliver that has written one line waits for one turn of one that floods', async () => {
   await using folder = await createFolder()
   const spool = await openSpool(join(folder.path, 'spool'))

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,18 +8,14 @@ import type { SampleRecord } from '@community-lab/contract'
 import type { Sample } from '../../../../agent/src/measurement/sample.ts'
 import type { Spool } from '../../../../agent/src/measurement/spool/spool.ts'
 
-/** A temporary folder; at its end the catchers that run in it are killed and it is removed. */
+/** A temporary folder; at its end the catcher that runs in it is killed and it is removed. */
 export async function createFolder(): Promise<AsyncDisposable & { readonly path: string }> {
   const path = await mkdtemp(join(tmpdir(), 'measurement-'))
   return {
     path,
     async [Symbol.asyncDispose]() {
-      for (const sliver of existsSync(join(path, 'catchers'))
-        ? readdirSync(join(path, 'catchers'))
-        : []) {
-        const pid = catcherPid(join(path, 'catchers', sliver))
-        if (pid !== null) process.kill(pid, 'SIGKILL')
-      }
+      const pid = catcherPid(join(path, 'catchers'))
+      if (pid !== null) process.kill(pid, 'SIGKILL')
       await rm(path, { recursive: true, force: true })
     },
   }
@@ -35,6 +31,13 @@ export function catcherPid(folder: string): number | null {
     // It has ended, or never was.
     return null
   }
+}
+
+/** The catcher that has told in a folder that it catches what it is to catch; null when none has, or it has ended. */
+export function catchingPid(folder: string): number | null {
+  const pid = catcherPid(folder)
+  const [, , told] = readFileSync(join(folder, 'caught'), 'utf8').split(/\s/u)
+  return String(pid) === told ? pid : null
 }
 
 /** Start a program of this folder, and wait until it tells that it is ready. */
@@ -111,4 +114,23 @@ export function sampleOf(value: number | string): Sample {
 export async function readSynced(spool: Spool): Promise<SampleRecord[]> {
   await spool.sync()
   return readAll(spool)
+}
+
+/** The processes that have a folder among their arguments, also those of which its lock does not tell. */
+export function processesOf(folder: string): readonly string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(folder)
+    } catch {
+      // No process, or one that has ended.
+      return false
+    }
+  })
+}
+
+/** The values that one writer has written, see {@link runWriter}. */
+export function valuesOf(records: readonly SampleRecord[], writer: number): readonly unknown[] {
+  return records
+    .filter(({ fields }) => fields['writer'] === writer)
+    .map(({ fields }) => fields['value'])
 }

@@ -1,0 +1,355 @@
+use strict;
+use warnings;
+use Fcntl qw(:DEFAULT :flock);
+use Errno qw(EAGAIN EINTR ENOSPC);
+
+# The catcher: one process for all slivers of a node. Programs in slivers write lines into a FIFO each; this moves what they write into files that the agent
+# reads. It runs on when the agent ends. It is perl, because perl can call splice(2) and is on every Debian (only perl-base is needed): the kernel moves the
+# bytes from the FIFO to the file, so a kill between reading and writing can't lose any.
+#
+# In its folder:
+#   wanted      what the agent wants to be caught: a line 'version serial boot', for each sliver a line 'folder <tab> fifo', and a line 'end serial'
+#   caught      what is caught now: the same, with the pid in the place of the boot, and 'ok' or what is wrong in the place of the FIFO
+#   wake        a FIFO: a byte in it says that 'wanted' has changed
+#   lock        held as long as this process runs; holds its pid
+# In the folder of a sliver:
+#   START.data  what was written, from the byte START of its stream on
+#   START.index beside it, lines of 34 bytes: 'end time'; all before the byte 'end' had come by that time, in microseconds since the epoch
+#   dropped     how many lines were lost because the files had reached their bound, or because the disk was full
+#   refused     how many lines were refused because they came too fast, and one of them
+#   lock        held as long as this process catches the sliver's lines
+#
+# A sliver may write so many bytes a second in the long run, and so many at once. What comes faster is read and thrown away, whole lines of it; but lines of
+# the measurement that tells of the end of a run are kept, some each second, for somebody waits for them. This process works a quarter of the time at most,
+# so a writer that is faster still has to wait. A full disk cuts writes short: what is missing then is owed, and is written before anything else is, so that
+# the index has whole entries only and no line is joined to another one. Files that tell something are written in their place, for a full disk takes no other
+# ones; their end shows whether they are whole.
+
+my ($version, $entry_bytes, $max_line, $chunk_bytes) = (1, 34, 4096, 65536);
+my ($dir, $run_end, $segment_bytes, $max_bytes, $bytes_per_s, $burst_bytes, $splice, $clock) = @ARGV;
+my ($run_ends_per_s, $burst_run_ends, $longest_run_end) = (10, 100, 255);
+my ($stop, $serial, $told_serial, $obeyed_us, %slivers) = (0, -1, -1, 0);
+
+sysopen(my $lock, "$dir/lock", O_RDWR | O_CREAT, 0600) or die "lock: $!\n";
+flock($lock, LOCK_EX | LOCK_NB) or exit 3;
+write_text($lock, "$$\n");
+$SIG{TERM} = sub { $stop = 1 };
+$SIG{PIPE} = $SIG{HUP} = $SIG{INT} = 'IGNORE';
+sysopen(my $wake, "$dir/wake", O_RDWR | O_NONBLOCK) or die "wake: $!\n";
+
+sub clock_us {
+  my ($which) = @_;
+  my $time = "\0" x 16;
+  syscall($clock, $which, $time);
+  my ($s, $ns) = unpack('l!2', $time);
+  return $s * 1000000 + int($ns / 1000);
+}
+
+sub now_us { return clock_us(0) }
+sub monotonic_us { return clock_us(1) }
+
+# Write a file in its place; tell whether all of it was written.
+sub write_text {
+  my ($file, $text) = @_;
+  sysseek($file, 0, 0);
+  return 0 unless (syswrite($file, $text) // 0) == length $text;
+  return truncate($file, length $text);
+}
+
+sub read_first {
+  my ($path, $bytes) = @_;
+  sysopen(my $file, $path, O_RDONLY) or return '';
+  sysread($file, my $text, $bytes);
+  return $text // '';
+}
+
+# ---- the counts of a sliver
+
+sub tell_dropped {
+  my ($one) = @_;
+  sysopen(my $file, "$one->{dir}/dropped", O_RDWR | O_CREAT, 0600) or return;
+  $one->{dropped_told} = $one->{dropped} if write_text($file, sprintf("%020d\n", $one->{dropped}));
+}
+
+# The number stands at both ends, so that a reader sees when it is being written.
+sub tell_refused {
+  my ($one) = @_;
+  sysopen(my $file, "$one->{dir}/refused", O_RDWR | O_CREAT, 0600) or return;
+  my $line = sprintf("%020d %-256s %020d\n", $one->{refused}, $one->{example}, $one->{refused});
+  $one->{refused_told} = $one->{refused} if write_text($file, $line);
+}
+
+sub tell_counts {
+  my ($one) = @_;
+  tell_dropped($one) if $one->{dropped} != $one->{dropped_told};
+  tell_refused($one) if $one->{refused} != $one->{refused_told};
+}
+
+# ---- the segments of a sliver
+
+sub starts {
+  my ($one) = @_;
+  opendir(my $folder, $one->{dir}) or die "$one->{dir}: $!\n";
+  return sort map { /^(\d{16})\.data$/ ? $1 : () } readdir $folder;
+}
+
+# How many bytes there is room for. The agent makes room by removing what it has read.
+sub measure_room {
+  my ($one) = @_;
+  my $now = monotonic_us();
+  return if $one->{room} <= 0 && $now - $one->{measured_us} < 50000;
+  opendir(my $folder, $one->{dir}) or die "$one->{dir}: $!\n";
+  $one->{measured_us} = $now;
+  $one->{room} = $max_bytes;
+  for (readdir $folder) { $one->{room} -= (-s "$one->{dir}/$_") // 0 if /\.(data|index)$/ }
+}
+
+sub open_segment {
+  my ($one, $start) = @_;
+  sysopen(my $data, "$one->{dir}/$start.data", O_RDWR | O_CREAT, 0600) or die "data: $!\n";
+  sysopen(my $index, "$one->{dir}/$start.index", O_RDWR | O_CREAT, 0600) or die "index: $!\n";
+  @$one{'start', 'data', 'index'} = ($start, $data, $index);
+  $one->{end} = $start + sysseek($data, 0, 2);
+  $one->{index_bytes} = $entry_bytes * int(sysseek($index, 0, 2) / $entry_bytes);
+  truncate($index, $one->{index_bytes});
+}
+
+sub note {
+  my ($one, $time_us) = @_;
+  my $line = sprintf("%016d %016d\n", $one->{end}, $time_us);
+  sysseek($one->{index}, $one->{index_bytes}, 0);
+  if ((syswrite($one->{index}, $line) // 0) == $entry_bytes) {
+    $one->{index_bytes} += $entry_bytes;
+    $one->{room} -= $entry_bytes;
+    $one->{owed_us} = 0;
+  } else {
+    truncate($one->{index}, $one->{index_bytes});
+    $one->{owed_us} = $time_us;
+  }
+}
+
+# Write what is owed; tell whether all of it is.
+sub pay {
+  my ($one) = @_;
+  return 1 unless $one->{owed_us};
+  my $written = syswrite($one->{data}, $one->{owed_rest}) // 0;
+  $one->{end} += $written;
+  $one->{room} -= $written;
+  $one->{owed_rest} = substr($one->{owed_rest}, $written);
+  note($one, $one->{owed_us}) unless length $one->{owed_rest};
+  return !$one->{owed_us};
+}
+
+# How many bytes of a line without an end the files end with. More than the longest line is as good as that.
+sub open_line_bytes {
+  my ($one) = @_;
+  my $bytes = 0;
+  for my $at (reverse starts($one)) {
+    open(my $file, '<', "$one->{dir}/$at.data") or next;
+    my $size = -s $file or next;
+    my $from = $size > $max_line ? $size - $max_line : 0;
+    sysseek($file, $from, 0);
+    sysread($file, my $text, $max_line);
+    my $newline = rindex($text, "\n");
+    return $bytes + length($text) - $newline - 1 if $newline >= 0;
+    $bytes += length $text;
+    last if $bytes >= $max_line;
+  }
+  return $bytes;
+}
+
+# ---- catching
+
+sub open_sliver {
+  my ($name, $fifo) = @_;
+  my $one = { dir => "$dir/$name", fifo => $fifo, room => 1, measured_us => 0, owed_rest => '', owed_us => 0 };
+  @$one{'dropped_told', 'refused_told', 'inside_lost', 'open_line', 'why'} = (-1, -1, 0, undef, 'dropped');
+  sysopen($one->{lock}, "$one->{dir}/lock", O_RDWR | O_CREAT, 0600) or die "lock: $!\n";
+  flock($one->{lock}, LOCK_EX | LOCK_NB) or die "another catcher is at work\n";
+  write_text($one->{lock}, "$$\n");
+  sysopen($one->{in}, $fifo, O_RDWR | O_NONBLOCK) or die "$fifo: $!\n";
+  fcntl($one->{in}, 1031, 1048576); # F_SETPIPE_SZ: room for a burst; the default serves too.
+  $one->{dropped} = read_first("$one->{dir}/dropped", 20) =~ /^(\d+)$/ ? $1 + 0 : 0;
+  my $refused = read_first("$one->{dir}/refused", 299);
+  ($one->{refused}, $one->{example}) = $refused =~ /^(\d{20}) (.*?) *\d{20}\n/s ? ($1 + 0, $2) : (0, '');
+  # Told at once, so that the disk has a place for them also when it is full.
+  tell_dropped($one);
+  tell_refused($one);
+  @$one{'tokens', 'run_ends', 'refilled_us', 'tail'} = ($burst_bytes, $burst_run_ends, monotonic_us(), '');
+  # A catcher that was killed has perhaps moved bytes that are not in the index.
+  open_segment($one, (starts($one))[-1] // '0' x 16);
+  my $known = $one->{start} + 0;
+  if ($one->{index_bytes}) {
+    sysseek($one->{index}, $one->{index_bytes} - $entry_bytes, 0);
+    sysread($one->{index}, my $line, $entry_bytes);
+    $known = (split ' ', $line)[0] + 0;
+  }
+  note($one, now_us()) if $known < $one->{end};
+  measure_room($one);
+  return $one;
+}
+
+# Keep the lines of a lost chunk that tell of the end of a run. Returns how many.
+sub keep_run_ends {
+  my ($one, $chunk) = @_;
+  # The chunk before has perhaps ended within such a line.
+  my $text = ($one->{inside_lost} ? $one->{tail} : '') . $chunk;
+  my $kept = 0;
+  while ($text =~ /^($run_end [^\n]{1,$longest_run_end}\n)/mg) {
+    last if $one->{run_ends} < 1;
+    $one->{run_ends}--;
+    $one->{owed_rest} .= $1;
+    $kept++;
+  }
+  $one->{tail} = substr($text, rindex($text, "\n") + 1, $longest_run_end + 20);
+  if ($kept) {
+    $one->{owed_us} = now_us();
+    pay($one);
+  }
+  return $kept;
+}
+
+# Read and throw away, and count the lines under 'dropped' or 'refused'. A line whose beginning has been kept is kept to its end, up to the longest line.
+sub lose {
+  my ($one, $why) = @_;
+  my $got = sysread($one->{in}, my $chunk, $chunk_bytes);
+  return 0 unless $got;
+  # Looked up once, for it changes only by what is moved.
+  $one->{open_line} //= open_line_bytes($one);
+  if ($one->{open_line}) {
+    my $at = index($chunk, "\n");
+    my $rest = $at < 0 ? $chunk : substr($chunk, 0, $at);
+    my $left = $max_line - $one->{open_line};
+    $rest = $left > 0 ? substr($rest, 0, $left) : '';
+    $one->{open_line} += length $rest;
+    if ($at >= 0) {
+      $rest .= "\n";
+      $one->{open_line} = 0;
+    }
+    $chunk = $at < 0 ? '' : substr($chunk, $at + 1);
+    if (length $rest) {
+      $one->{owed_rest} .= $rest;
+      $one->{owed_us} = now_us();
+      pay($one);
+    }
+  }
+  return 1 unless length $chunk;
+  $one->{why} = $why;
+  my $lines = ($chunk =~ tr/\n//) - keep_run_ends($one, $chunk);
+  $one->{inside_lost} = substr($chunk, -1) ne "\n";
+  if ($lines) {
+    if ($why eq 'refused') {
+      my ($line) = $chunk =~ /^([^\n]{1,256})\n/m;
+      $one->{example} = ($line // '') =~ tr/\x20-\x7e/?/cr;
+    }
+    $one->{$why} += $lines;
+    tell_counts($one);
+  }
+  return 1;
+}
+
+# Move what a sliver has written, one chunk at most. Tells whether there was any.
+sub catch {
+  my ($one) = @_;
+  tell_counts($one);
+  my $now = monotonic_us();
+  $one->{tokens} += ($now - $one->{refilled_us}) * $bytes_per_s / 1000000;
+  $one->{tokens} = $burst_bytes if $one->{tokens} > $burst_bytes;
+  $one->{run_ends} += ($now - $one->{refilled_us}) * $run_ends_per_s / 1000000;
+  $one->{run_ends} = $burst_run_ends if $one->{run_ends} > $burst_run_ends;
+  $one->{refilled_us} = $now;
+  my $paid = pay($one);
+  # Never with an entry owed: nobody looks for it when another segment follows.
+  if ($paid && ($one->{end} - $one->{start} >= $segment_bytes || $one->{index_bytes} >= $segment_bytes)) {
+    open_segment($one, sprintf('%016d', $one->{end}));
+    measure_room($one);
+  }
+  measure_room($one) if $one->{room} <= 0;
+  return lose($one, 'dropped') unless $paid && $one->{room} > 0;
+  return lose($one, 'refused') if $one->{tokens} <= 0;
+  # The end of a line whose beginning was thrown away.
+  return lose($one, $one->{why}) if $one->{inside_lost};
+  my $moved = syscall($splice, fileno($one->{in}), 0, fileno($one->{data}), 0, $chunk_bytes, 2);
+  if ($moved > 0) {
+    $one->{open_line} = undef;
+    $one->{end} += $moved;
+    $one->{room} -= $moved;
+    $one->{tokens} -= $moved;
+    note($one, now_us());
+    return 1;
+  }
+  return 0 if $moved == 0 || $! == EAGAIN || $! == EINTR;
+  die "splice: $!\n" unless $! == ENOSPC;
+  return lose($one, 'dropped');
+}
+
+# Catch what is in the FIFO, and let go. The number of chunks has a bound: nobody is to keep the others waiting.
+sub finish {
+  my ($one) = @_;
+  for (1 .. 64) { last unless catch($one) }
+  # The end of its line will never come.
+  $one->{dropped}++ if $one->{owed_rest} =~ /\n\z/;
+  tell_counts($one);
+}
+
+# ---- what is wanted
+
+sub read_wanted {
+  open(my $file, '<', "$dir/wanted") or return;
+  my ($head, @lines) = <$file>;
+  my ($its_version, $its_serial) = split ' ', $head // '';
+  # One that is being written is read again when the wake comes.
+  return unless defined $its_serial && $its_version == $version && (pop(@lines) // '') eq "end $its_serial\n";
+  $serial = $its_serial;
+  my %wanted = map { /^([^\t]+)\t(.+)$/ ? ($1 => $2) : () } @lines;
+  my @state;
+  for my $name (grep { ($wanted{$_} // '') ne $slivers{$_}{fifo} } keys %slivers) {
+    eval { finish($slivers{$name}); 1 } or warn "$name: $@";
+    delete $slivers{$name};
+  }
+  for my $name (sort keys %wanted) {
+    eval { $slivers{$name} //= open_sliver($name, $wanted{$name}); 1 };
+    my $why = $@ eq '' ? 'ok' : $@ =~ s/\n//gr;
+    push @state, "$name\t$why\n";
+  }
+  return @state;
+}
+
+# Make what is caught what is wanted, and tell. Should the disk be full, it is told later.
+sub obey {
+  $obeyed_us = monotonic_us();
+  my @state = read_wanted();
+  sysopen(my $file, "$dir/caught", O_RDWR | O_CREAT, 0600) or return;
+  $told_serial = $serial if write_text($file, join('', "$version $serial $$\n", @state, "end $serial\n"));
+}
+
+# The agent may end before its catcher does: what goes wrong from now on is told in a file.
+open(STDERR, '>', "$dir/log") or die "log: $!\n";
+obey();
+print "ready\n";
+close(STDOUT);
+until ($stop) {
+  exit 0 if !%slivers && $told_serial == $serial;
+  my $readable = '';
+  vec($readable, fileno($_), 1) = 1 for $wake, map { $_->{in} } values %slivers;
+  my $is_owing = $told_serial != $serial || grep { $_->{owed_us} || $_->{dropped} != $_->{dropped_told} } values %slivers;
+  my $found = select($readable, undef, undef, $is_owing ? 1 : 60);
+  my $began = monotonic_us();
+  if ($found > 0 && vec($readable, fileno($wake), 1)) {
+    sysread($wake, my $nothing, 4096);
+    obey();
+  } elsif ($told_serial != $serial && $began - $obeyed_us > 1000000) { obey() }
+  for my $name (keys %slivers) {
+    my $one = $slivers{$name};
+    next unless $found > 0 && vec($readable, fileno($one->{in}), 1) || $is_owing;
+    next if eval { catch($one); 1 };
+    # Its folder is gone, or its disk fails: the others go on, and it is tried again in a second.
+    warn "$name: $@";
+    delete $slivers{$name};
+    $told_serial = -1;
+  }
+  # Lines that come close together are moved together: a tenth of the work, and a millisecond of delay.
+  my $busy_us = monotonic_us() - $began;
+  select(undef, undef, undef, ($busy_us > 333 ? 3 * $busy_us : 1000) / 1000000);
+}
+finish($_) for values %slivers;
