@@ -74,11 +74,11 @@ async function work(
 ): Promise<void> {
   const { dataDir, publicPrefix, pollS, healthIntervalS, hints } = configuration
   await using ending = new AsyncDisposableStack()
-  const { spool, catchers } = await openMeasuring(dataDir, log)
+  const problems = createNodeProblems()
+  const { spool, catchers } = await openMeasuring(dataDir, { log, problems })
   ending.defer(() => spool.close())
   ending.defer(() => catchers.stop())
   let noteChange = (): void => undefined
-  const problems = createNodeProblems()
   const readOffer = async () =>
     offerResources(limitTo(await readHostResources(dataDir), configuration.lends))
   const slivers = await openSlivers({

@@ -10,6 +10,7 @@ import {
   type MeasuredSliver,
   type Spool,
 } from './measurement/measurement.ts'
+import type { NodeProblems } from './report/problems.ts'
 import type { Slivers, SliverStatus } from './sliver/slivers.ts'
 
 /** What the node measures, up to its spool. */
@@ -18,9 +19,17 @@ export interface Measuring {
   readonly catchers: Catchers
 }
 
-/** Open the spool and what fills it from slivers. */
-export async function openMeasuring(dataDir: string, log: Log): Promise<Measuring> {
-  const spool = await openSpool(join(dataDir, 'spool'))
+/** Open the spool and what fills it from slivers. A part of the spool that cannot be read is told as a problem of the node. */
+export async function openMeasuring(
+  dataDir: string,
+  { log, problems }: { readonly log: Log; readonly problems: NodeProblems },
+): Promise<Measuring> {
+  const spool = await openSpool(join(dataDir, 'spool'), {
+    onProblem(error) {
+      log.error({ err: error }, 'a part of the spool cannot be read')
+      problems.set(`spool: ${error.message}`, { member: '', message: error.message })
+    },
+  })
   const catchers = createCatchers({
     spool,
     dir: catcherFolder(dataDir),

@@ -1,9 +1,12 @@
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pino } from 'pino'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { openMeasuring } from '../../../../agent/src/measure.ts'
 import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
 import { encodeFrame } from '../../../../agent/src/measurement/spool/frame.ts'
+import { createNodeProblems } from '../../../../agent/src/report/problems.ts'
 import { readSynced, sampleOf } from './world.ts'
 
 let dir = ''
@@ -106,6 +109,19 @@ it('reads the segments of the agent before, whose heads have no version', async 
   const spool = await openSpool(dir)
   expect([spool.id, spool.lastSeq, spool.mark('position')]).toEqual(['d1d1', 2, 2])
   await spool.close()
+})
+
+it('is told in the report of its node when a part of it cannot be read', async () => {
+  const spool = await openSpool(join(dir, 'spool'))
+  await spool.close()
+  await damageHead(join(dir, 'spool'))
+  const problems = createNodeProblems()
+  const measuring = await openMeasuring(dir, { log: pino({ level: 'silent' }), problems })
+  await measuring.catchers.stop()
+  await measuring.spool.close()
+  expect(problems.list()).toMatchObject([
+    { message: expect.stringContaining('set aside') as string },
+  ])
 })
 
 /** Damage the head of the newest segment; returns the whole file as it is then. */
