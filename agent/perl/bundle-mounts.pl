@@ -21,7 +21,9 @@ use strict;
 use warnings;
 my ($unshare, $folder, $bundle, $xattrs, $template, $ids, $hides, @rest) = @ARGV;
 my ($open_tree, $move_mount, $fsopen, $fsconfig, $fsmount, $mount_setattr) = (428 .. 432, 442);
-my ($cwd, $clone, $empty_path, $from_empty_path, $cloexec) = (-100, 1, 0x1000, 4, 1);
+my ($cwd, $empty_path, $from_empty_path, $cloexec) = (-100, 0x1000, 4, 1);
+# OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC: what is run must not get the descriptors of mounts.
+my $clone = 0x80001;
 my ($set_flag, $set_string, $create) = (0, 1, 6);
 my ($read_only, $nosuid, $nodev, $id_mapped) = (1, 2, 4, 0x100000);
 

@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises'
-import type { Capabilities } from '@community-lab/contract'
+import { machine } from 'node:os'
+import { archOf, type Capabilities } from '@community-lab/contract'
 import type { AgentConfiguration } from './config.ts'
-import { identify, localArch, tincFolder } from './identify.ts'
+import { identify, tincFolder } from './identify.ts'
 import { holdFolder } from './lock.ts'
 import { systemClock } from './loop/clock.ts'
 import type { Log } from './loop/log.ts'
@@ -39,7 +40,7 @@ export async function runAgent({ configuration, log, signal }: AgentOptions): Pr
   await using ending = new AsyncDisposableStack()
   const lock = await holdFolder(dataDir)
   ending.defer(() => lock.release())
-  const { identity, isNew } = await identify(configuration, localArch(), signal)
+  const { identity, isNew } = await identify(configuration, archOf(process.arch, machine()), signal)
   log.info({ node: identity.node.name, id: identity.node.id, isNew }, 'this node is known')
   const network = await startManagementNetwork({
     dir: tincFolder(dataDir),
@@ -118,7 +119,7 @@ async function work(
     store: await openLoopStore(dataDir, problems),
     facts: {
       softVersion: version,
-      arch: localArch(),
+      arch: archOf(process.arch, machine()),
       publicPrefix,
       get capabilities() {
         return readCapabilities()

@@ -29,9 +29,3 @@ export async function identify(
   await saveIdentity(dataDir, identity)
   return { identity, isNew: true }
 }
-
-/** This machine's architecture, as the contract names it. Source: Node.js, process.arch. */
-export function localArch(arch: string = process.arch): Arch {
-  if (arch === 'arm64') return 'aarch64'
-  return arch === 'ia32' ? 'i686' : 'x86_64'
-}

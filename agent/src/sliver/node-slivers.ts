@@ -66,7 +66,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     get found() {
       return probing.found
     },
-    watch: createWatch(lookAfter),
+    watch: createWatch({ onEnded: lookAfter, onError: onProblem }),
     measureDir: (id) => join(dataDir, 'measure', id),
     sealed: await findSealed(records, host),
     unclean: new Set(),

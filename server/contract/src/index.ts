@@ -1,5 +1,6 @@
 export * from './address.ts'
 export * from './credentials.ts'
+export * from './arch.ts'
 export * from './declared-measurement.ts'
 export * from './enrollment-token.ts'
 export * from './error/codes.ts'

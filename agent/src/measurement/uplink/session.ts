@@ -7,9 +7,15 @@ import {
   streamSilenceMs,
   type AgentFrame,
 } from '@community-lab/contract'
+import Type from 'typebox'
 import { Value } from 'typebox/value'
 import type { WebSocket } from 'ws'
 import type { Spool } from '../spool/spool.ts'
+
+const AnyFrame = Type.Object({ type: Type.String() })
+const frameTypes: ReadonlySet<string> = new Set(
+  ServerFrame.anyOf.map((frame) => frame.properties.type.const),
+)
 
 /** How long the server may take to answer a close, in milliseconds. */
 const closeWithinMs = 500
@@ -103,6 +109,7 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
 
   function receive(text: string): void {
     const frame = readFrame(text)
+    if (frame === null) return
     if (frame.type === 'changed') options.onChanged()
     else if (frame.spool !== spool.id) return
     else if (frame.type === 'welcome') welcome(frame.committed_seq)
@@ -151,7 +158,8 @@ function rethrow(failure: Error | null): void {
   if (failure !== null) throw failure
 }
 
-function readFrame(text: string): ServerFrame {
+/** Read what the server sends; null for a kind that only a newer agent knows. @throws {@link LabError} LAB_AGENT_STREAM_UNREADABLE. */
+function readFrame(text: string): ServerFrame | null {
   let frame: unknown = null
   try {
     frame = JSON.parse(text)
@@ -159,5 +167,6 @@ function readFrame(text: string): ServerFrame {
     // Told below, with the text.
   }
   if (Value.Check(ServerFrame, frame)) return frame
+  if (Value.Check(AnyFrame, frame) && !frameTypes.has(frame.type)) return null
   throw new LabError('LAB_AGENT_STREAM_UNREADABLE', { found: JSON.stringify(text.slice(0, 80)) })
 }

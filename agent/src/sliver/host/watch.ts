@@ -1,4 +1,4 @@
-import { isAlive, type ProcessIdentity } from './process.ts'
+import { isAlive as isProcessAlive, type ProcessIdentity } from './process.ts'
 
 /** Looks after processes that are not children of this one. */
 export interface Watch {
@@ -8,19 +8,39 @@ export interface Watch {
   close(): Promise<void>
 }
 
-const everyMs = 500
+/** Options of {@link createWatch}. */
+export interface WatchOptions {
+  /** Told of each process that has ended, once. */
+  readonly onEnded: (key: string) => void
+  /** Told, once in a row, when a process cannot be looked at; it is looked at again, and does not count as ended. */
+  readonly onError: (key: string, error: unknown) => void
+  readonly isAlive?: (process: ProcessIdentity) => Promise<boolean>
+  readonly everyMs?: number
+}
 
-/** Tell of each process that has ended, once. The kernel tells nobody but the parent, so they are looked at, twice a second. */
-export function createWatch(onEnded: (key: string) => void): Watch {
+const defaultEveryMs = 500
+
+/** Tell of each process that has ended. The kernel tells nobody but the parent, so they are looked at twice a second. */
+export function createWatch(options: WatchOptions): Watch {
+  const { onEnded, onError, isAlive = isProcessAlive, everyMs = defaultEveryMs } = options
   const watched = new Map<string, ProcessIdentity>()
+  const troubled = new Set<string>()
   let looking: Promise<void> = Promise.resolve()
   let isBusy = false
 
   async function look(): Promise<void> {
     for (const [key, process] of [...watched]) {
-      if ((await isAlive(process)) || watched.get(key) !== process) continue
-      watched.delete(key)
-      onEnded(key)
+      try {
+        const isThere = await isAlive(process)
+        troubled.delete(key)
+        if (isThere || watched.get(key) !== process) continue
+        watched.delete(key)
+        onEnded(key)
+      } catch (error) {
+        // Too many open files, no memory: it says nothing about the process.
+        if (!troubled.has(key)) onError(key, error)
+        troubled.add(key)
+      }
     }
     isBusy = false
   }

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import type { Arch } from '@community-lab/contract'
 import {
+  archs,
   LabError,
   path as pathOf,
   routes,
@@ -55,8 +56,6 @@ export function addTemplate(program: Command, context: Context): void {
       add(context, { name, image, ...options }),
     )
 }
-
-const archs = ['x86_64', 'i586', 'i686', 'aarch64']
 
 interface NewTemplate extends AddOptions {
   readonly name: string

@@ -2,6 +2,12 @@ import { code } from './define.ts'
 
 /** Codes of the agent's start-up and loop. */
 export const agentCoreCodes = {
+  LAB_ARCH_UNKNOWN: code<{ found: string; machine: string; archs: readonly string[] }>(
+    0,
+    false,
+    (d) =>
+      `this machine's processor is ${d.found} (${d.machine}), and no node has one; nodes can have ${d.archs.join(', ')}`,
+  ),
   LAB_AGENT_RUNNING: code<{ dataDir: string; pid: number }>(
     0,
     false,

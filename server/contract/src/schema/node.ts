@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { archs } from '../arch.ts'
 import { NodeReportedState, NodeSetState, NodeState } from '../state.ts'
 import {
   Counter,
@@ -14,7 +15,7 @@ import {
 } from './common.ts'
 import { SliverReport } from './sliver.ts'
 
-export const Arch = Type.Enum(['x86_64', 'i586', 'i686', 'aarch64'] as const)
+export const Arch = Type.Enum(archs)
 export type Arch = Static<typeof Arch>
 
 /** What a node has of a resource. `avail` is what the server can still promise: total less what its slivers asked for. */

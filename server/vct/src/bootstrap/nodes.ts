@@ -1,8 +1,9 @@
+import { machine } from 'node:os'
+import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { EnrollmentToken, LabError, Node, path, routes } from '@community-lab/contract'
+import { archOf, EnrollmentToken, LabError, Node, path, routes } from '@community-lab/contract'
 import Type from 'typebox'
 import type { VirtualNode } from '../pod/virtual-node.ts'
-import { localArch } from './template.ts'
 import type { ServerClient } from './server-client.ts'
 
 const Nodes = Type.Array(Node)
@@ -21,7 +22,11 @@ export async function ensureNodes(
   }
 
   function create(name: string): Promise<Node> {
-    const body = { name, arch: localArch(), description: 'A node of the virtual testbed' }
+    const body = {
+      name,
+      arch: archOf(process.arch, machine()),
+      description: 'A node of the virtual testbed',
+    }
     return operator.ask(Node, routes.nodes, { method: 'POST', body, signal })
   }
 

@@ -1,17 +1,13 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { machine } from 'node:os'
 import process from 'node:process'
-import { LabError, path, routes, Template, type Arch } from '@community-lab/contract'
+import { archOf, LabError, path, routes, Template } from '@community-lab/contract'
 import Type from 'typebox'
 import type { ServerClient } from './server-client.ts'
 
 /** The name of the template that a virtual testbed has. */
 export const templateName = 'tiny'
-
-/** This machine's architecture as nodes report it. */
-export function localArch(arch: string = process.arch): Arch {
-  return arch === 'arm64' ? 'aarch64' : arch === 'ia32' ? 'i686' : 'x86_64'
-}
 
 /** Make sure that the server has the template, with this very image. @throws {@link LabError} LAB_VCT_NO_TEMPLATE. */
 export async function ensureTemplate(
@@ -34,7 +30,7 @@ export async function ensureTemplate(
         name: templateName,
         description: "busybox, dropbear, ping, fping and iperf3 of Debian's packages",
         type: 'debian',
-        node_archs: [localArch()],
+        node_archs: [archOf(process.arch, machine())],
         is_active: true,
       },
       signal,

@@ -2,12 +2,18 @@ import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
 
 const maxBytes = 4 << 20
 
-/** The bounded log of a process: at 4 MiB it becomes `<file>.1`, replacing the one before, and a new one begins. */
+/**
+ * The bounded log of a process: at 4 MiB it becomes `<file>.1`, replacing the one before, and a new one begins.
+ *
+ * Logging never throws: a full disk must not end what logs. What could not be written is counted, and told as soon as something can be written again.
+ */
 export class LogFile {
   readonly file: string
   #descriptor: number
   #bytes: number
   #lastLine = ''
+  /** What was not written since the last line that was, and why. */
+  #lost = { bytes: 0, reason: '' }
 
   /** Open the log for appending. */
   constructor(file: string) {
@@ -30,19 +36,30 @@ export class LogFile {
 
   /** Append a remark about the process itself. */
   note(text: string): void {
-    this.#append(Buffer.from(`--- ${new Date().toISOString()} ${text}\n`))
+    this.#append(remark(text))
   }
 
   #append(bytes: Buffer): void {
-    if (this.#bytes + bytes.length > maxBytes) this.#rotate()
-    writeSync(this.#descriptor, bytes)
-    this.#bytes += bytes.length
+    const { bytes: lost, reason } = this.#lost
+    const told = lost === 0 ? bytes : Buffer.concat([lossOf(lost, reason), bytes])
+    let written = 0
+    try {
+      if (this.#bytes + told.length > maxBytes) this.#rotate()
+      // A disk that fills up takes a part first.
+      while (written < told.length) written += writeSync(this.#descriptor, told, written)
+      this.#lost = { bytes: 0, reason: '' }
+    } catch (error) {
+      const why = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+      this.#lost = { bytes: lost + Math.min(bytes.length, told.length - written), reason: why }
+    }
+    this.#bytes += written
   }
 
   #rotate(): void {
-    closeSync(this.#descriptor)
     renameSync(this.file, `${this.file}.1`)
-    this.#descriptor = openSync(this.file, 'a', 0o644)
+    const next = openSync(this.file, 'a', 0o644)
+    closeSync(this.#descriptor)
+    this.#descriptor = next
     this.#bytes = 0
   }
 
@@ -50,6 +67,16 @@ export class LogFile {
   close(): void {
     closeSync(this.#descriptor)
   }
+}
+
+function remark(text: string): Buffer {
+  return Buffer.from(`--- ${new Date().toISOString()} ${text}\n`)
+}
+
+/** A remark on a line of its own: the last one may have been written in part. */
+function lossOf(bytes: number, reason: string): Buffer {
+  const said = remark(`${bytes} bytes of this log were lost: ${reason}`)
+  return Buffer.concat([Buffer.from('\n'), said])
 }
 
 /** Not a stack frame nor what Node.js prints around an error that nobody caught. */

@@ -228,3 +228,17 @@ it('begins a new spool when the server has more than it ever had', async () => {
   expect(await fresh.promise).toMatchObject({ first_seq: 1, spool: spool.id })
   expect(spool.id).not.toBe(before)
 })
+
+it('goes on when a newer server sends frames of a kind that it does not know, and members that it does not', async () => {
+  const calls = { changed: 0, connected: 0 }
+  const state = serve((socket) => {
+    socket.send(JSON.stringify({ type: 'weather', today: 'rain' }))
+    socket.send(JSON.stringify({ type: 'changed', why: 'an upgrade' }))
+    return true
+  })
+  appendCounts(1, 5)
+  connect(calls)
+  await trimmedTo(5)
+  expect(state.hellos).toHaveLength(1)
+  expect(calls).toEqual({ changed: 1, connected: 1 })
+})
