@@ -131,7 +131,7 @@ export function explainFailure(error, output) {
 }
 
 /**
- * A signal that Ctrl-C, a request to end and the end of whoever started this process set off, and how to stop listening for them.
+ * A signal that Ctrl-C, a request to end and the end of the terminal or of whoever started this process set off, and how to stop listening for them.
  * @returns {{ signal: AbortSignal, forget: () => void }}
  */
 export function listenForStop() {
@@ -140,6 +140,12 @@ export function listenForStop() {
   const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
   for (const each of signals) process.on(each, stop)
   const forgetParents = watchParents(stop)
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
+      // EPIPE: who read it has gone; EIO: the terminal has.
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
+      stop()
+    })
   return {
     signal: controller.signal,
     forget() {

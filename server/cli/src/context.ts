@@ -18,8 +18,10 @@ export interface Context {
 /** Something that text is written to. */
 export interface TextSink {
   write(text: string): unknown
-  /** Whether somebody looks at it. */
+  /** Whether it is a terminal. */
   readonly isTTY?: boolean
+  /** How wide the terminal is. */
+  readonly columns?: number
 }
 
 /** Where everything of a home is that the command line looks at. */

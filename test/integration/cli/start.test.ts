@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
+import { stripVTControlCharacters } from 'node:util'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { isAlive } from './world/alive.ts'
 import { freePort, holdPort } from '../../support/free-port.ts'
@@ -33,6 +34,7 @@ function startUntil(
   let text = ''
   const ended = place.run(args(), {
     env,
+    isTTY: true,
     signal: interrupt.signal,
     onText(more) {
       text += more
@@ -54,7 +56,7 @@ it('brings both up, shows the server at the origin of JupyterLab, and leaves not
   const { seen, ended } = startUntil(/Ctrl-C stops both/u)
   const text = await seen
   expect(text).toContain('note: it has no nodes')
-  const [, url = ''] = /JupyterLab\s+(http:\S+)/u.exec(text) ?? []
+  const [, url = ''] = /JupyterLab\s+(http:\S+)/u.exec(stripVTControlCharacters(text)) ?? []
   const { origin, pathname, searchParams } = new URL(url)
   expect(pathname).toBe('/lab/tree/notebooks/first.ipynb')
   const token = searchParams.get('token') ?? ''

@@ -24,8 +24,8 @@ it.each(['', '(node:7) Warning: something', '{"step":', '{"ready":{}}', '[]'])(
   },
 )
 
-it('tells of a step when it ends, and on the way what it has to say', () => {
-  expect(describeStep({ step: 'nodes', state: 'start' })).toBeNull()
+it('says of a step how it ended, and on the way what it is at', () => {
+  expect(describeStep({ step: 'nodes', state: 'start' })).toBe('testbed: nodes …')
   expect(describeStep({ step: 'nodes', state: 'progress', message: '3 of 5' })).toBe(
     'testbed: nodes: 3 of 5',
   )

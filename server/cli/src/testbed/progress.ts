@@ -42,11 +42,11 @@ export function maybeProgress(line: string): Progress | null {
   return null
 }
 
-/** What people are told of a step: its end, and on the way what it has to say. Null: nothing. */
-export function describeStep({ step, state, ms, message }: StepLine): string | null {
+/** A step in words: how it ended, or what it is at. */
+export function describeStep({ step, state, ms, message }: StepLine): string {
   const took = ms === undefined ? '' : `, ${formatDuration(ms)}`
   const more = message === undefined ? '' : `: ${message}`
-  if (state === 'start') return null
+  if (state === 'start') return `testbed: ${step} …`
   return state === 'progress'
     ? `testbed: ${step}${more}`
     : `testbed: ${step}: ${state}${took}${more}`

@@ -2,7 +2,8 @@ import { fromProblem, LabError, type Problem } from '@community-lab/contract'
 import type { Context } from '../context.ts'
 import { startChild } from '../process/child.ts'
 import { onLines } from '../process/lines.ts'
-import { describeStep, maybeProgress, type Ready } from './progress.ts'
+import { maybeProgress, type Ready } from './progress.ts'
+import { createTeller } from './teller.ts'
 import { testbedProgram } from './virtual-testbed.ts'
 
 /** How long a command may take to undo what it began, in milliseconds. */
@@ -16,7 +17,7 @@ const graceMs = 60_000
 export async function runTestbedCommand(
   context: Context,
   args: readonly string[],
-  { json }: { readonly json?: boolean } = {},
+  options: { readonly json?: boolean } = {},
 ): Promise<Ready | null> {
   const { signal } = context
   const child = startChild([...testbedProgram(context), ...args, '--home', context.home], {
@@ -29,17 +30,13 @@ export async function runTestbedCommand(
     problem: null,
     last: '',
   }
+  const teller = createTeller(context, options)
   const read = (line: string): void => {
     const progress = maybeProgress(line)
     if (line.trim() !== '') heard.last = line
     if (progress?.kind === 'ready') heard.ready = progress.ready
-    // An error is told where all others are.
     if (progress?.kind === 'error') heard.problem = progress.problem
-    else if (progress !== null && json === true) context.out.write(`${line}\n`)
-    else if (progress?.kind === 'step') {
-      const text = describeStep(progress.step)
-      if (text !== null) context.err.write(`${text}\n`)
-    }
+    if (progress !== null) teller.tell(progress, line)
   }
   for (const stream of [child.process.stdout, child.process.stderr])
     if (stream !== null) onLines(stream, read)
@@ -47,6 +44,7 @@ export async function runTestbedCommand(
   signal.addEventListener('abort', stop, { once: true })
   const { code, reason } = await child.ended
   signal.removeEventListener('abort', stop)
+  teller.end()
   signal.throwIfAborted()
   if (heard.problem !== null) throw fromProblem(heard.problem)
   if (code !== 0)

@@ -7,7 +7,8 @@ import { filesOf, type Context } from '../context.ts'
 import { startChild, type Ending } from '../process/child.ts'
 import { onLines } from '../process/lines.ts'
 import { requireFile } from '../set-up.ts'
-import { describeStep, maybeProgress, type Ready } from './progress.ts'
+import { maybeProgress, type Ready } from './progress.ts'
+import { createTeller } from './teller.ts'
 
 /** How long the virtual testbed may take to put everything away before it is killed, in milliseconds. */
 const graceMs = 60_000
@@ -57,14 +58,14 @@ export async function bringUpTestbed(
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const log = createWriteStream(logFile)
+  const teller = createTeller(context, options)
   const first = Promise.withResolvers<Ready>()
   const read = (line: string): void => {
     log.write(`${line}\n`)
     const progress = maybeProgress(line)
     if (progress === null) return
-    // An error is told where all others are.
+    teller.tell(progress, line)
     if (progress.kind === 'error') first.reject(fromProblem(progress.problem))
-    else tell(context, line, options)
     if (progress.kind === 'ready') first.resolve(progress.ready)
   }
   for (const stream of [child.process.stdout, child.process.stderr])
@@ -88,17 +89,7 @@ export async function bringUpTestbed(
     await child.stop(graceMs)
     throw error
   } finally {
+    teller.end()
     signal.removeEventListener('abort', interrupt)
   }
-}
-
-function tell(context: Context, line: string, { json }: TestbedOptions): void {
-  if (json === true) {
-    context.out.write(`${line}\n`)
-    return
-  }
-  const progress = maybeProgress(line)
-  if (progress?.kind !== 'step') return
-  const text = describeStep(progress.step)
-  if (text !== null) context.err.write(`${text}\n`)
 }

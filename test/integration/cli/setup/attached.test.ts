@@ -46,6 +46,19 @@ it.each(['SIGTERM', 'SIGHUP', 'SIGKILL'] as const)(
   },
 )
 
+it('stops without a trace when nobody reads any more what it prints', async () => {
+  const script = `
+    const { listenForStop } = await import(${JSON.stringify(new URL('../../../../server/cli/setup/setup.mjs', import.meta.url))})
+    const { signal } = listenForStop()
+    const timer = setInterval(() => process.stdout.write('progress\\n'), 20)
+    signal.addEventListener('abort', () => clearInterval(timer))
+  `
+  const argv = [process.execPath, '--input-type=module', '--eval', script]
+  const { child, pipe } = await start(argv)
+  pipe.destroy()
+  await expect(once(child, 'exit')).resolves.toEqual([0, null])
+})
+
 it('ends what it runs when it is killed itself', async () => {
   const { child, pipe } = await start([process.execPath, program])
   child.kill('SIGKILL')

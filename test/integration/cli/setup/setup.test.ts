@@ -26,7 +26,7 @@ let printed: string
 const output = { write: (text: string) => (printed += text) }
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'lab-setup-'))
+  root = await mkdtemp(join(tmpdir(), 'lab setup ü (1) & co-'))
   printed = ''
 })
 afterEach(() => rm(root, { recursive: true, force: true }))
@@ -78,7 +78,7 @@ it('does a step again that failed halfway, and says which it was and what to do'
 it('ends what a step runs on Ctrl-C, with all that it started, and says that it was stopped', async () => {
   const controller = new AbortController()
   const pidFile = join(root, 'pid')
-  const script = `sleep 300 & echo $! > ${pidFile}; echo started; wait`
+  const script = `sleep 300 & echo $! > "${pidFile}"; echo started; wait`
   const step = copyStep(({ signal, log }) =>
     runCommand(['sh', '-c', script], {
       step: 'copying',

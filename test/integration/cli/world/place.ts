@@ -21,6 +21,8 @@ export interface Place extends AsyncDisposable {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** Whether it prints on a terminal. */
+  readonly isTTY?: boolean
   readonly signal?: AbortSignal
   /** Sees all that is printed, as it comes. */
   readonly onText?: (text: string) => void
@@ -34,7 +36,7 @@ export interface RunResult {
 
 /** Make a place in a temporary folder. */
 export async function makePlace(): Promise<Place> {
-  const root = await mkdtemp(join(tmpdir(), 'lab-cli-'))
+  const root = await mkdtemp(join(tmpdir(), 'lab cli ü (1) & co-'))
   const home = join(root, '.community-lab')
   await mkdir(home)
   const links = [
@@ -59,9 +61,13 @@ export async function makePlace(): Promise<Place> {
     checkout: root,
     home,
     write,
-    async run(args, { env = {}, cwd = root, signal = new AbortController().signal, onText } = {}) {
+    async run(
+      args,
+      { env = {}, cwd = root, isTTY = false, signal = new AbortController().signal, onText } = {},
+    ) {
       const printed = { out: '', err: '' }
       const sink = (name: 'out' | 'err') => ({
+        isTTY,
         write(text: string) {
           printed[name] += text
           onText?.(text)
