@@ -13,9 +13,9 @@ import type { Session } from '../session.ts'
 import type { Row } from './value.ts'
 
 /** Rows as they land at the server, each once. */
-export interface RowStream extends AsyncIterable<Row> {
+export interface RowStream<T extends object = Row> extends AsyncIterable<T> {
   /** Wait for the first `count` rows; fewer when the run ends before. */
-  take(count: number): Promise<Shown<Row>>
+  take(count: number): Promise<Shown<T>>
 }
 
 /** Which rows to read. */
@@ -58,11 +58,13 @@ export async function* readRows(
 }
 
 /** Let what gives rows one by one be taken from. */
-export function rowStream(read: () => AsyncGenerator<Row, void, undefined>): RowStream {
+export function rowStream<T extends object>(
+  read: () => AsyncGenerator<T, void, undefined>,
+): RowStream<T> {
   return {
     [Symbol.asyncIterator]: read,
     async take(count) {
-      const rows: Row[] = []
+      const rows: T[] = []
       if (count > 0)
         for await (const row of read()) {
           rows.push(row)

@@ -18,12 +18,53 @@ export interface RttOptions {
   readonly signal?: AbortSignal
 }
 
+/** One probe, as a row of `rtt`. */
+export interface RttRow {
+  /** When its outcome was known: with the answer, or when it was given up. */
+  readonly time: Date
+  /** The node that sent it, and its sliver. */
+  readonly node: string
+  readonly sliver: string
+  /** The node that was probed. */
+  readonly peer: string
+  /** Seconds; null: no answer came in time. */
+  readonly rtt_s: number | null
+  readonly lost: boolean
+  /** From 1, for each pair of slivers. */
+  readonly seq_no: number
+  /** Of the answer: what its 64 was at the beginning and lost one of at each router. Null: there was none. */
+  readonly ttl: number | null
+  /** True: this answer came after its probe was given up, in a row before. */
+  readonly late: boolean | null
+  /** True: this probe was answered before. */
+  readonly duplicate: boolean | null
+  readonly run: string
+  /** The order in which the server has got them. */
+  readonly landed: number
+}
+
+/** What a run of `measure('rtt', …)` makes. */
+export interface RttTables {
+  readonly rtt: RttRow
+}
+
+const rttColumns = {
+  peer: 'VARCHAR',
+  rtt_s: 'DOUBLE',
+  lost: 'BOOLEAN',
+  seq_no: 'DOUBLE',
+  ttl: 'DOUBLE',
+  late: 'BOOLEAN',
+  duplicate: 'BOOLEAN',
+  run: 'VARCHAR',
+} as const
+
 /** Start measuring round-trip times. See `Slice.measure`. */
 export function measureRtt(
   session: Session,
   slice: SliceHandle,
   { name, ...options }: RttOptions & { readonly name: string; readonly signal: AbortSignal },
-): Promise<Run> {
+): Promise<Run<RttTables>> {
   const { everyMs, forMs, signal } = options
   requireRange('everyMs', everyMs, [2, 3_600_000])
   requireRange('forMs', forMs, [everyMs, 7 * 86_400_000])
@@ -43,9 +84,10 @@ export function measureRtt(
       found: 'the same sliver as from',
       expected: 'another sliver',
     })
-  return launchRun(session, slice, {
+  return launchRun<RttTables>(session, slice, {
     name,
     programs: useful.map(({ sliver, script }) => ({ sliver, script })),
+    tables: { rtt: rttColumns },
     expectedMs: forMs,
     signal,
   })

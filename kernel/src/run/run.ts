@@ -16,6 +16,7 @@ import { RunEnd, type RunPart } from './end.ts'
 import { collectOutcomes, describeTrouble, type Outcomes } from './outcome.ts'
 import { cancelCommand, runFolder } from './program.ts'
 import { readRows, rowStream, type RowStream } from './row-stream.ts'
+import type { DeclaredColumns } from './sample-tables.ts'
 import type { Row, SqlValue } from './value.ts'
 
 /** What a run is made of. */
@@ -25,6 +26,8 @@ export interface RunParts {
   readonly parts: readonly RunPart[]
   /** How long it takes by itself, in milliseconds; null: unknown. */
   readonly expectedMs: number | null
+  /** The tables that it is known to make, and their columns. */
+  readonly tables?: Readonly<Record<string, DeclaredColumns>> | undefined
 }
 
 const concurrency = 64
@@ -32,8 +35,13 @@ const commandTimeoutMs = 30_000
 /** Beyond a measurement's own time: for its last samples to land. */
 const landingMs = 60_000
 
-/** A program that runs on slivers by itself, and the samples it makes. */
-export class Run {
+/** The rows of a measurement: those of a table that is known to be made, or any others. */
+export type RowsOf<Tables extends object, Name extends string> = Name extends keyof Tables
+  ? Extract<Tables[Name], object>
+  : Row
+
+/** A program that runs on slivers by itself, and the samples it makes. `Tables`: what a row is of those tables that are known. */
+export class Run<Tables extends object = object> {
   /** Unique; what its samples have in their column `run`, and its programs in COMMUNITY_LAB_RUN. */
   readonly id: string
   readonly startedAt = new Date()
@@ -51,7 +59,8 @@ export class Run {
     const scope = sliceScope(parts.slice.id)
     // A minute earlier: nodes' clocks may be behind this machine's.
     const from = new Date(this.startedAt.getTime() - 60_000)
-    this.#database = new SampleDatabase(session, { scope, run: parts.id, from })
+    const tables = parts.tables === undefined ? {} : { tables: parts.tables }
+    this.#database = new SampleDatabase(session, { scope, run: parts.id, from, ...tables })
     this.#end = new RunEnd(session, { scope, run: parts.id, parts: parts.parts })
   }
 
@@ -65,9 +74,22 @@ export class Run {
   }
 
   /** The rows of one of its measurements, from the first on, as they land. Ends with the run. */
-  rows(name: string, { signal }: { readonly signal?: AbortSignal } = {}): RowStream {
+  rows<Name extends string>(
+    name: Name,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): RowStream<RowsOf<Tables, Name>> {
     const options = { lab: this.#session.signal, signal }
-    return rowStream(() => callEach(options, (until) => this.#readRows(name, until)))
+    const absent = Object.keys(this.#parts.tables?.[name] ?? {}).map((column) => [column, null])
+    const nothing = Object.fromEntries(absent) as Row
+    const read = (until: AbortSignal): AsyncGenerator<Row, void, undefined> =>
+      this.#readRows(name, until)
+    return rowStream(() =>
+      callEach(options, async function* (until) {
+        // What a table's rows are is known by who made its program; columns that no sample has had yet are null.
+        for await (const row of read(until))
+          yield { ...row, ...pickAbsent(nothing, row) } as RowsOf<Tables, Name>
+      }),
+    )
   }
 
   /**
@@ -191,4 +213,9 @@ function showTrouble(run: string, outcomes: Outcomes): void {
   const trouble = outcomes.flatMap(describeTrouble)
   if (trouble.length === 0) return
   currentDisplay().display({ 'text/plain': `run ${run}: ${trouble.join('; ')}` })
+}
+
+/** The members that a row lacks. */
+function pickAbsent(nothing: Row, row: Row): Row {
+  return Object.fromEntries(Object.entries(nothing).filter(([name]) => !(name in row)))
 }

@@ -16,7 +16,24 @@ export interface Selection {
   readonly run?: string
   readonly from?: Date
   readonly to?: Date
+  /** Tables that are known to come. Each is there from the beginning, and has all its columns whatever its first samples have. */
+  readonly tables?: Readonly<Record<string, DeclaredColumns>>
 }
+
+/** The columns of a table that its samples bring, with DuckDB's types. */
+export type DeclaredColumns = Readonly<Record<string, 'BOOLEAN' | 'DOUBLE' | 'VARCHAR'>>
+
+/** The columns that the server gives every table. */
+const ownColumns = [
+  'time timestamptz',
+  'node varchar',
+  'node_id integer',
+  'sliver varchar',
+  'seq bigint',
+  'spool varchar',
+  'landed bigint',
+  'overflow varchar',
+]
 
 /** A table of samples that is there. */
 export interface SampleTable {
@@ -63,7 +80,11 @@ export class SampleTables {
         measurement.scope === scope &&
         !isSame(measurement, this.#tables.get(measurement.name)?.measurement),
     )
-    if (stale.length === 0) return
+    if (stale.length > 0) await this.#loadAll(stale, signal)
+    if (stale.length > 0 || this.#tables.size === 0) await this.#declare()
+  }
+
+  async #loadAll(stale: readonly Measurement[], signal: AbortSignal): Promise<void> {
     const scratch = await makeScratch()
     try {
       await mapBounded(stale, concurrency, (measurement) => {
@@ -72,6 +93,17 @@ export class SampleTables {
       })
     } finally {
       await scratch.remove()
+    }
+  }
+
+  async #declare(): Promise<void> {
+    for (const [name, columns] of Object.entries(this.#selection.tables ?? {})) {
+      const table = quote(name)
+      await this.#connection.run(`create table if not exists ${table} (${ownColumns.join(', ')})`)
+      for (const [column, type] of Object.entries(columns))
+        await this.#connection.run(
+          `alter table ${table} add column if not exists ${quote(column)} ${type}`,
+        )
     }
   }
 

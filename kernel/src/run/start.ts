@@ -18,6 +18,7 @@ import {
   type ProgramInput,
 } from './program.ts'
 import { Run } from './run.ts'
+import type { DeclaredColumns } from './sample-tables.ts'
 
 /** A program for slivers. */
 export interface RunProgram extends ProgramInput {
@@ -49,6 +50,8 @@ export interface Launch {
   readonly programs: readonly Launched[]
   /** How long it takes by itself, in milliseconds; null: unknown. */
   readonly expectedMs: number | null
+  /** The tables that it is known to make. */
+  readonly tables?: Readonly<Record<string, DeclaredColumns>>
   readonly signal: AbortSignal
 }
 
@@ -92,11 +95,11 @@ function isList(which: SliverOrNode | readonly SliverOrNode[]): which is readonl
  *
  * @throws {@link LabError} LAB_ARGUMENT_INVALID for a name and for two programs of one sliver; LAB_COMMAND_FAILED.
  */
-export async function launchRun(
+export async function launchRun<Tables extends object>(
   session: Session,
   slice: SliceHandle,
-  { name, programs, expectedMs, signal }: Launch,
-): Promise<Run> {
+  { name, programs, expectedMs, tables, signal }: Launch,
+): Promise<Run<Tables>> {
   const id = createRunId(name)
   requireOneEach(programs)
   const archives = await packPrograms(id, programs)
@@ -117,7 +120,7 @@ export async function launchRun(
       sliver,
       startedS: Number(results[index]?.stdout),
     }))
-    return new Run(session, { id, slice, parts, expectedMs })
+    return new Run<Tables>(session, { id, slice, parts, expectedMs, tables })
   } catch (error) {
     await undo(session, id, programs)
     throw error

@@ -10,7 +10,7 @@ import Type from 'typebox'
 import { displaySymbol, type Bundle } from '../display/bundle.ts'
 import { tableBundle } from '../display/table.ts'
 import { formatTime } from '../display/time.ts'
-import { measureRtt, type RttOptions } from '../run/rtt.ts'
+import { measureRtt, type RttOptions, type RttTables } from '../run/rtt.ts'
 import type { Run } from '../run/run.ts'
 import { startRun, type RunOptions } from '../run/start.ts'
 import { traceRoute, type Route } from '../run/traceroute.ts'
@@ -182,7 +182,7 @@ export class Slice implements SliceHandle {
    *
    * @throws {@link LabError} LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN, LAB_SLIVER_NO_ADDRESS; LAB_COMMAND_FAILED when it cannot be started.
    */
-  measure(name: 'rtt', options: RttOptions): Promise<Run> {
+  measure(name: 'rtt', options: RttOptions): Promise<Run<RttTables>> {
     return this.#call(options, (signal) =>
       measureRtt(this.#session, this, { ...options, name, signal }),
     )

@@ -1,5 +1,5 @@
 // What a researcher writes, as a cell has it: compiled by the TypeScript of the notebooks' kernel, with its options.
-import { connect, LabError, Plot, show } from '@community-lab/kernel'
+import { connect, LabError, Plot, show, type RttRow } from '@community-lab/kernel'
 
 async function main(): Promise<void> {
   const lab = connect()
@@ -13,7 +13,13 @@ async function main(): Promise<void> {
   const outputs: string[] = all.map(({ stdout }) => stdout)
   const run = await slice.measure('rtt', { from: a, to: 'n5', everyMs: 200, forMs: 10_000 })
   await run.rows('rtt').take(50)
-  for await (const row of run.rows('rtt')) console.log(row.rtt_s)
+  for await (const { rtt_s, time, lost } of run.rows('rtt'))
+    if (!lost && rtt_s !== null) console.log(rtt_s * 1e3, time.toISOString())
+  const first: RttRow[] = await run.rows('rtt').take(1)
+  const probes = await run.sql<RttRow>`from rtt order by time`
+  const late: number = probes.filter(({ late }) => late).length + first.length
+  // @ts-expect-error the rows of other measurements are not known
+  for await (const row of run.rows('mine')) console.log(row.value * 2)
   await lab.virtual().cutLink('n2', 'n5')
   const outcomes = await run.done()
   const rejected: number | null = outcomes.orThrow()[0].rejected
@@ -65,6 +71,6 @@ async function main(): Promise<void> {
   await slice.measure('jitter', { from: a, to: b, everyMs: 200, forMs: 10_000 })
   // @ts-expect-error an object is no argument
   await slice.sh`echo ${{ a: 1 }}`
-  console.log(exitCode, outputs, outcomes.ok, total)
+  console.log(exitCode, outputs, outcomes.ok, total, late)
 }
 void main()

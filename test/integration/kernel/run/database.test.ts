@@ -187,6 +187,19 @@ describe('what has landed since', () => {
   })
 })
 
+it('has a table that is known to come before its first sample, and all its columns whatever that has', async () => {
+  await using world = await startSamples()
+  const sql = sqlOf(world.openDatabase({ probe: { rtt_s: 'DOUBLE', lost: 'BOOLEAN' } }))
+  expect(await sql`select time, node, rtt_s, lost, landed from probe`).toEqual([])
+  await world.add({ lost: true })
+  expect(await sql`select rtt_s, lost from probe`).toEqual([{ rtt_s: null, lost: true }])
+  await world.add({ lost: false, rtt_s: 0.5 })
+  expect(await sql`select rtt_s, lost from probe order by landed`).toEqual([
+    { rtt_s: null, lost: true },
+    { rtt_s: 0.5, lost: false },
+  ])
+})
+
 describe('a closed database', () => {
   it('leaves no file behind, ends what runs, and opens again', async () => {
     await using world = await startSamples()

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { ensureSshKey } from '../../../../kernel/src/credentials/ssh-key.ts'
 import { takeCredentials } from '../../../../kernel/src/credentials/credentials.ts'
 import { SampleDatabase } from '../../../../kernel/src/run/database.ts'
+import type { Selection } from '../../../../kernel/src/run/sample-tables.ts'
 import { openSession, type Session } from '../../../../kernel/src/session.ts'
 import type { FieldValue } from '@community-lab/contract'
 import { startApp } from '../../server/telemetry/app.ts'
@@ -16,7 +17,7 @@ export interface SampleWorld extends AsyncDisposable {
   readonly fetched: string[]
   /** Add a sample of node n1 to the measurement `probe`. */
   add(fields: Readonly<Record<string, FieldValue>>, time?: Date): Promise<void>
-  openDatabase(): SampleDatabase
+  openDatabase(tables?: Selection['tables']): SampleDatabase
 }
 
 export async function startSamples(): Promise<SampleWorld> {
@@ -40,7 +41,7 @@ export async function startSamples(): Promise<SampleWorld> {
       const timeUs = time.getTime() * 1000
       await server.app.telemetry.append(fromNode([aSample(seq, { name: 'probe', timeUs, fields })]))
     },
-    openDatabase: () => new SampleDatabase(session, { scope: 'node' }),
+    openDatabase: (tables = {}) => new SampleDatabase(session, { scope: 'node', tables }),
     async [Symbol.asyncDispose]() {
       await session.close()
       await server[Symbol.asyncDispose]()
