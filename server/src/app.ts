@@ -110,7 +110,10 @@ export async function buildApp(options: AppOptions): Promise<App> {
     tincAddress: configuration.tincAddress,
     tincPort: configuration.tincPort,
   })
-  await app.register(telemetryPlugin, { dir: join(dataDir, 'telemetry') })
+  await app.register(telemetryPlugin, {
+    dir: join(dataDir, 'telemetry'),
+    minFreeMiB: configuration.minFreeMiB,
+  })
   await app.register(streamPlugin)
   await app.register(tunnelPlugin)
 

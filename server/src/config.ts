@@ -22,6 +22,8 @@ export interface ServerConfiguration {
   readonly origins: readonly string[]
   /** After how many seconds without contact a node is offline. */
   readonly offlineAfterS: number
+  /** With less free on the data folder's disk no samples are taken, in MiB. */
+  readonly minFreeMiB: number
   readonly logLevel: string
   /** An external PostgreSQL; null: the embedded one. */
   readonly databaseUrl: string | null
@@ -40,6 +42,7 @@ const meanings = {
   BOOTSTRAP_TOKEN_FILE: "where the first operator's token is written",
   ORIGINS: 'origins of web pages that may change things, separated by commas',
   OFFLINE_AFTER_S: 'after how many seconds without contact a node is offline',
+  MIN_FREE_MIB: 'with less free on the disk of its data no samples are taken, in MiB',
   LOG_LEVEL: 'fatal, error, warn, info, debug or trace',
 } as const
 type Setting = keyof typeof meanings
@@ -117,6 +120,7 @@ export function readServerConfiguration(
     bootstrapTokenFile: bootstrap === null ? null : path('BOOTSTRAP_TOKEN_FILE', bootstrap),
     origins,
     offlineAfterS: integer('OFFLINE_AFTER_S', 30, 86_400),
+    minFreeMiB: integer('MIN_FREE_MIB', 1_024, 1_000_000),
     logLevel,
     databaseUrl: databaseUrl === '' ? null : databaseUrl,
   })

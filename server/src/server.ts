@@ -49,7 +49,6 @@ export async function startServer(
   const database = stack.use(await openDatabase({ url, onLost }))
   const { app, certificate, context } = await buildApp({ configuration, database, logger })
   stack.defer(() => app.close())
-  lost.push(app.telemetry.lost.then((reason) => `the store of samples is gone: ${reason}`))
   if (bootstrapTokenFile !== null)
     await bootstrap(context.registry.core, (secret) =>
       writeWhole(bootstrapTokenFile, `${secret}\n`),

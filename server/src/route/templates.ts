@@ -16,7 +16,7 @@ import {
   readTemplate,
   setTemplateImage,
 } from '../registry/write/templates.ts'
-import { createLane } from '../telemetry/store/lane.ts'
+import { createQueue } from '../telemetry/store/queue.ts'
 import {
   answerCreated,
   ifMatchOf,
@@ -37,7 +37,7 @@ export function templateRoutes(
 ): void {
   const idOf = (request: ById): number => numericId(request, 'template')
   // One at a time: an image is not taken for unused between its coming and its template's change.
-  const inTurn = createLane()
+  const inTurn = createQueue()
   app.get(
     routes.templates,
     {

@@ -1,13 +1,9 @@
-import {
-  maxUnackedRecords,
-  type AgentFrame,
-  type SampleRecord,
-  type ServerFrame,
-} from '@community-lab/contract'
+import { maxUnackedRecords, type SampleRecord, type ServerFrame } from '@community-lab/contract'
 import type { WebSocket } from '@fastify/websocket'
-import { maybeSliceOfSource, placeRecord } from '../telemetry/domain/placement.ts'
+import { maybeSliceOfSource, placeFaulty, placeRecord } from '../telemetry/domain/placement.ts'
 import type { TelemetryStore } from '../telemetry/store.ts'
-import { readFrame, writeFrame } from './frame.ts'
+import { isFaulty, readFrame, writeFrame, type FaultyRecord, type StreamFrame } from './frame.ts'
+import type { StreamIntake } from './intake.ts'
 
 /** Why the server ends a connection. Source: RFC 6455 §7.4; 4000 and up are ours. */
 export const closeCodes = { protocol: 1002, failed: 1011, replaced: 4001 } as const
@@ -16,6 +12,8 @@ export const closeCodes = { protocol: 1002, failed: 1011, replaced: 4001 } as co
 export interface StreamOptions {
   readonly store: TelemetryStore
   readonly node: { readonly id: number; readonly name: string }
+  /** Bounds what the stream has in memory. */
+  readonly intake: StreamIntake
   /** The group of a slice; null when there never was such a slice. */
   sliceGroup(sliceId: number): Promise<number | null>
   /** Called once, when the agent has been welcomed. */
@@ -23,16 +21,19 @@ export interface StreamOptions {
   onError(error: unknown): void
 }
 
+type StreamRecord = SampleRecord | FaultyRecord
+
 /**
  * Serve a node's stream: hello and welcome, then batches, each acknowledged after its commit. Frames are taken in their order; batches are committed
- * together. When too much waits for its commit the connection is not read, so that the node waits too.
+ * together. The intake says when the connection is not read, so that the node waits.
  */
 export function serveStream(socket: WebSocket, options: StreamOptions): void {
-  const { store, node, sliceGroup, onWelcomed, onError } = options
+  const { store, node, intake, sliceGroup, onWelcomed, onError } = options
   const slices = new Map<number, boolean>()
   let spool: string | null = null
   let waitingRecords = 0
-  let lane: Promise<void> = Promise.resolve()
+  // Frames are taken one after the other.
+  let taken: Promise<void> = Promise.resolve()
 
   function send(frame: ServerFrame): void {
     if (socket.readyState === socket.OPEN) socket.send(writeFrame(frame))
@@ -46,29 +47,34 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
     socket.close(closeCodes.failed, 'the server could not store this; come again')
   }
 
-  async function learnSlices(records: readonly SampleRecord[]): Promise<void> {
+  async function learnSlices(records: readonly StreamRecord[]): Promise<void> {
     for (const source of new Set(records.map((record) => record.source))) {
-      const slice = maybeSliceOfSource(source, node.id)
+      const slice = source === null ? null : maybeSliceOfSource(source, node.id)
       if (slice === null || slices.get(slice) === true) continue
       slices.set(slice, (await sliceGroup(slice)) !== null)
     }
   }
 
-  async function welcome(frame: AgentFrame & { type: 'hello' }): Promise<void> {
+  async function welcome(frame: StreamFrame & { type: 'hello' }): Promise<void> {
     const start = { nodeId: node.id, node: node.name, spool: frame.spool }
     const committedSeq = await store.begin({ ...start, firstSeq: frame.first_seq })
     send({ type: 'welcome', spool: frame.spool, committed_seq: committedSeq })
     onWelcomed()
   }
 
-  async function take(records: readonly SampleRecord[], ofSpool: string): Promise<void> {
+  async function take(
+    { records, spool: ofSpool }: StreamFrame & { type: 'batch' },
+    release: () => void,
+  ): Promise<void> {
     await learnSlices(records)
     const context = {
       nodeId: node.id,
       nowUs: Date.now() * 1000,
       isSlice: (id: number) => slices.get(id) === true,
     }
-    const samples = records.map((record) => placeRecord(record, context))
+    const samples = records.map((record) =>
+      isFaulty(record) ? placeFaulty(record, context) : placeRecord(record, context),
+    )
     // Not waited for here: the next batch may join the same commit.
     void store
       .append({ nodeId: node.id, node: node.name, spool: ofSpool, samples })
@@ -81,33 +87,49 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
       .catch(fail)
       .finally(() => {
         waitingRecords -= records.length
-        if (waitingRecords < maxUnackedRecords) socket.resume()
+        release()
       })
   }
 
-  function receive(frame: AgentFrame): void {
+  function receive(frame: StreamFrame, release: () => void): void {
     if (frame.type === 'hello') {
       // Said again when the agent has begun a new spool.
       spool = frame.spool
-      lane = lane.then(() => welcome(frame)).catch(fail)
+      taken = taken
+        .then(() => welcome(frame))
+        .catch(fail)
+        .finally(release)
       return
     }
     if (spool === null || frame.spool !== spool) {
+      release()
       refuse(spool === null ? 'hello must come first' : 'this is of another spool than hello named')
       return
     }
-    const ofSpool = spool
     waitingRecords += frame.records.length
-    if (waitingRecords >= maxUnackedRecords) socket.pause()
-    lane = lane.then(() => take(frame.records, ofSpool)).catch(fail)
+    if (waitingRecords > maxUnackedRecords) {
+      release()
+      refuse(`more than ${maxUnackedRecords} records are not acknowledged`)
+      return
+    }
+    taken = taken
+      .then(() => take(frame, release))
+      .catch((error: unknown) => {
+        release()
+        fail(error)
+      })
   }
 
   socket.on('message', (data, isBinary) => {
     if (socket.readyState !== socket.OPEN) return
+    const bytes = data as Buffer
+    const release = intake.take(bytes.length)
     const reading = isBinary
       ? { frame: null, reason: 'frames are text' }
-      : readFrame((data as Buffer).toString())
-    if (reading.frame === null) refuse(reading.reason)
-    else receive(reading.frame)
+      : readFrame(bytes.toString())
+    if (reading.frame === null) {
+      release()
+      refuse(reading.reason)
+    } else receive(reading.frame, release)
   })
 }

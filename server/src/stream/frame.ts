@@ -1,11 +1,42 @@
-import { AgentFrame, type ServerFrame } from '@community-lab/contract'
+import { Hello, maxBatchRecords, SampleRecord, type ServerFrame } from '@community-lab/contract'
+import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
+import type { Unreadable } from '../telemetry/domain/placement.ts'
 
-const validator = Compile(AgentFrame)
+/** What came instead of a record, but for its number; it is told of in its place, for a stream cannot go on past a record that is refused. */
+export type FaultyRecord = Unreadable
+
+/** What an agent sent, as far as the server relies on it. */
+export type StreamFrame =
+  | Static<typeof Hello>
+  | {
+      readonly type: 'batch'
+      readonly spool: string
+      readonly records: readonly (SampleRecord | FaultyRecord)[]
+    }
 
 /** A frame, read, or why it is none. */
 export type FrameReading =
-  { readonly frame: AgentFrame } | { readonly frame: null; readonly reason: string }
+  { readonly frame: StreamFrame } | { readonly frame: null; readonly reason: string }
+
+const Numbered = Type.Object({
+  seq: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+})
+const Envelope = Type.Union([
+  Hello,
+  Type.Object({
+    type: Type.Literal('batch'),
+    spool: Type.String(),
+    records: Type.Array(Numbered, { minItems: 1, maxItems: maxBatchRecords }),
+  }),
+])
+const envelope = Compile(Envelope)
+const sample = Compile(SampleRecord)
+const loose = Compile(
+  Type.Object({ source: Type.Optional(Type.String()), time_us: Type.Optional(Type.Integer()) }),
+)
+/** How much of a faulty record is kept, in characters. */
+const keptCharacters = 400
 
 /** Read what an agent sent. Never throws. */
 export function readFrame(text: string): FrameReading {
@@ -16,15 +47,31 @@ export function readFrame(text: string): FrameReading {
     // The agent is told, and logs what it sent.
     return { frame: null, reason: 'not JSON' }
   }
-  if (validator.Check(value)) return { frame: value }
-  const [first] = validator.Errors(value)
-  return {
-    frame: null,
-    reason: `${first?.instancePath ?? ''} ${first?.message ?? 'no frame'}`.trim(),
-  }
+  if (!envelope.Check(value)) return { frame: null, reason: firstError(envelope.Errors(value)) }
+  if (value.type === 'hello') return { frame: value }
+  return { frame: { ...value, records: value.records.map(readRecord) } }
 }
 
 /** Write a frame for an agent. */
 export function writeFrame(frame: ServerFrame): string {
   return JSON.stringify(frame)
+}
+
+/** Tell whether a record is none. */
+export function isFaulty(record: SampleRecord | FaultyRecord): record is FaultyRecord {
+  return 'fault' in record
+}
+
+function readRecord(record: Static<typeof Numbered>): SampleRecord | FaultyRecord {
+  if (sample.Check(record)) return record
+  const { source = null, time_us: timeUs = null } = loose.Check(record)
+    ? (record as { source?: string; time_us?: number })
+    : {}
+  const fault = `the record cannot be read: ${firstError(sample.Errors(record))}`
+  const text = JSON.stringify(record).slice(0, keptCharacters)
+  return { seq: record.seq, fault, text, source, timeUs }
+}
+
+function firstError([first]: readonly { instancePath: string; message: string }[]): string {
+  return `${first?.instancePath ?? ''} ${first?.message ?? 'no frame'}`.trim()
 }

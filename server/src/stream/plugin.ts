@@ -8,15 +8,23 @@ import { watchSilence } from '../http/silence.ts'
 import '../telemetry/decoration.ts'
 import { closeCodes, serveStream } from './connection.ts'
 import { writeFrame } from './frame.ts'
+import { createIntake, type IntakeOptions } from './intake.ts'
+import { createNodeRates, type NodeRate } from './rate.ts'
+import { boundStream } from './bound-stream.ts'
 
 /** Options of the stream plugin. */
 export interface StreamPluginOptions {
   /** How long a silent connection lives, in milliseconds; default {@link streamSilenceMs}. */
   readonly silenceMs?: number
+  /** The most bytes of samples in memory that are not committed; default 16 MiB of all streams, 2 MiB of one. */
+  readonly intake?: Partial<IntakeOptions>
+  /** How much each node may bring; default 1 GiB an hour, and 512 MiB at once. */
+  readonly nodeRate?: Partial<NodeRate>
 }
 
 /** The longest frame, in bytes, when this plugin brings the WebSockets itself. */
-const maxFrameBytes = 8 * 1024 * 1024
+const mebibyte = 1024 * 1024
+const maxFrameBytes = 8 * mebibyte
 
 type NodeRequest = FastifyRequest<{ Params: { id: string } }>
 
@@ -26,12 +34,26 @@ type NodeRequest = FastifyRequest<{ Params: { id: string } }>
  * `@fastify/websocket` as it is when the app has it already.
  */
 export default fp<StreamPluginOptions>(
-  async (app, { silenceMs = streamSilenceMs }) => {
+  async (app, { silenceMs = streamSilenceMs, ...limits }) => {
     if (!app.hasDecorator('websocketServer')) {
       const options = { maxPayload: maxFrameBytes, perMessageDeflate: false }
       await app.register(websocket, { options })
     }
     const { registry, telemetry } = app
+    const intake = createIntake({
+      maxBytes: 16 * mebibyte,
+      maxStreamBytes: 2 * mebibyte,
+      turnMs: 2_000,
+      ...limits.intake,
+    })
+    const rate = { bytesPerHour: 1024 * mebibyte, burstBytes: 512 * mebibyte, ...limits.nodeRate }
+    const nodeRates = createNodeRates(rate, () => performance.now())
+    intake.hold(telemetry.isDiskShort)
+    const ignoreDisk = telemetry.onDiskShort((isShort) => {
+      intake.hold(isShort)
+      const text = isShort ? 'samples are not taken: the disk is nearly full' : 'samples are taken'
+      app.log.warn(telemetry.health(), text)
+    })
     const nodes = new WeakMap<FastifyRequest, { readonly id: number; readonly name: string }>()
     const connections = new Map<number, WebSocket>()
     const notes = new Set<Promise<void>>()
@@ -53,6 +75,7 @@ export default fp<StreamPluginOptions>(
     })
     app.addHook('onClose', async () => {
       unsubscribe()
+      ignoreDisk()
       await Promise.all(notes)
     })
 
@@ -109,6 +132,7 @@ export default fp<StreamPluginOptions>(
         serveStream(socket, {
           store: telemetry,
           node,
+          intake: boundStream(socket, request.raw.socket, { intake, nodeRates, nodeId: node.id }),
           sliceGroup: (sliceId) => registry.sliceGroup(sliceId),
           onWelcomed: () => {
             if (isCurrent()) noteContact(node.id, true)

@@ -5,6 +5,7 @@ import '../decorations.ts'
 import { trackStreams } from '../http/streams.ts'
 import { permitScope, permittedScopes } from './access.ts'
 import { isName } from './domain/name.ts'
+import { createFileLimit } from './file-limit.ts'
 import { openParquet } from './parquet-file.ts'
 import { streamRows } from './row-stream.ts'
 import type { TelemetryStore } from './store.ts'
@@ -35,6 +36,7 @@ export function measurementRoutes(
   { store, dir }: { readonly store: TelemetryStore; readonly dir: string },
 ): void {
   const streams = trackStreams(app)
+  const files = createFileLimit()
   app.get<{ Querystring: Type.Static<typeof ListQuery> }>(
     routes.measurements,
     {
@@ -92,14 +94,16 @@ export function measurementRoutes(
         querystring: ParquetQuery,
       },
     },
-    async ({ params, query, principal }, reply) => {
+    async (request, reply) => {
+      const { params, query, principal } = request
       await permitScope(app.registry, principal, params.scope)
       checkName(params)
       const run = query.run ?? null
       const fromUs = readTime('from', query.from)
       const toUs = readTime('to', query.to)
       const after = Number(query.after ?? 0)
-      const file = await openParquet(store, { ...params, run, fromUs, toUs, after, dir })
+      const asked = { ...params, run, fromUs, toUs, after, dir }
+      const file = await files.open(request, (signal) => openParquet(store, { ...asked, signal }))
       if (file === null) {
         const there = (await store.list()).filter((each) => each.scope === params.scope)
         const known = there.map((each) => each.name)

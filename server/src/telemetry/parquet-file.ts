@@ -12,14 +12,18 @@ export interface ParquetFile {
   readonly bytes: number
 }
 
-/** Write rows to a Parquet file and open it; it has no name any more, so it is gone when its stream ends. Null: no such measurement. */
+/** Write rows to a Parquet file and open it; it has no name any more, so it is gone when its stream ends. Null: no such measurement. Given up with the signal. */
 export async function openParquet(
   store: TelemetryStore,
-  { dir, ...request }: Omit<ParquetRequest, 'file'> & { readonly dir: string },
+  {
+    dir,
+    signal,
+    ...request
+  }: Omit<ParquetRequest, 'file' | 'id'> & { readonly dir: string; readonly signal: AbortSignal },
 ): Promise<ParquetFile | null> {
   const file = join(scratchDir(dir), `${randomUUID()}.parquet`)
   try {
-    if (!(await store.writeParquet({ ...request, file }))) return null
+    if (!(await store.writeParquet({ ...request, file }, signal))) return null
     const handle = await open(file)
     const { size } = await handle.stat()
     return { stream: handle.createReadStream(), bytes: size }

@@ -1,20 +1,19 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
-import { Worker } from 'node:worker_threads'
 import { LabError, type Measurement } from '@community-lab/contract'
-import { storeFile } from './store/database.ts'
+import { watchDisk } from './disk-watch.ts'
+import type { SliceQuota } from './domain/quota.ts'
 import type {
   AppendOutcome,
   AppendRequest,
-  CallMessage,
   ParquetRequest,
   RowsAnswer,
   RowsRequest,
   SpoolStart,
   StoreBounds,
-  StoreCalls,
-  StoreMessage,
   StoreSettings,
 } from './store/protocol.ts'
+import { startStoreThread } from './store/thread.ts'
 
 /** Options of {@link createTelemetryStore}. */
 export interface TelemetryStoreOptions {
@@ -26,14 +25,18 @@ export interface TelemetryStoreOptions {
   readonly commitRows?: number
   /** The most memory that DuckDB uses, in MiB; default 512. */
   readonly memoryMiB?: number
-  /** Default: 256 measurements in a scope, 256 fields in a measurement. */
+  /** Default: 256 measurements in a scope, 256 columns of fields in a measurement. */
   readonly bounds?: Partial<StoreBounds>
+  /** Default: 36 million rows and 4 GiB, 10,000 rows a second. */
+  readonly quota?: Partial<SliceQuota>
+  /** With less free on the disk nothing is taken any more, so that PostgreSQL goes on; in MiB, default 1024. */
+  readonly minFreeMiB?: number
 }
 
 /**
  * The store of samples: a DuckDB file owned by one thread. A wide table for each measurement of each scope, one row for each sample.
  * How far each spool has come is committed together with its rows, so a sample is stored exactly once, whenever a process is killed and however
- * often a node sends it.
+ * often a node sends it. After a fatal error of DuckDB the file is opened again; what was asked meanwhile has failed, and can be asked again.
  */
 export interface TelemetryStore {
   /**
@@ -46,36 +49,35 @@ export interface TelemetryStore {
   /** Every measurement there is. */
   list(): Promise<readonly Measurement[]>
   rows(request: RowsRequest): Promise<RowsAnswer>
-  /** Write a Parquet file; false when there is no such measurement. Times: `fromUs` inclusive, `toUs` exclusive. */
-  writeParquet(request: ParquetRequest): Promise<boolean>
+  /**
+   * Write a Parquet file; false when there is no such measurement. Times: `fromUs` inclusive, `toUs` exclusive.
+   *
+   * @throws {@link LabError} LAB_TELEMETRY_BUSY when too many are being written, LAB_TELEMETRY_DISK_FULL; the signal's reason.
+   */
+  writeParquet(request: Omit<ParquetRequest, 'id'>, signal?: AbortSignal): Promise<boolean>
   /** Call back after each commit with the measurements (`<scope>/<name>`) that have new rows. Returns the unsubscriber. */
   onLanded(listener: (measurements: ReadonlySet<string>) => void): () => void
+  /** Whether the disk has too little room for more samples. */
+  readonly isDiskShort: boolean
+  /** Call back when that has changed. Returns the unsubscriber. */
+  onDiskShort(listener: (isShort: boolean) => void): () => void
+  /** Look at the disk now; it is looked at every few seconds. */
+  checkDisk(): Promise<void>
   /** For `GET /health`. */
   health(): { readonly ok: boolean; readonly detail?: string }
-  /** Settles when it has ended unasked, with why; it cannot go on. */
-  readonly lost: Promise<string>
   [Symbol.asyncDispose](): Promise<void>
 }
 
-interface Pending {
-  readonly call: keyof StoreCalls
-  resolve(result: unknown): void
-  reject(error: LabError): void
-}
-
-const sentences: Readonly<Record<keyof StoreCalls, string>> = {
-  begin: 'find where a spool is',
-  append: 'commit samples',
-  list: 'list measurements',
-  rows: 'read rows',
-  parquet: 'write a Parquet file',
-  close: 'close',
-}
+/** How many files may be written or wait for it. */
+const maxExports = 64
+/** How long one file may take, in milliseconds. */
+const exportWithinMs = 10 * 60_000
+const diskCheckMs = 5_000
 
 /**
  * Open the store of samples, or begin one.
  *
- * @throws {@link LabError} LAB_TELEMETRY_UNUSABLE when its file is damaged, of another version, or held by another process.
+ * @throws {@link LabError} LAB_TELEMETRY_UNUSABLE when its file is damaged, of a newer version, or held by another process.
  */
 export async function createTelemetryStore(
   options: TelemetryStoreOptions,
@@ -86,110 +88,81 @@ export async function createTelemetryStore(
     commitRows: options.commitRows ?? 20_000,
     memoryMiB: options.memoryMiB ?? 512,
     bounds: { measurementsPerScope: 256, fieldsPerMeasurement: 256, ...options.bounds },
+    quota: { rowsPerHour: 36_000_000, bytesPerHour: 4 * 1024 ** 3, ...options.quota },
   }
   await mkdir(settings.dir, { recursive: true, mode: 0o700 })
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'bundle.js'
-  const worker = new Worker(new URL(`./store/worker.${extension}`, import.meta.url), {
-    name: 'telemetry',
-    workerData: settings,
+  const landedListeners = new Set<(measurements: ReadonlySet<string>) => void>()
+  const diskListeners = new Set<(isShort: boolean) => void>()
+  const thread = await startStoreThread(settings, {
+    onLanded: (measurements) => landedListeners.forEach((listener) => listener(measurements)),
   })
-  const pending = new Map<number, Pending>()
-  const listeners = new Set<(measurements: ReadonlySet<string>) => void>()
-  const opened = Promise.withResolvers<undefined>()
-  const exited = Promise.withResolvers<undefined>()
-  const lost = Promise.withResolvers<string>()
-  let isClosing = false
-  let lastId = 0
-  let end: string | null = null
-  let commitFailure: string | null = null
+  const disk = await watchDisk({
+    dir: settings.dir,
+    minFreeBytes: (options.minFreeMiB ?? 1024) * 1024 * 1024,
+    everyMs: diskCheckMs,
+    onChange: (isShort) => diskListeners.forEach((listener) => listener(isShort)),
+  })
+  let exports = 0
 
-  function settle(id: number): Pending | undefined {
-    const call = pending.get(id)
-    pending.delete(id)
-    return call
-  }
-  function failure(call: keyof StoreCalls, reason: string): LabError {
-    return new LabError('LAB_TELEMETRY_FAILED', { what: sentences[call], reason })
-  }
-  function finish(reason: string): void {
-    end ??= reason
-    opened.reject(new LabError('LAB_TELEMETRY_UNUSABLE', { file: storeFile(settings.dir), reason }))
-    for (const [id, { call, reject }] of [...pending]) {
-      pending.delete(id)
-      reject(failure(call, end))
-    }
-  }
-  function receive(message: StoreMessage): void {
-    switch (message.kind) {
-      case 'open':
-        opened.resolve(undefined)
-        return
-      case 'unusable':
-        finish(message.reason)
-        return
-      case 'landed': {
-        const measurements = new Set(message.measurements)
-        for (const listener of listeners) listener(measurements)
-        return
-      }
-      case 'result': {
-        const call = settle(message.id)
-        if (call?.call === 'append') commitFailure = null
-        call?.resolve(message.result)
-        return
-      }
-      case 'failure': {
-        const call = settle(message.id)
-        if (call?.call === 'append') commitFailure = message.reason
-        call?.reject(failure(call.call, message.reason))
-      }
-    }
-  }
-  function ask<C extends keyof StoreCalls>(
-    call: C,
-    argument: Parameters<StoreCalls[C]>[0],
-  ): ReturnType<StoreCalls[C]> {
-    const result = new Promise((resolve, reject) => {
-      if (end !== null) {
-        reject(failure(call, end))
-        return
-      }
-      const message: CallMessage = { id: ++lastId, call, argument }
-      pending.set(message.id, { call, resolve, reject })
-      worker.postMessage(message)
-    })
-    // The other end is `worker.ts`, whose answers are typed by StoreCalls.
-    return result as ReturnType<StoreCalls[C]>
+  /** What is written for a reader must not take the last of the disk either. */
+  function throwIfShort(): void {
+    if (disk.shortage !== null)
+      throw new LabError('LAB_TELEMETRY_DISK_FULL', { reason: disk.shortage })
   }
 
-  worker.on('message', receive)
-  worker.once('error', (error) => finish(error instanceof Error ? error.message : String(error)))
-  worker.once('exit', () => {
-    if (!isClosing) lost.resolve('its thread has ended')
-    finish('its thread has ended')
-    exited.resolve(undefined)
-  })
-  await opened.promise
+  async function writeParquet(
+    request: Omit<ParquetRequest, 'id'>,
+    given?: AbortSignal,
+  ): Promise<boolean> {
+    throwIfShort()
+    if (exports >= maxExports) throw new LabError('LAB_TELEMETRY_BUSY', { files: exports })
+    const id = randomUUID()
+    const tooLong = AbortSignal.timeout(exportWithinMs)
+    const signal = given === undefined ? tooLong : AbortSignal.any([given, tooLong])
+    given?.throwIfAborted()
+    // An export that is over already is not cancelled, and a thread that is gone has none.
+    const cancel = (): void => void thread.ask('cancel', id).catch(() => undefined)
+    diskListeners.add(cancel)
+    signal.addEventListener('abort', cancel)
+    exports++
+    try {
+      return await thread.ask('parquet', { ...request, id })
+    } catch (error) {
+      given?.throwIfAborted()
+      throwIfShort()
+      throw error
+    } finally {
+      exports--
+      diskListeners.delete(cancel)
+      signal.removeEventListener('abort', cancel)
+    }
+  }
 
   return {
-    begin: (start) => ask('begin', start),
-    append: (request) => ask('append', request),
-    list: () => ask('list', undefined),
-    rows: (request) => ask('rows', request),
-    writeParquet: (request) => ask('parquet', request),
+    begin: (start) => thread.ask('begin', start),
+    append: (request) => thread.ask('append', request),
+    list: () => thread.ask('list', undefined),
+    rows: (request) => thread.ask('rows', request),
+    writeParquet,
     onLanded(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
+      landedListeners.add(listener)
+      return () => landedListeners.delete(listener)
     },
+    get isDiskShort() {
+      return disk.shortage !== null
+    },
+    onDiskShort(listener) {
+      diskListeners.add(listener)
+      return () => diskListeners.delete(listener)
+    },
+    checkDisk: () => disk.check(),
     health() {
-      const detail = end ?? commitFailure
+      const detail = disk.shortage ?? thread.trouble
       return detail === null ? { ok: true } : { ok: false, detail }
     },
-    lost: lost.promise,
     async [Symbol.asyncDispose]() {
-      isClosing = true
-      if (end === null) await ask('close', undefined)
-      await exited.promise
+      disk[Symbol.dispose]()
+      await thread.close()
     },
   }
 }

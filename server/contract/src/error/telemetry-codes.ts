@@ -13,4 +13,15 @@ export const telemetryCodes = {
     true,
     (d) => `the store of samples could not ${d.what}: ${d.reason}; try again shortly`,
   ),
+  LAB_TELEMETRY_BUSY: code<{ files: number }>(
+    503,
+    true,
+    (d) =>
+      `the server is writing ${d.files} files of samples for readers already; try again shortly`,
+  ),
+  LAB_TELEMETRY_DISK_FULL: code<{ reason: string }>(
+    507,
+    false,
+    (d) => `no file of samples was written: ${d.reason}`,
+  ),
 } as const

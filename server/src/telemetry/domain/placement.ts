@@ -18,6 +18,17 @@ export interface PlacementContext {
   isSlice(sliceId: number): boolean
 }
 
+/** A record that cannot be read. */
+export interface Unreadable {
+  readonly seq: number
+  /** Why. */
+  readonly fault: string
+  /** Its beginning, as it came. */
+  readonly text: string
+  readonly source: string | null
+  readonly timeUs: number | null
+}
+
 /** The slice of a sliver `<slice>@<node>` of this node; null when it is none. */
 export function maybeSliceOfSource(source: string, nodeId: number): number | null {
   const match = /^([1-9]\d{0,8})@([1-9]\d{0,8})$/u.exec(source)
@@ -41,10 +52,21 @@ export function placeRecord(record: SampleRecord, context: PlacementContext): Pl
   return reason === null ? sample : rejectSample(sample, reason)
 }
 
-/** The row of `rejected` that stands for a sample. */
-export function rejectSample(sample: PlacedSample, reason: string): PlacedSample {
+/** Place what came instead of a record: it is told of in `rejected`, with its beginning. */
+export function placeFaulty(
+  { seq, fault, text, source, timeUs }: Unreadable,
+  context: PlacementContext,
+): PlacedSample {
+  const owner = findOwner(source ?? nodeScope, context) ?? { scope: nodeScope, sliver: null }
+  const time = timeUs !== null && isTime(timeUs) ? timeUs : context.nowUs
+  const fields = { line: text, reason: fault, lines: 1 }
+  return { seq, timeUs: time, ...owner, name: rejectedMeasurement, fields }
+}
+
+/** The row of `rejected` that stands for a sample, or for so many of which it is the last. */
+export function rejectSample(sample: PlacedSample, reason: string, lines = 1): PlacedSample {
   const line = formatLine(sample.name, sample.fields).slice(0, maxLineBytes)
-  return { ...sample, name: rejectedMeasurement, fields: { line, reason, lines: 1 } }
+  return { ...sample, name: rejectedMeasurement, fields: { line, reason, lines } }
 }
 
 function findFault({ scope, name, fields }: PlacedSample, timeUs: number): string | null {

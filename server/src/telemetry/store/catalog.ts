@@ -110,20 +110,6 @@ function readTable(scope: string, name: string, stored: readonly StoredColumn[])
   }
 }
 
-/** Read how much a table holds. */
-export async function readExtent(
-  connection: DuckDBConnection,
-  table: StoredTable,
-): Promise<Extent> {
-  const answer = await connection.runAndReadAll(
-    `select count(*), epoch_us(min(time)), epoch_us(max(time)) from ${tableOf(table)}`,
-  )
-  const [rows, first, last] = answer.getRowsJS()[0] ?? []
-  const orNull = (value: unknown): number | null =>
-    typeof value === 'bigint' ? Number(value) : null
-  return { rows: Number(rows ?? 0), firstUs: orNull(first), lastUs: orNull(last) }
-}
-
 /** Learn how many values of each kind some fields of a table have, and whether their numbers are whole. */
 export async function countFields(
   connection: DuckDBConnection,

@@ -1,3 +1,4 @@
+import { rejectedMeasurement } from '@community-lab/contract'
 import { declaredFields, isLossMeasurement } from '../domain/declared.ts'
 import {
   columnTypes,
@@ -10,6 +11,7 @@ import {
 } from '../domain/layout.ts'
 import { measurementKey, quoteIdentifier, quoteText, tableOf } from '../domain/name.ts'
 import { rejectSample } from '../domain/placement.ts'
+import type { QuotaBook } from '../domain/quota.ts'
 import type { PlacedSample } from '../domain/sample.ts'
 import { addTable, spoolKey, type Catalog, type StoredTable } from './catalog.ts'
 import type { AppendOutcome, AppendRequest, StoreBounds } from './protocol.ts'
@@ -35,20 +37,47 @@ export interface CommitPlan {
   readonly outcomes: readonly AppendOutcome[]
 }
 
+/** What a commit is planned with. */
+export interface CommitRules {
+  readonly bounds: StoreBounds
+  readonly quotas: QuotaBook
+}
+
+/** Samples that a slice has no room for, told in one row. */
+interface Refusal {
+  /** The last of them. */
+  sample: PlacedSample
+  readonly reason: string
+  lines: number
+}
+
 /**
- * Plan the commit of several streams' samples. Records that are committed already are skipped; at a gap the request's rest is left.
+ * Plan the commit of several streams' samples. Records that are committed already are skipped; at a gap the request's rest is left. What is beyond a
+ * slice's quota is counted in a row of `rejected`.
  * The catalog is moved on as if the commit had been made: read it anew when it fails.
  */
 export function planCommit(
   catalog: Catalog,
   requests: readonly AppendRequest[],
-  bounds: StoreBounds,
+  { bounds, quotas }: CommitRules,
 ): CommitPlan {
   const definitions: string[] = []
   const rows = new Map<StoredTable, PlannedRow[]>()
   const moved = new Map<string, AppendRequest>()
+
+  function plan(given: PlacedSample, { node, nodeId, spool }: AppendRequest): void {
+    const { sample, table } = findTable(catalog, given, { bounds, definitions })
+    const fitted = fitFields(sample.fields, table.fields, bounds.fieldsPerMeasurement)
+    definitions.push(...changeColumns(table, fitted.changes))
+    const row: PlannedRow = { sample, node, nodeId, spool, landed: ++catalog.landed, fitted }
+    const planned = rows.get(table)
+    if (planned === undefined) rows.set(table, [row])
+    else planned.push(row)
+  }
+
   const outcomes = requests.map((request): AppendOutcome => {
     const key = spoolKey(request)
+    const refusals = new Map<string, Refusal>()
     let committedSeq = catalog.committedSeqs.get(key) ?? 0
     let missingSeq: number | null = null
     for (const given of request.samples) {
@@ -57,23 +86,30 @@ export function planCommit(
         missingSeq = committedSeq + 1
         break
       }
-      const { sample, table } = findTable(catalog, given, { bounds, definitions })
-      const fitted = fitFields(sample.fields, table.fields, bounds.fieldsPerMeasurement)
-      definitions.push(...changeColumns(table, fitted.changes))
-      const { node, nodeId, spool } = request
-      const row: PlannedRow = { sample, node, nodeId, spool, landed: ++catalog.landed, fitted }
-      const planned = rows.get(table)
-      if (planned === undefined) rows.set(table, [row])
-      else planned.push(row)
+      const reason = quotas.admit(given)
+      if (reason === null) plan(given, request)
+      else noteRefusal(refusals, given, reason)
       committedSeq = given.seq
       catalog.committedSeqs.set(key, committedSeq)
       moved.set(key, request)
     }
+    for (const { sample, reason, lines } of refusals.values())
+      plan(rejectSample(sample, reason, lines), request)
     return { committedSeq, missingSeq }
   })
   for (const table of rows.keys())
     definitions.push(...changeColumns(table, settleFields(table.fields)))
   return { definitions, rows, outcomes, notes: noteProgress(catalog, moved) }
+}
+
+function noteRefusal(refusals: Map<string, Refusal>, sample: PlacedSample, reason: string): void {
+  const key = `${sample.sliver ?? ''} ${reason}`
+  const known = refusals.get(key) ?? { sample, reason, lines: 0 }
+  refusals.set(key, known)
+  known.sample = sample
+  // A row of `rejected` stands for several lines itself.
+  const { lines } = sample.fields
+  known.lines += sample.name === rejectedMeasurement && typeof lines === 'number' ? lines : 1
 }
 
 function findTable(

@@ -8,6 +8,7 @@ import type { StoreSettings } from './protocol.ts'
 export interface StoreDatabase {
   readonly writing: DuckDBConnection
   readonly reading: DuckDBConnection
+  readonly surveying: DuckDBConnection
   readonly exporting: DuckDBConnection
   close(): void
 }
@@ -33,17 +34,32 @@ export async function openDatabase({ dir, memoryMiB }: StoreSettings): Promise<S
     temp_directory: join(scratch, 'spill'),
     threads: '2',
   })
+  const connections: DuckDBConnection[] = []
+  // A connection that is left open keeps the whole database open.
+  const close = (): void => {
+    for (const connection of connections) connection.closeSync()
+    instance.closeSync()
+  }
+  const connect = async (): Promise<DuckDBConnection> => {
+    const connection = await instance.connect()
+    connections.push(connection)
+    return connection
+  }
   try {
     // Only now: until the file is ours, the folder may be another process's.
     await rm(scratch, { recursive: true, force: true })
     await mkdir(scratch, { recursive: true, mode: 0o700 })
-    const writing = await instance.connect()
+    const writing = await connect()
     await migrate(writing)
-    const reading = await instance.connect()
-    const exporting = await instance.connect()
-    return { writing, reading, exporting, close: () => instance.closeSync() }
+    return {
+      writing,
+      reading: await connect(),
+      surveying: await connect(),
+      exporting: await connect(),
+      close,
+    }
   } catch (error) {
-    instance.closeSync()
+    close()
     throw error
   }
 }

@@ -1,19 +1,15 @@
 import { droppedMeasurement } from '@community-lab/contract'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { measurementKey, nodeScope } from '../domain/name.ts'
+import { rejectSample } from '../domain/placement.ts'
+import { createQuotaBook } from '../domain/quota.ts'
 import { listColumns, uncountedFields, columnTypes } from '../domain/layout.ts'
 import { appendRows } from './append.ts'
-import {
-  countFields,
-  loadCatalog,
-  readExtent,
-  spoolKey,
-  type Catalog,
-  type StoredTable,
-} from './catalog.ts'
+import { countFields, loadCatalog, spoolKey, type Catalog, type StoredTable } from './catalog.ts'
 import { planCommit, type PlannedRow } from './commit.ts'
-import { createLane } from './lane.ts'
+import { createQueue } from './queue.ts'
 import type { AppendOutcome, AppendRequest, SpoolStart, StoreSettings } from './protocol.ts'
+import { widen } from './survey.ts'
 
 /** The one writer of the store. */
 export interface Ingest {
@@ -22,8 +18,6 @@ export interface Ingest {
   begin(start: SpoolStart): Promise<number>
   /** Have samples committed together with those of other streams. */
   append(request: AppendRequest): Promise<AppendOutcome>
-  /** Every table with how much it holds. */
-  survey(): Promise<readonly StoredTable[]>
   /** Commit what waits; take nothing more. */
   close(): Promise<void>
 }
@@ -49,11 +43,12 @@ export async function openIngest({
   onLanded,
 }: IngestOptions): Promise<Ingest> {
   let catalog = await loadCatalog(connection)
+  const quotas = createQuotaBook(settings.quota)
   let waiting: Waiting[] = []
   let waitingRows = 0
   let timer: NodeJS.Timeout | null = null
   // What uses the writing connection goes one after the other.
-  const enqueue = createLane()
+  const enqueue = createQueue()
   let closed = false
   // After a failed commit the catalog is ahead of the file, and nothing may be told from it.
   let isStale = false
@@ -67,18 +62,22 @@ export async function openIngest({
   async function commit(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
     await refresh()
     await countUncounted(requests)
-    const plan = planCommit(catalog, requests, settings.bounds)
+    const plan = planCommit(catalog, requests, { bounds: settings.bounds, quotas })
     if (plan.notes.length === 0) return plan.outcomes
+    let isStored = false
     try {
       await connection.run('begin')
       for (const statement of plan.definitions) await connection.run(statement)
       for (const [table, rows] of plan.rows) await appendRows(connection, table, rows)
       for (const statement of plan.notes) await connection.run(statement)
       await connection.run('commit')
+      isStored = true
     } catch (error) {
       isStale = true
       await rollBack()
       throw error
+    } finally {
+      quotas.settle(isStored)
     }
     for (const [table, rows] of plan.rows) noteCommitted(table, rows)
     catalog.committedLanded = catalog.landed
@@ -115,16 +114,40 @@ export async function openIngest({
     timer = null
     try {
       await commitTogether(batch)
-    } catch (error) {
-      if (batch.length === 1) batch[0]?.reject(error)
+    } catch {
       // One stream's samples must not keep the others' back.
-      else for (const each of batch) await commitTogether([each]).catch(each.reject)
+      for (const { request, resolve, reject } of batch)
+        await commitApart(request).then(resolve, reject)
     }
+  }
+
+  /** Commit what can be committed: of samples that cannot be together, each half; one that cannot be by itself is told of in its place. */
+  async function commitApart(request: AppendRequest): Promise<AppendOutcome> {
+    const { samples } = request
+    const middle = Math.ceil(samples.length / 2)
+    try {
+      return await commitOne(request)
+    } catch (error) {
+      const [first] = samples
+      if (first === undefined) throw error
+      if (samples.length === 1) {
+        const reason = `it cannot be stored: ${error instanceof Error ? error.message : String(error)}`
+        return commitOne({ ...request, samples: [rejectSample(first, reason)] })
+      }
+    }
+    await commitApart({ ...request, samples: samples.slice(0, middle) })
+    return commitApart({ ...request, samples: samples.slice(middle) })
   }
 
   async function commitTogether(batch: readonly Waiting[]): Promise<void> {
     const outcomes = await commit(batch.map(({ request }) => request))
     for (const [index, outcome] of outcomes.entries()) batch[index]?.resolve(outcome)
+  }
+
+  async function commitOne(request: AppendRequest): Promise<AppendOutcome> {
+    const [outcome] = await commit([request])
+    if (outcome === undefined) throw new Error('the commit told nothing of its only request')
+    return outcome
   }
 
   return {
@@ -139,8 +162,8 @@ export async function openIngest({
         if (missing <= 0) return committedSeq
         // The node has them no longer, so they will never come: what is lost is told in the data, and the spool goes on.
         catalog.committedSeqs.set(spoolKey(start), start.firstSeq - 2)
-        const [outcome] = await commit([{ ...start, samples: [tellLoss(start, missing)] }])
-        return outcome?.committedSeq ?? committedSeq
+        const outcome = await commitOne({ ...start, samples: [tellLoss(start, missing)] })
+        return outcome.committedSeq
       })
     },
     append(request) {
@@ -150,14 +173,6 @@ export async function openIngest({
         waitingRows += request.samples.length
         if (waitingRows >= settings.commitRows) void enqueue(commitWaiting)
         else timer ??= setTimeout(() => void enqueue(commitWaiting), settings.commitDelayMs)
-      })
-    },
-    survey() {
-      return enqueue(async () => {
-        await refresh()
-        const tables = [...catalog.tables.values()]
-        for (const table of tables) table.extent ??= await readExtent(connection, table)
-        return tables
       })
     },
     async close() {
@@ -174,10 +189,7 @@ function noteCommitted(table: StoredTable, rows: readonly PlannedRow[]): void {
   const { extent } = table
   if (extent === null) return
   extent.rows += rows.length
-  for (const { sample } of rows) {
-    extent.firstUs = Math.min(extent.firstUs ?? sample.timeUs, sample.timeUs)
-    extent.lastUs = Math.max(extent.lastUs ?? sample.timeUs, sample.timeUs)
-  }
+  for (const { sample } of rows) widen(extent, sample.timeUs)
 }
 
 function tellLoss({ firstSeq }: SpoolStart, lines: number) {

@@ -1,4 +1,5 @@
 import type { Measurement, RowBatch } from '@community-lab/contract'
+import type { SliceQuota } from '../domain/quota.ts'
 import type { PlacedSample } from '../domain/sample.ts'
 
 /** How the store is set up. */
@@ -12,6 +13,7 @@ export interface StoreSettings {
   /** The most memory that DuckDB uses, in MiB. */
   readonly memoryMiB: number
   readonly bounds: StoreBounds
+  readonly quota: SliceQuota
 }
 
 /** How many tables and columns programs may bring about. */
@@ -76,6 +78,8 @@ export interface RowsAnswer {
 
 /** Which rows go into a Parquet file. Times in microseconds since the epoch; null: no limit. */
 export interface ParquetRequest extends MeasurementId {
+  /** To cancel it by. */
+  readonly id: string
   readonly run: string | null
   /** The first time kept. */
   readonly fromUs: number | null
@@ -95,6 +99,8 @@ export interface StoreCalls {
   rows(request: RowsRequest): Promise<RowsAnswer>
   /** Whether there is such a measurement, and so a file. */
   parquet(request: ParquetRequest): Promise<boolean>
+  /** Give up a file by its request's id. */
+  cancel(id: string): Promise<void>
   /** Commit what waits and let go of the file. */
   close(): Promise<void>
 }

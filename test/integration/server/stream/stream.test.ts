@@ -145,6 +145,31 @@ describe('a node’s stream', () => {
     expect(await readAll(telemetry, 'rejected')).toMatchObject([{ seq: 2 }, { seq: 3 }])
   })
 
+  it('goes on past records that nothing can be done with, and tells of them', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir)
+    using agent = new Agent(server)
+    await agent.greet()
+    const [good] = records(1, 1)
+    const bad = [
+      { seq: 2 },
+      { ...good, seq: 3, time_us: 1e300 },
+      { ...good, seq: 4, source: '3@1', fields: { x: { vector: [1] } } },
+      { ...good, seq: 5, time_us: -5 },
+      { ...good, seq: 6, name: 'x'.repeat(99) },
+    ]
+    agent.send({ type: 'batch', spool, records: [good, ...bad, { ...good, seq: 7 }] })
+    expect(await agent.next()).toEqual({ type: 'ack', spool, committed_seq: 7 })
+    const { telemetry } = server.app
+    expect(await readAll(telemetry, 'cpu')).toMatchObject([{ seq: 1 }, { seq: 7 }])
+    const rejected = await readAll(telemetry, 'rejected')
+    expect(rejected).toMatchObject([{ seq: 2 }, { seq: 3 }, { seq: 5 }, { seq: 6 }])
+    expect(rejected[1]).toMatchObject({ reason: expect.stringContaining('time 1e+300') as string })
+    expect(await readAll(telemetry, 'rejected', 'slice-3')).toMatchObject([
+      { seq: 4, lines: 1, line: expect.stringContaining('vector') as string },
+    ])
+  })
+
   it('acknowledges nothing past a gap and closes', async () => {
     await using folder = await makeFolder()
     await using server = await startApp(folder.dir)
@@ -173,7 +198,7 @@ describe('a node’s stream', () => {
 describe('contact with a node', () => {
   it('is noted on welcome, while it is heard of, and when it has gone', async () => {
     await using folder = await makeFolder()
-    await using server = await startApp(folder.dir, 300)
+    await using server = await startApp(folder.dir, { silenceMs: 300 })
     const contact = () => once(server.registry.events, 'contact')
     using agent = new Agent(server)
     const welcomed = contact()
@@ -203,7 +228,7 @@ describe('contact with a node', () => {
 
   it('goes on while a slow link brings one long message', async () => {
     await using folder = await makeFolder()
-    await using server = await startApp(folder.dir, 300)
+    await using server = await startApp(folder.dir, { silenceMs: 300 })
     await using link = await slowLink(server.port)
     using agent = new Agent(link)
     await agent.greet()
@@ -214,7 +239,7 @@ describe('contact with a node', () => {
 
   it('ends when the node is silent', async () => {
     await using folder = await makeFolder()
-    await using server = await startApp(folder.dir, 150)
+    await using server = await startApp(folder.dir, { silenceMs: 150 })
     using agent = new Agent(server)
     await agent.greet()
     const gone = new Promise<void>((resolve) => {
@@ -250,7 +275,8 @@ describe('what is refused', () => {
   const frames = [
     ['a batch before hello', batch(1, 1)],
     ['no frame', { type: 'bye' }],
-    ['a record without fields', { ...batch(1, 1), records: [{ seq: 1 }] }],
+    ['a record without a number', { ...batch(1, 1), records: [{ name: 'x' }] }],
+    ['a record of an impossible number', { ...batch(1, 1), records: [{ seq: 1e300 }] }],
   ] as const
   it.each(frames)('%s', async (_, frame) => {
     await using folder = await makeFolder()

@@ -1,0 +1,54 @@
+import type { Socket } from 'node:net'
+import type { WebSocket } from '@fastify/websocket'
+import type { Intake, StreamIntake } from './intake.ts'
+import type { NodeRates } from './rate.ts'
+
+/** What bounds a stream. */
+export interface StreamBounds {
+  readonly intake: Intake
+  readonly nodeRates: NodeRates
+  readonly nodeId: number
+}
+
+/** Have a WebSocket read only as its bounds allow: by what all streams have in memory, and by what its node has brought. Ends with the connection. */
+export function boundStream(
+  socket: WebSocket,
+  connection: Socket,
+  { intake, nodeRates, nodeId }: StreamBounds,
+): StreamIntake {
+  const reasons = new Set<'full' | 'fast'>()
+  let pause: NodeJS.Timeout | undefined
+
+  function hold(reason: 'full' | 'fast'): void {
+    reasons.add(reason)
+    socket.pause()
+  }
+  function letOn(reason: 'full' | 'fast'): void {
+    reasons.delete(reason)
+    if (reasons.size === 0) socket.resume()
+  }
+
+  const part = intake.join({
+    pause: () => hold('full'),
+    resume: () => letOn('full'),
+  })
+  const onData = (chunk: Buffer): void => part.read(chunk.length)
+  connection.on('data', onData)
+  socket.once('close', () => {
+    clearTimeout(pause)
+    connection.off('data', onData)
+    part.leave()
+  })
+  return {
+    ...part,
+    take(bytes) {
+      const waitMs = nodeRates.take(nodeId, bytes)
+      if (waitMs > 0) {
+        hold('fast')
+        clearTimeout(pause)
+        pause = setTimeout(() => letOn('fast'), waitMs)
+      }
+      return part.take(bytes)
+    },
+  }
+}

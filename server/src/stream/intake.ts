@@ -1,0 +1,141 @@
+/** Options of {@link createIntake}. */
+export interface IntakeOptions {
+  /** The most bytes of all streams together that wait for their commit. */
+  readonly maxBytes: number
+  /** The most of one stream. */
+  readonly maxStreamBytes: number
+  /** How long a stream's turn lasts at most, in milliseconds: others do not wait for a slow link. */
+  readonly turnMs: number
+}
+
+/** A stream's connection, as its reading is held and let go on. */
+export interface Valve {
+  pause(): void
+  resume(): void
+}
+
+/** One stream's part of the intake. */
+export interface StreamIntake {
+  /** Bytes have come from the network. */
+  read(bytes: number): void
+  /** A message of so many bytes is whole. Call what is returned when it is committed, or given up. */
+  take(bytes: number): () => void
+  /** The stream has ended. */
+  leave(): void
+}
+
+/**
+ * Bounds what all streams together hold in the server's memory. Streams are read freely while there is room. Then whatever stream brings more is held,
+ * so that TCP makes its node wait and the samples stay in its spool; held streams take turns, in the order in which they were held, as commits make
+ * room: in its turn a stream is read until its message is whole. So little more is in memory than `maxBytes` and one read of each stream, 64 KiB.
+ */
+export interface Intake {
+  join(valve: Valve): StreamIntake
+  /** Read nothing more, whatever room there is, until `isHeld` is false again. */
+  hold(isHeld: boolean): void
+  /** Bytes that wait now, of all streams. */
+  readonly bytes: number
+}
+
+interface Stream {
+  readonly valve: Valve
+  /** Of messages that wait for their commit. */
+  waitingBytes: number
+  /** Of a message that is not whole yet. */
+  partBytes: number
+  isHeld: boolean
+  /** Ends its turn; null: it has none. */
+  turn: NodeJS.Timeout | null
+}
+
+/** Room that is kept for the message of a stream that has its turn. Source: agents end a batch at half a MiB. */
+const turnBytes = 512 * 1024
+
+/** Make the intake. */
+export function createIntake({ maxBytes, maxStreamBytes, turnMs }: IntakeOptions): Intake {
+  let waitingBytes = 0
+  let partBytes = 0
+  let turns = 0
+  let isClosed = false
+  // In the order in which they were held.
+  const held = new Set<Stream>()
+
+  function holdIfFull(stream: Stream): void {
+    if (stream.isHeld || stream.turn !== null) return
+    const isFull = waitingBytes + partBytes >= maxBytes || stream.waitingBytes >= maxStreamBytes
+    if (!isClosed && !isFull) return
+    stream.isHeld = true
+    held.add(stream)
+    stream.valve.pause()
+    giveTurns()
+  }
+
+  function giveTurns(): void {
+    if (isClosed) return
+    for (const stream of held) {
+      const taken = waitingBytes + turns * turnBytes
+      if (taken > 0 && taken + turnBytes > maxBytes) return
+      if (stream.waitingBytes >= maxStreamBytes) continue
+      held.delete(stream)
+      stream.isHeld = false
+      turns++
+      stream.turn = setTimeout(() => endTurn(stream), turnMs)
+      stream.valve.resume()
+    }
+  }
+
+  function endTurn(stream: Stream): void {
+    if (stream.turn === null) return
+    clearTimeout(stream.turn)
+    stream.turn = null
+    turns--
+  }
+
+  function setPart(stream: Stream, bytes: number): void {
+    partBytes += bytes - stream.partBytes
+    stream.partBytes = bytes
+  }
+
+  return {
+    join(valve) {
+      const stream: Stream = { valve, waitingBytes: 0, partBytes: 0, isHeld: false, turn: null }
+      let lastReadBytes = 0
+      return {
+        read(bytes) {
+          lastReadBytes = bytes
+          setPart(stream, stream.partBytes + bytes)
+          holdIfFull(stream)
+        },
+        take(bytes) {
+          // What is left belongs to the next message and came with the last read; headers of frames are not counted.
+          setPart(stream, Math.min(Math.max(0, stream.partBytes - bytes), lastReadBytes))
+          stream.waitingBytes += bytes
+          waitingBytes += bytes
+          endTurn(stream)
+          holdIfFull(stream)
+          let isDone = false
+          return () => {
+            if (isDone) return
+            isDone = true
+            stream.waitingBytes -= bytes
+            waitingBytes -= bytes
+            giveTurns()
+          }
+        },
+        leave() {
+          held.delete(stream)
+          setPart(stream, 0)
+          endTurn(stream)
+          giveTurns()
+        },
+      }
+    },
+    hold(isHeld) {
+      isClosed = isHeld
+      giveTurns()
+    },
+    get bytes() {
+      return waitingBytes + partBytes
+    },
+  }
+}

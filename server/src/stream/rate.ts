@@ -1,0 +1,34 @@
+/** How fast a node may bring samples. */
+export interface NodeRate {
+  readonly bytesPerHour: number
+  /** So much may come at once, after a quiet time. */
+  readonly burstBytes: number
+}
+
+/** Slows nodes down that bring too much: nothing is refused, it stays in the node's spool for longer. */
+export interface NodeRates {
+  /** Count bytes of a node. Returns for how long nothing more may be read of it, in milliseconds; 0: read on. */
+  take(nodeId: number, bytes: number): number
+}
+
+const hourMs = 3_600_000
+
+/** Count what nodes bring. `nowMs`: milliseconds that only ever grow. */
+export function createNodeRates(
+  { bytesPerHour, burstBytes }: NodeRate,
+  nowMs: () => number,
+): NodeRates {
+  // What each node has brought beyond what has been forgiven since; a node that has brought little is not remembered.
+  const debts = new Map<number, { bytes: number; atMs: number }>()
+  const bytesPerMs = bytesPerHour / hourMs
+  return {
+    take(nodeId, bytes) {
+      const now = nowMs()
+      const debt = debts.get(nodeId) ?? { bytes: 0, atMs: now }
+      debt.bytes = Math.max(0, debt.bytes - (now - debt.atMs) * bytesPerMs) + bytes
+      debt.atMs = now
+      debts.set(nodeId, debt)
+      return Math.max(0, Math.ceil((debt.bytes - burstBytes) / bytesPerMs))
+    },
+  }
+}

@@ -1,0 +1,76 @@
+import type { FieldValue } from '@community-lab/contract'
+import { nodeScope } from './name.ts'
+import type { PlacedSample } from './sample.ts'
+
+/** How much one slice may store of any one hour, by its samples' times: what a node brings after an outage counts where it was measured. */
+export interface SliceQuota {
+  readonly rowsPerHour: number
+  readonly bytesPerHour: number
+}
+
+/** Counts what slices store. */
+export interface QuotaBook {
+  /** Count a sample; null when it is within its slice's quota, else why not. */
+  admit(sample: PlacedSample): string | null
+  /** What was admitted since the last call is stored, or is not and counts no more. */
+  settle(isStored: boolean): void
+}
+
+interface Hour {
+  rows: number
+  bytes: number
+}
+
+const hourUs = 3_600_000_000
+/** How many hours are remembered of a slice: more than five weeks. */
+const hoursKept = 1_000
+
+/** Begin to count. Nodes' own samples are not counted: nodes are slowed down where they connect. */
+export function createQuotaBook({ rowsPerHour, bytesPerHour }: SliceQuota): QuotaBook {
+  const scopes = new Map<string, Map<number, Hour>>()
+  let unsettled: { readonly hour: Hour; readonly bytes: number }[] = []
+
+  function hourOf(scope: string, timeUs: number): Hour {
+    const hours = scopes.get(scope) ?? new Map<number, Hour>()
+    scopes.set(scope, hours)
+    const at = Math.floor(timeUs / hourUs)
+    const known = hours.get(at)
+    if (known !== undefined) return known
+    const [oldest] = hours.keys()
+    if (hours.size >= hoursKept && oldest !== undefined) hours.delete(oldest)
+    const hour = { rows: 0, bytes: 0 }
+    hours.set(at, hour)
+    return hour
+  }
+
+  return {
+    admit({ scope, timeUs, fields }) {
+      if (scope === nodeScope) return null
+      const hour = hourOf(scope, timeUs)
+      if (hour.rows >= rowsPerHour)
+        return `${scope} has ${rowsPerHour} samples of this hour already, which is the most that is kept`
+      if (hour.bytes >= bytesPerHour)
+        return `${scope} has ${bytesPerHour} bytes of this hour already, which is the most that is kept`
+      const bytes = sizeOf(fields)
+      hour.rows++
+      hour.bytes += bytes
+      unsettled.push({ hour, bytes })
+      return null
+    },
+    settle(isStored) {
+      if (!isStored)
+        for (const { hour, bytes } of unsettled) {
+          hour.rows--
+          hour.bytes -= bytes
+        }
+      unsettled = []
+    },
+  }
+}
+
+/** About how many bytes a sample takes. */
+function sizeOf(fields: Readonly<Record<string, FieldValue>>): number {
+  let bytes = 48
+  for (const value of Object.values(fields)) bytes += typeof value === 'string' ? value.length : 8
+  return bytes
+}

@@ -1,0 +1,171 @@
+import { Worker } from 'node:worker_threads'
+import { LabError } from '@community-lab/contract'
+import { storeFile } from './database.ts'
+import type { CallMessage, StoreCalls, StoreMessage, StoreSettings } from './protocol.ts'
+
+/** The store's thread, as the server's other parts use it. */
+export interface StoreThread {
+  /** Have the thread do something. @throws {@link LabError} LAB_TELEMETRY_FAILED. */
+  ask<C extends keyof StoreCalls>(
+    call: C,
+    argument: Parameters<StoreCalls[C]>[0],
+  ): ReturnType<StoreCalls[C]>
+  /** Why nothing can be stored at present; null when all is well. */
+  readonly trouble: string | null
+  /** Commit what waits and end it. */
+  close(): Promise<void>
+}
+
+/** What the thread tells besides answers. */
+export interface StoreThreadEvents {
+  /** There are new rows of these measurements. */
+  onLanded(measurements: ReadonlySet<string>): void
+}
+
+interface Pending {
+  readonly call: keyof StoreCalls
+  resolve(result: unknown): void
+  reject(error: LabError): void
+}
+
+const sentences: Readonly<Record<keyof StoreCalls, string>> = {
+  begin: 'find where a spool is',
+  append: 'commit samples',
+  list: 'list measurements',
+  rows: 'read rows',
+  parquet: 'write a Parquet file',
+  cancel: 'give up a Parquet file',
+  close: 'close',
+}
+
+/** How long after the thread's unexpected end the next one begins, in milliseconds. */
+const restartAfterMs = 1_000
+
+/**
+ * Start the store's thread. One that ends unexpectedly is followed by another; what it was asked has failed, and can be asked again.
+ *
+ * @throws {@link LabError} LAB_TELEMETRY_UNUSABLE when the store cannot be opened.
+ */
+export async function startStoreThread(
+  settings: StoreSettings,
+  events: StoreThreadEvents,
+): Promise<StoreThread> {
+  const pending = new Map<number, Pending>()
+  let isClosing = false
+  let lastId = 0
+  let trouble: string | null = null
+  let restart: NodeJS.Timeout | undefined
+
+  function settle(id: number): Pending | undefined {
+    const call = pending.get(id)
+    pending.delete(id)
+    return call
+  }
+  function failure(call: keyof StoreCalls, reason: string): LabError {
+    return new LabError('LAB_TELEMETRY_FAILED', { what: sentences[call], reason })
+  }
+  function receive(message: StoreMessage): void {
+    switch (message.kind) {
+      case 'open':
+        trouble = null
+        return
+      case 'unusable':
+        trouble = message.reason
+        return
+      case 'landed':
+        events.onLanded(new Set(message.measurements))
+        return
+      case 'result': {
+        const call = settle(message.id)
+        if (call?.call === 'append') trouble = null
+        call?.resolve(message.result)
+        return
+      }
+      case 'failure': {
+        const call = settle(message.id)
+        if (call?.call === 'append') trouble = message.reason
+        call?.reject(failure(call.call, message.reason))
+      }
+    }
+  }
+
+  function start(): { readonly worker: Worker; readonly opened: Promise<void> } {
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'bundle.js'
+    const made = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
+      name: 'telemetry',
+      workerData: settings,
+    })
+    const opened = Promise.withResolvers<undefined>()
+    let end = 'its thread has ended'
+    made.on('message', (message: StoreMessage) => {
+      receive(message)
+      if (message.kind === 'open') opened.resolve(undefined)
+      else if (message.kind === 'unusable') end = message.reason
+    })
+    made.once('error', (error) => (end = error instanceof Error ? error.message : String(error)))
+    made.once('exit', () => {
+      opened.reject(
+        new LabError('LAB_TELEMETRY_UNUSABLE', { file: storeFile(settings.dir), reason: end }),
+      )
+      for (const [id, { call, reject }] of [...pending]) {
+        pending.delete(id)
+        reject(failure(call, end))
+      }
+      if (!isClosing) trouble = end
+    })
+    return { worker: made, opened: opened.promise }
+  }
+
+  /** From the first opening on, a thread that ends is followed by another. */
+  function follow(made: Worker): void {
+    made.once('exit', () => {
+      if (isClosing) return
+      restart = setTimeout(() => {
+        const next = start()
+        worker = next.worker
+        // Whoever asks is told what is wrong; the next thread tries again.
+        next.opened.catch(() => undefined)
+        follow(worker)
+      }, restartAfterMs)
+    })
+  }
+
+  const first = start()
+  let { worker } = first
+  await first.opened
+  follow(worker)
+
+  function ask<C extends keyof StoreCalls>(
+    call: C,
+    argument: Parameters<StoreCalls[C]>[0],
+  ): ReturnType<StoreCalls[C]> {
+    const result = new Promise((resolve, reject) => {
+      if (worker.threadId === -1) {
+        reject(failure(call, trouble ?? 'its thread has ended'))
+        return
+      }
+      const message: CallMessage = { id: ++lastId, call, argument }
+      pending.set(message.id, { call, resolve, reject })
+      worker.postMessage(message)
+    })
+    // The other end is `worker.ts`, whose answers are typed by StoreCalls.
+    return result as ReturnType<StoreCalls[C]>
+  }
+
+  return {
+    ask,
+    get trouble() {
+      return trouble
+    },
+    async close() {
+      isClosing = true
+      clearTimeout(restart)
+      if (worker.threadId === -1) return
+      const exited = new Promise((resolve) => worker.once('exit', resolve))
+      await ask('close', undefined).catch(() => {
+        // What could not be committed has been told to whoever brought it.
+      })
+      await exited
+    },
+  }
+}

@@ -1,0 +1,133 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { LabError } from '@community-lab/contract'
+import { describe, expect, it, vi } from 'vitest'
+import { runCommand } from '../../../../agent/src/sliver/host/command.ts'
+import { startApp } from './app.ts'
+import { aSample, fromNode, makeFolder, openStore, readAll, samples } from './world.ts'
+
+const everything = { scope: 'node', name: 'cpu', run: null, after: 0, fromUs: null, toUs: null }
+
+describe('a slice beyond its quota', () => {
+  it('is told in one row how many samples were not kept, and its node goes on', async () => {
+    await using folder = await makeFolder()
+    await using store = await openStore(folder.dir, { quota: { rowsPerHour: 3 } })
+    const ofSlice = { scope: 'slice-3', name: 'rtt', sliver: '3@1' }
+    const outcome = await store.append(fromNode([...samples(1, 10, ofSlice), aSample(11)]))
+    expect(outcome).toEqual({ committedSeq: 11, missingSeq: null })
+    expect(await readAll(store, 'rtt', 'slice-3')).toHaveLength(3)
+    expect(await readAll(store, 'rejected', 'slice-3')).toMatchObject([
+      { seq: 10, sliver: '3@1', lines: 7, line: 'rtt busy_ratio=5' },
+    ])
+    expect(await readAll(store, 'cpu')).toHaveLength(1)
+  })
+})
+
+describe('a sample that the engine refuses', () => {
+  it('is told of in its place, and all others are stored', async () => {
+    await using folder = await makeFolder()
+    await using store = await openStore(folder.dir)
+    const impossible = aSample(50, { fields: { x: { number: 'many' } } })
+    const batch = [...samples(1, 49), impossible, ...samples(51, 80)]
+    expect(await store.append(fromNode(batch))).toEqual({ committedSeq: 80, missingSeq: null })
+    expect(await readAll(store, 'cpu')).toHaveLength(79)
+    expect(await readAll(store, 'rejected')).toMatchObject([{ seq: 50, line: 'cpu x=many' }])
+  })
+})
+
+describe('a file for a reader', () => {
+  it('is given up when the reader goes, and the next one is written', async () => {
+    await using folder = await makeFolder()
+    await using store = await openStore(folder.dir)
+    await store.append(fromNode(samples(1, 2000)))
+    const file = join(folder.dir, 'a.parquet')
+    const leaving = new AbortController()
+    const left = Array.from({ length: 20 }, () =>
+      store.writeParquet({ ...everything, file }, leaving.signal),
+    )
+    leaving.abort()
+    for (const result of await Promise.allSettled(left))
+      if (result.status === 'rejected') expect(result.reason).toMatchObject({ name: 'AbortError' })
+    expect((await Promise.allSettled(left)).at(-1)?.status).toBe('rejected')
+    expect(await store.writeParquet({ ...everything, file })).toBe(true)
+  })
+
+  it('is one of a few: further ones are refused', async () => {
+    await using folder = await makeFolder()
+    await using store = await openStore(folder.dir)
+    await store.append(fromNode(samples(1, 2000)))
+    const file = join(folder.dir, 'a.parquet')
+    const all = await Promise.allSettled(
+      Array.from({ length: 70 }, () => store.writeParquet({ ...everything, file })),
+    )
+    const refused = all.filter(
+      (each) => each.status === 'rejected' && LabError.is(each.reason, 'LAB_TELEMETRY_BUSY'),
+    )
+    expect(refused).toHaveLength(6)
+  })
+})
+
+describe('a disk with too little room', () => {
+  it('takes no samples and gives no files, and the server says why', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir, { telemetry: { minFreeMiB: 1e9 } })
+    const { telemetry } = server.app
+    expect(telemetry.isDiskShort).toBe(true)
+    expect(telemetry.health()).toMatchObject({
+      ok: false,
+      detail: expect.stringContaining(
+        'MiB free, and samples are taken from 1000000000 MiB',
+      ) as string,
+    })
+    const file = join(folder.dir, 'a.parquet')
+    await expect(telemetry.writeParquet({ ...everything, file })).rejects.toMatchObject({
+      code: 'LAB_TELEMETRY_DISK_FULL',
+    })
+  })
+
+  it.runIf(process.getuid?.() === 0)(
+    'costs nothing that was acknowledged: the store opens its file again when there is room',
+    async () => {
+      await using folder = await makeFolder()
+      const dir = join(folder.dir, 'disk')
+      await mkdir(dir)
+      await runCommand(['mount', '-t', 'tmpfs', '-o', 'size=16m', 'store-test', dir])
+      try {
+        await using store = await openStore(dir, { minFreeMiB: 0 })
+        await store.append(fromNode(samples(1, 100)))
+        let committed = 100
+        let failure: unknown = null
+        while (failure === null) {
+          const texts = Array.from({ length: 500 }, (_, index) =>
+            aSample(committed + 1 + index, { name: 'log', fields: { text: randomText() } }),
+          )
+          await store.append(fromNode(texts)).then(
+            (outcome) => (committed = outcome.committedSeq),
+            (error: unknown) => (failure = error),
+          )
+        }
+        expect(failure).toMatchObject({ code: 'LAB_TELEMETRY_FAILED' })
+        expect(store.health().ok).toBe(false)
+        await runCommand(['mount', '-o', 'remount,size=256m', dir])
+        // A node comes again, too.
+        const { committedSeq } = await vi.waitFor(
+          () => store.append(fromNode(samples(committed + 1, committed + 1_000))),
+          { timeout: 30_000, interval: 100 },
+        )
+        expect(committedSeq).toBe(committed + 1_000)
+        expect(store.health()).toEqual({ ok: true })
+        // What was told as failed may have been stored; nothing is stored twice.
+        const rows = [...(await readAll(store, 'cpu')), ...(await readAll(store, 'log'))]
+        expect(new Set(rows.map(({ seq }) => seq)).size).toBe(committedSeq)
+        expect(rows).toHaveLength(committedSeq)
+      } finally {
+        await runCommand(['umount', dir])
+      }
+    },
+  )
+})
+
+/** What no compression makes small. */
+function randomText(): string {
+  return Array.from({ length: 250 }, () => Math.random().toString(36)).join('')
+}
