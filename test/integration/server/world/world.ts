@@ -106,6 +106,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       bootstrapTokenFile: null,
       origins,
       offlineAfterS,
+      minFreeMiB: 1,
       logLevel: 'trace',
       databaseUrl,
     },
