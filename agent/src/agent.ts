@@ -89,6 +89,7 @@ async function work(
     publicPrefix,
     wantedRuntime: configuration.runtime,
     cgroupParent: configuration.cgroupParent,
+    lendsMbps: configuration.lendsMbps,
     mgmtPrefix: identity.mgmt_ipv6_prefix,
     mgmtInterface: network.interface,
     readOffer,

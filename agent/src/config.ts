@@ -15,6 +15,8 @@ export interface AgentConfiguration {
   readonly cgroupParent: string
   /** The most of this host that its owner lends, the node's own needs included; what is not named is not limited. */
   readonly lends: Partial<HostResources>
+  /** What slivers together may take of the node's network in each direction, in Mbit/s; null: as much as there is. */
+  readonly lendsMbps: number | null
   /** The shell command that reboots this host when the operator asks for it; null: only the slivers are started anew. */
   readonly rebootCommand: string | null
   /** The longest time between two looks at what is wanted, in seconds. */
@@ -36,6 +38,8 @@ const meanings = {
   CGROUP: 'the cgroup that holds those of the slivers',
   LENDS:
     'the most of this host that you lend, such as memory=2048,disk=8192,cpu=200,processes=4096 (MiB, MiB, percent of a core)',
+  LENDS_MBPS:
+    'the most of your network, in Mbit/s in each direction, that slivers together may take',
   REBOOT_COMMAND: 'the shell command that reboots this host',
   POLL_S: 'seconds between two looks at what is wanted',
   HEALTH_INTERVAL_S: "seconds between two readings of the node's health",
@@ -49,6 +53,8 @@ const runtimes = ['auto', 'crun', 'runc'] as const
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 const switches = ['on', 'off'] as const
 const daySeconds = 86_400
+const leastMbps = 1
+const mostMbps = 100_000
 
 /**
  * Read the settings from the environment. Only the data folder has no default.
@@ -68,6 +74,7 @@ export function readAgentConfiguration(
     runtime: choose('RUNTIME', read('RUNTIME') ?? 'auto', runtimes),
     cgroupParent: parseCgroup(read('CGROUP') ?? 'community-lab'),
     lends: parseLends(read('LENDS')),
+    lendsMbps: parseMbps(read('LENDS_MBPS')),
     rebootCommand: read('REBOOT_COMMAND'),
     pollS: parseSeconds('POLL_S', read('POLL_S') ?? '60'),
     healthIntervalS: parseSeconds('HEALTH_INTERVAL_S', read('HEALTH_INTERVAL_S') ?? '10'),
@@ -129,6 +136,14 @@ function parseLends(found: string | null): Partial<HostResources> {
     lends[resource] = Number(amount)
   }
   return lends
+}
+
+function parseMbps(found: string | null): number | null {
+  if (found === null) return null
+  const value = /^\d+(\.\d+)?$/u.test(found) ? Number(found) : Number.NaN
+  if (!(value >= leastMbps && value <= mostMbps))
+    throw invalid('LENDS_MBPS', found, `Mbit/s, ${leastMbps} to ${mostMbps}`)
+  return value
 }
 
 function parseSeconds(name: Setting, found: string): number {

@@ -4,6 +4,7 @@ import {
   hostileSliver,
   nothingNoticed,
   readMeasurement,
+  startAnother,
   type HostileWorld,
 } from './world.ts'
 
@@ -47,13 +48,6 @@ export function attackWithFloods(world: () => HostileWorld): void {
     })
     expect(seen).toEqual(nothingNoticed(seen))
   })
-}
-
-/** A new sliver on the attacked node starts as on any other. */
-async function startAnother({ lab }: HostileWorld): Promise<void> {
-  const another = await lab.slices.ensure('another', { template: 'tiny', nodes: ['n1'] })
-  await another.started({ timeoutMs: 20_000 })
-  await another.release()
 }
 
 async function refusedLines(world: HostileWorld): Promise<number> {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { attackWithBombs } from './bombs.ts'
 import { attackWithFills } from './fills.ts'
 import { attackWithFloods } from './floods.ts'
+import { attackWithPackets } from './network.ts'
 import { attackBeside, nothingNoticed, startHostileWorld, type HostileWorld } from './world.ts'
 
 /**
@@ -27,6 +29,7 @@ describe('a hostile sliver', () => {
   })
 
   describe('that floods its node with samples', () => attackWithFloods(() => world))
-
   describe('that fills what it can', () => attackWithFills(() => world))
+  describe('that sends what it should not', () => attackWithPackets(() => world))
+  describe('that makes more than there is room for', () => attackWithBombs(() => world))
 })

@@ -138,6 +138,13 @@ export async function readMeasurement(
   }
 }
 
+/** A new sliver on the attacked node starts as on any other. */
+export async function startAnother({ lab }: HostileWorld): Promise<void> {
+  const another = await lab.slices.ensure('another', { template: 'tiny', nodes: ['n1'] })
+  await another.started({ timeoutMs: 20_000 })
+  await another.release()
+}
+
 /** The attacker's sliver on n1. */
 export function hostileSliver({ hostile }: HostileWorld): Sliver {
   const [sliver] = hostile.slivers

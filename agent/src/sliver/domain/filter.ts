@@ -1,3 +1,4 @@
+import { bandwidthRules } from './bandwidth.ts'
 import type { NodeNetwork } from './interface/kind.ts'
 import { interfaceKinds } from './interface/kinds.ts'
 import { addressed, hostInterface, type LinkedSliver } from './interfaces.ts'
@@ -17,6 +18,8 @@ export interface FilterPlan {
   readonly slivers: readonly LinkedSliver[]
   /** Interfaces of the node's owner that forward only for slivers: nothing else is forwarded from them. */
   readonly hostInterfaces: readonly string[]
+  /** What slivers together may take of the node's network in each direction, in Mbit/s; null: as much as there is. */
+  readonly mbps: number | null
 }
 
 /**
@@ -25,17 +28,19 @@ export interface FilterPlan {
  * - From a sliver nothing passes but IPv6 with its interface's own MAC and IPv6 address. There is no ARP and no neighbour discovery with slivers.
  * - Each kind of interface says what passes between a sliver, the node and others; the rest is dropped.
  * - Slivers' packets are not tracked and their fragments not put together here, so that no sliver fills a table of the node.
- * - They go behind all other traffic wherever they wait in a queue of the node.
+ * - They go behind all other traffic wherever they wait in a queue of the node, and are no more than the owner lends of the network.
  */
 export function filterScript(plan: FilterPlan): string {
   const [inet, arp] = filterTables
+  const bandwidth = bandwidthRules(plan.mbps, linksOf(plan.slivers))
   return `table ${inet}
 delete table ${inet}
 table ${arp}
 delete table ${arp}
 table ${inet} {
 ${sets(plan)}
-${originChains}
+${bandwidth.parts}
+${originChains(bandwidth.verdict)}
 ${nodeChain}
 ${forwardChains(plan)}
 ${kindChains(plan.network)}
@@ -56,9 +61,10 @@ table ${arp} {
 /** Before the kernel puts fragments together and tracks connections. Source: Linux, netfilter_ipv6.h, NF_IP6_PRI_RAW_BEFORE_DEFRAG. */
 const beforeDefragmentation = -450
 
-const originChains = `  chain origin {
+function originChains(verdict: string): string {
+  return `  chain origin {
     type filter hook prerouting priority ${beforeDefragmentation}; policy accept;
-    iifname . ether saddr . ip6 saddr @sources notrack meta priority set ${backgroundPriority} accept
+    iifname . ether saddr . ip6 saddr @sources notrack meta priority set ${backgroundPriority} ${verdict}
     iifname "slv-*" drop
     ip6 daddr @addresses notrack
   }
@@ -66,6 +72,7 @@ const originChains = `  chain origin {
     type filter hook output priority ${beforeDefragmentation}; policy accept;
     oifname "slv-*" notrack
   }`
+}
 
 const kinds = Object.values(interfaceKinds)
 
@@ -109,6 +116,12 @@ function kindChains(network: NodeNetwork): string {
 
 function chain(name: string, rules: readonly string[]): string {
   return `  chain ${name} {\n${[...rules, 'drop'].map((rule) => `    ${rule}\n`).join('')}  }`
+}
+
+function linksOf(slivers: readonly LinkedSliver[]): readonly string[] {
+  return slivers.flatMap(({ nr, interfaces }) =>
+    addressed(interfaces).map((one) => hostInterface(nr, one.nr)),
+  )
 }
 
 function sets({ slivers, hostInterfaces }: FilterPlan): string {

@@ -25,8 +25,17 @@ export interface Filter {
 /** How often the filter is tried to be set before slivers have to stop. */
 const tries = 3
 
+/** Options of {@link createFilter}. */
+export interface FilterOptions {
+  readonly network: NodeNetwork
+  /** The slivers that run already. */
+  readonly running: readonly LinkedSliver[]
+  /** What slivers together may take of the node's network in each direction, in Mbit/s; null: as much as there is. */
+  readonly mbps: number | null
+}
+
 /** Make the filter, with the slivers that run. It is set by the first change or check. */
-export function createFilter(network: NodeNetwork, running: readonly LinkedSliver[]): Filter {
+export function createFilter({ network, running, mbps }: FilterOptions): Filter {
   const slivers = new Map(running.map((sliver) => [sliver.nr, sliver]))
   let hostInterfaces: readonly string[] = []
   let wasSet = false
@@ -42,7 +51,7 @@ export function createFilter(network: NodeNetwork, running: readonly LinkedSlive
   }
 
   async function set(): Promise<void> {
-    const plan: FilterPlan = { network, slivers: [...slivers.values()], hostInterfaces }
+    const plan: FilterPlan = { network, slivers: [...slivers.values()], hostInterfaces, mbps }
     listed = null
     for (let attempt = 1; ; attempt++) {
       try {

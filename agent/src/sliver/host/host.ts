@@ -34,6 +34,8 @@ export interface HostOptions {
   readonly mgmtInterface: string | null
   /** The node's /64 in the community network; null: none. */
   readonly publicPrefix: string | null
+  /** What slivers together may take of the node's network in each direction, in Mbit/s; null: as much as there is. */
+  readonly lendsMbps: number | null
   /** The slivers that run already. */
   readonly running: readonly LinkedSliver[]
 }
@@ -44,7 +46,11 @@ export async function openHost(options: HostOptions): Promise<Host> {
   const places = chooseBundlePlaces(dataDir)
   const runtimeDir = join(dataDir, 'runtime')
   const serverAddress = serverManagementAddress(mgmtPrefix)
-  const filter = createFilter({ serverAddress, mgmtPrefix, mgmtInterface }, options.running)
+  const filter = createFilter({
+    network: { serverAddress, mgmtPrefix, mgmtInterface },
+    running: options.running,
+    mbps: options.lendsMbps,
+  })
   const runtimes = runtimeNames.map((name) =>
     createRuntime({ name, stateDir: join(runtimeDir, name), places, hasCgroups: true }),
   )

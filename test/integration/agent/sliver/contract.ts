@@ -33,7 +33,7 @@ export function describeSlivers(
       place = await makePlace()
       machine = await powerOn(place, isRoot)
       template = await buildTemplate(machine.dir)
-      agent = await startAgent(machine, place, runtime)
+      agent = await startAgent(machine, place, { runtime })
       user = await createSshUser(machine)
     })
     afterAll(async () => {
@@ -145,7 +145,7 @@ export function describeSlivers(
       expect(
         await user.run(before, 'echo "second value=2" > /run/community-lab/measure; echo on'),
       ).toContain('on')
-      agent = await startAgent(machine, place, runtime)
+      agent = await startAgent(machine, place, { runtime })
       const after = await agent.sliver('5@3')
       expect(after).toEqual(before)
       // Its catcher is found by the one who starts it again, as the agent's start does.

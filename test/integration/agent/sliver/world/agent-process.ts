@@ -27,6 +27,7 @@ const slivers = await openSlivers({
   cgroupParent: settings.cgroupParent,
   mgmtPrefix: settings.mgmtPrefix,
   mgmtInterface: 'mgmt',
+  lendsMbps: settings.lendsMbps,
   readOffer: () =>
     Promise.resolve(offerResources({ memory: 2000, disk: 3000, cpu: 200, processes: 4000 })),
   problems,

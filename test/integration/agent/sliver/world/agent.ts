@@ -36,17 +36,24 @@ export interface TestAgent extends AsyncDisposable {
   kill(): Promise<void>
 }
 
+/** How an agent of a test is to be. */
+export interface AgentOptions extends Pick<AgentSettings, 'runtime'> {
+  /** Default: as much as there is. */
+  readonly lendsMbps?: number | null
+}
+
 const checkout = resolve(import.meta.dirname, '../../../../..')
 
 /** Start an agent's slivers on a machine. */
 export async function startAgent(
   machine: Machine,
   place: Place,
-  runtime: AgentSettings['runtime'],
+  { runtime, lendsMbps = null }: AgentOptions,
 ): Promise<TestAgent> {
   const settings: AgentSettings = {
     dataDir: join(machine.dir, 'data'),
     runtime,
+    lendsMbps,
     cgroupParent: `cl-test-${process.pid}-${runtime}`,
     mgmtPrefix,
     publicPrefix,

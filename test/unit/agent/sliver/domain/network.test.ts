@@ -51,7 +51,7 @@ it('makes no public interface on a node without a public prefix', () => {
   expect(interfaces[1]?.ipv6_addr).toBeNull()
   const without = { nr: 1, interfaces }
   expect(linkCreationLines(without, 42).join('\n')).not.toContain('pub1')
-  const script = filterScript({ network, slivers: [without], hostInterfaces: [] })
+  const script = filterScript({ network, slivers: [without], hostInterfaces: [], mbps: null })
   expect(script).not.toContain('slv-01-03')
 })
 
@@ -80,7 +80,7 @@ it('refuses an interface of a kind that it does not have, and names those that i
 it('lets pass what has the MAC and address of its interface, of the slivers that run and no others', () => {
   const source = '"slv-01-01" . 06:ab:00:0b:01:01 . fd65:fc41:c50f:b:1001::10'
   const script = (slivers: readonly (typeof sliver)[]) =>
-    filterScript({ network, slivers, hostInterfaces: [] })
+    filterScript({ network, slivers, hostInterfaces: [], mbps: null })
   expect(script([sliver])).toContain(source)
   expect(script([])).not.toContain('slv-01')
   expect(script([sliver])).toContain(

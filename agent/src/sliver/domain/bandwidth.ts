@@ -1,0 +1,85 @@
+/** What slivers may take of the node's network, in one direction. */
+export interface BandwidthShares {
+  /** What each interface of a sliver may always take, in bytes per second. */
+  readonly ownBps: number
+  /** What all of them may take besides, first come, first served. */
+  readonly commonBps: number
+}
+
+/** An interface gets this if there is as much for all, so that its sliver can always be reached by SSH. */
+const enoughBps = 16_000
+/** The most of all that is shared out in equal parts to give everybody enough. */
+const mostShared = 0.9
+/** How long a rate may be exceeded after a time of quiet: TCP sends in bursts. */
+const burstS = 0.1
+/** A burst holds ten whole packets at least. */
+const leastBurstBytes = 15_000
+
+/**
+ * Share what the node's owner lends of the network: one half in equal parts, which nobody else can take, the other for whoever comes. So an interface that
+ * floods takes its part and what others leave of the common half.
+ *
+ * @param mbps - what slivers together may take in a direction, in 10^6 bits per second.
+ */
+export function shareBandwidth(mbps: number, interfaces: number): BandwidthShares {
+  const allBps = (mbps * 1e6) / 8
+  const count = Math.max(1, interfaces)
+  const enough = Math.min(enoughBps, (allBps * mostShared) / count)
+  const ownBps = Math.floor(Math.max(allBps / 2 / count, enough))
+  return { ownBps, commonBps: Math.floor(allBps - ownBps * count) }
+}
+
+/** The part of the filter that holds slivers to their shares. */
+export interface BandwidthRules {
+  /** Objects and chains of the table. */
+  readonly parts: string
+  /** What ends the rule for packets from slivers whose source is right. */
+  readonly verdict: string
+}
+
+/**
+ * Write the rules that hold slivers to their shares: what is more is dropped. Without a bound there are none.
+ *
+ * @param links - the node's ends of the slivers' interfaces.
+ */
+export function bandwidthRules(mbps: number | null, links: readonly string[]): BandwidthRules {
+  if (mbps === null || links.length === 0) return { parts: '', verdict: 'accept' }
+  const { ownBps, commonBps } = shareBandwidth(mbps, links.length)
+  const directions = ['from', 'to'] as const
+  const objects = directions.flatMap((direction) => [
+    limit(`${direction}_all`, commonBps),
+    ...links.map((link) => limit(objectName(direction, link), ownBps)),
+  ])
+  return {
+    verdict: 'jump share_from',
+    parts: `${objects.join('\n')}
+  chain share_from {
+${shareLines('from', links)}
+  }
+  chain share_to {
+    type filter hook forward priority 1; policy accept;
+    oifname != "slv-*" accept
+${shareLines('to', links)}
+  }`,
+  }
+}
+
+type Direction = 'from' | 'to'
+
+function shareLines(direction: Direction, links: readonly string[]): string {
+  const end = direction === 'from' ? 'iifname' : 'oifname'
+  const map = links.map((link) => `"${link}" : "${objectName(direction, link)}"`)
+  return `    limit name ${end} map { ${map.join(', ')} } accept
+    limit name "${direction}_all" accept
+    drop`
+}
+
+/** nft's names have no hyphens. */
+function objectName(direction: Direction, link: string): string {
+  return `${direction}_${link.replaceAll('-', '_')}`
+}
+
+function limit(name: string, rateBps: number): string {
+  const burstBytes = Math.max(leastBurstBytes, Math.round(rateBps * burstS))
+  return `  limit ${name} { rate ${rateBps} bytes/second burst ${burstBytes} bytes; }`
+}

@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest'
+import { bandwidthRules, shareBandwidth } from '../../../../../agent/src/sliver/domain/bandwidth.ts'
+
+it('promises no more than is lent: half in equal parts, half in common', () => {
+  for (const interfaces of [1, 2, 7, 60, 250]) {
+    const { ownBps, commonBps } = shareBandwidth(10, interfaces)
+    expect(ownBps * interfaces + commonBps).toBeLessThanOrEqual(10e6 / 8)
+  }
+  expect(shareBandwidth(10, 2)).toEqual({ ownBps: 312_500, commonBps: 625_000 })
+})
+
+it('leaves every interface enough for SSH where there is as much', () => {
+  expect(shareBandwidth(10, 60)).toEqual({ ownBps: 16_000, commonBps: 290_000 })
+  expect(shareBandwidth(1, 250)).toEqual({ ownBps: 450, commonBps: 12_500 })
+})
+
+it('gives each interface a limit of its own in each direction, and drops what is more', () => {
+  const { parts, verdict } = bandwidthRules(10, ['slv-01-01', 'slv-01-03'])
+  expect(verdict).toBe('jump share_from')
+  expect(parts).toContain('limit from_slv_01_03 { rate 312500 bytes/second burst 31250 bytes; }')
+  expect(parts).toContain('limit to_all { rate 625000 bytes/second burst 62500 bytes; }')
+  expect(parts.match(/^ {4}drop$/gmu)).toHaveLength(2)
+})
+
+it('limits nothing where the owner lends as much as there is', () => {
+  expect(bandwidthRules(null, ['slv-01-01'])).toEqual({ parts: '', verdict: 'accept' })
+})
