@@ -26,7 +26,7 @@ export interface SliversOptions
   extends
     NodeOptions,
     Pick<TemplatesOptions, 'fetchImage'>,
-    Omit<HostOptions, 'running'>,
+    Omit<HostOptions, 'running' | 'hasSlivers'>,
     PlatformSearch {
   /** Told of what was found changed on the host, and mended. */
   readonly onFinding: (part: string, finding: Finding) => void
@@ -53,7 +53,8 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     problems.set(`record of ${id}`, { member: '/slivers', message })
   }
   const running = await findRunning(records)
-  const host = await openHost({ ...options, running })
+  const hasSlivers = records.all().length + records.unreadable.size > 0
+  const host = await openHost({ ...options, running, hasSlivers })
   const probing = await createProbing({
     find: (before) => findPlatform(host, options, before),
     nowMs: () => performance.now(),

@@ -1,12 +1,12 @@
-import { mkdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir } from 'node:fs/promises'
 import type { Capabilities } from '@community-lab/contract'
-import { planIds, type IdPlan } from './domain/ids.ts'
+import type { IdPlan } from './domain/ids.ts'
 import type { BundlePlaces } from './host/bundle.ts'
 import type { Cgroups } from './host/cgroups.ts'
 import { reasonOf } from './host/command.ts'
 import type { Filter } from './host/filter.ts'
 import type { Host } from './host/host.ts'
+import { findIds } from './host/ids.ts'
 import type { Links } from './host/links.ts'
 import { findRuntime } from './host/probe.ts'
 import type { OciRuntime, RuntimeName } from './host/runtime.ts'
@@ -68,9 +68,10 @@ export async function findPlatform(
         return without(`it limited memory and CPU before and cannot now (${unlimited})`)
     }
     const usable = unlimited === null ? cgroups : null
-    const ids = await readIds()
-    if (ids === null)
-      return without('this agent has too few user ids to give slivers some of their own')
+    const sliverIds = await findIds(host)
+    if (typeof sliverIds === 'string') return without(sliverIds)
+    const { plan: ids, conflict } = sliverIds
+    if (conflict !== null) lacks.push(conflict)
     await mkdir(host.runtimeDir, { recursive: true, mode: 0o711 })
     const dir = host.runtimeDir
     const found = await findRuntime({ wanted, dir, places, ids, cgroups: usable, signal })
@@ -101,15 +102,4 @@ export async function findPlatform(
     signal.throwIfAborted()
     return without(reasonOf(error))
   }
-}
-
-/** The ids that both users and groups can have. */
-async function readIds(): Promise<IdPlan | null> {
-  const [users, groups] = await Promise.all(
-    ['uid_map', 'gid_map'].map(async (file) =>
-      planIds(await readFile(join('/proc/self', file), 'utf8')),
-    ),
-  )
-  if (!users || !groups) return null
-  return users.count <= groups.count ? users : groups
 }

@@ -12,22 +12,83 @@ export interface IdPlan {
   readonly count: number
 }
 
+/** Ids that somebody else has, or may be given. */
+export interface TakenIds {
+  readonly from: number
+  readonly count: number
+  /** Whose they are, for people: `ada in /etc/subuid`. */
+  readonly whose: string
+}
+
 /** Ids 0 to 65534 and `nobody`: what any root file system may use. */
 const wholeRange = 65_536
 /** The nobody of Debian and OpenWrt. */
 const nobody = 65_534
 const slots = 126
-const roomy: IdPlan = { base: 100_000, count: wholeRange }
-/** For a user namespace of 65536 ids, such as newuidmap gives: 500 ids each, ending below 64100 so that servers may have theirs above. */
-const tight: IdPlan = { base: 1_000, count: 500 }
 
 /**
- * Choose the ids of slivers from those that this process's user namespace has (the text of `/proc/self/uid_map` or `gid_map`): ranges of their own, so that
- * nobody who got out of one sliver would own anything of another. `null` when there are too few.
+ * Where the ids of slivers may lie on a host with all ids: above those that useradd gives out as subordinate ids (to 600,100,000) and those that systemd
+ * gives to containers (to 0x6FFFFFFF), below 2^31, which programs take for negative. Source: login.defs(5), SUB_UID_MAX; systemd, UIDS-GIDS.
  */
-export function planIds(mapText: string): IdPlan | null {
+const wholeHost = { from: 0x7000_0000, to: 0x7fff_0000 }
+/** In a user namespace of 65536 ids, such as newuidmap gives: between those of accounts and those of servers. */
+const smallNamespace = { from: 1_000, to: 64_100 }
+/** How many ids a sliver gets there: as many as fit beside the accounts. */
+const smallCounts = [500, 400, 300, 200] as const
+
+/** What an agent used before it wrote its plan down: its slivers' files have these owners. */
+export function formerPlan(mapText: string): IdPlan | null {
   const top = countFromZero(mapText)
-  return [roomy, tight].find(({ base, count }) => top >= base + slots * count) ?? null
+  const former = [
+    { base: 100_000, count: wholeRange },
+    { base: 1_000, count: 500 },
+  ]
+  return former.find(({ base, count }) => top >= base + slots * count) ?? null
+}
+
+/**
+ * Choose the ids of slivers from those that this process's user namespace has (the text of `/proc/self/uid_map` or `gid_map`): ranges of their own, which
+ * nobody else has. So whoever gets out of a sliver owns nothing of another, nor of an account. `null` when there are too few.
+ */
+export function planIds(mapText: string, taken: readonly TakenIds[]): IdPlan | null {
+  const top = countFromZero(mapText)
+  const base = findFree({ ...wholeHost, count: slots * wholeRange }, taken, wholeRange)
+  if (base !== null && top >= base + slots * wholeRange) return { base, count: wholeRange }
+  for (const count of smallCounts) {
+    const from = findFree({ ...smallNamespace, count: slots * count }, taken, 1)
+    if (from !== null && top >= from + slots * count) return { base: from, count }
+  }
+  return null
+}
+
+/** Find who else has ids of a plan; `null` when nobody has. */
+export function findOverlap({ base, count }: IdPlan, taken: readonly TakenIds[]): TakenIds | null {
+  const end = base + slots * count
+  return taken.find((one) => one.from < end && one.from + one.count > base) ?? null
+}
+
+/** The first and the last id of a plan. */
+export function rangeOf({ base, count }: IdPlan): {
+  readonly first: number
+  readonly last: number
+} {
+  return { first: base, last: base + slots * count - 1 }
+}
+
+/** Read subuid(5) or subgid(5): `name:from:count`. */
+export function parseSubordinateIds(text: string, file: string): readonly TakenIds[] {
+  return fieldsOf(text).flatMap(([name = '', from, count]) =>
+    isId(from) && isId(count)
+      ? [{ from: Number(from), count: Number(count), whose: `${name} in ${file}` }]
+      : [],
+  )
+}
+
+/** Read passwd(5) or group(5): `name:password:id:…`. */
+export function parseAccounts(text: string, file: string): readonly TakenIds[] {
+  return fieldsOf(text).flatMap(([name = '', , id]) =>
+    isId(id) ? [{ from: Number(id), count: 1, whose: `${name} in ${file}` }] : [],
+  )
 }
 
 /** The mapping of the sliver of this number (1 to 125); its root is `outside` of the first piece. */
@@ -44,6 +105,39 @@ export function mapIds({ base, count }: IdPlan, nr: number): readonly IdMapping[
 export function mapId(mappings: readonly IdMapping[], id: number): number | null {
   const piece = mappings.find(({ inside, count }) => id >= inside && id < inside + count)
   return piece === undefined ? null : piece.outside + id - piece.inside
+}
+
+interface Stretch {
+  readonly from: number
+  readonly to: number
+  readonly count: number
+}
+
+/** The lowest place for so many ids in a row that nobody has, at a multiple of `step` from where the stretch begins. */
+function findFree(
+  { from, to, count }: Stretch,
+  taken: readonly TakenIds[],
+  step: number,
+): number | null {
+  const sorted = [...taken].sort((one, other) => one.from - other.from)
+  let base = from
+  for (const one of sorted) {
+    const end = one.from + one.count
+    if (one.from < base + count && end > base) base = from + Math.ceil((end - from) / step) * step
+  }
+  return base + count <= to ? base : null
+}
+
+function fieldsOf(text: string): readonly (readonly string[])[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => line.split(':'))
+}
+
+function isId(text: string | undefined): boolean {
+  return text !== undefined && /^\d{1,10}$/u.test(text)
 }
 
 /** How many ids in a row exist from 0 on. */

@@ -11,6 +11,9 @@ import { createRuntime, runtimeNames } from './runtime.ts'
 
 /** What the agent uses of this host whether slivers can be made on it or not: with this it can always end them. */
 export interface Host {
+  readonly dataDir: string
+  /** Whether there were slivers here, running or not, when the agent started. */
+  readonly hasSlivers: boolean
   /** Where bundles are mounted. */
   readonly places: BundlePlaces
   readonly filter: Filter
@@ -38,6 +41,8 @@ export interface HostOptions {
   readonly lendsMbps: number | null
   /** The slivers that run already. */
   readonly running: readonly LinkedSliver[]
+  /** Whether there are slivers here already, running or not. */
+  readonly hasSlivers: boolean
 }
 
 /** Open the parts of this host that concern slivers. Nothing is changed on it yet. */
@@ -55,6 +60,8 @@ export async function openHost(options: HostOptions): Promise<Host> {
     createRuntime({ name, stateDir: join(runtimeDir, name), places, hasCgroups: true }),
   )
   return {
+    dataDir,
+    hasSlivers: options.hasSlivers,
     places,
     filter,
     forwarding: createForwarding({

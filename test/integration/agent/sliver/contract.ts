@@ -195,7 +195,7 @@ export function describeSlivers(
       await machine.sh(
         `cp ${record} ${machine.dir}/whole.json; sed -i 's/"stage"/"phase"/' ${record}`,
       )
-      agent = await startAgent(machine, place, runtime)
+      agent = await startAgent(machine, place, { runtime })
       expect(await agent.list()).toEqual([])
       expect(await agent.unreadable()).toMatchObject([{ id: '12@3', pid: before.pid }])
       const [problem] = await agent.problems()
@@ -211,7 +211,7 @@ export function describeSlivers(
       expect(await agent.unreadable()).toMatchObject([{ id: '12@3', pid: null }])
       await agent.kill()
       await machine.sh(`cp ${machine.dir}/whole.json ${record}`)
-      agent = await startAgent(machine, place, runtime)
+      agent = await startAgent(machine, place, { runtime })
       await agent.call('start', target)
       expect(await user.run(await agent.sliver('12@3'), 'cat /root/file')).toBe('kept\n')
       await agent.call('remove', '12@3')
@@ -221,7 +221,7 @@ export function describeSlivers(
       const sliver = await agent.run(wanted(14, template))
       await agent.kill()
       await machine.sh(`rm -r ${agent.settings.dataDir}/slivers/14@3`)
-      agent = await startAgent(machine, place, runtime)
+      agent = await startAgent(machine, place, { runtime })
       expect(await machine.sh(`test -e /proc/${sliver.pid ?? 0}/exe || echo gone`)).toBe('gone\n')
       expect([await agent.list(), await agent.unreadable()]).toEqual([[], []])
     })

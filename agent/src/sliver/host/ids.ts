@@ -1,0 +1,106 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import Type from 'typebox'
+import type { Format } from '../../disk/domain/format.ts'
+import { peekDocument, writeDocument } from '../../disk/document.ts'
+import { isAbsent } from '../../errno.ts'
+import {
+  findOverlap,
+  formerPlan,
+  parseAccounts,
+  parseSubordinateIds,
+  planIds,
+  rangeOf,
+  type IdPlan,
+  type TakenIds,
+} from '../domain/ids.ts'
+
+const idPlanSchema = Type.Object({
+  base: Type.Integer({ minimum: 1_000 }),
+  count: Type.Integer({ minimum: 1, maximum: 65_536 }),
+})
+/** The form of `ids.json`: the files of slivers have these owners, so it must not change while there are any. */
+export const idPlanFormat: Format<typeof idPlanSchema> = {
+  what: 'which user ids the slivers of this node have',
+  version: 1,
+  readableFrom: 1,
+  schema: idPlanSchema,
+  migrations: [(document) => document],
+}
+
+/** The ids of this node's slivers, and who else has some of them. */
+export interface SliverIds {
+  readonly plan: IdPlan
+  /** A sentence for the node's owner; null when nobody else has them. */
+  readonly conflict: string | null
+}
+
+/** Options of {@link findIds}. */
+export interface IdsOptions {
+  readonly dataDir: string
+  /** Whether there are slivers here already: then their files have owners. */
+  readonly hasSlivers: boolean
+  /** Where the host's files are; default `/`. */
+  readonly rootDir?: string
+}
+
+/**
+ * Find the ids of this node's slivers: those that were written down, or, the first time, some that neither an account nor a line of /etc/subuid and
+ * /etc/subgid has. Returns why there are none.
+ */
+export async function findIds(options: IdsOptions): Promise<SliverIds | string> {
+  const taken = await readTakenIds(options.rootDir ?? '/')
+  const file = join(options.dataDir, 'ids.json')
+  // It stays where it is also when it cannot be read, or it would be chosen anew the next time.
+  const known = await peekDocument(file, idPlanFormat)
+  // Other ids than those that its files have would lock a sliver out of them.
+  if (known.kind === 'unreadable' && options.hasSlivers)
+    return `which user ids its slivers have cannot be read (${known.keptAt}: ${known.reason})`
+  const plan = known.kind === 'read' ? known.value : await choosePlan(taken, options.hasSlivers)
+  if (plan === null) return 'this agent has too few user ids to give slivers some of their own'
+  if (known.kind !== 'read') await writeDocument(file, idPlanFormat, plan)
+  const other = findOverlap(plan, taken)
+  const { first, last } = rangeOf(plan)
+  return {
+    plan,
+    conflict:
+      other === null
+        ? null
+        : `its slivers have the user ids ${first} to ${last}, and some of them are also those of ${other.whose}: give that account others`,
+  }
+}
+
+/** The ids that both users and groups can have. */
+async function choosePlan(taken: readonly TakenIds[], hasSlivers: boolean): Promise<IdPlan | null> {
+  const choose = (map: string): IdPlan | null =>
+    hasSlivers ? formerPlan(map) : planIds(map, taken)
+  const [users, groups] = await Promise.all(
+    ['uid_map', 'gid_map'].map(async (name) =>
+      choose(await readFile(join('/proc/self', name), 'utf8')),
+    ),
+  )
+  if (!users || !groups) return null
+  return users.count <= groups.count ? users : groups
+}
+
+async function readTakenIds(rootDir: string): Promise<readonly TakenIds[]> {
+  const read = async (
+    path: string,
+    parse: (text: string, file: string) => readonly TakenIds[],
+  ): Promise<readonly TakenIds[]> => {
+    try {
+      return parse(await readFile(join(rootDir, path), 'utf8'), path)
+    } catch (error) {
+      // Not every host has subordinate ids.
+      if (isAbsent(error)) return []
+      throw error
+    }
+  }
+  const found = await Promise.all([
+    read('/etc/subuid', parseSubordinateIds),
+    read('/etc/subgid', parseSubordinateIds),
+    read('/etc/passwd', parseAccounts),
+    read('/etc/group', parseAccounts),
+  ])
+  return found.flat()
+}
