@@ -8,7 +8,7 @@ import type { SliverRecord } from '../store/record.ts'
 import type { Records } from '../store/records.ts'
 import type { Templates } from '../template/templates.ts'
 import type { Watch } from '../host/watch.ts'
-import type { SealedSliver } from './unreadable.ts'
+import type { SealedSliver } from './sealed-sliver.ts'
 
 /** Whose slivers these are, and what happens around their lives. */
 export interface NodeOptions {

@@ -5,17 +5,9 @@ import { containerName, endContainer } from '../container.ts'
 import type { Host } from '../host/host.ts'
 import { isAlive, type ProcessIdentity } from '../host/process.ts'
 import type { UnreadableSliver } from '../slivers.ts'
-import type { Records, UnreadableRecord } from '../store/records.ts'
+import type { Records } from '../store/records.ts'
 import type { SliverParts } from './parts.ts'
-
-/** A sliver whose record cannot be read, and what else is known of it. */
-export interface SealedSliver {
-  readonly id: string
-  readonly record: UnreadableRecord
-  /** Its number, as far as anything tells; nobody else gets it. */
-  readonly nr: number | null
-  readonly process: ProcessIdentity | null
-}
+import type { SealedSliver } from './sealed-sliver.ts'
 
 /** Look up what is known of the slivers whose records cannot be read, in their folders and in what runtimes keep. */
 export async function findSealed(

@@ -11,7 +11,7 @@ import {
 import { hashSecret, makeSecret } from '../../access/secret.ts'
 import type { Core } from '../core.ts'
 import { lockNode } from './nodes.ts'
-import { voidTokens } from './tokens.ts'
+import { voidTokens } from './void-tokens.ts'
 
 /** Where a node finds the server before it has the management network. */
 export interface FirstContact {

@@ -9,7 +9,7 @@ import { checkNodeSetState } from '../../domain/node-state.ts'
 import { checkIfMatch } from '../../http/etag.ts'
 import { claimName, found, type Core } from '../core.ts'
 import type { Change } from '../change.ts'
-import { voidTokens } from './tokens.ts'
+import { voidTokens } from './void-tokens.ts'
 
 /** Register a node of a group; it is in `debug` until it is enrolled. @throws {@link LabError} LAB_NAME_TAKEN. */
 export async function createNode(core: Core, groupId: number, body: NodeCreate): Promise<Node> {

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import {
   LabError,
   path,
@@ -12,6 +11,7 @@ import type { Change } from '../change.ts'
 import { found, type Core } from '../core.ts'
 import type { Db } from '../read/selection.ts'
 import { ensureUser } from './users.ts'
+import { hasLastingOperator, voidTokens } from './void-tokens.ts'
 
 /** How long a researcher's token lives when nothing else is said: a year, so that those that were forgotten end. */
 const researcherTokenLifeMs = 365 * 24 * 3600 * 1000
@@ -55,50 +55,6 @@ export async function deleteToken(core: Core, id: number): Promise<void> {
     const count = await voidTokens(change, { id })
     if (count === 0) throw new LabError('LAB_NOT_FOUND', { kind: 'token', id: String(id) })
   })
-}
-
-/** Which tokens. */
-export type TokensOf =
-  { readonly id: number } | { readonly userId: number } | { readonly nodeId: number }
-
-/**
- * Void tokens, in this change. Returns how many there were.
- *
- * @throws {@link LabError} LAB_AUTH_LAST_OPERATOR when no operator's token is left that lives on and may change things: nobody could make another.
- */
-export async function voidTokens(change: Change, of: TokensOf): Promise<number> {
-  const query = change.tx.deleteFrom('tokens').returning(['id', 'role'])
-  const rows = await (
-    'id' in of
-      ? query.where('id', '=', of.id)
-      : 'userId' in of
-        ? query.where('user_id', '=', of.userId)
-        : query.where('node_id', '=', of.nodeId)
-  ).execute()
-  change.voidTokens(rows.map(({ id }) => id))
-  if (rows.some(({ role }) => role === 'operator')) {
-    await sql`select pg_advisory_xact_lock(${operatorLock})`.execute(change.tx)
-    if (!(await hasLastingOperator(change.tx)))
-      throw new LabError('LAB_AUTH_LAST_OPERATOR', {
-        what: 'userId' in of ? 'a token of this user' : 'this token',
-      })
-  }
-  return rows.length
-}
-
-/** The advisory lock of removing operators, so that two do not remove each other. The number is "clop" in ASCII. */
-const operatorLock = 0x636c6f70
-
-async function hasLastingOperator(db: Db): Promise<boolean> {
-  const row = await db
-    .selectFrom('tokens')
-    .select('id')
-    .where('role', '=', 'operator')
-    .where('scope', '=', 'all')
-    .where('expires_on', 'is', null)
-    .limit(1)
-    .executeTakeFirst()
-  return row !== undefined
 }
 
 /**

@@ -2,7 +2,7 @@ import { LabError, path, routes, type Group, type User } from '@community-lab/co
 import type { Change } from '../change.ts'
 import { found, type Core } from '../core.ts'
 import type { Db } from '../read/selection.ts'
-import { voidTokens } from './tokens.ts'
+import { voidTokens } from './void-tokens.ts'
 
 /** The group of users that name none. */
 const defaultGroup = 'community-lab'
