@@ -8,7 +8,7 @@ import { systemClock } from './loop/clock.ts'
 import type { Log } from './loop/log.ts'
 import { createLoop } from './loop/loop.ts'
 import { openLoopStore } from './loop/store.ts'
-import { collect, openMeasuring, resumeCatching } from './measure.ts'
+import { collect, openMeasuring, resumeCatching, samplesDisk } from './measure.ts'
 import { createUplink } from './measurement/measurement.ts'
 import type { Identity } from './mgmt/identity.ts'
 import { startManagementNetwork, type ManagementNetwork } from './mgmt/network.ts'
@@ -93,6 +93,7 @@ async function work(
     mgmtPrefix: identity.mgmt_ipv6_prefix,
     mgmtInterface: network.interface,
     readOffer,
+    samplesDisk,
     problems,
     fetchImage: (uri, aborted) => client.fetchImage(uri, aborted),
     prepareMeasuring: (id, dir) => catchers.ensure(id, dir),

@@ -4,6 +4,8 @@ import type { Log } from './loop/log.ts'
 import {
   createCatchers,
   createCollectors,
+  defaultCatcherBytes,
+  defaultSpoolBytes,
   isAside,
   openSpool,
   type Catchers,
@@ -12,6 +14,13 @@ import {
 } from './measurement/measurement.ts'
 import type { NodeProblems } from './report/problems.ts'
 import type { Slivers, SliverStatus } from './sliver/slivers.ts'
+
+const mebibyte = 1024 * 1024
+/** The disk that what is measured may take, in MiB: the spool, and what is caught of each sliver, with the chunk that may be on its way. */
+export const samplesDisk = {
+  spoolMiB: defaultSpoolBytes / mebibyte,
+  perSliverMiB: defaultCatcherBytes / mebibyte + 1,
+} as const
 
 /** What the node measures, up to its spool. */
 export interface Measuring {

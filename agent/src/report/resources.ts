@@ -8,7 +8,7 @@ export type HostResources = Readonly<Record<ResourceName, number>>
 
 /** The part of its memory that a node keeps for itself. Source: CONFINE's node defaults, 25 %. */
 const reservedMemoryShare = 0.25
-/** The disk that a node keeps for itself, in MiB. Source: CONFINE's node defaults. */
+/** The disk that a node keeps for itself, in MiB: 256 for its spool, the rest for templates and logs. Source: CONFINE's node defaults. */
 const reservedDiskMiB = 500
 /** The most that one sliver may ask for. Source: CONFINE's node defaults for memory and disk; processes in their proportion. */
 const longestRequest: HostResources = {

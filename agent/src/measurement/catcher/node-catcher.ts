@@ -117,9 +117,12 @@ class FileNodeCatcher implements NodeCatcher {
     const fifo = this.#wanted.get(folder)
     while (fifo !== undefined) {
       // One that has died is started again first, for it is to catch what is in the FIFO.
-      const { pid } = await this.#run()
+      const process = await this.#run()
       this.#wanted.delete(folder)
-      if ((await this.#settle()).writer === String(pid)) return
+      if ((await this.#settle()).writer === String(process.pid)) {
+        await this.#awaitEnd(process)
+        return
+      }
       // It has died before it had caught that.
       this.#wanted.set(folder, fifo)
       await this.#settle()
@@ -136,6 +139,14 @@ class FileNodeCatcher implements NodeCatcher {
     const { pid } = await this.#run()
     const caught = readList(this.#paths.caught)
     return caught?.writer === String(pid) && caught.entries.get(folder) === 'ok'
+  }
+
+  /** Nothing is left of a process of which nothing is wanted any more. */
+  async #awaitEnd({ ended }: CatcherProcess): Promise<void> {
+    const timeout = new AbortController()
+    const look = delay(lookMs, undefined, { signal: timeout.signal }).catch(() => undefined)
+    if (this.#wanted.size === 0) await Promise.race([ended, this.#told.promise, look])
+    timeout.abort()
   }
 
   /** Have it read what is wanted now, and wait until it has done that. */

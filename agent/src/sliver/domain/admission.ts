@@ -11,15 +11,25 @@ export interface Shortage {
 /** CPU is a ceiling that slivers share, so it is not counted. Source: CONFINE, equal share per container. */
 const counted = ['memory', 'disk', 'processes'] as const
 
-/** Find what a node cannot give: its owner offers so much in all, and others have theirs of it. `null` when there is room. */
+/** What is promised, and to whom. */
+export interface Promises {
+  /** What the node offers to slivers in all. */
+  readonly offered: readonly { readonly name: ResourceName; readonly total: number }[]
+  /** What the other slivers may use. */
+  readonly taken: readonly Limits[]
+  /** The disk that each sliver takes besides what it asks for, in MiB: the node keeps its samples for a while. */
+  readonly samplesMiB: number
+}
+
+/** Find what a node cannot give: it offers so much in all, and others have theirs of it. `null` when there is room. */
 export function findShortage(
   asked: Limits,
-  offered: readonly { readonly name: ResourceName; readonly total: number }[],
-  taken: readonly Limits[],
+  { offered, taken, samplesMiB }: Promises,
 ): Shortage | null {
   for (const resource of counted) {
+    const besides = resource === 'disk' ? samplesMiB : 0
     const total = offered.find(({ name }) => name === resource)?.total ?? 0
-    const free = taken.reduce((left, limits) => left - limits[resource], total)
+    const free = taken.reduce((left, limits) => left - limits[resource] - besides, total - besides)
     if (asked[resource] > free) return { resource, asked: asked[resource], free: Math.max(0, free) }
   }
   return null

@@ -12,6 +12,8 @@ export interface DiskOptions {
   readonly sliver: string
   /** The size of the file system; its own tables and journal, about a tenth, are of it. */
   readonly sizeMiB: number
+  /** What must be left of the node's disk, because it has been promised already; default 0. */
+  readonly keptMiB?: number
   readonly signal: AbortSignal
 }
 
@@ -26,14 +28,14 @@ export interface DiskOptions {
 export async function makeDisk(
   folder: string,
   parts: readonly string[],
-  { sliver, sizeMiB, signal }: DiskOptions,
+  { sliver, sizeMiB, keptMiB = 0, signal }: DiskOptions,
 ): Promise<void> {
   const image = join(folder, diskImage)
   const content = join(folder, 'content')
   await rm(content, { recursive: true, force: true })
   await mkdir(content)
   for (const part of parts) await rename(join(folder, part), join(content, part))
-  const free = await freeMiB(folder)
+  const free = Math.max(0, (await freeMiB(folder)) - keptMiB)
   const shortage = { sliver, resource: 'disk', asked: sizeMiB, unit: resourceUnits.disk }
   if (free < sizeMiB) throw new LabError('LAB_SLIVER_NO_ROOM', { ...shortage, free })
   await runCommand(['fallocate', '--length', `${sizeMiB}MiB`, image], { signal })

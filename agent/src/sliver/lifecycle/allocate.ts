@@ -2,13 +2,13 @@ import {
   defaultSliverMacPrefix,
   LabError,
   maxSliversPerNode,
-  resourceUnits,
   type SliverTarget,
 } from '@community-lab/contract'
-import { findShortage, freeNumber } from '../domain/admission.ts'
+import { freeNumber } from '../domain/admission.ts'
 import { computeInterfaces } from '../domain/interfaces.ts'
 import { limitsOf } from '../domain/limits.ts'
 import { requirePlatform, type SliverParts } from './parts.ts'
+import { requireRoom } from './room.ts'
 import { refuseSealed } from './unreadable.ts'
 
 /**
@@ -24,16 +24,8 @@ export async function allocate(parts: SliverParts, target: SliverTarget): Promis
   const offered = await node.readOffer()
   // From here to `save` nothing is waited for, so that no two slivers get the same room or number.
   if (records.get(id) !== undefined) return
+  requireRoom(parts, id, { limits, offered })
   const others = records.all()
-  const shortage = findShortage(
-    limits,
-    offered,
-    others.map((other) => other.limits),
-  )
-  if (shortage !== null) {
-    const unit = resourceUnits[shortage.resource]
-    throw new LabError('LAB_SLIVER_NO_ROOM', { sliver: id, unit, ...shortage })
-  }
   const taken = [...others, ...parts.sealed.values()].flatMap((other) => other.nr ?? [])
   const nr = freeNumber(new Set(taken), maxSliversPerNode)
   if (nr === null) {

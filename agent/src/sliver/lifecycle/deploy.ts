@@ -3,6 +3,7 @@ import { mapIds } from '../domain/ids.ts'
 import { makeHostKey } from '../host/host-key.ts'
 import { makeRoot, writeAuthorizedKeys, writeHostKey } from '../store/root.ts'
 import { requirePlatform, requireRecord, type SliverParts } from './parts.ts'
+import { promisedToSamplesMiB } from './room.ts'
 
 /**
  * Make a sliver's root from its template, and its keys. Idempotent.
@@ -21,9 +22,12 @@ export async function deploy(
   const ids = mapIds(plan, record.nr)
   using template = await templates.hold(target.template, signal)
   const folder = records.folder(id)
-  const disk = limitsDisk ? { sliver: id, sizeMiB: record.limits.disk } : null
-  const root = { ids, from: sharesTemplates ? 'share' : 'copy', disk, signal } as const
-  const [key] = await Promise.all([makeHostKey(), makeRoot(folder, template.root, root)])
+  const disk = { sliver: id, sizeMiB: record.limits.disk, keptMiB: promisedToSamplesMiB(parts) }
+  const root = { ids, from: sharesTemplates ? 'share' : 'copy', signal } as const
+  const [key] = await Promise.all([
+    makeHostKey(),
+    makeRoot(folder, template.root, { ...root, disk: limitsDisk ? disk : null }),
+  ])
   await writeHostKey(folder, key, ids)
   await writeAuthorizedKeys(folder, target.ssh_authorized_keys, ids)
   await records.save({

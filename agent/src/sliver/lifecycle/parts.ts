@@ -20,6 +20,8 @@ export interface NodeOptions {
   readonly publicPrefix: string | null
   /** What the node's owner offers to slivers, now. */
   readonly readOffer: () => Promise<readonly ReportedResource[]>
+  /** The disk that what is measured may take, in MiB: in all, and of each sliver until it is there. */
+  readonly samplesDisk: { readonly spoolMiB: number; readonly perSliverMiB: number }
   /** Called before a sliver is started, with the folder that it sees at `/run/community-lab`. */
   readonly prepareMeasuring: (id: string, measureDir: string) => Promise<void>
   /** Called when a sliver has ended for good, before its record is removed. When it fails, the removal fails too and is tried again. */

@@ -7,10 +7,11 @@ import { isAlive } from '../host/process.ts'
 import type { SliverRecord } from '../store/record.ts'
 import { endProcesses, noGrace } from './end.ts'
 import { requirePlatform, requireRecord, type SliverParts } from './parts.ts'
+import { requireRoom } from './room.ts'
 
 /**
  * Run a sliver and wait until its SSH server listens. Idempotent. A start that fails leaves nothing that runs.
- * @throws {@link LabError} LAB_SLIVER_STAGE, LAB_SLIVER_ENDED, LAB_SLIVER_NO_SSH, LAB_SLIVER_COMMAND_FAILED, LAB_SLIVER_UNFILTERED.
+ * @throws {@link LabError} LAB_SLIVER_STAGE, LAB_SLIVER_NO_ROOM, LAB_SLIVER_ENDED, LAB_SLIVER_NO_SSH, LAB_SLIVER_COMMAND_FAILED, LAB_SLIVER_UNFILTERED.
  */
 export async function start(
   parts: SliverParts,
@@ -23,6 +24,9 @@ export async function start(
   const platform = requirePlatform(parts, id)
   if (found.stage === 'started' && found.process !== null && (await isAlive(found.process))) return
   if (parts.unclean.has(id)) await endProcesses(parts, found, signal)
+  // What it is to have may have changed; its disk is as large as it was made.
+  const limits = { ...limitsOf(target.resources), disk: found.limits.disk }
+  requireRoom(parts, id, { limits, offered: await node.readOffer() })
   await mkdir(measureDir(id), { recursive: true })
   const places = {
     folder: records.folder(id),
@@ -30,7 +34,6 @@ export async function start(
     measureDir: measureDir(id),
     hostname: hostnameOf(target.slice_name, node.nodeName),
   }
-  const limits = limitsOf(target.resources)
   let record: SliverRecord = {
     ...found,
     stage: 'deployed',

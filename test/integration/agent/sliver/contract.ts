@@ -247,6 +247,18 @@ export function describeSlivers(
       expect(await agent.list()).toEqual([])
     })
 
+    test('a sliver that is to have more is started only when the node has it', async () => {
+      await agent.run(wanted(12, template))
+      await agent.call('stop', '12@3')
+      const more = { resources: [{ name: 'processes' as const, req: 3500 }] }
+      expect(await agent.failure('start', wanted(12, template, more))).toMatchObject({
+        code: 'LAB_SLIVER_NO_ROOM',
+        member: '/resources',
+      })
+      await agent.call('start', wanted(12, template))
+      await agent.call('remove', '12@3')
+    })
+
     test('a sliver that is removed leaves no process, mount, link, cgroup or file', async () => {
       const processes = "ps -eo stat,args | grep -v '^Z' | grep -v 'ps -eo'"
       const found = () =>

@@ -4,6 +4,7 @@ import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { LabError, type SliverTarget } from '@community-lab/contract'
 import { describeFault } from '../../../../../agent/src/executor/fault.ts'
+import { samplesDisk } from '../../../../../agent/src/measure.ts'
 import { createCatchers } from '../../../../../agent/src/measurement/catcher/catchers.ts'
 import { openSpool } from '../../../../../agent/src/measurement/spool/file-spool.ts'
 import { createNodeProblems } from '../../../../../agent/src/report/problems.ts'
@@ -30,6 +31,7 @@ const slivers = await openSlivers({
   lendsMbps: settings.lendsMbps,
   readOffer: () =>
     Promise.resolve(offerResources({ memory: 2000, disk: 3000, cpu: 200, processes: 4000 })),
+  samplesDisk,
   problems,
   fetchImage: (uri) => Promise.resolve(createReadStream(uri)),
   prepareMeasuring: (id, dir) => catchers.ensure(id, dir),

@@ -1,5 +1,10 @@
 import { expect, it } from 'vitest'
-import { findShortage, freeNumber } from '../../../../../agent/src/sliver/domain/admission.ts'
+import {
+  findShortage,
+  freeNumber,
+  type Promises,
+} from '../../../../../agent/src/sliver/domain/admission.ts'
+import type { Limits } from '../../../../../agent/src/sliver/domain/limits.ts'
 
 const offered = [
   { name: 'memory' as const, total: 200 },
@@ -7,11 +12,12 @@ const offered = [
   { name: 'cpu' as const, total: 100 },
   { name: 'processes' as const, total: 1_000 },
 ]
+const among = (...taken: readonly Limits[]): Promises => ({ offered, taken, samplesMiB: 17 })
 const small = { memory: 64, disk: 128, cpu: 100, processes: 128 }
 
 it('finds room while there is some, and names the first resource that lacks and what is left of it', () => {
-  expect(findShortage(small, offered, [small, small])).toBeNull()
-  expect(findShortage(small, offered, [small, small, small])).toEqual({
+  expect(findShortage(small, among(small, small))).toBeNull()
+  expect(findShortage(small, among(small, small, small))).toEqual({
     resource: 'memory',
     asked: 64,
     free: 8,
@@ -19,11 +25,24 @@ it('finds room while there is some, and names the first resource that lacks and 
 })
 
 it('does not count CPU, which slivers share', () => {
-  expect(findShortage({ ...small, cpu: 400 }, offered, [small])).toBeNull()
+  expect(findShortage({ ...small, cpu: 400 }, among(small))).toBeNull()
 })
 
 it('tells of nothing left when the owner offers less than was given before', () => {
-  expect(findShortage(small, [], [small])).toMatchObject({ resource: 'memory', free: 0 })
+  expect(findShortage(small, { ...among(small), offered: [] })).toMatchObject({
+    resource: 'memory',
+    free: 0,
+  })
+})
+
+it('counts the disk that the samples of each sliver take besides', () => {
+  const large = { ...small, memory: 1, disk: 450 }
+  expect(findShortage({ ...large, disk: 516 }, among(large))).toBeNull()
+  expect(findShortage({ ...large, disk: 517 }, among(large))).toEqual({
+    resource: 'disk',
+    asked: 517,
+    free: 516,
+  })
 })
 
 it('takes the lowest number that is free', () => {
