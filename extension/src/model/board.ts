@@ -9,6 +9,8 @@ export interface Board {
   readonly incidents: readonly TimedIncident[]
   /** The last change that is in here. */
   readonly lastEventId: number
+  /** Where its stream goes on, in the server's words: the number alone does not tell that the server was restored. */
+  readonly cursor: string
 }
 
 /** An incident and when it was reported (RFC 3339). */
@@ -27,6 +29,7 @@ export function createBoard(
     readonly slivers: readonly Sliver[]
   },
   lastEventId: number,
+  cursor = String(lastEventId),
 ): Board {
   return {
     nodes: new Map(lists.nodes.map((node) => [node.id, node])),
@@ -34,13 +37,14 @@ export function createBoard(
     slivers: new Map(lists.slivers.map((sliver) => [sliver.id, sliver])),
     incidents: [],
     lastEventId,
+    cursor,
   }
 }
 
 /** Apply one change. A change that is in the board already (its id is not above the board's last) changes nothing. */
-export function applyChange(board: Board, change: ChangeEvent): Board {
+export function applyChange(board: Board, change: ChangeEvent, cursor = String(change.id)): Board {
   if (change.id <= board.lastEventId) return board
-  const next = { ...board, lastEventId: change.id }
+  const next = { ...board, lastEventId: change.id, cursor }
   switch (change.kind) {
     case 'node':
       return { ...next, nodes: withObject(board.nodes, Number(change.object_id), change) }

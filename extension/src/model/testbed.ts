@@ -88,7 +88,7 @@ async function followOnce(
   const stop = new AbortController()
   const either = AbortSignal.any([signal, stop.signal])
   const headers: Record<string, string> = { accept: 'text/event-stream' }
-  if (known !== null) headers['last-event-id'] = String(known.lastEventId)
+  if (known !== null) headers['last-event-id'] = known.cursor
   const response = await ask(options, routes.events, headers, either)
   const type = response.headers.get('content-type') ?? 'something unnamed'
   // Such as a page to log in, or another server altogether.
@@ -96,19 +96,20 @@ async function followOnce(
     throw new Error(`${options.baseUrl} answered with ${type} in the place of events`)
   let board = known
   let eventCount = 0
-  let pending: ChangeEvent[] = []
+  let pending: { readonly change: ChangeEvent; readonly cursor: string | undefined }[] = []
   let loading: Promise<void> | null = null
-  const publish = (change: ChangeEvent) => {
+  const publish = (change: ChangeEvent, cursor: string | undefined) => {
     if (board === null || loading !== null) {
-      pending.push(change)
+      pending.push({ change, cursor })
       return
     }
-    const next = applyChange(board, change)
+    const next = applyChange(board, change, cursor)
     if (next !== board) onBoard((board = next))
   }
-  const load = async (lastEventId: number) => {
-    board = await readBoard(options, lastEventId, either)
-    for (const change of pending) board = applyChange(board, change)
+  const load = async (lastEventId: number, cursor: string | undefined) => {
+    const lists = await readLists(options, either)
+    board = createBoard(lists, lastEventId, cursor)
+    for (const each of pending) board = applyChange(board, each.change, each.cursor)
     pending = []
     loading = null
     onBoard(board)
@@ -117,13 +118,13 @@ async function followOnce(
     if (board !== null) onBoard(board)
     await readEvents(
       response,
-      ({ event, data }) => {
+      ({ id, event, data }) => {
         eventCount += 1
         const body: unknown = JSON.parse(data)
-        if (event === 'change') publish(body as ChangeEvent)
+        if (event === 'change') publish(body as ChangeEvent, id)
         // `hello` says where the stream begins; after `reset` the server no longer has the changes since ours: read everything again.
         else if ((event === 'hello' && board === null) || event === 'reset') {
-          loading = load((body as { id: number }).id)
+          loading = load((body as { id: number }).id, id)
           loading.catch((error: unknown) => {
             stop.abort(error)
           })
@@ -139,11 +140,10 @@ async function followOnce(
     throw new Error('its stream of events ended before it began')
 }
 
-async function readBoard(
+async function readLists(
   options: TestbedOptions,
-  lastEventId: number,
   signal: AbortSignal,
-): Promise<Board> {
+): Promise<Parameters<typeof createBoard>[0]> {
   const list = async (route: string): Promise<unknown> => {
     const response = await ask(options, route, { accept: 'application/json' }, signal)
     return response.json()
@@ -153,10 +153,7 @@ async function readBoard(
     list(routes.slices),
     list(routes.slivers),
   ])
-  return createBoard(
-    { nodes: nodes as Node[], slices: slices as Slice[], slivers: slivers as Sliver[] },
-    lastEventId,
-  )
+  return { nodes: nodes as Node[], slices: slices as Slice[], slivers: slivers as Sliver[] }
 }
 
 async function ask(

@@ -79,6 +79,26 @@ it('goes on from the last change after the server ended the stream', async () =>
   expect(views.at(-1)?.board?.nodes.get(1)?.name).toBe('b')
 })
 
+it('gives the server’s own cursor back, by which a server that was restored is noticed', async () => {
+  const server = new FakeServer()
+  server.streams.push((push, end) => {
+    push('id: 4.m1\nevent: hello\ndata: {"id":4}\n\n')
+    setTimeout(end, 0)
+  })
+  server.streams.push((push, end) => {
+    push(change(5, 'a').replace('id: 5', 'id: 5.m2'))
+    end()
+  })
+  server.streams.push((push) => push('id: 6.m3\nevent: reset\ndata: {"id":6}\n\n'))
+  await followUntil(server, (view) => view.board?.lastEventId === 6)
+  const events = server.requests.filter((request) => request.path === routes.events)
+  expect(events.map((request) => request.headers.get('last-event-id'))).toEqual([
+    null,
+    '4.m1',
+    '5.m2',
+  ])
+})
+
 it('keeps what it knew and says why while the testbed is lost, then recovers', async () => {
   const server = new FakeServer()
   server.nodes = [{ id: 1, name: 'n1' }]
