@@ -50,9 +50,7 @@ export async function startServer(
   const { app, certificate, context } = await buildApp({ configuration, database, logger })
   stack.defer(() => app.close())
   if (bootstrapTokenFile !== null)
-    await bootstrap(context.registry.core, (secret) =>
-      writeWhole(bootstrapTokenFile, `${secret}\n`),
-    )
+    await bootstrap(context.registry, (secret) => writeWhole(bootstrapTokenFile, `${secret}\n`))
   const port = await listen(app, configuration, certificate, stack)
   const held = stack.move()
   return { app, port, lost: Promise.race(lost), [Symbol.asyncDispose]: () => held.disposeAsync() }

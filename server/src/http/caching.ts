@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
 import { etagOf, namesEtag } from './etag.ts'
 
-/** An ETag on every JSON answer to a GET, and 304 to who has it already. */
+/** Set an ETag on every JSON answer to a GET. A reader who has that answer already gets 304. */
 export const cachingPlugin = fp(
   (app) => {
     app.addHook('preSerialization', async (request, reply, payload) => {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { LabError } from '@community-lab/contract'
 
 /**
- * The ETag of an object or a list: weak, because when a node was last heard of does not count as a change; else every reader would fetch
+ * The ETag of an object or a list. It is weak: that a node was heard of (`last_seen_on`) does not change it. Otherwise every reader would fetch
  * everything again and again, and no change could be made on condition.
  */
 export function etagOf(body: unknown): string {

@@ -2,7 +2,7 @@ import { LabError, toProblem } from '@community-lab/contract'
 import fp from 'fastify-plugin'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 
-/** Every error as an RFC 9457 problem, with our code; what nobody foresaw is logged whole and told without its inside. */
+/** Answer every error as an RFC 9457 problem with our code. An error that nobody foresaw is logged whole, and its answer tells nothing of it but the request's id. */
 export const problemPlugin = fp(
   (app) => {
     app.setErrorHandler<FastifyError>(answerProblem)

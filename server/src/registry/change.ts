@@ -4,6 +4,7 @@ import { channels } from '../postgres/notifications.ts'
 import type { Tables } from '../postgres/tables.ts'
 import { writeEvents, type ChangeNotes, type Note } from './event-log.ts'
 import type { Readers } from './read/readers.ts'
+import type { RegistryStore } from './store.ts'
 
 /** A transaction under way, and what it must tell of when it commits. */
 export interface Change {
@@ -35,9 +36,6 @@ export interface ChangeListeners {
   onTincHosts(): void
 }
 
-/** Run a change: its rows and its events are committed together, or neither is. */
-export type RunChange = <T>(work: (change: Change) => Promise<T>) => Promise<T>
-
 const maxAttempts = 6
 // serialization_failure, deadlock_detected, and foreign_key_violation: what the change was about to refer to went at the same moment. Tried again, it
 // succeeds or finds out what is missing.
@@ -48,7 +46,7 @@ export function createChangeRunner(
   db: Kysely<Tables>,
   readers: Readers,
   listeners: ChangeListeners,
-): RunChange {
+): RegistryStore['change'] {
   return async (work) => {
     for (let attempt = 1; ; attempt++) {
       const notes = createNotes()

@@ -1,8 +1,8 @@
-/** When each node was heard of, in memory: far too often to write down. */
+/** When each node was last heard of. It is kept in memory, for it changes far too often to be written down each time. */
 export interface ContactBook {
   /** A node was heard of; `connected` false: its connection has gone. */
   note(nodeId: number, connected: boolean): void
-  /** Begin to wait for nodes that nothing was heard of since the server's start. */
+  /** Begin to wait for nodes of which nothing was heard since the server's start. */
   expect(nodeIds: readonly number[]): void
   /** Milliseconds since the epoch; null: not since the server's start. */
   lastSeenMs(nodeId: number): number | null

@@ -3,7 +3,7 @@ import { mkdtemp, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
 
-/** An image that has come in whole, and goes when it is disposed of without being kept. */
+/** An image that was received whole. Unless it is kept, its file is removed when it is disposed of. */
 export interface ReceivedImage extends AsyncDisposable {
   readonly sha256: string
   readonly sizeBytes: number
@@ -71,7 +71,7 @@ async function writeImage(
   return { sha256: hash.digest('hex'), sizeBytes }
 }
 
-/** Remove the images that no template has, and none is about to have; what is being read is read to its end. */
+/** Remove the files of images that no template has. A download that is under way goes on to its end. */
 export async function removeUnusedImages(dir: string, used: ReadonlySet<string>): Promise<void> {
   for (const file of await readdir(dir)) {
     const sha256 = /^([0-9a-f]{64})\.tar\.gz$/u.exec(file)?.[1]

@@ -8,7 +8,7 @@ import { sql } from 'kysely'
 import type { Database } from '../postgres/database.ts'
 import { createChangeRunner } from './change.ts'
 import { createContactBook } from './contact.ts'
-import type { Core } from './core.ts'
+import type { RegistryStore } from './store.ts'
 import { createReaders } from './read/readers.ts'
 import type { Registry } from './registry.ts'
 import { readTincKeys } from './write/nodes.ts'
@@ -25,17 +25,14 @@ export interface RegistryOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** The registry with its parts, for the server's routes. */
-export interface OpenRegistry extends Registry, AsyncDisposable {
-  readonly core: Core
-}
-
 const expiryCheckMs = 60_000
-/** How many events are kept, at least: who was away for longer reads everything anew. */
+/** How many events are kept, at least: who was away for longer reads everything again. */
 const eventsKept = 100_000
 
-/** Open the registry: the only writer of its database. */
-export async function openRegistry(options: RegistryOptions): Promise<OpenRegistry> {
+/** Open the registry, the only writer of its database: for the other parts of the server, and with its store for the routes. */
+export async function openRegistry(
+  options: RegistryOptions,
+): Promise<Registry & RegistryStore & AsyncDisposable> {
   const { database, mgmtPrefix, offlineAfterS, onError } = options
   const { db } = database
   const targetListeners = new Set<(nodeId: number) => void>()
@@ -50,7 +47,7 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
     onTarget: (nodeId) => targetListeners.forEach((listener) => listener(nodeId)),
     onTincHosts: () => hostListeners.forEach((listener) => listener()),
   })
-  const core: Core = { db, read, change }
+  const store: RegistryStore = { db, read, change }
 
   const expectNodes = async (): Promise<void> => {
     const rows = await db
@@ -67,7 +64,7 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
       const seenMs = contacts.lastSeenMs(nodeId)
       const seen = seenMs === null ? null : new Date(seenMs)
       await setNodeState(
-        core,
+        store,
         nodeId,
         ({ state }) => (state === 'unknown' ? 'unknown' : 'offline'),
         seen,
@@ -75,14 +72,14 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
     }
   })
   const tidy = repeat(expiryCheckMs, onError, async () => {
-    await removeExpiredSlices(core)
+    await removeExpiredSlices(store)
     await sql`delete from events where id <= (select value - ${eventsKept} from counters where name = 'event')`.execute(
       db,
     )
   })
 
   return {
-    core,
+    ...store,
     node: async (id) => (await read.nodes(db, { ids: [id] }))[0] ?? null,
     async sliver(id) {
       const at = parseSliverId(id)
@@ -99,7 +96,7 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
       return row?.group_id ?? null
     },
     async tincHosts() {
-      const keys = await readTincKeys(core)
+      const keys = await readTincKeys(store)
       return [...keys].map(([id, pubkey]) => ({
         name: nodeTincName(id),
         pubkey,
@@ -124,7 +121,7 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
         .where('id', '=', nodeId)
         .executeTakeFirst()
       if (row?.state !== 'offline') return
-      await setNodeState(core, nodeId, ({ state, reported }) =>
+      await setNodeState(store, nodeId, ({ state, reported }) =>
         state === 'offline' ? (reported ?? 'unknown') : state,
       )
     },

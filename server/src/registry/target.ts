@@ -7,15 +7,16 @@ import {
   sliverId,
   type NodeTarget,
 } from '@community-lab/contract'
-import { found, type Core } from './core.ts'
+import { found } from './refusal.ts'
+import type { RegistryStore } from './store.ts'
 
 /** What is wanted of a node, with everything its agent needs, in one reading. */
 export async function readNodeTarget(
-  core: Core,
+  store: RegistryStore,
   nodeId: number,
   mgmtPrefix: string,
 ): Promise<NodeTarget> {
-  return core.db
+  return store.db
     .transaction()
     .setIsolationLevel('repeatable read')
     .setAccessMode('read only')

@@ -14,7 +14,7 @@ import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { actingUser, permitRight } from '../access/permit.ts'
 import { answerList, shortList } from '../http/list.ts'
-import { found } from '../registry/core.ts'
+import { found } from '../registry/refusal.ts'
 import { createToken, deleteToken, readTokens } from '../registry/write/tokens.ts'
 import {
   addAuthToken,
@@ -28,7 +28,7 @@ import { numericId, pattern, type ById, type RouteContext } from './context.ts'
 const tags = ['access']
 
 /** Groups and users. */
-export function userRoutes(app: FastifyInstance, { registry: { core } }: RouteContext): void {
+export function userRoutes(app: FastifyInstance, { registry }: RouteContext): void {
   app.get(
     routes.groups,
     {
@@ -36,7 +36,7 @@ export function userRoutes(app: FastifyInstance, { registry: { core } }: RouteCo
       schema: { tags, summary: 'List groups', response: { 200: Type.Array(Group) } },
     },
     async (request, reply) =>
-      answerList(request, reply, shortList(Group, await readGroups(core.db))),
+      answerList(request, reply, shortList(Group, await readGroups(registry.db))),
   )
   app.get(
     pattern(routes.group),
@@ -47,7 +47,7 @@ export function userRoutes(app: FastifyInstance, { registry: { core } }: RouteCo
     async (request: ById) => {
       const id = numericId(request, 'group')
       return found(
-        (await readGroups(core.db)).find((group) => group.id === id),
+        (await readGroups(registry.db)).find((group) => group.id === id),
         'group',
         id,
       )
@@ -59,7 +59,8 @@ export function userRoutes(app: FastifyInstance, { registry: { core } }: RouteCo
       config: { right: 'read users' },
       schema: { tags, summary: 'List users', response: { 200: Type.Array(User) } },
     },
-    async (request, reply) => answerList(request, reply, shortList(User, await readUsers(core.db))),
+    async (request, reply) =>
+      answerList(request, reply, shortList(User, await readUsers(registry.db))),
   )
   app.get(
     pattern(routes.user),
@@ -69,7 +70,7 @@ export function userRoutes(app: FastifyInstance, { registry: { core } }: RouteCo
     },
     async (request: ById) => {
       const id = numericId(request, 'user')
-      return found((await readUsers(core.db, id))[0], 'user', id)
+      return found((await readUsers(registry.db, id))[0], 'user', id)
     },
   )
   app.delete(
@@ -79,7 +80,7 @@ export function userRoutes(app: FastifyInstance, { registry: { core } }: RouteCo
       schema: { tags, summary: 'Remove a user with their tokens and SSH keys' },
     },
     async (request: ById, reply) => {
-      await deleteUser(core, numericId(request, 'user'))
+      await deleteUser(registry, numericId(request, 'user'))
       return reply.code(204).send()
     },
   )
@@ -91,14 +92,14 @@ export function userRoutes(app: FastifyInstance, { registry: { core } }: RouteCo
     },
     async ({ principal: { role, userId, nodeId } }) => ({
       role,
-      user: userId === null ? null : ((await readUsers(core.db, userId))[0] ?? null),
+      user: userId === null ? null : ((await readUsers(registry.db, userId))[0] ?? null),
       node: nodeId === null ? null : { uri: path(routes.node, { id: nodeId }), id: nodeId },
     }),
   )
 }
 
 /** What lets people in: their SSH keys, and the tokens that speak for them. */
-export function keyRoutes(app: FastifyInstance, { registry: { core } }: RouteContext): void {
+export function keyRoutes(app: FastifyInstance, { registry }: RouteContext): void {
   app.post<{ Body: AuthTokenAdd }>(
     routes.addAuthToken,
     {
@@ -110,7 +111,7 @@ export function keyRoutes(app: FastifyInstance, { registry: { core } }: RouteCon
         response: { 200: User },
       },
     },
-    ({ principal, body }) => addAuthToken(core, actingUser(principal).userId, body.auth_token),
+    ({ principal, body }) => addAuthToken(registry, actingUser(principal).userId, body.auth_token),
   )
   app.post<{ Body: AuthTokenRemove }>(
     routes.removeAuthToken,
@@ -126,7 +127,7 @@ export function keyRoutes(app: FastifyInstance, { registry: { core } }: RouteCon
     ({ principal, body: { auth_token: key, user } }) => {
       const { userId } = actingUser(principal)
       if (user !== undefined && user !== userId) permitRight(principal, 'remove a user')
-      return removeAuthToken(core, user ?? userId, key)
+      return removeAuthToken(registry, user ?? userId, key)
     },
   )
   app.get(
@@ -136,7 +137,7 @@ export function keyRoutes(app: FastifyInstance, { registry: { core } }: RouteCon
       schema: { tags, summary: 'List tokens', response: { 200: Type.Array(Token) } },
     },
     async (request, reply) =>
-      answerList(request, reply, shortList(Token, await readTokens(core.db))),
+      answerList(request, reply, shortList(Token, await readTokens(registry.db))),
   )
   app.post<{ Body: TokenCreate }>(
     routes.tokens,
@@ -150,7 +151,7 @@ export function keyRoutes(app: FastifyInstance, { registry: { core } }: RouteCon
       },
     },
     async (request, reply) => {
-      const created = await createToken(core, request.body)
+      const created = await createToken(registry, request.body)
       void reply.code(201).header('location', created.token.uri)
       return created
     },
@@ -162,7 +163,7 @@ export function keyRoutes(app: FastifyInstance, { registry: { core } }: RouteCon
       schema: { tags, summary: 'Void a token, and cut what it has open' },
     },
     async (request: ById, reply) => {
-      await deleteToken(core, numericId(request, 'token'))
+      await deleteToken(registry, numericId(request, 'token'))
       return reply.code(204).send()
     },
   )

@@ -2,11 +2,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { EventFeed } from '../events/feed.ts'
 import { readId } from '../http/id.ts'
 import type { FirstContact } from '../registry/write/enrollment.ts'
-import type { OpenRegistry } from '../registry/open.ts'
+import type { Registry } from '../registry/registry.ts'
+import type { RegistryStore } from '../registry/store.ts'
 
 /** What the routes work with. */
 export interface RouteContext {
-  readonly registry: OpenRegistry
+  readonly registry: Registry & RegistryStore
   readonly feed: EventFeed
   readonly mgmtPrefix: string
   /** The server's HTTPS port, which nodes use over the management network. */

@@ -12,7 +12,7 @@ const lifeMs = 5 * 60_000
 
 /**
  * Every change, live. `hello` tells a new reader where the stream begins, `change` each change with its id, `reset` a reader whose last id is no
- * longer kept to read everything anew.
+ * longer kept to read everything again.
  */
 export function eventRoutes(app: FastifyInstance, { feed }: RouteContext): void {
   const streams = trackStreams(app)
@@ -62,8 +62,8 @@ async function streamEvents(
   const write = async (text: string): Promise<void> => {
     if (!raw.write(text)) await once(raw, 'drain', { signal })
   }
-  const news = createBell()
-  const unsubscribe = feed.onNews(news.ring)
+  const news = createSignal()
+  const unsubscribe = feed.onNews(news.raise)
   let sent = isKept ? after.id : last
   try {
     const greeting = after === null ? 'hello' : 'reset'
@@ -99,19 +99,19 @@ function format(event: string, data: ChangeEvent | { id: number }, cursor: strin
   return `id: ${cursor}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`
 }
 
-/** Something that rings and is waited for; a ring while nobody waits is kept. */
-function createBell(): { ring(): void; wait(signal: AbortSignal): Promise<void> } {
-  let rung = false
+/** A signal that one reader waits for. A signal that comes while the reader does not wait is kept for its next wait. */
+function createSignal(): { raise(): void; wait(signal: AbortSignal): Promise<void> } {
+  let raised = false
   let wake: (() => void) | null = null
   return {
-    ring() {
-      rung = true
+    raise() {
+      raised = true
       wake?.()
     },
     async wait(signal) {
       signal.throwIfAborted()
       await new Promise<void>((resolve, reject) => {
-        if (rung) {
+        if (raised) {
           resolve()
           return
         }
@@ -122,7 +122,7 @@ function createBell(): { ring(): void; wait(signal: AbortSignal): Promise<void> 
         }
         signal.addEventListener('abort', abort, { once: true })
       })
-      rung = false
+      raised = false
       wake = null
     },
   }

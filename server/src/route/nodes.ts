@@ -41,7 +41,6 @@ const tags = ['nodes']
 
 /** Nodes: what they are, and what operators do with them. */
 export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteContext): void {
-  const { core } = registry
   const idOf = (request: ById): number => numericId(request, 'node')
 
   app.get(
@@ -50,7 +49,7 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
       config: { right: 'read the testbed' },
       schema: { tags, summary: 'List nodes', response: { 200: Type.Array(Node) } },
     },
-    (request, reply) => answerList(request, reply, listNodes(core)),
+    (request, reply) => answerList(request, reply, listNodes(registry)),
   )
   app.post<{ Body: NodeCreate }>(
     routes.nodes,
@@ -60,7 +59,7 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
     },
     async (request, reply) => {
       const { groupId } = actingUser(request.principal)
-      return answerCreated(reply, await createNode(core, groupId, request.body))
+      return answerCreated(reply, await createNode(registry, groupId, request.body))
     },
   )
   app.get(
@@ -69,7 +68,7 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
       config: { right: 'read the testbed' },
       schema: { tags, summary: 'Read a node', response: { 200: Node } },
     },
-    (request: ById) => readNode(core, idOf(request)),
+    (request: ById) => readNode(registry, idOf(request)),
   )
   for (const method of ['PATCH', 'PUT'] as const)
     app.route<{ Params: { id: string }; Body: NodePatch }>({
@@ -77,7 +76,7 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
       url: pattern(routes.node),
       config: { right: 'change a node' },
       schema: { tags, summary: 'Change a node', body: NodePatch, response: { 200: Node } },
-      handler: (request) => patchNode(core, idOf(request), request.body, ifMatchOf(request)),
+      handler: (request) => patchNode(registry, idOf(request), request.body, ifMatchOf(request)),
     })
   app.delete(
     pattern(routes.node),
@@ -86,7 +85,7 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
       schema: { tags, summary: 'Remove a node, its slivers and its tokens' },
     },
     async (request: ById, reply) => {
-      await deleteNode(core, idOf(request), ifMatchOf(request))
+      await deleteNode(registry, idOf(request), ifMatchOf(request))
       return reply.code(204).send()
     },
   )
@@ -98,7 +97,7 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
     },
     (request: ById, reply) => {
       void reply.code(202)
-      return rebootNode(core, idOf(request))
+      return rebootNode(registry, idOf(request))
     },
   )
   app.post(
@@ -113,7 +112,7 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
     },
     (request: ById, reply) => {
       void reply.code(201)
-      return issueEnrollmentToken(core, idOf(request), contact)
+      return issueEnrollmentToken(registry, idOf(request), contact)
     },
   )
   app.post(
@@ -122,14 +121,13 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
       config: { right: 'revoke a node' },
       schema: { tags, summary: "Void a node's keys and tokens", response: { 200: Node } },
     },
-    (request: ById) => revokeNode(core, idOf(request)),
+    (request: ById) => revokeNode(registry, idOf(request)),
   )
 }
 
 /** What a node itself asks: to be enrolled, what it should be, and to tell what it is. */
 export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
   const { registry, mgmtPrefix } = context
-  const { core } = registry
   const own = ['node agents']
   app.post<{ Body: EnrollmentRequest }>(
     routes.enroll,
@@ -148,7 +146,7 @@ export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
       if (secret === undefined)
         throw new LabError('LAB_ENROLLMENT_REFUSED', { reason: 'there is none in the request' })
       const { certificateSha256 } = context.contact
-      const enrolled = await enrollNode(core, { secret, certificateSha256 }, request.body)
+      const enrolled = await enrollNode(registry, { secret, certificateSha256 }, request.body)
       const { node, token } = enrolled
       // tincd keeps whom it does not know waiting: a node that came before its host file would be 10 s late.
       await app.management.updated()
@@ -175,7 +173,7 @@ export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
     async (request: ById) => {
       const id = numericId(request, 'node')
       await registry.noteContact(id, true)
-      return readNodeTarget(core, id, mgmtPrefix)
+      return readNodeTarget(registry, id, mgmtPrefix)
     },
   )
   app.put<{ Params: { id: string }; Body: NodeReport }>(
@@ -187,7 +185,7 @@ export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
     async (request, reply) => {
       const id = numericId(request, 'node')
       await registry.noteContact(id, true)
-      await applyReport(core, id, request.body)
+      await applyReport(registry, id, request.body)
       return reply.code(204).send()
     },
   )

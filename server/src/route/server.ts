@@ -21,7 +21,7 @@ export function serverRoutes(app: FastifyInstance, context: RouteContext): void 
   const tags = ['server']
   const base = { uri: routes.base, version }
   const databaseHealth = shareFor(healthHoldsMs, () =>
-    sql`select 1`.execute(registry.core.db).then(
+    sql`select 1`.execute(registry.db).then(
       () => ({ ok: true }),
       (error: unknown) => ({
         ok: false,

@@ -41,7 +41,6 @@ const SlicePut = Type.Object({
 
 /** Slices: experiments of a group. */
 export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): void {
-  const { core } = registry
   const idOf = (request: FastifyRequest<{ Params: { id: string } }>): number =>
     numericId(request, 'slice')
 
@@ -51,7 +50,7 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
       config: { right: 'read the testbed' },
       schema: { tags, summary: 'List slices', response: { 200: Type.Array(Slice) } },
     },
-    (request, reply) => answerList(request, reply, listSlices(core)),
+    (request, reply) => answerList(request, reply, listSlices(registry)),
   )
   app.post<{ Body: SliceCreate }>(
     routes.slices,
@@ -61,7 +60,7 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
     },
     async (request, reply) => {
       const { groupId } = actingUser(request.principal)
-      return answerCreated(reply, await createSlice(core, groupId, request.body))
+      return answerCreated(reply, await createSlice(registry, groupId, request.body))
     },
   )
   app.put<{ Body: SliceSpec }>(
@@ -77,7 +76,7 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
     },
     async (request, reply) => {
       const { groupId } = actingUser(request.principal)
-      const { created, ...answer } = await ensureSlice(core, groupId, request.body)
+      const { created, ...answer } = await ensureSlice(registry, groupId, request.body)
       if (created) void reply.code(201).header('location', answer.slice.uri)
       return answer
     },
@@ -88,7 +87,7 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
       config: { right: 'read the testbed' },
       schema: { tags, summary: 'Read a slice', response: { 200: Slice } },
     },
-    (request: ById) => readSlice(core, idOf(request)),
+    (request: ById) => readSlice(registry, idOf(request)),
   )
   app.patch<{ Params: { id: string }; Body: SlicePatch }>(
     pattern(routes.slice),
@@ -96,7 +95,7 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
       config: { right: 'change a slice' },
       schema: { tags, summary: 'Change a slice', body: SlicePatch, response: { 200: Slice } },
     },
-    (request) => patchSlice(core, idOf(request), request.body, ifMatchOf(request)),
+    (request) => patchSlice(registry, idOf(request), request.body, ifMatchOf(request)),
   )
   app.put<{ Params: { id: string }; Body: Static<typeof SlicePut> }>(
     pattern(routes.slice),
@@ -105,12 +104,12 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
       schema: { tags, summary: 'Replace a slice', body: SlicePut, response: { 200: Slice } },
     },
     async (request) => {
-      const slice = await readSlice(core, idOf(request))
+      const slice = await readSlice(registry, idOf(request))
       const { set_state: setState, description = '', properties = {} } = request.body
       // Source: CONFINE, a PUT of an old copy must not start or stop anything.
       if (setState !== undefined && setState !== slice.set_state)
         throw new LabError('LAB_SLICE_SET_STATE_BY_PUT', { slice: slice.name })
-      return patchSlice(core, slice.id, { description, properties }, ifMatchOf(request))
+      return patchSlice(registry, slice.id, { description, properties }, ifMatchOf(request))
     },
   )
   app.delete(
@@ -120,7 +119,7 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
       schema: { tags, summary: 'Remove a slice and its slivers' },
     },
     async (request: ById, reply) => {
-      await deleteSlice(core, idOf(request), ifMatchOf(request))
+      await deleteSlice(registry, idOf(request), ifMatchOf(request))
       return reply.code(204).send()
     },
   )
@@ -130,7 +129,7 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
       config: { right: 'renew a slice' },
       schema: { tags, summary: 'Let a slice live on', response: { 200: Slice } },
     },
-    (request: ById) => renewSlice(core, idOf(request)),
+    (request: ById) => renewSlice(registry, idOf(request)),
   )
   app.post(
     pattern(routes.sliceReset),
@@ -140,7 +139,7 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
     },
     (request: ById, reply) => {
       void reply.code(202)
-      return resetSlice(core, idOf(request))
+      return resetSlice(registry, idOf(request))
     },
   )
 }

@@ -18,14 +18,13 @@ const tags = ['slivers']
 
 /** Slivers: a slice's container on a node. */
 export function sliverRoutes(app: FastifyInstance, { registry }: RouteContext): void {
-  const { core } = registry
   app.get(
     routes.slivers,
     {
       config: { right: 'read the testbed' },
       schema: { tags, summary: 'List slivers', response: { 200: Type.Array(Sliver) } },
     },
-    (request, reply) => answerList(request, reply, listSlivers(core)),
+    (request, reply) => answerList(request, reply, listSlivers(registry)),
   )
   app.post<{ Body: SliverCreate }>(
     routes.slivers,
@@ -34,9 +33,9 @@ export function sliverRoutes(app: FastifyInstance, { registry }: RouteContext): 
       schema: { tags, summary: 'Add a sliver', body: SliverCreate, response: { 201: Sliver } },
     },
     async (request, reply) => {
-      const slice = await readSlice(core, request.body.slice.id)
+      const slice = await readSlice(registry, request.body.slice.id)
       permitGroup(request.principal, 'add a sliver', slice.group.id)
-      return answerCreated(reply, await createSliver(core, request.body))
+      return answerCreated(reply, await createSliver(registry, request.body))
     },
   )
   app.get(
@@ -45,7 +44,7 @@ export function sliverRoutes(app: FastifyInstance, { registry }: RouteContext): 
       config: { right: 'read the testbed' },
       schema: { tags, summary: 'Read a sliver', response: { 200: Sliver } },
     },
-    (request: ById) => readSliver(core, request.params.id),
+    (request: ById) => readSliver(registry, request.params.id),
   )
   for (const method of ['PATCH', 'PUT'] as const)
     app.route<{ Params: { id: string }; Body: SliverPatch }>({
@@ -53,13 +52,14 @@ export function sliverRoutes(app: FastifyInstance, { registry }: RouteContext): 
       url: pattern(routes.sliver),
       config: { right: 'change a sliver' },
       schema: { tags, summary: 'Change a sliver', body: SliverPatch, response: { 200: Sliver } },
-      handler: (request) => patchSliver(core, request.params.id, request.body, ifMatchOf(request)),
+      handler: (request) =>
+        patchSliver(registry, request.params.id, request.body, ifMatchOf(request)),
     })
   app.delete(
     pattern(routes.sliver),
     { config: { right: 'remove a sliver' }, schema: { tags, summary: 'Remove a sliver' } },
     async (request: ById, reply) => {
-      await deleteSliver(core, request.params.id, ifMatchOf(request))
+      await deleteSliver(registry, request.params.id, ifMatchOf(request))
       return reply.code(204).send()
     },
   )
@@ -71,7 +71,7 @@ export function sliverRoutes(app: FastifyInstance, { registry }: RouteContext): 
     },
     (request: ById, reply) => {
       void reply.code(202)
-      return updateSliver(core, request.params.id)
+      return updateSliver(registry, request.params.id)
     },
   )
 }

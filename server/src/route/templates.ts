@@ -31,10 +31,7 @@ const tags = ['templates']
 const maxImageBytes = 2 * 1024 ** 3
 
 /** Templates: root file systems for slivers. */
-export function templateRoutes(
-  app: FastifyInstance,
-  { registry: { core }, imageDir }: RouteContext,
-): void {
+export function templateRoutes(app: FastifyInstance, { registry, imageDir }: RouteContext): void {
   const idOf = (request: ById): number => numericId(request, 'template')
   // One at a time: an image is not taken for unused between its coming and its template's change.
   const inTurn = createQueue()
@@ -44,7 +41,7 @@ export function templateRoutes(
       config: { right: 'read the testbed' },
       schema: { tags, summary: 'List templates', response: { 200: Type.Array(Template) } },
     },
-    (request, reply) => answerList(request, reply, listTemplates(core)),
+    (request, reply) => answerList(request, reply, listTemplates(registry)),
   )
   app.post<{ Body: TemplateCreate }>(
     routes.templates,
@@ -57,7 +54,7 @@ export function templateRoutes(
         response: { 201: Template },
       },
     },
-    async (request, reply) => answerCreated(reply, await createTemplate(core, request.body)),
+    async (request, reply) => answerCreated(reply, await createTemplate(registry, request.body)),
   )
   app.get(
     pattern(routes.template),
@@ -65,7 +62,7 @@ export function templateRoutes(
       config: { right: 'read the testbed' },
       schema: { tags, summary: 'Read a template', response: { 200: Template } },
     },
-    (request: ById) => readTemplate(core, idOf(request)),
+    (request: ById) => readTemplate(registry, idOf(request)),
   )
   for (const method of ['PATCH', 'PUT'] as const)
     app.route<{ Params: { id: string }; Body: TemplatePatch }>({
@@ -78,7 +75,8 @@ export function templateRoutes(
         body: TemplatePatch,
         response: { 200: Template },
       },
-      handler: (request) => patchTemplate(core, idOf(request), request.body, ifMatchOf(request)),
+      handler: (request) =>
+        patchTemplate(registry, idOf(request), request.body, ifMatchOf(request)),
     })
   app.delete(
     pattern(routes.template),
@@ -88,8 +86,8 @@ export function templateRoutes(
     },
     async (request: ById, reply) => {
       await inTurn(async () => {
-        await deleteTemplate(core, idOf(request), ifMatchOf(request))
-        await removeUnusedImages(imageDir, await readImages(core))
+        await deleteTemplate(registry, idOf(request), ifMatchOf(request))
+        await removeUnusedImages(imageDir, await readImages(registry))
       })
       return reply.code(204).send()
     },
@@ -117,7 +115,7 @@ export function templateRoutes(
         },
       },
       async (request) => {
-        const template = await readTemplate(core, idOf(request))
+        const template = await readTemplate(registry, idOf(request))
         const expected = request.headers['x-sha256']
         await using image = await receiveImage(imageDir, request.body, {
           template: template.name,
@@ -126,8 +124,8 @@ export function templateRoutes(
         })
         return await inTurn(async () => {
           await image.keep()
-          const changed = await setTemplateImage(core, template.id, image)
-          await removeUnusedImages(imageDir, await readImages(core))
+          const changed = await setTemplateImage(registry, template.id, image)
+          await removeUnusedImages(imageDir, await readImages(registry))
           return changed
         })
       },
@@ -141,7 +139,7 @@ export function templateRoutes(
       schema: { tags, summary: 'Its image', produces: ['application/gzip'] },
     },
     async (request: ById, reply) => {
-      const { name, image_sha256: sha256 } = await readTemplate(core, idOf(request))
+      const { name, image_sha256: sha256 } = await readTemplate(registry, idOf(request))
       if (sha256 === null) throw new LabError('LAB_TEMPLATE_NO_IMAGE', { template: name })
       const file = join(imageDir, `${sha256}.tar.gz`)
       const { size } = await stat(file)

@@ -10,10 +10,10 @@ import {
   type FilterColumn,
   type FilterColumns,
 } from '../../postgres/filter.ts'
-import type { Core } from '../core.ts'
+import type { RegistryStore } from '../store.ts'
 
 /** The nodes, as a list that the database filters and cuts in pages. */
-export function listNodes({ db, read }: Core): ListSource<Node> {
+export function listNodes({ db, read }: RegistryStore): ListSource<Node> {
   return {
     schema: Node,
     columns: nodeColumns,
@@ -23,7 +23,7 @@ export function listNodes({ db, read }: Core): ListSource<Node> {
 }
 
 /** The slices. */
-export function listSlices({ db, read }: Core): ListSource<Slice> {
+export function listSlices({ db, read }: RegistryStore): ListSource<Slice> {
   return {
     schema: Slice,
     columns: sliceColumns,
@@ -33,7 +33,7 @@ export function listSlices({ db, read }: Core): ListSource<Slice> {
 }
 
 /** The slivers. */
-export function listSlivers({ db, read }: Core): ListSource<Sliver> {
+export function listSlivers({ db, read }: RegistryStore): ListSource<Sliver> {
   const from = sql`slivers
     join slices on slices.id = slivers.slice_id
     join nodes on nodes.id = slivers.node_id`
@@ -46,7 +46,7 @@ export function listSlivers({ db, read }: Core): ListSource<Sliver> {
 }
 
 /** The templates. */
-export function listTemplates({ db, read }: Core): ListSource<Template> {
+export function listTemplates({ db, read }: RegistryStore): ListSource<Template> {
   return {
     schema: Template,
     columns: templateColumns,
@@ -55,7 +55,11 @@ export function listTemplates({ db, read }: Core): ListSource<Template> {
   }
 }
 
-async function count(db: Core['db'], from: RawBuilder<unknown>, where: Condition): Promise<number> {
+async function count(
+  db: RegistryStore['db'],
+  from: RawBuilder<unknown>,
+  where: Condition,
+): Promise<number> {
   const answer = sql<{ count: number }>`select count(*)::int as count from ${from} where ${where}`
   return (await answer.execute(db)).rows[0]?.count ?? 0
 }

@@ -9,7 +9,7 @@ import {
   type EnrollmentToken,
 } from '@community-lab/contract'
 import { hashSecret, makeSecret } from '../../access/secret.ts'
-import type { Core } from '../core.ts'
+import type { RegistryStore } from '../store.ts'
 import { lockNode } from './nodes.ts'
 import { voidTokens } from './void-tokens.ts'
 
@@ -23,14 +23,14 @@ const validForMs = 24 * 3600 * 1000
 
 /** Make a node's one-time token; the one before is void. */
 export async function issueEnrollmentToken(
-  core: Core,
+  store: RegistryStore,
   nodeId: number,
   contact: FirstContact,
 ): Promise<EnrollmentToken> {
   const secret = makeSecret('cle')
   const expiresOn = new Date(Date.now() + validForMs)
-  await core.change(async (change) => {
-    await lockNode(core, change, nodeId)
+  await store.change(async (change) => {
+    await lockNode(store, change, nodeId)
     const values = {
       secret_sha256: hashSecret(secret),
       expires_on: expiresOn,
@@ -62,7 +62,7 @@ export interface Enrolled {
  * @throws {@link LabError} LAB_ENROLLMENT_REFUSED, LAB_REQUEST_INVALID.
  */
 export async function enrollNode(
-  core: Core,
+  store: RegistryStore,
   { secret, certificateSha256 }: { readonly secret: string; readonly certificateSha256: string },
   { tinc_pubkey: pubkey, arch, proof }: EnrollmentRequest,
 ): Promise<Enrolled> {
@@ -74,7 +74,7 @@ export async function enrollNode(
   const statement = enrollmentStatement({ secret, certificateSha256, tincPubkey: pubkey })
   if (!isProved(statement, pubkey, proof))
     throw refuse('the proof is not of the private half of this key')
-  return core.change(async (change) => {
+  return store.change(async (change) => {
     const { tx } = change
     const enrollment = await tx
       .selectFrom('enrollments')
@@ -87,7 +87,7 @@ export async function enrollNode(
     if (enrollment.used_pubkey !== null && enrollment.used_pubkey !== pubkey)
       throw refuse('it has been used, with another key')
     const nodeId = enrollment.node_id
-    const node = await lockNode(core, change, nodeId)
+    const node = await lockNode(store, change, nodeId)
     await tx
       .updateTable('enrollments')
       .set({ used_pubkey: pubkey })

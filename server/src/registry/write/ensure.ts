@@ -12,7 +12,8 @@ import {
 import { admitSlice, type Admission } from '../../domain/admission.ts'
 import { compareSlivers, keptNodes, type SliverChanges } from '../../domain/slice-loss.ts'
 import type { Change } from '../change.ts'
-import { found, type Core } from '../core.ts'
+import { found } from '../refusal.ts'
+import type { RegistryStore } from '../store.ts'
 import { insertSlice, noteSlice } from './slices.ts'
 import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'
 
@@ -31,19 +32,20 @@ export async function lockAdmission(change: Change): Promise<void> {
  * not allow it; what {@link admitSlice} throws.
  */
 export async function ensureSlice(
-  core: Core,
+  store: RegistryStore,
   groupId: number,
   spec: SliceSpec,
 ): Promise<SliceWithSlivers & { readonly created: boolean }> {
-  return core.change(async (change) => {
+  return store.change(async (change) => {
     const { tx } = change
     await lockAdmission(change)
-    const [slice] = await core.read.slices(tx, { names: [spec.name] })
+    const [slice] = await store.read.slices(tx, { names: [spec.name] })
     if (slice !== undefined && slice.group.id !== groupId)
       throw new LabError('LAB_NAME_TAKEN', { kind: 'slice', name: spec.name })
-    const present = slice === undefined ? [] : await core.read.slivers(tx, { sliceIds: [slice.id] })
+    const present =
+      slice === undefined ? [] : await store.read.slivers(tx, { sliceIds: [slice.id] })
     const before = slice?.sliver_defaults.template?.id ?? null
-    const { admission, templateBefore } = await admit(core, change, { spec, present, before })
+    const { admission, templateBefore } = await admit(store, change, { spec, present, before })
     const changes = compareSlivers(present, { ...admission, templateBefore })
     if (changes.losses.length > 0 && spec.may_lose !== 'slivers')
       throw new LabError('LAB_SLICE_WOULD_LOSE', {
@@ -53,11 +55,11 @@ export async function ensureSlice(
       })
     const sliceId = await writeSlice(change, { groupId, spec, slice, admission })
     await writeSlivers(change, sliceId, { changes, resources: admission.resources })
-    const [shown] = await core.read.slices(tx, { ids: [sliceId] })
+    const [shown] = await store.read.slices(tx, { ids: [sliceId] })
     return {
       created: slice === undefined,
       slice: found(shown, 'slice', sliceId),
-      slivers: await core.read.slivers(tx, { sliceIds: [sliceId] }),
+      slivers: await store.read.slivers(tx, { sliceIds: [sliceId] }),
     }
   })
 }
@@ -74,13 +76,13 @@ interface Request {
 
 /** Admit the nodes of a spec and those that keep their sliver. */
 async function admit(
-  core: Core,
+  store: RegistryStore,
   { tx }: Change,
   { spec, present, before }: Request,
 ): Promise<{ admission: Admission; templateBefore: Template | null }> {
   const names = [...new Set([...spec.nodes, ...present.map(({ node }) => node.name)])]
-  const nodes = await core.read.nodes(tx, { names })
-  const templates = await core.read.templates(tx)
+  const nodes = await store.read.nodes(tx, { names })
+  const templates = await store.read.templates(tx)
   const whole = { ...spec, nodes: [...spec.nodes, ...keptNodes(spec, present, nodes)] }
   const resources = new Map(present.map((sliver) => [sliver.node.name, sliver.resources]))
   const known = { templates, present: resources }
@@ -90,7 +92,7 @@ async function admit(
   } catch (error) {
     if (!LabError.is(error)) throw error
     // What would do instead is told with every node in view.
-    admitSlice(whole, { nodes: await core.read.nodes(tx), ...known })
+    admitSlice(whole, { nodes: await store.read.nodes(tx), ...known })
     throw error
   }
 }

@@ -7,13 +7,18 @@ import {
 } from '@community-lab/contract'
 import { checkNodeSetState } from '../../domain/node-state.ts'
 import { checkIfMatch } from '../../http/etag.ts'
-import { claimName, found, type Core } from '../core.ts'
+import { claimName, found } from '../refusal.ts'
+import type { RegistryStore } from '../store.ts'
 import type { Change } from '../change.ts'
 import { voidTokens } from './void-tokens.ts'
 
 /** Register a node of a group; it is in `debug` until it is enrolled. @throws {@link LabError} LAB_NAME_TAKEN. */
-export async function createNode(core: Core, groupId: number, body: NodeCreate): Promise<Node> {
-  const id = await core.change(async (change) => {
+export async function createNode(
+  store: RegistryStore,
+  groupId: number,
+  body: NodeCreate,
+): Promise<Node> {
+  const id = await store.change(async (change) => {
     const row = await claimName(
       'node',
       body.name,
@@ -34,24 +39,24 @@ export async function createNode(core: Core, groupId: number, body: NodeCreate):
     change.note('node', 'created', row.id)
     return row.id
   })
-  return readNode(core, id)
+  return readNode(store, id)
 }
 
 /** Read one node. @throws {@link LabError} LAB_NOT_FOUND. */
-export async function readNode(core: Core, id: number, tx = core.db): Promise<Node> {
-  const [node] = await core.read.nodes(tx, { ids: [id] })
+export async function readNode(store: RegistryStore, id: number, tx = store.db): Promise<Node> {
+  const [node] = await store.read.nodes(tx, { ids: [id] })
   return found(node, 'node', id)
 }
 
 /** Change a node. @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, LAB_NODE_STATE_REFUSED, LAB_REQUEST_PRECONDITION_FAILED. */
 export async function patchNode(
-  core: Core,
+  store: RegistryStore,
   id: number,
   body: NodePatch,
   ifMatch: string | null = null,
 ): Promise<Node> {
-  return core.change(async (change) => {
-    const node = await lockNode(core, change, id)
+  return store.change(async (change) => {
+    const node = await lockNode(store, change, id)
     checkIfMatch(ifMatch, node)
     if (body.set_state !== undefined) checkNodeSetState(node.name, node.set_state, body.set_state)
     await claimName(
@@ -72,14 +77,14 @@ export async function patchNode(
     // A sliver shows its node's name.
     if (body.name !== undefined && body.name !== node.name) change.noteSlivers('node', id)
     change.target(id)
-    return readNode(core, id, change.tx)
+    return readNode(store, id, change.tx)
   })
 }
 
 /** Ask a node to restart everything on it, once. */
-export async function rebootNode(core: Core, id: number): Promise<Node> {
-  return core.change(async (change) => {
-    await lockNode(core, change, id)
+export async function rebootNode(store: RegistryStore, id: number): Promise<Node> {
+  return store.change(async (change) => {
+    await lockNode(store, change, id)
     await change.tx
       .updateTable('nodes')
       .set((eb) => ({ boot_sn: eb('boot_sn', '+', 1) }))
@@ -87,13 +92,17 @@ export async function rebootNode(core: Core, id: number): Promise<Node> {
       .execute()
     change.note('node', 'updated', id)
     change.target(id)
-    return readNode(core, id, change.tx)
+    return readNode(store, id, change.tx)
   })
 }
 
 /** Remove a node with its slivers, keys and tokens. */
-export async function deleteNode(core: Core, id: number, ifMatch: string | null): Promise<void> {
-  await core.change(async (change) => {
+export async function deleteNode(
+  store: RegistryStore,
+  id: number,
+  ifMatch: string | null,
+): Promise<void> {
+  await store.change(async (change) => {
     // From here on nobody adds a sliver to it.
     const row = await change.tx
       .selectFrom('nodes')
@@ -102,7 +111,7 @@ export async function deleteNode(core: Core, id: number, ifMatch: string | null)
       .forUpdate()
       .executeTakeFirst()
     found(row, 'node', id)
-    checkIfMatch(ifMatch, await readNode(core, id, change.tx))
+    checkIfMatch(ifMatch, await readNode(store, id, change.tx))
     const slivers = await change.tx
       .deleteFrom('slivers')
       .where('node_id', '=', id)
@@ -119,10 +128,10 @@ export async function deleteNode(core: Core, id: number, ifMatch: string | null)
   })
 }
 
-/** Take a node's keys and tokens away: it is in `debug` and offline until it is enrolled anew. */
-export async function revokeNode(core: Core, id: number): Promise<Node> {
-  return core.change(async (change) => {
-    await lockNode(core, change, id)
+/** Take a node's keys and tokens away: it is in `debug` and offline until it is enrolled again. */
+export async function revokeNode(store: RegistryStore, id: number): Promise<Node> {
+  return store.change(async (change) => {
+    await lockNode(store, change, id)
     await voidTokens(change, { nodeId: id })
     await change.tx.deleteFrom('enrollments').where('node_id', '=', id).execute()
     await change.tx
@@ -138,12 +147,12 @@ export async function revokeNode(core: Core, id: number): Promise<Node> {
     change.note('node', 'updated', id)
     change.target(id)
     change.tincHosts()
-    return readNode(core, id, change.tx)
+    return readNode(store, id, change.tx)
   })
 }
 
 /** Hold a node's row to the end of the change, and read it. */
-export async function lockNode(core: Core, change: Change, id: number): Promise<Node> {
+export async function lockNode(store: RegistryStore, change: Change, id: number): Promise<Node> {
   const row = await change.tx
     .selectFrom('nodes')
     .select('id')
@@ -151,12 +160,12 @@ export async function lockNode(core: Core, change: Change, id: number): Promise<
     .forNoKeyUpdate()
     .executeTakeFirst()
   found(row, 'node', id)
-  return readNode(core, id, change.tx)
+  return readNode(store, id, change.tx)
 }
 
 /** Every enrolled node's key, by id. */
-export async function readTincKeys(core: Core): Promise<ReadonlyMap<number, string>> {
-  const rows = await core.db
+export async function readTincKeys(store: RegistryStore): Promise<ReadonlyMap<number, string>> {
+  const rows = await store.db
     .selectFrom('nodes')
     .select(['id', 'tinc_pubkey'])
     .where('tinc_pubkey', 'is not', null)

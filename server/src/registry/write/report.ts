@@ -6,7 +6,7 @@ import {
   type SliverState,
 } from '@community-lab/contract'
 import type { Change } from '../change.ts'
-import type { Core } from '../core.ts'
+import type { RegistryStore } from '../store.ts'
 import { lockNode } from './nodes.ts'
 
 /**
@@ -14,9 +14,13 @@ import { lockNode } from './nodes.ts'
  *
  * A sliver that the node does not speak of is `unknown`; one that the node speaks of and nobody wants is on its way out, and left alone.
  */
-export async function applyReport(core: Core, nodeId: number, report: NodeReport): Promise<void> {
-  await core.change(async (change) => {
-    const node = await lockNode(core, change, nodeId)
+export async function applyReport(
+  store: RegistryStore,
+  nodeId: number,
+  report: NodeReport,
+): Promise<void> {
+  await store.change(async (change) => {
+    const node = await lockNode(store, change, nodeId)
     const { slivers, ...own } = report
     const row = await change.tx
       .selectFrom('nodes')
@@ -77,12 +81,12 @@ async function applySlivers(
 
 /** Note a state that the server alone knows: a node that is heard of no more, or again. */
 export async function setNodeState(
-  core: Core,
+  store: RegistryStore,
   nodeId: number,
   next: (node: { state: NodeState; reported: NodeState | null }) => NodeState,
   lastSeen: Date | null = null,
 ): Promise<void> {
-  await core.change(async (change) => {
+  await store.change(async (change) => {
     const row = await change.tx
       .selectFrom('nodes')
       .select(['state', 'report'])

@@ -4,7 +4,8 @@ import { completeResources } from '../../domain/admission.ts'
 import { checkIfMatch } from '../../http/etag.ts'
 import type { SliceTable } from '../../postgres/tables.ts'
 import type { Change } from '../change.ts'
-import { claimName, found, type Core } from '../core.ts'
+import { claimName, found } from '../refusal.ts'
+import type { RegistryStore } from '../store.ts'
 
 /** How long a slice lives unless it is renewed. Source: CONFINE, 30-day leases. */
 export const sliceLifeMs = 30 * 24 * 3600 * 1000
@@ -12,19 +13,23 @@ export const sliceLifeMs = 30 * 24 * 3600 * 1000
 const expiry = (): Date => new Date(Date.now() + sliceLifeMs)
 
 /** Read one slice. @throws {@link LabError} LAB_NOT_FOUND. */
-export async function readSlice(core: Core, id: number, tx = core.db): Promise<Slice> {
-  const [slice] = await core.read.slices(tx, { ids: [id] })
+export async function readSlice(store: RegistryStore, id: number, tx = store.db): Promise<Slice> {
+  const [slice] = await store.read.slices(tx, { ids: [id] })
   return found(slice, 'slice', id)
 }
 
 /** Make an empty slice in `register`. @throws {@link LabError} LAB_NAME_TAKEN, LAB_NOT_FOUND (its template). */
-export async function createSlice(core: Core, groupId: number, body: SliceCreate): Promise<Slice> {
-  return core.change(async (change) => {
+export async function createSlice(
+  store: RegistryStore,
+  groupId: number,
+  body: SliceCreate,
+): Promise<Slice> {
+  return store.change(async (change) => {
     const defaults = body.sliver_defaults ?? {}
     const templateId = defaults.template?.id ?? null
     if (templateId !== null)
       found(
-        (await core.read.templates(change.tx, { ids: [templateId] }))[0],
+        (await store.read.templates(change.tx, { ids: [templateId] }))[0],
         'template',
         templateId,
       )
@@ -38,18 +43,18 @@ export async function createSlice(core: Core, groupId: number, body: SliceCreate
       default_set_state: defaults.set_state ?? 'start',
       default_resources: JSON.stringify(completeResources(defaults.resources ?? [])),
     })
-    return readSlice(core, id, change.tx)
+    return readSlice(store, id, change.tx)
   })
 }
 
 /** Change a slice. @throws {@link LabError} LAB_NOT_FOUND, LAB_REQUEST_PRECONDITION_FAILED. */
 export async function patchSlice(
-  core: Core,
+  store: RegistryStore,
   id: number,
   body: SlicePatch,
   ifMatch: string | null,
 ): Promise<Slice> {
-  return changeSlice(core, id, ifMatch, async (change, slice) => {
+  return changeSlice(store, id, ifMatch, async (change, slice) => {
     await change.tx
       .updateTable('slices')
       .set({
@@ -64,8 +69,8 @@ export async function patchSlice(
 }
 
 /** Let a slice live on for its full time from now. */
-export async function renewSlice(core: Core, id: number): Promise<Slice> {
-  return core.change(async (change) => {
+export async function renewSlice(store: RegistryStore, id: number): Promise<Slice> {
+  return store.change(async (change) => {
     const row = await change.tx
       .updateTable('slices')
       .set({ expires_on: expiry() })
@@ -74,13 +79,13 @@ export async function renewSlice(core: Core, id: number): Promise<Slice> {
       .executeTakeFirst()
     found(row, 'slice', id)
     change.note('slice', 'updated', id)
-    return readSlice(core, id, change.tx)
+    return readSlice(store, id, change.tx)
   })
 }
 
-/** Ask all its slivers to be made anew, once. */
-export async function resetSlice(core: Core, id: number): Promise<Slice> {
-  return changeSlice(core, id, null, async (change) => {
+/** Ask all its slivers to be made again, once. */
+export async function resetSlice(store: RegistryStore, id: number): Promise<Slice> {
+  return changeSlice(store, id, null, async (change) => {
     await change.tx
       .updateTable('slices')
       .set((eb) => ({ instance_sn: eb('instance_sn', '+', 1) }))
@@ -90,24 +95,28 @@ export async function resetSlice(core: Core, id: number): Promise<Slice> {
 }
 
 /** Remove a slice and its slivers. What it measured stays its group's. */
-export async function deleteSlice(core: Core, id: number, ifMatch: string | null): Promise<void> {
-  await core.change(async (change) => {
+export async function deleteSlice(
+  store: RegistryStore,
+  id: number,
+  ifMatch: string | null,
+): Promise<void> {
+  await store.change(async (change) => {
     await lockSliceForRemoval(change, id)
-    checkIfMatch(ifMatch, await readSlice(core, id, change.tx))
+    checkIfMatch(ifMatch, await readSlice(store, id, change.tx))
     await removeSlice(change, id)
   })
 }
 
 /** Remove the slices whose time is over, each in a change of its own: a large batch holds nobody up. Returns how many. */
-export async function removeExpiredSlices(core: Core): Promise<number> {
-  const expired = await core.db
+export async function removeExpiredSlices(store: RegistryStore): Promise<number> {
+  const expired = await store.db
     .selectFrom('slices')
     .select('id')
     .where('expires_on', '<', sql<Date>`now()`)
     .orderBy('id')
     .execute()
   for (const { id } of expired)
-    await core.change(async (change) => {
+    await store.change(async (change) => {
       const row = await change.tx
         .selectFrom('slices')
         .select('id')
@@ -150,18 +159,18 @@ export function noteSlice(change: Change, id: number): void {
 }
 
 async function changeSlice(
-  core: Core,
+  store: RegistryStore,
   id: number,
   ifMatch: string | null,
   work: (change: Change, slice: Slice) => Promise<void>,
 ): Promise<Slice> {
-  return core.change(async (change) => {
+  return store.change(async (change) => {
     await lockSlice(change, id)
-    const slice = await readSlice(core, id, change.tx)
+    const slice = await readSlice(store, id, change.tx)
     checkIfMatch(ifMatch, slice)
     await work(change, slice)
     noteSlice(change, id)
-    return readSlice(core, id, change.tx)
+    return readSlice(store, id, change.tx)
   })
 }
 

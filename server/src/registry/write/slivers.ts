@@ -9,26 +9,27 @@ import {
 import { admitSlice } from '../../domain/admission.ts'
 import { checkIfMatch } from '../../http/etag.ts'
 import type { Change } from '../change.ts'
-import { found, type Core } from '../core.ts'
+import { found } from '../refusal.ts'
+import type { RegistryStore } from '../store.ts'
 import { lockAdmission } from './ensure.ts'
 import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'
 
 /** Read one sliver. @throws {@link LabError} LAB_NOT_FOUND. */
-export async function readSliver(core: Core, id: string, tx = core.db): Promise<Sliver> {
+export async function readSliver(store: RegistryStore, id: string, tx = store.db): Promise<Sliver> {
   const parsed = parseSliverId(id)
   const at = parsed === null ? null : { sliceIds: [parsed.sliceId], nodeIds: [parsed.nodeId] }
-  const [sliver] = at === null ? [] : await core.read.slivers(tx, at)
+  const [sliver] = at === null ? [] : await store.read.slivers(tx, at)
   return found(sliver, 'sliver', id)
 }
 
 /** Add a sliver to a slice that has a template. @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, and what {@link admitSlice} throws. */
-export async function createSliver(core: Core, body: SliverCreate): Promise<Sliver> {
-  return core.change(async (change) => {
+export async function createSliver(store: RegistryStore, body: SliverCreate): Promise<Sliver> {
+  return store.change(async (change) => {
     const { tx } = change
     await lockAdmission(change)
-    const [slice] = await core.read.slices(tx, { ids: [body.slice.id] })
-    const [ofNode] = await core.read.nodes(tx, { ids: [body.node.id] })
-    const templates = await core.read.templates(tx)
+    const [slice] = await store.read.slices(tx, { ids: [body.slice.id] })
+    const [ofNode] = await store.read.nodes(tx, { ids: [body.node.id] })
+    const templates = await store.read.templates(tx)
     const { name, sliver_defaults: defaults } = found(slice, 'slice', body.slice.id)
     const node = found(ofNode, 'node', body.node.id)
     const id = sliverId(body.slice.id, node.id)
@@ -52,19 +53,19 @@ export async function createSliver(core: Core, body: SliverCreate): Promise<Sliv
       setState: body.set_state ?? null,
       properties: JSON.stringify(body.properties ?? {}),
     })
-    return readSliver(core, id, tx)
+    return readSliver(store, id, tx)
   })
 }
 
 /** Change a sliver. @throws {@link LabError} LAB_NOT_FOUND, LAB_REQUEST_PRECONDITION_FAILED. */
 export async function patchSliver(
-  core: Core,
+  store: RegistryStore,
   id: string,
   body: SliverPatch,
   ifMatch: string | null,
 ): Promise<Sliver> {
-  return core.change(async (change) => {
-    const sliver = await lockSliver(core, change, id)
+  return store.change(async (change) => {
+    const sliver = await lockSliver(store, change, id)
     checkIfMatch(ifMatch, sliver)
     await change.tx
       .updateTable('slivers')
@@ -78,29 +79,33 @@ export async function patchSliver(
       .execute()
     change.note('sliver', 'updated', id)
     change.target(sliver.node.id)
-    return readSliver(core, id, change.tx)
+    return readSliver(store, id, change.tx)
   })
 }
 
-/** Ask for a sliver to be made anew from registered on, once. */
-export async function updateSliver(core: Core, id: string): Promise<Sliver> {
-  return core.change(async (change) => {
-    const { slice, node } = await lockSliver(core, change, id)
+/** Ask for a sliver to be made again from registered on, once. */
+export async function updateSliver(store: RegistryStore, id: string): Promise<Sliver> {
+  return store.change(async (change) => {
+    const { slice, node } = await lockSliver(store, change, id)
     await remakeSlivers(change, { sliceId: slice.id, nodeIds: [node.id] })
-    return readSliver(core, id, change.tx)
+    return readSliver(store, id, change.tx)
   })
 }
 
 /** Remove a sliver. */
-export async function deleteSliver(core: Core, id: string, ifMatch: string | null): Promise<void> {
-  await core.change(async (change) => {
-    const sliver = await lockSliver(core, change, id)
+export async function deleteSliver(
+  store: RegistryStore,
+  id: string,
+  ifMatch: string | null,
+): Promise<void> {
+  await store.change(async (change) => {
+    const sliver = await lockSliver(store, change, id)
     checkIfMatch(ifMatch, sliver)
     await removeSlivers(change, { sliceId: sliver.slice.id, nodeIds: [sliver.node.id] })
   })
 }
 
-async function lockSliver(core: Core, change: Change, id: string): Promise<Sliver> {
+async function lockSliver(store: RegistryStore, change: Change, id: string): Promise<Sliver> {
   const at = parseSliverId(id)
   if (at !== null)
     await change.tx
@@ -110,5 +115,5 @@ async function lockSliver(core: Core, change: Change, id: string): Promise<Slive
       .where('node_id', '=', at.nodeId)
       .forNoKeyUpdate()
       .execute()
-  return readSliver(core, id, change.tx)
+  return readSliver(store, id, change.tx)
 }

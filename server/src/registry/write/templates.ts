@@ -6,17 +6,25 @@ import {
 } from '@community-lab/contract'
 import { checkIfMatch } from '../../http/etag.ts'
 import type { Change } from '../change.ts'
-import { claimName, found, type Core } from '../core.ts'
+import { claimName, found } from '../refusal.ts'
+import type { RegistryStore } from '../store.ts'
 
 /** Read one template. @throws {@link LabError} LAB_NOT_FOUND. */
-export async function readTemplate(core: Core, id: number, tx = core.db): Promise<Template> {
-  const [template] = await core.read.templates(tx, { ids: [id] })
+export async function readTemplate(
+  store: RegistryStore,
+  id: number,
+  tx = store.db,
+): Promise<Template> {
+  const [template] = await store.read.templates(tx, { ids: [id] })
   return found(template, 'template', id)
 }
 
 /** Make a template, without an image yet. @throws {@link LabError} LAB_NAME_TAKEN. */
-export async function createTemplate(core: Core, body: TemplateCreate): Promise<Template> {
-  return core.change(async (change) => {
+export async function createTemplate(
+  store: RegistryStore,
+  body: TemplateCreate,
+): Promise<Template> {
+  return store.change(async (change) => {
     const { id } = await claimName(
       'template',
       body.name,
@@ -33,18 +41,18 @@ export async function createTemplate(core: Core, body: TemplateCreate): Promise<
         .executeTakeFirstOrThrow(),
     )
     change.note('template', 'created', id)
-    return readTemplate(core, id, change.tx)
+    return readTemplate(store, id, change.tx)
   })
 }
 
 /** Change a template. */
 export async function patchTemplate(
-  core: Core,
+  store: RegistryStore,
   id: number,
   body: TemplatePatch,
   ifMatch: string | null,
 ): Promise<Template> {
-  return changeTemplate(core, id, async (change, template) => {
+  return changeTemplate(store, id, async (change, template) => {
     checkIfMatch(ifMatch, template)
     await change.tx
       .updateTable('templates')
@@ -60,11 +68,11 @@ export async function patchTemplate(
 
 /** Give a template its image; slivers made from now on have it. */
 export async function setTemplateImage(
-  core: Core,
+  store: RegistryStore,
   id: number,
   image: { readonly sha256: string; readonly sizeBytes: number },
 ): Promise<Template> {
-  return changeTemplate(core, id, async (change) => {
+  return changeTemplate(store, id, async (change) => {
     await change.tx
       .updateTable('templates')
       .set({ image_sha256: image.sha256, image_size_bytes: image.sizeBytes })
@@ -75,14 +83,14 @@ export async function setTemplateImage(
 
 /** Remove a template that no slice uses. @throws {@link LabError} LAB_TEMPLATE_IN_USE. */
 export async function deleteTemplate(
-  core: Core,
+  store: RegistryStore,
   id: number,
   ifMatch: string | null,
 ): Promise<void> {
-  await core.change(async (change) => {
+  await store.change(async (change) => {
     // From here on no slice begins to use it.
     await change.tx.selectFrom('templates').select('id').where('id', '=', id).forUpdate().execute()
-    const template = await readTemplate(core, id, change.tx)
+    const template = await readTemplate(store, id, change.tx)
     checkIfMatch(ifMatch, template)
     const users = await change.tx
       .selectFrom('slices')
@@ -100,24 +108,24 @@ export async function deleteTemplate(
 }
 
 /** The SHA-256 of every image that a template has. */
-export async function readImages(core: Core): Promise<ReadonlySet<string>> {
-  const rows = await core.db.selectFrom('templates').select('image_sha256').execute()
+export async function readImages(store: RegistryStore): Promise<ReadonlySet<string>> {
+  const rows = await store.db.selectFrom('templates').select('image_sha256').execute()
   return new Set(rows.flatMap((row) => row.image_sha256 ?? []))
 }
 
 async function changeTemplate(
-  core: Core,
+  store: RegistryStore,
   id: number,
   work: (change: Change, template: Template) => Promise<void>,
 ): Promise<Template> {
-  return core.change(async (change) => {
+  return store.change(async (change) => {
     await change.tx
       .selectFrom('templates')
       .select('id')
       .where('id', '=', id)
       .forNoKeyUpdate()
       .execute()
-    await work(change, await readTemplate(core, id, change.tx))
+    await work(change, await readTemplate(store, id, change.tx))
     change.note('template', 'updated', id)
     const nodes = await change.tx
       .selectFrom('slivers')
@@ -127,6 +135,6 @@ async function changeTemplate(
       .where('slices.default_template_id', '=', id)
       .execute()
     for (const { node_id: nodeId } of nodes) change.target(nodeId)
-    return readTemplate(core, id, change.tx)
+    return readTemplate(store, id, change.tx)
   })
 }

@@ -8,7 +8,8 @@ import {
 } from '@community-lab/contract'
 import { hashSecret, makeSecret } from '../../access/secret.ts'
 import type { Change } from '../change.ts'
-import { found, type Core } from '../core.ts'
+import { found } from '../refusal.ts'
+import type { RegistryStore } from '../store.ts'
 import type { Db } from '../read/selection.ts'
 import { ensureUser } from './users.ts'
 import { hasLastingOperator, voidTokens } from './void-tokens.ts'
@@ -41,8 +42,8 @@ export async function readTokens(db: Db, id?: number): Promise<Token[]> {
 }
 
 /** Make a token, and its user and group when there are none of these names. */
-export async function createToken(core: Core, body: TokenCreate): Promise<TokenCreated> {
-  return core.change((change) => insertToken(change, body))
+export async function createToken(store: RegistryStore, body: TokenCreate): Promise<TokenCreated> {
+  return store.change((change) => insertToken(change, body))
 }
 
 /**
@@ -50,8 +51,8 @@ export async function createToken(core: Core, body: TokenCreate): Promise<TokenC
  *
  * @throws {@link LabError} LAB_NOT_FOUND, LAB_AUTH_LAST_OPERATOR.
  */
-export async function deleteToken(core: Core, id: number): Promise<void> {
-  await core.change(async (change) => {
+export async function deleteToken(store: RegistryStore, id: number): Promise<void> {
+  await store.change(async (change) => {
     const count = await voidTokens(change, { id })
     if (count === 0) throw new LabError('LAB_NOT_FOUND', { kind: 'token', id: String(id) })
   })
@@ -63,10 +64,10 @@ export async function deleteToken(core: Core, id: number): Promise<void> {
  * @param keep called with the secret before it takes effect: a token that nobody could keep is not made
  */
 export async function bootstrap(
-  core: Core,
+  store: RegistryStore,
   keep: (secret: string) => Promise<void>,
 ): Promise<boolean> {
-  return core.change(async (change) => {
+  return store.change(async (change) => {
     if (await hasLastingOperator(change.tx)) return false
     const spec = { name: 'first', role: 'operator', user: 'operator' } as const
     await keep((await insertToken(change, spec)).secret)

@@ -1,6 +1,7 @@
 import { LabError, path, routes, type Group, type User } from '@community-lab/contract'
 import type { Change } from '../change.ts'
-import { found, type Core } from '../core.ts'
+import { found } from '../refusal.ts'
+import type { RegistryStore } from '../store.ts'
 import type { Db } from '../read/selection.ts'
 import { voidTokens } from './void-tokens.ts'
 
@@ -29,16 +30,24 @@ export async function readUsers(db: Db, id?: number): Promise<User[]> {
 }
 
 /** Add an SSH public key to a user; slivers of the group let it in from now on. Adding it again changes nothing. */
-export async function addAuthToken(core: Core, userId: number, key: string): Promise<User> {
-  return changeAuthTokens(core, userId, (keys) =>
-    // The newest are kept: a notebook server that is made anew each day brings a new key each day.
+export async function addAuthToken(
+  store: RegistryStore,
+  userId: number,
+  key: string,
+): Promise<User> {
+  return changeAuthTokens(store, userId, (keys) =>
+    // The newest are kept: a notebook server that is made again each day brings a new key each day.
     keys.includes(key) ? keys : [...keys, key].slice(-maxAuthTokens),
   )
 }
 
 /** Take an SSH public key away from a user; slivers of the group let it in no more. Taking it away again changes nothing. */
-export async function removeAuthToken(core: Core, userId: number, key: string): Promise<User> {
-  return changeAuthTokens(core, userId, (keys) =>
+export async function removeAuthToken(
+  store: RegistryStore,
+  userId: number,
+  key: string,
+): Promise<User> {
+  return changeAuthTokens(store, userId, (keys) =>
     keys.includes(key) ? keys.filter((each) => each !== key) : keys,
   )
 }
@@ -48,8 +57,8 @@ export async function removeAuthToken(core: Core, userId: number, key: string): 
  *
  * @throws {@link LabError} LAB_NOT_FOUND, LAB_AUTH_LAST_OPERATOR.
  */
-export async function deleteUser(core: Core, id: number): Promise<void> {
-  await core.change(async (change) => {
+export async function deleteUser(store: RegistryStore, id: number): Promise<void> {
+  await store.change(async (change) => {
     const user = await lockUser(change, id)
     await voidTokens(change, { userId: id })
     await change.tx.deleteFrom('users').where('id', '=', id).execute()
@@ -99,11 +108,11 @@ export async function ensureUser(change: Change, name: string, group?: string): 
 }
 
 async function changeAuthTokens(
-  core: Core,
+  store: RegistryStore,
   userId: number,
   change: (keys: readonly string[]) => readonly string[],
 ): Promise<User> {
-  return core.change(async (under) => {
+  return store.change(async (under) => {
     const user = await lockUser(under, userId)
     const keys = change(user.auth_tokens)
     if (keys !== user.auth_tokens) {

@@ -49,9 +49,9 @@ describe.each(postgresKinds)('changes on %s PostgreSQL', (kind) => {
 
   it('that fail leave neither a row nor an event nor a gap', async () => {
     await using world = await testbeds.start()
-    const { core } = world.context.registry
+    const { registry } = world.context
     const before = await lastId(world)
-    const failing = core.change(async (change) => {
+    const failing = registry.change(async (change) => {
       await change.tx.updateTable('nodes').set({ description: 'changed' }).execute()
       change.note('node', 'updated', 1)
       // The event of an incident is written, and then the commit does not come.
@@ -60,7 +60,7 @@ describe.each(postgresKinds)('changes on %s PostgreSQL', (kind) => {
     })
     await expect(failing).rejects.toThrow('on purpose')
     // What is found wrong at the very end, by the database itself.
-    const late = core.change(async (change) => {
+    const late = registry.change(async (change) => {
       change.note('node', 'updated', 1)
       await sql`create temporary table once (at int unique deferrable initially deferred)`.execute(
         change.tx,
@@ -79,7 +79,7 @@ describe.each(postgresKinds)('changes on %s PostgreSQL', (kind) => {
     await using world = await testbeds.start()
     const before = await lastId(world)
     let attempts = 0
-    await world.context.registry.core.change(async (change) => {
+    await world.context.registry.change(async (change) => {
       change.note('node', 'updated', 1)
       if (++attempts === 1)
         await sql`do $$ begin raise exception 'x' using errcode = '40001'; end $$`.execute(
@@ -92,9 +92,9 @@ describe.each(postgresKinds)('changes on %s PostgreSQL', (kind) => {
 
   it('whose connection is lost on the way fail alone', async () => {
     await using world = await testbeds.start()
-    const { core } = world.context.registry
+    const { registry } = world.context
     const before = await lastId(world)
-    const lost = core.change(async ({ tx, note }) => {
+    const lost = registry.change(async ({ tx, note }) => {
       note('node', 'updated', 1)
       const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx)
       // Waits for the end, so that it comes between two statements of the change.

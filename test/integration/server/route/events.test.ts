@@ -100,9 +100,9 @@ describe('the stream of events', () => {
   it('tells many readers the same, more than fit into one reading', async () => {
     await using world = await testbeds.start()
     const before = (await world.context.feed.range()).last
-    const { core } = world.context.registry
+    const { registry } = world.context
     const changes = 700
-    await core.change(({ incident }) => {
+    await registry.change(({ incident }) => {
       for (let number = 0; number < changes; number++)
         incident({ code: 'unknown_host', node: null, message: `${number}` })
       return Promise.resolve()

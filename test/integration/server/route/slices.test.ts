@@ -93,7 +93,7 @@ describe('a slice', () => {
 
   it('lives for 30 days from its last renewal, and then goes with its slivers', async () => {
     await using world = await startWithSlice()
-    const { core } = world.context.registry
+    const { registry } = world.context
     const days = async () => {
       const { expires_on } = await read<Slice>(world, '/api/slices/1/')
       return (Date.parse(expires_on) - Date.now()) / 86_400_000
@@ -102,11 +102,11 @@ describe('a slice', () => {
       world.database.db.updateTable('slices').set({ expires_on }).execute()
     expect(await days()).toBeCloseTo(30, 2)
     await setExpiry(new Date(Date.now() + 60_000))
-    expect(await removeExpiredSlices(core)).toBe(0)
+    expect(await removeExpiredSlices(registry)).toBe(0)
     await world.ask(world.red, 'POST', '/api/slices/1/ctl/renew/')
     expect(await days()).toBeCloseTo(30, 2)
     await setExpiry(new Date(Date.now() - 1))
-    expect(await removeExpiredSlices(core)).toBe(1)
+    expect(await removeExpiredSlices(registry)).toBe(1)
     expect(await read(world, routes.slices)).toEqual([])
     expect(await target(world)).toEqual([])
     // What it measured stays its group's, and its id is not used again.

@@ -162,7 +162,7 @@ async function makeSeed(server: DatabaseServer, dataDir: string): Promise<Seed> 
   const databaseUrl = await server.create()
   await using world = await startWorld({ databaseUrl })
   const made = Promise.withResolvers<string>()
-  await bootstrap(world.context.registry.core, (secret) => {
+  await bootstrap(world.context.registry, (secret) => {
     made.resolve(secret)
     return Promise.resolve()
   })

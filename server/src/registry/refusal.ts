@@ -1,15 +1,4 @@
-import type { Kysely } from 'kysely'
 import { LabError } from '@community-lab/contract'
-import type { Tables } from '../postgres/tables.ts'
-import type { RunChange } from './change.ts'
-import type { Readers } from './read/readers.ts'
-
-/** What every part of the registry works with. */
-export interface Core {
-  readonly db: Kysely<Tables>
-  readonly read: Readers
-  readonly change: RunChange
-}
 
 /** One thing, found or not. @throws {@link LabError} LAB_NOT_FOUND. */
 export function found<T>(object: T | null | undefined, kind: string, id: string | number): T {
