@@ -23,7 +23,9 @@ interface Process {
 }
 
 /** Note every process that a testbed consists of, which is whatever descends from its launcher, and its slivers' disks. */
-export async function noteTraces(testbed: RunningTestbed): Promise<Traces> {
+export async function noteTraces(
+  testbed: Pick<RunningTestbed, 'home' | 'launcherPid'>,
+): Promise<Traces> {
   const all = await listProcesses()
   const found = new Set([testbed.launcherPid])
   // Parents come before children only by chance: look until nobody is added.

@@ -13,14 +13,17 @@ from queue import Empty
 import nbformat
 from failure import describe_failure
 from jupyter_client.manager import AsyncKernelManager
-from notebook_file import Trouble, code_cells, tags_of
+from notebook_file import NotebookUnusable, code_cells, tags_of
 from recorder import Displays, Recorder, write
 
-# How long, in seconds: a kernel may take to start; what a cell has printed may take to come after its reply; a cell may take to end when stopped.
+# All in seconds. How long a kernel may take to start.
 STARTUP_S = 60
-SETTLE_S = 5
+# How long a cell's last output may take to arrive after its reply.
+LATE_OUTPUT_S = 5
+# How long a cell may take to end when it is interrupted.
 STOP_S = 10
-LOOK_S = 1
+# How often it is checked that the kernel and the parent process live.
+CHECK_EVERY_S = 1
 
 
 class CellFailed(Exception):
@@ -58,16 +61,16 @@ class Execution:
         self._told_to_stop = True
 
     async def run(self, after_cell: Callable[[], None]) -> None:
-        """Run all cells. Raises CellFailed, Stopped or Trouble, or OSError when nobody takes what is printed; the kernel has ended either way."""
+        """Run all cells. Raises CellFailed, Stopped or NotebookUnusable, or OSError when nobody takes what is printed; the kernel has ended either way."""
         listening = None
         try:
             await self._start()
             listening = asyncio.ensure_future(self._listen())
-            await while_heard(listening, self._run_cells(after_cell))
+            await run_while_listening(listening, self._run_cells(after_cell))
         finally:
             await self._end(listening)
         if listening.done() and not listening.cancelled():
-            # It met something while the kernel ended.
+            # Raise what the listener failed with while the kernel ended.
             listening.result()
 
     async def _run_cells(self, after_cell: Callable[[], None]) -> None:
@@ -86,7 +89,7 @@ class Execution:
         except (RuntimeError, OSError) as error:
             if self._told_to_stop:
                 raise Stopped("stopped before its first cell") from error
-            raise Trouble(f"the kernel {self._manager.kernel_name} does not start ({error})") from error
+            raise NotebookUnusable(f"the kernel {self._manager.kernel_name} does not start ({error})") from error
         info = self._client.kernel_info()
         content = (await self._reply(info))["content"]
         self._notebook.metadata["language_info"] = nbformat.from_dict(content["language_info"])
@@ -108,13 +111,13 @@ class Execution:
         if sys.stderr.isatty():
             write(f"\x1b[2m[cell {number} of {len(self._cells)}]\x1b[0m\n", sys.stderr)
         may_fail = "raises-exception" in tags_of(cell)
-        # Nothing is awaited between the request and these entries: no answer can come before them.
+        # No answer can arrive before these entries are made, because nothing is awaited in between.
         request = self._client.execute(cell.source, allow_stdin=False, stop_on_error=not may_fail)
         recorder = self._recorders[request] = Recorder(cell)
         self._idle[request] = asyncio.Event()
         content = (await self._reply(request))["content"]
         cell.execution_count = content.get("execution_count", cell.execution_count)
-        await self._settle(request, number)
+        await self._await_last_output(request, number)
         self._displays.tell_changes()
         if content["status"] == "ok":
             return
@@ -127,28 +130,28 @@ class Execution:
     async def _reply(self, request: str) -> dict:
         while True:
             try:
-                message = await self._client.get_shell_msg(timeout=LOOK_S)
+                message = await self._client.get_shell_msg(timeout=CHECK_EVERY_S)
             except Empty:
-                await self._look_after()
+                await self._check_processes()
                 continue
             if message["parent_header"].get("msg_id") == request:
                 return message
 
-    async def _look_after(self) -> None:
-        """See that there is still somebody to wait for, and somebody who waits."""
+    async def _check_processes(self) -> None:
+        """Check that the kernel lives, and that the process that started this one does."""
         if not await self._manager.is_alive():
-            raise Stopped("stopped") if self._told_to_stop else Trouble("the kernel has died; its last output is above")
+            raise Stopped("stopped") if self._told_to_stop else NotebookUnusable("the kernel has died; its last output is above")
         if os.getppid() != self._parent:
-            # Who started this has gone without a word.
+            # The process that started this one has ended.
             self.stop()
 
-    async def _settle(self, request: str, number: int) -> None:
-        """Wait until the cell has said all: until it is idle, or has been silent for long."""
+    async def _await_last_output(self, request: str, number: int) -> None:
+        """Wait for the last output of the cell: until the kernel is idle, or has been silent for LATE_OUTPUT_S."""
         idle = self._idle[request]
         loop = asyncio.get_running_loop()
         self._heard_at = max(self._heard_at, loop.time())
         while not idle.is_set():
-            left_s = self._heard_at + SETTLE_S - loop.time()
+            left_s = self._heard_at + LATE_OUTPUT_S - loop.time()
             if left_s <= 0:
                 write(f"warning: the kernel has not said that cell {number} is over; some output may be missing\n", sys.stderr)
                 return
@@ -158,7 +161,7 @@ class Execution:
                 pass
 
     async def _listen(self) -> None:
-        """Take what the kernel says. Never returns; raises Trouble at the first message that cannot be kept."""
+        """Record the messages of the kernel. Never returns; raises NotebookUnusable at the first message that a notebook cannot hold."""
         loop = asyncio.get_running_loop()
         while True:
             message = await self._client.get_iopub_msg(timeout=None)
@@ -166,11 +169,11 @@ class Execution:
             try:
                 self._take(message)
             except OSError:
-                # Nothing is wrong with the message: it is our own output that takes no more.
+                # The message is fine. Our own output cannot be written any more.
                 raise
             except Exception as error:
-                # Whatever it is: a kernel can send anything.
-                raise Trouble(self._describe_unkept(message, error)) from error
+                # A kernel may send anything, so any error can come of it.
+                raise NotebookUnusable(self._describe_unkept(message, error)) from error
 
     def _take(self, message: dict) -> None:
         cause = message["parent_header"].get("msg_id", "")
@@ -199,8 +202,8 @@ class Execution:
         await self._manager.shutdown_kernel(now=True)
 
 
-async def while_heard(listening: asyncio.Task, work: Coroutine) -> None:
-    """Do the work for as long as somebody listens: what came after that would be lost. Raises what ended either."""
+async def run_while_listening(listening: asyncio.Task, work: Coroutine) -> None:
+    """Do the work while the listener runs, because output after the listener's end would be lost. Raises what ended either of them."""
     working = asyncio.ensure_future(work)
     await asyncio.wait((listening, working), return_when=asyncio.FIRST_COMPLETED)
     if listening.done():

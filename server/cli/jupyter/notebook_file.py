@@ -11,7 +11,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 BYTE_ORDER_MARK = "\ufeff"
 
 
-class Trouble(Exception):
+class NotebookUnusable(Exception):
     """Why a notebook cannot be run: a sentence that says what to do."""
 
 
@@ -24,7 +24,7 @@ def read_notebook(file: Path) -> tuple[nbformat.NotebookNode, list[str]]:
         nbformat.validate(notebook)
     except (nbformat.ValidationError, AttributeError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0]
-        raise Trouble(f"{file} is not a notebook that Jupyter takes ({reason}); open and save it in JupyterLab") from error
+        raise NotebookUnusable(f"{file} is not a notebook that Jupyter takes ({reason}); open and save it in JupyterLab") from error
     for cell in code_cells(notebook):
         cell.outputs = []
         cell.execution_count = None
@@ -40,14 +40,14 @@ def read_document(file: Path) -> tuple[dict, list[str]]:
             notes.append(f"{file} begins with a byte order mark, which is left out; save it as UTF-8 without one, because JupyterLab opens no notebook with it")
         document = json.loads(text.removeprefix(BYTE_ORDER_MARK))
     except OSError as error:
-        raise Trouble(f"{file} cannot be read ({error.strerror})") from error
+        raise NotebookUnusable(f"{file} cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
-        raise Trouble(f"{file} is not a notebook: it is not JSON; choose an .ipynb file") from error
+        raise NotebookUnusable(f"{file} is not a notebook: it is not JSON; choose an .ipynb file") from error
     version = document.get("nbformat") if isinstance(document, dict) else None
     if not isinstance(version, int):
-        raise Trouble(f"{file} is not a notebook: it names no version of the notebook format; choose an .ipynb file")
+        raise NotebookUnusable(f"{file} is not a notebook: it names no version of the notebook format; choose an .ipynb file")
     if version != 4:
-        raise Trouble(f"{file} is of version {version} of the notebook format, and version 4 is needed; open it in JupyterLab, choose a kernel and save it")
+        raise NotebookUnusable(f"{file} is of version {version} of the notebook format, and version 4 is needed; open it in JupyterLab, choose a kernel and save it")
     return document, notes
 
 
@@ -86,9 +86,9 @@ def find_kernel(notebook: nbformat.NotebookNode, file: Path) -> str:
     known = sorted(KernelSpecManager().find_kernel_specs())
     wanted = notebook.metadata.get("kernelspec", {}).get("name")
     if wanted is None:
-        raise Trouble(f"{file} names no kernel; open it in JupyterLab, choose one and save it (there are: {', '.join(known)})")
+        raise NotebookUnusable(f"{file} names no kernel; open it in JupyterLab, choose one and save it (there are: {', '.join(known)})")
     if wanted not in known:
-        raise Trouble(f"{file} asks for the kernel {json.dumps(wanted)}, which is not installed (there are: {', '.join(known)})")
+        raise NotebookUnusable(f"{file} asks for the kernel {json.dumps(wanted)}, which is not installed (there are: {', '.join(known)})")
     return wanted
 
 
@@ -101,4 +101,4 @@ def write_notebook(notebook: nbformat.NotebookNode, file: Path) -> None:
         half.replace(file)
     except OSError as error:
         half.unlink(missing_ok=True)
-        raise Trouble(f"{file} cannot be written ({error.strerror}); choose another --output") from error
+        raise NotebookUnusable(f"{file} cannot be written ({error.strerror}); choose another --output") from error

@@ -1,7 +1,7 @@
 """Parameters of a notebook, by papermill's convention: a cell with the tag `parameters` has the defaults, and a cell behind it the values given."""
 
 import nbformat
-from notebook_file import Trouble, tags_of
+from notebook_file import NotebookUnusable, tags_of
 
 
 def inject_parameters(notebook: nbformat.NotebookNode, code: str | None) -> None:
@@ -11,7 +11,7 @@ def inject_parameters(notebook: nbformat.NotebookNode, code: str | None) -> None
         return
     place = next((at for at, cell in enumerate(notebook.cells) if "parameters" in tags_of(cell)), None)
     if place is None:
-        raise Trouble("the notebook has no parameters: give the cell that declares them, `let count = 3`, the tag `parameters`")
+        raise NotebookUnusable("the notebook has no parameters: give the cell that declares them, `let count = 3`, the tag `parameters`")
     cell = nbformat.v4.new_code_cell(code, metadata={"tags": ["injected-parameters"]})
     if (notebook.nbformat, notebook.nbformat_minor) < (4, 5):
         # Cells have had ids since 4.5 only.

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from execution import CellFailed, Execution, Stopped
-from notebook_file import Trouble, find_kernel, read_notebook, write_notebook
+from notebook_file import NotebookUnusable, find_kernel, read_notebook, write_notebook
 from parameters import inject_parameters
 from recorder import write
 
@@ -34,12 +34,12 @@ def main() -> int:
         kernel = find_kernel(notebook, arguments.notebook)
         inject_parameters(notebook, arguments.inject)
         if arguments.output is not None and not arguments.output.parent.is_dir():
-            raise Trouble(f"there is no folder {arguments.output.parent} for --output; make it first")
+            raise NotebookUnusable(f"there is no folder {arguments.output.parent} for --output; make it first")
         if arguments.check:
             return 0
         return asyncio.run(execute(notebook, kernel, arguments))
-    except Trouble as trouble:
-        tell_failure(arguments, "LAB_NOTEBOOK_UNUSABLE", str(trouble))
+    except NotebookUnusable as unusable:
+        tell_failure(arguments, "LAB_NOTEBOOK_UNUSABLE", str(unusable))
     except CellFailed as failed:
         say(f"\n{failed.report}")
         tell_failure(arguments, "LAB_NOTEBOOK_CELL_FAILED", str(failed))

@@ -16,7 +16,7 @@ const tailLines = 15
  * @property {string} [cwd]
  * @property {NodeJS.ProcessEnv} [env]
  * @property {AbortSignal} signal stops it, and everything it started
- * @property {boolean} [untouchable] it must not be killed in the middle (dpkg): it is asked to stop, and waited for
+ * @property {boolean} [untouchable] it is never killed, because half of its work would do harm (dpkg); when stopped, it is asked to end and waited for
  * @property {(line: string) => void} [onLine]
  */
 
@@ -53,7 +53,7 @@ export async function tryCommand(argv, options) {
   /** @type {string[]} */
   const tail = []
   const result = await new Promise((resolve) => {
-    // One that must not be killed in the middle goes on alone when the set-up is killed.
+    // An untouchable command finishes its work even when the set-up is killed.
     const [program = '', ...rest] = options.untouchable === true ? argv : boundToParent(argv)
     const child = spawn(program, rest, {
       cwd: options.cwd,
@@ -102,7 +102,7 @@ function killGroup(pid, how) {
   try {
     process.kill(-pid, how)
   } catch (error) {
-    // ESRCH: it has ended meanwhile, which is what was wanted.
+    // ESRCH: it has ended already.
     if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH') throw error
   }
 }

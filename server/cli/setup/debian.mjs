@@ -96,7 +96,7 @@ export async function installPackages(names, options) {
   }
   const restore = forbidServices(options.policyFile ?? '/usr/sbin/policy-rc.d')
   try {
-    // A dpkg that was interrupted once refuses all further work until this is done.
+    // dpkg refuses all work until what an interrupted dpkg left unfinished is finished.
     await run(['dpkg', '--configure', '-a'])
     const known = await run([...install, '--simulate', ...names])
     if (known.code === 0) await run([...install, ...names])
@@ -112,7 +112,7 @@ export async function installPackages(names, options) {
     const failed = []
     for (const name of absent()) {
       const result = await run([...install, name])
-      // apt-get fails also where another package is at fault; what counts is whether this one is there.
+      // apt-get also fails when another package is broken. Only dpkg knows whether this package is installed.
       if (absent().includes(name)) failed.push({ name, reason: reasonOf(result) })
     }
     return failed

@@ -38,7 +38,7 @@ function tryListen(address) {
   const server = createServer((socket) => {
     waiting.add(socket)
     socket.on('close', () => waiting.delete(socket))
-    // One that stops waiting is no concern of the holder.
+    // A process that stops waiting does not disturb the holder.
     socket.on('error', () => socket.destroy())
     socket.write(`${process.pid}\n`)
   })
@@ -68,7 +68,7 @@ function waitForEnd(address, { signal, onWait }) {
     socket.on('data', (data) => onWait(String(data).trim()))
     socket.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
       if (error instanceof SetupStopped) reject(error)
-      // A socket file that nobody listens at: its holder was killed.
+      // Nobody listens at this socket file, because its holder was killed.
       else if (error.code === 'ECONNREFUSED' && !address.startsWith('\0'))
         rmSync(address, { force: true })
     })

@@ -35,7 +35,7 @@ function runs(program) {
     execFileSync(program, ['--version'], { stdio: 'ignore' })
     return true
   } catch {
-    // Another C library, or another processor: the one that runs this is asked next.
+    // It is for another C library or processor. The Node.js that runs this is tried next.
     return false
   }
 }

@@ -48,7 +48,7 @@ export function readLockfile(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch {
-    // Whatever is wrong with it, installing puts it right.
+    // Installing writes it anew.
     return null
   }
 }
@@ -63,10 +63,10 @@ export function withoutOwnBin(env, root) {
   const kept = folders.filter((folder) => !folder.startsWith(join(root, 'node_modules')))
   /** @type {NodeJS.ProcessEnv} */
   const clean = { ...env, PATH: kept.join(delimiter) }
-  // What the npm that started us told its script must not be taken for settings by the npm that we start.
+  // The npm that started this told its script variables that another npm would take for settings.
   for (const name of Object.keys(clean))
     if (/^npm_(package_|lifecycle_|command$)/u.test(name)) delete clean[name]
-  // npm would leave out what builds and tests this, and others would build for another purpose.
+  // With NODE_ENV=production npm leaves out the packages that build and test the checkout.
   delete clean['NODE_ENV']
   return clean
 }

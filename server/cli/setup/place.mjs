@@ -2,7 +2,7 @@
 
 /** @typedef {{ mark: RegExp, shown: string, reason: string }} UnusablePlace */
 
-/** Characters of a path that something which is not ours takes for something else. @type {readonly UnusablePlace[]} */
+/** Characters of a path that other programs give another meaning. @type {readonly UnusablePlace[]} */
 const unusable = [
   {
     mark: /[[*?]/u,
@@ -14,7 +14,7 @@ const unusable = [
 ]
 
 /**
- * What to say of a folder in which a checkout cannot be used; null when it will do. Blanks, letters of any language and long names will do.
+ * Say why a checkout cannot be used in a folder; null when it can. Blanks, letters of any language and long names are fine.
  * @param {string} root the checkout, absolute
  */
 export function placeComplaint(root) {

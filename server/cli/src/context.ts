@@ -1,6 +1,6 @@
-/** What a command may use of the world. */
+/** What a command gets from outside: folders, environment, output and its end. */
 export interface Context {
-  /** The checkout that this program is part of, absolute. */
+  /** The folder of the checkout that this program belongs to, absolute. */
   readonly checkout: string
   /** The folder where everything of this checkout's testbed lives, absolute. */
   readonly home: string
@@ -11,7 +11,7 @@ export interface Context {
   readonly out: TextSink
   /** Where progress and errors go. */
   readonly err: TextSink
-  /** Aborted by Ctrl-C and by a request to end. */
+  /** Aborted by Ctrl-C, SIGTERM and SIGHUP, and when nobody reads the output any more. */
   readonly signal: AbortSignal
 }
 
@@ -24,7 +24,7 @@ export interface TextSink {
   readonly columns?: number
 }
 
-/** Where everything of a home is that the command line looks at. */
+/** The files of a data folder that the command line reads or writes. */
 export interface HomeFiles {
   /** A researcher's credentials. */
   readonly credentials: string
@@ -33,7 +33,7 @@ export interface HomeFiles {
   readonly jupyter: string
 }
 
-/** Compute where a home's files are. */
+/** Compute the paths of a data folder's files. */
 export function filesOf(home: string): HomeFiles {
   return {
     credentials: `${home}/credentials.json`,

@@ -15,7 +15,7 @@ import { addToken } from './command/token.ts'
 import { addVct } from './command/vct.ts'
 import type { Context } from './context.ts'
 
-/** Where a command leaves its exit code, when it is not 0 and no error says so. */
+/** A command that fails without an error leaves its exit code here. */
 export interface Outcome {
   exitCode: number
 }
@@ -33,7 +33,7 @@ export function createProgram(
     .configureOutput({
       writeOut: (text) => context.out.write(text),
       writeErr: (text) => context.err.write(text),
-      // With --json it is told as every other error is.
+      // With --json the error is printed later, as JSON.
       outputError: (text, write) => (json ? undefined : write(text)),
     })
     .showHelpAfterError(json ? false : '(--help tells what there is)')

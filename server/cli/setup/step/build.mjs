@@ -33,7 +33,7 @@ export const buildStep = {
     const made = inputs(setup)
     removeStamp(stamp('build'))
     const compile = [nodeOf(root), join(root, 'node_modules/typescript/bin/tsc'), '--build']
-    // The compiler believes its own notes of what it has made: where a result is gone all the same, it has to be told.
+    // The compiler trusts its record of what it has built. When a result is missing all the same, only --force builds it again.
     if (projects.some((each) => !isMade(root, each))) compile.push('--force')
     await runCommand([...compile, ...projects.map((each) => each.folder)], {
       step: 'build',

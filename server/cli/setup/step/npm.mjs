@@ -31,7 +31,7 @@ export const npmStep = {
   },
 }
 
-/** What a user's own settings of npm (`omit=dev`, `package-lock=false`, …) would leave out of a checkout that is built from its sources. */
+/** Options that outrank the user's own settings of npm, such as `omit=dev` and `package-lock=false`: a checkout is built with all of its packages. */
 const everything = [
   '--include=dev',
   '--include=optional',

@@ -90,7 +90,7 @@ async function install(setup, file) {
   await runCommand([...pip, '--require-hashes', '-r', file], command(setup))
 }
 
-/** Without a network pip would try for a minute what has just failed. @param {string[]} tail @param {Setup} setup */
+/** Fail at once without a network, because pip would try again for a minute. @param {string[]} tail @param {Setup} setup */
 function refuseOffline(tail, { log }) {
   if (!isOffline(tail)) return
   const file = log('python')
@@ -113,9 +113,9 @@ const command = ({ root, env, signal, report, log }) => ({
 
 /** @param {string} root */
 const inputs = (root) => ({
-  // An environment knows its own path: that of a checkout which was moved has to be made anew.
+  // The environment's programs contain its path, so a moved checkout needs a new one.
   root,
-  // Packages are compiled for a version of Python and a processor: after an upgrade, or copied from another machine, they are of no use.
+  // Packages are compiled for one version of Python and one processor. An upgrade or another machine needs other ones.
   python: askIdentity(root) ?? 'none',
   requirements: contentHash(join(root, requirements)),
 })
@@ -146,7 +146,7 @@ function askPip(python, env) {
   try {
     return execFileSync(python, ['-m', 'pip', 'config', 'list'], { encoding: 'utf8', env })
   } catch {
-    // A pip without configuration to tell of.
+    // This pip has no configuration.
     return ''
   }
 }

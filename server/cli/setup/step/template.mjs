@@ -35,7 +35,7 @@ export const templateStep = {
     rmSync(half, { recursive: true, force: true })
     mkdirSync(half, { recursive: true })
     try {
-      // A process of its own, so that it can be stopped at any point.
+      // It is a process of its own, so that it can be stopped at any time.
       const code = `const { buildTinyTemplate } = await import(${JSON.stringify(pathToFileURL(join(root, source)).href)}); await buildTinyTemplate(${JSON.stringify(half)})`
       await runCommand([nodeOf(root), '--input-type=module', '--eval', code], {
         step: 'sliver template "tiny"',
@@ -60,6 +60,6 @@ const folderOf = ({ home }) => join(home, 'templates')
 const inputs = (setup) => ({
   folder: folderOf(setup),
   recipe: contentHash(join(setup.root, source)),
-  // Its programs are this machine's.
+  // The template holds programs of this machine.
   processor: process.arch,
 })

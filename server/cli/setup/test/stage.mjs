@@ -82,7 +82,7 @@ function signalGroup({ pid }, how) {
   try {
     process.kill(-pid, how)
   } catch (error) {
-    // ESRCH: nobody of the group is left, which is what was wanted.
+    // ESRCH: the group has ended already.
     if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH') throw error
   }
 }

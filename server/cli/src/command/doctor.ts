@@ -11,7 +11,7 @@ import type { Context } from '../context.ts'
 import { printJson, tint, type PrintOptions } from '../output/print.ts'
 import { leaf } from './option.ts'
 
-/** One thing that was looked at. `fine` false with `needed` true: the testbed cannot run without it. */
+/** The result of one check. The testbed cannot run when something `needed` is not `fine`. */
 export interface Finding {
   readonly what: string
   readonly fine: boolean

@@ -17,7 +17,7 @@ import { requireFreePorts } from '../process/port.ts'
 import { requireFile } from '../set-up.ts'
 import { bringUpTestbed } from '../testbed/virtual-testbed.ts'
 
-/** How long a cell may take to end, and the executed notebook to be written, when it is stopped, in milliseconds. */
+/** After a stop, how long the cell may take to end and the executed notebook to be written, in milliseconds. */
 const graceMs = 30_000
 
 /** What can be chosen of {@link run}. */
@@ -55,7 +55,7 @@ export async function run(
   return code
 }
 
-/** The compiler that reads types is loaded for parameters alone. */
+/** Write the cell that sets the parameters. TypeScript's compiler is loaded here, so that runs without parameters do not wait for it. */
 async function parametersCode(file: string, given: readonly string[]): Promise<string> {
   const { readDeclaringCell } = await import('../notebook/declaring-cell.ts')
   const { writeParameters } = await import('../notebook/parameters.ts')
@@ -76,7 +76,7 @@ async function executeOnTestbed(
   const json = options.json === true
   const running = await findRunning(context, options.notebook)
   if (running !== null) return execute(context, argv, { credentials: running, json })
-  // What cannot be run at all is told before a testbed is brought up for it.
+  // A notebook that cannot be run is refused before a testbed is brought up for it.
   const usable = await execute(context, [...argv, '--check'], { credentials: undefined, json })
   if (usable !== 0) return usable
   await using own = await bringUp(context, options)
@@ -84,8 +84,8 @@ async function executeOnTestbed(
 }
 
 /**
- * What to tell the notebook of a testbed that runs already: a credentials file, or nothing where the environment says it all; null: none runs, and one may
- * be brought up. Only for the virtual testbed of this checkout is one: another that does not answer was meant, and the failure is told.
+ * Find the running testbed that the notebook will use. Returns its credentials file; undefined: the environment holds the credentials; null: no testbed is
+ * meant, so a virtual one may be brought up. A testbed other than this checkout's own that does not answer is an error.
  */
 async function findRunning(context: Context, notebook: string): Promise<string | undefined | null> {
   const { home, signal } = context

@@ -15,7 +15,7 @@ export function addStatus(program: Command, context: Context): void {
       const virtual = await maybeTestbedStatus(context)
       const { url, token } = findCredentials(context)
       const client = createClient({ base: url, token, signal: context.signal })
-      // A server that is not well says so with 503, and that is an answer.
+      // A degraded server answers with 503 and a health document.
       const health = await client.ask(Health, routes.health, { accept: [503] })
       const nodes = await listNodes(client)
       if (options.json === true)

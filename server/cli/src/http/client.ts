@@ -24,15 +24,15 @@ export interface AskOptions {
   /** A file instead of a JSON document. */
   readonly file?: { readonly bytes: Readable; readonly sizeBytes: number; readonly type: string }
   readonly headers?: Readonly<Record<string, string>>
-  /** Statuses that are an answer, not a refusal, although they are 400 or more. */
+  /** Statuses of 400 and more that count as an answer instead of an error. */
   readonly accept?: readonly number[]
 }
 
-/** Asks a server, and checks what it answers; what a newer server says besides is let pass. */
+/** Sends requests to a server and checks the form of its answers. Members and values that a newer server adds are accepted. */
 export interface Client {
   /** @throws {@link LabError} what the server answered; LAB_CONNECTION_FAILED, LAB_RESPONSE_INVALID, LAB_TIMEOUT. */
   ask<S extends TSchema>(schema: S, path: string, options?: AskOptions): Promise<Static<S>>
-  /** Ask for something that has no answer but its success. */
+  /** Send a request whose answer has no content. */
   do(path: string, options?: AskOptions): Promise<void>
 }
 
@@ -86,7 +86,7 @@ async function exchange(
       },
     })
     const answered = answerOf(request)
-    // A server may answer, and refuse, before it has read everything: then its answer counts, not the broken pipe.
+    // A server may refuse a file before it has read all of it. Then its answer is the result, not the broken pipe.
     const sent =
       asked.file === undefined
         ? Promise.resolve(request.end(json ?? undefined)).then(() => undefined)
@@ -139,7 +139,7 @@ function parseJson(body: string): unknown {
   try {
     return JSON.parse(body)
   } catch {
-    // Whoever wanted a document finds that there is none.
+    // The caller's schema refuses the missing document.
     return undefined
   }
 }

@@ -3,7 +3,7 @@ import process from 'node:process'
 import type { Context } from '../context.ts'
 
 /**
- * Open a page in the user's browser, if there is a screen. That none opens is no failure: the address is printed anyway.
+ * Open a page in the user's browser, if there is a screen. Failing to open one is no error, because the address is printed too.
  */
 export function openBrowser({ env }: Context, url: string): void {
   const screen = [env['DISPLAY'], env['WAYLAND_DISPLAY'], env['BROWSER']]

@@ -15,7 +15,7 @@ export function jupyterFolders(jupyter: string): JupyterFolders {
   }
 }
 
-/** The environment of everything of Jupyter's. Kernels and the panel are in the checkout's `.venv`. */
+/** Environment variables of JupyterLab and its kernels. Kernels and the panel are in the checkout's `.venv`. */
 export function jupyterEnvironment(
   folders: JupyterFolders,
   checkout: string,
@@ -60,7 +60,7 @@ export function labConfiguration(options: LabConfigurationOptions): object {
       check_for_updates_class: 'jupyterlab.NeverCheckForUpdate',
       extension_manager: 'readonly',
     },
-    // By itself Jupyter drops what comes faster than 1 MB/s; the kernel bounds what a cell shows, and loses nothing.
+    // Jupyter drops output faster than 1 MB/s by default. The kernel bounds the output of a cell by itself.
     ZMQChannelsWebsocketConnection: { limit_rate: false },
     MultiKernelManager: { default_kernel_name: 'communitylab' },
     ServerProxy: {
@@ -68,7 +68,7 @@ export function labConfiguration(options: LabConfigurationOptions): object {
         communitylab: {
           unix_socket: options.serverSocket,
           launcher_entry: { enabled: false },
-          // JupyterLab's cookies are no business of the server's.
+          // The testbed's server must not get JupyterLab's cookies.
           request_headers_override: { Cookie: '' },
         },
       },

@@ -51,7 +51,7 @@ export async function startLab(context: Context, options: LabOptions): Promise<R
     env: {
       ...context.env,
       ...jupyterEnvironment(folders, checkout),
-      // Not an argument: those are for everybody to read.
+      // Every user of the machine can read arguments, but not the environment.
       JUPYTER_TOKEN: options.token,
       COMMUNITY_LAB_HOME: context.home,
       COMMUNITY_LAB_CREDENTIALS: options.credentialsFile,
@@ -113,7 +113,7 @@ async function writeConfiguration(context: Context, options: LabOptions): Promis
     })
 }
 
-/** Settles when something answers on a port; Jupyter says that it runs before it listens. Does so too when there is nothing to wait for any more. */
+/** Wait until a port answers, or until the signal is aborted. Jupyter announces itself before it listens. */
 async function answering(port: number, signal: AbortSignal): Promise<undefined> {
   while (!signal.aborted) {
     const answers = await fetch(`http://127.0.0.1:${port}/api`, { signal }).then(
@@ -121,7 +121,7 @@ async function answering(port: number, signal: AbortSignal): Promise<undefined> 
         await response.body?.cancel()
         return true
       },
-      // Not yet, or never: then its end is told.
+      // It does not answer yet. If JupyterLab has ended, the signal ends the wait.
       () => false,
     )
     if (answers) return

@@ -15,7 +15,7 @@ export interface Declaration {
   readonly choices: readonly string[]
 }
 
-/** What is told apart of types: `open` is any or unknown, `other` whatever has no kind of its own. */
+/** The kinds of types that are handled differently. `open` is `any` or `unknown`; `other` is everything that has no kind of its own. */
 export type TypeKind = 'text' | 'number' | 'bigint' | 'boolean' | 'choice' | 'open' | 'other'
 
 /** A value for a parameter, as TypeScript writes it. */
@@ -24,7 +24,7 @@ export interface Candidate {
   readonly code: string
 }
 
-/** A candidate with what TypeScript has against it; null: nothing. */
+/** A candidate with the error that TypeScript reports for it; null: it may be assigned. */
 export interface JudgedCandidate extends Candidate {
   readonly complaint: string | null
 }
@@ -32,7 +32,7 @@ export interface JudgedCandidate extends Candidate {
 /** What TypeScript knows of a cell. */
 export interface ParametersCell {
   readonly declarations: readonly Declaration[]
-  /** Whether values may be assigned to the parameters of their names. */
+  /** Check which candidates may be assigned to the parameters that they name. */
   judge(candidates: readonly Candidate[]): readonly JudgedCandidate[]
 }
 
@@ -70,7 +70,7 @@ export function readParametersCell(source: string, notebookFile: string): Parame
   }
 }
 
-/** The cell with its constants as variables, whose types are not narrowed to their defaults. As long as the cell. */
+/** Turn constants into variables, because the type of `const a = 1` is `1` instead of `number`. The text keeps its length. */
 function widen(source: string): string {
   const root = compiler.createSourceFile('cell.ts', source, compiler.ScriptTarget.ESNext, true)
   return [...variablesOf(root)].reduceRight((text, { list }) => {
@@ -85,7 +85,7 @@ interface Variable {
   readonly name: string
   readonly node: ts.VariableDeclaration
   readonly list: ts.VariableDeclarationList
-  /** Whether it is a constant in a text of the same length as the one it was found in. */
+  /** Whether the original cell, which has the same length, declares it as a constant. */
   readonly isConst: (source: string) => boolean
 }
 
@@ -99,7 +99,7 @@ function* variablesOf(root: ts.SourceFile): Generator<Variable> {
   }
 }
 
-/** A candidate is assigned in a function of its own, where nothing that the cell has assigned narrows the type. */
+/** Write a function that assigns a candidate. Within a function the cell's own assignments do not narrow the parameter's type. */
 function functionOf({ name, code }: Candidate, at: number): string {
   return `function candidate${at}() { const value: typeof ${name} = ${code}\n; return value }\n`
 }
@@ -119,7 +119,7 @@ const options: ts.CompilerOptions = {
   lib: ['lib.esnext.d.ts'],
 }
 
-/** What the compiler reads files by; each is parsed once. */
+/** Create the compiler's access to files. It parses each file once. */
 function createHost(): ts.CompilerHost {
   const host = compiler.createCompilerHost(options, true)
   const { getSourceFile } = host
@@ -137,7 +137,7 @@ interface Analysis {
   readonly root: ts.SourceFile
 }
 
-/** Look at a text as if it were in a file. */
+/** Analyse a text as the content of a file that does not exist. */
 function analyse(files: ts.CompilerHost, file: string, text: string): Analysis {
   const root = compiler.createSourceFile(file, text, compiler.ScriptTarget.ESNext, true)
   const host: ts.CompilerHost = {

@@ -3,7 +3,7 @@ import { LabError } from '@community-lab/contract'
 import Type from 'typebox'
 import { Value } from 'typebox/value'
 
-/** As much of a notebook as has to be known to find its parameters. */
+/** The members of a notebook that are needed to find its parameters. */
 const Notebook = Type.Object({
   metadata: Type.Object({
     kernelspec: Type.Optional(Type.Object({ language: Type.Optional(Type.String()) })),
@@ -45,7 +45,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text.replace(/^\uFEFF/u, ''))
   } catch {
-    // The schema's check tells.
+    // The schema refuses it.
     return undefined
   }
 }

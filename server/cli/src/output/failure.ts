@@ -3,13 +3,13 @@ import { CommanderError } from 'commander'
 import type { Context } from '../context.ts'
 import { printJson, tint } from './print.ts'
 
-/** Exit codes: of a failure, of a wrong command line, of being stopped by Ctrl-C or cut off by a closed pipe (128 and the signal's number). */
+/** Exit codes: a failure, a wrong command line, stopped by Ctrl-C, and a reader that has gone. The last two are 128 and the number of SIGINT and SIGPIPE. */
 export const exitCodes = { failed: 1, usage: 2, stopped: 130, unread: 141 } as const
 
-/** Why a command is stopped when nobody reads any more what it prints (`… | head`, a terminal that was closed): it ends without a word. */
+/** The reason of the abort when nobody reads the output any more (`… | head`, a closed terminal). The command then ends silently. */
 export class NobodyReads extends Error {}
 
-/** Say why a command failed, in one line, and give its exit code. With `json` the line is a document on standard output, `{ "error": … }`. */
+/** Print in one line why a command failed, and return its exit code. With `json` the line is a document on standard output, `{ "error": … }`. */
 export function explainFailure(
   context: Context,
   failure: unknown,
@@ -21,7 +21,7 @@ export function explainFailure(
   const { error, exitCode } = describe(failure, signal.aborted)
   if (json) printJson(context, { error: toProblem(error) })
   else if (LabError.is(error, 'LAB_CLI_STOPPED')) context.err.write('stopped\n')
-  // Commander has said what is wrong with the command line.
+  // Commander has printed its own message.
   else if (!(failure instanceof CommanderError)) {
     const text = LabError.is(failure) ? oneLine(error.message) : traceOf(failure)
     context.err.write(`${tint(context.err, 'red', 'error:')} ${text} [${error.code}]\n`)

@@ -9,7 +9,7 @@ export interface PrintOptions {
   readonly json?: boolean
 }
 
-/** Print a list: JSON, or columns, or the sentence for when there is nothing. */
+/** Print a list as JSON or in columns. `none` is printed when the list is empty. */
 export function printRows<Row>(
   context: Context,
   rows: readonly Row[],
@@ -27,17 +27,17 @@ export function printRows<Row>(
   context.out.write(`${emphasize(context.out, titles)}\n${lines.join('\n')}\n`)
 }
 
-/** Print a document as JSON, on one line: whatever a command has to say with `--json` is a document a line. */
+/** Print a document as JSON on one line. All output with `--json` is one document per line. */
 export function printJson(context: Context, document: unknown): void {
   context.out.write(`${JSON.stringify(document)}\n`)
 }
 
-/** Set a text off from others, where somebody looks at a terminal that did not ask for plain text. */
+/** Write a text in bold on a terminal. With NO_COLOR it stays plain. */
 export function emphasize(sink: TextSink, text: string): string {
   return colours(sink) ? styleText('bold', text, { validateStream: false }) : text
 }
 
-/** Colour a text: green for good, red for bad, yellow for what needs a look. */
+/** Colour a text on a terminal: green means good, red means bad, yellow asks for attention. With NO_COLOR it stays plain. */
 export function tint(sink: TextSink, colour: 'green' | 'red' | 'yellow', text: string): string {
   return colours(sink) ? styleText(colour, text, { validateStream: false }) : text
 }

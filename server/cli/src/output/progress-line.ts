@@ -4,8 +4,8 @@ const eraseLine = '\r\u001b[K'
 const leastColumns = 20
 
 /**
- * Progress that people read: on a terminal what is going on is one line that is drawn again and again, and what has ended is a line above it; elsewhere,
- * as in a file, there is a line for each thing that has ended.
+ * Progress that people read. On a terminal the current work is one line that is redrawn, and finished work is a line above it. In a file only finished work
+ * has a line.
  */
 export class ProgressLine {
   readonly #sink: TextSink
@@ -15,7 +15,7 @@ export class ProgressLine {
     this.#sink = sink
   }
 
-  /** Show what is going on, until there is something else to show. */
+  /** Show the current work in place of what was shown before. */
   show(text: string): void {
     if (this.#sink.isTTY !== true) return
     this.#sink.write(eraseLine + fitLine(text, (this.#sink.columns ?? 80) - 1))
@@ -28,7 +28,7 @@ export class ProgressLine {
     this.#sink.write(`${text}\n`)
   }
 
-  /** Take away what is going on. */
+  /** Erase the line of the current work. */
   clear(): void {
     if (this.#isDrawn) this.#sink.write(eraseLine)
     this.#isDrawn = false

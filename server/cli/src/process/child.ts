@@ -18,7 +18,7 @@ export interface Ending {
   readonly reason: string
 }
 
-/** What util-linux has to end a process together with its parent, however that one ends. */
+/** The program of util-linux that lets the kernel end a process when its parent ends, also when the parent was killed. */
 const parentDeath = ['/usr/bin/setpriv', '--pdeathsig', 'TERM', '--']
 
 /** Start a process that ends no later than this one. */
@@ -51,7 +51,7 @@ function killGroup(pid: number | undefined): void {
   try {
     process.kill(-pid, 'SIGKILL')
   } catch (error) {
-    // ESRCH: nobody is left, which is what was wanted.
+    // ESRCH: the group has ended already.
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
   }
 }

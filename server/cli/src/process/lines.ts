@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 
-/** Call with every line that a stream brings, the last one too when it has no end of line. */
+/** Call `onLine` with every line of a stream. The last line counts also when no line feed ends it. */
 export function onLines(stream: Readable, onLine: (line: string) => void): void {
   let rest = ''
   stream.setEncoding('utf8')

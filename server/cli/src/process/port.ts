@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 import { LabError } from '@community-lab/contract'
 
-/** A port that is going to be needed: for what, and the option that chooses another. */
+/** A port that will be needed: what for, and the option that chooses another port. */
 export interface WantedPort {
   readonly port: number
   readonly what: string

@@ -2,15 +2,15 @@ import type { Context } from '../context.ts'
 import { ProgressLine } from '../output/progress-line.ts'
 import { describeStep, type Progress } from './progress.ts'
 
-/** Tells people, or with `--json` programs, of a testbed's progress. */
+/** Prints a testbed's progress: text for people, JSON with `--json`. */
 export interface Teller {
-  /** `line` is what the testbed's program printed. An error is not told: it is thrown, and told where all others are. */
+  /** Print progress. `line` is the program's own line, printed with `--json`. Errors are left to the caller, who throws them. */
   tell(progress: Progress, line: string): void
-  /** Take away what is going on. */
+  /** Erase the line of the current work. */
   end(): void
 }
 
-/** Make what tells of one command's progress. */
+/** Create the teller of one command. */
 export function createTeller(context: Context, { json }: { readonly json?: boolean }): Teller {
   const shown = new ProgressLine(context.err)
   return {
