@@ -1,14 +1,14 @@
 /** A task that runs when asked, one run at a time. See {@link createThrottle}. */
 export interface Throttle {
-  /** Run soon; asks that come before a run begins are one, asks during a run make another one after it. */
+  /** Let the task run soon. Several calls before a run begins make one run. Calls during a run make one more run after it. */
   ask(): void
-  /** No run begins after this; settles when the one under way has ended. */
+  /** Let no run begin any more. Settles when a run that is under way has ended. */
   stop(): Promise<void>
 }
 
 /**
- * Run a task when it is asked for: at once when the last run began long enough ago, else `gapMs` after it began. So a single event is met without
- * delay, and a flood of them is met in groups. What the task throws is not caught here.
+ * Run a task when it is asked for. It runs at once when the last run began more than `gapMs` ago, else `gapMs` after that. So a single event is handled
+ * without delay, and many events are handled in groups. Errors of the task are not caught here.
  */
 export function createThrottle(task: () => Promise<void>, gapMs: number): Throttle {
   let timer: NodeJS.Timeout | null = null
@@ -28,7 +28,7 @@ export function createThrottle(task: () => Promise<void>, gapMs: number): Thrott
     }, waitMs)
   }
 
-  /** Asked while it ran; a function, for the compiler cannot know of that. */
+  /** Whether it was asked for during the run. This is a function because the compiler takes the variable to be unchanged. */
   function wasAsked(): boolean {
     return isAsked
   }

@@ -14,8 +14,8 @@ export function fifoPath(measureDir: string): string {
 }
 
 /**
- * Make a sliver's FIFO where there is none, and open it. As long as it is held open, writers neither fail nor lose what is in it while its catcher is
- * started anew. An OCI runtime that was handed the FIFO has perhaps given it to the container's root: it is taken back.
+ * Make a sliver's FIFO unless it is there, and open it. While it is open here, writers do not fail and nothing in it is lost when the catcher dies and is
+ * started again. An OCI runtime gives a FIFO that it gets as standard output to the container's root; the owner is set back.
  */
 export async function openFifo(measureDir: string): Promise<FileHandle> {
   const path = fifoPath(measureDir)

@@ -88,7 +88,7 @@ export function takeIn(
       allowance = { ...allowance, left: allowance.left - (linesBefore - linesLeft) }
     }
     if (at < until && linesLeft <= 0) break
-    // What an entry tells of and the file does not hold is lost.
+    // Bytes that the index names and the file lacks are lost.
     at = until
     entriesRead++
   }

@@ -99,7 +99,7 @@ export async function endCatcher({ pid, ended }: CatcherProcess, dir: string): P
   await ended
 }
 
-/** Wait for the end of one that is not our child: nothing tells of it, so it is looked at. */
+/** Wait for the end of a process that is not our child. No event tells of it, so it is polled. */
 async function waitForEnd(pid: number, dir: string, signal: AbortSignal): Promise<void> {
   while (isCatcher(pid, dir) && !signal.aborted)
     await delay(pollMs, undefined, { signal, ref: false }).catch(() => {

@@ -56,7 +56,7 @@ export async function removeStream(dir: string): Promise<void> {
   await rm(dir, { recursive: true, force: true })
 }
 
-/** Tell whether the host has started anew since: then no catcher runs on it, and what was not yet on disk is lost. */
+/** Tell whether the host has been restarted since the stream began. Then no catcher writes it, and bytes that were not on disk are lost. */
 export function isOfAnotherBoot(stream: Stream): boolean {
   return stream.bootId !== currentBoot()
 }

@@ -4,8 +4,8 @@ import { parsePidStat, parsePidStatus } from '../domain/proc.ts'
 import type { Usage } from './cgroup.ts'
 
 /**
- * Add up what the processes in the PID namespace of a sliver's first process use, for where there is no cgroup. The seconds of a process that has ended are
- * counted once its parent has waited for it. All null when the first process has gone.
+ * Add up what the processes in the PID namespace of a sliver's first process use. This is for hosts without cgroups. The CPU seconds of a process that has
+ * ended are counted after its parent has waited for it. All values are null when the first process has ended.
  */
 export async function readPidNamespace(pid: number, procRoot: string): Promise<Usage> {
   const namespace = await namespaceOf(pid, procRoot)

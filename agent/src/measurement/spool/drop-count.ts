@@ -7,18 +7,19 @@ import { nowUs, type Sample } from '../sample.ts'
 const Totals = Type.Record(Type.String(), Type.Integer({ minimum: 0 }))
 type Totals = Static<typeof Totals>
 
-/** The mark that holds how many drops have been written into the spool as samples. */
+/** The key of the mark that holds the counts for which `dropped` samples are in the spool already. */
 const markKey = 'dropped'
 
 /**
- * How many samples a full spool had to drop, in total and by source. The totals live in a file beside the segments, and what of them has been told
- * in a `dropped` sample lives in a mark of the spool: so each drop is told once, also when the process is killed in between.
+ * Counts the samples that a full spool had to drop, by source. The totals are in a file beside the segments. For how many of them the spool has a `dropped`
+ * sample is in a mark of the spool, which is written together with these samples. So each dropped sample is counted in one of them exactly, also when the
+ * process is killed at any moment.
  */
 export class DropCount {
   readonly #path: string
   readonly #totals: Totals
 
-  /** Go on with the count in a file. `marks` are the spool's: what was told of the count has been counted, whatever became of the file. */
+  /** Go on with the counts in a file. `marks` are the spool's: should the file be damaged, the counts are at least those of the mark. */
   constructor(path: string, marks: Readonly<Record<string, unknown>>) {
     this.#path = path
     this.#totals = readTotals(path)
@@ -30,7 +31,7 @@ export class DropCount {
   add(samples: readonly Sample[]): void {
     for (const { source } of samples) this.#totals[source] = (this.#totals[source] ?? 0) + 1
     try {
-      // Beside it first: on a full disk, and when the process is killed, the old one stays.
+      // Under another name first: when the disk is full or the process is killed, the old file stays.
       writeFileSync(`${this.#path}.next`, JSON.stringify(this.#totals), { mode: 0o600 })
       renameSync(`${this.#path}.next`, this.#path)
     } catch {

@@ -10,7 +10,7 @@ export class SegmentFiles {
   #segments: Segment[]
   #active: Segment
   #file: number
-  /** Files that are not written any more, to be closed after a sync: one that is under way may still use them. */
+  /** Files that are not written any more. They are closed after a sync, because a sync that is under way may still use them. */
   #retired: number[] = []
 
   /** Go on with segments that are there; the last one is appended to. */
@@ -80,7 +80,7 @@ export class SegmentFiles {
     this.#segments.push(this.#active)
   }
 
-  /** Begin anew with one segment, which may hold frames of the ones that are there, and remove these. */
+  /** Begin one new segment, which may take over frames of the present ones, and remove the present ones. */
   replaceAll(start: SegmentStart): void {
     const old = this.#segments
     fdatasyncSync(this.#file)

@@ -138,8 +138,8 @@ interface SegmentContent {
 }
 
 /**
- * Read the frames of a segment to its end. What is damaged with whole frames behind it is no torn tail: it stays, for its seqs are used up and what follows
- * can be read.
+ * Read the frames of a segment to its end. A damaged frame with whole frames behind it is not a torn tail. It stays, because its seqs are used up and the
+ * frames behind it can be read.
  */
 function readSegment(
   segment: Segment,
@@ -175,7 +175,7 @@ function readSegment(
   }
 }
 
-/** Cut a segment's torn tail off, and make the rest durable: a writer that was killed had perhaps not. */
+/** Cut a segment's torn tail off. Make the rest durable, because a writer that was killed may not have synced it. */
 function cut(segment: Segment, end: number): void {
   const file = openSync(segment.path, 'r+')
   try {

@@ -30,8 +30,9 @@ export interface SessionOptions {
 }
 
 /**
- * Speak the node's stream on an open WebSocket until it ends: say hello, and from the welcome on send what the spool has and trim it as the server
- * acknowledges. Nothing is sent that a power cut could take from the spool. A connection that is silent for {@link streamSilenceMs} is dropped.
+ * Speak the node's stream on an open WebSocket until it ends: say hello, and after the welcome send the spool's samples and trim the spool as the server
+ * acknowledges them. A server that is busy acknowledges late, or does not read its socket: then samples wait in the spool. Only samples that would survive a
+ * power cut are sent. A connection that is silent for {@link streamSilenceMs} is dropped.
  * @throws {@link LabError} LAB_AGENT_STREAM_UNREADABLE when the server sends what is not of the protocol; what the socket's `error` event tells.
  */
 export async function runSession(stream: WebSocket, options: SessionOptions): Promise<void> {

@@ -20,7 +20,7 @@ export interface UplinkOptions {
   readonly signal: AbortSignal
 }
 
-/** The node's stream to its server, made anew whenever it breaks. */
+/** The node's stream to its server. It is connected again whenever it breaks. */
 export interface Uplink {
   /** Whether the server has welcomed the node on the connection that is open now. */
   readonly isConnected: boolean
@@ -31,8 +31,9 @@ export interface Uplink {
 }
 
 /**
- * Keep the node's stream open: send what the spool has, trim it as the server acknowledges, pass its hints on. A connection that breaks or cannot be
- * made is tried again after 0.2 s, doubling to 10 s with jitter, from 0.2 s anew once the server has welcomed the node or the network is back.
+ * Keep the node's stream open: send the spool's samples, trim the spool as the server acknowledges, pass the server's hints on. A connection that breaks or
+ * cannot be made is tried again after 0.2 s. That wait doubles up to 10 s, with jitter, and is 0.2 s again once the server has welcomed the node or the
+ * network is back.
  */
 export function createUplink(options: UplinkOptions): Uplink {
   const closed = new AbortController()
