@@ -103,6 +103,7 @@ async function work(
       log.warn({ part, found: message }, 'something on this host was changed')
       noteChange()
     },
+    onCapabilities: () => noteChange(),
     onUpkeepError: (part, error) =>
       log.error({ err: error, part }, 'something on this host cannot be looked after'),
     signal,

@@ -30,6 +30,8 @@ export interface SliversOptions
     PlatformSearch {
   /** Told of what was found changed on the host, and mended. */
   readonly onFinding: (part: string, finding: Finding) => void
+  /** Told when slivers can be made with something else than before. */
+  readonly onCapabilities: () => void
   /** Told when something on the host cannot be looked after. */
   readonly onUpkeepError: (part: string, error: unknown) => void
 }
@@ -86,6 +88,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       running: runningNow,
       inTurn,
       stopAll,
+      onCapabilities: options.onCapabilities,
       now: () => new Date(),
     }),
     watch: watchNetwork,

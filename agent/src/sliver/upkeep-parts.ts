@@ -16,6 +16,8 @@ export interface UpkeepSubject {
   readonly inTurn: (id: string, task: (record: SliverRecord) => Promise<void>) => Promise<void>
   /** Stop all slivers that run, for this reason, until they can be started again. */
   readonly stopAll: (reason: string) => Promise<void>
+  /** Called when slivers can be made with something else than before. */
+  readonly onCapabilities: () => void
   readonly now: () => Date
 }
 
@@ -97,7 +99,7 @@ async function checkLimits(
 }
 
 /** What it finds is told in the node's capabilities. */
-async function checkCapabilities({ probing }: UpkeepSubject): Promise<readonly Finding[]> {
-  await probing.refreshIfDue()
+async function checkCapabilities(subject: UpkeepSubject): Promise<readonly Finding[]> {
+  if (await subject.probing.refreshIfDue()) subject.onCapabilities()
   return []
 }

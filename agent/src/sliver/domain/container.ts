@@ -1,7 +1,7 @@
 import type { IdMapping } from './ids.ts'
 import { seccompProfile } from './seccomp/profile.ts'
 
-/** A mount into a container of something that its bundle's private mounts have made. */
+/** A folder that the bundle's own mounts have made, and where the container sees it. */
 export interface BoundFolder {
   readonly source: string
   readonly destination: string

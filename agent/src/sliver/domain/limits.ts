@@ -3,7 +3,7 @@ import { resourceDefaults, type ResourceName, type SliverTarget } from '@communi
 /** What a sliver may use: MiB, MiB, percent of one core, processes. */
 export type Limits = Readonly<Record<ResourceName, number>>
 
-/** Read a sliver's limits from what it asks for; what it does not name it gets the default of. */
+/** Read a sliver's limits from what it asks for. A resource that it does not name has its default. */
 export function limitsOf(resources: SliverTarget['resources']): Limits {
   const asked = Object.fromEntries(resources.map(({ name, req }) => [name, req]))
   return { ...resourceDefaults, ...asked }

@@ -5,7 +5,7 @@ import { isErrno } from '../../errno.ts'
 import { cgroupSettings, type Limits } from '../domain/limits.ts'
 import { reasonOf } from './command.ts'
 
-/** The cgroups of slivers: made, filled and removed by the agent, whatever the OCI runtime makes of them. */
+/** The cgroups of slivers. The agent makes and removes them and moves processes into them, whether the OCI runtime does so too or not. */
 export interface Cgroups {
   /** Where a sliver's cgroups are, below every hierarchy's root, with a leading slash. */
   path(name: string): string
@@ -129,7 +129,7 @@ async function removeTree(folder: string): Promise<void> {
       if (!isErrno(error, 'EBUSY') || attempt === removeTries) throw error
     }
     await killAll(folder)
-    // The kernel gives the group free a moment after its last process, and tells nobody.
+    // The kernel frees the group a moment after its last process has ended. There is no event for that.
     await delay(removeEveryMs)
   }
 }
@@ -154,7 +154,7 @@ function ifMissing<T>(value: T): (error: unknown) => T {
 
 async function readIfThere(path: string): Promise<string> {
   return readFile(path, 'utf8').catch(() => {
-    // Gone, or not of this kernel: nothing is told.
+    // The group has gone, or this kernel has no such file.
     return ''
   })
 }

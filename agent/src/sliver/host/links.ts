@@ -39,7 +39,7 @@ export function createLinks(mgmtPrefix: string): Links {
       await batch(sliverLinkLines(sliver.interfaces, mgmtPrefix), enter, signal)
     },
     async disconnect(sliver) {
-      // Its end in the sliver may have gone, and this one with it, at any moment.
+      // A link goes with its end in the sliver, so it may be gone by now.
       for (const link of await findLinks(sliver.nr))
         await runCommand(['ip', '-force', '-batch', '-'], {
           input: `link del dev ${link}\n`,
@@ -76,7 +76,7 @@ async function findLinks(nr: number): Promise<readonly string[]> {
   return (await listLinks()).flatMap(({ name }) => (name.startsWith(prefix) ? [name] : []))
 }
 
-/** One line each: `12: slv-01-03@if2: <BROADCAST,UP> …`. /sys may show another namespace's. */
+/** Read the links from lines such as `12: slv-01-03@if2: <BROADCAST,UP> …`. /sys may show those of another namespace. */
 async function listLinks(): Promise<readonly { readonly name: string; readonly isUp: boolean }[]> {
   const text = await runCommand(['ip', '-o', 'link', 'show', 'type', 'veth'])
   return [...text.matchAll(/^\d+: ([^@:\s]+)\S* <([^>]*)>/gmu)].map(

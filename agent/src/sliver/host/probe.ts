@@ -19,11 +19,11 @@ export interface RuntimeSearch {
   readonly signal: AbortSignal
 }
 
-/** The number that no sliver has: its ids are the probe's. */
+/** No sliver has this number, so the probe uses its ids. */
 const probeNr = 0
 const probeName = 'probe'
 const probeDiskMiB = 8
-/** Programs, and the libraries they need, as they are on this host. */
+/** The probe's template: this host's own programs and their libraries. */
 const programs = '/usr'
 
 /** What was found to work. */
@@ -57,7 +57,7 @@ export async function findRuntime(search: RuntimeSearch): Promise<FoundRuntime |
         if (isImpossible(unlimitedDisk)) return { runtime, sharesTemplates, unlimitedDisk }
         return `whether disks can be limited cannot be found out: ${unlimitedDisk}`
       }
-      // Sharing is a luxury: what is wrong without it is what matters.
+      // A copy works on more hosts than sharing does. So what is told is why that fails.
       if (!sharesTemplates) reasons.push(`${name}: ${reason}`)
     }
   }
@@ -65,8 +65,8 @@ export async function findRuntime(search: RuntimeSearch): Promise<FoundRuntime |
 }
 
 /**
- * Tell whether a reason is one of a host that can never mount a file system of a sliver's own, rather than one that could not this time: a full disk, too
- * little memory. Only the first means that slivers run without a limit.
+ * Tell whether a failed probe of disk limits means that this host can never limit disks. Other failures, such as a full disk, may pass, and slivers must
+ * wait until it is known.
  */
 export function isImpossible(reason: string): boolean {
   return impossible.test(reason)

@@ -1,0 +1,57 @@
+import { expect, it } from 'vitest'
+import { isImpossible } from '../../../../agent/src/sliver/host/probe.ts'
+import type { FoundPlatform } from '../../../../agent/src/sliver/platform.ts'
+import { createProbing } from '../../../../agent/src/sliver/probing.ts'
+
+const platform = {} as NonNullable<FoundPlatform['platform']>
+const good: FoundPlatform = {
+  platform,
+  capabilities: { runtime: 'crun', limits: true, userns: true, lacks: [] },
+}
+const bad: FoundPlatform = {
+  platform: null,
+  capabilities: { runtime: 'none', limits: false, userns: false, lacks: ['no memory'] },
+}
+
+it('finds out again what works after ten minutes, and what does not after half a minute', async () => {
+  let nowMs = 0
+  let next = good
+  const asked: (FoundPlatform | undefined)[] = []
+  const probing = await createProbing({
+    find(before) {
+      asked.push(before)
+      return Promise.resolve(next)
+    },
+    nowMs: () => nowMs,
+  })
+  next = bad
+  nowMs = 599_999
+  expect(await probing.refreshIfDue()).toBe(false)
+  nowMs = 600_000
+  expect(await probing.refreshIfDue()).toBe(true)
+  expect(probing.found).toBe(bad)
+  next = good
+  nowMs += 30_000
+  expect(await probing.refreshIfDue()).toBe(true)
+  expect(probing.found).toBe(good)
+  // What was found before, the best of it, is what the next finding is held against.
+  expect(asked).toEqual([undefined, good, good])
+})
+
+it('tells a host that can never limit a disk from one that could not this time', () => {
+  for (const reason of [
+    'mount: stage/disk: must be superuser to use mount.',
+    'mount: stage/disk: failed to setup loop device for disk.img.',
+    'spawn mkfs.ext4 ENOENT',
+    'mount: stage/disk: permission denied.',
+  ])
+    expect([reason, isImpossible(reason)]).toEqual([reason, true])
+  for (const reason of [
+    'sliver probe asks for 8 MiB of disk, and this node has 2 left',
+    'fallocate: fallocate failed: No space left on device',
+    'spawn mkfs.ext4 EAGAIN',
+    'mkfs.ext4: Input/output error',
+    'Cannot allocate memory',
+  ])
+    expect([reason, isImpossible(reason)]).toEqual([reason, false])
+})
