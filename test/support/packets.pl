@@ -46,7 +46,9 @@ my %commands = (
     },
     'ipv6' => sub {
         my ($interface, $mac, $from, $to, $count) = @_;
-        my $udp = pack('n4', 9, 9, 8, 0);
+        # Without a checksum, which covers the addresses too, the receiver would drop it (RFC 8200, section 8.1).
+        my $sum = checksum(address6($from) . address6($to) . pack('N2', 8, 17) . pack('n4', 9, 9, 8, 0));
+        my $udp = pack('n4', 9, 9, 8, $sum || 0xffff);
         my $packet = pack('N n C2', 0x60000000, 8, 17, 64) . address6($from) . address6($to) . $udp;
         send_frames($interface, { mac => $mac, type => 0x86dd, payload => $packet, count => $count });
     },

@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises'
 import { LabError } from '@community-lab/contract'
 import { containerName } from './container.ts'
 import type { Host } from './host/host.ts'
@@ -32,6 +33,7 @@ export function upkeepParts(subject: UpkeepSubject): readonly UpkeepPart[] {
     { name: 'forwarding', check: () => checkForwarding(subject, mended) },
     { name: 'links', check: (signal) => checkLinks(subject, { mended, signal }) },
     { name: 'limits', check: () => checkLimits(subject, mended) },
+    { name: 'space', check: () => checkSpace(subject) },
     { name: 'capabilities', check: () => checkCapabilities(subject) },
   ]
 }
@@ -96,6 +98,16 @@ async function checkLimits(
       )
   }
   return findings
+}
+
+/** With less than this the node itself, its records, its spool and its logs, soon has no room. */
+const leastFreeMiB = 128
+
+async function checkSpace({ host: { dataDir } }: UpkeepSubject): Promise<readonly Finding[]> {
+  const { bavail, bsize } = await statfs(dataDir)
+  if (bavail * bsize >= leastFreeMiB * 2 ** 20) return []
+  const { message } = new LabError('LAB_NODE_DISK_LOW', { dataDir, leastMiB: leastFreeMiB })
+  return [{ member: '/resources', message }]
 }
 
 /** What it finds is told in the node's capabilities. */

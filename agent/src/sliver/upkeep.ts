@@ -24,7 +24,7 @@ export interface UpkeepOptions {
   /** The longest time between two looks, in milliseconds. */
   readonly everyMs: number
   readonly nowMs: () => number
-  /** Called with each finding, and with what a part throws. */
+  /** Called with each finding that is not told already, and with what a part throws. */
   readonly onFinding: (part: string, finding: Finding) => void
   readonly onError: (part: string, error: unknown) => void
 }
@@ -71,10 +71,10 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
   }
 
   function note(part: string, finding: Finding): void {
-    told.delete(finding.message)
+    const isNew = !told.delete(finding.message)
     told.set(finding.message, { finding, untilMs: nowMs() + tellForMs })
     for (const message of [...told.keys()].slice(0, -mostTold)) told.delete(message)
-    options.onFinding(part, finding)
+    if (isNew) options.onFinding(part, finding)
   }
 
   /** Looks do not overlap; one that is asked for during another follows it, once for all who ask. */

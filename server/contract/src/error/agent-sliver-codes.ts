@@ -67,6 +67,12 @@ export const agentSliverCodes = {
     (d) =>
       `${d.what} ${d.found}, found on ${d.on}; the agent has set it again: see what else on this node changes it`,
   ),
+  LAB_NODE_DISK_LOW: code<{ dataDir: string; leastMiB: number }>(
+    0,
+    true,
+    (d) =>
+      `the disk that holds ${d.dataDir} has less than ${d.leastMiB} MiB left; free some, or lend less of it with COMMUNITY_LAB_AGENT_LENDS`,
+  ),
   /** Slivers that cannot be kept apart do not run. */
   LAB_SLIVER_UNFILTERED: code<{ reason: string }>(
     0,

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { planForwarding } from '../../../../agent/src/sliver/domain/forwarding.ts'
 import { hostInterface } from '../../../../agent/src/sliver/domain/interfaces.ts'
 import { ownPlace } from '../../../support/place.ts'
 import { startAgent, type TestAgent } from './world/agent.ts'
@@ -166,6 +167,42 @@ describe.runIf(process.getuid?.() === 0)('the network of a node', () => {
     await agent.call('remove', '6@3')
   })
 })
+
+describe.runIf(process.getuid?.() === 0)(
+  'a kernel that cannot let single interfaces forward',
+  () => {
+    let machine: Machine
+
+    beforeAll(async () => {
+      machine = await powerOn(ownPlace(), true)
+    })
+    afterAll(() => machine[Symbol.asyncDispose]())
+
+    test('is made to forward without losing or refusing what a router advertises', async () => {
+      const old = { forwarding: false, forced: null, acceptRa: '1' }
+      const interfaces = [
+        { ...old, name: 'cn0' },
+        { ...old, name: 'mgmt' },
+      ]
+      const state = { all: false, byDefault: false, interfaces }
+      const { settings } = planForwarding(state, { mgmtInterface: 'mgmt', fromOthers: true })
+      const advertised = async (): Promise<void> => {
+        await machine.shOn('host', `${packets} router-advertisement eth0`)
+        await waitFor(() => machine.sh('ip -6 route show default'), 'proto ra')
+      }
+      const show = 'cd /proc/sys/net/ipv6/conf && cat all/forwarding cn0/forwarding cn0/accept_ra'
+      // An address of the host's own is there when its link is.
+      await waitFor(() => machine.shOn('host', 'ip -6 addr show dev eth0'), 'fe80::2')
+      await advertised()
+      for (const { name, setting, value } of settings)
+        await machine.sh(`echo ${value} > /proc/sys/net/ipv6/conf/${name}/${setting}`)
+      expect(await machine.sh(show)).toBe('1\n0\n1\n')
+      expect(await machine.sh('ip -6 route show default')).toContain('proto ra')
+      await machine.sh('ip -6 route del default')
+      await advertised()
+    })
+  },
+)
 
 describe.runIf(process.getuid?.() === 0)('the network that an owner lends', () => {
   let machine: Machine

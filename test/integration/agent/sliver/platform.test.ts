@@ -19,6 +19,8 @@ describe.runIf(process.getuid?.() === 0)('what slivers can be made with', () => 
     await using agent = await startAgent(machine, ownPlace(), { runtime: 'crun' })
     expect(agent.capabilities.runtime).toBe('none')
     expect(agent.capabilities.lacks.join()).toContain('whether disks can be limited')
+    await agent.call('check')
+    expect(await agent.found('less than 128 MiB left')).toContain(data)
   })
 
   it('is nothing where the packet filter cannot be set', async () => {

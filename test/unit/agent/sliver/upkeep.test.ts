@@ -22,11 +22,19 @@ function options(more: Partial<UpkeepOptions>): UpkeepOptions {
 it('tells what it found for an hour, each thing once', async () => {
   let now = 0
   let found: Finding[] = [{ member: '', message: 'it was gone' }]
+  const heard: string[] = []
   const part = { name: 'filter', check: () => Promise.resolve(found) }
-  const upkeep = startUpkeep(options({ parts: [part], nowMs: () => now }))
+  const upkeep = startUpkeep(
+    options({
+      parts: [part],
+      nowMs: () => now,
+      onFinding: (_part, { message }) => heard.push(message),
+    }),
+  )
   await upkeep.check()
   await upkeep.check()
   expect(upkeep.problems).toEqual(found)
+  expect(heard).toEqual(['it was gone'])
   found = []
   now = hourMs
   expect(upkeep.problems).toEqual([])
