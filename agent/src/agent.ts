@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { machine } from 'node:os'
-import { archOf, type Capabilities } from '@community-lab/contract'
+import { archOf, type Capabilities, type MemberError } from '@community-lab/contract'
 import type { AgentConfiguration } from './config.ts'
 import { identify, tincFolder } from './identify.ts'
 import { holdFolder } from './lock.ts'
@@ -130,7 +130,7 @@ async function work(
     },
     readResources: readOffer,
     problems,
-    readErrors: () => slivers.problems,
+    readErrors: () => [...slivers.problems, ...networkErrors(network)],
     reboot: rebootWith(configuration.rebootCommand),
     pollMs: pollS * 1000,
     clock: systemClock,
@@ -153,6 +153,7 @@ async function work(
   })
   ending.defer(() => uplink.close())
   ending.defer(heedNetwork(network, [loop, uplink], log))
+  ending.defer(network.onExit(() => loop.noteChange()))
   const { runtime, limits, lacks } = readCapabilities()
   log.info({ version, address: network.address, runtime, limits, lacks }, 'ready')
 
@@ -170,6 +171,10 @@ async function work(
     failed.abort()
     await Promise.allSettled(parts)
   }
+}
+
+function networkErrors({ problem }: ManagementNetwork): readonly MemberError[] {
+  return problem === null ? [] : [{ member: '/mgmt_net', message: problem }]
 }
 
 /** Pull and connect as soon as the server can be reached again, and log what becomes of the management network. Returns the unsubscriber. */

@@ -1,4 +1,4 @@
-import type { SliverStep } from '../plan/step.ts'
+import { endsSliver, type SliverStep } from '../plan/step.ts'
 
 /** What is to be done with one sliver. */
 export interface SliverWork {
@@ -10,10 +10,13 @@ export interface SliverWork {
 
 /** Options of {@link createScheduler}. */
 export interface SchedulerOptions {
-  /** How many slivers are worked on at once. */
+  /** How many slivers are made or started at once, and besides how many are stopped or removed. */
   readonly width: number
-  /** Carry out one step; never rejects. Returns whether the sliver's next step may follow. */
-  readonly runStep: (step: SliverStep, work: SliverWork) => Promise<boolean>
+  /**
+   * Carry out one step; never rejects. Returns whether the sliver's next step may follow. The signal tells that the step is not wanted any more; it may end
+   * early then.
+   */
+  readonly runStep: (step: SliverStep, work: SliverWork, signal: AbortSignal) => Promise<boolean>
   /** Called when the work on a sliver has ended, all of it or a part, so that it can be planned for again. */
   readonly onIdle: (id: string) => void
 }
@@ -21,8 +24,9 @@ export interface SchedulerOptions {
 /** Carries out steps: those of one sliver in order, several slivers at once. */
 export interface Scheduler {
   /**
-   * Replace everything that waits to be done. A step that is under way is finished. When the new plan does not go on as the old one did, the rest of the
-   * old one is dropped, and {@link SchedulerOptions.onIdle} asks for another plan.
+   * Replace everything that waits to be done. When the new plan does not go on as the old one did, the rest of the old one is dropped, and
+   * {@link SchedulerOptions.onIdle} asks for another plan. A step that is under way is finished when the new plan begins with one of its kind; else it is
+   * aborted, for a template of a gigabyte must not delay the end of its sliver.
    */
   offer(work: readonly SliverWork[]): void
   /** Whether this sliver is worked on now. */
@@ -34,7 +38,9 @@ export interface Scheduler {
 interface Running {
   /** The step under way and those after it, as comparable text. */
   remaining: string
+  kind: SliverStep['kind']
   superseded: boolean
+  readonly abort: AbortController
 }
 
 /** Make a scheduler. */
@@ -46,18 +52,27 @@ export function createScheduler({ width, runStep, onIdle }: SchedulerOptions): S
 
   function fill(): void {
     for (const [id, work] of waiting) {
-      if (draining || busy.size >= width) return
+      const [first] = work.steps
+      if (draining) return
+      if (first === undefined) continue
+      // Ending slivers does not wait for those that are made: an owner's wish to have the device back is at once.
+      const ends = endsSliver(first)
+      if ([...busy.values()].filter((one) => endsSliver(one) === ends).length >= width) continue
       waiting.delete(id)
-      const progress = { remaining: describe(work.steps), superseded: false }
+      const steps = ends ? takeWhile(work.steps, endsSliver) : work.steps
+      const { kind } = first
+      const abort = new AbortController()
+      const progress = { remaining: describe(work.steps), kind, superseded: false, abort }
       busy.set(id, progress)
-      const run = runSteps(work, progress).finally(() => running.delete(run))
+      const run = runSteps({ ...work, steps }, progress).finally(() => running.delete(run))
       running.add(run)
     }
   }
 
   async function runSteps(work: SliverWork, progress: Running): Promise<void> {
     for (const [index, step] of work.steps.entries()) {
-      const mayGoOn = await runStep(step, work)
+      progress.kind = step.kind
+      const mayGoOn = await runStep(step, work, progress.abort.signal)
       if (!mayGoOn || progress.superseded || draining) break
       progress.remaining = describe(work.steps.slice(index + 1))
     }
@@ -73,6 +88,7 @@ export function createScheduler({ width, runStep, onIdle }: SchedulerOptions): S
         // A plan that is made while a step is under way sees its sliver as it was before that step or after it. Both plans end as the old one ends.
         const steps = waiting.get(id)?.steps ?? []
         progress.superseded = steps.length === 0 || !progress.remaining.endsWith(describe(steps))
+        if (progress.superseded && steps[0]?.kind !== progress.kind) progress.abort.abort()
         waiting.delete(id)
       }
       fill()
@@ -84,6 +100,11 @@ export function createScheduler({ width, runStep, onIdle }: SchedulerOptions): S
       await Promise.all(running)
     },
   }
+}
+
+function takeWhile<T>(list: readonly T[], isSo: (one: T) => boolean): readonly T[] {
+  const end = list.findIndex((one) => !isSo(one))
+  return end === -1 ? list : list.slice(0, end)
 }
 
 function describe(steps: readonly SliverStep[]): string {

@@ -10,7 +10,7 @@ import {
   type Failures,
 } from '../plan/failure.ts'
 import { plan, type Current } from '../plan/plan.ts'
-import type { SliverStep, Step } from '../plan/step.ts'
+import { endsSliver, type SliverStep, type Step } from '../plan/step.ts'
 import type { NodeWanted } from '../plan/wanted.ts'
 import { backoffMs } from './backoff.ts'
 import { createAutoResetEvent } from './auto-reset-event.ts'
@@ -63,19 +63,28 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     },
   })
 
-  async function runStep(step: SliverStep, work: SliverWork): Promise<boolean> {
+  async function runStep(
+    step: SliverStep,
+    work: SliverWork,
+    superseded: AbortSignal,
+  ): Promise<boolean> {
     const startedMs = clock.nowMs()
     const about = { sliver: step.id, step: step.kind, ...('why' in step ? { why: step.why } : {}) }
+    // What ends a sliver is never given up half-way; only the agent's own end shortens it.
+    const signal = endsSliver(step) ? ending.signal : AbortSignal.any([ending.signal, superseded])
     log.debug(about, 'a step begins')
     try {
-      await execute(executors, step, ending.signal)
+      await execute(executors, step, signal)
       const failure = failures.get(step.id)
       if (failure?.step === step.kind) failures.set(step.id, noteSuccess(failure, clock.nowMs()))
       log.info({ ...about, durationMs: Math.round(clock.nowMs() - startedMs) }, 'a step is done')
       onStep()
       return true
     } catch (error) {
-      if (ending.signal.aborted) return false
+      if (signal.aborted) {
+        log.info(about, 'a step that is not wanted any more is given up')
+        return false
+      }
       const fault = describeFault(step.kind, error)
       fail(step.id, { step: step.kind, error: fault, wanted: work.wanted })
       log.warn({ ...about, member: fault.member, err: error }, 'a step has failed')

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { LabError, nodeManagementAddress, type TincEvent } from '@community-lab/contract'
 import { chooseDevice, makeInterface, removeInterface } from './device.ts'
 import type { Identity } from './identity.ts'
@@ -5,6 +6,9 @@ import { ensureTincKey } from './key.ts'
 import { stopLeftovers } from './leftover.ts'
 import { writeTincFolder } from './tinc-folder.ts'
 import { superviseTincd } from './tincd.ts'
+
+/** How long the start of the agent waits for the interface, in milliseconds; it takes some 300. */
+const readyWithinMs = 3_000
 
 /** Options of {@link startManagementNetwork}. */
 export interface ManagementNetworkOptions {
@@ -33,6 +37,8 @@ export interface ManagementNetwork {
   /** tincd's pid; null while none runs. */
   readonly pid: number | null
   readonly state: ManagementState
+  /** Why tincd does not run as it should; null while it does. It is started again and again. */
+  readonly problem: string | null
   /** Why there is no tun device; null when there is one. */
   readonly deviceDetail: string | null
   /** Call back when the server has become connected or not. Returns the unsubscriber. */
@@ -47,8 +53,8 @@ export interface ManagementNetwork {
  * Join the management network: run tincd, with its interface, as a child that is started again whenever it ends.
  *
  * A tincd that outlived a killed agent has kept the slivers reachable until now; it is replaced (0.3 s without a network), because its log went with
- * its agent. Resolves when the interface is up, not waiting for the server, which may be away.
- * @throws {@link LabError} LAB_TINC_FAILED when the first start fails.
+ * its agent. Resolves when the interface is up, or when tincd cannot be started or takes longer than 3 s: slivers do not wait for the network.
+ * What keeps it from running is told by {@link ManagementNetwork.problem} and `onExit`. An abort throws the signal's reason.
  */
 export async function startManagementNetwork(
   options: ManagementNetworkOptions,
@@ -57,15 +63,24 @@ export async function startManagementNetwork(
   const name = `clab-n${nodeId}`
   const address = nodeManagementAddress(prefix, nodeId)
   const { device, detail } = await chooseDevice(options.device)
-  await stopLeftovers(dir)
-  const { pubkey } = await ensureTincKey(dir)
-  await writeTincFolder(dir, { nodeId, prefix, server, pubkey, interface: name, device })
-
   const changed = new Set<(state: ManagementState) => void>()
   const exited = new Set<(reason: string) => void>()
   const ready = Promise.withResolvers<null>()
   const ending = new AbortController()
   let state: ManagementState = 'down'
+  let problem: string | null = null
+  let isPrepared = false
+
+  /** A full disk or a missing key fails one start, not the agent. */
+  async function prepare(): Promise<void> {
+    if (!isPrepared) {
+      await stopLeftovers(dir)
+      const { pubkey } = await ensureTincKey(dir)
+      await writeTincFolder(dir, { nodeId, prefix, server, pubkey, interface: name, device })
+      isPrepared = true
+    }
+    await makeInterface(device, { interface: name, address, prefix })
+  }
 
   function setState(next: ManagementState): void {
     if (next === state) return
@@ -74,14 +89,17 @@ export async function startManagementNetwork(
   }
 
   function fail(reason: string): void {
-    ready.reject(new LabError('LAB_TINC_FAILED', { what: `node ${nodeId}`, reason }))
+    problem = new LabError('LAB_TINC_FAILED', { what: `node ${nodeId}`, reason }).message
+    ready.resolve(null)
   }
 
   function noteEvent(event: TincEvent): void {
     if (event.kind === 'script_failed' && event.script === 'tinc-up')
       fail(`tinc-up ${event.reason}`)
-    else if (event.kind === 'ready') ready.resolve(null)
-    else if (event.kind === 'host_up' && event.name === server.tinc.name) setState('up')
+    else if (event.kind === 'ready') {
+      problem = null
+      ready.resolve(null)
+    } else if (event.kind === 'host_up' && event.name === server.tinc.name) setState('up')
     else if (event.kind === 'host_down' && event.name === server.tinc.name) setState('down')
   }
 
@@ -93,7 +111,7 @@ export async function startManagementNetwork(
 
   const tincd = superviseTincd({
     dir,
-    prepare: () => makeInterface(device, { interface: name, address, prefix }),
+    prepare,
     onEvent: noteEvent,
     onExit: noteExit,
     onLine: options.onLine ?? (() => undefined),
@@ -115,7 +133,7 @@ export async function startManagementNetwork(
   options.signal.addEventListener('abort', abort, { once: true })
   try {
     options.signal.throwIfAborted()
-    await ready.promise
+    await Promise.race([ready.promise, delay(readyWithinMs, undefined, { ref: false })])
   } catch (error) {
     await stop()
     throw error
@@ -129,6 +147,9 @@ export async function startManagementNetwork(
     },
     get state() {
       return state
+    },
+    get problem() {
+      return problem
     },
     onChange: (listener) => subscribe(changed, listener),
     onExit: (listener) => subscribe(exited, listener),

@@ -31,5 +31,10 @@ export type StepKind = keyof StepArguments
 export type StepOf<K extends StepKind> = { [P in K]: { readonly kind: P } & StepArguments[P] }[K]
 /** One thing to do, as data. */
 export type Step = StepOf<StepKind>
+/** Tell whether a step ends a sliver's processes: it gives room and frees the device, so it waits for no other sliver. */
+export function endsSliver({ kind }: { readonly kind: StepKind }): boolean {
+  return kind === 'stop' || kind === 'remove'
+}
+
 /** A step that concerns one sliver. */
 export type SliverStep = StepOf<Exclude<StepKind, 'reboot'>>

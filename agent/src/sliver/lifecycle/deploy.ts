@@ -20,6 +20,10 @@ export async function deploy(
   const { ids: plan, sharesTemplates, limitsDisk } = requirePlatform(parts, id)
   if (record.stage !== 'allocated') return
   const ids = mapIds(plan, record.nr)
+  const isUsed = (sha256: string): boolean =>
+    records.all().some((one) => one.templateSha256 === sha256)
+  // A new image may need the room of an old one.
+  if (!(await templates.has(target.template))) await templates.prune(isUsed)
   using template = await templates.hold(target.template, signal)
   const folder = records.folder(id)
   const disk = { sliver: id, sizeMiB: record.limits.disk, keptMiB: promisedToSamplesMiB(parts) }
@@ -37,7 +41,7 @@ export async function deploy(
     sshAuthorizedKeys: target.ssh_authorized_keys,
     sshHostKey: key.publicKey,
   })
-  await templates.prune((sha256) => records.all().some((one) => one.templateSha256 === sha256))
+  await templates.prune(isUsed)
 }
 
 /** Write the SSH keys that a sliver lets in, also while it runs. Idempotent. */

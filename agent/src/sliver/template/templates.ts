@@ -30,6 +30,8 @@ export interface Templates {
    * @throws {@link LabError} LAB_TEMPLATE_NO_IMAGE, LAB_TEMPLATE_CHECKSUM, LAB_CONNECTION_FAILED, LAB_SLIVER_COMMAND_FAILED.
    */
   hold(template: TemplateTarget | null, signal: AbortSignal): Promise<HeldTemplate>
+  /** Tell whether a template is here. */
+  has(template: TemplateTarget | null): Promise<boolean>
   /** Where the root file system of a template is that is here. */
   root(sha256: string): string
   /** Remove all that nobody holds, but these, by SHA-256. */
@@ -41,7 +43,7 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
   const rootOf = (sha256: string): string => join(dir, sha256)
   const partOf = (sha256: string): string =>
     join(dir, `.${sha256.slice(0, 16)}-${randomBytes(4).toString('hex')}`)
-  const making = new Map<string, Promise<string>>()
+  const making = new Map<string, Making>()
   /** How many hold a template, by SHA-256. */
   const holds = new Map<string, number>()
   for (const name of await list())
@@ -55,12 +57,41 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
     })
   }
 
-  async function ensure(template: TemplateTarget, image: Image, signal: AbortSignal) {
-    const present = making.get(image.sha256)
-    if (present !== undefined) return present
-    const made = make(template, image, signal).finally(() => making.delete(image.sha256))
-    making.set(image.sha256, made)
-    return made
+  /** Make a template once for all that wait for it. It is given up when none waits any more: one sliver's end is not the others'. */
+  async function ensure(
+    template: TemplateTarget,
+    image: Image,
+    signal: AbortSignal,
+  ): Promise<string> {
+    signal.throwIfAborted()
+    let shared = making.get(image.sha256)
+    if (shared === undefined || shared.abort.signal.aborted) {
+      // One that was given up removes what it has made before another begins.
+      await shared?.made.catch(() => undefined)
+      signal.throwIfAborted()
+      shared = making.get(image.sha256) ?? begin(template, image)
+    }
+    shared.waiting += 1
+    const left = Promise.withResolvers<never>()
+    const leave = (): void => left.reject(signal.reason as Error)
+    signal.addEventListener('abort', leave, { once: true })
+    try {
+      return await Promise.race([shared.made, left.promise])
+    } finally {
+      signal.removeEventListener('abort', leave)
+      shared.waiting -= 1
+      if (shared.waiting === 0) shared.abort.abort()
+    }
+  }
+
+  function begin(template: TemplateTarget, image: Image): Making {
+    const abort = new AbortController()
+    const made = make(template, image, abort.signal).finally(() => making.delete(image.sha256))
+    // Whoever waits is told; when nobody does any more, nobody is to be.
+    made.catch(() => undefined)
+    const shared = { made, abort, waiting: 0 }
+    making.set(image.sha256, shared)
+    return shared
   }
 
   function letGo(sha256: string): void {
@@ -96,6 +127,10 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
 
   return {
     root: rootOf,
+    async has(template) {
+      const image = imageOf(template)
+      return image !== null && (await exists(rootOf(image.sha256)))
+    },
     async hold(template, signal) {
       const image = imageOf(template)
       if (template === null || image === null)
@@ -120,6 +155,14 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
       }
     },
   }
+}
+
+/** A template that is being made. */
+interface Making {
+  readonly made: Promise<string>
+  readonly abort: AbortController
+  /** How many wait for it. */
+  waiting: number
 }
 
 interface Image {

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { EventEmitter, once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -82,4 +83,67 @@ it('removes what an agent that was killed had half-made', async () => {
   await writeFile(join(dir, '.0123456789abcdef-00000000.tar.gz'), 'half')
   await open()
   expect(await readdir(dir)).toEqual([])
+})
+
+/** Templates whose images come when the test says so; each fetch has its signal. */
+async function openSlow() {
+  const fetched: { readonly signal: AbortSignal; readonly send: () => void }[] = []
+  const begun = new EventEmitter()
+  const templates = await openTemplates({
+    dir,
+    async fetchImage(uri, aborted) {
+      const image = await readFile(join(folder, uri))
+      const sent = Promise.withResolvers<null>()
+      aborted.addEventListener('abort', () => sent.reject(aborted.reason as Error))
+      // It may end before anybody reads it.
+      sent.promise.catch(() => undefined)
+      fetched.push({ signal: aborted, send: () => sent.resolve(null) })
+      begun.emit('fetch')
+      return (async function* () {
+        await sent.promise
+        yield image
+      })()
+    },
+  })
+  return { templates, fetched, next: () => once(begun, 'fetch') }
+}
+
+it('goes on fetching for one sliver when another that waited for the same is not wanted any more', async () => {
+  const { templates, fetched, next } = await openSlow()
+  const begun = next()
+  const leaving = new AbortController()
+  const left = templates.hold(template, leaving.signal)
+  const stays = templates.hold(template, signal)
+  await begun
+  leaving.abort()
+  await expect(left).rejects.toThrow('abort')
+  expect(fetched[0]?.signal.aborted).toBe(false)
+  fetched[0]?.send()
+  using held = await stays
+  expect(await readFile(join(held.root, 'motd'), 'utf8')).toBe('hello\n')
+  expect(fetched).toHaveLength(1)
+})
+
+it('gives a fetch up when nobody waits for it any more, and fetches again for who comes next', async () => {
+  const { templates, fetched, next } = await openSlow()
+  const begun = next()
+  const leaving = new AbortController()
+  const left = templates.hold(template, leaving.signal)
+  await begun
+  leaving.abort()
+  await expect(left).rejects.toThrow('abort')
+  expect(fetched[0]?.signal.aborted).toBe(true)
+  const again = next()
+  const held = templates.hold(template, signal)
+  await again
+  fetched[1]?.send()
+  expect(await readFile(join((await held).root, 'motd'), 'utf8')).toBe('hello\n')
+  expect(await readdir(dir)).toEqual([template.image_sha256])
+})
+
+it('knows which templates are here', async () => {
+  const templates = await open()
+  expect([await templates.has(null), await templates.has(template)]).toEqual([false, false])
+  using _held = await templates.hold(template, signal)
+  expect(await templates.has(template)).toBe(true)
 })

@@ -82,10 +82,10 @@ it('finishes the step under way and drops the rest when something else is wanted
 
 it('replaces what waits by what is offered last', async () => {
   const { scheduler, begun, end } = aScheduler(1)
-  scheduler.offer([work('1@1', [stop('1@1')]), work('2@1', up('2@1'))])
-  scheduler.offer([work('1@1', [stop('1@1')]), work('3@1', up('3@1'))])
+  scheduler.offer([work('1@1', [step('start', '1@1')]), work('2@1', up('2@1'))])
+  scheduler.offer([work('1@1', [step('start', '1@1')]), work('3@1', up('3@1'))])
   await end('1@1')
-  expect(begun).toEqual(['stop 1@1', 'allocate 3@1'])
+  expect(begun).toEqual(['start 1@1', 'allocate 3@1'])
 })
 
 it('starts nothing more when it is drained, and waits for what runs', async () => {
@@ -96,4 +96,40 @@ it('starts nothing more when it is drained, and waits for what runs', async () =
   await drained
   expect(begun).toEqual(['allocate 1@1'])
   expect(scheduler.isBusy('1@1')).toBe(false)
+})
+
+/** A scheduler of whose steps the signals are seen. */
+function aWatchedScheduler(width: number) {
+  const signals = new Map<string, AbortSignal>()
+  const scheduler = createScheduler({
+    width,
+    runStep({ kind, id }, _work, signal) {
+      signals.set(`${kind} ${id}`, signal)
+      return new Promise<boolean>(() => undefined)
+    },
+    onIdle: () => undefined,
+  })
+  return { scheduler, signals, isAborted: (step: string) => signals.get(step)?.aborted }
+}
+
+it('aborts a step that is not wanted any more, and none that the new plan begins with too', () => {
+  const { scheduler, isAborted } = aWatchedScheduler(3)
+  const deploying = ['1@1', '2@1', '3@1'].map((id) => work(id, [step('deploy', id)]))
+  scheduler.offer(deploying)
+  const changed = { ...step('deploy', '3@1'), target: aSliverTarget({ id: '3@1', slice_id: 9 }) }
+  scheduler.offer([work('2@1', [stop('2@1')]), work('3@1', [changed])])
+  expect(['1@1', '2@1', '3@1'].map((id) => isAborted(`deploy ${id}`))).toEqual([true, true, false])
+})
+
+it('stops and removes slivers while as many as it may are being made', () => {
+  const { scheduler, signals } = aWatchedScheduler(1)
+  scheduler.offer([work('1@1', up('1@1')), work('2@1', up('2@1')), work('3@1', [stop('3@1')])])
+  expect([...signals.keys()]).toEqual(['allocate 1@1', 'stop 3@1'])
+})
+
+it('plans anew between the end of a sliver and what follows it, for making waits its turn', async () => {
+  const { scheduler, begun, idle, end } = aScheduler(1)
+  scheduler.offer([work('1@1', up('1@1')), work('2@1', [stop('2@1'), ...up('2@1')])])
+  await end('2@1')
+  expect([begun, idle]).toEqual([['allocate 1@1', 'stop 2@1'], ['2@1']])
 })
