@@ -74,6 +74,41 @@ describe.each(testbedKinds)('the testbed of %s', (as) => {
     await slice.release()
   })
 
+  it('runs a hundred commands at once on one sliver, and leaves its servers running', async () => {
+    const slice = await lab.slices.ensure('busy', { template: 'tiny', nodes: ['n1', 'n2'] })
+    await slice.started()
+    const [server, client] = slice.slivers
+    if (server === undefined || client === undefined) throw new Error('two slivers were asked for')
+    const numbers = Array.from({ length: 100 }, (_, index) => index)
+    const results = await Promise.all(numbers.map((number) => server.sh`echo ${number}`))
+    expect(results.map(({ stdout, error }) => error?.message ?? Number(stdout))).toEqual(numbers)
+    const daemon = (
+      await server.sh`iperf3 -s -D; nohup ping -i 0.2 127.0.0.1 & echo $! > /tmp/pid`
+    ).orThrow()
+    expect(daemon.durationMs).toBeLessThan(10_000)
+    ;(await client.sh({ timeoutMs: 20_000 })`iperf3 -c ${server.address} -n 10K`).orThrow()
+    ;(await server.sh`kill -0 $(cat /tmp/pid)`).orThrow()
+    await slice.release()
+  })
+
+  it('lets commands wait for their turn where a sliver has few processes, and says what it lacks', async () => {
+    const options = { template: 'tiny', nodes: ['n1'], processes: 12 }
+    const slice = await lab.slices.ensure('narrow', options)
+    await slice.started()
+    const sliver = slice.sliver('n1')
+    const results = await Promise.all(Array.from({ length: 30 }, () => sliver.sh`sleep 1`))
+    expect(results.map(({ error }) => error?.message ?? null)).toEqual(results.map(() => null))
+    const stop = new AbortController()
+    const endless = Array.from({ length: 30 }, () =>
+      sliver.exec('sleep 300', { signal: stop.signal }).catch(() => null),
+    )
+    const limited = (await Promise.all(endless.slice(-1)))[0]
+    expect(limited?.error?.code).toBe('LAB_COMMAND_NOT_STARTED')
+    stop.abort()
+    await Promise.all(endless)
+    await slice.release()
+  })
+
   it('measures round trips and has every one of them in DuckDB', async () => {
     const slice = await lab.slices.ensure('ping', { template: 'tiny', nodes: ['n1', 'n5'] })
     await slice.started()

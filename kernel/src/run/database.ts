@@ -7,7 +7,8 @@ import { LabError } from '@community-lab/contract'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import { asTable, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
-import { joinSignals, orAborted } from '../wait/signal.ts'
+import { call } from '../wait/call.ts'
+import { anySignal, orAborted } from '../wait/signal.ts'
 import { buildQuery, type Query } from './query.ts'
 import { readResult, resultColumns } from './result.ts'
 import { makeScratch } from './scratch.ts'
@@ -139,18 +140,20 @@ export class SampleDatabase {
 
   /** Do one thing after another. A caller that is interrupted leaves at once; what it had begun ends before the next begins. */
   #inTurn<T>(work: (open: OpenDatabase, signal: AbortSignal) => Promise<T>): Promise<T> {
-    const signal = joinSignals(this.#session.signal, this.#closing.signal)
-    const turn = this.#last.then(async () => {
-      signal.throwIfAborted()
-      const open = await this.#opened()
-      return interruptible(open.connection, signal, async () => {
-        await open.tables.refresh(signal)
-        return work(open, signal)
+    const lab = anySignal(this.#session.signal, this.#closing.signal)
+    return call({ lab }, (signal) => {
+      const turn = this.#last.then(async () => {
+        signal.throwIfAborted()
+        const open = await this.#opened()
+        return interruptible(open.connection, signal, async () => {
+          await open.tables.refresh(signal)
+          return work(open, signal)
+        })
       })
+      // The next in turn does not care how this one ended; its own caller does.
+      this.#last = turn.catch(() => undefined)
+      return orAborted(turn, signal)
     })
-    // The next in turn does not care how this one ended; its own caller does.
-    this.#last = turn.catch(() => undefined)
-    return orAborted(turn, signal)
   }
 
   #opened(): Promise<OpenDatabase> {

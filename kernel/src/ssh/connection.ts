@@ -33,7 +33,15 @@ export interface StartedCommand {
 }
 
 /** The command did not run, so that it can be tried again without harm. */
-export class NotStarted extends Error {}
+export class NotStarted extends Error {
+  /** True: the sliver's SSH server refused it, false: the connection was gone. */
+  readonly isRefusal: boolean
+
+  constructor(reason: string, options: ErrorOptions & { readonly isRefusal: boolean }) {
+    super(reason, options)
+    this.isRefusal = options.isRefusal
+  }
+}
 
 const readyTimeoutMs = 20_000
 const keepaliveMs = 5_000
@@ -112,7 +120,7 @@ function watchConnection(client: SshClient, sock: Duplex): SshConnection {
 
   function exec(command: string): Promise<StartedCommand> {
     return new Promise((resolve, reject) => {
-      if (!open) throw new NotStarted(reason)
+      if (!open) throw new NotStarted(reason, { isRefusal: false })
       try {
         client.exec(command, (error, channel) => {
           if (error === undefined) {
@@ -120,10 +128,12 @@ function watchConnection(client: SshClient, sock: Duplex): SshConnection {
             return
           }
           // What a broken connection carried may have run; a refusal alone says that it did not. The end of the connection is told after this.
-          setImmediate(() => reject(open ? new NotStarted(error.message, { cause: error }) : error))
+          setImmediate(() =>
+            reject(open ? new NotStarted(error.message, { cause: error, isRefusal: true }) : error),
+          )
         })
       } catch (error) {
-        throw new NotStarted(describeCause(error), { cause: error })
+        throw new NotStarted(describeCause(error), { cause: error, isRefusal: false })
       }
     })
   }

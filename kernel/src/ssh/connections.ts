@@ -7,9 +7,15 @@ export interface Lease {
   readonly connection: SshConnection
   /** How many other commands run on the sliver now. */
   readonly others: number
-  /** Give it back; `isFree`: the sliver has said that the command on it has ended. */
-  end(isFree: boolean): void
+  /** Give it back. */
+  end(state: LeaseEnd): void
 }
+
+/**
+ * How a connection comes back. `free`: the sliver has said that the command on it has ended. `refused`: the sliver could not start the command. `lost`: nobody knows
+ * what becomes of the command.
+ */
+export type LeaseEnd = 'free' | 'refused' | 'lost'
 
 /** What {@link SliverConnections} needs. */
 export interface ConnectionsOptions {
@@ -19,14 +25,23 @@ export interface ConnectionsOptions {
   dial(): Promise<SshConnection>
 }
 
+/** Options of {@link SliverConnections.lease}. */
+export interface LeaseOptions {
+  readonly signal: AbortSignal
+  /** Since when the command waits (`performance.now()`); default: now. */
+  readonly since?: number
+}
+
 /** How many connections are made as they are needed; beyond that they are made slowly. */
 const fastConnections = 8
 /** Beyond those, one more is made each time this has passed: commands without an end must not hold back the others. */
 const slowMs = 250
 const maxConnections = 100
+/** How long a sliver that could not start a command is taken to have no process left: no connection more is made while there is one. */
+const fullMs = 3_000
 /** How many are made at the same time. Source: dropbear refuses the sixth that has not authenticated from one address, and all come from the server's. */
 const dialsAtOnce = 3
-/** A command whose turn has not come after this long, while no connection more can be had, is given up. */
+/** When no connection more can be had and no command has ended for this long, those that wait are given up. */
 const patienceMs = 10_000
 /** Each time this has passed, those that nobody uses are closed, but for one. */
 const idleMs = 10_000
@@ -51,6 +66,9 @@ export class SliverConnections {
   #busy = 0
   #dialing = 0
   #isClosed = false
+  /** When a command has ended last. */
+  #movedAt = 0
+  #refusedAt = -Infinity
   #refusal: unknown = null
   #slow: NodeJS.Timeout | null = null
   #unused: NodeJS.Timeout | null = null
@@ -65,18 +83,21 @@ export class SliverConnections {
   }
 
   /** Wait for a connection of one's own. Rejects with the signal's reason when it is aborted, or with why none can be made. */
-  async lease(signal: AbortSignal): Promise<Lease> {
-    const connection = await this.#next(signal)
+  async lease({ signal, since = performance.now() }: LeaseOptions): Promise<Lease> {
+    const connection = await this.#next(signal, since)
     this.#busy += 1
     let ended = false
     return {
       connection,
       others: this.#busy - 1,
-      end: (isFree) => {
+      end: (state) => {
         if (ended) return
         ended = true
         this.#busy -= 1
-        if (isFree && connection.open && !this.#isClosed) this.#give(connection)
+        if (state === 'refused') this.#refusedAt = performance.now()
+        else this.#movedAt = performance.now()
+        if (state === 'free' && connection.open && !this.#isClosed) this.#give(connection)
+        // A refused one is closed too: it is a process less for a sliver that has none left.
         else if (connection.open) connection.close()
         // What broke this one has most likely broken those too that nobody uses.
         else this.#closeIdle(this.#idle.length)
@@ -93,12 +114,12 @@ export class SliverConnections {
     this.#rest()
   }
 
-  async #next(signal: AbortSignal): Promise<SshConnection> {
+  async #next(signal: AbortSignal, since: number): Promise<SshConnection> {
     signal.throwIfAborted()
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop())
       if (idle.open) return idle
     const turn = Promise.withResolvers<SshConnection>()
-    const waiter: Waiter = { since: performance.now(), take: turn.resolve, fail: turn.reject }
+    const waiter: Waiter = { since, take: turn.resolve, fail: turn.reject }
     this.#waiting.add(waiter)
     this.#dial()
     this.#slow ??= setInterval(() => this.#dialSlowly(), slowMs)
@@ -115,20 +136,29 @@ export class SliverConnections {
 
   /** Make as many connections as are waited for, within the bounds. */
   #dial(): void {
+    if (this.#isFull()) return
     const wanted = Math.min(this.#waiting.size - this.#dialing, dialsAtOnce - this.#dialing)
     const allowed = fastConnections - this.#open - this.#dialing
     for (let count = Math.min(wanted, allowed); count > 0; count--) void this.#dialOne()
   }
 
   #dialSlowly(): void {
-    const isStuck = this.#refusal !== null && this.#open > 0
+    const now = performance.now()
+    const isRefused = this.#refusedAt > this.#movedAt || this.#refusal !== null
+    const isStuck = isRefused && this.#open > 0
     for (const waiter of this.#waiting) {
-      if (!isStuck || performance.now() - waiter.since < patienceMs) break
+      const since = Math.max(waiter.since, this.#movedAt)
+      if (!isStuck || now - since < patienceMs) break
       this.#waiting.delete(waiter)
       waiter.fail(this.#notStarted())
     }
-    const mayMore = this.#dialing === 0 && this.#open < maxConnections
+    const mayMore = this.#dialing === 0 && this.#open < maxConnections && !this.#isFull()
     if (this.#waiting.size > 0 && mayMore) void this.#dialOne()
+  }
+
+  /** Whether the sliver could not start a command a moment ago; without any connection it is tried again at once. */
+  #isFull(): boolean {
+    return this.#open > 0 && performance.now() - this.#refusedAt < fullMs
   }
 
   async #dialOne(): Promise<void> {

@@ -82,7 +82,7 @@ function follow(started: StartedCommand, following: Following): Promise<Ending> 
   return new Promise((resolve, reject) => {
     const lost = (reason: string): void => {
       const { id: sliver, node } = target
-      lease.end(false)
+      lease.end('lost')
       const error = new LabError('LAB_COMMAND_LOST', { sliver, node, reason })
       resolve({ exitCode: null, signal: null, error })
     }

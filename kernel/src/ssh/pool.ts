@@ -1,7 +1,7 @@
 import { LabError } from '@community-lab/contract'
 import { anySignal, backoffMs, reasonOf, sleep } from '../wait/signal.ts'
 import { authenticationFailed, connectSsh, type SshConnection } from './connection.ts'
-import { SliverConnections, type Lease } from './connections.ts'
+import { SliverConnections, type Lease, type LeaseOptions } from './connections.ts'
 import { openTunnel } from './tunnel.ts'
 
 /** A sliver to connect to. */
@@ -27,7 +27,7 @@ export interface SshPoolOptions {
 /** Keeps connections open to the slivers that were used. They are nobody's alone: who gives up waiting for one does not end it. */
 export interface SshPool {
   /** Wait for a connection to a sliver, for one command. @throws {@link LabError} LAB_SLIVER_NOT_STARTED and why there is no connection. */
-  lease(target: SshTarget, signal: AbortSignal): Promise<Lease>
+  lease(target: SshTarget, options: LeaseOptions): Promise<Lease>
   /** Connect to a sliver before anything is to be run. Settles in any case: what fails here is told by the first command. */
   warm(target: SshTarget): Promise<void>
   /** Close the connections to these slivers. */
@@ -97,9 +97,10 @@ export function createSshPool(options: SshPoolOptions): SshPool {
   }
 
   return {
-    async lease(target, signal) {
+    async lease(target, { signal, ...rest }) {
       if (options.signal.aborted) throw reasonOf(options.signal)
-      return await connectionsOf(target).lease(anySignal(signal, options.signal))
+      const joined = anySignal(signal, options.signal)
+      return await connectionsOf(target).lease({ ...rest, signal: joined })
     },
     async warm(target) {
       if (!options.signal.aborted && target.hostKey !== null) await connectionsOf(target).warm()

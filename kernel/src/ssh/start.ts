@@ -16,15 +16,16 @@ export interface Started {
   readonly started: StartedCommand
 }
 
-/** How long a command that the sliver's SSH server refuses is tried again, in milliseconds. */
-const refusalPatienceMs = 10_000
+/** How often a command is tried on a sliver that refuses it although nothing else of ours runs there. */
+const lonelyAttempts = 3
 const refusalPauseMs = 100
 /** How long a command that was told to end may take before its connection is closed. */
 const hangUpMs = 2_000
+const termRepeatMs = 250
 
 /**
- * Start a command on a sliver. What certainly did not run is tried again: once when its connection was gone, and for ten seconds when the sliver's SSH server refuses to
- * start it, as it does while the sliver has no process left.
+ * Start a command on a sliver. What certainly did not run is tried again: once when its connection was gone; and when the sliver's SSH server refuses to start it, as
+ * it does while the sliver has no process left, for as long as other commands end there.
  *
  * @throws {@link LabError} LAB_COMMAND_NOT_STARTED when it still refuses then; LAB_COMMAND_LOST when the connection broke and the command may have run.
  * @throws the signal's reason.
@@ -34,33 +35,49 @@ export async function startCommand(
   target: SshTarget,
   options: StartOptions,
 ): Promise<Started> {
+  const { signal } = options
   const since = performance.now()
-  for (let broken = 0; ;) {
-    const lease = await pool.lease(target, options.signal)
+  for (let broken = 0, lonely = 0; ;) {
+    const lease = await pool.lease(target, { signal, since })
     try {
       return { lease, started: await startOn(lease, target, options) }
     } catch (error) {
       if (!(error instanceof NotStarted)) throw error
-      if (!lease.connection.open) {
+      if (error.isRefusal) {
+        const { id: sliver, node } = target
+        const details = { sliver, node, running: lease.others }
+        if (lease.others === 0) lonely += 1
+        if (lonely >= lonelyAttempts)
+          throw new LabError('LAB_COMMAND_NOT_STARTED', details, { cause: error })
+      } else {
         broken += 1
         if (broken > 1) throw error
         continue
       }
-      const { id: sliver, node } = target
-      const details = { sliver, node, running: lease.others }
-      if (performance.now() - since > refusalPatienceMs)
-        throw new LabError('LAB_COMMAND_NOT_STARTED', details, { cause: error })
     }
     await sleep(refusalPauseMs, options.signal)
   }
 }
 
-/** End a command that nobody waits for any more. Its connection is free for others when the sliver says that it has ended; if it does not, it is closed. */
+/**
+ * End a command that nobody waits for any more: SIGTERM, and SIGKILL two seconds later. Its connection is free for others when the sliver says that it has
+ * ended.
+ */
 export function hangUp(lease: Lease, { channel }: StartedCommand): void {
-  // Hanging up ends a command only if it minds; what must be ended says so with a signal first.
-  sendSignal(channel, 'TERM')
-  channel.close()
-  setTimeout(() => lease.end(false), hangUpMs).unref()
+  // Repeated, because a program is deaf while it begins: dropbear's own handler takes the signal between fork and exec.
+  const terminate = (): void => sendSignal(channel, 'TERM')
+  const repeated = setInterval(terminate, termRepeatMs).unref()
+  const last = setTimeout(() => {
+    clearInterval(repeated)
+    sendSignal(channel, 'KILL')
+    channel.close()
+    lease.end('lost')
+  }, hangUpMs).unref()
+  channel.once('close', () => {
+    clearInterval(repeated)
+    clearTimeout(last)
+  })
+  terminate()
 }
 
 async function startOn(
@@ -77,16 +94,15 @@ async function startOn(
   })
   try {
     const started = await orAborted(Promise.race([starting, lost.promise]), signal)
-    started.channel.once('close', () => lease.end(true))
+    started.channel.once('close', () => lease.end('free'))
     return started
   } catch (error) {
     if (signal.aborted)
       starting.then(
         (started) => hangUp(lease, started),
-        () => lease.end(false),
+        () => lease.end('lost'),
       )
-    // Nothing runs on a connection whose command was refused.
-    else lease.end(error instanceof NotStarted)
+    else lease.end(error instanceof NotStarted && error.isRefusal ? 'refused' : 'lost')
     throw error
   } finally {
     stop()

@@ -17,11 +17,6 @@ export function anySignal(...signals: readonly (AbortSignal | undefined)[]): Abo
   return AbortSignal.any(signals.filter((signal) => signal !== undefined))
 }
 
-/** One signal for several and for the interrupt of the notebook cell that runs. For public calls; see `call.ts`. */
-export function joinSignals(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
-  return anySignal(...signals, currentInterrupt())
-}
-
 /**
  * A signal that is aborted after so many milliseconds; of any length, where `AbortSignal.timeout` ends at 24.8 days. Null for no limit: undefined or Infinity.
  *

@@ -46,6 +46,15 @@ const texts = {
     "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nPS1='\\u@\\h:\\w\\$ '\numask 022\n",
   'etc/os-release': 'NAME="Community-Lab tiny"\nID=community-lab-tiny\nID_LIKE=debian\n',
 }
+/**
+ * Debian's busybox has no nohup. This one ignores SIGPIPE too: what a program prints when the SSH connection that began it has ended finds no reader, and
+ * would end it.
+ */
+const nohup = `#!/bin/sh
+[ $# -gt 0 ] || { echo "usage: nohup PROGRAM [ARGUMENTS]" >&2; exit 125; }
+trap "" HUP PIPE
+exec "$@"
+`
 /** No password opens it: dropbear lets in by key alone. */
 const shadow = 'root:*:19000:0:99999:7:::\nnobody:*:19000:0:99999:7:::\n'
 
@@ -82,6 +91,7 @@ function collectEntries() {
   }
   for (const [path, text] of Object.entries(texts))
     entries.set(path, { type: 'file', mode: 0o644, content: Buffer.from(text) })
+  entries.set('usr/bin/nohup', { type: 'file', mode: 0o755, content: Buffer.from(nohup) })
   entries.set('etc/shadow', { type: 'file', mode: 0o600, content: Buffer.from(shadow) })
   entries.set('usr/bin/ping6', { type: 'link', mode: 0o777, target: 'ping' })
   addApplets(entries)

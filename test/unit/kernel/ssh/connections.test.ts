@@ -1,0 +1,132 @@
+import { LabError } from '@community-lab/contract'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import type { SshConnection } from '../../../../kernel/src/ssh/connection.ts'
+import { SliverConnections, type Lease } from '../../../../kernel/src/ssh/connections.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+const { signal } = new AbortController()
+
+/** A sliver whose SSH server takes so many connections. */
+function sliverFor(most: number) {
+  const made: SshConnection[] = []
+  const connections = new SliverConnections({
+    sliver: '1@1',
+    node: 'n1',
+    dial: () => {
+      const open = made.filter((connection) => connection.open).length
+      if (open >= most) return Promise.reject(new Error('no more'))
+      const connection = createConnection()
+      made.push(connection)
+      return Promise.resolve(connection)
+    },
+  })
+  return { connections, made }
+}
+
+function createConnection(): SshConnection {
+  let open = true
+  const listeners = new Set<(reason: string) => void>()
+  return {
+    get open() {
+      return open
+    },
+    exec: () => Promise.reject(new Error('nothing runs here')),
+    onEnd(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    close() {
+      open = false
+      for (const listener of listeners) listener('it was closed')
+    },
+  }
+}
+
+/** Ask for so many leases; what came of them until now. */
+function ask(connections: SliverConnections, count: number) {
+  const leases: Lease[] = []
+  const errors: unknown[] = []
+  for (let each = 0; each < count; each++)
+    connections.lease({ signal }).then(
+      (lease) => leases.push(lease),
+      (error: unknown) => errors.push(error),
+    )
+  return { leases, errors }
+}
+
+const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms)
+
+it('uses one connection again and again for commands one after another', async () => {
+  const { connections, made } = sliverFor(100)
+  for (let each = 0; each < 5; each++) (await connections.lease({ signal })).end('free')
+  expect(made).toHaveLength(1)
+})
+
+it('makes some connections at once, more slowly, and gives each back to who has waited longest', async () => {
+  const { connections, made } = sliverFor(100)
+  const { leases } = ask(connections, 20)
+  await pass(0)
+  expect([leases.length, made.length]).toEqual([8, 8])
+  leases[0]?.end('free')
+  await pass(0)
+  expect([leases.length, made.length]).toEqual([9, 8])
+  expect(leases[8]?.connection).toBe(leases[0]?.connection)
+  await pass(250)
+  expect([leases.length, made.length]).toEqual([10, 9])
+})
+
+it('fails all that wait when no connection can be made at all', async () => {
+  const { connections } = sliverFor(0)
+  const { errors } = ask(connections, 5)
+  await pass(0)
+  expect(errors.map(String)).toEqual(Array.from({ length: 5 }, () => 'Error: no more'))
+})
+
+it('lets commands wait for those that end, however long all of them take', async () => {
+  const { connections } = sliverFor(2)
+  const { leases, errors } = ask(connections, 12)
+  for (let ended = 0; ended < 12; ended++) {
+    await pass(6_000)
+    leases[ended]?.end('free')
+  }
+  await pass(0)
+  expect([leases.length, errors]).toEqual([12, []])
+})
+
+it('gives up what waits when no connection can be had and no command ends', async () => {
+  const { connections } = sliverFor(2)
+  const { leases, errors } = ask(connections, 4)
+  await pass(9_000)
+  expect([leases.length, errors.length]).toEqual([2, 0])
+  await pass(2_000)
+  expect(errors.map((error) => LabError.is(error, 'LAB_COMMAND_NOT_STARTED'))).toEqual([true, true])
+})
+
+it('makes no connection for a while when the sliver could not start a command', async () => {
+  const { connections, made } = sliverFor(100)
+  const first = await connections.lease({ signal })
+  const second = await connections.lease({ signal })
+  second.end('refused')
+  expect(second.connection.open).toBe(false)
+  const { leases } = ask(connections, 1)
+  await pass(2_000)
+  expect([leases.length, made.length]).toEqual([0, 2])
+  await pass(2_000)
+  expect([leases.length, made.length]).toEqual([1, 3])
+  first.end('free')
+})
+
+it('passes a turn on that came when nobody wanted it any more', async () => {
+  const { connections } = sliverFor(1)
+  const first = await connections.lease({ signal })
+  const gone = new AbortController()
+  const given = connections.lease({ signal: gone.signal }).catch(() => null)
+  const { leases } = ask(connections, 1)
+  first.end('free')
+  gone.abort()
+  await given
+  await pass(0)
+  expect(leases).toHaveLength(1)
+})
