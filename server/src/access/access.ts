@@ -11,6 +11,7 @@ import { permitObject } from './own-object.ts'
 import { permitRight } from './permit.ts'
 import { anonymous, type Principal } from './principal.ts'
 import { hashSecret } from './secret.ts'
+import { createTokenUse, type TokenUse } from './token-use.ts'
 import { cutVoidTokens } from './void-tokens.ts'
 
 declare module 'fastify' {
@@ -29,7 +30,7 @@ export interface AccessOptions {
 }
 
 // Writing down each use would make every read a write.
-const lastUsedGranularityMs = 60_000
+const useWrittenEveryMs = 10_000
 
 /**
  * Find out who asks, and whether they may, before anything else happens and before a body is read. A missing token is anonymous; a wrong one is refused even
@@ -39,6 +40,11 @@ const lastUsedGranularityMs = 60_000
 export const accessPlugin = fp<AccessOptions>(
   (app, { db, notifications, origins }) => {
     const open = createOpenRequests()
+    const use = createTokenUse({
+      db,
+      everyMs: useWrittenEveryMs,
+      onError: (error) => app.log.error({ err: error }, 'use of tokens not written'),
+    })
     const routes: RouteOptions[] = []
     app.decorateRequest('principal')
     app.addHook('onRoute', (route) => void routes.push(route))
@@ -51,15 +57,15 @@ export const accessPlugin = fp<AccessOptions>(
       checkPath(request)
       checkOrigin(request, origins)
       request.principal =
-        authorization === undefined ? anonymous : await findPrincipal(db, authorization)
+        authorization === undefined ? anonymous : await findPrincipal(db, authorization, use)
       await permitRequest(db, request)
       open.follow(request, reply)
     })
     const onError = (error: unknown): void => app.log.error({ err: error }, 'void tokens not found')
     const unsubscribe = cutVoidTokens({ db, notifications, open, onError })
-    app.addHook('onClose', (_app, done) => {
+    app.addHook('onClose', async () => {
       unsubscribe()
-      done()
+      await use[Symbol.asyncDispose]()
     })
     return Promise.resolve()
   },
@@ -103,7 +109,11 @@ async function permitRequest(db: Kysely<Tables>, request: FastifyRequest): Promi
   await permitObject(db, right, request)
 }
 
-async function findPrincipal(db: Kysely<Tables>, authorization: string): Promise<Principal> {
+async function findPrincipal(
+  db: Kysely<Tables>,
+  authorization: string,
+  use: TokenUse,
+): Promise<Principal> {
   const refuse = (reason: string) => new LabError('LAB_AUTH_INVALID_TOKEN', { reason })
   // "Token" is CONFINE's word for it.
   const secret = /^(?:Bearer|Token) ([\w-]{20,200})$/iu.exec(authorization)?.[1]
@@ -120,12 +130,9 @@ async function findPrincipal(db: Kysely<Tables>, authorization: string): Promise
   if (row === undefined) throw refuse('it is not known here, or has been revoked')
   if (row.expires_on !== null && row.expires_on.getTime() < Date.now())
     throw refuse(`it expired on ${row.expires_on.toISOString()}`)
-  if (Date.now() - (row.last_used_on?.getTime() ?? 0) > lastUsedGranularityMs)
-    await db
-      .updateTable('tokens')
-      .set({ last_used_on: new Date() })
-      .where('id', '=', row.id)
-      .execute()
+  use.note(row.id)
+  // That it is used at all is known at once.
+  if (row.last_used_on === null) await use.write()
   return {
     role: row.role,
     scope: row.scope,

@@ -2,11 +2,11 @@ import type { WebSocket } from '@fastify/websocket'
 
 /** Options of {@link watchSilence}. */
 export interface SilenceOptions {
-  /** How long a silent connection lives, in milliseconds. Pings go out at a third of it. */
+  /** How long a silent connection lives, in milliseconds. When nothing has come for a third of it, a ping goes out. */
   readonly silenceMs: number
   /** How many bytes have come over the connection beneath: on a slow link one message, and the pong behind it, may take long. */
   readonly bytesRead: () => number
-  /** Called when something has come since the ping before. */
+  /** Called when something has come, at most every third of that time. */
   readonly onHeard?: () => void
 }
 
@@ -22,7 +22,8 @@ export function watchSilence(socket: WebSocket, options: SilenceOptions): void {
     // A paused connection is not silent: it is we who do not listen.
     if (hasCome || socket.isPaused) heardMs = performance.now()
     if (performance.now() - heardMs >= silenceMs) socket.terminate()
-    else if (socket.readyState === socket.OPEN) socket.ping()
+    // Agents ping by themselves: who is heard needs no ping.
+    else if (!hasCome && socket.readyState === socket.OPEN) socket.ping()
   }, silenceMs / 3)
   timer.unref()
   socket.once('close', () => clearInterval(timer))

@@ -1,13 +1,17 @@
 /** When each node was last heard of. It is kept in memory, for it changes far too often to be written down each time. */
 export interface ContactBook {
-  /** A node was heard of; `connected` false: its connection has gone. */
-  note(nodeId: number, connected: boolean): void
+  /** A node was heard of. Returns whether nothing was for so long that it may have been taken for offline. */
+  note(nodeId: number): boolean
+  /** What `note` told could not be written down: it tells it again the next time. */
+  forget(nodeId: number): void
+  /** Tell whether the node is waited for: it was heard of, and has not been silent since. */
+  isExpected(nodeId: number): boolean
   /** Begin to wait for nodes of which nothing was heard since the server's start. */
   expect(nodeIds: readonly number[]): void
   /** Milliseconds since the epoch; null: not since the server's start. */
   lastSeenMs(nodeId: number): number | null
   /** The nodes that were not heard of for longer than allowed, each told once. */
-  takeSilent(): readonly number[]
+  takeSilent(): number[]
 }
 
 /** Options of {@link createContactBook}. */
@@ -25,12 +29,16 @@ export function createContactBook(options: ContactOptions): ContactBook {
   const seen = new Map<number, number>()
   const expected = new Map<number, number>()
   return {
-    note(nodeId, connected) {
-      // Losing a connection is no sign of life: the last one before it counts.
-      if (!connected) return
+    note(nodeId) {
+      const isNew = !expected.has(nodeId)
       seen.set(nodeId, options.dateMs())
       expected.set(nodeId, options.nowMs())
+      return isNew
     },
+    forget(nodeId) {
+      expected.delete(nodeId)
+    },
+    isExpected: (nodeId) => expected.has(nodeId),
     expect(nodeIds) {
       for (const id of nodeIds) if (!expected.has(id)) expected.set(id, options.nowMs())
     },

@@ -49,26 +49,37 @@ export async function openRegistry(
   })
   const store: RegistryStore = { db, read, change }
 
-  const expectNodes = async (): Promise<void> => {
-    const rows = await db
-      .selectFrom('nodes')
-      .select('id')
-      .where('state', 'not in', ['unknown', 'offline'])
-      .execute()
-    contacts.expect(rows.map((row) => row.id))
+  /** A node that was taken for offline is what it last reported. */
+  const noteReturn = (nodeId: number): Promise<void> =>
+    setNodeState(store, nodeId, ({ state, reported }) =>
+      state === 'offline' ? (reported ?? 'unknown') : state,
+    )
+  const noteSilence = async (nodeId: number): Promise<void> => {
+    const seenMs = contacts.lastSeenMs(nodeId)
+    const seen = seenMs === null ? null : new Date(seenMs)
+    await setNodeState(
+      store,
+      nodeId,
+      ({ state }) => (state === 'unknown' ? 'unknown' : 'offline'),
+      seen,
+    )
+    // It was heard of while this was written.
+    if (contacts.isExpected(nodeId)) await noteReturn(nodeId)
   }
-  await expectNodes()
+  // Others are waited for from when they are heard of.
+  const present = await db
+    .selectFrom('nodes')
+    .select('id')
+    .where('state', 'not in', ['unknown', 'offline'])
+    .execute()
+  contacts.expect(present.map((row) => row.id))
   const watchNodes = repeat(Math.max(250, (offlineAfterS * 1000) / 10), onError, async () => {
-    await expectNodes()
-    for (const nodeId of contacts.takeSilent()) {
-      const seenMs = contacts.lastSeenMs(nodeId)
-      const seen = seenMs === null ? null : new Date(seenMs)
-      await setNodeState(
-        store,
-        nodeId,
-        ({ state }) => (state === 'unknown' ? 'unknown' : 'offline'),
-        seen,
-      )
+    const silent = contacts.takeSilent()
+    try {
+      while (silent.length > 0) await noteSilence(silent[0] ?? 0).then(() => silent.shift())
+    } finally {
+      // Those that could not be written down are told again.
+      contacts.expect(silent)
     }
   })
   const tidy = repeat(expiryCheckMs, onError, async () => {
@@ -112,18 +123,14 @@ export async function openRegistry(
       return () => void hostListeners.delete(listener)
     },
     async noteContact(nodeId, connected) {
-      contacts.note(nodeId, connected)
-      if (!connected) return
-      // Only a node that was taken for offline needs writing down.
-      const row = await db
-        .selectFrom('nodes')
-        .select('state')
-        .where('id', '=', nodeId)
-        .executeTakeFirst()
-      if (row?.state !== 'offline') return
-      await setNodeState(store, nodeId, ({ state, reported }) =>
-        state === 'offline' ? (reported ?? 'unknown') : state,
-      )
+      // Losing a connection is no sign of life: the last one before it counts.
+      if (!connected || !contacts.note(nodeId)) return
+      try {
+        await noteReturn(nodeId)
+      } catch (error) {
+        contacts.forget(nodeId)
+        throw error
+      }
     },
     async reportIncident(incident) {
       await change(({ incident: note }) => {

@@ -1,0 +1,62 @@
+import { sql, type Kysely } from 'kysely'
+import type { Tables } from '../postgres/tables.ts'
+
+/** Options of {@link createTokenUse}. */
+export interface TokenUseOptions {
+  readonly db: Kysely<Tables>
+  /** Time between two writings, in milliseconds. */
+  readonly everyMs: number
+  /** Called when a writing failed; what it held is written with the next one. */
+  onError(error: unknown): void
+}
+
+/** When each token was last used: in memory, and written down for all of them together. */
+export interface TokenUse extends AsyncDisposable {
+  /** A token is used now. */
+  note(tokenId: number): void
+  /** Write down what is not written yet. */
+  write(): Promise<void>
+}
+
+/** Tokens in one statement; each takes two of PostgreSQL's 65,535 parameters. */
+const maxTokens = 10_000
+
+/** Begin to note the use of tokens; disposing writes down the rest. */
+export function createTokenUse({ db, everyMs, onError }: TokenUseOptions): TokenUse {
+  const used = new Map<number, Date>()
+  let writing: Promise<void> = Promise.resolve()
+
+  async function writeAll(): Promise<void> {
+    while (used.size > 0) {
+      const some = [...used].slice(0, maxTokens)
+      for (const [id] of some) used.delete(id)
+      const ids = some.map(([id]) => id)
+      const times = some.map(([, time]) => time)
+      try {
+        await sql`update tokens set last_used_on = used.at
+          from unnest(${ids}::integer[], ${times}::timestamptz[]) as used(id, at)
+          where tokens.id = used.id`.execute(db)
+      } catch (error) {
+        for (const [id, time] of some) if (!used.has(id)) used.set(id, time)
+        throw error
+      }
+    }
+  }
+  function write(): Promise<void> {
+    writing = writing.catch(() => undefined).then(writeAll)
+    return writing
+  }
+
+  const timer = setInterval(() => void write().catch(onError), everyMs)
+  timer.unref()
+  return {
+    note(tokenId) {
+      used.set(tokenId, new Date())
+    },
+    write,
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      await write().catch(onError)
+    },
+  }
+}
