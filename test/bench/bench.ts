@@ -1,9 +1,11 @@
 import { measureFanout } from './fanout.ts'
+import { measureNodes } from './nodes.ts'
 import { measureTurnaround } from './turnaround.ts'
 
 const benches: Readonly<Record<string, (rounds: number) => Promise<void>>> = {
   turnaround: measureTurnaround,
   fanout: measureFanout,
+  nodes: measureNodes,
 }
 
 const [name = '', rounds = '3'] = process.argv.slice(2)
