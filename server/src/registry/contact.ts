@@ -11,7 +11,7 @@ export interface ContactBook {
   /** Milliseconds since the epoch; null: not since the server's start. */
   lastSeenMs(nodeId: number): number | null
   /** The nodes that were not heard of for longer than allowed, each told once. */
-  takeSilent(): number[]
+  takeSilent(): readonly number[]
 }
 
 /** Options of {@link createContactBook}. */

@@ -74,12 +74,15 @@ export async function openRegistry(
     .execute()
   contacts.expect(present.map((row) => row.id))
   const watchNodes = repeat(Math.max(250, (offlineAfterS * 1000) / 10), onError, async () => {
-    const silent = contacts.takeSilent()
+    const silent = new Set(contacts.takeSilent())
     try {
-      while (silent.length > 0) await noteSilence(silent[0] ?? 0).then(() => silent.shift())
+      for (const nodeId of silent) {
+        await noteSilence(nodeId)
+        silent.delete(nodeId)
+      }
     } finally {
       // Those that could not be written down are told again.
-      contacts.expect(silent)
+      contacts.expect([...silent])
     }
   })
   const tidy = repeat(expiryCheckMs, onError, async () => {
