@@ -8,7 +8,8 @@ import { URLExt } from '@jupyterlab/coreutils'
 import { ILauncher } from '@jupyterlab/launcher'
 import { ServerConnection } from '@jupyterlab/services'
 import { ISettingRegistry } from '@jupyterlab/settingregistry'
-import { followTestbed } from './model/testbed.ts'
+import { placeOf, type Place } from './model/place.ts'
+import { followShared, type Following } from './model/shared.ts'
 import { TestbedPanel, testbedIcon } from './view/panel.tsx'
 
 const pluginId = '@community-lab/jupyterlab:plugin'
@@ -29,20 +30,18 @@ const plugin: JupyterFrontEndPlugin<void> = {
     launcher: ILauncher | null,
     settingRegistry: ISettingRegistry | null,
   ) => {
-    let place = { baseUrl: defaultBaseUrl(), token: '' }
-    let following = new AbortController()
+    let following: Following | null = null
     const panel = new TestbedPanel(() => {
-      follow()
+      following?.retry()
     })
-    const follow = () => {
-      following.abort()
-      following = new AbortController()
-      const { baseUrl } = place
-      panel.showView({ connection: { state: 'connecting' }, board: null }, baseUrl)
-      void followTestbed(place, (view) => panel.showView(view, baseUrl), following.signal)
+    const follow = (place: Place) => {
+      following?.stop()
+      following = followShared(place, (view) => {
+        panel.showView(view, place.baseUrl)
+      })
     }
     panel.disposed.connect(() => {
-      following.abort()
+      following?.stop()
     })
 
     app.shell.add(panel, 'left', { rank: 150, type: 'Testbed' })
@@ -59,20 +58,12 @@ const plugin: JupyterFrontEndPlugin<void> = {
     palette?.addItem({ command: commandIds.open, category: 'Community-Lab' })
     launcher?.add({ command: commandIds.open, category: 'Other', rank: 1 })
 
-    if (settingRegistry === null) {
-      follow()
-      return
-    }
-    void followSettings(settingRegistry, (next) => {
-      place = next
-      follow()
-    })
+    if (settingRegistry === null) follow({ baseUrl: defaultBaseUrl(), token: '' })
+    else void followSettings(settingRegistry, follow)
   },
 }
 
 export default plugin
-
-type Place = { readonly baseUrl: string; readonly token: string }
 
 /** The testbed beside this JupyterLab: the server's socket, proxied at JupyterLab's own origin. */
 function defaultBaseUrl(): string {
@@ -85,13 +76,13 @@ async function followSettings(
 ): Promise<void> {
   try {
     const settings = await registry.load(pluginId)
+    let last = ''
     const read = () => {
-      const { serverUrl, token } = settings.composite
-      const url = typeof serverUrl === 'string' ? serverUrl.trim().replace(/\/+$/u, '') : ''
-      onPlace({
-        baseUrl: url === '' ? defaultBaseUrl() : url,
-        token: typeof token === 'string' ? token.trim() : '',
-      })
+      const place = placeOf(settings.composite, defaultBaseUrl())
+      // Told of each setting that is saved: the same place is not connected to again.
+      if (JSON.stringify(place) === last) return
+      last = JSON.stringify(place)
+      onPlace(place)
     }
     settings.changed.connect(read)
     read()

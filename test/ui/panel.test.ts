@@ -48,24 +48,24 @@ afterEach(async () => {
 const isLive = (): Promise<void> => page.locator('.cl-panel[data-connection="live"]').waitFor()
 const sliversIn = (state: string): Promise<void> =>
   panel.locator(`[data-sliver][data-state="${state}"]`).nth(1).waitFor()
-const section = (name: string): Locator => panel.getByRole('region', { name })
 
 describe('the Testbed panel', () => {
   it('shows the nodes with their states, and what the next step is while there is no slice', async () => {
     for (const name of ['n1', 'n2'])
       await panel.locator(`[data-node="${name}"][data-state="production"]`).waitFor()
-    expect(await section('Nodes').innerText()).toMatch(/nodes \(2\)/iu)
-    expect(await section('Slices').innerText()).toContain('notebooks/01-first-slice.ipynb')
+    expect(await panel.innerText()).toMatch(/nodes \(2\)/iu)
+    expect(await panel.innerText()).toContain('notebooks/01-first-slice.ipynb')
   })
 
   it('shows a slice as it appears, each state of its slivers, and how it goes', async () => {
     const slice = await lab.slices.ensure('shown', { template: 'tiny', nodes: ['n1', 'n2'] })
     await panel.locator('[data-slice="shown"]').waitFor()
     await sliversIn('started')
-    expect(await panel.locator('[data-slice="shown"] summary').innerText()).toContain(
-      '2 of 2 started',
-    )
+    expect(await panel.locator('[data-slice="shown"]').innerText()).toContain('2 of 2 started')
     expect(await panel.locator('[data-node="n1"]').innerText()).toContain('1 sliver')
+    expect(await panel.locator('[data-slice="shown"]').innerText()).toMatch(
+      /ends .*\d{4}.* [A-Z]{3}/u,
+    )
     await slice.release()
     await panel.locator('[data-slice="shown"]').waitFor({ state: 'detached' })
   })
@@ -114,11 +114,72 @@ describe('the Testbed panel', () => {
     await page.keyboard.press('Enter')
     await page.locator('#community-lab-testbed:focus').waitFor()
     await page.keyboard.press('Tab')
-    await panel.locator('summary:focus').waitFor()
+    await panel.getByRole('tree').and(page.locator(':focus')).waitFor()
+    // More about the row where it is: what a pointer gets by resting on it.
+    await panel.locator('[data-node="n1"] .cl-tip', { hasText: 'last heard of' }).waitFor()
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('ArrowDown')
+    await panel.locator('[data-slice="keys"] .cl-tip', { hasText: '2 slivers' }).waitFor()
     await page.keyboard.press('Enter')
     await panel.locator('[data-sliver]').first().waitFor({ state: 'hidden' })
     await page.keyboard.press('Space')
     await panel.locator('[data-sliver]').first().waitFor()
+  })
+
+  it('has in the page what is seen of 5,000 nodes and 5,000 slivers', async () => {
+    await lab.slices.ensure('large', { template: 'tiny', nodes: ['n1'] })
+    await panel.locator('[data-sliver]').first().waitFor()
+    await multiply(page, '**/api/nodes/', (node, index) => {
+      const id = index + 1
+      return { ...node, id, name: `n${id}` }
+    })
+    await multiply(page, '**/api/slivers/', (sliver, index) => {
+      const node = { uri: '', id: (index % 1_000) + 1, name: `n${index}` }
+      return { ...sliver, id: `${sliver.slice?.id ?? 0}@${index}`, node }
+    })
+    await page.reload()
+    await page.locator('.jp-LauncherCard').first().waitFor()
+    await page.locator('li[data-id="community-lab-testbed"]').click()
+    await panel.getByRole('heading', { name: 'Nodes (5000)' }).waitFor()
+    const rows = panel.locator('.cl-item')
+    expect(await rows.count()).toBeLessThan(120)
+    await page.keyboard.press('Tab')
+    await panel.getByRole('tree').focus()
+    await page.keyboard.press('End')
+    await panel.locator('[data-sliver$="@4999"][data-active="true"]').waitFor()
+    expect(await rows.count()).toBeLessThan(120)
+  })
+
+  it('has one connection for all tabs of a browser, and draws nothing while it is hidden', async () => {
+    await page.locator('li[data-id="filebrowser"]').click()
+    await panel.waitFor({ state: 'hidden' })
+    await page.evaluate(() => {
+      const drawn: unknown[] = []
+      Reflect.set(window, 'drawn', drawn)
+      const options = { subtree: true, childList: true, attributes: true, characterData: true }
+      const shown = document.querySelector('.cl-panel')
+      if (shown !== null)
+        new MutationObserver((found) => drawn.push(...found)).observe(shown, options)
+    })
+    const streams: string[] = []
+    page.context().on('request', (request) => {
+      if (request.url().endsWith('/api/events/')) streams.push(request.url())
+    })
+    const other = await page.context().newPage()
+    await other.goto(jupyter.url)
+    await other.locator('.jp-LauncherCard').first().waitFor()
+    await other.locator('li[data-id="community-lab-testbed"]').click()
+    await lab.slices.ensure('later', { template: 'tiny', nodes: ['n1'] })
+    await other.locator('.cl-panel[data-connection="live"] [data-slice="later"]').waitFor()
+    expect(streams).toEqual([])
+    expect(await page.evaluate(() => (Reflect.get(window, 'drawn') as unknown[]).length)).toBe(0)
+    await page.locator('li[data-id="community-lab-testbed"]').click()
+    await panel.locator('[data-slice="later"]').waitFor()
+    // The tab that had the connection goes, and the other one hears on.
+    await page.close()
+    await lab.slices.ensure('last', { template: 'tiny', nodes: ['n1'] })
+    await other.locator('.cl-panel[data-connection="live"] [data-slice="last"]').waitFor()
+    expect(streams).toHaveLength(1)
   })
 
   it('is as readable in the dark theme as in the light one', async () => {
@@ -137,6 +198,29 @@ describe('the Testbed panel', () => {
     await readable()
   })
 })
+
+/** What is read of a listed object here. */
+interface Listed {
+  readonly id: unknown
+  readonly slice?: { readonly id: number }
+}
+
+/** Have a list that the server answers with be 5,000 objects long, each made of the first. */
+async function multiply(
+  on: Page,
+  url: string,
+  make: (first: Listed, index: number) => object,
+): Promise<void> {
+  await on.route(url, async (route) => {
+    const response = await route.fetch()
+    const [first] = (await response.json()) as Listed[]
+    const many = Array.from(
+      { length: 5_000 },
+      (_, index) => first !== undefined && make(first, index),
+    )
+    await route.fulfill({ response, json: many })
+  })
+}
 
 it('asks no other host than this machine for anything, and no page complains', () => {
   expect(browser.foreignRequests).toEqual([])

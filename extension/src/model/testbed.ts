@@ -1,13 +1,12 @@
 import {
+  applyChanges,
+  createBoard,
   fromProblem,
   routes,
-  type ChangeEvent,
-  type Node,
+  type AnyChange,
+  type Board,
   type Problem,
-  type Slice,
-  type Sliver,
 } from '@community-lab/contract'
-import { applyChange, createBoard, type Board } from './board.ts'
 import { readEvents } from './event-stream.ts'
 
 /** Where a testbed is, and how to ask it. */
@@ -16,6 +15,8 @@ export interface TestbedOptions {
   readonly baseUrl: string
   /** A token; empty: none is sent (the state of a testbed is public). */
   readonly token: string
+  /** The board to go on from, as it was known before. */
+  readonly board?: Board | null
   /** How requests are made; by default the browser's `fetch`. */
   readonly fetch?: typeof fetch
   /** How long to wait before trying again, in milliseconds, after so many failures in a row. */
@@ -35,6 +36,8 @@ export interface TestbedView {
   readonly connection: Connection
   /** The last board known, kept while the connection is lost; null before the first. */
   readonly board: Board | null
+  /** The changes that made it of the board before; null: it was read as a whole, or there were none. */
+  readonly changes?: readonly AnyChange[] | null
 }
 
 /**
@@ -48,14 +51,14 @@ export async function followTestbed(
   signal: AbortSignal,
 ): Promise<void> {
   const retryDelayMs = options.retryDelayMs ?? defaultRetryDelayMs
-  let board: Board | null = null
+  let board: Board | null = options.board ?? null
   let failures = 0
   while (isWanted(signal)) {
     try {
-      await followOnce(options, board, signal, (next) => {
+      await followOnce(options, board, signal, (next, changes) => {
         board = next
         failures = 0
-        onView({ connection: { state: 'live' }, board })
+        onView({ connection: { state: 'live' }, board, changes })
       })
       // The server ends every stream after a while on purpose: go on from the last change, without haste.
       await waitFor(resumeDelayMs, signal)
@@ -83,7 +86,7 @@ async function followOnce(
   options: TestbedOptions,
   known: Board | null,
   signal: AbortSignal,
-  onBoard: (board: Board) => void,
+  onBoard: (board: Board, changes: readonly AnyChange[] | null) => void,
 ): Promise<void> {
   const stop = new AbortController()
   const either = AbortSignal.any([signal, stop.signal])
@@ -96,32 +99,41 @@ async function followOnce(
     throw new Error(`${options.baseUrl} answered with ${type} in the place of events`)
   let board = known
   let eventCount = 0
-  let pending: { readonly change: ChangeEvent; readonly cursor: string | undefined }[] = []
+  let pending: AnyChange[] = []
   let loading: Promise<void> | null = null
-  const publish = (change: ChangeEvent, cursor: string | undefined) => {
-    if (board === null || loading !== null) {
-      pending.push({ change, cursor })
-      return
-    }
-    const next = applyChange(board, change, cursor)
-    if (next !== board) onBoard((board = next))
+  let isScheduled = false
+  /** What came in one piece is applied at once: after a burst of changes the board is copied once. */
+  const flush = () => {
+    isScheduled = false
+    if (board === null || loading !== null || pending.length === 0) return
+    const changes = pending
+    pending = []
+    const next = applyChanges(board, changes)
+    if (next !== board) onBoard((board = next), changes)
+  }
+  const publish = (change: AnyChange) => {
+    pending.push(change)
+    if (isScheduled) return
+    isScheduled = true
+    queueMicrotask(flush)
   }
   const load = async (lastEventId: number, cursor: string | undefined) => {
     const lists = await readLists(options, either)
-    board = createBoard(lists, lastEventId, cursor)
-    for (const each of pending) board = applyChange(board, each.change, each.cursor)
+    board = applyChanges(createBoard(lists, lastEventId, cursor), pending)
     pending = []
     loading = null
-    onBoard(board)
+    onBoard(board, null)
   }
   try {
-    if (board !== null) onBoard(board)
+    if (board !== null) onBoard(board, null)
     await readEvents(
       response,
       ({ id, event, data }) => {
         eventCount += 1
+        // Events of other names are of a later server, and not for this panel.
+        if (event !== 'change' && event !== 'hello' && event !== 'reset') return
         const body: unknown = JSON.parse(data)
-        if (event === 'change') publish(body as ChangeEvent, id)
+        if (event === 'change') publish({ ...(body as AnyChange), cursor: id })
         // `hello` says where the stream begins; after `reset` the server no longer has the changes since ours: read everything again.
         else if ((event === 'hello' && board === null) || event === 'reset') {
           loading = load((body as { id: number }).id, id)
@@ -144,16 +156,18 @@ async function readLists(
   options: TestbedOptions,
   signal: AbortSignal,
 ): Promise<Parameters<typeof createBoard>[0]> {
-  const list = async (route: string): Promise<unknown> => {
+  const list = async (route: string): Promise<readonly unknown[]> => {
     const response = await ask(options, route, { accept: 'application/json' }, signal)
-    return response.json()
+    const found: unknown = await response.json()
+    if (Array.isArray(found)) return found as readonly unknown[]
+    throw new Error(`${options.baseUrl}${route} answered with something that is no list`)
   }
   const [nodes, slices, slivers] = await Promise.all([
     list(routes.nodes),
     list(routes.slices),
     list(routes.slivers),
   ])
-  return { nodes: nodes as Node[], slices: slices as Slice[], slivers: slivers as Sliver[] }
+  return { nodes, slices, slivers }
 }
 
 async function ask(

@@ -1,7 +1,8 @@
 import { LabIcon, ReactWidget } from '@jupyterlab/ui-components'
+import type { Message } from '@lumino/messaging'
 import React from 'react'
 import type { TestbedView } from '../model/testbed.ts'
-import { IncidentSection, NodeSection, SliceSection } from './sections.tsx'
+import { Tree } from './tree.tsx'
 
 /** The panel's icon: three nodes of a mesh. */
 export const testbedIcon = new LabIcon({
@@ -35,6 +36,29 @@ export class TestbedPanel extends ReactWidget {
     })
   }
 
+  // A panel behind another, or in a tab behind another, is drawn when it is seen again.
+  protected override onUpdateRequest(message: Message): void {
+    if (this.isVisible && !document.hidden) super.onUpdateRequest(message)
+  }
+
+  protected override onAfterShow(): void {
+    this.update()
+  }
+
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message)
+    document.addEventListener('visibilitychange', this.#onSeen)
+  }
+
+  protected override onBeforeDetach(message: Message): void {
+    document.removeEventListener('visibilitychange', this.#onSeen)
+    super.onBeforeDetach(message)
+  }
+
+  readonly #onSeen = (): void => {
+    this.update()
+  }
+
   /** Show a view of the testbed at a base URL. */
   showView(view: TestbedView, baseUrl: string): void {
     this.#view = view
@@ -48,15 +72,7 @@ export class TestbedPanel extends ReactWidget {
     return (
       <div className={`cl-panel${stale}`} data-connection={connection.state}>
         <Status view={this.#view} baseUrl={this.#baseUrl} onRetry={this.#onRetry} />
-        {board === null ? (
-          <NotYet view={this.#view} />
-        ) : (
-          <>
-            <IncidentSection board={board} />
-            <NodeSection board={board} />
-            <SliceSection board={board} />
-          </>
-        )}
+        {board === null ? <NotYet view={this.#view} /> : <Tree board={board} />}
       </div>
     )
   }

@@ -15,6 +15,8 @@ export function toneOfNode(node: Node): Tone {
       return node.set_state === 'production' ? 'busy' : 'idle'
     case 'debug':
     case 'unknown':
+    // A state of a later server is shown by its word alone.
+    default:
       return 'idle'
   }
 }

@@ -1,6 +1,7 @@
 export * from './address.ts'
 export * from './credentials.ts'
 export * from './arch.ts'
+export * from './board.ts'
 export * from './declared-measurement.ts'
 export * from './enrollment-token.ts'
 export * from './error/codes.ts'

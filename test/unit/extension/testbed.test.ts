@@ -1,40 +1,7 @@
 import { routes } from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import { followTestbed, type TestbedView } from '../../../extension/src/model/testbed.ts'
-
-/** A server in memory: what each stream says, and the requests it saw. */
-class FakeServer {
-  readonly requests: { readonly path: string; readonly headers: Headers }[] = []
-  readonly streams: ((push: (text: string) => void, end: () => void) => void)[] = []
-  nodes: object[] = []
-
-  /** What answers instead, such as a page to log in. */
-  page: string | null = null
-
-  readonly fetch: typeof fetch = (input, init) => {
-    const path = new URL(input as string).pathname
-    this.requests.push({ path, headers: new Headers(init?.headers) })
-    if (this.page !== null)
-      return Promise.resolve(new Response(this.page, { headers: { 'content-type': 'text/html' } }))
-    if (path === routes.nodes) return Promise.resolve(Response.json(this.nodes))
-    if (path !== routes.events) return Promise.resolve(Response.json([]))
-    const script = this.streams.shift()
-    if (script === undefined) return Promise.reject(new TypeError('connection refused'))
-    const body = new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        const push = (text: string) => controller.enqueue(new TextEncoder().encode(text))
-        init?.signal?.addEventListener('abort', () => {
-          controller.error(new DOMException('aborted', 'AbortError'))
-        })
-        script(push, () => controller.close())
-      },
-    })
-    return Promise.resolve(new Response(body, { headers: { 'content-type': 'text/event-stream' } }))
-  }
-}
-
-const change = (id: number, name: string) =>
-  `id: ${id}\nevent: change\ndata: ${JSON.stringify({ id, time: '2026-01-01T00:00:00Z', kind: 'node', action: 'updated', object_id: '1', object: { id: 1, name } })}\n\n`
+import { FakeServer, change } from './fake-server.ts'
 
 /** Follow until a view satisfies, then stop. */
 async function followUntil(server: FakeServer, wanted: (view: TestbedView) => boolean) {
@@ -159,4 +126,30 @@ it('stays live when a stream on which nothing changed is ended and taken up agai
   server.streams.push((push) => push(change(5, 'later')))
   const views = await followUntil(server, (view) => view.board?.lastEventId === 5)
   expect(views.filter((view) => view.connection.state === 'lost')).toEqual([])
+})
+
+it('goes on with a server from the future: events and kinds that it does not know change nothing', async () => {
+  const server = new FakeServer()
+  server.nodes = [{ id: 1, name: 'n1', mood: 'good', state: 'hibernating' }, { unknown: 1 }]
+  server.streams.push((push) => {
+    push('event: hello\ndata: {"id":4,"more":true}\n\n')
+    push('event: weather\ndata: not even JSON\n\n')
+    push(change(5, 'a').replace('"kind":"node"', '"kind":"campaign"'))
+    push(change(6, 'b'))
+  })
+  const views = await followUntil(server, (view) => view.board?.lastEventId === 6)
+  expect(views.filter((view) => view.connection.state === 'lost')).toEqual([])
+  expect(views.at(-1)?.board?.nodes.get(1)?.name).toBe('b')
+})
+
+it('applies at once what came at once', async () => {
+  const server = new FakeServer()
+  server.streams.push((push) => {
+    push('event: hello\ndata: {"id":4}\n\n')
+    setTimeout(() => {
+      push(Array.from({ length: 1_000 }, (_, index) => change(5 + index, 'a')).join(''))
+    }, 0)
+  })
+  const views = await followUntil(server, (view) => view.board?.lastEventId === 1_004)
+  expect(views.filter(({ board }) => board !== null).length).toBeLessThan(5)
 })

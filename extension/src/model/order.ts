@@ -1,0 +1,41 @@
+import type { Board, Node, Slice, Sliver } from '@community-lab/contract'
+
+const collator = new Intl.Collator('en', { numeric: true })
+
+/** Names in the order a person expects: n2 before n10. */
+export function compareNames(a: string, b: string): number {
+  return collator.compare(a, b)
+}
+
+// A board's map is another one when anything in it has changed: each is put in order once.
+const nodes = new WeakMap<object, readonly Node[]>()
+const slices = new WeakMap<object, readonly Slice[]>()
+const slivers = new WeakMap<object, readonly Sliver[]>()
+const none: ReadonlyMap<string, Sliver> = new Map()
+
+/** The nodes by their names. */
+export function nodesOf(board: Board): readonly Node[] {
+  return ordered(nodes, board.nodes, ({ name }) => name)
+}
+
+/** The slices by their names. */
+export function slicesOf(board: Board): readonly Slice[] {
+  return ordered(slices, board.slices, ({ name }) => name)
+}
+
+/** The slivers of a slice by their nodes' names. */
+export function sliversOf(board: Board, sliceId: number): readonly Sliver[] {
+  return ordered(slivers, board.slivers.get(sliceId) ?? none, ({ node }) => node.name)
+}
+
+function ordered<T>(
+  known: WeakMap<object, readonly T[]>,
+  map: ReadonlyMap<unknown, T>,
+  nameOf: (item: T) => string,
+): readonly T[] {
+  const found = known.get(map)
+  if (found !== undefined) return found
+  const made = [...map.values()].sort((a, b) => compareNames(nameOf(a), nameOf(b)))
+  known.set(map, made)
+  return made
+}

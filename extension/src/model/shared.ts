@@ -1,0 +1,114 @@
+import { applyChanges, type AnyChange, type Board } from '@community-lab/contract'
+import { followTestbed, type Connection, type TestbedOptions, type TestbedView } from './testbed.ts'
+
+/** What a {@link followShared} caller holds. */
+export interface Following {
+  /** Try again now, in whichever tab has the connection. */
+  retry(): void
+  /** Stop. Another tab takes the connection over, if there is one. */
+  stop(): void
+}
+
+/** What tabs tell each other. */
+type Message =
+  /** A tab has come: whoever has the connection tells it all. */
+  | { readonly kind: 'hello' }
+  | { readonly kind: 'retry' }
+  | { readonly kind: 'view'; readonly connection: Connection; readonly board: Board | null }
+  | {
+      readonly kind: 'changes'
+      readonly connection: Connection
+      readonly changes: readonly AnyChange[]
+    }
+
+/**
+ * Follow a testbed over one connection for all tabs of a browser: the tab that holds a lock has it and tells the others; when it goes, the next one takes over
+ * from where the board is. A page that has no locks, because it is not served securely, has a connection of its own.
+ */
+export function followShared(
+  options: TestbedOptions,
+  onView: (view: TestbedView) => void,
+): Following {
+  const stopping = new AbortController()
+  const locks = (globalThis.navigator as Partial<Navigator> | undefined)?.locks
+  const name = `community-lab ${options.baseUrl} ${fingerprintOf(options.token)}`
+  const channel = locks === undefined ? null : new BroadcastChannel(name)
+  let view: TestbedView = { connection: { state: 'connecting' }, board: options.board ?? null }
+  let attempt: AbortController | null = null
+  const post = (message: Message) => {
+    if (!stopping.signal.aborted) channel?.postMessage(message)
+  }
+  const show = (next: TestbedView) => {
+    view = next
+    onView(next)
+  }
+  const postView = () => {
+    post({ kind: 'view', connection: view.connection, board: view.board })
+  }
+
+  /** Have the connection until this tab stops. */
+  const lead = async () => {
+    while (!stopping.signal.aborted) {
+      attempt = new AbortController()
+      const signal = AbortSignal.any([stopping.signal, attempt.signal])
+      await followTestbed(
+        { ...options, board: view.board },
+        (next) => {
+          show(next)
+          const { connection, changes } = next
+          if (changes == null) postView()
+          else post({ kind: 'changes', connection, changes })
+        },
+        signal,
+      )
+    }
+  }
+
+  const retry = () => {
+    if (attempt === null) {
+      post({ kind: 'retry' })
+      return
+    }
+    show({ ...view, connection: { state: 'connecting' }, changes: null })
+    postView()
+    attempt.abort()
+  }
+
+  const isLeader = () => attempt !== null
+  channel?.addEventListener('message', ({ data }: MessageEvent<Message>) => {
+    if (data.kind === 'hello') {
+      if (isLeader()) postView()
+    } else if (data.kind === 'retry') {
+      if (isLeader()) retry()
+    } else if (isLeader()) return
+    else if (data.kind === 'view') show({ connection: data.connection, board: data.board })
+    // Changes of a board that is not known yet: it is on its way.
+    else if (view.board !== null)
+      show({ connection: data.connection, board: applyChanges(view.board, data.changes) })
+  })
+  onView(view)
+  if (locks === undefined) void lead()
+  else {
+    post({ kind: 'hello' })
+    locks.request(name, { signal: stopping.signal }, lead).catch(() => {
+      // This tab stopped while it waited for the connection.
+    })
+  }
+  return {
+    retry,
+    stop() {
+      stopping.abort()
+      channel?.close()
+    },
+  }
+}
+
+/** Tells tokens apart without being one: tabs with different rights see different things. Source: FNV-1a, 32 bits. */
+function fingerprintOf(token: string): string {
+  let hash = 0x811c9dc5
+  for (const character of token) {
+    hash ^= character.codePointAt(0) ?? 0
+    hash = Math.imul(hash, 0x01000193)
+  }
+  return (hash >>> 0).toString(16)
+}

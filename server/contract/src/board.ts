@@ -1,0 +1,239 @@
+import type { ChangeEvent, Incident } from './schema/event.ts'
+import type { Node } from './schema/node.ts'
+import type { Slice } from './schema/slice.ts'
+import type { Sliver } from './schema/sliver.ts'
+
+/**
+ * What a testbed is at one moment, for those who show it. Plain data; {@link applyChanges} makes the next one, and what did not change stays the same object.
+ */
+export interface Board {
+  readonly nodes: ReadonlyMap<number, Node>
+  readonly slices: ReadonlyMap<number, Slice>
+  /** By their slice's id, then by their own. */
+  readonly slivers: ReadonlyMap<number, ReadonlyMap<string, Sliver>>
+  /** How many slivers a node carries, by its id. */
+  readonly sliverCounts: ReadonlyMap<number, number>
+  /** The newest first, at most {@link maxIncidents}. */
+  readonly incidents: readonly TimedIncident[]
+  /** The last change that is in here. */
+  readonly lastEventId: number
+  /** Where its stream goes on, in the server's words: the number alone does not tell that the server was restored. */
+  readonly cursor: string
+}
+
+/** An incident and when it was reported (RFC 3339). */
+export interface TimedIncident extends Incident {
+  readonly time: string
+}
+
+/** How many incidents a board keeps. */
+export const maxIncidents = 20
+
+/** A change as it comes from a server that may be newer than its reader: of its kind and its object nothing is certain. */
+export type AnyChange = Pick<ChangeEvent, 'id' | 'time'> & {
+  readonly kind: string
+  readonly object_id: string
+  readonly object: unknown
+  /** Where the stream goes on after it, in the server's words; default: its id. */
+  readonly cursor?: string | undefined
+}
+
+/**
+ * Make the board of lists that were read after the change `lastEventId`. What is none of its kind in them is left out.
+ */
+export function createBoard(
+  lists: {
+    readonly nodes: readonly unknown[]
+    readonly slices: readonly unknown[]
+    readonly slivers: readonly unknown[]
+  },
+  lastEventId: number,
+  cursor = String(lastEventId),
+): Board {
+  const draft = new Draft(emptyBoard)
+  for (const node of lists.nodes) draft.setNode(maybeNode(node))
+  for (const slice of lists.slices) draft.setSlice(maybeSlice(slice))
+  for (const sliver of lists.slivers) draft.setSliver(maybeSliver(sliver))
+  return draft.finish(lastEventId, cursor)
+}
+
+/**
+ * Apply changes in their order. One that the board has already (its id is not above the board's last) changes nothing, and so does one of an unknown kind, or
+ * with an object that its reader cannot understand: a server may be newer than who reads it.
+ */
+export function applyChanges(board: Board, changes: readonly AnyChange[]): Board {
+  const draft = new Draft(board)
+  let last = board.lastEventId
+  let { cursor } = board
+  for (const change of changes) {
+    if (change.id <= last) continue
+    last = change.id
+    cursor = change.cursor ?? String(change.id)
+    draft.apply(change)
+  }
+  return last === board.lastEventId ? board : draft.finish(last, cursor)
+}
+
+const emptyBoard: Board = {
+  nodes: new Map(),
+  slices: new Map(),
+  slivers: new Map(),
+  sliverCounts: new Map(),
+  incidents: [],
+  lastEventId: 0,
+  cursor: '0',
+}
+
+/** A board on its way to the next one: each map is copied once, when it changes first. */
+class Draft {
+  readonly #nodes: Copied<number, Node>
+  readonly #slices: Copied<number, Slice>
+  readonly #slivers: Copied<number, ReadonlyMap<string, Sliver>>
+  readonly #sliverCounts: Copied<number, number>
+  /** The maps of single slices that are copies already. */
+  readonly #ownSlivers = new Map<number, Map<string, Sliver>>()
+  #incidents: readonly TimedIncident[]
+
+  constructor(board: Board) {
+    this.#nodes = new Copied(board.nodes)
+    this.#slices = new Copied(board.slices)
+    this.#slivers = new Copied(board.slivers)
+    this.#sliverCounts = new Copied(board.sliverCounts)
+    this.#incidents = board.incidents
+  }
+
+  apply({ kind, object_id: id, object, time }: AnyChange): void {
+    if (kind === 'node') {
+      if (object === null) this.#nodes.delete(Number(id))
+      else this.setNode(maybeNode(object))
+    } else if (kind === 'slice') {
+      if (object === null) this.#slices.delete(Number(id))
+      else this.setSlice(maybeSlice(object))
+    } else if (kind === 'sliver') {
+      if (object === null) this.#deleteSliver(id)
+      else this.setSliver(maybeSliver(object))
+    } else if (kind === 'incident') this.#addIncident(object, time)
+  }
+
+  setNode(node: Node | null): void {
+    if (node !== null) this.#nodes.set(node.id, node)
+  }
+
+  setSlice(slice: Slice | null): void {
+    if (slice !== null) this.#slices.set(slice.id, slice)
+  }
+
+  setSliver(sliver: Sliver | null): void {
+    if (sliver === null) return
+    const slivers = this.#sliversOf(sliver.slice.id)
+    if (!slivers.has(sliver.id)) this.#count(sliver.node.id, 1)
+    slivers.set(sliver.id, sliver)
+  }
+
+  finish(lastEventId: number, cursor: string): Board {
+    return {
+      nodes: this.#nodes.map,
+      slices: this.#slices.map,
+      slivers: this.#slivers.map,
+      sliverCounts: this.#sliverCounts.map,
+      incidents: this.#incidents,
+      lastEventId,
+      cursor,
+    }
+  }
+
+  #deleteSliver(id: string): void {
+    const sliceId = Number(id.split('@')[0])
+    const known = this.#slivers.map.get(sliceId)?.get(id)
+    if (known === undefined) return
+    const slivers = this.#sliversOf(sliceId)
+    slivers.delete(id)
+    if (slivers.size === 0) {
+      this.#slivers.delete(sliceId)
+      this.#ownSlivers.delete(sliceId)
+    }
+    this.#count(known.node.id, -1)
+  }
+
+  #sliversOf(sliceId: number): Map<string, Sliver> {
+    const own = this.#ownSlivers.get(sliceId)
+    if (own !== undefined) return own
+    const copy = new Map(this.#slivers.map.get(sliceId))
+    this.#ownSlivers.set(sliceId, copy)
+    this.#slivers.set(sliceId, copy)
+    return copy
+  }
+
+  #count(nodeId: number, change: number): void {
+    this.#sliverCounts.set(nodeId, (this.#sliverCounts.map.get(nodeId) ?? 0) + change)
+  }
+
+  #addIncident(object: unknown, time: string): void {
+    if (!isRecord(object) || typeof object['message'] !== 'string') return
+    // Only its message is read; its code may be one that is not known here.
+    const incident = { ...(object as unknown as Incident), time }
+    this.#incidents = [incident, ...this.#incidents].slice(0, maxIncidents)
+  }
+}
+
+/** A map that is copied before its first change. */
+class Copied<Id, T> {
+  #map: ReadonlyMap<Id, T>
+  #copy: Map<Id, T> | null = null
+
+  constructor(map: ReadonlyMap<Id, T>) {
+    this.#map = map
+  }
+
+  get map(): ReadonlyMap<Id, T> {
+    return this.#map
+  }
+
+  set(id: Id, value: T): void {
+    this.#own().set(id, value)
+  }
+
+  delete(id: Id): void {
+    if (this.#map.has(id)) this.#own().delete(id)
+  }
+
+  #own(): Map<Id, T> {
+    this.#copy ??= new Map(this.#map)
+    this.#map = this.#copy
+    return this.#copy
+  }
+}
+
+// What a board's readers go by is checked; members beyond, and values of states, may be of a later version.
+
+function maybeNode(object: unknown): Node | null {
+  if (!isRecord(object) || typeof object['id'] !== 'number' || !isNamed(object)) return null
+  return withErrors(object) as unknown as Node
+}
+
+function maybeSlice(object: unknown): Slice | null {
+  if (!isRecord(object) || typeof object['id'] !== 'number' || !isNamed(object)) return null
+  return object as unknown as Slice
+}
+
+function maybeSliver(object: unknown): Sliver | null {
+  if (!isRecord(object) || typeof object['id'] !== 'string') return null
+  const { slice, node } = object
+  const isPlaced =
+    isRecord(slice) && typeof slice['id'] === 'number' && isRecord(node) && isNamed(node)
+  return isPlaced && typeof node['id'] === 'number'
+    ? (withErrors(object) as unknown as Sliver)
+    : null
+}
+
+function withErrors(object: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Array.isArray(object['errors']) ? object : { ...object, errors: [] }
+}
+
+function isNamed(object: Readonly<Record<string, unknown>>): boolean {
+  return typeof object['name'] === 'string'
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
