@@ -3,11 +3,16 @@ import type { MemberError } from '@community-lab/contract'
 /** The longest sentence in a report, in characters. */
 const maxCharacters = 1_000
 
-/** Shorten a sentence that somebody else's program may have made long. */
+/**
+ * Make a sentence of somebody else's program fit for a report: short, and without NUL and half surrogate pairs, which the server refuses because no database
+ * stores them. A report that is refused tells nothing of the node.
+ */
 export function boundSentence(text: string): string {
-  if (text.length <= maxCharacters) return text
-  // Half a surrogate pair is no text.
-  return `${text.slice(0, maxCharacters - 1).replace(/[\uD800-\uDBFF]$/u, '')}…`
+  const readable = text.slice(0, maxCharacters + 1).replaceAll('\0', '\uFFFD')
+  if (text.length <= maxCharacters) return readable.toWellFormed()
+  // The cut may go through a surrogate pair; its first half is left out.
+  const cut = readable.slice(0, maxCharacters - 1).replace(/[\uD800-\uDBFF]$/u, '')
+  return `${cut.toWellFormed()}…`
 }
 
 /** Keep a list of errors short, and each of them. What is left out is counted in the last one. */
