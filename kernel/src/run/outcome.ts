@@ -127,9 +127,16 @@ export function describeTrouble({ node, state, ...lost }: Outcome): string[] {
 
 /** Reasons in a few words, with an example of each. */
 function becauseOf(rejections: readonly Rejection[]): string {
-  return rejections
-    .map(({ reason, line }) => `${reason}: ${JSON.stringify(line.slice(0, 80))}`)
-    .join('; ')
+  return rejections.map(({ reason, line }) => `${reason}: ${excerpt(line)}`).join('; ')
+}
+
+/** The most characters of a line that are shown. What cannot be printed takes up to six of them, so the line is cut after it was quoted. */
+const maxExcerpt = 80
+
+/** A line in quotes, cut to what fits into a sentence. */
+export function excerpt(line: string): string {
+  const quoted = JSON.stringify(line)
+  return quoted.length <= maxExcerpt ? quoted : `${quoted.slice(0, maxExcerpt - 1)}…`
 }
 
 interface Loss {

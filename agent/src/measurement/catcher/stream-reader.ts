@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs'
-import { LabError } from '@community-lab/contract'
+import { LabError, runEndMeasurement } from '@community-lab/contract'
 import { indexEntryBytes } from '../domain/catcher-index.ts'
 import { textOf } from '../domain/line-samples.ts'
 import type { Rate } from '../domain/rate.ts'
-import { addRefusal, bufferFull, tellRefusals } from '../domain/refusals.ts'
+import { addRefusal, bufferFull, tellRefusals, type Refusal } from '../domain/refusals.ts'
 import { nowUs, type Sample } from '../sample.ts'
 import type { Spool } from '../spool/spool.ts'
 import { takeIn } from './line-intake.ts'
@@ -123,28 +123,49 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
       indexBytes: position.indexBytes + Math.min(entriesRead, indexed.length) * indexEntryBytes,
       end: position.end + bytesRead,
     }
-    const told = tellRefusals(refusals, { source, nowUs: last.timeUs })
-    const next = { ...moveTo(position, place, rest), refusals: [...told.left] }
-    const all = [...samples, ...told.samples]
+    // Who waits for a run's end counts then what was refused of it: all of that is told before the end.
+    const end = samples.find(({ name }) => name === runEndMeasurement)
+    const lost = end === undefined ? null : addLost(refusals, end.time_us)
+    const told = tellRefusals(lost?.refusals ?? refusals, {
+      source,
+      nowUs: last.timeUs,
+      all: end !== undefined,
+    })
+    const next = { ...moveTo(position, place, rest), ...lost?.counts, refusals: [...told.left] }
+    const all = end === undefined ? [...samples, ...told.samples] : [...told.samples, ...samples]
     return take(all, allowance === null ? next : { ...next, allowance }) ? 'more' : 'full'
+  }
+
+  /** Add the lines that the catcher has lost or refused since it was looked at last. */
+  function addLost(
+    refusals: readonly Refusal[],
+    timeUs: number,
+  ): {
+    readonly refusals: readonly Refusal[]
+    readonly counts: Pick<Position, 'dropped' | 'refused'>
+  } {
+    const dropped = Math.max(position.dropped, readDropped(dir))
+    const found = readRefused(dir)
+    const before = position.refused ?? 0
+    const refused = Math.max(before, found?.lines ?? 0)
+    const lost = { reason: bufferFull, lines: dropped - position.dropped, time_us: timeUs }
+    const fast = { reason: tooManyBytes, lines: refused - before, time_us: timeUs }
+    return {
+      refusals: addRefusal(addRefusal(refusals, { ...lost, line: () => '' }), {
+        ...fast,
+        line: () => found?.example ?? '',
+      }),
+      counts: { dropped, refused },
+    }
   }
 
   /** Tell of lines that became no samples. */
   function tell(): Turn {
     const now = nowUs()
-    const dropped = Math.max(position.dropped, readDropped(dir))
-    const found = readRefused(dir)
-    const told = position.refused ?? 0
-    const refused = Math.max(told, found?.lines ?? 0)
-    const lost = { reason: bufferFull, lines: dropped - position.dropped, time_us: now }
-    const fast = { reason: tooManyBytes, lines: refused - told, time_us: now }
-    const refusals = addRefusal(addRefusal(position.refusals ?? [], { ...lost, line: () => '' }), {
-      ...fast,
-      line: () => found?.example ?? '',
-    })
+    const { refusals, counts } = addLost(position.refusals ?? [], now)
     const { samples, left } = tellRefusals(refusals, { source, nowUs: now, all: isLast })
     if (samples.length > 0) {
-      if (!take(samples, { ...position, dropped, refused, refusals: [...left] })) return 'full'
+      if (!take(samples, { ...position, ...counts, refusals: [...left] })) return 'full'
     }
     return left.some(({ lines }) => lines > 0) ? 'done for a second' : 'done'
   }

@@ -48,3 +48,41 @@ it('reads what the index does not tell of when nobody writes the segment any mor
   expect(read()).toEqual([[1, 1], ...ofFirst, [5, 150_000_000], [6, 200_000_000]])
   await spool.close()
 })
+
+it('has told of every line that was refused or lost when it tells that a run has ended', async () => {
+  await using folder = await createFolder()
+  const spool = await openSpool(join(folder.path, 'spool'))
+  const dir = folder.path
+  const reader = createStreamReader({ spool, dir, markKey: 'catcher 1', source: '1@1' })
+  let data = ''
+  let index = ''
+  const startUs = Date.now() * 1000
+  /** Let lines come so many milliseconds after the start, and read them. */
+  async function come(lines: string, afterMs: number): Promise<void> {
+    data += lines
+    index += entry(data.length, startUs + afterMs * 1000)
+    await writeFile(join(dir, '0000000000000000.data'), data)
+    await writeFile(join(dir, '0000000000000000.index'), index)
+    await drain(reader)
+  }
+
+  await come('count value=12ms\n', 0)
+  await come('count value=0,5\ncount value=12ms\n', 1)
+  await come('count value=12ms\n', 2)
+  await writeFile(join(dir, 'dropped'), `${'7'.padStart(20, '0')}\n`)
+  await come('run_end run="r" exit_code=0\n', 3)
+  await spool.sync()
+
+  const rows = readAll(spool)
+  const end = rows.findIndex(({ name }) => name === 'run_end')
+  const before = rows.slice(0, end)
+  const count = (name: string): number =>
+    before
+      .filter((row) => row.name === name)
+      .reduce((sum, { fields }) => sum + Number(fields['lines']), 0)
+  expect(count('rejected')).toBe(4)
+  expect(count('dropped')).toBe(7)
+  expect(before.every(({ time_us }) => time_us <= startUs + 3_000)).toBe(true)
+  expect(rows.slice(end + 1)).toEqual([])
+  await spool.close()
+})
