@@ -11,9 +11,6 @@ export interface Boot {
   readonly lives: Readonly<Record<string, string>>
 }
 
-/** A node that was never told to reboot. Source: CONFINE, a new node's boot_sn is 0. */
-export const neverRebooted: Boot = { bootSn: 0, lives: {} }
-
 /** Name the life of a running sliver: another after each start. Returns null when it does not run. */
 export function lifeOf(sliver: SliverStatus): string | null {
   return sliver.stage === 'started' ? `${sliver.pid ?? 0} ${sliver.startedOn ?? ''}` : null

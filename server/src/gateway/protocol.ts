@@ -62,9 +62,6 @@ export const GatewayEvent = Type.Union([
 ])
 export type GatewayEvent = Static<typeof GatewayEvent>
 
-/** The longest line either side accepts, in bytes. */
-export const maxGatewayLineBytes = 4 * 1024 * 1024
-
 /** What the server writes into its tinc folder as `network.json`, beside `rsa_key.priv` and `hosts/<name>`. */
 export const GatewayNetwork = Type.Object(
   {

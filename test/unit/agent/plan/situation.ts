@@ -1,10 +1,13 @@
 import type { SliverTarget } from '@community-lab/contract'
 import type { NodeWanted } from '../../../../agent/src/plan/wanted.ts'
-import { neverRebooted, noteBoot, type Boot } from '../../../../agent/src/plan/boot.ts'
+import { noteBoot, type Boot } from '../../../../agent/src/plan/boot.ts'
 import { plan, type Current } from '../../../../agent/src/plan/plan.ts'
 import type { Failures } from '../../../../agent/src/plan/failure.ts'
 import type { Step } from '../../../../agent/src/plan/step.ts'
 import type { SliverStatus } from '../../../../agent/src/sliver/slivers.ts'
+
+/** A node that was never told to reboot. Source: CONFINE, a new node's boot_sn is 0. */
+const neverRebooted: Boot = { bootSn: 0, lives: {} }
 
 export const aSliverTarget = (changes: Partial<SliverTarget> = {}): SliverTarget => ({
   id: '1@1',
