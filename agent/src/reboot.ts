@@ -8,7 +8,7 @@ const patienceS = 120
 /**
  * Make what reboots this host: the owner's shell command, or nothing without one.
  *
- * What is returned settles at once without a command. With one it does not come back from a host that reboots.
+ * Without a command the returned function settles at once. With a command it never settles on a host that reboots, because the process ends first.
  * It throws {@link LabError} LAB_AGENT_REBOOT_FAILED when the command fails, or when the host is still up after two minutes.
  */
 export function rebootWith(command: string | null): (signal: AbortSignal) => Promise<void> {

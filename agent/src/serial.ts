@@ -6,7 +6,7 @@ export interface Serial {
   idle(): Promise<void>
 }
 
-/** Make it. */
+/** Make a runner without any task. */
 export function createSerial(): Serial {
   const tails = new Map<string, Promise<unknown>>()
   return {

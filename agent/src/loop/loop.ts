@@ -23,9 +23,9 @@ export interface LoopOptions {
   readonly readResources: () => Promise<readonly ReportedResource[]>
   /** What is wrong with the node besides its slivers, now. */
   readonly readErrors: () => readonly MemberError[]
-  /** The same, noted by parts of the agent; the loop notes its own there. */
+  /** What parts of the agent, this loop among them, have noted as wrong with the node. The report tells both these and `readErrors`. */
   readonly problems: NodeProblems
-  /** Reboot the host: settles, if at all, when it cannot be rebooted. */
+  /** Reboot the host. On a host that reboots this never settles, because the process ends first; it settles when nothing reboots the host, and rejects when that fails. */
   readonly reboot: (signal: AbortSignal) => Promise<void>
   /** The longest time between two looks at what is wanted, in milliseconds. */
   readonly pollMs: number

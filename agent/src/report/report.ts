@@ -49,7 +49,7 @@ export function report(sources: ReportSources): NodeReport {
   const present = new Map(current.slivers.map((status) => [status.id, status]))
   const unreadable = new Map(current.unreadable.map((sliver) => [sliver.id, sliver.error]))
   const notices = Map.groupBy(target?.notices ?? [], ({ sliver }) => sliver)
-  // What is here comes first, for a report has a bound.
+  // Slivers that are on the node come first: a report has room for a bounded number of slivers.
   const all = [...present.keys(), ...unreadable.keys(), ...targets.keys(), ...notices.keys()]
   const ids = [...new Set(all)]
   return {

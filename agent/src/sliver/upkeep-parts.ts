@@ -61,7 +61,7 @@ async function checkForwarding(
 ): Promise<readonly Finding[]> {
   const settings = await host.forwarding.ensure()
   if (running().length === 0) return []
-  // An interface that has just come is set up as a matter of course.
+  // Setting up an interface that has just appeared is normal, and no finding. It is a finding when somebody has switched `all/forwarding` off.
   const undone = settings.filter(({ name }) => name === 'all')
   return undone.length === 0 ? [] : [mended('forwarding of IPv6', 'was switched off')]
 }

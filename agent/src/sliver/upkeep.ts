@@ -38,9 +38,9 @@ export interface Upkeep {
   close(): Promise<void>
 }
 
-/** What happens together is looked at together, in milliseconds. */
+/** How long a look waits after an event, so that events which come together make one look, in milliseconds. */
 const gatherMs = 10
-/** How long a finding is told. */
+/** How long a finding stays in the report, in milliseconds. */
 const tellForMs = 3_600_000
 const mostTold = 20
 

@@ -7,7 +7,7 @@ export function compareNames(a: string, b: string): number {
   return collator.compare(a, b)
 }
 
-// A board's map is another one when anything in it has changed: each is put in order once.
+// A board's map is replaced, never changed, when something in it changes. So each map is sorted once, and the result is kept with it.
 const nodes = new WeakMap<object, readonly Node[]>()
 const slices = new WeakMap<object, readonly Slice[]>()
 const slivers = new WeakMap<object, readonly Sliver[]>()

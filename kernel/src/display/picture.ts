@@ -40,7 +40,7 @@ export function boundsOf(svg: string): Box | null {
   try {
     return open(svg, {}).getBBox() ?? null
   } catch {
-    // As above: what resvg cannot read is shown as it is.
+    // resvg refuses SVG that it does not know; then the SVG is shown without a picture.
     return null
   }
 }

@@ -131,7 +131,7 @@ export class SampleDatabase {
     this.#open = null
     // Nothing may use a connection that is closed: what runs has been told to end.
     await this.#last
-    // What could not be opened has nothing to close; whoever asked for it was told.
+    // A database that failed to open has nothing to close, and the call that opened it has thrown the error.
     await open?.then(
       (opened) => opened.close(),
       () => undefined,
@@ -191,7 +191,7 @@ async function runQuery<T extends object>(
     const result = await connection.stream(sql, values, types)
     const columns = resultColumns(result)
     const rows = await readResult<T>(result, signal)
-    // Who wrote the query says what a row is.
+    // The type of a row is declared by whoever wrote the query; nothing here can check it.
     return asTable(rows, () =>
       columns.map((name) => ({ name, value: (row: T): unknown => Reflect.get(row, name) })),
     )

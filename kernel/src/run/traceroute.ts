@@ -15,7 +15,7 @@ import {
 
 export type { Route } from './route.ts'
 
-/** From where to where. */
+/** A route to trace: from one sliver to another. */
 export interface TraceOrder {
   readonly from: Sliver
   readonly to: Sliver

@@ -97,9 +97,9 @@ export class SliverConnections {
         if (state === 'refused') this.#refusedAt = performance.now()
         else this.#movedAt = performance.now()
         if (state === 'free' && connection.open && !this.#isClosed) this.#give(connection)
-        // A refused one is closed too: it is a process less for a sliver that has none left.
+        // A connection on which a command was refused is closed too: each connection takes a process of the sliver, which has none left.
         else if (connection.open) connection.close()
-        // What broke this one has most likely broken those too that nobody uses.
+        // Whatever broke this connection has probably broken the idle ones as well.
         else this.#closeIdle(this.#idle.length)
       },
     }
@@ -215,7 +215,7 @@ export class SliverConnections {
   }
 }
 
-/** Whoever waited has been told. */
+/** Ignore a rejection that those who wait have received already. */
 function ignore(): void {
   return
 }

@@ -89,7 +89,7 @@ async function startOn(
   const lost = Promise.withResolvers<never>()
   const starting = connection.exec(command)
   const stop = connection.onEnd((reason) => {
-    // A refusal that names nothing sent arrives by itself, and first.
+    // When it is certain that nothing was sent, `starting` rejects in this same turn and says so. It must come before this error, which is less exact.
     queueMicrotask(() => lost.reject(new LabError('LAB_COMMAND_LOST', { sliver, node, reason })))
   })
   try {

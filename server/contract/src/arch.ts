@@ -1,7 +1,7 @@
 import { LabError } from './error/lab-error.ts'
 
 /**
- * The processors that nodes have, as the machine names itself. Source: uname(2), `machine`; for the two of ARM the lowest that Node.js runs on.
+ * The processors that nodes have, as the machine names itself. Source: uname(2), `machine`; 32-bit ARM has two names here: `armv6l`, the oldest that Node.js runs on, and `armv7l` for every later one.
  */
 export const archs = [
   'x86_64',

@@ -131,7 +131,7 @@ async function findPrincipal(
   if (row.expires_on !== null && row.expires_on.getTime() < Date.now())
     throw refuse(`it expired on ${row.expires_on.toISOString()}`)
   use.note(row.id)
-  // That it is used at all is known at once.
+  // The first use of a token is stored at once; later ones are stored in groups.
   if (row.last_used_on === null) await use.write()
   return {
     role: row.role,

@@ -2,7 +2,7 @@
 export interface ContactBook {
   /** A node was heard of. Returns whether nothing was for so long that it may have been taken for offline. */
   note(nodeId: number): boolean
-  /** What `note` told could not be written down: it tells it again the next time. */
+  /** Undo the last `note` of a node because it could not be stored: the next `note` returns true again. */
   forget(nodeId: number): void
   /** Tell whether the node is waited for: it was heard of, and has not been silent since. */
   isExpected(nodeId: number): boolean

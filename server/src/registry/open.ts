@@ -49,7 +49,7 @@ export async function openRegistry(
   })
   const store: RegistryStore = { db, read, change }
 
-  /** A node that was taken for offline is what it last reported. */
+  /** Give a node that was offline the state that it last reported. */
   const noteReturn = (nodeId: number): Promise<void> =>
     setNodeState(store, nodeId, ({ state, reported }) =>
       state === 'offline' ? (reported ?? 'unknown') : state,
@@ -66,7 +66,7 @@ export async function openRegistry(
     // It was heard of while this was written.
     if (contacts.isExpected(nodeId)) await noteReturn(nodeId)
   }
-  // Others are waited for from when they are heard of.
+  // These nodes were there before the server started, so their silence is noticed. Any other node is waited for once it has been heard of.
   const present = await db
     .selectFrom('nodes')
     .select('id')

@@ -91,7 +91,7 @@ async function isKnown(
 ): Promise<boolean> {
   if (cursor.id > last || cursor.id < first - 1) return false
   const event = await feed.one(cursor.id)
-  // Of the one before the first that is kept, nothing is known but its number.
+  // The event just before the oldest one that is kept cannot be compared any more; there the number alone decides.
   return event === null ? cursor.id === first - 1 : isAfter(cursor, event)
 }
 

@@ -18,7 +18,7 @@ export function createNodeRates(
   { bytesPerHour, burstBytes }: NodeRate,
   nowMs: () => number,
 ): NodeRates {
-  // What each node has brought beyond what has been forgiven since; a node that has brought little is not remembered.
+  // A debt is the bytes that a node has brought, less what its rate has paid off since then. Each node that ever brought something has an entry.
   const debts = new Map<number, { bytes: number; atMs: number }>()
   const bytesPerMs = bytesPerHour / hourMs
   return {

@@ -87,7 +87,7 @@ export function createCatchers(options: CatchersOptions): Catchers {
     return join(dir, encodeURIComponent(sliverId))
   }
 
-  /** Find a sliver's stream. One that a newer agent has begun stays where nobody takes it for this one's. */
+  /** Find a sliver's stream. A stream that a newer agent has begun cannot be read here: its folder is renamed, and the sliver gets a new stream. */
   async function find(sliverId: string): Promise<Stream | null> {
     const stream = await findStream(folderOf(sliverId))
     if (stream !== 'newer') return stream

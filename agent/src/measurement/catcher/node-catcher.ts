@@ -40,14 +40,14 @@ export interface NodeCatcher {
   want(folder: string, fifo: string): Promise<void>
   /** Have it catch what is left in the FIFO of a folder, and let go of both. */
   unwant(folder: string): Promise<void>
-  /** Let go: it runs on. */
+  /** Stop watching the catcher process; the process itself runs on. */
   close(): Promise<void>
 }
 
 const answerWithinMs = 10_000
-/** Should no event tell of a change, it is looked for. */
+/** How often the list that the catcher writes is read when no event has told of a change, in milliseconds. */
 const lookMs = 1_000
-/** A catcher that ran for so long is started again at once, and not after a wait. */
+/** A catcher that ended after running for at least this long is started again without a wait, in milliseconds. */
 const soundMs = 10_000
 
 /** Open the catcher in a folder: take over the one that an agent before has left, with what it was wanted to catch. */
@@ -116,14 +116,14 @@ class FileNodeCatcher implements NodeCatcher {
   async unwant(folder: string): Promise<void> {
     const fifo = this.#wanted.get(folder)
     while (fifo !== undefined) {
-      // One that has died is started again first, for it is to catch what is in the FIFO.
+      // A catcher that has died is started again first, because somebody must catch what is still in the FIFO.
       const process = await this.#run()
       this.#wanted.delete(folder)
       if ((await this.#settle()).writer === String(process.pid)) {
         await this.#awaitEnd(process)
         return
       }
-      // It has died before it had caught that.
+      // That catcher died before it had emptied the FIFO, so the next one must do it.
       this.#wanted.set(folder, fifo)
       await this.#settle()
     }
@@ -141,7 +141,7 @@ class FileNodeCatcher implements NodeCatcher {
     return caught?.writer === String(pid) && caught.entries.get(folder) === 'ok'
   }
 
-  /** Nothing is left of a process of which nothing is wanted any more. */
+  /** Wait for the end of a catcher that has nothing left to catch: it ends by itself. */
   async #awaitEnd({ ended }: CatcherProcess): Promise<void> {
     const timeout = new AbortController()
     const look = delay(lookMs, undefined, { signal: timeout.signal }).catch(() => undefined)

@@ -123,7 +123,7 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
       indexBytes: position.indexBytes + Math.min(entriesRead, indexed.length) * indexEntryBytes,
       end: position.end + bytesRead,
     }
-    // Who waits for a run's end counts then what was refused of it: all of that is told before the end.
+    // Whoever waits for a run's end counts its refused lines as soon as the end has come. So all refused lines are told before the end.
     const end = samples.find(({ name }) => name === runEndMeasurement)
     const lost = end === undefined ? null : addLost(refusals, end.time_us)
     const told = tellRefusals(lost?.refusals ?? refusals, {

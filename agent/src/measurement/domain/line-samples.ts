@@ -27,8 +27,8 @@ const none = new Uint8Array()
 const decoder = new TextDecoder()
 
 /**
- * Split bytes at newlines, until there are `most` lines that are not empty. What is beyond the longest line is not kept, but one byte of it is, which tells
- * that there was more.
+ * Split bytes at newlines, until there are `most` lines that are not empty. Of a line that is too long one byte more than allowed is kept: that byte shows that the
+ * line is too long.
  */
 export function splitLines(rest: Uint8Array, bytes: Uint8Array, most = Infinity): SplitLines {
   const lines: Uint8Array[] = []

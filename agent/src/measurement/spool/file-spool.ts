@@ -240,7 +240,7 @@ class FileSpool implements Spool {
   }
 
   #roll(): void {
-    // Its place is taken by another file.
+    // A segment without samples is replaced by a file of the same name, so the reader must not keep the old one open.
     if (!this.#hasSamples()) this.#reader.close()
     const head = { spool: this.#id, marks: this.#marks }
     this.#files.roll({ generation: this.#generation, firstSeq: this.#lastSeq + 1, head })

@@ -27,8 +27,8 @@ const Marks = Type.Record(Type.String(), Type.Unknown())
 export type Marks = Static<typeof Marks>
 
 /**
- * The version of this form of segments, in the head of each. It is raised only by a change after which an agent of before can't read them rightly; members
- * that such an agent may ignore are added without. A head without a version is of version 0, which this agent reads just so.
+ * The version of the form of segments; each segment's head names it. A change raises it only when older agents would misread the new segments. A new member
+ * that older agents may ignore does not raise it. A head without a version has version 0, which this agent reads like version 1.
  */
 export const segmentVersion = 1
 
@@ -39,7 +39,7 @@ const Head = Type.Object({
   spool: Type.String(),
   /** All marks as they were when it began. */
   marks: Marks,
-  /** Whose the bytes of the segment before it are. */
+  /** How many bytes of the previous segment each source has. */
   before: Type.Optional(Type.Record(Type.String(), Type.Integer({ minimum: 0 }))),
 })
 export type Head = Static<typeof Head>

@@ -42,10 +42,11 @@ export function planForwarding(state: ForwardingState, purpose: ForwardingPurpos
   const { mgmtInterface } = purpose
   const isOwn = (name: string): boolean => name.startsWith('slv-') || name === mgmtInterface
   const others = state.interfaces.filter(({ name }) => !isOwn(name))
-  // Without an interface of its own the management network comes by the others too.
+  // When the management network has no interface of its own, its packets come in through the owner's interfaces.
   const needsOthers = purpose.fromOthers || mgmtInterface === null
   if (state.all) {
-    // The owner's router: every interface forwards. Or this agent's doing on an older kernel: then new interfaces are no router's.
+    // Every interface forwards: either the owner uses this device as a router, or this agent has set it so on an older kernel. The agent leaves the default for
+    // new interfaces off, which tells the two apart.
     const isOurs = !state.byDefault
     return { settings: [], hostInterfaces: isOurs ? hosts(others) : [] }
   }

@@ -31,7 +31,7 @@ async function keepWatching(argv: readonly string[], watching: Watching): Promis
     const hasTold = await watchOnce(argv, watching)
     waitMs = hasTold ? restartAfterMs.first : Math.min(waitMs * 2, restartAfterMs.longest)
     await delay(waitMs, undefined, { signal }).then(onChange, () => {
-      // It is to end.
+      // The signal has ended the wait; the loop sees that.
     })
   }
 }

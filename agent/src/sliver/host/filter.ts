@@ -88,7 +88,7 @@ export function createFilter({ network, running, mbps }: FilterOptions): Filter 
     async expel({ nr }) {
       if (!slivers.delete(nr)) return
       await setSoon().catch(() => {
-        // Nothing comes from a sliver that has ended; the next check sets the filter, or tells that it cannot.
+        // A failure does no harm here, because a sliver that has ended sends nothing. The next check sets the filter, or tells that it cannot be set.
       })
     },
     async setHostInterfaces(names) {
@@ -107,7 +107,7 @@ export function createFilter({ network, running, mbps }: FilterOptions): Filter 
           return null
         })
         if (found !== null && found === listed) return null
-        // At first nothing was set by this process; but where slivers run, an agent before has set it.
+        // At its first check this process has set nothing yet, so a difference is no finding. But where slivers run, an earlier agent must have set the filter.
         const isExpected = !wasSet && (found !== null || slivers.size === 0)
         await set()
         if (isExpected) return null

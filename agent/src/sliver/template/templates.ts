@@ -57,7 +57,7 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
     })
   }
 
-  /** Make a template once for all that wait for it. It is given up when none waits any more: one sliver's end is not the others'. */
+  /** Make a template once for all that wait for it. It is given up only when none of them waits any more, so a sliver that ends does not stop it for the others. */
   async function ensure(
     template: TemplateTarget,
     image: Image,
@@ -87,7 +87,7 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
   function begin(template: TemplateTarget, image: Image): Making {
     const abort = new AbortController()
     const made = make(template, image, abort.signal).finally(() => making.delete(image.sha256))
-    // Whoever waits is told; when nobody does any more, nobody is to be.
+    // Those who wait for the template get the error. When nobody waits any more, the error must not become an unhandled rejection.
     made.catch(() => undefined)
     const shared = { made, abort, waiting: 0 }
     making.set(image.sha256, shared)

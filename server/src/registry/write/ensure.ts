@@ -91,7 +91,7 @@ async function admit(
     return { admission: admitSlice(whole, { nodes, ...known }), templateBefore }
   } catch (error) {
     if (!LabError.is(error)) throw error
-    // What would do instead is told with every node in view.
+    // The refusal names nodes that could be used instead, so all nodes are read before it is made.
     admitSlice(whole, { nodes: await store.read.nodes(tx), ...known })
     throw error
   }

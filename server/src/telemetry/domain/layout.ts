@@ -39,7 +39,7 @@ export interface Field {
   first: FieldKind
   /** How many values of each kind there are; the kinds that have a column. */
   readonly counts: Map<FieldKind, number>
-  /** Whether `counts` and `isWhole` are right: they are not known of a field that was read from the file. */
+  /** Whether `counts` and `isWhole` are right. After the file was opened they are unknown until the rows of the field are counted. */
   isCounted: boolean
   /** Whether every number is an integer up to 2^53, so that a column of integers can hold them all. */
   isWhole: boolean

@@ -10,7 +10,7 @@ export interface Exports {
   write(catalog: Catalog, request: ParquetRequest): Promise<boolean>
   /** Give up a file that is being written or waits for it. Nothing happens when there is none. */
   cancel(id: string): Promise<void>
-  /** Give up what is left. */
+  /** Give up all files that are being written or wait for it. */
   close(): Promise<void>
 }
 

@@ -154,7 +154,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
   async function turnOff(): Promise<void> {
     if (machine === null) return
     const { powerOff } = machine
-    // Nobody is to be started again; the machine's end is theirs.
+    // The end of the machine ends the agent and the router as well; neither may be started again after it.
     const stopped = [agent.kill('stay-down'), router.kill('stay-down')]
     await powerOff()
     await Promise.all(stopped)
