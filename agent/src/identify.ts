@@ -11,8 +11,8 @@ export function tincFolder(dataDir: string): string {
 }
 
 /**
- * Tell who this node is: what it was told when it enrolled, or, at its first start, what the server tells it for its one-time token. Its key is made before,
- * here, so that an answer that was lost is given again.
+ * Tell who this node is: what it was told when it enrolled, or, at its first start, what the server tells it for its one-time token. Its key is made
+ * first: when the answer is lost, the node asks again with the same key and gets it again.
  *
  * @throws {@link LabError} LAB_CONFIG_MISSING without a token; LAB_IDENTITY_DAMAGED; what `enroll` throws.
  */

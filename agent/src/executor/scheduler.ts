@@ -85,7 +85,8 @@ export function createScheduler({ width, runStep, onIdle }: SchedulerOptions): S
     offer(offered) {
       waiting = new Map(offered.map((work) => [work.id, work]))
       for (const [id, progress] of busy) {
-        // A plan that is made while a step is under way sees its sliver as it was before that step or after it. Both plans end as the old one ends.
+        // A new plan may be made of the sliver as it was before the step under way, or as it is after it. If nothing else has changed, the new steps are the
+        // last ones of the old plan either way, and the work goes on.
         const steps = waiting.get(id)?.steps ?? []
         progress.superseded = steps.length === 0 || !progress.remaining.endsWith(describe(steps))
         if (progress.superseded && steps[0]?.kind !== progress.kind) progress.abort.abort()

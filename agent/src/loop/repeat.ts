@@ -1,4 +1,4 @@
-/** Repeat a task until the signal ends it. What the task throws after that is the end that it was told to come to, and is dropped. */
+/** Repeat a task until the signal ends it. An error that the task throws after the abort is caused by it, and is dropped. */
 export async function repeatUntilAborted(
   signal: AbortSignal,
   task: () => Promise<void>,

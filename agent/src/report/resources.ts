@@ -38,7 +38,7 @@ export function offerResources(host: HostResources): ReportedResource[] {
   })
 }
 
-/** What is left of a host when its owner lends no more than this of it. */
+/** Cut a host's resources to what its owner lends. A resource that the owner does not name stays whole. */
 export function limitTo(host: HostResources, lends: Partial<HostResources>): HostResources {
   const least = (name: ResourceName) => Math.min(host[name], lends[name] ?? host[name])
   return {

@@ -32,13 +32,13 @@ export interface PlatformSearch {
   readonly signal: AbortSignal
 }
 
-/** What was found: without platform no sliver can be made here, and `lacks` tells why. */
+/** What was found. When `platform` is null, no sliver can be made here, and the `lacks` of the capabilities say why. */
 export interface FoundPlatform {
   readonly platform: Platform | null
   readonly capabilities: Capabilities
 }
 
-/** What no host is known to have yet. */
+/** What counts as found before anything has been looked for. */
 export const nothingFound: FoundPlatform = {
   platform: null,
   capabilities: { runtime: 'none', limits: false, userns: false, lacks: ['it is not known yet'] },

@@ -20,7 +20,7 @@ const holdsMs = { good: 600_000, bad: 30_000 }
 /** Find out what slivers can be made with, for the first time. */
 export async function createProbing({ find, nowMs }: ProbingOptions): Promise<Probing> {
   let found = await find(undefined)
-  /** The best that was found on this host: it is not to become less without a word. */
+  /** The most that was found on this host so far. A later finding that lacks some of it is told, and no sliver is made with less. */
   let best = found
   let atMs = nowMs()
 

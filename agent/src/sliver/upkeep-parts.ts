@@ -13,7 +13,7 @@ export interface UpkeepSubject {
   readonly probing: Probing
   /** The slivers that run. */
   readonly running: () => readonly SliverRecord[]
-  /** Do something with a sliver in turn with the steps of its life; it is given the record of then, if it still runs. */
+  /** Run a task on a sliver when no step of its life is under way. The task gets the sliver's record of that moment; it is left out when the sliver has ended. */
   readonly inTurn: (id: string, task: (record: SliverRecord) => Promise<void>) => Promise<void>
   /** Stop all slivers that run, for this reason, until they can be started again. */
   readonly stopAll: (reason: string) => Promise<void>
@@ -110,7 +110,7 @@ async function checkSpace({ host: { dataDir } }: UpkeepSubject): Promise<readonl
   return [{ member: '/resources', message }]
 }
 
-/** What it finds is told in the node's capabilities. */
+/** Look again what slivers can be made with. It has no findings of its own: a change shows in the node's capabilities. */
 async function checkCapabilities(subject: UpkeepSubject): Promise<readonly Finding[]> {
   if (await subject.probing.refreshIfDue()) subject.onCapabilities()
   return []

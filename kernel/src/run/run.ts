@@ -208,7 +208,7 @@ export class Run<Tables extends object = object> {
   }
 }
 
-/** Show what is amiss: the rows of a run are not read differently for it, and its outcomes are easily not looked at. */
+/** Show what is amiss below the cell. The rows of a run look the same when lines were lost, and few people look at the outcomes. */
 function showTrouble(run: string, outcomes: Outcomes): void {
   const trouble = outcomes.flatMap(describeTrouble)
   if (trouble.length === 0) return

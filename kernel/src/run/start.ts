@@ -59,7 +59,7 @@ const concurrency = 64
 const startTimeoutMs = 60_000
 /** How long the programs of a run that did not start are looked for, in milliseconds. */
 const undoTimeoutMs = 60_000
-/** How long that is waited for, in milliseconds. */
+/** How long the call that failed waits for this clean-up before it throws, in milliseconds. */
 const undoWaitMs = 2_000
 
 /** Start a run. See `Slice.run`. */

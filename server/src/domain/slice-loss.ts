@@ -85,7 +85,7 @@ function whyRemade(
   return changes.length === 0 ? null : `its ${changes.join(' and its ')}`
 }
 
-/** Nothing of anybody's is in a sliver that never started. */
+/** Tell whether a sliver never came to be, so that nobody has anything in it. */
 function isEmpty({ state }: Sliver): boolean {
   return state === 'fail_allocate' || state === 'fail_deploy'
 }

@@ -98,7 +98,7 @@ function createNotes(): Pick<Change, 'note' | 'noteSlivers' | 'incident'> & Chan
     note(kind, action, id) {
       const key = `${kind} ${id}`
       const before = objects.get(key)
-      // Made and changed at once is made.
+      // An object that one change makes and then changes has one event: `created`.
       const seen = before?.action === 'created' && action === 'updated' ? 'created' : action
       objects.set(key, { kind, action: seen, id: String(id) })
     },

@@ -10,7 +10,7 @@ export interface StreamBounds {
   readonly nodeId: number
 }
 
-/** Have a WebSocket read only as its bounds allow: by what all streams have in memory, and by what its node has brought. Ends with the connection. */
+/** Stop reading a WebSocket while all streams together hold too much memory, or while its node is over its rate. This ends with the connection. */
 export function boundStream(
   socket: WebSocket,
   connection: Socket,

@@ -238,7 +238,7 @@ function readList(path: string): CatcherList | null {
   }
 }
 
-/** Write a file in its place: a full disk takes no other one. */
+/** Overwrite a file instead of replacing it: a full disk has no room for a second file. */
 function writeInPlace(path: string, text: string): void {
   const file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600)
   try {

@@ -8,7 +8,7 @@ export const catcherVersion = 1
  *     <folder><tab><value>          for each sliver
  *     end <serial>
  *
- * They are written in place, so whoever reads one may see a part: then its end is not right.
+ * They are overwritten in place, so a reader may see a part of one. Its last line then lacks the serial of the first line.
  */
 export interface CatcherList {
   /** Grows with each change of what is wanted. */

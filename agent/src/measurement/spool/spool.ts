@@ -33,8 +33,8 @@ export interface Spool {
   /** Tell whether the server has more of this spool than it can have from here: the spool was put back to an earlier state, or lost its end. */
   isOutrun(committedSeq: number): boolean
   /**
-   * Go on as a new spool, with a new id and from seq 1, for the numbers of this one are used up. Samples that were neither here when it was opened nor read
-   * since go along; all others the server has. Marks are kept.
+   * Go on as a new spool with a new id and from seq 1, because the server has other samples under the numbers of this one. Samples that the server cannot
+   * have are kept: those appended since the spool was opened and not read yet. Marks are kept too.
    */
   renew(): void
   /** Wait until all that has been appended survives a power cut. */

@@ -36,7 +36,7 @@ const smallNamespace = { from: 1_000, to: 64_100 }
 /** How many ids a sliver gets there: as many as fit beside the accounts. */
 const smallCounts = [500, 400, 300, 200] as const
 
-/** What an agent used before it wrote its plan down: its slivers' files have these owners. */
+/** The ids that agents used which had no `ids.json` yet: the files of their slivers have these owners. */
 export function formerPlan(mapText: string): IdPlan | null {
   const top = countFromZero(mapText)
   const former = [

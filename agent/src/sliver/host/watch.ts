@@ -12,7 +12,7 @@ export interface Watch {
 export interface WatchOptions {
   /** Told of each process that has ended, once. */
   readonly onEnded: (key: string) => void
-  /** Told, once in a row, when a process cannot be looked at; it is looked at again, and does not count as ended. */
+  /** Told when a process cannot be looked at, once until it can be again. Such a process is looked at further, and does not count as ended. */
   readonly onError: (key: string, error: unknown) => void
   readonly isAlive?: (process: ProcessIdentity) => Promise<boolean>
   readonly everyMs?: number

@@ -6,7 +6,7 @@ import { removeTrees } from '../store/records.ts'
 import { reasonOfEnd, type SliverParts } from './parts.ts'
 import { stopSealed } from './unreadable.ts'
 
-/** For what is over already, or may not go on: nothing is asked to end, it is killed. */
+/** An aborted signal: the processes are killed at once, without SIGTERM and without a grace period. */
 export const noGrace = AbortSignal.abort()
 
 /** End a sliver's processes, links and cgroups, whatever of them there is. Until that has worked it counts as unclean. */

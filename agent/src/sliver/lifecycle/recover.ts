@@ -14,8 +14,8 @@ export async function findRunning(records: Records): Promise<readonly SliverReco
 }
 
 /**
- * Note what has become of the slivers that an agent before has left: watch those that run, and note that others have ended while no agent looked. Returns
- * the records of those after which is to be cleaned up; until that is done they are unclean.
+ * Note what has become of the slivers that an earlier agent has left: watch those that run, and note which have ended while no agent looked. Returns the
+ * records of the slivers that must be cleaned up after; until that is done they are in `unclean`.
  */
 export async function recover(
   parts: SliverParts,

@@ -59,7 +59,7 @@ export async function deleteToken(store: RegistryStore, id: number): Promise<voi
 }
 
 /**
- * Make an operator's token when there is none that lives on: the first of all, or the way back in for who holds the server's machine.
+ * Make an operator's token when no operator has a lasting one: at the first start, or to let whoever holds the server's machine in again.
  *
  * @param keep called with the secret before it takes effect: a token that nobody could keep is not made
  */

@@ -3,7 +3,7 @@ import { LabError } from '@community-lab/contract'
 import type { Change } from '../change.ts'
 import type { Db } from '../read/selection.ts'
 
-/** Which tokens. */
+/** Which tokens are meant: a single one, or all of a user or a node. */
 export type TokensOf =
   { readonly id: number } | { readonly userId: number } | { readonly nodeId: number }
 

@@ -142,7 +142,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
     const started = await powerOn({ name, place: podPaths.machine, signal })
     machine = started
     void started.ended.then((how) =>
-      // When the machine was turned off on purpose, another one or none is there by now, and nothing is left to do.
+      // When the machine was turned off on purpose, `machine` is null or a newer one by now; then there is nothing to do.
       inOrder(() => (machine === started ? noteEnd(how, signal) : Promise.resolve())).catch(
         (error: unknown) => log.note(`${name} is off after its machine ended: ${String(error)}`),
       ),
