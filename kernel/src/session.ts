@@ -13,8 +13,8 @@ export interface Session {
   readonly credentials: FoundCredentials
   /** Aborted when the lab is closed. */
   readonly signal: AbortSignal
-  /** Make sure, once, that the server knows our SSH key. True: it did not before. */
-  registerKey(): Promise<boolean>
+  /** Make sure that the server knows our SSH key; it is told once in a session. */
+  registerKey(): Promise<void>
   /** Do this before the session ends. */
   onClose(cleanup: () => Promise<void> | void): void
   close(): Promise<void>
@@ -27,12 +27,11 @@ export function openSession(credentials: FoundCredentials, key: SshKey): Session
   const { url, token, vct_socket: socketPath } = credentials
   const http = createHttpClient({ url, token, signal: closing.signal })
   let control: HttpClient | null = null
-  let registered: Promise<boolean> | null = null
-  const registerKey = (): Promise<boolean> => {
+  let registered: Promise<void> | null = null
+  const registerKey = (): Promise<void> => {
     registered ??= http
       .ask(User, routes.addAuthToken, { method: 'POST', body: { auth_token: key.publicKey } })
-      // The server does not say whether it knew the key, so slivers are always given time to learn it.
-      .then(() => true)
+      .then(() => undefined)
     registered.catch(() => {
       // Asked again the next time.
       registered = null

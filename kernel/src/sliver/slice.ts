@@ -103,7 +103,7 @@ export class Slice implements SliceHandle {
     return this
   }
 
-  /** Keep it for the time of a new slice from now on, which is 30 days unless the operator has set another. */
+  /** Keep it for as long as a new slice lives, which is 30 days, from now on. */
   async renew(options: CallSignal = {}): Promise<this> {
     const { http } = this.#session
     const route = path(routes.sliceRenew, { id: this.id })

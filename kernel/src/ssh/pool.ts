@@ -19,8 +19,8 @@ export interface SshPoolOptions {
   readonly url: string
   readonly headers: () => Readonly<Record<string, string>>
   readonly privateKey: string
-  /** Makes sure that the server knows our key. True: it has only just been told, and slivers may still have to learn it. */
-  readonly registerKey: () => Promise<boolean>
+  /** Makes sure that the server knows our key. */
+  readonly registerKey: () => Promise<void>
   readonly signal: AbortSignal
 }
 
@@ -35,7 +35,7 @@ export interface SshPool {
   close(): void
 }
 
-/** How long a sliver may take to learn a key that is new, in milliseconds. */
+/** How long a sliver may take to learn our key, in milliseconds. The server does not say whether it is new, so this is always waited for. */
 const keyTravelMs = 20_000
 const keyRetryMs = 500
 /** How often a connection that breaks before it is made is tried: SSH servers refuse some while many are being made. */
@@ -46,7 +46,7 @@ export function createSshPool(options: SshPoolOptions): SshPool {
   const slivers = new Map<string, { life: string; connections: SliverConnections }>()
 
   async function dial(target: SshTarget, hostKey: string): Promise<SshConnection> {
-    const isNew = await options.registerKey()
+    await options.registerKey()
     const deadline = performance.now() + keyTravelMs
     for (let attempt = 1; ;) {
       try {
@@ -54,7 +54,7 @@ export function createSshPool(options: SshPoolOptions): SshPool {
       } catch (error) {
         if (!LabError.is(error, 'LAB_SSH_FAILED')) throw error
         if (error.details.reason === authenticationFailed) {
-          if (!isNew || performance.now() > deadline) throw error
+          if (performance.now() > deadline) throw error
           await sleep(keyRetryMs, options.signal)
         } else {
           if (attempt === attempts) throw error
