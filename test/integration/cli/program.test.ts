@@ -48,7 +48,13 @@ it('tells its version', async () => {
 
 it('ends without a word when nobody reads any more what it prints', async () => {
   // More than a pipe holds.
-  const token = { uri: '/api/tokens/5/', id: 5, name: 'x'.repeat(100), role: 'researcher' }
+  const token = {
+    uri: '/api/tokens/5/',
+    id: 5,
+    name: 'x'.repeat(100),
+    role: 'researcher',
+    scope: 'all',
+  }
   const rest = { user: null, node: null, created_on: '2026-01-01T00:00:00Z' }
   const times = { expires_on: null, last_used_on: null }
   server.get('/api/tokens/', () => Array<object>(5_000).fill({ ...token, ...rest, ...times }))

@@ -92,11 +92,11 @@ describe.runIf(process.getuid?.() === 0)('the network of a node', () => {
     const firewall =
       'table inet owner { chain forward { type filter hook forward priority 10; policy accept; ct state new counter; }; }'
     await machine.sh(`nft '${firewall}'`)
+    const arrived = async (): Promise<number> =>
+      Number(await machine.shOn('host', `awk '$1 == "Udp6NoPorts" { print $2 }' /proc/net/snmp6`))
+    const before = await arrived()
     await machine.sh(`${inside(sliver.pid)} ${packets} datagrams ${hostAddress} 1000`)
-    await waitFor(
-      () => machine.shOn('host', 'cat /proc/net/snmp6 | tr -s " \\t" " "'),
-      /Udp6NoPorts 1000\n/u,
-    )
+    await waitFor(async () => String((await arrived()) - before), /^1000$/u)
     expect(await machine.sh('cat /proc/sys/net/netfilter/nf_conntrack_count')).toBe('0\n')
     await machine.sh('nft delete table inet owner')
     await agent.call('remove', '3@3')
