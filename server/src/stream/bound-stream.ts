@@ -33,7 +33,8 @@ export function boundStream(
     resume: () => letOn('full'),
   })
   const onData = (chunk: Buffer): void => part.read(chunk.length)
-  connection.on('data', onData)
+  // Before the WebSocket's own listener: what came is counted before the messages in it are taken from it.
+  connection.prependListener('data', onData)
   socket.once('close', () => {
     clearTimeout(pause)
     connection.off('data', onData)

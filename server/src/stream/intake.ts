@@ -37,6 +37,9 @@ export interface Intake {
   readonly bytes: number
 }
 
+/** Less than this is left of a read by frames' headers, which are not counted with the messages. Source: RFC 6455 section 5.2, 14 bytes a frame at most. */
+const headerBytes = 1024
+
 interface Stream {
   readonly valve: Valve
   /** Of messages that wait for their commit. */
@@ -79,7 +82,10 @@ export function createIntake({ maxBytes, maxStreamBytes, turnMs }: IntakeOptions
       held.delete(stream)
       stream.isHeld = false
       turns++
-      stream.turn = setTimeout(() => endTurn(stream), turnMs)
+      stream.turn = setTimeout(() => {
+        endTurn(stream)
+        giveTurns()
+      }, turnMs)
       stream.valve.resume()
     }
   }
@@ -108,7 +114,8 @@ export function createIntake({ maxBytes, maxStreamBytes, turnMs }: IntakeOptions
         },
         take(bytes) {
           // What is left belongs to the next message and came with the last read; headers of frames are not counted.
-          setPart(stream, Math.min(Math.max(0, stream.partBytes - bytes), lastReadBytes))
+          const rest = Math.min(stream.partBytes - bytes, lastReadBytes)
+          setPart(stream, rest < headerBytes ? 0 : rest)
           stream.waitingBytes += bytes
           waitingBytes += bytes
           endTurn(stream)

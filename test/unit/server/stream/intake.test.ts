@@ -90,4 +90,22 @@ describe('what all streams hold together', () => {
     intake.hold(false)
     expect(one.isRead).toBe(true)
   })
+
+  it('gives the next its turn when one runs out', async () => {
+    const intake = createIntake({ ...small, turnMs: 1 })
+    const streams = Array.from({ length: 20 }, () => join(intake))
+    // Parts of messages fill it, and none becomes whole: a turn ends by time alone.
+    for (const each of streams) each.read(300 * kib)
+    await expect.poll(() => streams.filter(({ isRead }) => !isRead).length).toBe(0)
+  })
+
+  it('counts nothing of a message that is whole, whatever headers came with it', () => {
+    const intake = createIntake(small)
+    const streams = Array.from({ length: 100 }, () => join(intake))
+    for (const stream of streams) {
+      stream.read(60 * kib + 8)
+      stream.take(60 * kib)()
+    }
+    expect(intake.bytes).toBe(0)
+  })
 })
