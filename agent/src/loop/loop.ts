@@ -49,11 +49,11 @@ export interface Loop {
 export async function createLoop(options: LoopOptions): Promise<Loop> {
   const { server, slivers, store, problems, clock, log, pollMs } = options
   const known = await store.loadTarget()
-  let boot: Boot = (await store.loadBoot()) ?? {
-    // Where nothing tells, the last reboot that was asked for is taken for done: a restart too many costs more than one that has to be asked for again.
-    bootSn: known?.wanted.node.boot_sn ?? 0,
-    lives: {},
-  }
+  const kept = await store.loadBoot()
+  // Where nothing tells, the last reboot that was asked for is taken for done: a restart too many costs more than one that has to be asked for again.
+  let boot: Boot = kept ?? { bootSn: known?.wanted.node.boot_sn ?? 0, lives: {} }
+  /** False with an empty data folder: then the first target tells which reboots are of the past. */
+  let isBootKnown = kept !== null || known !== null
 
   async function observe(): Promise<Current> {
     const [found, unreadable] = await Promise.all([slivers.list(), slivers.unreadable()])
@@ -64,13 +64,13 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     slivers,
     async reboot(bootSn, aborted) {
       const isAsked = bootSn > boot.bootSn
-      // Noted first, so that it happens once. What a host that does not reboot still runs is restarted by the next steps. A full disk must not keep the
-      // node from all that is planned after a reboot: when the agent ends before the disk has room, the reboot is repeated.
+      // Noted first, so that it happens once. What a host that does not reboot still runs is restarted by the next steps. On a full disk it cannot be noted:
+      // then the host is not rebooted, for it would be again after each boot, and only its slivers are restarted.
       const noted = noteBoot(boot, bootSn, await slivers.list())
-      await keep('boot', () => store.saveBoot(noted))
+      const isNoted = await keep('boot', () => store.saveBoot(noted))
       boot = noted
       problems.clear('reboot')
-      if (!isAsked) return
+      if (!isAsked || !isNoted) return
       try {
         await options.reboot(aborted)
       } catch (error) {
@@ -107,6 +107,8 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     clock,
     log,
     async onTarget(fetched) {
+      if (!isBootKnown) boot = { ...boot, bootSn: fetched.wanted.node.boot_sn }
+      isBootKnown = true
       reconciler.setTarget(fetched.wanted)
       await keep('target', () => store.saveTarget(fetched))
     },
@@ -114,16 +116,18 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
   })
   if (known) reconciler.setTarget(known.wanted)
 
-  /** Keep something on the disk. While that fails the node works on with what it has in memory, and says so. */
-  async function keep(what: 'boot' | 'target', save: () => Promise<void>): Promise<void> {
+  /** Keep something on the disk, and tell whether that worked. While it fails the node works on with what it has in memory, and says so. */
+  async function keep(what: 'boot' | 'target', save: () => Promise<void>): Promise<boolean> {
     try {
       await save()
       problems.clear(`keep ${what}`)
+      return true
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       const message = `what is wanted of this node cannot be kept on its disk (${reason}); free some space. After a restart the node begins with what it kept last`
       problems.set(`keep ${what}`, { member: '', message })
       log.error({ err: error, what }, 'a document cannot be written')
+      return false
     }
   }
 

@@ -58,8 +58,9 @@ export const accessPlugin = fp<AccessOptions>(
       checkOrigin(request, origins)
       request.principal =
         authorization === undefined ? anonymous : await findPrincipal(db, authorization, use)
-      await permitRequest(db, request)
+      // Before anything else is waited for: a token that is voided meanwhile cuts this request too.
       open.follow(request, reply)
+      await permitRequest(db, request)
     })
     const onError = (error: unknown): void => app.log.error({ err: error }, 'void tokens not found')
     const unsubscribe = cutVoidTokens({ db, notifications, open, onError })

@@ -42,7 +42,9 @@ export function createOpenRequests(): OpenRequests {
 }
 
 function cut({ request, reply }: OpenRequest): void {
-  if (request.ws || reply.raw.headersSent) request.raw.socket.destroy()
+  // A stream may not have begun yet; it would go on without end.
+  const isStream = request.ws || request.routeOptions.config.stream === true
+  if (isStream || reply.raw.headersSent) request.raw.socket.destroy()
 }
 
 /** The longest time that a timer takes. Source: Node.js, setTimeout. */

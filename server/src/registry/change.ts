@@ -4,7 +4,6 @@ import { channels } from '../postgres/notifications.ts'
 import type { Tables } from '../postgres/tables.ts'
 import { writeEvents, type ChangeNotes, type Note } from './event-log.ts'
 import type { Readers } from './read/readers.ts'
-import type { RegistryStore } from './store.ts'
 
 /** A transaction under way, and what it must tell of when it commits. */
 export interface Change {
@@ -41,12 +40,15 @@ const maxAttempts = 6
 // succeeds or finds out what is missing.
 const repeatable = new Set(['40001', '40P01', '23503'])
 
+/** Runs a change: its rows and its events are committed together, or neither is. */
+export type RunChange = <T>(work: (change: Change) => Promise<T>) => Promise<T>
+
 /** Make the runner of changes for a database. */
 export function createChangeRunner(
   db: Kysely<Tables>,
   readers: Readers,
   listeners: ChangeListeners,
-): RegistryStore['change'] {
+): RunChange {
   return async (work) => {
     for (let attempt = 1; ; attempt++) {
       const notes = createNotes()

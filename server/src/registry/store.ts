@@ -1,12 +1,11 @@
 import type { Kysely } from 'kysely'
 import type { Tables } from '../postgres/tables.ts'
-import type { Change } from './change.ts'
+import type { RunChange } from './change.ts'
 import type { Readers } from './read/readers.ts'
 
 /** The registry's database: how its objects are read, and how they are changed. */
 export interface RegistryStore {
   readonly db: Kysely<Tables>
   readonly read: Readers
-  /** Run a change: its rows and its events are committed together, or neither is. */
-  change<T>(work: (change: Change) => Promise<T>): Promise<T>
+  readonly change: RunChange
 }

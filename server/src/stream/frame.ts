@@ -62,8 +62,8 @@ export function isFaulty(record: SampleRecord | FaultyRecord): record is FaultyR
 function readRecord(record: Static<typeof Numbered>): SampleRecord | FaultyRecord {
   if (sample.Check(record)) return record
   // Each by itself: a slice's record stays the slice's, however odd its time is.
-  const { source, time_us: timeUs }: { readonly source?: unknown; readonly time_us?: unknown } =
-    record
+  const members: Readonly<Record<string, unknown>> = record
+  const { source, time_us: timeUs } = members
   // A name that was sent may stand in the reason.
   const reason = firstError(sample.Errors(record)).slice(0, keptCharacters)
   const fault = `the record cannot be read: ${reason}`

@@ -107,7 +107,12 @@ export async function deleteSlice(
   })
 }
 
-/** Remove the slices whose time is over, each in a change of its own: a large batch holds nobody up. Returns how many. */
+/**
+ * Remove the slices whose time is over, each in a change of its own: a large batch holds nobody up, and one that cannot be removed keeps no other. Returns
+ * how many were removed.
+ *
+ * @throws {AggregateError} when some could not be removed; they are tried again next time.
+ */
 export async function removeExpiredSlices(store: RegistryStore): Promise<number> {
   const expired = await store.db
     .selectFrom('slices')
@@ -115,8 +120,9 @@ export async function removeExpiredSlices(store: RegistryStore): Promise<number>
     .where('expires_on', '<', sql<Date>`now()`)
     .orderBy('id')
     .execute()
-  for (const { id } of expired)
-    await store.change(async (change) => {
+  const failures: unknown[] = []
+  for (const { id } of expired) {
+    const removal = store.change(async (change) => {
       const row = await change.tx
         .selectFrom('slices')
         .select('id')
@@ -127,6 +133,10 @@ export async function removeExpiredSlices(store: RegistryStore): Promise<number>
         .executeTakeFirst()
       if (row !== undefined) await removeSlice(change, id)
     })
+    await removal.catch((error: unknown) => failures.push(error))
+  }
+  if (failures.length > 0)
+    throw new AggregateError(failures, `${failures.length} expired slices cannot be removed`)
   return expired.length
 }
 

@@ -1,0 +1,81 @@
+import { expect, it } from 'vitest'
+import { createLoop } from '../../../../agent/src/loop/loop.ts'
+import type { LoopStore } from '../../../../agent/src/loop/store.ts'
+import { createNodeProblems } from '../../../../agent/src/report/problems.ts'
+import type { FetchedTarget } from '../../../../agent/src/server/client.ts'
+import type { Slivers } from '../../../../agent/src/sliver/slivers.ts'
+import { createTestClock } from './clock.ts'
+
+const log = { debug() {}, info() {}, warn() {}, error() {} }
+const asked = 7
+const fetched: FetchedTarget = {
+  etag: null,
+  document: {},
+  wanted: {
+    node: { set_state: 'production', boot_sn: asked },
+    slivers: [],
+    notices: [],
+  },
+} as never
+const slivers = {
+  list: () => Promise.resolve([]),
+  unreadable: () => Promise.resolve([]),
+  onEnded: () => () => undefined,
+} as unknown as Slivers
+
+/** How often the host is rebooted while an agent works with this store and a server that wants {@link asked} reboots. */
+async function countReboots(store: Partial<LoopStore>): Promise<number> {
+  let reboots = 0
+  const clock = createTestClock()
+  const loop = await createLoop({
+    server: {
+      getTarget: () => Promise.resolve({ changed: true, fetched }),
+      putReport: () => Promise.resolve(),
+    },
+    slivers,
+    store: {
+      loadTarget: () => Promise.resolve(null),
+      saveTarget: () => Promise.resolve(),
+      loadBoot: () => Promise.resolve(null),
+      saveBoot: () => Promise.resolve(),
+      ...store,
+    },
+    facts: {
+      softVersion: '1',
+      arch: 'x86_64',
+      publicPrefix: null,
+      capabilities: { runtime: 'crun', limits: true, userns: true, lacks: [] },
+    },
+    readResources: () => Promise.resolve([]),
+    readErrors: () => [],
+    problems: createNodeProblems(),
+    reboot: () => {
+      reboots++
+      return Promise.resolve()
+    },
+    pollMs: 60_000,
+    clock,
+    log,
+  } as Parameters<typeof createLoop>[0])
+  const end = new AbortController()
+  const ended = loop.run(end.signal)
+  await clock.pass(1_000)
+  end.abort()
+  await ended
+  return reboots
+}
+
+it('reboots the host once when that is asked for', async () => {
+  const loadBoot = () => Promise.resolve({ bootSn: asked - 1, lives: {} })
+  expect(await countReboots({ loadBoot })).toBe(1)
+})
+
+it('does not reboot the host when that cannot be noted: it would again after each boot', async () => {
+  const loadBoot = () => Promise.resolve({ bootSn: asked - 1, lives: {} })
+  const saveBoot = () => Promise.reject(new Error('ENOSPC: no space left on device'))
+  expect(await countReboots({ loadBoot, saveBoot })).toBe(0)
+})
+
+it('takes the reboots of before for done when its data folder is new', async () => {
+  expect(await countReboots({})).toBe(0)
+})
