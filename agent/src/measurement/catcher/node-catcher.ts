@@ -197,11 +197,15 @@ class FileNodeCatcher implements NodeCatcher {
     const { signal } = this.#closed
     const isLeft = once(signal, 'abort')
     let failures = 0
-    for (let process = this.#running; process !== null; process = this.#running) {
-      const startedMs = performance.now()
-      await Promise.race([process.ended, isLeft])
-      if (signal.aborted) return
-      if (performance.now() - startedMs > soundMs) failures = 0
+    for (;;) {
+      const process = this.#running
+      // Null after a start that failed: it is tried again.
+      if (process !== null) {
+        const startedMs = performance.now()
+        await Promise.race([process.ended, isLeft])
+        if (signal.aborted) return
+        if (performance.now() - startedMs > soundMs) failures = 0
+      }
       // It ends by itself when nothing is wanted of it.
       if (this.#wanted.size === 0) return
       try {
@@ -210,7 +214,8 @@ class FileNodeCatcher implements NodeCatcher {
         await this.#run()
       } catch (error) {
         // A wait that was cut short is no problem.
-        if (!this.#closed.signal.aborted) this.#options.onProblem(error)
+        if (this.#closed.signal.aborted) return
+        this.#options.onProblem(error)
       }
     }
   }

@@ -20,8 +20,9 @@ export async function deploy(
   const { ids: plan, sharesTemplates, limitsDisk } = requirePlatform(parts, id)
   if (record.stage !== 'allocated') return
   const ids = mapIds(plan, record.nr)
+  // A sliver whose record cannot be read may be made of any of them.
   const isUsed = (sha256: string): boolean =>
-    records.all().some((one) => one.templateSha256 === sha256)
+    records.unreadable.size > 0 || records.all().some((one) => one.templateSha256 === sha256)
   // A new image may need the room of an old one.
   if (!(await templates.has(target.template))) await templates.prune(isUsed)
   using template = await templates.hold(target.template, signal)

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
 
 const maxBytes = 4 << 20
 
@@ -56,7 +56,8 @@ export class LogFile {
   }
 
   #rotate(): void {
-    renameSync(this.file, `${this.file}.1`)
+    // It is not there when an earlier rotation failed halfway.
+    if (existsSync(this.file)) renameSync(this.file, `${this.file}.1`)
     const next = openSync(this.file, 'a', 0o644)
     closeSync(this.#descriptor)
     this.#descriptor = next

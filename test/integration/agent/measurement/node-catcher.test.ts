@@ -160,3 +160,27 @@ it('leaves alone what a newer agent has kept, and catches on', async () => {
   await catchers.stop()
   await spool.close()
 })
+
+it('is started again after a start that failed', async () => {
+  await using folder = await createFolder()
+  const spool = await openSpool(join(folder.path, 'spool'))
+  const problem = Promise.withResolvers<undefined>()
+  const dir = join(folder.path, 'catchers')
+  const onProblem = (): void => problem.resolve(undefined)
+  const catchers = createCatchers({ spool, dir, onProblem })
+  await catchers.ensure('1@1', join(folder.path, 'measure'))
+  const [first = 0] = processesOf(dir)
+  const path = process.env['PATH']
+  try {
+    process.env['PATH'] = '/nonexistent'
+    process.kill(Number(first), 'SIGKILL')
+    await problem.promise
+  } finally {
+    process.env['PATH'] = path
+  }
+  await expect.poll(() => processesOf(dir).length, { timeout: 30_000 }).toBe(1)
+  await writeFile(join(folder.path, 'measure', 'measure'), 'count value=1\n')
+  expect(await waitForRecords(spool, 1)).toHaveLength(1)
+  await catchers.stop()
+  await spool.close()
+})

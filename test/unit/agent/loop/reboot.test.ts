@@ -56,7 +56,7 @@ async function countReboots(store: Partial<LoopStore>): Promise<number> {
     pollMs: 60_000,
     clock,
     log,
-  } as Parameters<typeof createLoop>[0])
+  })
   const end = new AbortController()
   const ended = loop.run(end.signal)
   await clock.pass(1_000)

@@ -47,10 +47,14 @@ const processors: Readonly<Record<string, { readonly moby: string; readonly secc
 }
 
 /**
- * What moby's profile of that version allows and a sliver does not get: io_uring, through which other system calls go unseen (moby refuses it too since 2023),
- * and socketcall(2), whose arguments, and so the address family, cannot be looked at.
+ * What moby's profile of that version allows and a sliver does not get: io_uring, through which other system calls go unseen (moby refuses it too since 2023);
+ * socketcall(2), whose arguments, and so the address family, cannot be looked at; and inotify, of which the host's root has 128 instances in all, those of
+ * slivers included (`tail -f` polls instead).
  */
-const refused = ['io_uring_setup', 'io_uring_enter', 'io_uring_register', 'socketcall']
+const refused = [
+  ...['io_uring_setup', 'io_uring_enter', 'io_uring_register', 'socketcall'],
+  ...['inotify_init', 'inotify_init1'],
+]
 
 /** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK and AF_PACKET: others make kernel code reachable that no experiment in an IP network needs. */
 const families = [1, 2, 10, 16, 17]
