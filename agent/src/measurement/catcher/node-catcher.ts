@@ -155,11 +155,12 @@ class FileNodeCatcher implements NodeCatcher {
     this.#writeWanted()
     const deadline = performance.now() + answerWithinMs
     while (performance.now() < deadline) {
-      const { ended } = await this.#run()
-      wake(this.#paths.wake)
       const told = this.#told.promise
+      // Looked at first: a catcher that has nothing left to catch ends right after its answer, and must not be started again for it.
       const caught = readList(this.#paths.caught)
       if (caught !== null && caught.serial >= asked) return caught
+      const { ended } = await this.#run()
+      wake(this.#paths.wake)
       const timeout = new AbortController()
       const look = delay(lookMs, undefined, { signal: timeout.signal }).catch(() => undefined)
       await Promise.race([told, ended, look])
