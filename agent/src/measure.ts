@@ -97,7 +97,7 @@ export async function collect(options: {
 }
 
 /** The folder that a sliver sees at `/run/community-lab`. */
-export function measureFolder(dataDir: string, sliverId: string): string {
+function measureFolder(dataDir: string, sliverId: string): string {
   return join(dataDir, 'measure', sliverId)
 }
 

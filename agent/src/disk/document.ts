@@ -64,7 +64,7 @@ export async function writeDocument<S extends TObject>(
 }
 
 /** Tell whether a file's name is that of a document which was set aside. */
-export function isSetAside(name: string): boolean {
+function isSetAside(name: string): boolean {
   return /\.unreadable-[0-9TZ.-]+$/u.test(name)
 }
 

@@ -32,7 +32,7 @@ const targetSchema = Type.Object({
   target: Type.Unknown(),
 })
 /** The form of `target.json`. */
-export const targetFormat: Format<typeof targetSchema> = {
+const targetFormat: Format<typeof targetSchema> = {
   what: 'what was last wanted of this node',
   version: 1,
   readableFrom: 0,
@@ -45,7 +45,7 @@ const bootSchema = Type.Object({
   lives: Type.Record(Type.String(), Type.String()),
 })
 /** The form of `boot.json`. */
-export const bootFormat: Format<typeof bootSchema> = {
+const bootFormat: Format<typeof bootSchema> = {
   what: 'how often this node was told to restart its slivers',
   version: 1,
   readableFrom: 0,

@@ -45,7 +45,7 @@ const schema = Type.Object({
 export type Identity = Static<typeof schema>
 
 /** The form of `identity.json`. */
-export const identityFormat: Format<typeof schema> = {
+const identityFormat: Format<typeof schema> = {
   what: 'who this node is',
   version: 1,
   readableFrom: 0,

@@ -12,7 +12,7 @@ export interface Boot {
 }
 
 /** Name the life of a running sliver: another after each start. Returns null when it does not run. */
-export function lifeOf(sliver: SliverStatus): string | null {
+function lifeOf(sliver: SliverStatus): string | null {
   return sliver.stage === 'started' ? `${sliver.pid ?? 0} ${sliver.startedOn ?? ''}` : null
 }
 

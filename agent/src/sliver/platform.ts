@@ -39,7 +39,7 @@ export interface FoundPlatform {
 }
 
 /** What counts as found before anything has been looked for. */
-export const nothingFound: FoundPlatform = {
+const nothingFound: FoundPlatform = {
   platform: null,
   capabilities: { runtime: 'none', limits: false, userns: false, lacks: ['it is not known yet'] },
 }

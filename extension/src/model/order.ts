@@ -3,7 +3,7 @@ import type { Board, Node, Slice, Sliver } from '@community-lab/contract'
 const collator = new Intl.Collator('en', { numeric: true })
 
 /** Names in the order a person expects: n2 before n10. */
-export function compareNames(a: string, b: string): number {
+function compareNames(a: string, b: string): number {
   return collator.compare(a, b)
 }
 

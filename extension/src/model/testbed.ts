@@ -78,7 +78,7 @@ export async function followTestbed(
 const resumeDelayMs = 200
 
 /** Wait 1 s after the first failure, twice as long after each further one, at most 5 s: somebody looks at the panel. */
-export function defaultRetryDelayMs(failures: number): number {
+function defaultRetryDelayMs(failures: number): number {
   return Math.min(1000 * 2 ** (failures - 1), 5000)
 }
 

@@ -48,7 +48,7 @@ export function RowView({ row }: { readonly row: Row }): React.JSX.Element {
 }
 
 /** More about a row, for whoever points at it or has come to it by the keyboard. */
-export function tipOf(row: Row): string {
+function tipOf(row: Row): string {
   switch (row.kind) {
     case 'node': {
       const { mgmt_net: mgmt, arch, last_seen_on: seen } = row.node

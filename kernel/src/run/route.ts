@@ -32,7 +32,7 @@ export interface NodeAddresses {
 }
 
 /** The most routers on a way. */
-export const maxHops = 20
+const maxHops = 20
 
 /**
  * The command that asks every distance at once with iputils' ping. A line for each: the number of hops, and what ping said.

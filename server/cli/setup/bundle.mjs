@@ -14,7 +14,7 @@ const apart = [
 ]
 
 /** Bundle every program. @param {string} root the checkout */
-export async function bundlePrograms(root) {
+async function bundlePrograms(root) {
   for (const program of programs) {
     const file = join(root, bundleOf(program))
     const bundle = await rolldown({

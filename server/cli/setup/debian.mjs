@@ -8,7 +8,7 @@ import { tryCommand } from './command.mjs'
 /** @typedef {{ name: string, for: 'run' | 'test', programs: readonly string[], why: string }} DebianPackage */
 
 /** What the testbed and its tests need of Debian, and why. @type {readonly DebianPackage[]} */
-export const debianPackages = JSON.parse(
+const debianPackages = JSON.parse(
   readFileSync(new URL('./debian-packages.json', import.meta.url), 'utf8'),
 )
 

@@ -95,7 +95,7 @@ export async function setUp(options) {
 }
 
 /** The data folder: COMMUNITY_LAB_HOME, else `.community-lab` in the checkout. @param {string} root @param {NodeJS.ProcessEnv} env */
-export function homeOf(root, env) {
+function homeOf(root, env) {
   const chosen = env['COMMUNITY_LAB_HOME']
   return chosen === undefined || chosen === '' ? join(root, '.community-lab') : resolve(chosen)
 }

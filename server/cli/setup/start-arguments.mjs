@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 /** @typedef {{ flags: string, description: string, value?: string }} StartOption */
 
 /** What can be chosen at the start; the command line reads the same list. @type {readonly StartOption[]} */
-export const startOptions = JSON.parse(
+const startOptions = JSON.parse(
   readFileSync(new URL('./start-options.json', import.meta.url), 'utf8'),
 )
 

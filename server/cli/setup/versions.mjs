@@ -10,7 +10,7 @@ export const oldestRuntime = '22.18.0'
  * @param {string} text
  * @returns {readonly [number, number, number] | null}
  */
-export function parseVersion(text) {
+function parseVersion(text) {
   const match = /(\d+)\.(\d+)(?:\.(\d+))?/u.exec(text)
   return match ? [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)] : null
 }

@@ -17,7 +17,7 @@ export interface EventFeed extends AsyncDisposable {
 }
 
 /** The most events of one reading. */
-export const maxEventsPerRead = 500
+const maxEventsPerRead = 500
 const againAfterMs = 500
 const ringSize = 2_000
 

@@ -3,7 +3,7 @@ import type { WebSocket } from '@fastify/websocket'
 import type { RawData } from 'ws'
 
 /** The most bytes in one message; proxies between browser and server cut longer ones off at 1 MiB. */
-export const maxTunnelMessageBytes = 256 * 1024
+const maxTunnelMessageBytes = 256 * 1024
 /** With this many bytes unsent towards the WebSocket, nothing more is read from the sliver. */
 const highWaterBytes = 256 * 1024
 /** How long the sliver may go on after its client has said its last, in milliseconds. */

@@ -48,7 +48,7 @@ export interface Catchers {
 /** What one sliver's caught lines may take of its node's disk unless told otherwise, in bytes. */
 export const defaultCatcherBytes = 16 * 1024 * 1024
 /** What one sliver may write unless told otherwise, in bytes: good for 5,000 lines a second of 200 bytes. */
-export const defaultByteRate: Rate = { perSecond: 1024 * 1024, burst: 8 * 1024 * 1024 }
+const defaultByteRate: Rate = { perSecond: 1024 * 1024, burst: 8 * 1024 * 1024 }
 const largestSegmentBytes = 1024 * 1024
 
 /**

@@ -18,7 +18,7 @@ export type Refusal = Static<typeof Refusal>
 type Sample = Omit<SampleRecord, 'seq'>
 
 /** The longest example of a refused line that is told, in characters. */
-export const maxExampleLength = 512
+const maxExampleLength = 512
 /** The most reasons that are kept apart at once; further ones are told as {@link otherReasons}. */
 export const maxReasons = 8
 /** The reason of lines refused for more reasons than are kept apart. */

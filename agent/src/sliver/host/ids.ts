@@ -20,7 +20,7 @@ const idPlanSchema = Type.Object({
   count: Type.Integer({ minimum: 1, maximum: 65_536 }),
 })
 /** The form of `ids.json`: the files of slivers have these owners, so it must not change while there are any. */
-export const idPlanFormat: Format<typeof idPlanSchema> = {
+const idPlanFormat: Format<typeof idPlanSchema> = {
   what: 'which user ids the slivers of this node have',
   version: 1,
   readableFrom: 1,

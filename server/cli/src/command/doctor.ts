@@ -40,7 +40,7 @@ export function addDoctor(program: Command, context: Context, outcome: { exitCod
 }
 
 /** Look at this machine and this checkout. */
-export async function examine(context: Context): Promise<readonly Finding[]> {
+async function examine(context: Context): Promise<readonly Finding[]> {
   return [
     nodeFinding(),
     ...madeBySetUp.map(([path, what]) => fileFinding(context, path, what)),

@@ -45,7 +45,7 @@ function countStates(nodes: readonly Node[]): Readonly<Record<string, number>> {
 }
 
 /** `4 production, 1 offline` */
-export function describeStates(nodes: readonly Node[]): string {
+function describeStates(nodes: readonly Node[]): string {
   const parts = Object.entries(countStates(nodes)).map(([state, count]) => `${count} ${state}`)
   return parts.join(', ') || 'none yet'
 }

@@ -8,7 +8,7 @@ import { claimName, found } from '../refusal.ts'
 import type { RegistryStore } from '../store.ts'
 
 /** How long a slice lives unless it is renewed. Source: CONFINE, 30-day leases. */
-export const sliceLifeMs = 30 * 24 * 3600 * 1000
+const sliceLifeMs = 30 * 24 * 3600 * 1000
 
 const expiry = (): Date => new Date(Date.now() + sliceLifeMs)
 

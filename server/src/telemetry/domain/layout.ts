@@ -149,7 +149,7 @@ export function uncountedFields(
 }
 
 /** How many columns the fields have. */
-export function countColumns(fields: Fields): number {
+function countColumns(fields: Fields): number {
   let count = 0
   for (const { counts } of fields.values()) count += counts.size
   return count

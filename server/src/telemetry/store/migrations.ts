@@ -8,7 +8,7 @@ import { isScope, quoteIdentifier, tableOf } from '../domain/name.ts'
 const migrations: readonly ((connection: DuckDBConnection) => Promise<void>)[] = [addNodeIds]
 
 /** The format of the file that this version writes. */
-export const storeFormat = 1 + migrations.length
+const storeFormat = 1 + migrations.length
 
 /**
  * Make an empty file one of samples, or bring an older one up to date.

@@ -7,7 +7,7 @@ import Type from 'typebox'
 import type { ServerClient } from './server-client.ts'
 
 /** The name of the template that a virtual testbed has. */
-export const templateName = 'tiny'
+const templateName = 'tiny'
 
 /** Make sure that the server has the template, with this very image. @throws {@link LabError} LAB_VCT_NO_TEMPLATE. */
 export async function ensureTemplate(

@@ -11,7 +11,7 @@ export interface RunOptions {
 }
 
 /** The file by which a named namespace is entered. */
-export function namespaceFile(name: string): string {
+function namespaceFile(name: string): string {
   return `/run/netns/${name}`
 }
 

@@ -6,15 +6,9 @@ import { sendSignal } from '../process/tree.ts'
 const root = '/sys/fs/cgroup'
 const needed = ['memory', 'pids', 'cpu']
 
-/** The cgroup parent of a testbed; `null` name where this user may make none. */
-export interface CgroupParent {
-  /** Its path below each hierarchy's root, without a leading slash. */
-  readonly name: string
-}
-
 /**
- * Make the cgroup under which all slivers of a testbed are, in every hierarchy that this user may write to; null, with the reason, where limits
- * cannot hold.
+ * Make the cgroup under which all slivers of a testbed are, in every hierarchy that this user may write to. Returns its name, which is its path below
+ * each hierarchy's root without a leading slash; or what the host lacks, where limits cannot hold.
  */
 export async function createCgroupParent(
   hash: string,

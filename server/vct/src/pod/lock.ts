@@ -6,7 +6,7 @@ import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
 
 /** Who holds the lock of a home. */
-export const Holder = Type.Object({
+const Holder = Type.Object({
   pid: Type.Integer({ minimum: 2 }),
   /** `sweeping`: it removes what a killed testbed left, and lets go soon. */
   state: Type.Enum(['running', 'sweeping'] as const),
