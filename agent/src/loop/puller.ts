@@ -1,5 +1,5 @@
+import { backoffMs } from '@community-lab/contract'
 import type { FetchedTarget, TargetAnswer } from '../server/client.ts'
-import { backoffMs, jitterMs } from './backoff.ts'
 import { createAutoResetEvent } from './auto-reset-event.ts'
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
@@ -30,9 +30,13 @@ export interface Puller {
   run(signal: AbortSignal): Promise<void>
 }
 
+/** The share of the time between two looks that is left out at random, so that the nodes of a testbed do not ask all at once. */
+const jitter = 0.1
+
 /** Make a puller. After a failure it waits 1 s, doubling up to the time between two looks. */
 export function createPuller(options: PullerOptions): Puller {
   const { pollMs, clock, log } = options
+  const backoff = { firstMs: 1_000, longestMs: pollMs, jitter }
   const due = createAutoResetEvent(clock)
   let { etag } = options
   let failuresInRow = 0
@@ -68,8 +72,8 @@ export function createPuller(options: PullerOptions): Puller {
         await look(signal)
         const waitMs =
           failuresInRow === 0
-            ? jitterMs(pollMs, clock.random())
-            : backoffMs(failuresInRow, pollMs, clock.random())
+            ? pollMs * (1 - jitter * clock.random())
+            : backoffMs(backoff, failuresInRow, clock.random())
         await due.wait(waitMs, signal)
       }),
   }

@@ -1,3 +1,4 @@
+import { backoffMs } from '@community-lab/contract'
 import { describeFault } from '../executor/fault.ts'
 import { createScheduler, type SliverWork } from '../executor/scheduler.ts'
 import { execute, type Executors } from '../executor/table.ts'
@@ -12,7 +13,6 @@ import {
 import { plan, type Current } from '../plan/plan.ts'
 import { endsSliver, type SliverStep, type Step } from '../plan/step.ts'
 import type { NodeWanted } from '../plan/wanted.ts'
-import { backoffMs } from './backoff.ts'
 import { createAutoResetEvent } from './auto-reset-event.ts'
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
@@ -45,7 +45,8 @@ export interface Reconciler {
 }
 
 const defaultWidth = 4
-const longestLookWaitMs = 60_000
+/** The delay before the slivers are looked at again after that failed. */
+const backoff = { firstMs: 1_000, longestMs: 60_000, jitter: 0.1 }
 
 /** Make a reconciler. */
 export function createReconciler(options: ReconcilerOptions): Reconciler {
@@ -173,7 +174,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         } catch (error) {
           if (signal.aborted) throw error
           failuresInRow += 1
-          waitMs = backoffMs(failuresInRow, longestLookWaitMs, clock.random())
+          waitMs = backoffMs(backoff, failuresInRow, clock.random())
           log.error({ err: error, waitMs }, "the node's slivers cannot be looked at")
         }
       })

@@ -1,5 +1,4 @@
-import type { NodeReport } from '@community-lab/contract'
-import { backoffMs } from './backoff.ts'
+import { backoffMs, type NodeReport } from '@community-lab/contract'
 import { createAutoResetEvent } from './auto-reset-event.ts'
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
@@ -36,6 +35,7 @@ const stepHoldMs = 1_000
 /** Make a reporter. A report that could not be delivered is made anew and tried again after 1 s, doubling. */
 export function createReporter(options: ReporterOptions): Reporter {
   const { clock, log } = options
+  const backoff = { firstMs: 1_000, longestMs: options.longestWaitMs, jitter: 0.1 }
   const stirred = createAutoResetEvent(clock)
   const contact = createAutoResetEvent(clock)
   let delivered: string | null = null
@@ -60,7 +60,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   /** A change is worth a report; while the server is away only time is, or a sign of it. */
   async function untilWorthwhile(signal: AbortSignal): Promise<void> {
     if (failuresInRow === 0) await untilDue(signal)
-    else await contact.wait(backoffMs(failuresInRow, options.longestWaitMs, clock.random()), signal)
+    else await contact.wait(backoffMs(backoff, failuresInRow, clock.random()), signal)
   }
 
   async function deliver(signal: AbortSignal): Promise<void> {

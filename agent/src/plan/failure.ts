@@ -1,4 +1,4 @@
-import type { MemberError, SliverTarget } from '@community-lab/contract'
+import { backoffMs, type MemberError, type SliverTarget } from '@community-lab/contract'
 import type { SliverStep } from './step.ts'
 import type { NodeWanted } from './wanted.ts'
 
@@ -19,7 +19,7 @@ export interface Failure {
 /** Failures by sliver id. */
 export type Failures = ReadonlyMap<string, Failure>
 
-const retryMs = { first: 1_000, longest: 300_000 }
+const backoff = { firstMs: 1_000, longestMs: 300_000 }
 /** How long it must go well until an earlier failure is forgotten, in milliseconds. */
 const forgottenAfterMs = 60_000
 
@@ -38,8 +38,7 @@ export function noteFailure(
     previous?.wanted === failed.wanted &&
     (previous.healedAtMs === null || nowMs - previous.healedAtMs < forgottenAfterMs)
   const attempts = inRow ? previous.attempts + 1 : 1
-  const waitMs = Math.min(retryMs.longest, retryMs.first * 2 ** Math.min(attempts - 1, 20))
-  return { ...failed, attempts, retryAtMs: nowMs + waitMs, healedAtMs: null }
+  return { ...failed, attempts, retryAtMs: nowMs + backoffMs(backoff, attempts), healedAtMs: null }
 }
 
 /** Note that what had failed works. */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import {
+  backoffMs,
   enrollmentStatement,
   LabError,
   parseEnrollmentToken,
@@ -18,11 +19,11 @@ export interface Enrollee {
   readonly arch: Arch
 }
 
-const retryMs = { first: 500, longest: 10_000 }
+const backoff = { firstMs: 500, longestMs: 10_000, jitter: 0.2 }
 
 /**
  * Enrol this node with its one-time token, over the community network. The server's certificate is compared with the token's fingerprint before
- * anything is sent. A lost answer, or a server that is away, is tried again (after 0.5 s, doubling to 10 s, a tenth of it random) until the signal ends it: the
+ * anything is sent. A lost answer, or a server that is away, is tried again (after 0.5 s, doubling to 10 s, less up to a fifth at random) until the signal ends it: the
  * server answers again to who proves to hold the same key.
  *
  * @throws {@link LabError} LAB_ENROLLMENT_MALFORMED, LAB_CERTIFICATE_MISMATCH, LAB_ENROLLMENT_REFUSED, or another that trying again would not change.
@@ -37,12 +38,12 @@ export async function enroll(
   const proof = enrollee.sign(enrollmentStatement({ secret, certificateSha256, tincPubkey }))
   const http = createPinnedHttp({ url, certificateSha256, token: secret })
   try {
-    for (let waitMs = retryMs.first; ; waitMs = Math.min(retryMs.longest, waitMs * 2)) {
+    for (let failures = 1; ; failures++) {
       try {
         return await enrollOnce(http, { url, enrollee, proof, signal })
       } catch (error) {
         if (signal.aborted || !LabError.is(error) || !error.retryable) throw error
-        await delay(waitMs * (0.9 + 0.2 * Math.random()), undefined, { signal })
+        await delay(backoffMs(backoff, failures), undefined, { signal })
       }
     }
   } finally {

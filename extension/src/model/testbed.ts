@@ -1,5 +1,6 @@
 import {
   applyChanges,
+  backoffMs,
   createBoard,
   fromProblem,
   routes,
@@ -50,7 +51,7 @@ export async function followTestbed(
   onView: (view: TestbedView) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const retryDelayMs = options.retryDelayMs ?? defaultRetryDelayMs
+  const retryDelayMs = options.retryDelayMs ?? ((failures) => backoffMs(backoff, failures))
   let board: Board | null = options.board ?? null
   let failures = 0
   while (isWanted(signal)) {
@@ -77,10 +78,8 @@ export async function followTestbed(
 /** How long to wait before a stream that the server ended is taken up again, in milliseconds. */
 const resumeDelayMs = 200
 
-/** Wait 1 s after the first failure, twice as long after each further one, at most 5 s: somebody looks at the panel. */
-function defaultRetryDelayMs(failures: number): number {
-  return Math.min(1000 * 2 ** (failures - 1), 5000)
-}
+/** The longest delay is short, because somebody looks at the panel. */
+const backoff = { firstMs: 1_000, longestMs: 5_000 }
 
 async function followOnce(
   options: TestbedOptions,

@@ -1,8 +1,15 @@
-import { fromProblem, isReadable, LabError, Problem, tolerant } from '@community-lab/contract'
+import {
+  backoffMs,
+  fromProblem,
+  isReadable,
+  LabError,
+  Problem,
+  tolerant,
+} from '@community-lab/contract'
 import type { Static, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { Agent, errors, request, type Dispatcher } from 'undici'
-import { anySignal, backoffMs, sleep } from '../wait/signal.ts'
+import { anySignal, backoff, sleep } from '../wait/signal.ts'
 
 /** What a request may bring. */
 export interface AskOptions {
@@ -106,7 +113,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         const error = explain(cause, { url: url + path, number, ask })
         const again = idempotent.has(ask.method ?? 'GET') && number < attempts && error.retryable
         if (!again) throw error
-        await sleep(backoffMs(number), signal)
+        await sleep(backoffMs(backoff, number), signal)
       }
     }
   }

@@ -1,6 +1,6 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
-import { LabError } from '@community-lab/contract'
-import { anySignal, backoffMs, sleep } from '../wait/signal.ts'
+import { backoffMs, LabError } from '@community-lab/contract'
+import { anySignal, backoff, sleep } from '../wait/signal.ts'
 import type { HttpClient } from './client.ts'
 
 /** Options of {@link readEvents}. */
@@ -45,7 +45,7 @@ export async function* readEvents(
       if (LabError.is(error) && !isPassing(error)) throw error
       // Anything else is a broken connection: read on from the last id.
     }
-    await sleep(backoffMs(Math.max(1, Math.min(failures, 4))), options.signal)
+    await sleep(backoffMs(backoff, Math.min(failures, 4)), options.signal)
   }
 }
 

@@ -1,5 +1,5 @@
-import { LabError } from '@community-lab/contract'
-import { anySignal, backoffMs, reasonOf, sleep } from '../wait/signal.ts'
+import { backoffMs, LabError } from '@community-lab/contract'
+import { anySignal, backoff, reasonOf, sleep } from '../wait/signal.ts'
 import { authenticationFailed, connectSsh, type SshConnection } from './connection.ts'
 import { SliverConnections, type Lease, type LeaseOptions } from './connections.ts'
 import { openTunnel } from './tunnel.ts'
@@ -58,7 +58,7 @@ export function createSshPool(options: SshPoolOptions): SshPool {
           await sleep(keyRetryMs, options.signal)
         } else {
           if (attempt === attempts) throw error
-          await sleep(backoffMs(attempt), options.signal)
+          await sleep(backoffMs(backoff, attempt), options.signal)
           attempt += 1
         }
       }

@@ -1,4 +1,4 @@
-import { LabError } from '@community-lab/contract'
+import { LabError, type Backoff } from '@community-lab/contract'
 
 /** Where a Jupyter kernel puts the signal of the cell that runs: `globalThis[Symbol.for('community-lab.interrupt')]`. */
 const interruptSymbol = Symbol.for('community-lab.interrupt')
@@ -78,8 +78,5 @@ export function reasonOf(signal: AbortSignal): Error {
   return reason instanceof Error ? reason : new DOMException(String(reason), 'AbortError')
 }
 
-/** The delay before attempt number `attempt` (from 1): it doubles from 200 ms to at most 5 s, and half of it is chance. */
-export function backoffMs(attempt: number): number {
-  const full = Math.min(5_000, 200 * 2 ** (attempt - 1))
-  return full / 2 + Math.random() * (full / 2)
-}
+/** How the library's delays between attempts grow. */
+export const backoff: Backoff = { firstMs: 200, longestMs: 5_000, jitter: 0.5 }

@@ -1,6 +1,7 @@
 export * from './address.ts'
 export * from './credentials.ts'
 export * from './arch.ts'
+export * from './backoff.ts'
 export * from './board.ts'
 export * from './declared-measurement.ts'
 export * from './enrollment-token.ts'

@@ -1,3 +1,4 @@
+import type { Backoff } from './backoff.ts'
 import { hostManagementAddress, nodeManagementSubnet, serverManagementAddress } from './address.ts'
 import { formatIpv6, parseIpv6 } from './ipv6.ts'
 
@@ -237,10 +238,8 @@ export function tincdSeedDelayMs(lastMs: number, nowMs: number): number {
   return nowMs < secondMs || nowMs >= untilMs ? 0 : Math.ceil(untilMs - nowMs)
 }
 
-/** How long to wait before starting a tincd again that ended `failures` times in a row: 0.2 s, doubling to 10 s. */
-export function tincdRestartDelayMs(failures: number): number {
-  return Math.min(10_000, 100 * 2 ** Math.min(failures, 10))
-}
+/** The delay before a tincd that ended is started again. */
+export const tincdBackoff: Backoff = { firstMs: 200, longestMs: 10_000 }
 
 /** Tell whether a process's argv (of `/proc/<pid>/cmdline`) is that of a tincd on this folder. */
 export function isTincdOf(argv: readonly string[], dir: string): boolean {

@@ -5,11 +5,12 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
+  backoffMs,
   LabError,
   parseTincLog,
   tincdArguments,
+  tincdBackoff,
   tincdEnvironment,
-  tincdRestartDelayMs,
   tincdSeedDelayMs,
   type TincEvent,
 } from '@community-lab/contract'
@@ -115,7 +116,7 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
       options.onExit(reason)
       failures = performance.now() - startedMs > 10_000 ? 0 : failures + 1
       const wait = AbortSignal.any([options.signal, restartAsked.signal])
-      await delay(tincdRestartDelayMs(failures), undefined, { signal: wait }).catch(() => {
+      await delay(backoffMs(tincdBackoff, failures), undefined, { signal: wait }).catch(() => {
         // Ended or asked to restart: either way the wait is over.
       })
     }

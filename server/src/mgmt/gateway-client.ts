@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
-import { LabError } from '@community-lab/contract'
+import { backoffMs, LabError } from '@community-lab/contract'
 import { Value } from 'typebox/value'
 import {
   GatewayAnswer,
@@ -35,7 +35,9 @@ export interface GatewayClient {
 }
 
 const answerWithinMs = 15_000
-const retryMs = { first: 100, longest: 5_000 }
+const backoff = { firstMs: 100, longestMs: 5_000 }
+/** A connection that lasted so long, in milliseconds, ends a row of failures. */
+const steadyMs = 5_000
 
 interface Waiting {
   readonly resolve: (status: GatewayStatus) => void
@@ -90,7 +92,7 @@ export function connectGateway(options: GatewayClientOptions): GatewayClient {
   }
 
   async function run(): Promise<void> {
-    let retryAfterMs = retryMs.first
+    let failures = 0
     while (!options.signal.aborted) {
       const startedMs = performance.now()
       const reason = await connectOnce().then(
@@ -99,9 +101,8 @@ export function connectGateway(options: GatewayClientOptions): GatewayClient {
       )
       for (const asker of waiting.values()) asker.reject(unavailable(reason))
       options.onLost(reason)
-      const held = performance.now() - startedMs > retryMs.longest
-      retryAfterMs = held ? retryMs.first : Math.min(retryMs.longest, retryAfterMs * 2)
-      await delay(retryAfterMs, undefined, { signal: options.signal }).catch(() => {
+      failures = performance.now() - startedMs > steadyMs ? 1 : failures + 1
+      await delay(backoffMs(backoff, failures), undefined, { signal: options.signal }).catch(() => {
         // Ended: the loop sees it.
       })
     }

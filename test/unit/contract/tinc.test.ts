@@ -11,7 +11,6 @@ import {
   renderTincUp,
   serverTincName,
   tincdArguments,
-  tincdRestartDelayMs,
   tincSubnet,
 } from '@community-lab/contract'
 import { describe, expect, test } from 'vitest'
@@ -176,9 +175,5 @@ describe('a tincd', () => {
     expect(isTincdOf(argv, '/run/y')).toBe(false)
     expect(isTincdOf(['vi', ...tincdArguments('/run/x')], '/run/x')).toBe(false)
     expect(isTincdOf([], '/run/x')).toBe(false)
-  })
-
-  test('that keeps failing is started ever later, up to 10 s', () => {
-    expect([1, 2, 3, 50].map(tincdRestartDelayMs)).toEqual([200, 400, 800, 10_000])
   })
 })

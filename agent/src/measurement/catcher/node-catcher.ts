@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { backoffMs } from '../domain/backoff.ts'
+import { backoffMs } from '@community-lab/contract'
 import { formatCatcherList, parseCatcherList, type CatcherList } from '../domain/catcher-list.ts'
 import {
   endCatcher,
@@ -45,6 +45,8 @@ export interface NodeCatcher {
 }
 
 const answerWithinMs = 10_000
+/** The delay before a catcher that ended early, or could not be started, is started again. */
+const backoff = { firstMs: 200, longestMs: 10_000, jitter: 0.5 }
 /** How often the list that the catcher writes is read when no event has told of a change, in milliseconds. */
 const lookMs = 1_000
 /** A catcher that ended after running for at least this long is started again without a wait, in milliseconds. */
@@ -210,8 +212,7 @@ class FileNodeCatcher implements NodeCatcher {
       // It ends by itself when nothing is wanted of it.
       if (this.#wanted.size === 0) return
       try {
-        if (failures++ > 0)
-          await delay(backoffMs(failures - 1, Math.random()), undefined, { signal })
+        if (failures++ > 0) await delay(backoffMs(backoff, failures - 1), undefined, { signal })
         await this.#run()
       } catch (error) {
         // A wait that was cut short is no problem.

@@ -1,8 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
-import { backoffMs } from '../domain/backoff.ts'
+import { backoffMs } from '@community-lab/contract'
 import type { Spool } from '../spool/spool.ts'
 import { runSession } from './session.ts'
+
+/** The delay before the node connects again; many nodes must not come back at the same moment. */
+const backoff = { firstMs: 200, longestMs: 10_000, jitter: 0.5 }
 
 /** Options of {@link createUplink}. */
 export interface UplinkOptions {
@@ -72,7 +75,7 @@ export function createUplink(options: UplinkOptions): Uplink {
       if (isEnded()) return
       options.onDisconnected?.(reason)
       const either = AbortSignal.any([signal, attempt.signal])
-      await delay(backoffMs(++failures, Math.random()), undefined, { signal: either }).catch(() => {
+      await delay(backoffMs(backoff, ++failures), undefined, { signal: either }).catch(() => {
         // Closed, or told that the network is back: either way the wait is over.
       })
       if (isEnded()) return

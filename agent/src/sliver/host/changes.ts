@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
+import { backoffMs } from '@community-lab/contract'
 import { systemPath } from './command.ts'
 
 /** The commands that print a line for each change of what they watch. */
@@ -9,7 +10,7 @@ const monitors = [
   ['ip', '-6', 'monitor', 'link', 'address', 'route'],
 ] as const
 
-const restartAfterMs = { first: 1_000, longest: 60_000 }
+const backoff = { firstMs: 1_000, longestMs: 60_000 }
 
 /**
  * Call back on each change of this network namespace's packet filters, links, addresses and routes, whoever makes it, until the signal ends it. A monitor
@@ -26,11 +27,11 @@ interface Watching {
 
 async function keepWatching(argv: readonly string[], watching: Watching): Promise<void> {
   const { onChange, signal } = watching
-  let waitMs = restartAfterMs.first
+  let silentEnds = 0
   while (!signal.aborted) {
     const hasTold = await watchOnce(argv, watching)
-    waitMs = hasTold ? restartAfterMs.first : Math.min(waitMs * 2, restartAfterMs.longest)
-    await delay(waitMs, undefined, { signal }).then(onChange, () => {
+    silentEnds = hasTold ? 1 : silentEnds + 1
+    await delay(backoffMs(backoff, silentEnds), undefined, { signal }).then(onChange, () => {
       // The signal has ended the wait; the loop sees that.
     })
   }

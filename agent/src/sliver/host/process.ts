@@ -1,5 +1,6 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { backoffMs } from '@community-lab/contract'
 import { isErrno, isProcessGone } from '../../errno.ts'
 
 /** A process that cannot be taken for another one that has its pid later. */
@@ -11,8 +12,7 @@ export interface ProcessIdentity {
   readonly bootId: string
 }
 
-const firstPollMs = 1
-const longestPollMs = 20
+const poll = { firstMs: 1, longestMs: 20 }
 /** State LISTEN. Source: Linux, include/net/tcp_states.h. */
 const listening = '0A'
 
@@ -82,8 +82,8 @@ export async function pollUntil(
   isDone: () => Promise<boolean>,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let waitMs = firstPollMs; !(await isDone()); waitMs = Math.min(waitMs * 2, longestPollMs))
-    await delay(waitMs, undefined, { signal })
+  for (let looks = 1; !(await isDone()); looks++)
+    await delay(backoffMs(poll, looks), undefined, { signal })
 }
 
 async function hasListener(pid: number, port: number): Promise<boolean> {

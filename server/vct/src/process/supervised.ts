@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { LabError } from '@community-lab/contract'
+import { backoffMs, LabError } from '@community-lab/contract'
 import type { LogFile } from './log-file.ts'
 import { maybeChildOf, sendSignal } from './tree.ts'
 
@@ -46,10 +46,8 @@ export interface Supervised {
   kill(after: 'restart' | 'stay-down'): Promise<void>
 }
 
-/** How long to wait before the next start, after `deaths` in a row: 0.2 s, doubling to 5 s. */
-export function restartDelayMs(deaths: number): number {
-  return Math.min(5_000, 100 * 2 ** Math.min(deaths, 8))
-}
+/** The delay before a process that ended is started again. */
+const backoff = { firstMs: 200, longestMs: 5_000 }
 
 const steadyMs = 10_000
 
@@ -101,7 +99,7 @@ export function supervise(options: SuperviseOptions): Supervised {
       lastReason = reason
       inARow = performance.now() - startedAt > steadyMs ? 1 : inARow + 1
       options.onDied?.(reason)
-      timer = setTimeout(relaunch, restartDelayMs(inARow))
+      timer = setTimeout(relaunch, backoffMs(backoff, inARow))
     }
     started.on('error', (error) => onEnd(error.message))
     started.on('exit', (code, signal) => onEnd(signal ?? `exit code ${code ?? -1}`))
