@@ -10,7 +10,7 @@ export interface Lock {
 
 /**
  * Hold the agent's data folder: two agents on one would undo each other's work. A lock whose process has ended is taken over, also when its pid is in use
- * again: a process is known by its start time too.
+ * again: a process is known by its start time too. The server's lock (`folder-lock.ts`) does not name its holder; an owner wants to know which process it is.
  *
  * @throws {@link LabError} LAB_AGENT_RUNNING.
  */

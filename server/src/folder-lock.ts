@@ -6,6 +6,7 @@ import { LabError } from '@community-lab/contract'
  * Take a folder for this process alone, until it is given back or the process ends, however it ends.
  *
  * SQLite's lock of a file is a lock of the kernel's: it has no leftovers, and holds across network and process namespaces. Nothing is written into the file.
+ * The locks of the agent and of the virtual testbed name their holder, which takes a file with a pid or a socket; nobody asks who holds this one.
  *
  * @throws {@link LabError} LAB_SERVER_FOLDER_IN_USE.
  */

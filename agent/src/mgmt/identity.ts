@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { LabError } from '@community-lab/contract'
+import { describeMismatch, LabError } from '@community-lab/contract'
 import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Format } from '../disk/domain/format.ts'
@@ -75,9 +75,7 @@ export async function saveIdentity(dir: string, identity: Identity): Promise<voi
 
 /** Take the answer to an enrolment for an identity; returns the reason when it cannot be one. */
 export function readIdentity(answer: unknown): Identity | string {
-  if (Value.Check(schema, answer)) return answer
-  const [issue] = Value.Errors(schema, answer)
-  return issue ? `${issue.instancePath || 'it'} ${issue.message}` : 'it is malformed'
+  return Value.Check(schema, answer) ? answer : describeMismatch(schema, answer)
 }
 
 function identityFile(dir: string): string {

@@ -1,11 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isTincdOf } from '@community-lab/contract'
-import { isErrno, isProcessGone } from '../errno.ts'
 
 const termForMs = 2_000
 const giveUpAfterMs = 7_000
 const pollMs = 20
+/** What reading a process's command line fails with where it is gone, or another user's. */
+const harmless = new Set<unknown>(['ENOENT', 'ESRCH', 'EACCES', 'EPERM'])
 
 /**
  * Stop every tincd that runs on this folder: one that outlived its killed supervisor still holds the port and the interface, and its log goes nowhere.
@@ -35,8 +36,8 @@ async function findTincds(dir: string): Promise<readonly number[]> {
         const argv = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0')
         return isTincdOf(argv, dir) ? [pid] : []
       } catch (error) {
-        // It ended while we looked, or is somebody else's.
-        if (isProcessGone(error) || isErrno(error, 'EACCES', 'EPERM')) return []
+        // It ended while we looked, or is somebody else's. All else, such as too many open files, does not say that there is none.
+        if (error instanceof Error && 'code' in error && harmless.has(error.code)) return []
         throw error
       }
     }),

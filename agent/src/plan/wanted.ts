@@ -1,5 +1,6 @@
 import {
   Arch,
+  describeMismatch,
   NodeTarget,
   parseSliverId,
   ResourceRequest,
@@ -7,7 +8,7 @@ import {
   SliverTarget,
   type MemberError,
 } from '@community-lab/contract'
-import Type, { type TSchema } from 'typebox'
+import Type from 'typebox'
 import { Value } from 'typebox/value'
 
 /** What is wanted of this node, as far as this agent understands it: the server may be newer, and know more kinds of things. */
@@ -40,7 +41,7 @@ const key = /^[^\p{Cc}\p{Zl}\p{Zp}]+$/u
 
 /** Read a target document. Unknown members are ignored; unknown kinds and values concern their sliver alone. Returns the reason when none of it can be used. */
 export function readWanted(document: unknown): NodeWanted | string {
-  if (!Value.Check(Wanted, document)) return whyNot(Wanted, document)
+  if (!Value.Check(Wanted, document)) return describeMismatch(Wanted, document)
   const slivers: SliverTarget[] = []
   const notices: Notice[] = []
   for (const one of document.slivers) {
@@ -88,7 +89,7 @@ function readSliver(
     }),
   }
   if (Value.Check(SliverTarget, target)) return { target, notices }
-  const message = `this agent does not understand what is wanted of the sliver (${whyNot(SliverTarget, target)}), and leaves it as it is. A newer agent may understand it`
+  const message = `this agent does not understand what is wanted of the sliver (${describeMismatch(SliverTarget, target)}), and leaves it as it is. A newer agent may understand it`
   const held = { sliver: id, error: { member: '', message }, effect: 'held' } as const
   return { target: null, notices: [held] }
 }
@@ -110,11 +111,6 @@ function mapList(
 
 function pick(found: JsonObject, members: readonly string[]): JsonObject {
   return Object.fromEntries(Object.entries(found).filter(([name]) => members.includes(name)))
-}
-
-function whyNot(schema: TSchema, found: unknown): string {
-  const [issue] = Value.Errors(schema, found)
-  return issue ? `${issue.instancePath || 'it'} ${issue.message}` : 'it is malformed'
 }
 
 function show(value: unknown): string {

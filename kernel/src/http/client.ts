@@ -1,5 +1,6 @@
 import {
   backoffMs,
+  describeMismatch,
   fromProblem,
   isReadable,
   LabError,
@@ -7,7 +8,6 @@ import {
   tolerant,
 } from '@community-lab/contract'
 import type { Static, TSchema } from 'typebox'
-import { Value } from 'typebox/value'
 import { Agent, errors, request, type Dispatcher } from 'undici'
 import { anySignal, backoff, sleep } from '../wait/signal.ts'
 
@@ -125,8 +125,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       retry(path, ask, async ({ body }) => {
         const document: unknown = await body.json()
         if (isReadable(schema, document)) return document
-        const [issue] = Value.Errors(tolerant(schema), document)
-        const reason = `${issue?.instancePath ?? ''} ${issue?.message ?? 'another form'}`.trim()
+        const reason = describeMismatch(tolerant(schema), document)
         throw new LabError('LAB_RESPONSE_INVALID', { url: url + path, reason })
       }),
     tell: (path, ask = {}) => retry(path, ask, ({ body }) => body.dump()),
@@ -142,7 +141,7 @@ export function refusal(
   body: string,
 ): LabError {
   const problem = maybeJson(body)
-  if (Value.Check(Problem, problem)) return fromProblem(problem)
+  if (isReadable(Problem, problem)) return fromProblem(problem)
   const reason = `status ${answer.statusCode} without an explanation`
   if (answer.statusCode >= 500) return new LabError('LAB_SERVER_UNAVAILABLE', { what: reason })
   return new LabError('LAB_RESPONSE_INVALID', { url, reason })

@@ -1,6 +1,7 @@
 import { Value } from 'typebox/value'
 import { LabError } from './error/lab-error.ts'
 import { Credentials } from './schema/credentials.ts'
+import { describeMismatch } from './mismatch.ts'
 
 /** What a program was told of its testbed; each member outranks the environment, and that the files. */
 export interface CredentialsOptions {
@@ -109,8 +110,7 @@ export function parseCredentials(file: string, text: string): Credentials {
     throw new LabError('LAB_CREDENTIALS_INVALID', { file, problem: 'it is not JSON' })
   }
   if (!Value.Check(Credentials, document)) {
-    const [issue] = Value.Errors(Credentials, document)
-    const problem = `${issue?.instancePath ?? ''} ${issue?.message ?? 'it has another form'}`.trim()
+    const problem = describeMismatch(Credentials, document)
     throw new LabError('LAB_CREDENTIALS_INVALID', { file, problem })
   }
   const { url, token, vct_socket: socket } = document

@@ -1,3 +1,4 @@
+import { describeMismatch } from '@community-lab/contract'
 import type { Static, TObject } from 'typebox'
 import { Value } from 'typebox/value'
 
@@ -48,8 +49,7 @@ export function parseDocument<S extends TObject>(
       .slice(version)
       .reduce<JsonObject>((older, migrate) => migrate(older), document)
     if (Value.Check(format.schema, value)) return { kind: 'read', value }
-    const [issue] = Value.Errors(format.schema, value)
-    return unreadable(issue ? `${issue.instancePath || 'it'} ${issue.message}` : 'it is malformed')
+    return unreadable(describeMismatch(format.schema, value))
   } catch (error) {
     // A migration met something that it did not expect.
     return unreadable(error instanceof Error ? error.message : String(error))

@@ -3,9 +3,15 @@ import { request as requestHttps } from 'node:https'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import type { Readable } from 'node:stream'
-import { fromProblem, isReadable, LabError, Problem, tolerant } from '@community-lab/contract'
+import {
+  describeMismatch,
+  fromProblem,
+  isReadable,
+  LabError,
+  Problem,
+  tolerant,
+} from '@community-lab/contract'
 import type { Static, TSchema } from 'typebox'
-import { Value } from 'typebox/value'
 
 /** Options of a client. */
 export interface ClientOptions {
@@ -38,7 +44,10 @@ export interface Client {
 
 const defaultTimeoutMs = 30_000
 
-/** Make a client; it opens a connection for each request. */
+/**
+ * Make a client; it opens a connection for each request. It is not the library's client, which keeps connections, reads streams and tries again: a command
+ * asks a few times and ends, sends files, speaks with Unix sockets, and starts quicker without an HTTP library.
+ */
 export function createClient(options: ClientOptions): Client {
   const ask = async (path: string, asked: AskOptions): Promise<unknown> => {
     const { status, body } = await exchange(path, asked, options)
@@ -52,11 +61,7 @@ export function createClient(options: ClientOptions): Client {
     async ask(schema, path, asked = {}) {
       const document = await ask(path, asked)
       if (isReadable(schema, document)) return document
-      const [issue] = Value.Errors(tolerant(schema), document)
-      const reason =
-        document === undefined
-          ? 'it is not JSON'
-          : `${issue?.instancePath ?? ''} ${issue?.message ?? 'it has another form'}`.trim()
+      const reason = describeMismatch(tolerant(schema), document)
       throw new LabError('LAB_RESPONSE_INVALID', { url: options.base + path, reason })
     },
     async do(path, asked = {}) {

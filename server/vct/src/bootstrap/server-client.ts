@@ -1,6 +1,6 @@
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { fromProblem, LabError, Problem } from '@community-lab/contract'
+import { describeMismatch, fromProblem, LabError, Problem } from '@community-lab/contract'
 import type { Static, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 
@@ -23,7 +23,7 @@ export interface ServerClient {
   withToken(token: string): ServerClient
 }
 
-/** Talk to the server at a Unix socket; `token` goes with each request. */
+/** Talk to the server at a Unix socket; `token` goes with each request. The command line's client, which speaks with any server, is of another package. */
 export function createServerClient(socket: string, token: string | null = null): ServerClient {
   async function send(path: string, options: RequestOptions): Promise<Answer> {
     const payload = payloadOf(options)
@@ -48,8 +48,7 @@ export function createServerClient(socket: string, token: string | null = null):
       const document = parseJson(answer.body)
       if (answer.status >= 400) throw refusal(path, answer, document)
       if (!Value.Check(schema, document)) {
-        const [issue] = Value.Errors(schema, document)
-        const reason = `${issue?.instancePath ?? ''} ${issue?.message ?? 'it is not JSON'}`.trim()
+        const reason = describeMismatch(schema, document)
         throw new LabError('LAB_RESPONSE_INVALID', { url: path, reason })
       }
       return document
