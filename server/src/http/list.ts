@@ -61,17 +61,6 @@ export async function answerList<T>(
   return page > last ? [] : source.read({ where, limit: perPage, offset: from })
 }
 
-/** A list that is short by its nature, and in memory. */
-export function shortList<T>(schema: TSchema, objects: readonly T[]): ListSource<T> {
-  return {
-    schema,
-    columns: {},
-    count: () => Promise.resolve(objects.length),
-    read: ({ limit = Infinity, offset = 0 }) =>
-      Promise.resolve(objects.slice(offset, offset + limit)),
-  }
-}
-
 /** Add Link headers to those that are there. */
 export function addLinks(reply: FastifyReply, links: readonly string[]): void {
   const before = reply.getHeader('link')

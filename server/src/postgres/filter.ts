@@ -57,6 +57,11 @@ export function boolean(column: RawBuilder<unknown>): FilterColumn {
   return (value) => (typeof value === 'boolean' ? sql<boolean>`${column} = ${value}` : never)
 }
 
+/** A member that is an object, or null when this column is. */
+export function object(column: RawBuilder<unknown>): FilterColumn {
+  return (value) => (value === null ? sql<boolean>`${column} is null` : never)
+}
+
 /** A member of an object of free properties. */
 export function property(column: RawBuilder<unknown>): FilterColumn {
   return (value, name) =>

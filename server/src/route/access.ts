@@ -13,16 +13,12 @@ import {
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { actingUser, permitRight } from '../access/permit.ts'
-import { answerList, shortList } from '../http/list.ts'
+import { answerList } from '../http/list.ts'
+import { listGroups, listTokens, listUsers } from '../registry/read/access-lists.ts'
+import { readGroups, readUsers } from '../registry/read/access.ts'
 import { found } from '../registry/refusal.ts'
-import { createToken, deleteToken, readTokens } from '../registry/write/tokens.ts'
-import {
-  addAuthToken,
-  deleteUser,
-  readGroups,
-  readUsers,
-  removeAuthToken,
-} from '../registry/write/users.ts'
+import { createToken, deleteToken } from '../registry/write/tokens.ts'
+import { addAuthToken, deleteUser, removeAuthToken } from '../registry/write/users.ts'
 import { numericId, pattern, type ById, type RouteContext } from './context.ts'
 
 const tags = ['access']
@@ -35,8 +31,7 @@ export function userRoutes(app: FastifyInstance, { registry }: RouteContext): vo
       config: { right: 'read the testbed' },
       schema: { tags, summary: 'List groups', response: { 200: Type.Array(Group) } },
     },
-    async (request, reply) =>
-      answerList(request, reply, shortList(Group, await readGroups(registry.db))),
+    (request, reply) => answerList(request, reply, listGroups(registry)),
   )
   app.get(
     pattern(routes.group),
@@ -46,11 +41,7 @@ export function userRoutes(app: FastifyInstance, { registry }: RouteContext): vo
     },
     async (request: ById) => {
       const id = numericId(request, 'group')
-      return found(
-        (await readGroups(registry.db)).find((group) => group.id === id),
-        'group',
-        id,
-      )
+      return found((await readGroups(registry.db, { ids: [id] }))[0], 'group', id)
     },
   )
   app.get(
@@ -59,8 +50,7 @@ export function userRoutes(app: FastifyInstance, { registry }: RouteContext): vo
       config: { right: 'read users' },
       schema: { tags, summary: 'List users', response: { 200: Type.Array(User) } },
     },
-    async (request, reply) =>
-      answerList(request, reply, shortList(User, await readUsers(registry.db))),
+    (request, reply) => answerList(request, reply, listUsers(registry)),
   )
   app.get(
     pattern(routes.user),
@@ -70,7 +60,7 @@ export function userRoutes(app: FastifyInstance, { registry }: RouteContext): vo
     },
     async (request: ById) => {
       const id = numericId(request, 'user')
-      return found((await readUsers(registry.db, id))[0], 'user', id)
+      return found((await readUsers(registry.db, { ids: [id] }))[0], 'user', id)
     },
   )
   app.delete(
@@ -92,7 +82,7 @@ export function userRoutes(app: FastifyInstance, { registry }: RouteContext): vo
     },
     async ({ principal: { role, userId, nodeId } }) => ({
       role,
-      user: userId === null ? null : ((await readUsers(registry.db, userId))[0] ?? null),
+      user: userId === null ? null : ((await readUsers(registry.db, { ids: [userId] }))[0] ?? null),
       node: nodeId === null ? null : { uri: path(routes.node, { id: nodeId }), id: nodeId },
     }),
   )
@@ -136,8 +126,7 @@ export function keyRoutes(app: FastifyInstance, { registry }: RouteContext): voi
       config: { right: 'list tokens' },
       schema: { tags, summary: 'List tokens', response: { 200: Type.Array(Token) } },
     },
-    async (request, reply) =>
-      answerList(request, reply, shortList(Token, await readTokens(registry.db))),
+    (request, reply) => answerList(request, reply, listTokens(registry)),
   )
   app.post<{ Body: TokenCreate }>(
     routes.tokens,

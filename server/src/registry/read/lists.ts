@@ -1,4 +1,4 @@
-import { sql, type RawBuilder } from 'kysely'
+import { sql } from 'kysely'
 import { Node, parseSliverId, Slice, Sliver, Template } from '@community-lab/contract'
 import type { ListSource } from '../../http/list.ts'
 import {
@@ -6,11 +6,11 @@ import {
   integer,
   property,
   text,
-  type Condition,
   type FilterColumn,
   type FilterColumns,
 } from '../../postgres/filter.ts'
 import type { RegistryStore } from '../store.ts'
+import { count } from './selection.ts'
 
 /** The nodes, as a list that the database filters and cuts in pages. */
 export function listNodes({ db, read }: RegistryStore): ListSource<Node> {
@@ -53,15 +53,6 @@ export function listTemplates({ db, read }: RegistryStore): ListSource<Template>
     count: (where) => count(db, sql`templates`, where),
     read: (page) => read.templates(db, page),
   }
-}
-
-async function count(
-  db: RegistryStore['db'],
-  from: RawBuilder<unknown>,
-  where: Condition,
-): Promise<number> {
-  const answer = sql<{ count: number }>`select count(*)::int as count from ${from} where ${where}`
-  return (await answer.execute(db)).rows[0]?.count ?? 0
 }
 
 /** The slivers of a node or slice, by their id. */

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { sql, type Kysely, type RawBuilder } from 'kysely'
 import type { Condition } from '../../postgres/filter.ts'
 import type { Tables } from '../../postgres/tables.ts'
 
@@ -39,6 +39,12 @@ export function selectPart<Q extends Partable<Q>>(query: Q, { where, limit, offs
   if (limit !== undefined) part = part.limit(limit)
   if (offset !== undefined) part = part.offset(offset)
   return part
+}
+
+/** Count the rows that fulfil a condition. */
+export async function count(db: Db, from: RawBuilder<unknown>, where: Condition): Promise<number> {
+  const answer = sql<{ count: number }>`select count(*)::int as count from ${from} where ${where}`
+  return (await answer.execute(db)).rows[0]?.count ?? 0
 }
 
 interface Partable<Q> {

@@ -1,45 +1,14 @@
-import {
-  LabError,
-  path,
-  routes,
-  type Token,
-  type TokenCreate,
-  type TokenCreated,
-} from '@community-lab/contract'
+import { LabError, type TokenCreate, type TokenCreated } from '@community-lab/contract'
 import { hashSecret, makeSecret } from '../../access/secret.ts'
 import type { Change } from '../change.ts'
 import { found } from '../refusal.ts'
 import type { RegistryStore } from '../store.ts'
-import type { Db } from '../read/selection.ts'
+import { readTokens } from '../read/access.ts'
 import { ensureUser } from './users.ts'
 import { hasLastingOperator, voidTokens } from './void-tokens.ts'
 
 /** How long a researcher's token lives when nothing else is said: a year, so that those that were forgotten end. */
 const researcherTokenLifeMs = 365 * 24 * 3600 * 1000
-
-/** Read tokens, without their secrets; `id`: one of them. */
-export async function readTokens(db: Db, id?: number): Promise<Token[]> {
-  let query = db.selectFrom('tokens').selectAll().orderBy('id')
-  if (id !== undefined) query = query.where('id', '=', id)
-  return (await query.execute()).map((row) => ({
-    uri: path(routes.token, { id: row.id }),
-    id: row.id,
-    name: row.name,
-    role: row.role,
-    scope: row.scope,
-    user:
-      row.user_id === null
-        ? null
-        : { uri: path(routes.user, { id: row.user_id }), id: row.user_id },
-    node:
-      row.node_id === null
-        ? null
-        : { uri: path(routes.node, { id: row.node_id }), id: row.node_id },
-    created_on: row.created_on.toISOString(),
-    expires_on: row.expires_on?.toISOString() ?? null,
-    last_used_on: row.last_used_on?.toISOString() ?? null,
-  }))
-}
 
 /** Make a token, and its user and group when there are none of these names. */
 export async function createToken(store: RegistryStore, body: TokenCreate): Promise<TokenCreated> {
@@ -92,7 +61,7 @@ async function insertToken(change: Change, body: TokenCreate): Promise<TokenCrea
     })
     .returning('id')
     .executeTakeFirstOrThrow()
-  return { token: found((await readTokens(tx, id))[0], 'token', id), secret }
+  return { token: found((await readTokens(tx, { ids: [id] }))[0], 'token', id), secret }
 }
 
 function endOf({ role, expires_on: expiresOn }: TokenCreate): Date | null {

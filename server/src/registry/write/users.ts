@@ -1,33 +1,14 @@
-import { LabError, path, routes, type Group, type User } from '@community-lab/contract'
+import { LabError, type User } from '@community-lab/contract'
 import type { Change } from '../change.ts'
 import { found } from '../refusal.ts'
 import type { RegistryStore } from '../store.ts'
-import type { Db } from '../read/selection.ts'
+import { readUsers } from '../read/access.ts'
 import { voidTokens } from './void-tokens.ts'
 
 /** The group of users that name none. */
 const defaultGroup = 'community-lab'
 /** The most SSH keys of one user. */
 const maxAuthTokens = 100
-
-/** Read groups. */
-export async function readGroups(db: Db): Promise<Group[]> {
-  const rows = await db.selectFrom('groups').selectAll().orderBy('id').execute()
-  return rows.map((row) => ({ uri: path(routes.group, { id: row.id }), ...row }))
-}
-
-/** Read users; `id`: one of them. */
-export async function readUsers(db: Db, id?: number): Promise<User[]> {
-  let query = db.selectFrom('users').selectAll().orderBy('id')
-  if (id !== undefined) query = query.where('id', '=', id)
-  return (await query.execute()).map((row) => ({
-    uri: path(routes.user, { id: row.id }),
-    id: row.id,
-    name: row.name,
-    group: { uri: path(routes.group, { id: row.group_id }), id: row.group_id },
-    auth_tokens: row.auth_tokens,
-  }))
-}
 
 /** Add an SSH public key to a user; slivers of the group let it in from now on. Adding it again changes nothing. */
 export async function addAuthToken(
@@ -123,7 +104,7 @@ async function changeAuthTokens(
         .execute()
       await targetGroup(under, user.group_id)
     }
-    return found((await readUsers(under.tx, userId))[0], 'user', userId)
+    return found((await readUsers(under.tx, { ids: [userId] }))[0], 'user', userId)
   })
 }
 
