@@ -6,7 +6,7 @@ import { chooseDevice, makeInterface, removeInterface, type ChosenDevice } from 
 import { stopLeftovers } from './leftover.ts'
 import type { GatewayEvent, GatewayStatus } from './protocol.ts'
 import { gatewayInterface, makeRunFolder, writeRunFolder } from './run-folder.ts'
-import { readTincSource, type TincSource } from './source-folder.ts'
+import { readSomeHosts, readTincSource, type TincSource } from './source-folder.ts'
 import { superviseTincd, type SupervisedTincd } from './tincd.ts'
 
 /** Options of {@link startGateway}. */
@@ -18,8 +18,8 @@ export interface GatewayOptions {
 
 /** The privileged part of the server: its end of the management network. */
 export interface Gateway {
-  /** Read the server's folder again and make tincd follow. Calls run one after the other. */
-  reload(): Promise<GatewayStatus>
+  /** Read the server's folder again, or the files of some hosts, and make tincd follow. Calls run one after the other. */
+  reload(hosts?: readonly string[]): Promise<GatewayStatus>
   status(): GatewayStatus
   /** Stop tincd and remove the interface and the gateway's folder. */
   stop(): Promise<void>
@@ -77,8 +77,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onEvent({ event: 'exit', reason })
   }
 
-  async function refresh(): Promise<GatewayStatus> {
-    const read = await readTincSource(configuration.tincDir)
+  async function refresh(hosts?: readonly string[]): Promise<GatewayStatus> {
+    // Some hosts can be read only in addition to what was read before.
+    const among = source === null ? undefined : hosts
+    const read =
+      source === null || among === undefined
+        ? await readTincSource(configuration.tincDir)
+        : await readSomeHosts(configuration.tincDir, source, among)
     if (typeof read === 'string') {
       // tincd goes on with what it has: a folder that cannot be read revokes nobody.
       detail = read
@@ -86,8 +91,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return status()
     }
     source = read
-    const change = await writeRunFolder(dir, read, chosen.device)
-    log.info({ change, hosts: read.hosts.size, rejected: read.rejected }, 'tinc folder read')
+    const change = await writeRunFolder(dir, read, { device: chosen.device, among })
+    log.info({ change, hosts: read.hosts.size, rejected: read.rejected, among }, 'tinc folder read')
     if (tincd === null) {
       state = 'starting'
       tincd = superviseTincd({
@@ -103,7 +108,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       hostsUp.clear()
       tincd.restart()
     } else if (change === 'hosts') tincd.reload()
-    return status()
+    if (among === undefined) return status()
+    const { hosts_up: _untold, ...rest } = status()
+    return rest
   }
 
   function status(): GatewayStatus {
@@ -123,8 +130,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await queue
   return {
     status,
-    reload() {
-      const next = queue.then(refresh)
+    reload(hosts) {
+      const next = queue.then(() => refresh(hosts))
       queue = next.catch(() => {
         // The one who asked is told; the next one starts afresh.
       })

@@ -21,7 +21,8 @@ async function main(): Promise<void> {
     ownerUid: configuration.ownerUid,
     answer: async (request) => {
       const gateway = await started.promise
-      const status = request.do === 'reload' ? await gateway.reload() : gateway.status()
+      const status =
+        request.do === 'reload' ? await gateway.reload(request.hosts) : gateway.status()
       return { answer: request.do, ok: true, status }
     },
   })

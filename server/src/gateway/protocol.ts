@@ -1,5 +1,8 @@
 import Type, { type Static } from 'typebox'
 
+/** The most hosts that one request names: a request is a line of at most 4 KiB. When more have changed, all are read. */
+export const maxReloadedHosts = 200
+
 /**
  * What server and gateway say to each other over the gateway's Unix socket: one JSON document a line, either way. Every request is answered once,
  * with its id; events come unasked. Incidents that nobody was connected to hear are told to the next who connects.
@@ -8,6 +11,10 @@ export const GatewayRequest = Type.Object(
   {
     /** `reload`: read the server's tinc folder again and tell tincd. `status`: say how it stands. */
     do: Type.Enum(['reload', 'status'] as const),
+    /** With `reload`: only the files of these hosts have changed. */
+    hosts: Type.Optional(
+      Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: maxReloadedHosts }),
+    ),
     id: Type.Optional(Type.Integer()),
   },
   { additionalProperties: false },
@@ -24,8 +31,8 @@ export const GatewayStatus = Type.Object({
   interface: Type.String(),
   /** How many hosts may connect. */
   hosts: Type.Integer(),
-  /** Who is connected, by tinc name. */
-  hosts_up: Type.Array(Type.String()),
+  /** Who is connected, by tinc name. Not told in answer to a reload of some hosts: the list is long, and events tell who comes and goes. */
+  hosts_up: Type.Optional(Type.Array(Type.String())),
   /** Host files that were refused, with the reason. */
   rejected: Type.Array(Type.Object({ file: Type.String(), reason: Type.String() })),
 })

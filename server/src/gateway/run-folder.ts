@@ -48,11 +48,18 @@ export async function makeRunFolder(dir: string): Promise<void> {
   await mkdir(join(dir, 'hosts'), { recursive: true, mode: 0o700 })
 }
 
+/** What {@link writeRunFolder} writes besides the source. */
+export interface RunFolderOptions {
+  readonly device: TincDevice
+  /** Only the files of these hosts are looked at; default: all. */
+  readonly among?: readonly string[] | undefined
+}
+
 /** Write the folder from its source: only what differs, for tincd drops the connection of every host whose file has a new time. */
 export async function writeRunFolder(
   dir: string,
   source: TincSource,
-  device: TincDevice,
+  { device, among }: RunFolderOptions,
 ): Promise<FolderChange> {
   const { network } = source
   const own = tincSubnet(network.prefix, network.name)
@@ -79,13 +86,17 @@ export async function writeRunFolder(
     await writeChanged(join(dir, 'hosts', network.name), renderHostFile(hub), 0o600),
   ]
   let hosts = false
-  for (const [name, pubkey] of source.hosts) {
+  for (const name of among ?? source.hosts.keys()) {
+    const pubkey = source.hosts.get(name)
+    if (pubkey === undefined) continue
     const subnet = tincSubnet(network.prefix, name)
     const text = renderHostFile({ subnets: subnet === null ? [] : [subnet], pubkey })
     hosts = (await writeChanged(join(dir, 'hosts', name), text, 0o600)) || hosts
   }
-  for (const name of await readdir(join(dir, 'hosts'))) {
-    if (source.hosts.has(name) || name === network.name) continue
+  const there = await readdir(join(dir, 'hosts'))
+  const gone = new Set(among ?? there)
+  for (const name of there) {
+    if (!gone.has(name) || source.hosts.has(name) || name === network.name) continue
     await rm(join(dir, 'hosts', name), { recursive: true })
     hosts = true
   }

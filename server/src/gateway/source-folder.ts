@@ -44,13 +44,45 @@ export async function readTincSource(dir: string): Promise<TincSource | string> 
   }
 }
 
-async function readHosts(
+/**
+ * Read the files of some hosts again, as {@link readTincSource} reads all; the others stay as they were read before. A host whose file is gone may connect no
+ * more. Returns a sentence instead when the folder cannot be read.
+ */
+export async function readSomeHosts(
   dir: string,
+  before: TincSource,
+  names: readonly string[],
+): Promise<TincSource | string> {
+  const folder = join(dir, 'hosts')
+  const asked = new Set(names)
+  try {
+    // Names are compared with what is there before any becomes a path.
+    const files = (await readdir(folder)).filter((file) => asked.has(file))
+    const read = await readFiles(folder, files, before.network)
+    const hosts = new Map(before.hosts)
+    for (const name of asked) hosts.delete(name)
+    for (const [name, pubkey] of read.hosts) hosts.set(name, pubkey)
+    const rejected = before.rejected.filter(({ file }) => !asked.has(file))
+    return { ...before, hosts, rejected: [...rejected, ...read.rejected] }
+  } catch (error) {
+    return `${dir}: ${reasonOf(error)}`
+  }
+}
+
+type ReadHosts = Pick<TincSource, 'hosts' | 'rejected'>
+
+async function readHosts(dir: string, network: GatewayNetwork): Promise<ReadHosts> {
+  return readFiles(dir, await readdir(dir), network)
+}
+
+async function readFiles(
+  dir: string,
+  files: readonly string[],
   network: GatewayNetwork,
-): Promise<Pick<TincSource, 'hosts' | 'rejected'>> {
+): Promise<ReadHosts> {
   const hosts = new Map<string, string>()
   const rejected: { file: string; reason: string }[] = []
-  for (const file of await readdir(dir)) {
+  for (const file of files) {
     if (file === network.name || file.startsWith('.')) continue
     try {
       const kind = parseTincName(file)?.kind

@@ -29,7 +29,7 @@ export interface GatewayClient {
    *
    * @throws {@link LabError} LAB_GATEWAY_UNAVAILABLE without a connection or an answer in 15 s, LAB_GATEWAY_REFUSED when it says no.
    */
-  ask(what: GatewayRequest['do']): Promise<GatewayStatus>
+  ask(what: Omit<GatewayRequest, 'id'>): Promise<GatewayStatus>
   /** Settles when the signal has ended it. */
   readonly ended: Promise<void>
 }
@@ -108,7 +108,7 @@ export function connectGateway(options: GatewayClientOptions): GatewayClient {
     }
   }
 
-  async function ask(what: GatewayRequest['do']): Promise<GatewayStatus> {
+  async function ask(what: Omit<GatewayRequest, 'id'>): Promise<GatewayStatus> {
     const line = socket
     if (line === null) throw unavailable('not connected')
     const id = ++lastId
@@ -119,7 +119,7 @@ export function connectGateway(options: GatewayClientOptions): GatewayClient {
       answerWithinMs,
     )
     try {
-      line.write(`${JSON.stringify({ do: what, id } satisfies GatewayRequest)}\n`)
+      line.write(`${JSON.stringify({ ...what, id } satisfies GatewayRequest)}\n`)
       return await answer.promise
     } finally {
       clearTimeout(late)

@@ -1,10 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
-import { LabError, serverTincName, type EnrollmentAnswer } from '@community-lab/contract'
+import {
+  LabError,
+  nodeTincName,
+  serverTincName,
+  type EnrollmentAnswer,
+} from '@community-lab/contract'
 import fp from 'fastify-plugin'
 import '../decorations.ts'
-import type { GatewayEvent, GatewayStatus } from '../gateway/protocol.ts'
+import { maxReloadedHosts, type GatewayEvent, type GatewayStatus } from '../gateway/protocol.ts'
 import { connectGateway } from './gateway-client.ts'
+import { createHostQueue } from './host-queue.ts'
 import { createIncidentReporter } from './incident.ts'
 import { ensureServerKey } from './key.ts'
 import { writeHosts, writeNetwork } from './tinc-folder.ts'
@@ -65,6 +71,7 @@ export const managementPlugin = fp<ManagementOptions>(
     function noteStatus(answer: GatewayStatus): void {
       status = answer
       trouble = null
+      if (answer.hosts_up === undefined) return
       hostsUp.clear()
       for (const host of answer.hosts_up) hostsUp.add(host)
     }
@@ -85,7 +92,10 @@ export const managementPlugin = fp<ManagementOptions>(
 
     const gateway = connectGateway({
       socket: options.gatewaySocket,
-      onConnected: () => update(),
+      onConnected() {
+        told.addAll()
+        update()
+      },
       onEvent: noteEvent,
       onLost: (reason) => {
         if (!signal.aborted) app.log.warn({ reason }, 'no gateway')
@@ -96,10 +106,23 @@ export const managementPlugin = fp<ManagementOptions>(
       signal,
     })
 
+    // Hosts whose files must be written, and hosts whose files the gateway must read. Everything, as long as it is not known what differs.
+    const written = createHostQueue()
+    const told = createHostQueue()
+
     async function updateOnce(): Promise<void> {
-      const left = await writeHosts(tincDir, await app.registry.tincHosts())
-      if (left.length > 0) app.log.error({ hosts: left }, 'hosts that tinc cannot know')
-      noteStatus(await gateway.ask('reload'))
+      await written.serve(async (nodeIds) => {
+        const hosts = await app.registry.tincHosts(nodeIds)
+        const left = await writeHosts(tincDir, hosts, nodeIds?.map(nodeTincName))
+        if (left.length > 0) app.log.error({ hosts: left }, 'hosts that tinc cannot know')
+        if (nodeIds === undefined) told.addAll()
+        else told.add(nodeIds)
+      })
+      await told.serve(async (nodeIds) => {
+        const hosts = nodeIds?.map(nodeTincName)
+        const some = hosts === undefined || hosts.length > maxReloadedHosts ? {} : { hosts }
+        noteStatus(await gateway.ask({ do: 'reload', ...some }))
+      })
     }
 
     // Changes that come while an update runs are served by one more after it.
@@ -154,7 +177,10 @@ export const managementPlugin = fp<ManagementOptions>(
       updated,
     } satisfies Management)
 
-    const unsubscribe = app.registry.onTincHostsChanged(update)
+    const unsubscribe = app.registry.onTincHostsChanged((nodeIds) => {
+      written.add(nodeIds)
+      update()
+    })
     app.addHook('onReady', () => update())
     app.addHook('onClose', async () => {
       unsubscribe()

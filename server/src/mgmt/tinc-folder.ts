@@ -11,17 +11,19 @@ export async function writeNetwork(tincDir: string, network: GatewayNetwork): Pr
 }
 
 /**
- * Make the folder's host files those of the hosts given: written where they differ, removed where the host is gone. Each is replaced whole.
- * Returns the names of hosts left out because their name or key is not one of tinc's.
+ * Make the folder's host files those of the hosts given: written where they differ, removed where the host is gone. Each is replaced whole. With `among`,
+ * only the files of these hosts are looked at. Returns the names of hosts left out because their name or key is not one of tinc's.
  */
 export async function writeHosts(
   tincDir: string,
   hosts: readonly TincHost[],
+  among?: readonly string[],
 ): Promise<readonly string[]> {
   const dir = join(tincDir, 'hosts')
   const usable = hosts.filter((h) => parseTincName(h.name) !== null && isRsaPublicKeyPem(h.pubkey))
   const names = new Set(usable.map((host) => host.name))
-  for (const file of await readdir(dir)) if (!names.has(file)) await rm(join(dir, file))
+  for (const file of among ?? (await readdir(dir)))
+    if (!names.has(file)) await rm(join(dir, file), { force: true })
   for (const { name, subnets, pubkey } of usable) {
     await writeChanged(join(dir, name), renderHostFile({ subnets, pubkey }))
   }

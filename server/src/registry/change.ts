@@ -23,8 +23,8 @@ export interface Change {
   incident(incident: Incident): void
   /** Note that what a node should be may have changed. */
   target(nodeId: number): void
-  /** Note that the management network's hosts have changed. */
-  tincHosts(): void
+  /** Note that a node was added to the management network, has another key there, or was removed from it. */
+  tincHost(nodeId: number): void
   /** Note that tokens are void: every server cuts what they have open. */
   voidTokens(ids: readonly number[]): void
 }
@@ -32,7 +32,7 @@ export interface Change {
 /** Who hears of a change after it was committed. */
 export interface ChangeListeners {
   onTarget(nodeId: number): void
-  onTincHosts(): void
+  onTincHosts(nodeIds: readonly number[]): void
 }
 
 const maxAttempts = 6
@@ -53,7 +53,7 @@ export function createChangeRunner(
     for (let attempt = 1; ; attempt++) {
       const notes = createNotes()
       const targets = new Set<number>()
-      const hosts = { changed: false }
+      const hosts = new Set<number>()
       const voided: number[] = []
       try {
         const result = await db.transaction().execute(async (tx) => {
@@ -61,7 +61,7 @@ export function createChangeRunner(
             tx,
             ...notes,
             target: (nodeId) => void targets.add(nodeId),
-            tincHosts: () => void (hosts.changed = true),
+            tincHost: (nodeId) => void hosts.add(nodeId),
             voidTokens: (ids) => void voided.push(...ids),
           })
           await tellVoidTokens(tx, voided)
@@ -69,7 +69,7 @@ export function createChangeRunner(
           return answer
         })
         for (const nodeId of targets) listeners.onTarget(nodeId)
-        if (hosts.changed) listeners.onTincHosts()
+        if (hosts.size > 0) listeners.onTincHosts([...hosts])
         return result
       } catch (error) {
         const code = error instanceof Error && 'code' in error ? String(error.code) : ''

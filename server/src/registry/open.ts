@@ -36,7 +36,7 @@ export async function openRegistry(
   const { database, mgmtPrefix, offlineAfterS, onError } = options
   const { db } = database
   const targetListeners = new Set<(nodeId: number) => void>()
-  const hostListeners = new Set<() => void>()
+  const hostListeners = new Set<(nodeIds: readonly number[]) => void>()
   const contacts = createContactBook({
     silenceMs: offlineAfterS * 1000,
     nowMs: () => performance.now(),
@@ -45,7 +45,7 @@ export async function openRegistry(
   const read = createReaders({ mgmtPrefix, lastSeenMs: contacts.lastSeenMs })
   const change = createChangeRunner(db, read, {
     onTarget: (nodeId) => targetListeners.forEach((listener) => listener(nodeId)),
-    onTincHosts: () => hostListeners.forEach((listener) => listener()),
+    onTincHosts: (nodeIds) => hostListeners.forEach((listener) => listener(nodeIds)),
   })
   const store: RegistryStore = { db, read, change }
 
@@ -109,8 +109,8 @@ export async function openRegistry(
         .executeTakeFirst()
       return row?.group_id ?? null
     },
-    async tincHosts() {
-      const keys = await readTincKeys(store)
+    async tincHosts(nodeIds) {
+      const keys = await readTincKeys(store, nodeIds)
       return [...keys].map(([id, pubkey]) => ({
         name: nodeTincName(id),
         pubkey,

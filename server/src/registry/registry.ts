@@ -19,12 +19,12 @@ export interface Registry {
   sliver(id: string): Promise<Sliver | null>
   /** The group that owns a slice, or owned it before it was deleted; null when there never was one. */
   sliceGroup(sliceId: number): Promise<number | null>
-  /** Every enrolled, unrevoked node as a tinc host. */
-  tincHosts(): Promise<readonly TincHost[]>
+  /** Every enrolled, unrevoked node as a tinc host, or those of some nodes. */
+  tincHosts(nodeIds?: readonly number[]): Promise<readonly TincHost[]>
   /** Call back when what a node should be may have changed. Returns the unsubscriber. */
   onTargetChanged(listener: (nodeId: number) => void): () => void
-  /** Call back after a host was added, changed or revoked. Returns the unsubscriber. */
-  onTincHostsChanged(listener: () => void): () => void
+  /** Call back after hosts were added, changed or revoked, with their nodes. Returns the unsubscriber. */
+  onTincHostsChanged(listener: (nodeIds: readonly number[]) => void): () => void
   /** Note that a node was heard of, or (`connected` false) that its connection has gone. */
   noteContact(nodeId: number, connected: boolean): Promise<void>
   /** Publish something that an operator should look at. */

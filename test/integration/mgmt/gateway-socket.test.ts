@@ -48,7 +48,7 @@ it('outlives a gateway that is killed with a request unread', async () => {
     onLost: (reason) => lost.push(reason),
   })
   await connected.promise
-  const asked = line.ask('status')
+  const asked = line.ask({ do: 'status' })
   gateway.kill('SIGKILL')
   await expect(asked).rejects.toMatchObject({ code: 'LAB_GATEWAY_UNAVAILABLE' })
   expect(lost).toEqual([expect.stringContaining('ECONNRESET')])
@@ -87,7 +87,8 @@ it('serves on when a server is killed with events unread', async () => {
   const line = connectGateway({
     socket,
     signal: client.signal,
-    onConnected: () => void line.ask('status').catch((error: unknown) => answered.resolve(error)),
+    onConnected: () =>
+      void line.ask({ do: 'status' }).catch((error: unknown) => answered.resolve(error)),
     onEvent: () => undefined,
     onLost: () => undefined,
   })

@@ -116,7 +116,7 @@ export async function enrollNode(
       .execute()
     change.note('node', 'updated', nodeId)
     change.target(nodeId)
-    change.tincHosts()
+    change.tincHost(nodeId)
     return { node: { id: nodeId, name: node.name }, token }
   })
 }

@@ -5,6 +5,7 @@ import {
   type NodeCreate,
   type NodePatch,
 } from '@community-lab/contract'
+import { sql } from 'kysely'
 import { checkNodeSetState } from '../../domain/node-state.ts'
 import { checkIfMatch } from '../../http/etag.ts'
 import { claimName, found } from '../refusal.ts'
@@ -124,7 +125,7 @@ export async function deleteNode(
     await voidTokens(change, { nodeId: id })
     await change.tx.deleteFrom('nodes').where('id', '=', id).execute()
     change.note('node', 'deleted', id)
-    change.tincHosts()
+    change.tincHost(id)
   })
 }
 
@@ -146,7 +147,7 @@ export async function revokeNode(store: RegistryStore, id: number): Promise<Node
       .execute()
     change.note('node', 'updated', id)
     change.target(id)
-    change.tincHosts()
+    change.tincHost(id)
     return readNode(store, id, change.tx)
   })
 }
@@ -163,14 +164,18 @@ export async function lockNode(store: RegistryStore, change: Change, id: number)
   return readNode(store, id, change.tx)
 }
 
-/** Every enrolled node's key, by id. */
-export async function readTincKeys(store: RegistryStore): Promise<ReadonlyMap<number, string>> {
-  const rows = await store.db
+/** The keys of enrolled nodes, by id: of all, or of those among `ids`. */
+export async function readTincKeys(
+  store: RegistryStore,
+  ids?: readonly number[],
+): Promise<ReadonlyMap<number, string>> {
+  let query = store.db
     .selectFrom('nodes')
     .select(['id', 'tinc_pubkey'])
     .where('tinc_pubkey', 'is not', null)
     .orderBy('id')
-    .execute()
+  if (ids !== undefined) query = query.where('id', '=', sql<number>`any(${ids}::int[])`)
+  const rows = await query.execute()
   return new Map(
     rows.map(({ id, tinc_pubkey: pubkey }) => {
       if (pubkey === null) throw new LabError('LAB_INTERNAL', { what: `node ${id} has no key` })

@@ -1,4 +1,4 @@
-import type { Incident, Sliver } from '@community-lab/contract'
+import { parseTincName, type Incident, type Sliver } from '@community-lab/contract'
 import type { Registry, TincHost } from '../../../../server/src/registry/registry.ts'
 
 /** A registry held in memory, as far as the management network and the tunnel ask of it. */
@@ -11,18 +11,27 @@ export interface HandMadeRegistry extends Registry {
   incident(fits: (incident: Incident) => boolean): Promise<Incident>
 }
 
+/** The node of a host. */
+export function nodeIdOf(name: string): number {
+  return parseTincName(name)?.id ?? Number.NaN
+}
+
 /** Make an empty one. */
 export function createRegistry(): HandMadeRegistry {
   let hosts: readonly TincHost[] = []
   const slivers = new Map<string, { sliver: Sliver; groupId: number }>()
   const incidents: Incident[] = []
-  const changed = new Set<() => void>()
+  const changed = new Set<(nodeIds: readonly number[]) => void>()
   const reported = new Set<() => void>()
   return {
     incidents,
     setHosts(next) {
+      const before = new Map(hosts.map((host) => [host.name, host.pubkey]))
+      const now = new Map(next.map((host) => [host.name, host.pubkey]))
+      const names = [...before.keys(), ...now.keys()]
+      const differ = names.filter((name) => before.get(name) !== now.get(name))
       hosts = next
-      for (const listener of changed) listener()
+      for (const listener of changed) listener([...new Set(differ.map(nodeIdOf))])
     },
     setSliver(sliver, groupId) {
       slivers.set(sliver.id, { sliver, groupId })
@@ -44,7 +53,12 @@ export function createRegistry(): HandMadeRegistry {
       Promise.resolve(
         [...slivers.values()].find(({ sliver }) => sliver.slice.id === sliceId)?.groupId ?? null,
       ),
-    tincHosts: () => Promise.resolve(hosts),
+    tincHosts: (nodeIds) =>
+      Promise.resolve(
+        nodeIds === undefined
+          ? hosts
+          : hosts.filter(({ name }) => nodeIds.includes(nodeIdOf(name))),
+      ),
     onTargetChanged: () => () => undefined,
     onTincHostsChanged(listener) {
       changed.add(listener)
