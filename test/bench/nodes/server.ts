@@ -1,0 +1,146 @@
+import { createHash, X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import { readFile, rm } from 'node:fs/promises'
+import { request, type IncomingMessage } from 'node:http'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import pg from 'pg'
+import { startPostgres } from '../../support/postgres.ts'
+import { makeOrdinaryFolder, spawnOrdinary } from '../../support/postgres-user.ts'
+import { nodeSecret } from './simulated-node.ts'
+
+/** What a server and its PostgreSQL have used until now. */
+export interface Usage {
+  readonly serverCpuS: number
+  readonly postgresCpuS: number
+  readonly residentMiB: number
+}
+
+/** A server as it runs at a testbed, with nodes that are enrolled. */
+export interface BenchServer extends AsyncDisposable {
+  readonly url: string
+  readonly certificateSha256: string
+  readUsage(): Promise<Usage>
+  /** Change a node as an operator does. */
+  patchNode(id: number, body: object): Promise<void>
+}
+
+/** The program that the set-up has built: what a testbed runs. */
+const program = 'server/dist/main.bundle.js'
+
+/** Start PostgreSQL and the server with so many nodes. */
+export async function startServer(size: number): Promise<BenchServer> {
+  await using stack = new AsyncDisposableStack()
+  const postgres = stack.use(await startPostgres())
+  const dir = await makeOrdinaryFolder()
+  stack.defer(() => rm(dir, { recursive: true, force: true }))
+  const settings = {
+    DATA: join(dir, 'data'),
+    SOCKET: join(dir, 'server.sock'),
+    LISTEN: '[::1]:0',
+    COMMUNITY_URL: 'https://[2001:db8::1]:8443',
+    TINC_ADDRESS: '2001:db8::1',
+    GATEWAY_SOCKET: join(dir, 'gateway.sock'),
+    BOOTSTRAP_TOKEN_FILE: join(dir, 'token'),
+    LOG_LEVEL: 'info',
+  }
+  const named = Object.entries(settings).map(([name, value]) => [
+    `COMMUNITY_LAB_SERVER_${name}`,
+    value,
+  ])
+  const started = await spawnOrdinary(program, [], {
+    PATH: process.env['PATH'],
+    // Such as --cpu-prof, to see what the figures are made of.
+    NODE_OPTIONS: process.env['BENCH_SERVER_NODE_OPTIONS'],
+    DATABASE_URL: postgres.url,
+    ...(Object.fromEntries(named) as Record<string, string>),
+  })
+  const { child } = started
+  const { stdout, stderr, pid } = child
+  if (stdout === null || stderr === null || pid === undefined)
+    throw new Error('the server has no pipes')
+  stack.defer(async () => {
+    child.kill('SIGTERM')
+    await started[Symbol.asyncDispose]()
+  })
+  stderr.pipe(process.stderr)
+  const port = await readPort(stdout)
+  const operator = (await readFile(settings.BOOTSTRAP_TOKEN_FILE, 'utf8')).trim()
+  const certificate = new X509Certificate(await readFile(join(settings.DATA, 'tls', 'cert.pem')))
+  const database = new pg.Client({ connectionString: postgres.url })
+  await database.connect()
+  stack.defer(() => database.end())
+  await addNodes(database, size)
+  const held = stack.move()
+  return {
+    url: `https://[::1]:${port}`,
+    certificateSha256: createHash('sha256').update(certificate.raw).digest('hex'),
+    async readUsage() {
+      const status = await readFile(`/proc/${pid}/status`, 'utf8')
+      return {
+        serverCpuS: await readCpuSeconds([pid]),
+        postgresCpuS: await readCpuSeconds(await findBackends(database)),
+        residentMiB: Number(/^VmRSS:\s+(\d+) kB$/mu.exec(status)?.[1] ?? 0) / 1024,
+      }
+    },
+    patchNode: (id, body) => patch(settings.SOCKET, { token: operator, id, body }),
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  }
+}
+
+async function readPort(output: NodeJS.ReadableStream): Promise<number> {
+  const port = Promise.withResolvers<number>()
+  createInterface({ input: output }).on('line', (line) => {
+    const entry = JSON.parse(line) as { level: number; msg: string; port: number }
+    if (entry.msg === 'ready') port.resolve(entry.port)
+    if (entry.level > 40) console.error(line)
+  })
+  return port.promise
+}
+
+/** Nodes as they are after their enrolment, with the tokens that {@link nodeSecret} makes. */
+async function addNodes(database: pg.Client, size: number): Promise<void> {
+  await database.query(`insert into groups (name, description) values ('bench', '')`)
+  await database.query(
+    `insert into nodes (name, description, group_id, arch, properties, set_state, state)
+     select 'n' || id, '', (select id from groups where name = 'bench'), 'x86_64', '{}', 'production', 'production'
+     from generate_series(1, $1::integer) as id order by id`,
+    [size],
+  )
+  await database.query(
+    `insert into tokens (name, role, node_id, secret_sha256)
+     select 'node', 'node', id, sha256(convert_to($1 || id, 'UTF8')) from nodes`,
+    [nodeSecret('')],
+  )
+}
+
+async function findBackends(database: pg.Client): Promise<number[]> {
+  const { rows } = await database.query<{ pid: number }>('select pid from pg_stat_activity')
+  return rows.map(({ pid }) => pid)
+}
+
+/** Processor seconds of processes; 0 for one that has ended. Source: proc(5), USER_HZ is 100. */
+async function readCpuSeconds(pids: readonly number[]): Promise<number> {
+  const texts = await Promise.all(
+    pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')),
+  )
+  return texts.reduce((sum, line) => {
+    const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
+    return sum + (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100
+  }, 0)
+}
+
+async function patch(
+  socketPath: string,
+  { token, id, body }: { readonly token: string; readonly id: number; readonly body: object },
+): Promise<void> {
+  const path = `/api/nodes/${id}`
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  const call = request({ socketPath, method: 'PATCH', path, headers })
+  call.end(JSON.stringify(body))
+  const [response] = (await once(call, 'response')) as [IncomingMessage]
+  const answer = await text(response)
+  if (response.statusCode !== 200)
+    throw new Error(`PATCH ${path}: ${response.statusCode} ${answer}`)
+}

@@ -1,0 +1,83 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { jitterMs } from '../../../agent/src/loop/backoff.ts'
+import type { Sample } from '../../../agent/src/measurement/sample.ts'
+import { createUplink } from '../../../agent/src/measurement/uplink/uplink.ts'
+import { createServerClient } from '../../../agent/src/server/client.ts'
+import { createMemorySpool } from './memory-spool.ts'
+
+/** The agent's defaults. Source: agent/src/config.ts, POLL_S and HEALTH_INTERVAL_S. */
+const pollMs = 60_000
+const healthMs = 10_000
+
+/** The secret of a node's token. */
+export function nodeSecret(nodeId: number | ''): string {
+  return `cln_simulated-node-of-the-benchmark-${nodeId}`
+}
+
+/** Options of {@link simulateNode}. */
+export interface SimulatedNodeOptions {
+  readonly id: number
+  /** The server, `https://host:port`. */
+  readonly url: string
+  readonly certificateSha256: string
+  /** What the node's collectors measure, in one round. */
+  readonly collect: () => readonly (readonly Sample[])[]
+  /** Called on each hint that the target has changed. */
+  readonly onHint: () => void
+  readonly onError: (error: unknown) => void
+  readonly signal: AbortSignal
+}
+
+/** A node as its server sees it. */
+export interface SimulatedNode {
+  /** How many samples the server has acknowledged. */
+  acknowledged(): number
+  /** Measure and poll from now on, each from a moment of its own. */
+  begin(): void
+}
+
+/** Run the parts of an agent that speak to the server: its stream with samples and pings, and its polls. Settles when the server has welcomed it. */
+export async function simulateNode(options: SimulatedNodeOptions): Promise<SimulatedNode> {
+  const { id, url, certificateSha256, collect, onHint, onError, signal } = options
+  const client = createServerClient({ url, certificateSha256, token: nodeSecret(id), nodeId: id })
+  const spool = createMemorySpool()
+  const welcomed = Promise.withResolvers<undefined>()
+  createUplink({
+    spool,
+    softVersion: 'bench',
+    openStream: (attempt) => client.openStream(attempt),
+    onChanged: onHint,
+    onConnected: () => welcomed.resolve(undefined),
+    onDisconnected: onError,
+    signal,
+  })
+  await welcomed.promise
+  let etag: string | null = null
+
+  async function poll(): Promise<void> {
+    const answer = await client.getTarget(etag, signal)
+    if (answer.changed) etag = answer.fetched.etag
+  }
+  async function repeat(nextMs: () => number, work: () => unknown): Promise<void> {
+    await delay(Math.random() * nextMs(), undefined, { signal })
+    while (!signal.aborted) {
+      await work()
+      await delay(nextMs(), undefined, { signal })
+    }
+  }
+  return {
+    acknowledged: () => spool.firstSeq - 1,
+    begin() {
+      const run = (nextMs: () => number, work: () => unknown): void => {
+        repeat(nextMs, work).catch((error: unknown) => {
+          if (!signal.aborted) onError(error)
+        })
+      }
+      run(
+        () => healthMs,
+        () => collect().forEach((samples) => spool.append(samples)),
+      )
+      run(() => jitterMs(pollMs, Math.random()), poll)
+    },
+  }
+}
