@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { jitterMs } from '../../../agent/src/loop/backoff.ts'
+import { systemClock } from '../../../agent/src/loop/clock.ts'
+import { createPuller } from '../../../agent/src/loop/puller.ts'
 import type { Sample } from '../../../agent/src/measurement/sample.ts'
 import { createUplink } from '../../../agent/src/measurement/uplink/uplink.ts'
 import { createServerClient } from '../../../agent/src/server/client.ts'
@@ -52,32 +53,41 @@ export async function simulateNode(options: SimulatedNodeOptions): Promise<Simul
     signal,
   })
   await welcomed.promise
-  let etag: string | null = null
+  const puller = createPuller({
+    getTarget: (etag, attempt) => client.getTarget(etag, attempt),
+    etag: null,
+    pollMs,
+    clock: systemClock,
+    log: {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: (details) => onError(details),
+      error: onError,
+    },
+    onTarget: () => Promise.resolve(),
+    onContact: () => undefined,
+  })
 
-  async function poll(): Promise<void> {
-    const answer = await client.getTarget(etag, signal)
-    if (answer.changed) etag = answer.fetched.etag
-  }
-  async function repeat(nextMs: () => number, work: () => unknown): Promise<void> {
-    await delay(Math.random() * nextMs(), undefined, { signal })
+  async function measure(): Promise<void> {
     while (!signal.aborted) {
+      collect().forEach((samples) => spool.append(samples))
+      await delay(healthMs, undefined, { signal })
+    }
+  }
+  /** Begin at some moment of a period, as nodes do that were started one by one. */
+  async function beginWithin(periodMs: number, work: () => Promise<void>): Promise<void> {
+    try {
+      await delay(Math.random() * periodMs, undefined, { signal })
       await work()
-      await delay(nextMs(), undefined, { signal })
+    } catch (error) {
+      if (!signal.aborted) onError(error)
     }
   }
   return {
     acknowledged: () => spool.firstSeq - 1,
     begin() {
-      const run = (nextMs: () => number, work: () => unknown): void => {
-        repeat(nextMs, work).catch((error: unknown) => {
-          if (!signal.aborted) onError(error)
-        })
-      }
-      run(
-        () => healthMs,
-        () => collect().forEach((samples) => spool.append(samples)),
-      )
-      run(() => jitterMs(pollMs, Math.random()), poll)
+      void beginWithin(healthMs, measure)
+      void beginWithin(pollMs, () => puller.run(signal))
     },
   }
 }
