@@ -1,34 +1,43 @@
 use strict;
 use warnings;
 use Fcntl qw(:DEFAULT :flock);
-use Errno qw(EAGAIN EINTR ENOSPC);
+use Errno qw(EAGAIN EINTR ENOENT ENOSPC);
 
-# The catcher: one process for all slivers of a node. Programs in slivers write lines into a FIFO each; this moves what they write into files that the agent
-# reads. It runs on when the agent ends. It is perl, because perl can call splice(2) and is on every Debian (only perl-base is needed): the kernel moves the
-# bytes from the FIFO to the file, so a kill between reading and writing can't lose any.
+# The catcher: one process for all slivers of a node. Programs in slivers write lines into FIFOs, one for each sliver. The catcher moves these bytes into files,
+# and the agent reads the files. The catcher runs on when the agent ends. It is written in perl because perl can call splice(2) and is on every Debian (only
+# perl-base is needed): the kernel moves the bytes from the FIFO to the file, so a kill between reading and writing can't lose any.
 #
-# In its folder:
-#   wanted      what the agent wants to be caught: a line 'version serial boot', for each sliver a line 'folder <tab> fifo', and a line 'end serial'
-#   caught      what is caught now: the same, with the pid in the place of the boot, and 'ok' or what is wrong in the place of the FIFO
+# Files in the catcher's folder:
+#   wanted      the list that the agent writes: a line 'version serial boot', for each sliver a line 'folder <tab> task <tab> fifo', and a line 'end serial'.
+#               The task is 'catch': move what is written into the FIFO. Or it is 'end': move what is still in the FIFO, then close it.
+#   caught      the answer, of the same form, with this process's pid in the place of the boot. For each sliver it has a line 'folder <tab> state'.
+#               The state is 'ok' (its lines are caught), 'ended' (its task is done), or the reason why the task has failed.
 #   wake        a FIFO: a byte in it says that 'wanted' has changed
-#   lock        held as long as this process runs; holds its pid
-# In the folder of a sliver:
-#   START.data  what was written, from the byte START of its stream on
-#   START.index beside it, lines of 34 bytes: 'end time'; all before the byte 'end' had come by that time, in microseconds since the epoch
+#   lock        locked as long as this process runs; it contains the pid
+# Files in the folder of a sliver:
+#   START.data  bytes that were written; the first of them is byte START of the sliver's stream
+#   START.index entries of 34 bytes, 'end time': all bytes before byte 'end' had come by that time, in microseconds since the epoch
 #   dropped     how many lines were lost because the files had reached their bound, or because the disk was full
 #   refused     how many lines were refused because they came too fast, and one of them
-#   lock        held as long as this process catches the sliver's lines
+#   lock        locked as long as this process has the sliver's FIFO open
 #
-# A sliver may write so many bytes a second in the long run, and so many at once. What comes faster is read and thrown away, whole lines of it; but lines of
-# the measurement that tells of the end of a run are kept, some each second, for somebody waits for them. This process works a quarter of the time at most,
-# so a writer that is faster still has to wait. A full disk cuts writes short: what is missing then is owed, and is written before anything else is, so that
-# the index has whole entries only and no line is joined to another one. Files that tell something are written in their place, for a full disk takes no other
-# ones; their end shows whether they are whole.
+# The list says all that is wanted, so the agent can write it again at any time, and a catcher that is started later reads the same list. A task that has failed
+# is tried again each second.
+#
+# A sliver may write a number of bytes each second, and after a quiet time a larger number at once. Bytes that come faster are read and thrown away as whole
+# lines, and the lines are counted. Lines that tell of the end of a run are kept even then, up to a number each second, because somebody waits for them. The
+# catcher sleeps three times as long as it works, so a faster writer has to wait.
+#
+# On a full disk a write is cut short. The part that is missing is then written before anything else, so the index has whole entries only, and no line is joined
+# to another one. 'dropped', 'refused', 'wanted' and 'caught' are overwritten in place, because a full disk has no room for a second file. Their last bytes
+# show whether they are complete.
 
-my ($version, $entry_bytes, $max_line, $chunk_bytes) = (1, 34, 4096, 65536);
+my ($version, $entry_bytes, $max_line, $chunk_bytes) = (2, 34, 4096, 65536);
+# What may be written beyond the bound: ends of runs, and the end of the last line.
+my $reserve_bytes = 65536;
 my ($dir, $run_end, $segment_bytes, $max_bytes, $bytes_per_s, $burst_bytes, $splice, $clock) = @ARGV;
 my ($run_ends_per_s, $burst_run_ends, $longest_run_end) = (10, 100, 255);
-my ($stop, $serial, $told_serial, $obeyed_us, %slivers) = (0, -1, -1, 0);
+my ($stop, $is_answered, $answer, $obeyed_us, %slivers, %ended) = (0, 0, '', 0);
 
 sysopen(my $lock, "$dir/lock", O_RDWR | O_CREAT, 0600) or die "lock: $!\n";
 flock($lock, LOCK_EX | LOCK_NB) or exit 3;
@@ -128,8 +137,8 @@ sub note {
   }
 }
 
-# Write what is owed; tell whether all of it is.
-sub pay {
+# Write what a full disk did not take before. Returns whether all of it is written.
+sub write_owed {
   my ($one) = @_;
   return 1 unless $one->{owed_us};
   my $written = syswrite($one->{data}, $one->{owed_rest}) // 0;
@@ -140,7 +149,7 @@ sub pay {
   return !$one->{owed_us};
 }
 
-# How many bytes of a line without an end the files end with. More than the longest line is as good as that.
+# How many bytes the last line in the files has, when its newline has not come yet; 0 when it has. Counting stops at the longest line.
 sub open_line_bytes {
   my ($one) = @_;
   my $bytes = 0;
@@ -172,11 +181,11 @@ sub open_sliver {
   $one->{dropped} = read_first("$one->{dir}/dropped", 20) =~ /^(\d+)$/ ? $1 + 0 : 0;
   my $refused = read_first("$one->{dir}/refused", 299);
   ($one->{refused}, $one->{example}) = $refused =~ /^(\d{20}) (.*?) *\d{20}\n/s ? ($1 + 0, $2) : (0, '');
-  # Told at once, so that the disk has a place for them also when it is full.
+  # Both files are written now, so that they can be overwritten when the disk is full.
   tell_dropped($one);
   tell_refused($one);
   @$one{'tokens', 'run_ends', 'refilled_us', 'tail'} = ($burst_bytes, $burst_run_ends, monotonic_us(), '');
-  # A catcher that was killed has perhaps moved bytes that are not in the index.
+  # A catcher that was killed may have moved bytes of which the index does not tell.
   open_segment($one, (starts($one))[-1] // '0' x 16);
   my $known = $one->{start} + 0;
   if ($one->{index_bytes}) {
@@ -189,14 +198,16 @@ sub open_sliver {
   return $one;
 }
 
-# Keep the lines of a lost chunk that tell of the end of a run. Returns how many.
+# Keep the lines of a lost chunk that tell of the end of a run, as far as the reserve goes. Returns how many.
 sub keep_run_ends {
   my ($one, $chunk) = @_;
+  my $bytes_left = $reserve_bytes + ($one->{room} < 0 ? $one->{room} : 0) - length $one->{owed_rest};
   # The chunk before has perhaps ended within such a line.
   my $text = ($one->{inside_lost} ? $one->{tail} : '') . $chunk;
   my $kept = 0;
   while ($text =~ /^($run_end [^\n]{1,$longest_run_end}\n)/mg) {
-    last if $one->{run_ends} < 1;
+    $bytes_left -= $entry_bytes + length $1;
+    last if $one->{run_ends} < 1 || $bytes_left < 0;
     $one->{run_ends}--;
     $one->{owed_rest} .= $1;
     $kept++;
@@ -204,17 +215,18 @@ sub keep_run_ends {
   $one->{tail} = substr($text, rindex($text, "\n") + 1, $longest_run_end + 20);
   if ($kept) {
     $one->{owed_us} = now_us();
-    pay($one);
+    write_owed($one);
   }
   return $kept;
 }
 
-# Read and throw away, and count the lines under 'dropped' or 'refused'. A line whose beginning has been kept is kept to its end, up to the longest line.
+# Read a chunk and throw it away, and count its lines as 'dropped' or 'refused'. Where the files end within a line, the rest of that line is kept, up to the
+# longest line.
 sub lose {
   my ($one, $why) = @_;
   my $got = sysread($one->{in}, my $chunk, $chunk_bytes);
   return 0 unless $got;
-  # Looked up once, for it changes only by what is moved.
+  # It is looked up once. It changes only when bytes are moved.
   $one->{open_line} //= open_line_bytes($one);
   if ($one->{open_line}) {
     my $at = index($chunk, "\n");
@@ -230,7 +242,7 @@ sub lose {
     if (length $rest) {
       $one->{owed_rest} .= $rest;
       $one->{owed_us} = now_us();
-      pay($one);
+      write_owed($one);
     }
   }
   return 1 unless length $chunk;
@@ -258,8 +270,8 @@ sub catch {
   $one->{run_ends} += ($now - $one->{refilled_us}) * $run_ends_per_s / 1000000;
   $one->{run_ends} = $burst_run_ends if $one->{run_ends} > $burst_run_ends;
   $one->{refilled_us} = $now;
-  my $paid = pay($one);
-  # Never with an entry owed: nobody looks for it when another segment follows.
+  my $paid = write_owed($one);
+  # Not while an entry of the index is missing: the agent does not look for it any more once another segment follows.
   if ($paid && ($one->{end} - $one->{start} >= $segment_bytes || $one->{index_bytes} >= $segment_bytes)) {
     open_segment($one, sprintf('%016d', $one->{end}));
     measure_room($one);
@@ -283,44 +295,88 @@ sub catch {
   return lose($one, 'dropped');
 }
 
-# Catch what is in the FIFO, and let go. The number of chunks has a bound: nobody is to keep the others waiting.
+# Move what is still in the FIFO. The number of chunks has a bound, so that a writer that goes on does not keep the others waiting.
 sub finish {
   my ($one) = @_;
   for (1 .. 64) { last unless catch($one) }
-  # The end of its line will never come.
+  # A full disk did not take the end of a line, and nobody will write it any more.
   $one->{dropped}++ if $one->{owed_rest} =~ /\n\z/;
   tell_counts($one);
 }
 
 # ---- what is wanted
 
+# Read the list: its serial, and a task for each sliver. Empty while it is being written.
 sub read_wanted {
   open(my $file, '<', "$dir/wanted") or return;
   my ($head, @lines) = <$file>;
-  my ($its_version, $its_serial) = split ' ', $head // '';
-  # One that is being written is read again when the wake comes.
-  return unless defined $its_serial && $its_version == $version && (pop(@lines) // '') eq "end $its_serial\n";
-  $serial = $its_serial;
-  my %wanted = map { /^([^\t]+)\t(.+)$/ ? ($1 => $2) : () } @lines;
-  my @state;
-  for my $name (grep { ($wanted{$_} // '') ne $slivers{$_}{fifo} } keys %slivers) {
-    eval { finish($slivers{$name}); 1 } or warn "$name: $@";
-    delete $slivers{$name};
-  }
-  for my $name (sort keys %wanted) {
-    eval { $slivers{$name} //= open_sliver($name, $wanted{$name}); 1 };
-    my $why = $@ eq '' ? 'ok' : $@ =~ s/\n//gr;
-    push @state, "$name\t$why\n";
-  }
-  return @state;
+  my ($its_version, $serial) = split ' ', $head // '';
+  return unless defined $serial && $its_version == $version && (pop(@lines) // '') eq "end $serial\n";
+  return ($serial, map { /^([^\t]+)\t(catch|end)\t(.+)$/ ? { name => $1, task => $2, fifo => $3 } : () } @lines);
 }
 
-# Make what is caught what is wanted, and tell. Should the disk be full, it is told later.
+# Tell whether the FIFO that is open is still the one at this path.
+sub is_open {
+  my ($one, $fifo) = @_;
+  my ($open, $found) = map { join ' ', (stat $_)[0, 1] } $one->{in}, $fifo;
+  return $one->{fifo} eq $fifo && $open eq $found;
+}
+
+# Do the task of a sliver. Returns its state.
+sub do_task {
+  my ($name, $task, $fifo) = @_;
+  if (my $one = $slivers{$name}) {
+    return 'ok' if $task eq 'catch' && is_open($one, $fifo);
+    finish($one);
+    delete $slivers{$name};
+  } elsif ($task eq 'end') {
+    # Ended before, or removed.
+    return 'ended' if ($ended{$name} // '') eq $fifo || !-d "$dir/$name" || !-e $fifo && $! == ENOENT;
+    finish(open_sliver($name, $fifo));
+  }
+  if ($task eq 'end') {
+    $ended{$name} = $fifo;
+    return 'ended';
+  }
+  my $one = open_sliver($name, $fifo);
+  catch($one);
+  $slivers{$name} = $one;
+  return 'ok';
+}
+
+# Note a failure in the log, whose size has a bound.
+sub complain {
+  my ($name, $why) = @_;
+  warn "$name: $why" if (-s STDERR // 0) < 65536;
+}
+
+# Do what is wanted, and answer. What has failed, or cannot be told because the disk is full, is tried again.
 sub obey {
   $obeyed_us = monotonic_us();
-  my @state = read_wanted();
-  sysopen(my $file, "$dir/caught", O_RDWR | O_CREAT, 0600) or return;
-  $told_serial = $serial if write_text($file, join('', "$version $serial $$\n", @state, "end $serial\n"));
+  $is_answered = 0;
+  my ($serial, @tasks) = read_wanted() or return;
+  my %listed = map { $_->{name} => $_ } @tasks;
+  for my $name (grep { !$listed{$_} } keys %slivers) {
+    eval { finish($slivers{$name}); 1 } or complain($name, $@);
+    delete $slivers{$name};
+  }
+  for my $name (grep { ($listed{$_}{task} // '') ne 'end' } keys %ended) { delete $ended{$name} }
+  my ($text, $failed) = ("$version $serial $$\n", 0);
+  for my $one (@tasks) {
+    my $state = eval { do_task(@$one{'name', 'task', 'fifo'}) };
+    if (!defined $state) {
+      $state = $@ =~ s/[\n\t]/ /gr;
+      $failed = 1;
+    }
+    $text .= "$one->{name}\t$state\n";
+  }
+  $text .= "end $serial\n";
+  if ($text ne $answer) {
+    sysopen(my $file, "$dir/caught", O_RDWR | O_CREAT, 0600) or return;
+    write_text($file, $text) or return;
+    $answer = $text;
+  }
+  $is_answered = !$failed;
 }
 
 # The agent may end before its catcher does: what goes wrong from now on is told in a file.
@@ -329,26 +385,26 @@ obey();
 print "ready\n";
 close(STDOUT);
 until ($stop) {
-  exit 0 if !%slivers && $told_serial == $serial;
+  exit 0 if !%slivers && $is_answered;
   my $readable = '';
   vec($readable, fileno($_), 1) = 1 for $wake, map { $_->{in} } values %slivers;
-  my $is_owing = $told_serial != $serial || grep { $_->{owed_us} || $_->{dropped} != $_->{dropped_told} } values %slivers;
+  my $is_owing = !$is_answered || grep { $_->{owed_us} || $_->{dropped} != $_->{dropped_told} } values %slivers;
   my $found = select($readable, undef, undef, $is_owing ? 1 : 60);
   my $began = monotonic_us();
   if ($found > 0 && vec($readable, fileno($wake), 1)) {
     sysread($wake, my $nothing, 4096);
     obey();
-  } elsif ($told_serial != $serial && $began - $obeyed_us > 1000000) { obey() }
+  } elsif (!$is_answered && $began - $obeyed_us > 1000000) { obey() }
   for my $name (keys %slivers) {
     my $one = $slivers{$name};
     next unless $found > 0 && vec($readable, fileno($one->{in}), 1) || $is_owing;
     next if eval { catch($one); 1 };
-    # Its folder is gone, or its disk fails: the others go on, and it is tried again in a second.
-    warn "$name: $@";
+    # Its folder is gone, or its disk fails. The others are caught on, and this one is tried again in a second.
+    complain($name, $@);
     delete $slivers{$name};
-    $told_serial = -1;
+    $is_answered = 0;
   }
-  # Lines that come close together are moved together: a tenth of the work, and a millisecond of delay.
+  # Waiting a millisecond lets lines that come close together be moved together, which is a tenth of the work.
   my $busy_us = monotonic_us() - $began;
   select(undef, undef, undef, ($busy_us > 333 ? 3 * $busy_us : 1000) / 1000000);
 }

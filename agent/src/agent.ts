@@ -8,7 +8,7 @@ import { systemClock } from './loop/clock.ts'
 import type { Log } from './loop/log.ts'
 import { createLoop } from './loop/loop.ts'
 import { openLoopStore } from './loop/store.ts'
-import { collect, openMeasuring, resumeCatching, samplesDisk } from './measure.ts'
+import { collect, openMeasuring, samplesDisk } from './measure.ts'
 import { createUplink } from './measurement/measurement.ts'
 import type { Identity } from './mgmt/identity.ts'
 import { startManagementNetwork, type ManagementNetwork } from './mgmt/network.ts'
@@ -76,9 +76,10 @@ async function work(
   const { dataDir, publicPrefix, pollS, healthIntervalS, hints } = configuration
   await using ending = new AsyncDisposableStack()
   const problems = createNodeProblems()
-  const { spool, catchers } = await openMeasuring(dataDir, { log, problems })
+  const measuring = await openMeasuring(dataDir, { log, problems })
+  const { spool } = measuring
   ending.defer(() => spool.close())
-  ending.defer(() => catchers.stop())
+  ending.defer(() => measuring.stop())
   let noteChange = (): void => undefined
   const readOffer = async () =>
     offerResources(limitTo(await readHostResources(dataDir), configuration.lends))
@@ -96,8 +97,8 @@ async function work(
     samplesDisk,
     problems,
     fetchImage: (uri, aborted) => client.fetchImage(uri, aborted),
-    prepareMeasuring: (id, dir) => catchers.ensure(id, dir),
-    endMeasuring: (id) => catchers.remove(id),
+    prepareMeasuring: (id, dir) => measuring.prepare(id, dir),
+    endMeasuring: (id) => measuring.end(id),
     onProblem: (id, error) => log.error({ err: error, sliver: id }, 'a sliver has trouble'),
     onFinding(part, { message }) {
       log.warn({ part, found: message }, 'something on this host was changed')
@@ -109,7 +110,6 @@ async function work(
     signal,
   })
   ending.defer(() => slivers.close())
-  await resumeCatching(catchers, slivers, { dataDir, log })
 
   const { deviceDetail } = network
   const readCapabilities = (): Capabilities => {
@@ -163,6 +163,8 @@ async function work(
   const intervalMs = healthIntervalS * 1000
   const parts = [
     loop.run(either),
+    // Beside the loop: a catcher that does not answer delays nothing else.
+    measuring.keep(slivers, either),
     collect({ spool, slivers, dataDir, intervalMs, log, signal: either }),
   ]
   try {

@@ -1,14 +1,16 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { isAbsent } from './errno.ts'
 import type { Log } from './loop/log.ts'
+import { repeatUntilAborted } from './loop/repeat.ts'
 import {
-  createCatchers,
   createCollectors,
+  createSliverStreams,
   defaultCatcherBytes,
   defaultSpoolBytes,
   isAside,
   openSpool,
-  type Catchers,
   type MeasuredSliver,
   type Spool,
 } from './measurement/measurement.ts'
@@ -25,8 +27,17 @@ export const samplesDisk = {
 /** What the node measures, up to its spool. */
 export interface Measuring {
   readonly spool: Spool
-  readonly catchers: Catchers
+  /** See that what a sliver writes is caught, before it is started. See {@link SliverStreams.ensure}. */
+  prepare(sliverId: string, measureDir: string): Promise<void>
+  /** Finish what a sliver has written, when it has ended for good. See {@link SliverStreams.remove}. */
+  end(sliverId: string): Promise<void>
+  /** Look after all slivers' streams, at once and then by time, until the signal ends it. What goes wrong with one is told as a problem of the node. */
+  keep(slivers: Pick<Slivers, 'list' | 'unreadable'>, signal: AbortSignal): Promise<void>
+  stop(): Promise<void>
 }
+
+/** How often slivers' streams are looked after, in milliseconds. */
+const keepEveryMs = 10_000
 
 /** Open the spool and what fills it from slivers. A part of the spool that cannot be read is told as a problem of the node. */
 export async function openMeasuring(
@@ -39,39 +50,71 @@ export async function openMeasuring(
       problems.set(`spool: ${error.message}`, { member: '', message: error.message })
     },
   })
-  const catchers = createCatchers({
+  const streams = createSliverStreams({
     spool,
     dir: catcherFolder(dataDir),
     onProblem: (error) => log.error({ err: error }, "slivers' samples cannot all be caught"),
   })
-  return { spool, catchers }
-}
+  /** Slivers that are being removed: their records are still there, but their streams must not begin again. */
+  const ending = new Set<string>()
 
-/**
- * Catch again what running slivers write, and finish what is left of slivers that are gone. One sliver's trouble is not the others': it is logged, and
- * tried again when that sliver is started.
- */
-export async function resumeCatching(
-  catchers: Catchers,
-  slivers: Slivers,
-  { dataDir, log }: { readonly dataDir: string; readonly log: Log },
-): Promise<void> {
-  const present = await slivers.list()
-  const unreadable = await slivers.unreadable()
-  const resume = [
-    ...present.filter(({ stage }) => stage === 'started'),
-    ...unreadable.filter(({ pid }) => pid !== null),
-  ].map(({ id }) => [id, () => catchers.ensure(id, measureFolder(dataDir, id))] as const)
-  const known = new Set([...present, ...unreadable].map(({ id }) => id))
-  const left = (await foldersIn(catcherFolder(dataDir)))
-    .filter((id) => !known.has(id))
-    .map((id) => [id, () => catchers.remove(id)] as const)
-  for (const [sliver, run] of [...resume, ...left]) {
+  async function look(slivers: Pick<Slivers, 'list' | 'unreadable'>): Promise<void> {
+    // Listed before the slivers are: so a folder without a sliver is one that was left.
+    const folders = await streamsIn(catcherFolder(dataDir))
+    const unreadable = await slivers.unreadable()
+    const present = await slivers.list()
+    const known = new Set([...present, ...unreadable].map(({ id }) => id))
+    for (const id of ending) if (!known.has(id)) ending.delete(id)
+    const running = [
+      ...present.filter(({ stage }) => stage === 'started'),
+      ...unreadable.filter(({ pid }) => pid !== null),
+    ].map(({ id }) => id)
+    // One that has ended is among them as well: its last lines may not have been read yet.
+    const kept = new Set([...running, ...folders.filter((id) => known.has(id))])
+    const left = folders.filter((id) => !known.has(id))
+    await Promise.all([
+      ...[...kept]
+        .filter((id) => !ending.has(id))
+        .map((id) => tell(id, () => streams.ensure(id, measureFolder(dataDir, id)))),
+      ...left.map((id) => tell(id, () => streams.remove(id))),
+    ])
+  }
+
+  /** Do something for a sliver's stream, and tell whether that works. One sliver's trouble is not the others'. */
+  async function tell(id: string, task: () => Promise<void>): Promise<void> {
+    const problem = `samples of ${id}`
     try {
-      await run()
+      await task()
+      problems.clear(problem)
     } catch (error) {
-      log.error({ err: error, sliver }, "a sliver's samples cannot be caught")
+      const message = error instanceof Error ? error.message : String(error)
+      problems.set(problem, { member: '/slivers', message })
+      log.warn({ err: error, sliver: id }, "a sliver's samples cannot be caught")
     }
+  }
+
+  return {
+    spool,
+    prepare(id, measureDir) {
+      ending.delete(id)
+      return streams.ensure(id, measureDir)
+    },
+    async end(id) {
+      ending.add(id)
+      await streams.remove(id)
+      problems.clear(`samples of ${id}`)
+    },
+    keep: (slivers, signal) =>
+      repeatUntilAborted(signal, async () => {
+        try {
+          await look(slivers)
+        } catch (error) {
+          // Too many open files, perhaps: it is looked again.
+          if (!signal.aborted) log.warn({ err: error }, "slivers' samples cannot be looked after")
+        }
+        await delay(keepEveryMs, undefined, { signal })
+      }),
+    stop: () => streams.stop(),
   }
 }
 
@@ -97,7 +140,7 @@ export async function collect(options: {
 }
 
 /** The folder that a sliver sees at `/run/community-lab`. */
-function measureFolder(dataDir: string, sliverId: string): string {
+export function measureFolder(dataDir: string, sliverId: string): string {
   return join(dataDir, 'measure', sliverId)
 }
 
@@ -109,14 +152,15 @@ function measured({ id, pid, cgroups }: SliverStatus): MeasuredSliver[] {
   return pid === null ? [] : [{ id, pid, cgroups }]
 }
 
-async function foldersIn(dir: string): Promise<readonly string[]> {
+/** The slivers of which a folder of a catcher tells. */
+async function streamsIn(dir: string): Promise<readonly string[]> {
   try {
     const entries = await readdir(dir, { withFileTypes: true })
     return entries
       .filter((entry) => entry.isDirectory() && !isAside(entry.name))
       .map(({ name }) => decodeURIComponent(name))
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    if (isAbsent(error)) return []
     throw error
   }
 }

@@ -1,9 +1,9 @@
 export {
-  createCatchers,
+  createSliverStreams,
   defaultCatcherBytes,
-  type Catchers,
-  type CatchersOptions,
-} from './catcher/catchers.ts'
+  type SliverStreams,
+  type SliverStreamsOptions,
+} from './catcher/sliver-streams.ts'
 export { isAside } from './catcher/stream-folder.ts'
 export {
   createCollectors,

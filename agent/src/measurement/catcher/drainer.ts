@@ -37,17 +37,23 @@ export function createDrainer({ gapMs = defaultGapMs, onProblem }: DrainerOption
     readonly reader: Pick<StreamReader, 'turn'>
     later: NodeJS.Timeout | null
     turn: Promise<void> | null
+    /** Whether its last turn has failed: only the first failure of a row is told. */
+    hasFailed: boolean
     isStopped: boolean
   }
 
   async function takeTurn(member: Member): Promise<void> {
     try {
       const came = await member.reader.turn()
+      member.hasFailed = false
       if (member.isStopped) return
       if (came === 'more') queue.add(member)
       else if (came === 'done for a second') member.later ??= setTimeout(askLater, secondMs, member)
     } catch (error) {
-      onProblem(error)
+      // Too many open files, or a disk that fails: it is tried again, for nothing else may tell that there is something to read.
+      if (!member.isStopped) member.later ??= setTimeout(askLater, secondMs, member)
+      if (!member.hasFailed) onProblem(error)
+      member.hasFailed = true
     }
   }
 
@@ -78,7 +84,7 @@ export function createDrainer({ gapMs = defaultGapMs, onProblem }: DrainerOption
 
   return {
     add(reader) {
-      const member: Member = { reader, later: null, turn: null, isStopped: false }
+      const member: Member = { reader, later: null, turn: null, hasFailed: false, isStopped: false }
       return {
         ask: () => ask(member),
         async stop() {

@@ -1,20 +1,16 @@
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  closeSync,
-  constants,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  watch,
-  writeSync,
-  type FSWatcher,
-} from 'node:fs'
+import { closeSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffMs } from '@community-lab/contract'
-import { formatCatcherList, parseCatcherList, type CatcherList } from '../domain/catcher-list.ts'
+import {
+  catcherListVersion,
+  formatTask,
+  parseTask,
+  type CatcherList,
+  type CatcherTask,
+} from '../domain/catcher-list.ts'
+import { ensureWake, openBothEnds, readList, wake, writeList } from './list-files.ts'
 import {
   endCatcher,
   findCatcher,
@@ -23,28 +19,39 @@ import {
   type CatcherOptions,
   type CatcherProcess,
 } from './process.ts'
+import { watchFolder, type FolderWatch } from './watch-folder.ts'
 
 /** Options of {@link openNodeCatcher}. */
 export interface NodeCatcherOptions extends CatcherOptions {
   /** The boot of this host. */
   readonly bootId: string
+  /** How long the catcher may take to answer, in milliseconds; default 10 s. */
+  readonly answerWithinMs?: number
   readonly onProblem: (error: unknown) => void
 }
 
-/** The one catcher process of a node, which runs while anything is wanted of it. */
+/**
+ * The one catcher process of a node, which runs while anything is wanted of it. The list of what is wanted is a file that this process and the catcher may both
+ * be killed beside: whoever is started next goes on with it. So each of these calls may fail, and may be made again at any time.
+ */
 export interface NodeCatcher {
   /**
-   * Have it catch what is written to a FIFO into a folder, whose name this is.
-   * @throws Error that says why it can't.
+   * Have it catch what is written to a FIFO into a folder, whose name this is. It stays wanted when the call fails: the catcher tries again each second.
+   * @throws Error that says why it is not caught yet.
    */
   want(folder: string, fifo: string): Promise<void>
-  /** Have it catch what is left in the FIFO of a folder, and let go of both. */
-  unwant(folder: string): Promise<void>
-  /** Stop watching the catcher process; the process itself runs on. */
+  /**
+   * Have it catch what is left in the FIFO of a folder, and let go of both.
+   * @throws Error that says why it has not let go yet.
+   */
+  end(folder: string): Promise<void>
+  /** Take a folder that was ended from the list. Until then {@link NodeCatcher.end} can be called again. */
+  forget(folder: string): void
+  /** Stop watching the catcher process; the process itself runs on. Calls that wait for an answer fail. */
   close(): Promise<void>
 }
 
-const answerWithinMs = 10_000
+const defaultAnswerWithinMs = 10_000
 /** The delay before a catcher that ended early, or could not be started, is started again. */
 const backoff = { firstMs: 200, longestMs: 10_000, jitter: 0.5 }
 /** How often the list that the catcher writes is read when no event has told of a change, in milliseconds. */
@@ -56,27 +63,37 @@ const soundMs = 10_000
 export async function openNodeCatcher(options: NodeCatcherOptions): Promise<NodeCatcher> {
   mkdirSync(options.dir, { recursive: true, mode: 0o700 })
   const catcher = new FileNodeCatcher(options)
-  await catcher.takeOver()
+  try {
+    await catcher.takeOver()
+  } catch (error) {
+    await catcher.close()
+    throw error
+  }
   return catcher
+}
+
+/** A task, and the serial of the list in which it was asked for last; infinite when an agent before has asked for it, so that it is asked for again. */
+interface ListedTask extends CatcherTask {
+  readonly serial: number
 }
 
 class FileNodeCatcher implements NodeCatcher {
   readonly #options: NodeCatcherOptions
   readonly #paths: { readonly wanted: string; readonly caught: string; readonly wake: string }
-  readonly #wanted: Map<string, string>
+  readonly #tasks: Map<string, ListedTask>
   readonly #closed = new AbortController()
-  readonly #watcher: FSWatcher
+  readonly #watch: FolderWatch
   #serial: number
   #running: CatcherProcess | null = null
   #starting: Promise<CatcherProcess> | null = null
   #supervised: Promise<void> | null = null
-  /** Settles when the catcher tells something. */
+  /** Settles when the catcher tells something, or when this is closed. */
   #told = Promise.withResolvers<undefined>()
   /** What is known of slivers that cannot be caught. */
   #failed: ReadonlyMap<string, string> = new Map()
 
   constructor(options: NodeCatcherOptions) {
-    const { dir, bootId, onProblem } = options
+    const { dir, bootId } = options
     this.#options = options
     this.#paths = {
       wanted: join(dir, 'wanted'),
@@ -84,102 +101,118 @@ class FileNodeCatcher implements NodeCatcher {
       wake: join(dir, 'wake'),
     }
     const left = readList(this.#paths.wanted)
-    this.#wanted = new Map(left?.writer === bootId ? left.entries : [])
     this.#serial = Math.max(left?.serial ?? 0, readList(this.#paths.caught)?.serial ?? 0)
-    this.#watcher = watch(dir, (_, name) => {
-      if (name === 'caught') this.#hear()
+    const entries = left?.writer === bootId ? [...left.entries] : []
+    this.#tasks = new Map(
+      entries.map(([folder, value]) => [folder, { ...parseTask(value), serial: Infinity }]),
+    )
+    this.#watch = watchFolder(dir, (name) => {
+      if (name === null || name === 'caught') this.#hear()
     })
-    this.#watcher.on('error', onProblem)
   }
 
-  /** Find the catcher that runs. One of another version cannot be spoken with: it is ended, and its FIFOs are held meanwhile, so that no writer fails. */
+  /** Find the catcher that runs. One of an older version cannot be spoken with: it is ended, and its FIFOs are held meanwhile, so that no writer fails. */
   async takeOver(): Promise<void> {
     const { dir } = this.#options
     this.#running = findCatcher(dir, this.#closed.signal)
-    if (this.#running === null || readList(this.#paths.caught) !== null) return
-    const held = [...this.#wanted.values()].flatMap(maybeOpen)
-    await endCatcher(this.#running, dir)
-    await this.#run()
-    for (const file of held) closeSync(file)
+    if (this.#running === null) return
+    if (readList(this.#paths.caught)?.version === catcherListVersion) return
+    const held = [...this.#tasks.values()].flatMap(({ fifo }) => openBothEnds(fifo) ?? [])
+    try {
+      await endCatcher(this.#running, dir)
+      if (this.#mayBeWanted()) await this.#run()
+    } finally {
+      for (const file of held) closeSync(file)
+    }
   }
 
   async want(folder: string, fifo: string): Promise<void> {
-    if (this.#wanted.get(folder) === fifo && (await this.#isCaught(folder))) return
-    this.#wanted.set(folder, fifo)
-    try {
-      const state = (await this.#settle()).entries.get(folder)
-      if (state !== undefined && state !== 'ok') throw new Error(state)
-    } catch (error) {
-      this.#wanted.delete(folder)
-      throw error
-    }
+    const present = this.#tasks.get(folder)
+    if (present?.task === 'catch' && present.fifo === fifo)
+      if (await this.#isCaught(folder, present.serial)) return
+    const state = (await this.#ask(folder, { task: 'catch', fifo })).entries.get(folder)
+    if (state !== 'ok') throw new Error(state ?? 'the catcher says nothing of it')
   }
 
-  async unwant(folder: string): Promise<void> {
-    const fifo = this.#wanted.get(folder)
-    while (fifo !== undefined) {
-      // A catcher that has died is started again first, because somebody must catch what is still in the FIFO.
-      const process = await this.#run()
-      this.#wanted.delete(folder)
-      if ((await this.#settle()).writer === String(process.pid)) {
-        await this.#awaitEnd(process)
-        return
-      }
-      // That catcher died before it had emptied the FIFO, so the next one must do it.
-      this.#wanted.set(folder, fifo)
-      await this.#settle()
-    }
+  async end(folder: string): Promise<void> {
+    const present = this.#tasks.get(folder)
+    if (present === undefined) return
+    const { entries } = await this.#ask(folder, { task: 'end', fifo: present.fifo })
+    const state = entries.get(folder)
+    if (state !== 'ended') throw new Error(state ?? 'the catcher says nothing of it')
+    // It ends by itself when it has nothing left to catch.
+    if (this.#running !== null && !this.#mayBeWanted()) await this.#awaitNews(this.#running.ended)
+  }
+
+  forget(folder: string): void {
+    if (this.#tasks.get(folder)?.task !== 'end') return
+    this.#tasks.delete(folder)
+    this.#writeWanted()
   }
 
   async close(): Promise<void> {
     this.#closed.abort()
-    this.#watcher.close()
+    this.#watch.close()
+    this.#told.resolve(undefined)
     await this.#supervised
   }
 
-  async #isCaught(folder: string): Promise<boolean> {
+  /** Tell whether anything is to be caught, so that a catcher must run. */
+  #mayBeWanted(): boolean {
+    return [...this.#tasks.values()].some(({ task }) => task === 'catch')
+  }
+
+  async #isCaught(folder: string, serial: number): Promise<boolean> {
     const { pid } = await this.#run()
     const caught = readList(this.#paths.caught)
-    return caught?.writer === String(pid) && caught.entries.get(folder) === 'ok'
+    if (caught?.writer !== String(pid) || caught.serial < serial) return false
+    return caught.entries.get(folder) === 'ok'
   }
 
-  /** Wait for the end of a catcher that has nothing left to catch: it ends by itself. */
-  async #awaitEnd({ ended }: CatcherProcess): Promise<void> {
-    const timeout = new AbortController()
-    const look = delay(lookMs, undefined, { signal: timeout.signal }).catch(() => undefined)
-    if (this.#wanted.size === 0) await Promise.race([ended, this.#told.promise, look])
-    timeout.abort()
-  }
-
-  /** Have it read what is wanted now, and wait until it has done that. */
-  async #settle(): Promise<CatcherList> {
-    const asked = ++this.#serial
+  /** Put a task on the list, and wait until the catcher has answered that list or a later one. */
+  async #ask(folder: string, task: CatcherTask): Promise<CatcherList> {
+    const { answerWithinMs = defaultAnswerWithinMs } = this.#options
+    const serial = ++this.#serial
+    this.#tasks.set(folder, { ...task, serial })
     this.#writeWanted()
-    const deadline = performance.now() + answerWithinMs
-    while (performance.now() < deadline) {
+    const deadlineMs = performance.now() + answerWithinMs
+    for (;;) {
       const told = this.#told.promise
       // Looked at first: a catcher that has nothing left to catch ends right after its answer, and must not be started again for it.
       const caught = readList(this.#paths.caught)
-      if (caught !== null && caught.serial >= asked) return caught
+      if (caught !== null && caught.serial >= serial) return caught
+      this.#closed.signal.throwIfAborted()
+      const leftMs = deadlineMs - performance.now()
+      if (leftMs <= 0)
+        throw new Error(`the catcher has not answered within ${answerWithinMs / 1000} s`)
       const { ended } = await this.#run()
       wake(this.#paths.wake)
-      const timeout = new AbortController()
-      const look = delay(lookMs, undefined, { signal: timeout.signal }).catch(() => undefined)
-      await Promise.race([told, ended, look])
-      timeout.abort()
+      await this.#awaitNews(Promise.race([told, ended]), leftMs)
     }
-    throw new Error(`the catcher has not answered within ${answerWithinMs / 1000} s`)
+  }
+
+  /** Wait for an event, but no longer than a look takes to come. */
+  async #awaitNews(event: Promise<unknown>, longestMs = lookMs): Promise<void> {
+    const timeout = new AbortController()
+    const waitMs = Math.min(lookMs, longestMs)
+    const look = delay(waitMs, undefined, { signal: timeout.signal }).catch(() => undefined)
+    await Promise.race([event, this.#told.promise, look])
+    timeout.abort()
   }
 
   #writeWanted(): void {
-    const { bootId } = this.#options
-    const list = { serial: this.#serial, writer: bootId, entries: this.#wanted }
-    writeInPlace(this.#paths.wanted, formatCatcherList(list))
+    const entries = [...this.#tasks].map(([folder, task]): [string, string] => [
+      folder,
+      formatTask(task),
+    ])
+    const writer = this.#options.bootId
+    writeList(this.#paths.wanted, { serial: this.#serial, writer, entries: new Map(entries) })
   }
 
   /** Start it unless it runs, and see that it is started again whenever it ends. */
   async #run(): Promise<CatcherProcess> {
     const { dir } = this.#options
+    this.#closed.signal.throwIfAborted()
     if (this.#running !== null && !isCatcher(this.#running.pid, dir)) this.#running = null
     this.#running ??= await (this.#starting ??= this.#start())
     this.#supervised ??= this.#supervise().finally(() => (this.#supervised = null))
@@ -188,7 +221,7 @@ class FileNodeCatcher implements NodeCatcher {
 
   async #start(): Promise<CatcherProcess> {
     try {
-      ensureFifo(this.#paths.wake)
+      ensureWake(this.#paths.wake)
       this.#writeWanted()
       return await startCatcher(this.#options, this.#closed.signal)
     } finally {
@@ -209,14 +242,13 @@ class FileNodeCatcher implements NodeCatcher {
         if (signal.aborted) return
         if (performance.now() - startedMs > soundMs) failures = 0
       }
-      // It ends by itself when nothing is wanted of it.
-      if (this.#wanted.size === 0) return
+      if (!this.#mayBeWanted()) return
       try {
         if (failures++ > 0) await delay(backoffMs(backoff, failures - 1), undefined, { signal })
         await this.#run()
       } catch (error) {
         // A wait that was cut short is no problem.
-        if (this.#closed.signal.aborted) return
+        if (signal.aborted) return
         this.#options.onProblem(error)
       }
     }
@@ -226,60 +258,18 @@ class FileNodeCatcher implements NodeCatcher {
   #hear(): void {
     this.#told.resolve(undefined)
     this.#told = Promise.withResolvers()
-    const caught = readList(this.#paths.caught)
-    if (caught === null) return
-    const failed = new Map([...caught.entries].filter(([, state]) => state !== 'ok'))
-    for (const [folder, state] of failed)
-      if (this.#failed.get(folder) !== state)
-        this.#options.onProblem(new Error(`${folder} is not caught: ${state}`))
-    this.#failed = failed
-  }
-}
-
-function readList(path: string): CatcherList | null {
-  try {
-    return parseCatcherList(readFileSync(path, 'utf8'))
-  } catch {
-    // Never written.
-    return null
-  }
-}
-
-/** Overwrite a file instead of replacing it: a full disk has no room for a second file. */
-function writeInPlace(path: string, text: string): void {
-  const file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600)
-  try {
-    const bytes = Buffer.from(text)
-    for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at, bytes.length - at, at)
-    ftruncateSync(file, bytes.length)
-  } finally {
-    closeSync(file)
-  }
-}
-
-function ensureFifo(path: string): void {
-  if (maybeOpen(path).map(closeSync).length === 0) execFileSync('mkfifo', ['-m', '600', path])
-}
-
-/** Tell the catcher that there is something to read. Without a catcher nothing happens: one that starts reads first. */
-function wake(path: string): void {
-  for (const file of maybeOpen(path)) {
     try {
-      writeSync(file, '\n')
-    } catch {
-      // It is full, so the catcher has enough to wake up for.
-    } finally {
-      closeSync(file)
+      const caught = readList(this.#paths.caught)
+      if (caught === null) return
+      const states = [...caught.entries]
+      const failed = new Map(states.filter(([, state]) => !['ok', 'ended'].includes(state)))
+      for (const [folder, state] of failed)
+        if (this.#failed.get(folder) !== state)
+          this.#options.onProblem(new Error(`${folder} is not caught: ${state}`))
+      this.#failed = failed
+    } catch (error) {
+      // It is read again at the next change.
+      this.#options.onProblem(error)
     }
-  }
-}
-
-/** Open a FIFO so that it has a reader and a writer; nothing when there is none. */
-function maybeOpen(path: string): number[] {
-  try {
-    return [openSync(path, constants.O_RDWR | constants.O_NONBLOCK)]
-  } catch {
-    // Not made yet, or gone with its sliver.
-    return []
   }
 }

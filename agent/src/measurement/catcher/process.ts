@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { runEndMeasurement } from '@community-lab/contract'
+import { isAbsent, isProcessGone } from '../../errno.ts'
+import { startedProcess } from '../../start-process.ts'
 import { localSystemCalls } from '../../system-calls.ts'
 import type { Rate } from '../domain/rate.ts'
 
@@ -32,6 +34,7 @@ const program = fileURLToPath(new URL('../../../perl/catcher.pl', import.meta.ur
 /** The exit code of a catcher that found another one at work. */
 const alreadyCaught = 3
 const pollMs = 500
+const startWithinMs = 10_000
 const endWithinMs = 5_000
 
 /**
@@ -42,31 +45,40 @@ export async function startCatcher(
   options: CatcherOptions,
   signal: AbortSignal,
 ): Promise<CatcherProcess> {
-  const child = spawn('perl', [program, ...argumentsOf(options)], {
-    cwd: '/',
-    detached: true,
-    // Without it, perl warns of locales that are not installed.
-    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = await startedProcess(
+    spawn('perl', [program, ...argumentsOf(options)], {
+      cwd: '/',
+      detached: true,
+      // Without it, perl warns of locales that are not installed.
+      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  )
   let complaint = ''
   child.stderr.on('data', (text: Buffer) => (complaint += text.toString()))
-  const exited = once(child, 'exit').then(
-    ([code]) => Number(code),
-    (error: unknown) => error,
-  )
-  const ready = await Promise.race([once(child.stdout, 'data').then(() => 'ready'), exited])
+  const exited = once(child, 'exit').then(([code]) => Number(code))
+  const timeout = new AbortController()
+  const late = delay(startWithinMs, 'late' as const, { signal: timeout.signal })
+  const ready = once(child.stdout, 'data').then(() => 'ready' as const)
+  const came = await Promise.race([ready, exited, late]).finally(() => {
+    timeout.abort()
+    late.catch(() => undefined)
+  })
   child.stdout.destroy()
   child.unref()
-  if (ready === 'ready' && child.pid !== undefined) {
+  if (came === 'ready' && child.pid !== undefined) {
     child.stderr.destroy()
     return { pid: child.pid, ended: exited.then(() => undefined) }
   }
-  const found = ready === alreadyCaught ? findCatcher(options.dir, signal) : null
+  if (came === 'late') {
+    child.stderr.destroy()
+    child.kill('SIGKILL')
+    throw new Error(`the catcher has not begun within ${startWithinMs / 1000} s`)
+  }
+  const found = came === alreadyCaught ? findCatcher(options.dir, signal) : null
   if (found !== null) return found
   if (child.stderr.readable) await once(child.stderr, 'close')
-  if (ready instanceof Error) throw ready
-  throw new Error(complaint.trim() === '' ? `perl ended with ${String(ready)}` : complaint.trim())
+  throw new Error(complaint.trim() === '' ? `perl ended with ${String(came)}` : complaint.trim())
 }
 
 function argumentsOf({ dir, segmentBytes, maxBytes, byteRate }: CatcherOptions): readonly string[] {
@@ -77,44 +89,65 @@ function argumentsOf({ dir, segmentBytes, maxBytes, byteRate }: CatcherOptions):
   return [dir, runEndMeasurement, ...numbers.map(String)]
 }
 
-/** Find the catcher that runs on a folder; null when none does. */
+/**
+ * Find the catcher that runs on a folder; null when none does.
+ * @throws what keeps this from being known, such as too many open files.
+ */
 export function findCatcher(dir: string, signal: AbortSignal): CatcherProcess | null {
   try {
     const pid = Number(readFileSync(join(dir, 'lock'), 'utf8'))
     return isCatcher(pid, dir) ? { pid, ended: waitForEnd(pid, dir, signal) } : null
-  } catch {
+  } catch (error) {
     // None has ever run.
-    return null
+    if (isAbsent(error)) return null
+    throw error
   }
 }
 
-/** Let a catcher empty its FIFOs and end. */
+/**
+ * Let a catcher empty its FIFOs and end; kill it when that takes too long.
+ * @throws Error when it has not ended then either.
+ */
 export async function endCatcher({ pid, ended }: CatcherProcess, dir: string): Promise<void> {
-  if (isCatcher(pid, dir)) process.kill(pid, 'SIGTERM')
-  const timeout = new AbortController()
-  const late = delay(endWithinMs, 'late', { signal: timeout.signal }).catch(() => 'in time')
-  if ((await Promise.race([ended, late])) === 'late' && isCatcher(pid, dir))
-    process.kill(pid, 'SIGKILL')
-  timeout.abort()
-  await ended
+  for (const name of ['SIGTERM', 'SIGKILL'] as const) {
+    if (isCatcher(pid, dir)) process.kill(pid, name)
+    const timeout = new AbortController()
+    const late = delay(endWithinMs, 'late', { signal: timeout.signal }).catch(() => 'in time')
+    const came = await Promise.race([ended, late])
+    timeout.abort()
+    if (came !== 'late') return
+  }
+  throw new Error(`the catcher from before (process ${pid}) does not end`)
 }
 
 /** Wait for the end of a process that is not our child. No event tells of it, so it is polled. */
 async function waitForEnd(pid: number, dir: string, signal: AbortSignal): Promise<void> {
-  while (isCatcher(pid, dir) && !signal.aborted)
+  while (!signal.aborted && mayRun(pid, dir))
     await delay(pollMs, undefined, { signal, ref: false }).catch(() => {
       // Nobody wants to know any more.
     })
 }
 
-/** Tell whether a process is the catcher of a folder, and has not ended. */
+function mayRun(pid: number, dir: string): boolean {
+  try {
+    return isCatcher(pid, dir)
+  } catch {
+    // It cannot be known now, which does not say that it has ended.
+    return true
+  }
+}
+
+/**
+ * Tell whether a process is the catcher of a folder, and has not ended.
+ * @throws what keeps this from being known, such as too many open files.
+ */
 export function isCatcher(pid: number, dir: string): boolean {
   try {
     return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8')
       .split('\0')
       .includes(dir)
-  } catch {
-    // It has ended.
-    return false
+  } catch (error) {
+    if (isProcessGone(error)) return false
+    throw error
   }
 }

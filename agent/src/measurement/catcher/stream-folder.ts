@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { catcherVersion } from '../domain/catcher-list.ts'
 import { writeWhole } from '../../disk/whole-file.ts'
 
 /** What a sliver's programs have written, from the first line on; its folder is its catcher's. */
@@ -13,6 +12,8 @@ export interface Stream {
   readonly bootId: string
 }
 
+/** The version of the files in which a catcher keeps a stream. */
+const streamVersion = 1
 const bootPath = '/proc/sys/kernel/random/boot_id'
 
 /** Find the stream in a folder; null when there is none, `newer` when a newer agent has begun it and this one cannot read it. */
@@ -21,19 +22,20 @@ export async function findStream(dir: string): Promise<Stream | 'newer' | null> 
     // Version 0 has none in its file.
     const text = await readFile(join(dir, 'stream'), 'utf8')
     const [id = '', bootId = '', version = '0'] = text.trim().split(' ')
-    return Number(version) > catcherVersion ? 'newer' : { markKey: `catcher ${id}`, bootId }
+    return Number(version) > streamVersion ? 'newer' : { markKey: `catcher ${id}`, bootId }
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
     throw error
   }
 }
 
-/** Begin a stream in an empty folder. */
+/** Begin a stream. What a removal that was cut short has left in its folder is removed. */
 export async function beginStream(dir: string): Promise<Stream> {
+  await removeStream(dir)
   const id = randomUUID()
   const bootId = currentBoot()
   await mkdir(dir, { recursive: true, mode: 0o700 })
-  await writeWhole(join(dir, 'stream'), `${id} ${bootId} ${catcherVersion}\n`)
+  await writeWhole(join(dir, 'stream'), `${id} ${bootId} ${streamVersion}\n`)
   return { markKey: `catcher ${id}`, bootId }
 }
 

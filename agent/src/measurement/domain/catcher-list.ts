@@ -1,8 +1,8 @@
-/** The version of the two lists by which agent and catcher speak, and of the files in which a catcher keeps lines. */
-export const catcherVersion = 1
+/** The version of the two lists by which agent and catcher speak. */
+export const catcherListVersion = 2
 
 /**
- * One of the two lists in the catcher's folder: what is wanted, written by the agent, and what is caught, written by the catcher. Both are text:
+ * One of the two lists in the catcher's folder: `wanted`, written by the agent, and `caught`, the catcher's answer. Both are text:
  *
  *     <version> <serial> <writer>
  *     <folder><tab><value>          for each sliver
@@ -11,29 +11,55 @@ export const catcherVersion = 1
  * They are overwritten in place, so a reader may see a part of one. Its last line then lacks the serial of the first line.
  */
 export interface CatcherList {
-  /** Grows with each change of what is wanted. */
+  /** {@link catcherListVersion}, or that of an older agent or catcher. */
+  readonly version: number
+  /** Grows with each change of what is wanted; the answer has the serial of the list that it answers. */
   readonly serial: number
   /** The boot of the host in which it was written, or the pid of the catcher. */
   readonly writer: string
-  /** For each sliver's folder its FIFO, or `ok`, or why it isn't caught. */
+  /** For each sliver's folder a {@link CatcherTask} as text, or the state of that task: `ok`, `ended`, or why it has failed. */
   readonly entries: ReadonlyMap<string, string>
 }
 
-/** Write a list. */
-export function formatCatcherList({ serial, writer, entries }: CatcherList): string {
-  const lines = [...entries].map(([folder, value]) => `${folder}\t${value}`)
-  return [`${catcherVersion} ${serial} ${writer}`, ...lines, `end ${serial}`, ''].join('\n')
+/** What the catcher is to do with a FIFO: catch what is written to it, or catch what is still in it and close it. */
+export interface CatcherTask {
+  readonly task: 'catch' | 'end'
+  readonly fifo: string
 }
 
-/** Read a list; null when it is not whole, or of another version. */
+/** Write a list in the form of this version. */
+export function formatCatcherList({
+  serial,
+  writer,
+  entries,
+}: Omit<CatcherList, 'version'>): string {
+  const lines = [...entries].map(([folder, value]) => `${folder}\t${value}`)
+  return [`${catcherListVersion} ${serial} ${writer}`, ...lines, `end ${serial}`, ''].join('\n')
+}
+
+/** Read a list; null when it is not whole, or of a newer version. */
 export function parseCatcherList(text: string): CatcherList | null {
   const lines = text.split('\n')
   const [version, serial, writer = ''] = (lines.shift() ?? '').split(' ')
-  if (version !== String(catcherVersion) || !/^-?\d+$/u.test(serial ?? '')) return null
+  if (!/^\d+$/u.test(version ?? '') || Number(version) > catcherListVersion) return null
+  if (!/^-?\d+$/u.test(serial ?? '')) return null
   if (lines.pop() !== '' || lines.pop() !== `end ${serial}`) return null
   const entries = lines.map((line): [string, string] => {
     const tab = line.indexOf('\t')
     return [line.slice(0, tab), line.slice(tab + 1)]
   })
-  return { serial: Number(serial), writer, entries: new Map(entries) }
+  return { version: Number(version), serial: Number(serial), writer, entries: new Map(entries) }
+}
+
+/** Write a task as the value of an entry. */
+export function formatTask({ task, fifo }: CatcherTask): string {
+  return `${task}\t${fifo}`
+}
+
+/** Read the value of an entry of `wanted`. In version 1 it is the path of a FIFO that is to be caught. */
+export function parseTask(value: string): CatcherTask {
+  const [, task, fifo] = /^(catch|end)\t(.+)$/u.exec(value) ?? []
+  return fifo === undefined
+    ? { task: 'catch', fifo: value }
+    : { task: task === 'end' ? 'end' : 'catch', fifo }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { createCatchers } from '../../../../agent/src/measurement/catcher/catchers.ts'
+import { createSliverStreams } from '../../../../agent/src/measurement/catcher/sliver-streams.ts'
 import { indexEntryBytes } from '../../../../agent/src/measurement/domain/catcher-index.ts'
 import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
 import { runCommand } from '../../../../agent/src/sliver/host/command.ts'
@@ -38,7 +38,7 @@ it.runIf(process.getuid?.() === 0).for(cases)(
     await runCommand(['mount', '-t', 'tmpfs', '-o', 'size=256k', 'catcher-test', dir])
     const spool = await openSpool(join(folder.path, 'spool'))
     try {
-      const catchers = createCatchers({ spool, dir })
+      const catchers = createSliverStreams({ spool, dir })
       await catchers.ensure(sliver, join(folder.path, 'measure'))
       let emitted = 0
       const emit = async (): Promise<void> => {

@@ -5,7 +5,7 @@ import { appendFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
-import { createCatchers } from '../../../../agent/src/measurement/catcher/catchers.ts'
+import { createSliverStreams } from '../../../../agent/src/measurement/catcher/sliver-streams.ts'
 import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
 import { createFolder, processesOf, readAll, runWriter, valuesOf, waitForRecords } from './world.ts'
 
@@ -15,7 +15,7 @@ const bootPath = '/proc/sys/kernel/random/boot_id'
 it('catches the lines of all slivers by one process, and each in its own folder', async () => {
   await using folder = await createFolder()
   const spool = await openSpool(join(folder.path, 'spool'))
-  const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+  const catchers = createSliverStreams({ spool, dir: join(folder.path, 'catchers') })
   const slivers = Array.from({ length: 20 }, (_, at) => `${at + 1}@1`)
   await Promise.all(slivers.map((id) => catchers.ensure(id, join(folder.path, 'measure', id))))
   expect(processesOf(join(folder.path, 'catchers'))).toHaveLength(1)
@@ -35,7 +35,7 @@ it('goes on catching the others when the folder of one is gone', async () => {
   const spool = await openSpool(join(folder.path, 'spool'))
   const problems: unknown[] = []
   const dir = join(folder.path, 'catchers')
-  const catchers = createCatchers({ spool, dir, onProblem: (error) => problems.push(error) })
+  const catchers = createSliverStreams({ spool, dir, onProblem: (error) => problems.push(error) })
   const measure = (id: string): string => join(folder.path, 'measure', id)
   await catchers.ensure('1@1', measure('1@1'))
   await catchers.ensure('2@1', measure('2@1'))
@@ -56,7 +56,7 @@ it('keeps a line without an end within its bound while no agent reads', async ()
   const dir = join(folder.path, 'catchers')
   const maxBytesPerSliver = 256 * 1024
   const byteRate = { perSecond: 1e9, burst: 1e9 }
-  const agent = createCatchers({ spool, dir, maxBytesPerSliver, byteRate })
+  const agent = createSliverStreams({ spool, dir, maxBytesPerSliver, byteRate })
   await agent.ensure(sliver, join(folder.path, 'measure'))
   await agent.stop()
   const fifo = join(folder.path, 'measure/measure')
@@ -67,7 +67,7 @@ it('keeps a line without an end within its bound while no agent reads', async ()
   const sizes = kept.map((name) => statSync(join(dir, encodeURIComponent(sliver), name)).size)
   const whole = sizes.reduce((sum, size) => sum + size, 0)
   expect(whole).toBeLessThanOrEqual(maxBytesPerSliver + 64 * 1024 + 4096 + 100)
-  const next = createCatchers({ spool, dir, maxBytesPerSliver, byteRate })
+  const next = createSliverStreams({ spool, dir, maxBytesPerSliver, byteRate })
   await next.remove(sliver)
   const records = readAll(spool)
   expect(records.filter(({ name }) => name === 'rejected')).toMatchObject([
@@ -84,7 +84,7 @@ it('refuses what comes faster than a sliver may write, and tells how many lines 
   const spool = await openSpool(join(folder.path, 'spool'))
   const dir = join(folder.path, 'catchers')
   const byteRate = { perSecond: 1, burst: 20_000 }
-  const catchers = createCatchers({ spool, dir, byteRate })
+  const catchers = createSliverStreams({ spool, dir, byteRate })
   await catchers.ensure(sliver, join(folder.path, 'measure'))
   const [{ ended }] = await Promise.all([
     runWriter(join(folder.path, 'measure/measure'), 1, 3000),
@@ -123,7 +123,7 @@ it('ends the catcher that an agent of version 0.1 ran for a sliver, and reads wh
   const ended = once(old, 'exit')
   await writeFile(join(own, 'lock'), `${old.pid ?? 0}\n`)
   const spool = await openSpool(join(folder.path, 'spool'))
-  const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+  const catchers = createSliverStreams({ spool, dir: join(folder.path, 'catchers') })
   await catchers.ensure(sliver, join(folder.path, 'measure'))
   expect((await ended)[1]).toBe('SIGTERM')
   await writeFile(join(folder.path, 'measure/measure'), 'count value=2\n')
@@ -149,7 +149,7 @@ it('leaves alone what a newer agent has kept, and catches on', async () => {
   await writeFile(join(own, 'stream'), `d1d1 ${readFileSync(bootPath, 'utf8').trim()} 99\n`)
   const spool = await openSpool(join(folder.path, 'spool'))
   const problems: unknown[] = []
-  const catchers = createCatchers({ spool, dir, onProblem: (error) => problems.push(error) })
+  const catchers = createSliverStreams({ spool, dir, onProblem: (error) => problems.push(error) })
   await catchers.ensure(sliver, join(folder.path, 'measure'))
   await writeFile(join(folder.path, 'measure/measure'), 'count value=1\n')
   await waitForRecords(spool, 1)
@@ -167,7 +167,7 @@ it('is started again after a start that failed', async () => {
   const problem = Promise.withResolvers<undefined>()
   const dir = join(folder.path, 'catchers')
   const onProblem = (): void => problem.resolve(undefined)
-  const catchers = createCatchers({ spool, dir, onProblem })
+  const catchers = createSliverStreams({ spool, dir, onProblem })
   await catchers.ensure('1@1', join(folder.path, 'measure'))
   const [first = 0] = processesOf(dir)
   const path = process.env['PATH']

@@ -117,7 +117,7 @@ it('is told in the report of its node when a part of it cannot be read', async (
   await damageHead(join(dir, 'spool'))
   const problems = createNodeProblems()
   const measuring = await openMeasuring(dir, { log: pino({ level: 'silent' }), problems })
-  await measuring.catchers.stop()
+  await measuring.stop()
   await measuring.spool.close()
   expect(problems.list()).toMatchObject([
     { message: expect.stringContaining('set aside') as string },

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { LabError, type SliverTarget } from '@community-lab/contract'
 import { describeFault } from '../../../../../agent/src/executor/fault.ts'
 import { samplesDisk } from '../../../../../agent/src/measure.ts'
-import { createCatchers } from '../../../../../agent/src/measurement/catcher/catchers.ts'
+import { createSliverStreams } from '../../../../../agent/src/measurement/catcher/sliver-streams.ts'
 import { openSpool } from '../../../../../agent/src/measurement/spool/file-spool.ts'
 import { createNodeProblems } from '../../../../../agent/src/report/problems.ts'
 import { offerResources } from '../../../../../agent/src/report/resources.ts'
@@ -17,7 +17,7 @@ const settings = JSON.parse(process.argv[2] ?? '{}') as AgentSettings
 const { dataDir } = settings
 const { signal } = new AbortController()
 const spool = await openSpool(join(dataDir, 'spool'))
-const catchers = createCatchers({ spool, dir: join(dataDir, 'catchers') })
+const catchers = createSliverStreams({ spool, dir: join(dataDir, 'catchers') })
 const problems = createNodeProblems()
 const slivers = await openSlivers({
   dataDir,

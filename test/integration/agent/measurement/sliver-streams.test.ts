@@ -2,7 +2,7 @@ import { appendFile, chmod, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { createCatchers } from '../../../../agent/src/measurement/catcher/catchers.ts'
+import { createSliverStreams } from '../../../../agent/src/measurement/catcher/sliver-streams.ts'
 import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
 import {
   catcherPid,
@@ -22,7 +22,7 @@ const sliver = 'slice@n1'
 it('makes a FIFO that anyone in the sliver may write and nobody may read', async () => {
   await using folder = await createFolder()
   const spool = await openSpool(join(folder.path, 'spool'))
-  const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+  const catchers = createSliverStreams({ spool, dir: join(folder.path, 'catchers') })
   await catchers.ensure(sliver, join(folder.path, 'measure'))
   const fifo = await stat(join(folder.path, 'measure/measure'))
   expect([fifo.isFIFO(), fifo.mode & 0o777]).toEqual([true, 0o622])
@@ -33,7 +33,7 @@ it('makes a FIFO that anyone in the sliver may write and nobody may read', async
 it('turns lines into samples at the time they came, and keeps what it cannot read with the reason', async () => {
   await using folder = await createFolder()
   const spool = await openSpool(join(folder.path, 'spool'))
-  const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+  const catchers = createSliverStreams({ spool, dir: join(folder.path, 'catchers') })
   await catchers.ensure(sliver, join(folder.path, 'measure'))
   const beforeUs = Date.now() * 1000
   await writeFile(join(folder.path, 'measure/measure'), 'rtt rtt_s=0.012 peer="n3"\n')
@@ -62,7 +62,7 @@ it('turns lines into samples at the time they came, and keeps what it cannot rea
 it('reads all to its end when a sliver is removed, and leaves no process and no file', async () => {
   await using folder = await createFolder()
   const spool = await openSpool(join(folder.path, 'spool'))
-  const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+  const catchers = createSliverStreams({ spool, dir: join(folder.path, 'catchers') })
   await catchers.ensure(sliver, join(folder.path, 'measure'))
   const pid = catcherPid(join(folder.path, 'catchers'))
   const lines = Array.from({ length: 500 }, (_, at) => `count value=${String(at)}\n`).join('')
@@ -80,7 +80,7 @@ it('reads all to its end when a sliver is removed, and leaves no process and no 
 it('finds the catcher that an agent before has started, with what it has caught meanwhile', async () => {
   await using folder = await createFolder()
   const first = await openSpool(join(folder.path, 'spool'))
-  const before = createCatchers({ spool: first, dir: join(folder.path, 'catchers') })
+  const before = createSliverStreams({ spool: first, dir: join(folder.path, 'catchers') })
   await before.ensure(sliver, join(folder.path, 'measure'))
   const pid = catcherPid(join(folder.path, 'catchers'))
   await before.stop()
@@ -90,7 +90,7 @@ it('finds the catcher that an agent before has started, with what it has caught 
   await delay(100)
   const restartedUs = Date.now() * 1000
   const spool = await openSpool(join(folder.path, 'spool'))
-  const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+  const catchers = createSliverStreams({ spool, dir: join(folder.path, 'catchers') })
   await catchers.ensure(sliver, join(folder.path, 'measure'))
   expect(catcherPid(join(folder.path, 'catchers'))).toBe(pid)
   const [record] = await waitForRecords(spool, 1)
@@ -111,7 +111,7 @@ it('drops new lines beyond its bound, never blocks their writers, and tells exac
   );
   const filler = spool.lastSeq
   const dir = join(folder.path, 'catchers')
-  const catchers = createCatchers({ spool, dir, maxBytesPerSliver: 20_000 })
+  const catchers = createSliverStreams({ spool, dir, maxBytesPerSliver: 20_000 })
   await catchers.ensure(sliver, join(folder.path, 'measure'))
   const results = await Promise.all(
     [1, 2, 3].map((writer) => runWriter(join(folder.path, 'measure/measure'), writer, 1000)),
@@ -120,7 +120,7 @@ it('drops new lines beyond its bound, never blocks their writers, and tells exac
   await catchers.stop()
   await spool.close()
   const larger = await openSpool(join(folder.path, 'spool'))
-  const again = createCatchers({ spool: larger, dir, maxBytesPerSliver: 20_000 })
+  const again = createSliverStreams({ spool: larger, dir, maxBytesPerSliver: 20_000 })
   await again.ensure(sliver, join(folder.path, 'measure'))
   await again.remove(sliver)
   const records = readAll(larger).slice(filler)
@@ -143,7 +143,7 @@ it.for([
   async ([, kills, afterMs]) => {
     await using folder = await createFolder()
     const spool = await openSpool(join(folder.path, 'spool'))
-    const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+    const catchers = createSliverStreams({ spool, dir: join(folder.path, 'catchers') })
     await catchers.ensure(sliver, join(folder.path, 'measure'))
     const catcherFolder = join(folder.path, 'catchers')
     await killCatchers(catcherFolder, kills)
@@ -163,7 +163,7 @@ it.for([
 it('starts no catcher after it was stopped', async () => {
   await using folder = await createFolder()
   const spool = await openSpool(join(folder.path, 'spool'))
-  const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+  const catchers = createSliverStreams({ spool, dir: join(folder.path, 'catchers') })
   await catchers.ensure(sliver, join(folder.path, 'measure'))
   const catcherFolder = join(folder.path, 'catchers')
   await killCatchers(catcherFolder, 2)
@@ -178,7 +178,7 @@ it('starts no catcher after it was stopped', async () => {
 it('tells what is missing when a catcher cannot be started', async () => {
   await using folder = await createFolder()
   const spool = await openSpool(join(folder.path, 'spool'))
-  const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+  const catchers = createSliverStreams({ spool, dir: join(folder.path, 'catchers') })
   await writeFile(join(folder.path, 'file'), '')
   await chmod(join(folder.path, 'file'), 0o600)
   await expect(catchers.ensure(sliver, join(folder.path, 'file'))).rejects.toMatchObject({
@@ -220,7 +220,7 @@ it('loses and doubles no line of many writers while agent and catcher are killed
   expect(catcherKills).toBeGreaterThan(1)
 
   const spool = await openSpool(join(folder.path, 'spool'))
-  const catchers = createCatchers({ spool, dir: join(folder.path, 'catchers') })
+  const catchers = createSliverStreams({ spool, dir: join(folder.path, 'catchers') })
   await catchers.remove(sliver)
   const records = readAll(spool)
   expect(records.filter(({ name }) => name !== 'count')).toEqual([])

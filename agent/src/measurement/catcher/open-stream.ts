@@ -1,0 +1,67 @@
+import { lstat } from 'node:fs/promises'
+import { isAbsent } from '../../errno.ts'
+import type { Spool } from '../spool/spool.ts'
+import type { Drainer } from './drainer.ts'
+import { fifoPath, openFifo } from './fifo.ts'
+import { endCatcher, findCatcher } from './process.ts'
+import type { StreamReader } from './stream-reader.ts'
+import { watchFolder } from './watch-folder.ts'
+
+/** Options of {@link openStream}. */
+export interface OpenStreamOptions {
+  readonly spool: Spool
+  readonly reader: StreamReader
+  readonly drainer: Drainer
+  /** The folder in which the catcher keeps the stream. */
+  readonly dir: string
+  /** The folder that the sliver sees at `/run/community-lab`. */
+  readonly measureDir: string
+}
+
+/** A stream that is read into the spool as it grows. */
+export interface OpenStream {
+  readonly measureDir: string
+  /** Tell whether the FIFO in the sliver's folder is still the one that was opened. */
+  hasFifo(): Promise<boolean>
+  /** Read no more, and close the FIFO. */
+  close(): Promise<void>
+}
+
+/** Make a sliver's FIFO unless it is there, hold it open, and read its stream whenever the catcher has added to it. */
+export async function openStream(options: OpenStreamOptions): Promise<OpenStream> {
+  const { spool, dir, measureDir } = options
+  const fifo = await openFifo(measureDir)
+  const drained = options.drainer.add(options.reader)
+  const watch = watchFolder(dir, () => drained.ask())
+  const unsubscribe = spool.onTrim(() => drained.ask())
+  drained.ask()
+  return {
+    measureDir,
+    async hasFifo() {
+      try {
+        const [held, found] = await Promise.all([fifo.stat(), lstat(fifoPath(measureDir))])
+        return held.ino === found.ino && held.dev === found.dev
+      } catch (error) {
+        if (isAbsent(error)) return false
+        throw error
+      }
+    },
+    async close() {
+      watch.close()
+      unsubscribe()
+      await drained.stop()
+      await fifo.close()
+    },
+  }
+}
+
+/** End the catcher that an agent of version 0.1 has started for one sliver alone. */
+export async function endOwnCatcher(dir: string): Promise<void> {
+  const polling = new AbortController()
+  try {
+    const found = findCatcher(dir, polling.signal)
+    if (found !== null) await endCatcher(found, dir)
+  } finally {
+    polling.abort()
+  }
+}

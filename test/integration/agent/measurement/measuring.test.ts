@@ -1,0 +1,50 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { expect, it } from 'vitest'
+import { measureFolder, openMeasuring } from '../../../../agent/src/measure.ts'
+import { createNodeProblems } from '../../../../agent/src/report/problems.ts'
+import type { SliverStatus } from '../../../../agent/src/sliver/slivers.ts'
+import { createFolder, readSynced, waitForRecords } from './world.ts'
+
+const log = pino({ level: 'silent' })
+
+/** The slivers of a node, as far as they are looked at: some that run. */
+function running(...ids: readonly string[]) {
+  return {
+    list: () => Promise.resolve(ids.map((id) => ({ id, stage: 'started' }) as SliverStatus)),
+    unreadable: () => Promise.resolve([]),
+  }
+}
+
+it('catches what the slivers write that it finds running, finishes what is left of others, and tells of one that it cannot catch', async () => {
+  await using folder = await createFolder()
+  const dataDir = folder.path
+  const measure = (id: string): string => measureFolder(dataDir, id)
+  const first = await openMeasuring(dataDir, { log, problems: createNodeProblems() })
+  for (const id of ['1@1', '2@1']) await first.prepare(id, measure(id))
+  await first.stop()
+  for (const id of ['1@1', '2@1']) await writeFile(join(measure(id), 'measure'), 'count value=1\n')
+  await first.spool.close()
+  await rm(measure('3@1'), { recursive: true, force: true })
+  await writeFile(measure('3@1'), '')
+
+  const problems = createNodeProblems()
+  const measuring = await openMeasuring(dataDir, { log, problems })
+  const ending = new AbortController()
+  const told = new Promise<void>((resolve) => problems.onChange(() => resolve()))
+  const kept = measuring.keep(running('1@1', '3@1'), ending.signal)
+  await told
+  const records = await waitForRecords(measuring.spool, 2)
+  expect(records.map(({ source }) => source).sort()).toEqual(['1@1', '2@1'])
+  expect(problems.list()).toMatchObject([
+    { member: '/slivers', message: expect.stringContaining('sliver 3@1') as string },
+  ])
+  await writeFile(join(measure('1@1'), 'measure'), 'count value=2\n')
+  await waitForRecords(measuring.spool, 3)
+  ending.abort()
+  await kept
+  await measuring.stop()
+  await readSynced(measuring.spool)
+  await measuring.spool.close()
+})
