@@ -8,12 +8,14 @@ import { OutputBuffer } from './output.ts'
 import type { SshPool, SshTarget } from './pool.ts'
 import { createResult, type CommandResult, type Ending } from './result.ts'
 import { shellLine, type CommandPlace } from './shell-line.ts'
-import { hangUp, startCommand } from './start.ts'
+import { hangUp } from './hang-up.ts'
+import { startCommand } from './start.ts'
 
 /** Options of a command. */
 export interface ExecOptions extends CommandPlace {
-  /** After this long the command is hung up and its result carries LAB_COMMAND_TIMEOUT; default: no limit. */
+  /** After this long the command is ended, with all that it has started, and its result carries LAB_COMMAND_TIMEOUT; default: no limit. */
   readonly timeoutMs?: number
+  /** When it is aborted the command is ended, with all that it has started. */
   readonly signal?: AbortSignal
   /** What the command reads from its standard input; default: nothing. */
   readonly input?: string | Uint8Array
@@ -86,7 +88,9 @@ function follow(started: StartedCommand, following: Following): Promise<Ending> 
       const error = new LabError('LAB_COMMAND_LOST', { sliver, node, reason })
       resolve({ exitCode: null, signal: null, error })
     }
+    let isGivenUp = false
     const abort = (): void => {
+      isGivenUp = true
       hangUp(lease, started)
       reject(reasonOf(signal))
     }
@@ -98,6 +102,7 @@ function follow(started: StartedCommand, following: Following): Promise<Ending> 
     channel.on('close', () => {
       stop()
       signal.removeEventListener('abort', abort)
+      if (!isGivenUp) lease.end('free')
       if (started.exit === null) lost('it ended without an exit code')
       else resolve({ ...started.exit, error: null })
     })

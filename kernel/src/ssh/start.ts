@@ -1,7 +1,8 @@
 import { LabError } from '@community-lab/contract'
 import { orAborted, sleep } from '../wait/signal.ts'
 import type { Lease } from './connections.ts'
-import { NotStarted, sendSignal, type StartedCommand } from './connection.ts'
+import { NotStarted, type StartedCommand } from './connection.ts'
+import { hangUp } from './hang-up.ts'
 import type { SshPool, SshTarget } from './pool.ts'
 
 /** A command to start, in the words of the sliver's shell. */
@@ -10,7 +11,7 @@ export interface StartOptions {
   readonly signal: AbortSignal
 }
 
-/** A command that has started, and the connection that carries it. */
+/** A command that has started, and the connection that carries it. Whoever has it gives that back when the command has ended. */
 export interface Started {
   readonly lease: Lease
   readonly started: StartedCommand
@@ -19,9 +20,6 @@ export interface Started {
 /** How often a command is tried on a sliver that refuses it although nothing else of ours runs there. */
 const lonelyAttempts = 3
 const refusalPauseMs = 100
-/** How long a command that was told to end may take before its connection is closed. */
-const hangUpMs = 2_000
-const termRepeatMs = 250
 
 /**
  * Start a command on a sliver. What certainly did not run is tried again: once when its connection was gone; and when the sliver's SSH server refuses to start it, as
@@ -59,27 +57,6 @@ export async function startCommand(
   }
 }
 
-/**
- * End a command that nobody waits for any more: SIGTERM, and SIGKILL two seconds later. Its connection is free for others when the sliver says that it has
- * ended.
- */
-export function hangUp(lease: Lease, { channel }: StartedCommand): void {
-  // Repeated, because a program is deaf while it begins: dropbear's own handler takes the signal between fork and exec.
-  const terminate = (): void => sendSignal(channel, 'TERM')
-  const repeated = setInterval(terminate, termRepeatMs).unref()
-  const last = setTimeout(() => {
-    clearInterval(repeated)
-    sendSignal(channel, 'KILL')
-    channel.close()
-    lease.end('lost')
-  }, hangUpMs).unref()
-  channel.once('close', () => {
-    clearInterval(repeated)
-    clearTimeout(last)
-  })
-  terminate()
-}
-
 async function startOn(
   lease: Lease,
   { id: sliver, node }: SshTarget,
@@ -93,9 +70,7 @@ async function startOn(
     queueMicrotask(() => lost.reject(new LabError('LAB_COMMAND_LOST', { sliver, node, reason })))
   })
   try {
-    const started = await orAborted(Promise.race([starting, lost.promise]), signal)
-    started.channel.once('close', () => lease.end('free'))
-    return started
+    return await orAborted(Promise.race([starting, lost.promise]), signal)
   } catch (error) {
     if (signal.aborted)
       starting.then(

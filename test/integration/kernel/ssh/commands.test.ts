@@ -51,6 +51,32 @@ it('lets a command run while many others have no end', async () => {
   )
 }, 30_000)
 
+const processesOf = async (pattern: string): Promise<string> =>
+  (await sliver.sh`pgrep -fx ${pattern}`).stdout.trim()
+
+it('ends what a command has started when its time is over, and nothing else', async () => {
+  // Its connection carries the next command as well.
+  const before = await sliver.sh`sleep 4710 & echo $!`
+  const late = await sliver.sh({ timeoutMs: 300 })`
+    (sleep 4711 &); sleep 4711 & sh -c 'sleep 4711; true' & setsid sleep 4712 & sleep 4711; true`
+  expect(late.error?.code).toBe('LAB_COMMAND_TIMEOUT')
+  await vi.waitFor(async () => expect(await processesOf('sleep 4711')).toBe(''))
+  expect(await processesOf('sleep 4710')).toBe(before.stdout.trim())
+  expect(await processesOf('sleep 4712')).not.toBe('')
+  await sliver.sh`pkill -fx 'sleep 471[02]'`
+})
+
+it('kills what does not end when it is told to', async () => {
+  const stop = new AbortController()
+  const deaf = sliver.exec(`trap '' TERM; echo deaf; sleep 4713 & sleep 4713; sleep 4713`, {
+    signal: stop.signal,
+  })
+  await vi.waitFor(async () => expect(await processesOf('sleep 4713')).not.toBe(''))
+  stop.abort()
+  await expect(deaf).rejects.toThrow(/abort/iu)
+  await vi.waitFor(async () => expect(await processesOf('sleep 4713')).toBe(''), { timeout: 5_000 })
+})
+
 it('returns when the command ends, and leaves what it began in the background', async () => {
   const result = await sliver.sh`sleep 301 & echo $!`
   expect(result.durationMs).toBeLessThan(5_000)

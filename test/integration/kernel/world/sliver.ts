@@ -42,7 +42,7 @@ export async function startDropbear(dir: string): Promise<DropbearSliver> {
   ]
   const child = spawn(
     'unshare',
-    ['-m', '-p', '-f', '--kill-child', 'bash', '-c', script.join('\n')],
+    ['-m', '-p', '-f', '--mount-proc', '--kill-child', 'bash', '-c', script.join('\n')],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
     },
