@@ -1,4 +1,5 @@
 import { LabError } from '@community-lab/contract'
+import { placeAtEnd, type ShellPlace } from './shell-place.ts'
 
 /** What may stand in a command: each becomes exactly one argument, each item of an array one of its own. */
 export type Argument = string | number | bigint | boolean | readonly (string | number)[]
@@ -14,17 +15,37 @@ export function quote(text: string): string {
   return /^[A-Za-z0-9_/:=.,@%+-]+$/u.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
+/** Quote a path of a sliver. As in a shell, `~` at its beginning is the user's home. */
+export function quotePath(path: string): string {
+  return /^~(?=\/|$)/u.test(path) ? `"$HOME"${quote(path.slice(1) || '/')}` : quote(path)
+}
+
 /**
- * The command of a tagged template: its text is for the sliver's shell as it is written, its values are arguments, quoted. Do not put quotes around a
- * value: they are there already.
+ * The command of a tagged template: its text is for the sliver's shell as it is written, its values are arguments, quoted. A text, which has quotes already, is refused
+ * where the shell would take these for text.
  *
- * @throws {@link LabError} LAB_ARGUMENT_INVALID for a value that is no argument.
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID for a value that is no argument, or that stands where it would not be one, saying what to write.
  */
 export function buildCommand(strings: readonly string[], values: readonly Argument[]): string {
-  return strings.reduce((command, text, index) => {
-    const value: unknown = values[index - 1]
-    return `${command}${quoteValue(value, index)}${text}`
-  })
+  let command = ''
+  // The same with a plain word in the place of each value.
+  let outline = ''
+  for (const [index, text] of strings.entries()) {
+    if (index > 0) {
+      const value: unknown = values[index - 1]
+      command += quoteValue(value, index)
+      if (isQuoted(value)) requireCode(placeAtEnd(outline), index)
+      outline += 'x'
+    }
+    command += text
+    outline += text
+  }
+  return command
+}
+
+/** Numbers and booleans have no quotes: they mean the same everywhere. */
+function isQuoted(value: unknown): boolean {
+  return Array.isArray(value) || typeof value === 'string'
 }
 
 /** The command of an argument vector, or a command as it is. */
@@ -42,4 +63,28 @@ function quoteValue(value: unknown, index: number): string {
     found: value === null ? 'null' : typeof value,
     expected: 'a text, number or boolean, or a list of these',
   })
+}
+
+/** Refuse a text where the shell would not take it for one argument. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
+function requireCode(place: ShellPlace, index: number): void {
+  if (place === 'code') return
+  throw new LabError('LAB_ARGUMENT_INVALID', {
+    argument: `value ${index} of the command`,
+    found: `in ${place === 'an escape' ? 'an escape, after a backslash' : place}`,
+    expected: advice[place],
+  })
+}
+
+const wholeArgument = "it outside of quotes, as one argument: echo ${'Hello ' + name}"
+
+const advice: Readonly<Record<Exclude<ShellPlace, 'code'>, string>> = {
+  'single quotes': wholeArgument,
+  'double quotes': wholeArgument,
+  'an escape': 'no backslash before it; a value is quoted by itself',
+  backticks: 'it in $(…) in place of backticks, in which quotes mean something else',
+  'a here-document':
+    'the text as input of the command: sh({ input: text })`cat > file`, or a file by upload()',
+  'a comment': 'it outside of comments; take it out',
+  'a variable’s name':
+    'the name itself, or the value as a variable: sh({ env: { NAME: value } })`echo "$NAME"`',
 }

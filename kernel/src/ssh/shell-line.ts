@@ -1,5 +1,5 @@
 import { LabError } from '@community-lab/contract'
-import { quote } from './quote.ts'
+import { quote, quotePath } from './quote.ts'
 
 /** Where and with what a command runs. */
 export interface CommandPlace {
@@ -18,7 +18,7 @@ const maxLineBytes = 8_900
  * @throws {@link LabError} LAB_ARGUMENT_INVALID.
  */
 export function shellLine(command: string, { cwd, env = {} }: CommandPlace = {}): string {
-  const enter = cwd === undefined ? [] : [`cd -- ${quote(cwd)} || exit`]
+  const enter = cwd === undefined ? [] : [`cd -- ${quotePath(cwd)} || exit`]
   const line = [...enter, exportLines(env) + command].join('\n')
   const length = Buffer.byteLength(line)
   if (length > maxLineBytes)

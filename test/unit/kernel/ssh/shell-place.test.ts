@@ -1,0 +1,104 @@
+import { execFileSync } from 'node:child_process'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { buildCommand, type Argument } from '../../../../kernel/src/ssh/quote.ts'
+import { placeAtEnd } from '../../../../kernel/src/ssh/shell-place.ts'
+
+const sh = (strings: TemplateStringsArray, ...values: readonly Argument[]) =>
+  buildCommand(strings, values)
+
+const run = (command: string) => execFileSync('sh', ['-c', command], { encoding: 'utf8' })
+
+it('takes a value where a word may stand, whatever is in it and around it', () => {
+  const value = `a 'b' "c" $HOME`
+  const commands = [
+    sh`printf %s ${value}`,
+    sh`printf %s "$(printf %s ${value})"`,
+    sh`x='#' y="a'b"; printf %s ${value} # it's`,
+    sh`printf %s a#'b' >/dev/null; printf %s ${value}`,
+    sh`cat <<END >/dev/null
+it's "
+END
+printf %s ${value}`,
+    sh`cat <<'END' <<-OTHER >/dev/null
+"$(
+END
+	'
+	OTHER
+printf %s ${value}`,
+    sh`cat <<END
+$(printf %s ${value})
+END`,
+    sh`echo $((1 << 2)) >/dev/null; printf %s ${value}`,
+    sh`(printf %s ${value})`,
+    sh`printf '%s' \\ >/dev/null; printf %s ${value}`,
+  ]
+  for (const command of commands) expect(run(command).trimEnd()).toBe(value)
+})
+
+it('refuses a text where the shell would take it for something else, and says what to write', () => {
+  const x = 'a b'
+  expect(() => sh`echo "hello ${x}"`).toThrow(/value 1 .* in double quotes.*'Hello ' \+ name/u)
+  expect(() => sh`echo '${x}'`).toThrow(/single quotes/u)
+  expect(() => sh`echo ${x} "\${y:-${x}}"`).toThrow(/value 2 .* double quotes/u)
+  expect(() => sh`echo "$(echo "${x}")"`).toThrow(/double quotes/u)
+  expect(
+    () => sh`cat > f <<EOF
+a=${x}
+EOF`,
+  ).toThrow(/here-document.*input: text/u)
+  expect(
+    () => sh`cat > f <<-'EOF'
+	a=${[x]}
+	EOF`,
+  ).toThrow(/here-document/u)
+  expect(() => sh`echo \`cat ${x}\``).toThrow(/backticks.*\$\(/u)
+  expect(() => sh`true # ${x}`).toThrow(/a comment/u)
+  expect(() => sh`echo \\${x}`).toThrow(/a backslash/u)
+  expect(() => sh`echo $${x}`).toThrow(/variable/u)
+})
+
+it('takes numbers and booleans everywhere: they have no quotes', () => {
+  expect(run(sh`echo "n=${-3} ${true}" '${1e21}'`)).toBe('n=-3 true 1e+21\n')
+})
+
+it('agrees with the shell about what is a place for a word', () => {
+  const piece = fc.constantFrom(
+    ...[
+      "'",
+      '"',
+      '\\',
+      ' ',
+      'a',
+      '#',
+      '\n',
+      '$(echo ',
+      ')',
+      '${u:-',
+      '}',
+      '(',
+      ';',
+      ':',
+      '`',
+      '<<E\n',
+      '\nE\n',
+    ],
+  )
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
+      const before = pieces.join('')
+      if (placeAtEnd(before) !== 'code') return
+      // When it is one, a text with every kind of quote in it adds no syntax: the shell refuses it only when it refuses a plain word as well.
+      const check = (word: string) => {
+        try {
+          execFileSync('sh', ['-n', '-c', `${before}${word}`], { stdio: 'ignore' })
+          return true
+        } catch {
+          return false
+        }
+      }
+      expect(check(`' " $( \` '`)).toBe(check('word'))
+    }),
+    { numRuns: 150 },
+  )
+})
