@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { lstat, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { chmod, mkdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import path from 'node:path'
+import type { Writable } from 'node:stream'
 import { LabError } from '@community-lab/contract'
 import { asTable, type Shown } from '../display/table.ts'
 import { describeCause } from '../http/client.ts'
+import { localPath } from '../local-path.ts'
 import type { Execution } from '../ssh/exec.ts'
-import { quote } from '../ssh/quote.ts'
+import { quote, quotePath } from '../ssh/quote.ts'
+import { receiveFile } from '../ssh/receive-file.ts'
 import { requireOk, type CommandResult } from '../ssh/result.ts'
 import { Unpacking, type Unpacked } from '../ssh/unpack.ts'
 import { mapBounded } from '../wait/concurrency.ts'
@@ -48,6 +51,7 @@ export interface DownloadSource {
 }
 
 const concurrency = 16
+const defaultMaxBytes = 1024 ** 3
 
 /** What to take, and where it goes. */
 export interface DownloadOrder extends DownloadOptions {
@@ -58,26 +62,54 @@ export interface DownloadOrder extends DownloadOptions {
 
 /** Take a file or a folder from a sliver. See `Sliver.download`. @throws {@link LabError} LAB_COMMAND_FAILED, LAB_DOWNLOAD_FAILED. */
 export async function download(sliver: DownloadSource, order: DownloadOrder): Promise<Download> {
-  const { from, to, signal } = order
+  const { from, signal } = order
+  const to = localPath(order.to)
   const what = `${JSON.stringify(from)} of sliver ${sliver.id} (${sliver.node})`
-  const find = `p=$(readlink -f -- ${quote(from)}) && [ -e "$p" ] || { echo "there is no such file" >&2; exit 1; }`
-  const looked = await sliver.run(`${find}; [ -d "$p" ] && echo folder || echo file`, {
-    signal,
-  })
-  requireOk([looked], `downloading ${JSON.stringify(from)}`)
-  const take = async (folder: string, members: string): Promise<Unpacked> =>
-    await unpackFrom(sliver, `${find}; tar -c -f - ${members}`, { ...order, what, folder })
+  const { kind, path: found, ...file } = await lookAt(sliver, from, signal)
   try {
-    const unpacked =
-      looked.stdout.trim() === 'folder'
-        ? await take(to, '-C "$p" .')
-        : await takeFile(await fileFor(from, to), take)
-    return { sliver: sliver.id, node: sliver.node, to, ...unpacked, error: null }
+    if (kind === 'other') throw new Error('it is neither a file nor a folder')
+    if (kind === 'folder' && /^\/(?:proc|sys)(?:\/|$)/u.test(found))
+      throw new Error(
+        'files of /proc and /sys do not tell how long they are, so that no archive can hold a folder of them; take its files one by one',
+      )
+    const source = { what, found, ...order }
+    const taken =
+      kind === 'folder'
+        ? await takeFolder(sliver, { ...source, to })
+        : await takeFile(sliver, { ...source, to: await fileFor(from, to), ...file })
+    return { sliver: sliver.id, node: sliver.node, to, ...taken, error: null }
   } catch (error) {
     signal.throwIfAborted()
     if (LabError.is(error)) throw error
     const reason = describeCause(error)
     throw new LabError('LAB_DOWNLOAD_FAILED', { what, reason }, { cause: error })
+  }
+}
+
+/** What a path of a sliver leads to. */
+interface Found {
+  readonly kind: 'file' | 'folder' | 'other'
+  /** Without links. */
+  readonly path: string
+  readonly mode: number
+  readonly changedAt: Date
+}
+
+/** Look where a path of a sliver leads to. @throws {@link LabError} LAB_COMMAND_FAILED when nothing is there. */
+async function lookAt(sliver: DownloadSource, from: string, signal: AbortSignal): Promise<Found> {
+  const command = `p=$(readlink -f -- ${quotePath(from)}) && [ -e "$p" ] || { echo "there is no such file" >&2; exit 1; }
+if [ -d "$p" ]; then echo folder; elif [ -f "$p" ]; then echo file; else echo other; fi
+stat -c '%a %Y' "$p" 2>/dev/null || echo
+printf %s "$p"`
+  const looked = await sliver.run(command, { signal })
+  requireOk([looked], `downloading ${JSON.stringify(from)}`)
+  const [kind, times = '', ...rest] = looked.stdout.split('\n')
+  const [mode = '644', changedS = String(Date.now() / 1000)] = times.split(' ').filter(Boolean)
+  return {
+    kind: kind === 'folder' || kind === 'file' ? kind : 'other',
+    path: rest.join('\n'),
+    mode: Number.parseInt(mode, 8) & 0o777,
+    changedAt: new Date(Number(changedS) * 1000),
   }
 }
 
@@ -87,7 +119,7 @@ export async function readFile(
   file: string,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const result = await sliver.run(`cat -- ${quote(file)}`, { signal })
+  const result = await sliver.run(`cat -- ${quotePath(file)}`, { signal })
   requireOk([result], `reading ${JSON.stringify(file)}`)
   if (!result.truncated) return result.stdoutBytes
   const what = `${JSON.stringify(file)} of sliver ${sliver.id} (${sliver.node})`
@@ -102,7 +134,7 @@ export async function downloadAll(
 ): Promise<Downloads> {
   const downloads = await mapBounded(slivers, concurrency, async (sliver) => {
     const { id, node } = sliver
-    const to = path.join(order.to, node)
+    const to = path.join(localPath(order.to), node)
     try {
       // A file keeps its name under its node's folder.
       await mkdir(to, { recursive: true })
@@ -136,50 +168,62 @@ async function fileFor(from: string, to: string): Promise<string> {
     : to
 }
 
+interface Taking extends DownloadOrder {
+  /** In errors. */
+  readonly what: string
+  /** Where it is in the sliver. */
+  readonly found: string
+}
+
+/** Take a file: as it is read there, to its end. */
 async function takeFile(
-  file: string,
-  take: (folder: string, members: string) => Promise<Unpacked>,
+  sliver: DownloadSource,
+  { mode, changedAt, ...taking }: Taking & Pick<Found, 'mode' | 'changedAt'>,
 ): Promise<Unpacked> {
+  const { to: file, what, found, maxBytes = defaultMaxBytes } = taking
   const draft = path.join(path.dirname(file), `.community-lab-${randomUUID()}`)
+  await mkdir(path.dirname(file), { recursive: true })
   try {
-    const unpacked = await take(draft, '-C "$(dirname "$p")" "./$(basename "$p")"')
-    const [name = '', ...more] = await readdir(draft)
-    if (more.length > 0 || !(await lstat(path.join(draft, name))).isFile())
-      throw new Error('the sliver sent something else than one file')
-    await rename(path.join(draft, name), file)
-    return unpacked
+    const bytes = await takeOutput(sliver, `cat -- ${quote(found)}`, {
+      ...taking,
+      into: receiveFile(what, draft, maxBytes),
+    })
+    await chmod(draft, mode)
+    await utimes(draft, changedAt, changedAt)
+    await rename(draft, file)
+    return { files: 1, bytes, skipped: [] }
   } finally {
-    await rm(draft, { recursive: true, force: true })
+    await rm(draft, { force: true })
   }
 }
 
-interface UnpackOrder extends DownloadOrder {
-  readonly what: string
-  readonly folder: string
+/** Take what is in a folder, as an archive that is unpacked as it comes. */
+async function takeFolder(sliver: DownloadSource, taking: Taking): Promise<Unpacked> {
+  const { to, what, found, maxBytes = defaultMaxBytes, maxEntries = 100_000 } = taking
+  const unpacking = new Unpacking(what, to, { maxBytes, maxEntries })
+  return await takeOutput(sliver, `tar -c -f - -C ${quote(found)} .`, {
+    ...taking,
+    into: { input: unpacking.input, done: unpacking.run() },
+  })
 }
 
-/** Run the command that writes an archive, and unpack it as it comes. */
-async function unpackFrom(
+/** Run a command whose output goes somewhere as it comes. */
+async function takeOutput<T>(
   sliver: DownloadSource,
   command: string,
-  order: UnpackOrder,
-): Promise<Unpacked> {
-  const { what, folder, maxBytes = 1024 ** 3, maxEntries = 100_000 } = order
+  order: Taking & { readonly into: { readonly input: Writable; readonly done: Promise<T> } },
+): Promise<T> {
+  const { input, done } = order.into
   const stop = new AbortController()
-  const unpacking = new Unpacking(what, folder, { maxBytes, maxEntries })
-  const unpacked = unpacking.run()
   // Whatever goes wrong on this side ends the command on the other.
-  unpacked.catch((error: unknown) => stop.abort(error))
+  done.catch((error: unknown) => stop.abort(error))
   const result = await sliver
-    .run(command, {
-      sink: unpacking.input,
-      signal: anySignal(order.signal, stop.signal),
-    })
+    .run(command, { sink: input, signal: anySignal(order.signal, stop.signal) })
     .catch((error: unknown) => {
-      unpacking.input.destroy()
+      input.destroy()
       throw error
     })
-  if (!result.ok) unpacking.input.destroy()
+  if (!result.ok) input.destroy()
   requireOk([result], `downloading ${JSON.stringify(order.from)}`)
-  return await unpacked
+  return await done
 }

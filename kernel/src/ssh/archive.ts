@@ -3,7 +3,8 @@ import path from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { LabError } from '@community-lab/contract'
 import tar, { type Header } from 'tar-stream'
-import { quote } from './quote.ts'
+import { localPath } from '../local-path.ts'
+import { quotePath } from './quote.ts'
 
 /** Files by their path under the folder they go to; or a file or folder of this machine. */
 export type Files = Readonly<Record<string, string | Uint8Array>> | string
@@ -13,7 +14,8 @@ const maxBytes = 1024 ** 3
 
 /**
  * Pack files into a tar archive, in memory. A file of this machine is packed under its own name; a folder's content without the folder, with its empty folders,
- * its symbolic links (as links) and everyone's mode. `mode` is for files, in place of their own; those given as text or bytes have 0644 without it.
+ * its symbolic links (as links) and everyone's mode and time of change, so that `make` knows what is new. `mode` is for files, in place of their own; those given as text or bytes
+ * have 0644 without it, and were changed now.
  *
  * @throws {@link LabError} LAB_ARGUMENT_INVALID for a path that leads out of the folder or that is not there, for what is neither file, folder nor link, and for
  * more than 1 GiB.
@@ -22,11 +24,11 @@ export async function packFiles(files: Files, mode?: number): Promise<Buffer> {
   const entries = typeof files === 'string' ? await readLocal(files) : readGiven(files)
   const pack = tar.pack()
   const packed = buffer(pack)
+  const now = new Date()
   for (const { content, ...entry } of entries) {
     const isFile = (entry.type ?? 'file') === 'file'
     const own = isFile && mode !== undefined ? { mode } : {}
-    // Times of zero: the same files make the same archive.
-    pack.entry({ ...entry, ...own, mtime: new Date(0) }, Buffer.from(content))
+    pack.entry({ mtime: now, ...entry, ...own }, Buffer.from(content))
   }
   pack.finalize()
   return packed
@@ -34,7 +36,7 @@ export async function packFiles(files: Files, mode?: number): Promise<Buffer> {
 
 /** The command that unpacks an archive from its standard input into a folder, which is made if it is not there. */
 export function unpackCommand(folder: string): string {
-  const at = quote(folder)
+  const at = quotePath(folder)
   return `mkdir -p ${at} && tar -x -p -f - -C ${at}`
 }
 
@@ -53,7 +55,8 @@ function readGiven(files: Readonly<Record<string, string | Uint8Array>>): Entry[
   })
 }
 
-async function readLocal(local: string): Promise<Entry[]> {
+async function readLocal(given: string): Promise<Entry[]> {
+  const local = localPath(given)
   try {
     // What is named itself is followed: a link to a folder stands for the folder.
     const isFolder = (await stat(local)).isDirectory()
@@ -86,10 +89,10 @@ async function readLocal(local: string): Promise<Entry[]> {
 async function readEntry(folder: string, name: string, keepsLinks: boolean): Promise<Entry> {
   const file = path.join(folder, name)
   const found = await (keepsLinks ? lstat(file) : stat(file))
-  const mode = found.mode & 0o7777
-  if (found.isDirectory()) return { name, type: 'directory', mode, content: '' }
+  const entry = { name, mode: found.mode & 0o7777, mtime: found.mtime }
+  if (found.isDirectory()) return { ...entry, type: 'directory', content: '' }
   if (found.isSymbolicLink())
     return { name, type: 'symlink', linkname: await readlink(file), content: '' }
-  if (found.isFile()) return { name, mode, content: await readFile(file) }
+  if (found.isFile()) return { ...entry, content: await readFile(file) }
   throw new Error(`${name} is neither a file, a folder nor a link`)
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { chmod, copyFile, lstat, mkdir, rename, rm, symlink } from 'node:fs/promises'
+import { chmod, copyFile, lstat, mkdir, rename, rm, symlink, utimes } from 'node:fs/promises'
 import path from 'node:path'
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -119,7 +119,9 @@ export class Unpacking {
     if (this.#bytes > this.#limits.maxBytes) throw this.#tooLarge()
     await this.#replace(file, async (draft) => {
       await pipeline(entry, createWriteStream(draft, { flags: 'wx' }))
-      await chmod(draft, entry.header.mode & 0o777)
+      const { mode, mtime } = entry.header
+      await chmod(draft, mode & 0o777)
+      await utimes(draft, mtime, mtime)
     })
     this.#files += 1
   }

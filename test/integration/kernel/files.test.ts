@@ -8,7 +8,9 @@ import {
   readFile,
   readlink,
   rm,
+  stat,
   symlink,
+  utimes,
   writeFile,
 } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -74,6 +76,34 @@ describe('an upload', () => {
     ])
   })
 
+  it('carries times, so that make knows what is new; what is given as text was changed now', async () => {
+    const tree = await makeTree()
+    const changedAt = new Date('2026-01-02T03:04:05Z')
+    await utimes(path.join(tree, 'run.sh'), changedAt, changedAt)
+    await slice.upload(tree, '/tmp/times')
+    const { stdout } = await sliver.sh`stat -c %Y /tmp/times/run.sh`
+    expect(Number(stdout)).toBe(changedAt.getTime() / 1000)
+    const makefile = 'out: in; cp in out\n'
+    await slice.upload({ Makefile: makefile, in: 'old' }, '/tmp/make')
+    await sliver.sh({ cwd: '/tmp/make' })`cp in out; touch -d '2026-01-01 00:00:00' out`
+    await slice.upload({ in: 'new' }, '/tmp/make')
+    const made = await sliver.sh({ cwd: '/tmp/make' })`[ in -nt out ] && cat in`
+    expect(made.stdout).toBe('new')
+    const back = path.join(dir, 'times')
+    await sliver.download('/tmp/times', back)
+    await sliver.download('/tmp/times/run.sh', path.join(dir, 'one.sh'))
+    for (const file of [path.join(back, 'run.sh'), path.join(dir, 'one.sh')])
+      expect((await stat(file)).mtime).toEqual(changedAt)
+  })
+
+  it('goes to and comes from the home of root where a path says so', async () => {
+    await slice.upload({ a: 'at home' }, '~/of upload')
+    expect((await sliver.sh`cat "$HOME/of upload/a"`).stdout).toBe('at home')
+    expect(Buffer.from(await sliver.read('~/of upload/a')).toString()).toBe('at home')
+    expect((await sliver.download('~/of upload', path.join(dir, 'home'))).files).toBe(1)
+    expect((await sliver.sh({ cwd: '~/of upload' })`pwd`).stdout).toBe('/root/of upload\n')
+  })
+
   it('says why it failed', async () => {
     await slice.sh`mkdir -p /tmp/small && mount -t tmpfs -o size=1m tmpfs /tmp/small`
     const full = { big: Buffer.alloc(3_000_000) }
@@ -116,6 +146,19 @@ describe('a download', () => {
     await sliver.download('/tmp/note', path.join(dir, 'into'))
     expect(await readFile(path.join(dir, 'into', 'note'), 'utf8')).toBe('new\n')
     expect(await readdir(dir)).toEqual(['into', 'note'])
+  })
+
+  it('reads files to their end that do not tell how long they are', async () => {
+    const file = path.join(dir, 'version')
+    const got = await sliver.download('/proc/version', file)
+    const read = Buffer.from(await sliver.read('/proc/version')).toString()
+    expect(read).toMatch(/Linux/u)
+    expect(await readFile(file, 'utf8')).toBe(read)
+    expect(got.bytes).toBe(read.length)
+    await expect(sliver.download('/proc/sys/kernel', path.join(dir, 'net'))).rejects.toThrow(
+      /one by one/u,
+    )
+    await expect(sliver.download('/dev/null', file)).rejects.toThrow(/neither a file/u)
   })
 
   it('brings the same of every sliver, and hides none that fails', async () => {
