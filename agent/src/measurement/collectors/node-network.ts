@@ -1,16 +1,21 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isHostInterface } from '../../sliver/domain/interfaces.ts'
 import { parseNetDev, type Traffic } from '../domain/proc.ts'
 import { nodeSource, nowUs, type Sample } from '../sample.ts'
 import type { Collector } from './node-health.ts'
 
-/** What the node's interfaces have carried since they were made, one row each: `interface`, and `receive_…` and `transmit_…` totals of bytes, packets, errors and drops. */
+/**
+ * What the node's interfaces have carried since they were made, one row each: `interface`, and `receive_…` and `transmit_…` totals of bytes, packets, errors and drops. The
+ * links of slivers are left out: their names are given to one sliver after another, and a node has thousands of them in its life.
+ */
 export function createNodeNetwork({ procRoot }: { readonly procRoot: string }): Collector {
   async function collect(): Promise<readonly Sample[]> {
     // Of this process's network namespace, which is the node's.
     const counters = parseNetDev(await readFile(join(procRoot, 'self/net/dev'), 'utf8'))
     const timeUs = nowUs()
-    return counters.map((one) => ({
+    const own = counters.filter((one) => !isHostInterface(one.interface))
+    return own.map((one) => ({
       time_us: timeUs,
       source: nodeSource,
       name: 'node_network',

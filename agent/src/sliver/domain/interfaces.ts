@@ -57,3 +57,8 @@ export function hostInterface(sliverNr: number, interfaceNr: number): string {
 export function hostInterfacePrefix(sliverNr: number): string {
   return `slv-${sliverNr.toString(16).padStart(2, '0')}-`
 }
+
+/** Whether a name is one of a sliver's host interfaces. */
+export function isHostInterface(name: string): boolean {
+  return /^slv-[0-9a-f]{2,}-[0-9a-f]{2}$/u.test(name)
+}

@@ -77,6 +77,8 @@ it('measures a captured node: its health, its interfaces, its slivers', async ()
     load15: 2.03,
     uptime_seconds: 15_304.87,
   })
+  const names = fieldsOf(records, 'node_network').map((fields) => fields['interface'])
+  expect(names).not.toContain('slv-0a-01')
   expect(fieldsOf(records, 'node_network')[1]).toEqual({
     interface: 'eth0.12',
     receive_bytes_total: 98_765_432_109,
