@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { LabError } from '@community-lab/contract'
 import type * as Resvg from '@resvg/resvg-js'
 
 const require = createRequire(import.meta.url)
@@ -20,13 +21,22 @@ export interface Box {
 /** Smoothing the edges of more text than this, a line of ten thousands of points for one, takes ten times as long: seconds. */
 const maxSmoothLength = 512 * 1024
 
-/** Draw an SVG as PNG: black on white, at twice its size for fine screens. Null for one that cannot be drawn. */
+/**
+ * Draw an SVG as PNG: black on white, at twice its size for fine screens. Null for one that cannot be drawn.
+ *
+ * @throws {@link LabError} LAB_FIGURE_INVALID when the library that draws it is not there.
+ */
 export function renderPng(svg: string): Uint8Array | null {
+  const resvg = loadResvg()
   const shapeRendering = svg.length > maxSmoothLength ? 0 : 2
   try {
     // A PNG knows no page around it whose colour its text could take.
     const drawing = svg.replace('<svg', '<svg color="black"')
-    return open(drawing, { shapeRendering, background: 'white', fitTo: { mode: 'zoom', value: 2 } })
+    return open(resvg, drawing, {
+      shapeRendering,
+      background: 'white',
+      fitTo: { mode: 'zoom', value: 2 },
+    })
       .render()
       .asPng()
   } catch {
@@ -35,22 +45,47 @@ export function renderPng(svg: string): Uint8Array | null {
   }
 }
 
-/** The box around everything in an SVG that is visible; null when nothing is. */
+/** The box around everything in an SVG that is visible; null when nothing is. @throws {@link LabError} LAB_FIGURE_INVALID as {@link renderPng}. */
 export function boundsOf(svg: string): Box | null {
+  const resvg = loadResvg()
   try {
-    return open(svg, {}).getBBox() ?? null
+    return open(resvg, svg, {}).getBBox() ?? null
   } catch {
     // resvg refuses SVG that it does not know; then the SVG is shown without a picture.
     return null
   }
 }
 
-function open(svg: string, options: Resvg.ResvgRenderOptions): Resvg.Resvg {
-  // Required late: most cells draw nothing.
-  const resvg = require('@resvg/resvg-js') as typeof Resvg
+interface Library {
+  readonly resvg: typeof Resvg
+  /** Paths of the fonts. */
+  readonly fonts: string[]
+}
+
+/** Loaded late: most cells draw nothing. */
+function loadResvg(): Library {
+  try {
+    return {
+      resvg: require('@resvg/resvg-js') as typeof Resvg,
+      fonts: fontFiles.map((file) => require.resolve(`dejavu-fonts-ttf/ttf/${file}`)),
+    }
+  } catch (cause) {
+    const [reason = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n')
+    const problem = `a package that draws it cannot be loaded (${reason})`
+    const write =
+      'install the packages again: npm install, where @community-lab/kernel is installed'
+    throw new LabError('LAB_FIGURE_INVALID', { problem, write }, { cause })
+  }
+}
+
+function open(
+  { resvg, fonts }: Library,
+  svg: string,
+  options: Resvg.ResvgRenderOptions,
+): Resvg.Resvg {
   const font = {
     loadSystemFonts: otherLetters.test(svg),
-    fontFiles: fontFiles.map((file) => require.resolve(`dejavu-fonts-ttf/ttf/${file}`)),
+    fontFiles: fonts,
     defaultFontFamily: family,
     sansSerifFamily: family,
     monospaceFamily: 'DejaVu Sans Mono',

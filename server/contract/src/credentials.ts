@@ -91,7 +91,7 @@ export function credentialsFolders(
     near.push(joinPath(folder === '' ? '/' : folder, '.community-lab'))
     if (folder === '' || folder === '/' || !folder.includes('/')) break
   }
-  return [...(home === undefined ? [] : [home]), ...near, settings]
+  return [...new Set([...(home === undefined ? [] : [home]), ...near, settings])]
 }
 
 /** The folder of a user's settings: `$XDG_CONFIG_HOME/community-lab`, else `~/.config/community-lab`. `userHome` is the user's home folder. */

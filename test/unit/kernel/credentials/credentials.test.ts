@@ -91,6 +91,20 @@ it('says every place it looked at when there are none', () => {
   expect(String(error)).toContain(path.join(home, '.config/community-lab/credentials.json'))
 })
 
+it('looks at a place once, and says so once, when it is named twice', () => {
+  const near = path.join(home, '.community-lab')
+  const error = (() => {
+    try {
+      return find({}, { COMMUNITY_LAB_HOME: near })
+    } catch (thrown) {
+      return thrown
+    }
+  })()
+  const searched = LabError.is(error, 'LAB_CREDENTIALS_MISSING') ? error.details.searched : []
+  expect(searched).toContain(path.join(near, 'credentials.json'))
+  expect(new Set(searched).size).toBe(searched.length)
+})
+
 it('refuses a damaged file without showing what is in it', () => {
   for (const content of [
     `{"token": "${secret}"`,
