@@ -4,8 +4,9 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { LabError } from '@community-lab/contract'
-import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
+import { BIGINT, DOUBLE, DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import { asTable, type Shown } from '../display/table.ts'
+import { localPath } from '../local-path.ts'
 import type { Session } from '../session.ts'
 import { call } from '../wait/call.ts'
 import { anySignal, orAborted } from '../wait/signal.ts'
@@ -84,7 +85,8 @@ export class SampleDatabase {
   }
 
   /** Write one table as Parquet; the file is there when it is whole. @throws {@link LabError} LAB_SQL_FAILED when there is no such table. */
-  writeParquet(name: string, file: string): Promise<WrittenTable> {
+  writeParquet(name: string, given: string): Promise<WrittenTable> {
+    const file = localPath(given)
     return this.#inTurn(async (open, signal) => {
       const table = quote(name)
       const run = <T extends object>(sql: string): Promise<Shown<T>> =>
@@ -184,9 +186,10 @@ async function interruptible<T>(
 
 async function runQuery<T extends object>(
   { connection, tables }: OpenDatabase,
-  { sql, values, types }: Query,
+  query: Query,
   signal: AbortSignal,
 ): Promise<Shown<T>> {
+  const { sql, values, types } = query
   try {
     const result = await connection.stream(sql, values, types)
     const columns = resultColumns(result)
@@ -198,9 +201,19 @@ async function runQuery<T extends object>(
   } catch (cause) {
     signal.throwIfAborted()
     if (LabError.is(cause)) throw cause
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const said = cause instanceof Error ? cause.message : String(cause)
+    const reason = withHint(said, query)
     throw new LabError('LAB_SQL_FAILED', { reason, tables: [...tables.all.keys()] }, { cause })
   }
+}
+
+/** DuckDB's words, with what to write where a number stands beside a time: Date.now() is one. */
+function withHint(said: string, { types }: Query): string {
+  const isMixed =
+    /\b(?:TIMESTAMP|DATE)\b[^\n]*\b(?:BIGINT|DOUBLE)\b|\b(?:BIGINT|DOUBLE)\b[^\n]*\b(?:TIMESTAMP|DATE)\b/u
+  const hasNumber = types.some((type) => type === BIGINT || type === DOUBLE)
+  if (!hasNumber || !isMixed.test(said)) return said
+  return `${said}\nA time is a Date, not a number: write \${new Date(…)} in place of milliseconds`
 }
 
 async function openDatabase(session: Session, selection: Selection): Promise<OpenDatabase> {
@@ -230,9 +243,10 @@ async function openDatabase(session: Session, selection: Selection): Promise<Ope
 /** Write several tables and a manifest that says what they are. */
 export async function writeDataset(
   database: SampleDatabase,
-  folder: string,
+  given: string,
   about: Readonly<Record<string, unknown>>,
 ): Promise<Shown<WrittenTable>> {
+  const folder = localPath(given)
   await mkdir(folder, { recursive: true })
   const written: WrittenTable[] = []
   for (const { name, rows } of await database.tables())

@@ -1,11 +1,11 @@
 import { LabError } from '@community-lab/contract'
 import type { DuckDBType, DuckDBValue } from '@duckdb/node-api'
-import { bindValue } from './value.ts'
+import { bindValue, type BoundValue } from './value.ts'
 
 /** A query as DuckDB takes it. */
 export interface Query {
   readonly sql: string
-  /** Of the parameters `$1`, `$2`, …, in their order. */
+  /** Of the parameters `$1`, `$2`, …, in their order. A value that stands in it twice is one parameter, so that the same text of SQL is the same expression to DuckDB. */
   readonly values: DuckDBValue[]
   readonly types: DuckDBType[]
 }
@@ -18,12 +18,33 @@ export interface Query {
 export function buildQuery(strings: unknown, given: readonly unknown[]): Query {
   const texts = textsOf(strings)
   texts.forEach(refuseParameters)
-  const bound = given.map((value, index) => bindValue(value, index + 1))
+  if (given.length === 0 && isEmpty(texts[0] ?? ''))
+    throw invalid('it is empty; write select … from …, or from …')
+  const parameters = new Map<string, BoundValue & { readonly number: number }>()
   const sql = texts.reduce((before, after, index) => {
     const value = given[index - 1]
-    return `${before}${placeValue(value, { before, after, position: index })}${after}`
+    const bound = bindValue(value, index)
+    const key = keyOf(value)
+    const parameter = parameters.get(key) ?? { ...bound, number: parameters.size + 1 }
+    parameters.set(key, parameter)
+    const place = { before, after, position: index, parameter: `$${parameter.number}` }
+    return `${before}${placeValue(value, place)}${after}`
   })
+  const bound = [...parameters.values()]
   return { sql, values: bound.map(({ value }) => value), types: bound.map(({ type }) => type) }
+}
+
+/** The same for two values that are the same to DuckDB. */
+function keyOf(value: unknown): string {
+  if (Array.isArray(value)) return JSON.stringify(value.map(keyOf))
+  if (value instanceof Date) return `Date ${value.getTime()}`
+  return `${typeof value} ${Object.is(value, -0) ? '-0' : String(value)}`
+}
+
+/** Whether nothing is in a query but comments. */
+function isEmpty(text: string): boolean {
+  const code = text.replace(quoted, (found) => (/^(?:--|\/\*)/u.test(found) ? '' : found))
+  return /^[\s;]*$/u.test(code)
 }
 
 /** `sql(…)` has no texts of a template; only the language itself makes what has `raw`. */
@@ -42,16 +63,18 @@ interface Surroundings {
   readonly after: string
   /** From 1. */
   readonly position: number
+  /** Such as `$1`. */
+  readonly parameter: string
 }
 
 /** What stands in the query for a value. */
-function placeValue(value: unknown, { before: text, after, position }: Surroundings): string {
-  refuseQuoted(text, position)
-  const before = text.replace(quoted, ' ')
-  refuseName(value, { before, after, position })
-  const parameter = `$${position}`
+function placeValue(value: unknown, place: Surroundings): string {
+  const { after, position, parameter } = place
+  refuseQuoted(place.before, position)
+  const before = place.before.replace(quoted, ' ')
+  refuseName(value, { before, position })
   if (/\binterval\s*$/iu.test(before)) {
-    if (typeof value === 'number') refuseInterval(value, { before, after, position })
+    if (typeof value === 'number') refuseInterval(value, { after, position })
     return `(${parameter})`
   }
   const isListOfIn = /\bin\s*\(\s*$/iu.test(before) && /^\s*\)/u.test(after)
@@ -78,7 +101,10 @@ function refuseQuoted(before: string, position: number): void {
 }
 
 /** Names of tables and columns are part of the query: as a value they fail, or order by nothing at all. */
-function refuseName(value: unknown, { before, position }: Surroundings): void {
+function refuseName(
+  value: unknown,
+  { before, position }: Pick<Surroundings, 'before' | 'position'>,
+): void {
   const by = /\b(order|group|partition)\s+by\s*$/iu.exec(before)?.[1]
   if (by !== undefined)
     throw invalid(
@@ -96,7 +122,10 @@ function refuseName(value: unknown, { before, position }: Surroundings): void {
 }
 
 /** DuckDB cuts fractions off, except those of seconds and less. */
-function refuseInterval(value: number, { after, position }: Surroundings): void {
+function refuseInterval(
+  value: number,
+  { after, position }: Pick<Surroundings, 'after' | 'position'>,
+): void {
   const unit = /^\s*([a-z]+)/iu.exec(after)?.[1]?.toLowerCase() ?? ''
   if (
     !/^(?:micro|milli)?seconds?$|^(?:minute|hour|day|week|month|quarter|year|decade)s?$/u.test(unit)

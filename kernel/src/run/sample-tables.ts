@@ -70,9 +70,11 @@ export class SampleTables {
     return this.#tables
   }
 
-  /** Fetch what has landed at the server since the last time: new rows alone, where the table's columns allow it. */
+  /** Fetch what has landed at the server since the last time: new rows alone, where the table's columns allow it. What the notebook has dropped is made again. */
   async refresh(signal: AbortSignal): Promise<void> {
     const { scope } = this.#selection
+    const there = await this.#names()
+    for (const name of this.#tables.keys()) if (!there.has(name)) this.#tables.delete(name)
     const list = Type.Array(Measurement)
     const found = await this.#session.http.ask(list, routes.measurements, { signal })
     const stale = found.filter(
@@ -81,7 +83,8 @@ export class SampleTables {
         !isSame(measurement, this.#tables.get(measurement.name)?.measurement),
     )
     if (stale.length > 0) await this.#loadAll(stale, signal)
-    if (stale.length > 0 || this.#tables.size === 0) await this.#declare()
+    const declared = Object.keys(this.#selection.tables ?? {})
+    if (stale.length > 0 || declared.some((name) => !there.has(name))) await this.#declare()
   }
 
   async #loadAll(stale: readonly Measurement[], signal: AbortSignal): Promise<void> {
@@ -186,6 +189,14 @@ export class SampleTables {
     const accept = 'application/vnd.apache.parquet'
     const { body } = await this.#session.http.open(route, { accept, query, signal })
     await pipeline(body, createWriteStream(file), { signal })
+  }
+
+  /** Of the tables and views that are there. */
+  async #names(): Promise<ReadonlySet<unknown>> {
+    const reader = await this.#connection.runAndReadAll(
+      'select table_name from duckdb_tables() union all select view_name from duckdb_views() where not internal',
+    )
+    return new Set(reader.getRowsJS().map(([name]) => name))
   }
 
   async #columnsOf(source: string): Promise<readonly TableColumn[]> {

@@ -8,6 +8,7 @@ import {
   SQLNULL,
   timestampTZValue,
   TIMESTAMPTZ,
+  UHUGEINT,
   VARCHAR,
   type DuckDBType,
   type DuckDBValue,
@@ -72,7 +73,8 @@ function maybeBindScalar(value: unknown): BoundValue | null {
 
 function maybeBindInteger(value: bigint): BoundValue | null {
   if (BigInt.asIntN(64, value) === value) return { value, type: BIGINT }
-  return BigInt.asIntN(128, value) === value ? { value, type: HUGEINT } : null
+  if (BigInt.asIntN(128, value) === value) return { value, type: HUGEINT }
+  return BigInt.asUintN(128, value) === value ? { value, type: UHUGEINT } : null
 }
 
 /** An empty list is a list of nulls to DuckDB: it can be compared with a column of any type. */
@@ -100,7 +102,7 @@ function describe(value: unknown): string {
   if (Array.isArray(value)) return describeList(value)
   if (value instanceof Date) return 'a Date that is no time'
   if (value instanceof Promise) return 'a promise, to be awaited first'
-  if (typeof value === 'bigint') return 'an integer of more than 128 bits'
+  if (typeof value === 'bigint') return 'an integer below -2^127 or beyond 2^128 - 1'
   return typeof value === 'object' ? 'an object' : typeof value
 }
 
@@ -108,5 +110,6 @@ function describeList(items: readonly unknown[]): string {
   const at = items.findIndex((item) => item === null || maybeBindScalar(item) === null)
   if (at === -1) return 'a list of different kinds'
   const item: unknown = items[at]
-  return `a list whose item ${at + 1} is ${item === null ? 'null' : describe(item)}`
+  const found = item === null ? 'null' : Array.isArray(item) ? 'a list itself' : describe(item)
+  return `a list whose item ${at + 1} is ${found}`
 }

@@ -84,6 +84,31 @@ describe('a query', () => {
     expect(await sql`select count(*) as n from query_table(${'probe'})`).toEqual([{ n: 3 }])
   })
 
+  it('groups by an expression that holds a value', async () => {
+    await using world = await startSamples()
+    await world.add({ i: 1 }, new Date('2026-01-01T01:02:00Z'))
+    await world.add({ i: 2 }, new Date('2026-01-01T01:04:00Z'))
+    const sql = sqlOf(world.openDatabase())
+    const minutes = 5
+    expect(
+      await sql`select time_bucket(interval ${minutes} minutes, time) as time, count(*) as n
+        from probe group by time_bucket(interval ${minutes} minutes, time)`,
+    ).toEqual([{ time: new Date('2026-01-01T01:00:00Z'), n: 2 }])
+  })
+
+  it('takes times as Dates, and says so where a number stands beside one', async () => {
+    await using world = await startSamples()
+    await world.add({ i: 1 })
+    const sql = sqlOf(world.openDatabase())
+    const from = new Date(Date.now() - 60_000)
+    expect(await sql`from probe where time between ${from} and ${new Date()}`).toHaveLength(1)
+    expect(await sql`from probe where time not in (${[from]})`).toHaveLength(1)
+    await expect(sql`from probe where time > ${Date.now() - 60_000}`).rejects.toThrow(
+      /write \$\{new Date/u,
+    )
+    await expect(sql`from probe where time > ${'no time'}`).rejects.toThrow(/no time/u)
+  })
+
   it('gives a column one type in all rows, and loses no digit', async () => {
     await using world = await startSamples()
     const sql = sqlOf(world.openDatabase())
@@ -179,6 +204,8 @@ describe('what has landed since', () => {
     await world.add({ i: 1 })
     const sql = sqlOf(world.openDatabase())
     await sql`drop table probe`
+    expect(await sql`select i from probe`).toEqual([{ i: 1 }])
+    await sql`drop table probe`
     await world.add({ i: 2 })
     expect(await sql`select i from probe order by i`).toEqual([{ i: 1 }, { i: 2 }])
     await sql`alter table probe alter i type varchar`
@@ -191,6 +218,8 @@ it('has a table that is known to come before its first sample, and all its colum
   await using world = await startSamples()
   const sql = sqlOf(world.openDatabase({ probe: { rtt_s: 'DOUBLE', lost: 'BOOLEAN' } }))
   expect(await sql`select time, node, rtt_s, lost, landed from probe`).toEqual([])
+  await sql`drop table probe`
+  expect(await sql`select lost from probe`).toEqual([])
   await world.add({ lost: true })
   expect(await sql`select rtt_s, lost from probe`).toEqual([{ rtt_s: null, lost: true }])
   await world.add({ lost: false, rtt_s: 0.5 })

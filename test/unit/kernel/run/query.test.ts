@@ -10,6 +10,25 @@ it('makes a parameter of each value, never text', () => {
   )
 })
 
+it('has one parameter for a value that stands in it twice: the same text is the same expression', () => {
+  const at = new Date(5)
+  const built = buildQuery(Object.assign(['', ',', ',', ',', ',', ',', ''], { raw: [] }), [
+    ...[5, '5', 5, new Date(5), at, ['a, b']],
+  ])
+  expect(built.sql).toBe('$1,$2,$1,$3,$3,$4')
+  expect([built.values.length, built.types.length]).toEqual([4, 4])
+  expect(query`select ${['a, b']}, ${['a', 'b']}, ${0}, ${-0}`).toBe('select $1, $2, $3, $4')
+})
+
+it('says what to write in place of nothing', () => {
+  expect(() => query``).toThrow(/it is empty; write select/u)
+  expect(
+    () => query`
+    -- from rtt
+    /* */ ;`,
+  ).toThrow(/it is empty/u)
+})
+
 it('takes lists, intervals and limits where SQL has them', () => {
   expect(query`select * from rtt where peer in (${['n1']}) limit ${3}`).toBe(
     'select * from rtt where peer in (select unnest($1)) limit $2',

@@ -1,4 +1,13 @@
-import { BIGINT, DOUBLE, HUGEINT, LIST, SQLNULL, TIMESTAMPTZ, VARCHAR } from '@duckdb/node-api'
+import {
+  BIGINT,
+  DOUBLE,
+  HUGEINT,
+  LIST,
+  SQLNULL,
+  TIMESTAMPTZ,
+  UHUGEINT,
+  VARCHAR,
+} from '@duckdb/node-api'
 import { expect, it } from 'vitest'
 import { bindValue } from '../../../../kernel/src/run/value.ts'
 
@@ -9,6 +18,8 @@ it('gives each value the type of its kind', () => {
   expect(typeOf(3)).toBe(BIGINT)
   expect(typeOf(3.5)).toBe(DOUBLE)
   expect(typeOf(2n ** 63n)).toBe(HUGEINT)
+  expect(typeOf(-(2n ** 127n))).toBe(HUGEINT)
+  expect(typeOf(2n ** 128n - 1n)).toBe(UHUGEINT)
   expect(typeOf(null)).toBe(SQLNULL)
   expect(typeOf(new Date(5))).toBe(TIMESTAMPTZ)
 })
@@ -27,7 +38,9 @@ it('refuses what no database knows, and says what it is', () => {
     [{}, 'an object'],
     [Promise.resolve(1), 'a promise, to be awaited first'],
     [new Date(Number.NaN), 'a Date that is no time'],
-    [2n ** 128n, 'an integer of more than 128 bits'],
+    [2n ** 128n, 'an integer below -2^127 or beyond 2^128 - 1'],
+    [-(2n ** 127n) - 1n, 'an integer below -2^127 or beyond 2^128 - 1'],
+    [[[1]], 'a list whose item 1 is a list itself'],
     [['a', undefined], 'a list whose item 2 is undefined'],
     [[1, null], 'a list whose item 2 is null'],
     [['a', 1], 'a list of different kinds'],
