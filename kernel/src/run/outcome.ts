@@ -2,6 +2,7 @@ import { LabError } from '@community-lab/contract'
 import { asTable, type Column, type Shown } from '../display/table.ts'
 import type { SampleDatabase } from './database.ts'
 import type { RunEnd, RunPart } from './end.ts'
+import type { Silences } from './silence.ts'
 
 /** What became of a sliver's part of a run. */
 export interface Outcome {
@@ -9,6 +10,8 @@ export interface Outcome {
   readonly node: string
   /** Whether it is known to have ended, with all its samples at the server. */
   readonly state: 'ended' | 'unfinished'
+  /** Why no end of it is known: its node is offline, or its sliver was stopped or started anew. Null: it has ended, or nothing is known to keep it from telling. */
+  readonly silence: string | null
   /** The script's exit code; 128 and more: the number of the signal that ended it, and 128. Null: not known. */
   readonly exitCode: number | null
   /** How many of the sliver's lines were no samples while it ran, of this run or not. Null: not known. */
@@ -39,6 +42,7 @@ export interface OutcomeParts {
   readonly run: string
   readonly parts: readonly RunPart[]
   readonly end: RunEnd
+  readonly silences: Silences
   readonly database: SampleDatabase
   /** How long was waited, in milliseconds. */
   readonly waitedMs: number
@@ -59,6 +63,7 @@ export async function collectOutcomes(of: OutcomeParts): Promise<Outcomes> {
       sliver,
       node,
       state: end === null ? 'unfinished' : 'ended',
+      silence: end === null ? (of.silences.get(sliver) ?? null) : null,
       exitCode: end?.exitCode ?? null,
       rejected: sum('rejected'),
       rejections: groupRejections(rejections),
@@ -83,7 +88,9 @@ function isOk({ exitCode, rejected, dropped }: Outcome): boolean {
 }
 
 function requireEnded({ run, waitedMs }: OutcomeParts, outcomes: readonly Outcome[]): void {
-  const waiting = outcomes.filter(({ state }) => state === 'unfinished').map(({ node }) => node)
+  const waiting = outcomes
+    .filter(({ state }) => state === 'unfinished')
+    .map(({ node, silence }) => (silence === null ? node : `${node} (${silence})`))
   if (waiting.length > 0) throw new LabError('LAB_RUN_UNFINISHED', { run, waiting, waitedMs })
   const failed = outcomes.filter(({ exitCode }) => exitCode !== 0)
   if (failed.length > 0)
@@ -100,6 +107,9 @@ function columnsFor(outcomes: readonly Outcome[]): Column<Outcome>[] {
     { name: 'node', value: ({ node }) => node },
     { name: 'state', value: ({ state }) => state },
     { name: 'exit', value: ({ exitCode }) => exitCode },
+    ...(outcomes.some(({ silence }) => silence !== null)
+      ? [{ name: 'silent', value: ({ silence }: Outcome) => silence ?? '' }]
+      : []),
     ...(hasRejected
       ? [
           { name: 'lines rejected', value: ({ rejected }: Outcome) => rejected ?? 'not known' },
@@ -113,9 +123,12 @@ function columnsFor(outcomes: readonly Outcome[]): Column<Outcome>[] {
 }
 
 /** What is amiss with an outcome, in words. An exit code is not: it is for the script to say what that means. */
-export function describeTrouble({ node, state, ...lost }: Outcome): string[] {
+export function describeTrouble({ node, state, silence, ...lost }: Outcome): string[] {
+  const why = silence === null ? '' : `: ${silence}`
   return [
-    ...(state === 'unfinished' ? [`${node} has not told of its end, samples may be missing`] : []),
+    ...(state === 'unfinished'
+      ? [`${node} has not told of its end${why}; samples may be missing`]
+      : []),
     ...(lost.rejected === 0 || lost.rejected === null
       ? []
       : [`${lost.rejected} lines of ${node} were no samples (${becauseOf(lost.rejections)})`]),

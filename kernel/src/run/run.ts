@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { sliceScope } from '@community-lab/contract'
-import { displaySymbol, type Bundle } from '../display/bundle.ts'
+import { displaySymbol, type Bundle, type LiveDisplay } from '../display/bundle.ts'
 import { currentDisplay } from '../display/current.ts'
 import { escapeHtml, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
@@ -17,6 +17,7 @@ import { collectOutcomes, describeTrouble, type Outcomes } from './outcome.ts'
 import { cancelCommand, runFolder } from './program.ts'
 import { readRows, rowStream, type RowStream } from './row-stream.ts'
 import type { DeclaredColumns } from './sample-tables.ts'
+import { defaultPatience, watchSilence, type Patience, type Silences } from './silence.ts'
 import type { Row, SqlValue } from './value.ts'
 
 /** What a run is made of. */
@@ -28,6 +29,7 @@ export interface RunParts {
   readonly expectedMs: number | null
   /** The tables that it is known to make, and their columns. */
   readonly tables?: Readonly<Record<string, DeclaredColumns>> | undefined
+  readonly patience?: Patience
 }
 
 const concurrency = 64
@@ -65,9 +67,11 @@ export class Run<Tables extends object = object> {
   }
 
   /**
-   * Wait until its program has ended on every sliver and all its samples are at the server. Without `timeoutMs` a measurement is waited for a minute
-   * longer than it takes, any other run without a limit. What comes back is what is known then: of a sliver that is silent that its part is unfinished, and of each
-   * how many of its lines were rejected or dropped; what is amiss is shown too. It can be waited for again.
+   * Wait until its program has ended on every sliver and all its samples are at the server, and show meanwhile what is waited for. `timeoutMs` bounds that; Infinity: no bound.
+   * Without it a measurement is waited for a minute longer than it takes, and any other run for as long as one of its slivers can still tell of an end: until each of the others
+   * has been silent for a minute, since its node is off, or its sliver was stopped or started anew. What comes back is what is known then: of a sliver that is silent that its part
+   * is unfinished and why, and of each how many of its lines were rejected or dropped; what is amiss is shown too. It can be waited for again: what a node measured while it could not
+   * be reached comes later.
    */
   done(options: WaitOptions = {}): Promise<Outcomes> {
     return this.#call(options, (signal) => this.#wait(options.timeoutMs, signal))
@@ -147,15 +151,40 @@ export class Run<Tables extends object = object> {
   }
 
   async #wait(timeoutMs: number | undefined, caller: AbortSignal): Promise<Outcomes> {
-    const { expectedMs, parts } = this.#parts
-    const waitedMs = timeoutMs ?? (expectedMs === null ? Infinity : expectedMs + landingMs)
-    const timeout = timeoutSignal(waitedMs)
+    const { expectedMs, parts, slice, patience = defaultPatience } = this.#parts
+    const boundMs = timeoutMs ?? (expectedMs === null ? null : expectedMs + landingMs)
+    const timeout = timeoutSignal(boundMs ?? Infinity)
+    const start = performance.now()
+    const progress = createProgress(this.id, parts)
+    const stop = new AbortController()
+    const until = anySignal(caller, timeout ?? undefined, stop.signal)
+    let silences: Silences = new Map()
+    const waiting = (): readonly RunPart[] =>
+      parts.filter(({ sliver }) => this.#end.of(sliver.id) === null)
+    const silent = watchSilence(this.#session, {
+      sliceId: slice.id,
+      waiting,
+      tell: (found) => {
+        silences = found
+        progress.tell(waiting(), found)
+      },
+      patience,
+      signal: until,
+    })
+    // Its rejection is that of the wait, which is handled there.
+    silent.catch(() => undefined)
     try {
-      await orAborted(this.#end.wait(), anySignal(caller, timeout ?? undefined))
+      const ended = this.#end.wait()
+      await orAborted(boundMs === null ? Promise.race([ended, silent]) : ended, until)
     } catch (error) {
       if (caller.aborted || timeout?.aborted !== true) throw error
+    } finally {
+      stop.abort()
     }
-    const known = { end: this.#end, database: this.#database, waitedMs }
+    progress.end(waiting(), silences)
+    const passedMs = Math.round(performance.now() - start)
+    const waitedMs = timeout?.aborted === true ? (boundMs ?? passedMs) : passedMs
+    const known = { end: this.#end, database: this.#database, silences, waitedMs }
     const outcomes = await orAborted(collectOutcomes({ run: this.id, parts, ...known }), caller)
     showTrouble(this.id, outcomes)
     return outcomes
@@ -205,6 +234,30 @@ export class Run<Tables extends object = object> {
   [displaySymbol](): Bundle {
     const text = inspect(this)
     return { 'text/plain': text, 'text/html': `<code>${escapeHtml(text)}</code>` }
+  }
+}
+
+/** Shows what is waited for, from the first look at the nodes on: most runs have ended by then, and nothing is shown. */
+function createProgress(run: string, parts: readonly RunPart[]) {
+  let display: LiveDisplay | null = null
+  let last = ''
+  const tell = (waiting: readonly RunPart[], silences: Silences): void => {
+    const names = waiting.map(({ sliver: { id, node } }) => {
+      const reason = silences.get(id)
+      return reason === undefined ? node : `${node} (${reason})`
+    })
+    const ended = `${parts.length - waiting.length} of ${parts.length} have ended`
+    const text = `run ${run}: ${ended}${names.length === 0 ? '' : `; waiting for ${names.join(', ')}`}`
+    if (text === last) return
+    last = text
+    display ??= currentDisplay().newDisplay()
+    display.update({ 'text/plain': text })
+  }
+  return {
+    tell,
+    end(waiting: readonly RunPart[], silences: Silences) {
+      if (display !== null) tell(waiting, silences)
+    },
   }
 }
 

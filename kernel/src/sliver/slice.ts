@@ -4,9 +4,8 @@ import {
   path,
   routes,
   Slice as SliceObject,
-  Sliver as SliverObject,
+  type Sliver as SliverObject,
 } from '@community-lab/contract'
-import Type from 'typebox'
 import { displaySymbol, type Bundle } from '../display/bundle.ts'
 import { tableBundle } from '../display/table.ts'
 import { formatTime } from '../display/time.ts'
@@ -23,6 +22,7 @@ import { runTemplate, type ShellTag } from '../ssh/template.ts'
 import { call, cleanUp } from '../wait/call.ts'
 import { mapBounded } from '../wait/concurrency.ts'
 import { downloadAll, type DownloadOptions, type Downloads } from './download.ts'
+import { readSlivers } from './read-slivers.ts'
 import type { SliceHandle, SliverOrNode } from './slice-handle.ts'
 import { runInside, Sliver, sliverColumns, sourceOf, updateSliver } from './sliver.ts'
 import { waitStarted, type WaitedSlice, type WaitOptions } from './started.ts'
@@ -258,16 +258,6 @@ export class Slice implements SliceHandle {
     const { 'text/html': html } = tableBundle(this.#slivers, sliverColumns, note)
     return { 'text/plain': inspect(this), 'text/html': html }
   }
-}
-
-/** Read a slice's slivers. */
-export function readSlivers(
-  { http }: Session,
-  sliceId: number,
-  signal: AbortSignal,
-): Promise<SliverObject[]> {
-  const query = { '/slice/id': String(sliceId) }
-  return http.ask(Type.Array(SliverObject), routes.slivers, { query, signal })
 }
 
 function sortSlivers(slivers: readonly SliverObject[]): SliverObject[] {

@@ -13,7 +13,8 @@ import type { Session } from '../session.ts'
 import { call } from '../wait/call.ts'
 import { orAborted } from '../wait/signal.ts'
 import { nameOfNode } from './node.ts'
-import { readSlivers, Slice } from './slice.ts'
+import { readSlivers } from './read-slivers.ts'
+import { Slice } from './slice.ts'
 
 /** What is wanted of a slice. */
 export interface SliceOptions {

@@ -1,0 +1,13 @@
+import { routes, Sliver as SliverObject } from '@community-lab/contract'
+import Type from 'typebox'
+import type { Session } from '../session.ts'
+
+/** Read a slice's slivers. */
+export function readSlivers(
+  { http }: Session,
+  sliceId: number,
+  signal: AbortSignal,
+): Promise<SliverObject[]> {
+  const query = { '/slice/id': String(sliceId) }
+  return http.ask(Type.Array(SliverObject), routes.slivers, { query, signal })
+}

@@ -1,0 +1,113 @@
+import path from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { takeCredentials } from '../../../../kernel/src/credentials/credentials.ts'
+import { ensureSshKey } from '../../../../kernel/src/credentials/ssh-key.ts'
+import type { Bundle } from '../../../../kernel/src/display/bundle.ts'
+import { Lab } from '../../../../kernel/src/lab.ts'
+import { Run } from '../../../../kernel/src/run/run.ts'
+import { openSession, type Session } from '../../../../kernel/src/session.ts'
+import type { Slice } from '../../../../kernel/src/sliver/slice.ts'
+import { startWorld, type World } from '../world/testbed.ts'
+
+const displaySymbol = Symbol.for('community-lab.display')
+
+let world: World
+let session: Session
+let lab: Lab
+let slice: Slice
+/** The node that the server says is offline. */
+let offline: string | null = null
+let shown: string[] = []
+let count = 0
+
+/** The server's documents, with a node offline. */
+function withOffline(document: unknown): unknown {
+  if (!Array.isArray(document)) return document
+  return document.map((item: unknown) =>
+    typeof item === 'object' && item !== null && Reflect.get(item, 'name') === offline
+      ? { ...item, state: 'offline' }
+      : item,
+  )
+}
+
+beforeAll(async () => {
+  world = await startWorld(2, withOffline)
+  const key = ensureSshKey(path.join(world.dir, 'keys'))
+  session = openSession(takeCredentials({ url: world.url, token: 'right' }), key)
+  lab = new Lab(session, key)
+  slice = await lab.slices.get('first')
+})
+afterAll(async () => {
+  await lab.close()
+  await world.close()
+})
+
+const show = (bundle: Bundle): void => void shown.push(String(bundle['text/plain']))
+beforeEach(() => {
+  shown = []
+  const display = { display: show, newDisplay: () => ({ update: show }) }
+  Reflect.set(globalThis, displaySymbol, display)
+})
+afterEach(() => {
+  Reflect.deleteProperty(globalThis, displaySymbol)
+  offline = null
+})
+
+/** A run of both slivers, with a wait that loses patience soon. */
+function aRun(startedS = Date.now() / 1000): Run {
+  const parts = slice.slivers.map((sliver) => ({ sliver, startedS }))
+  const patience = { lookMs: 20, silentMs: 100 }
+  return new Run(session, { id: `silent-${++count}`, slice, parts, expectedMs: null, patience })
+}
+
+async function end(run: Run, node: string): Promise<void> {
+  const line = `run_end run="${run.id}" exit_code=0`
+  ;(await slice.sliver(node).sh`echo ${line} > /run/community-lab/measure`).orThrow()
+}
+
+it('gives up a node that is off once the others have ended, names it, and can wait for it again', async () => {
+  const run = aRun()
+  offline = 'n2'
+  await end(run, 'n1')
+  const outcomes = await run.done()
+  expect(outcomes.map(({ state, silence }) => [state, silence])).toEqual([
+    ['ended', null],
+    ['unfinished', 'its node is offline'],
+  ])
+  expect(() => outcomes.orThrow()).toThrow(/n2 \(its node is offline\)/u)
+  expect(shown).toContain(`run ${run.id}: 1 of 2 have ended; waiting for n2 (its node is offline)`)
+  expect(shown.at(-1)).toContain('n2 has not told of its end: its node is offline; samples may be')
+  offline = null
+  await end(run, 'n2')
+  expect((await run.done()).ok).toBe(true)
+})
+
+it('waits for the others, however long a node is off', async () => {
+  const run = aRun()
+  offline = 'n2'
+  let isDone = false
+  const waiting = run.done().then((outcomes) => {
+    isDone = true
+    return outcomes
+  })
+  // A wait that is bounded looks at the nodes as well, and is not cut short by them.
+  expect((await run.done({ timeoutMs: 400 })).map(({ state }) => state)).toEqual([
+    'unfinished',
+    'unfinished',
+  ])
+  expect(isDone).toBe(false)
+  await end(run, 'n1')
+  expect((await waiting).map(({ state }) => state)).toEqual(['ended', 'unfinished'])
+})
+
+it('tells of a sliver that was started anew: its program ended with the old one', async () => {
+  const run = aRun()
+  await end(run, 'n1')
+  const actual = world.objects[1]?.actual
+  if (actual == null) throw new Error('it has started')
+  const startedOn = new Date(Date.now() + 5_000).toISOString()
+  world.change(1, { actual: { ...actual, started_on: startedOn } })
+  const [, other] = await run.done()
+  expect(other?.silence).toBe(`its sliver was started anew at ${startedOn}`)
+  world.change(1, { actual })
+})
