@@ -23,19 +23,19 @@ import { version } from './version.ts'
 export interface AgentOptions {
   readonly configuration: AgentConfiguration
   readonly log: Log
-  /** Ends it; slivers and what catches their samples run on. */
+  /** Ends the agent. Slivers, and the catcher of their samples, run on. */
   readonly signal: AbortSignal
 }
 
 /**
- * Be this node's agent until the signal ends it: who the node is, the management network, slivers, measurements, and the loop that makes what is what is
- * wanted. What is begun is ended in the opposite order.
+ * Run this node's agent until the signal ends it: find out who the node is, join the management network, open the slivers, measure, and run the loop that takes
+ * the node to the state that is wanted. What was started is ended in the opposite order.
  *
  * @throws {@link LabError} when it cannot begin, or cannot go on.
  */
 export async function runAgent({ configuration, log, signal }: AgentOptions): Promise<void> {
   const { dataDir, tincDevice } = configuration
-  // Slivers are other users and must get to their roots through here.
+  // Slivers run as other users, and their root file systems lie below this folder.
   await mkdir(dataDir, { recursive: true, mode: 0o711 })
   await using ending = new AsyncDisposableStack()
   const lock = await holdFolder(dataDir)
@@ -152,12 +152,12 @@ async function work(
     signal,
   })
   ending.defer(() => uplink.close())
-  ending.defer(heedNetwork(network, [loop, uplink], log))
+  ending.defer(followNetwork(network, [loop, uplink], log))
   ending.defer(network.onExit(() => loop.noteChange()))
   const { runtime, limits, lacks } = readCapabilities()
   log.info({ version, address: network.address, runtime, limits, lacks }, 'ready')
 
-  // One that fails ends the other.
+  // When one of the two fails, the other is ended.
   const failed = new AbortController()
   const either = AbortSignal.any([signal, failed.signal])
   const intervalMs = healthIntervalS * 1000
@@ -179,8 +179,8 @@ function networkErrors({ problem }: ManagementNetwork): readonly MemberError[] {
   return problem === null ? [] : [{ member: '/mgmt_net', message: problem }]
 }
 
-/** Pull and connect as soon as the server can be reached again, and log what becomes of the management network. Returns the unsubscriber. */
-function heedNetwork(
+/** Pull and connect as soon as the server can be reached again, and log how the management network changes. Returns the unsubscriber. */
+function followNetwork(
   network: ManagementNetwork,
   waiting: readonly { noteReachable(): void }[],
   log: Log,

@@ -24,7 +24,7 @@ export const samplesDisk = {
   perSliverMiB: defaultCatcherBytes / mebibyte + 1,
 } as const
 
-/** What the node measures, up to its spool. */
+/** The spool of samples, and the streams of lines that fill it from slivers. */
 export interface Measuring {
   readonly spool: Spool
   /** See that what a sliver writes is caught, before it is started. See {@link SliverStreams.ensure}. */

@@ -12,7 +12,7 @@ import { startEmbeddedPostgres } from './postgres/embedded.ts'
 import { writeWhole } from './mgmt/whole-file.ts'
 import { bootstrap } from './registry/write/tokens.ts'
 
-/** How long a stream may take to say goodbye when the server stops. */
+/** How long a stream may take to end when the server stops, in milliseconds. */
 const streamsEndWithinMs = 2_000
 
 /** A server that answers. */

@@ -10,7 +10,7 @@ export interface SliverWork {
 
 /** Options of {@link createScheduler}. */
 export interface SchedulerOptions {
-  /** How many slivers are made or started at once, and besides how many are stopped or removed. */
+  /** How many slivers are made or started at once. As many others may be stopped or removed meanwhile. */
   readonly width: number
   /**
    * Carry out one step; never rejects. Returns whether the sliver's next step may follow. The signal tells that the step is not wanted any more; it may end
@@ -55,7 +55,7 @@ export function createScheduler({ width, runStep, onIdle }: SchedulerOptions): S
       const [first] = work.steps
       if (draining) return
       if (first === undefined) continue
-      // Ending slivers does not wait for those that are made: an owner's wish to have the device back is at once.
+      // Ending a sliver does not wait for slivers that are being made: an owner who wants the device back gets it at once.
       const ends = endsSliver(first)
       if ([...busy.values()].filter((one) => endsSliver(one) === ends).length >= width) continue
       waiting.delete(id)

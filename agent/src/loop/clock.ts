@@ -1,16 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Time and chance, as the loop uses them; a test brings its own. */
+/** The time and the random numbers that the loop uses; a test brings its own. */
 export interface Clock {
-  /** Milliseconds that only ever grow; their zero means nothing, so that setting the host's clock disturbs no wait. */
+  /** Monotonic time in milliseconds, with an arbitrary zero. So setting the host's clock disturbs no wait. */
   nowMs(): number
   /** Wait; rejects with the signal's reason when it ends the wait. */
   wait(delayMs: number, signal: AbortSignal): Promise<void>
-  /** 0 up to 1. */
+  /** A random number, 0 up to 1. */
   random(): number
 }
 
-/** The host's own. */
+/** The host's own clock. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   random: () => Math.random(),

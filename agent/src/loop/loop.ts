@@ -45,14 +45,14 @@ export interface Loop {
   run(signal: AbortSignal): Promise<void>
 }
 
-/** Make the loop. What was last wanted is taken from disk and made so before the server is asked, for it may be away. */
+/** Make the loop. The last target is read from disk and carried out before the server is asked, because the server may be away. */
 export async function createLoop(options: LoopOptions): Promise<Loop> {
   const { server, slivers, store, problems, clock, log, pollMs } = options
   const known = await store.loadTarget()
   const kept = await store.loadBoot()
-  // Where nothing tells, the last reboot that was asked for is taken for done: a restart too many costs more than one that has to be asked for again.
+  // Where no file tells, the last reboot that was asked for counts as done: a needless restart costs more than a reboot that has to be asked for again.
   let boot: Boot = kept ?? { bootSn: known?.wanted.node.boot_sn ?? 0, lives: {} }
-  /** False with an empty data folder: then the first target tells which reboots are of the past. */
+  /** False with an empty data folder. Then the reboots that the first target asks for count as done. */
   let isBootKnown = kept !== null || known !== null
 
   async function observe(): Promise<Current> {
@@ -64,8 +64,8 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     slivers,
     async reboot(bootSn, aborted) {
       const isAsked = bootSn > boot.bootSn
-      // Noted first, so that it happens once. What a host that does not reboot still runs is restarted by the next steps. On a full disk it cannot be noted:
-      // then the host is not rebooted, for it would be again after each boot, and only its slivers are restarted.
+      // The reboot is noted first, so that it happens once. On a host that does not reboot, the next steps restart the slivers that still run. On a full disk
+      // the reboot cannot be noted. Then only the slivers are restarted, because the host would reboot again after each boot.
       const noted = noteBoot(boot, bootSn, await slivers.list())
       const isNoted = await keep('boot', () => store.saveBoot(noted))
       boot = noted
@@ -142,7 +142,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
           log.error({ err: error, sliver: id }, 'a sliver that ended cannot be looked at')
         })
       })
-      // One that fails ends the others.
+      // When one of them fails, the others are ended.
       const failed = new AbortController()
       const either = AbortSignal.any([signal, failed.signal])
       const parts = [puller.run(either), reconciler.run(either), reporter.run(either)]

@@ -26,17 +26,17 @@ export interface ReconcilerOptions {
   readonly log: Log
   /** Called after a step that others may follow. */
   readonly onStep: () => void
-  /** Called when what was done with a sliver has ended, well or not, or the sliver has, and when the node's boot was noted. */
+  /** Called when the work on a sliver has ended, whether it worked or not, when a sliver has ended, and when the node's boot was noted. */
   readonly onProgress: () => void
   /** How many slivers are worked on at once; default 4. */
   readonly width?: number
 }
 
-/** Makes what is what is wanted: looks, plans, carries out, and looks again. No plan is kept. */
+/** Takes the node from the state that it has to the state that is wanted: it observes, plans, carries out, and observes again. No plan is kept. */
 export interface Reconciler {
   readonly target: NodeWanted | null
   readonly failures: Failures
-  /** Want this from now on. Steps under way are finished; everything else is planned anew. */
+  /** Follow this target from now on. Steps under way are finished; everything else is planned again. */
   setTarget(target: NodeWanted): void
   /** A sliver has ended by itself: it is started again, later each time that it ends soon. */
   noteEnded(id: string): Promise<void>
@@ -45,7 +45,7 @@ export interface Reconciler {
 }
 
 const defaultWidth = 4
-/** The delay before the slivers are looked at again after that failed. */
+/** The delay before the slivers are observed again after a failure. */
 const backoff = { firstMs: 1_000, longestMs: 60_000, jitter: 0.1 }
 
 /** Make a reconciler. */
@@ -97,7 +97,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     failures.set(id, noteFailure(failures.get(id), failed, clock.nowMs()))
   }
 
-  /** Look and plan once. Returns how long until something may be tried again, in milliseconds; null: not by time. */
+  /** Observe and plan once. Returns how long until a failed step may be tried again, in milliseconds; null when none waits. */
   async function round(signal: AbortSignal): Promise<number | null> {
     if (target === null) return null
     const current = await observe()

@@ -15,7 +15,7 @@ export interface ReporterOptions {
   readonly log: Log
 }
 
-/** Tells the server how the node is: the whole state each time, the newest only. */
+/** Tells the server how the node is. Each report holds the whole state, and only the newest one is sent. */
 export interface Reporter {
   /** Something may have changed: report soon, if it has. */
   noteChange(): void
@@ -29,10 +29,13 @@ export interface Reporter {
 
 /** Reports are at least this far apart, in milliseconds, so that what happens together is told together. */
 const spacingMs = 50
-/** How long a step waits to be told with those that follow it, in milliseconds: as long as a reader of progress hardly notices. */
+/**
+ * How long the report of a step may wait, so that following steps are told in the same report, in milliseconds. A reader of progress hardly notices such a
+ * delay.
+ */
 const stepHoldMs = 1_000
 
-/** Make a reporter. A report that could not be delivered is made anew and tried again after 1 s, doubling. */
+/** Make a reporter. After a failed delivery a new report is made and sent after 1 s, then after twice as long each time. */
 export function createReporter(options: ReporterOptions): Reporter {
   const { clock, log } = options
   const backoff = { firstMs: 1_000, longestMs: options.longestWaitMs, jitter: 0.1 }
@@ -57,7 +60,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     }
   }
 
-  /** A change is worth a report; while the server is away only time is, or a sign of it. */
+  /** Wait for a reason to report: a change, or, while the server is away, the end of the delay or a sign that the server is back. */
   async function untilWorthwhile(signal: AbortSignal): Promise<void> {
     if (failuresInRow === 0) await untilDue(signal)
     else await contact.wait(backoffMs(backoff, failuresInRow, clock.random()), signal)

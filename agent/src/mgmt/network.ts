@@ -12,7 +12,7 @@ const readyWithinMs = 3_000
 
 /** Options of {@link startManagementNetwork}. */
 export interface ManagementNetworkOptions {
-  /** The node's tinc folder, its alone; the key of `ensureTincKey` is in it. */
+  /** The node's tinc folder, for the agent alone. The key of `ensureTincKey` is in it. */
   readonly dir: string
   readonly nodeId: number
   /** The testbed's /48. */

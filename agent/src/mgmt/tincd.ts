@@ -59,7 +59,7 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
   async function runOnce(): Promise<string> {
     const restart = (restartAsked = new AbortController())
     await options.prepare()
-    // tincd would take a process that has by chance the pid in a stale file for itself, and refuse to start.
+    // When another process happens to have the pid in a stale file, tincd takes it for itself and refuses to start.
     await rm(join(options.dir, 'tincd.pid'), { force: true })
     const signal = AbortSignal.any([options.signal, restart.signal])
     await awaitNewSeed(options.dir, signal)
@@ -95,7 +95,7 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
 
   function noteReady(started: ChildProcess): void {
     ready = true
-    // It fails only with the folder, on which nothing will be started again.
+    // It fails only when the folder cannot be written, and then no tincd can be started on it either.
     writeFile(join(options.dir, lastStart), '').catch(() => undefined)
     if (reloadAsked) started.kill('SIGHUP')
     reloadAsked = false
@@ -132,7 +132,7 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
   }
 }
 
-/** Wait until a tincd started on the folder has other numbers than the last one. */
+/** Wait until a tincd that is started on the folder uses other request numbers than the last one. */
 async function awaitNewSeed(dir: string, signal: AbortSignal): Promise<void> {
   const lastMs = await stat(join(dir, lastStart)).then(
     ({ mtimeMs }) => mtimeMs,

@@ -1,8 +1,9 @@
 import type { SliverStatus } from '../sliver/slivers.ts'
 
 /**
- * How far this node has acted upon its `boot_sn`. A reboot is noted here, durably, before anything is stopped: with each sliver that ran then, and which
- * life of it. Whoever finds that same life still running stops it; a later life is left alone. So each reboot happens once, wherever the agent is killed.
+ * How far this node has acted upon its `boot_sn`. A reboot is noted here, on disk, before anything is stopped, together with each sliver that ran then and
+ * which of its lives that was. A life is the time from a start to the end of the processes. A sliver that still runs in that life is stopped; one in a later
+ * life is left alone. So each reboot happens once, at whatever moment the agent is killed.
  */
 export interface Boot {
   /** The last `boot_sn` acted upon. */

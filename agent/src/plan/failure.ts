@@ -23,7 +23,7 @@ const backoff = { firstMs: 1_000, longestMs: 300_000 }
 /** How long it must go well until an earlier failure is forgotten, in milliseconds. */
 const forgottenAfterMs = 60_000
 
-/** Write down, comparably, what is wanted of a sliver on this node. */
+/** Write what is wanted of a sliver on this node as a text, so that it can be compared. */
 export function describeWanted(node: NodeWanted['node'], target: SliverTarget | undefined): string {
   return JSON.stringify([node.set_state, target ?? null])
 }
@@ -51,7 +51,7 @@ export function stands(failure: Failure | undefined, wanted: string): failure is
   return failure?.healedAtMs === null && failure.wanted === wanted
 }
 
-/** When the next waiting sliver is to be tried again, in milliseconds; null when none waits beyond now. */
+/** When the next waiting sliver is to be tried again, in milliseconds; null when none waits. */
 export function nextRetryAtMs(failures: Failures, nowMs: number): number | null {
   const waiting = [...failures.values()]
     .filter((failure) => failure.healedAtMs === null && failure.retryAtMs > nowMs)

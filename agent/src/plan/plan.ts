@@ -48,10 +48,10 @@ export function plan(situation: Situation): Step[] {
     const failure = failures.get(id)
     const waits = stands(failure, describeWanted(target.node, wanted)) && nowMs < failure.retryAtMs
     if (waits) return []
-    const sealed = unreadable.get(id)
-    return sealed === undefined
+    const kept = unreadable.get(id)
+    return kept === undefined
       ? planSliver(target.node, wanted, { status: statuses.get(id), current })
-      : planUnreadable(target.node, wanted, sealed)
+      : planUnreadable(target.node, wanted, kept)
   })
 }
 
@@ -107,7 +107,10 @@ function settle(target: SliverTarget, status: SliverStatus, boot: Boot): SliverS
   return raise(target, status)
 }
 
-/** The steps up from where the sliver is; allocate and deploy write its keys, a start or a sliver that is up needs them right before. */
+/**
+ * The steps that take a sliver up from its present stage to the one that is wanted. Deploying writes its keys; a sliver that is deployed already gets changed
+ * keys by a step of their own, before it is started.
+ */
 function raise(target: SliverTarget, status: SliverStatus | undefined): SliverStep[] {
   const { id } = target
   const stage = status?.stage ?? 'registered'

@@ -26,7 +26,7 @@ export interface NodeFacts {
   readonly softVersion: string
   readonly arch: Arch
   readonly publicPrefix: string | null
-  /** As they were last found out. */
+  /** As they were last probed. */
   readonly capabilities: Capabilities
 }
 
@@ -74,12 +74,12 @@ export function report(sources: ReportSources): NodeReport {
       const standing =
         target !== null && stands(failure, describeWanted(target.node, wanted)) ? failure : null
       const noticed = (notices.get(id) ?? []).map(({ error }) => error)
-      const sealed = unreadable.get(id) ?? null
+      const fault = unreadable.get(id) ?? null
       return reportSliver(id, {
         wanted,
         status: present.get(id),
         failure: standing,
-        sealed,
+        fault,
         noticed,
       })
     }),
@@ -115,19 +115,19 @@ interface SliverSources {
   readonly status: Current['slivers'][number] | undefined
   readonly failure: Failure | null
   /** Why its record cannot be read; null when it can. */
-  readonly sealed: MemberError | null
+  readonly fault: MemberError | null
   /** What is not understood of what is wanted of it. */
   readonly noticed: readonly MemberError[]
 }
 
 function reportSliver(id: string, sources: SliverSources): SliverReport {
-  const { wanted, status, failure, sealed, noticed } = sources
-  const own = sealed ?? failure?.error ?? status?.ended ?? null
+  const { wanted, status, failure, fault, noticed } = sources
+  const own = fault ?? failure?.error ?? status?.ended ?? null
   const errors = own === null ? noticed : [own, ...noticed]
   return {
     id,
     nr: status?.nr ?? null,
-    state: sealed ? 'fail_allocate' : sliverState(status?.stage ?? 'registered', failure),
+    state: fault ? 'fail_allocate' : sliverState(status?.stage ?? 'registered', failure),
     slice_instance_sn: status?.sliceInstanceSn ?? wanted?.slice_instance_sn ?? 0,
     instance_sn: status?.instanceSn ?? wanted?.instance_sn ?? 0,
     interfaces: [...(status?.interfaces ?? [])],

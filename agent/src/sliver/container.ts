@@ -14,7 +14,7 @@ import type { SliverRecord } from './store/record.ts'
 import { boundFolders, hasCopy, hostKeyPath } from './store/root.ts'
 import { settleAll } from '../settle-all.ts'
 
-/** Where a sliver's container is made from. */
+/** The folders that a sliver's container is made from. */
 export interface ContainerPlaces {
   readonly folder: string
   /** The root file system of its template. */
@@ -31,7 +31,7 @@ const sshWithinMs = 20_000
 /** The only program that a sliver begins with: it lets in by key alone, logs nowhere, and reaps what loses its parent. */
 const firstProgram = ['/usr/sbin/dropbear', '-F', '-s', '-r', hostKeyPath, '-p', String(sshPort)]
 
-/** What a sliver is called where names are short: unique on its node, as its number is. */
+/** The name of a sliver where names must be short: for its runtime, cgroups and links. It is unique on the node because the sliver's number is. */
 export function containerName({ nr }: Pick<SliverRecord, 'nr'>): string {
   return `sliver-${nr}`
 }

@@ -11,7 +11,7 @@ import { noticeEnd, remove, stop, stopFor } from './lifecycle/end.ts'
 import type { NodeOptions, SliverParts } from './lifecycle/parts.ts'
 import { cleanUp, findRunning, recover } from './lifecycle/recover.ts'
 import { start } from './lifecycle/start.ts'
-import { describeSealed, endStrays, findSealed } from './lifecycle/unreadable.ts'
+import { describeUnreadable, endStrays, findUnreadable } from './lifecycle/unreadable.ts'
 import { findPlatform, type PlatformSearch } from './platform.ts'
 import { createProbing } from './probing.ts'
 import type { Slivers, SliverStatus } from './slivers.ts'
@@ -71,7 +71,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     },
     watch: createWatch({ onEnded: lookAfter, onError: onProblem }),
     measureDir: (id) => join(dataDir, 'measure', id),
-    sealed: await findSealed(records, host),
+    unreadable: await findUnreadable(records, host),
     unclean: new Set(),
   }
   await endStrays(parts)
@@ -136,7 +136,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       return upkeep.problems
     },
     list: () => Promise.resolve(records.all().map((one) => statusOf(one, host))),
-    unreadable: () => Promise.all([...parts.sealed.values()].map(describeSealed)),
+    unreadable: () => Promise.all([...parts.unreadable.values()].map(describeUnreadable)),
     allocate: (target) => serial.run(target.id, () => allocate(parts, target)),
     deploy: (target, signal) => serial.run(target.id, () => deploy(parts, target, signal)),
     start: (target, signal) => serial.run(target.id, () => start(parts, target, signal)),

@@ -15,7 +15,7 @@ interface OpenRequest {
   readonly reply: FastifyReply
 }
 
-/** Keep account of them. A token that ends cuts its streams at that moment. */
+/** Keep account of the requests that are being answered. When a token ends, its streams are cut. */
 export function createOpenRequests(): OpenRequests {
   const byToken = new Map<number, Set<OpenRequest>>()
   return {

@@ -48,7 +48,7 @@ export async function openEventFeed(options: EventFeedOptions): Promise<EventFee
     for (const listener of listeners) listener()
   }
 
-  // News that come during a reading are read by one more after it.
+  // News that come during a reading are read by another reading after it.
   let reading: Promise<void> | null = null
   let again = false
   function wake(): void {
@@ -59,7 +59,7 @@ export async function openEventFeed(options: EventFeedOptions): Promise<EventFee
         try {
           await refresh()
         } catch (error) {
-          // What it did not read is read yet, whether or not there is ever other news.
+          // The reading that failed is repeated, also when no other news comes.
           again = true
           onError(error)
           await delay(againAfterMs, undefined, { signal }).catch(() => {

@@ -133,7 +133,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     reload(hosts) {
       const next = queue.then(() => refresh(hosts))
       queue = next.catch(() => {
-        // The one who asked is told; the next one starts afresh.
+        // The caller is told of the failure, which does not stop the next call.
       })
       return next
     },

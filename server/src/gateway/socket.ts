@@ -80,7 +80,7 @@ function serveClient(client: Socket, answer: GatewaySocketOptions['answer']): vo
       },
     )
   })
-  // It repeats the socket's, which has its own listener; one that nobody hears ends the process.
+  // The reader of lines repeats the socket's error, which the socket's own listener handles. Without a listener here it would end the process.
   lines.on('error', () => undefined)
 }
 
@@ -97,7 +97,7 @@ function parseRequest(line: string): GatewayRequest | null {
 function send(client: Socket, document: GatewayAnswer | GatewayEvent): void {
   if (client.destroyed) return
   client.write(`${JSON.stringify(document)}\n`)
-  // Whoever does not read is cut off rather than kept in memory; it asks for the status when it is back.
+  // A client that does not read is disconnected, so that its events do not fill the memory. It asks for the status when it connects again.
   if (client.writableLength > maxUnsentBytes) client.destroy()
 }
 
@@ -106,7 +106,7 @@ async function removeStale(path: string): Promise<void> {
   try {
     await once(probe, 'connect')
   } catch {
-    // Nobody answers: what is there, if anything, is left over.
+    // Nobody answers, so a socket that is there has been left behind.
     await rm(path, { force: true })
     return
   } finally {

@@ -79,7 +79,7 @@ export function connectGateway(options: GatewayClientOptions): GatewayClient {
           opened.destroy(error instanceof Error ? error : undefined)
         }
       })
-      // It repeats the socket's, which is waited for below; one that nobody hears ends the process.
+      // The reader of lines repeats the socket's error, which is waited for below. Without a listener here it would end the process.
       lines.on('error', () => undefined)
       socket = opened
       options.onConnected()

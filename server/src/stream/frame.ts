@@ -3,7 +3,10 @@ import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Unreadable } from '../telemetry/domain/placement.ts'
 
-/** What came instead of a record, but for its number; it is told of in its place, for a stream cannot go on past a record that is refused. */
+/**
+ * What came in the place of a record and cannot be read, without its number. It is stored as a row of `rejected`, because a stream cannot go on past a record
+ * that is refused.
+ */
 export type FaultyRecord = Unreadable
 
 /** What an agent sent, as far as the server relies on it. */
@@ -54,14 +57,14 @@ export function writeFrame(frame: ServerFrame): string {
   return JSON.stringify(frame)
 }
 
-/** Tell whether a record is none. */
+/** Tell whether a record could not be read. */
 export function isFaulty(record: SampleRecord | FaultyRecord): record is FaultyRecord {
   return 'fault' in record
 }
 
 function readRecord(record: Static<typeof Numbered>): SampleRecord | FaultyRecord {
   if (sample.Check(record)) return record
-  // Each by itself: a slice's record stays the slice's, however odd its time is.
+  // Each member is read by itself, so that a slice's record stays the slice's even when its time cannot be read.
   const members: Readonly<Record<string, unknown>> = record
   const { source, time_us: timeUs } = members
   // A name that was sent may stand in the reason.

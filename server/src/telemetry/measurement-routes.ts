@@ -127,7 +127,7 @@ function notFound({ scope, name }: Place): LabError {
   return new LabError('LAB_NOT_FOUND', { kind: 'measurement', id: `${scope}/${name.slice(0, 64)}` })
 }
 
-/** A name that is none will never have rows: it is not waited for. */
+/** A name that is not allowed will never have rows, so it is refused instead of waited for. */
 function checkName(place: Place): void {
   if (!isName(place.name)) throw notFound(place)
 }

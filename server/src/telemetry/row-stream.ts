@@ -40,7 +40,7 @@ export async function streamRows(
   let after = request.after
   try {
     while (!signal.aborted) {
-      // Renewed before reading: what lands from now on is not missed.
+      // It is renewed before reading, so that rows which land from now on are not missed.
       landed = Promise.withResolvers()
       const { batch, readTo } = await store.rows({ ...request, after })
       after = readTo

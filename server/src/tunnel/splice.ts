@@ -6,7 +6,7 @@ import type { RawData } from 'ws'
 const maxTunnelMessageBytes = 256 * 1024
 /** With this many bytes unsent towards the WebSocket, nothing more is read from the sliver. */
 const highWaterBytes = 256 * 1024
-/** How long the sliver may go on after its client has said its last, in milliseconds. */
+/** How long the sliver may go on sending after its client has finished, in milliseconds. */
 const lingerMs = 10_000
 
 /**

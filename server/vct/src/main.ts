@@ -38,13 +38,13 @@ function say(line: ProgressLine): void {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
-// Whoever listened may be gone: that is no reason to fall over with a testbed to put away.
+// The reader of this output may have gone. The testbed must be ended in order all the same.
 process.stdout.on('error', () => undefined)
 try {
   await main(process.argv.slice(2))
   process.exit(0)
 } catch (error) {
-  // Asked to end before it was up: that it has done.
+  // It was asked to end before it was up, and it has ended.
   if (abort.signal.aborted) process.exit(130)
   const what = error instanceof Error ? error.message : String(error)
   if (!LabError.is(error) && error instanceof Error)

@@ -1,7 +1,7 @@
 /** What the kernel has for an interface. Source: Linux, ip-sysctl, conf/interface. */
 export interface InterfaceForwarding {
   readonly name: string
-  /** Whether it is a router's interface, which heeds no router advertisements, or a host's. */
+  /** Whether it is a router's interface, which ignores router advertisements, or a host's. */
   readonly forwarding: boolean
   /** Whether it forwards though it is a host's; null: this kernel, older than Linux 6.17, has no such setting. */
   readonly forced: string | null
@@ -37,7 +37,7 @@ export interface ForwardingPurpose {
   readonly fromOthers: boolean
 }
 
-/** Plan how slivers' packets come to be forwarded, with the least change for the node's owner. */
+/** Plan how slivers' packets are forwarded with the least change to the interfaces of the node's owner. */
 export function planForwarding(state: ForwardingState, purpose: ForwardingPurpose): ForwardingPlan {
   const { mgmtInterface } = purpose
   const isOwn = (name: string): boolean => name.startsWith('slv-') || name === mgmtInterface
@@ -71,8 +71,8 @@ function planForcing(
 }
 
 /**
- * Setting `all/forwarding` makes a router of every interface and removes the routes that router advertisements brought, but of interfaces that accept them
- * as routers too (`accept_ra` 2). Source: Linux, addrconf_fixup_forwarding and rt6_purge_dflt_routers.
+ * Setting `all/forwarding` makes every interface a router's. It removes the routes that came with router advertisements, except those of interfaces that accept
+ * advertisements as routers too (`accept_ra` 2). Source: Linux, addrconf_fixup_forwarding and rt6_purge_dflt_routers.
  */
 function planSwitch(others: readonly InterfaceForwarding[]): readonly ForwardingSetting[] {
   const hostsOnly = others.filter(({ forwarding }) => !forwarding)

@@ -66,7 +66,7 @@ export function createFilter({ network, running, mbps }: FilterOptions): Filter 
     }
   }
 
-  /** Set the filter once for all changes that were made until it is this one's turn. */
+  /** Set the filter once for all changes that were made before it is set. */
   function setSoon(): Promise<void> {
     waiting ??= inOrder(() => {
       waiting = null

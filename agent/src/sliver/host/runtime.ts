@@ -108,7 +108,7 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
 
 async function lastLine(file: string): Promise<string | null> {
   const text = await readFile(file, 'utf8').catch(() => {
-    // It came to write nothing.
+    // The runtime ended before it wrote anything.
     return ''
   })
   const line = text.trim().split('\n').at(-1) ?? ''

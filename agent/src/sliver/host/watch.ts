@@ -4,7 +4,7 @@ import { isAlive as isProcessAlive, type ProcessIdentity } from './process.ts'
 export interface Watch {
   add(key: string, process: ProcessIdentity): void
   remove(key: string): void
-  /** Look no more; settles when the look under way is over. */
+  /** Stop looking. Settles when the look under way is over. */
   close(): Promise<void>
 }
 

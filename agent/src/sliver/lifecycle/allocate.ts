@@ -9,7 +9,7 @@ import { computeInterfaces } from '../domain/interfaces.ts'
 import { limitsOf } from '../domain/limits.ts'
 import { requirePlatform, type SliverParts } from './parts.ts'
 import { requireRoom } from './room.ts'
-import { refuseSealed } from './unreadable.ts'
+import { refuseUnreadable } from './unreadable.ts'
 
 /**
  * Reserve a sliver's number, folder, disk and addresses. Idempotent.
@@ -19,14 +19,14 @@ export async function allocate(parts: SliverParts, target: SliverTarget): Promis
   const { node, records } = parts
   const { id } = target
   requirePlatform(parts, id)
-  await refuseSealed(parts, id)
+  await refuseUnreadable(parts, id)
   const limits = limitsOf(target.resources)
   const offered = await node.readOffer()
   // From here to `save` nothing is waited for, so that no two slivers get the same room or number.
   if (records.get(id) !== undefined) return
   requireRoom(parts, id, { limits, offered })
   const others = records.all()
-  const taken = [...others, ...parts.sealed.values()].flatMap((other) => other.nr ?? [])
+  const taken = [...others, ...parts.unreadable.values()].flatMap((other) => other.nr ?? [])
   const nr = freeNumber(new Set(taken), maxSliversPerNode)
   if (nr === null) {
     const slivers = { resource: 'slivers', asked: 1, unit: 'sliver', free: 0 }

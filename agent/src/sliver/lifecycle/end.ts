@@ -4,7 +4,7 @@ import { isAlive } from '../host/process.ts'
 import type { SliverRecord } from '../store/record.ts'
 import { removeTrees } from '../store/records.ts'
 import { reasonOfEnd, type SliverParts } from './parts.ts'
-import { stopSealed } from './unreadable.ts'
+import { stopUnreadable } from './unreadable.ts'
 
 /** An aborted signal: the processes are killed at once, without SIGTERM and without a grace period. */
 export const noGrace = AbortSignal.abort()
@@ -23,8 +23,8 @@ export async function endProcesses(
 /** Stop a sliver; what it wrote is kept. Idempotent. */
 export async function stop(parts: SliverParts, id: string, signal: AbortSignal): Promise<void> {
   const { records, watch } = parts
-  const sealed = parts.sealed.get(id)
-  if (sealed !== undefined) return stopSealed(parts, sealed, signal)
+  const unreadable = parts.unreadable.get(id)
+  if (unreadable !== undefined) return stopUnreadable(parts, unreadable, signal)
   const record = records.get(id)
   if (record === undefined) return
   watch.remove(id)

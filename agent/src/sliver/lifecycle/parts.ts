@@ -8,7 +8,7 @@ import type { SliverRecord } from '../store/record.ts'
 import type { Records } from '../store/records.ts'
 import type { Templates } from '../template/templates.ts'
 import type { Watch } from '../host/watch.ts'
-import type { SealedSliver } from './sealed-sliver.ts'
+import type { UnreadableFolder } from './unreadable-folder.ts'
 
 /** Whose slivers these are, and what happens around their lives. */
 export interface NodeOptions {
@@ -44,7 +44,7 @@ export interface SliverParts {
   /** The folder that a sliver sees at `/run/community-lab`. */
   readonly measureDir: (id: string) => string
   /** Slivers whose records cannot be read. */
-  readonly sealed: ReadonlyMap<string, SealedSliver>
+  readonly unreadable: ReadonlyMap<string, UnreadableFolder>
   /** Slivers of which processes, links or cgroups may be left, because ending them has failed or was not tried yet. */
   readonly unclean: Set<string>
 }

@@ -24,7 +24,7 @@ export async function start(
   const platform = requirePlatform(parts, id)
   if (found.stage === 'started' && found.process !== null && (await isAlive(found.process))) return
   if (parts.unclean.has(id)) await endProcesses(parts, found, signal)
-  // What it is to have may have changed; its disk is as large as it was made.
+  // What is wanted of its limits may have changed since it was made; its disk keeps its size.
   const limits = { ...limitsOf(target.resources), disk: found.limits.disk }
   requireRoom(parts, id, { limits, offered: await node.readOffer() })
   await mkdir(measureDir(id), { recursive: true })

@@ -7,17 +7,17 @@ import { isAlive, type ProcessIdentity } from '../host/process.ts'
 import type { UnreadableSliver } from '../slivers.ts'
 import type { Records } from '../store/records.ts'
 import type { SliverParts } from './parts.ts'
-import type { SealedSliver } from './sealed-sliver.ts'
+import type { UnreadableFolder } from './unreadable-folder.ts'
 
 /** Look up what is known of the slivers whose records cannot be read, in their folders and in what runtimes keep. */
-export async function findSealed(
+export async function findUnreadable(
   records: Records,
   host: Host,
-): Promise<ReadonlyMap<string, SealedSliver>> {
+): Promise<ReadonlyMap<string, UnreadableFolder>> {
   const containers = await numberedContainers(host)
   const ids = [...records.unreadable].filter(([id]) => parseSliverId(id) !== null)
-  const sealed = await Promise.all(
-    ids.map(async ([id, record]): Promise<SealedSliver> => {
+  const folders = await Promise.all(
+    ids.map(async ([id, record]): Promise<UnreadableFolder> => {
       // The runtime wrote the pid of the container's first process there.
       const pid = Number(await readText(join(records.folder(id), 'pid')))
       const [running] = [...containers].filter(([, process]) => process?.pid === pid)
@@ -25,12 +25,12 @@ export async function findSealed(
       return { id, record, nr, process: running?.[1] ?? null }
     }),
   )
-  return new Map(sealed.map((one) => [one.id, one]))
+  return new Map(folders.map((one) => [one.id, one]))
 }
 
-/** End containers of which no folder tells any more: a sliver's folder goes last, so an agent before was kept from ending them. */
+/** End containers whose sliver has no folder any more. */
 export async function endStrays(parts: SliverParts): Promise<void> {
-  const known = new Set([...parts.records.all(), ...parts.sealed.values()].map(({ nr }) => nr))
+  const known = new Set([...parts.records.all(), ...parts.unreadable.values()].map(({ nr }) => nr))
   for (const [nr, process] of await numberedContainers(parts.host)) {
     if (known.has(nr)) continue
     const stray = { id: containerName({ nr }), nr, interfaces: [], process }
@@ -41,11 +41,11 @@ export async function endStrays(parts: SliverParts): Promise<void> {
 }
 
 /** Tell of a sliver whose record cannot be read. */
-export async function describeSealed({
+export async function describeUnreadable({
   id,
   record,
   process,
-}: SealedSliver): Promise<UnreadableSliver> {
+}: UnreadableFolder): Promise<UnreadableSliver> {
   const runs = process !== null && (await isAlive(process))
   const running = runs ? `it runs (process ${process.pid})` : 'it does not run'
   const { reason, keptAt } = record
@@ -54,19 +54,19 @@ export async function describeSealed({
 }
 
 /** Refuse to make a sliver of which a folder with an unreadable record is kept. @throws {@link LabError} LAB_SLIVER_UNREADABLE. */
-export async function refuseSealed({ sealed }: SliverParts, id: string): Promise<void> {
-  const found = sealed.get(id)
+export async function refuseUnreadable({ unreadable }: SliverParts, id: string): Promise<void> {
+  const found = unreadable.get(id)
   if (found === undefined) return
   const { reason, keptAt } = found.record
-  const { pid } = await describeSealed(found)
+  const { pid } = await describeUnreadable(found)
   const running = pid === null ? 'it does not run' : `it runs (process ${pid})`
   throw new LabError('LAB_SLIVER_UNREADABLE', { sliver: id, keptAt, reason, running })
 }
 
 /** End the processes of a sliver whose record cannot be read; its files are kept. */
-export async function stopSealed(
+export async function stopUnreadable(
   { host }: SliverParts,
-  { id, nr, process }: SealedSliver,
+  { id, nr, process }: UnreadableFolder,
   signal: AbortSignal,
 ): Promise<void> {
   if (nr === null) return

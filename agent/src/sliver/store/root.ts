@@ -28,7 +28,7 @@ export interface RootOptions {
   readonly signal: AbortSignal
 }
 
-/** Make a sliver's root anew: its template beneath, nothing written yet above. */
+/** Make a sliver's root: its template below, and above it an empty layer for what the sliver writes. What it had written before is removed. */
 export async function makeRoot(
   folder: string,
   template: string,

@@ -104,7 +104,7 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
     const { uri, sha256 } = image
     const root = rootOf(sha256)
     if (await exists(root)) return root
-    // Others than the agent must not reach it: its setuid files are root's here.
+    // Only the agent may enter it, because setuid files in it belong to root here.
     await mkdir(dir, { recursive: true, mode: 0o700 })
     const made = partOf(sha256)
     const archive = `${made}.tar.gz`
@@ -148,7 +148,7 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
     async prune(isUsed) {
       for (const name of await list()) {
         if (!/^[0-9a-f]{64}$/u.test(name) || holds.has(name) || isUsed(name)) continue
-        // At once: whoever wants to hold it a moment later finds it gone, and fetches it.
+        // It is renamed without a wait in between, so that a sliver that needs it a moment later finds none and fetches it.
         const removed = partOf(name)
         renameSync(join(dir, name), removed)
         await rm(removed, { recursive: true, force: true })

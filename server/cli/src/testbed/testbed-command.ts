@@ -10,7 +10,7 @@ import { testbedProgram } from './virtual-testbed.ts'
 const graceMs = 60_000
 
 /**
- * Run a command of the virtual testbed's own program to its end, telling of its progress. Gives what it said when it was ready, if it did.
+ * Run a command of the virtual testbed's program to its end, and print its progress. Returns what the program printed when it was ready, if it did.
  *
  * @throws {@link LabError} what the program says; LAB_VCT_COMMAND_FAILED when it ends badly without a word.
  */

@@ -122,8 +122,8 @@ export function fitFields(
 }
 
 /**
- * Give each field's name to the kind that most of its values have: a kind comes first as soon as it has twice as many as the first one, so one odd value
- * at the beginning sets nothing. Returns the changes of the table.
+ * Give each field's name to the kind that most of its values have. Another kind takes the name as soon as it has twice as many values as the first one, so one
+ * odd value at the beginning decides nothing. Returns the changes of the table.
  */
 export function settleFields(fields: Fields): ColumnChange[] {
   return [...fields].flatMap(([name, field]) => {

@@ -4,7 +4,7 @@ export const nodeScope = 'node'
 const namePattern = /^[a-z][a-z0-9_]{0,62}$/u
 const scopePattern = /^slice-([1-9]\d{0,8})$/u
 
-/** Tell whether a measurement or a field may be called so. */
+/** Tell whether a text may be the name of a measurement or of a field. */
 export function isName(name: string): boolean {
   return namePattern.test(name)
 }
@@ -15,7 +15,7 @@ export function maybeSliceOf(scope: string): number | null {
   return id === undefined ? null : Number(id)
 }
 
-/** Tell whether a scope may be called so; whether its slice is there is not asked. */
+/** Tell whether a text may be the name of a scope. Whether its slice exists is not checked. */
 export function isScope(scope: string): boolean {
   return scope === nodeScope || maybeSliceOf(scope) !== null
 }

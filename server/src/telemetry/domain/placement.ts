@@ -12,7 +12,7 @@ import type { PlacedSample } from './sample.ts'
 /** What is known where records are placed. */
 export interface PlacementContext {
   readonly nodeId: number
-  /** The server's clock, in microseconds since the epoch: stands in for a time that is none. */
+  /** The server's clock, in microseconds since the epoch: used where a time is not valid. */
   readonly nowUs: number
   /** Whether there is, or ever was, a slice of this id. */
   isSlice(sliceId: number): boolean
@@ -36,8 +36,8 @@ export function maybeSliceOfSource(source: string, nodeId: number): number | nul
 }
 
 /**
- * Find the measurement that a node's record belongs to. A record that speaks for what is not the node's, or has a name that is none, is kept as a
- * row of `rejected` with the reason, in the narrowest scope that is certainly the node's to write: nothing is thrown away.
+ * Find the measurement that a node's record belongs to. A record whose source is not the node's own, or whose name is not allowed, becomes a row of `rejected`
+ * with the reason, in the narrowest scope that the node may certainly write to. Nothing is thrown away.
  */
 export function placeRecord(record: SampleRecord, context: PlacementContext): PlacedSample {
   const { seq, source, name, fields } = record
@@ -52,7 +52,7 @@ export function placeRecord(record: SampleRecord, context: PlacementContext): Pl
   return reason === null ? sample : rejectSample(sample, reason)
 }
 
-/** Place what came instead of a record: it is told of in `rejected`, with its beginning. */
+/** Place what came instead of a record: as a row of `rejected` that holds its beginning. */
 export function placeFaulty(
   { seq, fault, text, source, timeUs }: Unreadable,
   context: PlacementContext,

@@ -12,7 +12,7 @@ export interface SliceQuota {
 export interface QuotaBook {
   /** Count a sample; null when it is within its slice's quota, else why not. */
   admit(sample: PlacedSample): string | null
-  /** What was admitted since the last call is stored, or is not and counts no more. */
+  /** Tell whether what was admitted since the last call was stored. What was not stored counts no more. */
   settle(isStored: boolean): void
 }
 

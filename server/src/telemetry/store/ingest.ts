@@ -121,7 +121,10 @@ export async function openIngest({
     }
   }
 
-  /** Commit what can be committed: of samples that cannot be together, each half; one that cannot be by itself is told of in its place. */
+  /**
+   * Commit as many samples of a request as can be. When they cannot be committed together, each half is tried by itself; a single sample that cannot be
+   * committed becomes a row of `rejected`.
+   */
   async function commitApart(request: AppendRequest): Promise<AppendOutcome> {
     const { samples } = request
     const middle = Math.ceil(samples.length / 2)
@@ -160,7 +163,7 @@ export async function openIngest({
         const committedSeq = catalog.committedSeqs.get(spoolKey(start)) ?? 0
         const missing = start.firstSeq - 1 - committedSeq
         if (missing <= 0) return committedSeq
-        // The node has them no longer, so they will never come: what is lost is told in the data, and the spool goes on.
+        // The node no longer has these records, so they will never come. A row of `dropped` tells how many are lost, and the spool goes on.
         catalog.committedSeqs.set(spoolKey(start), start.firstSeq - 2)
         const outcome = await commitOne({ ...start, samples: [tellLoss(start, missing)] })
         return outcome.committedSeq

@@ -29,8 +29,8 @@ export interface Pod {
 }
 
 /**
- * The pod's first process: it reaps whatever loses its parent (Node.js does not), and ends with the supervisor. A shell gives what it starts in the
- * background no standard input unless told to.
+ * The pod's first process, a shell. It reaps processes that have lost their parent, which Node.js does not do, and ends with the supervisor. A shell gives a
+ * background process no standard input, so the supervisor gets the shell's own by way of descriptor 3.
  */
 const first = 'exec 3<&0; "$@" <&3 3<&- & exec 3<&- <&-; wait $!'
 
@@ -47,7 +47,7 @@ export function startPod(options: PodOptions): Pod {
   const [program = '', ...args] = [...withParent, 'unshare', ...unshareFlags, '--', ...shell]
   const child = spawn(program, args, {
     cwd: '/',
-    // A session of its own: no Ctrl-C and no closed terminal reaches it but through this process.
+    // It has a session of its own, so Ctrl-C and a closed terminal reach it through this process only.
     detached: true,
     env: { PATH: systemPath, LANG: 'C.UTF-8', HOME: '/nonexistent' },
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -44,12 +44,12 @@ export async function relayPort(port: number, socket: string): Promise<PortRelay
   }
 }
 
-/** Pass on what one end sends, its end of sending, and its breaking. */
+/** Pass on what one end sends, and whether it has finished sending or has broken off. */
 function join(from: Socket, to: Socket): void {
   from.pipe(to)
   from.on('error', () => to.destroy())
   from.on('close', () => {
-    // Whoever went without saying goodbye takes the other along; after a goodbye the other may still be sending.
+    // When one end breaks off, the other is closed too. When it has only finished sending, the other may go on.
     if (!from.readableEnded) to.destroy()
   })
 }

@@ -14,7 +14,7 @@ import {
  * Source: runtime measurements; babeld's default of 4 s takes 20 s to converge.
  */
 const helloIntervalS = 0.3
-/** Seconds between updates. A new sequence number travels a link with each, so this bounds how long a way that was not feasible stays unused. */
+/** Seconds between updates. A new sequence number travels a link with each, so this bounds how long a route that was not feasible stays unused. */
 const updateIntervalS = 2 * helloIntervalS
 
 /** A babeld to run: its configuration and its interfaces. */
@@ -42,7 +42,7 @@ export function serverRouter(topology: Topology): Router {
     configuration: render([
       ...onlyFrom(topology.uplinks),
       `redistribute local ip ${serverCommunityAddress}/128`,
-      // The server is no way to anywhere else.
+      // The server announces nothing else, so nobody's packets are routed through it.
       `out ip ${serverCommunityAddress}/128 allow`,
       'out deny',
     ]),
@@ -67,7 +67,7 @@ export function babeldArguments(
     ...['-c', files.configuration, '-S', files.state],
     // No pid file: one of a killed babeld would stand in the way of the next.
     ...['-I', ''],
-    // A better route is taken as its smoothed metric comes down, which after a cut takes half a minute; these links never flutter.
+    // No smoothing of metrics: with it, a better route is taken half a minute after a cut has ended. These links never flap.
     ...['-M', '0'],
     ...router.interfaces,
   ]

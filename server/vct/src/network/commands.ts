@@ -69,13 +69,14 @@ export function wiringScript(topology: Topology, shaping: Shaping): NamespaceScr
   return { namespace: null, commands }
 }
 
-/** The commands that make a node of a namespace: forwarding, addresses, its radios with their shape, its prefix to be announced. */
+/** The commands that turn a namespace into a node: forwarding, addresses, its radios with their shape, and the prefix that it announces. */
 export function nodeScript(topology: Topology, n: number, shaping: Shaping): NamespaceScript {
   const commands: string[][] = [
     ['sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1', 'net.ipv4.ip_forward=1'],
     ['ip', 'link', 'set', 'lo', 'up'],
     ['ip', 'addr', 'add', `${communityAddress(n)}/128`, 'dev', 'lo', 'nodad'],
-    // Behind every real route to a sliver: what nobody has is refused here, and babeld has a route of this prefix to announce.
+    // A sliver's own route is preferred to this one. So packets to addresses that no sliver has are refused here, and babeld has a route of this prefix to
+    // announce.
     [
       ...['ip', '-6', 'route', 'add', 'unreachable', publicPrefix(n)],
       ...['metric', '65000', 'proto', 'static'],
@@ -85,7 +86,7 @@ export function nodeScript(topology: Topology, n: number, shaping: Shaping): Nam
     commands.push(
       ['ip', 'link', 'set', 'ul', 'mtu', '1600', 'addrgenmode', 'none', 'up'],
       ['ip', 'addr', 'add', underlayAddress(n), 'peer', relayAddress, 'dev', 'ul'],
-      // Without this the inner checksums are left to nobody, and TCP hangs.
+      // Without this nobody computes the inner checksums, and TCP hangs.
       ['ethtool', '-K', 'ul', 'tx', 'off', 'gso', 'off', 'tso', 'off'],
     )
   }
@@ -97,7 +98,7 @@ export function nodeScript(topology: Topology, n: number, shaping: Shaping): Nam
   return { namespace: nodeName(n), commands }
 }
 
-/** The commands that make the server's place of the pod's own namespace. */
+/** The commands that turn the pod's own namespace into the server's. */
 export function serverScript(topology: Topology): NamespaceScript {
   return {
     namespace: null,
@@ -138,7 +139,7 @@ export function shapeCommands(
   return [['tc', 'qdisc', 'replace', 'dev', name, 'root', ...qdisc]]
 }
 
-/** The commands that let nothing in through an interface: silent, as when somebody stands in front of an antenna. */
+/** The commands that drop all that comes in through an interface. The sender is told nothing, as with an obstacle in front of an antenna. */
 export function cutCommands(name: string): readonly (readonly string[])[] {
   const chain = ['add', 'chain', 'netdev', cutTable(name), 'in']
   const hook = `{ type filter hook ingress device "${name}" priority -500; policy drop; }`

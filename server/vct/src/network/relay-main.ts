@@ -5,7 +5,10 @@ import { DelayLine } from './delay-line.ts'
 import { linkVni, relayAddress, underlayAddress, vxlanPort } from './commands.ts'
 import { defaultShape, planTopology } from './topology.ts'
 
-/** A packet that has 20 ms of a full 20 Mbit/s link in front of it; more waits in the kernel's own queue before it comes here. */
+/**
+ * The most packets of one direction of a link that wait here. A full link of 20 Mbit/s has far fewer on their way: what exceeds its rate waits in the kernel's
+ * queue before it comes here.
+ */
 const maxPacketsPerLine = 1000
 const vxlanHeaderBytes = 8
 

@@ -17,7 +17,7 @@ export interface MeshLink {
   readonly shape: Shape
 }
 
-/** Who is joined to whom. */
+/** The nodes, and the links between them. */
 export interface Topology {
   /** 1 to N. */
   readonly nodes: readonly number[]

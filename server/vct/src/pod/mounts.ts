@@ -4,8 +4,8 @@ import { runScript } from '../network/namespace.ts'
 import { serverUid } from './host.ts'
 
 /**
- * Where the pod has what the server and the slivers must reach whoever they are: the checkout or the data folder may lie in somebody's home,
- * which others may not even enter.
+ * Paths in the pod of what the server and the slivers must reach, whatever user they run as. The checkout or the data folder may lie in somebody's home, which
+ * other users may not enter.
  */
 export const podPaths = {
   root: '/run/vct',

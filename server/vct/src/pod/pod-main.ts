@@ -10,8 +10,8 @@ import { planTestbed } from './testbed.ts'
 import { runTestbed } from './supervisor.ts'
 
 /**
- * The pod's supervisor. Told what to do by its one argument, a `PodConfiguration`; told to end by a line of standard input, by the control socket or by
- * SIGTERM; at the end of its standard input it is gone at once. The pod ends with it.
+ * The pod's supervisor. Its one argument, a `PodConfiguration`, says what to do. A line of standard input, the control socket or SIGTERM tells it to end in
+ * good order; when its standard input ends, it ends at once. The pod ends with it.
  */
 async function main(): Promise<void> {
   const configuration: unknown = JSON.parse(process.argv[2] ?? '')
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
     .on('line', (line) => {
       if (line === stopLine) stop()
     })
-    // Nobody is left to wait for a good end.
+    // Nobody waits for an end in good order any more.
     .on('close', () => process.exit(1))
   const { signal } = stopping
   try {

@@ -98,7 +98,7 @@ export function createServerPart(
 /** A folder of the pod for the routers' files. */
 export const routerFolder = join(podPaths.root, 'routers')
 
-/** The argv that makes a command the server's: a user of its own, with no privileges and no way to any. */
+/** The argv that runs a command as the server's user, without privileges and without a way to gain any. */
 function asServer(hasManyUids: boolean): readonly string[] {
   const id = `${serverUid}`
   if (!hasManyUids) {

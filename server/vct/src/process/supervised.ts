@@ -3,7 +3,7 @@ import { backoffMs, LabError } from '@community-lab/contract'
 import type { LogFile } from './log-file.ts'
 import { maybeChildOf, sendSignal } from './tree.ts'
 
-/** How a supervised process is started, each time anew. */
+/** How a supervised process is started. */
 export interface Command {
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string>>
@@ -123,7 +123,7 @@ export function supervise(options: SuperviseOptions): Supervised {
     if (timer !== null) clearTimeout(timer)
     timer = null
     if (child === null) return
-    // Once: many programs take a second SIGTERM for impatience.
+    // SIGTERM is sent once, because many programs end at once on a second one.
     if (stopping !== child) signalIt('SIGTERM')
     stopping = child
     const killer = setTimeout(() => signalIt('SIGKILL'), graceMs)
