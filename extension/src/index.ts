@@ -79,7 +79,7 @@ async function followSettings(
     let last = ''
     const read = () => {
       const place = placeOf(settings.composite, defaultBaseUrl())
-      // Told of each setting that is saved: the same place is not connected to again.
+      // This is called for each setting that is saved. An unchanged place is not connected to again.
       if (JSON.stringify(place) === last) return
       last = JSON.stringify(place)
       onPlace(place)

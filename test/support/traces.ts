@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { foldersOf } from '../../server/vct/src/pod/folders.ts'
 import type { RunningTestbed } from './testbed.ts'
 
-/** What a running testbed has on this machine, and what the machine had that is not its. */
+/** What a running testbed has on this machine. */
 export interface Traces {
   readonly home: string
   readonly processes: readonly Process[]

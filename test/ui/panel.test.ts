@@ -175,7 +175,7 @@ describe('the Testbed panel', () => {
     expect(await page.evaluate(() => (Reflect.get(window, 'drawn') as unknown[]).length)).toBe(0)
     await page.locator('li[data-id="community-lab-testbed"]').click()
     await panel.locator('[data-slice="later"]').waitFor()
-    // The tab that had the connection goes, and the other one hears on.
+    // The tab that had the connection is closed, and the other one goes on.
     await page.close()
     await lab.slices.ensure('last', { template: 'tiny', nodes: ['n1'] })
     await other.locator('.cl-panel[data-connection="live"] [data-slice="last"]').waitFor()

@@ -11,7 +11,7 @@ export interface Following {
 
 /** What tabs tell each other. */
 type Message =
-  /** A tab has come: whoever has the connection tells it all. */
+  /** A tab was opened. The tab that has the connection sends it the whole board. */
   | { readonly kind: 'hello' }
   | { readonly kind: 'retry' }
   | { readonly kind: 'view'; readonly connection: Connection; readonly board: Board | null }
@@ -22,8 +22,8 @@ type Message =
     }
 
 /**
- * Follow a testbed over one connection for all tabs of a browser: the tab that holds a lock has it and tells the others; when it goes, the next one takes over
- * from where the board is. A page that has no locks, because it is not served securely, has a connection of its own.
+ * Follow a testbed over one connection for all tabs of a browser. The tab that holds a lock has the connection and sends the others what it gets. When that tab
+ * is closed, the next one takes the lock and goes on from its board. A page that has no locks, because it is not served securely, has a connection of its own.
  */
 export function followShared(
   options: TestbedOptions,
@@ -82,7 +82,7 @@ export function followShared(
       if (isLeader()) retry()
     } else if (isLeader()) return
     else if (data.kind === 'view') show({ connection: data.connection, board: data.board })
-    // Changes of a board that is not known yet: it is on its way.
+    // Changes of a board that this tab does not have yet. The whole board is on its way.
     else if (view.board !== null)
       show({ connection: data.connection, board: applyChanges(view.board, data.changes) })
   })
@@ -103,7 +103,7 @@ export function followShared(
   }
 }
 
-/** Tells tokens apart without being one: tabs with different rights see different things. Source: FNV-1a, 32 bits. */
+/** A hash that tells tokens apart. Tabs with different tokens share nothing, because they may see different things. Source: FNV-1a, 32 bits. */
 function fingerprintOf(token: string): string {
   let hash = 0x811c9dc5
   for (const character of token) {

@@ -26,7 +26,7 @@ export interface TestbedOptions {
   readonly silenceMs?: number
 }
 
-/** Whether the panel hears the testbed. */
+/** Whether the panel is connected to the testbed. */
 export type Connection =
   | { readonly state: 'connecting' }
   | { readonly state: 'live' }
@@ -146,7 +146,7 @@ async function followOnce(
   } catch (error) {
     throw stop.signal.aborted ? stop.signal.reason : error
   }
-  // Who goes on from a change hears nothing when nothing has changed.
+  // A reader that goes on from a change gets no event when nothing has changed since.
   if (known === null && eventCount === 0)
     throw new Error('its stream of events ended before it began')
 }
@@ -189,7 +189,7 @@ async function ask(
   throw new Error(`${options.baseUrl} answered ${response.status} ${response.statusText}`)
 }
 
-/** Asked anew each time: a signal aborts while others wait. */
+/** This is a function because the signal may abort during a wait, and the compiler takes a property that was checked to be unchanged. */
 function isWanted(signal: AbortSignal): boolean {
   return !signal.aborted
 }

@@ -25,7 +25,7 @@ export class TestbedPanel extends ReactWidget {
     this.title.icon = testbedIcon
     this.title.caption = 'Testbed'
     this.addClass('cl-widget')
-    // Whoever opens it by the keyboard is in it then: Tab goes on to its slices, the arrows scroll it.
+    // It takes the focus when it is opened by the keyboard. Then Tab goes on to its slices, and the arrows scroll it.
     this.node.tabIndex = -1
   }
 

@@ -21,7 +21,7 @@ export interface Credentials {
   readonly vct_socket?: string
 }
 
-/** Where the process stands. */
+/** The process's environment and its current folder. */
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string

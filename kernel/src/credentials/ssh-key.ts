@@ -55,8 +55,8 @@ export function ensureSshKey(folder: string): SshKey {
 }
 
 /**
- * Make an ed25519 key, in OpenSSH's private form. One in 200 of ssh2's, those whose public half begins with a zero, lacks that byte and can be read by
- * nobody: another is made then.
+ * Make an ed25519 key, in OpenSSH's private form. ssh2 writes one key in 200 wrongly: when the public half begins with a zero byte, that byte is missing, and
+ * nobody can read the key. Then another key is made.
  *
  * Source: https://github.com/mscdex/ssh2/issues/1390, open with ssh2 1.17.0.
  */

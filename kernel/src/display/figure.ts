@@ -7,7 +7,7 @@ import { makeRoomForLabels, noteLabel } from './label-room.ts'
 import { renderPng } from './picture.ts'
 import { toXml } from './xml.ts'
 
-/** A figure of more marks, or of more text, is kept as a picture: it would make a notebook of megabytes that a browser shows with pain. */
+/** A figure of more marks, or of more text, is kept as a picture: otherwise the notebook would have megabytes, and a browser would show it slowly. */
 const maxMarks = 2_000
 const maxSvgLength = 512 * 1024
 
@@ -23,7 +23,7 @@ export function figureDocument(): Document {
   const { JSDOM } = require('jsdom') as typeof Jsdom
   const { window } = new JSDOM('')
   addColorStrips(window)
-  // A figure that is the last expression of a cell is asked by these how it is shown.
+  // Notebooks call these methods to show a figure that is the last expression of a cell.
   Object.defineProperties(window.Element.prototype, {
     [displaySymbol]: {
       value(this: Element): Bundle {

@@ -41,7 +41,7 @@ export interface HttpClient {
   tell(path: string, options?: AskOptions): Promise<void>
   /** Ask for a body as it comes. */
   open(path: string, options?: AskOptions & OpenOptions): Promise<Dispatcher.ResponseData>
-  /** The headers that speak for the user, for WebSockets. */
+  /** The headers that authenticate the user, for WebSockets. */
   headers(): Readonly<Record<string, string>>
   close(): Promise<void>
 }

@@ -13,7 +13,7 @@ export interface EventStreamOptions {
   isPassing?(error: LabError): boolean
 }
 
-/** An event, or word that the connection was made anew since the last one. */
+/** An event, or the note that a connection was made, before its first event. */
 export type StreamEvent =
   { readonly is: 'event'; readonly event: EventSourceMessage } | { readonly is: 'connected' }
 
@@ -21,8 +21,8 @@ export type StreamEvent =
 const silenceMs = 35_000
 
 /**
- * Read server-sent events without an end: when the connection breaks it is made anew, from the last id on. Ends when the signal is aborted, by
- * throwing its reason.
+ * Read server-sent events without an end: when the connection breaks it is made again, from the last id on. Ends when the signal is aborted, by throwing its
+ * reason.
  *
  * @throws {@link LabError} what the server refuses it with, unless that passes.
  */
@@ -79,7 +79,7 @@ async function* readConnection(
     }
   } finally {
     clearTimeout(timer)
-    // Whoever stops reading early must not leave the server with a reader.
+    // When reading stops early, the connection must be closed, or the server would go on sending.
     body.on('error', () => undefined).destroy()
   }
 }

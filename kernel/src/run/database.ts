@@ -125,7 +125,7 @@ export class SampleDatabase {
     })
   }
 
-  /** Let go of its memory and its files; a query that runs ends. Asked again, it fetches everything anew. */
+  /** Let go of its memory and its files; a query that runs ends. A later query fetches everything again. */
   async close(): Promise<void> {
     this.#closing.abort(new DOMException('the database was closed', 'AbortError'))
     this.#closing = new AbortController()
@@ -152,7 +152,7 @@ export class SampleDatabase {
           return work(open, signal)
         })
       })
-      // The next in turn does not care how this one ended; its own caller does.
+      // A failure goes to the caller of this work, and does not stop the work after it.
       this.#last = turn.catch(() => undefined)
       return orAborted(turn, signal)
     })

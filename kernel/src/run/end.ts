@@ -42,7 +42,7 @@ export class RunEnd {
     if (this.#watching !== null) return this.#watching
     const watching = this.#watch()
     this.#watching = watching
-    // Whoever waits next begins anew.
+    // The next call of `wait` watches again.
     watching.catch(() => {
       this.#watching = null
     })

@@ -25,8 +25,8 @@ export interface WrapperOptions extends ProgramInput {
 }
 
 /**
- * The program that stays in the sliver and minds a run's script: it gives it its arguments, its environment and COMMUNITY_LAB_RUN, keeps its output in the file
- * `output`, and writes `run_end` when it has ended, whatever way. A run that was cancelled before its script began never begins.
+ * The program that supervises a run's script in the sliver: it gives the script its arguments, its environment and COMMUNITY_LAB_RUN, keeps its output in the
+ * file `output`, and writes `run_end` when it has ended, whatever way. A run that was cancelled before its script began never begins.
  *
  * @throws {@link LabError} LAB_ARGUMENT_INVALID.
  */

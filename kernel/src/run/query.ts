@@ -47,7 +47,7 @@ function isEmpty(text: string): boolean {
   return /^[\s;]*$/u.test(code)
 }
 
-/** `sql(…)` has no texts of a template; only the language itself makes what has `raw`. */
+/** Find the texts of a tagged template. A call `sql(…)` has none: only the language itself makes a list that has `raw`. */
 function textsOf(strings: unknown): readonly string[] {
   if (isTemplate(strings)) return strings
   throw invalid('sql was called as a function; write sql`select …`, without parentheses')

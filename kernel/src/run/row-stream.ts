@@ -57,7 +57,7 @@ export async function* readRows(
   throw new LabError('LAB_INTERNAL', { what: 'a stream without an end has ended' })
 }
 
-/** Let what gives rows one by one be taken from. */
+/** Make a row stream of something that gives rows one by one. */
 export function rowStream<T extends object>(
   read: () => AsyncGenerator<T, void, undefined>,
 ): RowStream<T> {

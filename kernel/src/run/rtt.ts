@@ -32,7 +32,7 @@ export interface RttRow {
   readonly lost: boolean
   /** From 1, for each pair of slivers. */
   readonly seq_no: number
-  /** Of the answer: what its 64 was at the beginning and lost one of at each router. Null: there was none. */
+  /** The hop limit of the answer: it begins with 64, and each router takes one. Null: there was no answer. */
   readonly ttl: number | null
   /** True: this answer came after its probe was given up, in a row before. */
   readonly late: boolean | null

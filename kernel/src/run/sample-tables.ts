@@ -127,7 +127,7 @@ export class SampleTables {
     })
   }
 
-  /** Add the rows that are new. False when the table must be read anew: a column has another type, or the notebook has changed the table. */
+  /** Add the rows that are new. False when the whole table must be read again: a column has another type, or the notebook has changed the table. */
   async #append(
     measurement: Measurement,
     { landed }: SampleTable,
@@ -157,7 +157,7 @@ export class SampleTables {
       return true
     } catch (error) {
       to.signal.throwIfAborted()
-      // A notebook may do what it likes to its tables: one that nothing can be added to is read anew, and what is wrong besides shows there.
+      // A notebook may have changed its tables. A table to which nothing can be added is read again as a whole; if anything else is wrong, that fails too.
       if (error instanceof Error) return false
       throw error
     }

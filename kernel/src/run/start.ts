@@ -127,12 +127,15 @@ export async function launchRun<Tables extends object>(
   }
 }
 
-/** End what has started, whatever ended the start. It goes on beyond the waiting; what cannot be reached in time is left. */
+/**
+ * End the programs that were started, when the start has failed or was interrupted. This goes on after the call has thrown; slivers that cannot be reached in
+ * time are left as they are.
+ */
 async function undo(session: Session, id: string, programs: readonly Launched[]): Promise<void> {
   const options = { timeoutMs: undoTimeoutMs, signal: session.signal }
   const command = cancelCommand(runFolder(id))
   const undone = mapBounded(programs, concurrency, ({ sliver }) =>
-    // The lab may be closed by now; the first error is the one to tell.
+    // The lab may be closed by now. The caller gets the first error, not this one.
     runInside(sliver, command, options).catch(() => null),
   )
   await orAborted(undone, AbortSignal.timeout(undoWaitMs)).catch(() => null)

@@ -78,7 +78,10 @@ export class Slice implements SliceHandle {
     return new Date(this.#object.expires_on)
   }
 
-  /** Ask the server how it and its slivers are. Handles stay the same ones. @throws {@link LabError} LAB_NOT_FOUND when it was released. */
+  /**
+   * Ask the server for the state of the slice and its slivers. The handles of its slivers stay the same objects. @throws {@link LabError} LAB_NOT_FOUND when it
+   * was released.
+   */
   async refresh(options: CallSignal = {}): Promise<this> {
     await this.#call(options, (signal) => this.#refresh(signal))
     return this

@@ -205,8 +205,8 @@ export function connectSoon(sliver: Sliver): Promise<void> {
 }
 
 /**
- * Whether what is known of a sliver is about the container that is wanted, and not about one that is still to be made anew: each change of what a sliver needs
- * raises its number, each reset its slice's.
+ * Whether what is known of a sliver is about the container that is wanted, and not about one that is still to be replaced. Each change of what a sliver needs
+ * raises the sliver's `instance_sn`, each reset the slice's.
  */
 export function isCurrent(sliver: Sliver, sliceInstanceSn: number): boolean {
   return sliver[isCurrentFor](sliceInstanceSn)

@@ -33,7 +33,7 @@ export interface WaitedSlice {
   readonly id: number
   readonly name: string
   slivers(): readonly Sliver[]
-  /** How often all its slivers were to be made anew. */
+  /** How often a reset of all its slivers was asked for. */
   instanceSn(): number
   /** Ask the server how all of it is. */
   refresh(signal: AbortSignal): Promise<void>
@@ -92,7 +92,7 @@ function isReady(sliver: Sliver, slice: WaitedSlice): boolean {
   )
 }
 
-/** A sliver's state in words; a container that is to be made anew is told from the one that is wanted. */
+/** A sliver's state in words; a container that is to be replaced is told from the one that is wanted. */
 function stateOf(sliver: Sliver, slice: WaitedSlice): string {
   return isCurrent(sliver, slice.instanceSn()) ? sliver.state : `${sliver.state}, to be made anew`
 }
@@ -118,7 +118,7 @@ async function followSlivers(
   { signal, isDone }: { readonly signal: AbortSignal; readonly isDone: () => boolean },
 ): Promise<void> {
   for await (const message of readEvents(session.http, routes.events, { signal })) {
-    // A connection begins with changes after it alone, so what is now is read then; so it is when changes were missed.
+    // A new connection brings only the changes after it, so the present state is read then; also when changes were missed.
     const isAnew = message.is === 'connected' || message.event.event === 'reset'
     const change = isAnew ? 'missed' : takeChange(slice, message.event.data)
     if (change === 'foreign') continue
@@ -127,7 +127,7 @@ async function followSlivers(
   }
 }
 
-/** An event that tells of a slice or a sliver. Other kinds, of newer servers too, are none of a wait's business. */
+/** An event that tells of a slice or a sliver. Other kinds, also those of newer servers, are passed over. */
 const Told = Type.Object({ kind: Type.String(), object_id: Type.String(), object: Type.Unknown() })
 
 /** Take a change of this slice or of one of its slivers. `missed`: it is one, and the slice must be read to know it. */

@@ -174,7 +174,7 @@ export class SliverConnections {
     } catch (error) {
       this.#dialing -= 1
       this.#refusal = error
-      // Those that wait have their turn on the connections there are; without any, nobody's would come.
+      // Commands that wait get one of the open connections when it is free. Without any connection they would wait for ever, so they fail.
       if (this.#open + this.#dialing > 0) return
       for (const waiter of this.#waiting) waiter.fail(error)
       this.#waiting.clear()

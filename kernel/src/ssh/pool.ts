@@ -24,7 +24,7 @@ export interface SshPoolOptions {
   readonly signal: AbortSignal
 }
 
-/** Keeps connections open to the slivers that were used. They are nobody's alone: who gives up waiting for one does not end it. */
+/** Keeps connections open to the slivers that were used. They are shared: a caller that gives up waiting for one does not end it. */
 export interface SshPool {
   /** Wait for a connection to a sliver, for one command. @throws {@link LabError} LAB_SLIVER_NOT_STARTED and why there is no connection. */
   lease(target: SshTarget, options: LeaseOptions): Promise<Lease>
@@ -41,7 +41,7 @@ const keyRetryMs = 500
 /** How often a connection that breaks before it is made is tried: SSH servers refuse some while many are being made. */
 const attempts = 3
 
-/** Create a pool. A connection that ended is made anew by the next command. */
+/** Create a pool. A connection that ended is made again by the next command. */
 export function createSshPool(options: SshPoolOptions): SshPool {
   const slivers = new Map<string, { life: string; connections: SliverConnections }>()
 
@@ -75,7 +75,7 @@ export function createSshPool(options: SshPoolOptions): SshPool {
   function connectionsOf(target: SshTarget): SliverConnections {
     const { id, node, state, hostKey, startedOn } = target
     if (hostKey === null) throw new LabError('LAB_SLIVER_NOT_STARTED', { sliver: id, state })
-    // What is left of a connection to a sliver that was made or started anew leads nowhere.
+    // A connection to a sliver that was made or started again since leads nowhere.
     const life = `${hostKey} ${startedOn ?? ''}`
     const known = slivers.get(id)
     if (known?.life === life) return known.connections

@@ -29,7 +29,7 @@ export async function openTunnel(options: TunnelOptions): Promise<Duplex> {
     perMessageDeflate: false,
     handshakeTimeout: handshakeTimeoutMs,
   })
-  // From the beginning: a sliver nearby says its first words in the packet that tells of the connection.
+  // The stream is made at once, because the first bytes of a sliver nearby arrive in one packet with the answer to the upgrade.
   const stream = createWebSocketStream(socket)
   const opened = Promise.withResolvers<null>()
   socket.once('unexpected-response', (request, response) => {

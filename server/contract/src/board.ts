@@ -17,7 +17,7 @@ export interface Board {
   readonly incidents: readonly TimedIncident[]
   /** The last change that is in here. */
   readonly lastEventId: number
-  /** Where its stream goes on, in the server's words: the number alone does not tell that the server was restored. */
+  /** The cursor from which its stream goes on, as the server wrote it. The number alone would not show that the server was restored. */
   readonly cursor: string
 }
 
@@ -29,18 +29,16 @@ export interface TimedIncident extends Incident {
 /** How many incidents a board keeps. */
 export const maxIncidents = 20
 
-/** A change as it comes from a server that may be newer than its reader: of its kind and its object nothing is certain. */
+/** A change from a server that may be newer than its reader, so its kind and its object may be unknown. */
 export type AnyChange = Pick<ChangeEvent, 'id' | 'time'> & {
   readonly kind: string
   readonly object_id: string
   readonly object: unknown
-  /** Where the stream goes on after it, in the server's words; default: its id. */
+  /** The cursor from which the stream goes on after it, as the server wrote it; default: its id. */
   readonly cursor?: string | undefined
 }
 
-/**
- * Make the board of lists that were read after the change `lastEventId`. What is none of its kind in them is left out.
- */
+/** Make the board of lists that were read after the change `lastEventId`. An object that has not the form of its kind is left out. */
 export function createBoard(
   lists: {
     readonly nodes: readonly unknown[]
@@ -58,8 +56,8 @@ export function createBoard(
 }
 
 /**
- * Apply changes in their order. One that the board has already (its id is not above the board's last) changes nothing, and so does one of an unknown kind, or
- * with an object that its reader cannot understand: a server may be newer than who reads it.
+ * Apply changes in their order. A change that the board has already (its id is not above the board's last) changes nothing. Neither does one of an unknown
+ * kind, or with an object that cannot be read: the server may be newer than its reader.
  */
 export function applyChanges(board: Board, changes: readonly AnyChange[]): Board {
   const draft = new Draft(board)
@@ -84,7 +82,7 @@ const emptyBoard: Board = {
   cursor: '0',
 }
 
-/** A board on its way to the next one: each map is copied once, when it changes first. */
+/** The next board, while changes are applied to it. Each map is copied once, before its first change. */
 class Draft {
   readonly #nodes: Copied<number, Node>
   readonly #slices: Copied<number, Slice>
@@ -204,7 +202,7 @@ class Copied<Id, T> {
   }
 }
 
-// What a board's readers go by is checked; members beyond, and values of states, may be of a later version.
+// Only the members that readers of a board rely on are checked. Other members, and values of states, may be of a later version.
 
 function maybeNode(object: unknown): Node | null {
   if (!isRecord(object) || typeof object['id'] !== 'number' || !isNamed(object)) return null

@@ -3,7 +3,7 @@ import { LabError } from './error/lab-error.ts'
 import { Credentials } from './schema/credentials.ts'
 import { describeMismatch } from './mismatch.ts'
 
-/** What a program was told of its testbed; each member outranks the environment, and that the files. */
+/** What a program's caller says of its testbed. Each member outranks the environment, which outranks the files. */
 export interface CredentialsOptions {
   readonly url?: string
   readonly token?: string
@@ -50,7 +50,7 @@ export function chooseCredentials(
       ? folders.flatMap((folder) => names.map((name) => joinPath(folder, name)))
       : [named]
   if (url !== undefined && token !== undefined && credentialsFile === undefined) {
-    // A file of the same testbed adds its control socket; one of another testbed is not meant.
+    // A file for the same testbed adds its control socket. A file for another testbed is ignored.
     const near = firstFile(files, read)
     const same = near !== null && sameUrl(near.credentials.url, url)
     const socket = same ? near.credentials.vct_socket : undefined
@@ -142,7 +142,7 @@ function firstFile(files: readonly string[], read: ReadText): FoundFile | null {
   return null
 }
 
-/** Only a file that is not there is passed over: one that cannot be read was meant, and says so. */
+/** Only a file that is not there is passed over. One that cannot be read is an error, because it was meant to be used. */
 function readOrRefuse(file: string, read: ReadText): string | null {
   try {
     return read(file)

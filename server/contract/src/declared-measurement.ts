@@ -42,7 +42,7 @@ export const nodeMeasurements: Readonly<Record<string, DeclaredFields>> = {
   },
 }
 
-/** What agents and server tell of samples that are not there, in every scope. */
+/** What agents and the server tell of samples that were refused or lost, in every scope. */
 export const lossMeasurements: Readonly<Record<string, DeclaredFields>> = {
   [rejectedMeasurement]: { line: 'text', reason: 'text', lines: 'number' },
   [droppedMeasurement]: { lines: 'number', reason: 'text' },

@@ -17,11 +17,11 @@ export const measurePath = '/run/community-lab/measure'
 export const maxLineBytes = 4096
 /** The most fields in a line. */
 export const maxFields = 64
-/** Where lines are told of that were not taken: `line` is one of them, `reason` why, `lines` how many they are. */
+/** The measurement of lines that were refused: `line` is one of them, `reason` tells why, `lines` how many there are. */
 export const rejectedMeasurement = 'rejected'
-/** Where lines are counted that a full buffer had to drop: column `lines`. */
+/** The measurement of lines that were lost because a buffer was full: `lines` tells how many. */
 export const droppedMeasurement = 'dropped'
-/** Where the end of a run's program on a sliver is told. Such lines are taken also from a sliver that writes too fast, for somebody waits for them. */
+/** The measurement of the end of a run's program on a sliver. Such lines are taken also from a sliver that writes too fast, because somebody waits for them. */
 export const runEndMeasurement = 'run_end'
 /** Columns every table has; a field may not take their names. */
 export const reservedColumns: readonly string[] = [
@@ -87,7 +87,7 @@ export function formatLine(name: string, fields: Readonly<Record<string, FieldVa
   return [name, ...parts].join(' ')
 }
 
-/** Say why no field may be called so; null when it may. */
+/** Say why a text cannot be the name of a field; null when it can. */
 export function checkFieldName(field: string): string | null {
   if (!nameRegExp.test(field))
     return `field name ${JSON.stringify(field.slice(0, 64))} is not [a-z][a-z0-9_]*`

@@ -222,7 +222,7 @@ export const tincdEnvironment: Readonly<Record<string, string>> = {
   PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
 }
 
-/** How far `time()` may be behind the clock, and a timer early, in milliseconds, with room. */
+/** A margin, in milliseconds, for a `time()` that is behind the clock and a timer that fires early. */
 const secondMarginMs = 50
 
 /**

@@ -42,7 +42,7 @@ export function attackWithFloods(world: () => HostileWorld): void {
     const seen = await attackBeside(world(), async () => {
       const endless = 'timeout 5 dd if=/dev/zero of=/run/community-lab/measure bs=65536'
       await hostileSliver(world()).exec(endless)
-      // So that the next line is one of its own.
+      // This ends the open line, so that the next line is a line of its own.
       await hostileSliver(world()).exec('echo > /run/community-lab/measure')
       await startAnother(world())
     })
@@ -55,7 +55,7 @@ async function refusedLines(world: HostileWorld): Promise<number> {
   return rows.reduce((sum, { lines }) => sum + Number(lines), 0)
 }
 
-/** Look until so many more lines are told of as refused, for they are told once in a second. Few rows tell of them. */
+/** Wait until so many more lines are counted as refused. They are counted once a second, in few rows. */
 async function expectRefused(world: HostileWorld, before: number, more: number): Promise<void> {
   await expect
     .poll(() => refusedLines(world), { timeout: 20_000, interval: 500 })

@@ -10,7 +10,7 @@ import { makePlace, type Place } from './world/place.ts'
 let place: Place
 let notebook: string
 
-/** Stands where the program stands that executes a notebook: it keeps what it was told, and ends as it is told to. */
+/** Takes the place of the program that executes notebooks: it notes its arguments, and ends as the test says. */
 const program = `
 import json, os, sys, time
 if "--check" in sys.argv:

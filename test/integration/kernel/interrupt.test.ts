@@ -62,7 +62,7 @@ function beginCell(): AbortController {
 const patience = { timeout: 10_000 }
 const isReached = async (): Promise<void> => expect((await slice.sh`true`).ok).toBe(true)
 
-/** Every call of the public handles that waits, made so that it waits. */
+/** Every public call that can wait, called in such a way that it waits. */
 const calls: Readonly<Record<string, () => Promise<unknown>>> = {
   'Nodes.find': () => lab.nodes.find(),
   'Slices.ensure': () => lab.slices.ensure('first', { template: 'tiny', nodes: ['n1', 'n2'] }),

@@ -63,7 +63,7 @@ it('connects anew when connections broke between two commands', async () => {
   await slice.sh`true`
   world.breakTunnels()
   const results = await slice.sh`echo again`
-  // What broke unnoticed may be met once; what was sent is never sent twice.
+  // A command may meet a connection that broke unnoticed, once. A command that was sent is never sent twice.
   for (const { error } of results)
     expect(error?.code ?? 'LAB_COMMAND_LOST').toBe('LAB_COMMAND_LOST')
   expect((await slice.sh`echo again`).map(({ stdout }) => stdout)).toEqual(['again\n', 'again\n'])

@@ -97,7 +97,7 @@ describe('a change of a host', () => {
     await using world = await startWorld([hostOf(1), hostOf(2)])
     const { app, registry } = world
     expect(await files()).toEqual(['node_1', 'node_2'])
-    // Whoever looked at the file of node 1 would write it again.
+    // An update that looked at the file of node 1 would write it again.
     await unlink(join(tincDir, 'hosts', 'node_1'))
     registry.setHosts([hostOf(1), hostOf(2), hostOf(3)])
     await app.management.updated()

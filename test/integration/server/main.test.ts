@@ -53,7 +53,7 @@ async function startServer(dir: string, databaseUrl: string | null): Promise<Ser
   })
   const exit = once(child, 'exit')
   const failed = exit.then(() => Promise.reject(new Error(`it ended: ${lines.join('\n')}`)))
-  // Later it may end.
+  // After it was ready, the process may end.
   failed.catch(() => undefined)
   const ready = await Promise.race([port.promise, failed])
   const token = (await readFile(join(dir, 'token'), 'utf8')).trim()

@@ -4,7 +4,7 @@ import { onTestFailed } from 'vitest'
 /** Debian's Chromium, and what its pages have asked for. */
 export interface TestBrowser extends AsyncDisposable {
   readonly browser: Browser
-  /** Open an address in a window that knows nothing of others. When the test that opens it fails, what it shows then is told. */
+  /** Open an address in a window that shares nothing with others. When the test that opens it fails, the report tells what it shows. */
   open(url: string): Promise<Page>
   /** Every request of every page to a host that is not this machine. */
   readonly foreignRequests: readonly string[]

@@ -13,7 +13,7 @@ it('has the token of its own server alone', () => {
   expect(placeOf({ serverUrl: 'https://a.example', tokens }, own).token).toBe('token-a')
   expect(placeOf({ serverUrl: 'https://b.example/', tokens }, own).token).toBe('token-b')
   expect(placeOf({ serverUrl: 'https://c.example', tokens }, own).token).toBe('')
-  // What used to be one token for whichever server is named.
+  // Settings of an older version: one token, whichever server is named.
   const old = { serverUrl: 'https://c.example', token: 'token-a' }
   expect(placeOf(old, own).token).toBe('')
 })

@@ -277,6 +277,6 @@ export function describeSlivers(
 async function removeCgroups(parent: string): Promise<void> {
   for (const hierarchy of await readdir('/sys/fs/cgroup'))
     await rmdir(join('/sys/fs/cgroup', hierarchy, parent)).catch(() => {
-      // Never made in this one.
+      // It was not made in this hierarchy.
     })
 }

@@ -44,7 +44,7 @@ describe.runIf(process.getuid?.() === 0)('the network of a node', () => {
     await machine.shOn('host', `${packets} router-advertisement eth0`)
     await waitFor(() => machine.sh('ip -6 route show default'), 'proto ra')
     expect(await machine.shOn('host', ping(publicAddress(sliver)))).toContain('3 received')
-    // The host sends what is for the server by the node, which is no router.
+    // The host sends packets for the server to the node, which must not forward them.
     expect(await machine.shOn('host', ping(serverAddress))).toContain(' 0 received')
     await agent.call('remove', '1@3')
   })

@@ -8,7 +8,7 @@ import { failureNotes, installPackages } from '../../../../server/cli/setup/debi
 let folder: string
 let bin: string
 
-/** Stands where apt-get stands: it installs every package that is named but those in BROKEN, all or nothing, as the real one does. */
+/** Takes the place of apt-get: it installs every package that is named but those in BROKEN, all or nothing, as the real one does. */
 const aptGet = `#!/bin/sh
 echo "$*" >> "$STATE/asked"
 [ -n "$OFFLINE" ] && { echo "E: Failed to fetch http://deb.debian.org/x  Temporary failure resolving 'deb.debian.org'"; exit 100; }

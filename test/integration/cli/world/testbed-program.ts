@@ -1,6 +1,6 @@
 /**
- * Stands where the virtual testbed's program stands in a checkout, for tests of the command line: it speaks the same protocol (lines of JSON,
- * credentials, two Unix sockets, an end by SIGTERM), but there are no nodes behind it.
+ * Takes the place of the virtual testbed's program in a checkout, for tests of the command line: it speaks the same protocol (lines of JSON, credentials, two
+ * Unix sockets, an end by SIGTERM), but there are no nodes behind it.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

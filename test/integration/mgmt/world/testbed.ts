@@ -153,7 +153,7 @@ export function reaches(netns: string, address: string): Promise<boolean> {
   return succeeds(`ip netns exec ${netns} ping -6 -n -c 1 -W 3 ${address}`)
 }
 
-/** Whether it does so before long: each side of a connection hears for itself that it is up, one of them first. */
+/** Whether it does so soon: the two sides of a connection notice that it is up one after the other. */
 export async function comesToReach(netns: string, address: string): Promise<boolean> {
   for (let attempt = 0; attempt < 50; attempt++) {
     if (await reaches(netns, address)) return true

@@ -163,7 +163,7 @@ describe('who may', () => {
   afterAll(() => shared[Symbol.asyncDispose]())
 
   it.each(cases)('$method $route: $may', async (each) => {
-    // What takes away what the others ask about has a testbed of its own.
+    // A request that removes what the others ask about has a testbed of its own.
     const takesAway = each.method === 'DELETE' || each.route === routes.nodeRevoke
     await using own = takesAway ? await startWithSlice() : null
     for (const asker of each.may) {

@@ -54,12 +54,12 @@ describe.each(postgresKinds)('changes on %s PostgreSQL', (kind) => {
     const failing = registry.change(async (change) => {
       await change.tx.updateTable('nodes').set({ description: 'changed' }).execute()
       change.note('node', 'updated', 1)
-      // The event of an incident is written, and then the commit does not come.
+      // The event of an incident is noted, and then the change fails.
       change.incident({ code: 'unknown_host', node: null, message: 'x' })
       throw new Error('on purpose')
     })
     await expect(failing).rejects.toThrow('on purpose')
-    // What is found wrong at the very end, by the database itself.
+    // An error that the database finds only at the commit.
     const late = registry.change(async (change) => {
       change.note('node', 'updated', 1)
       await sql`create temporary table once (at int unique deferrable initially deferred)`.execute(

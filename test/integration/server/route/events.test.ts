@@ -38,7 +38,7 @@ describe('the stream of events', () => {
       await reboot(world, 2)
       const lastEventId = read.at(-1)?.cursor ?? first
       await using reader = await readEvents(world, { lastEventId })
-      // Leaves with one change on the way.
+      // The reader leaves while a change is on its way.
       const changes = reboot(world)
       read.push(...(await reader.take(round === 5 ? 7 : 2)))
       await changes

@@ -52,7 +52,7 @@ it('an agent’s samples are all stored once, though its server was away for a w
     append(spool, 1, 300)
     await drained(spool)
     append(spool, 301, 600)
-    // The server goes while these are on their way.
+    // The server ends while these samples are on their way.
   }
   append(spool, 601, 900)
   await using server = await startApp(dir)

@@ -127,7 +127,7 @@ describe('a disk with too little room', () => {
   )
 })
 
-/** What no compression makes small. */
+/** A text that no compression makes small. */
 function randomText(): string {
   return Array.from({ length: 250 }, () => Math.random().toString(36)).join('')
 }

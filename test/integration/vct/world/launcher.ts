@@ -30,7 +30,7 @@ export interface Launched {
 /** A data folder of a test. */
 export interface TestHome extends AsyncDisposable {
   readonly folders: Folders
-  /** Start a testbed in it: real, but its template is none, so that it never gets further than that. */
+  /** Start a real testbed in it, with a template that is none, so that its start goes no further than that. */
   up(options?: { readonly port?: number; readonly template?: string }): Promise<Launched>
   down(): Launched
   /** What is left of a testbed besides its data, a line each. */

@@ -34,7 +34,7 @@ it('finds out again what works after ten minutes, and what does not after half a
   nowMs += 30_000
   expect(await probing.refreshIfDue()).toBe(true)
   expect(probing.found).toBe(good)
-  // What was found before, the best of it, is what the next finding is held against.
+  // Each finding is compared with the best one before it.
   expect(asked).toEqual([undefined, good, good])
 })
 
