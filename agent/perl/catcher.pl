@@ -33,8 +33,8 @@ use Errno qw(EAGAIN EINTR ENOENT ENOSPC);
 # show whether they are complete.
 
 my ($version, $entry_bytes, $max_line, $chunk_bytes) = (2, 34, 4096, 65536);
-# What may be written beyond the bound: ends of runs, and the end of the last line.
-my $reserve_bytes = 65536;
+# How far the files may grow beyond their bound: by the last chunk, by ends of runs, and by the end of the last line.
+my $reserve_bytes = $chunk_bytes + 16384;
 my ($dir, $run_end, $segment_bytes, $max_bytes, $bytes_per_s, $burst_bytes, $splice, $clock) = @ARGV;
 my ($run_ends_per_s, $burst_run_ends, $longest_run_end) = (10, 100, 255);
 my ($stop, $is_answered, $answer, $obeyed_us, %slivers, %ended) = (0, 0, '', 0);

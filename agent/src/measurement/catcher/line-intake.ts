@@ -29,10 +29,12 @@ export interface IntakeOptions {
 const emptyLine = 'the line is empty'
 /** How many lines that tell of the end of a run are read of a chunk whose other lines are refused. */
 const keptPerChunk = 8
+/** How many of them may be read in advance of the rate. They are counted like other lines, so that in the long run no more lines come than the rate allows. */
+const keptInAdvance = 100
 
 /**
  * Make samples of the bytes that the entries tell of, the first of which begin at `from`. Lines beyond the rate are refused, and counted without being
- * read: so they cost next to nothing. But the end of a run is told whatever else is refused.
+ * read: so they cost next to nothing. But ends of runs are told when other lines are refused, because somebody waits for them.
  */
 export function takeIn(
   before: Pick<Intake, 'refusals' | 'allowance' | 'rest'>,
@@ -67,11 +69,13 @@ export function takeIn(
     return split.bytesRead
   }
 
-  function refuseLines(chunk: Uint8Array, timeUs: number): number {
+  function refuseLines(chunk: Uint8Array, timeUs: number, mostKept: number): number {
     const counted = countLines(rest, chunk)
-    const kept = findLines(rest, chunk, { measurement: runEndMeasurement, most: keptPerChunk })
+    const most = Math.max(0, Math.min(keptPerChunk, mostKept))
+    const kept = findLines(rest, chunk, { measurement: runEndMeasurement, most })
     for (const line of kept) readLine(line, timeUs)
     refuse(tooFast(rate), counted.lines - kept.length, counted.example, timeUs)
+    linesLeft -= kept.length
     rest = counted.rest
     return chunk.length
   }
@@ -82,9 +86,12 @@ export function takeIn(
     while (at < until && linesLeft > 0) {
       const chunk = stream.bytes.subarray(at, until)
       if (chunk.length === 0) break
-      const most = Math.min(linesLeft, Math.floor(allowance.left))
+      const allowed = Math.floor(allowance.left)
       const linesBefore = linesLeft
-      at += most > 0 ? readLines(chunk, timeUs, most) : refuseLines(chunk, timeUs)
+      at +=
+        allowed > 0
+          ? readLines(chunk, timeUs, Math.min(linesLeft, allowed))
+          : refuseLines(chunk, timeUs, allowed + keptInAdvance)
       allowance = { ...allowance, left: allowance.left - (linesBefore - linesLeft) }
     }
     if (at < until && linesLeft <= 0) break

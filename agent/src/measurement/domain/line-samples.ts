@@ -73,6 +73,7 @@ export function findLines(
 ): readonly Uint8Array[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const found: Uint8Array[] = []
+  if (most <= 0) return found
   const begun = splitLines(rest, bytes.subarray(0, bytes.indexOf(newline) + 1), 1).lines
   for (const line of begun) if (textOf(line).startsWith(`${measurement} `)) found.push(line)
   const wanted = `\n${measurement} `

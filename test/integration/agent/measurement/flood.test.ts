@@ -17,12 +17,12 @@ const chunkBytes = 64 * 1024
 const timeUs = 1_800_000_000_000_000
 
 /** A stream as a catcher leaves it, of which nothing has been read. */
-async function writeStream(dir: string, content: Buffer): Promise<void> {
+async function writeStream(dir: string, content: Buffer, partBytes = chunkBytes): Promise<void> {
   await mkdir(dir, { recursive: true })
   await writeFile(join(dir, '0000000000000000.data'), content)
   let index = ''
   for (let end = 0; end < content.length;) {
-    end = Math.min(content.length, end + chunkBytes)
+    end = Math.min(content.length, end + partBytes)
     index += `${String(end).padStart(16, '0')} ${String(timeUs).padStart(16, '0')}\n`
   }
   await writeFile(join(dir, '0000000000000000.index'), index)
@@ -103,6 +103,24 @@ it('tells the end of a run also when other lines are refused', async () => {
   const records = await readSynced(spool)
   expect(records.filter(({ name }) => name === 'run_end')).toHaveLength(1)
   expect(linesOf(records, 'rejected')).toBe(defaultSampleRate.burst * 3)
+  await spool.close()
+})
+
+it('takes no more ends of runs than other lines in the long run, and counts those that are refused', async () => {
+  await using folder = await createFolder()
+  const spool = await openSpool(join(folder.path, 'spool'))
+  const dir = join(folder.path, 'stream')
+  const line = 'run_end exit_code=0\n'
+  const written = 5_000
+  await writeStream(dir, Buffer.from(line.repeat(written)), line.length)
+  const rate = { perSecond: 50, burst: 50 }
+  const reader = createStreamReader({ spool, dir, markKey: 'catcher 1', source: '1@1', rate })
+  await countTurns(reader)
+  await reader.drainLast()
+  const records = await readSynced(spool)
+  const taken = records.filter(({ name }) => name === 'run_end').length
+  expect(taken).toBeLessThanOrEqual(150)
+  expect(taken + linesOf(records, 'rejected')).toBe(written)
   await spool.close()
 })
 

@@ -79,6 +79,39 @@ it('keeps a line without an end within its bound while no agent reads', async ()
   await spool.close()
 })
 
+it('keeps ends of runs beyond its bound, but no more of them than it has a reserve for', async () => {
+  await using folder = await createFolder()
+  const spool = await openSpool(join(folder.path, 'spool'))
+  const dir = join(folder.path, 'catchers')
+  // The bound is reached by a chunk of 64 KiB of which nearly all is beyond it.
+  const maxBytesPerSliver = 4 * (64 * 1024 + 34) + 100
+  const byteRate = { perSecond: 1e9, burst: 1e9 }
+  const agent = createSliverStreams({ spool, dir, maxBytesPerSliver, byteRate })
+  await agent.ensure(sliver, join(folder.path, 'measure'))
+  await agent.stop()
+  const fifo = join(folder.path, 'measure/measure')
+  await promisify(execFile)('dd', ['if=/dev/zero', `of=${fifo}`, 'bs=64k', 'count=50'])
+  const line = `run_end exit_code=0 note="${'x'.repeat(220)}"\n`
+  await appendFile(fifo, '\n')
+  for (let end = 0; end < 300; end++) await appendFile(fifo, line)
+  const next = createSliverStreams({ spool, dir, maxBytesPerSliver, byteRate })
+  const folderOf = join(dir, encodeURIComponent(sliver))
+  await expect.poll(() => readFileSync(join(folderOf, 'dropped'), 'utf8')).not.toMatch(/^0+\n$/u)
+  const kept = (await readdir(folderOf)).filter((name) => /data|index/u.test(name))
+  const sizes = kept.map((name) => statSync(join(folderOf, name)).size)
+  const whole = sizes.reduce((sum, size) => sum + size, 0)
+  expect(whole).toBeLessThanOrEqual(maxBytesPerSliver + 64 * 1024 + 16 * 1024 + 4096 + 100)
+  await next.remove(sliver)
+  const records = readAll(spool)
+  const ends = records.filter(({ name }) => name === 'run_end')
+  expect(ends.length).toBeGreaterThan(10)
+  const dropped = records.filter(({ name }) => name === 'dropped')
+  const lost = dropped.reduce((sum, { fields }) => sum + Number(fields['lines']), 0)
+  expect(ends.length + lost).toBe(300)
+  await next.stop()
+  await spool.close()
+})
+
 it('refuses what comes faster than a sliver may write, and tells how many lines and one of them', async () => {
   await using folder = await createFolder()
   const spool = await openSpool(join(folder.path, 'spool'))
