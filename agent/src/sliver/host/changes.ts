@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
+import { startedProcess } from '../../start-process.ts'
 import { backoffMs } from '@community-lab/contract'
 import { systemPath } from './command.ts'
 
@@ -42,16 +43,16 @@ async function watchOnce(
   argv: readonly string[],
   { onChange, signal }: Watching,
 ): Promise<boolean> {
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...argv], {
-    cwd: '/',
-    env: { PATH: systemPath, LC_ALL: 'C' },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  const ended = new Promise<void>((resolve) => {
-    child.on('close', () => resolve())
-    // It could not be started; `close` follows.
-    child.on('error', () => undefined)
-  })
+  const child = await startedProcess(
+    spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...argv], {
+      cwd: '/',
+      env: { PATH: systemPath, LC_ALL: 'C' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }),
+  ).catch(() => null)
+  // It could not be started, for want of files or processes, or because this host has no such command. It is tried again.
+  if (child === null) return false
+  const ended = new Promise<void>((resolve) => child.on('close', () => resolve()))
   const end = (): void => void child.kill('SIGKILL')
   signal.addEventListener('abort', end, { once: true })
   if (signal.aborted) end()

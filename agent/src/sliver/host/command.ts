@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { LabError } from '@community-lab/contract'
+import { startedProcess } from '../../start-process.ts'
 
 /** Where Debian keeps the commands of the network and of containers; PATH may lack it. */
 export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -24,11 +25,18 @@ export async function runCommand(
   const { input = '', cwd = '/', signal } = options
   signal?.throwIfAborted()
   const [command = '', ...args] = argv
-  const child = spawn(command, args, {
-    cwd,
-    env: { PATH: systemPath, LC_ALL: 'C' },
-    stdio: 'pipe',
-    ...(signal === undefined ? {} : { signal, killSignal: 'SIGKILL' as const }),
+  const failed = (reason: string): LabError =>
+    new LabError('LAB_SLIVER_COMMAND_FAILED', { command: argv.slice(0, 4).join(' '), reason })
+  const child = await startedProcess(
+    spawn(command, args, {
+      cwd,
+      env: { PATH: systemPath, LC_ALL: 'C' },
+      stdio: 'pipe',
+      ...(signal === undefined ? {} : { signal, killSignal: 'SIGKILL' as const }),
+    }),
+  ).catch((error: unknown) => {
+    signal?.throwIfAborted()
+    throw failed(error instanceof Error ? error.message : String(error))
   })
   // One that ends without reading its input breaks the pipe; its exit code tells what matters.
   child.stdin.on('error', () => undefined)
@@ -41,7 +49,7 @@ export async function runCommand(
   signal?.throwIfAborted()
   if (problem === null) return out
   const reason = said.trim().replaceAll('\n', '; ') || problem
-  throw new LabError('LAB_SLIVER_COMMAND_FAILED', { command: argv.slice(0, 4).join(' '), reason })
+  throw failed(reason)
 }
 
 /** What a failure says, in one line. */
