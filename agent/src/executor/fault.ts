@@ -5,6 +5,7 @@ import type { StepKind } from '../plan/step.ts'
 const memberOfCode: Partial<Record<ErrorCode, string>> = {
   LAB_TEMPLATE_CHECKSUM: '/template/image_sha256',
   LAB_SLIVER_NO_ROOM: '/resources',
+  LAB_TEMPLATE_NO_ROOM: '/template',
   LAB_TEMPLATE_NO_IMAGE: '/template/image_uri',
   LAB_CONNECTION_FAILED: '/template/image_uri',
   LAB_RESPONSE_INVALID: '/template/image_uri',

@@ -10,7 +10,7 @@ export interface SliverWork {
 
 /** Options of {@link createScheduler}. */
 export interface SchedulerOptions {
-  /** How many slivers are made or started at once. As many others may be stopped or removed meanwhile. */
+  /** How many slivers are made or started at once. Any number is stopped or removed at once: that is mostly waiting, for programs that were asked to end. */
   readonly width: number
   /**
    * Carry out one step; never rejects. Returns whether the sliver's next step may follow. The signal tells that the step is not wanted any more; it may end
@@ -55,9 +55,8 @@ export function createScheduler({ width, runStep, onIdle }: SchedulerOptions): S
       const [first] = work.steps
       if (draining) return
       if (first === undefined) continue
-      // Ending a sliver does not wait for slivers that are being made: an owner who wants the device back gets it at once.
       const ends = endsSliver(first)
-      if ([...busy.values()].filter((one) => endsSliver(one) === ends).length >= width) continue
+      if (!ends && countMade() >= width) continue
       waiting.delete(id)
       const steps = ends ? takeWhile(work.steps, endsSliver) : work.steps
       const { kind } = first
@@ -67,6 +66,10 @@ export function createScheduler({ width, runStep, onIdle }: SchedulerOptions): S
       const run = runSteps({ ...work, steps }, progress).finally(() => running.delete(run))
       running.add(run)
     }
+  }
+
+  function countMade(): number {
+    return [...busy.values()].filter((one) => !endsSliver(one)).length
   }
 
   async function runSteps(work: SliverWork, progress: Running): Promise<void> {

@@ -8,8 +8,9 @@ export type HostResources = Readonly<Record<ResourceName, number>>
 
 /** The part of its memory that a node keeps for itself. Source: CONFINE's node defaults, 25 %. */
 const reservedMemoryShare = 0.25
-/** The disk that a node keeps for itself, in MiB: 256 for its spool, the rest for templates and logs. Source: CONFINE's node defaults. */
-const reservedDiskMiB = 500
+/** The disk that a node keeps for itself, in MiB. Source: CONFINE's node defaults, 500 in all. */
+export const ownDiskMiB = { spool: 256, templates: 180, logs: 64 } as const
+const reservedDiskMiB = ownDiskMiB.spool + ownDiskMiB.templates + ownDiskMiB.logs
 /** The most that one sliver may ask for. Source: CONFINE's node defaults for memory and disk; processes in their proportion. */
 const longestRequest: HostResources = {
   memory: 2048,

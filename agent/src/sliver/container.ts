@@ -6,7 +6,7 @@ import { mapIds } from './domain/ids.ts'
 import type { Cgroups } from './host/cgroups.ts'
 import { runCommand } from './host/command.ts'
 import type { Host } from './host/host.ts'
-import { identifyProcess, waitForListener } from './host/process.ts'
+import { waitForListener } from './host/process.ts'
 import type { ProcessIdentity } from './host/process.ts'
 import { terminate } from './host/terminate.ts'
 import type { Platform } from './platform.ts'
@@ -64,8 +64,8 @@ export async function createContainer(
   await writeFile(join(at.folder, 'config.json'), JSON.stringify(configuration), { mode: 0o600 })
   await cgroups?.create(name, record.limits)
   const lower = (await hasCopy(at.folder)) ? 'own' : { shared: at.template, ids: mapping }
-  const pid = await runtime.create(name, { folder: at.folder, lower, bound }, signal)
-  const found = await identifyProcess(pid)
+  await runtime.create(name, { folder: at.folder, lower, bound }, signal)
+  const found = await runtime.find(name)
   if (found === null) throw ended(record, 'its container ended before it was started')
   return found
 }
@@ -81,7 +81,7 @@ export async function startContainer(
     cgroups === null
       ? limitProcesses(process.pid, record.limits.processes, signal)
       : cgroups.enter(name, process.pid),
-    links.connect(record, process.pid, signal),
+    links.connect(record, process, signal),
   )
   await runtime.start(name, signal)
   const late = AbortSignal.timeout(sshWithinMs)
@@ -116,15 +116,17 @@ const graceMs = 10_000
  * @throws {@link LabError} LAB_SLIVER_STUCK when the kernel does not end them; nothing else is undone then.
  */
 export async function endContainer(
-  { cgroups, filter, links, destroyContainer }: Host,
+  { cgroups, filter, links, destroyContainer, removing }: Host,
   sliver: EndingContainer,
   signal: AbortSignal,
 ): Promise<void> {
   const name = containerName(sliver)
   if (sliver.process !== null)
     await terminate(sliver.process, { sliver: sliver.id, graceMs, signal })
-  await settleAll(links.disconnect(sliver), destroyContainer(name))
-  await settleAll(filter.expel(sliver), cgroups.remove(name))
+  await removing(sliver.nr, async () => {
+    await settleAll(links.disconnect(sliver), destroyContainer(name))
+    await settleAll(filter.expel(sliver), cgroups.remove(name))
+  })
 }
 
 /** Say why a sliver has ended, as far as the kernel tells. Its cgroups must still be there. */

@@ -69,17 +69,20 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     get found() {
       return probing.found
     },
-    watch: createWatch({ onEnded: lookAfter, onError: onProblem }),
     measureDir: (id) => join(dataDir, 'measure', id),
     unreadable: await findUnreadable(records, host),
     unclean: new Set(),
   }
   await endStrays(parts)
   // What takes long, a process that does not end, delays the steps of its own sliver alone.
-  for (const record of await recover(parts, running))
-    serial
-      .run(record.id, () => cleanUp(parts, record))
-      .catch((error: unknown) => onProblem(record.id, error))
+  for (const { id } of await recover(parts, running))
+    serial.run(id, () => cleanUp(parts, id)).catch((error: unknown) => onProblem(id, error))
+  const watch = createWatch({
+    watched: () =>
+      runningNow().flatMap(({ id, process }) => (process === null ? [] : [[id, process] as const])),
+    onEnded: (id) => serial.run(id, () => noticeEnd(parts, id, () => tellEnded(id))),
+    onError: onProblem,
+  })
 
   const upkeep = startUpkeep({
     parts: upkeepParts({
@@ -87,6 +90,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       probing,
       running: runningNow,
       inTurn,
+      cleanUpAll,
       stopAll,
       onCapabilities: options.onCapabilities,
       now: () => new Date(),
@@ -102,12 +106,6 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     for (const listener of listeners) listener(id)
   }
 
-  function lookAfter(id: string): void {
-    serial
-      .run(id, () => noticeEnd(parts, id, () => tellEnded(id)))
-      .catch((error: unknown) => onProblem(id, error))
-  }
-
   function runningNow(): readonly SliverRecord[] {
     return records.all().filter(({ stage }) => stage === 'started')
   }
@@ -117,6 +115,10 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       const record = records.get(id)
       if (record?.stage === 'started') await task(record)
     })
+  }
+
+  async function cleanUpAll(): Promise<void> {
+    await Promise.all([...parts.unclean].map((id) => serial.run(id, () => cleanUp(parts, id))))
   }
 
   async function stopAll(reason: string): Promise<void> {
@@ -149,7 +151,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       return () => void listeners.delete(listener)
     },
     async close() {
-      await Promise.all([parts.watch.close(), upkeep.close()])
+      await Promise.all([watch.close(), upkeep.close()])
     },
   }
 }

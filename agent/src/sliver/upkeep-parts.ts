@@ -15,6 +15,8 @@ export interface UpkeepSubject {
   readonly running: () => readonly SliverRecord[]
   /** Run a task on a sliver when no step of its life is under way. The task gets the sliver's record of that moment; it is left out when the sliver has ended. */
   readonly inTurn: (id: string, task: (record: SliverRecord) => Promise<void>) => Promise<void>
+  /** Try again to remove what is left of slivers that have ended. */
+  readonly cleanUpAll: () => Promise<void>
   /** Stop all slivers that run, for this reason, until they can be started again. */
   readonly stopAll: (reason: string) => Promise<void>
   /** Called when slivers can be made with something else than before. */
@@ -33,6 +35,7 @@ export function upkeepParts(subject: UpkeepSubject): readonly UpkeepPart[] {
     { name: 'forwarding', check: () => checkForwarding(subject, mended) },
     { name: 'links', check: (signal) => checkLinks(subject, { mended, signal }) },
     { name: 'limits', check: () => checkLimits(subject, mended) },
+    { name: 'leftovers', check: () => cleanUp(subject) },
     { name: 'space', check: () => checkSpace(subject) },
     { name: 'capabilities', check: () => checkCapabilities(subject) },
   ]
@@ -78,7 +81,7 @@ async function checkLinks(
       if (record.process === null || !(await isAlive(record.process))) return
       const lacks = (await host.links.inspect([record])).get(nr)
       if (lacks === undefined) return
-      await host.links.connect(record, record.process.pid, signal)
+      await host.links.connect(record, record.process, signal)
       findings.push(mended(`the network of sliver ${id}`, `had lost ${lacks.join(', ')}`))
     })
   return findings
@@ -98,6 +101,12 @@ async function checkLimits(
       )
   }
   return findings
+}
+
+/** Links and cgroups of slivers that have ended are gone as a rule; some may be left when a removal has failed. That is no finding: nobody has changed anything. */
+async function cleanUp({ cleanUpAll }: UpkeepSubject): Promise<readonly Finding[]> {
+  await cleanUpAll()
+  return []
 }
 
 /** With less than this the node itself, its records, its spool and its logs, soon has no room. */

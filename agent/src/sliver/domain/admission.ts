@@ -19,16 +19,20 @@ export interface Promises {
   readonly taken: readonly Limits[]
   /** The disk that each sliver takes besides what it asks for, in MiB: the node keeps its samples for a while. */
   readonly samplesMiB: number
+  /** The disk that templates take beyond what the node keeps for them, in MiB. */
+  readonly excessTemplatesMiB: number
 }
 
 /** Find what a node cannot give: it offers so much in all, and others have theirs of it. `null` when there is room. */
 export function findShortage(
   asked: Limits,
-  { offered, taken, samplesMiB }: Promises,
+  { offered, taken, samplesMiB, excessTemplatesMiB }: Promises,
 ): Shortage | null {
   for (const resource of counted) {
-    const besides = resource === 'disk' ? samplesMiB : 0
-    const total = offered.find(({ name }) => name === resource)?.total ?? 0
+    const isDisk = resource === 'disk'
+    const besides = isDisk ? samplesMiB : 0
+    const offer = offered.find(({ name }) => name === resource)?.total ?? 0
+    const total = offer - (isDisk ? excessTemplatesMiB : 0)
     const free = taken.reduce((left, limits) => left - limits[resource] - besides, total - besides)
     if (asked[resource] > free) return { resource, asked: asked[resource], free: Math.max(0, free) }
   }

@@ -1,4 +1,9 @@
-import { resourceDefaults, type ResourceName, type SliverTarget } from '@community-lab/contract'
+import {
+  resourceDefaults,
+  resourceNames,
+  type ResourceName,
+  type SliverTarget,
+} from '@community-lab/contract'
 
 /** What a sliver may use: MiB, MiB, percent of one core, processes. */
 export type Limits = Readonly<Record<ResourceName, number>>
@@ -7,6 +12,18 @@ export type Limits = Readonly<Record<ResourceName, number>>
 export function limitsOf(resources: SliverTarget['resources']): Limits {
   const asked = Object.fromEntries(resources.map(({ name, req }) => [name, req]))
   return { ...resourceDefaults, ...asked }
+}
+
+/**
+ * Read what a sliver may use from the text of a record that cannot be read as a whole. A resource that it does not tell has its default.
+ */
+export function limitsInText(text: string): Limits {
+  const [, members = ''] = /"limits"\s*:\s*\{([^}]*)\}/u.exec(text) ?? []
+  const told = resourceNames.flatMap((name) => {
+    const amount = Number(new RegExp(`"${name}"\\s*:\\s*(\\d{1,9})\\b`, 'u').exec(members)?.[1])
+    return Number.isNaN(amount) ? [] : [[name, amount] as const]
+  })
+  return { ...resourceDefaults, ...Object.fromEntries(told) }
 }
 
 /** A value to write to a file of a cgroup. */

@@ -11,12 +11,12 @@ import {
 /** An interface that is made, for it has an address. */
 type MadeInterface = ReturnType<typeof addressed>[number]
 
-/** The lines for `ip -batch` on the node that make a sliver's links, into the network namespace of a process. */
-export function linkCreationLines(sliver: LinkedSliver, pid: number): readonly string[] {
+/** The lines for `ip -batch` on the node that make a sliver's links, into the network namespace at a path. */
+export function linkCreationLines(sliver: LinkedSliver, namespacePath: string): readonly string[] {
   return addressed(sliver.interfaces).map(({ nr, name, type, mac_addr }) => {
     const mtu = interfaceKinds[type].mtuBytes
     const host = `name ${hostInterface(sliver.nr, nr)} mtu ${mtu} address ${gatewayMac}`
-    return `link add ${host} type veth peer name ${name} mtu ${mtu} address ${mac_addr} netns ${pid}`
+    return `link add ${host} type veth peer name ${name} mtu ${mtu} address ${mac_addr} netns ${namespacePath}`
   })
 }
 

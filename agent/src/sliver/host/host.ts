@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { serverManagementAddress } from '@community-lab/contract'
+import { createSerial } from '../../serial.ts'
 import type { LinkedSliver } from '../domain/interfaces.ts'
 import { chooseBundlePlaces, type BundlePlaces } from './bundle.ts'
 import { openCgroups, type Cgroups } from './cgroups.ts'
@@ -24,6 +25,11 @@ export interface Host {
   readonly runtimeDir: string
   /** The containers of all runtimes, by name, with their first processes; null: it does not run. */
   findContainers(): Promise<ReadonlyMap<string, ProcessIdentity | null>>
+  /**
+   * Run what removes a sliver's links, container and cgroups, four slivers at a time: an owner who wants the device back ends all at once, and a small device has
+   * no memory for the commands of a hundred slivers.
+   */
+  removing<T>(sliverNr: number, task: () => Promise<T>): Promise<T>
   /** Kill a container and forget it, whichever runtime made it. Idempotent. */
   destroyContainer(name: string): Promise<void>
 }
@@ -45,6 +51,8 @@ export interface HostOptions {
   readonly hasSlivers: boolean
 }
 
+const removedAtOnce = 4
+
 /** Open the parts of this host that concern slivers. Nothing is changed on it yet. */
 export async function openHost(options: HostOptions): Promise<Host> {
   const { dataDir, mgmtPrefix, mgmtInterface, publicPrefix } = options
@@ -56,6 +64,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     running: options.running,
     mbps: options.lendsMbps,
   })
+  const removals = createSerial()
   const runtimes = runtimeNames.map((name) =>
     createRuntime({ name, stateDir: join(runtimeDir, name), places, hasCgroups: true }),
   )
@@ -79,6 +88,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
           found.set(name, (await runtime.find(name)) ?? found.get(name) ?? null)
       return found
     },
+    removing: (sliverNr, task) => removals.run(String(sliverNr % removedAtOnce), task),
     async destroyContainer(name) {
       for (const runtime of runtimes) await runtime.destroy(name)
     },

@@ -9,11 +9,20 @@ import { findLacks, type LinkState } from '../domain/link-state.ts'
 import { linkCreationLines, nodeLinkLines, sliverLinkLines } from '../domain/links.ts'
 import { isErrno } from '../../errno.ts'
 import { runCommand } from './command.ts'
+import { holdNamespace } from './namespace.ts'
+import type { ProcessIdentity } from './process.ts'
 
 /** The links between the node and its slivers. */
 export interface Links {
-  /** Make the links of a sliver that the filter admits, into the network namespace of a process. What there is of them already is kept. */
-  connect(sliver: LinkedSliver, pid: number, signal: AbortSignal): Promise<void>
+  /**
+   * Make the links of a sliver that the filter admits, into the network namespace of its first process. What there is of them already is kept.
+   * @throws {@link LabError} LAB_SLIVER_ENDED when the process is gone.
+   */
+  connect(
+    sliver: LinkedSliver & { readonly id: string },
+    process: ProcessIdentity,
+    signal: AbortSignal,
+  ): Promise<void>
   /** Remove a sliver's links. Idempotent. */
   disconnect(sliver: LinkedSliver): Promise<void>
   /** Look what is missing of these slivers' links, by the sliver's number: links, addresses, neighbours and routes. Those that lack nothing are left out. */
@@ -26,16 +35,21 @@ export function createLinks(mgmtPrefix: string): Links {
     runCommand([...enter, 'ip', '-6', '-batch', '-'], { input: `${lines.join('\n')}\n`, signal })
 
   return {
-    async connect(sliver, pid, signal) {
+    async connect(sliver, process, signal) {
+      await using namespace = await holdNamespace(process, 'net', sliver.id)
       const present = await findLinks(sliver.nr)
       const isMissing = ({ nr }: { readonly nr: number }): boolean =>
         !present.includes(hostInterface(sliver.nr, nr))
       const missing = { ...sliver, interfaces: sliver.interfaces.filter(isMissing) }
-      await batch([...linkCreationLines(missing, pid), ...nodeLinkLines(sliver)], [], signal)
+      await batch(
+        [...linkCreationLines(missing, namespace.path), ...nodeLinkLines(sliver)],
+        [],
+        signal,
+      )
       await Promise.all(
         addressed(sliver.interfaces).map(({ nr }) => configure(hostInterface(sliver.nr, nr))),
       )
-      const enter = ['nsenter', `--net=/proc/${pid}/ns/net`, '--']
+      const enter = ['nsenter', `--net=${namespace.path}`, '--']
       await batch(sliverLinkLines(sliver.interfaces, mgmtPrefix), enter, signal)
     },
     async disconnect(sliver) {

@@ -1,4 +1,5 @@
-import { readdir, readFile, readlink } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffMs } from '@community-lab/contract'
 import { isErrno, isProcessGone } from '../../errno.ts'
@@ -12,7 +13,10 @@ export interface ProcessIdentity {
   readonly bootId: string
 }
 
-const poll = { firstMs: 1, longestMs: 20 }
+const paces = {
+  quick: { firstMs: 1, longestMs: 20 },
+  slow: { firstMs: 1, longestMs: 250 },
+} as const
 /** State LISTEN. Source: Linux, include/net/tcp_states.h. */
 const listening = '0A'
 
@@ -22,10 +26,10 @@ const listening = '0A'
  */
 export async function identifyProcess(pid: number): Promise<ProcessIdentity | null> {
   const [stat, bootId] = await Promise.all([
-    readStat(pid),
+    readStat(`/proc/${pid}`),
     readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
   ])
-  if (stat === null || stat.state === 'Z' || stat.state === 'X') return null
+  if (stat === null || hasEnded(stat.state)) return null
   return { pid, startTicks: stat.startTicks, bootId: bootId.trim() }
 }
 
@@ -37,19 +41,34 @@ export async function isAlive({ pid, startTicks, bootId }: ProcessIdentity): Pro
 
 /** Tell the state of a process by its letter; null when it is gone. `D` cannot be ended. Source: proc(5), field 3. */
 export async function stateOf(pid: number): Promise<string | null> {
-  return (await readStat(pid))?.state ?? null
+  return (await readStat(`/proc/${pid}`))?.state ?? null
 }
 
-/** The processes in the PID namespace of a process, itself included, without what is left of those that have ended. */
-export async function namespaceMembers(pid: number): Promise<readonly number[]> {
-  const own = await pidNamespace(pid)
-  if (own === null) return []
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/u.test(name)).map(Number)
-  const members: number[] = []
-  for (const one of pids)
-    if ((await pidNamespace(one)) === own && (await identifyProcess(one)) !== null)
-      members.push(one)
-  return members
+/**
+ * Count the processes in the PID namespace of its first process, that one included, without what is left of those that have ended. They are counted in the `/proc`
+ * that the first process sees, which has no others: the host's may have thousands.
+ */
+export async function countMembers(first: ProcessIdentity): Promise<number> {
+  const folder = `/proc/${first.pid}/root/proc`
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (isProcessGone(error)) return []
+    throw error
+  })
+  const pids = names.filter((name) => /^\d+$/u.test(name))
+  const states = await Promise.all(
+    pids.map(async (pid) => (await readStat(`${folder}/${pid}`))?.state ?? 'X'),
+  )
+  return states.filter((state) => !hasEnded(state)).length
+}
+
+/** Kill a process, if it is still this very one. Nothing is waited for between the look and the signal, so that the pid is not another one's by then. */
+export function kill({ pid, startTicks }: ProcessIdentity): void {
+  try {
+    const stat = parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+    if (stat.startTicks === startTicks && !hasEnded(stat.state)) process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if (!isProcessGone(error)) throw error
+  }
 }
 
 /**
@@ -57,7 +76,7 @@ export async function namespaceMembers(pid: number): Promise<readonly number[]> 
  * ever less often.
  */
 export async function waitForEnd(process: ProcessIdentity, signal: AbortSignal): Promise<void> {
-  await pollUntil(async () => !(await isAlive(process)), signal)
+  await pollUntil(async () => !(await isAlive(process)), { signal })
 }
 
 /**
@@ -70,20 +89,26 @@ export async function waitForListener(
   signal: AbortSignal,
 ): Promise<boolean> {
   let listens = false
-  await pollUntil(async () => {
-    listens = await hasListener(process.pid, port)
-    return listens || !(await isAlive(process))
-  }, signal)
+  await pollUntil(
+    async () => {
+      listens = await hasListener(process.pid, port)
+      return listens || !(await isAlive(process))
+    },
+    { signal },
+  )
   return listens
 }
 
-/** Look again and again, ever less often, until it is so. */
+/**
+ * Look again and again, ever less often, until it is so.
+ * @param pace - `quick` when people wait for it; `slow` when it takes seconds anyway, or many are waited for at once.
+ */
 export async function pollUntil(
   isDone: () => Promise<boolean>,
-  signal: AbortSignal,
+  { pace = 'quick', signal }: { readonly pace?: 'quick' | 'slow'; readonly signal: AbortSignal },
 ): Promise<void> {
   for (let looks = 1; !(await isDone()); looks++)
-    await delay(backoffMs(poll, looks), undefined, { signal })
+    await delay(backoffMs(paces[pace], looks), undefined, { signal })
 }
 
 async function hasListener(pid: number, port: number): Promise<boolean> {
@@ -99,14 +124,26 @@ async function hasListener(pid: number, port: number): Promise<boolean> {
   return false
 }
 
-async function readStat(
-  pid: number,
-): Promise<{ readonly state: string; readonly startTicks: number } | null> {
-  const stat = await readUnlessGone(`/proc/${pid}/stat`)
-  if (stat === null) return null
+interface Stat {
+  readonly state: string
+  readonly startTicks: number
+}
+
+/** Read what the kernel tells of a process; null when it is gone. @param folder - the process's folder in a `/proc`. */
+async function readStat(folder: string): Promise<Stat | null> {
+  const stat = await readUnlessGone(`${folder}/stat`)
+  return stat === null ? null : parseStat(stat)
+}
+
+function parseStat(stat: string): Stat {
   // The name, in parentheses, may hold anything. Source: proc(5), fields 3 and 22.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return { state: fields[0] ?? '', startTicks: Number(fields[19]) }
+}
+
+/** Tell whether a state is that of what is left of a process which has ended. Source: proc(5), field 3. */
+function hasEnded(state: string): boolean {
+  return state === 'Z' || state === 'X'
 }
 
 async function readUnlessGone(path: string): Promise<string | null> {
@@ -115,16 +152,6 @@ async function readUnlessGone(path: string): Promise<string | null> {
   } catch (error) {
     // EINVAL: the network namespace of a process that is ending. Source: Linux, fs/proc/proc_net.c.
     if (isProcessGone(error) || isErrno(error, 'EINVAL')) return null
-    throw error
-  }
-}
-
-async function pidNamespace(pid: number): Promise<string | null> {
-  try {
-    return await readlink(`/proc/${pid}/ns/pid`)
-  } catch (error) {
-    // Processes of the kernel, and of others than this agent's user, may not be looked at; none of them is in a sliver.
-    if (isProcessGone(error) || isErrno(error, 'EACCES', 'EPERM')) return null
     throw error
   }
 }

@@ -1,14 +1,15 @@
 import { LabError } from '@community-lab/contract'
-import { isProcessGone } from '../../errno.ts'
 import { runCommand } from './command.ts'
 import {
   isAlive,
-  namespaceMembers,
+  kill,
+  countMembers,
   pollUntil,
   stateOf,
   waitForEnd,
   type ProcessIdentity,
 } from './process.ts'
+import { holdNamespace } from './namespace.ts'
 
 /** How a sliver's processes are ended. */
 export interface TerminateOptions {
@@ -34,14 +35,12 @@ export async function terminate(
   { sliver, graceMs, signal }: TerminateOptions,
 ): Promise<void> {
   if (!(await isAlive(first))) return
-  if (graceMs > 0 && !signal.aborted && (await hasOthers(first.pid)))
-    await askToEnd(first, AbortSignal.any([signal, AbortSignal.timeout(graceMs)]))
-  if (!(await isAlive(first))) return
-  try {
-    process.kill(first.pid, 'SIGKILL')
-  } catch (error) {
-    if (!isProcessGone(error)) throw error
-  }
+  if (graceMs > 0 && !signal.aborted && (await hasOthers(first)))
+    await askToEnd(first, {
+      sliver,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(graceMs)]),
+    })
+  kill(first)
   try {
     await waitForEnd(first, AbortSignal.timeout(killWithinMs))
   } catch (error) {
@@ -53,17 +52,24 @@ export async function terminate(
 }
 
 /** Send SIGTERM to all but the first process, and wait until they have ended or the signal ends the wait. */
-async function askToEnd(first: ProcessIdentity, signal: AbortSignal): Promise<void> {
+async function askToEnd(
+  first: ProcessIdentity,
+  { sliver, signal }: { readonly sliver: string; readonly signal: AbortSignal },
+): Promise<void> {
   try {
-    // In the namespace -1 means all of it but the first process and the sender. So no pid can be taken for another's.
+    // In the namespace -1 means all of it but the first process and the sender. The namespace is held, so that it is never another one's.
+    await using namespace = await holdNamespace(first, 'pid', sliver)
     const all = ['sh', '-c', 'kill -TERM -1']
-    await runCommand(['nsenter', `--target=${first.pid}`, '--pid', '--', ...all], { signal })
-    await pollUntil(async () => !(await isAlive(first)) || !(await hasOthers(first.pid)), signal)
+    await runCommand(['nsenter', `--pid=${namespace.path}`, '--', ...all], { signal })
+    await pollUntil(async () => !(await isAlive(first)) || !(await hasOthers(first)), {
+      pace: 'slow',
+      signal,
+    })
   } catch {
     // The grace period is over, or it ended meanwhile. What is left is killed.
   }
 }
 
-async function hasOthers(pid: number): Promise<boolean> {
-  return (await namespaceMembers(pid)).some((one) => one !== pid)
+async function hasOthers(first: ProcessIdentity): Promise<boolean> {
+  return (await countMembers(first)) > 1
 }

@@ -1,18 +1,18 @@
 import { isAlive as isProcessAlive, type ProcessIdentity } from './process.ts'
 
-/** Looks after processes that are not children of this one. */
+/** Looks at processes that are not children of this one, until it is closed. */
 export interface Watch {
-  add(key: string, process: ProcessIdentity): void
-  remove(key: string): void
   /** Stop looking. Settles when the look under way is over. */
   close(): Promise<void>
 }
 
 /** Options of {@link createWatch}. */
 export interface WatchOptions {
-  /** Told of each process that has ended, once. */
-  readonly onEnded: (key: string) => void
-  /** Told when a process cannot be looked at, once until it can be again. Such a process is looked at further, and does not count as ended. */
+  /** The processes to look at, as they are now, each with a key of its own. Read before each look, so that none can be forgotten. */
+  readonly watched: () => Iterable<readonly [key: string, process: ProcessIdentity]>
+  /** Called when a process has ended. It is called again while the process is in `watched`, but not before the last call for its key has settled. */
+  readonly onEnded: (key: string) => Promise<void>
+  /** Told when a process cannot be looked at, or when `onEnded` has failed: once until it works again. Such a process is looked at further. */
   readonly onError: (key: string, error: unknown) => void
   readonly isAlive?: (process: ProcessIdentity) => Promise<boolean>
   readonly everyMs?: number
@@ -22,41 +22,56 @@ const defaultEveryMs = 500
 
 /** Tell of each process that has ended. The kernel tells nobody but the parent, so they are looked at twice a second. */
 export function createWatch(options: WatchOptions): Watch {
-  const { onEnded, onError, isAlive = isProcessAlive, everyMs = defaultEveryMs } = options
-  const watched = new Map<string, ProcessIdentity>()
+  const { watched, onEnded, onError, isAlive = isProcessAlive, everyMs = defaultEveryMs } = options
   const troubled = new Set<string>()
+  const handled = new Set<string>()
   let looking: Promise<void> = Promise.resolve()
   let isBusy = false
+  let isClosed = false
 
   async function look(): Promise<void> {
-    for (const [key, process] of [...watched]) {
+    for (const [key, process] of [...watched()]) {
+      if (isClosed) return
+      if (handled.has(key)) continue
       try {
-        const isThere = await isAlive(process)
-        troubled.delete(key)
-        if (isThere || watched.get(key) !== process) continue
-        watched.delete(key)
-        onEnded(key)
+        if (!(await isAlive(process))) void handle(key)
+        else troubled.delete(key)
       } catch (error) {
         // Too many open files, no memory: it says nothing about the process.
-        if (!troubled.has(key)) onError(key, error)
-        troubled.add(key)
+        noteTrouble(key, error)
       }
     }
-    isBusy = false
+  }
+
+  async function handle(key: string): Promise<void> {
+    handled.add(key)
+    try {
+      await onEnded(key)
+      troubled.delete(key)
+    } catch (error) {
+      noteTrouble(key, error)
+    } finally {
+      handled.delete(key)
+    }
+  }
+
+  function noteTrouble(key: string, error: unknown): void {
+    if (!troubled.has(key)) onError(key, error)
+    troubled.add(key)
   }
 
   const timer = setInterval(() => {
     if (isBusy) return
     isBusy = true
-    looking = look()
+    looking = look().finally(() => {
+      isBusy = false
+    })
   }, everyMs)
 
   return {
-    add: (key, process) => void watched.set(key, process),
-    remove: (key) => void watched.delete(key),
     async close() {
+      isClosed = true
       clearInterval(timer)
-      watched.clear()
       await looking
     },
   }

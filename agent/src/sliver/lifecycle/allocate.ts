@@ -8,7 +8,7 @@ import { freeNumber } from '../domain/admission.ts'
 import { computeInterfaces } from '../domain/interfaces.ts'
 import { limitsOf } from '../domain/limits.ts'
 import { requirePlatform, type SliverParts } from './parts.ts'
-import { requireRoom } from './room.ts'
+import { readOffer, requireRoom } from './room.ts'
 import { refuseUnreadable } from './unreadable.ts'
 
 /**
@@ -21,10 +21,10 @@ export async function allocate(parts: SliverParts, target: SliverTarget): Promis
   requirePlatform(parts, id)
   await refuseUnreadable(parts, id)
   const limits = limitsOf(target.resources)
-  const offered = await node.readOffer()
-  // From here to `save` nothing is waited for, so that no two slivers get the same room or number.
+  const offer = await readOffer(parts)
+  // From here to `save` nothing is waited for, so that no two slivers are promised the same memory, disk or number.
   if (records.get(id) !== undefined) return
-  requireRoom(parts, id, { limits, offered })
+  requireRoom(parts, id, { limits, offer })
   const others = records.all()
   const taken = [...others, ...parts.unreadable.values()].flatMap((other) => other.nr ?? [])
   const nr = freeNumber(new Set(taken), maxSliversPerNode)

@@ -3,7 +3,7 @@ import { mapIds } from '../domain/ids.ts'
 import { makeHostKey } from '../host/host-key.ts'
 import { makeRoot, writeAuthorizedKeys, writeHostKey } from '../store/root.ts'
 import { requirePlatform, requireRecord, type SliverParts } from './parts.ts'
-import { promisedToSamplesMiB } from './room.ts'
+import { promisedDiskMiB } from './room.ts'
 
 /**
  * Make a sliver's root from its template, and its keys. Idempotent.
@@ -25,9 +25,10 @@ export async function deploy(
     records.unreadable.size > 0 || records.all().some((one) => one.templateSha256 === sha256)
   // A new image may need the room of an old one.
   if (!(await templates.has(target.template))) await templates.prune(isUsed)
-  using template = await templates.hold(target.template, signal)
+  const keptMiB = (): number => promisedDiskMiB(parts)
+  using template = await templates.hold(target.template, { keptMiB, signal })
   const folder = records.folder(id)
-  const disk = { sliver: id, sizeMiB: record.limits.disk, keptMiB: promisedToSamplesMiB(parts) }
+  const disk = { sliver: id, sizeMiB: record.limits.disk, keptMiB: promisedDiskMiB(parts, id) }
   const root = { ids, from: sharesTemplates ? 'share' : 'copy', signal } as const
   const [key] = await Promise.all([
     makeHostKey(),

@@ -9,43 +9,56 @@ import { stopUnreadable } from './unreadable.ts'
 /** An aborted signal: the processes are killed at once, without SIGTERM and without a grace period. */
 export const noGrace = AbortSignal.abort()
 
-/** End a sliver's processes, links and cgroups, whatever of them there is. Until that has worked it counts as unclean. */
+/**
+ * End a sliver's processes, links and cgroups, whatever of them there is. Until all of that has worked the sliver counts as unclean, and upkeep tries again.
+ * When its processes are gone it does not count as started any more, also when something else of it is left. Returns its record as it is then.
+ */
 export async function endProcesses(
   parts: SliverParts,
   record: SliverRecord,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<SliverRecord> {
   parts.unclean.add(record.id)
-  await endContainer(parts.host, record, signal)
+  try {
+    await endContainer(parts.host, record, signal)
+  } catch (error) {
+    if (record.process === null || !(await isAlive(record.process)))
+      await noteStopped(parts, record.id)
+    throw error
+  }
   parts.unclean.delete(record.id)
+  return record
 }
 
 /** Stop a sliver; what it wrote is kept. Idempotent. */
 export async function stop(parts: SliverParts, id: string, signal: AbortSignal): Promise<void> {
-  const { records, watch } = parts
+  const { records } = parts
   const unreadable = parts.unreadable.get(id)
   if (unreadable !== undefined) return stopUnreadable(parts, unreadable, signal)
   const record = records.get(id)
   if (record === undefined) return
-  watch.remove(id)
   await endProcesses(parts, record, signal)
-  const stage = record.stage === 'started' ? 'deployed' : record.stage
-  await records.save({ ...record, stage, process: null, startedOn: null, ended: null })
+  await records.save({ ...afterStop(record), ended: null })
 }
 
 /** Remove everything of a sliver. Idempotent. */
 export async function remove(parts: SliverParts, id: string, signal: AbortSignal): Promise<void> {
-  const { node, records, watch, measureDir } = parts
+  const { node, records, measureDir } = parts
   const record = records.get(id)
   if (record === undefined) return
-  watch.remove(id)
   await endProcesses(parts, record, signal)
+  await noteStopped(parts, id).catch(() => {
+    // The disk is full. It is noted in memory, and the removal gives room.
+  })
   await node.endMeasuring(id)
   await removeTrees([measureDir(id)])
   await records.remove(id)
 }
 
-/** Note that a sliver has ended by itself, if it has, and clean up after it. `onNoted` is called between the two. */
+/**
+ * Note that the processes of a sliver have ended, if they have, and clean up after it. `onNoted` is called between the two. A sliver that was being ended by
+ * a step has not ended by itself: the kernel only took longer than the step waited.
+ */
 export async function noticeEnd(
   parts: SliverParts,
   id: string,
@@ -54,8 +67,11 @@ export async function noticeEnd(
   const record = parts.records.get(id)
   if (record?.stage !== 'started' || record.process === null) return
   if (await isAlive(record.process)) return
+  const wasAsked = parts.unclean.has(id)
+  const after = wasAsked ? afterStop(record) : afterEnd(record, await reasonOfEnd(parts, record))
+  parts.unclean.add(id)
   try {
-    await parts.records.save(afterEnd(record, await reasonOfEnd(parts, record)))
+    await parts.records.save(after)
   } finally {
     // The disk may be full: what was noted in memory is told all the same.
     onNoted()
@@ -69,17 +85,26 @@ export async function stopFor(
   record: SliverRecord,
   { reason, onNoted }: { readonly reason: string; readonly onNoted: () => void },
 ): Promise<void> {
-  const { records, watch } = parts
-  watch.remove(record.id)
   await endProcesses(parts, record, noGrace)
-  const ended = { member: '', message: reason }
-  await records.save({ ...record, stage: 'deployed', process: null, startedOn: null, ended })
+  await parts.records.save({ ...afterStop(record), ended: { member: '', message: reason } })
   onNoted()
 }
 
 /** The record of a sliver that has ended by itself. */
 export function afterEnd(record: SliverRecord, reason: string): SliverRecord {
   const { message } = new LabError('LAB_SLIVER_ENDED', { sliver: record.id, reason })
-  const ended = { member: '', message }
-  return { ...record, stage: 'deployed', process: null, startedOn: null, ended }
+  return { ...afterStop(record), ended: { member: '', message } }
+}
+
+/** The record of a sliver of which no process runs. */
+function afterStop(record: SliverRecord): SliverRecord {
+  const stage = record.stage === 'started' ? 'deployed' : record.stage
+  return { ...record, stage, process: null, startedOn: null }
+}
+
+/** Note that no process of a sliver runs, if its record tells of one. */
+async function noteStopped({ records }: SliverParts, id: string): Promise<void> {
+  const record = records.get(id)
+  if (record !== undefined && (record.stage === 'started' || record.process !== null))
+    await records.save(afterStop(record))
 }

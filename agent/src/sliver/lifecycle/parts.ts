@@ -7,7 +7,6 @@ import type { FoundPlatform, Platform } from '../platform.ts'
 import type { SliverRecord } from '../store/record.ts'
 import type { Records } from '../store/records.ts'
 import type { Templates } from '../template/templates.ts'
-import type { Watch } from '../host/watch.ts'
 import type { UnreadableFolder } from './unreadable-folder.ts'
 
 /** Whose slivers these are, and what happens around their lives. */
@@ -40,7 +39,6 @@ export interface SliverParts {
   readonly host: Host
   /** What slivers are made with, as it was last found. */
   readonly found: FoundPlatform
-  readonly watch: Watch
   /** The folder that a sliver sees at `/run/community-lab`. */
   readonly measureDir: (id: string) => string
   /** Slivers whose records cannot be read. */

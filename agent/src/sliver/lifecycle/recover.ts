@@ -14,8 +14,8 @@ export async function findRunning(records: Records): Promise<readonly SliverReco
 }
 
 /**
- * Note what has become of the slivers that an earlier agent has left: watch those that run, and note which have ended while no agent looked. Returns the
- * records of the slivers that must be cleaned up after; until that is done they are in `unclean`.
+ * Note which of the slivers that an earlier agent has left have ended while no agent looked. Returns the records of the slivers that must be cleaned up
+ * after; until that is done they are in `unclean`.
  */
 export async function recover(
   parts: SliverParts,
@@ -23,10 +23,7 @@ export async function recover(
 ): Promise<readonly SliverRecord[]> {
   const ended: SliverRecord[] = []
   for (const record of parts.records.all()) {
-    if (running.includes(record)) {
-      if (record.process !== null) parts.watch.add(record.id, record.process)
-      continue
-    }
+    if (running.includes(record)) continue
     parts.unclean.add(record.id)
     ended.push(record)
     if (record.stage !== 'started') continue
@@ -41,11 +38,10 @@ export async function recover(
   return ended
 }
 
-/** Clean up after a sliver of which an agent before may have left something. */
-export async function cleanUp(parts: SliverParts, record: SliverRecord): Promise<void> {
-  if (!parts.unclean.has(record.id)) return
+/** Clean up after a sliver that does not run, if processes, links or cgroups of it may be left. */
+export async function cleanUp(parts: SliverParts, id: string): Promise<void> {
+  const record = parts.records.get(id)
+  if (record === undefined || record.stage === 'started' || !parts.unclean.has(id)) return
   await endProcesses(parts, record, noGrace)
-  const now = parts.records.get(record.id)
-  if (now !== undefined && now.stage !== 'started' && now.process !== null)
-    await parts.records.save({ ...now, process: null })
+  if (record.process !== null) await parts.records.save({ ...record, process: null })
 }

@@ -7,7 +7,7 @@ import { isAlive } from '../host/process.ts'
 import type { SliverRecord } from '../store/record.ts'
 import { endProcesses, noGrace } from './end.ts'
 import { requirePlatform, requireRecord, type SliverParts } from './parts.ts'
-import { requireRoom } from './room.ts'
+import { readOffer, requireRoom } from './room.ts'
 
 /**
  * Run a sliver and wait until its SSH server listens. Idempotent. A start that fails leaves nothing that runs.
@@ -18,28 +18,30 @@ export async function start(
   target: SliverTarget,
   signal: AbortSignal,
 ): Promise<void> {
-  const { node, records, templates, watch, measureDir } = parts
+  const { node, records, templates, measureDir } = parts
   const { id } = target
   const found = requireRecord(parts, id, 'deployed')
   const platform = requirePlatform(parts, id)
   if (found.stage === 'started' && found.process !== null && (await isAlive(found.process))) return
-  if (parts.unclean.has(id)) await endProcesses(parts, found, signal)
+  if (parts.unclean.has(id) || found.process !== null) await endProcesses(parts, found, signal)
   // What is wanted of its limits may have changed since it was made; its disk keeps its size.
   const limits = { ...limitsOf(target.resources), disk: found.limits.disk }
-  requireRoom(parts, id, { limits, offered: await node.readOffer() })
+  const offer = await readOffer(parts)
+  requireRoom(parts, id, { limits, offer })
+  // Noted before anything is waited for, so that what is promised here is not promised to another sliver too.
+  let record = await records.save({
+    ...found,
+    stage: 'deployed',
+    limits,
+    process: null,
+    startedOn: null,
+  })
   await mkdir(measureDir(id), { recursive: true })
   const places = {
     folder: records.folder(id),
     template: templates.root(found.templateSha256 ?? ''),
     measureDir: measureDir(id),
     hostname: hostnameOf(target.slice_name, node.nodeName),
-  }
-  let record: SliverRecord = {
-    ...found,
-    stage: 'deployed',
-    limits,
-    process: null,
-    startedOn: null,
   }
   try {
     const [process] = await settleAll(
@@ -51,7 +53,6 @@ export async function start(
     await startContainer(platform, record, { process, signal })
     const startedOn = new Date().toISOString()
     record = await records.save({ ...record, stage: 'started', startedOn, ended: null })
-    watch.add(id, process)
   } catch (error) {
     await undo(parts, record)
     throw error

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError, maxSliversPerNode, parseSliverId } from '@community-lab/contract'
 import { containerName, endContainer } from '../container.ts'
+import { limitsInText } from '../domain/limits.ts'
 import type { Host } from '../host/host.ts'
 import { isAlive, type ProcessIdentity } from '../host/process.ts'
 import type { UnreadableSliver } from '../slivers.ts'
@@ -21,8 +22,9 @@ export async function findUnreadable(
       // The runtime wrote the pid of the container's first process there.
       const pid = Number(await readText(join(records.folder(id), 'pid')))
       const [running] = [...containers].filter(([, process]) => process?.pid === pid)
-      const nr = running?.[0] ?? (await numberIn(record.keptAt))
-      return { id, record, nr, process: running?.[1] ?? null }
+      const text = await readText(record.keptAt)
+      const nr = running?.[0] ?? numberIn(text)
+      return { id, record, nr, process: running?.[1] ?? null, limits: limitsInText(text) }
     }),
   )
   return new Map(folders.map((one) => [one.id, one]))
@@ -86,8 +88,8 @@ async function numberedContainers(
 }
 
 /** The number in a record that cannot be read as a whole. */
-async function numberIn(file: string): Promise<number | null> {
-  const nr = Number(/"nr"\s*:\s*(\d{1,3})\b/u.exec(await readText(file))?.[1])
+function numberIn(text: string): number | null {
+  const nr = Number(/"nr"\s*:\s*(\d{1,3})\b/u.exec(text)?.[1])
   return nr >= 1 && nr <= maxSliversPerNode ? nr : null
 }
 

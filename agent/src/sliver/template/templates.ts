@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { LabError, type SliverTarget } from '@community-lab/contract'
 import { exists, isErrno } from '../../errno.ts'
 import { runCommand } from '../host/command.ts'
+import { guardSpace } from './space.ts'
 
 /** What a sliver's root is made from. */
 export type TemplateTarget = NonNullable<SliverTarget['template']>
@@ -17,6 +18,13 @@ export interface TemplatesOptions {
   readonly fetchImage: (uri: string, signal: AbortSignal) => Promise<AsyncIterable<Uint8Array>>
 }
 
+/** How a template is held. */
+export interface HoldOptions {
+  /** What fetching and unpacking it must leave of the disk, because it has been promised, in MiB. */
+  readonly keptMiB: () => number
+  readonly signal: AbortSignal
+}
+
 /** A template that stays until it is let go. */
 export interface HeldTemplate extends Disposable {
   /** Its root file system, with the ids of its archive, never to be changed. */
@@ -27,13 +35,15 @@ export interface HeldTemplate extends Disposable {
 export interface Templates {
   /**
    * See that a template is here, and keep it here.
-   * @throws {@link LabError} LAB_TEMPLATE_NO_IMAGE, LAB_TEMPLATE_CHECKSUM, LAB_CONNECTION_FAILED, LAB_SLIVER_COMMAND_FAILED.
+   * @throws {@link LabError} LAB_TEMPLATE_NO_IMAGE, LAB_TEMPLATE_CHECKSUM, LAB_TEMPLATE_NO_ROOM, LAB_CONNECTION_FAILED, LAB_SLIVER_COMMAND_FAILED.
    */
-  hold(template: TemplateTarget | null, signal: AbortSignal): Promise<HeldTemplate>
+  hold(template: TemplateTarget | null, options: HoldOptions): Promise<HeldTemplate>
   /** Tell whether a template is here. */
   has(template: TemplateTarget | null): Promise<boolean>
   /** Where the root file system of a template is that is here. */
   root(sha256: string): string
+  /** The disk that these templates take, in MiB. */
+  measureMiB(isUsed: (sha256: string) => boolean): Promise<number>
   /** Remove all that nobody holds, but these, by SHA-256. */
   prune(isUsed: (sha256: string) => boolean): Promise<void>
 }
@@ -46,6 +56,7 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
   const making = new Map<string, Making>()
   /** How many hold a template, by SHA-256. */
   const holds = new Map<string, number>()
+  const sizesMiB = new Map<string, number>()
   for (const name of await list())
     if (name.startsWith('.')) await rm(join(dir, name), { recursive: true, force: true })
 
@@ -61,7 +72,7 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
   async function ensure(
     template: TemplateTarget,
     image: Image,
-    signal: AbortSignal,
+    { keptMiB, signal }: HoldOptions,
   ): Promise<string> {
     signal.throwIfAborted()
     let shared = making.get(image.sha256)
@@ -69,7 +80,7 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
       // One that was given up removes what it has made before another begins.
       await shared?.made.catch(() => undefined)
       signal.throwIfAborted()
-      shared = making.get(image.sha256) ?? begin(template, image)
+      shared = making.get(image.sha256) ?? begin(template, image, keptMiB)
     }
     shared.waiting += 1
     const left = Promise.withResolvers<never>()
@@ -84,9 +95,11 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
     }
   }
 
-  function begin(template: TemplateTarget, image: Image): Making {
+  function begin(template: TemplateTarget, image: Image, keptMiB: () => number): Making {
     const abort = new AbortController()
-    const made = make(template, image, abort.signal).finally(() => making.delete(image.sha256))
+    const made = make(template, image, { keptMiB, signal: abort.signal }).finally(() =>
+      making.delete(image.sha256),
+    )
     // Those who wait for the template get the error. When nobody waits any more, the error must not become an unhandled rejection.
     made.catch(() => undefined)
     const shared = { made, abort, waiting: 0 }
@@ -100,7 +113,7 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
     else holds.delete(sha256)
   }
 
-  async function make(template: TemplateTarget, image: Image, signal: AbortSignal) {
+  async function make(template: TemplateTarget, image: Image, options: HoldOptions) {
     const { uri, sha256 } = image
     const root = rootOf(sha256)
     if (await exists(root)) return root
@@ -109,7 +122,9 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
     const made = partOf(sha256)
     const archive = `${made}.tar.gz`
     try {
-      const found = await download(await fetchImage(uri, signal), archive)
+      using space = await guardSpace(dir, { template: template.name, ...options })
+      const { signal } = space
+      const found = await download(await fetchImage(uri, signal), archive, signal)
       if (found !== sha256) {
         const details = { template: template.name, expected: sha256, found }
         throw new LabError('LAB_TEMPLATE_CHECKSUM', details)
@@ -118,6 +133,7 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
       await chmod(made, 0o755)
       await unpack(archive, made, signal)
       await rename(made, root)
+      await measure(sha256)
       return root
     } finally {
       await rm(archive, { force: true })
@@ -125,20 +141,34 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
     }
   }
 
+  /** Tell how much of the disk a template takes. It is measured once, for templates never change. */
+  async function measure(sha256: string): Promise<number> {
+    const known = sizesMiB.get(sha256)
+    if (known !== undefined) return known
+    const said = await runCommand(['du', '--summarize', '--block-size=1M', '--', rootOf(sha256)])
+    const sizeMiB = Number.parseInt(said, 10)
+    sizesMiB.set(sha256, sizeMiB)
+    return sizeMiB
+  }
+
   return {
     root: rootOf,
+    async measureMiB(isUsed) {
+      const used = (await list()).filter((name) => isWhole(name) && isUsed(name))
+      return (await Promise.all(used.map(measure))).reduce((sum, sizeMiB) => sum + sizeMiB, 0)
+    },
     async has(template) {
       const image = imageOf(template)
       return image !== null && (await exists(rootOf(image.sha256)))
     },
-    async hold(template, signal) {
+    async hold(template, options) {
       const image = imageOf(template)
       if (template === null || image === null)
         throw new LabError('LAB_TEMPLATE_NO_IMAGE', { template: template?.name ?? 'of this slice' })
       const { sha256 } = image
       holds.set(sha256, (holds.get(sha256) ?? 0) + 1)
       try {
-        const root = await ensure(template, image, signal)
+        const root = await ensure(template, image, options)
         return { root, [Symbol.dispose]: () => letGo(sha256) }
       } catch (error) {
         letGo(sha256)
@@ -147,14 +177,20 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
     },
     async prune(isUsed) {
       for (const name of await list()) {
-        if (!/^[0-9a-f]{64}$/u.test(name) || holds.has(name) || isUsed(name)) continue
+        if (!isWhole(name) || holds.has(name) || isUsed(name)) continue
         // It is renamed without a wait in between, so that a sliver that needs it a moment later finds none and fetches it.
         const removed = partOf(name)
         renameSync(join(dir, name), removed)
+        sizesMiB.delete(name)
         await rm(removed, { recursive: true, force: true })
       }
     },
   }
+}
+
+/** Tell whether a name in the folder is that of a template which was unpacked whole. */
+function isWhole(name: string): boolean {
+  return /^[0-9a-f]{64}$/u.test(name)
 }
 
 /** A template that is being made. */
@@ -177,11 +213,16 @@ function imageOf(template: TemplateTarget | null): Image | null {
 }
 
 /** Write an image to a file; returns its SHA-256. */
-async function download(image: AsyncIterable<Uint8Array>, file: string): Promise<string> {
+async function download(
+  image: AsyncIterable<Uint8Array>,
+  file: string,
+  signal: AbortSignal,
+): Promise<string> {
   const hash = createHash('sha256')
   const handle = await open(file, 'wx', 0o600)
   try {
     for await (const chunk of image) {
+      signal.throwIfAborted()
       hash.update(chunk)
       await handle.writeFile(chunk)
     }

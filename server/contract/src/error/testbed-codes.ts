@@ -105,6 +105,12 @@ export const testbedCodes = {
     (d) =>
       `template ${d.template}: the image's SHA-256 is ${d.found}, expected ${d.expected}; upload it again`,
   ),
+  LAB_TEMPLATE_NO_ROOM: code<{ template: string; keptMiB: number }>(
+    0,
+    true,
+    (d) =>
+      `template ${d.template} does not fit on this node: with it, less than the ${d.keptMiB} MiB of disk would be left that slivers and samples have been promised; use a smaller template, or release other slices on the node`,
+  ),
   LAB_TEMPLATE_NO_IMAGE: code<{ template: string }>(
     404,
     false,

@@ -15,6 +15,7 @@ import {
 const run = promisify(execFile)
 const { signal } = new AbortController()
 const isUsed = (): boolean => false
+const keptMiB = (): number => 0
 
 let folder: string
 let dir: string
@@ -59,7 +60,7 @@ function open(): Promise<Templates> {
 
 it('keeps a template that a sliver is made from while another sliver’s end has it pruned', async () => {
   const templates = await open()
-  const held = await templates.hold(template, signal)
+  const held = await templates.hold(template, { keptMiB, signal })
   await templates.prune(isUsed)
   expect(await readFile(join(held.root, 'motd'), 'utf8')).toBe('hello\n')
   held[Symbol.dispose]()
@@ -69,10 +70,10 @@ it('keeps a template that a sliver is made from while another sliver’s end has
 
 it('fetches one that is pruned at the moment it is wanted again', async () => {
   const templates = await open()
-  const first = await templates.hold(template, signal)
+  const first = await templates.hold(template, { keptMiB, signal })
   first[Symbol.dispose]()
   const pruned = templates.prune(isUsed)
-  const held = await templates.hold(template, signal)
+  const held = await templates.hold(template, { keptMiB, signal })
   await pruned
   expect(await readFile(join(held.root, 'motd'), 'utf8')).toBe('hello\n')
   expect(fetches).toBeLessThanOrEqual(2)
@@ -112,8 +113,8 @@ it('goes on fetching for one sliver when another that waited for the same is not
   const { templates, fetched, next } = await openSlow()
   const begun = next()
   const leaving = new AbortController()
-  const left = templates.hold(template, leaving.signal)
-  const stays = templates.hold(template, signal)
+  const left = templates.hold(template, { keptMiB, signal: leaving.signal })
+  const stays = templates.hold(template, { keptMiB, signal })
   await begun
   leaving.abort()
   await expect(left).rejects.toThrow('abort')
@@ -128,13 +129,13 @@ it('gives a fetch up when nobody waits for it any more, and fetches again for wh
   const { templates, fetched, next } = await openSlow()
   const begun = next()
   const leaving = new AbortController()
-  const left = templates.hold(template, leaving.signal)
+  const left = templates.hold(template, { keptMiB, signal: leaving.signal })
   await begun
   leaving.abort()
   await expect(left).rejects.toThrow('abort')
   expect(fetched[0]?.signal.aborted).toBe(true)
   const again = next()
-  const held = templates.hold(template, signal)
+  const held = templates.hold(template, { keptMiB, signal })
   await again
   fetched[1]?.send()
   expect(await readFile(join((await held).root, 'motd'), 'utf8')).toBe('hello\n')
@@ -144,6 +145,18 @@ it('gives a fetch up when nobody waits for it any more, and fetches again for wh
 it('knows which templates are here', async () => {
   const templates = await open()
   expect([await templates.has(null), await templates.has(template)]).toEqual([false, false])
-  using _held = await templates.hold(template, signal)
+  using _held = await templates.hold(template, { keptMiB, signal })
   expect(await templates.has(template)).toBe(true)
+})
+
+it('does not take the disk that has been promised: a template that does not fit beside it is given up, and leaves nothing', async () => {
+  const templates = await open()
+  await expect(
+    templates.hold(template, { keptMiB: () => Number.MAX_SAFE_INTEGER, signal }),
+  ).rejects.toMatchObject({ code: 'LAB_TEMPLATE_NO_ROOM' })
+  expect(await readdir(dir)).toEqual([])
+  using held = await templates.hold(template, { keptMiB, signal })
+  expect(held.root).toContain(dir)
+  expect(await templates.measureMiB(() => true)).toBe(1)
+  expect(await templates.measureMiB(isUsed)).toBe(0)
 })

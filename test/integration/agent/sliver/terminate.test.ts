@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readFile, readlink } from 'node:fs/promises'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -9,6 +9,7 @@ import {
   isAlive,
   type ProcessIdentity,
 } from '../../../../agent/src/sliver/host/process.ts'
+import { holdNamespace } from '../../../../agent/src/sliver/host/namespace.ts'
 import { terminate } from '../../../../agent/src/sliver/host/terminate.ts'
 
 const { signal } = new AbortController()
@@ -39,6 +40,24 @@ describe.runIf(process.getuid?.() === 0)('ending the processes of a sliver', () 
     await terminate(first, { sliver: '1@1', graceMs: 200, signal })
     expect(performance.now() - beganMs).toBeGreaterThan(190)
     expect(await isAlive(first)).toBe(false)
+  })
+
+  it('holds the namespace of no other process that has its pid by now', async () => {
+    const first = await aNamespace('sleep 60')
+    await using held = await holdNamespace(first, 'pid', '1@1')
+    expect(await readlink(held.path)).toBe(await readlink(`/proc/${first.pid}/ns/pid`))
+    await expect(
+      holdNamespace({ ...first, startTicks: first.startTicks - 1 }, 'pid', '1@1'),
+    ).rejects.toThrow(`its first process, ${first.pid}, is gone`)
+  })
+
+  it('asks and kills no other process that has its pid by now', async () => {
+    const first = await aNamespace('sleep 60')
+    await terminate(
+      { ...first, startTicks: first.startTicks - 1 },
+      { sliver: '1@1', graceMs: 200, signal },
+    )
+    expect(await isAlive(first)).toBe(true)
   })
 
   it('ends the grace period when its signal does', async () => {

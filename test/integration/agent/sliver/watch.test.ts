@@ -10,7 +10,12 @@ it('takes a process that cannot be looked at for neither ended nor forgotten, an
   let look = 0
   const said: string[] = []
   const ended = Promise.withResolvers<null>()
+  const watched = new Map([
+    ['first', first],
+    ['other', other],
+  ])
   const watch = createWatch({
+    watched: () => watched,
     everyMs: 1,
     isAlive({ pid }) {
       if (pid === 2) return Promise.resolve(false)
@@ -20,13 +25,41 @@ it('takes a process that cannot be looked at for neither ended nor forgotten, an
     },
     onEnded(key) {
       said.push(`${key} ended`)
+      watched.delete(key)
       if (key === 'first') ended.resolve(null)
+      return Promise.resolve()
     },
     onError: (key) => said.push(`${key} cannot be looked at`),
   })
-  watch.add('first', first)
-  watch.add('other', other)
   await ended.promise
   await watch.close()
   expect(said).toEqual(['first cannot be looked at', 'other ended', 'first ended'])
+})
+
+it('tells of an end again when what follows from it has failed, so that no end is lost', async () => {
+  const said: string[] = []
+  const done = Promise.withResolvers<null>()
+  const watched = new Map([['first', first]])
+  const watch = createWatch({
+    watched: () => watched,
+    everyMs: 1,
+    isAlive: () => Promise.resolve(false),
+    onEnded(key) {
+      said.push(`${key} ended`)
+      if (said.length < 4) return Promise.reject(new Error('too many open files'))
+      watched.delete(key)
+      done.resolve(null)
+      return Promise.resolve()
+    },
+    onError: (key, error) => said.push(`${key}: ${String(error)}`),
+  })
+  await done.promise
+  await watch.close()
+  // The trouble is told once.
+  expect(said).toEqual([
+    'first ended',
+    'first: Error: too many open files',
+    'first ended',
+    'first ended',
+  ])
 })

@@ -133,3 +133,10 @@ it('plans anew between the end of a sliver and what follows it, for making waits
   await end('2@1')
   expect([begun, idle]).toEqual([['allocate 1@1', 'stop 2@1'], ['2@1']])
 })
+
+it('ends any number of slivers at once, for each of them mostly waits for its programs', () => {
+  const { scheduler, begun } = aScheduler(2)
+  const ids = Array.from({ length: 50 }, (_, index) => `${index}@1`)
+  scheduler.offer(ids.map((id) => work(id, [stop(id)])))
+  expect(begun).toEqual(ids.map((id) => `stop ${id}`))
+})

@@ -40,6 +40,8 @@ export interface TestAgent extends AsyncDisposable {
 export interface AgentOptions extends Pick<AgentSettings, 'runtime'> {
   /** Default: as much as there is. */
   readonly lendsMbps?: number | null
+  /** Told of trouble with a sliver or the host. Default: the test fails. */
+  readonly onProblem?: (message: string) => void
 }
 
 const checkout = resolve(import.meta.dirname, '../../../../..')
@@ -48,7 +50,7 @@ const checkout = resolve(import.meta.dirname, '../../../../..')
 export async function startAgent(
   machine: Machine,
   place: Place,
-  { runtime, lendsMbps = null }: AgentOptions,
+  { runtime, lendsMbps = null, onProblem = fail }: AgentOptions,
 ): Promise<TestAgent> {
   const settings: AgentSettings = {
     dataDir: join(machine.dir, 'data'),
@@ -73,7 +75,7 @@ export async function startAgent(
   child.on('exit', () => ready.reject(new Error('the agent has ended')))
   child.on('message', (answer: Answer) => {
     if (answer.kind === 'ready') ready.resolve(answer)
-    else if (answer.kind === 'problem') throw new Error(`${answer.id}: ${answer.message}`)
+    else if (answer.kind === 'problem') onProblem(`${answer.id}: ${answer.message}`)
     else if (answer.kind === 'ended') {
       endings.add(answer.id)
       wake()
@@ -156,4 +158,8 @@ export async function startAgent(
     },
     [Symbol.asyncDispose]: kill,
   }
+}
+
+function fail(message: string): never {
+  throw new Error(message)
 }

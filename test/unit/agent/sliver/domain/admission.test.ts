@@ -12,7 +12,12 @@ const offered = [
   { name: 'cpu' as const, total: 100 },
   { name: 'processes' as const, total: 1_000 },
 ]
-const among = (...taken: readonly Limits[]): Promises => ({ offered, taken, samplesMiB: 17 })
+const among = (...taken: readonly Limits[]): Promises => ({
+  offered,
+  taken,
+  samplesMiB: 17,
+  excessTemplatesMiB: 0,
+})
 const small = { memory: 64, disk: 128, cpu: 100, processes: 128 }
 
 it('finds room while there is some, and names the first resource that lacks and what is left of it', () => {
@@ -43,6 +48,12 @@ it('counts the disk that the samples of each sliver take besides', () => {
     asked: 517,
     free: 516,
   })
+})
+
+it('counts what templates take beyond what the node keeps for them', () => {
+  const besides = { ...among(), excessTemplatesMiB: 600 }
+  expect(findShortage({ ...small, disk: 383 }, besides)).toBeNull()
+  expect(findShortage({ ...small, disk: 384 }, besides)).toMatchObject({ free: 383 })
 })
 
 it('takes the lowest number that is free', () => {

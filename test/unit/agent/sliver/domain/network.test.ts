@@ -50,14 +50,14 @@ it('makes no public interface on a node without a public prefix', () => {
   const interfaces = computeInterfaces({ ...plan, publicPrefix: null }, wanted)
   expect(interfaces[1]?.ipv6_addr).toBeNull()
   const without = { nr: 1, interfaces }
-  expect(linkCreationLines(without, 42).join('\n')).not.toContain('pub1')
+  expect(linkCreationLines(without, '/proc/9/fd/42').join('\n')).not.toContain('pub1')
   const script = filterScript({ network, slivers: [without], hostInterfaces: [], mbps: null })
   expect(script).not.toContain('slv-01-03')
 })
 
 it('moves each link into the sliver as it makes it, and writes neighbours and routes down on both sides', () => {
-  expect(linkCreationLines(sliver, 42)[0]).toBe(
-    'link add name slv-01-01 mtu 1400 address 02:00:00:00:00:01 type veth peer name mgmt0 mtu 1400 address 06:ab:00:0b:01:01 netns 42',
+  expect(linkCreationLines(sliver, '/proc/9/fd/42')[0]).toBe(
+    'link add name slv-01-01 mtu 1400 address 02:00:00:00:00:01 type veth peer name mgmt0 mtu 1400 address 06:ab:00:0b:01:01 netns /proc/9/fd/42',
   )
   const outside = nodeLinkLines(sliver)
   expect(outside).toContain(
