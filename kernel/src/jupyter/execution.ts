@@ -1,6 +1,8 @@
 import { setImmediate as yieldToSockets, setTimeout as delay } from 'node:timers/promises'
 import { failureOf } from './child/failure.ts'
-import type { Compiler } from './compile/compiler.ts'
+import type { Failure } from './child/protocol.ts'
+import type { CompiledCell } from './compile/compilation.ts'
+import { CompilationInterrupted, type Compiler } from './compile/compiler.ts'
 import type { History } from './history.ts'
 import type { Runner } from './runner.ts'
 import { complaintsContent, failureContent, type ErrorContent } from './traceback.ts'
@@ -9,8 +11,8 @@ import type { Json, Message, MessageDraft } from './wire/message.ts'
 /** What an execution needs of the kernel. */
 export interface ExecutionContext {
   readonly runner: Runner
+  readonly compiler: Compiler
   readonly history: History
-  compiler(): Compiler
   publish(request: Message, draft: MessageDraft): void
   reply(request: Message, draft: MessageDraft): void
 }
@@ -60,7 +62,7 @@ export class Execution {
       this.#context.publish(request, { type: 'execute_input', content: input })
     }
     const executionCount = this.#count
-    const error = await this.#run(name, code)
+    const error = await this.#run(request, name, code)
     if (error !== null) {
       this.#context.publish(request, { type: 'error', content: { ...error } })
       // "Run all" sends every cell at once, but a socket hands them over one by one; what comes after the reply was sent knowing of the error.
@@ -79,26 +81,48 @@ export class Execution {
     return error === null || silent || content['stop_on_error'] === false
   }
 
-  async #run(name: string, code: string): Promise<ErrorContent | null> {
+  async #run(request: Message, name: string, code: string): Promise<ErrorContent | null> {
     this.#sources.set(name, code)
     if (code.trim() === '') return null
-    // What was said so far leaves before the compiler, which takes its time, holds up the sockets.
+    // What was said so far leaves before the cell starts.
     await yieldToSockets()
-    const compiler = this.#context.compiler()
+    const { compiler } = this.#context
+    const number = this.#number
     let compilation
     try {
-      compilation = compiler.compile(code)
+      compilation = await compiler.compile({ number, name, code })
     } catch (thrown) {
-      // A defect of the compiler; the kernel must outlive it, and the cell must say so.
-      return failureContent(failureOf(thrown), this.#sources)
+      // An interrupt, or a defect of the compiler: the kernel must outlive it, and the cell must say so.
+      return failureContent(compilerFailureOf(thrown), this.#sources)
     }
     if (!compilation.ok) return complaintsContent(compilation.complaints, name, this.#sources)
-    // Also when the cell fails: what it declared before the failing line has its values.
-    compiler.accept(compilation.declarations)
-    if (compilation.cell.code === '') return null
-    const failure = await this.#context.runner.run(this.#number, name, compilation.cell)
+    return this.#runCompiled(request, name, compilation.cell)
+  }
+
+  async #runCompiled(
+    request: Message,
+    name: string,
+    cell: CompiledCell,
+  ): Promise<ErrorContent | null> {
+    const { compiler, runner } = this.#context
+    const number = this.#number
+    const { failure, reached } = await runner.run(number, name, cell)
+    // The next cell is compiled behind this: it knows what this one declared, as far as it got.
+    const misfits = await compiler
+      .accept(number, failure === null ? Infinity : reached)
+      .catch(() => [])
+    if (misfits.length > 0) {
+      const text = `${misfits.join('\n')}\n`
+      this.#context.publish(request, { type: 'stream', content: { name: 'stderr', text } })
+    }
     return failure === null ? null : failureContent(failure, this.#sources)
   }
+}
+
+function compilerFailureOf(thrown: unknown): Failure {
+  if (thrown instanceof CompilationInterrupted)
+    return { name: 'KeyboardInterrupt', message: thrown.message, text: '' }
+  return failureOf(thrown)
 }
 
 function expressionsOf(content: Json): Json {

@@ -1,5 +1,8 @@
 import { protocolVersion, type Json } from './wire/message.ts'
 
+/** The version of TypeScript that cells are written in. It is that of this package's dependency; a test holds that. */
+export const typescriptVersion = '5.9.3'
+
 /** The kernel's name in Jupyter, that of its folder. */
 export const kernelName = 'communitylab'
 /** What Jupyter calls it in its menus. */
@@ -14,8 +17,7 @@ export function kernelInfo(): Json {
     implementation_version: '0.1.0',
     language_info: {
       name: 'typescript',
-      // The language that cells are written in: that of the compiler that tslab brings.
-      version: '5.0.4',
+      version: typescriptVersion,
       mimetype: 'text/typescript',
       file_extension: '.ts',
       pygments_lexer: 'typescript',

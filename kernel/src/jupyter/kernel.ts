@@ -1,4 +1,4 @@
-import { createCompiler, type Compiler } from './compile/compiler.ts'
+import { Compiler } from './compile/compiler.ts'
 import { Execution } from './execution.ts'
 import { ExecutionQueue } from './execution-queue.ts'
 import { createHistory } from './history.ts'
@@ -9,6 +9,8 @@ import type { RequestChannel, Sockets } from './wire/sockets.ts'
 
 /** What a {@link Kernel} needs. */
 export interface KernelOptions {
+  /** The notebook's folder, in which cells run and their imports are looked for. */
+  readonly folder: string
   /** Folder for the output that is too much to show. */
   readonly logFolder: string
   /** A file beside which packages are looked for that the notebook's folder lacks. */
@@ -28,19 +30,21 @@ export class Kernel {
   readonly #queue: ExecutionQueue
   /** Cells that came on the control channel, and are answered there. */
   readonly #fromControl = new WeakSet<Message>()
-  #compiler: Compiler | null = null
+  readonly #compiler: Compiler
 
   constructor(options: KernelOptions) {
     this.#options = options
+    this.#compiler = new Compiler({ folder: options.folder, fallbackFile: options.fallbackFile })
     this.#runner = new Runner({
+      folder: options.folder,
       logFolder: options.logFolder,
       onEvent: (event) => this.#relay(event),
-      onLost: () => this.#compiler?.reset(),
+      onLost: () => this.#compiler.reset(),
     })
     this.#execution = new Execution({
       runner: this.#runner,
       history: this.#history,
-      compiler: () => this.#useCompiler(),
+      compiler: this.#compiler,
       publish: (request, draft) => this.#publish(request, draft),
       reply: (request, draft) => this.#replyToCell(request, draft),
     })
@@ -50,18 +54,19 @@ export class Kernel {
         return this.#execution.execute(request)
       },
       end: (request) => this.#publishState(request, 'idle'),
-      abort: (request) =>
-        this.#during(request, () =>
-          this.#replyToCell(request, { type: 'execute_reply', content: { status: 'aborted' } }),
-        ),
+      abort: (request) => {
+        this.#publishState(request, 'busy')
+        this.#replyToCell(request, { type: 'execute_reply', content: { status: 'aborted' } })
+        this.#publishState(request, 'idle')
+      },
     })
   }
 
-  /** Say that it is there, and load the compiler before the first cell needs it. */
+  /** Say that it is there, and load what cells import before the first one does. */
   start(): void {
     const content = { execution_state: 'starting' }
     this.#options.sockets().send('iopub', createBroadcast(null, { type: 'status', content }))
-    setImmediate(() => this.#useCompiler().compile('0'))
+    this.#runner.warm()
   }
 
   /** Take a message of a socket. */
@@ -73,21 +78,21 @@ export class Kernel {
     } else if (type === 'execute_request') {
       if (channel === 'control') this.#fromControl.add(message)
       this.#queue.add(message)
-    } else this.#during(message, () => this.#answer(channel, message))
+    } else void this.#during(message, () => this.#answer(channel, message))
   }
 
-  /** Interrupt the cell that runs; those that wait behind it are aborted when it ends. */
+  /** Interrupt the cell that is compiled or runs; those that wait behind it are aborted when it ends. */
   interrupt(): void {
+    this.#compiler.interrupt()
     this.#runner.interrupt()
   }
 
-  /** End the process that runs cells. */
+  /** End the process that runs cells, and the thread that compiles them. */
   async stop(): Promise<void> {
-    await this.#runner.stop()
-    this.#compiler?.close()
+    await Promise.all([this.#runner.stop(), this.#compiler.close()])
   }
 
-  #answer(channel: 'shell' | 'control', message: Message): void {
+  async #answer(channel: 'shell' | 'control', message: Message): Promise<void> {
     const { content } = message
     switch (message.header.msg_type) {
       case 'interrupt_request':
@@ -99,7 +104,7 @@ export class Kernel {
         this.#reply(channel, message, { type: 'shutdown_reply', content: answer })
         this.#publish(message, { type: 'shutdown_reply', content: answer })
         // Behind the idle that ends this message.
-        queueMicrotask(() => this.#options.onShutdown())
+        setImmediate(() => this.#options.onShutdown())
         return
       }
       case 'comm_open':
@@ -109,8 +114,8 @@ export class Kernel {
         })
         return
       default: {
-        const draft = answerQuestion(message.header.msg_type, content, {
-          compiler: () => this.#useCompiler(),
+        const draft = await answerQuestion(message.header.msg_type, content, {
+          compiler: this.#compiler,
           history: this.#history,
         })
         if (draft !== null) this.#reply(channel, message, draft)
@@ -153,10 +158,13 @@ export class Kernel {
     this.#reply('stdin', request, { type: 'input_request', content })
   }
 
-  #during(request: Message, act: () => void): void {
+  async #during(request: Message, act: () => Promise<void>): Promise<void> {
     this.#publishState(request, 'busy')
     try {
-      act()
+      await act()
+    } catch (error) {
+      // A defect of the compiler, which has ended: the question has no answer, and the next one may.
+      console.error(error)
     } finally {
       this.#publishState(request, 'idle')
     }
@@ -179,10 +187,5 @@ export class Kernel {
 
   #replyToCell(request: Message, draft: MessageDraft): void {
     this.#reply(this.#fromControl.has(request) ? 'control' : 'shell', request, draft)
-  }
-
-  #useCompiler(): Compiler {
-    this.#compiler ??= createCompiler(this.#options.fallbackFile)
-    return this.#compiler
   }
 }

@@ -27,6 +27,7 @@ async function main(): Promise<void> {
   let sockets: Sockets | null = null
   const home = process.env['COMMUNITY_LAB_HOME'] ?? join(checkout, '.community-lab')
   const kernel = new Kernel({
+    folder: process.cwd(),
     logFolder: join(home, 'logs'),
     fallbackFile: fileURLToPath(import.meta.url),
     sockets() {

@@ -5,34 +5,39 @@ import type { Json, MessageDraft } from './wire/message.ts'
 
 /** What answers are made from. */
 export interface Knowledge {
-  compiler(): Compiler
+  readonly compiler: Compiler
   readonly history: History
 }
 
 /** Answer a request that runs nothing; null when its type is not known. */
-export function answerQuestion(
+export async function answerQuestion(
   type: string,
   content: Json,
   { compiler, history }: Knowledge,
-): MessageDraft | null {
+): Promise<MessageDraft | null> {
   const code = textOf(content['code'])
   switch (type) {
     case 'kernel_info_request':
       return { type: 'kernel_info_reply', content: kernelInfo() }
     case 'complete_request': {
-      const { start, end, matches } = compiler().complete(code, cursorOf(content, code))
+      const { start, end, matches } = await compiler.complete(code, cursorOf(content, code))
       const range = { cursor_start: start, cursor_end: end }
-      return reply('complete_reply', { matches, ...range, metadata: {} })
+      // Source: Jupyter's experimental metadata of completions, which its pages read.
+      const types = matches.map(({ text, type }) => ({ start, end, text, type }))
+      const metadata = { _jupyter_types_experimental: types }
+      return reply('complete_reply', {
+        matches: matches.map(({ text }) => text),
+        ...range,
+        metadata,
+      })
     }
     case 'inspect_request': {
-      const text = compiler().inspect(code, cursorOf(content, code))
-      const data = text === null ? {} : { 'text/plain': text }
-      return reply('inspect_reply', { found: text !== null, data, metadata: {} })
+      const found = await compiler.inspect(code, cursorOf(content, code))
+      const data = found === null ? {} : { 'text/markdown': found, 'text/plain': plainOf(found) }
+      return reply('inspect_reply', { found: found !== null, data, metadata: {} })
     }
     case 'is_complete_request': {
-      const { complete, indent } = compiler().isComplete(code)
-      const answer = complete ? { status: 'complete' } : { status: 'incomplete', indent }
-      return { type: 'is_complete_reply', content: answer }
+      return { type: 'is_complete_reply', content: { ...(await compiler.isComplete(code)) } }
     }
     case 'history_request':
       return reply('history_reply', { history: history.find(content) })
@@ -61,6 +66,11 @@ function reply(type: string, content: Json): MessageDraft {
 function cursorOf(content: Json, code: string): number {
   const cursor = content['cursor_pos']
   return typeof cursor === 'number' ? cursor : code.length
+}
+
+/** The same text without its fences, for a terminal. */
+function plainOf(markdown: string): string {
+  return markdown.replace(/^```.*\n?/gmu, '').trimEnd()
 }
 
 function textOf(value: unknown): string {

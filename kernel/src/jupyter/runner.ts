@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { createOutputCap, type OutputCap } from './child/output-cap.ts'
 import { childFds, type ChildEvent, type ChildRequest, type Failure } from './child/protocol.ts'
 import type { InputAnswer, StreamName } from './child/protocol.ts'
-import type { CompiledCell } from './compile/compiler.ts'
+import type { CompiledCell } from './compile/compilation.ts'
 import { siblingFile } from './sibling-file.ts'
 
 /** What a cell causes while (and after) it runs. */
@@ -14,8 +14,18 @@ export type CellEvent = Exclude<
   { readonly is: 'ready' } | { readonly is: 'interrupting' } | { readonly is: 'done' }
 >
 
+/** How a cell ended. */
+export interface RunEnding {
+  /** Why it failed; null when it did not. */
+  readonly failure: Failure | null
+  /** How many of its imports and declarations are done. */
+  readonly reached: number
+}
+
 /** What a {@link Runner} is made of. */
 export interface RunnerOptions {
+  /** The notebook's folder, in which cells run. */
+  readonly folder: string
   /** Folder for the output that is too much to show. */
   readonly logFolder: string
   onEvent(event: CellEvent): void
@@ -35,7 +45,7 @@ const killAfterMs = 3000
 export class Runner {
   readonly #options: RunnerOptions
   #child: ChildProcess
-  #running: { readonly cell: number; end(failure: Failure | null): void } | null = null
+  #running: { readonly cell: number; end(ending: RunEnding): void } | null = null
   #lastCell = 0
   /** The bound of what programs print that the last cell started. */
   #rawCap: { readonly cell: number; readonly cap: OutputCap } | null = null
@@ -49,15 +59,20 @@ export class Runner {
     this.#child = this.#start()
   }
 
-  /** Run a cell to its end. Returns why it failed, null when it did not. Never rejects. */
-  async run(number: number, name: string, cell: CompiledCell): Promise<Failure | null> {
-    const ended = Promise.withResolvers<Failure | null>()
+  /** Run a cell to its end. Never rejects. */
+  async run(number: number, name: string, cell: CompiledCell): Promise<RunEnding> {
+    const ended = Promise.withResolvers<RunEnding>()
     this.#lastCell = number
     this.#running = { cell: number, end: ended.resolve }
     this.#send({ do: 'execute', cell: number, name, ...cell })
-    const failure = await ended.promise
+    const ending = await ended.promise
     this.#clear()
-    return failure
+    return ending
+  }
+
+  /** Load what most notebooks import, before a cell waits for it. */
+  warm(): void {
+    this.#send({ do: 'warm' })
   }
 
   /** Interrupt the cell that runs, if one does: first by asking, then from outside, at last by ending its process. A prompt that waits is refused, whose ever. */
@@ -98,7 +113,11 @@ export class Runner {
     const child = fork(
       fileURLToPath(siblingFile(import.meta.url, 'child/main')),
       [this.#options.logFolder],
-      { stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe', 'pipe'], execArgv: [] },
+      {
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe', 'pipe'],
+        execArgv: [],
+        cwd: this.#options.folder,
+      },
     )
     for (const name of ['stdout', 'stderr'] as const)
       child[name]?.setEncoding('utf8').on('data', (text: string) => this.#takeRaw(name, text))
@@ -117,7 +136,7 @@ export class Runner {
       return
     }
     if (event.is === 'done') {
-      if (this.#running?.cell === event.cell) this.#running.end(event.failure)
+      if (this.#running?.cell === event.cell) this.#running.end(event)
       return
     }
     if (event.is === 'input') this.#asking = true
@@ -157,7 +176,7 @@ export class Runner {
       })
     this.#child = this.#start()
     this.#options.onLost()
-    running?.end({ name, message, text: '' })
+    running?.end({ failure: { name, message, text: '' }, reached: 0 })
   }
 
   #send(request: ChildRequest): void {

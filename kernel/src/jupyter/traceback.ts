@@ -1,5 +1,5 @@
 import type { Failure } from './child/protocol.ts'
-import type { Complaint } from './compile/compiler.ts'
+import type { Complaint } from './compile/compilation.ts'
 
 /** An error as Jupyter's messages carry it. */
 export interface ErrorContent {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { normalizeBundle, normalizeMetadata } from './bundle.ts'
+import { typescriptVersion } from '../identity.ts'
 import { currentCell } from './cell.ts'
 import type { Bundle, ChildEvent } from './protocol.ts'
 
@@ -81,6 +82,7 @@ export function createTslab(display: Display): object {
       const { update } = display.newDisplay()
       return shorthands((type, data) => update({ [type]: data }))
     },
-    versions: { node: process.version },
+    // The interface is that of this version.
+    versions: { tslab: '1.0.22', typescript: typescriptVersion, node: process.version },
   }
 }

@@ -1,29 +1,46 @@
+import { isPromise } from 'node:util/types'
 import { Script } from 'node:vm'
+import { Boxes } from './box.ts'
 import { bundleOf } from './bundle.ts'
 import { runInCell, type Cell } from './cell.ts'
 import { failureOf, interruptionOf } from './failure.ts'
-import type { Modules } from './modules.ts'
-import type { Bundle, ChildRequest, Failure } from './protocol.ts'
+import { readerOf, type Modules } from './modules.ts'
+import type { Bundle, ExecuteRequest, Failure } from './protocol.ts'
 
 /** How a cell ended. */
 export interface Ending {
   readonly failure: Failure | null
   /** The value of its last expression, unless it has none or it is undefined. */
   readonly result: Bundle | null
+  /** What the person should know of the result. */
+  readonly notice: string | null
+  /** How many of its imports and declarations are done. */
+  readonly reached: number
 }
 
-/** Before a cell's code, on its first line. */
-const prefix = '(async function (exports, require) { '
-/** Columns of the first line that are not the cell's. */
-export const prefixLength = prefix.length
+/** What a cell's code calls: the parameter that it is named after. */
+interface Helper {
+  /** The value of its last expression. */
+  r: unknown
+  /** How many of its imports and declarations are done. */
+  n: number
+  readonly meta: object
+  readonly import: (id: unknown, options?: ImportCallOptions) => Promise<object>
+  /** Load an import of the cell, by its position. */
+  readonly load: (index: number) => Promise<void>
+}
+
+type CellFunction = (...of: unknown[]) => Promise<unknown>
 
 /** After an interrupt, the time for a cell's code to end by itself, in milliseconds. */
 const graceMs = 300
 
-/** Runs cells one after another; their variables are the properties of one object. */
+const promiseNotice = 'The last line is a promise. Write `await` before it to wait for its value.\n'
+
+/** Runs cells one after another; their variables are boxes. */
 export class Executor {
   readonly #modules: Modules
-  readonly #exports = createExports()
+  readonly #boxes = new Boxes()
   #running: { readonly cell: Cell; interrupt(): void } | null = null
 
   constructor(modules: Modules) {
@@ -31,7 +48,7 @@ export class Executor {
   }
 
   /** Run one cell to its end. Never rejects. */
-  async execute(cell: Cell, request: ChildRequest & { do: 'execute' }): Promise<Ending> {
+  async execute(cell: Cell, request: ExecuteRequest): Promise<Ending> {
     const interruption = Promise.withResolvers<never>()
     this.#running = {
       cell,
@@ -40,23 +57,27 @@ export class Executor {
         setTimeout(() => interruption.reject(), graceMs)
       },
     }
+    const helper = this.#createHelper(request)
     try {
       this.#modules.update(request.files)
-      const script = new Script(`${prefix}${request.code}\n})`, { filename: request.name })
-      const run = async (): Promise<Bundle | null> => {
+      const script = new Script(request.code, { filename: request.name })
+      const run = async (): Promise<Pick<Ending, 'result' | 'notice'>> => {
         // Off the stack of the message that brought it: a cell that is stopped from outside takes down what called it.
         await Promise.resolve()
-        const cellFunction = script.runInThisContext() as (...of: unknown[]) => Promise<unknown>
-        await cellFunction(this.#exports, this.#modules.require)
-        return await this.#takeResult(request.resultName)
+        for (const name of request.declares) this.#boxes.prepare(name)
+        const boxes = request.boxes.map((name) => this.#boxes.of(name))
+        await (script.runInThisContext() as CellFunction)(helper, this.#modules.require, ...boxes)
+        return await takeResult(helper)
       }
-      const result = await runInCell(cell, () => Promise.race([run(), interruption.promise]))
-      return { failure: null, result }
+      const shown = await runInCell(cell, () => Promise.race([run(), interruption.promise]))
+      return { failure: null, ...shown, reached: helper.n }
     } catch (thrown) {
       const failure = cell.abort.signal.aborted ? interruptionOf(thrown) : failureOf(thrown)
-      return { failure, result: null }
+      return { failure, result: null, notice: null, reached: helper.n }
     } finally {
       this.#running = null
+      // The cell's functions keep the helper; the value goes when no variable has it.
+      helper.r = undefined
     }
   }
 
@@ -65,23 +86,45 @@ export class Executor {
     if (this.#running?.cell.number === number) this.#running.interrupt()
   }
 
-  async #takeResult(name: string | null): Promise<Bundle | null> {
-    if (name === null) return null
-    const value: unknown = Reflect.get(this.#exports, name)
-    Reflect.deleteProperty(this.#exports, name)
-    return value === undefined ? null : await bundleOf(value)
+  #createHelper(request: ExecuteRequest): Helper {
+    const modules = this.#modules
+    const { imports, name } = request
+    const helper: Helper = {
+      r: undefined,
+      n: 0,
+      meta: modules.meta,
+      import: (id, options) => modules.import(String(id), attributesOf(options)),
+      load: async (index) => {
+        const found = imports[index]
+        if (found === undefined) return
+        const { from, attributes, names, place } = found
+        try {
+          const module = await modules.import(from, attributes)
+          for (const [exported, variable] of names)
+            this.#boxes.show(variable, readerOf(module, exported, from))
+        } catch (error) {
+          throw placed(error, `${name}:${place.line}:${place.column}`)
+        }
+        helper.n = index + 1
+      },
+    }
+    return helper
   }
 }
 
-/** The cells' variables. TypeScript defines imports as getters; here they become plain, so that a later cell may declare the name anew. */
-function createExports(): object {
-  const values: Record<PropertyKey, unknown> = {}
-  return new Proxy(values, {
-    defineProperty(_target, name, attributes) {
-      if (name === '__esModule') return true
-      values[name] =
-        attributes.get === undefined ? attributes.value : Reflect.apply(attributes.get, values, [])
-      return true
-    },
-  })
+async function takeResult({ r: value }: Helper): Promise<Pick<Ending, 'result' | 'notice'>> {
+  if (value === undefined) return { result: null, notice: null }
+  return { result: await bundleOf(value), notice: isPromise(value) ? promiseNotice : null }
+}
+
+function attributesOf(options: ImportCallOptions | undefined): Record<string, string> | null {
+  const attributes = options?.with
+  return attributes === undefined ? null : { ...attributes }
+}
+
+/** An import that failed says where in the cell it stands, if its own stack does not. */
+function placed(error: unknown, place: string): unknown {
+  if (!(error instanceof Error) || typeof error.stack !== 'string') return error
+  if (!error.stack.includes('cell-')) error.stack += `\n    at @${place}`
+  return error
 }

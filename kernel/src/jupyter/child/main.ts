@@ -1,22 +1,21 @@
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import type { LineMap } from '../compile/line-map.ts'
 import { siblingFile } from '../sibling-file.ts'
-import { currentCell, type Cell } from './cell.ts'
+import { currentCell, runInCell, type Cell } from './cell.ts'
 import { captureOutput, print } from './console.ts'
 import { createDisplay, createTslab } from './display.ts'
-import { Executor, prefixLength } from './execution.ts'
+import { Executor } from './execution.ts'
 import { textOf } from './failure.ts'
 import { createModules } from './modules.ts'
 import { createOutputCap } from './output-cap.ts'
 import { createPrompt } from './prompt.ts'
-import type { ChildEvent, ChildRequest } from './protocol.ts'
-import { installStackTraces } from './stack.ts'
+import type { ChildEvent, ChildRequest, ExecuteRequest } from './protocol.ts'
+import { installStackTraces, type MadeCode } from './stack.ts'
 import { StreamBuffer } from './stream-buffer.ts'
 
 const kernelFolder = fileURLToPath(new URL('../', import.meta.url))
-const lineMaps = new Map<string, LineMap>()
+const codes = new Map<string, MadeCode>()
 const [, , logFolder = '.'] = process.argv
 
 // Bound once: a cell may replace process.send, and a kernel that has gone ends this process by itself.
@@ -33,27 +32,28 @@ const emit = (event: ChildEvent): void => {
 }
 
 const display = createDisplay(emit)
-const executor = new Executor(
-  createModules({
-    folder: process.cwd(),
-    fallbackFile: fileURLToPath(import.meta.url),
-    builtIn: new Map([['tslab', createTslab(display)]]),
-  }),
-)
+const modules = createModules({
+  folder: process.cwd(),
+  fallbackFile: fileURLToPath(import.meta.url),
+  builtIn: new Map([['tslab', createTslab(display)]]),
+})
+const executor = new Executor(modules)
 
-async function execute(request: ChildRequest & { do: 'execute' }): Promise<void> {
-  lineMaps.set(request.name, request.lineMap)
+async function execute(request: ExecuteRequest): Promise<void> {
+  codes.set(request.name, { lineMap: request.lineMap, prefix: request.prefix })
+  for (const { path, lineMap } of request.files) codes.set(path, { lineMap, prefix: null })
   const cell: Cell = {
     number: request.cell,
     name: request.name,
     cap: createOutputCap(logFolder, `kernel-${process.pid}-${request.name}`),
     abort: new AbortController(),
   }
-  const { failure, result } = await executor.execute(cell, request)
+  const { failure, result, notice, reached } = await executor.execute(cell, request)
   const shown = result === null ? null : cell.cap.admitBundle(result).data
   if (shown !== null) emit({ is: 'result', cell: cell.number, data: shown })
+  if (notice !== null) runInCell(cell, () => print(buffer, 'stderr', notice))
   const told = failure === null ? null : cell.cap.admitFailure(failure)
-  emit({ is: 'done', cell: cell.number, failure: told })
+  emit({ is: 'done', cell: cell.number, failure: told, reached })
 }
 
 function tellUncaught(error: unknown): void {
@@ -63,7 +63,7 @@ function tellUncaught(error: unknown): void {
 /** The process that runs cells: it holds their variables, while the kernel's sockets live in the process that started it. */
 function main(): void {
   new Worker(siblingFile(import.meta.url, 'interrupt-thread')).unref()
-  installStackTraces(lineMaps, prefixLength, kernelFolder)
+  installStackTraces(codes, kernelFolder)
   captureOutput(buffer)
   Object.defineProperties(globalThis, {
     [Symbol.for('community-lab.display')]: { value: display },
@@ -78,6 +78,11 @@ function main(): void {
   process.on('disconnect', () => process.exit())
   process.on('message', (request: ChildRequest) => {
     if (request.do === 'execute') return void execute(request)
+    if (request.do === 'warm') {
+      // A notebook may do without it, and a defect of it is for the cell that imports it to tell.
+      modules.import('@community-lab/kernel', null).catch(() => undefined)
+      return
+    }
     emit({ is: 'interrupting', cell: request.cell })
     executor.interrupt(request.cell)
   })

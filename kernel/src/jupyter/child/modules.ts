@@ -1,13 +1,24 @@
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, extname, isAbsolute, join } from 'node:path'
-import { compileFunction } from 'node:vm'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { CompiledFile } from '../compile/compilation.ts'
+import { cellScheme, installModuleHooks, isMissing, isPath, pathOf } from './module-hooks.ts'
+import { OwnFiles } from './own-files.ts'
+
+/** What a module exports, by name. Reading it gives what the name stands for now. */
+export type ModuleNamespace = Readonly<Record<string, unknown>>
 
 /** What cells import: packages, and the notebook's own files as TypeScript made them. */
 export interface Modules {
   /** The `require` of cells. */
   readonly require: (id: string) => unknown
+  /** The `import.meta` of cells. */
+  readonly meta: object
+  /** The `import()` of cells. */
+  import(id: string, attributes: Readonly<Record<string, string>> | null): Promise<ModuleNamespace>
   /** Take files that were compiled anew; they are loaded when they are next imported. */
-  update(files: readonly { readonly path: string; readonly code: string }[]): void
+  update(files: readonly CompiledFile[]): void
 }
 
 /** What {@link createModules} needs. */
@@ -17,65 +28,87 @@ export interface ModulesOptions {
   /** A file beside which packages are looked for that the notebook's folder lacks. */
   readonly fallbackFile: string
   /** Modules that exist here alone. */
-  readonly builtIn: ReadonlyMap<string, unknown>
+  readonly builtIn: ReadonlyMap<string, object>
 }
 
-/** Create the loader of a notebook's imports. */
+/** Create the loader of a notebook's imports. It changes how this process finds modules, so there is one in a process. */
 export function createModules({ folder, fallbackFile, builtIn }: ModulesOptions): Modules {
-  const sources = new Map<string, string>()
-  const loaded = new Map<string, { exports: unknown }>()
-  const fallback = createRequire(fallbackFile)
-
-  const requireFrom = (directory: string): ((id: string) => unknown) => {
-    const own = createRequire(join(directory, 'cell.js'))
-    return (id) => {
-      if (builtIn.has(id)) return builtIn.get(id)
-      const file = isPath(id) ? loadFile(id.startsWith('.') ? join(directory, id) : id) : null
-      if (file !== null) return file.exports
-      return (isPath(id) || canResolve(own, id) ? own : fallback)(id) as unknown
-    }
-  }
-  const loadFile = (path: string): { exports: unknown } | null => {
-    const name = extname(path) === '' || !sources.has(path) ? `${path}.js` : path
-    const known = loaded.get(name) ?? loaded.get(path)
-    if (known !== undefined) return known
-    const code = sources.get(name)
-    if (code === undefined) return null
-    const module = { exports: {} }
-    // Before it runs: files may import each other in a circle.
-    loaded.set(name, module)
-    const parameters = ['exports', 'require', 'module', '__filename', '__dirname']
-    const run = compileFunction(code, parameters, { filename: name }) as (...of: unknown[]) => void
-    try {
-      run(module.exports, requireFrom(dirname(name)), module, name, dirname(name))
-    } catch (error) {
-      loaded.delete(name)
-      throw error
-    }
-    return module
-  }
+  const place = join(folder, 'cell.mjs')
+  const cellUrl = pathToFileURL(place).href
+  const files = new OwnFiles(folder)
+  const own = createRequire(place)
+  const lent = createRequire(fallbackFile)
+  installModuleHooks({ files, cellUrl, fallbackUrl: pathToFileURL(fallbackFile).href, builtIn })
 
   return {
-    require: requireFrom(folder),
-    update(files) {
-      // A file that changed is seen anew by those that import it too.
-      if (files.length > 0) loaded.clear()
-      for (const { path, code } of files) sources.set(path, code)
+    meta: {
+      url: cellUrl,
+      filename: place,
+      dirname: folder,
+      main: true,
+      resolve: (id: string) => (/^[\w-]{2,}:/u.test(id) ? id : pathToFileURL(own.resolve(id)).href),
     },
+    require(id) {
+      if (builtIn.has(id)) return builtIn.get(id)
+      if (isPath(id)) {
+        const path = files.resolve(folder, pathOf(id) ?? id)
+        if (path === null || !files.isOwn(path)) return own(id) as unknown
+        files.refresh(path)
+        return own(path) as unknown
+      }
+      try {
+        own.resolve(id)
+      } catch (error) {
+        if (isMissing(error, id)) return lent(id) as unknown
+      }
+      return own(id) as unknown
+    },
+    async import(id, attributes) {
+      const path = isPath(id) ? files.resolve(folder, pathOf(id) ?? id) : null
+      // Read anew each time: it may be the result of an experiment that ran again.
+      if (path?.endsWith('.json') === true) return jsonModule(path)
+      try {
+        const options = attributes === null ? {} : { with: { ...attributes } }
+        const module = (await import(cellScheme + id, options)) as ModuleNamespace
+        if (path !== null) files.succeed(path)
+        return module
+      } catch (error) {
+        if (path !== null) files.fail(path)
+        throw error
+      }
+    },
+    update: (compiled) => files.update(compiled),
   }
 }
 
-function isPath(id: string): boolean {
-  return id.startsWith('./') || id.startsWith('../') || id === '.' || id === '..' || isAbsolute(id)
+function jsonModule(path: string): ModuleNamespace {
+  const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
+  const members = typeof value === 'object' && !Array.isArray(value) ? value : null
+  return { ...members, default: value }
 }
 
-function canResolve(own: NodeJS.Require, id: string): boolean {
-  try {
-    own.resolve(id)
-    return true
-  } catch (error) {
-    const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : null
-    // Any other reason (a path that the package does not export) is for the user to see.
-    return code !== 'MODULE_NOT_FOUND'
-  }
+/**
+ * How a variable reads an imported name: live, as modules have it. `*` is the whole module.
+ *
+ * Node shows CommonJS as a module whose default is all of it. TypeScript takes the default of CommonJS that was made of an ES module for what that calls so,
+ * and knows names that Node did not find.
+ *
+ * @throws SyntaxError when the module has no such name.
+ */
+export function readerOf(module: ModuleNamespace, name: string, from: string): () => unknown {
+  const common = module['module.exports']
+  const isObject = (typeof common === 'object' && common !== null) || typeof common === 'function'
+  if (name === '*') return wholeModule(module, isObject ? common : null)
+  if (isObject && name === 'default' && Reflect.get(common, '__esModule') === true)
+    return () => Reflect.get(common, 'default') as unknown
+  if (name in module) return () => module[name]
+  if (isObject && name in common) return () => Reflect.get(common, name) as unknown
+  throw new SyntaxError(`'${from}' has no export '${name}'`)
+}
+
+function wholeModule(module: ModuleNamespace, common: object | null): () => unknown {
+  const isWhole = common === null || Object.keys(common).every((name) => name in module)
+  if (isWhole) return () => module
+  const whole: unknown = Object.assign(Object.create(null) as object, common, module)
+  return () => whole
 }

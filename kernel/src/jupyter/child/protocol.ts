@@ -1,4 +1,4 @@
-import type { LineMap } from '../compile/line-map.ts'
+import type { CompiledCell } from '../compile/compilation.ts'
 
 /** Data by MIME type, as Jupyter shows it: text, base64 or JSON. */
 export type Bundle = Readonly<Record<string, unknown>>
@@ -11,19 +11,20 @@ export interface Failure {
   readonly text: string
 }
 
+/** A cell to run. */
+export interface ExecuteRequest extends CompiledCell {
+  readonly do: 'execute'
+  /** Number of the request; everything the cell causes, however late, carries it. */
+  readonly cell: number
+  /** Its name in stacks, like `cell-3.ts`. */
+  readonly name: string
+}
+
 /** What the kernel asks of the process that runs the cells. */
 export type ChildRequest =
-  | {
-      readonly do: 'execute'
-      /** Number of the request; everything the cell causes, however late, carries it. */
-      readonly cell: number
-      /** Its name in stacks, like `cell-3.ts`. */
-      readonly name: string
-      readonly code: string
-      readonly resultName: string | null
-      readonly lineMap: LineMap
-      readonly files: readonly { readonly path: string; readonly code: string }[]
-    }
+  | ExecuteRequest
+  /** Load what most notebooks import, before a cell waits for it. */
+  | { readonly do: 'warm' }
   | { readonly do: 'interrupt'; readonly cell: number }
 
 /** What that process tells. All of it is in the order in which it happened. */
@@ -47,7 +48,13 @@ export type ChildEvent =
     }
   | { readonly is: 'result'; readonly cell: number; readonly data: Bundle }
   | { readonly is: 'input'; readonly cell: number; readonly prompt: string }
-  | { readonly is: 'done'; readonly cell: number; readonly failure: Failure | null }
+  | {
+      readonly is: 'done'
+      readonly cell: number
+      readonly failure: Failure | null
+      /** How many of its imports and declarations are done. */
+      readonly reached: number
+    }
 
 /** The two text streams. */
 export type StreamName = 'stdout' | 'stderr'

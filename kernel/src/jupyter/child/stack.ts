@@ -1,19 +1,37 @@
 import { findSource, type LineMap } from '../compile/line-map.ts'
+import { pathOf } from './module-hooks.ts'
 
-const position = /(cell-[\w-]+\.ts):(\d+):(\d+)/gu
+/** A piece of code that TypeScript made: a cell, by its name, or one of the notebook's own files, by its path. */
+export interface MadeCode {
+  readonly lineMap: LineMap
+  /** What the names of boxes begin with; null where there are none. */
+  readonly prefix: string | null
+}
 
-/** Where the lines of each cell's JavaScript come from, by the cell's name. */
-export type LineMaps = ReadonlyMap<string, LineMap>
+/** All such pieces, by the name or the path. */
+export type MadeCodes = ReadonlyMap<string, MadeCode>
 
-/** Replace positions in the JavaScript of cells by those in the cells as they were written; `indent` columns of the first line are ours. */
-export function mapPositions(text: string, maps: LineMaps, indent: number): string {
-  return text.replace(position, (found, name: string, line: string, column: string) => {
-    const map = maps.get(name)
-    if (map === undefined) return found
-    const ownColumn = Number(column) - 1 - (line === '1' ? indent : 0)
-    const source = findSource(map, Number(line) - 1, ownColumn)
-    return source === null ? found : `${name}:${source.line + 1}:${source.column + 1}`
-  })
+const position = /(@?)(cell-[\w-]+\.ts|file:\/\/[^\s()]+?):(\d+):(\d+)/gu
+
+/** Replace positions in the JavaScript of cells and files by those in what was written. `@` marks one that is already such. */
+export function mapPositions(text: string, codes: MadeCodes): string {
+  return text.replace(
+    position,
+    (found, mark: string, name: string, line: string, column: string) => {
+      if (mark === '@') return found.slice(1)
+      const path = pathOf(name)
+      const code = codes.get(path ?? name)
+      const shown = path === null || code === undefined ? withoutVersion(name) : path
+      const source =
+        code === undefined ? null : findSource(code.lineMap, Number(line) - 1, Number(column) - 1)
+      if (source === null) return `${shown}:${line}:${column}`
+      return `${shown}:${source.line + 1}:${source.column + 1}`
+    },
+  )
+}
+
+function withoutVersion(url: string): string {
+  return url.replace(/\?v=\d+$/u, '')
 }
 
 /** Whether a frame is the user's or a library's: not Node's inside, nor the kernel's. */
@@ -27,15 +45,49 @@ interface Text {
 }
 
 /** Have all stacks name the lines of cells as they were written, and leave out the kernel's own frames. */
-export function installStackTraces(maps: LineMaps, indent: number, kernelFolder: string): void {
+export function installStackTraces(codes: MadeCodes, kernelFolder: string): void {
   Error.prepareStackTrace = (error, sites) => {
+    const prefix = prefixAt(sites, codes)
+    if (prefix !== null) nameVariables(error, prefix)
     const frames = sites
-      .map((site: Text) => site.toString())
+      .map((site) => frameOf(site, codes))
       .filter((frame) => isShown(frame, kernelFolder))
-    return [headOf(error), ...frames.map((f) => `    at ${mapPositions(f, maps, indent)}`)].join(
+    return [headOf(error), ...frames.map((frame) => `    at ${mapPositions(frame, codes)}`)].join(
       '\n',
     )
   }
+}
+
+/** A line of a stack. V8 calls a function without a name after what it is assigned to, which may be a box. */
+function frameOf(site: NodeJS.CallSite & Text, codes: MadeCodes): string {
+  const prefix = prefixAt([site], codes)
+  const frame = site.toString()
+  return prefix === null ? frame : nameVariablesIn(frame.replace(`${prefix}.r.`, ''), prefix)
+}
+
+/** What the names of boxes begin with where an error was thrown. */
+function prefixAt([site]: readonly NodeJS.CallSite[], codes: MadeCodes): string | null {
+  return codes.get(site?.getFileName() ?? '')?.prefix ?? null
+}
+
+/** V8's messages speak of the box that holds a variable; they are to speak of the variable. */
+function nameVariables(error: Error, prefix: string): void {
+  try {
+    const { message } = error
+    const named = nameVariablesIn(message, prefix)
+    if (named !== message) error.message = named
+  } catch {
+    // An error of the user's own, whose message cannot be read or written, does not speak of boxes.
+  }
+}
+
+/** The same text with `x` in the place of `$x.v` and `(0 , $x.v)`. */
+export function nameVariablesIn(text: string, prefix: string): string {
+  const start = prefix.replaceAll('$', '\\$')
+  const box = `(?<![\\p{ID_Continue}$])${start}([\\p{ID_Start}_][\\p{ID_Continue}$]*|\\$[\\p{ID_Continue}$]*)\\.v(?![\\p{ID_Continue}$])`
+  return text
+    .replace(new RegExp(`\\(0 , ${box}\\)`, 'gu'), '$1')
+    .replace(new RegExp(box, 'gu'), '$1')
 }
 
 function headOf(error: unknown): string {

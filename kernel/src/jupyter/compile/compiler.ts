@@ -1,155 +1,173 @@
-import { createRequire } from 'node:module'
-import type * as TslabConverter from 'tslab/dist/converter.js'
-import type * as TslabInspect from 'tslab/dist/inspect.js'
-import type * as TslabMetadata from 'tslab/dist/metadata.js'
+import { Worker } from 'node:worker_threads'
+import { siblingFile } from '../sibling-file.ts'
 import { toCodePointOffset, toUtf16Offset } from '../text-position.ts'
-import type { LineMap } from './line-map.ts'
-import { prepareTypeScript } from './typescript.ts'
+import type {
+  CellSource,
+  Compilation,
+  Completeness,
+  Completion,
+  CompilerMethods,
+} from './compilation.ts'
+import type { CompilerAnswer, CompilerOptions, CompilerQuestion } from './compile-thread.ts'
 
-type QuickInfo = ReturnType<TslabConverter.Converter['inspect']>
+/** The cell was interrupted while it was compiled. */
+export class CompilationInterrupted extends Error {}
 
-/** A cell as JavaScript, ready to run. */
-export interface CompiledCell {
-  /** Body of `(exports, require) => …`; empty when the cell declares types alone. */
-  readonly code: string
-  /** The export that holds the value of the last expression. */
-  readonly resultName: string | null
-  readonly lineMap: LineMap
-  /** The notebook's own `.ts` files that it imports and that changed since: path without extension's meaning, CommonJS. */
-  readonly files: readonly { readonly path: string; readonly code: string }[]
+/** How long a compilation may go on after an interrupt before its thread is ended, in milliseconds. */
+const graceMs = 1000
+
+interface Waiting {
+  readonly question: CompilerQuestion
+  resolve(value: unknown): void
+  reject(error: unknown): void
 }
 
-/** Something TypeScript has to say about a cell; line and column are 1-based. */
-export interface Complaint {
-  /** The file it is in; null for the cell itself. */
-  readonly file: string | null
-  readonly line: number
-  readonly column: number
-  /** What is wrong, with TypeScript's code; what explains it stands indented in lines below. */
-  readonly message: string
-}
+/**
+ * Turns cells into JavaScript and answers questions about unfinished ones, in a thread of its own. Offsets are counted in code points, as Jupyter does.
+ *
+ * Invariants: every question is answered or rejected. When the thread ends, by a defect or because it did not hear an interrupt, a new one learns again
+ * what the cells declared, and answers what was asked behind the question that the old one ended with.
+ */
+export class Compiler {
+  readonly #options: CompilerOptions
+  /** Questions without an answer, in their order. */
+  readonly #waiting = new Map<number, Waiting>()
+  /** The cells that ran, and how far. */
+  #accepted: { readonly source: CellSource; readonly reached: number }[] = []
+  readonly #sources = new Map<number, CellSource>()
+  #worker: Worker
+  #lastId = 0
+  /** The question of the cell that is compiled now. */
+  #compiling: number | null = null
+  #isClosed = false
 
-/** Either a cell that may run or what is wrong with it. */
-export type Compilation =
-  | { readonly ok: true; readonly cell: CompiledCell; readonly declarations: string }
-  | { readonly ok: false; readonly complaints: readonly Complaint[] }
-
-/** What completion found; cursor positions are counted in code points, as Jupyter does. */
-export interface Completion {
-  readonly start: number
-  readonly end: number
-  readonly matches: readonly string[]
-}
-
-/** Turns cells into JavaScript and answers questions about unfinished ones. It knows what earlier cells declared. */
-export interface Compiler {
-  compile(source: string): Compilation
-  /** Make what a cell declared known to later ones. */
-  accept(declarations: string): void
-  /** Forget all declarations: the process that held their values is gone. */
-  reset(): void
-  complete(source: string, cursor: number): Completion
-  /** What is at the cursor, as text; null when there is nothing to say. */
-  inspect(source: string, cursor: number): string | null
-  /** Whether a cell is complete, and if not the indentation of its next line. */
-  isComplete(source: string): { readonly complete: boolean; readonly indent: string }
-  close(): void
-}
-
-/** Create the compiler for the current folder. It takes half a second and some 150 MB. */
-export function createCompiler(fallbackFile: string): Compiler {
-  const typescript = prepareTypeScript(fallbackFile)
-  const require = createRequire(import.meta.url)
-  const tslab = require('tslab/dist/converter.js') as typeof TslabConverter
-  const { printQuickInfo } = require('tslab/dist/inspect.js') as typeof TslabInspect
-  const { getCodeMetadata } = require('tslab/dist/metadata.js') as typeof TslabMetadata
-  // "Browser" only means that the types of the DOM are there: figures are elements.
-  const converter = tslab.createConverter({ isBrowser: true })
-  let declarations = ''
-  return {
-    compile(source) {
-      const metadata = getCodeMetadata(source)
-      if (metadata.module !== undefined)
-        return answer(converter.addModule(metadata.module, source, metadata), declarations)
-      const made = converter.convert(declarations, source)
-      if (made.diagnostics.length > 0) return answer(made.diagnostics, declarations)
-      return {
-        ok: true,
-        declarations: made.declOutput ?? '',
-        cell: {
-          code: made.output ?? '',
-          resultName: made.lastExpressionVar ?? null,
-          lineMap: typescript.lastLineMap(),
-          files: (made.sideOutputs ?? []).map(({ path, data }) => ({ path, code: data })),
-        },
-      }
-    },
-    accept(accepted) {
-      declarations = accepted
-    },
-    reset() {
-      declarations = ''
-    },
-    complete(source, cursor) {
-      const found = converter.complete(declarations, source, toUtf16Offset(source, cursor))
-      return {
-        start: toCodePointOffset(source, found.start),
-        end: toCodePointOffset(source, found.end),
-        matches: found.candidates,
-      }
-    },
-    inspect(source, cursor) {
-      const offset = toUtf16Offset(source, cursor)
-      // With the cursor just behind a name, the name is what is meant.
-      for (const at of [offset, offset - 1].filter((value) => value >= 0)) {
-        // tslab's types leave out that there may be none.
-        const info = converter.inspect(declarations, source, at) as QuickInfo | undefined
-        if (info !== undefined) return printQuickInfo(info)
-      }
-      return null
-    },
-    isComplete(source) {
-      const found = tslab.isCompleteCode(source)
-      // tslab takes a template that was begun for an error, which more of it would mend.
-      const complete = found.completed && !typescript.isUnended(source)
-      return { complete, indent: found.indent ?? '' }
-    },
-    close: () => converter.close(),
+  constructor(options: CompilerOptions) {
+    this.#options = options
+    this.#worker = this.#start()
   }
-}
 
-function answer(
-  diagnostics: readonly TslabConverter.Diagnostic[],
-  declarations: string,
-): Compilation {
-  if (diagnostics.length === 0)
+  /**
+   * Check a cell and make JavaScript of it.
+   *
+   * @throws {@link CompilationInterrupted} after {@link interrupt}.
+   */
+  async compile(source: CellSource): Promise<Compilation> {
+    const compiled = this.#ask('compile', source)
+    this.#compiling = this.#lastId
+    const compilation = await compiled
+    this.#compiling = null
+    if (compilation.ok) this.#sources.set(source.number, source)
+    return compilation
+  }
+
+  /** Make known to later cells what a compiled cell declared, as far as it ran. Returns a sentence for each earlier cell that no longer fits. */
+  async accept(number: number, reached: number): Promise<readonly string[]> {
+    const source = this.#sources.get(number)
+    this.#sources.delete(number)
+    if (source !== undefined) this.#accepted.push({ source, reached })
+    return this.#ask('accept', number, reached)
+  }
+
+  /** Forget all that cells declared: the process that held their values is gone. */
+  reset(): void {
+    this.#accepted = []
+    this.#sources.clear()
+    this.#ask('reset').catch(() => undefined)
+  }
+
+  /** Complete an unfinished cell. */
+  async complete(code: string, cursor: number): Promise<Completion> {
+    const found = await this.#ask('complete', code, toUtf16Offset(code, cursor))
     return {
-      ok: true,
-      declarations,
-      cell: { code: '', resultName: null, lineMap: [], files: [] },
+      start: toCodePointOffset(code, found.start),
+      end: toCodePointOffset(code, found.end),
+      matches: found.matches,
     }
-  return { ok: false, complaints: chains(diagnostics).map(toComplaint) }
-}
-
-type Chain = [TslabConverter.Diagnostic, ...TslabConverter.Diagnostic[]]
-
-/** Diagnostics as TypeScript made them: tslab cuts one that is explained in steps into one for each step, which share the very object of their place. */
-function chains(diagnostics: readonly TslabConverter.Diagnostic[]): Chain[] {
-  const made: Chain[] = []
-  for (const diagnostic of diagnostics) {
-    const last = made.at(-1)
-    if (last?.[0].start === diagnostic.start) last.push(diagnostic)
-    else made.push([diagnostic])
   }
-  return made
-}
 
-function toComplaint(chain: Chain): Complaint {
-  const [{ fileName, start }] = chain
-  return {
-    file: fileName ?? null,
-    line: start.line + 1,
-    column: start.character + 1,
-    message: chain.map(({ messageText, code }) => `${messageText} (TS${code})`).join('\n  '),
+  /** What is at the cursor, as Markdown; null when there is nothing to say. */
+  inspect(code: string, cursor: number): Promise<string | null> {
+    return this.#ask('inspect', code, toUtf16Offset(code, cursor))
+  }
+
+  /** Whether a cell can run as it is. */
+  isComplete(code: string): Promise<Completeness> {
+    return this.#ask('isComplete', code)
+  }
+
+  /** End the compilation that goes on, if one does: at once for who waits for it, soon for the thread. */
+  interrupt(): void {
+    const id = this.#compiling
+    const waiting = id === null ? undefined : this.#waiting.get(id)
+    if (id === null || waiting === undefined) return
+    this.#compiling = null
+    const worker = this.#worker
+    this.#waiting.set(id, { ...waiting, resolve: () => undefined, reject: () => undefined })
+    waiting.reject(new CompilationInterrupted('the cell was interrupted'))
+    setTimeout(() => {
+      if (this.#waiting.has(id) && worker === this.#worker) void worker.terminate()
+    }, graceMs)
+  }
+
+  /** End the thread. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#worker.terminate()
+  }
+
+  #ask<Method extends keyof CompilerMethods>(
+    method: Method,
+    ...args: Parameters<CompilerMethods[Method]>
+  ): Promise<ReturnType<CompilerMethods[Method]>> {
+    const asked = Promise.withResolvers<ReturnType<CompilerMethods[Method]>>()
+    this.#lastId += 1
+    const question = { id: this.#lastId, method, args }
+    this.#waiting.set(question.id, {
+      question,
+      // The thread answers with what the method returns.
+      resolve: (value) => asked.resolve(value as ReturnType<CompilerMethods[Method]>),
+      reject: (error) => asked.reject(error),
+    })
+    this.#worker.postMessage(question)
+    return asked.promise
+  }
+
+  #start(): Worker {
+    const worker = new Worker(siblingFile(import.meta.url, 'compile-thread'), {
+      workerData: this.#options,
+    })
+    let reason: unknown = null
+    worker.on('message', (answer: CompilerAnswer) => {
+      const waiting = this.#waiting.get(answer.id)
+      this.#waiting.delete(answer.id)
+      if ('error' in answer) waiting?.reject(answer.error)
+      else waiting?.resolve(answer.value)
+    })
+    worker.on('error', (error) => {
+      reason = error
+    })
+    worker.on('exit', () => this.#replace(reason))
+    return worker
+  }
+
+  #replace(reason: unknown): void {
+    const [culprit, ...others] = [...this.#waiting.values()]
+    this.#waiting.clear()
+    const why = reason instanceof Error ? reason.message : 'it was stopped'
+    const ended = new Error(`the thread that compiles cells has ended: ${why}`, { cause: reason })
+    culprit?.reject(ended)
+    if (this.#isClosed) {
+      for (const { reject } of others) reject(ended)
+      return
+    }
+    this.#worker = this.#start()
+    for (const { source, reached } of this.#accepted) {
+      this.#ask('compile', source).catch(() => undefined)
+      this.#ask('accept', source.number, reached).catch(() => undefined)
+    }
+    for (const waiting of others) {
+      this.#waiting.set(waiting.question.id, waiting)
+      this.#worker.postMessage(waiting.question)
+    }
   }
 }

@@ -59,17 +59,3 @@ export function findSource(
   const found = (map[line] ?? []).findLast((segment) => segment.column <= column) ?? map[line]?.[0]
   return found === undefined ? null : { line: found.sourceLine, column: found.sourceColumn }
 }
-
-/**
- * Put two maps behind each other: `second` made from what `first` made. `dropLines` lines at the source's beginning, which the user did not
- * write, are taken off.
- */
-export function composeMaps(first: LineMap, second: LineMap, dropLines: number): LineMap {
-  return second.map((segments) =>
-    segments.flatMap(({ column, sourceLine, sourceColumn }) => {
-      const source = findSource(first, sourceLine, sourceColumn)
-      if (source === null || source.line < dropLines) return []
-      return [{ column, sourceLine: source.line - dropLines, sourceColumn: source.column }]
-    }),
-  )
-}

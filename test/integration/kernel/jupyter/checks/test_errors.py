@@ -44,11 +44,13 @@ class Errors(KernelCase):
         self.assertIn("---->   2 | const wrong", traceback)
 
     def test_what_typescript_explains_in_steps_is_one_error(self):
-        content, traceback = self.failure("function area(box: { w: number }) { return box.w }\narea({ w: 1, heigth: 2 })")
+        content, traceback = self.failure(
+            "function area(box: { side: { w: number } }) { return box.side.w }\nconst box = { side: { w: 'wide' } }\narea(box)"
+        )
         place, *steps = content["evalue"].split("\n  ")
-        self.assertIn(":2:14 - Argument of type", place)
-        self.assertEqual(1, len(steps))
-        self.assertIn("'heigth' does not exist", steps[0])
+        self.assertIn(":3:6 - Argument of type", place)
+        self.assertIn("The types of 'side.w' are incompatible", steps[0])
+        self.assertIn("Type 'string' is not assignable to type 'number'.", steps[1])
         self.assertEqual(1, traceback.count("---->"))
 
     def test_a_thrown_value_that_is_no_error_is_shown(self):

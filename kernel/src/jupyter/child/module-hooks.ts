@@ -1,0 +1,127 @@
+import { registerHooks, type ResolveHookContext } from 'node:module'
+import { dirname, isAbsolute } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { OwnFiles } from './own-files.ts'
+
+/** What stands before the specifier of an import that a cell makes. */
+export const cellScheme = 'cell:'
+const builtInScheme = 'community-lab:'
+const builtInSymbol = Symbol.for('community-lab.built-in')
+
+/** What the hooks need. */
+export interface ModuleHooksOptions {
+  readonly files: OwnFiles
+  /** The URL that cells have as modules. */
+  readonly cellUrl: string
+  /** The URL beside which packages are looked for that the notebook's folder lacks. */
+  readonly fallbackUrl: string
+  /** Modules that exist here alone. */
+  readonly builtIn: ReadonlyMap<string, object>
+}
+
+type Resolve = Parameters<typeof registerHooks>[0]['resolve'] & {}
+type Next = Parameters<Resolve>[2]
+type Resolved = ReturnType<Next>
+
+/** Have Node find what cells and the notebook's own files import: those files in their latest version, packages first beside the notebook, then beside the kernel. */
+export function installModuleHooks(options: ModuleHooksOptions): void {
+  const { files, builtIn, cellUrl } = options
+  Object.defineProperty(globalThis, builtInSymbol, { value: builtIn, configurable: true })
+  registerHooks({
+    resolve(specifier, context, next) {
+      if (specifier.startsWith(cellScheme))
+        return resolveOwn(
+          specifier.slice(cellScheme.length),
+          { ...context, parentURL: cellUrl },
+          { ...options, next },
+        )
+      const parent = pathOf(context.parentURL)
+      if (parent === null || !files.isOwn(parent)) return next(specifier, context)
+      return resolveOwn(specifier, context, { ...options, next })
+    },
+    load(url, context, next) {
+      if (url.startsWith(builtInScheme))
+        return { ...builtInModule(url.slice(builtInScheme.length), builtIn), shortCircuit: true }
+      const path = pathOf(url)
+      const source = path === null ? null : files.codeOf(path)
+      if (path === null || source === null) return next(url, context)
+      return { format: path.endsWith('.cts') ? 'commonjs' : 'module', source, shortCircuit: true }
+    },
+  })
+}
+
+function resolveOwn(
+  id: string,
+  context: ResolveHookContext,
+  { files, builtIn, fallbackUrl, next }: ModuleHooksOptions & { readonly next: Next },
+): Resolved {
+  if (builtIn.has(id)) return { url: builtInScheme + id, format: 'module', shortCircuit: true }
+  const parent = pathOf(context.parentURL)
+  if (isPath(id) && parent !== null) {
+    const path = files.resolve(dirname(parent), pathOf(id) ?? id)
+    if (path === null || !files.isOwn(path)) return asJson(next(id, context))
+    const version = files.refresh(path)
+    files.link(parent, path, version)
+    const url = pathToFileURL(path).href
+    // CommonJS is kept under its path, from which it is taken when the version rises.
+    if (!context.conditions.includes('import')) return { url, shortCircuit: true }
+    return asJson({ url: `${url}?v=${version}`, shortCircuit: true })
+  }
+  try {
+    return asJson(next(id, context))
+  } catch (error) {
+    if (!isMissing(error, id)) throw error
+    try {
+      return asJson(next(id, { ...context, parentURL: fallbackUrl }))
+    } catch (second) {
+      throw isMissing(second, id) ? error : second
+    }
+  }
+}
+
+/** JSON needs no attribute here: TypeScript asks for none. */
+function asJson(resolved: Resolved): Resolved {
+  if (pathOf(resolved.url)?.endsWith('.json') !== true) return resolved
+  return { ...resolved, format: 'json', importAttributes: { type: 'json' } }
+}
+
+function builtInModule(
+  id: string,
+  builtIn: ReadonlyMap<string, object>,
+): { format: string; source: string } {
+  const names = Object.keys(builtIn.get(id) ?? {})
+  const module = `globalThis[Symbol.for('community-lab.built-in')].get(${JSON.stringify(id)})`
+  return {
+    format: 'module',
+    source: `const m = ${module}\nexport default m\nexport const { ${names.join(', ')} } = m\n`,
+  }
+}
+
+/** The path of a file's URL, without its version; null for anything else. */
+export function pathOf(url: string | undefined): string | null {
+  if (url?.startsWith('file:') !== true) return null
+  try {
+    return fileURLToPath(url.replace(/[?#].*$/u, ''))
+  } catch {
+    // A URL that is no path here: Node says so to who imports it.
+    return null
+  }
+}
+
+/** Whether a specifier is a path or a file's URL, not a package. */
+export function isPath(id: string): boolean {
+  return /^\.{1,2}(?:\/|$)/u.test(id) || isAbsolute(id) || id.startsWith('file:')
+}
+
+/** Whether the package itself is not there. Other reasons, like a path that it does not export, are for the user to see. */
+export function isMissing(error: unknown, id: string): boolean {
+  if (!(error instanceof Error) || !('code' in error)) return false
+  const name = id
+    .split('/')
+    .slice(0, id.startsWith('@') ? 2 : 1)
+    .join('/')
+  return (
+    (error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND') &&
+    error.message.includes(`'${name}`)
+  )
+}

@@ -1,0 +1,124 @@
+import { statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join, resolve } from 'node:path'
+import { fileStamp } from '../compile/file-stamp.ts'
+import type { CompiledFile } from '../compile/compilation.ts'
+
+/** A file as it was last loaded. */
+interface LoadedFile {
+  readonly stamp: string
+  readonly version: number
+  /** The version of each file that it imports. */
+  readonly links: Map<string, number>
+  /** Whether it is known to have been loaded to its end. */
+  isGood: boolean
+}
+
+const endings = [
+  '',
+  '.ts',
+  '.mts',
+  '.cts',
+  '.tsx',
+  '.js',
+  '.mjs',
+  '.cjs',
+  '.json',
+  '/index.ts',
+  '/index.js',
+]
+
+/**
+ * The notebook's own files. Node keeps each module under its URL for good, so each change of a file, or of one that it imports, gives it a new version,
+ * which stands in the URL.
+ */
+export class OwnFiles {
+  readonly #folder: string
+  readonly #loaded = new Map<string, LoadedFile>()
+  readonly #compiled = new Map<string, { readonly stamp: string; readonly code: string }>()
+  readonly #cache: NodeJS.Require['cache']
+
+  constructor(folder: string) {
+    this.#folder = folder
+    this.#cache = createRequire(join(folder, 'cell.js')).cache
+  }
+
+  /** Whether a file is the notebook's own: in its folder, and of no package. */
+  isOwn(path: string): boolean {
+    return path.startsWith(`${this.#folder}/`) && !path.includes('/node_modules/')
+  }
+
+  /** Find the file that a path without its ending means; null when there is none. `./x.js` may be the name of `./x.ts`. */
+  find(path: string): string | null {
+    const found = endings.map((ending) => path + ending).find(isFile)
+    if (found !== undefined) return found
+    const source = /\.[cm]?js$/u.test(path) ? path.replace(/js$/u, 'ts') : path
+    return source !== path && isFile(source) ? source : null
+  }
+
+  /** Find what a specifier means from a folder of the notebook. */
+  resolve(folder: string, path: string): string | null {
+    return this.find(resolve(folder, path))
+  }
+
+  /** The version of a file: a new one when it or what it imports has changed, or when it failed. */
+  refresh(path: string, seen = new Set<string>()): number {
+    const before = this.#loaded.get(path)
+    if (before !== undefined && seen.has(path)) return before.version
+    seen.add(path)
+    const stamp = fileStamp(path)
+    if (before !== undefined) {
+      const links = [...before.links]
+      const isLinkNew = links.map(([link, version]) => this.refresh(link, seen) !== version)
+      if (before.stamp === stamp && !isLinkNew.includes(true)) return before.version
+    }
+    const version = (before?.version ?? 0) + 1
+    this.#loaded.set(path, { stamp, version, links: new Map(), isGood: false })
+    // What `require` loaded is kept there under its path.
+    Reflect.deleteProperty(this.#cache, path)
+    return version
+  }
+
+  /** Note that one file imports another. */
+  link(from: string, to: string, version: number): void {
+    this.#loaded.get(from)?.links.set(to, version)
+  }
+
+  /** A file was loaded, with all that it imports. */
+  succeed(path: string): void {
+    for (const file of this.#reachable(path)) file.isGood = true
+  }
+
+  /** A file could not be loaded: Node keeps its error, and that of what it imports, so the next try needs new versions. */
+  fail(path: string): void {
+    for (const file of this.#reachable(path)) if (!file.isGood) this.#forget(file)
+  }
+
+  /** Take files that were compiled. */
+  update(files: readonly CompiledFile[]): void {
+    for (const { path, code } of files) this.#compiled.set(path, { stamp: fileStamp(path), code })
+  }
+
+  /** The JavaScript of a file, if it was compiled as it is now. */
+  codeOf(path: string): string | null {
+    const compiled = this.#compiled.get(path)
+    return compiled?.stamp === fileStamp(path) ? compiled.code : null
+  }
+
+  #reachable(path: string, seen = new Map<string, LoadedFile>()): LoadedFile[] {
+    const file = this.#loaded.get(path)
+    if (file === undefined || seen.has(path)) return []
+    seen.set(path, file)
+    for (const link of file.links.keys()) this.#reachable(link, seen)
+    return [...seen.values()]
+  }
+
+  #forget(file: LoadedFile): void {
+    for (const [path, each] of this.#loaded)
+      if (each === file) this.#loaded.set(path, { ...file, stamp: 'failed' })
+  }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+}

@@ -1,0 +1,222 @@
+import ts from 'typescript'
+import { builtInModules, cellGlobals } from './cell-globals.ts'
+import { CellFiles } from './cell-files.ts'
+import type { CellText } from './cell-text.ts'
+import { codes, complaintOf } from './complaints.ts'
+import type { Complaint } from './compilation.ts'
+import { DiskFiles } from './disk-files.ts'
+import { Names } from './names.ts'
+import { createCellService, type CellService } from './service.ts'
+
+/** A cell that has a slot. */
+export interface PlacedCell {
+  readonly text: CellText
+  /** Number of the request that brought it. */
+  readonly number: number
+  /** What people call it, like `cell 3`. */
+  readonly label: string
+}
+
+/** A diagnostic that stands in a file. */
+export type PlacedDiagnostic = ts.Diagnostic & { file: ts.SourceFile }
+
+/** The modules of all cells that matter, as one program, and the names that they declare. */
+export class CellProgram {
+  readonly names = new Names()
+  readonly disk: DiskFiles
+  readonly files: CellFiles
+  readonly #folder: string
+  readonly #service: CellService
+  readonly #cells = new Map<number, PlacedCell>()
+  /** Slots of cells that have not ended: nothing may take them. */
+  readonly #pinned = new Set<number>()
+  /** The slots that each slot's module mentions. */
+  readonly #mentions = new Map<number, ReadonlySet<number>>()
+
+  constructor(folder: string, fallbackFile: string) {
+    this.#folder = folder
+    this.disk = new DiskFiles(folder)
+    this.files = new CellFiles(folder, { '$globals.d.ts': cellGlobals })
+    this.#service = createCellService({
+      folder,
+      fallbackFile,
+      builtIn: builtInModules,
+      cells: this.files,
+      disk: this.disk,
+    })
+  }
+
+  /** The program as it is now. */
+  get program(): ts.Program {
+    const program = this.#service.service.getProgram()
+    if (program === undefined) throw new Error('the language service has no program')
+    return program
+  }
+
+  /** TypeScript's language service, for questions. */
+  get service(): ts.LanguageService {
+    return this.#service.service
+  }
+
+  /** The cells that have a slot. */
+  get cells(): ReadonlyMap<number, PlacedCell> {
+    return this.#cells
+  }
+
+  /** What people call the cell in a slot. */
+  labelOf(slot: number): string {
+    return this.#cells.get(slot)?.label ?? 'an earlier cell'
+  }
+
+  /** Give a cell a slot, which stays its own until it is released, or let go and no name stems from it. */
+  place(cell: PlacedCell): number {
+    if (this.files.freeCount === 0) this.#sweep()
+    const slot = this.files.take()
+    this.#cells.set(slot, cell)
+    this.#pinned.add(slot)
+    this.write(slot)
+    return slot
+  }
+
+  /** A cell has ended: its slot is free once no known name stems from it. */
+  letGo(slot: number): void {
+    this.#pinned.delete(slot)
+  }
+
+  /** Write a cell's module with the names that are known now. */
+  write(slot: number): void {
+    const cell = this.#cells.get(slot)
+    if (cell === undefined) return
+    const { text } = cell
+    const { line, slots } = this.names.bring(text, (name) => text.words.has(name))
+    this.#mentions.set(slot, slots)
+    this.files.write(this.files.pathOf(slot), moduleOf(line, text))
+  }
+
+  /** Take from a cell's module what it declares for all cells: a later cell does so anew. */
+  dropGlobals(slot: number): void {
+    const text = this.#cells.get(slot)?.text
+    if (text === undefined) return
+    const path = this.files.pathOf(slot)
+    this.files.write(path, this.files.textOf(slot).replace(text.source, text.withoutGlobals))
+  }
+
+  /** Put an unfinished cell into the next free slot, with all names. Returns its path, and how many characters stand before its text. */
+  draft(text: CellText): { path: string; before: number } {
+    if (this.files.freeCount === 0) this.#sweep()
+    const path = this.files.pathOf(this.files.take(true))
+    const { line } = this.names.bring(text, () => true)
+    this.files.write(path, moduleOf(line, text))
+    return { path, before: line.length + 1 }
+  }
+
+  /** Give a slot back. */
+  release(slot: number): void {
+    this.#mentions.delete(slot)
+    this.#pinned.delete(slot)
+    this.#cells.delete(slot)
+    this.files.release(slot)
+  }
+
+  /** What TypeScript has against a cell, and against the notebook's own files that it imports. */
+  check(slot: number): readonly PlacedDiagnostic[] {
+    const { program } = this
+    const path = this.files.pathOf(slot)
+    const file = program.getSourceFile(path)
+    if (file === undefined) return []
+    const syntactic = program.getSyntacticDiagnostics(file)
+    const found =
+      syntactic.length > 0
+        ? syntactic
+        : [
+            ...this.ownImportsOf(slot).flatMap((each) => checkFile(program, each)),
+            ...program.getSemanticDiagnostics(file),
+          ]
+    const placed = withoutMachinery(found.filter(isPlaced), file)
+    // What was looked for in vain may be there the next time.
+    const missing: readonly number[] = [
+      codes.missingModule,
+      codes.missingModuleInMode,
+      codes.untyped,
+    ]
+    if (found.some(({ code }) => missing.includes(code))) this.#service.forgetResolutions()
+    const declared = this.#cells.get(slot)?.text.declared
+    return placed.filter((each) => {
+      // `const rows = []` of an earlier cell holds anything.
+      if (
+        each.code === codes.evolvingUse &&
+        each.file === file &&
+        declared?.has(nameIn(each)) === false
+      )
+        return false
+      return each.code !== codes.untyped
+    })
+  }
+
+  /** Put a diagnostic into words. */
+  complaintOf(diagnostic: PlacedDiagnostic): Complaint {
+    return complaintOf(diagnostic, {
+      folder: this.#folder,
+      cells: this.files,
+      names: this.names,
+      labelOf: (slot) => this.labelOf(slot),
+    })
+  }
+
+  /** The notebook's own files that a cell imports, directly or not. */
+  ownImportsOf(slot: number): string[] {
+    return this.#service.ownImportsOf(this.files.pathOf(slot))
+  }
+
+  /** Forget all cells. */
+  clear(): void {
+    this.names.clear()
+    for (const slot of [...this.#cells.keys()]) this.release(slot)
+  }
+
+  /** Free the slots that no known name stems from; when that is little, have more. */
+  #sweep(): void {
+    const alive = new Set([...this.names.slots, ...this.#pinned])
+    for (const [slot, { text }] of this.#cells) if (text.globals.size > 0) alive.add(slot)
+    for (const slot of alive) for (const each of this.#mentions.get(slot) ?? []) alive.add(each)
+    for (const slot of [...this.#cells.keys()]) if (!alive.has(slot)) this.release(slot)
+    this.files.growIfScarce()
+  }
+}
+
+/** A cell as a module: one line that brings names of earlier cells, the cell, and a line that exports what it declares. */
+function moduleOf(line: string, { source, declared, exported }: CellText): string {
+  const names = [...declared.keys()].filter((name) => !exported.has(name))
+  return `${line}\n${source}\nexport { ${names.join(', ')} }\n`
+}
+
+function checkFile(program: ts.Program, path: string): readonly ts.Diagnostic[] {
+  const file = program.getSourceFile(path)
+  if (file === undefined || file.isDeclarationFile || !/\.[cm]?tsx?$/u.test(path)) return []
+  return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]
+}
+
+function isPlaced(diagnostic: ts.Diagnostic): diagnostic is PlacedDiagnostic {
+  return diagnostic.file !== undefined
+}
+
+/** Leave out what the first and the last line of a cell's module cause, which are not the cell's. */
+function withoutMachinery(
+  found: readonly PlacedDiagnostic[],
+  file: ts.SourceFile,
+): readonly PlacedDiagnostic[] {
+  const first = file.text.indexOf('\n')
+  const last = file.text.lastIndexOf('\nexport {')
+  const own = found.filter((each) => each.file !== file || isBetween(each.start ?? 0, first, last))
+  const uses = new Set(own.filter(({ code }) => code === codes.evolvingUse).map(nameIn))
+  // `const rows = []` is complete in its cell: that the module exports it is no use that TypeScript must know the type of.
+  return own.filter((each) => each.code !== codes.evolving || uses.has(nameIn(each)))
+}
+
+function isBetween(at: number, first: number, last: number): boolean {
+  return at > first && at < last
+}
+
+function nameIn(diagnostic: ts.Diagnostic): string {
+  return /'([^']+)'/u.exec(ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n'))?.[1] ?? ''
+}

@@ -1,0 +1,224 @@
+import ts from 'typescript'
+import { Edits } from './edits.ts'
+
+/** What a name at a cell's top level means to later cells. */
+export interface Declared {
+  /**
+   * `variable`: later cells may assign to it. `constant`: a value alone, like a function. `both`: also a type, like a class, or perhaps one, like an import.
+   * `type`: a type alone. `ambient`: a value that the cell says is there (`declare`), and that no cell makes.
+   */
+  readonly kind: 'variable' | 'constant' | 'both' | 'type' | 'ambient'
+  readonly isImport: boolean
+}
+
+/** A cell as it was written, looked at by itself. */
+export interface CellText {
+  readonly source: string
+  readonly declared: ReadonlyMap<string, Declared>
+  /** Names that the cell exports in its own words, as the names that they are. */
+  readonly exported: ReadonlySet<string>
+  /** Whether it ends with an expression. */
+  readonly hasResult: boolean
+  /** Every word of it: its identifiers, and more. */
+  readonly words: ReadonlySet<string>
+  /** Names that it declares for all cells, by `declare global`. */
+  readonly globals: ReadonlySet<string>
+  /** The same text with blanks in the place of exports: cells are no modules when they run. */
+  readonly withoutExports: string
+  /** The same text with blanks in the place of `declare global { … }`. */
+  readonly withoutGlobals: string
+  /** The line of IPython's (`%matplotlib inline`) that the cell begins with; null when it begins with none. */
+  readonly magic: { readonly line: number; readonly text: string } | null
+}
+
+/** Makes the text a module, in which `await` is a word of the language. */
+const moduleMark = '\nexport {}'
+
+/** Look at a cell. */
+export function readCell(source: string): CellText {
+  const file = ts.createSourceFile('cell.ts', source + moduleMark, ts.ScriptTarget.Latest, true)
+  const statements = file.statements.filter((each) => each.getStart() < source.length)
+  const reader = new CellReader(source)
+  for (const statement of statements) reader.read(statement)
+  const last = statements.at(-1)
+  return {
+    source,
+    declared: reader.declared,
+    exported: reader.exported,
+    hasResult: last !== undefined && ts.isExpressionStatement(last),
+    words: new Set(source.match(/[\p{ID_Start}$_][\p{ID_Continue}$]*/gu) ?? []),
+    globals: reader.globals,
+    withoutExports: reader.edits.apply(),
+    withoutGlobals: blankGlobals(source, statements),
+    magic: findMagic(source),
+  }
+}
+
+function blankGlobals(source: string, statements: readonly ts.Statement[]): string {
+  const edits = new Edits(source)
+  for (const each of statements)
+    if (ts.isModuleDeclaration(each) && !ts.isIdentifier(each.name))
+      edits.remove(each.getStart(), each.end)
+    else if ((each.flags & ts.NodeFlags.GlobalAugmentation) !== 0)
+      edits.remove(each.getStart(), each.end)
+  return edits.apply()
+}
+
+function findMagic(source: string): CellText['magic'] {
+  const [, before, text] = /^(\s*)(%{1,2}[a-z]\w*[^\n]*)/u.exec(source) ?? []
+  if (before === undefined || text === undefined) return null
+  return { line: before.split('\n').length, text }
+}
+
+class CellReader {
+  readonly declared = new Map<string, Declared>()
+  readonly exported = new Set<string>()
+  readonly globals = new Set<string>()
+  readonly edits: Edits
+  readonly #source: string
+
+  constructor(source: string) {
+    this.#source = source
+    this.edits = new Edits(source)
+  }
+
+  read(statement: ts.Statement): void {
+    const modifiers = ts.canHaveModifiers(statement) ? (statement.modifiers ?? []) : []
+    const has = (kind: ts.SyntaxKind): boolean => modifiers.some((each) => each.kind === kind)
+    const before = new Set(this.declared.keys())
+    this.#declare(statement, has(ts.SyntaxKind.DeclareKeyword))
+    this.#findVars(statement)
+    const [first] = modifiers.filter(({ kind }) => kind === ts.SyntaxKind.ExportKeyword)
+    if (first !== undefined) this.#dropExport(statement, first, has(ts.SyntaxKind.DefaultKeyword))
+    if (first !== undefined && !has(ts.SyntaxKind.DefaultKeyword))
+      for (const name of this.#namesOf(statement, before)) this.exported.add(name)
+    if (ts.isExportAssignment(statement)) this.#evaluate(statement, statement.expression.getStart())
+    if (ts.isExportDeclaration(statement) && statement.moduleSpecifier === undefined) {
+      this.#blank(statement.getStart(), statement.end)
+      if (statement.exportClause !== undefined && ts.isNamedExports(statement.exportClause))
+        for (const { name } of statement.exportClause.elements) this.exported.add(name.text)
+    }
+  }
+
+  #namesOf(statement: ts.Statement, before: ReadonlySet<string>): string[] {
+    if (ts.isVariableStatement(statement))
+      return statement.declarationList.declarations.flatMap(({ name }) => namesOf(name))
+    const { name } = statement as { name?: ts.Node }
+    return name !== undefined && ts.isIdentifier(name)
+      ? [name.text]
+      : [...this.declared.keys()].filter((each) => !before.has(each))
+  }
+
+  #declare(statement: ts.Statement, isAmbient: boolean): void {
+    const add = (
+      name: ts.Identifier | undefined,
+      kind: Declared['kind'],
+      isImport = false,
+    ): void => {
+      if (name !== undefined) this.#add(name.text, kind, isImport)
+    }
+    if (ts.isVariableStatement(statement)) {
+      const isConstant = (statement.declarationList.flags & ts.NodeFlags.Constant) !== 0
+      const kind = isAmbient ? 'ambient' : isConstant ? 'constant' : 'variable'
+      for (const { name } of statement.declarationList.declarations)
+        for (const each of namesOf(name)) this.#add(each, kind)
+    } else if (ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement))
+      add(statement.name, 'type')
+    else if (ts.isFunctionDeclaration(statement))
+      add(statement.name, isAmbient ? 'ambient' : 'constant')
+    else if (ts.isClassDeclaration(statement) || ts.isEnumDeclaration(statement))
+      add(statement.name, isAmbient ? 'ambient' : 'both')
+    else if (ts.isModuleDeclaration(statement)) this.#declareModule(statement, isAmbient)
+    else if (ts.isImportEqualsDeclaration(statement))
+      add(statement.name, statement.isTypeOnly ? 'type' : 'both', true)
+    else if (ts.isImportDeclaration(statement) && statement.importClause !== undefined) {
+      const { importClause } = statement
+      const kind = importClause.phaseModifier === ts.SyntaxKind.TypeKeyword ? 'type' : 'both'
+      add(importClause.name, kind, true)
+      const bindings = importClause.namedBindings
+      if (bindings === undefined) return
+      if (ts.isNamespaceImport(bindings)) add(bindings.name, kind, true)
+      else
+        for (const each of bindings.elements) add(each.name, each.isTypeOnly ? 'type' : kind, true)
+    }
+  }
+
+  #declareModule(statement: ts.ModuleDeclaration, isAmbient: boolean): void {
+    if ((statement.flags & ts.NodeFlags.GlobalAugmentation) !== 0) {
+      if (statement.body !== undefined && ts.isModuleBlock(statement.body))
+        for (const each of statement.body.statements)
+          for (const name of this.#globalsOf(each)) this.globals.add(name)
+    } else if (ts.isIdentifier(statement.name))
+      this.#add(statement.name.text, isAmbient ? 'ambient' : 'both')
+    else this.globals.add(`module ${statement.name.text}`)
+  }
+
+  #globalsOf(statement: ts.Statement): string[] {
+    if (ts.isVariableStatement(statement))
+      return statement.declarationList.declarations.flatMap(({ name }) => namesOf(name))
+    const { name } = statement as { name?: ts.Node }
+    return name !== undefined && ts.isIdentifier(name) ? [name.text] : []
+  }
+
+  /** A name may be declared as a value and as a type in one cell. */
+  #add(name: string, kind: Declared['kind'], isImport = false): void {
+    const before = this.declared.get(name)?.kind ?? kind
+    const isBoth =
+      before !== kind &&
+      (before === 'type' || kind === 'type') &&
+      ![before, kind].includes('ambient')
+    const isVariable = [before, kind].includes('variable')
+    this.declared.set(name, { kind: isVariable ? 'variable' : isBoth ? 'both' : before, isImport })
+  }
+
+  /** `var` anywhere outside functions belongs to the top level. */
+  #findVars(node: ts.Node): void {
+    if (ts.isFunctionLike(node) || ts.isClassLike(node) || ts.isModuleDeclaration(node)) return
+    if (ts.isVariableDeclarationList(node) && (node.flags & ts.NodeFlags.BlockScoped) === 0) {
+      const isAmbient =
+        ts.isVariableStatement(node.parent) &&
+        (node.parent.modifiers ?? []).some(({ kind }) => kind === ts.SyntaxKind.DeclareKeyword)
+      if (!isAmbient)
+        for (const { name } of node.declarations)
+          for (const each of namesOf(name)) this.#add(each, 'variable')
+    }
+    ts.forEachChild(node, (child) => this.#findVars(child))
+  }
+
+  #dropExport(
+    statement: ts.Statement,
+    keyword: ts.Modifier | ts.ModifierLike,
+    isDefault: boolean,
+  ): void {
+    const isNameless =
+      (ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement)) &&
+      statement.name === undefined
+    if (isDefault && isNameless) this.#evaluate(statement, this.#afterDefault(keyword.end))
+    else this.#blank(keyword.getStart(), isDefault ? this.#afterDefault(keyword.end) : keyword.end)
+  }
+
+  #afterDefault(end: number): number {
+    const found = /^\s*default/u.exec(this.#source.slice(end))
+    return end + (found?.[0].length ?? 0)
+  }
+
+  /** What is exported without a name is evaluated, and its value dropped. */
+  #evaluate(statement: ts.Statement, start: number): void {
+    const keyword = statement.getStart()
+    const blank = this.#source.slice(keyword, start).replace(/[^\n]/gu, ' ')
+    this.edits.replace(keyword, start, `void (${blank.slice('void ('.length)}`)
+    const isEnded = this.#source[statement.end - 1] === ';'
+    this.edits.insertAfter(isEnded ? statement.end - 1 : statement.end, ')')
+  }
+
+  #blank(start: number, end: number): void {
+    this.edits.replace(start, end, this.#source.slice(start, end).replace(/[^\n]/gu, ' '))
+  }
+}
+
+function namesOf(name: ts.BindingName): string[] {
+  if (ts.isIdentifier(name)) return [name.text]
+  return name.elements.flatMap((element) =>
+    ts.isOmittedExpression(element) ? [] : namesOf(element.name),
+  )
+}

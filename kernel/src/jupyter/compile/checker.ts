@@ -1,0 +1,179 @@
+import { readFileSync } from 'node:fs'
+import ts from 'typescript'
+import { readCell, type CellText } from './cell-text.ts'
+import { CellProgram } from './cell-program.ts'
+import type {
+  CellSource,
+  Compilation,
+  CompiledCell,
+  CompiledFile,
+  CompilerMethods,
+  Complaint,
+  Completeness,
+  Completion,
+} from './compilation.ts'
+import { emitCell, emitFile, SyntaxProblem } from './emit.ts'
+import { completeAt, inspectAt, isComplete } from './help.ts'
+import { findMisfits } from './misfits.ts'
+
+/** A cell that was compiled and may be running. */
+interface Pending {
+  readonly slot: number
+  readonly reached: ReadonlyMap<string, number>
+  readonly types: ReadonlySet<string>
+}
+
+/** Checks cells against those before, and makes JavaScript of them. */
+export class Checker implements CompilerMethods {
+  readonly #program: CellProgram
+  /** Compiled cells that have not ended, by the number of their request. */
+  readonly #pending = new Map<number, Pending>()
+  /** The stamps of the notebook's own files as they were last sent. */
+  readonly #sent = new Map<string, string>()
+
+  constructor(folder: string, fallbackFile: string) {
+    this.#program = new CellProgram(folder, fallbackFile)
+  }
+
+  compile({ number, name, code }: CellSource): Compilation {
+    const text = readCell(code)
+    if (text.magic !== null) return { ok: false, complaints: [refuseMagic(text.magic)] }
+    const program = this.#program
+    const replaced = this.#takeGlobals(text)
+    const slot = program.place({ text, number, label: labelOf(name) })
+    try {
+      const found = program.check(slot)
+      if (found.length === 0) return { ok: true, cell: this.#emit(number, slot, text) }
+      const complaints = found.map((each) => program.complaintOf(each))
+      this.#release(slot, replaced)
+      return { ok: false, complaints }
+    } catch (thrown) {
+      this.#release(slot, replaced)
+      if (!(thrown instanceof SyntaxProblem)) throw thrown
+      const { line, column, message } = thrown
+      return { ok: false, complaints: [{ file: null, line, column, message }] }
+    }
+  }
+
+  #emit(number: number, slot: number, text: CellText): CompiledCell {
+    const types = typesAmong(this.#program.program, this.#program.files.pathOf(slot), text)
+    const { cell, reached } = emitCell(text, { known: this.#program.names.values, types })
+    this.#pending.set(number, { slot, reached, types })
+    return { ...cell, files: this.#filesOf(slot) }
+  }
+
+  /** A cell does not run: what earlier cells declare for all is theirs again. */
+  #release(slot: number, replaced: readonly number[]): void {
+    this.#program.release(slot)
+    for (const each of replaced) this.#program.write(each)
+  }
+
+  accept(number: number, reachedCount: number): readonly string[] {
+    const pending = this.#pending.get(number)
+    if (pending === undefined) return []
+    this.#pending.delete(number)
+    const { slot, reached, types } = pending
+    const { names, cells } = this.#program
+    this.#program.letGo(slot)
+    const again = new Map<string, number>()
+    for (const [name, { kind }] of cells.get(slot)?.text.declared ?? []) {
+      const isType = kind === 'type' || types.has(name)
+      if (!isType && (reached.get(name) ?? 0) > reachedCount) {
+        names.lose(name, this.#program.labelOf(slot))
+        continue
+      }
+      const before = names.declare(name, { slot, kind: isType ? 'type' : kind })
+      if (before !== null) again.set(name, before.slot)
+    }
+    return again.size === 0 ? [] : findMisfits(this.#program, slot, again)
+  }
+
+  reset(): void {
+    this.#pending.clear()
+    this.#sent.clear()
+    this.#program.clear()
+  }
+
+  complete(code: string, offset: number): Completion {
+    return completeAt(this.#program, code, offset)
+  }
+
+  inspect(code: string, offset: number): string | null {
+    return inspectAt(this.#program, code, offset)
+  }
+
+  isComplete(code: string): Completeness {
+    return isComplete(code)
+  }
+
+  /** Compile a cell as if it had come, to load and translate what the next one needs. */
+  warm(code: string): void {
+    const text = readCell(code)
+    const slot = this.#program.place({ text, number: 0, label: '' })
+    this.#program.check(slot)
+    emitCell(text, {
+      known: new Set(),
+      types: typesAmong(this.#program.program, this.#program.files.pathOf(slot), text),
+    })
+    this.#program.release(slot)
+  }
+
+  /** The global names that a cell declares are taken from the cells that declared them before. Returns the slots of those. */
+  #takeGlobals({ globals }: CellText): number[] {
+    if (globals.size === 0) return []
+    const before = [...this.#program.cells].filter(([, { text }]) =>
+      [...text.globals].some((name) => globals.has(name)),
+    )
+    for (const [slot] of before) this.#program.dropGlobals(slot)
+    return before.map(([slot]) => slot)
+  }
+
+  /** The notebook's own TypeScript files that a cell imports and that have changed. */
+  #filesOf(slot: number): CompiledFile[] {
+    return this.#program.ownImportsOf(slot).flatMap((path) => {
+      if (!/\.[cm]?tsx?$/u.test(path) || path.endsWith('.d.ts')) return []
+      const stamp = this.#program.disk.stampOf(path)
+      if (this.#sent.get(path) === stamp) return []
+      this.#sent.set(path, stamp)
+      return [emitFile(path, readFileSync(path, 'utf8'))]
+    })
+  }
+}
+
+/** The imported names that are types alone: nothing of them exists when the cell runs. */
+function typesAmong(program: ts.Program, path: string, text: CellText): Set<string> {
+  const types = new Set<string>()
+  if (![...text.declared.values()].some(({ isImport }) => isImport)) return types
+  const checker = program.getTypeChecker()
+  const look = (name: ts.Identifier | undefined): void => {
+    const symbol = name === undefined ? undefined : checker.getSymbolAtLocation(name)
+    if (name === undefined || symbol === undefined || (symbol.flags & ts.SymbolFlags.Alias) === 0)
+      return
+    const target = checker.getAliasedSymbol(symbol)
+    // A package without types has the symbol `unknown`.
+    if (checker.isUnknownSymbol(target)) return
+    if ((target.flags & ts.SymbolFlags.Value) === 0) types.add(name.text)
+  }
+  for (const statement of program.getSourceFile(path)?.statements ?? []) {
+    if (!ts.isImportDeclaration(statement)) continue
+    look(statement.importClause?.name)
+    const bindings = statement.importClause?.namedBindings
+    if (bindings !== undefined && ts.isNamedImports(bindings))
+      for (const { name } of bindings.elements) look(name)
+  }
+  return types
+}
+
+function labelOf(name: string): string {
+  return `cell ${name.replace(/^cell-|\.ts$/gu, '')}`
+}
+
+function refuseMagic({ line, text }: { line: number; text: string }): Complaint {
+  const word = /^%+\w+/u.exec(text)?.[0] ?? '%'
+  const instead =
+    word.startsWith('%%') || word === '%sx'
+      ? "; execSync of 'node:child_process' runs a program"
+      : ''
+  const message = `${word} is a magic of IPython, which this kernel does not have: cells are TypeScript${instead}`
+  return { file: null, line, column: 1, message }
+}

@@ -1,0 +1,94 @@
+import type { LineMap } from './line-map.ts'
+
+/** What a cell imports: which module, and which variables it fills. */
+export interface CellImport {
+  readonly from: string
+  readonly attributes: Readonly<Record<string, string>> | null
+  /** Pairs of an exported name and the variable that shows it; the exported name `*` is the whole module. */
+  readonly names: readonly (readonly [exported: string, variable: string])[]
+  /** Where the import stands in the cell, 1-based. */
+  readonly place: { readonly line: number; readonly column: number }
+}
+
+/** One of the notebook's own TypeScript files, as an ES module. */
+export interface CompiledFile {
+  readonly path: string
+  readonly code: string
+  readonly lineMap: LineMap
+}
+
+/** A cell as JavaScript, ready to run. */
+export interface CompiledCell {
+  /** An expression: a function of the helper, of `require`, and of the boxes of the variables that the cell uses. */
+  readonly code: string
+  /** The helper's name in that function. A box's name there is this and the variable's. */
+  readonly prefix: string
+  /** The variables whose boxes the function takes, in its order. */
+  readonly boxes: readonly string[]
+  readonly imports: readonly CellImport[]
+  /** The variables that the cell declares itself; imports are left out. */
+  readonly declares: readonly string[]
+  readonly lineMap: LineMap
+  /** The files that the cell imports, directly or not, and that have changed since they were last sent. */
+  readonly files: readonly CompiledFile[]
+}
+
+/** Something TypeScript has to say about a cell; line and column are 1-based. */
+export interface Complaint {
+  /** The file it is in; null for the cell itself. */
+  readonly file: string | null
+  readonly line: number
+  readonly column: number
+  /** What is wrong, with TypeScript's code; what explains it stands indented in lines below. */
+  readonly message: string
+}
+
+/** Either a cell that may run or what is wrong with it. */
+export type Compilation =
+  | { readonly ok: true; readonly cell: CompiledCell }
+  | { readonly ok: false; readonly complaints: readonly Complaint[] }
+
+/** What to compile. */
+export interface CellSource {
+  /** Number of the request that brought the cell. */
+  readonly number: number
+  /** The cell's name in messages and stacks, like `cell-3.ts`. */
+  readonly name: string
+  readonly code: string
+}
+
+/** What completion found; cursor positions are UTF-16 offsets. */
+export interface Completion {
+  readonly start: number
+  readonly end: number
+  readonly matches: readonly CompletionMatch[]
+}
+
+/** One proposal of a completion. */
+export interface CompletionMatch {
+  readonly text: string
+  /** TypeScript's word for what it is: `function`, `property`, … */
+  readonly type: string
+}
+
+/** Whether a cell can run as it is, needs more lines, or has an error that more lines do not mend. */
+export type Completeness =
+  | { readonly status: 'complete' | 'invalid' }
+  | { readonly status: 'incomplete'; readonly indent: string }
+
+/** What the thread that compiles can be asked. Each method is answered in the order of the questions. */
+export interface CompilerMethods {
+  /** Check a cell and make JavaScript of it. */
+  compile(source: CellSource): Compilation
+  /**
+   * Make known to later cells what a compiled cell declared, as far as it ran: `reached` is the number of its declaring statements that ended.
+   * Returns a sentence for each earlier cell that no longer fits.
+   */
+  accept(number: number, reached: number): readonly string[]
+  /** Forget what all cells declared: the process that held their values is gone. */
+  reset(): void
+  complete(code: string, offset: number): Completion
+  /** What is at the offset, as Markdown; null when there is nothing to say. */
+  inspect(code: string, offset: number): string | null
+  isComplete(code: string): Completeness
+}

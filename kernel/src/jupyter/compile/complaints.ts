@@ -1,0 +1,93 @@
+import ts from 'typescript'
+import type { CellFiles } from './cell-files.ts'
+import type { Complaint } from './compilation.ts'
+import type { Names } from './names.ts'
+
+/** What the wording of complaints needs. */
+export interface ComplaintOptions {
+  readonly folder: string
+  readonly cells: CellFiles
+  readonly names: Names
+  /** What people call the cell in that slot, like `cell 3`. */
+  labelOf(slot: number): string
+}
+
+/** Codes of TypeScript's messages. Source: TypeScript, diagnosticMessages.json. */
+export const codes = {
+  /** "Could not find a declaration file for module": a package without types is no mistake of the cell's. */
+  untyped: 7016,
+  missingModule: 2307,
+  missingModuleInMode: 2792,
+  missingName: 2304,
+  missingNameWithSuggestion: 2552,
+  importAssigned: 2632,
+  constantAssigned: 2588,
+  /** "implicitly has type 'any[]' in some locations", and the use that it speaks of. */
+  evolving: 7034,
+  evolvingUse: 7005,
+} as const
+
+/** Put what TypeScript says about a cell into words that name cells, not files. */
+export function complaintOf(
+  diagnostic: ts.Diagnostic & { file: ts.SourceFile },
+  { folder, cells, names, labelOf }: ComplaintOptions,
+): Complaint {
+  const { file, start = 0, code } = diagnostic
+  const slot = cells.slotOf(file.fileName)
+  const place = ts.getLineAndCharacterOfPosition(file, start)
+  const steps = ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n')
+  const name = /'([^']+)'/u.exec(steps)?.[1] ?? ''
+  const [what = '', ...why] = nameCells(steps, cells, labelOf).split('\n')
+  const lines = [[`${what} (TS${code})`, ...why].join('\n')]
+  if (code === codes.importAssigned) {
+    const home = names.maybe(name)?.value
+    const owner = home == null ? 'an earlier cell' : labelOf(home.slot)
+    lines[0] = `Cannot assign to '${name}' because it is a constant of ${owner}. (TS${codes.constantAssigned})`
+  }
+  if (code === codes.evolving) lines.push(`Write its type, like this: const ${name}: number[] = []`)
+  const lost = names.maybeLost(name)
+  if (lost !== null && (code === codes.missingName || code === codes.missingNameWithSuggestion))
+    lines.push(`${capitalize(lost)}, which declares it, failed before it got there.`)
+  if (code === codes.missingModule && /^[^./]/u.test(name) && !name.startsWith('node:'))
+    lines.push(`Is it installed? npm install ${packageOf(name)}`)
+  return {
+    file: slot === null ? relativeTo(folder, file.fileName) : null,
+    // The first line of a cell's module is not the cell's.
+    line: place.line + (slot === null ? 1 : 0),
+    column: place.character + 1,
+    message: lines.join('\n  '),
+  }
+}
+
+/** Replace the names that modules of cells have for TypeScript. */
+export function nameCells(
+  text: string,
+  cells: CellFiles,
+  labelOf: (slot: number) => string,
+): string {
+  return text
+    .replace(
+      /(?:typeof )?import\("([^"]*)"\)(\.)?/gu,
+      (found, path: string, dot: string | undefined) => {
+        const slot = cells.slotOf(`${path}.ts`)
+        if (slot === null) return found
+        return dot === undefined ? labelOf(slot) : `${labelOf(slot)}'s `
+      },
+    )
+    .replace(/__cell(\d+)__\.?/gu, '')
+}
+
+function relativeTo(folder: string, path: string): string {
+  return path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path
+}
+
+function packageOf(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/')
+}
+
+function capitalize(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1)
+}

@@ -1,0 +1,33 @@
+import ts from 'typescript'
+import { fileStamp } from './file-stamp.ts'
+
+/** The files on disk that the compiler reads. Those of packages are taken for unchanged; the notebook's own are looked at for each cell. */
+export class DiskFiles {
+  readonly #folder: string
+  readonly #known = new Map<string, { stamp: string; snapshot: ts.IScriptSnapshot | undefined }>()
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** Whether a file is the notebook's own: in its folder, and of no package. */
+  isOwn(path: string): boolean {
+    return path.startsWith(`${this.#folder}/`) && !path.includes('/node_modules/')
+  }
+
+  /** A text that changes when the file does. */
+  stampOf(path: string): string {
+    return this.isOwn(path) ? fileStamp(path) : 'package'
+  }
+
+  /** The file's text for TypeScript. */
+  snapshotOf(path: string): ts.IScriptSnapshot | undefined {
+    const stamp = this.stampOf(path)
+    const known = this.#known.get(path)
+    if (known?.stamp === stamp && known.snapshot !== undefined) return known.snapshot
+    const text = ts.sys.readFile(path)
+    const snapshot = text === undefined ? undefined : ts.ScriptSnapshot.fromString(text)
+    this.#known.set(path, { stamp, snapshot })
+    return snapshot
+  }
+}

@@ -1,0 +1,124 @@
+import type { LineMap, Segment } from './line-map.ts'
+
+/** A change of a text: what stood at `start` … `end` becomes `text`. */
+export interface Edit {
+  readonly start: number
+  readonly end: number
+  readonly text: string
+  /** It replaces what is called: V8 then places the call behind the name, not at it. */
+  readonly isCallee?: boolean
+}
+
+/** What decides the order of edits at one place: what closes a stretch, then what opens one, then what replaces. */
+const order = { close: 0, open: 1, replace: 2 } as const
+
+interface OrderedEdit extends Edit {
+  readonly kind: keyof typeof order
+  /** Where the stretch that it belongs to has its other end. */
+  readonly other: number
+}
+
+/**
+ * Gathers changes of one text and applies them at once.
+ *
+ * Invariants: replaced stretches do not overlap; what is put around a stretch is outside of what is put around a shorter one.
+ */
+export class Edits {
+  readonly #text: string
+  readonly #edits: OrderedEdit[] = []
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  /** Put a text in the place of another. */
+  replace(start: number, end: number, text: string): void {
+    this.#edits.push({ start, end, text, kind: 'replace', other: end })
+  }
+
+  /** Put a text in the place of what is called. */
+  replaceCallee(start: number, end: number, text: string): void {
+    this.#edits.push({ start, end, text, kind: 'replace', other: end, isCallee: true })
+  }
+
+  /** Take a text out, but for the ends of its lines: lines never move. */
+  remove(start: number, end: number): void {
+    this.replace(start, end, this.#text.slice(start, end).replace(/[^\n]+/gu, ''))
+  }
+
+  /** Put texts around a stretch. */
+  wrap(
+    node: { readonly start: number; readonly end: number },
+    before: string,
+    after: string,
+  ): void {
+    const { start, end } = node
+    this.#edits.push({ start, end: start, text: before, kind: 'open', other: end })
+    this.#edits.push({ start: end, end, text: after, kind: 'close', other: start })
+  }
+
+  /** Put a text before all that begins there. */
+  insertBefore(at: number, text: string): void {
+    this.#edits.push({ start: at, end: at, text, kind: 'open', other: Infinity })
+  }
+
+  /** Put a text behind all that ends there. */
+  insertAfter(at: number, text: string): void {
+    this.#edits.push({ start: at, end: at, text, kind: 'close', other: -Infinity })
+  }
+
+  /** The changes in the order of the text. */
+  sorted(): readonly Edit[] {
+    return this.#edits.toSorted(
+      (a, b) =>
+        a.start - b.start ||
+        order[a.kind] - order[b.kind] ||
+        (a.other === b.other ? 0 : b.other - a.other),
+    )
+  }
+
+  /** The text with all changes. */
+  apply(): string {
+    let made = ''
+    let at = 0
+    for (const { start, end, text } of this.sorted()) {
+      made += this.#text.slice(at, start) + text
+      at = end
+    }
+    return made + this.#text.slice(at)
+  }
+}
+
+/** The map of a text as that of the same text after edits, which moved columns but no lines. `linesBefore` lines were put before it. */
+export function moveColumns(
+  map: LineMap,
+  { text, edits, linesBefore }: { text: string; edits: readonly Edit[]; linesBefore: number },
+): LineMap {
+  const moved: (readonly Segment[])[] = Array.from({ length: linesBefore }, () => [])
+  let next = 0
+  let lineStart = 0
+  for (const segments of map) {
+    /** By how much the text that follows on this line has moved. */
+    let shift = 0
+    const origins = new Map<number, Segment>()
+    moved.push(
+      segments.map((segment) => {
+        const at = lineStart + segment.column
+        for (let edit = edits[next]; edit !== undefined; edit = edits[next]) {
+          if (edit.start >= at || edit.end > at) break
+          const { start, end } = edit
+          const origin = segments.findLast((each) => lineStart + each.column <= start)
+          if (edit.isCallee === true && origin !== undefined) origins.set(end, origin)
+          shift += edit.text.length - (end - start)
+          next += 1
+        }
+        const { sourceLine, sourceColumn } = origins.get(at) ?? segment
+        return { column: Math.max(0, segment.column + shift), sourceLine, sourceColumn }
+      }),
+    )
+    const end = text.indexOf('\n', lineStart)
+    lineStart = end === -1 ? text.length + 1 : end + 1
+    while ((edits[next]?.start ?? Infinity) < lineStart) next += 1
+  }
+  return moved
+}

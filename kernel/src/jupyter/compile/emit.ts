@@ -1,0 +1,105 @@
+import ts from 'typescript'
+import type { CellText } from './cell-text.ts'
+import type { CellImport, CompiledCell, CompiledFile } from './compilation.ts'
+import { moveColumns } from './edits.ts'
+import { parseMappings, type LineMap } from './line-map.ts'
+import { linesBefore, rewriteCell } from './rewrite.ts'
+
+const options: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2024,
+  module: ts.ModuleKind.Preserve,
+  moduleDetection: ts.ModuleDetectionKind.Force,
+  isolatedModules: true,
+  experimentalDecorators: true,
+  sourceMap: true,
+}
+
+/** A text alone is no TypeScript. */
+export class SyntaxProblem extends Error {
+  /** 1-based. */
+  readonly line: number
+  readonly column: number
+
+  constructor({ file, start = 0, messageText, code }: ts.Diagnostic) {
+    super(`${ts.flattenDiagnosticMessageText(messageText, '\n')} (TS${code})`)
+    const place =
+      file === undefined ? { line: 0, character: 0 } : ts.getLineAndCharacterOfPosition(file, start)
+    this.line = place.line + 1
+    this.column = place.character + 1
+  }
+}
+
+/** What the emission of a cell has to know beyond its text. */
+export interface EmitOptions {
+  /** Values of earlier cells. */
+  readonly known: ReadonlySet<string>
+  /** Imported names that are types alone. */
+  readonly types: ReadonlySet<string>
+}
+
+/** A cell as JavaScript, and after which of its declaring statements each variable has its value. */
+export interface EmittedCell {
+  readonly cell: Omit<CompiledCell, 'files'>
+  readonly reached: ReadonlyMap<string, number>
+}
+
+/** Make JavaScript of a cell that is free of errors. */
+export function emitCell(text: CellText, { known, types }: EmitOptions): EmittedCell {
+  // V8 disposes of what `using` declares by itself; decorators and accessors it does not know.
+  const target = text.words.has('using') ? ts.ScriptTarget.ESNext : ts.ScriptTarget.ES2024
+  const { js, map } = transpile(text.withoutExports, 'cell.ts', {
+    ...options,
+    target,
+    // A later cell may use what this one imports.
+    verbatimModuleSyntax: true,
+  })
+  const values = [...text.declared].filter(([, { kind }]) => kind !== 'type' && kind !== 'ambient')
+  const rewritten = rewriteCell(js, {
+    declared: new Set(values.map(([name]) => name)),
+    known,
+    types,
+    hasResult: text.hasResult,
+  })
+  const lineMap = moveColumns(map, { text: js, edits: rewritten.edits, linesBefore })
+  const imports = rewritten.imports.map(({ start, ...each }): CellImport => {
+    return { ...each, place: placeOf(map, js, start) }
+  })
+  const declares = values.filter(([, { isImport }]) => !isImport).map(([name]) => name)
+  const { code, prefix, boxes, reached } = rewritten
+  return { cell: { code, prefix, boxes, imports, declares, lineMap }, reached }
+}
+
+/** Make an ES module of one of the notebook's own TypeScript files. */
+export function emitFile(path: string, source: string): CompiledFile {
+  const { js, map } = transpile(source, path, {
+    ...options,
+    module: ts.ModuleKind.ESNext,
+    verbatimModuleSyntax: false,
+    jsx: ts.JsxEmit.React,
+  })
+  return { path, code: js, lineMap: map }
+}
+
+function transpile(
+  source: string,
+  fileName: string,
+  compilerOptions: ts.CompilerOptions,
+): { js: string; map: LineMap } {
+  const made = ts.transpileModule(source, { fileName, compilerOptions, reportDiagnostics: true })
+  const [error] = made.diagnostics ?? []
+  // A cell that lacks its end is no error of its module, which goes on.
+  if (error !== undefined) throw new SyntaxProblem(error)
+  const map: unknown = JSON.parse(made.sourceMapText ?? '{}')
+  const mappings = typeof map === 'object' && map !== null && 'mappings' in map ? map.mappings : ''
+  return {
+    js: made.outputText.replace(/\/\/# sourceMappingURL=.*\s*$/u, ''),
+    map: parseMappings(typeof mappings === 'string' ? mappings : ''),
+  }
+}
+
+function placeOf(map: LineMap, js: string, start: number): { line: number; column: number } {
+  const line = js.slice(0, start).split('\n').length
+  const [first] = map[line - 1] ?? []
+  if (first === undefined) return { line: 1, column: 1 }
+  return { line: first.sourceLine + 1, column: first.sourceColumn + 1 }
+}

@@ -1,0 +1,81 @@
+import ts from 'typescript'
+import type { CellProgram } from './cell-program.ts'
+import { nameCells } from './complaints.ts'
+
+/** "implicitly has type 'any' because it is referenced in its own initializer", and the like. Source: TypeScript, diagnosticMessages.json. */
+const circularCodes = [7022, 7023, 7024]
+
+/**
+ * Find the earlier cells that no longer fit, after the cell in `slot` declared names anew: `again` has each name and the slot that declared it before.
+ * What earlier cells made now sees the new variables. Returns a sentence for each misfit.
+ */
+export function findMisfits(
+  cells: CellProgram,
+  slot: number,
+  again: ReadonlyMap<string, number>,
+): readonly string[] {
+  return [...checkUsers(cells, slot, new Set(again.keys())), ...compareTypes(cells, slot, again)]
+}
+
+/** Check the cells again that use a name, with the new variable in its place. */
+function checkUsers(cells: CellProgram, slot: number, names: ReadonlySet<string>): string[] {
+  const users = [...cells.cells].filter(
+    ([other, { text }]) =>
+      other !== slot && [...names].some((name) => text.words.has(name) && !text.declared.has(name)),
+  )
+  const before = users.map(([other]) => [other, cells.files.textOf(other)] as const)
+  for (const [other] of users) cells.write(other)
+  return before.flatMap(([other, text]) => {
+    const found = cells
+      .check(other)
+      .filter(({ file }) => cells.files.slotOf(file.fileName) === other)
+    if (found.some(({ code }) => circularCodes.includes(code))) {
+      // Its type would depend on itself: the cell keeps what it knew.
+      cells.files.write(cells.files.pathOf(other), text)
+      return []
+    }
+    return found.map((each) => {
+      const { line, column, message } = cells.complaintOf(each)
+      return `${cells.labelOf(other)} no longer fits, at ${line}:${column}: ${message}`
+    })
+  })
+}
+
+/** Compare the types of names whose own cell goes on using them, in its functions. */
+function compareTypes(
+  cells: CellProgram,
+  slot: number,
+  again: ReadonlyMap<string, number>,
+): string[] {
+  const { program } = cells
+  const checker = program.getTypeChecker()
+  const typeOf = (of: number, name: string): ts.Type | null => {
+    const file = program.getSourceFile(cells.files.pathOf(of))
+    const module = file === undefined ? undefined : checker.getSymbolAtLocation(file)
+    const found =
+      module === undefined ? undefined : checker.tryGetMemberInModuleExports(name, module)
+    if (found === undefined) return null
+    const isAlias = (found.flags & ts.SymbolFlags.Alias) !== 0
+    const symbol = isAlias ? checker.getAliasedSymbol(found) : found
+    return checker.getBaseTypeOfLiteralType(checker.getTypeOfSymbol(symbol))
+  }
+  return [...again].flatMap(([name, old]) => {
+    if (old === slot || !isUsedTwice(cells.cells.get(old)?.text.source ?? '', name)) return []
+    const before = typeOf(old, name)
+    const after = typeOf(slot, name)
+    if (before === null || after === null || checker.isTypeAssignableTo(after, before)) return []
+    const text = (type: ts.Type): string =>
+      nameCells(checker.typeToString(type), cells.files, (of) => cells.labelOf(of))
+    return [
+      `${name} is now ${text(after)}; what ${cells.labelOf(old)} declared with it takes it for ${text(before)}`,
+    ]
+  })
+}
+
+function isUsedTwice(source: string, name: string): boolean {
+  const word = new RegExp(
+    `(?<![\\p{ID_Continue}$])${name.replaceAll('$', '\\$')}(?![\\p{ID_Continue}$])`,
+    'gu',
+  )
+  return (source.match(word) ?? []).length > 1
+}

@@ -1,0 +1,110 @@
+import { namespaceOf } from './cell-files.ts'
+import type { CellText, Declared } from './cell-text.ts'
+
+/** Where a name of earlier cells comes from: the slot of the cell, and how it declares it. */
+export interface Home {
+  readonly slot: number
+  readonly kind: Declared['kind']
+}
+
+/** A name as later cells know it. A value and a type of the same name may come from different cells. */
+export interface KnownName {
+  readonly value: Home | null
+  readonly type: Home | null
+  /** The slot that declared it last. Its module has the value and the type. */
+  readonly slot: number
+}
+
+/** What earlier cells declared, as far as they got. */
+export class Names {
+  readonly #known = new Map<string, KnownName>()
+  /** Names whose cell failed before it gave them a value, and the label of that cell. */
+  readonly #lost = new Map<string, string>()
+
+  /** All names. */
+  get all(): ReadonlyMap<string, KnownName> {
+    return this.#known
+  }
+
+  /** The values that have a box. */
+  get values(): Set<string> {
+    const found = new Set<string>()
+    for (const [name, { value }] of this.#known)
+      if (value !== null && value.kind !== 'ambient') found.add(name)
+    return found
+  }
+
+  /** The slots that a known name stems from. */
+  get slots(): Set<number> {
+    const homes = [...this.#known.values()].flatMap(({ value, type }) => [value, type])
+    return new Set(homes.flatMap((home) => (home === null ? [] : [home.slot])))
+  }
+
+  /** The name as it is known. */
+  maybe(name: string): KnownName | undefined {
+    return this.#known.get(name)
+  }
+
+  /** The label of the cell that failed before it gave this name a value. */
+  maybeLost(name: string): string | null {
+    return this.#lost.get(name) ?? null
+  }
+
+  /** Declare a name. Returns what it was, if it was a value. */
+  declare(name: string, home: Home): Home | null {
+    const before = this.#known.get(name)
+    this.#lost.delete(name)
+    if (home.kind === 'type') {
+      const stays = before?.value ?? null
+      // A type beside a value of the same name; that of a class declared anew takes the class along.
+      const value = stays?.kind === 'both' ? null : stays
+      this.#known.set(name, { value, type: home, slot: home.slot })
+      return null
+    }
+    const isAlsoType = home.kind === 'both'
+    const type = before?.type?.kind === 'type' ? before.type : null
+    this.#known.set(name, { value: home, type: isAlsoType ? home : type, slot: home.slot })
+    return before?.value ?? null
+  }
+
+  /** A cell failed before it gave this name a value. What an earlier cell declared stays. */
+  lose(name: string, label: string): void {
+    if (!this.#known.has(name)) this.#lost.set(name, label)
+  }
+
+  /** Forget all. */
+  clear(): void {
+    this.#known.clear()
+    this.#lost.clear()
+  }
+
+  /**
+   * Write the line that brings names of earlier cells into a cell's module. `isUsed` says which are needed. Returns the line, and the slots that it
+   * mentions.
+   */
+  bring(text: CellText, isUsed: (name: string) => boolean): { line: string; slots: Set<number> } {
+    const slots = new Set<number>()
+    const parts: string[] = []
+    const add = (slot: number, write: (place: string) => string): void => {
+      slots.add(slot)
+      parts.push(write(namespaceOf(slot)))
+    }
+    const alias = (name: string, slot: number): void =>
+      add(slot, (place) => `import ${name} = ${place}.${name};`)
+    for (const [name, { value, type, slot }] of this.#known) {
+      if (!isUsed(name)) continue
+      const own = text.declared.get(name)?.kind ?? null
+      if (own !== null && own !== 'type') {
+        // The companion of a type: `const Point = …` where an earlier cell has `interface Point`.
+        if (own !== 'both' && type?.kind === 'type' && value === null) alias(name, type.slot)
+      } else if (value?.kind === 'variable') {
+        // An imported name could not be assigned to.
+        add(value.slot, (place) => `declare let ${name}: typeof ${place}.${name};`)
+        if (type !== null && own === null) add(slot, (place) => `type ${name} = ${place}.${name};`)
+      } else if (own === null) alias(name, slot)
+      else if (value?.kind === 'constant') alias(name, value.slot)
+    }
+    const names = [...slots].map((slot) => `c${slot} as ${namespaceOf(slot)}`)
+    return { line: [`import { ${names.join(', ')} } from './$cells';`, ...parts].join(' '), slots }
+  }
+}

@@ -1,0 +1,315 @@
+import {
+  parse,
+  type Identifier,
+  type ImportDeclaration,
+  type Program,
+  type VariableDeclaration,
+} from 'acorn'
+import { analyze, type Reference, type Variable } from 'eslint-scope'
+import { Edits, type Edit } from './edits.ts'
+import { identifiersOf, readSyntax, type SyntaxFacts } from './syntax.ts'
+
+/** What the rewriting of a cell has to know. */
+export interface RewriteOptions {
+  /** Values that the cell's own top level declares; what else stands there was made by the compiler and stays local. */
+  readonly declared: ReadonlySet<string>
+  /** Values of earlier cells. */
+  readonly known: ReadonlySet<string>
+  /** Imported names that are types alone. */
+  readonly types: ReadonlySet<string>
+  /** Whether the cell ends with an expression, whose value is its result. */
+  readonly hasResult: boolean
+}
+
+/** An import as the rewriting found it. */
+export interface FoundImport {
+  readonly from: string
+  readonly attributes: Readonly<Record<string, string>> | null
+  readonly names: readonly (readonly [exported: string, variable: string])[]
+  /** Offset in the text that was rewritten. */
+  readonly start: number
+}
+
+/** A cell whose top-level variables are properties `v` of boxes that it takes as parameters. */
+export interface Rewritten {
+  readonly code: string
+  /** The helper's name, which begins every name that the rewriting adds. */
+  readonly prefix: string
+  /** The variables whose boxes are the parameters behind the helper and `require`. */
+  readonly boxes: readonly string[]
+  readonly imports: readonly FoundImport[]
+  /** For each variable that the cell declares: after which of its declaring statements it has its value; 0: from the start. */
+  readonly reached: ReadonlyMap<string, number>
+  readonly edits: readonly Edit[]
+}
+
+/** Lines of a rewritten cell before those of the text. */
+export const linesBefore = 1
+
+/**
+ * Rewrite the JavaScript of a cell into a function of boxes. Lines are kept, columns move.
+ *
+ * `let total = 0; const f = () => total` becomes `$total.v = 0; $.n = 1; $f.v = { ["f"]: () => $total.v }["f"]; $.n = 2;`: the literal gives the function
+ * its name, and `$.n` counts the imports and declarations that are done.
+ */
+export function rewriteCell(js: string, options: RewriteOptions): Rewritten {
+  const program = parse(js, { ecmaVersion: 'latest', sourceType: 'module', ranges: true })
+  const rewriter = new Rewriter(js, program, options)
+  return rewriter.rewrite()
+}
+
+class Rewriter {
+  readonly #options: RewriteOptions
+  readonly #program: Program
+  readonly #facts: SyntaxFacts
+  readonly #edits: Edits
+  readonly #prefix: string
+  readonly #own: ReadonlyMap<string, Variable>
+  /** The uses and declarations of top-level variables that become those of boxes. */
+  readonly #boxed: ReadonlySet<Identifier>
+  readonly #disposed: ReadonlySet<Identifier>
+  readonly #used: Set<string>
+  readonly #imports: FoundImport[] = []
+  readonly #reached = new Map<string, number>()
+  readonly #begun = new Set<string>()
+  readonly #head: string[] = []
+  #statements = 0
+
+  constructor(js: string, program: Program, options: RewriteOptions) {
+    this.#options = options
+    this.#program = program
+    this.#facts = readSyntax(program)
+    this.#edits = new Edits(js)
+    this.#prefix = '$'.repeat(this.#facts.dollars + 1)
+    const scopes = analyze(program as Parameters<typeof analyze>[0], {
+      ecmaVersion: 2024,
+      sourceType: 'module',
+    })
+    const scope = scopes.globalScope?.childScopes[0]
+    const own = (scope?.variables ?? []).filter(({ name }) => options.declared.has(name))
+    this.#own = new Map(own.map((variable) => [variable.name, variable]))
+    this.#used = new Set(this.#own.keys())
+    this.#boxed = this.#findBoxed(scope?.through ?? [])
+    this.#disposed = findDisposed(program)
+  }
+
+  rewrite(): Rewritten {
+    for (const { target, value } of this.#facts.named) this.#keepName(target, value)
+    for (const identifier of this.#boxed) this.#rewriteName(identifier)
+    for (const { start, end, helper } of this.#facts.importWords)
+      this.#edits.replace(start, end, `${this.#prefix}.${helper}`)
+    this.#rewriteStatements()
+    const boxes = [...this.#used]
+    const loads = this.#imports.map((_, index) => `await ${this.#prefix}.load(${index});`)
+    const parameters = [this.#prefix, 'require', ...boxes.map((name) => this.#prefix + name)]
+    const head = [
+      `(async function (${parameters.join(', ')}) { 'use strict';`,
+      ...this.#head,
+      ...loads,
+    ]
+    return {
+      code: `${head.join(' ')}\n${this.#edits.apply()}\n})`,
+      prefix: this.#prefix,
+      boxes,
+      imports: this.#imports,
+      reached: this.#reached,
+      edits: this.#edits.sorted(),
+    }
+  }
+
+  #box(name: string): string {
+    return `${this.#prefix}${name}.v`
+  }
+
+  /** A function gets its name from a variable, but not from a property of a box. */
+  #keepName(target: Identifier, value: { readonly start: number; readonly end: number }): void {
+    if (!this.#boxed.has(target) || this.#disposed.has(target)) return
+    this.#edits.wrap(value, `{ ["${target.name}"]: `, ` }["${target.name}"]`)
+  }
+
+  #findBoxed(outer: readonly Reference[]): Set<Identifier> {
+    const found = new Set<Identifier>()
+    // Both libraries know the same nodes, by types of their own.
+    const add = (identifier: unknown): void => void found.add(identifier as Identifier)
+    for (const variable of this.#own.values()) {
+      for (const { identifier } of variable.references) add(identifier)
+      for (const identifier of variable.identifiers)
+        if (this.#facts.bindings.has(identifier)) add(identifier)
+    }
+    for (const { identifier } of outer) {
+      if (this.#own.has(identifier.name) || !this.#options.known.has(identifier.name)) continue
+      this.#used.add(identifier.name)
+      add(identifier)
+    }
+    return found
+  }
+
+  #rewriteName(identifier: Identifier): void {
+    const { name, start, end } = identifier
+    const box = this.#box(name)
+    if (this.#disposed.has(identifier)) return
+    if (this.#facts.shorthands.has(identifier)) this.#edits.replace(start, end, `${name}: ${box}`)
+    else if (this.#facts.callees.has(identifier))
+      // Without `0,` the function would be called as a method of the box.
+      this.#edits.replaceCallee(start, end, `(0, ${box})`)
+    else this.#edits.replace(start, end, box)
+  }
+
+  #rewriteStatements(): void {
+    const results = this.#program.body.filter((node) => node.type === 'ExpressionStatement')
+    const result = this.#options.hasResult ? results.at(-1) : undefined
+    this.#rewriteImports()
+    for (const node of this.#program.body) {
+      const nested = this.#facts.nestedVars.filter(
+        ({ start, end }) => node.start <= start && end <= node.end,
+      )
+      if (nested.length > 0) this.#declareNested(node, nested)
+      switch (node.type) {
+        case 'VariableDeclaration':
+          this.#declare(node)
+          break
+        case 'FunctionDeclaration':
+          if (!this.#own.has(node.id.name)) break
+          this.#head.push(`${this.#box(node.id.name)} = ${node.id.name};`)
+          this.#reached.set(node.id.name, 0)
+          break
+        case 'ClassDeclaration':
+          if (!this.#own.has(node.id.name)) break
+          this.#edits.insertBefore(node.start, `${this.#box(node.id.name)} = `)
+          this.#reach(node.end, [node.id.name])
+          break
+        case 'ExpressionStatement':
+          if (node === result) this.#edits.wrap(node.expression, `${this.#prefix}.r = (`, ')')
+          break
+        default:
+      }
+    }
+  }
+
+  /** Imports are loaded before all else, as those of modules are. */
+  #rewriteImports(): void {
+    for (const node of this.#program.body) {
+      if (node.type === 'ImportDeclaration') this.#import(node)
+      else if (node.type === 'ExportAllDeclaration' || node.type === 'ExportNamedDeclaration') {
+        // What is left of exports are those of other modules, which are loaded, and the mark that TypeScript leaves.
+        const { source, attributes, start } = node
+        if (source != null)
+          this.#load({
+            from: String(source.value),
+            attributes: attributesOf(attributes),
+            names: [],
+            start,
+          })
+        this.#edits.remove(start, node.end)
+      }
+    }
+  }
+
+  #load(found: FoundImport): void {
+    this.#imports.push(found)
+    this.#statements += 1
+    for (const [, name] of found.names) this.#reached.set(name, this.#statements)
+  }
+
+  #import(node: ImportDeclaration): void {
+    const names = node.specifiers.flatMap((specifier): (readonly [string, string])[] => {
+      const { name } = specifier.local
+      if (this.#options.types.has(name)) return []
+      if (specifier.type === 'ImportNamespaceSpecifier') return [['*', name]]
+      if (specifier.type === 'ImportDefaultSpecifier') return [['default', name]]
+      const { imported } = specifier
+      return [[imported.type === 'Identifier' ? imported.name : String(imported.value), name]]
+    })
+    if (names.length > 0 || node.specifiers.length === 0)
+      this.#load({
+        from: String(node.source.value),
+        attributes: attributesOf(node.attributes),
+        names,
+        start: node.start,
+      })
+    this.#edits.remove(node.start, node.end)
+  }
+
+  /** A declaration becomes assignments. Those of one statement are all boxed or none is: the compiler declares its own apart. */
+  #declare(node: VariableDeclaration): void {
+    const names = this.#boxedNames(node)
+    if (names.length === 0) return
+    if (node.kind.endsWith('using')) this.#keepDisposed(node)
+    else this.#assign(node)
+    if (!this.#facts.heads.has(node)) this.#reach(node.end, names)
+  }
+
+  #boxedNames({ declarations }: VariableDeclaration): string[] {
+    const names = declarations.flatMap(({ id }) => identifiersOf(id).map(({ name }) => name))
+    return names.filter((name) => this.#own.has(name))
+  }
+
+  #keepDisposed(node: VariableDeclaration): void {
+    for (const { id, init } of node.declarations) {
+      if (id.type !== 'Identifier' || init == null) continue
+      this.#edits.replace(id.start, id.end, `${this.#prefix}$${id.name}`)
+      this.#edits.wrap(init, `${this.#box(id.name)} = (`, ')')
+    }
+  }
+
+  #assign(node: VariableDeclaration): void {
+    const place = this.#facts.heads.get(node)
+    const [first] = node.declarations
+    if (first !== undefined) this.#edits.remove(node.start, first.start)
+    for (const declarator of node.declarations) {
+      const { id, init } = declarator
+      if (id.type !== 'Identifier') {
+        if (place !== 'each') this.#edits.wrap(declarator, '(', ')')
+      } else if (init == null && place !== 'each' && !this.#begun.has(id.name)) {
+        // A cell that runs again begins anew. A second `var x` of the same cell keeps the value.
+        this.#edits.insertAfter(declarator.end, ' = void 0')
+      }
+      for (const { name } of identifiersOf(id)) this.#begun.add(name)
+    }
+  }
+
+  /** A `var` in a block, or in a loop's head, belongs to the top level: it is undefined until the block runs. */
+  #declareNested(
+    statement: { readonly start: number; readonly end: number },
+    nested: readonly VariableDeclaration[],
+  ): void {
+    const names = new Set(nested.flatMap((node) => this.#boxedNames(node)))
+    const fresh = [...names].filter((name) => !this.#begun.has(name) && !this.#reached.has(name))
+    if (fresh.length > 0) {
+      this.#statements += 1
+      for (const name of fresh) this.#reached.set(name, this.#statements)
+      const begin = fresh.map((name) => `${this.#box(name)} = void 0; `).join('')
+      this.#edits.insertBefore(statement.start, `${begin}${this.#prefix}.n = ${this.#statements}; `)
+    }
+    for (const name of names) this.#begun.add(name)
+    for (const node of nested) if (this.#boxedNames(node).length > 0) this.#assign(node)
+  }
+
+  #reach(end: number, names: readonly string[]): void {
+    this.#statements += 1
+    for (const name of names)
+      if (!this.#reached.has(name)) this.#reached.set(name, this.#statements)
+    this.#edits.insertAfter(end, `; ${this.#prefix}.n = ${this.#statements};`)
+  }
+}
+
+/** What `using` declares stays a local variable, which V8 disposes of at the end of the cell; its box has the same value. */
+function findDisposed({ body }: Program): Set<Identifier> {
+  return new Set(
+    body.flatMap((node) =>
+      node.type === 'VariableDeclaration' && node.kind.endsWith('using')
+        ? node.declarations.flatMap(({ id }) => identifiersOf(id))
+        : [],
+    ),
+  )
+}
+
+function attributesOf(attributes: ImportDeclaration['attributes']): Record<string, string> | null {
+  if (attributes.length === 0) return null
+  return Object.fromEntries(
+    attributes.map(({ key, value }) => [
+      key.type === 'Identifier' ? key.name : String(key.value),
+      String(value.value),
+    ]),
+  )
+}

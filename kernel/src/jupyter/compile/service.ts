@@ -1,0 +1,120 @@
+import { dirname } from 'node:path'
+import ts from 'typescript'
+import type { CellFiles } from './cell-files.ts'
+import type { DiskFiles } from './disk-files.ts'
+
+/** What a {@link CellService} is made of. */
+export interface CellServiceOptions {
+  /** The notebook's folder, in which packages are looked for first. */
+  readonly folder: string
+  /** A file beside which packages are looked for that the notebook's folder lacks. */
+  readonly fallbackFile: string
+  /** Modules that the kernel brings itself, declared in a file of the cells. */
+  readonly builtIn: ReadonlySet<string>
+  readonly cells: CellFiles
+  readonly disk: DiskFiles
+}
+
+/** TypeScript's language service over the modules of cells and what they import. */
+export interface CellService {
+  readonly service: ts.LanguageService
+  /** The notebook's own files that a file imports, directly or not. */
+  ownImportsOf(path: string): string[]
+  /** Look again for what was not found: it may have been installed. */
+  forgetResolutions(): void
+}
+
+function createOptions(folder: string, fallbackFile: string): ts.CompilerOptions {
+  const rootsOf = (place: string): string[] =>
+    ts.getEffectiveTypeRoots({}, { getCurrentDirectory: () => place }) ?? []
+  return {
+    target: ts.ScriptTarget.ES2024,
+    module: ts.ModuleKind.Preserve,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    // No `lib.dom`: what a browser has would pass the check, and be missing when the cell runs.
+    lib: ['lib.esnext.d.ts'],
+    types: ['node'],
+    typeRoots: [...rootsOf(folder), ...rootsOf(dirname(fallbackFile))],
+    strict: true,
+    skipLibCheck: true,
+    allowImportingTsExtensions: true,
+    noEmit: true,
+    experimentalDecorators: true,
+    resolveJsonModule: true,
+    esModuleInterop: true,
+    allowJs: true,
+    checkJs: false,
+    jsx: ts.JsxEmit.React,
+  }
+}
+
+/** Create the service. Its first program takes half a second. */
+export function createCellService(options: CellServiceOptions): CellService {
+  const { folder, fallbackFile, builtIn, cells, disk } = options
+  const settings = createOptions(folder, fallbackFile)
+  const cache = ts.createModuleResolutionCache(folder, (path) => path, settings)
+  const ownImports = new Map<string, string[]>()
+  const isOwn = (path: string): boolean => disk.isOwn(path) && cells.maybe(path) === undefined
+
+  const host: ts.LanguageServiceHost & { getModuleResolutionCache(): ts.ModuleResolutionCache } = {
+    getCompilationSettings: () => settings,
+    getCurrentDirectory: () => folder,
+    getDefaultLibFileName: (of) => ts.getDefaultLibFilePath(of),
+    getScriptFileNames: () => cells.paths,
+    getScriptVersion: (path) => cells.maybe(path)?.version.toString() ?? disk.stampOf(path),
+    getScriptSnapshot: (path) => cells.maybe(path)?.snapshot ?? disk.snapshotOf(path),
+    fileExists: (path) => cells.maybe(path) !== undefined || ts.sys.fileExists(path),
+    readFile: (path) => cells.maybe(path)?.text ?? ts.sys.readFile(path),
+    directoryExists: (path) => ts.sys.directoryExists(path),
+    getDirectories: (path) => ts.sys.getDirectories(path),
+    realpath: (path) => ts.sys.realpath?.(path) ?? path,
+    useCaseSensitiveFileNames: () => true,
+    // Optional for TypeScript; without it, it reads every package.json again for each program.
+    getModuleResolutionCache: () => cache,
+    resolveModuleNameLiterals(literals, from, redirected, compilerOptions, file) {
+      const found = literals.map((literal) => {
+        if (builtIn.has(literal.text)) return { resolvedModule: undefined }
+        const mode = ts.getModeForUsageLocation(file, literal, compilerOptions)
+        const resolve = (place: string): ts.ResolvedModuleWithFailedLookupLocations =>
+          ts.resolveModuleName(literal.text, place, compilerOptions, host, cache, redirected, mode)
+        const own = resolve(from)
+        if (own.resolvedModule !== undefined || literal.text.startsWith('.')) return own
+        return resolve(fallbackFile)
+      })
+      if (isOwn(from) || cells.slotOf(from) !== null)
+        ownImports.set(
+          from,
+          found.flatMap(({ resolvedModule }) =>
+            resolvedModule !== undefined && isOwn(resolvedModule.resolvedFileName)
+              ? [resolvedModule.resolvedFileName]
+              : [],
+          ),
+        )
+      return found
+    },
+  }
+  const registry: ts.DocumentRegistry = {
+    ...ts.createDocumentRegistry(true, folder),
+    // A library that was parsed stays, also while no cell imports it.
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- one of its two forms is, the interface has both
+    releaseDocument: () => undefined,
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- as above
+    releaseDocumentWithKey: () => undefined,
+  }
+  return {
+    service: ts.createLanguageService(host, registry),
+    ownImportsOf(path) {
+      const found = new Set<string>()
+      const visit = (from: string): void => {
+        for (const each of ownImports.get(from) ?? []) {
+          if (found.has(each)) continue
+          found.add(each)
+          visit(each)
+        }
+      }
+      visit(path)
+      return [...found]
+    },
+    forgetResolutions: () => cache.clear(),
+  }
+}

@@ -1,0 +1,222 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CellSession } from '../../../support/cell-session.ts'
+
+let session: CellSession
+beforeAll(async () => {
+  session = await CellSession.start()
+})
+afterAll(() => session[Symbol.asyncDispose]())
+
+/** What is said against a cell, with `cell:` for its name and without the numbers of cells. */
+async function complaintOf(code: string): Promise<string | null> {
+  const { complaint, printed } = await session.run(code)
+  expect(printed).toBe('')
+  return (
+    complaint?.replaceAll(/\bcell-\d+\.ts/gu, 'cell').replaceAll(/\b[Cc]ell \d+/gu, 'cell N') ??
+    null
+  )
+}
+
+describe('a cell with an error of its types', () => {
+  it.for([
+    [
+      'a wrong value',
+      "console.log('ran')\nconst n: number = 'x'",
+      "cell:2:7 - Type 'string' is not assignable to type 'number'. (TS2322)",
+    ],
+    [
+      'a wrong argument, explained in steps',
+      "const area = (box: { side: { w: number } }) => box.side.w\nconst box = { side: { w: 'wide' } }\narea(box)",
+      "cell:3:6 - Argument of type '{ side: { w: string; }; }' is not assignable to parameter of type '{ side: { w: number; }; }'. (TS2345)\n  The types of 'side.w' are incompatible between these types.\n    Type 'string' is not assignable to type 'number'.",
+    ],
+    [
+      'a name that nobody declared',
+      'console.log(nowhere)',
+      "cell:1:13 - Cannot find name 'nowhere'. (TS2304)",
+    ],
+    [
+      'a name that is nearly right',
+      'const latency = 1\nlatencey',
+      "cell:2:1 - Cannot find name 'latencey'. Did you mean 'latency'? (TS2552)",
+    ],
+    [
+      'what may be null',
+      "const found = ['a'].find((x) => x === 'b')\nfound.length",
+      "cell:2:1 - 'found' is possibly 'undefined'. (TS18048)",
+    ],
+    [
+      'a parameter without a type',
+      'const f = (x) => x',
+      "cell:1:12 - Parameter 'x' implicitly has an 'any' type. (TS7006)",
+    ],
+    ['what only a browser has', 'status', "cell:1:1 - Cannot find name 'status'. (TS2304)"],
+    [
+      'text that is no TypeScript',
+      'const = 1',
+      'cell:1:7 - Variable declaration expected. (TS1134)\ncell:1:9 - Variable declaration expected. (TS1134)',
+    ],
+    ['text that lacks its end', 'function f() {', "cell:1:15 - '}' expected. (TS1005)"],
+    ['a condition without a statement', 'if (1 < 2)', 'cell:1:11 - Expression expected. (TS1109)'],
+    [
+      'a template that only begins',
+      'const s = `abc',
+      'cell:1:15 - Unterminated template literal. (TS1160)',
+    ],
+    [
+      'an array whose type nothing says',
+      'const open = []\nconst use = () => open',
+      "cell:1:7 - Variable 'open' implicitly has type 'any[]' in some locations where its type cannot be determined. (TS7034)\n  Write its type, like this: const open: number[] = []\ncell:2:19 - Variable 'open' implicitly has an 'any[]' type. (TS7005)",
+    ],
+    [
+      'a magic of another kernel',
+      '\n%matplotlib inline',
+      'cell:2:1 - %matplotlib is a magic of IPython, which this kernel does not have: cells are TypeScript',
+    ],
+    [
+      'a package that is not there',
+      "import { x } from 'late-package'",
+      "cell:1:19 - Cannot find module 'late-package' or its corresponding type declarations. (TS2307)\n  Is it installed? npm install late-package",
+    ],
+  ] as const)('does not run: %s', async ([, code, expected]) => {
+    expect(await complaintOf(code)).toBe(expected)
+  })
+
+  it('leaves nothing behind', async () => {
+    await session.run("const unseen = 1\nconst n: number = 'x'")
+    expect(await complaintOf('unseen')).toBe("cell:1:1 - Cannot find name 'unseen'. (TS2304)")
+  })
+
+  it('names cells where a type comes from one, and never a file', async () => {
+    await session.print(
+      'interface Rtt { ms: number }\nclass Row { #n = 1; rtt?: Rtt }\nlet row: Row | Rtt = new Row()\nconst fixed = 1',
+    )
+    expect(await complaintOf('const s: string = row')).toMatch(
+      /^cell:1:7 - Type '(?:Row|Rtt) \| (?:Row|Rtt)' is not assignable to type 'string'\. \(TS2322\)/u,
+    )
+    expect(await complaintOf('fixed = 2')).toBe(
+      "cell:1:1 - Cannot assign to 'fixed' because it is a constant of cell N. (TS2588)",
+    )
+    await session.print('interface Rtt { other: string }')
+    const complaint = await complaintOf(
+      'const other: Rtt = row as Rtt\nconst again: typeof row = other',
+    )
+    expect(complaint).not.toMatch(/import\(|__|\/|\$/u)
+  })
+})
+
+describe('a cell that failed halfway', () => {
+  it('leaves known what it reached, and says so of the rest', async () => {
+    const { error } = await session.run(
+      "const reached = 1\nfunction hoisted() { return reached + later }\nthrow new Error('half')\nlet later = 2, other = 3\nclass Late {}",
+    )
+    expect(error).toBe('Error: half')
+    expect(await session.print('console.log(reached, typeof hoisted)')).toBe('1 function')
+    expect(await complaintOf('later + 1')).toBe(
+      "cell:1:1 - Cannot find name 'later'. (TS2304)\n  Cell N, which declares it, failed before it got there.".replace(
+        'Cell',
+        'cell',
+      ),
+    )
+    expect((await session.run('hoisted()')).error).toBe('ReferenceError: later has no value yet')
+  })
+
+  it('leaves what it did not reach as it was', async () => {
+    await session.print("let kept = 'before'")
+    await session.run("throw new Error('early')\nlet kept = 5")
+    expect(await session.print('const text: string = kept\nconsole.log(text)')).toBe('before')
+  })
+
+  it('whose import failed knows none of it', async () => {
+    await writeFile(
+      join(session.folder, 'fails.ts'),
+      "export const fromFails = 1\nthrow new Error('while loading')\n",
+    )
+    const { error, stack } = await session.run(
+      "let beside = 1\nimport { fromFails } from './fails'",
+    )
+    expect(error).toBe('Error: while loading')
+    expect(stack).toContain(`${join(session.folder, 'fails.ts')}:2:7`)
+    expect(await complaintOf('fromFails')).toContain('failed before it got there')
+    expect(await complaintOf('beside')).toContain('failed before it got there')
+  })
+})
+
+describe('a name whose type changes', () => {
+  it('is told with the cells that relied on the old one', async () => {
+    await session.print('let sizes = [1]\nconst sum = () => sizes.reduce((a, b) => a + b, 0)')
+    await session.print('const double = () => sizes.map((x) => x * 2)')
+    const { misfits } = await session.run("let sizes = 'three'")
+    expect(misfits.map((text) => text.replaceAll(/ell \d+/gu, 'ell N'))).toEqual([
+      "cell N no longer fits, at 1:28: Property 'map' does not exist on type 'string'. (TS2339)",
+      "cell N no longer fits, at 1:33: Parameter 'x' implicitly has an 'any' type. (TS7006)",
+      'sizes is now string; what cell N declared with it takes it for number[]',
+    ])
+  })
+
+  it('is not told when it fits', async () => {
+    await session.print('let fits: number | string = 1\nconst readFits = () => fits')
+    expect((await session.run('let fits = 2')).misfits).toEqual([])
+    expect(await session.print('const n: number = readFits() as number\nconsole.log(n)')).toBe('2')
+  })
+
+  it('changes the types of what earlier cells made of it', async () => {
+    await session.print('let unit = 1')
+    await session.print('const readUnit = () => unit')
+    await session.run("let unit = 's'")
+    expect(await session.print('const text: string = readUnit()\nconsole.log(text)')).toBe('s')
+  })
+})
+
+describe('an error when it runs', () => {
+  it('speaks of variables as they were written', async () => {
+    await session.print('let notFn: any = 5\nconst callsIt = () => {\n  return 1 + notFn()\n}')
+    expect(await session.run('callsIt()')).toMatchObject({
+      error: 'TypeError: notFn is not a function',
+    })
+    expect((await session.run('notFn.of.it')).error).toBe(
+      "TypeError: Cannot read properties of undefined (reading 'it')",
+    )
+    expect((await session.run('for (const x of notFn) ;')).error).toBe(
+      'TypeError: notFn is not iterable',
+    )
+    expect((await session.run('new notFn()')).error).toBe('TypeError: notFn is not a constructor')
+    expect(
+      (
+        await session.run(
+          'try { notFn() } catch (error) { console.log(String((error as Error).stack).split("\\n")[0]) }',
+        )
+      ).printed,
+    ).toBe('TypeError: notFn is not a function\n')
+  })
+
+  it('names its lines and columns as they were written', async () => {
+    const made = await session.run(
+      'interface Gone {\n  x: number\n}\nlet deep = 0\nfunction fails(n: number): never {\n  deep = n; throw new RangeError(`${deep}`)\n}',
+    )
+    expect(made.error).toBeNull()
+    const { stack } = await session.run(
+      'type AlsoGone = string\n\nconst at = { x: 1 }; fails(at.x)',
+    )
+    expect(stack.split('\n').map((line) => line.replaceAll(/cell-\d+/gu, 'cell'))).toEqual([
+      'RangeError: 1',
+      '    at fails (cell.ts:6:19)',
+      '    at cell.ts:3:22',
+    ])
+  })
+})
+
+describe('the notebook’s own files', () => {
+  it('are checked with the cell, and named with line and column', async () => {
+    await mkdir(join(session.folder, 'deep'), { recursive: true })
+    await writeFile(
+      join(session.folder, 'deep/inner.ts'),
+      'export const n: number = 1\nexport const s: string = 2\n',
+    )
+    await writeFile(join(session.folder, 'outer.ts'), "export { n } from './deep/inner.ts'\n")
+    expect(await complaintOf("import { n } from './outer'")).toBe(
+      "deep/inner.ts:2:14 - Type 'number' is not assignable to type 'string'. (TS2322)",
+    )
+  })
+})

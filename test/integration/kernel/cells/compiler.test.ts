@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CompilationInterrupted } from '../../../../kernel/src/jupyter/compile/compiler.ts'
+import { CellSession } from '../../../support/cell-session.ts'
+
+let session: CellSession
+beforeAll(async () => {
+  session = await CellSession.start()
+})
+afterAll(() => session[Symbol.asyncDispose]())
+
+/** A cell whose check compares each of so many types with each other. */
+function slowCell(types: number): string {
+  const union = (name: string): string =>
+    Array.from({ length: types }, (_, i) => `{ k: ${name}; a${i}: ${i}; b: [${i}] }`).join(' | ')
+  return `type One = ${union('string')}\ntype Two = ${union('number')}\ndeclare const one: One\nconst two: Two = one as One | Two`
+}
+
+describe('a cell that takes long to compile', () => {
+  it('ends at once when it is interrupted, and the next one knows all variables', async () => {
+    await session.print(
+      'let kept = 41\nconst readKept = () => kept\nimport { join } from "node:path"',
+    )
+    const slow = session.run(slowCell(12_000))
+    // What is asked behind it waits, and is answered.
+    const next = session.compiler.isComplete('1')
+    await new Promise(setImmediate)
+    session.compiler.interrupt()
+    await expect(slow).rejects.toThrow(CompilationInterrupted)
+    expect(await session.print("kept += 1\nconsole.log(readKept(), join('a', 'b'))")).toBe('42 a/b')
+    expect(await next).toEqual({ status: 'complete' })
+    expect(await session.print('const after: number = kept\nconsole.log(after)')).toBe('42')
+  })
+})
+
+describe('a cell that is too deep for the compiler', () => {
+  it('says so, and the next one works', async () => {
+    const deep = `${'('.repeat(50_000)}1${')'.repeat(50_000)}`
+    await expect(session.run(deep)).rejects.toThrow('Maximum call stack size exceeded')
+    expect(await session.print('console.log(readKept())')).toBe('42')
+  })
+})
+
+describe('many cells', () => {
+  it('leave what is known as it is, and the names of the last', async () => {
+    await session.print('const first = { n: 1 }\ninterface First { n: number }')
+    for (let i = 0; i < 200; i += 1)
+      await session.print(`const last: First = { n: ${i} }\nfunction of${i % 10}() { return last }`)
+    expect(await session.print('console.log(first.n, last.n, of1().n, kept)')).toBe('1 199 199 42')
+  })
+})

@@ -1,0 +1,27 @@
+import { runInThisContext } from 'node:vm'
+import { Boxes } from '../../kernel/src/jupyter/child/box.ts'
+import { readCell } from '../../kernel/src/jupyter/compile/cell-text.ts'
+import { emitCell } from '../../kernel/src/jupyter/compile/emit.ts'
+
+type CellFunction = (...of: unknown[]) => Promise<void>
+
+/** Runs cells as the kernel does, in this process and without checking their types. Cells import nothing. */
+export class UncheckedCells {
+  readonly #boxes = new Boxes()
+  readonly #known: Set<string>
+
+  /** `known` are names that cells may use before they are declared. */
+  constructor(known: readonly string[] = []) {
+    this.#known = new Set(known)
+  }
+
+  /** Run a cell. Returns the value of its last expression. */
+  async run(source: string): Promise<unknown> {
+    const { cell } = emitCell(readCell(source), { known: this.#known, types: new Set() })
+    for (const name of cell.declares) this.#known.add(name)
+    const helper: { r?: unknown; n: number } = { n: 0 }
+    const boxes = cell.boxes.map((name) => this.#boxes.of(name))
+    await (runInThisContext(cell.code) as CellFunction)(helper, () => undefined, ...boxes)
+    return helper.r
+  }
+}

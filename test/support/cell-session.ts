@@ -1,0 +1,112 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Compiler } from '../../kernel/src/jupyter/compile/compiler.ts'
+import type { Completeness, Completion } from '../../kernel/src/jupyter/compile/compilation.ts'
+import { Runner } from '../../kernel/src/jupyter/runner.ts'
+
+/** What a cell came to. */
+export interface CellOutcome {
+  /** What it printed, both streams. */
+  readonly printed: string
+  /** Its result as text; null when it has none. */
+  readonly result: string | null
+  /** What TypeScript has against it, a complaint a line; null when it ran. */
+  readonly complaint: string | null
+  /** Its error, as name and message; null when it had none. */
+  readonly error: string | null
+  /** The stack of the error, or what was printed of it. */
+  readonly stack: string
+  /** What it says of earlier cells that no longer fit. */
+  readonly misfits: readonly string[]
+}
+
+/** A notebook without Jupyter: the kernel's own compiler and runner, in a temporary folder. */
+export class CellSession implements AsyncDisposable {
+  readonly folder: string
+  readonly compiler: Compiler
+  readonly runner: Runner
+  #printed = ''
+  #result: string | null = null
+  #count = 0
+
+  private constructor(folder: string) {
+    this.folder = folder
+    const fallbackFile = fileURLToPath(new URL('../../kernel/src/jupyter/main.ts', import.meta.url))
+    this.compiler = new Compiler({ folder, fallbackFile })
+    this.runner = new Runner({
+      folder,
+      logFolder: join(folder, 'logs'),
+      onLost: () => this.compiler.reset(),
+      onEvent: (event) => {
+        if (event.is === 'stream') this.#printed += event.text
+        if (event.is === 'result') this.#result = String(event.data['text/plain'])
+      },
+    })
+  }
+
+  /** Start one. */
+  static async start(): Promise<CellSession> {
+    return new CellSession(await mkdtemp(join(tmpdir(), 'cl-cells-')))
+  }
+
+  /** Run a cell. */
+  async run(code: string): Promise<CellOutcome> {
+    this.#printed = ''
+    this.#result = null
+    this.#count += 1
+    const number = this.#count
+    const name = `cell-${number}.ts`
+    const nothing = {
+      printed: '',
+      result: null,
+      complaint: null,
+      error: null,
+      stack: '',
+      misfits: [],
+    }
+    const compilation = await this.compiler.compile({ number, name, code })
+    if (!compilation.ok) {
+      const lines = compilation.complaints.map(
+        (each) => `${each.file ?? name}:${each.line}:${each.column} - ${each.message}`,
+      )
+      return { ...nothing, complaint: lines.join('\n') }
+    }
+    const { failure, reached } = await this.runner.run(number, name, compilation.cell)
+    const misfits = await this.compiler.accept(number, failure === null ? Infinity : reached)
+    return {
+      ...nothing,
+      printed: this.#printed,
+      result: this.#result,
+      error: failure === null ? null : `${failure.name}: ${failure.message}`,
+      stack: failure?.text ?? '',
+      misfits,
+    }
+  }
+
+  /** Run a cell that must end well. Returns what it printed, without the last line's end. */
+  async print(code: string): Promise<string> {
+    const { printed, complaint, error, stack } = await this.run(code)
+    if (complaint !== null || error !== null)
+      throw new Error(complaint ?? `${error ?? ''}\n${stack}`)
+    return printed.replace(/\n$/u, '')
+  }
+
+  complete(code: string, cursor = code.length): Promise<Completion> {
+    return this.compiler.complete(code, cursor)
+  }
+
+  inspect(code: string, cursor = code.length): Promise<string | null> {
+    return this.compiler.inspect(code, cursor)
+  }
+
+  isComplete(code: string): Promise<Completeness> {
+    return this.compiler.isComplete(code)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.runner.stop(), this.compiler.close()])
+    await rm(this.folder, { recursive: true, force: true })
+  }
+}
