@@ -1,10 +1,12 @@
 import { measureFanout } from './fanout.ts'
+import { measureKernel } from './kernel.ts'
 import { measureNodes } from './nodes.ts'
 import { measureTurnaround } from './turnaround.ts'
 
 const benches: Readonly<Record<string, (rounds: number) => Promise<void>>> = {
   turnaround: measureTurnaround,
   fanout: measureFanout,
+  kernel: measureKernel,
   nodes: measureNodes,
 }
 

@@ -1,0 +1,99 @@
+"""Measure one kernel once: `client.py KERNEL-NAME typescript|python`. Prints one JSON object: milliseconds, and mebibytes of memory."""
+
+import json
+import os
+import sys
+import time
+from queue import Empty
+from statistics import median
+
+from jupyter_client.manager import KernelManager
+
+CELLS = 15
+IDLE_S = 2
+
+NEW_FUNCTION = {
+    "typescript": "function f{0}(x: number): number {{\n  return x * {0}\n}}\nf{0}(2)",
+    "python": "def f{0}(x):\n    return x * {0}\nf{0}(2)",
+}
+LIBRARY = "import {{ connect, Plot, show }} from '{0}'\ntypeof connect"
+ADDITIONS = "for (let round = 0; round < 20_000; round++) for (const value of values) sum += value\nsum"
+
+
+def main(name, language, library):
+    found = {}
+    started = time.perf_counter()
+    km = KernelManager(kernel_name=name)
+    km.start_kernel()
+    kc = km.client()
+    kc.start_channels()
+    try:
+        kc.wait_for_ready(timeout=60)
+        found["ready"] = since(started)
+        found["first"] = run(kc, "1 + 1")
+        time.sleep(IDLE_S)
+        found["sum"] = middle(kc, lambda n: "1 + 1")
+        found["function"] = middle(kc, lambda n: NEW_FUNCTION[language].format(n))
+        if library != "":
+            time.sleep(IDLE_S)
+            found["library"] = run(kc, LIBRARY.format(library))
+            found["functionAfter"] = middle(kc, lambda n: NEW_FUNCTION[language].format(n + CELLS))
+            found["sumAfter"] = middle(kc, lambda n: "1 + 1")
+            run(kc, "let sum = 0\nlet values = Array.from({ length: 1000 }, (_, i) => i)")
+            found["additions"] = run(kc, ADDITIONS)
+        time.sleep(IDLE_S)
+        found["memory"] = memory_of(os.getpid())
+    finally:
+        kc.stop_channels()
+        km.shutdown_kernel(now=True)
+    print(json.dumps(found))
+
+
+def middle(kc, code_of):
+    return median(run(kc, code_of(n)) for n in range(CELLS))
+
+
+def run(kc, code):
+    """Milliseconds from sending a cell to its reply and its idle."""
+    started = time.perf_counter()
+    msg_id = kc.execute(code)
+    while True:
+        try:
+            msg = kc.get_iopub_msg(timeout=60)
+        except Empty:
+            sys.exit(f"no idle: {code}")
+        if msg["parent_header"].get("msg_id") != msg_id:
+            continue
+        if msg["msg_type"] == "error":
+            sys.exit("\n".join(msg["content"]["traceback"]))
+        if msg["msg_type"] == "status" and msg["content"]["execution_state"] == "idle":
+            break
+    while kc.get_shell_msg(timeout=60)["parent_header"].get("msg_id") != msg_id:
+        pass
+    return since(started)
+
+
+def since(started):
+    return (time.perf_counter() - started) * 1e3
+
+
+def memory_of(parent):
+    """Mebibytes of all processes below one; what they share is counted once."""
+    below = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if parent_of(pid) == parent]
+    return sum(pss_of(pid) + memory_of(pid) for pid in below)
+
+
+def parent_of(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return int(stat.read().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def pss_of(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+main(*sys.argv[1:])
