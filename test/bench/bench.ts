@@ -1,9 +1,11 @@
 import { measureFanout } from './fanout.ts'
 import { measureKernel } from './kernel.ts'
 import { measureNodes } from './nodes.ts'
+import { measureStart } from './start.ts'
 import { measureTurnaround } from './turnaround.ts'
 
 const benches: Readonly<Record<string, (rounds: number) => Promise<void>>> = {
+  start: measureStart,
   turnaround: measureTurnaround,
   fanout: measureFanout,
   kernel: measureKernel,
