@@ -146,6 +146,7 @@ async function work(
     },
     onConnected() {
       log.info({}, "the node's stream is open")
+      network.noteReachable()
       if (hints) loop.hint()
     },
     onDisconnected: (error) => log.info({ err: error }, "the node's stream is not open"),

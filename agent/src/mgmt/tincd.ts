@@ -36,6 +36,8 @@ export interface SupervisedTincd {
   readonly pid: number | null
   /** Make it read its host files again; one that is still starting does so once it is ready. */
   reload(): void
+  /** Make it connect now instead of after its own wait; one that is still starting connects by itself. */
+  retry(): void
   /** Start it anew, at once. */
   restart(): void
   /** Settles when the signal has ended it and the process is gone. */
@@ -132,6 +134,9 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
       return child?.pid ?? null
     },
     reload,
+    retry() {
+      if (ready) child?.kill('SIGALRM')
+    },
     restart: () => restartAsked.abort(),
     ended: run(),
   }

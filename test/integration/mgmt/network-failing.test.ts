@@ -1,7 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { ensureTincKey } from '../../../agent/src/mgmt/key.ts'
 import { startManagementNetwork } from '../../../agent/src/mgmt/network.ts'
 
 let dir: string
@@ -33,3 +35,39 @@ it('a management network that cannot be made keeps its agent from nothing: it is
   expect(await again).toMatch(/EEXIST|ENOTDIR/u)
   await network.stop()
 })
+
+it.runIf(process.getuid?.() === 0)(
+  'a node that has reached its server lets tincd connect at once, not after the wait of a failed attempt',
+  async () => {
+    const tinc = join(dir, 'tinc')
+    const { pubkey } = await ensureTincKey(tinc)
+    const lines: string[] = []
+    const failed = Promise.withResolvers<undefined>()
+    const again = Promise.withResolvers<undefined>()
+    const network = await startManagementNetwork({
+      dir: tinc,
+      nodeId: 65_000,
+      prefix: 'fd65:fc41:c50f::/48',
+      server: {
+        url: 'https://[fd65:fc41:c50f::2]:8443',
+        certificate_sha256: 'ab'.repeat(32),
+        mgmt_addr: 'fd65:fc41:c50f::2',
+        // Nobody listens there.
+        tinc: { name: 'server_2', pubkey, addresses: [{ addr: '::1', port: 9 }] },
+      },
+      device: 'auto',
+      signal: new AbortController().signal,
+      onLine(line) {
+        lines.push(line)
+        if (line.includes('re-establish')) failed.resolve(undefined)
+        if (lines.filter((one) => one.includes('Trying to connect')).length === 2)
+          again.resolve(undefined)
+      },
+    })
+    await failed.promise
+    network.noteReachable()
+    await again.promise
+    await network.stop()
+    expect(lines.join('\n')).toMatch(/re-establish[^]*Got ALRM[^]*Trying to connect/u)
+  },
+)
