@@ -76,6 +76,9 @@ function meshOf(topology: Topology, shaping: Shaping): Mesh {
   const cutNodes = new Set<number>()
   const inOrder = createSerial()
 
+  /** Whether the kernel's rules are what the two sets say. */
+  let isApplied = true
+
   /** Bring the kernel's rules to what the two sets say; both ends of a link drop what comes in. */
   async function apply(): Promise<void> {
     const ofNodes = topology.nodes.map((n) => {
@@ -97,9 +100,22 @@ function meshOf(topology: Topology, shaping: Shaping): Mesh {
   }
 
   function change<T>(set: Set<T>, member: T, state: LinkState): Promise<void> {
+    const isUpAlready = state === 'up' && !set.has(member)
     if (state === 'cut') set.add(member)
     else set.delete(member)
-    return inOrder(apply)
+    if (!isUpAlready) isApplied = false
+    return inOrder(async () => {
+      // Looking costs processes in every namespace, and each node that is powered on asks for links that nothing has cut.
+      if (isApplied) return
+      // Set first: a change that comes meanwhile is applied after this one.
+      isApplied = true
+      try {
+        await apply()
+      } catch (error) {
+        isApplied = false
+        throw error
+      }
+    })
   }
 
   return {

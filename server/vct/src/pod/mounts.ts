@@ -13,6 +13,8 @@ export const podPaths = {
   /** The folder `vct` of the data folder: servers and nodes need no more of it. */
   data: '/run/vct/data',
   sockets: '/run/vct/sockets',
+  /** What Node.js keeps of compiled programs, for all but the server, which is another user and has its own. */
+  compiled: '/run/vct/data/compiled',
   node: '/run/vct/node/bin/node',
   /** An empty folder, over which each node's machine mounts what is its own. */
   machine: '/run/vct/machine',

@@ -48,6 +48,8 @@ export function createServerPart(
   const serverEnv = {
     ...programEnv,
     TMPDIR: podPaths.tmp,
+    // Written when a program ends in good order, and read by the next start of the same program.
+    NODE_COMPILE_CACHE: join(data, 'compiled'),
     ...configuration.serverEnv,
     COMMUNITY_LAB_SERVER_DATA: data,
     COMMUNITY_LAB_SERVER_SOCKET: join(podPaths.sockets, 'server', 'server.sock'),
@@ -61,6 +63,7 @@ export function createServerPart(
   }
   const gatewayEnv = {
     ...programEnv,
+    NODE_COMPILE_CACHE: podPaths.compiled,
     COMMUNITY_LAB_GATEWAY_SOCKET: gatewaySocket,
     COMMUNITY_LAB_GATEWAY_TINC_DIR: join(data, 'tinc'),
     // Without uids of its own the server is this user, as seen from here.

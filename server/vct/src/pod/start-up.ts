@@ -9,6 +9,7 @@ import { readOperatorToken, refuseHopeless, waitForServer } from '../bootstrap/o
 import { createServerClient, type ServerClient } from '../bootstrap/server-client.ts'
 import { ensureTemplate } from '../bootstrap/template.ts'
 import { doStep, type StepLine } from '../command/progress.ts'
+import { waitForRoutes } from '../network/router.ts'
 import type { PodConfiguration } from './configuration.ts'
 import type { Folders } from './folders.ts'
 import { mountPod } from './mounts.ts'
@@ -50,8 +51,15 @@ export async function startUp(context: TestbedContext, options: StartUpOptions):
   const { configuration, server } = context
   const { say, signal } = options
   const client = createServerClient(serverSocketInPod)
+  const since = new Date()
   const [testbed, operator] = await Promise.all([
-    doStep(say, 'network', () => createNetwork(context, signal)),
+    doStep(say, 'network', async () => {
+      const made = await createNetwork(context, signal)
+      // They have work of their own before they need the server, and connect as soon as it is there.
+      const known = made.nodes.filter(({ isEnrolled }) => isEnrolled)
+      await Promise.all([startAgents(known, signal), waitForRoutes(context.topology, signal)])
+      return made
+    }),
     doStep(say, 'server', async () => {
       await Promise.all([server.gateway.start(signal), server.server.start(signal)])
       const parts = [server.server, server.gateway]
@@ -65,8 +73,11 @@ export async function startUp(context: TestbedContext, options: StartUpOptions):
   )
   await doStep(say, 'nodes', async (note) => {
     await ensureNodes(operator, testbed.nodes, signal)
-    const since = new Date()
-    await startAgents(testbed.nodes, signal)
+    // Those that run already are left as they are.
+    await startAgents(
+      testbed.nodes.filter(({ agent }) => !agent.isWanted),
+      signal,
+    )
     await bringIntoProduction(operator, {
       nodes: testbed.nodes,
       since,

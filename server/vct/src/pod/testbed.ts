@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import type { VctStatus } from '@community-lab/contract'
 import { createMesh, probeShaping, type Mesh } from '../network/mesh.ts'
 import { superviseRelay } from '../network/relay.ts'
-import { waitForRoutes } from '../network/router.ts'
 import { planTopology, type Topology } from '../network/topology.ts'
 import { LogFile } from '../process/log-file.ts'
 import type { PodConfiguration } from './configuration.ts'
@@ -33,9 +32,9 @@ export function planTestbed(configuration: PodConfiguration, folders: Folders): 
 }
 
 /**
- * Make the community network and its nodes, power them on, and wait until each has a route to the server. Their agents are not started yet.
+ * Make the community network and its nodes, and power them on with their routers. Their agents are not started yet.
  *
- * @throws {@link LabError} LAB_VCT_COMMAND_FAILED, LAB_VCT_SHAPING_MISMATCH, LAB_VCT_PROCESS_ENDED, LAB_TIMEOUT.
+ * @throws {@link LabError} LAB_VCT_COMMAND_FAILED, LAB_VCT_SHAPING_MISMATCH, LAB_VCT_PROCESS_ENDED.
  */
 export async function createNetwork(
   context: TestbedContext,
@@ -52,7 +51,6 @@ export async function createNetwork(
     topology.nodes.map((n) => createVirtualNode({ n, configuration, folders, mesh })),
   )
   await Promise.all([...starting, ...nodes.map((node) => node.powerOn(signal))])
-  await waitForRoutes(topology, signal)
   return { mesh, nodes }
 }
 

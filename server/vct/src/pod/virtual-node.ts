@@ -28,7 +28,10 @@ export interface VirtualNode {
   register(id: number, enrollmentToken: string | null): void
   /** Whether its agent has enrolled. */
   readonly isEnrolled: boolean
-  readonly agent: Pick<Supervised, 'name' | 'deaths' | 'lastReason' | 'lastLine' | 'logFile'>
+  readonly agent: Pick<
+    Supervised,
+    'name' | 'isWanted' | 'deaths' | 'lastReason' | 'lastLine' | 'logFile'
+  >
   /** Power the machine on, with its router. */
   powerOn(signal: AbortSignal): Promise<void>
   startAgent(signal: AbortSignal): Promise<void>
@@ -182,6 +185,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
       PATH: systemPath,
       LANG: 'C.UTF-8',
       HOME: '/root',
+      NODE_COMPILE_CACHE: podPaths.compiled,
       COMMUNITY_LAB_AGENT_LENDS: lends,
       ...settings,
       COMMUNITY_LAB_AGENT_DATA: join(podPaths.data, 'nodes', name),
