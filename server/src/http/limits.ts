@@ -1,9 +1,9 @@
-import { isIPv6 } from 'node:net'
 import rateLimit from '@fastify/rate-limit'
-import { LabError, parseIpv6 } from '@community-lab/contract'
+import { LabError } from '@community-lab/contract'
 import fp from 'fastify-plugin'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import '../decorations.ts'
+import { addressOf, askerOf } from './asker.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -25,11 +25,12 @@ export interface Limits {
   readonly tokenPerMinute: number
   /** A minute's requests without a token of one address. */
   readonly anonymousPerMinute: number
-  /** How many streams a token, an address, the Unix socket, and all together may have open. */
+  /** How many streams a token, an address, the Unix socket, all who have no token, and all together may have open. */
   readonly streams: {
     readonly token: number
     readonly address: number
     readonly socket: number
+    readonly anonymous: number
     readonly server: number
   }
 }
@@ -40,7 +41,7 @@ export const defaultLimits: Limits = {
   socketPerMinute: 120_000,
   tokenPerMinute: 6_000,
   anonymousPerMinute: 3_000,
-  streams: { token: 100, address: 200, socket: 2_000, server: 5_000 },
+  streams: { token: 100, address: 200, socket: 2_000, anonymous: 2_500, server: 5_000 },
 }
 
 /** Limit requests by address, before anything is known of them. To be registered before who asks is found out. */
@@ -93,9 +94,9 @@ function limitStreams(app: FastifyInstance, limits: Limits['streams']): void {
       address === null
         ? { key: 'socket', of: 'server', limit: limits.socket }
         : { key: `address ${address}`, of: 'address', limit: limits.address },
-      ...(tokenId === null
-        ? []
-        : [{ key: `token ${tokenId}`, of: 'token' as const, limit: limits.token }]),
+      tokenId === null
+        ? { key: 'anonymous', of: 'server', limit: limits.anonymous }
+        : { key: `token ${tokenId}`, of: 'token', limit: limits.token },
     ]
     const full = counted.find(({ key, limit }) => countOf(key) >= limit)
     if (full !== undefined) {
@@ -122,16 +123,4 @@ interface Counted {
 
 function tooMany(ttlMs: number): LabError {
   return new LabError('LAB_REQUEST_RATE_LIMITED', { retryAfterS: Math.ceil(ttlMs / 1000) })
-}
-
-function askerOf(request: FastifyRequest): string {
-  const { tokenId } = request.principal
-  return tokenId === null ? (addressOf(request) ?? 'socket') : `token ${tokenId}`
-}
-
-/** Where a request comes from: an IPv4 address, or the /64 of an IPv6 address, of which its owner has all; null: the Unix socket. */
-function addressOf({ ip }: FastifyRequest): string | null {
-  if (typeof ip !== 'string' || ip === '') return null
-  const plain = ip.replace(/^::ffff:(?=\d+\.)/u, '').replace(/%.*$/u, '')
-  return isIPv6(plain) ? parseIpv6(plain).slice(0, 4).join(':') : plain
 }

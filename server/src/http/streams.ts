@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 
 /** The answers of an app that have no end of their own. */
@@ -25,6 +26,14 @@ export function trackStreams(app: FastifyInstance): Streams {
   }
 }
 
+/** How long a reader may take nothing of what waits for it, in milliseconds. */
+const stallMs = 60_000
+
+/** End an answer whose reader takes nothing of it for a minute. A slow reader is none: each byte that the network takes counts. */
+export function endWhenStalled(response: ServerResponse, withinMs = stallMs): void {
+  response.setTimeout(withinMs, () => response.destroy())
+}
+
 /** Proxies end silent connections after a minute or less. */
 const heartbeatMs = 10_000
 
@@ -46,6 +55,7 @@ export function beginEventStream(reply: FastifyReply): () => void {
     // nginx and its like must not keep events back.
     'x-accel-buffering': 'no',
   })
+  endWhenStalled(raw)
   // A comment: JupyterLab's proxy holds the headers back until something of the body comes.
   raw.write(': connected\n\n')
   const heartbeat = setInterval(() => {

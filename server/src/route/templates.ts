@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Readable } from 'node:stream'
 import Type from 'typebox'
 import { answerList } from '../http/list.ts'
+import { endWhenStalled } from '../http/streams.ts'
 import { listTemplates } from '../registry/read/lists.ts'
 import { receiveImage, removeUnusedImages } from '../registry/image.ts'
 import {
@@ -144,6 +145,7 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
       const file = join(imageDir, `${sha256}.tar.gz`)
       const { size } = await stat(file)
       void reply.type('application/gzip').header('etag', `"${sha256}"`)
+      endWhenStalled(reply.raw)
       return reply.header('content-length', size).send(createReadStream(file))
     },
   )

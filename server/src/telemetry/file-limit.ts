@@ -1,40 +1,75 @@
 import { LabError } from '@community-lab/contract'
 import type { FastifyRequest } from 'fastify'
 import '../decorations.ts'
+import { addressOf, askerOf } from '../http/asker.ts'
+import type { ParquetFile } from './parquet-file.ts'
 
-/** The most files that one token, or one address without a token, may have written at a time: two notebooks that fetch everything. */
-const maxFilesOfOne = 8
+/**
+ * How many files may be written, wait for it, or be on their way to their readers at a time: of one token, of one address without a token, and of all who have
+ * no token. A notebook that fetches everything asks for a few files at once.
+ */
+const limits = { token: 8, address: 2, anonymous: 8 } as const
 
-/** Bounds the files that are written for one reader. */
+/** Bounds the files that are made for readers. */
 export interface FileLimit {
   /**
-   * Do what makes a file; the signal is aborted when the client goes.
+   * Make a file for the reader of a request; it counts until its stream is closed. The signal is aborted when the reader goes.
    *
    * @throws {@link LabError} LAB_TELEMETRY_BUSY when the reader has too many already.
    */
-  open<T>(request: FastifyRequest, work: (signal: AbortSignal) => Promise<T>): Promise<T>
+  open(
+    request: FastifyRequest,
+    make: (signal: AbortSignal) => Promise<ParquetFile | null>,
+  ): Promise<ParquetFile | null>
 }
 
 /** Make the limit. */
 export function createFileLimit(): FileLimit {
   const counts = new Map<string, number>()
+
+  function enter(request: FastifyRequest): () => void {
+    const bounds = boundsOf(request)
+    for (const [key, limit] of bounds) {
+      const files = counts.get(key) ?? 0
+      if (files >= limit) throw new LabError('LAB_TELEMETRY_BUSY', { files })
+    }
+    for (const [key] of bounds) counts.set(key, (counts.get(key) ?? 0) + 1)
+    return () => {
+      for (const [key] of bounds) {
+        const left = (counts.get(key) ?? 1) - 1
+        if (left === 0) counts.delete(key)
+        else counts.set(key, left)
+      }
+    }
+  }
+
   return {
-    async open({ principal, ip, raw }, work) {
-      const reader = principal.tokenId === null ? `address ${ip}` : `token ${principal.tokenId}`
-      const count = counts.get(reader) ?? 0
-      if (count >= maxFilesOfOne) throw new LabError('LAB_TELEMETRY_BUSY', { files: count })
-      counts.set(reader, count + 1)
+    async open(request, make) {
+      const leave = enter(request)
       const gone = new AbortController()
-      const leave = (): void => gone.abort()
-      raw.socket.once('close', leave)
+      const giveUp = (): void => gone.abort()
+      const { socket } = request.raw
+      socket.once('close', giveUp)
+      let file: ParquetFile | null = null
       try {
-        return await work(gone.signal)
+        file = await make(gone.signal)
+        file?.stream.once('close', leave)
+        return file
       } finally {
-        raw.socket.off('close', leave)
-        const left = (counts.get(reader) ?? 1) - 1
-        if (left === 0) counts.delete(reader)
-        else counts.set(reader, left)
+        socket.off('close', giveUp)
+        if (file === null) leave()
       }
     },
   }
+}
+
+/** What a request's files count for, and how many there may be. The Unix socket is an address for everybody of the machine. */
+function boundsOf(request: FastifyRequest): readonly (readonly [string, number])[] {
+  const asker = askerOf(request)
+  if (request.principal.tokenId !== null) return [[asker, limits.token]]
+  const limit = addressOf(request) === null ? limits.anonymous : limits.address
+  return [
+    [asker, limit],
+    ['anonymous', limits.anonymous],
+  ]
 }

@@ -2,7 +2,8 @@ import { LabError, Measurement, routes, RowBatch } from '@community-lab/contract
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import '../decorations.ts'
-import { trackStreams } from '../http/streams.ts'
+import { askerOf } from '../http/asker.ts'
+import { endWhenStalled, trackStreams } from '../http/streams.ts'
 import { permitScope, permittedScopes } from './access.ts'
 import { isName } from './domain/name.ts'
 import { createFileLimit } from './file-limit.ts'
@@ -88,7 +89,8 @@ export function measurementRoutes(
       config: { right: 'read samples' },
       schema: {
         tags,
-        summary: 'The rows as a Parquet file, by node and time',
+        summary:
+          'The rows as a Parquet file, in the order of landing: the rows of one spool by `seq`',
         produces: ['application/vnd.apache.parquet'],
         params: Place,
         querystring: ParquetQuery,
@@ -102,13 +104,16 @@ export function measurementRoutes(
       const fromUs = readTime('from', query.from)
       const toUs = readTime('to', query.to)
       const after = Number(query.after ?? 0)
-      const asked = { ...params, run, fromUs, toUs, after, dir }
+      const reader = askerOf(request)
+      const isAnonymous = principal.tokenId === null
+      const asked = { ...params, run, fromUs, toUs, after, reader, isAnonymous, dir }
       const file = await files.open(request, (signal) => openParquet(store, { ...asked, signal }))
       if (file === null) {
         const there = (await store.list()).filter((each) => each.scope === params.scope)
         const known = there.map((each) => each.name)
         throw new LabError('LAB_MEASUREMENT_UNKNOWN', { ...params, known })
       }
+      endWhenStalled(reply.raw)
       return reply
         .type('application/vnd.apache.parquet')
         .header('content-length', file.bytes)

@@ -29,6 +29,8 @@ export interface TelemetryStoreOptions {
   readonly bounds?: Partial<StoreBounds>
   /** Default: 36 million rows and 4 GiB, 10,000 rows a second. */
   readonly quota?: Partial<SliceQuota>
+  /** How long the writing of one Parquet file may take, in milliseconds; default ten minutes. */
+  readonly exportWithinMs?: number
   /** With less free on the disk nothing is taken any more, so that PostgreSQL goes on; in MiB, default 1024. */
   readonly minFreeMiB?: number
 }
@@ -70,8 +72,6 @@ export interface TelemetryStore {
 
 /** How many files may be written or wait for it. */
 const maxExports = 64
-/** How long one file may take, in milliseconds. */
-const exportWithinMs = 10 * 60_000
 const diskCheckMs = 5_000
 
 /**
@@ -87,6 +87,7 @@ export async function createTelemetryStore(
     commitDelayMs: options.commitDelayMs ?? 50,
     commitRows: options.commitRows ?? 20_000,
     memoryMiB: options.memoryMiB ?? 512,
+    exportWithinMs: options.exportWithinMs ?? 10 * 60_000,
     bounds: { measurementsPerScope: 256, fieldsPerMeasurement: 256, ...options.bounds },
     quota: { rowsPerHour: 36_000_000, bytesPerHour: 4 * 1024 ** 3, ...options.quota },
   }
@@ -112,29 +113,27 @@ export async function createTelemetryStore(
 
   async function writeParquet(
     request: Omit<ParquetRequest, 'id'>,
-    given?: AbortSignal,
+    signal?: AbortSignal,
   ): Promise<boolean> {
     throwIfShort()
     if (exports >= maxExports) throw new LabError('LAB_TELEMETRY_BUSY', { files: exports })
     const id = randomUUID()
-    const tooLong = AbortSignal.timeout(exportWithinMs)
-    const signal = given === undefined ? tooLong : AbortSignal.any([given, tooLong])
-    given?.throwIfAborted()
+    signal?.throwIfAborted()
     // An export that is over already is not cancelled, and a thread that is gone has none.
     const cancel = (): void => void thread.ask('cancel', id).catch(() => undefined)
     diskListeners.add(cancel)
-    signal.addEventListener('abort', cancel)
+    signal?.addEventListener('abort', cancel)
     exports++
     try {
       return await thread.ask('parquet', { ...request, id })
     } catch (error) {
-      given?.throwIfAborted()
+      signal?.throwIfAborted()
       throwIfShort()
       throw error
     } finally {
       exports--
       diskListeners.delete(cancel)
-      signal.removeEventListener('abort', cancel)
+      signal?.removeEventListener('abort', cancel)
     }
   }
 

@@ -17,7 +17,7 @@ export const telemetryCodes = {
     503,
     true,
     (d) =>
-      `the server is writing ${d.files} files of samples for readers already; try again shortly`,
+      `the server has ${d.files} files of samples under way for you or for others without a token, the most there may be; try again shortly`,
   ),
   LAB_TELEMETRY_DISK_FULL: code<{ reason: string }>(
     507,

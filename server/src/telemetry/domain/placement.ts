@@ -7,7 +7,10 @@ import {
 } from '@community-lab/contract'
 import { checkDeclared } from './declared.ts'
 import { isName, nodeScope } from './name.ts'
-import type { PlacedSample } from './sample.ts'
+import { sizeOf, type PlacedSample } from './sample.ts'
+
+/** The most characters that a sample's fields may have. A line of a sliver's program has half as many at most. */
+const maxSampleCharacters = 2 * maxLineBytes
 
 /** What is known where records are placed. */
 export interface PlacementContext {
@@ -72,6 +75,9 @@ export function rejectSample(sample: PlacedSample, reason: string, lines = 1): P
 function findFault({ scope, name, fields }: PlacedSample, timeUs: number): string | null {
   if (!isName(name)) return `measurement name ${JSON.stringify(name)} is not [a-z][a-z0-9_]*`
   if (!isTime(timeUs)) return `time ${timeUs} is not in microseconds from 1970 to 2255`
+  const size = sizeOf(fields)
+  if (size > maxSampleCharacters)
+    return `its fields have ${size} characters, and a sample has ${maxSampleCharacters} at most`
   return checkDeclared(scope, name, fields)
 }
 

@@ -1,6 +1,5 @@
-import type { FieldValue } from '@community-lab/contract'
 import { nodeScope } from './name.ts'
-import type { PlacedSample } from './sample.ts'
+import { sizeOf, type PlacedSample } from './sample.ts'
 
 /** How much one slice may store of any one hour, by its samples' times: what a node brings after an outage counts where it was measured. */
 export interface SliceQuota {
@@ -21,6 +20,8 @@ interface Hour {
   bytes: number
 }
 
+/** About how many bytes a row takes besides its fields. */
+const rowBytes = 48
 const hourUs = 3_600_000_000
 /** How many hours are remembered of a slice: more than five weeks. */
 const hoursKept = 1_000
@@ -51,7 +52,7 @@ export function createQuotaBook({ rowsPerHour, bytesPerHour }: SliceQuota): Quot
         return `${scope} has ${rowsPerHour} samples of this hour already, which is the most that is kept`
       if (hour.bytes >= bytesPerHour)
         return `${scope} has ${bytesPerHour} bytes of this hour already, which is the most that is kept`
-      const bytes = sizeOf(fields)
+      const bytes = rowBytes + sizeOf(fields)
       hour.rows++
       hour.bytes += bytes
       unsettled.push({ hour, bytes })
@@ -66,11 +67,4 @@ export function createQuotaBook({ rowsPerHour, bytesPerHour }: SliceQuota): Quot
       unsettled = []
     },
   }
-}
-
-/** About how many bytes a sample takes. */
-function sizeOf(fields: Readonly<Record<string, FieldValue>>): number {
-  let bytes = 48
-  for (const value of Object.values(fields)) bytes += typeof value === 'string' ? value.length : 8
-  return bytes
 }

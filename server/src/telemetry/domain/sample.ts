@@ -10,3 +10,11 @@ export interface PlacedSample {
   readonly sliver: string | null
   readonly fields: Readonly<Record<string, FieldValue>>
 }
+
+/** How many characters the names and values of fields take; what is no text counts as eight. */
+export function sizeOf(fields: Readonly<Record<string, FieldValue>>): number {
+  let characters = 0
+  for (const [name, value] of Object.entries(fields))
+    characters += name.length + (typeof value === 'string' ? value.length : 8)
+  return characters
+}

@@ -10,6 +10,9 @@ export interface StoreDatabase {
   readonly reading: DuckDBConnection
   readonly surveying: DuckDBConnection
   readonly exporting: DuckDBConnection
+  readonly exportingAnonymous: DuckDBConnection
+  /** Interrupt what its connections do at this moment. */
+  interrupt(): void
   close(): void
 }
 
@@ -31,6 +34,8 @@ export async function openDatabase({ dir, memoryMiB }: StoreSettings): Promise<S
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
     memory_limit: `${memoryMiB}MiB`,
+    // Files for readers have their rows in the order of landing.
+    preserve_insertion_order: 'true',
     temp_directory: join(scratch, 'spill'),
     threads: '2',
   })
@@ -56,6 +61,10 @@ export async function openDatabase({ dir, memoryMiB }: StoreSettings): Promise<S
       reading: await connect(),
       surveying: await connect(),
       exporting: await connect(),
+      exportingAnonymous: await connect(),
+      interrupt() {
+        for (const connection of connections) connection.interrupt()
+      },
       close,
     }
   } catch (error) {

@@ -7,6 +7,7 @@ import { listColumns, uncountedFields, columnTypes } from '../domain/layout.ts'
 import { appendRows } from './append.ts'
 import { countFields, loadCatalog, spoolKey, type Catalog, type StoredTable } from './catalog.ts'
 import { planCommit, type PlannedRow } from './commit.ts'
+import { isOfEngine, reasonOf } from './failure.ts'
 import { createQueue } from './queue.ts'
 import type { AppendOutcome, AppendRequest, SpoolStart, StoreSettings } from './protocol.ts'
 import { widen } from './survey.ts'
@@ -114,16 +115,18 @@ export async function openIngest({
     timer = null
     try {
       await commitTogether(batch)
-    } catch {
+    } catch (error) {
+      if (isOfEngine(error)) for (const { reject } of batch) reject(error)
       // One stream's samples must not keep the others' back.
-      for (const { request, resolve, reject } of batch)
-        await commitApart(request).then(resolve, reject)
+      else
+        for (const { request, resolve, reject } of batch)
+          await commitApart(request).then(resolve, reject)
     }
   }
 
   /**
    * Commit as many samples of a request as can be. When they cannot be committed together, each half is tried by itself; a single sample that cannot be
-   * committed becomes a row of `rejected`.
+   * committed becomes a row of `rejected`. When the engine is at fault, nothing more is tried, and the node sends the samples again.
    */
   async function commitApart(request: AppendRequest): Promise<AppendOutcome> {
     const { samples } = request
@@ -132,9 +135,9 @@ export async function openIngest({
       return await commitOne(request)
     } catch (error) {
       const [first] = samples
-      if (first === undefined) throw error
+      if (first === undefined || isOfEngine(error)) throw error
       if (samples.length === 1) {
-        const reason = `it cannot be stored: ${error instanceof Error ? error.message : String(error)}`
+        const reason = `it cannot be stored: ${reasonOf(error)}`
         return commitOne({ ...request, samples: [rejectSample(first, reason)] })
       }
     }

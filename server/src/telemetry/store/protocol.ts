@@ -12,6 +12,8 @@ export interface StoreSettings {
   readonly commitRows: number
   /** The most memory that DuckDB uses, in MiB. */
   readonly memoryMiB: number
+  /** How long the writing of one Parquet file may take, in milliseconds. */
+  readonly exportWithinMs: number
   readonly bounds: StoreBounds
   readonly quota: SliceQuota
 }
@@ -80,6 +82,10 @@ export interface RowsAnswer {
 export interface ParquetRequest extends MeasurementId {
   /** To cancel it by. */
   readonly id: string
+  /** Who reads it: readers take turns. */
+  readonly reader: string
+  /** Whether the reader has no token; the files of those who have one do not wait for the others. */
+  readonly isAnonymous: boolean
   readonly run: string | null
   /** The first time kept. */
   readonly fromUs: number | null

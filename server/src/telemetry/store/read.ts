@@ -34,8 +34,15 @@ export async function readRows(
 }
 
 /**
- * Write a measurement's rows to a Parquet file, by node and time, which makes it small; false when there is no such measurement. In the file a time has its
- * zone, so that whoever reads it compares it rightly with the present.
+ * So many rows are one group of a Parquet file. DuckDB holds a few groups in memory while it writes, and a group has 100 MiB at most: see
+ * `maxSampleCharacters`. Larger groups make a file hardly smaller.
+ */
+const rowGroupRows = 4096
+
+/**
+ * Write a measurement's rows to a Parquet file, in the order of landing; false when there is no such measurement. The table has its rows in that order, so
+ * nothing is sorted, and a file may be larger than DuckDB's memory. In the file a time has its zone, so that whoever reads it compares it rightly with the
+ * present.
  */
 export async function writeParquet(
   connection: DuckDBConnection,
@@ -52,8 +59,8 @@ export async function writeParquet(
     ...(toUs === null ? [] : [`time < make_timestamp(${toUs}::bigint)`]),
   ]
   await connection.run(
-    `copy (select ${selectColumns(table, { time: `time at time zone 'UTC'` }, 'decimal(38, 0)')} from ${tableOf(table)} where ${conditions.join(' and ')} order by node, time, landed)
-     to ${quoteText(request.file)} (format parquet, compression zstd)`,
+    `copy (select ${selectColumns(table, { time: `time at time zone 'UTC'` }, 'decimal(38, 0)')} from ${tableOf(table)} where ${conditions.join(' and ')})
+     to ${quoteText(request.file)} (format parquet, compression zstd, row_group_size ${rowGroupRows})`,
   )
   return true
 }

@@ -1,7 +1,8 @@
 import process from 'node:process'
 import { parentPort, workerData } from 'node:worker_threads'
 import { openDatabase, type StoreDatabase } from './database.ts'
-import { createExports } from './exports.ts'
+import { createExports, interruptEveryMs } from './exports.ts'
+import { isFatal, isOfEngine, reasonOf } from './failure.ts'
 import { openIngest } from './ingest.ts'
 import type { CallMessage, StoreCalls, StoreMessage, StoreSettings } from './protocol.ts'
 import { createQueue } from './queue.ts'
@@ -16,10 +17,17 @@ function post(message: StoreMessage): void {
   parentPort?.postMessage(message)
 }
 
-async function openStore(): Promise<StoreCalls> {
+/** The open store. */
+interface Store {
+  readonly calls: StoreCalls
+  /** Interrupt whatever DuckDB does at this moment. */
+  interrupt(): void
+}
+
+async function openStore(): Promise<Store> {
   const database = await openDatabase(settings)
   try {
-    return await prepareStore(database)
+    return { calls: await prepareStore(database), interrupt: () => database.interrupt() }
   } catch (error) {
     database.close()
     throw error
@@ -34,7 +42,9 @@ async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
   })
   const read = createQueue()
   const survey = createQueue()
-  const exports = createExports(database.exporting)
+  const { exportWithinMs } = settings
+  const exports = createExports(database.exporting, exportWithinMs)
+  const anonymousExports = createExports(database.exportingAnonymous, exportWithinMs)
   return {
     begin: (start) => ingest.begin(start),
     append: (request) => ingest.append(request),
@@ -43,46 +53,71 @@ async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
         (await surveyTables(database.surveying, ingest.catalog)).map(describeTable),
       ),
     rows: (request) => read(() => readRows(database.reading, ingest.catalog, request)),
-    parquet: (request) => exports.write(ingest.catalog, request),
-    cancel: (id) => exports.cancel(id),
+    parquet(request) {
+      const { isAnonymous } = request
+      return (isAnonymous ? anonymousExports : exports).write(ingest.catalog, request)
+    },
+    cancel(id) {
+      exports.cancel(id)
+      anonymousExports.cancel(id)
+      return Promise.resolve()
+    },
     async close() {
       await ingest.close()
       await read(() => Promise.resolve())
       await survey(() => Promise.resolve())
-      await exports.close()
+      await Promise.all([exports.close(), anonymousExports.close()])
       database.close()
     },
   }
 }
 
-async function answer(calls: StoreCalls, { id, call, argument }: CallMessage): Promise<void> {
-  try {
-    // The other end is `thread.ts`, whose calls are typed by StoreCalls.
-    const perform = calls[call] as (argument: unknown) => Promise<unknown>
-    post({ kind: 'result', id, result: await perform(argument) })
-  } catch (error) {
-    post({ kind: 'failure', id, reason: reasonOf(error) })
-    // DuckDB does nothing more with the file until it is opened again, which replays its log. Only the thread's end lets go of the file surely.
-    if (isFatal(error)) {
-      post({ kind: 'unusable', reason: reasonOf(error) })
-      process.exit(1)
+/** Serve calls until the store is closed, or lost. */
+function serve({ calls, interrupt }: Store): void {
+  const underWay = new Set<Promise<void>>()
+  /** Why nothing more can be done with the open file; null while all is well. */
+  let loss: string | null = null
+
+  async function answer({ id, call, argument }: CallMessage): Promise<void> {
+    try {
+      if (loss !== null) throw new Error(loss)
+      // The other end is `thread.ts`, whose calls are typed by StoreCalls.
+      const perform = calls[call] as (argument: unknown) => Promise<unknown>
+      post({ kind: 'result', id, result: await perform(argument) })
+    } catch (error) {
+      post({ kind: 'failure', id, reason: reasonOf(error) })
+      const isOfWriter = call === 'append' || call === 'begin'
+      if (isFatal(error) || (isOfWriter && isOfEngine(error))) abandon(reasonOf(error))
     }
   }
-  if (call === 'close') parentPort?.close()
-}
 
-/** Source: DuckDB's ErrorManager, "database has been invalidated because of a previous fatal error". */
-function isFatal(error: unknown): boolean {
-  return /^FATAL Error|database has been invalidated/u.test(reasonOf(error))
-}
+  /**
+   * Give the open file up: DuckDB does nothing more with it until it is opened again, which replays its log, and only the thread's end lets go of it surely.
+   * A thread that ends while DuckDB works takes the whole process with it, so what is under way is interrupted and awaited first.
+   */
+  function abandon(reason: string): void {
+    if (loss !== null) return
+    loss = reason
+    post({ kind: 'unusable', reason })
+    interrupt()
+    const again = setInterval(interrupt, interruptEveryMs)
+    void Promise.all(underWay).finally(() => {
+      clearInterval(again)
+      process.exit(1)
+    })
+  }
 
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  parentPort?.on('message', (message: CallMessage) => {
+    const answered = answer(message).finally(() => {
+      underWay.delete(answered)
+      if (message.call === 'close') parentPort?.close()
+    })
+    underWay.add(answered)
+  })
 }
 
 try {
-  const calls = await openStore()
-  parentPort?.on('message', (message: CallMessage) => void answer(calls, message))
+  serve(await openStore())
   post({ kind: 'open' })
 } catch (error) {
   post({ kind: 'unusable', reason: reasonOf(error) })

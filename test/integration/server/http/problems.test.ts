@@ -209,4 +209,13 @@ describe('event streams', () => {
     await expect.poll(async () => (await open()).response.status).toBe(200)
     expect(second.response.status).toBe(200)
   })
+  it('of readers without a token leave room for those who have one', async () => {
+    const streams = { ...defaultLimits.streams, anonymous: 1 }
+    await using world = await testbeds.start({ limits: { ...defaultLimits, streams } })
+    await using stranger = await readEvents(world, {})
+    await using another = await readEvents(world, {})
+    expect([stranger.response.status, another.response.status]).toEqual([200, 429])
+    await using own = await readEvents(world, { token: world.red })
+    expect(own.response.status).toBe(200)
+  })
 })

@@ -4,9 +4,18 @@ import { LabError } from '@community-lab/contract'
 import { describe, expect, it, vi } from 'vitest'
 import { runCommand } from '../../../../agent/src/sliver/host/command.ts'
 import { startApp } from './app.ts'
-import { aSample, fromNode, makeFolder, openStore, readAll, samples } from './world.ts'
+import {
+  allRows,
+  aSample,
+  fromNode,
+  makeFolder,
+  openStore,
+  randomText,
+  readAll,
+  samples,
+} from './world.ts'
 
-const everything = { scope: 'node', name: 'cpu', run: null, after: 0, fromUs: null, toUs: null }
+const everything = { ...allRows, scope: 'node', name: 'cpu' }
 
 describe('a slice beyond its quota', () => {
   it('is told in one row how many samples were not kept, and its node goes on', async () => {
@@ -91,15 +100,24 @@ describe('a disk with too little room', () => {
       await using folder = await makeFolder()
       const dir = join(folder.dir, 'disk')
       await mkdir(dir)
-      await runCommand(['mount', '-t', 'tmpfs', '-o', 'size=16m', 'store-test', dir])
+      await runCommand(['mount', '-t', 'tmpfs', '-o', 'size=48m', 'store-test', dir])
       try {
         await using store = await openStore(dir, { minFreeMiB: 0 })
-        await store.append(fromNode(samples(1, 100)))
-        let committed = 100
+        let committed = 0
+        while (committed < 400_000) {
+          const many = fromNode(samples(committed + 1, committed + 20_000))
+          ;({ committedSeq: committed } = await store.append(many))
+        }
         let failure: unknown = null
+        // Readers have files written all the while, outside of the full disk: one is under way when the store is lost.
+        const readers = Array.from({ length: 2 }, async (_, reader) => {
+          const file = join(folder.dir, `${reader}.parquet`)
+          while (failure === null)
+            await store.writeParquet({ ...everything, file }).catch(() => undefined)
+        })
         while (failure === null) {
           const texts = Array.from({ length: 500 }, (_, index) =>
-            aSample(committed + 1 + index, { name: 'log', fields: { text: randomText() } }),
+            aSample(committed + 1 + index, { name: 'log', fields: { text: randomText(2_600) } }),
           )
           await store.append(fromNode(texts)).then(
             (outcome) => (committed = outcome.committedSeq),
@@ -108,6 +126,7 @@ describe('a disk with too little room', () => {
         }
         expect(failure).toMatchObject({ code: 'LAB_TELEMETRY_FAILED' })
         expect(store.health().ok).toBe(false)
+        await Promise.all(readers)
         await runCommand(['mount', '-o', 'remount,size=256m', dir])
         // A node comes again, too.
         const { committedSeq } = await vi.waitFor(
@@ -120,14 +139,10 @@ describe('a disk with too little room', () => {
         const rows = [...(await readAll(store, 'cpu')), ...(await readAll(store, 'log'))]
         expect(new Set(rows.map(({ seq }) => seq)).size).toBe(committedSeq)
         expect(rows).toHaveLength(committedSeq)
+        expect(await readAll(store, 'rejected')).toEqual([])
       } finally {
         await runCommand(['umount', dir])
       }
     },
   )
 })
-
-/** A text that no compression makes small. */
-function randomText(): string {
-  return Array.from({ length: 250 }, () => Math.random().toString(36)).join('')
-}

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { describe, expect, it } from 'vitest'
-import { aSample, fromNode, makeFolder, openStore, readAll, spool } from './world.ts'
+import { allRows, aSample, fromNode, makeFolder, openStore, readAll, spool } from './world.ts'
 
 const u64 = { number: '18446744073709551615' }
 const nan = { number: 'nan' }
@@ -30,8 +30,7 @@ describe('numbers that JSON has no form for', () => {
       { bytes: { number: '-9007199254740993' }, x: inf },
     ])
     const file = join(folder.dir, 'rtt.parquet')
-    const range = { run: null, after: 0, fromUs: null, toUs: null }
-    expect(await store.writeParquet({ scope: 'slice-3', name: 'rtt', ...range, file })).toBe(true)
+    expect(await store.writeParquet({ ...allRows, scope: 'slice-3', name: 'rtt', file })).toBe(true)
     const rows = await querySql(':memory:', `select bytes::hugeint, x from '${file}' order by seq`)
     expect(rows).toEqual([
       [1n, 0.5],

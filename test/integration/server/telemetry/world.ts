@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +11,16 @@ import type { PlacedSample } from '../../../../server/src/telemetry/domain/sampl
 
 /** A spool of the tests. */
 export const spool = '11111111-2222-4333-8444-555555555555'
+
+/** Asks for all rows, as a reader with a token does. */
+export const allRows = {
+  run: null,
+  after: 0,
+  fromUs: null,
+  toUs: null,
+  reader: 'token 1',
+  isAnonymous: false,
+}
 
 /** A sample of node `n1`, `seq` ms after the epoch. */
 export function aSample(seq: number, changes: Partial<PlacedSample> = {}): PlacedSample {
@@ -54,4 +65,11 @@ export async function readAll(
   const { batch } = await store.rows({ scope, name, after: 0, run: null, limit: 1_000_000 })
   const { columns, rows } = batch ?? { columns: [], rows: [] }
   return rows.map((row) => Object.fromEntries(columns.map((column, at) => [column, row[at]])))
+}
+
+/** Text that no compression makes much smaller. */
+export function randomText(characters: number): string {
+  return randomBytes(Math.ceil(characters / 2))
+    .toString('hex')
+    .slice(0, characters)
 }

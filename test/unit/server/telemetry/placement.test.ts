@@ -39,6 +39,15 @@ describe('placing a record', () => {
 })
 
 describe('a record that nothing can be done with', () => {
+  it('is told of when its fields are larger than any line may be', () => {
+    const fields = Object.fromEntries([0, 1, 2].map((at) => [`text${at}`, 'x'.repeat(4_096)]))
+    const placed = placeRecord(aRecord({ source: '7@4', name: 'log', fields }), context)
+    expect(placed).toMatchObject({ scope: 'slice-7', name: 'rejected' })
+    expect(placed.fields['reason']).toBe(
+      'its fields have 12303 characters, and a sample has 8192 at most',
+    )
+  })
+
   it.each([1e300, -1, 0.5, Number.MAX_SAFE_INTEGER + 1])(
     'is told of with the server’s time when its own is %d',
     (time) => {

@@ -1,0 +1,24 @@
+/** The message of an error. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/**
+ * Tell whether DuckDB does nothing more with the file until it is opened again.
+ *
+ * Source: DuckDB's ErrorManager, "database has been invalidated because of a previous fatal error".
+ */
+export function isFatal(error: unknown): boolean {
+  return /^(?:FATAL|INTERNAL) Error|database has been invalidated/u.test(reasonOf(error))
+}
+
+/**
+ * Tell whether an error is about the engine as it is at present (its memory, its disk, its transaction) and not about the samples that were being
+ * committed: the same samples can be committed another time.
+ *
+ * Source: DuckDB's `Exception::ExceptionTypeToString`, the beginning of each message.
+ */
+export function isOfEngine(error: unknown): boolean {
+  const kinds = /^(?:Out of Memory|IO|TransactionContext|INTERRUPT|Connection|Permission) Error/u
+  return isFatal(error) || kinds.test(reasonOf(error))
+}
