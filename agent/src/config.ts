@@ -17,7 +17,7 @@ export interface AgentConfiguration {
   readonly lends: Partial<HostResources>
   /** What slivers together may take of the node's network in each direction, in Mbit/s; null: as much as there is. */
   readonly lendsMbps: number | null
-  /** The shell command that reboots this host when the operator asks for it; null: only the slivers are started anew. */
+  /** The shell command that reboots this host when the operator asks for it; null: only the slivers are started again. */
   readonly rebootCommand: string | null
   /** The longest time between two looks at what is wanted, in seconds. */
   readonly pollS: number
@@ -43,7 +43,7 @@ const meanings = {
   REBOOT_COMMAND: 'the shell command that reboots this host',
   POLL_S: 'seconds between two looks at what is wanted',
   HEALTH_INTERVAL_S: "seconds between two readings of the node's health",
-  HINTS: "whether the server's hints are heeded",
+  HINTS: "whether the server's hints are followed",
   LOG_LEVEL: 'how much is logged',
 } as const
 type Setting = keyof typeof meanings

@@ -27,7 +27,7 @@ function sshConfiguration(addresses: readonly string[], keyPath: string): string
 
 /**
  * One command on 10 and on 50 slivers: `slice.sh` from a process that has run one before (as a notebook does), beside pssh and clush, which connect
- * anew each time, from inside the virtual testbed's server namespace to the same slivers. Alternating rounds; needs Debian's `pssh` and `clustershell`.
+ * again each time, from inside the virtual testbed's server namespace to the same slivers. Alternating rounds; needs Debian's `pssh` and `clustershell`.
  */
 export async function measureFanout(rounds: number): Promise<void> {
   for (const [program, debianPackage] of [

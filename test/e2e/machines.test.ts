@@ -55,7 +55,7 @@ it('gives each node a boot id of its own', async () => {
   expect(new Set([...ids, await inPod('cat', '/proc/sys/kernel/random/boot_id')]).size).toBe(4)
 })
 
-it('reboots a node when its operator asks for it: another boot id, and its slivers start anew', async () => {
+it('reboots a node when its operator asks for it: another boot id, and its slivers start again', async () => {
   const [idBefore, startsBefore] = [await bootId('n2'), await containerStarts()]
   const { url, token } = testbed.operator
   const asked = await fetch(url + path(routes.nodeReboot, { id: (await status('n2')).id }), {

@@ -9,7 +9,7 @@ export type Executors = {
 /** What the executors act on. */
 export interface ExecutorParts {
   readonly slivers: Slivers
-  /** Note durably that the node acts on this `boot_sn`, then reboot the host or, where it does not do that, have what runs now started anew. */
+  /** Note durably that the node acts on this `boot_sn`, then reboot the host or, where it does not do that, have what runs now started again. */
   readonly reboot: (bootSn: number, signal: AbortSignal) => Promise<void>
 }
 

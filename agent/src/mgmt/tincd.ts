@@ -38,7 +38,7 @@ export interface SupervisedTincd {
   reload(): void
   /** Make it connect now instead of after its own wait; one that is still starting connects by itself. */
   retry(): void
-  /** Start it anew, at once. */
+  /** Start it again, at once. */
   restart(): void
   /** Settles when the signal has ended it and the process is gone. */
   readonly ended: Promise<void>

@@ -23,7 +23,7 @@ export interface StepArguments {
 
 /** Why a sliver is stopped. */
 export type StopReason = 'set_state' | 'node_state' | 'reboot'
-/** Why a sliver is removed: nobody wants it; it is wanted anew (CONFINE's reset and update); the node is out of service. */
+/** Why a sliver is removed: nobody wants it; it is to be made again (CONFINE's reset and update); the node is out of service. */
 export type RemoveReason = 'released' | 'set_state' | 'reset' | 'node_state'
 
 export type StepKind = keyof StepArguments

@@ -77,7 +77,7 @@ async function checkLinks(
   const lacking = await host.links.inspect(running())
   for (const { id, nr } of running().filter((one) => lacking.has(one.nr)))
     await inTurn(id, async (record) => {
-      // It may have ended, or been started anew, since it was looked at.
+      // It may have ended, or been started again, since it was looked at.
       if (record.process === null || !(await isAlive(record.process))) return
       const lacks = (await host.links.inspect([record])).get(nr)
       if (lacks === undefined) return

@@ -94,7 +94,7 @@ function isReady(sliver: Sliver, slice: WaitedSlice): boolean {
 
 /** A sliver's state in words; a container that is to be replaced is told from the one that is wanted. */
 function stateOf(sliver: Sliver, slice: WaitedSlice): string {
-  return isCurrent(sliver, slice.instanceSn()) ? sliver.state : `${sliver.state}, to be made anew`
+  return isCurrent(sliver, slice.instanceSn()) ? sliver.state : `${sliver.state}, to be made again`
 }
 
 /** Connect to the slivers that are ready while others start: a connection takes six round trips, a command on an open one two. */

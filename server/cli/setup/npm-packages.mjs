@@ -48,7 +48,7 @@ export function readLockfile(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch {
-    // Installing writes it anew.
+    // Installing writes it again.
     return null
   }
 }

@@ -9,7 +9,7 @@ import { GatewayNetwork } from './protocol.ts'
 /** The server's tinc folder, read and checked. */
 export interface TincSource {
   readonly network: GatewayNetwork
-  /** RSA private key, PKCS #1 PEM, written anew from the key that was read. */
+  /** RSA private key, PKCS #1 PEM, written again from the key that was read. */
   readonly privateKey: string
   readonly publicKey: string
   /** Hosts that may connect: tinc name to RSA public key. What a host owns follows from its name. */
@@ -22,7 +22,7 @@ const maxFileBytes = 16 * 1024
 /**
  * Read the tinc folder that the unprivileged server writes, as data and nothing else.
  *
- * Nothing in it is trusted: no link, device or pipe is opened, no file longer than 16 KiB is read, keys are parsed and written anew, a host is
+ * Nothing in it is trusted: no link, device or pipe is opened, no file longer than 16 KiB is read, keys are parsed and written again, a host is
  * accepted only with the one subnet that the address plan gives to its name. A bad host file is left out and named; the others stand.
  * Returns a sentence instead when the folder is not complete yet.
  */

@@ -35,7 +35,7 @@ export interface SupervisedTincd {
   readonly pid: number | null
   /** Make it read its host files again; one that is still starting does so once it is ready. */
   reload(): void
-  /** Start it anew, at once. */
+  /** Start it again, at once. */
   restart(): void
   /** Settles when the signal has ended it and the process is gone. */
   readonly ended: Promise<void>

@@ -59,7 +59,7 @@ it('hands a value over as one argument, whatever is in it', async () => {
   expect(result?.stdout).toBe(awkward)
 })
 
-it('connects anew when connections broke between two commands', async () => {
+it('connects again when connections broke between two commands', async () => {
   await slice.sh`true`
   world.breakTunnels()
   const results = await slice.sh`echo again`
@@ -245,7 +245,7 @@ it('believes neither the container nor the failure from before a change', async 
   // The old failure is told again, then the old container, then the new one.
   world.change(1, { state: 'started' })
   const late = await slice.started({ timeoutMs: 300 }).catch((thrown: unknown) => thrown)
-  expect(String(late)).toContain('n2 (1@2) is started, to be made anew')
+  expect(String(late)).toContain('n2 (1@2) is started, to be made again')
   expect(isStarted).toBe(false)
   world.change(1, { actual: { ...actual, instance_sn: 2 } })
   await started

@@ -76,9 +76,9 @@ function planForcing(
  */
 function planSwitch(others: readonly InterfaceForwarding[]): readonly ForwardingSetting[] {
   const hostsOnly = others.filter(({ forwarding }) => !forwarding)
-  const heeding = hostsOnly.filter(({ acceptRa }) => acceptRa === '1')
+  const accepting = hostsOnly.filter(({ acceptRa }) => acceptRa === '1')
   const acceptRa = (value: string) =>
-    heeding.map(({ name }) => ({ name, setting: 'accept_ra', value }) as const)
+    accepting.map(({ name }) => ({ name, setting: 'accept_ra', value }) as const)
   return [
     ...acceptRa('2'),
     { name: 'all', setting: 'forwarding', value: '1' },

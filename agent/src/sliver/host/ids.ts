@@ -51,7 +51,7 @@ export interface IdsOptions {
 export async function findIds(options: IdsOptions): Promise<SliverIds | string> {
   const taken = await readTakenIds(options.rootDir ?? '/')
   const file = join(options.dataDir, 'ids.json')
-  // It stays where it is also when it cannot be read, or it would be chosen anew the next time.
+  // It stays where it is also when it cannot be read, or it would be chosen again the next time.
   const known = await peekDocument(file, idPlanFormat)
   // Other ids than those that its files have would lock a sliver out of them.
   if (known.kind === 'unreadable' && options.hasSlivers)

@@ -34,7 +34,7 @@ export const pythonStep = {
   },
 }
 
-/** Make `.venv` anew, by the first Python that can. @param {Setup} setup */
+/** Make `.venv` again, by the first Python that can. @param {Setup} setup */
 async function makeEnvironment(setup) {
   const { env, report, log } = setup
   const remedy =

@@ -19,7 +19,7 @@ export interface DeclaringCell {
  * Write the cell that sets parameters: each value exactly as it was given, and of the type that the parameter is declared with.
  *
  * A parameter that is a text takes its value as it stands. Otherwise the value is read as TypeScript writes it; where the type allows texts too,
- * what cannot be read so is a text. Variables are assigned, constants declared anew. Of two values for one parameter the later one counts.
+ * what cannot be read so is a text. Variables are assigned, constants declared again. Of two values for one parameter the later one counts.
  *
  * @throws {@link LabError} LAB_NOTEBOOK_PARAMETER with the name and how to write it.
  */
@@ -62,7 +62,7 @@ interface Value {
 }
 
 function sourceOf(values: readonly Value[]): string {
-  const anew = values
+  const redeclared = values
     .filter(({ declaration }) => declaration.isConst)
     .map(({ declaration: { name, annotation }, code }) => {
       return `const ${name}${annotation === null ? '' : `: ${annotation}`} = ${code}`
@@ -72,7 +72,7 @@ function sourceOf(values: readonly Value[]): string {
     .map(({ declaration: { name }, code }) => `  ${name} = ${code}`)
   // In a block the last assignment is no result that would be shown.
   const block = assigned.length === 0 ? [] : ['{', ...assigned, '}']
-  return ['// Parameters', ...anew, ...block].join('\n')
+  return ['// Parameters', ...redeclared, ...block].join('\n')
 }
 
 function unknownName(name: string, known: readonly string[]): LabError {

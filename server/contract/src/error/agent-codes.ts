@@ -21,6 +21,6 @@ export const agentCodes = {
     0,
     true,
     ({ found }) =>
-      `stream: the server sent ${found}, which is not of this protocol; the connection is made anew`,
+      `stream: the server sent ${found}, which is not of this protocol; the connection is made again`,
   ),
 } as const

@@ -18,7 +18,7 @@ export const agentCoreCodes = {
     0,
     false,
     (d) =>
-      `\`${d.command}\` does not reboot this node: ${d.reason}; its slivers were started anew instead. Correct COMMUNITY_LAB_AGENT_REBOOT_COMMAND on the node`,
+      `\`${d.command}\` does not reboot this node: ${d.reason}; its slivers were started again instead. Correct COMMUNITY_LAB_AGENT_REBOOT_COMMAND on the node`,
   ),
   LAB_AGENT_DOCUMENT_UNREADABLE: code<{ what: string; keptAt: string; reason: string }>(
     0,

@@ -75,7 +75,7 @@ export const kernelCodes = {
     0,
     false,
     (d) =>
-      `what answers for sliver ${d.sliver} on ${d.node} does not have the host key that its node published; nothing was sent to it. If the sliver was just made anew, refresh the slice and try again`,
+      `what answers for sliver ${d.sliver} on ${d.node} does not have the host key that its node published; nothing was sent to it. If the sliver was just made again, refresh the slice and try again`,
   ),
   LAB_COMMAND_LOST: code<{ sliver: string; node: string; reason: string }>(
     0,

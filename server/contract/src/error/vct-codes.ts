@@ -58,7 +58,7 @@ export const vctCodes = {
     500,
     false,
     (d) =>
-      `the links of ${d.node} that let nothing in were to be [${d.asked.join(', ')}], but the kernel has [${d.found.join(', ')}]; measurements over them would mislead, so ask again, or start the testbed anew`,
+      `the links of ${d.node} that let nothing in were to be [${d.asked.join(', ')}], but the kernel has [${d.found.join(', ')}]; measurements over them would mislead, so ask again, or start the testbed again`,
   ),
   LAB_VCT_PROCESS_ENDED: code<{ process: string; reason: string; log: string; lastLine: string }>(
     0,

@@ -54,7 +54,7 @@ interface Refusal {
 /**
  * Plan the commit of several streams' samples. Records that are committed already are skipped; at a gap the request's rest is left. What is beyond a
  * slice's quota is counted in a row of `rejected`.
- * The catalog is moved on as if the commit had been made: read it anew when it fails.
+ * The catalog is moved on as if the commit had been made: read it again when it fails.
  */
 export function planCommit(
   catalog: Catalog,

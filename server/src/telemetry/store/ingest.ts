@@ -103,7 +103,7 @@ export async function openIngest({
     try {
       await connection.run('rollback')
     } catch {
-      // A failed commit has ended the transaction by itself; the catalog, read anew, tells what there is.
+      // A failed commit has ended the transaction by itself; the catalog, read again, tells what there is.
     }
   }
 

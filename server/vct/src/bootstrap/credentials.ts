@@ -9,7 +9,7 @@ export async function maybeCredentials(file: string): Promise<Credentials | null
     const document: unknown = JSON.parse(await readFile(file, 'utf8'))
     return Value.Check(Credentials, document) ? document : null
   } catch {
-    // A missing or damaged file is written anew.
+    // A missing or damaged file is written again.
     return null
   }
 }

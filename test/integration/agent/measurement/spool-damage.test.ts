@@ -85,7 +85,7 @@ it('goes on with the numbers of older segments when the newest one has a damaged
   await again.close()
 })
 
-it('begins anew beside the segments of a newer agent, and touches none of them', async () => {
+it('begins a new spool beside the segments of a newer agent, and touches none of them', async () => {
   const spool = await openSpool(dir)
   spool.append([sampleOf(1)])
   await spool.close()

@@ -34,7 +34,7 @@ async function aNamespace(program: string): Promise<ProcessIdentity> {
 }
 
 describe.runIf(process.getuid?.() === 0)('ending the processes of a sliver', () => {
-  it('kills at the end of the grace period what does not heed SIGTERM', async () => {
+  it('kills at the end of the grace period what ignores SIGTERM', async () => {
     const first = await aNamespace(`sh -c 'trap "" TERM; while :; do sleep 1; done'`)
     const beganMs = performance.now()
     await terminate(first, { sliver: '1@1', graceMs: 200, signal })

@@ -56,7 +56,7 @@ describe('the stream of events', () => {
     expect(refused.statusCode).toBe(400)
   })
 
-  it('tells a reader whose place is no longer kept, or never was, to read everything anew', async () => {
+  it('tells a reader whose place is no longer kept, or never was, to read everything again', async () => {
     await using world = await testbeds.start()
     await reboot(world)
     const { last } = await world.context.feed.range()
@@ -70,7 +70,7 @@ describe('the stream of events', () => {
     }
   })
 
-  it('tells a reader of a server that was restored since to read everything anew, though its last id is there', async () => {
+  it('tells a reader of a server that was restored since to read everything again, though its last id is there', async () => {
     const before = await testbeds.start()
     await reboot(before)
     const { last } = await before.context.feed.range()

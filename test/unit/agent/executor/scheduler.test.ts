@@ -127,7 +127,7 @@ it('stops and removes slivers while as many as it may are being made', () => {
   expect([...signals.keys()]).toEqual(['allocate 1@1', 'stop 3@1'])
 })
 
-it('plans anew between the end of a sliver and what follows it, for making waits its turn', async () => {
+it('plans again between the end of a sliver and what follows it, for making waits its turn', async () => {
   const { scheduler, begun, idle, end } = aScheduler(1)
   scheduler.offer([work('1@1', up('1@1')), work('2@1', [stop('2@1'), ...up('2@1')])])
   await end('2@1')

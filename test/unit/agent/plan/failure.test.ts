@@ -56,7 +56,7 @@ it('doubles its wait from a second to five minutes', () => {
   expect(waits).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300])
 })
 
-it('counts anew for another wish, and after a minute that went well', () => {
+it('counts again for another wish, and after a minute that went well', () => {
   const twice = noteFailure(noteFailure(undefined, deployFailed, 0), deployFailed, 0)
   expect(twice.attempts).toBe(2)
   expect(noteFailure(twice, { ...deployFailed, wanted: 'other' }, 0).attempts).toBe(1)
