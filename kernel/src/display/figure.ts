@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
 import type * as Jsdom from 'jsdom'
 import { displaySymbol, type Bundle } from './bundle.ts'
-import { addColorStrips } from './color-strip.ts'
+import { addCanvases } from './canvas.ts'
 import { makeRoomForLabels, noteLabel } from './label-room.ts'
 import { renderPng } from './picture.ts'
 import { toXml } from './xml.ts'
@@ -22,7 +22,7 @@ export function figureDocument(): Document {
   // Required late: jsdom takes half a second to load, and most cells draw nothing.
   const { JSDOM } = require('jsdom') as typeof Jsdom
   const { window } = new JSDOM('')
-  addColorStrips(window)
+  addCanvases(window)
   // Notebooks call these methods to show a figure that is the last expression of a cell.
   Object.defineProperties(window.Element.prototype, {
     [displaySymbol]: {

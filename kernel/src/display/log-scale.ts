@@ -6,6 +6,8 @@ export interface LogReport {
   readonly undrawn: ReadonlyMap<string, Undrawn>
   /** By scale: the smallest positive end of a bar that begins at 0. */
   readonly barEnds: ReadonlyMap<string, number>
+  /** By scale: how it writes the number of a tick. */
+  readonly formats: ReadonlyMap<string, (value: number) => string>
 }
 
 interface Undrawn {
@@ -41,13 +43,15 @@ const barLike = new Set(['bar', 'rect', 'area', 'rule'])
 
 let undrawn = new Map<string, Undrawn>()
 let barEnds = new Map<string, number>()
+let formats = new Map<string, (value: number) => string>()
 
 /** Do something that plots, and tell what its logarithmic scales could not show. */
 export function watchLogScales<T>(plot: () => T): readonly [T, LogReport] {
   undrawn = new Map()
   barEnds = new Map()
+  formats = new Map()
   const result = plot()
-  return [result, { undrawn, barEnds }]
+  return [result, { undrawn, barEnds, formats }]
 }
 
 // Plot's types leave this method of marks out. It gives each mark its coordinates; those without one are dropped without a word.
@@ -59,6 +63,7 @@ marks.scale = function scale(this: ScalingMark, channels, scales, context) {
     const position = scales[scaleName ?? '']
     const described = logScaleOf(scales, scaleName)
     if (described === null || value == null || typeof position !== 'function') continue
+    noteFormat(scaleName ?? '', position)
     const other = channels[otherEnd(name)]?.value
     const isBar = barLike.has(this.ariaLabel ?? '') && other != null
     let count = 0
@@ -81,6 +86,15 @@ marks.scale = function scale(this: ScalingMark, channels, scales, context) {
 function note(scale: string, more: Undrawn): void {
   const known = undrawn.get(scale) ?? { label: more.label, count: 0, of: 0 }
   undrawn.set(scale, { ...known, count: known.count + more.count, of: known.of + more.of })
+}
+
+/** Source: d3-scale 4, log.js: with a count without an end, no tick is left without its number. */
+function noteFormat(scale: string, position: object): void {
+  const tickFormat: unknown = Reflect.get(position, 'tickFormat')
+  if (typeof tickFormat !== 'function' || formats.has(scale)) return
+  const format: unknown = Reflect.apply(tickFormat, position, [Infinity])
+  if (typeof format === 'function')
+    formats.set(scale, (value) => String(Reflect.apply(format, null, [value])))
 }
 
 function logScaleOf(scales: Scales, name: string | null | undefined): LogScale | null {

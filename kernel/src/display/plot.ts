@@ -2,6 +2,7 @@ import { LabError } from '@community-lab/contract'
 import * as ObservablePlot from '@observablehq/plot'
 import { addNote, figureDocument } from './figure.ts'
 import { watchLogScales, type LogReport } from './log-scale.ts'
+import { chooseLogTicks } from './log-ticks.ts'
 
 /**
  * Observable Plot, drawing without a browser: `Plot.plot` and `mark.plot()` make their elements in a document of their own unless they are given one. A
@@ -27,15 +28,53 @@ marks.plot = function plot(
 type Figure = ReturnType<typeof ObservablePlot.plot>
 
 function draw(options: ObservablePlot.PlotOptions): Figure {
-  const [first, found] = drawOnce(options)
-  const wider = widen(options, first, found)
-  const [figure, { undrawn }] = wider === null ? [first, found] : drawOnce(wider)
-  for (const { label, count, of } of undrawn.values())
+  const first = drawOnce(options)
+  const wider = widen(options, ...first)
+  const [figure, report] = wider === null ? first : drawOnce(wider)
+  const labelled = addTicks(wider ?? options, figure, report)
+  const drawn = labelled === null ? figure : drawOnce(labelled)[0]
+  for (const { label, count, of } of report.undrawn.values())
     addNote(
-      figure,
+      drawn,
       `${count} of ${of} values of ${label} are not drawn: a logarithmic axis has no place for 0 and less`,
     )
-  return figure
+  removeTips(drawn)
+  return drawn
+}
+
+/** Options with ticks for logarithmic axes on which fewer than two numbers stand. Null when there are none, or the notebook has said which ticks it wants. */
+function addTicks(
+  options: ObservablePlot.PlotOptions,
+  figure: Figure,
+  { formats }: LogReport,
+): ObservablePlot.PlotOptions | null {
+  const labelled = (['x', 'y'] as const).flatMap((name) => {
+    const scale = options[name]
+    const { domain, range } = figure.scale(name) ?? {}
+    const format = formats.get(name)
+    const isChosen = scale?.ticks !== undefined || scale?.tickFormat !== undefined
+    const isOff = options.axis === null || scale?.axis === null
+    if (format === undefined || isChosen || isOff || !isNumbers(domain) || !isNumbers(range))
+      return []
+    const labels = [...figure.querySelectorAll(`[aria-label="${name}-axis tick label"] text`)]
+    const texts = new Set(labels.map((label) => label.textContent).filter((text) => text !== ''))
+    if (texts.size >= 2) return []
+    const length = Math.max(...range) - Math.min(...range)
+    const ticks = chooseLogTicks({ name, domain, length })
+    return [[name, { ...scale, ticks, tickFormat: format }] as const]
+  })
+  return labelled.length === 0 ? null : { ...options, ...Object.fromEntries(labelled) }
+}
+
+/** A figure in a notebook is a picture: what would follow a mouse is not drawn, and leaves no empty box. Source: Plot 0.6.17, marks/tip.js and crosshair.js. */
+function removeTips(figure: Figure): void {
+  const tips = [...figure.querySelectorAll('[aria-label="tip"], [aria-label^="crosshair"]')]
+  if (tips.length === 0) return
+  for (const tip of tips) tip.remove()
+  addNote(
+    figure,
+    'tips follow a mouse, and this is a picture: they are not drawn. Plot.text writes labels that are always there',
+  )
 }
 
 function drawOnce(options: ObservablePlot.PlotOptions): readonly [Figure, LogReport] {

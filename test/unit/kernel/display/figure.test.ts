@@ -118,6 +118,35 @@ describe('a logarithmic axis', () => {
     }
   })
 
+  it('has two numbers at least, in narrow panels and within a decade too', () => {
+    const numbersOf = (figure: Element, axis: string) => [
+      ...new Set(
+        [...figure.querySelectorAll(`[aria-label="${axis}-axis tick label"] text`)]
+          .map((text) => text.textContent)
+          .filter((text) => text !== ''),
+      ),
+    ]
+    const rows = values.map((row, index) => ({ ...row, n: `n${index % 6}` }))
+    const panels = Plot.dot(rows, { x: 'rtt_s', y: 'rtt_s', fx: 'n' })
+    expect(numbersOf(Plot.plot({ x: { type: 'log' }, marks: [panels] }), 'x')).toEqual([
+      ...['1m', '10m'],
+    ])
+    const within = (low: number, high: number) =>
+      numbersOf(
+        Plot.plot({ y: { type: 'log' }, marks: [Plot.dotY([low, high])], height: 200 }),
+        'y',
+      )
+    for (const [low, high] of [
+      [0.0021, 0.0072],
+      [0.0113, 0.0147],
+      [1.0001, 1.0003],
+      [2e-7, 3e9],
+    ] as const)
+      expect(within(low, high).length, `${low} to ${high}`).toBeGreaterThanOrEqual(2)
+    const own = Plot.plot({ y: { type: 'log', ticks: [3] }, marks: [Plot.dotY([2, 4])] })
+    expect(numbersOf(own, 'y')).toEqual(['3'])
+  })
+
   it('keeps the domain that a notebook has set', () => {
     const bars = Plot.barY([{ n: 'a', v: 5 }], { x: 'n', y: 'v' })
     const figure = Plot.plot({ y: { type: 'log', domain: [1, 10] }, marks: [bars] })
@@ -160,6 +189,32 @@ describe('a figure of very many marks', () => {
     const line = Plot.lineY(Array.from({ length: 40_000 }, (_, index) => Math.sin(index)))
     expect(bundleOf(Plot.plot({ marks: [line] }))).not.toHaveProperty('image/svg+xml')
   })
+})
+
+it('says that what follows a mouse is not drawn, and leaves no trace of it', () => {
+  const rows = [{ a: 1, b: 2 }]
+  for (const marks of [
+    [Plot.dot(rows, { x: 'a', y: 'b', tip: true })],
+    [Plot.dot(rows, { x: 'a', y: 'b' }), Plot.crosshair(rows, { x: 'a', y: 'b' })],
+    [Plot.tip(rows, { x: 'a', y: 'b' })],
+  ]) {
+    const bundle = bundleOf(Plot.plot({ marks }))
+    expect(bundle['text/plain']).toContain('tips follow a mouse')
+    expect(bundle['image/svg+xml']).not.toMatch(/aria-label="(?:tip|crosshair)/u)
+  }
+})
+
+it('draws a raster', () => {
+  const grid = {
+    x: (_: unknown, i: number) => i % 4,
+    y: (_: unknown, i: number) => Math.floor(i / 4),
+  }
+  const fill = (_: unknown, i: number) => i
+  const bundle = bundleOf(
+    Plot.plot({ marks: [Plot.raster({ length: 12 }, { ...grid, fill, interpolate: 'nearest' })] }),
+  )
+  expect(bundle['image/svg+xml']).toContain('href="data:image/png;base64,')
+  expect(bundle['image/png']).toBeInstanceOf(Uint8Array)
 })
 
 it('draws bigints, and says what to cast where they cannot be summed', () => {
