@@ -92,6 +92,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       inTurn,
       cleanUpAll,
       stopAll,
+      onSliverError: onProblem,
       onCapabilities: options.onCapabilities,
       now: () => new Date(),
     }),

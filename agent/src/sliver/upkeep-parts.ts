@@ -9,7 +9,12 @@ import type { Finding, UpkeepPart } from './upkeep.ts'
 
 /** What the parts act on. */
 export interface UpkeepSubject {
-  readonly host: Host
+  readonly host: Pick<Host, 'dataDir'> & {
+    readonly filter: Pick<Host['filter'], 'check'>
+    readonly forwarding: Pick<Host['forwarding'], 'ensure'>
+    readonly links: Pick<Host['links'], 'inspect' | 'connect'>
+    readonly cgroups: Pick<Host['cgroups'], 'mend'>
+  }
   readonly probing: Probing
   /** The slivers that run. */
   readonly running: () => readonly SliverRecord[]
@@ -19,6 +24,8 @@ export interface UpkeepSubject {
   readonly cleanUpAll: () => Promise<void>
   /** Stop all slivers that run, for this reason, until they can be started again. */
   readonly stopAll: (reason: string) => Promise<void>
+  /** Told when one sliver cannot be looked after. The others are. */
+  readonly onSliverError: (id: string, error: unknown) => void
   /** Called when slivers can be made with something else than before. */
   readonly onCapabilities: () => void
   readonly now: () => Date
@@ -69,37 +76,49 @@ async function checkForwarding(
   return undone.length === 0 ? [] : [mended('forwarding of IPv6', 'was switched off')]
 }
 
+/** Do something for each of several slivers side by side, so that one which fails, or waits for a step of its life, delays no other. */
+async function forEach<T extends { readonly id: string }>(
+  { onSliverError }: UpkeepSubject,
+  slivers: readonly T[],
+  task: (sliver: T) => Promise<void>,
+): Promise<void> {
+  await Promise.all(
+    slivers.map((one) => task(one).catch((error: unknown) => onSliverError(one.id, error))),
+  )
+}
+
 async function checkLinks(
-  { host, running, inTurn }: UpkeepSubject,
+  subject: UpkeepSubject,
   { mended, signal }: { readonly mended: Mended; readonly signal: AbortSignal },
 ): Promise<readonly Finding[]> {
+  const { host, running, inTurn } = subject
   const findings: Finding[] = []
   const lacking = await host.links.inspect(running())
-  for (const { id, nr } of running().filter((one) => lacking.has(one.nr)))
-    await inTurn(id, async (record) => {
+  const incomplete = running().filter(({ nr }) => lacking.has(nr))
+  await forEach(subject, incomplete, ({ id, nr }) =>
+    inTurn(id, async (record) => {
       // It may have ended, or been started again, since it was looked at.
       if (record.process === null || !(await isAlive(record.process))) return
       const lacks = (await host.links.inspect([record])).get(nr)
       if (lacks === undefined) return
       await host.links.connect(record, record.process, signal)
       findings.push(mended(`the network of sliver ${id}`, `had lost ${lacks.join(', ')}`))
-    })
+    }),
+  )
   return findings
 }
 
-async function checkLimits(
-  { host, probing, running }: UpkeepSubject,
-  mended: Mended,
-): Promise<readonly Finding[]> {
+async function checkLimits(subject: UpkeepSubject, mended: Mended): Promise<readonly Finding[]> {
+  const { host, probing, running } = subject
   if (!probing.found.capabilities.limits) return []
   const findings: Finding[] = []
-  for (const record of running()) {
+  await forEach(subject, running(), async (record) => {
     const differing = await host.cgroups.mend(containerName(record), record.limits)
     if (differing.length > 0)
       findings.push(
         mended(`the limits of sliver ${record.id}`, `were changed: ${differing.join(', ')}`),
       )
-  }
+  })
   return findings
 }
 
