@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { LabError, type Measurement } from '@community-lab/contract'
+import { createAppendGroups } from './append-groups.ts'
 import { watchDisk } from './disk-watch.ts'
 import type { SliceQuota } from './domain/quota.ts'
 import type {
@@ -19,7 +20,10 @@ import { startStoreThread } from './store/thread.ts'
 export interface TelemetryStoreOptions {
   /** The store's own folder; made when it is not there. */
   readonly dir: string
-  /** How long a batch may wait for others to be committed with it, in milliseconds; default 50. */
+  /**
+   * How long samples of slices wait for others to be committed with them, in milliseconds; default 50. What nodes measure of themselves, round by round, waits
+   * twenty times as long.
+   */
   readonly commitDelayMs?: number
   /** So many waiting rows are committed without waiting longer; default 20,000. */
   readonly commitRows?: number
@@ -70,6 +74,8 @@ export interface TelemetryStore {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/** So many rows of what nodes measure of themselves are committed without waiting longer; they are few enough to leave room for others in memory. */
+const maxHealthRows = 1_000
 /** How many files may be written or wait for it. */
 const maxExports = 64
 const diskCheckMs = 5_000
@@ -84,8 +90,6 @@ export async function createTelemetryStore(
 ): Promise<TelemetryStore> {
   const settings: StoreSettings = {
     dir: options.dir,
-    commitDelayMs: options.commitDelayMs ?? 50,
-    commitRows: options.commitRows ?? 20_000,
     memoryMiB: options.memoryMiB ?? 512,
     exportWithinMs: options.exportWithinMs ?? 10 * 60_000,
     bounds: { measurementsPerScope: 256, fieldsPerMeasurement: 256, ...options.bounds },
@@ -96,6 +100,14 @@ export async function createTelemetryStore(
   const diskListeners = new Set<(isShort: boolean) => void>()
   const thread = await startStoreThread(settings, {
     onLanded: (measurements) => landedListeners.forEach((listener) => listener(measurements)),
+  })
+  const { commitDelayMs = 50, commitRows = 20_000 } = options
+  const groups = createAppendGroups({
+    delayMs: commitDelayMs,
+    healthDelayMs: 20 * commitDelayMs,
+    maxRows: commitRows,
+    maxHealthRows: Math.min(commitRows, maxHealthRows),
+    send: (requests) => thread.ask('append', requests),
   })
   const disk = await watchDisk({
     dir: settings.dir,
@@ -139,7 +151,7 @@ export async function createTelemetryStore(
 
   return {
     begin: (start) => thread.ask('begin', start),
-    append: (request) => thread.ask('append', request),
+    append: (request) => groups.append(request),
     list: () => thread.ask('list', undefined),
     rows: (request) => thread.ask('rows', request),
     writeParquet,
@@ -161,6 +173,7 @@ export async function createTelemetryStore(
     },
     async [Symbol.asyncDispose]() {
       disk[Symbol.dispose]()
+      groups.flush()
       await thread.close()
     },
   }

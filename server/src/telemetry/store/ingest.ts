@@ -17,7 +17,7 @@ export interface Ingest {
   readonly catalog: Catalog
   /** The last committed record of a spool; see {@link StoreCalls.begin}. */
   begin(start: SpoolStart): Promise<number>
-  /** Have samples committed together with those of other streams. */
+  /** Have samples committed, together with all that come at the same moment. */
   append(request: AppendRequest): Promise<AppendOutcome>
   /** Commit what waits; take nothing more. */
   close(): Promise<void>
@@ -46,8 +46,6 @@ export async function openIngest({
   let catalog = await loadCatalog(connection)
   const quotas = createQuotaBook(settings.quota)
   let waiting: Waiting[] = []
-  let waitingRows = 0
-  let timer: NodeJS.Timeout | null = null
   // What uses the writing connection goes one after the other.
   const enqueue = createQueue()
   let closed = false
@@ -110,9 +108,6 @@ export async function openIngest({
   async function commitWaiting(): Promise<void> {
     const batch = waiting
     waiting = []
-    waitingRows = 0
-    if (timer !== null) clearTimeout(timer)
-    timer = null
     try {
       await commitTogether(batch)
     } catch (error) {
@@ -176,9 +171,8 @@ export async function openIngest({
       if (closed) return Promise.reject(new Error('the store is closing'))
       return new Promise((resolve, reject) => {
         waiting.push({ request, resolve, reject })
-        waitingRows += request.samples.length
-        if (waitingRows >= settings.commitRows) void enqueue(commitWaiting)
-        else timer ??= setTimeout(() => void enqueue(commitWaiting), settings.commitDelayMs)
+        // What comes while another commit is under way is committed together after it.
+        if (waiting.length === 1) void enqueue(commitWaiting)
       })
     },
     async close() {

@@ -6,10 +6,6 @@ import type { PlacedSample } from '../domain/sample.ts'
 export interface StoreSettings {
   /** The store's own folder; made when it is not there. */
   readonly dir: string
-  /** How long a batch may wait for others to be committed with it, in milliseconds. */
-  readonly commitDelayMs: number
-  /** So many waiting rows are committed without waiting longer. */
-  readonly commitRows: number
   /** The most memory that DuckDB uses, in MiB. */
   readonly memoryMiB: number
   /** How long the writing of one Parquet file may take, in milliseconds. */
@@ -53,6 +49,11 @@ export interface AppendOutcome {
   /** The record that is missing, so that nothing from there on was taken; null when none is. */
   readonly missingSeq: number | null
 }
+
+/** What became of one request of a group: it was committed, or why not. */
+export type AppendResult =
+  | { readonly outcome: AppendOutcome; readonly reason?: undefined }
+  | { readonly outcome?: undefined; readonly reason: string }
 
 /** A measurement. */
 export interface MeasurementId {
@@ -100,7 +101,8 @@ export interface ParquetRequest extends MeasurementId {
 /** What the store's thread does when asked. */
 export interface StoreCalls {
   begin(request: SpoolStart): Promise<number>
-  append(request: AppendRequest): Promise<AppendOutcome>
+  /** Commit a group of requests together, one result for each. */
+  append(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]>
   list(): Promise<readonly Measurement[]>
   rows(request: RowsRequest): Promise<RowsAnswer>
   /** Whether there is such a measurement, and so a file. */

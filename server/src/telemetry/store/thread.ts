@@ -1,7 +1,13 @@
 import { Worker } from 'node:worker_threads'
 import { LabError } from '@community-lab/contract'
 import { storeFile } from './database.ts'
-import type { CallMessage, StoreCalls, StoreMessage, StoreSettings } from './protocol.ts'
+import type {
+  AppendResult,
+  CallMessage,
+  StoreCalls,
+  StoreMessage,
+  StoreSettings,
+} from './protocol.ts'
 
 /** The store's thread, as the server's other parts use it. */
 export interface StoreThread {
@@ -36,6 +42,13 @@ const sentences: Readonly<Record<keyof StoreCalls, string>> = {
   parquet: 'write a Parquet file',
   cancel: 'give up a Parquet file',
   close: 'close',
+}
+
+/** Why one of a group's requests failed; null when none did. */
+function reasonIn(result: unknown): string | null {
+  // The other end is `worker.ts`, whose answers are typed by StoreCalls.
+  const results = result as readonly AppendResult[]
+  return results.find(({ reason }) => reason !== undefined)?.reason ?? null
 }
 
 /** How long after the thread's unexpected end the next one begins, in milliseconds. */
@@ -77,7 +90,7 @@ export async function startStoreThread(
         return
       case 'result': {
         const call = settle(message.id)
-        if (call?.call === 'append') trouble = null
+        if (call?.call === 'append') trouble = reasonIn(message.result)
         call?.resolve(message.result)
         return
       }

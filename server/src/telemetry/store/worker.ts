@@ -3,8 +3,15 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { openDatabase, type StoreDatabase } from './database.ts'
 import { createExports, interruptEveryMs } from './exports.ts'
 import { isFatal, isOfEngine, reasonOf } from './failure.ts'
-import { openIngest } from './ingest.ts'
-import type { CallMessage, StoreCalls, StoreMessage, StoreSettings } from './protocol.ts'
+import { openIngest, type Ingest } from './ingest.ts'
+import type {
+  AppendRequest,
+  AppendResult,
+  CallMessage,
+  StoreCalls,
+  StoreMessage,
+  StoreSettings,
+} from './protocol.ts'
 import { createQueue } from './queue.ts'
 import { describeTable, readRows } from './read.ts'
 import { surveyTables } from './survey.ts'
@@ -47,7 +54,7 @@ async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
   const anonymousExports = createExports(database.exportingAnonymous, exportWithinMs)
   return {
     begin: (start) => ingest.begin(start),
-    append: (request) => ingest.append(request),
+    append: (requests) => Promise.all(requests.map((request) => appendOne(ingest, request))),
     list: () =>
       survey(async () =>
         (await surveyTables(database.surveying, ingest.catalog)).map(describeTable),
@@ -69,6 +76,16 @@ async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
       await Promise.all([exports.close(), anonymousExports.close()])
       database.close()
     },
+  }
+}
+
+/** What fails without a loss of the store is the request's own. */
+async function appendOne(ingest: Ingest, request: AppendRequest): Promise<AppendResult> {
+  try {
+    return { outcome: await ingest.append(request) }
+  } catch (error) {
+    if (isOfEngine(error)) throw error
+    return { reason: reasonOf(error) }
   }
 }
 
