@@ -118,6 +118,7 @@ async function work(
   }
   const loop = await createLoop({
     server: client,
+    look: (has) => uplink.look(has),
     slivers,
     store: await openLoopStore(dataDir, problems),
     facts: {

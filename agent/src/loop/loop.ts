@@ -1,6 +1,7 @@
 import type { MemberError } from '@community-lab/contract'
 import { describeFault } from '../executor/fault.ts'
 import { createExecutors } from '../executor/table.ts'
+import type { LookNow } from '../measurement/measurement.ts'
 import { noteBoot, type Boot } from '../plan/boot.ts'
 import type { Current } from '../plan/plan.ts'
 import type { NodeProblems } from '../report/problems.ts'
@@ -17,6 +18,8 @@ import { createReporter } from './reporter.ts'
 /** Options of {@link createLoop}. */
 export interface LoopOptions {
   readonly server: Pick<ServerClient, 'getTarget' | 'putReport'>
+  /** Polls over the node's stream, where that is open; null: it cannot be told there. */
+  readonly look: LookNow
   readonly slivers: Slivers
   readonly store: LoopStore
   readonly facts: NodeFacts
@@ -101,6 +104,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     log,
   })
   const puller = createPuller({
+    look: (etag) => options.look({ target: etag, report: reporter.etag }),
     getTarget: (etag, signal) => server.getTarget(etag, signal),
     etag: known?.etag ?? null,
     pollMs,
@@ -112,7 +116,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
       reconciler.setTarget(fetched.wanted)
       await keep('target', () => store.saveTarget(fetched))
     },
-    onContact: () => reporter.noteContact(),
+    onContact: (isReportKnown) => reporter.noteContact(isReportKnown),
   })
   if (known) reconciler.setTarget(known.wanted)
 

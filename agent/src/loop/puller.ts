@@ -1,4 +1,4 @@
-import { backoffMs } from '@community-lab/contract'
+import { backoffMs, type Seen } from '@community-lab/contract'
 import type { FetchedTarget, TargetAnswer } from '../server/client.ts'
 import { createAutoResetEvent } from './auto-reset-event.ts'
 import type { Clock } from './clock.ts'
@@ -7,6 +7,8 @@ import { repeatUntilAborted } from './repeat.ts'
 
 /** Options of {@link createPuller}. */
 export interface PullerOptions {
+  /** Ask cheaply whether the target of this ETag is still the newest, and whether the server has the node's last report; null: it cannot be told. */
+  readonly look: (etag: string) => Promise<Omit<Seen, 'type'> | null>
   readonly getTarget: (etag: string | null, signal: AbortSignal) => Promise<TargetAnswer>
   /** The ETag of the target that is known already; null when none is. */
   readonly etag: string | null
@@ -16,8 +18,8 @@ export interface PullerOptions {
   readonly log: Log
   /** Called with each new target; the next look waits for it. */
   readonly onTarget: (fetched: FetchedTarget) => Promise<void>
-  /** Called after each look that the server answered. */
-  readonly onContact: () => void
+  /** Called after each look that the server answered; whether it has the node's last report. */
+  readonly onContact: (isReportKnown: boolean) => void
 }
 
 /** Reads what is wanted of the node, again and again. A failed look changes nothing. */
@@ -42,17 +44,21 @@ export function createPuller(options: PullerOptions): Puller {
   let failuresInRow = 0
   let attempt = new AbortController()
 
-  async function look(signal: AbortSignal): Promise<void> {
+  /** After a hint the target has most likely changed, so that asking whether it has would be a waste of time. */
+  async function look(isHinted: boolean, signal: AbortSignal): Promise<void> {
     attempt = new AbortController()
     try {
-      const answer = await options.getTarget(etag, AbortSignal.any([signal, attempt.signal]))
+      const seen = isHinted || etag === null ? null : await options.look(etag)
+      const aborted = AbortSignal.any([signal, attempt.signal])
+      const answer: TargetAnswer =
+        seen?.target === true ? { changed: false } : await options.getTarget(etag, aborted)
       if (answer.changed) {
         await options.onTarget(answer.fetched)
         etag = answer.fetched.etag
       }
       if (failuresInRow > 0) log.info({ failures: failuresInRow }, 'the server answers again')
       failuresInRow = 0
-      options.onContact()
+      options.onContact(seen?.report === true)
     } catch (error) {
       if (signal.aborted) throw error
       if (attempt.signal.aborted) return
@@ -67,14 +73,16 @@ export function createPuller(options: PullerOptions): Puller {
       due.set()
       attempt.abort()
     },
-    run: (signal) =>
-      repeatUntilAborted(signal, async () => {
-        await look(signal)
+    run(signal) {
+      let isHinted = false
+      return repeatUntilAborted(signal, async () => {
+        await look(isHinted, signal)
         const waitMs =
           failuresInRow === 0
             ? pollMs * (1 - jitter * clock.random())
             : backoffMs(backoff, failuresInRow, clock.random())
-        await due.wait(waitMs, signal)
-      }),
+        isHinted = (await due.wait(waitMs, signal)) === 'set'
+      })
+    },
   }
 }

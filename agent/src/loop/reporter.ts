@@ -8,7 +8,8 @@ import { repeatUntilAborted } from './repeat.ts'
 export interface ReporterOptions {
   /** Make the report of now. */
   readonly makeReport: () => Promise<NodeReport>
-  readonly putReport: (report: NodeReport, signal: AbortSignal) => Promise<void>
+  /** Returns the report's ETag at the server, if it has one. */
+  readonly putReport: (report: NodeReport, signal: AbortSignal) => Promise<string | null>
   /** The longest wait after a failure, in milliseconds. */
   readonly longestWaitMs: number
   readonly clock: Clock
@@ -21,8 +22,10 @@ export interface Reporter {
   noteChange(): void
   /** A step of several was done: it is told with what follows, or by itself when that takes long. */
   noteStep(): void
-  /** The server was heard of: report soon, changed or not. */
-  noteContact(): void
+  /** The server was heard of: report soon, changed or not, unless it said that it has the last report. */
+  noteContact(isReportKnown: boolean): void
+  /** The ETag of the last report that was delivered; null when there is none. */
+  readonly etag: string | null
   /** Report until the signal ends it. */
   run(signal: AbortSignal): Promise<void>
 }
@@ -42,6 +45,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   const stirred = createAutoResetEvent(clock)
   const contact = createAutoResetEvent(clock)
   let delivered: string | null = null
+  let etag: string | null = null
   let failuresInRow = 0
   let lastMs = Number.NEGATIVE_INFINITY
   /** When there is something to tell. */
@@ -72,13 +76,14 @@ export function createReporter(options: ReporterOptions): Reporter {
       const report = await options.makeReport()
       const text = JSON.stringify(report)
       if (text === delivered) return
-      await options.putReport(report, signal)
+      etag = await options.putReport(report, signal)
       delivered = text
       if (failuresInRow > 0) log.info({ failures: failuresInRow }, 'reports are accepted again')
       failuresInRow = 0
     } catch (error) {
       if (signal.aborted) throw error
       delivered = null
+      etag = null
       failuresInRow += 1
       log.warn({ err: error, failures: failuresInRow }, 'the report could not be delivered')
     }
@@ -87,8 +92,11 @@ export function createReporter(options: ReporterOptions): Reporter {
   return {
     noteChange: () => tellWithin(0),
     noteStep: () => tellWithin(stepHoldMs),
-    noteContact() {
-      delivered = null
+    get etag() {
+      return etag
+    },
+    noteContact(isReportKnown) {
+      if (!isReportKnown) delivered = null
       tellWithin(stepHoldMs)
       contact.set()
     },

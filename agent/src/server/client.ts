@@ -35,7 +35,8 @@ export interface FetchedTarget {
  */
 export interface ServerClient {
   getTarget(etag: string | null, signal: AbortSignal): Promise<TargetAnswer>
-  putReport(report: NodeReport, signal: AbortSignal): Promise<void>
+  /** Returns the report's ETag at the server; null where the server gives none. */
+  putReport(report: NodeReport, signal: AbortSignal): Promise<string | null>
   /**
    * Read a template's image. The node's token goes to the own server only; another host's is fetched as any client would, for its SHA-256 is checked anyway.
    *
@@ -77,6 +78,7 @@ export function createServerClient(options: ServerClientOptions): ServerClient {
     async putReport(report, signal) {
       const answer = await http.request({ method: 'PUT', path: statePath, json: report, signal })
       await answer.body.dump()
+      return answer.header('etag')
     },
     async fetchImage(uri, signal) {
       const whole = new URL(uri, url)

@@ -2,29 +2,34 @@ import type { WebSocket } from '@fastify/websocket'
 
 /** Options of {@link watchSilence}. */
 export interface SilenceOptions {
-  /** How long a silent connection lives, in milliseconds. When nothing has come for a third of it, a ping goes out. */
+  /** How long a silent connection lives, in milliseconds. */
   readonly silenceMs: number
+  /** After how much silence a ping goes out, in milliseconds; default: a third of it. */
+  readonly pingMs?: number
   /** How many bytes have come over the connection beneath: on a slow link one message, and the pong behind it, may take long. */
   readonly bytesRead: () => number
-  /** Called when something has come, at most every third of that time. */
+  /** Called when something has come, at most twice in the time after which a ping goes out. */
   readonly onHeard?: () => void
 }
 
 /** Ping the other side and drop the connection when nothing comes of it. Ends with the connection. */
 export function watchSilence(socket: WebSocket, options: SilenceOptions): void {
-  const { silenceMs, bytesRead } = options
+  const { silenceMs, pingMs = silenceMs / 3, bytesRead } = options
+  const everyMs = pingMs / 2
   let heardMs = performance.now()
   let readBytes = bytesRead()
+  let quietMs = 0
   const timer = setInterval(() => {
     const hasCome = bytesRead() !== readBytes
     readBytes = bytesRead()
+    quietMs = hasCome ? 0 : quietMs + everyMs
     if (hasCome) options.onHeard?.()
     // A paused connection is not silent: it is we who do not listen.
     if (hasCome || socket.isPaused) heardMs = performance.now()
     if (performance.now() - heardMs >= silenceMs) socket.terminate()
-    // Agents ping by themselves: who is heard needs no ping.
-    else if (!hasCome && socket.readyState === socket.OPEN) socket.ping()
-  }, silenceMs / 3)
+    // Who is heard needs no ping.
+    else if (quietMs >= pingMs && socket.readyState === socket.OPEN) socket.ping()
+  }, everyMs)
   timer.unref()
   socket.once('close', () => clearInterval(timer))
 }

@@ -5,12 +5,15 @@ import {
   parseSliverId,
 } from '@community-lab/contract'
 import { sql } from 'kysely'
+import { etagOf } from '../http/etag.ts'
 import type { Database } from '../postgres/database.ts'
 import { createChangeRunner } from './change.ts'
 import { createContactBook } from './contact.ts'
+import { createKnownEtags } from './known-etags.ts'
 import type { RegistryStore } from './store.ts'
 import { createReaders } from './read/readers.ts'
 import type { Registry } from './registry.ts'
+import { readNodeTarget } from './target.ts'
 import { readTincKeys } from './write/nodes.ts'
 import { setNodeState } from './write/report.ts'
 import { removeExpiredSlices } from './write/slices.ts'
@@ -25,6 +28,8 @@ export interface RegistryOptions {
   readonly onError: (error: unknown) => void
 }
 
+/** How long a node's poll is answered from memory, in milliseconds. */
+const etagsMaxAgeMs = 5 * 60_000
 const expiryCheckMs = 60_000
 /** How many events are kept, at least: who was away for longer reads everything again. */
 const eventsKept = 100_000
@@ -42,9 +47,13 @@ export async function openRegistry(
     nowMs: () => performance.now(),
     dateMs: Date.now,
   })
+  const known = createKnownEtags({ maxAgeMs: etagsMaxAgeMs, nowMs: () => performance.now() })
   const read = createReaders({ mgmtPrefix, lastSeenMs: contacts.lastSeenMs })
   const change = createChangeRunner(db, read, {
-    onTarget: (nodeId) => targetListeners.forEach((listener) => listener(nodeId)),
+    onTarget(nodeId) {
+      known.forgetTarget(nodeId)
+      targetListeners.forEach((listener) => listener(nodeId))
+    },
     onTincHosts: (nodeIds) => hostListeners.forEach((listener) => listener(nodeIds)),
   })
   const store: RegistryStore = { db, read, change }
@@ -124,6 +133,19 @@ export async function openRegistry(
     onTincHostsChanged(listener) {
       hostListeners.add(listener)
       return () => void hostListeners.delete(listener)
+    },
+    async look(nodeId, { target, report }) {
+      const readEtag = async (): Promise<string> =>
+        etagOf(await readNodeTarget(store, nodeId, mgmtPrefix))
+      return {
+        target: target !== null && target === (await known.targetOf(nodeId, readEtag)),
+        report: report !== null && known.isReport(nodeId, report),
+      }
+    },
+    noteReport(nodeId, report) {
+      const etag = etagOf(report)
+      known.noteReport(nodeId, etag)
+      return etag
     },
     async noteContact(nodeId, connected) {
       // Losing a connection is no sign of life: the last one before it counts.

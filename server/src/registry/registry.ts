@@ -1,4 +1,4 @@
-import type { Incident, Node, Sliver } from '@community-lab/contract'
+import type { Incident, Look, Node, NodeReport, Seen, Sliver } from '@community-lab/contract'
 
 /** A host of the management network as tinc must know it. */
 export interface TincHost {
@@ -25,6 +25,10 @@ export interface Registry {
   onTargetChanged(listener: (nodeId: number) => void): () => void
   /** Call back after hosts were added, changed or revoked, with their nodes. Returns the unsubscriber. */
   onTincHostsChanged(listener: (nodeIds: readonly number[]) => void): () => void
+  /** Answer a node's poll: whether what it has is still so. No query is made where nothing has changed. */
+  look(nodeId: number, has: Omit<Look, 'type'>): Promise<Omit<Seen, 'type'>>
+  /** Note that a node's report was taken in. Returns its ETag. */
+  noteReport(nodeId: number, report: NodeReport): string
   /** Note that a node was heard of, or (`connected` false) that its connection has gone. */
   noteContact(nodeId: number, connected: boolean): Promise<void>
   /** Publish something that an operator should look at. */

@@ -186,7 +186,7 @@ export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
       const id = numericId(request, 'node')
       await registry.noteContact(id, true)
       await applyReport(registry, id, request.body)
-      return reply.code(204).send()
+      return reply.code(204).header('etag', registry.noteReport(id, request.body)).send()
     },
   )
 }

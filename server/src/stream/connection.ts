@@ -1,4 +1,10 @@
-import { maxUnackedRecords, type SampleRecord, type ServerFrame } from '@community-lab/contract'
+import {
+  maxUnackedRecords,
+  type Look,
+  type SampleRecord,
+  type Seen,
+  type ServerFrame,
+} from '@community-lab/contract'
 import type { WebSocket } from '@fastify/websocket'
 import { maybeSliceOfSource, placeFaulty, placeRecord } from '../telemetry/domain/placement.ts'
 import type { TelemetryStore } from '../telemetry/store.ts'
@@ -16,6 +22,8 @@ export interface StreamOptions {
   readonly intake: StreamIntake
   /** The group of a slice; null when there never was such a slice. */
   sliceGroup(sliceId: number): Promise<number | null>
+  /** Answer the node's poll. */
+  look(has: Look): Promise<Omit<Seen, 'type'>>
   /** Called once, when the agent has been welcomed. */
   onWelcomed(): void
   onError(error: unknown): void
@@ -28,10 +36,11 @@ type StreamRecord = SampleRecord | FaultyRecord
  * together. The intake says when the connection is not read, so that the node waits.
  */
 export function serveStream(socket: WebSocket, options: StreamOptions): void {
-  const { store, node, intake, sliceGroup, onWelcomed, onError } = options
+  const { store, node, intake, sliceGroup, look, onWelcomed, onError } = options
   const slices = new Map<number, boolean>()
   let spool: string | null = null
   let waitingRecords = 0
+  let isLooking = false
   // Frames are taken one after the other.
   let taken: Promise<void> = Promise.resolve()
 
@@ -58,7 +67,7 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
   async function welcome(frame: StreamFrame & { type: 'hello' }): Promise<void> {
     const start = { nodeId: node.id, node: node.name, spool: frame.spool }
     const committedSeq = await store.begin({ ...start, firstSeq: frame.first_seq })
-    send({ type: 'welcome', spool: frame.spool, committed_seq: committedSeq })
+    send({ type: 'welcome', spool: frame.spool, committed_seq: committedSeq, looks: true })
     onWelcomed()
   }
 
@@ -91,7 +100,22 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
       })
   }
 
+  async function answerLook(frame: Look): Promise<void> {
+    isLooking = true
+    try {
+      send({ type: 'seen', ...(await look(frame)) })
+    } finally {
+      isLooking = false
+    }
+  }
+
   function receive(frame: StreamFrame, release: () => void): void {
+    if (frame.type === 'look') {
+      release()
+      if (isLooking) refuse('the look before is not answered yet')
+      else answerLook(frame).catch(fail)
+      return
+    }
     if (frame.type === 'hello') {
       // Said again when the agent has begun a new spool.
       spool = frame.spool

@@ -1,4 +1,10 @@
-import { Hello, maxBatchRecords, SampleRecord, type ServerFrame } from '@community-lab/contract'
+import {
+  Hello,
+  Look,
+  maxBatchRecords,
+  SampleRecord,
+  type ServerFrame,
+} from '@community-lab/contract'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Unreadable } from '../telemetry/domain/placement.ts'
@@ -12,6 +18,7 @@ export type FaultyRecord = Unreadable
 /** What an agent sent, as far as the server relies on it. */
 export type StreamFrame =
   | Static<typeof Hello>
+  | Look
   | {
       readonly type: 'batch'
       readonly spool: string
@@ -27,6 +34,7 @@ const Numbered = Type.Object({
 })
 const Envelope = Type.Union([
   Hello,
+  Look,
   Type.Object({
     type: Type.Literal('batch'),
     spool: Type.String(),
@@ -48,7 +56,7 @@ export function readFrame(text: string): FrameReading {
     return { frame: null, reason: 'not JSON' }
   }
   if (!envelope.Check(value)) return { frame: null, reason: firstError(envelope.Errors(value)) }
-  if (value.type === 'hello') return { frame: value }
+  if (value.type !== 'batch') return { frame: value }
   return { frame: { ...value, records: value.records.map(readRecord) } }
 }
 

@@ -1,5 +1,11 @@
 import websocket, { type WebSocket } from '@fastify/websocket'
-import { LabError, routes, streamSilenceMs, streamSubprotocol } from '@community-lab/contract'
+import {
+  LabError,
+  routes,
+  streamPingMs,
+  streamSilenceMs,
+  streamSubprotocol,
+} from '@community-lab/contract'
 import fp from 'fastify-plugin'
 import type { FastifyRequest } from 'fastify'
 import { permitNode } from '../access/permit.ts'
@@ -124,6 +130,7 @@ export default fp<StreamPluginOptions>(
         })
         watchSilence(socket, {
           silenceMs,
+          pingMs: (silenceMs * streamPingMs) / streamSilenceMs,
           bytesRead: () => request.raw.socket.bytesRead,
           onHeard: () => {
             if (isCurrent()) noteContact(node.id, true)
@@ -133,6 +140,7 @@ export default fp<StreamPluginOptions>(
           store: telemetry,
           node,
           intake: boundStream(socket, request.raw.socket, { intake, nodeRates, nodeId: node.id }),
+          look: (has) => registry.look(node.id, has),
           sliceGroup: (sliceId) => registry.sliceGroup(sliceId),
           onWelcomed: () => {
             if (isCurrent()) noteContact(node.id, true)

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Sample } from '../sample.ts'
 import type { Spool } from '../spool/spool.ts'
 import { createNodeHealth, type Collector } from './node-health.ts'
 import { createNodeNetwork } from './node-network.ts'
@@ -36,19 +37,29 @@ export function createCollectors(options: CollectorsOptions): Collectors {
     createSliverHealth({ slivers, procRoot }),
   ]
 
-  async function collect(collector: Collector): Promise<void> {
+  async function collect(collector: Collector): Promise<readonly Sample[]> {
     try {
-      const samples = await collector.collect()
-      if (samples.length > 0) spool.append(samples)
+      return await collector.collect()
     } catch (error) {
       options.onProblem?.(collector.name, error)
+      return []
+    }
+  }
+
+  /** All of a round goes to the disk, and to the server, at once. */
+  async function keepRound(): Promise<void> {
+    const samples = (await Promise.all(collectors.map(collect))).flat()
+    try {
+      if (samples.length > 0) spool.append(samples)
+    } catch (error) {
+      options.onProblem?.('spool', error)
     }
   }
 
   async function run(): Promise<void> {
     const beganMs = performance.now()
     while (!signal.aborted) {
-      await Promise.all(collectors.map(collect))
+      await keepRound()
       // By the clock, whatever a round takes; rounds that were missed are not made up for.
       const waitMs = intervalMs - ((performance.now() - beganMs) % intervalMs)
       await delay(waitMs, undefined, { signal }).catch(() => {

@@ -4,6 +4,7 @@ import {
   maxBatchRecords,
   maxUnackedRecords,
   ServerFrame,
+  streamPingMs,
   streamSilenceMs,
   type AgentFrame,
 } from '@community-lab/contract'
@@ -11,6 +12,7 @@ import Type from 'typebox'
 import { Value } from 'typebox/value'
 import type { WebSocket } from 'ws'
 import type { Spool } from '../spool/spool.ts'
+import { createLooks, type LookNow } from './look.ts'
 
 const AnyFrame = Type.Object({ type: Type.String() })
 const frameTypes: ReadonlySet<string> = new Set(
@@ -24,7 +26,8 @@ const closeWithinMs = 500
 export interface SessionOptions {
   readonly spool: Spool
   readonly softVersion: string
-  readonly onWelcome: () => void
+  /** Called when the server has welcomed the node; with how to look over this connection, or null where the server does not answer that. */
+  readonly onWelcome: (look: LookNow | null) => void
   readonly onChanged: () => void
   readonly signal: AbortSignal
 }
@@ -32,7 +35,7 @@ export interface SessionOptions {
 /**
  * Speak the node's stream on an open WebSocket until it ends: say hello, and after the welcome send the spool's samples and trim the spool as the server
  * acknowledges them. A server that is busy acknowledges late, or does not read its socket: then samples wait in the spool. Only samples that would survive a
- * power cut are sent. A connection that is silent for {@link streamSilenceMs} is dropped.
+ * power cut are sent. A connection that is silent for {@link streamPingMs} is pinged, and dropped after {@link streamSilenceMs}.
  * @throws {@link LabError} LAB_AGENT_STREAM_UNREADABLE when the server sends what is not of the protocol; what the socket's `error` event tells.
  */
 export async function runSession(stream: WebSocket, options: SessionOptions): Promise<void> {
@@ -78,7 +81,12 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
     sendBatches().catch(fail)
   }
 
-  function welcome(committedSeq: number): void {
+  const looks = createLooks((look) => void send(look).catch(fail))
+
+  function welcome({
+    committed_seq: committedSeq,
+    looks: answersLooks,
+  }: Extract<ServerFrame, { type: 'welcome' }>): void {
     if (spool.isOutrun(committedSeq)) {
       spool.renew()
       sayHello()
@@ -88,7 +96,7 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
     spool.trim(committedSeq)
     nextSeq = Math.max(spool.firstSeq, committedSeq + 1)
     ackedSeq = nextSeq - 1
-    options.onWelcome()
+    options.onWelcome(answersLooks === true ? looks.now : null)
     pump()
   }
 
@@ -112,14 +120,21 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
     const frame = readFrame(text)
     if (frame === null) return
     if (frame.type === 'changed') options.onChanged()
+    else if (frame.type === 'seen') looks.settle(frame)
     else if (frame.spool !== spool.id) return
-    else if (frame.type === 'welcome') welcome(frame.committed_seq)
+    else if (frame.type === 'welcome') welcome(frame)
     else acknowledge(frame.committed_seq)
   }
 
   const silence = setTimeout(() => stream.terminate(), streamSilenceMs)
-  const heard = (): void => void silence.refresh()
-  const pinging = setInterval(() => stream.ping(), streamSilenceMs / 3)
+  const pinging = setTimeout(() => {
+    stream.ping()
+    pinging.refresh()
+  }, streamPingMs)
+  const heard = (): void => {
+    silence.refresh()
+    pinging.refresh()
+  }
   let closing: NodeJS.Timeout | undefined
   const stop = (): void => {
     stream.close()
@@ -148,7 +163,8 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
   } finally {
     clearTimeout(silence)
     clearTimeout(closing)
-    clearInterval(pinging)
+    clearTimeout(pinging)
+    looks.settle(null)
     unsubscribe()
     signal.removeEventListener('abort', stop)
   }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
 import { backoffMs } from '@community-lab/contract'
 import type { Spool } from '../spool/spool.ts'
+import type { LookNow } from './look.ts'
 import { runSession } from './session.ts'
 
 /** The delay before the node connects again; many nodes must not come back at the same moment. */
@@ -27,6 +28,8 @@ export interface UplinkOptions {
 export interface Uplink {
   /** Whether the server has welcomed the node on the connection that is open now. */
   readonly isConnected: boolean
+  /** Poll over the open connection, see {@link LookNow}; null where there is none, or its server does not answer that. */
+  readonly look: LookNow
   /** The network has come back: without a welcome yet, give up what is tried or waited for, and connect now. */
   noteReachable(): void
   /** Close the connection and stay away; what has not been acknowledged stays in the spool. */
@@ -42,6 +45,7 @@ export function createUplink(options: UplinkOptions): Uplink {
   const closed = new AbortController()
   const signal = AbortSignal.any([options.signal, closed.signal])
   let isConnected = false
+  let lookNow: LookNow | null = null
   let failures = 0
   let attempt = new AbortController()
 
@@ -52,7 +56,8 @@ export function createUplink(options: UplinkOptions): Uplink {
     await runSession(stream, {
       spool: options.spool,
       softVersion: options.softVersion,
-      onWelcome() {
+      onWelcome(look) {
+        lookNow = look
         failures = 0
         isConnected = true
         options.onConnected?.()
@@ -72,6 +77,7 @@ export function createUplink(options: UplinkOptions): Uplink {
         reason = error
       }
       isConnected = false
+      lookNow = null
       if (isEnded()) return
       options.onDisconnected?.(reason)
       const either = AbortSignal.any([signal, attempt.signal])
@@ -87,6 +93,7 @@ export function createUplink(options: UplinkOptions): Uplink {
     get isConnected() {
       return isConnected
     },
+    look: (has) => lookNow?.(has) ?? Promise.resolve(null),
     noteReachable() {
       if (isConnected) return
       failures = 0

@@ -65,7 +65,10 @@ function appendCounts(from: number, count: number): void {
 }
 
 /** A server that commits what comes next, and nothing else; `onBatch` may break things. */
-function serve(onBatch: (socket: WebSocket, committed: readonly SampleRecord[]) => boolean): {
+function serve(
+  onBatch: (socket: WebSocket, committed: readonly SampleRecord[]) => boolean,
+  looks = true,
+): {
   committed: SampleRecord[]
   hellos: AgentFrame[]
 } {
@@ -74,9 +77,15 @@ function serve(onBatch: (socket: WebSocket, committed: readonly SampleRecord[]) 
     socket.on('message', (data: Buffer) => {
       const frame: unknown = JSON.parse(data.toString())
       if (!Value.Check(AgentFrame, frame)) throw new TypeError(`no frame: ${data.toString()}`)
+      if (frame.type === 'look') {
+        socket.send(JSON.stringify({ type: 'seen', target: frame.target === '"1"', report: true }))
+        return
+      }
       const committedSeq = () => state.committed.at(-1)?.seq ?? 0
       const answer = (type: string) =>
-        socket.send(JSON.stringify({ type, spool: frame.spool, committed_seq: committedSeq() }))
+        socket.send(
+          JSON.stringify({ type, spool: frame.spool, committed_seq: committedSeq(), looks }),
+        )
       if (frame.type === 'hello') {
         state.hellos.push(frame)
         answer('welcome')
@@ -241,4 +250,38 @@ it('goes on when a newer server sends frames of a kind that it does not know, an
   await trimmedTo(5)
   expect(state.hellos).toHaveLength(1)
   expect(calls).toEqual({ changed: 1, connected: 1 })
+})
+
+it('polls over its stream while that is open', async () => {
+  serve(() => true)
+  const connected = Promise.withResolvers<undefined>()
+  uplink = createUplink({
+    spool,
+    softVersion: '1',
+    openStream,
+    onChanged: () => undefined,
+    onConnected: () => connected.resolve(undefined),
+    signal: new AbortController().signal,
+  })
+  expect(await uplink.look({ target: '"1"', report: null })).toBeNull()
+  await connected.promise
+  expect(await uplink.look({ target: '"1"', report: null })).toMatchObject({ target: true })
+  expect(await uplink.look({ target: '"2"', report: null })).toMatchObject({ target: false })
+  await uplink.close()
+  expect(await uplink.look({ target: '"1"', report: null })).toBeNull()
+})
+
+it('does not poll over the stream of an older server', async () => {
+  serve(() => true, false)
+  const connected = Promise.withResolvers<undefined>()
+  uplink = createUplink({
+    spool,
+    softVersion: '1',
+    openStream,
+    onChanged: () => undefined,
+    onConnected: () => connected.resolve(undefined),
+    signal: new AbortController().signal,
+  })
+  await connected.promise
+  expect(await uplink.look({ target: '"1"', report: null })).toBeNull()
 })

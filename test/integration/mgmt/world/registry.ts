@@ -64,6 +64,8 @@ export function createRegistry(): HandMadeRegistry {
       changed.add(listener)
       return () => void changed.delete(listener)
     },
+    look: () => Promise.resolve({ target: true, report: false }),
+    noteReport: () => '',
     noteContact: () => Promise.resolve(),
     reportIncident(incident) {
       incidents.push(incident)

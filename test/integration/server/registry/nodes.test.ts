@@ -199,6 +199,30 @@ describe.each(postgresKinds)('a node on %s PostgreSQL', (kind) => {
     ])
   })
 
+  it('is told over its stream what it would be told by its requests', async () => {
+    await using world = await testbeds.start()
+    const { registry } = world.context
+    const [token = ''] = world.nodes
+    const readEtag = async () => (await target(world, token, 1)).headers.etag ?? ''
+    const first = await readEtag()
+    expect(await registry.look(1, { target: first, report: null })).toEqual({
+      target: true,
+      report: false,
+    })
+    const body = { name: 'hello', template: 'tiny', nodes: ['n1'] }
+    await world.ask(world.red, 'PUT', routes.sliceEnsure, { body })
+    expect(await registry.look(1, { target: first, report: null })).toMatchObject({ target: false })
+    const second = await readEtag()
+    expect(await registry.look(1, { target: second, report: null })).toMatchObject({ target: true })
+    const report = await world.report(1, { slivers: [aSliverReport('1@1')] })
+    expect(await registry.look(1, { target: null, report })).toEqual({
+      target: false,
+      report: true,
+    })
+    await world.report(1)
+    expect(await registry.look(1, { target: null, report })).toMatchObject({ report: false })
+  })
+
   it('tells what is; what is wanted stays as it was', async () => {
     await using world = await testbeds.start()
     const body = { name: 'hello', template: 'tiny', nodes: ['n1'] }

@@ -85,6 +85,8 @@ function createTestRegistry(): TestRegistry {
       return () => events.off('target', listener)
     },
     onTincHostsChanged: () => () => undefined,
+    look: () => Promise.resolve({ target: true, report: false }),
+    noteReport: () => '',
     noteContact(nodeId, connected) {
       events.emit('contact', nodeId, connected)
       return Promise.resolve()

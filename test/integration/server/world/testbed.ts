@@ -36,8 +36,8 @@ export interface TestbedWorld extends World {
   /** Tokens of the nodes n1, n2 … (ids 1, 2 …). */
   readonly nodes: readonly string[]
   readonly template: Template
-  /** A node reports, as its agent does. */
-  report(nodeId: number, changes?: Partial<NodeReport>): Promise<void>
+  /** A node reports, as its agent does. Returns the report's ETag. */
+  report(nodeId: number, changes?: Partial<NodeReport>): Promise<string>
 }
 
 /** A body of an image, small but gzip. */
@@ -194,5 +194,6 @@ function reporter(world: World, nodes: readonly string[]): TestbedWorld['report'
     const token = nodes[nodeId - 1] ?? null
     const response = await world.ask(token, 'PUT', url, { body: aReport(changes) })
     if (response.statusCode !== 204) throw new Error(response.body)
+    return String(response.headers.etag)
   }
 }

@@ -30,8 +30,9 @@ async function countReboots(store: Partial<LoopStore>): Promise<number> {
   const loop = await createLoop({
     server: {
       getTarget: () => Promise.resolve({ changed: true, fetched }),
-      putReport: () => Promise.resolve(),
+      putReport: () => Promise.resolve(null),
     },
+    look: () => Promise.resolve(null),
     slivers,
     store: {
       loadTarget: () => Promise.resolve(null),

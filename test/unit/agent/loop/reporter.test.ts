@@ -24,7 +24,7 @@ beforeEach(() => {
     putReport(report) {
       if (isAway) return Promise.reject(new Error('the server is away'))
       told.push({ ...(report as unknown as { state: number }), atMs: clock.nowMs() })
-      return Promise.resolve()
+      return Promise.resolve(`etag-${told.length}`)
     },
     longestWaitMs: 60_000,
     clock,
@@ -76,7 +76,7 @@ it('tells nothing twice, except to a server that was not heard of meanwhile', as
   reporter.noteChange()
   await clock.pass(5_000)
   expect(told).toHaveLength(1)
-  reporter.noteContact()
+  reporter.noteContact(false)
   await clock.pass(1_000)
   expect(told).toHaveLength(2)
 })
@@ -87,7 +87,19 @@ it('tries again later each time while the server is away, and at once when it is
   reporter.noteChange()
   await clock.pass(10_000)
   isAway = false
-  reporter.noteContact()
+  reporter.noteContact(false)
   await clock.pass(0)
   expect(told).toEqual([{ state: 1, atMs: 10_000 }])
+})
+
+it('does not report again what the server says it has', async () => {
+  reporter.noteChange()
+  await clock.pass(0)
+  expect(reporter.etag).toBe('etag-1')
+  reporter.noteContact(true)
+  await clock.pass(10_000)
+  expect(told).toEqual([{ state: 0, atMs: 0 }])
+  reporter.noteContact(false)
+  await clock.pass(10_000)
+  expect(told).toHaveLength(2)
 })

@@ -1,0 +1,64 @@
+import { pino } from 'pino'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { createPuller, type Puller } from '../../../../agent/src/loop/puller.ts'
+import { createTestClock, type TestClock } from './clock.ts'
+
+let clock: TestClock
+let puller: Puller
+let ending: AbortController
+let ended: Promise<void>
+let asked: string[]
+/** What the stream tells; null: it is not open. */
+let seen: { target: boolean; report: boolean } | null
+let reportsKnown: boolean[]
+
+beforeEach(() => {
+  clock = createTestClock()
+  ending = new AbortController()
+  asked = []
+  seen = null
+  reportsKnown = []
+  puller = createPuller({
+    look(etag) {
+      asked.push(`look ${etag}`)
+      return Promise.resolve(seen)
+    },
+    getTarget(etag) {
+      asked.push(`get ${etag}`)
+      return Promise.resolve({ changed: false })
+    },
+    etag: '"1"',
+    pollMs: 60_000,
+    clock,
+    log: pino({ level: 'silent' }),
+    onTarget: () => Promise.resolve(),
+    onContact: (isReportKnown) => void reportsKnown.push(isReportKnown),
+  })
+  ended = puller.run(ending.signal)
+})
+
+afterEach(async () => {
+  ending.abort()
+  await ended
+})
+
+it('asks over the stream first, and fetches what has changed', async () => {
+  await clock.pass(0)
+  expect(asked.splice(0)).toEqual(['look "1"', 'get "1"'])
+  seen = { target: true, report: true }
+  await clock.pass(60_000)
+  expect(asked.splice(0)).toEqual(['look "1"'])
+  seen = { target: false, report: true }
+  await clock.pass(60_000)
+  expect(asked.splice(0)).toEqual(['look "1"', 'get "1"'])
+  expect(reportsKnown).toEqual([false, true, true])
+})
+
+it('fetches at once after a hint', async () => {
+  await clock.pass(0)
+  asked = []
+  seen = { target: true, report: true }
+  puller.hint()
+  await clock.pass(0)
+  expect(asked).toEqual(['get "1"'])
+})
