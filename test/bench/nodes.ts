@@ -5,8 +5,8 @@ import { printTable } from './table.ts'
 
 /** How many nodes; BENCH_NODES asks for others, such as 100. */
 const sizes = (process.env['BENCH_NODES'] ?? '1000,10000').split(',').map(Number)
-/** How long the nodes run before anything is measured, in milliseconds: each has sent its health then. */
-const settlingMs = 20_000
+/** How long the nodes run before anything is measured, in milliseconds: each has sent its health, polled and reported then. */
+const settlingMs = 75_000
 /** How long the steady state is measured, in milliseconds: each node has polled then. */
 const windowMs = 60_000
 const hints = 200

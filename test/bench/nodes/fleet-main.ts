@@ -12,23 +12,23 @@ const connecting = 25
 const ending = new AbortController()
 const nodes: SimulatedNode[] = []
 /** What this host measures, as a node's collectors measure it. The simulated nodes repeat it, each at its own time. */
-let measured: readonly (readonly Sample[])[] = []
+let measured: readonly Sample[] = []
 
 function tell(message: FleetTold): void {
   process.send?.(message)
 }
 
-function collect(): readonly (readonly Sample[])[] {
+function collect(): readonly Sample[] {
   const timeUs = nowUs()
-  return measured.map((samples) => samples.map((sample) => ({ ...sample, time_us: timeUs })))
+  return measured.map((sample) => ({ ...sample, time_us: timeUs }))
 }
 
-async function measure(): Promise<readonly (readonly Sample[])[]> {
+async function measure(): Promise<readonly Sample[]> {
   const health = createNodeHealth({ procRoot: '/proc', diskPath: '/' })
   const network = createNodeNetwork({ procRoot: '/proc' })
   // The first round has no utilization.
   await health.collect()
-  return [await health.collect(), (await network.collect()).slice(0, 3)]
+  return [...(await health.collect()), ...(await network.collect()).slice(0, 3)]
 }
 
 async function connect(ask: Extract<FleetAsk, { do: 'connect' }>): Promise<void> {

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { NodeReport } from '@community-lab/contract'
 import { systemClock } from '../../../agent/src/loop/clock.ts'
 import { createPuller } from '../../../agent/src/loop/puller.ts'
+import { createReporter } from '../../../agent/src/loop/reporter.ts'
 import type { Sample } from '../../../agent/src/measurement/sample.ts'
 import { createUplink } from '../../../agent/src/measurement/uplink/uplink.ts'
 import { createServerClient } from '../../../agent/src/server/client.ts'
@@ -22,7 +24,7 @@ export interface SimulatedNodeOptions {
   readonly url: string
   readonly certificateSha256: string
   /** What the node's collectors measure, in one round. */
-  readonly collect: () => readonly (readonly Sample[])[]
+  readonly collect: () => readonly Sample[]
   /** Called on each hint that the target has changed. */
   readonly onHint: () => void
   readonly onError: (error: unknown) => void
@@ -37,13 +39,28 @@ export interface SimulatedNode {
   begin(): void
 }
 
+/** What a node without slivers reports. */
+const report: NodeReport = {
+  state: 'production',
+  soft_version: 'bench',
+  arch: 'x86_64',
+  boot_sn: 0,
+  public_prefix: null,
+  capabilities: { runtime: 'crun', limits: true, userns: true, lacks: [] },
+  resources: (['memory', 'disk', 'cpu', 'processes'] as const).map((name) => {
+    return { name, total: 4_000, max_req: 2_000, dflt_req: 100 }
+  }),
+  errors: [],
+  slivers: [],
+}
+
 /** Run the parts of an agent that speak to the server: its stream with samples and pings, and its polls. Settles when the server has welcomed it. */
 export async function simulateNode(options: SimulatedNodeOptions): Promise<SimulatedNode> {
   const { id, url, certificateSha256, collect, onHint, onError, signal } = options
   const client = createServerClient({ url, certificateSha256, token: nodeSecret(id), nodeId: id })
   const spool = createMemorySpool()
   const welcomed = Promise.withResolvers<undefined>()
-  createUplink({
+  const uplink = createUplink({
     spool,
     softVersion: 'bench',
     openStream: (attempt) => client.openStream(attempt),
@@ -53,29 +70,38 @@ export async function simulateNode(options: SimulatedNodeOptions): Promise<Simul
     signal,
   })
   await welcomed.promise
+  const log = {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: (details: object) => onError(details),
+    error: (details: object) => onError(details),
+  }
+  const reporter = createReporter({
+    makeReport: () => Promise.resolve(report),
+    putReport: (document, attempt) => client.putReport(document, attempt),
+    longestWaitMs: pollMs,
+    clock: systemClock,
+    log,
+  })
   const puller = createPuller({
+    look: (etag) => uplink.look({ target: etag, report: reporter.etag }),
     getTarget: (etag, attempt) => client.getTarget(etag, attempt),
     etag: null,
     pollMs,
     clock: systemClock,
-    log: {
-      debug: () => undefined,
-      info: () => undefined,
-      warn: (details) => onError(details),
-      error: onError,
-    },
+    log,
     onTarget: () => Promise.resolve(),
-    onContact: () => undefined,
+    onContact: (isReportKnown) => reporter.noteContact(isReportKnown),
   })
 
   async function measure(): Promise<void> {
     while (!signal.aborted) {
-      collect().forEach((samples) => spool.append(samples))
+      spool.append(collect())
       await delay(healthMs, undefined, { signal })
     }
   }
   /** Begin at some moment of a period, as nodes do that were started one by one. */
-  async function beginWithin(periodMs: number, work: () => Promise<void>): Promise<void> {
+  async function beginWithin(periodMs: number, work: () => Promise<unknown>): Promise<void> {
     try {
       await delay(Math.random() * periodMs, undefined, { signal })
       await work()
@@ -87,7 +113,7 @@ export async function simulateNode(options: SimulatedNodeOptions): Promise<Simul
     acknowledged: () => spool.firstSeq - 1,
     begin() {
       void beginWithin(healthMs, measure)
-      void beginWithin(pollMs, () => puller.run(signal))
+      void beginWithin(pollMs, () => Promise.all([puller.run(signal), reporter.run(signal)]))
     },
   }
 }
