@@ -63,11 +63,15 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
     await rm(join(options.dir, 'tincd.pid'), { force: true })
     const signal = AbortSignal.any([options.signal, restart.signal])
     await awaitNewSeed(options.dir, signal)
-    if (signal.aborted) return 'stopped'
+    const isStopped = (): boolean => signal.aborted
+    if (isStopped()) return 'stopped'
     const started = spawn('tincd', tincdArguments(options.dir), {
       env: tincdEnvironment,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    // Without files or processes left, what is returned has no pipes, and the error comes as an event, which ends this process when nobody listens.
+    await once(started, 'spawn')
+    started.on('error', () => undefined)
     child = started
     const last: string[] = []
     for (const stream of [started.stdout, started.stderr]) {
@@ -82,6 +86,7 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
     }
     const stop = (): void => void stopChild(started)
     signal.addEventListener('abort', stop)
+    if (isStopped()) stop()
     try {
       const [code, by] = (await once(started, 'close')) as [number | null, string | null]
       return `${by === null ? `exit code ${code ?? 'unknown'}` : `killed by ${by}`}; its last words: ${last.join(' | ')}`

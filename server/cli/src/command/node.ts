@@ -32,7 +32,7 @@ export function addNode(program: Command, context: Context): void {
       else showNode(context, found)
     },
   )
-  leaf(node, 'set-state <name>', 'say what the node is wanted to be')
+  leaf(node, 'set-state <name>', 'set the state that the node is to have')
     .addArgument(new Argument('<state>', setStatesText).choices(setStates))
     .action(async (name: string, state: NodeSetState, options: PrintOptions) => {
       const client = connectServer(context)
@@ -45,7 +45,7 @@ export function addNode(program: Command, context: Context): void {
           `node ${changed.name} is wanted ${changed.set_state}; it is ${changed.state}\n`,
         )
     })
-  leaf(node, 'add <name>', 'make a node, which its device can then enrol as').action(
+  leaf(node, 'add <name>', 'register a node, so that its device can enrol').action(
     async (name: string, options: PrintOptions) => {
       const client = connectServer(context)
       const body: NodeCreate = { name }

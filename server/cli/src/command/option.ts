@@ -5,7 +5,7 @@ export function leaf(parent: Command, name: string, description: string): Comman
   return parent
     .command(name)
     .description(description)
-    .option('--json', 'print JSON, a document a line; an error too')
+    .option('--json', 'print JSON: one document per line, errors too')
 }
 
 /** Read a number of nodes: 1 to 100. */

@@ -29,7 +29,7 @@ export function addSlice(program: Command, context: Context): void {
       },
     )
   })
-  leaf(slice, 'renew <name>', 'let a slice live on, as long again as a new one').action(
+  leaf(slice, 'renew <name>', 'keep a slice for as long as a new one lives, from now on').action(
     async (name: string, options: PrintOptions) => {
       const client = connectServer(context)
       const { id } = findNamed('slice', await listSlices(client), name)

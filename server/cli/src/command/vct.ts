@@ -35,12 +35,12 @@ export function addVct(program: Command, context: Context): void {
     const client = connectControl(context)
     printStatus(context, await client.ask(VctStatus, '/status'), options)
   })
-  leaf(vct, 'node <name>', 'do something to a virtual node')
+  leaf(vct, 'node <name>', 'cut, stop, start or reboot a virtual node')
     .addArgument(new Argument('<action>', nodeActionsText).choices(vctNodeActions))
     .action((name: string, action: string, options: PrintOptions) =>
       act(context, pathOf('/nodes/{name}/{action}', { name, action }), options),
     )
-  leaf(vct, 'link <a> <b>', 'do something to the link between two nodes')
+  leaf(vct, 'link <a> <b>', 'cut or restore the link between two nodes')
     .addArgument(
       new Argument('<action>', 'cut: nothing passes; restore: it does again').choices(
         vctLinkActions,
@@ -49,7 +49,7 @@ export function addVct(program: Command, context: Context): void {
     .action((a: string, b: string, action: string, options: PrintOptions) =>
       act(context, pathOf('/links/{a}/{b}/{action}', { a, b, action }), options),
     )
-  leaf(vct, 'server', "do something to the testbed's server")
+  leaf(vct, 'server', "kill, stop or start the testbed's server")
     .addArgument(new Argument('<action>', serverActionsText).choices(vctServerActions))
     .action((action: string, options: PrintOptions) =>
       act(context, pathOf('/server/{action}', { action }), options),

@@ -5,7 +5,7 @@ import { formatTable, type Column } from './table.ts'
 
 /** How a command tells its result. */
 export interface PrintOptions {
-  /** Print JSON, a document a line, instead of text. */
+  /** Print JSON, one document per line, instead of text. */
   readonly json?: boolean
 }
 

@@ -18,7 +18,7 @@ export interface TestbedOptions {
   readonly nodes: number
   /** The server's port on 127.0.0.1. */
   readonly port: number
-  /** Progress as JSON, a document a line. */
+  /** Progress as JSON, one document per line. */
   readonly json?: boolean
 }
 
