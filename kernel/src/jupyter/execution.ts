@@ -5,6 +5,7 @@ import type { CompiledCell } from './compile/compilation.ts'
 import { CompilationInterrupted, type Compiler } from './compile/compiler.ts'
 import type { History } from './history.ts'
 import type { Runner } from './runner.ts'
+import { plainOf } from './questions.ts'
 import { complaintsContent, failureContent, type ErrorContent } from './traceback.ts'
 import type { Json, Message, MessageDraft } from './wire/message.ts'
 
@@ -62,7 +63,9 @@ export class Execution {
       this.#context.publish(request, { type: 'execute_input', content: input })
     }
     const executionCount = this.#count
-    const error = await this.#run(request, name, code)
+    const question = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$.]*)\?\s*$/u.exec(code)?.[1]
+    const payload = question === undefined ? [] : await this.#explain(question)
+    const error = question === undefined ? await this.#run(request, name, code) : null
     if (error !== null) {
       this.#context.publish(request, { type: 'error', content: { ...error } })
       // "Run all" sends every cell at once, but a socket hands them over one by one; what comes after the reply was sent knowing of the error.
@@ -72,13 +75,22 @@ export class Execution {
       type: 'execute_reply',
       content: {
         ...(error === null
-          ? { status: 'ok', payload: [], user_expressions: expressionsOf(content) }
+          ? { status: 'ok', payload, user_expressions: expressionsOf(content) }
           : { status: 'error', ...error }),
         execution_count: executionCount,
       },
     })
     // A silent request comes from an extension, behind the back of who sent the cells.
     return error === null || silent || content['stop_on_error'] === false
+  }
+
+  /** A cell `name?` asks what that is, as in IPython; no TypeScript looks like it. */
+  async #explain(name: string): Promise<readonly Json[]> {
+    const found = await this.#context.compiler.inspect(name, name.length).catch(() => null)
+    const text = found ?? `Nothing is known of ${name}.`
+    return [
+      { source: 'page', data: { 'text/markdown': text, 'text/plain': plainOf(text) }, start: 0 },
+    ]
   }
 
   async #run(request: Message, name: string, code: string): Promise<ErrorContent | null> {

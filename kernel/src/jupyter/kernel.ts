@@ -1,4 +1,5 @@
-import { Compiler } from './compile/compiler.ts'
+import { CommDesk } from './comm-desk.ts'
+import type { Compiler } from './compile/compiler.ts'
 import { Execution } from './execution.ts'
 import { ExecutionQueue } from './execution-queue.ts'
 import { createHistory } from './history.ts'
@@ -13,8 +14,8 @@ export interface KernelOptions {
   readonly folder: string
   /** Folder for the output that is too much to show. */
   readonly logFolder: string
-  /** A file beside which packages are looked for that the notebook's folder lacks. */
-  readonly fallbackFile: string
+  /** Compiles the cells; ended with the kernel. */
+  readonly compiler: Compiler
   /** The sockets; asked for at each use, because messages may come before all are bound. */
   sockets(): Sockets
   /** Called once the kernel was told to end, and has answered. */
@@ -31,15 +32,19 @@ export class Kernel {
   /** Cells that came on the control channel, and are answered there. */
   readonly #fromControl = new WeakSet<Message>()
   readonly #compiler: Compiler
+  readonly #comms = new CommDesk()
 
   constructor(options: KernelOptions) {
     this.#options = options
-    this.#compiler = new Compiler({ folder: options.folder, fallbackFile: options.fallbackFile })
+    this.#compiler = options.compiler
     this.#runner = new Runner({
       folder: options.folder,
       logFolder: options.logFolder,
       onEvent: (event) => this.#relay(event),
-      onLost: () => this.#compiler.reset(),
+      onLost: () => {
+        this.#compiler.reset()
+        for (const draft of this.#comms.reset()) this.#publish(null, draft)
+      },
     })
     this.#execution = new Execution({
       runner: this.#runner,
@@ -66,7 +71,8 @@ export class Kernel {
   start(): void {
     const content = { execution_state: 'starting' }
     this.#options.sockets().send('iopub', createBroadcast(null, { type: 'status', content }))
-    this.#runner.warm()
+    // When the compiler is ready: at the same time, each would take twice as long.
+    void this.#compiler.ready.then(() => this.#runner.warm())
   }
 
   /** Take a message of a socket. */
@@ -108,15 +114,18 @@ export class Kernel {
         return
       }
       case 'comm_open':
-        this.#publish(message, {
-          type: 'comm_close',
-          content: { comm_id: content['comm_id'], data: {} },
-        })
+      case 'comm_msg':
+      case 'comm_close': {
+        const { pass, answer } = this.#comms.receive(message.header.msg_type, content)
+        if (pass !== undefined) this.#runner.sendComm(pass)
+        if (answer !== undefined) this.#publish(message, answer)
         return
+      }
       default: {
         const draft = await answerQuestion(message.header.msg_type, content, {
           compiler: this.#compiler,
           history: this.#history,
+          comms: this.#comms,
         })
         if (draft !== null) this.#reply(channel, message, draft)
       }
@@ -124,6 +133,10 @@ export class Kernel {
   }
 
   #relay(event: CellEvent): void {
+    if (event.is === 'comm target') {
+      this.#comms.register(event.name)
+      return
+    }
     const request = this.#execution.requestOf(event.cell)
     switch (event.is) {
       case 'stream': {
@@ -138,6 +151,12 @@ export class Kernel {
         this.#publish(request, { type, content: { data, metadata, transient } })
         return
       }
+      case 'comm':
+        this.#publish(request, this.#comms.send(event.message))
+        return
+      case 'clear':
+        this.#publish(request, { type: 'clear_output', content: { wait: false } })
+        return
       case 'result': {
         if (request === null || request.content['silent'] === true) return
         const content = { execution_count: this.#execution.count, data: event.data, metadata: {} }

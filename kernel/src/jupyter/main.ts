@@ -1,64 +1,15 @@
 import { enableCompileCache } from 'node:module'
-import { join } from 'node:path'
 import process from 'node:process'
-import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
-import { LabError } from '@community-lab/contract'
-import { Kernel } from './kernel.ts'
-import { readConnection } from './wire/connection.ts'
-import { openSockets, type Sockets } from './wire/sockets.ts'
+import { Compiler } from './compile/compiler.ts'
 
-/** How often it is looked whether the process that started the kernel is still there, in milliseconds. */
-const parentCheckMs = 1000
-const checkout = fileURLToPath(new URL('../../../', import.meta.url))
-
-/** The kernel's process: `node main.js --connection-file FILE`, as kernel.json has it. */
-async function main(): Promise<void> {
-  enableCompileCache()
-  const { values } = parseArgs({ options: { 'connection-file': { type: 'string' } } })
-  const file = values['connection-file']
-  if (file === undefined)
-    throw new LabError('LAB_CONFIG_MISSING', {
-      variable: '--connection-file',
-      meaning: 'the file in which Jupyter says where it wants the sockets',
-    })
-  const connection = readConnection(file)
-  const opened = Promise.withResolvers<undefined>()
-  let sockets: Sockets | null = null
-  const home = process.env['COMMUNITY_LAB_HOME'] ?? join(checkout, '.community-lab')
-  const kernel = new Kernel({
-    folder: process.cwd(),
-    logFolder: join(home, 'logs'),
-    fallbackFile: fileURLToPath(import.meta.url),
-    sockets() {
-      if (sockets === null) throw new LabError('LAB_INTERNAL', { what: 'no sockets yet' })
-      return sockets
-    },
-    onShutdown: () => void end(),
-  })
-  const end = async (): Promise<void> => {
-    await kernel.stop()
-    await sockets?.close()
-    process.exit()
-  }
-  sockets = await openSockets({
-    connection,
-    onMessage: (channel, message) =>
-      void opened.promise.then(() => kernel.take(channel, message)).catch(fail),
-  })
-  opened.resolve(undefined)
-  kernel.start()
-  process.on('SIGINT', () => kernel.interrupt())
-  process.on('SIGTERM', () => void end())
-  const parent = process.ppid
-  setInterval(() => {
-    if (process.ppid !== parent) void end()
-  }, parentCheckMs).unref()
-}
-
-function fail(error: unknown): void {
-  console.error(LabError.is(error) ? `${error.code}: ${error.message}` : error)
-  process.exitCode = 1
-}
-
-main().catch(fail)
+/*
+ * The kernel's process: `node main.js --connection-file FILE`, as kernel.json has it. The thread that compiles takes longest to be ready: it starts before the
+ * modules are loaded that speak with Jupyter.
+ */
+enableCompileCache()
+const compiler = new Compiler({ folder: process.cwd(), fallbackFile: import.meta.filename })
+const { fail, serve } = await import('./serve.ts')
+serve(compiler).catch((error: unknown) => {
+  fail(error)
+  process.exit()
+})

@@ -1,3 +1,4 @@
+import type { CommDesk } from './comm-desk.ts'
 import type { Compiler } from './compile/compiler.ts'
 import type { History } from './history.ts'
 import { kernelInfo } from './identity.ts'
@@ -7,13 +8,14 @@ import type { Json, MessageDraft } from './wire/message.ts'
 export interface Knowledge {
   readonly compiler: Compiler
   readonly history: History
+  readonly comms: CommDesk
 }
 
 /** Answer a request that runs nothing; null when its type is not known. */
 export async function answerQuestion(
   type: string,
   content: Json,
-  { compiler, history }: Knowledge,
+  { compiler, history, comms }: Knowledge,
 ): Promise<MessageDraft | null> {
   const code = textOf(content['code'])
   switch (type) {
@@ -42,7 +44,7 @@ export async function answerQuestion(
     case 'history_request':
       return reply('history_reply', { history: history.find(content) })
     case 'comm_info_request':
-      return reply('comm_info_reply', { comms: {} })
+      return reply('comm_info_reply', { comms: comms.list(content['target_name']) })
     case 'debug_request':
       return {
         type: 'debug_reply',
@@ -69,7 +71,7 @@ function cursorOf(content: Json, code: string): number {
 }
 
 /** The same text without its fences, for a terminal. */
-function plainOf(markdown: string): string {
+export function plainOf(markdown: string): string {
   return markdown.replace(/^```.*\n?/gmu, '').trimEnd()
 }
 

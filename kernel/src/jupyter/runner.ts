@@ -2,9 +2,9 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { createOutputCap, type OutputCap } from './child/output-cap.ts'
+import { createOutputCap, sizeOf, type OutputCap } from './child/output-cap.ts'
 import { childFds, type ChildEvent, type ChildRequest, type Failure } from './child/protocol.ts'
-import type { InputAnswer, StreamName } from './child/protocol.ts'
+import type { CommMessage, InputAnswer, StreamName } from './child/protocol.ts'
 import type { CompiledCell } from './compile/compilation.ts'
 import { siblingFile } from './sibling-file.ts'
 
@@ -68,6 +68,11 @@ export class Runner {
     const ending = await ended.promise
     this.#clear()
     return ending
+  }
+
+  /** Pass on a message of the page's. */
+  sendComm(message: CommMessage): void {
+    this.#send({ do: 'comm', message })
   }
 
   /** Load what most notebooks import, before a cell waits for it. */
@@ -140,20 +145,33 @@ export class Runner {
       return
     }
     if (event.is === 'input') this.#asking = true
-    this.#options.onEvent(event.cell === 0 ? { ...event, cell: this.#lastCell } : event)
+    if (event.is === 'stream' && event.cell === this.#lastCell)
+      this.#capOf(event.cell).charge(event.text.length)
+    if ((event.is === 'display' || event.is === 'result') && event.cell === this.#lastCell)
+      this.#capOf(event.cell).charge(sizeOf(event.data))
+    if (event.is === 'comm target') this.#options.onEvent(event)
+    else this.#options.onEvent(event.cell === 0 ? { ...event, cell: this.#lastCell } : event)
   }
 
   /** What did not go through the console: programs that a cell started, native code, Node's last words. */
   #takeRaw(name: StreamName, text: string): void {
     if (this.#timers.length > 0 && name === 'stderr') return
     const cell = this.#lastCell
+    const { shown, notice } = this.#capOf(cell).admit(text)
+    if (shown !== '') {
+      this.#send({ do: 'charge', cell, length: shown.length })
+      this.#options.onEvent({ is: 'stream', cell, name, text: shown })
+    }
+    if (notice !== null) this.#options.onEvent({ is: 'stream', cell, name: 'stderr', text: notice })
+  }
+
+  /** The bound of what a cell's programs show, which is the cell's own: each counts what the other has shown. */
+  #capOf(cell: number): OutputCap {
     if (this.#rawCap?.cell !== cell) {
       const file = `kernel-${this.#child.pid ?? 0}-cell-${cell}-programs`
       this.#rawCap = { cell, cap: createOutputCap(this.#options.logFolder, file) }
     }
-    const { shown, notice } = this.#rawCap.cap.admit(text)
-    if (shown !== '') this.#options.onEvent({ is: 'stream', cell, name, text: shown })
-    if (notice !== null) this.#options.onEvent({ is: 'stream', cell, name: 'stderr', text: notice })
+    return this.#rawCap.cap
   }
 
   #replace(code: number | null, signal: string | null): void {

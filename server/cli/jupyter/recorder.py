@@ -1,6 +1,7 @@
 """What cells put out: into the notebook, and to the terminal as it comes."""
 
 import os
+import re
 import select
 import sys
 
@@ -38,13 +39,13 @@ class Recorder:
 
     def _add(self, output: nbformat.NotebookNode) -> None:
         if output.output_type == "stream":
-            write(output.text, sys.stderr if output.name == "stderr" else sys.stdout)
+            show(output.text, sys.stderr if output.name == "stderr" else sys.stdout)
             last = self.cell.outputs[-1] if self.cell.outputs else None
             if last is not None and last.output_type == "stream" and last.name == output.name:
                 last.text += output.text
                 return
         elif output.output_type != "error":
-            write(text_of(output.data) + "\n", sys.stdout)
+            show(text_of(output.data) + "\n", sys.stdout)
         self.cell.outputs.append(output)
 
 
@@ -74,13 +75,22 @@ class Displays:
     def tell_changes(self) -> None:
         """Print what has become of displays that changed: once, because a bar of progress changes many times a second."""
         for text in self._changed.values():
-            write(text + "\n", sys.stdout)
+            show(text + "\n", sys.stdout)
         self._changed = {}
 
 
 def text_of(data: dict) -> str:
     text = data.get("text/plain")
     return f"[{', '.join(sorted(data))}]" if text is None else text
+
+
+# All control characters but tabs, ends of lines and colours: with others a stranger's output could write to the clipboard or rewrite what stands above.
+CONTROLS = re.compile(r"(\x1b\[[0-9;]*m)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def show(text: str, stream) -> None:
+    """Write what a cell put out. A terminal gets its control characters as their codes (`\\x1b`)."""
+    write(CONTROLS.sub(lambda found: found[1] or repr(found[0])[1:-1], text) if stream.isatty() else text, stream)
 
 
 def write(text: str, stream) -> None:

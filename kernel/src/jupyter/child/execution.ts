@@ -86,6 +86,11 @@ export class Executor {
     if (this.#running?.cell.number === number) this.#running.interrupt()
   }
 
+  /** Count for the bound of a running cell what was shown past it. */
+  charge(number: number, length: number): void {
+    if (this.#running?.cell.number === number) this.#running.cell.cap.charge(length)
+  }
+
   #createHelper(request: ExecuteRequest): Helper {
     const modules = this.#modules
     const { imports, name } = request

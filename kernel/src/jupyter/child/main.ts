@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { siblingFile } from '../sibling-file.ts'
 import { currentCell, runInCell, type Cell } from './cell.ts'
+import { Comms } from './comms.ts'
 import { captureOutput, print } from './console.ts'
 import { createDisplay, createTslab } from './display.ts'
 import { Executor } from './execution.ts'
@@ -32,10 +33,14 @@ const emit = (event: ChildEvent): void => {
 }
 
 const display = createDisplay(emit)
+const comms = new Comms(emit)
 const modules = createModules({
   folder: process.cwd(),
   fallbackFile: fileURLToPath(import.meta.url),
-  builtIn: new Map([['tslab', createTslab(display)]]),
+  builtIn: new Map([
+    ['tslab', createTslab(display)],
+    ['community-lab:jupyter', comms.module],
+  ]),
 })
 const executor = new Executor(modules)
 
@@ -65,6 +70,7 @@ function main(): void {
   new Worker(siblingFile(import.meta.url, 'interrupt-thread')).unref()
   installStackTraces(codes, kernelFolder)
   captureOutput(buffer)
+  console.clear = () => emit({ is: 'clear', cell: currentCell()?.number ?? 0 })
   Object.defineProperties(globalThis, {
     [Symbol.for('community-lab.display')]: { value: display },
     [Symbol.for('community-lab.interrupt')]: { get: () => currentCell()?.abort.signal },
@@ -81,6 +87,14 @@ function main(): void {
     if (request.do === 'warm') {
       // A notebook may do without it, and a defect of it is for the cell that imports it to tell.
       modules.import('@community-lab/kernel', null).catch(() => undefined)
+      return
+    }
+    if (request.do === 'comm') {
+      comms.take(request.message)
+      return
+    }
+    if (request.do === 'charge') {
+      executor.charge(request.cell, request.length)
       return
     }
     emit({ is: 'interrupting', cell: request.cell })

@@ -14,6 +14,8 @@ const headLength = 16 * 1024
 
 /** Bounds what one cell shows: first shown, then kept in files, then dropped, and each step is told. */
 export interface OutputCap {
+  /** Count what another way has shown of the same cell. */
+  charge(length: number): void
   /** Take some printed text. Returns what of it to show, and a notice the first time that a bound is passed. */
   admit(text: string): { readonly shown: string; readonly notice: string | null }
   /**
@@ -78,6 +80,9 @@ export function createOutputCap(folder: string, name: string): OutputCap {
   }
 
   return {
+    charge(length) {
+      shown += length
+    },
     admit(text) {
       const room = Math.max(0, maxShownLength - shown)
       const head = text.length <= room ? text : headOf(text, room)
@@ -128,7 +133,8 @@ function richestOf(data: Bundle): readonly [type: string, content: string] {
   return [type, textOf(data[type])]
 }
 
-function sizeOf(data: Bundle): number {
+/** Characters of a bundle. */
+export function sizeOf(data: Bundle): number {
   return Object.values(data).reduce<number>((sum, value) => sum + textOf(value).length, 0)
 }
 

@@ -20,11 +20,25 @@ export interface ExecuteRequest extends CompiledCell {
   readonly name: string
 }
 
+/** A message of a conversation between cells and the page. */
+export interface CommMessage {
+  readonly type: 'open' | 'msg' | 'close'
+  /** The conversation's. */
+  readonly id: string
+  /** What it is about. */
+  readonly target: string
+  /** Any JSON. */
+  readonly data: unknown
+}
+
 /** What the kernel asks of the process that runs the cells. */
 export type ChildRequest =
   | ExecuteRequest
   /** Load what most notebooks import, before a cell waits for it. */
   | { readonly do: 'warm' }
+  | { readonly do: 'comm'; readonly message: CommMessage }
+  /** Programs that the cell started have shown so many characters, which count for its bound. */
+  | { readonly do: 'charge'; readonly cell: number; readonly length: number }
   | { readonly do: 'interrupt'; readonly cell: number }
 
 /** What that process tells. All of it is in the order in which it happened. */
@@ -46,6 +60,11 @@ export type ChildEvent =
       readonly displayId: string | null
       readonly update: boolean
     }
+  | { readonly is: 'comm'; readonly cell: number; readonly message: CommMessage }
+  /** Cells take conversations of that name from now on. */
+  | { readonly is: 'comm target'; readonly name: string }
+  /** Take away what the cell has shown so far. */
+  | { readonly is: 'clear'; readonly cell: number }
   | { readonly is: 'result'; readonly cell: number; readonly data: Bundle }
   | { readonly is: 'input'; readonly cell: number; readonly prompt: string }
   | {

@@ -56,7 +56,8 @@ export class StreamBuffer {
   /** Publish what waits; call it before anything that must come after it. */
   flush(): void {
     if (this.#parts.length === 0) return
-    const piece = { cell: this.#cell, name: this.#name, text: this.#parts.join('') }
+    const text = withLastLines(this.#parts.join(''))
+    const piece = { cell: this.#cell, name: this.#name, text }
     this.#parts = []
     this.#length = 0
     this.#lastFlushMs = this.#options.now()
@@ -71,4 +72,13 @@ export class StreamBuffer {
       this.flush()
     }, maxWaitMs)
   }
+}
+
+/** Of what is printed over itself, by carriage returns, only the last is kept: a bar of progress would fill the notebook. */
+function withLastLines(text: string): string {
+  if (!text.includes('\r')) return text
+  // What stands before the first line's return may have gone already; the return that is left prints over it.
+  return text.replace(/(^|\n)[^\n]*\r(?=[^\r\n])/gu, (_, start: string) =>
+    start === '' ? '\r' : start,
+  )
 }

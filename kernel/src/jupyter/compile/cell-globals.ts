@@ -1,8 +1,8 @@
 /** The modules that {@link cellGlobals} declares, and that the kernel brings without a package. */
-export const builtInModules: ReadonlySet<string> = new Set(['tslab'])
+export const builtInModules: ReadonlySet<string> = new Set(['tslab', 'community-lab:jupyter'])
 
 /**
- * What exists in a cell beside what Node has, declared for TypeScript: `prompt`, the interface of tslab, and of the DOM what figures are made of.
+ * What exists in a cell beside what Node has, declared for TypeScript: `prompt`, conversations with the page, the interface of tslab, and of the DOM what figures are made of.
  *
  * Source: tslab 1.0.22, public.ts, for the module.
  */
@@ -26,6 +26,27 @@ interface CSSStyleDeclaration { cssText: string; getPropertyValue(name: string):
 interface Document extends Node { readonly documentElement: HTMLElement; createElement(name: string): HTMLElement; createElementNS(namespace: string | null, name: string): Element
   createTextNode(text: string): Node }
 interface Window { readonly document: Document }
+
+declare module 'community-lab:jupyter' {
+  /** A conversation between a cell and the page. */
+  export interface Comm {
+    readonly id: string
+    /** What it is about: the name under which the other side takes it. */
+    readonly target: string
+    /** Send any JSON to the page. */
+    send(data: unknown): void
+    /** End the conversation. */
+    close(data?: unknown): void
+    /** Called with what the page sends. */
+    onMessage(listener: (data: any) => void): void
+    /** Called when the page has ended it. */
+    onClose(listener: (data: any) => void): void
+  }
+  /** Take the conversations that the page opens under this name. */
+  export function registerTarget(name: string, open: (comm: Comm, data: any) => void): void
+  /** Open a conversation with what in the page has this name. */
+  export function openComm(target: string, data?: unknown): Comm
+}
 
 declare module 'tslab' {
   /** Shows data in the cell's output, by type. */

@@ -23,7 +23,6 @@ export type CompilerAnswer =
 
 /** What the first cells of most notebooks use: it is loaded, and V8 compiles the compiler, before they come. */
 const warmUp = [
-  '0',
   'function f(x: number): number {\n  return x * 2\n}\nf(1)',
   "import { Plot, connect, show } from '@community-lab/kernel'\nconst lab = connect()\nshow(Plot.plot({ marks: [] }))",
   'for (const n of [1, 2].map((x) => x + 1)) console.log(`${n}`)\nawait Promise.all([])\nclass A { n = 1 }\nnew A().n',
@@ -39,6 +38,9 @@ const { folder, fallbackFile } = workerData as CompilerOptions
 const checker = new Checker(folder, fallbackFile)
 const port = parentPort
 
+// All cells need what the first one does, so also one that came meanwhile waits for no more than it would.
+checker.warm('0')
+port?.postMessage(null)
 port?.on('message', ({ id, method, args }: CompilerQuestion) => {
   let answer: CompilerAnswer
   try {

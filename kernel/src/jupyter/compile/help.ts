@@ -4,6 +4,7 @@ import { readCell } from './cell-text.ts'
 import type { CellProgram } from './cell-program.ts'
 import { nameCells } from './complaints.ts'
 import type { Completeness, Completion } from './compilation.ts'
+import { documentationOf } from './documentation.ts'
 
 /** Proposals of one completion: more would only slow the page. */
 const maxMatches = 500
@@ -44,47 +45,74 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-/** Say what is at an offset, in a call's arguments which parameters it takes. Markdown; null when there is nothing to say. */
+/** Say what is at an offset; in the arguments of a call, which parameters it takes. Markdown; null when there is nothing to say. */
 export function inspectAt(cells: CellProgram, code: string, offset: number): string | null {
   const { path, before } = cells.draft(readCell(code))
   const at = offset + before
-  // With the cursor just behind a name, the name is what is meant.
-  const info =
-    cells.service.getQuickInfoAtPosition(path, at) ??
-    (offset > 0 ? cells.service.getQuickInfoAtPosition(path, at - 1) : undefined)
-  const parts = info === undefined ? signatureParts(cells, path, at) : infoParts(info)
-  if (parts === null) return null
-  return nameCells(parts, cells.files, (slot) => cells.labelOf(slot))
+  const found =
+    wordAt(cells, path, at) ??
+    // With the cursor just behind a name, the name is what is meant.
+    (offset > 0 ? wordAt(cells, path, at - 1) : null) ??
+    callAt(cells, path, at)
+  return found === null ? null : nameCells(found, cells.files, (slot) => cells.labelOf(slot))
 }
 
-function infoParts({ displayParts, documentation, tags }: ts.QuickInfo): string {
-  return markdownOf(textOf(displayParts), textOf(documentation), tags ?? [])
+function wordAt(cells: CellProgram, path: string, at: number): string | null {
+  const info = cells.service.getQuickInfoAtPosition(path, at)
+  if (info === undefined) return null
+  const { program } = cells
+  const checker = program.getTypeChecker()
+  const file = program.getSourceFile(path)
+  const node = file === undefined ? undefined : nodeAt(file, info.textSpan.start)
+  const symbol = node === undefined ? undefined : checker.getSymbolAtLocation(node)
+  const shown = textOf(info.displayParts)
+  // What TypeScript says of a name that nobody declared.
+  if (symbol === undefined && shown === 'any') return null
+  const { text } = documentationOf(symbol === undefined ? undefined : originOf(checker, symbol))
+  // That a name comes from another cell, or from a module, is not what is asked.
+  const signature = shown.replace(/^\(alias\) /u, '').replace(/\nimport [^\n]*$/u, '')
+  return [fenced(signature), text].filter((part) => part !== '').join('\n\n')
 }
 
-function signatureParts(cells: CellProgram, path: string, at: number): string | null {
+/** The call whose arguments stand at an offset: its signature, and what is said of it and of that argument. */
+function callAt(cells: CellProgram, path: string, at: number): string | null {
   const help = cells.service.getSignatureHelpItems(path, at, undefined)
   const item = help?.items[help.selectedItemIndex]
   if (help === undefined || item === undefined) return null
   const separator = textOf(item.separatorDisplayParts)
   const parameters = item.parameters.map(({ displayParts }) => textOf(displayParts)).join(separator)
   const head = `${textOf(item.prefixDisplayParts)}${parameters}${textOf(item.suffixDisplayParts)}`
-  const current = item.parameters[help.argumentIndex]
-  const own =
-    current === undefined || current.documentation.length === 0
-      ? []
-      : [`**${current.name}**: ${textOf(current.documentation)}`]
-  return [markdownOf(head, textOf(item.documentation), item.tags), ...own].join('\n\n')
+  const callee = wordAt(cells, path, Math.max(0, help.applicableSpan.start - 2))
+  const documentation = callee?.replace(/^```[\s\S]*?```\n*/u, '') ?? ''
+  return [fenced(head), documentation].filter((part) => part !== '').join('\n\n')
 }
 
-function markdownOf(
-  signature: string,
-  documentation: string,
-  tags: readonly ts.JSDocTagInfo[],
-): string {
-  const tagged = tags.map(({ name, text }) => `*@${name}* ${textOf(text)}`.trim())
-  return [`\`\`\`typescript\n${signature}\n\`\`\``, documentation, ...tagged]
-    .filter((part) => part !== '')
-    .join('\n\n')
+/** What a symbol was declared as: in another module, or, for a variable of an earlier cell, there. */
+function originOf(checker: ts.TypeChecker, symbol: ts.Symbol): ts.Symbol {
+  if ((symbol.flags & ts.SymbolFlags.Alias) !== 0) return checker.getAliasedSymbol(symbol)
+  const declaration = symbol.valueDeclaration
+  const type =
+    declaration !== undefined && ts.isVariableDeclaration(declaration)
+      ? declaration.type
+      : undefined
+  if (type === undefined || !ts.isTypeQueryNode(type) || !ts.isQualifiedName(type.exprName))
+    return symbol
+  if (!ts.isIdentifier(type.exprName.left) || !machinery.test(type.exprName.left.text))
+    return symbol
+  const origin = checker.getSymbolAtLocation(type.exprName.right)
+  return origin === undefined ? symbol : originOf(checker, origin)
+}
+
+/** The smallest node at an offset. */
+function nodeAt(node: ts.Node, at: number): ts.Node {
+  const child = ts.forEachChild(node, (each) =>
+    each.getStart() <= at && at < each.end ? each : undefined,
+  )
+  return child === undefined ? node : nodeAt(child, at)
+}
+
+function fenced(text: string): string {
+  return `\`\`\`typescript\n${text}\n\`\`\``
 }
 
 function textOf(parts: readonly ts.SymbolDisplayPart[] | undefined): string {
@@ -93,6 +121,8 @@ function textOf(parts: readonly ts.SymbolDisplayPart[] | undefined): string {
 
 /** "'*\/' expected." and "Unterminated template literal." Source: TypeScript, diagnosticMessages.json. */
 const unendedCodes = [1010, 1160]
+/** "Unterminated string literal.": a string ends on its line. */
+const brokenCode = 1002
 
 function parseAlone(code: string): readonly ts.Diagnostic[] {
   const compilerOptions = {
@@ -109,6 +139,7 @@ export function isComplete(code: string): Completeness {
   const end = code.trimEnd().length
   const isUnended = found.some(({ code: of }) => unendedCodes.includes(of))
   // The first error decides: those behind it may only follow from it.
+  if (found[0]?.code === brokenCode) return { status: 'invalid' }
   if (isUnended || (found[0]?.start ?? 0) >= end)
     return { status: 'incomplete', indent: indentOf(code) }
   return { status: 'invalid' }

@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import ts from 'typescript'
 import type { CellFiles } from './cell-files.ts'
 import type { DiskFiles } from './disk-files.ts'
+import { createDocuments } from './documents.ts'
 
 /** What a {@link CellService} is made of. */
 export interface CellServiceOptions {
@@ -59,6 +60,8 @@ export function createCellService(options: CellServiceOptions): CellService {
   const host: ts.LanguageServiceHost & { getModuleResolutionCache(): ts.ModuleResolutionCache } = {
     getCompilationSettings: () => settings,
     getCurrentDirectory: () => folder,
+    // The comments of packages are read when they are asked for: as trees they took a third of the memory.
+    jsDocParsingMode: ts.JSDocParsingMode.ParseNone,
     getDefaultLibFileName: (of) => ts.getDefaultLibFilePath(of),
     getScriptFileNames: () => cells.paths,
     getScriptVersion: (path) => cells.maybe(path)?.version.toString() ?? disk.stampOf(path),
@@ -93,16 +96,8 @@ export function createCellService(options: CellServiceOptions): CellService {
       return found
     },
   }
-  const registry: ts.DocumentRegistry = {
-    ...ts.createDocumentRegistry(true, folder),
-    // A library that was parsed stays, also while no cell imports it.
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- one of its two forms is, the interface has both
-    releaseDocument: () => undefined,
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- as above
-    releaseDocumentWithKey: () => undefined,
-  }
   return {
-    service: ts.createLanguageService(host, registry),
+    service: ts.createLanguageService(host, createDocuments()),
     ownImportsOf(path) {
       const found = new Set<string>()
       const visit = (from: string): void => {

@@ -1,6 +1,6 @@
-import { Publisher, Reply, Router, type MessageLike } from 'zeromq'
+import { Reply, Router, XPublisher, type MessageLike } from 'zeromq'
 import { addressOf, type Connection } from './connection.ts'
-import type { Message } from './message.ts'
+import { createBroadcast, type Message } from './message.ts'
 import { createSigner, type Signer } from './signing.ts'
 
 /** The channels that requests come in by. */
@@ -34,7 +34,8 @@ export async function openSockets({ connection, onMessage }: SocketsOptions): Pr
     control: new Router(unlimited),
     stdin: new Router(unlimited),
   }
-  const iopub = new Publisher(unlimited)
+  // Each reader is told that it is heard, also one that asks for what another has asked for.
+  const iopub = new XPublisher({ ...unlimited, verbosity: 'allSubs' })
   const hb = new Reply({ linger: 0 })
   await Promise.all([
     routers.shell.bind(addressOf(connection, 'shell')),
@@ -52,6 +53,7 @@ export async function openSockets({ connection, onMessage }: SocketsOptions): Pr
     stdin: createSender(routers.stdin),
     iopub: createSender(iopub),
   }
+  void welcome(iopub, (message) => senders.iopub.send(signer.encode(message)))
   return {
     send: (channel, message) => senders[channel].send(signer.encode(message)),
     async close() {
@@ -69,6 +71,21 @@ async function receive(
   for await (const frames of router) {
     const message = signer.decode(frames)
     if (message !== null) onMessage(message)
+  }
+}
+
+/**
+ * Tell each new reader that what is published from now on reaches it.
+ *
+ * Source: Jupyter Enhancement Proposal 65 for `iopub_welcome`; ZeroMQ's RFC 29 for the frame: a byte 1, then the topic.
+ */
+async function welcome(iopub: XPublisher, send: (message: Message) => void): Promise<void> {
+  for await (const [frame] of iopub) {
+    if (frame?.[0] !== 1) continue
+    const subscription = frame.subarray(1)
+    const content = { subscription: subscription.toString() }
+    const message = createBroadcast(null, { type: 'iopub_welcome', content })
+    send({ ...message, identities: [subscription] })
   }
 }
 

@@ -1,6 +1,6 @@
 """Jupyter's own suite for kernels, with samples for ours."""
 
-from jupyter_kernel_test import KernelTests
+from jupyter_kernel_test import IopubWelcomeTests, KernelTests
 
 
 class Conformance(KernelTests):
@@ -14,7 +14,8 @@ class Conformance(KernelTests):
         {"text": "[1].flatM", "matches": {"flatMap"}},
     ]
     complete_code_samples = ["1", "const a = 1", "function f() { return 1 }", "await 1"]
-    incomplete_code_samples = ["function f() {", "for (const x of [1]) {", "[1,"]
+    incomplete_code_samples = ["function f() {", "for (const x of [1]) {", "[1,", "`begun", "1 +"]
+    invalid_code_samples = ["const = 1", "}", '"begun']
     code_generate_error = 'throw new Error("bad")'
     code_execute_result = [
         {"code": "1 + 2 + 3", "result": "6"},
@@ -32,10 +33,14 @@ class Conformance(KernelTests):
     code_history_pattern = "1 ? 2*"
     supported_history_operations = ("tail", "range", "search")
     code_inspect_sample = "Math.max"
-    # Two messages that this kernel does not send: nothing to check.
-    test_clear_output = None
-    test_pager = None
+    code_clear_output = "console.log(1); console.clear()"
+    code_page_something = "Math.max?"
 
 
-# Imported to be extended, not to be run as it is.
-del KernelTests
+class Welcome(IopubWelcomeTests):
+    kernel_name = "communitylab"
+    support_iopub_welcome = True
+
+
+# Imported to be extended, not to be run as they are.
+del IopubWelcomeTests, KernelTests

@@ -151,6 +151,17 @@ class Output(KernelCase):
         self.assertLessEqual(len(text_of(published)), 8 * 1024 * 1024)
         self.reply(msg_id)
 
+    def test_what_a_cell_and_its_programs_print_shares_one_bound(self):
+        msg_id = self.kc.execute(
+            "import { execSync } from 'node:child_process'\n"
+            "process.stdout.write('x'.repeat(7 * 1024 * 1024))\n"
+            "await new Promise((done) => setTimeout(done, 50))\n"
+            "execSync('yes | head -c 7000000', { stdio: 'inherit' })\n'done'"
+        )
+        published = self.iopub(msg_id, until=has_text("what follows is in"))
+        self.assertLessEqual(len(text_of(published)), 8 * 1024 * 1024)
+        self.reply(msg_id)
+
     def test_a_figure_that_is_the_last_expression_is_drawn(self):
         published = self.ok(
             "import { Plot } from '@community-lab/kernel'\n"

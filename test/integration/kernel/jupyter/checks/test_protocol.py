@@ -73,6 +73,53 @@ class Protocol(KernelCase):
         reply = self.reply(msg["header"]["msg_id"])
         self.assertEqual((reply["msg_type"], reply["content"]["comms"]), ("comm_info_reply", {}))
 
+    def test_a_cell_takes_comms_of_a_target_that_it_registered(self):
+        self.ok(
+            "import { registerTarget } from 'community-lab:jupyter'\n"
+            "registerTarget('echo', (comm, data) => {\n"
+            "  comm.send({ opened: data.n })\n"
+            "  comm.onMessage((data) => comm.send({ twice: data.n * 2 }))\n"
+            "  comm.onClose(() => console.log('closed'))\n})"
+        )
+
+        def send(kind, **content):
+            msg = self.kc.session.msg(kind, {"comm_id": "e1", **content})
+            self.kc.shell_channel.send(msg)
+
+        def answer(kind):
+            while True:
+                msg = self.kc.get_iopub_msg(timeout=20)
+                if msg["msg_type"] == kind:
+                    return msg["content"]
+
+        send("comm_open", target_name="echo", data={"n": 4})
+        self.assertEqual(answer("comm_msg"), {"comm_id": "e1", "data": {"opened": 4}})
+        send("comm_msg", data={"n": 5})
+        self.assertEqual(answer("comm_msg")["data"], {"twice": 10})
+        msg = self.kc.session.msg("comm_info_request", {"target_name": "echo"})
+        self.kc.shell_channel.send(msg)
+        self.assertEqual(self.reply(msg["header"]["msg_id"])["content"]["comms"], {"e1": {"target_name": "echo"}})
+        send("comm_close", data={})
+        self.assertEqual(answer("stream")["text"], "closed\n")
+
+    def test_a_cell_opens_a_comm_itself(self):
+        published = self.ok(
+            "import { openComm } from 'community-lab:jupyter'\n"
+            "const comm = openComm('page', { n: 1 })\ncomm.send({ n: 2 })\ncomm.close({ n: 3 })"
+        )
+        self.assertEqual([m["msg_type"] for m in published], ["comm_open", "comm_msg", "comm_close"])
+        self.assertEqual([m["content"]["data"] for m in published], [{"n": 1}, {"n": 2}, {"n": 3}])
+
+    def test_a_name_with_a_question_mark_is_explained(self):
+        self.ok("/** Doubles. */\nconst twice = (x: number) => x * 2")
+        content, published = self.run_cell("twice?")
+        self.assertEqual(published, [])
+        self.assertIn("Doubles.", content["payload"][0]["data"]["text/markdown"])
+
+    def test_a_promise_on_the_last_line_is_told(self):
+        published = self.ok("Promise.resolve(1)")
+        self.assertIn("Write `await` before it", text_of(published, "stderr"))
+
     def test_a_debugger_is_refused_and_the_control_channel_answers(self):
         request = {"type": "request", "seq": 3, "command": "initialize", "arguments": {}}
         reply = self.reply(self.control("debug_request", request), "control")

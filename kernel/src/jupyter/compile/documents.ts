@@ -1,0 +1,72 @@
+import ts from 'typescript'
+
+interface Document {
+  readonly file: ts.SourceFile
+  readonly snapshot: ts.IScriptSnapshot
+  readonly version: string
+}
+
+/**
+ * Create the parsed files of one language service. A file that was parsed stays, also while no cell imports it: TypeScript's own registry drops a library with
+ * the last cell that does.
+ */
+export function createDocuments(): ts.DocumentRegistry {
+  const documents = new Map<string, Document>()
+
+  const acquire = (
+    fileName: string,
+    snapshot: ts.IScriptSnapshot,
+    {
+      version,
+      kind,
+      options,
+    }: { version: string; kind: ts.ScriptKind | undefined; options: Options },
+  ): ts.SourceFile => {
+    const known = documents.get(fileName)
+    if (known?.version === version) return known.file
+    const file =
+      known === undefined
+        ? ts.createLanguageServiceSourceFile(fileName, snapshot, options, version, false, kind)
+        : ts.updateLanguageServiceSourceFile(
+            known.file,
+            snapshot,
+            version,
+            snapshot.getChangeRange(known.snapshot),
+          )
+    documents.set(fileName, { file, snapshot, version })
+    return file
+  }
+  const byPath: ts.DocumentRegistry['acquireDocument'] = (
+    fileName,
+    _settings,
+    snapshot,
+    version,
+    kind,
+    options = ts.ScriptTarget.ES2024,
+  ) => acquire(fileName, snapshot, { version, kind, options })
+  const byKey: ts.DocumentRegistry['acquireDocumentWithKey'] = (
+    fileName,
+    _path,
+    _settings,
+    _key,
+    snapshot,
+    version,
+    kind,
+    options = ts.ScriptTarget.ES2024,
+  ) => acquire(fileName, snapshot, { version, kind, options })
+  return {
+    acquireDocument: byPath,
+    updateDocument: byPath,
+    acquireDocumentWithKey: byKey,
+    updateDocumentWithKey: byKey,
+    // There is one service, with one set of options.
+    getKeyForCompilationSettings: () => 'cells' as ts.DocumentRegistryBucketKey,
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- one form of each is, the interface has both
+    releaseDocument: () => undefined,
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- as above
+    releaseDocumentWithKey: () => undefined,
+    reportStats: () => `${documents.size} files`,
+  }
+}
+
+type Options = ts.ScriptTarget | ts.CreateSourceFileOptions

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CellSession } from '../../../support/cell-session.ts'
+
+let session: CellSession
+beforeAll(async () => {
+  session = await CellSession.start()
+  await session.print(
+    "import { connect } from '@community-lab/kernel'\n/** How many rounds. */\nlet rounds = 3\n/**\n * Doubles a number.\n *\n * @param x what to double\n * @throws never\n */\nfunction twice(x: number) {\n  return x * 2\n}\nconst settings: { mode: 'fast' | 'slow'; deep: { level: number } } = { mode: 'fast', deep: { level: 1 } }",
+  )
+})
+afterAll(() => session[Symbol.asyncDispose]())
+
+const texts = async (code: string, cursor?: number): Promise<string[]> =>
+  (await session.complete(code, cursor)).matches.map(({ text }) => text)
+
+describe('completion', () => {
+  it.for([
+    ['members', 'Math.cei', ['ceil']],
+    ['members of what an earlier cell declared', 'settings.', ['deep', 'mode']],
+    ['members of members', 'settings.deep.le', ['level']],
+    ['properties of a literal', 'const other: typeof settings = { mo', ['mode']],
+    ['text in a string', "settings.mode = '", ['fast', 'slow']],
+    ['names of earlier cells', 'rou', ['rounds']],
+  ] as const)('finds %s', async ([, code, expected]) => {
+    expect((await texts(code)).slice(0, expected.length)).toEqual(expected)
+  })
+
+  it('counts code points, replaces the whole word, and says what each is', async () => {
+    const code = '"😀"; settings.deep.levitate'
+    const { start, end, matches } = await session.complete(code, code.length - 'itate'.length - 1)
+    expect([start, end, matches[0]]).toEqual([19, 27, { text: 'level', type: 'property' }])
+  })
+
+  it('shows none of the machinery', async () => {
+    expect((await texts('')).filter((name) => name.includes('__'))).toEqual([
+      '__dirname',
+      '__filename',
+    ])
+  })
+})
+
+describe('inspection', () => {
+  it('gives the type and the documentation of a package as Markdown', async () => {
+    expect(await session.inspect('Math.max')).toBe(
+      '```typescript\n(method) Math.max(...values: number[]): number\n```\n\nReturns the larger of a set of supplied numeric expressions.',
+    )
+    expect(await session.inspect('connect')).toMatch(
+      /^```typescript\nfunction connect\(.*\): Lab\n```\n\nConnect to a testbed\./u,
+    )
+  })
+
+  it('gives those of earlier cells', async () => {
+    expect(await session.inspect('rounds')).toBe(
+      '```typescript\nlet rounds: number\n```\n\nHow many rounds.',
+    )
+    expect(await session.inspect('twice')).toBe(
+      '```typescript\nfunction twice(x: number): number\n```\n\nDoubles a number.\n\n*@throws* never',
+    )
+  })
+
+  it('says in a call which parameters it takes', async () => {
+    expect(await session.inspect('twice(3, ')).toBe(
+      '```typescript\ntwice(x: number): number\n```\n\nDoubles a number.\n\n*@throws* never',
+    )
+  })
+
+  it('has nothing to say of what is not there', async () => {
+    expect(await session.inspect('nowhere')).toBeNull()
+    expect(await session.inspect('')).toBeNull()
+  })
+
+  it('answers while a cell runs', async () => {
+    const running = session.run(
+      'let done = Promise.withResolvers<void>()\nglobalThis.setTimeout(() => done.resolve(), 200)\nawait done.promise',
+    )
+    expect(await session.inspect('rounds')).toContain('How many rounds.')
+    await running
+  })
+})
+
+describe('whether a cell is complete', () => {
+  it.for([
+    ['1', 'complete'],
+    ['await 1', 'complete'],
+    ["import x from 'y'", 'complete'],
+    ['function f() {', 'incomplete'],
+    ['[1,', 'incomplete'],
+    ['const s = `begun', 'incomplete'],
+    ['/* begun', 'incomplete'],
+    ['if (1)', 'incomplete'],
+    ['a.', 'incomplete'],
+    ['const = 1', 'invalid'],
+    ['const s = "begun', 'invalid'],
+    ['}', 'invalid'],
+  ] as const)('%s: %s', async ([code, status]) => {
+    expect((await session.isComplete(code)).status).toBe(status)
+  })
+
+  it('and how its next line is indented', async () => {
+    expect(await session.isComplete('class A {\n  f() {')).toEqual({
+      status: 'incomplete',
+      indent: '    ',
+    })
+  })
+})
