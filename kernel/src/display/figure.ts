@@ -8,8 +8,11 @@ import { renderPng } from './picture.ts'
 import { toXml } from './xml.ts'
 
 /** A figure of more marks, or of more text, is kept as a picture: otherwise the notebook would have megabytes, and a browser would show it slowly. */
-const maxMarks = 2_000
+export const maxMarks = 2_000
 const maxSvgLength = 512 * 1024
+
+/** An image in the place of very many marks says how many they are. */
+export const marksAttribute = 'data-marks'
 
 const markTags = 'path, circle, rect, line, text, image, use, polygon, polyline, ellipse'
 
@@ -105,7 +108,9 @@ function pictureOf(figure: Element, main: Element, png: Uint8Array): Bundle {
 }
 
 function isTooMuch(main: Element, svg: string): boolean {
-  return svg.length > maxSvgLength || main.querySelectorAll(markTags).length > maxMarks
+  const drawn = main.querySelector(`[${marksAttribute}]`)
+  const isMany = drawn !== null || main.querySelectorAll(markTags).length > maxMarks
+  return isMany || svg.length > maxSvgLength
 }
 
 /** A figure where only text can be shown. */

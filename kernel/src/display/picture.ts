@@ -45,6 +45,11 @@ export function renderPng(svg: string): Uint8Array | null {
   }
 }
 
+/** Draw an SVG at its own size: its pixels, whose colours are multiplied by alpha. @throws {@link LabError} LAB_FIGURE_INVALID as {@link renderPng}. */
+export function drawPixels(svg: string): { readonly data: Uint8Array } {
+  return { data: open(loadResvg(), svg, {}).render().pixels }
+}
+
 /** The box around everything in an SVG that is visible; null when nothing is. @throws {@link LabError} LAB_FIGURE_INVALID as {@link renderPng}. */
 export function boundsOf(svg: string): Box | null {
   const resvg = loadResvg()

@@ -1,5 +1,6 @@
 import { LabError } from '@community-lab/contract'
 import * as ObservablePlot from '@observablehq/plot'
+import './dot-layer.ts'
 import { addNote, figureDocument } from './figure.ts'
 import { watchLogScales, type LogReport } from './log-scale.ts'
 import { chooseLogTicks } from './log-ticks.ts'
