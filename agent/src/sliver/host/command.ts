@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { LabError } from '@community-lab/contract'
@@ -6,6 +6,9 @@ import { startedProcess } from '../../start-process.ts'
 
 /** Where Debian keeps the commands of the network and of containers; PATH may lack it. */
 export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/** How long a command may take to end once it was killed, in milliseconds. */
+const killWithinMs = 1_000
 
 /** Options of {@link runCommand}. */
 export interface CommandOptions {
@@ -45,11 +48,37 @@ export async function runCommand(
     ([code, by]: unknown[]) => (code === 0 ? null : `ended with ${String(code ?? by)}`),
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   )
-  const [problem, out, said] = await Promise.all([ended, text(child.stdout), text(child.stderr)])
+  const done = Promise.all([ended, text(child.stdout), text(child.stderr)])
+  const [problem, out, said] = (await unlessStuck(done, child, signal)) ?? ['it was killed', '', '']
   signal?.throwIfAborted()
   if (problem === null) return out
   const reason = said.trim().replaceAll('\n', '; ') || problem
   throw failed(reason)
+}
+
+/** Settle with `done`; but when the signal has killed the command and the kernel does not end it, because it waits for a device, let go of it after a second. */
+async function unlessStuck<T>(
+  done: Promise<T>,
+  child: ChildProcess,
+  signal: AbortSignal | undefined,
+): Promise<T | null> {
+  const stuck = Promise.withResolvers<null>()
+  const timers: NodeJS.Timeout[] = []
+  const letGo = (): void => {
+    for (const stream of child.stdio) stream?.destroy()
+    child.unref()
+    stuck.resolve(null)
+  }
+  const giveUpSoon = (): void => {
+    timers.push(setTimeout(letGo, killWithinMs))
+  }
+  signal?.addEventListener('abort', giveUpSoon, { once: true })
+  try {
+    return await Promise.race([done, stuck.promise])
+  } finally {
+    signal?.removeEventListener('abort', giveUpSoon)
+    for (const timer of timers) clearTimeout(timer)
+  }
 }
 
 /** What a failure says, in one line. */

@@ -7,10 +7,12 @@ import { afterEach, describe, expect, it } from 'vitest'
 import {
   identifyProcess,
   isAlive,
+  stateOf,
   type ProcessIdentity,
 } from '../../../../agent/src/sliver/host/process.ts'
 import { holdNamespace } from '../../../../agent/src/sliver/host/namespace.ts'
 import { terminate } from '../../../../agent/src/sliver/host/terminate.ts'
+import { aFrozenDisk } from './world/frozen-disk.ts'
 
 const { signal } = new AbortController()
 const ends: (() => void)[] = []
@@ -31,6 +33,17 @@ async function aNamespace(program: string): Promise<ProcessIdentity> {
   const first = await identifyProcess(Number(children.trim()))
   if (first === null) throw new Error('it did not begin')
   return first
+}
+
+/** The states of the children of a namespace's first process. */
+async function statesIn({ pid }: ProcessIdentity): Promise<readonly (string | null)[]> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  return Promise.all(
+    children
+      .trim()
+      .split(' ')
+      .map((child) => stateOf(Number(child))),
+  )
 }
 
 describe.runIf(process.getuid?.() === 0)('ending the processes of a sliver', () => {
@@ -64,5 +77,22 @@ describe.runIf(process.getuid?.() === 0)('ending the processes of a sliver', () 
     const first = await aNamespace(`sh -c 'trap "" TERM; while :; do sleep 1; done'`)
     await terminate(first, { sliver: '1@1', graceMs: 600_000, signal: AbortSignal.timeout(50) })
     expect(await isAlive(first)).toBe(false)
+  })
+
+  it('says that a process waits for a device (state D), which ends nothing and nobody but its own sliver, and ends it as soon as the device answers', async () => {
+    await using disk = await aFrozenDisk()
+    const stuck = await aNamespace(`sh -c 'echo 1 > ${disk.path}/file'`)
+    await expect.poll(() => statesIn(stuck)).toContain('D')
+    const other = await aNamespace('sleep 60')
+    const beganMs = performance.now()
+    const ending = terminate(stuck, { sliver: '1@1', graceMs: 100, signal })
+    const refused = expect(ending).rejects.toMatchObject({ code: 'LAB_SLIVER_STUCK' })
+    await terminate(other, { sliver: '2@1', graceMs: 100, signal })
+    expect(performance.now() - beganMs).toBeLessThan(4_000)
+    await refused
+    expect(await isAlive(stuck)).toBe(true)
+    await disk.thaw()
+    await terminate(stuck, { sliver: '1@1', graceMs: 0, signal })
+    expect(await isAlive(stuck)).toBe(false)
   })
 })
