@@ -59,7 +59,7 @@ export async function openMeasuring(
   const ending = new Set<string>()
 
   async function look(slivers: Pick<Slivers, 'list' | 'unreadable'>): Promise<void> {
-    // Listed before the slivers are: so a folder without a sliver is one that was left.
+    // The folders are listed before the slivers. So a folder that has no sliver was left behind.
     const folders = await streamsIn(catcherFolder(dataDir))
     const unreadable = await slivers.unreadable()
     const present = await slivers.list()
@@ -80,7 +80,7 @@ export async function openMeasuring(
     ])
   }
 
-  /** Do something for a sliver's stream, and tell whether that works. One sliver's trouble is not the others'. */
+  /** Do something for a sliver's stream, and note whether that worked. A failure with one sliver does not stop the others. */
   async function tell(id: string, task: () => Promise<void>): Promise<void> {
     const problem = `samples of ${id}`
     try {
@@ -109,7 +109,7 @@ export async function openMeasuring(
         try {
           await look(slivers)
         } catch (error) {
-          // Too many open files, perhaps: it is looked again.
+          // Perhaps there are too many open files. The next look tries again.
           if (!signal.aborted) log.warn({ err: error }, "slivers' samples cannot be looked after")
         }
         await delay(keepEveryMs, undefined, { signal })

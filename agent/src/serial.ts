@@ -1,4 +1,4 @@
-/** Runs the tasks of one key one after another, in the order of the calls; tasks of different keys run side by side. */
+/** Runs the tasks of one key one after another, in the order of the calls; tasks of different keys run side by side. The contract's `Queue` has no keys. */
 export interface Serial {
   /** Run a task after all earlier ones of its key, whether those succeeded or not. Settles as the task does. */
   run<T>(key: string, task: () => Promise<T>): Promise<T>

@@ -8,7 +8,8 @@ export interface StreamEvent {
 }
 
 /**
- * Read server-sent events by fetch (EventSource can carry no header and cannot be aborted), until the server ends them.
+ * Read server-sent events by fetch (EventSource can carry no header and cannot be aborted), until the server ends them. The library's own reader is
+ * built on undici, which does not run in a browser.
  *
  * `onEvent` is called for each in order. Settles when the stream ends; rejects when it breaks, or when nothing came for `silenceMs`: the server
  * sends a heartbeat every 10 s, so silence means a connection that is dead without saying so.

@@ -7,7 +7,7 @@ const mantissas: readonly (readonly number[])[] = [
   [1, 2, 5],
   [1, 2, 3, 4, 5, 6, 7, 8, 9],
 ]
-/** Of a range in which no two of those lie, in parts of a power of ten. */
+/** Steps for a range that holds fewer than two of those ticks, as parts of a power of ten. */
 const steps: readonly number[] = [0.5, 0.2, 0.1, 0.05, 0.02, 0.01]
 
 /** A logarithmic axis to label. */

@@ -67,11 +67,11 @@ export class Run<Tables extends object = object> {
   }
 
   /**
-   * Wait until its program has ended on every sliver and all its samples are at the server, and show meanwhile what is waited for. `timeoutMs` bounds that; Infinity: no bound.
-   * Without it a measurement is waited for a minute longer than it takes, and any other run for as long as one of its slivers can still tell of an end: until each of the others
-   * has been silent for a minute, since its node is off, or its sliver was stopped or started anew. What comes back is what is known then: of a sliver that is silent that its part
-   * is unfinished and why, and of each how many of its lines were rejected or dropped; what is amiss is shown too. It can be waited for again: what a node measured while it could not
-   * be reached comes later.
+   * Wait until its program has ended on every sliver and all its samples are at the server, and show meanwhile what is waited for. `timeoutMs` bounds that;
+   * Infinity: no bound. Without it a measurement is waited for a minute longer than it takes, and any other run for as long as one of its slivers can still
+   * tell of an end: until each of the others has been silent for a minute, since its node is off, or its sliver was stopped or started again. It returns what
+   * is known then: for each sliver how many of its lines were rejected or dropped, and for a silent one that its part is unfinished, and why. Such troubles are
+   * also shown in the notebook. It can be called again: what a node measured while it could not be reached comes later.
    */
   done(options: WaitOptions = {}): Promise<Outcomes> {
     return this.#call(options, (signal) => this.#wait(options.timeoutMs, signal))

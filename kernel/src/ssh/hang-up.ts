@@ -6,7 +6,7 @@ import { sendSignal, type StartedCommand } from './connection.ts'
 const graceMs = 2_000
 /** How long the sliver may take to tell that it is dead. */
 const lastWordMs = 1_000
-/** SIGTERM is repeated, because a program is deaf while it begins: dropbear's own handler takes the signal between fork and exec. */
+/** SIGTERM is repeated, because a program does not get a signal while it begins: between fork and exec, dropbear's own handler takes it. */
 const termRepeatMs = 250
 /** When it is asked for the first time whether the command has ended; each time after that comes twice as late. */
 const firstLookMs = 20

@@ -1,5 +1,10 @@
 import { rm } from 'node:fs/promises'
-import { serverManagementAddress, parseTincName, type TincEvent } from '@community-lab/contract'
+import {
+  createQueue,
+  parseTincName,
+  serverManagementAddress,
+  type TincEvent,
+} from '@community-lab/contract'
 import type { Logger } from 'pino'
 import type { GatewayConfiguration } from './configuration.ts'
 import { chooseDevice, makeInterface, removeInterface, type ChosenDevice } from './device.ts'
@@ -126,20 +131,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     }
   }
 
-  let queue: Promise<unknown> = refresh()
-  await queue
+  const inOrder = createQueue()
+  await inOrder(() => refresh())
   return {
     status,
-    reload(hosts) {
-      const next = queue.then(() => refresh(hosts))
-      queue = next.catch(() => {
-        // The caller is told of the failure, which does not stop the next call.
-      })
-      return next
-    },
+    reload: (hosts) => inOrder(() => refresh(hosts)),
     async stop() {
       abort.abort()
-      await queue
+      await inOrder(() => Promise.resolve())
       await tincd?.ended
       await removeInterface(chosen.device, gatewayInterface)
       await rm(dir, { recursive: true, force: true })

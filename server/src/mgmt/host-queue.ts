@@ -1,4 +1,4 @@
-/** Nodes whose hosts have changed, until that is served. */
+/** Nodes whose tinc hosts have changed, until something has been done about that. */
 export interface HostQueue {
   add(nodeIds: readonly number[]): void
   /** Any host may have changed. */

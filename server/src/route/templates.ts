@@ -1,7 +1,14 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { LabError, routes, Template, TemplateCreate, TemplatePatch } from '@community-lab/contract'
+import {
+  createQueue,
+  LabError,
+  routes,
+  Template,
+  TemplateCreate,
+  TemplatePatch,
+} from '@community-lab/contract'
 import type { FastifyInstance } from 'fastify'
 import type { Readable } from 'node:stream'
 import Type from 'typebox'
@@ -17,7 +24,6 @@ import {
   readTemplate,
   setTemplateImage,
 } from '../registry/write/templates.ts'
-import { createQueue } from '../telemetry/store/queue.ts'
 import {
   answerCreated,
   ifMatchOf,

@@ -1,4 +1,4 @@
-import { droppedMeasurement } from '@community-lab/contract'
+import { createQueue, droppedMeasurement } from '@community-lab/contract'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { measurementKey, nodeScope } from '../domain/name.ts'
 import { rejectSample } from '../domain/placement.ts'
@@ -8,7 +8,6 @@ import { appendRows } from './append.ts'
 import { countFields, loadCatalog, spoolKey, type Catalog, type StoredTable } from './catalog.ts'
 import { planCommit, type PlannedRow } from './commit.ts'
 import { isOfEngine, reasonOf } from './failure.ts'
-import { createQueue } from './queue.ts'
 import type { AppendOutcome, AppendRequest, SpoolStart, StoreSettings } from './protocol.ts'
 import { widen } from './survey.ts'
 

@@ -1,5 +1,6 @@
 import process from 'node:process'
 import { parentPort, workerData } from 'node:worker_threads'
+import { createQueue } from '@community-lab/contract'
 import { openDatabase, type StoreDatabase } from './database.ts'
 import { createExports, interruptEveryMs } from './exports.ts'
 import { isFatal, isOfEngine, reasonOf } from './failure.ts'
@@ -12,7 +13,6 @@ import type {
   StoreMessage,
   StoreSettings,
 } from './protocol.ts'
-import { createQueue } from './queue.ts'
 import { describeTable, readRows } from './read.ts'
 import { surveyTables } from './survey.ts'
 
@@ -79,7 +79,7 @@ async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
   }
 }
 
-/** What fails without a loss of the store is the request's own. */
+/** A call that fails while the store is sound fails alone. */
 async function appendOne(ingest: Ingest, request: AppendRequest): Promise<AppendResult> {
   try {
     return { outcome: await ingest.append(request) }

@@ -1,5 +1,4 @@
-import { LabError } from '@community-lab/contract'
-import { createSerial } from '../process/serial.ts'
+import { createQueue, LabError } from '@community-lab/contract'
 import {
   namespaces,
   nodeScript,
@@ -74,9 +73,9 @@ export async function createMesh(
 function meshOf(topology: Topology, shaping: Shaping): Mesh {
   const cutLinks = new Set<MeshLink>()
   const cutNodes = new Set<number>()
-  const inOrder = createSerial()
+  const inOrder = createQueue()
 
-  /** Whether the kernel's rules are what the two sets say. */
+  /** Whether the kernel's rules are those of the two sets of cuts. */
   let isApplied = true
 
   /** Bring the kernel's rules to what the two sets say; both ends of a link drop what comes in. */

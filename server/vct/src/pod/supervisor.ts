@@ -1,5 +1,4 @@
-import type { VctStatus } from '@community-lab/contract'
-import { createSerial } from '../process/serial.ts'
+import { createQueue, type VctStatus } from '@community-lab/contract'
 import { serveControl } from '../control/server.ts'
 import { createActions, type Actions } from './actions.ts'
 import type { PodLine } from './configuration.ts'
@@ -40,7 +39,7 @@ export async function runTestbed(
   })
   let testbed: Testbed | null = null
   let state: VctStatus['state'] = 'starting'
-  const act = createQueue(started.promise, signal)
+  const act = queueActions(started.promise, signal)
   await serveControl(controlSocketInPod, {
     status: () =>
       describeTestbed(context, {
@@ -72,8 +71,8 @@ export async function runTestbed(
 }
 
 /** One action after the other, and none once the end has begun. */
-function createQueue(started: Promise<Actions>, signal: AbortSignal) {
-  const inOrder = createSerial()
+function queueActions(started: Promise<Actions>, signal: AbortSignal) {
+  const inOrder = createQueue()
   return (what: (actions: Actions) => Promise<void>): Promise<void> =>
     inOrder(async () => {
       const actions = await started

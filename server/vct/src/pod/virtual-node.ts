@@ -1,7 +1,12 @@
 import { existsSync } from 'node:fs'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { LabError, nodeManagementAddress, vctManagementPrefix } from '@community-lab/contract'
+import {
+  createQueue,
+  LabError,
+  nodeManagementAddress,
+  vctManagementPrefix,
+} from '@community-lab/contract'
 import type { VctNode } from '@community-lab/contract'
 import { nodeRouter } from '../network/babel.ts'
 import type { Mesh } from '../network/mesh.ts'
@@ -10,7 +15,6 @@ import { superviseRouter } from '../network/router.ts'
 import { communityAddress, nodeName, publicPrefix } from '../network/topology.ts'
 import { LogFile } from '../process/log-file.ts'
 import { powerOn, rebootCommand, type NodeMachine } from '../process/node-machine.ts'
-import { createSerial } from '../process/serial.ts'
 import { supervise, type Supervised } from '../process/supervised.ts'
 import type { PodConfiguration } from './configuration.ts'
 import type { Folders } from './folders.ts'
@@ -71,7 +75,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
   let token: string | null = null
   let machine: NodeMachine | null = null
   let links: 'up' | 'cut' = 'up'
-  const inOrder = createSerial()
+  const inOrder = createQueue()
   const inside = (argv: readonly string[]) => {
     if (machine === null) throw new LabError('LAB_VCT_NODE_OFF', { node: name, action: 'this' })
     return machine.inside(argv)
