@@ -25,7 +25,7 @@ import { serverRoutes } from './route/server.ts'
 import { sliceRoutes } from './route/slices.ts'
 import { sliverRoutes } from './route/slivers.ts'
 import { templateRoutes } from './route/templates.ts'
-import streamPlugin from './stream/plugin.ts'
+import streamPlugin, { maxMessageBytes } from './stream/plugin.ts'
 import telemetryPlugin from './telemetry/plugin.ts'
 import { ensureCertificate, type ServerCertificate } from './tls/certificate.ts'
 import { tunnelPlugin } from './tunnel/tunnel.ts'
@@ -49,8 +49,6 @@ export interface App {
 
 /** How long one of its parts may take to start, in milliseconds. */
 const pluginsStartWithinMs = 120_000
-/** The longest WebSocket message, in bytes: a full batch of samples fits. */
-const maxMessageBytes = 8 * 1024 * 1024
 
 /** Put the server together: everything but listening. */
 export async function buildApp(options: AppOptions): Promise<App> {

@@ -1,8 +1,13 @@
+import { LabError } from '@community-lab/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /** The requests that are being answered, by the token that they came with. */
 export interface OpenRequests {
-  /** Follow a request until its answer, or the connection that it became, has ended. */
+  /**
+   * Follow a request until its answer, or the connection that it became, has ended.
+   *
+   * @throws {@link LabError} LAB_AUTH_INVALID_TOKEN when its token was cut after it was looked up.
+   */
   follow(request: FastifyRequest, reply: FastifyReply): void
   /** The tokens with which something is open. */
   tokens(): readonly number[]
@@ -18,10 +23,14 @@ interface OpenRequest {
 /** Keep account of the requests that are being answered. When a token ends, its streams are cut. */
 export function createOpenRequests(): OpenRequests {
   const byToken = new Map<number, Set<OpenRequest>>()
+  // Ids of tokens are not given again. A token that is cut between its look-up and `follow` has nothing open yet.
+  const cutIds = new Set<number>()
   return {
     follow(request, reply) {
       const { tokenId, endsMs } = request.principal
       if (tokenId === null) return
+      if (cutIds.has(tokenId))
+        throw new LabError('LAB_AUTH_INVALID_TOKEN', { reason: 'it has been revoked' })
       const one = { request, reply }
       const ofToken = byToken.get(tokenId) ?? new Set()
       byToken.set(tokenId, ofToken.add(one))
@@ -36,6 +45,7 @@ export function createOpenRequests(): OpenRequests {
     },
     tokens: () => [...byToken.keys()],
     cut(tokenId) {
+      cutIds.add(tokenId)
       for (const one of byToken.get(tokenId) ?? []) cut(one)
     },
   }

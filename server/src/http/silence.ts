@@ -8,7 +8,7 @@ export interface SilenceOptions {
   readonly pingMs?: number
   /** How many bytes have come over the connection beneath: on a slow link one message, and the pong behind it, may take long. */
   readonly bytesRead: () => number
-  /** Called when something has come, at most twice in the time after which a ping goes out. */
+  /** Called when something has come, or nothing is read for now, at most twice in the time after which a ping goes out. */
   readonly onHeard?: () => void
 }
 
@@ -23,9 +23,11 @@ export function watchSilence(socket: WebSocket, options: SilenceOptions): void {
     const hasCome = bytesRead() !== readBytes
     readBytes = bytesRead()
     quietMs = hasCome ? 0 : quietMs + everyMs
-    if (hasCome) options.onHeard?.()
-    // A paused connection is not silent: it is we who do not listen.
-    if (hasCome || socket.isPaused) heardMs = performance.now()
+    // While the connection is paused, the other side cannot be heard. It counts as heard until TCP tells that it is gone, since the pings are not acknowledged.
+    if (hasCome || socket.isPaused) {
+      heardMs = performance.now()
+      options.onHeard?.()
+    }
     if (performance.now() - heardMs >= silenceMs) socket.terminate()
     // Who is heard needs no ping.
     else if (quietMs >= pingMs && socket.readyState === socket.OPEN) socket.ping()

@@ -32,7 +32,15 @@ export function boundStream(
     pause: () => hold('full'),
     resume: () => letOn('full'),
   })
-  const onData = (chunk: Buffer): void => part.read(chunk.length)
+  const onData = (chunk: Buffer): void => {
+    const waitMs = nodeRates.take(nodeId, chunk.length)
+    if (waitMs > 0) {
+      hold('fast')
+      clearTimeout(pause)
+      pause = setTimeout(() => letOn('fast'), waitMs)
+    }
+    part.read(chunk.length)
+  }
   // Before the WebSocket's own listener: what came is counted before the messages in it are taken from it.
   connection.prependListener('data', onData)
   socket.once('close', () => {
@@ -40,16 +48,5 @@ export function boundStream(
     connection.off('data', onData)
     part.leave()
   })
-  return {
-    ...part,
-    take(bytes) {
-      const waitMs = nodeRates.take(nodeId, bytes)
-      if (waitMs > 0) {
-        hold('fast')
-        clearTimeout(pause)
-        pause = setTimeout(() => letOn('fast'), waitMs)
-      }
-      return part.take(bytes)
-    },
-  }
+  return part
 }

@@ -14,6 +14,16 @@ import type { StreamIntake } from './intake.ts'
 /** Why the server ends a connection. Source: RFC 6455 §7.4; 4000 and up are ours. */
 export const closeCodes = { protocol: 1002, failed: 1011, replaced: 4001 } as const
 
+/** How long the other side may take to answer that a connection is closed, in milliseconds. */
+const closeWithinMs = 1_000
+
+/** Close a connection with a code and a reason of at most 123 bytes. One whose other side does not answer, or that is paused, is cut. */
+export function closeStream(socket: WebSocket, code: number, reason: string): void {
+  socket.close(code, reason)
+  const timer = setTimeout(() => socket.terminate(), closeWithinMs)
+  socket.once('close', () => clearTimeout(timer))
+}
+
 /** Options of {@link serveStream}. */
 export interface StreamOptions {
   readonly store: TelemetryStore
@@ -48,12 +58,11 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
     if (socket.readyState === socket.OPEN) socket.send(writeFrame(frame))
   }
   function refuse(reason: string): void {
-    // A reason has at most 123 bytes.
-    socket.close(closeCodes.protocol, reason.replaceAll(/[^ -~]/gu, '?').slice(0, 120))
+    closeStream(socket, closeCodes.protocol, reason.replaceAll(/[^ -~]/gu, '?').slice(0, 120))
   }
   function fail(error: unknown): void {
     onError(error)
-    socket.close(closeCodes.failed, 'the server could not store this; come again')
+    closeStream(socket, closeCodes.failed, 'the server could not store this; come again')
   }
 
   async function learnSlices(records: readonly StreamRecord[]): Promise<void> {

@@ -12,7 +12,7 @@ import { permitNode } from '../access/permit.ts'
 import '../decorations.ts'
 import { watchSilence } from '../http/silence.ts'
 import '../telemetry/decoration.ts'
-import { closeCodes, serveStream } from './connection.ts'
+import { closeCodes, closeStream, serveStream } from './connection.ts'
 import { writeFrame } from './frame.ts'
 import { createIntake, type IntakeOptions } from './intake.ts'
 import { createNodeRates, type NodeRate } from './rate.ts'
@@ -28,9 +28,9 @@ export interface StreamPluginOptions {
   readonly nodeRate?: Partial<NodeRate>
 }
 
-/** The longest frame, in bytes, when this plugin brings the WebSockets itself. */
 const mebibyte = 1024 * 1024
-const maxFrameBytes = 8 * mebibyte
+/** The longest WebSocket message, in bytes. Agents end a batch at half of it. */
+export const maxMessageBytes = mebibyte
 
 type NodeRequest = FastifyRequest<{ Params: { id: string } }>
 
@@ -42,7 +42,7 @@ type NodeRequest = FastifyRequest<{ Params: { id: string } }>
 export default fp<StreamPluginOptions>(
   async (app, { silenceMs = streamSilenceMs, ...limits }) => {
     if (!app.hasDecorator('websocketServer')) {
-      const options = { maxPayload: maxFrameBytes, perMessageDeflate: false }
+      const options = { maxPayload: maxMessageBytes, perMessageDeflate: false }
       await app.register(websocket, { options })
     }
     const { registry, telemetry } = app
@@ -118,7 +118,9 @@ export default fp<StreamPluginOptions>(
         }
         const { log } = request
         const isCurrent = (): boolean => connections.get(node.id) === socket
-        connections.get(node.id)?.close(closeCodes.replaced, 'a newer connection of this node')
+        const older = connections.get(node.id)
+        if (older !== undefined)
+          closeStream(older, closeCodes.replaced, 'a newer connection of this node')
         connections.set(node.id, socket)
         log.info({ node: node.id }, 'stream opened')
         socket.on('error', (error) => log.info({ err: error, node: node.id }, 'stream broken'))

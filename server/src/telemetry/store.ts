@@ -29,7 +29,7 @@ export interface TelemetryStoreOptions {
   readonly commitRows?: number
   /** The most memory that DuckDB uses, in MiB; default 512. */
   readonly memoryMiB?: number
-  /** Default: 256 measurements in a scope, 256 columns of fields in a measurement. */
+  /** Default: 256 measurements in a scope, 16 undeclared ones of one node, 256 columns of fields in a measurement. */
   readonly bounds?: Partial<StoreBounds>
   /** Default: 36 million rows and 4 GiB, 10,000 rows a second. */
   readonly quota?: Partial<SliceQuota>
@@ -92,7 +92,12 @@ export async function createTelemetryStore(
     dir: options.dir,
     memoryMiB: options.memoryMiB ?? 512,
     exportWithinMs: options.exportWithinMs ?? 10 * 60_000,
-    bounds: { measurementsPerScope: 256, fieldsPerMeasurement: 256, ...options.bounds },
+    bounds: {
+      measurementsPerScope: 256,
+      undeclaredPerNode: 16,
+      fieldsPerMeasurement: 256,
+      ...options.bounds,
+    },
     quota: { rowsPerHour: 36_000_000, bytesPerHour: 4 * 1024 ** 3, ...options.quota },
   }
   await mkdir(settings.dir, { recursive: true, mode: 0o700 })

@@ -1,7 +1,8 @@
 import type { FieldKind } from '@community-lab/contract'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { columnOf, columnTypes, firstColumns, readFields, type Fields } from '../domain/layout.ts'
-import { isScope, measurementKey, quoteIdentifier, tableOf } from '../domain/name.ts'
+import { declaredFields } from '../domain/declared.ts'
+import { isScope, measurementKey, nodeScope, quoteIdentifier, tableOf } from '../domain/name.ts'
 import type { SpoolId } from './protocol.ts'
 
 /** How much a table holds; times in microseconds since the epoch. */
@@ -33,6 +34,8 @@ export interface Catalog {
   readonly tables: Map<string, StoredTable>
   /** How many measurements each scope has. */
   readonly measurementsOf: Map<string, number>
+  /** How many undeclared measurements of the scope `node` began with a sample of each node. */
+  readonly undeclaredOf: Map<number, number>
   /** The last committed record of each spool, by {@link spoolKey}. */
   readonly committedSeqs: Map<string, number>
   /** The number that the row planned last has got; runs ahead of the file until the commit. */
@@ -56,17 +59,35 @@ export function addTable(catalog: Catalog, table: StoredTable): StoredTable {
   return table
 }
 
+/**
+ * Rows are numbered on from the time of opening, in so many steps a millisecond. A file that was restored from an older copy therefore gives no number again
+ * that was given after the copy was made: a reader who goes on from such a number would miss rows. No server lands so many rows a millisecond for long.
+ */
+const landedPerMs = 100
+
+/** Count a new undeclared measurement of the scope `node` for the node whose sample began it. */
+export function countUndeclared({ undeclaredOf }: Catalog, nodeId: number): void {
+  undeclaredOf.set(nodeId, (undeclaredOf.get(nodeId) ?? 0) + 1)
+}
+
+/** Tell whether a measurement is of the scope `node` and no version of agent or server is known to measure it. */
+export function isUndeclared(scope: string, name: string): boolean {
+  return scope === nodeScope && declaredFields(scope, name) === null
+}
+
 /** Read the catalog from the file. */
 export async function loadCatalog(connection: DuckDBConnection): Promise<Catalog> {
   const read = async (sql: string) => (await connection.runAndReadAll(sql)).getRowsJS()
   const readTexts = async (sql: string) => (await read(sql)).map((row) => row.map(toText))
   const [store] = await read('select landed from main.store')
+  const landed = Math.max(Number(store?.[0] ?? 0), Date.now() * landedPerMs)
   const catalog: Catalog = {
     tables: new Map(),
     measurementsOf: new Map(),
+    undeclaredOf: new Map(),
     committedSeqs: new Map(),
-    landed: Number(store?.[0] ?? 0),
-    committedLanded: Number(store?.[0] ?? 0),
+    landed,
+    committedLanded: landed,
   }
   for (const [nodeId, spool, seq] of await readTexts('from main.spools'))
     catalog.committedSeqs.set(spoolKey({ nodeId: Number(nodeId), spool: spool ?? '' }), Number(seq))
@@ -88,6 +109,9 @@ export async function loadCatalog(connection: DuckDBConnection): Promise<Catalog
   for (const [scope, name] of tables) {
     if (scope === undefined || name === undefined || !isScope(scope)) continue
     addTable(catalog, readTable(scope, name, byTable.get(measurementKey(scope, name)) ?? []))
+    if (!isUndeclared(scope, name)) continue
+    const [first] = await read(`select node_id from ${tableOf({ scope, name })} limit 1`)
+    if (first !== undefined) countUndeclared(catalog, Number(first[0]))
   }
   return catalog
 }

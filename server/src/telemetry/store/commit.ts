@@ -1,5 +1,5 @@
 import { rejectedMeasurement } from '@community-lab/contract'
-import { declaredFields, isLossMeasurement } from '../domain/declared.ts'
+import { declaredFields } from '../domain/declared.ts'
 import {
   columnTypes,
   declareFields,
@@ -9,11 +9,18 @@ import {
   type ColumnChange,
   type Fitted,
 } from '../domain/layout.ts'
-import { measurementKey, quoteIdentifier, quoteText, tableOf } from '../domain/name.ts'
+import { measurementKey, nodeScope, quoteIdentifier, quoteText, tableOf } from '../domain/name.ts'
 import { rejectSample } from '../domain/placement.ts'
 import type { QuotaBook } from '../domain/quota.ts'
 import type { PlacedSample } from '../domain/sample.ts'
-import { addTable, spoolKey, type Catalog, type StoredTable } from './catalog.ts'
+import {
+  addTable,
+  countUndeclared,
+  isUndeclared,
+  spoolKey,
+  type Catalog,
+  type StoredTable,
+} from './catalog.ts'
 import type { AppendOutcome, AppendRequest, StoreBounds } from './protocol.ts'
 
 /** A row as it is appended. */
@@ -66,7 +73,7 @@ export function planCommit(
   const moved = new Map<string, AppendRequest>()
 
   function plan(given: PlacedSample, { node, nodeId, spool }: AppendRequest): void {
-    const { sample, table } = findTable(catalog, given, { bounds, definitions })
+    const { sample, table } = findTable(catalog, given, { bounds, definitions, nodeId })
     const fitted = fitFields(sample.fields, table.fields, bounds.fieldsPerMeasurement)
     definitions.push(...changeColumns(table, fitted.changes))
     const row: PlannedRow = { sample, node, nodeId, spool, landed: ++catalog.landed, fitted }
@@ -112,30 +119,52 @@ function noteRefusal(refusals: Map<string, Refusal>, sample: PlacedSample, reaso
   known.lines += sample.name === rejectedMeasurement && typeof lines === 'number' ? lines : 1
 }
 
+interface TableContext {
+  readonly bounds: StoreBounds
+  readonly definitions: string[]
+  /** The node whose sample it is. */
+  readonly nodeId: number
+}
+
+/** Find the table of a sample, or plan a new one. A sample whose measurement is one too many becomes a row of `rejected`. */
 function findTable(
   catalog: Catalog,
   sample: PlacedSample,
-  { bounds, definitions }: { readonly bounds: StoreBounds; readonly definitions: string[] },
+  context: TableContext,
 ): { readonly sample: PlacedSample; readonly table: StoredTable } {
+  const { definitions, nodeId } = context
   const { scope, name } = sample
   const found = catalog.tables.get(measurementKey(scope, name))
   if (found !== undefined) {
     if (!found.isDeclared) definitions.push(...declareColumns(found))
     return { sample, table: found }
   }
+  const reason = findExcess(catalog, sample, context)
+  if (reason !== null) return findTable(catalog, rejectSample(sample, reason), context)
   const count = catalog.measurementsOf.get(scope) ?? 0
-  if (count >= bounds.measurementsPerScope && !isLossMeasurement(name)) {
-    const reason = `${scope} has ${bounds.measurementsPerScope} measurements already`
-    return findTable(catalog, rejectSample(sample, reason), { bounds, definitions })
-  }
   if (count === 0) definitions.push(`create schema if not exists ${quoteIdentifier(scope)}`)
   const columns = firstColumns.map(([column]) => column)
   const typed = firstColumns.map(([column, type]) => `${quoteIdentifier(column)} ${type}`)
   definitions.push(`create table ${tableOf(sample)} (${typed.join(', ')})`)
   const empty = { fields: new Map(), columns, committed: null, isDeclared: false, extent: null }
   const table = addTable(catalog, { scope, name, ...empty })
+  if (isUndeclared(scope, name)) countUndeclared(catalog, nodeId)
   definitions.push(...declareColumns(table))
   return { sample, table }
+}
+
+/** Say why a new measurement would be one too many; null when it is not. Declared ones are never. */
+function findExcess(
+  catalog: Catalog,
+  { scope, name }: PlacedSample,
+  { bounds, nodeId }: TableContext,
+): string | null {
+  if (declaredFields(scope, name) !== null) return null
+  if ((catalog.measurementsOf.get(scope) ?? 0) >= bounds.measurementsPerScope)
+    return `${scope} has ${bounds.measurementsPerScope} measurements already`
+  if (scope === nodeScope && (catalog.undeclaredOf.get(nodeId) ?? 0) >= bounds.undeclaredPerNode)
+    return `node ${nodeId} has begun ${bounds.undeclaredPerNode} measurements of its own already`
+  return null
 }
 
 /** The statements that give a table the columns of its declared fields. */

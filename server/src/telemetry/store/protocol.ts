@@ -18,6 +18,8 @@ export interface StoreSettings {
 export interface StoreBounds {
   /** Measurements in a scope; samples of further ones become rows of `rejected`. */
   readonly measurementsPerScope: number
+  /** Measurements of the scope `node` that are not declared and began with a sample of one node; samples of its further ones become rows of `rejected`. */
+  readonly undeclaredPerNode: number
   /** Fields with a column of their own in a measurement; further ones go to `overflow`. */
   readonly fieldsPerMeasurement: number
 }

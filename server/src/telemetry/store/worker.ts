@@ -54,7 +54,7 @@ async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
   const anonymousExports = createExports(database.exportingAnonymous, exportWithinMs)
   return {
     begin: (start) => ingest.begin(start),
-    append: (requests) => Promise.all(requests.map((request) => appendOne(ingest, request))),
+    append: (requests) => appendAll(ingest, requests),
     list: () =>
       survey(async () =>
         (await surveyTables(database.surveying, ingest.catalog)).map(describeTable),
@@ -77,6 +77,16 @@ async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
       database.close()
     },
   }
+}
+
+/** Append what several nodes have sent. A loss of the store is told when none of it is being committed any more. */
+async function appendAll(
+  ingest: Ingest,
+  requests: readonly AppendRequest[],
+): Promise<readonly AppendResult[]> {
+  const appended = requests.map((request) => appendOne(ingest, request))
+  await Promise.allSettled(appended)
+  return Promise.all(appended)
 }
 
 /** A call that fails while the store is sound fails alone. */

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { path, routes, streamSubprotocol, type TokenCreated } from '@community-lab/contract'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import WebSocket from 'ws'
+import { channels } from '../../../../server/src/postgres/notifications.ts'
 import { readEvents } from '../world/events.ts'
 import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
 import { startWorld } from '../world/world.ts'
@@ -31,6 +33,37 @@ describe('a token that is void', () => {
     for (const reader of [near, far]) await expect(reader.next()).rejects.toThrow('terminated')
     await world.ask(world.operator, 'POST', path(routes.nodeReboot, { id: 1 }))
     expect(await stranger.take(1)).toHaveLength(1)
+  })
+
+  it('opens no event stream when it becomes void while a request is looked at', async () => {
+    await using world = await testbeds.start()
+    const { secret, token } = await makeToken(world)
+    const removed = Promise.withResolvers<undefined>()
+    const removing = Promise.withResolvers<undefined>()
+    const id = Number(token.uri.split('/').at(-2))
+    const removal = world.database.db.transaction().execute(async (tx) => {
+      await tx.deleteFrom('tokens').where('id', '=', id).execute()
+      await sql`select pg_notify(${channels.voidTokens}, ${String(id)})`.execute(tx)
+      removing.resolve(undefined)
+      await removed.promise
+    })
+    await removing.promise
+    // The request finds the token, and waits for the row lock to note its first use.
+    const opening = readEvents(world, { token: secret })
+    await expect
+      .poll(async () => {
+        const waiting = await sql<{ count: string }>`
+          select count(*) from pg_locks where not granted`.execute(world.database.db)
+        return Number(waiting.rows[0]?.count)
+      })
+      .toBeGreaterThan(0)
+    removed.resolve(undefined)
+    await removal
+    await using reader = await opening
+    // The message that the token is void comes before or after the request goes on.
+    if (reader.response.status === 200)
+      await expect(reader.take(1_000)).rejects.toThrow('terminated')
+    else expect(reader.response.status).toBe(401)
   })
 
   it('is that of a user who was removed', async () => {

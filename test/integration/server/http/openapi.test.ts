@@ -33,6 +33,23 @@ interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
 }
 
+/** The places in a schema where a value may have members that the schema does not name. */
+function findOpen(schema: unknown, place: string): string[] {
+  if (typeof schema !== 'object' || schema === null) return [place]
+  const { type, properties, items, anyOf, allOf, patternProperties, additionalProperties } =
+    schema as Readonly<Record<string, unknown>>
+  const parts = [anyOf, allOf].flat().filter((part) => part !== undefined)
+  if (parts.length > 0) return parts.flatMap((part) => findOpen(part, place))
+  if (type === 'array') return findOpen(items, `${place}/*`)
+  if (type === undefined && !('const' in schema) && !('enum' in schema)) return [place]
+  if (type !== 'object') return []
+  const isOpen = patternProperties !== undefined || typeof additionalProperties === 'object'
+  const own = Object.entries(properties ?? {}).flatMap(([name, part]) =>
+    findOpen(part, `${place}/${name}`),
+  )
+  return isOpen || properties === undefined ? [place, ...own] : own
+}
+
 async function readDocument(): Promise<Document> {
   return (await world.ask(null, 'GET', `${routes.docs}/json`)).json<Document>()
 }
@@ -79,6 +96,33 @@ describe('the OpenAPI document', () => {
       expect([url, ...validator.Errors(answer)]).toEqual([url])
       expect(Array.isArray(answer) ? answer.length : 1).toBeGreaterThan(0)
     }
+  })
+
+  it('names every member that an answer may have, so that no other leaves the server', async () => {
+    const { paths } = await readDocument()
+    const open: string[] = []
+    for (const [url, operations] of Object.entries(paths))
+      for (const [method, { responses }] of Object.entries(operations))
+        for (const [status, response] of Object.entries(responses))
+          for (const [type, { schema }] of Object.entries(response.content ?? {}))
+            if (type === 'application/json')
+              open.push(...findOpen(schema, `${method} ${url} ${status}`))
+    // What users name themselves, and the parts of the server.
+    const maps = /\/(?:properties|parts)$/u
+    expect(open.filter((place) => !maps.test(place)).sort()).toEqual(
+      [
+        // Answers without a body, and WebSockets.
+        'delete /api/nodes/{id}/ 2XX',
+        'put /api/nodes/{id}/ctl/state/ 2XX',
+        'get /api/nodes/{id}/ctl/stream 101',
+        'delete /api/slices/{id}/ 2XX',
+        'delete /api/slivers/{id}/ 2XX',
+        'get /api/slivers/{id}/ctl/ssh 101',
+        'delete /api/templates/{id}/ 2XX',
+        'delete /api/users/{id}/ 2XX',
+        'delete /api/tokens/{id}/ 2XX',
+      ].sort(),
+    )
   })
 
   it('is a page of its own, that loads from nowhere else', async () => {

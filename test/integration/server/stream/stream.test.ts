@@ -211,6 +211,35 @@ describe('contact with a node', () => {
     expect(await gone).toEqual([1, false])
   })
 
+  it('goes on while the disk is short and nothing is read of the node', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir, {
+      silenceMs: 300,
+      telemetry: { minFreeMiB: 1e9 },
+    })
+    using agent = new Agent(server)
+    await agent.greet()
+    agent.send(batch(1, 1))
+    const [client] = server.app.websocketServer.clients
+    await expect.poll(() => client?.isPaused).toBe(true)
+    // No answer to a ping comes either, as behind a backlog that is not read.
+    agent.socket.pause()
+    for (let heard = 0; heard < 3; heard++)
+      expect(await once(server.registry.events, 'contact')).toEqual([1, true])
+  })
+
+  it('leaves nothing of an older connection that does not answer when it is replaced', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir)
+    using older = new Agent(server)
+    await older.greet()
+    older.socket.pause()
+    using newer = new Agent(server)
+    await newer.greet()
+    const { clients } = server.app.websocketServer
+    await expect.poll(() => clients.size, { timeout: 10_000 }).toBe(1)
+  })
+
   it('is not lost when a newer connection replaces the older', async () => {
     await using folder = await makeFolder()
     await using server = await startApp(folder.dir)
@@ -250,6 +279,19 @@ describe('contact with a node', () => {
     // Reads nothing any more, and so answers no ping.
     agent.socket.pause()
     await gone
+  })
+})
+
+describe('a node that brings too much', () => {
+  it('is slowed down by what it sends, also when that is no whole message yet', async () => {
+    await using folder = await makeFolder()
+    const nodeRate = { burstBytes: 50_000, bytesPerHour: 3_600_000 }
+    await using server = await startApp(folder.dir, { nodeRate })
+    using agent = new Agent(server)
+    await agent.greet()
+    agent.socket.send('x'.repeat(100_000), { fin: false })
+    const [client] = server.app.websocketServer.clients
+    await expect.poll(() => client?.isPaused).toBe(true)
   })
 })
 
@@ -297,7 +339,7 @@ describe('what is refused', () => {
     using large = new Agent(server)
     await large.greet()
     large.socket.on('error', () => undefined)
-    large.socket.send('x'.repeat(9 * 1024 * 1024))
+    large.socket.send('x'.repeat(1024 * 1024 + 1))
     expect(await large.closed).toBe(1009)
   })
 })

@@ -32,6 +32,39 @@ describe('a slice beyond its quota', () => {
   })
 })
 
+describe('the measurements of nodes', () => {
+  it('are so many of one node, so that it shuts out no other, also after a restart', async () => {
+    await using folder = await makeFolder()
+    const bounds = { undeclaredPerNode: 2 }
+    const named = (from: number, names: readonly string[]) =>
+      names.map((name, at) => aSample(from + at, { name }))
+    {
+      await using store = await openStore(folder.dir, { bounds })
+      await store.append(fromNode(named(1, ['a', 'b', 'c', 'a', 'rejected'])))
+    }
+    await using store = await openStore(folder.dir, { bounds })
+    await store.append(fromNode(named(6, ['d', 'b'])))
+    await store.append({ ...fromNode(named(1, ['e'])), nodeId: 2, node: 'n2' })
+    const list = await store.list()
+    expect(list.map(({ name }) => name).sort()).toEqual(['a', 'b', 'e', 'rejected'])
+    expect((await readAll(store, 'rejected')).map(({ reason }) => reason)).toEqual([
+      'node 1 has begun 2 measurements of its own already',
+      null,
+      'node 1 has begun 2 measurements of its own already',
+    ])
+  })
+
+  it('are taken whatever else there is when they are declared, with all their fields', async () => {
+    await using folder = await makeFolder()
+    await using store = await openStore(folder.dir, {
+      bounds: { measurementsPerScope: 1, fieldsPerMeasurement: 1 },
+    })
+    const health = { name: 'node_health', fields: { load1: 1, load5: 2, load15: 3 } }
+    await store.append(fromNode([aSample(1), aSample(2, health)]))
+    expect(await readAll(store, 'node_health')).toMatchObject([{ load1: 1, load5: 2, load15: 3 }])
+  })
+})
+
 describe('a sample that the engine refuses', () => {
   it('is told of in its place, and all others are stored', async () => {
     await using folder = await makeFolder()
