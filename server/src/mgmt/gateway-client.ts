@@ -14,14 +14,14 @@ import {
 /** Options of {@link connectGateway}. */
 export interface GatewayClientOptions {
   readonly socket: string
-  /** Called after each connection was made; what it asks then is answered by the new gateway. */
+  /** Called each time a connection has been made. The gateway may have been started since the last one. */
   readonly onConnected: () => void
   readonly onEvent: (event: GatewayEvent) => void
   readonly onLost: (reason: string) => void
   readonly signal: AbortSignal
 }
 
-/** The server's line to the gateway; made again whenever it breaks. */
+/** The server's connection to the gateway. When it breaks, it is made again. */
 export interface GatewayClient {
   readonly connected: boolean
   /**
@@ -30,13 +30,13 @@ export interface GatewayClient {
    * @throws {@link LabError} LAB_GATEWAY_UNAVAILABLE without a connection or an answer in 15 s, LAB_GATEWAY_REFUSED when it says no.
    */
   ask(what: Omit<GatewayRequest, 'id'>): Promise<GatewayStatus>
-  /** Settles when the signal has ended it. */
+  /** Settles when the signal is aborted and the connection is closed. */
   readonly ended: Promise<void>
 }
 
 const answerWithinMs = 15_000
 const backoff = { firstMs: 100, longestMs: 5_000 }
-/** A connection that lasted so long, in milliseconds, ends a row of failures. */
+/** After a connection that lasted this long, in milliseconds, the delays between attempts begin at the shortest again. */
 const steadyMs = 5_000
 
 interface Waiting {
@@ -103,7 +103,7 @@ export function connectGateway(options: GatewayClientOptions): GatewayClient {
       options.onLost(reason)
       failures = performance.now() - startedMs > steadyMs ? 1 : failures + 1
       await delay(backoffMs(backoff, failures), undefined, { signal: options.signal }).catch(() => {
-        // Ended: the loop sees it.
+        // The signal was aborted: the loop's condition ends the loop.
       })
     }
   }

@@ -144,15 +144,15 @@ export const managementPlugin = fp<ManagementOptions>(
         await updateOnce().then(settle, async (error: unknown) => {
           settle()
           trouble = error instanceof Error ? error.message : String(error)
-          // A gateway that is absent is served when it connects; anything else is tried again.
+          // A gateway that is not connected is brought up to date when it connects. After any other failure the update is tried again.
           if (LabError.is(error, 'LAB_GATEWAY_UNAVAILABLE') && !gateway.connected) return
           await delay(retryAfterMs, undefined, { signal }).catch(() => {
-            // Ended: the loop sees it.
+            // The signal was aborted: the loop's condition ends the loop.
           })
           again = true
         })
       } while (isWanted())
-      // Nothing is waited for between the check above and this, so no change can come in between and be left out.
+      // There is no `await` between the check above and this line, so no change can come in between and be left out.
       running = null
       // When the server stops before an update has run, those who wait for the update are released.
       for (const settle of waiting.splice(0)) settle()

@@ -12,7 +12,7 @@ export interface SliverPort {
   readonly signal: AbortSignal
 }
 
-/** How long connecting may take, in milliseconds: longer than a cut link takes to be noticed would only keep the asker waiting. */
+/** How long connecting may take, in milliseconds: after this time the link to the node is taken to be cut. */
 const connectWithinMs = 8_000
 
 /**
@@ -37,7 +37,7 @@ export function connectSliverPort({ sliver, address, port, signal }: SliverPort)
     socket.once('connect', () => {
       clearTimeout(timer)
       socket.off('error', fail)
-      // An error before the next owner listens must not end the process; the socket's close tells of it.
+      // An error that nobody listens for would end the process. Whoever takes the socket next learns of the error by its `close` event.
       socket.on('error', () => undefined)
       resolve(socket)
     })

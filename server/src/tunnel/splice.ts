@@ -49,7 +49,7 @@ export function spliceTunnel(socket: WebSocket, port: Socket): Promise<null> {
   socket.on('message', fromSocket)
   socket.on('error', () => port.destroy())
   socket.on('close', () => {
-    // What the client sent before is still delivered; nobody is left for what the sliver says.
+    // What the client has sent is still delivered to the sliver. What the sliver sends is dropped, since nobody reads it any more.
     port.off('data', fromPort)
     port.resume()
     port.end()

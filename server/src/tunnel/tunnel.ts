@@ -40,7 +40,7 @@ export const tunnelPlugin = fp<TunnelOptions>(
         sliverId: request.params.id,
         principal: request.principal,
       })
-      // Whoever asks without an upgrade is told 404 by the handler; nothing is connected for them.
+      // A request without an upgrade gets 404 from the handler. No connection to the sliver is made for it.
       if (!request.ws) return
       const client = request.raw.socket
       const gone = new AbortController()
