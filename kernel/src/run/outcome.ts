@@ -2,6 +2,7 @@ import { LabError } from '@community-lab/contract'
 import { asTable, type Column, type Shown } from '../display/table.ts'
 import type { SampleDatabase } from './database.ts'
 import type { RunEnd, RunPart } from './end.ts'
+import { describeRejections, lossesOf, readLosses, type Rejection } from './losses.ts'
 import type { Silences } from './silence.ts'
 
 /** What became of a sliver's part of a run. */
@@ -20,13 +21,6 @@ export interface Outcome {
   readonly rejections: readonly Rejection[]
   /** How many lines of the sliver were lost while it ran, since a buffer was full. Null: not known. */
   readonly dropped: number | null
-}
-
-/** Lines that were no samples. */
-export interface Rejection {
-  readonly reason: string
-  readonly lines: number
-  readonly line: string
 }
 
 /** What became of every sliver's part of a run, as a table. */
@@ -54,20 +48,16 @@ export async function collectOutcomes(of: OutcomeParts): Promise<Outcomes> {
   const outcomes = of.parts.map((part): Outcome => {
     const { id: sliver, node } = part.sliver
     const end = of.end.of(sliver)
-    const own = losses?.filter((loss) => loss.sliver === sliver && isWithin(loss, part, end))
-    const rejections = own?.filter(({ kind }) => kind === 'rejected') ?? []
-    const sum = (kind: Loss['kind']): number | null =>
-      own?.filter((loss) => loss.kind === kind).reduce((lines, loss) => lines + loss.lines, 0) ??
-      null
+    const lost = losses === null ? null : lossesOf(losses, part, end)
     return {
       sliver,
       node,
       state: end === null ? 'unfinished' : 'ended',
       silence: end === null ? (of.silences.get(sliver) ?? null) : null,
       exitCode: end?.exitCode ?? null,
-      rejected: sum('rejected'),
-      rejections: groupRejections(rejections),
-      dropped: sum('dropped'),
+      rejected: lost?.rejected ?? null,
+      rejections: lost?.rejections ?? [],
+      dropped: lost?.dropped ?? null,
     }
   })
   const shown = asTable(outcomes, () => columnsFor(outcomes))
@@ -113,7 +103,7 @@ function columnsFor(outcomes: readonly Outcome[]): Column<Outcome>[] {
     ...(hasRejected
       ? [
           { name: 'lines rejected', value: ({ rejected }: Outcome) => rejected ?? 'not known' },
-          { name: 'because', value: ({ rejections }: Outcome) => becauseOf(rejections) },
+          { name: 'because', value: ({ rejections }: Outcome) => describeRejections(rejections) },
         ]
       : []),
     ...(hasLost
@@ -131,78 +121,11 @@ export function describeTrouble({ node, state, silence, ...lost }: Outcome): str
       : []),
     ...(lost.rejected === 0 || lost.rejected === null
       ? []
-      : [`${lost.rejected} lines of ${node} were no samples (${becauseOf(lost.rejections)})`]),
+      : [
+          `${lost.rejected} lines of ${node} were no samples (${describeRejections(lost.rejections)})`,
+        ]),
     ...(lost.dropped === 0 || lost.dropped === null
       ? []
       : [`${lost.dropped} lines of ${node} were lost, a buffer was full`]),
   ]
-}
-
-/** Reasons in a few words, with an example of each. */
-function becauseOf(rejections: readonly Rejection[]): string {
-  return rejections.map(({ reason, line }) => `${reason}: ${excerpt(line)}`).join('; ')
-}
-
-/** The most characters of a line that are shown. What cannot be printed takes up to six of them, so the line is cut after it was quoted. */
-const maxExcerpt = 80
-
-/** A line in quotes, cut to what fits into a sentence. */
-export function excerpt(line: string): string {
-  const quoted = JSON.stringify(line)
-  return quoted.length <= maxExcerpt ? quoted : `${quoted.slice(0, maxExcerpt - 1)}…`
-}
-
-interface Loss {
-  readonly kind: 'rejected' | 'dropped'
-  readonly sliver: string
-  readonly time: Date
-  readonly lines: number
-  readonly reason: string
-  readonly line: string
-}
-
-function isWithin(
-  { time }: Loss,
-  { startedS }: RunPart,
-  end: { readonly time: Date } | null,
-): boolean {
-  return time.getTime() >= startedS * 1000 && (end === null || time <= end.time)
-}
-
-function groupRejections(losses: readonly Loss[]): Rejection[] {
-  const groups = Map.groupBy(losses, ({ reason }) => reason)
-  return [...groups].map(([reason, all]) => ({
-    reason,
-    lines: all.reduce((lines, loss) => lines + loss.lines, 0),
-    line: all[0]?.line ?? '',
-  }))
-}
-
-/** What the nodes say that was lost of the slice's lines since the run began; null when the server cannot be asked. */
-async function readLosses(database: SampleDatabase): Promise<Loss[] | null> {
-  try {
-    const kinds = ['rejected', 'dropped'] as const
-    const found = await Promise.all(
-      kinds.map(async (kind) =>
-        (await database.rowsAfter(kind, 0)).map((row) => toLoss(kind, row)),
-      ),
-    )
-    return found.flat()
-  } catch (error) {
-    if (LabError.is(error)) return null
-    throw error
-  }
-}
-
-function toLoss(kind: Loss['kind'], row: Readonly<Record<string, unknown>>): Loss {
-  const { sliver, time, lines, reason, line } = row
-  return {
-    kind,
-    sliver: String(sliver),
-    time: time instanceof Date ? time : new Date(Number.NaN),
-    // A row of an older agent stands for one line.
-    lines: Number(lines ?? 1),
-    reason: typeof reason === 'string' ? reason : '',
-    line: typeof line === 'string' ? line : '',
-  }
 }

@@ -47,7 +47,7 @@ export function chooseCredentials(
   const named = credentialsFile ?? nonEmpty(env['COMMUNITY_LAB_CREDENTIALS'])
   const files =
     named === undefined
-      ? folders.flatMap((folder) => names.map((name) => joinPath(folder, name)))
+      ? [...new Set(folders)].flatMap((folder) => names.map((name) => joinPath(folder, name)))
       : [named]
   if (url !== undefined && token !== undefined && credentialsFile === undefined) {
     // A file for the same testbed adds its control socket. A file for another testbed is ignored.
@@ -91,7 +91,7 @@ export function credentialsFolders(
     near.push(joinPath(folder === '' ? '/' : folder, '.community-lab'))
     if (folder === '' || folder === '/' || !folder.includes('/')) break
   }
-  return [...new Set([...(home === undefined ? [] : [home]), ...near, settings])]
+  return [...(home === undefined ? [] : [home]), ...near, settings]
 }
 
 /** The folder of a user's settings: `$XDG_CONFIG_HOME/community-lab`, else `~/.config/community-lab`. `userHome` is the user's home folder. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { excerpt } from '../../../../kernel/src/run/outcome.ts'
+import { excerpt } from '../../../../kernel/src/run/losses.ts'
 
 it('shows a short line in quotes, with what cannot be printed in a form that can', () => {
   expect(excerpt('rtt 12ms\0')).toBe('"rtt 12ms\\u0000"')
