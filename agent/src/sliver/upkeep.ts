@@ -40,6 +40,14 @@ export interface Upkeep {
 
 /** How long a look waits after an event, so that events which come together make one look, in milliseconds. */
 const gatherMs = 10
+/**
+ * How long the agent rests after a look that took so long, in milliseconds, before an event makes it look again. The agent's own work on slivers makes
+ * events by the dozen. So what looks take is a tenth of the time at most, and a change waits for a second at most.
+ */
+export function restAfterMs(lookMs: number): number {
+  return Math.min(1_000, 9 * lookMs)
+}
+
 /** How long a finding stays in the report, in milliseconds. */
 const tellForMs = 3_600_000
 const mostTold = 20
@@ -52,9 +60,15 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
   let looking: Promise<void> = Promise.resolve()
   let next: Promise<void> | null = null
   let gathering: NodeJS.Timeout | null = null
+  /** Whether a look follows by itself. */
+  let isDue = false
+  let restsUntilMs = Number.NEGATIVE_INFINITY
 
   async function look(): Promise<void> {
+    const beganMs = nowMs()
     for (const part of parts) await lookAfter(part)
+    const endedMs = nowMs()
+    restsUntilMs = endedMs + restAfterMs(endedMs - beganMs)
   }
 
   async function lookAfter({ name, check }: UpkeepPart): Promise<void> {
@@ -88,10 +102,17 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
   }
 
   function lookSoon(): void {
-    gathering ??= setTimeout(() => {
-      gathering = null
-      void check()
-    }, gatherMs)
+    if (isDue) return
+    isDue = true
+    // How long to rest is known at the end of the look under way.
+    void looking.then(() => {
+      if (ending.signal.aborted) return
+      const waitMs = Math.max(gatherMs, restsUntilMs - nowMs())
+      gathering = setTimeout(() => {
+        isDue = false
+        void check()
+      }, waitMs)
+    })
   }
 
   const timer = setInterval(lookSoon, options.everyMs)

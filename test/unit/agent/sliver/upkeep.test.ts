@@ -1,9 +1,12 @@
-import { expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import {
+  restAfterMs,
   startUpkeep,
   type Finding,
   type UpkeepOptions,
 } from '../../../../agent/src/sliver/upkeep.ts'
+
+afterEach(() => void vi.useRealTimers())
 
 const hourMs = 3_600_000
 
@@ -83,4 +86,43 @@ it('looks once more when something changes while it looks', async () => {
   await Promise.all([one, ...others])
   expect(looks).toBe(2)
   await upkeep.close()
+})
+
+it('spends a tenth of the time on looks at most, however many events there are', async () => {
+  vi.useFakeTimers()
+  const lookMs = 20
+  let looks = 0
+  let tell = (): void => undefined
+  const upkeep = startUpkeep(
+    options({
+      nowMs: () => Date.now(),
+      parts: [
+        {
+          name: 'filter',
+          async check() {
+            looks += 1
+            await new Promise((resolve) => setTimeout(resolve, lookMs))
+            return []
+          },
+        },
+      ],
+      watch(onChange) {
+        tell = onChange
+        return Promise.resolve()
+      },
+    }),
+  )
+  const beganMs = Date.now()
+  while (Date.now() - beganMs < 10_000) {
+    tell()
+    await vi.advanceTimersByTimeAsync(1)
+  }
+  expect(looks).toBeGreaterThan(40)
+  expect(looks).toBeLessThanOrEqual(51)
+  await upkeep.close()
+})
+
+it('lets no change wait for more than a second after a slow look', () => {
+  expect(restAfterMs(20)).toBe(180)
+  expect(restAfterMs(5_000)).toBe(1_000)
 })
