@@ -105,11 +105,14 @@ async function work(
       noteChange()
     },
     onCapabilities: () => noteChange(),
+    onNetworkChange: () => network.noteNetworkChange(),
     onUpkeepError: (part, error) =>
       log.error({ err: error, part }, 'something on this host cannot be looked after'),
     signal,
   })
   ending.defer(() => slivers.close())
+  // Nobody has told what changed before they were open.
+  network.noteNetworkChange()
 
   const { deviceDetail } = network
   const readCapabilities = (): Capabilities => {
@@ -147,7 +150,6 @@ async function work(
     },
     onConnected() {
       log.info({}, "the node's stream is open")
-      network.noteReachable()
       if (hints) loop.hint()
     },
     onDisconnected: (error) => log.info({ err: error }, "the node's stream is not open"),

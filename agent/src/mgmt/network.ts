@@ -41,8 +41,8 @@ export interface ManagementNetwork {
   readonly problem: string | null
   /** Why there is no tun device; null when there is one. */
   readonly deviceDetail: string | null
-  /** The server has just been reached in the community network: without a connection to it, try now. tincd by itself would wait for up to 5 s. */
-  noteReachable(): void
+  /** The node's links, addresses or routes have changed: a server that could not be reached is tried at once. tincd by itself would wait for 5 s. */
+  noteNetworkChange(): void
   /** Call back when the server has become connected or not. Returns the unsubscriber. */
   onChange(listener: (state: ManagementState) => void): () => void
   /** Call back when tincd has ended without being asked to; it is started again by itself. Returns the unsubscriber. */
@@ -153,9 +153,7 @@ export async function startManagementNetwork(
     get problem() {
       return problem
     },
-    noteReachable() {
-      if (state === 'down') tincd.retry()
-    },
+    noteNetworkChange: () => tincd.noteNetworkChange(),
     onChange: (listener) => subscribe(changed, listener),
     onExit: (listener) => subscribe(exited, listener),
     stop,

@@ -36,8 +36,8 @@ export interface SupervisedTincd {
   readonly pid: number | null
   /** Make it read its host files again; one that is still starting does so once it is ready. */
   reload(): void
-  /** Make it connect now instead of after its own wait; one that is still starting connects by itself. */
-  retry(): void
+  /** What it can reach may have changed: end its wait after a failed attempt, or after the attempt under way if that fails too. */
+  noteNetworkChange(): void
   /** Start it again, at once. */
   restart(): void
   /** Settles when the signal has ended it and the process is gone. */
@@ -57,6 +57,9 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
   // A SIGHUP before tincd has installed its handlers would end it.
   let ready = false
   let reloadAsked = false
+  // Only a tincd that waits may be told to try: a connection that is being made would break.
+  let waits = false
+  let hasChanged = false
   let restartAsked = new AbortController()
 
   async function runOnce(): Promise<string> {
@@ -83,6 +86,8 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
         options.onLine(line)
         const event = parseTincLog(line)
         if (event?.kind === 'ready') noteReady(started)
+        if (event?.kind === 'connecting') waits = false
+        if (event?.kind === 'waiting') noteWaiting()
         if (event !== null) options.onEvent(event)
       })
     }
@@ -97,6 +102,7 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
       child = null
       ready = false
       reloadAsked = false
+      waits = false
     }
   }
 
@@ -106,6 +112,17 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
     writeFile(join(options.dir, lastStart), '').catch(() => undefined)
     if (reloadAsked) started.kill('SIGHUP')
     reloadAsked = false
+  }
+
+  function noteWaiting(): void {
+    waits = true
+    if (hasChanged) retry()
+  }
+
+  function retry(): void {
+    waits = false
+    hasChanged = false
+    child?.kill('SIGALRM')
   }
 
   function reload(): void {
@@ -134,8 +151,9 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
       return child?.pid ?? null
     },
     reload,
-    retry() {
-      if (ready) child?.kill('SIGALRM')
+    noteNetworkChange() {
+      hasChanged = true
+      if (waits) retry()
     },
     restart: () => restartAsked.abort(),
     ended: run(),

@@ -32,6 +32,8 @@ export interface SliversOptions
   readonly onFinding: (part: string, finding: Finding) => void
   /** Told when slivers can be made with something else than before. */
   readonly onCapabilities: () => void
+  /** Told when links, addresses, routes or filters of this host may have changed. */
+  readonly onNetworkChange: () => void
   /** Told when something on the host cannot be looked after. */
   readonly onUpkeepError: (part: string, error: unknown) => void
 }
@@ -96,7 +98,11 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       onCapabilities: options.onCapabilities,
       now: () => new Date(),
     }),
-    watch: watchNetwork,
+    watch: (onChange, signal) =>
+      watchNetwork(() => {
+        options.onNetworkChange()
+        onChange()
+      }, signal),
     everyMs: upkeepEveryMs,
     nowMs: () => performance.now(),
     onFinding: options.onFinding,

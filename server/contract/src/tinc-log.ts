@@ -3,6 +3,9 @@ import { canonicalSubnet } from './tinc.ts'
 /** What a line of tincd's log tells. `address` is where a host is in the community network. */
 export type TincEvent =
   | { readonly kind: 'ready' }
+  /** It could not connect, and waits for some seconds before it tries again. */
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'connecting'; readonly name: string; readonly address: string }
   | { readonly kind: 'connected'; readonly name: string; readonly address: string }
   | { readonly kind: 'closed'; readonly name: string; readonly address: string }
   | { readonly kind: 'host_up'; readonly name: string; readonly address: string }
@@ -28,6 +31,8 @@ const who = String.raw`(?<name>[A-Za-z0-9_]+) \((?<address>[^ )]+)(?: port \d+)?
 
 const patterns: readonly (readonly [RegExp, (groups: Record<string, string>) => TincEvent])[] = [
   [/^Ready$/u, () => ({ kind: 'ready' })],
+  [new RegExp(`^Trying to connect to ${who}$`, 'u'), (g) => ({ kind: 'connecting', ...host(g) })],
+  [/^Trying to re-establish outgoing connection in \d+ seconds$/u, () => ({ kind: 'waiting' })],
   [
     new RegExp(`^Connection with ${who} activated$`, 'u'),
     (g) => ({ kind: 'connected', ...host(g) }),

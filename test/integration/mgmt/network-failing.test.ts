@@ -37,7 +37,7 @@ it('a management network that cannot be made keeps its agent from nothing: it is
 })
 
 it.runIf(process.getuid?.() === 0)(
-  'a node that has reached its server lets tincd connect at once, not after the wait of a failed attempt',
+  'a node whose network has changed lets tincd connect at once, not after the wait of a failed attempt',
   async () => {
     const tinc = join(dir, 'tinc')
     const { pubkey } = await ensureTincKey(tinc)
@@ -65,7 +65,7 @@ it.runIf(process.getuid?.() === 0)(
       },
     })
     await failed.promise
-    network.noteReachable()
+    network.noteNetworkChange()
     await again.promise
     await network.stop()
     expect(lines.join('\n')).toMatch(/re-establish[^]*Got ALRM[^]*Trying to connect/u)

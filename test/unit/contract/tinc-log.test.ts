@@ -36,6 +36,11 @@ describe('a line of tincd’s log', () => {
     ],
     ['community-lab host-down node_1 ', { kind: 'host_down', name: 'node_1', address: '' }],
     [
+      'Trying to connect to server_2 (fd77::5e port 655)',
+      { kind: 'connecting', name: 'server_2', address: 'fd77::5e' },
+    ],
+    ['Trying to re-establish outgoing connection in 5 seconds', { kind: 'waiting' }],
+    [
       'Script tinc-up exited with non-zero status 2',
       { kind: 'script_failed', script: 'tinc-up', reason: 'exited with non-zero status 2' },
     ],

@@ -37,6 +37,7 @@ const slivers = await openSlivers({
   prepareMeasuring: (id, dir) => catchers.ensure(id, dir),
   endMeasuring: (id) => catchers.remove(id),
   onFinding: (_part, { message }) => tell({ kind: 'finding', message }),
+  onNetworkChange: () => undefined,
   onCapabilities: () => undefined,
   onUpkeepError: (part, error) => tell({ kind: 'problem', id: part, message: String(error) }),
   onProblem: (id, error) => tell({ kind: 'problem', id, message: String(error) }),
