@@ -17,7 +17,7 @@ export interface ExecutorParts {
 export function createExecutors({ slivers, reboot }: ExecutorParts): Executors {
   return {
     reboot: ({ bootSn }, signal) => reboot(bootSn, signal),
-    allocate: ({ target }, signal) => slivers.allocate(target, signal),
+    allocate: ({ target, sliverMacPrefix }) => slivers.allocate(target, sliverMacPrefix),
     deploy: ({ target }, signal) => slivers.deploy(target, signal),
     start: ({ target }, signal) => slivers.start(target, signal),
     authorize: ({ id, sshAuthorizedKeys }, signal) =>

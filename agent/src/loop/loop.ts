@@ -58,13 +58,31 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
   /** False with an empty data folder. Then the reboots that the first target asks for count as done. */
   let isBootKnown = kept !== null || known !== null
 
+  /** A reboot of the host that is under way. */
+  let rebooting: Promise<void> | null = null
+
   async function observe(): Promise<Current> {
     const [found, unreadable] = await Promise.all([slivers.list(), slivers.unreadable()])
-    return { slivers: found, unreadable, boot }
+    return { slivers: found, unreadable, boot, isRebooting: rebooting !== null }
+  }
+
+  async function rebootHost(bootSn: number, aborted: AbortSignal): Promise<void> {
+    try {
+      await options.reboot(aborted)
+    } catch (error) {
+      if (!aborted.aborted) {
+        log.error({ err: error, bootSn }, 'this host cannot be rebooted; its slivers are restarted')
+        problems.set('reboot', describeFault('reboot', error))
+      }
+    } finally {
+      rebooting = null
+      reconciler.look()
+    }
   }
 
   const executors = createExecutors({
     slivers,
+    /** Note the reboot, and begin it. It goes on beside the rounds, so that an owner's wish to have the device back is heeded meanwhile. */
     async reboot(bootSn, aborted) {
       const isAsked = bootSn > boot.bootSn
       // The reboot is noted first, so that it happens once. On a host that does not reboot, the next steps restart the slivers that still run. On a full disk
@@ -73,14 +91,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
       const isNoted = await keep('boot', () => store.saveBoot(noted))
       boot = noted
       problems.clear('reboot')
-      if (!isAsked || !isNoted) return
-      try {
-        await options.reboot(aborted)
-      } catch (error) {
-        aborted.throwIfAborted()
-        log.error({ err: error, bootSn }, 'this host cannot be rebooted; its slivers are restarted')
-        problems.set('reboot', describeFault('reboot', error))
-      }
+      if (isAsked && isNoted) rebooting ??= rebootHost(bootSn, aborted)
     },
   })
   const reconciler = createReconciler({
@@ -154,7 +165,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
         await Promise.all(parts)
       } finally {
         failed.abort()
-        await Promise.allSettled(parts)
+        await Promise.allSettled([...parts, rebooting])
         stopListening()
         stopReporting()
       }

@@ -38,6 +38,8 @@ export interface Reconciler {
   readonly failures: Failures
   /** Follow this target from now on. Steps under way are finished; everything else is planned again. */
   setTarget(target: NodeWanted): void
+  /** Something that the plan depends on has changed: look again. */
+  look(): void
   /** A sliver has ended by itself: it is started again, later each time that it ends soon. */
   noteEnded(id: string): Promise<void>
   /** Work until the signal ends it; resolves when the last step has ended. */
@@ -149,6 +151,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       target = next
       due.set()
     },
+    look: () => due.set(),
     async noteEnded(id) {
       const { slivers } = await observe()
       const ended = slivers.find((sliver) => sliver.id === id)?.ended

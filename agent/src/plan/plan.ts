@@ -20,6 +20,8 @@ export interface Current {
   /** Slivers whose records cannot be read: their files are kept, and they can only be stopped. */
   readonly unreadable: readonly UnreadableSliver[]
   readonly boot: Boot
+  /** Whether the host is being rebooted: then slivers are not restarted for it, for they end with the host. */
+  readonly isRebooting: boolean
 }
 
 /**
@@ -50,7 +52,7 @@ export function plan(situation: Situation): Step[] {
     if (waits) return []
     const kept = unreadable.get(id)
     return kept === undefined
-      ? planSliver(target.node, wanted, { status: statuses.get(id), current })
+      ? planSliver(target, wanted, { status: statuses.get(id), current })
       : planUnreadable(target.node, wanted, kept)
   })
 }
@@ -73,7 +75,7 @@ function planUnreadable(
 }
 
 function planSliver(
-  node: NodeWanted['node'],
+  { node, sliverMacPrefix }: NodeWanted,
   target: SliverTarget | undefined,
   { status, current }: Actual,
 ): SliverStep[] {
@@ -86,19 +88,24 @@ function planSliver(
     case 'production': {
       if (target === undefined) return removeIfThere(status, 'released')
       if (target.set_state === 'register') return removeIfThere(status, 'set_state')
-      if (status === undefined) return raise(target, undefined)
+      if (status === undefined || status.stage === 'registered')
+        return make(target, sliverMacPrefix)
       if (isOutdated(target, status))
-        return [...removeIfThere(status, 'reset'), ...raise(target, undefined)]
-      return settle(target, status, current.boot)
+        return [...removeIfThere(status, 'reset'), ...make(target, sliverMacPrefix)]
+      return settle(target, status, current)
     }
   }
 }
 
-function settle(target: SliverTarget, status: SliverStatus, boot: Boot): SliverStep[] {
+function settle(
+  target: SliverTarget,
+  status: SliverStatus,
+  { boot, isRebooting }: Current,
+): SliverStep[] {
   const { id } = target
   if (status.stage === 'started' && target.set_state === 'deploy')
     return [{ kind: 'stop', id, why: 'set_state' }, ...authorizeIfChanged(target, status)]
-  if (awaitsReboot(boot, status))
+  if (awaitsReboot(boot, status) && !isRebooting)
     return [
       { kind: 'stop', id, why: 'reboot' },
       ...authorizeIfChanged(target, status),
@@ -107,16 +114,21 @@ function settle(target: SliverTarget, status: SliverStatus, boot: Boot): SliverS
   return raise(target, status)
 }
 
+/** The steps that make a sliver which is not on this node. */
+function make(target: SliverTarget, sliverMacPrefix: number): SliverStep[] {
+  const allocate = { kind: 'allocate', id: target.id, target, sliverMacPrefix } as const
+  return [allocate, ...raise(target, undefined)]
+}
+
 /**
- * The steps that take a sliver up from its present stage to the one that is wanted. Deploying writes its keys; a sliver that is deployed already gets changed
+ * The steps that take a sliver on this node up from its present stage to the one that is wanted. Deploying writes its keys; a sliver that is deployed already gets changed
  * keys by a step of their own, before it is started.
  */
 function raise(target: SliverTarget, status: SliverStatus | undefined): SliverStep[] {
   const { id } = target
-  const stage = status?.stage ?? 'registered'
+  const stage = status?.stage ?? 'allocated'
   const steps: SliverStep[] = []
-  if (stage === 'registered') steps.push({ kind: 'allocate', id, target })
-  if (stage === 'registered' || stage === 'allocated') steps.push({ kind: 'deploy', id, target })
+  if (stage === 'allocated') steps.push({ kind: 'deploy', id, target })
   else if (status) steps.push(...authorizeIfChanged(target, status))
   if (stage !== 'started' && wantsStart(target.set_state)) steps.push({ kind: 'start', id, target })
   return steps
@@ -136,9 +148,7 @@ function authorizeIfChanged(target: SliverTarget, status: SliverStatus): SliverS
 
 function isOutdated(target: SliverTarget, status: SliverStatus): boolean {
   return (
-    status.stage !== 'registered' &&
-    (target.instance_sn !== status.instanceSn ||
-      target.slice_instance_sn !== status.sliceInstanceSn)
+    target.instance_sn !== status.instanceSn || target.slice_instance_sn !== status.sliceInstanceSn
   )
 }
 

@@ -8,7 +8,11 @@ export interface StepArguments {
   /** Note that the node is to restart every sliver that runs now. */
   reboot: { readonly bootSn: number }
   /** Reserve its number, folder, disk and addresses. */
-  allocate: { readonly id: string; readonly target: SliverTarget }
+  allocate: {
+    readonly id: string
+    readonly target: SliverTarget
+    readonly sliverMacPrefix: number
+  }
   /** Make its root from its template. */
   deploy: { readonly id: string; readonly target: SliverTarget }
   /** Run it. */

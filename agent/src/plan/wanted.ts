@@ -1,5 +1,6 @@
 import {
   Arch,
+  defaultSliverMacPrefix,
   describeMismatch,
   NodeTarget,
   parseSliverId,
@@ -14,6 +15,8 @@ import { Value } from 'typebox/value'
 /** What is wanted of this node, as far as this agent understands it: the server may be newer, and know more kinds of things. */
 export interface NodeWanted {
   readonly node: NodeTarget['node']
+  /** What the MAC addresses of slivers begin with, 16 bits. */
+  readonly sliverMacPrefix: number
   readonly slivers: readonly SliverTarget[]
   readonly notices: readonly Notice[]
 }
@@ -31,6 +34,9 @@ type JsonObject = Readonly<Record<string, unknown>>
 
 const Wanted = Type.Object({
   node: NodeTarget.properties.node,
+  testbed: Type.Optional(
+    Type.Object({ sliver_mac_prefix: Type.Integer({ minimum: 0, maximum: 0xffff }) }),
+  ),
   slivers: Type.Array(Type.Unknown()),
 })
 const interfaceTypes: readonly unknown[] = SliverInterface.properties.type.enum
@@ -52,7 +58,8 @@ export function readWanted(document: unknown): NodeWanted | string {
     notices.push(...read.notices)
     if (read.target !== null) slivers.push(read.target)
   }
-  return { node: document.node, slivers, notices }
+  const sliverMacPrefix = document.testbed?.sliver_mac_prefix ?? defaultSliverMacPrefix
+  return { node: document.node, sliverMacPrefix, slivers, notices }
 }
 
 /** The slivers of which nothing may be changed, for it is unclear what is wanted of them. */

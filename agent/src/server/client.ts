@@ -1,8 +1,7 @@
 import { LabError, path as fillRoute, routes, type NodeReport } from '@community-lab/contract'
-import { request } from 'undici'
 import type { WebSocket } from 'ws'
 import { readWanted, type NodeWanted } from '../plan/wanted.ts'
-import { boundBytes, createPinnedHttp, readJson, toConnectionError } from './pinned-http.ts'
+import { boundBytes, createPinnedHttp, readJson } from './pinned-http.ts'
 import { openNodeStream } from './stream.ts'
 
 /** Options of {@link createServerClient}. */
@@ -38,17 +37,15 @@ export interface ServerClient {
   /** Returns the report's ETag at the server; null where the server gives none. */
   putReport(report: NodeReport, signal: AbortSignal): Promise<string | null>
   /**
-   * Read a template's image. The node's token goes to the own server only; another host's is fetched as any client would, for its SHA-256 is checked anyway.
+   * Read a template's image from the server. The caller checks its SHA-256.
    *
-   * @throws {@link LabError} LAB_RESPONSE_TOO_LARGE, at once or while it is read.
+   * @throws {@link LabError} LAB_RESPONSE_INVALID when the image is another host's; LAB_RESPONSE_TOO_LARGE, at once or while it is read.
    */
   fetchImage(uri: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
   /** Open the node's stream; the signal ends the attempt, afterwards the stream is the caller's to close. */
   openStream(signal: AbortSignal): Promise<WebSocket>
   close(): Promise<void>
 }
-
-const silenceMs = 20_000
 
 /** Make a client for the server of a node. Connections are made when needed and kept. */
 export function createServerClient(options: ServerClientOptions): ServerClient {
@@ -82,11 +79,12 @@ export function createServerClient(options: ServerClientOptions): ServerClient {
     },
     async fetchImage(uri, signal) {
       const whole = new URL(uri, url)
-      const own = whole.origin === new URL(url).origin
+      if (whole.origin !== new URL(url).origin) {
+        const reason = "images of templates come from the testbed's own server"
+        throw new LabError('LAB_RESPONSE_INVALID', { url: whole.href, reason })
+      }
       const path = whole.pathname + whole.search
-      const answer = own
-        ? await http.request({ method: 'GET', path, signal })
-        : await requestForeign(whole, signal)
+      const answer = await http.request({ method: 'GET', path, signal })
       if (Number(answer.header('content-length') ?? 0) > limitBytes) {
         answer.body.destroy()
         throw new LabError('LAB_RESPONSE_TOO_LARGE', { url: whole.href, limitBytes })
@@ -95,20 +93,5 @@ export function createServerClient(options: ServerClientOptions): ServerClient {
     },
     openStream: (signal) => openNodeStream({ url, certificateSha256, token, nodeId, signal }),
     close: () => http.close(),
-  }
-}
-
-async function requestForeign(url: URL, signal: AbortSignal) {
-  try {
-    const answer = await request(url, { signal, headersTimeout: silenceMs, bodyTimeout: silenceMs })
-    if (answer.statusCode !== 200) {
-      await answer.body.dump()
-      const reason = `status ${answer.statusCode}`
-      throw new LabError('LAB_RESPONSE_INVALID', { url: url.href, reason })
-    }
-    const length = answer.headers['content-length']
-    return { header: () => (typeof length === 'string' ? length : null), body: answer.body }
-  } catch (error) {
-    throw toConnectionError(error, url.href, signal)
   }
 }

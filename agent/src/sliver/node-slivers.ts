@@ -146,7 +146,8 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     },
     list: () => Promise.resolve(records.all().map((one) => statusOf(one, host))),
     unreadable: () => Promise.all([...parts.unreadable.values()].map(describeUnreadable)),
-    allocate: (target) => serial.run(target.id, () => allocate(parts, target)),
+    allocate: (target, sliverMacPrefix) =>
+      serial.run(target.id, () => allocate(parts, target, sliverMacPrefix)),
     deploy: (target, signal) => serial.run(target.id, () => deploy(parts, target, signal)),
     start: (target, signal) => serial.run(target.id, () => start(parts, target, signal)),
     authorize: (id, keys) => serial.run(id, () => authorize(parts, id, keys)),

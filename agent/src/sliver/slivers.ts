@@ -56,8 +56,8 @@ export interface Slivers {
   list(): Promise<readonly SliverStatus[]>
   /** The others. */
   unreadable(): Promise<readonly UnreadableSliver[]>
-  /** Reserve its number, folder, disk and addresses: registered → allocated. */
-  allocate(target: SliverTarget, signal: AbortSignal): Promise<void>
+  /** Reserve its number, folder, disk and addresses: registered → allocated. Its MAC addresses begin with these 16 bits. */
+  allocate(target: SliverTarget, sliverMacPrefix: number): Promise<void>
   /** Fetch and check its template, make its root, host key and bundle: allocated → deployed. */
   deploy(target: SliverTarget, signal: AbortSignal): Promise<void>
   /** Make its network, limits and container, run it, wait until its SSH server listens: deployed → started. */

@@ -66,8 +66,8 @@ export function withoutCgroups(hidesCgroups: boolean, argv: readonly string[]): 
   return [...privately, 'sh', '-c', `set -e\n${hideCgroups}\nexec "$@"`, 'sh', ...argv]
 }
 
-/** In another one the overlay cannot write its marks in `trusted.` attributes. */
-async function isInitialUserNamespace(): Promise<boolean> {
+/** Tell whether this process is in the host's own user namespace: in another one no disk can be mounted, nor can overlays write their marks in `trusted.` attributes. */
+export async function isInitialUserNamespace(): Promise<boolean> {
   const map = await readFile('/proc/self/uid_map', 'utf8')
   return map.trim().split(/\s+/u).join(' ') === '0 0 4294967295'
 }

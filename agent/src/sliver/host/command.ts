@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { LabError } from '@community-lab/contract'
+import { isProcessGone } from '../../errno.ts'
 import { startedProcess } from '../../start-process.ts'
 
 /** Where Debian keeps the commands of the network and of containers; PATH may lack it. */
@@ -18,8 +19,8 @@ export interface CommandOptions {
 }
 
 /**
- * Run a command of this host to its end; returns what it wrote to its standard output.
- * @throws {@link LabError} LAB_SLIVER_COMMAND_FAILED with what it wrote to standard error.
+ * Run a command of this host to its end; returns what it wrote to its standard output. An abort kills it with what it has started.
+ * @throws {@link LabError} LAB_SLIVER_COMMAND_FAILED with what it wrote to standard error. An abort throws the signal's reason.
  */
 export async function runCommand(
   argv: readonly string[],
@@ -35,6 +36,8 @@ export async function runCommand(
       cwd,
       env: { PATH: systemPath, LC_ALL: 'C' },
       stdio: 'pipe',
+      // It leads a process group, so that what it has started is killed with it.
+      detached: true,
       ...(signal === undefined ? {} : { signal, killSignal: 'SIGKILL' as const }),
     }),
   ).catch((error: unknown) => {
@@ -70,6 +73,7 @@ async function unlessStuck<T>(
     stuck.resolve(null)
   }
   const giveUpSoon = (): void => {
+    killGroup(child)
     timers.push(setTimeout(letGo, killWithinMs))
   }
   signal?.addEventListener('abort', giveUpSoon, { once: true })
@@ -78,6 +82,14 @@ async function unlessStuck<T>(
   } finally {
     signal?.removeEventListener('abort', giveUpSoon)
     for (const timer of timers) clearTimeout(timer)
+  }
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch (error) {
+    if (!isProcessGone(error)) throw error
   }
 }
 

@@ -1,8 +1,9 @@
-import { mkdir, rm, symlink, writeFile, chown } from 'node:fs/promises'
+import { chown, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { containerConfiguration } from '../domain/container.ts'
 import { mapIds, type IdPlan } from '../domain/ids.ts'
-import type { BundlePlaces } from './bundle.ts'
+import { exists } from '../../errno.ts'
+import { isInitialUserNamespace, type BundlePlaces } from './bundle.ts'
 import type { Cgroups } from './cgroups.ts'
 import { reasonOf } from './command.ts'
 import { makeDisk } from './disk.ts'
@@ -54,7 +55,7 @@ export async function findRuntime(search: RuntimeSearch): Promise<FoundRuntime |
       const reason = await attempt({ sharesTemplates, limitsDisk: false })
       search.signal.throwIfAborted()
       if (reason === null) {
-        if (isImpossible(unlimitedDisk)) return { runtime, sharesTemplates, unlimitedDisk }
+        if (!(await mayLimitDisks())) return { runtime, sharesTemplates, unlimitedDisk }
         return `whether disks can be limited cannot be found out: ${unlimitedDisk}`
       }
       // A copy works on more hosts than sharing does. So what is told is why that fails.
@@ -65,16 +66,14 @@ export async function findRuntime(search: RuntimeSearch): Promise<FoundRuntime |
 }
 
 /**
- * Tell whether a failed probe of disk limits means that this host can never limit disks. Other failures, such as a full disk, may pass, and slivers must
- * wait until it is known.
+ * Tell whether disks can ever be limited here: only the host's own root may mount a disk, and a kernel may be built without loop devices. Where they can, a
+ * probe that fails never means that slivers do without: a full disk, a missing program, and loop devices that are all in use may pass.
  */
-export function isImpossible(reason: string): boolean {
-  return impossible.test(reason)
+async function mayLimitDisks(): Promise<boolean> {
+  if (!(await isInitialUserNamespace())) return false
+  const devices = await readFile('/proc/devices', 'utf8')
+  return /^\s*\d+ loop$/mu.test(devices) || (await exists('/dev/loop-control'))
 }
-
-/** Source: the texts of mount(8), mkfs(8) and strerror(3) in the C locale, and Node.js's codes. */
-const impossible =
-  /permission denied|not permitted|must be superuser|read-only file system|no such (?:file|device)|unknown filesystem|failed to setup loop|not supported|not implemented|EACCES|EPERM|EROFS|ENOENT|ENOSYS/iu
 
 /** What a sliver's root is made of. */
 interface Way {

@@ -1,9 +1,4 @@
-import {
-  defaultSliverMacPrefix,
-  LabError,
-  maxSliversPerNode,
-  type SliverTarget,
-} from '@community-lab/contract'
+import { LabError, maxSliversPerNode, type SliverTarget } from '@community-lab/contract'
 import { freeNumber } from '../domain/admission.ts'
 import { computeInterfaces } from '../domain/interfaces.ts'
 import { limitsOf } from '../domain/limits.ts'
@@ -15,7 +10,11 @@ import { refuseUnreadable } from './unreadable.ts'
  * Reserve a sliver's number, folder, disk and addresses. Idempotent.
  * @throws {@link LabError} LAB_SLIVER_NO_ROOM, LAB_SLIVER_NO_RUNTIME, LAB_SLIVER_INTERFACE_UNKNOWN, LAB_SLIVER_UNREADABLE.
  */
-export async function allocate(parts: SliverParts, target: SliverTarget): Promise<void> {
+export async function allocate(
+  parts: SliverParts,
+  target: SliverTarget,
+  sliverMacPrefix: number,
+): Promise<void> {
   const { node, records } = parts
   const { id } = target
   requirePlatform(parts, id)
@@ -32,7 +31,7 @@ export async function allocate(parts: SliverParts, target: SliverTarget): Promis
     const slivers = { resource: 'slivers', asked: 1, unit: 'sliver', free: 0 }
     throw new LabError('LAB_SLIVER_NO_ROOM', { sliver: id, ...slivers })
   }
-  const addresses = { ...node, macPrefix: defaultSliverMacPrefix }
+  const addresses = { ...node, macPrefix: sliverMacPrefix }
   await records.save({
     id,
     nr,

@@ -19,7 +19,7 @@ export const SliverTarget = Type.Object({
       type: Type.String(),
       node_archs: Type.Array(Arch),
       is_active: Type.Boolean(),
-      image_uri: nullable(Type.String({ description: 'relative to the server, or absolute' })),
+      image_uri: nullable(Type.String({ description: 'a path on the server' })),
       image_sha256: nullable(Type.String()),
     }),
   ),

@@ -50,6 +50,7 @@ export function describeSlivers(
     test('a started sliver lets its keys in over the management network, with the host key that was published', async () => {
       const sliver = await agent.run(wanted(1, template, { ssh_authorized_keys: [user.publicKey] }))
       expect(sliver).toMatchObject({ stage: 'started', ended: null })
+      for (const { mac_addr } of sliver.interfaces) expect(mac_addr).toMatch(/^0a:c1:00:03:/u)
       expect(await user.run(sliver, 'id -u; hostname; cat /proc/self/status')).toMatch(
         /^0\nslice1-n3\n[^]*Seccomp:\t2/u,
       )

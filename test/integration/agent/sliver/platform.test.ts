@@ -23,6 +23,13 @@ describe.runIf(process.getuid?.() === 0)('what slivers can be made with', () => 
     expect(await agent.found('less than 128 MiB left')).toContain(data)
   })
 
+  it('is nothing while no loop device is free, rather than disks without a limit', async () => {
+    await machine.sh('for one in /dev/loop*; do mount --bind /dev/null $one; done')
+    await using agent = await startAgent(machine, ownPlace(), { runtime: 'crun' })
+    expect(agent.capabilities.runtime).toBe('none')
+    expect(agent.capabilities.lacks.join()).toContain('whether disks can be limited')
+  })
+
   it('is nothing where the packet filter cannot be set', async () => {
     await machine.sh('mount --bind /bin/false /usr/sbin/nft')
     await using agent = await startAgent(machine, ownPlace(), { runtime: 'crun' })

@@ -7,6 +7,7 @@ const step = (kind: 'allocate' | 'deploy' | 'start', id: string): SliverStep => 
   kind,
   id,
   target: aSliverTarget({ id }),
+  sliverMacPrefix: 0x06ab,
 })
 const stop = (id: string): SliverStep => ({ kind: 'stop', id, why: 'set_state' })
 const work = (id: string, steps: readonly SliverStep[]): SliverWork => ({ id, wanted: '', steps })

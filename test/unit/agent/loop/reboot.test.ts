@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { expect, it } from 'vitest'
 import { createLoop } from '../../../../agent/src/loop/loop.ts'
 import type { LoopStore } from '../../../../agent/src/loop/store.ts'
@@ -24,7 +25,10 @@ const slivers = {
 } as unknown as Slivers
 
 /** How often the host is rebooted while an agent works with this store and a server that wants {@link asked} reboots. */
-async function countReboots(store: Partial<LoopStore>): Promise<number> {
+async function countReboots(
+  store: Partial<LoopStore>,
+  more: { readonly slivers?: Slivers; readonly isHanging?: boolean } = {},
+): Promise<number> {
   let reboots = 0
   const clock = createTestClock()
   const loop = await createLoop({
@@ -33,7 +37,7 @@ async function countReboots(store: Partial<LoopStore>): Promise<number> {
       putReport: () => Promise.resolve(null),
     },
     look: () => Promise.resolve(null),
-    slivers,
+    slivers: more.slivers ?? slivers,
     store: {
       loadTarget: () => Promise.resolve(null),
       saveTarget: () => Promise.resolve(),
@@ -50,9 +54,9 @@ async function countReboots(store: Partial<LoopStore>): Promise<number> {
     readResources: () => Promise.resolve([]),
     readErrors: () => [],
     problems: createNodeProblems(),
-    reboot: () => {
+    reboot: async (signal) => {
       reboots++
-      return Promise.resolve()
+      if (more.isHanging === true) await once(signal, 'abort')
     },
     pollMs: 60_000,
     clock,
@@ -79,4 +83,17 @@ it('does not reboot the host when that cannot be noted: it would again after eac
 
 it('takes the reboots of before for done when its data folder is new', async () => {
   expect(await countReboots({})).toBe(0)
+})
+
+it('heeds what is wanted of slivers while a reboot hangs, and ends when it is told to', async () => {
+  const removed: string[] = []
+  const status = { id: '1@1', nr: 1, stage: 'deployed', startedOn: null, pid: null, ended: null }
+  const one = {
+    ...slivers,
+    list: () => Promise.resolve(removed.length === 0 ? [status] : []),
+    remove: (id: string) => Promise.resolve(void removed.push(id)),
+  } as unknown as Slivers
+  const loadBoot = () => Promise.resolve({ bootSn: asked - 1, lives: {} })
+  expect(await countReboots({ loadBoot }, { slivers: one, isHanging: true })).toBe(1)
+  expect(removed).toEqual(['1@1'])
 })

@@ -36,6 +36,7 @@ export const aTarget = (
   node: Partial<NodeWanted['node']> = {},
 ): NodeWanted => ({
   node: { id: 1, name: 'n1', set_state: 'production', boot_sn: 0, ...node },
+  sliverMacPrefix: 0x06ab,
   slivers,
   notices: [],
 })
@@ -63,7 +64,7 @@ export const aStatus = (changes: Partial<SliverStatus> = {}): SliverStatus => {
 export const aCurrent = (
   slivers: readonly SliverStatus[] = [],
   boot: Boot = neverRebooted,
-): Current => ({ slivers, unreadable: [], boot })
+): Current => ({ slivers, unreadable: [], boot, isRebooting: false })
 
 export const planFor = (
   target: NodeWanted,
@@ -80,9 +81,9 @@ let lives = 0
 
 /** A node on which every step works: what it is after one. */
 export function applyStep(current: Current, step: Step): Current {
-  const { slivers, boot, unreadable } = current
+  const { slivers, boot, unreadable, isRebooting } = current
   if (step.kind === 'reboot')
-    return { slivers, unreadable, boot: noteBoot(boot, step.bootSn, slivers) }
+    return { slivers, unreadable, isRebooting, boot: noteBoot(boot, step.bootSn, slivers) }
   const others = slivers.filter((sliver) => sliver.id !== step.id)
   const before = slivers.find((sliver) => sliver.id === step.id)
   const become = (stage: SliverStatus['stage'], changes: Partial<SliverStatus> = {}): Current => {
@@ -92,12 +93,13 @@ export function applyStep(current: Current, step: Step): Current {
     return {
       boot,
       unreadable,
+      isRebooting,
       slivers: [...others, aStatus({ ...kept, stage, ...life, ...changes })],
     }
   }
   switch (step.kind) {
     case 'remove':
-      return { boot, unreadable, slivers: others }
+      return { boot, unreadable, isRebooting, slivers: others }
     case 'allocate':
       return become('allocated', {
         sshAuthorizedKeys: [],
@@ -114,6 +116,7 @@ export function applyStep(current: Current, step: Step): Current {
       return {
         boot,
         unreadable,
+        isRebooting,
         slivers: slivers.map((sliver) =>
           sliver.id === step.id ? { ...sliver, sshAuthorizedKeys: step.sshAuthorizedKeys } : sliver,
         ),

@@ -1,5 +1,4 @@
 import { expect, it } from 'vitest'
-import { isImpossible } from '../../../../agent/src/sliver/host/probe.ts'
 import type { FoundPlatform } from '../../../../agent/src/sliver/platform.ts'
 import { createProbing } from '../../../../agent/src/sliver/probing.ts'
 
@@ -36,22 +35,4 @@ it('finds out again what works after ten minutes, and what does not after half a
   expect(probing.found).toBe(good)
   // Each finding is compared with the best one before it.
   expect(asked).toEqual([undefined, good, good])
-})
-
-it('tells a host that can never limit a disk from one that could not this time', () => {
-  for (const reason of [
-    'mount: stage/disk: must be superuser to use mount.',
-    'mount: stage/disk: failed to setup loop device for disk.img.',
-    'spawn mkfs.ext4 ENOENT',
-    'mount: stage/disk: permission denied.',
-  ])
-    expect([reason, isImpossible(reason)]).toEqual([reason, true])
-  for (const reason of [
-    'sliver probe asks for 8 MiB of disk, and this node has 2 left',
-    'fallocate: fallocate failed: No space left on device',
-    'spawn mkfs.ext4 EAGAIN',
-    'mkfs.ext4: Input/output error',
-    'Cannot allocate memory',
-  ])
-    expect([reason, isImpossible(reason)]).toEqual([reason, false])
 })

@@ -46,7 +46,7 @@ const slivers = await openSlivers({
 slivers.onEnded((id) => tell({ kind: 'ended', id }))
 
 const calls = {
-  allocate: (target: SliverTarget) => slivers.allocate(target, signal),
+  allocate: (target: SliverTarget) => slivers.allocate(target, settings.sliverMacPrefix),
   deploy: (target: SliverTarget) => slivers.deploy(target, signal),
   start: (target: SliverTarget) => slivers.start(target, signal),
   authorize: (id: string, keys: string[]) => slivers.authorize(id, keys, signal),

@@ -5,7 +5,7 @@ import process from 'node:process'
 import type { Capabilities, MemberError, SampleRecord, SliverTarget } from '@community-lab/contract'
 import type { SliverStatus, UnreadableSliver } from '../../../../../agent/src/sliver/slivers.ts'
 import type { Place } from '../../../../support/place.ts'
-import { mgmtPrefix, publicPrefix, type Machine } from './machine.ts'
+import { mgmtPrefix, publicPrefix, sliverMacPrefix, type Machine } from './machine.ts'
 import type { AgentSettings, Answer, CallName, Failure } from './protocol.ts'
 
 /** An agent's slivers, on a machine of their own. */
@@ -59,6 +59,7 @@ export async function startAgent(
     cgroupParent: `cl-test-${process.pid}-${runtime}`,
     mgmtPrefix,
     publicPrefix,
+    sliverMacPrefix,
   }
   const seen = (path: string): string => path.replace(checkout, place.checkout)
   const program = [process.execPath, join(import.meta.dirname, 'agent-process.ts')].map(seen)

@@ -20,6 +20,8 @@ export interface Machine extends AsyncDisposable {
 export const mgmtPrefix = 'fd65:fc41:c50f::/48'
 export const serverAddress = 'fd65:fc41:c50f::2'
 export const publicPrefix = 'fd77:0:0:3::/64'
+/** Not the default, so that a test sees where it comes from. */
+export const sliverMacPrefix = 0x0ac1
 export const hostAddress = 'fd77::99'
 
 /** The node reaches the server by `mgmt`, as if by tinc, and the community network by `cn0`. */

@@ -7,6 +7,8 @@ export interface AgentSettings {
   readonly cgroupParent: string
   readonly mgmtPrefix: string
   readonly publicPrefix: string
+  /** What the MAC addresses of slivers begin with. */
+  readonly sliverMacPrefix: number
   /** What slivers together may take of the network in each direction, in Mbit/s; null: as much as there is. */
   readonly lendsMbps: number | null
 }
