@@ -41,6 +41,7 @@ export class CellSession implements AsyncDisposable {
       onLost: () => this.compiler.reset(),
       onEvent: (event) => {
         if (event.is === 'stream') this.#printed += event.text
+        if (event.is === 'input') this.runner.answer({ refused: 'nobody can be asked' })
         if (event.is === 'result') this.#result = String(event.data['text/plain'])
       },
     })
@@ -73,7 +74,11 @@ export class CellSession implements AsyncDisposable {
       )
       return { ...nothing, complaint: lines.join('\n') }
     }
-    const { failure, reached } = await this.runner.run(number, name, compilation.cell)
+    const { failure, reached } = await this.runner.run(compilation.cell, {
+      number,
+      name,
+      canAsk: false,
+    })
     const misfits = await this.compiler.accept(number, failure === null ? Infinity : reached)
     return {
       ...nothing,

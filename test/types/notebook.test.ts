@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type * as TypeScript from 'typescript'
 import { expect, it } from 'vitest'
+import { typescriptVersion } from '../../kernel/src/jupyter/identity.ts'
 
 const require = createRequire(import.meta.url)
 const file = fileURLToPath(new URL('./notebook/first-slice.ts', import.meta.url))
@@ -35,6 +36,7 @@ it('compiles a notebook’s code under the TypeScript of stock tslab, against wh
 
 it('compiles it under the TypeScript of cells, strictly', () => {
   const ts = require('typescript') as typeof TypeScript
+  expect(ts.version).toBe(typescriptVersion)
   expect(
     complaintsOf(ts, {
       strict: true,

@@ -118,7 +118,8 @@ export class Execution {
   ): Promise<ErrorContent | null> {
     const { compiler, runner } = this.#context
     const number = this.#number
-    const { failure, reached } = await runner.run(number, name, cell)
+    const canAsk = request.content['allow_stdin'] === true
+    const { failure, reached } = await runner.run(cell, { number, name, canAsk })
     // The next cell is compiled behind this: it knows what this one declared, as far as it got.
     const misfits = await compiler
       .accept(number, failure === null ? Infinity : reached)

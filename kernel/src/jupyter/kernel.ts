@@ -8,6 +8,9 @@ import { Runner, type CellEvent } from './runner.ts'
 import { createBroadcast, createReply, type Message, type MessageDraft } from './wire/message.ts'
 import type { RequestChannel, Sockets } from './wire/sockets.ts'
 
+/** How long the kernel leaves the machine to the first cell, before it prepares for what may come; in milliseconds. */
+const idleMs = 500
+
 /** What a {@link Kernel} needs. */
 export interface KernelOptions {
   /** The notebook's folder, in which cells run and their imports are looked for. */
@@ -71,8 +74,16 @@ export class Kernel {
   start(): void {
     const content = { execution_state: 'starting' }
     this.#options.sockets().send('iopub', createBroadcast(null, { type: 'status', content }))
-    // When the compiler is ready: at the same time, each would take twice as long.
-    void this.#compiler.ready.then(() => this.#runner.warm())
+    // Behind the compiler: at the same time, each would take twice as long.
+    void this.#compiler.ready.then(() => this.#warmUpLater())
+  }
+
+  /** Have the process load what most notebooks import, once no cell runs. */
+  #warmUpLater(): void {
+    setTimeout(() => {
+      if (this.#queue.running === null) this.#runner.warm()
+      else this.#warmUpLater()
+    }, idleMs).unref()
   }
 
   /** Take a message of a socket. */

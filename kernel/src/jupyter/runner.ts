@@ -14,6 +14,16 @@ export type CellEvent = Exclude<
   { readonly is: 'ready' } | { readonly is: 'interrupting' } | { readonly is: 'done' }
 >
 
+/** Where a cell to run comes from. */
+export interface RunSource {
+  /** Number of the request that brought it. */
+  readonly number: number
+  /** Its name in stacks, like `cell-3.ts`. */
+  readonly name: string
+  /** Whether somebody is there who can be asked. */
+  readonly canAsk: boolean
+}
+
 /** How a cell ended. */
 export interface RunEnding {
   /** Why it failed; null when it did not. */
@@ -60,11 +70,13 @@ export class Runner {
   }
 
   /** Run a cell to its end. Never rejects. */
-  async run(number: number, name: string, cell: CompiledCell): Promise<RunEnding> {
+  async run(cell: CompiledCell, source: RunSource): Promise<RunEnding> {
+    const { number } = source
     const ended = Promise.withResolvers<RunEnding>()
     this.#lastCell = number
     this.#running = { cell: number, end: ended.resolve }
-    this.#send({ do: 'execute', cell: number, name, ...cell })
+    const { name, canAsk } = source
+    this.#send({ do: 'execute', cell: number, name, canAsk, ...cell })
     const ending = await ended.promise
     this.#clear()
     return ending
@@ -145,10 +157,16 @@ export class Runner {
       return
     }
     if (event.is === 'input') this.#asking = true
-    if (event.is === 'stream' && event.cell === this.#lastCell)
-      this.#capOf(event.cell).charge(event.text.length)
-    if ((event.is === 'display' || event.is === 'result') && event.cell === this.#lastCell)
-      this.#capOf(event.cell).charge(sizeOf(event.data))
+    if ('cell' in event && event.cell === this.#lastCell) {
+      const cap = this.#capOf(event.cell)
+      if (event.is === 'display' || event.is === 'result') cap.charge(sizeOf(event.data))
+      if (event.is === 'stream' && event.name === 'stderr') cap.charge(event.text.length)
+      if (event.is === 'stream' && event.name === 'stdout') {
+        // A program may have shown much meanwhile that the cell does not know of yet.
+        this.#show(event.cell, 'stdout', event.text)
+        return
+      }
+    }
     if (event.is === 'comm target') this.#options.onEvent(event)
     else this.#options.onEvent(event.cell === 0 ? { ...event, cell: this.#lastCell } : event)
   }
@@ -157,12 +175,15 @@ export class Runner {
   #takeRaw(name: StreamName, text: string): void {
     if (this.#timers.length > 0 && name === 'stderr') return
     const cell = this.#lastCell
+    this.#send({ do: 'charge', cell, length: this.#show(cell, name, text) })
+  }
+
+  /** Show text of a cell within its bound. Returns how much of it is shown. */
+  #show(cell: number, name: StreamName, text: string): number {
     const { shown, notice } = this.#capOf(cell).admit(text)
-    if (shown !== '') {
-      this.#send({ do: 'charge', cell, length: shown.length })
-      this.#options.onEvent({ is: 'stream', cell, name, text: shown })
-    }
+    if (shown !== '') this.#options.onEvent({ is: 'stream', cell, name, text: shown })
     if (notice !== null) this.#options.onEvent({ is: 'stream', cell, name: 'stderr', text: notice })
+    return shown.length
   }
 
   /** The bound of what a cell's programs show, which is the cell's own: each counts what the other has shown. */

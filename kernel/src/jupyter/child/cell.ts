@@ -7,6 +7,8 @@ export interface Cell {
   readonly name: string
   readonly cap: OutputCap
   readonly abort: AbortController
+  /** Whether somebody is there who can be asked. */
+  readonly canAsk: boolean
 }
 
 const scope = new AsyncLocalStorage<Cell>()

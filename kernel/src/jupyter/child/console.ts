@@ -4,13 +4,14 @@ import { currentCell } from './cell.ts'
 import type { StreamBuffer } from './stream-buffer.ts'
 import type { StreamName } from './protocol.ts'
 
-/** Have all that this process prints (console, process.stdout, process.stderr) go to the cell that caused it. */
-export function captureOutput(buffer: StreamBuffer): void {
+/** Have all that this process prints (console, process.stdout, process.stderr) go to the cell that caused it. `hear` is told what goes to standard output. */
+export function captureOutput(buffer: StreamBuffer, hear: (text: string) => void): void {
   for (const name of ['stdout', 'stderr'] as const) {
     const decoder = new StringDecoder('utf8')
     const write = (chunk: unknown, encoding?: unknown, callback?: unknown): boolean => {
       const text = typeof chunk === 'string' ? chunk : decoder.write(toBuffer(chunk))
       print(buffer, name, text)
+      if (name === 'stdout') hear(text)
       const done = typeof encoding === 'function' ? encoding : callback
       if (typeof done === 'function') queueMicrotask(() => void Reflect.apply(done, null, []))
       return true

@@ -41,7 +41,7 @@ const promiseNotice = 'The last line is a promise. Write `await` before it to wa
 export class Executor {
   readonly #modules: Modules
   readonly #boxes = new Boxes()
-  #running: { readonly cell: Cell; interrupt(): void } | null = null
+  #running: { readonly cell: Cell; interrupt(): void; fail(error: unknown): void } | null = null
 
   constructor(modules: Modules) {
     this.#modules = modules
@@ -56,6 +56,7 @@ export class Executor {
         cell.abort.abort()
         setTimeout(() => interruption.reject(), graceMs)
       },
+      fail: interruption.reject,
     }
     const helper = this.#createHelper(request)
     try {
@@ -84,6 +85,11 @@ export class Executor {
   /** Interrupt the cell of that number, if it is the one that runs. */
   interrupt(number: number): void {
     if (this.#running?.cell.number === number) this.#running.interrupt()
+  }
+
+  /** End the cell that runs with an error. */
+  fail(error: unknown): void {
+    this.#running?.fail(error)
   }
 
   /** Count for the bound of a running cell what was shown past it. */

@@ -13,6 +13,7 @@ import { createOutputCap } from './output-cap.ts'
 import { createPrompt } from './prompt.ts'
 import type { ChildEvent, ChildRequest, ExecuteRequest } from './protocol.ts'
 import { installStackTraces, type MadeCode } from './stack.ts'
+import { Stdin } from './stdin.ts'
 import { StreamBuffer } from './stream-buffer.ts'
 
 const kernelFolder = fileURLToPath(new URL('../', import.meta.url))
@@ -52,6 +53,7 @@ async function execute(request: ExecuteRequest): Promise<void> {
     name: request.name,
     cap: createOutputCap(logFolder, `kernel-${process.pid}-${request.name}`),
     abort: new AbortController(),
+    canAsk: request.canAsk,
   }
   const { failure, result, notice, reached } = await executor.execute(cell, request)
   const shown = result === null ? null : cell.cap.admitBundle(result).data
@@ -59,6 +61,15 @@ async function execute(request: ExecuteRequest): Promise<void> {
   if (notice !== null) runInCell(cell, () => print(buffer, 'stderr', notice))
   const told = failure === null ? null : cell.cap.admitFailure(failure)
   emit({ is: 'done', cell: cell.number, failure: told, reached })
+}
+
+function createStdin(prompt: (text: string) => string): Stdin {
+  return new Stdin({
+    // What is asked has been printed.
+    ask: () => prompt(''),
+    canAsk: () => currentCell()?.canAsk ?? false,
+    fail: (error) => executor.fail(error),
+  })
 }
 
 function tellUncaught(error: unknown): void {
@@ -69,12 +80,19 @@ function tellUncaught(error: unknown): void {
 function main(): void {
   new Worker(siblingFile(import.meta.url, 'interrupt-thread')).unref()
   installStackTraces(codes, kernelFolder)
-  captureOutput(buffer)
+  const prompt = createPrompt(emit)
+  captureOutput(buffer, (text) => stdin.hear(text))
+  let stdin = createStdin(prompt)
+  Object.defineProperty(process, 'stdin', {
+    // One that has come to its end is of no use to the next cell.
+    get: () => (stdin.readableEnded ? (stdin = createStdin(prompt)) : stdin),
+    configurable: true,
+  })
   console.clear = () => emit({ is: 'clear', cell: currentCell()?.number ?? 0 })
   Object.defineProperties(globalThis, {
     [Symbol.for('community-lab.display')]: { value: display },
     [Symbol.for('community-lab.interrupt')]: { get: () => currentCell()?.abort.signal },
-    prompt: { value: createPrompt(emit), writable: true, configurable: true },
+    prompt: { value: prompt, writable: true, configurable: true },
   })
   // What a cell left behind must not end the process that holds all variables.
   process.on('uncaughtException', tellUncaught)

@@ -18,6 +18,8 @@ export interface ExecuteRequest extends CompiledCell {
   readonly cell: number
   /** Its name in stacks, like `cell-3.ts`. */
   readonly name: string
+  /** Whether somebody is there who can be asked. */
+  readonly canAsk: boolean
 }
 
 /** A message of a conversation between cells and the page. */

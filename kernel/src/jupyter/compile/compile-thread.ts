@@ -21,6 +21,9 @@ export interface CompilerQuestion {
 export type CompilerAnswer =
   { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: Error }
 
+/** How long nobody asks before the thread prepares for what may come, in milliseconds. */
+const idleMs = 250
+
 /** What the first cells of most notebooks use: it is loaded, and V8 compiles the compiler, before they come. */
 const warmUp = [
   'function f(x: number): number {\n  return x * 2\n}\nf(1)',
@@ -41,6 +44,16 @@ const port = parentPort
 // All cells need what the first one does, so also one that came meanwhile waits for no more than it would.
 checker.warm('0')
 port?.postMessage(null)
+const steps = [...warmUp]
+
+/** Take the next step when nobody has asked for a while: what a cell asks at its end is not to wait for one. */
+const warm = setTimeout(() => {
+  const step = steps.shift()
+  if (step === undefined) return
+  checker.warm(step)
+  warm.refresh()
+}, idleMs)
+
 port?.on('message', ({ id, method, args }: CompilerQuestion) => {
   let answer: CompilerAnswer
   try {
@@ -49,14 +62,5 @@ port?.on('message', ({ id, method, args }: CompilerQuestion) => {
     answer = { id, error: thrown instanceof Error ? thrown : new Error(String(thrown)) }
   }
   port.postMessage(answer)
+  if (steps.length > 0) warm.refresh()
 })
-
-/** One step at a time: a cell that comes meanwhile goes first. */
-function warm(steps: readonly string[]): void {
-  const [step, ...rest] = steps
-  if (step === undefined) return
-  checker.warm(step)
-  setImmediate(() => warm(rest))
-}
-
-setImmediate(() => warm(warmUp))

@@ -170,8 +170,7 @@ export class Compiler {
   #replace(reason: unknown): void {
     const [culprit, ...others] = [...this.#waiting.values()]
     this.#waiting.clear()
-    const why = reason instanceof Error ? reason.message : 'it was stopped'
-    const ended = new Error(`the thread that compiles cells has ended: ${why}`, { cause: reason })
+    const ended = new Error(describeEnd(reason), { cause: reason })
     culprit?.reject(ended)
     if (this.#isClosed) {
       for (const { reject } of others) reject(ended)
@@ -187,4 +186,11 @@ export class Compiler {
       this.#worker.postMessage(waiting.question)
     }
   }
+}
+
+function describeEnd(reason: unknown): string {
+  if (!(reason instanceof Error)) return 'the thread that compiles cells was stopped'
+  if ('code' in reason && reason.code === 'ERR_WORKER_OUT_OF_MEMORY')
+    return `the types of this cell need more memory than the compiler has (${threadLimits.maxOldGenerationSizeMb} MiB); earlier cells are as they were`
+  return `the thread that compiles cells has ended: ${reason.message}`
 }

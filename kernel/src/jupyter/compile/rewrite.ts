@@ -1,12 +1,7 @@
-import {
-  parse,
-  type Identifier,
-  type ImportDeclaration,
-  type Program,
-  type VariableDeclaration,
-} from 'acorn'
+import { parse, type Identifier, type Program, type VariableDeclaration } from 'acorn'
 import { analyze, type Reference, type Variable } from 'eslint-scope'
 import { Edits, type Edit } from './edits.ts'
+import { isImport, readImport, type FoundImport } from './found-import.ts'
 import { identifiersOf, readSyntax, type SyntaxFacts } from './syntax.ts'
 
 /** What the rewriting of a cell has to know. */
@@ -19,15 +14,6 @@ export interface RewriteOptions {
   readonly types: ReadonlySet<string>
   /** Whether the cell ends with an expression, whose value is its result. */
   readonly hasResult: boolean
-}
-
-/** An import as the rewriting found it. */
-export interface FoundImport {
-  readonly from: string
-  readonly attributes: Readonly<Record<string, string>> | null
-  readonly names: readonly (readonly [exported: string, variable: string])[]
-  /** Offset in the text that was rewritten. */
-  readonly start: number
 }
 
 /** A cell whose top-level variables are properties `v` of boxes that it takes as parameters. */
@@ -189,19 +175,10 @@ class Rewriter {
   /** Imports are loaded before all else, as those of modules are. */
   #rewriteImports(): void {
     for (const node of this.#program.body) {
-      if (node.type === 'ImportDeclaration') this.#import(node)
-      else if (node.type === 'ExportAllDeclaration' || node.type === 'ExportNamedDeclaration') {
-        // What is left of exports are those of other modules, which are loaded, and the mark that TypeScript leaves.
-        const { source, attributes, start } = node
-        if (source != null)
-          this.#load({
-            from: String(source.value),
-            attributes: attributesOf(attributes),
-            names: [],
-            start,
-          })
-        this.#edits.remove(start, node.end)
-      }
+      if (!isImport(node)) continue
+      const found = readImport(node, this.#options.types)
+      if (found !== null) this.#load(found)
+      this.#edits.remove(node.start, node.end)
     }
   }
 
@@ -209,25 +186,6 @@ class Rewriter {
     this.#imports.push(found)
     this.#statements += 1
     for (const [, name] of found.names) this.#reached.set(name, this.#statements)
-  }
-
-  #import(node: ImportDeclaration): void {
-    const names = node.specifiers.flatMap((specifier): (readonly [string, string])[] => {
-      const { name } = specifier.local
-      if (this.#options.types.has(name)) return []
-      if (specifier.type === 'ImportNamespaceSpecifier') return [['*', name]]
-      if (specifier.type === 'ImportDefaultSpecifier') return [['default', name]]
-      const { imported } = specifier
-      return [[imported.type === 'Identifier' ? imported.name : String(imported.value), name]]
-    })
-    if (names.length > 0 || node.specifiers.length === 0)
-      this.#load({
-        from: String(node.source.value),
-        attributes: attributesOf(node.attributes),
-        names,
-        start: node.start,
-      })
-    this.#edits.remove(node.start, node.end)
   }
 
   /** A declaration becomes assignments. Those of one statement are all boxed or none is: the compiler declares its own apart. */
@@ -301,15 +259,5 @@ function findDisposed({ body }: Program): Set<Identifier> {
         ? node.declarations.flatMap(({ id }) => identifiersOf(id))
         : [],
     ),
-  )
-}
-
-function attributesOf(attributes: ImportDeclaration['attributes']): Record<string, string> | null {
-  if (attributes.length === 0) return null
-  return Object.fromEntries(
-    attributes.map(({ key, value }) => [
-      key.type === 'Identifier' ? key.name : String(key.value),
-      String(value.value),
-    ]),
   )
 }

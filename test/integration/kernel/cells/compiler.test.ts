@@ -8,11 +8,14 @@ beforeAll(async () => {
 })
 afterAll(() => session[Symbol.asyncDispose]())
 
-/** A cell whose check compares each of so many types with each other. */
-function slowCell(types: number): string {
-  const union = (name: string): string =>
-    Array.from({ length: types }, (_, i) => `{ k: ${name}; a${i}: ${i}; b: [${i}] }`).join(' | ')
-  return `type One = ${union('string')}\ntype Two = ${union('number')}\ndeclare const one: One\nconst two: Two = one as One | Two`
+/** A cell whose check takes a third of a second, and 200 MiB, for each variable. */
+function slowCell(variables: number): string {
+  const long =
+    "type Long<T, N extends unknown[] = []> = N['length'] extends 900 ? N['length'] : Long<T, [...N, T]>"
+  return [
+    long,
+    ...Array.from({ length: variables }, (_, i) => `const long${i}: Long<${i}> = 900`),
+  ].join('\n')
 }
 
 describe('a cell that takes long to compile', () => {
@@ -20,7 +23,7 @@ describe('a cell that takes long to compile', () => {
     await session.print(
       'let kept = 41\nconst readKept = () => kept\nimport { join } from "node:path"',
     )
-    const slow = session.run(slowCell(12_000))
+    const slow = session.run(slowCell(60))
     // What is asked behind it waits, and is answered.
     const next = session.compiler.isComplete('1')
     await new Promise(setImmediate)
@@ -29,6 +32,15 @@ describe('a cell that takes long to compile', () => {
     expect(await session.print("kept += 1\nconsole.log(readKept(), join('a', 'b'))")).toBe('42 a/b')
     expect(await next).toEqual({ status: 'complete' })
     expect(await session.print('const after: number = kept\nconsole.log(after)')).toBe('42')
+  })
+})
+
+describe('a cell whose types need more memory than there is', () => {
+  it('says so, and the next one knows all variables', async () => {
+    await expect(session.run(slowCell(60))).rejects.toThrow(
+      'need more memory than the compiler has (1024 MiB)',
+    )
+    expect(await session.print('console.log(readKept())')).toBe('42')
   })
 })
 

@@ -189,6 +189,32 @@ class Protocol(KernelCase):
         results = [m for m in self.iopub(msg_id) if m["msg_type"] == "execute_result"]
         self.assertEqual(results[0]["content"]["data"]["text/plain"], "'Ada'")
 
+    READLINE = (
+        "import { createInterface } from 'node:readline/promises'\n"
+        "const lines = createInterface({ input: process.stdin, output: process.stdout })\n"
+        "const first = await lines.question('First? ')\nconst second = await lines.question('Second? ')\n"
+        "lines.close()\n;[first, second].join()"
+    )
+
+    def test_questions_of_readline_are_answered_by_the_person_at_the_notebook(self):
+        for _ in range(2):
+            msg_id = self.kc.execute(self.READLINE, allow_stdin=True)
+            for answer in ("Ada", "Grace"):
+                self.assertEqual(self.kc.get_stdin_msg(timeout=20)["msg_type"], "input_request")
+                self.kc.input(answer)
+            published = self.iopub(msg_id)
+            results = [m for m in published if m["msg_type"] == "execute_result"]
+            self.assertEqual(results[0]["content"]["data"]["text/plain"], "'Ada,Grace'")
+            self.assertEqual(text_of(published), "First? Second? ")
+
+    def test_a_question_of_readline_that_nobody_can_answer_is_an_error(self):
+        content, _ = self.run_cell(self.READLINE, allow_stdin=False)
+        self.assertIn("nobody can be asked", content["evalue"])
+
+    def test_an_input_that_is_read_to_its_end_is_empty_where_nobody_can_be_asked(self):
+        published = self.ok("let all = ''\nfor await (const part of process.stdin) all += part\nall", allow_stdin=False)
+        self.assertEqual(published[-1]["content"]["data"]["text/plain"], "''")
+
     def test_a_prompt_that_nobody_can_answer_is_an_error(self):
         content, _ = self.run_cell("prompt('Name? ')", allow_stdin=False)
         self.assertIn("nobody can be asked", content["evalue"])

@@ -1,0 +1,61 @@
+import type {
+  ExportAllDeclaration,
+  ExportNamedDeclaration,
+  ImportDeclaration,
+  ModuleDeclaration,
+  Statement,
+} from 'acorn'
+
+/** An import as the rewriting found it. */
+export interface FoundImport {
+  readonly from: string
+  readonly attributes: Readonly<Record<string, string>> | null
+  readonly names: readonly (readonly [exported: string, variable: string])[]
+  /** Offset in the text that was rewritten. */
+  readonly start: number
+}
+
+type ImportNode = ImportDeclaration | ExportAllDeclaration | ExportNamedDeclaration
+
+/** Whether a statement is an import, or what is left of exports: those of other modules, which are loaded, and the mark that TypeScript leaves. */
+export function isImport(node: Statement | ModuleDeclaration): node is ImportNode {
+  return /^(?:ImportDeclaration|Export(?:All|Named)Declaration)$/u.test(node.type)
+}
+
+/** Read what a statement imports; null when nothing of it exists at run time. `types` are the imported names that are types alone. */
+export function readImport(node: ImportNode, types: ReadonlySet<string>): FoundImport | null {
+  if (node.source == null) return null
+  const names = node.type === 'ImportDeclaration' ? namesOf(node, types) : []
+  if (node.type === 'ImportDeclaration' && names.length === 0 && node.specifiers.length > 0)
+    return null
+  return {
+    from: String(node.source.value),
+    attributes: attributesOf(node.attributes),
+    names,
+    start: node.start,
+  }
+}
+
+function namesOf(
+  node: ImportDeclaration,
+  types: ReadonlySet<string>,
+): (readonly [string, string])[] {
+  return node.specifiers.flatMap((specifier): (readonly [string, string])[] => {
+    const { name } = specifier.local
+    if (types.has(name)) return []
+    if (specifier.type === 'ImportNamespaceSpecifier') return [['*', name]]
+    if (specifier.type === 'ImportDefaultSpecifier') return [['default', name]]
+    const { imported } = specifier
+    return [[imported.type === 'Identifier' ? imported.name : String(imported.value), name]]
+  })
+}
+
+function attributesOf(attributes: ImportDeclaration['attributes']): Record<string, string> | null {
+  if (attributes.length === 0) return null
+  return Object.fromEntries(
+    attributes.map(({ key, value }) => [
+      key.type === 'Identifier' ? key.name : String(key.value),
+      String(value.value),
+    ]),
+  )
+}
