@@ -6,7 +6,7 @@ import { printTable } from './table.ts'
 /** How many nodes; BENCH_NODES asks for others, such as 100. */
 const sizes = (process.env['BENCH_NODES'] ?? '1000,10000').split(',').map(Number)
 /** How long the nodes run before anything is measured, in milliseconds: each has sent its health, polled and reported then. */
-const settlingMs = 75_000
+const settlingMs = 70_000
 /** How long the steady state is measured, in milliseconds: each node has polled then. */
 const windowMs = 60_000
 const hints = 200
@@ -21,6 +21,7 @@ interface Figures {
   readonly connectMs: number
   readonly hintMs: readonly number[]
   readonly samplesPerS: number
+  readonly troubles: number
 }
 
 /**
@@ -41,6 +42,7 @@ export async function measureNodes(rounds: number): Promise<void> {
         `${figures.residentMiB.toFixed(0)} MiB`,
         `${(sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN).toFixed(0)} ms`,
         `${figures.samplesPerS.toFixed(0)}/s`,
+        String(figures.troubles),
         `${figures.connectMs.toFixed(1)} ms`,
       ])
     }
@@ -52,6 +54,7 @@ export async function measureNodes(rounds: number): Promise<void> {
       'server, resident',
       'p99 of a hint',
       'samples',
+      'failures',
       'CPU of a connection',
     ],
     rows,
@@ -67,7 +70,7 @@ async function measure(size: number): Promise<Figures> {
   fleet.begin()
   await delay(settlingMs)
   const before = await server.readUsage()
-  const acknowledgedBefore = await fleet.countAcknowledged()
+  const countBefore = await fleet.count()
   const beganMs = performance.now()
   const hintMs: number[] = []
   for (let hint = 0; hint < hints; hint++) {
@@ -79,6 +82,7 @@ async function measure(size: number): Promise<Figures> {
     await delay(Math.max(0, beganMs + ((hint + 1) * windowMs) / hints - performance.now()))
   }
   const after = await server.readUsage()
+  const count = await fleet.count()
   const seconds = (performance.now() - beganMs) / 1000
   return {
     serverShare: (after.serverCpuS - before.serverCpuS) / seconds,
@@ -86,6 +90,7 @@ async function measure(size: number): Promise<Figures> {
     residentMiB: after.residentMiB,
     connectMs: ((connected.serverCpuS - started.serverCpuS) * 1000) / size,
     hintMs,
-    samplesPerS: ((await fleet.countAcknowledged()) - acknowledgedBefore) / seconds,
+    samplesPerS: (count.acknowledged - countBefore.acknowledged) / seconds,
+    troubles: count.troubles - countBefore.troubles,
   }
 }

@@ -11,6 +11,7 @@ const connecting = 25
 
 const ending = new AbortController()
 const nodes: SimulatedNode[] = []
+let troubles = 0
 /** What this host measures, as a node's collectors measure it. The simulated nodes repeat it, each at its own time. */
 let measured: readonly Sample[] = []
 
@@ -40,8 +41,8 @@ async function connect(ask: Extract<FleetAsk, { do: 'connect' }>): Promise<void>
       certificateSha256: ask.certificateSha256,
       collect,
       onHint: () => tell({ what: 'hint', id, atNs: String(process.hrtime.bigint()) }),
-      onError(error) {
-        if (!ending.signal.aborted) throw new Error(`node ${id}`, { cause: error })
+      onTrouble() {
+        troubles++
       },
       signal: ending.signal,
     })
@@ -52,6 +53,8 @@ async function connect(ask: Extract<FleetAsk, { do: 'connect' }>): Promise<void>
   tell({ what: 'connected' })
 }
 
+// The benchmark has ended or was killed.
+process.on('disconnect', () => process.exit(1))
 process.on('message', (ask: FleetAsk) => {
   switch (ask.do) {
     case 'connect':
@@ -64,6 +67,7 @@ process.on('message', (ask: FleetAsk) => {
       tell({
         what: 'count',
         acknowledged: nodes.reduce((sum, node) => sum + node.acknowledged(), 0),
+        troubles,
       })
       return
     case 'end':

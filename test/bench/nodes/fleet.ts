@@ -17,7 +17,15 @@ export type FleetAsk =
 export type FleetTold =
   | { readonly what: 'connected' }
   | { readonly what: 'hint'; readonly id: number; readonly atNs: string }
-  | { readonly what: 'count'; readonly acknowledged: number }
+  | ({ readonly what: 'count' } & FleetCount)
+
+/** What all simulated nodes have met until now. */
+export interface FleetCount {
+  /** Samples that the server has acknowledged. */
+  readonly acknowledged: number
+  /** Requests that failed and streams that broke; an agent tries again, and so do these nodes. */
+  readonly troubles: number
+}
 
 /** Options of {@link startFleet}. */
 export interface FleetOptions {
@@ -33,8 +41,7 @@ export interface Fleet extends AsyncDisposable {
   begin(): void
   /** Settles with when the node had its next hint, in nanoseconds of the monotonic clock. */
   hinted(id: number): Promise<bigint>
-  /** How many samples the server has acknowledged. */
-  countAcknowledged(): Promise<number>
+  count(): Promise<FleetCount>
 }
 
 const nodesPerProcess = 2_500
@@ -70,13 +77,17 @@ export async function startFleet({ url, certificateSha256, size }: FleetOptions)
           resolve(atNs)
         })
       }),
-    async countAcknowledged() {
+    async count() {
       const counts = children.map(async (child) => {
         const counted = next(child, 'count')
         ask(child, { do: 'count' })
-        return (await counted).acknowledged
+        return await counted
       })
-      return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
+      const all = await Promise.all(counts)
+      return {
+        acknowledged: all.reduce((sum, { acknowledged }) => sum + acknowledged, 0),
+        troubles: all.reduce((sum, { troubles }) => sum + troubles, 0),
+      }
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }

@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers'
 import pg from 'pg'
 import { startPostgres } from '../../support/postgres.ts'
 import { makeOrdinaryFolder, spawnOrdinary } from '../../support/postgres-user.ts'
-import { nodeSecret } from './simulated-node.ts'
+import { nodeReport, nodeSecret } from './simulated-node.ts'
 
 /** What a server and its PostgreSQL have used until now. */
 export interface Usage {
@@ -99,14 +99,15 @@ async function readPort(output: NodeJS.ReadableStream): Promise<number> {
   return port.promise
 }
 
-/** Nodes as they are after their enrolment, with the tokens that {@link nodeSecret} makes. */
+/** Nodes as they are after they have reported, with the tokens that {@link nodeSecret} makes. */
 async function addNodes(database: pg.Client, size: number): Promise<void> {
+  const { slivers: _none, ...known } = nodeReport
   await database.query(`insert into groups (name, description) values ('bench', '')`)
   await database.query(
-    `insert into nodes (name, description, group_id, arch, properties, set_state, state)
-     select 'n' || id, '', (select id from groups where name = 'bench'), 'x86_64', '{}', 'production', 'production'
+    `insert into nodes (name, description, group_id, arch, properties, set_state, state, report)
+     select 'n' || id, '', (select id from groups where name = 'bench'), 'x86_64', '{}', 'production', 'production', $2
      from generate_series(1, $1::integer) as id order by id`,
-    [size],
+    [size, JSON.stringify(known)],
   )
   await database.query(
     `insert into tokens (name, role, node_id, secret_sha256)

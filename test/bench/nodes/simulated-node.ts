@@ -27,7 +27,8 @@ export interface SimulatedNodeOptions {
   readonly collect: () => readonly Sample[]
   /** Called on each hint that the target has changed. */
   readonly onHint: () => void
-  readonly onError: (error: unknown) => void
+  /** Called when a request failed or the stream broke. */
+  readonly onTrouble: () => void
   readonly signal: AbortSignal
 }
 
@@ -40,7 +41,7 @@ export interface SimulatedNode {
 }
 
 /** What a node without slivers reports. */
-const report: NodeReport = {
+export const nodeReport: NodeReport = {
   state: 'production',
   soft_version: 'bench',
   arch: 'x86_64',
@@ -56,7 +57,7 @@ const report: NodeReport = {
 
 /** Run the parts of an agent that speak to the server: its stream with samples and pings, and its polls. Settles when the server has welcomed it. */
 export async function simulateNode(options: SimulatedNodeOptions): Promise<SimulatedNode> {
-  const { id, url, certificateSha256, collect, onHint, onError, signal } = options
+  const { id, url, certificateSha256, collect, onHint, onTrouble, signal } = options
   const client = createServerClient({ url, certificateSha256, token: nodeSecret(id), nodeId: id })
   const spool = createMemorySpool()
   const welcomed = Promise.withResolvers<undefined>()
@@ -66,18 +67,18 @@ export async function simulateNode(options: SimulatedNodeOptions): Promise<Simul
     openStream: (attempt) => client.openStream(attempt),
     onChanged: onHint,
     onConnected: () => welcomed.resolve(undefined),
-    onDisconnected: onError,
+    onDisconnected: onTrouble,
     signal,
   })
   await welcomed.promise
   const log = {
     debug: () => undefined,
     info: () => undefined,
-    warn: (details: object) => onError(details),
-    error: (details: object) => onError(details),
+    warn: onTrouble,
+    error: onTrouble,
   }
   const reporter = createReporter({
-    makeReport: () => Promise.resolve(report),
+    makeReport: () => Promise.resolve(nodeReport),
     putReport: (document, attempt) => client.putReport(document, attempt),
     longestWaitMs: pollMs,
     clock: systemClock,
@@ -106,7 +107,7 @@ export async function simulateNode(options: SimulatedNodeOptions): Promise<Simul
       await delay(Math.random() * periodMs, undefined, { signal })
       await work()
     } catch (error) {
-      if (!signal.aborted) onError(error)
+      if (!signal.aborted) throw error
     }
   }
   return {
