@@ -37,7 +37,7 @@ export function postSweeper(home: string): Sweeper {
     // Without a sweeper the next start sweeps.
   })
   child.stdin.on('error', () => {
-    // It was killed: the same.
+    // The sweeper was killed. Then, too, the next start sweeps.
   })
   child.unref()
   return { dismiss: () => void child.stdin.end('dismissed\n') }

@@ -31,7 +31,8 @@ export type PodLine = Static<typeof PodLine>
 /** What the supervisor is told on its standard input to end in good order; at the end of the input it ends at once. */
 export const stopLine = 'stop'
 
-const mine = new Set(
+/** The settings that the testbed makes itself. */
+const ownSettings = new Set(
   ['DATA', 'SOCKET', 'LISTEN', 'COMMUNITY_URL', 'TINC_ADDRESS', 'TINC_PORT', 'MGMT_PREFIX']
     .concat(['GATEWAY_SOCKET', 'BOOTSTRAP_TOKEN_FILE', 'ENROLLMENT_TOKEN', 'PUBLIC_PREFIX'])
     .concat(['CGROUP', 'REBOOT_COMMAND']),
@@ -46,7 +47,7 @@ export function settingsFor(
   const settings: Record<string, string> = {}
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || !name.startsWith(prefix)) continue
-    if (!mine.has(name.slice(prefix.length))) settings[name] = value
+    if (!ownSettings.has(name.slice(prefix.length))) settings[name] = value
   }
   return settings
 }

@@ -9,7 +9,7 @@ export interface Folders {
   readonly home: string
   /** 16 hexadecimal digits that tell this home from others. */
   readonly hash: string
-  /** Sockets; short enough for their names. */
+  /** The folder of the sockets. Its path is short enough for their addresses. */
   readonly run: string
   /** The server's own part of `run`, in which it makes its socket. */
   readonly runServer: string
