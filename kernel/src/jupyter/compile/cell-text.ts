@@ -27,8 +27,8 @@ export interface CellText {
   readonly withoutExports: string
   /** The same text with blanks in the place of `declare global { … }`. */
   readonly withoutGlobals: string
-  /** The line of IPython's (`%matplotlib inline`) that the cell begins with; null when it begins with none. */
-  readonly magic: { readonly line: number; readonly text: string } | null
+  /** Why this is no cell of this kernel, and the line that says so, 1-based; null when it is one. */
+  readonly refusal: { readonly line: number; readonly message: string } | null
 }
 
 /** Makes the text a module, in which `await` is a word of the language. */
@@ -50,7 +50,7 @@ export function readCell(source: string): CellText {
     globals: reader.globals,
     withoutExports: reader.edits.apply(),
     withoutGlobals: blankGlobals(source, statements),
-    magic: findMagic(source),
+    refusal: refuseForeign(source),
   }
 }
 
@@ -64,10 +64,21 @@ function blankGlobals(source: string, statements: readonly ts.Statement[]): stri
   return edits.apply()
 }
 
-function findMagic(source: string): CellText['magic'] {
-  const [, before, text] = /^(\s*)(%{1,2}[a-z]\w*[^\n]*)/u.exec(source) ?? []
-  if (before === undefined || text === undefined) return null
-  return { line: before.split('\n').length, text }
+/** Refuse, in words, what only other kernels have: IPython's magics, and tslab's cells that are modules. */
+function refuseForeign(source: string): CellText['refusal'] {
+  const [, before = '', magic, module] =
+    /^(\s*)(?:(%{1,2}[a-z]\w*)|\/\*\*\s*@module\s+([\w.]+))/u.exec(source) ?? []
+  const line = before.split('\n').length
+  if (magic !== undefined)
+    return {
+      line,
+      message: `${magic} is a magic of IPython, which this kernel does not have: cells are TypeScript`,
+    }
+  if (module === undefined) return null
+  return {
+    line,
+    message: `cells with @module are tslab's; write a file ${module}.ts beside the notebook instead, which is loaded again when it changes`,
+  }
 }
 
 class CellReader {

@@ -8,7 +8,6 @@ import type {
   CompiledCell,
   CompiledFile,
   CompilerMethods,
-  Complaint,
   Completeness,
   Completion,
 } from './compilation.ts'
@@ -37,7 +36,8 @@ export class Checker implements CompilerMethods {
 
   compile({ number, name, code }: CellSource): Compilation {
     const text = readCell(code)
-    if (text.magic !== null) return { ok: false, complaints: [refuseMagic(text.magic)] }
+    if (text.refusal !== null)
+      return { ok: false, complaints: [{ file: null, column: 1, ...text.refusal }] }
     const program = this.#program
     const replaced = this.#takeGlobals(text)
     const slot = program.place({ text, number, label: labelOf(name) })
@@ -166,14 +166,4 @@ function typesAmong(program: ts.Program, path: string, text: CellText): Set<stri
 
 function labelOf(name: string): string {
   return `cell ${name.replace(/^cell-|\.ts$/gu, '')}`
-}
-
-function refuseMagic({ line, text }: { line: number; text: string }): Complaint {
-  const word = /^%+\w+/u.exec(text)?.[0] ?? '%'
-  const instead =
-    word.startsWith('%%') || word === '%sx'
-      ? "; execSync of 'node:child_process' runs a program"
-      : ''
-  const message = `${word} is a magic of IPython, which this kernel does not have: cells are TypeScript${instead}`
-  return { file: null, line, column: 1, message }
 }

@@ -75,6 +75,11 @@ describe('a cell with an error of its types', () => {
       'cell:2:1 - %matplotlib is a magic of IPython, which this kernel does not have: cells are TypeScript',
     ],
     [
+      'a module of tslab’s',
+      '/** @module tools */\nexport const x = 1',
+      "cell:1:1 - cells with @module are tslab's; write a file tools.ts beside the notebook instead, which is loaded again when it changes",
+    ],
+    [
       'a package that is not there',
       "import { x } from 'late-package'",
       "cell:1:19 - Cannot find module 'late-package' or its corresponding type declarations. (TS2307)\n  Is it installed? npm install late-package",

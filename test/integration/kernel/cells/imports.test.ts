@@ -161,6 +161,16 @@ describe('a package', () => {
     ).toBe('the notebook’s function')
   })
 
+  it('that the kernel lends has types that stay with what is made of it', async () => {
+    await session.print(
+      "import { Plot, connect } from '@community-lab/kernel'\nconst figure = Plot.plot({ marks: [Plot.dot([{ a: 1, b: 2 }], { x: 'a', y: 'b' })] })\nconst lend = () => connect()",
+    )
+    expect(await session.print('console.log(figure.outerHTML.slice(0, 4))')).toBe('<svg')
+    expect((await session.run('const wrong: number = lend()')).complaint).toContain(
+      "Type 'Lab' is not assignable to type 'number'. (TS2322)",
+    )
+  })
+
   it('is asked for a path that it does not export', async () => {
     const { complaint, error } = await session.run("const path = 'waits/i.js'\nawait import(path)")
     expect([complaint, error]).toEqual([
