@@ -1,3 +1,4 @@
+import { enableCompileCache, flushCompileCache } from 'node:module'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
@@ -104,7 +105,8 @@ function main(): void {
     if (request.do === 'execute') return void execute(request)
     if (request.do === 'warm') {
       // A notebook may do without it, and a defect of it is for the cell that imports it to tell.
-      modules.import('@community-lab/kernel', null).catch(() => undefined)
+      enableCompileCache()
+      modules.import('@community-lab/kernel', null).then(flushCompileCache, () => undefined)
       return
     }
     if (request.do === 'comm') {

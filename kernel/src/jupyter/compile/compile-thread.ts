@@ -1,4 +1,4 @@
-import { enableCompileCache } from 'node:module'
+import { enableCompileCache, flushCompileCache } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { CompilerMethods } from './compilation.ts'
 
@@ -49,9 +49,10 @@ const steps = [...warmUp]
 /** Take the next step when nobody has asked for a while: what a cell asks at its end is not to wait for one. */
 const warm = setTimeout(() => {
   const step = steps.shift()
-  if (step === undefined) return
-  checker.warm(step)
-  warm.refresh()
+  if (step !== undefined) checker.warm(step)
+  // What V8 has compiled by now is kept for the next kernel: this one may be ended without notice.
+  if (steps.length === 0) flushCompileCache()
+  else warm.refresh()
 }, idleMs)
 
 port?.on('message', ({ id, method, args }: CompilerQuestion) => {

@@ -22,6 +22,9 @@ const graceMs = 1000
  */
 const threadLimits = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 1024 }
 
+/** A thread that cannot even start is not started for ever. */
+const maxFailedStarts = 3
+
 interface Waiting {
   readonly question: CompilerQuestion
   resolve(value: unknown): void
@@ -42,11 +45,15 @@ export class Compiler {
   #accepted: { readonly source: CellSource; readonly reached: number }[] = []
   readonly #sources = new Map<number, CellSource>()
   readonly #ready = Promise.withResolvers<null>()
+  readonly #ended = Promise.withResolvers<null>()
   #worker: Worker
   #lastId = 0
   /** The question of the cell that is compiled now. */
   #compiling: number | null = null
-  #isClosed = false
+  /** Threads in a row that ended before they could compile. */
+  #failedStarts = 0
+  /** Why there is no thread any more. */
+  #end: Error | null = null
 
   constructor(options: CompilerOptions) {
     this.#options = options
@@ -56,6 +63,11 @@ export class Compiler {
   /** Fulfilled when the first cell would not have to wait for the compiler itself. */
   get ready(): Promise<unknown> {
     return this.#ready.promise
+  }
+
+  /** Fulfilled when there is no thread any more, and none will be. */
+  get ended(): Promise<unknown> {
+    return this.#ended.promise
   }
 
   /**
@@ -123,7 +135,7 @@ export class Compiler {
 
   /** End the thread. */
   async close(): Promise<void> {
-    this.#isClosed = true
+    this.#end = new Error('the kernel ends')
     await this.#worker.terminate()
   }
 
@@ -131,6 +143,7 @@ export class Compiler {
     method: Method,
     ...args: Parameters<CompilerMethods[Method]>
   ): Promise<ReturnType<CompilerMethods[Method]>> {
+    if (this.#end !== null) return Promise.reject(this.#end)
     const asked = Promise.withResolvers<ReturnType<CompilerMethods[Method]>>()
     this.#lastId += 1
     const question = { id: this.#lastId, method, args }
@@ -152,6 +165,7 @@ export class Compiler {
     let reason: unknown = null
     worker.on('message', (answer: CompilerAnswer | null) => {
       if (answer === null) {
+        this.#failedStarts = 0
         this.#ready.resolve(null)
         return
       }
@@ -172,10 +186,13 @@ export class Compiler {
     this.#waiting.clear()
     const ended = new Error(describeEnd(reason), { cause: reason })
     culprit?.reject(ended)
-    if (this.#isClosed) {
-      for (const { reject } of others) reject(ended)
+    if (this.#failedStarts > maxFailedStarts) this.#end ??= ended
+    if (this.#end !== null) {
+      for (const { reject } of others) reject(this.#end)
+      this.#ended.resolve(null)
       return
     }
+    this.#failedStarts += 1
     this.#worker = this.#start()
     for (const { source, reached } of this.#accepted) {
       this.#ask('compile', source).catch(() => undefined)

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CompilationInterrupted } from '../../../../kernel/src/jupyter/compile/compiler.ts'
+import {
+  CompilationInterrupted,
+  Compiler,
+} from '../../../../kernel/src/jupyter/compile/compiler.ts'
 import { CellSession } from '../../../support/cell-session.ts'
 
 let session: CellSession
@@ -58,5 +61,19 @@ describe('many cells', () => {
     for (let i = 0; i < 200; i += 1)
       await session.print(`const last: First = { n: ${i} }\nfunction of${i % 10}() { return last }`)
     expect(await session.print('console.log(first.n, last.n, of1().n, kept)')).toBe('1 199 199 42')
+  })
+})
+
+describe('a compiler that cannot start', () => {
+  it('says why, and is not started for ever', async () => {
+    await using place = await CellSession.start()
+    // A path that is none: the thread fails with what it is given.
+    const options = Object.assign({ folder: place.folder, fallbackFile: '' }, { fallbackFile: 5 })
+    const compiler = new Compiler(options)
+    const ask = (): Promise<unknown> =>
+      compiler.compile({ number: 1, name: 'cell-1.ts', code: '1' })
+    await expect(ask()).rejects.toThrow('the thread that compiles cells has ended')
+    await compiler.ended
+    await expect(ask()).rejects.toThrow('the thread that compiles cells has ended')
   })
 })
