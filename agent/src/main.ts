@@ -2,15 +2,14 @@ import { LabError } from '@community-lab/contract'
 import { pino } from 'pino'
 import { runAgent } from './agent.ts'
 import { readAgentConfiguration } from './config.ts'
+import { createLogOutput } from './log-output.ts'
 
 /** Run the agent until SIGTERM or SIGINT. Settings: the environment (`config.ts`). */
 async function main(): Promise<void> {
   const configuration = readAgentConfiguration(process.env)
-  const log = pino({
-    name: 'agent',
-    level: configuration.logLevel,
-    redact: ['*.token', '*.secret', 'enrollmentToken'],
-  })
+  const name = 'agent'
+  const redact = ['*.token', '*.secret', 'enrollmentToken']
+  const log = pino({ name, level: configuration.logLevel, redact }, createLogOutput({ name }))
   const asked = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const)
     process.once(name, () => {

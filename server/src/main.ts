@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { LabError } from '@community-lab/contract'
 import { pino } from 'pino'
 import { readServerConfiguration } from './config.ts'
+import { createLogOutput } from './log-output.ts'
 import { startServer } from './server.ts'
 
 /** Run the server until SIGTERM or SIGINT. Settings: the environment (`config.ts`). */
@@ -10,11 +11,9 @@ async function main(): Promise<number> {
   // PostgreSQL refuses root, and nothing here needs it: the gateway does what does.
   if (process.getuid?.() === 0)
     throw new LabError('LAB_REFUSES_ROOT', { what: 'the testbed server' })
-  const logger = pino({
-    name: 'server',
-    level: configuration.logLevel,
-    redact: ['req.headers.authorization', 'headers.authorization', '*.token', '*.secret'],
-  })
+  const name = 'server'
+  const redact = ['req.headers.authorization', 'headers.authorization', '*.token', '*.secret']
+  const logger = pino({ name, level: configuration.logLevel, redact }, createLogOutput({ name }))
   const asked = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
   await using server = await startServer(configuration, logger)
   logger.info({ socket: configuration.socket, port: server.port }, 'ready')

@@ -24,6 +24,7 @@ export async function spawnOrdinary(
   program: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
+  stdout: 'pipe' | number = 'pipe',
 ): Promise<OrdinaryChild> {
   const root = process.getuid?.() === 0
   // The checkout may be where only root gets to: others see it through a mount of the child's own.
@@ -48,7 +49,7 @@ export async function spawnOrdinary(
         ...args,
       ]
     : [process.execPath, program, ...args]
-  const child = spawn(file, rest, { cwd: checkout, env, stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(file, rest, { cwd: checkout, env, stdio: ['pipe', stdout, 'pipe'] })
   const ended = new Promise<void>((done) => child.once('exit', () => done()))
   return {
     child,

@@ -1,11 +1,13 @@
 import process from 'node:process'
 import { LabError } from '@community-lab/contract'
 import { pino } from 'pino'
+import { createLogOutput } from '../log-output.ts'
 import { readGatewayConfiguration } from './configuration.ts'
 import { startGateway, type Gateway } from './gateway.ts'
 import { serveGateway } from './socket.ts'
 
-const log = pino({ name: 'gateway', level: 'info' })
+const name = 'gateway'
+const log = pino({ name, level: 'info' }, createLogOutput({ name }))
 
 /**
  * The gateway's process: everything of the server that needs privileges, and nothing else. It runs tincd for the folder that the unprivileged

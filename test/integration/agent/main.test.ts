@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -17,10 +17,10 @@ beforeEach(async () => {
 })
 afterEach(() => rm(dataDir, { recursive: true, force: true }))
 
-function start(env: Readonly<Record<string, string>>): ChildProcess {
+function start(env: Readonly<Record<string, string>>, stdout?: number): ChildProcess {
   return spawn(process.execPath, [main], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', stdout ?? 'ignore', 'pipe'],
   })
 }
 
@@ -50,6 +50,27 @@ test('a node that was never enrolled needs its token, and a damaged one is refus
     }),
   )
   expect(damaged.said).toContain('LAB_ENROLLMENT_MALFORMED')
+})
+
+test('it goes on when its log can be written nowhere, as on a full disk', async () => {
+  const { server, port } = await holdPort()
+  const contacted = once(server, 'connection')
+  await using full = await open('/dev/full', 'w')
+  const env = {
+    COMMUNITY_LAB_AGENT_DATA: dataDir,
+    COMMUNITY_LAB_AGENT_LOG_LEVEL: 'trace',
+    COMMUNITY_LAB_AGENT_ENROLLMENT_TOKEN: formatEnrollmentToken({
+      url: `https://127.0.0.1:${port}`,
+      certificateSha256: 'ab'.repeat(32),
+      secret: 'a-secret-that-nobody-gave-out-0123456789',
+    }),
+  }
+  const agent = start(env, full.fd)
+  await contacted
+  const end = endOf(agent)
+  agent.kill('SIGTERM')
+  expect((await end).code).toBe(0)
+  server.close()
 })
 
 test('while the server is away it waits, holds its folder against a second agent, and ends when asked to', async () => {

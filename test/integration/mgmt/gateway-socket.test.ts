@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
@@ -95,4 +95,32 @@ it('serves on when a server is killed with events unread', async () => {
   const answered = Promise.withResolvers<unknown>()
   expect(await answered.promise).toMatchObject({ details: { reason: 'it only listens' } })
   await gateway.stop()
+})
+
+it('answers when its log can be written nowhere, as on a full disk', async () => {
+  await using full = await open('/dev/full', 'w')
+  const main = join(import.meta.dirname, '../../../server/src/gateway/main.ts')
+  const named = { SOCKET: socket, TINC_DIR: join(folder, 'tinc'), RUN_DIR: join(folder, 'run') }
+  const settings = Object.entries(named).map(([name, value]) => [
+    `COMMUNITY_LAB_GATEWAY_${name}`,
+    value,
+  ])
+  const gateway = spawn(process.execPath, [main], {
+    env: { ...(Object.fromEntries(settings) as Record<string, string>), PATH: process.env['PATH'] },
+    stdio: ['ignore', full.fd, 'inherit'],
+  })
+  children.push(gateway)
+  const connected = Promise.withResolvers<null>()
+  const line = connectGateway({
+    socket,
+    signal: client.signal,
+    onConnected: () => connected.resolve(null),
+    onEvent: () => undefined,
+    onLost: () => undefined,
+  })
+  await connected.promise
+  expect(await line.ask({ do: 'status' })).toMatchObject({ state: 'waiting' })
+  const ended = once(gateway, 'exit')
+  gateway.kill('SIGTERM')
+  expect(await ended).toEqual([0, null])
 })

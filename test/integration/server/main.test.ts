@@ -1,11 +1,11 @@
 import { once } from 'node:events'
-import { readFile, readdir, rm } from 'node:fs/promises'
+import { open, readFile, readdir, rm } from 'node:fs/promises'
 import { request, type IncomingMessage } from 'node:http'
 import { connect } from 'node:tls'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { createInterface } from 'node:readline'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { postgresKinds, startPostgres } from '../../support/postgres.ts'
 import { makeOrdinaryFolder, spawnOrdinary } from '../../support/postgres-user.ts'
 
@@ -129,6 +129,37 @@ describe('a second server on a folder', () => {
       await expect(startServer(dir, null)).rejects.toThrow('[LAB_SERVER_FOLDER_IN_USE]')
       expect((await first.ask('POST', '/api/nodes/', { name: 'n2' })).status).toBe(201)
       expect(await first.end('SIGTERM')).toBe(0)
+    } finally {
+      await rm(dir, { recursive: true, force: true })
+    }
+  })
+})
+
+describe('a server whose log can be written nowhere, as on a full disk', () => {
+  it('answers, and ends when it is asked to', async () => {
+    const dir = await makeOrdinaryFolder()
+    try {
+      await using full = await open('/dev/full', 'w')
+      const started = await spawnOrdinary(program, [], environment(dir, null), full.fd)
+      const { child } = started
+      const ended = once(child, 'exit')
+      const socketPath = join(dir, 'server.sock')
+      const status = await vi.waitFor(
+        async () => {
+          const [response] = (await once(
+            request({ socketPath, path: '/health' }).end(),
+            'response',
+          )) as [IncomingMessage]
+          response.resume()
+          return response.statusCode
+        },
+        { timeout: 20_000, interval: 100 },
+      )
+      // There is no gateway.
+      expect(status).toBe(503)
+      child.kill('SIGTERM')
+      expect(await ended).toEqual([0, null])
+      await started[Symbol.asyncDispose]()
     } finally {
       await rm(dir, { recursive: true, force: true })
     }
