@@ -1,4 +1,4 @@
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { link, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
 import { isErrno, isProcessGone } from './errno.ts'
@@ -10,7 +10,8 @@ export interface Lock {
 
 /**
  * Hold the agent's data folder: two agents on one would undo each other's work. A lock whose process has ended is taken over, also when its pid is in use
- * again: a process is known by its start time too. The server's lock (`folder-lock.ts`) does not name its holder; an owner wants to know which process it is.
+ * again: a process is known by its start time too. On a full disk the lock is a symbolic link that names its holder, because a link takes no block. The server's
+ * lock (`folder-lock.ts`) does not name its holder; an owner wants to know which process it is.
  *
  * @throws {@link LabError} LAB_AGENT_RUNNING.
  */
@@ -18,10 +19,10 @@ export async function holdFolder(dataDir: string): Promise<Lock> {
   const file = join(dataDir, 'agent.pid')
   const own = `${process.pid} ${(await startTimeOf(process.pid)) ?? ''}`
   const temporary = `${file}.${process.pid}`
-  await writeFile(temporary, own, { mode: 0o600 })
+  await writeLock(temporary, own)
   try {
     while (!(await linkNew(temporary, file))) {
-      const holder = await readIfThere(file)
+      const holder = await readHolder(file)
       if (holder === null) continue
       const [pid = '', started] = holder.split(' ')
       if (started !== undefined && (await startTimeOf(Number(pid))) === started)
@@ -32,6 +33,25 @@ export async function holdFolder(dataDir: string): Promise<Lock> {
     await rm(temporary, { force: true })
   }
   return { release: () => rm(file, { force: true }) }
+}
+
+async function writeLock(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text, { mode: 0o600 })
+  } catch (error) {
+    if (!isErrno(error, 'ENOSPC', 'EDQUOT')) throw error
+    await rm(path, { force: true })
+    await symlink(text, path)
+  }
+}
+
+async function readHolder(path: string): Promise<string | null> {
+  try {
+    return await readlink(path)
+  } catch {
+    // It is a file, or it is gone.
+    return readIfThere(path)
+  }
 }
 
 /** Remove a stale lock, but not one that another agent has put in its place meanwhile. */
@@ -45,7 +65,7 @@ async function discard(
     if (isErrno(error, 'ENOENT')) return
     throw error
   }
-  if ((await readIfThere(aside)) !== holder) await linkNew(aside, file)
+  if ((await readHolder(aside)) !== holder) await linkNew(aside, file)
   await rm(aside, { force: true })
 }
 

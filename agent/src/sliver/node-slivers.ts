@@ -125,7 +125,15 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
   }
 
   async function cleanUpAll(): Promise<void> {
-    await Promise.all([...parts.unclean].map((id) => serial.run(id, () => cleanUp(parts, id))))
+    const left = new Set([...parts.unclean, ...records.unsaved])
+    await Promise.all(
+      [...left].map((id) =>
+        serial.run(id, async () => {
+          await cleanUp(parts, id)
+          await records.saveAgain(id)
+        }),
+      ),
+    )
   }
 
   async function stopAll(reason: string): Promise<void> {

@@ -22,7 +22,8 @@ export async function allocate(
   const limits = limitsOf(target.resources)
   const offer = await readOffer(parts)
   // From here to `save` nothing is waited for, so that no two slivers are promised the same memory, disk or number.
-  if (records.get(id) !== undefined) return
+  // What was promised before may be in memory alone, because the disk was full.
+  if (records.get(id) !== undefined) return records.saveAgain(id)
   requireRoom(parts, id, { limits, offer })
   const others = records.all()
   const taken = [...others, ...parts.unreadable.values()].flatMap((other) => other.nr ?? [])

@@ -14,8 +14,12 @@ export interface Records {
   /** The folders of slivers that are kept though their records cannot be used, by sliver id. */
   readonly unreadable: ReadonlyMap<string, UnreadableRecord>
   folder(id: string): string
-  /** Keep a record; when this returns it survives a power cut. */
+  /** Keep a record; when this returns it survives a power cut. On a full disk it throws, and the record is kept in memory alone. */
   save(record: SliverRecord): Promise<SliverRecord>
+  /** The slivers whose records are newer in memory than on the disk. */
+  readonly unsaved: ReadonlySet<string>
+  /** Save a record that an earlier call could not save, if there is one. */
+  saveAgain(id: string): Promise<void>
   /** Remove a sliver's folder with everything in it. */
   remove(id: string): Promise<void>
 }
@@ -55,18 +59,28 @@ export async function openRecords(dir: string): Promise<Records> {
     else records.set(name, found)
   }
   setAsideDoubles(records, { unreadable, folderOf: (id) => join(dir, id) })
+  const unsaved = new Set<string>()
+
+  async function save(record: SliverRecord): Promise<SliverRecord> {
+    // First in memory: the number is taken from this moment on.
+    records.set(record.id, record)
+    unsaved.add(record.id)
+    await mkdir(join(dir, record.id), { recursive: true, mode: 0o711 })
+    await writeDocument(join(dir, record.id, fileName), sliverRecordFormat, record)
+    unsaved.delete(record.id)
+    return record
+  }
 
   return {
     get: (id) => records.get(id),
     all: () => [...records.values()],
     unreadable,
     folder: (id) => join(dir, id),
-    async save(record) {
-      // First in memory: the number is taken from this moment on.
-      records.set(record.id, record)
-      await mkdir(join(dir, record.id), { recursive: true, mode: 0o711 })
-      await writeDocument(join(dir, record.id, fileName), sliverRecordFormat, record)
-      return record
+    save,
+    unsaved,
+    async saveAgain(id) {
+      const record = records.get(id)
+      if (record !== undefined && unsaved.has(id)) await save(record)
     },
     async remove(id) {
       const removed = join(dir, `${removedPrefix}${id}`)
@@ -74,6 +88,7 @@ export async function openRecords(dir: string): Promise<Records> {
       if (existsSync(join(dir, id))) await rename(join(dir, id), removed)
       await syncFolder(dir)
       records.delete(id)
+      unsaved.delete(id)
       await removeTrees([removed])
     },
   }
