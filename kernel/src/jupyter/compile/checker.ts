@@ -68,7 +68,7 @@ export class Checker implements CompilerMethods {
     for (const each of replaced) this.#program.write(each)
   }
 
-  accept(number: number, reachedCount: number): readonly string[] {
+  accept(number: number, reachedCount: number, looksForMisfits = true): readonly string[] {
     const pending = this.#pending.get(number)
     if (pending === undefined) return []
     this.#pending.delete(number)
@@ -85,7 +85,8 @@ export class Checker implements CompilerMethods {
       const before = names.declare(name, { slot, kind: isType ? 'type' : kind })
       if (before !== null) again.set(name, before.slot)
     }
-    return again.size === 0 ? [] : findMisfits(this.#program, slot, again)
+    if (again.size === 0 || !looksForMisfits) return []
+    return findMisfits(this.#program, slot, again)
   }
 
   reset(): void {

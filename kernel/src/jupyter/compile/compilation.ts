@@ -82,9 +82,9 @@ export interface CompilerMethods {
   compile(source: CellSource): Compilation
   /**
    * Make known to later cells what a compiled cell declared, as far as it ran: `reached` is the number of its declaring statements that ended.
-   * Returns a sentence for each earlier cell that no longer fits.
+   * Returns a sentence for each earlier cell that no longer fits, if that is to be looked for.
    */
-  accept(number: number, reached: number): readonly string[]
+  accept(number: number, reached: number, looksForMisfits?: boolean): readonly string[]
   /** Forget what all cells declared: the process that held their values is gone. */
   reset(): void
   complete(code: string, offset: number): Completion

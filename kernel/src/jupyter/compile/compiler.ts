@@ -48,8 +48,8 @@ export class Compiler {
   readonly #ended = Promise.withResolvers<null>()
   #worker: Worker
   #lastId = 0
-  /** The question of the cell that is compiled now. */
-  #compiling: number | null = null
+  /** The question that the cell waits for which is compiled, or has just ended. */
+  #awaited: number | null = null
   /** Threads in a row that ended before they could compile. */
   #failedStarts = 0
   /** Why there is no thread any more. */
@@ -77,9 +77,9 @@ export class Compiler {
    */
   async compile(source: CellSource): Promise<Compilation> {
     const compiled = this.#ask('compile', source)
-    this.#compiling = this.#lastId
+    this.#awaited = this.#lastId
     const compilation = await compiled
-    this.#compiling = null
+    this.#awaited = null
     if (compilation.ok) this.#sources.set(source.number, source)
     return compilation
   }
@@ -89,7 +89,9 @@ export class Compiler {
     const source = this.#sources.get(number)
     this.#sources.delete(number)
     if (source !== undefined) this.#accepted.push({ source, reached })
-    return this.#ask('accept', number, reached)
+    const accepted = this.#ask('accept', number, reached)
+    this.#awaited = this.#lastId
+    return accepted
   }
 
   /** Forget all that cells declared: the process that held their values is gone. */
@@ -119,12 +121,12 @@ export class Compiler {
     return this.#ask('isComplete', code)
   }
 
-  /** End the compilation that goes on, if one does: at once for who waits for it, soon for the thread. */
+  /** End what the thread does for a cell, if it does something: at once for who waits for it, soon for the thread. */
   interrupt(): void {
-    const id = this.#compiling
+    const id = this.#awaited
     const waiting = id === null ? undefined : this.#waiting.get(id)
     if (id === null || waiting === undefined) return
-    this.#compiling = null
+    this.#awaited = null
     const worker = this.#worker
     this.#waiting.set(id, { ...waiting, resolve: () => undefined, reject: () => undefined })
     waiting.reject(new CompilationInterrupted('the cell was interrupted'))
@@ -196,7 +198,8 @@ export class Compiler {
     this.#worker = this.#start()
     for (const { source, reached } of this.#accepted) {
       this.#ask('compile', source).catch(() => undefined)
-      this.#ask('accept', source.number, reached).catch(() => undefined)
+      // Who no longer fits has been said.
+      this.#ask('accept', source.number, reached, false).catch(() => undefined)
     }
     for (const waiting of others) {
       this.#waiting.set(waiting.question.id, waiting)

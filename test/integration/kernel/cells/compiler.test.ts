@@ -77,3 +77,22 @@ describe('a compiler that cannot start', () => {
     await expect(ask()).rejects.toThrow('the thread that compiles cells has ended')
   })
 })
+
+describe('a cell whose earlier cells take long to check again', () => {
+  it('ends at once when it is interrupted, and what it declared is known', async () => {
+    await using own = await CellSession.start()
+    await own.print('let base = 900')
+    await own.print(
+      "type Far<T, N extends unknown[] = []> = N['length'] extends 900 ? N['length'] : Far<T, [...N, T]>\ntype Deep<T> = T extends string ? Far<[T, 0]> | Far<[T, 1]> | Far<[T, 2]> | Far<[T, 3]> : 0\nconst far = (x: Deep<typeof base>) => x",
+    )
+    const { number, reached } = { number: 1_000, reached: Infinity }
+    await own.compiler.compile({ number, name: 'cell-1000.ts', code: "let base = 'text'" })
+    const accepted = own.compiler.accept(number, reached)
+    own.compiler.interrupt()
+    await expect(accepted).rejects.toThrow(CompilationInterrupted)
+    expect(await own.run('base.length')).toMatchObject({ complaint: null })
+    expect((await own.run('const n: number = base')).complaint).toContain(
+      "Type 'string' is not assignable",
+    )
+  })
+})
