@@ -22,12 +22,12 @@ export type CompilerAnswer =
   { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: Error }
 
 /** How long nobody asks before the thread prepares for what may come, in milliseconds. */
-const idleMs = 250
+const idleMs = 100
 
 /** What the first cells of most notebooks use: it is loaded, and V8 compiles the compiler, before they come. */
 const warmUp = [
-  'function f(x: number): number {\n  return x * 2\n}\nf(1)',
   "import { Plot, connect, show } from '@community-lab/kernel'\nconst lab = connect()\nshow(Plot.plot({ marks: [] }))",
+  'function f(x: number): number {\n  return x * 2\n}\nf(1)',
   'for (const n of [1, 2].map((x) => x + 1)) console.log(`${n}`)\nawait Promise.all([])\nclass A { n = 1 }\nnew A().n',
 ]
 
