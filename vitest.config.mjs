@@ -1,9 +1,21 @@
 // @ts-check
 import { defineConfig } from 'vitest/config'
 
-/** @param {string} name @param {object} [options] what differs from the others */
+const names = ['unit', 'types', 'integration', 'e2e', 'notebooks', 'ui']
+
+/**
+ * One project of tests. Projects run one after another: vitest refuses to run those together that differ in their number of workers.
+ *
+ * @param {string} name @param {object} [options] what differs from the others
+ */
 const project = (name, options = {}) => ({
-  test: { name, include: [`test/${name}/**/*.test.ts`], environment: 'node', ...options },
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    environment: 'node',
+    sequence: { groupOrder: names.indexOf(name) },
+    ...options,
+  },
 })
 
 /** Projects: what each may touch is written in test/README.md. */

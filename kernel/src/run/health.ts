@@ -60,7 +60,7 @@ export class HealthSamples {
   ): Promise<Shown<WrittenTable>> {
     return writeDataset(this.#database, folder, about)
   }
-  /** Let go of its database and of the memory that takes; a later query fetches the samples anew. */
+  /** Close its database, which frees memory. A later query fetches the samples again. */
   close(): Promise<void> {
     return this.#database.close()
   }

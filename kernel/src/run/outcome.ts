@@ -11,7 +11,7 @@ export interface Outcome {
   readonly node: string
   /** Whether it is known to have ended, with all its samples at the server. */
   readonly state: 'ended' | 'unfinished'
-  /** Why no end of it is known: its node is offline, or its sliver was stopped or started anew. Null: it has ended, or nothing is known to keep it from telling. */
+  /** Why its end is not known: its node is offline, or its sliver was stopped or started again. Null when it has ended, or when no such reason is known. */
   readonly silence: string | null
   /** The script's exit code; 128 and more: the number of the signal that ended it, and 128. Null: not known. */
   readonly exitCode: number | null
@@ -112,7 +112,7 @@ function columnsFor(outcomes: readonly Outcome[]): Column<Outcome>[] {
   ]
 }
 
-/** What is amiss with an outcome, in words. An exit code is not: it is for the script to say what that means. */
+/** Say what is wrong with an outcome. An exit code is not: what it means depends on the script. */
 export function describeTrouble({ node, state, silence, ...lost }: Outcome): string[] {
   const why = silence === null ? '' : `: ${silence}`
   return [

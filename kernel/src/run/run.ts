@@ -130,7 +130,7 @@ export class Run<Tables extends object = object> {
     })
   }
 
-  /** Let go of its database and of the memory that takes. The run itself goes on, and a later query fetches its samples anew. */
+  /** Close its database, which frees memory. The run itself goes on, and a later query fetches its samples again. */
   close(): Promise<void> {
     return this.#database.close()
   }

@@ -10,17 +10,17 @@ import { readSlivers } from '../sliver/read-slivers.ts'
 import { sleep } from '../wait/signal.ts'
 import type { RunPart } from './end.ts'
 
-/** How long a wait is kept up for parts that can tell of no end. */
+/** How long a run waits for parts whose end cannot be reported. */
 export interface Patience {
-  /** Between two looks at the nodes, in milliseconds. */
+  /** Time between two looks at the nodes, in milliseconds. */
   readonly lookMs: number
-  /** For how long a part must be silent until it is given up, in milliseconds. */
+  /** The run gives a part up when it was silent for so long, in milliseconds. */
   readonly silentMs: number
 }
 
 export const defaultPatience: Patience = { lookMs: 5_000, silentMs: 60_000 }
 
-/** Why parts of a run can tell of no end, by their sliver's id. */
+/** Why the end of a part cannot be reported now, by the id of its sliver. */
 export type Silences = ReadonlyMap<string, string>
 
 /** What {@link watchSilence} needs. */
@@ -35,8 +35,8 @@ export interface SilenceOptions {
 }
 
 /**
- * Watch over the parts of a run that are waited for. Settles when none of them can tell of its end, each for some time: its node is off, or its sliver was stopped or started anew.
- * Rejects with the signal's reason.
+ * Watch the parts of a run that have not ended. A part is silent when its end cannot be reported: its node is off, or its sliver was stopped or started again.
+ * Settles when all of them have been silent for `silentMs`. Rejects with the signal's reason.
  */
 export async function watchSilence(
   session: Session,
@@ -47,7 +47,7 @@ export async function watchSilence(
     await sleep(patience.lookMs, signal)
     const parts = waiting()
     const silences = await findSilences(session, { sliceId, parts, signal })
-    // Who cannot be asked tells nothing of the nodes.
+    // The server did not answer, so nothing is known of the nodes.
     if (silences === null) continue
     tell(silences)
     const now = performance.now()
@@ -61,7 +61,7 @@ export async function watchSilence(
   }
 }
 
-/** Why parts can tell of no end now. Null when the server cannot be asked. */
+/** Find the parts whose end cannot be reported now. Returns null when the server does not answer. */
 async function findSilences(
   session: Session,
   {
@@ -94,13 +94,13 @@ async function findSilences(
   }
 }
 
-/** What ended a part together with its sliver. */
+/** Why the end of a part cannot be reported; null when it can. */
 function maybeReason({ startedS }: RunPart, sliver: SliverObject | undefined): string | null {
   if (sliver === undefined) return 'its sliver was removed'
   const { state, actual } = sliver
   if (state !== 'started') return `its sliver is ${state}`
   const startedOn = actual?.started_on ?? null
-  // By the node's clock, which is the sliver's; the run's start is known to the second.
-  const isAnew = startedOn !== null && Date.parse(startedOn) / 1000 > startedS + 1
-  return isAnew ? `its sliver was started anew at ${startedOn}` : null
+  // Both times are by the node's clock. The start of the run is known to the second only.
+  const isRestarted = startedOn !== null && Date.parse(startedOn) / 1000 > startedS + 1
+  return isRestarted ? `its sliver was started again at ${startedOn}` : null
 }

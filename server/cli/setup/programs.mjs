@@ -2,7 +2,7 @@
 
 /**
  * The programs that the testbed starts, as the compiler made them. Each becomes one file beside it, `main.bundle.js`: a program that is one file starts
- * in a quarter of the time of one that is a thousand, and takes less memory; a testbed starts many at once.
+ * with a third of the processor time of one that is a thousand files, and takes less memory. A testbed starts many at once.
  */
 export const programs = [
   'agent/dist/main.js',

@@ -155,9 +155,9 @@ describe('what one cell declares, others use', () => {
     await session.print('1')
     expect(await session.print('console.log([1, 2].last(), lab.n)')).toBe('2 5')
     await session.print(
-      'declare global { var lab: { text: string } }\nglobalThis.lab = { text: "anew" }',
+      'declare global { var lab: { text: string } }\nglobalThis.lab = { text: "second" }',
     )
-    expect(await session.print('console.log(lab.text)')).toBe('anew')
+    expect(await session.print('console.log(lab.text)')).toBe('second')
   })
 
   it('what is said to be there is not made', async () => {

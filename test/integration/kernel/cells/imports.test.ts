@@ -267,7 +267,7 @@ describe('the notebook’s own files', () => {
 })
 
 describe('JSON', () => {
-  it('is read anew at each import', async () => {
+  it('is read again at each import', async () => {
     const cell = "import summary, { rows } from './summary.json'\nconsole.log(summary.mean, rows)"
     await write({ 'summary.json': '{ "mean": 20.4, "rows": 3 }' })
     expect(await session.print(cell)).toBe('20.4 3')
@@ -306,7 +306,7 @@ describe('what modules have', () => {
     )
   })
 
-  it('may be declared anew as a variable, and the other way round', async () => {
+  it('may be declared again as a variable, and the other way round', async () => {
     await session.print("import { join } from 'node:path'\nconst useJoin = () => typeof join")
     expect(
       await session.print("let join = 'text'\njoin += '!'\nconsole.log(join, useJoin())"),

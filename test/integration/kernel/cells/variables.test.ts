@@ -15,7 +15,7 @@ async function printAll(...cells: string[]): Promise<string[]> {
 }
 
 describe('one name is one variable', () => {
-  it('for a function of an earlier cell, after a later cell has set it anew', async () => {
+  it('for a function of an earlier cell, after a later cell has set it again', async () => {
     const [, first, second] = await printAll(
       'let total = 0\nconst add = (n: number) => { total += n; return total }',
       'for (const n of [1, 2, 3]) add(n)\nconsole.log(total)',
@@ -24,7 +24,7 @@ describe('one name is one variable', () => {
     expect([first, second]).toEqual(['6', '6'])
   })
 
-  it('when it is declared anew', async () => {
+  it('when it is declared again', async () => {
     const printed = await printAll(
       'let seen = 1\nfunction look() { return seen }\nclass Looks { now = () => seen; static later() { return seen } }',
       'let seen = 1001\nconsole.log(look(), new Looks().now(), Looks.later())',
@@ -32,7 +32,7 @@ describe('one name is one variable', () => {
     expect(printed[1]).toBe('1001 1001 1001')
   })
 
-  it('for a function that is declared anew', async () => {
+  it('for a function that is declared again', async () => {
     const printed = await printAll(
       "function helper() { return 'first' }\nconst callsHelper = () => helper()",
       "function helper() { return 'second' }\nconsole.log(callsHelper())",
@@ -164,7 +164,7 @@ describe('var', () => {
 })
 
 describe('a cell that runs again', () => {
-  it('begins anew with what it declares', async () => {
+  it('begins again with what it declares', async () => {
     const cell =
       'let begun: number | undefined\nconst before = begun\nbegun = 3\nenum Kind { A, B }\nnamespace Space { export const x = 1 }\nconsole.log(before, Object.keys(Kind).length)'
     expect(await printAll(cell, cell)).toEqual(['undefined 4', 'undefined 4'])

@@ -92,7 +92,7 @@ it('waits a second before it calls a probe lost, and tells late answers and seco
   expect(fields.filter((field) => field['duplicate'])).toMatchObject([{ seq_no: 6 }])
 })
 
-it('counts on when ping’s sequence numbers begin anew', async () => {
+it('counts on when ping’s sequence numbers begin again', async () => {
   const lines = [65534, 65535, 0, 1].map((seq) => answer(seq))
   const { fields } = await samples(lines)
   expect(fields.slice(-2).map((field) => field['seq_no'])).toEqual([65536, 65537])

@@ -100,7 +100,7 @@ it('waits for the others, however long a node is off', async () => {
   expect((await waiting).map(({ state }) => state)).toEqual(['ended', 'unfinished'])
 })
 
-it('tells of a sliver that was started anew: its program ended with the old one', async () => {
+it('tells of a sliver that was started again: its program ended with the old one', async () => {
   const run = aRun()
   await end(run, 'n1')
   const actual = world.objects[1]?.actual
@@ -108,6 +108,6 @@ it('tells of a sliver that was started anew: its program ended with the old one'
   const startedOn = new Date(Date.now() + 5_000).toISOString()
   world.change(1, { actual: { ...actual, started_on: startedOn } })
   const [, other] = await run.done()
-  expect(other?.silence).toBe(`its sliver was started anew at ${startedOn}`)
+  expect(other?.silence).toBe(`its sliver was started again at ${startedOn}`)
   world.change(1, { actual })
 })

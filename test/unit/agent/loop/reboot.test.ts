@@ -85,7 +85,7 @@ it('takes the reboots of before for done when its data folder is new', async () 
   expect(await countReboots({})).toBe(0)
 })
 
-it('heeds what is wanted of slivers while a reboot hangs, and ends when it is told to', async () => {
+it('follows what is wanted of slivers while a reboot hangs, and ends when it is told to', async () => {
   const removed: string[] = []
   const status = { id: '1@1', nr: 1, stage: 'deployed', startedOn: null, pid: null, ended: null }
   const one = {
