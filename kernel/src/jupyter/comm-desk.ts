@@ -11,7 +11,7 @@ export class CommDesk {
     this.#targets.add(target)
   }
 
-  /** All have ended with the process that held them. Returns what tells the page. */
+  /** Close all conversations, because the process that held them has ended. Returns the messages that tell the page. */
   reset(): readonly MessageDraft[] {
     const closed = [...this.#open.keys()].map((id) => closeDraft(id, {}))
     this.#targets.clear()

@@ -44,7 +44,7 @@ export class ExecutionQueue {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       this.#running = next
       const goOn = await this.#options.execute(next)
-      // First: a question that comes while a cell runs says "busy" for it again, which must not come behind its "idle".
+      // Before `end`: a question that is answered while a cell runs publishes "busy" for the cell again. That must not come after the cell's "idle".
       this.#running = null
       this.#options.end(next)
       if (!goOn) this.abortWaiting()

@@ -51,7 +51,7 @@ export class Execution {
     const counted = !silent && content['store_history'] !== false
     if (counted) this.#count += 1
     this.#number += 1
-    // Only the header of what a cell came with is needed later.
+    // The code of the request is not needed later.
     this.#requests.set(this.#number, {
       ...request,
       content: { silent, allow_stdin: content['allow_stdin'] },
@@ -68,7 +68,8 @@ export class Execution {
     const error = question === undefined ? await this.#run(request, name, code) : null
     if (error !== null) {
       this.#context.publish(request, { type: 'error', content: { ...error } })
-      // "Run all" sends every cell at once, but a socket hands them over one by one; what comes after the reply was sent knowing of the error.
+      // "Run all" sends all cells at once, but the socket delivers them one by one. Wait for them: a cell that comes after the reply is meant to run, because its
+      // sender has seen the error.
       await delay(settleMs)
     }
     this.#context.reply(request, {
@@ -80,7 +81,7 @@ export class Execution {
         execution_count: executionCount,
       },
     })
-    // A silent request comes from an extension, behind the back of who sent the cells.
+    // A silent request comes from an extension. Its error must not stop the cells of the user.
     return error === null || silent || content['stop_on_error'] === false
   }
 
@@ -96,7 +97,7 @@ export class Execution {
   async #run(request: Message, name: string, code: string): Promise<ErrorContent | null> {
     this.#sources.set(name, code)
     if (code.trim() === '') return null
-    // What was said so far leaves before the cell starts.
+    // Messages that are queued are sent before the cell starts.
     await yieldToSockets()
     const { compiler } = this.#context
     const number = this.#number
@@ -120,7 +121,7 @@ export class Execution {
     const number = this.#number
     const canAsk = request.content['allow_stdin'] === true
     const { failure, reached } = await runner.run(cell, { number, name, canAsk })
-    // The next cell is compiled behind this: it knows what this one declared, as far as it got.
+    // The next cell is compiled after this. So it knows what this one has declared before it ended or failed.
     const misfits = await compiler
       .accept(number, failure === null ? Infinity : reached)
       .catch(() => [])

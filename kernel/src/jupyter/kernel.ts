@@ -8,7 +8,7 @@ import { Runner, type CellEvent } from './runner.ts'
 import { createBroadcast, createReply, type Message, type MessageDraft } from './wire/message.ts'
 import type { RequestChannel, Sockets } from './wire/sockets.ts'
 
-/** How long the kernel leaves the machine to the first cell, before it prepares for what may come; in milliseconds. */
+/** The first cell may need the processor. So the kernel waits for so long before it loads libraries in advance, in milliseconds. */
 const idleMs = 500
 
 /** What a {@link Kernel} needs. */
@@ -74,7 +74,7 @@ export class Kernel {
   start(): void {
     const content = { execution_state: 'starting' }
     this.#options.sockets().send('iopub', createBroadcast(null, { type: 'status', content }))
-    // Behind the compiler: at the same time, each would take twice as long.
+    // After the compiler is ready: at the same time, each would take twice as long.
     void this.#compiler.ready.then(() => this.#warmUpLater())
   }
 
@@ -120,7 +120,7 @@ export class Kernel {
         const answer = { status: 'ok', restart: content['restart'] === true }
         this.#reply(channel, message, { type: 'shutdown_reply', content: answer })
         this.#publish(message, { type: 'shutdown_reply', content: answer })
-        // Behind the idle that ends this message.
+        // After the "idle" that ends this message.
         setImmediate(() => this.#options.onShutdown())
         return
       }
@@ -193,12 +193,12 @@ export class Kernel {
     try {
       await act()
     } catch (error) {
-      // A defect of the compiler, which has ended: the question has no answer, and the next one may.
+      // The compiler has ended by a defect. This question gets no answer, but later ones may.
       console.error(error)
     } finally {
       this.#publishState(request, 'idle')
     }
-    // A page shows the latest state: with a cell still running that is not "idle".
+    // A page shows the latest state. While a cell runs that must be "busy".
     const { running } = this.#queue
     if (running !== null) this.#publishState(running, 'busy')
   }

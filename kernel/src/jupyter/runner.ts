@@ -20,7 +20,7 @@ export interface RunSource {
   readonly number: number
   /** Its name in stacks, like `cell-3.ts`. */
   readonly name: string
-  /** Whether somebody is there who can be asked. */
+  /** Whether a person at the notebook can be asked. */
   readonly canAsk: boolean
 }
 
@@ -92,7 +92,7 @@ export class Runner {
     this.#send({ do: 'warm' })
   }
 
-  /** Interrupt the cell that runs, if one does: first by asking, then from outside, at last by ending its process. A prompt that waits is refused, whose ever. */
+  /** Interrupt the cell that runs, if one does: first by asking, then from outside, at last by ending its process. A waiting prompt is refused, whichever cell has asked. */
   interrupt(): void {
     this.answer({ refused: 'the cell was interrupted' })
     if (this.#running === null || this.#timers.length > 0) return
@@ -186,7 +186,7 @@ export class Runner {
     return shown.length
   }
 
-  /** The bound of what a cell's programs show, which is the cell's own: each counts what the other has shown. */
+  /** The bound of what a cell's programs show. The cell has the same bound in its own process, and each process counts what the other has shown. */
   #capOf(cell: number): OutputCap {
     if (this.#rawCap?.cell !== cell) {
       const file = `kernel-${this.#child.pid ?? 0}-cell-${cell}-programs`

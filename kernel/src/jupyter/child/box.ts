@@ -16,12 +16,12 @@ export class Boxes {
     return box
   }
 
-  /** Have a variable show what an import gives, each time it is read. */
+  /** Make a variable give the current value of an import, each time it is read. */
   show(name: string, read: () => unknown): void {
     Object.defineProperty(this.of(name), 'v', { get: read, enumerable: true, configurable: true })
   }
 
-  /** A cell is about to declare the name: what an import shows there becomes the value of a variable that can be written. */
+  /** Prepare a variable that a cell is going to declare. If it shows an import, it becomes an ordinary variable with the same value. */
   prepare(name: string): void {
     const box = this.of(name)
     const { get, set } = Object.getOwnPropertyDescriptor(box, 'v') ?? {}
@@ -30,8 +30,8 @@ export class Boxes {
 }
 
 /**
- * Boxes have a class each. Those of one class share what V8 knows of the type of `v`, which makes a loop over a number four times as slow.
- * The property is defined anew, not deleted: that would make it slow for good.
+ * Make a box. Each box has a class of its own, because V8 learns the type of `v` for a whole class: with one class for all, a loop over a number is four times
+ * as slow. The property is never deleted but defined again, because an object with a deleted property stays slow.
  */
 function createBox(name: string): Box {
   // eslint-disable-next-line @typescript-eslint/no-extraneous-class -- the class is what matters: V8 learns by it

@@ -7,7 +7,7 @@ export interface Cell {
   readonly name: string
   readonly cap: OutputCap
   readonly abort: AbortController
-  /** Whether somebody is there who can be asked. */
+  /** Whether a person at the notebook can be asked. */
   readonly canAsk: boolean
 }
 

@@ -18,7 +18,7 @@ export interface Ending {
   readonly reached: number
 }
 
-/** What a cell's code calls: the parameter that it is named after. */
+/** The first parameter of a cell's function: an object by which its code talks with this process. */
 interface Helper {
   /** The value of its last expression. */
   r: unknown
@@ -63,7 +63,7 @@ export class Executor {
       this.#modules.update(request.files)
       const script = new Script(request.code, { filename: request.name })
       const run = async (): Promise<Pick<Ending, 'result' | 'notice'>> => {
-        // Off the stack of the message that brought it: a cell that is stopped from outside takes down what called it.
+        // Leave the stack of the message handler: when a cell is stopped from outside, the functions that called it end too.
         await Promise.resolve()
         for (const name of request.declares) this.#boxes.prepare(name)
         const boxes = request.boxes.map((name) => this.#boxes.of(name))
@@ -77,7 +77,7 @@ export class Executor {
       return { failure, result: null, notice: null, reached: helper.n }
     } finally {
       this.#running = null
-      // The cell's functions keep the helper; the value goes when no variable has it.
+      // The cell's functions keep the helper in memory. It must not keep the result there.
       helper.r = undefined
     }
   }
@@ -92,7 +92,7 @@ export class Executor {
     this.#running?.fail(error)
   }
 
-  /** Count for the bound of a running cell what was shown past it. */
+  /** Count characters that the programs of a running cell have shown. */
   charge(number: number, length: number): void {
     if (this.#running?.cell.number === number) this.#running.cell.cap.charge(length)
   }
@@ -133,7 +133,7 @@ function attributesOf(options: ImportCallOptions | undefined): Record<string, st
   return attributes === undefined ? null : { ...attributes }
 }
 
-/** An import that failed says where in the cell it stands, if its own stack does not. */
+/** Add the place of a failed import in the cell to its error, unless the stack names it. */
 function placed(error: unknown, place: string): unknown {
   if (!(error instanceof Error) || typeof error.stack !== 'string') return error
   if (!error.stack.includes('cell-')) error.stack += `\n    at @${place}`

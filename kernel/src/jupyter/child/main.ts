@@ -21,7 +21,7 @@ const kernelFolder = fileURLToPath(new URL('../', import.meta.url))
 const codes = new Map<string, MadeCode>()
 const [, , logFolder = '.'] = process.argv
 
-// Bound once: a cell may replace process.send, and a kernel that has gone ends this process by itself.
+// Bound once, because a cell may replace process.send. When the kernel has gone, this process ends too.
 const sendToKernel = process.send?.bind(process)
 const send = (event: ChildEvent): void => void sendToKernel?.(event)
 const buffer = new StreamBuffer({
@@ -66,7 +66,7 @@ async function execute(request: ExecuteRequest): Promise<void> {
 
 function createStdin(prompt: (text: string) => string): Stdin {
   return new Stdin({
-    // What is asked has been printed.
+    // The question has been printed already.
     ask: () => prompt(''),
     canAsk: () => currentCell()?.canAsk ?? false,
     fail: (error) => executor.fail(error),
@@ -85,7 +85,7 @@ function main(): void {
   captureOutput(buffer, (text) => stdin.hear(text))
   let stdin = createStdin(prompt)
   Object.defineProperty(process, 'stdin', {
-    // One that has come to its end is of no use to the next cell.
+    // A stream that has ended gives nothing more, so the next cell gets a new one.
     get: () => (stdin.readableEnded ? (stdin = createStdin(prompt)) : stdin),
     configurable: true,
   })
@@ -95,16 +95,16 @@ function main(): void {
     [Symbol.for('community-lab.interrupt')]: { get: () => currentCell()?.abort.signal },
     prompt: { value: prompt, writable: true, configurable: true },
   })
-  // What a cell left behind must not end the process that holds all variables.
+  // An error in what a cell has started must not end this process, which holds all variables.
   process.on('uncaughtException', tellUncaught)
   process.on('unhandledRejection', tellUncaught)
-  // The kernel interrupts by message; a terminal's Ctrl-C is for it alone.
+  // The kernel interrupts cells by message. Ctrl-C in a terminal is meant for the kernel.
   process.on('SIGINT', () => undefined)
   process.on('disconnect', () => process.exit())
   process.on('message', (request: ChildRequest) => {
     if (request.do === 'execute') return void execute(request)
     if (request.do === 'warm') {
-      // A notebook may do without it, and a defect of it is for the cell that imports it to tell.
+      // An error is ignored here: a cell that imports the library gets it too.
       enableCompileCache()
       modules.import('@community-lab/kernel', null).then(flushCompileCache, () => undefined)
       return

@@ -63,7 +63,7 @@ function resolveOwn(
     const version = files.refresh(path)
     files.link(parent, path, version)
     const url = pathToFileURL(path).href
-    // CommonJS is kept under its path, from which it is taken when the version rises.
+    // Node keeps CommonJS under its path. `refresh` removes it there when the file has a new version.
     if (!context.conditions.includes('import')) return { url, shortCircuit: true }
     return asJson({ url: `${url}?v=${version}`, shortCircuit: true })
   }
@@ -79,7 +79,7 @@ function resolveOwn(
   }
 }
 
-/** JSON needs no attribute here: TypeScript asks for none. */
+/** Let JSON be imported without an attribute, as TypeScript does. */
 function asJson(resolved: Resolved): Resolved {
   if (pathOf(resolved.url)?.endsWith('.json') !== true) return resolved
   return { ...resolved, format: 'json', importAttributes: { type: 'json' } }
@@ -103,7 +103,7 @@ export function pathOf(url: string | undefined): string | null {
   try {
     return fileURLToPath(url.replace(/[?#].*$/u, ''))
   } catch {
-    // A URL that is no path here: Node says so to who imports it.
+    // The URL is no path on this host. Node tells the importer so.
     return null
   }
 }
@@ -113,7 +113,7 @@ export function isPath(id: string): boolean {
   return /^\.{1,2}(?:\/|$)/u.test(id) || isAbsolute(id) || id.startsWith('file:')
 }
 
-/** Whether the package itself is not there. Other reasons, like a path that it does not export, are for the user to see. */
+/** Whether an error says that the package itself is missing. Other errors, such as a path that it does not export, are shown to the user. */
 export function isMissing(error: unknown, id: string): boolean {
   if (!(error instanceof Error) || !('code' in error)) return false
   const name = id

@@ -17,7 +17,7 @@ export interface Modules {
   readonly meta: object
   /** The `import()` of cells. */
   import(id: string, attributes: Readonly<Record<string, string>> | null): Promise<ModuleNamespace>
-  /** Take files that were compiled anew; they are loaded when they are next imported. */
+  /** Take files that were compiled again. The next import loads them. */
   update(files: readonly CompiledFile[]): void
 }
 
@@ -65,7 +65,7 @@ export function createModules({ folder, fallbackFile, builtIn }: ModulesOptions)
     },
     async import(id, attributes) {
       const path = isPath(id) ? files.resolve(folder, pathOf(id) ?? id) : null
-      // Read anew each time: it may be the result of an experiment that ran again.
+      // Read again each time: it may be the result of an experiment that ran again.
       if (path?.endsWith('.json') === true) return jsonModule(path)
       try {
         const options = attributes === null ? {} : { with: { ...attributes } }
@@ -88,10 +88,10 @@ function jsonModule(path: string): ModuleNamespace {
 }
 
 /**
- * How a variable reads an imported name: live, as modules have it. `*` is the whole module.
+ * Make the function by which a variable reads an imported name. It gives the current value, as imports in modules do. `*` is the whole module.
  *
- * Node shows CommonJS as a module whose default is all of it. TypeScript takes the default of CommonJS that was made of an ES module for what that calls so,
- * and knows names that Node did not find.
+ * For Node the default export of CommonJS is all of `module.exports`. For TypeScript it is `exports.default` when the file was made from an ES module
+ * (`__esModule`). TypeScript also knows exports that Node did not detect.
  *
  * @throws SyntaxError when the module has no such name.
  */

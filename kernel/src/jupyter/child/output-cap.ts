@@ -9,12 +9,12 @@ export const maxKeptLength = 256 * 1024 * 1024
 /** Small outputs are shown beyond the bound, up to so many characters in all: a cell that printed much still shows its result. */
 const reserveLength = 1024 * 1024
 const smallLength = 64 * 1024
-/** Of text that is not shown whole, so much of its beginning is. */
+/** How much of the beginning is shown of a text that is not shown whole. */
 const headLength = 16 * 1024
 
-/** Bounds what one cell shows: first shown, then kept in files, then dropped, and each step is told. */
+/** Bounds what one cell shows. Output beyond the bound is kept in files, and beyond a second bound dropped. A notice tells of each. */
 export interface OutputCap {
-  /** Count what another way has shown of the same cell. */
+  /** Count characters that another process has shown for the same cell. */
   charge(length: number): void
   /** Take some printed text. Returns what of it to show, and a notice the first time that a bound is passed. */
   admit(text: string): { readonly shown: string; readonly notice: string | null }
@@ -126,7 +126,7 @@ export function createOutputCap(folder: string, name: string): OutputCap {
   }
 }
 
-/** The first of the types that say most; a bundle's own order is kept among others. */
+/** Find the first type that says more than plain text. */
 function richestOf(data: Bundle): readonly [type: string, content: string] {
   const types = Object.keys(data)
   const type = types.find((each) => each !== 'text/plain') ?? 'text/plain'

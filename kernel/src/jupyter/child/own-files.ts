@@ -10,7 +10,7 @@ interface LoadedFile {
   readonly version: number
   /** The version of each file that it imports. */
   readonly links: Map<string, number>
-  /** Whether it is known to have been loaded to its end. */
+  /** Whether it was loaded without an error. */
   isGood: boolean
 }
 
@@ -74,7 +74,7 @@ export class OwnFiles {
     }
     const version = (before?.version ?? 0) + 1
     this.#loaded.set(path, { stamp, version, links: new Map(), isGood: false })
-    // What `require` loaded is kept there under its path.
+    // The cache of `require` has files by their paths, so the old version must go.
     Reflect.deleteProperty(this.#cache, path)
     return version
   }

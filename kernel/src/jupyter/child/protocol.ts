@@ -18,14 +18,14 @@ export interface ExecuteRequest extends CompiledCell {
   readonly cell: number
   /** Its name in stacks, like `cell-3.ts`. */
   readonly name: string
-  /** Whether somebody is there who can be asked. */
+  /** Whether a person at the notebook can be asked. */
   readonly canAsk: boolean
 }
 
 /** A message of a conversation between cells and the page. */
 export interface CommMessage {
   readonly type: 'open' | 'msg' | 'close'
-  /** The conversation's. */
+  /** The id of the conversation. */
   readonly id: string
   /** What it is about. */
   readonly target: string

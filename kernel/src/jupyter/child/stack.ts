@@ -1,14 +1,14 @@
 import { findSource, type LineMap } from '../compile/line-map.ts'
 import { pathOf } from './module-hooks.ts'
 
-/** A piece of code that TypeScript made: a cell, by its name, or one of the notebook's own files, by its path. */
+/** How to read positions in JavaScript that TypeScript has made of a cell or of one of the notebook's own files. */
 export interface MadeCode {
   readonly lineMap: LineMap
   /** What the names of boxes begin with; null where there are none. */
   readonly prefix: string | null
 }
 
-/** All such pieces, by the name or the path. */
+/** All of these, by the cell's name or the file's path. */
 export type MadeCodes = ReadonlyMap<string, MadeCode>
 
 const position = /(@?)(cell-[\w-]+\.ts|file:\/\/[^\s()]+?):(\d+):(\d+)/gu
@@ -65,12 +65,12 @@ function frameOf(site: NodeJS.CallSite & Text, codes: MadeCodes): string {
   return prefix === null ? frame : nameVariablesIn(frame.replace(`${prefix}.r.`, ''), prefix)
 }
 
-/** What the names of boxes begin with where an error was thrown. */
+/** What the names of boxes begin with in the code that threw an error; null when that is no cell. */
 function prefixAt([site]: readonly NodeJS.CallSite[], codes: MadeCodes): string | null {
   return codes.get(site?.getFileName() ?? '')?.prefix ?? null
 }
 
-/** V8's messages speak of the box that holds a variable; they are to speak of the variable. */
+/** Let a message of V8 name the variable instead of the box that holds it. */
 function nameVariables(error: Error, prefix: string): void {
   try {
     const { message } = error

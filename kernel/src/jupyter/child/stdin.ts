@@ -14,7 +14,7 @@ export interface StdinOptions {
  * The standard input of cells, for `readline` and the like: each line is an answer of the person at the notebook.
  *
  * A program that reads does not say whether it waits for a line. So the person is asked when the output ends within a line, as a question does. Where nobody can
- * be asked, a question ends its cell with an error, and all others find the input at its end.
+ * be asked, a question ends its cell with an error, and a program that asks nothing finds the input at its end.
  */
 export class Stdin extends Readable {
   readonly #options: StdinOptions
@@ -23,7 +23,7 @@ export class Stdin extends Readable {
   #isScheduled = false
 
   constructor(options: StdinOptions) {
-    // It stays open when who reads has enough: the next cell may read too.
+    // It stays open when a reader has finished: the next cell may read too.
     super({ emitClose: false, autoDestroy: false })
     this.#options = options
   }
@@ -40,7 +40,7 @@ export class Stdin extends Readable {
     this.#schedule()
   }
 
-  /** Behind the code that runs now, which may still print its question. */
+  /** Answer after the code that runs now, which may still print its question. */
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
@@ -51,7 +51,7 @@ export class Stdin extends Readable {
   }
 
   #answer(): void {
-    // Who reads by `readable` events stops the flow too, but wants what comes.
+    // A reader that uses `readable` events stops the flow too, but does want data.
     const isPaused = this.readableFlowing === false && this.listenerCount('readable') === 0
     if (!this.#isWanted || isPaused) return
     if (!this.#isQuestion) {
@@ -63,7 +63,7 @@ export class Stdin extends Readable {
       this.#push(`${this.#options.ask()}\n`)
     } catch (error) {
       this.#options.fail(error)
-      // Who waits in this cell waits in vain; the next cell has an input of its own.
+      // This input ends, so that no reader waits for ever. The next cell gets another one.
       this.#push(null)
     }
   }

@@ -47,7 +47,7 @@ export class StreamBuffer {
     this.#name = name
     this.#parts.push(text)
     this.#length += text.length
-    // A cell that computes without a pause lets no timer run: the clock decides then.
+    // While a cell computes without a pause no timer runs. So the time is compared here too.
     const late = this.#options.now() - this.#lastFlushMs >= maxWaitMs
     if (late || this.#length >= maxPieceLength) this.flush()
     else this.#flushLater()
@@ -74,10 +74,10 @@ export class StreamBuffer {
   }
 }
 
-/** Of what is printed over itself, by carriage returns, only the last is kept: a bar of progress would fill the notebook. */
+/** Keep only the last of several texts that a carriage return prints over each other. A progress bar would fill the notebook otherwise. */
 function withLastLines(text: string): string {
   if (!text.includes('\r')) return text
-  // What stands before the first line's return may have gone already; the return that is left prints over it.
+  // The beginning of the first line may have been published already. Its carriage return is kept, so that the page prints over that.
   return text.replace(/(^|\n)[^\n]*\r(?=[^\r\n])/gu, (_, start: string) =>
     start === '' ? '\r' : start,
   )

@@ -17,8 +17,8 @@ interface VirtualFile {
 /**
  * The modules of cells, as files in the notebook's folder that exist for TypeScript alone. A slot is the number of such a file.
  *
- * TypeScript builds its program anew ten times as fast when files and imports stay the same. So there are files for cells to come, and each imports
- * only the hub `$cells.ts`, which exports them all.
+ * TypeScript rebuilds its program ten times as fast while the set of files and their imports stay the same. So files are made in advance for later cells.
+ * Each cell's file imports only the hub `$cells.ts`, which exports all of them.
  */
 export class CellFiles {
   readonly #folder: string
@@ -83,7 +83,7 @@ export class CellFiles {
     this.#free.push(slot)
   }
 
-  /** Have more slots when few are free. */
+  /** Make more slots when few are free. */
   growIfScarce(): void {
     if (this.#free.length < step / 2) this.#grow()
   }

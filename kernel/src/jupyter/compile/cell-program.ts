@@ -20,7 +20,7 @@ export interface PlacedCell {
 /** A diagnostic that stands in a file. */
 export type PlacedDiagnostic = ts.Diagnostic & { file: ts.SourceFile }
 
-/** The modules of all cells that matter, as one program, and the names that they declare. */
+/** One TypeScript program of the cells that have not ended and of those whose names later cells can use; and these names. */
 export class CellProgram {
   readonly names = new Names()
   readonly disk: DiskFiles
@@ -28,7 +28,7 @@ export class CellProgram {
   readonly #folder: string
   readonly #service: CellService
   readonly #cells = new Map<number, PlacedCell>()
-  /** Slots of cells that have not ended: nothing may take them. */
+  /** Slots of cells that have not ended. They are not reused. */
   readonly #pinned = new Set<number>()
   /** The slots that each slot's module mentions. */
   readonly #mentions = new Map<number, ReadonlySet<number>>()
@@ -68,7 +68,7 @@ export class CellProgram {
     return this.#cells.get(slot)?.label ?? 'an earlier cell'
   }
 
-  /** Give a cell a slot, which stays its own until it is released, or let go and no name stems from it. */
+  /** Give a cell a slot. It keeps the slot until {@link release}, or after {@link letGo} until no known name comes from it. */
   place(cell: PlacedCell): number {
     if (this.files.freeCount === 0) this.#sweep()
     const slot = this.files.take()
@@ -78,7 +78,7 @@ export class CellProgram {
     return slot
   }
 
-  /** A cell has ended: its slot is free once no known name stems from it. */
+  /** Note that a cell has ended. Its slot can be reused once no known name comes from it. */
   letGo(slot: number): void {
     this.#pinned.delete(slot)
   }
@@ -93,7 +93,7 @@ export class CellProgram {
     this.files.write(this.files.pathOf(slot), moduleOf(line, text))
   }
 
-  /** Take from a cell's module what it declares for all cells: a later cell does so anew. */
+  /** Remove `declare global` from a cell's module, because a later cell declares the same globals. */
   dropGlobals(slot: number): void {
     const text = this.#cells.get(slot)?.text
     if (text === undefined) return
@@ -133,7 +133,7 @@ export class CellProgram {
             ...program.getSemanticDiagnostics(file),
           ]
     const placed = withoutMachinery(found.filter(isPlaced), file)
-    // What was looked for in vain may be there the next time.
+    // A module that was not found may be installed before the next cell.
     const missing: readonly number[] = [
       codes.missingModule,
       codes.missingModuleInMode,
@@ -142,7 +142,7 @@ export class CellProgram {
     if (found.some(({ code }) => missing.includes(code))) this.#service.forgetResolutions()
     const declared = this.#cells.get(slot)?.text.declared
     return placed.filter((each) => {
-      // `const rows = []` of an earlier cell holds anything.
+      // An array that an earlier cell declared as `const rows = []` may hold anything.
       if (
         each.code === codes.evolvingUse &&
         each.file === file &&
@@ -174,7 +174,7 @@ export class CellProgram {
     for (const slot of [...this.#cells.keys()]) this.release(slot)
   }
 
-  /** Free the slots that no known name stems from; when that is little, have more. */
+  /** Free the slots that no known name comes from. Make more when few are free. */
   #sweep(): void {
     const alive = new Set([...this.names.slots, ...this.#pinned])
     for (const [slot, { text }] of this.#cells) if (text.globals.size > 0) alive.add(slot)
@@ -184,7 +184,7 @@ export class CellProgram {
   }
 }
 
-/** A cell as a module: one line that brings names of earlier cells, the cell, and a line that exports what it declares. */
+/** Write a cell as a module: a line that imports names of earlier cells, the cell's text, and a line that exports what it declares. */
 function moduleOf(line: string, { source, declared, exported }: CellText): string {
   const names = [...declared.keys()].filter((name) => !exported.has(name))
   return `${line}\n${source}\nexport { ${names.join(', ')} }\n`
@@ -200,7 +200,7 @@ function isPlaced(diagnostic: ts.Diagnostic): diagnostic is PlacedDiagnostic {
   return diagnostic.file !== undefined
 }
 
-/** Leave out what the first and the last line of a cell's module cause, which are not the cell's. */
+/** Leave out what TypeScript says of the first and the last line of a cell's module, which the kernel has added. */
 function withoutMachinery(
   found: readonly PlacedDiagnostic[],
   file: ts.SourceFile,
@@ -209,7 +209,7 @@ function withoutMachinery(
   const last = file.text.lastIndexOf('\nexport {')
   const own = found.filter((each) => each.file !== file || isBetween(each.start ?? 0, first, last))
   const uses = new Set(own.filter(({ code }) => code === codes.evolvingUse).map(nameIn))
-  // `const rows = []` is complete in its cell: that the module exports it is no use that TypeScript must know the type of.
+  // TypeScript complains that the last line exports `const rows = []`, whose type it does not know. That is an error only when the cell uses it too.
   return own.filter((each) => each.code !== codes.evolving || uses.has(nameIn(each)))
 }
 

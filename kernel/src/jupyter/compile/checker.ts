@@ -62,7 +62,7 @@ export class Checker implements CompilerMethods {
     return { ...cell, files: this.#filesOf(slot) }
   }
 
-  /** A cell does not run: what earlier cells declare for all is theirs again. */
+  /** Release the slot of a cell that does not run. Earlier cells declare again the globals that it would have replaced. */
   #release(slot: number, replaced: readonly number[]): void {
     this.#program.release(slot)
     for (const each of replaced) this.#program.write(each)
@@ -107,7 +107,7 @@ export class Checker implements CompilerMethods {
     return isComplete(code)
   }
 
-  /** Compile a cell as if it had come, to load and translate what the next one needs. */
+  /** Compile a text that no cell has, to load what later cells need. */
   warm(code: string): void {
     const text = readCell(code)
     const slot = this.#program.place({ text, number: 0, label: '' })
@@ -151,7 +151,7 @@ function typesAmong(program: ts.Program, path: string, text: CellText): Set<stri
     if (name === undefined || symbol === undefined || (symbol.flags & ts.SymbolFlags.Alias) === 0)
       return
     const target = checker.getAliasedSymbol(symbol)
-    // A package without types has the symbol `unknown`.
+    // The symbol of a package without types is `unknown`.
     if (checker.isUnknownSymbol(target)) return
     if ((target.flags & ts.SymbolFlags.Value) === 0) types.add(name.text)
   }

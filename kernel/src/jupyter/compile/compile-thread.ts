@@ -21,10 +21,10 @@ export interface CompilerQuestion {
 export type CompilerAnswer =
   { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: Error }
 
-/** How long nobody asks before the thread prepares for what may come, in milliseconds. */
+/** The thread compiles the next text of {@link warmUp} after so long without a question, in milliseconds. */
 const idleMs = 100
 
-/** What the first cells of most notebooks use: it is loaded, and V8 compiles the compiler, before they come. */
+/** Texts like the first cells of most notebooks. They are compiled in advance: this loads the libraries, and V8 compiles the compiler. */
 const warmUp = [
   "import { Plot, connect, show } from '@community-lab/kernel'\nconst lab = connect()\nshow(Plot.plot({ marks: [] }))",
   'function f(x: number): number {\n  return x * 2\n}\nf(1)',
@@ -32,8 +32,8 @@ const warmUp = [
 ]
 
 /*
- * The thread that compiles cells, so that the kernel's sockets never wait for it. TypeScript is loaded after its compiled form was looked for: 90 ms
- * instead of 370.
+ * This thread compiles cells, so that the kernel's sockets never wait for a compilation. The compile cache is enabled before TypeScript is loaded, which
+ * then takes 90 ms instead of 370.
  */
 enableCompileCache()
 const { Checker } = await import('./checker.ts')
@@ -41,16 +41,16 @@ const { folder, fallbackFile } = workerData as CompilerOptions
 const checker = new Checker(folder, fallbackFile)
 const port = parentPort
 
-// All cells need what the first one does, so also one that came meanwhile waits for no more than it would.
+// This loads what every cell needs. A cell that has come meanwhile would wait for it anyway.
 checker.warm('0')
 port?.postMessage(null)
 const steps = [...warmUp]
 
-/** Take the next step when nobody has asked for a while: what a cell asks at its end is not to wait for one. */
+/** Compile the next text after a time without questions: the questions at the end of a cell must not wait for it. */
 const warm = setTimeout(() => {
   const step = steps.shift()
   if (step !== undefined) checker.warm(step)
-  // What V8 has compiled by now is kept for the next kernel: this one may be ended without notice.
+  // Save what V8 has compiled for the next kernel. It is saved now because this process may be killed.
   if (steps.length === 0) flushCompileCache()
   else warm.refresh()
 }, idleMs)

@@ -17,12 +17,12 @@ export class CompilationInterrupted extends Error {}
 const graceMs = 1000
 
 /**
- * Bounds of the thread's memory, in MiB. What lives is 110 MiB with the library imported, after 2,000 cells too. With V8's own bounds garbage makes it 600 before it is
- * collected; with these 340, at the same speed. Types that need more end the thread, and a new one takes its place.
+ * Bounds of the thread's memory, in MiB. Live objects take 110 MiB with the library imported, after 2,000 cells too. With V8's default bounds memory grows to
+ * 600 MiB before garbage is collected; with these to 340, at the same speed. A cell whose types need more ends the thread, and a new thread takes its place.
  */
 const threadLimits = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 1024 }
 
-/** A thread that cannot even start is not started for ever. */
+/** After so many failed starts in a row, no other thread is started. */
 const maxFailedStarts = 3
 
 interface Waiting {
@@ -34,8 +34,8 @@ interface Waiting {
 /**
  * Turns cells into JavaScript and answers questions about unfinished ones, in a thread of its own. Offsets are counted in code points, as Jupyter does.
  *
- * Invariants: every question is answered or rejected. When the thread ends, by a defect or because it did not hear an interrupt, a new one learns again
- * what the cells declared, and answers what was asked behind the question that the old one ended with.
+ * Invariants: every question is answered or rejected. When the thread ends (by a defect, or because it did not react to an interrupt), the question that it
+ * worked on is rejected. A new thread compiles the cells that ran before once more, and then answers the other questions.
  */
 export class Compiler {
   readonly #options: CompilerOptions
@@ -60,7 +60,7 @@ export class Compiler {
     this.#worker = this.#start()
   }
 
-  /** Fulfilled when the first cell would not have to wait for the compiler itself. */
+  /** Fulfilled when the compiler is loaded. A cell that comes earlier waits for that. */
   get ready(): Promise<unknown> {
     return this.#ready.promise
   }
@@ -121,7 +121,7 @@ export class Compiler {
     return this.#ask('isComplete', code)
   }
 
-  /** End what the thread does for a cell, if it does something: at once for who waits for it, soon for the thread. */
+  /** Interrupt what the thread does for a cell, if it does anything. It is rejected at once. The thread is ended if it goes on for longer than {@link graceMs}. */
   interrupt(): void {
     const id = this.#awaited
     const waiting = id === null ? undefined : this.#waiting.get(id)

@@ -52,7 +52,7 @@ export function complaintOf(
     lines.push(`Is it installed? npm install ${packageOf(name)}`)
   return {
     file: slot === null ? relativeTo(folder, file.fileName) : null,
-    // The first line of a cell's module is not the cell's.
+    // The kernel has added the first line of a cell's module.
     line: place.line + (slot === null ? 1 : 0),
     column: place.character + 1,
     message: lines.join('\n  '),

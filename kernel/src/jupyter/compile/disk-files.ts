@@ -1,7 +1,7 @@
 import ts from 'typescript'
 import { fileStamp } from './file-stamp.ts'
 
-/** The files on disk that the compiler reads. Those of packages are taken for unchanged; the notebook's own are looked at for each cell. */
+/** The files on disk that the compiler reads. Files of packages count as unchanged. The notebook's own files are checked again for each cell. */
 export class DiskFiles {
   readonly #folder: string
   readonly #known = new Map<string, { stamp: string; snapshot: ts.IScriptSnapshot | undefined }>()

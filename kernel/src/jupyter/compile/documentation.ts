@@ -10,8 +10,8 @@ export interface Documentation {
 const none: Documentation = { text: '', parameters: new Map() }
 
 /**
- * Read the comment before a declaration. Packages are parsed without their comments, which are most of their text, so only those that are asked for are
- * read, here.
+ * Read the comment before a declaration. Packages are parsed without their comments, which are most of their text. So a comment is read here, when it is
+ * asked for.
  */
 export function documentationOf(symbol: ts.Symbol | undefined): Documentation {
   for (const declaration of symbol?.declarations ?? []) {
@@ -24,7 +24,7 @@ export function documentationOf(symbol: ts.Symbol | undefined): Documentation {
 /** The last comment of the form `/** … *\/` before the statement or member that declares something. */
 function commentBefore(declaration: ts.Declaration): string | null {
   const { text } = declaration.getSourceFile()
-  // Of `const x = …` the comment stands before the whole statement.
+  // The comment of `const x = …` stands before the whole statement.
   const holder = ts.isVariableDeclaration(declaration) ? declaration.parent.parent : declaration
   const ranges = ts.getLeadingCommentRanges(text, holder.getFullStart()) ?? []
   const comments = ranges.map(({ pos, end }) => text.slice(pos, end))
@@ -65,7 +65,7 @@ function readComment(comment: string): Documentation {
   }
 }
 
-/** Tags that say nothing to who calls. */
+/** Tags that tell a caller nothing. */
 const hiddenTags: ReadonlySet<string> = new Set(['internal', 'module', 'hidden', 'ignore'])
 
 /** `{@link x}` as Markdown has it. */

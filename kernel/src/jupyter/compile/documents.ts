@@ -7,8 +7,8 @@ interface Document {
 }
 
 /**
- * Create the parsed files of one language service. A file that was parsed stays, also while no cell imports it: TypeScript's own registry drops a library with
- * the last cell that does.
+ * Create the registry of parsed files of one language service. A file stays in it when no cell imports it any more. TypeScript's own registry would drop a
+ * library with the last cell that imports it.
  */
 export function createDocuments(): ts.DocumentRegistry {
   const documents = new Map<string, Document>()
@@ -61,7 +61,7 @@ export function createDocuments(): ts.DocumentRegistry {
     updateDocumentWithKey: byKey,
     // There is one service, with one set of options.
     getKeyForCompilationSettings: () => 'cells' as ts.DocumentRegistryBucketKey,
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- one form of each is, the interface has both
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- the interface requires this method; only one of its overloads is deprecated
     releaseDocument: () => undefined,
     // eslint-disable-next-line @typescript-eslint/no-deprecated -- as above
     releaseDocumentWithKey: () => undefined,

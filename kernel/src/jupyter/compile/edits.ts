@@ -5,23 +5,23 @@ export interface Edit {
   readonly start: number
   readonly end: number
   readonly text: string
-  /** It replaces what is called: V8 then places the call behind the name, not at it. */
+  /** It replaces the callee of a call. V8 then reports the position of the call behind the name instead of at it. */
   readonly isCallee?: boolean
 }
 
-/** What decides the order of edits at one place: what closes a stretch, then what opens one, then what replaces. */
+/** The order of edits at one offset: ends of wrapped ranges, then beginnings of wrapped ranges, then replacements. */
 const order = { close: 0, open: 1, replace: 2 } as const
 
 interface OrderedEdit extends Edit {
   readonly kind: keyof typeof order
-  /** Where the stretch that it belongs to has its other end. */
+  /** The offset of the other end of its range. */
   readonly other: number
 }
 
 /**
  * Gathers changes of one text and applies them at once.
  *
- * Invariants: replaced stretches do not overlap; what is put around a stretch is outside of what is put around a shorter one.
+ * Invariants: replaced ranges do not overlap. Texts around a range stand outside of the texts around a shorter one.
  */
 export class Edits {
   readonly #text: string
@@ -41,12 +41,12 @@ export class Edits {
     this.#edits.push({ start, end, text, kind: 'replace', other: end, isCallee: true })
   }
 
-  /** Take a text out, but for the ends of its lines: lines never move. */
+  /** Remove a text, but not its newlines: lines never move. */
   remove(start: number, end: number): void {
     this.replace(start, end, this.#text.slice(start, end).replace(/[^\n]+/gu, ''))
   }
 
-  /** Put texts around a stretch. */
+  /** Put texts around a range. */
   wrap(
     node: { readonly start: number; readonly end: number },
     before: string,
@@ -89,7 +89,7 @@ export class Edits {
   }
 }
 
-/** The map of a text as that of the same text after edits, which moved columns but no lines. `linesBefore` lines were put before it. */
+/** Make the line map of a text fit the text after edits. The edits moved columns but no lines. `linesBefore` lines were put before the text. */
 export function moveColumns(
   map: LineMap,
   { text, edits, linesBefore }: { text: string; edits: readonly Edit[]; linesBefore: number },

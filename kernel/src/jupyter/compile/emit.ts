@@ -14,7 +14,7 @@ const options: ts.CompilerOptions = {
   sourceMap: true,
 }
 
-/** A text alone is no TypeScript. */
+/** The text has a syntax error. */
 export class SyntaxProblem extends Error {
   /** 1-based. */
   readonly line: number
@@ -45,12 +45,12 @@ export interface EmittedCell {
 
 /** Make JavaScript of a cell that is free of errors. */
 export function emitCell(text: CellText, { known, types }: EmitOptions): EmittedCell {
-  // V8 disposes of what `using` declares by itself; decorators and accessors it does not know.
+  // V8 has `using`, but neither decorators nor accessors.
   const target = text.words.has('using') ? ts.ScriptTarget.ESNext : ts.ScriptTarget.ES2024
   const { js, map } = transpile(text.withoutExports, 'cell.ts', {
     ...options,
     target,
-    // A later cell may use what this one imports.
+    // Imports that this cell does not use are kept: a later cell may use them.
     verbatimModuleSyntax: true,
   })
   const values = [...text.declared].filter(([, { kind }]) => kind !== 'type' && kind !== 'ambient')
@@ -87,7 +87,7 @@ function transpile(
 ): { js: string; map: LineMap } {
   const made = ts.transpileModule(source, { fileName, compilerOptions, reportDiagnostics: true })
   const [error] = made.diagnostics ?? []
-  // A cell that lacks its end is no error of its module, which goes on.
+  // The check of a cell's module does not find every missing end, because a line follows the cell there. Here the cell stands alone.
   if (error !== undefined) throw new SyntaxProblem(error)
   const map: unknown = JSON.parse(made.sourceMapText ?? '{}')
   const mappings = typeof map === 'object' && map !== null && 'mappings' in map ? map.mappings : ''

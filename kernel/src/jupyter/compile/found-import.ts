@@ -17,7 +17,7 @@ export interface FoundImport {
 
 type ImportNode = ImportDeclaration | ExportAllDeclaration | ExportNamedDeclaration
 
-/** Whether a statement is an import, or what is left of exports: those of other modules, which are loaded, and the mark that TypeScript leaves. */
+/** Whether a statement is an import, or an export that is left: `export … from`, whose module is loaded, or the `export {}` that TypeScript adds. */
 export function isImport(node: Statement | ModuleDeclaration): node is ImportNode {
   return /^(?:ImportDeclaration|Export(?:All|Named)Declaration)$/u.test(node.type)
 }

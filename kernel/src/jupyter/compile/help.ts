@@ -6,8 +6,9 @@ import { nameCells } from './complaints.ts'
 import type { Completeness, Completion } from './compilation.ts'
 import { documentationOf } from './documentation.ts'
 
-/** Proposals of one completion: more would only slow the page. */
+/** The most proposals of one completion. More would slow the page. */
 const maxMatches = 500
+/** The names by which modules of cells import each other. They are not shown to users. */
 const machinery = new RegExp(`^${namespaceOf(0).replace('0', '\\d+')}$`, 'u')
 
 /** Complete an unfinished cell at an offset. What begins with the word that stands there comes first, then what contains it. */
@@ -66,10 +67,10 @@ function wordAt(cells: CellProgram, path: string, at: number): string | null {
   const node = file === undefined ? undefined : nodeAt(file, info.textSpan.start)
   const symbol = node === undefined ? undefined : checker.getSymbolAtLocation(node)
   const shown = textOf(info.displayParts)
-  // What TypeScript says of a name that nobody declared.
+  // TypeScript says `any` of a name that nobody declared.
   if (symbol === undefined && shown === 'any') return null
   const { text } = documentationOf(symbol === undefined ? undefined : originOf(checker, symbol))
-  // That a name comes from another cell, or from a module, is not what is asked.
+  // Leave out that the name is imported, from a module or another cell.
   const signature = shown.replace(/^\(alias\) /u, '').replace(/\nimport [^\n]*$/u, '')
   return [fenced(signature), text].filter((part) => part !== '').join('\n\n')
 }
@@ -87,7 +88,7 @@ function callAt(cells: CellProgram, path: string, at: number): string | null {
   return [fenced(head), documentation].filter((part) => part !== '').join('\n\n')
 }
 
-/** What a symbol was declared as: in another module, or, for a variable of an earlier cell, there. */
+/** Follow a symbol to where it was declared: in another module, or in an earlier cell. */
 function originOf(checker: ts.TypeChecker, symbol: ts.Symbol): ts.Symbol {
   if ((symbol.flags & ts.SymbolFlags.Alias) !== 0) return checker.getAliasedSymbol(symbol)
   const declaration = symbol.valueDeclaration

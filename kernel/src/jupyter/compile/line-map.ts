@@ -13,7 +13,7 @@ const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 /**
  * Read the `mappings` of a source map that has a single source.
  *
- * Source: ECMA-426, "Decoding Source Maps": base64 VLQ, fields relative to those before; the generated column starts anew on each line.
+ * Source: ECMA-426, "Decoding Source Maps": base64 VLQ, fields relative to those before; the generated column starts at 0 on each line.
  */
 export function parseMappings(mappings: string): LineMap {
   let sourceLine = 0

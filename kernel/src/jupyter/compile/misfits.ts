@@ -6,8 +6,8 @@ import { nameCells } from './complaints.ts'
 const circularCodes = [7022, 7023, 7024]
 
 /**
- * Find the earlier cells that no longer fit, after the cell in `slot` declared names anew: `again` has each name and the slot that declared it before.
- * What earlier cells made now sees the new variables. Returns a sentence for each misfit.
+ * Find the earlier cells whose types no longer fit, after the cell in `slot` has declared names again. `again` has each such name and the slot that declared
+ * it before. Functions of earlier cells now use the new variables. Returns a sentence for each place that no longer fits.
  */
 export function findMisfits(
   cells: CellProgram,
@@ -17,7 +17,7 @@ export function findMisfits(
   return [...checkUsers(cells, slot, new Set(again.keys())), ...compareTypes(cells, slot, again)]
 }
 
-/** Check the cells again that use a name, with the new variable in its place. */
+/** Check the cells that use one of these names again, now with the new variable. */
 function checkUsers(cells: CellProgram, slot: number, names: ReadonlySet<string>): string[] {
   const users = [...cells.cells].filter(
     ([other, { text }]) =>
@@ -30,7 +30,7 @@ function checkUsers(cells: CellProgram, slot: number, names: ReadonlySet<string>
       .check(other)
       .filter(({ file }) => cells.files.slotOf(file.fileName) === other)
     if (found.some(({ code }) => circularCodes.includes(code))) {
-      // Its type would depend on itself: the cell keeps what it knew.
+      // A type would depend on itself. The cell's module stays as it was.
       cells.files.write(cells.files.pathOf(other), text)
       return []
     }
@@ -41,7 +41,7 @@ function checkUsers(cells: CellProgram, slot: number, names: ReadonlySet<string>
   })
 }
 
-/** Compare the types of names whose own cell goes on using them, in its functions. */
+/** Compare the old and the new type of each name that is still used by the functions of the cell that declared it before. */
 function compareTypes(
   cells: CellProgram,
   slot: number,

@@ -56,7 +56,7 @@ export class Names {
     this.#lost.delete(name)
     if (home.kind === 'type') {
       const stays = before?.value ?? null
-      // A type beside a value of the same name; that of a class declared anew takes the class along.
+      // A type can stand beside a value of the same name. In the place of a class, which is both, it replaces the value too.
       const value = stays?.kind === 'both' ? null : stays
       this.#known.set(name, { value, type: home, slot: home.slot })
       return null
@@ -79,7 +79,7 @@ export class Names {
   }
 
   /**
-   * Write the line that brings names of earlier cells into a cell's module. `isUsed` says which are needed. Returns the line, and the slots that it
+   * Write the line that imports names of earlier cells into a cell's module. `isUsed` says which are needed. Returns the line, and the slots that it
    * mentions.
    */
   bring(text: CellText, isUsed: (name: string) => boolean): { line: string; slots: Set<number> } {
@@ -95,10 +95,10 @@ export class Names {
       if (!isUsed(name)) continue
       const own = text.declared.get(name)?.kind ?? null
       if (own !== null && own !== 'type') {
-        // The companion of a type: `const Point = …` where an earlier cell has `interface Point`.
+        // The cell has `const Point = …`, and an earlier cell `interface Point`: the type stays known beside the value.
         if (own !== 'both' && type?.kind === 'type' && value === null) alias(name, type.slot)
       } else if (value?.kind === 'variable') {
-        // An imported name could not be assigned to.
+        // A cell could not assign to an imported name. So it gets a variable of the same type.
         add(value.slot, (place) => `declare let ${name}: typeof ${place}.${name};`)
         if (type !== null && own === null) add(slot, (place) => `type ${name} = ${place}.${name};`)
       } else if (own === null) alias(name, slot)

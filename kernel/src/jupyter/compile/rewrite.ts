@@ -6,7 +6,7 @@ import { identifiersOf, readSyntax, type SyntaxFacts } from './syntax.ts'
 
 /** What the rewriting of a cell has to know. */
 export interface RewriteOptions {
-  /** Values that the cell's own top level declares; what else stands there was made by the compiler and stays local. */
+  /** Values that the cell declares at its top level. Other variables there were added by the compiler; they stay local. */
   readonly declared: ReadonlySet<string>
   /** Values of earlier cells. */
   readonly known: ReadonlySet<string>
@@ -57,8 +57,11 @@ class Rewriter {
   readonly #used: Set<string>
   readonly #imports: FoundImport[] = []
   readonly #reached = new Map<string, number>()
+  /** Variables that were declared so far. */
   readonly #begun = new Set<string>()
+  /** Statements at the beginning of the function. */
   readonly #head: string[] = []
+  /** How many imports and declarations were found so far. */
   #statements = 0
 
   constructor(js: string, program: Program, options: RewriteOptions) {
@@ -107,7 +110,7 @@ class Rewriter {
     return `${this.#prefix}${name}.v`
   }
 
-  /** A function gets its name from a variable, but not from a property of a box. */
+  /** Name a function after its variable. JavaScript does not name it after a property of a box. */
   #keepName(target: Identifier, value: { readonly start: number; readonly end: number }): void {
     if (!this.#boxed.has(target) || this.#disposed.has(target)) return
     this.#edits.wrap(value, `{ ["${target.name}"]: `, ` }["${target.name}"]`)
@@ -115,7 +118,7 @@ class Rewriter {
 
   #findBoxed(outer: readonly Reference[]): Set<Identifier> {
     const found = new Set<Identifier>()
-    // Both libraries know the same nodes, by types of their own.
+    // Acorn and eslint-scope use the same nodes, but have different types for them.
     const add = (identifier: unknown): void => void found.add(identifier as Identifier)
     for (const variable of this.#own.values()) {
       for (const { identifier } of variable.references) add(identifier)
@@ -172,7 +175,7 @@ class Rewriter {
     }
   }
 
-  /** Imports are loaded before all else, as those of modules are. */
+  /** Load imports before anything else runs, as modules do. */
   #rewriteImports(): void {
     for (const node of this.#program.body) {
       if (!isImport(node)) continue
@@ -188,7 +191,7 @@ class Rewriter {
     for (const [, name] of found.names) this.#reached.set(name, this.#statements)
   }
 
-  /** A declaration becomes assignments. Those of one statement are all boxed or none is: the compiler declares its own apart. */
+  /** Turn a declaration into assignments. All variables of a statement are boxed, or none: the compiler declares its own ones in separate statements. */
   #declare(node: VariableDeclaration): void {
     const names = this.#boxedNames(node)
     if (names.length === 0) return
@@ -219,7 +222,7 @@ class Rewriter {
       if (id.type !== 'Identifier') {
         if (place !== 'each') this.#edits.wrap(declarator, '(', ')')
       } else if (init == null && place !== 'each' && !this.#begun.has(id.name)) {
-        // A cell that runs again begins anew. A second `var x` of the same cell keeps the value.
+        // When the cell runs again, the variable must not keep its old value. A second `var x` of the same cell does keep the value.
         this.#edits.insertAfter(declarator.end, ' = void 0')
       }
       for (const { name } of identifiersOf(id)) this.#begun.add(name)

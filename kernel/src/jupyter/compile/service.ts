@@ -60,7 +60,7 @@ export function createCellService(options: CellServiceOptions): CellService {
   const host: ts.LanguageServiceHost & { getModuleResolutionCache(): ts.ModuleResolutionCache } = {
     getCompilationSettings: () => settings,
     getCurrentDirectory: () => folder,
-    // The comments of packages are read when they are asked for: as trees they took a third of the memory.
+    // Comments of packages are not parsed, since they took a third of the memory. `documentation.ts` reads those that are asked for.
     jsDocParsingMode: ts.JSDocParsingMode.ParseNone,
     getDefaultLibFileName: (of) => ts.getDefaultLibFilePath(of),
     getScriptFileNames: () => cells.paths,
@@ -72,7 +72,7 @@ export function createCellService(options: CellServiceOptions): CellService {
     getDirectories: (path) => ts.sys.getDirectories(path),
     realpath: (path) => ts.sys.realpath?.(path) ?? path,
     useCaseSensitiveFileNames: () => true,
-    // Optional for TypeScript; without it, it reads every package.json again for each program.
+    // TypeScript does not require this method. Without it, it reads every package.json again for each program.
     getModuleResolutionCache: () => cache,
     resolveModuleNameLiterals(literals, from, redirected, compilerOptions, file) {
       const found = literals.map((literal) => {
