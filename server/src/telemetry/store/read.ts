@@ -6,7 +6,13 @@ import { maybeUnitOf } from '../domain/unit.ts'
 import type { Catalog, StoredTable } from './catalog.ts'
 import type { ParquetRequest, RowsAnswer, RowsRequest } from './protocol.ts'
 
-/** Read rows that are committed, in the order of landing. */
+/** So many characters of values are enough for one answer, whatever number of rows was asked for: a reader may be slow, and there are many. */
+const maxAnswerCharacters = 1024 * 1024
+
+/**
+ * Read rows that are committed, in the order of landing. The table has its rows in that order, so DuckDB ends with the last row of the answer, however many
+ * follow it.
+ */
 export async function readRows(
   connection: DuckDBConnection,
   catalog: Catalog,
@@ -20,17 +26,29 @@ export async function readRows(
   if (table === null || run === 'false') return { batch: null, readTo }
   const answer = await connection.runAndReadAll(
     `select ${selectColumns(table, { time: 'epoch_us(time)' })} from ${tableOf(table)}
-     where landed > ${after} and landed <= ${readTo} and ${run} order by landed limit ${limit}`,
+     where landed > ${after} and landed <= ${readTo} and ${run} limit ${limit}`,
   )
   const columns = answer.columnNames()
   const types = columnsOf(table).map(([, type]) => type)
-  const rows = answer.getRowsJS().map((row) => row.map(toJson))
+  const found = answer.getRowsJS().map((row) => row.map(toJson))
+  const rows = found.slice(0, countWithin(found, maxAnswerCharacters))
   const landed = rows.at(-1)?.[columns.indexOf('landed')]
   if (typeof landed !== 'number') return { batch: null, readTo }
   return {
     batch: { columns, types, rows, landed },
-    readTo: rows.length < limit ? readTo : landed,
+    readTo: found.length < limit && rows.length === found.length ? readTo : landed,
   }
+}
+
+/** How many of the first rows have so many characters together; one row at least. */
+function countWithin(rows: readonly (readonly unknown[])[], characters: number): number {
+  let left = characters
+  return (
+    rows.findIndex((row) => {
+      for (const value of row) left -= typeof value === 'string' ? value.length : 8
+      return left <= 0
+    }) + 1 || rows.length
+  )
 }
 
 /**

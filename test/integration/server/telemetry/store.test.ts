@@ -177,6 +177,42 @@ describe('rows as they land', () => {
   })
 })
 
+describe('an answer of rows', () => {
+  it('has a bound in characters, and goes on after its last row', async () => {
+    await using folder = await makeFolder()
+    await using store = await openStore(folder.dir)
+    const note = 'x'.repeat(8_000)
+    await store.append(fromNode(samples(1, 400, { name: 'notes', fields: { note } })))
+    const seqs: unknown[] = []
+    for (let after = 0, answers = 0; seqs.length < 400; answers++) {
+      const ask = { scope: 'node', name: 'notes', after, run: null, limit: 1000 }
+      const { batch, readTo } = await store.rows(ask)
+      expect(JSON.stringify(batch).length).toBeLessThan(1.1 * 1024 * 1024)
+      expect(answers).toBeLessThan(5)
+      seqs.push(...(batch?.rows ?? []).map((row) => row[batch?.columns.indexOf('seq') ?? 0]))
+      after = readTo
+    }
+    expect(seqs).toEqual(samples(1, 400).map(({ seq }) => seq))
+  })
+
+  it('has rows in the order of landing, also of a table that DuckDB reads in several parts', async () => {
+    await using folder = await makeFolder()
+    await using store = await openStore(folder.dir)
+    // DuckDB keeps, and reads at the same time, parts of 122,880 rows.
+    const total = 150_000
+    for (let from = 1; from <= total; from += 50_000)
+      await store.append(fromNode(samples(from, from + 49_999)))
+    const seqs: unknown[] = []
+    for (let after = 0; seqs.length < total;) {
+      const ask = { scope: 'node', name: 'cpu', after, run: null, limit: 5_000 }
+      const { batch, readTo } = await store.rows(ask)
+      seqs.push(...(batch?.rows ?? []).map((row) => row[batch?.columns.indexOf('seq') ?? 0]))
+      after = readTo
+    }
+    expect(seqs.every((seq, index) => seq === index + 1)).toBe(true)
+  })
+})
+
 describe('a reader who follows the rows', () => {
   it('misses none that are being committed while it reads', async () => {
     await using folder = await makeFolder()
