@@ -23,7 +23,7 @@ export interface GatewayOptions {
 
 /** The privileged part of the server: its end of the management network. */
 export interface Gateway {
-  /** Read the server's folder again, or the files of some hosts, and make tincd follow. Calls run one after the other. */
+  /** Read the server's folder again, or the files of some hosts, and make tincd follow. Calls run one after the other. Throws when it cannot be read. */
   reload(hosts?: readonly string[]): Promise<GatewayStatus>
   status(): GatewayStatus
   /** Stop tincd and remove the interface and the gateway's folder. */
@@ -46,6 +46,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let tincd: SupervisedTincd | null = null
   let state: GatewayStatus['state'] = 'waiting'
   let detail = chosen.detail
+  /** Why the last reading failed; null when it did not. */
+  let unread: string | null = null
+  /** Whether tincd has been told of everything that was written. */
+  let isTold = true
 
   async function prepare(): Promise<void> {
     if (source === null) return
@@ -89,6 +93,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       source === null || among === undefined
         ? await readTincSource(configuration.tincDir)
         : await readSomeHosts(configuration.tincDir, source, among)
+    unread = typeof read === 'string' ? read : null
     if (typeof read === 'string') {
       // tincd goes on with what it has: a folder that cannot be read revokes nobody.
       detail = read
@@ -96,7 +101,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return status()
     }
     source = read
-    const change = await writeRunFolder(dir, read, { device: chosen.device, among })
+    const wasTold = isTold
+    isTold = false
+    const written = await writeRunFolder(dir, read, { device: chosen.device, among })
+    // What a writing that failed halfway has changed is not known.
+    const change = wasTold ? written : 'daemon'
     log.info({ change, hosts: read.hosts.size, rejected: read.rejected, among }, 'tinc folder read')
     if (tincd === null) {
       state = 'starting'
@@ -113,6 +122,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       hostsUp.clear()
       tincd.restart()
     } else if (change === 'hosts') tincd.reload()
+    isTold = true
     if (among === undefined) return status()
     const { hosts_up: _untold, ...rest } = status()
     return rest
@@ -135,7 +145,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await inOrder(() => refresh())
   return {
     status,
-    reload: (hosts) => inOrder(() => refresh(hosts)),
+    reload: (hosts) =>
+      inOrder(async () => {
+        const answer = await refresh(hosts)
+        // The server asks again, so that a node whose revocation could not be read does not stay.
+        if (unread !== null) throw new Error(unread)
+        return answer
+      }),
     async stop() {
       abort.abort()
       await inOrder(() => Promise.resolve())

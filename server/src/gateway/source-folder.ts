@@ -89,6 +89,7 @@ async function readFiles(
       if (kind !== 'node' && kind !== 'host') throw new RangeError('not the name of a node or host')
       hosts.set(file, readHost(file, await readPlainFile(join(dir, file)), network.prefix))
     } catch (error) {
+      if (isOfSystem(error)) throw error
       rejected.push({ file: file.slice(0, 64), reason: reasonOf(error) })
     }
   }
@@ -134,6 +135,12 @@ async function readPlainFile(path: string): Promise<string> {
   } finally {
     await file.close()
   }
+}
+
+/** Tell whether a file could not be read for a reason that is not its own, so that it may be read well the next time. */
+function isOfSystem(error: unknown): boolean {
+  const codes: readonly unknown[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'EIO']
+  return error instanceof Error && 'code' in error && codes.includes(error.code)
 }
 
 function reasonOf(error: unknown): string {

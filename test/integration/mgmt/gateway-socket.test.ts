@@ -1,11 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, open, rm } from 'node:fs/promises'
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { serveGateway } from '../../../server/src/gateway/socket.ts'
 import { connectGateway } from '../../../server/src/mgmt/gateway-client.ts'
+import { ensureServerKey } from '../../../server/src/mgmt/key.ts'
+import { writeNetwork } from '../../../server/src/mgmt/tinc-folder.ts'
 
 let folder: string
 let socket: string
@@ -97,30 +99,52 @@ it('serves on when a server is killed with events unread', async () => {
   await gateway.stop()
 })
 
-it('answers when its log can be written nowhere, as on a full disk', async () => {
-  await using full = await open('/dev/full', 'w')
-  const main = join(import.meta.dirname, '../../../server/src/gateway/main.ts')
-  const named = { SOCKET: socket, TINC_DIR: join(folder, 'tinc'), RUN_DIR: join(folder, 'run') }
-  const settings = Object.entries(named).map(([name, value]) => [
-    `COMMUNITY_LAB_GATEWAY_${name}`,
-    value,
-  ])
-  const gateway = spawn(process.execPath, [main], {
-    env: { ...(Object.fromEntries(settings) as Record<string, string>), PATH: process.env['PATH'] },
-    stdio: ['ignore', full.fd, 'inherit'],
+describe('a gateway as a process', () => {
+  async function start(stdout: 'ignore' | number) {
+    const main = join(import.meta.dirname, '../../../server/src/gateway/main.ts')
+    const named = { SOCKET: socket, TINC_DIR: join(folder, 'tinc'), RUN_DIR: join(folder, 'run') }
+    const settings = Object.entries(named).map(([name, value]) => [
+      `COMMUNITY_LAB_GATEWAY_${name}`,
+      value,
+    ])
+    const own = Object.fromEntries(settings) as Record<string, string>
+    const gateway = spawn(process.execPath, [main], {
+      env: { ...own, PATH: process.env['PATH'] },
+      stdio: ['ignore', stdout, 'inherit'],
+    })
+    children.push(gateway)
+    const connected = Promise.withResolvers<null>()
+    const line = connectGateway({
+      socket,
+      signal: client.signal,
+      onConnected: () => connected.resolve(null),
+      onEvent: () => undefined,
+      onLost: () => undefined,
+    })
+    await connected.promise
+    return { gateway, line }
+  }
+
+  it('answers when its log can be written nowhere, as on a full disk', async () => {
+    await using full = await open('/dev/full', 'w')
+    const { gateway, line } = await start(full.fd)
+    expect(await line.ask({ do: 'status' })).toMatchObject({ state: 'waiting' })
+    const ended = once(gateway, 'exit')
+    gateway.kill('SIGTERM')
+    expect(await ended).toEqual([0, null])
   })
-  children.push(gateway)
-  const connected = Promise.withResolvers<null>()
-  const line = connectGateway({
-    socket,
-    signal: client.signal,
-    onConnected: () => connected.resolve(null),
-    onEvent: () => undefined,
-    onLost: () => undefined,
+
+  it('refuses to reload a folder that it cannot read, so that its server asks again', async () => {
+    const tincDir = join(folder, 'tinc')
+    await ensureServerKey(tincDir)
+    await writeNetwork(tincDir, { name: 'server_2', prefix: 'fd65:fc41:c50f::/48', port: 655 })
+    await rm(join(tincDir, 'hosts'), { recursive: true })
+    await writeFile(join(tincDir, 'hosts'), '')
+    const { line } = await start('ignore')
+    await expect(line.ask({ do: 'reload', hosts: ['node_1'] })).rejects.toMatchObject({
+      code: 'LAB_GATEWAY_REFUSED',
+      message: expect.stringContaining('ENOTDIR') as unknown,
+    })
+    expect(await line.ask({ do: 'status' })).toMatchObject({ state: 'waiting' })
   })
-  await connected.promise
-  expect(await line.ask({ do: 'status' })).toMatchObject({ state: 'waiting' })
-  const ended = once(gateway, 'exit')
-  gateway.kill('SIGTERM')
-  expect(await ended).toEqual([0, null])
 })

@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, readdir, rm, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { nodeManagementSubnet, nodeTincName } from '@community-lab/contract'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -76,7 +77,11 @@ async function startWorld(hosts: readonly TincHost[]): Promise<World> {
     tincPort: 655,
   })
   await app.ready()
-  while (!app.management.health().ok) await app.management.updated()
+  while (!app.management.health().ok) {
+    await app.management.updated()
+    // The connection to the gateway is made in a turn of the event loop.
+    await setImmediate()
+  }
   requests.splice(0)
   return {
     app,
