@@ -57,6 +57,12 @@ describe('a captured /proc', () => {
         receive: { bytes: 98_765_432_109, packets: 654_321, errors: 3, drops: 4 },
         transmit: { bytes: 12_345_678_901, packets: 123_456, errors: 1, drops: 2 },
       },
+      // A sliver's link; the collector of the node's interfaces leaves it out, not the reader.
+      {
+        interface: 'slv-0a-01',
+        receive: { bytes: 1000, packets: 10, errors: 0, drops: 0 },
+        transmit: { bytes: 2000, packets: 20, errors: 0, drops: 0 },
+      },
     ])
   })
 
