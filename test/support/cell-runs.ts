@@ -2,6 +2,7 @@ import { runInThisContext } from 'node:vm'
 import { Boxes } from '../../kernel/src/jupyter/child/box.ts'
 import { readCell } from '../../kernel/src/jupyter/compile/cell-text.ts'
 import { emitCell } from '../../kernel/src/jupyter/compile/emit.ts'
+import { moduleWords } from '../../kernel/src/jupyter/compile/rewrite.ts'
 
 type CellFunction = (...of: unknown[]) => Promise<void>
 
@@ -21,7 +22,7 @@ export class UncheckedCells {
     for (const name of cell.declares) this.#known.add(name)
     const helper: { r?: unknown; n: number } = { n: 0 }
     const boxes = cell.boxes.map((name) => this.#boxes.of(name))
-    await (runInThisContext(cell.code) as CellFunction)(helper, () => undefined, ...boxes)
+    await (runInThisContext(cell.code) as CellFunction)(helper, ...moduleWords, ...boxes)
     return helper.r
   }
 }

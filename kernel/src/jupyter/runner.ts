@@ -172,8 +172,11 @@ export class Runner {
   }
 
   /** What did not go through the console: programs that a cell started, native code, Node's last words. */
-  #takeRaw(name: StreamName, text: string): void {
+  #takeRaw(name: StreamName, raw: string): void {
     if (this.#timers.length > 0 && name === 'stderr') return
+    // Node says so of the inspector that interrupts cells.
+    const text = raw.replace('Waiting for the debugger to disconnect...\n', '')
+    if (text === '') return
     const cell = this.#lastCell
     this.#send({ do: 'charge', cell, length: this.#show(cell, name, text) })
   }

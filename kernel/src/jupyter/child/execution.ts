@@ -67,7 +67,7 @@ export class Executor {
         await Promise.resolve()
         for (const name of request.declares) this.#boxes.prepare(name)
         const boxes = request.boxes.map((name) => this.#boxes.of(name))
-        await (script.runInThisContext() as CellFunction)(helper, this.#modules.require, ...boxes)
+        await (script.runInThisContext() as CellFunction)(helper, ...this.#modules.words, ...boxes)
         return await takeResult(helper)
       }
       const shown = await runInCell(cell, () => Promise.race([run(), interruption.promise]))

@@ -11,8 +11,8 @@ export type ModuleNamespace = Readonly<Record<string, unknown>>
 
 /** What cells import: packages, and the notebook's own files as TypeScript made them. */
 export interface Modules {
-  /** The `require` of cells. */
-  readonly require: (id: string) => unknown
+  /** What cells have of a CommonJS module: the values of {@link moduleWords}. */
+  readonly words: readonly unknown[]
   /** The `import.meta` of cells. */
   readonly meta: object
   /** The `import()` of cells. */
@@ -40,28 +40,34 @@ export function createModules({ folder, fallbackFile, builtIn }: ModulesOptions)
   const lent = createRequire(fallbackFile)
   installModuleHooks({ files, cellUrl, fallbackUrl: pathToFileURL(fallbackFile).href, builtIn })
 
+  /** The `require` that finds what an id means: packages that the notebook's folder lacks are the kernel's. */
+  const finderOf = (id: string): NodeJS.Require => {
+    try {
+      own.resolve(id)
+    } catch (error) {
+      if (!isPath(id) && isMissing(error, id)) return lent
+    }
+    return own
+  }
+  const load = (id: string): unknown => {
+    if (builtIn.has(id)) return builtIn.get(id)
+    const path = isPath(id) ? files.resolve(folder, pathOf(id) ?? id) : null
+    if (path === null || !files.isOwn(path)) return finderOf(id)(id) as unknown
+    files.refresh(path)
+    return own(path) as unknown
+  }
+  const resolve = (id: string): string => finderOf(id).resolve(id)
+  const module = { exports: {} }
+  const require = Object.assign(load, { resolve, cache: own.cache, main: undefined })
+
   return {
+    words: [require, module, module.exports, folder, place],
     meta: {
       url: cellUrl,
       filename: place,
       dirname: folder,
       main: true,
-      resolve: (id: string) => (/^[\w-]{2,}:/u.test(id) ? id : pathToFileURL(own.resolve(id)).href),
-    },
-    require(id) {
-      if (builtIn.has(id)) return builtIn.get(id)
-      if (isPath(id)) {
-        const path = files.resolve(folder, pathOf(id) ?? id)
-        if (path === null || !files.isOwn(path)) return own(id) as unknown
-        files.refresh(path)
-        return own(path) as unknown
-      }
-      try {
-        own.resolve(id)
-      } catch (error) {
-        if (isMissing(error, id)) return lent(id) as unknown
-      }
-      return own(id) as unknown
+      resolve: (id: string) => (/^[\w-]{2,}:/u.test(id) ? id : pathToFileURL(resolve(id)).href),
     },
     async import(id, attributes) {
       const path = isPath(id) ? files.resolve(folder, pathOf(id) ?? id) : null

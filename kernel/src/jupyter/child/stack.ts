@@ -90,11 +90,12 @@ export function nameVariablesIn(text: string, prefix: string): string {
     .replace(new RegExp(box, 'gu'), '$1')
 }
 
-function headOf(error: unknown): string {
+function headOf(error: object): string {
   try {
-    return String(error)
+    // As Node does: what has asked for a stack, like `console.trace`, need not be an error.
+    return Reflect.apply(Error.prototype.toString, error, [])
   } catch {
-    // An error whose own toString fails still deserves its frames.
+    // An error whose name or message cannot be read still deserves its frames.
     return 'Error'
   }
 }

@@ -26,6 +26,10 @@ export class Stdin extends Readable {
     // It stays open when a reader has finished: the next cell may read too.
     super({ emitClose: false, autoDestroy: false })
     this.#options = options
+    // Who stopped reading had asked for more already, which Node does not ask for twice.
+    this.on('resume', () => {
+      if (this.#isWanted) this.#schedule()
+    })
   }
 
   /** Note what was printed. */

@@ -46,6 +46,8 @@ export class Checker implements CompilerMethods {
       if (found.length === 0) return { ok: true, cell: this.#emit(number, slot, text) }
       const complaints = found.map((each) => program.complaintOf(each))
       this.#release(slot, replaced)
+      const why = `${capitalize(labelOf(name))}, which declares it, did not run because of its errors.`
+      for (const each of text.declared.keys()) program.names.lose(each, why)
       return { ok: false, complaints }
     } catch (thrown) {
       this.#release(slot, replaced)
@@ -75,11 +77,12 @@ export class Checker implements CompilerMethods {
     const { slot, reached, types } = pending
     const { names, cells } = this.#program
     this.#program.letGo(slot)
+    const label = capitalize(this.#program.labelOf(slot))
     const again = new Map<string, number>()
     for (const [name, { kind }] of cells.get(slot)?.text.declared ?? []) {
       const isType = kind === 'type' || types.has(name)
       if (!isType && (reached.get(name) ?? 0) > reachedCount) {
-        names.lose(name, this.#program.labelOf(slot))
+        names.lose(name, `${label}, which declares it, failed before it got there.`)
         continue
       }
       const before = names.declare(name, { slot, kind: isType ? 'type' : kind })
@@ -167,4 +170,8 @@ function typesAmong(program: ts.Program, path: string, text: CellText): Set<stri
 
 function labelOf(name: string): string {
   return `cell ${name.replace(/^cell-|\.ts$/gu, '')}`
+}
+
+function capitalize(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1)
 }

@@ -19,7 +19,7 @@ export interface CompiledFile {
 
 /** A cell as JavaScript, ready to run. */
 export interface CompiledCell {
-  /** An expression that gives a function. Its parameters: the helper, `require`, and the boxes of the variables that the cell uses. */
+  /** An expression that gives a function. Its parameters: the helper, what CommonJS gives a module, and the boxes of the variables that the cell uses. */
   readonly code: string
   /** The helper's name in that function. A box's name there is this and the variable's. */
   readonly prefix: string

@@ -20,12 +20,17 @@ export const codes = {
   missingModuleInMode: 2792,
   missingName: 2304,
   missingNameWithSuggestion: 2552,
+  browserName: 2584,
   importAssigned: 2632,
   constantAssigned: 2588,
   /** "implicitly has type 'any[]' in some locations", and the use that it speaks of. */
   evolving: 7034,
   evolvingUse: 7005,
 } as const
+
+/** TypeScript's advice to change a setting, which cells do not have. */
+const settingsAdvice =
+  / Do you need to change your target library\? Try changing the '\w+' compiler option to (?:include )?'\w+'(?: or later)?\./gu
 
 /** Put what TypeScript says about a cell into words that name cells, not files. */
 export function complaintOf(
@@ -35,7 +40,9 @@ export function complaintOf(
   const { file, start = 0, code } = diagnostic
   const slot = cells.slotOf(file.fileName)
   const place = ts.getLineAndCharacterOfPosition(file, start)
-  const steps = ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n')
+  const steps = ts
+    .flattenDiagnosticMessageText(diagnostic.messageText, '\n')
+    .replace(settingsAdvice, '')
   const name = /'([^']+)'/u.exec(steps)?.[1] ?? ''
   const [what = '', ...why] = nameCells(steps, cells, labelOf).split('\n')
   const lines = [[`${what} (TS${code})`, ...why].join('\n')]
@@ -45,9 +52,10 @@ export function complaintOf(
     lines[0] = `Cannot assign to '${name}' because it is a constant of ${owner}. (TS${codes.constantAssigned})`
   }
   if (code === codes.evolving) lines.push(`Write its type, like this: const ${name}: number[] = []`)
+  if (code === codes.browserName) lines.push('Cells run in Node, not in a browser.')
   const lost = names.maybeLost(name)
   if (lost !== null && (code === codes.missingName || code === codes.missingNameWithSuggestion))
-    lines.push(`${capitalize(lost)}, which declares it, failed before it got there.`)
+    lines.push(lost)
   if (code === codes.missingModule && /^[^./]/u.test(name) && !name.startsWith('node:'))
     lines.push(`Is it installed? npm install ${packageOf(name)}`)
   return {
@@ -86,8 +94,4 @@ function packageOf(specifier: string): string {
     .split('/')
     .slice(0, specifier.startsWith('@') ? 2 : 1)
     .join('/')
-}
-
-function capitalize(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1)
 }

@@ -66,9 +66,11 @@ function compareTypes(
     if (before === null || after === null || checker.isTypeAssignableTo(after, before)) return []
     const text = (type: ts.Type): string =>
       nameCells(checker.typeToString(type), cells.files, (of) => cells.labelOf(of))
-    return [
-      `${name} is now ${text(after)}; what ${cells.labelOf(old)} declared with it takes it for ${text(before)}`,
-    ]
+    const owner = `what ${cells.labelOf(old)} declared with it`
+    // Two classes of one name.
+    if (text(after) === text(before))
+      return [`${name} is another one now; ${owner} was written for the one before`]
+    return [`${name} is now ${text(after)}; ${owner} takes it for ${text(before)}`]
   })
 }
 

@@ -18,7 +18,7 @@ export interface KnownName {
 /** What earlier cells declared, as far as they got. */
 export class Names {
   readonly #known = new Map<string, KnownName>()
-  /** Names whose cell failed before it gave them a value, and the label of that cell. */
+  /** Names that have no value because of a cell, and what happened to it. */
   readonly #lost = new Map<string, string>()
 
   /** All names. */
@@ -45,7 +45,7 @@ export class Names {
     return this.#known.get(name)
   }
 
-  /** The label of the cell that failed before it gave this name a value. */
+  /** Why this name has no value, as a sentence; null when no cell declares it. */
   maybeLost(name: string): string | null {
     return this.#lost.get(name) ?? null
   }
@@ -67,9 +67,9 @@ export class Names {
     return before?.value ?? null
   }
 
-  /** A cell failed before it gave this name a value. What an earlier cell declared stays. */
-  lose(name: string, label: string): void {
-    if (!this.#known.has(name)) this.#lost.set(name, label)
+  /** A cell gave this name no value, for the reason of that sentence. What an earlier cell declared stays. */
+  lose(name: string, why: string): void {
+    if (!this.#known.has(name)) this.#lost.set(name, why)
   }
 
   /** Forget all. */

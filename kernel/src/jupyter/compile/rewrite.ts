@@ -21,13 +21,16 @@ export interface Rewritten {
   readonly code: string
   /** The helper's name, which begins every name that the rewriting adds. */
   readonly prefix: string
-  /** The variables whose boxes are the parameters behind the helper and `require`. */
+  /** The variables whose boxes are the parameters behind the helper and {@link moduleWords}. */
   readonly boxes: readonly string[]
   readonly imports: readonly FoundImport[]
   /** For each variable that the cell declares: after which of its declaring statements it has its value; 0: from the start. */
   readonly reached: ReadonlyMap<string, number>
   readonly edits: readonly Edit[]
 }
+
+/** What a cell has of a CommonJS module, in the order of its function's parameters. */
+export const moduleWords = ['require', 'module', 'exports', '__dirname', '__filename'] as const
 
 /** Lines of a rewritten cell before those of the text. */
 export const linesBefore = 1
@@ -73,6 +76,8 @@ class Rewriter {
     const scopes = analyze(program as Parameters<typeof analyze>[0], {
       ecmaVersion: 2024,
       sourceType: 'module',
+      // A text that `eval` runs does not see the notebook's variables: the cell's own uses of them are what they are without it.
+      ignoreEval: true,
     })
     const scope = scopes.globalScope?.childScopes[0]
     const own = (scope?.variables ?? []).filter(({ name }) => options.declared.has(name))
@@ -90,7 +95,7 @@ class Rewriter {
     this.#rewriteStatements()
     const boxes = [...this.#used]
     const loads = this.#imports.map((_, index) => `await ${this.#prefix}.load(${index});`)
-    const parameters = [this.#prefix, 'require', ...boxes.map((name) => this.#prefix + name)]
+    const parameters = [this.#prefix, ...moduleWords, ...boxes.map((name) => this.#prefix + name)]
     const head = [
       `(async function (${parameters.join(', ')}) { 'use strict';`,
       ...this.#head,

@@ -90,7 +90,9 @@ describe('a cell with an error of its types', () => {
 
   it('leaves nothing behind', async () => {
     await session.run("const unseen = 1\nconst n: number = 'x'")
-    expect(await complaintOf('unseen')).toBe("cell:1:1 - Cannot find name 'unseen'. (TS2304)")
+    expect(await complaintOf('unseen')).toBe(
+      "cell:1:1 - Cannot find name 'unseen'. (TS2304)\n  cell N, which declares it, did not run because of its errors.",
+    )
   })
 
   it('names cells where a type comes from one, and never a file', async () => {
