@@ -19,6 +19,8 @@ export interface Change {
   ): void
   /** Note that all slivers of a slice or of a node were changed, those included that other changes are adding just now. */
   noteSlivers(of: 'slice' | 'node', id: number): void
+  /** Note that what nodes with slivers of a group or of a template should be may have changed, those included that other changes are adding just now. */
+  targetsOf(of: 'group' | 'template', id: number): void
   /** Note something that an operator should look at. */
   incident(incident: Incident): void
   /** Note that what a node should be may have changed. */
@@ -89,14 +91,18 @@ async function tellVoidTokens(tx: Transaction<Tables>, ids: readonly number[]): 
   }
 }
 
-function createNotes(): Pick<Change, 'note' | 'noteSlivers' | 'incident'> & ChangeNotes {
+type Notes = Pick<Change, 'note' | 'noteSlivers' | 'targetsOf' | 'incident'>
+
+function createNotes(): Notes & ChangeNotes {
   const objects = new Map<string, Note>()
   const incidents: Incident[] = []
   const sliversOf = { slice: new Set<number>(), node: new Set<number>() }
+  const nodesOf = { group: new Set<number>(), template: new Set<number>() }
   return {
     objects,
     incidents,
     sliversOf,
+    nodesOf,
     note(kind, action, id) {
       const key = `${kind} ${id}`
       const before = objects.get(key)
@@ -105,6 +111,7 @@ function createNotes(): Pick<Change, 'note' | 'noteSlivers' | 'incident'> & Chan
       objects.set(key, { kind, action: seen, id: String(id) })
     },
     noteSlivers: (of, id) => void sliversOf[of].add(id),
+    targetsOf: (of, id) => void nodesOf[of].add(id),
     incident: (incident) => void incidents.push(incident),
   }
 }

@@ -17,6 +17,8 @@ export interface ChangeNotes {
   readonly incidents: readonly Incident[]
   /** Slices and nodes all of whose slivers were changed. */
   readonly sliversOf: Readonly<Record<'slice' | 'node', ReadonlySet<number>>>
+  /** Groups and templates whose nodes may have to be something else. */
+  readonly nodesOf: Readonly<Record<'group' | 'template', ReadonlySet<number>>>
 }
 
 /**
@@ -26,14 +28,16 @@ export interface ChangeNotes {
  * everything that the events before it have told: applied in their order, events give the state of the database. The lock is taken after every other
  * lock of the change, and nobody who holds it waits for another one.
  *
- * Returns the nodes of the slivers that `sliversOf` has found.
+ * Returns the nodes that `sliversOf` and `nodesOf` have found. A sliver that is added by a change which commits later is not among them: that change tells of
+ * its node.
  */
 export async function writeEvents(
   tx: Transaction<Tables>,
   readers: Readers,
-  { objects: noted, incidents, sliversOf }: ChangeNotes,
+  { objects: noted, incidents, sliversOf, nodesOf }: ChangeNotes,
 ): Promise<readonly number[]> {
-  if (noted.size + incidents.length + sliversOf.slice.size + sliversOf.node.size === 0) return []
+  const sought = [sliversOf.slice, sliversOf.node, nodesOf.group, nodesOf.template]
+  if (noted.size + incidents.length === 0 && sought.every((ids) => ids.size === 0)) return []
   const { value: last } = await tx
     .selectFrom('counters')
     .select('value')
@@ -54,7 +58,8 @@ export async function writeEvents(
     return [{ kind, action: action === 'created' ? action : 'updated', id, object }]
   })
   await insertEvents(tx, last, [...events, ...incidents.map(describeIncident)])
-  return slivers.map(({ node_id: nodeId }) => nodeId)
+  const found = [...slivers, ...(await findNodes(tx, nodesOf))]
+  return found.map(({ node_id: nodeId }) => nodeId)
 }
 
 interface NewEvent extends Note {
@@ -81,6 +86,25 @@ async function findSlivers(
     )
     .orderBy('slice_id')
     .orderBy('node_id')
+    .execute()
+}
+
+async function findNodes(
+  tx: Transaction<Tables>,
+  { group, template }: ChangeNotes['nodesOf'],
+): Promise<readonly { readonly node_id: number }[]> {
+  if (group.size + template.size === 0) return []
+  return tx
+    .selectFrom('slivers')
+    .innerJoin('slices', 'slices.id', 'slivers.slice_id')
+    .select('slivers.node_id')
+    .distinct()
+    .where((eb) =>
+      eb.or([
+        eb('slices.group_id', '=', sql<number>`any(${[...group]}::int[])`),
+        eb('slices.default_template_id', '=', sql<number>`any(${[...template]}::int[])`),
+      ]),
+    )
     .execute()
 }
 

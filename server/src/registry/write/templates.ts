@@ -127,14 +127,7 @@ async function changeTemplate(
       .execute()
     await work(change, await readTemplate(store, id, change.tx))
     change.note('template', 'updated', id)
-    const nodes = await change.tx
-      .selectFrom('slivers')
-      .innerJoin('slices', 'slices.id', 'slivers.slice_id')
-      .select('slivers.node_id')
-      .distinct()
-      .where('slices.default_template_id', '=', id)
-      .execute()
-    for (const { node_id: nodeId } of nodes) change.target(nodeId)
+    change.targetsOf('template', id)
     return readTemplate(store, id, change.tx)
   })
 }

@@ -43,7 +43,8 @@ export async function deleteUser(store: RegistryStore, id: number): Promise<void
     const user = await lockUser(change, id)
     await voidTokens(change, { userId: id })
     await change.tx.deleteFrom('users').where('id', '=', id).execute()
-    if (user.auth_tokens.length > 0) await targetGroup(change, user.group_id)
+    // Nodes let in the SSH keys of a sliver's group.
+    if (user.auth_tokens.length > 0) change.targetsOf('group', user.group_id)
   })
 }
 
@@ -102,7 +103,7 @@ async function changeAuthTokens(
         .set({ auth_tokens: [...keys] })
         .where('id', '=', userId)
         .execute()
-      await targetGroup(under, user.group_id)
+      under.targetsOf('group', user.group_id)
     }
     return found((await readUsers(under.tx, { ids: [userId] }))[0], 'user', userId)
   })
@@ -116,16 +117,4 @@ async function lockUser(change: Change, id: number) {
     .forUpdate()
     .executeTakeFirst()
   return found(row, 'user', id)
-}
-
-/** Note that the nodes with slivers of a group have other SSH keys to let in. */
-async function targetGroup(change: Change, groupId: number): Promise<void> {
-  const nodes = await change.tx
-    .selectFrom('slivers')
-    .innerJoin('slices', 'slices.id', 'slivers.slice_id')
-    .select('slivers.node_id')
-    .distinct()
-    .where('slices.group_id', '=', groupId)
-    .execute()
-  for (const { node_id: nodeId } of nodes) change.target(nodeId)
 }

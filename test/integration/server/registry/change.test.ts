@@ -23,6 +23,47 @@ describe.each(postgresKinds)('changes on %s PostgreSQL', (kind) => {
   })
   afterAll(() => testbeds[Symbol.asyncDispose]())
 
+  it.each([
+    ['of a template', 'PATCH', path(routes.template, { id: 1 }), { description: 'other' }],
+    ['of SSH keys', 'POST', routes.addAuthToken, { auth_token: 'ssh-ed25519 AAAA red@laptop' }],
+  ] as const)(
+    '%s reach the node of a sliver that is being added at that moment',
+    async (_, method, url, body) => {
+      await using world = await testbeds.start()
+      const { red, operator } = world
+      const spec = { name: 'mine', template: 'tiny', nodes: ['n1'] }
+      await world.ask(red, 'PUT', routes.sliceEnsure, { body: spec })
+      const hints: number[] = []
+      world.context.registry.onTargetChanged((nodeId) => hints.push(nodeId))
+      const { promise: release, resolve: letGo } = Promise.withResolvers<undefined>()
+      const held = Promise.withResolvers<undefined>()
+      const holding = world.database.db.transaction().execute(async (tx) => {
+        await sql`select from counters for update`.execute(tx)
+        held.resolve(undefined)
+        await release
+      })
+      await held.promise
+      /** Wait until so many changes wait for the one that holds the counter of events. */
+      const untilWaiting = async (count: number): Promise<void> => {
+        const waiting = sql`select from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock'`
+        while ((await waiting.execute(world.database.db)).rows.length < count);
+      }
+      const sliver = { slice: { id: 1 }, node: { id: 2 } }
+      const adding = world.ask(red, 'POST', routes.slivers, { body: sliver })
+      await untilWaiting(1)
+      const changing = world.ask(url === routes.addAuthToken ? red : operator, method, url, {
+        body,
+      })
+      await Promise.race([untilWaiting(2), changing])
+      letGo(undefined)
+      await holding
+      expect((await adding).statusCode).toBe(201)
+      expect((await changing).statusCode).toBe(200)
+      expect(hints.sort()).toEqual([1, 2, 2])
+    },
+  )
+
   it('by many writers are told in the order of their commits, none missed, none twice', async () => {
     await using world = await testbeds.start()
     // A second server on the same database: its writers and readers have nothing else in common with the first's.
