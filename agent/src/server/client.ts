@@ -1,7 +1,7 @@
 import { LabError, path as fillRoute, routes, type NodeReport } from '@community-lab/contract'
 import type { WebSocket } from 'ws'
 import { readWanted, type NodeWanted } from '../plan/wanted.ts'
-import { boundBytes, createPinnedHttp, readJson } from './pinned-http.ts'
+import { createPinnedHttp } from './pinned-http.ts'
 import { openNodeStream } from './stream.ts'
 
 /** Options of {@link createServerClient}. */
@@ -44,7 +44,8 @@ export interface ServerClient {
   fetchImage(uri: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
   /** Open the node's stream; the signal ends the attempt, afterwards the stream is the caller's to close. */
   openStream(signal: AbortSignal): Promise<WebSocket>
-  close(): Promise<void>
+  /** Break all connections off but streams; requests under way fail. */
+  close(): void
 }
 
 /** Make a client for the server of a node. Connections are made when needed and kept. */
@@ -62,36 +63,37 @@ export function createServerClient(options: ServerClientOptions): ServerClient {
         signal,
       })
       if (answer.status === 304) {
-        await answer.body.dump()
+        await answer.skip()
         return { changed: false }
       }
-      const whole = new URL(targetPath, url).href
-      const document = await readJson(answer.body, whole, signal)
+      const document = await answer.readJson()
       const wanted = readWanted(document)
-      if (typeof wanted === 'string')
-        throw new LabError('LAB_RESPONSE_INVALID', { url: whole, reason: wanted })
+      if (typeof wanted === 'string') throw invalid(new URL(targetPath, url), wanted)
       return { changed: true, fetched: { etag: answer.header('etag'), document, wanted } }
     },
     async putReport(report, signal) {
       const answer = await http.request({ method: 'PUT', path: statePath, json: report, signal })
-      await answer.body.dump()
+      await answer.skip()
       return answer.header('etag')
     },
     async fetchImage(uri, signal) {
       const whole = new URL(uri, url)
       if (whole.origin !== new URL(url).origin) {
-        const reason = "images of templates come from the testbed's own server"
-        throw new LabError('LAB_RESPONSE_INVALID', { url: whole.href, reason })
+        throw invalid(whole, "images of templates come from the testbed's own server")
       }
       const path = whole.pathname + whole.search
       const answer = await http.request({ method: 'GET', path, signal })
       if (Number(answer.header('content-length') ?? 0) > limitBytes) {
-        answer.body.destroy()
+        answer.leave()
         throw new LabError('LAB_RESPONSE_TOO_LARGE', { url: whole.href, limitBytes })
       }
-      return boundBytes(answer.body, { url: whole.href, limitBytes, signal })
+      return answer.read(limitBytes)
     },
     openStream: (signal) => openNodeStream({ url, certificateSha256, token, nodeId, signal }),
     close: () => http.close(),
   }
+}
+
+function invalid({ href: url }: URL, reason: string): LabError {
+  return new LabError('LAB_RESPONSE_INVALID', { url, reason })
 }

@@ -8,7 +8,7 @@ import {
   type Arch,
 } from '@community-lab/contract'
 import { readIdentity, type Identity } from '../mgmt/identity.ts'
-import { createPinnedHttp, readJson, type PinnedHttp } from './pinned-http.ts'
+import { createPinnedHttp, type PinnedHttp } from './pinned-http.ts'
 
 /** What a node says of itself when it enrols. */
 export interface Enrollee {
@@ -47,7 +47,7 @@ export async function enroll(
       }
     }
   } finally {
-    await http.close()
+    http.close()
   }
 }
 
@@ -67,9 +67,8 @@ async function enrollOnce(
     json: { tinc_pubkey: enrollee.tincPubkey, arch: enrollee.arch, proof },
     signal,
   })
+  const identity = readIdentity(await answer.readJson())
   const url = new URL(routes.enroll, at.url).href
-  const document = await readJson(answer.body, url, signal)
-  const identity = readIdentity(document)
   if (typeof identity === 'string')
     throw new LabError('LAB_RESPONSE_INVALID', { url, reason: identity })
   return identity

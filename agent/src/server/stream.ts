@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { path as fillRoute, routes, streamSubprotocol } from '@community-lab/contract'
 import { WebSocket } from 'ws'
+import { problemOf, toConnectionError } from './errors.ts'
 import { connectPinned, connectWithinMs } from './pinned-connection.ts'
-import { problemOf, toConnectionError } from './pinned-http.ts'
 
 /** Options of {@link openNodeStream}. */
 export interface NodeStreamOptions {

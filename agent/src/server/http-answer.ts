@@ -1,0 +1,87 @@
+import type { IncomingMessage } from 'node:http'
+import { addAbortSignal } from 'node:stream'
+import { buffer, text } from 'node:stream/consumers'
+import { LabError } from '@community-lab/contract'
+import { silent, toConnectionError } from './errors.ts'
+
+/** An answer that is no error: 2xx or 304. */
+export interface HttpAnswer {
+  readonly status: number
+  header(name: string): string | null
+  /**
+   * Read the body, up to a limit. It has to be read, skipped or left.
+   *
+   * @throws {@link LabError} LAB_RESPONSE_TOO_LARGE; LAB_CONNECTION_FAILED when it breaks off. An abort of the request's signal throws its reason.
+   */
+  read(limitBytes: number): AsyncGenerator<Uint8Array, void>
+  /** Read the body as JSON. @throws {@link LabError} as {@link HttpAnswer.read}, and LAB_RESPONSE_INVALID. */
+  readJson(): Promise<unknown>
+  /** Read the body to its end, and forget it. @throws {@link LabError} as {@link HttpAnswer.read}. */
+  skip(): Promise<void>
+  /** Give the body up, and its connection with it. */
+  leave(): void
+}
+
+/** The longest JSON document read, in bytes. */
+const maxDocumentBytes = 8 * 1024 * 1024
+
+/** Options of {@link answerOf}. */
+export interface AnswerOptions {
+  /** What was asked for, as errors tell it. */
+  readonly url: string
+  /** The longest wait for a piece of the body, in milliseconds. */
+  readonly silenceMs: number
+  /** The request's; it also ends the reading of the body. */
+  readonly signal: AbortSignal
+}
+
+/** The answer whose head has come. */
+export function answerOf(response: IncomingMessage, options: AnswerOptions): HttpAnswer {
+  const { url, silenceMs, signal } = options
+  addAbortSignal(signal, response)
+  // Whoever reads the body gets its error; one that nobody reads must not end the process.
+  response.on('error', () => undefined)
+  async function* read(limitBytes: number): AsyncGenerator<Uint8Array, void> {
+    let bytes = 0
+    const watch = (): NodeJS.Timeout =>
+      setTimeout(() => response.destroy(silent(silenceMs)), silenceMs)
+    let silence = watch()
+    try {
+      for await (const chunk of response as AsyncIterable<Uint8Array>) {
+        // Whoever reads may take as long as it likes over a piece.
+        clearTimeout(silence)
+        bytes += chunk.length
+        if (bytes > limitBytes) throw new LabError('LAB_RESPONSE_TOO_LARGE', { url, limitBytes })
+        yield chunk
+        silence = watch()
+      }
+    } catch (error) {
+      throw toConnectionError(error, url, signal)
+    } finally {
+      clearTimeout(silence)
+    }
+  }
+  return {
+    status: response.statusCode ?? 0,
+    header: (name) => firstOf(response.headers[name]),
+    read,
+    async readJson(): Promise<unknown> {
+      const document = await text(read(maxDocumentBytes))
+      try {
+        return JSON.parse(document)
+      } catch (cause) {
+        throw new LabError('LAB_RESPONSE_INVALID', { url, reason: 'it is not JSON' }, { cause })
+      }
+    },
+    async skip() {
+      await buffer(read(maxDocumentBytes))
+    },
+    leave() {
+      response.destroy()
+    },
+  }
+}
+
+function firstOf(value: string | string[] | undefined): string | null {
+  return (Array.isArray(value) ? value[0] : value) ?? null
+}
