@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
-import { ProgressLine, type ReadyLine } from '../../server/vct/src/command/progress.ts'
+import { ProgressLine, type ReadyLine } from '../../server/vct/src/progress.ts'
 import { Value } from 'typebox/value'
 import type { Place } from './place.ts'
 

@@ -27,7 +27,7 @@ export async function chooseDevice(wanted: 'auto' | TincDevice): Promise<ChosenD
     await run(['ip', 'tuntap', 'del', 'dev', name, 'mode', 'tun'])
     return { device: 'tun', detail: null }
   } catch (error) {
-    // Whatever forbids it, a veth pair does as well, a little slower.
+    // Whatever the reason, tincd can use a veth pair instead, which is a little slower.
     const reason = error instanceof Error ? error.message : String(error)
     return { device: 'raw_socket', detail: `no tun device can be made here (${reason})` }
   }

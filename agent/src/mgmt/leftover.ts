@@ -32,7 +32,7 @@ async function findTincds(dir: string): Promise<readonly number[]> {
   const found = await Promise.all(
     pids.map(async (pid) => {
       try {
-        // A zombie's command line is empty: it holds nothing any more.
+        // A zombie has an empty command line. It holds neither port nor interface any more.
         const argv = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0')
         return isTincdOf(argv, dir) ? [pid] : []
       } catch (error) {

@@ -3,7 +3,7 @@ import { LabError, toProblem } from '@community-lab/contract'
 import { parseArguments, usage } from './command/arguments.ts'
 import { bringUpDetached } from './command/detach.ts'
 import { readStatus, takeDown } from './command/down.ts'
-import type { ProgressLine } from './command/progress.ts'
+import type { ProgressLine } from './progress.ts'
 import { bringUp } from './command/up.ts'
 import { holdLifeline } from './launch/lifeline.ts'
 

@@ -2,7 +2,7 @@ import process from 'node:process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { ProgressLine } from '../../../server/vct/src/command/progress.ts'
+import type { ProgressLine } from '../../../server/vct/src/progress.ts'
 import { makeTestHome, untilNothingIsLeft, type TestHome } from './world/launcher.ts'
 
 let home: TestHome

@@ -6,7 +6,7 @@ import { Value } from 'typebox/value'
 import { stayLine } from '../launch/lifeline.ts'
 import { foldersOf } from '../pod/folders.ts'
 import type { UpArguments } from './arguments.ts'
-import { ProgressLine, type Say } from './progress.ts'
+import { ProgressLine, type Say } from '../progress.ts'
 
 /**
  * Start a testbed in the background, pass on its progress, and settle when it is up; it stays until it is stopped. When the signal is aborted before

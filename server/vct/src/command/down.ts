@@ -6,7 +6,7 @@ import { sweep } from '../launch/sweep.ts'
 import { foldersOf, type Folders } from '../pod/folders.ts'
 import { findHolder, takeLock, type ForeignLock } from '../pod/lock.ts'
 import { sendSignal } from '../process/tree.ts'
-import { doStep, type Say } from './progress.ts'
+import { doStep, type Say } from '../progress.ts'
 
 /** How long a testbed may take to end before its launcher is killed, in milliseconds. */
 const patienceMs = 30_000

@@ -12,7 +12,7 @@ import { examineHost, whyUnreadable, type Host } from '../pod/host.ts'
 import { readHost, shareOf } from '../pod/share.ts'
 import { takeLock } from '../pod/lock.ts'
 import type { UpArguments } from './arguments.ts'
-import { doStep, type ReadyLine, type Say } from './progress.ts'
+import { doStep, type ReadyLine, type Say } from '../progress.ts'
 
 /** How long the pod may take to end in good order before it is killed, in milliseconds. */
 const graceMs = 20_000

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { ErrorLine, StepLine } from '../command/progress.ts'
+import { ErrorLine, StepLine } from '../progress.ts'
 
 /** What the pod's supervisor is told, as JSON in its first argument. */
 export const PodConfiguration = Type.Object({

@@ -8,7 +8,7 @@ import { superviseRelay } from '../../../../server/vct/src/network/relay.ts'
 import { superviseRouter, waitForRoutes } from '../../../../server/vct/src/network/router.ts'
 import { nodeName, planTopology } from '../../../../server/vct/src/network/topology.ts'
 import { LogFile } from '../../../../server/vct/src/process/log-file.ts'
-import { powerOn } from '../../../../server/vct/src/process/node-machine.ts'
+import { powerOn } from '../../../../server/vct/src/pod/node-machine.ts'
 import { runScript } from '../../../../server/vct/src/network/namespace.ts'
 
 /**

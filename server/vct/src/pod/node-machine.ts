@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { LabError } from '@community-lab/contract'
 import { inNamespace, systemPath } from '../network/namespace.ts'
-import { maybeChildOf, sendSignal } from './tree.ts'
+import { maybeChildOf, sendSignal } from '../process/tree.ts'
 
 /**
  * The machine that a virtual node is: a process-id, mount and host-name namespace on the node's network, with a boot id of its own. Its first process
