@@ -5,6 +5,8 @@
 #   packets.pl neighbour-advertisement INTERFACE CLAIM  to fe80::1: "I have the address CLAIM"
 #   packets.pl datagrams ADDRESS COUNT                  one byte of UDP to each of COUNT ports
 #   packets.pl ipv6 INTERFACE FROM-MAC FROM TO COUNT    frames with UDP from any MAC and IPv6 address, to port 9
+#   packets.pl destinations INTERFACE FROM-MAC FROM PREFIX COUNT
+#                                                       such a frame to each of COUNT addresses: PREFIX with 1000, 1001 … behind it
 #   packets.pl ipv4 INTERFACE FROM-MAC FROM TO COUNT    the same with IPv4
 #   packets.pl arp INTERFACE FROM-MAC CLAIM TO COUNT    ARP requests for TO that say that CLAIM is at FROM-MAC
 #
@@ -44,24 +46,26 @@ my %commands = (
             select(undef, undef, undef, 0.001);
         }
     },
+    'destinations' => sub {
+        my ($interface, $mac, $from, $prefix, $count) = @_;
+        my @packets = map { udp6($from, sprintf('%s%x', $prefix, $_)) } 0x1000 .. 0xfff + $count;
+        send_frames($interface, { mac => $mac, type => 0x86dd, payloads => \@packets });
+    },
     'ipv6' => sub {
         my ($interface, $mac, $from, $to, $count) = @_;
-        # Without a checksum, which covers the addresses too, the receiver would drop it (RFC 8200, section 8.1).
-        my $sum = checksum(address6($from) . address6($to) . pack('N2', 8, 17) . pack('n4', 9, 9, 8, 0));
-        my $udp = pack('n4', 9, 9, 8, $sum || 0xffff);
-        my $packet = pack('N n C2', 0x60000000, 8, 17, 64) . address6($from) . address6($to) . $udp;
-        send_frames($interface, { mac => $mac, type => 0x86dd, payload => $packet, count => $count });
+        my $packet = udp6($from, $to);
+        send_frames($interface, { mac => $mac, type => 0x86dd, payloads => [($packet) x $count] });
     },
     'ipv4' => sub {
         my ($interface, $mac, $from, $to, $count) = @_;
         my $header = pack('C2 n3 C2 n', 0x45, 0, 28, 0, 0, 64, 17, 0) . inet_aton($from) . inet_aton($to);
         substr($header, 10, 2) = pack('n', checksum($header));
-        send_frames($interface, { mac => $mac, type => 0x0800, payload => $header . pack('n4', 9, 9, 8, 0), count => $count });
+        send_frames($interface, { mac => $mac, type => 0x0800, payloads => [($header . pack('n4', 9, 9, 8, 0)) x $count] });
     },
     'arp' => sub {
         my ($interface, $mac, $claim, $to, $count) = @_;
         my $packet = pack('n2 C2 n', 1, 0x0800, 6, 4, 1) . mac($mac) . inet_aton($claim) . ("\0" x 6) . inet_aton($to);
-        send_frames($interface, { mac => $mac, type => 0x0806, payload => $packet, count => $count, to => "\xff" x 6 });
+        send_frames($interface, { mac => $mac, type => 0x0806, payloads => [($packet) x $count], to => "\xff" x 6 });
     },
 );
 
@@ -70,11 +74,19 @@ $command->(@arguments);
 
 sub send_frames {
     my ($interface, $options) = @_;
-    my ($type, $payload) = @$options{qw(type payload)};
+    my ($type, $payloads) = @$options{qw(type payloads)};
     socket(my $socket, $af_packet, SOCK_RAW, 0) or die "socket: $!\n";
-    my $frame = ($options->{to} // $gateway_mac) . mac($options->{mac}) . pack('n', $type) . $payload;
+    my $header = ($options->{to} // $gateway_mac) . mac($options->{mac}) . pack('n', $type);
     my $place = pack('S n i S C2 a8', $af_packet, $type, index_of($interface), 0, 0, 6, '');
-    for (1 .. $options->{count}) { send($socket, $frame, 0, $place) or die "send: $!\n" }
+    for my $payload (@$payloads) { send($socket, $header . $payload, 0, $place) or die "send: $!\n" }
+}
+
+sub udp6 {
+    my ($from, $to) = @_;
+    # Without a checksum, which covers the addresses too, the receiver would drop it (RFC 8200, section 8.1).
+    my $sum = checksum(address6($from) . address6($to) . pack('N2', 8, 17) . pack('n4', 9, 9, 8, 0));
+    my $udp = pack('n4', 9, 9, 8, $sum || 0xffff);
+    return pack('N n C2', 0x60000000, 8, 17, 64) . address6($from) . address6($to) . $udp;
 }
 
 sub icmp6_socket {

@@ -1,7 +1,8 @@
 import { bandwidthRules } from './bandwidth.ts'
 import type { NodeNetwork } from './interface/kind.ts'
 import { interfaceKinds } from './interface/kinds.ts'
-import { addressed, hostInterface, type LinkedSliver } from './interfaces.ts'
+import { addressed, gatewayAddress, hostInterface, type LinkedSliver } from './interfaces.ts'
+import { neighbourRules } from './neighbours.ts'
 
 /** The nft tables of a node's slivers: IPv6 and IPv4 in one, ARP in the other. */
 export const filterTables = ['inet community_lab_slivers', 'arp community_lab_slivers'] as const
@@ -28,6 +29,7 @@ export interface FilterPlan {
  * - From a sliver nothing passes but IPv6 with its interface's own MAC and IPv6 address. There is no ARP and no neighbour discovery with slivers.
  * - Each kind of interface says what passes between a sliver, the node and others; the rest is dropped.
  * - Slivers' packets are not tracked and their fragments not put together here, so that no sliver fills a table of the node.
+ * - Each sliver's packets take a bounded number of places in the node's neighbour table.
  * - They go behind all other traffic wherever they wait in a queue of the node, and are no more than the owner lends of the network.
  */
 export function filterScript(plan: FilterPlan): string {
@@ -44,6 +46,7 @@ ${originChains(bandwidth.verdict)}
 ${nodeChain}
 ${forwardChains(plan)}
 ${kindChains(plan.network)}
+${neighbourRules(linksToMany(plan.slivers))}
 }
 table ${arp} {
   chain input {
@@ -61,9 +64,14 @@ table ${arp} {
 /** Before the kernel puts fragments together and tracks connections. Source: Linux, netfilter_ipv6.h, NF_IP6_PRI_RAW_BEFORE_DEFRAG. */
 const beforeDefragmentation = -450
 
+/**
+ * Link-local addresses are dropped before they are routed, except the node's own: to redirect a packet back to its link, the kernel makes an entry in its
+ * neighbour table for each address. Source: Linux, ip6_forward and ndisc_send_redirect.
+ */
 function originChains(verdict: string): string {
   return `  chain origin {
     type filter hook prerouting priority ${beforeDefragmentation}; policy accept;
+    iifname "slv-*" ip6 daddr fe80::/10 ip6 daddr != ${gatewayAddress} drop
     iifname . ether saddr . ip6 saddr @sources notrack meta priority set ${backgroundPriority} ${verdict}
     iifname "slv-*" drop
     ip6 daddr @addresses notrack
@@ -121,6 +129,15 @@ function chain(name: string, rules: readonly string[]): string {
 function linksOf(slivers: readonly LinkedSliver[]): readonly string[] {
   return slivers.flatMap(({ nr, interfaces }) =>
     addressed(interfaces).map((one) => hostInterface(nr, one.nr)),
+  )
+}
+
+/** The node's ends of the interfaces whose slivers reach more than the server. */
+function linksToMany(slivers: readonly LinkedSliver[]): readonly string[] {
+  return slivers.flatMap(({ nr, interfaces }) =>
+    addressed(interfaces)
+      .filter(({ type }) => interfaceKinds[type].reachesMany)
+      .map((one) => hostInterface(nr, one.nr)),
   )
 }
 

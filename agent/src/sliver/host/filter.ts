@@ -2,6 +2,7 @@ import { LabError } from '@community-lab/contract'
 import { filterScript, filterTables, type FilterPlan } from '../domain/filter.ts'
 import type { NodeNetwork } from '../domain/interface/kind.ts'
 import type { LinkedSliver } from '../domain/interfaces.ts'
+import { withoutDynamicElements } from '../domain/neighbours.ts'
 import { reasonOf, runCommand } from './command.ts'
 
 /**
@@ -116,10 +117,10 @@ export function createFilter({ network, running, mbps }: FilterOptions): Filter 
   }
 }
 
-/** One command for each: nft 1.0.6 finds only tables of the first one's family when it is told to list several. */
+/** List the tables without what packets have put into their sets. One command for each: nft 1.0.6 finds only tables of the first one's family when it is told to list several. */
 async function listTables(): Promise<string> {
   const lists = filterTables.map((table) =>
     runCommand(['nft', '--stateless', 'list', 'table', ...table.split(' ')]),
   )
-  return (await Promise.all(lists)).join('')
+  return withoutDynamicElements((await Promise.all(lists)).join(''))
 }

@@ -64,6 +64,39 @@ describe.runIf(process.getuid?.() === 0)('the network of a node', () => {
     await agent.call('remove', '2@3')
   })
 
+  test('a sliver that sends to thousands of addresses takes few places in the node’s neighbour table, and others still find new neighbours', async () => {
+    const sending = await agent.run(wanted(10, template))
+    const beside = await agent.run(wanted(11, template))
+    await machine.sh('ip -6 route add fd77:0:1::/64 dev cn0')
+    const found = Array.from({ length: 20 }, (_, nr) => `fd77:0:1::${nr + 1}`)
+    await machine.shOn(
+      'host',
+      found.map((address) => `ip addr add ${address}/128 dev eth0 nodad`).join(' && '),
+    )
+    const places = async (): Promise<number> =>
+      Number(await machine.sh('ip -6 neigh show nud all | grep -vc PERMANENT || true'))
+    const before = await places()
+    const link = hostInterface(sending.nr, 3)
+    const mac = sending.interfaces.find(({ name }) => name === 'pub1')?.mac_addr ?? ''
+    const source = `pub1 ${mac} ${publicAddress(sending)}`
+    const told = agent.findings.length
+    for (const prefix of ['fd77:0:1::', 'fe80::'])
+      await machine.sh(`${inside(sending.pid)} ${packets} destinations ${source} ${prefix} 5000`)
+    // One for each next hop, and one for the multicast group in which it is asked for.
+    expect((await places()) - before).toBeLessThanOrEqual(2 * 64)
+    expect(await machine.sh(`ip -6 neigh show dev ${link} nud all`)).not.toContain('fe80::1000')
+    for (const address of found)
+      expect(
+        await machine.sh(`${inside(beside.pid)} ping -6 -n -q -c 1 -W 2 ${address}`),
+      ).toContain('1 received')
+    // What packets have put into the filter is no change of it.
+    await agent.call('check')
+    expect(agent.findings.slice(told)).toEqual([])
+    await machine.sh('ip -6 route del fd77:0:1::/64 dev cn0')
+    await agent.call('remove', '11@3')
+    await agent.call('remove', '10@3')
+  })
+
   test('a sliver’s frames with another’s MAC, IPv4 or IPv6 address reach nobody; its own do', async () => {
     const sliver = await agent.run(wanted(7, template))
     const own = sliver.interfaces.find(({ name }) => name === 'pub1')?.mac_addr ?? ''

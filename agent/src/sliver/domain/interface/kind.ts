@@ -43,6 +43,8 @@ export interface InterfaceKind {
   computeAddress(plan: AddressPlan, place: InterfacePlace): string | null
   /** What a sliver reaches through the interface: a prefix, or `default`. */
   destination(network: Pick<NodeNetwork, 'mgmtPrefix'>): string
+  /** Whether slivers reach more than the server through it. Then the filter bounds how many next hops of the node their packets use. */
+  readonly reachesMany: boolean
   rules(network: NodeNetwork): KindRules
 }
 

@@ -11,6 +11,7 @@ export const management: InterfaceKind = {
   computeAddress: ({ nodeId, mgmtPrefix }, place) =>
     sliverManagementAddress(mgmtPrefix, { nodeId, ...place }),
   destination: ({ mgmtPrefix }) => mgmtPrefix,
+  reachesMany: false,
   rules({ serverAddress, mgmtInterface }) {
     const match = mgmtInterface === null ? '!= "slv-*"' : `"${mgmtInterface}"`
     const from = `iifname ${match} ip6 saddr ${serverAddress}`

@@ -10,6 +10,7 @@ export const public6: InterfaceKind = {
   computeAddress: ({ publicPrefix }, place) =>
     publicPrefix === null ? null : sliverPublicAddress(publicPrefix, place),
   destination: () => 'default',
+  reachesMany: true,
   rules: ({ mgmtPrefix }) => ({
     toNode: [
       `ip6 daddr != ${mgmtPrefix} icmpv6 type { ${icmpErrors}, echo-request, echo-reply } accept`,

@@ -30,6 +30,8 @@ export interface TestAgent extends AsyncDisposable {
   samples(count: number): Promise<readonly SampleRecord[]>
   /** Settles when it has told that this sliver ended by itself. */
   ended(id: string): Promise<void>
+  /** What it has found changed on its host and mended, so far. */
+  readonly findings: readonly string[]
   /** Settles with what it has found changed on its host and mended, once that says this. */
   found(text: string): Promise<string>
   /** End it at once, whatever it does. */
@@ -125,6 +127,7 @@ export async function startAgent(
     list,
     unreadable: async () => (await value('unreadable')) as readonly UnreadableSliver[],
     problems: async () => (await value('problems')) as readonly MemberError[],
+    findings,
     sliver,
     kill,
     async call(name, ...args) {
