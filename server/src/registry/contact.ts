@@ -10,6 +10,10 @@ export interface ContactBook {
   expect(nodeIds: readonly number[]): void
   /** Milliseconds since the epoch; null: not since the server's start. */
   lastSeenMs(nodeId: number): number | null
+  /** When the nodes were last heard of of which that is not written down yet, in milliseconds since the epoch. */
+  unwritten(): ReadonlyMap<number, number>
+  /** This was written down. */
+  noteWritten(seenMs: ReadonlyMap<number, number>): void
   /** The nodes that were not heard of for longer than allowed, each told once. */
   takeSilent(): readonly number[]
 }
@@ -28,6 +32,7 @@ export interface ContactOptions {
 export function createContactBook(options: ContactOptions): ContactBook {
   const seen = new Map<number, number>()
   const expected = new Map<number, number>()
+  const written = new Map<number, number>()
   return {
     note(nodeId) {
       const isNew = !expected.has(nodeId)
@@ -43,6 +48,10 @@ export function createContactBook(options: ContactOptions): ContactBook {
       for (const id of nodeIds) if (!expected.has(id)) expected.set(id, options.nowMs())
     },
     lastSeenMs: (nodeId) => seen.get(nodeId) ?? null,
+    unwritten: () => new Map([...seen].filter(([id, atMs]) => written.get(id) !== atMs)),
+    noteWritten(seenMs) {
+      for (const [id, atMs] of seenMs) written.set(id, atMs)
+    },
     takeSilent() {
       const silent = [...expected]
         .filter(([, atMs]) => options.nowMs() - atMs > options.silenceMs)

@@ -15,7 +15,7 @@ import { createReaders } from './read/readers.ts'
 import type { Registry } from './registry.ts'
 import { readNodeTarget } from './target.ts'
 import { readTincKeys } from './write/nodes.ts'
-import { setNodeState } from './write/report.ts'
+import { setNodeState, writeContacts } from './write/report.ts'
 import { removeExpiredSlices } from './write/slices.ts'
 
 /** Options of {@link openRegistry}. */
@@ -31,6 +31,8 @@ export interface RegistryOptions {
 /** How long a node's poll is answered from memory, in milliseconds. */
 const etagsMaxAgeMs = 5 * 60_000
 const expiryCheckMs = 60_000
+/** How often it is written down when nodes were last heard of, in milliseconds: a server that is killed has forgotten no more than that. */
+const contactsEveryMs = 5 * 60_000
 /** How many events are kept, at least: who was away for longer reads everything again. */
 const eventsKept = 100_000
 
@@ -94,6 +96,11 @@ export async function openRegistry(
       contacts.expect([...silent])
     }
   })
+  const noteContacts = async (): Promise<void> => {
+    const unwritten = contacts.unwritten()
+    if (unwritten.size > 0) contacts.noteWritten(await writeContacts(store, unwritten))
+  }
+  const writeAgain = repeat(contactsEveryMs, onError, noteContacts)
   const tidy = repeat(expiryCheckMs, onError, async () => {
     await removeExpiredSlices(store)
     await sql`delete from events where id <= (select value - ${eventsKept} from counters where name = 'event')`.execute(
@@ -164,7 +171,8 @@ export async function openRegistry(
       })
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([watchNodes(), tidy()])
+      await Promise.all([watchNodes(), tidy(), writeAgain()])
+      await noteContacts().catch(onError)
     },
   }
 }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { sql } from 'kysely'
 import {
   sliverId,
   type NodeReport,
@@ -77,6 +78,25 @@ async function applySlivers(
       .execute()
     change.note('sliver', 'updated', id)
   }
+}
+
+/**
+ * Write down when nodes were last heard of, in milliseconds since the epoch, and return what was written. Nodes that are being changed are left out, so that
+ * nobody waits for anybody.
+ */
+export async function writeContacts(
+  { db }: RegistryStore,
+  seenMs: ReadonlyMap<number, number>,
+): Promise<ReadonlyMap<number, number>> {
+  const { rows } = await sql<{ id: number; ms: number }>`
+    with free as (
+      select id from nodes where id = any(${[...seenMs.keys()]}::int[]) for no key update skip locked)
+    update nodes set last_seen_on = greatest(last_seen_on, to_timestamp(seen.ms / 1000))
+    from free join unnest(${[...seenMs.keys()]}::int[], ${[...seenMs.values()]}::float8[]) as seen (id, ms)
+      using (id)
+    where nodes.id = free.id
+    returning nodes.id, seen.ms`.execute(db)
+  return new Map(rows.map(({ id, ms }) => [id, ms]))
 }
 
 /** Note a state that the server alone knows: a node that is heard of no more, or again. */

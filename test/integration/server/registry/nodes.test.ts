@@ -21,7 +21,7 @@ import {
   type TestbedWorld,
   type Testbeds,
 } from '../world/testbed.ts'
-import { mgmtPrefix } from '../world/world.ts'
+import { mgmtPrefix, startWorld } from '../world/world.ts'
 
 async function readNode(world: TestbedWorld, id: number): Promise<Node> {
   return (await world.ask(null, 'GET', path(routes.node, { id }))).json<Node>()
@@ -269,6 +269,20 @@ describe.each(postgresKinds)('a node on %s PostgreSQL', (kind) => {
     expect(await readNode(world, 1)).toMatchObject({ state: 'offline', set_state: 'production' })
     await target(world, world.nodes[0] ?? '', 1)
     expect(await readNode(world, 1)).toMatchObject({ state: 'production' })
+  })
+
+  it('was last seen when it last polled, also after the server was started again', async () => {
+    const world = await testbeds.start()
+    await world.report(1)
+    const { last_seen_on: reportedOn } = await readNode(world, 1)
+    while (new Date().toISOString() === reportedOn);
+    await world.context.registry.noteContact(1, true)
+    const { last_seen_on: seenOn } = await readNode(world, 1)
+    expect(seenOn).not.toBe(reportedOn)
+    await world[Symbol.asyncDispose]()
+    await using again = await startWorld({ databaseUrl: world.databaseUrl })
+    const node = (await again.ask(null, 'GET', path(routes.node, { id: 1 }))).json<Node>()
+    expect(node.last_seen_on).toBe(seenOn)
   })
 
   it('whose report is none is told where', async () => {
