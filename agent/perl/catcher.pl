@@ -19,14 +19,15 @@ use Errno qw(EAGAIN EINTR ENOENT ENOSPC);
 #   START.index entries of 34 bytes, 'end time': all bytes before byte 'end' had come by that time, in microseconds since the epoch
 #   dropped     how many lines were lost because the files had reached their bound, or because the disk was full
 #   refused     how many lines were refused because they came too fast, and one of them
+#   lost        what is being thrown away, and what is known of it, so that a catcher that is started after a kill goes on in the middle of it
 #   lock        locked as long as this process has the sliver's FIFO open
 #
 # The list says all that is wanted, so the agent can write it again at any time, and a catcher that is started later reads the same list. A task that has failed
 # is tried again each second.
 #
-# A sliver may write a number of bytes each second, and after a quiet time a larger number at once. Bytes that come faster are read and thrown away as whole
-# lines, and the lines are counted. Lines that tell of the end of a run are kept even then, up to a number each second, because somebody waits for them. The
-# catcher sleeps three times as long as it works, so a faster writer has to wait.
+# A sliver may write a number of bytes each second, and after a quiet time a larger number at once. Bytes that come faster are thrown away as whole lines, and
+# the lines are counted. They are moved into the file 'lost' first, where they are found again after a kill. Lines that tell of the end of a run are kept even
+# then, up to a number each second, because somebody waits for them. The catcher sleeps three times as long as it works, so a faster writer has to wait.
 #
 # On a full disk a write is cut short. The part that is missing is then written before anything else, so the index has whole entries only, and no line is joined
 # to another one. 'dropped', 'refused', 'wanted' and 'caught' are overwritten in place, because a full disk has no room for a second file. Their last bytes
@@ -35,6 +36,9 @@ use Errno qw(EAGAIN EINTR ENOENT ENOSPC);
 my ($version, $entry_bytes, $max_line, $chunk_bytes) = (2, 34, 4096, 65536);
 # How far the files may grow beyond their bound: by the last chunk, by ends of runs, and by the end of the last line.
 my $reserve_bytes = $chunk_bytes + 16384;
+# The file 'lost' has a head, room for a chunk, and twice room for what is owed. The head says which of the two is the newest.
+my ($head_bytes, $owed_bytes, $longest_owed, $unknown) = (4096, 24576, 16384, 0xffffffff);
+my $lost_bytes = $head_bytes + $chunk_bytes + 2 * $owed_bytes;
 my ($dir, $run_end, $segment_bytes, $max_bytes, $bytes_per_s, $burst_bytes, $splice, $clock) = @ARGV;
 my ($run_ends_per_s, $burst_run_ends, $longest_run_end) = (10, 100, 255);
 my ($stop, $is_answered, $answer, $obeyed_us, %slivers, %ended) = (0, 0, '', 0);
@@ -63,6 +67,19 @@ sub write_text {
   sysseek($file, 0, 0);
   return 0 unless (syswrite($file, $text) // 0) == length $text;
   return truncate($file, length $text);
+}
+
+sub write_at {
+  my ($file, $at, $bytes) = @_;
+  sysseek($file, $at, 0);
+  return (syswrite($file, $bytes) // 0) == length $bytes;
+}
+
+sub read_at {
+  my ($file, $at, $bytes) = @_;
+  sysseek($file, $at, 0);
+  sysread($file, my $text, $bytes);
+  return $text // '';
 }
 
 sub read_first {
@@ -167,12 +184,88 @@ sub open_line_bytes {
   return $bytes;
 }
 
+# ---- what is being thrown away
+
+# Without this file chunks are thrown away as well, but a kill then leaves one of them out of the counts.
+sub open_lost {
+  my ($one) = @_;
+  sysopen(my $file, "$one->{dir}/lost", O_RDWR | O_CREAT, 0600) or return;
+  # All of it is written now, so that it can be overwritten when the disk is full.
+  return unless (-s $file) >= $lost_bytes || write_at($file, 0, "\0" x $lost_bytes);
+  $one->{lost} = $file;
+}
+
+# Save the state after the last chunk. 'is_taking': a chunk that is found in the file has not been counted in it.
+sub save_state {
+  my ($one, $is_taking) = @_;
+  return unless $one->{lost};
+  my @numbers = map { $one->{$_} // $unknown } qw(inside_lost area dropped refused owed_from owed_length open_line);
+  my $state = pack('C3 C Q4 N n/a', $is_taking, $one->{why} eq 'refused', @numbers, $one->{tail});
+  # A file that cannot be trusted is not used: this disk has no room to overwrite a file in its place.
+  delete $one->{lost} unless write_at($one->{lost}, 0, $state);
+}
+
+sub owed_place { return $head_bytes + $chunk_bytes + $_[0]{area} * $owed_bytes }
+
+# Save the state with what is owed. The place that the head names is not touched before the new head is written.
+sub save_all {
+  my ($one) = @_;
+  return unless $one->{lost};
+  $one->{area} = 1 - $one->{area};
+  @$one{'owed_from', 'owed_length'} = ($one->{end}, length $one->{owed_rest});
+  if (length $one->{owed_rest}) { delete $one->{lost} unless write_at($one->{lost}, owed_place($one), $one->{owed_rest}) }
+  save_state($one, 0);
+}
+
+# Go on where a catcher was ended: with the line that it was in, with what it owed, and with the chunk that it had taken and not counted.
+sub go_on {
+  my ($one) = @_;
+  return unless $one->{lost};
+  my ($is_taking, $is_refused, $inside, $area, $dropped, $refused, $from, $length, $open_line, $tail) =
+    unpack('C3 C Q4 N n/a', read_at($one->{lost}, 0, $head_bytes));
+  my $written = $one->{end} - $from;
+  @$one{'why', 'inside_lost', 'area', 'tail'} = ($is_refused ? 'refused' : 'dropped', $inside, $area, $tail);
+  @$one{'owed_from', 'owed_length'} = ($from, $length);
+  $one->{dropped} = $dropped if $dropped > $one->{dropped};
+  $one->{refused} = $refused if $refused > $one->{refused};
+  # Not when bytes were moved since.
+  $one->{open_line} = $open_line if $written <= $length && $open_line != $unknown;
+  if ($written < $length) {
+    $one->{owed_rest} = substr(read_at($one->{lost}, owed_place($one), $length), $written);
+    $one->{owed_us} = now_us();
+  }
+  my $chunk = $is_taking ? read_at($one->{lost}, $head_bytes, $chunk_bytes) =~ s/\0+\z//r : '';
+  throw_away($one, $one->{why}, $chunk) if length $chunk;
+  save_state($one, 0);
+  return unless $one->{lost};
+  delete $one->{lost} unless write_at($one->{lost}, $head_bytes, "\0" x $chunk_bytes);
+}
+
+# Take a chunk from the FIFO.
+sub take {
+  my ($one, $why) = @_;
+  my $chunk = '';
+  if ($one->{lost}) {
+    local $one->{why} = $why;
+    save_state($one, 1);
+  }
+  if ($one->{lost}) {
+    sysseek($one->{lost}, $head_bytes, 0);
+    my $moved = syscall($splice, fileno($one->{in}), 0, fileno($one->{lost}), 0, $chunk_bytes, 2);
+    return read_at($one->{lost}, $head_bytes, $moved) if $moved > 0;
+    return '' unless $moved < 0 && $! == ENOSPC;
+    delete $one->{lost};
+  }
+  sysread($one->{in}, $chunk, $chunk_bytes);
+  return $chunk // '';
+}
+
 # ---- catching
 
 sub open_sliver {
   my ($name, $fifo) = @_;
   my $one = { dir => "$dir/$name", fifo => $fifo, room => 1, measured_us => 0, owed_rest => '', owed_us => 0 };
-  @$one{'dropped_told', 'refused_told', 'inside_lost', 'open_line', 'why'} = (-1, -1, 0, undef, 'dropped');
+  @$one{'dropped_told', 'refused_told', 'inside_lost', 'open_line', 'why', 'area'} = (-1, -1, 0, undef, 'dropped', 0);
   sysopen($one->{lock}, "$one->{dir}/lock", O_RDWR | O_CREAT, 0600) or die "lock: $!\n";
   flock($one->{lock}, LOCK_EX | LOCK_NB) or die "another catcher is at work\n";
   write_text($one->{lock}, "$$\n");
@@ -195,6 +288,8 @@ sub open_sliver {
   }
   note($one, now_us()) if $known < $one->{end};
   measure_room($one);
+  open_lost($one);
+  go_on($one);
   return $one;
 }
 
@@ -207,27 +302,32 @@ sub keep_run_ends {
   my $kept = 0;
   while ($text =~ /^($run_end [^\n]{1,$longest_run_end}\n)/mg) {
     $bytes_left -= $entry_bytes + length $1;
-    last if $one->{run_ends} < 1 || $bytes_left < 0;
+    last if $one->{run_ends} < 1 || $bytes_left < 0 || length($one->{owed_rest}) + length $1 > $longest_owed;
     $one->{run_ends}--;
     $one->{owed_rest} .= $1;
     $kept++;
   }
   $one->{tail} = substr($text, rindex($text, "\n") + 1, $longest_run_end + 20);
-  if ($kept) {
-    $one->{owed_us} = now_us();
-    write_owed($one);
-  }
+  $one->{owed_us} = now_us() if $kept;
   return $kept;
 }
 
-# Read a chunk and throw it away, and count its lines as 'dropped' or 'refused'. Where the files end within a line, the rest of that line is kept, up to the
-# longest line.
+# Take a chunk and throw it away. Tells whether there was any.
 sub lose {
   my ($one, $why) = @_;
-  my $got = sysread($one->{in}, my $chunk, $chunk_bytes);
-  return 0 unless $got;
   # It is looked up once. It changes only when bytes are moved.
   $one->{open_line} //= open_line_bytes($one);
+  my $chunk = take($one, $why);
+  return 0 unless length $chunk;
+  throw_away($one, $why, $chunk);
+  if ($one->{lost}) { delete $one->{lost} unless write_at($one->{lost}, $head_bytes, "\0" x length $chunk) }
+  return 1;
+}
+
+# Count the lines of a chunk as 'dropped' or 'refused'. Where the files end within a line, the rest of that line is kept, up to the longest line. Nothing is
+# written before all of it is known and saved, so that it is done once.
+sub throw_away {
+  my ($one, $why, $chunk) = @_;
   if ($one->{open_line}) {
     my $at = index($chunk, "\n");
     my $rest = $at < 0 ? $chunk : substr($chunk, 0, $at);
@@ -242,22 +342,21 @@ sub lose {
     if (length $rest) {
       $one->{owed_rest} .= $rest;
       $one->{owed_us} = now_us();
-      write_owed($one);
     }
   }
-  return 1 unless length $chunk;
-  $one->{why} = $why;
-  my $lines = ($chunk =~ tr/\n//) - keep_run_ends($one, $chunk);
-  $one->{inside_lost} = substr($chunk, -1) ne "\n";
-  if ($lines) {
-    if ($why eq 'refused') {
+  if (length $chunk) {
+    $one->{why} = $why;
+    my $lines = ($chunk =~ tr/\n//) - keep_run_ends($one, $chunk);
+    $one->{inside_lost} = substr($chunk, -1) ne "\n" ? 1 : 0;
+    if ($lines && $why eq 'refused') {
       my ($line) = $chunk =~ /^([^\n]{1,256})\n/m;
       $one->{example} = ($line // '') =~ tr/\x20-\x7e/?/cr;
     }
     $one->{$why} += $lines;
-    tell_counts($one);
   }
-  return 1;
+  save_all($one);
+  write_owed($one);
+  tell_counts($one);
 }
 
 # Move what a sliver has written, one chunk at most. Tells whether there was any.
@@ -296,11 +395,18 @@ sub catch {
 }
 
 # Move what is still in the FIFO. The number of chunks has a bound, so that a writer that goes on does not keep the others waiting.
+# What a full disk did not take is written by the catcher that opens this sliver again; when none will, its lines are dropped.
 sub finish {
-  my ($one) = @_;
+  my ($one, $is_last) = @_;
   for (1 .. 64) { last unless catch($one) }
-  # A full disk did not take the end of a line, and nobody will write it any more.
-  $one->{dropped}++ if $one->{owed_rest} =~ /\n\z/;
+  if ($is_last || !$one->{lost}) {
+    my $lines = $one->{owed_rest} =~ tr/\n//;
+    # The agent tells of a line whose end is not in the files.
+    $lines-- if $lines && open_line_bytes($one);
+    $one->{dropped} += $lines;
+    @$one{'owed_rest', 'owed_us'} = ('', 0);
+    save_all($one);
+  }
   tell_counts($one);
 }
 
@@ -327,12 +433,12 @@ sub do_task {
   my ($name, $task, $fifo) = @_;
   if (my $one = $slivers{$name}) {
     return 'ok' if $task eq 'catch' && is_open($one, $fifo);
-    finish($one);
+    finish($one, $task eq 'end');
     delete $slivers{$name};
   } elsif ($task eq 'end') {
     # Ended before, or removed.
     return 'ended' if ($ended{$name} // '') eq $fifo || !-d "$dir/$name" || !-e $fifo && $! == ENOENT;
-    finish(open_sliver($name, $fifo));
+    finish(open_sliver($name, $fifo), 1);
   }
   if ($task eq 'end') {
     $ended{$name} = $fifo;

@@ -66,7 +66,8 @@ export async function startCatcher(
   })
   child.stdout.destroy()
   child.unref()
-  if (came === 'ready' && child.pid !== undefined) {
+  // One that has nothing to catch ends right after it has begun, and its end may be heard of first.
+  if ((came === 'ready' || came === 0) && child.pid !== undefined) {
     child.stderr.destroy()
     return { pid: child.pid, ended: exited.then(() => undefined) }
   }

@@ -63,7 +63,7 @@ const largestSegmentBytes = 1024 * 1024
  *
  * A writer never waits for more than the catcher, whatever happens to this process; a line that a writer's call has taken is in the server once, also when
  * this process or the catcher is killed at any moment. Beyond `maxBytesPerSliver` new lines are dropped, and their number is told in `dropped`; beyond
- * `byteRate` they are refused, which `rejected` tells (a catcher killed while it throws lines away may leave out the chunk of up to 64 KiB in its hands).
+ * `byteRate` they are refused, which `rejected` tells.
  * Lines that cannot be read become `rejected`. A line's time is when the catcher saw it, a few milliseconds after it was written.
  */
 export function createSliverStreams(options: SliverStreamsOptions): SliverStreams {

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { open as openFile, rm, writeFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { createSliverStreams } from '../../../../agent/src/measurement/catcher/sliver-streams.ts'
@@ -169,3 +170,41 @@ async function happen(sequence: readonly (typeof happenings)[number][]): Promise
   expect(values(agent.spool)).toEqual(Array.from({ length: written }, (_, at) => at + 1))
   await agent[Symbol.asyncDispose]()
 }
+
+it('counts each line of a flood, whose catcher is killed while it throws lines away', async () => {
+  await using folder = await createFolder()
+  const spool = await openSpool(join(folder.path, 'spool'))
+  const dir = join(folder.path, 'catchers')
+  const streams = createSliverStreams({
+    spool,
+    dir,
+    byteRate: { perSecond: 20_000, burst: 70_000 },
+  })
+  const ensure = () => streams.ensure(sliver, join(folder.path, 'measure'))
+  await ensure()
+  const fifo = await openFile(join(folder.path, 'measure/measure'), constants.O_RDWR)
+  let written = 0
+  for (let round = 0; round < 10; round++) {
+    const lines = Array.from({ length: 50_000 }, () => `count value=${++written}\n`)
+    const writing = fifo.write(lines.join(''))
+    await delay(2 + 2 * round)
+    const pid = catcherPid(dir)
+    if (pid !== null) process.kill(pid, 'SIGKILL')
+    await ensure()
+    await writing
+  }
+  await streams.remove(sliver)
+  await fifo.close()
+  const records = await readSynced(spool)
+  const lines = (of: string): number =>
+    records
+      .filter(({ name }) => name === of)
+      .reduce((sum, { fields }) => sum + Number(fields['lines'] ?? 1), 0)
+  expect(lines('count') + lines('rejected') + lines('dropped')).toBe(written)
+  // No part of a line was taken for a line.
+  expect(new Set(records.map(({ name }) => name))).toEqual(new Set(['count', 'rejected']))
+  const reasons = records.filter(({ name }) => name === 'rejected').map((r) => r.fields['reason'])
+  expect(reasons.filter((one) => typeof one !== 'string' || !one.startsWith('more '))).toEqual([])
+  await streams.stop()
+  await spool.close()
+})
