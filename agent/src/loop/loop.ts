@@ -82,7 +82,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
 
   const executors = createExecutors({
     slivers,
-    /** Note the reboot, and begin it. It goes on beside the rounds, so that an owner's wish to have the device back is heeded meanwhile. */
+    /** Note the reboot, and begin it. It goes on beside the rounds, so that an owner who wants the device back does not wait for it. */
     async reboot(bootSn, aborted) {
       const isAsked = bootSn > boot.bootSn
       // The reboot is noted first, so that it happens once. On a host that does not reboot, the next steps restart the slivers that still run. On a full disk

@@ -16,7 +16,7 @@ export function problemOf(url: string, status: number, document: unknown): LabEr
   return new LabError('LAB_RESPONSE_INVALID', { url, reason })
 }
 
-/** The error of a server that says nothing. */
+/** Make the error for a server that sends nothing. */
 export function silent(silenceMs: number): Error {
   return new Error(`nothing came for ${silenceMs} ms`)
 }

@@ -48,7 +48,7 @@ export function answerOf(response: IncomingMessage, options: AnswerOptions): Htt
     let silence = watch()
     try {
       for await (const chunk of response as AsyncIterable<Uint8Array>) {
-        // Whoever reads may take as long as it likes over a piece.
+        // The limit is for the server: a reader may take as long as it likes over a piece.
         clearTimeout(silence)
         bytes += chunk.length
         if (bytes > limitBytes) throw new LabError('LAB_RESPONSE_TOO_LARGE', { url, limitBytes })

@@ -79,7 +79,7 @@ export function createPinnedHttp(options: PinnedHttpOptions): PinnedHttp {
 /** Connections that are handed out only after the server has shown its certificate. */
 class PinnedAgent extends Agent {
   readonly #server: Pick<PinnedHttpOptions, 'url' | 'certificateSha256'>
-  // An end does not wait for a server that does not answer.
+  // Closing ends the attempts to connect, because the server may never answer.
   readonly #closing = new AbortController()
 
   constructor(server: Pick<PinnedHttpOptions, 'url' | 'certificateSha256'>) {
@@ -94,7 +94,7 @@ class PinnedAgent extends Agent {
     const { url, certificateSha256 } = this.#server
     connectPinned({ url, certificateSha256, signal: this.#closing.signal }).then(
       (socket) => callback?.(null, socket),
-      // Where there is an error, the socket is not looked at.
+      // Node does not use the socket when there is an error, but its type demands one.
       (error: unknown) => callback?.(toError(error), new Duplex()),
     )
   }

@@ -1,4 +1,4 @@
-import { CommDesk } from './comm-desk.ts'
+import { OpenComms } from './open-comms.ts'
 import type { Compiler } from './compile/compiler.ts'
 import { Execution } from './execution.ts'
 import { ExecutionQueue } from './execution-queue.ts'
@@ -35,7 +35,7 @@ export class Kernel {
   /** Cells that came on the control channel, and are answered there. */
   readonly #fromControl = new WeakSet<Message>()
   readonly #compiler: Compiler
-  readonly #comms = new CommDesk()
+  readonly #comms = new OpenComms()
 
   constructor(options: KernelOptions) {
     this.#options = options

@@ -1,4 +1,4 @@
-import type { CommDesk } from './comm-desk.ts'
+import type { OpenComms } from './open-comms.ts'
 import type { Compiler } from './compile/compiler.ts'
 import type { History } from './history.ts'
 import { kernelInfo } from './identity.ts'
@@ -8,7 +8,7 @@ import type { Json, MessageDraft } from './wire/message.ts'
 export interface Knowledge {
   readonly compiler: Compiler
   readonly history: History
-  readonly comms: CommDesk
+  readonly comms: OpenComms
 }
 
 /** Answer a request that runs nothing; null when its type is not known. */

@@ -26,7 +26,7 @@ export class Stdin extends Readable {
     // It stays open when a reader has finished: the next cell may read too.
     super({ emitClose: false, autoDestroy: false })
     this.#options = options
-    // Who stopped reading had asked for more already, which Node does not ask for twice.
+    // A reader that paused has called `_read` already, and Node does not call it again when the reader goes on.
     this.on('resume', () => {
       if (this.#isWanted) this.#schedule()
     })

@@ -132,7 +132,7 @@ export class CellProgram {
             ...this.ownImportsOf(slot).flatMap((each) => checkFile(program, each)),
             ...program.getSemanticDiagnostics(file),
           ]
-    const placed = withoutMachinery(found.filter(isPlaced), file)
+    const placed = withoutAddedLines(found.filter(isPlaced), file)
     // A module that was not found may be installed before the next cell.
     const missing: readonly number[] = [
       codes.missingModule,
@@ -201,7 +201,7 @@ function isPlaced(diagnostic: ts.Diagnostic): diagnostic is PlacedDiagnostic {
 }
 
 /** Leave out what TypeScript says of the first and the last line of a cell's module, which the kernel has added. */
-function withoutMachinery(
+function withoutAddedLines(
   found: readonly PlacedDiagnostic[],
   file: ts.SourceFile,
 ): readonly PlacedDiagnostic[] {

@@ -9,7 +9,7 @@ import { documentationOf } from './documentation.ts'
 /** The most proposals of one completion. More would slow the page. */
 const maxMatches = 500
 /** The names by which modules of cells import each other. They are not shown to users. */
-const machinery = new RegExp(`^${namespaceOf(0).replace('0', '\\d+')}$`, 'u')
+const cellNamespace = new RegExp(`^${namespaceOf(0).replace('0', '\\d+')}$`, 'u')
 
 /** Complete an unfinished cell at an offset. What begins with the word that stands there comes first, then what contains it. */
 export function completeAt(cells: CellProgram, code: string, offset: number): Completion {
@@ -27,7 +27,7 @@ export function completeAt(cells: CellProgram, code: string, offset: number): Co
   const matches = (found?.entries ?? [])
     .flatMap((entry) => {
       const rank = rankOf(entry.name, word)
-      return rank === null || machinery.test(entry.name) ? [] : [{ entry, rank }]
+      return rank === null || cellNamespace.test(entry.name) ? [] : [{ entry, rank }]
     })
     .toSorted((a, b) => a.rank - b.rank || compare(a.entry.sortText, b.entry.sortText))
     .slice(0, maxMatches)
@@ -98,7 +98,7 @@ function originOf(checker: ts.TypeChecker, symbol: ts.Symbol): ts.Symbol {
       : undefined
   if (type === undefined || !ts.isTypeQueryNode(type) || !ts.isQualifiedName(type.exprName))
     return symbol
-  if (!ts.isIdentifier(type.exprName.left) || !machinery.test(type.exprName.left.text))
+  if (!ts.isIdentifier(type.exprName.left) || !cellNamespace.test(type.exprName.left.text))
     return symbol
   const origin = checker.getSymbolAtLocation(type.exprName.right)
   return origin === undefined ? symbol : originOf(checker, origin)

@@ -31,7 +31,7 @@ describe('completion', () => {
     expect([start, end, matches[0]]).toEqual([19, 27, { text: 'level', type: 'property' }])
   })
 
-  it('shows none of the machinery', async () => {
+  it('proposes no name that the kernel has added', async () => {
     expect((await texts('')).filter((name) => name.includes('__'))).toEqual([
       '__dirname',
       '__filename',

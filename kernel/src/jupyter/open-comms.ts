@@ -2,7 +2,7 @@ import type { CommMessage } from './child/protocol.ts'
 import type { Json, MessageDraft } from './wire/message.ts'
 
 /** Knows which conversations with the page are open, and turns Jupyter's comm messages into those of the process that runs cells. */
-export class CommDesk {
+export class OpenComms {
   readonly #targets = new Set<string>()
   readonly #open = new Map<string, string>()
 
