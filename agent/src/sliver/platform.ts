@@ -85,6 +85,8 @@ export async function findPlatform(
     }
     await filter.check()
     await host.forwarding.ensure()
+    const unordered = await host.queues.probe()
+    if (unordered !== null) lacks.push(unordered)
     return {
       platform: {
         runtime,

@@ -7,6 +7,7 @@ import { openCgroups, type Cgroups } from './cgroups.ts'
 import { createFilter, type Filter } from './filter.ts'
 import { createForwarding, type Forwarding } from './forwarding.ts'
 import { createLinks, type Links } from './links.ts'
+import { createQueues, type Queues } from './queues.ts'
 import type { ProcessIdentity } from './process.ts'
 import { createRuntime, runtimeNames } from './runtime.ts'
 
@@ -20,6 +21,7 @@ export interface Host {
   readonly filter: Filter
   readonly forwarding: Forwarding
   readonly links: Links
+  readonly queues: Queues
   readonly cgroups: Cgroups
   /** Where runtimes keep what they know of containers. */
   readonly runtimeDir: string
@@ -79,6 +81,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
       onHostInterfaces: (names) => filter.setHostInterfaces(names),
     }),
     links: createLinks(mgmtPrefix),
+    queues: createQueues({ mgmtInterface, lendsMbps: options.lendsMbps }),
     cgroups: await openCgroups(options.cgroupParent),
     runtimeDir,
     async findContainers() {

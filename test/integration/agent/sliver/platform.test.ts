@@ -30,6 +30,20 @@ describe.runIf(process.getuid?.() === 0)('what slivers can be made with', () => 
     expect(agent.capabilities.lacks.join()).toContain('whether disks can be limited')
   })
 
+  it('is told with the interfaces on which slivers’ packets do not wait behind all others, unless their part of the network is bounded', async () => {
+    await machine.sh('tc qdisc add dev cn0 root tbf rate 20mbit burst 16kb latency 50ms')
+    const lacksOf = async (lendsMbps: number | null): Promise<readonly string[]> => {
+      await using agent = await startAgent(machine, ownPlace(), { runtime: 'crun', lendsMbps })
+      return agent.capabilities.lacks
+    }
+    expect(await lacksOf(10)).toEqual([])
+    expect(await lacksOf(null)).toEqual([
+      "it does not send slivers' packets behind all others on cn0 (tbf): set COMMUNITY_LAB_AGENT_LENDS_MBPS to a part of what its line carries",
+    ])
+    await machine.sh('tc qdisc replace dev cn0 root pfifo_fast')
+    expect(await lacksOf(null)).toEqual([])
+  })
+
   it('is nothing where the packet filter cannot be set', async () => {
     await machine.sh('mount --bind /bin/false /usr/sbin/nft')
     await using agent = await startAgent(machine, ownPlace(), { runtime: 'crun' })
