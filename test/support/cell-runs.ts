@@ -18,8 +18,8 @@ export class UncheckedCells {
 
   /** Run a cell. Returns the value of its last expression. */
   async run(source: string): Promise<unknown> {
-    const { cell } = emitCell(readCell(source), { known: this.#known, types: new Set() })
-    for (const name of cell.declares) this.#known.add(name)
+    const { cell, reached } = emitCell(readCell(source), { known: this.#known, types: new Set() })
+    for (const name of reached.keys()) this.#known.add(name)
     const helper: { r?: unknown; n: number } = { n: 0 }
     const boxes = cell.boxes.map((name) => this.#boxes.of(name))
     await (runInThisContext(cell.code) as CellFunction)(helper, ...moduleWords, ...boxes)

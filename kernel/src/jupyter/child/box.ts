@@ -16,16 +16,15 @@ export class Boxes {
     return box
   }
 
-  /** Make a variable give the current value of an import, each time it is read. */
+  /** Make a variable give the current value of an import, each time it is read. Once a cell sets it, it is an ordinary variable again. */
   show(name: string, read: () => unknown): void {
-    Object.defineProperty(this.of(name), 'v', { get: read, enumerable: true, configurable: true })
-  }
-
-  /** Prepare a variable that a cell is going to declare. If it shows an import, it becomes an ordinary variable with the same value. */
-  prepare(name: string): void {
     const box = this.of(name)
-    const { get, set } = Object.getOwnPropertyDescriptor(box, 'v') ?? {}
-    if (get !== undefined && set === undefined) hold(box, box.v)
+    Object.defineProperty(box, 'v', {
+      get: read,
+      set: (value: unknown) => hold(box, value),
+      enumerable: true,
+      configurable: true,
+    })
   }
 }
 

@@ -65,7 +65,6 @@ export class Executor {
       const run = async (): Promise<Pick<Ending, 'result' | 'notice'>> => {
         // Leave the stack of the message handler: when a cell is stopped from outside, the functions that called it end too.
         await Promise.resolve()
-        for (const name of request.declares) this.#boxes.prepare(name)
         const boxes = request.boxes.map((name) => this.#boxes.of(name))
         await (script.runInThisContext() as CellFunction)(helper, ...this.#modules.words, ...boxes)
         return await takeResult(helper)

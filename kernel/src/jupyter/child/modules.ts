@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { CompiledFile } from '../compile/compilation.ts'
 import { cellScheme, installModuleHooks, isMissing, isPath, pathOf } from './module-hooks.ts'
@@ -72,7 +72,7 @@ export function createModules({ folder, fallbackFile, builtIn }: ModulesOptions)
     async import(id, attributes) {
       const path = isPath(id) ? files.resolve(folder, pathOf(id) ?? id) : null
       // Read again each time: it may be the result of an experiment that ran again.
-      if (path?.endsWith('.json') === true) return jsonModule(path)
+      if (path?.endsWith('.json') === true) return jsonModule(path, relative(folder, path))
       try {
         const options = attributes === null ? {} : { with: { ...attributes } }
         const module = (await import(cellScheme + id, options)) as ModuleNamespace
@@ -87,10 +87,19 @@ export function createModules({ folder, fallbackFile, builtIn }: ModulesOptions)
   }
 }
 
-function jsonModule(path: string): ModuleNamespace {
-  const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
+function jsonModule(path: string, name: string): ModuleNamespace {
+  const value = parseJson(readFileSync(path, 'utf8'), name)
   const members = typeof value === 'object' && !Array.isArray(value) ? value : null
   return { ...members, default: value }
+}
+
+function parseJson(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) error.message = `${name}: ${error.message}`
+    throw error
+  }
 }
 
 /**

@@ -53,9 +53,9 @@ export class CellFiles {
     return this.#files.get(path)
   }
 
-  /** The path of a slot. */
+  /** The path of a slot. It begins with a dollar, because a file of the notebook's own may be called `cell-1.ts`. */
   pathOf(slot: number): string {
-    return join(this.#folder, `cell-${slot}.ts`)
+    return join(this.#folder, `$cell-${slot}.ts`)
   }
 
   /** The slot of a path; null when it is no cell's. */
@@ -104,7 +104,7 @@ export class CellFiles {
       this.#slots.set(this.pathOf(slot), slot)
       this.#free.push(slot)
     }
-    const lines = this.slots.map((slot) => `export * as c${slot} from './cell-${slot}'`)
+    const lines = this.slots.map((slot) => `export * as c${slot} from './$cell-${slot}'`)
     this.write(join(this.#folder, '$cells.ts'), lines.join('\n'))
   }
 }

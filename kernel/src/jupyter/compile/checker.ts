@@ -6,7 +6,6 @@ import type {
   CellSource,
   Compilation,
   CompiledCell,
-  CompiledFile,
   CompilerMethods,
   Completeness,
   Completion,
@@ -20,6 +19,8 @@ interface Pending {
   readonly slot: number
   readonly reached: ReadonlyMap<string, number>
   readonly types: ReadonlySet<string>
+  /** The stamps of the files that go along with the cell. */
+  readonly stamps: ReadonlyMap<string, string>
 }
 
 /** Checks cells against those before, and makes JavaScript of them. */
@@ -27,7 +28,7 @@ export class Checker implements CompilerMethods {
   readonly #program: CellProgram
   /** Compiled cells that have not ended, by the number of their request. */
   readonly #pending = new Map<number, Pending>()
-  /** The stamps of the notebook's own files as they were last sent. */
+  /** The stamps of the notebook's own files as the process that runs cells has them. */
   readonly #sent = new Map<string, string>()
 
   constructor(folder: string, fallbackFile: string) {
@@ -60,8 +61,10 @@ export class Checker implements CompilerMethods {
   #emit(number: number, slot: number, text: CellText): CompiledCell {
     const types = typesAmong(this.#program.program, this.#program.files.pathOf(slot), text)
     const { cell, reached } = emitCell(text, { known: this.#program.names.values, types })
-    this.#pending.set(number, { slot, reached, types })
-    return { ...cell, files: this.#filesOf(slot) }
+    const stamps = this.#changedFilesOf(slot)
+    const files = [...stamps.keys()].map((path) => emitFile(path, readFileSync(path, 'utf8')))
+    this.#pending.set(number, { slot, reached, types, stamps })
+    return { ...cell, files }
   }
 
   /** Release the slot of a cell that does not run. Earlier cells declare again the globals that it would have replaced. */
@@ -70,11 +73,12 @@ export class Checker implements CompilerMethods {
     for (const each of replaced) this.#program.write(each)
   }
 
-  accept(number: number, reachedCount: number, looksForMisfits = true): readonly string[] {
+  accept(number: number, reachedCount: number, isReplay = false): readonly string[] {
     const pending = this.#pending.get(number)
     if (pending === undefined) return []
     this.#pending.delete(number)
-    const { slot, reached, types } = pending
+    const { slot, reached, types, stamps } = pending
+    if (!isReplay) for (const [path, stamp] of stamps) this.#sent.set(path, stamp)
     const { names, cells } = this.#program
     this.#program.letGo(slot)
     const label = capitalize(this.#program.labelOf(slot))
@@ -88,7 +92,7 @@ export class Checker implements CompilerMethods {
       const before = names.declare(name, { slot, kind: isType ? 'type' : kind })
       if (before !== null) again.set(name, before.slot)
     }
-    if (again.size === 0 || !looksForMisfits) return []
+    if (again.size === 0 || isReplay) return []
     return findMisfits(this.#program, slot, again)
   }
 
@@ -132,15 +136,13 @@ export class Checker implements CompilerMethods {
     return before.map(([slot]) => slot)
   }
 
-  /** The notebook's own TypeScript files that a cell imports and that have changed. */
-  #filesOf(slot: number): CompiledFile[] {
-    return this.#program.ownImportsOf(slot).flatMap((path) => {
-      if (!/\.[cm]?tsx?$/u.test(path) || path.endsWith('.d.ts')) return []
-      const stamp = this.#program.disk.stampOf(path)
-      if (this.#sent.get(path) === stamp) return []
-      this.#sent.set(path, stamp)
-      return [emitFile(path, readFileSync(path, 'utf8'))]
-    })
+  /** The notebook's own TypeScript files that a cell imports and that have changed, with their stamps. */
+  #changedFilesOf(slot: number): Map<string, string> {
+    const own = this.#program
+      .ownImportsOf(slot)
+      .filter((path) => /\.[cm]?tsx?$/u.test(path) && !path.endsWith('.d.ts'))
+    const stamps = own.map((path) => [path, this.#program.disk.stampOf(path)] as const)
+    return new Map(stamps.filter(([path, stamp]) => this.#sent.get(path) !== stamp))
   }
 }
 

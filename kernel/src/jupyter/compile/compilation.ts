@@ -26,8 +26,6 @@ export interface CompiledCell {
   /** The variables whose boxes the function takes, in its order. */
   readonly boxes: readonly string[]
   readonly imports: readonly CellImport[]
-  /** The variables that the cell declares itself; imports are left out. */
-  readonly declares: readonly string[]
   readonly lineMap: LineMap
   /** The files that the cell imports, directly or not, and that have changed since they were last sent. */
   readonly files: readonly CompiledFile[]
@@ -82,9 +80,9 @@ export interface CompilerMethods {
   compile(source: CellSource): Compilation
   /**
    * Make known to later cells what a compiled cell declared, as far as it ran: `reached` is the number of its declaring statements that ended.
-   * Returns a sentence for each earlier cell that no longer fits, if that is to be looked for.
+   * Returns a sentence for each earlier cell that no longer fits. A cell that ran before, with an earlier thread, is a replay: nothing is said of it.
    */
-  accept(number: number, reached: number, looksForMisfits?: boolean): readonly string[]
+  accept(number: number, reached: number, isReplay?: boolean): readonly string[]
   /** Forget what all cells declared: the process that held their values is gone. */
   reset(): void
   complete(code: string, offset: number): Completion

@@ -198,8 +198,7 @@ export class Compiler {
     this.#worker = this.#start()
     for (const { source, reached } of this.#accepted) {
       this.#ask('compile', source).catch(() => undefined)
-      // Who no longer fits has been said.
-      this.#ask('accept', source.number, reached, false).catch(() => undefined)
+      this.#ask('accept', source.number, reached, true).catch(() => undefined)
     }
     for (const waiting of others) {
       this.#waiting.set(waiting.question.id, waiting)

@@ -45,8 +45,9 @@ export interface EmittedCell {
 
 /** Make JavaScript of a cell that is free of errors. */
 export function emitCell(text: CellText, { known, types }: EmitOptions): EmittedCell {
-  // V8 has `using`, but neither decorators nor accessors.
-  const target = text.words.has('using') ? ts.ScriptTarget.ESNext : ts.ScriptTarget.ES2024
+  // V8 has `using`, but neither decorators nor accessors. A cell with both words leaves both to TypeScript.
+  const isUsing = text.words.has('using') && !text.words.has('accessor')
+  const target = isUsing ? ts.ScriptTarget.ESNext : ts.ScriptTarget.ES2024
   const { js, map } = transpile(text.withoutExports, 'cell.ts', {
     ...options,
     target,
@@ -64,9 +65,8 @@ export function emitCell(text: CellText, { known, types }: EmitOptions): Emitted
   const imports = rewritten.imports.map(({ start, ...each }): CellImport => {
     return { ...each, place: placeOf(map, js, start) }
   })
-  const declares = values.filter(([, { isImport }]) => !isImport).map(([name]) => name)
   const { code, prefix, boxes, reached } = rewritten
-  return { cell: { code, prefix, boxes, imports, declares, lineMap }, reached }
+  return { cell: { code, prefix, boxes, imports, lineMap }, reached }
 }
 
 /** Make an ES module of one of the notebook's own TypeScript files. */

@@ -142,7 +142,9 @@ class Rewriter {
     const { name, start, end } = identifier
     const box = this.#box(name)
     if (this.#disposed.has(identifier)) return
-    if (this.#facts.shorthands.has(identifier)) this.#edits.replace(start, end, `${name}: ${box}`)
+    if (this.#facts.shorthands.has(identifier))
+      // `__proto__: x` would set the prototype.
+      this.#edits.replace(start, end, `${name === '__proto__' ? '["__proto__"]' : name}: ${box}`)
     else if (this.#facts.callees.has(identifier))
       // Without `0,` the function would be called as a method of the box.
       this.#edits.replaceCallee(start, end, `(0, ${box})`)
@@ -201,8 +203,16 @@ class Rewriter {
     const names = this.#boxedNames(node)
     if (names.length === 0) return
     if (node.kind.endsWith('using')) this.#keepDisposed(node)
-    else this.#assign(node)
-    if (!this.#facts.heads.has(node)) this.#reach(node.end, names)
+    else {
+      this.#assign(node)
+      for (const { id, end } of node.declarations.slice(0, -1))
+        this.#reach(
+          end,
+          identifiersOf(id).map(({ name }) => name),
+          ', ',
+        )
+    }
+    this.#reach(node.end, names)
   }
 
   #boxedNames({ declarations }: VariableDeclaration): string[] {
@@ -213,7 +223,8 @@ class Rewriter {
   #keepDisposed(node: VariableDeclaration): void {
     for (const { id, init } of node.declarations) {
       if (id.type !== 'Identifier' || init == null) continue
-      this.#edits.replace(id.start, id.end, `${this.#prefix}$${id.name}`)
+      // No box has such a name, because no variable begins with a digit.
+      this.#edits.replace(id.start, id.end, `${this.#prefix}0${id.name}`)
       this.#edits.wrap(init, `${this.#box(id.name)} = (`, ')')
     }
   }
@@ -251,11 +262,13 @@ class Rewriter {
     for (const node of nested) if (this.#boxedNames(node).length > 0) this.#assign(node)
   }
 
-  #reach(end: number, names: readonly string[]): void {
+  /** Count a declaration that ends there, in a statement of its own or, with `, `, within one. */
+  #reach(end: number, names: readonly string[], separator: '; ' | ', ' = '; '): void {
     this.#statements += 1
     for (const name of names)
       if (!this.#reached.has(name)) this.#reached.set(name, this.#statements)
-    this.#edits.insertAfter(end, `; ${this.#prefix}.n = ${this.#statements};`)
+    const count = `${separator}${this.#prefix}.n = ${this.#statements}`
+    this.#edits.insertAfter(end, separator === '; ' ? `${count};` : count)
   }
 }
 

@@ -135,6 +135,16 @@ describe('a cell that failed halfway', () => {
     expect(await session.print('const text: string = kept\nconsole.log(text)')).toBe('before')
   })
 
+  it('knows of a statement what was declared before it failed', async () => {
+    await session.print("let pair = 'before'")
+    const { error } = await session.run(
+      'let pair = 1, { none = 2 } = {} as { none?: number }, unmade = pair.toFixed(1000)',
+    )
+    expect(error).toContain('RangeError')
+    expect(await session.print('const sum: number = pair + none\nconsole.log(sum)')).toBe('3')
+    expect(await complaintOf('unmade')).toContain('failed before it got there')
+  })
+
   it('whose import failed knows none of it', async () => {
     await writeFile(
       join(session.folder, 'fails.ts'),

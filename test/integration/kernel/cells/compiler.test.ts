@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   CompilationInterrupted,
@@ -35,6 +37,28 @@ describe('a cell that takes long to compile', () => {
     expect(await session.print("kept += 1\nconsole.log(readKept(), join('a', 'b'))")).toBe('42 a/b')
     expect(await next).toEqual({ status: 'complete' })
     expect(await session.print('const after: number = kept\nconsole.log(after)')).toBe('42')
+  })
+})
+
+describe('a helper that a cell imports', () => {
+  it('is loaded by the next cell when the first was interrupted before it ran', async () => {
+    await writeFile(join(session.folder, 'kinds.ts'), 'export enum Kind { Cut = 7 }\n')
+    const cell = "import { Kind } from './kinds.ts'\nconsole.log(Kind.Cut)"
+    const first = session.compiler.compile({ number: 500, name: 'cell-500.ts', code: cell })
+    session.compiler.interrupt()
+    await expect(first).rejects.toThrow(CompilationInterrupted)
+    expect(await session.print(cell)).toBe('7')
+  })
+
+  it('is loaded as it is now after the compiler has ended', async () => {
+    await writeFile(join(session.folder, 'kinds.ts'), 'export enum Kind { Cut = 9, Sent }\n')
+    const slow = session.run(slowCell(60))
+    await new Promise(setImmediate)
+    session.compiler.interrupt()
+    await expect(slow).rejects.toThrow(CompilationInterrupted)
+    expect(
+      await session.print("import { Kind } from './kinds.ts'\nconsole.log(Kind.Cut, Kind.Sent)"),
+    ).toBe('9 10')
   })
 })
 

@@ -210,6 +210,21 @@ describe('using', () => {
     expect(await session.print('console.log(first.name, first.isOpen)')).toBe('first false')
   })
 
+  it('stands beside a variable whose name begins with a dollar', async () => {
+    const cell =
+      'const $own = 1\nusing own = { a: 2, [Symbol.dispose]() {} }\nconsole.log($own, own.a)'
+    expect(await session.print(cell)).toBe('1 2')
+  })
+
+  it('stands beside an accessor, as the word in a comment does', async () => {
+    const cell =
+      "class Held { accessor n = 1 }\nusing held = { [Symbol.dispose]() { console.log('closed') } }\nconsole.log(new Held().n, typeof held)"
+    expect(await session.print(cell)).toBe('1 object\nclosed')
+    expect(
+      await session.print('// using it\nclass Kept { accessor n = 2 }\nconsole.log(new Kept().n)'),
+    ).toBe('2')
+  })
+
   it('may wait', async () => {
     const cell =
       "await using slow = { async [Symbol.asyncDispose]() { await null; console.log('closed') } }\nconsole.log(typeof slow)"

@@ -234,6 +234,11 @@ describe('the notebook’s own files', () => {
     )
   })
 
+  it('may be called like a cell', async () => {
+    await write({ 'cell-1.ts': 'export const mine = 3\n' })
+    expect(await session.print("import { mine } from './cell-1.ts'\nconsole.log(mine)")).toBe('3')
+  })
+
   it('may import each other in a circle, and change', async () => {
     await write({
       'round/a.ts':
@@ -280,6 +285,13 @@ describe('JSON', () => {
     ).toBe('with a cut')
   })
 
+  it('that is none is named', async () => {
+    await write({ 'broken.json': '{' })
+    expect((await session.run("import broken from './broken.json'")).error).toMatch(
+      /^SyntaxError: broken\.json: Expected property name/u,
+    )
+  })
+
   it('of a package needs no attribute', async () => {
     await install('has-json', { type: 'module' }, { 'data.json': '{ "of": "a package" }' })
     expect(await session.print("import data from 'has-json/data.json'\nconsole.log(data.of)")).toBe(
@@ -304,6 +316,13 @@ describe('what modules have', () => {
     expect(await session.print("console.log('cell')\nimport './first'\nimport './second'")).toBe(
       'first\nsecond\ncell',
     )
+  })
+
+  it('takes the place of a variable that a function of an earlier cell sets', async () => {
+    await write({ 'counted.ts': 'export const counted = 5\n' })
+    await session.print('let counted = 1\nfunction count() { counted++ }')
+    await session.print("import { counted } from './counted.ts'")
+    expect(await session.print('count()\nconsole.log(counted)')).toBe('6')
   })
 
   it('may be declared again as a variable, and the other way round', async () => {

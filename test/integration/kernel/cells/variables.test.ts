@@ -66,6 +66,14 @@ describe('one name is one variable', () => {
     expect(printed[1]).toBe('{ near: 3 }\n8 [ 1 ] { near: [ 1 ], far: { near: 5 } }')
   })
 
+  it('also with the name of a setter that all objects have', async () => {
+    const printed = await printAll(
+      'const __proto__ = { a: 1 }',
+      'const held = { __proto__ }\nconsole.log(Object.keys(held))',
+    )
+    expect(printed[1]).toBe("[ '__proto__' ]")
+  })
+
   it('and a later cell may give it the name of a global of Node', async () => {
     const printed = await printAll(
       "const URL = 'http://n1'\nlet name = 'own', status = 3",
