@@ -106,7 +106,10 @@ function main(): void {
     if (request.do === 'warm') {
       // An error is ignored here: a cell that imports the library gets it too.
       enableCompileCache()
-      modules.import('@community-lab/kernel', null).then(flushCompileCache, () => undefined)
+      modules.import('@community-lab/kernel', null).then(
+        () => flushCompileCache(),
+        () => undefined,
+      )
       return
     }
     if (request.do === 'comm') {

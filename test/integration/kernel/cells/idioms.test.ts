@@ -101,6 +101,14 @@ describe('a complaint', () => {
   })
 })
 
+describe('preparing for a notebook', () => {
+  it('prints nothing into its cells', async () => {
+    session.runner.warm()
+    const cell = "await import('@community-lab/kernel')\nawait new Promise(setImmediate)"
+    expect(await session.print(cell)).toBe('')
+  })
+})
+
 describe('a process that ends', () => {
   it('says nothing of its debugger', async () => {
     const { printed, error } = await session.run('process.exit(3)')
