@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { chmod, mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import {
   createQueue,
   LabError,
@@ -86,7 +86,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
     log,
     wrapped: 'nsenter',
     command: () => ({
-      argv: inside([podPaths.node, join(podPaths.app, 'agent/dist/main.bundle.js')]),
+      argv: inside([join(podPaths.app, 'agent/bin/community-lab-agent')]),
       cwd: '/',
       env: agentEnv(options, hasIdentity() ? null : token),
     }),
@@ -186,7 +186,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
     enrollmentToken: string | null,
   ): Record<string, string> {
     return {
-      PATH: systemPath,
+      PATH: `${dirname(podPaths.node)}:${systemPath}`,
       LANG: 'C.UTF-8',
       HOME: '/root',
       NODE_COMPILE_CACHE: podPaths.compiled,
