@@ -28,7 +28,8 @@ export const openapiPlugin = fp<{ readonly version: string }>(
     })
     let page: Promise<FastifyInstance> | null = null
     app.addHook('onClose', async () => {
-      await (await page)?.close()
+      const made = await page?.catch(() => null)
+      await made?.close()
     })
     for (const url of [routes.docs, `${routes.docs}/*`])
       app.get(url, {
@@ -36,7 +37,11 @@ export const openapiPlugin = fp<{ readonly version: string }>(
         config: { right: 'read the testbed' },
         schema: { hide: true },
         async handler({ method, url: asked, headers }, reply) {
-          page ??= makePage(app.swagger({ yaml: false }))
+          page ??= makePage(app.swagger({ yaml: false })).catch((error: unknown) => {
+            // The next who looks has it made again.
+            page = null
+            throw error
+          })
           const answer = await (
             await page
           ).inject({ method: asMethod(method), url: asked, headers })

@@ -6,7 +6,7 @@ import { createQuotaBook } from '../domain/quota.ts'
 import { listColumns, uncountedFields, columnTypes } from '../domain/layout.ts'
 import { appendRows } from './append.ts'
 import { countFields, loadCatalog, spoolKey, type Catalog, type StoredTable } from './catalog.ts'
-import { planCommit, type PlannedRow } from './commit.ts'
+import { type CommitPlan, planCommit, type PlannedRow } from './commit.ts'
 import { isOfEngine, reasonOf } from './failure.ts'
 import type { AppendOutcome, AppendRequest, SpoolStart, StoreSettings } from './protocol.ts'
 import { widen } from './survey.ts'
@@ -59,11 +59,13 @@ export async function openIngest({
 
   async function commit(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
     await refresh()
-    await countUncounted(requests)
-    const plan = planCommit(catalog, requests, { bounds: settings.bounds, quotas })
-    if (plan.notes.length === 0) return plan.outcomes
+    let plan: CommitPlan
     let isStored = false
     try {
+      await countUncounted(requests)
+      // A plan already moves the catalog on, so one that fails leaves the catalog stale too.
+      plan = planCommit(catalog, requests, { bounds: settings.bounds, quotas })
+      if (plan.notes.length === 0) return plan.outcomes
       await connection.run('begin')
       for (const statement of plan.definitions) await connection.run(statement)
       for (const [table, rows] of plan.rows) await appendRows(connection, table, rows)
