@@ -6,7 +6,7 @@ import { Node, routes } from '@community-lab/contract'
 import type { Sliver } from '@community-lab/kernel'
 import Type from 'typebox'
 import { Value } from 'typebox/value'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import {
   attackBeside,
   hostileSliver,
@@ -96,15 +96,16 @@ async function sendFrom(
 ): Promise<(what: string, rest: readonly string[]) => Promise<void>> {
   const mark = `sleep 600.${Math.floor(Math.random() * 1e9)}`
   await sliver.exec(`${mark} > /dev/null 2>&1 < /dev/null &`)
-  const pid = await findProcess(mark)
+  // The shell may have answered before its child has become this program.
+  const pid = await vi.waitUntil(() => findProcess(mark), { timeout: 10_000 })
   return async (what, rest) => {
     const enter = [`--net=/proc/${pid}/ns/net`, '--']
     await run('nsenter', [...enter, 'perl', packets, what, 'pub1', ...rest])
   }
 }
 
-/** The process with this command line, whatever namespace it is in. */
-async function findProcess(commandLine: string): Promise<number> {
+/** The process with this command line, whatever namespace it is in; null: there is none. */
+async function findProcess(commandLine: string): Promise<number | null> {
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/u.test(name)) continue
     const found = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => {
@@ -113,7 +114,7 @@ async function findProcess(commandLine: string): Promise<number> {
     })
     if (found.split('\0').join(' ').trim() === commandLine) return Number(name)
   }
-  throw new Error(`no process is "${commandLine}"`)
+  return null
 }
 
 /** Run a command in the network namespace of a node. */
