@@ -112,7 +112,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     dir: join(dataDir, 'telemetry'),
     minFreeMiB: configuration.minFreeMiB,
   })
-  await app.register(streamPlugin)
+  await app.register(streamPlugin, { offlineAfterMs: offlineAfterS * 1000 })
   await app.register(tunnelPlugin)
 
   const context: RouteContext = {

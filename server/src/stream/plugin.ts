@@ -22,6 +22,8 @@ import { boundStream } from './bound-stream.ts'
 export interface StreamPluginOptions {
   /** How long a silent connection lives, in milliseconds; default {@link streamSilenceMs}. */
   readonly silenceMs?: number
+  /** After how much silence a node counts as offline, in milliseconds; default 30 s. Nodes are pinged often enough for it. */
+  readonly offlineAfterMs?: number
   /** The most bytes of samples in memory that are not committed; default 16 MiB of all streams, 2 MiB of one. */
   readonly intake?: Partial<IntakeOptions>
   /** How much each node may bring; default 1 GiB an hour, and 512 MiB at once. */
@@ -40,7 +42,7 @@ type NodeRequest = FastifyRequest<{ Params: { id: string } }>
  * `@fastify/websocket` as it is when the app has it already.
  */
 export default fp<StreamPluginOptions>(
-  async (app, { silenceMs = streamSilenceMs, ...limits }) => {
+  async (app, { silenceMs = streamSilenceMs, offlineAfterMs = 30_000, ...limits }) => {
     if (!app.hasDecorator('websocketServer')) {
       const options = { maxPayload: maxMessageBytes, perMessageDeflate: false }
       await app.register(websocket, { options })
@@ -132,7 +134,8 @@ export default fp<StreamPluginOptions>(
         })
         watchSilence(socket, {
           silenceMs,
-          pingMs: (silenceMs * streamPingMs) / streamSilenceMs,
+          // What is heard is noted twice in this time, and a node that says nothing by itself must answer before it would count as offline.
+          pingMs: Math.min((silenceMs * streamPingMs) / streamSilenceMs, offlineAfterMs / 2.5),
           bytesRead: () => request.raw.socket.bytesRead,
           onHeard: () => {
             if (isCurrent()) noteContact(node.id, true)

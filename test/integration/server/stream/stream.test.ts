@@ -211,6 +211,15 @@ describe('contact with a node', () => {
     expect(await gone).toEqual([1, false])
   })
 
+  it('is noted often enough for a node that would count as offline after a short time', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir, { silenceMs: 3_600_000, offlineAfterMs: 300 })
+    using agent = new Agent(server)
+    await agent.greet()
+    for (let heard = 0; heard < 3; heard++)
+      expect(await once(server.registry.events, 'contact')).toEqual([1, true])
+  })
+
   it('goes on while the disk is short and nothing is read of the node', async () => {
     await using folder = await makeFolder()
     await using server = await startApp(folder.dir, {
