@@ -187,6 +187,7 @@ describe('what has landed since', () => {
     await using world = await startSamples()
     for (const i of [1, 2, 3]) await world.add({ i })
     const sql = sqlOf(world.openDatabase())
+    const [third] = await sql`select landed from probe where i = 3`
     expect(await sql`from probe`).toHaveLength(3)
     await world.add({ i: 4, note: 'a new column' })
     expect(await sql`select i, note from probe order by i`).toEqual([
@@ -196,7 +197,7 @@ describe('what has landed since', () => {
       { i: 4, note: 'a new column' },
     ])
     expect(await sql`from probe`).toHaveLength(4)
-    expect(world.fetched).toEqual(['', '?after=3'])
+    expect(world.fetched).toEqual(['', `?after=${String(third?.['landed'])}`])
   })
 
   it('is there again when a notebook has dropped or changed its table', async () => {
