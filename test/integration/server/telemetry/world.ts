@@ -62,9 +62,15 @@ export async function readAll(
   name: string,
   scope = 'node',
 ): Promise<Record<string, unknown>[]> {
-  const { batch } = await store.rows({ scope, name, after: 0, run: null, limit: 1_000_000 })
-  const { columns, rows } = batch ?? { columns: [], rows: [] }
-  return rows.map((row) => Object.fromEntries(columns.map((column, at) => [column, row[at]])))
+  const all: Record<string, unknown>[] = []
+  for (let after = 0; ;) {
+    const { batch, readTo } = await store.rows({ scope, name, after, run: null, limit: 10_000 })
+    if (batch === null) return all
+    const { columns, rows } = batch
+    for (const row of rows)
+      all.push(Object.fromEntries(columns.map((column, at) => [column, row[at]])))
+    after = readTo
+  }
 }
 
 /** Text that no compression makes much smaller. */
