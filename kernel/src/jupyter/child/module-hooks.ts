@@ -6,6 +6,14 @@ import type { OwnFiles } from './own-files.ts'
 /** What stands before the specifier of an import that a cell makes. */
 export const cellScheme = 'cell:'
 const builtInScheme = 'community-lab:'
+/** What cells get for Observable Plot, and its URL. */
+const figurePackage = '@observablehq/plot'
+const figureUrl = `${builtInScheme}figures`
+/** Observable Plot itself needs a browser. The functions that draw are those of the kernel's `Plot`. */
+const figureModule = `export * from '${figurePackage}'
+import { Plot } from '@community-lab/kernel'
+export const { plot, legend } = Plot
+`
 const builtInSymbol = Symbol.for('community-lab.built-in')
 
 /** What the hooks need. */
@@ -25,21 +33,26 @@ type Resolved = ReturnType<Next>
 
 /** Have Node find what cells and the notebook's own files import: those files in their latest version, packages first beside the notebook, then beside the kernel. */
 export function installModuleHooks(options: ModuleHooksOptions): void {
-  const { files, builtIn, cellUrl } = options
+  const { files, builtIn, cellUrl, fallbackUrl } = options
   Object.defineProperty(globalThis, builtInSymbol, { value: builtIn, configurable: true })
   registerHooks({
     resolve(specifier, context, next) {
-      if (specifier.startsWith(cellScheme))
-        return resolveOwn(
-          specifier.slice(cellScheme.length),
-          { ...context, parentURL: cellUrl },
-          { ...options, next },
-        )
+      if (specifier.startsWith(cellScheme)) {
+        const id = specifier.slice(cellScheme.length)
+        const found = resolveOwn(id, { ...context, parentURL: cellUrl }, { ...options, next })
+        if (id !== figurePackage) return found
+        // Another version that the notebook has installed is left alone.
+        const isLent = found.url === next(id, { ...context, parentURL: fallbackUrl }).url
+        return isLent ? { url: figureUrl, format: 'module', shortCircuit: true } : found
+      }
+      if (context.parentURL === figureUrl)
+        return next(specifier, { ...context, parentURL: fallbackUrl })
       const parent = pathOf(context.parentURL)
       if (parent === null || !files.isOwn(parent)) return next(specifier, context)
       return resolveOwn(specifier, context, { ...options, next })
     },
     load(url, context, next) {
+      if (url === figureUrl) return { format: 'module', source: figureModule, shortCircuit: true }
       if (url.startsWith(builtInScheme))
         return { ...builtInModule(url.slice(builtInScheme.length), builtIn), shortCircuit: true }
       const path = pathOf(url)

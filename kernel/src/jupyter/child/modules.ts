@@ -54,7 +54,11 @@ export function createModules({ folder, fallbackFile, builtIn }: ModulesOptions)
     const path = isPath(id) ? files.resolve(folder, pathOf(id) ?? id) : null
     if (path === null || !files.isOwn(path)) return finderOf(id)(id) as unknown
     files.refresh(path)
-    return own(path) as unknown
+    try {
+      return own(path) as unknown
+    } catch (error) {
+      throw withRemedy(error, id)
+    }
   }
   const resolve = (id: string): string => finderOf(id).resolve(id)
   const module = { exports: {} }
@@ -79,12 +83,26 @@ export function createModules({ folder, fallbackFile, builtIn }: ModulesOptions)
         if (path !== null) files.succeed(path)
         return module
       } catch (error) {
-        if (path !== null) files.fail(path)
-        throw error
+        if (path === null) throw error
+        files.fail(path)
+        throw withRemedy(error, id)
       }
     },
     update: (compiled) => files.update(compiled),
   }
+}
+
+/** A file that no cell names in an import was not compiled. Node takes its types away, but cannot do so with an enum and the like. */
+function withRemedy(error: unknown, id: string): unknown {
+  const isKnown =
+    error instanceof Error && 'code' in error && error.code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX'
+  if (!isKnown) return error
+  const { message, stack = '' } = error
+  if (message.includes('by its written path')) return error
+  error.message = `${message}; import '${id}' by its written path first`
+  // The stack has a copy of the message.
+  error.stack = stack.replace(message, () => error.message)
+  return error
 }
 
 function jsonModule(path: string, name: string): ModuleNamespace {

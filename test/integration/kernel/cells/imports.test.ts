@@ -171,6 +171,17 @@ describe('a package', () => {
     )
   })
 
+  it('of figures draws without a browser when it is imported itself', async () => {
+    const cell =
+      "import * as Plot from '@observablehq/plot'\nimport { plot } from '@observablehq/plot'\nconst dot = Plot.dot([{ a: 1, b: 2 }], { x: 'a', y: 'b' })\nconst all = [Plot.plot({ marks: [dot] }), plot({ marks: [dot] }), dot.plot(), (await import('@observablehq/plot')).plot()]\nconsole.log(all.map(({ outerHTML }) => outerHTML.slice(0, 4)).join(' '))"
+    expect(await session.print(cell)).toBe('<svg <svg <svg <svg')
+    expect(
+      await session.print(
+        "import { Plot as ours } from '@community-lab/kernel'\nconsole.log(ours.plot === Plot.plot, Object.keys(ours).length === Object.keys(Plot).length)",
+      ),
+    ).toBe('true true')
+  })
+
   it('is asked for a path that it does not export', async () => {
     const { complaint, error } = await session.run("const path = 'waits/i.js'\nawait import(path)")
     expect([complaint, error]).toEqual([
@@ -237,6 +248,25 @@ describe('the notebook’s own files', () => {
   it('may be called like a cell', async () => {
     await write({ 'cell-1.ts': 'export const mine = 3\n' })
     expect(await session.print("import { mine } from './cell-1.ts'\nconsole.log(mine)")).toBe('3')
+  })
+
+  it('with an enum, found by a path that is no text of the cell, say what to do', async () => {
+    await write({
+      'found.ts': 'export enum Kind { Cut = 7 }\n',
+      'user.ts': "export { Kind } from './found.ts'\n",
+    })
+    const remedy = "import './found.ts' by its written path first"
+    const dynamic = "const where = './found.ts'\nconsole.log((await import(where)).Kind.Cut)"
+    expect((await session.run(dynamic)).error).toContain(remedy)
+    const required = await session.run("require('./found.ts')")
+    expect(required.error).toContain(remedy)
+    expect(required.stack).toContain(remedy)
+    expect((await session.run("const user = './user.ts'\nawait import(user)")).error).toContain(
+      "import './user.ts' by its written path first",
+    )
+    await session.print("import './found.ts'")
+    expect(await session.print(dynamic)).toBe('7')
+    expect(await session.print("console.log(require('./found.ts').Kind.Cut)")).toBe('7')
   })
 
   it('may import each other in a circle, and change', async () => {
