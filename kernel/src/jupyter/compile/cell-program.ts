@@ -1,8 +1,9 @@
 import ts from 'typescript'
+import { findAbsentNames } from './absent-names.ts'
 import { builtInModules, cellGlobals } from './cell-globals.ts'
 import { CellFiles } from './cell-files.ts'
 import type { CellText } from './cell-text.ts'
-import { codes, complaintOf } from './complaints.ts'
+import { codes, complaintOf, type PlacedDiagnostic } from './complaints.ts'
 import type { Complaint } from './compilation.ts'
 import { DiskFiles } from './disk-files.ts'
 import { Names } from './names.ts'
@@ -16,9 +17,6 @@ export interface PlacedCell {
   /** What people call it, like `cell 3`. */
   readonly label: string
 }
-
-/** A diagnostic that stands in a file. */
-export type PlacedDiagnostic = ts.Diagnostic & { file: ts.SourceFile }
 
 /** One TypeScript program of the cells that have not ended and of those whose names later cells can use; and these names. */
 export class CellProgram {
@@ -124,6 +122,7 @@ export class CellProgram {
     const path = this.files.pathOf(slot)
     const file = program.getSourceFile(path)
     if (file === undefined) return []
+    const text = this.#cells.get(slot)?.text
     const syntactic = program.getSyntacticDiagnostics(file)
     const found =
       syntactic.length > 0
@@ -131,6 +130,7 @@ export class CellProgram {
         : [
             ...this.ownImportsOf(slot).flatMap((each) => checkFile(program, each)),
             ...program.getSemanticDiagnostics(file),
+            ...findAbsentNames(program, file, text?.words ?? new Set()),
           ]
     const placed = withoutAddedLines(found.filter(isPlaced), file)
     // A module that was not found may be installed before the next cell.
@@ -140,13 +140,12 @@ export class CellProgram {
       codes.untyped,
     ]
     if (found.some(({ code }) => missing.includes(code))) this.#service.forgetResolutions()
-    const declared = this.#cells.get(slot)?.text.declared
     return placed.filter((each) => {
       // An array that an earlier cell declared as `const rows = []` may hold anything.
       if (
         each.code === codes.evolvingUse &&
         each.file === file &&
-        declared?.has(nameIn(each)) === false
+        text?.declared.has(nameIn(each)) === false
       )
         return false
       return each.code !== codes.untyped
@@ -159,6 +158,7 @@ export class CellProgram {
       folder: this.#folder,
       cells: this.files,
       names: this.names,
+      program: this.program,
       labelOf: (slot) => this.labelOf(slot),
     })
   }

@@ -228,8 +228,13 @@ class CellReader {
 }
 
 function namesOf(name: ts.BindingName): string[] {
-  if (ts.isIdentifier(name)) return [name.text]
+  return identifiersOf(name).map(({ text }) => text)
+}
+
+/** The identifiers that a name or a pattern declares. */
+export function identifiersOf(name: ts.BindingName): ts.Identifier[] {
+  if (ts.isIdentifier(name)) return [name]
   return name.elements.flatMap((element) =>
-    ts.isOmittedExpression(element) ? [] : namesOf(element.name),
+    ts.isOmittedExpression(element) ? [] : identifiersOf(element.name),
   )
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import ts from 'typescript'
-import { readCell, type CellText } from './cell-text.ts'
+import { identifiersOf, readCell, type CellText } from './cell-text.ts'
 import { CellProgram } from './cell-program.ts'
 import type {
   CellSource,
@@ -19,6 +19,9 @@ interface Pending {
   readonly slot: number
   readonly reached: ReadonlyMap<string, number>
   readonly types: ReadonlySet<string>
+  readonly unions: ReadonlySet<string>
+  /** The slots of the earlier cells whose globals it declares anew. */
+  readonly replaced: readonly number[]
   /** The stamps of the files that go along with the cell. */
   readonly stamps: ReadonlyMap<string, string>
 }
@@ -30,6 +33,8 @@ export class Checker implements CompilerMethods {
   readonly #pending = new Map<number, Pending>()
   /** The stamps of the notebook's own files as the process that runs cells has them. */
   readonly #sent = new Map<string, string>()
+  /** What was said of each cell that no longer fits, by the number of its request. */
+  readonly #told = new Map<number, ReadonlySet<string>>()
 
   constructor(folder: string, fallbackFile: string) {
     this.#program = new CellProgram(folder, fallbackFile)
@@ -44,7 +49,8 @@ export class Checker implements CompilerMethods {
     const slot = program.place({ text, number, label: labelOf(name) })
     try {
       const found = program.check(slot)
-      if (found.length === 0) return { ok: true, cell: this.#emit(number, slot, text) }
+      if (found.length === 0)
+        return { ok: true, cell: this.#emit(number, { slot, text, replaced }) }
       const complaints = found.map((each) => program.complaintOf(each))
       this.#release(slot, replaced)
       const why = `${capitalize(labelOf(name))}, which declares it, did not run because of its errors.`
@@ -58,12 +64,17 @@ export class Checker implements CompilerMethods {
     }
   }
 
-  #emit(number: number, slot: number, text: CellText): CompiledCell {
-    const types = typesAmong(this.#program.program, this.#program.files.pathOf(slot), text)
+  #emit(
+    number: number,
+    { slot, text, replaced }: { slot: number; text: CellText; replaced: readonly number[] },
+  ): CompiledCell {
+    const { program, files: cellFiles } = this.#program
+    const types = typesAmong(program, cellFiles.pathOf(slot), text)
+    const unions = unionsAmong(program, cellFiles.pathOf(slot))
     const { cell, reached } = emitCell(text, { known: this.#program.names.values, types })
     const stamps = this.#changedFilesOf(slot)
     const files = [...stamps.keys()].map((path) => emitFile(path, readFileSync(path, 'utf8')))
-    this.#pending.set(number, { slot, reached, types, stamps })
+    this.#pending.set(number, { slot, reached, types, unions, replaced, stamps })
     return { ...cell, files }
   }
 
@@ -73,11 +84,17 @@ export class Checker implements CompilerMethods {
     for (const each of replaced) this.#program.write(each)
   }
 
+  abandon(number: number): void {
+    const pending = this.#pending.get(number)
+    this.#pending.delete(number)
+    if (pending !== undefined) this.#release(pending.slot, pending.replaced)
+  }
+
   accept(number: number, reachedCount: number, isReplay = false): readonly string[] {
     const pending = this.#pending.get(number)
     if (pending === undefined) return []
     this.#pending.delete(number)
-    const { slot, reached, types, stamps } = pending
+    const { slot, reached, types, unions, stamps } = pending
     if (!isReplay) for (const [path, stamp] of stamps) this.#sent.set(path, stamp)
     const { names, cells } = this.#program
     this.#program.letGo(slot)
@@ -89,16 +106,18 @@ export class Checker implements CompilerMethods {
         names.lose(name, `${label}, which declares it, failed before it got there.`)
         continue
       }
-      const before = names.declare(name, { slot, kind: isType ? 'type' : kind })
+      const isUnion = kind === 'constant' && unions.has(name)
+      const before = names.declare(name, { slot, kind: isType ? 'type' : isUnion ? 'union' : kind })
       if (before !== null) again.set(name, before.slot)
     }
     if (again.size === 0 || isReplay) return []
-    return findMisfits(this.#program, slot, again)
+    return findMisfits(this.#program, slot, { again, told: this.#told })
   }
 
   reset(): void {
     this.#pending.clear()
     this.#sent.clear()
+    this.#told.clear()
     this.#program.clear()
   }
 
@@ -168,6 +187,28 @@ function typesAmong(program: ts.Program, path: string, text: CellText): Set<stri
       for (const { name } of bindings.elements) look(name)
   }
   return types
+}
+
+/** The constants whose type is a union. Without those whose type a variable would not keep: `let` widens what is written out, but not the type of a declaration. */
+function unionsAmong(program: ts.Program, path: string): Set<string> {
+  const checker = program.getTypeChecker()
+  const statements = program.getSourceFile(path)?.statements ?? []
+  const names = statements.flatMap((statement) =>
+    ts.isVariableStatement(statement) &&
+    (statement.declarationList.flags & ts.NodeFlags.Constant) !== 0
+      ? statement.declarationList.declarations.flatMap(({ name }) => identifiersOf(name))
+      : [],
+  )
+  const unions = names.filter((name) => {
+    const type = checker.getTypeAtLocation(name)
+    return type.isUnion() && !type.types.some(isFresh)
+  })
+  return new Set(unions.map(({ text }) => text))
+}
+
+/** Whether TypeScript widens a type for a variable: that of a literal whose type is not written. */
+function isFresh(type: ts.Type): boolean {
+  return 'freshType' in type && type.freshType === type
 }
 
 function labelOf(name: string): string {

@@ -78,7 +78,12 @@ export class Compiler {
   async compile(source: CellSource): Promise<Compilation> {
     const compiled = this.#ask('compile', source)
     this.#awaited = this.#lastId
-    const compilation = await compiled
+    const compilation = await compiled.catch((error: unknown) => {
+      // The thread may come to its end with this cell all the same.
+      if (error instanceof CompilationInterrupted)
+        this.#ask('abandon', source.number).catch(() => undefined)
+      throw error
+    })
     this.#awaited = null
     if (compilation.ok) this.#sources.set(source.number, source)
     return compilation

@@ -2,12 +2,14 @@ import ts from 'typescript'
 import type { CellFiles } from './cell-files.ts'
 import type { Complaint } from './compilation.ts'
 import type { Names } from './names.ts'
+import { nodeAt } from './nodes.ts'
 
 /** What the wording of complaints needs. */
 export interface ComplaintOptions {
   readonly folder: string
   readonly cells: CellFiles
   readonly names: Names
+  readonly program: ts.Program
   /** What people call the cell in that slot, like `cell 3`. */
   labelOf(slot: number): string
 }
@@ -23,6 +25,7 @@ export const codes = {
   browserName: 2584,
   importAssigned: 2632,
   constantAssigned: 2588,
+  unknownUsed: 18046,
   /** "implicitly has type 'any[]' in some locations", and the use that it speaks of. */
   evolving: 7034,
   evolvingUse: 7005,
@@ -32,10 +35,13 @@ export const codes = {
 const settingsAdvice =
   / Do you need to change your target library\? Try changing the '\w+' compiler option to (?:include )?'\w+'(?: or later)?\./gu
 
+/** A diagnostic that stands in a file. */
+export type PlacedDiagnostic = ts.Diagnostic & { file: ts.SourceFile }
+
 /** Put what TypeScript says about a cell into words that name cells, not files. */
 export function complaintOf(
-  diagnostic: ts.Diagnostic & { file: ts.SourceFile },
-  { folder, cells, names, labelOf }: ComplaintOptions,
+  diagnostic: PlacedDiagnostic,
+  { folder, cells, names, program, labelOf }: ComplaintOptions,
 ): Complaint {
   const { file, start = 0, code } = diagnostic
   const slot = cells.slotOf(file.fileName)
@@ -46,12 +52,18 @@ export function complaintOf(
   const name = /'([^']+)'/u.exec(steps)?.[1] ?? ''
   const [what = '', ...why] = nameCells(steps, cells, labelOf).split('\n')
   const lines = [[`${what} (TS${code})`, ...why].join('\n')]
-  if (code === codes.importAssigned) {
+  const isBrought =
+    code === codes.constantAssigned && slot !== null && isBroughtAt(diagnostic, program)
+  if (code === codes.importAssigned || isBrought) {
     const home = names.maybe(name)?.value
     const owner = home == null ? 'an earlier cell' : labelOf(home.slot)
     lines[0] = `Cannot assign to '${name}' because it is a constant of ${owner}. (TS${codes.constantAssigned})`
   }
   if (code === codes.evolving) lines.push(`Write its type, like this: const ${name}: number[] = []`)
+  if (code === codes.unknownUsed && isCaught(name, diagnostic))
+    lines.push(
+      `Anything can be thrown. Write \`(${name} as Error).message\`, or \`if (${name} instanceof Error)\` before it`,
+    )
   if (code === codes.browserName) lines.push('Cells run in Node, not in a browser.')
   const lost = names.maybeLost(name)
   if (lost !== null && (code === codes.missingName || code === codes.missingNameWithSuggestion))
@@ -83,6 +95,23 @@ export function nameCells(
       },
     )
     .replace(/__cell(\d+)__\.?/gu, '')
+}
+
+/** Whether the name at the place of a diagnostic is one that the kernel has brought into a cell, in the first line of its module. */
+function isBroughtAt({ file, start = 0 }: PlacedDiagnostic, program: ts.Program): boolean {
+  const symbol = program.getTypeChecker().getSymbolAtLocation(nodeAt(file, start))
+  const declaration = symbol?.valueDeclaration
+  return declaration?.getSourceFile() === file && declaration.pos < file.text.indexOf('\n')
+}
+
+/** Whether the name at the place of a diagnostic is what a `catch` around it has caught. */
+function isCaught(name: string, { file, start = 0 }: PlacedDiagnostic): boolean {
+  for (let node = nodeAt(file, start); !ts.isSourceFile(node); node = node.parent) {
+    const { parent } = node
+    if (!ts.isCatchClause(parent) || node !== parent.block) continue
+    if (parent.variableDeclaration?.name.getText() === name) return true
+  }
+  return false
 }
 
 function relativeTo(folder: string, path: string): string {

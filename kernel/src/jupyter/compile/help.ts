@@ -5,6 +5,7 @@ import type { CellProgram } from './cell-program.ts'
 import { nameCells } from './complaints.ts'
 import type { Completeness, Completion } from './compilation.ts'
 import { documentationOf } from './documentation.ts'
+import { nodeAt } from './nodes.ts'
 
 /** The most proposals of one completion. More would slow the page. */
 const maxMatches = 500
@@ -102,14 +103,6 @@ function originOf(checker: ts.TypeChecker, symbol: ts.Symbol): ts.Symbol {
     return symbol
   const origin = checker.getSymbolAtLocation(type.exprName.right)
   return origin === undefined ? symbol : originOf(checker, origin)
-}
-
-/** The smallest node at an offset. */
-function nodeAt(node: ts.Node, at: number): ts.Node {
-  const child = ts.forEachChild(node, (each) =>
-    each.getStart() <= at && at < each.end ? each : undefined,
-  )
-  return child === undefined ? node : nodeAt(child, at)
 }
 
 function fenced(text: string): string {

@@ -5,27 +5,36 @@ import { nameCells } from './complaints.ts'
 /** "implicitly has type 'any' because it is referenced in its own initializer", and the like. Source: TypeScript, diagnosticMessages.json. */
 const circularCodes = [7022, 7023, 7024]
 
+/** What {@link findMisfits} needs of earlier cells. */
+export interface MisfitOptions {
+  /** The names that were declared again, and the slot that declared each before. */
+  readonly again: ReadonlyMap<string, number>
+  /** What was said of each cell when it was last looked at, by its number. It is not said again. */
+  readonly told: Map<number, ReadonlySet<string>>
+}
+
 /**
- * Find the earlier cells whose types no longer fit, after the cell in `slot` has declared names again. `again` has each such name and the slot that declared
- * it before. Functions of earlier cells now use the new variables. Returns a sentence for each place that no longer fits.
+ * Find the earlier cells whose types no longer fit, after the cell in `slot` has declared names again. Functions of earlier cells now use the new variables.
+ * Returns a sentence for each place that no longer fits and was not told before.
  */
 export function findMisfits(
   cells: CellProgram,
   slot: number,
-  again: ReadonlyMap<string, number>,
+  { again, told }: MisfitOptions,
 ): readonly string[] {
-  return [...checkUsers(cells, slot, new Set(again.keys())), ...compareTypes(cells, slot, again)]
+  return [...checkUsers(cells, slot, { again, told }), ...compareTypes(cells, slot, again)]
 }
 
 /** Check the cells that use one of these names again, now with the new variable. */
-function checkUsers(cells: CellProgram, slot: number, names: ReadonlySet<string>): string[] {
+function checkUsers(cells: CellProgram, slot: number, { again, told }: MisfitOptions): string[] {
+  const names = [...again.keys()]
   const users = [...cells.cells].filter(
     ([other, { text }]) =>
-      other !== slot && [...names].some((name) => text.words.has(name) && !text.declared.has(name)),
+      other !== slot && names.some((name) => text.words.has(name) && !text.declared.has(name)),
   )
-  const before = users.map(([other]) => [other, cells.files.textOf(other)] as const)
+  const written = users.map(([other]) => [other, cells.files.textOf(other)] as const)
   for (const [other] of users) cells.write(other)
-  return before.flatMap(([other, text]) => {
+  return written.flatMap(([other, text]) => {
     const found = cells
       .check(other)
       .filter(({ file }) => cells.files.slotOf(file.fileName) === other)
@@ -34,10 +43,14 @@ function checkUsers(cells: CellProgram, slot: number, names: ReadonlySet<string>
       cells.files.write(cells.files.pathOf(other), text)
       return []
     }
-    return found.map((each) => {
+    const misfits = found.map((each) => {
       const { line, column, message } = cells.complaintOf(each)
       return `${cells.labelOf(other)} no longer fits, at ${line}:${column}: ${message}`
     })
+    const number = cells.cells.get(other)?.number ?? 0
+    const before = told.get(number)
+    told.set(number, new Set(misfits))
+    return misfits.filter((each) => before?.has(each) !== true)
   })
 }
 

@@ -4,7 +4,8 @@ import type { CellText, Declared } from './cell-text.ts'
 /** Where a name of earlier cells comes from: the slot of the cell, and how it declares it. */
 export interface Home {
   readonly slot: number
-  readonly kind: Declared['kind']
+  /** As the cell declares it. `union`: a constant that may be one of several types, and that functions of later cells may narrow. */
+  readonly kind: Declared['kind'] | 'union'
 }
 
 /** A name as later cells know it. A value and a type of the same name may come from different cells. */
@@ -101,8 +102,11 @@ export class Names {
         // A cell could not assign to an imported name. So it gets a variable of the same type.
         add(value.slot, (place) => `declare let ${name}: typeof ${place}.${name};`)
         if (type !== null && own === null) add(slot, (place) => `type ${name} = ${place}.${name};`)
+      } else if (value?.kind === 'union' && type === null && own === null) {
+        // TypeScript narrows a constant inside functions, but not an imported name.
+        add(value.slot, (place) => `declare const ${name}: typeof ${place}.${name};`)
       } else if (own === null) alias(name, slot)
-      else if (value?.kind === 'constant') alias(name, value.slot)
+      else if (value?.kind === 'constant' || value?.kind === 'union') alias(name, value.slot)
     }
     const names = [...slots].map((slot) => `c${slot} as ${namespaceOf(slot)}`)
     return { line: [`import { ${names.join(', ')} } from './$cells';`, ...parts].join(' '), slots }

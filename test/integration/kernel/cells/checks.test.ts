@@ -51,6 +51,21 @@ describe('a cell with an error of its types', () => {
       'const f = (x) => x',
       "cell:1:12 - Parameter 'x' implicitly has an 'any' type. (TS7006)",
     ],
+    [
+      'what was caught, which may be anything',
+      'try {\n} catch (problem) { problem.message }',
+      "cell:2:21 - 'problem' is of type 'unknown'. (TS18046)\n  Anything can be thrown. Write `(problem as Error).message`, or `if (problem instanceof Error)` before it",
+    ],
+    [
+      'what is unknown for another reason',
+      'const problem: unknown = 1\ntry { problem.x } catch (problem) { }',
+      "cell:2:7 - 'problem' is of type 'unknown'. (TS18046)",
+    ],
+    [
+      'what Node has only when it is started for it',
+      "typeof localStorage\nlocalStorage.setItem('key', 'value')",
+      "cell:2:1 - Cannot find name 'localStorage'. (TS2584)\n  Cells run in Node, not in a browser.",
+    ],
     ['what only a browser has', 'status', "cell:1:1 - Cannot find name 'status'. (TS2304)"],
     [
       'text that is no TypeScript',
@@ -86,6 +101,14 @@ describe('a cell with an error of its types', () => {
     ],
   ] as const)('does not run: %s', async ([, code, expected]) => {
     expect(await complaintOf(code)).toBe(expected)
+  })
+
+  it('may have a name that Node has not, when it makes one', async () => {
+    const cell =
+      "const isThere = typeof localStorage !== 'undefined' || globalThis.localStorage !== undefined\n{ const localStorage = { n: 1 }; console.log(isThere, localStorage.n) }"
+    expect(await session.print(cell)).toBe('false 1')
+    await session.print('const sessionStorage = { n: 2 }')
+    expect(await session.print('console.log(sessionStorage.n)')).toBe('2')
   })
 
   it('leaves nothing behind', async () => {
@@ -170,6 +193,23 @@ describe('a name whose type changes', () => {
       "cell N no longer fits, at 1:33: Parameter 'x' implicitly has an 'any' type. (TS7006)",
       'sizes is now string; what cell N declared with it takes it for number[]',
     ])
+  })
+
+  it('is told once, and again only when it fitted meanwhile', async () => {
+    const told = async (code: string): Promise<string> =>
+      (await session.run(code)).misfits
+        .filter((text) => text.includes('no longer fits'))
+        .map((text) => text.replaceAll(/ell \d+/gu, 'ell N'))
+        .join('\n')
+    const misfit = (type: string): string =>
+      `cell N no longer fits, at 1:30: Property 'pop' does not exist on type '${type}'. (TS2339)`
+    await session.print('let stack = [1]')
+    await session.print('const popStack = () => stack.pop()')
+    expect(await told("let stack = 'three'")).toBe(misfit('string'))
+    expect(await told("let stack = 'four'")).toBe('')
+    expect(await told('let stack = 5')).toBe(misfit('number'))
+    expect(await told('let stack = [6]')).toBe('')
+    expect(await told('let stack = 7')).toBe(misfit('number'))
   })
 
   it('is not told when it fits', async () => {

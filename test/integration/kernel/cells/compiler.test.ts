@@ -40,6 +40,19 @@ describe('a cell that takes long to compile', () => {
   })
 })
 
+describe('a cell that is interrupted while it is compiled', () => {
+  it('leaves nothing in force of what it declares for all cells', async () => {
+    await session.print('declare global { var shared: number }\nglobalThis.shared = 5')
+    const code = 'declare global { var shared: string; var unshared: string }'
+    const source = { number: 600, name: 'cell-600.ts', code }
+    const interrupted = session.compiler.compile(source)
+    session.compiler.interrupt()
+    await expect(interrupted).rejects.toThrow(CompilationInterrupted)
+    expect(await session.print('const still: number = shared\nconsole.log(still)')).toBe('5')
+    expect((await session.run('unshared')).complaint).toContain("Cannot find name 'unshared'")
+  })
+})
+
 describe('a helper that a cell imports', () => {
   it('is loaded by the next cell when the first was interrupted before it ran', async () => {
     await writeFile(join(session.folder, 'kinds.ts'), 'export enum Kind { Cut = 7 }\n')

@@ -5,7 +5,7 @@ let session: CellSession
 beforeAll(async () => {
   session = await CellSession.start()
   await session.print(
-    "import { connect } from '@community-lab/kernel'\n/** How many rounds. */\nlet rounds = 3\n/**\n * Doubles a number.\n *\n * @param x what to double\n * @throws never\n */\nfunction twice(x: number) {\n  return x * 2\n}\nconst settings: { mode: 'fast' | 'slow'; deep: { level: number } } = { mode: 'fast', deep: { level: 1 } }",
+    "import { connect } from '@community-lab/kernel'\n/** How many rounds. */\nlet rounds = 3\n/**\n * Doubles a number.\n *\n * @param x what to double\n * @throws never\n */\nfunction twice(x: number) {\n  return x * 2\n}\n/** Where to end. */\nconst limit: number | null = null\nconst settings: { mode: 'fast' | 'slow'; deep: { level: number } } = { mode: 'fast', deep: { level: 1 } }",
   )
 })
 afterAll(() => session[Symbol.asyncDispose]())
@@ -52,6 +52,9 @@ describe('inspection', () => {
   it('gives those of earlier cells', async () => {
     expect(await session.inspect('rounds')).toBe(
       '```typescript\nlet rounds: number\n```\n\nHow many rounds.',
+    )
+    expect(await session.inspect('limit')).toBe(
+      '```typescript\nconst limit: number | null\n```\n\nWhere to end.',
     )
     expect(await session.inspect('twice')).toBe(
       '```typescript\nfunction twice(x: number): number\n```\n\nDoubles a number.\n\n*@throws* never',

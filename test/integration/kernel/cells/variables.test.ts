@@ -171,6 +171,50 @@ describe('var', () => {
   })
 })
 
+describe('a constant that may be one of several types', () => {
+  it('is narrowed inside functions of later cells, as in one file', async () => {
+    await session.print(
+      "const maybe: string | undefined = ['text'].find(Boolean)\nconst sent: { ok: true; rtt: number } | { ok: false } = { ok: true, rtt: 5 } as { ok: true; rtt: number } | { ok: false }",
+    )
+    expect(
+      await session.print(
+        'if (maybe) [1].map(() => console.log(maybe.length))\nif (sent.ok) [1].map(() => console.log(sent.rtt))',
+      ),
+    ).toBe('4\n5')
+  })
+
+  it('is still a constant of its cell', async () => {
+    await session.print('const either: string | number = Math.max(1, 2)')
+    const { complaint } = await session.run('either = 5')
+    expect(complaint).toMatch(
+      /^cell-\d+\.ts:1:1 - Cannot assign to 'either' because it is a constant of cell \d+\. \(TS2588\)$/u,
+    )
+    const { complaint: own } = await session.run('{ const either = 1 as number; either = 5 }')
+    expect(own).toMatch(/Cannot assign to 'either' because it is a constant\. \(TS2588\)$/u)
+  })
+
+  it('gives a variable the type that it would give in one file', async () => {
+    await session.print(
+      "const one = 1\nconst side = Math.random() > 2 ? 'left' : 'right'\nconst isOn = Math.random() > 2 ? true : false",
+    )
+    const cell =
+      "let y = one\ny = 5\nlet where = side\nwhere = 'above'\nlet on = isOn\non = true\nconsole.log(y, where, on)"
+    expect(await session.print(cell)).toBe('5 above true')
+  })
+
+  it('may stand beside a type of its name', async () => {
+    await session.print('type Level = 1 | 2')
+    await session.print('const Level: Level | null = [2 as Level].find(Boolean) ?? null')
+    expect(
+      await session.print(
+        'const level: Level = 1\nif (Level !== null) console.log((Level satisfies Level) + level)',
+      ),
+    ).toBe('3')
+    await session.print('interface Level { n: number }')
+    expect(await session.print('const of: Level = { n: 1 }\nconsole.log(of.n, Level)')).toBe('1 2')
+  })
+})
+
 describe('a cell that runs again', () => {
   it('begins again with what it declares', async () => {
     const cell =
