@@ -30,8 +30,8 @@ use Errno qw(EAGAIN EINTR ENOENT ENOSPC);
 # then, up to a number each second, because somebody waits for them. The catcher sleeps three times as long as it works, so a faster writer has to wait.
 #
 # On a full disk a write is cut short. The part that is missing is then written before anything else, so the index has whole entries only, and no line is joined
-# to another one. 'dropped', 'refused', 'wanted' and 'caught' are overwritten in place, because a full disk has no room for a second file. Their last bytes
-# show whether they are complete.
+# to another one. 'dropped', 'refused' and 'caught' are overwritten in place, because a full disk has no room for a second file. Their last bytes show whether
+# they are complete. The agent replaces 'wanted', and overwrites it on a full disk.
 
 my ($version, $entry_bytes, $max_line, $chunk_bytes) = (2, 34, 4096, 65536);
 # How far the files may grow beyond their bound: by the last chunk, by ends of runs, and by the end of the last line.

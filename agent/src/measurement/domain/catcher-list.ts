@@ -8,7 +8,7 @@ export const catcherListVersion = 2
  *     <folder><tab><value>          for each sliver
  *     end <serial>
  *
- * They are overwritten in place, so a reader may see a part of one. Its last line then lacks the serial of the first line.
+ * `caught` is overwritten in place, and on a full disk `wanted` is too, so a reader may see a part of one. Its last line then lacks the serial of the first line.
  */
 export interface CatcherList {
   /** {@link catcherListVersion}, or that of an older agent or catcher. */
