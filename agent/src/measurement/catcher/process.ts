@@ -144,9 +144,9 @@ function mayRun(pid: number, dir: string): boolean {
  */
 export function isCatcher(pid: number, dir: string): boolean {
   try {
-    return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8')
-      .split('\0')
-      .includes(dir)
+    // Looked at first: reading the command line of a process that waits for a device may never end, and the pid may be another's by now.
+    if (readFileSync(`/proc/${pid}/comm`, 'utf8').trim() !== 'perl') return false
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(dir)
   } catch (error) {
     if (isProcessGone(error)) return false
     throw error
