@@ -47,6 +47,7 @@ function readDecimal(word: string): NumberReading {
 }
 
 function advise(word: string): string {
+  if (/,\w+=/u.test(word)) return 'separate fields by blanks, not by commas'
   const [, number, unit] = /^([+-]?[\d.]+)([a-z%]+)$/iu.exec(word) ?? []
   if (/^[+-]?0x[0-9a-f]+$/iu.test(word)) return 'write it in decimal, or as text in double quotes'
   if (/^[+-]?\d+,\d+$/u.test(word)) return `write ${word.replace(',', '.')}, with a point`

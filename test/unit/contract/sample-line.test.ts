@@ -80,6 +80,8 @@ describe('a line', () => {
     ['rtt a=1,000,000', /write 1000000, without separators/u],
     ['rtt a=0x1f', /write it in decimal/u],
     ['rtt a=8ab12f', /write text in double quotes/u],
+    ['rtt a=9007199254740993,v=1', /separate fields by blanks, not by commas/u],
+    ['rtt a=1i,b=0.5', /separate fields by blanks/u],
     ['rtt a=1.2.3', /write text in double quotes/u],
     [`rtt a=${'9'.repeat(39)}`, /more than 38 digits/u],
     ['rtt a_as_text=1', /ends with _as_text/u],
