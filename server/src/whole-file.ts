@@ -1,18 +1,40 @@
-import { open, rename } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { open, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 
-/** Write a file, mode 0600, so that it is there whole or not at all, also after a power cut. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = join(dirname(path), `.${String(process.pid)}.tmp`)
-  const file = await open(temporary, 'w', 0o600)
+/**
+ * Write a file, mode 0600 unless told otherwise, so that it is there whole or not at all, also after a power cut. What a killed process left half-written
+ * has a name that {@link isHalfWritten} knows. The packages for this (write-file-atomic, atomically, steno) do not sync the folder, so a power cut could
+ * bring the old file back after the new one was acted upon.
+ */
+export async function writeWhole(path: string, text: string, mode = 0o600): Promise<void> {
+  const unique = `${process.pid}-${randomBytes(4).toString('hex')}`
+  const temporary = join(dirname(path), `.${basename(path)}.${unique}.tmp`)
   try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
+    const file = await open(temporary, 'wx', mode)
+    try {
+      await file.chmod(mode)
+      await file.writeFile(text)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
   }
-  await rename(temporary, path)
-  const folder = await open(dirname(path))
+  await syncFolder(dirname(path))
+}
+
+/** Tell whether a file's name is that of one that {@link writeWhole} was writing. */
+export function isHalfWritten(name: string): boolean {
+  return name.startsWith('.') && name.endsWith('.tmp')
+}
+
+/** See that the names in a folder survive a power cut. */
+export async function syncFolder(dir: string): Promise<void> {
+  const folder = await open(dir)
   try {
     await folder.sync()
   } finally {

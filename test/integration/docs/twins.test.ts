@@ -6,6 +6,7 @@ const checkout = join(import.meta.dirname, '../../..')
 
 /** Files that stand in two packages, because neither may import the other and the contract does no I/O. */
 const twins = [
+  ['agent/src/disk/whole-file.ts', 'server/src/whole-file.ts'],
   ['agent/src/log-output.ts', 'server/src/log-output.ts'],
   ['agent/src/mgmt/device.ts', 'server/src/gateway/device.ts'],
   ['agent/src/mgmt/leftover.ts', 'server/src/gateway/leftover.ts'],
