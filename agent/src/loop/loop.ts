@@ -66,18 +66,24 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     return { slivers: found, unreadable, boot, isRebooting: rebooting !== null }
   }
 
-  async function rebootHost(bootSn: number, aborted: AbortSignal): Promise<void> {
-    try {
-      await options.reboot(aborted)
-    } catch (error) {
-      if (!aborted.aborted) {
+  /** The `boot_sn` that came last while a reboot was under way; null when none did. */
+  let nextBootSn: number | null = null
+
+  /** Reboot the host. When that fails and it was asked for again meanwhile, it is tried again. */
+  async function rebootHost(first: number, aborted: AbortSignal): Promise<void> {
+    for (let bootSn: number | null = first; bootSn !== null; bootSn = nextBootSn) {
+      nextBootSn = null
+      problems.clear('reboot')
+      try {
+        await options.reboot(aborted)
+      } catch (error) {
+        if (aborted.aborted) break
         log.error({ err: error, bootSn }, 'this host cannot be rebooted; its slivers are restarted')
         problems.set('reboot', describeFault('reboot', error))
       }
-    } finally {
-      rebooting = null
-      reconciler.look()
     }
+    rebooting = null
+    reconciler.look()
   }
 
   const executors = createExecutors({
@@ -91,7 +97,9 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
       const isNoted = await keep('boot', () => store.saveBoot(noted))
       boot = noted
       problems.clear('reboot')
-      if (isAsked && isNoted) rebooting ??= rebootHost(bootSn, aborted)
+      if (!isAsked || !isNoted) return
+      nextBootSn = bootSn
+      rebooting ??= rebootHost(bootSn, aborted)
     },
   })
   const reconciler = createReconciler({

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { createLoop } from '../../../../agent/src/loop/loop.ts'
 import type { LoopStore } from '../../../../agent/src/loop/store.ts'
@@ -27,13 +28,19 @@ const slivers = {
 /** How often the host is rebooted while an agent works with this store and a server that wants {@link asked} reboots. */
 async function countReboots(
   store: Partial<LoopStore>,
-  more: { readonly slivers?: Slivers; readonly isHanging?: boolean } = {},
+  more: {
+    readonly slivers?: Slivers
+    readonly isHanging?: boolean
+    /** What the first reboot waits for before it fails, after another one was asked for. */
+    readonly failsAfter?: Promise<unknown>
+  } = {},
 ): Promise<number> {
   let reboots = 0
+  let wanted = fetched
   const clock = createTestClock()
   const loop = await createLoop({
     server: {
-      getTarget: () => Promise.resolve({ changed: true, fetched }),
+      getTarget: () => Promise.resolve({ changed: true, fetched: wanted }),
       putReport: () => Promise.resolve(null),
     },
     look: () => Promise.resolve(null),
@@ -57,6 +64,12 @@ async function countReboots(
     reboot: async (signal) => {
       reboots++
       if (more.isHanging === true) await once(signal, 'abort')
+      if (more.failsAfter === undefined || reboots > 1) return
+      const node = { ...fetched.wanted.node, boot_sn: asked + 1 }
+      wanted = { ...fetched, wanted: { ...fetched.wanted, node } }
+      loop.hint()
+      await more.failsAfter
+      throw new Error('the host is still up')
     },
     pollMs: 60_000,
     clock,
@@ -96,4 +109,15 @@ it('follows what is wanted of slivers while a reboot hangs, and ends when it is 
   const loadBoot = () => Promise.resolve({ bootSn: asked - 1, lives: {} })
   expect(await countReboots({ loadBoot }, { slivers: one, isHanging: true })).toBe(1)
   expect(removed).toEqual(['1@1'])
+})
+
+it('tries a reboot that is asked for while another one is under way, should that fail', async () => {
+  const loadBoot = () => Promise.resolve({ bootSn: asked - 1, lives: {} })
+  const noted = Promise.withResolvers<undefined>()
+  const saveBoot: LoopStore['saveBoot'] = ({ bootSn }) => {
+    if (bootSn > asked) noted.resolve(undefined)
+    return Promise.resolve()
+  }
+  const failsAfter = noted.promise.then(() => nextTurn())
+  expect(await countReboots({ loadBoot, saveBoot }, { failsAfter })).toBe(2)
 })
