@@ -31,8 +31,12 @@ export interface Measuring {
   prepare(sliverId: string, measureDir: string): Promise<void>
   /** Finish what a sliver has written, when it has ended for good. See {@link SliverStreams.remove}. */
   end(sliverId: string): Promise<void>
-  /** Look after all slivers' streams, at once and then by time, until the signal ends it. What goes wrong with one is told as a problem of the node. */
+  /**
+   * Look after all slivers' streams, at once and then by time, until the signal ends it. What goes wrong with one is told as a problem of the node. At the
+   * signal all is let go, as by `stop`, so that a catcher that does not answer does not hold up this process's end.
+   */
   keep(slivers: Pick<Slivers, 'list' | 'unreadable'>, signal: AbortSignal): Promise<void>
+  /** Let go of the slivers' streams; calls under way fail. See {@link SliverStreams.stop}. */
   stop(): Promise<void>
 }
 
@@ -57,6 +61,11 @@ export async function openMeasuring(
   })
   /** Slivers that are being removed: their records are still there, but their streams must not begin again. */
   const ending = new Set<string>()
+  let stopping: Promise<void> | null = null
+
+  function stop(): Promise<void> {
+    return (stopping ??= streams.stop())
+  }
 
   async function look(slivers: Pick<Slivers, 'list' | 'unreadable'>): Promise<void> {
     // The folders are listed before the slivers. So a folder that has no sliver was left behind.
@@ -87,6 +96,7 @@ export async function openMeasuring(
       await task()
       problems.clear(problem)
     } catch (error) {
+      if (stopping !== null) return
       const message = error instanceof Error ? error.message : String(error)
       problems.set(problem, { member: '/slivers', message })
       log.warn({ err: error, sliver: id }, "a sliver's samples cannot be caught")
@@ -104,8 +114,14 @@ export async function openMeasuring(
       await streams.remove(id)
       problems.clear(`samples of ${id}`)
     },
-    keep: (slivers, signal) =>
-      repeatUntilAborted(signal, async () => {
+    async keep(slivers, signal) {
+      const letGo = (): void => {
+        stop().catch(() => {
+          // Whoever calls it at the end is told.
+        })
+      }
+      signal.addEventListener('abort', letGo, { once: true })
+      await repeatUntilAborted(signal, async () => {
         try {
           await look(slivers)
         } catch (error) {
@@ -113,8 +129,9 @@ export async function openMeasuring(
           if (!signal.aborted) log.warn({ err: error }, "slivers' samples cannot be looked after")
         }
         await delay(keepEveryMs, undefined, { signal })
-      }),
-    stop: () => streams.stop(),
+      })
+    },
+    stop,
   }
 }
 

@@ -1,11 +1,12 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { pino } from 'pino'
 import { expect, it } from 'vitest'
 import { measureFolder, openMeasuring } from '../../../../agent/src/measuring.ts'
 import { createNodeProblems } from '../../../../agent/src/report/problems.ts'
 import type { SliverStatus } from '../../../../agent/src/sliver/slivers.ts'
-import { createFolder, readSynced, waitForRecords } from './world.ts'
+import { catcherPid, createFolder, readSynced, waitForRecords } from './world.ts'
 
 const log = pino({ level: 'silent' })
 
@@ -47,4 +48,33 @@ it('catches what the slivers write that it finds running, finishes what is left 
   await measuring.stop()
   await readSynced(measuring.spool)
   await measuring.spool.close()
+})
+
+it('lets go when the agent is to end, though the catcher does not answer, and the next one finishes what was to end', async () => {
+  await using folder = await createFolder()
+  const dataDir = folder.path
+  const problems = createNodeProblems()
+  const measuring = await openMeasuring(dataDir, { log, problems })
+  const ending = new AbortController()
+  await measuring.prepare('1@1', measureFolder(dataDir, '1@1'))
+  await writeFile(join(measureFolder(dataDir, '1@1'), 'measure'), 'count value=1\n')
+  await waitForRecords(measuring.spool, 1)
+  const catcher = catcherPid(join(dataDir, 'catchers')) ?? 0
+  process.kill(catcher, 'SIGSTOP')
+  const kept = measuring.keep(running('1@1', '2@1'), ending.signal)
+  const given = expect(measuring.end('1@1')).rejects.toThrow()
+  await delay(100)
+  ending.abort()
+  const ended = Promise.all([kept, given]).then(() => 'ended')
+  expect(await Promise.race([ended, delay(3_000, 'waits')])).toBe('ended')
+  expect(problems.list()).toEqual([])
+  await measuring.stop()
+  await measuring.spool.close()
+
+  process.kill(catcher, 'SIGCONT')
+  const next = await openMeasuring(dataDir, { log, problems })
+  await next.end('1@1')
+  expect(await readSynced(next.spool)).toHaveLength(1)
+  await next.stop()
+  await next.spool.close()
 })
