@@ -66,6 +66,8 @@ export class Unpacking {
     return new Promise((resolve, reject) => {
       // Its own iterator waits for ever when what reads from it fails.
       this.#extract.on('entry', (_header, entry, next) => {
+        // It may fail before anything reads it. An error that nobody listens to would end the process; this one is told by the archive as well.
+        entry.on('error', reject)
         const taken = made.then(() => this.#take(entry))
         taken.then(
           () => next(),

@@ -94,3 +94,15 @@ it('says that an archive is cut off', async () => {
   unpacking.input.end(Buffer.alloc(100, 1))
   await expect(run).rejects.toThrow()
 })
+
+it('fails, and ends nothing else, when it is cut off while a folder is being made', async () => {
+  const pack = tar.pack()
+  pack.entry({ name: 'deep/in/x' }, 'x'.repeat(500))
+  pack.finalize()
+  const unpacking = new Unpacking('the archive', folder, { maxBytes: 1_000, maxEntries: 10 })
+  const unpacked = unpacking.run()
+  const half = (await buffer(pack)).subarray(0, 600)
+  // Once it is taken in, the file has begun, and its folder is not there yet.
+  unpacking.input.write(half, () => unpacking.input.destroy())
+  await expect(unpacked).rejects.toThrow('the archive was cut off')
+})
