@@ -30,6 +30,13 @@ module.exports = {
       from: { path: '(^server/contract/src/|/src/(domain|plan)/)' },
       to: { dependencyTypes: ['core'] },
     },
+    {
+      name: 'the-registry-knows-no-http',
+      severity: 'error',
+      comment: 'HTTP asks the registry and its database, never the other way round',
+      from: { path: '^server/src/(postgres|registry)/' },
+      to: { path: '^server/src/(http|route)/' },
+    },
   ],
   options: {
     // What is built is not looked into, but who imports it is seen: an import by a package's name leads there.

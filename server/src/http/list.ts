@@ -1,29 +1,13 @@
 import { LabError } from '@community-lab/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { TSchema } from 'typebox'
-import { splitFilters, type Condition, type FilterColumns } from '../postgres/filter.ts'
-import { fulfils, readFilters } from './filter.ts'
+import { fulfils, readFilters } from '../domain/filter.ts'
+import { both, splitFilters, type Condition } from '../postgres/filter.ts'
+import type { ListSource } from '../registry/read/list-source.ts'
 
 const maxPerPage = 1_000
 const defaultPerPage = 100
 /** How many objects are read at once where the database cannot filter. */
-const batchSize = 1_000
-
-/** Some of the objects that fulfil a condition, in their order. */
-export interface Page {
-  readonly where: Condition
-  readonly limit?: number
-  readonly offset?: number
-}
-
-/** A list that the database filters and cuts in pages. */
-export interface ListSource<T> {
-  /** Of one object. */
-  readonly schema: TSchema
-  readonly columns: FilterColumns
-  count(where: Condition): Promise<number>
-  read(page: Page): Promise<readonly T[]>
-}
+export const batchSize = 1_000
 
 /**
  * Answer a list as CONFINE does: whole objects, filtered by JSON pointers, and in pages when `page` or `per_page` is given, with Link headers to
@@ -68,11 +52,18 @@ export function addLinks(reply: FastifyReply, links: readonly string[]): void {
   void reply.header('link', all.join(', '))
 }
 
-async function* readAll<T>(source: ListSource<T>, where: Condition): AsyncGenerator<T> {
-  for (let offset = 0; ; offset += batchSize) {
-    const batch = await source.read({ where, limit: batchSize, offset })
+/**
+ * Read all objects, batch by batch. Each batch begins after the last object of the one before, so that no object is left out or told twice when others come
+ * and go meanwhile.
+ */
+export async function* readAll<T>(source: ListSource<T>, where: Condition): AsyncGenerator<T> {
+  let rest = where
+  for (;;) {
+    const batch = await source.read({ where: rest, limit: batchSize })
     yield* batch
-    if (batch.length < batchSize) return
+    const last = batch.at(-1)
+    if (last === undefined || batch.length < batchSize) return
+    rest = both(where, source.after(last))
   }
 }
 

@@ -1,5 +1,5 @@
 import { sql, type RawBuilder } from 'kysely'
-import type { Filter } from '../http/filter.ts'
+import type { Filter } from '../domain/filter.ts'
 
 /** A condition in SQL. */
 export type Condition = RawBuilder<boolean>
@@ -28,9 +28,14 @@ export function splitFilters(filters: readonly Filter[], columns: FilterColumns)
     const pointer = `/${filter.path.join('/')}`
     const column = columns[pointer] ?? columns[`/${filter.path.slice(0, -1).join('/')}/*`]
     if (column === undefined) rest.push(filter)
-    else where = sql<boolean>`${where} and ${column(filter.value, name)}`
+    else where = both(where, column(filter.value, name))
   }
   return { where, rest }
+}
+
+/** Both conditions. */
+export function both(one: Condition, other: Condition): Condition {
+  return sql<boolean>`${one} and ${other}`
 }
 
 /** A member that is text, or null. */

@@ -5,7 +5,7 @@ import {
   parseSliverId,
 } from '@community-lab/contract'
 import { sql } from 'kysely'
-import { etagOf } from '../http/etag.ts'
+import { etagOf } from './etag.ts'
 import type { Database } from '../postgres/database.ts'
 import { createChangeRunner } from './change.ts'
 import { createContactBook } from './contact.ts'

@@ -4,35 +4,32 @@ import {
   Group,
   path,
   routes,
-  Token,
   TokenCreate,
   TokenCreated,
   User,
   WhoAmI,
 } from '@community-lab/contract'
 import type { FastifyInstance } from 'fastify'
-import Type from 'typebox'
 import { actingUser, permitRight } from '../access/permit.ts'
-import { answerList } from '../http/list.ts'
 import { listGroups, listTokens, listUsers } from '../registry/read/access-lists.ts'
 import { readGroups, readUsers } from '../registry/read/access.ts'
 import { found } from '../registry/refusal.ts'
 import { createToken, deleteToken } from '../registry/write/tokens.ts'
 import { addAuthToken, deleteUser, removeAuthToken } from '../registry/write/users.ts'
 import { numericId, pattern, type ById, type RouteContext } from './context.ts'
+import { listRoute } from './list-route.ts'
 
 const tags = ['access']
 
 /** Groups and users. */
 export function userRoutes(app: FastifyInstance, { registry }: RouteContext): void {
-  app.get(
-    routes.groups,
-    {
-      config: { right: 'read the testbed' },
-      schema: { tags, summary: 'List groups', response: { 200: Type.Array(Group) } },
-    },
-    (request, reply) => answerList(request, reply, listGroups(registry)),
-  )
+  listRoute(app, {
+    url: routes.groups,
+    right: 'read the testbed',
+    tags,
+    summary: 'List groups',
+    source: listGroups(registry),
+  })
   app.get(
     pattern(routes.group),
     {
@@ -44,14 +41,13 @@ export function userRoutes(app: FastifyInstance, { registry }: RouteContext): vo
       return found((await readGroups(registry.db, { ids: [id] }))[0], 'group', id)
     },
   )
-  app.get(
-    routes.users,
-    {
-      config: { right: 'read users' },
-      schema: { tags, summary: 'List users', response: { 200: Type.Array(User) } },
-    },
-    (request, reply) => answerList(request, reply, listUsers(registry)),
-  )
+  listRoute(app, {
+    url: routes.users,
+    right: 'read users',
+    tags,
+    summary: 'List users',
+    source: listUsers(registry),
+  })
   app.get(
     pattern(routes.user),
     {
@@ -120,14 +116,13 @@ export function keyRoutes(app: FastifyInstance, { registry }: RouteContext): voi
       return removeAuthToken(registry, user ?? userId, key)
     },
   )
-  app.get(
-    routes.tokens,
-    {
-      config: { right: 'list tokens' },
-      schema: { tags, summary: 'List tokens', response: { 200: Type.Array(Token) } },
-    },
-    (request, reply) => answerList(request, reply, listTokens(registry)),
-  )
+  listRoute(app, {
+    url: routes.tokens,
+    right: 'list tokens',
+    tags,
+    summary: 'List tokens',
+    source: listTokens(registry),
+  })
   app.post<{ Body: TokenCreate }>(
     routes.tokens,
     {

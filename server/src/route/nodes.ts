@@ -13,9 +13,7 @@ import {
 } from '@community-lab/contract'
 import '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
-import Type from 'typebox'
 import { actingUser } from '../access/permit.ts'
-import { answerList } from '../http/list.ts'
 import { listNodes } from '../registry/read/lists.ts'
 import { readNodeTarget } from '../registry/target.ts'
 import { enrollNode, issueEnrollmentToken } from '../registry/write/enrollment.ts'
@@ -36,6 +34,7 @@ import {
   type ById,
   type RouteContext,
 } from './context.ts'
+import { listRoute } from './list-route.ts'
 
 const tags = ['nodes']
 
@@ -43,14 +42,13 @@ const tags = ['nodes']
 export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteContext): void {
   const idOf = (request: ById): number => numericId(request, 'node')
 
-  app.get(
-    routes.nodes,
-    {
-      config: { right: 'read the testbed' },
-      schema: { tags, summary: 'List nodes', response: { 200: Type.Array(Node) } },
-    },
-    (request, reply) => answerList(request, reply, listNodes(registry)),
-  )
+  listRoute(app, {
+    url: routes.nodes,
+    right: 'read the testbed',
+    tags,
+    summary: 'List nodes',
+    source: listNodes(registry),
+  })
   app.post<{ Body: NodeCreate }>(
     routes.nodes,
     {

@@ -10,7 +10,6 @@ import {
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { actingUser } from '../access/permit.ts'
-import { answerList } from '../http/list.ts'
 import { listSlices } from '../registry/read/lists.ts'
 import { ensureSlice } from '../registry/write/ensure.ts'
 import {
@@ -29,6 +28,7 @@ import {
   type ById,
   type RouteContext,
 } from './context.ts'
+import { listRoute } from './list-route.ts'
 
 const tags = ['slices']
 
@@ -44,14 +44,13 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
   const idOf = (request: FastifyRequest<{ Params: { id: string } }>): number =>
     numericId(request, 'slice')
 
-  app.get(
-    routes.slices,
-    {
-      config: { right: 'read the testbed' },
-      schema: { tags, summary: 'List slices', response: { 200: Type.Array(Slice) } },
-    },
-    (request, reply) => answerList(request, reply, listSlices(registry)),
-  )
+  listRoute(app, {
+    url: routes.slices,
+    right: 'read the testbed',
+    tags,
+    summary: 'List slices',
+    source: listSlices(registry),
+  })
   app.post<{ Body: SliceCreate }>(
     routes.slices,
     {

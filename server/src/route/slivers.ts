@@ -1,8 +1,6 @@
 import { routes, Sliver, SliverCreate, SliverPatch } from '@community-lab/contract'
 import type { FastifyInstance } from 'fastify'
-import Type from 'typebox'
 import { permitGroup } from '../access/permit.ts'
-import { answerList } from '../http/list.ts'
 import { listSlivers } from '../registry/read/lists.ts'
 import { readSlice } from '../registry/write/slices.ts'
 import {
@@ -13,19 +11,19 @@ import {
   updateSliver,
 } from '../registry/write/slivers.ts'
 import { answerCreated, ifMatchOf, pattern, type ById, type RouteContext } from './context.ts'
+import { listRoute } from './list-route.ts'
 
 const tags = ['slivers']
 
 /** Slivers: a slice's container on a node. */
 export function sliverRoutes(app: FastifyInstance, { registry }: RouteContext): void {
-  app.get(
-    routes.slivers,
-    {
-      config: { right: 'read the testbed' },
-      schema: { tags, summary: 'List slivers', response: { 200: Type.Array(Sliver) } },
-    },
-    (request, reply) => answerList(request, reply, listSlivers(registry)),
-  )
+  listRoute(app, {
+    url: routes.slivers,
+    right: 'read the testbed',
+    tags,
+    summary: 'List slivers',
+    source: listSlivers(registry),
+  })
   app.post<{ Body: SliverCreate }>(
     routes.slivers,
     {

@@ -11,8 +11,6 @@ import {
 } from '@community-lab/contract'
 import type { FastifyInstance } from 'fastify'
 import type { Readable } from 'node:stream'
-import Type from 'typebox'
-import { answerList } from '../http/list.ts'
 import { endWhenStalled } from '../http/streams.ts'
 import { listTemplates } from '../registry/read/lists.ts'
 import { receiveImage, removeUnusedImages } from '../registry/image.ts'
@@ -32,6 +30,7 @@ import {
   type ById,
   type RouteContext,
 } from './context.ts'
+import { listRoute } from './list-route.ts'
 
 const tags = ['templates']
 /** The largest image, in bytes. */
@@ -42,14 +41,13 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
   const idOf = (request: ById): number => numericId(request, 'template')
   // One at a time: an image is not taken for unused between its coming and its template's change.
   const inTurn = createQueue()
-  app.get(
-    routes.templates,
-    {
-      config: { right: 'read the testbed' },
-      schema: { tags, summary: 'List templates', response: { 200: Type.Array(Template) } },
-    },
-    (request, reply) => answerList(request, reply, listTemplates(registry)),
-  )
+  listRoute(app, {
+    url: routes.templates,
+    right: 'read the testbed',
+    tags,
+    summary: 'List templates',
+    source: listTemplates(registry),
+  })
   app.post<{ Body: TemplateCreate }>(
     routes.templates,
     {

@@ -29,7 +29,7 @@ export interface TelemetryStoreOptions {
   readonly commitRows?: number
   /** The most memory that DuckDB uses, in MiB; default 512. */
   readonly memoryMiB?: number
-  /** Default: 256 measurements in a scope, 16 undeclared ones of one node, 256 columns of fields in a measurement. */
+  /** Default: 256 measurements in a scope, 16 undeclared ones of one node, 256 columns of fields in a measurement, 32 of them begun by one node in the scope `node`. */
   readonly bounds?: Partial<StoreBounds>
   /** Default: 36 million rows and 4 GiB, 10,000 rows a second. */
   readonly quota?: Partial<SliceQuota>
@@ -96,6 +96,7 @@ export async function createTelemetryStore(
       measurementsPerScope: 256,
       undeclaredPerNode: 16,
       fieldsPerMeasurement: 256,
+      fieldsPerNode: 32,
       ...options.bounds,
     },
     quota: { rowsPerHour: 36_000_000, bytesPerHour: 4 * 1024 ** 3, ...options.quota },

@@ -68,6 +68,13 @@ it('the contract may import nothing of the house', async () => {
   )
 })
 
+it('the server’s registry may import nothing of its HTTP', async () => {
+  await write('server/src/http/list.ts', 'export {}\n')
+  expect(await check('server/src/registry/read/a.ts', '../../http/list.ts')).toContain(
+    'the-registry-knows-no-http: server/src/registry/read/a.ts → server/src/http/list.ts',
+  )
+})
+
 it('the kernel may import the contract', async () => {
   const said = await check('kernel/src/a.ts', '@community-lab/contract')
   expect(said).toContain('no dependency violations found (2 modules, 1 dependencies cruised)')

@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
 import { Group, Token, User } from '@community-lab/contract'
-import type { ListSource } from '../../http/list.ts'
 import { integer, object, text, type FilterColumns } from '../../postgres/filter.ts'
 import type { RegistryStore } from '../store.ts'
 import { readGroups, readTokens, readUsers } from './access.ts'
+import type { ListSource } from './list-source.ts'
 import { count } from './selection.ts'
 
 /** The groups, as a list that the database filters and cuts in pages. */
@@ -13,6 +13,7 @@ export function listGroups({ db }: RegistryStore): ListSource<Group> {
     columns: groupColumns,
     count: (where) => count(db, sql`groups`, where),
     read: (page) => readGroups(db, page),
+    after: ({ id }) => sql<boolean>`groups.id > ${id}`,
   }
 }
 
@@ -23,6 +24,7 @@ export function listUsers({ db }: RegistryStore): ListSource<User> {
     columns: userColumns,
     count: (where) => count(db, sql`users`, where),
     read: (page) => readUsers(db, page),
+    after: ({ id }) => sql<boolean>`users.id > ${id}`,
   }
 }
 
@@ -33,6 +35,7 @@ export function listTokens({ db }: RegistryStore): ListSource<Token> {
     columns: tokenColumns,
     count: (where) => count(db, sql`tokens`, where),
     read: (page) => readTokens(db, page),
+    after: ({ id }) => sql<boolean>`tokens.id > ${id}`,
   }
 }
 

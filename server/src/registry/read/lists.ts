@@ -1,6 +1,5 @@
 import { sql } from 'kysely'
 import { Node, parseSliverId, Slice, Sliver, Template } from '@community-lab/contract'
-import type { ListSource } from '../../http/list.ts'
 import {
   boolean,
   integer,
@@ -10,6 +9,7 @@ import {
   type FilterColumns,
 } from '../../postgres/filter.ts'
 import type { RegistryStore } from '../store.ts'
+import type { ListSource } from './list-source.ts'
 import { count } from './selection.ts'
 
 /** The nodes, as a list that the database filters and cuts in pages. */
@@ -19,6 +19,7 @@ export function listNodes({ db, read }: RegistryStore): ListSource<Node> {
     columns: nodeColumns,
     count: (where) => count(db, sql`nodes`, where),
     read: (page) => read.nodes(db, page),
+    after: ({ id }) => sql<boolean>`nodes.id > ${id}`,
   }
 }
 
@@ -29,6 +30,7 @@ export function listSlices({ db, read }: RegistryStore): ListSource<Slice> {
     columns: sliceColumns,
     count: (where) => count(db, sql`slices`, where),
     read: (page) => read.slices(db, page),
+    after: ({ id }) => sql<boolean>`slices.id > ${id}`,
   }
 }
 
@@ -42,6 +44,8 @@ export function listSlivers({ db, read }: RegistryStore): ListSource<Sliver> {
     columns: sliverColumns,
     count: (where) => count(db, from, where),
     read: (page) => read.slivers(db, page),
+    after: ({ slice, node }) =>
+      sql<boolean>`(slivers.slice_id, slivers.node_id) > (${slice.id}::int, ${node.id}::int)`,
   }
 }
 
@@ -52,6 +56,7 @@ export function listTemplates({ db, read }: RegistryStore): ListSource<Template>
     columns: templateColumns,
     count: (where) => count(db, sql`templates`, where),
     read: (page) => read.templates(db, page),
+    after: ({ id }) => sql<boolean>`templates.id > ${id}`,
   }
 }
 

@@ -7,7 +7,7 @@ import {
 } from '@community-lab/contract'
 import { sql } from 'kysely'
 import { checkNodeSetState } from '../../domain/node-state.ts'
-import { checkIfMatch } from '../../http/etag.ts'
+import { checkIfMatch } from '../etag.ts'
 import { claimName, found } from '../refusal.ts'
 import type { RegistryStore } from '../store.ts'
 import type { Change } from '../change.ts'

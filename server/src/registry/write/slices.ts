@@ -1,7 +1,7 @@
 import { sql, type Insertable } from 'kysely'
 import { sliverId, type Slice, type SliceCreate, type SlicePatch } from '@community-lab/contract'
 import { completeResources } from '../../domain/admission.ts'
-import { checkIfMatch } from '../../http/etag.ts'
+import { checkIfMatch } from '../etag.ts'
 import type { SliceTable } from '../../postgres/tables.ts'
 import type { Change } from '../change.ts'
 import { claimName, found } from '../refusal.ts'

@@ -7,7 +7,7 @@ import {
   type SliverPatch,
 } from '@community-lab/contract'
 import { admitSlice } from '../../domain/admission.ts'
-import { checkIfMatch } from '../../http/etag.ts'
+import { checkIfMatch } from '../etag.ts'
 import type { Change } from '../change.ts'
 import { found } from '../refusal.ts'
 import type { RegistryStore } from '../store.ts'

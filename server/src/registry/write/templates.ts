@@ -4,7 +4,7 @@ import {
   type TemplateCreate,
   type TemplatePatch,
 } from '@community-lab/contract'
-import { checkIfMatch } from '../../http/etag.ts'
+import { checkIfMatch } from '../etag.ts'
 import type { Change } from '../change.ts'
 import { claimName, found } from '../refusal.ts'
 import type { RegistryStore } from '../store.ts'

@@ -56,6 +56,14 @@ export type ColumnChange =
   | { readonly do: 'rename'; readonly column: string; readonly to: string }
   | { readonly do: 'widen'; readonly column: string }
 
+/** How many columns a table may get. */
+export interface ColumnBounds {
+  /** Columns of fields, all together. */
+  readonly maxColumns: number
+  /** Further columns for one sample. */
+  readonly maxNew: number
+}
+
 /** A sample's fields, fitted into a table. */
 export interface Fitted {
   /** By field; the column follows from the kind, see {@link kindIn}. */
@@ -97,24 +105,27 @@ export function declareFields(fields: Fields, declared: DeclaredFields): ColumnC
 
 /**
  * Fit a sample's fields into a table's columns. A value of another kind than its field's first gets a column beside it. A name that cannot be a column,
- * and what is beyond `maxColumns`, goes to `overflow`. `fields` is brought up to date.
+ * and what is beyond the bounds, goes to `overflow`. `fields` is brought up to date.
  */
 export function fitFields(
   sample: Readonly<Record<string, FieldValue>>,
   fields: Fields,
-  maxColumns: number,
+  { maxColumns, maxNew }: ColumnBounds,
 ): Fitted {
+  let added = 0
   const values = new Map<string, FieldValue>()
   const changes: ColumnChange[] = []
   const overflow: (readonly [string, FieldValue])[] = []
   for (const [name, given] of Object.entries(sample)) {
     const value = name === runField ? runText(given) : given
     const fits = fields.has(name) || checkFieldName(name) === null
-    const change = fits ? fitValue(name, value, { fields, maxColumns }) : null
+    const hasRoom = (): boolean => added < maxNew && countColumns(fields) < maxColumns
+    const change = fits ? fitValue(name, value, { fields, hasRoom }) : null
     if (change === null) overflow.push([name, value])
     else {
       values.set(name, value)
       changes.push(...change)
+      added += change.filter((each) => each.do === 'add').length
     }
   }
   const rest = overflow.length === 0 ? null : JSON.stringify(Object.fromEntries(overflow))
@@ -186,11 +197,11 @@ export function readFields(
 function fitValue(
   name: string,
   value: FieldValue,
-  { fields, maxColumns }: { readonly fields: Fields; readonly maxColumns: number },
+  { fields, hasRoom }: { readonly fields: Fields; readonly hasRoom: () => boolean },
 ): readonly ColumnChange[] | null {
   const known = fields.get(name)
   if (known === undefined) {
-    if (countColumns(fields) >= maxColumns) return null
+    if (!hasRoom()) return null
     const field = newField(kindOf(value), false)
     fields.set(name, field)
     count(field, value)
@@ -199,7 +210,7 @@ function fitValue(
   const kind = kindIn(known, value)
   if (kind === 'integer' && canWiden(known)) return widen(name, known, value)
   if (!known.counts.has(kind)) {
-    if (countColumns(fields) >= maxColumns) return null
+    if (!hasRoom()) return null
     known.counts.set(kind, 0)
     count(known, value)
     return [addColumn(columnOf(name, known, kind), kind)]

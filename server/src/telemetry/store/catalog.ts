@@ -22,6 +22,8 @@ export interface StoredTable {
   readonly columns: string[]
   /** The columns of fields that are in the file, with DuckDB's types; null before the first commit. Readers go by these. */
   committed: ReadonlyMap<string, string> | null
+  /** How many columns samples of each node have begun; counted in the scope `node` alone. */
+  readonly begunOf: Map<number, number>
   /** Whether the columns of its declared fields, if it has any, are there. */
   isDeclared: boolean
   /** Null until somebody asked. */
@@ -103,16 +105,18 @@ export async function loadCatalog(connection: DuckDBConnection): Promise<Catalog
     if (found === undefined) byTable.set(key, [{ column, type }])
     else found.push({ column, type })
   }
-  const tables = await readTexts(
+  const stored = await readTexts(
     `select schema_name, table_name from duckdb_tables() where database_name = current_database()`,
   )
-  for (const [scope, name] of tables) {
+  for (const [scope, name] of stored) {
     if (scope === undefined || name === undefined || !isScope(scope)) continue
     addTable(catalog, readTable(scope, name, byTable.get(measurementKey(scope, name)) ?? []))
     if (!isUndeclared(scope, name)) continue
     const [first] = await read(`select node_id from ${tableOf({ scope, name })} limit 1`)
     if (first !== undefined) countUndeclared(catalog, Number(first[0]))
   }
+  for (const [scope = '', name = '', nodeId, count] of await readTexts('from main.begun_columns'))
+    catalog.tables.get(measurementKey(scope, name))?.begunOf.set(Number(nodeId), Number(count))
   return catalog
 }
 
@@ -129,6 +133,7 @@ function readTable(scope: string, name: string, stored: readonly StoredColumn[])
     fields: readFields(ofFields.map(({ column, type }) => ({ column, kind: kindOfType(type) }))),
     columns: stored.map(({ column }) => column),
     committed: new Map(ofFields.map(({ column, type }) => [column, type])),
+    begunOf: new Map(),
     isDeclared: false,
     extent: null,
   }

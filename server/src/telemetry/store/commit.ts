@@ -71,11 +71,21 @@ export function planCommit(
   const definitions: string[] = []
   const rows = new Map<StoredTable, PlannedRow[]>()
   const moved = new Map<string, AppendRequest>()
+  const begunIn = new Set<StoredTable>()
 
   function plan(given: PlacedSample, { node, nodeId, spool }: AppendRequest): void {
     const { sample, table } = findTable(catalog, given, { bounds, definitions, nodeId })
-    const fitted = fitFields(sample.fields, table.fields, bounds.fieldsPerMeasurement)
+    const begun = table.begunOf.get(nodeId) ?? 0
+    const fitted = fitFields(sample.fields, table.fields, {
+      maxColumns: bounds.fieldsPerMeasurement,
+      maxNew: table.scope === nodeScope ? bounds.fieldsPerNode - begun : Infinity,
+    })
     definitions.push(...changeColumns(table, fitted.changes))
+    const added = fitted.changes.filter((change) => change.do === 'add').length
+    if (added > 0 && table.scope === nodeScope) {
+      table.begunOf.set(nodeId, begun + added)
+      begunIn.add(table)
+    }
     const row: PlannedRow = { sample, node, nodeId, spool, landed: ++catalog.landed, fitted }
     const planned = rows.get(table)
     if (planned === undefined) rows.set(table, [row])
@@ -106,7 +116,8 @@ export function planCommit(
   })
   for (const table of rows.keys())
     definitions.push(...changeColumns(table, settleFields(table.fields)))
-  return { definitions, rows, outcomes, notes: noteProgress(catalog, moved) }
+  const notes = [...noteProgress(catalog, moved), ...noteBegun(begunIn)]
+  return { definitions, rows, outcomes, notes }
 }
 
 function noteRefusal(refusals: Map<string, Refusal>, sample: PlacedSample, reason: string): void {
@@ -146,8 +157,8 @@ function findTable(
   const columns = firstColumns.map(([column]) => column)
   const typed = firstColumns.map(([column, type]) => `${quoteIdentifier(column)} ${type}`)
   definitions.push(`create table ${tableOf(sample)} (${typed.join(', ')})`)
-  const empty = { fields: new Map(), columns, committed: null, isDeclared: false, extent: null }
-  const table = addTable(catalog, { scope, name, ...empty })
+  const empty = { fields: new Map(), begunOf: new Map(), committed: null, extent: null }
+  const table = addTable(catalog, { scope, name, columns, isDeclared: false, ...empty })
   if (isUndeclared(scope, name)) countUndeclared(catalog, nodeId)
   definitions.push(...declareColumns(table))
   return { sample, table }
@@ -202,4 +213,14 @@ function noteProgress(catalog: Catalog, moved: ReadonlyMap<string, AppendRequest
      on conflict (node_id, spool) do update set committed_seq = excluded.committed_seq`,
     `update main.store set landed = ${catalog.landed}`,
   ]
+}
+
+function noteBegun(tables: ReadonlySet<StoredTable>): string[] {
+  return [...tables].flatMap(({ scope, name, begunOf }) =>
+    [...begunOf].map(
+      ([nodeId, columns]) =>
+        `insert into main.begun_columns values (${quoteText(scope)}, ${quoteText(name)}, ${nodeId}, ${columns})
+         on conflict (scope, name, node_id) do update set columns = excluded.columns`,
+    ),
+  )
 }

@@ -5,7 +5,10 @@ import { isScope, quoteIdentifier, tableOf } from '../domain/name.ts'
  * What brings the file from one format to the next, in order; the first one from format 1. Each runs in a transaction together with the note of the new
  * format, so a file is always of one format.
  */
-const migrations: readonly ((connection: DuckDBConnection) => Promise<void>)[] = [addNodeIds]
+const migrations: readonly ((connection: DuckDBConnection) => Promise<void>)[] = [
+  addNodeIds,
+  addBegunColumns,
+]
 
 /** The format of the file that this version writes. */
 const storeFormat = 1 + migrations.length
@@ -47,7 +50,8 @@ async function createTables(connection: DuckDBConnection): Promise<void> {
       create table main.spools (
         node_id integer not null, spool varchar not null, committed_seq bigint not null,
         primary key (node_id, spool)
-      )`)
+      );
+      ${begunColumns}`)
   })
 }
 
@@ -68,6 +72,18 @@ async function addNodeIds(connection: DuckDBConnection): Promise<void> {
       `update ${table} set node_id = s.node_id from main.spools s where s.spool = ${table}.spool`,
     )
   }
+}
+
+/** How many columns of a table samples of each node have begun. */
+const begunColumns = `
+  create table main.begun_columns (
+    scope varchar not null, name varchar not null, node_id integer not null, columns integer not null,
+    primary key (scope, name, node_id)
+  )`
+
+/** Format 3: it is counted who begins columns. Those that are there count for nobody. */
+async function addBegunColumns(connection: DuckDBConnection): Promise<void> {
+  await connection.run(begunColumns)
 }
 
 async function inTransaction(

@@ -20,8 +20,10 @@ export interface StoreBounds {
   readonly measurementsPerScope: number
   /** Measurements of the scope `node` that are not declared and began with a sample of one node; samples of its further ones become rows of `rejected`. */
   readonly undeclaredPerNode: number
-  /** Fields with a column of their own in a measurement; further ones go to `overflow`. */
+  /** Columns of fields in a measurement; further fields go to `overflow`. */
   readonly fieldsPerMeasurement: number
+  /** Columns of a measurement of the scope `node` that samples of one node have begun; its further fields go to `overflow`. */
+  readonly fieldsPerNode: number
 }
 
 /** A node's spool. */

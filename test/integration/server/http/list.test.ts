@@ -1,5 +1,19 @@
 import { routes, type Node } from '@community-lab/contract'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { batchSize, readAll } from '../../../../server/src/http/list.ts'
+import {
+  listGroups,
+  listTokens,
+  listUsers,
+} from '../../../../server/src/registry/read/access-lists.ts'
+import {
+  listNodes,
+  listSlices,
+  listSlivers,
+  listTemplates,
+} from '../../../../server/src/registry/read/lists.ts'
+import type { ListSource } from '../../../../server/src/registry/read/list-source.ts'
 import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
 
 let testbeds: Testbeds
@@ -187,5 +201,41 @@ describe('CONFINE’s Link relations', () => {
     const called = await world.ask(world.red, 'POST', update, { body: 'null', headers })
     expect(called.statusCode).toBe(202)
     expect(called.json()).toMatchObject({ id: '1@1', instance_sn: 1 })
+  })
+})
+
+describe('a list that the database cannot filter', () => {
+  const everything = sql<boolean>`true`
+
+  it('tells of every object once, whatever goes while it is read', async () => {
+    await using own = await testbeds.start()
+    const { db } = own.database
+    await sql`insert into groups (name, description)
+      select 'group ' || nr, '' from generate_series(1, ${batchSize + 100}) nr`.execute(db)
+    const groups = listGroups(own.context.registry)
+    const before = (await groups.read({ where: everything })).map(({ id }) => id)
+    const seen: number[] = []
+    for await (const { id } of readAll(groups, everything)) {
+      seen.push(id)
+      // Gone before the second batch is read.
+      if (seen.length === 3)
+        await sql`delete from groups where name in ('group 1', 'group 2')`.execute(db)
+    }
+    expect(seen).toEqual(before)
+  })
+
+  it.each<[string, () => ListSource<unknown>]>([
+    ['nodes', () => listNodes(world.context.registry)],
+    ['slices', () => listSlices(world.context.registry)],
+    ['slivers', () => listSlivers(world.context.registry)],
+    ['templates', () => listTemplates(world.context.registry)],
+    ['groups', () => listGroups(world.context.registry)],
+    ['users', () => listUsers(world.context.registry)],
+    ['tokens', () => listTokens(world.context.registry)],
+  ])('of %s goes on after any of its objects', async (_kind, list) => {
+    const source = list()
+    const all = await source.read({ where: everything })
+    for (const [at, object] of all.entries())
+      expect(await source.read({ where: source.after(object) })).toEqual(all.slice(at + 1))
   })
 })

@@ -54,6 +54,35 @@ describe('the measurements of nodes', () => {
     ])
   })
 
+  it('have so many columns from one node, so that it uses up no other’s, also after a restart', async () => {
+    await using folder = await makeFolder()
+    const bounds = { fieldsPerMeasurement: 8, fieldsPerNode: 3 }
+    const some = (...names: string[]) => ({ fields: Object.fromEntries(names.map((n) => [n, 1])) })
+    {
+      await using store = await openStore(folder.dir, { bounds })
+      await store.append(fromNode([aSample(1, some('a', 'b')), aSample(2, some('c', 'd'))]))
+    }
+    await using store = await openStore(folder.dir, { bounds })
+    await store.append(fromNode([aSample(3, { fields: { a: 2, b: 'text', e: 1 } })]))
+    const other = [aSample(1, some('a', 'e', 'f'))]
+    await store.append({ ...fromNode(other), nodeId: 2, node: 'n2' })
+    const rows = await readAll(store, 'cpu')
+    expect(rows.map(({ a, e, f, overflow }) => ({ a, e, f, overflow }))).toEqual([
+      { a: 1, e: null, f: null, overflow: null },
+      { a: null, e: null, f: null, overflow: '{"d":1}' },
+      { a: 2, e: null, f: null, overflow: '{"b":"text","e":1}' },
+      { a: 1, e: 1, f: 1, overflow: null },
+    ])
+  })
+
+  it('of a slice may all have begun on one node', async () => {
+    await using folder = await makeFolder()
+    await using store = await openStore(folder.dir, { bounds: { fieldsPerNode: 1 } })
+    const sample = { scope: 'slice-3', sliver: '3@1', fields: { a: 1, b: 2, c: 3 } }
+    await store.append(fromNode([aSample(1, sample)]))
+    expect(await readAll(store, 'cpu', 'slice-3')).toMatchObject([{ a: 1, b: 2, c: 3 }])
+  })
+
   it('are taken whatever else there is when they are declared, with all their fields', async () => {
     await using folder = await makeFolder()
     await using store = await openStore(folder.dir, {

@@ -13,6 +13,8 @@ import {
   type Fields,
 } from '../../../../server/src/telemetry/domain/layout.ts'
 
+const bound = (maxColumns: number) => ({ maxColumns, maxNew: Infinity })
+
 /** A table as DuckDB keeps it: it takes the changes, and each row by column. */
 class Table {
   readonly fields: Fields = new Map()
@@ -21,7 +23,7 @@ class Table {
   /** Fit samples that are committed together. */
   take(samples: readonly Readonly<Record<string, FieldValue>>[]): Record<string, FieldValue>[] {
     const fitted = samples.map((sample) => {
-      const fit = fitFields(sample, this.fields, 99)
+      const fit = fitFields(sample, this.fields, bound(99))
       for (const change of fit.changes) this.change(change)
       return fit
     })
@@ -169,8 +171,8 @@ describe('a field’s column', () => {
 describe('what has no column', () => {
   it('is in the overflow: fields beyond the bound', () => {
     const fields: Fields = new Map()
-    expect(fitFields({ a: 1, b: 2, c: true }, fields, 1).overflow).toBe('{"b":2,"c":true}')
-    expect(fitFields({ a: 'text' }, fields, 1).overflow).toBe('{"a":"text"}')
+    expect(fitFields({ a: 1, b: 2, c: true }, fields, bound(1)).overflow).toBe('{"b":2,"c":true}')
+    expect(fitFields({ a: 'text' }, fields, bound(1)).overflow).toBe('{"a":"text"}')
     expect([...fields.keys()]).toEqual(['a'])
   })
 
@@ -178,15 +180,15 @@ describe('what has no column', () => {
     const sample = JSON.parse(
       '{"time":1,"Bad Name":2,"__proto__":3,"x_as_text":4,"node_id":5}',
     ) as Record<string, number>
-    const { changes, overflow } = fitFields(sample, new Map(), 9)
+    const { changes, overflow } = fitFields(sample, new Map(), bound(9))
     expect(changes).toEqual([])
     expect(overflow).toBe('{"time":1,"Bad Name":2,"__proto__":3,"x_as_text":4,"node_id":5}')
   })
 
   it('is no run: that is text however it is written', () => {
     const fields: Fields = new Map()
-    expect(fitFields({ run: 5 }, fields, 9).values.get('run')).toBe('5')
-    expect(fitFields({ run: 'five' }, fields, 9).overflow).toBeNull()
+    expect(fitFields({ run: 5 }, fields, bound(9)).values.get('run')).toBe('5')
+    expect(fitFields({ run: 'five' }, fields, bound(9)).overflow).toBeNull()
     expect([...fields.keys()]).toEqual(['run'])
   })
 })

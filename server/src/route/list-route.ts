@@ -1,0 +1,23 @@
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import type { RightName } from '../domain/rights.ts'
+import { answerList } from '../http/list.ts'
+import type { ListSource } from '../registry/read/list-source.ts'
+
+/** Options of {@link listRoute}. */
+export interface ListRouteOptions<T> {
+  readonly url: string
+  readonly right: RightName
+  readonly tags: string[]
+  readonly summary: string
+  readonly source: ListSource<T>
+}
+
+/** The route of a list, see {@link answerList}. */
+export function listRoute<T>(app: FastifyInstance, options: ListRouteOptions<T>): void {
+  const { url, right, tags, summary, source } = options
+  const schema = { tags, summary, response: { 200: Type.Array(source.schema) } }
+  app.get(url, { config: { right }, schema }, (request, reply) =>
+    answerList(request, reply, source),
+  )
+}
