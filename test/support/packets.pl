@@ -7,10 +7,12 @@
 #   packets.pl ipv6 INTERFACE FROM-MAC FROM TO COUNT    frames with UDP from any MAC and IPv6 address, to port 9
 #   packets.pl destinations INTERFACE FROM-MAC FROM PREFIX COUNT
 #                                                       such a frame to each of COUNT addresses: PREFIX with 1000, 1001 … behind it
+#   packets.pl icmp-error INTERFACE FROM-MAC FROM TO TYPE ABOUT-PROTOCOL ABOUT-FROM ABOUT-TO
+#                                                       an ICMPv6 error of TYPE about such a packet; "too big" (2) says that 1280 bytes pass
 #   packets.pl ipv4 INTERFACE FROM-MAC FROM TO COUNT    the same with IPv4
 #   packets.pl arp INTERFACE FROM-MAC CLAIM TO COUNT    ARP requests for TO that say that CLAIM is at FROM-MAC
 #
-# Sources: RFC 4861 (neighbour discovery), RFC 826 (ARP), RFC 8200 (IPv6), RFC 791 (IPv4), packet(7).
+# Sources: RFC 4443 (ICMPv6), RFC 4861 (neighbour discovery), RFC 826 (ARP), RFC 8200 (IPv6), RFC 791 (IPv4), packet(7).
 use strict;
 use warnings;
 use Socket qw(:all);
@@ -55,6 +57,17 @@ my %commands = (
         my ($interface, $mac, $from, $to, $count) = @_;
         my $packet = udp6($from, $to);
         send_frames($interface, { mac => $mac, type => 0x86dd, payloads => [($packet) x $count] });
+    },
+    'icmp-error' => sub {
+        my ($interface, $mac, $from, $to, $type, $protocol, $about_from, $about_to) = @_;
+        # What it is about: an echo request, or the ports of a UDP or TCP packet. Only its first bytes are looked at.
+        my $inner = $protocol == 58 ? pack('C2 n3', 128, 0, 0, 1, 1) : pack('n4', 9, 9, 8, 0);
+        my $about = pack('N n C2', 0x60000000, 8, $protocol, 64) . address6($about_from) . address6($about_to) . $inner;
+        my $error = pack('C2 n N', $type, 0, 0, 1280) . $about;
+        my $pseudo = address6($from) . address6($to) . pack('N2', length $error, 58);
+        substr($error, 2, 2) = pack('n', checksum($pseudo . $error));
+        my $packet = pack('N n C2', 0x60000000, length $error, 58, 64) . address6($from) . address6($to) . $error;
+        send_frames($interface, { mac => $mac, type => 0x86dd, payloads => [$packet] });
     },
     'ipv4' => sub {
         my ($interface, $mac, $from, $to, $count) = @_;

@@ -1,5 +1,6 @@
 import { bandwidthRules } from './bandwidth.ts'
-import type { NodeNetwork } from './interface/kind.ts'
+import { icmpErrorRules } from './icmp-errors.ts'
+import { icmpErrors, type NodeNetwork } from './interface/kind.ts'
 import { interfaceKinds } from './interface/kinds.ts'
 import { addressed, gatewayAddress, hostInterface, type LinkedSliver } from './interfaces.ts'
 import { neighbourRules } from './neighbours.ts'
@@ -27,6 +28,7 @@ export interface FilterPlan {
  * Write the nft script that replaces the node's filter, in one transaction.
  *
  * - From a sliver nothing passes but IPv6 with its interface's own MAC and IPv6 address. There is no ARP and no neighbour discovery with slivers.
+ * - Its ICMPv6 errors are about packets that came to it.
  * - Each kind of interface says what passes between a sliver, the node and others; the rest is dropped.
  * - Slivers' packets are not tracked and their fragments not put together here, so that no sliver fills a table of the node.
  * - Each sliver's packets take a bounded number of places in the node's neighbour table.
@@ -42,6 +44,7 @@ delete table ${arp}
 table ${inet} {
 ${sets(plan)}
 ${bandwidth.parts}
+${icmpErrorRules(endsOf(plan.slivers))}
 ${originChains(bandwidth.verdict)}
 ${nodeChain}
 ${forwardChains(plan)}
@@ -72,6 +75,7 @@ function originChains(verdict: string): string {
   return `  chain origin {
     type filter hook prerouting priority ${beforeDefragmentation}; policy accept;
     iifname "slv-*" ip6 daddr fe80::/10 ip6 daddr != ${gatewayAddress} drop
+    iifname "slv-*" icmpv6 type { ${icmpErrors} } jump icmp_errors
     iifname . ether saddr . ip6 saddr @sources notrack meta priority set ${backgroundPriority} ${verdict}
     iifname "slv-*" drop
     ip6 daddr @addresses notrack
@@ -141,10 +145,15 @@ function linksToMany(slivers: readonly LinkedSliver[]): readonly string[] {
   )
 }
 
-function sets({ slivers, hostInterfaces }: FilterPlan): string {
-  const ends = slivers.flatMap(({ nr, interfaces }) =>
+/** The node's ends of all interfaces, quoted for nft. */
+function endsOf(slivers: readonly LinkedSliver[]) {
+  return slivers.flatMap(({ nr, interfaces }) =>
     addressed(interfaces).map((one) => ({ ...one, link: `"${hostInterface(nr, one.nr)}"` })),
   )
+}
+
+function sets({ slivers, hostInterfaces }: FilterPlan): string {
+  const ends = endsOf(slivers)
   return [
     set(
       'sources',

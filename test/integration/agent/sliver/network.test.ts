@@ -120,6 +120,54 @@ describe.runIf(process.getuid?.() === 0)('the network of a node', () => {
     await agent.call('remove', '7@3')
   })
 
+  test('a sliver’s ICMPv6 errors are about packets that came to it: it changes the path MTU of nobody', async () => {
+    const [sending, beside] = await Promise.all(
+      [12, 13].map((id) => agent.run(wanted(id, template))),
+    )
+    if (sending === undefined || beside === undefined) throw new Error('a sliver is missing')
+    const mac = (name: string): string =>
+      sending.interfaces.find((one) => one.name === name)?.mac_addr ?? ''
+    const tell = (to: string, about: string, link: 'pub1' | 'mgmt0' = 'pub1'): Promise<string> => {
+      const from = link === 'pub1' ? publicAddress(sending) : managementAddress(sending)
+      return machine.sh(
+        `${inside(sending.pid)} ${packets} icmp-error ${link} ${mac(link)} ${from} ${to} 2 58 ${about}`,
+      )
+    }
+    await machine.sh('ip addr add fd77:0:2::1/128 dev cn0 nodad')
+    const node = 'fd77:0:2::1'
+    await tell(node, `${node} ${hostAddress}`)
+    await tell(node, `${node} ${serverAddress}`)
+    await tell(publicAddress(beside), `${publicAddress(beside)} ${hostAddress}`)
+    await tell(hostAddress, `${hostAddress} ${publicAddress(beside)}`)
+    await tell(serverAddress, `${serverAddress} ${managementAddress(beside)}`, 'mgmt0')
+    // What it says of packets to itself arrives. It was sent last.
+    await tell(hostAddress, `${hostAddress} ${publicAddress(sending)}`)
+    await tell(serverAddress, `${serverAddress} ${managementAddress(sending)}`, 'mgmt0')
+    const mtu = (sliver: string): string => `ip -6 route get ${sliver}`
+    await waitFor(() => machine.shOn('host', mtu(publicAddress(sending))), 'mtu 1280')
+    await waitFor(() => machine.shOn('server', mtu(managementAddress(sending))), 'mtu 1280')
+    const paths = [
+      machine.sh(`${mtu(hostAddress)} && ${mtu(serverAddress)}`),
+      machine.sh(`${inside(beside.pid)} ${mtu(hostAddress)}`),
+      machine.shOn('host', mtu(publicAddress(beside))),
+      machine.shOn('server', mtu(managementAddress(beside))),
+    ]
+    expect((await Promise.all(paths)).join('')).not.toContain('mtu')
+    const answers = async (): Promise<number> =>
+      Number(
+        await machine.shOn(
+          'host',
+          `awk '$1 == "Icmp6InDestUnreachs" { print $2 }' /proc/net/snmp6`,
+        ),
+      )
+    const before = await answers()
+    await machine.shOn('host', `${packets} datagrams ${publicAddress(sending)} 1`)
+    await waitFor(async () => String((await answers()) - before), /^1$/u)
+    await machine.sh('ip addr del fd77:0:2::1/128 dev cn0')
+    await agent.call('remove', '13@3')
+    await agent.call('remove', '12@3')
+  })
+
   test('connections of slivers take no place in the owner’s table of connections', async () => {
     const sliver = await agent.run(wanted(3, template))
     const firewall =

@@ -88,6 +88,12 @@ it('lets pass what has the MAC and address of its interface, of the slivers that
   )
 })
 
+it('lets errors pass about what came to the sliver that sends them', () => {
+  const script = filterScript({ network, slivers: [sliver], hostInterfaces: [], mbps: null })
+  expect(script).toContain('"slv-01-03" . 0xfd7700000000000b1003000000000010')
+  expect(script.indexOf('jump icmp_errors')).toBeLessThan(script.indexOf('@sources notrack'))
+})
+
 it('finds what is missing of links, and nothing where nothing is', () => {
   const state = {
     links: [
