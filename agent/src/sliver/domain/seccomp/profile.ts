@@ -60,8 +60,15 @@ const refused = [
 const families = [1, 2, 10, 16, 17]
 
 /**
- * The profile of every sliver: what moby's default profile allows to a container with these capabilities, less what {@link refused} names and all but five
- * families of sockets. What that profile knows and does not allow is not permitted; what it does not know is not implemented, so that newer libraries fall
+ * The options of packet sockets that reserve rings of memory (packet(7): SOL_PACKET; PACKET_RX_RING is 5, PACKET_TX_RING 13, so they differ in bit 3 alone).
+ * The kernel counts a ring for nobody: a sliver with 64 MiB could take all memory of its node.
+ * Source: Linux, af_packet.c, alloc_one_pg_vec_page, which allocates without `__GFP_ACCOUNT`.
+ */
+const packetRing = { level: 263, option: 5, anyBits: 8 } as const
+
+/**
+ * The profile of every sliver: what moby's default profile allows to a container with these capabilities, less what {@link refused} names, all but five
+ * families of sockets, and {@link packetRing}. What that profile knows and does not allow is not permitted; what it does not know is not implemented, so that newer libraries fall
  * back to older system calls.
  *
  * @param arch - the processor, as Node.js names it.
@@ -79,12 +86,12 @@ export function seccompProfile(arch: string, capabilities: readonly string[]): S
       (arches.length === 0 || holds({ arches }).includes(true)) && !holds({ caps }).includes(false)
     return isIncluded && !holds(excludes).includes(true)
   })
-  const own = ['socket', ...refused]
+  const own = ['socket', 'setsockopt', ...refused]
   const kept = applying.flatMap((rule) => {
     const names = rule.names.filter((name) => !own.includes(name))
     return names.length === 0 ? [] : [toOci({ ...rule, names })]
   })
-  const ruled = new Set([...kept.flatMap(({ names }) => names), 'socket'])
+  const ruled = new Set([...kept.flatMap(({ names }) => names), 'socket', 'setsockopt'])
   const known = new Set(rules.flatMap(({ names }) => names))
   return {
     defaultAction: moby.defaultAction,
@@ -93,6 +100,7 @@ export function seccompProfile(arch: string, capabilities: readonly string[]): S
     syscalls: [
       ...kept,
       ...socketRules(),
+      ...optionRules(),
       {
         action: 'SCMP_ACT_ERRNO',
         errnoRet: notPermitted,
@@ -125,4 +133,31 @@ function socketRules(): readonly SeccompRule[] {
     names: ['socket'],
     args: [{ index: 0, value, op: 'SCMP_CMP_EQ' }],
   }))
+}
+
+/** The arguments of setsockopt(2) are: socket, level, option, value. */
+function optionRules(): readonly SeccompRule[] {
+  const { level, option, anyBits } = packetRing
+  return [...otherThan(1, level, 0), ...otherThan(2, option, anyBits)].map((arg) => ({
+    action: 'SCMP_ACT_ALLOW',
+    names: ['setsockopt'],
+    args: [arg],
+  }))
+}
+
+/**
+ * Conditions of which one holds when an argument of 32 bits is another one than this: each looks at one bit. "Not equal" would look at 64 bits, of which the
+ * kernel ignores the upper half, so that a program could write the same argument in another way.
+ *
+ * @param anyBits - bits that may be set or not.
+ */
+function otherThan(index: number, value: number, anyBits: number): readonly object[] {
+  return Array.from({ length: 32 }, (_, nr) => 2 ** nr)
+    .filter((bit) => (bit & anyBits) === 0)
+    .map((bit) => ({
+      index,
+      value: bit,
+      valueTwo: (value & bit) === 0 ? bit : 0,
+      op: 'SCMP_CMP_MASKED_EQ',
+    }))
 }

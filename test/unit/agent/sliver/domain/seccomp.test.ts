@@ -53,6 +53,34 @@ it('opens sockets of five families', () => {
   expect(actionsOn('socket')).toEqual(['SCMP_ACT_ALLOW'])
 })
 
+it('sets all options of sockets but the rings of packet sockets, however they are written', () => {
+  interface Condition {
+    readonly index: number
+    readonly value: number
+    readonly valueTwo: number
+  }
+  const rules = profile.syscalls.filter(({ names }) => names.includes('setsockopt'))
+  const conditions = rules.flatMap(({ args = [] }) => args as readonly Condition[])
+  const isAllowed = (level: number, option: number): boolean =>
+    conditions.some(({ index, value, valueTwo }) => {
+      const given = BigInt(index === 1 ? level : option)
+      return (given & BigInt(value)) === BigInt(valueTwo)
+    })
+  const high = 2 ** 32
+  for (const [level, option] of [
+    [263, 5],
+    [263, 13],
+    [high + 263, 5],
+    [263, high + 13],
+  ] as const)
+    expect([level, option, isAllowed(level, option)]).toEqual([level, option, false])
+  for (let option = 0; option < 64; option++)
+    expect([option, isAllowed(263, option)]).toEqual([option, option !== 5 && option !== 13])
+  for (const level of [0, 1, 6, 17, 41, 58, 255, 262, 264, 270])
+    expect([level, isAllowed(level, 5)]).toEqual([level, true])
+  expect(actionsOn('setsockopt')).toEqual(['SCMP_ACT_ALLOW'])
+})
+
 it('gives more to whoever has more capabilities, as the profile says', () => {
   const more = seccompProfile('x64', [...slivers, 'CAP_SYS_TIME'])
   expect(actionsOn('clock_settime', more)).toEqual(['SCMP_ACT_ALLOW'])
