@@ -18,7 +18,11 @@ export class UncheckedCells {
 
   /** Run a cell. Returns the value of its last expression. */
   async run(source: string): Promise<unknown> {
-    const { cell, reached } = emitCell(readCell(source), { known: this.#known, types: new Set() })
+    const { cell, reached } = emitCell(readCell(source), {
+      settings: {},
+      known: this.#known,
+      types: new Set(),
+    })
     for (const name of reached.keys()) this.#known.add(name)
     const helper: { r?: unknown; n: number } = { n: 0 }
     const boxes = cell.boxes.map((name) => this.#boxes.of(name))

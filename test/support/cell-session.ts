@@ -98,6 +98,11 @@ export class CellSession implements AsyncDisposable {
     return printed.replace(/\n$/u, '')
   }
 
+  /** Forget what earlier cells declared. */
+  forget(): void {
+    this.compiler.reset()
+  }
+
   complete(code: string, cursor = code.length): Promise<Completion> {
     return this.compiler.complete(code, cursor)
   }

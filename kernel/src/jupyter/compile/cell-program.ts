@@ -6,6 +6,7 @@ import type { CellText } from './cell-text.ts'
 import { codes, complaintOf, type PlacedDiagnostic } from './complaints.ts'
 import type { Complaint } from './compilation.ts'
 import { DiskFiles } from './disk-files.ts'
+import { readFolderSettings, type FolderSettings } from './folder-settings.ts'
 import { Names } from './names.ts'
 import { createCellService, type CellService } from './service.ts'
 
@@ -23,6 +24,7 @@ export class CellProgram {
   readonly names = new Names()
   readonly disk: DiskFiles
   readonly files: CellFiles
+  readonly settings: FolderSettings
   readonly #folder: string
   readonly #service: CellService
   readonly #cells = new Map<number, PlacedCell>()
@@ -34,11 +36,13 @@ export class CellProgram {
   constructor(folder: string, fallbackFile: string) {
     this.#folder = folder
     this.disk = new DiskFiles(folder)
+    this.settings = readFolderSettings(folder)
     this.files = new CellFiles(folder, { '$globals.d.ts': cellGlobals })
     this.#service = createCellService({
       folder,
       fallbackFile,
       builtIn: builtInModules,
+      settings: this.settings,
       cells: this.files,
       disk: this.disk,
     })
@@ -141,6 +145,8 @@ export class CellProgram {
     ]
     if (found.some(({ code }) => missing.includes(code))) this.#service.forgetResolutions()
     return placed.filter((each) => {
+      // `export = x` is a statement of its own, which exports nothing from a cell.
+      if (each.code === codes.exportAssigned && each.file === file) return false
       // An array that an earlier cell declared as `const rows = []` may hold anything.
       if (
         each.code === codes.evolvingUse &&

@@ -35,7 +35,9 @@ export interface CellText {
 const moduleMark = '\nexport {}'
 
 /** Look at a cell. */
-export function readCell(source: string): CellText {
+export function readCell(written: string): CellText {
+  // A module may not begin with a line that names an interpreter, since the kernel puts a line before it. As a comment it means the same.
+  const source = written.replace(/^(\uFEFF?)#!/u, '$1//')
   const file = ts.createSourceFile('cell.ts', source + moduleMark, ts.ScriptTarget.Latest, true)
   const statements = file.statements.filter((each) => each.getStart() < source.length)
   const reader = new CellReader(source)
@@ -46,12 +48,28 @@ export function readCell(source: string): CellText {
     declared: reader.declared,
     exported: reader.exported,
     hasResult: last !== undefined && ts.isExpressionStatement(last),
-    words: new Set(source.match(/[\p{ID_Start}$_][\p{ID_Continue}$]*/gu) ?? []),
+    words: wordsOf(source),
     globals: reader.globals,
     withoutExports: reader.edits.apply(),
     withoutGlobals: blankGlobals(source, statements),
     refusal: refuseForeign(source),
   }
+}
+
+/** Every word of a text, with and without its escapes: `\u0061bc` is the name `abc`. */
+function wordsOf(source: string): ReadonlySet<string> {
+  const isEscaped = source.includes('\\u')
+  const unescaped = isEscaped
+    ? source.replace(/\\u(?:([\da-f]{4})|\{([\da-f]+)\})/giu, unescape)
+    : ''
+  const texts = isEscaped ? [source, unescaped] : [source]
+  const words = texts.flatMap((text) => text.match(/[\p{ID_Start}$_][\p{ID_Continue}$]*/gu) ?? [])
+  return new Set(words)
+}
+
+function unescape(escape: string, four: string | undefined, more: string | undefined): string {
+  const code = Number.parseInt(four ?? more ?? '', 16)
+  return code > 0x10ffff ? escape : String.fromCodePoint(code)
 }
 
 function blankGlobals(source: string, statements: readonly ts.Statement[]): string {

@@ -12,6 +12,7 @@ import type {
 } from './compilation.ts'
 import { emitCell, emitFile, SyntaxProblem } from './emit.ts'
 import { completeAt, inspectAt, isComplete } from './help.ts'
+import { findJsx } from './jsx.ts'
 import { findMisfits } from './misfits.ts'
 
 /** A cell that was compiled and may be running. */
@@ -25,6 +26,9 @@ interface Pending {
   /** The stamps of the files that go along with the cell. */
   readonly stamps: ReadonlyMap<string, string>
 }
+
+const noJsx =
+  'Cells are TypeScript without JSX. Write it in a file that ends in .tsx beside the notebook, and import that.'
 
 /** Checks cells against those before, and makes JavaScript of them. */
 export class Checker implements CompilerMethods {
@@ -51,7 +55,11 @@ export class Checker implements CompilerMethods {
       const found = program.check(slot)
       if (found.length === 0)
         return { ok: true, cell: this.#emit(number, { slot, text, replaced }) }
-      const complaints = found.map((each) => program.complaintOf(each))
+      const jsx = findJsx(text.source)
+      const complaints =
+        jsx === null
+          ? found.map((each) => program.complaintOf(each))
+          : [{ file: null, ...jsx, message: noJsx }]
       this.#release(slot, replaced)
       const why = `${capitalize(labelOf(name))}, which declares it, did not run because of its errors.`
       for (const each of text.declared.keys()) program.names.lose(each, why)
@@ -71,9 +79,12 @@ export class Checker implements CompilerMethods {
     const { program, files: cellFiles } = this.#program
     const types = typesAmong(program, cellFiles.pathOf(slot), text)
     const unions = unionsAmong(program, cellFiles.pathOf(slot))
-    const { cell, reached } = emitCell(text, { known: this.#program.names.values, types })
+    const { settings, names } = this.#program
+    const { cell, reached } = emitCell(text, { settings, known: names.values, types })
     const stamps = this.#changedFilesOf(slot)
-    const files = [...stamps.keys()].map((path) => emitFile(path, readFileSync(path, 'utf8')))
+    const files = [...stamps.keys()].map((path) =>
+      emitFile(path, readFileSync(path, 'utf8'), settings),
+    )
     this.#pending.set(number, { slot, reached, types, unions, replaced, stamps })
     return { ...cell, files }
   }
@@ -139,6 +150,7 @@ export class Checker implements CompilerMethods {
     const slot = this.#program.place({ text, number: 0, label: '' })
     this.#program.check(slot)
     emitCell(text, {
+      settings: this.#program.settings,
       known: new Set(),
       types: typesAmong(this.#program.program, this.#program.files.pathOf(slot), text),
     })
@@ -189,7 +201,7 @@ function typesAmong(program: ts.Program, path: string, text: CellText): Set<stri
   return types
 }
 
-/** The constants whose type is a union. Without those whose type a variable would not keep: `let` widens what is written out, but not the type of a declaration. */
+/** The constants whose type is a union. */
 function unionsAmong(program: ts.Program, path: string): Set<string> {
   const checker = program.getTypeChecker()
   const statements = program.getSourceFile(path)?.statements ?? []
@@ -199,16 +211,8 @@ function unionsAmong(program: ts.Program, path: string): Set<string> {
       ? statement.declarationList.declarations.flatMap(({ name }) => identifiersOf(name))
       : [],
   )
-  const unions = names.filter((name) => {
-    const type = checker.getTypeAtLocation(name)
-    return type.isUnion() && !type.types.some(isFresh)
-  })
+  const unions = names.filter((name) => checker.getTypeAtLocation(name).isUnion())
   return new Set(unions.map(({ text }) => text))
-}
-
-/** Whether TypeScript widens a type for a variable: that of a literal whose type is not written. */
-function isFresh(type: ts.Type): boolean {
-  return 'freshType' in type && type.freshType === type
 }
 
 function labelOf(name: string): string {

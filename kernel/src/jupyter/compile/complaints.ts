@@ -22,6 +22,8 @@ export const codes = {
   missingModuleInMode: 2792,
   missingName: 2304,
   missingNameWithSuggestion: 2552,
+  /** The name is one that a package gives: of Node, of jQuery, of a test runner, of Bun; with and without a word of settings. */
+  packageName: [2580, 2581, 2582, 2591, 2592, 2593, 2867, 2868],
   browserName: 2584,
   importAssigned: 2632,
   constantAssigned: 2588,
@@ -29,11 +31,15 @@ export const codes = {
   /** "implicitly has type 'any[]' in some locations", and the use that it speaks of. */
   evolving: 7034,
   evolvingUse: 7005,
-} as const
+  /** "An export assignment cannot be used in a module with other exported elements." */
+  exportAssigned: 2309,
+  /** "Unable to resolve signature of class decorator", and of others; "Decorators are not valid here." */
+  decorators: [1206, 1238, 1239, 1240, 1241, 1270],
+} satisfies Readonly<Record<string, number | readonly number[]>>
 
 /** TypeScript's advice to change a setting, which cells do not have. */
 const settingsAdvice =
-  / Do you need to change your target library\? Try changing the '\w+' compiler option to (?:include )?'\w+'(?: or later)?\./gu
+  / Do you need to (?:change your target library|install type definitions for [^?]*)\? Try [^\n]*/gu
 
 /** A diagnostic that stands in a file. */
 export type PlacedDiagnostic = ts.Diagnostic & { file: ts.SourceFile }
@@ -66,8 +72,12 @@ export function complaintOf(
     )
   if (code === codes.browserName) lines.push('Cells run in Node, not in a browser.')
   const lost = names.maybeLost(name)
-  if (lost !== null && (code === codes.missingName || code === codes.missingNameWithSuggestion))
-    lines.push(lost)
+  const missing = [codes.missingName, codes.missingNameWithSuggestion, ...codes.packageName]
+  if (lost !== null && missing.includes(code)) lines.push(lost)
+  if (codes.decorators.includes(code) && !program.getCompilerOptions().experimentalDecorators)
+    lines.push(
+      'Decorators are those of the standard. For those of before TypeScript 5, set "experimentalDecorators": true in the compilerOptions of a tsconfig.json beside the notebook, and restart the kernel.',
+    )
   if (code === codes.missingModule && /^[^./]/u.test(name) && !name.startsWith('node:'))
     lines.push(`Is it installed? npm install ${packageOf(name)}`)
   return {

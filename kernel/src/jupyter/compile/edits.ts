@@ -79,14 +79,19 @@ export class Edits {
 
   /** The text with all changes. */
   apply(): string {
-    let made = ''
-    let at = 0
-    for (const { start, end, text } of this.sorted()) {
-      made += this.#text.slice(at, start) + text
-      at = end
-    }
-    return made + this.#text.slice(at)
+    return applyEdits(this.#text, this.sorted())
   }
+}
+
+/** Change a text. The changes are in its order. */
+export function applyEdits(text: string, edits: readonly Edit[]): string {
+  let made = ''
+  let at = 0
+  for (const { start, end, text: change } of edits) {
+    made += text.slice(at, start) + change
+    at = end
+  }
+  return made + text.slice(at)
 }
 
 /** Make the line map of a text fit the text after edits. The edits moved columns but no lines. `linesBefore` lines were put before the text. */

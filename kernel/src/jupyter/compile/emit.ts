@@ -1,16 +1,17 @@
 import ts from 'typescript'
 import type { CellText } from './cell-text.ts'
 import type { CellImport, CompiledCell, CompiledFile } from './compilation.ts'
-import { moveColumns } from './edits.ts'
+import { applyEdits, moveColumns } from './edits.ts'
 import { parseMappings, type LineMap } from './line-map.ts'
+import type { FolderSettings } from './folder-settings.ts'
 import { linesBefore, rewriteCell } from './rewrite.ts'
+import { createMarks, markUsing, unmarkUsing } from './using-marks.ts'
 
 const options: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2024,
   module: ts.ModuleKind.Preserve,
   moduleDetection: ts.ModuleDetectionKind.Force,
   isolatedModules: true,
-  experimentalDecorators: true,
   sourceMap: true,
 }
 
@@ -31,6 +32,7 @@ export class SyntaxProblem extends Error {
 
 /** What the emission of a cell has to know beyond its text. */
 export interface EmitOptions {
+  readonly settings: FolderSettings
   /** Values of earlier cells. */
   readonly known: ReadonlySet<string>
   /** Imported names that are types alone. */
@@ -44,16 +46,16 @@ export interface EmittedCell {
 }
 
 /** Make JavaScript of a cell that is free of errors. */
-export function emitCell(text: CellText, { known, types }: EmitOptions): EmittedCell {
-  // V8 has `using`, but neither decorators nor accessors. A cell with both words leaves both to TypeScript.
-  const isUsing = text.words.has('using') && !text.words.has('accessor')
-  const target = isUsing ? ts.ScriptTarget.ESNext : ts.ScriptTarget.ES2024
-  const { js, map } = transpile(text.withoutExports, 'cell.ts', {
+export function emitCell(text: CellText, { settings, known, types }: EmitOptions): EmittedCell {
+  const compilerOptions = {
     ...options,
-    target,
+    ...settings,
     // Imports that this cell does not use are kept: a later cell may use them.
     verbatimModuleSyntax: true,
-  })
+  }
+  const { js, map } = text.words.has('using')
+    ? transpileUsing(text, compilerOptions)
+    : transpile(text.withoutExports, { fileName: 'cell.ts', compilerOptions })
   const values = [...text.declared].filter(([, { kind }]) => kind !== 'type' && kind !== 'ambient')
   const rewritten = rewriteCell(js, {
     declared: new Set(values.map(([name]) => name)),
@@ -70,22 +72,39 @@ export function emitCell(text: CellText, { known, types }: EmitOptions): Emitted
 }
 
 /** Make an ES module of one of the notebook's own TypeScript files. */
-export function emitFile(path: string, source: string): CompiledFile {
-  const { js, map } = transpile(source, path, {
+export function emitFile(path: string, source: string, settings: FolderSettings): CompiledFile {
+  const compilerOptions = {
     ...options,
+    ...settings,
     module: ts.ModuleKind.ESNext,
     verbatimModuleSyntax: false,
     jsx: ts.JsxEmit.React,
-  })
+  }
+  const { js, map } = transpile(source, { fileName: path, compilerOptions })
   return { path, code: js, lineMap: map }
 }
 
-function transpile(
-  source: string,
-  fileName: string,
-  compilerOptions: ts.CompilerOptions,
-): { js: string; map: LineMap } {
-  const made = ts.transpileModule(source, { fileName, compilerOptions, reportDiagnostics: true })
+/** JavaScript, and where its lines come from. */
+interface Transpiled {
+  readonly js: string
+  readonly map: LineMap
+}
+
+/** Make JavaScript that keeps `using`. */
+function transpileUsing(text: CellText, compilerOptions: ts.CompilerOptions): Transpiled {
+  const marks = createMarks(text.words)
+  const transformers = { before: [markUsing(marks)] }
+  const { js, map } = transpile(text.withoutExports, {
+    fileName: 'cell.ts',
+    compilerOptions,
+    transformers,
+  })
+  const edits = unmarkUsing(js, marks)
+  return { js: applyEdits(js, edits), map: moveColumns(map, { text: js, edits, linesBefore: 0 }) }
+}
+
+function transpile(source: string, transpileOptions: ts.TranspileOptions): Transpiled {
+  const made = ts.transpileModule(source, { ...transpileOptions, reportDiagnostics: true })
   const [error] = made.diagnostics ?? []
   // The check of a cell's module does not find every missing end, because a line follows the cell there. Here the cell stands alone.
   if (error !== undefined) throw new SyntaxProblem(error)

@@ -92,17 +92,22 @@ function callAt(cells: CellProgram, path: string, at: number): string | null {
 /** Follow a symbol to where it was declared: in another module, or in an earlier cell. */
 function originOf(checker: ts.TypeChecker, symbol: ts.Symbol): ts.Symbol {
   if ((symbol.flags & ts.SymbolFlags.Alias) !== 0) return checker.getAliasedSymbol(symbol)
-  const declaration = symbol.valueDeclaration
-  const type =
-    declaration !== undefined && ts.isVariableDeclaration(declaration)
-      ? declaration.type
-      : undefined
-  if (type === undefined || !ts.isTypeQueryNode(type) || !ts.isQualifiedName(type.exprName))
-    return symbol
-  if (!ts.isIdentifier(type.exprName.left) || !cellNamespace.test(type.exprName.left.text))
-    return symbol
-  const origin = checker.getSymbolAtLocation(type.exprName.right)
+  const name = nameInCell(symbol.valueDeclaration)
+  const origin = name === null ? undefined : checker.getSymbolAtLocation(name)
   return origin === undefined ? symbol : originOf(checker, origin)
+}
+
+/** The `x` of `declare let x: typeof __cell1__.x` and of `const x = __cell1__.x`; null for other declarations. */
+function nameInCell(declaration: ts.Declaration | undefined): ts.MemberName | null {
+  if (declaration === undefined || !ts.isVariableDeclaration(declaration)) return null
+  const { type, initializer } = declaration
+  const isOfCell = (place: ts.Node): boolean =>
+    ts.isIdentifier(place) && cellNamespace.test(place.text)
+  if (initializer !== undefined && ts.isPropertyAccessExpression(initializer))
+    return isOfCell(initializer.expression) ? initializer.name : null
+  if (type === undefined || !ts.isTypeQueryNode(type) || !ts.isQualifiedName(type.exprName))
+    return null
+  return isOfCell(type.exprName.left) ? type.exprName.right : null
 }
 
 function fenced(text: string): string {

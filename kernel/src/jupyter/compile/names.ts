@@ -57,8 +57,8 @@ export class Names {
     this.#lost.delete(name)
     if (home.kind === 'type') {
       const stays = before?.value ?? null
-      // A type can stand beside a value of the same name. In the place of a class, which is both, it replaces the value too.
-      const value = stays?.kind === 'both' ? null : stays
+      // The value stays beside the type. Of a class, or what else is both, the type was replaced.
+      const value: Home | null = stays?.kind === 'both' ? { ...stays, kind: 'constant' } : stays
       this.#known.set(name, { value, type: home, slot: home.slot })
       return null
     }
@@ -104,9 +104,11 @@ export class Names {
         if (type !== null && own === null) add(slot, (place) => `type ${name} = ${place}.${name};`)
       } else if (value?.kind === 'union' && type === null && own === null) {
         // TypeScript narrows a constant inside functions, but not an imported name.
-        add(value.slot, (place) => `declare const ${name}: typeof ${place}.${name};`)
+        add(value.slot, (place) => `const ${name} = ${place}.${name};`)
       } else if (own === null) alias(name, slot)
-      else if (value?.kind === 'constant' || value?.kind === 'union') alias(name, value.slot)
+      // The cell has `type Point = …`, and an earlier cell a value of that name. Imported, it would be a type too.
+      else if (value !== null)
+        add(value.slot, (place) => `declare const ${name}: typeof ${place}.${name};`)
     }
     const names = [...slots].map((slot) => `c${slot} as ${namespaceOf(slot)}`)
     return { line: [`import { ${names.join(', ')} } from './$cells';`, ...parts].join(' '), slots }

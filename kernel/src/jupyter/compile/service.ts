@@ -3,6 +3,7 @@ import ts from 'typescript'
 import type { CellFiles } from './cell-files.ts'
 import type { DiskFiles } from './disk-files.ts'
 import { createDocuments } from './documents.ts'
+import type { FolderSettings } from './folder-settings.ts'
 
 /** What a {@link CellService} is made of. */
 export interface CellServiceOptions {
@@ -12,6 +13,7 @@ export interface CellServiceOptions {
   readonly fallbackFile: string
   /** Modules that the kernel brings itself, declared in a file of the cells. */
   readonly builtIn: ReadonlySet<string>
+  readonly settings: FolderSettings
   readonly cells: CellFiles
   readonly disk: DiskFiles
 }
@@ -25,10 +27,11 @@ export interface CellService {
   forgetResolutions(): void
 }
 
-function createOptions(folder: string, fallbackFile: string): ts.CompilerOptions {
+function createOptions({ folder, fallbackFile, settings }: CellServiceOptions): ts.CompilerOptions {
   const rootsOf = (place: string): string[] =>
     ts.getEffectiveTypeRoots({}, { getCurrentDirectory: () => place }) ?? []
   return {
+    ...settings,
     target: ts.ScriptTarget.ES2024,
     module: ts.ModuleKind.Preserve,
     moduleResolution: ts.ModuleResolutionKind.Bundler,
@@ -40,7 +43,6 @@ function createOptions(folder: string, fallbackFile: string): ts.CompilerOptions
     skipLibCheck: true,
     allowImportingTsExtensions: true,
     noEmit: true,
-    experimentalDecorators: true,
     resolveJsonModule: true,
     esModuleInterop: true,
     allowJs: true,
@@ -52,13 +54,13 @@ function createOptions(folder: string, fallbackFile: string): ts.CompilerOptions
 /** Create the service. Its first program takes half a second. */
 export function createCellService(options: CellServiceOptions): CellService {
   const { folder, fallbackFile, builtIn, cells, disk } = options
-  const settings = createOptions(folder, fallbackFile)
-  const cache = ts.createModuleResolutionCache(folder, (path) => path, settings)
+  const compilerOptions = createOptions(options)
+  const cache = ts.createModuleResolutionCache(folder, (path) => path, compilerOptions)
   const ownImports = new Map<string, string[]>()
   const isOwn = (path: string): boolean => disk.isOwn(path) && cells.maybe(path) === undefined
 
   const host: ts.LanguageServiceHost & { getModuleResolutionCache(): ts.ModuleResolutionCache } = {
-    getCompilationSettings: () => settings,
+    getCompilationSettings: () => compilerOptions,
     getCurrentDirectory: () => folder,
     // Comments of packages are not parsed, since they took a third of the memory. `documentation.ts` reads those that are asked for.
     jsDocParsingMode: ts.JSDocParsingMode.ParseNone,
@@ -74,12 +76,12 @@ export function createCellService(options: CellServiceOptions): CellService {
     useCaseSensitiveFileNames: () => true,
     // TypeScript does not require this method. Without it, it reads every package.json again for each program.
     getModuleResolutionCache: () => cache,
-    resolveModuleNameLiterals(literals, from, redirected, compilerOptions, file) {
+    resolveModuleNameLiterals(literals, from, redirected, fileOptions, file) {
       const found = literals.map((literal) => {
         if (builtIn.has(literal.text)) return { resolvedModule: undefined }
-        const mode = ts.getModeForUsageLocation(file, literal, compilerOptions)
+        const mode = ts.getModeForUsageLocation(file, literal, fileOptions)
         const resolve = (place: string): ts.ResolvedModuleWithFailedLookupLocations =>
-          ts.resolveModuleName(literal.text, place, compilerOptions, host, cache, redirected, mode)
+          ts.resolveModuleName(literal.text, place, fileOptions, host, cache, redirected, mode)
         const own = resolve(from)
         if (own.resolvedModule !== undefined || literal.text.startsWith('.')) return own
         return resolve(fallbackFile)

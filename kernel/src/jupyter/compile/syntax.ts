@@ -123,7 +123,8 @@ function countDollars(name: string): number {
   return /^\$*/u.exec(name)?.[0].length ?? 0
 }
 
-function* childrenOf(node: AnyNode): Generator<AnyNode> {
+/** The nodes directly below a node, in the order of the text. */
+export function* childrenOf(node: AnyNode): Generator<AnyNode> {
   for (const [key, value] of Object.entries(node) as [string, unknown][]) {
     // The key of `{ x }` is the same text as its value.
     if (key === 'key' && node.type === 'Property' && node.shorthand) continue

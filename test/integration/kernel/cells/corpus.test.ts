@@ -53,7 +53,7 @@ it.for([
     expect(files.length).toBeGreaterThan(0)
     for (const source of files) {
       const text = readCell(source)
-      const { cell } = emitCell(text, { known: new Set(), types: new Set() })
+      const { cell } = emitCell(text, { settings: {}, known: new Set(), types: new Set() })
       new Script(cell.code)
       const written = plain(text.withoutExports)
       // One line before it, and the closing one behind it.

@@ -41,9 +41,15 @@ describe('what one cell declares, others use', () => {
     ],
     [
       'a decorated class',
-      'function log(target: object, key: string, at: PropertyDescriptor) { at.value = ((old) => function (this: unknown) { return `logged ${old.call(this)}` })(at.value) }\nclass Sends { @log send() { return `send ${Sends.name}` } }',
-      'console.log(new Sends().send())',
-      'logged send Sends',
+      'const log = (old: (this: object) => string, { kind, name }: ClassMethodDecoratorContext) => function (this: object) { return `${kind} ${String(name)} ${old.call(this)}` }\nconst mark = (of: unknown, at: ClassDecoratorContext) => at.addInitializer(function () { Object.assign(this, { marked: at.name }) })\n@mark class Sends { static marked = ""; @log send() { return `send ${Sends.name}` } }',
+      'console.log(new Sends().send(), Sends.marked)',
+      'method send send Sends Sends',
+    ],
+    [
+      'an abstract class with decorated members of each kind',
+      'const seen: string[] = []\nconst see = (of: unknown, at: DecoratorContext) => void seen.push(`${at.kind} ${String(at.name)}`)\n@see abstract class Each { @see accessor level = 1; @see field = 2; @see get got() { return 3 } @see static #hidden() { return 4 } static shown = () => Each.#hidden(); abstract read(): number }',
+      'class One extends Each { read() { return this.level + this.field + this.got + Each.shown() } }\nconsole.log(new One().read(), seen.length, seen.at(-1))',
+      '10 5 class Each',
     ],
     [
       'an accessor field',
@@ -223,6 +229,19 @@ describe('using', () => {
     expect(
       await session.print('// using it\nclass Kept { accessor n = 2 }\nconsole.log(new Kept().n)'),
     ).toBe('2')
+  })
+
+  it('stands beside accessors and decorators in a cell that fails halfway, in every place', async () => {
+    const { error } = await session.run(
+      "const at = (of: unknown, { name }: ClassMemberDecoratorContext) => console.log(name)\nclass Reads { @at accessor n = 1 }\nusing first = { [Symbol.dispose]() { console.log('first') } }, second = { [Symbol.dispose]() { console.log('second') } }\nfor (using each of [{ [Symbol.dispose]() { console.log('each') } }]) void each\n{ await using inner = { async [Symbol.asyncDispose]() { console.log('inner') } } }\nconst before = new Reads().n\nthrow new Error('halfway')\nconst behind = 2",
+    )
+    expect(error).toBe('Error: halfway')
+    expect(await session.print('console.log(before, typeof first, typeof second)')).toBe(
+      '1 object object',
+    )
+    expect((await session.run('behind')).complaint).toContain(
+      'which declares it, failed before it got there.',
+    )
   })
 
   it('may wait', async () => {
