@@ -31,7 +31,7 @@ use Errno qw(EAGAIN EINTR ENOENT ENOSPC);
 #
 # On a full disk a write is cut short. The part that is missing is then written before anything else, so the index has whole entries only, and no line is joined
 # to another one. 'dropped', 'refused' and 'caught' are overwritten in place, because a full disk has no room for a second file. Their last bytes show whether
-# they are complete. The agent replaces 'wanted', and overwrites it on a full disk.
+# they are complete. The agent replaces 'wanted', so it is always whole.
 
 my ($version, $entry_bytes, $max_line, $chunk_bytes) = (2, 34, 4096, 65536);
 # How far the files may grow beyond their bound: by the last chunk, by ends of runs, and by the end of the last line.
@@ -412,7 +412,7 @@ sub finish {
 
 # ---- what is wanted
 
-# Read the list: its serial, and a task for each sliver. Empty while it is being written.
+# Read the list: its serial, and a task for each sliver. Empty when it is not whole, as an agent of version 0.1 could leave it.
 sub read_wanted {
   open(my $file, '<', "$dir/wanted") or return;
   my ($head, @lines) = <$file>;

@@ -10,6 +10,11 @@ export function isAbsent(error: unknown): boolean {
   return isErrno(error, 'ENOENT', 'ENOTDIR')
 }
 
+/** Tell whether an error says that the disk, or this user's part of it, is full. */
+export function isFull(error: unknown): boolean {
+  return isErrno(error, 'ENOSPC', 'EDQUOT')
+}
+
 /** Tell whether an error of reading `/proc/<pid>` or of a signal says that the process is gone. */
 export function isProcessGone(error: unknown): boolean {
   return isErrno(error, 'ENOENT', 'ESRCH')

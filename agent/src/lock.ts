@@ -1,7 +1,7 @@
 import { link, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
-import { isErrno, isProcessGone } from './errno.ts'
+import { isErrno, isFull, isProcessGone } from './errno.ts'
 
 /** A data folder held by this process. */
 export interface Lock {
@@ -39,7 +39,7 @@ async function writeLock(path: string, text: string): Promise<void> {
   try {
     await writeFile(path, text, { mode: 0o600 })
   } catch (error) {
-    if (!isErrno(error, 'ENOSPC', 'EDQUOT')) throw error
+    if (!isFull(error)) throw error
     await rm(path, { force: true })
     await symlink(text, path)
   }

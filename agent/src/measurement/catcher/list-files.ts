@@ -2,17 +2,18 @@ import { execFileSync } from 'node:child_process'
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   ftruncateSync,
+  linkSync,
   openSync,
   readFileSync,
   renameSync,
   rmSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { isAbsent, isErrno } from '../../errno.ts'
+import { isAbsent, isErrno, isFull } from '../../errno.ts'
 import { formatCatcherList, parseCatcherList, type CatcherList } from '../domain/catcher-list.ts'
 
 /**
@@ -29,20 +30,30 @@ export function readList(path: string): CatcherList | null {
 }
 
 /**
- * Write a list, so that it is there whole or not at all, whenever this process is killed. A full disk has no room for a second file: there the list is
- * overwritten.
- * @throws Error with ENOSPC when it has no room there either. Then the old list stays.
+ * Write a list, so that the old or the new one is there whole, whenever this process is killed. A full disk has no room for a second file, so the file of the
+ * list before is kept as a spare, and is overwritten with the next list: the two take turns.
+ * @throws Error with ENOSPC when the spare cannot grow. Then the old list stays.
  */
 export function writeList(path: string, list: Omit<CatcherList, 'version'>): void {
   const bytes = Buffer.from(formatCatcherList(list))
-  const temporary = join(dirname(path), `.${basename(path)}.tmp`)
+  const spare = join(dirname(path), `.${basename(path)}.tmp`)
+  const former = join(dirname(path), `.${basename(path)}.old`)
+  // One that was killed before its last step has left the spare under the other name. One that was killed earlier has left another name of the list.
+  if (existsSync(spare)) rmSync(former, { force: true })
+  else ifThere(() => renameSync(former, spare))
+  overwrite(spare, bytes)
+  const isFirst = !ifThere(() => linkSync(path, former))
+  renameSync(spare, path)
+  if (isFirst) reserveSpare(spare, bytes)
+  else renameSync(former, spare)
+}
+
+/** Make the spare of a first list, unless the disk is full. */
+function reserveSpare(spare: string, bytes: Buffer): void {
   try {
-    writeFileSync(temporary, bytes, { mode: 0o600 })
-    renameSync(temporary, path)
+    overwrite(spare, bytes)
   } catch (error) {
-    rmSync(temporary, { force: true })
-    if (!isErrno(error, 'ENOSPC', 'EDQUOT')) throw error
-    overwrite(path, bytes)
+    if (!isFull(error)) throw error
   }
 }
 
@@ -67,6 +78,17 @@ function overwrite(path: string, bytes: Buffer): void {
 function writeAt(file: number, bytes: Buffer, position: number): void {
   for (let at = 0; at < bytes.length;)
     at += writeSync(file, bytes, at, bytes.length - at, position + at)
+}
+
+/** Do something with a file; tells whether it was there. */
+function ifThere(act: () => void): boolean {
+  try {
+    act()
+    return true
+  } catch (error) {
+    if (isAbsent(error)) return false
+    throw error
+  }
 }
 
 /** Make the FIFO that wakes the catcher, unless it is there. */

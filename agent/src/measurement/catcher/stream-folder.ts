@@ -53,8 +53,12 @@ export function isAside(name: string): boolean {
 
 const asideMark = '.unreadable-'
 
-/** Remove a stream with all that it still has. */
+/**
+ * Remove a stream with all that it still has. Its file goes first: a removal that was cut short leaves a folder without a stream. With a stream of which only some
+ * segments are left, the catcher would count its bytes from 0 again, and the reader would wait for later ones.
+ */
 export async function removeStream(dir: string): Promise<void> {
+  await rm(join(dir, 'stream'), { force: true })
   await rm(dir, { recursive: true, force: true })
 }
 

@@ -8,7 +8,8 @@ export const catcherListVersion = 2
  *     <folder><tab><value>          for each sliver
  *     end <serial>
  *
- * `caught` is overwritten in place, and on a full disk `wanted` is too, so a reader may see a part of one. Its last line then lacks the serial of the first line.
+ * `caught` is overwritten in place, so a reader may see a part of it. Its last line then lacks the serial of the first line. `wanted` is replaced, so it is always
+ * whole; agents of version 0.1 overwrote it on a full disk.
  */
 export interface CatcherList {
   /** {@link catcherListVersion}, or that of an older agent or catcher. */

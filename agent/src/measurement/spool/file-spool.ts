@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LabError, SampleRecord } from '@community-lab/contract'
+import { isFull } from '../../errno.ts'
 import { mayHold } from '../domain/share.ts'
 import { nodeSource, type Sample } from '../sample.ts'
 import { createThrottle, type Throttle } from '../throttle.ts'
@@ -270,9 +271,7 @@ function unlessFull(write: () => void): boolean {
     write()
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && fullCodes.has(String(error.code))) return false
+    if (isFull(error)) return false
     throw error
   }
 }
-
-const fullCodes = new Set(['ENOSPC', 'EDQUOT'])

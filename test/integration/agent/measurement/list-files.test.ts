@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process'
 import { link, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { expect, it } from 'vitest'
 import { readList, writeList } from '../../../../agent/src/measurement/catcher/list-files.ts'
 import { runCommand } from '../../../../agent/src/sliver/host/command.ts'
@@ -22,33 +24,79 @@ it('a list that is written leaves the one before whole, for a kill may come at a
   writeList(path, listOf(2, 1))
   expect(readList(before)).toMatchObject(listOf(1, 3))
   expect(readList(path)).toMatchObject(listOf(2, 1))
-  expect((await readdir(folder.path)).sort()).toEqual(['before', 'wanted'])
+  expect((await readdir(folder.path)).sort()).toEqual(['.wanted.tmp', 'before', 'wanted'])
 })
 
-it.runIf(isRoot)('on a full disk a list is overwritten, and is never cut', async () => {
-  await using folder = await createFolder()
-  await runCommand(['mount', '-t', 'tmpfs', '-o', 'size=64k', 'list-test', folder.path])
-  try {
-    const path = join(folder.path, 'wanted')
-    writeList(path, listOf(1, 3))
-    await expect(writeFile(join(folder.path, 'filler'), Buffer.alloc(128 * 1024))).rejects.toThrow(
-      'ENOSPC',
-    )
-    for (const [serial, slivers] of [
-      [2, 20],
-      [3, 2],
-      [4, 30],
-    ] as const) {
-      writeList(path, listOf(serial, slivers))
-      expect(readList(path)).toMatchObject(listOf(serial, slivers))
+it.runIf(isRoot)(
+  'on a full disk a list is written where the one before last was, and none is cut',
+  async () => {
+    await using folder = await createFolder()
+    await runCommand(['mount', '-t', 'tmpfs', '-o', 'size=64k', 'list-test', folder.path])
+    try {
+      const path = join(folder.path, 'wanted')
+      writeList(path, listOf(1, 3))
+      await expect(
+        writeFile(join(folder.path, 'filler'), Buffer.alloc(128 * 1024)),
+      ).rejects.toThrow('ENOSPC')
+      for (const [serial, slivers] of [
+        [2, 20],
+        [3, 2],
+        [4, 30],
+      ] as const) {
+        writeList(path, listOf(serial, slivers))
+        expect(readList(path)).toMatchObject(listOf(serial, slivers))
+      }
+      const text = await readFile(path, 'utf8')
+      expect(() => {
+        writeList(path, listOf(5, 1000))
+      }).toThrow('ENOSPC')
+      expect(await readFile(path, 'utf8')).toBe(text)
+      expect((await readdir(folder.path)).sort()).toEqual(['.wanted.tmp', 'filler', 'wanted'])
+    } finally {
+      await runCommand(['umount', folder.path])
     }
-    const text = await readFile(path, 'utf8')
-    expect(() => {
-      writeList(path, listOf(5, 1000))
-    }).toThrow('ENOSPC')
-    expect(await readFile(path, 'utf8')).toBe(text)
-    expect((await readdir(folder.path)).sort()).toEqual(['filler', 'wanted'])
-  } finally {
-    await runCommand(['umount', folder.path])
-  }
-})
+  },
+)
+
+it.runIf(isRoot)(
+  'a list is whole on a full disk when its writer is killed before any one of its steps',
+  async () => {
+    await using folder = await createFolder()
+    await runCommand(['mount', '-t', 'tmpfs', '-o', 'size=64k', 'list-test', folder.path])
+    try {
+      const path = join(folder.path, 'wanted')
+      writeList(path, listOf(0, 50))
+      await expect(
+        writeFile(join(folder.path, 'filler'), Buffer.alloc(128 * 1024)),
+      ).rejects.toThrow('ENOSPC')
+      let killedBefore = 0
+      for (let end = 'SIGKILL'; end === 'SIGKILL';) {
+        const serial = ++killedBefore
+        const before = readList(path)
+        end = endOfWriter(
+          killedBefore,
+          path,
+          JSON.stringify([...listOf(serial, 20 + serial).entries]),
+        )
+        const now = readList(path)
+        const whole = [before, { version: 2, ...listOf(serial, 20 + serial) }]
+        expect(whole.filter((one) => isDeepStrictEqual(one, now))).toHaveLength(1)
+        if (end !== 'SIGKILL') expect(now?.serial).toBe(serial)
+      }
+      expect(killedBefore).toBeGreaterThan(5)
+    } finally {
+      await runCommand(['umount', folder.path])
+    }
+  },
+)
+
+/** Write a list in a process that is killed before its Nth step; returns how that ended. */
+function endOfWriter(killedBefore: number, path: string, entries: string): string {
+  const [preload, program] = ['kill/kill-at-step.ts', 'process/list-writer.ts'].map((name) =>
+    join(import.meta.dirname, name),
+  )
+  const argv = ['--import', preload ?? '', program ?? '', path, String(killedBefore), entries]
+  const env = { ...process.env, KILL_AT: String(killedBefore) }
+  const { status, signal } = spawnSync(process.execPath, argv, { env, stdio: 'inherit' })
+  return signal ?? `exit code ${status ?? -1}`
+}
