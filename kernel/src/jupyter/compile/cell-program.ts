@@ -65,6 +65,11 @@ export class CellProgram {
     return this.#cells
   }
 
+  /** The numbers of the cells that later cells need. */
+  get needed(): number[] {
+    return [...this.#findNeeded()].flatMap((slot) => this.#cells.get(slot)?.number ?? [])
+  }
+
   /** What people call the cell in a slot. */
   labelOf(slot: number): string {
     return this.#cells.get(slot)?.label ?? 'an earlier cell'
@@ -182,11 +187,18 @@ export class CellProgram {
 
   /** Free the slots that no known name comes from. Make more when few are free. */
   #sweep(): void {
-    const alive = new Set([...this.names.slots, ...this.#pinned])
-    for (const [slot, { text }] of this.#cells) if (text.globals.size > 0) alive.add(slot)
-    for (const slot of alive) for (const each of this.#mentions.get(slot) ?? []) alive.add(each)
-    for (const slot of [...this.#cells.keys()]) if (!alive.has(slot)) this.release(slot)
+    const needed = this.#findNeeded()
+    for (const slot of [...this.#cells.keys()]) if (!needed.has(slot)) this.release(slot)
     this.files.growIfScarce()
+  }
+
+  /** The slots of cells that have not ended, that known names or globals come from, and that these mention. */
+  #findNeeded(): ReadonlySet<number> {
+    const needed = new Set([...this.names.slots, ...this.#pinned])
+    for (const [slot, { text }] of this.#cells) if (text.globals.size > 0) needed.add(slot)
+    // A loop over a set goes on with what is added to it meanwhile.
+    for (const slot of needed) for (const each of this.#mentions.get(slot) ?? []) needed.add(each)
+    return needed
   }
 }
 

@@ -125,6 +125,10 @@ export class Checker implements CompilerMethods {
     return findMisfits(this.#program, slot, { again, told: this.#told })
   }
 
+  needed(): readonly number[] {
+    return this.#program.needed
+  }
+
   reset(): void {
     this.#pending.clear()
     this.#sent.clear()

@@ -22,8 +22,16 @@ const graceMs = 1000
  */
 const threadLimits = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 1024 }
 
+/** Accepted cells are looked through after so many: those that nothing needs any more are forgotten. */
+const pruneAfter = 32
+
 /** After so many failed starts in a row, no other thread is started. */
 const maxFailedStarts = 3
+
+interface AcceptedCell {
+  readonly source: CellSource
+  readonly reached: number
+}
 
 interface Waiting {
   readonly question: CompilerQuestion
@@ -35,14 +43,17 @@ interface Waiting {
  * Turns cells into JavaScript and answers questions about unfinished ones, in a thread of its own. Offsets are counted in code points, as Jupyter does.
  *
  * Invariants: every question is answered or rejected. When the thread ends (by a defect, or because it did not react to an interrupt), the question that it
- * worked on is rejected. A new thread compiles the cells that ran before once more, and then answers the other questions.
+ * worked on is rejected. A new thread compiles the cells that ran before, and the one that runs, once more, and then answers the other questions.
  */
 export class Compiler {
   readonly #options: CompilerOptions
   /** Questions without an answer, in their order. */
   readonly #waiting = new Map<number, Waiting>()
-  /** The cells that ran, and how far. */
-  #accepted: { readonly source: CellSource; readonly reached: number }[] = []
+  /** The cells that ran and that later cells may need, and how far they came. */
+  #accepted: readonly AcceptedCell[] = []
+  /** How many of them there were when they were last looked through. */
+  #neededCount = 0
+  /** Cells that were compiled and have not ended, by their number. */
   readonly #sources = new Map<number, CellSource>()
   readonly #ready = Promise.withResolvers<null>()
   readonly #ended = Promise.withResolvers<null>()
@@ -93,15 +104,36 @@ export class Compiler {
   async accept(number: number, reached: number): Promise<readonly string[]> {
     const source = this.#sources.get(number)
     this.#sources.delete(number)
-    if (source !== undefined) this.#accepted.push({ source, reached })
+    if (source !== undefined) this.#accepted = [...this.#accepted, { source, reached }]
     const accepted = this.#ask('accept', number, reached)
     this.#awaited = this.#lastId
+    if (this.#accepted.length >= this.#neededCount + pruneAfter) void this.#prune()
     return accepted
+  }
+
+  /** Forget the cells that no later cell needs. */
+  async #prune(): Promise<void> {
+    const known = new Set(this.#accepted)
+    this.#neededCount = known.size
+    const numbers = await this.#ask('needed').catch(() => null)
+    // The thread has ended; another cell asks again.
+    if (numbers === null) return
+    const needed = new Set(numbers)
+    this.#accepted = this.#accepted.filter(
+      (each) => !known.has(each) || needed.has(each.source.number),
+    )
+    this.#neededCount = this.#accepted.length
+  }
+
+  /** How many cells a new thread would compile again. */
+  get remembered(): number {
+    return this.#accepted.length
   }
 
   /** Forget all that cells declared: the process that held their values is gone. */
   reset(): void {
     this.#accepted = []
+    this.#neededCount = 0
     this.#sources.clear()
     this.#ask('reset').catch(() => undefined)
   }
@@ -205,6 +237,7 @@ export class Compiler {
       this.#ask('compile', source).catch(() => undefined)
       this.#ask('accept', source.number, reached, true).catch(() => undefined)
     }
+    for (const source of this.#sources.values()) this.#ask('compile', source).catch(() => undefined)
     for (const waiting of others) {
       this.#waiting.set(waiting.question.id, waiting)
       this.#worker.postMessage(waiting.question)

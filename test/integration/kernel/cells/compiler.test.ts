@@ -84,6 +84,38 @@ describe('a cell whose types need more memory than there is', () => {
   })
 })
 
+describe('a compiler that ends while a cell runs', () => {
+  it('knows afterwards what that cell declared, and what its sources say', async () => {
+    const names = Array.from({ length: 60 }, (_, i) => `long${i}`)
+    const question = `${slowCell(60)}\nconst all = [${names.join(', ')}]`
+    await writeFile(join(session.folder, 'sent.ts'), 'export enum Sent { Yes = 3 }\n')
+    const running = session.run(
+      "import { Sent } from './sent.ts'\nconst declared = await new Promise<number>((r) => setTimeout(r, 50, Sent.Yes))",
+    )
+    await expect(session.inspect(question, question.indexOf('all ') + 1)).rejects.toThrow(
+      'need more memory',
+    )
+    expect(await running).toMatchObject({ error: null })
+    expect(await session.print('console.log(declared, Sent.Yes, kept)')).toBe('3 3 42')
+  })
+})
+
+describe('a compiler that ends', () => {
+  it('compiles again only the cells that later ones need', async () => {
+    await using own = await CellSession.start()
+    await own.print('interface Row { n: number }\nlet total = 0')
+    await own.print('const add = (row: Row) => { total += row.n }')
+    // The second run of each takes the names of the first.
+    for (let i = 0; i < 100; i += 1) await own.print(`const again = { n: ${i} }\nadd(again)`)
+    expect(own.compiler.remembered).toBeLessThan(60)
+    const slow = own.run(slowCell(60))
+    await new Promise(setImmediate)
+    own.compiler.interrupt()
+    await expect(slow).rejects.toThrow(CompilationInterrupted)
+    expect(await own.print('add({ n: 50 })\nconsole.log(total, again.n)')).toBe('5000 99')
+  })
+})
+
 describe('a cell that is too deep for the compiler', () => {
   it('says so, and the next one works', async () => {
     const deep = `${'('.repeat(50_000)}1${')'.repeat(50_000)}`
