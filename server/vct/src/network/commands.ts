@@ -20,6 +20,8 @@ export const relayNamespace = 'relay'
 /** The relay's address in the links' underlay, and the port of VXLAN. */
 export const relayAddress = '10.99.255.254'
 export const vxlanPort = 4789
+/** How many slots a sliver's table of TCP connections has, a power of two. More connections share slots, which costs them little. */
+const sliverConnectionSlots = 1024
 
 /** A node's address in the underlay. */
 export function underlayAddress(n: number): string {
@@ -73,6 +75,9 @@ export function wiringScript(topology: Topology, shaping: Shaping): NamespaceScr
 export function nodeScript(topology: Topology, n: number, shaping: Shaping): NamespaceScript {
   const commands: string[][] = [
     ['sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1', 'net.ipv4.ip_forward=1'],
+    // Each sliver gets a table of TCP connections of its own, with so many slots. Else all share the host's, and whatever lists a sliver's connections, as its SSH
+    // server does when it starts, goes through hundreds of thousands of slots. Kernels older than Linux 6.1 do not know it.
+    ['sysctl', '-eqw', `net.ipv4.tcp_child_ehash_entries=${sliverConnectionSlots}`],
     ['ip', 'link', 'set', 'lo', 'up'],
     ['ip', 'addr', 'add', `${communityAddress(n)}/128`, 'dev', 'lo', 'nodad'],
     // A sliver's own route is preferred to this one. So packets to addresses that no sliver has are refused here, and babeld has a route of this prefix to

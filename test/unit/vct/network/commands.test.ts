@@ -36,6 +36,8 @@ test('with the relay each node has one interface to it, with offloads off at bot
 test('a node forwards, and refuses what none of its slivers has', () => {
   const commands = lines(nodeScript(topology, 3, 'relay').commands)
   expect(commands).toContain('sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv4.ip_forward=1')
+  // What a kernel does not know of this is left out.
+  expect(commands).toContain('sysctl -eqw net.ipv4.tcp_child_ehash_entries=1024')
   expect(commands).toContain(
     'ip -6 route add unreachable fd77:0:0:3::/64 metric 65000 proto static',
   )
