@@ -60,6 +60,7 @@ export async function createContainer(
     })),
     cgroupsPath: runtime.makesCgroups ? (cgroups?.path(name) ?? null) : null,
     arch: process.arch,
+    seccompProgram: runtime.seccompProgram,
   })
   await writeFile(join(at.folder, 'config.json'), JSON.stringify(configuration), { mode: 0o600 })
   await cgroups?.create(name, record.limits)

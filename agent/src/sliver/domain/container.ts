@@ -20,7 +20,12 @@ export interface ContainerPlan {
   readonly cgroupsPath: string | null
   /** As Node.js names it. */
   readonly arch: string
+  /** The program that the runtime compiled from the same seccomp profile before, in base64; null: it compiles it. */
+  readonly seccompProgram: string | null
 }
+
+/** The annotation by which crun takes a compiled profile: to compile it costs two thirds of what it takes to create a container. Source: crun(1). */
+const seccompProgramAnnotation = 'run.oci.seccomp_bpf_data'
 
 /** Enough for dropbear, ping and what users are for; not for changing interfaces, mounts or devices. */
 const capabilities = [
@@ -66,6 +71,9 @@ export function containerConfiguration(plan: ContainerPlan): object {
       ],
     },
     mounts: [...systemMounts, ...plan.bound.map(bind)],
+    ...(plan.seccompProgram === null
+      ? {}
+      : { annotations: { [seccompProgramAnnotation]: plan.seccompProgram } }),
     linux: {
       namespaces: ['pid', 'mount', 'network', 'uts', 'ipc', 'user'].map((type) => ({ type })),
       uidMappings: mappings,

@@ -105,6 +105,7 @@ async function tryRuntime(
     bound: [],
     cgroupsPath: runtime.makesCgroups ? (cgroups?.path(probeName) ?? null) : null,
     arch: process.arch,
+    seccompProgram: runtime.seccompProgram,
   })
   await writeFile(join(folder, 'config.json'), JSON.stringify(configuration))
   const lower = sharesTemplates ? { shared: programs, ids: mapping } : 'own'

@@ -15,6 +15,8 @@ export interface OciRuntime {
   readonly name: RuntimeName
   /** Whether it insists on making cgroups: then it is told where, and finds those of the agent there. */
   readonly makesCgroups: boolean
+  /** What it compiled from the seccomp profile of the first container that it created, in base64. All have the same profile. Null: none is known. */
+  readonly seccompProgram: string | null
   /** Create a container from a bundle; returns its first process. */
   create(name: string, bundle: Bundle, signal: AbortSignal): Promise<number>
   /** Let it run its first program. */
@@ -55,9 +57,13 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
     ...(command === 'crun' ? ['--cgroup-manager=disabled'] : []),
     ...args,
   ]
+  let seccompProgram: string | null = null
   return {
     name: command,
     makesCgroups,
+    get seccompProgram() {
+      return seccompProgram
+    },
     async create(name, bundle, signal) {
       await mkdir(stateDir, { recursive: true, mode: 0o700 })
       const pidFile = join(bundle.folder, 'pid')
@@ -76,6 +82,7 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
         const details = { command: `${command} create ${name}`, reason }
         throw new LabError('LAB_SLIVER_COMMAND_FAILED', details, { cause: error })
       }
+      seccompProgram ??= await readSeccompProgram(join(stateDir, name, 'seccomp.bpf'))
       return Number(await readFile(pidFile, 'utf8'))
     },
     async start(name, signal) {
@@ -104,6 +111,15 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
       await rm(join(stateDir, name), { recursive: true, force: true })
     },
   }
+}
+
+/** Read what crun keeps of a container's seccomp profile: a list of instructions of the kernel, 8 bytes each. Null when there is none; runc keeps none. */
+async function readSeccompProgram(file: string): Promise<string | null> {
+  const program = await readFile(file).catch((error: unknown) => {
+    if (isAbsent(error)) return Buffer.alloc(0)
+    throw error
+  })
+  return program.length === 0 || program.length % 8 !== 0 ? null : program.toString('base64')
 }
 
 async function lastLine(file: string): Promise<string | null> {

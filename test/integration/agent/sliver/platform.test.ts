@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ownPlace } from '../../../support/place.ts'
 import { startAgent } from './world/agent.ts'
 import { powerOn, type Machine } from './world/machine.ts'
+import { buildTemplate, wanted } from './world/template.ts'
 
 describe.runIf(process.getuid?.() === 0)('what slivers can be made with', () => {
   let machine: Machine
@@ -42,6 +43,18 @@ describe.runIf(process.getuid?.() === 0)('what slivers can be made with', () => 
     ])
     await machine.sh('tc qdisc replace dev cn0 root pfifo_fast')
     expect(await lacksOf(null)).toEqual([])
+  })
+
+  it('has its seccomp profile compiled once: slivers get the program that the first container had', async () => {
+    const template = await buildTemplate(machine.dir)
+    await using agent = await startAgent(machine, ownPlace(), { runtime: 'crun' })
+    const { pid, nr } = await agent.run(wanted(1, template))
+    const folder = `${join(machine.dir, 'data')}/runtime/crun/sliver-${nr}`
+    const program = (await machine.sh(`base64 --wrap=0 ${folder}/seccomp.bpf`)).trim()
+    expect(program.length).toBeGreaterThan(1_000)
+    expect(await machine.sh(`cat ${folder}/config.json`)).toContain(program)
+    expect(await machine.sh(`grep ^Seccomp: /proc/${pid ?? 0}/status`)).toBe('Seccomp:\t2\n')
+    await agent.call('remove', '1@3')
   })
 
   it('is nothing where the packet filter cannot be set', async () => {

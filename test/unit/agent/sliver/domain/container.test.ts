@@ -10,6 +10,7 @@ const plan = {
   bound: [{ source: '/mnt/measure', destination: '/run/community-lab' }],
   cgroupsPath: null,
   arch: 'x64',
+  seccompProgram: null,
 }
 
 it('gives a container namespaces of all kinds, ids of its own and few capabilities', () => {
@@ -42,5 +43,14 @@ it('tells a runtime of cgroups only where it makes some', () => {
   expect(JSON.stringify(containerConfiguration(plan))).not.toContain('cgroupsPath')
   expect(containerConfiguration({ ...plan, cgroupsPath: '/a/sliver-1' })).toMatchObject({
     linux: { cgroupsPath: '/a/sliver-1' },
+  })
+})
+
+it('hands a seccomp program that was compiled before to the runtime, with the profile that it comes from', () => {
+  expect(JSON.stringify(containerConfiguration(plan))).not.toContain('annotations')
+  const configuration = containerConfiguration({ ...plan, seccompProgram: 'BgAAAAAA/38=' })
+  expect(configuration).toMatchObject({
+    annotations: { 'run.oci.seccomp_bpf_data': 'BgAAAAAA/38=' },
+    linux: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' } },
   })
 })
