@@ -38,11 +38,13 @@ export async function makeDisk(
   const free = Math.max(0, (await freeMiB(folder)) - keptMiB)
   const shortage = { sliver, resource: 'disk', asked: sizeMiB, unit: resourceUnits.disk }
   if (free < sizeMiB) throw new LabError('LAB_SLIVER_NO_ROOM', { ...shortage, free })
-  await runCommand(['fallocate', '--length', `${sizeMiB}MiB`, image], { signal })
-  const mkfs = ['mkfs.ext4', '-q', '-F', '-m', '0', '-i', '8192', '-d', content]
+  // One command after the other in a shell: this process has much memory, so to start one from it takes longer than to start one from a shell.
+  const script = 'fallocate --length "$1" "$2" && shift 2 && exec mkfs.ext4 "$@"'
+  const mkfs = ['-q', '-F', '-m', '0', '-i', '8192', '-d', content]
   // A file is zeros where nothing was written: there is nothing to discard, nor to zero in the background once it is mounted.
   const zeros = ['-E', 'nodiscard,assume_storage_prezeroed=1']
-  await runCommand([...mkfs, ...zeros, image], { signal })
+  const allocate = ['sh', '-c', script, 'sh', `${sizeMiB}MiB`, image]
+  await runCommand([...allocate, ...mkfs, ...zeros, image], { signal })
   await rm(content, { recursive: true })
 }
 
