@@ -32,7 +32,7 @@ export interface SliversOptions
   readonly onFinding: (part: string, finding: Finding) => void
   /** Told when slivers can be made with something else than before. */
   readonly onCapabilities: () => void
-  /** Told when links, addresses, routes or filters of this host may have changed. */
+  /** Told when links, addresses or routes of this host may have changed, other than those of slivers. */
   readonly onNetworkChange: () => void
   /** Told when something on the host cannot be looked after. */
   readonly onUpkeepError: (part: string, error: unknown) => void
@@ -99,9 +99,9 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       now: () => new Date(),
     }),
     watch: (onChange, signal) =>
-      watchNetwork(() => {
-        options.onNetworkChange()
-        onChange()
+      watchNetwork((change) => {
+        if (change === 'links') options.onNetworkChange()
+        onChange(change)
       }, signal),
     everyMs: upkeepEveryMs,
     nowMs: () => performance.now(),

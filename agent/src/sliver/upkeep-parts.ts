@@ -38,13 +38,17 @@ export function upkeepParts(subject: UpkeepSubject): readonly UpkeepPart[] {
     return { member: '', message: new LabError('LAB_NODE_MENDED', { what, found, on }).message }
   }
   return [
-    { name: 'filter', check: () => checkFilter(subject, mended) },
-    { name: 'forwarding', check: () => checkForwarding(subject, mended) },
-    { name: 'links', check: (signal) => checkLinks(subject, { mended, signal }) },
-    { name: 'limits', check: () => checkLimits(subject, mended) },
-    { name: 'leftovers', check: () => cleanUp(subject) },
-    { name: 'space', check: () => checkSpace(subject) },
-    { name: 'capabilities', check: () => checkCapabilities(subject) },
+    { name: 'filter', after: ['filters'], check: () => checkFilter(subject, mended) },
+    { name: 'forwarding', after: ['links'], check: () => checkForwarding(subject, mended) },
+    {
+      name: 'links',
+      after: ['links'],
+      check: (signal) => checkLinks(subject, { mended, signal }),
+    },
+    { name: 'limits', after: [], check: () => checkLimits(subject, mended) },
+    { name: 'leftovers', after: [], check: () => cleanUp(subject) },
+    { name: 'space', after: [], check: () => checkSpace(subject) },
+    { name: 'capabilities', after: [], check: () => checkCapabilities(subject) },
   ]
 }
 

@@ -1,4 +1,5 @@
 import type { MemberError } from '@community-lab/contract'
+import type { NetworkChange } from './host/changes.ts'
 
 /** Something that was not as the agent had set it, or as it needs it. */
 export interface Finding {
@@ -12,6 +13,8 @@ export interface Finding {
 export interface UpkeepPart {
   /** What it is called in the log. */
   readonly name: string
+  /** The changes of the network after which it is looked after. All parts are looked after by time. */
+  readonly after: readonly NetworkChange[]
   /** Compare what is with what was set, mend it, and tell what was found. Must be safe at any moment; throws when it cannot look. */
   check(signal: AbortSignal): Promise<readonly Finding[]>
 }
@@ -19,8 +22,8 @@ export interface UpkeepPart {
 /** Options of {@link startUpkeep}. */
 export interface UpkeepOptions {
   readonly parts: readonly UpkeepPart[]
-  /** Calls back when something may have changed, until the signal ends it. */
-  readonly watch: (onChange: () => void, signal: AbortSignal) => Promise<void>
+  /** Calls back with what may have changed, until the signal ends it. */
+  readonly watch: (onChange: (change: NetworkChange) => void, signal: AbortSignal) => Promise<void>
   /** The longest time between two looks, in milliseconds. */
   readonly everyMs: number
   readonly nowMs: () => number
@@ -33,7 +36,7 @@ export interface UpkeepOptions {
 export interface Upkeep {
   /** What was found of late, for the node's report: each once, the newest last. */
   readonly problems: readonly MemberError[]
-  /** Look now. Settles when a look that began after this call is over. */
+  /** Look after all parts now. Settles when a look that began after this call is over. */
   check(): Promise<void>
   close(): Promise<void>
 }
@@ -62,11 +65,15 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
   let gathering: NodeJS.Timeout | null = null
   /** Whether a look follows by itself. */
   let isDue = false
+  /** The parts that the next look is for. */
+  const due = new Set<UpkeepPart>()
   let restsUntilMs = Number.NEGATIVE_INFINITY
 
   async function look(): Promise<void> {
     const beganMs = nowMs()
-    for (const part of parts) await lookAfter(part)
+    const now = parts.filter((part) => due.has(part))
+    due.clear()
+    for (const part of now) await lookAfter(part)
     const endedMs = nowMs()
     restsUntilMs = endedMs + restAfterMs(endedMs - beganMs)
   }
@@ -92,7 +99,7 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
   }
 
   /** Looks do not overlap; one that is asked for during another follows it, once for all who ask. */
-  function check(): Promise<void> {
+  function lookNext(): Promise<void> {
     next ??= looking.then(() => {
       next = null
       looking = look()
@@ -101,8 +108,9 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
     return next
   }
 
-  function lookSoon(): void {
-    if (isDue) return
+  function lookSoon(at: readonly UpkeepPart[]): void {
+    for (const part of at) due.add(part)
+    if (isDue || due.size === 0) return
     isDue = true
     // How long to rest is known at the end of the look under way.
     void looking.then(() => {
@@ -110,13 +118,16 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
       const waitMs = Math.max(gatherMs, restsUntilMs - nowMs())
       gathering = setTimeout(() => {
         isDue = false
-        void check()
+        void lookNext()
       }, waitMs)
     })
   }
 
-  const timer = setInterval(lookSoon, options.everyMs)
-  const watching = options.watch(lookSoon, ending.signal)
+  const timer = setInterval(() => lookSoon(parts), options.everyMs)
+  const watching = options.watch(
+    (change) => lookSoon(parts.filter(({ after }) => after.includes(change))),
+    ending.signal,
+  )
 
   return {
     get problems() {
@@ -124,7 +135,10 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
       for (const [message, { untilMs }] of told) if (untilMs <= now) told.delete(message)
       return [...told.values()].map(({ finding }) => finding)
     },
-    check,
+    check() {
+      for (const part of parts) due.add(part)
+      return lookNext()
+    },
     async close() {
       ending.abort()
       clearInterval(timer)

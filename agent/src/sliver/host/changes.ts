@@ -3,22 +3,34 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startedProcess } from '../../start-process.ts'
 import { backoffMs } from '@community-lab/contract'
+import { isAdditionToSliverLink } from '../domain/monitor-line.ts'
 import { systemPath } from './command.ts'
+
+/** What of this network namespace may have changed: its packet filters; or its links, addresses and routes. */
+export type NetworkChange = 'filters' | 'links'
 
 /** The commands that print a line for each change of what they watch. */
 const monitors = [
-  ['nft', 'monitor'],
-  ['ip', '-6', 'monitor', 'link', 'address', 'route'],
+  { change: 'filters', argv: ['nft', 'monitor'] },
+  { change: 'links', argv: ['ip', '-6', '-o', 'monitor', 'link', 'address', 'route'] },
 ] as const
 
 const backoff = { firstMs: 1_000, longestMs: 60_000 }
 
 /**
- * Call back on each change of this network namespace's packet filters, links, addresses and routes, whoever makes it, until the signal ends it. A monitor
- * that ends is started again; what happens meanwhile is not told, so whoever listens also looks by time. A monitor never outlives this process.
+ * Call back on each change of this network namespace's packet filters, links, addresses and routes, whoever makes it, until the signal ends it. What is added to
+ * slivers' links is not told: the agent adds it, and nothing is lost by it. A monitor that ends is started again; what happens meanwhile is not told, so
+ * whoever listens also looks by time. A monitor never outlives this process.
  */
-export async function watchNetwork(onChange: () => void, signal: AbortSignal): Promise<void> {
-  await Promise.all(monitors.map((argv) => keepWatching(argv, { onChange, signal })))
+export async function watchNetwork(
+  onChange: (change: NetworkChange) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all(
+    monitors.map(({ change, argv }) =>
+      keepWatching(argv, { onChange: () => onChange(change), signal }),
+    ),
+  )
 }
 
 interface Watching {
@@ -57,9 +69,9 @@ async function watchOnce(
   signal.addEventListener('abort', end, { once: true })
   if (signal.aborted) end()
   let hasTold = false
-  createInterface({ input: child.stdout }).on('line', () => {
+  createInterface({ input: child.stdout }).on('line', (line) => {
     hasTold = true
-    onChange()
+    if (!isAdditionToSliverLink(line)) onChange()
   })
   await ended
   signal.removeEventListener('abort', end)

@@ -1,11 +1,11 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import {
   addressed,
   hostInterface,
   hostInterfacePrefix,
   type LinkedSliver,
 } from '../domain/interfaces.ts'
-import { findLacks, type LinkState } from '../domain/link-state.ts'
+import { findLacks, linkStateLines, parseLinkState } from '../domain/link-state.ts'
 import { linkCreationLines, nodeLinkLines, sliverLinkLines } from '../domain/links.ts'
 import { isErrno } from '../../errno.ts'
 import { runCommand } from './command.ts'
@@ -31,8 +31,11 @@ export interface Links {
 
 /** Make the links in this network namespace. */
 export function createLinks(mgmtPrefix: string): Links {
-  const batch = (lines: readonly string[], enter: readonly string[], signal: AbortSignal) =>
-    runCommand([...enter, 'ip', '-6', '-batch', '-'], { input: `${lines.join('\n')}\n`, signal })
+  const batch = (lines: readonly string[], enter: readonly string[], signal?: AbortSignal) =>
+    runCommand([...enter, 'ip', '-6', '-o', '-batch', '-'], {
+      input: `${lines.join('\n')}\n`,
+      ...(signal === undefined ? {} : { signal }),
+    })
 
   return {
     async connect(sliver, process, signal) {
@@ -63,7 +66,7 @@ export function createLinks(mgmtPrefix: string): Links {
     },
     async inspect(slivers) {
       if (slivers.length === 0) return new Map()
-      const state = await readLinkState()
+      const state = parseLinkState(await batch(linkStateLines, []))
       return new Map(
         slivers.flatMap((sliver) => {
           const lacks = findLacks(sliver, state)
@@ -85,25 +88,11 @@ async function configure(link: string): Promise<void> {
     })
 }
 
+/** Find the node's ends of a sliver's links. `/sys` may show the interfaces of another namespace; this file has those of this process's. */
 async function findLinks(nr: number): Promise<readonly string[]> {
   const prefix = hostInterfacePrefix(nr)
-  return (await listLinks()).flatMap(({ name }) => (name.startsWith(prefix) ? [name] : []))
-}
-
-/** Read the links from lines such as `12: slv-01-03@if2: <BROADCAST,UP> …`. /sys may show those of another namespace. */
-async function listLinks(): Promise<readonly { readonly name: string; readonly isUp: boolean }[]> {
-  const text = await runCommand(['ip', '-o', 'link', 'show', 'type', 'veth'])
-  return [...text.matchAll(/^\d+: ([^@:\s]+)\S* <([^>]*)>/gmu)].map(
-    ([, name = '', flags = '']) => ({ name, isUp: flags.split(',').includes('UP') }),
+  const table = await readFile('/proc/self/net/dev', 'utf8')
+  return [...table.matchAll(/^\s*([^:\s]+):/gmu)].flatMap(([, name = '']) =>
+    name.startsWith(prefix) ? [name] : [],
   )
-}
-
-async function readLinkState(): Promise<LinkState> {
-  const [links, addresses, neighbours, routes] = await Promise.all([
-    listLinks(),
-    runCommand(['ip', '-6', '-o', 'addr', 'show', 'scope', 'link']),
-    runCommand(['ip', '-6', 'neigh', 'show', 'nud', 'permanent']),
-    runCommand(['ip', '-6', 'route', 'show', 'table', 'main']),
-  ])
-  return { links, addresses, neighbours, routes }
 }

@@ -1,4 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest'
+import type { NetworkChange } from '../../../../agent/src/sliver/host/changes.ts'
 import {
   restAfterMs,
   startUpkeep,
@@ -26,7 +27,7 @@ it('tells what it found for an hour, each thing once', async () => {
   let now = 0
   let found: Finding[] = [{ member: '', message: 'it was gone' }]
   const heard: string[] = []
-  const part = { name: 'filter', check: () => Promise.resolve(found) }
+  const part = { name: 'filter', after: [], check: () => Promise.resolve(found) }
   const upkeep = startUpkeep(
     options({
       parts: [part],
@@ -50,8 +51,8 @@ it('looks after the other parts when one cannot be looked after', async () => {
   const upkeep = startUpkeep(
     options({
       parts: [
-        { name: 'filter', check: () => Promise.reject(new Error('no nft')) },
-        { name: 'links', check: () => Promise.resolve([finding]) },
+        { name: 'filter', after: [], check: () => Promise.reject(new Error('no nft')) },
+        { name: 'links', after: [], check: () => Promise.resolve([finding]) },
       ],
       onError: (part, error) => errors.push(`${part}: ${String(error)}`),
     }),
@@ -70,6 +71,7 @@ it('looks once more when something changes while it looks', async () => {
       parts: [
         {
           name: 'filter',
+          after: ['filters'],
           async check() {
             looks += 1
             if (looks === 1) await first.promise
@@ -92,13 +94,14 @@ it('spends a tenth of the time on looks at most, however many events there are',
   vi.useFakeTimers()
   const lookMs = 20
   let looks = 0
-  let tell = (): void => undefined
+  let tell: (change: NetworkChange) => void = () => undefined
   const upkeep = startUpkeep(
     options({
       nowMs: () => Date.now(),
       parts: [
         {
           name: 'filter',
+          after: ['filters'],
           async check() {
             looks += 1
             await new Promise((resolve) => setTimeout(resolve, lookMs))
@@ -114,7 +117,7 @@ it('spends a tenth of the time on looks at most, however many events there are',
   )
   const beganMs = Date.now()
   while (Date.now() - beganMs < 10_000) {
-    tell()
+    tell('filters')
     await vi.advanceTimersByTimeAsync(1)
   }
   expect(looks).toBeGreaterThan(40)
@@ -125,4 +128,39 @@ it('spends a tenth of the time on looks at most, however many events there are',
 it('lets no change wait for more than a second after a slow look', () => {
   expect(restAfterMs(20)).toBe(180)
   expect(restAfterMs(5_000)).toBe(1_000)
+})
+
+it('looks, after a change, after the parts that it concerns, and by time after all', async () => {
+  vi.useFakeTimers()
+  const looks: string[] = []
+  let tell: (change: NetworkChange) => void = () => undefined
+  const part = (name: string, after: readonly NetworkChange[]) => ({
+    name,
+    after,
+    check() {
+      looks.push(name)
+      return Promise.resolve([])
+    },
+  })
+  const upkeep = startUpkeep(
+    options({
+      nowMs: () => Date.now(),
+      parts: [part('filter', ['filters']), part('links', ['links']), part('space', [])],
+      watch(onChange) {
+        tell = onChange
+        return Promise.resolve()
+      },
+    }),
+  )
+  tell('links')
+  tell('links')
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(looks).toEqual(['links'])
+  tell('filters')
+  tell('links')
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(looks).toEqual(['links', 'filter', 'links'])
+  await vi.advanceTimersByTimeAsync(hourMs)
+  expect(looks).toEqual(['links', 'filter', 'links', 'filter', 'links', 'space'])
+  await upkeep.close()
 })

@@ -5,7 +5,6 @@ import {
   computeInterfaces,
   hostInterface,
 } from '../../../../../agent/src/sliver/domain/interfaces.ts'
-import { findLacks } from '../../../../../agent/src/sliver/domain/link-state.ts'
 import {
   linkCreationLines,
   nodeLinkLines,
@@ -92,26 +91,4 @@ it('lets errors pass about what came to the sliver that sends them', () => {
   const script = filterScript({ network, slivers: [sliver], hostInterfaces: [], mbps: null })
   expect(script).toContain('"slv-01-03" . 0xfd7700000000000b1003000000000010')
   expect(script.indexOf('jump icmp_errors')).toBeLessThan(script.indexOf('@sources notrack'))
-})
-
-it('finds what is missing of links, and nothing where nothing is', () => {
-  const state = {
-    links: [
-      { name: 'slv-01-01', isUp: true },
-      { name: 'slv-01-03', isUp: true },
-    ],
-    addresses:
-      '2: slv-01-01    inet6 fe80::1/64 scope link\n3: slv-01-03    inet6 fe80::1/64 scope link',
-    neighbours:
-      'fd65:fc41:c50f:b:1001::10 dev slv-01-01 lladdr 06:ab:00:0b:01:01 PERMANENT\nfd77::b:1003:0:0:10 dev slv-01-03 lladdr 06:ab:00:0b:01:03 PERMANENT',
-    routes:
-      'fd65:fc41:c50f:b:1001::10 dev slv-01-01 metric 1024 pref medium\nfd77::b:1003:0:0:10 dev slv-01-03 metric 1024 pref medium',
-  }
-  expect(findLacks(sliver, state)).toEqual([])
-  expect(findLacks(sliver, { ...state, links: state.links.slice(1) })).toEqual([
-    'the link slv-01-01',
-  ])
-  expect(
-    findLacks(sliver, { ...state, routes: state.routes.replace('slv-01-03', 'eth0') }),
-  ).toEqual(['the route to slv-01-03'])
 })
