@@ -32,7 +32,7 @@ export const buildStep = {
     const { root, signal, report, stamp, log, env } = setup
     const made = inputs(setup)
     removeStamp(stamp('build'))
-    const compile = [nodeOf(root), join(root, 'node_modules/typescript/bin/tsc'), '--build']
+    const compile = [nodeOf(root), join(root, 'node_modules/typescript-7/bin/tsc'), '--build']
     // The compiler trusts its record of what it has built. When a result is missing all the same, only --force builds it again.
     if (projects.some((each) => !isMade(root, each))) compile.push('--force')
     await runCommand([...compile, ...projects.map((each) => each.folder)], {

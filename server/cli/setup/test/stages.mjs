@@ -11,7 +11,7 @@ import { join } from 'node:path'
 
 /** Checks of the source. @type {readonly Stage[]} */
 const checks = [
-  { name: 'types', script: ['typescript/bin/tsc', '--build'] },
+  { name: 'types', script: ['typescript-7/bin/tsc', '--build'] },
   { name: 'lint', script: ['eslint/bin/eslint.js', '.', '--max-warnings', '0'] },
   { name: 'format', script: ['prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'] },
   {
