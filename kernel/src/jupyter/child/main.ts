@@ -9,6 +9,7 @@ import { captureOutput, print } from './console.ts'
 import { createDisplay, createTslab } from './display.ts'
 import { Executor } from './execution.ts'
 import { textOf } from './failure.ts'
+import { compileLate } from './late-compiler.ts'
 import { createModules } from './modules.ts'
 import { createOutputCap } from './output-cap.ts'
 import { createPrompt } from './prompt.ts'
@@ -43,6 +44,12 @@ const modules = createModules({
     ['tslab', createTslab(display)],
     ['community-lab:jupyter', comms.module],
   ]),
+  tell: (text) => print(buffer, 'stderr', `${text}\n`),
+  compile(path) {
+    const file = compileLate(path, process.cwd())
+    codes.set(path, { lineMap: file.lineMap, prefix: null })
+    return file
+  },
 })
 const executor = new Executor(modules)
 
@@ -73,8 +80,13 @@ function createStdin(prompt: (text: string) => string): Stdin {
   })
 }
 
+/** Tell of an error that nobody caught. The stack of one that comes from Node itself names no cell, so the cell that started it is named. */
 function tellUncaught(error: unknown): void {
-  print(buffer, 'stderr', `Uncaught ${textOf(error)}\n`)
+  const text = textOf(error)
+  const name = currentCell()?.name
+  const isPlaced = /\bcell-[\w-]+\.ts\b/u.test(text)
+  const place = isPlaced || name === undefined ? '' : `    in what ${name} has started\n`
+  print(buffer, 'stderr', `Uncaught ${text}\n${place}`)
 }
 
 /** The process that runs cells: it holds their variables, while the kernel's sockets live in the process that started it. */

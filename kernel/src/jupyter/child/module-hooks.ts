@@ -1,14 +1,14 @@
 import { registerHooks, type ResolveHookContext } from 'node:module'
 import { dirname, isAbsolute } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import type { OwnFiles } from './own-files.ts'
+import { doorOf, type OwnFiles } from './own-files.ts'
 
 /** What stands before the specifier of an import that a cell makes. */
 export const cellScheme = 'cell:'
 const builtInScheme = 'community-lab:'
-/** What cells get for Observable Plot, and its URL. */
-const figurePackage = '@observablehq/plot'
-const figureUrl = `${builtInScheme}figures`
+/** Observable Plot, and the URL of what cells get for it. */
+export const figurePackage = '@observablehq/plot'
+export const figureUrl = `${builtInScheme}figures`
 /** Observable Plot itself needs a browser. The functions that draw are those of the kernel's `Plot`. */
 const figureModule = `export * from '${figurePackage}'
 import { Plot } from '@community-lab/kernel'
@@ -45,6 +45,7 @@ export function installModuleHooks(options: ModuleHooksOptions): void {
         const isLent = found.url === next(id, { ...context, parentURL: fallbackUrl }).url
         return isLent ? { url: figureUrl, format: 'module', shortCircuit: true } : found
       }
+      if (specifier === figureUrl) return { url: figureUrl, format: 'module', shortCircuit: true }
       if (context.parentURL === figureUrl)
         return next(specifier, { ...context, parentURL: fallbackUrl })
       const parent = pathOf(context.parentURL)
@@ -55,12 +56,23 @@ export function installModuleHooks(options: ModuleHooksOptions): void {
       if (url === figureUrl) return { format: 'module', source: figureModule, shortCircuit: true }
       if (url.startsWith(builtInScheme))
         return { ...builtInModule(url.slice(builtInScheme.length), builtIn), shortCircuit: true }
+      const behind = behindDoor(url)
+      if (behind !== null) {
+        const source = `import * as all from ${JSON.stringify(behind)}\nexport { all as 'module.exports' }\n`
+        return { format: 'module', source, shortCircuit: true }
+      }
       const path = pathOf(url)
       const source = path === null ? null : files.codeOf(path)
       if (path === null || source === null) return next(url, context)
       return { format: path.endsWith('.cts') ? 'commonjs' : 'module', source, shortCircuit: true }
     },
   })
+}
+
+/** The URL of the module behind a door, with its version; null for what is no door. */
+function behindDoor(url: string): string | null {
+  const [, start, version] = /^(file:.*)\.\$v(\d+)\.mjs$/u.exec(url) ?? []
+  return start === undefined || version === undefined ? null : `${start}?v=${version}`
 }
 
 function resolveOwn(
@@ -76,9 +88,11 @@ function resolveOwn(
     const version = files.refresh(path)
     files.link(parent, path, version)
     const url = pathToFileURL(path).href
+    const isImport = context.conditions.includes('import')
     // Node keeps CommonJS under its path. `refresh` removes it there when the file has a new version.
-    if (!context.conditions.includes('import')) return { url, shortCircuit: true }
-    return asJson({ url: `${url}?v=${version}`, shortCircuit: true })
+    if (isImport || !files.isModule(path))
+      return asJson({ url: isImport ? `${url}?v=${version}` : url, shortCircuit: true })
+    return { url: url + doorOf(version), format: 'module', shortCircuit: true }
   }
   try {
     return asJson(next(id, context))

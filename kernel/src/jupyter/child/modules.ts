@@ -3,7 +3,16 @@ import { createRequire } from 'node:module'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { CompiledFile } from '../compile/compilation.ts'
-import { cellScheme, installModuleHooks, isMissing, isPath, pathOf } from './module-hooks.ts'
+import {
+  cellScheme,
+  figurePackage,
+  figureUrl,
+  installModuleHooks,
+  isMissing,
+  isPath,
+  pathOf,
+} from './module-hooks.ts'
+import { LoadedPackages } from './loaded-packages.ts'
 import { OwnFiles } from './own-files.ts'
 
 /** What a module exports, by name. Reading it gives what the name stands for now. */
@@ -29,16 +38,27 @@ export interface ModulesOptions {
   readonly fallbackFile: string
   /** Modules that exist here alone. */
   readonly builtIn: ReadonlyMap<string, object>
+  /** Make JavaScript of one of the notebook's own TypeScript files that was not compiled with a cell. */
+  compile(path: string): CompiledFile
+  /** Tell the user something, in the cell that runs. */
+  tell(text: string): void
 }
 
 /** Create the loader of a notebook's imports. It changes how this process finds modules, so there is one in a process. */
-export function createModules({ folder, fallbackFile, builtIn }: ModulesOptions): Modules {
+export function createModules(options: ModulesOptions): Modules {
+  const { folder, fallbackFile, builtIn } = options
   const place = join(folder, 'cell.mjs')
   const cellUrl = pathToFileURL(place).href
-  const files = new OwnFiles(folder)
+  const files = new OwnFiles(folder, options.compile)
   const own = createRequire(place)
   const lent = createRequire(fallbackFile)
-  installModuleHooks({ files, cellUrl, fallbackUrl: pathToFileURL(fallbackFile).href, builtIn })
+  const fallbackUrl = pathToFileURL(fallbackFile).href
+  installModuleHooks({ files, cellUrl, fallbackUrl, builtIn })
+  const packages = new LoadedPackages()
+  const notePackage = (id: string): void => {
+    const notice = isPath(id) || builtIn.has(id) ? null : packages.note(id, [cellUrl, fallbackUrl])
+    if (notice !== null) options.tell(notice)
+  }
 
   /** The `require` that finds what an id means: packages that the notebook's folder lacks are the kernel's. */
   const finderOf = (id: string): NodeJS.Require => {
@@ -52,15 +72,27 @@ export function createModules({ folder, fallbackFile, builtIn }: ModulesOptions)
   const load = (id: string): unknown => {
     if (builtIn.has(id)) return builtIn.get(id)
     const path = isPath(id) ? files.resolve(folder, pathOf(id) ?? id) : null
-    if (path === null || !files.isOwn(path)) return finderOf(id)(id) as unknown
+    if (path === null || !files.isOwn(path)) {
+      const finder = finderOf(id)
+      const isFigures = id === figurePackage && finder === lent
+      const found: unknown = finder(isFigures ? figureUrl : id)
+      notePackage(id)
+      return found
+    }
     files.refresh(path)
     try {
-      return own(path) as unknown
+      const found: unknown = own(path)
+      files.succeed(path)
+      return found
     } catch (error) {
-      throw withRemedy(error, id)
+      files.fail(path)
+      throw error
     }
   }
-  const resolve = (id: string): string => finderOf(id).resolve(id)
+  const resolve = (id: string): string => {
+    const path = isPath(id) ? files.resolve(folder, pathOf(id) ?? id) : null
+    return path !== null && files.isOwn(path) ? path : finderOf(id).resolve(id)
+  }
   const module = { exports: {} }
   const require = Object.assign(load, { resolve, cache: own.cache, main: undefined })
 
@@ -81,28 +113,16 @@ export function createModules({ folder, fallbackFile, builtIn }: ModulesOptions)
         const options = attributes === null ? {} : { with: { ...attributes } }
         const module = (await import(cellScheme + id, options)) as ModuleNamespace
         if (path !== null) files.succeed(path)
+        notePackage(id)
         return module
       } catch (error) {
         if (path === null) throw error
         files.fail(path)
-        throw withRemedy(error, id)
+        throw error
       }
     },
     update: (compiled) => files.update(compiled),
   }
-}
-
-/** A file that no cell names in an import was not compiled. Node takes its types away, but cannot do so with an enum and the like. */
-function withRemedy(error: unknown, id: string): unknown {
-  const isKnown =
-    error instanceof Error && 'code' in error && error.code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX'
-  if (!isKnown) return error
-  const { message, stack = '' } = error
-  if (message.includes('by its written path')) return error
-  error.message = `${message}; import '${id}' by its written path first`
-  // The stack has a copy of the message.
-  error.stack = stack.replace(message, () => error.message)
-  return error
 }
 
 function jsonModule(path: string, name: string): ModuleNamespace {

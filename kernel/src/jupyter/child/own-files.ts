@@ -1,6 +1,6 @@
-import { statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileStamp } from '../compile/file-stamp.ts'
 import type { CompiledFile } from '../compile/compilation.ts'
 
@@ -13,6 +13,12 @@ interface LoadedFile {
   /** Whether it was loaded without an error. */
   isGood: boolean
 }
+
+/**
+ * A door is what `require` gets for an ES module: Node drops the version from its URL, so it would get the module as it was first loaded. Each version has a
+ * door of its own, a module that gives all of it.
+ */
+export const doorOf = (version: number): string => `.$v${version}.mjs`
 
 const endings = [
   '',
@@ -38,14 +44,27 @@ export class OwnFiles {
   readonly #compiled = new Map<string, { readonly stamp: string; readonly code: string }>()
   readonly #cache: NodeJS.Require['cache']
 
-  constructor(folder: string) {
+  readonly #compile: (path: string) => CompiledFile
+
+  /** `compile` makes JavaScript of a file that was not given to {@link update}. */
+  constructor(folder: string, compile: (path: string) => CompiledFile) {
     this.#folder = folder
+    this.#compile = compile
     this.#cache = createRequire(join(folder, 'cell.js')).cache
   }
 
   /** Whether a file is the notebook's own: in its folder, and of no package. */
   isOwn(path: string): boolean {
     return path.startsWith(`${this.#folder}/`) && !path.includes('/node_modules/')
+  }
+
+  /** Whether a file is an ES module. A `.js` file is one when its package says so, or when it imports or exports. */
+  isModule(path: string): boolean {
+    if (/\.(?:m[jt]s|tsx?)$/u.test(path)) return true
+    if (!path.endsWith('.js')) return false
+    const type = packageTypeOf(path)
+    if (type !== null) return type === 'module'
+    return /^(?:import\s*[\w{*'"]|export\s*[\w{*])/mu.test(readFileSync(path, 'utf8'))
   }
 
   /** Find the file that a path without its ending means; null when there is none. `./x.js` may be the name of `./x.ts`. */
@@ -74,8 +93,8 @@ export class OwnFiles {
     }
     const version = (before?.version ?? 0) + 1
     this.#loaded.set(path, { stamp, version, links: new Map(), isGood: false })
-    // The cache of `require` has files by their paths, so the old version must go.
-    Reflect.deleteProperty(this.#cache, path)
+    // The cache of `require` has files and doors by their paths, so those of the old version must go.
+    for (const old of [path, path + doorOf(version - 1)]) Reflect.deleteProperty(this.#cache, old)
     return version
   }
 
@@ -99,10 +118,15 @@ export class OwnFiles {
     for (const { path, code } of files) this.#compiled.set(path, { stamp: fileStamp(path), code })
   }
 
-  /** The JavaScript of a file, if it was compiled as it is now. */
+  /** The JavaScript of one of the notebook's own TypeScript files as it is now; null for other files. */
   codeOf(path: string): string | null {
     const compiled = this.#compiled.get(path)
-    return compiled?.stamp === fileStamp(path) ? compiled.code : null
+    const stamp = fileStamp(path)
+    if (compiled?.stamp === stamp) return compiled.code
+    if (!this.isOwn(path) || !/\.[cm]?tsx?$/u.test(path)) return null
+    const { code } = this.#compile(path)
+    this.#compiled.set(path, { stamp, code })
+    return code
   }
 
   #reachable(path: string, seen = new Map<string, LoadedFile>()): LoadedFile[] {
@@ -121,4 +145,16 @@ export class OwnFiles {
 
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+}
+
+/** What the nearest package.json above a file says of its `.js` files; null when it says nothing. */
+function packageTypeOf(path: string): unknown {
+  for (let place = dirname(path); ; place = dirname(place)) {
+    const file = join(place, 'package.json')
+    if (isFile(file)) {
+      const json: unknown = JSON.parse(readFileSync(file, 'utf8'))
+      return typeof json === 'object' && json !== null ? (Reflect.get(json, 'type') ?? null) : null
+    }
+    if (dirname(place) === place) return null
+  }
 }

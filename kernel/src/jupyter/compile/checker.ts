@@ -10,7 +10,10 @@ import type {
   Completeness,
   Completion,
 } from './compilation.ts'
-import { emitCell, emitFile, SyntaxProblem } from './emit.ts'
+import { emitCell } from './emit.ts'
+import { emitFile } from './emit-file.ts'
+import { SyntaxProblem } from './transpile.ts'
+import { dropTypes } from './type-exports.ts'
 import { completeAt, inspectAt, isComplete } from './help.ts'
 import { findJsx } from './jsx.ts'
 import { findMisfits } from './misfits.ts'
@@ -82,9 +85,10 @@ export class Checker implements CompilerMethods {
     const { settings, names } = this.#program
     const { cell, reached } = emitCell(text, { settings, known: names.values, types })
     const stamps = this.#changedFilesOf(slot)
-    const files = [...stamps.keys()].map((path) =>
-      emitFile(path, readFileSync(path, 'utf8'), settings),
-    )
+    const files = [...stamps.keys()].map((path) => {
+      const change = dropTypes(program, path)
+      return emitFile(path, readFileSync(path, 'utf8'), { settings, change })
+    })
     this.#pending.set(number, { slot, reached, types, unions, replaced, stamps })
     return { ...cell, files }
   }

@@ -1,34 +1,12 @@
-import ts from 'typescript'
+import type ts from 'typescript'
 import type { CellText } from './cell-text.ts'
-import type { CellImport, CompiledCell, CompiledFile } from './compilation.ts'
+import type { CellImport, CompiledCell } from './compilation.ts'
 import { applyEdits, moveColumns } from './edits.ts'
-import { parseMappings, type LineMap } from './line-map.ts'
+import type { LineMap } from './line-map.ts'
 import type { FolderSettings } from './folder-settings.ts'
 import { linesBefore, rewriteCell } from './rewrite.ts'
+import { baseOptions, transpile, type Transpiled } from './transpile.ts'
 import { createMarks, markUsing, unmarkUsing } from './using-marks.ts'
-
-const options: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ES2024,
-  module: ts.ModuleKind.Preserve,
-  moduleDetection: ts.ModuleDetectionKind.Force,
-  isolatedModules: true,
-  sourceMap: true,
-}
-
-/** The text has a syntax error. */
-export class SyntaxProblem extends Error {
-  /** 1-based. */
-  readonly line: number
-  readonly column: number
-
-  constructor({ file, start = 0, messageText, code }: ts.Diagnostic) {
-    super(`${ts.flattenDiagnosticMessageText(messageText, '\n')} (TS${code})`)
-    const place =
-      file === undefined ? { line: 0, character: 0 } : ts.getLineAndCharacterOfPosition(file, start)
-    this.line = place.line + 1
-    this.column = place.character + 1
-  }
-}
 
 /** What the emission of a cell has to know beyond its text. */
 export interface EmitOptions {
@@ -48,7 +26,7 @@ export interface EmittedCell {
 /** Make JavaScript of a cell that is free of errors. */
 export function emitCell(text: CellText, { settings, known, types }: EmitOptions): EmittedCell {
   const compilerOptions = {
-    ...options,
+    ...baseOptions,
     ...settings,
     // Imports that this cell does not use are kept: a later cell may use them.
     verbatimModuleSyntax: true,
@@ -71,25 +49,6 @@ export function emitCell(text: CellText, { settings, known, types }: EmitOptions
   return { cell: { code, prefix, boxes, imports, lineMap }, reached }
 }
 
-/** Make an ES module of one of the notebook's own TypeScript files. */
-export function emitFile(path: string, source: string, settings: FolderSettings): CompiledFile {
-  const compilerOptions = {
-    ...options,
-    ...settings,
-    module: ts.ModuleKind.ESNext,
-    verbatimModuleSyntax: false,
-    jsx: ts.JsxEmit.React,
-  }
-  const { js, map } = transpile(source, { fileName: path, compilerOptions })
-  return { path, code: js, lineMap: map }
-}
-
-/** JavaScript, and where its lines come from. */
-interface Transpiled {
-  readonly js: string
-  readonly map: LineMap
-}
-
 /** Make JavaScript that keeps `using`. */
 function transpileUsing(text: CellText, compilerOptions: ts.CompilerOptions): Transpiled {
   const marks = createMarks(text.words)
@@ -101,19 +60,6 @@ function transpileUsing(text: CellText, compilerOptions: ts.CompilerOptions): Tr
   })
   const edits = unmarkUsing(js, marks)
   return { js: applyEdits(js, edits), map: moveColumns(map, { text: js, edits, linesBefore: 0 }) }
-}
-
-function transpile(source: string, transpileOptions: ts.TranspileOptions): Transpiled {
-  const made = ts.transpileModule(source, { ...transpileOptions, reportDiagnostics: true })
-  const [error] = made.diagnostics ?? []
-  // The check of a cell's module does not find every missing end, because a line follows the cell there. Here the cell stands alone.
-  if (error !== undefined) throw new SyntaxProblem(error)
-  const map: unknown = JSON.parse(made.sourceMapText ?? '{}')
-  const mappings = typeof map === 'object' && map !== null && 'mappings' in map ? map.mappings : ''
-  return {
-    js: made.outputText.replace(/\/\/# sourceMappingURL=.*\s*$/u, ''),
-    map: parseMappings(typeof mappings === 'string' ? mappings : ''),
-  }
 }
 
 function placeOf(map: LineMap, js: string, start: number): { line: number; column: number } {

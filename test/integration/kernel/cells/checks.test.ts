@@ -264,6 +264,23 @@ describe('an error when it runs', () => {
   })
 })
 
+describe('an error that nobody caught', () => {
+  it('names its line, and its cell when Node alone has made it', async () => {
+    const thrown = await session.print(
+      "const after = (ms: number) => new Promise((r) => setTimeout(r, ms))\nsetTimeout(() => {\n  throw new Error('from a timer')\n}, 1)\nawait after(20)",
+    )
+    expect(thrown).toMatch(
+      /^Uncaught Error: from a timer\n {4}at Timeout\._onTimeout \(cell-\d+\.ts:3:9\)$/u,
+    )
+    const rejected = await session.print(
+      "import { readFile } from 'node:fs/promises'\nvoid readFile('/absent')\nawait after(20)",
+    )
+    expect(rejected).toMatch(
+      /^Uncaught \[Error: ENOENT: [^\]]*\] \{[^}]*\}\n {4}in what cell-\d+\.ts has started$/u,
+    )
+  })
+})
+
 describe('the notebook’s own files', () => {
   it('are checked with the cell, and named with line and column', async () => {
     await mkdir(join(session.folder, 'deep'), { recursive: true })

@@ -145,6 +145,20 @@ describe('a package', () => {
     expect(await session.print("import { late } from 'later'\nconsole.log(late)")).toBe('42')
   })
 
+  it('that is installed anew says that the kernel uses the one before', async () => {
+    const files = { 'i.js': 'exports.x = 1\n', 'i.d.ts': 'export const x: number\n' }
+    const json = { main: './i.js', types: './i.d.ts' }
+    await install('renewed', json, files)
+    const cell = "import { x } from 'renewed'\nconsole.log(x)"
+    expect(await session.print(cell)).toBe('1')
+    expect(await session.print(cell)).toBe('1')
+    await install('renewed', { ...json, version: '1.1.0' }, { ...files, 'i.js': 'exports.x = 2\n' })
+    const told =
+      'renewed was installed after this kernel had loaded it: version 1.0.0 is in use, and there is version 1.1.0 now. Restart the kernel to use it.\n'
+    expect(await session.print(cell)).toBe(`${told}1`)
+    expect(await session.print("console.log(require('renewed').x)")).toBe('1')
+  })
+
   it('of the notebook’s folder comes before the kernel’s own, which is there for the rest', async () => {
     await install(
       'typebox',
@@ -175,6 +189,9 @@ describe('a package', () => {
     const cell =
       "import * as Plot from '@observablehq/plot'\nimport { plot } from '@observablehq/plot'\nconst dot = Plot.dot([{ a: 1, b: 2 }], { x: 'a', y: 'b' })\nconst all = [Plot.plot({ marks: [dot] }), plot({ marks: [dot] }), dot.plot(), (await import('@observablehq/plot')).plot()]\nconsole.log(all.map(({ outerHTML }) => outerHTML.slice(0, 4)).join(' '))"
     expect(await session.print(cell)).toBe('<svg <svg <svg <svg')
+    const required =
+      "const again = require('@observablehq/plot')\nconsole.log(again.plot === Plot.plot, again.dot === Plot.dot)"
+    expect(await session.print(required)).toBe('true true')
     expect(
       await session.print(
         "import { Plot as ours } from '@community-lab/kernel'\nconsole.log(ours.plot === Plot.plot, Object.keys(ours).length === Object.keys(Plot).length)",
@@ -250,23 +267,62 @@ describe('the notebook’s own files', () => {
     expect(await session.print("import { mine } from './cell-1.ts'\nconsole.log(mine)")).toBe('3')
   })
 
-  it('with an enum, found by a path that is no text of the cell, say what to do', async () => {
+  it('are compiled too when no cell names them in an import', async () => {
     await write({
-      'found.ts': 'export enum Kind { Cut = 7 }\n',
-      'user.ts': "export { Kind } from './found.ts'\n",
+      'found.ts':
+        'export enum Kind { Cut = 7 }\nexport const fail = (): never => {\n  throw new Error(`at ${Kind.Cut}`)\n}\n',
+      'user.ts':
+        "import { Kind } from './found.js'\nconst see = (of: unknown, at: ClassDecoratorContext) => void at.addInitializer(() => console.log(at.kind))\n@see export class User { constructor(readonly kind = Kind.Cut) {} }\n",
+      'old.cts':
+        "import path = require('node:path')\nexport = { base: path.basename('/x/y') as string }\n",
+      'view.tsx': 'export enum Shown { Yes = 4 }\n',
+      'broken.ts': 'export const a = 1\nexport const b: = 2\n',
     })
-    const remedy = "import './found.ts' by its written path first"
-    const dynamic = "const where = './found.ts'\nconsole.log((await import(where)).Kind.Cut)"
-    expect((await session.run(dynamic)).error).toContain(remedy)
-    const required = await session.run("require('./found.ts')")
-    expect(required.error).toContain(remedy)
-    expect(required.stack).toContain(remedy)
-    expect((await session.run("const user = './user.ts'\nawait import(user)")).error).toContain(
-      "import './user.ts' by its written path first",
+    expect(
+      await session.print(
+        "const user = './user.ts'\nconsole.log(new (await import(user)).User().kind)",
+      ),
+    ).toBe('class\n7')
+    expect(
+      await session.print(
+        "const found = require('./found.ts')\nconsole.log(found.Kind.Cut, require('./old.cts').base, require('./view').Shown.Yes)",
+      ),
+    ).toBe('7 y 4')
+    expect((await session.run('found.fail()')).stack).toMatch(
+      /found\.ts:3:9\)\n {4}at cell-\d+\.ts:1:7/u,
     )
-    await session.print("import './found.ts'")
-    expect(await session.print(dynamic)).toBe('7')
-    expect(await session.print("console.log(require('./found.ts').Kind.Cut)")).toBe('7')
+    expect((await session.run("require('./broken.ts')")).error).toMatch(
+      /^SyntaxError: \S+broken\.ts:2:17 - Type expected\. \(TS1110\)$/u,
+    )
+  })
+
+  it('are required again after they changed, as they are imported', async () => {
+    const cell =
+      "const required = require('./esm.ts')\nconsole.log(required.n, require('./esm.js').m, require('./user.cjs'), required === await import('./esm.ts'), require.resolve('./esm.ts').endsWith('/esm.ts'))"
+    await write({
+      'esm.ts': 'export const n: number = 1\n',
+      'esm.js': "export { n as m } from './esm.ts'\n",
+      'user.cjs': "module.exports = require('./esm.ts').n\n",
+    })
+    expect(await session.print(cell)).toBe('1 1 1 true true')
+    await write({ 'esm.ts': 'export const n: number = 2\n' })
+    expect(await session.print(cell)).toBe('2 2 2 true true')
+    await write({ 'esm.ts': "throw new Error('broken')\n" })
+    expect((await session.run("require('./esm.ts')")).error).toBe('Error: broken')
+    await write({ 'esm.ts': 'export const n: number = 3\n' })
+    expect(await session.print(cell)).toBe('3 3 3 true true')
+  })
+
+  it('pass on types that they do not call types', async () => {
+    await write({
+      'types.ts':
+        "export interface Row { a: number }\nexport type Side = 'x' | 'y'\nexport const one = 1\n",
+      'again.ts':
+        "export { Row, one } from './types.ts'\nexport { Side } from './types.ts'\nimport { Row as Of, one as two } from './types.ts'\nexport { Of, two }\nexport const read = (row: Of): number => row.a\n",
+    })
+    const cell =
+      "import { Row, Side, Of, one, two, read } from './again.ts'\nconst row: Row & Of = { a: one + two }, side: Side = 'x'\nconsole.log(read(row), side)"
+    expect(await session.print(cell)).toBe('2 x')
   })
 
   it('may import each other in a circle, and change', async () => {
@@ -298,70 +354,5 @@ describe('the notebook’s own files', () => {
     expect(await session.print(cell)).toBe('1 1')
     await write({ 'old/inner.cjs': 'exports.n = 2\n' })
     expect(await session.print(cell)).toBe('2 2')
-  })
-})
-
-describe('JSON', () => {
-  it('is read again at each import', async () => {
-    const cell = "import summary, { rows } from './summary.json'\nconsole.log(summary.mean, rows)"
-    await write({ 'summary.json': '{ "mean": 20.4, "rows": 3 }' })
-    expect(await session.print(cell)).toBe('20.4 3')
-    await write({ 'summary.json': '{ "mean": 21.5, "rows": 5, "note": "with a cut" }' })
-    expect(await session.print(cell)).toBe('21.5 5')
-    expect(
-      await session.print(
-        "import same from './summary.json' with { type: 'json' }\nconsole.log(same.note)",
-      ),
-    ).toBe('with a cut')
-  })
-
-  it('that is none is named', async () => {
-    await write({ 'broken.json': '{' })
-    expect((await session.run("import broken from './broken.json'")).error).toMatch(
-      /^SyntaxError: broken\.json: Expected property name/u,
-    )
-  })
-
-  it('of a package needs no attribute', async () => {
-    await install('has-json', { type: 'module' }, { 'data.json': '{ "of": "a package" }' })
-    expect(await session.print("import data from 'has-json/data.json'\nconsole.log(data.of)")).toBe(
-      'a package',
-    )
-  })
-})
-
-describe('what modules have', () => {
-  it('is there in cells', async () => {
-    await write({ 'dynamic.ts': 'export const here = 5\n' })
-    const cell =
-      "const { here } = await import('./dynamic')\nconst late = async () => (await import('./dynamic')).here\nconsole.log(here, await late(), import.meta.dirname === process.cwd(), import.meta.resolve('./dynamic.ts').endsWith('/dynamic.ts'))"
-    expect(await session.print(cell)).toBe('5 5 true true')
-  })
-
-  it('is loaded before the first line, in the order of the imports', async () => {
-    await write({
-      'first.ts': "console.log('first')\nexport {}\n",
-      'second.ts': "console.log('second')\nexport {}\n",
-    })
-    expect(await session.print("console.log('cell')\nimport './first'\nimport './second'")).toBe(
-      'first\nsecond\ncell',
-    )
-  })
-
-  it('takes the place of a variable that a function of an earlier cell sets', async () => {
-    await write({ 'counted.ts': 'export const counted = 5\n' })
-    await session.print('let counted = 1\nfunction count() { counted++ }')
-    await session.print("import { counted } from './counted.ts'")
-    expect(await session.print('count()\nconsole.log(counted)')).toBe('6')
-  })
-
-  it('may be declared again as a variable, and the other way round', async () => {
-    await session.print("import { join } from 'node:path'\nconst useJoin = () => typeof join")
-    expect(
-      await session.print("let join = 'text'\njoin += '!'\nconsole.log(join, useJoin())"),
-    ).toBe('text! string')
-    expect(await session.print("import { join } from 'node:path'\nconsole.log(useJoin())")).toBe(
-      'function',
-    )
   })
 })

@@ -1,0 +1,50 @@
+import ts from 'typescript'
+import { parseMappings, type LineMap } from './line-map.ts'
+
+/** What all of a notebook's TypeScript is compiled with. */
+export const baseOptions: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2024,
+  module: ts.ModuleKind.Preserve,
+  moduleDetection: ts.ModuleDetectionKind.Force,
+  isolatedModules: true,
+  sourceMap: true,
+}
+
+/** The text has a syntax error. */
+export class SyntaxProblem extends Error {
+  /** 1-based. */
+  readonly line: number
+  readonly column: number
+
+  constructor({ file, start = 0, messageText, code }: ts.Diagnostic) {
+    super(`${ts.flattenDiagnosticMessageText(messageText, '\n')} (TS${code})`)
+    const place =
+      file === undefined ? { line: 0, character: 0 } : ts.getLineAndCharacterOfPosition(file, start)
+    this.line = place.line + 1
+    this.column = place.character + 1
+  }
+}
+
+/** JavaScript, and where its lines come from. */
+export interface Transpiled {
+  readonly js: string
+  readonly map: LineMap
+}
+
+/**
+ * Make JavaScript of TypeScript, without a look at its types.
+ *
+ * @throws {@link SyntaxProblem}
+ */
+export function transpile(source: string, transpileOptions: ts.TranspileOptions): Transpiled {
+  const made = ts.transpileModule(source, { ...transpileOptions, reportDiagnostics: true })
+  const [error] = made.diagnostics ?? []
+  // The check of a cell's module does not find every missing end, because a line follows the cell there. Here the cell stands alone.
+  if (error !== undefined) throw new SyntaxProblem(error)
+  const map: unknown = JSON.parse(made.sourceMapText ?? '{}')
+  const mappings = typeof map === 'object' && map !== null && 'mappings' in map ? map.mappings : ''
+  return {
+    js: made.outputText.replace(/\/\/# sourceMappingURL=.*\s*$/u, ''),
+    map: parseMappings(typeof mappings === 'string' ? mappings : ''),
+  }
+}

@@ -1,0 +1,100 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CellSession } from '../../../support/cell-session.ts'
+
+let session: CellSession
+beforeAll(async () => {
+  session = await CellSession.start()
+})
+afterAll(() => session[Symbol.asyncDispose]())
+
+/** Write files below the notebook's folder; each takes the place of an older one at once. */
+async function write(files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(session.folder, name)
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(`${path}.new`, text)
+    await rename(`${path}.new`, path)
+  }
+}
+
+/** Install a package into the notebook's folder. */
+const install = (
+  name: string,
+  json: object,
+  files: Readonly<Record<string, string>>,
+): Promise<void> =>
+  write(
+    Object.fromEntries(
+      Object.entries({
+        'package.json': JSON.stringify({ name, version: '1.0.0', ...json }),
+        ...files,
+      }).map(([file, text]) => [`node_modules/${name}/${file}`, text]),
+    ),
+  )
+
+describe('JSON', () => {
+  it('is read again at each import', async () => {
+    const cell = "import summary, { rows } from './summary.json'\nconsole.log(summary.mean, rows)"
+    await write({ 'summary.json': '{ "mean": 20.4, "rows": 3 }' })
+    expect(await session.print(cell)).toBe('20.4 3')
+    await write({ 'summary.json': '{ "mean": 21.5, "rows": 5, "note": "with a cut" }' })
+    expect(await session.print(cell)).toBe('21.5 5')
+    expect(
+      await session.print(
+        "import same from './summary.json' with { type: 'json' }\nconsole.log(same.note)",
+      ),
+    ).toBe('with a cut')
+  })
+
+  it('that is none is named', async () => {
+    await write({ 'broken.json': '{' })
+    expect((await session.run("import broken from './broken.json'")).error).toMatch(
+      /^SyntaxError: broken\.json: Expected property name/u,
+    )
+  })
+
+  it('of a package needs no attribute', async () => {
+    await install('has-json', { type: 'module' }, { 'data.json': '{ "of": "a package" }' })
+    expect(await session.print("import data from 'has-json/data.json'\nconsole.log(data.of)")).toBe(
+      'a package',
+    )
+  })
+})
+
+describe('what modules have', () => {
+  it('is there in cells', async () => {
+    await write({ 'dynamic.ts': 'export const here = 5\n' })
+    const cell =
+      "const { here } = await import('./dynamic')\nconst late = async () => (await import('./dynamic')).here\nconsole.log(here, await late(), import.meta.dirname === process.cwd(), import.meta.resolve('./dynamic.ts').endsWith('/dynamic.ts'))"
+    expect(await session.print(cell)).toBe('5 5 true true')
+  })
+
+  it('is loaded before the first line, in the order of the imports', async () => {
+    await write({
+      'first.ts': "console.log('first')\nexport {}\n",
+      'second.ts': "console.log('second')\nexport {}\n",
+    })
+    expect(await session.print("console.log('cell')\nimport './first'\nimport './second'")).toBe(
+      'first\nsecond\ncell',
+    )
+  })
+
+  it('takes the place of a variable that a function of an earlier cell sets', async () => {
+    await write({ 'counted.ts': 'export const counted = 5\n' })
+    await session.print('let counted = 1\nfunction count() { counted++ }')
+    await session.print("import { counted } from './counted.ts'")
+    expect(await session.print('count()\nconsole.log(counted)')).toBe('6')
+  })
+
+  it('may be declared again as a variable, and the other way round', async () => {
+    await session.print("import { join } from 'node:path'\nconst useJoin = () => typeof join")
+    expect(
+      await session.print("let join = 'text'\njoin += '!'\nconsole.log(join, useJoin())"),
+    ).toBe('text! string')
+    expect(await session.print("import { join } from 'node:path'\nconsole.log(useJoin())")).toBe(
+      'function',
+    )
+  })
+})
