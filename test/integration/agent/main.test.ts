@@ -17,10 +17,13 @@ beforeEach(async () => {
 })
 afterEach(() => rm(dataDir, { recursive: true, force: true }))
 
-function start(env: Readonly<Record<string, string>>, stdout?: number): ChildProcess {
+function start(
+  env: Readonly<Record<string, string>>,
+  stdout: number | 'ignore' | 'pipe' = 'ignore',
+): ChildProcess {
   return spawn(process.execPath, [main], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
-    stdio: ['ignore', stdout ?? 'ignore', 'pipe'],
+    stdio: ['ignore', stdout, 'pipe'],
   })
 }
 
@@ -52,7 +55,10 @@ test('a node that was never enrolled needs its token, and a damaged one is refus
   expect(damaged.said).toContain('LAB_ENROLLMENT_MALFORMED')
 })
 
-test('it goes on when its log can be written nowhere, as on a full disk', async () => {
+test.each([
+  'a file on a full disk',
+  'a pipe that nobody reads any more, as when the log daemon has ended',
+])('it goes on when its log is %s', async (what) => {
   const { server, port } = await holdPort()
   const contacted = once(server, 'connection')
   await using full = await open('/dev/full', 'w')
@@ -65,7 +71,8 @@ test('it goes on when its log can be written nowhere, as on a full disk', async 
       secret: 'a-secret-that-nobody-gave-out-0123456789',
     }),
   }
-  const agent = start(env, full.fd)
+  const agent = start(env, what.startsWith('a pipe') ? 'pipe' : full.fd)
+  agent.stdout?.destroy()
   await contacted
   const end = endOf(agent)
   agent.kill('SIGTERM')

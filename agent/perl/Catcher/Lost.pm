@@ -1,0 +1,161 @@
+# What a sliver writes too fast, or beyond the bound of its files, is thrown away as whole lines, which are counted. Each chunk is moved into the file 'lost'
+# first. So a catcher that is started after a kill finds the chunk that was not counted, and goes on in the middle of it.
+#
+# The file has a head, room for a chunk, and room for two texts that are owed: what a full disk did not take yet. The head says which of the two is the newest.
+package Catcher::Lost;
+use strict;
+use warnings;
+use Errno qw(ENOSPC);
+use Exporter 'import';
+use Fcntl;
+use Catcher::Counts qw(save_counts);
+use Catcher::Files qw(now_us read_at write_at);
+use Catcher::Segments qw(open_line_bytes write_owed);
+use Catcher::Settings qw($chunk_bytes $entry_bytes $max_line $reserve_bytes $run_end $splice);
+our @EXPORT_OK = qw(open_lost resume_throwing_away save_lost take_and_throw_away);
+
+my ($head_bytes, $owed_bytes, $longest_owed, $unknown) = (4096, 24576, 16384, 0xffffffff);
+my $lost_bytes = $head_bytes + $chunk_bytes + 2 * $owed_bytes;
+my $longest_run_end = 255;
+
+# Without this file chunks are thrown away as well, but a kill then leaves one of them out of the counts.
+sub open_lost {
+  my ($stream) = @_;
+  sysopen(my $file, "$stream->{dir}/lost", O_RDWR | O_CREAT, 0600) or return;
+  # All of it is written now, so that it can be overwritten when the disk is full.
+  return unless (-s $file) >= $lost_bytes || write_at($file, 0, "\0" x $lost_bytes);
+  $stream->{lost} = $file;
+}
+
+# Save the state after the last chunk. 'is_taking': a chunk that is found in the file has not been counted in it.
+sub save_lost_state {
+  my ($stream, $is_taking) = @_;
+  return unless $stream->{lost};
+  my @numbers = map { $stream->{$_} // $unknown } qw(inside_lost area dropped refused owed_from owed_length open_line);
+  my $state = pack('C3 C Q4 N n/a', $is_taking, $stream->{why} eq 'refused', @numbers, $stream->{tail});
+  # A file that cannot be trusted is not used: this disk has no room to overwrite a file in its place.
+  delete $stream->{lost} unless write_at($stream->{lost}, 0, $state);
+}
+
+sub owed_at { return $head_bytes + $chunk_bytes + $_[0]{area} * $owed_bytes }
+
+# Save the state with what is owed. The place that the head names is not touched before the new head is written.
+sub save_lost {
+  my ($stream) = @_;
+  return unless $stream->{lost};
+  $stream->{area} = 1 - $stream->{area};
+  @$stream{'owed_from', 'owed_length'} = ($stream->{end}, length $stream->{owed_rest});
+  if (length $stream->{owed_rest}) { delete $stream->{lost} unless write_at($stream->{lost}, owed_at($stream), $stream->{owed_rest}) }
+  save_lost_state($stream, 0);
+}
+
+# Go on where a catcher was ended: with the line that it was in, with what it owed, and with the chunk that it had taken and not counted.
+sub resume_throwing_away {
+  my ($stream) = @_;
+  return unless $stream->{lost};
+  my ($is_taking, $is_refused, $inside, $area, $dropped, $refused, $from, $length, $open_line, $tail) =
+    unpack('C3 C Q4 N n/a', read_at($stream->{lost}, 0, $head_bytes));
+  my $written = $stream->{end} - $from;
+  @$stream{'why', 'inside_lost', 'area', 'tail'} = ($is_refused ? 'refused' : 'dropped', $inside, $area, $tail);
+  @$stream{'owed_from', 'owed_length'} = ($from, $length);
+  $stream->{dropped} = $dropped if $dropped > $stream->{dropped};
+  $stream->{refused} = $refused if $refused > $stream->{refused};
+  # Not when bytes were moved since.
+  $stream->{open_line} = $open_line if $written <= $length && $open_line != $unknown;
+  if ($written < $length) {
+    $stream->{owed_rest} = substr(read_at($stream->{lost}, owed_at($stream), $length), $written);
+    $stream->{owed_us} = now_us();
+  }
+  my $chunk = $is_taking ? read_at($stream->{lost}, $head_bytes, $chunk_bytes) =~ s/\0+\z//r : '';
+  throw_away($stream, $stream->{why}, $chunk) if length $chunk;
+  save_lost_state($stream, 0);
+  return unless $stream->{lost};
+  delete $stream->{lost} unless write_at($stream->{lost}, $head_bytes, "\0" x $chunk_bytes);
+}
+
+# Take a chunk from the FIFO.
+sub take_chunk {
+  my ($stream, $why) = @_;
+  my $chunk = '';
+  if ($stream->{lost}) {
+    local $stream->{why} = $why;
+    save_lost_state($stream, 1);
+  }
+  if ($stream->{lost}) {
+    sysseek($stream->{lost}, $head_bytes, 0);
+    my $moved = syscall($splice, fileno($stream->{in}), 0, fileno($stream->{lost}), 0, $chunk_bytes, 2);
+    return read_at($stream->{lost}, $head_bytes, $moved) if $moved > 0;
+    return '' unless $moved < 0 && $! == ENOSPC;
+    delete $stream->{lost};
+  }
+  sysread($stream->{in}, $chunk, $chunk_bytes);
+  return $chunk // '';
+}
+
+# Keep the lines of a lost chunk that tell of the end of a run, as far as the reserve goes. Returns how many.
+sub keep_run_ends {
+  my ($stream, $chunk) = @_;
+  my $bytes_left = $reserve_bytes + ($stream->{room} < 0 ? $stream->{room} : 0) - length $stream->{owed_rest};
+  # The chunk before has perhaps ended within such a line.
+  my $text = ($stream->{inside_lost} ? $stream->{tail} : '') . $chunk;
+  my $kept = 0;
+  while ($text =~ /^($run_end [^\n]{1,$longest_run_end}\n)/mg) {
+    $bytes_left -= $entry_bytes + length $1;
+    last if $stream->{run_ends} < 1 || $bytes_left < 0 || length($stream->{owed_rest}) + length $1 > $longest_owed;
+    $stream->{run_ends}--;
+    $stream->{owed_rest} .= $1;
+    $kept++;
+  }
+  $stream->{tail} = substr($text, rindex($text, "\n") + 1, $longest_run_end + 20);
+  $stream->{owed_us} = now_us() if $kept;
+  return $kept;
+}
+
+# Take a chunk and throw it away. Tells whether there was any.
+sub take_and_throw_away {
+  my ($stream, $why) = @_;
+  # It is looked up once. It changes only when bytes are moved.
+  $stream->{open_line} //= open_line_bytes($stream);
+  my $chunk = take_chunk($stream, $why);
+  return 0 unless length $chunk;
+  throw_away($stream, $why, $chunk);
+  if ($stream->{lost}) { delete $stream->{lost} unless write_at($stream->{lost}, $head_bytes, "\0" x length $chunk) }
+  return 1;
+}
+
+# Count the lines of a chunk as 'dropped' or 'refused'. Where the files end within a line, the rest of that line is kept, up to the longest line. Nothing is
+# written before all of it is known and saved, so that it is done once.
+sub throw_away {
+  my ($stream, $why, $chunk) = @_;
+  if ($stream->{open_line}) {
+    my $at = index($chunk, "\n");
+    my $rest = $at < 0 ? $chunk : substr($chunk, 0, $at);
+    my $left = $max_line - $stream->{open_line};
+    $rest = $left > 0 ? substr($rest, 0, $left) : '';
+    $stream->{open_line} += length $rest;
+    if ($at >= 0) {
+      $rest .= "\n";
+      $stream->{open_line} = 0;
+    }
+    $chunk = $at < 0 ? '' : substr($chunk, $at + 1);
+    if (length $rest) {
+      $stream->{owed_rest} .= $rest;
+      $stream->{owed_us} = now_us();
+    }
+  }
+  if (length $chunk) {
+    $stream->{why} = $why;
+    my $lines = ($chunk =~ tr/\n//) - keep_run_ends($stream, $chunk);
+    $stream->{inside_lost} = substr($chunk, -1) ne "\n" ? 1 : 0;
+    if ($lines && $why eq 'refused') {
+      my ($line) = $chunk =~ /^([^\n]{1,256})\n/m;
+      $stream->{example} = ($line // '') =~ tr/\x20-\x7e/?/cr;
+    }
+    $stream->{$why} += $lines;
+  }
+  save_lost($stream);
+  write_owed($stream);
+  save_counts($stream);
+}
+
+1;

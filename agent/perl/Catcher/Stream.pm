@@ -1,0 +1,92 @@
+# The stream of one sliver: what its programs write into its FIFO.
+package Catcher::Stream;
+use strict;
+use warnings;
+use Errno qw(EAGAIN EINTR ENOSPC);
+use Exporter 'import';
+use Fcntl qw(:DEFAULT :flock);
+use Catcher::Counts qw(load_counts save_counts);
+use Catcher::Files qw(monotonic_us now_us write_text);
+use Catcher::Lost qw(open_lost resume_throwing_away save_lost take_and_throw_away);
+use Catcher::Segments qw(add_to_index measure_room open_line_bytes open_newest open_segment write_owed);
+use Catcher::Settings qw($burst_bytes $bytes_per_s $chunk_bytes $dir $segment_bytes $splice);
+our @EXPORT_OK = qw(open_stream catch finish is_fifo_open);
+
+my ($run_ends_per_s, $burst_run_ends) = (10, 100);
+
+sub open_stream {
+  my ($name, $fifo) = @_;
+  my $stream = { dir => "$dir/$name", fifo => $fifo, room => 1, measured_us => 0, owed_rest => '', owed_us => 0 };
+  @$stream{'dropped_told', 'refused_told', 'inside_lost', 'open_line', 'why', 'area'} = (-1, -1, 0, undef, 'dropped', 0);
+  sysopen($stream->{lock}, "$stream->{dir}/lock", O_RDWR | O_CREAT, 0600) or die "lock: $!\n";
+  flock($stream->{lock}, LOCK_EX | LOCK_NB) or die "another catcher is at work\n";
+  write_text($stream->{lock}, "$$\n");
+  sysopen($stream->{in}, $fifo, O_RDWR | O_NONBLOCK) or die "$fifo: $!\n";
+  fcntl($stream->{in}, 1031, 1048576); # F_SETPIPE_SZ: room for a burst; the default serves too.
+  load_counts($stream);
+  @$stream{'tokens', 'run_ends', 'refilled_us', 'tail'} = ($burst_bytes, $burst_run_ends, monotonic_us(), '');
+  open_newest($stream);
+  open_lost($stream);
+  resume_throwing_away($stream);
+  return $stream;
+}
+
+# Move what a sliver has written, one chunk at most. Tells whether there was any.
+sub catch {
+  my ($stream) = @_;
+  save_counts($stream);
+  my $now = monotonic_us();
+  $stream->{tokens} += ($now - $stream->{refilled_us}) * $bytes_per_s / 1000000;
+  $stream->{tokens} = $burst_bytes if $stream->{tokens} > $burst_bytes;
+  $stream->{run_ends} += ($now - $stream->{refilled_us}) * $run_ends_per_s / 1000000;
+  $stream->{run_ends} = $burst_run_ends if $stream->{run_ends} > $burst_run_ends;
+  $stream->{refilled_us} = $now;
+  my $is_written = write_owed($stream);
+  # Not while an entry of the index is missing: the agent does not look for it any more once another segment follows.
+  if ($is_written && ($stream->{end} - $stream->{start} >= $segment_bytes || $stream->{index_bytes} >= $segment_bytes)) {
+    open_segment($stream, sprintf('%016d', $stream->{end}));
+    measure_room($stream);
+  }
+  measure_room($stream) if $stream->{room} <= 0;
+  return take_and_throw_away($stream, 'dropped') unless $is_written && $stream->{room} > 0;
+  return take_and_throw_away($stream, 'refused') if $stream->{tokens} <= 0;
+  # The end of a line whose beginning was thrown away.
+  return take_and_throw_away($stream, $stream->{why}) if $stream->{inside_lost};
+  my $moved = syscall($splice, fileno($stream->{in}), 0, fileno($stream->{data}), 0, $chunk_bytes, 2);
+  if ($moved > 0) {
+    $stream->{open_line} = undef;
+    $stream->{end} += $moved;
+    $stream->{room} -= $moved;
+    $stream->{tokens} -= $moved;
+    add_to_index($stream, now_us());
+    return 1;
+  }
+  return 0 if $moved == 0 || $! == EAGAIN || $! == EINTR;
+  die "splice: $!\n" unless $! == ENOSPC;
+  return take_and_throw_away($stream, 'dropped');
+}
+
+# Move what is still in the FIFO. The number of chunks has a bound, so that a writer that goes on does not keep the others waiting.
+# What a full disk did not take is written by the catcher that opens this sliver again; when none will, its lines are dropped.
+sub finish {
+  my ($stream, $is_last) = @_;
+  for (1 .. 64) { last unless catch($stream) }
+  if ($is_last || !$stream->{lost}) {
+    my $lines = $stream->{owed_rest} =~ tr/\n//;
+    # The agent tells of a line whose end is not in the files.
+    $lines-- if $lines && open_line_bytes($stream);
+    $stream->{dropped} += $lines;
+    @$stream{'owed_rest', 'owed_us'} = ('', 0);
+    save_lost($stream);
+  }
+  save_counts($stream);
+}
+
+# Tell whether the FIFO that is open is still the one at this path.
+sub is_fifo_open {
+  my ($stream, $fifo) = @_;
+  my ($open, $found) = map { join ' ', (stat $_)[0, 1] } $stream->{in}, $fifo;
+  return $stream->{fifo} eq $fifo && $open eq $found;
+}
+
+1;
