@@ -24,6 +24,13 @@ module.exports = {
       to: { path: '^(server/(src|dist|vct|cli)|agent|kernel|extension)/' },
     },
     {
+      name: 'notebook-and-panel-do-without-the-host',
+      severity: 'error',
+      comment: "only server and agent use what is for a host's root",
+      from: { path: '^(kernel|extension)/' },
+      to: { path: '^server/contract/host/' },
+    },
+    {
       name: 'pure-code-does-no-io',
       severity: 'error',
       comment: 'domain/, plan/ and the contract import no node: module',

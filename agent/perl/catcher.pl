@@ -103,7 +103,7 @@ sub do_tasks {
 open(STDERR, '>', "$dir/log") or die "log: $!\n";
 do_tasks();
 print "ready\n";
-close(STDOUT);
+open(STDOUT, '>', '/dev/null') or die "/dev/null: $!\n";
 until ($stop) {
   exit 0 if !%streams && $is_answered;
   my $readable = '';

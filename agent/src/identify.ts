@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Arch } from '@community-lab/contract'
 import { enrollmentTokenMissing, type AgentConfiguration } from './config.ts'
 import { loadIdentity, saveIdentity, type Identity } from './mgmt/identity.ts'
-import { ensureTincKey } from './mgmt/key.ts'
+import { ensureTincKey } from '@community-lab/contract/host'
 import { enroll } from './server/enrollment.ts'
 
 /** The node's folder of tinc, in its data folder. */

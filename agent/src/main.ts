@@ -2,7 +2,7 @@ import { LabError } from '@community-lab/contract'
 import { pino } from 'pino'
 import { runAgent } from './agent.ts'
 import { readAgentConfiguration } from './config.ts'
-import { createLogOutput } from './log-output.ts'
+import { createLogOutput } from '@community-lab/contract/host'
 
 /** Run the agent until SIGTERM or SIGINT. Settings: the environment (`config.ts`). */
 async function main(): Promise<void> {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { LabError } from '@community-lab/contract'
 import { pino } from 'pino'
 import { readServerConfiguration } from './config.ts'
-import { createLogOutput } from './log-output.ts'
+import { createLogOutput } from '@community-lab/contract/host'
 import { startServer } from './server.ts'
 
 /** Run the server until SIGTERM or SIGINT. Settings: the environment (`config.ts`). */

@@ -9,7 +9,7 @@ import type { ServerConfiguration } from './config.ts'
 import { lockFolder } from './folder-lock.ts'
 import { openDatabase } from './postgres/database.ts'
 import { startEmbeddedPostgres } from './postgres/embedded.ts'
-import { writeWhole } from './whole-file.ts'
+import { writeWhole } from '@community-lab/contract/host'
 import { bootstrap } from './registry/write/tokens.ts'
 
 /** How long a stream may take to end when the server stops, in milliseconds. */

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import type { Static, TObject } from 'typebox'
 import { isAbsent } from '../errno.ts'
 import { parseDocument, formatDocument, type Format } from './domain/format.ts'
-import { syncFolder, writeWhole } from './whole-file.ts'
+import { syncFolder, writeWhole } from '@community-lab/contract/host'
 
 /** What became of reading a document. */
 export type ReadDocument<T> =

@@ -1,11 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { LabError, nodeManagementAddress, type TincEvent } from '@community-lab/contract'
-import { chooseDevice, makeInterface, removeInterface } from './device.ts'
+import {
+  chooseDevice,
+  ensureTincKey,
+  makeInterface,
+  removeInterface,
+  stopLeftovers,
+  superviseTincd,
+} from '@community-lab/contract/host'
 import type { Identity } from './identity.ts'
-import { ensureTincKey } from './key.ts'
-import { stopLeftovers } from './leftover.ts'
 import { writeTincFolder } from './tinc-folder.ts'
-import { superviseTincd } from './tincd.ts'
 
 /** How long the start of the agent waits for the interface, in milliseconds; it takes some 300. */
 const readyWithinMs = 3_000

@@ -10,7 +10,7 @@ import {
   renderTincUp,
   type TincDevice,
 } from '@community-lab/contract'
-import { writeWhole } from '../disk/whole-file.ts'
+import { writeWhole } from '@community-lab/contract/host'
 import type { Identity } from './identity.ts'
 
 /** What a node's tinc folder is made from. */

@@ -7,12 +7,18 @@ import {
 } from '@community-lab/contract'
 import type { Logger } from 'pino'
 import type { GatewayConfiguration } from './configuration.ts'
-import { chooseDevice, makeInterface, removeInterface, type ChosenDevice } from './device.ts'
-import { stopLeftovers } from './leftover.ts'
+import {
+  chooseDevice,
+  makeInterface,
+  removeInterface,
+  stopLeftovers,
+  superviseTincd,
+  type ChosenDevice,
+  type SupervisedTincd,
+} from '@community-lab/contract/host'
 import type { GatewayEvent, GatewayStatus } from './protocol.ts'
 import { gatewayInterface, makeRunFolder, writeRunFolder } from './run-folder.ts'
 import { readSomeHosts, readTincSource, type TincSource } from './source-folder.ts'
-import { superviseTincd, type SupervisedTincd } from './tincd.ts'
 
 /** Options of {@link startGateway}. */
 export interface GatewayOptions {

@@ -1,7 +1,7 @@
 import process from 'node:process'
 import { LabError } from '@community-lab/contract'
 import { pino } from 'pino'
-import { createLogOutput } from '../log-output.ts'
+import { createLogOutput } from '@community-lab/contract/host'
 import { readGatewayConfiguration } from './configuration.ts'
 import { startGateway, type Gateway } from './gateway.ts'
 import { serveGateway } from './socket.ts'

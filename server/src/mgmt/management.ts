@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
 import {
@@ -6,13 +7,13 @@ import {
   serverTincName,
   type EnrollmentAnswer,
 } from '@community-lab/contract'
+import { ensureTincKey } from '@community-lab/contract/host'
 import fp from 'fastify-plugin'
 import '../decorations.ts'
 import { maxReloadedHosts, type GatewayEvent, type GatewayStatus } from '../gateway/protocol.ts'
 import { connectGateway } from './gateway-client.ts'
 import { createHostQueue } from './host-queue.ts'
 import { createIncidentReporter } from './incident.ts'
-import { ensureServerKey } from './key.ts'
 import { writeHosts, writeNetwork } from './tinc-folder.ts'
 
 /** Options of {@link managementPlugin}. */
@@ -54,7 +55,8 @@ const retryAfterMs = 1_000
 export const managementPlugin = fp<ManagementOptions>(
   async (app, options) => {
     const tincDir = join(options.dataDir, 'tinc')
-    const pubkey = await ensureServerKey(tincDir)
+    const { pubkey } = await ensureTincKey(tincDir)
+    await mkdir(join(tincDir, 'hosts'), { recursive: true, mode: 0o700 })
     const name = serverTincName()
     await writeNetwork(tincDir, { name, prefix: options.prefix, port: options.tincPort })
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { isRsaPublicKeyPem, parseTincName, renderHostFile } from '@community-lab/contract'
 import type { GatewayNetwork } from '../gateway/protocol.ts'
 import type { TincHost } from '../registry/registry.ts'
-import { writeWhole } from '../whole-file.ts'
+import { writeWhole } from '@community-lab/contract/host'
 
 /** Write what the gateway must know besides keys and hosts. */
 export async function writeNetwork(tincDir: string, network: GatewayNetwork): Promise<void> {

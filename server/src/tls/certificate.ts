@@ -4,7 +4,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
 import { PemConverter, X509Certificate, X509CertificateGenerator } from '@peculiar/x509'
-import { writeWhole } from '../whole-file.ts'
+import { writeWhole } from '@community-lab/contract/host'
 
 /** The server's certificate: made by itself, and pinned by whoever was told its fingerprint. */
 export interface ServerCertificate {

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ensureTincKey } from '@community-lab/contract/host'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { serveGateway } from '../../../server/src/gateway/socket.ts'
 import { connectGateway } from '../../../server/src/mgmt/gateway-client.ts'
-import { ensureServerKey } from '../../../server/src/mgmt/key.ts'
 import { writeNetwork } from '../../../server/src/mgmt/tinc-folder.ts'
 
 let folder: string
@@ -136,9 +136,8 @@ describe('a gateway as a process', () => {
 
   it('refuses to reload a folder that it cannot read, so that its server asks again', async () => {
     const tincDir = join(folder, 'tinc')
-    await ensureServerKey(tincDir)
+    await ensureTincKey(tincDir)
     await writeNetwork(tincDir, { name: 'server_2', prefix: 'fd65:fc41:c50f::/48', port: 655 })
-    await rm(join(tincDir, 'hosts'), { recursive: true })
     await writeFile(join(tincDir, 'hosts'), '')
     const { line } = await start('ignore')
     await expect(line.ask({ do: 'reload', hosts: ['node_1'] })).rejects.toMatchObject({

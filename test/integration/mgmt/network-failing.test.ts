@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { ensureTincKey } from '../../../agent/src/mgmt/key.ts'
+import { ensureTincKey } from '@community-lab/contract/host'
 import { startManagementNetwork } from '../../../agent/src/mgmt/network.ts'
 
 let dir: string

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { runEndMeasurement } from '@community-lab/contract'
 import { isAbsent, isProcessGone } from '../../errno.ts'
-import { startedProcess } from '../../start-process.ts'
+import { startedProcess } from '@community-lab/contract/host'
 import { localSystemCalls } from '../../system-calls.ts'
 import type { Rate } from '../domain/rate.ts'
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeWhole } from '../../disk/whole-file.ts'
+import { writeWhole } from '@community-lab/contract/host'
 
 /** What a sliver's programs have written, from the first line on; its folder is its catcher's. */
 export interface Stream {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
-import { startedProcess } from '../../start-process.ts'
+import { startedProcess } from '@community-lab/contract/host'
 import { backoffMs } from '@community-lab/contract'
 import { isAdditionToSliverLink } from '../domain/monitor-line.ts'
 import { systemPath } from './command.ts'

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { LabError } from '@community-lab/contract'
 import { isProcessGone } from '../../errno.ts'
-import { startedProcess } from '../../start-process.ts'
+import { startedProcess } from '@community-lab/contract/host'
 
 /** Where Debian keeps the commands of the network and of containers; PATH may lack it. */
 export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'

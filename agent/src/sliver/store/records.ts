@@ -3,7 +3,7 @@ import { mkdir, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseSliverId } from '@community-lab/contract'
 import { readDocument, writeDocument } from '../../disk/document.ts'
-import { isHalfWritten, syncFolder } from '../../disk/whole-file.ts'
+import { isHalfWritten, syncFolder } from '@community-lab/contract/host'
 import { reasonOf, runCommand } from '../host/command.ts'
 import { sliverRecordFormat, type SliverRecord } from './record.ts'
 

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startCatcher } from '../../../../agent/src/measurement/catcher/process.ts'
-import { superviseTincd } from '../../../../agent/src/mgmt/tincd.ts'
+import { superviseTincd } from '@community-lab/contract/host'
 import { watchNetwork } from '../../../../agent/src/sliver/host/changes.ts'
 import { runCommand } from '../../../../agent/src/sliver/host/command.ts'
 

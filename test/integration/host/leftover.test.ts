@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { stopLeftovers } from '../../../agent/src/mgmt/leftover.ts'
+import { stopLeftovers } from '@community-lab/contract/host'
 import { runCommand } from '../../../agent/src/sliver/host/command.ts'
 
 it('is not held up by a process whose command line cannot be read', async () => {

@@ -2,12 +2,12 @@ import { createPrivateKey, createPublicKey, generateKeyPair, sign } from 'node:c
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { writeWhole } from '../disk/whole-file.ts'
+import { writeWhole } from './whole-file.ts'
 
 /** RSA key size in bits. Source: tinc's default. */
 const modulusLength = 2048
 
-/** The node's key of the management network. */
+/** A host's key of the management network. */
 export interface TincKey {
   /** The public half, PKCS #1 PEM. */
   readonly pubkey: string
@@ -16,7 +16,7 @@ export interface TincKey {
 }
 
 /**
- * Find the node's tinc key in its tinc folder, or make it there, once; it never leaves the node.
+ * Find a host's tinc key in its tinc folder, or make it there, once. The private half never leaves the host, and is readable to its owner alone.
  * The key is made in the thread pool: 0.2 to 0.4 s.
  */
 export async function ensureTincKey(dir: string): Promise<TincKey> {

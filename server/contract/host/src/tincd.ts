@@ -14,7 +14,7 @@ import {
   tincdSeedDelayMs,
   type TincEvent,
 } from '@community-lab/contract'
-import { startedProcess } from '../start-process.ts'
+import { startedProcess } from './start-process.ts'
 
 /** Options of {@link superviseTincd}. */
 export interface TincdOptions {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { writeWhole } from '../../../server/src/whole-file.ts'
+import { writeWhole } from '@community-lab/contract/host'
 
 let dir: string
 beforeEach(async () => {
