@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hostInterface } from '../../../../agent/src/sliver/domain/interfaces.ts'
 import type { Place } from '../../../support/place.ts'
+import { livesOneLife } from '../../../support/sliver-life.ts'
 import { startAgent, type TestAgent } from './world/agent.ts'
 import { hostAddress, powerOn, type Machine } from './world/machine.ts'
 import { createSshUser, managementAddress, publicAddress, type SshUser } from './world/ssh.ts'
@@ -45,6 +46,20 @@ export function describeSlivers(
     test('the runtime asked for is the one that works', () => {
       expect(agent.capabilities).toMatchObject({ runtime, userns: true })
       if (isRoot) expect(agent.capabilities).toMatchObject({ limits: true, lacks: [] })
+    })
+
+    test('a sliver goes through its life step by step, and each step can be asked for again', async () => {
+      await livesOneLife(
+        {
+          step: (name, target) => agent.call(name, target),
+          stop: (id) => agent.call('stop', id),
+          remove: (id) => agent.call('remove', id),
+          authorize: (id, keys) => agent.call('authorize', id, keys),
+          list: () => agent.list(),
+          codeOf: async (name, target) => (await agent.failure(name, target)).code,
+        },
+        wanted(20, template),
+      )
     })
 
     test('a started sliver lets its keys in over the management network, with the host key that was published', async () => {

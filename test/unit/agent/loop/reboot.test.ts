@@ -6,6 +6,8 @@ import type { LoopStore } from '../../../../agent/src/loop/store.ts'
 import { createNodeProblems } from '../../../../agent/src/report/problems.ts'
 import type { FetchedTarget } from '../../../../agent/src/server/client.ts'
 import type { Slivers } from '../../../../agent/src/sliver/slivers.ts'
+import { FakeSlivers } from '../../../support/fake-slivers.ts'
+import { aStatus, aTarget } from '../plan/situation.ts'
 import { createTestClock } from './clock.ts'
 
 const log = { debug() {}, info() {}, warn() {}, error() {} }
@@ -13,17 +15,8 @@ const asked = 7
 const fetched: FetchedTarget = {
   etag: null,
   document: {},
-  wanted: {
-    node: { set_state: 'production', boot_sn: asked },
-    slivers: [],
-    notices: [],
-  },
-} as never
-const slivers = {
-  list: () => Promise.resolve([]),
-  unreadable: () => Promise.resolve([]),
-  onEnded: () => () => undefined,
-} as unknown as Slivers
+  wanted: aTarget([], { boot_sn: asked }),
+}
 
 /** How often the host is rebooted while an agent works with this store and a server that wants {@link asked} reboots. */
 async function countReboots(
@@ -44,7 +37,7 @@ async function countReboots(
       putReport: () => Promise.resolve(null),
     },
     look: () => Promise.resolve(null),
-    slivers: more.slivers ?? slivers,
+    slivers: more.slivers ?? new FakeSlivers(),
     store: {
       loadTarget: () => Promise.resolve(null),
       saveTarget: () => Promise.resolve(),
@@ -99,16 +92,10 @@ it('takes the reboots of before for done when its data folder is new', async () 
 })
 
 it('follows what is wanted of slivers while a reboot hangs, and ends when it is told to', async () => {
-  const removed: string[] = []
-  const status = { id: '1@1', nr: 1, stage: 'deployed', startedOn: null, pid: null, ended: null }
-  const one = {
-    ...slivers,
-    list: () => Promise.resolve(removed.length === 0 ? [status] : []),
-    remove: (id: string) => Promise.resolve(void removed.push(id)),
-  } as unknown as Slivers
+  const slivers = new FakeSlivers([aStatus({ stage: 'deployed' })])
   const loadBoot = () => Promise.resolve({ bootSn: asked - 1, lives: {} })
-  expect(await countReboots({ loadBoot }, { slivers: one, isHanging: true })).toBe(1)
-  expect(removed).toEqual(['1@1'])
+  expect(await countReboots({ loadBoot }, { slivers, isHanging: true })).toBe(1)
+  expect(await slivers.list()).toEqual([])
 })
 
 it('tries a reboot that is asked for while another one is under way, should that fail', async () => {

@@ -13,6 +13,21 @@ let isAway: boolean
 /** What was told, and when. */
 let told: { readonly state: number; readonly atMs: number }[]
 
+/** A report that says how often the node was told to reboot. */
+function aReport(state: number): NodeReport {
+  return {
+    state: 'production',
+    soft_version: '0.1.0',
+    arch: 'x86_64',
+    boot_sn: state,
+    public_prefix: null,
+    capabilities: { runtime: 'crun', limits: true, userns: true, lacks: [] },
+    resources: [],
+    errors: [],
+    slivers: [],
+  }
+}
+
 beforeEach(() => {
   clock = createTestClock()
   ending = new AbortController()
@@ -20,10 +35,10 @@ beforeEach(() => {
   isAway = false
   told = []
   reporter = createReporter({
-    makeReport: () => Promise.resolve({ state } as unknown as NodeReport),
+    makeReport: () => Promise.resolve(aReport(state)),
     putReport(report) {
       if (isAway) return Promise.reject(new Error('the server is away'))
-      told.push({ ...(report as unknown as { state: number }), atMs: clock.nowMs() })
+      told.push({ state: report.boot_sn, atMs: clock.nowMs() })
       return Promise.resolve(`etag-${told.length}`)
     },
     longestWaitMs: 60_000,

@@ -1,0 +1,61 @@
+import type { SliverTarget } from '@community-lab/contract'
+import { expect } from 'vitest'
+import type { SliverStatus } from '../../agent/src/sliver/slivers.ts'
+
+/** A node's slivers, real or not, as a test calls them. */
+export interface LivingSlivers {
+  step(name: 'allocate' | 'deploy' | 'start', target: SliverTarget): Promise<unknown>
+  stop(id: string): Promise<unknown>
+  remove(id: string): Promise<unknown>
+  authorize(id: string, keys: readonly string[]): Promise<unknown>
+  list(): Promise<readonly SliverStatus[]>
+  /** The code of the error with which a step fails. */
+  codeOf(name: 'allocate' | 'deploy' | 'start', target: SliverTarget): Promise<string>
+}
+
+/** What every implementation of slivers promises of the steps of one's life. The target is of a sliver that was never there. */
+export async function livesOneLife(slivers: LivingSlivers, target: SliverTarget): Promise<void> {
+  const { id } = target
+  const seen = async (): Promise<Partial<SliverStatus>> => {
+    const found = (await slivers.list()).find((one) => one.id === id)
+    return found ?? {}
+  }
+  for (const name of ['deploy', 'start'] as const)
+    expect(await slivers.codeOf(name, target)).toBe('LAB_SLIVER_STAGE')
+
+  await slivers.step('allocate', target)
+  const allocated = await seen()
+  expect(allocated).toMatchObject({ stage: 'allocated', templateSha256: null, pid: null })
+  expect(await slivers.codeOf('start', target)).toBe('LAB_SLIVER_STAGE')
+  await slivers.step('allocate', target)
+  expect(await seen()).toEqual(allocated)
+
+  await slivers.step('deploy', target)
+  const deployed = await seen()
+  const templateSha256 = target.template.image_sha256
+  expect(deployed).toMatchObject({ nr: allocated.nr, stage: 'deployed', templateSha256, pid: null })
+  expect(deployed.sshHostKey).toMatch(/^ssh-ed25519 /u)
+  await slivers.step('deploy', target)
+  expect(await seen()).toEqual(deployed)
+
+  await slivers.step('start', target)
+  const started = await seen()
+  expect(started).toMatchObject({ stage: 'started', ended: null })
+  expect([typeof started.pid, typeof started.startedOn]).toEqual(['number', 'string'])
+  await slivers.step('start', target)
+  expect(await seen()).toEqual(started)
+  await slivers.authorize(id, [])
+  expect(await seen()).toEqual({ ...started, sshAuthorizedKeys: [] })
+
+  await slivers.stop(id)
+  expect(await seen()).toMatchObject({ stage: 'deployed', pid: null, startedOn: null, ended: null })
+  await slivers.stop(id)
+  await slivers.step('start', target)
+  const again = await seen()
+  expect(again).toMatchObject({ stage: 'started', sshHostKey: started.sshHostKey })
+  expect(again.pid).not.toBe(started.pid)
+
+  for (let times = 0; times < 2; times++) await slivers.remove(id)
+  expect(await seen()).toEqual({})
+  await slivers.stop(id)
+}
