@@ -38,6 +38,14 @@ module.exports = {
       to: { dependencyTypes: ['core'] },
     },
     {
+      name: 'the-planner-knows-no-slivers',
+      severity: 'error',
+      comment:
+        'plan/ decides by what was observed; what observes and carries out imports it, never the other way round',
+      from: { path: '^agent/src/plan/' },
+      to: { path: '^agent/src/(sliver|executor|loop)/' },
+    },
+    {
       name: 'the-registry-knows-no-http',
       severity: 'error',
       comment: 'HTTP asks the registry and its database, never the other way round',

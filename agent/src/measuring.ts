@@ -14,8 +14,9 @@ import {
   type MeasuredSliver,
   type Spool,
 } from './measurement/measurement.ts'
+import type { SliverStatus } from './plan/observed.ts'
 import type { NodeProblems } from './report/problems.ts'
-import type { Slivers, SliverStatus } from './sliver/slivers.ts'
+import type { Slivers } from './sliver/slivers.ts'
 
 const mebibyte = 1024 * 1024
 /** The disk that what is measured may take, in MiB: the spool, and what is caught of each sliver, with the chunk that may be on its way. */

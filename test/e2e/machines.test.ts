@@ -1,10 +1,13 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir, readFile, readlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { Node, path, routes, type VctNode } from '@community-lab/contract'
 import { connect, type Lab, type Slice } from '@community-lab/kernel'
 import { Value } from 'typebox/value'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { readHost } from '../../server/vct/src/pod/share.ts'
+import { aFrozenDisk } from '../integration/agent/sliver/world/frozen-disk.ts'
 import { startTestbed, type RunningTestbed } from '../support/testbed.ts'
 
 const run = promisify(execFile)
@@ -13,7 +16,8 @@ let lab: Lab
 let slice: Slice
 
 beforeAll(async () => {
-  testbed = await startTestbed({ nodes: 3 })
+  const agentEnv = { COMMUNITY_LAB_AGENT_LOG_LEVEL: 'debug' }
+  testbed = await startTestbed({ nodes: 3, agentEnv })
   lab = connect(testbed.credentials)
   slice = await lab.slices.ensure('machines', { template: 'tiny', nodes: ['n1', 'n2'] })
   await slice.started()
@@ -134,4 +138,51 @@ it('lets no node offer more than its share of the host', async () => {
   expect(offered('memory')).toBeLessThanOrEqual(host.memoryMiB)
   expect(offered('disk')).toBeLessThanOrEqual(host.diskMiB)
   expect(offered('processes')).toBeLessThanOrEqual(host.processes)
+})
+
+/** Start a program in the process namespace of a sliver that writes to a folder, and wait until it waits for the disk. */
+async function waitForDisk(one: Slice, folder: string) {
+  const [result] = await one.sh`readlink /proc/self/ns/pid`
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/u.test(name))
+  const spaces = await Promise.all(
+    pids.map((pid) => readlink(`/proc/${pid}/ns/pid`).catch(() => '')),
+  )
+  const target = pids[spaces.indexOf(result?.stdout.trim() ?? '')] ?? ''
+  const program = ['sh', '-c', `echo $$ && echo 1 > ${folder}/file`]
+  const writer = spawn('nsenter', [`--target=${target}`, '--pid', '--', ...program], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  await once(writer.stdout, 'data')
+  const children = `/proc/${writer.pid ?? 0}/task/${writer.pid ?? 0}/children`
+  const child = (await readFile(children, 'utf8')).trim()
+  await poll(async () => /^State:\tD/mu.test(await readFile(`/proc/${child}/status`, 'utf8')))
+}
+
+it('ends an agent at once that is asked to while it removes a sliver of which a process waits for a device; the next one removes the sliver', async () => {
+  await using disk = await aFrozenDisk()
+  const stuck = await lab.slices.ensure('stuck', { template: 'tiny', nodes: ['n1'] })
+  await stuck.started()
+  await waitForDisk(stuck, disk.path)
+  const [sliver] = stuck.slivers
+  const isLogged = async (message: string): Promise<boolean> => {
+    const lines = (await testbed.log('n1')).split('\n')
+    const ofRemoval = `"sliver":"${sliver?.id ?? ''}","step":"remove"`
+    return lines.some((line) => line.includes(ofRemoval) && line.includes(message))
+  }
+  await stuck.release()
+  await poll(() => isLogged('a step begins'))
+  const { agent_pid: agentPid } = await status('n1')
+  const isThere = (): Promise<boolean> =>
+    inPod('grep', '^State:.[^Z]', `/proc/${agentPid}/status`).then(
+      () => true,
+      () => false,
+    )
+  const beganMs = performance.now()
+  await inPod('kill', '-TERM', `${agentPid}`)
+  while (await isThere());
+  // What was killed is waited for for five seconds, but not by an agent that is to end.
+  expect(performance.now() - beganMs).toBeLessThan(4_000)
+  await disk.thaw()
+  await poll(() => isLogged('a step is done'))
+  await testbed.settled()
 })

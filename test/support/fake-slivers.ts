@@ -1,10 +1,6 @@
 import { LabError, type Capabilities, type SliverTarget } from '@community-lab/contract'
-import type {
-  Slivers,
-  SliverStage,
-  SliverStatus,
-  UnreadableSliver,
-} from '../../agent/src/sliver/slivers.ts'
+import type { SliverStage, SliverStatus, UnreadableSliver } from '../../agent/src/plan/observed.ts'
+import type { Slivers } from '../../agent/src/sliver/slivers.ts'
 
 const stages = ['registered', 'allocated', 'deployed', 'started'] as const
 
@@ -53,7 +49,7 @@ export class FakeSlivers implements Slivers {
   async deploy(target: SliverTarget): Promise<void> {
     const found = this.#require(target.id, 'allocated')
     if (found.stage !== 'allocated') return
-    const templateSha256 = target.template.image_sha256
+    const templateSha256 = target.template?.image_sha256 ?? null
     await this.#save({
       ...found,
       stage: 'deployed',

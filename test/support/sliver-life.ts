@@ -1,6 +1,6 @@
 import type { SliverTarget } from '@community-lab/contract'
 import { expect } from 'vitest'
-import type { SliverStatus } from '../../agent/src/sliver/slivers.ts'
+import type { SliverStatus } from '../../agent/src/plan/observed.ts'
 
 /** A node's slivers, real or not, as a test calls them. */
 export interface LivingSlivers {
@@ -32,7 +32,7 @@ export async function livesOneLife(slivers: LivingSlivers, target: SliverTarget)
 
   await slivers.step('deploy', target)
   const deployed = await seen()
-  const templateSha256 = target.template.image_sha256
+  const templateSha256 = target.template?.image_sha256 ?? null
   expect(deployed).toMatchObject({ nr: allocated.nr, stage: 'deployed', templateSha256, pid: null })
   expect(deployed.sshHostKey).toMatch(/^ssh-ed25519 /u)
   await slivers.step('deploy', target)

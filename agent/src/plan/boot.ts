@@ -1,4 +1,4 @@
-import type { SliverStatus } from '../sliver/slivers.ts'
+import type { SliverStatus } from './observed.ts'
 
 /**
  * How far this node has acted upon its `boot_sn`. A reboot is noted here, on disk, before anything is stopped, together with each sliver that ran then and

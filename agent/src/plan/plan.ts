@@ -1,7 +1,7 @@
 import type { SliceSetState, SliverTarget } from '@community-lab/contract'
-import type { SliverStatus, UnreadableSliver } from '../sliver/slivers.ts'
 import { awaitsReboot, type Boot } from './boot.ts'
 import { describeWanted, stands, type Failures } from './failure.ts'
+import type { SliverStatus, UnreadableSliver } from './observed.ts'
 import type { RemoveReason, SliverStep, Step, StopReason } from './step.ts'
 import { heldSlivers, type NodeWanted } from './wanted.ts'
 

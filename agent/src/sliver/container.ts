@@ -97,8 +97,8 @@ export async function startContainer(
 }
 
 /**
- * Limit how many processes a sliver has where no cgroup does it. Set upon its first process once its user namespace is made: a runtime that sets it on itself
- * before would have all processes of the agent's user counted against it (user namespaces inherit the limit of who makes them).
+ * Limit how many processes a sliver has, where no cgroup does it. The limit is set on its first process when that is in the sliver's user namespace. A runtime sets
+ * it on itself before it makes the namespace, which inherits it, and then the kernel counts all processes of the agent's user.
  */
 async function limitProcesses(pid: number, processes: number, signal: AbortSignal): Promise<void> {
   const limit = `--nproc=${processes}:${processes}`
@@ -117,13 +117,13 @@ const graceMs = 10_000
  * @throws {@link LabError} LAB_SLIVER_STUCK when the kernel does not end them; nothing else is undone then.
  */
 export async function endContainer(
-  { cgroups, filter, links, destroyContainer, removing }: Host,
+  { cgroups, ending, filter, links, destroyContainer, removing }: Host,
   sliver: EndingContainer,
   signal: AbortSignal,
 ): Promise<void> {
   const name = containerName(sliver)
   if (sliver.process !== null)
-    await terminate(sliver.process, { sliver: sliver.id, graceMs, signal })
+    await terminate(sliver.process, { sliver: sliver.id, graceMs, signal, ending })
   await removing(sliver.nr, async () => {
     await settleAll(links.disconnect(sliver), destroyContainer(name))
     await settleAll(filter.expel(sliver), cgroups.remove(name))

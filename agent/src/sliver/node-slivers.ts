@@ -1,5 +1,7 @@
 import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
+import type { SliverStatus } from '../plan/observed.ts'
+import type { NodeProblems } from '../report/problems.ts'
 import { createSerial } from '../serial.ts'
 import { containerName } from './container.ts'
 import { watchNetwork } from './host/changes.ts'
@@ -7,16 +9,17 @@ import { openHost, type Host, type HostOptions } from './host/host.ts'
 import { createWatch } from './host/watch.ts'
 import { allocate } from './lifecycle/allocate.ts'
 import { authorize, deploy } from './lifecycle/deploy.ts'
-import { noticeEnd, remove, stop, stopFor } from './lifecycle/end.ts'
+import { noticeEnd, remove, stop } from './lifecycle/end.ts'
 import type { NodeOptions, SliverParts } from './lifecycle/parts.ts'
 import { cleanUp, findRunning, recover } from './lifecycle/recover.ts'
+import { createRunningSlivers } from './lifecycle/running.ts'
 import { start } from './lifecycle/start.ts'
 import { describeUnreadable, endStrays, findUnreadable } from './lifecycle/unreadable.ts'
 import { findPlatform, type PlatformSearch } from './platform.ts'
 import { createProbing } from './probing.ts'
-import type { Slivers, SliverStatus } from './slivers.ts'
+import type { Slivers } from './slivers.ts'
 import type { SliverRecord } from './store/record.ts'
-import { openRecords } from './store/records.ts'
+import { openRecords, type Records } from './store/records.ts'
 import { openTemplates, type TemplatesOptions } from './template/templates.ts'
 import { startUpkeep, type Finding } from './upkeep.ts'
 import { upkeepParts } from './upkeep-parts.ts'
@@ -44,27 +47,28 @@ const upkeepEveryMs = 10_000
 /**
  * Open the slivers of this node: find out what they can be run with, and find those that run. What ended while no agent looked is cleaned up.
  * The data folder must be held by this process alone. The steps of a sliver's life are in `lifecycle/`; here they are put in order, one at a time for each sliver.
+ * When the signal is aborted, steps under way do not wait any more for what they have killed.
  */
 export async function openSlivers(options: SliversOptions): Promise<Slivers> {
-  const { dataDir, fetchImage, problems, onProblem } = options
+  const { dataDir, fetchImage, problems, signal } = options
+  /** What fails because this process is to end is no problem. */
+  const onProblem = (id: string, error: unknown): void => {
+    if (!signal.aborted) options.onProblem(id, error)
+  }
   const serial = createSerial()
   const listeners = new Set<(id: string) => void>()
   const records = await openRecords(join(dataDir, 'slivers'))
   const templates = await openTemplates({ dir: join(dataDir, 'templates'), fetchImage })
-  for (const [id, { keptAt, reason }] of records.unreadable) {
-    const details = { what: `sliver ${id}`, keptAt, reason }
-    const { message } = new LabError('LAB_AGENT_DOCUMENT_UNREADABLE', details)
-    problems.set(`record of ${id}`, { member: '/slivers', message })
-  }
-  const running = await findRunning(records)
+  tellUnreadable(records, problems)
+  const found = await findRunning(records)
   const hasSlivers = records.all().length + records.unreadable.size > 0
-  const host = await openHost({ ...options, running, hasSlivers })
+  const host = await openHost({ ...options, running: found, hasSlivers })
   const probing = await createProbing({
     find: (before) => findPlatform(host, options, before),
     nowMs: () => performance.now(),
   })
   const parts: SliverParts = {
-    node: options,
+    node: { ...options, onProblem },
     records,
     templates,
     host,
@@ -77,23 +81,25 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
   }
   await endStrays(parts)
   // What takes long, a process that does not end, delays the steps of its own sliver alone.
-  for (const { id } of await recover(parts, running))
+  for (const { id } of await recover(parts, found))
     serial.run(id, () => cleanUp(parts, id)).catch((error: unknown) => onProblem(id, error))
+  const tellEnded = (id: string): void => {
+    for (const listener of listeners) listener(id)
+  }
+  const running = createRunningSlivers(parts, { serial, onEnded: tellEnded })
   const watch = createWatch({
     watched: () =>
-      runningNow().flatMap(({ id, process }) => (process === null ? [] : [[id, process] as const])),
+      running
+        .list()
+        .flatMap(({ id, process }) => (process === null ? [] : [[id, process] as const])),
     onEnded: (id) => serial.run(id, () => noticeEnd(parts, id, () => tellEnded(id))),
     onError: onProblem,
   })
-
   const upkeep = startUpkeep({
     parts: upkeepParts({
       host,
       probing,
-      running: runningNow,
-      inTurn,
-      cleanUpAll,
-      stopAll,
+      slivers: running,
       onSliverError: onProblem,
       onCapabilities: options.onCapabilities,
       now: () => new Date(),
@@ -106,44 +112,10 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     everyMs: upkeepEveryMs,
     nowMs: () => performance.now(),
     onFinding: options.onFinding,
-    onError: options.onUpkeepError,
+    onError(part, error) {
+      if (!signal.aborted) options.onUpkeepError(part, error)
+    },
   })
-
-  function tellEnded(id: string): void {
-    for (const listener of listeners) listener(id)
-  }
-
-  function runningNow(): readonly SliverRecord[] {
-    return records.all().filter(({ stage }) => stage === 'started')
-  }
-
-  function inTurn(id: string, task: (record: SliverRecord) => Promise<void>): Promise<void> {
-    return serial.run(id, async () => {
-      const record = records.get(id)
-      if (record?.stage === 'started') await task(record)
-    })
-  }
-
-  async function cleanUpAll(): Promise<void> {
-    const left = new Set([...parts.unclean, ...records.unsaved])
-    await Promise.all(
-      [...left].map((id) =>
-        serial.run(id, async () => {
-          await cleanUp(parts, id)
-          await records.saveAgain(id)
-        }),
-      ),
-    )
-  }
-
-  async function stopAll(reason: string): Promise<void> {
-    const stopping = runningNow().map(({ id }) =>
-      inTurn(id, (record) =>
-        stopFor(parts, record, { reason, onNoted: () => tellEnded(id) }),
-      ).catch((error: unknown) => onProblem(id, error)),
-    )
-    await Promise.all(stopping)
-  }
 
   return {
     get capabilities() {
@@ -169,6 +141,15 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     async close() {
       await Promise.all([watch.close(), upkeep.close()])
     },
+  }
+}
+
+/** Tell the node's owner of records that cannot be read. */
+function tellUnreadable({ unreadable }: Records, problems: NodeProblems): void {
+  for (const [id, { keptAt, reason }] of unreadable) {
+    const details = { what: `sliver ${id}`, keptAt, reason }
+    const { message } = new LabError('LAB_AGENT_DOCUMENT_UNREADABLE', details)
+    problems.set(`record of ${id}`, { member: '/slivers', message })
   }
 }
 

@@ -3,8 +3,8 @@ import { LabError } from '@community-lab/contract'
 import { containerName } from './container.ts'
 import type { Host } from './host/host.ts'
 import { isAlive } from './host/process.ts'
+import type { RunningSlivers } from './lifecycle/running.ts'
 import type { Probing } from './probing.ts'
-import type { SliverRecord } from './store/record.ts'
 import type { Finding, UpkeepPart } from './upkeep.ts'
 
 /** What the parts act on. */
@@ -16,14 +16,7 @@ export interface UpkeepSubject {
     readonly cgroups: Pick<Host['cgroups'], 'mend'>
   }
   readonly probing: Probing
-  /** The slivers that run. */
-  readonly running: () => readonly SliverRecord[]
-  /** Run a task on a sliver when no step of its life is under way. The task gets the sliver's record of that moment; it is left out when the sliver has ended. */
-  readonly inTurn: (id: string, task: (record: SliverRecord) => Promise<void>) => Promise<void>
-  /** Try again to remove what is left of slivers that have ended. */
-  readonly cleanUpAll: () => Promise<void>
-  /** Stop all slivers that run, for this reason, until they can be started again. */
-  readonly stopAll: (reason: string) => Promise<void>
+  readonly slivers: RunningSlivers
   /** Told when one sliver cannot be looked after. The others are. */
   readonly onSliverError: (id: string, error: unknown) => void
   /** Called when slivers can be made with something else than before. */
@@ -56,7 +49,7 @@ type Mended = (what: string, found: string) => Finding
 
 /** Slivers never run unfiltered: when the filter cannot be set, they are stopped. */
 async function checkFilter(
-  { host, stopAll }: UpkeepSubject,
+  { host, slivers }: UpkeepSubject,
   mended: Mended,
 ): Promise<readonly Finding[]> {
   try {
@@ -64,17 +57,17 @@ async function checkFilter(
     return found === null ? [] : [mended('the packet filter of its slivers', `was ${found}`)]
   } catch (error) {
     if (!LabError.is(error, 'LAB_SLIVER_UNFILTERED')) throw error
-    await stopAll(error.message)
+    await slivers.stopAll(error.message)
     return [{ member: '', message: error.message }]
   }
 }
 
 async function checkForwarding(
-  { host, running }: UpkeepSubject,
+  { host, slivers }: UpkeepSubject,
   mended: Mended,
 ): Promise<readonly Finding[]> {
   const settings = await host.forwarding.ensure()
-  if (running().length === 0) return []
+  if (slivers.list().length === 0) return []
   // Setting up an interface that has just appeared is normal, and no finding. It is a finding when somebody has switched `all/forwarding` off.
   const undone = settings.filter(({ name }) => name === 'all')
   return undone.length === 0 ? [] : [mended('forwarding of IPv6', 'was switched off')]
@@ -95,12 +88,12 @@ async function checkLinks(
   subject: UpkeepSubject,
   { mended, signal }: { readonly mended: Mended; readonly signal: AbortSignal },
 ): Promise<readonly Finding[]> {
-  const { host, running, inTurn } = subject
+  const { host, slivers } = subject
   const findings: Finding[] = []
-  const lacking = await host.links.inspect(running())
-  const incomplete = running().filter(({ nr }) => lacking.has(nr))
+  const lacking = await host.links.inspect(slivers.list())
+  const incomplete = slivers.list().filter(({ nr }) => lacking.has(nr))
   await forEach(subject, incomplete, ({ id, nr }) =>
-    inTurn(id, async (record) => {
+    slivers.inTurn(id, async (record) => {
       // It may have ended, or been started again, since it was looked at.
       if (record.process === null || !(await isAlive(record.process))) return
       const lacks = (await host.links.inspect([record])).get(nr)
@@ -113,10 +106,10 @@ async function checkLinks(
 }
 
 async function checkLimits(subject: UpkeepSubject, mended: Mended): Promise<readonly Finding[]> {
-  const { host, probing, running } = subject
+  const { host, probing, slivers } = subject
   if (!probing.found.capabilities.limits) return []
   const findings: Finding[] = []
-  await forEach(subject, running(), async (record) => {
+  await forEach(subject, slivers.list(), async (record) => {
     const differing = await host.cgroups.mend(containerName(record), record.limits)
     if (differing.length > 0)
       findings.push(
@@ -127,8 +120,8 @@ async function checkLimits(subject: UpkeepSubject, mended: Mended): Promise<read
 }
 
 /** Links and cgroups of slivers that have ended are gone as a rule; some may be left when a removal has failed. That is no finding: nobody has changed anything. */
-async function cleanUp({ cleanUpAll }: UpkeepSubject): Promise<readonly Finding[]> {
-  await cleanUpAll()
+async function cleanUp({ slivers }: UpkeepSubject): Promise<readonly Finding[]> {
+  await slivers.cleanUpAll()
   return []
 }
 

@@ -11,9 +11,11 @@ import { createQueues, type Queues } from './queues.ts'
 import type { ProcessIdentity } from './process.ts'
 import { createRuntime, runtimeNames } from './runtime.ts'
 
-/** What the agent uses of this host whether slivers can be made on it or not: with this it can always end them. */
+/** The parts of this host that the agent needs to end slivers. It has them also where no sliver can be made. */
 export interface Host {
   readonly dataDir: string
+  /** Aborted when this process is to end. */
+  readonly ending: AbortSignal
   /** Whether there were slivers here, running or not, when the agent started. */
   readonly hasSlivers: boolean
   /** Where bundles are mounted. */
@@ -47,6 +49,8 @@ export interface HostOptions {
   readonly publicPrefix: string | null
   /** What slivers together may take of the node's network in each direction, in Mbit/s; null: as much as there is. */
   readonly lendsMbps: number | null
+  /** Aborted when this process is to end. */
+  readonly signal: AbortSignal
   /** The slivers that run already. */
   readonly running: readonly LinkedSliver[]
   /** Whether there are slivers here already, running or not. */
@@ -72,6 +76,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
   )
   return {
     dataDir,
+    ending: options.signal,
     hasSlivers: options.hasSlivers,
     places,
     filter,

@@ -19,6 +19,8 @@ export interface TerminateOptions {
   readonly graceMs: number
   /** Ends the grace period at once. The kill is not left out: a sliver that is half-stopped would be of no use. */
   readonly signal: AbortSignal
+  /** Aborted when this process is to end: then nothing is waited for after the kill. What waits for a device ends when that answers, with or without an agent. */
+  readonly ending: AbortSignal
 }
 
 /** How long the kernel may take to end what was killed, in milliseconds. It takes longer only for a process that waits for a device (state D). */
@@ -28,11 +30,11 @@ const killWithinMs = 5_000
  * End the processes of a PID namespace by its first process: SIGTERM to all others, a grace period in which they may write down what they have, then SIGKILL
  * to the first, with which the kernel ends what is left.
  *
- * @throws {@link LabError} LAB_SLIVER_STUCK when the kernel has not ended it after 5 s.
+ * @throws {@link LabError} LAB_SLIVER_STUCK when the kernel has not ended it after 5 s; the reason of `ending` when that is aborted before.
  */
 export async function terminate(
   first: ProcessIdentity,
-  { sliver, graceMs, signal }: TerminateOptions,
+  { sliver, graceMs, signal, ending }: TerminateOptions,
 ): Promise<void> {
   if (!(await isAlive(first))) return
   if (graceMs > 0 && !signal.aborted && (await hasOthers(first)))
@@ -42,8 +44,9 @@ export async function terminate(
     })
   kill(first)
   try {
-    await waitForEnd(first, AbortSignal.timeout(killWithinMs))
+    await waitForEnd(first, AbortSignal.any([ending, AbortSignal.timeout(killWithinMs)]))
   } catch (error) {
+    ending.throwIfAborted()
     const state = await stateOf(first.pid)
     if (state === null) return
     const details = { sliver, pid: first.pid, state, waitedMs: killWithinMs }

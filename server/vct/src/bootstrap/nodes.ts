@@ -3,15 +3,23 @@ import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { archOf, EnrollmentToken, LabError, Node, path, routes } from '@community-lab/contract'
 import Type from 'typebox'
-import type { VirtualNode } from '../pod/virtual-node.ts'
 import type { ServerClient } from './server-client.ts'
 
 const Nodes = Type.Array(Node)
 
+/** A node that is to be known to the server. */
+export interface EnrollingNode {
+  readonly name: string
+  /** Whether its agent has enrolled. */
+  readonly isEnrolled: boolean
+  /** Tell who it is to the server, and the token for its first contact; null when it has enrolled before. */
+  register(id: number, enrollmentToken: string | null): void
+}
+
 /** Make sure that the server has every node, and that each has what it needs to enrol. */
 export async function ensureNodes(
   operator: ServerClient,
-  nodes: readonly VirtualNode[],
+  nodes: readonly EnrollingNode[],
   signal: AbortSignal,
 ): Promise<void> {
   const known = await operator.ask(Nodes, routes.nodes, { signal })
@@ -38,7 +46,7 @@ export async function ensureNodes(
 
 /** Options of {@link bringIntoProduction}. */
 export interface ProductionOptions {
-  readonly nodes: readonly VirtualNode[]
+  readonly nodes: readonly Pick<EnrollingNode, 'name'>[]
   /** When their agents were started: what the server knew of them before does not count. */
   readonly since: Date
   /** Called when the number of those that are there has changed. */

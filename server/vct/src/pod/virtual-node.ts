@@ -8,6 +8,7 @@ import {
   vctManagementPrefix,
 } from '@community-lab/contract'
 import type { VctNode } from '@community-lab/contract'
+import type { EnrollingNode } from '../bootstrap/nodes.ts'
 import { nodeRouter } from '../network/babel.ts'
 import type { Mesh } from '../network/mesh.ts'
 import { runScript, systemPath } from '../network/namespace.ts'
@@ -25,13 +26,8 @@ import { routerFolder } from './server-part.ts'
  * A node of the virtual testbed: a machine, its router and its agent. Its actions are carried out one after another. A machine that reboots comes back by
  * itself, with its agent if that ran; one that dies stays off.
  */
-export interface VirtualNode {
-  readonly name: string
+export interface VirtualNode extends EnrollingNode {
   readonly n: number
-  /** Tell who it is to the server, and the token for its first contact; null when it has enrolled before. */
-  register(id: number, enrollmentToken: string | null): void
-  /** Whether its agent has enrolled. */
-  readonly isEnrolled: boolean
   readonly agent: Pick<
     Supervised,
     'name' | 'isWanted' | 'deaths' | 'lastReason' | 'lastLine' | 'logFile'

@@ -5,7 +5,7 @@ import { pino } from 'pino'
 import { expect, it } from 'vitest'
 import { measureFolder, openMeasuring } from '../../../../agent/src/measuring.ts'
 import { createNodeProblems } from '../../../../agent/src/report/problems.ts'
-import type { SliverStatus } from '../../../../agent/src/sliver/slivers.ts'
+import type { SliverStatus } from '../../../../agent/src/plan/observed.ts'
 import { catcherPid, createFolder, readSynced, waitForRecords } from './world.ts'
 
 const log = pino({ level: 'silent' })

@@ -15,6 +15,7 @@ import { terminate } from '../../../../agent/src/sliver/host/terminate.ts'
 import { aFrozenDisk } from './world/frozen-disk.ts'
 
 const { signal } = new AbortController()
+const goesOn = { signal, ending: signal }
 const ends: (() => void)[] = []
 afterEach(() => {
   for (const end of ends.splice(0)) end()
@@ -50,7 +51,7 @@ describe.runIf(process.getuid?.() === 0)('ending the processes of a sliver', () 
   it('kills at the end of the grace period what ignores SIGTERM', async () => {
     const first = await aNamespace(`sh -c 'trap "" TERM; while :; do sleep 1; done'`)
     const beganMs = performance.now()
-    await terminate(first, { sliver: '1@1', graceMs: 200, signal })
+    await terminate(first, { sliver: '1@1', graceMs: 200, ...goesOn })
     expect(performance.now() - beganMs).toBeGreaterThan(190)
     expect(await isAlive(first)).toBe(false)
   })
@@ -68,15 +69,33 @@ describe.runIf(process.getuid?.() === 0)('ending the processes of a sliver', () 
     const first = await aNamespace('sleep 60')
     await terminate(
       { ...first, startTicks: first.startTicks - 1 },
-      { sliver: '1@1', graceMs: 200, signal },
+      { sliver: '1@1', graceMs: 200, ...goesOn },
     )
     expect(await isAlive(first)).toBe(true)
   })
 
   it('ends the grace period when its signal does', async () => {
     const first = await aNamespace(`sh -c 'trap "" TERM; while :; do sleep 1; done'`)
-    await terminate(first, { sliver: '1@1', graceMs: 600_000, signal: AbortSignal.timeout(50) })
+    await terminate(first, {
+      sliver: '1@1',
+      graceMs: 600_000,
+      ending: signal,
+      signal: AbortSignal.timeout(50),
+    })
     expect(await isAlive(first)).toBe(false)
+  })
+
+  it('does not wait for a process that waits for a device when the agent is to end', async () => {
+    await using disk = await aFrozenDisk()
+    const stuck = await aNamespace(`sh -c 'echo 1 > ${disk.path}/file'`)
+    await expect.poll(() => statesIn(stuck)).toContain('D')
+    const asked = new AbortController()
+    const ending = terminate(stuck, { sliver: '1@1', graceMs: 0, signal, ending: asked.signal })
+    const left = expect(ending).rejects.toThrow('the agent is to end')
+    asked.abort(new Error('the agent is to end'))
+    await left
+    await disk.thaw()
+    await expect.poll(() => isAlive(stuck)).toBe(false)
   })
 
   it('says that a process waits for a device (state D), which ends nothing and nobody but its own sliver, and ends it as soon as the device answers', async () => {
@@ -85,14 +104,14 @@ describe.runIf(process.getuid?.() === 0)('ending the processes of a sliver', () 
     await expect.poll(() => statesIn(stuck)).toContain('D')
     const other = await aNamespace('sleep 60')
     const beganMs = performance.now()
-    const ending = terminate(stuck, { sliver: '1@1', graceMs: 100, signal })
+    const ending = terminate(stuck, { sliver: '1@1', graceMs: 100, ...goesOn })
     const refused = expect(ending).rejects.toMatchObject({ code: 'LAB_SLIVER_STUCK' })
-    await terminate(other, { sliver: '2@1', graceMs: 100, signal })
+    await terminate(other, { sliver: '2@1', graceMs: 100, ...goesOn })
     expect(performance.now() - beganMs).toBeLessThan(4_000)
     await refused
     expect(await isAlive(stuck)).toBe(true)
     await disk.thaw()
-    await terminate(stuck, { sliver: '1@1', graceMs: 0, signal })
+    await terminate(stuck, { sliver: '1@1', graceMs: 0, ...goesOn })
     expect(await isAlive(stuck)).toBe(false)
   })
 })

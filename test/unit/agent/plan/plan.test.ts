@@ -1,7 +1,7 @@
 import type { NodeSetState, SliceSetState } from '@community-lab/contract'
 import { describe, expect, it } from 'vitest'
 import type { Current } from '../../../../agent/src/plan/plan.ts'
-import type { SliverStage } from '../../../../agent/src/sliver/slivers.ts'
+import type { SliverStage } from '../../../../agent/src/plan/observed.ts'
 import { aCurrent, applyStep, aSliverTarget, aStatus, aTarget, planFor, word } from './situation.ts'
 
 type Stage = SliverStage | 'none'

@@ -4,7 +4,7 @@ import { noteBoot, type Boot } from '../../../../agent/src/plan/boot.ts'
 import { plan, type Current } from '../../../../agent/src/plan/plan.ts'
 import type { Failures } from '../../../../agent/src/plan/failure.ts'
 import type { Step } from '../../../../agent/src/plan/step.ts'
-import type { SliverStatus } from '../../../../agent/src/sliver/slivers.ts'
+import type { SliverStatus } from '../../../../agent/src/plan/observed.ts'
 
 /** A node that was never told to reboot. Source: CONFINE, a new node's boot_sn is 0. */
 const neverRebooted: Boot = { bootSn: 0, lives: {} }

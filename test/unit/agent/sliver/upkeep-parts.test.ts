@@ -42,14 +42,16 @@ function subject(told: string[]): UpkeepSubject {
       },
       refreshIfDue: () => Promise.resolve(false),
     },
-    running: () => running,
-    inTurn(id) {
-      if (id === '1@1') return Promise.reject(new Error('EIO'))
-      told.push(`${id} in turn`)
-      return Promise.resolve()
+    slivers: {
+      list: () => running,
+      inTurn(id) {
+        if (id === '1@1') return Promise.reject(new Error('EIO'))
+        told.push(`${id} in turn`)
+        return Promise.resolve()
+      },
+      cleanUpAll: () => Promise.resolve(),
+      stopAll: () => Promise.resolve(),
     },
-    cleanUpAll: () => Promise.resolve(),
-    stopAll: () => Promise.resolve(),
     onSliverError: (id, error) => told.push(`${id}: ${String(error)}`),
     onCapabilities: () => undefined,
     now: () => new Date(0),

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { promisify } from 'node:util'
-import type { SliverStatus } from '../../../../../agent/src/sliver/slivers.ts'
+import type { SliverStatus } from '../../../../../agent/src/plan/observed.ts'
 import type { Machine } from './machine.ts'
 
 const perl = '/usr/bin/perl'

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { SliverStatus } from '../../../../../agent/src/sliver/slivers.ts'
+import type { SliverStatus } from '../../../../../agent/src/plan/observed.ts'
 import type { Machine } from './machine.ts'
 
 /** Somebody with an SSH key, on the testbed's server. */

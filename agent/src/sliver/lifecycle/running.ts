@@ -1,0 +1,64 @@
+import type { Serial } from '../../serial.ts'
+import type { SliverRecord } from '../store/record.ts'
+import { stopFor } from './end.ts'
+import type { SliverParts } from './parts.ts'
+import { cleanUp } from './recover.ts'
+
+/** What is done with several slivers of the node at once, each in its turn among the steps of its life. */
+export interface RunningSlivers {
+  /** The slivers that run. */
+  list(): readonly SliverRecord[]
+  /** Run a task on a sliver when no step of its life is under way. It gets the record of that moment, and is left out when the sliver has ended. */
+  inTurn(id: string, task: (record: SliverRecord) => Promise<void>): Promise<void>
+  /** Try again to remove what is left of slivers that have ended, and to save what a full disk did not take. */
+  cleanUpAll(): Promise<void>
+  /** Stop all slivers that run, for a reason of the node's. */
+  stopAll(reason: string): Promise<void>
+}
+
+/** Options of {@link createRunningSlivers}. */
+export interface RunningOptions {
+  /** Orders what concerns one sliver. */
+  readonly serial: Serial
+  /** Called when a sliver has ended that was not asked to by a step. */
+  readonly onEnded: (id: string) => void
+}
+
+/** Make what acts on the running slivers of a node. */
+export function createRunningSlivers(
+  parts: SliverParts,
+  { serial, onEnded }: RunningOptions,
+): RunningSlivers {
+  const { records, unclean, node } = parts
+  const list = (): readonly SliverRecord[] =>
+    records.all().filter(({ stage }) => stage === 'started')
+
+  function inTurn(id: string, task: (record: SliverRecord) => Promise<void>): Promise<void> {
+    return serial.run(id, async () => {
+      const record = records.get(id)
+      if (record?.stage === 'started') await task(record)
+    })
+  }
+
+  async function cleanUpOne(id: string): Promise<void> {
+    await cleanUp(parts, id)
+    await records.saveAgain(id)
+  }
+
+  return {
+    list,
+    inTurn,
+    async cleanUpAll() {
+      const left = [...new Set([...unclean, ...records.unsaved])]
+      await Promise.all(left.map((id) => serial.run(id, () => cleanUpOne(id))))
+    },
+    async stopAll(reason) {
+      const stopping = list().map(({ id }) =>
+        inTurn(id, (record) =>
+          stopFor(parts, record, { reason, onNoted: () => onEnded(id) }),
+        ).catch((error: unknown) => node.onProblem(id, error)),
+      )
+      await Promise.all(stopping)
+    },
+  }
+}
