@@ -56,7 +56,7 @@ sub copy_of {
   return call($from, $open_tree, $cwd, $from, $clone);
 }
 
-# The kernel takes the mapping from a user namespace, and a namespace from a process in it, which lasts as long as this one or less.
+# Translate the ids of a mount. The kernel takes the translation from a user namespace. A child makes that namespace, and is killed when the mount has it.
 sub with_ids {
   my ($mount, @pieces) = @_;
   pipe(my $held, my $hold) && pipe(my $told, my $tell) or die "pipe: $!\n";
@@ -82,7 +82,7 @@ sub with_ids {
     1;
   };
   my $reason = $@;
-  # It must not outlive this, nor be waited for.
+  # The child must not outlive this program, which becomes the command and waits for nobody.
   kill('KILL', $pid);
   die $reason if !$result;
 }

@@ -108,7 +108,7 @@ until ($stop) {
   exit 0 if !%streams && $is_answered;
   my $readable = '';
   vec($readable, fileno($_), 1) = 1 for $wake, map { $_->{in} } values %streams;
-  my $is_owing = !$is_answered || grep { $_->{owed_us} || $_->{dropped} != $_->{dropped_told} } values %streams;
+  my $is_owing = !$is_answered || grep { $_->{owed_us} || $_->{dropped} != $_->{dropped_saved} } values %streams;
   my $found = select($readable, undef, undef, $is_owing ? 1 : 60);
   my $began = monotonic_us();
   if ($found > 0 && vec($readable, fileno($wake), 1)) {

@@ -111,7 +111,7 @@ async function work(
     signal,
   })
   ending.defer(() => slivers.close())
-  // Nobody has told what changed before they were open.
+  // The slivers tell of changes of the network. It may have changed before they were open.
   network.noteNetworkChange()
 
   const { deviceDetail } = network

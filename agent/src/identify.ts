@@ -12,7 +12,7 @@ export function tincFolder(dataDir: string): string {
 
 /**
  * Tell who this node is: what it was told when it enrolled, or, at its first start, what the server tells it for its one-time token. Its key is made
- * first: when the answer is lost, the node asks again with the same key and gets it again.
+ * first. When the answer is lost, the node asks again with the same key and gets the same answer.
  *
  * @throws {@link LabError} LAB_CONFIG_MISSING without a token; LAB_IDENTITY_DAMAGED; what `enroll` throws.
  */

@@ -10,7 +10,7 @@ our @EXPORT_OK = qw(save_counts load_counts);
 sub save_dropped {
   my ($stream) = @_;
   sysopen(my $file, "$stream->{dir}/dropped", O_RDWR | O_CREAT, 0600) or return;
-  $stream->{dropped_told} = $stream->{dropped} if write_text($file, sprintf("%020d\n", $stream->{dropped}));
+  $stream->{dropped_saved} = $stream->{dropped} if write_text($file, sprintf("%020d\n", $stream->{dropped}));
 }
 
 # The number stands at both ends, so that a reader sees when it is being written.
@@ -18,13 +18,13 @@ sub save_refused {
   my ($stream) = @_;
   sysopen(my $file, "$stream->{dir}/refused", O_RDWR | O_CREAT, 0600) or return;
   my $line = sprintf("%020d %-256s %020d\n", $stream->{refused}, $stream->{example}, $stream->{refused});
-  $stream->{refused_told} = $stream->{refused} if write_text($file, $line);
+  $stream->{refused_saved} = $stream->{refused} if write_text($file, $line);
 }
 
 sub save_counts {
   my ($stream) = @_;
-  save_dropped($stream) if $stream->{dropped} != $stream->{dropped_told};
-  save_refused($stream) if $stream->{refused} != $stream->{refused_told};
+  save_dropped($stream) if $stream->{dropped} != $stream->{dropped_saved};
+  save_refused($stream) if $stream->{refused} != $stream->{refused_saved};
 }
 
 # Read the counts of the catcher before, and write both files now, so that they can be overwritten when the disk is full.

@@ -17,7 +17,7 @@ my ($run_ends_per_s, $burst_run_ends) = (10, 100);
 sub open_stream {
   my ($name, $fifo) = @_;
   my $stream = { dir => "$dir/$name", fifo => $fifo, room => 1, measured_us => 0, owed_rest => '', owed_us => 0 };
-  @$stream{'dropped_told', 'refused_told', 'inside_lost', 'open_line', 'why', 'area'} = (-1, -1, 0, undef, 'dropped', 0);
+  @$stream{'dropped_saved', 'refused_saved', 'inside_lost', 'open_line', 'why', 'area'} = (-1, -1, 0, undef, 'dropped', 0);
   sysopen($stream->{lock}, "$stream->{dir}/lock", O_RDWR | O_CREAT, 0600) or die "lock: $!\n";
   flock($stream->{lock}, LOCK_EX | LOCK_NB) or die "another catcher is at work\n";
   write_text($stream->{lock}, "$$\n");

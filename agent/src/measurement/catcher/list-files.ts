@@ -38,7 +38,7 @@ export function writeList(path: string, list: Omit<CatcherList, 'version'>): voi
   const bytes = Buffer.from(formatCatcherList(list))
   const spare = join(dirname(path), `.${basename(path)}.tmp`)
   const former = join(dirname(path), `.${basename(path)}.old`)
-  // One that was killed before its last step has left the spare under the other name. One that was killed earlier has left another name of the list.
+  // A writer that was killed before its last step has left the spare under the other name. One that was killed earlier has left a second name of the list there.
   if (existsSync(spare)) rmSync(former, { force: true })
   else ifThere(() => renameSync(former, spare))
   overwrite(spare, bytes)

@@ -31,8 +31,8 @@ export interface NodeCatcherOptions extends CatcherOptions {
 }
 
 /**
- * The one catcher process of a node, which runs while anything is wanted of it. The list of what is wanted is a file that this process and the catcher may both
- * be killed beside: whoever is started next goes on with it. So each of these calls may fail, and may be made again at any time.
+ * The one catcher process of a node. It runs as long as it has something to catch. What it is to catch is a list in a file, so agent and catcher may be killed at
+ * any time: the next one reads the list and goes on. Each of these calls may fail, and may be made again at any time.
  */
 export interface NodeCatcher {
   /**
@@ -72,7 +72,7 @@ export async function openNodeCatcher(options: NodeCatcherOptions): Promise<Node
   return catcher
 }
 
-/** A task, and the serial of the list in which it was asked for last; infinite when an agent before has asked for it, so that it is asked for again. */
+/** A task, and the serial of the list with which it was asked for last. For a task of an agent before it is infinite: no answer is as new, so it is asked for again. */
 interface ListedTask extends CatcherTask {
   readonly serial: number
 }
@@ -111,7 +111,7 @@ class FileNodeCatcher implements NodeCatcher {
     })
   }
 
-  /** Find the catcher that runs. One of an older version cannot be spoken with: it is ended, and its FIFOs are held meanwhile, so that no writer fails. */
+  /** Find the catcher that runs. One of an older version does not understand the list: it is ended. Its FIFOs are kept open meanwhile, so that no writer fails. */
   async takeOver(): Promise<void> {
     const { dir } = this.#options
     this.#running = findCatcher(dir, this.#closed.signal)
@@ -178,7 +178,7 @@ class FileNodeCatcher implements NodeCatcher {
     const deadlineMs = performance.now() + answerWithinMs
     for (;;) {
       const told = this.#told.promise
-      // Looked at first: a catcher that has nothing left to catch ends right after its answer, and must not be started again for it.
+      // The answer is looked for first: a catcher that has nothing left to catch ends right after it, and need not be started again.
       const caught = readList(this.#paths.caught)
       if (caught !== null && caught.serial >= serial) return caught
       this.#closed.signal.throwIfAborted()

@@ -23,11 +23,12 @@ export interface BundlePlaces {
   bound(name: string): string
 }
 
-/** Folders of every Debian and OpenWrt that others may enter; one is hidden by the mounts, for the runtime alone. */
+/** Folders that every Debian and OpenWrt has, and that every user may enter. A bundle's mounts cover one of them, which only the runtime of that sliver sees. */
 const candidates = ['/mnt', '/media', '/srv', '/opt']
 
 /**
- * Choose where bundles are mounted: the data folder may lie where a sliver's users may not pass, and what the runtime does as them must find its root.
+ * Choose where bundles are mounted. It is not the data folder: a sliver's users may not be allowed to enter it, and the runtime looks for the root file system as
+ * one of them.
  */
 export function chooseBundlePlaces(dataDir: string): BundlePlaces {
   const bundle = candidates.find((place) => !`${dataDir}/`.startsWith(`${place}/`)) ?? '/mnt'

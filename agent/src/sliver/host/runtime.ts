@@ -86,7 +86,7 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
       return Number(await readFile(pidFile, 'utf8'))
     },
     async start(name, signal) {
-      // It looks at no cgroup then. Source: crun, libcrun_container_start; runc, its own start.
+      // A runtime looks at no cgroup when it starts a container. Source: crun, libcrun_container_start; runc, its own start.
       await runCommand(argv('start', name), { signal })
     },
     async names() {

@@ -67,9 +67,9 @@ const families = [1, 2, 10, 16, 17]
 const packetRing = { level: 263, option: 5, anyBits: 8 } as const
 
 /**
- * The profile of every sliver: what moby's default profile allows to a container with these capabilities, less what {@link refused} names, all but five
- * families of sockets, and {@link packetRing}. What that profile knows and does not allow is not permitted; what it does not know is not implemented, so that newer libraries fall
- * back to older system calls.
+ * Make the profile of every sliver. It allows what moby's default profile allows to a container with these capabilities, except what {@link refused} names, all but
+ * five families of sockets, and {@link packetRing}. A system call that moby's profile knows and does not allow fails with EPERM. One that it does not know fails
+ * with ENOSYS, so that newer libraries use older system calls instead.
  *
  * @param arch - the processor, as Node.js names it.
  */
