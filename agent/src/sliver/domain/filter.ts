@@ -3,7 +3,7 @@ import { icmpErrorRules } from './icmp-errors.ts'
 import { icmpErrors, type NodeNetwork } from './interface/kind.ts'
 import { interfaceKinds } from './interface/kinds.ts'
 import { addressed, gatewayAddress, hostInterface, type LinkedSliver } from './interfaces.ts'
-import { neighbourRules } from './neighbours.ts'
+import { neighbourRules, type ReachingSliver } from './neighbours.ts'
 
 /** The nft tables of a node's slivers: IPv6 and IPv4 in one, ARP in the other. */
 export const filterTables = ['inet community_lab_slivers', 'arp community_lab_slivers'] as const
@@ -49,7 +49,7 @@ ${originChains(bandwidth.verdict)}
 ${nodeChain}
 ${forwardChains(plan)}
 ${kindChains(plan.network)}
-${neighbourRules(linksToMany(plan.slivers))}
+${neighbourRules(plan.slivers.map(linksToMany))}
 }
 table ${arp} {
   chain input {
@@ -136,13 +136,9 @@ function linksOf(slivers: readonly LinkedSliver[]): readonly string[] {
   )
 }
 
-/** The node's ends of the interfaces whose slivers reach more than the server. */
-function linksToMany(slivers: readonly LinkedSliver[]): readonly string[] {
-  return slivers.flatMap(({ nr, interfaces }) =>
-    addressed(interfaces)
-      .filter(({ type }) => interfaceKinds[type].reachesMany)
-      .map((one) => hostInterface(nr, one.nr)),
-  )
+function linksToMany({ nr, interfaces }: LinkedSliver): ReachingSliver {
+  const many = addressed(interfaces).filter(({ type }) => interfaceKinds[type].reachesMany)
+  return { nr, links: many.map((one) => hostInterface(nr, one.nr)) }
 }
 
 /** The node's ends of all interfaces, quoted for nft. */

@@ -4,36 +4,44 @@ const entriesOfAll = 512
 const entriesPerNextHop = 2
 /** A sliver that speaks with every device of its community network within a minute finds this many enough. */
 const mostNextHops = 64
-/** A sliver can always use a few next hops. */
-const leastNextHops = 4
 /** How long an unused next hop counts, in seconds. Source: Linux, ip-sysctl, neigh/default/gc_stale_time. */
 const countedS = 60
 
-/** Compute how many next hops each of so many links may use within a minute. */
-export function nextHopsPerLink(links: number): number {
-  const share = Math.floor(entriesOfAll / entriesPerNextHop / Math.max(1, links))
-  return Math.max(leastNextHops, Math.min(mostNextHops, share))
+/** A sliver, and the node's ends of those of its interfaces through which it reaches more than the server. */
+export interface ReachingSliver {
+  readonly nr: number
+  readonly links: readonly string[]
 }
 
 /**
- * Write the sets and chains that bound how many next hops each link uses. The kernel makes an entry in its neighbour table for each next hop, after this hook
- * has let the first packet to it pass. So a sliver that sends to random addresses would fill the table, and then the node and all its slivers would find no new
- * neighbour. Packets to further next hops are dropped; those to next hops in use pass. Packets to other slivers take no entry: their neighbours are permanent.
- *
- * @param links - the node's ends of the interfaces whose slivers reach more than the server.
+ * Compute how many next hops each of so many slivers may use within a minute. All together never take more than their part of the table, however many
+ * interfaces they have: a node has 125 slivers at most, and each of these can use two.
  */
-export function neighbourRules(links: readonly string[]): string {
-  if (links.length === 0) return ''
-  const size = nextHopsPerLink(links.length)
-  const parts = links.map((link) => {
-    const name = nameOf(link)
-    return `  set ${name} { type ipv6_addr; size ${size}; flags dynamic, timeout; }
+export function nextHopsPerSliver(slivers: number): number {
+  return Math.min(mostNextHops, Math.floor(entriesOfAll / entriesPerNextHop / Math.max(1, slivers)))
+}
+
+/**
+ * Write the sets and chains that bound how many next hops each sliver uses. The kernel makes an entry in its neighbour table for each next hop of an interface,
+ * after this hook has let the first packet to it pass. So a sliver that sends to random addresses would fill the table, and then the node and all its slivers
+ * would find no new neighbour. Packets to further next hops are dropped; those to next hops in use pass. Packets to other slivers take no entry: their neighbours
+ * are permanent.
+ */
+export function neighbourRules(slivers: readonly ReachingSliver[]): string {
+  const reaching = slivers.filter(({ links }) => links.length > 0)
+  if (reaching.length === 0) return ''
+  const size = nextHopsPerSliver(reaching.length)
+  const parts = reaching.map(({ nr }) => {
+    const name = nameOf(nr)
+    return `  set ${name} { type iface_index . ipv6_addr; size ${size}; flags dynamic, timeout; }
   chain ${name} {
-    update @${name} { rt ip6 nexthop timeout ${countedS}s } accept
+    update @${name} { meta oif . rt ip6 nexthop timeout ${countedS}s } accept
     drop
   }`
   })
-  const map = links.map((link) => `"${link}" : goto ${nameOf(link)}`)
+  const map = reaching.flatMap(({ nr, links }) =>
+    links.map((link) => `"${link}" : goto ${nameOf(nr)}`),
+  )
   return `${parts.join('\n')}
   chain next_hops {
     type filter hook forward priority 2; policy accept;
@@ -43,9 +51,8 @@ export function neighbourRules(links: readonly string[]): string {
   }`
 }
 
-/** nft's names have no hyphens. */
-function nameOf(link: string): string {
-  return `next_hops_${link.replaceAll('-', '_')}`
+function nameOf(sliverNr: number): string {
+  return `next_hops_${sliverNr}`
 }
 
 /** Take out of a listing of a table what packets have put into its sets: it changes all the time, and nobody has set it. */
