@@ -91,6 +91,7 @@ async function work(
     wantedRuntime: configuration.runtime,
     cgroupParent: configuration.cgroupParent,
     lendsMbps: configuration.lendsMbps,
+    nrOnHost: configuration.nrOnHost,
     mgmtPrefix: identity.mgmt_ipv6_prefix,
     mgmtInterface: network.interface,
     readOffer,

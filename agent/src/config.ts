@@ -1,5 +1,6 @@
 import { LabError, nearestName, resourceNames, type ResourceName } from '@community-lab/contract'
 import type { HostResources } from './report/resources.ts'
+import { mostNodesOnHost } from './sliver/domain/ids.ts'
 
 /** The agent's settings, read once. */
 export interface AgentConfiguration {
@@ -17,6 +18,8 @@ export interface AgentConfiguration {
   readonly lends: Partial<HostResources>
   /** What slivers together may take of the node's network in each direction, in Mbit/s; null: as much as there is. */
   readonly lendsMbps: number | null
+  /** This node's number among those that share its host, each of which has user ids of its own for slivers; null: it has the host for itself. */
+  readonly nrOnHost: number | null
   /** The shell command that reboots this host when the operator asks for it; null: only the slivers are started again. */
   readonly rebootCommand: string | null
   /** The longest time between two looks at what is wanted, in seconds. */
@@ -40,6 +43,7 @@ const meanings = {
     'the most of this host that you lend, such as memory=2048,disk=8192,cpu=200,processes=4096 (MiB, MiB, percent of a core)',
   LENDS_MBPS:
     'the most of your network, in Mbit/s in each direction, that slivers together may take',
+  NR_ON_HOST: "this node's number among those that share its host",
   REBOOT_COMMAND: 'the shell command that reboots this host',
   POLL_S: 'seconds between two looks at what is wanted',
   HEALTH_INTERVAL_S: "seconds between two readings of the node's health",
@@ -75,6 +79,7 @@ export function readAgentConfiguration(
     cgroupParent: parseCgroup(read('CGROUP') ?? 'community-lab'),
     lends: parseLends(read('LENDS')),
     lendsMbps: parseMbps(read('LENDS_MBPS')),
+    nrOnHost: parseNrOnHost(read('NR_ON_HOST')),
     rebootCommand: read('REBOOT_COMMAND'),
     pollS: parseSeconds('POLL_S', read('POLL_S') ?? '60'),
     healthIntervalS: parseSeconds('HEALTH_INTERVAL_S', read('HEALTH_INTERVAL_S') ?? '10'),
@@ -143,6 +148,14 @@ function parseMbps(found: string | null): number | null {
   const value = /^\d+(\.\d+)?$/u.test(found) ? Number(found) : Number.NaN
   if (!(value >= leastMbps && value <= mostMbps))
     throw invalid('LENDS_MBPS', found, `Mbit/s, ${leastMbps} to ${mostMbps}`)
+  return value
+}
+
+function parseNrOnHost(found: string | null): number | null {
+  if (found === null) return null
+  const value = /^\d{1,3}$/u.test(found) ? Number(found) : Number.NaN
+  if (!(value >= 1 && value <= mostNodesOnHost))
+    throw invalid('NR_ON_HOST', found, `a whole number, 1 to ${mostNodesOnHost}`)
   return value
 }
 

@@ -68,7 +68,11 @@ export async function findPlatform(
         return without(`it limited memory and CPU before and cannot now (${unlimited})`)
     }
     const usable = unlimited === null ? cgroups : null
-    const sliverIds = await findIds(host)
+    const sliverIds = await findIds({
+      ...host,
+      // Once slivers could be made their files may have owners.
+      hasSlivers: host.hasSlivers || before.platform !== null,
+    })
     if (typeof sliverIds === 'string') return without(sliverIds)
     const { plan: ids, conflict } = sliverIds
     if (conflict !== null) lacks.push(conflict)

@@ -31,6 +31,13 @@ const slots = 126
  * gives to containers (to 0x6FFFFFFF), below 2^31, which programs take for negative. Source: login.defs(5), SUB_UID_MAX; systemd, UIDS-GIDS.
  */
 const wholeHost = { from: 0x7000_0000, to: 0x7fff_0000 }
+/**
+ * Where several nodes share a host, each has a part of {@link wholeHost}, in the order of their numbers. A sliver gets as many ids as fit into the part beside
+ * what others have there.
+ */
+const sharedHost = { nodes: 64, counts: [32_768, 16_384, 8_192] } as const
+/** The most nodes that can share a host. */
+export const mostNodesOnHost = sharedHost.nodes
 /** In a user namespace of 65536 ids, such as newuidmap gives: between those of accounts and those of servers. */
 const smallNamespace = { from: 1_000, to: 64_100 }
 /** How many ids a sliver gets there: as many as fit beside the accounts. */
@@ -48,17 +55,33 @@ export function formerPlan(mapText: string): IdPlan | null {
 
 /**
  * Choose the ids of slivers from those that this process's user namespace has (the text of `/proc/self/uid_map` or `gid_map`): ranges of their own, which
- * nobody else has. So whoever gets out of a sliver owns nothing of another, nor of an account. `null` when there are too few.
+ * nobody else has. So whoever gets out of a sliver owns nothing of another, nor of an account; and what the kernel counts by user, such as the memory of pipes,
+ * it counts for each sliver. `null` when there are too few.
+ *
+ * @param nrOnHost - this node's number among those that share its host, from 1 on; null: it has the host for itself. Nodes in a user namespace of 65536 ids
+ *   have too few to share them out: there slivers of the same number have the same ids.
  */
-export function planIds(mapText: string, taken: readonly TakenIds[]): IdPlan | null {
+export function planIds(
+  mapText: string,
+  taken: readonly TakenIds[],
+  nrOnHost: number | null,
+): IdPlan | null {
   const top = countFromZero(mapText)
-  const base = findFree({ ...wholeHost, count: slots * wholeRange }, taken, wholeRange)
-  if (base !== null && top >= base + slots * wholeRange) return { base, count: wholeRange }
-  for (const count of smallCounts) {
-    const from = findFree({ ...smallNamespace, count: slots * count }, taken, 1)
-    if (from !== null && top >= from + slots * count) return { base: from, count }
+  for (const { count, step, ...stretch } of stretches(nrOnHost)) {
+    const base = findFree({ ...stretch, count: slots * count }, taken, step)
+    if (base !== null && top >= base + slots * count) return { base, count }
   }
   return null
+}
+
+/** Where the ids of slivers may lie, and how many each gets there: the best first. */
+function stretches(nrOnHost: number | null) {
+  const small = smallCounts.map((count) => ({ ...smallNamespace, count, step: 1 }))
+  if (nrOnHost === null) return [{ ...wholeHost, count: wholeRange, step: wholeRange }, ...small]
+  const size = Math.floor((wholeHost.to - wholeHost.from) / sharedHost.nodes)
+  const from = wholeHost.from + (nrOnHost - 1) * size
+  const own = sharedHost.counts.map((count) => ({ from, to: from + size, count, step: 1 }))
+  return [...own, ...small]
 }
 
 /** Find who else has ids of a plan; `null` when nobody has. */

@@ -18,6 +18,8 @@ export interface Host {
   readonly ending: AbortSignal
   /** Whether there were slivers here, running or not, when the agent started. */
   readonly hasSlivers: boolean
+  /** This node's number among those that share its host; null: it has the host for itself. */
+  readonly nrOnHost: number | null
   /** Where bundles are mounted. */
   readonly places: BundlePlaces
   readonly filter: Filter
@@ -51,6 +53,8 @@ export interface HostOptions {
   readonly lendsMbps: number | null
   /** Aborted when this process is to end. */
   readonly signal: AbortSignal
+  /** This node's number among those that share its host; null: it has the host for itself. */
+  readonly nrOnHost: number | null
   /** The slivers that run already. */
   readonly running: readonly LinkedSliver[]
   /** Whether there are slivers here already, running or not. */
@@ -78,6 +82,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     dataDir,
     ending: options.signal,
     hasSlivers: options.hasSlivers,
+    nrOnHost: options.nrOnHost,
     places,
     filter,
     forwarding: createForwarding({

@@ -40,13 +40,15 @@ export interface IdsOptions {
   readonly dataDir: string
   /** Whether there are slivers here already: then their files have owners. */
   readonly hasSlivers: boolean
+  /** This node's number among those that share its host; null: it has the host for itself. */
+  readonly nrOnHost: number | null
   /** Where the host's files are; default `/`. */
   readonly rootDir?: string
 }
 
 /**
- * Find the ids of this node's slivers: those that were written down, or, the first time, some that neither an account nor a line of /etc/subuid and
- * /etc/subgid has. Returns why there are none.
+ * Find the ids of this node's slivers. While there are slivers these are the ids that were written down; otherwise ids that neither an account nor a line of
+ * /etc/subuid and /etc/subgid has, nor another node on this host. Returns why there are none.
  */
 export async function findIds(options: IdsOptions): Promise<SliverIds | string> {
   const taken = await readTakenIds(options.rootDir ?? '/')
@@ -56,9 +58,12 @@ export async function findIds(options: IdsOptions): Promise<SliverIds | string> 
   // Other ids than those that its files have would lock a sliver out of them.
   if (known.kind === 'unreadable' && options.hasSlivers)
     return `which user ids its slivers have cannot be read (${known.keptAt}: ${known.reason})`
-  const plan = known.kind === 'read' ? known.value : await choosePlan(taken, options.hasSlivers)
+  const written = known.kind === 'read' ? known.value : null
+  const isKept = written !== null && options.hasSlivers
+  const plan = isKept ? written : await choosePlan(taken, options)
   if (plan === null) return 'this agent has too few user ids to give slivers some of their own'
-  if (known.kind !== 'read') await writeDocument(file, idPlanFormat, plan)
+  if (plan.base !== written?.base || plan.count !== written.count)
+    await writeDocument(file, idPlanFormat, plan)
   const other = findOverlap(plan, taken)
   const { first, last } = rangeOf(plan)
   return {
@@ -71,9 +76,12 @@ export async function findIds(options: IdsOptions): Promise<SliverIds | string> 
 }
 
 /** The ids that both users and groups can have. */
-async function choosePlan(taken: readonly TakenIds[], hasSlivers: boolean): Promise<IdPlan | null> {
+async function choosePlan(
+  taken: readonly TakenIds[],
+  { hasSlivers, nrOnHost }: IdsOptions,
+): Promise<IdPlan | null> {
   const choose = (map: string): IdPlan | null =>
-    hasSlivers ? formerPlan(map) : planIds(map, taken)
+    hasSlivers ? formerPlan(map) : planIds(map, taken, nrOnHost)
   const [users, groups] = await Promise.all(
     ['uid_map', 'gid_map'].map(async (name) =>
       choose(await readFile(join('/proc/self', name), 'utf8')),

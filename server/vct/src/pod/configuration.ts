@@ -35,7 +35,7 @@ export const stopLine = 'stop'
 const ownSettings = new Set(
   ['DATA', 'SOCKET', 'LISTEN', 'COMMUNITY_URL', 'TINC_ADDRESS', 'TINC_PORT', 'MGMT_PREFIX']
     .concat(['GATEWAY_SOCKET', 'BOOTSTRAP_TOKEN_FILE', 'ENROLLMENT_TOKEN', 'PUBLIC_PREFIX'])
-    .concat(['CGROUP', 'REBOOT_COMMAND']),
+    .concat(['CGROUP', 'REBOOT_COMMAND', 'NR_ON_HOST']),
 )
 
 /** The settings in an environment that are for one of the testbed's programs and that the testbed does not make itself. */

@@ -190,6 +190,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
       ...settings,
       COMMUNITY_LAB_AGENT_DATA: join(podPaths.data, 'nodes', name),
       COMMUNITY_LAB_AGENT_PUBLIC_PREFIX: publicPrefix(n),
+      COMMUNITY_LAB_AGENT_NR_ON_HOST: String(n),
       COMMUNITY_LAB_AGENT_REBOOT_COMMAND: rebootCommand,
       ...(cgroup === null ? {} : { COMMUNITY_LAB_AGENT_CGROUP: `${cgroup}/${name}` }),
       ...(enrollmentToken === null

@@ -18,8 +18,8 @@ beforeEach(async () => {
 
 afterEach(() => rm(rootDir, { recursive: true }))
 
-async function find(hasSlivers: boolean): Promise<SliverIds> {
-  const found = await findIds({ dataDir, hasSlivers, rootDir })
+async function find(hasSlivers: boolean, nrOnHost: number | null = null): Promise<SliverIds> {
+  const found = await findIds({ dataDir, hasSlivers, nrOnHost, rootDir })
   if (typeof found === 'string') throw new Error(found)
   return found
 }
@@ -42,10 +42,20 @@ describe.runIf(process.getuid?.() === 0)('the user ids of slivers', () => {
     expect(JSON.parse(await readFile(join(dataDir, 'ids.json'), 'utf8'))).toMatchObject(plan)
   })
 
+  it('are its own where nodes share a host, as soon as no sliver has files of others', async () => {
+    const alone = await find(false)
+    expect((await find(true, 2)).plan).toMatchObject(alone.plan)
+    const shared = await find(false, 2)
+    expect(shared.plan.base).toBeGreaterThanOrEqual(alone.plan.base + 126 * 32_768)
+    expect((await find(true, 2)).plan).toMatchObject(shared.plan)
+  })
+
   it('are not guessed when they were written down and cannot be read', async () => {
     await find(false)
     await writeFile(join(dataDir, 'ids.json'), '{"version":')
     for (let attempt = 0; attempt < 2; attempt++)
-      expect(await findIds({ dataDir, hasSlivers: true, rootDir })).toContain('cannot be read')
+      expect(await findIds({ dataDir, hasSlivers: true, nrOnHost: null, rootDir })).toContain(
+        'cannot be read',
+      )
   })
 })

@@ -29,6 +29,7 @@ const slivers = await openSlivers({
   mgmtPrefix: settings.mgmtPrefix,
   mgmtInterface: 'mgmt',
   lendsMbps: settings.lendsMbps,
+  nrOnHost: null,
   readOffer: () =>
     Promise.resolve(offerResources({ memory: 2000, disk: 3000, cpu: 200, processes: 4000 })),
   samplesDisk,
