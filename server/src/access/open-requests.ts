@@ -1,5 +1,6 @@
 import { LabError } from '@community-lab/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { callAt } from './call-at.ts'
 
 /** The requests that are being answered, by the token that they came with. */
 export interface OpenRequests {
@@ -55,19 +56,4 @@ function cut({ request, reply }: OpenRequest): void {
   // A stream may not have begun yet; it would go on without end.
   const isStream = request.ws || request.routeOptions.config.stream === true
   if (isStream || reply.raw.headersSent) request.raw.socket.destroy()
-}
-
-/** The longest time that a timer takes. Source: Node.js, setTimeout. */
-const maxTimerMs = 2 ** 31 - 1
-
-/** Call back at a time, in milliseconds since the epoch. Returns what calls it off. */
-function callAt(atMs: number, call: () => void): () => void {
-  let timer: NodeJS.Timeout
-  const wait = (): void => {
-    const leftMs = atMs - Date.now()
-    timer = setTimeout(() => (leftMs > maxTimerMs ? wait() : call()), Math.min(leftMs, maxTimerMs))
-    timer.unref()
-  }
-  wait()
-  return () => clearTimeout(timer)
 }

@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import type { FastifyInstance } from 'fastify'
 import '../decorations.ts'
 import { addressOf, askerOf } from './asker.ts'
+import { RequestCounts } from './request-counts.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -50,6 +51,7 @@ export const addressLimitPlugin = fp<{ readonly limits: Limits }>(
     await app.register(rateLimit, {
       global: true,
       timeWindow: 60_000,
+      store: RequestCounts,
       // By the time a route's own limit counts, it is known whose token it is; a secret that is merely guessed counts for its address.
       keyGenerator: (request) => askerOf(request),
       max: ({ principal }) =>
