@@ -9,6 +9,8 @@
 #                                                       such a frame to each of COUNT addresses: PREFIX with 1000, 1001 … behind it
 #   packets.pl icmp-error INTERFACE FROM-MAC FROM TO TYPE ABOUT-PROTOCOL ABOUT-FROM ABOUT-TO
 #                                                       an ICMPv6 error of TYPE about such a packet; "too big" (2) says that 1280 bytes pass
+#   packets.pl icmp INTERFACE FROM-MAC FROM TO TYPE COUNT
+#                                                       ICMPv6 messages of TYPE, otherwise empty, from a neighbour (hop limit 255)
 #   packets.pl ipv4 INTERFACE FROM-MAC FROM TO COUNT    the same with IPv4
 #   packets.pl arp INTERFACE FROM-MAC CLAIM TO COUNT    ARP requests for TO that say that CLAIM is at FROM-MAC
 #
@@ -64,10 +66,12 @@ my %commands = (
         my $inner = $protocol == 58 ? pack('C2 n3', 128, 0, 0, 1, 1) : pack('n4', 9, 9, 8, 0);
         my $about = pack('N n C2', 0x60000000, 8, $protocol, 64) . address6($about_from) . address6($about_to) . $inner;
         my $error = pack('C2 n N', $type, 0, 0, 1280) . $about;
-        my $pseudo = address6($from) . address6($to) . pack('N2', length $error, 58);
-        substr($error, 2, 2) = pack('n', checksum($pseudo . $error));
-        my $packet = pack('N n C2', 0x60000000, length $error, 58, 64) . address6($from) . address6($to) . $error;
-        send_frames($interface, { mac => $mac, type => 0x86dd, payloads => [$packet] });
+        send_frames($interface, { mac => $mac, type => 0x86dd, payloads => [icmp6($from, $to, $error)] });
+    },
+    'icmp' => sub {
+        my ($interface, $mac, $from, $to, $type, $count) = @_;
+        my $packet = icmp6($from, $to, pack('C2 n x36', $type, 0, 0));
+        send_frames($interface, { mac => $mac, type => 0x86dd, payloads => [($packet) x $count] });
     },
     'ipv4' => sub {
         my ($interface, $mac, $from, $to, $count) = @_;
@@ -100,6 +104,14 @@ sub udp6 {
     my $sum = checksum(address6($from) . address6($to) . pack('N2', 8, 17) . pack('n4', 9, 9, 8, 0));
     my $udp = pack('n4', 9, 9, 8, $sum || 0xffff);
     return pack('N n C2', 0x60000000, 8, 17, 64) . address6($from) . address6($to) . $udp;
+}
+
+# An ICMPv6 message, whose checksum is still 0, as a packet.
+sub icmp6 {
+    my ($from, $to, $message) = @_;
+    my $pseudo = address6($from) . address6($to) . pack('N2', length $message, 58);
+    substr($message, 2, 2) = pack('n', checksum($pseudo . $message));
+    return pack('N n C2', 0x60000000, length $message, 58, 255) . address6($from) . address6($to) . $message;
 }
 
 sub icmp6_socket {

@@ -1,0 +1,52 @@
+import process from 'node:process'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ownPlace } from '../../../support/place.ts'
+import { startAgent, type TestAgent } from './world/agent.ts'
+import { hostAddress, powerOn, type Machine } from './world/machine.ts'
+import { publicAddress } from './world/ssh.ts'
+import { buildTemplate, wanted } from './world/template.ts'
+
+/** What enters the network namespace of a process. */
+const inside = (pid: number | null): string => `nsenter --net=/proc/${pid ?? 0}/ns/net --`
+
+describe.runIf(process.getuid?.() === 0)('the network that an owner lends', () => {
+  let machine: Machine
+  let agent: TestAgent
+
+  beforeAll(async () => {
+    const place = ownPlace()
+    machine = await powerOn(place, true)
+    // The way out is narrow, and everything waits in one queue.
+    await machine.sh('tc qdisc add dev cn0 root tbf rate 20mbit burst 16kb latency 50ms')
+    agent = await startAgent(machine, place, { runtime: 'crun', lendsMbps: 10 })
+  })
+  afterAll(async () => {
+    await agent[Symbol.asyncDispose]()
+    await machine[Symbol.asyncDispose]()
+  })
+
+  test('a sliver that floods takes its share, and nobody else loses a packet', async () => {
+    const template = await buildTemplate(machine.dir)
+    const flooding = await agent.run(wanted(1, template))
+    const beside = await agent.run(wanted(2, template))
+    await machine.shOn('host', 'iperf3 -s -D --logfile /dev/null')
+    await machine.shOn(
+      'host',
+      `nft 'table netdev count { chain in { type filter hook ingress device "eth0" priority 0; ip6 saddr ${publicAddress(flooding)} meta l4proto udp counter; }; }'`,
+    )
+    const ping = (enter: string): Promise<string> =>
+      machine.sh(`${enter} ping -6 -n -q -s 1300 -c 60 -i 0.05 -W 5 ${hostAddress} || true`)
+    const flood = machine.sh(
+      `${inside(flooding.pid)} iperf3 -6 -u -b 0 -l 1400 -P 32 -t 6 -c ${hostAddress} > /dev/null`,
+    )
+    const [own, neighbours] = await Promise.all([ping(''), ping(inside(beside.pid))])
+    await flood
+    expect(own).toContain('60 received')
+    expect(neighbours).toContain('60 received')
+    const counted = await machine.shOn('host', 'nft list chain netdev count in')
+    const arrived = Number(/packets (\d+)/u.exec(counted)?.[1])
+    const sent = await machine.sh(`${inside(flooding.pid)} cat /proc/net/snmp6`)
+    expect(arrived).toBeGreaterThan(0)
+    expect(arrived).toBeLessThan(Number(/Udp6OutDatagrams\s+(\d+)/u.exec(sent)?.[1]) / 2)
+  })
+})
