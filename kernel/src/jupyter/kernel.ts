@@ -127,7 +127,7 @@ export class Kernel {
       case 'comm_open':
       case 'comm_msg':
       case 'comm_close': {
-        const { pass, answer } = this.#comms.receive(message.header.msg_type, content)
+        const { pass, answer } = this.#comms.receive(message)
         if (pass !== undefined) this.#runner.sendComm(pass)
         if (answer !== undefined) this.#publish(message, answer)
         return

@@ -11,7 +11,7 @@ import { siblingFile } from './sibling-file.ts'
 /** What a cell causes while (and after) it runs. */
 export type CellEvent = Exclude<
   ChildEvent,
-  { readonly is: 'ready' } | { readonly is: 'interrupting' } | { readonly is: 'done' }
+  { readonly is: 'ready' | 'interrupting' | 'notice' | 'done' }
 >
 
 /** Where a cell to run comes from. */
@@ -156,14 +156,18 @@ export class Runner {
       if (this.#running?.cell === event.cell) this.#running.end(event)
       return
     }
+    if (event.is === 'notice') {
+      const { cell, text } = event
+      this.#options.onEvent({ is: 'stream', cell, name: 'stderr', text })
+      return
+    }
     if (event.is === 'input') this.#asking = true
     if ('cell' in event && event.cell === this.#lastCell) {
-      const cap = this.#capOf(event.cell)
-      if (event.is === 'display' || event.is === 'result') cap.charge(sizeOf(event.data))
-      if (event.is === 'stream' && event.name === 'stderr') cap.charge(event.text.length)
-      if (event.is === 'stream' && event.name === 'stdout') {
+      if (event.is === 'display' || event.is === 'result')
+        this.#capOf(event.cell).charge(sizeOf(event.data))
+      if (event.is === 'stream') {
         // A program may have shown much meanwhile that the cell does not know of yet.
-        this.#show(event.cell, 'stdout', event.text)
+        this.#show(event.cell, event.name, event.text)
         return
       }
     }

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { jsonOf } from '../json.ts'
 import type { Bundle } from './protocol.ts'
 
 /** A value with this method says itself how a notebook shows it: it returns (a promise of) data by MIME type. */
@@ -9,12 +10,12 @@ const jsonType = /^application\/(.*\+)?json$/u
 
 /** Make data that can travel, and that a notebook can keep: bytes become base64, JSON stays JSON, everything else becomes text. */
 export function normalizeBundle(data: Bundle): Bundle {
-  return mapValues(data, (value, type) => (jsonType.test(type) ? jsonOf(value) : textOf(value)))
+  return mapValues(data, (value, type) => (jsonType.test(type) ? dataOf(value) : textOf(value)))
 }
 
 /** Make metadata that can travel: any JSON, bytes as base64. */
 export function normalizeMetadata(metadata: Bundle): Bundle {
-  return mapValues(metadata, jsonOf)
+  return mapValues(metadata, dataOf)
 }
 
 function mapValues(bundle: Bundle, map: (value: unknown, key: string) => unknown): Bundle {
@@ -29,11 +30,8 @@ function textOf(value: unknown): string {
   return inspect(value)
 }
 
-function jsonOf(value: unknown): unknown {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
-  // Of what JSON does not know (a function) `stringify` makes undefined, whatever its type says.
-  const text = JSON.stringify(value) as string | undefined
-  return JSON.parse(text ?? 'null') as unknown
+function dataOf(value: unknown): unknown {
+  return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : jsonOf(value)
 }
 
 /** How a notebook shows a value: what it says of itself, and always as text. */

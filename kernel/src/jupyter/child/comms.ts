@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { jsonOf } from '../json.ts'
 import { currentCell } from './cell.ts'
 import type { ChildEvent, CommMessage } from './protocol.ts'
 
@@ -7,28 +8,31 @@ export interface Comm {
   readonly id: string
   /** What it is about: the name under which the other side takes it. */
   readonly target: string
-  /** Send any JSON to the page. */
-  send(data: unknown): void
+  /** Send any JSON to the page, and bytes beside it. */
+  send(data: unknown, buffers?: readonly Uint8Array[]): void
   /** End the conversation. */
   close(data?: unknown): void
-  /** Called with what the page sends. */
-  onMessage(listener: (data: unknown) => void): void
+  /** Called with what the page sends: JSON, and bytes beside it. */
+  onMessage(listener: (data: unknown, buffers: readonly Uint8Array[]) => void): void
   /** Called when the page has ended it. */
   onClose(listener: (data: unknown) => void): void
 }
 
+type Open = (comm: Comm, data: unknown, buffers: readonly Uint8Array[]) => void
+type Listener = (data: unknown, buffers: readonly Uint8Array[]) => void
+
 interface OpenComm {
   readonly comm: Comm
   readonly listeners: {
-    readonly msg: ((data: unknown) => void)[]
-    readonly close: ((data: unknown) => void)[]
+    readonly msg: Listener[]
+    readonly close: Listener[]
   }
 }
 
 /** The conversations of a notebook with its page, by Jupyter's comm messages. */
 export class Comms {
   readonly #emit: (event: ChildEvent) => void
-  readonly #targets = new Map<string, (comm: Comm, data: unknown) => void>()
+  readonly #targets = new Map<string, Open>()
   readonly #open = new Map<string, OpenComm>()
 
   constructor(emit: (event: ChildEvent) => void) {
@@ -38,24 +42,25 @@ export class Comms {
   /** What cells import as `community-lab:jupyter`. */
   get module(): object {
     return {
-      registerTarget: (name: string, open: (comm: Comm, data: unknown) => void): void => {
+      registerTarget: (name: string, open: Open): void => {
         this.#targets.set(name, open)
         this.#emit({ is: 'comm target', name })
       },
-      openComm: (target: string, data: unknown = {}): Comm => {
+      openComm: (target: string, data: unknown = {}, buffers: readonly Uint8Array[] = []): Comm => {
         const comm = this.#create(randomUUID(), target)
-        this.#send({ type: 'open', id: comm.id, target, data })
+        this.#send({ type: 'open', id: comm.id, target, data }, buffers)
         return comm
       },
     }
   }
 
   /** Take a message of the page. */
-  take({ type, id, target, data }: CommMessage): void {
-    if (type === 'open') return this.#targets.get(target)?.(this.#create(id, target), data)
+  take({ type, id, target, data, buffers: texts }: CommMessage): void {
+    const buffers = texts.map((text) => new Uint8Array(Buffer.from(text, 'base64')))
+    if (type === 'open') return this.#targets.get(target)?.(this.#create(id, target), data, buffers)
     const open = this.#open.get(id)
     if (type === 'close') this.#open.delete(id)
-    for (const listener of open?.listeners[type] ?? []) listener(data)
+    for (const listener of open?.listeners[type] ?? []) listener(data, buffers)
   }
 
   #create(id: string, target: string): Comm {
@@ -63,9 +68,9 @@ export class Comms {
     const comm: Comm = {
       id,
       target,
-      send: (data) => this.#send({ type: 'msg', id, target, data }),
+      send: (data, buffers = []) => this.#send({ type: 'msg', id, target, data }, buffers),
       close: (data = {}) => {
-        if (this.#open.delete(id)) this.#send({ type: 'close', id, target, data })
+        if (this.#open.delete(id)) this.#send({ type: 'close', id, target, data }, [])
       },
       onMessage: (listener) => void listeners.msg.push(listener),
       onClose: (listener) => void listeners.close.push(listener),
@@ -74,7 +79,10 @@ export class Comms {
     return comm
   }
 
-  #send(message: CommMessage): void {
-    this.#emit({ is: 'comm', cell: currentCell()?.number ?? 0, message })
+  #send(message: Omit<CommMessage, 'buffers'>, buffers: readonly Uint8Array[]): void {
+    const texts = buffers.map((bytes) => Buffer.from(bytes).toString('base64'))
+    const data = jsonOf(message.data)
+    const cell = currentCell()?.number ?? 0
+    this.#emit({ is: 'comm', cell, message: { ...message, data, buffers: texts } })
   }
 }

@@ -29,7 +29,7 @@ export function print(buffer: StreamBuffer, name: StreamName, text: string): voi
   }
   const { shown, notice } = cell.cap.admit(text)
   buffer.write(cell.number, name, shown)
-  if (notice !== null) buffer.write(cell.number, 'stderr', notice)
+  if (notice !== null) buffer.write(cell.number, 'notice', notice)
 }
 
 function toBuffer(chunk: unknown): Buffer {

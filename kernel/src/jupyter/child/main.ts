@@ -26,7 +26,9 @@ const [, , logFolder = '.'] = process.argv
 const sendToKernel = process.send?.bind(process)
 const send = (event: ChildEvent): void => void sendToKernel?.(event)
 const buffer = new StreamBuffer({
-  publish: (piece) => send({ is: 'stream', ...piece }),
+  publish({ cell, name, text }) {
+    send(name === 'notice' ? { is: 'notice', cell, text } : { is: 'stream', cell, name, text })
+  },
   now: () => performance.now(),
   schedule: (callback, delayMs) => void setTimeout(callback, delayMs),
 })

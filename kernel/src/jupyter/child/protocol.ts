@@ -31,6 +31,8 @@ export interface CommMessage {
   readonly target: string
   /** Any JSON. */
   readonly data: unknown
+  /** Bytes beside it, as base64: what passes between the processes is JSON. */
+  readonly buffers: readonly string[]
 }
 
 /** What the kernel asks of the process that runs the cells. */
@@ -65,6 +67,8 @@ export type ChildEvent =
   | { readonly is: 'comm'; readonly cell: number; readonly message: CommMessage }
   /** Cells take conversations of that name from now on. */
   | { readonly is: 'comm target'; readonly name: string }
+  /** What the kernel itself tells in a cell, beyond the bound of what it shows. */
+  | { readonly is: 'notice'; readonly cell: number; readonly text: string }
   /** Take away what the cell has shown so far. */
   | { readonly is: 'clear'; readonly cell: number }
   | { readonly is: 'result'; readonly cell: number; readonly data: Bundle }

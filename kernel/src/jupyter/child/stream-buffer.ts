@@ -3,7 +3,7 @@ import type { StreamName } from './protocol.ts'
 /** A piece of output on its way to the page. */
 export interface StreamPiece {
   readonly cell: number
-  readonly name: StreamName
+  readonly name: StreamName | 'notice'
   readonly text: string
 }
 
@@ -29,7 +29,7 @@ export const maxPieceLength = 32 * 1024
 export class StreamBuffer {
   readonly #options: StreamBufferOptions
   #cell = 0
-  #name: StreamName = 'stdout'
+  #name: StreamPiece['name'] = 'stdout'
   #parts: string[] = []
   #length = 0
   #lastFlushMs = -Infinity
@@ -39,8 +39,8 @@ export class StreamBuffer {
     this.#options = options
   }
 
-  /** Take some text of a cell's stream. */
-  write(cell: number, name: StreamName, text: string): void {
+  /** Take some text of a cell's stream, or a notice of the kernel's own. */
+  write(cell: number, name: StreamPiece['name'], text: string): void {
     if (text === '') return
     if (cell !== this.#cell || name !== this.#name) this.flush()
     this.#cell = cell

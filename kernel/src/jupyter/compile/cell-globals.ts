@@ -33,19 +33,19 @@ declare module 'community-lab:jupyter' {
     readonly id: string
     /** What it is about: the name under which the other side takes it. */
     readonly target: string
-    /** Send any JSON to the page. */
-    send(data: unknown): void
+    /** Send any JSON to the page, and bytes beside it. */
+    send(data: unknown, buffers?: readonly Uint8Array[]): void
     /** End the conversation. */
     close(data?: unknown): void
-    /** Called with what the page sends. */
-    onMessage(listener: (data: any) => void): void
+    /** Called with what the page sends: JSON, and bytes beside it. */
+    onMessage(listener: (data: any, buffers: readonly Uint8Array[]) => void): void
     /** Called when the page has ended it. */
     onClose(listener: (data: any) => void): void
   }
   /** Take the conversations that the page opens under this name. */
-  export function registerTarget(name: string, open: (comm: Comm, data: any) => void): void
+  export function registerTarget(name: string, open: (comm: Comm, data: any, buffers: readonly Uint8Array[]) => void): void
   /** Open a conversation with what in the page has this name. */
-  export function openComm(target: string, data?: unknown): Comm
+  export function openComm(target: string, data?: unknown, buffers?: readonly Uint8Array[]): Comm
 }
 
 declare module 'tslab' {

@@ -27,6 +27,8 @@ export interface Message {
   readonly parentHeader: Header | Record<string, never>
   readonly metadata: Json
   readonly content: Json
+  /** Bytes beside the content, as comms have them. */
+  readonly buffers: readonly Buffer[]
 }
 
 /** What a new message says. */
@@ -34,6 +36,7 @@ export interface MessageDraft {
   readonly type: string
   readonly content: Json
   readonly metadata?: Json
+  readonly buffers?: readonly Buffer[]
 }
 
 const session = randomUUID()
@@ -66,5 +69,6 @@ function createMessage(draft: MessageDraft): Omit<Message, 'identities' | 'paren
     },
     metadata: draft.metadata ?? {},
     content: draft.content,
+    buffers: draft.buffers ?? [],
   }
 }

@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import { depthOf, maxJsonDepth } from '../json.ts'
 import type { Header, Json, Message } from './message.ts'
 
 const delimiter = '<IDS|MSG>'
@@ -40,7 +41,13 @@ export function createSigner(key: string): Signer {
       const parts = [message.header, message.parentHeader, message.metadata, message.content].map(
         (part) => Buffer.from(JSON.stringify(part, wellFormed)),
       )
-      return [...message.identities, Buffer.from(delimiter), sign(parts), ...parts]
+      return [
+        ...message.identities,
+        Buffer.from(delimiter),
+        sign(parts),
+        ...parts,
+        ...message.buffers,
+      ]
     },
     decode(frames) {
       const at = frames.findIndex((frame) => frame.equals(Buffer.from(delimiter)))
@@ -58,6 +65,7 @@ export function createSigner(key: string): Signer {
         parentHeader: isHeader(parentHeader) ? parentHeader : {},
         metadata,
         content,
+        buffers: frames.slice(at + 6),
       }
     },
   }
@@ -70,10 +78,13 @@ function wellFormed(_key: string, value: unknown): unknown {
 
 function maybeObject(frame: Buffer): Json | null {
   try {
-    const value: unknown = JSON.parse(frame.toString())
+    const text = frame.toString()
+    // What is answered has parts of what was asked, and could not be written.
+    if (depthOf(text) > maxJsonDepth) return null
+    const value: unknown = JSON.parse(text)
     return isObject(value) ? value : null
   } catch {
-    // Not JSON: the sender is not a Jupyter client, and the message is dropped.
+    // No JSON, or more than a string can hold: the sender is not a Jupyter client, and the message is dropped.
     return null
   }
 }

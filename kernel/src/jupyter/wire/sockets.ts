@@ -21,6 +21,9 @@ export interface SocketsOptions {
   onMessage(channel: RequestChannel, message: Message): void
 }
 
+/** The most bytes of one part of a message. ZeroMQ parts with a sender of more, before it is read: who cannot sign must not fill the memory. */
+const maxPartBytes = 256 * 1024 * 1024
+
 /** How long a closed socket may still send what ZeroMQ has taken over. */
 const lingerMs = 1000
 
@@ -29,14 +32,15 @@ export async function openSockets({ connection, onMessage }: SocketsOptions): Pr
   const signer = createSigner(connection.key)
   // Without a high-water mark: the publisher drops what a slow reader has not taken, and output would be lost.
   const unlimited = { sendHighWaterMark: 0, linger: lingerMs }
+  const bounded = { ...unlimited, maxMessageSize: maxPartBytes }
   const routers = {
-    shell: new Router(unlimited),
-    control: new Router(unlimited),
-    stdin: new Router(unlimited),
+    shell: new Router(bounded),
+    control: new Router(bounded),
+    stdin: new Router(bounded),
   }
   // Each reader is told that it is heard, also one that asks for what another has asked for.
-  const iopub = new XPublisher({ ...unlimited, verbosity: 'allSubs' })
-  const hb = new Reply({ linger: 0 })
+  const iopub = new XPublisher({ ...unlimited, maxMessageSize: maxPartBytes, verbosity: 'allSubs' })
+  const hb = new Reply({ linger: 0, maxMessageSize: maxPartBytes })
   await Promise.all([
     routers.shell.bind(addressOf(connection, 'shell')),
     routers.control.bind(addressOf(connection, 'control')),
