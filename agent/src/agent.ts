@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { machine } from 'node:os'
 import { archOf, type Capabilities, type MemberError } from '@community-lab/contract'
+import { removeHalfWritten } from '@community-lab/contract/host'
 import type { AgentConfiguration } from './config.ts'
 import { identify, tincFolder } from './identify.ts'
 import { holdFolder } from './lock.ts'
@@ -40,6 +41,10 @@ export async function runAgent({ configuration, log, signal }: AgentOptions): Pr
   await using ending = new AsyncDisposableStack()
   const lock = await holdFolder(dataDir)
   ending.defer(() => lock.release())
+  for (const dir of [dataDir, tincFolder(dataDir)]) {
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+    await removeHalfWritten(dir)
+  }
   const { identity, isNew } = await identify(configuration, archOf(process.arch, machine()), signal)
   log.info({ node: identity.node.name, id: identity.node.id, isNew }, 'this node is known')
   const network = await startManagementNetwork({

@@ -35,7 +35,7 @@ async function bundlePrograms(root) {
  * Let each of our modules find the files beside it as if it were not bundled: `import.meta` stays that of its own file. No line moves, so source maps hold.
  * @param {string} file the bundle
  */
-function keepPlaces(file) {
+export function keepPlaces(file) {
   return {
     name: 'keep-places',
     /** @param {string} code @param {string} id */

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -91,9 +91,13 @@ test('while the server is away it waits, holds its folder against a second agent
       secret: 'a-secret-that-nobody-gave-out-0123456789',
     }),
   }
+  const left = join(dataDir, '.target.json.12-ab.tmp')
+  await writeFile(left, '{"etag"')
   const first = start(env)
   const firstEnd = endOf(first)
   await contacted
+  // An agent before it was killed while it wrote this.
+  await expect(readFile(left)).rejects.toThrow('ENOENT')
   const second = await endOf(start(env))
   expect(second.said).toContain('LAB_AGENT_RUNNING')
   expect(await readFile(join(dataDir, 'tinc', 'rsa_key.priv'), 'utf8')).toContain('PRIVATE KEY')

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
+import { open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 /**
@@ -30,6 +30,12 @@ export async function writeWhole(path: string, text: string, mode = 0o600): Prom
 /** Tell whether a file's name is that of one that {@link writeWhole} was writing. */
 export function isHalfWritten(name: string): boolean {
   return name.startsWith('.') && name.endsWith('.tmp')
+}
+
+/** Remove what killed processes were writing in a folder by {@link writeWhole}. Nobody may be writing there now. */
+export async function removeHalfWritten(dir: string): Promise<void> {
+  const left = (await readdir(dir)).filter(isHalfWritten)
+  await Promise.all(left.map((name) => rm(join(dir, name), { force: true })))
 }
 
 /** See that the names in a folder survive a power cut. */

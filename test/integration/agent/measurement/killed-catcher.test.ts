@@ -21,7 +21,7 @@ async function aDeadlyPerl(dir: string): Promise<string> {
   const file = join(dir, 'steps')
   const perl = execFileSync('sh', ['-c', 'command -v perl'], { encoding: 'utf8' }).trim()
   await mkdir(bin)
-  const modules = join(import.meta.dirname, 'kill')
+  const modules = join(import.meta.dirname, '../../../support/kill')
   await writeFile(
     join(bin, 'perl'),
     `#!/bin/sh\nexec ${perl} '-I${modules}' '-MKillAtStep=${file}' "$@"\n`,

@@ -92,10 +92,9 @@ it.runIf(isRoot)(
 
 /** Write a list in a process that is killed before its Nth step; returns how that ended. */
 function endOfWriter(killedBefore: number, path: string, entries: string): string {
-  const [preload, program] = ['kill/kill-at-step.ts', 'process/list-writer.ts'].map((name) =>
-    join(import.meta.dirname, name),
-  )
-  const argv = ['--import', preload ?? '', program ?? '', path, String(killedBefore), entries]
+  const killer = join(import.meta.dirname, '../../../support/kill/kill-at-step.ts')
+  const program = join(import.meta.dirname, 'process/list-writer.ts')
+  const argv = ['--import', killer, program, path, String(killedBefore), entries]
   const env = { ...process.env, KILL_AT: String(killedBefore) }
   const { status, signal } = spawnSync(process.execPath, argv, { env, stdio: 'inherit' })
   return signal ?? `exit code ${status ?? -1}`
