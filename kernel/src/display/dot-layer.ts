@@ -1,10 +1,8 @@
 import * as ObservablePlot from '@observablehq/plot'
 import { marksAttribute, maxMarks } from './figure.ts'
-import { drawPixels } from './picture.ts'
+import { drawPixels, scale } from './picture.ts'
 import { encodePng, type Pixels } from './png.ts'
 
-/** Pixels for each unit of a drawing; figures are kept at this size. */
-const scale = 2
 /** Parts of a pixel to which the places of dots are rounded. */
 const phases = 4
 /** Parts of a unit to which radii and widths are rounded. */

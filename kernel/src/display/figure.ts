@@ -4,6 +4,7 @@ import type * as Jsdom from 'jsdom'
 import { displaySymbol, type Bundle } from './bundle.ts'
 import { addCanvases } from './canvas.ts'
 import { makeRoomForLabels, noteLabel } from './label-room.ts'
+import { maxSegments, replaceLongLines } from './long-lines.ts'
 import { renderPng } from './picture.ts'
 import { toXml } from './xml.ts'
 
@@ -26,6 +27,7 @@ export function figureDocument(): Document {
   const { JSDOM } = require('jsdom') as typeof Jsdom
   const { window } = new JSDOM('')
   addCanvases(window)
+  notePointers(window)
   // Notebooks call these methods to show a figure that is the last expression of a cell.
   Object.defineProperties(window.Element.prototype, {
     [displaySymbol]: {
@@ -41,6 +43,25 @@ export function figureDocument(): Document {
   })
   madeDocument = window.document
   return madeDocument
+}
+
+/** The drawings of which something follows a mouse. */
+const followers = new WeakSet<object>()
+
+/** Note which drawings listen for a mouse. What Plot draws there depends on where the mouse is, and is nothing in a picture. */
+function notePointers(window: Jsdom.DOMWindow): void {
+  const { addEventListener } = window.EventTarget.prototype
+  Object.defineProperty(window.SVGSVGElement.prototype, 'addEventListener', {
+    value(this: EventTarget, ...listening: Parameters<typeof addEventListener>): void {
+      if (listening[0].startsWith('pointer')) followers.add(this)
+      addEventListener.apply(this, listening)
+    },
+  })
+}
+
+/** Tell whether something in a figure follows a mouse. */
+export function followsMouse(figure: Element): boolean {
+  return svgsOf(figure).some((svg) => followers.has(svg))
 }
 
 /** Tell whether a value is a drawn figure or any other element of a page. */
@@ -78,13 +99,30 @@ export function addNote(figure: Element, text: string): void {
 export function figureBundle(figure: Element): Bundle {
   for (const svg of svgsOf(figure)) makeRoomForLabels(svg)
   const main = mainSvg(figure)
-  const svg = main === null ? null : withNamespace(toXml(main))
-  const png = svg === null ? null : renderPng(svg)
-  const isLarge = main !== null && svg !== null && isTooMuch(main, svg)
+  const png = main === null ? null : pngOf(figure, main)
+  const isLarge = main !== null && isTooMuch(main)
   return {
     'text/plain': figureText(figure),
     ...(isLarge && png !== null ? pictureOf(figure, main, png) : drawingOf(figure)),
     ...(png === null ? {} : { 'image/png': png }),
+  }
+}
+
+/** A picture of a drawing. Where it shows less than the drawing, a note below it says so. */
+function pngOf(figure: Element, main: Element): Uint8Array | null {
+  const lines = replaceLongLines(main)
+  try {
+    for (const segments of lines.thinned) {
+      const every = Math.ceil(segments / maxSegments)
+      addNote(
+        figure,
+        `a line of ${segments} points that cross each other: only one of ${every} is drawn, all of them would take minutes`,
+      )
+    }
+    if (lines.thinned.length > 0) makeRoomForLabels(main)
+    return renderPng(withNamespace(toXml(main)), !lines.areThere)
+  } finally {
+    lines.restore()
   }
 }
 
@@ -107,10 +145,10 @@ function pictureOf(figure: Element, main: Element, png: Uint8Array): Bundle {
   return { 'text/html': html }
 }
 
-function isTooMuch(main: Element, svg: string): boolean {
+function isTooMuch(main: Element): boolean {
   const drawn = main.querySelector(`[${marksAttribute}]`)
   const isMany = drawn !== null || main.querySelectorAll(markTags).length > maxMarks
-  return isMany || svg.length > maxSvgLength
+  return isMany || toXml(main).length > maxSvgLength
 }
 
 /** A figure where only text can be shown. */

@@ -4,6 +4,8 @@ import type * as Resvg from '@resvg/resvg-js'
 
 const require = createRequire(import.meta.url)
 
+/** Pixels of a picture for each unit of its drawing: for fine screens. */
+export const scale = 2
 /** The fonts that pictures are drawn with, on every machine: one without fonts would draw no text at all. */
 const fontFiles = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf', 'DejaVuSansMono.ttf']
 const family = 'DejaVu Sans'
@@ -18,24 +20,25 @@ export interface Box {
   readonly height: number
 }
 
-/** Smoothing the edges of more text than this, a line of ten thousands of points for one, takes ten times as long: seconds. */
-const maxSmoothLength = 512 * 1024
+/** Smoothing the edges of more text than this, a line of ten thousand points for one, takes ten times as long: seconds. */
+export const maxSmoothLength = 128 * 1024
 
 /**
- * Draw an SVG as PNG: black on white, at twice its size for fine screens. Null for one that cannot be drawn.
+ * Draw an SVG as PNG: black on white, at twice its size for fine screens. Its edges are smooth, where that
+ * is wanted and does not take long. Null for one that cannot be drawn.
  *
  * @throws {@link LabError} LAB_FIGURE_INVALID when the library that draws it is not there.
  */
-export function renderPng(svg: string): Uint8Array | null {
+export function renderPng(svg: string, isSmooth = true): Uint8Array | null {
   const resvg = loadResvg()
-  const shapeRendering = svg.length > maxSmoothLength ? 0 : 2
+  const shapeRendering = isSmooth && svg.length <= maxSmoothLength ? 2 : 0
   try {
     // A PNG knows no page around it whose colour its text could take.
     const drawing = svg.replace('<svg', '<svg color="black"')
     return open(resvg, drawing, {
       shapeRendering,
       background: 'white',
-      fitTo: { mode: 'zoom', value: 2 },
+      fitTo: { mode: 'zoom', value: scale },
     })
       .render()
       .asPng()

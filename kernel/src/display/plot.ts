@@ -1,7 +1,8 @@
 import { LabError } from '@community-lab/contract'
 import * as ObservablePlot from '@observablehq/plot'
 import './dot-layer.ts'
-import { addNote, figureDocument } from './figure.ts'
+import { watchEmptyMarks } from './empty-marks.ts'
+import { addNote, figureDocument, followsMouse } from './figure.ts'
 import { watchLogScales, type LogReport } from './log-scale.ts'
 import { chooseLogTicks } from './log-ticks.ts'
 
@@ -29,7 +30,7 @@ marks.plot = function plot(
 type Figure = ReturnType<typeof ObservablePlot.plot>
 
 function draw(options: ObservablePlot.PlotOptions): Figure {
-  const first = drawOnce(options)
+  const [first, empty] = watchEmptyMarks(() => drawOnce(options))
   const wider = widen(options, ...first)
   const [figure, report] = wider === null ? first : drawOnce(wider)
   const labelled = addTicks(wider ?? options, figure, report)
@@ -39,6 +40,12 @@ function draw(options: ObservablePlot.PlotOptions): Figure {
       drawn,
       `${count} of ${of} values of ${label} are not drawn: a logarithmic axis has no place for 0 and less`,
     )
+  if (report.undrawn.size === 0)
+    for (const { mark, rows, missing } of empty)
+      addNote(
+        drawn,
+        `no ${mark} is drawn: none of ${rows} rows has a value of ${missing} that can be drawn`,
+      )
   removeTips(drawn)
   return drawn
 }
@@ -70,12 +77,17 @@ function addTicks(
 /** A figure in a notebook is a picture: what would follow a mouse is not drawn, and leaves no empty box. Source: Plot 0.6.17, marks/tip.js and crosshair.js. */
 function removeTips(figure: Figure): void {
   const tips = [...figure.querySelectorAll('[aria-label="tip"], [aria-label^="crosshair"]')]
-  if (tips.length === 0) return
   for (const tip of tips) tip.remove()
-  addNote(
-    figure,
-    'tips follow a mouse, and this is a picture: they are not drawn. Plot.text writes labels that are always there',
-  )
+  if (tips.length > 0)
+    addNote(
+      figure,
+      'tips follow a mouse, and this is a picture: they are not drawn. Plot.text writes labels that are always there',
+    )
+  else if (followsMouse(figure))
+    addNote(
+      figure,
+      'a mark with Plot.pointer follows a mouse, and this is a picture: it is not drawn. Plot.selectMax, selectFirst or a filter choose what is always there',
+    )
 }
 
 function drawOnce(options: ObservablePlot.PlotOptions): readonly [Figure, LogReport] {

@@ -275,3 +275,31 @@ it('shows any other element of a page as what it is', () => {
   element.textContent = 'a word'
   expect(bundleOf(element)).toEqual({ 'text/plain': '[p]', 'text/html': '<p>a word</p>' })
 })
+
+describe('a mark of which nothing is drawn', () => {
+  const rows = [
+    { a: 1, b: 2 },
+    { a: 2, b: 3 },
+  ]
+  const noteOf = (figure: Element): string => inspect(figure).split('\n').slice(1).join('\n')
+
+  it('is told of when it follows a mouse', () => {
+    expect(noteOf(Plot.dot(rows, Plot.pointer({ x: 'a', y: 'b' })).plot())).toContain(
+      'a mark with Plot.pointer follows a mouse, and this is a picture',
+    )
+    expect(noteOf(Plot.dot(rows, { x: 'a', y: 'b', tip: true }).plot())).toContain('tips follow')
+  })
+
+  it('is told of when no row has a value that it needs, such as one of a misspelt column', () => {
+    expect(noteOf(Plot.dot(rows, { x: 'a', y: 'nosuch' }).plot())).toBe(
+      '⚠ no dot is drawn: none of 2 rows has a value of y (nosuch) that can be drawn',
+    )
+    expect(noteOf(Plot.lineY(rows, { x: 'a', y: () => null, fx: 'b' }).plot())).toContain(
+      'none of 2 rows has a value of y',
+    )
+    expect(
+      noteOf(Plot.dot(rows, { x: 'a', y: (row: { b: number }) => row.b || null }).plot()),
+    ).toBe('')
+    expect(noteOf(Plot.dot([], { x: 'a', y: 'b' }).plot())).toBe('')
+  })
+})
