@@ -13,8 +13,11 @@ export interface Session {
   readonly credentials: FoundCredentials
   /** Aborted when the lab is closed. */
   readonly signal: AbortSignal
-  /** Make sure that the server knows our SSH key; it is told once in a session. */
-  registerKey(): Promise<void>
+  /**
+   * Make sure that the server knows our SSH key. It is told once in a session, and again where `isRefused`: a sliver does not know the key, as after the server was
+   * restored from an older copy.
+   */
+  registerKey(options?: { readonly isRefused: boolean }): Promise<void>
   /** Do this before the session ends. */
   onClose(cleanup: () => Promise<void> | void): void
   close(): Promise<void>
@@ -28,7 +31,8 @@ export function openSession(credentials: FoundCredentials, key: SshKey): Session
   const http = createHttpClient({ url, token, signal: closing.signal })
   let control: HttpClient | null = null
   let registered: Promise<void> | null = null
-  const registerKey = (): Promise<void> => {
+  const registerKey = ({ isRefused } = { isRefused: false }): Promise<void> => {
+    if (isRefused) registered = null
     registered ??= http
       .ask(User, routes.addAuthToken, { method: 'POST', body: { auth_token: key.publicKey } })
       .then(() => undefined)

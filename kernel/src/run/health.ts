@@ -1,3 +1,4 @@
+import { checkArgument, checkOptions, date, words } from '../argument.ts'
 import type { Session } from '../session.ts'
 import type { Shown } from '../display/table.ts'
 import { callEach } from '../wait/call.ts'
@@ -20,6 +21,7 @@ export class HealthSamples {
   readonly #database: SampleDatabase
 
   constructor(session: Session, options: HealthOptions = {}) {
+    checkOptions('health', options, { from: date, to: date })
     const from = options.from ?? new Date(Date.now() - defaultSpanMs)
     this.#session = session
     const to = options.to === undefined ? {} : { to: options.to }
@@ -36,6 +38,7 @@ export class HealthSamples {
 
   /** The rows of a measurement, from the first that the server keeps, and then as they land, without an end. */
   rows(name: string, { signal }: { readonly signal?: AbortSignal } = {}): RowStream {
+    checkArgument('the measurement', name, words)
     const session = this.#session
     const read = async function* (until: AbortSignal): AsyncGenerator<Row> {
       for await (const { rows } of readRows(session, { scope, name, signal: until })) yield* rows

@@ -11,7 +11,7 @@ export interface Outcome {
   readonly node: string
   /** Whether it is known to have ended, with all its samples at the server. */
   readonly state: 'ended' | 'unfinished'
-  /** Why its end is not known: its node is offline, or its sliver was stopped or started again. Null when it has ended, or when no such reason is known. */
+  /** Why its end is not known: its node is offline, or its sliver was stopped, removed or started again. Null when it has ended, or when no such reason is known. */
   readonly silence: string | null
   /** The script's exit code; 128 and more: the number of the signal that ended it, and 128. Null: not known. */
   readonly exitCode: number | null
@@ -27,7 +27,7 @@ export interface Outcome {
 export type Outcomes = Shown<Outcome> & {
   /** Every part has ended, with exit code 0, and none of its lines was rejected or dropped. */
   readonly ok: boolean
-  /** These outcomes, when every part has ended with exit code 0. @throws {@link LabError} LAB_RUN_UNFINISHED, LAB_RUN_FAILED. */
+  /** These outcomes, when every part has ended with exit code 0. @throws {@link LabError} LAB_RUN_UNFINISHED, LAB_RUN_CUT_OFF, LAB_RUN_FAILED. */
   orThrow(): Outcomes
 }
 
@@ -53,7 +53,7 @@ export async function collectOutcomes(of: OutcomeParts): Promise<Outcomes> {
       sliver,
       node,
       state: end === null ? 'unfinished' : 'ended',
-      silence: end === null ? (of.silences.get(sliver) ?? null) : null,
+      silence: end === null ? (of.silences.get(sliver)?.reason ?? null) : null,
       exitCode: end?.exitCode ?? null,
       rejected: lost?.rejected ?? null,
       rejections: lost?.rejections ?? [],
@@ -77,17 +77,28 @@ function isOk({ exitCode, rejected, dropped }: Outcome): boolean {
   return exitCode === 0 && (rejected ?? 0) === 0 && (dropped ?? 0) === 0
 }
 
-function requireEnded({ run, waitedMs }: OutcomeParts, outcomes: readonly Outcome[]): void {
-  const waiting = outcomes
-    .filter(({ state }) => state === 'unfinished')
-    .map(({ node, silence }) => (silence === null ? node : `${node} (${silence})`))
-  if (waiting.length > 0) throw new LabError('LAB_RUN_UNFINISHED', { run, waiting, waitedMs })
+function requireEnded(
+  { run, waitedMs, silences }: OutcomeParts,
+  outcomes: readonly Outcome[],
+): void {
+  const unfinished = outcomes.filter(({ state }) => state === 'unfinished')
+  if (unfinished.length > 0) {
+    const waiting = unfinished.map(({ node, silence }) => nameSilent(node, silence))
+    throw unfinished.every(({ sliver }) => silences.get(sliver)?.isFinal)
+      ? new LabError('LAB_RUN_CUT_OFF', { run, where: waiting })
+      : new LabError('LAB_RUN_UNFINISHED', { run, waiting, waitedMs })
+  }
   const failed = outcomes.filter(({ exitCode }) => exitCode !== 0)
   if (failed.length > 0)
     throw new LabError('LAB_RUN_FAILED', {
       run,
       failed: failed.map(({ node, exitCode }) => ({ node, exitCode: exitCode ?? 0 })),
     })
+}
+
+/** A node whose part of a run has not told of its end, and why. */
+export function nameSilent(node: string, reason: string | null | undefined): string {
+  return reason == null ? node : `${node} (${reason})`
 }
 
 function columnsFor(outcomes: readonly Outcome[]): Column<Outcome>[] {

@@ -7,6 +7,7 @@ import {
   routes,
   RowBatch,
 } from '@community-lab/contract'
+import { checkArgument, count as aCount } from '../argument.ts'
 import { asTable, rowColumns, type Shown } from '../display/table.ts'
 import { readEvents } from '../http/event-stream.ts'
 import type { Session } from '../session.ts'
@@ -64,6 +65,7 @@ export function rowStream<T extends object>(
   return {
     [Symbol.asyncIterator]: read,
     async take(count) {
+      checkArgument('the count of rows', count, aCount)
       const rows: T[] = []
       if (count > 0)
         for await (const row of read()) {

@@ -1,4 +1,5 @@
 import { LabError } from '@community-lab/contract'
+import { abortSignal, checkArgument, durationMs, wholeNumber, type Kind } from '../argument.ts'
 import type { Session } from '../session.ts'
 import type { SliceHandle, SliverOrNode } from '../sliver/slice-handle.ts'
 import { rttProgram } from './rtt-program.ts'
@@ -16,6 +17,17 @@ export interface RttOptions {
   /** For how long, in whole milliseconds: at least `everyMs`, at most seven days. */
   readonly forMs: number
   readonly signal?: AbortSignal
+}
+
+const anyone: Kind = { expected: 'slivers or nodes', is: (value) => value !== null }
+
+/** What the options can be. Their bounds are checked when they are used. */
+export const rttKinds = {
+  from: anyone,
+  to: anyone,
+  everyMs: durationMs,
+  forMs: durationMs,
+  signal: abortSignal,
 }
 
 /** One probe, as a row of `rtt`. */
@@ -66,8 +78,8 @@ export function measureRtt(
   { name, ...options }: RttOptions & { readonly name: string; readonly signal: AbortSignal },
 ): Promise<Run<RttTables>> {
   const { everyMs, forMs, signal } = options
-  requireRange('everyMs', everyMs, [2, 3_600_000])
-  requireRange('forMs', forMs, [everyMs, 7 * 86_400_000])
+  checkArgument('everyMs', everyMs, wholeNumber(2, 3_600_000, 'milliseconds'))
+  checkArgument('forMs', forMs, wholeNumber(everyMs, 7 * 86_400_000, 'milliseconds'))
   const sources = chooseSlivers(slice, options.from)
   const targets = chooseSlivers(slice, options.to)
   const count = Math.round(forMs / everyMs)
@@ -90,18 +102,5 @@ export function measureRtt(
     tables: { rtt: rttColumns },
     expectedMs: forMs,
     signal,
-  })
-}
-
-function requireRange(
-  argument: string,
-  value: number,
-  [min, max]: readonly [number, number],
-): void {
-  if (Number.isInteger(value) && value >= min && value <= max) return
-  throw new LabError('LAB_ARGUMENT_INVALID', {
-    argument,
-    found: String(value),
-    expected: `a whole number of milliseconds from ${min} to ${max}`,
   })
 }

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
-import { sliceScope } from '@community-lab/contract'
-import { displaySymbol, type Bundle, type LiveDisplay } from '../display/bundle.ts'
-import { currentDisplay } from '../display/current.ts'
+import { LabError, sliceScope } from '@community-lab/contract'
+import { checkArgument, words } from '../argument.ts'
+import { displaySymbol, type Bundle } from '../display/bundle.ts'
 import { escapeHtml, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
 import type { WaitOptions } from '../sliver/started.ts'
@@ -13,8 +13,9 @@ import { mapBounded } from '../wait/concurrency.ts'
 import { anySignal, orAborted, timeoutSignal } from '../wait/signal.ts'
 import { SampleDatabase, writeDataset, type WrittenTable } from './database.ts'
 import { RunEnd, type RunPart } from './end.ts'
-import { collectOutcomes, describeTrouble, type Outcomes } from './outcome.ts'
+import { collectOutcomes, nameSilent, type Outcomes } from './outcome.ts'
 import { cancelCommand, runFolder } from './program.ts'
+import { createProgress, showTrouble } from './progress.ts'
 import { readRows, rowStream, type RowStream } from './row-stream.ts'
 import type { DeclaredColumns } from './sample-tables.ts'
 import { defaultPatience, watchSilence, type Patience, type Silences } from './silence.ts'
@@ -69,19 +70,23 @@ export class Run<Tables extends object = object> {
   /**
    * Wait until its program has ended on every sliver and all its samples are at the server, and show meanwhile what is waited for. `timeoutMs` bounds that;
    * Infinity: no bound. Without it a measurement is waited for a minute longer than it takes, and any other run for as long as one of its slivers can still
-   * tell of an end: until each of the others has been silent for a minute, since its node is off, or its sliver was stopped or started again. It returns what
-   * is known then: for each sliver how many of its lines were rejected or dropped, and for a silent one that its part is unfinished, and why. Such troubles are
+   * tell of an end: until each of the others has been silent for a minute, since its node is off or its sliver was stopped. Slivers that were removed or started
+   * again, as they are when somebody else releases the slice, are never waited for. It returns what is known then: for each sliver how many of its lines were rejected or dropped, and for a silent one that its part is unfinished, and why. Such troubles are
    * also shown in the notebook. It can be called again: what a node measured while it could not be reached comes later.
    */
   done(options: WaitOptions = {}): Promise<Outcomes> {
     return this.#call(options, (signal) => this.#wait(options.timeoutMs, signal))
   }
 
-  /** The rows of one of its measurements, from the first on, as they land. Ends with the run. */
+  /**
+   * The rows of one of its measurements, from the first on, as they land. Ends with the run. Where slivers are removed or started again before the run has ended,
+   * it gives all rows that have landed, and then throws LAB_RUN_CUT_OFF.
+   */
   rows<Name extends string>(
     name: Name,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): RowStream<RowsOf<Tables, Name>> {
+    checkArgument('the measurement', name, words)
     const options = { lab: this.#session.signal, signal }
     const absent = Object.keys(this.#parts.tables?.[name] ?? {}).map((column) => [column, null])
     const nothing = Object.fromEntries(absent) as Row
@@ -151,7 +156,7 @@ export class Run<Tables extends object = object> {
   }
 
   async #wait(timeoutMs: number | undefined, caller: AbortSignal): Promise<Outcomes> {
-    const { expectedMs, parts, slice, patience = defaultPatience } = this.#parts
+    const { expectedMs, parts } = this.#parts
     const boundMs = timeoutMs ?? (expectedMs === null ? null : expectedMs + landingMs)
     const timeout = timeoutSignal(boundMs ?? Infinity)
     const start = performance.now()
@@ -159,35 +164,45 @@ export class Run<Tables extends object = object> {
     const stop = new AbortController()
     const until = anySignal(caller, timeout ?? undefined, stop.signal)
     let silences: Silences = new Map()
-    const waiting = (): readonly RunPart[] =>
-      parts.filter(({ sliver }) => this.#end.of(sliver.id) === null)
-    const silent = watchSilence(this.#session, {
-      sliceId: slice.id,
-      waiting,
-      tell: (found) => {
-        silences = found
-        progress.tell(waiting(), found)
-      },
-      patience,
-      signal: until,
-    })
-    // Its rejection is that of the wait, which is handled there.
+    const tell = (found: Silences): void => {
+      silences = found
+      progress.tell(this.#waiting(), found)
+    }
+    // A wait that has a bound waits until then for nodes that are off.
+    const silent = this.#watchSilence({ waitsForNodes: boundMs !== null, tell, signal: until })
+    // When `until` is aborted, so is the wait, which tells of it.
     silent.catch(() => undefined)
     try {
-      const ended = this.#end.wait()
-      await orAborted(boundMs === null ? Promise.race([ended, silent]) : ended, until)
+      await orAborted(Promise.race([this.#end.wait(), silent]), until)
     } catch (error) {
       if (caller.aborted || timeout?.aborted !== true) throw error
     } finally {
       stop.abort()
     }
-    progress.end(waiting(), silences)
+    progress.end(this.#waiting(), silences)
     const passedMs = Math.round(performance.now() - start)
     const waitedMs = timeout?.aborted === true ? (boundMs ?? passedMs) : passedMs
     const known = { end: this.#end, database: this.#database, silences, waitedMs }
     const outcomes = await orAborted(collectOutcomes({ run: this.id, parts, ...known }), caller)
     showTrouble(this.id, outcomes)
     return outcomes
+  }
+
+  /** The parts that are not known to have ended. */
+  #waiting(): readonly RunPart[] {
+    return this.#parts.parts.filter(({ sliver }) => this.#end.of(sliver.id) === null)
+  }
+
+  /** Settles when no part that is waited for can report its end any more; see {@link watchSilence}. */
+  #watchSilence({ waitsForNodes, tell, signal }: SilenceWatch): Promise<void> {
+    const { slice, patience = defaultPatience } = this.#parts
+    return watchSilence(this.#session, {
+      sliceId: slice.id,
+      waiting: () => this.#waiting(),
+      tell,
+      patience: waitsForNodes ? { ...patience, silentMs: Infinity } : patience,
+      signal,
+    })
   }
 
   async #onAll(command: string, signal: AbortSignal): Promise<CommandResults> {
@@ -207,23 +222,37 @@ export class Run<Tables extends object = object> {
   async *#readRows(name: string, caller: AbortSignal): AsyncGenerator<Row, void, undefined> {
     const scope = sliceScope(this.#parts.slice.id)
     const ended = new AbortController()
-    this.#end.wait().then(
+    const signal = anySignal(caller, ended.signal)
+    let silences: Silences = new Map()
+    const tell = (found: Silences): void => void (silences = found)
+    const cutOff = this.#watchSilence({ waitsForNodes: true, tell, signal })
+    Promise.race([this.#end.wait(), cutOff]).then(
       () => ended.abort(),
       // The stream of rows meets the same trouble, and tells of it.
       () => undefined,
     )
-    const selection = { scope, name, run: this.id, signal: anySignal(caller, ended.signal) }
     let last = 0
     try {
-      for await (const { rows, landed } of readRows(this.#session, selection)) {
+      for await (const { rows, landed } of readRows(this.#session, {
+        scope,
+        name,
+        run: this.id,
+        signal,
+      })) {
         last = landed
         yield* rows
       }
     } catch (error) {
       if (caller.aborted || !ended.signal.aborted) throw error
+    } finally {
+      ended.abort()
     }
     // The end may have been heard of before the last rows were.
     yield* await this.#database.rowsAfter(name, last)
+    const where = this.#waiting().map(({ sliver }) =>
+      nameSilent(sliver.node, silences.get(sliver.id)?.reason),
+    )
+    if (where.length > 0) throw new LabError('LAB_RUN_CUT_OFF', { run: this.id, where })
   }
 
   [inspect.custom](): string {
@@ -237,35 +266,12 @@ export class Run<Tables extends object = object> {
   }
 }
 
-/** Shows what is waited for, from the first look at the nodes on: most runs have ended by then, and nothing is shown. */
-function createProgress(run: string, parts: readonly RunPart[]) {
-  let display: LiveDisplay | null = null
-  let last = ''
-  const tell = (waiting: readonly RunPart[], silences: Silences): void => {
-    const names = waiting.map(({ sliver: { id, node } }) => {
-      const reason = silences.get(id)
-      return reason === undefined ? node : `${node} (${reason})`
-    })
-    const ended = `${parts.length - waiting.length} of ${parts.length} have ended`
-    const text = `run ${run}: ${ended}${names.length === 0 ? '' : `; waiting for ${names.join(', ')}`}`
-    if (text === last) return
-    last = text
-    display ??= currentDisplay().newDisplay()
-    display.update({ 'text/plain': text })
-  }
-  return {
-    tell,
-    end(waiting: readonly RunPart[], silences: Silences) {
-      if (display !== null) tell(waiting, silences)
-    },
-  }
-}
-
-/** Show what is amiss below the cell. The rows of a run look the same when lines were lost, and few people look at the outcomes. */
-function showTrouble(run: string, outcomes: Outcomes): void {
-  const trouble = outcomes.flatMap(describeTrouble)
-  if (trouble.length === 0) return
-  currentDisplay().display({ 'text/plain': `run ${run}: ${trouble.join('; ')}` })
+interface SilenceWatch {
+  /** Whether parts of nodes that are off are waited for without an end: they may come back. */
+  readonly waitsForNodes: boolean
+  /** Called with the silent parts after each look. */
+  tell(silences: Silences): void
+  readonly signal: AbortSignal
 }
 
 /** The members that a row lacks. */

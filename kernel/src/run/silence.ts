@@ -1,6 +1,7 @@
 import {
   LabError,
   Node as NodeObject,
+  path,
   routes,
   type Sliver as SliverObject,
 } from '@community-lab/contract'
@@ -14,14 +15,27 @@ import type { RunPart } from './end.ts'
 export interface Patience {
   /** Time between two looks at the nodes, in milliseconds. */
   readonly lookMs: number
-  /** The run gives a part up when it was silent for so long, in milliseconds. */
+  /** The run gives a part up when it was silent for so long, in milliseconds; Infinity: never. */
   readonly silentMs: number
+  /** How long the last samples of a part whose sliver is gone may take to the server, in milliseconds. The run gives it up after that. */
+  readonly lastSamplesMs: number
 }
 
-export const defaultPatience: Patience = { lookMs: 5_000, silentMs: 60_000 }
+export const defaultPatience: Patience = {
+  lookMs: 5_000,
+  silentMs: 60_000,
+  lastSamplesMs: 5_000,
+}
 
-/** Why the end of a part cannot be reported now, by the id of its sliver. */
-export type Silences = ReadonlyMap<string, string>
+/** Why the end of a part cannot be reported now. */
+export interface Silence {
+  readonly reason: string
+  /** The part's program has ended with its sliver, so its end is never reported. Otherwise its node may come back and report it. */
+  readonly isFinal: boolean
+}
+
+/** The silent parts, by the ids of their slivers. */
+export type Silences = ReadonlyMap<string, Silence>
 
 /** What {@link watchSilence} needs. */
 export interface SilenceOptions {
@@ -35,8 +49,10 @@ export interface SilenceOptions {
 }
 
 /**
- * Watch the parts of a run that have not ended. A part is silent when its end cannot be reported: its node is off, or its sliver was stopped or started again.
- * Settles when all of them have been silent for `silentMs`. Rejects with the signal's reason.
+ * Watch the parts of a run that have not ended. A part is silent when its end cannot be reported: its node is off, or its sliver was stopped, removed or started
+ * again. Settles when the run gives up all of them, see {@link Patience}. Rejects with the signal's reason.
+ *
+ * @throws {@link LabError} what the server refuses to tell, such as LAB_AUTH_INVALID_TOKEN.
  */
 export async function watchSilence(
   session: Session,
@@ -55,27 +71,30 @@ export async function watchSilence(
       if (!silences.has(sliver.id)) since.delete(sliver.id)
       else if (!since.has(sliver.id)) since.set(sliver.id, now)
     }
-    const isOver = ({ sliver }: RunPart): boolean =>
-      now - (since.get(sliver.id) ?? now) >= patience.silentMs
+    const isOver = ({ sliver: { id } }: RunPart): boolean => {
+      const patienceMs = silences.get(id)?.isFinal ? patience.lastSamplesMs : patience.silentMs
+      return now - (since.get(id) ?? now) >= patienceMs
+    }
     if (parts.length > 0 && parts.every(isOver)) return
   }
 }
 
+interface Look {
+  readonly sliceId: number
+  readonly parts: readonly RunPart[]
+  readonly signal: AbortSignal
+}
+
 /** Find the parts whose end cannot be reported now. Returns null when the server does not answer. */
-async function findSilences(
-  session: Session,
-  {
-    sliceId,
-    parts,
-    signal,
-  }: { readonly sliceId: number; readonly parts: readonly RunPart[]; readonly signal: AbortSignal },
-): Promise<Silences | null> {
+async function findSilences(session: Session, look: Look): Promise<Silences | null> {
+  const { sliceId, parts, signal } = look
   try {
     const query = { '/state': JSON.stringify('offline') }
     const [nodes, slivers] = await Promise.all([
       session.http.ask(Type.Array(NodeObject), routes.nodes, { query, signal }),
       readSlivers(session, sliceId, signal),
     ])
+    const isGone = slivers.length === 0 && (await isSliceGone(session, look))
     const offline = new Set(
       nodes.filter(({ state }) => state === 'offline').map(({ name }) => name),
     )
@@ -83,24 +102,41 @@ async function findSilences(
     return new Map(
       parts.flatMap((part) => {
         const { id, node } = part.sliver
-        const reason = offline.has(node) ? 'its node is offline' : maybeReason(part, known.get(id))
-        return reason === null ? [] : [[id, reason] as const]
+        const silence = isGone ? sliceGone : silenceOf(part, known.get(id), offline.has(node))
+        return silence === null ? [] : [[id, silence] as const]
       }),
     )
   } catch (error) {
     signal.throwIfAborted()
-    if (LabError.is(error)) return null
+    if (LabError.is(error) && error.retryable) return null
+    throw error
+  }
+}
+
+const sliceGone: Silence = { reason: 'its slice was released or has expired', isFinal: true }
+
+async function isSliceGone({ http }: Session, { sliceId, signal }: Look): Promise<boolean> {
+  try {
+    await http.tell(path(routes.slice, { id: sliceId }), { signal })
+    return false
+  } catch (error) {
+    if (LabError.is(error, 'LAB_NOT_FOUND')) return true
     throw error
   }
 }
 
 /** Why the end of a part cannot be reported; null when it can. */
-function maybeReason({ startedS }: RunPart, sliver: SliverObject | undefined): string | null {
-  if (sliver === undefined) return 'its sliver was removed'
+function silenceOf(
+  { startedS }: RunPart,
+  sliver: SliverObject | undefined,
+  isOffline: boolean,
+): Silence | null {
+  if (sliver === undefined) return { reason: 'its sliver was removed', isFinal: true }
   const { state, actual } = sliver
-  if (state !== 'started') return `its sliver is ${state}`
   const startedOn = actual?.started_on ?? null
   // Both times are by the node's clock. The start of the run is known to the second only.
-  const isRestarted = startedOn !== null && Date.parse(startedOn) / 1000 > startedS + 1
-  return isRestarted ? `its sliver was started again at ${startedOn}` : null
+  if (startedOn !== null && Date.parse(startedOn) / 1000 > startedS + 1)
+    return { reason: `its sliver was started again at ${startedOn}`, isFinal: true }
+  if (isOffline) return { reason: 'its node is offline', isFinal: false }
+  return state === 'started' ? null : { reason: `its sliver is ${state}`, isFinal: false }
 }

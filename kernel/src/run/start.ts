@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { LabError } from '@community-lab/contract'
+import {
+  abortSignal,
+  anObject,
+  checkArgument,
+  checkOptions,
+  fileMap,
+  listOf,
+  text,
+  textMap,
+  type Kind,
+} from '../argument.ts'
 import type { Session } from '../session.ts'
 import type { SliceHandle, SliverOrNode } from '../sliver/slice-handle.ts'
 import { runInside, type Sliver } from '../sliver/sliver.ts'
@@ -61,6 +72,28 @@ const startTimeoutMs = 60_000
 const undoTimeoutMs = 60_000
 /** How long the call that failed waits for this clean-up before it throws, in milliseconds. */
 const undoWaitMs = 2_000
+
+const programKinds = {
+  script: text,
+  on: { expected: 'slivers or nodes', is: (value: unknown) => value !== null },
+  args: listOf({
+    expected: 'a text, number or boolean',
+    is: (value) => ['string', 'number', 'boolean'].includes(typeof value),
+  }),
+  env: textMap,
+  files: fileMap,
+}
+
+/** Check what a run is asked for. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
+export function checkRun(options: RunOptions): void {
+  const several = { programs: listOf(anObject), signal: abortSignal }
+  const isSeveral = anObject.is(options) && 'programs' in options
+  checkOptions('run', options, isSeveral ? several : { ...programKinds, signal: abortSignal })
+  for (const program of 'programs' in options ? options.programs : [options]) {
+    if ('programs' in options) checkOptions('a program', program, programKinds)
+    checkArgument('script', program.script, text)
+  }
+}
 
 /** Start a run. See `Slice.run`. */
 export function startRun(
@@ -150,12 +183,12 @@ async function packPrograms(
   const archives = new Map<Launched, Buffer>()
   for (const program of programs) {
     const { script, files } = program
-    const text = { [scriptName]: scriptText(script), [wrapperName]: wrapperText(id, program) }
+    const own = { [scriptName]: scriptText(script), [wrapperName]: wrapperText(id, program) }
     const withFiles = shared.get(files) ?? new Map<string, Promise<Buffer>>()
     shared.set(files, withFiles)
-    const key = JSON.stringify(text)
+    const key = JSON.stringify(own)
     // One mode for all: files that come along are programs as often as not.
-    const packed = withFiles.get(key) ?? packFiles({ ...files, ...text }, 0o755)
+    const packed = withFiles.get(key) ?? packFiles({ ...files, ...own }, 0o755)
     withFiles.set(key, packed)
     archives.set(program, await packed)
   }
@@ -181,14 +214,14 @@ function requireOneEach(programs: readonly Launched[]): void {
     })
 }
 
+const runName: Kind = {
+  expected: 'letters, digits, dot, hyphen or underscore, at most 64',
+  is: (value) => typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u.test(value),
+}
+
 /** A run's id: its name, when it was started (UTC), and six random characters. */
 function createRunId(name: string): string {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u.test(name))
-    throw new LabError('LAB_ARGUMENT_INVALID', {
-      argument: "a run's name",
-      found: JSON.stringify(name),
-      expected: 'letters, digits, dot, hyphen or underscore, at most 64',
-    })
+  checkArgument("a run's name", name, runName)
   const time = new Date().toISOString().replace(/[-:]|\.\d+/gu, '')
   return `${name}-${time}-${randomBytes(3).toString('hex')}`
 }

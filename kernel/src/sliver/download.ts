@@ -3,6 +3,7 @@ import { chmod, mkdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import path from 'node:path'
 import type { Writable } from 'node:stream'
 import { LabError } from '@community-lab/contract'
+import { abortSignal, checkArgument, checkOptions, count, words } from '../argument.ts'
 import { asTable, type Shown } from '../display/table.ts'
 import { describeCause } from '../http/client.ts'
 import { localPath } from '../local-path.ts'
@@ -21,6 +22,15 @@ export interface DownloadOptions {
   /** The most files, folders and links taken of one sliver; default 100 000. */
   readonly maxEntries?: number
   readonly signal?: AbortSignal
+}
+
+const downloadKinds = { maxBytes: count, maxEntries: count, signal: abortSignal }
+
+/** Check what a download is asked for. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
+export function checkDownload(from: unknown, to: unknown, options: unknown): void {
+  checkArgument('the path of what to download', from, words)
+  checkArgument('the path of this machine that it goes to', to, words)
+  checkOptions('download', options, downloadKinds)
 }
 
 /** What came of one sliver. */
@@ -137,7 +147,10 @@ export async function downloadAll(
     const to = path.join(localPath(order.to), node)
     try {
       // A file keeps its name under its node's folder.
-      await mkdir(to, { recursive: true })
+      await mkdir(to, { recursive: true }).catch((cause: unknown) => {
+        const details = { what: JSON.stringify(order.from), reason: describeCause(cause) }
+        throw new LabError('LAB_DOWNLOAD_FAILED', details, { cause })
+      })
       return await download(sliver, { ...order, to })
     } catch (error) {
       if (!LabError.is(error)) throw error

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
-import { Node as NodeSchema, routes } from '@community-lab/contract'
+import { Node as NodeSchema, nodeStates, routes } from '@community-lab/contract'
 import Type from 'typebox'
+import { abortSignal, checkOptions, either, listOf, oneOf, text, textMap } from '../argument.ts'
 import { asTable, type Column, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
 import { call } from '../wait/call.ts'
@@ -55,7 +56,8 @@ export class Nodes {
   }
 
   /** Find nodes; without a filter, all. In the order of their ids. */
-  find(filter: NodeFilter = {}): Promise<Shown<Node>> {
+  async find(filter: NodeFilter = {}): Promise<Shown<Node>> {
+    checkOptions('find', filter, filterKinds)
     const { http, signal: lab } = this.#session
     return call({ lab, signal: filter.signal }, async (signal) => {
       const query: Record<string, string> = {}
@@ -72,6 +74,14 @@ export class Nodes {
       return asTable(nodes, () => columns)
     })
   }
+}
+
+const filterKinds = {
+  state: oneOf(...nodeStates),
+  arch: text,
+  name: either(text, listOf(text)),
+  properties: textMap,
+  signal: abortSignal,
 }
 
 /** A node's name, whichever way it was given. */

@@ -6,22 +6,34 @@ import {
   Slice as SliceObject,
   type Sliver as SliverObject,
 } from '@community-lab/contract'
+import {
+  abortSignal,
+  checkArgument,
+  checkOptions,
+  durationMs,
+  either,
+  fileMap,
+  named,
+  oneOf,
+  wholeNumber,
+  words,
+} from '../argument.ts'
 import { displaySymbol, type Bundle } from '../display/bundle.ts'
 import { tableBundle } from '../display/table.ts'
 import { formatTime } from '../display/time.ts'
-import { measureRtt, type RttOptions, type RttTables } from '../run/rtt.ts'
+import { measureRtt, rttKinds, type RttOptions, type RttTables } from '../run/rtt.ts'
 import type { Run } from '../run/run.ts'
-import { startRun, type RunOptions } from '../run/start.ts'
+import { checkRun, startRun, type RunOptions } from '../run/start.ts'
 import { traceRoute, type Route } from '../run/traceroute.ts'
 import type { Session } from '../session.ts'
 import { packFiles, unpackCommand, type Files } from '../ssh/archive.ts'
-import type { ExecOptions, Execution } from '../ssh/exec.ts'
+import { execKinds, type ExecOptions, type Execution } from '../ssh/exec.ts'
 import { commandOf, type Argument } from '../ssh/quote.ts'
 import { collectResults, requireOk, type CommandResults } from '../ssh/result.ts'
 import { runTemplate, type ShellTag } from '../ssh/template.ts'
 import { call, cleanUp } from '../wait/call.ts'
 import { mapBounded } from '../wait/concurrency.ts'
-import { downloadAll, type DownloadOptions, type Downloads } from './download.ts'
+import { checkDownload, downloadAll, type DownloadOptions, type Downloads } from './download.ts'
 import { readSlivers } from './read-slivers.ts'
 import type { SliceHandle, SliverOrNode } from './slice-handle.ts'
 import { runInside, Sliver, sliverColumns, sourceOf, updateSliver } from './sliver.ts'
@@ -29,6 +41,13 @@ import { waitStarted, type WaitedSlice, type WaitOptions } from './started.ts'
 
 /** How many slivers are worked with at once. */
 const concurrency = 64
+
+const filesKind = either(words, fileMap)
+const uploadKinds = {
+  mode: wholeNumber(0, 0o7777),
+  timeoutMs: durationMs,
+  signal: abortSignal,
+}
 
 interface CallSignal {
   readonly signal?: AbortSignal
@@ -79,8 +98,8 @@ export class Slice implements SliceHandle {
   }
 
   /**
-   * Ask the server for the state of the slice and its slivers. The handles of its slivers stay the same objects. @throws {@link LabError} LAB_NOT_FOUND when it
-   * was released.
+   * Ask the server for the state of the slice and its slivers. The handles of its slivers stay the same objects. @throws {@link LabError} LAB_SLICE_GONE when it
+   * was released or has expired.
    */
   async refresh(options: CallSignal = {}): Promise<this> {
     await this.#call(options, (signal) => this.#refresh(signal))
@@ -90,8 +109,8 @@ export class Slice implements SliceHandle {
   /**
    * Wait until every sliver runs as it is wanted now, and show meanwhile how each is; at most two minutes unless told otherwise.
    *
-   * @throws {@link LabError} LAB_SLICE_FAILED naming each sliver that failed and why, once the others have started; LAB_SLICE_NOT_STARTED when it takes
-   * too long.
+   * @throws {@link LabError} LAB_SLICE_FAILED naming each sliver that failed or was removed, and why, once the others have started; LAB_SLICE_NOT_STARTED when it
+   * takes too long; LAB_SLICE_GONE when the slice is released meanwhile.
    */
   async started(options: WaitOptions = {}): Promise<this> {
     const slice: WaitedSlice = {
@@ -106,12 +125,12 @@ export class Slice implements SliceHandle {
     return this
   }
 
-  /** Keep it for as long as a new slice lives, which is 30 days, from now on. */
+  /** Keep it for as long as a new slice lives, which is 30 days, from now on. @throws {@link LabError} LAB_SLICE_GONE when it was released or has expired. */
   async renew(options: CallSignal = {}): Promise<this> {
     const { http } = this.#session
     const route = path(routes.sliceRenew, { id: this.id })
     this.#object = await this.#call(options, (signal) =>
-      http.ask(SliceObject, route, { method: 'POST', signal }),
+      this.#orGone(http.ask(SliceObject, route, { method: 'POST', signal })),
     )
     return this
   }
@@ -134,7 +153,11 @@ export class Slice implements SliceHandle {
    *
    * @throws {@link LabError} LAB_ARGUMENT_INVALID.
    */
-  exec(command: string | readonly string[], options: ExecOptions = {}): Promise<CommandResults> {
+  async exec(
+    command: string | readonly string[],
+    options: ExecOptions = {},
+  ): Promise<CommandResults> {
+    checkOptions('a command', options, execKinds)
     return this.#call(options, (signal) =>
       this.#runOnAll(commandOf(command), { ...options, signal }),
     )
@@ -146,7 +169,14 @@ export class Slice implements SliceHandle {
    *
    * @throws {@link LabError} LAB_COMMAND_FAILED with the first sliver where it failed; LAB_ARGUMENT_INVALID.
    */
-  upload(files: Files, remoteDir: string, options: UploadOptions = {}): Promise<CommandResults> {
+  async upload(
+    files: Files,
+    remoteDir: string,
+    options: UploadOptions = {},
+  ): Promise<CommandResults> {
+    checkArgument('what to upload', files, filesKind)
+    checkArgument('the folder of the slivers that it goes to', remoteDir, words)
+    checkOptions('upload', options, uploadKinds)
     return this.#call(options, async (signal) => {
       const { mode, ...rest } = options
       const input = await packFiles(files, mode)
@@ -161,7 +191,8 @@ export class Slice implements SliceHandle {
    * Take a file, or a folder with all that is in it, from every sliver: each into a folder of its node's name under `to`. A sliver that fails is in what comes back, and
    * hides no other. See `Sliver.download`.
    */
-  download(from: string, to: string, options: DownloadOptions = {}): Promise<Downloads> {
+  async download(from: string, to: string, options: DownloadOptions = {}): Promise<Downloads> {
+    checkDownload(from, to, options)
     return this.#call(options, (signal) =>
       downloadAll(this.#slivers.map(sourceOf), { ...options, from, to, signal }),
     )
@@ -173,7 +204,8 @@ export class Slice implements SliceHandle {
    *
    * @throws {@link LabError} LAB_COMMAND_FAILED when a sliver could not start it; LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN.
    */
-  run(name: string, options: RunOptions): Promise<Run> {
+  async run(name: string, options: RunOptions): Promise<Run> {
+    checkRun(options)
     return this.#call(options, (signal) =>
       startRun(this.#session, this, { ...options, name, signal }),
     )
@@ -185,14 +217,21 @@ export class Slice implements SliceHandle {
    *
    * @throws {@link LabError} LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN, LAB_SLIVER_NO_ADDRESS; LAB_COMMAND_FAILED when it cannot be started.
    */
-  measure(name: 'rtt', options: RttOptions): Promise<Run<RttTables>> {
+  async measure(name: 'rtt', options: RttOptions): Promise<Run<RttTables>> {
+    checkArgument('the measurement', name, oneOf('rtt'))
+    checkOptions('measure', options, rttKinds)
     return this.#call(options, (signal) =>
       measureRtt(this.#session, this, { ...options, name, signal }),
     )
   }
 
   /** Find the way that packets take from one sliver to another; shown as a path of nodes. */
-  traceroute(from: SliverOrNode, to: SliverOrNode, options: TraceOptions = {}): Promise<Route> {
+  async traceroute(
+    from: SliverOrNode,
+    to: SliverOrNode,
+    options: TraceOptions = {},
+  ): Promise<Route> {
+    checkOptions('traceroute', options, { timeoutMs: durationMs, signal: abortSignal })
     return this.#call(options, (signal) => {
       const ends = { from: this.sliver(from), to: this.sliver(to) }
       return traceRoute(this.#session, { ...ends, ...options, signal })
@@ -201,6 +240,7 @@ export class Slice implements SliceHandle {
 
   /** The sliver on a node. @throws {@link LabError} LAB_SLIVER_UNKNOWN. */
   sliver(which: SliverOrNode): Sliver {
+    if (!(which instanceof Sliver)) checkArgument('the sliver', which, named)
     const name = which instanceof Sliver ? which.id : typeof which === 'string' ? which : which.name
     const found = this.#slivers.find((sliver) => sliver.id === name || sliver.node === name)
     if (found !== undefined) return found
@@ -228,7 +268,7 @@ export class Slice implements SliceHandle {
   async #refresh(signal: AbortSignal): Promise<void> {
     const { http } = this.#session
     const [slice, slivers] = await Promise.all([
-      http.ask(SliceObject, path(routes.slice, { id: this.id }), { signal }),
+      this.#orGone(http.ask(SliceObject, path(routes.slice, { id: this.id }), { signal })),
       readSlivers(this.#session, this.id, signal),
     ])
     this.#object = slice
@@ -239,6 +279,16 @@ export class Slice implements SliceHandle {
       updateSliver(sliver, object)
       return sliver
     })
+  }
+
+  /** An answer about the slice. @throws {@link LabError} LAB_SLICE_GONE when the server does not know it any more. */
+  async #orGone<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer
+    } catch (cause) {
+      if (!LabError.is(cause, 'LAB_NOT_FOUND')) throw cause
+      throw new LabError('LAB_SLICE_GONE', { slice: this.name }, { cause })
+    }
   }
 
   async #runOnAll(command: string, options: Omit<Execution, 'command'>): Promise<CommandResults> {

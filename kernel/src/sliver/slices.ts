@@ -7,6 +7,17 @@ import {
   type ResourceRequest,
 } from '@community-lab/contract'
 import Type from 'typebox'
+import {
+  abortSignal,
+  checkArgument,
+  checkOptions,
+  named,
+  oneOf,
+  someOf,
+  text,
+  wholeNumber,
+  words,
+} from '../argument.ts'
 import { asTable, type Column, type Shown } from '../display/table.ts'
 import { formatTime } from '../display/time.ts'
 import type { Session } from '../session.ts'
@@ -59,6 +70,7 @@ export class Slices {
    * LAB_SLICE_ARCH_MISMATCH, LAB_REQUEST_INVALID.
    */
   async ensure(name: string, options: SliceOptions): Promise<Slice> {
+    checkEnsure(name, options)
     const { template, nodes, description, mayLose } = options
     const resources = listResources(options)
     const body = {
@@ -80,7 +92,8 @@ export class Slices {
   }
 
   /** The slice of that name. @throws {@link LabError} LAB_NOT_FOUND. */
-  get(name: string, options: CallSignal = {}): Promise<Slice> {
+  async get(name: string, options: CallSignal = {}): Promise<Slice> {
+    checkArgument(nameArgument, name, words)
     return this.#call(options, async (signal) => {
       const query = { '/name': JSON.stringify(name) }
       const { http } = this.#session
@@ -120,6 +133,35 @@ const columns: readonly Column<Slice>[] = [
   },
   { name: 'ends', value: ({ expiresAt }) => formatTime(expiresAt) },
 ]
+
+const nameArgument = 'the name of the slice'
+const amount = wholeNumber(1, Number.MAX_SAFE_INTEGER)
+
+function checkEnsure(name: unknown, options: SliceOptions): void {
+  checkArgument(nameArgument, name, words)
+  checkOptions('ensure', options, {
+    template: words,
+    nodes: someOf(named),
+    description: text,
+    memoryMiB: amount,
+    diskMiB: amount,
+    cpuPct: amount,
+    processes: amount,
+    mayLose: oneOf('nothing', 'slivers'),
+    signal: abortSignal,
+  })
+  const { template, nodes } = options
+  checkArgument('template', template, words)
+  checkArgument('nodes', nodes, someOf(named))
+  const names = nodes.map(nameOfNode)
+  const twice = names.find((each, index) => names.indexOf(each) !== index)
+  if (twice === undefined) return
+  throw new LabError('LAB_ARGUMENT_INVALID', {
+    argument: 'nodes',
+    found: `a list with ${twice} twice`,
+    expected: 'each node once: a node has at most one sliver of a slice',
+  })
+}
 
 function listResources(options: SliceOptions): ResourceRequest[] {
   const { memoryMiB, diskMiB, cpuPct, processes } = options

@@ -1,15 +1,17 @@
 import { inspect } from 'node:util'
 import { LabError, type Sliver as SliverObject } from '@community-lab/contract'
+import { checkArgument, checkOptions, words } from '../argument.ts'
 import { displaySymbol, type Bundle } from '../display/bundle.ts'
 import { tableBundle } from '../display/table.ts'
 import type { Session } from '../session.ts'
-import { execOn, type ExecOptions, type Execution } from '../ssh/exec.ts'
+import { execKinds, execOn, type ExecOptions, type Execution } from '../ssh/exec.ts'
 import type { SshTarget } from '../ssh/pool.ts'
 import { commandOf, type Argument } from '../ssh/quote.ts'
 import type { CommandResult } from '../ssh/result.ts'
 import { runTemplate, type ShellTag } from '../ssh/template.ts'
 import { call } from '../wait/call.ts'
 import {
+  checkDownload,
   download,
   readFile,
   type Download,
@@ -116,7 +118,11 @@ export class Sliver {
    *
    * @throws {@link LabError} LAB_ARGUMENT_INVALID.
    */
-  exec(command: string | readonly string[], options: ExecOptions = {}): Promise<CommandResult> {
+  async exec(
+    command: string | readonly string[],
+    options: ExecOptions = {},
+  ): Promise<CommandResult> {
+    checkOptions('a command', options, execKinds)
     return this.#call(options, (signal) =>
       runInside(this, commandOf(command), { ...options, signal }),
     )
@@ -127,7 +133,8 @@ export class Sliver {
    *
    * @throws {@link LabError} LAB_COMMAND_FAILED when it cannot be read; LAB_DOWNLOAD_FAILED when it is longer.
    */
-  read(file: string, options: { readonly signal?: AbortSignal } = {}): Promise<Uint8Array> {
+  async read(file: string, options: { readonly signal?: AbortSignal } = {}): Promise<Uint8Array> {
+    checkArgument('the path of the file', file, words)
     return this.#call(options, (signal) => readFile(sourceOf(this), file, signal))
   }
 
@@ -137,7 +144,8 @@ export class Sliver {
    *
    * @throws {@link LabError} LAB_COMMAND_FAILED when it cannot be read; LAB_DOWNLOAD_FAILED when it cannot be kept.
    */
-  download(from: string, to: string, options: DownloadOptions = {}): Promise<Download> {
+  async download(from: string, to: string, options: DownloadOptions = {}): Promise<Download> {
+    checkDownload(from, to, options)
     return this.#call(options, (signal) =>
       download(sourceOf(this), { ...options, from, to, signal }),
     )

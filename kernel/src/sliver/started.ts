@@ -1,4 +1,5 @@
 import {
+  backoffMs,
   isFailed,
   isReadable,
   LabError,
@@ -11,7 +12,7 @@ import { currentDisplay } from '../display/current.ts'
 import { tableBundle } from '../display/table.ts'
 import { readEvents } from '../http/event-stream.ts'
 import type { Session } from '../session.ts'
-import { anySignal, timeoutSignal } from '../wait/signal.ts'
+import { anySignal, backoff, sleep, timeoutSignal } from '../wait/signal.ts'
 import {
   connectSoon,
   isCurrent,
@@ -55,6 +56,7 @@ export async function waitStarted(
   }: WaitOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
   const timeout = timeoutSignal(waitedMs)
+  const begun = slice.slivers()
   const showProgress = createProgress(slice)
   const connect = createConnecting(slice)
   try {
@@ -76,8 +78,15 @@ export async function waitStarted(
     })
   }
   const failed = slice.slivers().filter(({ state }) => isFailed(state))
-  if (failed.length > 0)
-    throw new LabError('LAB_SLICE_FAILED', { slice: slice.name, failed: failed.map(troubleOf) })
+  const removed = begun.filter((sliver) => !slice.slivers().includes(sliver))
+  const trouble = [...failed.map(troubleOf), ...removed.map(removedTrouble)]
+  if (trouble.length > 0)
+    throw new LabError('LAB_SLICE_FAILED', { slice: slice.name, failed: trouble })
+}
+
+function removedTrouble(sliver: Sliver): ReturnType<typeof troubleOf> {
+  const reason = 'somebody else has changed the slice, or its node has left the testbed'
+  return { ...troubleOf(sliver), state: 'removed', reason }
 }
 
 function isSettled(sliver: Sliver, slice: WaitedSlice): boolean {
@@ -122,8 +131,21 @@ async function followSlivers(
     const isAnew = message.is === 'connected' || message.event.event === 'reset'
     const change = isAnew ? 'missed' : takeChange(slice, message.event.data)
     if (change === 'foreign') continue
-    if (change === 'missed') await slice.refresh(signal)
+    if (change === 'missed') await refreshPatiently(slice, signal)
     if (isDone()) return
+  }
+}
+
+/** Ask how all of the slice is, and go on asking while the server is away. */
+async function refreshPatiently(slice: WaitedSlice, signal: AbortSignal): Promise<void> {
+  for (let failures = 1; ; failures++) {
+    try {
+      await slice.refresh(signal)
+      return
+    } catch (error) {
+      if (!LabError.is(error) || !error.retryable) throw error
+    }
+    await sleep(backoffMs(backoff, Math.min(failures, 4)), signal)
   }
 }
 

@@ -45,7 +45,12 @@ type Entry = Partial<Header> & Pick<Header, 'name'> & { readonly content: string
 function readGiven(files: Readonly<Record<string, string | Uint8Array>>): Entry[] {
   return Object.entries(files).map(([name, content]) => {
     const normal = path.posix.normalize(name)
-    if (path.posix.isAbsolute(normal) || normal.split('/').includes('..') || normal === '.')
+    if (
+      name.includes('\0') ||
+      path.posix.isAbsolute(normal) ||
+      normal.split('/').includes('..') ||
+      normal === '.'
+    )
       throw new LabError('LAB_ARGUMENT_INVALID', {
         argument: 'the path of a file to upload',
         found: JSON.stringify(name),
@@ -60,7 +65,7 @@ async function readLocal(given: string): Promise<Entry[]> {
   try {
     // What is named itself is followed: a link to a folder stands for the folder.
     const isFolder = (await stat(local)).isDirectory()
-    const names = isFolder ? await readdir(local, { recursive: true }) : [path.basename(local)]
+    const names = isFolder ? await namesIn(local) : [path.basename(local)]
     const folder = isFolder ? local : path.dirname(local)
     const entries: Entry[] = []
     let bytes = 0
@@ -68,7 +73,7 @@ async function readLocal(given: string): Promise<Entry[]> {
     for (const name of names.sort()) {
       const entry = await readEntry(folder, name, isFolder)
       bytes += entry.content.length
-      if (bytes > maxBytes) throw new Error(`more than ${maxBytes} bytes`)
+      if (bytes > maxBytes) throw tooLarge()
       entries.push(entry)
     }
     return entries
@@ -86,6 +91,16 @@ async function readLocal(given: string): Promise<Entry[]> {
   }
 }
 
+function tooLarge(): Error {
+  return new Error(`more than ${maxBytes} bytes`)
+}
+
+/** What is in a folder and in the folders below it. Links are not followed: some lead round in a circle. */
+async function namesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  return entries.map(({ parentPath, name }) => path.relative(folder, path.join(parentPath, name)))
+}
+
 async function readEntry(folder: string, name: string, keepsLinks: boolean): Promise<Entry> {
   const file = path.join(folder, name)
   const found = await (keepsLinks ? lstat(file) : stat(file))
@@ -93,6 +108,10 @@ async function readEntry(folder: string, name: string, keepsLinks: boolean): Pro
   if (found.isDirectory()) return { ...entry, type: 'directory', content: '' }
   if (found.isSymbolicLink())
     return { name, type: 'symlink', linkname: await readlink(file), content: '' }
-  if (found.isFile()) return { ...entry, content: await readFile(file) }
+  if (found.isFile()) {
+    // A file of this size is not even read. Where one grows meanwhile, what was read of it counts.
+    if (found.size > maxBytes) throw tooLarge()
+    return { ...entry, content: await readFile(file) }
+  }
   throw new Error(`${name} is neither a file, a folder nor a link`)
 }

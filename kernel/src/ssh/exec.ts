@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream'
 import { LabError } from '@community-lab/contract'
+import { abortSignal, durationMs, textMap, textOrBytes, words } from '../argument.ts'
 import { describeCause } from '../http/client.ts'
 import { anySignal, reasonOf, timeoutSignal } from '../wait/signal.ts'
 import type { StartedCommand } from './connection.ts'
@@ -19,6 +20,15 @@ export interface ExecOptions extends CommandPlace {
   readonly signal?: AbortSignal
   /** What the command reads from its standard input; default: nothing. */
   readonly input?: string | Uint8Array
+}
+
+/** What the options of a command can be. */
+export const execKinds = {
+  cwd: words,
+  env: textMap,
+  timeoutMs: durationMs,
+  input: textOrBytes,
+  signal: abortSignal,
 }
 
 /** A command with its options, for {@link execOn}. */

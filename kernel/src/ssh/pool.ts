@@ -19,8 +19,8 @@ export interface SshPoolOptions {
   readonly url: string
   readonly headers: () => Readonly<Record<string, string>>
   readonly privateKey: string
-  /** Makes sure that the server knows our key. */
-  readonly registerKey: () => Promise<void>
+  /** Makes sure that the server knows our key; see `Session.registerKey`. */
+  readonly registerKey: (options?: { readonly isRefused: boolean }) => Promise<void>
   readonly signal: AbortSignal
 }
 
@@ -48,6 +48,7 @@ export function createSshPool(options: SshPoolOptions): SshPool {
   async function dial(target: SshTarget, hostKey: string): Promise<SshConnection> {
     await options.registerKey()
     const deadline = performance.now() + keyTravelMs
+    let wasRefused = false
     for (let attempt = 1; ;) {
       try {
         return await dialOnce(target, hostKey)
@@ -55,6 +56,8 @@ export function createSshPool(options: SshPoolOptions): SshPool {
         if (!LabError.is(error, 'LAB_SSH_FAILED')) throw error
         if (error.details.reason === authenticationFailed) {
           if (performance.now() > deadline) throw error
+          if (!wasRefused) await options.registerKey({ isRefused: true })
+          wasRefused = true
           await sleep(keyRetryMs, options.signal)
         } else {
           if (attempt === attempts) throw error
@@ -68,7 +71,11 @@ export function createSshPool(options: SshPoolOptions): SshPool {
   async function dialOnce(target: SshTarget, hostKey: string): Promise<SshConnection> {
     const { id: sliver, node } = target
     const { url, privateKey, signal } = options
-    const sock = await openTunnel({ url, sliverId: sliver, headers: options.headers(), signal })
+    const tunnel = { url, sliverId: sliver, headers: options.headers(), signal }
+    const sock = await openTunnel(tunnel).catch((cause: unknown) => {
+      if (!LabError.is(cause, 'LAB_NOT_FOUND')) throw cause
+      throw new LabError('LAB_SLIVER_GONE', { sliver, node }, { cause })
+    })
     return connectSsh(sock, { sliver, node, hostKey, privateKey, signal })
   }
 

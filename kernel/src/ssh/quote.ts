@@ -1,4 +1,5 @@
 import { LabError } from '@community-lab/contract'
+import { checkArgument, describeFound, someOf, text, words, type Kind } from '../argument.ts'
 import { placeAtEnd, type ShellPlace } from './shell-place.ts'
 
 /** What may stand in a command: each becomes exactly one argument, each item of an array one of its own. */
@@ -17,6 +18,7 @@ export function quote(text: string): string {
 
 /** Quote a path of a sliver. As in a shell, `~` at its beginning is the user's home. */
 export function quotePath(path: string): string {
+  checkArgument('a path of a sliver', path, words)
   return /^~(?=\/|$)/u.test(path) ? `"$HOME"${quote(path.slice(1) || '/')}` : quote(path)
 }
 
@@ -48,9 +50,15 @@ function isQuoted(value: unknown): boolean {
   return Array.isArray(value) || typeof value === 'string'
 }
 
-/** The command of an argument vector, or a command as it is. */
+/** The command of an argument vector, or a command as it is. @throws {@link LabError} LAB_ARGUMENT_INVALID for what is none. */
 export function commandOf(command: string | readonly string[]): string {
+  checkArgument('the command', command, commandKind)
   return typeof command === 'string' ? command : command.map(quote).join(' ')
+}
+
+const commandKind: Kind = {
+  expected: 'a text that is not empty, or a list of texts, its program first',
+  is: (value) => (typeof value === 'string' ? value.trim() !== '' : someOf(text).is(value)),
 }
 
 function quoteValue(value: unknown, index: number): string {
@@ -60,8 +68,8 @@ function quoteValue(value: unknown, index: number): string {
   if (Array.isArray(value)) return value.map((item: unknown) => quoteValue(item, index)).join(' ')
   throw new LabError('LAB_ARGUMENT_INVALID', {
     argument: `value ${index} of the command`,
-    found: value === null ? 'null' : typeof value,
-    expected: 'a text, number or boolean, or a list of these',
+    found: describeFound(value),
+    expected: 'a text, a finite number or a boolean, or a list of these',
   })
 }
 

@@ -1,3 +1,4 @@
+import { abortSignal, checkArgument } from '../argument.ts'
 import { anySignal, currentInterrupt, orAborted, reasonOf } from './signal.ts'
 
 /*
@@ -73,6 +74,7 @@ export async function cleanUp<T>(
 }
 
 function joinSignals({ lab, signal }: CallOptions, interrupt?: AbortSignal): AbortSignal {
+  if (signal !== undefined) checkArgument('signal', signal, abortSignal)
   const joined = anySignal(lab, signal, interrupt)
   joined.throwIfAborted()
   return joined

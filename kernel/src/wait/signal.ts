@@ -1,4 +1,5 @@
-import { LabError, type Backoff } from '@community-lab/contract'
+import type { Backoff } from '@community-lab/contract'
+import { checkArgument, durationMs } from '../argument.ts'
 
 /** Where a Jupyter kernel puts the signal of the cell that runs: `globalThis[Symbol.for('community-lab.interrupt')]`. */
 const interruptSymbol = Symbol.for('community-lab.interrupt')
@@ -27,12 +28,7 @@ export function timeoutSignal(
   argument = 'timeoutMs',
 ): AbortSignal | null {
   if (timeoutMs === undefined || timeoutMs === Infinity) return null
-  if (!Number.isFinite(timeoutMs) || timeoutMs < 0)
-    throw new LabError('LAB_ARGUMENT_INVALID', {
-      argument,
-      found: String(timeoutMs),
-      expected: 'a number of milliseconds from 0 on, or Infinity for no limit',
-    })
+  checkArgument(argument, timeoutMs, durationMs)
   if (timeoutMs <= maxTimerMs) return AbortSignal.timeout(Math.ceil(timeoutMs))
   const controller = new AbortController()
   const expire = (): void => controller.abort(new DOMException('the time is over', 'TimeoutError'))

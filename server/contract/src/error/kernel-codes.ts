@@ -44,6 +44,18 @@ export const kernelCodes = {
     (d) =>
       `slice ${JSON.stringify(d.slice)} has no sliver on ${JSON.stringify(d.name)} (slivers on: ${d.known.join(', ') || 'none'})`,
   ),
+  LAB_SLICE_GONE: code<{ slice: string }>(
+    0,
+    false,
+    (d) =>
+      `slice ${d.slice} is not there any more: it was released or has expired, and its slivers with it. Take it again with lab.slices.ensure(…)`,
+  ),
+  LAB_SLIVER_GONE: code<{ sliver: string; node: string }>(
+    0,
+    false,
+    (d) =>
+      `sliver ${d.sliver} on ${d.node} is not there any more: its slice was released, changed or has expired, or its node has left the testbed. Look with slice.refresh()`,
+  ),
   LAB_SLIVER_NO_ADDRESS: code<{ sliver: string; node: string }>(
     0,
     true,
@@ -118,6 +130,12 @@ export const kernelCodes = {
     true,
     (d) =>
       `run ${d.run} has not ended within ${d.waitedMs} ms on ${d.waiting.join(', ')}; wait again, or end it with run.cancel()`,
+  ),
+  LAB_RUN_CUT_OFF: code<{ run: string; where: readonly string[] }>(
+    0,
+    false,
+    (d) =>
+      `run ${d.run} was cut off on ${d.where.join(', ')}: its program ended with its sliver. What it measured until then is kept; start the run again for the rest`,
   ),
   LAB_RUN_FAILED: code<{
     run: string

@@ -56,7 +56,7 @@ afterEach(() => {
 /** A run of both slivers, with a wait that loses patience soon. */
 function aRun(startedS = Date.now() / 1000): Run {
   const parts = slice.slivers.map((sliver) => ({ sliver, startedS }))
-  const patience = { lookMs: 20, silentMs: 100 }
+  const patience = { lookMs: 20, silentMs: 100, lastSamplesMs: 100 }
   return new Run(session, { id: `silent-${++count}`, slice, parts, expectedMs: null, patience })
 }
 

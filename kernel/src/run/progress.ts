@@ -1,0 +1,35 @@
+import type { LiveDisplay } from '../display/bundle.ts'
+import { currentDisplay } from '../display/current.ts'
+import type { RunPart } from './end.ts'
+import { describeTrouble, nameSilent, type Outcomes } from './outcome.ts'
+import type { Silences } from './silence.ts'
+
+/** Shows what is waited for, from the first look at the nodes on: most runs have ended by then, and nothing is shown. */
+export function createProgress(run: string, parts: readonly RunPart[]) {
+  let display: LiveDisplay | null = null
+  let last = ''
+  const tell = (waiting: readonly RunPart[], silences: Silences): void => {
+    const names = waiting.map(({ sliver: { id, node } }) => {
+      return nameSilent(node, silences.get(id)?.reason)
+    })
+    const ended = `${parts.length - waiting.length} of ${parts.length} have ended`
+    const text = `run ${run}: ${ended}${names.length === 0 ? '' : `; waiting for ${names.join(', ')}`}`
+    if (text === last) return
+    last = text
+    display ??= currentDisplay().newDisplay()
+    display.update({ 'text/plain': text })
+  }
+  return {
+    tell,
+    end(waiting: readonly RunPart[], silences: Silences) {
+      if (display !== null) tell(waiting, silences)
+    },
+  }
+}
+
+/** Show what is amiss below the cell. The rows of a run look the same when lines were lost, and few people look at the outcomes. */
+export function showTrouble(run: string, outcomes: Outcomes): void {
+  const trouble = outcomes.flatMap(describeTrouble)
+  if (trouble.length === 0) return
+  currentDisplay().display({ 'text/plain': `run ${run}: ${trouble.join('; ')}` })
+}
