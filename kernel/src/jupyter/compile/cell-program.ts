@@ -2,9 +2,10 @@ import ts from 'typescript'
 import { findAbsentNames } from './absent-names.ts'
 import { builtInModules, cellGlobals } from './cell-globals.ts'
 import { CellFiles } from './cell-files.ts'
-import type { CellText } from './cell-text.ts'
+import { readCell, type CellText } from './cell-text.ts'
 import { codes, complaintOf, type PlacedDiagnostic } from './complaints.ts'
 import type { Complaint } from './compilation.ts'
+import { typeLargeValues } from './large-values.ts'
 import { DiskFiles } from './disk-files.ts'
 import { readFolderSettings, type FolderSettings } from './folder-settings.ts'
 import { Names } from './names.ts'
@@ -98,6 +99,21 @@ export class CellProgram {
     const { line, slots } = this.names.bring(text, (name) => text.words.has(name))
     this.#mentions.set(slot, slots)
     this.files.write(this.files.pathOf(slot), moduleOf(line, text))
+  }
+
+  /** Have later cells look at the types of large values that a cell has written out, not at the values. */
+  typeLargeValues(slot: number): void {
+    const cell = this.#cells.get(slot)
+    if (cell === undefined) return
+    const path = this.files.pathOf(slot)
+    const { source } = cell.text
+    const typed = typeLargeValues(this.program, path, source)
+    if (typed === null) return
+    this.#cells.set(slot, { ...cell, text: readCell(typed) })
+    this.files.write(
+      path,
+      this.files.textOf(slot).replace(source, () => typed),
+    )
   }
 
   /** Remove `declare global` from a cell's module, because a later cell declares the same globals. */

@@ -125,6 +125,7 @@ export class Checker implements CompilerMethods {
       const before = names.declare(name, { slot, kind: isType ? 'type' : isUnion ? 'union' : kind })
       if (before !== null) again.set(name, before.slot)
     }
+    this.#program.typeLargeValues(slot)
     if (again.size === 0 || isReplay) return []
     return findMisfits(this.#program, slot, { again, told: this.#told })
   }

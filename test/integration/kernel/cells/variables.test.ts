@@ -235,3 +235,29 @@ describe('a value without a name that reaches it', () => {
     expect(printed).toBe('undefined')
   })
 })
+
+describe('thousands of rows that are written out', () => {
+  it('have the types and lines that they have, for later cells and when they are declared anew', async () => {
+    const rows = (ms: (n: number) => string): string =>
+      Array.from({ length: 1_000 }, (_, n) => `  { node: 'n${n}', ms: ${ms(n)}, ok: true },`).join(
+        '\n',
+      )
+    await session.print(
+      `const many = [\n${rows((n) => (n % 2 === 0 ? 'null' : `-${n}`))}\n]\nconst slowest = () => many.reduce((most, { ms }) => Math.max(most, ms ?? 0), 0)`,
+    )
+    expect(
+      await session.print('console.log(many.length, many[1]?.ms?.toFixed(1), slowest())'),
+    ).toBe('1000 -1.0 0')
+    expect(await session.inspect('many')).toContain(
+      'const many: ({\n    node: string;\n    ms: null;\n    ok: boolean;\n} | {\n    node: string;\n    ms: number;\n    ok: boolean;\n})[]',
+    )
+    expect((await session.run('many[0].none')).complaint).toContain(
+      "Property 'none' does not exist on type",
+    )
+    const { misfits } = await session.run(`const many = [\n${rows(() => "'none'")}\n]`)
+    expect(misfits.join('\n')).toMatch(
+      /many is now [^;]*; [^;]*; [^;]*; \}\[\]; what cell \d+ declared with it takes it for/u,
+    )
+    expect(misfits.join('\n')).not.toContain('as unknown')
+  })
+})
