@@ -69,7 +69,7 @@ class FileSpool implements Spool {
   #lastSeq: number
   #syncedSeq: number
   #ackedSeq: number
-  /** The last seq that the server can have: it was here when the spool was opened, or was read since. */
+  /** The last seq that the server can have: it was here when the spool was opened, was read since, or was acknowledged. */
   #knownSeq: number
 
   constructor(dir: string, options: SpoolOptions) {
@@ -156,6 +156,7 @@ class FileSpool implements Spool {
   trim(seq: number): void {
     if (seq <= this.#ackedSeq) return
     this.#ackedSeq = Math.min(seq, this.#lastSeq)
+    this.#knownSeq = Math.max(this.#knownSeq, this.#ackedSeq)
     const isAllAcked = this.#ackedSeq === this.#lastSeq
     if (isAllAcked && this.#files.active.bytes > this.#segmentBytes / 4) this.#rollIfRoom()
     this.#files.removeBefore(this.#ackedSeq + 1)
