@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { startFleet } from './nodes/fleet.ts'
-import { startServer } from './nodes/server.ts'
+import { startServer } from '../support/server-process.ts'
 import { printTable } from './table.ts'
 
 /** How many nodes; BENCH_NODES asks for others, such as 100. */

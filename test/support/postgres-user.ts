@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { chmod, chown, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 
 const checkout = resolve(import.meta.dirname, '../..')
 // Debian's "nobody": neither PostgreSQL nor the server runs as root.
@@ -19,7 +19,10 @@ export async function makeOrdinaryFolder(): Promise<string> {
   return dir
 }
 
-/** Start a Node.js program of the checkout, its path given from there, as an ordinary user. Disposing waits for its end. */
+/**
+ * Start a program of the checkout, its path given from there, as an ordinary user: a Node.js program, or a launcher, which finds this Node.js in its PATH.
+ * Disposing waits for its end.
+ */
 export async function spawnOrdinary(
   program: string,
   args: readonly string[],
@@ -30,26 +33,16 @@ export async function spawnOrdinary(
   // The checkout may be where only root gets to: others see it through a mount of the child's own.
   const view = await mkdtemp(join(tmpdir(), 'cl-test-view-'))
   await chmod(view, 0o755)
-  const node = process.execPath.replace(`${checkout}/`, `${view}/`)
+  const node = root ? process.execPath.replace(`${checkout}/`, `${view}/`) : process.execPath
+  const command = /\.[jt]s$/u.test(program) ? [node, program] : [program]
+  const withNode = { ...env, PATH: `${dirname(node)}:${env['PATH'] ?? ''}` }
   const script = 'mount --bind "$1" "$2" && cd "$2" && shift 2 && exec "$@"'
   const drop = ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all']
   const [file, ...rest] = root
-    ? [
-        'unshare',
-        '--mount',
-        'sh',
-        '-c',
-        script,
-        'sh',
-        checkout,
-        view,
-        ...drop,
-        node,
-        program,
-        ...args,
-      ]
-    : [process.execPath, program, ...args]
-  const child = spawn(file, rest, { cwd: checkout, env, stdio: ['pipe', stdout, 'pipe'] })
+    ? ['unshare', '--mount', 'sh', '-c', script, 'sh', checkout, view, ...drop, ...command, ...args]
+    : [...command, ...args]
+  if (file === undefined) throw new Error('there is nothing to start')
+  const child = spawn(file, rest, { cwd: checkout, env: withNode, stdio: ['pipe', stdout, 'pipe'] })
   const ended = new Promise<void>((done) => child.once('exit', () => done()))
   return {
     child,

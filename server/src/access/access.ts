@@ -1,10 +1,11 @@
 import { LabError } from '@community-lab/contract'
 import fp from 'fastify-plugin'
 import type { FastifyRequest, RouteOptions } from 'fastify'
-import type { Kysely } from 'kysely'
+import { sql, type Kysely } from 'kysely'
 import '../decorations.ts'
 import type { RightName } from '../domain/rights.ts'
 import type { Notifications } from '../postgres/notifications.ts'
+import { createGather } from '../postgres/gather.ts'
 import type { Tables } from '../postgres/tables.ts'
 import { createOpenRequests } from './open-requests.ts'
 import { permitObject } from './own-object.ts'
@@ -31,6 +32,8 @@ export interface AccessOptions {
 
 // Writing down each use would make every read a write.
 const useWrittenEveryMs = 10_000
+/** So many tokens are looked up at once. */
+const gatheredTokens = 500
 
 /**
  * Find out who asks, and whether they may, before anything else happens and before a body is read. A missing token is anonymous; a wrong one is refused even
@@ -45,6 +48,10 @@ export const accessPlugin = fp<AccessOptions>(
       everyMs: useWrittenEveryMs,
       onError: (error) => app.log.error({ err: error }, 'use of tokens not written'),
     })
+    const gatherToken = createGather({
+      maxKeys: gatheredTokens,
+      read: (secrets: readonly string[]) => readTokens(db, secrets),
+    })
     const routes: RouteOptions[] = []
     app.decorateRequest('principal')
     app.addHook('onRoute', (route) => void routes.push(route))
@@ -57,7 +64,9 @@ export const accessPlugin = fp<AccessOptions>(
       checkPath(request)
       checkOrigin(request, origins)
       request.principal =
-        authorization === undefined ? anonymous : await findPrincipal(db, authorization, use)
+        authorization === undefined
+          ? anonymous
+          : await findPrincipal(gatherToken, authorization, use)
       // Before anything else is waited for: a token that is voided meanwhile cuts this request too.
       open.follow(request, reply)
       await permitRequest(db, request)
@@ -111,7 +120,7 @@ async function permitRequest(db: Kysely<Tables>, request: FastifyRequest): Promi
 }
 
 async function findPrincipal(
-  db: Kysely<Tables>,
+  gatherToken: (secretHash: string) => Promise<StoredToken | undefined>,
   authorization: string,
   use: TokenUse,
 ): Promise<Principal> {
@@ -121,13 +130,7 @@ async function findPrincipal(
   if (secret === undefined) throw refuse('it is not of the form "Bearer <token>"')
   // A one-time secret speaks for nobody yet; the enrolment route looks at it itself.
   if (secret.startsWith('cle_')) return anonymous
-  const row = await db
-    .selectFrom('tokens')
-    .leftJoin('users', 'users.id', 'tokens.user_id')
-    .select(['tokens.id', 'tokens.role', 'tokens.scope', 'tokens.user_id', 'tokens.node_id'])
-    .select(['users.group_id', 'tokens.expires_on', 'tokens.last_used_on'])
-    .where('tokens.secret_sha256', '=', hashSecret(secret))
-    .executeTakeFirst()
+  const row = await gatherToken(hashSecret(secret).toString('hex'))
   if (row === undefined) throw refuse('it is not known here, or has been revoked')
   if (row.expires_on !== null && row.expires_on.getTime() < Date.now())
     throw refuse(`it expired on ${row.expires_on.toISOString()}`)
@@ -143,4 +146,26 @@ async function findPrincipal(
     nodeId: row.node_id,
     endsMs: row.expires_on?.getTime() ?? null,
   }
+}
+
+type StoredToken = Awaited<ReturnType<typeof selectTokens>>[number]
+
+function selectTokens(db: Kysely<Tables>, secretHashes: readonly string[]) {
+  const hashes = secretHashes.map((hash) => Buffer.from(hash, 'hex'))
+  return db
+    .selectFrom('tokens')
+    .leftJoin('users', 'users.id', 'tokens.user_id')
+    .select(['tokens.id', 'tokens.role', 'tokens.scope', 'tokens.user_id', 'tokens.node_id'])
+    .select(['users.group_id', 'tokens.expires_on', 'tokens.last_used_on', 'secret_sha256'])
+    .where('tokens.secret_sha256', '=', sql<Buffer>`any(${hashes}::bytea[])`)
+    .execute()
+}
+
+/** The tokens of secrets, by the hexadecimal SHA-256 of each. */
+async function readTokens(
+  db: Kysely<Tables>,
+  secretHashes: readonly string[],
+): Promise<ReadonlyMap<string, StoredToken>> {
+  const rows = await selectTokens(db, secretHashes)
+  return new Map(rows.map((row) => [row.secret_sha256.toString('hex'), row]))
 }

@@ -1,13 +1,21 @@
 /** What nodes have and have sent, as ETags in memory, so that the poll of a node with which nothing has changed costs no query. */
 export interface KnownEtags {
-  /** The ETag of a node's target: the one in memory, or that of a new reading. */
-  targetOf(nodeId: number, read: () => Promise<string>): Promise<string>
+  /** The ETag of a node's target; null: it has to be read. */
+  target(nodeId: number): string | null
+  /** Read a node's target, and know its ETag from then on. */
+  readTarget<T>(nodeId: number, read: () => Promise<Tagged<T>>): Promise<Tagged<T>>
   /** What is wanted of a node may have changed. */
   forgetTarget(nodeId: number): void
   /** A node's report was taken in. */
   noteReport(nodeId: number, etag: string): void
   /** Whether this is the last report that was taken in of a node. */
   isReport(nodeId: number, etag: string): boolean
+}
+
+/** Something, and its ETag. */
+export interface Tagged<T> {
+  readonly etag: string
+  readonly value: T
 }
 
 /** Options of {@link createKnownEtags}. */
@@ -27,22 +35,25 @@ interface Known {
 export function createKnownEtags({ maxAgeMs, nowMs }: KnownEtagsOptions): KnownEtags {
   const targets = new Map<number, Known>()
   const reports = new Map<number, Known>()
-  let changes = 0
+  const changes = new Map<number, number>()
   const isFresh = (known: Known | undefined): known is Known =>
     known !== undefined && nowMs() - known.atMs < maxAgeMs
 
   return {
-    async targetOf(nodeId, read) {
+    target(nodeId) {
       const known = targets.get(nodeId)
-      if (isFresh(known)) return known.etag
-      const before = changes
-      const etag = await read()
+      return isFresh(known) ? known.etag : null
+    },
+    async readTarget(nodeId, read) {
+      const before = changes.get(nodeId) ?? 0
+      const found = await read()
       // After a change meanwhile it is not known which of both was read.
-      if (changes === before) targets.set(nodeId, { etag, atMs: nowMs() })
-      return etag
+      if ((changes.get(nodeId) ?? 0) === before)
+        targets.set(nodeId, { etag: found.etag, atMs: nowMs() })
+      return found
     },
     forgetTarget(nodeId) {
-      changes++
+      changes.set(nodeId, (changes.get(nodeId) ?? 0) + 1)
       targets.delete(nodeId)
     },
     noteReport: (nodeId, etag) => void reports.set(nodeId, { etag, atMs: nowMs() }),

@@ -3,19 +3,23 @@ import {
   nodeTincName,
   sliverId as formatSliverId,
   parseSliverId,
+  type NodeTarget,
 } from '@community-lab/contract'
 import { sql } from 'kysely'
-import { etagOf } from './etag.ts'
+import { etagOf, namesEtag } from './etag.ts'
 import type { Database } from '../postgres/database.ts'
+import { createGather } from '../postgres/gather.ts'
 import { createChangeRunner } from './change.ts'
 import { createContactBook } from './contact.ts'
-import { createKnownEtags } from './known-etags.ts'
+import { createKnownEtags, type Tagged } from './known-etags.ts'
 import type { RegistryStore } from './store.ts'
 import { createReaders } from './read/readers.ts'
 import type { Registry } from './registry.ts'
-import { readNodeTarget } from './target.ts'
+import { found } from './refusal.ts'
+import { readNodeTargets } from './target.ts'
 import { readTincKeys } from './write/nodes.ts'
-import { setNodeState, writeContacts } from './write/report.ts'
+import { applyReport, setNodeState, writeContacts } from './write/report.ts'
+import { isStored, readStoredReports } from './write/stored-reports.ts'
 import { removeExpiredSlices } from './write/slices.ts'
 
 /** Options of {@link openRegistry}. */
@@ -31,6 +35,8 @@ export interface RegistryOptions {
 /** How long a node's poll is answered from memory, in milliseconds. */
 const etagsMaxAgeMs = 5 * 60_000
 const expiryCheckMs = 60_000
+/** So many nodes are read at once. */
+const gatheredKeys = 200
 /** How often it is written down when nodes were last heard of, in milliseconds: a server that is killed has forgotten no more than that. */
 const contactsEveryMs = 5 * 60_000
 /** How many events are kept, at least: who was away for longer reads everything again. */
@@ -59,6 +65,26 @@ export async function openRegistry(
     onTincHosts: (nodeIds) => hostListeners.forEach((listener) => listener(nodeIds)),
   })
   const store: RegistryStore = { db, read, change }
+
+  // Many nodes ask the same at the same time, above all after this server was started.
+  const gatherNode = createGather({
+    maxKeys: gatheredKeys,
+    read: async (ids: readonly number[]) =>
+      new Map((await read.nodes(db, { ids })).map((node) => [node.id, node])),
+  })
+  const gatherTarget = createGather({
+    maxKeys: gatheredKeys,
+    read: (ids: readonly number[]) => readNodeTargets(db, ids, mgmtPrefix),
+  })
+  const gatherStored = createGather({
+    maxKeys: gatheredKeys,
+    read: (ids: readonly number[]) => readStoredReports(db, ids),
+  })
+  const readTarget = (nodeId: number): Promise<Tagged<NodeTarget>> =>
+    known.readTarget(nodeId, async () => {
+      const value = found(await gatherTarget(nodeId), 'node', nodeId)
+      return { etag: etagOf(value), value }
+    })
 
   /** Give a node that was offline the state that it last reported. */
   const noteReturn = (nodeId: number): Promise<void> =>
@@ -110,7 +136,7 @@ export async function openRegistry(
 
   return {
     ...store,
-    node: async (id) => (await read.nodes(db, { ids: [id] }))[0] ?? null,
+    node: async (id) => (await gatherNode(id)) ?? null,
     async sliver(id) {
       const at = parseSliverId(id)
       if (at === null || formatSliverId(at.sliceId, at.nodeId) !== id) return null
@@ -142,14 +168,22 @@ export async function openRegistry(
       return () => void hostListeners.delete(listener)
     },
     async look(nodeId, { target, report }) {
-      const readEtag = async (): Promise<string> =>
-        etagOf(await readNodeTarget(store, nodeId, mgmtPrefix))
       return {
-        target: target !== null && target === (await known.targetOf(nodeId, readEtag)),
+        target:
+          target !== null && target === (known.target(nodeId) ?? (await readTarget(nodeId)).etag),
         report: report !== null && known.isReport(nodeId, report),
       }
     },
-    noteReport(nodeId, report) {
+    async target(nodeId, asked) {
+      const etag = known.target(nodeId)
+      if (asked !== null && etag !== null && namesEtag(asked, etag)) return null
+      return (await readTarget(nodeId)).value
+    },
+    async takeReport(nodeId, report) {
+      const stored = await gatherStored(nodeId)
+      // After the server was started every node reports, and most tell what is known.
+      if (stored === undefined || !isStored(stored, report))
+        await applyReport(store, nodeId, report)
       const etag = etagOf(report)
       known.noteReport(nodeId, etag)
       return etag

@@ -1,4 +1,12 @@
-import type { Incident, Look, Node, NodeReport, Seen, Sliver } from '@community-lab/contract'
+import type {
+  Incident,
+  Look,
+  Node,
+  NodeReport,
+  NodeTarget,
+  Seen,
+  Sliver,
+} from '@community-lab/contract'
 
 /** A host of the management network as tinc must know it. */
 export interface TincHost {
@@ -27,8 +35,10 @@ export interface Registry {
   onTincHostsChanged(listener: (nodeIds: readonly number[]) => void): () => void
   /** Answer a node's poll: whether what it has is still so. No query is made where nothing has changed. */
   look(nodeId: number, has: Omit<Look, 'type'>): Promise<Omit<Seen, 'type'>>
-  /** Note that a node's report was taken in. Returns its ETag. */
-  noteReport(nodeId: number, report: NodeReport): string
+  /** What is wanted of a node, with its ETag; null: its ETag is one of those in `known`, which costs no query where nothing has changed. */
+  target(nodeId: number, known: string | null): Promise<NodeTarget | null>
+  /** Take a node's report in. Returns its ETag. */
+  takeReport(nodeId: number, report: NodeReport): Promise<string>
   /** Note that a node was heard of, or (`connected` false) that its connection has gone. */
   noteContact(nodeId: number, connected: boolean): Promise<void>
   /** Publish something that an operator should look at. */

@@ -7,89 +7,111 @@ import {
   sliverId,
   type NodeTarget,
 } from '@community-lab/contract'
-import { found } from './refusal.ts'
-import type { RegistryStore } from './store.ts'
+import { sql } from 'kysely'
+import type { Db } from './read/selection.ts'
 
-/** What is wanted of a node, with everything its agent needs, in one reading. */
-export async function readNodeTarget(
-  store: RegistryStore,
-  nodeId: number,
+/** What is wanted of nodes, with everything their agents need, in one reading. A node that does not exist has none. */
+export async function readNodeTargets(
+  db: Db,
+  nodeIds: readonly number[],
   mgmtPrefix: string,
-): Promise<NodeTarget> {
-  return store.db
+): Promise<ReadonlyMap<number, NodeTarget>> {
+  return db
     .transaction()
     .setIsolationLevel('repeatable read')
     .setAccessMode('read only')
     .execute(async (tx) => {
-      const row = await tx
+      const nodes = await tx
         .selectFrom('nodes')
         .select(['id', 'name', 'set_state', 'boot_sn'])
-        .where('id', '=', nodeId)
-        .executeTakeFirst()
-      const rows = await tx
-        .selectFrom('slivers')
-        .innerJoin('slices', 'slices.id', 'slivers.slice_id')
-        .leftJoin('templates', 'templates.id', 'slices.default_template_id')
-        .select([
-          'slivers.set_state',
-          'slivers.instance_sn',
-          'slivers.resources',
-          'slices.id as slice_id',
-          'slices.name as slice_name',
-          'slices.group_id',
-          'slices.set_state as slice_set_state',
-          'slices.instance_sn as slice_instance_sn',
-          'slices.default_set_state',
-          'templates.id as template_id',
-          'templates.name as template_name',
-          'templates.type',
-          'templates.node_archs',
-          'templates.is_active',
-          'templates.image_sha256',
-        ])
-        .where('slivers.node_id', '=', nodeId)
-        .orderBy('slices.id')
+        .where('id', '=', sql<number>`any(${nodeIds}::int[])`)
         .execute()
+      const slivers = await readTargetSlivers(tx, nodeIds)
+      const groupIds = [...new Set(slivers.map((sliver) => sliver.group_id))]
       const users = await tx
         .selectFrom('users')
         .select(['group_id', 'auth_tokens'])
+        .where('group_id', '=', sql<number>`any(${groupIds}::int[])`)
         .orderBy('id')
         .execute()
-      return {
-        node: found(row, 'node', nodeId),
-        testbed: { mgmt_ipv6_prefix: mgmtPrefix, sliver_mac_prefix: defaultSliverMacPrefix },
-        slivers: rows.map((sliver) => ({
-          id: sliverId(sliver.slice_id, nodeId),
-          slice_id: sliver.slice_id,
-          slice_name: sliver.slice_name,
-          set_state: effectiveSetState(
-            sliver.slice_set_state,
-            sliver.set_state,
-            sliver.default_set_state,
-          ),
-          slice_instance_sn: sliver.slice_instance_sn,
-          instance_sn: sliver.instance_sn,
-          template:
-            sliver.template_id === null
-              ? null
-              : {
-                  id: sliver.template_id,
-                  name: sliver.template_name ?? '',
-                  type: sliver.type ?? 'debian',
-                  node_archs: sliver.node_archs ?? [],
-                  is_active: sliver.is_active ?? false,
-                  image_uri:
-                    sliver.image_sha256 === null
-                      ? null
-                      : path(routes.templateImage, { id: sliver.template_id }),
-                  image_sha256: sliver.image_sha256,
-                },
-          resources: sliver.resources,
-          interfaces: [...defaultInterfaces],
-          ssh_authorized_keys: users
-            .filter((user) => user.group_id === sliver.group_id)
-            .flatMap((user) => user.auth_tokens),
-        })),
-      }
+      const byNode = Map.groupBy(slivers, (sliver) => sliver.node_id)
+      const byGroup = Map.groupBy(users, (user) => user.group_id)
+      const keysOf = (groupId: number): string[] =>
+        (byGroup.get(groupId) ?? []).flatMap((user) => user.auth_tokens)
+      return new Map(
+        nodes.map((node) => [
+          node.id,
+          {
+            node,
+            testbed: { mgmt_ipv6_prefix: mgmtPrefix, sliver_mac_prefix: defaultSliverMacPrefix },
+            slivers: (byNode.get(node.id) ?? []).map((sliver) =>
+              showSliver(sliver, keysOf(sliver.group_id)),
+            ),
+          },
+        ]),
+      )
     })
+}
+
+type TargetSliver = Awaited<ReturnType<typeof readTargetSlivers>>[number]
+
+function readTargetSlivers(tx: Db, nodeIds: readonly number[]) {
+  return tx
+    .selectFrom('slivers')
+    .innerJoin('slices', 'slices.id', 'slivers.slice_id')
+    .leftJoin('templates', 'templates.id', 'slices.default_template_id')
+    .select([
+      'slivers.node_id',
+      'slivers.set_state',
+      'slivers.instance_sn',
+      'slivers.resources',
+      'slices.id as slice_id',
+      'slices.name as slice_name',
+      'slices.group_id',
+      'slices.set_state as slice_set_state',
+      'slices.instance_sn as slice_instance_sn',
+      'slices.default_set_state',
+      'templates.id as template_id',
+      'templates.name as template_name',
+      'templates.type',
+      'templates.node_archs',
+      'templates.is_active',
+      'templates.image_sha256',
+    ])
+    .where('slivers.node_id', '=', sql<number>`any(${nodeIds}::int[])`)
+    .orderBy('slices.id')
+    .execute()
+}
+
+function showSliver(sliver: TargetSliver, keys: readonly string[]): NodeTarget['slivers'][number] {
+  return {
+    id: sliverId(sliver.slice_id, sliver.node_id),
+    slice_id: sliver.slice_id,
+    slice_name: sliver.slice_name,
+    set_state: effectiveSetState(
+      sliver.slice_set_state,
+      sliver.set_state,
+      sliver.default_set_state,
+    ),
+    slice_instance_sn: sliver.slice_instance_sn,
+    instance_sn: sliver.instance_sn,
+    template:
+      sliver.template_id === null
+        ? null
+        : {
+            id: sliver.template_id,
+            name: sliver.template_name ?? '',
+            type: sliver.type ?? 'debian',
+            node_archs: sliver.node_archs ?? [],
+            is_active: sliver.is_active ?? false,
+            image_uri:
+              sliver.image_sha256 === null
+                ? null
+                : path(routes.templateImage, { id: sliver.template_id }),
+            image_sha256: sliver.image_sha256,
+          },
+    resources: sliver.resources,
+    interfaces: [...defaultInterfaces],
+    ssh_authorized_keys: [...keys],
+  }
 }

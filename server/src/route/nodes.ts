@@ -15,7 +15,6 @@ import '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import { actingUser } from '../access/permit.ts'
 import { listNodes } from '../registry/read/lists.ts'
-import { readNodeTarget } from '../registry/target.ts'
 import { enrollNode, issueEnrollmentToken } from '../registry/write/enrollment.ts'
 import {
   createNode,
@@ -25,7 +24,6 @@ import {
   rebootNode,
   revokeNode,
 } from '../registry/write/nodes.ts'
-import { applyReport } from '../registry/write/report.ts'
 import {
   answerCreated,
   ifMatchOf,
@@ -168,10 +166,11 @@ export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
       config: { right: 'read a node’s target' },
       schema: { tags: own, summary: 'What is wanted of a node', response: { 200: NodeTarget } },
     },
-    async (request: ById) => {
+    async (request: ById, reply) => {
       const id = numericId(request, 'node')
       await registry.noteContact(id, true)
-      return readNodeTarget(registry, id, mgmtPrefix)
+      const asked = request.headers['if-none-match'] ?? null
+      return (await registry.target(id, asked)) ?? reply.code(304).send()
     },
   )
   app.put<{ Params: { id: string }; Body: NodeReport }>(
@@ -183,8 +182,8 @@ export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
     async (request, reply) => {
       const id = numericId(request, 'node')
       await registry.noteContact(id, true)
-      await applyReport(registry, id, request.body)
-      return reply.code(204).header('etag', registry.noteReport(id, request.body)).send()
+      const etag = await registry.takeReport(id, request.body)
+      return reply.code(204).header('etag', etag).send()
     },
   )
 }

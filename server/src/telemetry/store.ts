@@ -27,7 +27,7 @@ export interface TelemetryStoreOptions {
   readonly commitDelayMs?: number
   /** So many waiting rows are committed without waiting longer; default 20,000. */
   readonly commitRows?: number
-  /** The most memory that DuckDB uses, in MiB; default 512. */
+  /** The most memory that DuckDB uses, in MiB; default 256. */
   readonly memoryMiB?: number
   /** Default: 256 measurements in a scope, 16 undeclared ones of one node, 256 columns of fields in a measurement, 32 of them begun by one node in the scope `node`. */
   readonly bounds?: Partial<StoreBounds>
@@ -90,7 +90,7 @@ export async function createTelemetryStore(
 ): Promise<TelemetryStore> {
   const settings: StoreSettings = {
     dir: options.dir,
-    memoryMiB: options.memoryMiB ?? 512,
+    memoryMiB: options.memoryMiB ?? 256,
     exportWithinMs: options.exportWithinMs ?? 10 * 60_000,
     bounds: {
       measurementsPerScope: 256,

@@ -1,21 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { NodeReport } from '@community-lab/contract'
 import { systemClock } from '../../../agent/src/loop/clock.ts'
 import { createPuller } from '../../../agent/src/loop/puller.ts'
 import { createReporter } from '../../../agent/src/loop/reporter.ts'
 import type { Sample } from '../../../agent/src/measurement/sample.ts'
 import { createUplink } from '../../../agent/src/measurement/uplink/uplink.ts'
 import { createServerClient } from '../../../agent/src/server/client.ts'
+import { nodeReport, nodeSecret } from '../../support/server-process.ts'
 import { createMemorySpool } from './memory-spool.ts'
 
 /** The agent's defaults. Source: agent/src/config.ts, POLL_S and HEALTH_INTERVAL_S. */
 const pollMs = 60_000
 const healthMs = 10_000
-
-/** The secret of a node's token. */
-export function nodeSecret(nodeId: number | ''): string {
-  return `cln_simulated-node-of-the-benchmark-${nodeId}`
-}
 
 /** Options of {@link simulateNode}. */
 export interface SimulatedNodeOptions {
@@ -38,21 +33,6 @@ export interface SimulatedNode {
   acknowledged(): number
   /** Measure and poll from now on, each from a moment of its own. */
   begin(): void
-}
-
-/** What a node without slivers reports. */
-export const nodeReport: NodeReport = {
-  state: 'production',
-  soft_version: 'bench',
-  arch: 'x86_64',
-  boot_sn: 0,
-  public_prefix: null,
-  capabilities: { runtime: 'crun', limits: true, userns: true, lacks: [] },
-  resources: (['memory', 'disk', 'cpu', 'processes'] as const).map((name) => {
-    return { name, total: 4_000, max_req: 2_000, dflt_req: 100 }
-  }),
-  errors: [],
-  slivers: [],
 }
 
 /** Run the parts of an agent that speak to the server: its stream with samples and pings, and its polls. Settles when the server has welcomed it. */

@@ -117,7 +117,8 @@ async function lackOfTun(): Promise<readonly string[]> {
 /** Why others cannot read the checkout, so that the server cannot be one of them, as a sentence; null when they can. */
 export async function whyUnreadable(app: string): Promise<string | null> {
   const othersRead = 0o004
-  for (const path of ['.', 'server', 'server/dist', 'server/dist/main.bundle.js', 'node_modules']) {
+  const paths = ['server', 'server/bin', 'server/bin/community-lab-server', 'server/dist']
+  for (const path of ['.', ...paths, 'server/dist/main.bundle.js', 'node_modules']) {
     const { mode } = await stat(join(app, path))
     if ((mode & othersRead) === 0)
       return `Other users may not read ${join(app, path)}, so the testbed's server runs as you; chmod -R go+rX ${app} changes that.`

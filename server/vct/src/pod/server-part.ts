@@ -1,5 +1,5 @@
 import { chmod, chown, mkdir, rm, symlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { vctManagementPrefix } from '@community-lab/contract'
 import { serverRouter } from '../network/babel.ts'
 import { systemPath } from '../network/namespace.ts'
@@ -47,6 +47,8 @@ export function createServerPart(
   const { hasManyUids } = configuration
   const serverEnv = {
     ...programEnv,
+    // Its launcher looks for Node.js there.
+    PATH: `${dirname(podPaths.node)}:${systemPath}`,
     TMPDIR: podPaths.tmp,
     // Written when a program ends in good order, and read by the next start of the same program.
     NODE_COMPILE_CACHE: join(data, 'compiled'),
@@ -69,7 +71,6 @@ export function createServerPart(
     // Without uids of its own the server is this user, as seen from here.
     COMMUNITY_LAB_GATEWAY_OWNER_UID: `${hasManyUids ? serverUid : 0}`,
   }
-  const app = (path: string) => [podPaths.node, join(podPaths.app, path)]
   return {
     router: superviseRouter({
       name: 'server',
@@ -81,7 +82,7 @@ export function createServerPart(
       name: 'the gateway',
       log: new LogFile(folders.log('gateway')),
       command: () => ({
-        argv: app('server/dist/gateway/main.bundle.js'),
+        argv: [podPaths.node, join(podPaths.app, 'server/dist/gateway/main.bundle.js')],
         env: gatewayEnv,
         cwd: '/',
       }),
@@ -90,7 +91,7 @@ export function createServerPart(
       name: 'the server',
       log: new LogFile(folders.log('server')),
       command: () => ({
-        argv: [...asServer(hasManyUids), ...app('server/dist/main.bundle.js')],
+        argv: [...asServer(hasManyUids), join(podPaths.app, 'server/bin/community-lab-server')],
         env: serverEnv,
         cwd: '/',
       }),

@@ -65,7 +65,8 @@ export function createRegistry(): HandMadeRegistry {
       return () => void changed.delete(listener)
     },
     look: () => Promise.resolve({ target: true, report: false }),
-    noteReport: () => '',
+    target: () => Promise.resolve(null),
+    takeReport: () => Promise.resolve(''),
     noteContact: () => Promise.resolve(),
     reportIncident(incident) {
       incidents.push(incident)

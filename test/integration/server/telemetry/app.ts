@@ -86,7 +86,8 @@ function createTestRegistry(): TestRegistry {
     },
     onTincHostsChanged: () => () => undefined,
     look: () => Promise.resolve({ target: true, report: false }),
-    noteReport: () => '',
+    target: () => Promise.resolve(null),
+    takeReport: () => Promise.resolve(''),
     noteContact(nodeId, connected) {
       events.emit('contact', nodeId, connected)
       return Promise.resolve()

@@ -5,10 +5,10 @@ import { request, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
+import type { NodeReport } from '@community-lab/contract'
 import pg from 'pg'
-import { startPostgres } from '../../support/postgres.ts'
-import { makeOrdinaryFolder, spawnOrdinary } from '../../support/postgres-user.ts'
-import { nodeReport, nodeSecret } from './simulated-node.ts'
+import { startPostgres } from './postgres.ts'
+import { makeOrdinaryFolder, spawnOrdinary } from './postgres-user.ts'
 
 /** What a server and its PostgreSQL have used until now. */
 export interface Usage {
@@ -18,19 +18,41 @@ export interface Usage {
 }
 
 /** A server as it runs at a testbed, with nodes that are enrolled. */
-export interface BenchServer extends AsyncDisposable {
+export interface ServerProcess extends AsyncDisposable {
   readonly url: string
   readonly certificateSha256: string
   readUsage(): Promise<Usage>
+  /** What the server has resident now, in MiB. */
+  readResidentMiB(): Promise<number>
   /** Change a node as an operator does. */
   patchNode(id: number, body: object): Promise<void>
 }
 
-/** The program that the set-up has built: what a testbed runs. */
-const program = 'server/dist/main.bundle.js'
+/** How a testbed starts it; the set-up has built it. */
+const program = 'server/bin/community-lab-server'
+
+/** The secret of a node's token. */
+export function nodeSecret(nodeId: number | ''): string {
+  return `cln_simulated-node-of-the-benchmark-${nodeId}`
+}
+
+/** What a node without slivers reports. */
+export const nodeReport: NodeReport = {
+  state: 'production',
+  soft_version: 'bench',
+  arch: 'x86_64',
+  boot_sn: 0,
+  public_prefix: null,
+  capabilities: { runtime: 'crun', limits: true, userns: true, lacks: [] },
+  resources: (['memory', 'disk', 'cpu', 'processes'] as const).map((name) => {
+    return { name, total: 4_000, max_req: 2_000, dflt_req: 100 }
+  }),
+  errors: [],
+  slivers: [],
+}
 
 /** Start PostgreSQL and the server with so many nodes. */
-export async function startServer(size: number): Promise<BenchServer> {
+export async function startServer(size: number): Promise<ServerProcess> {
   await using stack = new AsyncDisposableStack()
   const postgres = stack.use(await startPostgres())
   const dir = await makeOrdinaryFolder()
@@ -77,16 +99,22 @@ export async function startServer(size: number): Promise<BenchServer> {
     url: `https://[::1]:${port}`,
     certificateSha256: createHash('sha256').update(certificate.raw).digest('hex'),
     async readUsage() {
-      const status = await readFile(`/proc/${pid}/status`, 'utf8')
       return {
         serverCpuS: await readCpuSeconds([pid]),
         postgresCpuS: await readCpuSeconds(await findBackends(database)),
-        residentMiB: Number(/^VmRSS:\s+(\d+) kB$/mu.exec(status)?.[1] ?? 0) / 1024,
+        residentMiB: await readResidentMiB(pid),
       }
     },
+    readResidentMiB: () => readResidentMiB(pid),
     patchNode: (id, body) => patch(settings.SOCKET, { token: operator, id, body }),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
+}
+
+/** Source: proc(5), VmRSS. */
+async function readResidentMiB(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  return Number(/^VmRSS:\s+(\d+) kB$/mu.exec(status)?.[1] ?? 0) / 1024
 }
 
 async function readPort(output: NodeJS.ReadableStream): Promise<number> {
