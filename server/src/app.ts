@@ -10,6 +10,7 @@ import { openEventFeed } from './events/feed.ts'
 import { cachingPlugin } from './http/caching.ts'
 import { addressLimitPlugin, defaultLimits, streamLimitPlugin, type Limits } from './http/limits.ts'
 import { linksPlugin } from './http/links.ts'
+import { nodeTurnsPlugin } from './http/node-turns.ts'
 import { openapiPlugin } from './http/openapi.ts'
 import { answerProblem, bodyLimitBytes, problemPlugin } from './http/problems.ts'
 import { useContractSchemas } from './http/validate.ts'
@@ -93,6 +94,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     maxAge: 600,
   })
   await app.register(addressLimitPlugin, { limits })
+  await app.register(nodeTurnsPlugin, limits.nodes)
   await app.register(websocket, {
     options: { maxPayload: maxMessageBytes, perMessageDeflate: false },
   })

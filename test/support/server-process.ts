@@ -94,14 +94,15 @@ export async function startServer(size: number): Promise<ServerProcess> {
   await database.connect()
   stack.defer(() => database.end())
   await addNodes(database, size)
+  const postmaster = await findPostmaster(database)
   const held = stack.move()
   return {
     url: `https://[::1]:${port}`,
     certificateSha256: createHash('sha256').update(certificate.raw).digest('hex'),
     async readUsage() {
       return {
-        serverCpuS: await readCpuSeconds([pid]),
-        postgresCpuS: await readCpuSeconds(await findBackends(database)),
+        serverCpuS: await readCpuSeconds(pid, ownTimes),
+        postgresCpuS: await readFamilyCpuSeconds(postmaster),
         residentMiB: await readResidentMiB(pid),
       }
     },
@@ -144,20 +145,37 @@ async function addNodes(database: pg.Client, size: number): Promise<void> {
   )
 }
 
-async function findBackends(database: pg.Client): Promise<number[]> {
-  const { rows } = await database.query<{ pid: number }>('select pid from pg_stat_activity')
-  return rows.map(({ pid }) => pid)
+/** The parent of all processes of PostgreSQL. */
+async function findPostmaster(database: pg.Client): Promise<number> {
+  const { rows } = await database.query<{ pid: number }>('select pg_backend_pid() as pid')
+  const fields = await readStat(rows[0]?.pid ?? 0)
+  return Number(fields[1])
 }
 
-/** Processor seconds of processes; 0 for one that has ended. Source: proc(5), USER_HZ is 100. */
-async function readCpuSeconds(pids: readonly number[]): Promise<number> {
-  const texts = await Promise.all(
-    pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')),
-  )
-  return texts.reduce((sum, line) => {
-    const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
-    return sum + (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100
-  }, 0)
+/** A process's fields of /proc/…/stat from its state on; none when it has ended. Source: proc(5). */
+async function readStat(pid: number): Promise<readonly string[]> {
+  const line = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  return line.slice(line.lastIndexOf(')') + 2).split(' ')
+}
+
+/** Processor seconds of a process, and of its children that have ended. Source: proc(5), USER_HZ is 100. */
+async function readCpuSeconds(pid: number, fieldNrs: readonly number[]): Promise<number> {
+  const fields = await readStat(pid)
+  return fieldNrs.reduce((sum, nr) => sum + Number(fields[nr] ?? 0) / 100, 0)
+}
+
+const ownTimes = [11, 12]
+const endedChildrenTimes = [13, 14]
+
+/** Processor seconds of a process and of all its children, ended or not. */
+async function readFamilyCpuSeconds(pid: number): Promise<number> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  const times = children
+    .split(' ')
+    .filter((child) => child !== '')
+    .map((child) => readCpuSeconds(Number(child), ownTimes))
+  times.push(readCpuSeconds(pid, [...ownTimes, ...endedChildrenTimes]))
+  return (await Promise.all(times)).reduce((sum, seconds) => sum + seconds, 0)
 }
 
 async function patch(

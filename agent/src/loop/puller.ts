@@ -1,4 +1,4 @@
-import { backoffMs, type Seen } from '@community-lab/contract'
+import { askedDelayMs, backoffMs, type Seen } from '@community-lab/contract'
 import type { FetchedTarget, TargetAnswer } from '../server/client.ts'
 import { createAutoResetEvent } from './auto-reset-event.ts'
 import type { Clock } from './clock.ts'
@@ -35,13 +35,15 @@ export interface Puller {
 /** The share of the time between two looks that is left out at random, so that the nodes of a testbed do not ask all at once. */
 const jitter = 0.1
 
-/** Make a puller. After a failure it waits 1 s, doubling up to the time between two looks. */
+/** Make a puller. After a failure it waits 1 s, doubling up to the time between two looks, or as long as the server asks. */
 export function createPuller(options: PullerOptions): Puller {
   const { pollMs, clock, log } = options
   const backoff = { firstMs: 1_000, longestMs: pollMs, jitter }
   const due = createAutoResetEvent(clock)
   let { etag } = options
   let failuresInRow = 0
+  /** How long the server has asked to be left alone, in milliseconds. */
+  let askedMs = 0
   let attempt = new AbortController()
 
   /** After a hint the target has most likely changed, so that asking whether it has would be a waste of time. */
@@ -58,11 +60,13 @@ export function createPuller(options: PullerOptions): Puller {
       }
       if (failuresInRow > 0) log.info({ failures: failuresInRow }, 'the server answers again')
       failuresInRow = 0
+      askedMs = 0
       options.onContact(seen?.report === true)
     } catch (error) {
       if (signal.aborted) throw error
       if (attempt.signal.aborted) return
       failuresInRow += 1
+      askedMs = askedDelayMs(error, clock.random())
       log.warn({ err: error, failures: failuresInRow }, 'the target could not be fetched')
     }
   }
@@ -80,7 +84,7 @@ export function createPuller(options: PullerOptions): Puller {
         const waitMs =
           failuresInRow === 0
             ? pollMs * (1 - jitter * clock.random())
-            : backoffMs(backoff, failuresInRow, clock.random())
+            : Math.max(askedMs, backoffMs(backoff, failuresInRow, clock.random()))
         isHinted = (await due.wait(waitMs, signal)) === 'set'
       })
     },

@@ -1,4 +1,4 @@
-import { backoffMs, type NodeReport } from '@community-lab/contract'
+import { askedDelayMs, backoffMs, type NodeReport } from '@community-lab/contract'
 import { createAutoResetEvent } from './auto-reset-event.ts'
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
@@ -38,7 +38,7 @@ const spacingMs = 50
  */
 const stepHoldMs = 1_000
 
-/** Make a reporter. After a failed delivery a new report is made and sent after 1 s, then after twice as long each time. */
+/** Make a reporter. After a failed delivery a new report is made and sent after 1 s, then after twice as long each time, or when the server asks for it. */
 export function createReporter(options: ReporterOptions): Reporter {
   const { clock, log } = options
   const backoff = { firstMs: 1_000, longestMs: options.longestWaitMs, jitter: 0.1 }
@@ -47,6 +47,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   let delivered: string | null = null
   let etag: string | null = null
   let failuresInRow = 0
+  /** How long the server has asked to be left alone, in milliseconds. */
+  let askedMs = 0
   let lastMs = Number.NEGATIVE_INFINITY
   /** When there is something to tell. */
   let dueMs = Number.POSITIVE_INFINITY
@@ -67,7 +69,11 @@ export function createReporter(options: ReporterOptions): Reporter {
   /** Wait for a reason to report: a change, or, while the server is away, the end of the delay or a sign that the server is back. */
   async function untilWorthwhile(signal: AbortSignal): Promise<void> {
     if (failuresInRow === 0) await untilDue(signal)
-    else await contact.wait(backoffMs(backoff, failuresInRow, clock.random()), signal)
+    else
+      await contact.wait(
+        Math.max(askedMs, backoffMs(backoff, failuresInRow, clock.random())),
+        signal,
+      )
   }
 
   async function deliver(signal: AbortSignal): Promise<void> {
@@ -85,6 +91,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       delivered = null
       etag = null
       failuresInRow += 1
+      askedMs = askedDelayMs(error, clock.random())
       log.warn({ err: error, failures: failuresInRow }, 'the report could not be delivered')
     }
   }

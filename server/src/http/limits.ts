@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import type { FastifyInstance } from 'fastify'
 import '../decorations.ts'
 import { addressOf, askerOf } from './asker.ts'
+import type { NodeTurnsOptions } from './node-turns.ts'
 import { RequestCounts } from './request-counts.ts'
 
 declare module 'fastify' {
@@ -26,6 +27,8 @@ export interface Limits {
   readonly tokenPerMinute: number
   /** A minute's requests without a token of one address. */
   readonly anonymousPerMinute: number
+  /** Requests of nodes that are answered at the same time, and how many of those beyond are asked back in a second. */
+  readonly nodes: NodeTurnsOptions
   /** How many streams a token, an address, the Unix socket, all who have no token, and all together may have open. */
   readonly streams: {
     readonly token: number
@@ -42,6 +45,7 @@ export const defaultLimits: Limits = {
   socketPerMinute: 120_000,
   tokenPerMinute: 6_000,
   anonymousPerMinute: 3_000,
+  nodes: { atOnce: 1_000, backPerS: 50 },
   streams: { token: 100, address: 200, socket: 2_000, anonymous: 2_500, server: 5_000 },
 }
 

@@ -6,10 +6,10 @@ export interface KnownEtags {
   readTarget<T>(nodeId: number, read: () => Promise<Tagged<T>>): Promise<Tagged<T>>
   /** What is wanted of a node may have changed. */
   forgetTarget(nodeId: number): void
-  /** A node's report was taken in. */
+  /** A node's report was taken in, or read. */
   noteReport(nodeId: number, etag: string): void
-  /** Whether this is the last report that was taken in of a node. */
-  isReport(nodeId: number, etag: string): boolean
+  /** The ETag of the last report that was taken in of a node; null: it has to be read. */
+  report(nodeId: number): string | null
 }
 
 /** Something, and its ETag. */
@@ -57,9 +57,9 @@ export function createKnownEtags({ maxAgeMs, nowMs }: KnownEtagsOptions): KnownE
       targets.delete(nodeId)
     },
     noteReport: (nodeId, etag) => void reports.set(nodeId, { etag, atMs: nowMs() }),
-    isReport(nodeId, etag) {
+    report(nodeId) {
       const known = reports.get(nodeId)
-      return isFresh(known) && known.etag === etag
+      return isFresh(known) ? known.etag : null
     },
   }
 }

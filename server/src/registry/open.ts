@@ -19,7 +19,7 @@ import { found } from './refusal.ts'
 import { readNodeTargets } from './target.ts'
 import { readTincKeys } from './write/nodes.ts'
 import { applyReport, setNodeState, writeContacts } from './write/report.ts'
-import { isStored, readStoredReports } from './write/stored-reports.ts'
+import { readStoredReports, reportEtag, storedEtag } from './write/stored-reports.ts'
 import { removeExpiredSlices } from './write/slices.ts'
 
 /** Options of {@link openRegistry}. */
@@ -80,6 +80,17 @@ export async function openRegistry(
     maxKeys: gatheredKeys,
     read: (ids: readonly number[]) => readStoredReports(db, ids),
   })
+  const readReportEtag = async (nodeId: number): Promise<string | null> => {
+    const stored = await gatherStored(nodeId)
+    return stored === undefined ? null : storedEtag(stored)
+  }
+  /** Read the ETag of a node's last report. A report that is taken in meanwhile is the last one. */
+  const learnReport = async (nodeId: number): Promise<string | null> => {
+    const etag = await readReportEtag(nodeId)
+    const newer = known.report(nodeId)
+    if (newer === null && etag !== null) known.noteReport(nodeId, etag)
+    return newer ?? etag
+  }
   const readTarget = (nodeId: number): Promise<Tagged<NodeTarget>> =>
     known.readTarget(nodeId, async () => {
       const value = found(await gatherTarget(nodeId), 'node', nodeId)
@@ -171,7 +182,7 @@ export async function openRegistry(
       return {
         target:
           target !== null && target === (known.target(nodeId) ?? (await readTarget(nodeId)).etag),
-        report: report !== null && known.isReport(nodeId, report),
+        report: report !== null && report === (known.report(nodeId) ?? (await learnReport(nodeId))),
       }
     },
     async target(nodeId, asked) {
@@ -180,11 +191,9 @@ export async function openRegistry(
       return (await readTarget(nodeId)).value
     },
     async takeReport(nodeId, report) {
-      const stored = await gatherStored(nodeId)
-      // After the server was started every node reports, and most tell what is known.
-      if (stored === undefined || !isStored(stored, report))
-        await applyReport(store, nodeId, report)
-      const etag = etagOf(report)
+      const etag = reportEtag(report)
+      // After the server was away many nodes report, and most tell what is known.
+      if ((await readReportEtag(nodeId)) !== etag) await applyReport(store, nodeId, report)
       known.noteReport(nodeId, etag)
       return etag
     },

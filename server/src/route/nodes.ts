@@ -163,7 +163,7 @@ export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
   app.get(
     pattern(routes.nodeTarget),
     {
-      config: { right: 'read a node’s target' },
+      config: { right: 'read a node’s target', byNodes: true },
       schema: { tags: own, summary: 'What is wanted of a node', response: { 200: NodeTarget } },
     },
     async (request: ById, reply) => {
@@ -176,7 +176,7 @@ export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
   app.put<{ Params: { id: string }; Body: NodeReport }>(
     pattern(routes.nodeState),
     {
-      config: { right: 'report a node’s state' },
+      config: { right: 'report a node’s state', byNodes: true },
       schema: { tags: own, summary: 'Report what a node is', body: NodeReport },
     },
     async (request, reply) => {

@@ -10,6 +10,7 @@ import fp from 'fastify-plugin'
 import type { FastifyRequest } from 'fastify'
 import { permitNode } from '../access/permit.ts'
 import '../decorations.ts'
+import '../http/node-turns.ts'
 import { watchSilence } from '../http/silence.ts'
 import '../telemetry/decoration.ts'
 import { closeCodes, closeStream, serveStream } from './connection.ts'
@@ -109,7 +110,7 @@ export default fp<StreamPluginOptions>(
       {
         websocket: true,
         preHandler: admit,
-        config: { right: 'open a node’s stream', rateLimit: false },
+        config: { right: 'open a node’s stream', rateLimit: false, byNodes: true },
         schema: { tags: ['nodes'], summary: 'WebSocket: the node’s stream of samples' },
       },
       (socket, request) => {

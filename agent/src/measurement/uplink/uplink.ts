@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
-import { backoffMs } from '@community-lab/contract'
+import { askedDelayMs, backoffMs } from '@community-lab/contract'
 import type { Spool } from '../spool/spool.ts'
 import type { LookNow } from './look.ts'
 import { runSession } from './session.ts'
@@ -38,7 +38,7 @@ export interface Uplink {
 
 /**
  * Keep the node's stream open: send the spool's samples, trim the spool as the server acknowledges, pass the server's hints on. A connection that breaks or
- * cannot be made is tried again after 0.2 s. That wait doubles up to 10 s, with jitter, and is 0.2 s again once the server has welcomed the node or the
+ * cannot be made is tried again after 0.2 s, or when the server that refused it asks for it. That wait doubles up to 10 s, with jitter, and is 0.2 s again once the server has welcomed the node or the
  * network is back.
  */
 export function createUplink(options: UplinkOptions): Uplink {
@@ -81,7 +81,8 @@ export function createUplink(options: UplinkOptions): Uplink {
       if (isEnded()) return
       options.onDisconnected?.(reason)
       const either = AbortSignal.any([signal, attempt.signal])
-      await delay(backoffMs(backoff, ++failures), undefined, { signal: either }).catch(() => {
+      const waitMs = Math.max(askedDelayMs(reason), backoffMs(backoff, ++failures))
+      await delay(waitMs, undefined, { signal: either }).catch(() => {
         // Closed, or told that the network is back: either way the wait is over.
       })
       if (isEnded()) return

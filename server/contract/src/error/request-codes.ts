@@ -82,6 +82,12 @@ export const requestCodes = {
     true,
     (d) => `the server failed on request ${d.requestId}; its log tells why`,
   ),
+  LAB_SERVER_BUSY: code<{ retryAfterS: number }>(
+    503,
+    true,
+    (d) =>
+      `more nodes ask at this moment than the server answers; come again in ${d.retryAfterS} s`,
+  ),
   LAB_SERVER_UNAVAILABLE: code<{ what: string }>(
     503,
     true,

@@ -1,15 +1,18 @@
 import { sql } from 'kysely'
-import { isDeepStrictEqual } from 'node:util'
-import { sliverId, type NodeReport, type SliverReport } from '@community-lab/contract'
+import type { NodeReport, SliverReport } from '@community-lab/contract'
+import { etagOf } from '../etag.ts'
 import type { Db } from '../read/selection.ts'
 
 /** What the database has of a node's last report. */
 export interface StoredReport {
   readonly state: string
   readonly report: Omit<NodeReport, 'slivers'> | null
-  /** By the ids of the slivers that the node has or is to have. */
-  readonly slivers: ReadonlyMap<string, { state: string; report: SliverReport | null }>
-  /** Whether the one-time secret of its enrolment is still there. */
+  /** The slivers that the node is to have, with what it last told of each. */
+  readonly slivers: readonly {
+    readonly state: string
+    readonly report: SliverReport | null
+  }[]
+  /** Whether the one-time secret of its enrolment is still there; its next report ends that. */
   readonly hasSecret: boolean
 }
 
@@ -18,39 +21,46 @@ export async function readStoredReports(
   db: Db,
   nodeIds: readonly number[],
 ): Promise<ReadonlyMap<number, StoredReport>> {
-  const isAsked = sql`any(${nodeIds}::int[])`
-  const { rows: nodes } = await sql<{
-    id: number
-    state: string
-    report: StoredReport['report']
-    secret: boolean
-  }>`select id, state, report, exists (
-      select from enrollments where node_id = nodes.id and used_pubkey is not null) as secret
-    from nodes where id = ${isAsked}`.execute(db)
+  const nodes = await db
+    .selectFrom('nodes')
+    .leftJoin('enrollments', (join) =>
+      join.onRef('node_id', '=', 'nodes.id').on('used_pubkey', 'is not', null),
+    )
+    .select(['nodes.id', 'nodes.state', 'nodes.report', 'enrollments.node_id as secret_of'])
+    .where('nodes.id', '=', sql<number>`any(${nodeIds}::int[])`)
+    .execute()
   const slivers = await db
     .selectFrom('slivers')
-    .select(['slice_id', 'node_id', 'state', 'report'])
-    .where('node_id', '=', sql<number>`${isAsked}`)
+    .select(['node_id', 'state', 'report'])
+    .where('node_id', '=', sql<number>`any(${nodeIds}::int[])`)
     .execute()
   const byNode = Map.groupBy(slivers, (sliver) => sliver.node_id)
   return new Map(
-    nodes.map(({ id, state, report, secret }) => {
-      const own = (byNode.get(id) ?? []).map(
-        (sliver) => [sliverId(sliver.slice_id, id), sliver] as const,
-      )
-      return [id, { state, report, slivers: new Map(own), hasSecret: secret }]
-    }),
+    nodes.map(({ id, state, report, secret_of: secretOf }) => [
+      id,
+      { state, report, slivers: byNode.get(id) ?? [], hasSecret: secretOf !== null },
+    ]),
   )
 }
 
-/** Tell whether a report says nothing that the database does not have. */
-export function isStored(stored: StoredReport, report: NodeReport): boolean {
-  const { slivers, ...own } = report
-  if (stored.hasSecret || stored.state !== own.state) return false
-  if (!isDeepStrictEqual(stored.report, own)) return false
-  const told = new Map(slivers.map((sliver) => [sliver.id, sliver]))
-  return [...stored.slivers].every(([id, sliver]) => {
-    const of = told.get(id) ?? null
-    return sliver.state === (of?.state ?? 'unknown') && isDeepStrictEqual(sliver.report, of)
-  })
+/** The ETag of a report, whatever the order of its members and slivers: PostgreSQL keeps neither. */
+export function reportEtag({ slivers, ...own }: NodeReport): string {
+  const inOrder = [...slivers].sort((one, other) => (one.id < other.id ? -1 : 1))
+  return etagOf(sortMembers({ ...own, slivers: inOrder }))
+}
+
+/** The ETag of the report that the database has; null when the node's next report would change something, whatever it says. */
+export function storedEtag({ state, report, slivers, hasSecret }: StoredReport): string | null {
+  if (report === null || hasSecret || state !== report.state) return null
+  if (slivers.some((sliver) => sliver.state !== (sliver.report?.state ?? 'unknown'))) return null
+  return reportEtag({ ...report, slivers: slivers.flatMap((sliver) => sliver.report ?? []) })
+}
+
+function sortMembers(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortMembers)
+  if (typeof value !== 'object' || value === null) return value
+  const members = Object.entries(value).map(
+    ([name, member]) => [name, sortMembers(member)] as const,
+  )
+  return Object.fromEntries(members.sort(([one], [other]) => (one < other ? -1 : 1)))
 }

@@ -1,4 +1,4 @@
-import { routes } from '@community-lab/contract'
+import { path, routes } from '@community-lab/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { defaultLimits } from '../../../../server/src/http/limits.ts'
 import { readEvents } from '../world/events.ts'
@@ -186,6 +186,23 @@ describe('a stranger', () => {
     ])
     expect((await guess('2001:db8:0:1::1')).statusCode).toBe(401)
     expect((await guess('::ffff:192.0.2.1')).statusCode).toBe(401)
+  })
+})
+
+describe('requests of nodes', () => {
+  it('beyond what is answered at once are refused, each with a time of its own to come back', async () => {
+    const nodes = { atOnce: 2, backPerS: 0.5 }
+    await using world = await testbeds.start({ limits: { ...defaultLimits, nodes } })
+    const token = world.nodes[0] ?? ''
+    const target = path(routes.nodeTarget, { id: 1 })
+    const poll = () => world.ask(token, 'GET', target)
+    const answers = await Promise.all([poll(), poll(), poll(), poll()])
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 503, 503])
+    expect(answers[2].json()).toMatchObject({ code: 'LAB_SERVER_BUSY' })
+    const times = answers.map(({ headers }) => Number(headers['retry-after'] ?? 0))
+    expect(times[3]).toBe((times[2] ?? 0) + 2)
+    // Others are answered, and so is a node when those before it are done.
+    expect((await poll()).statusCode).toBe(200)
   })
 })
 

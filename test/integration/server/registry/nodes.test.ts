@@ -8,6 +8,7 @@ import {
   type NodeTarget,
   type Sliver,
 } from '@community-lab/contract'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { postgresKinds } from '../../../support/postgres.ts'
 import { readEvents } from '../world/events.ts'
@@ -283,6 +284,25 @@ describe.each(postgresKinds)('a node on %s PostgreSQL', (kind) => {
     await using again = await startWorld({ databaseUrl: world.databaseUrl })
     const node = (await again.ask(null, 'GET', path(routes.node, { id: 1 }))).json<Node>()
     expect(node.last_seen_on).toBe(seenOn)
+  })
+
+  it('need not report again because the server was started again, as long as nothing has changed', async () => {
+    const world = await testbeds.start()
+    const body = { name: 'hello', template: 'tiny', nodes: ['n1'] }
+    await world.ask(world.red, 'PUT', routes.sliceEnsure, { body })
+    const report = await world.report(1, { slivers: [aSliverReport('1@1')] })
+    const other = await world.report(2)
+    await world[Symbol.asyncDispose]()
+    await using again = await startWorld({ databaseUrl: world.databaseUrl })
+    const { registry } = again.context
+    const look = (id: number, etag: string) => registry.look(id, { target: null, report: etag })
+    expect(await look(1, report)).toMatchObject({ report: true })
+    expect(await look(1, other)).toMatchObject({ report: false })
+    await sql`update slivers set state = 'unknown', report = null`.execute(again.database.db)
+    await using third = await startWorld({ databaseUrl: world.databaseUrl })
+    expect(await third.context.registry.look(1, { target: null, report })).toMatchObject({
+      report: false,
+    })
   })
 
   it('whose report is none is told where', async () => {

@@ -1,3 +1,4 @@
+import { LabError } from '@community-lab/contract'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createPuller, type Puller } from '../../../../agent/src/loop/puller.ts'
@@ -11,6 +12,8 @@ let asked: string[]
 /** What the stream tells; null: it is not open. */
 let seen: { target: boolean; report: boolean } | null
 let reportsKnown: boolean[]
+/** How the next request fails; null: it does not. */
+let failure: Error | null
 
 beforeEach(() => {
   clock = createTestClock()
@@ -18,6 +21,7 @@ beforeEach(() => {
   asked = []
   seen = null
   reportsKnown = []
+  failure = null
   puller = createPuller({
     look(etag) {
       asked.push(`look ${etag}`)
@@ -25,7 +29,7 @@ beforeEach(() => {
     },
     getTarget(etag) {
       asked.push(`get ${etag}`)
-      return Promise.resolve({ changed: false })
+      return failure === null ? Promise.resolve({ changed: false }) : Promise.reject(failure)
     },
     etag: '"1"',
     pollMs: 60_000,
@@ -61,4 +65,18 @@ it('fetches at once after a hint', async () => {
   puller.hint()
   await clock.pass(0)
   expect(asked).toEqual(['get "1"'])
+})
+
+it('comes again when a busy server asks for it, and not before', async () => {
+  await clock.pass(0)
+  asked = []
+  failure = new LabError('LAB_SERVER_BUSY', { retryAfterS: 40 })
+  puller.hint()
+  await clock.pass(0)
+  expect(asked.splice(0)).toEqual(['get "1"'])
+  failure = null
+  await clock.pass(39_999)
+  expect(asked).toEqual([])
+  await clock.pass(4_001)
+  expect(asked.splice(0)).toEqual(['look "1"', 'get "1"'])
 })
