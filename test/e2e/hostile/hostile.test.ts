@@ -1,3 +1,4 @@
+import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { attackWithBombs } from './bombs.ts'
 import { attackWithFills } from './fills.ts'
@@ -27,6 +28,20 @@ describe('a hostile sliver', () => {
     expect(seen).toEqual(nothingNoticed(seen))
     expect(seen.written).toBeGreaterThan(10)
   })
+
+  it.runIf(process.getuid?.() === 0)(
+    'has user ids that no other sliver of this host has, also not one of the same number on another node',
+    async () => {
+      const slivers = [...world.hostile.slivers, ...world.neighbour.slivers]
+      const first = slivers.map(async (sliver) => {
+        const { stdout } = await sliver.exec('cat /proc/self/uid_map')
+        const [, outside] = stdout.trim().split(/\s+/u)
+        return Number(outside)
+      })
+      expect(new Set(await Promise.all(first)).size).toBe(4)
+      expect(Math.min(...(await Promise.all(first)))).toBeGreaterThan(0)
+    },
+  )
 
   describe('that floods its node with samples', () => attackWithFloods(() => world))
   describe('that fills what it can', () => attackWithFills(() => world))

@@ -162,7 +162,7 @@ describe.runIf(process.getuid?.() === 0)('the network of a node', () => {
       )
     const before = await answers()
     await machine.shOn('host', `${packets} datagrams ${publicAddress(sending)} 1`)
-    await waitFor(async () => String((await answers()) - before), /^1$/u)
+    await waitFor(async () => String((await answers()) - before), /^[1-9]/u)
     await machine.sh('ip addr del fd77:0:2::1/128 dev cn0')
     await agent.call('remove', '13@3')
     await agent.call('remove', '12@3')
@@ -171,9 +171,11 @@ describe.runIf(process.getuid?.() === 0)('the network of a node', () => {
   test('a sliver’s router advertisements, redirects and reports of multicast groups reach nobody', async () => {
     const sliver = await agent.run(wanted(14, template))
     const mac = sliver.interfaces.find(({ name }) => name === 'pub1')?.mac_addr ?? ''
+    // What the kernel has counted of this link alone: on its other links the node has neighbours that it hears.
+    const own = `/proc/net/dev_snmp6/${hostInterface(sliver.nr, 3)}`
     // All routers, solicitation, advertisement, redirect, and multicast listener reports of both versions. Source: RFC 4861, RFC 2710, RFC 3810.
     const counters = 'Icmp6In(RouterSolicits|RouterAdv|NeighborSol|NeighborAdv|Redirects|MLD|Group)'
-    const counted = (): Promise<string> => machine.sh(`grep -E '${counters}' /proc/net/snmp6`)
+    const counted = (): Promise<string> => machine.sh(`grep -E '${counters}' ${own}`)
     const send = (to: string, type: number): Promise<string> =>
       machine.sh(
         `${inside(sliver.pid)} ${packets} icmp pub1 ${mac} ${publicAddress(sliver)} ${to} ${type} 200`,
@@ -182,7 +184,7 @@ describe.runIf(process.getuid?.() === 0)('the network of a node', () => {
     for (const to of ['ff02::1', 'ff02::2', 'ff02::16', 'fe80::1'])
       for (const type of [130, 131, 133, 134, 135, 136, 137, 143]) await send(to, type)
     // These the node hears: they were sent last.
-    const pings = () => machine.sh(`awk '$1 == "Icmp6InEchos" { print $2 }' /proc/net/snmp6`)
+    const pings = () => machine.sh(`awk '$1 == "Icmp6InEchos" { print $2 }' ${own}`)
     const heard = Number(await pings())
     await send('fe80::1', 128)
     await waitFor(pings, `${heard + 200}\n`)
