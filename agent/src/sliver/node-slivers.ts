@@ -60,7 +60,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
   const records = await openRecords(join(dataDir, 'slivers'))
   const templates = await openTemplates({ dir: join(dataDir, 'templates'), fetchImage })
   tellUnreadable(records, problems)
-  const found = await findRunning(records)
+  const found = findRunning(records)
   const hasSlivers = records.all().length + records.unreadable.size > 0
   const host = await openHost({ ...options, running: found, hasSlivers })
   const probing = await createProbing({
@@ -125,7 +125,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       return upkeep.problems
     },
     list: () => Promise.resolve(records.all().map((one) => statusOf(one, host))),
-    unreadable: () => Promise.all([...parts.unreadable.values()].map(describeUnreadable)),
+    unreadable: () => Promise.resolve([...parts.unreadable.values()].map(describeUnreadable)),
     allocate: (target, sliverMacPrefix) =>
       serial.run(target.id, () => allocate(parts, target, sliverMacPrefix)),
     deploy: (target, signal) => serial.run(target.id, () => deploy(parts, target, signal)),

@@ -95,7 +95,7 @@ async function checkLinks(
   await forEach(subject, incomplete, ({ id, nr }) =>
     slivers.inTurn(id, async (record) => {
       // It may have ended, or been started again, since it was looked at.
-      if (record.process === null || !(await isAlive(record.process))) return
+      if (record.process === null || !isAlive(record.process)) return
       const lacks = (await host.links.inspect([record])).get(nr)
       if (lacks === undefined) return
       await host.links.connect(record, record.process, signal)

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** What a sliver uses; null where it is not told. */
@@ -9,17 +9,15 @@ export interface Usage {
 }
 
 /** Read what a sliver's cgroups tell: version 2 under the key `unified`, version 1 under the controllers' names. */
-export async function readCgroups(cgroups: Readonly<Record<string, string>>): Promise<Usage> {
+export function readCgroups(cgroups: Readonly<Record<string, string>>): Usage {
   const { unified, memory, pids } = cgroups
   const cpu = cgroups['cpuacct'] ?? cgroups['cpu']
-  const [v2Cpu, v2Memory, v2Pids, v1Cpu, v1Memory, v1Pids] = await Promise.all([
-    readText(unified, 'cpu.stat'),
-    readText(unified, 'memory.current'),
-    readText(unified, 'pids.current'),
-    readText(cpu, 'cpuacct.usage'),
-    readText(memory, 'memory.usage_in_bytes'),
-    readText(pids, 'pids.current'),
-  ])
+  const v2Cpu = readText(unified, 'cpu.stat')
+  const v2Memory = readText(unified, 'memory.current')
+  const v2Pids = readText(unified, 'pids.current')
+  const v1Cpu = readText(cpu, 'cpuacct.usage')
+  const v1Memory = readText(memory, 'memory.usage_in_bytes')
+  const v1Pids = readText(pids, 'pids.current')
   return {
     cpuSeconds:
       scale(v1Cpu, 1e-9) ?? scale(/^usage_usec (\d+)$/mu.exec(v2Cpu ?? '')?.[1] ?? null, 1e-6),
@@ -28,10 +26,11 @@ export async function readCgroups(cgroups: Readonly<Record<string, string>>): Pr
   }
 }
 
-async function readText(folder: string | undefined, name: string): Promise<string | null> {
+/** Such a file is in memory, so nothing is waited for; to ask a thread for it costs this process ten times what reading it costs. */
+function readText(folder: string | undefined, name: string): string | null {
   if (folder === undefined) return null
   try {
-    return await readFile(join(folder, name), 'utf8')
+    return readFileSync(join(folder, name), 'utf8')
   } catch {
     // Not a controller of this group, or the group has gone: not told.
     return null

@@ -23,7 +23,7 @@ export interface SliverHealthOptions {
 /** What each sliver uses, one row each: `sliver_id`, `cpu_seconds_total`, `memory_bytes`, `processes`; of its cgroups, or where they do not tell, of its processes. */
 export function createSliverHealth(options: SliverHealthOptions): Collector {
   async function measure(sliver: MeasuredSliver): Promise<readonly Sample[]> {
-    const told = await readCgroups(sliver.cgroups)
+    const told = readCgroups(sliver.cgroups)
     const isComplete = Object.values(told).every((value) => value !== null)
     const added = isComplete ? told : await readPidNamespace(sliver.pid, options.procRoot)
     const cpuSeconds = told.cpuSeconds ?? added.cpuSeconds

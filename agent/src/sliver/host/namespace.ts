@@ -26,7 +26,7 @@ export async function holdNamespace(
     throw error
   })
   try {
-    if (!(await isAlive(of))) throw new LabError('LAB_SLIVER_ENDED', { sliver, reason })
+    if (!isAlive(of)) throw new LabError('LAB_SLIVER_ENDED', { sliver, reason })
   } catch (error) {
     await handle.close()
     throw error

@@ -24,24 +24,28 @@ const listening = '0A'
  * Tell who runs under a pid; null when nobody, or only what is left of one that has ended.
  * @throws what keeps this from being known, such as too many open files: it does not say that the process is gone.
  */
-export async function identifyProcess(pid: number): Promise<ProcessIdentity | null> {
-  const [stat, bootId] = await Promise.all([
-    readStat(`/proc/${pid}`),
-    readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
-  ])
+export function identifyProcess(pid: number): ProcessIdentity | null {
+  const stat = readStat(`/proc/${pid}`)
   if (stat === null || hasEnded(stat.state)) return null
-  return { pid, startTicks: stat.startTicks, bootId: bootId.trim() }
+  return { pid, startTicks: stat.startTicks, bootId: readBootId() }
+}
+
+let knownBootId: string | null = null
+
+/** The host's boot. It is the same while this process runs, so it is read once. */
+function readBootId(): string {
+  return (knownBootId ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim())
 }
 
 /** Tell whether this very process still runs. @throws as {@link identifyProcess}. */
-export async function isAlive({ pid, startTicks, bootId }: ProcessIdentity): Promise<boolean> {
-  const found = await identifyProcess(pid)
+export function isAlive({ pid, startTicks, bootId }: ProcessIdentity): boolean {
+  const found = identifyProcess(pid)
   return found !== null && found.startTicks === startTicks && found.bootId === bootId
 }
 
 /** Tell the state of a process by its letter; null when it is gone. `D` cannot be ended. Source: proc(5), field 3. */
-export async function stateOf(pid: number): Promise<string | null> {
-  return (await readStat(`/proc/${pid}`))?.state ?? null
+export function stateOf(pid: number): string | null {
+  return readStat(`/proc/${pid}`)?.state ?? null
 }
 
 /**
@@ -55,9 +59,7 @@ export async function countMembers(first: ProcessIdentity): Promise<number> {
     throw error
   })
   const pids = names.filter((name) => /^\d+$/u.test(name))
-  const states = await Promise.all(
-    pids.map(async (pid) => (await readStat(`${folder}/${pid}`))?.state ?? 'X'),
-  )
+  const states = pids.map((pid) => readStat(`${folder}/${pid}`)?.state ?? 'X')
   return states.filter((state) => !hasEnded(state)).length
 }
 
@@ -76,7 +78,7 @@ export function kill({ pid, startTicks }: ProcessIdentity): void {
  * ever less often.
  */
 export async function waitForEnd(process: ProcessIdentity, signal: AbortSignal): Promise<void> {
-  await pollUntil(async () => !(await isAlive(process)), { signal })
+  await pollUntil(() => !isAlive(process), { signal })
 }
 
 /**
@@ -91,8 +93,8 @@ export async function waitForListener(
   let listens = false
   await pollUntil(
     async () => {
-      listens = (await usesTcp(process.pid)) && (await hasListener(process.pid, port))
-      return listens || !(await isAlive(process))
+      listens = usesTcp(process.pid) && (await hasListener(process.pid, port))
+      return listens || !isAlive(process)
     },
     { signal },
   )
@@ -104,7 +106,7 @@ export async function waitForListener(
  * @param pace - `quick` when people wait for it; `slow` when it takes seconds anyway, or many are waited for at once.
  */
 export async function pollUntil(
-  isDone: () => Promise<boolean>,
+  isDone: () => boolean | Promise<boolean>,
   { pace = 'quick', signal }: { readonly pace?: 'quick' | 'slow'; readonly signal: AbortSignal },
 ): Promise<void> {
   for (let looks = 1; !(await isDone()); looks++)
@@ -115,9 +117,9 @@ export async function pollUntil(
  * Tell whether anything in the network namespace of a process uses TCP. The kernel keeps count of that. To list a namespace's sockets it goes through the
  * connections of the whole host instead, which takes it 2 to 12 ms where the table of them is large.
  */
-async function usesTcp(pid: number): Promise<boolean> {
+function usesTcp(pid: number): boolean {
   for (const file of ['sockstat6', 'sockstat']) {
-    const counts = await readUnlessGone(`/proc/${pid}/net/${file}`)
+    const counts = readUnlessGone(`/proc/${pid}/net/${file}`)
     // The kernel may lack the protocol.
     if (counts !== null && /^TCP6?: inuse [1-9]/mu.test(counts)) return true
   }
@@ -128,7 +130,10 @@ async function hasListener(pid: number, port: number): Promise<boolean> {
   const wanted = port.toString(16).toUpperCase().padStart(4, '0')
   for (const file of ['tcp6', 'tcp']) {
     // The process may have ended, or the kernel may lack the protocol.
-    const table = (await readUnlessGone(`/proc/${pid}/net/${file}`)) ?? ''
+    const table = await readFile(`/proc/${pid}/net/${file}`, 'utf8').catch((error: unknown) => {
+      if (isGone(error)) return ''
+      throw error
+    })
     for (const line of table.split('\n')) {
       const [, local = '', , state] = line.trim().split(/\s+/u)
       if (state === listening && local.endsWith(`:${wanted}`)) return true
@@ -143,8 +148,8 @@ interface Stat {
 }
 
 /** Read what the kernel tells of a process; null when it is gone. @param folder - the process's folder in a `/proc`. */
-async function readStat(folder: string): Promise<Stat | null> {
-  const stat = await readUnlessGone(`${folder}/stat`)
+function readStat(folder: string): Stat | null {
+  const stat = readUnlessGone(`${folder}/stat`)
   return stat === null ? null : parseStat(stat)
 }
 
@@ -159,12 +164,20 @@ function hasEnded(state: string): boolean {
   return state === 'Z' || state === 'X'
 }
 
-async function readUnlessGone(path: string): Promise<string | null> {
+/**
+ * Read a file of `/proc`; null when its process is gone. It is in memory, so nothing is waited for; to ask a thread for it costs this process ten times what
+ * reading it costs.
+ */
+function readUnlessGone(path: string): string | null {
   try {
-    return await readFile(path, 'utf8')
+    return readFileSync(path, 'utf8')
   } catch (error) {
-    // EINVAL: the network namespace of a process that is ending. Source: Linux, fs/proc/proc_net.c.
-    if (isProcessGone(error) || isErrno(error, 'EINVAL')) return null
+    if (isGone(error)) return null
     throw error
   }
+}
+
+/** EINVAL: the network namespace of a process that is ending. Source: Linux, fs/proc/proc_net.c. */
+function isGone(error: unknown): boolean {
+  return isProcessGone(error) || isErrno(error, 'EINVAL')
 }

@@ -98,7 +98,7 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
     },
     async find(name) {
       const state = await readState(join(stateDir, name, stateFile))
-      const found = state === null ? null : await identifyProcess(state.pid)
+      const found = state === null ? null : identifyProcess(state.pid)
       return found?.startTicks === state?.startTicks ? found : null
     },
     async destroy(name) {

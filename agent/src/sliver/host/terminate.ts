@@ -36,7 +36,7 @@ export async function terminate(
   first: ProcessIdentity,
   { sliver, graceMs, signal, ending }: TerminateOptions,
 ): Promise<void> {
-  if (!(await isAlive(first))) return
+  if (!isAlive(first)) return
   if (graceMs > 0 && !signal.aborted && (await hasOthers(first)))
     await askToEnd(first, {
       sliver,
@@ -47,7 +47,7 @@ export async function terminate(
     await waitForEnd(first, AbortSignal.any([ending, AbortSignal.timeout(killWithinMs)]))
   } catch (error) {
     ending.throwIfAborted()
-    const state = await stateOf(first.pid)
+    const state = stateOf(first.pid)
     if (state === null) return
     const details = { sliver, pid: first.pid, state, waitedMs: killWithinMs }
     throw new LabError('LAB_SLIVER_STUCK', details, { cause: error })
@@ -64,7 +64,7 @@ async function askToEnd(
     await using namespace = await holdNamespace(first, 'pid', sliver)
     const all = ['sh', '-c', 'kill -TERM -1']
     await runCommand(['nsenter', `--pid=${namespace.path}`, '--', ...all], { signal })
-    await pollUntil(async () => !(await isAlive(first)) || !(await hasOthers(first)), {
+    await pollUntil(async () => !isAlive(first) || !(await hasOthers(first)), {
       pace: 'slow',
       signal,
     })

@@ -14,7 +14,7 @@ export interface WatchOptions {
   readonly onEnded: (key: string) => Promise<void>
   /** Told when a process cannot be looked at, or when `onEnded` has failed: once until it works again. Such a process is looked at further. */
   readonly onError: (key: string, error: unknown) => void
-  readonly isAlive?: (process: ProcessIdentity) => Promise<boolean>
+  readonly isAlive?: (process: ProcessIdentity) => boolean | Promise<boolean>
   readonly everyMs?: number
 }
 

@@ -18,7 +18,7 @@ export async function allocate(
   const { node, records } = parts
   const { id } = target
   requirePlatform(parts, id)
-  await refuseUnreadable(parts, id)
+  refuseUnreadable(parts, id)
   const limits = limitsOf(target.resources)
   const offer = await readOffer(parts)
   // From here to `save` nothing is waited for, so that no two slivers are promised the same memory, disk or number.

@@ -22,8 +22,7 @@ export async function endProcesses(
   try {
     await endContainer(parts.host, record, signal)
   } catch (error) {
-    if (record.process === null || !(await isAlive(record.process)))
-      await noteStopped(parts, record.id)
+    if (record.process === null || !isAlive(record.process)) await noteStopped(parts, record.id)
     throw error
   }
   parts.unclean.delete(record.id)
@@ -66,7 +65,7 @@ export async function noticeEnd(
 ): Promise<void> {
   const record = parts.records.get(id)
   if (record?.stage !== 'started' || record.process === null) return
-  if (await isAlive(record.process)) return
+  if (isAlive(record.process)) return
   const wasAsked = parts.unclean.has(id)
   const after = wasAsked ? afterStop(record) : afterEnd(record, await reasonOfEnd(parts, record))
   parts.unclean.add(id)

@@ -5,10 +5,10 @@ import { afterEnd, endProcesses, noGrace } from './end.ts'
 import { reasonOfEnd, type SliverParts } from './parts.ts'
 
 /** The slivers that run, by what their records tell. */
-export async function findRunning(records: Records): Promise<readonly SliverRecord[]> {
+export function findRunning(records: Records): readonly SliverRecord[] {
   const running: SliverRecord[] = []
   for (const record of records.all())
-    if (record.stage === 'started' && record.process !== null && (await isAlive(record.process)))
+    if (record.stage === 'started' && record.process !== null && isAlive(record.process))
       running.push(record)
   return running
 }

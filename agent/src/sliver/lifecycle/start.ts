@@ -22,7 +22,7 @@ export async function start(
   const { id } = target
   const found = requireRecord(parts, id, 'deployed')
   const platform = requirePlatform(parts, id)
-  if (found.stage === 'started' && found.process !== null && (await isAlive(found.process))) return
+  if (found.stage === 'started' && found.process !== null && isAlive(found.process)) return
   if (parts.unclean.has(id) || found.process !== null) await endProcesses(parts, found, signal)
   // What is wanted of its limits may have changed since it was made; its disk keeps its size.
   const limits = { ...limitsOf(target.resources), disk: found.limits.disk }

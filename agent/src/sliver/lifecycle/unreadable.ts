@@ -43,12 +43,8 @@ export async function endStrays(parts: SliverParts): Promise<void> {
 }
 
 /** Tell of a sliver whose record cannot be read. */
-export async function describeUnreadable({
-  id,
-  record,
-  process,
-}: UnreadableFolder): Promise<UnreadableSliver> {
-  const runs = process !== null && (await isAlive(process))
+export function describeUnreadable({ id, record, process }: UnreadableFolder): UnreadableSliver {
+  const runs = process !== null && isAlive(process)
   const running = runs ? `it runs (process ${process.pid})` : 'it does not run'
   const { reason, keptAt } = record
   const { message } = new LabError('LAB_SLIVER_UNREADABLE', { sliver: id, keptAt, reason, running })
@@ -56,11 +52,11 @@ export async function describeUnreadable({
 }
 
 /** Refuse to make a sliver of which a folder with an unreadable record is kept. @throws {@link LabError} LAB_SLIVER_UNREADABLE. */
-export async function refuseUnreadable({ unreadable }: SliverParts, id: string): Promise<void> {
+export function refuseUnreadable({ unreadable }: SliverParts, id: string): void {
   const found = unreadable.get(id)
   if (found === undefined) return
   const { reason, keptAt } = found.record
-  const { pid } = await describeUnreadable(found)
+  const { pid } = describeUnreadable(found)
   const running = pid === null ? 'it does not run' : `it runs (process ${pid})`
   throw new LabError('LAB_SLIVER_UNREADABLE', { sliver: id, keptAt, reason, running })
 }

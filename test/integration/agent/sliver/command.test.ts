@@ -19,10 +19,8 @@ it.runIf(process.getuid?.() === 0)(
 
 async function statesOfChildren(): Promise<readonly (string | null)[]> {
   const children = await readFile(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')
-  return Promise.all(
-    children
-      .trim()
-      .split(' ')
-      .map((child) => stateOf(Number(child))),
-  )
+  return children
+    .trim()
+    .split(' ')
+    .map((child) => stateOf(Number(child)))
 }

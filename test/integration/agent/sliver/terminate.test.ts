@@ -31,7 +31,7 @@ async function aNamespace(program: string): Promise<ProcessIdentity> {
   ends.push(() => child.kill('SIGKILL'))
   await once(createInterface({ input: child.stdout }), 'line')
   const children = await readFile(`/proc/${child.pid ?? 0}/task/${child.pid ?? 0}/children`, 'utf8')
-  const first = await identifyProcess(Number(children.trim()))
+  const first = identifyProcess(Number(children.trim()))
   if (first === null) throw new Error('it did not begin')
   return first
 }
@@ -39,12 +39,10 @@ async function aNamespace(program: string): Promise<ProcessIdentity> {
 /** The states of the children of a namespace's first process. */
 async function statesIn({ pid }: ProcessIdentity): Promise<readonly (string | null)[]> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
-  return Promise.all(
-    children
-      .trim()
-      .split(' ')
-      .map((child) => stateOf(Number(child))),
-  )
+  return children
+    .trim()
+    .split(' ')
+    .map((child) => stateOf(Number(child)))
 }
 
 describe.runIf(process.getuid?.() === 0)('ending the processes of a sliver', () => {
@@ -53,7 +51,7 @@ describe.runIf(process.getuid?.() === 0)('ending the processes of a sliver', () 
     const beganMs = performance.now()
     await terminate(first, { sliver: '1@1', graceMs: 200, ...goesOn })
     expect(performance.now() - beganMs).toBeGreaterThan(190)
-    expect(await isAlive(first)).toBe(false)
+    expect(isAlive(first)).toBe(false)
   })
 
   it('holds the namespace of no other process that has its pid by now', async () => {
@@ -71,7 +69,7 @@ describe.runIf(process.getuid?.() === 0)('ending the processes of a sliver', () 
       { ...first, startTicks: first.startTicks - 1 },
       { sliver: '1@1', graceMs: 200, ...goesOn },
     )
-    expect(await isAlive(first)).toBe(true)
+    expect(isAlive(first)).toBe(true)
   })
 
   it('ends the grace period when its signal does', async () => {
@@ -82,7 +80,7 @@ describe.runIf(process.getuid?.() === 0)('ending the processes of a sliver', () 
       ending: signal,
       signal: AbortSignal.timeout(50),
     })
-    expect(await isAlive(first)).toBe(false)
+    expect(isAlive(first)).toBe(false)
   })
 
   it('does not wait for a process that waits for a device when the agent is to end', async () => {
@@ -109,9 +107,9 @@ describe.runIf(process.getuid?.() === 0)('ending the processes of a sliver', () 
     await terminate(other, { sliver: '2@1', graceMs: 100, ...goesOn })
     expect(performance.now() - beganMs).toBeLessThan(4_000)
     await refused
-    expect(await isAlive(stuck)).toBe(true)
+    expect(isAlive(stuck)).toBe(true)
     await disk.thaw()
     await terminate(stuck, { sliver: '1@1', graceMs: 0, ...goesOn })
-    expect(await isAlive(stuck)).toBe(false)
+    expect(isAlive(stuck)).toBe(false)
   })
 })
