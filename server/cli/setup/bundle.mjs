@@ -21,7 +21,7 @@ async function bundlePrograms(root) {
       input: join(root, program),
       platform: 'node',
       external: apart,
-      plugins: [keepPlaces(file)],
+      plugins: [keepPlaces(file), fetchBuiltins()],
       onLog(level, log) {
         if (level === 'warn' && log.code !== 'EVAL') throw new Error(log.message)
       },
@@ -50,6 +50,33 @@ export function keepPlaces(file) {
           : `${toPath}(new URL('.', ${url})).slice(0, -1)`
       })
       return { code: moved, map: null }
+    },
+  }
+}
+
+/**
+ * Take the modules of Node.js as `require` does. An `import` of one reads all that it exports, also what a program does not use and Node.js makes only when it is
+ * read: with `node:http` that is a whole HTTP client, a third of the processor time in which a small program starts. No line moves.
+ */
+function fetchBuiltins() {
+  return {
+    name: 'fetch-builtins',
+    /** @param {string} code */
+    renderChunk(code) {
+      const fetched = code.replaceAll(
+        /^import (?:([\w$]+)(?:, )?)?(?:\{([^}\n]*)\}|\* as ([\w$]+))? from "(node:[\w/]+)";$/gmu,
+        (_, whole, members, namespace, name) => {
+          const builtin = `process.getBuiltinModule(${JSON.stringify(name)})`
+          const names = [whole, namespace, members && `{${members.replaceAll(' as ', ': ')}}`]
+          return names
+            .filter((one) => one !== undefined)
+            .map((one) => `const ${one} = ${builtin};`)
+            .join(' ')
+        },
+      )
+      const missed = /^import .*"node:.*$/mu.exec(fetched)
+      if (missed !== null) throw new Error(`a module of Node.js is imported: ${missed[0]}`)
+      return { code: fetched, map: null }
     },
   }
 }
