@@ -4,7 +4,7 @@ import { readCell } from './cell-text.ts'
 import type { CellProgram } from './cell-program.ts'
 import { nameCells } from './complaints.ts'
 import type { Completeness, Completion } from './compilation.ts'
-import { documentationOf } from './documentation.ts'
+import { documentationOf, type Documentation } from './documentation.ts'
 import { nodeAt } from './nodes.ts'
 
 /** The most proposals of one completion. More would slow the page. */
@@ -54,12 +54,23 @@ export function inspectAt(cells: CellProgram, code: string, offset: number): str
   const found =
     wordAt(cells, path, at) ??
     // With the cursor just behind a name, the name is what is meant.
-    (offset > 0 ? wordAt(cells, path, at - 1) : null) ??
+    (/[\p{ID_Continue}$]$/u.test(code.slice(0, offset)) ? wordAt(cells, path, at - 1) : null) ??
     callAt(cells, path, at)
   return found === null ? null : nameCells(found, cells.files, (slot) => cells.labelOf(slot))
 }
 
 function wordAt(cells: CellProgram, path: string, at: number): string | null {
+  const found = explainAt(cells, path, at)
+  return found === null ? null : joined(fenced(found.signature), markdownOf(found.documentation))
+}
+
+/** What TypeScript shows of a word, and what is written about it. */
+interface Explanation {
+  readonly signature: string
+  readonly documentation: Documentation
+}
+
+function explainAt(cells: CellProgram, path: string, at: number): Explanation | null {
   const info = cells.service.getQuickInfoAtPosition(path, at)
   if (info === undefined) return null
   const { program } = cells
@@ -70,10 +81,23 @@ function wordAt(cells: CellProgram, path: string, at: number): string | null {
   const shown = textOf(info.displayParts)
   // TypeScript says `any` of a name that nobody declared.
   if (symbol === undefined && shown === 'any') return null
-  const { text } = documentationOf(symbol === undefined ? undefined : originOf(checker, symbol))
+  const origin = symbol === undefined ? undefined : originOf(checker, symbol)
   // Leave out that the name is imported, from a module or another cell.
   const signature = shown.replace(/^\(alias\) /u, '').replace(/\nimport [^\n]*$/u, '')
-  return [fenced(signature), text].filter((part) => part !== '').join('\n\n')
+  return { signature, documentation: documentationOf(origin) }
+}
+
+/** What is written about a function and its parameters. That of the parameter `current` is emphasized. */
+function markdownOf({ text, parameters }: Documentation, current?: string): string {
+  const lines = [...parameters].map(([name, what]) => {
+    const shown = name === current ? `**\`${name}\`**` : `\`${name}\``
+    return what === '' ? `- ${shown}` : `- ${shown}: ${what}`
+  })
+  return joined(text, lines.join('\n'))
+}
+
+function joined(...parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join('\n\n')
 }
 
 /** The call whose arguments stand at an offset: its signature, and what is said of it and of that argument. */
@@ -84,9 +108,11 @@ function callAt(cells: CellProgram, path: string, at: number): string | null {
   const separator = textOf(item.separatorDisplayParts)
   const parameters = item.parameters.map(({ displayParts }) => textOf(displayParts)).join(separator)
   const head = `${textOf(item.prefixDisplayParts)}${parameters}${textOf(item.suffixDisplayParts)}`
-  const callee = wordAt(cells, path, Math.max(0, help.applicableSpan.start - 2))
-  const documentation = callee?.replace(/^```[\s\S]*?```\n*/u, '') ?? ''
-  return [fenced(head), documentation].filter((part) => part !== '').join('\n\n')
+  const callee = explainAt(cells, path, Math.max(0, help.applicableSpan.start - 2))
+  if (callee === null) return fenced(head)
+  const last = item.parameters.at(-1)
+  const current = item.parameters[help.argumentIndex] ?? (item.isVariadic ? last : undefined)
+  return joined(fenced(head), markdownOf(callee.documentation, current?.name))
 }
 
 /** Follow a symbol to where it was declared: in another module, or in an earlier cell. */

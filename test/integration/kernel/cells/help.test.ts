@@ -42,7 +42,7 @@ describe('completion', () => {
 describe('inspection', () => {
   it('gives the type and the documentation of a package as Markdown', async () => {
     expect(await session.inspect('Math.max')).toBe(
-      '```typescript\n(method) Math.max(...values: number[]): number\n```\n\nReturns the larger of a set of supplied numeric expressions.',
+      '```typescript\n(method) Math.max(...values: number[]): number\n```\n\nReturns the larger of a set of supplied numeric expressions.\n\n- `values`: Numeric expressions to be evaluated.',
     )
     expect(await session.inspect('connect')).toMatch(
       /^```typescript\nfunction connect\(.*\): Lab\n```\n\nConnect to a testbed\./u,
@@ -57,13 +57,20 @@ describe('inspection', () => {
       '```typescript\nconst limit: number | null\n```\n\nWhere to end.',
     )
     expect(await session.inspect('twice')).toBe(
-      '```typescript\nfunction twice(x: number): number\n```\n\nDoubles a number.\n\n*@throws* never',
+      '```typescript\nfunction twice(x: number): number\n```\n\nDoubles a number.\n\n*@throws* never\n\n- `x`: what to double',
     )
   })
 
   it('says in a call which parameters it takes', async () => {
-    expect(await session.inspect('twice(3, ')).toBe(
-      '```typescript\ntwice(x: number): number\n```\n\nDoubles a number.\n\n*@throws* never',
+    const head =
+      '```typescript\ntwice(x: number): number\n```\n\nDoubles a number.\n\n*@throws* never'
+    expect(await session.inspect('twice(')).toBe(`${head}\n\n- **\`x\`**: what to double`)
+    expect(await session.inspect('twice(3, ')).toBe(`${head}\n\n- \`x\`: what to double`)
+    await session.print(
+      '/**\n * Adds up.\n * @param first - where to begin\n * @param {number[]} more what to add,\n *   one by one\n */\nconst add = (first: number, ...more: number[]) => more.reduce((a, b) => a + b, first)',
+    )
+    expect(await session.inspect('add(1, 2, 3, ')).toContain(
+      'Adds up.\n\n- `first`: where to begin\n- **`more`**: what to add, one by one',
     )
   })
 
