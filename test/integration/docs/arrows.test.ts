@@ -25,7 +25,10 @@ beforeAll(async () => {
     await cp(join(checkout, path, 'package.json'), join(folder, path, 'package.json'))
     await symlink(join(folder, path), join(folder, 'node_modules/@community-lab', name))
   }
+  await write('server/contract/host/dist/index.d.ts', 'export const value = 1\n')
+  await write('server/contract/host/dist/index.js', 'export const value = 1\n')
   await write('agent/src/main.ts', 'export const value = 1\n')
+  await write('agent/src/sliver/slivers.ts', 'export const value = 1\n')
   await write('node_modules/circular/index.js', "import './other.js'\n")
   await write('node_modules/circular/other.js', "import './index.js'\n")
 })
@@ -59,6 +62,18 @@ it.for([
 ] as const)('the kernel may not import %s', async ([imported, file]) => {
   expect(await check('kernel/src/a.ts', imported)).toContain(
     `kernel-imports-only-the-contract: kernel/src/a.ts → ${file}`,
+  )
+})
+
+it('the kernel may not import what is for hosts', async () => {
+  expect(await check('kernel/src/a.ts', '@community-lab/contract/host')).toContain(
+    'notebook-and-panel-do-without-the-host: kernel/src/a.ts → server/contract/host/dist/index',
+  )
+})
+
+it('the agent’s planner may import nothing of its slivers', async () => {
+  expect(await check('agent/src/plan/a.ts', '../sliver/slivers.ts')).toContain(
+    'the-planner-knows-no-slivers: agent/src/plan/a.ts → agent/src/sliver/slivers.ts',
   )
 })
 

@@ -10,8 +10,9 @@ import { fingerprintOf, isStamped, removeStamp, writeStamp } from '../stamp.mjs'
 /** @typedef {import('../setup.mjs').Step} Step */
 
 /** TypeScript projects that run, each with a file that a build of it leaves. */
-const projects = [
+export const projects = [
   { folder: 'server/contract', made: 'dist/index.js' },
+  { folder: 'server/contract/host', made: 'dist/index.js' },
   { folder: 'server', made: 'dist/main.js' },
   { folder: 'server/vct', made: 'dist/main.js' },
   { folder: 'server/cli', made: 'dist/main.js' },
