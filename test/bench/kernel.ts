@@ -19,6 +19,12 @@ const Measured = Type.Object({
   functionAfter: Type.Optional(Type.Number()),
   sumAfter: Type.Optional(Type.Number()),
   additions: Type.Optional(Type.Number()),
+  completion: Type.Number(),
+  completion99: Type.Number(),
+  inspection: Type.Number(),
+  inspection99: Type.Number(),
+  busyCompletion: Type.Optional(Type.Number()),
+  busyInspection: Type.Optional(Type.Number()),
   memory: Type.Number(),
 })
 type Measured = Static<typeof Measured>
@@ -32,6 +38,12 @@ const rows: readonly (readonly [key: keyof Measured, title: string])[] = [
   ['functionAfter', 'a new function after it (ms)'],
   ['sumAfter', '1 + 1 after it (ms)'],
   ['additions', '20 million additions to a top-level variable (ms)'],
+  ['completion', 'completion, middle of 100 (ms)'],
+  ['completion99', 'completion, 99th of 100 (ms)'],
+  ['inspection', 'inspection, middle of 100 (ms)'],
+  ['inspection99', 'inspection, 99th of 100 (ms)'],
+  ['busyCompletion', 'completion while a cell runs, 99th of 100 (ms)'],
+  ['busyInspection', 'inspection while a cell runs, 99th of 100 (ms)'],
   ['memory', 'memory at the end (MiB)'],
 ]
 

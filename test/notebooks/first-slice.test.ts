@@ -1,7 +1,6 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cellOf, readNotebook, runNotebook, shownAs, textOf } from '../support/notebook.ts'
 import type { Notebook, NotebookRun } from '../support/notebook.ts'
@@ -69,28 +68,4 @@ describe('the first notebook', () => {
     const answer = await fetch(`${testbed.credentials.url}/api/slices/`)
     expect(await answer.json()).toEqual([])
   })
-})
-
-it('runs on stock tslab as well', async () => {
-  const kernel = join(testbed.home, 'jupyter/data/kernels/tslab')
-  await mkdir(kernel, { recursive: true })
-  const tslab = join(checkout, 'node_modules/tslab/bin/tslab')
-  const argv = [process.execPath, tslab, 'kernel', '--config-path={connection_file}']
-  const specification = { argv, display_name: 'TypeScript', language: 'typescript' }
-  await writeFile(join(kernel, 'kernel.json'), JSON.stringify(specification))
-  const document = JSON.parse(await readFile(file, 'utf8')) as { metadata: object }
-  const kernelspec = { name: 'tslab', display_name: 'TypeScript', language: 'typescript' }
-  // Cells import the kernel's library as any package: from a node_modules above the notebook.
-  const copy = join(checkout, 'notebooks/.on-tslab.ipynb')
-  const output = join(folder, 'on-tslab.ipynb')
-  await writeFile(copy, JSON.stringify({ ...document, metadata: { kernelspec } }))
-  try {
-    const { code, printed } = await runNotebook(testbed, copy, ['--output', output])
-    expect([code, printed]).toEqual([0, expect.any(String)])
-    const executed = await readNotebook(output)
-    expect(textOf(cellOf(executed, 'path-after'))).toContain('n1 → n2 → n3 → n4 → n5')
-    expect(shownAs(cellOf(executed, 'plot'), 'text/html')).toContain('<circle')
-  } finally {
-    await rm(copy, { force: true })
-  }
 })

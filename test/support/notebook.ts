@@ -48,15 +48,20 @@ export async function runNotebook(
   options: readonly string[] = [],
 ): Promise<NotebookRun> {
   const program = join(checkout, 'server/cli/dist/main.bundle.js')
-  const child = spawn(process.execPath, [program, 'run', notebook, ...options], {
-    cwd: checkout,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...process.env,
-      COMMUNITY_LAB_HOME: testbed.home,
-      COMMUNITY_LAB_CREDENTIALS: testbed.ready.credentialsFile,
-    },
+  return runProgram([process.execPath, program, 'run', notebook, ...options], {
+    ...process.env,
+    COMMUNITY_LAB_HOME: testbed.home,
+    COMMUNITY_LAB_CREDENTIALS: testbed.ready.credentialsFile,
   })
+}
+
+/** Run a program that executes a notebook. */
+export async function runProgram(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<NotebookRun> {
+  const [program = '', ...args] = argv
+  const child = spawn(program, args, { cwd: checkout, stdio: ['ignore', 'pipe', 'pipe'], env })
   const code = new Promise<number>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (exitCode) => resolve(exitCode ?? -1))

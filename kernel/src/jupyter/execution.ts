@@ -54,7 +54,11 @@ export class Execution {
     // The code of the request is not needed later.
     this.#requests.set(this.#number, {
       ...request,
-      content: { silent, allow_stdin: content['allow_stdin'] },
+      content: {
+        silent,
+        allow_stdin: content['allow_stdin'],
+        store_history: content['store_history'],
+      },
     })
     const name = counted ? `cell-${this.#count}.ts` : `cell-${this.#count}-${this.#number}.ts`
     if (counted) this.#context.history.add(this.#count, code)

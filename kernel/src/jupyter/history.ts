@@ -3,9 +3,14 @@ import type { Json } from './wire/message.ts'
 /** One input: session (0 is this one), its execution count, its text. */
 export type HistoryEntry = readonly [number, number, string]
 
-/** The inputs of this session; earlier sessions are not kept. */
+/** How many characters of a result are kept. */
+const maxOutputLength = 10_000
+
+/** The inputs of this session, and the text of their results; earlier sessions are not kept. */
 export interface History {
   add(count: number, source: string): void
+  /** Keep the result of an input, as text. */
+  addOutput(count: number, text: string): void
   /** Answer a history request: `tail`, `range` (of this session) or `search` (with * and ?). */
   find(request: Json): readonly unknown[]
 }
@@ -17,13 +22,19 @@ export interface History {
  */
 export function createHistory(): History {
   const entries: HistoryEntry[] = []
+  const outputs = new Map<number, string>()
   return {
     add: (count, source) => void entries.push([0, count, source]),
+    addOutput: (count, text) => void outputs.set(count, text.slice(0, maxOutputLength)),
     find(request) {
       const found = select(entries, request)
-      // Outputs are not kept: null, as the protocol has it for an input without one.
       if (request['output'] !== true) return found
-      return found.map(([session, line, input]) => [session, line, [input, null]])
+      // Null: the input had no result.
+      return found.map(([session, line, input]) => [
+        session,
+        line,
+        [input, outputs.get(line) ?? null],
+      ])
     },
   }
 }
@@ -35,19 +46,30 @@ function select(entries: readonly HistoryEntry[], request: Json): readonly Histo
       return last(entries, count)
     case 'range': {
       if (numberOf(request['session'], 0) !== 0) return []
-      const start = numberOf(request['start'], 0)
-      const stop = numberOf(request['stop'], Infinity)
+      // Below zero, they count from the end, as in IPython. Lines count from 1.
+      const end = (entries.at(-1)?.[1] ?? 0) + 1
+      const start = fromEnd(numberOf(request['start'], 0), end)
+      const stop = fromEnd(numberOf(request['stop'], end), end)
       return entries.filter(([, line]) => line >= start && line < stop)
     }
     case 'search': {
       const pattern = globOf(typeof request['pattern'] === 'string' ? request['pattern'] : '*')
       const matching = entries.filter(([, , input]) => pattern.test(input))
-      const unique = new Map(matching.map((entry) => [entry[2], entry]))
-      return last(request['unique'] === true ? [...unique.values()] : matching, count)
+      return last(request['unique'] === true ? latestOfEach(matching) : matching, count)
     }
     default:
       return []
   }
+}
+
+function fromEnd(line: number, end: number): number {
+  return line < 0 ? line + end : line
+}
+
+/** Of equal inputs the latest, in the order in which they were run last. */
+function latestOfEach(entries: readonly HistoryEntry[]): readonly HistoryEntry[] {
+  const latest = new Map(entries.map((entry) => [entry[2], entry]))
+  return entries.filter((entry) => latest.get(entry[2]) === entry)
 }
 
 function last<T>(values: readonly T[], count: number): readonly T[] {

@@ -170,7 +170,11 @@ export class Kernel {
         return
       case 'result': {
         if (request === null || request.content['silent'] === true) return
-        const content = { execution_count: this.#execution.count, data: event.data, metadata: {} }
+        const { count } = this.#execution
+        const text = event.data['text/plain']
+        if (typeof text === 'string' && request.content['store_history'] !== false)
+          this.#history.addOutput(count, text)
+        const content = { execution_count: count, data: event.data, metadata: {} }
         this.#publish(request, { type: 'execute_result', content })
         return
       }

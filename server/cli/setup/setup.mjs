@@ -10,9 +10,9 @@ import { Report } from './report.mjs'
 import { nodeComplaint } from './versions.mjs'
 import { withoutOwnBin } from './npm-packages.mjs'
 import { debianStep } from './step/debian.mjs'
-import { npmStep } from './step/npm.mjs'
+import { nodeTestStep, npmStep } from './step/npm.mjs'
 import { buildStep, extensionStep } from './step/build.mjs'
-import { pythonStep, pythonTestStep } from './step/python.mjs'
+import { papermillStep, pythonStep, pythonTestStep } from './step/python.mjs'
 import { kernelStep, panelStep } from './step/jupyter.mjs'
 import { templateStep } from './step/template.mjs'
 
@@ -45,6 +45,7 @@ const steps = [
   buildStep,
   extensionStep,
   pythonStep,
+  papermillStep,
   kernelStep,
   panelStep,
   templateStep,
@@ -86,7 +87,8 @@ export async function setUp(options) {
     onWait: (pid) => report.note(`waiting for another set-up of this checkout (process ${pid})`),
   })
   try {
-    for (const step of options.steps ?? (purpose === 'test' ? [...steps, pythonTestStep] : steps))
+    for (const step of options.steps ??
+      (purpose === 'test' ? [...steps, pythonTestStep, nodeTestStep] : steps))
       await doStep(step, setup)
     report.close()
   } finally {

@@ -9,12 +9,16 @@ import { addCounts, countsLine, exitCodeOf, noCounts } from './test/counts.mjs'
 import { runStage } from './test/stage.mjs'
 import { chooseStages } from './test/stages.mjs'
 
+/** With this option each notebook is run all ways, not one way. `npm run test:all` gives it. */
+const allWays = '--all-ways'
+
 /**
  * `npm test`: set this checkout up, check its style and types, run every project of tests one after the other, and end with one line of counts.
  * `npm test -- e2e` runs one stage; `npm test -- test/unit/agent` whatever matches.
  */
 async function main() {
-  const stages = chooseStages(checkout, process.argv.slice(2))
+  const words = process.argv.slice(2).filter((word) => word !== allWays)
+  const stages = chooseStages(checkout, words)
   if (typeof stages === 'string') {
     process.stderr.write(`error: ${stages}\n`)
     return 2
@@ -22,6 +26,7 @@ async function main() {
   const { signal } = listenForStop()
   await setUp({ purpose: 'test', signal })
   const env = withOwnBin(checkout, process.env)
+  if (process.argv.includes(allWays)) env['COMMUNITY_LAB_TEST_WAYS'] = 'all'
   const node = nodeOf(checkout)
   mkdirSync(join(checkout, '.community-lab'), { recursive: true })
   const folder = mkdtempSync(join(tmpdir(), 'community-lab-test-'))

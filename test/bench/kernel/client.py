@@ -18,6 +18,19 @@ NEW_FUNCTION = {
 }
 LIBRARY = "import {{ connect, Plot, show }} from '{0}'\ntypeof connect"
 ADDITIONS = "for (let round = 0; round < 20_000; round++) for (const value of values) sum += value\nsum"
+QUESTIONS = 100
+# Unfinished cells: a member of a global, of the library's, a property in an object, text in a string, a name. And what is inspected: names, and a call's arguments.
+QUESTIONED = {
+    "typescript": (
+        ["Math.cei", "Plot.do", "Plot.plot({ marg", "Buffer.from('a', 'ut", "conn"],
+        ["Math.max", "Plot.plot", "connect", "Plot.dot(values, ", "sum"],
+    ),
+    "python": (
+        ["str.upp", "os.path.jo", "open('a', mod", "int.fro", "prin"],
+        ["str.upper", "os.path.join", "print", "open", "len"],
+    ),
+}
+BUSY = "for (const until = Date.now() + 5_000; Date.now() < until; );"
 
 
 def main(name, language, library):
@@ -42,11 +55,47 @@ def main(name, language, library):
             run(kc, "let sum = 0\nlet values = Array.from({ length: 1000 }, (_, i) => i)")
             found["additions"] = run(kc, ADDITIONS)
         time.sleep(IDLE_S)
+        found |= questions(kc, language)
+        time.sleep(IDLE_S)
         found["memory"] = memory_of(os.getpid())
     finally:
         kc.stop_channels()
         km.shutdown_kernel(now=True)
     print(json.dumps(found))
+
+
+def questions(kc, language):
+    """How long completions and inspections take: middle and 99th of QUESTIONS each; where the kernel answers meanwhile, also while a cell computes."""
+    complete, inspect = QUESTIONED[language]
+    found = {}
+    for name, ask, texts in (("completion", kc.complete, complete), ("inspection", kc.inspect, inspect)):
+        times = sorted(answer(kc, ask, texts[n % len(texts)]) for n in range(QUESTIONS))
+        found |= {name: median(times), f"{name}99": times[QUESTIONS - 2]}
+    if language == "typescript" and answers_meanwhile(kc):
+        for name, ask, texts in (("busyCompletion", kc.complete, complete), ("busyInspection", kc.inspect, inspect)):
+            cell = kc.execute(BUSY)
+            found[name] = sorted(answer(kc, ask, texts[n % len(texts)]) for n in range(QUESTIONS))[QUESTIONS - 2]
+            while kc.get_shell_msg(timeout=60)["parent_header"].get("msg_id") != cell:
+                pass
+    return found
+
+
+def answers_meanwhile(kc):
+    """Whether the kernel answers while a cell computes; stock tslab and ipykernel do not."""
+    cell = kc.execute(BUSY)
+    question = kc.kernel_info()
+    first = kc.get_shell_msg(timeout=60)["parent_header"].get("msg_id")
+    kc.get_shell_msg(timeout=60)
+    return first == question and cell != question
+
+
+def answer(kc, ask, text):
+    """Milliseconds from sending a question to its answer."""
+    started = time.perf_counter()
+    request = ask(text)
+    while kc.get_shell_msg(timeout=60)["parent_header"].get("msg_id") != request:
+        pass
+    return since(started)
 
 
 def middle(kc, code_of):

@@ -25,7 +25,7 @@ export async function startTestLab(
 ): Promise<TestLab> {
   const rootDir = await mkdtemp(join(tmpdir(), 'cl-lab-'))
   await mkdir(rootDir, { recursive: true })
-  for (const each of notebooks) await cp(join(checkout, each), join(rootDir, basename(each)))
+  for (const each of notebooks) await cp(resolve(checkout, each), join(rootDir, basename(each)))
   const port = await freePort()
   const token = randomBytes(8).toString('hex')
   const silent = { write: () => true }

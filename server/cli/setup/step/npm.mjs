@@ -31,6 +31,29 @@ export const npmStep = {
   },
 }
 
+const node22 = 'test/node-22'
+
+/** Node 22, which the tests of users' own projects need besides. @type {import('../setup.mjs').Step} */
+export const nodeTestStep = {
+  name: 'Node 22 for the tests',
+  why({ root }) {
+    const wanted = readLockfile(join(root, node22, 'package-lock.json'))
+    const machine = { platform: process.platform, arch: process.arch }
+    const installed = readLockfile(join(root, node22, 'node_modules', '.package-lock.json'))
+    return whyInstall(wanted ?? {}, installed, machine)
+  },
+  async run({ root, env, signal, report, log }) {
+    await runCommand(['npm', 'ci', ...everything, '--no-audit', '--no-fund', '--loglevel=http'], {
+      step: nodeTestStep.name,
+      cwd: join(root, node22),
+      env,
+      signal,
+      log: log('npm'),
+      onLine: (line) => report.detail(line),
+    })
+  },
+}
+
 /** Options that outrank the user's own settings of npm, such as `omit=dev` and `package-lock=false`: a checkout is built with all of its packages. */
 const everything = [
   '--include=dev',

@@ -5,13 +5,14 @@ import { join } from 'node:path'
 import { runCommand, tryCommand } from '../command.mjs'
 import { SetupFailure, isOffline, remedyOf } from '../failure.mjs'
 import { findPythons, uvEnvironment } from '../python.mjs'
-import { contentHash, isStamped, removeStamp, writeStamp } from '../stamp.mjs'
+import { contentHash, fingerprintOf, isStamped, removeStamp, writeStamp } from '../stamp.mjs'
 
 /** @typedef {import('../setup.mjs').Setup} Setup */
 /** @typedef {import('../setup.mjs').Step} Step */
 
 const uvRequirements = 'server/cli/setup/uv-requirements.txt'
 const requirements = 'server/cli/jupyter/requirements.txt'
+const translator = 'kernel/papermill'
 const testRequirements = 'server/cli/jupyter/requirements-test.txt'
 
 /** JupyterLab and what runs notebooks, in a virtual environment of the checkout's own. @type {Step} */
@@ -27,6 +28,7 @@ export const pythonStep = {
   async run(setup) {
     const { root, stamp } = setup
     removeStamp(stamp('python'))
+    removeStamp(stamp('papermill'))
     removeStamp(stamp('python-test'))
     await makeEnvironment(setup)
     await install(setup, requirements)
@@ -54,6 +56,26 @@ async function makeEnvironment(setup) {
       ? 'there is no Python 3.10 or newer that can make virtual environments'
       : `no virtual environment can be made by ${names}`
   throw new SetupFailure('JupyterLab in .venv', problem, remedy, { tail, log: log('python') })
+}
+
+/** What lets papermill, if a user installs it there, give parameters to notebooks in TypeScript. @type {Step} */
+export const papermillStep = {
+  name: "papermill's translator",
+  why: ({ root, stamp }) =>
+    isStamped(stamp('papermill'), translatorInputs(root)) ? null : 'it is not there or has changed',
+  async run(setup) {
+    const { root, env, stamp } = setup
+    const python = join(root, '.venv', 'bin', 'python')
+    // What builds it is installed already, so that nothing is fetched.
+    const how = ['--disable-pip-version-check', '--no-input', 'install', '--no-index', '--no-deps']
+    const what = ['--no-build-isolation', '--force-reinstall', join(root, translator)]
+    await runCommand([python, '-m', 'pip', ...how, ...what], {
+      ...command(setup),
+      step: papermillStep.name,
+      env,
+    })
+    writeStamp(stamp('papermill'), translatorInputs(root))
+  },
 }
 
 /** What the tests of Jupyter's protocol need besides. @type {Step} */
@@ -118,6 +140,12 @@ const inputs = (root) => ({
   // Packages are compiled for one version of Python and one processor. An upgrade or another machine needs other ones.
   python: askIdentity(root) ?? 'none',
   requirements: contentHash(join(root, requirements)),
+})
+
+/** @param {string} root */
+const translatorInputs = (root) => ({
+  ...inputs(root),
+  translator: fingerprintOf(root, [translator]),
 })
 
 /** @param {string} root */

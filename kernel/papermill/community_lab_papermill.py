@@ -1,0 +1,146 @@
+"""Lets papermill give parameters to notebooks in TypeScript.
+
+papermill knows a translator for each language that it writes parameters in, and none for TypeScript. It has an entry point for engines alone. So this module
+is one: papermill imports it, and it registers the translator.
+
+A value is written exactly, or refused. That it has the type with which the notebook declares the parameter is checked by the kernel, before any other
+cell runs.
+"""
+
+import datetime
+import json
+import math
+import re
+from contextvars import ContextVar
+
+from papermill.engines import NBClientEngine
+from papermill.exceptions import PapermillException
+from papermill.models import Parameter
+from papermill.translators import Translator, papermill_translators
+
+# Beyond these, numbers of JavaScript are not whole numbers any more. Source: ECMAScript, Number.MAX_SAFE_INTEGER.
+MAX_SAFE_INTEGER = 2**53 - 1
+
+NAME = re.compile(r"[^\W\d][\w$]*|[$][\w$]*")
+DECLARATION = re.compile(
+    r"^[ \t]*(?:export\s+)?(?P<how>let|const|var)\s+(?P<name>[\w$]+)\s*(?::\s*(?P<type>[^=\n]+?))?\s*"
+    r"(?:=(?!=)\s*(?P<default>.*?))?\s*;?\s*(?://\s*(?P<help>.*?))?\s*$",
+    re.MULTILINE,
+)
+# What the defaults of the simple types look like.
+DEFAULTS = {
+    "bigint": r"-?\d[\d_]*n",
+    "number": r"-?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?",
+    "string": r"(?P<quote>['\"`])[^'\"`]*(?P=quote)",
+    "boolean": "true|false",
+}
+
+
+class TypeScriptTranslator(Translator):
+    """Writes parameters as TypeScript."""
+
+    # What the parameters' cell declares, by name. papermill has the cell inspected just before it asks for the values' code.
+    _declared: ContextVar[dict[str, re.Match[str]]] = ContextVar("declared", default={})
+
+    @classmethod
+    def inspect(cls, parameters_cell):
+        declared = {found["name"]: found for found in DECLARATION.finditer(parameters_cell["source"])}
+        cls._declared.set(declared)
+        return [
+            Parameter(name=name, inferred_type_name=type_of(found), default=found["default"] or "undefined", help=found["help"] or "")
+            for name, found in declared.items()
+        ]
+
+    @classmethod
+    def codify(cls, parameters, comment="Parameters"):
+        declared = cls._declared.get()
+        cls._declared.set({})
+        constants, variables = [], []
+        for name, value in parameters.items():
+            if NAME.fullmatch(name) is None:
+                raise PapermillException(f"{json.dumps(name)} is no name of a parameter; use letters, digits and _")
+            found = declared.get(name)
+            code = cls._translate_parameter(name, value, found)
+            if found is not None and found["how"] == "const":
+                annotation = f": {found['type']}" if found["type"] else ""
+                constants.append(f"const {name}{annotation} = {code}")
+            else:
+                variables.append(f"  {cls.assign(name, code)}")
+        # In a block the last assignment is no result that would be shown.
+        block = ["{", *variables, "}"] if variables else []
+        return "\n".join([cls.comment(comment), *constants, *block]) + "\n"
+
+    @classmethod
+    def _translate_parameter(cls, name, value, found):
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        if is_whole and found is not None and type_of(found) == "bigint":
+            return f"{value}n"
+        try:
+            return cls.translate(value)
+        except ValueError as error:
+            raise PapermillException(f"the parameter {name} cannot be given: {error}") from error
+
+    @classmethod
+    def translate(cls, val):
+        if isinstance(val, (datetime.date, datetime.time)):
+            return json.dumps(val.isoformat())
+        if isinstance(val, tuple):
+            return cls.translate_list(val)
+        if val is None or isinstance(val, (str, bool, int, float, dict, list)):
+            return super().translate(val)
+        raise ValueError(f"a value of Python's type {type(val).__name__} has no like in TypeScript; give a text, a number, a list or a mapping")
+
+    @classmethod
+    def translate_none(cls, val):
+        return "null"
+
+    @classmethod
+    def translate_escaped_str(cls, str_val):
+        # Each text of JSON is one of TypeScript too.
+        return json.dumps(str_val)
+
+    @classmethod
+    def translate_int(cls, val):
+        # The type of a bigint fits no parameter that is a number. So the kernel refuses it, where a number would lose digits.
+        return str(val) if abs(val) <= MAX_SAFE_INTEGER else f"{val}n"
+
+    @classmethod
+    def translate_float(cls, val):
+        if not math.isfinite(val):
+            # papermill keeps parameters in the notebook's metadata too, as Python writes JSON. No page could open that notebook.
+            raise ValueError(f"{val} is no number that a notebook can keep; declare it as text, and give a text")
+        return repr(float(val))
+
+    @classmethod
+    def translate_list(cls, val):
+        return f"[{', '.join(cls.translate(each) for each in val)}]"
+
+    @classmethod
+    def translate_dict(cls, val):
+        members = []
+        for key, each in val.items():
+            if not isinstance(key, str):
+                raise ValueError(f"the key {key!r} is no text")
+            # `"__proto__": x` would set what the object inherits from.
+            written = '["__proto__"]' if key == "__proto__" else json.dumps(key)
+            members.append(f"{written}: {cls.translate(each)}")
+        return f"{{ {', '.join(members)} }}" if members else "{}"
+
+    @classmethod
+    def comment(cls, cmt_str):
+        return f"// {cmt_str}".strip()
+
+
+def type_of(declaration):
+    """The type that a parameter is declared with, or that its default has; `None` where the cell's text does not tell, as papermill calls that."""
+    if declaration["type"]:
+        return declaration["type"].strip()
+    default = declaration["default"] or ""
+    return next((name for name, pattern in DEFAULTS.items() if re.fullmatch(pattern, default)), "None")
+
+
+class TypeScriptEngine(NBClientEngine):
+    """papermill's own engine. It is here to be named by the entry point."""
+
+
+papermill_translators.register("typescript", TypeScriptTranslator)
