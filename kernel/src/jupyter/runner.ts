@@ -6,6 +6,7 @@ import { createOutputCap, sizeOf, type OutputCap } from './child/output-cap.ts'
 import { childFds, type ChildEvent, type ChildRequest, type Failure } from './child/protocol.ts'
 import type { CommMessage, InputAnswer, StreamName } from './child/protocol.ts'
 import type { CompiledCell } from './compile/compilation.ts'
+import { endPrograms, programsOf } from './programs.ts'
 import { siblingFile } from './sibling-file.ts'
 
 /** What a cell causes while (and after) it runs. */
@@ -103,9 +104,7 @@ export class Runner {
       setTimeout(() => {
         if (!this.#heard) this.#pipe(childFds.interrupt).write('stop\n')
       }, stopAfterMs),
-      setTimeout(() => {
-        this.#child.kill('SIGKILL')
-      }, killAfterMs),
+      setTimeout(() => void this.#kill(), killAfterMs),
     ]
   }
 
@@ -116,14 +115,20 @@ export class Runner {
     this.#pipe(childFds.input).write(`${JSON.stringify(answer)}\n`)
   }
 
-  /** End the process. */
+  /** End the process, with the programs that cells have started. */
   async stop(): Promise<void> {
     this.#stopping = true
     this.#clear()
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const exited = once(this.#child, 'exit')
+    await Promise.all([this.#kill(), exited])
+  }
+
+  /** Kill the process. The programs that cells have started are looked for first: afterwards nothing tells whose they were. */
+  async #kill(): Promise<void> {
+    const programs = programsOf(this.#child.pid ?? 0)
     this.#child.kill('SIGKILL')
-    await exited
+    await endPrograms(programs)
   }
 
   #start(): ChildProcess {

@@ -43,7 +43,8 @@ const expectations = new Map<string, Expectation>([
         expect(textOf(cellOf(executed, 'means'))).toContain(`mean ${given ? '0.9124' : '1.0025'}`)
         const label = given ? 'a "short" one' : 'exponential, mean 1'
         expect(shownAs(cellOf(executed, 'rich'), 'text/html')).toBe(`<b>${label}</b>`)
-        expect(shownAs(cellOf(executed, 'plot'), 'image/png')).toMatch(/^iVBOR/u)
+        // Stock tslab shows the richest type alone.
+        expect(shownAs(cellOf(executed, 'plot'), 'text/html')).toContain('<path')
       },
     },
   ],

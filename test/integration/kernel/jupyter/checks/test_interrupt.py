@@ -82,6 +82,14 @@ class Interrupt(KernelCase):
         self.assertIn("variables are lost", content["evalue"])
         self.ok("1")
 
+    def test_a_program_that_a_cell_waited_for_ends_with_its_process(self):
+        self.interrupted(
+            "import { execFileSync } from 'node:child_process'\n"
+            "process.stdout.write('begun\\n'); execFileSync('sleep', ['12345'])"
+        )
+        listed = self.ok("import { execSync } from 'node:child_process'\nexecSync('ps ax').includes('sleep 1' + '2345')")
+        self.assertEqual(listed[-1]["content"]["data"]["text/plain"], "false")
+
     def test_an_interrupt_with_nothing_running_changes_nothing(self):
         self.reply(self.control("interrupt_request"), "control")
         self.ok("1")

@@ -1,9 +1,11 @@
 """What the messaging protocol asks beyond Jupyter's own suite."""
 
+import os
+import signal
 import tempfile
 import unittest
 
-from kernel import KernelCase, text_of
+from kernel import KernelCase, has_text, text_of
 
 
 class Protocol(KernelCase):
@@ -240,16 +242,60 @@ class Elsewhere(KernelCase):
         self.assertIn("Type 'string' is not assignable to type 'number'", content["evalue"])
 
 
-class Shutdown(KernelCase):
-    def test_it_tells_and_ends_with_its_children(self):
-        pid = int(self.ok("process.pid")[-1]["content"]["data"]["text/plain"])
-        reply = self.reply(self.control("shutdown_request", {"restart": True}), "control")
-        self.assertEqual(reply["content"], {"status": "ok", "restart": True})
-        self.km.provisioner.process.wait(timeout=10)
-        with self.assertRaises(ProcessLookupError):
-            import os
+class Shutdown(unittest.TestCase):
+    """A restart ends the kernel and what belongs to it, whatever it does."""
 
-            os.kill(pid, 0)
+    # What a cell does when the restart comes. It prints `begun`, or is still being compiled.
+    PHASES = {
+        "nothing": None,
+        "it waits": "console.log('begun'); await new Promise(() => {})",
+        "it loops": "console.log('begun'); while (true) {}",
+        "it asks": "console.log('begun'); prompt('Name? ')",
+        "it waits for a program": "import { execFileSync } from 'node:child_process'\nprocess.stdout.write('begun\\n'); execFileSync('sleep', ['1000'])",
+        "it is compiled": "type Long<T, N extends unknown[] = []> = N['length'] extends 900 ? N['length'] : Long<T, [...N, T]>\n"
+        + "\n".join(f"const long{i}: Long<{i}> = 900" for i in range(60)),
+    }
+
+    def test_it_tells_and_ends_with_its_process_and_programs_in_each_phase(self):
+        for phase, code in self.PHASES.items():
+            with self.subTest(phase):
+                self.restart(code)
+
+    def restart(self, code):
+        class Case(KernelCase):
+            pass
+
+        Case.start()
+        try:
+            case = Case()
+            started = case.ok(
+                "import { spawn } from 'node:child_process'\nconst own = spawn('sleep', ['1000'])\n"
+                "const kept = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' })\n;[process.pid, own.pid, kept.pid].join()"
+            )
+            pids = started[-1]["content"]["data"]["text/plain"].strip("'").split(",")
+            child, own, kept = map(int, pids)
+            if code is not None:
+                cell = case.kc.execute(code, allow_stdin=True)
+                is_begun = has_text("begun") if "begun" in code else lambda msg: msg["msg_type"] == "execute_input"
+                case.iopub(cell, until=is_begun)
+            reply = case.reply(case.control("shutdown_request", {"restart": True}), "control")
+            self.assertEqual(reply["content"], {"status": "ok", "restart": True})
+            case.km.provisioner.process.wait(timeout=20)
+            self.assertEqual([is_running(pid) for pid in (child, own)], [False, False])
+            # What was detached is meant to go on.
+            self.assertTrue(is_running(kept))
+            os.kill(kept, signal.SIGKILL)
+        finally:
+            Case.tearDownClass()
+
+
+def is_running(pid):
+    """Whether there is such a process, and it has not ended (as one that nobody has waited for)."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 if __name__ == "__main__":
