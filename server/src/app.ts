@@ -94,10 +94,10 @@ export async function buildApp(options: AppOptions): Promise<App> {
     maxAge: 600,
   })
   await app.register(addressLimitPlugin, { limits })
-  await app.register(nodeTurnsPlugin, limits.nodes)
   await app.register(websocket, {
     options: { maxPayload: maxMessageBytes, perMessageDeflate: false },
   })
+  await app.register(nodeTurnsPlugin, limits.nodes)
   await app.register(accessPlugin, { db: database.db, notifications, origins })
   await app.register(streamLimitPlugin, { limits })
   await app.register(linksPlugin)

@@ -22,7 +22,7 @@ const longestS = 300
 /**
  * Bound the requests of nodes that are being answered. After a server was down, or away from all nodes, everybody comes at once; each then waits for
  * PostgreSQL for so long that it gives up and comes again. Whoever is beyond the bound is refused at once, before anything is looked up, and is told a time of
- * its own to come back. To be registered before who asks is found out.
+ * its own to come back. To be registered after the plugin of WebSockets, which tells what becomes a stream, and before who asks is found out.
  */
 export const nodeTurnsPlugin = fp<NodeTurnsOptions>(
   (app, { atOnce, backPerS }) => {
@@ -56,5 +56,5 @@ export const nodeTurnsPlugin = fp<NodeTurnsOptions>(
     })
     return Promise.resolve()
   },
-  { name: 'node-turns', fastify: '5.x' },
+  { name: 'node-turns', fastify: '5.x', dependencies: ['@fastify/websocket'] },
 )

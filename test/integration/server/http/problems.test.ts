@@ -1,5 +1,7 @@
-import { path, routes } from '@community-lab/contract'
+import { once } from 'node:events'
+import { path, routes, streamSubprotocol } from '@community-lab/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
 import { defaultLimits } from '../../../../server/src/http/limits.ts'
 import { readEvents } from '../world/events.ts'
 import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
@@ -203,6 +205,23 @@ describe('requests of nodes', () => {
     expect(times[3]).toBe((times[2] ?? 0) + 2)
     // Others are answered, and so is a node when those before it are done.
     expect((await poll()).statusCode).toBe(200)
+  })
+
+  it('are not refused because of the streams that are open', async () => {
+    const nodes = { atOnce: 1, backPerS: 1 }
+    await using world = await testbeds.start({ limits: { ...defaultLimits, nodes } })
+    const url = (await world.app.listen({ port: 0, host: '127.0.0.1' })).replace('http', 'ws')
+    const open = async (id: number): Promise<WebSocket> => {
+      const headers = { authorization: `Bearer ${world.nodes[id - 1] ?? ''}` }
+      const at = url + path(routes.nodeStream, { id })
+      const stream = new WebSocket(at, streamSubprotocol, { headers })
+      await once(stream, 'open')
+      return stream
+    }
+    const streams = [await open(1), await open(2)]
+    const target = path(routes.nodeTarget, { id: 1 })
+    expect((await world.ask(world.nodes[0] ?? '', 'GET', target)).statusCode).toBe(200)
+    for (const stream of streams) stream.terminate()
   })
 })
 
