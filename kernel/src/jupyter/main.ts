@@ -1,5 +1,6 @@
 import { enableCompileCache } from 'node:module'
 import process from 'node:process'
+import { allocatorVariable } from './allocator.ts'
 import { Compiler } from './compile/compiler.ts'
 
 /*
@@ -7,6 +8,8 @@ import { Compiler } from './compile/compiler.ts'
  * modules are loaded that speak with Jupyter.
  */
 enableCompileCache()
+// Cells, and programs that they start, use the C library as they would elsewhere.
+delete process.env[allocatorVariable]
 const compiler = new Compiler({ folder: process.cwd(), fallbackFile: import.meta.filename })
 const { fail, serve } = await import('./serve.ts')
 serve(compiler).catch((error: unknown) => {

@@ -18,3 +18,9 @@ export const programs = [
 
 /** The file that a program is bundled into. @param {string} program */
 export const bundleOf = (program) => program.replace(/\.js$/u, '.bundle.js')
+
+/** The kernel's thread that compiles cells. It is bundled too: in a bundle, TypeScript takes half of the memory. */
+export const cellCompiler = 'kernel/dist/jupyter/compile/compile-thread.js'
+
+/** The types of the library as cells are checked against them: the package's `exports` names this file for the kernel's compiler. */
+export const cellTypes = 'kernel/dist/cell-types.d.ts'

@@ -1,5 +1,6 @@
 import { enableCompileCache, flushCompileCache } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
+import { IdleCollection } from '../garbage.ts'
 import type { CompilerMethods } from './compilation.ts'
 
 /** What a compiler needs. */
@@ -24,6 +25,9 @@ export type CompilerAnswer =
 /** The thread compiles the next text of {@link warmUp} after so long without a question, in milliseconds. */
 const idleMs = 100
 
+/** The thread collects garbage after so long without a question, in milliseconds. That takes 0.2 s. */
+const collectionMs = 1000
+
 /** Texts like the first cells of most notebooks. They are compiled in advance: this loads the libraries, and V8 compiles the compiler. */
 const warmUp = [
   "import { Plot, connect, show } from '@community-lab/kernel'\nconst lab = connect()\nshow(Plot.plot({ marks: [] }))",
@@ -45,6 +49,7 @@ const port = parentPort
 checker.warm('0')
 port?.postMessage(null)
 const steps = [...warmUp]
+const collection = new IdleCollection(collectionMs)
 
 /** Compile the next text after a time without questions: the questions at the end of a cell must not wait for it. */
 const warm = setTimeout(() => {
@@ -53,6 +58,7 @@ const warm = setTimeout(() => {
   // Save what V8 has compiled for the next kernel. It is saved now because this process may be killed.
   if (steps.length === 0) flushCompileCache()
   else warm.refresh()
+  collection.defer()
 }, idleMs)
 
 port?.on('message', ({ id, method, args }: CompilerQuestion) => {
@@ -64,4 +70,5 @@ port?.on('message', ({ id, method, args }: CompilerQuestion) => {
   }
   port.postMessage(answer)
   if (steps.length > 0) warm.refresh()
+  collection.defer()
 })

@@ -25,6 +25,9 @@ const threadLimits = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 102
 /** Accepted cells are looked through after so many: those that nothing needs any more are forgotten. */
 const pruneAfter = 32
 
+/** The build bundles the thread's program with TypeScript: it starts sooner and takes half of the memory. */
+const threadFile = import.meta.url.endsWith('.ts') ? 'compile-thread' : 'compile-thread.bundle'
+
 /** After so many failed starts in a row, no other thread is started. */
 const maxFailedStarts = 3
 
@@ -197,7 +200,7 @@ export class Compiler {
   }
 
   #start(): Worker {
-    const worker = new Worker(siblingFile(import.meta.url, 'compile-thread'), {
+    const worker = new Worker(siblingFile(import.meta.url, threadFile), {
       workerData: this.#options,
       resourceLimits: threadLimits,
     })

@@ -1,9 +1,13 @@
-import { dirname } from 'node:path'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import ts from 'typescript'
 import type { CellFiles } from './cell-files.ts'
 import type { DiskFiles } from './disk-files.ts'
 import { createDocuments } from './documents.ts'
 import type { FolderSettings } from './folder-settings.ts'
+
+/** The folder of the declarations of JavaScript itself. TypeScript in a bundle looks for it beside the bundle. */
+const libraries = dirname(createRequire(import.meta.url).resolve('typescript'))
 
 /** What a {@link CellService} is made of. */
 export interface CellServiceOptions {
@@ -35,6 +39,8 @@ function createOptions({ folder, fallbackFile, settings }: CellServiceOptions): 
     target: ts.ScriptTarget.ES2024,
     module: ts.ModuleKind.Preserve,
     moduleResolution: ts.ModuleResolutionKind.Bundler,
+    // The library has its types in one file for this condition. In their own files they take a third of the memory.
+    customConditions: ['community-lab-cells'],
     // No `lib.dom`: what a browser has would pass the check, and be missing when the cell runs.
     lib: ['lib.esnext.d.ts'],
     types: ['node'],
@@ -64,7 +70,7 @@ export function createCellService(options: CellServiceOptions): CellService {
     getCurrentDirectory: () => folder,
     // Comments of packages are not parsed, since they took a third of the memory. `documentation.ts` reads those that are asked for.
     jsDocParsingMode: ts.JSDocParsingMode.ParseNone,
-    getDefaultLibFileName: (of) => ts.getDefaultLibFilePath(of),
+    getDefaultLibFileName: (of) => join(libraries, ts.getDefaultLibFileName(of)),
     getScriptFileNames: () => cells.paths,
     getScriptVersion: (path) => cells.maybe(path)?.version.toString() ?? disk.stampOf(path),
     getScriptSnapshot: (path) => cells.maybe(path)?.snapshot ?? disk.snapshotOf(path),

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { runCommand } from '../command.mjs'
 import { nodeOf } from '../node.mjs'
-import { bundleOf, programs } from '../programs.mjs'
+import { bundleOf, cellCompiler, cellTypes, programs } from '../programs.mjs'
 import { fingerprintOf, isStamped, removeStamp, writeStamp } from '../stamp.mjs'
 
 /** @typedef {import('../setup.mjs').Setup} Setup */
@@ -19,9 +19,13 @@ export const projects = [
   { folder: 'agent', made: 'dist/main.js' },
   { folder: 'kernel', made: 'dist/jupyter/main.js' },
 ]
-const bundles = programs.map((program) => ({ folder: '.', made: bundleOf(program) }))
+const bundles = [...[...programs, cellCompiler].map(bundleOf), cellTypes].map((made) => ({
+  folder: '.',
+  made,
+}))
 const shared = ['tsconfig.base.json', 'package-lock.json']
 const bundler = 'server/cli/setup/bundle.mjs'
+const bundlers = [bundler, 'server/cli/setup/bundle-types.mjs', 'server/cli/setup/programs.mjs']
 const sourcesOf = (/** @type {string} */ folder) =>
   ['src', 'tsconfig.json', 'package.json'].map((name) => `${folder}/${name}`)
 
@@ -95,7 +99,7 @@ const isMade = (root, { folder, made }) => existsSync(join(root, folder, made))
 const inputs = ({ root }) => ({
   sources: fingerprintOf(root, [
     ...shared,
-    bundler,
+    ...bundlers,
     ...projects.flatMap((each) => sourcesOf(each.folder)),
   ]),
 })
