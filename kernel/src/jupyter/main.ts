@@ -9,7 +9,7 @@ import { Compiler } from './compile/compiler.ts'
  */
 enableCompileCache()
 // Cells, and programs that they start, use the C library as they would elsewhere.
-delete process.env[allocatorVariable]
+Reflect.deleteProperty(process.env, allocatorVariable)
 const compiler = new Compiler({ folder: process.cwd(), fallbackFile: import.meta.filename })
 const { fail, serve } = await import('./serve.ts')
 serve(compiler).catch((error: unknown) => {

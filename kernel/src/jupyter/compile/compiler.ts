@@ -17,8 +17,8 @@ export class CompilationInterrupted extends Error {}
 const graceMs = 1000
 
 /**
- * Bounds of the thread's memory, in MiB. Live objects take 110 MiB with the library imported, after 2,000 cells too. With V8's default bounds memory grows to
- * 600 MiB before garbage is collected; with these to 340, at the same speed. A cell whose types need more ends the thread, and a new thread takes its place.
+ * Bounds of the thread's memory, in MiB. Live objects take 70 MiB with the library imported. With V8's default bounds garbage takes several times that before it is
+ * collected, at the same speed. A cell whose types need more ends the thread, and a new thread takes its place.
  */
 const threadLimits = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 1024 }
 
