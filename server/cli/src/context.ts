@@ -11,6 +11,8 @@ export interface Context {
   readonly out: TextSink
   /** Where progress and errors go. */
   readonly err: TextSink
+  /** Ask the person at the terminal for yes or no; null when nobody is there to ask, as in a script. */
+  readonly confirm: ((question: string) => Promise<boolean>) | null
   /** Aborted by Ctrl-C, SIGTERM and SIGHUP, and when nobody reads the output any more. */
   readonly signal: AbortSignal
 }

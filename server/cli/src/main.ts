@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { confirmAtTerminal } from './output/confirm.ts'
 import { runCli } from './cli.ts'
 import type { Context } from './context.ts'
 import { exitCodes, NobodyReads } from './output/failure.ts'
@@ -28,6 +29,7 @@ const context: Context = {
   env: process.env,
   out: process.stdout,
   err: process.stderr,
+  confirm: confirmAtTerminal(process.stdin, process.stderr, stop.signal),
   signal: stop.signal,
 }
 const exitCode = await runCli(process.argv.slice(2), context)

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { LabError, toProblem, type Node, type Token, type VctStatus } from '@community-lab/contract'
+import { LabError, toProblem, type Token, type VctStatus } from '@community-lab/contract'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { aNode } from './world/node.ts'
 import { makePlace, type Place } from './world/place.ts'
 
 interface Asked {
@@ -54,29 +55,6 @@ async function listen(): Promise<string> {
   )
   return url
 }
-
-const aNode = (id: number, name: string): Node => ({
-  uri: `/api/nodes/${id}/`,
-  id,
-  name,
-  description: '',
-  group: { uri: '/api/groups/1/', id: 1 },
-  arch: 'x86_64',
-  properties: {},
-  set_state: 'production',
-  boot_sn: 0,
-  mgmt_net: { backend: 'tinc', addr: `fd65:fc41:c50f:${id}::2` },
-  tinc: { name: `node_${id}`, pubkey: null },
-  resources: [{ name: 'memory', unit: 'MiB', total: 512, max_req: 512, dflt_req: 64, avail: 448 }],
-  slivers: [],
-  state: 'production',
-  state_changed_on: null,
-  last_seen_on: null,
-  soft_version: null,
-  public_prefix: null,
-  capabilities: null,
-  errors: [],
-})
 
 it('lists nodes in columns, by their ids, as the operator', async () => {
   server.get('/api/nodes/', () => [aNode(12, 'n2'), aNode(3, 'n1')])
@@ -178,6 +156,28 @@ it('says what a node is wanted to be, and what it is', async () => {
   expect(out).toBe('node n1 is wanted safe; it is production\n')
   expect(asked.at(-1)).toMatchObject({ method: 'PATCH', body: { set_state: 'safe' } })
   expect((await place.run(['node', 'set-state', 'n1', 'debug'])).code).toBe(2)
+})
+
+it('has a node restarted by who says yes to it, at the terminal or with --yes', async () => {
+  const sliver = { uri: '/api/slivers/4@3/', id: '4@3' }
+  const node = { ...aNode(3, 'n1'), slivers: [sliver] }
+  server.get('/api/nodes/', () => [node])
+  server.post('/api/nodes/3/ctl/reboot/', (_request, reply) => reply.code(202).send(node))
+  await listen()
+  const reboot = ['node', 'reboot', 'n1']
+  const nobody = await place.run(reboot)
+  expect([nobody.code, nobody.err]).toEqual([2, expect.stringContaining('give --yes')])
+  const no = await place.run(reboot, { answer: false })
+  expect(no.err).toContain('restarting node n1 ends what runs in its 1 slivers. Restart it?')
+  expect(no.code).not.toBe(0)
+  expect(asked.map(({ method }) => method)).not.toContain('POST')
+  expect((await place.run(reboot, { answer: true })).out).toBe(
+    'node n1 is to restart; it is production\n',
+  )
+  expect(asked.at(-1)).toMatchObject({ method: 'POST', token: 'Bearer of-the-operator' })
+  const json = await place.run([...reboot, '--yes', '--json'])
+  expect(JSON.parse(json.out)).toMatchObject({ name: 'n1' })
+  expect((await place.run([...reboot, '--help'])).out).toContain('Only operators')
 })
 
 it('finds the node that was probably meant', async () => {

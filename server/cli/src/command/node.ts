@@ -1,6 +1,7 @@
 import type { NodeCreate, NodePatch, NodeSetState } from '@community-lab/contract'
 import {
   EnrollmentToken,
+  LabError,
   Node,
   nodeSetStates,
   path as pathOf,
@@ -45,6 +46,14 @@ export function addNode(program: Command, context: Context): void {
           `node ${changed.name} is wanted ${changed.set_state}; it is ${changed.state}\n`,
         )
     })
+  leaf(
+    node,
+    'reboot <name>',
+    'have a node restart; what runs on it ends, and its slivers come back',
+  )
+    .option('--yes', 'do not ask')
+    .addHelpText('after', rebootHelp)
+    .action((name: string, options: RebootOptions) => rebootNode(context, name, options))
   leaf(node, 'add <name>', 'register a node, so that its device can enrol').action(
     async (name: string, options: PrintOptions) => {
       const client = connectServer(context)
@@ -78,6 +87,32 @@ export function addNode(program: Command, context: Context): void {
       else context.out.write(`node ${name} is revoked\n`)
     },
   )
+}
+
+interface RebootOptions extends PrintOptions {
+  readonly yes?: boolean
+}
+
+const rebootHelp = `
+Only operators may do it. The node restarts when it hears of it: at once where it is connected, else when it comes back. Files of its slivers stay, except those
+in /tmp and /run; programs that run there end.
+`
+
+async function rebootNode(context: Context, name: string, options: RebootOptions): Promise<void> {
+  const client = connectServer(context)
+  const { id, name: known, slivers } = findNamed('node', await listNodes(client), name)
+  if (options.yes !== true) {
+    const what = `restarting node ${known} ends what runs in its ${slivers.length} slivers`
+    if (context.confirm === null)
+      throw new LabError('LAB_CLI_USAGE', {
+        problem: `${what}; give --yes where nobody can be asked`,
+      })
+    if (!(await context.confirm(`${what}. Restart it?`)))
+      throw new LabError('LAB_CLI_STOPPED', { what: `restarting node ${known}` })
+  }
+  const asked = await client.ask(Node, pathOf(routes.nodeReboot, { id }), { method: 'POST' })
+  if (options.json === true) printJson(context, asked)
+  else context.out.write(`node ${asked.name} is to restart; it is ${asked.state}\n`)
 }
 
 /** What an operator may want; `debug` is entered and left by the server alone. */

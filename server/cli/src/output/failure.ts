@@ -38,6 +38,7 @@ function describe(failure: unknown, isStopped: boolean): { error: LabError; exit
     const what = 'the command'
     return { error: new LabError('LAB_CLI_STOPPED', { what }), exitCode: exitCodes.stopped }
   }
+  if (LabError.is(failure, 'LAB_CLI_USAGE')) return { error: failure, exitCode: exitCodes.usage }
   if (LabError.is(failure)) return { error: failure, exitCode: exitCodes.failed }
   const what = failure instanceof Error ? failure.message : String(failure)
   return { error: new LabError('LAB_INTERNAL', { what }), exitCode: exitCodes.failed }

@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly cwd?: string
   /** Whether it prints on a terminal. */
   readonly isTTY?: boolean
+  /** What the person at the terminal answers; without it nobody can be asked. */
+  readonly answer?: boolean
   readonly signal?: AbortSignal
   /** Sees all that is printed, as it comes. */
   readonly onText?: (text: string) => void
@@ -63,7 +65,14 @@ export async function makePlace(): Promise<Place> {
     write,
     async run(
       args,
-      { env = {}, cwd = root, isTTY = false, signal = new AbortController().signal, onText } = {},
+      {
+        env = {},
+        cwd = root,
+        isTTY = false,
+        answer,
+        signal = new AbortController().signal,
+        onText,
+      } = {},
     ) {
       const printed = { out: '', err: '' }
       const sink = (name: 'out' | 'err') => ({
@@ -80,6 +89,13 @@ export async function makePlace(): Promise<Place> {
         env: { ...withoutOurs(process.env), ...env },
         out: sink('out'),
         err: sink('err'),
+        confirm:
+          answer === undefined
+            ? null
+            : (question) => {
+                printed.err += question
+                return Promise.resolve(answer)
+              },
         signal,
       }
       const code = await runCli(args, context)
