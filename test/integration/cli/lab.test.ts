@@ -27,6 +27,7 @@ it('waits until JupyterLab answers, which it does after it has said that it runs
     env: process.env,
     out: process.stdout,
     err: process.stderr,
+    confirm: null,
     signal: new AbortController().signal,
   }
   const options = { port, token: 't', rootDir: checkout, serverSocket: '', credentialsFile: '' }

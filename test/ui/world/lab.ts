@@ -37,6 +37,7 @@ export async function startTestLab(
       env: process.env,
       out: silent,
       err: silent,
+      confirm: null,
       signal: new AbortController().signal,
     },
     {
