@@ -10,7 +10,10 @@ export interface BandwidthShares {
 const enoughBps = 16_000
 /** The most of all that is shared out in equal parts to give everybody enough. */
 const mostShared = 0.9
-/** How long a rate may be exceeded after a time of quiet: TCP sends in bursts. */
+/**
+ * How long the filter lets a rate be exceeded after a time of quiet, besides the second that nft's limits of bytes allow anyway: TCP sends in bursts.
+ * Source: Linux, nft_limit.c: "tokens_max = unit * (rate + burst) / rate".
+ */
 const burstS = 0.1
 /** A burst holds ten whole packets at least. */
 const leastBurstBytes = 15_000
@@ -62,6 +65,20 @@ ${shareLines('from', links)}
 ${shareLines('to', links)}
   }`,
   }
+}
+
+/** How long an end of a link may exceed what slivers together may take, and how long packets wait there at most. */
+const shaping = { burstS: 0.02, latencyMs: 100 } as const
+
+/**
+ * Write the lines for `tc -batch` that let no end of a link send faster than all slivers together may. The filter alone would let a sliver send what it may send
+ * in a second at once, and that fills the queue of a narrow line, where the packets of others wait too.
+ */
+export function shapingLines(links: readonly string[], mbps: number): readonly string[] {
+  const bps = mbps * 1e6
+  const burstBytes = Math.max(leastBurstBytes, Math.round((bps / 8) * shaping.burstS))
+  const queue = `tbf rate ${Math.round(bps)}bit burst ${burstBytes} latency ${shaping.latencyMs}ms`
+  return links.map((link) => `qdisc replace dev ${link} root ${queue}`)
 }
 
 type Direction = 'from' | 'to'

@@ -90,7 +90,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
       fromOthers: publicPrefix !== null,
       onHostInterfaces: (names) => filter.setHostInterfaces(names),
     }),
-    links: createLinks(mgmtPrefix),
+    links: createLinks({ mgmtPrefix, lendsMbps: options.lendsMbps }),
     queues: createQueues({ mgmtInterface, lendsMbps: options.lendsMbps }),
     cgroups: await openCgroups(options.cgroupParent),
     runtimeDir,

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
+import { LabError } from '@community-lab/contract'
 import {
   addressed,
   hostInterface,
@@ -6,6 +7,7 @@ import {
   type LinkedSliver,
 } from '../domain/interfaces.ts'
 import { findLacks, linkStateLines, parseLinkState } from '../domain/link-state.ts'
+import { shapingLines } from '../domain/bandwidth.ts'
 import { linkCreationLines, nodeLinkLines, sliverLinkLines } from '../domain/links.ts'
 import { isErrno } from '../../errno.ts'
 import { runCommand } from './command.ts'
@@ -29,13 +31,35 @@ export interface Links {
   inspect(slivers: readonly LinkedSliver[]): Promise<ReadonlyMap<number, readonly string[]>>
 }
 
+/** Options of {@link createLinks}. */
+export interface LinksOptions {
+  readonly mgmtPrefix: string
+  /** What slivers together may take of the node's network in each direction, in Mbit/s; null: as much as there is. */
+  readonly lendsMbps: number | null
+}
+
 /** Make the links in this network namespace. */
-export function createLinks(mgmtPrefix: string): Links {
+export function createLinks({ mgmtPrefix, lendsMbps }: LinksOptions): Links {
   const batch = (lines: readonly string[], enter: readonly string[], signal?: AbortSignal) =>
     runCommand([...enter, 'ip', '-6', '-o', '-batch', '-'], {
       input: `${lines.join('\n')}\n`,
       ...(signal === undefined ? {} : { signal }),
     })
+
+  /** Where the kernel has no such queue, the filter alone holds slivers to their shares. */
+  async function shape(
+    links: readonly string[],
+    enter: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (lendsMbps === null) return
+    const input = shapingLines(links, lendsMbps)
+      .map((line) => `${line}\n`)
+      .join('')
+    await runCommand([...enter, 'tc', '-batch', '-'], { input, signal }).catch((error: unknown) => {
+      if (signal.aborted || !LabError.is(error, 'LAB_SLIVER_COMMAND_FAILED')) throw error
+    })
+  }
 
   return {
     async connect(sliver, process, signal) {
@@ -54,6 +78,17 @@ export function createLinks(mgmtPrefix: string): Links {
       )
       const enter = ['nsenter', `--net=${namespace.path}`, '--']
       await batch(sliverLinkLines(sliver.interfaces, mgmtPrefix), enter, signal)
+      const made = addressed(sliver.interfaces)
+      await shape(
+        made.map(({ nr }) => hostInterface(sliver.nr, nr)),
+        [],
+        signal,
+      )
+      await shape(
+        made.map(({ name }) => name),
+        enter,
+        signal,
+      )
     },
     async disconnect(sliver) {
       // A link goes with its end in the sliver, so it may be gone by now.

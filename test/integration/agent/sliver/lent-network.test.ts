@@ -41,12 +41,14 @@ describe.runIf(process.getuid?.() === 0)('the network that an owner lends', () =
     )
     const [own, neighbours] = await Promise.all([ping(''), ping(inside(beside.pid))])
     await flood
+    // Nothing was lost where all have one queue, so nobody's packets were.
+    expect(await machine.sh('tc -s qdisc show dev cn0')).toContain('dropped 0,')
     expect(own).toContain('60 received')
     expect(neighbours).toContain('60 received')
     const counted = await machine.shOn('host', 'nft list chain netdev count in')
     const arrived = Number(/packets (\d+)/u.exec(counted)?.[1])
-    const sent = await machine.sh(`${inside(flooding.pid)} cat /proc/net/snmp6`)
     expect(arrived).toBeGreaterThan(0)
-    expect(arrived).toBeLessThan(Number(/Udp6OutDatagrams\s+(\d+)/u.exec(sent)?.[1]) / 2)
+    // It floods for 6 s; the filter lets what is lent in a second pass at once. A packet has 1400 bytes and its headers, 48 bytes.
+    expect(arrived * 1448 * 8).toBeLessThan(10e6 * 7)
   })
 })

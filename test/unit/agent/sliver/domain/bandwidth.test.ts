@@ -1,5 +1,9 @@
 import { expect, it } from 'vitest'
-import { bandwidthRules, shareBandwidth } from '../../../../../agent/src/sliver/domain/bandwidth.ts'
+import {
+  bandwidthRules,
+  shapingLines,
+  shareBandwidth,
+} from '../../../../../agent/src/sliver/domain/bandwidth.ts'
 
 it('promises no more than is lent: half in equal parts, half in common', () => {
   for (const interfaces of [1, 2, 7, 60, 250]) {
@@ -24,4 +28,12 @@ it('gives each interface a limit of its own in each direction, and drops what is
 
 it('limits nothing where the owner lends as much as there is', () => {
   expect(bandwidthRules(null, ['slv-01-01'])).toEqual({ parts: '', verdict: 'accept' })
+})
+
+it('lets no end of a link send faster than all slivers together may', () => {
+  expect(shapingLines(['slv-01-03', 'slv-02-03'], 12.5)).toEqual([
+    'qdisc replace dev slv-01-03 root tbf rate 12500000bit burst 31250 latency 100ms',
+    'qdisc replace dev slv-02-03 root tbf rate 12500000bit burst 31250 latency 100ms',
+  ])
+  expect(shapingLines(['pub1'], 1)[0]).toContain('burst 15000 ')
 })
