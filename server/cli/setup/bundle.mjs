@@ -89,7 +89,7 @@ function fetchBuiltins() {
       const fetched = code.replaceAll(
         /^import (?:([\w$]+)(?:, )?)?(?:\{([^}\n]*)\}|\* as ([\w$]+))? from "(node:[\w/]+)";$/gmu,
         (_, whole, members, namespace, name) => {
-          const builtin = `process.getBuiltinModule(${JSON.stringify(name)})`
+          const builtin = `globalThis.process.getBuiltinModule(${JSON.stringify(name)})`
           const names = [whole, namespace, members && `{${members.replaceAll(' as ', ': ')}}`]
           return names
             .filter((one) => one !== undefined)
