@@ -81,7 +81,7 @@ export function keepPlaces(file) {
  * Take the modules of Node.js as `require` does. An `import` of one reads all that it exports, also what a program does not use and Node.js makes only when it is
  * read: with `node:http` that is a whole HTTP client, a third of the processor time in which a small program starts. No line moves.
  */
-function fetchBuiltins() {
+export function fetchBuiltins() {
   return {
     name: 'fetch-builtins',
     /** @param {string} code */
