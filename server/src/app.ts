@@ -74,6 +74,9 @@ export async function buildApp(options: AppOptions): Promise<App> {
     forceCloseConnections: true,
     logController: new LogController({ disableRequestLogging: true }),
   })
+  // What is open already would keep a server alive that cannot start.
+  await using stack = new AsyncDisposableStack()
+  stack.defer(() => app.close())
   app.decorate('registry', registry)
   app.addHook('onClose', async () => {
     await feed[Symbol.asyncDispose]()
@@ -138,5 +141,6 @@ export async function buildApp(options: AppOptions): Promise<App> {
     eventRoutes(routes, context)
     done()
   })
+  stack.move()
   return { app, certificate, context }
 }

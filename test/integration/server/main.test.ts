@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { open, readFile, readdir, rm } from 'node:fs/promises'
+import { open, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { request, type IncomingMessage } from 'node:http'
 import { connect } from 'node:tls'
 import { join } from 'node:path'
@@ -113,6 +113,20 @@ describe.each(postgresKinds)('the server as a process, on %s PostgreSQL', (kind)
       const third = await startServer(dir, url)
       expect(await third.ask('GET', '/api/nodes/')).toEqual(nodes)
       expect(await third.end('SIGINT')).toBe(0)
+    } finally {
+      await rm(dir, { recursive: true, force: true })
+    }
+  })
+})
+
+describe('a server whose samples cannot be opened', () => {
+  it('says so and ends, so that whoever watches over it hears of it', async () => {
+    const dir = await makeOrdinaryFolder()
+    try {
+      const first = await startServer(dir, null)
+      expect(await first.end('SIGTERM')).toBe(0)
+      await writeFile(join(dir, 'data', 'telemetry', 'telemetry.duckdb'), 'no DuckDB file')
+      await expect(startServer(dir, null)).rejects.toThrow('[LAB_TELEMETRY_UNUSABLE]')
     } finally {
       await rm(dir, { recursive: true, force: true })
     }
