@@ -18,7 +18,7 @@ const Measured = Type.Object({
   library: Type.Optional(Type.Number()),
   functionAfter: Type.Optional(Type.Number()),
   sumAfter: Type.Optional(Type.Number()),
-  additions: Type.Optional(Type.Number()),
+  additions: Type.Number(),
   completion: Type.Number(),
   completion99: Type.Number(),
   inspection: Type.Number(),

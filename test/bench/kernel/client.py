@@ -17,7 +17,14 @@ NEW_FUNCTION = {
     "python": "def f{0}(x):\n    return x * {0}\nf{0}(2)",
 }
 LIBRARY = "import {{ connect, Plot, show }} from '{0}'\ntypeof connect"
-ADDITIONS = "for (let round = 0; round < 20_000; round++) for (const value of values) sum += value\nsum"
+VALUES = {
+    "typescript": "let sum = 0\nlet values = Array.from({ length: 1000 }, (_, i) => i)",
+    "python": "sum = 0\nvalues = list(range(1000))",
+}
+ADDITIONS = {
+    "typescript": "for (let round = 0; round < 20_000; round++) for (const value of values) sum += value\nsum",
+    "python": "for _ in range(20_000):\n    for value in values:\n        sum += value\nsum",
+}
 QUESTIONS = 100
 # Unfinished cells: a member of a global, of the library's, a property in an object, text in a string, a name. And what is inspected: names, and a call's arguments.
 QUESTIONED = {
@@ -52,8 +59,8 @@ def main(name, language, library):
             found["library"] = run(kc, LIBRARY.format(library))
             found["functionAfter"] = middle(kc, lambda n: NEW_FUNCTION[language].format(n + CELLS))
             found["sumAfter"] = middle(kc, lambda n: "1 + 1")
-            run(kc, "let sum = 0\nlet values = Array.from({ length: 1000 }, (_, i) => i)")
-            found["additions"] = run(kc, ADDITIONS)
+        run(kc, VALUES[language])
+        found["additions"] = run(kc, ADDITIONS[language])
         time.sleep(IDLE_S)
         found |= questions(kc, language)
         time.sleep(IDLE_S)
