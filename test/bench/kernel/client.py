@@ -80,11 +80,26 @@ def questions(kc, language):
         found |= {name: median(times), f"{name}99": times[QUESTIONS - 2]}
     if language == "typescript" and answers_meanwhile(kc):
         for name, ask, texts in (("busyCompletion", kc.complete, complete), ("busyInspection", kc.inspect, inspect)):
-            cell = kc.execute(BUSY)
-            found[name] = sorted(answer(kc, ask, texts[n % len(texts)]) for n in range(QUESTIONS))[QUESTIONS - 2]
-            while kc.get_shell_msg(timeout=60)["parent_header"].get("msg_id") != cell:
-                pass
+            found[name] = busy_99th(kc, ask, texts)
     return found
+
+
+def busy_99th(kc, ask, texts):
+    """The 99th of QUESTIONS, or of as many as are answered until the cell is over."""
+    cell = kc.execute(BUSY)
+    times = []
+    is_over = False
+    while not is_over and len(times) < QUESTIONS:
+        started = time.perf_counter()
+        request = ask(texts[len(times) % len(texts)])
+        parent = None
+        while parent != request:
+            parent = kc.get_shell_msg(timeout=60)["parent_header"].get("msg_id")
+            is_over = is_over or parent == cell
+        times.append(since(started))
+    while not is_over:
+        is_over = kc.get_shell_msg(timeout=60)["parent_header"].get("msg_id") == cell
+    return sorted(times)[(len(times) - 1) * 99 // 100]
 
 
 def answers_meanwhile(kc):
