@@ -2,7 +2,8 @@
 # Tries what a program in a sliver must not be able to do, and prints a line for each: its name, and how the kernel answered ("done": it can).
 #
 #   attempts.pl all NUMBERS    NUMBERS: name=number of system calls on this processor, such as "keyctl=250 bpf=321"
-#   attempts.pl ring NUMBERS   a ring of 64 MiB for a packet socket, with the option written in 32 and in 64 bits; and options that it may set
+#   attempts.pl ring NUMBERS   a ring of 64 MiB for a packet socket, with the option written in 32 and in 64 bits; the way
+#                              round its link's queue; and options that it may set
 #   attempts.pl abstract NAME  speak to whoever listens at an abstract socket
 #   attempts.pl listen NAME    listen there, in the background, until it is killed
 #
@@ -78,6 +79,7 @@ my %attempts = (
         }
         # The other options of packet sockets, and of others.
         socket(my $socket, $packet, 3, 0) or die "packet: $!\n";
+        report('round the queue', setsockopt($socket, $sol_packet, 20, pack('i', 1)));
         report('original device', setsockopt($socket, $sol_packet, 9, pack('i', 1)));
         report('buffer', setsockopt($socket, 1, 8, pack('i', 4096)));
     },

@@ -60,15 +60,15 @@ const refused = [
 const families = [1, 2, 10, 16, 17]
 
 /**
- * The options of packet sockets that reserve rings of memory (packet(7): SOL_PACKET; PACKET_RX_RING is 5, PACKET_TX_RING 13, so they differ in bit 3 alone).
- * The kernel counts a ring for nobody: a sliver with 64 MiB could take all memory of its node.
- * Source: Linux, af_packet.c, alloc_one_pg_vec_page, which allocates without `__GFP_ACCOUNT`.
+ * Options of packet sockets that slivers may not set (packet(7): SOL_PACKET). PACKET_RX_RING, 5, and PACKET_TX_RING, 13, reserve rings of memory, which the kernel
+ * counts for nobody: a sliver with 64 MiB could take all memory of its node. With PACKET_QDISC_BYPASS, 20, packets go round the queue that makes a link no faster
+ * than what is lent. Source: Linux, af_packet.c: alloc_one_pg_vec_page allocates without `__GFP_ACCOUNT`; packet_xmit.
  */
-const packetRing = { level: 263, option: 5, anyBits: 8 } as const
+const packetOptions = { level: 263, refused: [5, 13, 20] } as const
 
 /**
  * Make the profile of every sliver. It allows what moby's default profile allows to a container with these capabilities, except what {@link refused} names, all but
- * five families of sockets, and {@link packetRing}. A system call that moby's profile knows and does not allow fails with EPERM. One that it does not know fails
+ * five families of sockets, and {@link packetOptions}. A system call that moby's profile knows and does not allow fails with EPERM. One that it does not know fails
  * with ENOSYS, so that newer libraries use older system calls instead.
  *
  * @param arch - the processor, as Node.js names it.
@@ -137,27 +137,33 @@ function socketRules(): readonly SeccompRule[] {
 
 /** The arguments of setsockopt(2) are: socket, level, option, value. */
 function optionRules(): readonly SeccompRule[] {
-  const { level, option, anyBits } = packetRing
-  return [...otherThan(1, level, 0), ...otherThan(2, option, anyBits)].map((arg) => ({
+  const { level, refused: options } = packetOptions
+  return [...otherThan(1, level), ...otherThanAny(2, options)].map((arg) => ({
     action: 'SCMP_ACT_ALLOW',
     names: ['setsockopt'],
     args: [arg],
   }))
 }
 
-/**
- * Conditions of which one holds when an argument of 32 bits is another one than this: each looks at one bit. "Not equal" would look at 64 bits, of which the
- * kernel ignores the upper half, so that a program could write the same argument in another way.
- *
- * @param anyBits - bits that may be set or not.
- */
-function otherThan(index: number, value: number, anyBits: number): readonly object[] {
-  return Array.from({ length: 32 }, (_, nr) => 2 ** nr)
-    .filter((bit) => (bit & anyBits) === 0)
-    .map((bit) => ({
-      index,
-      value: bit,
-      valueTwo: (value & bit) === 0 ? bit : 0,
-      op: 'SCMP_CMP_MASKED_EQ',
-    }))
+/** All bits of an argument of 32 bits. The kernel ignores the upper half of the 64 that it is given, so a program could write the same argument in another way. */
+const allBits = 0xffff_ffff
+const eachBit = Array.from({ length: 32 }, (_, nr) => 2 ** nr)
+
+/** Conditions of which one holds when an argument is another one than this: each looks at one bit. */
+function otherThan(index: number, value: number): readonly object[] {
+  return eachBit.map((bit) => bitsAre(index, bit, (value & bit) === 0 ? bit : 0))
+}
+
+/** Conditions of which one holds when an argument is none of these, which are below 32. */
+function otherThanAny(index: number, values: readonly number[]): readonly object[] {
+  const small = [...eachBit.keys()].filter((value) => !values.includes(value))
+  const large = eachBit.filter((bit) => bit >= eachBit.length)
+  return [
+    ...small.map((value) => bitsAre(index, allBits, value)),
+    ...large.map((bit) => bitsAre(index, bit, bit)),
+  ]
+}
+
+function bitsAre(index: number, bits: number, value: number): object {
+  return { index, value: bits, valueTwo: value, op: 'SCMP_CMP_MASKED_EQ' }
 }

@@ -53,7 +53,7 @@ it('opens sockets of five families', () => {
   expect(actionsOn('socket')).toEqual(['SCMP_ACT_ALLOW'])
 })
 
-it('sets all options of sockets but the rings of packet sockets, however they are written', () => {
+it('sets all options of sockets but the rings and the bypass of packet sockets, however they are written', () => {
   interface Condition {
     readonly index: number
     readonly value: number
@@ -72,10 +72,13 @@ it('sets all options of sockets but the rings of packet sockets, however they ar
     [263, 13],
     [high + 263, 5],
     [263, high + 13],
+    [263, 20],
+    [high + 263, high + 20],
   ] as const)
     expect([level, option, isAllowed(level, option)]).toEqual([level, option, false])
   for (let option = 0; option < 64; option++)
-    expect([option, isAllowed(263, option)]).toEqual([option, option !== 5 && option !== 13])
+    expect([option, isAllowed(263, option)]).toEqual([option, ![5, 13, 20].includes(option)])
+  expect(isAllowed(263, 2 ** 31)).toBe(true)
   for (const level of [0, 1, 6, 17, 41, 58, 255, 262, 264, 270])
     expect([level, isAllowed(level, 5)]).toEqual([level, true])
   expect(actionsOn('setsockopt')).toEqual(['SCMP_ACT_ALLOW'])
