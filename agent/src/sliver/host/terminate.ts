@@ -19,12 +19,14 @@ export interface TerminateOptions {
   readonly graceMs: number
   /** Ends the grace period at once. The kill is not left out: a sliver that is half-stopped would be of no use. */
   readonly signal: AbortSignal
-  /** Aborted when this process is to end: then nothing is waited for after the kill. What waits for a device ends when that answers, with or without an agent. */
+  /** Aborted when this process is to end: then it waits a second at most after the kill. What waits for a device ends when that answers, with or without an agent. */
   readonly ending: AbortSignal
 }
 
 /** How long the kernel may take to end what was killed, in milliseconds. It takes longer only for a process that waits for a device (state D). */
 const killWithinMs = 5_000
+/** The same for an agent that is to end. With nothing waited for, a sliver that was stopped as asked would count as one that has ended by itself. */
+const endingWithinMs = 1_000
 
 /**
  * End the processes of a PID namespace by its first process: SIGTERM to all others, a grace period in which they may write down what they have, then SIGKILL
@@ -44,7 +46,12 @@ export async function terminate(
     })
   kill(first)
   try {
-    await waitForEnd(first, AbortSignal.any([ending, AbortSignal.timeout(killWithinMs)]))
+    await waitForEnd(first, AbortSignal.any([ending, AbortSignal.timeout(killWithinMs)])).catch(
+      async (error: unknown) => {
+        if (!ending.aborted) throw error
+        await waitForEnd(first, AbortSignal.timeout(endingWithinMs))
+      },
+    )
   } catch (error) {
     ending.throwIfAborted()
     const state = stateOf(first.pid)

@@ -83,7 +83,20 @@ describe.runIf(process.getuid?.() === 0)('ending the processes of a sliver', () 
     expect(isAlive(first)).toBe(false)
   })
 
-  it('does not wait for a process that waits for a device when the agent is to end', async () => {
+  it('waits for the end of what it has killed when the agent is to end meanwhile, so that nothing seems to have ended by itself', async () => {
+    const first = await aNamespace('sleep 60')
+    const asked = new AbortController()
+    asked.abort(new Error('the agent is to end'))
+    await terminate(first, {
+      sliver: '1@1',
+      graceMs: 10_000,
+      signal: asked.signal,
+      ending: asked.signal,
+    })
+    expect(isAlive(first)).toBe(false)
+  })
+
+  it('waits a second at most for a process that waits for a device when the agent is to end', async () => {
     await using disk = await aFrozenDisk()
     const stuck = await aNamespace(`sh -c 'echo 1 > ${disk.path}/file'`)
     await expect.poll(() => statesIn(stuck)).toContain('D')
