@@ -33,6 +33,8 @@ export class CellProgram {
   readonly #pinned = new Set<number>()
   /** The slots that each slot's module mentions. */
   readonly #mentions = new Map<number, ReadonlySet<number>>()
+  /** By a cell's number: the numbers of the cells whose names it was compiled with. Its module mentions others once they declare these names again. */
+  readonly #compiledWith = new Map<number, readonly number[]>()
 
   constructor(folder: string, fallbackFile: string) {
     this.#folder = folder
@@ -66,9 +68,15 @@ export class CellProgram {
     return this.#cells
   }
 
-  /** The numbers of the cells that later cells need. */
+  /** The numbers of the cells that later cells need, and of those that these were compiled with: all that a new program has to compile, in their order. */
   get needed(): number[] {
-    return [...this.#findNeeded()].flatMap((slot) => this.#cells.get(slot)?.number ?? [])
+    const needed = new Set(this.#numbersOf(this.#findNeeded()))
+    // A loop over a set goes on with what is added to it meanwhile.
+    for (const number of needed)
+      for (const each of this.#compiledWith.get(number) ?? []) needed.add(each)
+    for (const number of this.#compiledWith.keys())
+      if (!needed.has(number)) this.#compiledWith.delete(number)
+    return [...needed]
   }
 
   /** What people call the cell in a slot. */
@@ -83,6 +91,7 @@ export class CellProgram {
     this.#cells.set(slot, cell)
     this.#pinned.add(slot)
     this.write(slot)
+    this.#compiledWith.set(cell.number, this.#numbersOf(this.#mentions.get(slot) ?? []))
     return slot
   }
 
@@ -198,7 +207,12 @@ export class CellProgram {
   /** Forget all cells. */
   clear(): void {
     this.names.clear()
+    this.#compiledWith.clear()
     for (const slot of [...this.#cells.keys()]) this.release(slot)
+  }
+
+  #numbersOf(slots: Iterable<number>): number[] {
+    return [...slots].flatMap((slot) => this.#cells.get(slot)?.number ?? [])
   }
 
   /** Free the slots that no known name comes from. Make more when few are free. */

@@ -126,8 +126,10 @@ export class Checker implements CompilerMethods {
       if (before !== null) again.set(name, before.slot)
     }
     this.#program.typeLargeValues(slot)
-    if (again.size === 0 || isReplay) return []
-    return findMisfits(this.#program, slot, { again, told: this.#told })
+    if (again.size === 0) return []
+    // Of a replay nothing is said, but earlier cells take the new variables as they did before.
+    const misfits = findMisfits(this.#program, slot, { again, told: this.#told })
+    return isReplay ? [] : misfits
   }
 
   needed(): readonly number[] {

@@ -83,7 +83,7 @@ export interface CompilerMethods {
    * Returns a sentence for each earlier cell that no longer fits. A cell that ran before, with an earlier thread, is a replay: nothing is said of it.
    */
   accept(number: number, reached: number, isReplay?: boolean): readonly string[]
-  /** The numbers of the accepted cells that later cells still need. All names of the others were declared again. */
+  /** The numbers of the accepted cells that a new thread has to compile again: those that later cells still need, and those that these were compiled with. */
   needed(): readonly number[]
   /** Forget a compiled cell that will not run. */
   abandon(number: number): void

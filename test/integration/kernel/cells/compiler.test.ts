@@ -113,6 +113,20 @@ describe('a compiler that ends', () => {
     await expect(slow).rejects.toThrow(CompilationInterrupted)
     expect(await own.print('add({ n: 50 })\nconsole.log(total, again.n)')).toBe('5000 99')
   })
+
+  it('knows the cells whose names another cell has declared again', async () => {
+    await using own = await CellSession.start()
+    await own.print('let start = 1')
+    await own.print('const read = () => start')
+    await own.run("let start = 'now'")
+    for (let i = 0; i < 70; i += 1) await own.print(`const again = ${i}`)
+    expect(own.compiler.remembered).toBeLessThan(60)
+    const slow = own.run(slowCell(60))
+    await new Promise(setImmediate)
+    own.compiler.interrupt()
+    await expect(slow).rejects.toThrow(CompilationInterrupted)
+    expect(await own.print('const text: string = read()\nconsole.log(text, again)')).toBe('now 69')
+  })
 })
 
 describe('a cell that is too deep for the compiler', () => {
