@@ -4,8 +4,8 @@ import { readdir, readFile } from 'node:fs/promises'
 export type CpuByPart = ReadonlyMap<string, number>
 
 const parts: readonly (readonly [string, RegExp])[] = [
-  ['agents', /agent\/dist\/main\.bundle/u],
-  ['server', /server\/dist\/main\.bundle/u],
+  ['agents', /agent\/(?:bin\/\.\.\/)?dist\/main\.bundle/u],
+  ['server', /server\/(?:bin\/\.\.\/)?dist\/main\.bundle/u],
   ['gateway and tincd', /gateway\/main\.bundle|tincd/u],
   ['PostgreSQL', /postgres/u],
   ['relay', /relay-main/u],
