@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { CompiledFile } from '../compile/compilation.ts'
+import type { CompiledFile, SentFile } from '../compile/compilation.ts'
 import {
   cellScheme,
   figurePackage,
@@ -27,7 +27,7 @@ export interface Modules {
   /** The `import()` of cells. */
   import(id: string, attributes: Readonly<Record<string, string>> | null): Promise<ModuleNamespace>
   /** Take files that were compiled again. The next import loads them. */
-  update(files: readonly CompiledFile[]): void
+  update(files: readonly SentFile[]): void
 }
 
 /** What {@link createModules} needs. */

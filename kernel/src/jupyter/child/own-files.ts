@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileStamp } from '../compile/file-stamp.ts'
-import type { CompiledFile } from '../compile/compilation.ts'
+import type { CompiledFile, SentFile } from '../compile/compilation.ts'
 
 /** A file as it was last loaded. */
 interface LoadedFile {
@@ -114,8 +114,8 @@ export class OwnFiles {
   }
 
   /** Take files that were compiled. */
-  update(files: readonly CompiledFile[]): void {
-    for (const { path, code } of files) this.#compiled.set(path, { stamp: fileStamp(path), code })
+  update(files: readonly SentFile[]): void {
+    for (const { path, stamp, code } of files) this.#compiled.set(path, { stamp, code })
   }
 
   /** The JavaScript of one of the notebook's own TypeScript files as it is now; null for other files. */

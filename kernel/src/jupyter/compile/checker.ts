@@ -85,9 +85,9 @@ export class Checker implements CompilerMethods {
     const { settings, names } = this.#program
     const { cell, reached } = emitCell(text, { settings, known: names.values, types })
     const stamps = this.#changedFilesOf(slot)
-    const files = [...stamps.keys()].map((path) => {
+    const files = [...stamps].map(([path, stamp]) => {
       const change = dropTypes(program, path)
-      return emitFile(path, readFileSync(path, 'utf8'), { settings, change })
+      return { ...emitFile(path, readFileSync(path, 'utf8'), { settings, change }), stamp }
     })
     this.#pending.set(number, { slot, reached, types, unions, replaced, stamps })
     return { ...cell, files }

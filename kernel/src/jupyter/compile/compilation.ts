@@ -17,6 +17,12 @@ export interface CompiledFile {
   readonly lineMap: LineMap
 }
 
+/** Such a file as it goes along with a cell. */
+export interface SentFile extends CompiledFile {
+  /** The stamp that it had before its text was read: it may have changed since. */
+  readonly stamp: string
+}
+
 /** A cell as JavaScript, ready to run. */
 export interface CompiledCell {
   /** An expression that gives a function. Its parameters: the helper, what CommonJS gives a module, and the boxes of the variables that the cell uses. */
@@ -28,7 +34,7 @@ export interface CompiledCell {
   readonly imports: readonly CellImport[]
   readonly lineMap: LineMap
   /** The files that the cell imports, directly or not, and that have changed since they were last sent. */
-  readonly files: readonly CompiledFile[]
+  readonly files: readonly SentFile[]
 }
 
 /** Something TypeScript has to say about a cell; line and column are 1-based. */

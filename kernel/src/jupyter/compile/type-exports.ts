@@ -6,13 +6,17 @@ import ts from 'typescript'
  */
 export function dropTypes(program: ts.Program, path: string): ts.TransformerFactory<ts.SourceFile> {
   const names = typeNames(program, path)
-  const isKept = ({ name, isTypeOnly }: ts.ImportSpecifier | ts.ExportSpecifier): boolean =>
-    !isTypeOnly && !names.has(name.text)
+  const isKept = (specifier: ts.ImportSpecifier | ts.ExportSpecifier): boolean =>
+    !specifier.isTypeOnly && !names.has(nameOf(specifier))
   return ({ factory }) => {
     const change = (statement: ts.Statement): ts.Statement | null => {
       if (ts.isExportDeclaration(statement)) return dropExports(factory, statement, isKept)
       if (ts.isImportDeclaration(statement)) return dropImports(factory, statement, isKept)
-      return statement
+      const isType =
+        ts.isExportAssignment(statement) &&
+        ts.isIdentifier(statement.expression) &&
+        names.has(`import ${statement.expression.text}`)
+      return isType ? null : statement
     }
     return (file) =>
       factory.updateSourceFile(
@@ -68,7 +72,12 @@ function dropImports(
   return factory.updateImportDeclaration(statement, modifiers, clause, moduleSpecifier, attributes)
 }
 
-/** The names that a file imports or exports, and that are types alone. */
+/** A file may import a type and export a value of the same name. */
+function nameOf(specifier: ts.ImportSpecifier | ts.ExportSpecifier): string {
+  return `${ts.isImportSpecifier(specifier) ? 'import' : 'export'} ${specifier.name.text}`
+}
+
+/** The names that a file imports or exports, and that are types alone, as {@link nameOf} has them. */
 function typeNames(program: ts.Program, path: string): ReadonlySet<string> {
   const checker = program.getTypeChecker()
   const isType = (name: ts.ModuleExportName): boolean => {
@@ -80,7 +89,7 @@ function typeNames(program: ts.Program, path: string): ReadonlySet<string> {
   const statements = program.getSourceFile(path)?.statements ?? []
   const names = statements
     .flatMap(specifiersOf)
-    .flatMap(({ name }) => (isType(name) ? name.text : []))
+    .flatMap((specifier) => (isType(specifier.name) ? nameOf(specifier) : []))
   return new Set(names)
 }
 

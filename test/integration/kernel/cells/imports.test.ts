@@ -228,6 +228,18 @@ describe('the notebook’s own files', () => {
     expect(await session.print(cell)).toBe('20 2000')
   })
 
+  it('are imported as they are now when they changed after the cell was compiled', async () => {
+    await write({ 'late.ts': 'export const late: number = 1\n' })
+    const code = "import { late } from './late.ts'\nconsole.log(late)"
+    const source = { number: 900, name: 'cell-900.ts', canAsk: false, code }
+    const compilation = await session.compiler.compile(source)
+    if (!compilation.ok) throw new Error('the cell has errors')
+    await write({ 'late.ts': 'export const late: number = 2, more = 0\n' })
+    await session.runner.run(compilation.cell, source)
+    await session.compiler.accept(source.number, Infinity)
+    expect(await session.print(code)).toBe('2')
+  })
+
   it('that did not change are one module, also through two of them', async () => {
     await write({
       'one/state.ts': 'export const state = { n: 0 }\n',
@@ -323,6 +335,16 @@ describe('the notebook’s own files', () => {
     const cell =
       "import { Row, Side, Of, one, two, read } from './again.ts'\nconst row: Row & Of = { a: one + two }, side: Side = 'x'\nconsole.log(read(row), side)"
     expect(await session.print(cell)).toBe('2 x')
+  })
+
+  it('may export a value under the name of a type that they import', async () => {
+    await write({
+      'row.ts': 'export interface Row { a: number }\nexport const make = () => 7\n',
+      'rows.ts':
+        "import { Row } from './row.ts'\nexport { make as Row } from './row.ts'\nexport const row: Row = { a: 1 }\nexport default Row\n",
+    })
+    const cell = "import { Row, row } from './rows.ts'\nconsole.log(Row(), row.a)"
+    expect(await session.print(cell)).toBe('7 1')
   })
 
   it('may import each other in a circle, and change', async () => {
