@@ -87,6 +87,10 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     for (const listener of listeners) listener(id)
   }
   const running = createRunningSlivers(parts, { serial, onEnded: tellEnded })
+  const onUpkeepError = (part: string, error: unknown): void => {
+    if (!signal.aborted) options.onUpkeepError(part, error)
+  }
+  running.shapeLinks(signal).catch((error: unknown) => onUpkeepError('links', error))
   const watch = createWatch({
     watched: () =>
       running
@@ -112,9 +116,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     everyMs: upkeepEveryMs,
     nowMs: () => performance.now(),
     onFinding: options.onFinding,
-    onError(part, error) {
-      if (!signal.aborted) options.onUpkeepError(part, error)
-    },
+    onError: onUpkeepError,
   })
 
   return {

@@ -16,7 +16,7 @@ export interface UpkeepSubject {
     readonly cgroups: Pick<Host['cgroups'], 'mend'>
   }
   readonly probing: Probing
-  readonly slivers: RunningSlivers
+  readonly slivers: Omit<RunningSlivers, 'shapeLinks'>
   /** Told when one sliver cannot be looked after. The others are. */
   readonly onSliverError: (id: string, error: unknown) => void
   /** Called when slivers can be made with something else than before. */

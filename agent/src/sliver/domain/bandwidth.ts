@@ -1,3 +1,6 @@
+import Type from 'typebox'
+import { Value } from 'typebox/value'
+
 /** What slivers may take of the node's network, in one direction. */
 export interface BandwidthShares {
   /** What each interface of a sliver may always take, in bytes per second. */
@@ -73,12 +76,43 @@ const shaping = { burstS: 0.02, latencyMs: 100 } as const
 /**
  * Write the lines for `tc -batch` that let no end of a link send faster than all slivers together may. The filter alone would let a sliver send what it may send
  * in a second at once, and that fills the queue of a narrow line, where the packets of others wait too.
+ *
+ * @param mbps - null: as fast as it can, as a link is when it is made.
  */
-export function shapingLines(links: readonly string[], mbps: number): readonly string[] {
+export function shapingLines(links: readonly string[], mbps: number | null): readonly string[] {
+  return links.map((link) => `qdisc replace dev ${link} root ${shapingQueue(mbps)}`)
+}
+
+function shapingQueue(mbps: number | null): string {
+  if (mbps === null) return 'noqueue'
   const bps = mbps * 1e6
   const burstBytes = Math.max(leastBurstBytes, Math.round((bps / 8) * shaping.burstS))
-  const queue = `tbf rate ${Math.round(bps)}bit burst ${burstBytes} latency ${shaping.latencyMs}ms`
-  return links.map((link) => `qdisc replace dev ${link} root ${queue}`)
+  return `tbf rate ${Math.round(bps)}bit burst ${burstBytes} latency ${shaping.latencyMs}ms`
+}
+
+/** What `tc -json qdisc show` tells of a queue; the rate of tbf is in bytes per second. */
+const Queues = Type.Array(
+  Type.Object({
+    dev: Type.String(),
+    root: Type.Optional(Type.Boolean()),
+    options: Type.Optional(Type.Object({ rate: Type.Optional(Type.Number()) })),
+  }),
+)
+
+/**
+ * Find those of these links whose queue is not the one of {@link shapingLines}, such as an agent before has made it.
+ *
+ * @param shown - what `tc -json qdisc show` writes.
+ */
+export function findShapedOtherwise(
+  shown: string,
+  links: readonly string[],
+  mbps: number | null,
+): readonly string[] {
+  const queues = Value.Parse(Queues, JSON.parse(shown)).filter(({ root }) => root === true)
+  const rates = new Map(queues.map(({ dev, options }) => [dev, options?.rate]))
+  const wanted = mbps === null ? undefined : Math.floor(Math.round(mbps * 1e6) / 8)
+  return links.filter((link) => rates.get(link) !== wanted)
 }
 
 type Direction = 'from' | 'to'

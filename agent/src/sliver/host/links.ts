@@ -7,7 +7,7 @@ import {
   type LinkedSliver,
 } from '../domain/interfaces.ts'
 import { findLacks, linkStateLines, parseLinkState } from '../domain/link-state.ts'
-import { shapingLines } from '../domain/bandwidth.ts'
+import { findShapedOtherwise, shapingLines } from '../domain/bandwidth.ts'
 import { linkCreationLines, nodeLinkLines, sliverLinkLines } from '../domain/links.ts'
 import { isErrno } from '../../errno.ts'
 import { runCommand } from './command.ts'
@@ -21,6 +21,14 @@ export interface Links {
    * @throws {@link LabError} LAB_SLIVER_ENDED when the process is gone.
    */
   connect(
+    sliver: LinkedSliver & { readonly id: string },
+    process: ProcessIdentity,
+    signal: AbortSignal,
+  ): Promise<void>
+  /** Find those of these slivers whose links are faster or slower than the owner lends now: an agent before was told something else, or knew no such bound. */
+  findShapedOtherwise<T extends LinkedSliver>(slivers: readonly T[]): Promise<readonly T[]>
+  /** Let the links of a sliver be as fast as the owner lends now. @throws as `connect`. */
+  shape(
     sliver: LinkedSliver & { readonly id: string },
     process: ProcessIdentity,
     signal: AbortSignal,
@@ -47,18 +55,28 @@ export function createLinks({ mgmtPrefix, lendsMbps }: LinksOptions): Links {
     })
 
   /** Where the kernel has no such queue, the filter alone holds slivers to their shares. */
-  async function shape(
+  async function setQueues(
     links: readonly string[],
     enter: readonly string[],
     signal: AbortSignal,
   ): Promise<void> {
-    if (lendsMbps === null) return
     const input = shapingLines(links, lendsMbps)
       .map((line) => `${line}\n`)
       .join('')
     await runCommand([...enter, 'tc', '-batch', '-'], { input, signal }).catch((error: unknown) => {
       if (signal.aborted || !LabError.is(error, 'LAB_SLIVER_COMMAND_FAILED')) throw error
     })
+  }
+
+  async function shapeEnds(
+    sliver: LinkedSliver,
+    enter: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const inside = addressed(sliver.interfaces).map(({ name }) => name)
+    await setQueues(inside, enter, signal)
+    // The last, since `findShapedOtherwise` looks at these.
+    await setQueues(endsOnNode(sliver), [], signal)
   }
 
   return {
@@ -78,17 +96,19 @@ export function createLinks({ mgmtPrefix, lendsMbps }: LinksOptions): Links {
       )
       const enter = ['nsenter', `--net=${namespace.path}`, '--']
       await batch(sliverLinkLines(sliver.interfaces, mgmtPrefix), enter, signal)
-      const made = addressed(sliver.interfaces)
-      await shape(
-        made.map(({ nr }) => hostInterface(sliver.nr, nr)),
-        [],
-        signal,
-      )
-      await shape(
-        made.map(({ name }) => name),
-        enter,
-        signal,
-      )
+      // A link that was just made has no queue.
+      if (lendsMbps !== null) await shapeEnds(sliver, enter, signal)
+    },
+    async findShapedOtherwise(slivers) {
+      if (slivers.length === 0) return []
+      const shown = await runCommand(['tc', '-json', 'qdisc', 'show'])
+      const links = slivers.flatMap(endsOnNode)
+      const found = new Set(findShapedOtherwise(shown, links, lendsMbps))
+      return slivers.filter((sliver) => endsOnNode(sliver).some((link) => found.has(link)))
+    },
+    async shape(sliver, process, signal) {
+      await using namespace = await holdNamespace(process, 'net', sliver.id)
+      await shapeEnds(sliver, ['nsenter', `--net=${namespace.path}`, '--'], signal)
     },
     async disconnect(sliver) {
       // A link goes with its end in the sliver, so it may be gone by now.
@@ -123,7 +143,12 @@ async function configure(link: string): Promise<void> {
     })
 }
 
-/** Find the node's ends of a sliver's links. `/sys` may show the interfaces of another namespace; this file has those of this process's. */
+/** The node's ends of a sliver's links. */
+function endsOnNode({ nr, interfaces }: LinkedSliver): readonly string[] {
+  return addressed(interfaces).map((one) => hostInterface(nr, one.nr))
+}
+
+/** Find which of the node's ends of a sliver's links there are. `/sys` may show the interfaces of another namespace; this file has those of this process's. */
 async function findLinks(nr: number): Promise<readonly string[]> {
   const prefix = hostInterfacePrefix(nr)
   const table = await readFile('/proc/self/net/dev', 'utf8')

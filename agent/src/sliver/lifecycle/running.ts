@@ -1,5 +1,6 @@
 import type { Serial } from '../../serial.ts'
 import type { SliverRecord } from '../store/record.ts'
+import { isAlive } from '../host/process.ts'
 import { stopFor } from './end.ts'
 import type { SliverParts } from './parts.ts'
 import { cleanUp } from './recover.ts'
@@ -12,6 +13,8 @@ export interface RunningSlivers {
   inTurn(id: string, task: (record: SliverRecord) => Promise<void>): Promise<void>
   /** Try again to remove what is left of slivers that have ended, and to save what a full disk did not take. */
   cleanUpAll(): Promise<void>
+  /** Let the links of all be as fast as the owner lends now: they may be as an agent before has made them. */
+  shapeLinks(signal: AbortSignal): Promise<void>
   /** Stop all slivers that run, for a reason of the node's. */
   stopAll(reason: string): Promise<void>
 }
@@ -29,7 +32,7 @@ export function createRunningSlivers(
   parts: SliverParts,
   { serial, onEnded }: RunningOptions,
 ): RunningSlivers {
-  const { records, unclean, node } = parts
+  const { host, records, unclean, node } = parts
   const list = (): readonly SliverRecord[] =>
     records.all().filter(({ stage }) => stage === 'started')
 
@@ -51,6 +54,15 @@ export function createRunningSlivers(
     async cleanUpAll() {
       const left = [...new Set([...unclean, ...records.unsaved])]
       await Promise.all(left.map((id) => serial.run(id, () => cleanUpOne(id))))
+    },
+    async shapeLinks(signal) {
+      const shaping = (await host.links.findShapedOtherwise(list())).map(({ id }) =>
+        inTurn(id, async (record) => {
+          if (record.process === null || !isAlive(record.process)) return
+          await host.links.shape(record, record.process, signal)
+        }).catch((error: unknown) => node.onProblem(id, error)),
+      )
+      await Promise.all(shaping)
     },
     async stopAll(reason) {
       const stopping = list().map(({ id }) =>

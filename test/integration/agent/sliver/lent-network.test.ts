@@ -13,8 +13,9 @@ describe.runIf(process.getuid?.() === 0)('the network that an owner lends', () =
   let machine: Machine
   let agent: TestAgent
 
+  const place = ownPlace()
+
   beforeAll(async () => {
-    const place = ownPlace()
     machine = await powerOn(place, true)
     // The way out is narrow, and everything waits in one queue.
     await machine.sh('tc qdisc add dev cn0 root tbf rate 20mbit burst 16kb latency 50ms')
@@ -50,5 +51,23 @@ describe.runIf(process.getuid?.() === 0)('the network that an owner lends', () =
     expect(arrived).toBeGreaterThan(0)
     // It floods for 6 s; the filter lets what is lent in a second pass at once. A packet has 1400 bytes and its headers, 48 bytes.
     expect(arrived * 1448 * 8).toBeLessThan(10e6 * 7)
+  })
+
+  test('a sliver that runs has links of another speed as soon as an agent starts that was told to lend another part', async () => {
+    const sliver = (await agent.list()).find(({ pid }) => pid !== null)
+    const name = sliver?.interfaces.find(({ type }) => type === 'public6')?.name ?? ''
+    const queues = async (): Promise<string> =>
+      (await machine.sh('tc qdisc show | grep slv-01- || true')) +
+      (await machine.sh(`${inside(sliver?.pid ?? null)} tc qdisc show dev ${name}`))
+    expect(await queues()).not.toMatch(/noqueue|rate (?!10Mbit)/u)
+    for (const [lendsMbps, otherwise] of [
+      [20, /noqueue|rate (?!20Mbit)/u],
+      [null, /tbf/u],
+      [5, /noqueue|rate (?!5Mbit)/u],
+    ] as const) {
+      await agent.kill()
+      agent = await startAgent(machine, place, { runtime: 'crun', lendsMbps })
+      await expect.poll(queues).not.toMatch(otherwise)
+    }
   })
 })

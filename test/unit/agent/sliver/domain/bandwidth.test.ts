@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import {
   bandwidthRules,
+  findShapedOtherwise,
   shapingLines,
   shareBandwidth,
 } from '../../../../../agent/src/sliver/domain/bandwidth.ts'
@@ -36,4 +37,18 @@ it('lets no end of a link send faster than all slivers together may', () => {
     'qdisc replace dev slv-02-03 root tbf rate 12500000bit burst 31250 latency 100ms',
   ])
   expect(shapingLines(['pub1'], 1)[0]).toContain('burst 15000 ')
+})
+
+it('finds the links that are as an agent with another setting has made them', () => {
+  const shown = JSON.stringify([
+    { kind: 'noqueue', dev: 'lo', root: true, options: {} },
+    { kind: 'tbf', dev: 'slv-01-03', root: true, options: { rate: 1_562_500, burst: 31_250 } },
+    { kind: 'noqueue', dev: 'slv-02-03', root: true, options: {} },
+    { kind: 'fq_codel', dev: 'eth0', parent: ':1', options: { limit: 10_240 } },
+  ])
+  const links = ['slv-01-03', 'slv-02-03']
+  expect(findShapedOtherwise(shown, links, 12.5)).toEqual(['slv-02-03'])
+  expect(findShapedOtherwise(shown, links, 20)).toEqual(links)
+  expect(findShapedOtherwise(shown, links, null)).toEqual(['slv-01-03'])
+  expect(shapingLines(['slv-01-03'], null)).toEqual(['qdisc replace dev slv-01-03 root noqueue'])
 })
