@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { request as httpRequest } from 'node:http'
 import { path, routes, streamSubprotocol } from '@community-lab/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
@@ -204,6 +205,34 @@ describe('requests of nodes', () => {
     const times = answers.map(({ headers }) => Number(headers['retry-after'] ?? 0))
     expect(times[3]).toBe((times[2] ?? 0) + 2)
     // Others are answered, and so is a node when those before it are done.
+    expect((await poll()).statusCode).toBe(200)
+  })
+
+  it('are not refused because of reports that never arrive whole', async () => {
+    const nodes = { atOnce: 2, backPerS: 1 }
+    await using world = await testbeds.start({ limits: { ...defaultLimits, nodes } })
+    const url = await world.app.listen({ port: 0, host: '127.0.0.1' })
+    const headers = {
+      authorization: `Bearer ${world.nodes[0] ?? ''}`,
+      'content-type': 'application/json',
+      'content-length': 1_000,
+      expect: '100-continue',
+    }
+    const stall = async () => {
+      const report = httpRequest(url + path(routes.nodeState, { id: 1 }), {
+        method: 'PUT',
+        headers,
+      })
+      report.on('error', () => undefined)
+      report.flushHeaders()
+      await once(report, 'continue')
+      report.write('{')
+      return report
+    }
+    const stalled = [await stall(), await stall(), await stall()]
+    const poll = () => world.ask(world.nodes[1] ?? '', 'GET', path(routes.nodeTarget, { id: 2 }))
+    await expect.poll(async () => (await poll()).statusCode).toBe(200)
+    for (const report of stalled) report.destroy()
     expect((await poll()).statusCode).toBe(200)
   })
 
