@@ -117,11 +117,16 @@ export function checkOptions(
   }
 }
 
-/** An object that is no list. */
+/** An object with members, which lists, bytes, maps and promises have none of. */
 export const anObject = kind('an object', isObject)
 
 function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !(Symbol.iterator in value) &&
+    !(value instanceof Promise)
+  )
 }
 
 /** The most characters of a value that are shown. */
@@ -133,15 +138,25 @@ export function describeFound(value: unknown): string {
   if (value instanceof Date)
     return Number.isNaN(value.getTime()) ? 'a Date that is no time' : 'a Date'
   if (typeof value === 'function') return 'a function'
+  if (typeof value === 'symbol') return 'a symbol'
   if (typeof value === 'number' || typeof value === 'bigint' || value === undefined)
     return String(value)
+  if (value instanceof Uint8Array) return `a Uint8Array of ${value.length} bytes`
   const shown = shownAsJson(value)
   return shown.length <= maxShown ? shown : `${shown.slice(0, maxShown - 1)}…`
 }
 
+/** The beginning of a value as JSON. What is beyond it is not looked at: rows and bytes can be many. */
 function shownAsJson(value: unknown): string {
+  let left = maxShown
+  const shorten = (_name: string, part: unknown): unknown => {
+    if (left-- <= 0) return undefined
+    if (ArrayBuffer.isView(part)) return 'bytes'
+    return Array.isArray(part) || typeof part === 'string' ? part.slice(0, maxShown) : part
+  }
   try {
-    return JSON.stringify(value)
+    const shown: unknown = JSON.stringify(value, shorten)
+    return typeof shown === 'string' ? shown : 'an object'
   } catch {
     // It holds itself, or a bigint.
     return 'an object'

@@ -89,6 +89,7 @@ export function checkRun(options: RunOptions): void {
   const several = { programs: listOf(anObject), signal: abortSignal }
   const isSeveral = anObject.is(options) && 'programs' in options
   checkOptions('run', options, isSeveral ? several : { ...programKinds, signal: abortSignal })
+  if (isSeveral) checkArgument('programs', options.programs, several.programs)
   for (const program of 'programs' in options ? options.programs : [options]) {
     if ('programs' in options) checkOptions('a program', program, programKinds)
     checkArgument('script', program.script, text)

@@ -235,6 +235,34 @@ const mistakes: Readonly<Record<string, readonly [call: () => unknown, says: Reg
     /options of measure is undefined/u,
   ],
   'a way from nowhere': [() => slice.traceroute(any(undefined), 'n2'), /sliver is undefined/u],
+  'an upload of bytes, without a name': [
+    () => slice.upload(any(Buffer.alloc(16 * 2 ** 20)), '/root'),
+    /what to upload is a Uint8Array of 16777216 bytes/u,
+  ],
+  'an upload of a map': [
+    () => slice.upload(any(new Map([['a', 'b']])), '/root'),
+    /^what to upload is \{\}; expected/u,
+  ],
+  'an upload that was not awaited': [
+    () => slice.upload(any(Promise.resolve({ a: 'b' })), '/root'),
+    /what to upload is a promise, to be awaited first/u,
+  ],
+  'an environment in a map': [
+    () => slice.exec('env', { env: any(new Map([['A', 'b']])) }),
+    /^env is \{\}; expected an object/u,
+  ],
+  'an upload of a symbol': [
+    () => slice.upload(any(Symbol('files')), '/root'),
+    /what to upload is a symbol/u,
+  ],
+  'an upload of rows': [
+    () => slice.upload(any([{ toJSON: () => undefined }]), any({ toJSON: () => undefined })),
+    /what to upload is \[null\]/u,
+  ],
+  'a run without its programs': [
+    () => slice.run('hello', any({ programs: undefined })),
+    /^programs is undefined; expected a list/u,
+  ],
   'health from a text': [
     () => lab.health({ from: any('yesterday') }),
     /^from is "yesterday"; expected a Date/u,
