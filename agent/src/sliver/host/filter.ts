@@ -118,28 +118,11 @@ export function createFilter({ network, running, mbps }: FilterOptions): Filter 
 }
 
 /**
- * List the tables without what packets have put into their sets. They are taken from among all tables of their families, because nft 1.0.6 finds only those
- * of the first one's family when it is told to list several. Where it cannot list those of others, it lists each table for itself.
+ * List the tables without what packets have put into their sets. One nft for each, which a shell starts: nft 1.0.6 finds only tables of the first one's family when
+ * it is told to list several, and all tables of a family may be much, such as an owner's list of 100,000 addresses.
  * @throws when one is not there.
  */
 async function listTables(): Promise<string> {
-  const together = filterTables.map((table) => `list ruleset ${table.split(' ')[0] ?? ''}\n`)
-  const all = await runCommand(['nft', '--stateless', '-f', '-'], { input: together.join('') })
-    .then(pickTables)
-    .catch(() => null)
-  if (all !== null) return withoutDynamicElements(all)
-  const lists = filterTables.map((table) =>
-    runCommand(['nft', '--stateless', 'list', 'table', ...table.split(' ')]),
-  )
-  return withoutDynamicElements((await Promise.all(lists)).join(''))
-}
-
-/** The filter's tables as they stand in a listing; null when one is not in it. A table ends with a brace at the beginning of a line. */
-function pickTables(listing: string): string | null {
-  const found = filterTables.map((table) => {
-    const begin = `\n${listing}`.indexOf(`\ntable ${table} {\n`)
-    const end = begin === -1 ? -1 : listing.indexOf('\n}\n', begin)
-    return end === -1 ? null : listing.slice(begin, end + 3)
-  })
-  return found.includes(null) ? null : found.join('')
+  const lists = filterTables.map((table) => `nft --stateless list table ${table}`)
+  return withoutDynamicElements(await runCommand(['sh', '-c', lists.join(' && ')]))
 }
