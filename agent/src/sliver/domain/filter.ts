@@ -1,6 +1,6 @@
 import { bandwidthRules } from './bandwidth.ts'
-import { icmpErrorRules } from './icmp-errors.ts'
-import { icmpErrors, type NodeNetwork } from './interface/kind.ts'
+import { icmpErrorRules, icmpErrorTypes } from './icmp-errors.ts'
+import type { NodeNetwork } from './interface/kind.ts'
 import { interfaceKinds } from './interface/kinds.ts'
 import { addressed, gatewayAddress, hostInterface, type LinkedSliver } from './interfaces.ts'
 import { neighbourRules, type ReachingSliver } from './neighbours.ts'
@@ -75,7 +75,7 @@ function originChains(verdict: string): string {
   return `  chain origin {
     type filter hook prerouting priority ${beforeDefragmentation}; policy accept;
     iifname "slv-*" ip6 daddr fe80::/10 ip6 daddr != ${gatewayAddress} drop
-    iifname "slv-*" icmpv6 type { ${icmpErrors} } jump icmp_errors
+    iifname "slv-*" icmpv6 type ${icmpErrorTypes} jump icmp_errors
     iifname . ether saddr . ip6 saddr @sources notrack meta priority set ${backgroundPriority} ${verdict}
     iifname "slv-*" drop
     ip6 daddr @addresses notrack
