@@ -22,7 +22,7 @@ interface EmptyMark {
   /** Such as `dot`. */
   readonly mark: string
   readonly rows: number
-  /** What none of its rows has: a channel, and the column's name where it is known. */
+  /** What none of its rows has: a channel, and the column's name where it is known. Empty: each value is in some row, and no row has all of them. */
   readonly missing: string
 }
 

@@ -130,7 +130,21 @@ function piecesOf(line: Element, segments: readonly Segment[]): Element {
     const from = before === undefined || piece[0]?.isMove ? '' : `M${before.x},${before.y}`
     const path = make('path')
     path.setAttribute('d', from + piece.map(({ text }) => text).join(''))
+    const isLast = start + pieceSegments >= segments.length
+    setMarkers(path, line, { isFirst: start === 0, isLast })
     group.append(path)
   }
   return group
+}
+
+/** Let a piece have the dots and arrows that its part of the line has: where two pieces meet is the middle of the line. */
+function setMarkers(
+  piece: Element,
+  line: Element,
+  { isFirst, isLast }: { readonly isFirst: boolean; readonly isLast: boolean },
+): void {
+  const markerOf = (name: string): string => line.closest(`[${name}]`)?.getAttribute(name) ?? 'none'
+  if (!isFirst && markerOf('marker-start') !== 'none') piece.setAttribute('marker-start', 'none')
+  if (!isLast && markerOf('marker-end') !== markerOf('marker-mid'))
+    piece.setAttribute('marker-end', markerOf('marker-mid'))
 }

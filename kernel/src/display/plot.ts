@@ -41,11 +41,11 @@ function draw(options: ObservablePlot.PlotOptions): Figure {
       `${count} of ${of} values of ${label} are not drawn: a logarithmic axis has no place for 0 and less`,
     )
   if (report.undrawn.size === 0)
-    for (const { mark, rows, missing } of empty)
-      addNote(
-        drawn,
-        `no ${mark} is drawn: none of ${rows} rows has a value of ${missing} that can be drawn`,
-      )
+    for (const { mark, rows, missing } of empty) {
+      const lacks =
+        missing === '' ? 'all the values that it needs' : `a value of ${missing} that can be drawn`
+      addNote(drawn, `no ${mark} is drawn: none of ${rows} rows has ${lacks}`)
+    }
   removeTips(drawn)
   return drawn
 }

@@ -294,6 +294,9 @@ describe('a mark of which nothing is drawn', () => {
     expect(noteOf(Plot.dot(rows, { x: 'a', y: 'nosuch' }).plot())).toBe(
       '⚠ no dot is drawn: none of 2 rows has a value of y (nosuch) that can be drawn',
     )
+    expect(noteOf(Plot.dot([{ a: 1 }, { b: 2 }], { x: 'a', y: 'b' }).plot())).toBe(
+      '⚠ no dot is drawn: none of 2 rows has all the values that it needs',
+    )
     expect(noteOf(Plot.lineY(rows, { x: 'a', y: () => null, fx: 'b' }).plot())).toContain(
       'none of 2 rows has a value of y',
     )

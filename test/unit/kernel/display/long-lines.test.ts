@@ -67,6 +67,22 @@ it('thins out a line that crosses itself too often to be drawn, and tells how lo
   expect(drawn.split('L').length).toBeLessThanOrEqual(maxSegments)
 })
 
+it('draws an arrow at the end of a line once, and dots at all of its points', () => {
+  const at = (name: string): string => `url(#${name})`
+  const svg = drawing(pathOf(series(1_300)))
+  const line = svg.querySelector('path')
+  for (const place of ['start', 'mid', 'end']) line?.setAttribute(`marker-${place}`, at(place))
+  replaceLongLines(svg, minLength)
+  const pieces = [...svg.querySelectorAll('path')]
+  const marksAt = (place: string): unknown[] =>
+    pieces.map((piece) => piece.closest(`[marker-${place}]`)?.getAttribute(`marker-${place}`))
+  const others = pieces.slice(1).length
+  expect(others).toBeGreaterThan(3)
+  expect(marksAt('start')).toEqual([at('start'), ...Array(others).fill('none')])
+  expect(marksAt('mid')).toEqual(pieces.map(() => at('mid')))
+  expect(marksAt('end')).toEqual([...Array(others).fill(at('mid')), at('end')])
+})
+
 it('leaves filled shapes and short lines as they are', () => {
   for (const svg of [
     drawing(pathOf(series(2_000)), 'fill="red"'),
