@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { displaySymbol, makeDisplayable, type Bundle } from './bundle.ts'
+import { makeDisplayable, type Bundle, type displaySymbol } from './bundle.ts'
 
 /** A column of a shown table. */
 export interface Column<T> {
@@ -7,8 +7,8 @@ export interface Column<T> {
   value(item: T): unknown
 }
 
-/** An array that shows itself as a table. */
-export type Shown<T> = T[] & { [displaySymbol](): Bundle }
+/** An array that shows itself as a table. The bundle of types for cells would not find the symbol as a method's name. */
+export type Shown<T> = T[] & { readonly [displaySymbol]: () => Bundle }
 
 /** Longer tables show their beginning and say how long they are. */
 const maxRows = 50

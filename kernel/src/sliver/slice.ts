@@ -49,7 +49,8 @@ const uploadKinds = {
   signal: abortSignal,
 }
 
-interface CallSignal {
+/** What ends a call early. */
+export interface CallSignal {
   readonly signal?: AbortSignal
 }
 

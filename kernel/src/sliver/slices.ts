@@ -25,7 +25,7 @@ import { call } from '../wait/call.ts'
 import { orAborted } from '../wait/signal.ts'
 import { nameOfNode } from './node.ts'
 import { readSlivers } from './read-slivers.ts'
-import { Slice } from './slice.ts'
+import { Slice, type CallSignal } from './slice.ts'
 
 /** What is wanted of a slice. */
 export interface SliceOptions {
@@ -47,10 +47,6 @@ export interface SliceOptions {
    * refused; a sliver stays on a node that is not listed and not in production just now. `slivers`: the list is taken as it is.
    */
   readonly mayLose?: 'nothing' | 'slivers'
-  readonly signal?: AbortSignal
-}
-
-interface CallSignal {
   readonly signal?: AbortSignal
 }
 

@@ -19,6 +19,7 @@ export async function bundleTypes(root) {
     plugins: [
       withoutUnreachable(join(root, 'kernel/dist/')),
       dts({ dtsInput: true, tsconfig: false, resolver: 'tsc' }),
+      separateComments,
     ],
     onLog(level, log) {
       if (level === 'warn') throw new Error(log.message)
@@ -26,6 +27,15 @@ export async function bundleTypes(root) {
   })
   await bundle.write({ file: join(root, cellTypes), format: 'esm' })
   await bundle.close()
+}
+
+/** Give a comment behind a member a line of its own: it belongs to the next member, and TypeScript would not take it for that. */
+const separateComments = {
+  name: 'separate-comments',
+  /** @param {string} code */
+  renderChunk(code) {
+    return { code: code.replaceAll('; /** ', ';\n  /** '), map: null }
+  },
 }
 
 /**

@@ -47,9 +47,23 @@ describe('the types of the library that cells import', () => {
     expect(exportsOf(forCells).toSorted()).toEqual(exportsOf(library).toSorted())
   })
 
+  it('mention only what they declare or import', () => {
+    const options = {
+      module: ts.ModuleKind.Preserve,
+      target: ts.ScriptTarget.ES2024,
+      types: ['node'],
+    }
+    const program = ts.createProgram([forCells], options)
+    const found = program.getSemanticDiagnostics(program.getSourceFile(forCells))
+    expect(found.map(({ messageText }) => messageText)).toEqual([])
+  })
+
   it('keep their documentation', () => {
     const text = ts.sys.readFile(forCells) ?? ''
     expect(text).toContain('Connect to a testbed.')
     expect(text).toContain('Close all connections. What runs on slivers goes on.')
+    // TypeScript gives a member no comment that stands behind another member.
+    expect(text).toContain('\n  /** The results that are not ok. */\n')
+    expect(text).not.toMatch(/; \/\*\*/u)
   })
 })
