@@ -130,7 +130,10 @@ export class CellProgram {
     const text = this.#cells.get(slot)?.text
     if (text === undefined) return
     const path = this.files.pathOf(slot)
-    this.files.write(path, this.files.textOf(slot).replace(text.source, text.withoutGlobals))
+    this.files.write(
+      path,
+      this.files.textOf(slot).replace(text.source, () => text.withoutGlobals),
+    )
   }
 
   /** Put an unfinished cell into the next free slot, with all names. Returns its path, and how many characters stand before its text. */

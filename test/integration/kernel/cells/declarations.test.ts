@@ -166,6 +166,13 @@ describe('what one cell declares, others use', () => {
     expect(await session.print('console.log(lab.text)')).toBe('second')
   })
 
+  it('names for all cells, beside a text that ends in a dollar sign', async () => {
+    await session.print("declare global { var mark: number }\nconst dollar = '$', other = 1")
+    await session.print('declare global { var mark: string }')
+    const { complaint } = await session.run('const wrong: string = other')
+    expect(complaint).toContain("Type 'number' is not assignable to type 'string'.")
+  })
+
   it('what is said to be there is not made', async () => {
     await session.print(
       'declare const elsewhere: { x: number }\n;(globalThis as any).elsewhere = { x: 6 }',
