@@ -154,7 +154,9 @@ function isTooMuch(main: Element): boolean {
 /** A figure where only text can be shown. */
 function figureText(figure: Element): string {
   const main = mainSvg(figure)
-  if (main === null) return `[${figure.tagName.toLowerCase()}]`
+  const names = [...figure.querySelectorAll(swatch)].map((each) => each.textContent)
+  if (main === null)
+    return names.length > 0 ? `[legend: ${names.join(', ')}]` : `[${figure.tagName.toLowerCase()}]`
   const title = figure.querySelector('h2')?.textContent ?? ''
   const notes = [...main.querySelectorAll(`text[aria-label="${noteLabel}"]`)]
   const size = sizeOf(main)
@@ -177,10 +179,17 @@ function svgsOf(figure: Element): Element[] {
   return isSvg(figure) ? [figure] : [...figure.querySelectorAll('svg')]
 }
 
-/** Legends are SVGs as well, and come before the drawing. */
+/** A colour or symbol in a legend, with its name. Source: Plot 0.6.17, legends/swatches.js. */
+const swatch = '[class$="-swatch"]'
+
+/** Legends are SVGs as well, and come before the drawing. One of names alone has an SVG for each name, and no drawing. */
 function mainSvg(figure: Element): Element | null {
   if (isSvg(figure)) return figure
-  return figure.querySelector(':scope > svg:last-of-type') ?? figure.querySelector('svg')
+  return (
+    figure.querySelector(':scope > svg:last-of-type') ??
+    svgsOf(figure).find((svg) => svg.closest(swatch) === null) ??
+    null
+  )
 }
 
 function sizeOf(svg: Element): string {
