@@ -1,9 +1,13 @@
+import { LabError } from '@community-lab/contract'
+
 /** Options of {@link createGather}. */
 export interface GatherOptions<K, V> {
   /** Read what is there of these keys, each named once. */
   readonly read: (keys: readonly K[]) => Promise<ReadonlyMap<K, V>>
   /** So many keys are read at once. */
   readonly maxKeys: number
+  /** How long a reading may take, in milliseconds; default 20 s. Who waits for it then hears that the database is away, and the next reading begins. */
+  readonly withinMs?: number
 }
 
 interface Waiting<K, V> {
@@ -19,13 +23,13 @@ interface Waiting<K, V> {
 export function createGather<K, V>(
   options: GatherOptions<K, V>,
 ): (key: K) => Promise<V | undefined> {
-  const { read, maxKeys } = options
+  const { read, maxKeys, withinMs = 20_000 } = options
   let waiting: Waiting<K, V>[] = []
   let isReading = false
 
   async function readTogether(some: readonly Waiting<K, V>[]): Promise<void> {
     try {
-      const found = await read([...new Set(some.map(({ key }) => key))])
+      const found = await inTime(read([...new Set(some.map(({ key }) => key))]), withinMs)
       for (const { key, resolve } of some) resolve(found.get(key))
     } catch (error) {
       for (const { reject } of some) reject(error)
@@ -49,4 +53,19 @@ export function createGather<K, V>(
       // What else is asked for in this turn of the event loop joins the first reading.
       setImmediate(() => void readWaiting())
     })
+}
+
+/** A query on a connection that was cut without a word has no answer for a quarter of an hour. Nobody else waits for that. */
+async function inTime<T>(reading: Promise<T>, withinMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const tell = (): void =>
+      reject(new LabError('LAB_SERVER_UNAVAILABLE', { what: 'its database does not answer' }))
+    timer = setTimeout(tell, withinMs)
+  })
+  try {
+    return await Promise.race([reading, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }

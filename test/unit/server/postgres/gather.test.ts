@@ -57,3 +57,16 @@ it('tells a failure to those who waited for that reading alone', async () => {
   readings[1]?.end()
   expect(await good).toBe('v1')
 })
+
+it('does not let all wait for a reading that never ends', async () => {
+  const { read, readings, next } = makeReader()
+  const ask = createGather({ read, maxKeys: 10, withinMs: 1 })
+  await expect(ask(1)).rejects.toMatchObject({ code: 'LAB_SERVER_UNAVAILABLE' })
+  const second = next()
+  const good = ask(1)
+  await second
+  readings[1]?.end()
+  expect(await good).toBe('v1')
+  // The answer comes after all; nobody waits for it any more.
+  readings[0]?.end(new Error('away'))
+})
