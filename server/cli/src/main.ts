@@ -29,7 +29,7 @@ const context: Context = {
   env: process.env,
   out: process.stdout,
   err: process.stderr,
-  confirm: confirmAtTerminal(process.stdin, process.stderr, stop.signal),
+  confirm: confirmAtTerminal(process.stdin, process.stderr, stop),
   signal: stop.signal,
 }
 const exitCode = await runCli(process.argv.slice(2), context)
