@@ -5,6 +5,7 @@ import type { LinkedSliver } from '../domain/interfaces.ts'
 import { chooseBundlePlaces, type BundlePlaces } from './bundle.ts'
 import { openCgroups, type Cgroups } from './cgroups.ts'
 import { createFilter, type Filter } from './filter.ts'
+import type { NodeProblems } from '../../report/problems.ts'
 import { createForwarding, type Forwarding } from './forwarding.ts'
 import { createLinks, type Links } from './links.ts'
 import { createQueues, type Queues } from './queues.ts'
@@ -59,6 +60,8 @@ export interface HostOptions {
   readonly running: readonly LinkedSliver[]
   /** Whether there are slivers here already, running or not. */
   readonly hasSlivers: boolean
+  /** What is wrong with the node. */
+  readonly problems: NodeProblems
 }
 
 const removedAtOnce = 4
@@ -90,7 +93,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
       fromOthers: publicPrefix !== null,
       onHostInterfaces: (names) => filter.setHostInterfaces(names),
     }),
-    links: createLinks({ mgmtPrefix, lendsMbps: options.lendsMbps }),
+    links: createLinks({ mgmtPrefix, lendsMbps: options.lendsMbps, problems: options.problems }),
     queues: createQueues({ mgmtInterface, lendsMbps: options.lendsMbps }),
     cgroups: await openCgroups(options.cgroupParent),
     runtimeDir,

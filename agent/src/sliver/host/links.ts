@@ -10,7 +10,8 @@ import { findLacks, linkStateLines, parseLinkState } from '../domain/link-state.
 import { findShapedOtherwise, shapingLines } from '../domain/bandwidth.ts'
 import { linkCreationLines, nodeLinkLines, sliverLinkLines } from '../domain/links.ts'
 import { isErrno } from '../../errno.ts'
-import { runCommand } from './command.ts'
+import type { NodeProblems } from '../../report/problems.ts'
+import { reasonOf, runCommand } from './command.ts'
 import { holdNamespace } from './namespace.ts'
 import type { ProcessIdentity } from './process.ts'
 
@@ -44,17 +45,19 @@ export interface LinksOptions {
   readonly mgmtPrefix: string
   /** What slivers together may take of the node's network in each direction, in Mbit/s; null: as much as there is. */
   readonly lendsMbps: number | null
+  /** What is wrong with the node: links whose speed cannot be bounded are told there. */
+  readonly problems: Pick<NodeProblems, 'set' | 'clear'>
 }
 
 /** Make the links in this network namespace. */
-export function createLinks({ mgmtPrefix, lendsMbps }: LinksOptions): Links {
+export function createLinks({ mgmtPrefix, lendsMbps, problems }: LinksOptions): Links {
   const batch = (lines: readonly string[], enter: readonly string[], signal?: AbortSignal) =>
     runCommand([...enter, 'ip', '-6', '-o', '-batch', '-'], {
       input: `${lines.join('\n')}\n`,
       ...(signal === undefined ? {} : { signal }),
     })
 
-  /** Where the kernel has no such queue, the filter alone holds slivers to their shares. */
+  /** Where the kernel has no such queue, the filter alone holds slivers to their shares, and the node's owner is told. */
   async function setQueues(
     links: readonly string[],
     enter: readonly string[],
@@ -63,9 +66,15 @@ export function createLinks({ mgmtPrefix, lendsMbps }: LinksOptions): Links {
     const input = shapingLines(links, lendsMbps)
       .map((line) => `${line}\n`)
       .join('')
-    await runCommand([...enter, 'tc', '-batch', '-'], { input, signal }).catch((error: unknown) => {
+    const subject = 'speed of links'
+    try {
+      await runCommand([...enter, 'tc', '-batch', '-'], { input, signal })
+      problems.clear(subject)
+    } catch (error) {
       if (signal.aborted || !LabError.is(error, 'LAB_SLIVER_COMMAND_FAILED')) throw error
-    })
+      const message = `it cannot bound the speed of slivers' links (${reasonOf(error)}): a sliver may send at once what it may send in a second`
+      problems.set(subject, { member: '', message })
+    }
   }
 
   async function shapeEnds(

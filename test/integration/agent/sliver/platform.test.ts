@@ -45,6 +45,21 @@ describe.runIf(process.getuid?.() === 0)('what slivers can be made with', () => 
     expect(await lacksOf(null)).toEqual([])
   })
 
+  it('is told where the speed of links cannot be bounded to what is lent', async () => {
+    const template = await buildTemplate(machine.dir)
+    await machine.sh('mount --bind /bin/false /usr/sbin/tc')
+    await using agent = await startAgent(machine, ownPlace(), { runtime: 'crun', lendsMbps: 10 })
+    await agent.run(wanted(1, template))
+    expect((await agent.problems()).map(({ message }) => message)).toEqual([
+      expect.stringContaining("it cannot bound the speed of slivers' links (ended with 1)"),
+    ])
+    await machine.sh('umount /usr/sbin/tc')
+    await agent.call('stop', '1@3')
+    await agent.call('start', wanted(1, template))
+    expect(await agent.problems()).toEqual([])
+    await agent.call('remove', '1@3')
+  })
+
   it('has its seccomp profile compiled once: slivers get the program that the first container had', async () => {
     const template = await buildTemplate(machine.dir)
     await using agent = await startAgent(machine, ownPlace(), { runtime: 'crun' })
