@@ -12,3 +12,11 @@ it.each([new Error('x'), new LabError('LAB_SERVER_UNAVAILABLE', { what: 'x' }), 
   'is not kept away by %s',
   (error) => expect(askedDelayMs(error)).toBe(0),
 )
+
+it('asks nobody to wait longer than a timer can, nor for what is no number', () => {
+  const busy = (retryAfterS: number): number =>
+    askedDelayMs(new LabError('LAB_SERVER_BUSY', { retryAfterS }), 0)
+  expect(busy(1e9)).toBe(3_600_000)
+  expect(busy(Number.NaN)).toBe(0)
+  expect(busy(-1)).toBe(0)
+})
