@@ -42,6 +42,8 @@ export class OwnFiles {
   readonly #folder: string
   readonly #loaded = new Map<string, LoadedFile>()
   readonly #compiled = new Map<string, { readonly stamp: string; readonly code: string }>()
+  /** Files that cells, or own files, name by a path. They may be outside of the notebook's folder. */
+  readonly #elsewhere = new Set<string>()
   readonly #cache: NodeJS.Require['cache']
 
   readonly #compile: (path: string) => CompiledFile
@@ -53,9 +55,10 @@ export class OwnFiles {
     this.#cache = createRequire(join(folder, 'cell.js')).cache
   }
 
-  /** Whether a file is the notebook's own: in its folder, and of no package. */
+  /** Whether a file is the notebook's own: of no package, and in its folder, or found by its path from there. */
   isOwn(path: string): boolean {
-    return path.startsWith(`${this.#folder}/`) && !path.includes('/node_modules/')
+    if (path.includes('/node_modules/')) return false
+    return path.startsWith(`${this.#folder}/`) || this.#elsewhere.has(path)
   }
 
   /** Whether a file is an ES module. A `.js` file is one when its package says so, or when it imports or exports. */
@@ -75,9 +78,11 @@ export class OwnFiles {
     return source !== path && isFile(source) ? source : null
   }
 
-  /** Find what a specifier means from a folder of the notebook. */
+  /** Find what a path means that a cell or an own file in this folder names. */
   resolve(folder: string, path: string): string | null {
-    return this.find(resolve(folder, path))
+    const found = this.find(resolve(folder, path))
+    if (found !== null) this.#elsewhere.add(found)
+    return found
   }
 
   /** The version of a file: a new one when it or what it imports has changed, or when it failed. */

@@ -6,13 +6,22 @@ export class DiskFiles {
   readonly #folder: string
   readonly #known = new Map<string, { stamp: string; snapshot: ts.IScriptSnapshot | undefined }>()
 
+  /** Files that cells, or own files, name by a path. They may be outside of the notebook's folder. */
+  readonly #elsewhere = new Set<string>()
+
   constructor(folder: string) {
     this.#folder = folder
   }
 
-  /** Whether a file is the notebook's own: in its folder, and of no package. */
+  /** Whether a file is the notebook's own: of no package, and in its folder, or found by its path from there. */
   isOwn(path: string): boolean {
-    return path.startsWith(`${this.#folder}/`) && !path.includes('/node_modules/')
+    if (path.includes('/node_modules/')) return false
+    return path.startsWith(`${this.#folder}/`) || this.#elsewhere.has(path)
+  }
+
+  /** Note that a cell, or an own file, imports this file by its path. */
+  adopt(path: string): void {
+    this.#elsewhere.add(path)
   }
 
   /** A text that changes when the file does. */

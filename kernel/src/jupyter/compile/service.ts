@@ -57,6 +57,10 @@ function createOptions({ folder, fallbackFile, settings }: CellServiceOptions): 
   }
 }
 
+function isPath(specifier: string): boolean {
+  return /^(?:\.{1,2}(?:\/|$)|\/)/u.test(specifier)
+}
+
 /** Create the service. Its first program takes half a second. */
 export function createCellService(options: CellServiceOptions): CellService {
   const { folder, fallbackFile, builtIn, cells, disk } = options
@@ -92,15 +96,14 @@ export function createCellService(options: CellServiceOptions): CellService {
         if (own.resolvedModule !== undefined || literal.text.startsWith('.')) return own
         return resolve(fallbackFile)
       })
-      if (isOwn(from) || cells.slotOf(from) !== null)
-        ownImports.set(
-          from,
-          found.flatMap(({ resolvedModule }) =>
-            resolvedModule !== undefined && isOwn(resolvedModule.resolvedFileName)
-              ? [resolvedModule.resolvedFileName]
-              : [],
-          ),
-        )
+      if (!isOwn(from) && cells.slotOf(from) === null) return found
+      const own = found.flatMap(({ resolvedModule }, index) => {
+        if (resolvedModule === undefined) return []
+        const { resolvedFileName } = resolvedModule
+        if (isPath(literals[index]?.text ?? '')) disk.adopt(resolvedFileName)
+        return isOwn(resolvedFileName) ? [resolvedFileName] : []
+      })
+      ownImports.set(from, own)
       return found
     },
   }

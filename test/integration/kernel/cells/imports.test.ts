@@ -1,6 +1,7 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { CellSession } from '../../../support/cell-session.ts'
 
 let session: CellSession
@@ -226,6 +227,24 @@ describe('the notebook’s own files', () => {
       'own/right.js': "import { inner } from './inner.ts'\nexport const right = inner * 1000\n",
     })
     expect(await session.print(cell)).toBe('20 2000')
+  })
+
+  it('may be outside of its folder', async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), 'cl-shared-'))
+    onTestFinished(() => rm(elsewhere, { recursive: true }))
+    const place = `../${basename(elsewhere)}`
+    const cell = `import { Kind } from '${place}/kind.ts'\nimport data from '${place}/data.json'\nconsole.log(Kind.A, data, require('${place}/kind').Kind.A)`
+    await write({
+      [`${place}/kind.ts`]: "import { value } from './value.ts'\nexport enum Kind { A = value }\n",
+      [`${place}/value.ts`]: 'export const value: number = 1\n',
+      [`${place}/data.json`]: '"text"',
+    })
+    expect(await session.print(cell)).toBe('1 text 1')
+    await write({
+      [`${place}/value.ts`]: 'export const value: number = 22\n',
+      [`${place}/data.json`]: '333',
+    })
+    expect(await session.print(`${cell}\ndata.toFixed()`)).toBe('22 333 22')
   })
 
   it('are imported as they are now when they changed after the cell was compiled', async () => {
