@@ -1,5 +1,6 @@
 import ts from 'typescript'
 import { fileStamp } from './file-stamp.ts'
+import { sampleJson } from './json-sample.ts'
 
 /** The files on disk that the compiler reads. Files of packages count as unchanged. The notebook's own files are checked again for each cell. */
 export class DiskFiles {
@@ -35,7 +36,8 @@ export class DiskFiles {
     const known = this.#known.get(path)
     if (known?.stamp === stamp && known.snapshot !== undefined) return known.snapshot
     const text = ts.sys.readFile(path)
-    const snapshot = text === undefined ? undefined : ts.ScriptSnapshot.fromString(text)
+    const read = text !== undefined && path.endsWith('.json') ? sampleJson(text) : text
+    const snapshot = read === undefined ? undefined : ts.ScriptSnapshot.fromString(read)
     this.#known.set(path, { stamp, snapshot })
     return snapshot
   }
