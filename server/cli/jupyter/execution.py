@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import Empty
 
 import nbformat
-from failure import describe_failure
+from failure import describe_death, describe_failure
 from jupyter_client.manager import AsyncKernelManager
 from notebook_file import NotebookUnusable, code_cells, tags_of
 from recorder import Displays, Recorder, write
@@ -36,6 +36,10 @@ class CellFailed(Exception):
 
 class Stopped(Exception):
     """Somebody asked to stop."""
+
+
+class KernelDied(RuntimeError):
+    """The kernel has ended by itself."""
 
 
 class Execution:
@@ -86,12 +90,11 @@ class Execution:
             self._client = self._manager.client()
             self._client.start_channels()
             await self._client.wait_for_ready(timeout=STARTUP_S)
+            content = (await self._reply(self._client.kernel_info()))["content"]
         except (RuntimeError, OSError) as error:
             if self._told_to_stop:
                 raise Stopped("stopped before its first cell") from error
             raise NotebookUnusable(f"the kernel {self._manager.kernel_name} does not start ({error})") from error
-        info = self._client.kernel_info()
-        content = (await self._reply(info))["content"]
         self._notebook.metadata["language_info"] = nbformat.from_dict(content["language_info"])
 
     async def _end(self, listening: asyncio.Task | None) -> None:
@@ -115,7 +118,10 @@ class Execution:
         request = self._client.execute(cell.source, allow_stdin=False, stop_on_error=not may_fail)
         recorder = self._recorders[request] = Recorder(cell)
         self._idle[request] = asyncio.Event()
-        content = (await self._reply(request))["content"]
+        try:
+            content = (await self._reply(request))["content"]
+        except KernelDied as died:
+            raise CellFailed(*describe_death(self._cells, number)) from died
         cell.execution_count = content.get("execution_count", cell.execution_count)
         await self._await_last_output(request, number)
         self._displays.tell_changes()
@@ -140,7 +146,7 @@ class Execution:
     async def _check_processes(self) -> None:
         """Check that the kernel lives, and that the process that started this one does."""
         if not await self._manager.is_alive():
-            raise Stopped("stopped") if self._told_to_stop else NotebookUnusable("the kernel has died; its last output is above")
+            raise Stopped("stopped") if self._told_to_stop else KernelDied("the kernel has died")
         if os.getppid() != self._parent:
             # The process that started this one has ended.
             self.stop()

@@ -20,5 +20,15 @@ def describe_failure(cells: list[nbformat.NotebookNode], number: int) -> tuple[s
     at = next((int(line) for count, line in PLACE.findall(text) if int(count) == cell.execution_count), None)
     source = cell.source.splitlines()
     if at is None or not 1 <= at <= len(source):
-        return f"cell {number} of {len(cells)} failed: {what}; it begins `{source[0].strip()}`", report
+        return f"cell {number} of {len(cells)} failed: {what}; it begins `{beginning_of(cell)}`", report
     return f"cell {number} of {len(cells)} failed at its line {at}, `{source[at - 1].strip()}`: {what}", report
+
+
+def describe_death(cells: list[nbformat.NotebookNode], number: int) -> tuple[str, str]:
+    """The same for a cell during which the kernel has died."""
+    begins = beginning_of(cells[number - 1])
+    return f"the kernel died in cell {number} of {len(cells)}, which begins `{begins}`", "(a dead kernel gives no traceback; what the cell printed is above)"
+
+
+def beginning_of(cell: nbformat.NotebookNode) -> str:
+    return cell.source.splitlines()[0].strip()

@@ -242,3 +242,15 @@ it('says that a kernel ended, and which variables that cost', async () => {
   expect(code).toBe(1)
   expect(err).toContain('exit code 3')
 })
+
+it('names the cell in which the kernel itself died', async () => {
+  const dies =
+    "console.log('last words')\nprocess.kill(process.ppid, 'SIGKILL')\nawait new Promise(() => undefined)"
+  const file = await place.write('a.ipynb', ['1', dies, '3'])
+  const { code, out, err } = await place.execute([file, ...output()])
+  expect([code, out]).toEqual([1, '1\nlast words\n'])
+  expect(err).toContain(
+    "error: the kernel died in cell 2 of 3, which begins `console.log('last words')` [LAB_NOTEBOOK_CELL_FAILED]\n",
+  )
+  expect((await place.read('out.ipynb'))[1]?.printed).toBe('last words\n')
+})
