@@ -208,8 +208,11 @@ export class SliverConnections {
     this.#slow = null
   }
 
+  /** Why what waits is given up. */
   #notStarted(): LabError {
     const { sliver, node } = this.#options
+    // Not the sliver has refused the connection: it was not reached, or the server is away. A command that runs there has perhaps not noticed yet.
+    if (LabError.is(this.#refusal) && this.#refusal.code !== 'LAB_SSH_FAILED') return this.#refusal
     const details = { sliver, node, running: this.#busy }
     return new LabError('LAB_COMMAND_NOT_STARTED', details, { cause: this.#refusal })
   }

@@ -105,7 +105,7 @@ export const kernelCodes = {
     0,
     true,
     (d) =>
-      `the SSH server of sliver ${d.sliver} on ${d.node} did not start the command, while ${d.running} others ran there; it did not run. The sliver has no process left, or its SSH server no session: wait for others to end, or ask for more with \`processes\` in slices.ensure`,
+      `the SSH server of sliver ${d.sliver} on ${d.node} did not start the command, while ${d.running === 1 ? 'another one' : `${d.running} others`} ran there; it did not run. The sliver has no process left, or its SSH server no session: wait for others to end, or ask for more with \`processes\` in slices.ensure`,
   ),
   LAB_COMMAND_FAILED: code<{
     what: string

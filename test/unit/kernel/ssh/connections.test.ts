@@ -9,14 +9,14 @@ afterEach(() => void vi.useRealTimers())
 const { signal } = new AbortController()
 
 /** A sliver whose SSH server takes so many connections. */
-function sliverFor(most: number) {
+function sliverFor(most: number, refusal = new Error('no more')) {
   const made: SshConnection[] = []
   const connections = new SliverConnections({
     sliver: '1@1',
     node: 'n1',
     dial: () => {
       const open = made.filter((connection) => connection.open).length
-      if (open >= most) return Promise.reject(new Error('no more'))
+      if (open >= most) return Promise.reject(refusal)
       const connection = createConnection()
       made.push(connection)
       return Promise.resolve(connection)
@@ -102,6 +102,15 @@ it('gives up what waits when no connection can be had and no command ends', asyn
   expect([leases.length, errors.length]).toEqual([2, 0])
   await pass(2_000)
   expect(errors.map((error) => LabError.is(error, 'LAB_COMMAND_NOT_STARTED'))).toEqual([true, true])
+})
+
+it('says that a sliver is not reached any more, and not that it has no process left, while a command on it has not noticed', async () => {
+  const details = { sliver: '1@1', address: 'fd00::1', reason: 'ENETUNREACH' }
+  const cutOff = new LabError('LAB_SLIVER_UNREACHABLE', details)
+  const { connections } = sliverFor(1, cutOff)
+  const { leases, errors } = ask(connections, 2)
+  await pass(11_000)
+  expect([leases.length, errors]).toEqual([1, [cutOff]])
 })
 
 it('makes no connection for a while when the sliver could not start a command', async () => {
