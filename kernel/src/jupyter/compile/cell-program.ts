@@ -1,5 +1,5 @@
-import ts from 'typescript'
-import { findAbsentNames } from './absent-names.ts'
+import type ts from 'typescript'
+import { findDiagnostics } from './cell-diagnostics.ts'
 import { builtInModules, cellGlobals } from './cell-globals.ts'
 import { CellFiles } from './cell-files.ts'
 import { readCell, type CellText } from './cell-text.ts'
@@ -8,8 +8,20 @@ import type { Complaint } from './compilation.ts'
 import { typeLargeValues } from './large-values.ts'
 import { DiskFiles } from './disk-files.ts'
 import { readFolderSettings, type FolderSettings } from './folder-settings.ts'
-import { Names } from './names.ts'
+import { namesFor, slotsOf, writeNameLine } from './name-line.ts'
+import { Names, type Home, type KnownName } from './names.ts'
+import { PlainCells } from './plain-cells.ts'
 import { createCellService, type CellService } from './service.ts'
+
+/** A package without types may have some when it is installed again. */
+const missingCodes: readonly number[] = [
+  codes.missingModule,
+  codes.missingModuleInMode,
+  codes.untyped,
+]
+
+/** After so many cells, those are forgotten that nothing needs any more. */
+const sweepAfter = 64
 
 /** A cell that has a slot. */
 export interface PlacedCell {
@@ -31,10 +43,17 @@ export class CellProgram {
   readonly #cells = new Map<number, PlacedCell>()
   /** Slots of cells that have not ended. They are not reused. */
   readonly #pinned = new Set<number>()
-  /** The slots that each slot's module mentions. */
-  readonly #mentions = new Map<number, ReadonlySet<number>>()
-  /** By a cell's number: the numbers of the cells whose names it was compiled with. Its module mentions others once they declare these names again. */
+  /** By a cell's number: the numbers of the cells whose names it was compiled with. Its module takes names of others once they declare these again. */
   readonly #compiledWith = new Map<number, readonly number[]>()
+  /** The names that each slot's module takes from earlier cells, as they were known when it was written. */
+  readonly #brought = new Map<number, ReadonlyMap<string, KnownName>>()
+  readonly #plain = new PlainCells()
+  /** Slots whose `declare global` is replaced by that of a later cell. */
+  readonly #replaced = new Set<number>()
+  /** Slots that {@link unfold} has put back, in their order. */
+  #unfolded: readonly number[] = []
+  #last: ts.Program | null = null
+  #placedCount = 0
 
   constructor(folder: string, fallbackFile: string) {
     this.#folder = folder
@@ -55,6 +74,11 @@ export class CellProgram {
   get program(): ts.Program {
     const program = this.#service.service.getProgram()
     if (program === undefined) throw new Error('the language service has no program')
+    if (program === this.#last) return program
+    this.#last = program
+    // TypeScript looks at a cell's types from within those that depend on them. A chain of hundreds of cells would be too deep for its stack.
+    for (const slot of this.#unfolded)
+      this.#plain.resolve(slot, { program, path: this.files.pathOf(slot) })
     return program
   }
 
@@ -86,12 +110,15 @@ export class CellProgram {
 
   /** Give a cell a slot. It keeps the slot until {@link release}, or after {@link letGo} until no known name comes from it. */
   place(cell: PlacedCell): number {
-    if (this.files.freeCount === 0) this.#sweep()
-    const slot = this.files.take()
+    this.#placedCount += 1
+    if (this.files.freeCount === 0 || this.#placedCount % sweepAfter === 0) this.#sweep()
+    const { text } = cell
+    const brought = this.#namesFor(text)
+    const slot = this.files.take(moduleOf(this.#lineOf(text, brought), text))
     this.#cells.set(slot, cell)
+    this.#brought.set(slot, brought)
     this.#pinned.add(slot)
-    this.write(slot)
-    this.#compiledWith.set(cell.number, this.#numbersOf(this.#mentions.get(slot) ?? []))
+    this.#compiledWith.set(cell.number, this.#numbersOf(slotsOf(brought)))
     return slot
   }
 
@@ -100,14 +127,63 @@ export class CellProgram {
     this.#pinned.delete(slot)
   }
 
-  /** Write a cell's module with the names that are known now. */
-  write(slot: number): void {
+  /** Write a cell's module with the names that are known now. Returns a function that writes it as it was. */
+  write(slot: number): () => void {
+    const text = this.#cells.get(slot)?.text
+    if (text === undefined) return () => undefined
+    const before = this.#brought.get(slot)
+    this.#brought.set(slot, this.#namesFor(text))
+    this.#render(slot)
+    return () => {
+      if (before !== undefined) this.#brought.set(slot, before)
+      this.#render(slot)
+    }
+  }
+
+  /** Note what a cell that has ended declares. Returns the names among `again` whose type is another than in the slot that declared them before. */
+  settle(
+    slot: number,
+    {
+      kinds,
+      again,
+    }: { kinds: ReadonlyMap<string, Home['kind']>; again: ReadonlyMap<string, number> },
+  ): ReadonlyMap<string, number> {
     const cell = this.#cells.get(slot)
-    if (cell === undefined) return
-    const { text } = cell
-    const { line, slots } = this.names.bring(text, (name) => text.words.has(name))
-    this.#mentions.set(slot, slots)
-    this.files.write(this.files.pathOf(slot), moduleOf(line, text))
+    if (cell === undefined) return again
+    this.#plain.add(slot, cell.text, { kinds, names: this.names })
+    this.#plain.read(slot, { program: this.program, path: this.files.pathOf(slot) })
+    return new Map([...again].filter(([name, old]) => !this.#plain.isSame(name, slot, old)))
+  }
+
+  /** Take the files of the cells away whose names stand for themselves, so that the program does not grow with them. */
+  fold(slots: Iterable<number>): void {
+    const folded = [...slots].filter((slot) => this.#plain.has(slot) && !this.#pinned.has(slot))
+    for (const slot of folded) this.files.suspend(slot)
+  }
+
+  /**
+   * Put the cells back into the program whose types may depend on names that were declared again with another type. They take names from each other's
+   * modules, until {@link foldAgain}.
+   */
+  unfold(changed: ReadonlyMap<string, number>): void {
+    const slots = this.#findUsers(new Set(changed.keys()))
+    for (const old of changed.values()) if (this.#cells.has(old)) slots.add(old)
+    for (const slot of slots) {
+      this.#plain.forget(slot)
+      this.files.resume(slot)
+    }
+    this.#unfolded = [...slots].toSorted((a, b) => a - b)
+    for (const slot of slots) this.#render(slot)
+  }
+
+  /** Look again at the types of the cells that {@link unfold} has put back, and take their files away where that is possible. */
+  foldAgain(): void {
+    const { program } = this
+    const slots = this.#unfolded
+    this.#unfolded = []
+    for (const slot of slots) this.#plain.read(slot, { program, path: this.files.pathOf(slot) })
+    this.fold(slots)
+    for (const slot of slots) this.#render(slot)
   }
 
   /** Have later cells look at the types of large values that a cell has written out, not at the values. */
@@ -119,35 +195,38 @@ export class CellProgram {
     const typed = typeLargeValues(this.program, path, source)
     if (typed === null) return
     this.#cells.set(slot, { ...cell, text: readCell(typed) })
-    this.files.write(
-      path,
-      this.files.textOf(slot).replace(source, () => typed),
-    )
+    this.#render(slot)
   }
 
   /** Remove `declare global` from a cell's module, because a later cell declares the same globals. */
   dropGlobals(slot: number): void {
-    const text = this.#cells.get(slot)?.text
-    if (text === undefined) return
-    const path = this.files.pathOf(slot)
-    this.files.write(
-      path,
-      this.files.textOf(slot).replace(text.source, () => text.withoutGlobals),
-    )
+    this.#replaced.add(slot)
+    this.#render(slot)
   }
 
-  /** Put an unfinished cell into the next free slot, with all names. Returns its path, and how many characters stand before its text. */
+  /** Put `declare global` back into a cell's module. */
+  restoreGlobals(slot: number): void {
+    this.#replaced.delete(slot)
+    this.#render(slot)
+  }
+
+  /** Put an unfinished cell into a free file, with all names. Returns its path, and how many characters stand before its text. */
   draft(text: CellText): { path: string; before: number } {
     if (this.files.freeCount === 0) this.#sweep()
-    const path = this.files.pathOf(this.files.take(true))
-    const { line } = this.names.bring(text, () => true)
+    const path = this.files.freePath
+    const line = this.#lineOf(
+      text,
+      namesFor(text, this.names.all, () => true),
+    )
     this.files.write(path, moduleOf(line, text))
     return { path, before: line.length + 1 }
   }
 
   /** Give a slot back. */
   release(slot: number): void {
-    this.#mentions.delete(slot)
+    this.#brought.delete(slot)
+    this.#plain.remove(slot)
+    this.#replaced.delete(slot)
     this.#pinned.delete(slot)
     this.#cells.delete(slot)
     this.files.release(slot)
@@ -159,36 +238,13 @@ export class CellProgram {
     const path = this.files.pathOf(slot)
     const file = program.getSourceFile(path)
     if (file === undefined) return []
-    const text = this.#cells.get(slot)?.text
-    const syntactic = program.getSyntacticDiagnostics(file)
-    const found =
-      syntactic.length > 0
-        ? syntactic
-        : [
-            ...this.ownImportsOf(slot).flatMap((each) => checkFile(program, each)),
-            ...program.getSemanticDiagnostics(file),
-            ...findAbsentNames(program, file, text?.words ?? new Set()),
-          ]
-    const placed = withoutAddedLines(found.filter(isPlaced), file)
-    // A module that was not found may be installed before the next cell.
-    const missing: readonly number[] = [
-      codes.missingModule,
-      codes.missingModuleInMode,
-      codes.untyped,
-    ]
-    if (found.some(({ code }) => missing.includes(code))) this.#service.forgetResolutions()
-    return placed.filter((each) => {
-      // `export = x` is a statement of its own, which exports nothing from a cell.
-      if (each.code === codes.exportAssigned && each.file === file) return false
-      // An array that an earlier cell declared as `const rows = []` may hold anything.
-      if (
-        each.code === codes.evolvingUse &&
-        each.file === file &&
-        text?.declared.has(nameIn(each)) === false
-      )
-        return false
-      return each.code !== codes.untyped
+    const found = findDiagnostics(program, file, {
+      text: this.#cells.get(slot)?.text ?? null,
+      ownImports: this.ownImportsOf(slot),
     })
+    // A module that was not found may be installed before the next cell.
+    if (found.some(({ code }) => missingCodes.includes(code))) this.#service.forgetResolutions()
+    return found.filter(({ code }) => code !== codes.untyped)
   }
 
   /** Put a diagnostic into words. */
@@ -230,8 +286,44 @@ export class CellProgram {
     const needed = new Set([...this.names.slots, ...this.#pinned])
     for (const [slot, { text }] of this.#cells) if (text.globals.size > 0) needed.add(slot)
     // A loop over a set goes on with what is added to it meanwhile.
-    for (const slot of needed) for (const each of this.#mentions.get(slot) ?? []) needed.add(each)
+    for (const slot of needed)
+      for (const each of slotsOf(this.#brought.get(slot) ?? new Map())) needed.add(each)
     return needed
+  }
+
+  /** The slots of the cells that use one of these names, or a name that such a cell declares. */
+  #findUsers(names: Set<string>): Set<number> {
+    const users = new Set<number>()
+    // A loop over a set goes on with what is added to it meanwhile.
+    for (const name of names)
+      for (const [slot, { text }] of this.#cells) {
+        if (users.has(slot) || !text.words.has(name) || text.declared.has(name)) continue
+        users.add(slot)
+        for (const each of text.declared.keys()) names.add(each)
+      }
+    return users
+  }
+
+  /** The names of earlier cells that a cell uses, as they are known now. */
+  #namesFor(text: CellText): ReadonlyMap<string, KnownName> {
+    return namesFor(text, this.names.all, (name) => text.words.has(name))
+  }
+
+  #render(slot: number): void {
+    const text = this.#cells.get(slot)?.text
+    if (text === undefined || !this.files.isPlaced(slot)) return
+    const line = this.#lineOf(text, this.#brought.get(slot) ?? new Map())
+    const source = this.#replaced.has(slot) ? text.withoutGlobals : text.source
+    this.files.write(this.files.pathOf(slot), moduleOf(line, { ...text, source }))
+  }
+
+  #lineOf(text: CellText, brought: ReadonlyMap<string, KnownName>): string {
+    return writeNameLine(text, {
+      brought,
+      maybePlain: (slot, name) => this.#plain.maybe(slot, name),
+      fileOf: (slot) => this.files.fileOf(slot),
+      isKnown: (name) => this.names.maybe(name) !== undefined,
+    })
   }
 }
 
@@ -239,35 +331,4 @@ export class CellProgram {
 function moduleOf(line: string, { source, declared, exported }: CellText): string {
   const names = [...declared.keys()].filter((name) => !exported.has(name))
   return `${line}\n${source}\nexport { ${names.join(', ')} }\n`
-}
-
-function checkFile(program: ts.Program, path: string): readonly ts.Diagnostic[] {
-  const file = program.getSourceFile(path)
-  if (file === undefined || file.isDeclarationFile || !/\.[cm]?tsx?$/u.test(path)) return []
-  return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]
-}
-
-function isPlaced(diagnostic: ts.Diagnostic): diagnostic is PlacedDiagnostic {
-  return diagnostic.file !== undefined
-}
-
-/** Leave out what TypeScript says of the first and the last line of a cell's module, which the kernel has added. */
-function withoutAddedLines(
-  found: readonly PlacedDiagnostic[],
-  file: ts.SourceFile,
-): readonly PlacedDiagnostic[] {
-  const first = file.text.indexOf('\n')
-  const last = file.text.lastIndexOf('\nexport {')
-  const own = found.filter((each) => each.file !== file || isBetween(each.start ?? 0, first, last))
-  const uses = new Set(own.filter(({ code }) => code === codes.evolvingUse).map(nameIn))
-  // TypeScript complains that the last line exports `const rows = []`, whose type it does not know. That is an error only when the cell uses it too.
-  return own.filter((each) => each.code !== codes.evolving || uses.has(nameIn(each)))
-}
-
-function isBetween(at: number, first: number, last: number): boolean {
-  return at > first && at < last
-}
-
-function nameIn(diagnostic: ts.Diagnostic): string {
-  return /'([^']+)'/u.exec(ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n'))?.[1] ?? ''
 }

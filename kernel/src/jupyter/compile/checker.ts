@@ -13,6 +13,7 @@ import type {
 import { emitCell } from './emit.ts'
 import { emitFile } from './emit-file.ts'
 import { SyntaxProblem } from './transpile.ts'
+import type { Home } from './names.ts'
 import { dropTypes } from './type-exports.ts'
 import { completeAt, inspectAt, isComplete } from './help.ts'
 import { findJsx } from './jsx.ts'
@@ -45,6 +46,11 @@ export class Checker implements CompilerMethods {
 
   constructor(folder: string, fallbackFile: string) {
     this.#program = new CellProgram(folder, fallbackFile)
+  }
+
+  /** The program that has the cells which TypeScript has to look at. */
+  get program(): ts.Program {
+    return this.#program.program
   }
 
   compile({ number, name, code }: CellSource): Compilation {
@@ -96,7 +102,7 @@ export class Checker implements CompilerMethods {
   /** Release the slot of a cell that does not run. Earlier cells declare again the globals that it would have replaced. */
   #release(slot: number, replaced: readonly number[]): void {
     this.#program.release(slot)
-    for (const each of replaced) this.#program.write(each)
+    for (const each of replaced) this.#program.restoreGlobals(each)
   }
 
   abandon(number: number): void {
@@ -115,6 +121,7 @@ export class Checker implements CompilerMethods {
     this.#program.letGo(slot)
     const label = capitalize(this.#program.labelOf(slot))
     const again = new Map<string, number>()
+    const kinds = new Map<string, Home['kind']>()
     for (const [name, { kind }] of cells.get(slot)?.text.declared ?? []) {
       const isType = kind === 'type' || types.has(name)
       if (!isType && (reached.get(name) ?? 0) > reachedCount) {
@@ -122,13 +129,22 @@ export class Checker implements CompilerMethods {
         continue
       }
       const isUnion = kind === 'constant' && unions.has(name)
-      const before = names.declare(name, { slot, kind: isType ? 'type' : isUnion ? 'union' : kind })
+      const as = isType ? 'type' : isUnion ? 'union' : kind
+      kinds.set(name, as)
+      const before = names.declare(name, { slot, kind: as })
       if (before !== null) again.set(name, before.slot)
     }
     this.#program.typeLargeValues(slot)
-    if (again.size === 0) return []
+    const changed = this.#program.settle(slot, { kinds, again })
+    if (changed.size === 0) {
+      this.#program.fold([slot])
+      return []
+    }
+    this.#program.unfold(changed)
     // Of a replay nothing is said, but earlier cells take the new variables as they did before.
-    const misfits = findMisfits(this.#program, slot, { again, told: this.#told })
+    const misfits = findMisfits(this.#program, slot, { again: changed, told: this.#told })
+    this.#program.foldAgain()
+    this.#program.fold([slot])
     return isReplay ? [] : misfits
   }
 

@@ -27,6 +27,7 @@ export const codes = {
   browserName: 2584,
   importAssigned: 2632,
   constantAssigned: 2588,
+  functionAssigned: 2630,
   unknownUsed: 18046,
   /** "implicitly has type 'any[]' in some locations", and the use that it speaks of. */
   evolving: 7034,
@@ -59,7 +60,9 @@ export function complaintOf(
   const [what = '', ...why] = nameCells(steps, cells, labelOf).split('\n')
   const lines = [[`${what} (TS${code})`, ...why].join('\n')]
   const isBrought =
-    code === codes.constantAssigned && slot !== null && isBroughtAt(diagnostic, program)
+    (code === codes.constantAssigned || code === codes.functionAssigned) &&
+    slot !== null &&
+    isBroughtAt(diagnostic, program)
   if (code === codes.importAssigned || isBrought) {
     const home = names.maybe(name)?.value
     const owner = home == null ? 'an earlier cell' : labelOf(home.slot)

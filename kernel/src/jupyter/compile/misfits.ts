@@ -32,15 +32,14 @@ function checkUsers(cells: CellProgram, slot: number, { again, told }: MisfitOpt
     ([other, { text }]) =>
       other !== slot && names.some((name) => text.words.has(name) && !text.declared.has(name)),
   )
-  const written = users.map(([other]) => [other, cells.files.textOf(other)] as const)
-  for (const [other] of users) cells.write(other)
-  return written.flatMap(([other, text]) => {
+  const written = users.map(([other]) => [other, cells.write(other)] as const)
+  return written.flatMap(([other, undo]) => {
     const found = cells
       .check(other)
       .filter(({ file }) => cells.files.slotOf(file.fileName) === other)
     if (found.some(({ code }) => circularCodes.includes(code))) {
       // A type would depend on itself. The cell's module stays as it was.
-      cells.files.write(cells.files.pathOf(other), text)
+      undo()
       return []
     }
     const misfits = found.map((each) => {

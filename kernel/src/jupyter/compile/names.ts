@@ -1,5 +1,4 @@
-import { namespaceOf } from './cell-files.ts'
-import type { CellText, Declared } from './cell-text.ts'
+import type { Declared } from './cell-text.ts'
 
 /** Where a name of earlier cells comes from: the slot of the cell, and how it declares it. */
 export interface Home {
@@ -77,40 +76,5 @@ export class Names {
   clear(): void {
     this.#known.clear()
     this.#lost.clear()
-  }
-
-  /**
-   * Write the line that imports names of earlier cells into a cell's module. `isUsed` says which are needed. Returns the line, and the slots that it
-   * mentions.
-   */
-  bring(text: CellText, isUsed: (name: string) => boolean): { line: string; slots: Set<number> } {
-    const slots = new Set<number>()
-    const parts: string[] = []
-    const add = (slot: number, write: (place: string) => string): void => {
-      slots.add(slot)
-      parts.push(write(namespaceOf(slot)))
-    }
-    const alias = (name: string, slot: number): void =>
-      add(slot, (place) => `import ${name} = ${place}.${name};`)
-    for (const [name, { value, type, slot }] of this.#known) {
-      if (!isUsed(name)) continue
-      const own = text.declared.get(name)?.kind ?? null
-      if (own !== null && own !== 'type') {
-        // The cell has `const Point = …`, and an earlier cell `interface Point`: the type stays known beside the value.
-        if (own !== 'both' && type?.kind === 'type' && value === null) alias(name, type.slot)
-      } else if (value?.kind === 'variable') {
-        // A cell could not assign to an imported name. So it gets a variable of the same type.
-        add(value.slot, (place) => `declare let ${name}: typeof ${place}.${name};`)
-        if (type !== null && own === null) add(slot, (place) => `type ${name} = ${place}.${name};`)
-      } else if (value?.kind === 'union' && type === null && own === null) {
-        // TypeScript narrows a constant inside functions, but not an imported name.
-        add(value.slot, (place) => `const ${name} = ${place}.${name};`)
-      } else if (own === null) alias(name, slot)
-      // The cell has `type Point = …`, and an earlier cell a value of that name. Imported, it would be a type too.
-      else if (value !== null)
-        add(value.slot, (place) => `declare const ${name}: typeof ${place}.${name};`)
-    }
-    const names = [...slots].map((slot) => `c${slot} as ${namespaceOf(slot)}`)
-    return { line: [`import { ${names.join(', ')} } from './$cells';`, ...parts].join(' '), slots }
   }
 }

@@ -96,7 +96,7 @@ export function createCellService(options: CellServiceOptions): CellService {
         if (own.resolvedModule !== undefined || literal.text.startsWith('.')) return own
         return resolve(fallbackFile)
       })
-      if (!isOwn(from) && cells.slotOf(from) === null) return found
+      if (!isOwn(from) && !cells.has(from)) return found
       const own = found.flatMap(({ resolvedModule }, index) => {
         if (resolvedModule === undefined) return []
         const { resolvedFileName } = resolvedModule

@@ -1,0 +1,66 @@
+import ts from 'typescript'
+import { findAbsentNames } from './absent-names.ts'
+import type { CellText } from './cell-text.ts'
+import { codes, type PlacedDiagnostic } from './complaints.ts'
+
+/** A cell, and the notebook's own files that it imports. */
+export interface CheckedCell {
+  /** Null when the file is no cell's. */
+  readonly text: CellText | null
+  readonly ownImports: readonly string[]
+}
+
+/** What TypeScript has against the module of a cell, and against the notebook's own files that it imports. */
+export function findDiagnostics(
+  program: ts.Program,
+  file: ts.SourceFile,
+  { text, ownImports }: CheckedCell,
+): readonly PlacedDiagnostic[] {
+  const syntactic = program.getSyntacticDiagnostics(file)
+  const found =
+    syntactic.length > 0
+      ? syntactic
+      : [
+          ...ownImports.flatMap((each) => checkFile(program, each)),
+          ...program.getSemanticDiagnostics(file),
+          ...findAbsentNames(program, file, text?.words ?? new Set()),
+        ]
+  return withoutAddedLines(found.filter(isPlaced), file).filter((each) => {
+    if (each.file !== file) return true
+    // `export = x` is a statement of its own, which exports nothing from a cell.
+    if (each.code === codes.exportAssigned) return false
+    // An array that an earlier cell declared as `const rows = []` may hold anything.
+    return each.code !== codes.evolvingUse || text?.declared.has(nameIn(each)) !== false
+  })
+}
+
+function checkFile(program: ts.Program, path: string): readonly ts.Diagnostic[] {
+  const file = program.getSourceFile(path)
+  if (file === undefined || file.isDeclarationFile || !/\.[cm]?tsx?$/u.test(path)) return []
+  return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]
+}
+
+function isPlaced(diagnostic: ts.Diagnostic): diagnostic is PlacedDiagnostic {
+  return diagnostic.file !== undefined
+}
+
+/** Leave out what TypeScript says of the first and the last line of a cell's module, which the kernel has added. */
+function withoutAddedLines(
+  found: readonly PlacedDiagnostic[],
+  file: ts.SourceFile,
+): readonly PlacedDiagnostic[] {
+  const first = file.text.indexOf('\n')
+  const last = file.text.lastIndexOf('\nexport {')
+  const own = found.filter((each) => each.file !== file || isBetween(each.start ?? 0, first, last))
+  const uses = new Set(own.filter(({ code }) => code === codes.evolvingUse).map(nameIn))
+  // TypeScript complains that the last line exports `const rows = []`, whose type it does not know. That is an error only when the cell uses it too.
+  return own.filter((each) => each.code !== codes.evolving || uses.has(nameIn(each)))
+}
+
+function isBetween(at: number, first: number, last: number): boolean {
+  return at > first && at < last
+}
+
+function nameIn(diagnostic: ts.Diagnostic): string {
+  return /'([^']+)'/u.exec(ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n'))?.[1] ?? ''
+}
