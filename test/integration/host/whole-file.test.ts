@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { writeWhole } from '@community-lab/contract/host'
+import { removeHalfWritten, writeWhole } from '@community-lab/contract/host'
 
 let dir: string
 beforeEach(async () => {
@@ -24,4 +24,11 @@ it('a write that fails leaves nothing behind', async () => {
   await mkdir(join(dir, 'key.pem'))
   await expect(writeWhole(join(dir, 'key.pem'), 'secret')).rejects.toThrow()
   expect(await readdir(dir)).toEqual(['key.pem'])
+})
+
+it('what was half written is removed; a folder of such a name is left alone', async () => {
+  await mkdir(join(dir, '.mine.tmp'))
+  await writeFile(join(dir, '.key.pem.1-a.tmp'), 'sec')
+  await removeHalfWritten(dir)
+  expect(await readdir(dir)).toEqual(['.mine.tmp'])
 })

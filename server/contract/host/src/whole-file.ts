@@ -32,10 +32,11 @@ export function isHalfWritten(name: string): boolean {
   return name.startsWith('.') && name.endsWith('.tmp')
 }
 
-/** Remove what killed processes were writing in a folder by {@link writeWhole}. Nobody may be writing there now. */
+/** Remove what killed processes were writing in a folder by {@link writeWhole}. Nobody may be writing there now. Folders of such a name are somebody else's, and stay. */
 export async function removeHalfWritten(dir: string): Promise<void> {
-  const left = (await readdir(dir)).filter(isHalfWritten)
-  await Promise.all(left.map((name) => rm(join(dir, name), { force: true })))
+  const found = await readdir(dir, { withFileTypes: true })
+  const left = found.filter((each) => isHalfWritten(each.name) && !each.isDirectory())
+  await Promise.all(left.map(({ name }) => rm(join(dir, name), { force: true })))
 }
 
 /** See that the names in a folder survive a power cut. */
