@@ -8,6 +8,8 @@ export interface RunPart {
   readonly sliver: Sliver
   /** When it was started, by the sliver's clock, in seconds since the epoch. */
   readonly startedS: number
+  /** When its sliver was started, as the server told when the run began; null: it told nothing. */
+  readonly sliverStartedOn: string | null
 }
 
 /** How a sliver's part of a run ended. */

@@ -108,7 +108,9 @@ async function findSilences(session: Session, look: Look): Promise<Silences | nu
     )
   } catch (error) {
     signal.throwIfAborted()
-    if (LabError.is(error) && error.retryable) return null
+    if (!LabError.is(error)) throw error
+    // One answer of a proxy that is none of the server's ends no wait of days.
+    if (error.retryable || error.code === 'LAB_RESPONSE_INVALID') return null
     throw error
   }
 }
@@ -127,15 +129,17 @@ async function isSliceGone({ http }: Session, { sliceId, signal }: Look): Promis
 
 /** Why the end of a part cannot be reported; null when it can. */
 function silenceOf(
-  { startedS }: RunPart,
+  { startedS, sliverStartedOn }: RunPart,
   sliver: SliverObject | undefined,
   isOffline: boolean,
 ): Silence | null {
   if (sliver === undefined) return { reason: 'its sliver was removed', isFinal: true }
   const { state, actual } = sliver
   const startedOn = actual?.started_on ?? null
-  // Both times are by the node's clock. The start of the run is known to the second only.
-  if (startedOn !== null && Date.parse(startedOn) / 1000 > startedS + 1)
+  // Both times are by the node's clock, which may have been set back since the sliver was started. Then the same start looks later than the run's. The start of
+  // the run is known to the second only.
+  const isLater = startedOn !== null && Date.parse(startedOn) / 1000 > startedS + 1
+  if (isLater && startedOn !== sliverStartedOn)
     return { reason: `its sliver was started again at ${startedOn}`, isFinal: true }
   if (isOffline) return { reason: 'its node is offline', isFinal: false }
   return state === 'started' ? null : { reason: `its sliver is ${state}`, isFinal: false }

@@ -13,6 +13,7 @@ import {
 } from '../argument.ts'
 import type { Session } from '../session.ts'
 import type { SliceHandle, SliverOrNode } from '../sliver/slice-handle.ts'
+import { readSlivers } from '../sliver/read-slivers.ts'
 import { runInside, type Sliver } from '../sliver/sliver.ts'
 import { packFiles } from '../ssh/archive.ts'
 import { collectResults, requireOk } from '../ssh/result.ts'
@@ -139,6 +140,7 @@ export async function launchRun<Tables extends object>(
   const archives = await packPrograms(id, programs)
   const command = startCommand(runFolder(id))
   try {
+    const starts = readStarts(session, slice.id, signal)
     const results = collectResults(
       await mapBounded(programs, concurrency, (program) => {
         const input = archives.get(program)
@@ -150,15 +152,27 @@ export async function launchRun<Tables extends object>(
       }),
     )
     requireOk(results, `starting run ${id}`)
+    const startedOn = await starts
     const parts = programs.map(({ sliver }, index) => ({
       sliver,
       startedS: Number(results[index]?.stdout),
+      sliverStartedOn: startedOn.get(sliver.id) ?? null,
     }))
     return new Run<Tables>(session, { id, slice, parts, expectedMs, tables })
   } catch (error) {
     await undo(session, id, programs)
     throw error
   }
+}
+
+/** When each sliver of a slice was started, by its id. A run does without it where the server does not answer. */
+async function readStarts(
+  session: Session,
+  sliceId: number,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string | null>> {
+  const slivers = await readSlivers(session, sliceId, signal).catch(() => [])
+  return new Map(slivers.map(({ id, actual }) => [id, actual?.started_on ?? null]))
 }
 
 /**

@@ -21,7 +21,10 @@ export class LoadedPackages {
     const stamp = fileStamp(path)
     const before = this.#loaded.get(path)
     if (before?.stamp === stamp) return null
-    const { name, version } = readPackage(path)
+    const found = maybeRead(path)
+    // It is being written now, so the next import of it tells.
+    if (found === null) return null
+    const { name, version } = found
     this.#loaded.set(path, { version: before?.version ?? version, stamp })
     if (before === undefined) return null
     const what = before.version === version ? 'the same version again' : `version ${version} now`
@@ -38,8 +41,14 @@ function maybePackageFile(id: string, url: string): string | null {
   }
 }
 
-function readPackage(path: string): { readonly name: string; readonly version: string } {
-  const found: unknown = JSON.parse(readFileSync(path, 'utf8'))
+/** A package's name and version; null while its package.json is written or is away. */
+function maybeRead(path: string): { readonly name: string; readonly version: string } | null {
+  let found: unknown
+  try {
+    found = JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    return null
+  }
   const textOf = (key: string): string =>
     typeof found === 'object' && found !== null ? String(Reflect.get(found, key) ?? '?') : '?'
   return { name: textOf('name'), version: textOf('version') }

@@ -153,6 +153,9 @@ describe('a package', () => {
     const cell = "import { x } from 'renewed'\nconsole.log(x)"
     expect(await session.print(cell)).toBe('1')
     expect(await session.print(cell)).toBe('1')
+    // While npm writes it, nothing can be told of it yet.
+    await write({ 'node_modules/renewed/package.json': '{"name": "renewed", "main": "./i.js", ' })
+    expect(await session.print("console.log(require('renewed').x)")).toBe('1')
     await install('renewed', { ...json, version: '1.1.0' }, { ...files, 'i.js': 'exports.x = 2\n' })
     const told =
       'renewed was installed after this kernel had loaded it: version 1.0.0 is in use, and there is version 1.1.0 now. Restart the kernel to use it.\n'

@@ -55,7 +55,10 @@ afterEach(() => {
 
 /** A run of both slivers, with a wait that loses patience soon. */
 function aRun(startedS = Date.now() / 1000): Run {
-  const parts = slice.slivers.map((sliver) => ({ sliver, startedS }))
+  const parts = slice.slivers.map((sliver) => {
+    const known = world.objects.find(({ id }) => id === sliver.id)
+    return { sliver, startedS, sliverStartedOn: known?.actual?.started_on ?? null }
+  })
   const patience = { lookMs: 20, silentMs: 100, lastSamplesMs: 100 }
   return new Run(session, { id: `silent-${++count}`, slice, parts, expectedMs: null, patience })
 }
@@ -98,6 +101,21 @@ it('waits for the others, however long a node is off', async () => {
   expect(isDone).toBe(false)
   await end(run, 'n1')
   expect((await waiting).map(({ state }) => state)).toEqual(['ended', 'unfinished'])
+})
+
+it('waits for a sliver whose node set its clock back after it had started it', async () => {
+  const actual = world.objects[1]?.actual
+  if (actual == null) throw new Error('it has started')
+  world.change(1, {
+    actual: { ...actual, started_on: new Date(Date.now() + 3_600_000).toISOString() },
+  })
+  const run = aRun()
+  const outcomes = await run.done({ timeoutMs: 400 })
+  expect(outcomes.map(({ silence }) => silence)).toEqual([null, null])
+  await end(run, 'n1')
+  await end(run, 'n2')
+  expect((await run.done()).ok).toBe(true)
+  world.change(1, { actual })
 })
 
 it('tells of a sliver that was started again: its program ended with the old one', async () => {
