@@ -1,6 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Compiler } from '../../kernel/src/jupyter/compile/compiler.ts'
 import type { Completeness, Completion } from '../../kernel/src/jupyter/compile/compilation.ts'
@@ -45,6 +45,16 @@ export class CellSession implements AsyncDisposable {
         if (event.is === 'result') this.#result = String(event.data['text/plain'])
       },
     })
+  }
+
+  /** Write files below the notebook's folder; each takes the place of an older one at once. */
+  async write(files: Readonly<Record<string, string>>): Promise<void> {
+    for (const [name, text] of Object.entries(files)) {
+      const path = join(this.folder, name)
+      await mkdir(dirname(path), { recursive: true })
+      await writeFile(`${path}.new`, text)
+      await rename(`${path}.new`, path)
+    }
   }
 
   /** Start one. */
