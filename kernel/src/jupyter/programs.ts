@@ -32,6 +32,18 @@ export function programsOf(pid: number): readonly Program[] {
   return found
 }
 
+/**
+ * Find the programs that a process of this one left when it ended: they have lost the parent that told whose they were. Jupyter starts each kernel as the leader
+ * of a session, and then all others of that session come from it. None where this process leads no session.
+ */
+export function leftPrograms(): readonly Program[] {
+  const all = readPrograms()
+  const isLeader = all.some(({ pid, session }) => pid === process.pid && session === pid)
+  return isLeader
+    ? all.filter(({ pid, session }) => session === process.pid && pid !== process.pid)
+    : []
+}
+
 /** End programs: by SIGTERM, and those that do not end by SIGKILL. */
 export async function endPrograms(programs: readonly Program[]): Promise<void> {
   for (const each of programs) signal(each, 'SIGTERM')

@@ -6,7 +6,7 @@ import { createOutputCap, sizeOf, type OutputCap } from './child/output-cap.ts'
 import { childFds, type ChildEvent, type ChildRequest, type Failure } from './child/protocol.ts'
 import type { CommMessage, InputAnswer, StreamName } from './child/protocol.ts'
 import type { CompiledCell } from './compile/compilation.ts'
-import { endPrograms, programsOf } from './programs.ts'
+import { endPrograms, leftPrograms, programsOf } from './programs.ts'
 import { siblingFile } from './sibling-file.ts'
 
 /** What a cell causes while (and after) it runs. */
@@ -225,6 +225,8 @@ export class Runner {
         name: 'stderr',
         text: `${message}\n`,
       })
+    // Those that were looked for before it was killed are ended already.
+    void endPrograms(leftPrograms())
     this.#child = this.#start()
     this.#options.onLost()
     running?.end({ failure: { name, message, text: '' }, reached: 0 })

@@ -3,6 +3,7 @@
 import os
 import signal
 import tempfile
+import time
 import unittest
 
 from kernel import KernelCase, has_text, text_of
@@ -149,6 +150,21 @@ class Protocol(KernelCase):
             self.kc.session.key = right
         published = self.ok("'forged' in globalThis")
         self.assertEqual(published[-1]["content"]["data"]["text/plain"], "false")
+
+    def test_programs_end_with_a_process_that_ends_by_itself(self):
+        started = self.ok(
+            "import { spawn } from 'node:child_process'\nconst own = spawn('sleep', ['1000'])\n"
+            "const kept = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' })\n;[own.pid, kept.pid].join()"
+        )
+        own, kept = map(int, started[-1]["content"]["data"]["text/plain"].strip("'").split(","))
+        self.run_cell("process.exit(3)")
+        self.ok("1")
+        deadline = time.monotonic() + 10
+        while is_running(own) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertFalse(is_running(own))
+        self.assertTrue(is_running(kept))
+        os.kill(kept, signal.SIGKILL)
 
     def test_completion_counts_code_points(self):
         code = 'const face = "😀"; Math.cei'

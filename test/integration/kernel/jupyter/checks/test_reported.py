@@ -18,7 +18,10 @@ class Reported(KernelCase):
         cls.folder.cleanup()
 
     def result(self, code):
-        return self.ok(code)[-1]["content"]["data"]["text/plain"]
+        # What a timer or a test prints may come before or after it.
+        results = [m for m in self.ok(code) if m["msg_type"] == "execute_result"]
+        self.assertEqual(len(results), 1)
+        return results[0]["content"]["data"]["text/plain"]
 
     def test_a_timer_goes_on_while_completions_are_asked_for(self):
         """denoland/deno#20661"""
