@@ -129,18 +129,25 @@ async function isSliceGone({ http }: Session, { sliceId, signal }: Look): Promis
 
 /** Why the end of a part cannot be reported; null when it can. */
 function silenceOf(
-  { startedS, sliverStartedOn }: RunPart,
+  part: RunPart,
   sliver: SliverObject | undefined,
   isOffline: boolean,
 ): Silence | null {
   if (sliver === undefined) return { reason: 'its sliver was removed', isFinal: true }
   const { state, actual } = sliver
   const startedOn = actual?.started_on ?? null
-  // Both times are by the node's clock, which may have been set back since the sliver was started. Then the same start looks later than the run's. The start of
-  // the run is known to the second only.
-  const isLater = startedOn !== null && Date.parse(startedOn) / 1000 > startedS + 1
-  if (isLater && startedOn !== sliverStartedOn)
+  if (startedOn !== null && isRestart(part, startedOn))
     return { reason: `its sliver was started again at ${startedOn}`, isFinal: true }
   if (isOffline) return { reason: 'its node is offline', isFinal: false }
   return state === 'started' ? null : { reason: `its sliver is ${state}`, isFinal: false }
+}
+
+/**
+ * Tell whether a sliver's start is a later one than that of a part of a run. By the node's clock alone it may look later and be the same: the clock may have been
+ * set back since. Another start than the server told when the run began may be earlier: the server may not have heard of it yet.
+ */
+function isRestart({ startedS, sliverStartedOn }: RunPart, startedOn: string): boolean {
+  const afterS = Date.parse(startedOn) / 1000 - startedS
+  // The start of the run is known to the second only, as the second in which it began.
+  return sliverStartedOn === null ? afterS > 1 : startedOn !== sliverStartedOn && afterS > 0
 }

@@ -54,7 +54,7 @@ afterEach(() => {
 })
 
 /** A run of both slivers, with a wait that loses patience soon. */
-function aRun(startedS = Date.now() / 1000): Run {
+function aRun(startedS = Math.floor(Date.now() / 1000)): Run {
   const parts = slice.slivers.map((sliver) => {
     const known = world.objects.find(({ id }) => id === sliver.id)
     return { sliver, startedS, sliverStartedOn: known?.actual?.started_on ?? null }
@@ -123,7 +123,8 @@ it('tells of a sliver that was started again: its program ended with the old one
   await end(run, 'n1')
   const actual = world.objects[1]?.actual
   if (actual == null) throw new Error('it has started')
-  const startedOn = new Date(Date.now() + 5_000).toISOString()
+  // In the same second as the run: the start of that is known as a whole second.
+  const startedOn = new Date(Date.now() + 50).toISOString()
   world.change(1, { actual: { ...actual, started_on: startedOn } })
   const [, other] = await run.done()
   expect(other?.silence).toBe(`its sliver was started again at ${startedOn}`)

@@ -57,7 +57,7 @@ export function sliverObject(nodeId: number, hostKey: string): SliverObject {
       // Every sliver answers on this machine's own address: what is probed is real.
       interfaces: [{ nr: 3, name: 'pub1', type: 'public6', mac_addr: '', ipv6_addr: '::1' }],
       ssh_host_key: hostKey,
-      started_on: null,
+      started_on: '2026-07-01T10:00:00.000Z',
       errors: [],
     },
     errors: [],
