@@ -64,20 +64,20 @@ export class Unpacking {
   /** Listens from the beginning, also while the folder is being made: what nobody listens to is lost. */
   #takeAll(made: Promise<unknown>): Promise<void> {
     return new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        reject(error instanceof Error ? error : new Error(String(error)))
+        this.input.destroy()
+      }
+      // No entry may ever come to tell it.
+      made.catch(fail)
       // Its own iterator waits for ever when what reads from it fails.
       this.#extract.on('entry', (_header, entry, next) => {
         // It may fail before anything reads it. An error that nobody listens to would end the process; this one is told by the archive as well.
         entry.on('error', reject)
         const taken = made.then(() => this.#take(entry))
-        taken.then(
-          () => next(),
-          (error: unknown) => {
-            reject(error instanceof Error ? error : new Error(String(error)))
-            this.input.destroy()
-          },
-        )
+        taken.then(() => next(), fail)
       })
-      this.#extract.on('finish', () => resolve())
+      this.#extract.on('finish', () => void made.then(() => resolve(), fail))
       this.#extract.on('error', reject)
     })
   }

@@ -106,3 +106,10 @@ it('fails, and ends nothing else, when it is cut off while a folder is being mad
   unpacking.input.write(half, () => unpacking.input.destroy())
   await expect(unpacked).rejects.toThrow('the archive was cut off')
 })
+
+it('fails, and ends nothing else, when its folder cannot be made and nothing comes', async () => {
+  await writeFile(path.join(dir, 'file'), '')
+  const limits = { maxBytes: 1_000, maxEntries: 10 }
+  const unpacked = new Unpacking('the archive', path.join(dir, 'file', 'x'), limits).run()
+  await expect(unpacked).rejects.toThrow(/ENOTDIR/u)
+})
