@@ -111,7 +111,7 @@ it('papermill runs no cell with a value of another type, or for a parameter that
   ] as const
   const told = await papermill(rows.map(([cell, given]) => ({ cell, given, run: true })))
   expect(told.map(({ error, ran }) => [error, ran])).toEqual(
-    rows.map(([, , complaint]) => [expect.stringContaining(complaint), false]),
+    rows.map(([, , complaint]) => [expect.stringContaining(complaint) as string, false]),
   )
 })
 
@@ -126,6 +126,6 @@ it('papermill refuses in a sentence what TypeScript or a notebook cannot have', 
   const cell = 'let count: object = {}'
   const told = await papermill(rows.map(([given]) => ({ cell, given, run: false })))
   expect(told.map(({ error }) => error)).toEqual(
-    rows.map(([, sentence]) => expect.stringContaining(sentence)),
+    rows.map(([, sentence]) => expect.stringContaining(sentence) as string),
   )
 })
