@@ -17,12 +17,10 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { takeCredentials } from '../../../kernel/src/credentials/credentials.ts'
-import { ensureSshKey } from '../../../kernel/src/credentials/ssh-key.ts'
-import { Lab } from '../../../kernel/src/lab.ts'
-import { openSession } from '../../../kernel/src/session.ts'
+import type { Lab } from '../../../kernel/src/lab.ts'
 import type { Slice } from '../../../kernel/src/sliver/slice.ts'
 import type { Sliver } from '../../../kernel/src/sliver/sliver.ts'
+import { openLab } from './world/lab.ts'
 import { startWorld, type World } from './world/testbed.ts'
 
 let world: World
@@ -33,8 +31,7 @@ let dir: string
 
 beforeAll(async () => {
   world = await startWorld(2)
-  const key = ensureSshKey(path.join(world.dir, 'keys'))
-  lab = new Lab(openSession(takeCredentials({ url: world.url, token: 'right' }), key), key)
+  lab = openLab(world)
   slice = await lab.slices.get('first')
   sliver = slice.sliver('n1')
 })

@@ -1,9 +1,6 @@
-import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { takeCredentials } from '../../../kernel/src/credentials/credentials.ts'
-import { ensureSshKey } from '../../../kernel/src/credentials/ssh-key.ts'
-import { Lab } from '../../../kernel/src/lab.ts'
-import { openSession } from '../../../kernel/src/session.ts'
+import type { Lab } from '../../../kernel/src/lab.ts'
+import { openLab } from './world/lab.ts'
 import { startWorld, type World } from './world/testbed.ts'
 
 // A server of the years to come: it tells of more than this kernel knows.
@@ -13,8 +10,7 @@ let lab: Lab
 
 beforeAll(async () => {
   world = await startWorld(2, modernize)
-  const key = ensureSshKey(path.join(world.dir, 'keys'))
-  lab = new Lab(openSession(takeCredentials({ url: world.url, token: 'right' }), key), key)
+  lab = openLab(world)
 })
 afterAll(async () => {
   await lab.close()

@@ -3,11 +3,9 @@ import path from 'node:path'
 import { Readable } from 'node:stream'
 import { LabError } from '@community-lab/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { takeCredentials } from '../../../kernel/src/credentials/credentials.ts'
-import { ensureSshKey } from '../../../kernel/src/credentials/ssh-key.ts'
-import { Lab } from '../../../kernel/src/lab.ts'
-import { openSession } from '../../../kernel/src/session.ts'
+import type { Lab } from '../../../kernel/src/lab.ts'
 import type { Slice } from '../../../kernel/src/sliver/slice.ts'
+import { openLab } from './world/lab.ts'
 import { startWorld, type World } from './world/testbed.ts'
 
 // What a newcomer's cell may give to the library where TypeScript does not look: values that are `any`.
@@ -19,8 +17,7 @@ let dir: string
 
 beforeAll(async () => {
   world = await startWorld(2)
-  const key = ensureSshKey(path.join(world.dir, 'keys'))
-  lab = new Lab(openSession(takeCredentials({ url: world.url, token: 'right' }), key), key)
+  lab = openLab(world)
   slice = await lab.slices.get('first')
   dir = await mkdtemp('/var/tmp/kernel-mistakes-')
 })

@@ -3,25 +3,18 @@ import path from 'node:path'
 import { inspect } from 'node:util'
 import { LabError } from '@community-lab/contract'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { ensureSshKey } from '../../../kernel/src/credentials/ssh-key.ts'
-import { takeCredentials } from '../../../kernel/src/credentials/credentials.ts'
-import { Lab } from '../../../kernel/src/lab.ts'
-import { openSession } from '../../../kernel/src/session.ts'
+import type { Lab } from '../../../kernel/src/lab.ts'
 import type { Slice } from '../../../kernel/src/sliver/slice.ts'
+import { openLab } from './world/lab.ts'
 import { startWorld, type World } from './world/testbed.ts'
 
 let world: World
 let lab: Lab
 let slice: Slice
 
-const openLab = (token = 'right') => {
-  const key = ensureSshKey(path.join(world.dir, 'keys'))
-  return new Lab(openSession(takeCredentials({ url: world.url, token }), key), key)
-}
-
 beforeAll(async () => {
   world = await startWorld(2)
-  lab = openLab()
+  lab = openLab(world)
   slice = await lab.slices.ensure('first', { template: 'tiny', nodes: ['n1', 'n2'] })
   await slice.started()
 })
@@ -291,7 +284,7 @@ it('tells of lines that were no samples', async () => {
 })
 
 it('connects to each sliver as soon as it has started: the first command finds its connection', async () => {
-  await using other = openLab()
+  await using other = openLab(world)
   const before = world.tunnels
   world.change(1, { state: 'deployed' })
   const waiting = (
@@ -306,7 +299,7 @@ it('connects to each sliver as soon as it has started: the first command finds i
 })
 
 it('tells what the server refuses', async () => {
-  const stranger = openLab('wrong')
+  const stranger = openLab(world, 'wrong')
   await expect(stranger.slices.get('first')).rejects.toThrow(/ask the operator/u)
   await stranger.close()
 })

@@ -4,11 +4,9 @@ import { createServer } from 'node:net'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { takeCredentials } from '../../../kernel/src/credentials/credentials.ts'
-import { ensureSshKey } from '../../../kernel/src/credentials/ssh-key.ts'
-import { Lab } from '../../../kernel/src/lab.ts'
-import { openSession } from '../../../kernel/src/session.ts'
+import type { Lab } from '../../../kernel/src/lab.ts'
 import type { Slice } from '../../../kernel/src/sliver/slice.ts'
+import { openLab } from './world/lab.ts'
 import { startWorld, type World } from './world/testbed.ts'
 
 const run = promisify(execFile)
@@ -20,8 +18,7 @@ let dir: string
 
 beforeAll(async () => {
   world = await startWorld(2)
-  const key = ensureSshKey(path.join(world.dir, 'keys'))
-  lab = new Lab(openSession(takeCredentials({ url: world.url, token: 'right' }), key), key)
+  lab = openLab(world)
   slice = await lab.slices.get('first')
   dir = await mkdtemp('/var/tmp/kernel-mistakes-')
 })

@@ -1,10 +1,7 @@
-import path from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { takeCredentials } from '../../../../kernel/src/credentials/credentials.ts'
-import { ensureSshKey } from '../../../../kernel/src/credentials/ssh-key.ts'
-import { Lab } from '../../../../kernel/src/lab.ts'
-import { openSession } from '../../../../kernel/src/session.ts'
+import type { Lab } from '../../../../kernel/src/lab.ts'
 import type { Sliver } from '../../../../kernel/src/sliver/sliver.ts'
+import { openLab } from '../world/lab.ts'
 import { startWorld, type World } from '../world/testbed.ts'
 
 let world: World
@@ -13,8 +10,7 @@ let sliver: Sliver
 
 beforeAll(async () => {
   world = await startWorld(1)
-  const key = ensureSshKey(path.join(world.dir, 'keys'))
-  lab = new Lab(openSession(takeCredentials({ url: world.url, token: 'right' }), key), key)
+  lab = openLab(world)
   sliver = (await lab.slices.get('first')).sliver('n1')
 })
 
