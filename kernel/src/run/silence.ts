@@ -143,11 +143,14 @@ function silenceOf(
 }
 
 /**
- * Tell whether a sliver's start is a later one than that of a part of a run. By the node's clock alone it may look later and be the same: the clock may have been
- * set back since. Another start than the server told when the run began may be earlier: the server may not have heard of it yet.
+ * Tell whether a sliver was started again after a part of a run had begun. The node's clock alone does not tell: when it is set back, an old start looks later than
+ * the run, and a new one earlier. A start other than the one that the server told when the run began does not tell either: the server may have heard of it late.
  */
 function isRestart({ startedS, sliverStartedOn }: RunPart, startedOn: string): boolean {
-  const afterS = Date.parse(startedOn) / 1000 - startedS
-  // The start of the run is known to the second only, as the second in which it began.
-  return sliverStartedOn === null ? afterS > 1 : startedOn !== sliverStartedOn && afterS > 0
+  const startMs = Date.parse(startedOn)
+  // The run began within the second after this time.
+  const runMs = startedS * 1000
+  if (sliverStartedOn === null) return startMs > runMs + 1000
+  // What the server has heard late is later than what it told before. An earlier start is a new one, by a clock that was set back.
+  return startedOn !== sliverStartedOn && (startMs > runMs || startMs < Date.parse(sliverStartedOn))
 }

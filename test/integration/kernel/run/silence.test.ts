@@ -118,15 +118,21 @@ it('waits for a sliver whose node set its clock back after it had started it', a
   world.change(1, { actual })
 })
 
-it('tells of a sliver that was started again: its program ended with the old one', async () => {
-  const run = aRun()
-  await end(run, 'n1')
-  const actual = world.objects[1]?.actual
-  if (actual == null) throw new Error('it has started')
-  // In the same second as the run: the start of that is known as a whole second.
-  const startedOn = new Date(Date.now() + 50).toISOString()
-  world.change(1, { actual: { ...actual, started_on: startedOn } })
-  const [, other] = await run.done()
-  expect(other?.silence).toBe(`its sliver was started again at ${startedOn}`)
-  world.change(1, { actual })
-})
+it.each([
+  // The start of a run is known as a whole second, so this one may be in the same.
+  ['in the second of the run’s start', 50],
+  ['by a clock that was set back', -10 * 365 * 86_400_000],
+])(
+  'tells of a sliver that was started again %s: its program ended with the old one',
+  async (_, afterMs) => {
+    const run = aRun()
+    await end(run, 'n1')
+    const actual = world.objects[1]?.actual
+    if (actual == null) throw new Error('it has started')
+    const startedOn = new Date(Date.now() + afterMs).toISOString()
+    world.change(1, { actual: { ...actual, started_on: startedOn } })
+    const [, other] = await run.done()
+    expect(other?.silence).toBe(`its sliver was started again at ${startedOn}`)
+    world.change(1, { actual })
+  },
+)
