@@ -168,7 +168,7 @@ it('has a node restarted by who says yes to it, at the terminal or with --yes', 
   const nobody = await place.run(reboot)
   expect([nobody.code, nobody.err]).toEqual([2, expect.stringContaining('give --yes')])
   const no = await place.run(reboot, { answer: false })
-  expect(no.err).toContain('restarting node n1 ends what runs in its 1 slivers. Restart it?')
+  expect(no.err).toContain('restarting node n1 ends what runs in its slivers (1). Restart it?')
   expect(no.code).not.toBe(0)
   expect(asked.map(({ method }) => method)).not.toContain('POST')
   expect((await place.run(reboot, { answer: true })).out).toBe(

@@ -102,7 +102,7 @@ async function rebootNode(context: Context, name: string, options: RebootOptions
   const client = connectServer(context)
   const { id, name: known, slivers } = findNamed('node', await listNodes(client), name)
   if (options.yes !== true) {
-    const what = `restarting node ${known} ends what runs in its ${slivers.length} slivers`
+    const what = `restarting node ${known} ends what runs in its slivers (${slivers.length})`
     if (context.confirm === null)
       throw new LabError('LAB_CLI_USAGE', {
         problem: `${what}; give --yes where nobody can be asked`,
