@@ -16,14 +16,18 @@ import { watchParents } from './parents.mjs'
 export function runAttached(argv, { cwd, env }) {
   const [program = '', ...rest] = boundToParent(argv)
   return new Promise((resolve, reject) => {
-    const child = spawn(program, rest, { cwd, env, stdio: 'inherit' })
+    /** @type {import('node:child_process').ChildProcess | null} */
+    let child = null
+    // The look comes before the program starts: who hears the program may end npm at once.
+    const forgetParents = watchParents(() => child?.kill('SIGTERM'))
+    child = spawn(program, rest, { cwd, env, stdio: 'inherit' })
     const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
     const listeners = signals.map((each) => {
-      const pass = () => child.kill(each)
+      const pass = () => child?.kill(each)
       process.on(each, pass)
       return () => process.off(each, pass)
     })
-    listeners.push(watchParents(() => child.kill('SIGTERM')))
+    listeners.push(forgetParents)
     child.on('error', reject)
     child.on('close', (code, killedBy) => {
       for (const forget of listeners) forget()
