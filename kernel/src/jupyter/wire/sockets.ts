@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { Reply, Router, XPublisher, type MessageLike } from 'zeromq'
 import { addressOf, type Connection } from './connection.ts'
 import { createBroadcast, type Message } from './message.ts'
@@ -27,6 +28,12 @@ const maxPartBytes = 256 * 1024 * 1024
 /** How long a closed socket may still send what ZeroMQ has taken over. */
 const lingerMs = 1000
 
+/** How many turns of the event loop output waits for subscriptions: who sends them without an end must not hold it up for ever. */
+const maxWelcomingTurns = 100
+
+/** How many messages are sent before the event loop has a turn: a flood of output must not keep requests from being read. */
+const maxSentAtOnce = 256
+
 /** Bind the sockets that the connection file names and start to receive. */
 export async function openSockets({ connection, onMessage }: SocketsOptions): Promise<Sockets> {
   const signer = createSigner(connection.key)
@@ -39,7 +46,12 @@ export async function openSockets({ connection, onMessage }: SocketsOptions): Pr
     stdin: new Router(bounded),
   }
   // Each reader is told that it is heard, also one that asks for what another has asked for.
-  const iopub = new XPublisher({ ...unlimited, maxMessageSize: maxPartBytes, verbosity: 'allSubs' })
+  const iopub = new XPublisher({
+    ...bounded,
+    verbosity: 'allSubs',
+    // A publisher never has to wait. With a time to wait, ZeroMQ would take in subscriptions right before each message, and not only at a look.
+    sendTimeout: 0,
+  })
   const hb = new Reply({ linger: 0, maxMessageSize: maxPartBytes })
   await Promise.all([
     routers.shell.bind(addressOf(connection, 'shell')),
@@ -55,9 +67,9 @@ export async function openSockets({ connection, onMessage }: SocketsOptions): Pr
     shell: createSender(routers.shell),
     control: createSender(routers.control),
     stdin: createSender(routers.stdin),
-    iopub: createSender(iopub),
+    iopub: createSender(iopub, () => untilWelcomed(iopub)),
   }
-  void welcome(iopub, (message) => senders.iopub.send(signer.encode(message)))
+  void welcome(iopub, (message) => senders.iopub.sendFirst(signer.encode(message)))
   return {
     send: (channel, message) => senders[channel].send(signer.encode(message)),
     async close() {
@@ -93,26 +105,59 @@ async function welcome(iopub: XPublisher, send: (message: Message) => void): Pro
   }
 }
 
+/**
+ * Wait until each reader whose subscription has come in is welcomed. ZeroMQ takes subscriptions in whenever it sends; a reader would then get what
+ * is sent before its welcome.
+ */
+async function untilWelcomed(iopub: XPublisher): Promise<void> {
+  for (let turn = 0; iopub.readable && turn < maxWelcomingTurns; turn += 1) {
+    // Nothing is sent by this, but it wakes the pending receive: to ask for `readable` took the event that would have.
+    await iopub.send([])
+    await setImmediate()
+  }
+}
+
 async function echo(hb: Reply): Promise<void> {
   for await (const frames of hb) await hb.send(frames)
 }
 
-/** One ordered sender per socket: ZeroMQ fails with EBUSY when a second send starts before the first has ended. */
-function createSender(socket: { send(frames: MessageLike[]): Promise<void> }): {
+/**
+ * One ordered sender per socket: ZeroMQ fails with EBUSY when a second send starts before the first has ended.
+ * @param beforeEach is waited for before each message is taken from the queue
+ */
+function createSender(
+  socket: { send(frames: MessageLike[]): Promise<void> },
+  beforeEach?: () => Promise<void>,
+): {
   send(frames: Buffer[]): void
+  /** Send before all that is queued. */
+  sendFirst(frames: Buffer[]): void
   drained(): Promise<void>
 } {
   const queue: Buffer[][] = []
   let running: Promise<void> | null = null
   const run = async (): Promise<void> => {
-    for (let frames = queue.shift(); frames !== undefined; frames = queue.shift())
+    await beforeEach?.()
+    let sent = 0
+    for (let frames = queue.shift(); frames !== undefined; frames = queue.shift()) {
       await socket.send(frames)
+      sent += 1
+      if (sent % maxSentAtOnce === 0) await setImmediate()
+      await beforeEach?.()
+    }
     running = null
+  }
+  const start = (): void => {
+    running ??= run()
   }
   return {
     send(frames) {
       queue.push(frames)
-      running ??= run()
+      start()
+    },
+    sendFirst(frames) {
+      queue.unshift(frames)
+      start()
     },
     drained: () => running ?? Promise.resolve(),
   }
