@@ -1,13 +1,13 @@
 import { LabError } from '@community-lab/contract'
 
 /*
- * TypeScript checks what a cell gives to a call, but not what is `any` there: parsed JSON, rows, values that a helper made. Each public call looks at its
- * arguments before it asks anything of anybody.
+ * TypeScript checks the arguments of a call in a cell, but not those of type `any`: parsed JSON, rows, results of helper functions. So each public call checks
+ * its arguments before it sends anything.
  */
 
-/** What an argument can be. */
+/** A kind of argument: its description and its check. */
 export interface Kind {
-  /** In words, such as `a text`. */
+  /** What the argument should be, in words, such as `a text`. */
   readonly expected: string
   is(value: unknown): boolean
 }
@@ -31,7 +31,7 @@ export const durationMs = kind(
   'a number of milliseconds from 0 on, or Infinity for no limit',
   (value) => typeof value === 'number' && value >= 0,
 )
-/** For limits: a count that may be Infinity. */
+/** A count that may be Infinity, for limits. */
 export const count = kind(
   'a whole number from 0 on, or Infinity for no limit',
   (value) => value === Infinity || (Number.isSafeInteger(value) && Number(value) >= 0),
@@ -55,7 +55,7 @@ export function wholeNumber(min: number, max: number, unit = ''): Kind {
   )
 }
 
-/** A list of at least one such item. */
+/** A list of items of one kind, with at least one item. */
 export function someOf(item: Kind): Kind {
   const list = listOf(item)
   return kind(
@@ -69,7 +69,7 @@ export function oneOf(...texts: readonly string[]): Kind {
   return kind(texts.join(', '), (value) => typeof value === 'string' && texts.includes(value))
 }
 
-/** A list of such items. */
+/** A list of items of one kind. */
 export function listOf(item: Kind): Kind {
   return kind(
     `a list, each item ${item.expected}`,
@@ -82,7 +82,7 @@ export function either(one: Kind, other: Kind): Kind {
   return kind(`${one.expected}, or ${other.expected}`, (value) => one.is(value) || other.is(value))
 }
 
-/** An object with a member `name`, as nodes are, or a text. */
+/** A text, or an object with a member `name`, such as a node. */
 export const named = kind(
   'a node or the name of one',
   (value) => typeof value === 'string' || (isObject(value) && text.is(Reflect.get(value, 'name'))),
@@ -95,7 +95,7 @@ export function checkArgument(argument: string, value: unknown, { expected, is }
 }
 
 /**
- * Check the options of a call. An option that is not there, or undefined, is right; one that the call does not know is not.
+ * Check the options of a call. An option that is missing or undefined passes. An option that the call does not know is refused.
  *
  * @throws {@link LabError} LAB_ARGUMENT_INVALID.
  */
@@ -117,7 +117,7 @@ export function checkOptions(
   }
 }
 
-/** An object with members, which lists, bytes, maps and promises have none of. */
+/** An object with members. Lists, bytes, maps and promises do not count. */
 export const anObject = kind('an object', isObject)
 
 function isObject(value: unknown): value is object {
@@ -129,10 +129,10 @@ function isObject(value: unknown): value is object {
   )
 }
 
-/** The most characters of a value that are shown. */
+/** The most characters of a value that an error shows. */
 const maxShown = 80
 
-/** A value in a few words, for errors. */
+/** Describe a value in a few words, for errors. */
 export function describeFound(value: unknown): string {
   if (value instanceof Promise) return 'a promise, to be awaited first'
   if (value instanceof Date)
@@ -146,7 +146,7 @@ export function describeFound(value: unknown): string {
   return shown.length <= maxShown ? shown : `${shown.slice(0, maxShown - 1)}…`
 }
 
-/** The beginning of a value as JSON. What is beyond it is not looked at: rows and bytes can be many. */
+/** Write the beginning of a value as JSON. The rest is not read, because a value may have many rows or bytes. */
 function shownAsJson(value: unknown): string {
   let left = maxShown
   const shorten = (_name: string, part: unknown): unknown => {
@@ -158,7 +158,7 @@ function shownAsJson(value: unknown): string {
     const shown: unknown = JSON.stringify(value, shorten)
     return typeof shown === 'string' ? shown : 'an object'
   } catch {
-    // It holds itself, or a bigint.
+    // The value contains itself or a bigint, so it has no JSON.
     return 'an object'
   }
 }

@@ -10,10 +10,16 @@ import { Lab } from './lab.ts'
 import { openSession } from './session.ts'
 
 /**
- * Connect to a testbed. Its address and your token come from the options, from COMMUNITY_LAB_URL and COMMUNITY_LAB_TOKEN, from the file
- * COMMUNITY_LAB_CREDENTIALS, from `$COMMUNITY_LAB_HOME/credentials.json` (set by `npm start`), from `.community-lab/credentials.json` in this folder or one above it, or from
- * `$XDG_CONFIG_HOME/community-lab/credentials.json`. Nothing is sent yet. An SSH key for your slivers is made at the first use and kept beside the
- * credentials file.
+ * Connect to a testbed. Its address and your token come from the first of these that has them:
+ *
+ * - the options
+ * - COMMUNITY_LAB_URL and COMMUNITY_LAB_TOKEN
+ * - the file COMMUNITY_LAB_CREDENTIALS
+ * - `$COMMUNITY_LAB_HOME/credentials.json`, which `npm start` sets
+ * - `.community-lab/credentials.json` in the current folder or in one above it
+ * - `$XDG_CONFIG_HOME/community-lab/credentials.json`
+ *
+ * This call sends nothing yet. The first use of a sliver makes an SSH key, which is kept beside the credentials file.
  *
  * @throws {@link LabError} LAB_CREDENTIALS_MISSING, LAB_CREDENTIALS_INVALID, LAB_SSH_KEY_UNUSABLE.
  */

@@ -12,33 +12,33 @@ import {
 
 export type { CredentialsOptions } from '@community-lab/contract'
 
-/** Which testbed, and the token for it: the content of a credentials file. */
+/** The content of a credentials file: the address of a testbed and the token for it. */
 export interface Credentials {
   /** Base URL of the server, http or https. */
   readonly url: string
   readonly token: string
-  /** A virtual testbed's control socket, on this machine. */
+  /** The control socket of a virtual testbed on this machine. */
   readonly vct_socket?: string
 }
 
-/** The process's environment and its current folder. */
+/** The environment of the process and its current folder. */
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
 }
 
-/** Credentials and what was found beside them. They do not print their token. */
+/** Credentials, and the folder in which they were found. They do not print their token. */
 export interface FoundCredentials extends Credentials {
-  /** The folder of the file they came from; null: they came from options or the environment alone. */
+  /** The folder of the credentials file; null when the credentials came from options or the environment. */
   readonly folder: string | null
 }
 
 /**
- * Find the credentials: from the options; COMMUNITY_LAB_URL and COMMUNITY_LAB_TOKEN; the file COMMUNITY_LAB_CREDENTIALS;
+ * Find the credentials. These places are searched in order: the options; COMMUNITY_LAB_URL and COMMUNITY_LAB_TOKEN; the file COMMUNITY_LAB_CREDENTIALS;
  * `$COMMUNITY_LAB_HOME/credentials.json`, which `npm start` sets for its kernels; `.community-lab/credentials.json` in this folder or one above it;
- * `$XDG_CONFIG_HOME/community-lab/credentials.json`. The command line finds them by the same rule.
+ * `$XDG_CONFIG_HOME/community-lab/credentials.json`. The command line uses the same order.
  *
- * @throws {@link LabError} LAB_CREDENTIALS_MISSING with every place looked at; LAB_CREDENTIALS_INVALID.
+ * @throws {@link LabError} LAB_CREDENTIALS_MISSING with every place that was searched; LAB_CREDENTIALS_INVALID.
  */
 export function findCredentials(
   options: CredentialsOptions,
@@ -52,7 +52,7 @@ export function findCredentials(
   return hideToken({ ...credentials, folder })
 }
 
-/** Take credentials as they are, checked. @throws {@link LabError} LAB_CREDENTIALS_INVALID. */
+/** Check credentials that the caller gives. @throws {@link LabError} LAB_CREDENTIALS_INVALID. */
 export function takeCredentials(credentials: Credentials): FoundCredentials {
   return hideToken({ ...checkCredentials('the credentials given', credentials), folder: null })
 }
@@ -62,7 +62,7 @@ export function settingsFolder(env: Surroundings['env'] = process.env): string {
   return settingsFolderOf(env, homedir())
 }
 
-/** Read a file; null when it is not there. */
+/** Read a file; null when it does not exist. */
 function maybeRead(file: string): string | null {
   try {
     return readFileSync(file, 'utf8')

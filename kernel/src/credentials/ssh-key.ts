@@ -13,18 +13,18 @@ import path from 'node:path'
 import { LabError } from '@community-lab/contract'
 import ssh2 from 'ssh2'
 
-/** The key that opens a researcher's slivers. The private half never leaves this machine. */
+/** The researcher's SSH key, which the slivers accept. The private half never leaves this machine. */
 export interface SshKey {
   readonly path: string
-  /** OpenSSH's private form. */
+  /** The private half, in OpenSSH's format. */
   readonly privateKey: string
-  /** One line, as for authorized_keys. */
+  /** The public half: one line, as in authorized_keys. */
   readonly publicKey: string
 }
 
 /**
- * Read the researcher's SSH key (`ssh-key`, mode 0600) in a folder; make an ed25519 one when there is none. Two processes that make it at once end up
- * with the same one.
+ * Read the researcher's SSH key from a folder (file `ssh-key`, mode 0600). When there is none, make an ed25519 key. Two processes that do this at the same time
+ * end up with the same key.
  *
  * @throws {@link LabError} LAB_SSH_KEY_UNUSABLE.
  */
@@ -41,7 +41,7 @@ export function ensureSshKey(folder: string): SshKey {
     const draft = `${file}.${randomUUID()}`
     writeFileSync(draft, makeKey(comment), { mode: 0o600 })
     try {
-      // A link fails when the file is there: whoever was first has made the key.
+      // `linkSync` fails when the file exists: another process has just made the key, and this one uses it.
       linkSync(draft, file)
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
@@ -55,8 +55,8 @@ export function ensureSshKey(folder: string): SshKey {
 }
 
 /**
- * Make an ed25519 key, in OpenSSH's private form. ssh2 writes one key in 200 wrongly: when the public half begins with a zero byte, that byte is missing, and
- * nobody can read the key. Then another key is made.
+ * Make an ed25519 key in OpenSSH's private format. ssh2 writes one key in 200 incorrectly: when the public half begins with a zero byte, ssh2 omits that byte,
+ * and nothing can read the key. In that case another key is made.
  *
  * Source: https://github.com/mscdex/ssh2/issues/1390, open with ssh2 1.17.0.
  */
@@ -69,7 +69,7 @@ export function makeKey(comment: string): string {
 
 function readKey(file: string): SshKey {
   const privateKey = readFileSync(file, 'utf8')
-  // OpenSSH refuses keys that others may read, and the same file serves both.
+  // OpenSSH refuses a private key that other users may read, and users give this file to OpenSSH too.
   if ((statSync(file).mode & 0o077) !== 0) chmodSync(file, 0o600)
   const parsed = ssh2.utils.parseKey(privateKey)
   if (parsed instanceof Error) throw parsed

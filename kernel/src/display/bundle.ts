@@ -1,12 +1,12 @@
 import { inspect } from 'node:util'
 
-/** Data by MIME type. Text always has `text/plain` too. */
+/** Data by MIME type. Every bundle has `text/plain`. */
 export type Bundle = Readonly<Record<string, unknown>>
 
-/** A value with this method says itself how a notebook shows it. */
+/** A notebook shows a value that has this method by calling it. */
 export const displaySymbol: unique symbol = Symbol.for('Jupyter.display')
 
-/** A place in the output whose content can be replaced. */
+/** A part of the output whose content can be replaced. */
 export interface LiveDisplay {
   update(bundle: Bundle): void
 }
@@ -17,7 +17,7 @@ export interface Display {
   newDisplay(): LiveDisplay
 }
 
-/** Give an object a text for `console.log` and a bundle for notebooks, without adding to what it holds. */
+/** Give an object a text for `console.log` and a bundle for notebooks. Both are non-enumerable, so they do not appear among its members. */
 export function makeDisplayable<T extends object>(
   value: T,
   views: { text(): string; bundle(): Bundle },

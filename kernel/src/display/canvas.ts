@@ -1,6 +1,6 @@
 import { encodePng, type Pixels } from './png.ts'
 
-/** What this needs of a window. */
+/** The part of a window that {@link addCanvases} uses. */
 interface WindowWithCanvas {
   readonly HTMLCanvasElement: { readonly prototype: object }
 }
@@ -10,15 +10,15 @@ interface Canvas {
   height: number
 }
 
-/** What was drawn into a canvas: rectangles of one colour, as SVG, or pixels. */
+/** What was drawn on a canvas: rectangles of one colour (as SVG), or pixels. */
 interface Drawn {
   readonly rects: string[]
   pixels: Pixels | null
 }
 
 /**
- * Let canvases of a window without a browser hold what Plot draws into them: a continuous legend's strip of colours, which becomes an SVG image, and a raster's pixels, which become a
- * PNG. So no drawing library is needed. Nothing else can be drawn.
+ * Give a window without a browser the canvas methods that Plot calls, so that no drawing library is needed. Plot draws two things on canvases: the colour strip
+ * of a continuous legend, which becomes an SVG image, and the pixels of a raster, which become a PNG. Other drawing calls do not exist.
  *
  * Source: Plot 0.6.17, legends/ramp.js and marks/raster.js.
  */

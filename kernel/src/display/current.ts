@@ -3,8 +3,8 @@ import type { Bundle, Display } from './bundle.ts'
 import { maybeTslabDisplay } from './tslab-display.ts'
 
 /**
- * Where things are shown: the notebook's cell, of this project's kernel (`globalThis[Symbol.for('community-lab.display')]`) or of stock tslab; else standard
- * output as text.
+ * Return the display of the current notebook cell: that of this project's kernel (`globalThis[Symbol.for('community-lab.display')]`) or that of stock tslab.
+ * Outside of notebooks, text goes to standard output.
  */
 export function currentDisplay(): Display {
   const own: unknown = Reflect.get(globalThis, Symbol.for('community-lab.display'))
@@ -21,7 +21,7 @@ const textDisplay: Display = {
         const text = plainText(bundle)
         if (text === last) return
         last = text
-        // On a terminal the new text takes the place of the old; elsewhere each is a line of its own.
+        // A terminal replaces the old text by the new one. Elsewhere each text is printed below the previous one.
         const back = process.stdout.isTTY && lines > 0 ? `\u001b[${lines}F\u001b[J` : ''
         lines = text.split('\n').length
         process.stdout.write(`${back}${text}\n`)

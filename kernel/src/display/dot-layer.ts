@@ -3,12 +3,12 @@ import { marksAttribute, maxMarks } from './figure.ts'
 import { drawPixels, scale } from './picture.ts'
 import { encodePng, type Pixels } from './png.ts'
 
-/** Parts of a pixel to which the places of dots are rounded. */
+/** The positions of dots are rounded to this fraction of a pixel (4: a quarter), so that dots share masks. */
 const phases = 4
-/** Parts of a unit to which radii and widths are rounded. */
+/** Radii and stroke widths are rounded to this fraction of a unit (4: a quarter), so that dots share masks. */
 const sizeParts = 4
 
-/** How a dot is drawn, in the words of SVG. */
+/** How a dot is drawn. The members are SVG attributes. */
 interface Style {
   readonly fill: string
   readonly stroke: string
@@ -19,7 +19,7 @@ interface Style {
   readonly r: number
 }
 
-/** What a channel gives for each dot; a mark that has none has one value for all. */
+/** The values of each channel, one for each dot. A channel that is missing has one value for all dots. */
 type Channels = Readonly<Record<string, ArrayLike<unknown> | undefined>>
 
 interface DotMark {
@@ -35,7 +35,8 @@ interface DotMark {
   ): Element
 }
 
-// Plot's types leave this method of marks out. It makes an element for each dot, which takes seconds for 100,000: those are drawn into one picture.
+// Plot's types do not declare this method of marks. It makes one element for each dot, which takes seconds for 100,000 dots. Above a limit the dots are drawn
+// into one picture instead.
 const dots = ObservablePlot.Dot.prototype as unknown as DotMark
 const renderDots = dots.render
 dots.render = function render(this: DotMark, index, scales, channels, dimensions, context) {
@@ -43,7 +44,7 @@ dots.render = function render(this: DotMark, index, scales, channels, dimensions
     renderDots.call(this, some, scales, channels, dimensions, context)
   const isPlain = this.mixBlendMode == null && this.imageFilter == null
   if (index.length <= maxMarks || !isPlain || this.strokeDasharray != null) return draw(index)
-  // One dot made the usual way shows what all have in common.
+  // Plot draws one dot as usual. Its attributes are those of all dots.
   const group = draw(index.slice(0, 1))
   const [first] = group.children
   if (first?.tagName !== 'circle') return draw(index)
@@ -100,23 +101,23 @@ function styleAt(style: Style, channels: Channels, index: number): Style {
   return own
 }
 
-/** How much of each pixel of a small square a disk and a ring around it cover, 0 to 1. */
+/** The share of each pixel of a small square that a disk, and a ring around it, cover: 0 to 1. */
 interface Mask {
   readonly size: number
-  /** From the square's edge to the pixel in which the dot's centre lies. */
+  /** Pixels from the edge of the square to the pixel that holds the centre of the dot. */
   readonly center: number
   readonly fill: Float32Array
   readonly stroke: Float32Array
 }
 
-/** Red, green, blue: 0 to 255; alpha: 0 to 1. */
+/** Red, green and blue from 0 to 255; alpha from 0 to 1. */
 type Color = readonly [number, number, number, number]
 
-/** A transparent picture into which dots are drawn, each over those before it. */
+/** A transparent picture. Each dot is drawn over the earlier ones. */
 class DotLayer {
   readonly #width: number
   readonly #height: number
-  /** Four numbers for each pixel; colours are multiplied by alpha. */
+  /** Four numbers for each pixel. Colours are premultiplied by alpha. */
   readonly #data: Float32Array
   readonly #masks = new Map<string, Mask>()
   readonly #colors = new Map<string, Color>()
@@ -216,14 +217,14 @@ class DotLayer {
   }
 }
 
-/** The pixel in which a place lies, and the rounded rest. */
+/** Split a position into its pixel and the fraction, which is rounded. */
 function splitPlace(place: number): readonly [number, number] {
   const rounded = Math.round(place * scale * phases) / phases
   const pixel = Math.floor(rounded)
   return [pixel, rounded - pixel]
 }
 
-/** Scales of colours write these forms; what else a notebook may write is drawn to know it. */
+/** Parse the forms that colour scales write. Any other colour is rendered once to find out its value. */
 function readColor(text: string): Color {
   if (text === 'none') return [0, 0, 0, 0]
   const hex = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/iu.exec(text)
@@ -235,7 +236,7 @@ function readColor(text: string): Color {
     `<svg xmlns="http://www.w3.org/2000/svg" color="black" width="1" height="1"><rect width="1" height="1" fill="${paint}"/></svg>`,
   )
   const [red = 0, green = 0, blue = 0, alpha = 0] = data
-  // These are multiplied by alpha.
+  // The rendered colours are premultiplied by alpha.
   const by = alpha === 0 ? 0 : 255 / alpha
   return [red * by, green * by, blue * by, alpha / 255]
 }

@@ -17,27 +17,27 @@ interface FilteringMark {
   ): readonly number[]
 }
 
-/** A mark of which nothing is drawn, although it has rows. */
+/** A mark that has rows and of which Plot draws nothing. */
 interface EmptyMark {
-  /** Such as `dot`. */
+  /** The name of the mark, such as `dot`. */
   readonly mark: string
   readonly rows: number
-  /** What none of its rows has: a channel, and the column's name where it is known. Empty: each value is in some row, and no row has all of them. */
+  /** The channel that has no value in any row, with the name of its column where known. Empty when each channel has values, but no row has all of them. */
   readonly missing: string
 }
 
-/** What each mark was given in all its facets, and what is left to draw. */
+/** For each mark: its rows in all facets, and how many of them are drawn. */
 let found = new Map<FilteringMark, EmptyMark & { drawn: number }>()
 
-/** Do something that plots, and tell of which marks nothing is drawn, since no row has a value that is needed for them. */
+/** Run a function that plots. Also return the marks of which nothing is drawn because no row has all values that the mark needs. */
 export function watchEmptyMarks<T>(plot: () => T): readonly [T, readonly EmptyMark[]] {
   found = new Map()
   const result = plot()
   return [result, [...found.values()].filter(({ drawn }) => drawn === 0)]
 }
 
-// Plot's types leave this method of marks out. It drops the rows that lack a value, a misspelt column's for one, without a word. Lines, areas and what is drawn
-// of triangles have their own.
+// Plot's types do not declare this method of marks. It silently drops rows that lack a value, for example those of a misspelt column. Lines, areas, contours
+// and densities have their own version of it.
 for (const { prototype } of [
   ObservablePlot.Mark,
   ObservablePlot.Line,
@@ -79,10 +79,10 @@ function note(
   })
 }
 
-/** Lines and areas have gaps where they lack one of these, which the mark sees to itself. */
+/** Lines and areas have gaps where one of these is missing. The mark itself handles that. */
 const positions = new Set(['x', 'y', 'x1', 'y1', 'x2', 'y2'])
 
-/** The channels of which no row has a value; empty when each has some. */
+/** Return the channels that have no value in any row; empty when each has one. */
 function lackingIn(...[index, channels, values]: Parameters<FilteringMark['filter']>): string {
   const names = Object.entries(channels).flatMap(([name, { filter = isDefined, label }]) => {
     const needed = filter ?? (positions.has(name) ? isDefined : null)
@@ -94,7 +94,7 @@ function lackingIn(...[index, channels, values]: Parameters<FilteringMark['filte
   return names.join(' and ')
 }
 
-/** As Plot has it. Source: d3-array and Plot 0.6.17, defined.js. */
+/** The same rule as Plot's. Source: d3-array and Plot 0.6.17, defined.js. */
 function isDefined(value: unknown): boolean {
   return value != null && !Number.isNaN(value)
 }

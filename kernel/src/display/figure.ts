@@ -8,11 +8,11 @@ import { maxSegments, replaceLongLines } from './long-lines.ts'
 import { renderPng } from './picture.ts'
 import { toXml } from './xml.ts'
 
-/** A figure of more marks, or of more text, is kept as a picture: otherwise the notebook would have megabytes, and a browser would show it slowly. */
+/** A figure with more marks, or longer text, is stored as a picture. As SVG it would add megabytes to the notebook and slow down the browser. */
 export const maxMarks = 2_000
 const maxSvgLength = 512 * 1024
 
-/** An image in the place of very many marks says how many they are. */
+/** The attribute of an image that replaces very many marks. Its value is the number of marks. */
 export const marksAttribute = 'data-marks'
 
 const markTags = 'path, circle, rect, line, text, image, use, polygon, polyline, ellipse'
@@ -20,15 +20,15 @@ const markTags = 'path, circle, rect, line, text, image, use, polygon, polyline,
 const require = createRequire(import.meta.url)
 let madeDocument: Document | null = null
 
-/** The document in which figures are drawn when there is no browser. Made at the first figure: it takes a tenth of a second. */
+/** Return the document in which figures are drawn without a browser. It is created for the first figure, which takes 0.1 s. */
 export function figureDocument(): Document {
   if (madeDocument !== null) return madeDocument
-  // Required late: jsdom takes half a second to load, and most cells draw nothing.
+  // Required only when needed: jsdom takes 0.5 s to load, and most cells draw nothing.
   const { JSDOM } = require('jsdom') as typeof Jsdom
   const { window } = new JSDOM('')
   addCanvases(window)
   notePointers(window)
-  // Notebooks call these methods to show a figure that is the last expression of a cell.
+  // Notebooks call these methods when a figure is the last expression of a cell.
   Object.defineProperties(window.Element.prototype, {
     [displaySymbol]: {
       value(this: Element): Bundle {
@@ -45,10 +45,10 @@ export function figureDocument(): Document {
   return madeDocument
 }
 
-/** The drawings of which something follows a mouse. */
+/** Drawings with an element that follows the pointer. */
 const followers = new WeakSet<object>()
 
-/** Note which drawings listen for a mouse. What Plot draws there depends on where the mouse is, and is nothing in a picture. */
+/** Note which drawings listen for pointer events. Plot positions these elements by the pointer, so they do not belong in a static picture. */
 function notePointers(window: Jsdom.DOMWindow): void {
   const { addEventListener } = window.EventTarget.prototype
   Object.defineProperty(window.SVGSVGElement.prototype, 'addEventListener', {
@@ -59,12 +59,12 @@ function notePointers(window: Jsdom.DOMWindow): void {
   })
 }
 
-/** Tell whether something in a figure follows a mouse. */
+/** Tell whether an element of a figure follows the pointer. */
 export function followsMouse(figure: Element): boolean {
   return svgsOf(figure).some((svg) => followers.has(svg))
 }
 
-/** Tell whether a value is a drawn figure or any other element of a page. */
+/** Tell whether a value is a figure or any other DOM element. */
 export function isElement(value: unknown): value is Element {
   return (
     typeof value === 'object' &&
@@ -75,7 +75,7 @@ export function isElement(value: unknown): value is Element {
   )
 }
 
-/** Write a line below a figure. Its place is found when the figure is shown. */
+/** Add a line of text below a figure. It is positioned when the figure is shown. */
 export function addNote(figure: Element, text: string): void {
   const svg = mainSvg(figure)
   if (svg === null) return
@@ -93,8 +93,8 @@ export function addNote(figure: Element, text: string): void {
 }
 
 /**
- * A figure for a notebook: SVG, or HTML where it has a title or legend, in the notebook's own colours by `currentColor`; and a PNG of the drawing for those
- * that show neither, such as a notebook whose author is not trusted yet. A figure of very many marks is a PNG alone.
+ * Make the bundle of a figure: SVG, or HTML when it has a title or a legend, coloured by `currentColor`; and a PNG of the drawing for notebooks that show
+ * neither, such as one that is not trusted yet. A figure of very many marks has only the PNG.
  */
 export function figureBundle(figure: Element): Bundle {
   for (const svg of svgsOf(figure)) makeRoomForLabels(svg)
@@ -108,7 +108,7 @@ export function figureBundle(figure: Element): Bundle {
   }
 }
 
-/** A picture of a drawing. Where it shows less than the drawing, a note below it says so. */
+/** Render a drawing as PNG. If the picture shows less than the drawing, a note below it says so. */
 function pngOf(figure: Element, main: Element): Uint8Array | null {
   const lines = replaceLongLines(main)
   try {
@@ -131,7 +131,7 @@ function drawingOf(figure: Element): Bundle {
   return isSvg(figure) ? { 'image/svg+xml': withNamespace(drawing) } : { 'text/html': drawing }
 }
 
-/** What is around the drawing, with a picture in the drawing's place; nothing when nothing is around it. */
+/** Return the HTML around the drawing with a picture in place of the drawing; empty when nothing surrounds it. */
 function pictureOf(figure: Element, main: Element, png: Uint8Array): Bundle {
   if (figure === main) return {}
   const image = main.ownerDocument.createElement('img')
@@ -151,7 +151,7 @@ function isTooMuch(main: Element): boolean {
   return isMany || toXml(main).length > maxSvgLength
 }
 
-/** A figure where only text can be shown. */
+/** Describe a figure where only text can be shown. */
 function figureText(figure: Element): string {
   const main = mainSvg(figure)
   const names = [...figure.querySelectorAll(swatch)].map((each) => each.textContent)
@@ -161,12 +161,12 @@ function figureText(figure: Element): string {
   const notes = [...main.querySelectorAll(`text[aria-label="${noteLabel}"]`)]
   const size = sizeOf(main)
   const head = `figure${title === '' ? '' : `: ${title}`}${size === '' ? '' : `, ${size}`}`
-  // Stock tslab asks an expression's value for nothing but its text.
+  // Stock tslab shows the value of an expression only as text.
   const hint = Reflect.has(globalThis, '__tslab__') ? '; show(…) draws it' : ''
   return [`[${head}${hint}]`, ...notes.map((note) => note.textContent)].join('\n')
 }
 
-/** Plot paints its background white; in a dark notebook its text, which takes the page's colour, would be white too. */
+/** Plot gives its drawings a white background. In a dark notebook the text, which uses the colour of the page, would be white on white. */
 function withoutBackground(html: string): string {
   return html.replace(/--plot-background:\s*white/gu, '--plot-background: transparent')
 }
@@ -179,10 +179,10 @@ function svgsOf(figure: Element): Element[] {
   return isSvg(figure) ? [figure] : [...figure.querySelectorAll('svg')]
 }
 
-/** A colour or symbol in a legend, with its name. Source: Plot 0.6.17, legends/swatches.js. */
+/** A colour or symbol of a legend, with its name. Source: Plot 0.6.17, legends/swatches.js. */
 const swatch = '[class$="-swatch"]'
 
-/** Legends are SVGs as well, and come before the drawing. One of names alone has an SVG for each name, and no drawing. */
+/** Legends are SVG elements too, and precede the drawing. A swatch legend on its own has one SVG for each name and no drawing. */
 function mainSvg(figure: Element): Element | null {
   if (isSvg(figure)) return figure
   return (

@@ -1,14 +1,14 @@
 import { boundsOf, type Box } from './picture.ts'
 import { toXml } from './xml.ts'
 
-/** Measuring more texts than these takes too long; the labels of axes come first. */
+/** A drawing may have more texts than this; then only the first ones are measured, since measuring takes time. Labels of axes come first. */
 const maxTexts = 1_000
-/** Between a label and the edge, in pixels: browsers have other fonts than the one measured with. */
+/** Pixels between a label and the edge: the fonts of browsers differ from the one that is measured. */
 const paddingPx = 3
 /** The height of a line of text, in pixels. */
 const linePx = 14
 
-/** What a text inherits that decides how wide it is and where it stands. */
+/** Inherited attributes that determine the width and position of a text. */
 const inherited = ['transform', 'font-size', 'font-family', 'font-weight', 'font-style'].concat(
   'font-variant',
   'letter-spacing',
@@ -16,12 +16,12 @@ const inherited = ['transform', 'font-size', 'font-family', 'font-weight', 'font
   'style',
 )
 
-/** The `aria-label` of a line of text that stands below a drawing. */
+/** The `aria-label` of a note below a drawing. */
 export const noteLabel = 'note'
 
 /**
- * Widen a drawing so that the texts which begin in it are whole, and put its notes below it. A plotting library that does not know how wide a text is leaves
- * room for some digits, and cuts long names and large numbers. A drawing that was widened stays as it is.
+ * Widen a drawing so that no text that begins in it is cut off, and place its notes below it. A plotting library that cannot measure text reserves space for a
+ * few digits, and cuts off long names and large numbers. A drawing that was widened already stays as it is.
  */
 export function makeRoomForLabels(svg: Element): void {
   const texts = [...svg.querySelectorAll('text')]
@@ -36,7 +36,7 @@ export function makeRoomForLabels(svg: Element): void {
   widenFor(svg, notes)
 }
 
-/** Widen a drawing for some of its texts. Returns what it showed before, and what it shows now. */
+/** Widen a drawing for some of its texts. Returns its view box before and after. */
 function widenFor(svg: Element, texts: readonly Element[]): readonly [before: Box, after: Box] {
   const box = maybeViewBox(svg) ?? { x: 0, y: 0, width: 0, height: 0 }
   const shown = texts.filter((text) => isWithin(box, positionOf(text, svg)))
@@ -48,7 +48,7 @@ function widenFor(svg: Element, texts: readonly Element[]): readonly [before: Bo
 }
 
 /**
- * The name of an axis stands beyond the labels of its ticks, so it moves with the edge. One in the middle of its side, where the labels are, gets a line of its
+ * The name of an axis stands outside of the tick labels, so it moves with the edge. A name in the middle of its side, where the labels are, gets a line of its
  * own. Source: Plot 0.6.17, `aria-label` and `text-anchor` in marks/axis.js.
  */
 function moveAxisNames(
@@ -105,7 +105,7 @@ function maybeViewBox(svg: Element): Box | null {
     : null
 }
 
-/** Where a text begins: its own place, and how far all that it is in is moved. */
+/** Return where a text begins: its own position, plus the translations of its ancestors. */
 function positionOf(text: Element, svg: Element): { readonly x: number; readonly y: number } {
   let x = lengthOf(text.getAttribute('x'))
   let y = lengthOf(text.getAttribute('y'))
@@ -121,13 +121,13 @@ function positionOf(text: Element, svg: Element): { readonly x: number; readonly
   return { x, y }
 }
 
-/** A length in pixels. One in another unit, `0.32em` for one, moves a text by less than its height. */
+/** Parse a length in pixels. Other units are taken as 0: one such as `0.32em` moves a text by less than its height. */
 function lengthOf(attribute: string | null): number {
   const length = Number(attribute ?? 0)
   return Number.isFinite(length) ? length : 0
 }
 
-/** The element itself and what it is in, from the inside out, without the drawing. */
+/** Return an element and its ancestors inside the drawing, innermost first. */
 function ancestorsOf(element: Element, svg: Element): Element[] {
   const found: Element[] = []
   for (let at: Element | null = element; at !== null && at !== svg; at = at.parentElement)
@@ -139,7 +139,7 @@ function isWithin(box: Box, { x, y }: { readonly x: number; readonly y: number }
   return x >= box.x && x <= box.x + box.width && y >= box.y && y <= box.y + box.height
 }
 
-/** The drawing with nothing but these texts in it. */
+/** Return a copy of the drawing that has only these texts. */
 function probeOf(
   svg: Element,
   { box, texts }: { readonly box: Box; readonly texts: readonly Element[] },
@@ -161,7 +161,7 @@ function attributesOf(element: Element): string {
     .join(' ')
 }
 
-/** The first box, with room for the second; at most so much more that one endless label does not make everything else tiny. */
+/** Return the first box, extended to contain the second. The extension is limited, so that one very long label does not shrink everything else. */
 function unite(box: Box, bounds: Box): Box {
   const least = { x: box.x - box.width, y: box.y - box.height }
   const most = { x: box.x + 2 * box.width, y: box.y + 2 * box.height }
@@ -185,7 +185,7 @@ function unite(box: Box, bounds: Box): Box {
   }
 }
 
-/** Have the drawing show another part of itself, at the same scale. */
+/** Change the view box of a drawing, at the same scale. */
 function resize(svg: Element, { from, to }: { readonly from: Box; readonly to: Box }): void {
   svg.setAttribute('viewBox', `${to.x} ${to.y} ${to.width} ${to.height}`)
   for (const side of ['width', 'height'] as const) {

@@ -1,12 +1,12 @@
 import * as ObservablePlot from '@observablehq/plot'
 
-/** What a plot's logarithmic scales could not show. */
+/** What the logarithmic scales of a plot could not show. */
 export interface LogReport {
-  /** By scale: values of 0 and less, which are not drawn. */
+  /** By scale: values of 0 or less, which are not drawn. */
   readonly undrawn: ReadonlyMap<string, Undrawn>
   /** By scale: the smallest positive end of a bar that begins at 0. */
   readonly barEnds: ReadonlyMap<string, number>
-  /** By scale: how it writes the number of a tick. */
+  /** By scale: the function that formats the numbers of its ticks. */
   readonly formats: ReadonlyMap<string, (value: number) => string>
 }
 
@@ -16,7 +16,7 @@ interface Undrawn {
   readonly of: number
 }
 
-/** What is read of a scale as marks are given it. Source: Plot 0.6.17, `exposeScale` in scales.js. */
+/** The properties of a scale that are read while marks are scaled. Source: Plot 0.6.17, `exposeScale` in scales.js. */
 interface LogScale {
   readonly type: string
   readonly domain: readonly number[]
@@ -38,14 +38,14 @@ interface ScalingMark {
   scale(channels: Channels, scales: Scales, context: unknown): Values
 }
 
-/** Marks with two ends of which one may be 0: they are drawn from the end of the axis. */
+/** Marks with two ends. An end at 0 is drawn at the end of the axis. */
 const barLike = new Set(['bar', 'rect', 'area', 'rule'])
 
 let undrawn = new Map<string, Undrawn>()
 let barEnds = new Map<string, number>()
 let formats = new Map<string, (value: number) => string>()
 
-/** Do something that plots, and tell what its logarithmic scales could not show. */
+/** Run a function that plots. Also return what its logarithmic scales could not show. */
 export function watchLogScales<T>(plot: () => T): readonly [T, LogReport] {
   undrawn = new Map()
   barEnds = new Map()
@@ -54,7 +54,7 @@ export function watchLogScales<T>(plot: () => T): readonly [T, LogReport] {
   return [result, { undrawn, barEnds, formats }]
 }
 
-// Plot's types leave this method of marks out. It gives each mark its coordinates; those without one are dropped without a word.
+// Plot's types do not declare this method of marks. It computes the coordinates of each mark, and silently drops marks without any.
 const marks = ObservablePlot.Mark.prototype as unknown as ScalingMark
 const scaleMark = marks.scale
 marks.scale = function scale(this: ScalingMark, channels, scales, context) {
@@ -88,7 +88,7 @@ function note(scale: string, more: Undrawn): void {
   undrawn.set(scale, { ...known, count: known.count + more.count, of: known.of + more.of })
 }
 
-/** Source: d3-scale 4, log.js: with a count without an end, no tick is left without its number. */
+/** With an infinite count, the scale formats every tick. Source: d3-scale 4, log.js. */
 function noteFormat(scale: string, position: object): void {
   const tickFormat: unknown = Reflect.get(position, 'tickFormat')
   if (typeof tickFormat !== 'function' || formats.has(scale)) return

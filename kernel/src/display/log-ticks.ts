@@ -1,24 +1,24 @@
-/** The room that a label takes along its axis, in pixels. */
+/** The space that a label needs along its axis, in pixels. */
 const labelPx = { x: 36, y: 16 } as const
-/** Ticks of a decade, from the fewest on. */
+/** Ticks within a decade, sparsest set first. */
 const mantissas: readonly (readonly number[])[] = [
   [1],
   [1, 3],
   [1, 2, 5],
   [1, 2, 3, 4, 5, 6, 7, 8, 9],
 ]
-/** Steps for a range that holds fewer than two of those ticks, as parts of a power of ten. */
+/** Tick steps for a domain that holds fewer than two of the ticks above, as fractions of a power of ten. */
 const steps: readonly number[] = [0.5, 0.2, 0.1, 0.05, 0.02, 0.01]
 
 /** A logarithmic axis to label. */
 export interface LogAxis {
   readonly name: 'x' | 'y'
   readonly domain: readonly number[]
-  /** In pixels; of one panel, where there are several. */
+  /** In pixels; the length in one facet where there are several. */
   readonly length: number
 }
 
-/** Values for the ticks of a logarithmic axis so that two have a label at least, where there is room for two. Plot labels powers of ten alone. */
+/** Choose ticks of a logarithmic axis so that at least two have a label, where two fit. Plot labels only powers of ten. */
 export function chooseLogTicks({ name, domain, length }: LogAxis): readonly number[] {
   const [low, high] = [Math.min(...domain), Math.max(...domain)]
   const most = Math.max(2, Math.floor(length / labelPx[name]))
@@ -51,7 +51,7 @@ function multiplesOf(step: number, low: number, high: number): readonly number[]
   return Array.from({ length: count }, (_, n) => Number(((first + n) * step).toPrecision(6)))
 }
 
-/** The first, the last and those between them that have room. */
+/** Return every n-th tick, so that at most `most` are left. */
 function thin(ticks: readonly number[], most: number): readonly number[] {
   const every = Math.ceil((ticks.length - 1) / (most - 1))
   return ticks.filter((_, index) => index % every === 0)

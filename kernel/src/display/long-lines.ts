@@ -1,33 +1,34 @@
 import { maxSmoothLength, scale } from './picture.ts'
 
-/** The most segments of one piece of a line. A stroke's edges are sorted where it crosses itself, so pieces are drawn twenty times faster than a whole line. */
+/** The most segments of one path. A renderer sorts the edges of a stroke that crosses itself, so short paths render twenty times faster than one long line. */
 const pieceSegments = 100
-/** The most segments of a line that are drawn: three seconds of work. */
+/** The most segments of a line that are drawn. Drawing so many takes 3 s. */
 export const maxSegments = 100_000
 
-/** A place on a line, and the text of the segment that leads there. */
+/** A point of a line, and the path command that leads to it. */
 interface Segment {
   readonly text: string
   readonly x: number
   readonly y: number
-  /** Whether it begins a new part of the line: nothing is drawn on the way there. */
+  /** Whether it is a move: it begins a new part of the line, and nothing is drawn to it. */
   readonly isMove: boolean
   readonly isStraight: boolean
 }
 
-/** Lines that are too long to be drawn as they are. */
+/** Lines that are too long to be rendered as they are. */
 export interface LongLines {
-  /** Whether there are any. Then the edges of the picture are not to be smooth: those of pieces that lie on each other would add up. */
+  /** Whether there are any. Then the picture must be rendered without anti-aliasing, because the smooth edges of overlapping paths would add up. */
   readonly areThere: boolean
-  /** Lines of more segments than are drawn, even at the resolution of a picture: how many each has. */
+  /** The number of segments of each line that was thinned out: even at the resolution of the picture it has more segments than {@link maxSegments}. */
   readonly thinned: readonly number[]
-  /** Put the lines back as they were. */
+  /** Put the original lines back. */
   restore(): void
 }
 
 /**
- * Replace the long lines of a drawing, for a picture of it. What cannot be seen in the picture is left out: points between others of the same column or row of
- * pixels. The rest is drawn in pieces. A line is long when its text is longer than `minLength`. One that still has more than {@link maxSegments} is thinned out.
+ * Replace the long lines of a drawing before it is rendered. Points that cannot be seen in the picture are left out: those between others in the same column or
+ * row of pixels. The rest becomes several short paths. A line is long when its path data is longer than `minLength`. A line that still has more than {@link
+ * maxSegments} is thinned out.
  */
 export function replaceLongLines(svg: Element, minLength = maxSmoothLength): LongLines {
   const replaced: { readonly line: Element; readonly pieces: Element }[] = []
@@ -52,12 +53,12 @@ export function replaceLongLines(svg: Element, minLength = maxSmoothLength): Lon
   }
 }
 
-/** Whether a path has a stroke and no fill. A filled one cannot be taken apart. */
+/** Tell whether a path has a stroke and no fill. A filled path cannot be split. */
 function isStroke(line: Element): boolean {
   return line.closest('[fill]')?.getAttribute('fill') === 'none'
 }
 
-/** Read a path of absolute commands, as d3 writes them. Null for one that has others. */
+/** Parse a path of absolute commands, as d3 writes them. Null when it has other commands. */
 function readSegments(d: string): Segment[] | null {
   const segments: Segment[] = []
   for (const [text, command = '', numbers = ''] of d.matchAll(/([A-Za-z])([^A-Za-z]*)/gu)) {
@@ -73,8 +74,8 @@ function readSegments(d: string): Segment[] | null {
 }
 
 /**
- * Leave out what a picture cannot show. Of the points that follow each other in one column of pixels, the line through the first, the highest, the lowest and the
- * last covers the same pixels as the line through all; likewise in a row.
+ * Leave out points that a picture cannot show. For consecutive points in one column of pixels, the line through the first, the highest, the lowest and the last
+ * covers the same pixels as the line through all. The same holds for a row.
  *
  * Source: Jugel et al., "M4: A Visualization-Oriented Time Series Data Aggregation", VLDB 2014.
  */
@@ -112,7 +113,7 @@ function thinOut(segments: readonly Segment[]): readonly Segment[] {
   return segments.filter(({ isMove }, index) => isMove || index % every === 0)
 }
 
-/** A group of short paths in the place of a line. Their opacity is that of the group, so that nothing shows where two of them meet. */
+/** Make a group of short paths that replaces a line. The opacity is set on the group, so that the points where two paths meet do not show. */
 function piecesOf(line: Element, segments: readonly Segment[]): Element {
   const document = line.ownerDocument
   const make = (tag: string): Element => document.createElementNS('http://www.w3.org/2000/svg', tag)
@@ -137,7 +138,7 @@ function piecesOf(line: Element, segments: readonly Segment[]): Element {
   return group
 }
 
-/** Let a piece have the dots and arrows that its part of the line has: where two pieces meet is the middle of the line. */
+/** Give a path the markers (dots, arrows) of its part of the line. Where two paths meet is the middle of the line, not an end. */
 function setMarkers(
   piece: Element,
   line: Element,

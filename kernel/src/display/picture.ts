@@ -4,15 +4,15 @@ import type * as Resvg from '@resvg/resvg-js'
 
 const require = createRequire(import.meta.url)
 
-/** Pixels of a picture for each unit of its drawing: for fine screens. */
+/** Pixels of a picture per unit of its drawing. 2: for high-resolution screens. */
 export const scale = 2
-/** The fonts that pictures are drawn with, on every machine: one without fonts would draw no text at all. */
+/** The fonts in which pictures are drawn on every machine. Without them, a machine that has no fonts would draw no text. */
 const fontFiles = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf', 'DejaVuSansMono.ttf']
 const family = 'DejaVu Sans'
-/** Letters that DejaVu lacks, Chinese for one: the machine's own fonts are asked. */
+/** Characters that DejaVu lacks, such as Chinese ones. They are drawn in fonts of the machine. */
 const otherLetters = /[\u0900-\u109f\u1100-\u1d2b\u2e80-\ua6ff\uac00-\ufaff]|[\u{1f000}-\u{3ffff}]/u
 
-/** A part of a drawing, in its own units. */
+/** A rectangle of a drawing, in its own units. */
 export interface Box {
   readonly x: number
   readonly y: number
@@ -20,20 +20,20 @@ export interface Box {
   readonly height: number
 }
 
-/** Smoothing the edges of more text than this, a line of ten thousand points for one, takes ten times as long: seconds. */
+/** Anti-aliasing of longer SVG text, for example a line of ten thousand points, takes seconds: ten times as long. */
 export const maxSmoothLength = 128 * 1024
 
 /**
- * Draw an SVG as PNG: black on white, at twice its size for fine screens. Its edges are smooth, where that
- * is wanted and does not take long. Null for one that cannot be drawn.
+ * Render an SVG as PNG: black on white, at {@link scale} times its size. It is anti-aliased if `isSmooth` and if the text is not too long. Null when it cannot
+ * be rendered.
  *
- * @throws {@link LabError} LAB_FIGURE_INVALID when the library that draws it is not there.
+ * @throws {@link LabError} LAB_FIGURE_INVALID when the rendering library is missing.
  */
 export function renderPng(svg: string, isSmooth = true): Uint8Array | null {
   const resvg = loadResvg()
   const shapeRendering = isSmooth && svg.length <= maxSmoothLength ? 2 : 0
   try {
-    // A PNG knows no page around it whose colour its text could take.
+    // A PNG has no surrounding page, so `currentColor` needs a value.
     const drawing = svg.replace('<svg', '<svg color="black"')
     return open(resvg, drawing, {
       shapeRendering,
@@ -43,34 +43,34 @@ export function renderPng(svg: string, isSmooth = true): Uint8Array | null {
       .render()
       .asPng()
   } catch {
-    // resvg refuses what it does not know; the SVG itself is shown all the same.
+    // resvg cannot parse this SVG. The notebook still shows the SVG itself.
     return null
   }
 }
 
-/** Draw an SVG at its own size: its pixels, whose colours are multiplied by alpha. @throws {@link LabError} LAB_FIGURE_INVALID as {@link renderPng}. */
+/** Render an SVG at its own size. Returns its pixels, with colours premultiplied by alpha. @throws {@link LabError} LAB_FIGURE_INVALID as {@link renderPng}. */
 export function drawPixels(svg: string): { readonly data: Uint8Array } {
   return { data: open(loadResvg(), svg, {}).render().pixels }
 }
 
-/** The box around everything in an SVG that is visible; null when nothing is. @throws {@link LabError} LAB_FIGURE_INVALID as {@link renderPng}. */
+/** Return the bounding box of all visible elements of an SVG; null when there are none. @throws {@link LabError} LAB_FIGURE_INVALID as {@link renderPng}. */
 export function boundsOf(svg: string): Box | null {
   const resvg = loadResvg()
   try {
     return open(resvg, svg, {}).getBBox() ?? null
   } catch {
-    // resvg refuses SVG that it does not know; then the SVG is shown without a picture.
+    // resvg cannot parse this SVG. The notebook shows the SVG without a picture.
     return null
   }
 }
 
 interface Library {
   readonly resvg: typeof Resvg
-  /** Paths of the fonts. */
+  /** Paths of font files. */
   readonly fonts: string[]
 }
 
-/** Loaded late: most cells draw nothing. */
+/** Load resvg when it is needed, because most cells draw nothing. */
 function loadResvg(): Library {
   try {
     return {

@@ -7,10 +7,10 @@ import { watchLogScales, type LogReport } from './log-scale.ts'
 import { chooseLogTicks } from './log-ticks.ts'
 
 /**
- * Observable Plot, drawing without a browser: `Plot.plot` and `mark.plot()` make their elements in a document of their own unless they are given one. A
- * figure that is the last expression of a cell is shown, and so is one given to `show`.
+ * Observable Plot without a browser: `Plot.plot` and `mark.plot()` use a document of the kernel's unless the options name one. A notebook shows a figure that
+ * is the last expression of a cell or that is given to `show`.
  *
- * On a logarithmic axis a bar that begins at 0 is drawn from the axis' end, and what has no place on it is told below the figure.
+ * On a logarithmic axis, a bar that begins at 0 is drawn from the end of the axis. A note below the figure names values that have no place on the axis.
  */
 export const Plot: typeof ObservablePlot = {
   ...ObservablePlot,
@@ -18,7 +18,7 @@ export const Plot: typeof ObservablePlot = {
   legend: (options) => ObservablePlot.legend({ ...documentOption(), ...options }),
 }
 
-// Every mark has a method plot() that calls Plot's own, which looks for a browser's document.
+// Every mark has a method plot() that calls Plot's own function, which needs a browser's document.
 const marks = ObservablePlot.Mark.prototype as { plot?: unknown }
 marks.plot = function plot(
   this: ObservablePlot.RenderableMark,
@@ -50,7 +50,7 @@ function draw(options: ObservablePlot.PlotOptions): Figure {
   return drawn
 }
 
-/** Options with ticks for logarithmic axes on which fewer than two numbers stand. Null when there are none, or the notebook has said which ticks it wants. */
+/** Return options that add ticks to logarithmic axes with fewer than two labels. Null when no axis needs them, or the notebook has set ticks itself. */
 function addTicks(
   options: ObservablePlot.PlotOptions,
   figure: Figure,
@@ -74,7 +74,10 @@ function addTicks(
   return labelled.length === 0 ? null : { ...options, ...Object.fromEntries(labelled) }
 }
 
-/** A figure in a notebook is a picture: what would follow a mouse is not drawn, and leaves no empty box. Source: Plot 0.6.17, marks/tip.js and crosshair.js. */
+/**
+ * A figure in a notebook is static. Marks that follow the pointer are removed, so that they leave no empty box. Source: Plot 0.6.17, marks/tip.js and
+ * crosshair.js.
+ */
 function removeTips(figure: Figure): void {
   const tips = [...figure.querySelectorAll('[aria-label="tip"], [aria-label^="crosshair"]')]
   for (const tip of tips) tip.remove()
@@ -101,7 +104,10 @@ function drawOnce(options: ObservablePlot.PlotOptions): readonly [Figure, LogRep
   }
 }
 
-/** Options with room for bars that begin at 0: half of the shortest one's length below it. Null when there are none, or the notebook has set the domain. */
+/**
+ * Return options that extend the domain for bars that begin at 0, down to half of the shortest bar's end. Null when there are no such bars, or the notebook has
+ * set the domain.
+ */
 function widen(
   options: ObservablePlot.PlotOptions,
   figure: Figure,
@@ -122,7 +128,7 @@ function isNumbers(domain: unknown): domain is readonly number[] {
   return Array.isArray(domain) && domain.every((end) => typeof end === 'number')
 }
 
-/** Plot's types leave `document` out for legends; it is read all the same. */
+/** Plot's types do not declare `document` for legends, but Plot reads it. */
 function documentOption(): object {
   return { document: figureDocument() }
 }

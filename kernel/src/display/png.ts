@@ -1,6 +1,6 @@
 import { crc32, deflateSync } from 'node:zlib'
 
-/** A picture: rows from the top, four bytes for each pixel: red, green, blue, and alpha, which they are not multiplied by. */
+/** A picture: rows from top to bottom, four bytes for each pixel: red, green, blue and alpha. Colours are not premultiplied. */
 export interface Pixels {
   readonly width: number
   readonly height: number
@@ -18,7 +18,7 @@ export function encodePng({ width, height, data }: Pixels): Buffer {
   header.writeUInt32BE(height, 4)
   header.set(format, 8)
   const rowBytes = width * 4
-  // Before each row stands the number of its filter; 0: none.
+  // Each row begins with the number of its filter; 0: none.
   const rows = Buffer.alloc(height * (rowBytes + 1))
   for (let row = 0; row < height; row++)
     rows.set(data.subarray(row * rowBytes, (row + 1) * rowBytes), row * (rowBytes + 1) + 1)

@@ -4,7 +4,7 @@ import { currentDisplay } from './current.ts'
 import { figureBundle, isElement } from './figure.ts'
 import { rowColumns, tableBundle } from './table.ts'
 
-/** Text that {@link show} takes for what it says, not for plain text. */
+/** Text in a markup language that {@link show} renders. */
 export interface Markup {
   readonly html?: string
   readonly markdown?: string
@@ -12,14 +12,14 @@ export interface Markup {
 }
 
 /**
- * Show something in the notebook's cell, or as text where there is none: a figure of `Plot`, a table (any array of objects), a handle or result of the
- * lab, `{ html }`, `{ markdown }`, `{ svg }`, or any other value as text.
+ * Show a value in the output of the cell, or as text outside of notebooks: a figure of `Plot`, a table (any array of objects), a handle or a result of the lab,
+ * `{ html }`, `{ markdown }`, `{ svg }`, or any other value as text.
  */
 export function show(value: unknown): void {
   currentDisplay().display(bundleOf(value))
 }
 
-/** How a value is shown. */
+/** Make the bundle by which a notebook shows a value. */
 export function bundleOf(value: unknown): Bundle {
   if (isElement(value)) return figureBundle(value)
   if (typeof value === 'string') return { 'text/plain': value }

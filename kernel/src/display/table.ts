@@ -7,15 +7,15 @@ export interface Column<T> {
   value(item: T): unknown
 }
 
-/** An array that shows itself as a table. The bundle of types for cells would not find the symbol as a method's name. */
+/** An array that shows itself as a table. `displaySymbol` is written as a property, because the bundled types for cells would lose it as a method's name. */
 export type Shown<T> = T[] & { readonly [displaySymbol]: () => Bundle }
 
-/** Longer tables show their beginning and say how long they are. */
+/** A longer table shows its first rows and its length. */
 const maxRows = 50
 const maxTextCell = 60
 const maxHtmlCell = 2_000
 
-/** Let an array show itself as a table, in text and HTML; it stays an ordinary array. */
+/** Make an array show itself as a table, in text and HTML. It stays an ordinary array. */
 export function asTable<T>(items: T[], columns: () => readonly Column<T>[], note = ''): Shown<T> {
   const shown = makeDisplayable(items, {
     text: () => formatTable(items, columns(), note),
@@ -24,7 +24,7 @@ export function asTable<T>(items: T[], columns: () => readonly Column<T>[], note
   return shown as Shown<T>
 }
 
-/** A table for a notebook. */
+/** Make the bundle of a table. */
 export function tableBundle<T>(
   items: readonly T[],
   columns: readonly Column<T>[],
@@ -36,13 +36,13 @@ export function tableBundle<T>(
   }
 }
 
-/** The columns of rows as they come from a database: every member that any of the shown rows has. */
+/** Return the columns of database rows: every member of any row that is shown. */
 export function rowColumns<T extends object>(rows: readonly T[]): Column<T>[] {
   const names = new Set(rows.slice(0, maxRows).flatMap((row) => Object.keys(row)))
   return [...names].map((name) => ({ name, value: (row) => Reflect.get(row, name) }))
 }
 
-/** A table as text; numbers stand at the right of their column. */
+/** Write a table as text. Numbers are aligned to the right. */
 export function formatTable<T>(
   items: readonly T[],
   columns: readonly Column<T>[],
@@ -66,7 +66,7 @@ export function formatTable<T>(
   return [...head, ...texts.map(line), ...footer(items.length, note)].join('\n')
 }
 
-/** A table as HTML, in the notebook's own colours. */
+/** Write a table as HTML, in the colours of the notebook. */
 export function renderTable<T>(
   items: readonly T[],
   columns: readonly Column<T>[],
@@ -90,7 +90,7 @@ export function renderTable<T>(
   return `<table><thead><tr>${head}</tr></thead><tbody>${rows.join('')}</tbody></table>${foot}`
 }
 
-/** Write a value as a cell of a table. */
+/** Write a value for a cell of a table. */
 export function formatValue(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (typeof value === 'string') return value
@@ -102,7 +102,7 @@ export function formatValue(value: unknown): string {
   return inspect(value, { breakLength: Infinity, depth: 3 })
 }
 
-/** Make text safe inside HTML. */
+/** Escape text for HTML. */
 export function escapeHtml(text: string): string {
   return text
     .replaceAll('&', '&amp;')
@@ -127,7 +127,7 @@ function footer(count: number, note: string): string[] {
 
 function oneLine(text: string): string {
   const lines = text.trimEnd().split('\n')
-  // Control characters of another machine's output must not reach the terminal.
+  // Remove control characters, because output of another machine must not control this terminal.
   const first = (lines[0] ?? '').replace(/[\u0000-\u001f\u007f-\u009f]/gu, ' ')
   return cut(lines.length > 1 ? `${first} ⏎ +${lines.length - 1}` : first, maxTextCell)
 }

@@ -2,11 +2,12 @@ import { createRequire } from 'node:module'
 import type * as Tslab from 'tslab'
 import type { Bundle, Display } from './bundle.ts'
 
-/** What a cell of stock tslab shows of a bundle: one type at a time, the richest first. */
+/** Stock tslab shows one type of a bundle. These are in order of preference. */
 const types = ['text/html', 'image/svg+xml', 'text/markdown', 'image/png', 'text/plain'] as const
 
 /**
- * The cell of stock tslab that runs now; null where no tslab runs. What another copy of tslab runs than the one found here goes to `fallback`.
+ * Return the display of the tslab cell that runs now; null when no tslab runs. If another copy of tslab runs the cell than the one found here, output goes to
+ * `fallback`.
  *
  * Source: tslab 1.0.22, executor.ts (`globalThis.__tslab__`) and public.ts (`display`, `newDisplay`).
  */
@@ -34,7 +35,7 @@ function maybeTslab(): typeof Tslab | null {
   try {
     return createRequire(import.meta.url)('tslab') as typeof Tslab
   } catch {
-    // Not beside this package: text will do.
+    // tslab is not installed beside this package. The cell shows text.
     return null
   }
 }
@@ -48,7 +49,7 @@ function showOn(place: Tslab.Display, bundle: Bundle): boolean {
     place.raw(type, data)
     return true
   } catch {
-    // "Not ready": it is another copy that runs cells.
+    // "Not ready": another copy of tslab runs the cells.
     return false
   }
 }

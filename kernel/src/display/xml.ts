@@ -1,4 +1,4 @@
-/** An element of a page as XML: HTML knows names and characters that XML does not, and an SVG with one is not drawn at all. */
+/** Write a DOM element as XML. HTML allows names and characters that XML does not, and an SVG that has one of them is not drawn at all. */
 export function toXml(element: Element): string {
   return element.outerHTML
     .toWellFormed()

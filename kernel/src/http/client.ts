@@ -11,35 +11,35 @@ import type { Static, TSchema } from 'typebox'
 import { Agent, errors, request, type Dispatcher } from 'undici'
 import { anySignal, backoff, sleep } from '../wait/signal.ts'
 
-/** What a request may bring. */
+/** Options of a request. */
 export interface AskOptions {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** A JSON document. */
   readonly body?: unknown
   readonly query?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal | undefined
-  /** How long one attempt may take, in milliseconds; default 30 000. */
+  /** Time limit of one attempt, in milliseconds; default 30 000. */
   readonly timeoutMs?: number
 }
 
 /** Options of {@link createHttpClient}. */
 export interface HttpClientOptions {
   readonly url: string
-  /** Sent as bearer; null: none. */
+  /** Sent as a bearer token; null: none. */
   readonly token: string | null
   /** Speak HTTP over this Unix socket instead of TCP. */
   readonly socketPath?: string
   readonly signal: AbortSignal
 }
 
-/** Speaks HTTP with one server. */
+/** An HTTP client of one server. */
 export interface HttpClient {
   readonly url: string
-  /** Ask, and check the answer's form; what a newer server adds to it passes. */
+  /** Send a request and check the answer against a schema. Additional members, as newer servers send, are allowed. */
   ask<S extends TSchema>(schema: S, path: string, options?: AskOptions): Promise<Static<S>>
-  /** Ask where no answer but success matters. */
+  /** Send a request whose answer has no content of interest. */
   tell(path: string, options?: AskOptions): Promise<void>
-  /** Ask for a body as it comes. */
+  /** Send a request and return the body as a stream. */
   open(path: string, options?: AskOptions & OpenOptions): Promise<Dispatcher.ResponseData>
   /** The headers that authenticate the user, for WebSockets. */
   headers(): Readonly<Record<string, string>>
@@ -56,10 +56,10 @@ const attempts = 4
 const idempotent = new Set(['GET', 'PUT', 'DELETE'])
 
 /**
- * Create a client. GET, PUT and DELETE are tried up to four times when the server cannot be reached or says that it may work later; answers of
- * 4xx and 5xx become the LabError that the server made.
+ * Create a client. It tries GET, PUT and DELETE up to four times when the server cannot be reached or answers that a later attempt may work. An answer of 4xx
+ * or 5xx becomes the LabError that the server made.
  *
- * Its calls throw LabError: LAB_CONNECTION_FAILED, LAB_RESPONSE_INVALID, LAB_TIMEOUT and whatever the server answers.
+ * The calls throw LabError: LAB_CONNECTION_FAILED, LAB_RESPONSE_INVALID, LAB_TIMEOUT and any error of the server.
  */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const { url, token } = options
@@ -69,7 +69,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),
     },
     keepAliveTimeout: 30_000,
-    // Streams of events are silent between changes; whoever reads them watches over the heartbeat.
+    // A stream of events is silent between changes. Its reader watches the heartbeat instead.
     bodyTimeout: 0,
   })
   const headers = (): Record<string, string> =>
@@ -134,7 +134,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   }
 }
 
-/** The error that an answer tells of. */
+/** Make the error of an answer that is one. */
 export function refusal(
   url: string,
   answer: { readonly statusCode: number },
@@ -151,7 +151,7 @@ function maybeJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // Not JSON: a proxy's page, for one. The caller says what status it had.
+    // Not JSON, for example the page of a proxy. The caller reports the status.
     return null
   }
 }
@@ -176,7 +176,7 @@ function explain(
   )
 }
 
-/** What went wrong below HTTP, in a few words. */
+/** Describe a failure below HTTP in a few words. */
 export function describeCause(cause: unknown): string {
   if (cause instanceof AggregateError && cause.errors.length > 0)
     return describeCause(cause.errors[0])

@@ -6,25 +6,24 @@ import type { HttpClient } from './client.ts'
 /** Options of {@link readEvents}. */
 export interface EventStreamOptions {
   readonly query?: Readonly<Record<string, string>>
-  /** The id after which to begin; null: where the server begins by itself. */
+  /** The id of the last event that is known; null: begin where the server begins by default. */
   readonly after?: string | null
   readonly signal: AbortSignal
-  /** Tell whether an error of opening the stream is waited out; by default those that say so themselves. */
+  /** Tell whether to try again after this error of opening the stream. Default: when the error is retryable. */
   isPassing?(error: LabError): boolean
 }
 
-/** An event, or the note that a connection was made, before its first event. */
+/** An event; or a message that a connection was made, which comes before the first event of that connection. */
 export type StreamEvent =
   { readonly is: 'event'; readonly event: EventSourceMessage } | { readonly is: 'connected' }
 
-/** Servers send a comment every ten seconds; a connection silent for longer is dead. */
+/** A server sends a comment every ten seconds. A connection that is silent for longer than this is dead. */
 const silenceMs = 35_000
 
 /**
- * Read server-sent events without an end: when the connection breaks it is made again, from the last id on. Ends when the signal is aborted, by throwing its
- * reason.
+ * Read server-sent events without an end. After a broken connection, a new one continues from the last id. When the signal is aborted, this throws its reason.
  *
- * @throws {@link LabError} what the server refuses it with, unless that passes.
+ * @throws {@link LabError} when the server refuses the stream and `isPassing` is false for that error.
  */
 export async function* readEvents(
   http: HttpClient,
@@ -43,7 +42,7 @@ export async function* readEvents(
     } catch (error) {
       options.signal.throwIfAborted()
       if (LabError.is(error) && !isPassing(error)) throw error
-      // Anything else is a broken connection: read on from the last id.
+      // The connection broke. Continue from the last id.
     }
     await sleep(backoffMs(backoff, Math.min(failures, 4)), options.signal)
   }
@@ -79,7 +78,7 @@ async function* readConnection(
     }
   } finally {
     clearTimeout(timer)
-    // When reading stops early, the connection must be closed, or the server would go on sending.
+    // When the reader stops early, close the connection. Otherwise the server would go on sending.
     body.on('error', () => undefined).destroy()
   }
 }
