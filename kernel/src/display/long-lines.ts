@@ -27,8 +27,8 @@ export interface LongLines {
 
 /**
  * Replace the long lines of a drawing before it is rendered. Points that cannot be seen in the picture are left out: those between others in the same column or
- * row of pixels. The rest becomes several short paths. A line is long when its path data is longer than `minLength`. A line that still has more than {@link
- * maxSegments} is thinned out.
+ * row of pixels. The rest becomes several short paths. A line is long when its path data is longer than `minLength`. A line that still has more than
+ * {@link maxSegments} is thinned out.
  */
 export function replaceLongLines(svg: Element, minLength = maxSmoothLength): LongLines {
   const replaced: { readonly line: Element; readonly pieces: Element }[] = []

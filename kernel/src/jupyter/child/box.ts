@@ -1,13 +1,16 @@
-/** A variable of the notebook. Cells read and write its `v`. */
+/**
+ * A box holds the value of one variable of the notebook as its property `v`. Each cell runs as a function of its own, and cells share a variable by sharing its
+ * box.
+ */
 export interface Box {
   v?: unknown
 }
 
-/** The variables of a notebook: one for each name, whichever cell declares it. */
+/** The boxes of a notebook's variables: one for each name, whichever cell declares it. */
 export class Boxes {
   readonly #boxes = new Map<string, Box>()
 
-  /** The variable of that name. Until it has a value, reading it throws a ReferenceError. */
+  /** Return the box of a name. Until it has a value, reading `v` throws a ReferenceError. */
   of(name: string): Box {
     const known = this.#boxes.get(name)
     if (known !== undefined) return known
@@ -16,7 +19,7 @@ export class Boxes {
     return box
   }
 
-  /** Make a variable give the current value of an import, each time it is read. Once a cell sets it, it is an ordinary variable again. */
+  /** Make a box read the current value of an import each time. When a cell assigns to it, it becomes an ordinary box again. */
   show(name: string, read: () => unknown): void {
     const box = this.of(name)
     Object.defineProperty(box, 'v', {
@@ -29,11 +32,11 @@ export class Boxes {
 }
 
 /**
- * Make a box. Each box has a class of its own, because V8 learns the type of `v` for a whole class: with one class for all, a loop over a number is four times
- * as slow. The property is never deleted but defined again, because an object with a deleted property stays slow.
+ * Make a box. Each box has a class of its own, because V8 learns the type of `v` for a whole class: with one class for all boxes, a loop over a number is four
+ * times as slow. The property is redefined and never deleted, because an object with a deleted property stays slow.
  */
 function createBox(name: string): Box {
-  // eslint-disable-next-line @typescript-eslint/no-extraneous-class -- the class is what matters: V8 learns by it
+  // eslint-disable-next-line @typescript-eslint/no-extraneous-class -- each box needs a class of its own, by which V8 optimizes it
   const box: Box = new (class {})()
   waitForValue(box, name)
   return box

@@ -2,18 +2,18 @@ import { inspect } from 'node:util'
 import { jsonOf } from '../json.ts'
 import type { Bundle } from './protocol.ts'
 
-/** A value with this method says itself how a notebook shows it: it returns (a promise of) data by MIME type. */
+/** A notebook shows a value that has this method by calling it. It returns data by MIME type, or a promise of that. */
 const displaySymbol = Symbol.for('Jupyter.display')
 
-/** Types whose data may be any JSON; a notebook keeps those of all others as text. */
+/** MIME types whose data may be any JSON. Notebooks store the data of all other types as text. */
 const jsonType = /^application\/(.*\+)?json$/u
 
-/** Make data that can travel, and that a notebook can keep: bytes become base64, JSON stays JSON, everything else becomes text. */
+/** Convert data for a message and a notebook file: bytes become base64, JSON stays JSON, everything else becomes text. */
 export function normalizeBundle(data: Bundle): Bundle {
   return mapValues(data, (value, type) => (jsonType.test(type) ? dataOf(value) : textOf(value)))
 }
 
-/** Make metadata that can travel: any JSON, bytes as base64. */
+/** Convert metadata for a message: any JSON, with bytes as base64. */
 export function normalizeMetadata(metadata: Bundle): Bundle {
   return mapValues(metadata, dataOf)
 }
@@ -25,7 +25,7 @@ function mapValues(bundle: Bundle, map: (value: unknown, key: string) => unknown
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
-  // Text in lines, as notebook files have it.
+  // Notebook files store text as a list of lines.
   if (Array.isArray(value) && value.every((line) => typeof line === 'string')) return value.join('')
   return inspect(value)
 }
@@ -34,7 +34,7 @@ function dataOf(value: unknown): unknown {
   return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : jsonOf(value)
 }
 
-/** How a notebook shows a value: what it says of itself, and always as text. */
+/** Make the bundle by which a notebook shows a value: what the value's own method returns, and always text. */
 export async function bundleOf(value: unknown): Promise<Bundle> {
   const own = await ownBundle(value)
   if (own !== null && 'text/plain' in own) return own

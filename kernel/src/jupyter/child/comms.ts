@@ -3,18 +3,18 @@ import { jsonOf } from '../json.ts'
 import { currentCell } from './cell.ts'
 import type { ChildEvent, CommMessage } from './protocol.ts'
 
-/** A conversation between a cell and the page. */
+/** A Jupyter comm: a channel between a cell and the page. */
 export interface Comm {
   readonly id: string
-  /** What it is about: the name under which the other side takes it. */
+  /** The target name, under which the other side has registered a handler. */
   readonly target: string
-  /** Send any JSON to the page, and bytes beside it. */
+  /** Send JSON data, and optionally binary buffers, to the page. */
   send(data: unknown, buffers?: readonly Uint8Array[]): void
-  /** End the conversation. */
+  /** Close the comm. */
   close(data?: unknown): void
-  /** Called with what the page sends: JSON, and bytes beside it. */
+  /** Call a listener with the JSON data and the buffers of each message from the page. */
   onMessage(listener: (data: unknown, buffers: readonly Uint8Array[]) => void): void
-  /** Called when the page has ended it. */
+  /** Call a listener when the page has closed the comm. */
   onClose(listener: (data: unknown) => void): void
 }
 
@@ -29,7 +29,7 @@ interface OpenComm {
   }
 }
 
-/** The conversations of a notebook with its page, by Jupyter's comm messages. */
+/** The comms of a notebook. */
 export class Comms {
   readonly #emit: (event: ChildEvent) => void
   readonly #targets = new Map<string, Open>()
@@ -39,7 +39,7 @@ export class Comms {
     this.#emit = emit
   }
 
-  /** What cells import as `community-lab:jupyter`. */
+  /** The module that cells import as `community-lab:jupyter`. */
   get module(): object {
     return {
       registerTarget: (name: string, open: Open): void => {
@@ -54,7 +54,7 @@ export class Comms {
     }
   }
 
-  /** Take a message of the page. */
+  /** Handle a comm message from the page. */
   take({ type, id, target, data, buffers: texts }: CommMessage): void {
     const buffers = texts.map((text) => new Uint8Array(Buffer.from(text, 'base64')))
     if (type === 'open') return this.#targets.get(target)?.(this.#create(id, target), data, buffers)

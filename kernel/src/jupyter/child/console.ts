@@ -4,7 +4,10 @@ import { currentCell } from './cell.ts'
 import type { StreamBuffer } from './stream-buffer.ts'
 import type { StreamName } from './protocol.ts'
 
-/** Have all that this process prints (console, process.stdout, process.stderr) go to the cell that caused it. `hear` is told what goes to standard output. */
+/**
+ * Redirect everything that this process prints (console, process.stdout, process.stderr) to the cell that caused it. `hear` is called with the text of standard
+ * output.
+ */
 export function captureOutput(buffer: StreamBuffer, hear: (text: string) => void): void {
   for (const name of ['stdout', 'stderr'] as const) {
     const decoder = new StringDecoder('utf8')
@@ -20,7 +23,7 @@ export function captureOutput(buffer: StreamBuffer, hear: (text: string) => void
   }
 }
 
-/** Print text into the cell that runs now. */
+/** Print text in the cell that runs now. */
 export function print(buffer: StreamBuffer, name: StreamName, text: string): void {
   const cell = currentCell()
   if (cell === null) {

@@ -4,17 +4,17 @@ import { typescriptVersion } from '../identity.ts'
 import { currentCell } from './cell.ts'
 import type { Bundle, ChildEvent } from './protocol.ts'
 
-/** What `globalThis[Symbol.for('community-lab.display')]` is in a cell. */
+/** The object that cells find at `globalThis[Symbol.for('community-lab.display')]`. */
 export interface Display {
-  /** Show something in the cell that runs now: data by MIME type, bytes allowed. */
+  /** Show data by MIME type in the cell that runs now. Data may be bytes. */
   display(bundle: Bundle, metadata?: Bundle): void
-  /** A place in the cell's output whose content can be replaced, also after the cell has ended. */
+  /** Make an output whose content can be replaced, also after the cell has ended. */
   newDisplay(): { update(bundle: Bundle, metadata?: Bundle): void }
 }
 
-/** Create the display; `emit` must keep the order of all output. */
+/** Create the display. `emit` must keep all output in order. */
 export function createDisplay(emit: (event: ChildEvent) => void): Display {
-  /** Show something in the place of an output of this size. Returns the size of what is shown. */
+  /** Show a bundle, maybe in place of an earlier one. Returns its size in characters. */
   const show = (bundle: Bundle, metadata: Bundle, place: Place): number => {
     const cell = currentCell()
     const normalized = normalizeBundle(bundle)
@@ -45,11 +45,11 @@ export function createDisplay(emit: (event: ChildEvent) => void): Display {
   }
 }
 
-/** Where in a cell's output something is shown. */
+/** The output in which a bundle is shown. */
 interface Place {
-  /** Null: nothing will take its place. */
+  /** Null: it cannot be replaced later. */
   readonly displayId: string | null
-  /** Something is shown there already. */
+  /** Whether this output exists already, so that the bundle replaces its content. */
   readonly isShown: boolean
   readonly size: number
 }
@@ -67,7 +67,7 @@ const types = {
   text: 'text/plain',
 } as const
 
-/** What `import … from 'tslab'` gives in a cell, so that notebooks made for tslab run unchanged. */
+/** Make the module that `import … from 'tslab'` gives, so that notebooks written for tslab run unchanged. */
 export function createTslab(display: Display): object {
   type Show = (type: string, data: unknown) => void
   const shorthands = (show: Show): object => ({
@@ -82,7 +82,7 @@ export function createTslab(display: Display): object {
       const { update } = display.newDisplay()
       return shorthands((type, data) => update({ [type]: data }))
     },
-    // The interface is that of this version.
+    // This module has the interface of tslab 1.0.22.
     versions: { tslab: '1.0.22', typescript: typescriptVersion, node: process.version },
   }
 }

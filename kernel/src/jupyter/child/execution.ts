@@ -10,34 +10,34 @@ import type { Bundle, ExecuteRequest, Failure } from './protocol.ts'
 /** How a cell ended. */
 export interface Ending {
   readonly failure: Failure | null
-  /** The value of its last expression, unless it has none or it is undefined. */
+  /** The value of its last expression; null when there is none or it is undefined. */
   readonly result: Bundle | null
-  /** What the person should know of the result. */
+  /** A sentence about the result for the user; null for none. */
   readonly notice: string | null
-  /** How many of its imports and declarations are done. */
+  /** How many of its imports and declarations were completed. */
   readonly reached: number
 }
 
-/** The first parameter of a cell's function: an object by which its code talks with this process. */
+/** The first parameter of a cell's function. Through it, the code of the cell reports to this process. */
 interface Helper {
-  /** The value of its last expression. */
+  /** The result: the value of the last expression. */
   r: unknown
-  /** How many of its imports and declarations are done. */
+  /** The number of imports and declarations that are completed. */
   n: number
   readonly meta: object
   readonly import: (id: unknown, options?: ImportCallOptions) => Promise<object>
-  /** Load an import of the cell, by its position. */
+  /** Load an import of the cell by its index. */
   readonly load: (index: number) => Promise<void>
 }
 
 type CellFunction = (...of: unknown[]) => Promise<unknown>
 
-/** After an interrupt, the time for a cell's code to end by itself, in milliseconds. */
+/** How long the code of a cell may go on after an interrupt, in milliseconds. */
 const graceMs = 300
 
 const promiseNotice = 'The last line is a promise. Write `await` before it to wait for its value.\n'
 
-/** Runs cells one after another; their variables are boxes. */
+/** Runs cells one after another. Their variables are in boxes, see {@link Box}. */
 export class Executor {
   readonly #modules: Modules
   readonly #boxes = new Boxes()
@@ -47,7 +47,7 @@ export class Executor {
     this.#modules = modules
   }
 
-  /** Run one cell to its end. Never rejects. */
+  /** Run one cell. Never rejects. */
   async execute(cell: Cell, request: ExecuteRequest): Promise<Ending> {
     const interruption = Promise.withResolvers<never>()
     this.#running = {
@@ -63,7 +63,7 @@ export class Executor {
       this.#modules.update(request.files)
       const script = new Script(request.code, { filename: request.name })
       const run = async (): Promise<Pick<Ending, 'result' | 'notice'>> => {
-        // Leave the stack of the message handler: when a cell is stopped from outside, the functions that called it end too.
+        // Leave the stack of the message handler first. A cell that is terminated from outside takes its callers with it.
         await Promise.resolve()
         const boxes = request.boxes.map((name) => this.#boxes.of(name))
         await (script.runInThisContext() as CellFunction)(helper, ...this.#modules.words, ...boxes)
@@ -76,22 +76,22 @@ export class Executor {
       return { failure, result: null, notice: null, reached: helper.n }
     } finally {
       this.#running = null
-      // The cell's functions keep the helper in memory. It must not keep the result there.
+      // The functions of the cell keep the helper alive. Drop the result, so that they do not keep that alive too.
       helper.r = undefined
     }
   }
 
-  /** Interrupt the cell of that number, if it is the one that runs. */
+  /** Interrupt the cell of that number if it is running. */
   interrupt(number: number): void {
     if (this.#running?.cell.number === number) this.#running.interrupt()
   }
 
-  /** End the cell that runs with an error. */
+  /** End the running cell with an error. */
   fail(error: unknown): void {
     this.#running?.fail(error)
   }
 
-  /** Count characters that the programs of a running cell have shown. */
+  /** Count characters, which programs of a running cell have printed, towards its limit. */
   charge(number: number, length: number): void {
     if (this.#running?.cell.number === number) this.#running.cell.cap.charge(length)
   }
@@ -132,7 +132,7 @@ function attributesOf(options: ImportCallOptions | undefined): Record<string, st
   return attributes === undefined ? null : { ...attributes }
 }
 
-/** Add the place of a failed import in the cell to its error, unless the stack names it. */
+/** Add the position of a failed import to its error, unless the stack names it. */
 function placed(error: unknown, place: string): unknown {
   if (!(error instanceof Error) || typeof error.stack !== 'string') return error
   if (!error.stack.includes('cell-')) error.stack += `\n    at @${place}`

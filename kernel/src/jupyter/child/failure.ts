@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import type { Failure } from './protocol.ts'
 
-/** Describe what a cell has thrown. Never throws, whatever the value does when it is looked at. */
+/** Describe what a cell has thrown. Never throws, even if reading the value does. */
 export function failureOf(thrown: unknown): Failure {
   const text = textOf(thrown)
   if (!isError(thrown)) return { name: 'Error', message: `thrown: ${text}`, text }
@@ -12,13 +12,13 @@ export function failureOf(thrown: unknown): Failure {
   }
 }
 
-/** How an interrupted cell ends; `thrown` is what its code made of the interrupt, undefined when nothing yet. */
+/** Make the failure of an interrupted cell. `thrown` is what its code threw after the interrupt; undefined when nothing yet. */
 export function interruptionOf(thrown: unknown): Failure {
   const stack = isError(thrown) ? stackOf(thrown).split('\n').slice(1).join('\n') : ''
   return { name: 'KeyboardInterrupt', message: 'the cell was interrupted', text: stack }
 }
 
-/** A value as Node prints it; when its own code fails at that, the stack it has. Never throws. */
+/** Write a value as Node prints it; if that fails in code of the value, write its stack. Never throws. */
 export function textOf(value: unknown): string {
   const text = attempt(() => inspect(value))
   if (text !== null) return text
@@ -49,12 +49,12 @@ function stackOf(error: Error): string {
   return typeof stack === 'string' ? stack : ''
 }
 
-/** Ask a value of a cell, whose own code (a getter, a proxy) may fail: null then. */
+/** Read a value of a cell. Its own code (a getter, a proxy) may fail; then return null. */
 function attempt<T>(ask: () => T): T | null {
   try {
     return ask()
   } catch {
-    // What is reported is the value that was thrown, not what happens when it is looked at.
+    // Report the value that was thrown, not an error of reading it.
     return null
   }
 }

@@ -4,8 +4,8 @@ import process from 'node:process'
 import { childFds } from './protocol.ts'
 
 /*
- * A thread beside the one that runs cells. A cell that computes without a pause hears nothing: the kernel then writes to this thread's pipe,
- * and it ends what the main thread executes. When the kernel has gone, it ends the process.
+ * A thread beside the main thread, which runs cells. A cell that computes without a pause processes no messages. Then the kernel writes to this thread's pipe,
+ * and this thread terminates what the main thread executes. When the kernel is gone, this thread ends the process.
  */
 const session = new Session()
 session.connectToMainThread()

@@ -9,13 +9,13 @@ import { siblingFile } from '../sibling-file.ts'
 const require = createRequire(import.meta.url)
 
 /**
- * Make JavaScript of one of the notebook's own TypeScript files in the process that runs cells. Those that cells name in their imports were compiled with the
- * cells. The path of this one was made when a cell ran, or stands in a `require`. Its types are not checked.
+ * Compile one of the notebook's own TypeScript files to JavaScript in the process that runs cells. Files that are named in a cell's imports were compiled with
+ * the cell. This file was not, because its path was computed at run time or is in a `require`. Its types are not checked.
  *
- * TypeScript is loaded for the first such file, which takes a tenth of a second.
+ * The first such file loads TypeScript, which takes 0.1 s.
  */
 export function compileLate(path: string, folder: string): CompiledFile {
-  // Node asks for a module's text without waiting. So these are required, not imported.
+  // Node asks for the text of a module synchronously, so these are loaded by `require`.
   const { emitFile } = load('../compile/emit-file') as typeof emission
   const { readFolderSettings } = load('../compile/folder-settings') as typeof folders
   try {

@@ -5,15 +5,18 @@ import { fileStamp } from '../compile/file-stamp.ts'
 /** A package as it was when a cell first imported it. */
 interface LoadedPackage {
   readonly version: string
-  /** The stamp of its package.json when it was loaded, or when a cell was told of a change. */
+  /** The stamp of its package.json when the package was loaded, or when a cell was last told of a change. */
   readonly stamp: string
 }
 
-/** The packages that cells have imported. Node keeps a package as it was loaded, and so does the compiler with its types. */
+/** The packages that cells have imported. Node does not reload a package, and the compiler does not reread its types. */
 export class LoadedPackages {
   readonly #loaded = new Map<string, LoadedPackage>()
 
-  /** Note that a cell imports a package, from where one of these URLs finds it. Returns a sentence when the package has changed since it was loaded. */
+  /**
+   * Note that a cell imports a package, which is looked up from each of these URLs in turn. Returns a sentence when the package has changed since it was
+   * loaded.
+   */
   note(id: string, urls: readonly string[]): string | null {
     if (isBuiltin(id)) return null
     const path = urls.map((url) => maybePackageFile(id, url)).find((each) => each !== null)
@@ -22,7 +25,7 @@ export class LoadedPackages {
     const before = this.#loaded.get(path)
     if (before?.stamp === stamp) return null
     const found = maybeRead(path)
-    // It is being written now, so the next import of it tells.
+    // An installation is writing it now. The next import tells of the change.
     if (found === null) return null
     const { name, version } = found
     this.#loaded.set(path, { version: before?.version ?? version, stamp })
@@ -36,12 +39,12 @@ function maybePackageFile(id: string, url: string): string | null {
   try {
     return findPackageJSON(id, url) ?? null
   } catch {
-    // Not found from there. The import itself says so, if it fails.
+    // Not found from this URL. The import itself fails if no URL finds it.
     return null
   }
 }
 
-/** A package's name and version; null while its package.json is written or is away. */
+/** Read the name and version of a package; null when its package.json is missing or half-written. */
 function maybeRead(path: string): { readonly name: string; readonly version: string } | null {
   let found: unknown
   try {

@@ -22,7 +22,7 @@ const kernelFolder = fileURLToPath(new URL('../', import.meta.url))
 const codes = new Map<string, MadeCode>()
 const [, , logFolder = '.'] = process.argv
 
-// Bound once, because a cell may replace process.send. When the kernel has gone, this process ends too.
+// Bound at the start, because a cell may replace process.send. When the kernel is gone, this process ends.
 const sendToKernel = process.send?.bind(process)
 const send = (event: ChildEvent): void => void sendToKernel?.(event)
 const buffer = new StreamBuffer({
@@ -75,14 +75,14 @@ async function execute(request: ExecuteRequest): Promise<void> {
 
 function createStdin(prompt: (text: string) => string): Stdin {
   return new Stdin({
-    // The question has been printed already.
+    // The question has been printed.
     ask: () => prompt(''),
     canAsk: () => currentCell()?.canAsk ?? false,
     fail: (error) => executor.fail(error),
   })
 }
 
-/** Tell of an error that nobody caught. The stack of one that comes from Node itself names no cell, so the cell that started it is named. */
+/** Report an uncaught error. The stack of an error from inside Node names no cell, so this names the cell that started the work. */
 function tellUncaught(error: unknown): void {
   const text = textOf(error)
   const name = currentCell()?.name
@@ -91,7 +91,7 @@ function tellUncaught(error: unknown): void {
   print(buffer, 'stderr', `Uncaught ${text}\n${place}`)
 }
 
-/** The process that runs cells: it holds their variables, while the kernel's sockets live in the process that started it. */
+/** The process that runs cells and holds their variables. The process that started it has the kernel's sockets. */
 function main(): void {
   new Worker(siblingFile(import.meta.url, 'interrupt-thread')).unref()
   installStackTraces(codes, kernelFolder)
@@ -99,7 +99,7 @@ function main(): void {
   captureOutput(buffer, (text) => stdin.hear(text))
   let stdin = createStdin(prompt)
   Object.defineProperty(process, 'stdin', {
-    // A stream that has ended gives nothing more, so the next cell gets a new one.
+    // A stream that has ended cannot be read again, so the next cell gets a new one.
     get: () => (stdin.readableEnded ? (stdin = createStdin(prompt)) : stdin),
     configurable: true,
   })
@@ -109,16 +109,16 @@ function main(): void {
     [Symbol.for('community-lab.interrupt')]: { get: () => currentCell()?.abort.signal },
     prompt: { value: prompt, writable: true, configurable: true },
   })
-  // An error in what a cell has started must not end this process, which holds all variables.
+  // An error in background work of a cell must not end this process, which holds all variables.
   process.on('uncaughtException', tellUncaught)
   process.on('unhandledRejection', tellUncaught)
-  // The kernel interrupts cells by message. Ctrl-C in a terminal is meant for the kernel.
+  // The kernel interrupts cells by a message. Ctrl-C in a terminal is for the kernel itself.
   process.on('SIGINT', () => undefined)
   process.on('disconnect', () => process.exit())
   process.on('message', (request: ChildRequest) => {
     if (request.do === 'execute') return void execute(request)
     if (request.do === 'warm') {
-      // An error is ignored here: a cell that imports the library gets it too.
+      // An error is ignored here: a cell that imports the library gets the same error.
       enableCompileCache()
       modules.import('@community-lab/kernel', null).then(
         () => flushCompileCache(),

@@ -1,29 +1,29 @@
 import { registerHooks, type ResolveHookContext } from 'node:module'
 import { dirname, isAbsolute } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { doorOf, type OwnFiles } from './own-files.ts'
+import { wrapperSuffix, type OwnFiles } from './own-files.ts'
 
-/** What stands before the specifier of an import that a cell makes. */
+/** The prefix of a module specifier that a cell imports. */
 export const cellScheme = 'cell:'
 const builtInScheme = 'community-lab:'
-/** Observable Plot, and the URL of what cells get for it. */
+/** The package Observable Plot, and the URL of the module that cells get for it. */
 export const figurePackage = '@observablehq/plot'
 export const figureUrl = `${builtInScheme}figures`
-/** Observable Plot itself needs a browser. The functions that draw are those of the kernel's `Plot`. */
+/** Observable Plot needs a browser, so cells get the drawing functions of the kernel's `Plot`. */
 const figureModule = `export * from '${figurePackage}'
 import { Plot } from '@community-lab/kernel'
 export const { plot, legend } = Plot
 `
 const builtInSymbol = Symbol.for('community-lab.built-in')
 
-/** What the hooks need. */
+/** Options of {@link installModuleHooks}. */
 export interface ModuleHooksOptions {
   readonly files: OwnFiles
-  /** The URL that cells have as modules. */
+  /** The URL of cells as a parent module. */
   readonly cellUrl: string
-  /** The URL beside which packages are looked for that the notebook's folder lacks. */
+  /** The URL from which packages are resolved that the notebook's folder lacks. */
   readonly fallbackUrl: string
-  /** Modules that exist here alone. */
+  /** Modules that the kernel provides without a package. */
   readonly builtIn: ReadonlyMap<string, object>
 }
 
@@ -31,7 +31,10 @@ type Resolve = Parameters<typeof registerHooks>[0]['resolve'] & {}
 type Next = Parameters<Resolve>[2]
 type Resolved = ReturnType<Next>
 
-/** Have Node find what cells and the notebook's own files import: those files in their latest version, packages first beside the notebook, then beside the kernel. */
+/**
+ * Install hooks by which Node resolves imports of cells and of the notebook's own files. Own files are loaded in their latest version. Packages are resolved
+ * from the notebook's folder first, then from the kernel.
+ */
 export function installModuleHooks(options: ModuleHooksOptions): void {
   const { files, builtIn, cellUrl, fallbackUrl } = options
   Object.defineProperty(globalThis, builtInSymbol, { value: builtIn, configurable: true })
@@ -41,7 +44,7 @@ export function installModuleHooks(options: ModuleHooksOptions): void {
         const id = specifier.slice(cellScheme.length)
         const found = resolveOwn(id, { ...context, parentURL: cellUrl }, { ...options, next })
         if (id !== figurePackage) return found
-        // Another version that the notebook has installed is left alone.
+        // A version of Plot that is installed beside the notebook is used as it is.
         const isLent = found.url === next(id, { ...context, parentURL: fallbackUrl }).url
         return isLent ? { url: figureUrl, format: 'module', shortCircuit: true } : found
       }
@@ -56,9 +59,9 @@ export function installModuleHooks(options: ModuleHooksOptions): void {
       if (url === figureUrl) return { format: 'module', source: figureModule, shortCircuit: true }
       if (url.startsWith(builtInScheme))
         return { ...builtInModule(url.slice(builtInScheme.length), builtIn), shortCircuit: true }
-      const behind = behindDoor(url)
-      if (behind !== null) {
-        const source = `import * as all from ${JSON.stringify(behind)}\nexport { all as 'module.exports' }\n`
+      const wrapped = wrappedModule(url)
+      if (wrapped !== null) {
+        const source = `import * as all from ${JSON.stringify(wrapped)}\nexport { all as 'module.exports' }\n`
         return { format: 'module', source, shortCircuit: true }
       }
       const path = pathOf(url)
@@ -69,8 +72,8 @@ export function installModuleHooks(options: ModuleHooksOptions): void {
   })
 }
 
-/** The URL of the module behind a door, with its version; null for what is no door. */
-function behindDoor(url: string): string | null {
+/** Return the URL of the module that a wrapper re-exports, with its version; null when the URL is not that of a wrapper. See {@link wrapperSuffix}. */
+function wrappedModule(url: string): string | null {
   const [, start, version] = /^(file:.*)\.\$v(\d+)\.mjs$/u.exec(url) ?? []
   return start === undefined || version === undefined ? null : `${start}?v=${version}`
 }
@@ -89,10 +92,10 @@ function resolveOwn(
     files.link(parent, path, version)
     const url = pathToFileURL(path).href
     const isImport = context.conditions.includes('import')
-    // Node keeps CommonJS under its path. `refresh` removes it there when the file has a new version.
+    // Node's CommonJS cache has modules by their paths. `refresh` removes a file from it when the file has a new version.
     if (isImport || !files.isModule(path))
       return asJson({ url: isImport ? `${url}?v=${version}` : url, shortCircuit: true })
-    return { url: url + doorOf(version), format: 'module', shortCircuit: true }
+    return { url: url + wrapperSuffix(version), format: 'module', shortCircuit: true }
   }
   try {
     return asJson(next(id, context))
@@ -106,7 +109,7 @@ function resolveOwn(
   }
 }
 
-/** Let JSON be imported without an attribute, as TypeScript does. */
+/** Import JSON without an import attribute, as TypeScript does. */
 function asJson(resolved: Resolved): Resolved {
   if (pathOf(resolved.url)?.endsWith('.json') !== true) return resolved
   return { ...resolved, format: 'json', importAttributes: { type: 'json' } }
@@ -124,23 +127,23 @@ function builtInModule(
   }
 }
 
-/** The path of a file's URL, without its version; null for anything else. */
+/** Return the path of a file URL without its version; null for other URLs. */
 export function pathOf(url: string | undefined): string | null {
   if (url?.startsWith('file:') !== true) return null
   try {
     return fileURLToPath(url.replace(/[?#].*$/u, ''))
   } catch {
-    // The URL is no path on this host. Node tells the importer so.
+    // The URL is not a path on this host. Node reports that to the importer.
     return null
   }
 }
 
-/** Whether a specifier is a path or a file's URL, not a package. */
+/** Tell whether a specifier is a path or a file URL, not a package. */
 export function isPath(id: string): boolean {
   return /^\.{1,2}(?:\/|$)/u.test(id) || isAbsolute(id) || id.startsWith('file:')
 }
 
-/** Whether an error says that the package itself is missing. Other errors, such as a path that it does not export, are shown to the user. */
+/** Tell whether an error says that the package itself is missing. Users see other errors, such as that of a path that the package does not export. */
 export function isMissing(error: unknown, id: string): boolean {
   if (!(error instanceof Error) || !('code' in error)) return false
   const name = id

@@ -15,36 +15,36 @@ import {
 import { LoadedPackages } from './loaded-packages.ts'
 import { OwnFiles } from './own-files.ts'
 
-/** What a module exports, by name. Reading it gives what the name stands for now. */
+/** The exports of a module by name. Reading one gives its current value. */
 export type ModuleNamespace = Readonly<Record<string, unknown>>
 
-/** What cells import: packages, and the notebook's own files as TypeScript made them. */
+/** The modules that cells import: packages, and the notebook's own files. */
 export interface Modules {
-  /** What cells have of a CommonJS module: the values of {@link moduleWords}. */
+  /** The values of {@link moduleWords} that cells get. */
   readonly words: readonly unknown[]
-  /** The `import.meta` of cells. */
+  /** `import.meta` in cells. */
   readonly meta: object
-  /** The `import()` of cells. */
+  /** `import()` in cells. */
   import(id: string, attributes: Readonly<Record<string, string>> | null): Promise<ModuleNamespace>
-  /** Take files that were compiled again. The next import loads them. */
+  /** Replace files that were compiled again. The next import loads them. */
   update(files: readonly SentFile[]): void
 }
 
-/** What {@link createModules} needs. */
+/** Options of {@link createModules}. */
 export interface ModulesOptions {
-  /** The notebook's folder, in which its imports are looked for first. */
+  /** The notebook's folder, from which imports are resolved first. */
   readonly folder: string
-  /** A file beside which packages are looked for that the notebook's folder lacks. */
+  /** A file from which packages are resolved that the notebook's folder lacks. */
   readonly fallbackFile: string
-  /** Modules that exist here alone. */
+  /** Modules that the kernel provides without a package. */
   readonly builtIn: ReadonlyMap<string, object>
-  /** Make JavaScript of one of the notebook's own TypeScript files that was not compiled with a cell. */
+  /** Compile one of the notebook's own TypeScript files that was not compiled with a cell. */
   compile(path: string): CompiledFile
-  /** Tell the user something, in the cell that runs. */
+  /** Show the user a notice in the cell that runs. */
   tell(text: string): void
 }
 
-/** Create the loader of a notebook's imports. It changes how this process finds modules, so there is one in a process. */
+/** Create the loader of a notebook's imports. It changes how this process resolves modules, so a process has only one. */
 export function createModules(options: ModulesOptions): Modules {
   const { folder, fallbackFile, builtIn } = options
   const place = join(folder, 'cell.mjs')
@@ -60,7 +60,7 @@ export function createModules(options: ModulesOptions): Modules {
     if (notice !== null) options.tell(notice)
   }
 
-  /** The `require` that finds what an id means: packages that the notebook's folder lacks are the kernel's. */
+  /** Return the `require` that resolves an id: the kernel's for packages that the notebook's folder lacks. */
   const finderOf = (id: string): NodeJS.Require => {
     try {
       own.resolve(id)
@@ -107,7 +107,7 @@ export function createModules(options: ModulesOptions): Modules {
     },
     async import(id, attributes) {
       const path = isPath(id) ? files.resolve(folder, pathOf(id) ?? id) : null
-      // Read again each time: it may be the result of an experiment that ran again.
+      // JSON is read again each time, because an experiment may have written it again.
       if (path?.endsWith('.json') === true) return jsonModule(path, relative(folder, path))
       try {
         const options = attributes === null ? {} : { with: { ...attributes } }
@@ -141,12 +141,12 @@ function parseJson(text: string, name: string): unknown {
 }
 
 /**
- * Make the function by which a variable reads an imported name. It gives the current value, as imports in modules do. `*` is the whole module.
+ * Make the function by which a variable reads an imported name. It returns the current value, as ES modules do. The name `*` is the whole module.
  *
- * For Node the default export of CommonJS is all of `module.exports`. For TypeScript it is `exports.default` when the file was made from an ES module
- * (`__esModule`). TypeScript also knows exports that Node did not detect.
+ * In Node, the default export of a CommonJS module is `module.exports`. In TypeScript it is `exports.default` if the file was compiled from an ES module
+ * (`__esModule`). TypeScript also allows exports of CommonJS modules that Node did not detect.
  *
- * @throws SyntaxError when the module has no such name.
+ * @throws SyntaxError when the module has no such export.
  */
 export function readerOf(module: ModuleNamespace, name: string, from: string): () => unknown {
   const common = module['module.exports']

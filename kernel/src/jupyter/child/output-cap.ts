@@ -2,31 +2,31 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Bundle, Failure } from './protocol.ts'
 
-/** Characters that one cell may show, printed or as results, displays and errors: more would freeze the page and swell the notebook. */
+/** The most characters that one cell may show: printed text, results, displays and errors together. More would freeze the page and bloat the notebook. */
 export const maxShownLength = 8 * 1024 * 1024
-/** Characters beyond those that are kept in files. */
+/** The most characters beyond those that are written to files. */
 export const maxKeptLength = 256 * 1024 * 1024
-/** Small outputs are shown beyond the bound, up to so many characters in all: a cell that printed much still shows its result. */
+/** A small output is shown beyond the limit, up to this many more characters for one cell. So a cell that printed too much still shows its result. */
 const reserveLength = 1024 * 1024
 const smallLength = 64 * 1024
-/** How much of the beginning is shown of a text that is not shown whole. */
+/** How many characters are shown of an output that is too long. */
 const headLength = 16 * 1024
 
-/** Bounds what one cell shows. Output beyond the bound is kept in files, and beyond a second bound dropped. A notice tells of each. */
+/** Limits what one cell shows. Output beyond the limit is written to files. Output beyond a second limit is dropped. A notice tells when each begins. */
 export interface OutputCap {
   /** Count characters that another process has shown for the same cell. */
   charge(length: number): void
-  /** Take some printed text. Returns what of it to show, and a notice the first time that a bound is passed. */
+  /** Count printed text. Returns the part of it to show, and a notice when a limit is passed for the first time. */
   admit(text: string): { readonly shown: string; readonly notice: string | null }
   /**
-   * Take what a display or a result shows. Returns what to show of it: all, or the beginning of its text and where all of it is; null when not even that.
-   * `replaced` is the size of the output whose place it takes.
+   * Count a display or a result. Returns the bundle to show: all of it; or the beginning of its text and the path of the file; or null if nothing fits.
+   * `replaced` is the size of the output that it replaces.
    */
   admitBundle(
     data: Bundle,
     replaced?: number,
   ): { readonly data: Bundle | null; readonly size: number }
-  /** Take an error. Its message and text are cut when they are beyond the bound; the beginning stays. */
+  /** Count an error. Its message and text are cut if they exceed the limit. */
   admitFailure(failure: Failure): Failure
 }
 
@@ -40,16 +40,16 @@ const endings: Readonly<Record<string, string>> = {
   'application/json': 'json',
 }
 
-/** Make the bound of one cell. Its files, `<name>.log` and `<name>-1.html` and so on, are made when they are needed. */
+/** Create the limit of one cell. Its files, `<name>.log`, `<name>-1.html` and so on, are created when the first output needs them. */
 export function createOutputCap(folder: string, name: string): OutputCap {
   const log = join(folder, `${name}.log`)
   let shown = 0
   let kept = 0
   let files = 0
-  /** What was told last of text that is not shown. */
+  /** The last notice about text that is not shown. */
   let told: 'nothing' | 'kept' | 'dropped' = 'nothing'
 
-  /** Keep some text, if there is room. */
+  /** Write text to a file if the second limit allows it. */
   function keep(text: string, write: (folder: string) => void): boolean {
     if (kept + text.length > maxKeptLength) return false
     kept += text.length
@@ -58,7 +58,7 @@ export function createOutputCap(folder: string, name: string): OutputCap {
     return true
   }
 
-  /** Tell once that text goes to a file, and once that it is dropped. */
+  /** Return a notice once when text first goes to a file, and once when it is first dropped. */
   function noticeOf(isKept: boolean): string | null {
     const state = isKept ? 'kept' : 'dropped'
     if (told === state || told === 'dropped') return null
@@ -68,7 +68,7 @@ export function createOutputCap(folder: string, name: string): OutputCap {
       : `[what this cell keeps in files has reached ${mebibytes(maxKeptLength)}; what follows is dropped]\n`
   }
 
-  /** Keep the richest of a bundle's types in a file. Returns a sentence that says where it is. */
+  /** Write the richest type of a bundle to a file. Returns a sentence that names the file. */
   function keepBundle(data: Bundle): string {
     const [type, content] = richestOf(data)
     const isBytes = /^(?:image\/(?:png|jpeg|gif)|application\/pdf)$/u.test(type)
@@ -126,20 +126,20 @@ export function createOutputCap(folder: string, name: string): OutputCap {
   }
 }
 
-/** Find the first type that says more than plain text. */
+/** Return the first type that is richer than plain text. */
 function richestOf(data: Bundle): readonly [type: string, content: string] {
   const types = Object.keys(data)
   const type = types.find((each) => each !== 'text/plain') ?? 'text/plain'
   return [type, textOf(data[type])]
 }
 
-/** Characters of a bundle. */
+/** Return the size of a bundle in characters. */
 export function sizeOf(data: Bundle): number {
   return Object.values(data).reduce<number>((sum, value) => sum + textOf(value).length, 0)
 }
 
 function textOf(value: unknown): string {
-  // Bundles are normalized before: text, or JSON.
+  // Bundles are normalized before this, so a value is text or JSON.
   return typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value)
 }
 
@@ -148,7 +148,7 @@ function cut(text: string, place: string): string {
   return `${headOf(text, headLength)}…\n[${text.length - headLength} characters more; ${place}]`
 }
 
-/** As much of the beginning of a longer text, or one less where that would halve a surrogate pair. */
+/** Return the first `length` characters, or one less where the cut would split a surrogate pair. */
 function headOf(text: string, length: number): string {
   const isPair = length > 0 && (text.codePointAt(length - 1) ?? 0) > 0xffff
   return text.slice(0, isPair ? length - 1 : length)

@@ -8,17 +8,17 @@ import type { CompiledFile, SentFile } from '../compile/compilation.ts'
 interface LoadedFile {
   readonly stamp: string
   readonly version: number
-  /** The version of each file that it imports. */
+  /** The versions of the files that it imports. */
   readonly links: Map<string, number>
   /** Whether it was loaded without an error. */
   isGood: boolean
 }
 
 /**
- * A door is what `require` gets for an ES module: Node drops the version from its URL, so it would get the module as it was first loaded. Each version has a
- * door of its own, a module that gives all of it.
+ * The suffix of a wrapper's URL. A wrapper is a module that re-exports one version of an ES module. `require` needs it: Node drops the version from the URL of
+ * an ES module that is required, and would return the first version again. Each version has a wrapper of its own.
  */
-export const doorOf = (version: number): string => `.$v${version}.mjs`
+export const wrapperSuffix = (version: number): string => `.$v${version}.mjs`
 
 const endings = [
   '',
@@ -35,33 +35,33 @@ const endings = [
 ]
 
 /**
- * The notebook's own files. Node keeps each module under its URL for good, so each change of a file, or of one that it imports, gives it a new version,
- * which stands in the URL.
+ * The notebook's own files. Node caches each module by its URL for good. So each change of a file, or of a file that it imports, gives it a new version number,
+ * which is part of its URL.
  */
 export class OwnFiles {
   readonly #folder: string
   readonly #loaded = new Map<string, LoadedFile>()
   readonly #compiled = new Map<string, { readonly stamp: string; readonly code: string }>()
-  /** Files that cells, or own files, name by a path. They may be outside of the notebook's folder. */
+  /** Files outside of the notebook's folder that cells, or own files, import by a path. */
   readonly #elsewhere = new Set<string>()
   readonly #cache: NodeJS.Require['cache']
 
   readonly #compile: (path: string) => CompiledFile
 
-  /** `compile` makes JavaScript of a file that was not given to {@link update}. */
+  /** `compile` compiles a file that was not given to {@link update}. */
   constructor(folder: string, compile: (path: string) => CompiledFile) {
     this.#folder = folder
     this.#compile = compile
     this.#cache = createRequire(join(folder, 'cell.js')).cache
   }
 
-  /** Whether a file is the notebook's own: of no package, and in its folder, or found by its path from there. */
+  /** Tell whether a file is the notebook's own. Such a file is in no package; it is in the notebook's folder, or was imported by a path from there. */
   isOwn(path: string): boolean {
     if (path.includes('/node_modules/')) return false
     return path.startsWith(`${this.#folder}/`) || this.#elsewhere.has(path)
   }
 
-  /** Whether a file is an ES module. A `.js` file is one when its package says so, or when it imports or exports. */
+  /** Tell whether a file is an ES module. A `.js` file is one when its package.json says so, or when it contains an import or export. */
   isModule(path: string): boolean {
     if (/\.(?:m[jt]s|tsx?)$/u.test(path)) return true
     if (!path.endsWith('.js')) return false
@@ -70,7 +70,7 @@ export class OwnFiles {
     return /^(?:import\s*[\w{*'"]|export\s*[\w{*])/mu.test(readFileSync(path, 'utf8'))
   }
 
-  /** Find the file that a path without its ending means; null when there is none. `./x.js` may be the name of `./x.ts`. */
+  /** Find the file of a path, which may lack its extension; null when there is none. `./x.js` may refer to `./x.ts`. */
   find(path: string): string | null {
     const found = endings.map((ending) => path + ending).find(isFile)
     if (found !== undefined) return found
@@ -78,14 +78,14 @@ export class OwnFiles {
     return source !== path && isFile(source) ? source : null
   }
 
-  /** Find what a path means that a cell or an own file in this folder names. */
+  /** Resolve a path that a cell or an own file in this folder imports. */
   resolve(folder: string, path: string): string | null {
     const found = this.find(resolve(folder, path))
     if (found !== null) this.#elsewhere.add(found)
     return found
   }
 
-  /** The version of a file: a new one when it or what it imports has changed, or when it failed. */
+  /** Return the version of a file. It is a new one when the file or one of its imports has changed, or when loading it failed. */
   refresh(path: string, seen = new Set<string>()): number {
     const before = this.#loaded.get(path)
     if (before !== undefined && seen.has(path)) return before.version
@@ -98,8 +98,9 @@ export class OwnFiles {
     }
     const version = (before?.version ?? 0) + 1
     this.#loaded.set(path, { stamp, version, links: new Map(), isGood: false })
-    // The cache of `require` has files and doors by their paths, so those of the old version must go.
-    for (const old of [path, path + doorOf(version - 1)]) Reflect.deleteProperty(this.#cache, old)
+    // The cache of `require` has files and wrappers by path, so remove those of the old version.
+    for (const old of [path, path + wrapperSuffix(version - 1)])
+      Reflect.deleteProperty(this.#cache, old)
     return version
   }
 
@@ -108,22 +109,22 @@ export class OwnFiles {
     this.#loaded.get(from)?.links.set(to, version)
   }
 
-  /** A file was loaded, with all that it imports. */
+  /** Note that a file was loaded, with all its imports. */
   succeed(path: string): void {
     for (const file of this.#reachable(path)) file.isGood = true
   }
 
-  /** A file could not be loaded: Node keeps its error, and that of what it imports, so the next try needs new versions. */
+  /** Note that a file could not be loaded. Node caches the error for it and its imports, so the next attempt needs new versions. */
   fail(path: string): void {
     for (const file of this.#reachable(path)) if (!file.isGood) this.#forget(file)
   }
 
-  /** Take files that were compiled. */
+  /** Store files that were compiled. */
   update(files: readonly SentFile[]): void {
     for (const { path, stamp, code } of files) this.#compiled.set(path, { stamp, code })
   }
 
-  /** The JavaScript of one of the notebook's own TypeScript files as it is now; null for other files. */
+  /** Return the current JavaScript of one of the notebook's own TypeScript files; null for other files. */
   codeOf(path: string): string | null {
     const compiled = this.#compiled.get(path)
     const stamp = fileStamp(path)
@@ -152,7 +153,7 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true
 }
 
-/** What the nearest package.json above a file says of its `.js` files; null when it says nothing. */
+/** Return the `type` of the nearest package.json above a file; null when there is none. */
 function packageTypeOf(path: string): unknown {
   for (let place = dirname(path); ; place = dirname(place)) {
     const file = join(place, 'package.json')

@@ -3,9 +3,9 @@ import { currentCell } from './cell.ts'
 import { childFds, type ChildEvent, type InputAnswer } from './protocol.ts'
 
 /**
- * Create `prompt(text)` for cells, as browsers have it: it asks the person at the notebook and waits for the answer.
+ * Create `prompt(text)` for cells, as in browsers: it asks the user at the notebook and waits for the answer.
  *
- * It throws when nobody can be asked (the notebook is executed, not worked with) and when the cell is interrupted meanwhile.
+ * It throws when nobody can be asked, because the notebook is executed without a user, and when the cell is interrupted.
  */
 export function createPrompt(emit: (event: ChildEvent) => void): (text?: unknown) => string {
   return (text: unknown = '') => {

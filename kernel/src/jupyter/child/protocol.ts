@@ -1,51 +1,51 @@
 import type { CompiledCell } from '../compile/compilation.ts'
 
-/** Data by MIME type, as Jupyter shows it: text, base64 or JSON. */
+/** Data by MIME type: text, base64 or JSON. */
 export type Bundle = Readonly<Record<string, unknown>>
 
 /** Why a cell ended with an error. */
 export interface Failure {
   readonly name: string
   readonly message: string
-  /** The error as Node prints it, its lines those of the cells. */
+  /** The error as Node prints it, with positions in the cells as they were written. */
   readonly text: string
 }
 
 /** A cell to run. */
 export interface ExecuteRequest extends CompiledCell {
   readonly do: 'execute'
-  /** Number of the request; everything the cell causes, however late, carries it. */
+  /** The number of the request. All output of the cell, also later output, has it. */
   readonly cell: number
-  /** Its name in stacks, like `cell-3.ts`. */
+  /** The name of the cell in stack traces, such as `cell-3.ts`. */
   readonly name: string
-  /** Whether a person at the notebook can be asked. */
+  /** Whether a user at the notebook can be asked for input. */
   readonly canAsk: boolean
 }
 
-/** A message of a conversation between cells and the page. */
+/** A message of a Jupyter comm. */
 export interface CommMessage {
   readonly type: 'open' | 'msg' | 'close'
-  /** The id of the conversation. */
+  /** The id of the comm. */
   readonly id: string
-  /** What it is about. */
+  /** The target name of the comm. */
   readonly target: string
   /** Any JSON. */
   readonly data: unknown
-  /** Bytes beside it, as base64: what passes between the processes is JSON. */
+  /** Binary buffers as base64, because the processes exchange JSON. */
   readonly buffers: readonly string[]
 }
 
-/** What the kernel asks of the process that runs the cells. */
+/** A request of the kernel to the process that runs cells. */
 export type ChildRequest =
   | ExecuteRequest
-  /** Load what most notebooks import, before a cell waits for it. */
+  /** Load in advance what most notebooks import. */
   | { readonly do: 'warm' }
   | { readonly do: 'comm'; readonly message: CommMessage }
-  /** Programs that the cell started have shown so many characters, which count for its bound. */
+  /** Programs of the cell have printed this many characters, which count towards its limit. */
   | { readonly do: 'charge'; readonly cell: number; readonly length: number }
   | { readonly do: 'interrupt'; readonly cell: number }
 
-/** What that process tells. All of it is in the order in which it happened. */
+/** An event that the process reports to the kernel. Events are sent in the order in which they happen. */
 export type ChildEvent =
   | { readonly is: 'ready' }
   | { readonly is: 'interrupting'; readonly cell: number }
@@ -65,11 +65,11 @@ export type ChildEvent =
       readonly update: boolean
     }
   | { readonly is: 'comm'; readonly cell: number; readonly message: CommMessage }
-  /** Cells take conversations of that name from now on. */
+  /** A cell has registered a comm target. */
   | { readonly is: 'comm target'; readonly name: string }
-  /** What the kernel itself tells in a cell, beyond the bound of what it shows. */
+  /** A notice of the kernel in the output of a cell. It does not count towards the limit. */
   | { readonly is: 'notice'; readonly cell: number; readonly text: string }
-  /** Take away what the cell has shown so far. */
+  /** Clear the output of the cell. */
   | { readonly is: 'clear'; readonly cell: number }
   | { readonly is: 'result'; readonly cell: number; readonly data: Bundle }
   | { readonly is: 'input'; readonly cell: number; readonly prompt: string }
@@ -77,15 +77,15 @@ export type ChildEvent =
       readonly is: 'done'
       readonly cell: number
       readonly failure: Failure | null
-      /** How many of its imports and declarations are done. */
+      /** How many of its imports and declarations were completed. */
       readonly reached: number
     }
 
 /** The two text streams. */
 export type StreamName = 'stdout' | 'stderr'
 
-/** How a prompt ends: one line of JSON on its own pipe. */
+/** The answer to a prompt: one line of JSON on a pipe of its own. */
 export type InputAnswer = { readonly value: string } | { readonly refused: string }
 
-/** File descriptors of the child beyond 0 to 2 and the channel (3): the interrupt thread's pipe and the one that answers prompts. */
+/** File descriptors of the child beyond 0 to 2 and the IPC channel (3): the pipe of the interrupt thread, and the pipe for answers to prompts. */
 export const childFds = { interrupt: 4, input: 5 } as const

@@ -1,19 +1,19 @@
 import { findSource, type LineMap } from '../compile/line-map.ts'
 import { pathOf } from './module-hooks.ts'
 
-/** How to read positions in JavaScript that TypeScript has made of a cell or of one of the notebook's own files. */
+/** JavaScript that was compiled from a cell or from one of the notebook's own files, with what is needed to map its positions back. */
 export interface MadeCode {
   readonly lineMap: LineMap
-  /** What the names of boxes begin with; null where there are none. */
+  /** The prefix of names of boxes in it; null when it has no boxes. */
   readonly prefix: string | null
 }
 
-/** All of these, by the cell's name or the file's path. */
+/** Compiled code by the name of the cell or the path of the file. */
 export type MadeCodes = ReadonlyMap<string, MadeCode>
 
 const position = /(@?)(cell-[\w-]+\.ts|file:\/\/[^\s()]+?):(\d+):(\d+)/gu
 
-/** Replace positions in the JavaScript of cells and files by those in what was written. `@` marks one that is already such. */
+/** Replace positions in compiled JavaScript by positions in the source. A position after `@` is in the source already. */
 export function mapPositions(text: string, codes: MadeCodes): string {
   return text.replace(
     position,
@@ -34,17 +34,17 @@ function withoutVersion(url: string): string {
   return url.replace(/\?v=\d+$/u, '')
 }
 
-/** Whether a frame is the user's or a library's: not Node's inside, nor the kernel's. */
+/** Tell whether a stack frame belongs to the user or a library, not to Node's internals or the kernel. */
 export function isShown(frame: string, kernelFolder: string): boolean {
   return !/\(?node:(internal|vm|events)\b/u.test(frame) && !frame.includes(kernelFolder)
 }
 
-/** V8's call sites write themselves as the lines of a stack, which their types leave out. */
+/** V8's call sites have a toString method, which their types do not declare. */
 interface Text {
   toString(): string
 }
 
-/** Have all stacks name the lines of cells as they were written, and leave out the kernel's own frames. */
+/** Make stack traces name lines of cells as they were written, and leave out frames of the kernel. */
 export function installStackTraces(codes: MadeCodes, kernelFolder: string): void {
   Error.prepareStackTrace = (error, sites) => {
     const prefix = prefixAt(sites, codes)
@@ -58,30 +58,30 @@ export function installStackTraces(codes: MadeCodes, kernelFolder: string): void
   }
 }
 
-/** A line of a stack. V8 calls a function without a name after what it is assigned to, which may be a box. */
+/** Write one line of a stack trace. V8 names an anonymous function after what it is assigned to, which may be a box. */
 function frameOf(site: NodeJS.CallSite & Text, codes: MadeCodes): string {
   const prefix = prefixAt([site], codes)
   const frame = site.toString()
   return prefix === null ? frame : nameVariablesIn(frame.replace(`${prefix}.r.`, ''), prefix)
 }
 
-/** What the names of boxes begin with in the code that threw an error; null when that is no cell. */
+/** Return the prefix of names of boxes in the code that threw an error; null when that is not a cell. */
 function prefixAt([site]: readonly NodeJS.CallSite[], codes: MadeCodes): string | null {
   return codes.get(site?.getFileName() ?? '')?.prefix ?? null
 }
 
-/** Let a message of V8 name the variable instead of the box that holds it. */
+/** Make a message of V8 name the variable instead of its box. */
 function nameVariables(error: Error, prefix: string): void {
   try {
     const { message } = error
     const named = nameVariablesIn(message, prefix)
     if (named !== message) error.message = named
   } catch {
-    // An error of the user's own, whose message cannot be read or written, does not speak of boxes.
+    // The error is the user's own and its message cannot be read or written. It does not name boxes.
   }
 }
 
-/** The same text with `x` in the place of `$x.v` and `(0 , $x.v)`. */
+/** Replace `$x.v` and `(0 , $x.v)` by `x` in a text. */
 export function nameVariablesIn(text: string, prefix: string): string {
   const start = prefix.replaceAll('$', '\\$')
   const box = `(?<![\\p{ID_Continue}$])${start}([\\p{ID_Start}_][\\p{ID_Continue}$]*|\\$[\\p{ID_Continue}$]*)\\.v(?![\\p{ID_Continue}$])`
@@ -92,10 +92,10 @@ export function nameVariablesIn(text: string, prefix: string): string {
 
 function headOf(error: object): string {
   try {
-    // As Node does: what has asked for a stack, like `console.trace`, need not be an error.
+    // As in Node: `console.trace` and others ask for a stack with an object that is not an error.
     return Reflect.apply(Error.prototype.toString, error, [])
   } catch {
-    // An error whose name or message cannot be read still deserves its frames.
+    // The name or message of the error cannot be read, but its frames can.
     return 'Error'
   }
 }

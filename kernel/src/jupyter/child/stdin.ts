@@ -1,20 +1,20 @@
 import { Readable } from 'node:stream'
 
-/** What a {@link Stdin} needs. */
+/** Options of {@link Stdin}. */
 export interface StdinOptions {
-  /** Ask the person at the notebook, and wait for the answer. Throws when nobody can be asked. */
+  /** Ask the user at the notebook and wait for the answer. Throws when nobody can be asked. */
   ask(): string
-  /** Whether the cell that runs now has somebody to ask. */
+  /** Tell whether the running cell has a user to ask. */
   canAsk(): boolean
-  /** End the cell that runs now with an error. */
+  /** End the running cell with an error. */
   fail(error: unknown): void
 }
 
 /**
- * The standard input of cells, for `readline` and the like: each line is an answer of the person at the notebook.
+ * The standard input of cells, for `readline` and similar. Each line is an answer of the user at the notebook.
  *
- * A program that reads does not say whether it waits for a line. So the person is asked when the output ends within a line, as a question does. Where nobody can
- * be asked, a question ends its cell with an error, and a program that asks nothing finds the input at its end.
+ * A reader does not say whether it waits for a line. So the user is asked when the last output is not a complete line, which is how a question ends. Where
+ * nobody can be asked, a question ends its cell with an error, and a reader that asks no question gets the end of input.
  */
 export class Stdin extends Readable {
   readonly #options: StdinOptions
@@ -23,16 +23,16 @@ export class Stdin extends Readable {
   #isScheduled = false
 
   constructor(options: StdinOptions) {
-    // It stays open when a reader has finished: the next cell may read too.
+    // The stream stays open when one reader has finished, because the next cell may read too.
     super({ emitClose: false, autoDestroy: false })
     this.#options = options
-    // A reader that paused has called `_read` already, and Node does not call it again when the reader goes on.
+    // A paused reader has called `_read` before. Node does not call it again when the reader resumes.
     this.on('resume', () => {
       if (this.#isWanted) this.#schedule()
     })
   }
 
-  /** Note what was printed. */
+  /** Note text that was printed. */
   hear(text: string): void {
     if (text === '') return
     this.#isQuestion = !text.endsWith('\n')
@@ -44,7 +44,7 @@ export class Stdin extends Readable {
     this.#schedule()
   }
 
-  /** Answer after the code that runs now, which may still print its question. */
+  /** Answer after the current code, which may still print its question. */
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
@@ -55,7 +55,7 @@ export class Stdin extends Readable {
   }
 
   #answer(): void {
-    // A reader that uses `readable` events stops the flow too, but does want data.
+    // A reader that uses `readable` events stops the flow too, but waits for data.
     const isPaused = this.readableFlowing === false && this.listenerCount('readable') === 0
     if (!this.#isWanted || isPaused) return
     if (!this.#isQuestion) {
@@ -67,7 +67,7 @@ export class Stdin extends Readable {
       this.#push(`${this.#options.ask()}\n`)
     } catch (error) {
       this.#options.fail(error)
-      // This input ends, so that no reader waits for ever. The next cell gets another one.
+      // End this input, so that no reader waits for ever. The next cell gets a new one.
       this.#push(null)
     }
   }

@@ -1,30 +1,30 @@
 import type { StreamName } from './protocol.ts'
 
-/** A piece of output on its way to the page. */
+/** A piece of output that waits to be sent. */
 export interface StreamPiece {
   readonly cell: number
   readonly name: StreamName | 'notice'
   readonly text: string
 }
 
-/** What a {@link StreamBuffer} is made of. */
+/** Options of {@link StreamBuffer}. */
 export interface StreamBufferOptions {
   publish(piece: StreamPiece): void
   /** A clock in milliseconds. */
   now(): number
-  /** Call back after that time. */
+  /** Call a function after a delay. */
   schedule(callback: () => void, delayMs: number): void
 }
 
-/** Longest that a piece waits for more, in milliseconds. */
+/** The longest time that output waits for more output, in milliseconds. */
 export const maxWaitMs = 20
-/** Size in characters at which a piece goes at once. */
+/** A piece of this many characters is sent at once. */
 export const maxPieceLength = 32 * 1024
 
 /**
- * Joins what is printed into few messages, in order: a message per line would choke the page.
+ * Joins printed text into few messages, in order. A message for each line would overload the page.
  *
- * Invariants: pieces of different cells or streams are never joined; after `flush()` nothing waits.
+ * Invariants: text of different cells or streams is never joined; after `flush()` nothing waits.
  */
 export class StreamBuffer {
   readonly #options: StreamBufferOptions
@@ -39,7 +39,7 @@ export class StreamBuffer {
     this.#options = options
   }
 
-  /** Take some text of a cell's stream, or a notice of the kernel's own. */
+  /** Add text of a cell's stream, or a notice of the kernel. */
   write(cell: number, name: StreamPiece['name'], text: string): void {
     if (text === '') return
     if (cell !== this.#cell || name !== this.#name) this.flush()
@@ -47,13 +47,13 @@ export class StreamBuffer {
     this.#name = name
     this.#parts.push(text)
     this.#length += text.length
-    // While a cell computes without a pause no timer runs. So the time is compared here too.
+    // No timer fires while a cell computes without a pause, so compare the time here too.
     const late = this.#options.now() - this.#lastFlushMs >= maxWaitMs
     if (late || this.#length >= maxPieceLength) this.flush()
     else this.#flushLater()
   }
 
-  /** Publish what waits; call it before anything that must come after it. */
+  /** Send everything that waits. Call it before sending anything that must come after it. */
   flush(): void {
     if (this.#parts.length === 0) return
     const text = withLastLines(this.#parts.join(''))
@@ -74,10 +74,10 @@ export class StreamBuffer {
   }
 }
 
-/** Keep only the last of several texts that a carriage return prints over each other. A progress bar would fill the notebook otherwise. */
+/** Of several texts that overwrite each other by carriage returns, keep only the last. Otherwise a progress bar would fill the notebook. */
 function withLastLines(text: string): string {
   if (!text.includes('\r')) return text
-  // The beginning of the first line may have been published already. Its carriage return is kept, so that the page prints over that.
+  // The beginning of the first line may have been sent before. Keep its carriage return, so that the page overwrites that.
   return text.replace(/(^|\n)[^\n]*\r(?=[^\r\n])/gu, (_, start: string) =>
     start === '' ? '\r' : start,
   )

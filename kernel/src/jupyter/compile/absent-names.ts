@@ -1,12 +1,12 @@
 import ts from 'typescript'
 import { codes, type PlacedDiagnostic } from './complaints.ts'
 
-/** What the types of Node declare, and Node has only when it is started for it. Source: Node 24, option --experimental-webstorage. */
+/** Names that the types of Node declare, but that Node has only when it is started with an option. Source: Node 24, option --experimental-webstorage. */
 const absent: readonly string[] = ['localStorage', 'sessionStorage'].filter(
   (name) => !(name in globalThis),
 )
 
-/** Find uses of global names that pass TypeScript's check and that no cell has. `words` are those of the file. */
+/** Find uses of global names that pass TypeScript's check although no cell has them. `words` are the words of the file. */
 export function findAbsentNames(
   program: ts.Program,
   file: ts.SourceFile,
@@ -16,10 +16,10 @@ export function findAbsentNames(
   const checker = program.getTypeChecker()
   const found: PlacedDiagnostic[] = []
   const visit = (node: ts.Node): void => {
-    // Asking for the type of a name is no error when there is no such name.
+    // `typeof name` does not fail when there is no such name.
     if (ts.isTypeOfExpression(node) && ts.isIdentifier(node.expression)) return
     if (ts.isTypeNode(node)) return
-    // `globalThis.localStorage` is undefined.
+    // `globalThis.localStorage` is undefined and does not throw.
     const isMember = ts.isPropertyAccessExpression(node.parent) && node.parent.name === node
     if (ts.isIdentifier(node) && absent.includes(node.text) && !isMember) {
       const declarations = checker.getSymbolAtLocation(node)?.declarations ?? []

@@ -5,12 +5,12 @@ import { codes, type PlacedDiagnostic } from './complaints.ts'
 
 /** A cell, and the notebook's own files that it imports. */
 export interface CheckedCell {
-  /** Null when the file is no cell's. */
+  /** Null when the file is not a cell. */
   readonly text: CellText | null
   readonly ownImports: readonly string[]
 }
 
-/** What TypeScript has against the module of a cell, and against the notebook's own files that it imports. */
+/** Return TypeScript's diagnostics for the module of a cell and for the notebook's own files that it imports. */
 export function findDiagnostics(
   program: ts.Program,
   file: ts.SourceFile,
@@ -27,9 +27,9 @@ export function findDiagnostics(
         ]
   return withoutAddedLines(found.filter(isPlaced), file).filter((each) => {
     if (each.file !== file) return true
-    // `export = x` is a statement of its own, which exports nothing from a cell.
+    // `export = x` in a cell evaluates `x` and exports nothing.
     if (each.code === codes.exportAssigned) return false
-    // An array that an earlier cell declared as `const rows = []` may hold anything.
+    // An array that an earlier cell declared as `const rows = []` may contain anything.
     return each.code !== codes.evolvingUse || text?.declared.has(nameIn(each)) !== false
   })
 }
@@ -44,7 +44,7 @@ function isPlaced(diagnostic: ts.Diagnostic): diagnostic is PlacedDiagnostic {
   return diagnostic.file !== undefined
 }
 
-/** Leave out what TypeScript says of the first and the last line of a cell's module, which the kernel has added. */
+/** Leave out diagnostics for the first and the last line of a cell's module, which the kernel has added. */
 function withoutAddedLines(
   found: readonly PlacedDiagnostic[],
   file: ts.SourceFile,
@@ -53,7 +53,7 @@ function withoutAddedLines(
   const last = file.text.lastIndexOf('\nexport {')
   const own = found.filter((each) => each.file !== file || isBetween(each.start ?? 0, first, last))
   const uses = new Set(own.filter(({ code }) => code === codes.evolvingUse).map(nameIn))
-  // TypeScript complains that the last line exports `const rows = []`, whose type it does not know. That is an error only when the cell uses it too.
+  // TypeScript reports that the last line exports `const rows = []`, whose type is not known. That is an error only if the cell also uses the array.
   return own.filter((each) => each.code !== codes.evolving || uses.has(nameIn(each)))
 }
 

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import ts from 'typescript'
 
-/** How many files of cells are made at once. */
+/** How many cell files are added at once. */
 const step = 64
-/** What stands in a file that no cell uses. */
+/** The text of a file that no cell uses. */
 const unused = `import {} from './$cells'; export {}\n`
-/** The name by which one cell's module imports that of another, which is in the file of that number. */
+/** The name under which the module of one cell imports that of another, which is in the file of that number. */
 export const namespaceOf = (file: number): string => `__cell${file}__`
 
 interface VirtualFile {
@@ -15,16 +15,16 @@ interface VirtualFile {
 }
 
 /**
- * The modules of cells, as files in the notebook's folder that exist for TypeScript alone. A cell has a slot, which is a number of its own. Its module has a
- * file while TypeScript has to see it. Files are numbered too, and are used again.
+ * The modules of cells, as virtual files in the notebook's folder that only TypeScript sees. Each cell has a slot: a number that no other cell gets. The module
+ * of a slot has a file while TypeScript needs to see it. Files have numbers too, and are reused.
  *
- * TypeScript rebuilds its program ten times as fast while the set of files and their imports stay the same. So files are made in advance for later cells.
- * Each cell's file imports only the hub `$cells.ts`, which exports all of them.
+ * TypeScript rebuilds its program ten times as fast while the set of files and their imports stay the same. So files are added in advance for later cells, and
+ * each cell's file imports only one file, `$cells.ts`, which re-exports all of them.
  */
 export class CellFiles {
   readonly #folder: string
   readonly #files = new Map<string, VirtualFile>()
-  /** The number of each cell's file. */
+  /** The number of the file at each path. */
   readonly #numbers = new Map<string, number>()
   readonly #fileOf = new Map<number, number>()
   readonly #slotAt = new Map<number, number>()
@@ -48,47 +48,47 @@ export class CellFiles {
     return this.#free.length
   }
 
-  /** The file of that path, if it is one of these. */
+  /** Return the file of a path; undefined when it is none of these. */
   maybe(path: string): VirtualFile | undefined {
     return this.#files.get(path)
   }
 
-  /** Whether a path is that of a cell's file. */
+  /** Tell whether a path is that of a cell's file. */
   has(path: string): boolean {
     return this.#numbers.has(path)
   }
 
-  /** Whether the module of a slot has a file. */
+  /** Tell whether the module of a slot has a file. */
   isPlaced(slot: number): boolean {
     return this.#fileOf.has(slot)
   }
 
-  /** The number of the file that a slot's module has; 0 when it has none. */
+  /** Return the number of the file of a slot's module; 0 when it has none. */
   fileOf(slot: number): number {
     return this.#fileOf.get(slot) ?? 0
   }
 
-  /** The path of a slot's module. */
+  /** Return the path of a slot's module. */
   pathOf(slot: number): string {
     return this.#pathOf(this.fileOf(slot))
   }
 
-  /** The slot whose module has that path; 0 when it is the file of no cell; null when it is no file of cells. */
+  /** Return the slot whose module has this path; 0 for a file without a cell; null for a path that is not a cell's file. */
   slotOf(path: string): number | null {
     const file = this.#numbers.get(path)
     return file === undefined ? null : (this.#slotAt.get(file) ?? 0)
   }
 
-  /** The text of a slot's module. */
+  /** Return the text of a slot's module. */
   textOf(slot: number): string {
     return this.#files.get(this.pathOf(slot))?.text ?? unused
   }
 
-  /** Make a slot whose module has that text. */
+  /** Make a slot whose module has this text. */
   take(text: string): number {
     this.#lastSlot += 1
     const slot = this.#lastSlot
-    // A cell that is run again, with the same meaning, needs no new program.
+    // Prefer a file that has this text already: a cell that runs again unchanged needs no new program.
     const same = this.#free.find((file) => this.#files.get(this.#pathOf(file))?.text === text)
     if (same !== undefined) this.#free = [same, ...this.#free.filter((file) => file !== same)]
     this.resume(slot)
@@ -96,13 +96,13 @@ export class CellFiles {
     return slot
   }
 
-  /** The path of a file that no slot has. */
+  /** The path of a free file. */
   get freePath(): string {
     if (this.#free.length === 0) this.#grow()
     return this.#pathOf(this.#free[0] ?? 0)
   }
 
-  /** Give a slot a file. */
+  /** Give a slot a file, if it has none. */
   resume(slot: number): void {
     if (this.isPlaced(slot)) return
     if (this.#free.length === 0) this.#grow()
@@ -111,7 +111,7 @@ export class CellFiles {
     this.#slotAt.set(file, slot)
   }
 
-  /** Take a slot's file away, for another slot. Its text stays until then: each change of a file costs time. */
+  /** Free the file of a slot for another one. The file keeps its text until then, because each change of a file costs time. */
   suspend(slot: number): void {
     const file = this.#fileOf.get(slot)
     if (file === undefined) return
@@ -120,18 +120,18 @@ export class CellFiles {
     this.#free.push(file)
   }
 
-  /** Empty a slot's file, and take it away. */
+  /** Empty the file of a slot and free it. */
   release(slot: number): void {
     if (this.isPlaced(slot)) this.write(this.pathOf(slot), unused)
     this.suspend(slot)
   }
 
-  /** Make more files when few are free. */
+  /** Add files when few are free. */
   growIfScarce(): void {
     if (this.#free.length < step / 2) this.#grow()
   }
 
-  /** Write a file. */
+  /** Set the text of a file. */
   write(path: string, text: string): void {
     const before = this.#files.get(path)
     if (before?.text === text) return
@@ -139,7 +139,7 @@ export class CellFiles {
     this.#files.set(path, { text, version: (before?.version ?? 0) + 1, snapshot })
   }
 
-  /** It begins with a dollar, because a file of the notebook's own may be called `cell-1.ts`. */
+  /** The name begins with a dollar sign, because one of the notebook's own files may be called `cell-1.ts`. */
   #pathOf(file: number): string {
     return join(this.#folder, `$cell-${file}.ts`)
   }

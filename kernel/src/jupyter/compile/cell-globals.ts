@@ -1,8 +1,8 @@
-/** The modules that {@link cellGlobals} declares, and that the kernel brings without a package. */
+/** The modules that {@link cellGlobals} declares and that the kernel provides without a package. */
 export const builtInModules: ReadonlySet<string> = new Set(['tslab', 'community-lab:jupyter'])
 
 /**
- * What exists in a cell beside what Node has, declared for TypeScript: `prompt`, conversations with the page, the interface of tslab, and of the DOM what figures are made of.
+ * Declarations for TypeScript of what cells have in addition to Node: `prompt`, comms, the interface of tslab, and the part of the DOM that figures use.
  *
  * Source: tslab 1.0.22, public.ts, for the module.
  */

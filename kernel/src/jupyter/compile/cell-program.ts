@@ -13,26 +13,31 @@ import { Names, type Home, type KnownName } from './names.ts'
 import { PlainCells } from './plain-cells.ts'
 import { createCellService, type CellService } from './service.ts'
 
-/** A package without types may have some when it is installed again. */
+/** The diagnostics after which modules are resolved again. The package, or its types, may be installed before the next cell. */
 const missingCodes: readonly number[] = [
   codes.missingModule,
   codes.missingModuleInMode,
   codes.untyped,
 ]
 
-/** After so many cells, those are forgotten that nothing needs any more. */
+/** After this many cells, cells that nothing needs any more are removed. */
 const sweepAfter = 64
 
 /** A cell that has a slot. */
 export interface PlacedCell {
   readonly text: CellText
-  /** Number of the request that brought it. */
+  /** The number of the request that brought the cell. */
   readonly number: number
-  /** What people call it, like `cell 3`. */
+  /** The name of the cell for users, such as `cell 3`. */
   readonly label: string
 }
 
-/** One TypeScript program of the cells that have not ended and of those whose names later cells can use; and these names. */
+/**
+ * The TypeScript program of a notebook. It has the cells that have not ended and the cells whose names later cells can use. See {@link CellFiles} for slots.
+ *
+ * A cell is folded when its module has no file: later modules then contain plain declarations of its names, see {@link PlainCells}. So the program does not
+ * grow with each cell. When a name is declared again with another type, the cells that use it are unfolded, because their types must be computed again.
+ */
 export class CellProgram {
   readonly names = new Names()
   readonly disk: DiskFiles
@@ -41,16 +46,19 @@ export class CellProgram {
   readonly #folder: string
   readonly #service: CellService
   readonly #cells = new Map<number, PlacedCell>()
-  /** Slots of cells that have not ended. They are not reused. */
+  /** Slots of cells that have not ended. They are not released. */
   readonly #pinned = new Set<number>()
-  /** By a cell's number: the numbers of the cells whose names it was compiled with. Its module takes names of others once they declare these again. */
+  /**
+   * For each cell number: the numbers of the cells whose names the cell was first compiled with. Its module imports from other cells when these declare the
+   * names again.
+   */
   readonly #compiledWith = new Map<number, readonly number[]>()
-  /** The names that each slot's module takes from earlier cells, as they were known when it was written. */
+  /** For each slot: the names that its module imports from earlier cells. */
   readonly #brought = new Map<number, ReadonlyMap<string, KnownName>>()
   readonly #plain = new PlainCells()
-  /** Slots whose `declare global` is replaced by that of a later cell. */
+  /** Slots whose `declare global` a later cell has replaced. */
   readonly #replaced = new Set<number>()
-  /** Slots that {@link unfold} has put back, in their order. */
+  /** The slots that {@link unfold} has unfolded, in ascending order. */
   #unfolded: readonly number[] = []
   #last: ts.Program | null = null
   #placedCount = 0
@@ -70,19 +78,20 @@ export class CellProgram {
     })
   }
 
-  /** The program as it is now. */
+  /** The current program. */
   get program(): ts.Program {
     const program = this.#service.service.getProgram()
     if (program === undefined) throw new Error('the language service has no program')
     if (program === this.#last) return program
     this.#last = program
-    // TypeScript looks at a cell's types from within those that depend on them. A chain of hundreds of cells would be too deep for its stack.
+    // Resolve the types of unfolded cells from the first to the last. Otherwise TypeScript would resolve a chain of hundreds of cells recursively, and overflow
+    // the stack.
     for (const slot of this.#unfolded)
       this.#plain.resolve(slot, { program, path: this.files.pathOf(slot) })
     return program
   }
 
-  /** TypeScript's language service, for questions. */
+  /** TypeScript's language service, for completion and inspection. */
   get service(): ts.LanguageService {
     return this.#service.service
   }
@@ -92,10 +101,10 @@ export class CellProgram {
     return this.#cells
   }
 
-  /** The numbers of the cells that later cells need, and of those that these were compiled with: all that a new program has to compile, in their order. */
+  /** The numbers of the cells that a new program has to compile, in order: those that later cells need, and those whose names these were compiled with. */
   get needed(): number[] {
     const needed = new Set(this.#numbersOf(this.#findNeeded()))
-    // A loop over a set goes on with what is added to it meanwhile.
+    // The loop also visits numbers that it adds.
     for (const number of needed)
       for (const each of this.#compiledWith.get(number) ?? []) needed.add(each)
     for (const number of this.#compiledWith.keys())
@@ -103,12 +112,12 @@ export class CellProgram {
     return [...needed]
   }
 
-  /** What people call the cell in a slot. */
+  /** Return the name of the cell in a slot for users. */
   labelOf(slot: number): string {
     return this.#cells.get(slot)?.label ?? 'an earlier cell'
   }
 
-  /** Give a cell a slot. It keeps the slot until {@link release}, or after {@link letGo} until no known name comes from it. */
+  /** Give a cell a slot. The cell keeps it until {@link release}; after {@link letGo}, it may also be released once no known name comes from it. */
   place(cell: PlacedCell): number {
     this.#placedCount += 1
     if (this.files.freeCount === 0 || this.#placedCount % sweepAfter === 0) this.#sweep()
@@ -122,12 +131,12 @@ export class CellProgram {
     return slot
   }
 
-  /** Note that a cell has ended. Its slot can be reused once no known name comes from it. */
+  /** Note that a cell has ended. Its slot can be released once no known name comes from it. */
   letGo(slot: number): void {
     this.#pinned.delete(slot)
   }
 
-  /** Write a cell's module with the names that are known now. Returns a function that writes it as it was. */
+  /** Write a cell's module with the names that are known now. Returns a function that restores the module. */
   write(slot: number): () => void {
     const text = this.#cells.get(slot)?.text
     if (text === undefined) return () => undefined
@@ -140,7 +149,7 @@ export class CellProgram {
     }
   }
 
-  /** Note what a cell that has ended declares. Returns the names among `again` whose type is another than in the slot that declared them before. */
+  /** Note the declarations of a cell that has ended. Returns those names of `again` whose type differs from that in the slot that declared them before. */
   settle(
     slot: number,
     {
@@ -155,15 +164,15 @@ export class CellProgram {
     return new Map([...again].filter(([name, old]) => !this.#plain.isSame(name, slot, old)))
   }
 
-  /** Take the files of the cells away whose names stand for themselves, so that the program does not grow with them. */
+  /** Fold those of these cells that can be folded, so that the program does not grow with them. */
   fold(slots: Iterable<number>): void {
     const folded = [...slots].filter((slot) => this.#plain.has(slot) && !this.#pinned.has(slot))
     for (const slot of folded) this.files.suspend(slot)
   }
 
   /**
-   * Put the cells back into the program whose types may depend on names that were declared again with another type. They take names from each other's
-   * modules, until {@link foldAgain}.
+   * Unfold the cells whose types may depend on names that were declared again with another type. They import names from each other's modules until
+   * {@link foldAgain}.
    */
   unfold(changed: ReadonlyMap<string, number>): void {
     const slots = this.#findUsers(new Set(changed.keys()))
@@ -176,7 +185,7 @@ export class CellProgram {
     for (const slot of slots) this.#render(slot)
   }
 
-  /** Look again at the types of the cells that {@link unfold} has put back, and take their files away where that is possible. */
+  /** Read the types of the unfolded cells again, and fold the cells again where that is possible. */
   foldAgain(): void {
     const { program } = this
     const slots = this.#unfolded
@@ -186,7 +195,7 @@ export class CellProgram {
     for (const slot of slots) this.#render(slot)
   }
 
-  /** Have later cells look at the types of large values that a cell has written out, not at the values. */
+  /** Replace large literals in a cell by their types, because later cells need only the types. */
   typeLargeValues(slot: number): void {
     const cell = this.#cells.get(slot)
     if (cell === undefined) return
@@ -210,7 +219,7 @@ export class CellProgram {
     this.#render(slot)
   }
 
-  /** Put an unfinished cell into a free file, with all names. Returns its path, and how many characters stand before its text. */
+  /** Write an unfinished cell, with all known names, into a free file. Returns its path and the number of characters before the cell's text. */
   draft(text: CellText): { path: string; before: number } {
     if (this.files.freeCount === 0) this.#sweep()
     const path = this.files.freePath
@@ -222,7 +231,7 @@ export class CellProgram {
     return { path, before: line.length + 1 }
   }
 
-  /** Give a slot back. */
+  /** Remove a cell and free its slot. */
   release(slot: number): void {
     this.#brought.delete(slot)
     this.#plain.remove(slot)
@@ -232,7 +241,7 @@ export class CellProgram {
     this.files.release(slot)
   }
 
-  /** What TypeScript has against a cell, and against the notebook's own files that it imports. */
+  /** Return TypeScript's diagnostics for a cell and for the notebook's own files that it imports. */
   check(slot: number): readonly PlacedDiagnostic[] {
     const { program } = this
     const path = this.files.pathOf(slot)
@@ -242,12 +251,12 @@ export class CellProgram {
       text: this.#cells.get(slot)?.text ?? null,
       ownImports: this.ownImportsOf(slot),
     })
-    // A module that was not found may be installed before the next cell.
+    // The missing module may be installed before the next cell.
     if (found.some(({ code }) => missingCodes.includes(code))) this.#service.forgetResolutions()
     return found.filter(({ code }) => code !== codes.untyped)
   }
 
-  /** Put a diagnostic into words. */
+  /** Describe a diagnostic for the user. */
   complaintOf(diagnostic: PlacedDiagnostic): Complaint {
     return complaintOf(diagnostic, {
       folder: this.#folder,
@@ -258,12 +267,12 @@ export class CellProgram {
     })
   }
 
-  /** The notebook's own files that a cell imports, directly or not. */
+  /** Return the notebook's own files that a cell imports, directly or indirectly. */
   ownImportsOf(slot: number): string[] {
     return this.#service.ownImportsOf(this.files.pathOf(slot))
   }
 
-  /** Forget all cells. */
+  /** Remove all cells. */
   clear(): void {
     this.names.clear()
     this.#compiledWith.clear()
@@ -274,27 +283,27 @@ export class CellProgram {
     return [...slots].flatMap((slot) => this.#cells.get(slot)?.number ?? [])
   }
 
-  /** Free the slots that no known name comes from. Make more when few are free. */
+  /** Remove the cells that no known name comes from. Add files when few are free. */
   #sweep(): void {
     const needed = this.#findNeeded()
     for (const slot of [...this.#cells.keys()]) if (!needed.has(slot)) this.release(slot)
     this.files.growIfScarce()
   }
 
-  /** The slots of cells that have not ended, that known names or globals come from, and that these mention. */
+  /** Return the slots of cells that have not ended, of cells that known names or globals come from, and of cells that the modules of all these import from. */
   #findNeeded(): ReadonlySet<number> {
     const needed = new Set([...this.names.slots, ...this.#pinned])
     for (const [slot, { text }] of this.#cells) if (text.globals.size > 0) needed.add(slot)
-    // A loop over a set goes on with what is added to it meanwhile.
+    // The loop also visits slots that it adds.
     for (const slot of needed)
       for (const each of slotsOf(this.#brought.get(slot) ?? new Map())) needed.add(each)
     return needed
   }
 
-  /** The slots of the cells that use one of these names, or a name that such a cell declares. */
+  /** Return the slots of cells that use one of these names, or a name that such a cell declares. */
   #findUsers(names: Set<string>): Set<number> {
     const users = new Set<number>()
-    // A loop over a set goes on with what is added to it meanwhile.
+    // The loop also visits names that it adds.
     for (const name of names)
       for (const [slot, { text }] of this.#cells) {
         if (users.has(slot) || !text.words.has(name) || text.declared.has(name)) continue
@@ -304,7 +313,7 @@ export class CellProgram {
     return users
   }
 
-  /** The names of earlier cells that a cell uses, as they are known now. */
+  /** Return the names of earlier cells that a cell uses, as they are known now. */
   #namesFor(text: CellText): ReadonlyMap<string, KnownName> {
     return namesFor(text, this.names.all, (name) => text.words.has(name))
   }
@@ -327,7 +336,7 @@ export class CellProgram {
   }
 }
 
-/** Write a cell as a module: a line that imports names of earlier cells, the cell's text, and a line that exports what it declares. */
+/** Write a cell as a module: a line that imports names of earlier cells, the text of the cell, and a line that exports its declarations. */
 function moduleOf(line: string, { source, declared, exported }: CellText): string {
   const names = [...declared.keys()].filter((name) => !exported.has(name))
   return `${line}\n${source}\nexport { ${names.join(', ')} }\n`

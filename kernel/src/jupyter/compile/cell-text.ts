@@ -1,42 +1,42 @@
 import ts from 'typescript'
 import { Edits } from './edits.ts'
 
-/** What a name at a cell's top level means to later cells. */
+/** What a top-level name of a cell is for later cells. */
 export interface Declared {
   /**
-   * `variable`: later cells may assign to it. `constant`: a value alone, like a function. `both`: also a type, like a class, or perhaps one, like an import.
-   * `type`: a type alone. `ambient`: a value that the cell says is there (`declare`), and that no cell makes.
+   * `variable`: later cells may assign to it. `constant`: only a value, such as a function. `both`: a value and a type, such as a class, or an import that may
+   * be one. `type`: only a type. `ambient`: a value that the cell declares with `declare`, and that no cell creates.
    */
   readonly kind: 'variable' | 'constant' | 'both' | 'type' | 'ambient'
   readonly isImport: boolean
 }
 
-/** A cell as it was written, looked at by itself. */
+/** The text of a cell, parsed on its own. */
 export interface CellText {
   readonly source: string
   readonly declared: ReadonlyMap<string, Declared>
-  /** Names that the cell exports in its own words, as the names that they are. */
+  /** Names that the cell itself exports under the same name. */
   readonly exported: ReadonlySet<string>
   /** Whether it ends with an expression. */
   readonly hasResult: boolean
-  /** Every word of it: its identifiers, and more. */
+  /** Every word in it: at least all identifiers. */
   readonly words: ReadonlySet<string>
-  /** Names that it declares for all cells, by `declare global`. */
+  /** Names that it declares by `declare global`. */
   readonly globals: ReadonlySet<string>
-  /** The same text with blanks in the place of exports: cells are no modules when they run. */
+  /** The text with blanks in place of exports, because a cell does not run as a module. */
   readonly withoutExports: string
-  /** The same text with blanks in the place of `declare global { … }`. */
+  /** The text with blanks in place of `declare global { … }`. */
   readonly withoutGlobals: string
-  /** Why this is no cell of this kernel, and the line that says so, 1-based; null when it is one. */
+  /** Why this kernel cannot run the text, and its line, 1-based; null when it can. */
   readonly refusal: { readonly line: number; readonly message: string } | null
 }
 
-/** Makes the text a module, in which `await` is a word of the language. */
+/** Makes the text a module, so that `await` is a keyword. */
 const moduleMark = '\nexport {}'
 
-/** Look at a cell. */
+/** Parse the text of a cell. */
 export function readCell(written: string): CellText {
-  // A module may not begin with a line that names an interpreter, since the kernel puts a line before it. As a comment it means the same.
+  // The kernel puts a line before the text, so a first line that begins with `#!` would be a syntax error. A comment has the same effect.
   const source = written.replace(/^(\uFEFF?)#!/u, '$1//')
   const file = ts.createSourceFile('cell.ts', source + moduleMark, ts.ScriptTarget.Latest, true)
   const statements = file.statements.filter((each) => each.getStart() < source.length)
@@ -56,7 +56,7 @@ export function readCell(written: string): CellText {
   }
 }
 
-/** Every word of a text, with and without its escapes: `\u0061bc` is the name `abc`. */
+/** Return every word of a text, with and without escapes: `\u0061bc` is the identifier `abc`. */
 function wordsOf(source: string): ReadonlySet<string> {
   const isEscaped = source.includes('\\u')
   const unescaped = isEscaped
@@ -82,7 +82,7 @@ function blankGlobals(source: string, statements: readonly ts.Statement[]): stri
   return edits.apply()
 }
 
-/** Refuse, in words, what only other kernels have: IPython's magics, and tslab's cells that are modules. */
+/** Refuse what only other kernels support: IPython's magics, and tslab's cells that are modules. */
 function refuseForeign(source: string): CellText['refusal'] {
   const [, before = '', magic, module] =
     /^(\s*)(?:(%{1,2}[a-z]\w*)|\/\*\*\s*@module\s+([\w.]+))/u.exec(source) ?? []
@@ -189,7 +189,7 @@ class CellReader {
     return name !== undefined && ts.isIdentifier(name) ? [name.text] : []
   }
 
-  /** A name may be declared as a value and as a type in one cell. */
+  /** A cell may declare a name both as a value and as a type. */
   #add(name: string, kind: Declared['kind'], isImport = false): void {
     const before = this.declared.get(name)?.kind ?? kind
     const isBoth =
@@ -200,7 +200,7 @@ class CellReader {
     this.declared.set(name, { kind: isVariable ? 'variable' : isBoth ? 'both' : before, isImport })
   }
 
-  /** `var` anywhere outside functions belongs to the top level. */
+  /** A `var` anywhere outside of functions belongs to the top level. */
   #findVars(node: ts.Node): void {
     if (ts.isFunctionLike(node) || ts.isClassLike(node) || ts.isModuleDeclaration(node)) return
     if (ts.isVariableDeclarationList(node) && (node.flags & ts.NodeFlags.BlockScoped) === 0) {
@@ -231,7 +231,7 @@ class CellReader {
     return end + (found?.[0].length ?? 0)
   }
 
-  /** What is exported without a name is evaluated, and its value dropped. */
+  /** The expression of a default export is evaluated, and its value dropped. */
   #evaluate(statement: ts.Statement, start: number): void {
     const keyword = statement.getStart()
     const blank = this.#source.slice(keyword, start).replace(/[^\n]/gu, ' ')
@@ -249,7 +249,7 @@ function namesOf(name: ts.BindingName): string[] {
   return identifiersOf(name).map(({ text }) => text)
 }
 
-/** The identifiers that a name or a pattern declares. */
+/** Return the identifiers that a name or a pattern declares. */
 export function identifiersOf(name: ts.BindingName): ts.Identifier[] {
   if (ts.isIdentifier(name)) return [name]
   return name.elements.flatMap((element) =>

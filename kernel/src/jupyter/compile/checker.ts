@@ -19,36 +19,36 @@ import { completeAt, inspectAt, isComplete } from './help.ts'
 import { findJsx } from './jsx.ts'
 import { findMisfits } from './misfits.ts'
 
-/** A cell that was compiled and may be running. */
+/** A cell that was compiled and has not ended. */
 interface Pending {
   readonly slot: number
   readonly reached: ReadonlyMap<string, number>
   readonly types: ReadonlySet<string>
   readonly unions: ReadonlySet<string>
-  /** The slots of the earlier cells whose globals it declares anew. */
+  /** The slots of the earlier cells whose globals the cell replaces. */
   readonly replaced: readonly number[]
-  /** The stamps of the files that go along with the cell. */
+  /** The stamps of the files that are sent with the cell. */
   readonly stamps: ReadonlyMap<string, string>
 }
 
 const noJsx =
   'Cells are TypeScript without JSX. Write it in a file that ends in .tsx beside the notebook, and import that.'
 
-/** Checks cells against those before, and makes JavaScript of them. */
+/** Checks cells against earlier cells, and compiles them to JavaScript. */
 export class Checker implements CompilerMethods {
   readonly #program: CellProgram
   /** Compiled cells that have not ended, by the number of their request. */
   readonly #pending = new Map<number, Pending>()
-  /** The stamps of the notebook's own files as the process that runs cells has them. */
+  /** The stamps of the notebook's own files that the process that runs cells has. */
   readonly #sent = new Map<string, string>()
-  /** What was said of each cell that no longer fits, by the number of its request. */
+  /** For the request of each misfit (see {@link findMisfits}): the sentences that the user was told. */
   readonly #told = new Map<number, ReadonlySet<string>>()
 
   constructor(folder: string, fallbackFile: string) {
     this.#program = new CellProgram(folder, fallbackFile)
   }
 
-  /** The program that has the cells which TypeScript has to look at. */
+  /** The TypeScript program of the cells. */
   get program(): ts.Program {
     return this.#program.program
   }
@@ -99,7 +99,7 @@ export class Checker implements CompilerMethods {
     return { ...cell, files }
   }
 
-  /** Release the slot of a cell that does not run. Earlier cells declare again the globals that it would have replaced. */
+  /** Release the slot of a cell that does not run. Restore the globals of earlier cells that it would have replaced. */
   #release(slot: number, replaced: readonly number[]): void {
     this.#program.release(slot)
     for (const each of replaced) this.#program.restoreGlobals(each)
@@ -141,7 +141,7 @@ export class Checker implements CompilerMethods {
       return []
     }
     this.#program.unfold(changed)
-    // Of a replay nothing is said, but earlier cells take the new variables as they did before.
+    // A replay reports nothing. But modules of earlier cells must take the new variables, as they did before.
     const misfits = findMisfits(this.#program, slot, { again: changed, told: this.#told })
     this.#program.foldAgain()
     this.#program.fold([slot])
@@ -171,7 +171,7 @@ export class Checker implements CompilerMethods {
     return isComplete(code)
   }
 
-  /** Compile a text that no cell has, to load what later cells need. */
+  /** Compile a text that is not a cell, to load what later cells need. */
   warm(code: string): void {
     const text = readCell(code)
     const slot = this.#program.place({ text, number: 0, label: '' })
@@ -184,7 +184,7 @@ export class Checker implements CompilerMethods {
     this.#program.release(slot)
   }
 
-  /** The global names that a cell declares are taken from the cells that declared them before. Returns the slots of those. */
+  /** Remove the globals that a cell declares from the earlier cells that declare them too. Returns the slots of those. */
   #takeGlobals({ globals }: CellText): number[] {
     if (globals.size === 0) return []
     const before = [...this.#program.cells].filter(([, { text }]) =>
@@ -194,7 +194,7 @@ export class Checker implements CompilerMethods {
     return before.map(([slot]) => slot)
   }
 
-  /** The notebook's own TypeScript files that a cell imports and that have changed, with their stamps. */
+  /** Return the notebook's own TypeScript files that a cell imports and that have changed, with their stamps. */
   #changedFilesOf(slot: number): Map<string, string> {
     const own = this.#program
       .ownImportsOf(slot)
@@ -204,7 +204,7 @@ export class Checker implements CompilerMethods {
   }
 }
 
-/** The imported names that are types alone: nothing of them exists when the cell runs. */
+/** Return the imported names that are only types. They do not exist at run time. */
 function typesAmong(program: ts.Program, path: string, text: CellText): Set<string> {
   const types = new Set<string>()
   if (![...text.declared.values()].some(({ isImport }) => isImport)) return types
@@ -228,7 +228,7 @@ function typesAmong(program: ts.Program, path: string, text: CellText): Set<stri
   return types
 }
 
-/** The constants whose type is a union. */
+/** Return the constants whose type is a union. */
 function unionsAmong(program: ts.Program, path: string): Set<string> {
   const checker = program.getTypeChecker()
   const statements = program.getSourceFile(path)?.statements ?? []

@@ -1,67 +1,70 @@
 import type { LineMap } from './line-map.ts'
 
-/** What a cell imports: which module, and which variables it fills. */
+/** An import of a cell: a module, and the variables that it fills. */
 export interface CellImport {
   readonly from: string
   readonly attributes: Readonly<Record<string, string>> | null
-  /** Pairs of an exported name and the variable that shows it; the exported name `*` is the whole module. */
+  /** Pairs of an exported name and the variable that shows its value. The exported name `*` is the whole module. */
   readonly names: readonly (readonly [exported: string, variable: string])[]
-  /** Where the import stands in the cell, 1-based. */
+  /** The position of the import in the cell, 1-based. */
   readonly place: { readonly line: number; readonly column: number }
 }
 
-/** One of the notebook's own TypeScript files, as an ES module. */
+/** One of the notebook's own TypeScript files, compiled to an ES module. */
 export interface CompiledFile {
   readonly path: string
   readonly code: string
   readonly lineMap: LineMap
 }
 
-/** Such a file as it goes along with a cell. */
+/** A compiled file that is sent with a cell. */
 export interface SentFile extends CompiledFile {
-  /** The stamp that it had before its text was read: it may have changed since. */
+  /** The stamp of the file before it was read. The file may have changed since. */
   readonly stamp: string
 }
 
-/** A cell as JavaScript, ready to run. */
+/** A cell compiled to JavaScript. */
 export interface CompiledCell {
-  /** An expression that gives a function. Its parameters: the helper, what CommonJS gives a module, and the boxes of the variables that the cell uses. */
+  /**
+   * An expression whose value is a function. Its parameters are the helper, the values of {@link moduleWords}, and the boxes of the variables that the cell
+   * uses.
+   */
   readonly code: string
-  /** The helper's name in that function. A box's name there is this and the variable's. */
+  /** The helper's name in that function. The name of a box is this, followed by the name of the variable. */
   readonly prefix: string
-  /** The variables whose boxes the function takes, in its order. */
+  /** The variables whose boxes the function takes, in order. */
   readonly boxes: readonly string[]
   readonly imports: readonly CellImport[]
   readonly lineMap: LineMap
-  /** The files that the cell imports, directly or not, and that have changed since they were last sent. */
+  /** The files that the cell imports, directly or indirectly, and that have changed since they were last sent. */
   readonly files: readonly SentFile[]
 }
 
-/** Something TypeScript has to say about a cell; line and column are 1-based. */
+/** A diagnostic of TypeScript, described for the user. Line and column are 1-based. */
 export interface Complaint {
-  /** The file it is in; null for the cell itself. */
+  /** The path of its file; null for the cell itself. */
   readonly file: string | null
   readonly line: number
   readonly column: number
-  /** What is wrong, with TypeScript's code; what explains it stands indented in lines below. */
+  /** What is wrong, with TypeScript's code. Explanations follow in indented lines. */
   readonly message: string
 }
 
-/** Either a cell that may run or what is wrong with it. */
+/** A compiled cell, or what is wrong with the cell. */
 export type Compilation =
   | { readonly ok: true; readonly cell: CompiledCell }
   | { readonly ok: false; readonly complaints: readonly Complaint[] }
 
 /** What to compile. */
 export interface CellSource {
-  /** Number of the request that brought the cell. */
+  /** The number of the request that brought the cell. */
   readonly number: number
-  /** The cell's name in messages and stacks, like `cell-3.ts`. */
+  /** The name of the cell in messages and stack traces, such as `cell-3.ts`. */
   readonly name: string
   readonly code: string
 }
 
-/** What completion found; cursor positions are UTF-16 offsets. */
+/** The result of a completion. Positions are UTF-16 offsets. */
 export interface Completion {
   readonly start: number
   readonly end: number
@@ -71,32 +74,35 @@ export interface Completion {
 /** One proposal of a completion. */
 export interface CompletionMatch {
   readonly text: string
-  /** TypeScript's word for what it is: `function`, `property`, … */
+  /** TypeScript's name of its kind: `function`, `property`, … */
   readonly type: string
 }
 
-/** Whether a cell can run as it is, needs more lines, or has an error that more lines do not mend. */
+/** Whether a cell can run as it is, needs more lines, or has an error that more lines cannot correct. */
 export type Completeness =
   | { readonly status: 'complete' | 'invalid' }
   | { readonly status: 'incomplete'; readonly indent: string }
 
-/** What the thread that compiles can be asked. Each method is answered in the order of the questions. */
+/** The methods of the compiler thread. It answers them in the order in which they are called. */
 export interface CompilerMethods {
-  /** Check a cell and make JavaScript of it. */
+  /** Check a cell and compile it to JavaScript. */
   compile(source: CellSource): Compilation
   /**
-   * Make known to later cells what a compiled cell declared, as far as it ran: `reached` is the number of its declaring statements that ended.
-   * Returns a sentence for each earlier cell that no longer fits. A cell that ran before, with an earlier thread, is a replay: nothing is said of it.
+   * Make the declarations of a compiled cell known to later cells. `reached` is how many of its imports and declarations were completed. Returns a sentence for
+   * each earlier cell that is a misfit now (see {@link findMisfits}). `isReplay`: the cell ran before, with an earlier thread; nothing is returned.
    */
   accept(number: number, reached: number, isReplay?: boolean): readonly string[]
-  /** The numbers of the accepted cells that a new thread has to compile again: those that later cells still need, and those that these were compiled with. */
+  /**
+   * Return the numbers of the accepted cells that a new thread would have to compile: those that later cells need, and those whose names these were compiled
+   * with.
+   */
   needed(): readonly number[]
-  /** Forget a compiled cell that will not run. */
+  /** Remove a compiled cell that will not run. */
   abandon(number: number): void
-  /** Forget what all cells declared: the process that held their values is gone. */
+  /** Remove all cells, because the process that held their values has ended. */
   reset(): void
   complete(code: string, offset: number): Completion
-  /** What is at the offset, as Markdown; null when there is nothing to say. */
+  /** Describe what is at an offset, as Markdown; null when nothing is known. */
   inspect(code: string, offset: number): string | null
   isComplete(code: string): Completeness
 }

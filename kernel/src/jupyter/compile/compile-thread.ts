@@ -3,32 +3,32 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { IdleCollection } from '../garbage.ts'
 import type { CompilerMethods } from './compilation.ts'
 
-/** What a compiler needs. */
+/** Options of {@link Compiler}. */
 export interface CompilerOptions {
-  /** The notebook's folder, in which its imports are looked for first. */
+  /** The notebook's folder, from which imports are resolved first. */
   readonly folder: string
-  /** A file beside which packages are looked for that the notebook's folder lacks. */
+  /** A file from which packages are resolved that the notebook's folder lacks. */
   readonly fallbackFile: string
 }
 
-/** A question to the thread that compiles. */
+/** A call of a method of the compiler thread. */
 export interface CompilerQuestion {
   readonly id: number
   readonly method: keyof CompilerMethods
   readonly args: Parameters<CompilerMethods[keyof CompilerMethods]>
 }
 
-/** Its answer. */
+/** The result of a call. */
 export type CompilerAnswer =
   { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: Error }
 
-/** The thread compiles the next text of {@link warmUp} after so long without a question, in milliseconds. */
+/** After this time without a call, the thread compiles the next text of {@link warmUp}, in milliseconds. */
 const idleMs = 100
 
-/** The thread collects garbage after so long without a question, in milliseconds. That takes 0.2 s. */
+/** After this time without a call, the thread collects garbage, in milliseconds. The collection takes 0.2 s. */
 const collectionMs = 1000
 
-/** Texts like the first cells of most notebooks. They are compiled in advance: this loads the libraries, and V8 compiles the compiler. */
+/** Texts like the first cells of most notebooks. Compiling them in advance loads the libraries, and makes V8 optimize the compiler. */
 const warmUp = [
   "import { Plot, connect, show } from '@community-lab/kernel'\nconst lab = connect()\nshow(Plot.plot({ marks: [] }))",
   'function f(x: number): number {\n  return x * 2\n}\nf(1)',
@@ -36,8 +36,8 @@ const warmUp = [
 ]
 
 /*
- * This thread compiles cells, so that the kernel's sockets never wait for a compilation. The compile cache is enabled before TypeScript is loaded, which
- * then takes 90 ms instead of 370.
+ * This thread compiles cells, so that a compilation never blocks the kernel's sockets. The compile cache is enabled before TypeScript is loaded, which then
+ * takes 90 ms instead of 370.
  */
 enableCompileCache()
 const { Checker } = await import('./checker.ts')
@@ -45,17 +45,17 @@ const { folder, fallbackFile } = workerData as CompilerOptions
 const checker = new Checker(folder, fallbackFile)
 const port = parentPort
 
-// This loads what every cell needs. A cell that has come meanwhile would wait for it anyway.
+// Load what every cell needs. A cell that has arrived meanwhile would wait for it anyway.
 checker.warm('0')
 port?.postMessage(null)
 const steps = [...warmUp]
 const collection = new IdleCollection(collectionMs)
 
-/** Compile the next text after a time without questions: the questions at the end of a cell must not wait for it. */
+/** Compile the next text only after a time without calls, because the calls at the end of a cell must not wait for it. */
 const warm = setTimeout(() => {
   const step = steps.shift()
   if (step !== undefined) checker.warm(step)
-  // Save what V8 has compiled for the next kernel. It is saved now because this process may be killed.
+  // Save V8's compiled code for the next kernel now, because this process may be killed.
   if (steps.length === 0) flushCompileCache()
   else warm.refresh()
   collection.defer()

@@ -10,25 +10,25 @@ import type {
 } from './compilation.ts'
 import type { CompilerAnswer, CompilerOptions, CompilerQuestion } from './compile-thread.ts'
 
-/** The cell was interrupted while it was compiled. */
+/** Thrown when a cell is interrupted while it is compiled. */
 export class CompilationInterrupted extends Error {}
 
-/** How long a compilation may go on after an interrupt before its thread is ended, in milliseconds. */
+/** How long a compilation may go on after an interrupt before its thread is terminated, in milliseconds. */
 const graceMs = 1000
 
 /**
- * Bounds of the thread's memory, in MiB. Live objects take 70 MiB with the library imported. With V8's default bounds garbage takes several times that before it is
- * collected, at the same speed. A cell whose types need more ends the thread, and a new thread takes its place.
+ * Limits of the thread's memory, in MiB. Live objects take 70 MiB with the library imported. With V8's default limits, garbage grows to several times that
+ * before it is collected, without any gain in speed. A cell whose types need more ends the thread, and a new thread replaces it.
  */
 const threadLimits = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 1024 }
 
-/** Accepted cells are looked through after so many: those that nothing needs any more are forgotten. */
+/** After this many accepted cells, the compiler removes those that no later cell needs. */
 const pruneAfter = 32
 
 /** The build bundles the thread's program with TypeScript: it starts sooner and takes half of the memory. */
 const threadFile = import.meta.url.endsWith('.ts') ? 'compile-thread' : 'compile-thread.bundle'
 
-/** After so many failed starts in a row, no other thread is started. */
+/** After this many failed starts in a row, no other thread is started. */
 const maxFailedStarts = 3
 
 interface AcceptedCell {
@@ -43,30 +43,30 @@ interface Waiting {
 }
 
 /**
- * Turns cells into JavaScript and answers questions about unfinished ones, in a thread of its own. Offsets are counted in code points, as Jupyter does.
+ * Compiles cells to JavaScript and answers questions about unfinished ones, in a thread of its own. Offsets count code points, as in Jupyter.
  *
- * Invariants: every question is answered or rejected. When the thread ends (by a defect, or because it did not react to an interrupt), the question that it
- * worked on is rejected. A new thread compiles the cells that ran before, and the one that runs, once more, and then answers the other questions.
+ * Invariants: every call is answered or rejected. When the thread ends because of a defect or because it did not react to an interrupt, the call that it worked
+ * on is rejected. A new thread compiles the accepted cells and the running one again, and then answers the other calls.
  */
 export class Compiler {
   readonly #options: CompilerOptions
-  /** Questions without an answer, in their order. */
+  /** Calls without an answer, in order. */
   readonly #waiting = new Map<number, Waiting>()
-  /** The cells that ran and that later cells may need, and how far they came. */
+  /** The cells that have run and that later cells may need, and how far each of them ran. */
   #accepted: readonly AcceptedCell[] = []
-  /** How many of them there were when they were last looked through. */
+  /** The number of accepted cells after the last removal. */
   #neededCount = 0
-  /** Cells that were compiled and have not ended, by their number. */
+  /** Cells that were compiled and have not ended, by number. */
   readonly #sources = new Map<number, CellSource>()
   readonly #ready = Promise.withResolvers<null>()
   readonly #ended = Promise.withResolvers<null>()
   #worker: Worker
   #lastId = 0
-  /** The question that the cell waits for which is compiled, or has just ended. */
+  /** The call that the execution of a cell waits for. */
   #awaited: number | null = null
-  /** Threads in a row that ended before they could compile. */
+  /** How many threads in a row ended before they could compile. */
   #failedStarts = 0
-  /** Why there is no thread any more. */
+  /** Why no thread is left; null while there is one. */
   #end: Error | null = null
 
   constructor(options: CompilerOptions) {
@@ -74,18 +74,18 @@ export class Compiler {
     this.#worker = this.#start()
   }
 
-  /** Fulfilled when the compiler is loaded. A cell that comes earlier waits for that. */
+  /** Resolves when the compiler is loaded. A cell that arrives earlier waits for that. */
   get ready(): Promise<unknown> {
     return this.#ready.promise
   }
 
-  /** Fulfilled when there is no thread any more, and none will be. */
+  /** Resolves when no thread is left and none will be started. */
   get ended(): Promise<unknown> {
     return this.#ended.promise
   }
 
   /**
-   * Check a cell and make JavaScript of it.
+   * Check a cell and compile it to JavaScript.
    *
    * @throws {@link CompilationInterrupted} after {@link interrupt}.
    */
@@ -93,7 +93,7 @@ export class Compiler {
     const compiled = this.#ask('compile', source)
     this.#awaited = this.#lastId
     const compilation = await compiled.catch((error: unknown) => {
-      // The thread may come to its end with this cell all the same.
+      // The thread may still compile the cell after the interrupt. Then it must remove the cell again.
       if (error instanceof CompilationInterrupted)
         this.#ask('abandon', source.number).catch(() => undefined)
       throw error
@@ -103,7 +103,10 @@ export class Compiler {
     return compilation
   }
 
-  /** Make known to later cells what a compiled cell declared, as far as it ran. Returns a sentence for each earlier cell that no longer fits. */
+  /**
+   * Make the declarations of a compiled cell known to later cells, as far as it ran. Returns a sentence for each earlier cell that is a misfit now (see
+   * {@link findMisfits}).
+   */
   async accept(number: number, reached: number): Promise<readonly string[]> {
     const source = this.#sources.get(number)
     this.#sources.delete(number)
@@ -114,12 +117,12 @@ export class Compiler {
     return accepted
   }
 
-  /** Forget the cells that no later cell needs. */
+  /** Remove the accepted cells that no later cell needs. */
   async #prune(): Promise<void> {
     const known = new Set(this.#accepted)
     this.#neededCount = known.size
     const numbers = await this.#ask('needed').catch(() => null)
-    // The thread has ended; another cell asks again.
+    // The thread has ended. The next removal asks again.
     if (numbers === null) return
     const needed = new Set(numbers)
     this.#accepted = this.#accepted.filter(
@@ -133,7 +136,7 @@ export class Compiler {
     return this.#accepted.length
   }
 
-  /** Forget all that cells declared: the process that held their values is gone. */
+  /** Remove all cells, because the process that held their values has ended. */
   reset(): void {
     this.#accepted = []
     this.#neededCount = 0
@@ -151,17 +154,19 @@ export class Compiler {
     }
   }
 
-  /** What is at the cursor, as Markdown; null when there is nothing to say. */
+  /** Describe what is at the cursor, as Markdown; null when nothing is known. */
   inspect(code: string, cursor: number): Promise<string | null> {
     return this.#ask('inspect', code, toUtf16Offset(code, cursor))
   }
 
-  /** Whether a cell can run as it is. */
+  /** Tell whether a cell can run as it is. */
   isComplete(code: string): Promise<Completeness> {
     return this.#ask('isComplete', code)
   }
 
-  /** Interrupt what the thread does for a cell, if it does anything. It is rejected at once. The thread is ended if it goes on for longer than {@link graceMs}. */
+  /**
+   * Interrupt the call that the execution of a cell waits for. It is rejected at once. The thread is terminated if it goes on for longer than {@link graceMs}.
+   */
   interrupt(): void {
     const id = this.#awaited
     const waiting = id === null ? undefined : this.#waiting.get(id)
@@ -175,7 +180,7 @@ export class Compiler {
     }, graceMs)
   }
 
-  /** End the thread. */
+  /** Terminate the thread. */
   async close(): Promise<void> {
     this.#end = new Error('the kernel ends')
     await this.#worker.terminate()
@@ -191,7 +196,7 @@ export class Compiler {
     const question = { id: this.#lastId, method, args }
     this.#waiting.set(question.id, {
       question,
-      // The thread answers with what the method returns.
+      // The thread answers with the return value of the method.
       resolve: (value) => asked.resolve(value as ReturnType<CompilerMethods[Method]>),
       reject: (error) => asked.reject(error),
     })

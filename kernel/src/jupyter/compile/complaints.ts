@@ -4,48 +4,48 @@ import type { Complaint } from './compilation.ts'
 import type { Names } from './names.ts'
 import { nodeAt } from './nodes.ts'
 
-/** What the wording of complaints needs. */
+/** What {@link complaintOf} needs to know. */
 export interface ComplaintOptions {
   readonly folder: string
   readonly cells: CellFiles
   readonly names: Names
   readonly program: ts.Program
-  /** What people call the cell in that slot, like `cell 3`. */
+  /** Return the name of the cell in a slot for users, such as `cell 3`. */
   labelOf(slot: number): string
 }
 
-/** Codes of TypeScript's messages. Source: TypeScript, diagnosticMessages.json. */
+/** TypeScript's diagnostic codes. Source: TypeScript, diagnosticMessages.json. */
 export const codes = {
-  /** "Could not find a declaration file for module": a package without types is no mistake of the cell's. */
+  /** "Could not find a declaration file for module". A package without types is not an error of the cell. */
   untyped: 7016,
   missingModule: 2307,
   missingModuleInMode: 2792,
   missingName: 2304,
   missingNameWithSuggestion: 2552,
-  /** The name is one that a package gives: of Node, of jQuery, of a test runner, of Bun; with and without a word of settings. */
+  /** The name belongs to a package: Node's types, jQuery, a test runner or Bun. Some of these messages also mention settings. */
   packageName: [2580, 2581, 2582, 2591, 2592, 2593, 2867, 2868],
   browserName: 2584,
   importAssigned: 2632,
   constantAssigned: 2588,
   functionAssigned: 2630,
   unknownUsed: 18046,
-  /** "implicitly has type 'any[]' in some locations", and the use that it speaks of. */
+  /** "implicitly has type 'any[]' in some locations", and the message at such a location. */
   evolving: 7034,
   evolvingUse: 7005,
   /** "An export assignment cannot be used in a module with other exported elements." */
   exportAssigned: 2309,
-  /** "Unable to resolve signature of class decorator", and of others; "Decorators are not valid here." */
+  /** "Unable to resolve signature of class decorator", the same for other decorators, and "Decorators are not valid here." */
   decorators: [1206, 1238, 1239, 1240, 1241, 1270],
 } satisfies Readonly<Record<string, number | readonly number[]>>
 
-/** TypeScript's advice to change a setting, which cells do not have. */
+/** TypeScript's advice to change a compiler option, which cells cannot do. */
 const settingsAdvice =
   / Do you need to (?:change your target library|install type definitions for [^?]*)\? Try [^\n]*/gu
 
-/** A diagnostic that stands in a file. */
+/** A diagnostic with a file. */
 export type PlacedDiagnostic = ts.Diagnostic & { file: ts.SourceFile }
 
-/** Put what TypeScript says about a cell into words that name cells, not files. */
+/** Describe a diagnostic for the user. The description names cells, not files. */
 export function complaintOf(
   diagnostic: PlacedDiagnostic,
   { folder, cells, names, program, labelOf }: ComplaintOptions,
@@ -85,14 +85,14 @@ export function complaintOf(
     lines.push(`Is it installed? npm install ${packageOf(name)}`)
   return {
     file: slot === null ? relativeTo(folder, file.fileName) : null,
-    // The kernel has added the first line of a cell's module.
+    // The kernel has added the first line of a cell's module, so zero-based lines of the module are 1-based lines of the cell.
     line: place.line + (slot === null ? 1 : 0),
     column: place.character + 1,
     message: lines.join('\n  '),
   }
 }
 
-/** Replace the names that modules of cells have for TypeScript. */
+/** Replace TypeScript's names of cell modules by the names that users know. */
 export function nameCells(
   text: string,
   cells: CellFiles,
@@ -110,14 +110,14 @@ export function nameCells(
     .replace(/__cell(\d+)__\.?/gu, '')
 }
 
-/** Whether the name at the place of a diagnostic is one that the kernel has brought into a cell, in the first line of its module. */
+/** Tell whether the name at a diagnostic comes from the first line of a cell's module, in which the kernel imports names. */
 function isBroughtAt({ file, start = 0 }: PlacedDiagnostic, program: ts.Program): boolean {
   const symbol = program.getTypeChecker().getSymbolAtLocation(nodeAt(file, start))
   const declaration = symbol?.valueDeclaration
   return declaration?.getSourceFile() === file && declaration.pos < file.text.indexOf('\n')
 }
 
-/** Whether the name at the place of a diagnostic is what a `catch` around it has caught. */
+/** Tell whether the name at a diagnostic is the variable of an enclosing `catch`. */
 function isCaught(name: string, { file, start = 0 }: PlacedDiagnostic): boolean {
   for (let node = nodeAt(file, start); !ts.isSourceFile(node); node = node.parent) {
     const { parent } = node

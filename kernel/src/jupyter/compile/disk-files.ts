@@ -2,35 +2,35 @@ import ts from 'typescript'
 import { fileStamp } from './file-stamp.ts'
 import { sampleJson } from './json-sample.ts'
 
-/** The files on disk that the compiler reads. Files of packages count as unchanged. The notebook's own files are checked again for each cell. */
+/** The files on disk that the compiler reads. Files of packages count as unchanged. The notebook's own files are checked for changes for each cell. */
 export class DiskFiles {
   readonly #folder: string
   readonly #known = new Map<string, { stamp: string; snapshot: ts.IScriptSnapshot | undefined }>()
 
-  /** Files that cells, or own files, name by a path. They may be outside of the notebook's folder. */
+  /** Files outside of the notebook's folder that cells or own files import by a path. */
   readonly #elsewhere = new Set<string>()
 
   constructor(folder: string) {
     this.#folder = folder
   }
 
-  /** Whether a file is the notebook's own: of no package, and in its folder, or found by its path from there. */
+  /** Tell whether a file is the notebook's own. Such a file is in no package; it is in the notebook's folder, or was imported by a path from there. */
   isOwn(path: string): boolean {
     if (path.includes('/node_modules/')) return false
     return path.startsWith(`${this.#folder}/`) || this.#elsewhere.has(path)
   }
 
-  /** Note that a cell, or an own file, imports this file by its path. */
+  /** Note that a cell or an own file imports this file by a path. */
   adopt(path: string): void {
     this.#elsewhere.add(path)
   }
 
-  /** A text that changes when the file does. */
+  /** Return a text that changes when the file changes. */
   stampOf(path: string): string {
     return this.isOwn(path) ? fileStamp(path) : 'package'
   }
 
-  /** The file's text for TypeScript. */
+  /** Return the text of a file for TypeScript. */
   snapshotOf(path: string): ts.IScriptSnapshot | undefined {
     const stamp = this.stampOf(path)
     const known = this.#known.get(path)

@@ -3,15 +3,15 @@ import ts from 'typescript'
 /** The documentation of a declaration, as Markdown. */
 export interface Documentation {
   readonly text: string
-  /** What is said of each parameter, by its name. */
+  /** The descriptions of the parameters, by name. */
   readonly parameters: ReadonlyMap<string, string>
 }
 
 const none: Documentation = { text: '', parameters: new Map() }
 
 /**
- * Read the comment before a declaration. Packages are parsed without their comments, which are most of their text. So a comment is read here, when it is
- * asked for.
+ * Read the comment before a declaration. Packages are parsed without comments, which are most of their text, so the comment is read from the file when it is
+ * needed.
  */
 export function documentationOf(symbol: ts.Symbol | undefined): Documentation {
   for (const declaration of symbol?.declarations ?? []) {
@@ -21,10 +21,10 @@ export function documentationOf(symbol: ts.Symbol | undefined): Documentation {
   return none
 }
 
-/** The last comment of the form `/** … *\/` before the statement or member that declares something. */
+/** Return the last comment of the form `/** … *\/` before the statement or member that declares something. */
 function commentBefore(declaration: ts.Declaration): string | null {
   const { text } = declaration.getSourceFile()
-  // The comment of `const x = …` stands before the whole statement.
+  // The comment of `const x = …` is before the statement, not before the declaration.
   const holder = ts.isVariableDeclaration(declaration) ? declaration.parent.parent : declaration
   const ranges = ts.getLeadingCommentRanges(text, holder.getFullStart()) ?? []
   const comments = ranges.map(({ pos, end }) => text.slice(pos, end))
@@ -65,10 +65,10 @@ function readComment(comment: string): Documentation {
   }
 }
 
-/** Tags that tell a caller nothing. */
+/** Tags that mean nothing to users. */
 const hiddenTags: ReadonlySet<string> = new Set(['internal', 'module', 'hidden', 'ignore'])
 
-/** `{@link x}` as Markdown has it. */
+/** Replace `{@link x}` by Markdown. */
 function linksOf(text: string): string {
   return text.replaceAll(
     /\{@link(?:code|plain)?\s+([^\s}|]+)\s*\|?\s*([^}]*)\}/gu,

@@ -59,7 +59,7 @@ export function createDocuments(): ts.DocumentRegistry {
     updateDocument: byPath,
     acquireDocumentWithKey: byKey,
     updateDocumentWithKey: byKey,
-    // There is one service, with one set of options.
+    // There is one service with one set of options, so one key is enough.
     getKeyForCompilationSettings: () => 'cells' as ts.DocumentRegistryBucketKey,
     // eslint-disable-next-line @typescript-eslint/no-deprecated -- the interface requires this method; only one of its overloads is deprecated
     releaseDocument: () => undefined,

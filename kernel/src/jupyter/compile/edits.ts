@@ -1,11 +1,11 @@
 import type { LineMap, Segment } from './line-map.ts'
 
-/** A change of a text: what stood at `start` … `end` becomes `text`. */
+/** A change of a text: `text` replaces what is between `start` and `end`. */
 export interface Edit {
   readonly start: number
   readonly end: number
   readonly text: string
-  /** It replaces the callee of a call. V8 then reports the position of the call behind the name instead of at it. */
+  /** The edit replaces the callee of a call. V8 then reports the position of the call after the name, not at it. */
   readonly isCallee?: boolean
 }
 
@@ -19,9 +19,9 @@ interface OrderedEdit extends Edit {
 }
 
 /**
- * Gathers changes of one text and applies them at once.
+ * Collects changes of a text and applies them together.
  *
- * Invariants: replaced ranges do not overlap. Texts around a range stand outside of the texts around a shorter one.
+ * Invariants: replaced ranges do not overlap. Text around a range is outside of the text around a shorter one.
  */
 export class Edits {
   readonly #text: string
@@ -31,17 +31,17 @@ export class Edits {
     this.#text = text
   }
 
-  /** Put a text in the place of another. */
+  /** Replace a range by a text. */
   replace(start: number, end: number, text: string): void {
     this.#edits.push({ start, end, text, kind: 'replace', other: end })
   }
 
-  /** Put a text in the place of what is called. */
+  /** Replace the callee of a call by a text. */
   replaceCallee(start: number, end: number, text: string): void {
     this.#edits.push({ start, end, text, kind: 'replace', other: end, isCallee: true })
   }
 
-  /** Remove a text, but not its newlines: lines never move. */
+  /** Remove a range except its newlines, so that lines do not move. */
   remove(start: number, end: number): void {
     this.replace(start, end, this.#text.slice(start, end).replace(/[^\n]+/gu, ''))
   }
@@ -57,17 +57,17 @@ export class Edits {
     this.#edits.push({ start: end, end, text: after, kind: 'close', other: start })
   }
 
-  /** Put a text before all that begins there. */
+  /** Insert a text before everything that begins at an offset. */
   insertBefore(at: number, text: string): void {
     this.#edits.push({ start: at, end: at, text, kind: 'open', other: Infinity })
   }
 
-  /** Put a text behind all that ends there. */
+  /** Insert a text after everything that ends at an offset. */
   insertAfter(at: number, text: string): void {
     this.#edits.push({ start: at, end: at, text, kind: 'close', other: -Infinity })
   }
 
-  /** The changes in the order of the text. */
+  /** Return the changes in the order of the text. */
   sorted(): readonly Edit[] {
     return this.#edits.toSorted(
       (a, b) =>
@@ -77,13 +77,13 @@ export class Edits {
     )
   }
 
-  /** The text with all changes. */
+  /** Return the text with all changes. */
   apply(): string {
     return applyEdits(this.#text, this.sorted())
   }
 }
 
-/** Change a text. The changes are in its order. */
+/** Apply changes, which are in the order of the text. */
 export function applyEdits(text: string, edits: readonly Edit[]): string {
   let made = ''
   let at = 0
@@ -94,7 +94,7 @@ export function applyEdits(text: string, edits: readonly Edit[]): string {
   return made + text.slice(at)
 }
 
-/** Make the line map of a text fit the text after edits. The edits moved columns but no lines. `linesBefore` lines were put before the text. */
+/** Adapt the line map of a text to edits of it. The edits moved columns but no lines. `linesBefore` lines were put before the text. */
 export function moveColumns(
   map: LineMap,
   { text, edits, linesBefore }: { text: string; edits: readonly Edit[]; linesBefore: number },
@@ -103,7 +103,7 @@ export function moveColumns(
   let next = 0
   let lineStart = 0
   for (const segments of map) {
-    /** By how much the text that follows on this line has moved. */
+    /** How far the rest of the line has moved. */
     let shift = 0
     const origins = new Map<number, Segment>()
     moved.push(

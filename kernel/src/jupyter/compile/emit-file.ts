@@ -3,14 +3,14 @@ import type { CompiledFile } from './compilation.ts'
 import type { FolderSettings } from './folder-settings.ts'
 import { baseOptions, transpile } from './transpile.ts'
 
-/** What the emission of a file has to know beyond its text. */
+/** Options of {@link emitFile}. */
 export interface EmitFileOptions {
   readonly settings: FolderSettings
-  /** What is changed in the file first. */
+  /** A transformation of the file before it is emitted. */
   readonly change?: ts.TransformerFactory<ts.SourceFile>
 }
 
-/** Make JavaScript of one of the notebook's own TypeScript files: an ES module, or CommonJS of a `.cts` file. */
+/** Compile one of the notebook's own TypeScript files to an ES module, or a `.cts` file to CommonJS. */
 export function emitFile(
   path: string,
   source: string,

@@ -8,27 +8,27 @@ import { linesBefore, rewriteCell } from './rewrite.ts'
 import { baseOptions, transpile, type Transpiled } from './transpile.ts'
 import { createMarks, markUsing, unmarkUsing } from './using-marks.ts'
 
-/** What the emission of a cell has to know beyond its text. */
+/** Options of {@link emitCell}. */
 export interface EmitOptions {
   readonly settings: FolderSettings
-  /** Values of earlier cells. */
+  /** The names of values that earlier cells declare. */
   readonly known: ReadonlySet<string>
-  /** Imported names that are types alone. */
+  /** Imported names that are only types. */
   readonly types: ReadonlySet<string>
 }
 
-/** A cell as JavaScript, and after which of its declaring statements each variable has its value. */
+/** A cell compiled to JavaScript, and for each variable: after which of the cell's imports and declarations it has its value. */
 export interface EmittedCell {
   readonly cell: Omit<CompiledCell, 'files'>
   readonly reached: ReadonlyMap<string, number>
 }
 
-/** Make JavaScript of a cell that is free of errors. */
+/** Compile a cell that has no errors to JavaScript. */
 export function emitCell(text: CellText, { settings, known, types }: EmitOptions): EmittedCell {
   const compilerOptions = {
     ...baseOptions,
     ...settings,
-    // Imports that this cell does not use are kept: a later cell may use them.
+    // Keep imports that this cell does not use, because a later cell may use them.
     verbatimModuleSyntax: true,
   }
   const { js, map } = text.words.has('using')
@@ -49,7 +49,7 @@ export function emitCell(text: CellText, { settings, known, types }: EmitOptions
   return { cell: { code, prefix, boxes, imports, lineMap }, reached }
 }
 
-/** Make JavaScript that keeps `using`. */
+/** Compile to JavaScript that keeps `using`. */
 function transpileUsing(text: CellText, compilerOptions: ts.CompilerOptions): Transpiled {
   const marks = createMarks(text.words)
   const transformers = { before: [markUsing(marks)] }

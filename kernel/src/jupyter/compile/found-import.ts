@@ -6,23 +6,26 @@ import type {
   Statement,
 } from 'acorn'
 
-/** An import as the rewriting found it. */
+/** An import in the compiled text of a cell. */
 export interface FoundImport {
   readonly from: string
   readonly attributes: Readonly<Record<string, string>> | null
   readonly names: readonly (readonly [exported: string, variable: string])[]
-  /** Offset in the text that was rewritten. */
+  /** Offset in the compiled text. */
   readonly start: number
 }
 
 type ImportNode = ImportDeclaration | ExportAllDeclaration | ExportNamedDeclaration
 
-/** Whether a statement is an import, or an export that is left: `export … from`, whose module is loaded, or the `export {}` that TypeScript adds. */
+/**
+ * Tell whether a statement is an import, or an export that the compilation leaves: `export … from`, whose module is loaded, or the `export {}` that TypeScript
+ * adds.
+ */
 export function isImport(node: Statement | ModuleDeclaration): node is ImportNode {
   return /^(?:ImportDeclaration|Export(?:All|Named)Declaration)$/u.test(node.type)
 }
 
-/** Read what a statement imports; null when nothing of it exists at run time. `types` are the imported names that are types alone. */
+/** Read what a statement imports; null when it imports nothing at run time. `types` are the imported names that are only types. */
 export function readImport(node: ImportNode, types: ReadonlySet<string>): FoundImport | null {
   if (node.source == null) return null
   const names = node.type === 'ImportDeclaration' ? namesOf(node, types) : []

@@ -7,12 +7,12 @@ import type { Completeness, Completion } from './compilation.ts'
 import { documentationOf, type Documentation } from './documentation.ts'
 import { nodeAt } from './nodes.ts'
 
-/** The most proposals of one completion. More would slow the page. */
+/** The most proposals of one completion. More would slow down the page. */
 const maxMatches = 500
-/** The names by which modules of cells import each other. They are not shown to users. */
+/** Names by which cell modules import each other. Users do not see them. */
 const cellNamespace = new RegExp(`^${namespaceOf(0).replace('0', '\\d+')}$`, 'u')
 
-/** Complete an unfinished cell at an offset. What begins with the word that stands there comes first, then what contains it. */
+/** Complete an unfinished cell at an offset. Proposals that begin with the word at the offset come before those that contain it. */
 export function completeAt(cells: CellProgram, code: string, offset: number): Completion {
   const { path, before: shift } = cells.draft(readCell(code))
   const found = cells.service.getCompletionsAtPosition(path, offset + shift, {
@@ -47,13 +47,13 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-/** Say what is at an offset; in the arguments of a call, which parameters it takes. Markdown; null when there is nothing to say. */
+/** Describe what is at an offset, as Markdown; inside the arguments of a call, the call's parameters. Null when nothing is known. */
 export function inspectAt(cells: CellProgram, code: string, offset: number): string | null {
   const { path, before } = cells.draft(readCell(code))
   const at = offset + before
   const found =
     wordAt(cells, path, at) ??
-    // With the cursor just behind a name, the name is what is meant.
+    // When the cursor is just after a name, describe that name.
     (/[\p{ID_Continue}$]$/u.test(code.slice(0, offset)) ? wordAt(cells, path, at - 1) : null) ??
     callAt(cells, path, at)
   return found === null ? null : nameCells(found, cells.files, (slot) => cells.labelOf(slot))
@@ -64,7 +64,7 @@ function wordAt(cells: CellProgram, path: string, at: number): string | null {
   return found === null ? null : joined(fenced(found.signature), markdownOf(found.documentation))
 }
 
-/** What TypeScript shows of a word, and what is written about it. */
+/** TypeScript's signature of a name, and its documentation. */
 interface Explanation {
   readonly signature: string
   readonly documentation: Documentation
@@ -79,15 +79,15 @@ function explainAt(cells: CellProgram, path: string, at: number): Explanation | 
   const node = file === undefined ? undefined : nodeAt(file, info.textSpan.start)
   const symbol = node === undefined ? undefined : checker.getSymbolAtLocation(node)
   const shown = textOf(info.displayParts)
-  // TypeScript says `any` of a name that nobody declared.
+  // TypeScript gives `any` for a name that is not declared.
   if (symbol === undefined && shown === 'any') return null
   const origin = symbol === undefined ? undefined : originOf(checker, symbol)
-  // Leave out that the name is imported, from a module or another cell.
+  // Leave out that the name is imported from a module or another cell.
   const signature = shown.replace(/^\(alias\) /u, '').replace(/\nimport [^\n]*$/u, '')
   return { signature, documentation: documentationOf(origin) }
 }
 
-/** What is written about a function and its parameters. That of the parameter `current` is emphasized. */
+/** Write the documentation of a function and its parameters as Markdown. The parameter `current` is emphasized. */
 function markdownOf({ text, parameters }: Documentation, current?: string): string {
   const lines = [...parameters].map(([name, what]) => {
     const shown = name === current ? `**\`${name}\`**` : `\`${name}\``
@@ -100,7 +100,7 @@ function joined(...parts: readonly string[]): string {
   return parts.filter((part) => part !== '').join('\n\n')
 }
 
-/** The call whose arguments stand at an offset: its signature, and what is said of it and of that argument. */
+/** Describe the call whose arguments are at an offset: its signature, its documentation and the current argument. */
 function callAt(cells: CellProgram, path: string, at: number): string | null {
   const help = cells.service.getSignatureHelpItems(path, at, undefined)
   const item = help?.items[help.selectedItemIndex]
@@ -115,7 +115,7 @@ function callAt(cells: CellProgram, path: string, at: number): string | null {
   return joined(fenced(head), markdownOf(callee.documentation, current?.name))
 }
 
-/** Follow a symbol to where it was declared: in another module, or in an earlier cell. */
+/** Follow a symbol to its declaration in another module or an earlier cell. */
 function originOf(checker: ts.TypeChecker, symbol: ts.Symbol): ts.Symbol {
   if ((symbol.flags & ts.SymbolFlags.Alias) !== 0) return checker.getAliasedSymbol(symbol)
   const name = nameInCell(symbol.valueDeclaration)
@@ -123,7 +123,7 @@ function originOf(checker: ts.TypeChecker, symbol: ts.Symbol): ts.Symbol {
   return origin === undefined ? symbol : originOf(checker, origin)
 }
 
-/** The `x` of `declare let x: typeof __cell1__.x` and of `const x = __cell1__.x`; null for other declarations. */
+/** Return the `x` of `declare let x: typeof __cell1__.x` and of `const x = __cell1__.x`; null for other declarations. */
 function nameInCell(declaration: ts.Declaration | undefined): ts.MemberName | null {
   if (declaration === undefined || !ts.isVariableDeclaration(declaration)) return null
   const { type, initializer } = declaration
@@ -157,20 +157,20 @@ function parseAlone(code: string): readonly ts.Diagnostic[] {
   return ts.transpileModule(code, { reportDiagnostics: true, compilerOptions }).diagnostics ?? []
 }
 
-/** Say whether a cell can run as it is, or needs more lines. */
+/** Tell whether a cell can run as it is or needs more lines. */
 export function isComplete(code: string): Completeness {
   const found = parseAlone(code)
   if (found.length === 0) return { status: 'complete' }
   const end = code.trimEnd().length
   const isUnended = found.some(({ code: of }) => unendedCodes.includes(of))
-  // The first error decides: those behind it may only follow from it.
+  // Only the first error counts: later ones may be its consequences.
   if (found[0]?.code === brokenCode) return { status: 'invalid' }
   if (isUnended || (found[0]?.start ?? 0) >= end)
     return { status: 'incomplete', indent: indentOf(code) }
   return { status: 'invalid' }
 }
 
-/** The indentation of the line that follows: that of the last line, and one step more behind what opens a block. */
+/** Return the indentation of the next line: that of the last line, and one more level after an opening bracket. */
 function indentOf(code: string): string {
   const last = code.trimEnd().split('\n').at(-1) ?? ''
   const own = /^\s*/u.exec(last)?.[0] ?? ''

@@ -1,6 +1,6 @@
 import ts from 'typescript'
 
-/** Find where a cell begins to be JSX: 1-based; null when it has a syntax error of another kind, or none. */
+/** Find the position where a cell begins to be JSX, 1-based; null when its first syntax error is another one, or when it has none. */
 export function findJsx(source: string): { readonly line: number; readonly column: number } | null {
   if (!source.includes('<') || !hasSyntaxError(parse(source, ts.ScriptKind.TS))) return null
   const file = parse(source, ts.ScriptKind.TSX)
@@ -20,7 +20,7 @@ function parse(source: string, kind: ts.ScriptKind): ts.SourceFile {
 }
 
 function hasSyntaxError(file: ts.SourceFile): boolean {
-  // The errors of a parsed file have no public name.
+  // The syntax errors of a parsed file have no public name.
   const found: unknown = Reflect.get(file, 'parseDiagnostics')
   return Array.isArray(found) && found.length > 0
 }

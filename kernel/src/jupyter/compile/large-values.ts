@@ -1,21 +1,21 @@
 import ts from 'typescript'
 import { Edits } from './edits.ts'
 
-/** Values that are written out with more characters than this are large. */
+/** A literal of more characters than this is large. */
 const largeLength = 20_000
-/** The type of an object with more properties is about as long as the object. */
+/** The type of an object with more properties than this is about as long as the object. */
 const maxProperties = 200
 
 /**
- * Write types in the place of large values that a cell has written out, such as thousands of rows. TypeScript looks at a value again for each later cell that
- * uses it, which takes as long as the first time. Lines do not move.
+ * Replace large literals in a cell, such as thousands of rows, by their types. TypeScript checks a literal again for each later cell that uses it, which takes
+ * as long as the first time. Lines do not move.
  *
- * Returns the cell's text with such types; null when it has no such values.
+ * Returns the text of the cell with types; null when it has no large literals.
  */
 export function typeLargeValues(program: ts.Program, path: string, source: string): string | null {
   const file = program.getSourceFile(path)
   if (file === undefined || source.length < largeLength) return null
-  /** What stands in the module before the text of the cell. */
+  /** The length of the line before the text of the cell. */
   const shift = file.text.indexOf('\n') + 1
   const edits = new Edits(source)
   let isChanged = false
@@ -37,7 +37,7 @@ function declarationsOf(statement: ts.Statement): readonly ts.VariableDeclaratio
   return ts.isVariableStatement(statement) ? statement.declarationList.declarations : []
 }
 
-/** The type of a variable as text; null when that is not much shorter than a value. */
+/** Write the type of a variable; null when it is not much shorter than the value. */
 function maybeTypeText(checker: ts.TypeChecker, name: ts.Identifier): string | null {
   const type = checker.getTypeAtLocation(name)
   if (type.getProperties().length > maxProperties) return null
@@ -45,7 +45,7 @@ function maybeTypeText(checker: ts.TypeChecker, name: ts.Identifier): string | n
   return text.length > largeLength / 2 ? null : text
 }
 
-/** Whether a value has no name of anything else in it, so that its type can be written down anywhere. */
+/** Tell whether an expression is a literal without names, so that its type can be written anywhere. */
 function isWrittenOut(value: ts.Expression): boolean {
   if (ts.isArrayLiteralExpression(value)) return value.elements.every(isWrittenOut)
   if (ts.isObjectLiteralExpression(value))

@@ -1,11 +1,11 @@
-/** One stretch of a generated line: where it begins, and where in the source it comes from. All zero-based. */
+/** A segment of a generated line: where it begins, and its position in the source. All numbers are zero-based. */
 export interface Segment {
   readonly column: number
   readonly sourceLine: number
   readonly sourceColumn: number
 }
 
-/** For each generated line its stretches, in the order of their columns. It is data, and crosses process borders. */
+/** The segments of each generated line, in the order of their columns. This is plain data, which can be sent to other processes. */
 export type LineMap = readonly (readonly Segment[])[]
 
 const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
@@ -50,7 +50,7 @@ function parseVlq(text: string): number[] {
   return numbers
 }
 
-/** Where a generated position comes from, or null when nothing at or before it on its line comes from the source. Zero-based. */
+/** Return the source position of a generated position, zero-based; null when no segment begins at or before it on its line. */
 export function findSource(
   map: LineMap,
   line: number,

@@ -2,20 +2,20 @@ import ts from 'typescript'
 import type { CellProgram } from './cell-program.ts'
 import { nameCells } from './complaints.ts'
 
-/** "implicitly has type 'any' because it is referenced in its own initializer", and the like. Source: TypeScript, diagnosticMessages.json. */
+/** "implicitly has type 'any' because it is referenced in its own initializer", and similar. Source: TypeScript, diagnosticMessages.json. */
 const circularCodes = [7022, 7023, 7024]
 
-/** What {@link findMisfits} needs of earlier cells. */
+/** Options of {@link findMisfits}. */
 export interface MisfitOptions {
   /** The names that were declared again, and the slot that declared each before. */
   readonly again: ReadonlyMap<string, number>
-  /** What was said of each cell when it was last looked at, by its number. It is not said again. */
+  /** For the number of each cell: the sentences that were last returned for it. They are not returned again. */
   readonly told: Map<number, ReadonlySet<string>>
 }
 
 /**
- * Find the earlier cells whose types no longer fit, after the cell in `slot` has declared names again. Functions of earlier cells now use the new variables.
- * Returns a sentence for each place that no longer fits and was not told before.
+ * Find misfits: earlier cells that have type errors after the cell in `slot` has declared names again, because their functions now use the new variables.
+ * Returns a sentence for each new error.
  */
 export function findMisfits(
   cells: CellProgram,
@@ -25,7 +25,7 @@ export function findMisfits(
   return [...checkUsers(cells, slot, { again, told }), ...compareTypes(cells, slot, again)]
 }
 
-/** Check the cells that use one of these names again, now with the new variable. */
+/** Check the cells that use one of these names again, with the new variables. */
 function checkUsers(cells: CellProgram, slot: number, { again, told }: MisfitOptions): string[] {
   const names = [...again.keys()]
   const users = [...cells.cells].filter(
@@ -38,7 +38,7 @@ function checkUsers(cells: CellProgram, slot: number, { again, told }: MisfitOpt
       .check(other)
       .filter(({ file }) => cells.files.slotOf(file.fileName) === other)
     if (found.some(({ code }) => circularCodes.includes(code))) {
-      // A type would depend on itself. The cell's module stays as it was.
+      // A type would depend on itself. Restore the module of the cell.
       undo()
       return []
     }
@@ -53,7 +53,7 @@ function checkUsers(cells: CellProgram, slot: number, { again, told }: MisfitOpt
   })
 }
 
-/** Compare the old and the new type of each name that is still used by the functions of the cell that declared it before. */
+/** Compare the old and new types of names that are still used by functions of the cell that declared them before. */
 function compareTypes(
   cells: CellProgram,
   slot: number,
@@ -79,7 +79,7 @@ function compareTypes(
     const text = (type: ts.Type): string =>
       nameCells(checker.typeToString(type), cells.files, (of) => cells.labelOf(of))
     const owner = `what ${cells.labelOf(old)} declared with it`
-    // Two classes of one name.
+    // Two classes with the same name.
     if (text(after) === text(before))
       return [`${name} is another one now; ${owner} was written for the one before`]
     return [`${name} is now ${text(after)}; ${owner} takes it for ${text(before)}`]

@@ -3,19 +3,19 @@ import type { CellText } from './cell-text.ts'
 import type { KnownName } from './names.ts'
 import { qualified, type PlainDeclaration } from './plain-types.ts'
 
-/** What the first line of a cell's module is written from. */
+/** Options of {@link writeNameLine}. */
 export interface NameLineOptions {
-  /** The names that it takes from earlier cells. */
+  /** The names that the module imports from earlier cells. */
   readonly brought: ReadonlyMap<string, KnownName>
-  /** The declaration of a name of the cell in that slot; null when the module of that cell declares it. */
+  /** Return the plain declaration of a name of the cell in a slot; null when the name must be imported from the cell's module. See {@link PlainDeclaration}. */
   maybePlain(slot: number, name: string): PlainDeclaration | null
-  /** The number of the file that has the module of the cell in that slot. */
+  /** Return the number of the file that has the module of a slot. */
   fileOf(slot: number): number
-  /** Whether a cell has declared that name. */
+  /** Tell whether a cell has declared a name. */
   isKnown(name: string): boolean
 }
 
-/** The names that a cell's module takes from earlier cells. `isUsed` says which it uses. */
+/** Return the names that a cell's module imports from earlier cells. `isUsed` tells whether the cell uses a name. */
 export function namesFor(
   { declared }: CellText,
   all: ReadonlyMap<string, KnownName>,
@@ -26,16 +26,16 @@ export function namesFor(
     if (!isUsed(name)) return []
     if (own === null) return [[name, known]]
     const { value, type } = known
-    // The cell has `type Point = …`, and an earlier cell a value of that name.
+    // The cell has `type Point = …`, and an earlier cell has a value of that name.
     if (own === 'type')
       return value === null ? [] : [[name, { value, type: null, slot: value.slot }]]
-    // The cell has `const Point = …`, and an earlier cell `interface Point`: the type stays known beside the value.
+    // The cell has `const Point = …`, and an earlier cell has `interface Point`. The type stays known beside the value.
     return own !== 'both' && type?.kind === 'type' && value === null ? [[name, known]] : []
   })
   return new Map(taken)
 }
 
-/** Write the line that brings names of earlier cells into a cell's module. */
+/** Write the first line of a cell's module, which imports or declares the names of earlier cells. */
 export function writeNameLine(
   { declared }: CellText,
   { brought, maybePlain, fileOf, isKnown }: NameLineOptions,
@@ -58,14 +58,14 @@ export function writeNameLine(
       parts.push(isHidden ? qualified(plain) : plain.text)
       if (type !== null) add(slot, (place) => `type ${name} = ${place}.${name};`)
     } else if (value?.kind === 'variable') {
-      // A cell could not assign to an imported name. So it gets a variable of the same type.
+      // A cell cannot assign to an imported name, so it gets a variable of the same type.
       add(value.slot, (place) => `declare let ${name}: typeof ${place}.${name};`)
       if (type !== null) add(slot, (place) => `type ${name} = ${place}.${name};`)
     } else if (value?.kind === 'union' && type === null && own === null) {
       // TypeScript narrows a constant inside functions, but not an imported name.
       add(value.slot, (place) => `const ${name} = ${place}.${name};`)
     } else if (own === null) alias(name, slot)
-    // Imported, it would be a type too.
+    // An imported name would also be a type.
     else if (value !== null)
       add(value.slot, (place) => `declare const ${name}: typeof ${place}.${name};`)
   }
@@ -73,7 +73,7 @@ export function writeNameLine(
   return [`import { ${imports.join(', ')} } from './$cells';`, ...parts].join(' ')
 }
 
-/** The slots of the cells that these names come from. */
+/** Return the slots of the cells that these names come from. */
 export function slotsOf(brought: ReadonlyMap<string, KnownName>): Set<number> {
   const homes = [...brought.values()].flatMap(({ value, type, slot }) => [
     slot,

@@ -1,24 +1,24 @@
 import type { Declared } from './cell-text.ts'
 
-/** Where a name of earlier cells comes from: the slot of the cell, and how it declares it. */
+/** Where a name of earlier cells comes from: the slot of a cell, and how the cell declares it. */
 export interface Home {
   readonly slot: number
-  /** As the cell declares it. `union`: a constant that may be one of several types, and that functions of later cells may narrow. */
+  /** As the cell declares it. `union`: a constant whose type is a union, which functions of later cells may narrow. */
   readonly kind: Declared['kind'] | 'union'
 }
 
-/** A name as later cells know it. A value and a type of the same name may come from different cells. */
+/** A name that later cells know. A value and a type of the same name may come from different cells. */
 export interface KnownName {
   readonly value: Home | null
   readonly type: Home | null
-  /** The slot that declared it last. Its module has the value and the type. */
+  /** The slot that declared the name last. Its module has the value and the type. */
   readonly slot: number
 }
 
-/** What earlier cells declared, as far as they got. */
+/** The names that earlier cells declared before they ended or failed. */
 export class Names {
   readonly #known = new Map<string, KnownName>()
-  /** Names that have no value because of a cell, and what happened to it. */
+  /** For names that have no value because a cell failed: what happened to it. */
   readonly #lost = new Map<string, string>()
 
   /** All names. */
@@ -26,7 +26,7 @@ export class Names {
     return this.#known
   }
 
-  /** The values that have a box. */
+  /** The names of values that have a box. */
   get values(): Set<string> {
     const found = new Set<string>()
     for (const [name, { value }] of this.#known)
@@ -34,29 +34,29 @@ export class Names {
     return found
   }
 
-  /** The slots that a known name stems from. */
+  /** The slots that known names come from. */
   get slots(): Set<number> {
     const homes = [...this.#known.values()].flatMap(({ value, type }) => [value, type])
     return new Set(homes.flatMap((home) => (home === null ? [] : [home.slot])))
   }
 
-  /** The name as it is known. */
+  /** Return what is known of a name. */
   maybe(name: string): KnownName | undefined {
     return this.#known.get(name)
   }
 
-  /** Why this name has no value, as a sentence; null when no cell declares it. */
+  /** Return a sentence that says why this name has no value; null when no cell declares it. */
   maybeLost(name: string): string | null {
     return this.#lost.get(name) ?? null
   }
 
-  /** Declare a name. Returns what it was, if it was a value. */
+  /** Declare a name. Returns its earlier origin if it was a value. */
   declare(name: string, home: Home): Home | null {
     const before = this.#known.get(name)
     this.#lost.delete(name)
     if (home.kind === 'type') {
       const stays = before?.value ?? null
-      // The value stays beside the type. Of a class, or what else is both, the type was replaced.
+      // The value stays beside the new type. If the old name was both, such as a class, only its value stays.
       const value: Home | null = stays?.kind === 'both' ? { ...stays, kind: 'constant' } : stays
       this.#known.set(name, { value, type: home, slot: home.slot })
       return null
@@ -67,12 +67,12 @@ export class Names {
     return before?.value ?? null
   }
 
-  /** A cell gave this name no value, for the reason of that sentence. What an earlier cell declared stays. */
+  /** Note that a cell gave this name no value, and why. An earlier declaration stays. */
   lose(name: string, why: string): void {
     if (!this.#known.has(name)) this.#lost.set(name, why)
   }
 
-  /** Forget all. */
+  /** Remove all names. */
   clear(): void {
     this.#known.clear()
     this.#lost.clear()

@@ -1,6 +1,6 @@
 import ts from 'typescript'
 
-/** The smallest node at an offset. */
+/** Return the smallest node at an offset. */
 export function nodeAt(node: ts.Node, at: number): ts.Node {
   const child = ts.forEachChild(node, (each) =>
     each.getStart() <= at && at < each.end ? each : undefined,

@@ -3,22 +3,22 @@ import type { CellText } from './cell-text.ts'
 import type { Home, Names } from './names.ts'
 import { maybePlain, type PlainDeclaration } from './plain-types.ts'
 
-/** What in a cell's text means more than its declarations: other modules and their globals, references, and comments that are shown later. */
+/** Text for which a cell cannot be replaced by its declarations: imports, modules, globals, references, and documentation comments. */
 const foreign = /\/\*\*|\/\/\/|\b(?:import|module|global|globalThis)\b/u
 
-/** A program, and where in it the module of a cell is. */
+/** A program and the path of a cell's module in it. */
 interface PlacedModule {
   readonly program: ts.Program
   readonly path: string
 }
 
-/** The cells whose every name can be declared without their module, and these declarations. */
+/** The cells that TypeScript can do without: all their names have plain declarations, see {@link PlainDeclaration}. */
 export class PlainCells {
   /** How each cell declares its names. */
   readonly #kinds = new Map<number, ReadonlyMap<string, Home['kind']>>()
   readonly #declarations = new Map<number, ReadonlyMap<string, PlainDeclaration>>()
 
-  /** Note the names that a cell has declared, unless it is one whose module is needed anyway. */
+  /** Note the names that a cell has declared, unless its module is needed anyway. */
   add(
     slot: number,
     text: CellText,
@@ -29,13 +29,13 @@ export class PlainCells {
     this.#kinds.set(slot, kinds)
   }
 
-  /** Note the types of a cell's names as they are in a program that has its module. */
+  /** Store the plain declarations of a cell, read from a program that has its module. */
   read(slot: number, module: PlacedModule): void {
     const declarations = this.resolve(slot, module)
     if (declarations !== null) this.#declarations.set(slot, declarations)
   }
 
-  /** Have TypeScript find out the types of a cell's names. Returns their declarations; null when one of them needs the module. */
+  /** Resolve the types of a cell's names. Returns their plain declarations; null when one of them has none. */
   resolve(
     slot: number,
     { program, path }: PlacedModule,
@@ -52,28 +52,28 @@ export class PlainCells {
     return declarations
   }
 
-  /** Whether the names of a cell are declared without its module. */
+  /** Tell whether the names of a cell have plain declarations. */
   has(slot: number): boolean {
     return this.#declarations.has(slot)
   }
 
-  /** The declaration of a name without its cell's module; null when there is none. */
+  /** Return the plain declaration of a name; null when it has none. */
   maybe(slot: number, name: string): PlainDeclaration | null {
     return this.#declarations.get(slot)?.get(name) ?? null
   }
 
-  /** Whether two cells declare a name with the same type. False when that is not known. */
+  /** Tell whether two cells declare a name with the same type. False when that is not known. */
   isSame(name: string, slot: number, other: number): boolean {
     const text = this.maybe(slot, name)?.text
     return text !== undefined && text === this.maybe(other, name)?.text
   }
 
-  /** Forget the types of a cell's names, until they are read again. */
+  /** Remove the declarations of a cell until {@link read}. */
   forget(slot: number): void {
     this.#declarations.delete(slot)
   }
 
-  /** Forget a cell. */
+  /** Remove a cell. */
   remove(slot: number): void {
     this.#kinds.delete(slot)
     this.#declarations.delete(slot)

@@ -1,26 +1,26 @@
 import ts from 'typescript'
 import type { Home } from './names.ts'
 
-/** A declaration of a name of an earlier cell that stands by itself, such as `declare let count: number;`. */
+/** A plain declaration of a name of an earlier cell. It means the same in every module, such as `declare let count: number;`. */
 export interface PlainDeclaration {
   readonly text: string
   /** The names of JavaScript's own types in it, such as `Map`. */
   readonly globals: ReadonlySet<string>
 }
 
-/** A longer type stays in the module of its cell. */
+/** A name with a longer type has no plain declaration. */
 const maxLength = 400
-/** A type that consists of more types stays in the module of its cell. */
+/** A name whose type has more parts than this has no plain declaration. */
 const maxParts = 60
-/** So does a type whose parts are nested more deeply. Types that contain themselves are such types. */
+/** Nor has one whose type is nested more deeply. This includes recursive types. */
 const maxDepth = 6
 
-/** Words of types that mean something else in another module. */
+/** Words in types that mean something else in another module. */
 const bound = /\b(?:typeof|unique|import|this|asserts|infer|keyof|globalThis)\b/u
 
 /**
- * Write the declaration of what a cell's module exports under a name. Returns null when the declaration would not mean the same in another module: when its
- * type has parts that cells or packages declare, when it is a literal type or is generic.
+ * Write the plain declaration of a name that a cell's module exports. Returns null when the declaration would not mean the same in another module: its type has
+ * parts that cells or packages declare, is a literal type, or is generic.
  */
 export function maybePlain(
   program: ts.Program,
@@ -53,10 +53,10 @@ export function maybePlain(
   return { text, globals }
 }
 
-/** The same declaration with JavaScript's own types named in full, for a module that has other types of these names. */
+/** Write a plain declaration for a module that has types of its own with the names of JavaScript's types: those are written as `globalThis.Map`. */
 export function qualified({ text, globals }: PlainDeclaration): string {
   return [...globals].reduce(
-    // Names of members and parameters are followed by a colon, those of methods by a parenthesis.
+    // A word before a colon is the name of a member or parameter; a word before a parenthesis is that of a method.
     (changed, name) =>
       changed.replaceAll(
         new RegExp(`(?<![\\w$.])${name}(?![\\w$]|\\??:|\\()`, 'gu'),
@@ -77,7 +77,10 @@ function symbolOf(
   return checker.getAliasedSymbol(found)
 }
 
-/** The `5` of `const n = 5`. A variable that is initialized with `n` is a number, but with a constant of the type 5 it has the type 5. */
+/**
+ * Return the `5` of `const n = 5`. The plain declaration repeats it: after `declare const n = 5`, the type of `let m = n` is number, as in the cell. After
+ * `declare const n: 5` it would be 5.
+ */
 function literalOf(declaration: ts.Declaration): string | null {
   if (!ts.isVariableDeclaration(declaration) || declaration.type !== undefined) return null
   const { initializer } = declaration
@@ -96,7 +99,7 @@ function literalOf(declaration: ts.Declaration): string | null {
   return isLiteral && text.length <= maxLength && !text.includes('\n') ? text : null
 }
 
-/** Whether a variable has the result of a call. The type of a variable without a value changes with what is assigned to it. */
+/** Tell whether a variable is initialized with a call. The type of a variable without an initializer depends on later assignments. */
 function isCalled(declaration: ts.Declaration): boolean {
   if (!ts.isVariableDeclaration(declaration) || declaration.initializer === undefined) return false
   const { initializer } = declaration
@@ -124,7 +127,7 @@ const literalShapes =
   ts.SymbolFlags.Method
 const otherShapes = ts.SymbolFlags.Class | ts.SymbolFlags.Enum | ts.SymbolFlags.Module
 
-/** Finds out whether a type consists of JavaScript's own types alone. */
+/** Determines whether a type consists only of JavaScript's own types. */
 class TypeReader {
   readonly globals = new Set<string>()
   readonly #program: ts.Program
@@ -186,7 +189,7 @@ class TypeReader {
     )
   }
 
-  /** Whether a type is one of JavaScript's own, and is declared nowhere else too. */
+  /** Tell whether a type is one of JavaScript's own and has no other declaration. */
   #isGlobal({ name, declarations = [] }: ts.Symbol): boolean {
     const isGlobal = declarations.every(
       ({ parent }) => ts.isSourceFile(parent) && this.#program.isSourceFileDefaultLibrary(parent),
@@ -196,7 +199,7 @@ class TypeReader {
   }
 }
 
-/** The parts of a union without `true` and `false` where it has both. */
+/** Return the parts of a union, without `true` and `false` if it has both. */
 function withoutBooleans(types: readonly ts.Type[]): readonly ts.Type[] {
   const others = types.filter(({ flags }) => (flags & ts.TypeFlags.BooleanLiteral) === 0)
   return types.length - others.length === 2 ? others : types

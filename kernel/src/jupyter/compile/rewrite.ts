@@ -4,42 +4,42 @@ import { Edits, type Edit } from './edits.ts'
 import { isImport, readImport, type FoundImport } from './found-import.ts'
 import { identifiersOf, readSyntax, type SyntaxFacts } from './syntax.ts'
 
-/** What the rewriting of a cell has to know. */
+/** Options of {@link rewriteCell}. */
 export interface RewriteOptions {
-  /** Values that the cell declares at its top level. Other variables there were added by the compiler; they stay local. */
+  /** Values that the cell declares at its top level. Other top-level variables were added by TypeScript and stay local. */
   readonly declared: ReadonlySet<string>
-  /** Values of earlier cells. */
+  /** The names of values that earlier cells declare. */
   readonly known: ReadonlySet<string>
-  /** Imported names that are types alone. */
+  /** Imported names that are only types. */
   readonly types: ReadonlySet<string>
-  /** Whether the cell ends with an expression, whose value is its result. */
+  /** Whether the cell ends with an expression, whose value is the result. */
   readonly hasResult: boolean
 }
 
-/** A cell whose top-level variables are properties `v` of boxes that it takes as parameters. */
+/** A cell as a function that takes boxes: each top-level variable is the property `v` of its box. */
 export interface Rewritten {
   readonly code: string
-  /** The helper's name, which begins every name that the rewriting adds. */
+  /** The name of the helper. Every name that the rewriting adds begins with it. */
   readonly prefix: string
-  /** The variables whose boxes are the parameters behind the helper and {@link moduleWords}. */
+  /** The variables whose boxes are parameters, after the helper and {@link moduleWords}. */
   readonly boxes: readonly string[]
   readonly imports: readonly FoundImport[]
-  /** For each variable that the cell declares: after which of its declaring statements it has its value; 0: from the start. */
+  /** For each variable that the cell declares: after which of the cell's imports and declarations it has its value; 0: from the start. */
   readonly reached: ReadonlyMap<string, number>
   readonly edits: readonly Edit[]
 }
 
-/** What a cell has of a CommonJS module, in the order of its function's parameters. */
+/** The names that cells have of a CommonJS module, in the order of the function's parameters. */
 export const moduleWords = ['require', 'module', 'exports', '__dirname', '__filename'] as const
 
-/** Lines of a rewritten cell before those of the text. */
+/** The number of lines that the rewriting puts before the text. */
 export const linesBefore = 1
 
 /**
- * Rewrite the JavaScript of a cell into a function of boxes. Lines are kept, columns move.
+ * Rewrite the JavaScript of a cell into a function that takes boxes. Lines are kept; columns move.
  *
- * `let total = 0; const f = () => total` becomes `$total.v = 0; $.n = 1; $f.v = { ["f"]: () => $total.v }["f"]; $.n = 2;`: the literal gives the function
- * its name, and `$.n` counts the imports and declarations that are done.
+ * `let total = 0; const f = () => total` becomes `$total.v = 0; $.n = 1; $f.v = { ["f"]: () => $total.v }["f"]; $.n = 2;`. The object literal gives the
+ * function its name. `$.n` counts the imports and declarations that are completed.
  */
 export function rewriteCell(js: string, options: RewriteOptions): Rewritten {
   const program = parse(js, { ecmaVersion: 'latest', sourceType: 'module', ranges: true })
@@ -54,7 +54,7 @@ class Rewriter {
   readonly #edits: Edits
   readonly #prefix: string
   readonly #own: ReadonlyMap<string, Variable>
-  /** The uses and declarations of top-level variables that become those of boxes. */
+  /** The references and declarations that are replaced by those of boxes. */
   readonly #boxed: ReadonlySet<Identifier>
   readonly #disposed: ReadonlySet<Identifier>
   readonly #used: Set<string>
@@ -64,7 +64,7 @@ class Rewriter {
   readonly #begun = new Set<string>()
   /** Statements at the beginning of the function. */
   readonly #head: string[] = []
-  /** How many imports and declarations were found so far. */
+  /** The number of imports and declarations found so far. */
   #statements = 0
 
   constructor(js: string, program: Program, options: RewriteOptions) {
@@ -76,7 +76,7 @@ class Rewriter {
     const scopes = analyze(program as Parameters<typeof analyze>[0], {
       ecmaVersion: 2024,
       sourceType: 'module',
-      // A text that `eval` runs does not see the notebook's variables: the cell's own uses of them are what they are without it.
+      // Code that `eval` runs does not see the notebook's variables. So `eval` does not change what the cell's own references mean.
       ignoreEval: true,
     })
     const scope = scopes.globalScope?.childScopes[0]
@@ -115,7 +115,7 @@ class Rewriter {
     return `${this.#prefix}${name}.v`
   }
 
-  /** Name a function after its variable. JavaScript does not name it after a property of a box. */
+  /** Name a function after its variable. JavaScript does not name it when it is assigned to a property of a box. */
   #keepName(target: Identifier, value: { readonly start: number; readonly end: number }): void {
     if (!this.#boxed.has(target) || this.#disposed.has(target)) return
     this.#edits.wrap(value, `{ ["${target.name}"]: `, ` }["${target.name}"]`)
@@ -123,7 +123,7 @@ class Rewriter {
 
   #findBoxed(outer: readonly Reference[]): Set<Identifier> {
     const found = new Set<Identifier>()
-    // Acorn and eslint-scope use the same nodes, but have different types for them.
+    // Acorn and eslint-scope use the same nodes but declare different types for them.
     const add = (identifier: unknown): void => void found.add(identifier as Identifier)
     for (const variable of this.#own.values()) {
       for (const { identifier } of variable.references) add(identifier)
@@ -182,7 +182,7 @@ class Rewriter {
     }
   }
 
-  /** Load imports before anything else runs, as modules do. */
+  /** Load imports before any other statement, as modules do. */
   #rewriteImports(): void {
     for (const node of this.#program.body) {
       if (!isImport(node)) continue
@@ -198,7 +198,10 @@ class Rewriter {
     for (const [, name] of found.names) this.#reached.set(name, this.#statements)
   }
 
-  /** Turn a declaration into assignments. All variables of a statement are boxed, or none: the compiler declares its own ones in separate statements. */
+  /**
+   * Turn a declaration into assignments. A statement has either only boxed variables or none, because TypeScript declares the variables that it adds in
+   * separate statements.
+   */
   #declare(node: VariableDeclaration): void {
     const names = this.#boxedNames(node)
     if (names.length === 0) return
@@ -238,14 +241,14 @@ class Rewriter {
       if (id.type !== 'Identifier') {
         if (place !== 'each') this.#edits.wrap(declarator, '(', ')')
       } else if (init == null && place !== 'each' && !this.#begun.has(id.name)) {
-        // When the cell runs again, the variable must not keep its old value. A second `var x` of the same cell does keep the value.
+        // When the cell runs again, the variable must lose its old value. But a second `var x` in the same cell keeps the value.
         this.#edits.insertAfter(declarator.end, ' = void 0')
       }
       for (const { name } of identifiersOf(id)) this.#begun.add(name)
     }
   }
 
-  /** A `var` in a block, or in a loop's head, belongs to the top level: it is undefined until the block runs. */
+  /** A `var` in a block or in the head of a loop belongs to the top level. It is undefined until the block runs. */
   #declareNested(
     statement: { readonly start: number; readonly end: number },
     nested: readonly VariableDeclaration[],
@@ -262,7 +265,7 @@ class Rewriter {
     for (const node of nested) if (this.#boxedNames(node).length > 0) this.#assign(node)
   }
 
-  /** Count a declaration that ends there, in a statement of its own or, with `, `, within one. */
+  /** Count a declaration that ends at an offset: by a statement, or by an expression after `, `. */
   #reach(end: number, names: readonly string[], separator: '; ' | ', ' = '; '): void {
     this.#statements += 1
     for (const name of names)
@@ -272,7 +275,7 @@ class Rewriter {
   }
 }
 
-/** What `using` declares stays a local variable, which V8 disposes of at the end of the cell; its box has the same value. */
+/** A variable that `using` declares stays local, and V8 disposes of its value at the end of the cell. Its box has the same value. */
 function findDisposed({ body }: Program): Set<Identifier> {
   return new Set(
     body.flatMap((node) =>

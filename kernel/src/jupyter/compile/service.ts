@@ -6,28 +6,28 @@ import type { DiskFiles } from './disk-files.ts'
 import { createDocuments } from './documents.ts'
 import type { FolderSettings } from './folder-settings.ts'
 
-/** The folder of the declarations of JavaScript itself. TypeScript in a bundle looks for it beside the bundle. */
+/** The folder of TypeScript's declarations of JavaScript. Bundled TypeScript would look for it beside the bundle. */
 const libraries = dirname(createRequire(import.meta.url).resolve('typescript'))
 
-/** What a {@link CellService} is made of. */
+/** Options of {@link createCellService}. */
 export interface CellServiceOptions {
-  /** The notebook's folder, in which packages are looked for first. */
+  /** The notebook's folder, from which packages are resolved first. */
   readonly folder: string
-  /** A file beside which packages are looked for that the notebook's folder lacks. */
+  /** A file from which packages are resolved that the notebook's folder lacks. */
   readonly fallbackFile: string
-  /** Modules that the kernel brings itself, declared in a file of the cells. */
+  /** Modules that the kernel provides. A file of the cells declares them. */
   readonly builtIn: ReadonlySet<string>
   readonly settings: FolderSettings
   readonly cells: CellFiles
   readonly disk: DiskFiles
 }
 
-/** TypeScript's language service over the modules of cells and what they import. */
+/** TypeScript's language service for the modules of cells and their imports. */
 export interface CellService {
   readonly service: ts.LanguageService
-  /** The notebook's own files that a file imports, directly or not. */
+  /** Return the notebook's own files that a file imports, directly or indirectly. */
   ownImportsOf(path: string): string[]
-  /** Look again for what was not found: it may have been installed. */
+  /** Resolve missing modules again, because they may have been installed. */
   forgetResolutions(): void
 }
 
@@ -39,9 +39,9 @@ function createOptions({ folder, fallbackFile, settings }: CellServiceOptions): 
     target: ts.ScriptTarget.ES2024,
     module: ts.ModuleKind.Preserve,
     moduleResolution: ts.ModuleResolutionKind.Bundler,
-    // The library has its types in one file for this condition. In their own files they take a third of the memory.
+    // Under this condition, the library's package.json names one file with all its types. It takes a third of the memory of the separate files.
     customConditions: ['community-lab-cells'],
-    // No `lib.dom`: what a browser has would pass the check, and be missing when the cell runs.
+    // Without `lib.dom`: cells do not have a browser's globals, so their use must not pass the check.
     lib: ['lib.esnext.d.ts'],
     types: ['node'],
     typeRoots: [...rootsOf(folder), ...rootsOf(dirname(fallbackFile))],
@@ -61,7 +61,7 @@ function isPath(specifier: string): boolean {
   return /^(?:\.{1,2}(?:\/|$)|\/)/u.test(specifier)
 }
 
-/** Create the service. Its first program takes half a second. */
+/** Create the service. Its first program takes 0.5 s. */
 export function createCellService(options: CellServiceOptions): CellService {
   const { folder, fallbackFile, builtIn, cells, disk } = options
   const compilerOptions = createOptions(options)
@@ -72,7 +72,7 @@ export function createCellService(options: CellServiceOptions): CellService {
   const host: ts.LanguageServiceHost & { getModuleResolutionCache(): ts.ModuleResolutionCache } = {
     getCompilationSettings: () => compilerOptions,
     getCurrentDirectory: () => folder,
-    // Comments of packages are not parsed, since they took a third of the memory. `documentation.ts` reads those that are asked for.
+    // Do not parse comments of packages, which took a third of the memory. `documentation.ts` reads them from the files when needed.
     jsDocParsingMode: ts.JSDocParsingMode.ParseNone,
     getDefaultLibFileName: (of) => join(libraries, ts.getDefaultLibFileName(of)),
     getScriptFileNames: () => cells.paths,
@@ -84,7 +84,7 @@ export function createCellService(options: CellServiceOptions): CellService {
     getDirectories: (path) => ts.sys.getDirectories(path),
     realpath: (path) => ts.sys.realpath?.(path) ?? path,
     useCaseSensitiveFileNames: () => true,
-    // TypeScript does not require this method. Without it, it reads every package.json again for each program.
+    // TypeScript does not require this method. Without it, TypeScript reads every package.json again for each program.
     getModuleResolutionCache: () => cache,
     resolveModuleNameLiterals(literals, from, redirected, fileOptions, file) {
       const found = literals.map((literal) => {

@@ -1,22 +1,22 @@
 import type { AnyNode, Identifier, Node, Pattern, Program, VariableDeclaration } from 'acorn'
 
-/** What a walk over a cell's JavaScript finds, beyond what scopes tell. */
+/** What a walk over a cell's JavaScript finds, in addition to scopes. */
 export interface SyntaxFacts {
-  /** The most `$` that an identifier begins with. */
+  /** The length of the longest run of `$` at the beginning of an identifier. */
   readonly dollars: number
-  /** The values of properties that are written as a name alone, like `{ x }`. */
+  /** The values of shorthand properties such as `{ x }`. */
   readonly shorthands: ReadonlySet<unknown>
-  /** What is called as a function or as a template's tag. */
+  /** The callees of calls and the tags of templates. */
   readonly callees: ReadonlySet<unknown>
-  /** The identifiers that declarations of variables bind. */
+  /** The identifiers that variable declarations bind. */
   readonly bindings: ReadonlySet<unknown>
-  /** Functions and classes that take their name from the variable they are assigned to. */
+  /** Functions and classes that are named after the variable they are assigned to. */
   readonly named: readonly { readonly target: Identifier; readonly value: Node }[]
-  /** Declarations by `var` below the statements of the top level, outside functions. */
+  /** `var` declarations inside of blocks, outside of functions. */
   readonly nestedVars: readonly VariableDeclaration[]
-  /** Declarations in the head of a `for` loop, and whether they take their values from `in` or `of`. */
+  /** Declarations in the head of a `for` loop: `each` for `in` and `of`. */
   readonly heads: ReadonlyMap<VariableDeclaration, 'for' | 'each'>
-  /** Each `import` of `import(…)`, and each `import.meta`. */
+  /** The keyword `import` of each `import(…)`, and each `import.meta`. */
   readonly importWords: readonly {
     readonly start: number
     readonly end: number
@@ -24,7 +24,7 @@ export interface SyntaxFacts {
   }[]
 }
 
-/** Walk over a cell's JavaScript. */
+/** Walk over the JavaScript of a cell. */
 export function readSyntax(program: Program): SyntaxFacts {
   let dollars = 0
   const shorthands = new Set<unknown>()
@@ -90,7 +90,7 @@ export function readSyntax(program: Program): SyntaxFacts {
   return { dollars, shorthands, callees, bindings, named, nestedVars, heads, importWords }
 }
 
-/** The identifiers that a pattern binds, in the order of the text. */
+/** Return the identifiers that a pattern binds, in the order of the text. */
 export function identifiersOf(pattern: Pattern): Identifier[] {
   switch (pattern.type) {
     case 'Identifier':
@@ -123,7 +123,7 @@ function countDollars(name: string): number {
   return /^\$*/u.exec(name)?.[0].length ?? 0
 }
 
-/** The nodes directly below a node, in the order of the text. */
+/** Return the children of a node, in the order of the text. */
 export function* childrenOf(node: AnyNode): Generator<AnyNode> {
   for (const [key, value] of Object.entries(node) as [string, unknown][]) {
     // The key of `{ x }` is the same text as its value.

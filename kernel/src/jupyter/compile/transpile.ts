@@ -1,7 +1,7 @@
 import ts from 'typescript'
 import { parseMappings, type LineMap } from './line-map.ts'
 
-/** What all of a notebook's TypeScript is compiled with. */
+/** The options for all TypeScript of a notebook. */
 export const baseOptions: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2024,
   module: ts.ModuleKind.Preserve,
@@ -10,7 +10,7 @@ export const baseOptions: ts.CompilerOptions = {
   sourceMap: true,
 }
 
-/** The text has a syntax error. */
+/** Thrown when a text has a syntax error. */
 export class SyntaxProblem extends Error {
   /** 1-based. */
   readonly line: number
@@ -25,21 +25,21 @@ export class SyntaxProblem extends Error {
   }
 }
 
-/** JavaScript, and where its lines come from. */
+/** JavaScript and its line map. */
 export interface Transpiled {
   readonly js: string
   readonly map: LineMap
 }
 
 /**
- * Make JavaScript of TypeScript, without a look at its types.
+ * Compile TypeScript to JavaScript without checking types.
  *
  * @throws {@link SyntaxProblem}
  */
 export function transpile(source: string, transpileOptions: ts.TranspileOptions): Transpiled {
   const made = ts.transpileModule(source, { ...transpileOptions, reportDiagnostics: true })
   const [error] = made.diagnostics ?? []
-  // The check of a cell's module does not find every missing end, because a line follows the cell there. Here the cell stands alone.
+  // A line follows the cell in its module, so the check of the module misses some unterminated constructs. Here the cell has no line after it.
   if (error !== undefined) throw new SyntaxProblem(error)
   const map: unknown = JSON.parse(made.sourceMapText ?? '{}')
   const mappings = typeof map === 'object' && map !== null && 'mappings' in map ? map.mappings : ''

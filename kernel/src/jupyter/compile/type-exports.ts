@@ -1,8 +1,8 @@
 import ts from 'typescript'
 
 /**
- * Make the change that takes types out of a file's imports and exports. `export { Row } from './rows.ts'` does not say whether Row is a type. The emission of
- * one file by itself leaves it, and then Node does not find it in the module that it names.
+ * Create the transformation that removes types from the imports and exports of a file. `export { Row } from './rows.ts'` does not say whether Row is a type. If
+ * the file is compiled on its own, the export stays, and Node finds no such export in the other module.
  */
 export function dropTypes(program: ts.Program, path: string): ts.TransformerFactory<ts.SourceFile> {
   const names = typeNames(program, path)
@@ -28,7 +28,7 @@ export function dropTypes(program: ts.Program, path: string): ts.TransformerFact
 
 type IsKept = (specifier: ts.ImportSpecifier | ts.ExportSpecifier) => boolean
 
-/** The same export without types; null when nothing is left. */
+/** Return the export without types; null when nothing is left. */
 function dropExports(
   factory: ts.NodeFactory,
   statement: ts.ExportDeclaration,
@@ -50,7 +50,7 @@ function dropExports(
   )
 }
 
-/** The same import without types; null when nothing is left. */
+/** Return the import without types; null when nothing is left. */
 function dropImports(
   factory: ts.NodeFactory,
   statement: ts.ImportDeclaration,
@@ -72,12 +72,12 @@ function dropImports(
   return factory.updateImportDeclaration(statement, modifiers, clause, moduleSpecifier, attributes)
 }
 
-/** A file may import a type and export a value of the same name. */
+/** A file may import a type and export a value of the same name, so the two are told apart. */
 function nameOf(specifier: ts.ImportSpecifier | ts.ExportSpecifier): string {
   return `${ts.isImportSpecifier(specifier) ? 'import' : 'export'} ${specifier.name.text}`
 }
 
-/** The names that a file imports or exports, and that are types alone, as {@link nameOf} has them. */
+/** Return the names (as of {@link nameOf}) that a file imports or exports and that are only types. */
 function typeNames(program: ts.Program, path: string): ReadonlySet<string> {
   const checker = program.getTypeChecker()
   const isType = (name: ts.ModuleExportName): boolean => {

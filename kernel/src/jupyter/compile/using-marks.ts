@@ -12,22 +12,22 @@ import { childrenOf } from './syntax.ts'
 /**
  * The names of functions that mark, in JavaScript, what `using` and `await using` declare.
  *
- * V8 has `using`, but neither decorators nor accessors. TypeScript takes all of them away or none, and without `using` a cell's declarations are no statements
- * of its top level any more. So `using x = y` becomes `const x = mark(y)` before TypeScript sees it, and `using x = (y)` behind it.
+ * V8 supports `using`, but not decorators or accessors. TypeScript compiles either all of these or none. When it compiles `using`, it moves the declarations of
+ * a cell off the top level. So `using x = y` is written as `const x = mark(y)` for TypeScript, and as `using x = (y)` again afterwards.
  */
 export interface UsingMarks {
   readonly using: string
   readonly awaitUsing: string
 }
 
-/** Choose marks that no word of the cell is. */
+/** Choose names that are no words of the cell. */
 export function createMarks(words: ReadonlySet<string>): UsingMarks {
   let end = '__'
   while (words.has(`__using${end}`) || words.has(`__awaitUsing${end}`)) end += '_'
   return { using: `__using${end}`, awaitUsing: `__awaitUsing${end}` }
 }
 
-/** Mark what `using` declares. */
+/** Create the transformation that marks what `using` declares. */
 export function markUsing(marks: UsingMarks): ts.TransformerFactory<ts.SourceFile> {
   return (context) => {
     const { factory } = context
@@ -76,7 +76,7 @@ export function markUsing(marks: UsingMarks): ts.TransformerFactory<ts.SourceFil
   }
 }
 
-/** Find the changes that make `using` of what was marked. */
+/** Find the edits that restore `using` where it was marked. */
 export function unmarkUsing(js: string, marks: UsingMarks): readonly Edit[] {
   const edits = new Edits(js)
   const visit = (node: AnyNode): void => {
