@@ -1,16 +1,16 @@
 import type { Message } from './wire/message.ts'
 
-/** What an {@link ExecutionQueue} does with requests. */
+/** Options of {@link ExecutionQueue}. */
 export interface ExecutionQueueOptions {
-  /** Run one request to its end; returns false when those that came meanwhile are to be aborted. */
+  /** Execute one request. Returns false when the requests that are waiting must be aborted. */
   execute(request: Message): Promise<boolean>
-  /** Called when a request has ended and is no longer the one that runs. */
+  /** Called when a request has ended and no longer counts as running. */
   end(request: Message): void
-  /** Answer a request that is not run. */
+  /** Answer a request that is not executed. */
   abort(request: Message): void
 }
 
-/** Runs execute requests one after another; after a failure those that were already sent are aborted. */
+/** Executes requests one after another. After a failed request, those that were sent before its reply are aborted. */
 export class ExecutionQueue {
   readonly #options: ExecutionQueueOptions
   #waiting: Message[] = []
@@ -21,18 +21,18 @@ export class ExecutionQueue {
     this.#options = options
   }
 
-  /** The request that runs now. */
+  /** The request that runs now; null when none does. */
   get running(): Message | null {
     return this.#running
   }
 
-  /** Take a request; it runs when those before it have ended. */
+  /** Add a request. It is executed after those before it. */
   add(request: Message): void {
     this.#waiting.push(request)
     if (!this.#draining) void this.#drain()
   }
 
-  /** Abort all that wait. */
+  /** Abort all requests that wait. */
   abortWaiting(): void {
     const aborted = this.#waiting
     this.#waiting = []
@@ -44,7 +44,8 @@ export class ExecutionQueue {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       this.#running = next
       const goOn = await this.#options.execute(next)
-      // Before `end`: a question that is answered while a cell runs publishes "busy" for the cell again. That must not come after the cell's "idle".
+      // Reset before `end`: a question that is answered while a cell runs makes the kernel publish "busy" for the cell. That must not come after the cell's
+      // "idle".
       this.#running = null
       this.#options.end(next)
       if (!goOn) this.abortWaiting()

@@ -9,7 +9,7 @@ import { plainOf } from './questions.ts'
 import { complaintsContent, failureContent, type ErrorContent } from './traceback.ts'
 import type { Json, Message, MessageDraft } from './wire/message.ts'
 
-/** What an execution needs of the kernel. */
+/** What {@link Execution} uses of the kernel. */
 export interface ExecutionContext {
   readonly runner: Runner
   readonly compiler: Compiler
@@ -18,10 +18,10 @@ export interface ExecutionContext {
   reply(request: Message, draft: MessageDraft): void
 }
 
-/** How long requests that were sent together with one that fails may take to arrive, in milliseconds. */
+/** How long to wait for requests that were sent together with one that fails, in milliseconds. */
 const settleMs = 10
 
-/** Executes the cells of one session: counts them, keeps their sources for tracebacks, and answers. */
+/** Executes the cells of a session: it counts them, stores their sources for tracebacks, and sends the replies. */
 export class Execution {
   readonly #context: ExecutionContext
   readonly #sources = new Map<string, string>()
@@ -33,17 +33,17 @@ export class Execution {
     this.#context = context
   }
 
-  /** The last execution count that was given. */
+  /** The latest execution count. */
   get count(): number {
     return this.#count
   }
 
-  /** The request that a cell came with, also long after its end. */
+  /** Return the request of a cell, also long after the cell has ended. */
   requestOf(cell: number): Message | null {
     return this.#requests.get(cell) ?? null
   }
 
-  /** Execute one request and answer it. Returns false when the cells sent behind it are not to run. */
+  /** Execute one request and reply to it. Returns false when the requests that were sent after it must not run. */
   async execute(request: Message): Promise<boolean> {
     const { content } = request
     const code = typeof content['code'] === 'string' ? content['code'] : ''
@@ -51,7 +51,7 @@ export class Execution {
     const counted = !silent && content['store_history'] !== false
     if (counted) this.#count += 1
     this.#number += 1
-    // The code of the request is not needed later.
+    // Drop the code of the request, which is not needed later.
     this.#requests.set(this.#number, {
       ...request,
       content: {
@@ -72,8 +72,8 @@ export class Execution {
     const error = question === undefined ? await this.#run(request, name, code) : null
     if (error !== null) {
       this.#context.publish(request, { type: 'error', content: { ...error } })
-      // "Run all" sends all cells at once, but the socket delivers them one by one. Wait for them: a cell that comes after the reply is meant to run, because its
-      // sender has seen the error.
+      // "Run all" sends all cells at once, but the socket delivers them one by one. Wait until they have arrived. A cell that arrives after the reply runs,
+      // because its sender has seen the error.
       await delay(settleMs)
     }
     this.#context.reply(request, {
@@ -85,11 +85,11 @@ export class Execution {
         execution_count: executionCount,
       },
     })
-    // A silent request comes from an extension. Its error must not stop the cells of the user.
+    // A silent request comes from an extension. Its error must not stop the user's cells.
     return error === null || silent || content['stop_on_error'] === false
   }
 
-  /** A cell `name?` asks what that is, as in IPython; no TypeScript looks like it. */
+  /** A cell `name?` asks for a description of the name, as in IPython. It is not valid TypeScript. */
   async #explain(name: string): Promise<readonly Json[]> {
     const found = await this.#context.compiler.inspect(name, name.length).catch(() => null)
     const text = found ?? `Nothing is known of ${name}.`
@@ -101,7 +101,7 @@ export class Execution {
   async #run(request: Message, name: string, code: string): Promise<ErrorContent | null> {
     this.#sources.set(name, code)
     if (code.trim() === '') return null
-    // Messages that are queued are sent before the cell starts.
+    // Send all queued messages before the cell starts.
     await yieldToSockets()
     const { compiler } = this.#context
     const number = this.#number
@@ -109,7 +109,7 @@ export class Execution {
     try {
       compilation = await compiler.compile({ number, name, code })
     } catch (thrown) {
-      // An interrupt, or a defect of the compiler: the kernel must outlive it, and the cell must say so.
+      // An interrupt, or a defect of the compiler. The cell reports it, and the kernel goes on.
       return failureContent(compilerFailureOf(thrown), this.#sources)
     }
     if (!compilation.ok) return complaintsContent(compilation.complaints, name, this.#sources)
@@ -125,7 +125,7 @@ export class Execution {
     const number = this.#number
     const canAsk = request.content['allow_stdin'] === true
     const { failure, reached } = await runner.run(cell, { number, name, canAsk })
-    // The next cell is compiled after this. So it knows what this one has declared before it ended or failed.
+    // Accept before the next cell is compiled, so that it knows what this one declared before it ended or failed.
     const misfits = await compiler
       .accept(number, failure === null ? Infinity : reached)
       .catch(() => [])

@@ -4,11 +4,11 @@ import { runInNewContext } from 'node:vm'
 /** V8's function that collects garbage. Source: V8, src/extensions/gc-extension.cc. */
 type Collect = (options: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => void
 
-/** Garbage below this is not worth a collection, in bytes. */
+/** The memory must grow by this much before a collection is worth its time, in bytes. */
 const leastGrowth = 16 * 2 ** 20
 
 /**
- * Gives memory back to the host while nobody waits. V8 collects when memory grows, and so keeps for hours what the last cell has left.
+ * Returns memory to the operating system during idle time. V8 only collects when memory grows, so it would keep the garbage of the last cell for hours.
  *
  * Invariant: it collects at most once for each {@link leastGrowth} that the thread's objects have grown.
  */
@@ -18,12 +18,12 @@ export class IdleCollection {
   #kept = 0
   #timer: NodeJS.Timeout | null = null
 
-  /** @param idleMs after so many milliseconds without {@link defer} it collects */
+  /** @param idleMs it collects after this time without {@link defer}, in milliseconds */
   constructor(idleMs: number) {
     this.#idleMs = idleMs
   }
 
-  /** Note that something was done. */
+  /** Note activity, which postpones the collection. */
   defer(): void {
     this.#timer ??= setTimeout(() => this.#run(), this.#idleMs).unref()
     this.#timer.refresh()
@@ -32,13 +32,13 @@ export class IdleCollection {
   #run(): void {
     if (getHeapStatistics().used_heap_size - this.#kept < leastGrowth) return
     this.#collect ??= findCollect()
-    // The only flavor that gives emptied pages back.
+    // The only flavor that returns empty pages to the operating system.
     this.#collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
     this.#kept = getHeapStatistics().used_heap_size
   }
 }
 
-/** The function exists in contexts that are made while V8 is told to expose it. */
+/** The function exists in contexts that are created while V8 has the option to expose it. */
 function findCollect(): Collect {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as Collect

@@ -1,15 +1,15 @@
 import type { Json } from './wire/message.ts'
 
-/** One input: session (0 is this one), its execution count, its text. */
+/** One input: session (0 is this one), execution count, text. */
 export type HistoryEntry = readonly [number, number, string]
 
-/** How many characters of a result are kept. */
+/** The most characters of a result that are stored. */
 const maxOutputLength = 10_000
 
-/** The inputs of this session, and the text of their results; earlier sessions are not kept. */
+/** The inputs of this session and the text of their results. Earlier sessions are not stored. */
 export interface History {
   add(count: number, source: string): void
-  /** Keep the result of an input, as text. */
+  /** Store the result of an input as text. */
   addOutput(count: number, text: string): void
   /** Answer a history request: `tail`, `range` (of this session) or `search` (with * and ?). */
   find(request: Json): readonly unknown[]
@@ -46,7 +46,7 @@ function select(entries: readonly HistoryEntry[], request: Json): readonly Histo
       return last(entries, count)
     case 'range': {
       if (numberOf(request['session'], 0) !== 0) return []
-      // Below zero, they count from the end, as in IPython. Lines count from 1.
+      // A negative session counts from the current one, as in IPython. Lines count from 1.
       const end = (entries.at(-1)?.[1] ?? 0) + 1
       const start = fromEnd(numberOf(request['start'], 0), end)
       const stop = fromEnd(numberOf(request['stop'], end), end)
@@ -66,7 +66,7 @@ function fromEnd(line: number, end: number): number {
   return line < 0 ? line + end : line
 }
 
-/** Of equal inputs the latest, in the order in which they were run last. */
+/** Of equal inputs, keep the latest. The order is that of the latest runs. */
 function latestOfEach(entries: readonly HistoryEntry[]): readonly HistoryEntry[] {
   const latest = new Map(entries.map((entry) => [entry[2], entry]))
   return entries.filter((entry) => latest.get(entry[2]) === entry)

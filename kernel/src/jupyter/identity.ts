@@ -1,14 +1,14 @@
 import { protocolVersion, type Json } from './wire/message.ts'
 
-/** The version of TypeScript that cells are written in. It is that of this package's dependency; a test holds that. */
+/** The version of TypeScript in which cells are written. A test checks that this package depends on the same version. */
 export const typescriptVersion = '5.9.3'
 
-/** The kernel's name in Jupyter, that of its folder. */
+/** The kernel's name in Jupyter, which is the name of its folder. */
 export const kernelName = 'communitylab'
-/** What Jupyter calls it in its menus. */
+/** The kernel's name in Jupyter's menus. */
 export const displayName = 'TypeScript (Community-Lab)'
 
-/** The answer to a kernel_info_request. */
+/** Make the content of a kernel_info_reply. */
 export function kernelInfo(): Json {
   return {
     status: 'ok',

@@ -8,11 +8,11 @@ import { displayName, kernelName } from './identity.ts'
 const checkout = fileURLToPath(new URL('../../../', import.meta.url))
 const logos = ['logo-svg.svg', 'logo-32x32.png', 'logo-64x64.png'] as const
 
-/** Write the kernel's folder, as Jupyter looks for it, into a folder of kernels. Returns its path. Writing it again changes nothing. */
+/** Write the kernel's kernelspec folder into a folder of kernels. Returns its path. Writing it again changes nothing. */
 export function installKernel(kernels: string): string {
   const folder = join(kernels, kernelName)
   mkdirSync(folder, { recursive: true })
-  // The checkout brings its own Node; where there is no such package, the one that runs this.
+  // The checkout installs its own Node. Without it, use the Node that runs this.
   const own = join(checkout, 'node_modules', '.bin', 'node')
   const spec = {
     argv: [

@@ -1,7 +1,7 @@
-/** How deep arrays and objects may stand in each other in a message. Python's readers of JSON, which notebooks are kept by, end at about a thousand. */
+/** The deepest nesting of arrays and objects in a message. Python's JSON parser, which Jupyter uses, fails at a depth of about a thousand. */
 export const maxJsonDepth = 500
 
-/** How deep arrays and objects stand in each other in a JSON text. */
+/** Return the depth of nested arrays and objects in a JSON text. */
 export function depthOf(json: string): number {
   let depth = 0
   let deepest = 0
@@ -14,7 +14,7 @@ export function depthOf(json: string): number {
   return deepest
 }
 
-/** The place of the quotation mark that ends a string. */
+/** Return the index of the quotation mark that ends a string. */
 function endOfString(json: string, start: number): number {
   for (let end = json.indexOf('"', start + 1); end !== -1; end = json.indexOf('"', end + 1)) {
     let escapes = 0
@@ -25,9 +25,9 @@ function endOfString(json: string, start: number): number {
 }
 
 /**
- * Make JSON of a value and read it again: what a message can carry of it. Of what JSON does not know, such as a function, it makes null.
+ * Return the part of a value that JSON can express. Values that JSON does not have, such as functions, become null.
  *
- * @throws TypeError when the value is a circle or has a BigInt.
+ * @throws TypeError when the value contains itself or a BigInt.
  * @throws RangeError when it is deeper than {@link maxJsonDepth}.
  */
 export function jsonOf(value: unknown): unknown {
@@ -39,10 +39,10 @@ export function jsonOf(value: unknown): unknown {
   return JSON.parse(text)
 }
 
-/** Null when the value is too deep for that. */
+/** Null when the value is too deep. */
 function stringify(value: unknown): string | null {
   try {
-    // `undefined` and functions give undefined, whatever the type says.
+    // The result is undefined for `undefined` and functions, although the type says string.
     const text = JSON.stringify(value) as string | undefined
     return text ?? 'null'
   } catch (error) {

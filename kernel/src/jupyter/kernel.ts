@@ -8,31 +8,31 @@ import { Runner, type CellEvent } from './runner.ts'
 import { createBroadcast, createReply, type Message, type MessageDraft } from './wire/message.ts'
 import type { RequestChannel, Sockets } from './wire/sockets.ts'
 
-/** The first cell may need the processor. So the kernel waits for so long before it loads libraries in advance, in milliseconds. */
+/** How long the kernel waits before it loads libraries in advance, in milliseconds. The first cell may need the processor. */
 const idleMs = 500
 
-/** What a {@link Kernel} needs. */
+/** Options of {@link Kernel}. */
 export interface KernelOptions {
-  /** The notebook's folder, in which cells run and their imports are looked for. */
+  /** The notebook's folder: the current folder of cells, from which their imports are resolved. */
   readonly folder: string
-  /** Folder for the output that is too much to show. */
+  /** The folder for output that is too long to show. */
   readonly logFolder: string
-  /** Compiles the cells; ended with the kernel. */
+  /** Compiles the cells. It is closed with the kernel. */
   readonly compiler: Compiler
-  /** The sockets; asked for at each use, because messages may come before all are bound. */
+  /** Return the sockets. They are read at each use, because messages may arrive before all sockets are bound. */
   sockets(): Sockets
-  /** Called once the kernel was told to end, and has answered. */
+  /** Called when the kernel was told to shut down and has answered. */
   onShutdown(): void
 }
 
-/** The kernel: takes the messages of its sockets and answers them, while cells run in another process. */
+/** The Jupyter kernel. It receives messages from its sockets and answers them. Cells run in another process. */
 export class Kernel {
   readonly #options: KernelOptions
   readonly #history = createHistory()
   readonly #runner: Runner
   readonly #execution: Execution
   readonly #queue: ExecutionQueue
-  /** Cells that came on the control channel, and are answered there. */
+  /** Requests from the control channel, which are answered there. */
   readonly #fromControl = new WeakSet<Message>()
   readonly #compiler: Compiler
   readonly #comms = new OpenComms()
@@ -70,15 +70,15 @@ export class Kernel {
     })
   }
 
-  /** Say that it is there, and load what cells import before the first one does. */
+  /** Publish the kernel's status, and load in advance what cells import. */
   start(): void {
     const content = { execution_state: 'starting' }
     this.#options.sockets().send('iopub', createBroadcast(null, { type: 'status', content }))
-    // After the compiler is ready: at the same time, each would take twice as long.
+    // Wait for the compiler first: at the same time, each would take twice as long.
     void this.#compiler.ready.then(() => this.#warmUpLater())
   }
 
-  /** Have the process load what most notebooks import, once no cell runs. */
+  /** Load in the process what most notebooks import, when no cell is running. */
   #warmUpLater(): void {
     setTimeout(() => {
       if (this.#queue.running === null) this.#runner.warm()
@@ -86,7 +86,7 @@ export class Kernel {
     }, idleMs).unref()
   }
 
-  /** Take a message of a socket. */
+  /** Handle a message of a socket. */
   take(channel: RequestChannel, message: Message): void {
     const { msg_type: type } = message.header
     if (channel === 'stdin') {
@@ -98,13 +98,13 @@ export class Kernel {
     } else void this.#during(message, () => this.#answer(channel, message))
   }
 
-  /** Interrupt the cell that is compiled or runs; those that wait behind it are aborted when it ends. */
+  /** Interrupt the cell that is being compiled or run. When it ends, the waiting requests are aborted. */
   interrupt(): void {
     this.#compiler.interrupt()
     this.#runner.interrupt()
   }
 
-  /** End the process that runs cells, and the thread that compiles them. */
+  /** End the process that runs cells and the thread that compiles them. */
   async stop(): Promise<void> {
     await Promise.all([this.#runner.stop(), this.#compiler.close()])
   }
@@ -120,7 +120,7 @@ export class Kernel {
         const answer = { status: 'ok', restart: content['restart'] === true }
         this.#reply(channel, message, { type: 'shutdown_reply', content: answer })
         this.#publish(message, { type: 'shutdown_reply', content: answer })
-        // After the "idle" that ends this message.
+        // After the "idle" of this message.
         setImmediate(() => this.#options.onShutdown())
         return
       }
@@ -197,12 +197,12 @@ export class Kernel {
     try {
       await act()
     } catch (error) {
-      // The compiler has ended by a defect. This question gets no answer, but later ones may.
+      // The compiler has ended because of a defect. This request gets no reply, but later ones may.
       console.error(error)
     } finally {
       this.#publishState(request, 'idle')
     }
-    // A page shows the latest state. While a cell runs that must be "busy".
+    // A page shows the latest status. While a cell runs, that must be "busy".
     const { running } = this.#queue
     if (running !== null) this.#publishState(running, 'busy')
   }

@@ -4,11 +4,11 @@ import { allocatorVariable } from './allocator.ts'
 import { Compiler } from './compile/compiler.ts'
 
 /*
- * The kernel's process: `node main.js --connection-file FILE`, as kernel.json has it. The thread that compiles takes longest to be ready: it starts before the
- * modules are loaded that speak with Jupyter.
+ * The kernel's process: `node main.js --connection-file FILE`, as in kernel.json. The compiler thread takes longest to start, so it starts before the Jupyter
+ * modules are loaded.
  */
 enableCompileCache()
-// Cells, and programs that they start, use the C library as they would elsewhere.
+// Cells, and programs that they start, use the C library with its defaults.
 Reflect.deleteProperty(process.env, allocatorVariable)
 const compiler = new Compiler({ folder: process.cwd(), fallbackFile: import.meta.filename })
 const { fail, serve } = await import('./serve.ts')

@@ -1,17 +1,17 @@
 import type { CommMessage } from './child/protocol.ts'
 import type { Json, Message, MessageDraft } from './wire/message.ts'
 
-/** Knows which conversations with the page are open, and turns Jupyter's comm messages into those of the process that runs cells. */
+/** Tracks which comms are open, and converts Jupyter's comm messages for the process that runs cells. */
 export class OpenComms {
   readonly #targets = new Set<string>()
   readonly #open = new Map<string, string>()
 
-  /** A cell takes conversations of that name from now on. */
+  /** Note that a cell has registered a comm target. */
   register(target: string): void {
     this.#targets.add(target)
   }
 
-  /** Close all conversations, because the process that held them has ended. Returns the messages that tell the page. */
+  /** Close all comms, because the process that had them has ended. Returns the messages for the page. */
   reset(): readonly MessageDraft[] {
     const closed = [...this.#open.keys()].map((id) => closeDraft(id, {}))
     this.#targets.clear()
@@ -19,7 +19,7 @@ export class OpenComms {
     return closed
   }
 
-  /** Read a message of the page. Returns what to pass on to the cells, or what to answer, or neither. */
+  /** Handle a comm message from the page. Returns the message for the cells, a reply to the page, or neither. */
   receive({ header, content, buffers: parts }: Message): {
     readonly pass?: CommMessage
     readonly answer?: MessageDraft
@@ -40,7 +40,7 @@ export class OpenComms {
     return { pass: { type: type === 'comm_close' ? 'close' : 'msg', id, target, data, buffers } }
   }
 
-  /** Turn a message of a cell into one for the page. */
+  /** Convert a comm message from a cell for the page. */
   send({ type, id, target, data, buffers: texts }: CommMessage): MessageDraft {
     const buffers = texts.map((text) => Buffer.from(text, 'base64'))
     if (type === 'close') {
@@ -52,7 +52,7 @@ export class OpenComms {
     return { type: 'comm_open', content: { comm_id: id, target_name: target, data }, buffers }
   }
 
-  /** The open conversations, all or those of one target, as `comm_info_reply` has them. */
+  /** Return the content of comm_info_reply: all open comms, or those of one target. */
   list(target: unknown): Json {
     const found = [...this.#open].filter(
       ([, name]) => typeof target !== 'string' || name === target,

@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** How long programs may take to end when they are asked to, and how often it is looked meanwhile, in milliseconds. */
+/** How long programs may take to end after SIGTERM, and the interval between checks, in milliseconds. */
 const graceMs = 500
 const lookEveryMs = 20
 
-/** A program, told from a later one with the same process id by the time at which it started. */
+/** A program. The time at which it started tells it from a later one with the same process id. */
 interface Program {
   readonly pid: number
   readonly parent: number
@@ -15,8 +15,8 @@ interface Program {
 }
 
 /**
- * Find the programs that a process has started, and those that they have started. What has a session of its own (`setsid`, `detached: true`) is meant to go on,
- * and is left out. None on systems without /proc.
+ * Find the descendants of a process. Programs in another session (`setsid`, `detached: true`) are meant to go on and are left out. Empty on systems without
+ * /proc.
  */
 export function programsOf(pid: number): readonly Program[] {
   const all = readPrograms()
@@ -33,8 +33,8 @@ export function programsOf(pid: number): readonly Program[] {
 }
 
 /**
- * Find the programs that a process of this one left when it ended: they have lost the parent that told whose they were. Jupyter starts each kernel as the leader
- * of a session, and then all others of that session come from it. None where this process leads no session.
+ * Find the programs that a child of this process left when it ended. They have lost the parent process that linked them to it. Jupyter starts each kernel as
+ * the leader of a session, so all other processes of that session come from this kernel. Empty when this process is not a session leader.
  */
 export function leftPrograms(): readonly Program[] {
   const all = readPrograms()
@@ -44,7 +44,7 @@ export function leftPrograms(): readonly Program[] {
     : []
 }
 
-/** End programs: by SIGTERM, and those that do not end by SIGKILL. */
+/** End programs: SIGTERM first, then SIGKILL for those that have not ended. */
 export async function endPrograms(programs: readonly Program[]): Promise<void> {
   for (const each of programs) signal(each, 'SIGTERM')
   for (let waitedMs = 0; waitedMs < graceMs && programs.some(isAlive); waitedMs += lookEveryMs)
@@ -58,12 +58,12 @@ function readPrograms(): readonly Program[] {
       .filter((name) => /^\d+$/u.test(name))
       .flatMap((name) => readProgram(Number(name)) ?? [])
   } catch {
-    // There is no /proc here.
+    // This system has no /proc.
     return []
   }
 }
 
-/** Source: proc_pid_stat(5). The name, in parentheses, may contain anything. */
+/** Source: proc_pid_stat(5). The name, in parentheses, may contain any characters. */
 function readProgram(pid: number): Program | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -76,7 +76,7 @@ function readProgram(pid: number): Program | null {
       startedAt: fields[19] ?? '',
     }
   } catch {
-    // It has ended.
+    // The process has ended.
     return null
   }
 }
@@ -90,6 +90,6 @@ function signal(program: Program, how: NodeJS.Signals): void {
   try {
     process.kill(program.pid, how)
   } catch {
-    // It has ended meanwhile, or has become another user's.
+    // The process has ended, or its id belongs to another user now.
   }
 }

@@ -4,14 +4,14 @@ import type { History } from './history.ts'
 import { kernelInfo } from './identity.ts'
 import type { Json, MessageDraft } from './wire/message.ts'
 
-/** What answers are made from. */
+/** What the answers are made from. */
 export interface Knowledge {
   readonly compiler: Compiler
   readonly history: History
   readonly comms: OpenComms
 }
 
-/** Answer a request that runs nothing; null when its type is not known. */
+/** Answer a request that runs no code; null when its type is unknown. */
 export async function answerQuestion(
   type: string,
   content: Json,
@@ -24,7 +24,7 @@ export async function answerQuestion(
     case 'complete_request': {
       const { start, end, matches } = await compiler.complete(code, cursorOf(content, code))
       const range = { cursor_start: start, cursor_end: end }
-      // Source: Jupyter's experimental metadata of completions, which its pages read.
+      // Source: Jupyter's experimental metadata of completions, which JupyterLab reads.
       const types = matches.map(({ text, type }) => ({ start, end, text, type }))
       const metadata = { _jupyter_types_experimental: types }
       return reply('complete_reply', {
@@ -70,7 +70,7 @@ function cursorOf(content: Json, code: string): number {
   return typeof cursor === 'number' ? cursor : code.length
 }
 
-/** The same text without its fences, for a terminal. */
+/** Return the text without code fences, for a terminal. */
 export function plainOf(markdown: string): string {
   return markdown.replace(/^```.*\n?/gmu, '').trimEnd()
 }

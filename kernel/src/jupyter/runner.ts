@@ -9,56 +9,56 @@ import type { CompiledCell } from './compile/compilation.ts'
 import { endPrograms, leftPrograms, programsOf } from './programs.ts'
 import { siblingFile } from './sibling-file.ts'
 
-/** What a cell causes while (and after) it runs. */
+/** Events of a cell, during and after its run. */
 export type CellEvent = Exclude<
   ChildEvent,
   { readonly is: 'ready' | 'interrupting' | 'notice' | 'done' }
 >
 
-/** Where a cell to run comes from. */
+/** The request of a cell to run. */
 export interface RunSource {
-  /** Number of the request that brought it. */
+  /** The number of the request. */
   readonly number: number
-  /** Its name in stacks, like `cell-3.ts`. */
+  /** The name of the cell in stack traces, such as `cell-3.ts`. */
   readonly name: string
-  /** Whether a person at the notebook can be asked. */
+  /** Whether a user at the notebook can be asked for input. */
   readonly canAsk: boolean
 }
 
 /** How a cell ended. */
 export interface RunEnding {
-  /** Why it failed; null when it did not. */
+  /** Why the cell failed; null when it did not. */
   readonly failure: Failure | null
-  /** How many of its imports and declarations are done. */
+  /** How many of its imports and declarations were completed. */
   readonly reached: number
 }
 
-/** What a {@link Runner} is made of. */
+/** Options of {@link Runner}. */
 export interface RunnerOptions {
-  /** The notebook's folder, in which cells run. */
+  /** The notebook's folder: the current folder of cells. */
   readonly folder: string
-  /** Folder for the output that is too much to show. */
+  /** The folder for output that is too long to show. */
   readonly logFolder: string
   onEvent(event: CellEvent): void
-  /** The process that held all variables has ended; a new one is there. */
+  /** Called when the process that held all variables has ended and a new one was started. */
   onLost(): void
 }
 
-/** After an interrupt: when a cell that hears nothing is stopped from outside, and when its process is ended. Milliseconds. */
+/** Times after an interrupt, in milliseconds: when a cell that processes no messages is terminated from outside, and when its process is killed. */
 const stopAfterMs = 500
 const killAfterMs = 3000
 
 /**
- * Runs cells in a process of their own, so that an endless loop cannot make the kernel deaf.
+ * Runs cells in another process, so that an endless loop cannot block the kernel.
  *
- * Invariants: one cell at a time; every run ends, if need be with the process and all variables, which its failure then says.
+ * Invariants: only one cell runs at a time. Every run ends, if necessary with the process and all variables; then its failure says so.
  */
 export class Runner {
   readonly #options: RunnerOptions
   #child: ChildProcess
   #running: { readonly cell: number; end(ending: RunEnding): void } | null = null
   #lastCell = 0
-  /** The bound of what programs print that the last cell started. */
+  /** The limit of what programs of the latest cell print. */
   #rawCap: { readonly cell: number; readonly cap: OutputCap } | null = null
   #heard = false
   #asking = false
@@ -70,7 +70,7 @@ export class Runner {
     this.#child = this.#start()
   }
 
-  /** Run a cell to its end. Never rejects. */
+  /** Run one cell. Never rejects. */
   async run(cell: CompiledCell, source: RunSource): Promise<RunEnding> {
     const { number } = source
     const ended = Promise.withResolvers<RunEnding>()
@@ -83,17 +83,20 @@ export class Runner {
     return ending
   }
 
-  /** Pass on a message of the page's. */
+  /** Pass a comm message from the page to the cells. */
   sendComm(message: CommMessage): void {
     this.#send({ do: 'comm', message })
   }
 
-  /** Load what most notebooks import, before a cell waits for it. */
+  /** Load in advance what most notebooks import. */
   warm(): void {
     this.#send({ do: 'warm' })
   }
 
-  /** Interrupt the cell that runs, if one does: first by asking, then from outside, at last by ending its process. A waiting prompt is refused, whichever cell has asked. */
+  /**
+   * Interrupt the running cell, if any: first by a message, then by terminating its code from outside, finally by killing its process. A waiting prompt is
+   * refused, whichever cell it belongs to.
+   */
   interrupt(): void {
     this.answer({ refused: 'the cell was interrupted' })
     if (this.#running === null || this.#timers.length > 0) return
@@ -108,14 +111,14 @@ export class Runner {
     ]
   }
 
-  /** Answer the prompt of a cell, if one waits. */
+  /** Answer the prompt that waits, if any. */
   answer(answer: InputAnswer): void {
     if (!this.#asking) return
     this.#asking = false
     this.#pipe(childFds.input).write(`${JSON.stringify(answer)}\n`)
   }
 
-  /** End the process, with the programs that cells have started. */
+  /** End the process and the programs that cells have started. */
   async stop(): Promise<void> {
     this.#stopping = true
     this.#clear()
@@ -124,7 +127,7 @@ export class Runner {
     await Promise.all([this.#kill(), exited])
   }
 
-  /** Kill the process. The programs that cells have started are looked for first: afterwards nothing tells whose they were. */
+  /** Kill the process. Find the programs of its cells first: afterwards nothing links them to it. */
   async #kill(): Promise<void> {
     const programs = programsOf(this.#child.pid ?? 0)
     this.#child.kill('SIGKILL')
@@ -143,7 +146,7 @@ export class Runner {
     )
     for (const name of ['stdout', 'stderr'] as const)
       child[name]?.setEncoding('utf8').on('data', (text: string) => this.#takeRaw(name, text))
-    // A pipe to a process that has just ended fails; its exit says all there is to say.
+    // Writing to a process that has just ended fails. The handler of its exit does the rest.
     for (const fd of Object.values(childFds)) pipeOf(child, fd).on('error', () => undefined)
     child.on('error', () => undefined)
     child.on('message', (event: ChildEvent) => this.#take(event))
@@ -171,7 +174,7 @@ export class Runner {
       if (event.is === 'display' || event.is === 'result')
         this.#capOf(event.cell).charge(sizeOf(event.data))
       if (event.is === 'stream') {
-        // A program may have shown much meanwhile that the cell does not know of yet.
+        // A program may have printed since the cell last counted its own output.
         this.#show(event.cell, event.name, event.text)
         return
       }
@@ -180,17 +183,17 @@ export class Runner {
     else this.#options.onEvent(event.cell === 0 ? { ...event, cell: this.#lastCell } : event)
   }
 
-  /** What did not go through the console: programs that a cell started, native code, Node's last words. */
+  /** Handle output that bypasses the console: that of programs and native code, and Node's last messages. */
   #takeRaw(name: StreamName, raw: string): void {
     if (this.#timers.length > 0 && name === 'stderr') return
-    // Node says so of the inspector that interrupts cells.
+    // Node prints this because of the inspector that interrupts cells.
     const text = raw.replace('Waiting for the debugger to disconnect...\n', '')
     if (text === '') return
     const cell = this.#lastCell
     this.#send({ do: 'charge', cell, length: this.#show(cell, name, text) })
   }
 
-  /** Show text of a cell within its bound. Returns how much of it is shown. */
+  /** Show text of a cell within its limit. Returns the number of characters that are shown. */
   #show(cell: number, name: StreamName, text: string): number {
     const { shown, notice } = this.#capOf(cell).admit(text)
     if (shown !== '') this.#options.onEvent({ is: 'stream', cell, name, text: shown })
@@ -198,7 +201,7 @@ export class Runner {
     return shown.length
   }
 
-  /** The bound of what a cell's programs show. The cell has the same bound in its own process, and each process counts what the other has shown. */
+  /** Return the limit of a cell for what its programs print. The cell's own process has the same limit. Each process counts what the other has shown. */
   #capOf(cell: number): OutputCap {
     if (this.#rawCap?.cell !== cell) {
       const file = `kernel-${this.#child.pid ?? 0}-cell-${cell}-programs`
@@ -225,7 +228,7 @@ export class Runner {
         name: 'stderr',
         text: `${message}\n`,
       })
-    // Those that were looked for before it was killed are ended already.
+    // Programs that were found before the process was killed have ended already.
     void endPrograms(leftPrograms())
     this.#child = this.#start()
     this.#options.onLost()
@@ -233,7 +236,7 @@ export class Runner {
   }
 
   #send(request: ChildRequest): void {
-    // A failure to send is followed by the process's exit, which ends the run.
+    // If sending fails, the process has ended, and its exit handler ends the run.
     this.#child.send(request, () => undefined)
   }
 

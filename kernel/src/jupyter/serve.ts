@@ -8,11 +8,11 @@ import { Kernel } from './kernel.ts'
 import { readConnection } from './wire/connection.ts'
 import { openSockets, type Sockets } from './wire/sockets.ts'
 
-/** How often it is looked whether the process that started the kernel is still there, in milliseconds. */
+/** The interval of checks whether the process that started the kernel still exists, in milliseconds. */
 const parentCheckMs = 1000
 const checkout = fileURLToPath(new URL('../../../', import.meta.url))
 
-/** Serve the sockets that the connection file names, until a shutdown or the end of the process that started this one. */
+/** Serve the sockets of the connection file until a shutdown request, or until the process that started this one has ended. */
 export async function serve(compiler: Compiler): Promise<void> {
   const { values } = parseArgs({ options: { 'connection-file': { type: 'string' } } })
   const file = values['connection-file']
@@ -55,7 +55,7 @@ export async function serve(compiler: Compiler): Promise<void> {
   }, parentCheckMs).unref()
 }
 
-/** Tell what keeps the kernel from serving. */
+/** Report why the kernel cannot serve. */
 export function fail(error: unknown): void {
   console.error(LabError.is(error) ? `${error.code}: ${error.message}` : error)
   process.exitCode = 1

@@ -1,4 +1,4 @@
-/** The URL of a module beside another one, built or as source: both are run. `name` is its path without the extension. */
+/** Return the URL of a module beside another one: `.ts` if the other one is source, `.js` if it is built. `name` is the path without the extension. */
 export function siblingFile(moduleUrl: string, name: string): URL {
   return new URL(`./${name}${moduleUrl.endsWith('.ts') ? '.ts' : '.js'}`, moduleUrl)
 }

@@ -1,7 +1,4 @@
-/**
- * Turn a cursor counted in code points (Jupyter's way) into one counted in UTF-16 units (TypeScript's way). What lies beyond the end of the
- * text becomes its end.
- */
+/** Convert a position from code points (Jupyter) to UTF-16 code units (TypeScript). A position beyond the end becomes the end. */
 export function toUtf16Offset(text: string, codePoints: number): number {
   let offset = 0
   for (let n = 0; n < codePoints && offset < text.length; n += 1)
@@ -9,7 +6,7 @@ export function toUtf16Offset(text: string, codePoints: number): number {
   return offset
 }
 
-/** The other way round: an offset in UTF-16 units as a number of code points. */
+/** Convert a position from UTF-16 code units to code points. */
 export function toCodePointOffset(text: string, utf16: number): number {
   return Array.from(text.slice(0, utf16)).length
 }

@@ -1,20 +1,20 @@
 import type { Failure } from './child/protocol.ts'
 import type { Complaint } from './compile/compilation.ts'
 
-/** An error as Jupyter's messages carry it. */
+/** The content of Jupyter's error messages. */
 export interface ErrorContent {
   readonly ename: string
   readonly evalue: string
   readonly traceback: readonly string[]
 }
 
-/** The sources of the cells that ran, by their names in stacks. */
+/** The sources of the cells that have run, by their names in stack traces. */
 export type CellSources = ReadonlyMap<string, string>
 
-/** Lines shown before and after the one that failed. */
+/** Lines that are shown before and after the failed one. */
 const context = 2
 
-/** Make Jupyter's error of what a cell has thrown: what it is, the line of the cell, the stack. */
+/** Make Jupyter's error of what a cell has thrown: its name and message, the line of the cell, and the stack. */
 export function failureContent(failure: Failure, sources: CellSources): ErrorContent {
   const head = `${failure.name}: ${failure.message}`
   const [, name, line, column] = /(cell-[\w-]+\.ts):(\d+):(\d+)/u.exec(failure.text) ?? []
@@ -27,7 +27,7 @@ export function failureContent(failure: Failure, sources: CellSources): ErrorCon
   return { ename: failure.name, evalue: failure.message, traceback: [head, ...place, ...rest] }
 }
 
-/** Make Jupyter's error of what TypeScript says against a cell. */
+/** Make Jupyter's error of TypeScript's diagnostics for a cell. */
 export function complaintsContent(
   complaints: readonly Complaint[],
   cellName: string,

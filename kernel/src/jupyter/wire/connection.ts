@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { LabError } from '@community-lab/contract'
 
-/** What a connection file says. */
+/** The content of a connection file. */
 export interface Connection {
   readonly transport: string
   readonly ip: string
@@ -15,9 +15,9 @@ export type ChannelName = 'shell' | 'iopub' | 'stdin' | 'control' | 'hb'
 const channels = ['shell', 'iopub', 'stdin', 'control', 'hb'] as const
 
 /**
- * Read the file in which Jupyter says where it wants the kernel's sockets.
+ * Read the file that tells the kernel the addresses of its sockets.
  *
- * @throws {@link LabError} LAB_CONFIG_INVALID when it is not readable, or not a connection file signed with hmac-sha256.
+ * @throws {@link LabError} LAB_CONFIG_INVALID when the file cannot be read, is not a connection file, or is not signed with hmac-sha256.
  */
 export function readConnection(file: string): Connection {
   const found = maybeRead(file)
@@ -36,7 +36,7 @@ export function readConnection(file: string): Connection {
   return { transport, ip, key, ports: ports as Record<ChannelName, number> }
 }
 
-/** The address of one socket, as ZeroMQ writes it. */
+/** Return the address of a socket in ZeroMQ's form. */
 export function addressOf(connection: Connection, channel: ChannelName): string {
   const separator = connection.transport === 'tcp' ? ':' : '-'
   return `${connection.transport}://${connection.ip}${separator}${connection.ports[channel]}`

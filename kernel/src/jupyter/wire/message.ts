@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { userInfo } from 'node:os'
 
-/** The version of the Jupyter messaging protocol that is spoken here. */
+/** The version of the Jupyter messaging protocol of this kernel. */
 export const protocolVersion = '5.3'
 
 /** Any JSON object. */
 export type Json = Readonly<Record<string, unknown>>
 
-/** A message's header, as the Jupyter messaging protocol defines it. */
+/** The header of a message. See the Jupyter messaging protocol. */
 export interface Header {
   readonly msg_id: string
   readonly session: string
@@ -18,20 +18,20 @@ export interface Header {
   readonly version: string
 }
 
-/** A message of the Jupyter messaging protocol, off the wire. */
+/** A decoded message of the Jupyter messaging protocol. */
 export interface Message {
-  /** Where a ROUTER socket sends the answer; a topic on the publisher. */
+  /** The routing prefix of a ROUTER socket; the topic of a PUB socket. */
   readonly identities: readonly Buffer[]
   readonly header: Header
-  /** The header of the request it answers; empty for a request. */
+  /** The header of the request that this message answers; empty for a request. */
   readonly parentHeader: Header | Record<string, never>
   readonly metadata: Json
   readonly content: Json
-  /** Bytes beside the content, as comms have them. */
+  /** Binary buffers, as in comm messages. */
   readonly buffers: readonly Buffer[]
 }
 
-/** What a new message says. */
+/** The type and content of a new message. */
 export interface MessageDraft {
   readonly type: string
   readonly content: Json
@@ -42,12 +42,12 @@ export interface MessageDraft {
 const session = randomUUID()
 const username = userInfo().username
 
-/** Make the answer to a request: same identities, its header as parent. */
+/** Make the reply to a request: with its identities, and with its header as the parent. */
 export function createReply(request: Message, draft: MessageDraft): Message {
   return { ...createMessage(draft), identities: request.identities, parentHeader: request.header }
 }
 
-/** Make a message for the publisher; its topic is its type, its parent the request that caused it. */
+/** Make a message for iopub. Its topic is its type; its parent is the request that caused it. */
 export function createBroadcast(
   cause: Pick<Message, 'header'> | null,
   draft: MessageDraft,

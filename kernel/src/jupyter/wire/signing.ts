@@ -3,19 +3,19 @@ import { depthOf, maxJsonDepth } from '../json.ts'
 import type { Header, Json, Message } from './message.ts'
 
 const delimiter = '<IDS|MSG>'
-/** So many signatures are remembered, as ipykernel does. */
+/** The number of signatures that are remembered, as in ipykernel. */
 const maxRemembered = 65_536
 
-/** How messages are signed: the key of the connection file; an empty one means that nothing is signed. */
+/** Signs and checks messages with the key of the connection file. With an empty key, messages are not signed. */
 export interface Signer {
-  /** The frames of a message, signed, ready for a socket. */
+  /** Sign a message. Returns its frames for a socket. */
   encode(message: Message): Buffer[]
-  /** The message in some frames, or null when they are no message, its signature is not ours, or it came before, byte for byte. */
+  /** Decode frames. Null when they are not a message, the signature is wrong, or the same signature came before. */
   decode(frames: readonly Buffer[]): Message | null
 }
 
 /**
- * Sign and check messages with HMAC-SHA256.
+ * Create a signer that uses HMAC-SHA256.
  *
  * Source: Jupyter messaging protocol 5.3, "The wire protocol": identities, delimiter, signature over the four parts that follow, buffers.
  */
@@ -27,7 +27,7 @@ export function createSigner(key: string): Signer {
     return Buffer.from(hmac.digest('hex'))
   }
   const seen = new Set<string>()
-  /** Tell whether a signed message comes again: somebody who cannot sign has kept it. */
+  /** Tell whether a signed message is replayed by somebody who cannot sign. */
   const isReplay = (signature: string): boolean => {
     if (signature === '') return false
     if (seen.has(signature)) return true
@@ -71,7 +71,7 @@ export function createSigner(key: string): Signer {
   }
 }
 
-/** Half a surrogate pair, as cells print when they cut text by its length, is no UTF-8: a notebook with it could not be saved. */
+/** A lone surrogate, as a cell prints when it cuts text by its length, is not valid UTF-8. A notebook that contains one could not be saved. */
 function wellFormed(_key: string, value: unknown): unknown {
   return typeof value === 'string' ? value.toWellFormed() : value
 }
@@ -79,12 +79,12 @@ function wellFormed(_key: string, value: unknown): unknown {
 function maybeObject(frame: Buffer): Json | null {
   try {
     const text = frame.toString()
-    // What is answered has parts of what was asked, and could not be written.
+    // A reply contains parts of the request, and one this deep could not be written.
     if (depthOf(text) > maxJsonDepth) return null
     const value: unknown = JSON.parse(text)
     return isObject(value) ? value : null
   } catch {
-    // No JSON, or more than a string can hold: the sender is not a Jupyter client, and the message is dropped.
+    // Not JSON, or longer than the longest string: the sender is not a Jupyter client, and the message is dropped.
     return null
   }
 }

@@ -4,40 +4,40 @@ import { addressOf, type Connection } from './connection.ts'
 import { createBroadcast, type Message } from './message.ts'
 import { createSigner, type Signer } from './signing.ts'
 
-/** The channels that requests come in by. */
+/** The channels on which requests arrive. */
 export type RequestChannel = 'shell' | 'control' | 'stdin'
 
-/** The kernel's five sockets, bound. */
+/** The kernel's five sockets, after they were bound. */
 export interface Sockets {
-  /** Queue a message; those of one channel leave in the order in which they were queued. */
+  /** Queue a message. Messages of one channel are sent in the order in which they were queued. */
   send(channel: RequestChannel | 'iopub', message: Message): void
-  /** Send all that is queued, then close. */
+  /** Send all queued messages, then close. */
   close(): Promise<void>
 }
 
-/** What {@link openSockets} needs. */
+/** Options of {@link openSockets}. */
 export interface SocketsOptions {
   readonly connection: Connection
-  /** Called for each message whose signature is right; others are dropped. */
+  /** Called for each message with a valid signature. Other messages are dropped. */
   onMessage(channel: RequestChannel, message: Message): void
 }
 
-/** The most bytes of one part of a message. ZeroMQ parts with a sender of more, before it is read: who cannot sign must not fill the memory. */
+/** The largest part of a message, in bytes. ZeroMQ disconnects a sender of more before reading it, so a sender that cannot sign does not fill the memory. */
 const maxPartBytes = 256 * 1024 * 1024
 
-/** How long a closed socket may still send what ZeroMQ has taken over. */
+/** How long ZeroMQ may go on sending after a socket was closed, in milliseconds. */
 const lingerMs = 1000
 
-/** How many turns of the event loop output waits for subscriptions: who sends them without an end must not hold it up for ever. */
+/** The most turns of the event loop that output waits for subscriptions. A client that subscribes without an end must not block it for ever. */
 const maxWelcomingTurns = 100
 
-/** How many messages are sent before the event loop has a turn: a flood of output must not keep requests from being read. */
+/** After this many messages, the event loop gets a turn, so that a flood of output does not keep the kernel from reading requests. */
 const maxSentAtOnce = 256
 
-/** Bind the sockets that the connection file names and start to receive. */
+/** Bind the sockets of the connection file and begin to receive. */
 export async function openSockets({ connection, onMessage }: SocketsOptions): Promise<Sockets> {
   const signer = createSigner(connection.key)
-  // Without a high-water mark: the publisher drops what a slow reader has not taken, and output would be lost.
+  // No high-water mark: a PUB socket drops messages that a slow subscriber has not received yet, and output would be lost.
   const unlimited = { sendHighWaterMark: 0, linger: lingerMs }
   const bounded = { ...unlimited, maxMessageSize: maxPartBytes }
   const routers = {
@@ -45,7 +45,7 @@ export async function openSockets({ connection, onMessage }: SocketsOptions): Pr
     control: new Router(bounded),
     stdin: new Router(bounded),
   }
-  // Each reader is told that it is heard, also one that asks for what another has asked for.
+  // `allSubs` reports each subscription, also one to a topic that is subscribed already.
   const iopub = new XPublisher({
     ...bounded,
     verbosity: 'allSubs',
@@ -91,7 +91,7 @@ async function receive(
 }
 
 /**
- * Tell each new reader that what is published from now on reaches it.
+ * Tell each new subscriber that it receives whatever is published from now on.
  *
  * Source: Jupyter Enhancement Proposal 65 for `iopub_welcome`; ZeroMQ's RFC 29 for the frame: a byte 1, then the topic.
  */
@@ -106,12 +106,12 @@ async function welcome(iopub: XPublisher, send: (message: Message) => void): Pro
 }
 
 /**
- * Wait until each reader whose subscription has come in is welcomed. ZeroMQ takes subscriptions in whenever it sends; a reader would then get what
- * is sent before its welcome.
+ * Wait until every subscriber whose subscription has arrived was welcomed. ZeroMQ processes subscriptions whenever it sends, so a subscriber would otherwise
+ * receive messages before its welcome.
  */
 async function untilWelcomed(iopub: XPublisher): Promise<void> {
   for (let turn = 0; iopub.readable && turn < maxWelcomingTurns; turn += 1) {
-    // Nothing is sent by this, but it wakes the pending receive: to ask for `readable` took the event that would have.
+    // This sends nothing, but it wakes the pending receive. Reading `readable` consumed the event that would have woken it.
     await iopub.send([])
     await setImmediate()
   }
@@ -122,15 +122,16 @@ async function echo(hb: Reply): Promise<void> {
 }
 
 /**
- * One ordered sender per socket: ZeroMQ fails with EBUSY when a second send starts before the first has ended.
- * @param beforeEach is waited for before each message is taken from the queue
+ * Create the sender of a socket. There is only one for each socket: ZeroMQ fails with EBUSY when a second send starts before the first has ended.
+ *
+ * @param beforeEach awaited before each message is taken from the queue
  */
 function createSender(
   socket: { send(frames: MessageLike[]): Promise<void> },
   beforeEach?: () => Promise<void>,
 ): {
   send(frames: Buffer[]): void
-  /** Send before all that is queued. */
+  /** Put a message before all queued ones. */
   sendFirst(frames: Buffer[]): void
   drained(): Promise<void>
 } {
