@@ -6,13 +6,13 @@ import { Nodes } from './sliver/node.ts'
 import { Slices } from './sliver/slices.ts'
 import { VirtualTestbed } from './virtual.ts'
 
-/** A testbed, as one researcher sees it. */
+/** A testbed, as its user sees it. */
 export class Lab {
   readonly nodes: Nodes
   readonly slices: Slices
-  /** Address of the server. */
+  /** The address of the server. */
   readonly url: string
-  /** The private key that opens the slivers of this researcher, for tools that speak SSH themselves. */
+  /** The path of your private SSH key, which your slivers accept, for other SSH clients. */
   readonly sshKeyPath: string
   readonly #session: Session
   #virtual: VirtualTestbed | null = null
@@ -25,18 +25,18 @@ export class Lab {
     this.sshKeyPath = key.path
   }
 
-  /** What the nodes measure of themselves, from an hour ago on unless told otherwise. */
+  /** What the nodes measure of themselves. Default: from one hour ago on. */
   health(options: HealthOptions = {}): Promise<HealthSamples> {
     return Promise.resolve(new HealthSamples(this.#session, options))
   }
 
-  /** The virtual testbed on this machine. @throws {@link LabError} LAB_NOT_VIRTUAL when this is another testbed. */
+  /** The virtual testbed on this machine. @throws {@link LabError} LAB_NOT_VIRTUAL when this testbed is not virtual. */
   virtual(): VirtualTestbed {
     this.#virtual ??= new VirtualTestbed(this.#session)
     return this.#virtual
   }
 
-  /** Close all connections. What runs on slivers goes on. */
+  /** Close all connections. Slivers and runs go on. */
   close(): Promise<void> {
     return this.#session.close()
   }

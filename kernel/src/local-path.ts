@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import path from 'node:path'
 
-/** A path of this machine. As in a shell, `~` at its beginning is the user's home. */
+/** Resolve a path of this machine. As in a shell, `~` at its beginning is the user's home. */
 export function localPath(given: string): string {
   return /^~(?=\/|$)/u.test(given) ? path.join(homedir(), given.slice(1)) : given
 }

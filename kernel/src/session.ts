@@ -4,26 +4,26 @@ import type { SshKey } from './credentials/ssh-key.ts'
 import { createHttpClient, type HttpClient } from './http/client.ts'
 import { createSshPool, type SshPool } from './ssh/pool.ts'
 
-/** What all handles of one `connect` share. */
+/** What all objects of one `connect` share. */
 export interface Session {
   readonly http: HttpClient
-  /** Speaks with the virtual testbed itself, which stands on this machine. @throws {@link LabError} LAB_NOT_VIRTUAL when this is another testbed. */
+  /** A client of the virtual testbed itself, on this machine. @throws {@link LabError} LAB_NOT_VIRTUAL when this testbed is not virtual. */
   control(): HttpClient
   readonly pool: SshPool
   readonly credentials: FoundCredentials
   /** Aborted when the lab is closed. */
   readonly signal: AbortSignal
   /**
-   * Make sure that the server knows our SSH key. It is told once in a session, and again where `isRefused`: a sliver does not know the key, as after the server was
-   * restored from an older copy.
+   * Make sure that the server has our SSH key. It is sent once in a session, and again if `isRefused`: a sliver does not accept the key, for example because
+   * the server was restored from an older backup.
    */
   registerKey(options?: { readonly isRefused: boolean }): Promise<void>
-  /** Do this before the session ends. */
+  /** Call a function when the session is closed. */
   onClose(cleanup: () => Promise<void> | void): void
   close(): Promise<void>
 }
 
-/** Open a session; nothing is sent yet. */
+/** Open a session. Nothing is sent yet. */
 export function openSession(credentials: FoundCredentials, key: SshKey): Session {
   const closing = new AbortController()
   const cleanups: (() => Promise<void> | void)[] = []
@@ -37,7 +37,7 @@ export function openSession(credentials: FoundCredentials, key: SshKey): Session
       .ask(User, routes.addAuthToken, { method: 'POST', body: { auth_token: key.publicKey } })
       .then(() => undefined)
     registered.catch(() => {
-      // Asked again the next time.
+      // The next call sends it again.
       registered = null
     })
     return registered

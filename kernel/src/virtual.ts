@@ -3,12 +3,12 @@ import type { HttpClient } from './http/client.ts'
 import type { Session } from './session.ts'
 import { call, cleanUp } from './wait/call.ts'
 
-/** A virtual testbed as it is. */
+/** The state of a virtual testbed. */
 export interface VirtualStatus {
   readonly state: 'starting' | 'running' | 'stopping'
   readonly nodes: readonly VirtualNode[]
   readonly links: readonly VirtualLink[]
-  /** What this machine cannot do, a sentence each. */
+  /** What this machine cannot do: one sentence each. */
   readonly lacks: readonly string[]
 }
 
@@ -25,21 +25,21 @@ export interface VirtualLink {
   readonly a: string
   readonly b: string
   readonly rate_mbps: number
-  /** One way. */
+  /** In one direction, in milliseconds. */
   readonly delay_ms: number
   readonly loss_pct: number
   readonly state: 'up' | 'cut'
 }
 
-/** Options of what is asked of a virtual testbed. */
+/** Options of calls of a virtual testbed. */
 export interface VirtualOptions {
   readonly signal?: AbortSignal
 }
 
-/** Actions are answered when they are done; bringing a node up takes some seconds. */
+/** An action is answered when it is complete. Starting a node takes some seconds. */
 const timeoutMs = 60_000
 
-/** The virtual testbed on this machine: its links and nodes can be broken and mended. Each action answers when it is done. */
+/** The virtual testbed on this machine. Its links and nodes can be broken and restored. Each call ends when its action is complete. */
 export class VirtualTestbed {
   readonly #session: Session
   readonly #control: HttpClient
@@ -50,25 +50,25 @@ export class VirtualTestbed {
     this.#control = session.control()
   }
 
-  /** How its nodes and links are. */
+  /** Read the state of its nodes and links. */
   status({ signal: own }: VirtualOptions = {}): Promise<VirtualStatus> {
     const { signal: lab } = this.#session
     return call({ lab, signal: own }, (signal) => readStatus(this.#control, signal))
   }
 
-  /** Take a link down: nothing passes it any more. @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such link. */
+  /** Take a link down: no packet passes it. @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such link. */
   cutLink(a: string, b: string, options: VirtualOptions = {}): Promise<void> {
     return this.#act(['links', a, b, 'cut'], options)
   }
 
-  /** Bring a link back, from an interrupted cell too. @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such link. */
+  /** Bring a link up again. It also works in an interrupted cell. @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such link. */
   restoreLink(a: string, b: string, options: VirtualOptions = {}): Promise<void> {
     return this.#mend(['links', a, b, 'restore'], options)
   }
 
   /**
-   * Do something to a node: `stop` powers it off, `cut` takes all its links down, `start` undoes both (from an interrupted cell too), `reboot` ends everything on it
-   * and brings it back, `kill-agent` kills its agent, which comes back.
+   * Act on a node. `stop` powers it off. `cut` takes all its links down. `start` undoes both, also in an interrupted cell. `reboot` ends all its processes and
+   * starts it again. `kill-agent` kills its agent, which is started again.
    *
    * @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such node.
    */
@@ -97,7 +97,7 @@ export class VirtualTestbed {
   }
 }
 
-/** Ask how a virtual testbed is. */
+/** Read the state of a virtual testbed. */
 export function readStatus(control: HttpClient, signal: AbortSignal): Promise<VirtualStatus> {
   return control.ask(VctStatus, '/status', { signal })
 }

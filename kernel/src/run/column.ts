@@ -18,16 +18,16 @@ import {
 } from '@duckdb/node-api'
 import { LabError } from '@community-lab/contract'
 
-/** Decimal numbers of so many digits survive as a double. Source: IEEE 754, DBL_DIG of C. */
+/** The most decimal digits that a double represents exactly. Source: IEEE 754, DBL_DIG of C. */
 const exactDigits = 15
-/** The last time that a Date can be, in milliseconds. Source: ECMAScript, "Time Values and Time Range". */
+/** The latest time of a Date, in milliseconds. Source: ECMAScript, "Time Values and Time Range". */
 const maxTimeMs = 8.64e15
 
 /**
- * A column of a result as JavaScript has it, with one type in all rows; `Row` says which. Whether wide integers and decimals are numbers is decided by the
- * whole column.
+ * Convert a column of a result to JavaScript, with one type in all rows (see {@link Row}). The values of the whole column decide whether wide integers and
+ * decimals become numbers.
  *
- * @throws {@link LabError} LAB_SQL_UNREADABLE for a value that JavaScript has none for, saying what to write in the query.
+ * @throws {@link LabError} LAB_SQL_UNREADABLE for a value that JavaScript cannot represent; it says what to write in the query.
  */
 export function readColumn(name: string, values: readonly DuckDBValue[]): unknown[] {
   const areNumbers = values.every(isNumberExact)
@@ -36,7 +36,7 @@ export function readColumn(name: string, values: readonly DuckDBValue[]): unknow
 
 interface ColumnRule {
   readonly name: string
-  /** Wide integers and decimals become numbers; false: bigints and texts. */
+  /** Whether wide integers and decimals become numbers; otherwise they become bigints and texts. */
   readonly areNumbers: boolean
 }
 
@@ -49,7 +49,7 @@ function isNumberExact(value: DuckDBValue): boolean {
   return partsOf(value).every(isNumberExact)
 }
 
-/** The values inside a value. */
+/** Return the values inside a value. */
 function partsOf(value: DuckDBValue): readonly DuckDBValue[] {
   if (value instanceof DuckDBListValue || value instanceof DuckDBArrayValue) return value.items
   if (value instanceof DuckDBStructValue) return Object.values(value.entries)
@@ -76,11 +76,11 @@ function readValue(value: DuckDBValue, rule: ColumnRule): unknown {
     return new Uint8Array(value.bytes)
   if (value instanceof DuckDBVariantValue)
     throw unreadable(rule.name, 'a VARIANT', `${quote(rule.name)}::json or another type`)
-  // Times of day, intervals, UUIDs and bits have a text that DuckDB reads again.
+  // The text of times of day, intervals, UUIDs and bits, which DuckDB can parse again.
   return value.toString()
 }
 
-/** Milliseconds since the epoch; what is infinite stays so. Null for what is neither time nor date. */
+/** Return milliseconds since the epoch, which may be infinite; null for a value that is neither a time nor a date. */
 function maybeTimeMs(value: DuckDBValue & object): number | null {
   if (value instanceof DuckDBDateValue)
     return value.isFinite ? value.days * 86_400_000 : Math.sign(value.days) * Infinity
@@ -90,7 +90,7 @@ function maybeTimeMs(value: DuckDBValue & object): number | null {
   return floorDivide(count.of * 1000n, count.perSecond)
 }
 
-/** How many parts of a second since the epoch a time is. */
+/** Return a time as a count since the epoch, with the parts of a second that it counts. */
 function maybeCount(
   value: object,
 ): { readonly of: bigint; readonly perSecond: bigint; readonly isFinite: boolean } | null {
@@ -105,7 +105,7 @@ function maybeCount(
   return null
 }
 
-/** Times before the epoch round like those after it: to the millisecond that has begun. */
+/** Round down. Times before the epoch then become the millisecond that has begun, as those after it do. */
 function floorDivide(count: bigint, by: bigint): number {
   const rest = ((count % by) + by) % by
   return Number((count - rest) / by)

@@ -22,7 +22,7 @@ export interface WrittenTable {
   readonly file: string
   readonly rows: number
   readonly sha256: string
-  /** `type` is DuckDB's; `unit` null: it has none, or it is not known. */
+  /** `type` is DuckDB's. `unit` is null when there is none or it is not known. */
   readonly columns: readonly {
     readonly name: string
     readonly type: string
@@ -37,10 +37,10 @@ interface OpenDatabase {
 }
 
 /**
- * A DuckDB of its own, in memory, that holds the samples selected: a table for each measurement. Before each query it fetches what has landed at the server
- * since. Its times have a zone, and its time zone is UTC wherever the notebook runs.
+ * An in-memory DuckDB with the selected samples: a table for each measurement. Before each query it fetches the samples that have landed at the server since.
+ * Its times have a zone, and its time zone is UTC on every machine.
  *
- * One thing at a time is done with it: a table must not change under a query. An interrupt ends the query that runs and leaves the database as it was.
+ * Calls run one after another, because a table must not change during a query. An interrupt ends the running query and does not change the database.
  */
 export class SampleDatabase {
   readonly #session: Session
@@ -55,7 +55,7 @@ export class SampleDatabase {
     session.onClose(() => this.close())
   }
 
-  /** The measurements in it, with how many of the samples selected each has. */
+  /** List the measurements in it, with the number of selected samples of each. */
   tables(): Promise<readonly { readonly name: string; readonly rows: number }[]> {
     return this.#inTurn((open) =>
       Promise.resolve([...open.tables.all].map(([name, { rows }]) => ({ name, rows }))),
@@ -63,7 +63,7 @@ export class SampleDatabase {
   }
 
   /**
-   * Run a query of a tagged template.
+   * Run a query that is given as a tagged template.
    *
    * @throws {@link LabError} LAB_SQL_FAILED, LAB_SQL_INVALID, LAB_SQL_UNREADABLE, LAB_ARGUMENT_INVALID.
    */
@@ -75,7 +75,7 @@ export class SampleDatabase {
     return this.#inTurn((open, signal) => runQuery<T>(open, query, signal))
   }
 
-  /** The rows of a measurement that landed after a certain one, in their order; none when there is no such measurement. */
+  /** Return the rows of a measurement whose `landed` is greater than the given one, in that order; none when the measurement does not exist. */
   rowsAfter(name: string, landed: number): Promise<readonly Row[]> {
     return this.#inTurn(async (open, signal) => {
       if (!open.tables.all.has(name)) return []
@@ -84,7 +84,7 @@ export class SampleDatabase {
     })
   }
 
-  /** Write one table as Parquet; the file is there when it is whole. @throws {@link LabError} LAB_SQL_FAILED when there is no such table. */
+  /** Write one table to a Parquet file, which appears when it is complete. @throws {@link LabError} LAB_SQL_FAILED when there is no such table. */
   writeParquet(name: string, given: string): Promise<WrittenTable> {
     const file = localPath(given)
     return this.#inTurn(async (open, signal) => {
@@ -94,7 +94,7 @@ export class SampleDatabase {
       const columns = await run<{ column_name: string; column_type: string }>(`describe ${table}`)
       const hasLanded = columns.some(({ column_name: column }) => column === 'landed')
       await mkdir(path.dirname(path.resolve(file)), { recursive: true })
-      // DuckDB would round a HUGEINT on its way to Parquet.
+      // Parquet has no HUGEINT, and DuckDB would round it.
       const kept = columns.map(({ column_name: column, column_type: type }) =>
         type === 'HUGEINT' ? `${quote(column)}::decimal(38, 0) as ${quote(column)}` : quote(column),
       )
@@ -125,22 +125,22 @@ export class SampleDatabase {
     })
   }
 
-  /** Let go of its memory and its files; a query that runs ends. A later query fetches everything again. */
+  /** Free the memory and the files of the database. A running query ends. A later query fetches everything again. */
   async close(): Promise<void> {
     this.#closing.abort(new DOMException('the database was closed', 'AbortError'))
     this.#closing = new AbortController()
     const open = this.#open
     this.#open = null
-    // Nothing may use a connection that is closed: what runs has been told to end.
+    // Wait for running work, which was told to end: it must not use a closed connection.
     await this.#last
-    // A database that failed to open has nothing to close, and the call that opened it has thrown the error.
+    // A database that failed to open needs no closing. The call that opened it has thrown the error.
     await open?.then(
       (opened) => opened.close(),
       () => undefined,
     )
   }
 
-  /** Do one thing after another. A caller that is interrupted leaves at once; what it had begun ends before the next begins. */
+  /** Run calls one after another. An interrupted caller returns at once; its work ends before the next work begins. */
   #inTurn<T>(work: (open: OpenDatabase, signal: AbortSignal) => Promise<T>): Promise<T> {
     const lab = anySignal(this.#session.signal, this.#closing.signal)
     return call({ lab }, (signal) => {
@@ -152,7 +152,7 @@ export class SampleDatabase {
           return work(open, signal)
         })
       })
-      // A failure goes to the caller of this work, and does not stop the work after it.
+      // The caller receives this failure. It does not stop the next call.
       this.#last = turn.catch(() => undefined)
       return orAborted(turn, signal)
     })
@@ -162,14 +162,14 @@ export class SampleDatabase {
     const open = this.#open ?? openDatabase(this.#session, this.#selection)
     this.#open = open
     open.catch(() => {
-      // Tried again the next time.
+      // The next call opens it again.
       if (this.#open === open) this.#open = null
     })
     return open
   }
 }
 
-/** Have the statement that runs end when the signal is aborted. */
+/** Run a statement that ends when the signal is aborted. */
 async function interruptible<T>(
   connection: DuckDBConnection,
   signal: AbortSignal,
@@ -194,7 +194,7 @@ async function runQuery<T extends object>(
     const result = await connection.stream(sql, values, types)
     const columns = resultColumns(result)
     const rows = await readResult<T>(result, signal)
-    // The type of a row is declared by whoever wrote the query; nothing here can check it.
+    // The author of the query declares the type of a row. It cannot be checked here.
     return asTable(rows, () =>
       columns.map((name) => ({ name, value: (row: T): unknown => Reflect.get(row, name) })),
     )
@@ -207,7 +207,7 @@ async function runQuery<T extends object>(
   }
 }
 
-/** DuckDB's words, with what to write where a number stands beside a time: Date.now() is one. */
+/** Return DuckDB's message. Where a number is compared with a time, such as Date.now(), add what to write instead. */
 function withHint(said: string, { types }: Query): string {
   const isMixed =
     /\b(?:TIMESTAMP|DATE)\b[^\n]*\b(?:BIGINT|DOUBLE)\b|\b(?:BIGINT|DOUBLE)\b[^\n]*\b(?:TIMESTAMP|DATE)\b/u
@@ -217,9 +217,9 @@ function withHint(said: string, { types }: Query): string {
 }
 
 async function openDatabase(session: Session, selection: Selection): Promise<OpenDatabase> {
-  // Where DuckDB puts what does not fit into memory; by itself it would take the notebook's folder.
+  // The folder to which DuckDB spills what does not fit into memory. Its default is the notebook's folder.
   const scratch = await makeScratch()
-  // Two threads: a notebook's machine runs other things as well.
+  // Two threads, because the machine of a notebook has other work too.
   const instance = await DuckDBInstance.create(':memory:', {
     threads: '2',
     temp_directory: scratch.folder,
@@ -227,7 +227,7 @@ async function openDatabase(session: Session, selection: Selection): Promise<Ope
     autoload_known_extensions: 'false',
   })
   const connection = await instance.connect()
-  // A day, and an hour of it, are the same on every machine.
+  // Days and hours then mean the same on every machine.
   await connection.run(`set global TimeZone = 'UTC'`)
   return {
     connection,
@@ -240,7 +240,7 @@ async function openDatabase(session: Session, selection: Selection): Promise<Ope
   }
 }
 
-/** Write several tables and a manifest that says what they are. */
+/** Write several tables to Parquet files, and a manifest that describes them. */
 export async function writeDataset(
   database: SampleDatabase,
   given: string,

@@ -3,24 +3,24 @@ import type { Session } from '../session.ts'
 import type { Sliver } from '../sliver/sliver.ts'
 import { readRows } from './row-stream.ts'
 
-/** A sliver's part of a run. */
+/** The part of a run on one sliver. */
 export interface RunPart {
   readonly sliver: Sliver
-  /** When it was started, by the sliver's clock, in seconds since the epoch. */
+  /** When the part was started, by the sliver's clock, in seconds since the epoch. */
   readonly startedS: number
-  /** When its sliver was started, as the server told when the run began; null: it told nothing. */
+  /** When the sliver was started, as the server said when the run began; null when it did not say. */
   readonly sliverStartedOn: string | null
 }
 
-/** How a sliver's part of a run ended. */
+/** How the part of a run on one sliver ended. */
 export interface PartEnd {
-  /** The script's exit code; 128 and more: the number of the signal that ended it, and 128. */
+  /** The exit code of the script. 128 + n: signal n ended it. */
   readonly exitCode: number
-  /** By the sliver's clock. */
+  /** When the part ended, by the sliver's clock. */
   readonly time: Date
 }
 
-/** Hears of the end of a run: the `run_end` that each sliver writes after its last sample. */
+/** Receives the ends of a run's parts: each sliver writes a `run_end` after its last sample. */
 export class RunEnd {
   readonly #session: Session
   readonly #of: {
@@ -39,24 +39,24 @@ export class RunEnd {
     this.#of = of
   }
 
-  /** Settles when all have ended. Several may wait; one stream is read, until the lab is closed, whoever gives up waiting. */
+  /** Resolves when all parts have ended. Several callers may wait. They share one stream, which is read until the lab is closed, even if they give up. */
   wait(): Promise<void> {
     if (this.#watching !== null) return this.#watching
     const watching = this.#watch()
     this.#watching = watching
-    // The next call of `wait` watches again.
+    // The next call of `wait` opens a new stream.
     watching.catch(() => {
       this.#watching = null
     })
     return watching
   }
 
-  /** The slivers that are not known to have ended. */
+  /** Return the slivers whose end is not known. */
   waiting(): readonly Sliver[] {
     return this.#of.parts.map(({ sliver }) => sliver).filter(({ id }) => !this.#ends.has(id))
   }
 
-  /** How a sliver's part ended; null while that is not known. */
+  /** Return how a sliver's part ended; null while that is not known. */
   of(sliverId: string): PartEnd | null {
     return this.#ends.get(sliverId) ?? null
   }

@@ -6,7 +6,7 @@ import { SampleDatabase, writeDataset, type WrittenTable } from './database.ts'
 import { readRows, rowStream, type RowStream } from './row-stream.ts'
 import type { Row, SqlValue } from './value.ts'
 
-/** From when to when; default: from one hour ago on. */
+/** The period. Default: from one hour ago on. */
 export interface HealthOptions {
   readonly from?: Date
   readonly to?: Date
@@ -28,7 +28,7 @@ export class HealthSamples {
     this.#database = new SampleDatabase(session, { scope, from, ...to })
   }
 
-  /** Ask their database (DuckDB): a table for each measurement, such as `node_health`. See `Run.sql`. */
+  /** Run a query in their database (DuckDB), which has a table for each measurement, such as `node_health`. See `Run.sql`. */
   sql<T extends object = Row>(
     strings: TemplateStringsArray,
     ...values: readonly SqlValue[]
@@ -36,7 +36,7 @@ export class HealthSamples {
     return this.#database.query<T>(strings, values)
   }
 
-  /** The rows of a measurement, from the first that the server keeps, and then as they land, without an end. */
+  /** The rows of a measurement, beginning with the first that the server still has; then new rows as they land, without an end. */
   rows(name: string, { signal }: { readonly signal?: AbortSignal } = {}): RowStream {
     checkArgument('the measurement', name, words)
     const session = this.#session
@@ -46,7 +46,7 @@ export class HealthSamples {
     return rowStream(() => callEach({ lab: session.signal, signal }, read))
   }
 
-  /** The measurements there are. */
+  /** List the measurements, with the number of samples of each. */
   tables(): Promise<readonly { readonly name: string; readonly rows: number }[]> {
     return this.#database.tables()
   }
@@ -56,7 +56,7 @@ export class HealthSamples {
     return this.#database.writeParquet(name, file)
   }
 
-  /** Write all of it into a folder: a Parquet file for each measurement, and `manifest.json` that says what they are, with `about` in it. */
+  /** Write all measurements into a folder: a Parquet file for each, and `manifest.json`, which describes them and contains `about`. */
   export(
     folder: string,
     about: Readonly<Record<string, unknown>> = {},

@@ -2,21 +2,21 @@ import { LabError } from '@community-lab/contract'
 import type { SampleDatabase } from './database.ts'
 import type { PartEnd, RunPart } from './end.ts'
 
-/** Lines that were no samples. */
+/** Lines that were not valid samples. */
 export interface Rejection {
   readonly reason: string
   readonly lines: number
   readonly line: string
 }
 
-/** What was lost of a sliver's lines while its part of a run was under way. */
+/** The lines of a sliver that were lost during its part of a run. */
 export interface PartLosses {
   readonly rejected: number
   readonly rejections: readonly Rejection[]
   readonly dropped: number
 }
 
-/** Lines of one sliver that came to nothing at one time. */
+/** Lines of one sliver that were lost at one time. */
 export interface Loss {
   readonly kind: 'rejected' | 'dropped'
   readonly sliver: string
@@ -26,7 +26,7 @@ export interface Loss {
   readonly line: string
 }
 
-/** What of the losses belongs to a part of a run: by its sliver, and by its time. */
+/** Sum up the losses of a part of a run: those of its sliver during its time. */
 export function lossesOf(losses: readonly Loss[], part: RunPart, end: PartEnd | null): PartLosses {
   const own = losses.filter((loss) => loss.sliver === part.sliver.id && isWithin(loss, part, end))
   const rejected = own.filter(({ kind }) => kind === 'rejected')
@@ -55,7 +55,7 @@ function groupRejections(losses: readonly Loss[]): Rejection[] {
   }))
 }
 
-/** Read what the nodes say that was lost of the slice's lines since the run began; null when the server cannot be asked. */
+/** Read the losses that the nodes reported since the run began; null when the server cannot be reached. */
 export async function readLosses(database: SampleDatabase): Promise<Loss[] | null> {
   try {
     const kinds = ['rejected', 'dropped'] as const
@@ -77,22 +77,22 @@ function toLoss(kind: Loss['kind'], row: Readonly<Record<string, unknown>>): Los
     kind,
     sliver: String(sliver),
     time: time instanceof Date ? time : new Date(Number.NaN),
-    // A row of an older agent stands for one line.
+    // An older agent writes one row for each line, without a count.
     lines: Number(lines ?? 1),
     reason: typeof reason === 'string' ? reason : '',
     line: typeof line === 'string' ? line : '',
   }
 }
 
-/** Reasons in a few words, with an example of each. */
+/** Describe the reasons in a few words, with an example of each. */
 export function describeRejections(rejections: readonly Rejection[]): string {
   return rejections.map(({ reason, line }) => `${reason}: ${excerpt(line)}`).join('; ')
 }
 
-/** The most characters of a line that are shown. What cannot be printed takes up to six of them, so the line is cut after it was quoted. */
+/** The most characters of a line that are shown. Escaping makes up to six characters of one, so the line is cut after that. */
 const maxExcerpt = 80
 
-/** A line in quotes, cut to what fits into a sentence. */
+/** Quote a line and cut it to the length that a sentence can hold. */
 export function excerpt(line: string): string {
   const quoted = JSON.stringify(line)
   return quoted.length <= maxExcerpt ? quoted : `${quoted.slice(0, maxExcerpt - 1)}…`

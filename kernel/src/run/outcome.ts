@@ -5,44 +5,47 @@ import type { RunEnd, RunPart } from './end.ts'
 import { describeRejections, lossesOf, readLosses, type Rejection } from './losses.ts'
 import type { Silences } from './silence.ts'
 
-/** What became of a sliver's part of a run. */
+/** What became of the part of a run on one sliver. */
 export interface Outcome {
   readonly sliver: string
   readonly node: string
-  /** Whether it is known to have ended, with all its samples at the server. */
+  /** `ended`: the part has ended, and all its samples are at the server. `unfinished`: that is not known. */
   readonly state: 'ended' | 'unfinished'
-  /** Why its end is not known: its node is offline, or its sliver was stopped, removed or started again. Null when it has ended, or when no such reason is known. */
+  /**
+   * Why the end is not known: the node is offline, or the sliver was stopped, removed or started again. Null when the part has ended, or no such reason is
+   * known.
+   */
   readonly silence: string | null
-  /** The script's exit code; 128 and more: the number of the signal that ended it, and 128. Null: not known. */
+  /** The exit code of the script. 128 + n: signal n ended it. Null: not known. */
   readonly exitCode: number | null
-  /** How many of the sliver's lines were no samples while it ran, of this run or not. Null: not known. */
+  /** How many lines of the sliver were not valid samples while the part ran, including lines of other programs. Null: not known. */
   readonly rejected: number | null
-  /** Why, with the first such line of each reason. */
+  /** The reasons, with the first rejected line of each. */
   readonly rejections: readonly Rejection[]
-  /** How many lines of the sliver were lost while it ran, since a buffer was full. Null: not known. */
+  /** How many lines of the sliver were lost while the part ran because a buffer was full. Null: not known. */
   readonly dropped: number | null
 }
 
-/** What became of every sliver's part of a run, as a table. */
+/** What became of each part of a run. A table in notebooks. */
 export type Outcomes = Shown<Outcome> & {
-  /** Every part has ended, with exit code 0, and none of its lines was rejected or dropped. */
+  /** Every part has ended with exit code 0, and no line was rejected or dropped. */
   readonly ok: boolean
-  /** These outcomes, when every part has ended with exit code 0. @throws {@link LabError} LAB_RUN_UNFINISHED, LAB_RUN_CUT_OFF, LAB_RUN_FAILED. */
+  /** Return these outcomes if every part has ended with exit code 0. @throws {@link LabError} LAB_RUN_UNFINISHED, LAB_RUN_CUT_OFF, LAB_RUN_FAILED. */
   orThrow(): Outcomes
 }
 
-/** What {@link collectOutcomes} puts together. */
+/** Options of {@link collectOutcomes}. */
 export interface OutcomeParts {
   readonly run: string
   readonly parts: readonly RunPart[]
   readonly end: RunEnd
   readonly silences: Silences
   readonly database: SampleDatabase
-  /** How long was waited, in milliseconds. */
+  /** How long the caller has waited, in milliseconds. */
   readonly waitedMs: number
 }
 
-/** Put together what is known of a run. */
+/** Collect what is known of the parts of a run. */
 export async function collectOutcomes(of: OutcomeParts): Promise<Outcomes> {
   const losses = await readLosses(of.database)
   const outcomes = of.parts.map((part): Outcome => {
@@ -96,7 +99,7 @@ function requireEnded(
     })
 }
 
-/** A node whose part of a run has not told of its end, and why. */
+/** Name a node whose part of a run has not reported its end, with the reason. */
 export function nameSilent(node: string, reason: string | null | undefined): string {
   return reason == null ? node : `${node} (${reason})`
 }
@@ -123,7 +126,7 @@ function columnsFor(outcomes: readonly Outcome[]): Column<Outcome>[] {
   ]
 }
 
-/** Say what is wrong with an outcome. An exit code is not: what it means depends on the script. */
+/** Describe the problems of an outcome. An exit code is not one, because its meaning depends on the script. */
 export function describeTrouble({ node, state, silence, ...lost }: Outcome): string[] {
   const why = silence === null ? '' : `: ${silence}`
   return [

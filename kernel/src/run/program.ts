@@ -3,16 +3,19 @@ import { unpackCommand } from '../ssh/archive.ts'
 import { quote } from '../ssh/quote.ts'
 import { exportLines } from '../ssh/shell-line.ts'
 
-/** Where a run's files are in a sliver. */
+/** Return the folder of a run's files in a sliver. */
 export function runFolder(runId: string): string {
   return `/tmp/community-lab/${runId}`
 }
 
-/** The wrapper's and the program's names in the run's folder; the script's output is `output`, its process group is in `pid` while it runs, in `ended` after that. */
+/**
+ * The name of the wrapper in the folder of a run. In the same folder, `output` has the script's output. `pid` has its process group while it runs; `ended` has
+ * it afterwards.
+ */
 export const wrapperName = '.community-lab-run'
 export const scriptName = '.community-lab-script'
 
-/** What a program is started with. */
+/** The arguments, environment and files of a program. */
 export interface ProgramInput {
   readonly args?: readonly (string | number | boolean)[]
   readonly env?: Readonly<Record<string, string>>
@@ -20,13 +23,14 @@ export interface ProgramInput {
 
 /** Options of {@link wrapperText}. */
 export interface WrapperOptions extends ProgramInput {
-  /** Where the sample of its end goes; default: the sliver's measurement path. */
+  /** The path to which the sample of its end is written; default: the sliver's measurement path. */
   readonly to?: string
 }
 
 /**
- * The program that supervises a run's script in the sliver: it gives the script its arguments, its environment and COMMUNITY_LAB_RUN, keeps its output in the
- * file `output`, and writes `run_end` when it has ended, whatever way. A run that was cancelled before its script began never begins.
+ * Write the wrapper: the program that supervises the script of a run in a sliver. It gives the script its arguments, its environment and COMMUNITY_LAB_RUN,
+ * writes its output to the file `output`, and writes `run_end` when the script has ended in any way. It does not start the script of a run that was cancelled
+ * before.
  *
  * @throws {@link LabError} LAB_ARGUMENT_INVALID.
  */
@@ -45,26 +49,26 @@ echo "run_end run=\\"$COMMUNITY_LAB_RUN\\" exit_code=$code" > ${quote(to)}
 `
 }
 
-/** A script as a file that can be started: `/bin/sh` runs it unless its first line says otherwise. */
+/** Return a script as the content of an executable file. `/bin/sh` runs it unless its first line names another interpreter. */
 export function scriptText(script: string): string {
   return script.startsWith('#!') ? script : `#!/bin/sh\n${script}\n`
 }
 
 /**
- * The command that unpacks a run's files from standard input and starts its wrapper, to outlive the connection. It prints the sliver's time, in seconds since the
- * epoch, before anything starts, returns when the script can be ended, and fails when it cannot be started.
+ * Return the command that unpacks the files of a run from standard input and starts the wrapper, which outlives the connection. It prints the sliver's time, in
+ * seconds since the epoch, before anything starts. It returns when the script can be cancelled. It fails when the script cannot be started.
  */
 export function startCommand(folder: string): string {
   const start = `{ setsid ./${wrapperName} </dev/null >/dev/null 2>&1 & }`
-  // A script that was quick is over before it is looked for.
+  // A short script may have ended before this check.
   const begun = '[ -s pid ] || [ -e ended ]'
   const wait = `until ${begun} || ! kill -0 $! 2>/dev/null; do sleep 0.01; done; ${begun}`
   return `${unpackCommand(folder)} && cd ${quote(folder)} && date +%s && ${start} && { ${wait}; }`
 }
 
 /**
- * The command that ends a run: SIGTERM to all that its script started, SIGKILL two seconds later. A script that is still to begin never does; nothing is wrong when
- * it has ended already.
+ * Return the command that ends a run: SIGTERM to all processes of its script, and SIGKILL two seconds later. A script that has not begun never begins. A script
+ * that has ended already is no error.
  */
 export function cancelCommand(folder: string): string {
   const kill = `{ kill -TERM -"$pid" 2>/dev/null; { setsid sh -c 'sleep 2; kill -KILL -"$1"' - "$pid" </dev/null >/dev/null 2>&1 & }; }`

@@ -4,7 +4,7 @@ import type { RunPart } from './end.ts'
 import { describeTrouble, nameSilent, type Outcomes } from './outcome.ts'
 import type { Silences } from './silence.ts'
 
-/** Shows what is waited for, from the first look at the nodes on: most runs have ended by then, and nothing is shown. */
+/** Show what a run still waits for, from the first check of the nodes on. Most runs have ended before it, and show nothing. */
 export function createProgress(run: string, parts: readonly RunPart[]) {
   let display: LiveDisplay | null = null
   let last = ''
@@ -27,7 +27,7 @@ export function createProgress(run: string, parts: readonly RunPart[]) {
   }
 }
 
-/** Show what is amiss below the cell. The rows of a run look the same when lines were lost, and few people look at the outcomes. */
+/** Show problems of a run below the cell. Lost lines are not visible in the rows, and few users check the outcomes. */
 export function showTrouble(run: string, outcomes: Outcomes): void {
   const trouble = outcomes.flatMap(describeTrouble)
   if (trouble.length === 0) return

@@ -2,18 +2,21 @@ import { LabError } from '@community-lab/contract'
 import type { DuckDBType, DuckDBValue } from '@duckdb/node-api'
 import { bindValue, type BoundValue } from './value.ts'
 
-/** A query as DuckDB takes it. */
+/** A query in DuckDB's form. */
 export interface Query {
   readonly sql: string
-  /** Of the parameters `$1`, `$2`, …, in their order. A value that stands in it twice is one parameter, so that the same text of SQL is the same expression to DuckDB. */
+  /**
+   * The values of the parameters `$1`, `$2`, …. A value that occurs twice is one parameter, so that DuckDB takes expressions with the same text for the same
+   * expression.
+   */
   readonly values: DuckDBValue[]
   readonly types: DuckDBType[]
 }
 
 /**
- * Make a query of a tagged template: each value becomes a parameter, never text of the query.
+ * Build a query from a tagged template. Each value becomes a parameter, never part of the text.
  *
- * @throws {@link LabError} LAB_SQL_INVALID for a value where SQL takes none, saying what to write; LAB_ARGUMENT_INVALID for a value that is none.
+ * @throws {@link LabError} LAB_SQL_INVALID for a value where SQL allows none; it says what to write. LAB_ARGUMENT_INVALID for a value of the wrong type.
  */
 export function buildQuery(strings: unknown, given: readonly unknown[]): Query {
   const texts = textsOf(strings)
@@ -34,20 +37,20 @@ export function buildQuery(strings: unknown, given: readonly unknown[]): Query {
   return { sql, values: bound.map(({ value }) => value), types: bound.map(({ type }) => type) }
 }
 
-/** The same for two values that are the same to DuckDB. */
+/** Return the same key for two values that DuckDB takes for the same. */
 function keyOf(value: unknown): string {
   if (Array.isArray(value)) return JSON.stringify(value.map(keyOf))
   if (value instanceof Date) return `Date ${value.getTime()}`
   return `${typeof value} ${Object.is(value, -0) ? '-0' : String(value)}`
 }
 
-/** Whether nothing is in a query but comments. */
+/** Tell whether a query contains only comments. */
 function isEmpty(text: string): boolean {
   const code = text.replace(quoted, (found) => (/^(?:--|\/\*)/u.test(found) ? '' : found))
   return /^[\s;]*$/u.test(code)
 }
 
-/** Find the texts of a tagged template. A call `sql(…)` has none: only the language itself makes a list that has `raw`. */
+/** Return the texts of a tagged template. A call `sql(…)` has none: only a tagged template passes a list that has `raw`. */
 function textsOf(strings: unknown): readonly string[] {
   if (isTemplate(strings)) return strings
   throw invalid('sql was called as a function; write sql`select …`, without parentheses')
@@ -61,13 +64,13 @@ interface Surroundings {
   /** The SQL before the value. */
   readonly before: string
   readonly after: string
-  /** From 1. */
+  /** The position of the value, from 1. */
   readonly position: number
-  /** Such as `$1`. */
+  /** The name of the parameter, such as `$1`. */
   readonly parameter: string
 }
 
-/** What stands in the query for a value. */
+/** Return the SQL that replaces a value. */
 function placeValue(value: unknown, place: Surroundings): string {
   const { after, position, parameter } = place
   refuseQuoted(place.before, position)
@@ -100,7 +103,7 @@ function refuseQuoted(before: string, position: number): void {
   }
 }
 
-/** Names of tables and columns are part of the query: as a value they fail, or order by nothing at all. */
+/** Refuse a value in place of the name of a table or column. A parameter there fails, or orders by nothing. */
 function refuseName(
   value: unknown,
   { before, position }: Pick<Surroundings, 'before' | 'position'>,
@@ -112,7 +115,7 @@ function refuseName(
     )
   if (typeof value !== 'string') return
   const word = /\b(from|join|into|update|table|describe|summarize)\s*$/iu.exec(before)?.[1]
-  // `extract(year from …)` and `is distinct from …` are followed by values.
+  // After `extract(year from …)` and `is distinct from …`, values are allowed.
   const isOperand = /\b(?:extract|substring|trim|overlay)\s*\([^()]*$|\bdistinct\s+from\s*$/iu
   if (word === undefined || isOperand.test(before)) return
   throw invalid(
@@ -121,7 +124,7 @@ function refuseName(
   )
 }
 
-/** DuckDB cuts fractions off, except those of seconds and less. */
+/** Refuse a fraction of a unit that DuckDB would cut off. DuckDB keeps fractions of seconds and of smaller units. */
 function refuseInterval(
   value: number,
   { after, position }: Pick<Surroundings, 'after' | 'position'>,
@@ -149,11 +152,11 @@ function refuseParameters(text: string): void {
 
 type Place = 'code' | 'text' | 'name' | 'comment'
 
-/** Comments, texts, quoted names and dollar-quoted texts of SQL; one that has no end goes to the end of the text. */
+/** Comments, string literals, quoted names and dollar-quoted literals. One without an end reaches to the end of the text. */
 const quoted =
   /--[^\n]*\n?|\/\*[\s\S]*?(?:\*\/|$)|(?<!\w)e'(?:[^'\\]|\\[\s\S]|'')*'?|'(?:[^']|'')*'?|"(?:[^"]|"")*"?|\$(?<tag>[a-z_]*)\$[\s\S]*?(?:\$\k<tag>\$|$)/giu
 
-/** What a text of SQL ends in. */
+/** The construct that is open at the end of an SQL text. */
 function placeAtEnd(sql: string): Place {
   const last = [...sql.matchAll(quoted)].at(-1)
   if (last === undefined || last.index + last[0].length < sql.length) return 'code'
@@ -168,7 +171,7 @@ function placeAtEnd(sql: string): Place {
   return isClosed(found.replace(/^e/iu, '').replace(/\\[\s\S]/gu, ''), "'") ? 'code' : 'text'
 }
 
-/** Inside quotes, a quote is written twice: with an even number of them the last one closes. */
+/** A quote inside of quotes is doubled, so the last quote closes when their number is even. */
 function isClosed(text: string, quote: string): boolean {
   return text.split(quote).length % 2 === 1
 }

@@ -2,15 +2,15 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { DuckDBResult, DuckDBValue } from '@duckdb/node-api'
 import { readColumn } from './column.ts'
 
-/** Between two looks at the signal and at everything else that waits, in rows. */
+/** After this many rows, the reader checks the signal and lets other work run. */
 const rowsAtOnce = 20_000
 
-/** The names of a result's columns in their order; the second of two `a` is `a:1`. */
+/** Return the names of a result's columns, in order. The second of two columns `a` is named `a:1`. */
 export function resultColumns(result: DuckDBResult): readonly string[] {
   return result.deduplicatedColumnNames()
 }
 
-/** Read all rows of a result as objects. Gives way to others in between, and rejects with the signal's reason. */
+/** Read all rows of a result as objects. Lets other work run in between. Rejects with the signal's reason. */
 export async function readResult<T extends object>(
   result: DuckDBResult,
   signal: AbortSignal,
@@ -33,7 +33,7 @@ export async function readResult<T extends object>(
   const count = columns[0]?.length ?? 0
   for (let row = 0; row < count; row++) {
     const entries = names.map((name) => [name, values.get(name)?.[row]] as const)
-    // The query's author says what a row is; nothing here can check it.
+    // The author of the query declares the type of a row. It cannot be checked here.
     rows.push(Object.fromEntries(entries) as T)
     if (row % rowsAtOnce === rowsAtOnce - 1) {
       await yieldToOthers()

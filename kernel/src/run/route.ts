@@ -4,44 +4,44 @@ import { makeDisplayable } from '../display/bundle.ts'
 import { escapeHtml } from '../display/table.ts'
 import { findPing } from './ping.ts'
 
-/** One router on the way, or the other end. */
+/** A router on a route, or its destination. */
 export interface Hop {
-  /** Its number, from 1. */
+  /** The number of the hop, from 1. */
   readonly ttl: number
-  /** Null: it did not answer. */
+  /** Null: the hop did not answer. */
   readonly address: string | null
-  /** The node that has the address; null: not known. */
+  /** The name of the node that has the address; null: not known. */
   readonly node: string | null
 }
 
-/** The way that packets took. */
+/** A route from one sliver to another. */
 export interface Route {
-  /** Names of the nodes on the way, both ends included; `?` for a router that did not answer, an address where no node has it. */
+  /**
+   * The names of the nodes on the route, including both ends; `?` for a router that did not answer; an address that belongs to no known node is given as it is.
+   */
   readonly path: readonly string[]
   readonly hops: readonly Hop[]
-  /** The other end answered. */
+  /** Whether the destination answered. */
   readonly reached: boolean
 }
 
-/** A node's addresses in the community network. */
+/** The addresses of a node in the community network. */
 export interface NodeAddresses {
   readonly name: string
   readonly address: string | null
-  /** Its /64. */
+  /** The /64 prefix of its slivers. */
   readonly prefix: string | null
 }
 
-/** The most routers on a way. */
+/** The most hops of a route. */
 const maxHops = 20
 
-/**
- * The command that asks every distance at once with iputils' ping. A line for each: the number of hops, and what ping said.
- */
+/** Return the command that probes every hop limit at the same time with iputils' ping. It prints a line for each: the hop limit and ping's output. */
 export function routeCommand(address: string): string {
   return `${findPing}; for t in $(seq 1 ${maxHops}); do (LC_ALL=C $ping -n -c 1 -W 2 -t $t ${address} 2>&1 | sed "s/^/$t /") & done; wait`
 }
 
-/** Read what {@link routeCommand} printed. */
+/** Parse the output of {@link routeCommand}. */
 export function readHops(
   output: string,
   to: string,
@@ -68,7 +68,7 @@ export function readHops(
   return { hops, reached }
 }
 
-/** Name the nodes on the way. */
+/** Add the names of nodes to hops. */
 export function nameHops(
   hops: readonly Omit<Hop, 'node'>[],
   nodes: readonly NodeAddresses[],
@@ -79,12 +79,12 @@ export function nameHops(
   }))
 }
 
-/** Make a route of named hops; it shows itself as `n1 → n2 → n5`. */
+/** Make a route of named hops. It shows itself as `n1 → n2 → n5`. */
 export function createRoute(from: string, hops: readonly Hop[], reached: boolean): Route {
   const path = [from]
   for (const { node, address } of hops) {
     const name = node ?? address ?? '?'
-    // A node is met twice at the ends: as the sliver's router and as the sliver's home.
+    // A node at an end occurs twice: as the router of the sliver and as the node of the sliver.
     if (name !== path.at(-1)) path.push(name)
   }
   const route: Route = { path, hops, reached }
@@ -114,7 +114,7 @@ function maybeGroups(text: string): readonly number[] | null {
   try {
     return parseIpv6(text)
   } catch {
-    // No address: whatever it is, no node has it.
+    // Not an address, so it belongs to no node.
     return null
   }
 }

@@ -13,9 +13,9 @@ import { readEvents } from '../http/event-stream.ts'
 import type { Session } from '../session.ts'
 import type { Row } from './value.ts'
 
-/** Rows as they land at the server, each once. */
+/** Rows as they land at the server. Each occurs once. */
 export interface RowStream<T extends object = Row> extends AsyncIterable<T> {
-  /** Wait for the first `count` rows; fewer when the run ends before. */
+  /** Wait for the first `count` rows. Returns fewer when the run ends before. */
   take(count: number): Promise<Shown<T>>
 }
 
@@ -34,8 +34,8 @@ export interface LandedRows {
 }
 
 /**
- * Read a measurement's rows from its first one on, as they land. Waits for a measurement that does not exist yet, and for a server that is away; never
- * gives a row twice. Ends by throwing the signal's reason.
+ * Read the rows of a measurement from the first on, as they land. Waits for a measurement that does not exist yet, and for a server that cannot be reached.
+ * Never yields a row twice. Ends by throwing the signal's reason.
  */
 export async function* readRows(
   { http }: Session,
@@ -58,7 +58,7 @@ export async function* readRows(
   throw new LabError('LAB_INTERNAL', { what: 'a stream without an end has ended' })
 }
 
-/** Make a row stream of something that gives rows one by one. */
+/** Make a row stream from a source that yields single rows. */
 export function rowStream<T extends object>(
   read: () => AsyncGenerator<T, void, undefined>,
 ): RowStream<T> {
@@ -86,13 +86,13 @@ function toRow({ columns, types }: RowBatch, values: readonly unknown[]): Row {
   )
 }
 
-/** NaN, infinities and integers beyond 2^53 travel as text; all integers of a column that has such ones are bigints. */
+/** NaN, infinities and integers beyond 2^53 are sent as text. A column that has such integers becomes bigints as a whole. */
 function fromWire(value: unknown, type: string | undefined): unknown {
   if (type === 'HUGEINT' && Number.isSafeInteger(value)) return BigInt(Number(value))
   return isExactNumber(value) ? decodeNumber(value) : value
 }
 
-/** Times travel as microseconds since the epoch. */
+/** Times are sent as microseconds since the epoch. */
 function toDate(value: unknown): unknown {
   return typeof value === 'number' ? new Date(value / 1000) : value
 }

@@ -2,26 +2,26 @@ import { measurePath } from '@community-lab/contract'
 import { quote } from '../ssh/quote.ts'
 import { findPing } from './ping.ts'
 
-/** What one sliver probes, and how often. */
+/** The probes of one sliver. */
 export interface RttProgramOptions {
   readonly peers: readonly { readonly name: string; readonly address: string }[]
-  /** Between probes, in milliseconds. */
+  /** The time between two probes, in milliseconds. */
   readonly everyMs: number
-  /** How many probes to each peer. */
+  /** The number of probes to each peer. */
   readonly count: number
-  /** Where samples go; default: the sliver's measurement path. */
+  /** The path to which samples are written; default: the sliver's measurement path. */
   readonly to?: string
 }
 
-/** No answer within this time, or the time between probes if that is longer: the probe is lost. */
+/** A probe without an answer after this time, or after the time between probes if that is longer, is lost. */
 const patienceMs = 1_000
 
 /**
- * The script that probes round-trip times with iputils' ping and writes a sample for each probe. An answer that comes after its probe was given up is a
- * sample of its own with `late=true`; a second answer one with `duplicate=true`.
+ * Write the script that measures round-trip times with iputils' ping and writes a sample for each probe. An answer to a probe that is lost already is a sample
+ * of its own with `late=true`; a second answer is one with `duplicate=true`.
  *
- * Source: the forms of iputils' ping, with -O: `64 bytes from A: icmp_seq=N ttl=T time=M ms`, `no answer yet for icmp_seq=N`,
- * `N packets transmitted, …`. Its sequence numbers have 16 bits.
+ * Source: the output of iputils' ping with -O: `64 bytes from A: icmp_seq=N ttl=T time=M ms`, `no answer yet for icmp_seq=N`, `N packets transmitted, …`. Its
+ * sequence numbers have 16 bits.
  */
 export function rttProgram({ peers, everyMs, count, to = measurePath }: RttProgramOptions): string {
   const grace = Math.max(1, Math.ceil(patienceMs / everyMs))

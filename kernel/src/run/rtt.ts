@@ -8,20 +8,20 @@ import { chooseSlivers, launchRun } from './start.ts'
 
 /** What to measure. */
 export interface RttOptions {
-  /** Slivers (or their nodes' names) that send probes; the text `all`: every sliver. */
+  /** The slivers that send probes, or the names of their nodes; the text `all`: every sliver. */
   readonly from: SliverOrNode | readonly SliverOrNode[]
-  /** Slivers that answer, given the same way; none is probed by itself. */
+  /** The slivers that answer, given in the same way. No sliver probes itself. */
   readonly to: SliverOrNode | readonly SliverOrNode[]
-  /** Between probes, in whole milliseconds: 2 to 3 600 000. */
+  /** The time between two probes, in whole milliseconds: 2 to 3 600 000. */
   readonly everyMs: number
-  /** For how long, in whole milliseconds: at least `everyMs`, at most seven days. */
+  /** The duration, in whole milliseconds: at least `everyMs`, at most seven days. */
   readonly forMs: number
   readonly signal?: AbortSignal
 }
 
 const anyone: Kind = { expected: 'slivers or nodes', is: (value) => value !== null }
 
-/** What the options can be. Their bounds are checked when they are used. */
+/** The types of the options. Their ranges are checked when they are used. */
 export const rttKinds = {
   from: anyone,
   to: anyone,
@@ -32,30 +32,30 @@ export const rttKinds = {
 
 /** One probe, as a row of `rtt`. */
 export interface RttRow {
-  /** When its outcome was known: with the answer, or when it was given up. */
+  /** When the result was known: when the answer came, or when the probe was given up. */
   readonly time: Date
-  /** The node that sent it, and its sliver. */
+  /** The node that sent the probe, and its sliver. */
   readonly node: string
   readonly sliver: string
   /** The node that was probed. */
   readonly peer: string
-  /** Seconds; null: no answer came in time. */
+  /** The round-trip time, in seconds; null: no answer came in time. */
   readonly rtt_s: number | null
   readonly lost: boolean
-  /** From 1, for each pair of slivers. */
+  /** The sequence number, from 1, for each pair of slivers. */
   readonly seq_no: number
-  /** The hop limit of the answer: it begins with 64, and each router takes one. Null: there was no answer. */
+  /** The hop limit of the answer: 64, less one for each router. Null: there was no answer. */
   readonly ttl: number | null
-  /** True: this answer came after its probe was given up, in a row before. */
+  /** True: this answer came after its probe was given up, which is an earlier row. */
   readonly late: boolean | null
-  /** True: this probe was answered before. */
+  /** True: the probe had been answered before. */
   readonly duplicate: boolean | null
   readonly run: string
-  /** The order in which the server has got them. */
+  /** The order in which rows arrived at the server. */
   readonly landed: number
 }
 
-/** What a run of `measure('rtt', …)` makes. */
+/** The tables of a run of `measure('rtt', …)`. */
 export interface RttTables {
   readonly rtt: RttRow
 }
@@ -71,7 +71,7 @@ const rttColumns = {
   run: 'VARCHAR',
 } as const
 
-/** Start measuring round-trip times. See `Slice.measure`. */
+/** Start to measure round-trip times. See `Slice.measure`. */
 export function measureRtt(
   session: Session,
   slice: SliceHandle,

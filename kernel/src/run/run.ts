@@ -21,31 +21,31 @@ import type { DeclaredColumns } from './sample-tables.ts'
 import { defaultPatience, watchSilence, type Patience, type Silences } from './silence.ts'
 import type { Row, SqlValue } from './value.ts'
 
-/** What a run is made of. */
+/** What a {@link Run} is made of. */
 export interface RunParts {
   readonly id: string
   readonly slice: { readonly id: number; readonly name: string }
   readonly parts: readonly RunPart[]
-  /** How long it takes by itself, in milliseconds; null: unknown. */
+  /** How long the program runs by itself, in milliseconds; null: not known. */
   readonly expectedMs: number | null
-  /** The tables that it is known to make, and their columns. */
+  /** The tables that the program is known to make, with their columns. */
   readonly tables?: Readonly<Record<string, DeclaredColumns>> | undefined
   readonly patience?: Patience
 }
 
 const concurrency = 64
 const commandTimeoutMs = 30_000
-/** Beyond a measurement's own time: for its last samples to land. */
+/** Time for the last samples to land, in addition to the duration of a measurement. */
 const landingMs = 60_000
 
-/** The rows of a measurement: those of a table that is known to be made, or any others. */
+/** The type of a measurement's rows: that of a known table, or any row. */
 export type RowsOf<Tables extends object, Name extends string> = Name extends keyof Tables
   ? Extract<Tables[Name], object>
   : Row
 
-/** A program that runs on slivers by itself, and the samples it makes. `Tables`: what a row is of those tables that are known. */
+/** A program that runs on slivers, and its samples. `Tables`: the types of the rows of known tables. */
 export class Run<Tables extends object = object> {
-  /** Unique; what its samples have in their column `run`, and its programs in COMMUNITY_LAB_RUN. */
+  /** The unique id of the run: the column `run` of its samples, and COMMUNITY_LAB_RUN in its programs. */
   readonly id: string
   readonly startedAt = new Date()
   readonly slivers: readonly Sliver[]
@@ -60,7 +60,7 @@ export class Run<Tables extends object = object> {
     this.#session = session
     this.#parts = parts
     const scope = sliceScope(parts.slice.id)
-    // A minute earlier: nodes' clocks may be behind this machine's.
+    // One minute earlier, because a node's clock may be behind the clock of this machine.
     const from = new Date(this.startedAt.getTime() - 60_000)
     const tables = parts.tables === undefined ? {} : { tables: parts.tables }
     this.#database = new SampleDatabase(session, { scope, run: parts.id, from, ...tables })
@@ -68,19 +68,21 @@ export class Run<Tables extends object = object> {
   }
 
   /**
-   * Wait until its program has ended on every sliver and all its samples are at the server, and show meanwhile what is waited for. `timeoutMs` bounds that;
-   * Infinity: no bound. Without it a measurement is waited for a minute longer than it takes, and any other run for as long as one of its slivers can still
-   * tell of an end: until each of the others has been silent for a minute, since its node is off or its sliver was stopped. Slivers that were removed or started
-   * again, as they are when somebody else releases the slice, are never waited for. It returns what is known then: for each sliver how many of its lines were rejected or dropped, and for a silent one that its part is unfinished, and why. Such troubles are
-   * also shown in the notebook. It can be called again: what a node measured while it could not be reached comes later.
+   * Wait until the program has ended on every sliver and all samples are at the server, and show what is waited for. `timeoutMs` limits the wait; Infinity: no
+   * limit. Without it, a measurement is waited for one minute longer than it takes. Any other run is waited for while one of its slivers can still report its
+   * end: the wait ends when each of the others has been silent for a minute because its node is off or its sliver was stopped. A sliver that was removed or
+   * started again, as when somebody else releases the slice, is not waited for.
+   *
+   * Returns the outcome of each sliver: how many of its lines were rejected or dropped; and for a silent sliver that its part is unfinished, and why. The
+   * notebook also shows these problems. It can be called again, because samples of a node that could not be reached arrive later.
    */
   done(options: WaitOptions = {}): Promise<Outcomes> {
     return this.#call(options, (signal) => this.#wait(options.timeoutMs, signal))
   }
 
   /**
-   * The rows of one of its measurements, from the first on, as they land. Ends with the run. Where slivers are removed or started again before the run has ended,
-   * it gives all rows that have landed, and then throws LAB_RUN_CUT_OFF.
+   * The rows of one measurement, from the first on, as they land. Ends with the run. If a sliver is removed or started again before the run has ended, it
+   * throws LAB_RUN_CUT_OFF after all rows that have landed.
    */
   rows<Name extends string>(
     name: Name,
@@ -94,7 +96,7 @@ export class Run<Tables extends object = object> {
       this.#readRows(name, until)
     return rowStream(() =>
       callEach(options, async function* (until) {
-        // What a table's rows are is known by who made its program; columns that no sample has had yet are null.
+        // The author of the program knows the rows of its tables. Columns that no sample has had yet are null.
         for await (const row of read(until))
           yield { ...row, ...pickAbsent(nothing, row) } as RowsOf<Tables, Name>
       }),
@@ -102,9 +104,9 @@ export class Run<Tables extends object = object> {
   }
 
   /**
-   * Ask its database (DuckDB): a table for each measurement, with the samples of this run that have landed by now. Values are parameters, never text of the
-   * query: `` where peer in (${peers}) and time > now() - interval ${5} minutes ``. Times have a zone, and days and hours are those of UTC unless the query
-   * says otherwise. `Row` tells which type a column has; name the types to have them checked: `` run.sql<{ rtt_s: number }>`…` ``.
+   * Run a query in the run's database (DuckDB), which has a table for each measurement with the samples of this run that have landed. Values become parameters,
+   * never part of the text: `` where peer in (${peers}) and time > now() - interval ${5} minutes ``. Times have a zone. Days and hours are those of UTC unless
+   * the query says otherwise. `Row` lists the JavaScript types of columns. Name them to have them checked: `` run.sql<{ rtt_s: number }>`…` ``.
    *
    * @throws {@link LabError} LAB_SQL_FAILED, LAB_SQL_INVALID, LAB_SQL_UNREADABLE, LAB_ARGUMENT_INVALID.
    */
@@ -115,12 +117,12 @@ export class Run<Tables extends object = object> {
     return this.#database.query<T>(strings, values)
   }
 
-  /** Write one measurement's samples of this run to a Parquet file. */
+  /** Write the samples of one measurement to a Parquet file. */
   parquet(name: string, file: string): Promise<WrittenTable> {
     return this.#database.writeParquet(name, file)
   }
 
-  /** Write all its samples into a folder: a Parquet file for each measurement, and `manifest.json` that tells what they are. */
+  /** Write all samples into a folder: a Parquet file for each measurement, and `manifest.json`, which describes them. */
   export(folder: string): Promise<Shown<WrittenTable>> {
     const ended = this.slivers.flatMap(({ id: sliver, node }) => {
       const end = this.#end.of(sliver)
@@ -135,20 +137,20 @@ export class Run<Tables extends object = object> {
     })
   }
 
-  /** Close its database, which frees memory. The run itself goes on, and a later query fetches its samples again. */
+  /** Close the run's database, which frees memory. The run goes on, and a later query fetches its samples again. */
   close(): Promise<void> {
     return this.#database.close()
   }
 
-  /** What its program has printed on each sliver until now, stdout and stderr together. */
+  /** The output of the program on each sliver so far, stdout and stderr together. */
   output(options: { readonly signal?: AbortSignal } = {}): Promise<CommandResults> {
     const command = `cat ${quote(`${runFolder(this.id)}/output`)}`
     return this.#call(options, (signal) => this.#onAll(command, signal))
   }
 
   /**
-   * End its program on every sliver: SIGTERM, and SIGKILL two seconds later. A run that has ended already stays as it is. It is done from an interrupted cell too, so
-   * that it can stand in `finally`.
+   * End the program on every sliver: SIGTERM, and SIGKILL two seconds later. Does nothing to a run that has ended. It also works in an interrupted cell, so it
+   * can be used in `finally`.
    */
   cancel({ signal: own }: { readonly signal?: AbortSignal } = {}): Promise<CommandResults> {
     const options = { lab: this.#session.signal, signal: own }
@@ -168,9 +170,9 @@ export class Run<Tables extends object = object> {
       silences = found
       progress.tell(this.#waiting(), found)
     }
-    // A wait that has a bound waits until then for nodes that are off.
+    // A wait with a time limit waits that long for nodes that are off.
     const silent = this.#watchSilence({ waitsForNodes: boundMs !== null, tell, signal: until })
-    // When `until` is aborted, so is the wait, which tells of it.
+    // When `until` is aborted, this promise rejects too. The wait reports the reason.
     silent.catch(() => undefined)
     try {
       await orAborted(Promise.race([this.#end.wait(), silent]), until)
@@ -188,12 +190,12 @@ export class Run<Tables extends object = object> {
     return outcomes
   }
 
-  /** The parts that are not known to have ended. */
+  /** Return the parts whose end is not known. */
   #waiting(): readonly RunPart[] {
     return this.#parts.parts.filter(({ sliver }) => this.#end.of(sliver.id) === null)
   }
 
-  /** Settles when no part that is waited for can report its end any more; see {@link watchSilence}. */
+  /** Resolves when no part that is waited for can report its end any more; see {@link watchSilence}. */
   #watchSilence({ waitsForNodes, tell, signal }: SilenceWatch): Promise<void> {
     const { slice, patience = defaultPatience } = this.#parts
     return watchSilence(this.#session, {
@@ -228,7 +230,7 @@ export class Run<Tables extends object = object> {
     const cutOff = this.#watchSilence({ waitsForNodes: true, tell, signal })
     Promise.race([this.#end.wait(), cutOff]).then(
       () => ended.abort(),
-      // The stream of rows meets the same trouble, and tells of it.
+      // The stream of rows fails in the same way and reports the error.
       () => undefined,
     )
     let last = 0
@@ -247,7 +249,7 @@ export class Run<Tables extends object = object> {
     } finally {
       ended.abort()
     }
-    // The end may have been heard of before the last rows were.
+    // The end may have arrived before the last rows.
     yield* await this.#database.rowsAfter(name, last)
     const where = this.#waiting().map(({ sliver }) =>
       nameSilent(sliver.node, silences.get(sliver.id)?.reason),
@@ -267,14 +269,14 @@ export class Run<Tables extends object = object> {
 }
 
 interface SilenceWatch {
-  /** Whether parts of nodes that are off are waited for without an end: they may come back. */
+  /** Whether to wait without an end for parts on nodes that are off, because these may come back. */
   readonly waitsForNodes: boolean
-  /** Called with the silent parts after each look. */
+  /** Called with the silent parts after each check. */
   tell(silences: Silences): void
   readonly signal: AbortSignal
 }
 
-/** The members that a row lacks. */
+/** Return the members that a row lacks. */
 function pickAbsent(nothing: Row, row: Row): Row {
   return Object.fromEntries(Object.entries(nothing).filter(([name]) => !(name in row)))
 }

@@ -8,22 +8,22 @@ import type { Session } from '../session.ts'
 import { mapBounded } from '../wait/concurrency.ts'
 import { makeScratch } from './scratch.ts'
 
-/** Which samples a database holds. */
+/** The samples that a database contains. */
 export interface Selection {
   /** `node`, or `slice-<id>`. */
   readonly scope: string
-  /** Samples of this run alone. */
+  /** Only samples of this run. */
   readonly run?: string
   readonly from?: Date
   readonly to?: Date
-  /** Tables that are known to come. Each is there from the beginning, and has all its columns whatever its first samples have. */
+  /** Tables that are known in advance. Each exists from the beginning, with all its columns, whatever its first samples contain. */
   readonly tables?: Readonly<Record<string, DeclaredColumns>>
 }
 
-/** The columns of a table that its samples bring, with DuckDB's types. */
+/** The columns of a table that its samples provide, with DuckDB's types. */
 export type DeclaredColumns = Readonly<Record<string, 'BOOLEAN' | 'DOUBLE' | 'VARCHAR'>>
 
-/** The columns that the server gives every table. */
+/** The columns that the server adds to every table. */
 const ownColumns = [
   'time timestamptz',
   'node varchar',
@@ -35,13 +35,13 @@ const ownColumns = [
   'overflow varchar',
 ]
 
-/** A table of samples that is there. */
+/** A table of samples that exists in the database. */
 export interface SampleTable {
   readonly rows: number
   readonly units: ReadonlyMap<string, string | null>
-  /** What the server said of the measurement when it was read. */
+  /** The server's description of the measurement when the table was read. */
   readonly measurement: Measurement
-  /** Rows that landed after this one are not in it yet. */
+  /** Rows with a greater `landed` are not in the table yet. */
   readonly landed: number
 }
 
@@ -52,7 +52,7 @@ interface TableColumn {
 
 const concurrency = 4
 
-/** The tables of a database in memory that mirror the server's measurements, one for each. */
+/** The tables of an in-memory database, each of which mirrors a measurement of the server. */
 export class SampleTables {
   readonly #session: Session
   readonly #selection: Selection
@@ -65,12 +65,15 @@ export class SampleTables {
     this.#connection = connection
   }
 
-  /** By their names. */
+  /** The tables by name. */
   get all(): ReadonlyMap<string, SampleTable> {
     return this.#tables
   }
 
-  /** Fetch what has landed at the server since the last time: new rows alone, where the table's columns allow it. What the notebook has dropped is made again. */
+  /**
+   * Fetch what has landed at the server since the last time. Only new rows are fetched, unless the columns of a table have changed. A table that the notebook
+   * has dropped is made again.
+   */
   async refresh(signal: AbortSignal): Promise<void> {
     const { scope } = this.#selection
     const there = await this.#names()
@@ -127,7 +130,7 @@ export class SampleTables {
     })
   }
 
-  /** Add the rows that are new. False when the whole table must be read again: a column has another type, or the notebook has changed the table. */
+  /** Add new rows to a table. Returns false when the whole table must be read again: a column has another type, or the notebook has changed the table. */
   async #append(
     measurement: Measurement,
     { landed }: SampleTable,
@@ -150,14 +153,14 @@ export class SampleTables {
         await this.#connection.run(
           `alter table ${table} add column ${quote(column.name)} ${typeHere(column)}`,
         )
-      // A server that does not know "after" sends everything again.
+      // An older server does not know "after" and sends all rows again.
       await this.#connection.run(
         `insert into ${table} by name select ${select(columns)} from ${source} where landed > ${landed}`,
       )
       return true
     } catch (error) {
       to.signal.throwIfAborted()
-      // A notebook may have changed its tables. A table to which nothing can be added is read again as a whole; if anything else is wrong, that fails too.
+      // The notebook may have changed the table. A table to which rows cannot be added is read again as a whole. Any other problem makes that fail too.
       if (error instanceof Error) return false
       throw error
     }
@@ -180,7 +183,7 @@ export class SampleTables {
     const hasRun = columns.some((column) => column.name === 'run')
     const query = {
       ...(run !== undefined && hasRun ? { run } : {}),
-      // What a program wrote without a run is taken by its time.
+      // Samples that a program wrote without a run are selected by time.
       ...(from !== undefined && (run === undefined || !hasRun) ? { from: from.toISOString() } : {}),
       ...(to === undefined ? {} : { to: to.toISOString() }),
       ...(after === 0 ? {} : { after: String(after) }),
@@ -191,7 +194,7 @@ export class SampleTables {
     await pipeline(body, createWriteStream(file), { signal })
   }
 
-  /** Of the tables and views that are there. */
+  /** Return the names of existing tables and views. */
   async #names(): Promise<ReadonlySet<unknown>> {
     const reader = await this.#connection.runAndReadAll(
       'select table_name from duckdb_tables() union all select view_name from duckdb_views() where not internal',
@@ -220,8 +223,8 @@ interface FetchOptions {
 }
 
 /**
- * The server's times have no zone, and are UTC; here they have one, so that comparing them with now() means the same everywhere. Its integers beyond 2^53
- * are decimals in Parquet, which has none; here they are integers.
+ * Return the type of a column in this database. The server's times are UTC without a zone; here they have a zone, so that comparisons with now() mean the same
+ * everywhere. The server's integers beyond 2^53 are decimals in Parquet, which has no such integers; here they are integers.
  */
 function typeHere({ type }: TableColumn): string {
   if (type === 'TIMESTAMP') return 'TIMESTAMP WITH TIME ZONE'
@@ -247,12 +250,12 @@ function isSame(now: Measurement, then: Measurement | undefined): boolean {
   )
 }
 
-/** Quote an SQL name. */
+/** Quote an SQL identifier. */
 export function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
-/** Quote an SQL text. */
+/** Quote an SQL string literal. */
 export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }

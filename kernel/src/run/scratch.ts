@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
-/** A folder for files that nobody needs later; only this user can read it. */
+/** A folder for temporary files that only this user can read. */
 export interface Scratch {
   readonly folder: string
   remove(): Promise<void>
@@ -11,7 +11,7 @@ export interface Scratch {
 
 const folders = new Set<string>()
 
-/** Make one. It goes with the process when it is not removed before. */
+/** Make a temporary folder. It is removed when the process ends, at the latest. */
 export async function makeScratch(): Promise<Scratch> {
   if (folders.size === 0) process.once('exit', removeAll)
   const folder = await mkdtemp(path.join(tmpdir(), 'community-lab-'))

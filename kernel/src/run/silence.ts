@@ -13,11 +13,11 @@ import type { RunPart } from './end.ts'
 
 /** How long a run waits for parts whose end cannot be reported. */
 export interface Patience {
-  /** Time between two looks at the nodes, in milliseconds. */
+  /** The time between two checks of the nodes, in milliseconds. */
   readonly lookMs: number
-  /** The run gives a part up when it was silent for so long, in milliseconds; Infinity: never. */
+  /** The run gives up a part that has been silent for this long, in milliseconds; Infinity: never. */
   readonly silentMs: number
-  /** How long the last samples of a part whose sliver is gone may take to the server, in milliseconds. The run gives it up after that. */
+  /** How long the run waits for the last samples of a part whose sliver is gone, in milliseconds. */
   readonly lastSamplesMs: number
 }
 
@@ -30,29 +30,29 @@ export const defaultPatience: Patience = {
 /** Why the end of a part cannot be reported now. */
 export interface Silence {
   readonly reason: string
-  /** The part's program has ended with its sliver, so its end is never reported. Otherwise its node may come back and report it. */
+  /** Whether the end is never reported, because the program has ended with its sliver. Otherwise the node may come back and report it. */
   readonly isFinal: boolean
 }
 
 /** The silent parts, by the ids of their slivers. */
 export type Silences = ReadonlyMap<string, Silence>
 
-/** What {@link watchSilence} needs. */
+/** Options of {@link watchSilence}. */
 export interface SilenceOptions {
   readonly sliceId: number
-  /** The parts that are still waited for. */
+  /** Return the parts that are still waited for. */
   waiting(): readonly RunPart[]
-  /** Called with what is known after each look. */
+  /** Called with the silent parts after each check. */
   tell(silences: Silences): void
   readonly patience: Patience
   readonly signal: AbortSignal
 }
 
 /**
- * Watch the parts of a run that have not ended. A part is silent when its end cannot be reported: its node is off, or its sliver was stopped, removed or started
- * again. Settles when the run gives up all of them, see {@link Patience}. Rejects with the signal's reason.
+ * Watch the parts of a run that have not ended. A part is silent when its end cannot be reported: its node is off, or its sliver was stopped, removed or
+ * started again. Resolves when the run gives up all of them, see {@link Patience}. Rejects with the signal's reason.
  *
- * @throws {@link LabError} what the server refuses to tell, such as LAB_AUTH_INVALID_TOKEN.
+ * @throws {@link LabError} when the server refuses to answer, such as LAB_AUTH_INVALID_TOKEN.
  */
 export async function watchSilence(
   session: Session,
@@ -63,7 +63,7 @@ export async function watchSilence(
     await sleep(patience.lookMs, signal)
     const parts = waiting()
     const silences = await findSilences(session, { sliceId, parts, signal })
-    // The server did not answer, so nothing is known of the nodes.
+    // The server did not answer, so the state of the nodes is not known.
     if (silences === null) continue
     tell(silences)
     const now = performance.now()
@@ -109,7 +109,7 @@ async function findSilences(session: Session, look: Look): Promise<Silences | nu
   } catch (error) {
     signal.throwIfAborted()
     if (!LabError.is(error)) throw error
-    // One answer of a proxy that is none of the server's ends no wait of days.
+    // A single invalid answer, for example of a proxy, must not end a wait of days.
     if (error.retryable || error.code === 'LAB_RESPONSE_INVALID') return null
     throw error
   }
@@ -127,7 +127,7 @@ async function isSliceGone({ http }: Session, { sliceId, signal }: Look): Promis
   }
 }
 
-/** Why the end of a part cannot be reported; null when it can. */
+/** Return why the end of a part cannot be reported; null when it can. */
 function silenceOf(
   part: RunPart,
   sliver: SliverObject | undefined,
@@ -143,14 +143,15 @@ function silenceOf(
 }
 
 /**
- * Tell whether a sliver was started again after a part of a run had begun. The node's clock alone does not tell: when it is set back, an old start looks later than
- * the run, and a new one earlier. A start other than the one that the server told when the run began does not tell either: the server may have heard of it late.
+ * Tell whether a sliver was started again after a part of a run had begun. The node's clock alone cannot tell: after it is set back, an old start looks later
+ * than the run, and a new start earlier. A start that differs from the one that the server said when the run began cannot tell either: the server may have
+ * learnt of that start late.
  */
 function isRestart({ startedS, sliverStartedOn }: RunPart, startedOn: string): boolean {
   const startMs = Date.parse(startedOn)
   // The run began within the second after this time.
   const runMs = startedS * 1000
   if (sliverStartedOn === null) return startMs > runMs + 1000
-  // What the server has heard late is later than what it told before. An earlier start is a new one, by a clock that was set back.
+  // A start that the server learns of late is later than what it said before. An earlier one is a new start, by a clock that was set back.
   return startedOn !== sliverStartedOn && (startMs > runMs || startMs < Date.parse(sliverStartedOn))
 }

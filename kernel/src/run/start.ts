@@ -34,19 +34,19 @@ import type { DeclaredColumns } from './sample-tables.ts'
 
 /** A program for slivers. */
 export interface RunProgram extends ProgramInput {
-  /** What to run: a shell script, or any other that names its interpreter in its first line (`#!`). Its folder is the current one. */
+  /** The script to run: a shell script, or one that names another interpreter in its first line (`#!`). Its current folder is the folder of its files. */
   readonly script: string
-  /** Slivers, or their nodes' names, that run it; default: all of the slice. */
+  /** The slivers that run it, or the names of their nodes; default: all slivers of the slice. */
   readonly on?: SliverOrNode | readonly SliverOrNode[]
-  /** Its arguments, `$1` and so on. */
+  /** The arguments of the script: `$1` and so on. */
   readonly args?: readonly (string | number | boolean)[]
-  /** Variables added to its environment. */
+  /** Variables to add to its environment. */
   readonly env?: Readonly<Record<string, string>>
-  /** Files to lay beside it, by their path. */
+  /** Files to put beside the script, by path. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>
 }
 
-/** A program, or several that make one run: a server on one sliver and a client on another. No sliver runs two of them. */
+/** A program, or several that make one run, such as a server on one sliver and a client on another. A sliver runs only one of them. */
 export type RunOptions = (RunProgram | { readonly programs: readonly RunProgram[] }) & {
   readonly signal?: AbortSignal
 }
@@ -60,18 +60,18 @@ export interface Launched extends Omit<RunProgram, 'on'> {
 export interface Launch {
   readonly name: string
   readonly programs: readonly Launched[]
-  /** How long it takes by itself, in milliseconds; null: unknown. */
+  /** How long the program runs by itself, in milliseconds; null: not known. */
   readonly expectedMs: number | null
-  /** The tables that it is known to make. */
+  /** The tables that the program is known to make. */
   readonly tables?: Readonly<Record<string, DeclaredColumns>>
   readonly signal: AbortSignal
 }
 
 const concurrency = 64
 const startTimeoutMs = 60_000
-/** How long the programs of a run that did not start are looked for, in milliseconds. */
+/** How long a failed start tries to end the programs that it has started, in milliseconds. */
 const undoTimeoutMs = 60_000
-/** How long the call that failed waits for this clean-up before it throws, in milliseconds. */
+/** How long the failed call waits for this before it throws, in milliseconds. */
 const undoWaitMs = 2_000
 
 const programKinds = {
@@ -85,7 +85,7 @@ const programKinds = {
   files: fileMap,
 }
 
-/** Check what a run is asked for. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
+/** Check the options of a run. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
 export function checkRun(options: RunOptions): void {
   const several = { programs: listOf(anObject), signal: abortSignal }
   const isSeveral = anObject.is(options) && 'programs' in options
@@ -111,7 +111,7 @@ export function startRun(
   return launchRun(session, slice, { name, programs: launched, expectedMs: null, signal })
 }
 
-/** The slivers that are meant: each once; undefined or the text `all`: every one. @throws {@link LabError} LAB_SLIVER_UNKNOWN. */
+/** Return the chosen slivers, each once; for undefined or the text `all`, every sliver. @throws {@link LabError} LAB_SLIVER_UNKNOWN. */
 export function chooseSlivers(
   slice: SliceHandle,
   which: SliverOrNode | readonly SliverOrNode[] | undefined,
@@ -126,9 +126,9 @@ function isList(which: SliverOrNode | readonly SliverOrNode[]): which is readonl
 }
 
 /**
- * Start a program on each sliver. When one cannot start it, or the signal is aborted, the others are ended again.
+ * Start a program on each sliver. If one cannot be started, or the signal is aborted, the others are ended.
  *
- * @throws {@link LabError} LAB_ARGUMENT_INVALID for a name and for two programs of one sliver; LAB_COMMAND_FAILED.
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID for an invalid name, or for two programs on one sliver; LAB_COMMAND_FAILED.
  */
 export async function launchRun<Tables extends object>(
   session: Session,
@@ -165,7 +165,7 @@ export async function launchRun<Tables extends object>(
   }
 }
 
-/** When each sliver of a slice was started, by its id. A run does without it where the server does not answer. */
+/** Read when each sliver of a slice was started, by id. Empty when the server does not answer, which does not stop the run. */
 async function readStarts(
   session: Session,
   sliceId: number,
@@ -176,8 +176,8 @@ async function readStarts(
 }
 
 /**
- * End the programs that were started, when the start has failed or was interrupted. This goes on after the call has thrown; slivers that cannot be reached in
- * time are left as they are.
+ * End the programs that were started, after the start has failed or was interrupted. This goes on after the call has thrown. It gives up slivers that it cannot
+ * reach in time.
  */
 async function undo(session: Session, id: string, programs: readonly Launched[]): Promise<void> {
   const options = { timeoutMs: undoTimeoutMs, signal: session.signal }
@@ -189,7 +189,7 @@ async function undo(session: Session, id: string, programs: readonly Launched[])
   await orAborted(undone, AbortSignal.timeout(undoWaitMs)).catch(() => null)
 }
 
-/** The archives that programs come in; slivers that run the same share one. */
+/** Pack the archive of each program. Slivers that run the same program share one. */
 async function packPrograms(
   id: string,
   programs: readonly Launched[],
@@ -202,7 +202,7 @@ async function packPrograms(
     const withFiles = shared.get(files) ?? new Map<string, Promise<Buffer>>()
     shared.set(files, withFiles)
     const key = JSON.stringify(own)
-    // One mode for all: files that come along are programs as often as not.
+    // All files are executable, because many of them are programs.
     const packed = withFiles.get(key) ?? packFiles({ ...files, ...own }, 0o755)
     withFiles.set(key, packed)
     archives.set(program, await packed)
@@ -234,7 +234,7 @@ const runName: Kind = {
   is: (value) => typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u.test(value),
 }
 
-/** A run's id: its name, when it was started (UTC), and six random characters. */
+/** Make the id of a run: its name, its start time (UTC) and six random characters. */
 function createRunId(name: string): string {
   checkArgument("a run's name", name, runName)
   const time = new Date().toISOString().replace(/[-:]|\.\d+/gu, '')

@@ -15,7 +15,7 @@ import {
 
 export type { Route } from './route.ts'
 
-/** A route to trace: from one sliver to another. */
+/** The ends of a route to trace. */
 export interface TraceOrder {
   readonly from: Sliver
   readonly to: Sliver
@@ -23,7 +23,7 @@ export interface TraceOrder {
   readonly signal: AbortSignal
 }
 
-/** Find the way between two slivers. See `Slice.traceroute`. */
+/** Trace the route between two slivers. See `Slice.traceroute`. */
 export async function traceRoute(
   session: Session,
   { from, to, ...options }: TraceOrder,
@@ -49,14 +49,14 @@ async function readAddresses(session: Session, signal: AbortSignal): Promise<Nod
   }))
 }
 
-/** Routers' own addresses are known of a virtual testbed; elsewhere an address stands for itself. */
+/** Read the addresses of routers, which only a virtual testbed knows. In other testbeds they stay without a name. */
 async function readRouters(session: Session, signal: AbortSignal): Promise<Map<string, string>> {
   if (session.credentials.vct_socket === undefined) return new Map()
   try {
     const { nodes } = await readStatus(session.control(), signal)
     return new Map(nodes.map((node) => [node.name, node.community_addr]))
   } catch (error) {
-    // The way is known without its names.
+    // The route is known without the names of its routers.
     if (LabError.is(error)) return new Map()
     throw error
   }

@@ -15,25 +15,25 @@ import {
 } from '@duckdb/node-api'
 import { LabError } from '@community-lab/contract'
 
-/** One value of a query that is no list. */
+/** A value of a query that is not a list. */
 type SqlScalar = string | number | bigint | boolean | Date
 
-/** What may stand in `${…}` of a query. A list holds values of one kind: texts, numbers, booleans or Dates. */
+/** A value for `${…}` in a query. A list has values of one kind: texts, numbers, booleans or Dates. */
 export type SqlValue = SqlScalar | null | readonly SqlScalar[]
 
 /**
- * One row of a result: its columns by name. A column has one JavaScript type in all rows:
+ * A row of a result: its columns by name. A column has one JavaScript type in all rows:
  *
  * - BOOLEAN: boolean. Integers of up to 32 bits, REAL and DOUBLE: number.
- * - BIGINT, HUGEINT and the like: numbers when that is exact for every value of the column, else all of them bigints.
- * - DECIMAL: numbers when every value has at most 15 digits, else all of them texts.
- * - TIMESTAMP, TIMESTAMPTZ and DATE: Date, to the millisecond; what has no zone is taken as UTC.
+ * - BIGINT, HUGEINT and similar: number if every value of the column is exact as one, otherwise bigint.
+ * - DECIMAL: number if every value has at most 15 digits, otherwise text.
+ * - TIMESTAMP, TIMESTAMPTZ and DATE: Date, to the millisecond; a time without a zone is UTC.
  * - TIME, INTERVAL, UUID, ENUM, BIT, JSON and VARCHAR: text. BLOB: Uint8Array.
  * - LIST and ARRAY: array. STRUCT: object. MAP: array of `{ key, value }`. UNION: `{ tag, value }`.
  */
 export type Row = Readonly<Record<string, unknown>>
 
-/** A value and the type by which DuckDB takes it. */
+/** A value and its DuckDB type. */
 export interface BoundValue {
   readonly value: DuckDBValue
   readonly type: DuckDBType
@@ -43,7 +43,7 @@ const expected =
   'a text, number, bigint, boolean, Date or null, or a list of one kind of these without null'
 
 /**
- * A value as DuckDB takes it. `position` counts from 1, for the error.
+ * Convert a value for DuckDB. `position` counts from 1, for the error.
  *
  * @throws {@link LabError} LAB_ARGUMENT_INVALID.
  */
@@ -77,7 +77,7 @@ function maybeBindInteger(value: bigint): BoundValue | null {
   return BigInt.asUintN(128, value) === value ? { value, type: UHUGEINT } : null
 }
 
-/** An empty list is a list of nulls to DuckDB: it can be compared with a column of any type. */
+/** Convert a list; null for values of different kinds. DuckDB takes an empty list for a list of nulls, which can be compared with a column of any type. */
 function maybeBindList(items: readonly unknown[]): BoundValue | null {
   const known = items.flatMap((item) => (item === null ? [] : (maybeBindScalar(item) ?? [])))
   if (known.length < items.length) return null
@@ -93,7 +93,7 @@ function commonType(types: readonly DuckDBType[]): DuckDBType | null {
   const found = new Set(types)
   const [first = SQLNULL] = found
   if (found.size <= 1) return first
-  // Beside a fraction, an integer that a double cannot hold would be another number.
+  // Integers beside fractions become doubles, which cannot hold every HUGEINT: these do not mix.
   const wider: DuckDBType = found.has(DOUBLE) ? DOUBLE : HUGEINT
   return [...found].every((type) => type === BIGINT || type === wider) ? wider : null
 }

@@ -17,39 +17,39 @@ import { anySignal } from '../wait/signal.ts'
 
 /** Options of a download. */
 export interface DownloadOptions {
-  /** The most bytes taken, of all files of one sliver together; default 1 GiB. */
+  /** The most bytes to take from one sliver, all files together; default 1 GiB. */
   readonly maxBytes?: number
-  /** The most files, folders and links taken of one sliver; default 100 000. */
+  /** The most files, folders and links to take from one sliver; default 100 000. */
   readonly maxEntries?: number
   readonly signal?: AbortSignal
 }
 
 const downloadKinds = { maxBytes: count, maxEntries: count, signal: abortSignal }
 
-/** Check what a download is asked for. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
+/** Check the arguments of a download. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
 export function checkDownload(from: unknown, to: unknown, options: unknown): void {
   checkArgument('the path of what to download', from, words)
   checkArgument('the path of this machine that it goes to', to, words)
   checkOptions('download', options, downloadKinds)
 }
 
-/** What came of one sliver. */
+/** The result of a download from one sliver. */
 export interface Download {
   readonly sliver: string
   readonly node: string
-  /** Where it is on this machine. */
+  /** The path on this machine. */
   readonly to: string
   readonly files: number
   readonly bytes: number
   /** What was left out, and why: devices, and links that lead out of the folder. */
   readonly skipped: readonly { readonly path: string; readonly reason: string }[]
-  /** Why it did not come, or not all of it. */
+  /** Why nothing, or not everything, was taken; null when everything was. */
   readonly error: LabError | null
 }
 
-/** What came of several slivers, in their order. A table in notebooks. */
+/** The results of downloads from several slivers, in the order of the slivers. A table in notebooks. */
 export type Downloads = Shown<Download> & {
-  /** All came. */
+  /** Everything was taken from every sliver. */
   readonly ok: boolean
 }
 
@@ -63,7 +63,7 @@ export interface DownloadSource {
 const concurrency = 16
 const defaultMaxBytes = 1024 ** 3
 
-/** What to take, and where it goes. */
+/** What to take, and where to put it. */
 export interface DownloadOrder extends DownloadOptions {
   readonly from: string
   readonly to: string
@@ -96,16 +96,16 @@ export async function download(sliver: DownloadSource, order: DownloadOrder): Pr
   }
 }
 
-/** What a path of a sliver leads to. */
+/** What is at a path of a sliver. */
 interface Found {
   readonly kind: 'file' | 'folder' | 'other'
-  /** Without links. */
+  /** The path with links resolved. */
   readonly path: string
   readonly mode: number
   readonly changedAt: Date
 }
 
-/** Look where a path of a sliver leads to. @throws {@link LabError} LAB_COMMAND_FAILED when nothing is there. */
+/** Look up a path of a sliver. @throws {@link LabError} LAB_COMMAND_FAILED when nothing is there. */
 async function lookAt(sliver: DownloadSource, from: string, signal: AbortSignal): Promise<Found> {
   const command = `p=$(readlink -f -- ${quotePath(from)}) && [ -e "$p" ] || { echo "there is no such file" >&2; exit 1; }
 if [ -d "$p" ]; then echo folder; elif [ -f "$p" ]; then echo file; else echo other; fi
@@ -137,7 +137,7 @@ export async function readFile(
   throw new LabError('LAB_DOWNLOAD_FAILED', { what, reason })
 }
 
-/** Take the same from several slivers, each into a folder of its node's name. One that fails is in the results. */
+/** Take the same path from several slivers, each into a folder with the name of its node. Failures are in the results. */
 export async function downloadAll(
   slivers: readonly DownloadSource[],
   order: DownloadOrder,
@@ -146,7 +146,7 @@ export async function downloadAll(
     const { id, node } = sliver
     const to = path.join(localPath(order.to), node)
     try {
-      // A file keeps its name under its node's folder.
+      // A file keeps its name, in the folder of its node.
       await mkdir(to, { recursive: true }).catch((cause: unknown) => {
         const details = { what: JSON.stringify(order.from), reason: describeCause(cause) }
         throw new LabError('LAB_DOWNLOAD_FAILED', details, { cause })
@@ -173,7 +173,7 @@ function troubleOf({ error, skipped }: Download): string {
   return skipped.map(({ path: name, reason }) => `${name} left out: ${reason}`).join('; ')
 }
 
-/** Where a file goes: into a folder that is there, or to the path itself. */
+/** Return the target path of a file: inside a folder that exists, or the path itself. */
 async function fileFor(from: string, to: string): Promise<string> {
   const found = await stat(to).catch(() => null)
   return found?.isDirectory() === true || to.endsWith('/')
@@ -182,13 +182,13 @@ async function fileFor(from: string, to: string): Promise<string> {
 }
 
 interface Taking extends DownloadOrder {
-  /** In errors. */
+  /** The name of the download in errors. */
   readonly what: string
-  /** Where it is in the sliver. */
+  /** The path in the sliver. */
   readonly found: string
 }
 
-/** Take a file: as it is read there, to its end. */
+/** Take a file as it is read in the sliver, to its end. */
 async function takeFile(
   sliver: DownloadSource,
   { mode, changedAt, ...taking }: Taking & Pick<Found, 'mode' | 'changedAt'>,
@@ -210,7 +210,7 @@ async function takeFile(
   }
 }
 
-/** Take what is in a folder, as an archive that is unpacked as it comes. */
+/** Take the content of a folder, as an archive that is unpacked while it arrives. */
 async function takeFolder(sliver: DownloadSource, taking: Taking): Promise<Unpacked> {
   const { to, what, found, maxBytes = defaultMaxBytes, maxEntries = 100_000 } = taking
   const unpacking = new Unpacking(what, to, { maxBytes, maxEntries })
@@ -220,7 +220,7 @@ async function takeFolder(sliver: DownloadSource, taking: Taking): Promise<Unpac
   })
 }
 
-/** Run a command whose output goes somewhere as it comes. */
+/** Run a command and write its output to a stream while it arrives. */
 async function takeOutput<T>(
   sliver: DownloadSource,
   command: string,
@@ -228,7 +228,7 @@ async function takeOutput<T>(
 ): Promise<T> {
   const { input, done } = order.into
   const stop = new AbortController()
-  // Whatever goes wrong on this side ends the command on the other.
+  // Any failure on this side ends the command in the sliver.
   done.catch((error: unknown) => stop.abort(error))
   const result = await sliver
     .run(command, { sink: input, signal: anySignal(order.signal, stop.signal) })

@@ -6,48 +6,48 @@ import { asTable, type Column, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
 import { call } from '../wait/call.ts'
 
-/** What a node is, as the server knows it. A newer server may know more. */
+/** The state of a node as the server knows it. A newer server may have more states. */
 export type NodeState = 'unknown' | 'offline' | 'debug' | 'safe' | 'production' | 'failure'
 
-/** A computer that a member of the community lends: as it was when it was asked for. */
+/** A node: a computer that a member of the community network lends to the testbed. A snapshot of when it was read. */
 export interface Node {
   readonly id: number
   readonly name: string
   readonly state: NodeState
   readonly arch: string
   readonly description: string
-  /** Its free properties, such as where it stands. */
+  /** Free-form properties, such as its location. */
   readonly properties: Readonly<Record<string, string>>
-  /** What slivers can still get of it. Memory and disk MiB, cpu percent of one core. */
+  /** What is left for slivers. Memory and disk in MiB; cpu in percent of one core. */
   readonly resources: readonly NodeResource[]
-  /** Its address in the management network. */
+  /** The address in the management network. */
   readonly managementAddress: string
-  /** Its /64 in the community network; null while it has not told. */
+  /** Its /64 prefix in the community network; null until the node has reported it. */
   readonly publicPrefix: string | null
   readonly lastSeenAt: Date | null
 }
 
-/** What a node has of a resource. */
+/** An amount of a resource of a node. */
 export interface NodeResource {
   readonly name: 'memory' | 'disk' | 'cpu' | 'processes'
   readonly unit: string
   readonly total: number
-  /** What the server can still promise. */
+  /** What the server can still allocate. */
   readonly available: number
 }
 
-/** Which nodes: every condition given must hold. */
+/** Conditions on nodes. A node must meet all that are given. */
 export interface NodeFilter {
   readonly state?: NodeState
   readonly arch?: string
   /** One name, or several. */
   readonly name?: string | readonly string[]
-  /** Properties that a node must have, with these values. */
+  /** Properties that the node must have, with these values. */
   readonly properties?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
 }
 
-/** The testbed's nodes. */
+/** The nodes of the testbed. */
 export class Nodes {
   readonly #session: Session
 
@@ -55,7 +55,7 @@ export class Nodes {
     this.#session = session
   }
 
-  /** Find nodes; without a filter, all. In the order of their ids. */
+  /** Find nodes, in the order of their ids. Without a filter, all nodes. */
   async find(filter: NodeFilter = {}): Promise<Shown<Node>> {
     checkOptions('find', filter, filterKinds)
     const { http, signal: lab } = this.#session
@@ -84,7 +84,7 @@ const filterKinds = {
   signal: abortSignal,
 }
 
-/** A node's name, whichever way it was given. */
+/** Return the name of a node that is given by itself or by name. */
 export function nameOfNode(node: string | { readonly name: string }): string {
   return typeof node === 'string' ? node : node.name
 }

@@ -2,7 +2,7 @@ import { routes, Sliver as SliverObject } from '@community-lab/contract'
 import Type from 'typebox'
 import type { Session } from '../session.ts'
 
-/** Read a slice's slivers. */
+/** Read the slivers of a slice. */
 export function readSlivers(
   { http }: Session,
   sliceId: number,

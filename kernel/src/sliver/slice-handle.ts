@@ -1,13 +1,13 @@
 import type { Sliver } from './sliver.ts'
 
-/** A sliver, or the name of its node. */
+/** A sliver, its node, or the name of its node. */
 export type SliverOrNode = Sliver | string | { readonly name: string }
 
-/** What can be asked of a slice by what works with its slivers; `Slice` is one. */
+/** The part of a slice that measurements and runs use. `Slice` implements it. */
 export interface SliceHandle {
   readonly id: number
   readonly name: string
   readonly slivers: readonly Sliver[]
-  /** The sliver on a node. */
+  /** Return the sliver on a node. */
   sliver(which: SliverOrNode): Sliver
 }

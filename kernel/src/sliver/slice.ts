@@ -39,7 +39,7 @@ import type { SliceHandle, SliverOrNode } from './slice-handle.ts'
 import { runInside, Sliver, sliverColumns, sourceOf, updateSliver } from './sliver.ts'
 import { waitStarted, type WaitedSlice, type WaitOptions } from './started.ts'
 
-/** How many slivers are worked with at once. */
+/** The most slivers that are worked on at the same time. */
 const concurrency = 64
 
 const filesKind = either(words, fileMap)
@@ -49,14 +49,14 @@ const uploadKinds = {
   signal: abortSignal,
 }
 
-/** What ends a call early. */
+/** A signal that ends a call early. */
 export interface CallSignal {
   readonly signal?: AbortSignal
 }
 
 /** Options of an upload. */
 export interface UploadOptions {
-  /** The mode of all files, in place of their own. */
+  /** The mode of all files, instead of their own. */
   readonly mode?: number
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
@@ -68,7 +68,7 @@ export interface TraceOptions {
   readonly signal?: AbortSignal
 }
 
-/** An experiment's share of the testbed: a sliver on each of its nodes. Its members say what it was when it was last heard of. */
+/** A slice: the slivers of an experiment, one on each of its nodes. Its members are as the server last reported them. */
 export class Slice implements SliceHandle {
   readonly #session: Session
   #object: SliceObject
@@ -88,19 +88,19 @@ export class Slice implements SliceHandle {
     return this.#object.name
   }
 
-  /** Its slivers, in the order of their nodes' ids. */
+  /** The slivers, in the order of the ids of their nodes. */
   get slivers(): readonly Sliver[] {
     return this.#slivers
   }
 
-  /** When it ends, with all its slivers, unless it is renewed. What it measured stays. */
+  /** When the slice ends with all its slivers, unless it is renewed. Its measurements stay. */
   get expiresAt(): Date {
     return new Date(this.#object.expires_on)
   }
 
   /**
-   * Ask the server for the state of the slice and its slivers. The handles of its slivers stay the same objects. @throws {@link LabError} LAB_SLICE_GONE when it
-   * was released or has expired.
+   * Read the state of the slice and its slivers from the server. The objects of its slivers stay the same. @throws {@link LabError} LAB_SLICE_GONE when the
+   * slice was released or has expired.
    */
   async refresh(options: CallSignal = {}): Promise<this> {
     await this.#call(options, (signal) => this.#refresh(signal))
@@ -108,10 +108,10 @@ export class Slice implements SliceHandle {
   }
 
   /**
-   * Wait until every sliver runs as it is wanted now, and show meanwhile how each is; at most two minutes unless told otherwise.
+   * Wait until every sliver runs in its current configuration, and show the state of each. The default limit is two minutes.
    *
-   * @throws {@link LabError} LAB_SLICE_FAILED naming each sliver that failed or was removed, and why, once the others have started; LAB_SLICE_NOT_STARTED when it
-   * takes too long; LAB_SLICE_GONE when the slice is released meanwhile.
+   * @throws {@link LabError} LAB_SLICE_FAILED when the others have started, with each sliver that failed or was removed, and why; LAB_SLICE_NOT_STARTED when
+   * the limit is reached; LAB_SLICE_GONE when the slice is released meanwhile.
    */
   async started(options: WaitOptions = {}): Promise<this> {
     const slice: WaitedSlice = {
@@ -126,7 +126,7 @@ export class Slice implements SliceHandle {
     return this
   }
 
-  /** Keep it for as long as a new slice lives, which is 30 days, from now on. @throws {@link LabError} LAB_SLICE_GONE when it was released or has expired. */
+  /** Extend the life of the slice to that of a new one: 30 days from now. @throws {@link LabError} LAB_SLICE_GONE when it was released or has expired. */
   async renew(options: CallSignal = {}): Promise<this> {
     const { http } = this.#session
     const route = path(routes.sliceRenew, { id: this.id })
@@ -137,8 +137,8 @@ export class Slice implements SliceHandle {
   }
 
   /**
-   * Run a command on all slivers: its text is for their shells, each value exactly one argument. A result for each. With options first, such as
-   * `` sh({ cwd: '/srv', timeoutMs: 5_000 })`make` ``.
+   * Run a command on all slivers and return a result for each. The text of the template is for the shell; each value becomes exactly one argument. Options come
+   * first, as in `` sh({ cwd: '/srv', timeoutMs: 5_000 })`make` ``.
    */
   sh(options: ExecOptions): ShellTag<CommandResults>
   sh(strings: TemplateStringsArray, ...values: readonly Argument[]): Promise<CommandResults>
@@ -150,7 +150,7 @@ export class Slice implements SliceHandle {
   }
 
   /**
-   * Run a command line, or an argument vector, on all slivers. A sliver that fails is in the results, and hides no other. See `Sliver.exec`.
+   * Run a command line, or a list of arguments, on all slivers. The results contain failures, so that one does not hide the others. See `Sliver.exec`.
    *
    * @throws {@link LabError} LAB_ARGUMENT_INVALID.
    */
@@ -165,10 +165,10 @@ export class Slice implements SliceHandle {
   }
 
   /**
-   * Put files into a folder of every sliver, which is made if it is not there. A folder of this machine arrives as it is, with its empty folders, its symbolic
-   * links and everyone's mode.
+   * Put files into a folder of every sliver. The folder is made if it does not exist. A folder of this machine is copied with its empty folders, its symbolic
+   * links and the modes of its files.
    *
-   * @throws {@link LabError} LAB_COMMAND_FAILED with the first sliver where it failed; LAB_ARGUMENT_INVALID.
+   * @throws {@link LabError} LAB_COMMAND_FAILED with the first sliver that failed; LAB_ARGUMENT_INVALID.
    */
   async upload(
     files: Files,
@@ -189,8 +189,8 @@ export class Slice implements SliceHandle {
   }
 
   /**
-   * Take a file, or a folder with all that is in it, from every sliver: each into a folder of its node's name under `to`. A sliver that fails is in what comes back, and
-   * hides no other. See `Sliver.download`.
+   * Take a file, or a folder with its content, from every sliver. Each goes into a folder of `to` that has the name of the node. The results contain failures,
+   * so that one does not hide the others. See `Sliver.download`.
    */
   async download(from: string, to: string, options: DownloadOptions = {}): Promise<Downloads> {
     checkDownload(from, to, options)
@@ -200,8 +200,8 @@ export class Slice implements SliceHandle {
   }
 
   /**
-   * Start a program on every sliver, or on those named by `on`. It runs on its own, whatever becomes of this connection; what it writes to
-   * `/run/community-lab/measure` with `run="$COMMUNITY_LAB_RUN"` belongs to the run. Several programs make one run too: a server on one sliver, a client on another.
+   * Start a program on every sliver, or on those in `on`. It does not depend on this connection. What it writes to `/run/community-lab/measure` with
+   * `run="$COMMUNITY_LAB_RUN"` belongs to the run. Several programs can make one run: a server on one sliver, a client on another.
    *
    * @throws {@link LabError} LAB_COMMAND_FAILED when a sliver could not start it; LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN.
    */
@@ -213,8 +213,8 @@ export class Slice implements SliceHandle {
   }
 
   /**
-   * Measure round-trip times. Each probe is a row of `rtt`: `rtt_s` (seconds; null and `lost` true when no answer came within a second or the next
-   * probe's time, whichever is longer), `seq_no`, `ttl`, `peer` (the other node's name), `run`. Probes are iputils' ping from the slivers `from`.
+   * Measure round-trip times with iputils' ping from the slivers `from`. Each probe is a row of `rtt`: `rtt_s` (seconds; null, with `lost` true, when no answer
+   * came within a second, or within the time between probes if that is longer), `seq_no`, `ttl`, `peer` (the name of the other node), `run`.
    *
    * @throws {@link LabError} LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN, LAB_SLIVER_NO_ADDRESS; LAB_COMMAND_FAILED when it cannot be started.
    */
@@ -226,7 +226,7 @@ export class Slice implements SliceHandle {
     )
   }
 
-  /** Find the way that packets take from one sliver to another; shown as a path of nodes. */
+  /** Trace the route from one sliver to another. It is shown as a path of nodes. */
   async traceroute(
     from: SliverOrNode,
     to: SliverOrNode,
@@ -239,7 +239,7 @@ export class Slice implements SliceHandle {
     })
   }
 
-  /** The sliver on a node. @throws {@link LabError} LAB_SLIVER_UNKNOWN. */
+  /** Return the sliver on a node. @throws {@link LabError} LAB_SLIVER_UNKNOWN. */
   sliver(which: SliverOrNode): Sliver {
     if (!(which instanceof Sliver)) checkArgument('the sliver', which, named)
     const name = which instanceof Sliver ? which.id : typeof which === 'string' ? which : which.name
@@ -250,8 +250,8 @@ export class Slice implements SliceHandle {
   }
 
   /**
-   * Give the slice back: its slivers end, its nodes are free for others. What it measured stays. A slice that is gone already is no error. It is sent from an
-   * interrupted cell too, so that it can stand in `finally`.
+   * Release the slice: its slivers end, and their resources are free for others. Its measurements stay. A slice that is gone already is no error. It also works
+   * in an interrupted cell, so it can be used in `finally`.
    */
   release({ signal: own }: CallSignal = {}): Promise<void> {
     return cleanUp({ lab: this.#session.signal, signal: own }, async (signal) => {
@@ -282,7 +282,7 @@ export class Slice implements SliceHandle {
     })
   }
 
-  /** An answer about the slice. @throws {@link LabError} LAB_SLICE_GONE when the server does not know it any more. */
+  /** Await an answer about the slice. @throws {@link LabError} LAB_SLICE_GONE when the server does not know the slice any more. */
   async #orGone<T>(answer: Promise<T>): Promise<T> {
     try {
       return await answer

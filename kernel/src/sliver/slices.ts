@@ -27,24 +27,24 @@ import { nameOfNode } from './node.ts'
 import { readSlivers } from './read-slivers.ts'
 import { Slice, type CallSignal } from './slice.ts'
 
-/** What is wanted of a slice. */
+/** The configuration of a slice. */
 export interface SliceOptions {
-  /** The template's name: the file system that slivers start from. */
+  /** The name of the template: the file system of new slivers. */
   readonly template: string
-  /** Nodes, or their names. */
+  /** The nodes, or their names. */
   readonly nodes: readonly (string | { readonly name: string })[]
   readonly description?: string
-  /** Memory of each sliver, MiB; default 64. */
+  /** The memory of each sliver, in MiB; default 64. */
   readonly memoryMiB?: number
-  /** Disk of each sliver, MiB; default 128. */
+  /** The disk space of each sliver, in MiB; default 128. */
   readonly diskMiB?: number
-  /** Processor of each sliver, percent of one core; default 100. */
+  /** The processor share of each sliver, in percent of one core; default 100. */
   readonly cpuPct?: number
-  /** How many processes each sliver may have; default 128. */
+  /** The most processes of each sliver; default 128. */
   readonly processes?: number
   /**
-   * What may be lost to make the slice so. `nothing`, the default: what would remove a sliver, or make it again because its template or resources change, is
-   * refused; a sliver stays on a node that is not listed and not in production just now. `slivers`: the list is taken as it is.
+   * What the change may lose. `nothing`, the default: a change that would remove a sliver, or recreate it because its template or resources change, is refused;
+   * a sliver stays on a node that is not listed and is temporarily not in production. `slivers`: slivers may be removed and recreated as the options say.
    */
   readonly mayLose?: 'nothing' | 'slivers'
   readonly signal?: AbortSignal
@@ -59,8 +59,8 @@ export class Slices {
   }
 
   /**
-   * Make a slice what it should be, by its name: made when there is none, changed where it differs, left alone where it does not. The server checks
-   * all of it first, and refuses it whole. Nothing in a sliver is lost unless `mayLose` allows it.
+   * Make sure that a slice of this name exists as described: it is created, changed where it differs, or left as it is. The server checks the whole change
+   * first, and accepts or refuses it as a whole. No data in a sliver is lost unless `mayLose` allows it.
    *
    * @throws {@link LabError} LAB_SLICE_WOULD_LOSE, LAB_SLICE_NO_CAPACITY, LAB_SLICE_UNKNOWN_NODE, LAB_SLICE_UNKNOWN_TEMPLATE, LAB_SLICE_NODE_NOT_READY,
    * LAB_SLICE_ARCH_MISMATCH, LAB_REQUEST_INVALID.
@@ -78,7 +78,7 @@ export class Slices {
       ...(mayLose === undefined ? {} : { may_lose: mayLose }),
     }
     return this.#call(options, async (signal) => {
-      // Slivers start with the keys that the server knows by then.
+      // A sliver starts with the keys that the server has at that time.
       await orAborted(this.#session.registerKey(), signal)
       const { http } = this.#session
       const asked = { method: 'PUT', body, signal } as const
@@ -87,7 +87,7 @@ export class Slices {
     })
   }
 
-  /** The slice of that name. @throws {@link LabError} LAB_NOT_FOUND. */
+  /** Get the slice of a name. @throws {@link LabError} LAB_NOT_FOUND. */
   async get(name: string, options: CallSignal = {}): Promise<Slice> {
     checkArgument(nameArgument, name, words)
     return this.#call(options, async (signal) => {
@@ -99,7 +99,7 @@ export class Slices {
     })
   }
 
-  /** Every slice of the testbed, of all groups. */
+  /** List all slices of the testbed, of all groups. */
   list(options: CallSignal = {}): Promise<Shown<Slice>> {
     return this.#call(options, async (signal) => {
       const { http } = this.#session

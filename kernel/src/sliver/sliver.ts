@@ -19,7 +19,7 @@ import {
   type DownloadSource,
 } from './download.ts'
 
-/** What a sliver is on its node. A newer server may know more. */
+/** The state of a sliver on its node. A newer server may have more states. */
 export type SliverState =
   | 'unknown'
   | 'registered'
@@ -34,7 +34,7 @@ const update = Symbol('update')
 const connection = Symbol('connection')
 const isCurrentFor = Symbol('is current')
 
-/** A slice's container on one node. Its members say what it was when it was last heard of. */
+/** A sliver: the container of a slice on one node. Its members are as the server last reported them. */
 export class Sliver {
   readonly #session: Session
   #object: SliverObject
@@ -49,7 +49,7 @@ export class Sliver {
     return this.#object.id
   }
 
-  /** Its node's name. */
+  /** The name of its node. */
   get node(): string {
     return this.#object.node.name
   }
@@ -62,7 +62,7 @@ export class Sliver {
     return this.#object.state
   }
 
-  /** What its node says is wrong with it. */
+  /** The errors that its node reports. */
   get errors(): readonly string[] {
     const { errors, actual } = this.#object
     const all = [...errors, ...(actual?.errors ?? [])].map(({ message }) => message)
@@ -70,7 +70,7 @@ export class Sliver {
   }
 
   /**
-   * Its address in the community network, which other slivers reach it at.
+   * Its address in the community network, at which other slivers reach it.
    *
    * @throws {@link LabError} LAB_SLIVER_NO_ADDRESS while it has none.
    */
@@ -87,19 +87,19 @@ export class Sliver {
     return found?.ipv6_addr ?? null
   }
 
-  /** Its address in the management network, which only the server reaches. */
+  /** Its address in the management network, which only the server can reach. */
   get managementAddress(): string {
     return this.#object.mgmt_net.addr
   }
 
-  /** Its SSH host key as its node published it, `ssh-ed25519 AAAA…`; null before it was started. */
+  /** Its SSH host key as published by its node, `ssh-ed25519 AAAA…`; null before its first start. */
   get hostKey(): string | null {
     return this.#object.actual?.ssh_host_key ?? null
   }
 
   /**
-   * Run a command: its text is for the sliver's shell, each value exactly one argument. With options first, such as `` sh({ cwd: '/srv', timeoutMs: 5_000 })`make` ``.
-   * What fails there is in the result, never thrown, unless `.orThrow()` is asked of it.
+   * Run a command. The text of the template is for the shell of the sliver; each value becomes exactly one argument. Options come first, as in `` sh({ cwd:
+   * '/srv', timeoutMs: 5_000 })`make` ``. A failure is in the result and is thrown only by `.orThrow()`.
    */
   sh(options: ExecOptions): ShellTag<CommandResult>
   sh(strings: TemplateStringsArray, ...values: readonly Argument[]): Promise<CommandResult>
@@ -111,10 +111,10 @@ export class Sliver {
   }
 
   /**
-   * Run a command line, or an argument vector. What fails there is in the result, never thrown.
+   * Run a command line, or a list of arguments. A failure is in the result and is not thrown.
    *
-   * It is over when its program ends. What it leaves in the background goes on; let that write to a file (`server > log 2>&1 &`), since nobody reads what it
-   * prints any more.
+   * The call ends when the program ends. Its background processes go on. Redirect their output to a file (`server > log 2>&1 &`), because nothing reads it any
+   * more.
    *
    * @throws {@link LabError} LAB_ARGUMENT_INVALID.
    */
@@ -129,7 +129,7 @@ export class Sliver {
   }
 
   /**
-   * Read a file, up to 64 MiB.
+   * Read a file of up to 64 MiB.
    *
    * @throws {@link LabError} LAB_COMMAND_FAILED when it cannot be read; LAB_DOWNLOAD_FAILED when it is longer.
    */
@@ -139,10 +139,10 @@ export class Sliver {
   }
 
   /**
-   * Take a file, or a folder with all that is in it, to this machine. A file goes to `to`, or into it where `to` is a folder; a folder's content goes into `to`, which is
-   * made if it is not there. Files that are there already are replaced. Nothing is written outside `to`, whatever the sliver sends.
+   * Take a file, or a folder with its content, to this machine. A file becomes `to`, or goes into `to` if that is a folder. The content of a folder goes into
+   * `to`, which is made if it does not exist. Existing files are replaced. Nothing is written outside of `to`, whatever the sliver sends.
    *
-   * @throws {@link LabError} LAB_COMMAND_FAILED when it cannot be read; LAB_DOWNLOAD_FAILED when it cannot be kept.
+   * @throws {@link LabError} LAB_COMMAND_FAILED when it cannot be read; LAB_DOWNLOAD_FAILED when it cannot be stored.
    */
   async download(from: string, to: string, options: DownloadOptions = {}): Promise<Download> {
     checkDownload(from, to, options)
@@ -151,7 +151,7 @@ export class Sliver {
     )
   }
 
-  /** Take what the server has just told of it. */
+  /** Store the state that the server has reported. */
   [update](object: SliverObject): void {
     this.#object = object
   }
@@ -162,7 +162,7 @@ export class Sliver {
     return actual.instance_sn === wanted && actual.slice_instance_sn >= sliceInstanceSn
   }
 
-  /** How it is reached. */
+  /** The session and the address for SSH. */
   get [connection](): { readonly session: Session; readonly target: SshTarget } {
     const { id, node, state, hostKey } = this
     const startedOn = this.#object.actual?.started_on ?? null
@@ -185,12 +185,12 @@ export class Sliver {
   }
 }
 
-/** Let a handle take what the server has told of its sliver. */
+/** Update a sliver's handle with the state that the server has reported. */
 export function updateSliver(sliver: Sliver, object: SliverObject): void {
   sliver[update](object)
 }
 
-/** Run a command as a part of a call that is under way. See `Sliver.exec`. */
+/** Run a command as part of another public call, whose signal it uses. See `Sliver.exec`. */
 export function runInside(
   sliver: Sliver,
   command: string,
@@ -200,27 +200,27 @@ export function runInside(
   return execOn(session.pool, target, { ...options, command })
 }
 
-/** A sliver, as what files are taken from. */
+/** Return a sliver as the source of downloads. */
 export function sourceOf(sliver: Sliver): DownloadSource {
   const { id, node } = sliver
   return { id, node, run: (command, options) => runInside(sliver, command, options) }
 }
 
-/** Connect to a sliver, so that its first command need not wait for that. Settles in any case: what fails here is told by that command. */
+/** Connect to a sliver in advance, so that its first command need not wait. Never rejects: the command reports a failure. */
 export function connectSoon(sliver: Sliver): Promise<void> {
   const { session, target } = sliver[connection]
   return session.pool.warm(target)
 }
 
 /**
- * Whether what is known of a sliver is about the container that is wanted, and not about one that is still to be replaced. Each change of what a sliver needs
- * raises the sliver's `instance_sn`, each reset the slice's.
+ * Tell whether the reported state is that of the current container, not of one that is about to be replaced. Each change of a sliver's requirements raises its
+ * `instance_sn`; each reset raises that of the slice.
  */
 export function isCurrent(sliver: Sliver, sliceInstanceSn: number): boolean {
   return sliver[isCurrentFor](sliceInstanceSn)
 }
 
-/** A sliver, for errors that list several. */
+/** Describe a sliver for errors that list several. */
 export function troubleOf(sliver: Sliver): {
   sliver: string
   node: string
@@ -231,7 +231,7 @@ export function troubleOf(sliver: Sliver): {
   return { sliver: id, node, state, reason: errors.join('; ') }
 }
 
-/** How slivers are shown. */
+/** The columns of a table of slivers. */
 export const sliverColumns = [
   { name: 'node', value: ({ node }: Sliver) => node },
   { name: 'sliver', value: ({ id }: Sliver) => id },

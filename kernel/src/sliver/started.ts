@@ -24,7 +24,7 @@ import {
 
 /** Options of a wait. */
 export interface WaitOptions {
-  /** How long to wait at most, in milliseconds; Infinity: without an end. */
+  /** The longest time to wait, in milliseconds; Infinity: no limit. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
 }
@@ -34,19 +34,19 @@ export interface WaitedSlice {
   readonly id: number
   readonly name: string
   slivers(): readonly Sliver[]
-  /** How often a reset of all its slivers was asked for. */
+  /** The number of resets of all its slivers. */
   instanceSn(): number
-  /** Ask the server how all of it is. */
+  /** Read the state of the slice and its slivers from the server. */
   refresh(signal: AbortSignal): Promise<void>
-  /** Take what the server has told of it. */
+  /** Store the state that the server has reported. */
   take(object: SliceObject): void
 }
 
 const defaultTimeoutMs = 120_000
-/** How many slivers are connected to at once while others start. */
+/** The most slivers that are connected to at the same time while others start. */
 const connectingAtOnce = 64
 
-/** Wait until each of a slice's slivers has started or failed, and show how they are meanwhile. See `Slice.started`. */
+/** Wait until each sliver of a slice has started or failed, and show their states meanwhile. See `Slice.started`. */
 export async function waitStarted(
   session: Session,
   slice: WaitedSlice,
@@ -95,13 +95,13 @@ function isSettled(sliver: Sliver, slice: WaitedSlice): boolean {
 }
 
 function isReady(sliver: Sliver, slice: WaitedSlice): boolean {
-  // Started, but its host key not told yet: nobody could be sure to speak with it.
+  // Without its host key, a started sliver cannot be authenticated.
   return (
     sliver.state === 'started' && sliver.hostKey !== null && isCurrent(sliver, slice.instanceSn())
   )
 }
 
-/** A sliver's state in words; a container that is to be replaced is told from the one that is wanted. */
+/** Describe the state of a sliver. The description tells a container that is about to be replaced from the current one. */
 function stateOf(sliver: Sliver, slice: WaitedSlice): string {
   return isCurrent(sliver, slice.instanceSn()) ? sliver.state : `${sliver.state}, to be made again`
 }
@@ -120,14 +120,14 @@ function createConnecting(slice: WaitedSlice): () => void {
   }
 }
 
-/** Keep a slice's handles as the server tells of them until `isDone`, which is asked at the beginning and after each change. */
+/** Keep the handles of a slice up to date until `isDone`, which is called at the beginning and after each change. */
 async function followSlivers(
   session: Session,
   slice: WaitedSlice,
   { signal, isDone }: { readonly signal: AbortSignal; readonly isDone: () => boolean },
 ): Promise<void> {
   for await (const message of readEvents(session.http, routes.events, { signal })) {
-    // A new connection brings only the changes after it, so the present state is read then; also when changes were missed.
+    // A new connection reports only later changes, so read the whole state. Do the same when changes were missed.
     const isAnew = message.is === 'connected' || message.event.event === 'reset'
     const change = isAnew ? 'missed' : takeChange(slice, message.event.data)
     if (change === 'foreign') continue
@@ -136,7 +136,7 @@ async function followSlivers(
   }
 }
 
-/** Ask how all of the slice is, and go on asking while the server is away. */
+/** Read the whole state, and try again while the server cannot be reached. */
 async function refreshPatiently(slice: WaitedSlice, signal: AbortSignal): Promise<void> {
   for (let failures = 1; ; failures++) {
     try {
@@ -149,10 +149,10 @@ async function refreshPatiently(slice: WaitedSlice, signal: AbortSignal): Promis
   }
 }
 
-/** An event that tells of a slice or a sliver. Other kinds, also those of newer servers, are passed over. */
+/** An event about an object. Kinds other than slice and sliver, including those of newer servers, are ignored. */
 const Told = Type.Object({ kind: Type.String(), object_id: Type.String(), object: Type.Unknown() })
 
-/** Take a change of this slice or of one of its slivers. `missed`: it is one, and the slice must be read to know it. */
+/** Apply a change if it is about this slice or one of its slivers. `missed`: it is, but the state of the slice must be read. */
 function takeChange(slice: WaitedSlice, data: string): 'taken' | 'missed' | 'foreign' {
   const event: unknown = JSON.parse(data)
   if (!isReadable(Told, event)) return 'foreign'

@@ -6,19 +6,19 @@ import tar, { type Header } from 'tar-stream'
 import { localPath } from '../local-path.ts'
 import { quotePath } from './quote.ts'
 
-/** Files by their path under the folder they go to; or a file or folder of this machine. */
+/** Files by their path in the target folder; or the path of a file or folder of this machine. */
 export type Files = Readonly<Record<string, string | Uint8Array>> | string
 
-/** The most bytes of one upload: it is put together in memory. */
+/** The most bytes of one upload, which is packed in memory. */
 const maxBytes = 1024 ** 3
 
 /**
- * Pack files into a tar archive, in memory. A file of this machine is packed under its own name; a folder's content without the folder, with its empty folders,
- * its symbolic links (as links) and everyone's mode and time of change, so that `make` knows what is new. `mode` is for files, in place of their own; those given as text or bytes
- * have 0644 without it, and were changed now.
+ * Pack files into a tar archive, in memory. A file of this machine is packed under its own name. A folder is packed as its content: empty folders, symbolic
+ * links as links, modes, and times of change, so that `make` knows what is new. `mode` replaces the modes of files. Files that are given as text or bytes have
+ * mode 0644 by default and were changed now.
  *
- * @throws {@link LabError} LAB_ARGUMENT_INVALID for a path that leads out of the folder or that is not there, for what is neither file, folder nor link, and for
- * more than 1 GiB.
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID for a path that leads out of the folder or does not exist; for something that is neither a file, folder nor
+ * link; and for more than 1 GiB.
  */
 export async function packFiles(files: Files, mode?: number): Promise<Buffer> {
   const entries = typeof files === 'string' ? await readLocal(files) : readGiven(files)
@@ -34,7 +34,7 @@ export async function packFiles(files: Files, mode?: number): Promise<Buffer> {
   return packed
 }
 
-/** The command that unpacks an archive from its standard input into a folder, which is made if it is not there. */
+/** Return the command that unpacks an archive from its standard input into a folder, which is made if it does not exist. */
 export function unpackCommand(folder: string): string {
   const at = quotePath(folder)
   return `mkdir -p ${at} && tar -x -p -f - -C ${at}`
@@ -63,13 +63,13 @@ function readGiven(files: Readonly<Record<string, string | Uint8Array>>): Entry[
 async function readLocal(given: string): Promise<Entry[]> {
   const local = localPath(given)
   try {
-    // What is named itself is followed: a link to a folder stands for the folder.
+    // The path itself may be a link: a link to a folder stands for the folder.
     const isFolder = (await stat(local)).isDirectory()
     const names = isFolder ? await namesIn(local) : [path.basename(local)]
     const folder = isFolder ? local : path.dirname(local)
     const entries: Entry[] = []
     let bytes = 0
-    // One after another: a folder may hold more files than a process may have open.
+    // Read one file after another, because a folder may have more files than a process may open at once.
     for (const name of names.sort()) {
       const entry = await readEntry(folder, name, isFolder)
       bytes += entry.content.length
@@ -95,7 +95,7 @@ function tooLarge(): Error {
   return new Error(`more than ${maxBytes} bytes`)
 }
 
-/** What is in a folder and in the folders below it. Links are not followed: some lead round in a circle. */
+/** List the content of a folder and of its subfolders. Links are not followed, because they may form a cycle. */
 async function namesIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   return entries.map(({ parentPath, name }) => path.relative(folder, path.join(parentPath, name)))
@@ -109,7 +109,7 @@ async function readEntry(folder: string, name: string, keepsLinks: boolean): Pro
   if (found.isSymbolicLink())
     return { name, type: 'symlink', linkname: await readlink(file), content: '' }
   if (found.isFile()) {
-    // A file of this size is not even read. Where one grows meanwhile, what was read of it counts.
+    // Do not read a file of this size. A file that grows meanwhile counts with the bytes that were read.
     if (found.size > maxBytes) throw tooLarge()
     return { ...entry, content: await readFile(file) }
   }

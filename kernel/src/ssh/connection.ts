@@ -4,11 +4,11 @@ import ssh2, { type ClientChannel, type Client as SshClient } from 'ssh2'
 import { describeCause } from '../http/client.ts'
 import { orAborted } from '../wait/signal.ts'
 
-/** Where a connection goes and what must answer there. */
+/** The address of an SSH server and its identity. */
 export interface ConnectionOptions {
   readonly sliver: string
   readonly node: string
-  /** The sliver's public host key, in authorized_keys form; nothing else is talked to. */
+  /** The sliver's public host key, in the form of authorized_keys. Any other key is refused. */
   readonly hostKey: string
   readonly privateKey: string
   readonly signal: AbortSignal
@@ -16,25 +16,25 @@ export interface ConnectionOptions {
 
 /** An SSH connection to one sliver. */
 export interface SshConnection {
-  /** Whether commands can still be started. */
+  /** Whether a command can still be started. */
   readonly open: boolean
-  /** Start a command. Rejects with NotStarted when it is certain that it did not run. */
+  /** Start a command. Rejects with {@link NotStarted} when it is certain that the command did not run. */
   exec(command: string): Promise<StartedCommand>
-  /** Called once when the connection ends, with the reason. */
+  /** Call a listener once with the reason when the connection ends. Returns a function that removes the listener. */
   onEnd(listener: (reason: string) => void): () => void
   close(): void
 }
 
-/** A command under way. */
+/** A command that was started. */
 export interface StartedCommand {
   readonly channel: ClientChannel
-  /** How it has ended, once it has and that was told: by a code or by a signal (without SIG). */
+  /** How the command ended: with an exit code, or by a signal (without SIG). Null until the sliver has reported it. */
   readonly exit: { readonly exitCode: number | null; readonly signal: string | null } | null
 }
 
-/** The command did not run, so that it can be tried again without harm. */
+/** Thrown when a command certainly did not run, so that it can be tried again without harm. */
 export class NotStarted extends Error {
-  /** True: the sliver's SSH server refused it, false: the connection was gone. */
+  /** True: the sliver's SSH server refused to start it. False: the connection was gone. */
   readonly isRefusal: boolean
 
   constructor(reason: string, options: ErrorOptions & { readonly isRefusal: boolean }) {
@@ -47,9 +47,9 @@ const readyTimeoutMs = 20_000
 const keepaliveMs = 5_000
 
 /**
- * Speak SSH over a stream.
+ * Open an SSH connection over a stream.
  *
- * @throws {@link LabError} LAB_SSH_HOST_KEY when another host key answers; LAB_SSH_FAILED, with the reason `authentication` when the key was refused.
+ * @throws {@link LabError} LAB_SSH_HOST_KEY when the server has another host key; LAB_SSH_FAILED, with the reason `authentication` when it refuses our key.
  */
 export async function connectSsh(sock: Duplex, options: ConnectionOptions): Promise<SshConnection> {
   const { sliver, node, signal } = options
@@ -77,7 +77,7 @@ export async function connectSsh(sock: Duplex, options: ConnectionOptions): Prom
     sock,
     username: 'root',
     privateKey: options.privateKey,
-    // Without this it asks first to be let in without any, a round trip that always fails.
+    // By default, ssh2 first tries to authenticate with nothing, which costs a round trip and always fails.
     authHandler: ['publickey'],
     readyTimeout: readyTimeoutMs,
     keepaliveInterval: keepaliveMs,
@@ -97,7 +97,7 @@ export async function connectSsh(sock: Duplex, options: ConnectionOptions): Prom
   return watchConnection(client, sock)
 }
 
-/** The reason of LAB_SSH_FAILED when the sliver does not know our key (yet). */
+/** The reason of LAB_SSH_FAILED when the sliver does not accept our key (yet). */
 export const authenticationFailed = 'authentication: the sliver does not accept this key'
 
 function watchConnection(client: SshClient, sock: Duplex): SshConnection {
@@ -115,7 +115,7 @@ function watchConnection(client: SshClient, sock: Duplex): SshConnection {
   })
   client.on('close', end)
   client.on('end', end)
-  // Small packets wait for 40 ms otherwise.
+  // Otherwise small packets wait for 40 ms.
   client.setNoDelay(true)
 
   function exec(command: string): Promise<StartedCommand> {
@@ -127,7 +127,7 @@ function watchConnection(client: SshClient, sock: Duplex): SshConnection {
             resolve(watchExit(channel))
             return
           }
-          // What a broken connection carried may have run; a refusal alone says that it did not. The end of the connection is told after this.
+          // A command on a connection that broke may have run. Only a refusal says that it did not. The end of the connection is reported after this.
           setImmediate(() =>
             reject(open ? new NotStarted(error.message, { cause: error, isRefusal: true }) : error),
           )
@@ -157,7 +157,7 @@ function watchConnection(client: SshClient, sock: Duplex): SshConnection {
 }
 
 /**
- * Send a signal to a command. ssh2 sends none once the command's input has ended, which SSH allows; so it is asked for below its own check.
+ * Send a signal to a command. ssh2 refuses that once the input of the command has ended, although SSH allows it. So the packet is sent below ssh2's check.
  *
  * Source: RFC 4254 section 5.3 (after EOF the channel stays open the other way) and 6.9; ssh2 1.17.0, lib/Channel.js.
  */
@@ -171,7 +171,7 @@ export function sendSignal(channel: ClientChannel, name: string): void {
   if (state === 'open' || state === 'eof') inner._client._protocol.signal(id, name)
 }
 
-/** What ssh2's channels are inside. */
+/** The internal members of ssh2's channels that are used here. */
 interface InnerChannel {
   readonly outgoing: { readonly id: number; readonly state: string }
   readonly _client: { readonly _protocol: { signal(id: number, name: string): void } }
@@ -188,7 +188,7 @@ function isInnerChannel(channel: object): channel is InnerChannel {
   )
 }
 
-/** Listens from the beginning: a command that ends at once tells so in the packet that tells of its start. */
+/** Listen for the exit from the beginning: a very short command reports it in the same packet as its start. */
 function watchExit(channel: ClientChannel): StartedCommand {
   let exit: StartedCommand['exit'] = null
   channel.on('exit', (exitCode: number | null, name?: string) => {

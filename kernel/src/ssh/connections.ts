@@ -2,48 +2,54 @@ import { LabError } from '@community-lab/contract'
 import { orAborted } from '../wait/signal.ts'
 import type { SshConnection } from './connection.ts'
 
-/** A connection for one command. */
+/** A connection that is lent for one command. */
 export interface Lease {
   readonly connection: SshConnection
-  /** How many other commands run on the sliver now. */
+  /** The number of other commands that run on the sliver now. */
   readonly others: number
-  /** Give it back. */
+  /** Return the connection. */
   end(state: LeaseEnd): void
 }
 
 /**
- * How a connection comes back. `free`: the sliver has said that the command on it has ended. `refused`: the sliver could not start the command. `lost`: nobody knows
- * what becomes of the command.
+ * The state in which a connection is returned. `free`: the sliver reported that the command on it has ended. `refused`: the sliver could not start the command.
+ * `lost`: it is not known what becomes of the command.
  */
 export type LeaseEnd = 'free' | 'refused' | 'lost'
 
-/** What {@link SliverConnections} needs. */
+/** Options of {@link SliverConnections}. */
 export interface ConnectionsOptions {
   readonly sliver: string
   readonly node: string
-  /** Make a connection. */
+  /** Open a connection. */
   dial(): Promise<SshConnection>
 }
 
 /** Options of {@link SliverConnections.lease}. */
 export interface LeaseOptions {
   readonly signal: AbortSignal
-  /** Since when the command waits (`performance.now()`); default: now. */
+  /** When the command began to wait (`performance.now()`); default: now. */
   readonly since?: number
 }
 
-/** How many connections are made as they are needed; beyond that they are made slowly. */
+/** Up to this many connections are opened as soon as commands wait for them. */
 const fastConnections = 8
-/** Beyond those, one more is made each time this has passed: commands without an end must not hold back the others. */
+/** Beyond that, one more is opened each time this has passed, because commands without an end must not block others. */
 const slowMs = 250
 const maxConnections = 100
-/** How long a sliver that could not start a command is taken to have no process left: no connection more is made while there is one. */
+/**
+ * For this long after a sliver could not start a command, no more connections are opened: each needs a process of the sliver. A first connection is always
+ * tried.
+ */
 const fullMs = 3_000
-/** How many are made at the same time. Source: dropbear refuses the sixth that has not authenticated from one address, and all come from the server's. */
+/**
+ * The most connections that are opened at the same time. Source: dropbear refuses the sixth unauthenticated one from an address, and all come from the server's
+ * address.
+ */
 const dialsAtOnce = 3
-/** When no connection more can be had and no command has ended for this long, those that wait are given up. */
+/** When no connection can be opened and no command has ended for this long, waiting commands fail. */
 const patienceMs = 10_000
-/** Each time this has passed, those that nobody uses are closed, but for one. */
+/** Idle connections except one are closed when this has passed. */
 const idleMs = 10_000
 
 interface Waiter {
@@ -53,10 +59,11 @@ interface Waiter {
 }
 
 /**
- * The connections to one sliver. Each carries one command at a time; commands beyond that wait for their turn, first come, first served.
+ * The connections to one sliver. Each carries one command at a time. More commands wait, first come, first served.
  *
- * Why one at a time: dropbear before 2024.84 closes a channel whose program is not asked for yet when another program of the same connection ends, and runs the
- * program nevertheless; the connection then fails with all it carries. Source: its commit 71521d1b, "Don't close channels when a PID hasn't started".
+ * A connection carries only one command because of a defect of dropbear before 2024.84: when one program of a connection ends, it closes the channel of another
+ * whose program is not requested yet, but still runs that program; then the connection fails with all its commands. Source: its commit 71521d1b, "Don't close
+ * channels when a PID hasn't started".
  */
 export class SliverConnections {
   readonly #options: ConnectionsOptions
@@ -66,7 +73,7 @@ export class SliverConnections {
   #busy = 0
   #dialing = 0
   #isClosed = false
-  /** When a command has ended last. */
+  /** When the last command ended. */
   #movedAt = 0
   #refusedAt = -Infinity
   #refusal: unknown = null
@@ -77,12 +84,12 @@ export class SliverConnections {
     this.#options = options
   }
 
-  /** Make a connection before it is needed, where there is none. Settles in any case: what fails here is told by the first command. */
+  /** Open a first connection in advance. Never rejects: the first command reports a failure. */
   async warm(): Promise<void> {
     if (this.#open + this.#dialing === 0 && !this.#isClosed) await this.#dialOne()
   }
 
-  /** Wait for a connection of one's own. Rejects with the signal's reason when it is aborted, or with why none can be made. */
+  /** Wait for an exclusive connection. Rejects with the signal's reason when it is aborted, or with the reason why no connection can be opened. */
   async lease({ signal, since = performance.now() }: LeaseOptions): Promise<Lease> {
     const connection = await this.#next(signal, since)
     this.#busy += 1
@@ -97,15 +104,15 @@ export class SliverConnections {
         if (state === 'refused') this.#refusedAt = performance.now()
         else this.#movedAt = performance.now()
         if (state === 'free' && connection.open && !this.#isClosed) this.#give(connection)
-        // A connection on which a command was refused is closed too: each connection takes a process of the sliver, which has none left.
+        // Close a connection on which a command was refused: it uses a process of the sliver, which has none left.
         else if (connection.open) connection.close()
-        // Whatever broke this connection has probably broken the idle ones as well.
+        // The idle connections are probably broken for the same reason.
         else this.#closeIdle(this.#idle.length)
       },
     }
   }
 
-  /** Close all of them. Commands under way are lost, those that wait fail. */
+  /** Close all connections. Running commands are lost, and waiting ones fail. */
   close(reason: unknown): void {
     this.#isClosed = true
     this.#closeIdle(this.#idle.length)
@@ -126,7 +133,7 @@ export class SliverConnections {
     try {
       return await orAborted(turn.promise, signal)
     } catch (error) {
-      // A connection that came in the same moment is for the next in turn.
+      // A connection that arrived at the same moment goes to the next waiter.
       if (!this.#waiting.delete(waiter)) turn.promise.then((got) => this.#give(got)).catch(ignore)
       throw error
     } finally {
@@ -134,7 +141,7 @@ export class SliverConnections {
     }
   }
 
-  /** Make as many connections as are waited for, within the bounds. */
+  /** Open as many connections as are waited for, within the limits. */
   #dial(): void {
     if (this.#isFull()) return
     const wanted = Math.min(this.#waiting.size - this.#dialing, dialsAtOnce - this.#dialing)
@@ -156,7 +163,7 @@ export class SliverConnections {
     if (this.#waiting.size > 0 && mayMore) void this.#dialOne()
   }
 
-  /** Whether the sliver could not start a command a moment ago; without any connection it is tried again at once. */
+  /** Tell whether the sliver could not start a command a moment ago. Without any open connection it is tried again at once. */
   #isFull(): boolean {
     return this.#open > 0 && performance.now() - this.#refusedAt < fullMs
   }
@@ -174,7 +181,7 @@ export class SliverConnections {
     } catch (error) {
       this.#dialing -= 1
       this.#refusal = error
-      // Commands that wait get one of the open connections when it is free. Without any connection they would wait for ever, so they fail.
+      // Waiting commands get an open connection when one is free. If there is none, they would wait for ever, so they fail.
       if (this.#open + this.#dialing > 0) return
       for (const waiter of this.#waiting) waiter.fail(error)
       this.#waiting.clear()
@@ -197,7 +204,7 @@ export class SliverConnections {
     }, idleMs).unref()
   }
 
-  /** Close the connections that were not used for longest. */
+  /** Close the connections that were idle for longest. */
   #closeIdle(count: number): void {
     for (const connection of this.#idle.splice(0, Math.max(0, count))) connection.close()
   }
@@ -208,17 +215,17 @@ export class SliverConnections {
     this.#slow = null
   }
 
-  /** Why what waits is given up. */
+  /** Return the error of commands that are given up. */
   #notStarted(): LabError {
     const { sliver, node } = this.#options
-    // Not the sliver has refused the connection: it was not reached, or the server is away. A command that runs there has perhaps not noticed yet.
+    // The sliver did not refuse the connection: it could not be reached, or the server is away. A running command may not have noticed yet.
     if (LabError.is(this.#refusal) && this.#refusal.code !== 'LAB_SSH_FAILED') return this.#refusal
     const details = { sliver, node, running: this.#busy }
     return new LabError('LAB_COMMAND_NOT_STARTED', details, { cause: this.#refusal })
   }
 }
 
-/** Ignore a rejection that those who wait have received already. */
+/** Ignore a rejection that the waiters have received already. */
 function ignore(): void {
   return
 }

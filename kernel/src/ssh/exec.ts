@@ -14,15 +14,17 @@ import { startCommand } from './start.ts'
 
 /** Options of a command. */
 export interface ExecOptions extends CommandPlace {
-  /** After this long the command is ended, with all that it has started, and its result carries LAB_COMMAND_TIMEOUT; default: no limit. */
+  /**
+   * After this time, the command and all processes that it has started are ended, and its result has LAB_COMMAND_TIMEOUT. In milliseconds; default: no limit.
+   */
   readonly timeoutMs?: number
-  /** When it is aborted the command is ended, with all that it has started. */
+  /** When it is aborted, the command and all processes that it has started are ended. */
   readonly signal?: AbortSignal
-  /** What the command reads from its standard input; default: nothing. */
+  /** The standard input of the command; default: none. */
   readonly input?: string | Uint8Array
 }
 
-/** What the options of a command can be. */
+/** The types of the options of a command. */
 export const execKinds = {
   cwd: words,
   env: textMap,
@@ -33,15 +35,15 @@ export const execKinds = {
 
 /** A command with its options, for {@link execOn}. */
 export interface Execution extends ExecOptions {
-  /** In the words of the sliver's shell. */
+  /** A line of shell. */
   readonly command: string
   readonly signal: AbortSignal
-  /** Where its stdout goes as it comes; the result has none then. */
+  /** A stream for stdout as it arrives; the result has no stdout then. */
   readonly sink?: Writable
 }
 
 /**
- * Run a command on a sliver. What goes wrong there is in the result's `error`, never thrown; thrown is the reason of the signal when it is aborted.
+ * Run a command on a sliver. A failure is in the result's `error`. Only the reason of an aborted signal is thrown.
  *
  * @throws {@link LabError} LAB_ARGUMENT_INVALID.
  */
@@ -87,7 +89,7 @@ interface Following {
   readonly signal: AbortSignal
 }
 
-/** Give a command its input and take its output until it ends. */
+/** Write the input of a command and collect its output until it ends. */
 function follow(started: StartedCommand, following: Following): Promise<Ending> {
   const { channel } = started
   const { lease, target, output, input, sink, signal } = following

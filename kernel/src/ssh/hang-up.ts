@@ -2,24 +2,24 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Lease } from './connections.ts'
 import { sendSignal, type StartedCommand } from './connection.ts'
 
-/** How long a command that was told to end may take before it is killed. */
+/** How long a command may take to end after SIGTERM before it gets SIGKILL, in milliseconds. */
 const graceMs = 2_000
-/** How long the sliver may take to tell that it is dead. */
+/** How long the sliver may take to report the end of a killed command, in milliseconds. */
 const lastWordMs = 1_000
-/** SIGTERM is repeated, because a program does not get a signal while it begins: between fork and exec, dropbear's own handler takes it. */
+/** SIGTERM is repeated, because a program misses it while it starts: between fork and exec, dropbear's own handler takes the signal. */
 const termRepeatMs = 250
-/** When it is asked for the first time whether the command has ended; each time after that comes twice as late. */
+/** The time before the first check whether the command has ended, in milliseconds. It doubles for each check after that. */
 const firstLookMs = 20
 
 /**
- * A program for the sliver's shell that ends another command of the same connection, with all processes that it has started. It sends each signal that is named on a line
- * of its input (0: none), and ends when no process is left.
+ * A program for the sliver's shell that ends another command of the same connection, with all processes that the command has started. It sends each signal that
+ * is named on a line of its input (0: none), and exits when no process is left.
  *
- * It knows the command as the other child of the SSH server's process for this connection. A connection carries one command at a time, and all of its commands are in one
- * session; so the processes of this command are those of the session that began after it. What earlier commands left in the background began before. What has a session of its
- * own, as a daemon has, goes on. Nothing here starts a process: the sliver may have none left.
+ * It identifies the command as the other child of the SSH server's process for this connection. A connection carries one command at a time, and all its
+ * commands are in one session. So the processes of this command are those of the session that started after it; background processes of earlier commands
+ * started before. Processes in a session of their own, such as daemons, go on. The program starts no process, because the sliver may have none left.
  *
- * Source: proc_pid_stat(5); of the fields after the name, 2 is the parent, 4 the session, 20 the time at which it began, in ticks of 10 ms.
+ * Source: proc_pid_stat(5). Of the fields after the name, 2 is the parent, 4 the session, and 20 the start time in ticks of 10 ms.
  */
 const endingProgram = `
 session= began= first=
@@ -47,8 +47,8 @@ done
 `
 
 /**
- * End a command that nobody waits for any more, with what it has started: SIGTERM, and SIGKILL two seconds later. Its connection is free for others when the sliver
- * says that all of it has ended.
+ * End a command that nobody waits for any more, and the processes that it has started: SIGTERM, and SIGKILL two seconds later. The connection is free again
+ * when the sliver reports that all of them have ended.
  */
 export function hangUp(lease: Lease, command: StartedCommand): void {
   void endCommand(lease, command).then((hasEnded) => lease.end(hasEnded ? 'free' : 'lost'))
@@ -60,7 +60,7 @@ async function endCommand({ connection }: Lease, command: StartedCommand): Promi
     const ending = await connection.exec(endingProgram)
     await signalUntilEnded(ending)
   } catch {
-    // The sliver has no process left or no /proc, or the command has just ended: it gets the signals itself, from its SSH server.
+    // The sliver has no process left or no /proc, or the command has just ended. The SSH server sends the signals to the command alone.
     await signalDirectly(command, isClosed)
   }
   const hasEnded = await within(isClosed, lastWordMs)
@@ -68,7 +68,7 @@ async function endCommand({ connection }: Lease, command: StartedCommand): Promi
   return hasEnded
 }
 
-/** Name signals to the program that ends a command, until it ends itself. @throws Error when it fails. */
+/** Send the names of signals to the program that ends a command, until that program exits. @throws Error when it fails. */
 async function signalUntilEnded(ending: StartedCommand): Promise<void> {
   const { channel } = ending
   const isClosed = closeOf(ending)
@@ -99,7 +99,7 @@ async function signalDirectly(
   sendSignal(channel, 'KILL')
 }
 
-/** Settles when a command has ended; what it still writes is thrown away. */
+/** Resolves when a command has ended. Its remaining output is dropped. */
 function closeOf({ channel }: StartedCommand): Promise<boolean> {
   return new Promise((resolve) => {
     channel.once('close', () => resolve(true))
@@ -109,7 +109,7 @@ function closeOf({ channel }: StartedCommand): Promise<boolean> {
   })
 }
 
-/** Whether something has happened within a time. It keeps no process alive. */
+/** Tell whether something happens within a time. The timer does not keep the process alive. */
 function within(happened: Promise<boolean>, waitMs: number): Promise<boolean> {
   return Promise.race([happened, delay(waitMs, false, { ref: false })])
 }

@@ -1,7 +1,7 @@
-/** The most output kept of a command, in bytes, for each of stdout and stderr. */
+/** The most output of a command that is kept, in bytes, for each of stdout and stderr. */
 const maxBytes = 64 * 1024 * 1024
 
-/** A command's output, up to 64 MiB; beyond that the command goes on, and its output is read and dropped. */
+/** The output of a command, up to 64 MiB. The rest is read and dropped, so that the command goes on. */
 export class OutputBuffer {
   #chunks: Buffer[] = []
   #bytes = 0

@@ -10,7 +10,7 @@ export interface SshTarget {
   readonly node: string
   readonly state: string
   readonly hostKey: string | null
-  /** When it was started last; null before. A sliver keeps its host key over restarts, its connections it does not. */
+  /** When the sliver was last started; null before its first start. A restart keeps the host key but breaks connections. */
   readonly startedOn: string | null
 }
 
@@ -19,29 +19,29 @@ export interface SshPoolOptions {
   readonly url: string
   readonly headers: () => Readonly<Record<string, string>>
   readonly privateKey: string
-  /** Makes sure that the server knows our key; see `Session.registerKey`. */
+  /** Make sure that the server has our key; see `Session.registerKey`. */
   readonly registerKey: (options?: { readonly isRefused: boolean }) => Promise<void>
   readonly signal: AbortSignal
 }
 
-/** Keeps connections open to the slivers that were used. They are shared: a caller that gives up waiting for one does not end it. */
+/** Keeps connections to the slivers that were used. Callers share them: one that gives up waiting for a connection does not close it. */
 export interface SshPool {
-  /** Wait for a connection to a sliver, for one command. @throws {@link LabError} LAB_SLIVER_NOT_STARTED and why there is no connection. */
+  /** Wait for a connection to a sliver for one command. @throws {@link LabError} LAB_SLIVER_NOT_STARTED, or the reason why there is no connection. */
   lease(target: SshTarget, options: LeaseOptions): Promise<Lease>
-  /** Connect to a sliver before anything is to be run. Settles in any case: what fails here is told by the first command. */
+  /** Connect to a sliver in advance. Never rejects: the first command reports a failure. */
   warm(target: SshTarget): Promise<void>
   /** Close the connections to these slivers. */
   drop(sliverIds: readonly string[]): void
   close(): void
 }
 
-/** How long a sliver may take to learn our key, in milliseconds. The server does not say whether it is new, so this is always waited for. */
+/** How long a sliver may take to receive our key, in milliseconds. The server does not say whether the key is new, so a refused key always waits for this. */
 const keyTravelMs = 20_000
 const keyRetryMs = 500
-/** How often a connection that breaks before it is made is tried: SSH servers refuse some while many are being made. */
+/** How many times a connection that breaks while it is opened is tried: SSH servers refuse some when many are opened at once. */
 const attempts = 3
 
-/** Create a pool. A connection that ended is made again by the next command. */
+/** Create a pool. The next command replaces a connection that has ended. */
 export function createSshPool(options: SshPoolOptions): SshPool {
   const slivers = new Map<string, { life: string; connections: SliverConnections }>()
 
@@ -82,7 +82,7 @@ export function createSshPool(options: SshPoolOptions): SshPool {
   function connectionsOf(target: SshTarget): SliverConnections {
     const { id, node, state, hostKey, startedOn } = target
     if (hostKey === null) throw new LabError('LAB_SLIVER_NOT_STARTED', { sliver: id, state })
-    // A connection to a sliver that was made or started again since leads nowhere.
+    // A connection to a sliver that was recreated or restarted since then is useless.
     const life = `${hostKey} ${startedOn ?? ''}`
     const known = slivers.get(id)
     if (known?.life === life) return known.connections

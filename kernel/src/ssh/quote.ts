@@ -2,10 +2,10 @@ import { LabError } from '@community-lab/contract'
 import { checkArgument, describeFound, someOf, text, words, type Kind } from '../argument.ts'
 import { placeAtEnd, type ShellPlace } from './shell-place.ts'
 
-/** What may stand in a command: each becomes exactly one argument, each item of an array one of its own. */
+/** A value of a command. Each becomes exactly one argument; each item of an array becomes one. */
 export type Argument = string | number | bigint | boolean | readonly (string | number)[]
 
-/** Quote a text so that a POSIX shell takes it as one word, whatever is in it. @throws {@link LabError} LAB_ARGUMENT_INVALID for a NUL. */
+/** Quote a text so that a POSIX shell takes it as one word, whatever its characters. @throws {@link LabError} LAB_ARGUMENT_INVALID for a NUL character. */
 export function quote(text: string): string {
   if (text.includes('\0'))
     throw new LabError('LAB_ARGUMENT_INVALID', {
@@ -23,14 +23,14 @@ export function quotePath(path: string): string {
 }
 
 /**
- * The command of a tagged template: its text is for the sliver's shell as it is written, its values are arguments, quoted. A text, which has quotes already, is refused
- * where the shell would take these for text.
+ * Build the command of a tagged template: its text is for the shell of the sliver; its values become quoted arguments. A text is refused in a place where the
+ * shell would take its quotes for text, for example inside of quotes.
  *
- * @throws {@link LabError} LAB_ARGUMENT_INVALID for a value that is no argument, or that stands where it would not be one, saying what to write.
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID for a value that cannot be an argument, or that is in a place where it would not be one; it says what to write.
  */
 export function buildCommand(strings: readonly string[], values: readonly Argument[]): string {
   let command = ''
-  // The same with a plain word in the place of each value.
+  // The command with a plain word in place of each value.
   let outline = ''
   for (const [index, text] of strings.entries()) {
     if (index > 0) {
@@ -45,12 +45,12 @@ export function buildCommand(strings: readonly string[], values: readonly Argume
   return command
 }
 
-/** Numbers and booleans have no quotes: they mean the same everywhere. */
+/** Numbers and booleans are not quoted: they mean the same everywhere. */
 function isQuoted(value: unknown): boolean {
   return Array.isArray(value) || typeof value === 'string'
 }
 
-/** The command of an argument vector, or a command as it is. @throws {@link LabError} LAB_ARGUMENT_INVALID for what is none. */
+/** Return the command of a list of arguments, or a command line as it is. @throws {@link LabError} LAB_ARGUMENT_INVALID for anything else. */
 export function commandOf(command: string | readonly string[]): string {
   checkArgument('the command', command, commandKind)
   return typeof command === 'string' ? command : command.map(quote).join(' ')
@@ -73,7 +73,7 @@ function quoteValue(value: unknown, index: number): string {
   })
 }
 
-/** Refuse a text where the shell would not take it for one argument. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
+/** Refuse a text in a place where the shell would not take it for one argument. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
 function requireCode(place: ShellPlace, index: number): void {
   if (place === 'code') return
   throw new LabError('LAB_ARGUMENT_INVALID', {

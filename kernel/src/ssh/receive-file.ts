@@ -3,15 +3,15 @@ import { Transform, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { LabError } from '@community-lab/contract'
 
-/** Bytes on their way into a file that is not there yet. */
+/** A file that is being received and appears when it is complete. */
 export interface ReceivedFile {
-  /** Where they are written to. */
+  /** The stream to which its bytes are written. */
   readonly input: Writable
-  /** How many they were, once all are in the file. Rejects with LAB_DOWNLOAD_FAILED when they are more than the file may have. */
+  /** Resolves with the number of bytes when all are in the file. Rejects with LAB_DOWNLOAD_FAILED when there are too many. */
   readonly done: Promise<number>
 }
 
-/** Write a file as its bytes come, whose number nobody knows before: files of /proc tell that they have none. `what` names it in errors. */
+/** Write a file while its bytes arrive. Their number is not known in advance, because files of /proc report a size of 0. `what` names it in errors. */
 export function receiveFile(what: string, file: string, maxBytes: number): ReceivedFile {
   let bytes = 0
   const input = new Transform({

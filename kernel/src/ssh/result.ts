@@ -2,39 +2,39 @@ import { LabError } from '@community-lab/contract'
 import { asTable, type Column, type Shown } from '../display/table.ts'
 import type { OutputBuffer } from './output.ts'
 
-/** What a command did on one sliver. */
+/** The result of a command on one sliver. */
 export interface CommandResult {
   /** The sliver's id, `slice@node`. */
   readonly sliver: string
-  /** Its node's name. */
+  /** The name of its node. */
   readonly node: string
-  /** Null: it did not end by itself (see `signal` and `error`). */
+  /** Null: the command did not exit by itself (see `signal` and `error`). */
   readonly exitCode: number | null
-  /** The signal that ended it, such as `TERM`. */
+  /** The signal that ended the command, such as `TERM`. */
   readonly signal: string | null
   readonly stdout: string
   readonly stderr: string
-  /** `stdout` as it came, for what is no text. */
+  /** The bytes of `stdout`, for output that is not text. */
   readonly stdoutBytes: Uint8Array
-  /** Output was longer than 64 MiB; its rest is missing. */
+  /** Whether output beyond 64 MiB is missing. */
   readonly truncated: boolean
   readonly startedAt: Date
   readonly durationMs: number
-  /** It ended, with exit code 0. */
+  /** Whether the command ended with exit code 0. */
   readonly ok: boolean
-  /** Why there is no exit code: the sliver was not reached, was lost, or took too long. */
+  /** Why there is no exit code: the sliver could not be reached, the connection was lost, or the command took too long. */
   readonly error: LabError | null
-  /** This result, when it is ok. @throws {@link LabError} LAB_COMMAND_FAILED with what the command said, when it is not. */
+  /** Return this result if it is ok. @throws {@link LabError} LAB_COMMAND_FAILED with the output of the command if it is not. */
   orThrow(): this
 }
 
-/** Results of one command on several slivers, in the slivers' order. A table in notebooks. */
+/** The results of one command on several slivers, in the order of the slivers. A table in notebooks. */
 export type CommandResults = Shown<CommandResult> & {
-  /** Every sliver's command ended with exit code 0. */
+  /** Whether every command ended with exit code 0. */
   readonly ok: boolean
   /** The results that are not ok. */
   readonly failed: readonly CommandResult[]
-  /** These results, when all are ok. @throws {@link LabError} LAB_COMMAND_FAILED with the first that is not. */
+  /** Return these results if all are ok. @throws {@link LabError} LAB_COMMAND_FAILED with the first that is not. */
   orThrow(): CommandResults
 }
 
@@ -55,7 +55,7 @@ export interface ResultParts extends Ending {
   readonly durationMs: number
 }
 
-/** Make a result. Its bytes and its methods are not among what it shows. */
+/** Make a result. Its bytes and its methods are hidden when it is printed. */
 export function createResult(parts: ResultParts): CommandResult {
   const { id, node, exitCode, signal, error, startedAt, durationMs } = parts
   const stdoutBytes = parts.stdout.bytes()
@@ -99,7 +99,7 @@ const columns: readonly Column<CommandResult>[] = [
   { name: 'ms', value: ({ durationMs }) => Math.round(durationMs) },
 ]
 
-/** Put results together. */
+/** Make a list of results. */
 export function collectResults(results: readonly CommandResult[]): CommandResults {
   const shownColumns = () =>
     columns.filter(
@@ -133,7 +133,7 @@ export function requireOk(results: readonly CommandResult[], what: string): void
   )
 }
 
-/** Why a result is not ok, in a line or two. */
+/** Describe why a result is not ok, in a line or two. */
 function reasonOf({ error, exitCode, signal, stderr }: CommandResult): string {
   if (error !== null) return error.message
   const said = stderr.trim().slice(0, 500)

@@ -1,19 +1,19 @@
 import { LabError } from '@community-lab/contract'
 import { quote, quotePath } from './quote.ts'
 
-/** Where and with what a command runs. */
+/** The folder and the environment of a command. */
 export interface CommandPlace {
-  /** The folder that it runs in; default: the home of root. */
+  /** The current folder of the command; default: the home of root. */
   readonly cwd?: string
-  /** Variables added to its environment. */
+  /** Variables to add to its environment. */
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** Source: dropbear, sysoptions.h, MAX_CMD_LEN; some bytes are left for what is put before a command. */
+/** The most bytes of a command. Source: dropbear, sysoptions.h, MAX_CMD_LEN; some bytes are left for what is added before a command. */
 const maxLineBytes = 8_900
 
 /**
- * The line of shell that runs a command in its folder and with its environment. The command does not run where the folder is not there.
+ * Return the line of shell that runs a command in its folder and with its environment. The command does not run if the folder does not exist.
  *
  * @throws {@link LabError} LAB_ARGUMENT_INVALID.
  */
@@ -36,7 +36,7 @@ export function shellLine(command: string, { cwd, env = {} }: CommandPlace = {})
   return line
 }
 
-/** The lines of shell that add variables to the environment. @throws {@link LabError} LAB_ARGUMENT_INVALID for a name that is none. */
+/** Return the lines of shell that add variables to the environment. @throws {@link LabError} LAB_ARGUMENT_INVALID for an invalid name. */
 export function exportLines(env: Readonly<Record<string, string>>): string {
   return Object.entries(env)
     .map(([name, value]) => `export ${variable(name)}=${quote(value)}\n`)

@@ -1,4 +1,4 @@
-/** Where in a command of a POSIX shell something stands. `code`: where a word may stand. */
+/** A place in a command of a POSIX shell. `code`: where a word may begin. */
 export type ShellPlace =
   | 'code'
   | 'single quotes'
@@ -9,21 +9,21 @@ export type ShellPlace =
   | 'an escape'
   | 'a variable’s name'
 
-/** What is open at a point of a command; the last one opened is the innermost. */
+/** A construct that is open at a point of a command. The one that was opened last is the innermost. */
 type Context = 'single' | 'double' | 'backticks' | 'braces' | 'parentheses' | 'arithmetic'
 
 interface HereDocument {
   readonly delimiter: string
-  /** `<<-`: tabs before its lines do not count. */
+  /** Whether the operator is `<<-`, which ignores leading tabs. */
   readonly stripsTabs: boolean
-  /** The delimiter is not quoted: `$(…)` is run in it. */
+  /** Whether the delimiter is unquoted, so that `$(…)` in the text is expanded. */
   readonly expands: boolean
 }
 
 const wordEnd = /[\s;&|()<>]/u
 
 /**
- * Tell where in the command a text that begins it ends.
+ * Determine the place at the end of the beginning of a command.
  *
  * Source: POSIX.1-2024, Shell Command Language, 2.2 Quoting, 2.3 Token Recognition, 2.7.4 Here-Document.
  */
@@ -34,7 +34,7 @@ export function placeAtEnd(text: string): ShellPlace {
 class ShellReader {
   readonly #text: string
   readonly #open: Context[] = []
-  /** Here-documents whose lines begin after this line. */
+  /** The here-documents that begin after the current line. */
   #announced: HereDocument[] = []
   #at = 0
 
@@ -61,7 +61,7 @@ class ShellReader {
     return 'code'
   }
 
-  /** Read the next character or construct. Returns a place when the text ends inside it. */
+  /** Read the next character or construct. Returns a place when the text ends inside of it. */
   #readNext(): ShellPlace | null {
     const rest = this.#text.slice(this.#at)
     const inner = this.#open.at(-1)
@@ -72,7 +72,7 @@ class ShellReader {
     return this.#readCode(rest, inner)
   }
 
-  /** `$(…)`, `$((…))`, `${…}` and backticks, which are read outside of quotes and in double quotes. */
+  /** Read `$(…)`, `$((…))`, `${…}` or backticks, which may occur outside of quotes and in double quotes. */
   #readExpansion(rest: string): boolean {
     const opened = /^\$(?:\(\(|\(|\{)/u.exec(rest)?.[0]
     if (opened !== undefined) {
@@ -108,7 +108,7 @@ class ShellReader {
     return end === -1 ? 'a comment' : this.#skip(end)
   }
 
-  /** `<<` and the word after it. */
+  /** Read `<<` and the word after it. */
   #readHereOperator(rest: string): null {
     const [operator = '', dash = '', word = ''] =
       /^<<(-?)[ \t]*((?:'[^']*'|"[^"]*"|\\.|[^\s;&|()<>'"\\])*)/u.exec(rest) ?? []
@@ -121,7 +121,7 @@ class ShellReader {
     return this.#skip(operator.length)
   }
 
-  /** At the end of a line: the here-documents that the line has announced. */
+  /** At the end of a line, read the here-documents that the line has announced. */
   #readHereDocuments(): ShellPlace | null {
     this.#at += 1
     for (const document of this.#announced.splice(0)) {
@@ -132,7 +132,7 @@ class ShellReader {
     return null
   }
 
-  /** Where the text goes on after a here-document; null when that has no end. */
+  /** Return the offset after a here-document; null when it has no end. */
   #endOf({ delimiter, stripsTabs }: HereDocument): number | null {
     for (let start = this.#at; ;) {
       const end = this.#text.indexOf('\n', start)
@@ -143,11 +143,11 @@ class ShellReader {
     }
   }
 
-  /** The text ends inside a here-document: in its text, or in a `$(…)` of it. */
+  /** Return the place when the text ends inside of a here-document: in its text, or in a `$(…)` of it. */
   #placeInside({ expands }: HereDocument): ShellPlace {
     const text = this.#text.slice(this.#at)
     if (!expands) return 'a here-document'
-    // Its text is read as if it stood in double quotes, in which a quote is nothing special.
+    // The text of a here-document is parsed as in double quotes, except that a double quote has no special meaning.
     const place = placeAtEnd(`"${text.replaceAll('"', ' ')}`)
     return place === 'double quotes' ? 'a here-document' : place
   }

@@ -5,27 +5,27 @@ import { NotStarted, type StartedCommand } from './connection.ts'
 import { hangUp } from './hang-up.ts'
 import type { SshPool, SshTarget } from './pool.ts'
 
-/** A command to start, in the words of the sliver's shell. */
+/** A command to start, as a line of shell. */
 export interface StartOptions {
   readonly command: string
   readonly signal: AbortSignal
 }
 
-/** A command that has started, and the connection that carries it. Whoever has it gives that back when the command has ended. */
+/** A command that has started, and the connection that it uses. The caller returns the connection when the command has ended. */
 export interface Started {
   readonly lease: Lease
   readonly started: StartedCommand
 }
 
-/** How often a command is tried on a sliver that refuses it although nothing else of ours runs there. */
+/** How many times a command is tried on a sliver that refuses it although none of our other commands runs there. */
 const lonelyAttempts = 3
 const refusalPauseMs = 100
 
 /**
- * Start a command on a sliver. What certainly did not run is tried again: once when its connection was gone; and when the sliver's SSH server refuses to start it, as
- * it does while the sliver has no process left, for as long as other commands end there.
+ * Start a command on a sliver. A command that certainly did not run is tried again: once when its connection was gone; and while other commands end there, when
+ * the sliver's SSH server refuses to start it, which it does when the sliver has no process left.
  *
- * @throws {@link LabError} LAB_COMMAND_NOT_STARTED when it still refuses then; LAB_COMMAND_LOST when the connection broke and the command may have run.
+ * @throws {@link LabError} LAB_COMMAND_NOT_STARTED when it still refuses; LAB_COMMAND_LOST when the connection broke and the command may have run.
  * @throws the signal's reason.
  */
 export async function startCommand(
@@ -66,7 +66,7 @@ async function startOn(
   const lost = Promise.withResolvers<never>()
   const starting = connection.exec(command)
   const stop = connection.onEnd((reason) => {
-    // When it is certain that nothing was sent, `starting` rejects in this same turn and says so. It must come before this error, which is less exact.
+    // If it is certain that nothing was sent, `starting` rejects in the current turn of the event loop with a more precise error. Let that one come first.
     queueMicrotask(() => lost.reject(new LabError('LAB_COMMAND_LOST', { sliver, node, reason })))
   })
   try {

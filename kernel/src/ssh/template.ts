@@ -2,7 +2,7 @@ import { LabError } from '@community-lab/contract'
 import type { ExecOptions } from './exec.ts'
 import { buildCommand, type Argument } from './quote.ts'
 
-/** A command as a template: its text is for the sliver's shell, each value exactly one argument. */
+/** A template tag for commands: the text of the template is for the shell of the sliver; each value becomes exactly one argument. */
 export type ShellTag<Result> = (
   strings: TemplateStringsArray,
   ...values: readonly Argument[]
@@ -10,7 +10,7 @@ export type ShellTag<Result> = (
 
 type Run<Result> = (command: string, options: ExecOptions) => Promise<Result>
 
-/** What `sh` does: run a template, or, given options, give the tag of templates that run with them. */
+/** Implement `sh`: run a template; or, given options, return a template tag that uses them. */
 export function runTemplate<Result>(
   run: Run<Result>,
   first: TemplateStringsArray | ExecOptions,

@@ -5,9 +5,9 @@ import { createWebSocketStream, WebSocket } from 'ws'
 import { describeCause, refusal } from '../http/client.ts'
 import { orAborted } from '../wait/signal.ts'
 
-/** Where a tunnel goes. */
+/** The destination of a tunnel. */
 export interface TunnelOptions {
-  /** Base URL of the server. */
+  /** The base URL of the server. */
   readonly url: string
   readonly sliverId: string
   readonly headers: Readonly<Record<string, string>>
@@ -17,9 +17,9 @@ export interface TunnelOptions {
 const handshakeTimeoutMs = 15_000
 
 /**
- * Open a stream of bytes to a sliver's SSH port, through the server.
+ * Open a byte stream to the SSH port of a sliver, through the server.
  *
- * @throws {@link LabError} what the server refuses it with (LAB_SLIVER_NOT_STARTED, LAB_SLIVER_UNREACHABLE, …); LAB_CONNECTION_FAILED.
+ * @throws {@link LabError} the server's refusal (LAB_SLIVER_NOT_STARTED, LAB_SLIVER_UNREACHABLE, …); LAB_CONNECTION_FAILED.
  */
 export async function openTunnel(options: TunnelOptions): Promise<Duplex> {
   const url = new URL(options.url + path(routes.sliverSsh, { id: options.sliverId }))
@@ -29,7 +29,7 @@ export async function openTunnel(options: TunnelOptions): Promise<Duplex> {
     perMessageDeflate: false,
     handshakeTimeout: handshakeTimeoutMs,
   })
-  // The stream is made at once, because the first bytes of a sliver nearby arrive in one packet with the answer to the upgrade.
+  // Create the stream at once: the first bytes of a nearby sliver may arrive in the same packet as the answer to the upgrade.
   const stream = createWebSocketStream(socket)
   const opened = Promise.withResolvers<null>()
   socket.once('unexpected-response', (request, response) => {
@@ -55,7 +55,7 @@ export async function openTunnel(options: TunnelOptions): Promise<Duplex> {
   return stream
 }
 
-/** Closing a connection that was never made emits an error; the reason was thrown already. */
+/** Closing a connection that was never opened emits an error. Its reason was thrown already. */
 function ignoreAfterFailure(): void {
   return
 }

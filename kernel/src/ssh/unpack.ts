@@ -7,28 +7,28 @@ import { pipeline } from 'node:stream/promises'
 import { LabError } from '@community-lab/contract'
 import tar, { type Extract, type Header } from 'tar-stream'
 
-/** What is taken from an archive at most. */
+/** Limits of unpacking. */
 export interface UnpackLimits {
-  /** Bytes of all files together. */
+  /** The most bytes, all files together. */
   readonly maxBytes: number
-  /** Files, folders and links. */
+  /** The most files, folders and links. */
   readonly maxEntries: number
 }
 
-/** What was taken from an archive. */
+/** The result of unpacking. */
 export interface Unpacked {
   readonly files: number
   readonly bytes: number
-  /** What was not taken, and why: devices, and links that lead out of the folder. */
+  /** What was left out, and why: devices, and links that lead out of the folder. */
   readonly skipped: readonly { readonly path: string; readonly reason: string }[]
 }
 
-/** A member of an archive. */
+/** An entry of an archive. */
 type ArchiveEntry = Extract extends AsyncIterable<infer Entry> ? Entry : never
 
-/** The archive of a sliver, which may be anyone's: nothing of it is written outside the folder, whatever it says. */
+/** Unpacks an archive from a sliver. Nothing is written outside of the folder, whatever the archive contains, because a sliver is not trusted. */
 export class Unpacking {
-  /** Where the archive is written to. */
+  /** The stream to which the archive is written. */
   readonly input: Writable
   readonly #extract = tar.extract()
   readonly #what: string
@@ -49,30 +49,30 @@ export class Unpacking {
   }
 
   /**
-   * Write what comes, until the archive's end.
+   * Unpack until the end of the archive.
    *
    * @throws {@link LabError} LAB_DOWNLOAD_FAILED for a path that leads out of the folder, and for more than the limits allow.
    */
   async run(): Promise<Unpacked> {
     const made = mkdir(this.#folder, { recursive: true })
     await this.#takeAll(made)
-    // Links come last, so that nothing is ever written through one of them.
+    // Make links last, so that nothing is written through one of them.
     for (const { file, target, name } of this.#links) await this.#makeLink(file, target, name)
     return { files: this.#files, bytes: this.#bytes, skipped: this.#skipped }
   }
 
-  /** Listens from the beginning, also while the folder is being made: what nobody listens to is lost. */
+  /** Listen from the beginning, also while the folder is being made: events without a listener are lost. */
   #takeAll(made: Promise<unknown>): Promise<void> {
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
         reject(error instanceof Error ? error : new Error(String(error)))
         this.input.destroy()
       }
-      // No entry may ever come to tell it.
+      // If the archive has no entries, only this reports the failure.
       made.catch(fail)
-      // Its own iterator waits for ever when what reads from it fails.
+      // tar-stream's own iterator would wait for ever after its consumer has failed.
       this.#extract.on('entry', (_header, entry, next) => {
-        // It may fail before anything reads it. An error that nobody listens to would end the process; this one is told by the archive as well.
+        // The entry may fail before anything reads it. An error without a listener would end the process. The archive reports the same error.
         entry.on('error', reject)
         const taken = made.then(() => this.#take(entry))
         taken.then(() => next(), fail)
@@ -104,7 +104,7 @@ export class Unpacking {
     entry.resume()
   }
 
-  /** Make the folders on the way to a file. A link that stands there is not followed. */
+  /** Make the parent folders of a file. A link in their place is not followed. */
   async #enter(parts: readonly string[]): Promise<void> {
     let at = this.#folder
     for (const part of parts) {
@@ -128,7 +128,7 @@ export class Unpacking {
     this.#files += 1
   }
 
-  /** A second name of a file: a copy of it. */
+  /** Copy a file for a hard link to it. */
   async #copyLinked({ linkname }: Header, file: string, name: string): Promise<void> {
     const target = path.posix.normalize(linkname)
     const source = path.join(this.#folder, target)
@@ -155,7 +155,7 @@ export class Unpacking {
     this.#files += 1
   }
 
-  /** Put a new file in the place of an old one, whole or not at all; an old link is replaced, not followed. */
+  /** Replace a file as a whole or not at all. An existing link is replaced, not followed. */
   async #replace(file: string, write: (draft: string) => Promise<void>): Promise<void> {
     const draft = path.join(path.dirname(file), `.community-lab-${randomUUID()}`)
     try {
@@ -181,7 +181,7 @@ export class Unpacking {
   }
 }
 
-/** tar-stream's streams are another library's; this is one of Node's. */
+/** Wrap tar-stream's stream, which is of another library, as a stream of Node. */
 function writableOf(extract: Extract): Writable {
   return new Writable({
     write(chunk: Buffer, _encoding, done) {

@@ -2,28 +2,28 @@ import { abortSignal, checkArgument } from '../argument.ts'
 import { anySignal, currentInterrupt, orAborted, reasonOf } from './signal.ts'
 
 /*
- * A cell's interrupt reaches the public calls of the library, and nothing below them. What several calls share (connections, streams of events, requests
- * that are under way for others) never belongs to the cell that began it, so an interrupted cell breaks nothing for the next one.
+ * The interrupt of a cell aborts the public calls of the library and nothing below them. What several calls share (connections, event streams, requests of
+ * others) does not belong to the cell that began it. So an interrupted cell breaks nothing for the next one.
  *
- * An interrupt is given to a cell's code once: it ends what the code waits for, or the next call that it makes. For ten seconds after that the code may call
- * whatever it needs to clean up.
+ * An interrupt is delivered once to the code of a cell: it ends the call that the code waits for, or its next call. For ten seconds after that, the code may
+ * make any call that it needs to clean up.
  */
 
-/** How long after its interrupt the code of a cell may still call, in milliseconds. */
+/** How long the code of an interrupted cell may still make calls, in milliseconds. */
 const cleanUpMs = 10_000
-/** When each interrupt was given to the code of its cell (`performance.now()`). */
+/** When each interrupt was delivered to the code of its cell (`performance.now()`). */
 const givenAt = new WeakMap<AbortSignal, number>()
 
-/** Who can end a call. */
+/** The signals that can end a call. */
 export interface CallOptions {
   /** Aborted when the lab is closed. */
   readonly lab: AbortSignal
-  /** The caller's own. */
+  /** The signal of the caller. */
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * Do the work of a public call. Its signal is aborted by the caller's own signal, the lab's end, and the interrupt of the notebook cell that runs.
+ * Do the work of a public call. Its signal is aborted by the caller's signal, by closing the lab, and by the interrupt of the notebook cell that runs.
  *
  * @throws the signal's reason.
  */
@@ -40,7 +40,7 @@ export async function call<T>(
   }
 }
 
-/** A public call that gives items one by one. See {@link call}. */
+/** Do the work of a public call that yields items. See {@link call}. */
 export async function* callEach<T>(
   options: CallOptions,
   read: (signal: AbortSignal) => AsyncIterable<T>,
@@ -55,8 +55,8 @@ export async function* callEach<T>(
 }
 
 /**
- * Do the work of a public call that cleans up, such as `release()`. It is begun and finished whether the cell was interrupted or not; an interrupt that comes
- * later ends the waiting alone.
+ * Do the work of a public call that cleans up, such as `release()`. An interrupt of the cell before the call does not stop it. A later one only ends the
+ * waiting: the work goes on.
  */
 export async function cleanUp<T>(
   options: CallOptions,
@@ -80,7 +80,9 @@ function joinSignals({ lab, signal }: CallOptions, interrupt?: AbortSignal): Abo
   return joined
 }
 
-/** The interrupt that a call begun now obeys. @throws its reason, when the cell's code was not told of it yet or has called on for too long. */
+/**
+ * Return the interrupt that a call must obey. @throws its reason, when it was not delivered to the code of the cell yet, or the time to clean up has passed.
+ */
 function takeInterrupt(): AbortSignal | undefined {
   const interrupt = currentInterrupt()
   if (interrupt?.aborted !== true) return interrupt
@@ -90,7 +92,7 @@ function takeInterrupt(): AbortSignal | undefined {
   throw reasonOf(interrupt)
 }
 
-/** A call that fails after the interrupt of its cell has told the cell's code of it. */
+/** Note that the interrupt was delivered: a call has failed after it. */
 function noteGiven(interrupt: AbortSignal | undefined): void {
   if (interrupt?.aborted === true && !givenAt.has(interrupt))
     givenAt.set(interrupt, performance.now())

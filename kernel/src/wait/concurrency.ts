@@ -1,4 +1,4 @@
-/** Do something with each item, at most `limit` at once; results in the items' order. The first failure rejects. */
+/** Call a function for each item, at most `limit` at the same time. Results are in the order of the items. Rejects with the first failure. */
 export async function mapBounded<T, R>(
   items: readonly T[],
   limit: number,

@@ -1,27 +1,28 @@
 import type { Backoff } from '@community-lab/contract'
 import { checkArgument, durationMs } from '../argument.ts'
 
-/** Where a Jupyter kernel puts the signal of the cell that runs: `globalThis[Symbol.for('community-lab.interrupt')]`. */
+/** Under this symbol of `globalThis`, a Jupyter kernel provides the interrupt signal of the running cell. */
 const interruptSymbol = Symbol.for('community-lab.interrupt')
 
-/** The longest time that a timer of Node takes, in milliseconds; a longer one would fire at once. */
+/** The longest delay of a timer in Node, in milliseconds. A longer one would fire at once. */
 const maxTimerMs = 2 ** 31 - 1
 
-/** The interrupt of the notebook cell that the code running now belongs to, where there is one. */
+/** Return the interrupt signal of the notebook cell that the current code belongs to, if any. */
 export function currentInterrupt(): AbortSignal | undefined {
   const interrupt: unknown = Reflect.get(globalThis, interruptSymbol)
   return interrupt instanceof AbortSignal ? interrupt : undefined
 }
 
-/** One signal for several; those that are undefined are left out. */
+/** Combine signals. Undefined ones are ignored. */
 export function anySignal(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
   return AbortSignal.any(signals.filter((signal) => signal !== undefined))
 }
 
 /**
- * A signal that is aborted after so many milliseconds; of any length, where `AbortSignal.timeout` ends at 24.8 days. Null for no limit: undefined or Infinity.
+ * Create a signal that is aborted after a time in milliseconds. The time may be longer than 24.8 days, the limit of `AbortSignal.timeout`. Null for no limit:
+ * undefined or Infinity.
  *
- * @throws {@link LabError} LAB_ARGUMENT_INVALID for what is no time.
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID for anything else.
  */
 export function timeoutSignal(
   timeoutMs: number | undefined,
@@ -36,13 +37,13 @@ export function timeoutSignal(
   return controller.signal
 }
 
-/** A timer that may be longer than Node's; it does not keep the process alive. */
+/** Start a timer that may be longer than Node's. It does not keep the process alive. */
 function startTimer(delayMs: number, expire: () => void): void {
   const next = (): void => startTimer(delayMs - maxTimerMs, expire)
   setTimeout(delayMs > maxTimerMs ? next : expire, Math.min(delayMs, maxTimerMs)).unref()
 }
 
-/** Wait. Rejects with the signal's reason when it is aborted. */
+/** Wait for a time in milliseconds. Rejects with the signal's reason when it is aborted. */
 export function sleep(delayMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted()
@@ -58,7 +59,7 @@ export function sleep(delayMs: number, signal: AbortSignal): Promise<void> {
   })
 }
 
-/** A promise, given up when the signal is aborted. The work itself goes on unless it knows the signal too. */
+/** Await a promise until the signal is aborted. The work behind it goes on unless it uses the signal too. */
 export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(reasonOf(signal))
@@ -68,11 +69,11 @@ export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> 
   })
 }
 
-/** Why a signal was aborted, as an error. */
+/** Return the reason of an aborted signal as an error. */
 export function reasonOf(signal: AbortSignal): Error {
   const reason: unknown = signal.reason
   return reason instanceof Error ? reason : new DOMException(String(reason), 'AbortError')
 }
 
-/** How the library's delays between attempts grow. */
+/** The delays between attempts of the library. */
 export const backoff: Backoff = { firstMs: 200, longestMs: 5_000, jitter: 0.5 }
