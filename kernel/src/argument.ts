@@ -14,14 +14,24 @@ export interface Kind {
 
 const kind = (expected: string, is: (value: unknown) => boolean): Kind => ({ expected, is })
 
-export const text = kind('a text', (value) => typeof value === 'string')
-export const words = kind(
-  'a text that is not empty',
-  (value) => typeof value === 'string' && value !== '',
+/** A text that UTF-8 keeps as it is. A lone surrogate would arrive as another character. */
+export const text = kind('a text', (value) => typeof value === 'string' && value.isWellFormed())
+export const words = kind('a text that is not empty', (value) => text.is(value) && value !== '')
+export const localFile = kind(
+  'a path of this machine, without a NUL character',
+  (value) => words.is(value) && !String(value).includes('\0'),
 )
 export const textOrBytes = kind(
   'a text or a Uint8Array',
-  (value) => typeof value === 'string' || value instanceof Uint8Array,
+  (value) => text.is(value) || value instanceof Uint8Array,
+)
+/** For arguments of programs. A number beyond 2^53 may not be the one that was meant, and is written with other digits. */
+export const programArgument = kind(
+  'a text, a boolean, a bigint or a finite number; an integer beyond 2^53 as a bigint or a text',
+  (value) =>
+    typeof value === 'number'
+      ? Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value))
+      : text.is(value) || typeof value === 'boolean' || typeof value === 'bigint',
 )
 export const date = kind(
   'a Date that is a time',
@@ -43,7 +53,14 @@ export const textMap = kind(
 )
 export const fileMap = kind(
   'an object with a text or a Uint8Array for each file',
-  (value) => isObject(value) && Object.values(value).every(textOrBytes.is),
+  (value) =>
+    isObject(value) &&
+    Object.entries(value).every(([name, content]) => text.is(name) && textOrBytes.is(content)),
+)
+/** An object that JSON keeps as it is. */
+export const jsonObject = kind(
+  'an object of texts, finite numbers, booleans, null, Dates, lists and plain objects',
+  (value) => isObject(value) && isJson(value, new Set()),
 )
 
 /** A whole number within bounds. */
@@ -85,7 +102,7 @@ export function either(one: Kind, other: Kind): Kind {
 /** A text, or an object with a member `name`, such as a node. */
 export const named = kind(
   'a node or the name of one',
-  (value) => typeof value === 'string' || (isObject(value) && text.is(Reflect.get(value, 'name'))),
+  (value) => text.is(value) || (isObject(value) && text.is(Reflect.get(value, 'name'))),
 )
 
 /** Check one argument of a call. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
@@ -117,6 +134,11 @@ export function checkOptions(
   }
 }
 
+/** Check the options of a call that takes a signal alone. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
+export function checkSignal(call: string, options: unknown): void {
+  checkOptions(call, options, { signal: abortSignal })
+}
+
 /** An object with members. Lists, bytes, maps and promises do not count. */
 export const anObject = kind('an object', isObject)
 
@@ -126,6 +148,21 @@ function isObject(value: unknown): value is object {
     value !== null &&
     !(Symbol.iterator in value) &&
     !(value instanceof Promise)
+  )
+}
+
+/** Whether JSON keeps a value as it is; NaN would be null, a function be left out. */
+function isJson(value: unknown, around: ReadonlySet<object>): boolean {
+  if (value === null || typeof value === 'boolean' || text.is(value)) return true
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'object' || around.has(value)) return false
+  if (value instanceof Date) return date.is(value)
+  const within = new Set([...around, value])
+  if (Array.isArray(value)) return value.every((item) => isJson(item, within))
+  const prototype: unknown = Object.getPrototypeOf(value)
+  const isPlain = prototype === Object.prototype || prototype === null
+  return (
+    isPlain && Object.entries(value).every((each) => each.every((part) => isJson(part, within)))
   )
 }
 
@@ -142,23 +179,26 @@ export function describeFound(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'bigint' || value === undefined)
     return String(value)
   if (value instanceof Uint8Array) return `a Uint8Array of ${value.length} bytes`
-  const shown = shownAsJson(value)
-  return shown.length <= maxShown ? shown : `${shown.slice(0, maxShown - 1)}…`
+  const { shown, isWellFormed } = shownAsJson(value)
+  const short = shown.length <= maxShown ? shown : `${shown.slice(0, maxShown - 1)}…`
+  return isWellFormed ? short : `${short}, with half a character (a lone surrogate)`
 }
 
 /** Write the beginning of a value as JSON. The rest is not read, because a value may have many rows or bytes. */
-function shownAsJson(value: unknown): string {
+function shownAsJson(value: unknown): { readonly shown: string; readonly isWellFormed: boolean } {
   let left = maxShown
-  const shorten = (_name: string, part: unknown): unknown => {
+  let isWellFormed = true
+  const shorten = (name: string, part: unknown): unknown => {
     if (left-- <= 0) return undefined
+    isWellFormed &&= name.isWellFormed() && (typeof part !== 'string' || part.isWellFormed())
     if (ArrayBuffer.isView(part)) return 'bytes'
     return Array.isArray(part) || typeof part === 'string' ? part.slice(0, maxShown) : part
   }
   try {
     const shown: unknown = JSON.stringify(value, shorten)
-    return typeof shown === 'string' ? shown : 'an object'
+    return { shown: typeof shown === 'string' ? shown : 'an object', isWellFormed }
   } catch {
     // The value contains itself or a bigint, so it has no JSON.
-    return 'an object'
+    return { shown: 'an object', isWellFormed }
   }
 }

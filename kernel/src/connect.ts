@@ -1,3 +1,4 @@
+import { checkOptions, localFile, words } from './argument.ts'
 import {
   findCredentials,
   settingsFolder,
@@ -8,6 +9,8 @@ import {
 import { ensureSshKey } from './credentials/ssh-key.ts'
 import { Lab } from './lab.ts'
 import { openSession } from './session.ts'
+
+const connectKinds = { url: words, token: words, credentialsFile: localFile, vct_socket: localFile }
 
 /**
  * Connect to a testbed. Its address and your token come from the first of these that has them:
@@ -21,9 +24,10 @@ import { openSession } from './session.ts'
  *
  * This call sends nothing yet. The first use of a sliver makes an SSH key, which is kept beside the credentials file.
  *
- * @throws {@link LabError} LAB_CREDENTIALS_MISSING, LAB_CREDENTIALS_INVALID, LAB_SSH_KEY_UNUSABLE.
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID, LAB_CREDENTIALS_MISSING, LAB_CREDENTIALS_INVALID, LAB_SSH_KEY_UNUSABLE.
  */
 export function connect(options: CredentialsOptions | Credentials = {}): Lab {
+  checkOptions('connect', options, connectKinds)
   const credentials = isCredentials(options) ? takeCredentials(options) : findCredentials(options)
   const key = ensureSshKey(credentials.folder ?? settingsFolder())
   return new Lab(openSession(credentials, key), key)

@@ -27,7 +27,7 @@ export class Lab {
 
   /** What the nodes measure of themselves. Default: from one hour ago on. */
   health(options: HealthOptions = {}): Promise<HealthSamples> {
-    return Promise.resolve(new HealthSamples(this.#session, options))
+    return Promise.resolve(options).then((given) => new HealthSamples(this.#session, given))
   }
 
   /** The virtual testbed on this machine. @throws {@link LabError} LAB_NOT_VIRTUAL when this testbed is not virtual. */

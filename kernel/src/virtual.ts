@@ -1,4 +1,11 @@
-import { VctStatus, type VctNodeAction, type VctServerAction } from '@community-lab/contract'
+import {
+  vctNodeActions,
+  vctServerActions,
+  VctStatus,
+  type VctNodeAction,
+  type VctServerAction,
+} from '@community-lab/contract'
+import { checkArgument, checkSignal, oneOf, words } from './argument.ts'
 import type { HttpClient } from './http/client.ts'
 import type { Session } from './session.ts'
 import { call, cleanUp } from './wait/call.ts'
@@ -51,18 +58,21 @@ export class VirtualTestbed {
   }
 
   /** Read the state of its nodes and links. */
-  status({ signal: own }: VirtualOptions = {}): Promise<VirtualStatus> {
+  async status(options: VirtualOptions = {}): Promise<VirtualStatus> {
+    checkSignal('status', options)
     const { signal: lab } = this.#session
-    return call({ lab, signal: own }, (signal) => readStatus(this.#control, signal))
+    return call({ lab, signal: options.signal }, (signal) => readStatus(this.#control, signal))
   }
 
   /** Take a link down: no packet passes it. @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such link. */
-  cutLink(a: string, b: string, options: VirtualOptions = {}): Promise<void> {
+  async cutLink(a: string, b: string, options: VirtualOptions = {}): Promise<void> {
+    checkLink('cutLink', { a, b, options })
     return this.#act(['links', a, b, 'cut'], options)
   }
 
   /** Bring a link up again. It also works in an interrupted cell. @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such link. */
-  restoreLink(a: string, b: string, options: VirtualOptions = {}): Promise<void> {
+  async restoreLink(a: string, b: string, options: VirtualOptions = {}): Promise<void> {
+    checkLink('restoreLink', { a, b, options })
     return this.#mend(['links', a, b, 'restore'], options)
   }
 
@@ -72,13 +82,18 @@ export class VirtualTestbed {
    *
    * @throws {@link LabError} LAB_VCT_UNKNOWN when there is no such node.
    */
-  node(name: string, action: VctNodeAction, options: VirtualOptions = {}): Promise<void> {
+  async node(name: string, action: VctNodeAction, options: VirtualOptions = {}): Promise<void> {
+    checkArgument("the node's name", name, words)
+    checkArgument('what to do to the node', action, oneOf(...vctNodeActions))
+    checkSignal('node', options)
     const act = action === 'start' ? this.#mend : this.#act
     return act.call(this, ['nodes', name, action], options)
   }
 
   /** Kill, stop or start the testbed's server. */
-  server(action: VctServerAction, options: VirtualOptions = {}): Promise<void> {
+  async server(action: VctServerAction, options: VirtualOptions = {}): Promise<void> {
+    checkArgument('what to do to the server', action, oneOf(...vctServerActions))
+    checkSignal('server', options)
     const act = action === 'start' ? this.#mend : this.#act
     return act.call(this, ['server', action], options)
   }
@@ -95,6 +110,17 @@ export class VirtualTestbed {
     const path = `/${parts.map(encodeURIComponent).join('/')}`
     return this.#control.tell(path, { method: 'POST', timeoutMs, signal })
   }
+}
+
+interface LinkArguments {
+  readonly a: unknown
+  readonly b: unknown
+  readonly options: unknown
+}
+
+function checkLink(call: string, { a, b, options }: LinkArguments): void {
+  for (const end of [a, b]) checkArgument('the name of a node at an end of the link', end, words)
+  checkSignal(call, options)
 }
 
 /** Read the state of a virtual testbed. */

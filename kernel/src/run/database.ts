@@ -5,6 +5,7 @@ import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { LabError } from '@community-lab/contract'
 import { BIGINT, DOUBLE, DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
+import { checkArgument, localFile, words } from '../argument.ts'
 import { asTable, type Shown } from '../display/table.ts'
 import { localPath } from '../local-path.ts'
 import type { Session } from '../session.ts'
@@ -238,6 +239,15 @@ async function openDatabase(session: Session, selection: Selection): Promise<Ope
       await scratch.remove()
     },
   }
+}
+
+/** How errors name the folder of a dataset. */
+export const exportArgument = 'the folder to export to'
+
+/** Check what to write, and where. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
+export function checkParquet(name: unknown, file: unknown): void {
+  checkArgument('the measurement', name, words)
+  checkArgument('the file to write', file, localFile)
 }
 
 /** Write several tables to Parquet files, and a manifest that describes them. */

@@ -1,8 +1,22 @@
-import { checkArgument, checkOptions, date, words } from '../argument.ts'
+import {
+  checkArgument,
+  checkOptions,
+  checkSignal,
+  date,
+  jsonObject,
+  localFile,
+  words,
+} from '../argument.ts'
 import type { Session } from '../session.ts'
 import type { Shown } from '../display/table.ts'
 import { callEach } from '../wait/call.ts'
-import { SampleDatabase, writeDataset, type WrittenTable } from './database.ts'
+import {
+  checkParquet,
+  exportArgument,
+  SampleDatabase,
+  writeDataset,
+  type WrittenTable,
+} from './database.ts'
 import { readRows, rowStream, type RowStream } from './row-stream.ts'
 import type { Row, SqlValue } from './value.ts'
 
@@ -37,8 +51,10 @@ export class HealthSamples {
   }
 
   /** The rows of a measurement, beginning with the first that the server still has; then new rows as they land, without an end. */
-  rows(name: string, { signal }: { readonly signal?: AbortSignal } = {}): RowStream {
+  rows(name: string, options: { readonly signal?: AbortSignal } = {}): RowStream {
     checkArgument('the measurement', name, words)
+    checkSignal('rows', options)
+    const { signal } = options
     const session = this.#session
     const read = async function* (until: AbortSignal): AsyncGenerator<Row> {
       for await (const { rows } of readRows(session, { scope, name, signal: until })) yield* rows
@@ -52,17 +68,21 @@ export class HealthSamples {
   }
 
   /** Write one measurement to a Parquet file. */
-  parquet(name: string, file: string): Promise<WrittenTable> {
+  async parquet(name: string, file: string): Promise<WrittenTable> {
+    checkParquet(name, file)
     return this.#database.writeParquet(name, file)
   }
 
-  /** Write all measurements into a folder: a Parquet file for each, and `manifest.json`, which describes them and contains `about`. */
-  export(
+  /** Write all measurements into a folder: a Parquet file for each, and `manifest.json`, which describes them and contains `about`. JSON must be able to express `about`. */
+  async export(
     folder: string,
     about: Readonly<Record<string, unknown>> = {},
   ): Promise<Shown<WrittenTable>> {
+    checkArgument(exportArgument, folder, localFile)
+    checkArgument('what the manifest says besides', about, jsonObject)
     return writeDataset(this.#database, folder, about)
   }
+
   /** Close its database, which frees memory. A later query fetches the samples again. */
   close(): Promise<void> {
     return this.#database.close()

@@ -17,7 +17,7 @@ export const scriptName = '.community-lab-script'
 
 /** The arguments, environment and files of a program. */
 export interface ProgramInput {
-  readonly args?: readonly (string | number | boolean)[]
+  readonly args?: readonly (string | number | bigint | boolean)[]
   readonly env?: Readonly<Record<string, string>>
 }
 

@@ -21,6 +21,7 @@ export interface Query {
 export function buildQuery(strings: unknown, given: readonly unknown[]): Query {
   const texts = textsOf(strings)
   texts.forEach(refuseParameters)
+  texts.forEach(refuseUnreadable)
   if (given.length === 0 && isEmpty(texts[0] ?? ''))
     throw invalid('it is empty; write select … from …, or from …')
   const parameters = new Map<string, BoundValue & { readonly number: number }>()
@@ -148,6 +149,13 @@ function refuseParameters(text: string): void {
     throw invalid(
       `${found[0]} stands in it, and parameters are numbered here; write \${value} in its place`,
     )
+}
+
+/** DuckDB's text ends at a NUL, and has no halves of characters. */
+function refuseUnreadable(text: string): void {
+  if (text.includes('\0')) throw invalid('it has a NUL character; take it out')
+  if (!text.isWellFormed())
+    throw invalid('it has half a character (a lone surrogate); write the whole character')
 }
 
 type Place = 'code' | 'text' | 'name' | 'comment'

@@ -1,17 +1,23 @@
 import { inspect } from 'node:util'
 import { LabError, sliceScope } from '@community-lab/contract'
-import { checkArgument, words } from '../argument.ts'
+import { checkArgument, checkOptions, checkSignal, localFile, words } from '../argument.ts'
 import { displaySymbol, type Bundle } from '../display/bundle.ts'
 import { escapeHtml, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
-import type { WaitOptions } from '../sliver/started.ts'
+import { waitKinds, type WaitOptions } from '../sliver/started.ts'
 import { runInside, type Sliver } from '../sliver/sliver.ts'
 import { quote } from '../ssh/quote.ts'
 import { collectResults, type CommandResults } from '../ssh/result.ts'
 import { call, callEach, cleanUp } from '../wait/call.ts'
 import { mapBounded } from '../wait/concurrency.ts'
 import { anySignal, orAborted, timeoutSignal } from '../wait/signal.ts'
-import { SampleDatabase, writeDataset, type WrittenTable } from './database.ts'
+import {
+  checkParquet,
+  exportArgument,
+  SampleDatabase,
+  writeDataset,
+  type WrittenTable,
+} from './database.ts'
 import { RunEnd, type RunPart } from './end.ts'
 import { collectOutcomes, nameSilent, type Outcomes } from './outcome.ts'
 import { cancelCommand, runFolder } from './program.ts'
@@ -76,7 +82,8 @@ export class Run<Tables extends object = object> {
    * Returns the outcome of each sliver: how many of its lines were rejected or dropped; and for a silent sliver that its part is unfinished, and why. The
    * notebook also shows these problems. It can be called again, because samples of a node that could not be reached arrive later.
    */
-  done(options: WaitOptions = {}): Promise<Outcomes> {
+  async done(options: WaitOptions = {}): Promise<Outcomes> {
+    checkOptions('done', options, waitKinds)
     return this.#call(options, (signal) => this.#wait(options.timeoutMs, signal))
   }
 
@@ -86,10 +93,11 @@ export class Run<Tables extends object = object> {
    */
   rows<Name extends string>(
     name: Name,
-    { signal }: { readonly signal?: AbortSignal } = {},
+    given: { readonly signal?: AbortSignal } = {},
   ): RowStream<RowsOf<Tables, Name>> {
     checkArgument('the measurement', name, words)
-    const options = { lab: this.#session.signal, signal }
+    checkSignal('rows', given)
+    const options = { lab: this.#session.signal, signal: given.signal }
     const absent = Object.keys(this.#parts.tables?.[name] ?? {}).map((column) => [column, null])
     const nothing = Object.fromEntries(absent) as Row
     const read = (until: AbortSignal): AsyncGenerator<Row, void, undefined> =>
@@ -117,13 +125,15 @@ export class Run<Tables extends object = object> {
     return this.#database.query<T>(strings, values)
   }
 
-  /** Write the samples of one measurement to a Parquet file. */
-  parquet(name: string, file: string): Promise<WrittenTable> {
+  /** Write the samples of one measurement to a Parquet file. @throws {@link LabError} LAB_SQL_FAILED when there is no such measurement; LAB_ARGUMENT_INVALID. */
+  async parquet(name: string, file: string): Promise<WrittenTable> {
+    checkParquet(name, file)
     return this.#database.writeParquet(name, file)
   }
 
   /** Write all samples into a folder: a Parquet file for each measurement, and `manifest.json`, which describes them. */
-  export(folder: string): Promise<Shown<WrittenTable>> {
+  async export(folder: string): Promise<Shown<WrittenTable>> {
+    checkArgument(exportArgument, folder, localFile)
     const ended = this.slivers.flatMap(({ id: sliver, node }) => {
       const end = this.#end.of(sliver)
       return end === null ? [] : [{ sliver, node, exitCode: end.exitCode }]
@@ -143,7 +153,8 @@ export class Run<Tables extends object = object> {
   }
 
   /** The output of the program on each sliver so far, stdout and stderr together. */
-  output(options: { readonly signal?: AbortSignal } = {}): Promise<CommandResults> {
+  async output(options: { readonly signal?: AbortSignal } = {}): Promise<CommandResults> {
+    checkSignal('output', options)
     const command = `cat ${quote(`${runFolder(this.id)}/output`)}`
     return this.#call(options, (signal) => this.#onAll(command, signal))
   }
@@ -152,8 +163,9 @@ export class Run<Tables extends object = object> {
    * End the program on every sliver: SIGTERM, and SIGKILL two seconds later. Does nothing to a run that has ended. It also works in an interrupted cell, so it
    * can be used in `finally`.
    */
-  cancel({ signal: own }: { readonly signal?: AbortSignal } = {}): Promise<CommandResults> {
-    const options = { lab: this.#session.signal, signal: own }
+  async cancel(given: { readonly signal?: AbortSignal } = {}): Promise<CommandResults> {
+    checkSignal('cancel', given)
+    const options = { lab: this.#session.signal, signal: given.signal }
     return cleanUp(options, (signal) => this.#onAll(cancelCommand(runFolder(this.id)), signal))
   }
 

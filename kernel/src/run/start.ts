@@ -7,6 +7,7 @@ import {
   checkOptions,
   fileMap,
   listOf,
+  programArgument,
   text,
   textMap,
   type Kind,
@@ -39,7 +40,7 @@ export interface RunProgram extends ProgramInput {
   /** The slivers that run it, or the names of their nodes; default: all slivers of the slice. */
   readonly on?: SliverOrNode | readonly SliverOrNode[]
   /** The arguments of the script: `$1` and so on. */
-  readonly args?: readonly (string | number | boolean)[]
+  readonly args?: readonly (string | number | bigint | boolean)[]
   /** Variables to add to its environment. */
   readonly env?: Readonly<Record<string, string>>
   /** Files to put beside the script, by path. */
@@ -77,10 +78,7 @@ const undoWaitMs = 2_000
 const programKinds = {
   script: text,
   on: { expected: 'slivers or nodes', is: (value: unknown) => value !== null },
-  args: listOf({
-    expected: 'a text, number or boolean',
-    is: (value) => ['string', 'number', 'boolean'].includes(typeof value),
-  }),
+  args: listOf(programArgument),
   env: textMap,
   files: fileMap,
 }

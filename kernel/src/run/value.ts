@@ -45,11 +45,17 @@ const expected =
 /**
  * Convert a value for DuckDB. `position` counts from 1, for the error.
  *
- * @throws {@link LabError} LAB_ARGUMENT_INVALID.
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID; LAB_SQL_INVALID for a text with a lone surrogate.
  */
 export function bindValue(value: unknown, position: number): BoundValue {
   const bound = Array.isArray(value) ? maybeBindList(value) : maybeBindScalar(value)
   if (bound !== null) return bound
+  const half = Array.isArray(value) ? value.find(isIllFormed) : value
+  if (isIllFormed(half)) {
+    const shown = JSON.stringify(half.slice(0, 80))
+    const problem = `value ${position} has half a character (a lone surrogate): ${shown}; DuckDB would keep another text. Give a text that is whole, such as text.toWellFormed()`
+    throw new LabError('LAB_SQL_INVALID', { problem })
+  }
   throw new LabError('LAB_ARGUMENT_INVALID', {
     argument: `value ${position} of the query`,
     found: describe(value),
@@ -57,15 +63,20 @@ export function bindValue(value: unknown, position: number): BoundValue {
   })
 }
 
+function isIllFormed(value: unknown): value is string {
+  return typeof value === 'string' && !value.isWellFormed()
+}
+
 function maybeBindScalar(value: unknown): BoundValue | null {
   if (value === null) return { value: null, type: SQLNULL }
-  if (typeof value === 'string') return { value, type: VARCHAR }
+  if (typeof value === 'string') return isIllFormed(value) ? null : { value, type: VARCHAR }
   if (typeof value === 'boolean') return { value, type: BOOLEAN }
   if (typeof value === 'bigint') return maybeBindInteger(value)
-  if (typeof value === 'number')
-    return Number.isSafeInteger(value)
-      ? { value: BigInt(value), type: BIGINT }
-      : { value, type: DOUBLE }
+  if (typeof value === 'number') {
+    // As a double it would equal integers beside it: DuckDB compares 2^53 + 1 with 2^53 as doubles.
+    const integer = Number.isInteger(value) ? maybeBindInteger(BigInt(value)) : null
+    return integer ?? { value, type: DOUBLE }
+  }
   if (value instanceof Date && !Number.isNaN(value.getTime()))
     return { value: timestampTZValue(BigInt(value.getTime()) * 1000n), type: TIMESTAMPTZ }
   return null
@@ -81,7 +92,7 @@ function maybeBindInteger(value: bigint): BoundValue | null {
 function maybeBindList(items: readonly unknown[]): BoundValue | null {
   const known = items.flatMap((item) => (item === null ? [] : (maybeBindScalar(item) ?? [])))
   if (known.length < items.length) return null
-  const type = commonType(known.map((item) => item.type))
+  const type = commonType(known)
   if (type === null) return null
   const values = known.map(({ value }) =>
     type === DOUBLE && typeof value === 'bigint' ? Number(value) : value,
@@ -89,13 +100,18 @@ function maybeBindList(items: readonly unknown[]): BoundValue | null {
   return { value: listValue(values), type: LIST(type) }
 }
 
-function commonType(types: readonly DuckDBType[]): DuckDBType | null {
-  const found = new Set(types)
+function commonType(items: readonly BoundValue[]): DuckDBType | null {
+  const found = new Set(items.map(({ type }) => type))
   const [first = SQLNULL] = found
   if (found.size <= 1) return first
-  // Integers beside fractions become doubles, which cannot hold every HUGEINT: these do not mix.
-  const wider: DuckDBType = found.has(DOUBLE) ? DOUBLE : HUGEINT
-  return [...found].every((type) => type === BIGINT || type === wider) ? wider : null
+  if (found.has(DOUBLE)) return items.every(isExactAsDouble) ? DOUBLE : null
+  return [...found].every((type) => type === BIGINT || type === HUGEINT) ? HUGEINT : null
+}
+
+/** Whether a double holds a number. Beside a fraction, an integer that it does not hold would be another number. */
+function isExactAsDouble({ value }: BoundValue): boolean {
+  if (typeof value === 'number') return true
+  return typeof value === 'bigint' && BigInt(Number(value)) === value
 }
 
 function describe(value: unknown): string {

@@ -3,7 +3,7 @@ import { chmod, mkdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import path from 'node:path'
 import type { Writable } from 'node:stream'
 import { LabError } from '@community-lab/contract'
-import { abortSignal, checkArgument, checkOptions, count, words } from '../argument.ts'
+import { abortSignal, checkArgument, checkOptions, count, localFile, words } from '../argument.ts'
 import { asTable, type Shown } from '../display/table.ts'
 import { describeCause } from '../http/client.ts'
 import { localPath } from '../local-path.ts'
@@ -29,7 +29,7 @@ const downloadKinds = { maxBytes: count, maxEntries: count, signal: abortSignal 
 /** Check the arguments of a download. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
 export function checkDownload(from: unknown, to: unknown, options: unknown): void {
   checkArgument('the path of what to download', from, words)
-  checkArgument('the path of this machine that it goes to', to, words)
+  checkArgument('the path of this machine that it goes to', to, localFile)
   checkOptions('download', options, downloadKinds)
 }
 

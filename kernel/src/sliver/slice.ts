@@ -10,6 +10,7 @@ import {
   abortSignal,
   checkArgument,
   checkOptions,
+  checkSignal,
   durationMs,
   either,
   fileMap,
@@ -37,7 +38,7 @@ import { checkDownload, downloadAll, type DownloadOptions, type Downloads } from
 import { readSlivers } from './read-slivers.ts'
 import type { SliceHandle, SliverOrNode } from './slice-handle.ts'
 import { runInside, Sliver, sliverColumns, sourceOf, updateSliver } from './sliver.ts'
-import { waitStarted, type WaitedSlice, type WaitOptions } from './started.ts'
+import { waitKinds, waitStarted, type WaitedSlice, type WaitOptions } from './started.ts'
 
 /** The most slivers that are worked on at the same time. */
 const concurrency = 64
@@ -103,6 +104,7 @@ export class Slice implements SliceHandle {
    * slice was released or has expired.
    */
   async refresh(options: CallSignal = {}): Promise<this> {
+    checkSignal('refresh', options)
     await this.#call(options, (signal) => this.#refresh(signal))
     return this
   }
@@ -114,6 +116,7 @@ export class Slice implements SliceHandle {
    * the limit is reached; LAB_SLICE_GONE when the slice is released meanwhile.
    */
   async started(options: WaitOptions = {}): Promise<this> {
+    checkOptions('started', options, waitKinds)
     const slice: WaitedSlice = {
       id: this.id,
       name: this.name,
@@ -128,6 +131,7 @@ export class Slice implements SliceHandle {
 
   /** Extend the life of the slice to that of a new one: 30 days from now. @throws {@link LabError} LAB_SLICE_GONE when it was released or has expired. */
   async renew(options: CallSignal = {}): Promise<this> {
+    checkSignal('renew', options)
     const { http } = this.#session
     const route = path(routes.sliceRenew, { id: this.id })
     this.#object = await this.#call(options, (signal) =>
@@ -253,8 +257,9 @@ export class Slice implements SliceHandle {
    * Release the slice: its slivers end, and their resources are free for others. Its measurements stay. A slice that is gone already is no error. It also works
    * in an interrupted cell, so it can be used in `finally`.
    */
-  release({ signal: own }: CallSignal = {}): Promise<void> {
-    return cleanUp({ lab: this.#session.signal, signal: own }, async (signal) => {
+  async release(options: CallSignal = {}): Promise<void> {
+    checkSignal('release', options)
+    return cleanUp({ lab: this.#session.signal, signal: options.signal }, async (signal) => {
       const { http, pool } = this.#session
       pool.drop(this.#slivers.map(({ id }) => id))
       try {

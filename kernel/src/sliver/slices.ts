@@ -11,6 +11,7 @@ import {
   abortSignal,
   checkArgument,
   checkOptions,
+  checkSignal,
   named,
   oneOf,
   someOf,
@@ -90,6 +91,7 @@ export class Slices {
   /** Get the slice of a name. @throws {@link LabError} LAB_NOT_FOUND. */
   async get(name: string, options: CallSignal = {}): Promise<Slice> {
     checkArgument(nameArgument, name, words)
+    checkSignal('get', options)
     return this.#call(options, async (signal) => {
       const query = { '/name': JSON.stringify(name) }
       const { http } = this.#session
@@ -100,7 +102,8 @@ export class Slices {
   }
 
   /** List all slices of the testbed, of all groups. */
-  list(options: CallSignal = {}): Promise<Shown<Slice>> {
+  async list(options: CallSignal = {}): Promise<Shown<Slice>> {
+    checkSignal('list', options)
     return this.#call(options, async (signal) => {
       const { http } = this.#session
       const [slices, slivers] = await Promise.all([

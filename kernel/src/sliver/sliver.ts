@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { LabError, type Sliver as SliverObject } from '@community-lab/contract'
-import { checkArgument, checkOptions, words } from '../argument.ts'
+import { checkArgument, checkOptions, checkSignal, words } from '../argument.ts'
 import { displaySymbol, type Bundle } from '../display/bundle.ts'
 import { tableBundle } from '../display/table.ts'
 import type { Session } from '../session.ts'
@@ -135,6 +135,7 @@ export class Sliver {
    */
   async read(file: string, options: { readonly signal?: AbortSignal } = {}): Promise<Uint8Array> {
     checkArgument('the path of the file', file, words)
+    checkSignal('read', options)
     return this.#call(options, (signal) => readFile(sourceOf(this), file, signal))
   }
 

@@ -8,6 +8,7 @@ import {
   Sliver as SliverObject,
 } from '@community-lab/contract'
 import Type from 'typebox'
+import { abortSignal, durationMs } from '../argument.ts'
 import { currentDisplay } from '../display/current.ts'
 import { tableBundle } from '../display/table.ts'
 import { readEvents } from '../http/event-stream.ts'
@@ -41,6 +42,9 @@ export interface WaitedSlice {
   /** Store the state that the server has reported. */
   take(object: SliceObject): void
 }
+
+/** What the options of a wait can be. */
+export const waitKinds = { timeoutMs: durationMs, signal: abortSignal }
 
 const defaultTimeoutMs = 120_000
 /** The most slivers that are connected to at the same time while others start. */

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { buffer } from 'node:stream/consumers'
@@ -101,13 +102,20 @@ async function namesIn(folder: string): Promise<string[]> {
   return entries.map(({ parentPath, name }) => path.relative(folder, path.join(parentPath, name)))
 }
 
+/** Where a link leads to. An archive here holds texts, and a target that is none would be another one. */
+async function readTarget(file: string, name: string): Promise<string> {
+  const target = await readlink(file, 'buffer')
+  if (isUtf8(target)) return target.toString()
+  throw new Error(`${name} is a link to a name that is not UTF-8`)
+}
+
 async function readEntry(folder: string, name: string, keepsLinks: boolean): Promise<Entry> {
   const file = path.join(folder, name)
   const found = await (keepsLinks ? lstat(file) : stat(file))
   const entry = { name, mode: found.mode & 0o7777, mtime: found.mtime }
   if (found.isDirectory()) return { ...entry, type: 'directory', content: '' }
   if (found.isSymbolicLink())
-    return { name, type: 'symlink', linkname: await readlink(file), content: '' }
+    return { name, type: 'symlink', linkname: await readTarget(file, name), content: '' }
   if (found.isFile()) {
     // Do not read a file of this size. A file that grows meanwhile counts with the bytes that were read.
     if (found.size > maxBytes) throw tooLarge()

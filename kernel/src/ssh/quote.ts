@@ -1,16 +1,30 @@
 import { LabError } from '@community-lab/contract'
-import { checkArgument, describeFound, someOf, text, words, type Kind } from '../argument.ts'
+import {
+  checkArgument,
+  describeFound,
+  programArgument,
+  someOf,
+  text,
+  words,
+  type Kind,
+} from '../argument.ts'
 import { placeAtEnd, type ShellPlace } from './shell-place.ts'
 
 /** A value of a command. Each becomes exactly one argument; each item of an array becomes one. */
-export type Argument = string | number | bigint | boolean | readonly (string | number)[]
+export type Argument =
+  string | number | bigint | boolean | readonly (string | number | bigint | boolean)[]
 
-/** Quote a text so that a POSIX shell takes it as one word, whatever its characters. @throws {@link LabError} LAB_ARGUMENT_INVALID for a NUL character. */
+/**
+ * Quote a text so that a POSIX shell takes it as one word, whatever its characters.
+ *
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID for a NUL character and for a lone surrogate, which has no form in UTF-8.
+ */
 export function quote(text: string): string {
-  if (text.includes('\0'))
+  const isWhole = text.isWellFormed()
+  if (text.includes('\0') || !isWhole)
     throw new LabError('LAB_ARGUMENT_INVALID', {
       argument: 'an argument of a command',
-      found: 'a text with a NUL character',
+      found: isWhole ? 'a text with a NUL character' : describeFound(text),
       expected: 'text without one; send bytes with upload() or as input',
     })
   return /^[A-Za-z0-9_/:=.,@%+-]+$/u.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
@@ -35,7 +49,7 @@ export function buildCommand(strings: readonly string[], values: readonly Argume
   for (const [index, text] of strings.entries()) {
     if (index > 0) {
       const value: unknown = values[index - 1]
-      command += quoteValue(value, index)
+      command += quoteValue(value, `value ${index} of the command`)
       if (isQuoted(value)) requireCode(placeAtEnd(outline), index)
       outline += 'x'
     }
@@ -61,16 +75,10 @@ const commandKind: Kind = {
   is: (value) => (typeof value === 'string' ? value.trim() !== '' : someOf(text).is(value)),
 }
 
-function quoteValue(value: unknown, index: number): string {
-  if (typeof value === 'string') return quote(value)
-  if (typeof value === 'number' && Number.isFinite(value)) return quote(String(value))
-  if (typeof value === 'bigint' || typeof value === 'boolean') return String(value)
-  if (Array.isArray(value)) return value.map((item: unknown) => quoteValue(item, index)).join(' ')
-  throw new LabError('LAB_ARGUMENT_INVALID', {
-    argument: `value ${index} of the command`,
-    found: describeFound(value),
-    expected: 'a text, a finite number or a boolean, or a list of these',
-  })
+function quoteValue(value: unknown, argument: string): string {
+  if (Array.isArray(value)) return value.map((item) => quoteValue(item, argument)).join(' ')
+  checkArgument(argument, value, programArgument)
+  return quote(String(value))
 }
 
 /** Refuse a text in a place where the shell would not take it for one argument. @throws {@link LabError} LAB_ARGUMENT_INVALID. */

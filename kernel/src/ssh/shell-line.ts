@@ -1,4 +1,5 @@
 import { LabError } from '@community-lab/contract'
+import { describeFound } from '../argument.ts'
 import { quote, quotePath } from './quote.ts'
 
 /** The folder and the environment of a command. */
@@ -27,10 +28,11 @@ export function shellLine(command: string, { cwd, env = {} }: CommandPlace = {})
       found: `${length} bytes long`,
       expected: `at most ${maxLineBytes}, which is what SSH servers take; upload it as a file and run that, or give what is long as input`,
     })
-  if (line.includes('\0'))
+  const isWhole = line.isWellFormed()
+  if (line.includes('\0') || !isWhole)
     throw new LabError('LAB_ARGUMENT_INVALID', {
       argument: 'the command',
-      found: 'a text with a NUL character',
+      found: isWhole ? 'a text with a NUL character' : describeFound(line),
       expected: 'text without one',
     })
   return line

@@ -7,6 +7,9 @@ import { pipeline } from 'node:stream/promises'
 import { LabError } from '@community-lab/contract'
 import tar, { type Extract, type Header } from 'tar-stream'
 
+/** The character that replaces bytes which are not UTF-8. */
+const replacement = '\uFFFD'
+
 /** Limits of unpacking. */
 export interface UnpackLimits {
   /** The most bytes, all files together. */
@@ -94,6 +97,12 @@ export class Unpacking {
     if (path.posix.isAbsolute(name) || parts.includes('..') || name.includes('\0'))
       throw this.#fail(`it holds the path ${JSON.stringify(header.name)}, which leads out of it`)
     const file = path.join(this.#folder, ...parts)
+    if (`${name}${header.linkname}`.includes(replacement)) {
+      // Two such names could be one here, and the second file would replace the first.
+      this.#skip(name, 'its name, or that of its target, is not UTF-8')
+      entry.resume()
+      return
+    }
     if (name !== '.') await this.#enter(parts.slice(0, -1))
     if (header.type === 'directory') await this.#enter(name === '.' ? [] : parts)
     else if (header.type === 'file' || header.type === 'contiguous-file')

@@ -128,9 +128,10 @@ function readValue(raw: string): { readonly value: FieldValue } | { readonly rea
 function readString(raw: string): { readonly value: string } | { readonly reason: string } {
   try {
     const value: unknown = JSON.parse(raw)
-    if (typeof value === 'string') return { value }
+    // A lone surrogate: what keeps texts as UTF-8 would keep another one.
+    if (typeof value === 'string' && value.isWellFormed()) return { value }
   } catch {
-    // Not a JSON string: the reason says so, with the text.
+    // The reason says so, with the text.
   }
   return { reason: `${JSON.stringify(raw.slice(0, 40))} is no JSON string` }
 }

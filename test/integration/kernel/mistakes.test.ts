@@ -4,7 +4,11 @@ import { Readable } from 'node:stream'
 import { LabError } from '@community-lab/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Lab } from '../../../kernel/src/lab.ts'
+import type { Run } from '../../../kernel/src/run/run.ts'
 import type { Slice } from '../../../kernel/src/sliver/slice.ts'
+import { any, type Mistakes } from './mistakes/mistake.ts'
+import { unchecked } from './mistakes/unchecked.ts'
+import { unsendable } from './mistakes/unsendable.ts'
 import { openLab } from './world/lab.ts'
 import { startWorld, type World } from './world/testbed.ts'
 
@@ -13,12 +17,14 @@ import { startWorld, type World } from './world/testbed.ts'
 let world: World
 let lab: Lab
 let slice: Slice
+let run: Run
 let dir: string
 
 beforeAll(async () => {
   world = await startWorld(2)
-  lab = openLab(world)
+  lab = openLab(world, 'right', path.join(world.dir, 'vct.sock'))
   slice = await lab.slices.get('first')
+  run = await slice.run('mistakes', { script: 'true' })
   dir = await mkdtemp('/var/tmp/kernel-mistakes-')
 })
 afterAll(async () => {
@@ -27,14 +33,10 @@ afterAll(async () => {
   await rm(dir, { recursive: true })
 })
 
-/** A value that TypeScript does not look at. */
-const any = (value: unknown): never => value as never
-
 const rtt = { from: 'n1', to: 'n2', everyMs: 100, forMs: 1_000 }
 const first = () => slice.sliver('n1')
 
-/** Each mistake: the call, and what its error says. */
-const mistakes: Readonly<Record<string, readonly [call: () => unknown, says: RegExp]>> = {
+const mistakes: Mistakes = {
   'no name for a slice': [
     () => lab.slices.ensure(any(undefined), { template: 'tiny', nodes: ['n1'] }),
     /name of the slice is undefined; expected a text/u,
@@ -270,16 +272,18 @@ const mistakes: Readonly<Record<string, readonly [call: () => unknown, says: Reg
   ],
 }
 
+const all: Mistakes = { ...mistakes, ...unsendable, ...unchecked }
+
 const isLabError = (error: unknown): boolean => LabError.is(error, 'LAB_ARGUMENT_INVALID')
 
 describe('a mistake', () => {
-  it.each(Object.keys(mistakes))(
+  it.each(Object.keys(all))(
     'of a newcomer is answered before anything is sent: %s',
     async (name) => {
-      const [call, says] = mistakes[name] ?? [() => null, /^$/u]
+      const [call, says] = all[name] ?? [() => null, /^$/u]
       const tunnels = world.tunnels
       const failed = await Promise.resolve()
-        .then(call)
+        .then(() => call({ lab, slice, run, dir, first, virtual: () => lab.virtual() }))
         .then(
           () => new Error('it went through'),
           (error: unknown) => error,

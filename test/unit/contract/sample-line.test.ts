@@ -85,6 +85,7 @@ describe('a line', () => {
     ['rtt a=1.2.3', /write text in double quotes/u],
     [`rtt a=${'9'.repeat(39)}`, /more than 38 digits/u],
     ['rtt a_as_text=1', /ends with _as_text/u],
+    ['log text="a\\ud800"', /is no JSON string/u],
     ['rtt =1', /cannot read/u],
     ['rtt __proto__=1', /field name "__proto__"/u],
     [`rtt ${'x'.repeat(64)}=1`, /field name/u],

@@ -25,6 +25,9 @@ export interface CountedLines {
 const newline = 0x0a
 const none = new Uint8Array()
 const decoder = new TextDecoder()
+const strictDecoder = new TextDecoder('utf-8', { fatal: true })
+/** What a decoder puts in the place of bytes that are not UTF-8. */
+const replacement = '\uFFFD'
 
 /**
  * Split bytes at newlines, until there are `most` lines that are not empty. Of a line that is too long one byte more than allowed is kept: that byte shows that the
@@ -95,9 +98,21 @@ export function toSample(
 ): { readonly sample: Sample } | { readonly sample: null; readonly reason: string } {
   if (line.length >= maxLineBytes)
     return { sample: null, reason: `longer than ${maxLineBytes} bytes; cut off there` }
-  const parsed = parseLine(decoder.decode(line))
+  const text = decoder.decode(line)
+  if (text.includes(replacement) && !isUtf8(line))
+    return { sample: null, reason: 'it is not UTF-8' }
+  const parsed = parseLine(text)
   if (!parsed.ok) return { sample: null, reason: parsed.reason }
   return { sample: { time_us: timeUs, source, name: parsed.name, fields: { ...parsed.fields } } }
+}
+
+function isUtf8(line: Uint8Array): boolean {
+  try {
+    strictDecoder.decode(line)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** A line as text, for those who look at what was refused. */

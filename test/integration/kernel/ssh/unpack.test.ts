@@ -82,6 +82,18 @@ it('leaves out devices, and says so', async () => {
   expect(await readdir(folder)).toEqual([])
 })
 
+it('leaves out names that are not UTF-8: two of them would be one file here', async () => {
+  const got = await unpack(
+    { name: 'a\ufffd', content: 'one' },
+    { name: 'b', type: 'symlink', linkname: 'a\ufffd' },
+    { name: 'c', content: 'c' },
+  )
+  expect(got.skipped.map(({ reason }) => reason)).toEqual(
+    Array.from({ length: 2 }, () => 'its name, or that of its target, is not UTF-8'),
+  )
+  expect(await readdir(folder)).toEqual(['c'])
+})
+
 it('takes no more entries and bytes than it may', async () => {
   const many = Array.from({ length: 11 }, (_, index) => ({ name: `${index}` }))
   await expect(unpack(...many)).rejects.toThrow(/more than 10 files/u)

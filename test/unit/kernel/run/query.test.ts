@@ -39,6 +39,11 @@ it('takes lists, intervals and limits where SQL has them', () => {
   expect(query`where time > now() - interval ${'5 minutes'}`).toContain('interval ($1)')
 })
 
+it('refuses text that DuckDB would change or cut', () => {
+  expect(() => query`select '\ud800'`).toThrow(/half a character/u)
+  expect(() => query`select '\0'`).toThrow(/NUL/u)
+})
+
 it('leaves alone what only looks like a mistake', () => {
   expect(query`select 'it''s', e'\\'', $$'$$, "a""'" /* ' */ -- '
     , ${1}`).toContain(', $1')

@@ -3,6 +3,7 @@ import {
   DOUBLE,
   HUGEINT,
   LIST,
+  listValue,
   SQLNULL,
   TIMESTAMPTZ,
   UHUGEINT,
@@ -32,6 +33,27 @@ it('gives a list the type that all of its items have', () => {
   expect(typeOf([])).toEqual(LIST(SQLNULL))
 })
 
+it('keeps integers exact: beside a column of integers a double would equal its neighbours', () => {
+  expect(bindValue(2 ** 60, 1)).toEqual({ value: 2n ** 60n, type: BIGINT })
+  expect(bindValue(1e20, 1)).toEqual({ value: 10n ** 20n, type: HUGEINT })
+  expect(typeOf(1e300)).toBe(DOUBLE)
+  expect(bindValue([0.5, 2 ** 60], 1)).toEqual({
+    value: listValue([0.5, 2 ** 60]),
+    type: LIST(DOUBLE),
+  })
+})
+
+it('refuses a text that DuckDB would change', () => {
+  for (const value of ['a\ud800', ['a', '\udc00b']])
+    expect(() => bindValue(value, 3)).toThrow(
+      expect.objectContaining({
+        code: 'LAB_SQL_INVALID',
+        message: expect.stringMatching(/value 3 has half a character/u) as string,
+      }) as Error,
+    )
+  expect(typeOf('🐱')).toBe(VARCHAR)
+})
+
 it('refuses what no database knows, and says what it is', () => {
   const cases = [
     [undefined, 'undefined'],
@@ -44,7 +66,8 @@ it('refuses what no database knows, and says what it is', () => {
     [['a', undefined], 'a list whose item 2 is undefined'],
     [[1, null], 'a list whose item 2 is null'],
     [['a', 1], 'a list of different kinds'],
-    [[0.5, 2n ** 64n], 'a list of different kinds'],
+    [[0.5, 2n ** 64n + 1n], 'a list of different kinds'],
+    [[0.5, 2n ** 53n + 1n], 'a list of different kinds'],
   ] as const
   for (const [value, found] of cases)
     expect(() => bindValue(value, 1)).toThrow(`value 1 of the query is ${found}; expected`)

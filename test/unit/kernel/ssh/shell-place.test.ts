@@ -59,7 +59,7 @@ EOF`,
 })
 
 it('takes numbers and booleans everywhere: they have no quotes', () => {
-  expect(run(sh`echo "n=${-3} ${true}" '${1e21}'`)).toBe('n=-3 true 1e+21\n')
+  expect(run(sh`echo "n=${-3} ${true}" '${1e-7}'`)).toBe('n=-3 true 1e-7\n')
 })
 
 it('agrees with the shell about what is a place for a word', () => {

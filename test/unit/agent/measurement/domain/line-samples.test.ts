@@ -52,6 +52,13 @@ it('tells why a line cannot be read', () => {
   })
 })
 
+it('refuses bytes that are not UTF-8, which would become other characters', () => {
+  const latin1 = Buffer.from('a place=caf\xe9', 'latin1')
+  expect(toSample(latin1, 's', 1)).toEqual({ sample: null, reason: 'it is not UTF-8' })
+  const sample = toSample(Buffer.from('a place=caf\ufffd'), 's', 1)
+  expect(sample).toMatchObject({ sample: { fields: { place: 'caf\ufffd' } } })
+})
+
 it('splits no more lines than are wanted, and goes on behind them', () => {
   const bytes = bytesOf('a v=1\n\n\nb v=1\n\nc v=1\nd')
   const first = splitLines(none, bytes, 2)
