@@ -42,6 +42,7 @@ export class FakeSlivers implements Slivers {
       startedOn: null,
       pid: null,
       cgroups: {},
+      hasOtherProtection: false,
       ended: null,
     })
   }

@@ -25,6 +25,8 @@ export interface SliverStatus {
   readonly pid: number | null
   /** Its cgroup folders by controller (`memory`, `cpu`, `pids`), or `unified`; empty where cgroups cannot be used. */
   readonly cgroups: Readonly<Record<string, string>>
+  /** Whether it runs with other system calls, capabilities, mounts or limits of its processes than this agent gives: an earlier agent started it. */
+  readonly hasOtherProtection: boolean
   /** Set when it ran and ended by itself: why. */
   readonly ended: MemberError | null
 }

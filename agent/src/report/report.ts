@@ -1,12 +1,13 @@
-import type {
-  Arch,
-  Capabilities,
-  MemberError,
-  NodeReport,
-  NodeReportedState,
-  SliverReport,
-  SliverState,
-  SliverTarget,
+import {
+  LabError,
+  type Arch,
+  type Capabilities,
+  type MemberError,
+  type NodeReport,
+  type NodeReportedState,
+  type SliverReport,
+  type SliverState,
+  type SliverTarget,
 } from '@community-lab/contract'
 import { describeWanted, stands, type Failure, type Failures } from '../plan/failure.ts'
 import type { Current } from '../plan/plan.ts'
@@ -63,6 +64,7 @@ export function report(sources: ReportSources): NodeReport {
     errors: boundErrors(
       [
         ...capabilityErrors(facts.capabilities),
+        ...otherProtection(target, current),
         ...untold(ids.length - maxSlivers),
         ...sources.errors,
       ],
@@ -76,6 +78,7 @@ export function report(sources: ReportSources): NodeReport {
       const noticed = (notices.get(id) ?? []).map(({ error }) => error)
       const fault = unreadable.get(id) ?? null
       return reportSliver(id, {
+        target,
         wanted,
         status: present.get(id),
         failure: standing,
@@ -110,7 +113,7 @@ function capabilityErrors(capabilities: Capabilities): MemberError[] {
   return errors
 }
 
-interface SliverSources {
+interface SliverSources extends Pick<ReportSources, 'target'> {
   readonly wanted: SliverTarget | undefined
   readonly status: Current['slivers'][number] | undefined
   readonly failure: Failure | null
@@ -121,9 +124,10 @@ interface SliverSources {
 }
 
 function reportSliver(id: string, sources: SliverSources): SliverReport {
-  const { wanted, status, failure, fault, noticed } = sources
+  const { target, wanted, status, failure, fault, noticed } = sources
   const own = fault ?? failure?.error ?? status?.ended ?? null
-  const errors = own === null ? noticed : [own, ...noticed]
+  const protection = otherProtection(target, { slivers: status === undefined ? [] : [status] })
+  const errors = [...(own === null ? [] : [own]), ...protection, ...noticed]
   return {
     id,
     nr: status?.nr ?? null,
@@ -135,6 +139,18 @@ function reportSliver(id: string, sources: SliverSources): SliverReport {
     started_on: status?.startedOn ?? null,
     errors: boundErrors(errors, maxSliverErrors),
   }
+}
+
+/** Tell of slivers that run with another protection than this agent gives. */
+function otherProtection(
+  target: NodeWanted | null,
+  { slivers: all }: Pick<Current, 'slivers'>,
+): MemberError[] {
+  const slivers = all.filter((one) => one.hasOtherProtection).map(({ id }) => id)
+  if (slivers.length === 0) return []
+  const node = target?.node.name ?? 'NODE'
+  const { message } = new LabError('LAB_SLIVER_OTHER_PROTECTION', { slivers, node })
+  return [{ member: '', message }]
 }
 
 function untold(count: number): MemberError[] {

@@ -29,7 +29,15 @@ const sshPort = 22
 const sshWithinMs = 20_000
 
 /** The only program that a sliver begins with: it lets in by key alone, logs nowhere, and reaps what loses its parent. */
-const firstProgram = ['/usr/sbin/dropbear', '-F', '-s', '-r', hostKeyPath, '-p', String(sshPort)]
+export const firstProgram = [
+  '/usr/sbin/dropbear',
+  '-F',
+  '-s',
+  '-r',
+  hostKeyPath,
+  '-p',
+  String(sshPort),
+]
 
 /** The name of a sliver where names must be short: for its runtime, cgroups and links. It is unique on the node because the sliver's number is. */
 export function containerName({ nr }: Pick<SliverRecord, 'nr'>): string {

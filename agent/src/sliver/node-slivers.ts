@@ -1,11 +1,13 @@
 import { join } from 'node:path'
+import process from 'node:process'
 import { LabError } from '@community-lab/contract'
 import type { SliverStatus } from '../plan/observed.ts'
 import type { NodeProblems } from '../report/problems.ts'
 import { createSerial } from '../serial.ts'
 import { containerName } from './container.ts'
+import { hasOtherProtection } from './domain/protection.ts'
 import { watchNetwork } from './host/changes.ts'
-import { openHost, type Host, type HostOptions } from './host/host.ts'
+import { openHost, type HostOptions } from './host/host.ts'
 import { createWatch } from './host/watch.ts'
 import { allocate } from './lifecycle/allocate.ts'
 import { authorize, deploy } from './lifecycle/deploy.ts'
@@ -17,6 +19,7 @@ import { start } from './lifecycle/start.ts'
 import { describeUnreadable, endStrays, findUnreadable } from './lifecycle/unreadable.ts'
 import { findPlatform, type PlatformSearch } from './platform.ts'
 import { createProbing } from './probing.ts'
+import { protectionSha256 } from './protection.ts'
 import type { Slivers } from './slivers.ts'
 import type { SliverRecord } from './store/record.ts'
 import { openRecords, type Records } from './store/records.ts'
@@ -76,6 +79,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       return probing.found
     },
     measureDir: (id) => join(dataDir, 'measure', id),
+    protectionSha256: await protectionSha256(process.arch),
     unreadable: await findUnreadable(records, host),
     unclean: new Set(),
   }
@@ -126,7 +130,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     get problems() {
       return upkeep.problems
     },
-    list: () => Promise.resolve(records.all().map((one) => statusOf(one, host))),
+    list: () => Promise.resolve(records.all().map((one) => statusOf(one, parts))),
     unreadable: () => Promise.resolve([...parts.unreadable.values()].map(describeUnreadable)),
     allocate: (target, sliverMacPrefix) =>
       serial.run(target.id, () => allocate(parts, target, sliverMacPrefix)),
@@ -155,8 +159,10 @@ function tellUnreadable({ unreadable }: Records, problems: NodeProblems): void {
   }
 }
 
-function statusOf(record: SliverRecord, { cgroups }: Pick<Host, 'cgroups'>): SliverStatus {
-  const { process } = record
+function statusOf(
+  record: SliverRecord,
+  { host, protectionSha256: own }: Pick<SliverParts, 'host' | 'protectionSha256'>,
+): SliverStatus {
   const runs = record.stage === 'started'
   return {
     id: record.id,
@@ -170,7 +176,8 @@ function statusOf(record: SliverRecord, { cgroups }: Pick<Host, 'cgroups'>): Sli
     sshHostKey: record.sshHostKey,
     startedOn: record.startedOn,
     ended: record.ended,
-    pid: runs ? (process?.pid ?? null) : null,
-    cgroups: runs ? cgroups.folders(containerName(record)) : {},
+    pid: runs ? (record.process?.pid ?? null) : null,
+    cgroups: runs ? host.cgroups.folders(containerName(record)) : {},
+    hasOtherProtection: hasOtherProtection(record, own),
   }
 }

@@ -37,8 +37,10 @@ export function chooseBundlePlaces(dataDir: string): BundlePlaces {
 
 /** A runtime that is to see no cgroups finds a file system without any. */
 const hideCgroups = 'mount -t tmpfs -o mode=755,size=64k,ro community-lab /sys/fs/cgroup'
-/** Beside `src` and `dist`, so that it is found from both. */
-const program = fileURLToPath(new URL('../../../perl/bundle-mounts.pl', import.meta.url))
+/** What makes a bundle's mounts. Beside `src` and `dist`, so that it is found from both. */
+export const bundleProgram = fileURLToPath(
+  new URL('../../../perl/bundle-mounts.pl', import.meta.url),
+)
 const privately = ['unshare', '--mount', '--propagation', 'private', '--'] as const
 
 /** The argv that makes a bundle's mounts in a mount namespace of their own and runs a command there. */
@@ -54,7 +56,7 @@ export async function withBundleMounts(
   const hides = options.hidesCgroups ? '1' : ''
   const unshare = String(localSystemCalls()?.unshare ?? '')
   const what = [unshare, bundle.folder, places.bundle, xattrs, ...shared, hides, ...bound, '--']
-  return [...privately, 'perl', program, ...what, ...options.argv]
+  return [...privately, 'perl', bundleProgram, ...what, ...options.argv]
 }
 
 function describeIds(ids: readonly IdMapping[]): string {

@@ -39,6 +39,8 @@ export interface SliverParts {
   readonly host: Host
   /** What slivers are made with, as it was last found. */
   readonly found: FoundPlatform
+  /** What this agent protects its host with in each container that it creates, as `protectionSha256` identifies it. */
+  readonly protectionSha256: string
   /** The folder that a sliver sees at `/run/community-lab`. */
   readonly measureDir: (id: string) => string
   /** Slivers whose records cannot be read. */

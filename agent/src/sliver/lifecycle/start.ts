@@ -49,7 +49,8 @@ export async function start(
       platform.filter.admit(record),
       node.prepareMeasuring(id, measureDir(id)),
     )
-    record = await records.save({ ...record, process })
+    const protection = { sha256: parts.protectionSha256, process }
+    record = await records.save({ ...record, process, protection })
     await startContainer(platform, record, { process, signal })
     const startedOn = new Date().toISOString()
     record = await records.save({ ...record, stage: 'started', startedOn, ended: null })

@@ -3,7 +3,14 @@ import type { Format } from '../../disk/domain/format.ts'
 
 const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
 
-/** What a sliver's folder tells of it, version 1. These are the disk's members: they change with a version and a migration, not with the wire. */
+/** The first process of a sliver's container. */
+const processSchema = Type.Object({
+  pid: Type.Integer(),
+  startTicks: Type.Number(),
+  bootId: Type.String(),
+})
+
+/** What a sliver's folder tells of it, version 2. These are the disk's members: they change with a version and a migration, not with the wire. */
 const schema = Type.Object({
   id: Type.String(),
   nr: Type.Integer({ minimum: 1, maximum: 125 }),
@@ -30,9 +37,12 @@ const schema = Type.Object({
   sshHostKey: nullable(Type.String()),
   startedOn: nullable(Type.String()),
   /** Its first process: noted when its container is created, before the sliver counts as started. */
-  process: nullable(
-    Type.Object({ pid: Type.Integer(), startTicks: Type.Number(), bootId: Type.String() }),
-  ),
+  process: nullable(processSchema),
+  /**
+   * What a container was protected with when it was created: the SHA-256 that `protectionSha256` made then, and the first process of that container. An agent that
+   * does not know this member keeps it when it starts the sliver again, and protects it in its own way; then the process is another one. Since version 2.
+   */
+  protection: Type.Optional(Type.Object({ sha256: Type.String(), process: processSchema })),
   /** Why it ended by itself; null when it did not. */
   ended: nullable(Type.Object({ member: Type.String(), message: Type.String() })),
 })
@@ -41,10 +51,10 @@ export type SliverRecord = Static<typeof schema>
 /** The form of `sliver.json`. */
 export const sliverRecordFormat: Format<typeof schema> = {
   what: "a sliver's record",
-  version: 1,
+  version: 2,
   // Agents from before versions read it too: they ignore members that they do not know.
   readableFrom: 0,
   schema,
-  // Version 1 has the members of version 0.
-  migrations: [(document) => document],
+  // Version 1 has the members of version 0, and version 2 an optional one more.
+  migrations: [(document) => document, (document) => document],
 }

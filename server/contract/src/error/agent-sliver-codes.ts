@@ -60,6 +60,13 @@ export const agentSliverCodes = {
     (d) =>
       `sliver ${d.sliver} asks for an interface of the kind ${JSON.stringify(d.type)}, and this node's agent knows ${d.known.join(' and ')}; upgrade the agent, or ask for one of these`,
   ),
+  /** What is set once, when a container is created, cannot be changed in one that runs. */
+  LAB_SLIVER_OTHER_PROTECTION: code<{ slivers: readonly string[]; node: string }>(
+    0,
+    true,
+    (d) =>
+      `${listOf(d.slivers)} of node ${d.node} run${d.slivers.length === 1 ? 's' : ''} with the system calls, capabilities, mounts or limits that another version of the agent gave, not with those of the one that is there now. Restart the node's slivers: community-lab node reboot ${d.node}`,
+  ),
   /** What the agent has set on the host was changed by somebody else. */
   LAB_NODE_MENDED: code<{ what: string; found: string; on: string }>(
     0,
@@ -81,3 +88,10 @@ export const agentSliverCodes = {
       `the packet filter of this node's slivers cannot be set: ${d.reason}; no sliver runs until it can be: see what else on the node uses nftables, with \`nft list ruleset\``,
   ),
 } as const
+
+/** Some slivers in words: the first few by id, the others by their number. */
+function listOf(slivers: readonly string[]): string {
+  const told = slivers.slice(0, 5)
+  const more = slivers.length - told.length
+  return `sliver${slivers.length === 1 ? '' : 's'} ${told.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}

@@ -172,6 +172,21 @@ export function describeSlivers(
       await agent.call('remove', '5@3')
     })
 
+    test('a sliver that another agent has started keeps its protection, which is told until it is started again', async () => {
+      const target = wanted(15, template)
+      const told = [(await agent.run(target)).hasOtherProtection]
+      await agent.kill()
+      const record = join(agent.settings.dataDir, 'slivers', '15@3', 'sliver.json')
+      await machine.sh(`sed -i 's/"sha256":"[0-9a-f]*"/"sha256":"0"/' ${record}`)
+      agent = await startAgent(machine, place, { runtime })
+      told.push((await agent.sliver('15@3')).hasOtherProtection)
+      await agent.call('stop', '15@3')
+      await agent.call('start', target)
+      told.push((await agent.sliver('15@3')).hasOtherProtection)
+      expect(told).toEqual([false, true, false])
+      await agent.call('remove', '15@3')
+    })
+
     test('a sliver that ends by itself is told of, and keeps its files when it is started again', async () => {
       const target = wanted(6, template, { ssh_authorized_keys: [user.publicKey] })
       const sliver = await agent.run(target)

@@ -56,6 +56,7 @@ export const aStatus = (changes: Partial<SliverStatus> = {}): SliverStatus => {
     startedOn: runs ? '2026-01-01T00:00:00.000Z' : null,
     pid: runs ? 100 : null,
     cgroups: {},
+    hasOtherProtection: false,
     ended: null,
     ...changes,
   }

@@ -39,6 +39,19 @@ it('tells the whole state of the node and of its slivers', () => {
   expect(Value.Check(NodeReport, { ...made, slivers: [] })).toBe(true)
 })
 
+it('says of slivers that an earlier agent has started, and of its node, that they keep its protection, and how they get this one', () => {
+  const slivers = [1, 2].map((nr) => aStatus({ id: `${nr}@1`, hasOtherProtection: true }))
+  const made = report(sources({ current: aCurrent([...slivers, aStatus({ id: '3@1' })]) }))
+  expect(made.errors.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/^slivers 1@1, 2@1 of node n1 run .*: community-lab node reboot n1$/u),
+  ])
+  expect(made.slivers.map(({ errors }) => errors.map(({ message }) => message))).toEqual([
+    [expect.stringMatching(/^sliver 1@1 of node n1 runs with the system calls/u)],
+    [expect.stringMatching(/^sliver 2@1 of node n1 runs/u)],
+    [],
+  ])
+})
+
 it('calls a sliver registered that is wanted and not yet there', () => {
   const wish = aTarget([aSliverTarget({ instance_sn: 2, slice_instance_sn: 3 })])
   const [sliver] = report(sources({ target: wish, current: aCurrent() })).slivers
