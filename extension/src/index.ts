@@ -14,10 +14,10 @@ import { TestbedPanel, testbedIcon } from './view/panel.tsx'
 
 const pluginId = '@community-lab/jupyterlab:plugin'
 
-/** Commands of this extension. */
+/** The commands of this extension. */
 const commandIds = { open: 'community-lab:open-testbed' } as const
 
-/** The Testbed panel in the left side bar. */
+/** The plugin that adds the Testbed panel to the left side bar. */
 const plugin: JupyterFrontEndPlugin<void> = {
   id: pluginId,
   description: 'Shows the nodes, slices and slivers of a Community-Lab testbed, live.',
@@ -65,7 +65,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
 
 export default plugin
 
-/** The testbed beside this JupyterLab: the server's socket, proxied at JupyterLab's own origin. */
+/** Return the URL of the testbed beside this JupyterLab, whose proxy forwards it to the socket of the testbed's server. */
 function defaultBaseUrl(): string {
   return URLExt.join(ServerConnection.makeSettings().baseUrl, 'communitylab').replace(/\/+$/u, '')
 }
@@ -79,7 +79,7 @@ async function followSettings(
     let last = ''
     const read = () => {
       const place = placeOf(settings.composite, defaultBaseUrl())
-      // This is called for each setting that is saved. An unchanged place is not connected to again.
+      // This is called for each setting that is saved. Do not reconnect when the address and the token are unchanged.
       if (JSON.stringify(place) === last) return
       last = JSON.stringify(place)
       onPlace(place)
@@ -87,7 +87,7 @@ async function followSettings(
     settings.changed.connect(read)
     read()
   } catch (error) {
-    // The schema may be missing where only the built files were copied: the default place still works.
+    // The schema is missing when only the built files were copied. The default address still works.
     console.warn('Testbed panel: its settings cannot be read, the defaults are used', error)
     onPlace({ baseUrl: defaultBaseUrl(), token: '' })
   }

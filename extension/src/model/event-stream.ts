@@ -8,11 +8,11 @@ export interface StreamEvent {
 }
 
 /**
- * Read server-sent events by fetch (EventSource can carry no header and cannot be aborted), until the server ends them. The library's own reader is
- * built on undici, which does not run in a browser.
+ * Read server-sent events from a response until the server ends them. EventSource cannot send headers, and the library's own reader is built on undici, which
+ * does not run in a browser.
  *
- * `onEvent` is called for each in order. Settles when the stream ends; rejects when it breaks, or when nothing came for `silenceMs`: the server
- * sends a heartbeat every 10 s, so silence means a connection that is dead without saying so.
+ * `onEvent` is called for each event in order. Resolves when the stream ends. Rejects when it breaks, or when nothing arrives for `silenceMs`: the server sends
+ * a heartbeat every 10 s, so a silent connection is dead.
  */
 export async function readEvents(
   response: Response,
@@ -33,7 +33,7 @@ export async function readEvents(
       parser.feed(chunk.value)
     }
   } finally {
-    // The reader is given up either way; that cancelling a broken stream fails is no news.
+    // The reader is not used any more. Canceling a stream that is broken fails, which does not matter.
     reader.cancel().catch(() => undefined)
   }
 }

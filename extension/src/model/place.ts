@@ -1,13 +1,14 @@
-/** Where the panel's testbed is. */
+/** The address of the panel's testbed, and a token for it. */
 export interface Place {
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   readonly baseUrl: string
-  /** Empty: none. */
+  /** Empty: no token is sent. */
   readonly token: string
 }
 
 /**
- * The place that settings name. A token belongs to one server, and is sent to no other: whoever changes the address would tell the new server the old one's.
+ * Read the place from the settings. A token is only used for the address that is set with it: otherwise a change of the address would send the old server's
+ * token to the new server.
  */
 export function placeOf(
   { serverUrl, tokens }: { readonly serverUrl?: unknown; readonly tokens?: unknown },

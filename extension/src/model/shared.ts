@@ -1,17 +1,17 @@
 import { applyChanges, type AnyChange, type Board } from '@community-lab/contract'
 import { followTestbed, type Connection, type TestbedOptions, type TestbedView } from './testbed.ts'
 
-/** What a {@link followShared} caller holds. */
+/** Returned by {@link followShared}. */
 export interface Following {
-  /** Try again now, in whichever tab has the connection. */
+  /** Try to connect again now, in the tab that has the connection. */
   retry(): void
-  /** Stop. Another tab takes the connection over, if there is one. */
+  /** Stop. Another tab takes over the connection, if there is one. */
   stop(): void
 }
 
-/** What tabs tell each other. */
+/** A message from one tab to the others. */
 type Message =
-  /** A tab was opened. The tab that has the connection sends it the whole board. */
+  /** A new tab. The tab that has the connection answers with the whole board. */
   | { readonly kind: 'hello' }
   | { readonly kind: 'retry' }
   | { readonly kind: 'view'; readonly connection: Connection; readonly board: Board | null }
@@ -22,8 +22,9 @@ type Message =
     }
 
 /**
- * Follow a testbed over one connection for all tabs of a browser. The tab that holds a lock has the connection and sends the others what it gets. When that tab
- * is closed, the next one takes the lock and goes on from its board. A page that has no locks, because it is not served securely, has a connection of its own.
+ * Follow a testbed over one connection for all tabs of a browser. The tab that holds a lock has the connection, and sends what it receives to the others. When
+ * that tab is closed, the next one gets the lock and continues from its own board. A page without locks, because it is not a secure context, has a connection
+ * of its own.
  */
 export function followShared(
   options: TestbedOptions,
@@ -46,7 +47,7 @@ export function followShared(
     post({ kind: 'view', connection: view.connection, board: view.board })
   }
 
-  /** Have the connection until this tab stops. */
+  /** Hold the connection until this tab stops. */
   const lead = async () => {
     while (!stopping.signal.aborted) {
       attempt = new AbortController()
@@ -82,7 +83,7 @@ export function followShared(
       if (isLeader()) retry()
     } else if (isLeader()) return
     else if (data.kind === 'view') show({ connection: data.connection, board: data.board })
-    // Changes of a board that this tab does not have yet. The whole board is on its way.
+    // This tab does not have the board that the changes apply to. The whole board is on its way.
     else if (view.board !== null)
       show({ connection: data.connection, board: applyChanges(view.board, data.changes) })
   })
@@ -91,7 +92,7 @@ export function followShared(
   else {
     post({ kind: 'hello' })
     locks.request(name, { signal: stopping.signal }, lead).catch(() => {
-      // This tab stopped while it waited for the connection.
+      // This tab stopped while it waited for the lock.
     })
   }
   return {
@@ -103,7 +104,7 @@ export function followShared(
   }
 }
 
-/** A hash that tells tokens apart. Tabs with different tokens share nothing, because they may see different things. Source: FNV-1a, 32 bits. */
+/** Hash a token. Tabs with different tokens share no connection, because they may see different things. Source: FNV-1a, 32 bits. */
 function fingerprintOf(token: string): string {
   let hash = 0x811c9dc5
   for (const character of token) {

@@ -10,19 +10,19 @@ import {
 } from '@community-lab/contract'
 import { readEvents } from './event-stream.ts'
 
-/** Where a testbed is, and how to ask it. */
+/** The address of a testbed, and how to connect to it. */
 export interface TestbedOptions {
   /** Base URL of the server, without a trailing slash. */
   readonly baseUrl: string
-  /** A token; empty: none is sent (the state of a testbed is public). */
+  /** The token; empty: none is sent, because the state of a testbed is public. */
   readonly token: string
-  /** The board to go on from, as it was known before. */
+  /** The last known board, from which to continue. */
   readonly board?: Board | null
-  /** How requests are made; by default the browser's `fetch`. */
+  /** The function that sends requests; default: the browser's `fetch`. */
   readonly fetch?: typeof fetch
-  /** How long to wait before trying again, in milliseconds, after so many failures in a row. */
+  /** Return the delay before the next attempt, in milliseconds, after this many failures in a row. */
   readonly retryDelayMs?: (failures: number) => number
-  /** How long a connection may be silent, in milliseconds. Default 40 s: four of the server's heartbeats. */
+  /** A connection that is silent for longer is dead, in milliseconds. Default: 40 s, which is four heartbeats of the server. */
   readonly silenceMs?: number
 }
 
@@ -32,19 +32,19 @@ export type Connection =
   | { readonly state: 'live' }
   | { readonly state: 'lost'; readonly reason: string; readonly retryAt: number }
 
-/** What a {@link followTestbed} caller is told, each time anything changes. */
+/** The view of a testbed, which callers of {@link followTestbed} receive after each change. */
 export interface TestbedView {
   readonly connection: Connection
-  /** The last board known, kept while the connection is lost; null before the first. */
+  /** The last known board, also while the connection is lost; null before the first one. */
   readonly board: Board | null
-  /** The changes that made it of the board before; null: it was read as a whole, or there were none. */
+  /** The changes from the previous board to this one; null when the board was read as a whole or did not change. */
   readonly changes?: readonly AnyChange[] | null
 }
 
 /**
- * Follow a testbed: events first, then the lists, then every change as it comes; after a loss, again, from the last change on.
+ * Follow a testbed: open the event stream, read the lists, then apply each change. After a lost connection, continue from the last change.
  *
- * The lists are read after the stream has said where it begins, so that no change falls between them. Never rejects; ends when `signal` aborts.
+ * The lists are read after the stream has announced its beginning, so that no change is missed between the two. Never rejects. Ends when `signal` is aborted.
  */
 export async function followTestbed(
   options: TestbedOptions,
@@ -61,7 +61,7 @@ export async function followTestbed(
         failures = 0
         onView({ connection: { state: 'live' }, board, changes })
       })
-      // The server ends every stream after a while on purpose: go on from the last change, without haste.
+      // The server ends every stream after a while on purpose. Continue from the last change.
       await waitFor(resumeDelayMs, signal)
     } catch (error) {
       if (!isWanted(signal)) return
@@ -75,10 +75,10 @@ export async function followTestbed(
   }
 }
 
-/** How long to wait before a stream that the server ended is taken up again, in milliseconds. */
+/** The delay before a stream that the server has ended is opened again, in milliseconds. */
 const resumeDelayMs = 200
 
-/** The longest delay is short, because somebody looks at the panel. */
+/** The longest delay is short, because a user is looking at the panel. */
 const backoff = { firstMs: 1_000, longestMs: 5_000 }
 
 async function followOnce(
@@ -93,7 +93,7 @@ async function followOnce(
   if (known !== null) headers['last-event-id'] = known.cursor
   const response = await ask(options, routes.events, headers, either)
   const type = response.headers.get('content-type') ?? 'something unnamed'
-  // Such as a page to log in, or another server altogether.
+  // For example a login page, or another server.
   if (!type.startsWith('text/event-stream'))
     throw new Error(`${options.baseUrl} answered with ${type} in the place of events`)
   let board = known
@@ -101,7 +101,7 @@ async function followOnce(
   let pending: AnyChange[] = []
   let loading: Promise<void> | null = null
   let isScheduled = false
-  /** What came in one piece is applied at once: after a burst of changes the board is copied once. */
+  /** Apply all changes of one chunk together, so that the board is copied only once. */
   const flush = () => {
     isScheduled = false
     if (board === null || loading !== null || pending.length === 0) return
@@ -129,11 +129,11 @@ async function followOnce(
       response,
       ({ id, event, data }) => {
         eventCount += 1
-        // Events of other names are of a later server, and not for this panel.
+        // Ignore other events, which newer servers may send.
         if (event !== 'change' && event !== 'hello' && event !== 'reset') return
         const body: unknown = JSON.parse(data)
         if (event === 'change') publish({ ...(body as AnyChange), cursor: id })
-        // `hello` says where the stream begins; after `reset` the server no longer has the changes since ours: read everything again.
+        // `hello` announces the beginning of the stream. `reset` means that the server no longer has the changes since our last one. Read the lists.
         else if ((event === 'hello' && board === null) || event === 'reset') {
           loading = load((body as { id: number }).id, id)
           loading.catch((error: unknown) => {
@@ -146,7 +146,7 @@ async function followOnce(
   } catch (error) {
     throw stop.signal.aborted ? stop.signal.reason : error
   }
-  // A reader that goes on from a change gets no event when nothing has changed since.
+  // A reader that continues from a change gets no event when nothing has changed since.
   if (known === null && eventCount === 0)
     throw new Error('its stream of events ended before it began')
 }
@@ -184,12 +184,12 @@ async function ask(
   if (response.ok) return response
   const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json')
   if (isProblem === true) throw fromProblem((await response.json()) as Problem)
-  // What stands before the server (JupyterLab's proxy, nginx) says so when it is away.
+  // The proxy of the server (JupyterLab's or nginx) reports that the server is away.
   if (response.status >= 500) throw new Error(`its server does not answer (${response.status})`)
   throw new Error(`${options.baseUrl} answered ${response.status} ${response.statusText}`)
 }
 
-/** This is a function because the signal may abort during a wait, and the compiler takes a property that was checked to be unchanged. */
+/** A function, because the signal may be aborted during a wait, and TypeScript assumes that a property that was checked does not change. */
 function isWanted(signal: AbortSignal): boolean {
   return !signal.aborted
 }

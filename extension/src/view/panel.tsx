@@ -4,7 +4,7 @@ import React from 'react'
 import type { TestbedView } from '../model/testbed.ts'
 import { Tree } from './tree.tsx'
 
-/** The panel's icon: three nodes of a mesh. */
+/** The icon of the panel: three nodes of a mesh. */
 export const testbedIcon = new LabIcon({
   name: 'community-lab:testbed',
   svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16" viewBox="0 0 16 16">
@@ -12,7 +12,7 @@ export const testbedIcon = new LabIcon({
   <path d="M4.4 10.4 6.9 5.8l.9.5-2.500 4.600zm7.200 0L9.100 5.800l-.9.500 2.500 4.600zM5.600 11.500h4.800v1H5.600z"/></g></svg>`,
 })
 
-/** JupyterLab's Testbed panel. Give it a view with {@link TestbedPanel.showView}; `onRetry` is called when its reader asks for it. */
+/** The Testbed panel. {@link TestbedPanel.showView} sets the view that it shows. `onRetry` is called when the user asks to connect again. */
 export class TestbedPanel extends ReactWidget {
   #view: TestbedView = { connection: { state: 'connecting' }, board: null }
   #baseUrl = ''
@@ -25,18 +25,18 @@ export class TestbedPanel extends ReactWidget {
     this.title.icon = testbedIcon
     this.title.caption = 'Testbed'
     this.addClass('cl-widget')
-    // It takes the focus when it is opened by the keyboard. Then Tab goes on to its slices, and the arrows scroll it.
+    // The panel gets the focus when it is opened by the keyboard. Then Tab moves to its slices, and the arrow keys scroll it.
     this.node.tabIndex = -1
   }
 
   protected override onActivateRequest(): void {
-    // A frame later: the command palette gives the focus back to the document that had it before.
+    // Wait for a frame, because the command palette returns the focus to the document that had it before.
     requestAnimationFrame(() => {
       this.node.focus()
     })
   }
 
-  // A panel behind another, or in a tab behind another, is drawn when it is seen again.
+  // Draw a panel that is hidden, or is in a hidden tab, only when it becomes visible.
   protected override onUpdateRequest(message: Message): void {
     if (this.isVisible && !document.hidden) super.onUpdateRequest(message)
   }
@@ -59,7 +59,7 @@ export class TestbedPanel extends ReactWidget {
     this.update()
   }
 
-  /** Show a view of the testbed at a base URL. */
+  /** Show the view of the testbed at a base URL. */
   showView(view: TestbedView, baseUrl: string): void {
     this.#view = view
     this.#baseUrl = baseUrl

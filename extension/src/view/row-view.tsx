@@ -4,7 +4,7 @@ import type { Row } from './rows.ts'
 import { formatTime } from './time.ts'
 import { summarizeSlivers, toneOfNode, toneOfSliver, type Tone } from './tone.ts'
 
-/** What a row shows. */
+/** Draw a row. */
 export function RowView({ row }: { readonly row: Row }): React.JSX.Element {
   switch (row.kind) {
     case 'heading':
@@ -47,7 +47,7 @@ export function RowView({ row }: { readonly row: Row }): React.JSX.Element {
   }
 }
 
-/** More about a row, for whoever points at it or has come to it by the keyboard. */
+/** Return more about a row, for the tooltip and for a row that has the focus. */
 function tipOf(row: Row): string {
   switch (row.kind) {
     case 'node': {
@@ -77,7 +77,7 @@ function Line({
   readonly row: Row
   readonly dot?: Tone
   readonly errors?: readonly MemberError[]
-  /** A line of its own: what must not be cut. */
+  /** Text on a line of its own, which must not be cut off. */
   readonly below?: string
   readonly children: React.ReactNode
 }): React.JSX.Element {

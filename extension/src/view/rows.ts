@@ -1,7 +1,7 @@
 import type { Board, Node, Slice, Sliver, TimedIncident } from '@community-lab/contract'
 import { nodesOf, slicesOf, sliversOf } from '../model/order.ts'
 
-/** One row of the panel. `key` tells it from all others; `level`: how far it is in. */
+/** A row of the panel. `key` is unique. `level` is the depth in the tree. */
 export type Row =
   | { readonly kind: 'heading'; readonly key: string; readonly title: string }
   | { readonly kind: 'hint'; readonly key: 'no-nodes' | 'no-slices' }
@@ -16,7 +16,10 @@ export type Row =
     }
   | { readonly kind: 'sliver'; readonly key: string; readonly sliver: Sliver }
 
-/** The rows of a board in their order: what an operator should look at, the nodes, the slices with their slivers. `folded`: the slices whose slivers are not shown. */
+/**
+ * Return the rows of a board in order: what needs an operator's attention, the nodes, and the slices with their slivers. `folded`: slices whose slivers are
+ * hidden.
+ */
 export function rowsOf(board: Board, folded: ReadonlySet<number>): readonly Row[] {
   const nodes = nodesOf(board)
   const slices = slicesOf(board)
@@ -52,7 +55,7 @@ export function isStop(row: Row): boolean {
   return row.kind !== 'heading' && row.kind !== 'hint'
 }
 
-/** The row where a key leads from another; -1: nowhere. Source: WAI-ARIA Authoring Practices 1.2, "Tree View": arrows, Home and End. */
+/** Return the index of the row to which a key moves from another; -1: none. Source: WAI-ARIA Authoring Practices 1.2, "Tree View": arrows, Home and End. */
 export function indexAfterKey(rows: readonly Row[], from: number, key: string): number {
   switch (key) {
     case 'ArrowDown':

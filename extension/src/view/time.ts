@@ -7,7 +7,7 @@ const format = new Intl.DateTimeFormat(undefined, {
   timeZoneName: 'short',
 })
 
-/** A time (RFC 3339) as its reader writes it, with its zone. What is no time is shown as it is. */
+/** Write a time (RFC 3339) in the user's locale, with its zone. A text that is not a time is returned unchanged. */
 export function formatTime(text: string): string {
   const time = Date.parse(text)
   return Number.isNaN(time) ? text : format.format(time)

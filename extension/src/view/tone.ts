@@ -1,9 +1,9 @@
 import { isFailed, settledState, type Node, type Sliver } from '@community-lab/contract'
 
-/** How a state is coloured: as wanted, on its way, wrong, or of no concern. */
+/** How a state is coloured. `good`: as wanted; `busy`: changing; `bad`: wrong; `idle`: neutral. */
 export type Tone = 'good' | 'busy' | 'bad' | 'idle'
 
-/** The tone of a node. */
+/** Return the tone of a node. */
 export function toneOfNode(node: Node): Tone {
   switch (node.state) {
     case 'production':
@@ -15,13 +15,13 @@ export function toneOfNode(node: Node): Tone {
       return node.set_state === 'production' ? 'busy' : 'idle'
     case 'debug':
     case 'unknown':
-    // A state of a later server is shown by its word alone.
+    // A newer server may have more states, which have no colour.
     default:
       return 'idle'
   }
 }
 
-/** The tone of a sliver: good once it is what is wanted of it. */
+/** Return the tone of a sliver: good when it is in the state that is wanted. */
 export function toneOfSliver(sliver: Sliver): Tone {
   if (isFailed(sliver.state)) return 'bad'
   if (sliver.state === settledState(sliver.effective_set_state)) {
@@ -30,7 +30,7 @@ export function toneOfSliver(sliver: Sliver): Tone {
   return 'busy'
 }
 
-/** A slice in a few words: how many of its slivers are up, how many failed. */
+/** Describe the slivers of a slice in a few words: how many run, how many failed. */
 export function summarizeSlivers(slivers: readonly Sliver[]): string {
   if (slivers.length === 0) return 'no slivers'
   const started = slivers.filter((sliver) => sliver.state === 'started').length

@@ -4,16 +4,16 @@ import React from 'react'
 import { RowView } from './row-view.tsx'
 import { indexAfterKey, isStop, rowsOf, type Row } from './rows.ts'
 
-/** Height of a row before it is measured, in pixels. */
+/** The assumed height of a row until it is measured, in pixels. */
 const estimatedRowPx = 26
-/** Rows drawn above and below what is seen. */
+/** The number of rows that are drawn above and below the visible ones. */
 const overscanRows = 12
 
 const rowId = (key: string): string => `community-lab-row-${key.replace(/[^\w@-]/gu, '-')}`
 
 /**
- * A board as a tree: only the rows that are seen are in the page, so thousands of slivers cost no more than some. The arrows go from row to row and show more
- * about the one they are at, Enter and Space fold a slice.
+ * Draw a board as a tree. Only visible rows are in the page, so thousands of slivers are as fast as a few. The arrow keys move between rows and show details of
+ * the current one. Enter and Space fold a slice.
  */
 export function Tree({ board }: { readonly board: Board }): React.JSX.Element {
   const scroll = React.useRef<HTMLDivElement>(null)
@@ -90,7 +90,7 @@ export function Tree({ board }: { readonly board: Board }): React.JSX.Element {
   )
 }
 
-/** What a row is to those who cannot see it, and its states for whoever looks for it. */
+/** Return the ARIA attributes of a row, and its name and state as data attributes for styles and tests. */
 function semanticsOf(
   row: Row,
 ): React.HTMLAttributes<HTMLElement> & Record<`data-${string}`, string> {
