@@ -49,7 +49,7 @@ it('the first notebook, opened by its address and run from the menu, ends in a p
 
   expect(browser.foreignRequests).toEqual([])
   expect(browser.complaints).toEqual([])
-  // The page has saved nothing into the checkout: it worked on a copy.
+  // The page has saved nothing into the checkout, because it worked on a copy.
   expect(await readFile(fileOf(first), 'utf8')).not.toContain('"output_type"')
 })
 
@@ -73,7 +73,7 @@ async function runAllCells(page: Page): Promise<void> {
   await page.getByText('Run All Cells', { exact: true }).click()
 }
 
-/** A cell that fails stops those behind it: the last one has run only if all have. */
+/** Wait for the last cell. A cell that fails stops the cells after it, so the last one runs only if none fails. */
 async function awaitLastCell(page: Page, file: string): Promise<void> {
   const { cells } = await readNotebook(file)
   const last = cells.filter(({ cell_type: type }) => type === 'code').length

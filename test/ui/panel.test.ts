@@ -35,7 +35,7 @@ afterAll(async () => {
 beforeEach(async () => {
   page = await browser.open(jupyter.url)
   panel = page.locator('.cl-panel')
-  // JupyterLab has restored its workspace then, and takes the focus for nothing of its own any more.
+  // JupyterLab has restored its workspace and does not move the focus any more.
   await page.locator('.jp-LauncherCard').first().waitFor()
   await page.locator('li[data-id="community-lab-testbed"]').click()
   await isLive()
@@ -50,14 +50,14 @@ const sliversIn = (state: string): Promise<void> =>
   panel.locator(`[data-sliver][data-state="${state}"]`).nth(1).waitFor()
 
 describe('the Testbed panel', () => {
-  it('shows the nodes with their states, and what the next step is while there is no slice', async () => {
+  it('shows the nodes with their states, and the next step while there is no slice', async () => {
     for (const name of ['n1', 'n2'])
       await panel.locator(`[data-node="${name}"][data-state="production"]`).waitFor()
     expect(await panel.innerText()).toMatch(/nodes \(2\)/iu)
     expect(await panel.innerText()).toContain('notebooks/01-first-slice.ipynb')
   })
 
-  it('shows a slice as it appears, each state of its slivers, and how it goes', async () => {
+  it('shows a slice as it appears, each state of its slivers, and its end', async () => {
     const slice = await lab.slices.ensure('shown', { template: 'tiny', nodes: ['n1', 'n2'] })
     await panel.locator('[data-slice="shown"]').waitFor()
     await sliversIn('started')
@@ -70,14 +70,14 @@ describe('the Testbed panel', () => {
     await panel.locator('[data-slice="shown"]').waitFor({ state: 'detached' })
   })
 
-  it('shows a node that was stopped as offline, and that it is back', async () => {
+  it('shows a stopped node as offline, and its return', async () => {
     await testbed.control.node('n2', 'stop')
     await panel.locator('[data-node="n2"][data-state="offline"]').waitFor()
     await testbed.control.node('n2', 'start')
     await panel.locator('[data-node="n2"][data-state="production"]').waitFor()
   })
 
-  it('says that the server is lost, keeps what it knew, and recovers by itself', async () => {
+  it('reports that the server is lost, keeps the last state, and recovers by itself', async () => {
     await testbed.control.server('kill')
     await page.locator('.cl-panel[data-connection="lost"]').waitFor()
     expect(await panel.getByRole('status').innerText()).toMatch(
@@ -90,7 +90,7 @@ describe('the Testbed panel', () => {
     await panel.locator('[data-slice="after"]').waitFor()
   })
 
-  it('tries again when it is told to, and says so again when that was in vain', async () => {
+  it('tries again on request, and reports another failure', async () => {
     await testbed.control.server('stop')
     const retry = panel.getByRole('button', { name: 'Retry now' })
     await retry.waitFor()
@@ -102,7 +102,7 @@ describe('the Testbed panel', () => {
     await isLive()
   })
 
-  it('is opened, gone through and folded by the keyboard alone', async () => {
+  it('is opened, navigated and folded by the keyboard alone', async () => {
     await lab.slices.ensure('keys', { template: 'tiny', nodes: ['n1', 'n2'] })
     await panel.locator('[data-slice="keys"]').waitFor()
     await page.locator('li[data-id="filebrowser"]').click()
@@ -115,7 +115,7 @@ describe('the Testbed panel', () => {
     await page.locator('#community-lab-testbed:focus').waitFor()
     await page.keyboard.press('Tab')
     await panel.getByRole('tree').and(page.locator(':focus')).waitFor()
-    // More about the row where it is: what a pointer gets by resting on it.
+    // The row with the focus shows what the pointer would show as a tooltip.
     await panel.locator('[data-node="n1"] .cl-tip', { hasText: 'last heard of' }).waitFor()
     await page.keyboard.press('ArrowDown')
     await page.keyboard.press('ArrowDown')
@@ -126,7 +126,7 @@ describe('the Testbed panel', () => {
     await panel.locator('[data-sliver]').first().waitFor()
   })
 
-  it('has in the page what is seen of 5,000 nodes and 5,000 slivers', async () => {
+  it('has only the visible rows of 5,000 nodes and 5,000 slivers in the page', async () => {
     await lab.slices.ensure('large', { template: 'tiny', nodes: ['n1'] })
     await panel.locator('[data-sliver]').first().waitFor()
     await multiply(page, '**/api/nodes/', (node, index) => {
@@ -199,13 +199,13 @@ describe('the Testbed panel', () => {
   })
 })
 
-/** What is read of a listed object here. */
+/** The members of a listed object that are used here. */
 interface Listed {
   readonly id: unknown
   readonly slice?: { readonly id: number }
 }
 
-/** Have a list that the server answers with be 5,000 objects long, each made of the first. */
+/** Make a list that the server answers with 5,000 objects long, each derived from the first. */
 async function multiply(
   on: Page,
   url: string,
@@ -222,12 +222,12 @@ async function multiply(
   })
 }
 
-it('asks no other host than this machine for anything, and no page complains', () => {
+it('sends requests to this machine only, and no page has an error', () => {
   expect(browser.foreignRequests).toEqual([])
   expect(browser.complaints).toEqual([])
 })
 
-it('gives the page no token of the testbed', async () => {
+it('does not give the page a token of the testbed', async () => {
   const html = await page.content()
   expect(html).not.toContain(testbed.credentials.token)
   const stored = await page.evaluate(() =>

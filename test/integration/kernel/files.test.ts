@@ -59,7 +59,7 @@ async function makeTree(): Promise<string> {
 }
 
 describe('an upload', () => {
-  it('carries links, empty folders and modes', async () => {
+  it('copies links, empty folders and modes', async () => {
     await slice.upload(await makeTree(), '/tmp/tree')
     const [listed] =
       await slice.sh`cd /tmp/tree && find . | sort && readlink link && readlink dangling && stat -c %a sub/key run.sh`
@@ -73,7 +73,7 @@ describe('an upload', () => {
     ])
   })
 
-  it('carries times, so that make knows what is new; what is given as text was changed now', async () => {
+  it('copies times, so that make knows what is new; files given as text were changed now', async () => {
     const tree = await makeTree()
     const changedAt = new Date('2026-01-02T03:04:05Z')
     await utimes(path.join(tree, 'run.sh'), changedAt, changedAt)
@@ -93,7 +93,7 @@ describe('an upload', () => {
       expect((await stat(file)).mtime).toEqual(changedAt)
   })
 
-  it('goes to and comes from the home of root where a path says so', async () => {
+  it('goes to and comes from the home of root for a path with ~', async () => {
     await slice.upload({ a: 'at home' }, '~/of upload')
     expect((await sliver.sh`cat "$HOME/of upload/a"`).stdout).toBe('at home')
     expect(Buffer.from(await sliver.read('~/of upload/a')).toString()).toBe('at home')
@@ -101,14 +101,14 @@ describe('an upload', () => {
     expect((await sliver.sh({ cwd: '~/of upload' })`pwd`).stdout).toBe('/root/of upload\n')
   })
 
-  it('says why it failed', async () => {
+  it('reports why it failed', async () => {
     await slice.sh`mkdir -p /tmp/small && mount -t tmpfs -o size=1m tmpfs /tmp/small`
     const full = { big: Buffer.alloc(3_000_000) }
     const failed = await slice.upload(full, '/tmp/small').catch((error: unknown) => error)
     expect(String(failed)).toMatch(/the upload failed on sliver .* and on 1 more: .*No space left/u)
   })
 
-  it('refuses what it cannot carry', async () => {
+  it('refuses what it cannot copy', async () => {
     await promisify(execFile)('mkfifo', [path.join(dir, 'pipe')])
     await expect(slice.upload(dir, '/tmp/x')).rejects.toThrow(/pipe is neither/u)
     await expect(slice.upload(path.join(dir, 'none'), '/tmp/x')).rejects.toThrow(/ENOENT/u)
@@ -116,7 +116,7 @@ describe('an upload', () => {
 })
 
 describe('a download', () => {
-  it('brings back what was uploaded, a folder with all that is in it', async () => {
+  it('brings back an uploaded folder with all its content', async () => {
     await slice.upload(await makeTree(), '/tmp/back')
     const to = path.join(dir, 'back')
     const got = await sliver.download('/tmp/back', to)
@@ -133,7 +133,7 @@ describe('a download', () => {
     )
   })
 
-  it('brings a file, to a name or into a folder, in the place of an old one', async () => {
+  it('writes a file to a path or into a folder, and replaces an old one', async () => {
     await sliver.sh`echo new > /tmp/note`
     const file = path.join(dir, 'note')
     await writeFile(file, 'old')
@@ -145,7 +145,7 @@ describe('a download', () => {
     expect(await readdir(dir)).toEqual(['into', 'note'])
   })
 
-  it('reads files to their end that do not tell how long they are', async () => {
+  it('reads files to their end whose size is not known', async () => {
     const file = path.join(dir, 'version')
     const got = await sliver.download('/proc/version', file)
     const read = Buffer.from(await sliver.read('/proc/version')).toString()
@@ -158,7 +158,7 @@ describe('a download', () => {
     await expect(sliver.download('/dev/null', file)).rejects.toThrow(/neither a file/u)
   })
 
-  it('brings the same of every sliver, and hides none that fails', async () => {
+  it('takes the same path from every sliver, and hides no failure', async () => {
     await slice.sh`rm -rf /tmp/here`
     await sliver.sh`mkdir -p /tmp/here; echo 1 > /tmp/here/a`
     const got = await slice.download('/tmp/here', dir)
@@ -174,7 +174,7 @@ describe('a download', () => {
     await expect(sliver.read('/tmp/none')).rejects.toThrow(/none/u)
   })
 
-  it('takes no more than it may', async () => {
+  it('takes no more than its limits allow', async () => {
     await sliver.sh`mkdir -p /tmp/many && cd /tmp/many && for i in $(seq 20); do echo $i > $i; done`
     const to = path.join(dir, 'many')
     await expect(sliver.download('/tmp/many', to, { maxEntries: 5 })).rejects.toThrow(

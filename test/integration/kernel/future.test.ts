@@ -3,7 +3,7 @@ import type { Lab } from '../../../kernel/src/lab.ts'
 import { openLab } from './world/lab.ts'
 import { startWorld, type World } from './world/testbed.ts'
 
-// A server of the years to come: it tells of more than this kernel knows.
+// A newer server, which sends more than this kernel knows.
 
 let world: World
 let lab: Lab
@@ -17,7 +17,7 @@ afterAll(async () => {
   await world.close()
 })
 
-/** Give every object members that are new, and every enumeration that a kernel need not understand a value that is. */
+/** Add new members to every object, and a new value to every enumeration that a kernel need not understand. */
 function modernize(document: unknown): unknown {
   if (Array.isArray(document)) return document.map(modernize)
   if (typeof document !== 'object' || document === null) return document
@@ -35,7 +35,7 @@ const newValues: Readonly<Record<string, string>> = {
 function renew(name: string, value: unknown): unknown {
   const newer = newValues[name]
   if (newer !== undefined && value !== null) return newer
-  // A map from names to texts: its names are the users'.
+  // A map from names to texts. Its names are the user's.
   if (name === 'properties') return value
   if (name === 'interfaces' && Array.isArray(value) && value.length > 0)
     return [...value.map(modernize), modernize({ ...value[0], nr: 9, type: 'quantum' })]

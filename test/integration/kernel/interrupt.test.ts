@@ -17,7 +17,7 @@ import { Sliver } from '../../../kernel/src/sliver/sliver.ts'
 import { VirtualTestbed } from '../../../kernel/src/virtual.ts'
 import { startWorld, type World } from './world/testbed.ts'
 
-// Interrupts as the Jupyter kernel gives them: by the signal of the cell that runs.
+// The Jupyter kernel delivers an interrupt by the signal of the running cell.
 
 const symbol = Symbol.for('community-lab.interrupt')
 let world: World
@@ -29,7 +29,7 @@ let hung: ReturnType<typeof createServer>
 
 beforeAll(async () => {
   dir = await mkdtemp(path.join(tmpdir(), 'kernel-interrupt-'))
-  // A virtual testbed's socket that takes what is asked and never answers.
+  // The socket of a virtual testbed that accepts requests and never answers.
   hung = createServer(() => undefined).listen(path.join(dir, 'vct.sock'))
   await once(hung, 'listening')
   world = await startWorld(2)
@@ -62,7 +62,7 @@ function beginCell(): AbortController {
 const patience = { timeout: 10_000 }
 const isReached = async (): Promise<void> => expect((await slice.sh`true`).ok).toBe(true)
 
-/** Every public call that can wait, called in such a way that it waits. */
+/** Every public call that can wait, called in a way that makes it wait. */
 const calls: Readonly<Record<string, () => Promise<unknown>>> = {
   'Nodes.find': () => lab.nodes.find(),
   'Slices.ensure': () => lab.slices.ensure('first', { template: 'tiny', nodes: ['n1', 'n2'] }),
@@ -103,13 +103,13 @@ const calls: Readonly<Record<string, () => Promise<unknown>>> = {
   'VirtualTestbed.node': () => lab.virtual().node('n1', 'stop'),
   'VirtualTestbed.server': () => lab.virtual().server('stop'),
 }
-/** Calls that wait for nobody, or end what they belong to. */
+/** Calls that do not wait, or that end what they belong to. */
 const others = new Set([
   ...['Lab.health', 'Lab.virtual', 'Lab.close', 'Slice.sliver', 'Run.close', 'HealthSamples.close'],
 ])
 
 describe('an interrupt', () => {
-  it('is tried on every call of the public handles', () => {
+  it('is tested for every call of the public handles', () => {
     const handles = { Lab, Nodes, Slices, Slice, Sliver, Run, HealthSamples, VirtualTestbed }
     const methods = Object.entries(handles).flatMap(([name, { prototype }]) =>
       Object.entries(Object.getOwnPropertyDescriptors(prototype))
@@ -120,10 +120,10 @@ describe('an interrupt', () => {
   })
 
   it.each(Object.keys(calls))(
-    'ends the waiting of %s at once, and what it uses works after that',
+    'ends the waiting of %s at once, and the call works afterwards',
     async (name) => {
       await slice.upload({ x: '' }, '/tmp/waits')
-      // Whatever does not wait by itself waits for a server, or a sliver, that does not answer.
+      // All other calls wait for a server or a sliver that does not answer.
       const waitsByItself = /\.(sh|exec)$|^Run\.(done|rows)/u.test(name)
       const asksSliver =
         /^(Slice|Sliver)\.(upload|download|read|run|measure|traceroute)|^Run\.(output|cancel)/u.test(
@@ -154,7 +154,7 @@ describe('an interrupt', () => {
     },
   )
 
-  it('lets a cell clean up behind itself', async () => {
+  it('lets a cell clean up', async () => {
     const before = world.releases
     const cell = beginCell()
     const work = async (): Promise<void> => {
@@ -174,7 +174,7 @@ describe('an interrupt', () => {
     expect((await slice.sh`cat /tmp/cleaned`).ok).toBe(true)
   })
 
-  it('releases a slice from a cell that was interrupted while it waited for something else', async () => {
+  it('does not stop the release of a slice in a cell that was interrupted while it waited', async () => {
     const before = world.releases
     beginCell().abort()
     await slice.release()

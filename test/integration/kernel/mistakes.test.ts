@@ -12,7 +12,7 @@ import { unsendable } from './mistakes/unsendable.ts'
 import { openLab } from './world/lab.ts'
 import { startWorld, type World } from './world/testbed.ts'
 
-// What a newcomer's cell may give to the library where TypeScript does not look: values that are `any`.
+// What a newcomer's cell may pass to the library where TypeScript does not check: values of type `any`.
 
 let world: World
 let lab: Lab
@@ -278,7 +278,7 @@ const isLabError = (error: unknown): boolean => LabError.is(error, 'LAB_ARGUMENT
 
 describe('a mistake', () => {
   it.each(Object.keys(all))(
-    'of a newcomer is answered before anything is sent: %s',
+    'of a newcomer is reported before anything is sent: %s',
     async (name) => {
       const [call, says] = all[name] ?? [() => null, /^$/u]
       const tunnels = world.tunnels
@@ -294,7 +294,7 @@ describe('a mistake', () => {
     },
   )
 
-  it('with a count of rows does not wait for ever', async () => {
+  it('in a count of rows does not wait for ever', async () => {
     const one = await slice.run('count', { script: 'true' })
     for (const count of [Number.NaN, -1, 1.5, any('3')])
       await expect(one.rows('x').take(count)).rejects.toMatchObject({

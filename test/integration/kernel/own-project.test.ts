@@ -18,7 +18,7 @@ let project: string
 
 beforeAll(async () => {
   world = await startWorld(2)
-  // A project of a user's, with the library as `npm install FOLDER` puts it there.
+  // A user's own project, with the library as `npm install FOLDER` installs it.
   project = await mkdtemp(join(tmpdir(), 'cl-own-project-'))
   await cp(join(import.meta.dirname, 'own-project'), project, { recursive: true })
   await mkdir(join(project, 'node_modules/@community-lab'), { recursive: true })
@@ -31,7 +31,7 @@ afterAll(async () => {
 })
 
 describe.for(nodes)('in a user’s own project on Node %s', ([version, node]) => {
-  /** Run a script to its end. What it prints on stderr, such as a warning of Node's, fails the test. */
+  /** Run a script to its end. Output on stderr, such as a warning of Node, fails the test. */
   async function run(script: string): Promise<string> {
     const env = {
       PATH: process.env['PATH'],
@@ -44,7 +44,7 @@ describe.for(nodes)('in a user’s own project on Node %s', ([version, node]) =>
     return ran.stdout
   }
 
-  it('a script measures on a slice, and ends by itself', async () => {
+  it('a script measures on a slice, and exits by itself', async () => {
     expect((await run('experiment.mjs')).trim().split('\n')).toEqual([
       expect.stringContaining('2 of 2 started'),
       'n1: one  two, n2: one  two',
@@ -55,7 +55,7 @@ describe.for(nodes)('in a user’s own project on Node %s', ([version, node]) =>
     ])
   })
 
-  it('a script in CommonJS requires the library', async () => {
+  it('a CommonJS script requires the library', async () => {
     expect(await run('required.cjs')).toBe('2 nodes, function\n')
   })
 })

@@ -24,7 +24,7 @@ afterAll(async () => {
   await world.close()
 })
 
-it('makes an SSH key that its owner alone can read', async () => {
+it('makes an SSH key that only its owner can read', async () => {
   expect((await stat(lab.sshKeyPath)).mode & 0o777).toBe(0o600)
 })
 
@@ -46,7 +46,7 @@ it('runs a command on every sliver over one connection to each', async () => {
   expect(world.tunnels).toBe(tunnels)
 })
 
-it('hands a value over as one argument, whatever is in it', async () => {
+it('passes a value as one argument, whatever its characters', async () => {
   const awkward = `a b'c"d $HOME; echo \`id\` *\n`
   const [result] = await slice.sh`printf %s ${awkward}`
   expect(result?.stdout).toBe(awkward)
@@ -56,13 +56,13 @@ it('connects again when connections broke between two commands', async () => {
   await slice.sh`true`
   world.breakTunnels()
   const results = await slice.sh`echo again`
-  // A command may meet a connection that broke unnoticed, once. A command that was sent is never sent twice.
+  // One command may meet a connection whose break was not noticed. A command that was sent is never sent twice.
   for (const { error } of results)
     expect(error?.code ?? 'LAB_COMMAND_LOST').toBe('LAB_COMMAND_LOST')
   expect((await slice.sh`echo again`).map(({ stdout }) => stdout)).toEqual(['again\n', 'again\n'])
 })
 
-it('tells of a sliver that was lost and keeps the others’ answers', async () => {
+it('reports a sliver that was lost and keeps the results of the others', async () => {
   const results = slice.slivers.map((sliver, index) =>
     index === 0 ? sliver.exec('kill -9 $PPID; sleep 5') : sliver.exec('echo fine'),
   )
@@ -71,7 +71,7 @@ it('tells of a sliver that was lost and keeps the others’ answers', async () =
   expect([lost?.exitCode, fine?.stdout]).toEqual([null, 'fine\n'])
 })
 
-it('gives up a command that takes too long and keeps what it wrote', async () => {
+it('gives up a command that takes too long and keeps its output', async () => {
   const [result] = await slice.exec('echo early; sleep 30', { timeoutMs: 1_000 })
   expect(result?.error?.code).toBe('LAB_COMMAND_TIMEOUT')
   expect(result?.stdout).toBe('early\n')
@@ -90,14 +90,14 @@ it('obeys the interrupt of the cell that waits', async () => {
   }
 })
 
-it('carries megabytes both ways unharmed', async () => {
+it('transfers megabytes unchanged in both directions', async () => {
   const input = Buffer.alloc(5_000_000, 'abcdefghij')
   const [result] = await slice.exec('cat', { input })
   expect(result?.stdout.length).toBe(input.length)
   expect(result?.stdout === input.toString()).toBe(true)
 })
 
-it('talks to nobody but the sliver whose host key was published', async () => {
+it('connects only to a sliver that has the published host key', async () => {
   const [first] = slice.slivers
   const published = first?.hostKey ?? ''
   const other = world.slivers[1]?.hostKey ?? ''
@@ -120,7 +120,7 @@ it('talks to nobody but the sliver whose host key was published', async () => {
   expect((await first?.exec('true'))?.ok).toBe(true)
 })
 
-it('uploads files with their mode', async () => {
+it('uploads files with their modes', async () => {
   await slice.upload({ 'bin/probe': '#!/bin/sh\necho probed\n' }, '/tmp/an experiment', {
     mode: 0o755,
   })
@@ -129,7 +129,7 @@ it('uploads files with their mode', async () => {
   await expect(slice.upload({ '../x': '' }, '/tmp')).rejects.toThrow(/path under/u)
 })
 
-it('keeps a run’s program going without the connection, and ends when all its rows are there', async () => {
+it('a run goes on without the connection, and ends when all its rows have landed', async () => {
   const run = await slice.run('counting', {
     script:
       'for i in $(seq 1 100); do echo "step i=$i run=\\"$COMMUNITY_LAB_RUN\\"" > /run/community-lab/measure; usleep 10000; done; cat note; exit 4',
@@ -150,7 +150,7 @@ it('keeps a run’s program going without the connection, and ends when all its 
   expect(rows[0]?.['last']).toBeInstanceOf(Date)
 })
 
-it('ends a run early, with all that it started', async () => {
+it('ends a run early, with all processes that it started', async () => {
   const run = await slice.run('long', { script: 'sleep 300 & sleep 300' })
   expect((await run.cancel()).ok).toBe(true)
   expect((await run.done({ timeoutMs: 10_000 })).map(({ exitCode }) => exitCode)).toEqual([
@@ -158,7 +158,7 @@ it('ends a run early, with all that it started', async () => {
   ])
 })
 
-it('says which nodes a run has not ended on', async () => {
+it('names the nodes on which a run has not ended', async () => {
   const run = await slice.run('long', { script: 'sleep 300' })
   const known = await run.done({ timeoutMs: 300 })
   expect(known.ok).toBe(false)
@@ -181,7 +181,7 @@ it('measures round trips: a row for each probe', async () => {
   expect(rows.every((row) => row.rtt_s >= 0 && row.rtt_s < 0.1)).toBe(true)
 })
 
-it('refuses measurements that cannot be, before anything is sent', async () => {
+it('refuses impossible measurements before anything is sent', async () => {
   for (const everyMs of [0, 2.5, Number.NaN, Infinity])
     await expect(
       slice.measure('rtt', { from: 'n1', to: 'n2', everyMs, forMs: 1_000 }),
@@ -203,7 +203,7 @@ it('writes a run’s samples as files with a manifest', async () => {
   await rm(folder, { recursive: true })
 })
 
-it('explains a query that fails by what there is', async () => {
+it('explains a failed query with the tables and columns that exist', async () => {
   const run = await slice.run('none', { script: 'true' })
   await run.done()
   const error = await run.sql`select * from steps`.catch((thrown: unknown) => thrown)
@@ -211,7 +211,7 @@ it('explains a query that fails by what there is', async () => {
   expect(String(error)).toContain('run_end')
 })
 
-it('waits for slivers as they start, and names each that fails', async () => {
+it('waits for slivers while they start, and names each that fails', async () => {
   world.change(0, { state: 'deployed' })
   world.change(1, { state: 'deployed' })
   await slice.refresh()
@@ -228,14 +228,14 @@ it('waits for slivers as they start, and names each that fails', async () => {
   await slice.started()
 })
 
-it('believes neither the container nor the failure from before a change', async () => {
+it('ignores the container and the failure from before a change', async () => {
   const actual = world.objects[1]?.actual
   if (actual == null) throw new Error('it has started')
   world.change(1, { state: 'fail_start', instance_sn: 2, errors: [] })
   await slice.refresh()
   let isStarted = false
   const started = slice.started({ timeoutMs: 20_000 }).then(() => (isStarted = true))
-  // The old failure is told again, then the old container, then the new one.
+  // The server reports the old failure again, then the old container, then the new one.
   world.change(1, { state: 'started' })
   const late = await slice.started({ timeoutMs: 300 }).catch((thrown: unknown) => thrown)
   expect(String(late)).toContain('n2 (1@2) is started, to be made again')
@@ -246,7 +246,7 @@ it('believes neither the container nor the failure from before a change', async 
   await slice.refresh()
 })
 
-it('tells when it ends, and is renewed', async () => {
+it('knows when the slice expires, and renews it', async () => {
   expect(inspect(await lab.slices.list())).toContain('2030-01-01 00:00 UTC')
   expect(inspect(slice)).toContain('ends 2030-01-01 00:00 UTC')
   await slice.renew()
@@ -272,7 +272,7 @@ it('runs one program on one sliver and another on the others, with arguments and
   await expect(slice.run('twice', twice)).rejects.toThrow(/two for the sliver on n1/u)
 })
 
-it('tells of lines that were no samples', async () => {
+it('reports lines that were not samples', async () => {
   const run = await slice.run('wrong', {
     on: 'n1',
     script: 'sleep 1; for i in 1 2; do echo "1 2 3" > /run/community-lab/measure; done; sleep 1',
@@ -283,7 +283,7 @@ it('tells of lines that were no samples', async () => {
   outcomes.orThrow()
 })
 
-it('connects to each sliver as soon as it has started: the first command finds its connection', async () => {
+it('connects to each sliver as soon as it has started, so that the first command finds a connection', async () => {
   await using other = openLab(world)
   const before = world.tunnels
   world.change(1, { state: 'deployed' })
@@ -298,7 +298,7 @@ it('connects to each sliver as soon as it has started: the first command finds i
   expect(world.tunnels).toBe(before + 2)
 })
 
-it('tells what the server refuses', async () => {
+it('reports what the server refuses', async () => {
   const stranger = openLab(world, 'wrong')
   await expect(stranger.slices.get('first')).rejects.toThrow(/ask the operator/u)
   await stranger.close()

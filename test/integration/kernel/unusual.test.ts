@@ -30,17 +30,17 @@ afterAll(async () => {
 
 const first = () => slice.sliver('n1')
 
-describe('what is unusual, and no mistake', () => {
-  it('is a time limit beyond what a timer can be set to', async () => {
+describe('an unusual call', () => {
+  it('may have a time limit beyond the longest timer', async () => {
     expect((await first().exec('true', { timeoutMs: 2 ** 40 })).ok).toBe(true)
   })
 
-  it('is a folder of the sliver that is not there, which the command’s result tells', async () => {
+  it('may name a folder of the sliver that does not exist, which the result reports', async () => {
     const result = await first().exec('true', { cwd: '/no/such' })
     expect([result.ok, result.stderr]).toEqual([false, expect.stringContaining('/no/such')])
   })
 
-  it('is more output than is kept: the command goes on to its end', async () => {
+  it('may print more than is kept: the command goes on to its end', async () => {
     const result = await first().exec('dd if=/dev/zero bs=1M count=200 2>/dev/null; exit 3')
     expect([result.truncated, result.stdoutBytes.length, result.exitCode]).toEqual([
       true,
@@ -49,7 +49,7 @@ describe('what is unusual, and no mistake', () => {
     ])
   })
 
-  it('is a program that reads an input without an end and is ended by its time limit', async () => {
+  it('may run a program that reads an endless input until its time limit', async () => {
     const result = await first().exec('cat /dev/zero > /dev/null', { timeoutMs: 300 })
     expect(result.error?.code).toBe('LAB_COMMAND_TIMEOUT')
   })
@@ -68,7 +68,7 @@ describe('an upload', () => {
     server.close()
   })
 
-  it('carries a folder whose links lead round in a circle', async () => {
+  it('copies a folder whose links form a cycle', async () => {
     const folder = path.join(dir, 'circle')
     await mkdir(path.join(folder, 'inner'), { recursive: true })
     await symlink('..', path.join(folder, 'inner', 'up'))
@@ -79,7 +79,7 @@ describe('an upload', () => {
     await expect(slice.upload(path.join(folder, 'self'), '/tmp')).rejects.toThrow(/ELOOP/u)
   })
 
-  it('refuses what is larger than an upload may be before it reads it', async () => {
+  it('refuses what is too large before reading it', async () => {
     const file = path.join(dir, 'sparse')
     const handle = await open(file, 'w')
     await handle.truncate(3 * 1024 ** 3)
@@ -89,7 +89,7 @@ describe('an upload', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 ** 2)
   })
 
-  it('carries very many small files', async () => {
+  it('copies very many small files', async () => {
     const files = Object.fromEntries(
       Array.from({ length: 20_000 }, (_, index) => [`many/${index}`, 'x']),
     )
@@ -100,7 +100,7 @@ describe('an upload', () => {
 })
 
 describe('a download', () => {
-  it('goes into a folder that is there, and leaves what else is in it', async () => {
+  it('goes into an existing folder, and leaves its other content', async () => {
     const to = path.join(dir, 'there')
     await mkdir(to)
     await writeFile(path.join(to, 'mine'), 'mine')
@@ -109,7 +109,7 @@ describe('a download', () => {
     expect((await readdir(to)).sort()).toEqual(['file', 'mine'])
   })
 
-  it('says what stands in its way: a full disk, a file in the place of its folder', async () => {
+  it('reports what prevents it: a full disk, a file in place of its folder', async () => {
     const to = path.join(dir, 'small')
     await mkdir(to)
     await run('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', to])

@@ -1,14 +1,14 @@
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { onTestFailed } from 'vitest'
 
-/** Debian's Chromium, and what its pages have asked for. */
+/** Debian's Chromium, and the requests of its pages. */
 export interface TestBrowser extends AsyncDisposable {
   readonly browser: Browser
-  /** Open an address in a window that shares nothing with others. When the test that opens it fails, the report tells what it shows. */
+  /** Open an address in a browser context of its own. When the test fails, its report has a description of the page. */
   open(url: string): Promise<Page>
-  /** Every request of every page to a host that is not this machine. */
+  /** All requests of pages to hosts other than this machine. */
   readonly foreignRequests: readonly string[]
-  /** What pages have complained of: exceptions that nobody caught. */
+  /** Uncaught exceptions of pages. */
   readonly complaints: readonly string[]
 }
 
@@ -18,7 +18,7 @@ const ownHosts = new Set(['127.0.0.1', 'localhost'])
 export async function startBrowser(): Promise<TestBrowser> {
   const browser = await chromium.launch({
     executablePath: '/usr/bin/chromium',
-    // Root may not use its sandbox, and /dev/shm is small in containers.
+    // Chromium's sandbox does not run as root, and /dev/shm is small in containers.
     args: ['--no-sandbox', '--disable-dev-shm-usage'],
   })
   const foreignRequests: string[] = []
@@ -48,7 +48,7 @@ export async function startBrowser(): Promise<TestBrowser> {
   }
 }
 
-/** What a page shows, for whoever looks into a failure: its address without the token, its kernel's state, its text. */
+/** Describe a page for the report of a failure: its address without the token, its kernel's state, its text. */
 async function describePage(page: Page): Promise<string> {
   const indicator = page.locator('.jp-Notebook-ExecutionIndicator')
   const kernel = await indicator.evaluateAll((all) => all.map((one) => one.outerHTML.slice(0, 300)))

@@ -1,7 +1,7 @@
 import type { Locator } from 'playwright-core'
 
 /**
- * The contrast of an element's text with what it stands on, 1 to 21.
+ * Return the contrast of an element's text with its background, 1 to 21.
  *
  * Source: WCAG 2.2, "contrast ratio" and "relative luminance".
  */
@@ -19,7 +19,7 @@ export async function contrastOf(element: Locator): Promise<number> {
   return (light + 0.05) / (dark + 0.05)
 }
 
-/** Red, green, blue from 0 to 255, and opacity. */
+/** Red, green, blue from 0 to 255, and opacity from 0 to 1. */
 type Channels = readonly [number, number, number, number]
 
 function channelsOf(text: string): Channels {

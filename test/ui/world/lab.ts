@@ -10,15 +10,15 @@ import type { RunningTestbed } from '../../support/testbed.ts'
 
 const checkout = resolve(import.meta.dirname, '../../..')
 
-/** A JupyterLab as `npm start` starts it, on a testbed, with a folder of its own to show. */
+/** A JupyterLab as `npm start` starts it, on a testbed, with a folder of its own. */
 export interface TestLab extends AsyncDisposable {
-  /** Its launcher, in a workspace that nobody has touched. */
+  /** The address of its launcher, in a new workspace. */
   readonly url: string
-  /** A notebook of the folder, opened. */
+  /** Return the address of a notebook of the folder. */
   notebookUrl(name: string): string
 }
 
-/** Start JupyterLab. `notebooks` are copied into its folder: a page may save what it shows. */
+/** Start JupyterLab. `notebooks` are copied into its folder, because a page may save them. */
 export async function startTestLab(
   testbed: RunningTestbed,
   notebooks: readonly string[] = [],

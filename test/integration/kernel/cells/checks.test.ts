@@ -9,7 +9,7 @@ beforeAll(async () => {
 })
 afterAll(() => session[Symbol.asyncDispose]())
 
-/** What is said against a cell, with `cell:` for its name and without the numbers of cells. */
+/** Compile a cell that must fail. Returns its diagnostics, with `cell:` for its name and without numbers of cells. */
 async function complaintOf(code: string): Promise<string | null> {
   const { complaint, printed } = await session.run(code)
   expect(printed).toBe('')
@@ -19,7 +19,7 @@ async function complaintOf(code: string): Promise<string | null> {
   )
 }
 
-describe('a cell with an error of its types', () => {
+describe('a cell with a type error', () => {
   it.for([
     [
       'a wrong value',
@@ -103,7 +103,7 @@ describe('a cell with an error of its types', () => {
     expect(await complaintOf(code)).toBe(expected)
   })
 
-  it('may have a name that Node has not, when it makes one', async () => {
+  it('may declare a name that Node does not have', async () => {
     const cell =
       "const isThere = typeof localStorage !== 'undefined' || globalThis.localStorage !== undefined\n{ const localStorage = { n: 1 }; console.log(isThere, localStorage.n) }"
     expect(await session.print(cell)).toBe('false 1')
@@ -111,14 +111,14 @@ describe('a cell with an error of its types', () => {
     expect(await session.print('console.log(sessionStorage.n)')).toBe('2')
   })
 
-  it('leaves nothing behind', async () => {
+  it('declares nothing for later cells', async () => {
     await session.run("const unseen = 1\nconst n: number = 'x'")
     expect(await complaintOf('unseen')).toBe(
       "cell:1:1 - Cannot find name 'unseen'. (TS2304)\n  cell N, which declares it, did not run because of its errors.",
     )
   })
 
-  it('names cells where a type comes from one, and never a file', async () => {
+  it('names the cell that a type comes from, never a file', async () => {
     await session.print(
       'interface Rtt { ms: number }\nclass Row { #n = 1; rtt?: Rtt }\nlet row: Row | Rtt = new Row()\nconst fixed = 1',
     )
@@ -136,8 +136,8 @@ describe('a cell with an error of its types', () => {
   })
 })
 
-describe('a cell that failed halfway', () => {
-  it('leaves known what it reached, and says so of the rest', async () => {
+describe('a cell that fails halfway', () => {
+  it('keeps the names that it reached, and later cells are told why the others have no value', async () => {
     const { error } = await session.run(
       "const reached = 1\nfunction hoisted() { return reached + later }\nthrow new Error('half')\nlet later = 2, other = 3\nclass Late {}",
     )
@@ -152,13 +152,13 @@ describe('a cell that failed halfway', () => {
     expect((await session.run('hoisted()')).error).toBe('ReferenceError: later has no value yet')
   })
 
-  it('leaves what it did not reach as it was', async () => {
+  it('leaves the variables that it did not reach unchanged', async () => {
     await session.print("let kept = 'before'")
     await session.run("throw new Error('early')\nlet kept = 5")
     expect(await session.print('const text: string = kept\nconsole.log(text)')).toBe('before')
   })
 
-  it('knows of a statement what was declared before it failed', async () => {
+  it('keeps what a statement declared before that statement failed', async () => {
     await session.print("let pair = 'before'")
     const { error } = await session.run(
       'let pair = 1, { none = 2 } = {} as { none?: number }, unmade = pair.toFixed(1000)',
@@ -168,7 +168,7 @@ describe('a cell that failed halfway', () => {
     expect(await complaintOf('unmade')).toContain('failed before it got there')
   })
 
-  it('whose import failed knows none of it', async () => {
+  it('declares none of its imports when one of them fails', async () => {
     await writeFile(
       join(session.folder, 'fails.ts'),
       "export const fromFails = 1\nthrow new Error('while loading')\n",
@@ -183,8 +183,8 @@ describe('a cell that failed halfway', () => {
   })
 })
 
-describe('a name whose type changes', () => {
-  it('is told with the cells that relied on the old one', async () => {
+describe('a name that is declared again with another type', () => {
+  it('is reported with the cells that relied on the old type', async () => {
     await session.print('let sizes = [1]\nconst sum = () => sizes.reduce((a, b) => a + b, 0)')
     await session.print('const double = () => sizes.map((x) => x * 2)')
     const { misfits } = await session.run("let sizes = 'three'")
@@ -195,7 +195,7 @@ describe('a name whose type changes', () => {
     ])
   })
 
-  it('is told once, and again only when it fitted meanwhile', async () => {
+  it('is reported once, and again only after the cell was correct in between', async () => {
     const told = async (code: string): Promise<string> =>
       (await session.run(code)).misfits
         .filter((text) => text.includes('no longer fits'))
@@ -212,13 +212,13 @@ describe('a name whose type changes', () => {
     expect(await told('let stack = 7')).toBe(misfit('number'))
   })
 
-  it('is not told when it fits', async () => {
+  it('is not reported when the cell is still correct', async () => {
     await session.print('let fits: number | string = 1\nconst readFits = () => fits')
     expect((await session.run('let fits = 2')).misfits).toEqual([])
     expect(await session.print('const n: number = readFits() as number\nconsole.log(n)')).toBe('2')
   })
 
-  it('changes the types of what earlier cells made of it', async () => {
+  it('changes the types that earlier cells derived from it', async () => {
     await session.print('let unit = 1')
     await session.print('const readUnit = () => unit')
     await session.run("let unit = 's'")
@@ -226,8 +226,8 @@ describe('a name whose type changes', () => {
   })
 })
 
-describe('an error when it runs', () => {
-  it('speaks of variables as they were written', async () => {
+describe('a run-time error', () => {
+  it('names variables as they were written', async () => {
     await session.print('let notFn: any = 5\nconst callsIt = () => {\n  return 1 + notFn()\n}')
     expect(await session.run('callsIt()')).toMatchObject({
       error: 'TypeError: notFn is not a function',
@@ -248,7 +248,7 @@ describe('an error when it runs', () => {
     ).toBe('TypeError: notFn is not a function\n')
   })
 
-  it('names its lines and columns as they were written', async () => {
+  it('names lines and columns as they were written', async () => {
     const made = await session.run(
       'interface Gone {\n  x: number\n}\nlet deep = 0\nfunction fails(n: number): never {\n  deep = n; throw new RangeError(`${deep}`)\n}',
     )
@@ -264,8 +264,8 @@ describe('an error when it runs', () => {
   })
 })
 
-describe('an error that nobody caught', () => {
-  it('names its line, and its cell when Node alone has made it', async () => {
+describe('an uncaught error', () => {
+  it('names its line, or its cell when Node itself created the error', async () => {
     const thrown = await session.print(
       "const after = (ms: number) => new Promise((r) => setTimeout(r, ms))\nsetTimeout(() => {\n  throw new Error('from a timer')\n}, 1)\nawait after(20)",
     )
@@ -282,7 +282,7 @@ describe('an error that nobody caught', () => {
 })
 
 describe('the notebook’s own files', () => {
-  it('are checked with the cell, and named with line and column', async () => {
+  it('are checked with the cell, and errors name their line and column', async () => {
     await mkdir(join(session.folder, 'deep'), { recursive: true })
     await writeFile(
       join(session.folder, 'deep/inner.ts'),

@@ -13,7 +13,7 @@ beforeAll(async () => {
 })
 afterAll(() => session[Symbol.asyncDispose]())
 
-/** A cell whose check takes a third of a second, and 200 MiB, for each variable. */
+/** Make a cell whose check takes a third of a second, and 200 MiB, for each variable. */
 function slowCell(variables: number): string {
   const long =
     "type Long<T, N extends unknown[] = []> = N['length'] extends 900 ? N['length'] : Long<T, [...N, T]>"
@@ -23,13 +23,13 @@ function slowCell(variables: number): string {
   ].join('\n')
 }
 
-describe('a cell that takes long to compile', () => {
-  it('ends at once when it is interrupted, and the next one knows all variables', async () => {
+describe('a slow compilation', () => {
+  it('ends at once when it is interrupted, and the next cell has all variables', async () => {
     await session.print(
       'let kept = 41\nconst readKept = () => kept\nimport { join } from "node:path"',
     )
     const slow = session.run(slowCell(60))
-    // What is asked behind it waits, and is answered.
+    // The call that waits behind it is answered.
     const next = session.compiler.isComplete('1')
     await new Promise(setImmediate)
     session.compiler.interrupt()
@@ -41,7 +41,7 @@ describe('a cell that takes long to compile', () => {
 })
 
 describe('a cell that is interrupted while it is compiled', () => {
-  it('leaves nothing in force of what it declares for all cells', async () => {
+  it('leaves no global declaration of its own in force', async () => {
     await session.print('declare global { var shared: number }\nglobalThis.shared = 5')
     const code = 'declare global { var shared: string; var unshared: string }'
     const source = { number: 600, name: 'cell-600.ts', code }
@@ -53,7 +53,7 @@ describe('a cell that is interrupted while it is compiled', () => {
   })
 })
 
-describe('a helper that a cell imports', () => {
+describe('a file that a cell imports', () => {
   it('is loaded by the next cell when the first was interrupted before it ran', async () => {
     await writeFile(join(session.folder, 'kinds.ts'), 'export enum Kind { Cut = 7 }\n')
     const cell = "import { Kind } from './kinds.ts'\nconsole.log(Kind.Cut)"
@@ -63,7 +63,7 @@ describe('a helper that a cell imports', () => {
     expect(await session.print(cell)).toBe('7')
   })
 
-  it('is loaded as it is now after the compiler has ended', async () => {
+  it('is loaded in its current version after the compiler thread has ended', async () => {
     await writeFile(join(session.folder, 'kinds.ts'), 'export enum Kind { Cut = 9, Sent }\n')
     const slow = session.run(slowCell(60))
     await new Promise(setImmediate)
@@ -75,8 +75,8 @@ describe('a helper that a cell imports', () => {
   })
 })
 
-describe('a cell whose types need more memory than there is', () => {
-  it('says so, and the next one knows all variables', async () => {
+describe('a cell whose types need too much memory', () => {
+  it('reports it, and the next cell has all variables', async () => {
     await expect(session.run(slowCell(60))).rejects.toThrow(
       'need more memory than the compiler has (1024 MiB)',
     )
@@ -84,11 +84,11 @@ describe('a cell whose types need more memory than there is', () => {
   })
 })
 
-describe('a compiler that ends while a cell runs', () => {
-  it('knows afterwards what that cell declared', async () => {
+describe('a compiler thread that ends while a cell runs', () => {
+  it('is replaced by one that knows the declarations of that cell', async () => {
     const code = 'const declared = { n: 3 }\ninterface Declared { n: number }'
     await session.compiler.compile({ number: 700, name: 'cell-700.ts', code })
-    // Meanwhile the thread is ended, because of another question that does not end.
+    // Another call that does not end makes the thread end meanwhile.
     const slow = session.compiler.compile({ number: 701, name: 'cell-701.ts', code: slowCell(60) })
     await new Promise(setImmediate)
     session.compiler.interrupt()
@@ -99,12 +99,12 @@ describe('a compiler that ends while a cell runs', () => {
   })
 })
 
-describe('a compiler that ends', () => {
-  it('compiles again only the cells that later ones need', async () => {
+describe('a compiler thread that is replaced', () => {
+  it('compiles only the cells that later cells need', async () => {
     await using own = await CellSession.start()
     await own.print('interface Row { n: number }\nlet total = 0')
     await own.print('const add = (row: Row) => { total += row.n }')
-    // The second run of each takes the names of the first.
+    // The second run of each imports the names of the first.
     for (let i = 0; i < 100; i += 1) await own.print(`const again = { n: ${i} }\nadd(again)`)
     expect(own.compiler.remembered).toBeLessThan(60)
     const slow = own.run(slowCell(60))
@@ -129,8 +129,8 @@ describe('a compiler that ends', () => {
   })
 })
 
-describe('a cell that is too deep for the compiler', () => {
-  it('says so, and the next one works', async () => {
+describe('a cell that is nested too deeply for the compiler', () => {
+  it('reports it, and the next cell works', async () => {
     const deep = `${'('.repeat(50_000)}1${')'.repeat(50_000)}`
     await expect(session.run(deep)).rejects.toThrow('Maximum call stack size exceeded')
     expect(await session.print('console.log(readKept())')).toBe('42')
@@ -138,7 +138,7 @@ describe('a cell that is too deep for the compiler', () => {
 })
 
 describe('many cells', () => {
-  it('leave what is known as it is, and the names of the last', async () => {
+  it('keep the names of all of them', async () => {
     await session.print('const first = { n: 1 }\ninterface First { n: number }')
     for (let i = 0; i < 200; i += 1)
       await session.print(`const last: First = { n: ${i} }\nfunction of${i % 10}() { return last }`)
@@ -147,9 +147,9 @@ describe('many cells', () => {
 })
 
 describe('a compiler that cannot start', () => {
-  it('says why, and is not started for ever', async () => {
+  it('reports why, and is not started again for ever', async () => {
     await using place = await CellSession.start()
-    // A path that is none: the thread fails with what it is given.
+    // The path is not a text, so the thread fails when it starts.
     const options = Object.assign({ folder: place.folder, fallbackFile: '' }, { fallbackFile: 5 })
     const compiler = new Compiler(options)
     const ask = (): Promise<unknown> =>
@@ -160,8 +160,8 @@ describe('a compiler that cannot start', () => {
   })
 })
 
-describe('a cell whose earlier cells take long to check again', () => {
-  it('ends at once when it is interrupted, and what it declared is known', async () => {
+describe('a cell after which earlier cells are checked for a long time', () => {
+  it('ends at once when it is interrupted, and its declarations are known', async () => {
     await using own = await CellSession.start()
     await own.print('let base = 900')
     await own.print(

@@ -13,7 +13,7 @@ import { UncheckedCells } from '../../../support/cell-runs.ts'
 const require = createRequire(import.meta.url)
 const modules = dirname(dirname(require.resolve('typescript/package.json')))
 
-/** The names that a text uses and does not declare. */
+/** Return the names that a text uses and does not declare. */
 function freeNames(code: string): Set<string> {
   const program = acorn.parse(code, { ecmaVersion: 'latest', sourceType: 'module', ranges: true })
   const scopes = analyze(program as Parameters<typeof analyze>[0], {
@@ -23,7 +23,7 @@ function freeNames(code: string): Set<string> {
   return new Set(scopes.globalScope?.through.map(({ identifier }) => identifier.name))
 }
 
-/** JavaScript as TypeScript writes it, without exports. */
+/** Return a text as TypeScript prints it, without exports. */
 function plain(source: string): string {
   return ts.transpileModule(source, {
     compilerOptions: {
@@ -56,7 +56,7 @@ it.for([
       const { cell } = emitCell(text, { settings: {}, known: new Set(), types: new Set() })
       new Script(cell.code)
       const written = plain(text.withoutExports)
-      // One line before it, and the closing one behind it.
+      // There is one line before the text and one after it.
       expect(cell.code.split('\n').length).toBe(written.split('\n').length + 2)
       const names = new Set([...freeNames(written)].filter((each) => each !== 'require'))
       expect(freeNames(cell.code)).toEqual(names)
@@ -67,7 +67,7 @@ it.for([
 it('a parser cut into cells of one statement each parses itself into the same tree', async () => {
   const source = readFileSync(join(modules, 'acorn/dist/acorn.mjs'), 'utf8')
   const { body } = acorn.parse(source, { ecmaVersion: 'latest', sourceType: 'module' })
-  // Its functions use what stands below them.
+  // Functions of the parser use names that are declared below them.
   const cells = new UncheckedCells([...readCell(source).declared.keys()])
   for (const { start, end } of body) await cells.run(source.slice(start, end))
   expect(body.length).toBeGreaterThan(100)

@@ -7,7 +7,7 @@ beforeAll(async () => {
 })
 afterAll(() => session[Symbol.asyncDispose]())
 
-describe('what one cell declares, others use', () => {
+describe('names that one cell declares and others use', () => {
   it.for([
     [
       'an enum',
@@ -123,7 +123,7 @@ describe('what one cell declares, others use', () => {
     expect(await session.print(uses)).toBe(expected)
   })
 
-  it('a literal keeps its type, and what is made of it is wider', async () => {
+  it('a literal keeps its type, and what is derived from it has the wider type', async () => {
     await session.print('const START = 1\nlet wide = 2')
     expect(
       await session.print(
@@ -132,21 +132,21 @@ describe('what one cell declares, others use', () => {
     ).toBe('5 1')
   })
 
-  it('an array that begins empty takes anything', async () => {
+  it('an empty array accepts any items later', async () => {
     await session.print('const rows = []\nlet latest\nrows.push(1)')
     expect(
       await session.print("rows.push('two'); latest = rows.length\nconsole.log(rows, latest)"),
     ).toBe("[ 1, 'two' ] 2")
   })
 
-  it('a type beside a value of an earlier cell', async () => {
+  it('a type with the name of an earlier value', async () => {
     await session.print("const Schema = { kind: 'row', ms: 3 } as const")
     await session.print('type Schema = typeof Schema')
     const cell = 'const schema: Schema = Schema\nconsole.log(schema.kind)'
     expect(await session.print(cell)).toBe('row')
   })
 
-  it('a value beside a type of an earlier cell', async () => {
+  it('a value with the name of an earlier type', async () => {
     await session.print('interface Point { x: number }')
     await session.print('const Point = { of: (x: number): Point => ({ x }) }')
     expect(await session.print('const point: Point = Point.of(4)\nconsole.log(point)')).toBe(
@@ -154,7 +154,7 @@ describe('what one cell declares, others use', () => {
     )
   })
 
-  it('names for all cells', async () => {
+  it('declare global', async () => {
     await session.print(
       'declare global { interface Array<T> { last(): T | undefined } var lab: { n: number } }\nArray.prototype.last = function () { return this[this.length - 1] }\nglobalThis.lab = { n: 5 }',
     )
@@ -166,14 +166,14 @@ describe('what one cell declares, others use', () => {
     expect(await session.print('console.log(lab.text)')).toBe('second')
   })
 
-  it('names for all cells, beside a text that ends in a dollar sign', async () => {
+  it('declare global before a text that ends in a dollar sign', async () => {
     await session.print("declare global { var mark: number }\nconst dollar = '$', other = 1")
     await session.print('declare global { var mark: string }')
     const { complaint } = await session.run('const wrong: string = other')
     expect(complaint).toContain("Type 'number' is not assignable to type 'string'.")
   })
 
-  it('what is said to be there is not made', async () => {
+  it('declare creates no value', async () => {
     await session.print(
       'declare const elsewhere: { x: number }\n;(globalThis as any).elsewhere = { x: 6 }',
     )
@@ -182,7 +182,7 @@ describe('what one cell declares, others use', () => {
 })
 
 describe('export', () => {
-  it('in front of anything means what it exports', async () => {
+  it('before a declaration has no effect', async () => {
     await session.print(
       'export const ex = 1\nexport let { a: exA } = { a: 2 }\nexport function exF() { return ex + exA }\nexport class ExC { v = 4 }\nexport enum ExE { X = 5 }\nexport interface ExI { v: number }\nexport type ExT = ExI\nexport namespace ExN { export const v = 6 }\nexport abstract class ExA2 {}\nexport async function exAsync() { return 7 }',
     )
@@ -191,13 +191,13 @@ describe('export', () => {
     expect(await session.print(uses)).toBe('1 2 3 4 5 6 7')
   })
 
-  it('of a default is evaluated, or declares its name', async () => {
+  it('of a default evaluates the expression, or declares the name', async () => {
     expect(await session.print("export default { v: console.log('evaluated') }")).toBe('evaluated')
     await session.print('export default function named() { return 9 }')
     expect(await session.print('console.log(named())\nexport default function () {}')).toBe('9')
   })
 
-  it('of names, also those of earlier cells, changes nothing', async () => {
+  it('of names, including those of earlier cells, has no effect', async () => {
     await session.print('let earlier = 3')
     expect(
       await session.print(
@@ -206,7 +206,7 @@ describe('export', () => {
     ).toBe('2 3')
   })
 
-  it('of another module loads it', async () => {
+  it('from another module loads that module', async () => {
     expect(
       await session.print(
         "export * from 'node:timers/promises'\nexport { sep } from 'node:path'\nconsole.log('loaded')",
@@ -216,20 +216,20 @@ describe('export', () => {
 })
 
 describe('using', () => {
-  it('is disposed of at the end of its cell', async () => {
+  it('disposes of its value at the end of the cell', async () => {
     const cell =
       "const open = (name: string) => ({ name, isOpen: true, [Symbol.dispose]() { this.isOpen = false; console.log('closed', name) } })\nusing first = open('first')\n{ using inner = open('inner') }\nconsole.log(first.isOpen)"
     expect(await session.print(cell)).toBe('closed inner\ntrue\nclosed first')
     expect(await session.print('console.log(first.name, first.isOpen)')).toBe('first false')
   })
 
-  it('stands beside a variable whose name begins with a dollar', async () => {
+  it('works beside a variable whose name begins with a dollar sign', async () => {
     const cell =
       'const $own = 1\nusing own = { a: 2, [Symbol.dispose]() {} }\nconsole.log($own, own.a)'
     expect(await session.print(cell)).toBe('1 2')
   })
 
-  it('stands beside an accessor, as the word in a comment does', async () => {
+  it('works beside an accessor, and as a word in a comment', async () => {
     const cell =
       "class Held { accessor n = 1 }\nusing held = { [Symbol.dispose]() { console.log('closed') } }\nconsole.log(new Held().n, typeof held)"
     expect(await session.print(cell)).toBe('1 object\nclosed')
@@ -238,7 +238,7 @@ describe('using', () => {
     ).toBe('2')
   })
 
-  it('stands beside accessors and decorators in a cell that fails halfway, in every place', async () => {
+  it('works beside accessors and decorators in a cell that fails halfway, in every position', async () => {
     const { error } = await session.run(
       "const at = (of: unknown, { name }: ClassMemberDecoratorContext) => console.log(name)\nclass Reads { @at accessor n = 1 }\nusing first = { [Symbol.dispose]() { console.log('first') } }, second = { [Symbol.dispose]() { console.log('second') } }\nfor (using each of [{ [Symbol.dispose]() { console.log('each') } }]) void each\n{ await using inner = { async [Symbol.asyncDispose]() { console.log('inner') } } }\nconst before = new Reads().n\nthrow new Error('halfway')\nconst behind = 2",
     )
@@ -251,7 +251,7 @@ describe('using', () => {
     )
   })
 
-  it('may wait', async () => {
+  it('may be asynchronous', async () => {
     const cell =
       "await using slow = { async [Symbol.asyncDispose]() { await null; console.log('closed') } }\nconsole.log(typeof slow)"
     expect(await session.print(cell)).toBe('object\nclosed')
@@ -272,11 +272,11 @@ describe('the result', () => {
     ['a sequence', 'console.log(), 2', '2'],
     ['one that waits', 'await Promise.resolve(3)', '3'],
     ['one with a cast', '4 as number satisfies number', '4'],
-  ] as const)('is that of %s', async ([, code, expected]) => {
+  ] as const)('of %s', async ([, code, expected]) => {
     expect((await session.run(code)).result).toBe(expected)
   })
 
-  it('that is a promise is told', async () => {
+  it('comes with a notice when it is a promise', async () => {
     const { result, printed } = await session.run('Promise.resolve(4)')
     expect([result, printed]).toEqual([
       'Promise { 4 }',
@@ -286,7 +286,7 @@ describe('the result', () => {
 })
 
 describe('this', () => {
-  it('is what it is in a module', async () => {
+  it('is that of a module', async () => {
     await session.print(
       'function whoIsThis(this: unknown) { return this }\nconst tag = function (this: unknown, parts: TemplateStringsArray) { return [this, parts[0]] }',
     )

@@ -25,7 +25,7 @@ describe('completion', () => {
     expect((await texts(code)).slice(0, expected.length)).toEqual(expected)
   })
 
-  it('counts code points, replaces the whole word, and says what each is', async () => {
+  it('counts code points, replaces the whole word, and gives the kind of each proposal', async () => {
     const code = '"😀"; settings.deep.levitate'
     const { start, end, matches } = await session.complete(code, code.length - 'itate'.length - 1)
     expect([start, end, matches[0]]).toEqual([19, 27, { text: 'level', type: 'property' }])
@@ -40,7 +40,7 @@ describe('completion', () => {
 })
 
 describe('inspection', () => {
-  it('gives the type and the documentation of a package as Markdown', async () => {
+  it('describes the type and the documentation of a name of a package as Markdown', async () => {
     expect(await session.inspect('Math.max')).toBe(
       '```typescript\n(method) Math.max(...values: number[]): number\n```\n\nReturns the larger of a set of supplied numeric expressions.\n\n- `values`: Numeric expressions to be evaluated.',
     )
@@ -49,7 +49,7 @@ describe('inspection', () => {
     )
   })
 
-  it('gives those of earlier cells', async () => {
+  it('describes names of earlier cells', async () => {
     expect(await session.inspect('rounds')).toBe(
       '```typescript\nlet rounds: number\n```\n\nHow many rounds.',
     )
@@ -61,7 +61,7 @@ describe('inspection', () => {
     )
   })
 
-  it('says in a call which parameters it takes', async () => {
+  it('describes the parameters inside the arguments of a call', async () => {
     const head =
       '```typescript\ntwice(x: number): number\n```\n\nDoubles a number.\n\n*@throws* never'
     expect(await session.inspect('twice(')).toBe(`${head}\n\n- **\`x\`**: what to double`)
@@ -74,12 +74,12 @@ describe('inspection', () => {
     )
   })
 
-  it('has nothing to say of what is not there', async () => {
+  it('returns nothing for names that do not exist', async () => {
     expect(await session.inspect('nowhere')).toBeNull()
     expect(await session.inspect('')).toBeNull()
   })
 
-  it('answers while a cell runs', async () => {
+  it('works while a cell runs', async () => {
     const running = session.run(
       'let done = Promise.withResolvers<void>()\nglobalThis.setTimeout(() => done.resolve(), 200)\nawait done.promise',
     )
@@ -88,7 +88,7 @@ describe('inspection', () => {
   })
 })
 
-describe('whether a cell is complete', () => {
+describe('completeness', () => {
   it.for([
     ['1', 'complete'],
     ['await 1', 'complete'],
@@ -106,7 +106,7 @@ describe('whether a cell is complete', () => {
     expect((await session.isComplete(code)).status).toBe(status)
   })
 
-  it('and how its next line is indented', async () => {
+  it('includes the indentation of the next line', async () => {
     expect(await session.isComplete('class A {\n  f() {')).toEqual({
       status: 'incomplete',
       indent: '    ',

@@ -9,8 +9,8 @@ beforeAll(async () => {
 })
 afterAll(() => session[Symbol.asyncDispose]())
 
-describe('a cell with a direct eval', () => {
-  it('still has its variables', async () => {
+describe('a cell with a direct call of eval', () => {
+  it('keeps its variables', async () => {
     expect(await session.print("const square = eval('(n) => n * n')\nconsole.log(square(3))")).toBe(
       '9',
     )
@@ -18,8 +18,8 @@ describe('a cell with a direct eval', () => {
   })
 })
 
-describe('what CommonJS has', () => {
-  it('is there as its types say', async () => {
+describe('a name of CommonJS', () => {
+  it('exists as its types say', async () => {
     expect(
       await session.print(
         "console.log(require.resolve('node:fs'), Object.keys(require.cache).length >= 0, require.main === module)",
@@ -33,7 +33,7 @@ describe('what CommonJS has', () => {
     ).toBe('{ a: 1 }')
   })
 
-  it('is found by require.resolve where require finds it', async () => {
+  it('resolves paths from where require does', async () => {
     expect(await session.print("console.log(require.resolve('acorn').length > 0)")).toBe('true')
     expect(await session.print("console.log(import.meta.resolve('acorn').slice(0, 5))")).toBe(
       'file:',
@@ -46,7 +46,7 @@ describe('what CommonJS has', () => {
     )
   })
 
-  it('can be declared by the cell itself', async () => {
+  it('can be declared by a cell itself', async () => {
     const cell =
       "import { dirname } from 'node:path'\nconst __dirname = dirname('/a/b')\nconsole.log(__dirname)"
     expect(await session.print(cell)).toBe('/a')
@@ -54,8 +54,8 @@ describe('what CommonJS has', () => {
   })
 })
 
-describe('stacks of what is no error', () => {
-  it('begin as those of Node do', async () => {
+describe('a stack of an object that is not an error', () => {
+  it('begins as in Node', async () => {
     expect(await session.print("console.trace('here %d', 5)")).toMatch(
       /^Trace: here 5\n {4}at cell-\d+\.ts:1:9$/u,
     )
@@ -65,8 +65,8 @@ describe('stacks of what is no error', () => {
   })
 })
 
-describe('lines of an input that has none', () => {
-  it('come to their end, also when they were read before', async () => {
+describe('reading lines where nobody can be asked', () => {
+  it('ends, also after earlier reads', async () => {
     const cell =
       "import { createInterface } from 'node:readline'\nlet count = 0\nconst input = process.stdin\ninput.resume()\nawait new Promise(setImmediate)\ninput.pause()\nawait new Promise((done) => setTimeout(done, 20))\nfor await (const line of createInterface({ input })) count += line.length\nconsole.log(count)"
     expect(await session.print(cell)).toBe('0')
@@ -76,8 +76,8 @@ describe('lines of an input that has none', () => {
   })
 })
 
-describe('a complaint', () => {
-  it('gives no remedy that a notebook does not have', async () => {
+describe('a diagnostic', () => {
+  it('gives no advice that a notebook cannot follow', async () => {
     const { complaint } = await session.run('document.title')
     expect(complaint).toMatch(/^cell-\d+\.ts:1:1 - Cannot find name 'document'\. \(TS2584\)/u)
     expect(complaint).not.toContain('compiler option')
@@ -92,7 +92,7 @@ describe('a complaint', () => {
     expect(await session.print('console.log(wanted)')).toBe('5')
   })
 
-  it('says of a class that was declared again what that means', async () => {
+  it('explains that a class was declared again', async () => {
     await session.run('class Base { one = 1 }\nclass Derived extends Base {}')
     const { misfits } = await session.run('class Base { two = 2 }')
     expect(misfits.join('\n')).toMatch(
@@ -101,8 +101,8 @@ describe('a complaint', () => {
   })
 })
 
-describe('preparing for a notebook', () => {
-  it('prints nothing into its cells', async () => {
+describe('loading packages in advance', () => {
+  it('prints nothing into cells', async () => {
     session.runner.warm()
     const cell = "await import('@community-lab/kernel')\nawait new Promise(setImmediate)"
     expect(await session.print(cell)).toBe('')
@@ -110,7 +110,7 @@ describe('preparing for a notebook', () => {
 })
 
 describe('a process that ends', () => {
-  it('says nothing of its debugger', async () => {
+  it('prints no message of its debugger', async () => {
     const { printed, error } = await session.run('process.exit(3)')
     expect(error).toMatch(/^ProcessExit: .*exit code 3/u)
     expect(printed).toBe('')

@@ -21,7 +21,7 @@ describe('the types of the library that cells import', () => {
     forCells = paths.find((path) => path.startsWith(dirname(library))) ?? ''
   })
 
-  it('are one file, which loads no types but those of Observable Plot', () => {
+  it('are in one file, which loads no other types than those of Observable Plot', () => {
     const packages = paths.map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/u.exec(path)?.[1])
     expect(new Set(packages.filter((name) => name !== undefined))).toEqual(
       new Set(['typescript', '@types/node', 'undici-types', '@observablehq/plot']),
@@ -30,7 +30,7 @@ describe('the types of the library that cells import', () => {
     expect(own.filter((path) => !path.includes('/notebooks/$'))).toEqual([forCells])
   })
 
-  it('export the same names as the package, values and types', () => {
+  it('have the same exports as the package, values and types', () => {
     const options = { module: ts.ModuleKind.NodeNext, types: ['node'], skipLibCheck: true }
     const program = ts.createProgram([library, forCells], options)
     const checker = program.getTypeChecker()
@@ -47,7 +47,7 @@ describe('the types of the library that cells import', () => {
     expect(exportsOf(forCells).toSorted()).toEqual(exportsOf(library).toSorted())
   })
 
-  it('mention only what they declare or import', () => {
+  it('refer only to what they declare or import', () => {
     const options = {
       module: ts.ModuleKind.Preserve,
       target: ts.ScriptTarget.ES2024,
@@ -62,7 +62,7 @@ describe('the types of the library that cells import', () => {
     const text = ts.sys.readFile(forCells) ?? ''
     expect(text).toContain('Connect to a testbed.')
     expect(text).toContain('Close all connections. What runs on slivers goes on.')
-    // TypeScript gives a member no comment that stands behind another member.
+    // TypeScript does not attach a comment that follows another member on the same line.
     expect(text).toContain('\n  /** The results that are not ok. */\n')
     expect(text).not.toMatch(/; \/\*\*/u)
   })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Checker } from '../../../../kernel/src/jupyter/compile/checker.ts'
 
-/** The cells of one notebook, checked and not run. */
+/** The cells of one notebook, which are checked and not run. */
 class CheckedCells {
   readonly checker: Checker
   #number = 0
@@ -13,7 +13,7 @@ class CheckedCells {
     this.checker = new Checker(folder, import.meta.filename)
   }
 
-  /** Check a cell. Returns the first complaint about it; otherwise what is said of earlier cells. */
+  /** Check a cell. Returns its first diagnostic, or otherwise what is reported about earlier cells. */
   run(code: string): string {
     this.#number += 1
     const number = this.#number
@@ -22,7 +22,7 @@ class CheckedCells {
     return this.checker.accept(number, Number.MAX_SAFE_INTEGER).join('\n')
   }
 
-  /** How many files TypeScript looks at: those of libraries and of cells. */
+  /** The number of files in TypeScript's program: those of libraries and of cells. */
   get fileCount(): number {
     return this.checker.program.getSourceFiles().length
   }
@@ -45,8 +45,8 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-describe('after a thousand cells, each of which uses those before', () => {
-  it('TypeScript looks at as many files as after ten', () => {
+describe('after a thousand cells, each of which uses earlier ones', () => {
+  it('TypeScript has as many files as after ten', () => {
     cells.clear()
     const add = (from: number, to: number): void => {
       for (let i = from; i < to; i += 1) {
@@ -65,7 +65,7 @@ describe('after a thousand cells, each of which uses those before', () => {
     expect(cells.run('const wrong: string[] = v499')).toContain("Type 'number[]' is not assignable")
   })
 
-  it('the first can be declared again with another type, and the last has the type that follows from it', () => {
+  it('the first can be declared again with another type, and the last gets the resulting type', () => {
     expect(cells.run("const v0 = ['a']")).toMatch(/^v0 is now string\[\]|^cell \d+ no longer fits/u)
     expect(cells.run('const last: string[] = f499(1)')).toContain(
       "Type 'number[]' is not assignable",
@@ -76,7 +76,7 @@ describe('after a thousand cells, each of which uses those before', () => {
   })
 })
 
-describe('what an earlier cell declares', () => {
+describe('a name of an earlier cell', () => {
   const declarations = [
     'const x = 5',
     'const x = -5n',
@@ -127,12 +127,12 @@ describe('what an earlier cell declares', () => {
     'function x() {}\nx.count = 0',
   ]
 
-  it.each(declarations)('has the type there that it has here: %s', (declaration) => {
+  it.each(declarations)('has the same type as in its own cell: %s', (declaration) => {
     cells.clear()
     expect(cells.run(declaration)).toBe('')
     expect(cells.run('const between = 1\nbetween')).toBe('')
     const alone = declaration.replaceAll(/\bx\b/gu, 'here').replace('rest }', 'others }')
-    // Inside a function, a variable has its declared type. Another variable has the wider type of a literal.
+    // Inside a function, a variable has its declared type. A variable that is initialized with a literal gets the wider type.
     const look = `function look() {
       const same: Same<typeof x, typeof here> = true
       let wide = x
@@ -140,12 +140,12 @@ describe('what an earlier cell declares', () => {
       const sameWide: Same<typeof wide, typeof wideHere> = true
     }`
     const cell = `${alone}\n${look}`
-    // Two unique symbols, and two classes, are never the same. Assigned to itself, each is.
+    // Two unique symbols, or two classes, are never the same. Each can be assigned to itself.
     const isOwn = /Symbol\("one"\)|class/u.test(declaration)
     expect(cells.run(isOwn ? 'const same: typeof x = x' : cell)).toBe('')
   })
 
-  it('stays of JavaScript’s own type in a cell that declares another type of that name', () => {
+  it('keeps JavaScript’s own type in a cell that declares another type of that name', () => {
     cells.clear()
     cells.run("const known = new Map([['Map', 1]])")
     expect(cells.run('class Map { own = 1 }\nconst n: number | undefined = known.get("a")')).toBe(
@@ -173,7 +173,7 @@ describe('what an earlier cell declares', () => {
 })
 
 describe('a name that is declared again with another type', () => {
-  it('changes the types of functions that use it, and of what the same cell makes with them', () => {
+  it('changes the types of functions that use it, and of what the same cell derives from them', () => {
     cells.clear()
     cells.run('let rate = 1')
     cells.run('const read = () => rate')
@@ -186,7 +186,7 @@ describe('a name that is declared again with another type', () => {
     expect(cells.run('const a: number = read()\nconst b: number[] = readAll()')).toBe('')
   })
 
-  it('is told of by every cell that no longer fits, however long ago it ran', () => {
+  it('is reported for every cell with an error, however long ago it ran', () => {
     cells.clear()
     cells.run('let rate = 1')
     cells.run('const half = () => rate / 2')
@@ -197,7 +197,7 @@ describe('a name that is declared again with another type', () => {
   })
 })
 
-describe('a cell that is run again as it was', () => {
+describe('a cell that is run again unchanged', () => {
   it('needs no new program', () => {
     cells.clear()
     cells.run('let rate = 1')

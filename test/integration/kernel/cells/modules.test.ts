@@ -9,7 +9,7 @@ beforeAll(async () => {
 })
 afterAll(() => session[Symbol.asyncDispose]())
 
-/** Write files below the notebook's folder; each takes the place of an older one at once. */
+/** Write files in the notebook's folder. Each replaces an older one atomically. */
 async function write(files: Readonly<Record<string, string>>): Promise<void> {
   for (const [name, text] of Object.entries(files)) {
     const path = join(session.folder, name)
@@ -19,7 +19,7 @@ async function write(files: Readonly<Record<string, string>>): Promise<void> {
   }
 }
 
-/** Install a package into the notebook's folder. */
+/** Install a package in the notebook's folder. */
 const install = (
   name: string,
   json: object,
@@ -48,14 +48,14 @@ describe('JSON', () => {
     ).toBe('with a cut')
   })
 
-  it('that is none is named', async () => {
+  it('that is invalid is named in the error', async () => {
     await write({ 'broken.json': '{' })
     expect((await session.run("import broken from './broken.json'")).error).toMatch(
       /^SyntaxError: broken\.json: Expected property name/u,
     )
   })
 
-  it('of a package needs no attribute', async () => {
+  it('of a package needs no import attribute', async () => {
     await install('has-json', { type: 'module' }, { 'data.json': '{ "of": "a package" }' })
     expect(await session.print("import data from 'has-json/data.json'\nconsole.log(data.of)")).toBe(
       'a package',
@@ -63,15 +63,15 @@ describe('JSON', () => {
   })
 })
 
-describe('what modules have', () => {
-  it('is there in cells', async () => {
+describe('an import', () => {
+  it('may be dynamic, and import.meta exists', async () => {
     await write({ 'dynamic.ts': 'export const here = 5\n' })
     const cell =
       "const { here } = await import('./dynamic')\nconst late = async () => (await import('./dynamic')).here\nconsole.log(here, await late(), import.meta.dirname === process.cwd(), import.meta.resolve('./dynamic.ts').endsWith('/dynamic.ts'))"
     expect(await session.print(cell)).toBe('5 5 true true')
   })
 
-  it('is loaded before the first line, in the order of the imports', async () => {
+  it('is loaded before the first line, in the order of imports', async () => {
     await write({
       'first.ts': "console.log('first')\nexport {}\n",
       'second.ts': "console.log('second')\nexport {}\n",
@@ -81,7 +81,7 @@ describe('what modules have', () => {
     )
   })
 
-  it('takes the place of a variable that a function of an earlier cell sets', async () => {
+  it('replaces a variable that a function of an earlier cell sets', async () => {
     await write({ 'counted.ts': 'export const counted = 5\n' })
     await session.print('let counted = 1\nfunction count() { counted++ }')
     await session.print("import { counted } from './counted.ts'")

@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => session[Symbol.asyncDispose]())
 
 describe('the notebook’s own files', () => {
-  it('are imported again after they changed, or what they import', async () => {
+  it('are imported again after they or their imports have changed', async () => {
     await session.write({
       'own/inner.ts': 'export enum Kind { A = 1 }\nexport const inner: number = Kind.A\n',
       'own/left.mts':
@@ -30,7 +30,7 @@ describe('the notebook’s own files', () => {
     expect(await session.print(cell)).toBe('20 2000')
   })
 
-  it('may be outside of its folder', async () => {
+  it('may be outside of the notebook’s folder', async () => {
     const elsewhere = await mkdtemp(join(tmpdir(), 'cl-shared-'))
     onTestFinished(() => rm(elsewhere, { recursive: true }))
     const place = `../${basename(elsewhere)}`
@@ -48,7 +48,7 @@ describe('the notebook’s own files', () => {
     expect(await session.print(`${cell}\ndata.toFixed()`)).toBe('22 333 22')
   })
 
-  it('are imported as they are now when they changed after the cell was compiled', async () => {
+  it('are imported in their current version when they changed after the cell was compiled', async () => {
     await session.write({ 'late.ts': 'export const late: number = 1\n' })
     const code = "import { late } from './late.ts'\nconsole.log(late)"
     const source = { number: 900, name: 'cell-900.ts', canAsk: false, code }
@@ -60,7 +60,7 @@ describe('the notebook’s own files', () => {
     expect(await session.print(code)).toBe('2')
   })
 
-  it('that did not change are one module, also through two of them', async () => {
+  it('are one module while unchanged, also when imported through two others', async () => {
     await session.write({
       'one/state.ts': 'export const state = { n: 0 }\n',
       'one/user.ts':
@@ -72,7 +72,7 @@ describe('the notebook’s own files', () => {
     expect(await session.print(cell)).toBe('2')
   })
 
-  it('that failed may be mended', async () => {
+  it('may be corrected after an error', async () => {
     await session.write({
       'mend.ts': "export const mended: number = 1\nthrow new TypeError('not yet')\n",
     })
@@ -85,7 +85,7 @@ describe('the notebook’s own files', () => {
     expect(await session.print(cell)).toBe('2')
   })
 
-  it('name their lines in errors of later cells', async () => {
+  it('have correct lines in errors of later cells', async () => {
     await session.write({
       'throws.ts':
         'interface Gone {\n  x: 1\n}\nexport function fails(): never {\n  throw new Error("deep")\n}\n',
@@ -96,12 +96,12 @@ describe('the notebook’s own files', () => {
     )
   })
 
-  it('may be called like a cell', async () => {
+  it('may have the name of a cell', async () => {
     await session.write({ 'cell-1.ts': 'export const mine = 3\n' })
     expect(await session.print("import { mine } from './cell-1.ts'\nconsole.log(mine)")).toBe('3')
   })
 
-  it('are compiled too when no cell names them in an import', async () => {
+  it('are compiled also when no cell imports them by name', async () => {
     await session.write({
       'found.ts':
         'export enum Kind { Cut = 7 }\nexport const fail = (): never => {\n  throw new Error(`at ${Kind.Cut}`)\n}\n',
@@ -147,7 +147,7 @@ describe('the notebook’s own files', () => {
     expect(await session.print(cell)).toBe('3 3 3 true true')
   })
 
-  it('pass on types that they do not call types', async () => {
+  it('may re-export types without the word type', async () => {
     await session.write({
       'types.ts':
         "export interface Row { a: number }\nexport type Side = 'x' | 'y'\nexport const one = 1\n",
@@ -159,7 +159,7 @@ describe('the notebook’s own files', () => {
     expect(await session.print(cell)).toBe('2 x')
   })
 
-  it('may export a value under the name of a type that they import', async () => {
+  it('may export a value with the name of a type that they import', async () => {
     await session.write({
       'row.ts': 'export interface Row { a: number }\nexport const make = () => 7\n',
       'rows.ts':
@@ -169,7 +169,7 @@ describe('the notebook’s own files', () => {
     expect(await session.print(cell)).toBe('7 1')
   })
 
-  it('may import each other in a circle, and change', async () => {
+  it('may import each other in a cycle, and change', async () => {
     await session.write({
       'round/a.ts':
         "import { b } from './b'\nexport const a = 1\nexport const both = (): number => a + b\n",
@@ -187,7 +187,7 @@ describe('the notebook’s own files', () => {
     expect(await session.print(cell)).toBe('12 2')
   })
 
-  it('of CommonJS are loaded again too', async () => {
+  it('in CommonJS are loaded again too', async () => {
     await session.write({
       'old/package.json': '{}',
       'old/inner.cjs': 'exports.n = 1\n',

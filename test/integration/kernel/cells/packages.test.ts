@@ -7,7 +7,7 @@ beforeAll(async () => {
 })
 afterAll(() => session[Symbol.asyncDispose]())
 
-/** Install a package into the notebook's folder. */
+/** Install a package in the notebook's folder. */
 const install = (
   name: string,
   json: object,
@@ -23,7 +23,7 @@ const install = (
   )
 
 describe('a package', () => {
-  it('of ES modules with a top-level await', async () => {
+  it('may be of ES modules with a top-level await', async () => {
     await install(
       'waits',
       { type: 'module', exports: { '.': { types: './i.d.ts', default: './i.js' } } },
@@ -39,7 +39,7 @@ describe('a package', () => {
     ).toBe('behind an await 3 behind an await 3')
   })
 
-  it('is live: what it exports changes with it', async () => {
+  it('has live bindings', async () => {
     await install(
       'counts',
       { type: 'module', exports: { '.': { types: './i.d.ts', default: './i.js' } } },
@@ -52,7 +52,7 @@ describe('a package', () => {
     expect(await session.print('raise(); raise()\nconsole.log(count)')).toBe('2')
   })
 
-  it('of CommonJS, with and without a default of its own', async () => {
+  it('may be of CommonJS, with and without a default export of its own', async () => {
     await install(
       'common',
       { main: 'i.js', types: 'i.d.ts' },
@@ -90,7 +90,7 @@ describe('a package', () => {
     ).toBe('42 42 7 42 own 1 8')
   })
 
-  it('of both kinds is taken as a module by import, as CommonJS by require', async () => {
+  it('of both kinds is imported as an ES module and required as CommonJS', async () => {
     await install(
       'dual',
       { exports: { '.': { types: './i.d.ts', import: './i.mjs', require: './i.cjs' } } },
@@ -105,7 +105,7 @@ describe('a package', () => {
     ).toBe('module common')
   })
 
-  it('without types, and of types alone', async () => {
+  it('may have no types, or only types', async () => {
     await install('untyped', { main: 'i.js' }, { 'i.js': 'exports.x = 5\n' })
     await install(
       'only-types',
@@ -118,7 +118,7 @@ describe('a package', () => {
     expect(await session.print('const again: Feature = feature\nconsole.log(again.id)')).toBe('5')
   })
 
-  it('that was installed a moment ago', async () => {
+  it('may have been installed a moment ago', async () => {
     expect((await session.run("import { late } from 'later'")).complaint).toContain(
       'npm install later',
     )
@@ -133,14 +133,14 @@ describe('a package', () => {
     expect(await session.print("import { late } from 'later'\nconsole.log(late)")).toBe('42')
   })
 
-  it('that is installed anew says that the kernel uses the one before', async () => {
+  it('that is installed again is reported, because the kernel still uses the earlier one', async () => {
     const files = { 'i.js': 'exports.x = 1\n', 'i.d.ts': 'export const x: number\n' }
     const json = { main: './i.js', types: './i.d.ts' }
     await install('renewed', json, files)
     const cell = "import { x } from 'renewed'\nconsole.log(x)"
     expect(await session.print(cell)).toBe('1')
     expect(await session.print(cell)).toBe('1')
-    // While npm writes it, nothing can be told of it yet.
+    // While npm is writing it, nothing can be reported yet.
     await session.write({
       'node_modules/renewed/package.json': '{"name": "renewed", "main": "./i.js", ',
     })
@@ -152,7 +152,7 @@ describe('a package', () => {
     expect(await session.print("console.log(require('renewed').x)")).toBe('1')
   })
 
-  it('of the notebook’s folder comes before the kernel’s own, which is there for the rest', async () => {
+  it('in the notebook’s folder precedes that of the kernel, which is the fallback', async () => {
     await install(
       'typebox',
       { type: 'module', exports: { '.': { types: './i.d.ts', default: './i.js' } } },
@@ -168,7 +168,7 @@ describe('a package', () => {
     ).toBe('the notebook’s function')
   })
 
-  it('that the kernel lends has types that stay with what is made of it', async () => {
+  it('of the kernel has types that are kept by what is derived from it', async () => {
     await session.print(
       "import { Plot, connect } from '@community-lab/kernel'\nconst figure = Plot.plot({ marks: [Plot.dot([{ a: 1, b: 2 }], { x: 'a', y: 'b' })] })\nconst lend = () => connect()",
     )
@@ -178,7 +178,7 @@ describe('a package', () => {
     )
   })
 
-  it('of figures draws without a browser when it is imported itself', async () => {
+  it('that draws figures, Observable Plot, needs no browser', async () => {
     const cell =
       "import * as Plot from '@observablehq/plot'\nimport { plot } from '@observablehq/plot'\nconst dot = Plot.dot([{ a: 1, b: 2 }], { x: 'a', y: 'b' })\nconst all = [Plot.plot({ marks: [dot] }), plot({ marks: [dot] }), dot.plot(), (await import('@observablehq/plot')).plot()]\nconsole.log(all.map(({ outerHTML }) => outerHTML.slice(0, 4)).join(' '))"
     expect(await session.print(cell)).toBe('<svg <svg <svg <svg')
@@ -192,7 +192,7 @@ describe('a package', () => {
     ).toBe('true true')
   })
 
-  it('is asked for a path that it does not export', async () => {
+  it('that does not export a path is named as the cause', async () => {
     const { complaint, error } = await session.run("const path = 'waits/i.js'\nawait import(path)")
     expect([complaint, error]).toEqual([
       null,

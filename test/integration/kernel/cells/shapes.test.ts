@@ -7,7 +7,7 @@ beforeAll(async () => {
 })
 afterAll(() => session[Symbol.asyncDispose]())
 
-/** Each is a program, cut into cells, and what it prints. As one script it prints the same. */
+/** Each is a program, cut into cells, and its output. As one script it has the same output. */
 const programs: readonly (readonly [name: string, cells: readonly string[], printed: string])[] = [
   [
     'a generator that is asked in a later cell',
@@ -101,7 +101,7 @@ const programs: readonly (readonly [name: string, cells: readonly string[], prin
 ]
 
 describe('a program cut into cells', () => {
-  it.for(programs)('means what it means as one: %s', async ([, cells, printed]) => {
+  it.for(programs)('does the same as one script: %s', async ([, cells, printed]) => {
     session.forget()
     const found: string[] = []
     for (const cell of cells) found.push(await session.print(cell))
@@ -133,23 +133,26 @@ describe('a program cut into cells', () => {
       'console.log(aw, ax)',
       '3 4',
     ],
-  ] as const)('and so do patterns with %s', async ([, declares, uses, printed]) => {
-    session.forget()
-    await session.print(declares)
-    expect(await session.print(uses)).toBe(printed)
-  })
+  ] as const)(
+    'does the same as one script for a pattern with %s',
+    async ([, declares, uses, printed]) => {
+      session.forget()
+      await session.print(declares)
+      expect(await session.print(uses)).toBe(printed)
+    },
+  )
 })
 
 describe('export = ', () => {
-  it('is evaluated, and exports nothing', async () => {
+  it('is evaluated and exports nothing', async () => {
     session.forget()
     await session.print('const value = { a: 1 }\nexport = value')
     expect(await session.print('console.log(value.a)')).toBe('1')
   })
 })
 
-describe('a constant that may be null or what is written out', () => {
-  it('is narrowed inside functions of later cells, and what is made of it is wider', async () => {
+describe('a constant that is null or a literal', () => {
+  it('is narrowed inside functions of later cells, and what is derived from it has the wider type', async () => {
     session.forget()
     await session.print(
       "const word = Math.random() > 2 ? null : 'lit'\nconst found = Math.random() > 2 ? undefined : 5\nconst row = Math.random() > 2 ? false : { a: 1 }",
@@ -163,8 +166,8 @@ describe('a constant that may be null or what is written out', () => {
   })
 })
 
-describe('a type that is declared anew', () => {
-  it('leaves the value of its name', async () => {
+describe('a type that is declared again', () => {
+  it('leaves the value of the same name', async () => {
     session.forget()
     await session.print('type Point = { x: number }\nconst Point = (x: number) => ({ x })')
     await session.print('class Held { n = 1 }')
@@ -179,8 +182,8 @@ describe('a type that is declared anew', () => {
   })
 })
 
-describe('what cells are not', () => {
-  it('is said in words', async () => {
+describe('a text for other kernels', () => {
+  it('is refused with an explanation', async () => {
     session.forget()
     expect((await session.run('const el = 1\nconst shown = <div>{el}</div>')).complaint).toMatch(
       /^cell-\d+\.ts:2:15 - Cells are TypeScript without JSX\. Write it in a file that ends in \.tsx/u,
@@ -188,7 +191,7 @@ describe('what cells are not', () => {
     expect((await session.run('const less = 1 <')).complaint).toContain('Expression expected')
   })
 
-  it('has no advice for other places', async () => {
+  it('gets no advice for other environments', async () => {
     session.forget()
     await session.run("const it = 'text' as number")
     expect((await session.run('it.next()')).complaint).toMatch(

@@ -7,15 +7,15 @@ beforeAll(async () => {
 })
 afterAll(() => session[Symbol.asyncDispose]())
 
-/** Run cells in their order; returns what each printed. */
+/** Run cells in order. Returns the output of each. */
 async function printAll(...cells: string[]): Promise<string[]> {
   const printed: string[] = []
   for (const cell of cells) printed.push(await session.print(cell))
   return printed
 }
 
-describe('one name is one variable', () => {
-  it('for a function of an earlier cell, after a later cell has set it again', async () => {
+describe('a name is one variable', () => {
+  it('for a function of an earlier cell, after a later cell has assigned to it', async () => {
     const [, first, second] = await printAll(
       'let total = 0\nconst add = (n: number) => { total += n; return total }',
       'for (const n of [1, 2, 3]) add(n)\nconsole.log(total)',
@@ -48,7 +48,7 @@ describe('one name is one variable', () => {
     expect(printed[1]).toBe('measuring')
   })
 
-  it('for every way to write it', async () => {
+  it('in every syntax of assignment', async () => {
     const printed = await printAll(
       'let a = 1, b = 2, c = [0], d: { e?: number } = {}',
       '[a, b] = [b, a]; ({ e: c[0] = 9 } = d); a++; b **= 2; d.e ??= a\nconsole.log(a, b, c, d)',
@@ -74,7 +74,7 @@ describe('one name is one variable', () => {
     expect(printed[1]).toBe("[ '__proto__' ]")
   })
 
-  it('and a later cell may give it the name of a global of Node', async () => {
+  it('and a later cell may declare a name that Node has as a global', async () => {
     const printed = await printAll(
       "const URL = 'http://n1'\nlet name = 'own', status = 3",
       "console.log(URL, name, status, typeof (await import('node:url')).URL, new (globalThis.URL)(URL).host)",
@@ -150,7 +150,7 @@ describe('patterns', () => {
 })
 
 describe('var', () => {
-  it('belongs to the top level from blocks and loops', async () => {
+  it('belongs to the top level also in blocks and loops', async () => {
     const printed = await printAll(
       'if (1 + 1 === 2) { var inBlock = 1 }\nfor (var i = 0; i < 3; i++) { var last = i }\nfor (var each of [7, 8]) ;\nfor (var { k } of [{ k: 9 }]) ;\nfor (var at in { x: 1 }) ;',
       'console.log(inBlock, i, last, each, k, at)',
@@ -162,7 +162,7 @@ describe('var', () => {
     expect(await session.print('var twice = 1\nvar twice: number\nconsole.log(twice)')).toBe('1')
   })
 
-  it('in a function stays there', async () => {
+  it('in a function is local', async () => {
     expect(
       await session.print(
         'let outer = 1\n;(function () { var outer = 2; return outer })()\nconsole.log(outer)',
@@ -171,7 +171,7 @@ describe('var', () => {
   })
 })
 
-describe('a constant that may be one of several types', () => {
+describe('a constant whose type is a union', () => {
   it('is narrowed inside functions of later cells, as in one file', async () => {
     await session.print(
       "const maybe: string | undefined = ['text'].find(Boolean)\nconst sent: { ok: true; rtt: number } | { ok: false } = { ok: true, rtt: 5 } as { ok: true; rtt: number } | { ok: false }",
@@ -202,7 +202,7 @@ describe('a constant that may be one of several types', () => {
     expect(await session.print(cell)).toBe('5 above true')
   })
 
-  it('may stand beside a type of its name', async () => {
+  it('may have the same name as a type', async () => {
     await session.print('type Level = 1 | 2')
     await session.print('const Level: Level | null = [2 as Level].find(Boolean) ?? null')
     expect(
@@ -216,19 +216,19 @@ describe('a constant that may be one of several types', () => {
 })
 
 describe('a cell that runs again', () => {
-  it('begins again with what it declares', async () => {
+  it('resets what it declares', async () => {
     const cell =
       'let begun: number | undefined\nconst before = begun\nbegun = 3\nenum Kind { A, B }\nnamespace Space { export const x = 1 }\nconsole.log(before, Object.keys(Kind).length)'
     expect(await printAll(cell, cell)).toEqual(['undefined 4', 'undefined 4'])
   })
 })
 
-describe('a value without a name that reaches it', () => {
+describe('a value that no variable refers to', () => {
   it('is freed', async () => {
     const cell = 'let block = new Uint8Array(50e6)\nconst ref = new WeakRef(block)\nblock.length'
     await session.run(cell)
     await session.run('let block = 0')
-    // Nothing else holds it: the collector may take it.
+    // Nothing else refers to it, so the collector may free it.
     const printed = await session.print(
       "import v8 from 'node:v8'\nimport vm from 'node:vm'\nv8.setFlagsFromString('--expose-gc')\nawait new Promise((done) => setTimeout(done, 0))\nvm.runInNewContext('gc')()\nconsole.log(ref.deref())",
     )
@@ -236,8 +236,8 @@ describe('a value without a name that reaches it', () => {
   })
 })
 
-describe('thousands of rows that are written out', () => {
-  it('have the types and lines that they have, for later cells and when they are declared anew', async () => {
+describe('a literal of thousands of rows', () => {
+  it('keeps its types and lines, for later cells and when it is declared again', async () => {
     const rows = (ms: (n: number) => string): string =>
       Array.from({ length: 1_000 }, (_, n) => `  { node: 'n${n}', ms: ${ms(n)}, ok: true },`).join(
         '\n',

@@ -19,7 +19,7 @@ const Result = Type.Object({
   detail: Type.String(),
 })
 
-/** Run the program of the checks, which are in Python because Jupyter's own suite for kernels is, and read its lines. */
+/** Run the program of the checks and read its lines. It is in Python, because Jupyter's own test suite for kernels is. */
 async function ask<S extends TSchema>(schema: S, args: readonly string[]): Promise<Static<S>[]> {
   const { stdout } = await promisify(execFile)(
     join(checkout, '.venv/bin/python'),

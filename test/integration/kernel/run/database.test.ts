@@ -23,7 +23,7 @@ function sqlOf(database: SampleDatabase) {
 }
 
 describe('times', () => {
-  it('are the same instants, days and hours in every zone', async () => {
+  it('are the same instants, days and hours in every time zone', async () => {
     await using world = await startSamples()
     await using folder = await makeFolder()
     await world.add({ i: 1 }, new Date('2026-01-01T01:00:00Z'))
@@ -47,7 +47,7 @@ describe('times', () => {
     }
   })
 
-  it('have their zone in a file of Parquet', async () => {
+  it('have their zone in a Parquet file', async () => {
     await using world = await startSamples()
     await using folder = await makeFolder()
     await world.add({ i: 1 })
@@ -63,7 +63,7 @@ describe('times', () => {
 })
 
 describe('a query', () => {
-  it('takes lists, empty ones too, intervals and limits as values', async () => {
+  it('takes lists (also empty ones), intervals and limits as values', async () => {
     await using world = await startSamples()
     for (const peer of ['n1', 'n2', 'n3']) await world.add({ peer })
     const sql = sqlOf(world.openDatabase())
@@ -84,7 +84,7 @@ describe('a query', () => {
     expect(await sql`select count(*) as n from query_table(${'probe'})`).toEqual([{ n: 3 }])
   })
 
-  it('groups by an expression that holds a value', async () => {
+  it('groups by an expression that contains a value', async () => {
     await using world = await startSamples()
     await world.add({ i: 1 }, new Date('2026-01-01T01:02:00Z'))
     await world.add({ i: 2 }, new Date('2026-01-01T01:04:00Z'))
@@ -96,7 +96,7 @@ describe('a query', () => {
     ).toEqual([{ time: new Date('2026-01-01T01:00:00Z'), n: 2 }])
   })
 
-  it('takes times as Dates, and says so where a number stands beside one', async () => {
+  it('takes times as Dates, and gives a hint where a number is compared with a time', async () => {
     await using world = await startSamples()
     await world.add({ i: 1 })
     const sql = sqlOf(world.openDatabase())
@@ -177,13 +177,13 @@ describe('a query', () => {
     Reflect.deleteProperty(globalThis, interruptSymbol)
     await expect(endless).rejects.toThrow(/abort/iu)
     await expect(waiting).rejects.toThrow(/abort/iu)
-    // It would wait for the endless one if that went on.
+    // This would wait for the endless query if that went on.
     expect(await sql`select i from probe`).toEqual([{ i: 1 }])
   })
 })
 
-describe('what has landed since', () => {
-  it('is all that is fetched', async () => {
+describe('a later query', () => {
+  it('fetches only new samples', async () => {
     await using world = await startSamples()
     for (const i of [1, 2, 3]) await world.add({ i })
     const sql = sqlOf(world.openDatabase())
@@ -200,7 +200,7 @@ describe('what has landed since', () => {
     expect(world.fetched).toEqual(['', `?after=${String(third?.['landed'])}`])
   })
 
-  it('is there again when a notebook has dropped or changed its table', async () => {
+  it('restores a table that the notebook has dropped or changed', async () => {
     await using world = await startSamples()
     await world.add({ i: 1 })
     const sql = sqlOf(world.openDatabase())
@@ -215,7 +215,7 @@ describe('what has landed since', () => {
   })
 })
 
-it('has a table that is known to come before its first sample, and all its columns whatever that has', async () => {
+it('has a table that is known in advance before its first sample, with all its columns whatever that contains', async () => {
   await using world = await startSamples()
   const sql = sqlOf(world.openDatabase({ probe: { rtt_s: 'DOUBLE', lost: 'BOOLEAN' } }))
   expect(await sql`select time, node, rtt_s, lost, landed from probe`).toEqual([])
@@ -231,7 +231,7 @@ it('has a table that is known to come before its first sample, and all its colum
 })
 
 describe('a closed database', () => {
-  it('leaves no file behind, ends what runs, and opens again', async () => {
+  it('leaves no file behind, ends the running query, and opens again', async () => {
     await using world = await startSamples()
     await world.add({ i: 1 })
     const database = world.openDatabase()
@@ -248,7 +248,7 @@ describe('a closed database', () => {
   })
 })
 
-it('reads a server that is older: times without a zone, and all rows each time', async () => {
+it('reads from an older server: times without a zone, and all rows each time', async () => {
   await using folder = await makeFolder()
   const instance = await DuckDBInstance.create()
   const connection = await instance.connect()
@@ -270,7 +270,7 @@ it('reads a server that is older: times without a zone, and all rows each time',
   instance.closeSync()
 })
 
-/** A server that knows no `after` and gives the same file each time. */
+/** Start a server that does not know `after` and sends the same file each time. */
 async function startOldServer(file: string) {
   const app = Fastify()
   const old = { rows: 3 }

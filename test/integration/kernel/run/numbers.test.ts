@@ -12,7 +12,7 @@ import { fromNode } from '../../server/telemetry/world.ts'
 
 const slice = { scope: 'slice-3', name: 'x' }
 
-/** A server that has what a sliver's program wrote. */
+/** Start a server that has what a sliver's program wrote. */
 async function serveLines(dir: string, lines: readonly string[]): Promise<TestApp> {
   const server = await startApp(dir)
   const samples = lines.map((line, index) => {
@@ -31,12 +31,12 @@ function openFor({ port }: TestApp): Session & AsyncDisposable {
   return Object.assign(session, { [Symbol.asyncDispose]: () => session.close() })
 }
 
-/** Ask as a notebook does. */
+/** Return the function that runs queries as a notebook does. */
 function sql(database: SampleDatabase) {
   return (strings: TemplateStringsArray) => database.query(strings, [])
 }
 
-it('numbers are in a notebook what a program wrote, and in the file that a notebook writes', async () => {
+it('numbers in a notebook and in its exported file are those that a program wrote', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'numbers-'))
   {
     await using server = await serveLines(dir, [

@@ -25,7 +25,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(dir, { recursive: true, force: true }))
 
-/** A run's folder, with what a sliver does to start a script in it and to end it. */
+/** The folder of a run, with the commands by which a sliver starts and ends a script. */
 function runOf(script: string, input: ProgramInput = {}) {
   const folder = path.join(dir, 'run')
   const to = path.join(dir, 'measured')
@@ -43,7 +43,7 @@ function runOf(script: string, input: ProgramInput = {}) {
     async cancel() {
       await execute('busybox', ['sh', '-c', cancelCommand(folder)], { env })
     },
-    /** The line that tells of its end; the shell makes the file first, and writes to it then. */
+    /** The line that reports its end. The shell creates the file first and writes to it later. */
     async end() {
       const whole = () => expect(readFile(to, 'utf8')).resolves.toMatch(/\n$/u)
       await vi.waitFor(whole, { timeout: 10_000, interval: 20 })
@@ -53,33 +53,33 @@ function runOf(script: string, input: ProgramInput = {}) {
   }
 }
 
-/** What stands for `setsid`, by which both the wrapper and its script are started. */
+/** Replace `setsid`, which starts both the wrapper and its script. */
 async function replaceSetsid(text: string): Promise<void> {
   await writeFile(path.join(dir, 'bin', 'setsid'), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
 }
 
 describe('a run’s program', () => {
-  it('tells how its script ended', async () => {
+  it('reports how its script ended', async () => {
     const run = runOf('echo "run $COMMUNITY_LAB_RUN"; exit 7')
     await run.start()
     expect(await run.end()).toBe('run_end run="r" exit_code=7\n')
     expect(await run.output()).toBe('run r\n')
   })
 
-  it('tells that its script cannot be started', async () => {
+  it('reports that its script cannot be started', async () => {
     const run = runOf('#!/no/such/interpreter\n')
     await run.start()
     expect(await run.end()).toMatch(/exit_code=12[67]\n$/u)
   })
 
-  it('is ended with all that its script started', async () => {
+  it('is ended with all processes that its script started', async () => {
     const run = runOf('sleep 300 & echo $! > child; sleep 300')
     await run.start()
     await run.cancel()
     expect(await run.end()).toBe('run_end run="r" exit_code=143\n')
   })
 
-  it('is ended the moment it was started, also where programs start slowly', async () => {
+  it('is ended right after its start, also where programs start slowly', async () => {
     await replaceSetsid('sleep 0.3; exec busybox setsid "$@"')
     const run = runOf('sleep 300 & sleep 300')
     await run.start()
@@ -87,12 +87,12 @@ describe('a run’s program', () => {
     expect(await run.end()).toBe('run_end run="r" exit_code=143\n')
   })
 
-  it('is not said to be started when it cannot be', async () => {
+  it('is not reported as started when it cannot be', async () => {
     await replaceSetsid('exit 1')
     await expect(runOf('true').start()).rejects.toMatchObject({ code: 1 })
   }, 10_000)
 
-  it('is ended although its script will not hear of it', async () => {
+  it('is ended although its script ignores SIGTERM', async () => {
     const run = runOf('trap "" TERM; echo deaf > deaf; while :; do sleep 0.1; done')
     await run.start()
     await vi.waitFor(() => readFile(path.join(dir, 'run', 'deaf')))
@@ -100,7 +100,7 @@ describe('a run’s program', () => {
     expect(await run.end()).toBe('run_end run="r" exit_code=137\n')
   })
 
-  it('has its arguments and its environment as they were given', async () => {
+  it('has its arguments and its environment as given', async () => {
     const args = ['a b', "it's", '$HOME', '', 3, true]
     const run = runOf('printf "<%s>" "$@" "$ODD"', { args, env: { ODD: '"\n`x`' } })
     await run.start()
@@ -108,7 +108,7 @@ describe('a run’s program', () => {
     expect(await run.output()).toBe('<a b><it\'s><$HOME><><3><true><"\n`x`>')
   })
 
-  it('does not begin when it was ended before', async () => {
+  it('does not begin when it was cancelled before', async () => {
     const run = runOf('echo begun')
     await run.cancel()
     await run.start()
@@ -116,7 +116,7 @@ describe('a run’s program', () => {
     expect(await run.output()).toBe('')
   })
 
-  it('stays as it is when it is ended after its end', async () => {
+  it('is unchanged when it is cancelled after its end', async () => {
     const run = runOf('true')
     await run.start()
     const end = await run.end()

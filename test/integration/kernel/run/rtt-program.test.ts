@@ -15,7 +15,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(dir, { recursive: true }))
 
-/** Run the program in busybox's shell, as a small template has it; a ping that prints `lines` stands for the network. */
+/** Run the program in busybox's shell, as in a small template. A ping that prints `lines` replaces the network. */
 async function samples(lines: readonly string[] | null, address = '::1', count = 4) {
   const to = path.join(dir, 'out')
   await writeFile(to, '')
@@ -24,7 +24,7 @@ async function samples(lines: readonly string[] | null, address = '::1', count =
     await writeFile(path.join(dir, 'printed'), lines.join('\n') + '\n')
     script = script.replace(/\$ping -n [^|]*2>&1/u, `cat ${dir}/printed`)
   }
-  // A sample file is truncated by each `>` that a pipe takes; append instead.
+  // Each `>` truncates a file but not a pipe, so append to the file.
   script = script.replaceAll('> fifo', '>> fifo')
   await writeFile(path.join(dir, 'probe'), script)
   const done = await run('busybox', ['sh', 'probe'], {
@@ -55,7 +55,7 @@ it('makes a sample of each probe, with the peer and the run', async () => {
   expect(fields[0]).toMatchObject({ lost: false, ttl: 64, peer: 'n2', run: 'r' })
 })
 
-it('makes a sample without a time of each probe that got no answer, the last ones too', async () => {
+it('makes a sample without a time of each probe that got no answer, including the last ones', async () => {
   const lines = [
     answer(1),
     silent(2),
@@ -71,7 +71,7 @@ it('makes a sample without a time of each probe that got no answer, the last one
   expect(fields.find((field) => field['seq_no'] === 4)?.['rtt_s']).toBe(0.0205)
 })
 
-it('waits a second before it calls a probe lost, and tells late answers and second ones apart', async () => {
+it('waits a second before it counts a probe as lost, and marks late and duplicate answers', async () => {
   const lines = [
     silent(1),
     answer(1),
@@ -92,7 +92,7 @@ it('waits a second before it calls a probe lost, and tells late answers and seco
   expect(fields.filter((field) => field['duplicate'])).toMatchObject([{ seq_no: 6 }])
 })
 
-it('counts on when ping’s sequence numbers begin again', async () => {
+it('goes on counting when ping’s sequence numbers begin again', async () => {
   const lines = [65534, 65535, 0, 1].map((seq) => answer(seq))
   const { fields } = await samples(lines)
   expect(fields.slice(-2).map((field) => field['seq_no'])).toEqual([65536, 65537])

@@ -15,12 +15,12 @@ let world: World
 let session: Session
 let lab: Lab
 let slice: Slice
-/** The node that the server says is offline. */
+/** The node that the server reports as offline. */
 let offline: string | null = null
 let shown: string[] = []
 let count = 0
 
-/** The server's documents, with a node offline. */
+/** Return the server's documents with a node offline. */
 function withOffline(document: unknown): unknown {
   if (!Array.isArray(document)) return document
   return document.map((item: unknown) =>
@@ -53,7 +53,7 @@ afterEach(() => {
   offline = null
 })
 
-/** A run of both slivers, with a wait that loses patience soon. */
+/** A run on both slivers whose wait gives up soon. */
 function aRun(startedS = Math.floor(Date.now() / 1000)): Run {
   const parts = slice.slivers.map((sliver) => {
     const known = world.objects.find(({ id }) => id === sliver.id)
@@ -93,7 +93,7 @@ it('waits for the others, however long a node is off', async () => {
     isDone = true
     return outcomes
   })
-  // A wait that is bounded looks at the nodes as well, and is not cut short by them.
+  // A wait with a limit checks the nodes too, but does not end because of them.
   expect((await run.done({ timeoutMs: 400 })).map(({ state }) => state)).toEqual([
     'unfinished',
     'unfinished',
@@ -103,7 +103,7 @@ it('waits for the others, however long a node is off', async () => {
   expect((await waiting).map(({ state }) => state)).toEqual(['ended', 'unfinished'])
 })
 
-it('waits for a sliver whose node set its clock back after it had started it', async () => {
+it('waits for a sliver whose node set its clock back after the start', async () => {
   const actual = world.objects[1]?.actual
   if (actual == null) throw new Error('it has started')
   world.change(1, {
@@ -123,7 +123,7 @@ it.each([
   ['in the second of the run’s start', 50],
   ['by a clock that was set back', -10 * 365 * 86_400_000],
 ])(
-  'tells of a sliver that was started again %s: its program ended with the old one',
+  'reports a sliver that was started again %s: its program ended with the old one',
   async (_, afterMs) => {
     const run = aRun()
     await end(run, 'n1')

@@ -5,7 +5,7 @@ import { takeCredentials } from '../../../../kernel/src/credentials/credentials.
 import { SampleDatabase } from '../../../../kernel/src/run/database.ts'
 import { openSession } from '../../../../kernel/src/session.ts'
 
-/** Asks a database about times, in whatever zone this process has: `node time-program.ts URL FOLDER`. */
+/** Query times of a database in the time zone of this process: `node time-program.ts URL FOLDER`. */
 const [, , url = '', folder = ''] = process.argv
 const credentials = takeCredentials({ url, token: 'operator' })
 const session = openSession(credentials, ensureSshKey(path.join(folder, 'keys')))
@@ -23,6 +23,6 @@ const answer = {
   today: await query`select count(*) as n from probe where time >= today()`,
   date: await query`select today() = (now() at time zone 'UTC')::date as is_utc`,
 }
-// One write: an answer of a few hundred bytes fits into the pipe.
+// One write, because an answer of a few hundred bytes fits into the pipe.
 writeSync(1, JSON.stringify(answer))
 await session.close()

@@ -9,11 +9,11 @@ import type { FieldValue } from '@community-lab/contract'
 import { startApp } from '../../server/telemetry/app.ts'
 import { aSample, fromNode, makeFolder } from '../../server/telemetry/world.ts'
 
-/** A server's real store of samples and its routes, and a session of the library with it. */
+/** A server's real store of samples with its routes, and a session of the library connected to it. */
 export interface SampleWorld extends AsyncDisposable {
   readonly url: string
   readonly session: Session
-  /** What was asked of the server for Parquet: the queries of the addresses. */
+  /** The query strings of all requests for Parquet. */
   readonly fetched: string[]
   /** Add a sample of node n1 to the measurement `probe`. */
   add(fields: Readonly<Record<string, FieldValue>>, time?: Date): Promise<void>

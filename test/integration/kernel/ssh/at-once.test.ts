@@ -8,7 +8,7 @@ import { connectSsh } from '../../../../kernel/src/ssh/connection.ts'
 import { execOn } from '../../../../kernel/src/ssh/exec.ts'
 import { openTunnel } from '../../../../kernel/src/ssh/tunnel.ts'
 
-// Near slivers answer so fast that what they say arrives in one piece.
+// A nearby sliver is so fast that its messages arrive in one packet.
 
 const { signal } = new AbortController()
 const cleanups: (() => void)[] = []
@@ -16,7 +16,7 @@ afterEach(() => {
   for (const cleanup of cleanups.splice(0)) cleanup()
 })
 
-it('keeps what a sliver says in the very packet that opens the tunnel', async () => {
+it('keeps what a sliver sends in the packet that opens the tunnel', async () => {
   const server = createServer()
   server.on('upgrade', (request, socket) => {
     const accept = createHash('sha1')
@@ -35,7 +35,7 @@ it('keeps what a sliver says in the very packet that opens the tunnel', async ()
   stream.destroy()
 })
 
-it('has the exit code and the output of a command that has ended when its start is told', async () => {
+it('has the exit code and the output of a command that ends in the packet of its start', async () => {
   const hostKey = ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 })
   const own = ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 })
   const server = createTcpServer((socket) => serveAtOnce(socket, hostKey.private))
@@ -66,7 +66,7 @@ it('has the exit code and the output of a command that has ended when its start 
   connection.close()
 })
 
-/** An SSH server whose answer to a command, from its start to its end, is one piece. */
+/** Serve SSH with an answer to a command, from its start to its end, in one packet. */
 function serveAtOnce(socket: Socket, hostKey: string): void {
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
     client.on('authentication', (context) => context.accept())
@@ -82,7 +82,7 @@ function serveAtOnce(socket: Socket, hostKey: string): void {
       })
     })
   })
-  // Of the server's public interface, and missing in its types.
+  // This method is part of the server's public interface but missing in its types.
   const injectable = server as unknown as { injectSocket(socket: Socket): void }
   injectable.injectSocket(socket)
 }

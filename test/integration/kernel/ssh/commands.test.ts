@@ -19,7 +19,7 @@ afterAll(async () => {
   await world.close()
 })
 
-it('runs hundreds of commands that are asked for at once, each exactly once', async () => {
+it('runs hundreds of simultaneous commands, each exactly once', async () => {
   await sliver.sh`: > /tmp/count`
   const numbers = Array.from({ length: 400 }, (_, index) => index)
   const results = await Promise.all(
@@ -30,7 +30,7 @@ it('runs hundreds of commands that are asked for at once, each exactly once', as
   expect(counted.map(Number)).toEqual(numbers)
 }, 30_000)
 
-it('lets a command run while many others have no end', async () => {
+it('runs a command while many others have no end', async () => {
   const stop = new AbortController()
   const endless = Array.from({ length: 20 }, () =>
     sliver.exec('sleep 300', { signal: stop.signal }).catch(() => null),
@@ -38,7 +38,7 @@ it('lets a command run while many others have no end', async () => {
   expect((await sliver.sh`echo through`).stdout).toBe('through\n')
   stop.abort()
   await Promise.all(endless)
-  // What is given up is ended in the sliver, although its input has ended.
+  // A command that is given up is ended in the sliver, although its input has ended.
   await vi.waitFor(
     async () => expect((await sliver.sh`pgrep -fx ${'sleep 300'}`).exitCode).toBe(1),
     {
@@ -50,8 +50,8 @@ it('lets a command run while many others have no end', async () => {
 const processesOf = async (pattern: string): Promise<string> =>
   (await sliver.sh`pgrep -fx ${pattern}`).stdout.trim()
 
-it('ends what a command has started when its time is over, and nothing else', async () => {
-  // Its connection carries the next command as well.
+it('ends the processes of a command at its time limit, and no others', async () => {
+  // The connection carries the next command too.
   const before = await sliver.sh`sleep 4710 & echo $!`
   const late = await sliver.sh({ timeoutMs: 300 })`
     (sleep 4711 &); sleep 4711 & sh -c 'sleep 4711; true' & setsid sleep 4712 & sleep 4711; true`
@@ -62,7 +62,7 @@ it('ends what a command has started when its time is over, and nothing else', as
   await sliver.sh`pkill -fx 'sleep 471[02]'`
 })
 
-it('kills what does not end when it is told to', async () => {
+it('kills processes that ignore SIGTERM', async () => {
   const stop = new AbortController()
   const deaf = sliver.exec(`trap '' TERM; echo deaf; sleep 4713 & sleep 4713; sleep 4713`, {
     signal: stop.signal,
@@ -73,7 +73,7 @@ it('kills what does not end when it is told to', async () => {
   await vi.waitFor(async () => expect(await processesOf('sleep 4713')).toBe(''), { timeout: 5_000 })
 })
 
-it('returns when the command ends, and leaves what it began in the background', async () => {
+it('returns when the command ends, and leaves its background processes', async () => {
   const result = await sliver.sh`sleep 301 & echo $!`
   expect(result.durationMs).toBeLessThan(5_000)
   const pid = result.stdout.trim()
@@ -82,7 +82,7 @@ it('returns when the command ends, and leaves what it began in the background', 
   expect((await sliver.sh`kill ${daemon.stdout.trim()}`).ok).toBe(true)
 })
 
-it('runs in a folder, with variables, for a time', async () => {
+it('runs in a folder, with variables and a time limit', async () => {
   await sliver.sh`mkdir -p ${'/tmp/a b'}`
   const env = { GREETING: 'it\'s "$HOME"', N: '1' }
   const result = await sliver.sh({ cwd: '/tmp/a b', env })`pwd; echo "$GREETING$N"; true; pwd`
@@ -95,19 +95,19 @@ it('runs in a folder, with variables, for a time', async () => {
   await expect(sliver.exec('true', { env: { 'A B': '' } })).rejects.toThrow(/variable's name/u)
 })
 
-it('takes times of any length, and no others', async () => {
+it('takes time limits of any length, and no other values', async () => {
   for (const timeoutMs of [Infinity, 30 * 86_400_000])
     expect((await sliver.exec('true', { timeoutMs })).ok).toBe(true)
   for (const timeoutMs of [Number.NaN, -1])
     await expect(sliver.exec('true', { timeoutMs })).rejects.toThrow(/timeoutMs/u)
 })
 
-it('refuses a command longer than SSH servers take, before it is sent', async () => {
+it('refuses a command that is too long for SSH servers, before it is sent', async () => {
   await expect(sliver.exec(`echo ${'x'.repeat(10_000)}`)).rejects.toThrow(/upload it as a file/u)
   expect((await sliver.exec(`: ${'x'.repeat(8_800)}`)).ok).toBe(true)
 })
 
-it('has output as bytes, and throws what is not ok when asked to', async () => {
+it('has output as bytes, and throws for a failure only when asked to', async () => {
   const result = await sliver.exec("printf '\\377\\000\\n'")
   expect([...result.orThrow().stdoutBytes]).toEqual([255, 0, 10])
   const failed = await sliver.exec('echo because >&2; exit 3')
@@ -115,7 +115,7 @@ it('has output as bytes, and throws what is not ok when asked to', async () => {
   expect(JSON.stringify(failed)).not.toContain('stdoutBytes')
 })
 
-it('says what to write when sh is called', () => {
+it('explains its use when sh is called as a function', () => {
   const called = sliver.sh as unknown as (text: string) => unknown
   expect(() => Reflect.apply(called, sliver, ['ls'])).toThrow(/exec\(text\)/u)
 })

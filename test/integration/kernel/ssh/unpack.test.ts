@@ -6,7 +6,7 @@ import tar, { type Header } from 'tar-stream'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { Unpacking, type Unpacked } from '../../../../kernel/src/ssh/unpack.ts'
 
-// What a sliver sends is a stranger's: its archive may be made by hand.
+// A sliver is not trusted: its archive may have any content.
 
 let dir: string
 let folder: string
@@ -35,7 +35,7 @@ it.each(['../out', '/etc/out', 'a/../../out'])('writes nothing at %s', async (na
   expect(await readdir(dir)).toEqual(['in'])
 })
 
-it('writes nothing through a link, whether it came or was there', async () => {
+it('writes nothing through a link, whether from the archive or already there', async () => {
   await mkdir(path.join(dir, 'elsewhere'))
   const got = await unpack(
     { name: 'l', type: 'symlink', linkname: '../elsewhere' },
@@ -52,14 +52,14 @@ it('writes nothing through a link, whether it came or was there', async () => {
   expect(await readFile(path.join(folder, 'file'), 'utf8')).toBe('mine')
 })
 
-it('leaves the file alone that another name of it stands for', async () => {
+it('does not change the file behind another hard link', async () => {
   await writeFile(path.join(dir, 'secret'), 'secret')
   await link(path.join(dir, 'secret'), path.join(folder, 'file'))
   await unpack({ name: 'file', content: 'mine' })
   expect(await readFile(path.join(dir, 'secret'), 'utf8')).toBe('secret')
 })
 
-it('keeps second names as copies, and none of what is outside', async () => {
+it('copies hard links, and none to files outside', async () => {
   await writeFile(path.join(dir, 'secret'), 'secret')
   const got = await unpack(
     { name: 'a', content: 'a' },
@@ -70,7 +70,7 @@ it('keeps second names as copies, and none of what is outside', async () => {
   expect(got.skipped.map(({ path: name }) => name)).toEqual(['c'])
 })
 
-it('leaves out devices, and says so', async () => {
+it('leaves out devices, and reports them', async () => {
   const got = await unpack(
     { name: 'null', type: 'character-device', devmajor: 1, devminor: 3 },
     { name: 'pipe', type: 'fifo' },
@@ -94,32 +94,32 @@ it('leaves out names that are not UTF-8: two of them would be one file here', as
   expect(await readdir(folder)).toEqual(['c'])
 })
 
-it('takes no more entries and bytes than it may', async () => {
+it('takes no more entries and bytes than its limits', async () => {
   const many = Array.from({ length: 11 }, (_, index) => ({ name: `${index}` }))
   await expect(unpack(...many)).rejects.toThrow(/more than 10 files/u)
   await expect(unpack({ name: 'x', content: 'x'.repeat(2_000) })).rejects.toThrow(/1000 bytes/u)
 })
 
-it('says that an archive is cut off', async () => {
+it('reports that an archive is cut off', async () => {
   const unpacking = new Unpacking('the archive', folder, { maxBytes: 1_000, maxEntries: 10 })
   const run = unpacking.run()
   unpacking.input.end(Buffer.alloc(100, 1))
   await expect(run).rejects.toThrow()
 })
 
-it('fails, and ends nothing else, when it is cut off while a folder is being made', async () => {
+it('fails alone when the archive is cut off while a folder is being made', async () => {
   const pack = tar.pack()
   pack.entry({ name: 'deep/in/x' }, 'x'.repeat(500))
   pack.finalize()
   const unpacking = new Unpacking('the archive', folder, { maxBytes: 1_000, maxEntries: 10 })
   const unpacked = unpacking.run()
   const half = (await buffer(pack)).subarray(0, 600)
-  // Once it is taken in, the file has begun, and its folder is not there yet.
+  // When this was read, the file has begun and its folder does not exist yet.
   unpacking.input.write(half, () => unpacking.input.destroy())
   await expect(unpacked).rejects.toThrow('the archive was cut off')
 })
 
-it('fails, and ends nothing else, when its folder cannot be made and nothing comes', async () => {
+it('fails alone when its folder cannot be made and nothing arrives', async () => {
   await writeFile(path.join(dir, 'file'), '')
   const limits = { maxBytes: 1_000, maxEntries: 10 }
   const unpacked = new Unpacking('the archive', path.join(dir, 'file', 'x'), limits).run()

@@ -54,7 +54,7 @@ export function sliverObject(nodeId: number, hostKey: string): SliverObject {
       state,
       slice_instance_sn: 1,
       instance_sn: 1,
-      // Every sliver answers on this machine's own address: what is probed is real.
+      // Every sliver has this machine's own address, so probes are real.
       interfaces: [{ nr: 3, name: 'pub1', type: 'public6', mac_addr: '', ipv6_addr: '::1' }],
       ssh_host_key: hostKey,
       started_on: '2026-07-01T10:00:00.000Z',

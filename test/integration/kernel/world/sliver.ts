@@ -7,16 +7,16 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** A dropbear in mount and process namespaces of its own, with busybox's tools: what a sliver is to who speaks SSH with it. `dir` must not be under /tmp. */
+/** A dropbear server in mount and process namespaces of its own, with busybox's tools. To SSH clients it is like a sliver. `dir` must not be under /tmp. */
 export interface DropbearSliver {
   readonly port: number
   readonly hostKey: string
-  /** Where its programs' lines arrive: a file beside a pipe at /run/community-lab/measure. */
+  /** The file that receives the lines of its programs, beside a pipe at /run/community-lab/measure. */
   readonly measureFile: string
   stop(): Promise<void>
 }
 
-/** Start one; it lets `authorizedKeys` in, a file that may be written later. Needs root, dropbear and busybox. */
+/** Start a sliver. It accepts the keys of the file `authorizedKeys`, which may be written later. Needs root, dropbear and busybox. */
 export async function startDropbear(dir: string): Promise<DropbearSliver> {
   const home = path.join(dir, 'home')
   const runDir = path.join(dir, 'run')
@@ -35,7 +35,7 @@ export async function startDropbear(dir: string): Promise<DropbearSliver> {
     `mount --bind ${home} /root`,
     `mount --bind ${runDir} /run`,
     'mount -t tmpfs tmpfs /tmp',
-    // The tools of a template are busybox's, and differ from Debian's.
+    // A template has busybox's tools, which differ from Debian's.
     'for tool in sh awk tar setsid seq sed dirname cat; do mount --bind /usr/bin/busybox "$(readlink -f "$(command -v $tool)")"; done',
     `busybox sh -c 'exec 3<>/run/community-lab/measure; exec busybox cat <&3 >> ${measureFile}' &`,
     `exec dropbear -F -E -s -r ${key} -p 127.0.0.1:${port} -P /run/pid`,
@@ -61,7 +61,7 @@ export async function startDropbear(dir: string): Promise<DropbearSliver> {
   }
 }
 
-/** Let a key in. */
+/** Authorize a key. */
 export async function authorize(dir: string, publicKey: string): Promise<void> {
   const file = path.join(dir, 'home', '.ssh', 'authorized_keys')
   await writeFile(file, `${await readFile(file, 'utf8')}${publicKey}\n`, { mode: 0o600 })
@@ -80,7 +80,7 @@ async function freePort(): Promise<number> {
 async function listening(child: ChildProcess): Promise<void> {
   let log = ''
   const heard = Promise.withResolvers<null>()
-  // Read on to the end: a dropbear that cannot write its log is killed by that.
+  // Read until the end, because a dropbear that cannot write its log is killed.
   child.stderr?.on('data', (chunk: Buffer) => {
     log += chunk.toString()
     if (log.includes('Not backgrounding')) heard.resolve(null)

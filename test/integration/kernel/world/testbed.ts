@@ -20,26 +20,26 @@ import { spliceTunnel } from '../../../../server/src/tunnel/splice.ts'
 import { nodeObject, sliverObject } from './objects.ts'
 import { authorize, startDropbear, type DropbearSliver } from './sliver.ts'
 
-/** A small server with real SSH behind its tunnel, real server-sent events and real Parquet: what the kernel library talks to. */
+/** A small server for the kernel library, with real SSH behind its tunnel, real server-sent events and real Parquet. */
 export interface World {
   readonly url: string
   readonly dir: string
   readonly slivers: readonly DropbearSliver[]
-  /** The slivers as they are told of. */
+  /** The slivers as the server reports them. */
   readonly objects: readonly SliverObject[]
-  /** How often a connection to the tunnel was made. */
+  /** The number of connections to the tunnel so far. */
   tunnels: number
-  /** Break every tunnel that is open. */
+  /** Break every open tunnel. */
   breakTunnels(): void
-  /** End every stream of events, as a server does that goes away. */
+  /** End every event stream, as a server does when it stops. */
   breakStreams(): void
-  /** Change what a sliver is, and tell of it. */
+  /** Change a sliver and report the change. */
   change(index: number, change: Partial<SliverObject>): void
-  /** Tell of something on the stream of events. */
+  /** Send an event on the event streams. */
   tell(event: object): void
-  /** How often the slice was deleted. */
+  /** The number of times the slice was deleted. */
   releases: number
-  /** Answer no request and no stream until it is called with false: a server that hangs. */
+  /** Answer no request and no stream until this is called with false, as a server that hangs. */
   hang(isHanging: boolean): void
   close(): Promise<void>
 }
@@ -49,10 +49,10 @@ interface Stream {
   end(): void
 }
 
-/** Changes a document before it is sent: what a newer server would say. */
+/** Change a document before it is sent, as a newer server might. */
 export type Rewrite = (document: unknown) => unknown
 
-/** Start it with so many slivers, on nodes n1, n2, … */
+/** Start a world with this many slivers, on nodes n1, n2, … */
 export async function startWorld(
   count: number,
   rewrite: Rewrite = (document) => document,
@@ -187,15 +187,15 @@ interface Samples {
   readonly slivers: readonly DropbearSliver[]
   readonly objects: readonly SliverObject[]
   readonly streams: Set<Stream>
-  /** When each line was seen first: the order of landing, and its time in microseconds. */
+  /** When each line was seen first: its position in the order of landing, and its time in microseconds. */
   readonly landedOf: Map<string, { readonly landed: number; readonly time: number }>
-  /** Settles when the lines are not being read: two readers at once would mix their order. */
+  /** Resolves when no reader is active: two readers at once would mix the order of lines. */
   reading: Promise<unknown>
 }
 
 type Sample = Record<string, FieldValue | null>
 
-/** What the slivers' programs have written until now, as a server has it. */
+/** Read what the slivers' programs have written so far, as a server does. */
 function readSamples(samples: Samples): Promise<Map<string, Sample[]>> {
   const read = samples.reading.then(() => readLines(samples))
   samples.reading = read.catch(() => null)
@@ -220,7 +220,7 @@ async function readLines({ slivers, objects, landedOf }: Samples): Promise<Map<s
   return tables
 }
 
-/** A line as a sample; one that is none as a sample of `rejected`, as an agent makes it. */
+/** Parse a line as a sample. An invalid line becomes a sample of `rejected`, as an agent makes it. */
 function parseSample(line: string): { name: string; fields: Readonly<Record<string, FieldValue>> } {
   const parsed = parseLine(line)
   if (parsed.ok) return parsed

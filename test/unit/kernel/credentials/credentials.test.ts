@@ -34,14 +34,14 @@ const codeOf = (attempt: () => unknown): string => {
   return 'nothing'
 }
 
-it('finds the checkout’s credentials from a folder below it', () => {
+it('finds the checkout’s credentials from a subfolder', () => {
   write('.community-lab/credentials.json', { url: 'http://one', token: secret })
   const found = find({}, {}, path.join(home, 'notebooks', 'deep'))
   expect([found.url, found.token]).toEqual(['http://one', secret])
   expect(found.folder).toBe(path.join(home, '.community-lab'))
 })
 
-it('prefers options to the environment, and that to files', () => {
+it('prefers options to the environment, and the environment to files', () => {
   write('.community-lab/credentials.json', { url: 'http://file', token: secret })
   const env = { COMMUNITY_LAB_URL: 'http://env', COMMUNITY_LAB_TOKEN: 'env' }
   expect(find({}, env).url).toBe('http://env')
@@ -50,7 +50,7 @@ it('prefers options to the environment, and that to files', () => {
   expect(find({}, { COMMUNITY_LAB_TOKEN: 'env' }).token).toBe('env')
 })
 
-it('uses the file that the environment names and no other', () => {
+it('uses only the file that the environment names', () => {
   write('.community-lab/credentials.json', { url: 'http://near', token: secret })
   const file = write('named.json', { url: 'http://named', token: secret, vct_socket: '/s' })
   const found = find({}, { COMMUNITY_LAB_CREDENTIALS: file })
@@ -59,7 +59,7 @@ it('uses the file that the environment names and no other', () => {
   expect(codeOf(() => find({}, missing))).toBe('LAB_CREDENTIALS_INVALID')
 })
 
-it('sends the token of one testbed to no other', () => {
+it('never sends the token of one testbed to another', () => {
   write('.community-lab/credentials.json', { url: 'http://near', token: secret, vct_socket: '/s' })
   const other = 'https://other.example.org'
   expect(codeOf(() => find({ url: other }))).toBe('LAB_CREDENTIALS_MISSING')
@@ -73,13 +73,13 @@ it('sends the token of one testbed to no other', () => {
   expect(codeOf(() => find({}, env))).toBe('LAB_CREDENTIALS_MISSING')
 })
 
-it('falls back to the user’s own settings', () => {
+it('falls back to the user’s settings', () => {
   write('xdg/community-lab/credentials.json', { url: 'http://xdg', token: secret })
   const env = { XDG_CONFIG_HOME: path.join(home, 'xdg') }
   expect(find({}, env, path.join(home, 'elsewhere')).url).toBe('http://xdg')
 })
 
-it('says every place it looked at when there are none', () => {
+it('names every place that was searched when there are none', () => {
   const error = (() => {
     try {
       return find()
@@ -91,7 +91,7 @@ it('says every place it looked at when there are none', () => {
   expect(String(error)).toContain(path.join(home, '.config/community-lab/credentials.json'))
 })
 
-it('looks at a place once, and says so once, when it is named twice', () => {
+it('searches a place once, and names it once, when it occurs twice', () => {
   const near = path.join(home, '.community-lab')
   const error = (() => {
     try {
@@ -105,7 +105,7 @@ it('looks at a place once, and says so once, when it is named twice', () => {
   expect(new Set(searched).size).toBe(searched.length)
 })
 
-it('refuses a damaged file without showing what is in it', () => {
+it('refuses a damaged file without showing its content', () => {
   for (const content of [
     `{"token": "${secret}"`,
     { token: secret },

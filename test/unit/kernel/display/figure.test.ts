@@ -18,7 +18,7 @@ const dots = Plot.dot(
 
 const count = (figure: Element, selector: string) => figure.querySelectorAll(selector).length
 
-/** A figure as it is drawn, on white. */
+/** Render a figure on white. */
 const pixelsOf = (figure: Element): Uint8Array =>
   new Resvg(
     toXml(figure).replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg" color="black"'),
@@ -29,10 +29,10 @@ const pixelsOf = (figure: Element): Uint8Array =>
     },
   ).render().pixels
 
-/** How a bundle's picture, SVG or PNG, looks to whoever reads it: its SVG as text. */
+/** Return the SVG of a figure's bundle as text. */
 const svgOf = (figure: Element) => String(bundleOf(figure)['image/svg+xml'])
 
-it('draws a plot as SVG, with a PNG for those that cannot show it', () => {
+it('draws a plot as SVG, with a PNG for clients that cannot show it', () => {
   const bundle = bundleOf(Plot.plot({ marks: [dots] }))
   expect(bundle['image/svg+xml']).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg"/u)
   expect(
@@ -42,7 +42,7 @@ it('draws a plot as SVG, with a PNG for those that cannot show it', () => {
   ).toBe('PNG')
 })
 
-it('draws title and continuous legend as HTML in the page’s colours', () => {
+it('draws a title and a continuous legend as HTML in the colours of the page', () => {
   const bundle = bundleOf(Plot.plot({ title: 'Way', color: { legend: true }, marks: [dots] }))
   expect(bundle['text/html']).toContain('<h2>Way</h2>')
   expect(bundle['text/html']).toContain('data:image/svg+xml;base64,')
@@ -54,7 +54,7 @@ it('draws a mark on its own', () => {
   expect(bundleOf(dots.plot())['image/svg+xml']).toContain('<circle')
 })
 
-it('says itself how it is shown, as the last expression of a cell is asked', () => {
+it('has the methods by which notebooks show the last expression of a cell', () => {
   const figure = Plot.plot({ title: 'Way', marks: [dots] })
   const show: unknown = Reflect.get(figure, Symbol.for('Jupyter.display'))
   const bundle: unknown = typeof show === 'function' ? Reflect.apply(show, figure, []) : null
@@ -63,7 +63,7 @@ it('says itself how it is shown, as the last expression of a cell is asked', () 
   expect(inspect({ figure })).toContain('[figure: Way')
 })
 
-it('shows rows, markup and anything else', () => {
+it('shows rows, markup and any other value', () => {
   expect(bundleOf([{ a: 1 }])['text/html']).toContain('<table>')
   expect(bundleOf({ html: '<b>x</b>' })['text/html']).toBe('<b>x</b>')
   expect(bundleOf({ markdown: '*x*' })['text/markdown']).toBe('*x*')
@@ -74,7 +74,7 @@ describe('labels', () => {
   const names = ['community-network-node-sants-upc-17', 'a-very-long-name-of-another-sliver']
   const rows = names.map((name, index) => ({ name, value: (index + 1) * 1e11 }))
 
-  /** All that is visible in an SVG is within what it shows. */
+  /** Check that everything visible in an SVG is inside its view box. */
   function expectWhole(svg: string): void {
     const [x = 0, y = 0, width = 0, height = 0] =
       /viewBox="([^"]*)"/u.exec(svg)?.[1]?.split(' ').map(Number) ?? []
@@ -85,7 +85,7 @@ describe('labels', () => {
     expect(bounds.y + bounds.height).toBeLessThanOrEqual(y + height)
   }
 
-  it('are whole, long names and large numbers too', () => {
+  it('are not cut off, also long names and large numbers', () => {
     expectWhole(svgOf(Plot.plot({ marks: [Plot.barX(rows, { x: 'value', y: 'name' })] })))
     expectWhole(svgOf(Plot.plot({ marks: [Plot.dot(rows, { x: 'name', y: 'value' })] })))
     const rotated = { x: { tickRotate: -40 }, marks: [Plot.barY(rows, { x: 'name', y: 'value' })] }
@@ -94,19 +94,19 @@ describe('labels', () => {
     expectWhole(svgOf(Plot.plot(facets)))
   })
 
-  it('leave a figure as it is that has room for them, and one that was shown before', () => {
+  it('do not change a figure that has space for them, or that was shown before', () => {
     expect(svgOf(Plot.plot({ marks: [dots] }))).toContain('viewBox="0 0 640 400"')
     const figure = Plot.plot({ marks: [Plot.barX(rows, { x: 'value', y: 'name' })] })
     expect(svgOf(figure)).toBe(svgOf(figure))
   })
 
-  it('are not made room for where they are outside of what a figure shows', () => {
+  it('outside of the view box do not widen a figure', () => {
     const far = Plot.text([{ x: 500, y: 1 }], { x: 'x', y: 'y', text: ['far'] })
     const figure = Plot.plot({ x: { domain: [0, 1] }, y: { domain: [0, 1] }, marks: [far] })
     expect(svgOf(figure)).toContain('viewBox="0 0 640 400"')
   })
 
-  it('may hold what XML does not know', () => {
+  it('may contain characters and names that XML does not have', () => {
     const odd = [{ name: 'a\u00a0b \u001b\u0000 \ud800 & <c> "d"', value: 1 }]
     const bundle = bundleOf(Plot.plot({ marks: [Plot.barX(odd, { x: 'value', y: 'name' })] }))
     expect(bundle['image/png']).toBeInstanceOf(Uint8Array)
@@ -117,7 +117,7 @@ describe('labels', () => {
 describe('a logarithmic axis', () => {
   const values = Array.from({ length: 200 }, (_, index) => ({ rtt_s: 0.001 * 1.02 ** index }))
 
-  it('shows a histogram, with every bar of it', () => {
+  it('shows a histogram with all its bars', () => {
     const bins = Plot.rectY(values, Plot.binX({ y: 'count' }, { x: 'rtt_s' }))
     const plain = count(Plot.plot({ marks: [bins] }), '[aria-label="rect"] rect')
     for (const axis of ['x', 'y']) {
@@ -132,7 +132,7 @@ describe('a logarithmic axis', () => {
     }
   })
 
-  it('has two numbers at least, in narrow panels and within a decade too', () => {
+  it('has at least two labels, also in narrow facets and within a decade', () => {
     const numbersOf = (figure: Element, axis: string) => [
       ...new Set(
         [...figure.querySelectorAll(`[aria-label="${axis}-axis tick label"] text`)]
@@ -161,14 +161,14 @@ describe('a logarithmic axis', () => {
     expect(numbersOf(own, 'y')).toEqual(['3'])
   })
 
-  it('keeps the domain that a notebook has set', () => {
+  it('keeps the domain that the notebook has set', () => {
     const bars = Plot.barY([{ n: 'a', v: 5 }], { x: 'n', y: 'v' })
     const figure = Plot.plot({ y: { type: 'log', domain: [1, 10] }, marks: [bars] })
     expect(figure.scale('y')?.domain).toEqual([1, 10])
     expect(count(figure, '[aria-label="bar"] rect')).toBe(1)
   })
 
-  it('tells of what has no place on it', () => {
+  it('names the values that have no place on it', () => {
     const rows = [0, 3, -1, 30].map((v, i) => ({ i, v }))
     const figure = Plot.plot({ y: { type: 'log' }, marks: [Plot.dot(rows, { x: 'i', y: 'v' })] })
     const sentence =
@@ -185,12 +185,12 @@ describe('a figure of very many marks', () => {
     { x: 'x', y: 'y', fill: 'n' },
   )
 
-  it('is kept as a picture', () => {
+  it('is stored as a picture', () => {
     const bundle = bundleOf(Plot.plot({ marks: [many] }))
     expect(Object.keys(bundle).sort()).toEqual(['image/png', 'text/plain'])
   })
 
-  it('keeps its title and legend, and stays as it was', () => {
+  it('keeps its title and legend, and is not changed itself', () => {
     const figure = Plot.plot({ title: 'Way', color: { legend: true }, marks: [many] })
     const before = figure.outerHTML
     const html = String(bundleOf(figure)['text/html'])
@@ -200,7 +200,7 @@ describe('a figure of very many marks', () => {
     expect(figure.outerHTML).toBe(before)
   })
 
-  it('looks as one of fewer marks does', () => {
+  it('looks like one of fewer marks', () => {
     const rows = Array.from({ length: 2_400 }, (_, i) => ({
       x: (i * 7919) % 2_400,
       y: i % 37,
@@ -228,13 +228,13 @@ describe('a figure of very many marks', () => {
     }
   })
 
-  it('is one of a line of very many points, too', () => {
+  it('may also be one line of very many points', () => {
     const line = Plot.lineY(Array.from({ length: 40_000 }, (_, index) => Math.sin(index)))
     expect(bundleOf(Plot.plot({ marks: [line] }))).not.toHaveProperty('image/svg+xml')
   })
 })
 
-it('says that what follows a mouse is not drawn, and leaves no trace of it', () => {
+it('says that marks which follow the pointer are not drawn, and leaves no trace of them', () => {
   const rows = [{ a: 1, b: 2 }]
   for (const marks of [
     [Plot.dot(rows, { x: 'a', y: 'b', tip: true })],
@@ -270,7 +270,7 @@ it('draws bigints, and says what to cast where they cannot be summed', () => {
   expect(() => Plot.plot({ marks: [sums] })).toThrow(/the figure was not drawn: .*column::double/u)
 })
 
-it('shows any other element of a page as what it is', () => {
+it('shows any other element of a page by its text', () => {
   const element = figureDocument().createElement('p')
   element.textContent = 'a word'
   expect(bundleOf(element)).toEqual({ 'text/plain': '[p]', 'text/html': '<p>a word</p>' })
@@ -283,14 +283,14 @@ describe('a mark of which nothing is drawn', () => {
   ]
   const noteOf = (figure: Element): string => inspect(figure).split('\n').slice(1).join('\n')
 
-  it('is told of when it follows a mouse', () => {
+  it('is reported when it follows the pointer', () => {
     expect(noteOf(Plot.dot(rows, Plot.pointer({ x: 'a', y: 'b' })).plot())).toContain(
       'a mark with Plot.pointer follows a mouse, and this is a picture',
     )
     expect(noteOf(Plot.dot(rows, { x: 'a', y: 'b', tip: true }).plot())).toContain('tips follow')
   })
 
-  it('is told of when no row has a value that it needs, such as one of a misspelt column', () => {
+  it('is reported when no row has a value that it needs, such as one of a misspelt column', () => {
     expect(noteOf(Plot.dot(rows, { x: 'a', y: 'nosuch' }).plot())).toBe(
       '⚠ no dot is drawn: none of 2 rows has a value of y (nosuch) that can be drawn',
     )

@@ -6,11 +6,11 @@ it('shows a legend of names on its own as HTML, and as its names where only text
   const bundle = bundleOf(Plot.legend({ color: { type: 'ordinal', domain: ['n1', 'n2'] } }))
   expect(bundle['text/plain']).toBe('[legend: n1, n2]')
   expect(bundle['text/html']).toContain('n2')
-  // A picture would have the first colour alone, and no name.
+  // A picture would show only the first colour and no name.
   expect(bundle['image/png']).toBeUndefined()
 })
 
-it('names also the symbols of a legend, in columns', () => {
+it('also names the symbols of a legend, in columns', () => {
   const legend = Plot.legend({ symbol: { domain: ['up', 'down'] }, columns: '80px' })
   expect(bundleOf(legend)['text/plain']).toBe('[legend: up, down]')
 })

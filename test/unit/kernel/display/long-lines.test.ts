@@ -3,12 +3,12 @@ import { figureDocument } from '../../../../kernel/src/display/figure.ts'
 import { maxSegments, replaceLongLines } from '../../../../kernel/src/display/long-lines.ts'
 import { drawPixels } from '../../../../kernel/src/display/picture.ts'
 
-/** Lines of a thousand points are long in these tests: they are drawn whole as well, which takes long for longer ones. */
+/** In these tests, a line of a thousand points counts as long. They are also drawn whole for comparison, which is slow for longer ones. */
 const minLength = 16_000
 
 type Point = readonly [x: number, y: number]
 
-/** Numbers from 0 to 1 that are the same each time. Source: Park and Miller, "Random number generators", 1988. */
+/** Create a generator of numbers from 0 to 1 that gives the same sequence each time. Source: Park and Miller, "Random number generators", 1988. */
 function createRandom(): () => number {
   let state = 1
   return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
@@ -30,7 +30,7 @@ function drawing(d: string, attributes = 'fill="none" stroke-opacity="0.4"'): El
   return svg
 }
 
-/** The part of the pixels that differ by more than an eye sees. */
+/** Return the share of pixels that differ visibly. */
 function difference(one: Uint8Array, other: Uint8Array): number {
   const differing = one.filter((value, index) => Math.abs(value - (other[index] ?? 0)) > 40)
   return differing.length / one.length
@@ -39,7 +39,7 @@ function difference(one: Uint8Array, other: Uint8Array): number {
 it.each([
   ['a series of three points for each pixel', series(1_300)],
   ['a line that crosses itself again and again', scribble(1_200)],
-])('draws %s as if it were drawn whole, see-through too', (_, points) => {
+])('draws %s like the whole line, also when it is transparent', (_, points) => {
   const svg = drawing(pathOf(points))
   const whole = drawPixels(svg.outerHTML).data
   const { restore, thinned } = replaceLongLines(svg, minLength)
@@ -50,16 +50,16 @@ it.each([
   expect(drawPixels(svg.outerHTML).data).toEqual(whole)
 })
 
-it('leaves out of a long series what no pixel shows, and keeps its gaps', () => {
+it('leaves out points of a long series that no pixel shows, and keeps its gaps', () => {
   const svg = drawing(pathOf(series(60_000)) + pathOf(series(60_000)))
   expect(replaceLongLines(svg, minLength).thinned).toEqual([])
   const text = [...svg.querySelectorAll('path')].map((path) => path.getAttribute('d')).join('')
-  // Four points for each column of pixels, of which there are 600, and the beginning of each piece.
+  // Four points for each of 600 columns of pixels, and the beginning of each path.
   expect(text.split(/[ML]/u).length).toBeLessThan(2 * 600 * 4 * 1.1)
   expect(text.match(/M0\.000,/gu)).toHaveLength(2)
 })
 
-it('thins out a line that crosses itself too often to be drawn, and tells how long it was', () => {
+it('thins out a line that crosses itself too often to be drawn, and reports its length', () => {
   const svg = drawing(pathOf(scribble(3 * maxSegments)))
   const { thinned } = replaceLongLines(svg, minLength)
   expect(thinned[0]).toBeGreaterThan(2.5 * maxSegments)
@@ -67,7 +67,7 @@ it('thins out a line that crosses itself too often to be drawn, and tells how lo
   expect(drawn.split('L').length).toBeLessThanOrEqual(maxSegments)
 })
 
-it('draws an arrow at the end of a line once, and dots at all of its points', () => {
+it('draws an arrow once at the end of a line, and dots at all of its points', () => {
   const at = (name: string): string => `url(#${name})`
   const svg = drawing(pathOf(series(1_300)))
   const line = svg.querySelector('path')

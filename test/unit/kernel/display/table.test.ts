@@ -7,7 +7,7 @@ const rows = [
   { node: 'n10', rtt_s: null, time: new Date(1000) },
 ]
 
-it('prints rows as a table, numbers to the right', () => {
+it('prints rows as a table, with numbers aligned to the right', () => {
   expect(inspect(asTable([...rows], () => rowColumns(rows)))).toBe(
     `node      rtt_s  time
 ────  ─────────  ────────────────────────
@@ -16,19 +16,19 @@ n10              1970-01-01T00:00:01.000Z`,
   )
 })
 
-it('leaves the array an array', () => {
+it('does not change the array', () => {
   const table = asTable([...rows], () => rowColumns(rows))
   expect(Object.keys(table)).toEqual(['0', '1'])
   expect(table.map(({ node }) => node)).toEqual(['n1', 'n10'])
 })
 
-it('lets nothing of a sliver’s output become HTML or reach the terminal', () => {
+it('lets no output of a sliver become HTML or control the terminal', () => {
   const evil = [{ out: '<script>alert(1)</script>\u001b[2J' }]
   expect(renderTable(evil, rowColumns(evil))).not.toContain('<script')
   expect(inspect(asTable([...evil], () => rowColumns(evil)))).not.toContain('\u001b')
 })
 
-it('shows the beginning of a long table and how long it is', () => {
+it('shows the beginning of a long table and its length', () => {
   const many = Array.from({ length: 1000 }, (_, n) => ({ n }))
   const text = inspect(asTable(many, () => rowColumns(many)))
   expect(text.split('\n')).toHaveLength(53)

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { createHistory, type History } from '../../../../kernel/src/jupyter/history.ts'
 
-/** A history of these inputs, counted from 1. */
+/** Make a history of these inputs, counted from 1. */
 function historyOf(inputs: readonly string[]): History {
   const history = createHistory()
   for (const [at, input] of inputs.entries()) history.add(at + 1, input)
@@ -30,7 +30,7 @@ it('gives a range of lines, also counted from the end', () => {
   expect(history.find({ hist_access_type: 'range', session: 7, start: 0, stop: 9 })).toEqual([])
 })
 
-it('finds inputs by a pattern, and of equal ones the latest when each is wanted once', () => {
+it('finds inputs by a pattern; with `unique`, the latest of equal ones', () => {
   const history = historyOf(['x = 1', 'y = 2', 'x = 1', 'y = 3', 'x = [1]'])
   const search = (rest: object): unknown[] =>
     lines(history.find({ hist_access_type: 'search', ...rest }))

@@ -12,7 +12,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-it('shows what is within the bound as it is, and makes no file', async () => {
+it('shows output within the limit unchanged, and makes no file', async () => {
   const cap = create()
   const html = { 'text/html': '<p>', 'text/plain': 'x', 'application/json': { a: 1 } }
   expect(cap.admit('some text')).toEqual({ shown: 'some text', notice: null })
@@ -20,7 +20,7 @@ it('shows what is within the bound as it is, and makes no file', async () => {
   expect(await readdir(folder)).toEqual([])
 })
 
-it('tells once that what is printed goes to a file, and that it is dropped', async () => {
+it('reports once that printed text goes to a file, and once that it is dropped', async () => {
   const cap = create()
   const block = 'x'.repeat(maxShownLength)
   const notices = Array.from({ length: 40 }, () => cap.admit(block).notice)
@@ -31,14 +31,14 @@ it('tells once that what is printed goes to a file, and that it is dropped', asy
   expect((await readFile(join(folder, 'cell.log'))).length).toBe(256 * 1024 * 1024)
 })
 
-it('counts what is printed and what is shown together', () => {
+it('counts printed text and displays together', () => {
   const cap = create()
   cap.admit('x'.repeat(maxShownLength - 10))
   const { data } = cap.admitBundle({ 'text/plain': 'y'.repeat(70_000) })
   expect(String(data?.['text/plain']).length).toBeLessThan(3_000)
 })
 
-it('keeps what is too large in a file that it names, and shows the beginning of its text', async () => {
+it('writes an output that is too large to a file, names it, and shows the beginning of the text', async () => {
   const html = '<b>' + 'z'.repeat(maxShownLength)
   const { data } = create().admitBundle({ 'text/html': html, 'text/plain': 'the text' })
   const file = join(folder, 'cell-1.html')
@@ -48,20 +48,20 @@ it('keeps what is too large in a file that it names, and shows the beginning of 
   expect(await readFile(file, 'utf8')).toBe(html)
 })
 
-it('keeps a picture as a picture', async () => {
+it('writes a picture as a picture', async () => {
   const bytes = Buffer.alloc(maxShownLength, 'p')
   create().admitBundle({ 'text/plain': '[figure]', 'image/png': bytes.toString('base64') })
   expect(bytes.equals(await readFile(join(folder, 'cell-1.png')))).toBe(true)
 })
 
-it('shows a small result of a cell that has printed much', () => {
+it('shows a small result of a cell that has printed too much', () => {
   const cap = create()
   cap.admit('x'.repeat(maxShownLength + 1))
   const result = { 'text/plain': '42' }
   expect(cap.admitBundle(result).data).toBe(result)
 })
 
-it('lets an output be replaced as often as one likes', () => {
+it('lets an output be replaced any number of times', () => {
   const cap = create()
   let size = 0
   for (let step = 0; step < 100; step++) {
@@ -72,7 +72,7 @@ it('lets an output be replaced as often as one likes', () => {
   }
 })
 
-it('shows nothing of further large outputs once notices alone would flood the page', () => {
+it('shows no further large outputs when their notices alone would flood the page', () => {
   const cap = create()
   cap.admit('x'.repeat(maxShownLength))
   const large = { 'text/plain': 'x'.repeat(100_000) }
@@ -84,7 +84,7 @@ it('shows nothing of further large outputs once notices alone would flood the pa
   expect(total).toBeLessThan(1024 * 1024 + 1)
 })
 
-it('keeps the beginning of an error, whatever its length', () => {
+it('keeps the beginning of an error of any length', () => {
   const cap = create()
   const failure = { name: 'Error', message: 'm'.repeat(maxShownLength), text: 't'.repeat(100) }
   const told = cap.admitFailure(failure)

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { StreamBuffer } from '../../../../kernel/src/jupyter/child/stream-buffer.ts'
 
-/** What a buffer publishes of texts that are printed at once. */
+/** Return what a buffer sends for texts that are printed at the same time. */
 function published(...texts: string[]): string {
   let shown = ''
   const buffer = new StreamBuffer({
@@ -11,7 +11,7 @@ function published(...texts: string[]): string {
     now: () => 0,
     schedule: () => undefined,
   })
-  // The first piece goes at once; those behind it are joined.
+  // The first piece is sent at once, and the later ones are joined.
   buffer.write(1, 'stdout', '> ')
   for (const text of texts) buffer.write(1, 'stdout', text)
   buffer.flush()
@@ -24,6 +24,6 @@ it.for([
   ['text without returns', ['a\nb'], 'a\nb'],
   ['lines that end as on Windows', ['a\r\nb\r\n'], 'a\r\nb\r\n'],
   ['a return that waits for what comes', ['1\r2\r'], '\r2\r'],
-] as const)('keeps of %s the last', ([, texts, expected]) => {
+] as const)('keeps the last text of %s', ([, texts, expected]) => {
   expect(published(...texts)).toBe(expected)
 })

@@ -10,7 +10,7 @@ it('makes a parameter of each value, never text', () => {
   )
 })
 
-it('has one parameter for a value that stands in it twice: the same text is the same expression', () => {
+it('has one parameter for a value that occurs twice, so that the same text is the same expression', () => {
   const at = new Date(5)
   const built = buildQuery(Object.assign(['', ',', ',', ',', ',', ',', ''], { raw: [] }), [
     ...[5, '5', 5, new Date(5), at, ['a, b']],
@@ -20,7 +20,7 @@ it('has one parameter for a value that stands in it twice: the same text is the 
   expect(query`select ${['a, b']}, ${['a', 'b']}, ${0}, ${-0}`).toBe('select $1, $2, $3, $4')
 })
 
-it('says what to write in place of nothing', () => {
+it('says what to write for a missing value', () => {
   expect(() => query``).toThrow(/it is empty; write select/u)
   expect(
     () => query`
@@ -44,7 +44,7 @@ it('refuses text that DuckDB would change or cut', () => {
   expect(() => query`select '\0'`).toThrow(/NUL/u)
 })
 
-it('leaves alone what only looks like a mistake', () => {
+it('accepts queries that only look like a mistake', () => {
   expect(query`select 'it''s', e'\\'', $$'$$, "a""'" /* ' */ -- '
     , ${1}`).toContain(', $1')
   expect(query`select extract(year from ${'2026-01-01'}::date), a is distinct from ${'b'}`).toBe(
@@ -54,7 +54,7 @@ it('leaves alone what only looks like a mistake', () => {
     order by 1`).toContain("'$1'")
 })
 
-it('says what to write in place of a value inside quotes, a quoted name or a comment', () => {
+it('says what to write for a value inside of quotes, a quoted name or a comment', () => {
   const name = 'n1'
   expect(() => query`where peer = '${name}'`).toThrow(
     /value 1 stands inside quotes.*peer = \$\{name\}/u,
@@ -69,13 +69,13 @@ it('says what to write in place of a value inside quotes, a quoted name or a com
   expect(() => query`select 1 -- ${name}`).toThrow(/stands in a comment/u)
 })
 
-it('says what to write in place of a name that is a value', () => {
+it('says what to write for a name that is given as a value', () => {
   expect(() => query`select * from ${'rtt'}`).toThrow(/write from rtt, or from query_table/u)
   expect(() => query`from a join ${'rtt'} using (node)`).toThrow(/write join rtt/u)
   expect(() => query`from rtt order by ${'time'}`).toThrow(/as in order by time/u)
 })
 
-it('says what to write in place of a call, a parameter and an interval that DuckDB would cut', () => {
+it('says what to write for a call, a parameter and an interval that DuckDB would cut off', () => {
   expect(() => buildQuery('select 1', [])).toThrow(/sql was called as a function/u)
   expect(() => buildQuery(['select 1'], [])).toThrow(/without parentheses/u)
   expect(() => query`from rtt where seq = $1`).toThrow(/\$1 stands in it/u)

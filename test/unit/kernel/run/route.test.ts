@@ -9,7 +9,7 @@ const nodes = [
 ]
 const to = 'fd77:0:0:5::7'
 
-// What iputils 20221126 prints, lines of the distances mixed as they come.
+// Output of iputils 20221126. The lines of the probes are interleaved.
 const output = `2 PING ${to}(${to}) 56 data bytes
 2 From fd77::2 icmp_seq=1 Time exceeded: Hop limit
 1 From fd77:0:0:1::1%pub1 icmp_seq=1 Time exceeded: Hop limit
@@ -18,20 +18,20 @@ const output = `2 PING ${to}(${to}) 56 data bytes
 3 1 packets transmitted, 0 received, 100% packet loss, time 0ms
 `
 
-it('reads the way until the other end, with a router that was silent', () => {
+it('reads the route to the destination, with a router that did not answer', () => {
   const { hops, reached } = readHops(output, to)
   expect(reached).toBe(true)
   expect(hops.map(({ address }) => address)).toEqual(['fd77:0:0:1::1', 'fd77::2', null, to])
 })
 
-it('shows a way as the nodes on it', () => {
+it('shows a route as its nodes', () => {
   const { hops, reached } = readHops(output, to)
   const route = createRoute('n1', nameHops(hops, nodes), reached)
   expect(route.path).toEqual(['n1', 'n2', '?', 'n5'])
   expect(inspect(route)).toBe('n1 → n2 → ? → n5')
 })
 
-it('says so when the other end did not answer', () => {
+it('reports that the destination did not answer', () => {
   const { hops, reached } = readHops('1 From fd77::9 icmp_seq=1 Time exceeded: Hop limit\n', to)
   expect(inspect(createRoute('n1', nameHops(hops, nodes), reached))).toBe(
     'n1 → fd77::9 → (no answer)',

@@ -54,7 +54,7 @@ it('refuses a text that DuckDB would change', () => {
   expect(typeOf('🐱')).toBe(VARCHAR)
 })
 
-it('refuses what no database knows, and says what it is', () => {
+it('refuses values that no database has, and names their kind', () => {
   const cases = [
     [undefined, 'undefined'],
     [{}, 'an object'],

@@ -8,7 +8,7 @@ afterEach(() => void vi.useRealTimers())
 
 const { signal } = new AbortController()
 
-/** A sliver whose SSH server takes so many connections. */
+/** Make a sliver whose SSH server accepts this many connections. */
 function sliverFor(most: number, refusal = new Error('no more')) {
   const made: SshConnection[] = []
   const connections = new SliverConnections({
@@ -44,7 +44,7 @@ function createConnection(): SshConnection {
   }
 }
 
-/** Ask for so many leases; what came of them until now. */
+/** Ask for this many leases. Returns what has become of them so far. */
 function ask(connections: SliverConnections, count: number) {
   const leases: Lease[] = []
   const errors: unknown[] = []
@@ -58,13 +58,13 @@ function ask(connections: SliverConnections, count: number) {
 
 const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms)
 
-it('uses one connection again and again for commands one after another', async () => {
+it('uses one connection for consecutive commands', async () => {
   const { connections, made } = sliverFor(100)
   for (let each = 0; each < 5; each++) (await connections.lease({ signal })).end('free')
   expect(made).toHaveLength(1)
 })
 
-it('makes some connections at once, more slowly, and gives each back to who has waited longest', async () => {
+it('opens some connections at once and more of them slowly, and gives a free one to the command that has waited longest', async () => {
   const { connections, made } = sliverFor(100)
   const { leases } = ask(connections, 20)
   await pass(0)
@@ -77,7 +77,7 @@ it('makes some connections at once, more slowly, and gives each back to who has 
   expect([leases.length, made.length]).toEqual([10, 9])
 })
 
-it('fails all that wait when no connection can be made at all', async () => {
+it('fails all waiting commands when no connection can be opened', async () => {
   const { connections } = sliverFor(0)
   const { errors } = ask(connections, 5)
   await pass(0)
@@ -95,7 +95,7 @@ it('lets commands wait for those that end, however long all of them take', async
   expect([leases.length, errors]).toEqual([12, []])
 })
 
-it('gives up what waits when no connection can be had and no command ends', async () => {
+it('gives up waiting commands when no connection can be opened and no command ends', async () => {
   const { connections } = sliverFor(2)
   const { leases, errors } = ask(connections, 4)
   await pass(9_000)
@@ -104,7 +104,7 @@ it('gives up what waits when no connection can be had and no command ends', asyn
   expect(errors.map((error) => LabError.is(error, 'LAB_COMMAND_NOT_STARTED'))).toEqual([true, true])
 })
 
-it('says that a sliver is not reached any more, and not that it has no process left, while a command on it has not noticed', async () => {
+it('reports that a sliver cannot be reached, and not that it has no process left, while a running command has not noticed', async () => {
   const details = { sliver: '1@1', address: 'fd00::1', reason: 'ENETUNREACH' }
   const cutOff = new LabError('LAB_SLIVER_UNREACHABLE', details)
   const { connections } = sliverFor(1, cutOff)
@@ -113,7 +113,7 @@ it('says that a sliver is not reached any more, and not that it has no process l
   expect([leases.length, errors]).toEqual([1, [cutOff]])
 })
 
-it('makes no connection for a while when the sliver could not start a command', async () => {
+it('opens no connection for a while when the sliver could not start a command', async () => {
   const { connections, made } = sliverFor(100)
   const first = await connections.lease({ signal })
   const second = await connections.lease({ signal })
@@ -127,7 +127,7 @@ it('makes no connection for a while when the sliver could not start a command', 
   first.end('free')
 })
 
-it('passes a turn on that came when nobody wanted it any more', async () => {
+it('passes on a connection that arrived when its command had given up', async () => {
   const { connections } = sliverFor(1)
   const first = await connections.lease({ signal })
   const gone = new AbortController()

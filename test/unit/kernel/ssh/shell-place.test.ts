@@ -9,7 +9,7 @@ const sh = (strings: TemplateStringsArray, ...values: readonly Argument[]) =>
 
 const run = (command: string) => execFileSync('sh', ['-c', command], { encoding: 'utf8' })
 
-it('takes a value where a word may stand, whatever is in it and around it', () => {
+it('takes a value where a word may begin, whatever its characters and surroundings', () => {
   const value = `a 'b' "c" $HOME`
   const commands = [
     sh`printf %s ${value}`,
@@ -58,11 +58,11 @@ EOF`,
   expect(() => sh`echo $${x}`).toThrow(/variable/u)
 })
 
-it('takes numbers and booleans everywhere: they have no quotes', () => {
+it('takes numbers and booleans everywhere, because they have no quotes', () => {
   expect(run(sh`echo "n=${-3} ${true}" '${1e-7}'`)).toBe('n=-3 true 1e-7\n')
 })
 
-it('agrees with the shell about what is a place for a word', () => {
+it('agrees with the shell about where a word may begin', () => {
   const piece = fc.constantFrom(
     ...[
       "'",
@@ -88,7 +88,7 @@ it('agrees with the shell about what is a place for a word', () => {
     fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
       const before = pieces.join('')
       if (placeAtEnd(before) !== 'code') return
-      // When it is one, a text with every kind of quote in it adds no syntax: the shell refuses it only when it refuses a plain word as well.
+      // Where a word may begin, a quoted text with all kinds of quotes adds no syntax: the shell refuses it only when it refuses a plain word too.
       const check = (word: string) => {
         try {
           execFileSync('sh', ['-n', '-c', `${before}${word}`], { stdio: 'ignore' })

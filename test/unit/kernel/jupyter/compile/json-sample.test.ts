@@ -16,7 +16,7 @@ it('keeps an item of each shape of a large file, at every depth', () => {
   })
 })
 
-it('leaves what is small, and what is no JSON', () => {
+it('does not change small files and text that is not JSON', () => {
   const broken = `[${'1,'.repeat(20_000)}`
   expect([sampleJson('[1, 1]'), sampleJson(broken)]).toEqual(['[1, 1]', broken])
 })

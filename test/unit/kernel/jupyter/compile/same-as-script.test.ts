@@ -3,14 +3,14 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { UncheckedCells } from '../../../../support/cell-runs.ts'
 
-/** What statements may use: the names that were declared before. */
+/** The names that statements may use: those that were declared before. */
 interface Names {
   readonly variables: string[]
   readonly functions: string[]
   readonly classes: string[]
 }
 
-/** Write a program from random numbers: each statement uses what those before it declared. */
+/** Write a program from random numbers. Each statement uses names that earlier ones declared. */
 function writeProgram(numbers: readonly number[]): string[] {
   const names: Names = { variables: [], functions: [], classes: [] }
   let at = 0
@@ -99,7 +99,7 @@ function writeProgram(numbers: readonly number[]): string[] {
   return Array.from({ length: 14 }, statement)
 }
 
-/** Run something that calls the global `trace`; returns what it was called with, or the error's text. */
+/** Run a function that calls the global `trace`. Returns the arguments of these calls, or the text of its error. */
 async function traceOf(run: () => Promise<unknown>): Promise<string> {
   const traced: unknown[] = []
   Object.defineProperty(globalThis, 'trace', {
@@ -114,7 +114,7 @@ async function traceOf(run: () => Promise<unknown>): Promise<string> {
   return JSON.stringify(traced)
 }
 
-it('a program cut into cells does what it does as one script', async () => {
+it('a program cut into cells does the same as one script', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.nat(), { minLength: 60, maxLength: 120 }),
