@@ -5,7 +5,8 @@ import { promisify } from 'node:util'
 import { connect, type Lab, type Slice } from '@community-lab/kernel'
 import { LabError, path as fillRoute, routes, TokenCreated } from '@community-lab/contract'
 import { Value } from 'typebox/value'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { startTestbed, type RunningTestbed } from '../support/testbed.ts'
 
 // What a notebook waits for can be taken away by somebody else. Each wait of the library then ends with an error or a result that says so, or goes on where
@@ -31,7 +32,6 @@ afterAll(async () => {
 })
 
 const template = 'tiny'
-const patience = { timeout: 20_000 }
 
 /** Everything of the library that waits for a slice, its slivers or a run, by the name of the call; what each has come to. */
 interface Waits {
@@ -78,22 +78,20 @@ async function beginWaits(name: string, on: Lab = lab): Promise<Waits> {
       (error: unknown) => ends.set(call, LabError.is(error) ? error.code : String(error)),
     )
   // All of them are under way: their programs run.
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const [result] = await slice.sh`grep -l '^sleep' /proc/[0-9]*/cmdline | wc -l`
     expect(Number(result?.stdout)).toBeGreaterThanOrEqual(4)
-  }, patience)
+  })
   return {
     slice,
     ends,
     async settled(except = []) {
       const names = Object.keys(calls).filter((call) => !except.includes(call))
-      await vi.waitFor(
-        () =>
-          expect(
-            names.filter((call) => !ends.has(call)),
-            JSON.stringify([...ends]),
-          ).toEqual([]),
-        { timeout: 45_000, interval: 200 },
+      await eventually(() =>
+        expect(
+          names.filter((call) => !ends.has(call)),
+          JSON.stringify([...ends]),
+        ).toEqual([]),
       )
       return Object.fromEntries(names.map((call) => [call, ends.get(call) ?? '']))
     },
@@ -176,10 +174,10 @@ describe('what waits', () => {
     await testbed.control.node('n3', 'cut')
     const slice = await lab.slices.ensure('unstarted', more)
     const started = slice.started({ timeoutMs: 600_000 }).catch((error: unknown) => error)
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const { slivers } = await other.slices.get('unstarted')
       expect(slivers.filter(({ state }) => state === 'started')).toHaveLength(2)
-    }, patience)
+    })
     await release('unstarted')
     expect(await started).toMatchObject({ code: 'LAB_SLICE_GONE' })
     await testbed.control.node('n3', 'start')
@@ -194,10 +192,7 @@ describe('what waits', () => {
     expect([...waits.ends]).toEqual([])
     await testbed.control.server('kill')
     await testbed.control.server('start')
-    await vi.waitFor(
-      () => expect([...waits.ends.keys()].sort()).toEqual([...ofConnections].sort()),
-      patience,
-    )
+    await eventually(() => expect([...waits.ends.keys()].sort()).toEqual([...ofConnections].sort()))
     expect((await waits.slice.sh`true`).ok).toBe(true)
     expect([...waits.ends.values()].every((end) => /LAB_COMMAND_(?:LOST|FAILED)/u.test(end))).toBe(
       true,

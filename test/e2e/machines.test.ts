@@ -51,7 +51,7 @@ const containerStarts = async () => {
 }
 
 const poll = async (isSo: () => Promise<boolean>): Promise<void> => {
-  await expect.poll(isSo, { timeout: 60_000, interval: 100 }).toBe(true)
+  await expect.poll(isSo, { interval: 100 }).toBe(true)
 }
 
 it('gives each node a boot id of its own', async () => {

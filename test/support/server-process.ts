@@ -1,6 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { readFile, rm } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { request, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -24,6 +24,10 @@ export interface ServerProcess extends AsyncDisposable {
   readUsage(): Promise<Usage>
   /** What the server has resident now, in MiB. */
   readResidentMiB(): Promise<number>
+  /** Forget the most that it ever had resident. */
+  forgetPeak(): Promise<void>
+  /** The most that it had resident since then, in MiB. */
+  readPeakMiB(): Promise<number>
   /** Change a node as an operator does. */
   patchNode(id: number, body: object): Promise<void>
 }
@@ -103,19 +107,22 @@ export async function startServer(size: number): Promise<ServerProcess> {
       return {
         serverCpuS: await readCpuSeconds(pid, ownTimes),
         postgresCpuS: await readFamilyCpuSeconds(postmaster),
-        residentMiB: await readResidentMiB(pid),
+        residentMiB: await readMiB(pid, 'VmRSS'),
       }
     },
-    readResidentMiB: () => readResidentMiB(pid),
+    readResidentMiB: () => readMiB(pid, 'VmRSS'),
+    // Source: proc(5), /proc/pid/clear_refs: 5 resets the peak.
+    forgetPeak: () => writeFile(`/proc/${pid}/clear_refs`, '5'),
+    readPeakMiB: () => readMiB(pid, 'VmHWM'),
     patchNode: (id, body) => patch(settings.SOCKET, { token: operator, id, body }),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
 }
 
-/** Source: proc(5), VmRSS. */
-async function readResidentMiB(pid: number): Promise<number> {
+/** Source: proc(5): VmRSS is what is resident now, VmHWM the most that ever was. */
+async function readMiB(pid: number, entry: 'VmRSS' | 'VmHWM'): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  return Number(/^VmRSS:\s+(\d+) kB$/mu.exec(status)?.[1] ?? 0) / 1024
+  return Number(new RegExp(`^${entry}:\\s+(\\d+) kB$`, 'mu').exec(status)?.[1] ?? 0) / 1024
 }
 
 async function readPort(output: NodeJS.ReadableStream): Promise<number> {

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { foldersOf } from '../../server/vct/src/pod/folders.ts'
 import type { RunningTestbed } from './testbed.ts'
+import { patienceMs } from './eventually.ts'
 
 /** What a running testbed has on this machine. */
 export interface Traces {
@@ -39,8 +40,6 @@ export async function noteTraces(
   const disks = images.map(async (name) => (await stat(join(testbed.home, name))).ino)
   return { home: testbed.home, processes, disks: await Promise.all(disks) }
 }
-
-const patienceMs = 20_000
 
 /** What is still there of a testbed, in words; what goes by itself within moments is waited for. */
 export async function leftovers(traces: Traces): Promise<readonly string[]> {

@@ -58,7 +58,7 @@ async function refusedLines(world: HostileWorld): Promise<number> {
 /** Wait until so many more lines are counted as refused. They are counted once a second, in few rows. */
 async function expectRefused(world: HostileWorld, before: number, more: number): Promise<void> {
   await expect
-    .poll(() => refusedLines(world), { timeout: 20_000, interval: 500 })
+    .poll(() => refusedLines(world), { interval: 500 })
     .toBeGreaterThanOrEqual(before + more)
   expect((await readMeasurement(world, world.hostile, 'rejected')).length).toBeLessThan(200)
 }

@@ -6,7 +6,7 @@ import { Node, routes } from '@community-lab/contract'
 import type { Sliver } from '@community-lab/kernel'
 import Type from 'typebox'
 import { Value } from 'typebox/value'
-import { expect, it, vi } from 'vitest'
+import { expect, it } from 'vitest'
 import {
   attackBeside,
   hostileSliver,
@@ -14,6 +14,7 @@ import {
   startAnother,
   type HostileWorld,
 } from './world.ts'
+import { eventually } from '../../support/eventually.ts'
 
 const run = promisify(execFile)
 const packets = join(import.meta.dirname, '../../support/packets.pl')
@@ -41,7 +42,7 @@ export function attackWithPackets(world: () => HostileWorld): void {
     expect(seen).toEqual(nothingNoticed(seen))
     expect(await strayDatagrams(far)).toBe(before)
     await send('ipv6', [await macOf(own), own.address, far.address, '50'])
-    await expect.poll(() => strayDatagrams(far), { timeout: 10_000 }).toBe(before + 50)
+    await expect.poll(() => strayDatagrams(far)).toBe(before + 50)
   })
 
   it('stays behind its node’s filter when something on the node flushes it', async () => {
@@ -53,7 +54,7 @@ export function attackWithPackets(world: () => HostileWorld): void {
     const seen = await attackBeside(world(), async () => {
       await onNode(world(), 'n1', 'nft', 'flush', 'ruleset')
       await expect
-        .poll(() => errorsOf(world(), 'n1'), { timeout: 10_000 })
+        .poll(() => errorsOf(world(), 'n1'))
         .toContain('the packet filter of its slivers was gone')
       await send('ipv6', ['02:00:00:00:00:99', own.address, far.address, '50'])
       await startAnother(world())
@@ -97,7 +98,11 @@ async function sendFrom(
   const mark = `sleep 600.${Math.floor(Math.random() * 1e9)}`
   await sliver.exec(`${mark} > /dev/null 2>&1 < /dev/null &`)
   // The shell may have answered before its child has become this program.
-  const pid = await vi.waitUntil(() => findProcess(mark), { timeout: 10_000 })
+  const pid = await eventually(async () => {
+    const found = await findProcess(mark)
+    if (found === null) throw new Error(`there is no process ${mark}`)
+    return found
+  })
   return async (what, rest) => {
     const enter = [`--net=/proc/${pid}/ns/net`, '--']
     await run('nsenter', [...enter, 'perl', packets, what, 'pub1', ...rest])

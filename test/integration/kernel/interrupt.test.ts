@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { takeCredentials } from '../../../kernel/src/credentials/credentials.ts'
 import { ensureSshKey } from '../../../kernel/src/credentials/ssh-key.ts'
 import { Lab } from '../../../kernel/src/lab.ts'
@@ -16,6 +16,7 @@ import { Slices } from '../../../kernel/src/sliver/slices.ts'
 import { Sliver } from '../../../kernel/src/sliver/sliver.ts'
 import { VirtualTestbed } from '../../../kernel/src/virtual.ts'
 import { startWorld, type World } from './world/testbed.ts'
+import { eventually } from '../../support/eventually.ts'
 
 // The Jupyter kernel delivers an interrupt by the signal of the running cell.
 
@@ -59,7 +60,6 @@ function beginCell(): AbortController {
   return cell
 }
 
-const patience = { timeout: 10_000 }
 const isReached = async (): Promise<void> => expect((await slice.sh`true`).ok).toBe(true)
 
 /** Every public call that can wait, called in a way that makes it wait. */
@@ -130,7 +130,7 @@ describe('an interrupt', () => {
           name,
         )
       if (asksSliver) world.breakTunnels()
-      if (asksSliver) await vi.waitFor(isReached, patience)
+      if (asksSliver) await eventually(isReached)
       if (asksSliver) world.breakTunnels()
       if (!waitsByItself) world.hang(true)
       const cell = beginCell()
@@ -144,7 +144,7 @@ describe('an interrupt', () => {
       expect(await settled).toBe('AbortError')
       world.hang(false)
       Reflect.deleteProperty(globalThis, symbol)
-      await vi.waitFor(isReached, patience)
+      await eventually(isReached)
       if (name === 'Slice.release') await slice.refresh()
       expect((await lab.nodes.find()).length).toBe(2)
       expect((await run.done({ timeoutMs: 10 })).map(({ sliver }) => sliver)).toEqual([
@@ -198,6 +198,6 @@ describe('an interrupt', () => {
       const found = await slice.sh`pgrep -fx ${'sleep 304'}`
       expect(found.map(({ exitCode }) => exitCode)).toEqual([1, 1])
     }
-    await vi.waitFor(gone, { timeout: 15_000, interval: 200 })
-  }, 40_000)
+    await eventually(gone)
+  })
 })

@@ -2,11 +2,12 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { inspect } from 'node:util'
 import { LabError } from '@community-lab/contract'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Lab } from '../../../kernel/src/lab.ts'
 import type { Slice } from '../../../kernel/src/sliver/slice.ts'
 import { openLab } from './world/lab.ts'
 import { startWorld, type World } from './world/testbed.ts'
+import { eventually } from '../../support/eventually.ts'
 
 let world: World
 let lab: Lab
@@ -72,7 +73,7 @@ it('reports a sliver that was lost and keeps the results of the others', async (
 })
 
 it('gives up a command that takes too long and keeps its output', async () => {
-  const [result] = await slice.exec('echo early; sleep 30', { timeoutMs: 1_000 })
+  const [result] = await slice.exec('echo early; sleep 30', { timeoutMs: 3_000 })
   expect(result?.error?.code).toBe('LAB_COMMAND_TIMEOUT')
   expect(result?.stdout).toBe('early\n')
 })
@@ -153,9 +154,7 @@ it('a run goes on without the connection, and ends when all its rows have landed
 it('ends a run early, with all processes that it started', async () => {
   const run = await slice.run('long', { script: 'sleep 300 & sleep 300' })
   expect((await run.cancel()).ok).toBe(true)
-  expect((await run.done({ timeoutMs: 10_000 })).map(({ exitCode }) => exitCode)).toEqual([
-    143, 143,
-  ])
+  expect((await run.done()).map(({ exitCode }) => exitCode)).toEqual([143, 143])
 })
 
 it('names the nodes on which a run has not ended', async () => {
@@ -168,7 +167,7 @@ it('names the nodes on which a run has not ended', async () => {
   ])
   expect(() => known.orThrow()).toThrow(/has not ended within 300 ms on n1, n2/u)
   await run.cancel()
-  await run.done({ timeoutMs: 10_000 })
+  await run.done()
 })
 
 it('measures round trips: a row for each probe', async () => {
@@ -215,7 +214,7 @@ it('waits for slivers while they start, and names each that fails', async () => 
   world.change(0, { state: 'deployed' })
   world.change(1, { state: 'deployed' })
   await slice.refresh()
-  const started = slice.started({ timeoutMs: 20_000 }).catch((error: unknown) => error)
+  const started = slice.started().catch((error: unknown) => error)
   world.change(0, { state: 'started' })
   world.change(1, { state: 'fail_start', errors: [{ member: '', message: 'no room left' }] })
   const error = await started
@@ -234,7 +233,7 @@ it('ignores the container and the failure from before a change', async () => {
   world.change(1, { state: 'fail_start', instance_sn: 2, errors: [] })
   await slice.refresh()
   let isStarted = false
-  const started = slice.started({ timeoutMs: 20_000 }).then(() => (isStarted = true))
+  const started = slice.started().then(() => (isStarted = true))
   // The server reports the old failure again, then the old container, then the new one.
   world.change(1, { state: 'started' })
   const late = await slice.started({ timeoutMs: 300 }).catch((thrown: unknown) => thrown)
@@ -290,10 +289,10 @@ it('connects to each sliver as soon as it has started, so that the first command
   const waiting = (
     await other.slices.ensure('first', { template: 'tiny', nodes: ['n1', 'n2'] })
   ).started()
-  await vi.waitFor(() => expect(world.tunnels).toBe(before + 1))
+  await eventually(() => expect(world.tunnels).toBe(before + 1))
   world.change(1, { state: 'started' })
   const ready = await waiting
-  await vi.waitFor(() => expect(world.tunnels).toBe(before + 2))
+  await eventually(() => expect(world.tunnels).toBe(before + 2))
   expect((await ready.sh`true`).ok).toBe(true)
   expect(world.tunnels).toBe(before + 2)
 })

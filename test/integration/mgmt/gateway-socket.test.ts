@@ -4,10 +4,11 @@ import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensureTincKey } from '@community-lab/contract/host'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { serveGateway } from '../../../server/src/gateway/socket.ts'
 import { connectGateway } from '../../../server/src/mgmt/gateway-client.ts'
 import { writeNetwork } from '../../../server/src/mgmt/tinc-folder.ts'
+import { eventually } from '../../support/eventually.ts'
 
 let folder: string
 let socket: string
@@ -68,7 +69,7 @@ it('leaves a gateway that says what it does not understand, and comes again', as
     onEvent: () => undefined,
     onLost: (reason) => lost.push(reason),
   })
-  await vi.waitFor(() => expect(lost.length).toBeGreaterThan(1), { timeout: 5_000 })
+  await eventually(() => expect(lost.length).toBeGreaterThan(1))
   expect(new Set(lost)).toEqual(new Set(['not a line of this protocol']))
 })
 

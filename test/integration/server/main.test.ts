@@ -5,7 +5,8 @@ import { connect } from 'node:tls'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { createInterface } from 'node:readline'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
 import { postgresKinds, startPostgres } from '../../support/postgres.ts'
 import { makeOrdinaryFolder, spawnOrdinary } from '../../support/postgres-user.ts'
 
@@ -158,17 +159,14 @@ describe('a server whose log can be written nowhere, as on a full disk', () => {
       const { child } = started
       const ended = once(child, 'exit')
       const socketPath = join(dir, 'server.sock')
-      const status = await vi.waitFor(
-        async () => {
-          const [response] = (await once(
-            request({ socketPath, path: '/health' }).end(),
-            'response',
-          )) as [IncomingMessage]
-          response.resume()
-          return response.statusCode
-        },
-        { timeout: 20_000, interval: 100 },
-      )
+      const status = await eventually(async () => {
+        const [response] = (await once(
+          request({ socketPath, path: '/health' }).end(),
+          'response',
+        )) as [IncomingMessage]
+        response.resume()
+        return response.statusCode
+      })
       // There is no gateway.
       expect(status).toBe(503)
       child.kill('SIGTERM')

@@ -19,7 +19,7 @@ export interface WayOptions {
   readonly parameters: Readonly<Record<string, string | number>>
 }
 
-/** A way in which a notebook is run without a browser. */
+/** A way in which a notebook is run without a browser, which test/ui has. */
 export interface Way {
   readonly name: string
   /** Whether it gives values to a notebook's parameters. */
@@ -40,7 +40,8 @@ export const communityLabRun: Way = {
   },
 }
 
-const nbconvert: Way = {
+/** Jupyter's own converter. */
+export const nbconvert: Way = {
   name: 'nbconvert --execute',
   givesParameters: false,
   run({ testbed, notebook, output }) {
@@ -50,7 +51,8 @@ const nbconvert: Way = {
   },
 }
 
-const papermill: Way = {
+/** What runs notebooks with parameters, a cell for each value. */
+export const papermill: Way = {
   name: 'papermill',
   givesParameters: true,
   run({ testbed, notebook, output, parameters }) {
@@ -61,7 +63,8 @@ const papermill: Way = {
   },
 }
 
-const vscode: Way = {
+/** What the notebooks of VS Code say to a kernel. */
+export const vscode: Way = {
   name: "VS Code's way of talking to kernels",
   givesParameters: false,
   run({ testbed, notebook, output }) {
@@ -70,7 +73,8 @@ const vscode: Way = {
   },
 }
 
-const stockTslab: Way = {
+/** The kernel tslab as its package has it, with this repository's library. */
+export const stockTslab: Way = {
   name: 'stock tslab',
   givesParameters: false,
   async run({ testbed, notebook, output }) {
@@ -87,9 +91,6 @@ const stockTslab: Way = {
     }
   },
 }
-
-/** All ways but that in a browser, which test/ui has. */
-export const ways: readonly Way[] = [communityLabRun, nbconvert, papermill, vscode, stockTslab]
 
 /** What `tslab install` writes. */
 async function installTslab(folder: string): Promise<void> {

@@ -211,7 +211,7 @@ it('is started again after a start that failed', async () => {
   } finally {
     process.env['PATH'] = path
   }
-  await expect.poll(() => processesOf(dir).length, { timeout: 30_000 }).toBe(1)
+  await expect.poll(() => processesOf(dir).length).toBe(1)
   await writeFile(join(folder.path, 'measure', 'measure'), 'count value=1\n')
   expect(await waitForRecords(spool, 1)).toHaveLength(1)
   await catchers.stop()

@@ -99,6 +99,6 @@ it('chooses everything without words, and by words the stages or files that they
   expect(names('ui')).toBe('there are no tests in test/ui')
   expect(names('--watch')).toContain('no option')
   expect(chooseStages(root, ['unit', 'deep'])).toEqual([
-    { name: 'unit', vitest: ['--project', 'unit', 'deep'] },
+    { name: 'unit', vitest: ['--project', 'unit*', 'deep'] },
   ])
 })

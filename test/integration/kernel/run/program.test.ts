@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   cancelCommand,
   scriptName,
@@ -14,6 +14,7 @@ import {
   type ProgramInput,
 } from '../../../../kernel/src/run/program.ts'
 import { packFiles } from '../../../../kernel/src/ssh/archive.ts'
+import { eventually } from '../../../support/eventually.ts'
 
 const execute = promisify(execFile)
 
@@ -46,7 +47,7 @@ function runOf(script: string, input: ProgramInput = {}) {
     /** The line that reports its end. The shell creates the file first and writes to it later. */
     async end() {
       const whole = () => expect(readFile(to, 'utf8')).resolves.toMatch(/\n$/u)
-      await vi.waitFor(whole, { timeout: 10_000, interval: 20 })
+      await eventually(whole)
       return readFile(to, 'utf8')
     },
     output: () => readFile(path.join(folder, 'output'), 'utf8'),
@@ -90,12 +91,12 @@ describe('a run’s program', () => {
   it('is not reported as started when it cannot be', async () => {
     await replaceSetsid('exit 1')
     await expect(runOf('true').start()).rejects.toMatchObject({ code: 1 })
-  }, 10_000)
+  })
 
   it('is ended although its script ignores SIGTERM', async () => {
     const run = runOf('trap "" TERM; echo deaf > deaf; while :; do sleep 0.1; done')
     await run.start()
-    await vi.waitFor(() => readFile(path.join(dir, 'run', 'deaf')))
+    await eventually(() => readFile(path.join(dir, 'run', 'deaf')))
     await run.cancel()
     expect(await run.end()).toBe('run_end run="r" exit_code=137\n')
   })

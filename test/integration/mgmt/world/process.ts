@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { patienceMs } from '../../../support/eventually.ts'
 
 /** A process whose output lines can be waited for. */
 export interface WatchedProcess extends AsyncDisposable {
@@ -44,7 +45,7 @@ export function startProcess(
     kill,
     line(fits, after = 0) {
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => fail('did not print the line in time'), 25_000)
+        const timer = setTimeout(() => fail('did not print the line in time'), patienceMs)
         const fail = (why: string): void => {
           clearTimeout(timer)
           waiting.delete(look)

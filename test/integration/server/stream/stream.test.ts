@@ -246,7 +246,7 @@ describe('contact with a node', () => {
     using newer = new Agent(server)
     await newer.greet()
     const { clients } = server.app.websocketServer
-    await expect.poll(() => clients.size, { timeout: 10_000 }).toBe(1)
+    await expect.poll(() => clients.size).toBe(1)
   })
 
   it('is not lost when a newer connection replaces the older', async () => {

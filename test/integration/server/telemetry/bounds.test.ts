@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { runCommand } from '../../../../agent/src/sliver/host/command.ts'
 import { startApp } from './app.ts'
 import {
@@ -14,6 +14,7 @@ import {
   readAll,
   samples,
 } from './world.ts'
+import { eventually } from '../../../support/eventually.ts'
 
 const everything = { ...allRows, scope: 'node', name: 'cpu' }
 
@@ -191,9 +192,8 @@ describe('a disk with too little room', () => {
         await Promise.all(readers)
         await runCommand(['mount', '-o', 'remount,size=256m', dir])
         // A node comes again, too.
-        const { committedSeq } = await vi.waitFor(
-          () => store.append(fromNode(samples(committed + 1, committed + 1_000))),
-          { timeout: 30_000, interval: 100 },
+        const { committedSeq } = await eventually(() =>
+          store.append(fromNode(samples(committed + 1, committed + 1_000))),
         )
         expect(committedSeq).toBe(committed + 1_000)
         expect(store.health()).toEqual({ ok: true })

@@ -9,6 +9,7 @@ import { ProgressLine } from '../../../../server/vct/src/progress.ts'
 import { foldersOf, type Folders } from '../../../../server/vct/src/pod/folders.ts'
 import { findHolder } from '../../../../server/vct/src/pod/lock.ts'
 import { maybeChildOf } from '../../../../server/vct/src/process/tree.ts'
+import { patienceMs } from '../../../support/eventually.ts'
 import { freePort } from '../../../support/free-port.ts'
 
 const checkout = resolve(import.meta.dirname, '../../../..')
@@ -131,8 +132,6 @@ async function findLeft(folders: Folders, pidNamespace: string): Promise<readonl
   if (holder !== null) left.push('the lock')
   return left
 }
-
-const patienceMs = 20_000
 
 /** Wait until nothing is left; settles with what still is when patience is over. */
 export async function untilNothingIsLeft(

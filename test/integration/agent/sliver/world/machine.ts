@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { chmod, mkdtemp, readFile } from 'node:fs/promises'
 import process from 'node:process'
 import { promisify } from 'node:util'
+import { patienceMs } from '../../../../support/eventually.ts'
 import type { Place } from '../../../../support/place.ts'
 
 /** A node's machine for a test: a process-id, mount and network namespace, with two hosts beside it. */
@@ -66,7 +67,7 @@ export async function powerOn(place: Place, isRoot: boolean): Promise<Machine> {
   const run = async (inner: readonly string[]): Promise<string> => {
     const [command = '', ...args] = [...enter, ...inner]
     const { stdout } = await promisify(execFile)(command, args, {
-      timeout: 30_000,
+      timeout: patienceMs,
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: dir },
     })
     return stdout

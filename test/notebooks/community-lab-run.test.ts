@@ -5,6 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cellOf, readNotebook, runNotebook, shownAs, textOf } from '../support/notebook.ts'
 import type { Notebook, NotebookRun } from '../support/notebook.ts'
 import { startTestbed, type RunningTestbed } from '../support/testbed.ts'
+import { notebooks } from '../support/ways/notebooks.ts'
+import { runBy } from '../support/ways/run-by.ts'
+import { communityLabRun } from '../support/ways/ways.ts'
 
 const checkout = resolve(import.meta.dirname, '../..')
 const file = join(checkout, 'notebooks/01-first-slice.ipynb')
@@ -30,7 +33,7 @@ describe('the first notebook', () => {
     const output = join(folder, 'first.ipynb')
     run = await runNotebook(testbed, file, ['--output', output])
     executed = await readNotebook(output)
-  }, 240_000)
+  })
 
   it('runs from top to bottom without an error', () => {
     const outputs = executed.cells.flatMap((cell) => cell.outputs ?? [])
@@ -69,3 +72,10 @@ describe('the first notebook', () => {
     expect(await answer.json()).toEqual([])
   })
 })
+
+const others = notebooks.filter(({ file: path }) => path !== file)
+
+it.for(others.map((each) => [each.name, each] as const))(
+  'the notebook %s runs by community-lab run',
+  ([name, notebook]) => runBy(communityLabRun, notebook, { testbed, output: join(folder, name) }),
+)

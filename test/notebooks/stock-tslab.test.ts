@@ -1,0 +1,4 @@
+import { testWay } from '../support/ways/run-by.ts'
+import { stockTslab } from '../support/ways/ways.ts'
+
+testWay(stockTslab)
