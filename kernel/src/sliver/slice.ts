@@ -141,6 +141,22 @@ export class Slice implements SliceHandle {
   }
 
   /**
+   * Have all slivers of the slice made again from their templates. All files in them are lost; measurements stay. `started()` waits for the new slivers.
+   *
+   * @throws {@link LabError} LAB_SLICE_GONE when the slice was released or has expired.
+   */
+  async reset(options: CallSignal = {}): Promise<this> {
+    checkSignal('reset', options)
+    const { http, pool } = this.#session
+    const route = path(routes.sliceReset, { id: this.id })
+    this.#object = await this.#call(options, (signal) =>
+      this.#orGone(http.ask(SliceObject, route, { method: 'POST', signal })),
+    )
+    pool.drop(this.#slivers.map(({ id }) => id))
+    return this
+  }
+
+  /**
    * Run a command on all slivers and return a result for each. The text of the template is for the shell; each value becomes exactly one argument. Options come
    * first, as in `` sh({ cwd: '/srv', timeoutMs: 5_000 })`make` ``.
    */

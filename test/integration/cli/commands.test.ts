@@ -1,16 +1,29 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { LabError, toProblem, type Token, type VctStatus } from '@community-lab/contract'
+import { LabError, toProblem, type Token } from '@community-lab/contract'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { aNode } from './world/node.ts'
 import { makePlace, type Place } from './world/place.ts'
+import { vctStatus } from './world/vct-status.ts'
 
 interface Asked {
   readonly method: string
   readonly url: string
   readonly token: string | undefined
   readonly body: unknown
+}
+
+const slice = {
+  ...{ uri: '/api/slices/4/', id: 4, name: 'first', description: '', properties: {} },
+  ...{ group: { uri: '/api/groups/1/', id: 1 }, expires_on: '2026-02-01T00:00:00Z' },
+  ...{ instance_sn: 0, set_state: 'start', slivers: [{ uri: '/api/slivers/4@3/', id: '4@3' }] },
+  sliver_defaults: { instance_sn: 0, template: null, set_state: 'start', resources: [] },
+}
+const token: Token = {
+  ...{ uri: '/api/tokens/5/', id: 5, name: 'laptop', role: 'researcher', scope: 'all' },
+  ...{ user: null, node: null, created_on: '2026-01-01T00:00:00Z' },
+  ...{ expires_on: null, last_used_on: null },
 }
 
 let place: Place
@@ -124,13 +137,7 @@ it('understands a newer server: members, states and kinds that it does not know'
   expect((await place.run(['status'])).out).toContain('splendid')
 })
 
-it('releases and renews a slice by its name', async () => {
-  const slice = {
-    ...{ uri: '/api/slices/4/', id: 4, name: 'first', description: '', properties: {} },
-    ...{ group: { uri: '/api/groups/1/', id: 1 }, expires_on: '2026-02-01T00:00:00Z' },
-    ...{ instance_sn: 0, set_state: 'start', slivers: [{ uri: '/api/slivers/4@3/', id: '4@3' }] },
-    sliver_defaults: { instance_sn: 0, template: null, set_state: 'start', resources: [] },
-  }
+it('renews a slice by its name', async () => {
   server.get('/api/slices/', () => [slice])
   server.post('/api/slices/4/ctl/renew/', () => ({ ...slice, expires_on: '2026-03-01T00:00:00Z' }))
   server.delete('/api/slices/4/', (_request, reply) => reply.code(204).send())
@@ -141,13 +148,10 @@ it('releases and renews a slice by its name', async () => {
     out: 'slice first lives until 2026-03-01T00:00:00Z\n',
     err: '',
   })
-  const released = await place.run(['slice', 'release', 'first'])
-  expect(released.out).toContain('slice first is released, with its 1 slivers')
-  expect(asked.at(-1)).toMatchObject({ method: 'DELETE', url: '/api/slices/4/' })
   expect((await place.run(['slice', 'release', 'frist'])).err).toContain('did you mean "first"?')
 })
 
-it('says what a node is wanted to be, and what it is', async () => {
+it('says what a node is wanted to be, and what it is; asks nothing where no sliver loses anything', async () => {
   const node = aNode(3, 'n1')
   server.get('/api/nodes/', () => [node])
   server.patch('/api/nodes/3/', () => ({ ...node, set_state: 'safe' }))
@@ -158,26 +162,71 @@ it('says what a node is wanted to be, and what it is', async () => {
   expect((await place.run(['node', 'set-state', 'n1', 'debug'])).code).toBe(2)
 })
 
-it('has a node restarted by who says yes to it, at the terminal or with --yes', async () => {
-  const sliver = { uri: '/api/slivers/4@3/', id: '4@3' }
-  const node = { ...aNode(3, 'n1'), slivers: [sliver] }
-  server.get('/api/nodes/', () => [node])
-  server.post('/api/nodes/3/ctl/reboot/', (_request, reply) => reply.code(202).send(node))
-  await listen()
-  const reboot = ['node', 'reboot', 'n1']
-  const nobody = await place.run(reboot)
-  expect([nobody.code, nobody.err]).toEqual([2, expect.stringContaining('give --yes')])
-  const no = await place.run(reboot, { answer: false })
-  expect(no.err).toContain('restarting node n1 ends what runs in its slivers (1). Restart it?')
-  expect(no.code).not.toBe(0)
-  expect(asked.map(({ method }) => method)).not.toContain('POST')
-  expect((await place.run(reboot, { answer: true })).out).toBe(
+/** What destroys something: the command, its question, what it asks of the server, and what it says when it is done. */
+const destroying: readonly (readonly [string, RegExp, string, string])[] = [
+  [
+    'node reboot n1',
+    /restarting node n1 ends what runs in its slivers \(1\)\. Restart it\?/u,
+    'POST /api/nodes/3/ctl/reboot/',
     'node n1 is to restart; it is production\n',
-  )
-  expect(asked.at(-1)).toMatchObject({ method: 'POST', token: 'Bearer of-the-operator' })
-  const json = await place.run([...reboot, '--yes', '--json'])
-  expect(JSON.parse(json.out)).toMatchObject({ name: 'n1' })
-  expect((await place.run([...reboot, '--help'])).out).toContain('Only operators')
+  ],
+  [
+    'node set-state n1 safe',
+    /setting node n1 to safe ends what runs in its slivers \(1\)\. Set it\?/u,
+    'PATCH /api/nodes/3/',
+    'node n1 is wanted production; it is production\n',
+  ],
+  [
+    'node revoke n1',
+    /revoking node n1 cuts it off, with the slivers on it, .*\. Revoke it\?/u,
+    'POST /api/nodes/3/ctl/revoke/',
+    'node n1 is revoked\n',
+  ],
+  [
+    'slice reset first',
+    /resetting slice first removes all that is in its slivers \(1\)\. Reset it\?/u,
+    'POST /api/slices/4/ctl/reset/',
+    'the slivers of slice first (1) are made again\n',
+  ],
+  [
+    'slice release first',
+    /releasing slice first removes its slivers \(1\) and all that is in them\. Release it\?/u,
+    'DELETE /api/slices/4/',
+    'slice first is released, with its slivers (1); its measurements stay\n',
+  ],
+  [
+    'token revoke laptop',
+    /revoking token laptop locks out whoever uses it.*\. Revoke it\?/u,
+    'DELETE /api/tokens/5/',
+    'token laptop is revoked\n',
+  ],
+]
+
+it.each(destroying)('does %s for who says yes, at the terminal or with --yes', async (...each) => {
+  const [line, question, request, done] = each
+  const command = line.split(' ')
+  const node = { ...aNode(3, 'n1'), slivers: [{ uri: '/api/slivers/4@3/', id: '4@3' }] }
+  server.get('/api/nodes/', () => [node])
+  server.get('/api/slices/', () => [slice])
+  server.get('/api/tokens/', () => [token])
+  server.patch('/api/nodes/3/', () => node)
+  server.post('/api/nodes/3/ctl/reboot/', (_request, reply) => reply.code(202).send(node))
+  server.post('/api/nodes/3/ctl/revoke/', (_request, reply) => reply.code(204).send())
+  server.post('/api/slices/4/ctl/reset/', (_request, reply) => reply.code(202).send(slice))
+  server.delete('/api/slices/4/', (_request, reply) => reply.code(204).send())
+  server.delete('/api/tokens/5/', (_request, reply) => reply.code(204).send())
+  await listen()
+  const nobody = await place.run(command)
+  expect([nobody.code, nobody.err]).toEqual([2, expect.stringContaining('give --yes')])
+  const no = await place.run(command, { answer: false })
+  expect(no.err).toMatch(question)
+  expect(no.code).not.toBe(0)
+  expect(asked.filter(({ method }) => method !== 'GET')).toEqual([])
+  expect((await place.run(command, { answer: true })).out).toBe(done)
+  const { method = '', url = '', token: by } = asked.at(-1) ?? {}
+  expect([`${method} ${url}`, by]).toEqual([request, 'Bearer of-the-operator'])
+  const json = await place.run([...command, '--yes', '--json'])
+  expect([json.code, JSON.parse(json.out)]).toEqual([0, expect.anything()])
 })
 
 it('finds the node that was probably meant', async () => {
@@ -200,29 +249,12 @@ it("prints an enrolment token alone, so that it can be piped into a device's set
   expect(err).toContain('2026-01-01')
 })
 
-it('makes a token for a person and revokes it by name', async () => {
-  const token: Token = {
-    uri: '/api/tokens/5/',
-    id: 5,
-    name: 'laptop',
-    role: 'researcher',
-    scope: 'all',
-    user: null,
-    node: null,
-    created_on: '2026-01-01T00:00:00Z',
-    expires_on: null,
-    last_used_on: null,
-  }
+it('makes a token for a person', async () => {
   server.post('/api/tokens/', () => ({ token, secret: 's3cret' }))
-  server.get('/api/tokens/', () => [token])
-  server.delete('/api/tokens/5/', (_request, reply) => reply.code(204).send())
   await listen()
   const made = await place.run(['token', 'create', 'laptop', '--user', 'ana'])
   expect(made).toEqual({ code: 0, out: 's3cret\n', err: '' })
   expect(asked[0]?.body).toEqual({ name: 'laptop', role: 'researcher', user: 'ana' })
-  const revoked = await place.run(['token', 'revoke', 'laptop'])
-  expect(revoked.code).toBe(0)
-  expect(asked.at(-1)).toMatchObject({ method: 'DELETE', url: '/api/tokens/5/' })
 })
 
 it('adds a template and uploads its image with its checksum', async () => {
@@ -280,29 +312,6 @@ it('says that a server is not well, and fails', async () => {
   expect(out).toContain('nodes: 1 production')
   expect(err).toContain('[LAB_SERVER_UNAVAILABLE]')
 })
-
-const vctStatus: VctStatus = {
-  state: 'running',
-  mode: 'root',
-  started_on: '2026-01-01T00:00:00Z',
-  server_socket: '/s',
-  server_url: 'http://127.0.0.1:8080',
-  server_pid: 1,
-  shaping: 'netem',
-  lacks: ['no cgroups here'],
-  nodes: [
-    {
-      name: 'n1',
-      id: 1,
-      power: 'on',
-      links: 'cut',
-      agent_pid: 77,
-      community_addr: 'fd77::1',
-      mgmt_addr: 'fd65::2',
-    },
-  ],
-  links: [{ a: 'n1', b: 'n2', rate_mbps: 20, delay_ms: 5, loss_pct: 0, state: 'cut' }],
-}
 
 it('cuts a virtual node off by the control socket, and shows how things are then', async () => {
   control.post('/nodes/n1/cut', () => vctStatus)

@@ -71,6 +71,7 @@ const calls: Readonly<Record<string, () => Promise<unknown>>> = {
   'Slice.refresh': () => slice.refresh(),
   'Slice.started': () => slice.started(),
   'Slice.renew': () => slice.renew(),
+  'Slice.reset': () => slice.reset(),
   'Slice.release': () => slice.release(),
   'Slice.sh': () => slice.sh`sleep 300`,
   'Slice.exec': () => slice.exec('sleep 300'),

@@ -245,6 +245,16 @@ it('ignores the container and the failure from before a change', async () => {
   await slice.refresh()
 })
 
+it('is made again, and waits for its new containers', async () => {
+  await slice.reset()
+  const late = await slice.started({ timeoutMs: 300 }).catch((thrown: unknown) => thrown)
+  expect(String(late)).toContain('n2 (1@2) is started, to be made again')
+  for (const [index, { actual }] of world.objects.entries())
+    if (actual !== null) world.change(index, { actual: { ...actual, slice_instance_sn: 2 } })
+  await slice.started()
+  expect((await slice.sh`true`).ok).toBe(true)
+})
+
 it('knows when the slice expires, and renews it', async () => {
   expect(inspect(await lab.slices.list())).toContain('2030-01-01 00:00 UTC')
   expect(inspect(slice)).toContain('ends 2030-01-01 00:00 UTC')

@@ -1,7 +1,6 @@
 import type { NodeCreate, NodePatch, NodeSetState } from '@community-lab/contract'
 import {
   EnrollmentToken,
-  LabError,
   Node,
   nodeSetStates,
   path as pathOf,
@@ -14,9 +13,10 @@ import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
 import type { Client } from '../http/client.ts'
 import { formatAgo } from '../output/duration.ts'
+import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { findNamed } from './name.ts'
-import { leaf } from './option.ts'
+import { destroyer, leaf } from './option.ts'
 
 /** `community-lab node …` */
 export function addNode(program: Command, context: Context): void {
@@ -33,27 +33,18 @@ export function addNode(program: Command, context: Context): void {
       else showNode(context, found)
     },
   )
-  leaf(node, 'set-state <name>', 'set the state that the node is to have')
+  destroyer(node, 'set-state <name>', 'set the state that the node is to have')
     .addArgument(new Argument('<state>', setStatesText).choices(setStates))
-    .action(async (name: string, state: NodeSetState, options: PrintOptions) => {
-      const client = connectServer(context)
-      const { id } = findNamed('node', await listNodes(client), name)
-      const body: NodePatch = { set_state: state }
-      const changed = await client.ask(Node, pathOf(routes.node, { id }), { method: 'PATCH', body })
-      if (options.json === true) printJson(context, changed)
-      else
-        context.out.write(
-          `node ${changed.name} is wanted ${changed.set_state}; it is ${changed.state}\n`,
-        )
-    })
-  leaf(
+    .action((name: string, state: NodeSetState, options: ConfirmOptions) =>
+      setState(context, { name, state, options }),
+    )
+  destroyer(
     node,
     'reboot <name>',
     'have a node restart; what runs on it ends, and its slivers come back',
   )
-    .option('--yes', 'do not ask')
     .addHelpText('after', rebootHelp)
-    .action((name: string, options: RebootOptions) => rebootNode(context, name, options))
+    .action((name: string, options: ConfirmOptions) => rebootNode(context, name, options))
   leaf(node, 'add <name>', 'register a node, so that its device can enrol').action(
     async (name: string, options: PrintOptions) => {
       const client = connectServer(context)
@@ -78,19 +69,46 @@ export function addNode(program: Command, context: Context): void {
       context.out.write(`${made.token}\n`)
     }
   })
-  leaf(node, 'revoke <name>', "take the node's keys and tokens away; it has to enrol again").action(
-    async (name: string, options: PrintOptions) => {
-      const client = connectServer(context)
-      const { id } = findNamed('node', await listNodes(client), name)
-      await client.do(pathOf(routes.nodeRevoke, { id }), { method: 'POST' })
-      if (options.json === true) printJson(context, { node: name, revoked: true })
-      else context.out.write(`node ${name} is revoked\n`)
-    },
-  )
+  destroyer(
+    node,
+    'revoke <name>',
+    "take the node's keys and tokens away; it has to enrol again",
+  ).action(async (name: string, options: ConfirmOptions) => {
+    const client = connectServer(context)
+    const { id, name: known } = findNamed('node', await listNodes(client), name)
+    await requireYes(context, options, {
+      deed: `revoking node ${known}`,
+      costs: 'cuts it off, with the slivers on it, until somebody enrols its device again',
+      question: 'Revoke it?',
+    })
+    await client.do(pathOf(routes.nodeRevoke, { id }), { method: 'POST' })
+    if (options.json === true) printJson(context, { node: known, revoked: true })
+    else context.out.write(`node ${known} is revoked\n`)
+  })
 }
 
-interface RebootOptions extends PrintOptions {
-  readonly yes?: boolean
+interface StateWanted {
+  readonly name: string
+  readonly state: NodeSetState
+  readonly options: ConfirmOptions
+}
+
+async function setState(context: Context, { name, state, options }: StateWanted): Promise<void> {
+  const client = connectServer(context)
+  const { id, name: known, slivers } = findNamed('node', await listNodes(client), name)
+  if (state !== 'production' && slivers.length > 0)
+    await requireYes(context, options, {
+      deed: `setting node ${known} to ${state}`,
+      costs: `ends what runs in its slivers (${slivers.length})`,
+      question: 'Set it?',
+    })
+  const body: NodePatch = { set_state: state }
+  const changed = await client.ask(Node, pathOf(routes.node, { id }), { method: 'PATCH', body })
+  if (options.json === true) printJson(context, changed)
+  else
+    context.out.write(
+      `node ${changed.name} is wanted ${changed.set_state}; it is ${changed.state}\n`,
+    )
 }
 
 const rebootHelp = `
@@ -98,18 +116,14 @@ Only operators may do it. The node restarts when it hears of it: at once where i
 in /tmp and /run; programs that run there end.
 `
 
-async function rebootNode(context: Context, name: string, options: RebootOptions): Promise<void> {
+async function rebootNode(context: Context, name: string, options: ConfirmOptions): Promise<void> {
   const client = connectServer(context)
   const { id, name: known, slivers } = findNamed('node', await listNodes(client), name)
-  if (options.yes !== true) {
-    const what = `restarting node ${known} ends what runs in its slivers (${slivers.length})`
-    if (context.confirm === null)
-      throw new LabError('LAB_CLI_USAGE', {
-        problem: `${what}; give --yes where nobody can be asked`,
-      })
-    if (!(await context.confirm(`${what}. Restart it?`)))
-      throw new LabError('LAB_CLI_STOPPED', { what: `restarting node ${known}` })
-  }
+  await requireYes(context, options, {
+    deed: `restarting node ${known}`,
+    costs: `ends what runs in its slivers (${slivers.length})`,
+    question: 'Restart it?',
+  })
   const asked = await client.ask(Node, pathOf(routes.nodeReboot, { id }), { method: 'POST' })
   if (options.json === true) printJson(context, asked)
   else context.out.write(`node ${asked.name} is to restart; it is ${asked.state}\n`)

@@ -8,6 +8,11 @@ export function leaf(parent: Command, name: string, description: string): Comman
     .option('--json', 'print JSON: one document per line, errors too')
 }
 
+/** Make a command that destroys something: on a terminal it asks first. */
+export function destroyer(parent: Command, name: string, description: string): Command {
+  return leaf(parent, name, description).option('--yes', 'do not ask')
+}
+
 /** Read a number of nodes: 1 to 100. */
 export function nodeCount(text: string): number {
   return wholeNumber(text, 1, 100)

@@ -4,9 +4,10 @@ import Type from 'typebox'
 import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
 import type { Client } from '../http/client.ts'
+import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { findNamed } from './name.ts'
-import { leaf } from './option.ts'
+import { destroyer, leaf } from './option.ts'
 
 /** `community-lab slice …` */
 export function addSlice(program: Command, context: Context): void {
@@ -38,18 +39,44 @@ export function addSlice(program: Command, context: Context): void {
       else context.out.write(`slice ${renewed.name} lives until ${renewed.expires_on}\n`)
     },
   )
-  leaf(
+  destroyer(
+    slice,
+    'reset <name>',
+    'make its slivers again from their templates; what is in them is lost, its measurements stay',
+  ).action(async (name: string, options: ConfirmOptions) => {
+    const client = connectServer(context)
+    const found = findNamed('slice', await listSlices(client), name)
+    await requireYes(context, options, {
+      deed: `resetting slice ${found.name}`,
+      costs: `removes all that is in its slivers (${found.slivers.length})`,
+      question: 'Reset it?',
+    })
+    const reset = await client.ask(Slice, pathOf(routes.sliceReset, { id: found.id }), {
+      method: 'POST',
+    })
+    if (options.json === true) printJson(context, reset)
+    else
+      context.out.write(
+        `the slivers of slice ${reset.name} (${reset.slivers.length}) are made again\n`,
+      )
+  })
+  destroyer(
     slice,
     'release <name>',
     'remove a slice with its slivers and what is in them; its measurements stay',
-  ).action(async (name: string, options: PrintOptions) => {
+  ).action(async (name: string, options: ConfirmOptions) => {
     const client = connectServer(context)
     const found = findNamed('slice', await listSlices(client), name)
+    await requireYes(context, options, {
+      deed: `releasing slice ${found.name}`,
+      costs: `removes its slivers (${found.slivers.length}) and all that is in them`,
+      question: 'Release it?',
+    })
     await client.do(pathOf(routes.slice, { id: found.id }), { method: 'DELETE' })
     if (options.json === true) printJson(context, { slice: found.id, released: true })
     else
       context.out.write(
-        `slice ${found.name} is released, with its ${found.slivers.length} slivers; its measurements stay\n`,
+        `slice ${found.name} is released, with its slivers (${found.slivers.length}); its measurements stay\n`,
       )
   })
 }

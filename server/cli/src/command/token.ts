@@ -10,9 +10,10 @@ import Type from 'typebox'
 import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
 import { formatAgo } from '../output/duration.ts'
+import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { findNamed } from './name.ts'
-import { expiry, leaf } from './option.ts'
+import { destroyer, expiry, leaf } from './option.ts'
 
 interface CreateOptions extends PrintOptions {
   readonly role: 'operator' | 'researcher'
@@ -74,13 +75,18 @@ export function addToken(program: Command, context: Context): void {
       none: 'no tokens',
     })
   })
-  leaf(token, 'revoke <name>', 'end a token').action(
-    async (name: string, options: PrintOptions) => {
+  destroyer(token, 'revoke <name>', 'end a token').action(
+    async (name: string, options: ConfirmOptions) => {
       const client = connectServer(context)
-      const { id } = findNamed('token', await client.ask(Type.Array(Token), routes.tokens), name)
-      await client.do(pathOf(routes.token, { id }), { method: 'DELETE' })
-      if (options.json === true) printJson(context, { token: id, revoked: true })
-      else context.out.write(`token ${name} is revoked\n`)
+      const found = findNamed('token', await client.ask(Type.Array(Token), routes.tokens), name)
+      await requireYes(context, options, {
+        deed: `revoking token ${found.name}`,
+        costs: 'locks out whoever uses it, at once and for good',
+        question: 'Revoke it?',
+      })
+      await client.do(pathOf(routes.token, { id: found.id }), { method: 'DELETE' })
+      if (options.json === true) printJson(context, { token: found.id, revoked: true })
+      else context.out.write(`token ${found.name} is revoked\n`)
     },
   )
 }

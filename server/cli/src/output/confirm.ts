@@ -1,4 +1,43 @@
 import { createInterface } from 'node:readline/promises'
+import { LabError } from '@community-lab/contract'
+import type { Context } from '../context.ts'
+import type { PrintOptions } from './print.ts'
+
+/** Options of a command that destroys something. */
+export interface ConfirmOptions extends PrintOptions {
+  /** Do it without a question. */
+  readonly yes?: boolean
+}
+
+/** What a command is about to destroy. */
+export interface Loss {
+  /** The deed, such as `releasing slice first`. */
+  readonly deed: string
+  /** What it costs, as the rest of that sentence: `removes its slivers (3)`. */
+  readonly costs: string
+  /** Such as `Release it?`. */
+  readonly question: string
+}
+
+/**
+ * Go on only if the person at the terminal agrees, or has agreed by `--yes`.
+ *
+ * @throws {@link LabError} LAB_CLI_STOPPED for a no; LAB_CLI_USAGE where nobody can be asked.
+ */
+export async function requireYes(
+  { confirm }: Context,
+  options: ConfirmOptions,
+  { deed, costs, question }: Loss,
+): Promise<void> {
+  if (options.yes === true) return
+  const what = `${deed} ${costs}`
+  if (confirm === null)
+    throw new LabError('LAB_CLI_USAGE', {
+      problem: `${what}; give --yes where nobody can be asked`,
+    })
+  if (!(await confirm(`${what}. ${question}`)))
+    throw new LabError('LAB_CLI_STOPPED', { what: deed })
+}
 
 /** Pipes and files have no `isTTY`. */
 interface MaybeTerminal {

@@ -40,8 +40,7 @@ export const vctCodes = {
   LAB_VCT_NO_TEMPLATE: code<{ file: string }>(
     0,
     false,
-    (d) =>
-      `there is no sliver template at ${d.file}; \`npm start\` builds it, or name another with --template`,
+    (d) => `there is no sliver template at ${d.file}; \`npm run setup\` builds it`,
   ),
   LAB_VCT_COMMAND_FAILED: code<{ what: string; command: string; reason: string }>(
     0,

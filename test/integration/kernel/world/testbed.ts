@@ -143,6 +143,7 @@ export async function startWorld(
 
 function addObjects(app: FastifyInstance, objects: SliverObject[], homes: readonly string[]): void {
   let expiresOn = '2030-01-01T00:00:00Z'
+  let instanceSn = 1
   const slice = () => ({
     uri: '/api/slices/1/',
     id: 1,
@@ -150,7 +151,7 @@ function addObjects(app: FastifyInstance, objects: SliverObject[], homes: readon
     description: '',
     group: { uri: '/api/groups/1/', id: 1 },
     expires_on: expiresOn,
-    instance_sn: 1,
+    instance_sn: instanceSn,
     properties: {},
     set_state: 'start',
     sliver_defaults: { instance_sn: 1, template: null, set_state: 'start', resources: [] },
@@ -178,6 +179,10 @@ function addObjects(app: FastifyInstance, objects: SliverObject[], homes: readon
   app.post('/api/slices/1/ctl/renew/', () => {
     expiresOn = '2031-01-01T00:00:00Z'
     return slice()
+  })
+  app.post('/api/slices/1/ctl/reset/', (_request, reply) => {
+    instanceSn++
+    return reply.code(202).send(slice())
   })
   app.get(routes.nodes, () => objects.map(({ node }) => nodeObject(node)))
 }
