@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os'
 import { nodeOf, withOwnBin } from './node.mjs'
 import { checkout, explainFailure, listenForStop, setUp } from './setup.mjs'
 import { addCounts, countsLine, exitCodeOf, noCounts } from './test/counts.mjs'
-import { runStage } from './test/stage.mjs'
+import { runChecks, runStage } from './test/stage.mjs'
 import { chooseStages } from './test/stages.mjs'
 
 /** With this option each notebook is run all ways, not one way. `npm run test:all` gives it. */
 const allWays = '--all-ways'
 
 /**
- * `npm test`: set this checkout up, check its style and types, run every project of tests one after the other, and end with one line of counts.
+ * `npm test`: set this checkout up, check its style and types side by side, run the stages of tests one after the other, and end with one line of counts.
  * `npm test -- e2e` runs one stage; `npm test -- test/unit/agent` whatever matches.
  */
 async function main() {
@@ -32,10 +32,13 @@ async function main() {
   const folder = mkdtempSync(join(tmpdir(), 'community-lab-test-'))
   let counts = noCounts
   try {
-    for (const stage of stages) {
+    const options = { root: checkout, env, node, signal, folder }
+    const write = (/** @type {string} */ text) => void process.stdout.write(text)
+    for (const each of await runChecks(stages.checks, { ...options, write }))
+      counts = addCounts(counts, each)
+    for (const stage of stages.tests) {
       if (signal.aborted) break
-      process.stdout.write(`\n== ${stage.name}\n`)
-      const options = { root: checkout, env, node, signal, folder }
+      write(`\n== ${stage.name}\n`)
       counts = addCounts(counts, await runStage(stage, options))
     }
   } finally {

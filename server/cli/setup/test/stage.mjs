@@ -9,23 +9,51 @@ import { judgeStage, oneTest } from './counts.mjs'
 const graceMs = 30_000
 
 /**
- * Run one stage with its output at this terminal.
- * @param {import('./stages.mjs').Stage} stage
- * @param {{ root: string, env: NodeJS.ProcessEnv, node: string, signal: AbortSignal, folder: string }} options `folder` is for reports
+ * @typedef {object} StageOptions
+ * @property {string} root
+ * @property {NodeJS.ProcessEnv} env
+ * @property {string} node
+ * @property {AbortSignal} signal
+ * @property {string} folder for reports
+ */
+
+/**
+ * Run checks side by side, because most of them use one core, and write the output of each when it has ended, in their order.
+ * @param {readonly import('./stages.mjs').Check[]} checks
+ * @param {StageOptions & { write: (text: string) => void }} options
+ * @returns {Promise<readonly import('./counts.mjs').Counts[]>}
+ */
+export async function runChecks(checks, { root, env, node, signal, write }) {
+  const running = checks.map(async ({ name, script: [script = '', ...args] }) => {
+    const argv = [node, join(root, 'node_modules', script), ...args]
+    /** @type {Buffer[]} */
+    const output = []
+    const onOutput = (/** @type {Buffer} */ chunk) => void output.push(chunk)
+    const code = await runInGroup(argv, { cwd: root, env, signal, onOutput })
+    return { name, code, output: Buffer.concat(output).toString() }
+  })
+  const counts = []
+  for (const check of running) {
+    const { name, code, output } = await check
+    write(`\n== ${name}\n${output}`)
+    counts.push(oneTest(name, code === 0))
+  }
+  return counts
+}
+
+/**
+ * Run a stage of tests with its output at this terminal.
+ * @param {import('./stages.mjs').TestStage} stage
+ * @param {StageOptions} options
  * @returns {Promise<import('./counts.mjs').Counts>}
  */
 export async function runStage(stage, { root, env, node, signal, folder }) {
-  if (stage.script !== undefined) {
-    const [script = '', ...args] = stage.script
-    const argv = [node, join(root, 'node_modules', script), ...args]
-    return oneTest(stage.name, (await runInGroup(argv, { cwd: root, env, signal })) === 0)
-  }
   const file = join(folder, `${stage.name}.json`)
   const argv = [
     node,
     join(root, 'node_modules/vitest/vitest.mjs'),
     'run',
-    ...(stage.vitest ?? []),
+    ...stage.vitest,
     '--passWithNoTests',
     '--reporter=default',
     `--reporter=${join(root, 'test/support/reporter.ts')}`,
@@ -46,18 +74,20 @@ function readCounts(file) {
 /**
  * A process group of its own: what a stage leaves running is ended with it, and Ctrl-C reaches it once.
  * @param {readonly string[]} argv
- * @param {{ cwd: string, env: NodeJS.ProcessEnv, signal: AbortSignal }} options
+ * @param {{ cwd: string, env: NodeJS.ProcessEnv, signal: AbortSignal, onOutput?: (chunk: Buffer) => void }} options `onOutput`: instead of this terminal
  * @returns {Promise<number>}
  */
-function runInGroup(argv, { cwd, env, signal }) {
+function runInGroup(argv, { cwd, env, signal, onOutput }) {
   const [program = '', ...rest] = argv
   return new Promise((resolve, reject) => {
     const child = spawn(program, rest, {
       cwd,
       env,
       detached: true,
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: onOutput === undefined ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
     })
+    if (onOutput !== undefined)
+      for (const stream of [child.stdout, child.stderr]) stream?.on('data', onOutput)
     /** @type {NodeJS.Timeout | undefined} */
     let timer
     const stop = () => {
@@ -67,12 +97,12 @@ function runInGroup(argv, { cwd, env, signal }) {
     if (signal.aborted) stop()
     else signal.addEventListener('abort', stop, { once: true })
     child.on('error', reject)
-    child.on('exit', (code) => {
+    child.on('exit', () => {
       clearTimeout(timer)
       signal.removeEventListener('abort', stop)
       signalGroup(child, 'SIGTERM')
-      resolve(code ?? 1)
     })
+    child.on('close', (code) => resolve(code ?? 1))
   })
 }
 

@@ -3,13 +3,18 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * @typedef {object} Stage
+ * @typedef {object} Check a check of the source
  * @property {string} name
- * @property {readonly string[]} [script] a check: a program of node_modules with its arguments; its exit code is its result
- * @property {readonly string[]} [vitest] arguments of vitest; its reporter tells the result
+ * @property {readonly string[]} script a program of node_modules with its arguments; its exit code is the result
  */
 
-/** Checks of the source. @type {readonly Stage[]} */
+/**
+ * @typedef {object} TestStage
+ * @property {string} name
+ * @property {readonly string[]} vitest arguments of vitest; its reporter tells the result
+ */
+
+/** @type {readonly Check[]} */
 const checks = [
   { name: 'types', script: ['typescript-7/bin/tsc', '--build'] },
   { name: 'lint', script: ['eslint/bin/eslint.js', '.', '--max-warnings', '0'] },
@@ -34,7 +39,7 @@ const projects = ['unit', 'types', 'integration', 'e2e', 'notebooks', 'ui']
 /**
  * Choose what to run. Without words: everything. Words that name stages choose these; others are parts of paths of test files.
  * @param {string} root @param {readonly string[]} words
- * @returns {readonly Stage[] | string} a sentence when there is no such thing
+ * @returns {{ checks: readonly Check[], tests: readonly TestStage[] } | string} a sentence when there is no such thing
  */
 export function chooseStages(root, words) {
   const there = projects.filter((name) => hasTests(join(root, 'test', name)))
@@ -55,11 +60,11 @@ export function chooseStages(root, words) {
   )
   if (wanted.length > 0 && matching.length === 0)
     return `no test file's path has ${filters.join(' or ')} in it`
-  return [
-    ...chosenChecks,
+  return {
+    checks: chosenChecks,
     // With a star: the project `e2e-alone` is a part of this stage.
-    ...matching.map((name) => ({ name, vitest: ['--project', `${name}*`, ...filters] })),
-  ]
+    tests: matching.map((name) => ({ name, vitest: ['--project', `${name}*`, ...filters] })),
+  }
 }
 
 /** @param {string} word */

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { runStage } from '../../../../server/cli/setup/test/stage.mjs'
+import { runChecks, runStage } from '../../../../server/cli/setup/test/stage.mjs'
 import { chooseStages } from '../../../../server/cli/setup/test/stages.mjs'
 
 const checkout = resolve(fileURLToPath(new URL('../../../../', import.meta.url)))
@@ -73,15 +73,19 @@ it('counts a stage whose process dies as failed', async () => {
   expect(await runStage(unit, options())).toMatchObject({ passed: 0, failed: 1 })
 })
 
-it('counts a check by its exit code', async () => {
-  const lint = (path: string) => ({
+it('runs checks side by side, tells what each says in their order, and counts each by its exit code', async () => {
+  const check = (path: string) => ({
     name: 'format',
     script: ['prettier/bin/prettier.cjs', '--check', path],
   })
   await write('good.json', '{}\n')
   await write('bad.json', '{   }')
-  expect(await runStage(lint('good.json'), options())).toMatchObject({ passed: 1, failed: 0 })
-  expect(await runStage(lint('bad.json'), options())).toMatchObject({ failures: ['format'] })
+  let text = ''
+  const tell = (part: string): void => void (text += part)
+  const checks = [check('good.json'), check('bad.json')]
+  const counts = await runChecks(checks, { ...options(), write: tell })
+  expect(counts).toMatchObject([{ passed: 1, failed: 0 }, { failures: ['format'] }])
+  expect(text).toMatch(/^\n== format\n[^=]*All matched[^=]*\n== format\n[^=]*bad\.json/u)
 })
 
 it('chooses everything without words, and by words the stages or files that they name', async () => {
@@ -90,7 +94,8 @@ it('chooses everything without words, and by words the stages or files that they
   await write('test/ui/readme.md', '')
   const names = (...words: readonly string[]) => {
     const stages = chooseStages(root, words)
-    return typeof stages === 'string' ? stages : stages.map(({ name }) => name)
+    if (typeof stages === 'string') return stages
+    return [...stages.checks, ...stages.tests].map(({ name }) => name)
   }
   expect(names()).toEqual(['types', 'lint', 'format', 'arrows', 'unit', 'e2e'])
   expect(names('e2e')).toEqual(['e2e'])
@@ -98,7 +103,8 @@ it('chooses everything without words, and by words the stages or files that they
   expect(names('test/unit/deep')).toEqual(['unit'])
   expect(names('ui')).toBe('there are no tests in test/ui')
   expect(names('--watch')).toContain('no option')
-  expect(chooseStages(root, ['unit', 'deep'])).toEqual([
-    { name: 'unit', vitest: ['--project', 'unit*', 'deep'] },
-  ])
+  expect(chooseStages(root, ['unit', 'deep'])).toEqual({
+    checks: [],
+    tests: [{ name: 'unit', vitest: ['--project', 'unit*', 'deep'] }],
+  })
 })
