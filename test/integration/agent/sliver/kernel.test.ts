@@ -1,6 +1,8 @@
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { SliverStatus } from '../../../../agent/src/plan/observed.ts'
 import { ownPlace } from '../../../support/place.ts'
 import { startAgent, type TestAgent } from './world/agent.ts'
 import { powerOn, type Machine } from './world/machine.ts'
@@ -8,6 +10,7 @@ import { givePerl } from './world/perl.ts'
 import { createSshUser, type SshUser } from './world/ssh.ts'
 import { buildTemplate, wanted } from './world/template.ts'
 
+const documentation = join(import.meta.dirname, '../../../../agent/README.md')
 const attempts = join(import.meta.dirname, '../../../support/attempts.pl')
 
 /** Source: Linux, arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h. */
@@ -24,6 +27,7 @@ describe.runIf(process.getuid?.() === 0 && systemCalls !== undefined)(
     let machine: Machine
     let agent: TestAgent
     let user: SshUser
+    let sliver: SliverStatus
     let perl: string
     let inSliver: (what: string) => Promise<string>
 
@@ -34,7 +38,7 @@ describe.runIf(process.getuid?.() === 0 && systemCalls !== undefined)(
       agent = await startAgent(machine, place, { runtime: 'crun' })
       user = await createSshUser(machine)
       const more = { ssh_authorized_keys: [user.publicKey] }
-      const sliver = await agent.run(wanted(1, template, more))
+      sliver = await agent.run(wanted(1, template, more))
       perl = await givePerl(machine, sliver, attempts)
       inSliver = (what) => user.run(sliver, `${perl} ${what}`)
     })
@@ -57,7 +61,7 @@ describe.runIf(process.getuid?.() === 0 && systemCalls !== undefined)(
     })
 
     test('reserves no memory for it that is not counted as its own, and lets it send past no queue', async () => {
-      const refused = 'function not implemented'
+      const refused = 'protocol not available'
       const levels = [263, 2 ** 32 + 263]
       const rings = levels.flatMap((level) =>
         [5, 13, 2 ** 32 + 5].map((option) => `ring ${level} ${option}: ${refused}`),
@@ -67,6 +71,30 @@ describe.runIf(process.getuid?.() === 0 && systemCalls !== undefined)(
         `round the queue: ${refused}`,
         'original device: done',
         'buffer: done',
+      ])
+    })
+
+    test('shows it the packets on its links, by the program in the documentation', async () => {
+      const [, text = ''] = /```perl\n([^]*?)```/u.exec(await readFile(documentation, 'utf8')) ?? []
+      const program = join(machine.dir, 'pcap.pl')
+      await writeFile(program, text)
+      const pcap = await givePerl(machine, sliver, program)
+      const commands = [
+        `${pcap} lo 60 > /tmp/pcap & until test -s /tmp/pcap; do sleep 0.1; done`,
+        'ping -c 1 ::1 > /tmp/ping',
+        'until test $(wc -c < /tmp/pcap) -gt 100; do sleep 0.1; done',
+        'kill $!; base64 /tmp/pcap',
+      ]
+      const captured = await user.run(sliver, commands.join('; '))
+      const bytes = Buffer.from(captured, 'base64')
+      // Of a file, then of a frame: pcap-savefile(5).
+      expect([bytes.readUInt32LE(0), bytes.readUInt32LE(20)]).toEqual([0xa1b2c3d4, 1])
+      const [seconds, length] = [bytes.readUInt32LE(24), bytes.readUInt32LE(32)]
+      expect(Math.abs(seconds - Date.now() / 1000)).toBeLessThan(60)
+      expect(bytes.readUInt32LE(36)).toBe(length)
+      // Ethernet, IPv6, ICMPv6, echo request.
+      expect([bytes.readUInt16BE(40 + 12), bytes[40 + 20], bytes[40 + 54]]).toEqual([
+        0x86dd, 58, 128,
       ])
     })
   },

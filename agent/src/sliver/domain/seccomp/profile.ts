@@ -33,9 +33,10 @@ interface MobyCondition {
   readonly minKernel?: string
 }
 
-/** EPERM and ENOSYS, the same on all architectures of the contract. */
+/** EPERM, ENOSYS and ENOPROTOOPT, the same on all architectures of the contract. */
 const notPermitted = 1
 const notImplemented = 38
+const noSuchOption = 92
 
 /** How moby names a processor, and how libseccomp names what it runs, by Node.js's name of it. */
 const processors: Readonly<Record<string, { readonly moby: string; readonly seccomp: string }>> = {
@@ -62,7 +63,8 @@ const families = [1, 2, 10, 16, 17]
 /**
  * Options of packet sockets that slivers may not set (packet(7): SOL_PACKET). PACKET_RX_RING, 5, and PACKET_TX_RING, 13, reserve rings of memory, which the kernel
  * counts for nobody: a sliver with 64 MiB could take all memory of its node. With PACKET_QDISC_BYPASS, 20, packets go round the queue that makes a link no faster
- * than what is lent. Source: Linux, af_packet.c: alloc_one_pg_vec_page allocates without `__GFP_ACCOUNT`; packet_xmit.
+ * than what is lent. Source: Linux, af_packet.c: alloc_one_pg_vec_page allocates without `__GFP_ACCOUNT`; packet_xmit. They fail with ENOPROTOOPT, as in a kernel that was built without them: then
+ * programs that know a way without rings take it. libpcap has known none since 1.10.0; the one before reads packet by packet.
  */
 const packetOptions = { level: 263, refused: [5, 13, 20] } as const
 
@@ -138,11 +140,19 @@ function socketRules(): readonly SeccompRule[] {
 /** The arguments of setsockopt(2) are: socket, level, option, value. */
 function optionRules(): readonly SeccompRule[] {
   const { level, refused: options } = packetOptions
-  return [...otherThan(1, level), ...otherThanAny(2, options)].map((arg) => ({
+  const names = ['setsockopt']
+  const allowed = [...otherThan(1, level), ...otherThanAny(2, options)].map((arg) => ({
     action: 'SCMP_ACT_ALLOW',
-    names: ['setsockopt'],
+    names,
     args: [arg],
   }))
+  const others = options.map((option) => ({
+    action: 'SCMP_ACT_ERRNO',
+    errnoRet: noSuchOption,
+    names,
+    args: [bitsAre(1, allBits, level), bitsAre(2, allBits, option)],
+  }))
+  return [...allowed, ...others]
 }
 
 /** All bits of an argument of 32 bits. The kernel ignores the upper half of the 64 that it is given, so a program could write the same argument in another way. */

@@ -30,6 +30,7 @@ export async function givePerl(
   const folder = `/proc/${pid ?? 0}/root${place}`
   await machine.sh(`mkdir -p ${folder} && cp -L ${files} ${folder} && chmod -R a+rx ${folder}`)
   const text = Buffer.from(await readFile(program)).toString('base64')
-  await machine.sh(`echo ${text} | base64 -d > ${folder}/program.pl`)
-  return `${place}/${basename(loader)} --library-path ${place} ${place}/perl -I${place} ${place}/program.pl`
+  const name = basename(program)
+  await machine.sh(`echo ${text} | base64 -d > ${folder}/${name}`)
+  return `${place}/${basename(loader)} --library-path ${place} ${place}/perl -I${place} ${place}/${name}`
 }
