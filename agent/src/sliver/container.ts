@@ -5,6 +5,7 @@ import { containerConfiguration } from './domain/container.ts'
 import { mapIds } from './domain/ids.ts'
 import type { Cgroups } from './host/cgroups.ts'
 import { runCommand } from './host/command.ts'
+import { findCoreLimit } from './host/core-dumps.ts'
 import type { Host } from './host/host.ts'
 import { waitForListener } from './host/process.ts'
 import type { ProcessIdentity } from './host/process.ts'
@@ -67,6 +68,7 @@ export async function createContainer(
       destination,
     })),
     cgroupsPath: runtime.makesCgroups ? (cgroups?.path(name) ?? null) : null,
+    coreLimit: await findCoreLimit(),
     arch: process.arch,
     seccompProgram: runtime.seccompProgram,
   })

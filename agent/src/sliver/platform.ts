@@ -4,6 +4,7 @@ import type { IdPlan } from './domain/ids.ts'
 import type { BundlePlaces } from './host/bundle.ts'
 import type { Cgroups } from './host/cgroups.ts'
 import { reasonOf } from './host/command.ts'
+import { probeCrashHandler } from './host/core-dumps.ts'
 import type { Filter } from './host/filter.ts'
 import type { Host } from './host/host.ts'
 import { findIds } from './host/ids.ts'
@@ -91,6 +92,8 @@ export async function findPlatform(
     await host.forwarding.ensure()
     const unordered = await host.queues.probe()
     if (unordered !== null) lacks.push(unordered)
+    const crashHandler = await probeCrashHandler()
+    if (crashHandler !== null) lacks.push(crashHandler)
     return {
       platform: {
         runtime,

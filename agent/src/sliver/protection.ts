@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { containerConfiguration } from './domain/container.ts'
 import { bundleProgram } from './host/bundle.ts'
+import { findCoreLimit } from './host/core-dumps.ts'
 import { firstProgram } from './container.ts'
 import { boundFolders } from './store/root.ts'
 
@@ -20,6 +21,7 @@ export async function protectionSha256(arch: string): Promise<string> {
     ids: [],
     bound: Object.values(boundFolders).map((destination) => ({ source: '', destination })),
     cgroupsPath: null,
+    coreLimit: await findCoreLimit(),
     arch,
     seccompProgram: null,
   })

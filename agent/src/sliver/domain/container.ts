@@ -1,3 +1,4 @@
+import type { CoreLimit } from './core-dumps.ts'
 import type { IdMapping } from './ids.ts'
 import { seccompProfile } from './seccomp/profile.ts'
 
@@ -18,6 +19,7 @@ export interface ContainerPlan {
   readonly bound: readonly BoundFolder[]
   /** Below every hierarchy's root, for a runtime that insists on making cgroups; null: it must make none. */
   readonly cgroupsPath: string | null
+  readonly coreLimit: CoreLimit
   /** As Node.js names it. */
   readonly arch: string
   /** The program that the runtime compiled from the same seccomp profile before, in base64; null: it compiles it. */
@@ -66,7 +68,7 @@ export function containerConfiguration(plan: ContainerPlan): object {
       noNewPrivileges: true,
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
       rlimits: [
-        { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
+        { type: 'RLIMIT_CORE', soft: plan.coreLimit, hard: plan.coreLimit },
         { type: 'RLIMIT_NOFILE', soft: openFiles, hard: openFiles },
       ],
     },

@@ -6,6 +6,7 @@ import { exists } from '../../errno.ts'
 import { isInitialUserNamespace, type BundlePlaces } from './bundle.ts'
 import type { Cgroups } from './cgroups.ts'
 import { reasonOf } from './command.ts'
+import { findCoreLimit } from './core-dumps.ts'
 import { makeDisk } from './disk.ts'
 import { createRuntime, runtimeNames, type OciRuntime, type RuntimeName } from './runtime.ts'
 
@@ -104,6 +105,7 @@ async function tryRuntime(
     ids: mapping,
     bound: [],
     cgroupsPath: runtime.makesCgroups ? (cgroups?.path(probeName) ?? null) : null,
+    coreLimit: await findCoreLimit(),
     arch: process.arch,
     seccompProgram: runtime.seccompProgram,
   })

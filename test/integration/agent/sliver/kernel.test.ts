@@ -74,6 +74,16 @@ describe.runIf(process.getuid?.() === 0 && systemCalls !== undefined)(
       ])
     })
 
+    test('starts no crash handler of the node for it, whatever limit of core dumps it sets', async () => {
+      const limit = 'grep "core file" /proc/self/limits'
+      // Source: core(5). With a limit of 1, and of 1 alone, neither a file nor a pipe gets a dump.
+      const one = expect.stringMatching(/^Max core file size +1 +1 +bytes/u) as string
+      expect(await user.run(sliver, limit)).toEqual(one)
+      for (const wish of ['-c 0', '-c unlimited', '-S -c 0', '-H -c 0'])
+        expect(await user.run(sliver, `ulimit ${wish} && ${limit}`)).toEqual(one)
+      expect(await user.run(sliver, 'ulimit -n 100 && ulimit -n')).toBe('100\n')
+    })
+
     test('shows it the packets on its links, by the program in the documentation', async () => {
       const [, text = ''] = /```perl\n([^]*?)```/u.exec(await readFile(documentation, 'utf8')) ?? []
       const program = join(machine.dir, 'pcap.pl')

@@ -69,8 +69,14 @@ const families = [1, 2, 10, 16, 17]
 const packetOptions = { level: 263, refused: [5, 13, 20] } as const
 
 /**
+ * The limits that programs may set, by their numbers (getrlimit(2)): all but RLIMIT_CORE, which is 4. Setting that one does nothing and succeeds: whoever lowers it
+ * from 1 to 0, as dropbear and gpg do so that there is no dump, would let each crash start the host's crash handler. See `CoreLimit`.
+ */
+const limits = { settable: [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], core: 4 } as const
+
+/**
  * Make the profile of every sliver. It allows what moby's default profile allows to a container with these capabilities, except what {@link refused} names, all but
- * five families of sockets, and {@link packetOptions}. A system call that moby's profile knows and does not allow fails with EPERM. One that it does not know fails
+ * five families of sockets, {@link packetOptions} and the one of {@link limits}. A system call that moby's profile knows and does not allow fails with EPERM. One that it does not know fails
  * with ENOSYS, so that newer libraries use older system calls instead.
  *
  * @param arch - the processor, as Node.js names it.
@@ -88,12 +94,13 @@ export function seccompProfile(arch: string, capabilities: readonly string[]): S
       (arches.length === 0 || holds({ arches }).includes(true)) && !holds({ caps }).includes(false)
     return isIncluded && !holds(excludes).includes(true)
   })
-  const own = ['socket', 'setsockopt', ...refused]
+  const ruledHere = ['socket', 'setsockopt', 'setrlimit', 'prlimit64']
+  const own = [...ruledHere, ...refused]
   const kept = applying.flatMap((rule) => {
     const names = rule.names.filter((name) => !own.includes(name))
     return names.length === 0 ? [] : [toOci({ ...rule, names })]
   })
-  const ruled = new Set([...kept.flatMap(({ names }) => names), 'socket', 'setsockopt'])
+  const ruled = new Set([...kept.flatMap(({ names }) => names), ...ruledHere])
   const known = new Set(rules.flatMap(({ names }) => names))
   return {
     defaultAction: moby.defaultAction,
@@ -103,6 +110,7 @@ export function seccompProfile(arch: string, capabilities: readonly string[]): S
       ...kept,
       ...socketRules(),
       ...optionRules(),
+      ...limitRules(),
       {
         action: 'SCMP_ACT_ERRNO',
         errnoRet: notPermitted,
@@ -153,6 +161,31 @@ function optionRules(): readonly SeccompRule[] {
     args: [bitsAre(1, allBits, level), bitsAre(2, allBits, option)],
   }))
   return [...allowed, ...others]
+}
+
+/** The arguments of setrlimit(2) are: limit, new value; of prlimit(2): process, limit, new value, place for the old one, either of which may be null. */
+function limitRules(): readonly SeccompRule[] {
+  const { settable, core } = limits
+  const absent = { value: 0, op: 'SCMP_CMP_EQ' }
+  const allow = (name: string, arg: object): SeccompRule => ({
+    action: 'SCMP_ACT_ALLOW',
+    names: [name],
+    args: [arg],
+  })
+  const succeed = (name: string, args: readonly object[]): SeccompRule => ({
+    action: 'SCMP_ACT_ERRNO',
+    errnoRet: 0,
+    names: [name],
+    args,
+  })
+  return [
+    ...settable.map((value) => allow('setrlimit', bitsAre(0, allBits, value))),
+    succeed('setrlimit', [bitsAre(0, allBits, core)]),
+    ...settable.map((value) => allow('prlimit64', bitsAre(1, allBits, value))),
+    allow('prlimit64', { index: 2, ...absent }),
+    // With a place for the old value it fails: it must be written there.
+    succeed('prlimit64', [bitsAre(1, allBits, core), { index: 3, ...absent }]),
+  ]
 }
 
 /** All bits of an argument of 32 bits. The kernel ignores the upper half of the 64 that it is given, so a program could write the same argument in another way. */

@@ -9,6 +9,7 @@ const plan = {
   ids: mapIds({ base: 1_000, count: 500 }, 1),
   bound: [{ source: '/mnt/measure', destination: '/run/community-lab' }],
   cgroupsPath: null,
+  coreLimit: 1 as const,
   arch: 'x64',
   seccompProgram: null,
 }

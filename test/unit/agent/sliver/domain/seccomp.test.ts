@@ -93,6 +93,30 @@ it('sets all options of sockets but the rings and the bypass of packet sockets, 
   )
 })
 
+it('sets all limits but that of core dumps, of which it believes that it has set it', () => {
+  const argsOf = (name: string, action: string) =>
+    profile.syscalls.flatMap((rule) =>
+      rule.names.includes(name) && rule.action === action ? [rule] : [],
+    )
+  for (const [name, index] of [
+    ['setrlimit', 0],
+    ['prlimit64', 1],
+  ] as const) {
+    const allowed = argsOf(name, 'SCMP_ACT_ALLOW').flatMap(({ args = [] }) => args)
+    for (let limit = 0; limit < 16; limit++) {
+      const arg = { index, value: 0xffff_ffff, valueTwo: limit, op: 'SCMP_CMP_MASKED_EQ' }
+      if (limit === 4) expect(allowed).not.toContainEqual(arg)
+      else expect(allowed).toContainEqual(arg)
+    }
+    const [succeeds, ...others] = argsOf(name, 'SCMP_ACT_ERRNO')
+    expect(others).toEqual([])
+    expect(succeeds).toMatchObject({
+      errnoRet: 0,
+      args: [{ index, valueTwo: 4 }, ...(index ? [{ index: 3, value: 0, op: 'SCMP_CMP_EQ' }] : [])],
+    })
+  }
+})
+
 it('gives more to whoever has more capabilities, as the profile says', () => {
   const more = seccompProfile('x64', [...slivers, 'CAP_SYS_TIME'])
   expect(actionsOn('clock_settime', more)).toEqual(['SCMP_ACT_ALLOW'])
