@@ -24,7 +24,10 @@ export class UncheckedCells {
       types: new Set(),
     })
     for (const name of reached.keys()) this.#known.add(name)
-    const helper: { r?: unknown; n: number } = { n: 0 }
+    const helper: { r?: unknown; n: number; at(index: number, value: unknown): unknown } = {
+      n: 0,
+      at: (_, value) => value,
+    }
     const boxes = cell.boxes.map((name) => this.#boxes.of(name))
     await (runInThisContext(cell.code) as CellFunction)(helper, ...moduleWords, ...boxes)
     return helper.r

@@ -1,6 +1,6 @@
 import { setImmediate as yieldToSockets, setTimeout as delay } from 'node:timers/promises'
 import { failureOf } from './child/failure.ts'
-import type { Failure } from './child/protocol.ts'
+import type { Bundle, Failure } from './child/protocol.ts'
 import type { CompiledCell } from './compile/compilation.ts'
 import { CompilationInterrupted, type Compiler } from './compile/compiler.ts'
 import type { History } from './history.ts'
@@ -26,6 +26,8 @@ export class Execution {
   readonly #context: ExecutionContext
   readonly #sources = new Map<string, string>()
   readonly #requests = new Map<number, Message>()
+  /** The value of each expression that is being evaluated for a request, by its number; null until it has one. */
+  readonly #values = new Map<number, Bundle | null>()
   #count = 0
   #number = 0
 
@@ -43,6 +45,13 @@ export class Execution {
     return this.#requests.get(cell) ?? null
   }
 
+  /** Take the result of a cell if it is an expression of a request, whose value is part of the reply. Returns whether it is one. */
+  takeValue(cell: number, data: Bundle): boolean {
+    if (!this.#values.has(cell)) return false
+    this.#values.set(cell, data)
+    return true
+  }
+
   /** Execute one request and reply to it. Returns false when the requests that were sent after it must not run. */
   async execute(request: Message): Promise<boolean> {
     const { content } = request
@@ -50,16 +59,7 @@ export class Execution {
     const silent = content['silent'] === true
     const counted = !silent && content['store_history'] !== false
     if (counted) this.#count += 1
-    this.#number += 1
-    // Drop the code of the request, which is not needed later.
-    this.#requests.set(this.#number, {
-      ...request,
-      content: {
-        silent,
-        allow_stdin: content['allow_stdin'],
-        store_history: content['store_history'],
-      },
-    })
+    this.#numberRequest(request)
     const name = counted ? `cell-${this.#count}.ts` : `cell-${this.#count}-${this.#number}.ts`
     if (counted) this.#context.history.add(this.#count, code)
     if (!silent) {
@@ -70,6 +70,7 @@ export class Execution {
     const question = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$.]*)\?\s*$/u.exec(code)?.[1]
     const payload = question === undefined ? [] : await this.#explain(question)
     const error = question === undefined ? await this.#run(request, name, code) : null
+    const values = error === null ? await this.#evaluateAll(request) : {}
     if (error !== null) {
       this.#context.publish(request, { type: 'error', content: { ...error } })
       // "Run all" sends all cells at once, but the socket delivers them one by one. Wait until they have arrived. A cell that arrives after the reply runs,
@@ -80,7 +81,7 @@ export class Execution {
       type: 'execute_reply',
       content: {
         ...(error === null
-          ? { status: 'ok', payload, user_expressions: expressionsOf(content) }
+          ? { status: 'ok', payload, user_expressions: values }
           : { status: 'error', ...error }),
         execution_count: executionCount,
       },
@@ -96,6 +97,45 @@ export class Execution {
     return [
       { source: 'page', data: { 'text/markdown': text, 'text/plain': plainOf(text) }, start: 0 },
     ]
+  }
+
+  /** Give a request a new number. */
+  #numberRequest(request: Message): void {
+    const { silent, allow_stdin, store_history } = request.content
+    this.#number += 1
+    // Drop the code of the request, which is not needed later.
+    this.#requests.set(this.#number, {
+      ...request,
+      content: { silent: silent === true, allow_stdin, store_history },
+    })
+  }
+
+  /**
+   * Evaluate the expressions that a request wants to know after its cell.
+   *
+   * Source: Jupyter messaging protocol 5.3, `user_expressions`: the value of each as data by MIME type, or its error.
+   */
+  async #evaluateAll(request: Message): Promise<Json> {
+    const asked = request.content['user_expressions']
+    const values: Record<string, Json> = {}
+    if (typeof asked !== 'object' || asked === null) return values
+    for (const [name, expression] of Object.entries(asked))
+      values[name] = await this.#evaluate(request, String(expression))
+    return values
+  }
+
+  async #evaluate(request: Message, expression: string): Promise<Json> {
+    this.#numberRequest(request)
+    const number = this.#number
+    this.#values.set(number, null)
+    const name = `cell-${this.#count}-${number}.ts`
+    // In parentheses, statements are syntax errors. A comment at the end does not hide the closing one.
+    const error = await this.#run(request, name, `(${expression}\n)`)
+    const value = this.#values.get(number)
+    this.#values.delete(number)
+    if (error !== null) return { status: 'error', ...error }
+    this.#sources.delete(name)
+    return { status: 'ok', data: value ?? { 'text/plain': 'undefined' }, metadata: {} }
   }
 
   async #run(request: Message, name: string, code: string): Promise<ErrorContent | null> {
@@ -141,16 +181,4 @@ function compilerFailureOf(thrown: unknown): Failure {
   if (thrown instanceof CompilationInterrupted)
     return { name: 'KeyboardInterrupt', message: thrown.message, text: '' }
   return failureOf(thrown)
-}
-
-function expressionsOf(content: Json): Json {
-  const asked = content['user_expressions']
-  if (typeof asked !== 'object' || asked === null) return {}
-  const refusal = {
-    status: 'error',
-    ename: 'NotSupported',
-    evalue: 'this kernel does not evaluate user_expressions',
-    traceback: [],
-  }
-  return Object.fromEntries(Object.keys(asked).map((name) => [name, refusal]))
 }

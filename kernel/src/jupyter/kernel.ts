@@ -169,7 +169,8 @@ export class Kernel {
         this.#publish(request, { type: 'clear_output', content: { wait: false } })
         return
       case 'result': {
-        if (request === null || request.content['silent'] === true) return
+        const isValue = this.#execution.takeValue(event.cell, event.data)
+        if (isValue || request === null || request.content['silent'] === true) return
         const { count } = this.#execution
         const text = event.data['text/plain']
         if (typeof text === 'string' && request.content['store_history'] !== false)

@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
+import { setImmediate as immediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createOutputCap, sizeOf, type OutputCap } from './child/output-cap.ts'
 import { childFds, type ChildEvent, type ChildRequest, type Failure } from './child/protocol.ts'
@@ -79,6 +80,7 @@ export class Runner {
     const { name, canAsk } = source
     this.#send({ do: 'execute', cell: number, name, canAsk, ...cell })
     const ending = await ended.promise
+    await readPipes()
     this.#clear()
     return ending
   }
@@ -250,6 +252,15 @@ export class Runner {
     this.#running = null
     this.#asking = false
   }
+}
+
+/**
+ * Wait until all is read that was in a pipe when the cell ended. What programs print comes by other pipes than the news of the end, and a page stops to listen
+ * to a cell then. Node reads pipes between two immediates; the first of these is still before that.
+ */
+async function readPipes(): Promise<void> {
+  await immediate()
+  await immediate()
 }
 
 function pipeOf(child: ChildProcess, fd: number): Duplex {

@@ -47,9 +47,10 @@ export class Comms {
         this.#emit({ is: 'comm target', name })
       },
       openComm: (target: string, data: unknown = {}, buffers: readonly Uint8Array[] = []): Comm => {
-        const comm = this.#create(randomUUID(), target)
-        this.#send({ type: 'open', id: comm.id, target, data }, buffers)
-        return comm
+        const id = randomUUID()
+        // Data that cannot be sent opens nothing.
+        this.#send({ type: 'open', id, target, data }, buffers)
+        return this.#create(id, target)
       },
     }
   }
@@ -70,7 +71,10 @@ export class Comms {
       target,
       send: (data, buffers = []) => this.#send({ type: 'msg', id, target, data }, buffers),
       close: (data = {}) => {
-        if (this.#open.delete(id)) this.#send({ type: 'close', id, target, data }, [])
+        if (!this.#open.has(id)) return
+        // Data that cannot be sent ends nothing.
+        this.#send({ type: 'close', id, target, data }, [])
+        this.#open.delete(id)
       },
       onMessage: (listener) => void listeners.msg.push(listener),
       onClose: (listener) => void listeners.close.push(listener),

@@ -3,9 +3,10 @@ import { Script } from 'node:vm'
 import { Boxes } from './box.ts'
 import { bundleOf } from './bundle.ts'
 import { runInCell, type Cell } from './cell.ts'
-import { failureOf, interruptionOf } from './failure.ts'
+import { failureOf, interruptionOf, placeFailure } from './failure.ts'
 import { readerOf, type Modules } from './modules.ts'
 import type { Bundle, ExecuteRequest, Failure } from './protocol.ts'
+import type { CellPlace } from '../compile/compilation.ts'
 
 /** How a cell ended. */
 export interface Ending {
@@ -24,6 +25,10 @@ interface Helper {
   r: unknown
   /** The number of imports and declarations that are completed. */
   n: number
+  /** What the cell awaited or threw last outside of functions, and where. */
+  last: { readonly place: CellPlace; readonly value: unknown } | null
+  /** Note that the cell awaits or throws a value at the place of that index. Returns the value. */
+  readonly at: (index: number, value: unknown) => unknown
   readonly meta: object
   readonly import: (id: unknown, options?: ImportCallOptions) => Promise<object>
   /** Load an import of the cell by its index. */
@@ -72,12 +77,15 @@ export class Executor {
       const shown = await runInCell(cell, () => Promise.race([run(), interruption.promise]))
       return { failure: null, ...shown, reached: helper.n }
     } catch (thrown) {
-      const failure = cell.abort.signal.aborted ? interruptionOf(thrown) : failureOf(thrown)
+      const failure = cell.abort.signal.aborted
+        ? interruptionOf(thrown)
+        : await describe(thrown, helper, request.name)
       return { failure, result: null, notice: null, reached: helper.n }
     } finally {
       this.#running = null
-      // The functions of the cell keep the helper alive. Drop the result, so that they do not keep that alive too.
+      // The functions of the cell keep the helper alive. Drop its values, so that they do not keep these alive too.
       helper.r = undefined
+      helper.last = null
     }
   }
 
@@ -98,10 +106,16 @@ export class Executor {
 
   #createHelper(request: ExecuteRequest): Helper {
     const modules = this.#modules
-    const { imports, name } = request
+    const { imports, awaited } = request
     const helper: Helper = {
       r: undefined,
       n: 0,
+      last: null,
+      at: (index, value) => {
+        const place = awaited[index]
+        helper.last = place === undefined ? null : { place, value }
+        return value
+      },
       meta: modules.meta,
       import: (id, options) => modules.import(String(id), attributesOf(options)),
       load: async (index) => {
@@ -113,7 +127,8 @@ export class Executor {
           for (const [exported, variable] of names)
             this.#boxes.show(variable, readerOf(module, exported, from))
         } catch (error) {
-          throw placed(error, `${name}:${place.line}:${place.column}`)
+          helper.last = { place, value: error }
+          throw error
         }
         helper.n = index + 1
       },
@@ -132,9 +147,26 @@ function attributesOf(options: ImportCallOptions | undefined): Record<string, st
   return attributes === undefined ? null : { ...attributes }
 }
 
-/** Add the position of a failed import to its error, unless the stack names it. */
-function placed(error: unknown, place: string): unknown {
-  if (!(error instanceof Error) || typeof error.stack !== 'string') return error
-  if (!error.stack.includes('cell-')) error.stack += `\n    at @${place}`
-  return error
+/**
+ * Describe what a cell has thrown. The stack of an error that a library made later, in a timer for example, does not name the cell that awaits it, and a
+ * value that is no error has no stack. The position where the cell awaited or threw it is added then.
+ */
+async function describe(thrown: unknown, { last }: Helper, name: string): Promise<Failure> {
+  const failure = failureOf(thrown)
+  if (last === null || failure.text.includes('cell-')) return failure
+  const isCause = last.value === thrown || (await isRejectedWith(last.value, thrown))
+  return isCause
+    ? placeFailure(failure, `${name}:${last.place.line}:${last.place.column}`)
+    : failure
+}
+
+async function isRejectedWith(value: unknown, reason: unknown): Promise<boolean> {
+  if (!isPromise(value)) return false
+  try {
+    // Do not wait for it: it may be pending for ever.
+    await Promise.race([value, Promise.resolve()])
+    return false
+  } catch (thrown) {
+    return thrown === reason
+  }
 }

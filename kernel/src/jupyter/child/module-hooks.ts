@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { registerHooks, type ResolveHookContext } from 'node:module'
 import { dirname, isAbsolute } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -65,6 +66,8 @@ export function installModuleHooks(options: ModuleHooksOptions): void {
         return { format: 'module', source, shortCircuit: true }
       }
       const path = pathOf(url)
+      if (path?.endsWith('.json') === true && context.format === 'module')
+        return { format: 'module', source: writeJsonModule(path), shortCircuit: true }
       const source = path === null ? null : files.codeOf(path)
       if (path === null || source === null) return next(url, context)
       return { format: path.endsWith('.cts') ? 'commonjs' : 'module', source, shortCircuit: true }
@@ -92,9 +95,18 @@ function resolveOwn(
     files.link(parent, path, version)
     const url = pathToFileURL(path).href
     const isImport = context.conditions.includes('import')
+    // Node's module of JSON has no exports but the default one. For TypeScript it also has the members.
+    if (isImport && path.endsWith('.json'))
+      return {
+        url: `${url}?v=${version}`,
+        format: 'module',
+        importAttributes: {},
+        shortCircuit: true,
+      }
+    if (isImport) return { url: `${url}?v=${version}`, shortCircuit: true }
     // Node's CommonJS cache has modules by their paths. `refresh` removes a file from it when the file has a new version.
-    if (isImport || !files.isModule(path))
-      return asJson({ url: isImport ? `${url}?v=${version}` : url, shortCircuit: true })
+    if (!files.isModule(path) || isOnlyResolved(context, next))
+      return asJson({ url, shortCircuit: true })
     return { url: url + wrapperSuffix(version), format: 'module', shortCircuit: true }
   }
   try {
@@ -109,10 +121,52 @@ function resolveOwn(
   }
 }
 
+/**
+ * Tell whether `require.resolve` asks, not `require`. Node names the format of its own modules only to who loads them.
+ *
+ * Source: Node 24.21, lib/internal/modules/cjs/loader.js, `resolveForCJSWithHooks`.
+ */
+function isOnlyResolved(context: ResolveHookContext, next: Next): boolean {
+  return next('node:fs', context).format !== 'builtin'
+}
+
 /** Import JSON without an import attribute, as TypeScript does. */
 function asJson(resolved: Resolved): Resolved {
   if (pathOf(resolved.url)?.endsWith('.json') !== true) return resolved
   return { ...resolved, format: 'json', importAttributes: { type: 'json' } }
+}
+
+/** Write a module that exports the value of a JSON file, and its members if it is an object. */
+function writeJsonModule(path: string): string {
+  const text = readFileSync(path, 'utf8')
+  const value = parseJson(text, path)
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  // `export { x as "a name" }` takes any name that is well-formed.
+  const names = isObject
+    ? Object.keys(value).filter((name) => name !== 'default' && name.isWellFormed())
+    : []
+  const bindings = names.map((name, index) => `[${JSON.stringify(name)}]: m${index}`)
+  const exports = names.map((name, index) => `m${index} as ${JSON.stringify(name)}`)
+  return [
+    `const value = JSON.parse(${JSON.stringify(text)})`,
+    'export default value',
+    `const { ${bindings.join(', ')} } = value ?? {}`,
+    `export { ${exports.join(', ')} }`,
+  ].join('\n')
+}
+
+/**
+ * Parse the text of a JSON file.
+ *
+ * @throws SyntaxError that names the file.
+ */
+export function parseJson(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) error.message = `${name}: ${error.message}`
+    throw error
+  }
 }
 
 function builtInModule(

@@ -10,6 +10,7 @@ import {
   installModuleHooks,
   isMissing,
   isPath,
+  parseJson,
   pathOf,
 } from './module-hooks.ts'
 import { LoadedPackages } from './loaded-packages.ts'
@@ -125,19 +126,15 @@ export function createModules(options: ModulesOptions): Modules {
   }
 }
 
+/** Of JSON that is no object, such as a list: the value itself, which TypeScript takes the whole module for. */
+const wholeValue = Symbol('whole value')
+
 function jsonModule(path: string, name: string): ModuleNamespace {
   const value = parseJson(readFileSync(path, 'utf8'), name)
-  const members = typeof value === 'object' && !Array.isArray(value) ? value : null
-  return { ...members, default: value }
-}
-
-function parseJson(text: string, name: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) error.message = `${name}: ${error.message}`
-    throw error
-  }
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isObject
+    ? { ...value, default: value }
+    : Object.defineProperty({ default: value }, wholeValue, { value })
 }
 
 /**
@@ -149,6 +146,7 @@ function parseJson(text: string, name: string): unknown {
  * @throws SyntaxError when the module has no such export.
  */
 export function readerOf(module: ModuleNamespace, name: string, from: string): () => unknown {
+  if (name === '*' && wholeValue in module) return () => module[wholeValue]
   const common = module['module.exports']
   const isObject = (typeof common === 'object' && common !== null) || typeof common === 'function'
   if (name === '*') return wholeModule(module, isObject ? common : null)

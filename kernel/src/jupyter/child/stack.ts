@@ -11,23 +11,19 @@ export interface MadeCode {
 /** Compiled code by the name of the cell or the path of the file. */
 export type MadeCodes = ReadonlyMap<string, MadeCode>
 
-const position = /(@?)(cell-[\w-]+\.ts|file:\/\/[^\s()]+?):(\d+):(\d+)/gu
+const position = /(cell-[\w-]+\.ts|file:\/\/[^\s()]+?):(\d+):(\d+)/gu
 
-/** Replace positions in compiled JavaScript by positions in the source. A position after `@` is in the source already. */
+/** Replace positions in compiled JavaScript by positions in the source. */
 export function mapPositions(text: string, codes: MadeCodes): string {
-  return text.replace(
-    position,
-    (found, mark: string, name: string, line: string, column: string) => {
-      if (mark === '@') return found.slice(1)
-      const path = pathOf(name)
-      const code = codes.get(path ?? name)
-      const shown = path === null || code === undefined ? withoutVersion(name) : path
-      const source =
-        code === undefined ? null : findSource(code.lineMap, Number(line) - 1, Number(column) - 1)
-      if (source === null) return `${shown}:${line}:${column}`
-      return `${shown}:${source.line + 1}:${source.column + 1}`
-    },
-  )
+  return text.replace(position, (_, name: string, line: string, column: string) => {
+    const path = pathOf(name)
+    const code = codes.get(path ?? name)
+    const shown = path === null || code === undefined ? withoutVersion(name) : path
+    const source =
+      code === undefined ? null : findSource(code.lineMap, Number(line) - 1, Number(column) - 1)
+    if (source === null) return `${shown}:${line}:${column}`
+    return `${shown}:${source.line + 1}:${source.column + 1}`
+  })
 }
 
 function withoutVersion(url: string): string {
@@ -36,7 +32,10 @@ function withoutVersion(url: string): string {
 
 /** Tell whether a stack frame belongs to the user or a library, not to Node's internals or the kernel. */
 export function isShown(frame: string, kernelFolder: string): boolean {
-  return !/\(?node:(internal|vm|events)\b/u.test(frame) && !frame.includes(kernelFolder)
+  return (
+    !/\(?node:(internal|vm|events|diagnostics_channel)\b/u.test(frame) &&
+    !frame.includes(kernelFolder)
+  )
 }
 
 /** V8's call sites have a toString method, which their types do not declare. */
@@ -44,14 +43,24 @@ interface Text {
   toString(): string
 }
 
+/** How many frames V8 collects. The frame of the cell may be deep below those of a library. */
+const collectedFrames = 100
+/** How many frames are shown, as in Node. Those of cells are shown beyond that. */
+const shownFrames = 10
+
 /** Make stack traces name lines of cells as they were written, and leave out frames of the kernel. */
 export function installStackTraces(codes: MadeCodes, kernelFolder: string): void {
+  Error.stackTraceLimit = collectedFrames
   Error.prepareStackTrace = (error, sites) => {
     const prefix = prefixAt(sites, codes)
     if (prefix !== null) nameVariables(error, prefix)
+    // A cell may have set the limit itself.
+    const limit = Error.stackTraceLimit === collectedFrames ? shownFrames : Infinity
     const frames = sites
+      .filter((site) => !isAdded(site, codes))
       .map((site) => frameOf(site, codes))
       .filter((frame) => isShown(frame, kernelFolder))
+      .filter((frame, index) => index < limit || frame.includes('cell-'))
     return [headOf(error), ...frames.map((frame) => `    at ${mapPositions(frame, codes)}`)].join(
       '\n',
     )
@@ -63,6 +72,13 @@ function frameOf(site: NodeJS.CallSite & Text, codes: MadeCodes): string {
   const prefix = prefixAt([site], codes)
   const frame = site.toString()
   return prefix === null ? frame : nameVariablesIn(frame.replace(`${prefix}.r.`, ''), prefix)
+}
+
+/** Tell whether a call is in a line that compilation has added to a cell, such as the one that loads its imports. */
+function isAdded(site: NodeJS.CallSite, codes: MadeCodes): boolean {
+  const code = codes.get(site.getFileName() ?? '')
+  if (code?.prefix == null) return false
+  return findSource(code.lineMap, (site.getLineNumber() ?? 1) - 1, 0) === null
 }
 
 /** Return the prefix of names of boxes in the code that threw an error; null when that is not a cell. */

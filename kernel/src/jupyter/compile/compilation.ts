@@ -1,13 +1,18 @@
 import type { LineMap } from './line-map.ts'
 
+/** A position in a cell as it was written, 1-based. */
+export interface CellPlace {
+  readonly line: number
+  readonly column: number
+}
+
 /** An import of a cell: a module, and the variables that it fills. */
 export interface CellImport {
   readonly from: string
   readonly attributes: Readonly<Record<string, string>> | null
   /** Pairs of an exported name and the variable that shows its value. The exported name `*` is the whole module. */
   readonly names: readonly (readonly [exported: string, variable: string])[]
-  /** The position of the import in the cell, 1-based. */
-  readonly place: { readonly line: number; readonly column: number }
+  readonly place: CellPlace
 }
 
 /** One of the notebook's own TypeScript files, compiled to an ES module. */
@@ -35,6 +40,8 @@ export interface CompiledCell {
   /** The variables whose boxes the function takes, in order. */
   readonly boxes: readonly string[]
   readonly imports: readonly CellImport[]
+  /** The positions of what the cell awaits or throws outside of functions. */
+  readonly awaited: readonly CellPlace[]
   readonly lineMap: LineMap
   /** The files that the cell imports, directly or indirectly, and that have changed since they were last sent. */
   readonly files: readonly SentFile[]

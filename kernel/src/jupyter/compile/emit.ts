@@ -1,11 +1,17 @@
 import type ts from 'typescript'
 import type { CellText } from './cell-text.ts'
-import type { CellImport, CompiledCell } from './compilation.ts'
+import type { CellImport, CellPlace, CompiledCell } from './compilation.ts'
 import { applyEdits, moveColumns } from './edits.ts'
-import type { LineMap } from './line-map.ts'
+import { findSource, type LineMap } from './line-map.ts'
 import type { FolderSettings } from './folder-settings.ts'
-import { linesBefore, rewriteCell } from './rewrite.ts'
-import { baseOptions, transpile, type Transpiled } from './transpile.ts'
+import {
+  linesBefore,
+  ParseError,
+  rewriteCell,
+  type RewriteOptions,
+  type Rewritten,
+} from './rewrite.ts'
+import { baseOptions, SyntaxProblem, transpile, type Transpiled } from './transpile.ts'
 import { createMarks, markUsing, unmarkUsing } from './using-marks.ts'
 
 /** Options of {@link emitCell}. */
@@ -35,7 +41,7 @@ export function emitCell(text: CellText, { settings, known, types }: EmitOptions
     ? transpileUsing(text, compilerOptions)
     : transpile(text.withoutExports, { fileName: 'cell.ts', compilerOptions })
   const values = [...text.declared].filter(([, { kind }]) => kind !== 'type' && kind !== 'ambient')
-  const rewritten = rewriteCell(js, {
+  const rewritten = rewritePlaced(map, js, {
     declared: new Set(values.map(([name]) => name)),
     known,
     types,
@@ -45,8 +51,19 @@ export function emitCell(text: CellText, { settings, known, types }: EmitOptions
   const imports = rewritten.imports.map(({ start, ...each }): CellImport => {
     return { ...each, place: placeOf(map, js, start) }
   })
+  const awaited = rewritten.awaited.map((start) => placeOf(map, js, start))
   const { code, prefix, boxes, reached } = rewritten
-  return { cell: { code, prefix, boxes, imports, lineMap }, reached }
+  return { cell: { code, prefix, boxes, imports, awaited, lineMap }, reached }
+}
+
+/** Rewrite a cell. An error in it gets its position in the cell. */
+function rewritePlaced(map: LineMap, js: string, options: RewriteOptions): Rewritten {
+  try {
+    return rewriteCell(js, options)
+  } catch (error) {
+    if (!(error instanceof ParseError)) throw error
+    throw new SyntaxProblem(error.message, placeOf(map, js, error.offset))
+  }
 }
 
 /** Compile to JavaScript that keeps `using`. */
@@ -62,9 +79,9 @@ function transpileUsing(text: CellText, compilerOptions: ts.CompilerOptions): Tr
   return { js: applyEdits(js, edits), map: moveColumns(map, { text: js, edits, linesBefore: 0 }) }
 }
 
-function placeOf(map: LineMap, js: string, start: number): { line: number; column: number } {
-  const line = js.slice(0, start).split('\n').length
-  const [first] = map[line - 1] ?? []
-  if (first === undefined) return { line: 1, column: 1 }
-  return { line: first.sourceLine + 1, column: first.sourceColumn + 1 }
+/** Return the position in the cell that an offset in its JavaScript comes from. */
+function placeOf(map: LineMap, js: string, offset: number): CellPlace {
+  const lines = js.slice(0, offset).split('\n')
+  const found = findSource(map, lines.length - 1, lines.at(-1)?.length ?? 0)
+  return { line: (found?.line ?? 0) + 1, column: (found?.column ?? 0) + 1 }
 }

@@ -26,6 +26,8 @@ export interface Rewritten {
   readonly imports: readonly FoundImport[]
   /** For each variable that the cell declares: after which of the cell's imports and declarations it has its value; 0: from the start. */
   readonly reached: ReadonlyMap<string, number>
+  /** The offsets of what the cell awaits or throws outside of functions, by the index that the helper's `at` gets. */
+  readonly awaited: readonly number[]
   readonly edits: readonly Edit[]
 }
 
@@ -42,9 +44,33 @@ export const linesBefore = 1
  * function its name. `$.n` counts the imports and declarations that are completed.
  */
 export function rewriteCell(js: string, options: RewriteOptions): Rewritten {
-  const program = parse(js, { ecmaVersion: 'latest', sourceType: 'module', ranges: true })
+  const program = parseCell(js)
   const rewriter = new Rewriter(js, program, options)
   return rewriter.rewrite()
+}
+
+/** The JavaScript of a cell has an error that TypeScript does not find. */
+export class ParseError extends Error {
+  /** Its offset in the JavaScript. */
+  readonly offset: number
+
+  constructor(message: string, offset: number) {
+    super(message)
+    this.offset = offset
+  }
+}
+
+function parseCell(js: string): Program {
+  try {
+    return parse(js, { ecmaVersion: 'latest', sourceType: 'module', ranges: true })
+  } catch (error) {
+    if (!(error instanceof SyntaxError) || !('pos' in error)) throw error
+    const isInCase = error.message.startsWith('Using declaration') && error.message.includes('case')
+    const message = isInCase
+      ? '`using` cannot stand directly in a case. Put what belongs to the case into braces: case 1: { using … }'
+      : error.message.replace(/ \(\d+:\d+\)$/u, '.')
+    throw new ParseError(message, Number(error.pos))
+  }
 }
 
 class Rewriter {
@@ -92,6 +118,8 @@ class Rewriter {
     for (const identifier of this.#boxed) this.#rewriteName(identifier)
     for (const { start, end, helper } of this.#facts.importWords)
       this.#edits.replace(start, end, `${this.#prefix}.${helper}`)
+    for (const [index, node] of this.#facts.awaited.entries())
+      this.#edits.wrap(node, `${this.#prefix}.at(${index}, (`, '))')
     this.#rewriteStatements()
     const boxes = [...this.#used]
     const loads = this.#imports.map((_, index) => `await ${this.#prefix}.load(${index});`)
@@ -107,6 +135,7 @@ class Rewriter {
       boxes,
       imports: this.#imports,
       reached: this.#reached,
+      awaited: this.#facts.awaited.map(({ start }) => start),
       edits: this.#edits.sorted(),
     }
   }

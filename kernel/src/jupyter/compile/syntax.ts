@@ -16,6 +16,8 @@ export interface SyntaxFacts {
   readonly nestedVars: readonly VariableDeclaration[]
   /** Declarations in the head of a `for` loop: `each` for `in` and `of`. */
   readonly heads: ReadonlyMap<VariableDeclaration, 'for' | 'each'>
+  /** What the cell awaits or throws outside of functions. */
+  readonly awaited: readonly Node[]
   /** The keyword `import` of each `import(…)`, and each `import.meta`. */
   readonly importWords: readonly {
     readonly start: number
@@ -33,6 +35,7 @@ export function readSyntax(program: Program): SyntaxFacts {
   const named: { target: Identifier; value: Node }[] = []
   const nestedVars: VariableDeclaration[] = []
   const heads = new Map<VariableDeclaration, 'for' | 'each'>()
+  const awaited: Node[] = []
   const importWords: { start: number; end: number; helper: 'import' | 'meta' }[] = []
   const name = (target: Node, value: Node | null | undefined): void => {
     if (isIdentifier(target) && value != null && isAnonymous(value)) named.push({ target, value })
@@ -58,6 +61,10 @@ export function readSyntax(program: Program): SyntaxFacts {
       case 'MetaProperty':
         if (node.meta.name === 'import')
           importWords.push({ start: node.start, end: node.end, helper: 'meta' })
+        break
+      case 'AwaitExpression':
+      case 'ThrowStatement':
+        if (!isInFunction) awaited.push(node.argument)
         break
       case 'AssignmentPattern':
         name(node.left, node.right)
@@ -87,7 +94,7 @@ export function readSyntax(program: Program): SyntaxFacts {
     for (const child of childrenOf(node)) visit(child, node, isBelowFunction)
   }
   visit(program, null, false)
-  return { dollars, shorthands, callees, bindings, named, nestedVars, heads, importWords }
+  return { dollars, shorthands, callees, bindings, named, nestedVars, heads, awaited, importWords }
 }
 
 /** Return the identifiers that a pattern binds, in the order of the text. */

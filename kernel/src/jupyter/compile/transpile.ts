@@ -1,4 +1,5 @@
 import ts from 'typescript'
+import type { CellPlace } from './compilation.ts'
 import { parseMappings, type LineMap } from './line-map.ts'
 
 /** The options for all TypeScript of a notebook. */
@@ -16,13 +17,21 @@ export class SyntaxProblem extends Error {
   readonly line: number
   readonly column: number
 
-  constructor({ file, start = 0, messageText, code }: ts.Diagnostic) {
-    super(`${ts.flattenDiagnosticMessageText(messageText, '\n')} (TS${code})`)
-    const place =
-      file === undefined ? { line: 0, character: 0 } : ts.getLineAndCharacterOfPosition(file, start)
-    this.line = place.line + 1
-    this.column = place.character + 1
+  constructor(message: string, { line, column }: CellPlace) {
+    super(message)
+    this.line = line
+    this.column = column
   }
+}
+
+/** Describe a syntax error that TypeScript has found. */
+function problemOf({ file, start = 0, messageText, code }: ts.Diagnostic): SyntaxProblem {
+  const place =
+    file === undefined ? { line: 0, character: 0 } : ts.getLineAndCharacterOfPosition(file, start)
+  return new SyntaxProblem(`${ts.flattenDiagnosticMessageText(messageText, '\n')} (TS${code})`, {
+    line: place.line + 1,
+    column: place.character + 1,
+  })
 }
 
 /** JavaScript and its line map. */
@@ -40,7 +49,7 @@ export function transpile(source: string, transpileOptions: ts.TranspileOptions)
   const made = ts.transpileModule(source, { ...transpileOptions, reportDiagnostics: true })
   const [error] = made.diagnostics ?? []
   // A line follows the cell in its module, so the check of the module misses some unterminated constructs. Here the cell has no line after it.
-  if (error !== undefined) throw new SyntaxProblem(error)
+  if (error !== undefined) throw problemOf(error)
   const map: unknown = JSON.parse(made.sourceMapText ?? '{}')
   const mappings = typeof map === 'object' && map !== null && 'mappings' in map ? map.mappings : ''
   return {

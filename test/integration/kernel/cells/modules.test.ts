@@ -55,6 +55,29 @@ describe('JSON', () => {
     )
   })
 
+  it('that is a list is the list when all of it is imported', async () => {
+    await write({ 'rows.json': '[{ "n": 1 }, { "n": 2 }]' })
+    const cell =
+      "import * as list from './rows.json'\nconsole.log(list.length, list.map((row) => row.n))"
+    expect(await session.print(cell)).toBe('2 [ 1, 2 ]')
+  })
+
+  it('has its members as exports in own files, too', async () => {
+    await write({
+      'site.json': '{ "name": "site", "a b": 2, "default": 3, "class": 4 }',
+      'nothing.json': 'null',
+      'of-json.ts': [
+        "import nothing from './nothing.json'",
+        "import site, { name } from './site.json' with { type: 'json' }",
+        "import * as all from './site.json'",
+        "export const found = [nothing, site.default, name, all['a b'], all.class]",
+      ].join('\n'),
+    })
+    expect(await session.print("import { found } from './of-json.ts'\nconsole.log(found)")).toBe(
+      "[ null, 3, 'site', 2, 4 ]",
+    )
+  })
+
   it('of a package needs no import attribute', async () => {
     await install('has-json', { type: 'module' }, { 'data.json': '{ "of": "a package" }' })
     expect(await session.print("import data from 'has-json/data.json'\nconsole.log(data.of)")).toBe(

@@ -187,6 +187,19 @@ describe('the notebook’s own files', () => {
     expect(await session.print(cell)).toBe('12 2')
   })
 
+  it('are found by require.resolve under their own paths', async () => {
+    await session.write({
+      'found/x.ts': 'export const x: number = 5\n',
+      'found/by.cjs':
+        "exports.by = [require.resolve('./x.ts'), require.resolve('./x'), require('./x').x]\n",
+      'found/made.mts':
+        "import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)\nexport const made = [require.resolve('./x.ts'), require('./x.ts').x]\n",
+    })
+    const cell =
+      "import { by } from './found/by.cjs'\nimport { made } from './found/made.mts'\nconsole.log([...by, ...made].join(' ').replaceAll(process.cwd(), ''))"
+    expect(await session.print(cell)).toBe('/found/x.ts /found/x.ts 5 /found/x.ts 5')
+  })
+
   it('in CommonJS are loaded again too', async () => {
     await session.write({
       'old/package.json': '{}',

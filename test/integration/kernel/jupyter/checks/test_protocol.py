@@ -113,6 +113,44 @@ class Protocol(KernelCase):
         self.assertEqual([m["msg_type"] for m in published], ["comm_open", "comm_msg", "comm_close"])
         self.assertEqual([m["content"]["data"] for m in published], [{"n": 1}, {"n": 2}, {"n": 3}])
 
+    def test_data_that_a_comm_cannot_send_leaves_it_open(self):
+        self.ok("import { openComm } from 'community-lab:jupyter'\nconst held = openComm('page')")
+        content, _ = self.run_cell("held.close(5n)")
+        self.assertIn("BigInt", content["evalue"])
+        self.assertEqual([m["msg_type"] for m in self.ok("held.close(5)")], ["comm_close"])
+
+    def test_expressions_are_evaluated_after_the_cell(self):
+        asked = {
+            "sum": "base + 1",
+            "waited": "await Promise.resolve('late') // of it",
+            "nothing": "undefined",
+            "wrong": "base.nothing",
+            "thrown": "(() => { throw new RangeError('far') })()",
+            "statement": "let other = 1",
+            "shown": "console.log('printed')",
+        }
+        msg_id = self.kc.execute("let base = 41", user_expressions=asked)
+        published = self.iopub(msg_id)
+        self.assertEqual(text_of(published), "printed\n")
+        self.assertNotIn("execute_result", [m["msg_type"] for m in published])
+        content = self.reply(msg_id)["content"]
+        values = content["user_expressions"]
+        self.assertEqual(list(values), list(asked))
+        shown = {name: value["data"]["text/plain"] for name, value in values.items() if value["status"] == "ok"}
+        self.assertEqual(shown, {"sum": "42", "waited": "'late'", "nothing": "undefined", "shown": "undefined"})
+        self.assertEqual(values["sum"]["metadata"], {})
+        wrong = {name: (value["ename"], value["evalue"]) for name, value in values.items() if value["status"] == "error"}
+        self.assertEqual(wrong["thrown"], ("RangeError", "far"))
+        self.assertIn("Property 'nothing' does not exist on type 'number'", wrong["wrong"][1])
+        self.assertEqual(wrong["statement"][0], "TypeScriptError")
+        after = self.ok("base")[-1]["content"]
+        self.assertEqual(after["execution_count"], content["execution_count"] + 1)
+
+    def test_expressions_are_not_evaluated_after_a_cell_that_failed(self):
+        msg_id = self.kc.execute("throw new Error('over')", user_expressions={"one": "1"})
+        self.iopub(msg_id)
+        self.assertNotIn("user_expressions", self.reply(msg_id)["content"])
+
     def test_a_name_with_a_question_mark_is_explained(self):
         self.ok("/** Doubles. */\nconst twice = (x: number) => x * 2")
         content, published = self.run_cell("twice?")

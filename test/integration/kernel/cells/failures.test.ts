@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CellSession } from '../../../support/cell-session.ts'
+
+let session: CellSession
+beforeAll(async () => {
+  session = await CellSession.start()
+  await session.write({
+    'node_modules/failing/package.json': '{ "name": "failing", "version": "1.0.0" }',
+    'node_modules/failing/index.js': [
+      "exports.later = () => new Promise((_, no) => setImmediate(() => no(new Error('later'))))",
+      "exports.coded = () => new Promise((_, no) => setImmediate(() => no(Object.assign(new Error('coded'), { code: 7 }))))",
+      "exports.bare = () => new Promise((_, no) => setImmediate(() => no('no error')))",
+      "exports.deep = (n) => { if (n === 0) throw new Error('deep'); exports.deep(n - 1) }",
+    ].join('\n'),
+  })
+  await session.print("import failing from 'failing'")
+})
+afterAll(() => session[Symbol.asyncDispose]())
+
+describe('the line of the cell is named', () => {
+  it.for([
+    ['a library rejects with an error', 'failing.later()', 'later'],
+    ['a library rejects with an error that has properties', 'failing.coded()', 'coded'],
+    ['a library rejects with a value that is no error', 'failing.bare()', "thrown: 'no error'"],
+    ['what it awaits was rejected before', "Promise.reject('early')", "thrown: 'early'"],
+  ] as const)('when %s', async ([, awaited, message]) => {
+    const { error, stack } = await session.run(
+      `let tries = 0\nfor (const each of [1]) {\n  tries += each\n  await ${awaited}\n}`,
+    )
+    expect(error).toBe(`Error: ${message}`)
+    expect(stack).toMatch(/^ {4}at cell-\d+\.ts:4:9(?: \{)?$/mu)
+  })
+
+  it('when the cell throws a value that is no error', async () => {
+    const { stack } = await session.run("try {\n  await failing.bare()\n} catch {}\nthrow 'text'")
+    expect(stack).toMatch(/^'text'\n {4}at cell-\d+\.ts:4:7$/u)
+  })
+
+  it('when the stack of a library is deep', async () => {
+    const { stack } = await session.run('let depth = 30\nfailing.deep(depth)')
+    expect(stack).toMatch(/^ {4}at cell-\d+\.ts:2:9$/mu)
+    expect(stack.split('\n').length).toBeLessThan(14)
+  })
+
+  it('when an import fails in what it loads', async () => {
+    await session.write({
+      'bad.ts': "import './data.json'\nexport const bad = 1",
+      'data.json': '{',
+    })
+    const { error, stack } = await session.run("let n = 1\n\nimport { bad } from './bad.ts'")
+    expect(error).toMatch(/^SyntaxError: \S*\/data\.json: Expected property name/u)
+    expect(stack).toMatch(/^ {4}at cell-\d+\.ts:3:1$/mu)
+  })
+
+  it('but not for an error that comes from elsewhere', async () => {
+    const cell = "try {\n  await Promise.reject('x')\n} catch {}\nfailing.deep(0)"
+    await session.print('Error.stackTraceLimit = 0')
+    const { stack } = await session.run(cell)
+    await session.print('Error.stackTraceLimit = 100')
+    expect(stack).not.toContain('cell-')
+  })
+})
+
+it('what belongs to a case may not be disposed of without braces, which is said in words', async () => {
+  const { complaint } = await session.run(
+    'switch (1 as number) {\n  case 1:\n    using held = { [Symbol.dispose]() {} }\n}',
+  )
+  expect(complaint).toMatch(
+    /^cell-\d+\.ts:3:5 - `using` cannot stand directly in a case\. Put what belongs to the case into braces/u,
+  )
+})
