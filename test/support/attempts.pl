@@ -4,6 +4,7 @@
 #   attempts.pl all NUMBERS    NUMBERS: name=number of system calls on this processor, such as "keyctl=250 bpf=321"
 #   attempts.pl ring NUMBERS   a ring of 64 MiB for a packet socket, with the option written in 32 and in 64 bits; the way
 #                              round its link's queue; and options that it may set
+#   attempts.pl datagrams      fill the receive buffers of 400 sockets; prints how many MiB they hold
 #   attempts.pl abstract NAME  speak to whoever listens at an abstract socket
 #   attempts.pl listen NAME    listen there, in the background, until it is killed
 #
@@ -54,6 +55,21 @@ my %attempts = (
         report('replace', rename '/etc/passwd', "$folder/measure");
         report('read its lines', open(my $lines, '<', "$folder/measure"));
         report('chmod', chmod 0777, "$folder/measure");
+    },
+    'datagrams' => sub {
+        my @sockets;
+        socket(my $out, 10, 2, 0) or die "udp: $!\n";
+        for (1 .. 400) {
+            socket(my $in, 10, 2, 0) or die "udp: $!\n";
+            setsockopt($in, 1, 8, pack('i', 1 << 24)) or die "its buffer: $!\n";
+            bind($in, pack('S n L a16 L', 10, 0, 0, "\0" x 15 . "\1", 0)) or die "bind: $!\n";
+            send($out, 'x' x 60_000, 0, getsockname($in)) for 1 .. 8;
+            push @sockets, $in;
+        }
+        open(my $table, '<', '/proc/net/udp6') or die "udp6: $!\n";
+        my $held = 0;
+        while (<$table>) { $held += hex($1) if /:([0-9A-F]{8}) \d\d:/ }
+        print int($held / 2**20), "\n";
     },
     'abstract' => sub {
         socket(my $socket, $unix, 1, 0) or die "unix: $!\n";

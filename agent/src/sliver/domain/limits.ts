@@ -39,9 +39,10 @@ const periodUs = 100_000
 const mebibyte = 2 ** 20
 
 /**
- * The cgroup settings of limits. No swap: a sliver at its memory limit is to fail, not to wear out the node's disk.
+ * The cgroup settings of limits. No swap: a sliver at its memory limit is to fail, not to wear out the node's disk. What TCP and UDP sockets hold is a part of
+ * the memory in cgroups of version 2. Version 1 counts it apart, UDP's too whatever the name says, and only where it has a limit: here another half of the memory.
  *
- * Source: Linux, cgroup-v1/memory.txt, sched-bwc.txt, pids.txt; cgroup-v2.rst.
+ * Source: Linux, cgroup-v1/memory.txt, mm/memcontrol.c (mem_cgroup_sk_alloc), sched-bwc.txt, pids.txt; cgroup-v2.rst.
  */
 export function cgroupSettings(limits: Limits, version: 1 | 2): readonly CgroupSetting[] {
   const memory = String(limits.memory * mebibyte)
@@ -57,6 +58,12 @@ export function cgroupSettings(limits: Limits, version: 1 | 2): readonly CgroupS
   return [
     { controller: 'memory', file: 'memory.limit_in_bytes', value: memory, isOptional: false },
     { controller: 'memory', file: 'memory.memsw.limit_in_bytes', value: memory, isOptional: true },
+    {
+      controller: 'memory',
+      file: 'memory.kmem.tcp.limit_in_bytes',
+      value: String((limits.memory * mebibyte) / 2),
+      isOptional: true,
+    },
     { controller: 'pids', file: 'pids.max', value: pids, isOptional: false },
     { controller: 'cpu', file: 'cpu.cfs_period_us', value: String(periodUs), isOptional: false },
     { controller: 'cpu', file: 'cpu.cfs_quota_us', value: quota, isOptional: false },

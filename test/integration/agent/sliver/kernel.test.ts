@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { chooseCoreLimit } from '../../../../agent/src/sliver/domain/core-dumps.ts'
 import type { SliverStatus } from '../../../../agent/src/plan/observed.ts'
 import { ownPlace } from '../../../support/place.ts'
 import { startAgent, type TestAgent } from './world/agent.ts'
@@ -74,10 +75,16 @@ describe.runIf(process.getuid?.() === 0 && systemCalls !== undefined)(
       ])
     })
 
+    test('holds no more memory in its sockets than it has', async () => {
+      expect(Number(await inSliver('datagrams'))).toBeLessThan(64)
+    })
+
     test('starts no crash handler of the node for it, whatever limit of core dumps it sets', async () => {
       const limit = 'grep "core file" /proc/self/limits'
       // Source: core(5). With a limit of 1, and of 1 alone, neither a file nor a pipe gets a dump.
-      const one = expect.stringMatching(/^Max core file size +1 +1 +bytes/u) as string
+      const own = chooseCoreLimit(await readFile('/proc/self/limits', 'utf8'))
+      const line = new RegExp(`^Max core file size +${own} +${own} +bytes`, 'u')
+      const one = expect.stringMatching(line) as string
       expect(await user.run(sliver, limit)).toEqual(one)
       for (const wish of ['-c 0', '-c unlimited', '-S -c 0', '-H -c 0'])
         expect(await user.run(sliver, `ulimit ${wish} && ${limit}`)).toEqual(one)

@@ -18,6 +18,7 @@ it('writes limits for both versions of cgroups', () => {
   expect(written(1)).toEqual([
     'memory.limit_in_bytes=67108864',
     'memory.memsw.limit_in_bytes=67108864',
+    'memory.kmem.tcp.limit_in_bytes=33554432',
     'pids.max=32',
     'cpu.cfs_period_us=100000',
     'cpu.cfs_quota_us=50000',
