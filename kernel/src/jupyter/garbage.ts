@@ -7,30 +7,41 @@ type Collect = (options: { type: 'major'; execution: 'sync'; flavor: 'last-resor
 /** The memory must grow by this much before a collection is worth its time, in bytes. */
 const leastGrowth = 16 * 2 ** 20
 
+/** Options of an {@link IdleCollection}. */
+export interface IdleCollectionOptions {
+  /** It collects after this time without {@link IdleCollection.defer}, in milliseconds. */
+  readonly idleMs: number
+  /** It does not collect while the thread's objects take more than this, in bytes. A collection stops the thread for about 1 ms per MiB. Default: no bound. */
+  readonly mostBytes?: number
+  /** Whether the thread may stop now. If not, there is no collection before the next {@link IdleCollection.defer}. Default: it may. */
+  mayCollect?(): boolean
+}
+
 /**
  * Returns memory to the operating system during idle time. V8 only collects when memory grows, so it would keep the garbage of the last cell for hours.
  *
  * Invariant: it collects at most once for each {@link leastGrowth} that the thread's objects have grown.
  */
 export class IdleCollection {
-  readonly #idleMs: number
+  readonly #options: IdleCollectionOptions
   #collect: Collect | null = null
   #kept = 0
   #timer: NodeJS.Timeout | null = null
 
-  /** @param idleMs it collects after this time without {@link defer}, in milliseconds */
-  constructor(idleMs: number) {
-    this.#idleMs = idleMs
+  constructor(options: IdleCollectionOptions) {
+    this.#options = options
   }
 
   /** Note activity, which postpones the collection. */
   defer(): void {
-    this.#timer ??= setTimeout(() => this.#run(), this.#idleMs).unref()
+    this.#timer ??= setTimeout(() => this.#run(), this.#options.idleMs).unref()
     this.#timer.refresh()
   }
 
   #run(): void {
-    if (getHeapStatistics().used_heap_size - this.#kept < leastGrowth) return
+    const { mostBytes = Infinity, mayCollect } = this.#options
+    const { used_heap_size: used } = getHeapStatistics()
+    if (used - this.#kept < leastGrowth || used > mostBytes || mayCollect?.() === false) return
     this.#collect ??= findCollect()
     // The only flavor that returns empty pages to the operating system.
     this.#collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })

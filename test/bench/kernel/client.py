@@ -11,6 +11,9 @@ from jupyter_client.manager import KernelManager
 
 CELLS = 15
 IDLE_S = 2
+# Longer than any kernel here waits before it gives memory back.
+REST_S = 8
+MANY = 2000
 
 NEW_FUNCTION = {
     "typescript": "function f{0}(x: number): number {{\n  return x * {0}\n}}\nf{0}(2)",
@@ -37,10 +40,27 @@ QUESTIONED = {
         ["str.upper", "os.path.join", "print", "open", "len"],
     ),
 }
+# No cell has the text of one before: none is answered from memory.
+SUM = "{0} + 1"
+# Cells that use the one before; every fourth declares a class or a generic type, which later cells use.
+MANY_CELLS = {
+    "typescript": (
+        "const v{0} = v{1}.map((x) => x + 1)",
+        "function g{0}(x: number): number {{\n  return x + v{1}.length\n}}\ng{0}(2)",
+        "interface T{0}<A> {{ value: A; at: number }}\nclass C{0} implements T{0}<number> {{ value = {0}; at = v{2}.length }}",
+        "let c{0}: T{1}<number> = new C{1}()\nc{0}.value",
+    ),
+    "python": (
+        "v{0} = [x + 1 for x in v{1}]",
+        "def g{0}(x):\n    return x + len(v{1})\ng{0}(2)",
+        "class C{0}:\n    def __init__(self):\n        self.value = {0}\n        self.at = len(v{2})",
+        "c{0} = C{1}()\nc{0}.value",
+    ),
+}
 BUSY = "for (const until = Date.now() + 5_000; Date.now() < until; );"
 
 
-def main(name, language, library):
+def main(name, language, library, is_long=""):
     found = {}
     started = time.perf_counter()
     km = KernelManager(kernel_name=name)
@@ -52,19 +72,22 @@ def main(name, language, library):
         found["ready"] = since(started)
         found["first"] = run(kc, "1 + 1")
         time.sleep(IDLE_S)
-        found["sum"] = middle(kc, lambda n: "1 + 1")
+        found["sum"] = middle(kc, lambda n: SUM.format(n))
         found["function"] = middle(kc, lambda n: NEW_FUNCTION[language].format(n))
         if library != "":
             time.sleep(IDLE_S)
             found["library"] = run(kc, LIBRARY.format(library))
             found["functionAfter"] = middle(kc, lambda n: NEW_FUNCTION[language].format(n + CELLS))
-            found["sumAfter"] = middle(kc, lambda n: "1 + 1")
+            found["sumAfter"] = middle(kc, lambda n: SUM.format(n + CELLS))
         run(kc, VALUES[language])
         found["additions"] = run(kc, ADDITIONS[language])
         time.sleep(IDLE_S)
         found |= questions(kc, language)
-        time.sleep(IDLE_S)
+        time.sleep(REST_S)
         found["memory"] = memory_of(os.getpid())
+        found["next"] = run(kc, SUM.format(2 * CELLS))
+        if is_long:
+            found |= many(kc, language)
     finally:
         kc.stop_channels()
         km.shutdown_kernel(now=True)
@@ -103,7 +126,7 @@ def busy_99th(kc, ask, texts):
 
 
 def answers_meanwhile(kc):
-    """Whether the kernel answers while a cell computes; stock tslab and ipykernel do not."""
+    """Whether a question that is asked while a cell computes is answered before the cell is. Waits for both answers."""
     cell = kc.execute(BUSY)
     question = kc.kernel_info()
     first = kc.get_shell_msg(timeout=60)["parent_header"].get("msg_id")
@@ -118,6 +141,20 @@ def answer(kc, ask, text):
     while kc.get_shell_msg(timeout=60)["parent_header"].get("msg_id") != request:
         pass
     return since(started)
+
+
+def many(kc, language):
+    """Medians over the cells of each shape around the tenth and around the last of MANY, and the memory after them."""
+    shapes = MANY_CELLS[language]
+    run(kc, "const v_1 = [1]" if language == "typescript" else "v_1 = [1]")
+    times = []
+    for n in range(MANY):
+        # Shapes come in turn; each fourth cell begins anew with the list that the last turn has made.
+        turn = n - n % 4
+        last = "_1" if n < 4 else turn - 4
+        before = {0: last, 1: turn, 2: 0, 3: turn + 2}[n % 4]
+        times.append(run(kc, shapes[n % 4].format(n, before, turn)))
+    return {"tenth": median(times[8:24]), "last": median(times[-16:]), "manyMemory": memory_of(os.getpid())}
 
 
 def middle(kc, code_of):

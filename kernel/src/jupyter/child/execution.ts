@@ -89,6 +89,11 @@ export class Executor {
     }
   }
 
+  /** Whether a cell is running. */
+  get isRunning(): boolean {
+    return this.#running !== null
+  }
+
   /** Interrupt the cell of that number if it is running. */
   interrupt(number: number): void {
     if (this.#running?.cell.number === number) this.#running.interrupt()

@@ -2,6 +2,7 @@ import { enableCompileCache, flushCompileCache } from 'node:module'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { IdleCollection } from '../garbage.ts'
 import { siblingFile } from '../sibling-file.ts'
 import { currentCell, runInCell, type Cell } from './cell.ts'
 import { Comms } from './comms.ts'
@@ -55,6 +56,17 @@ const modules = createModules({
 })
 const executor = new Executor(modules)
 
+/** The process collects garbage after this time without a cell, in milliseconds. */
+const collectionMs = 5000
+/** The process does not collect garbage while its objects take more than this, in bytes. The collection would stop it for too long. */
+const mostCollected = 64 * 2 ** 20
+const collection = new IdleCollection({
+  idleMs: collectionMs,
+  mostBytes: mostCollected,
+  // A cell that has ended may have left a timer, with which it measures.
+  mayCollect: () => !executor.isRunning && !process.getActiveResourcesInfo().includes('Timeout'),
+})
+
 async function execute(request: ExecuteRequest): Promise<void> {
   codes.set(request.name, { lineMap: request.lineMap, prefix: request.prefix })
   for (const { path, lineMap } of request.files) codes.set(path, { lineMap, prefix: null })
@@ -71,6 +83,7 @@ async function execute(request: ExecuteRequest): Promise<void> {
   if (notice !== null) runInCell(cell, () => print(buffer, 'stderr', notice))
   const told = failure === null ? null : cell.cap.admitFailure(failure)
   emit({ is: 'done', cell: cell.number, failure: told, reached })
+  collection.defer()
 }
 
 function createStdin(prompt: (text: string) => string): Stdin {
@@ -121,7 +134,11 @@ function main(): void {
       // An error is ignored here: a cell that imports the library gets the same error.
       enableCompileCache()
       modules.import('@community-lab/kernel', null).then(
-        () => flushCompileCache(),
+        () => {
+          flushCompileCache()
+          // Loading leaves 30 MiB of garbage.
+          collection.defer()
+        },
         () => undefined,
       )
       return

@@ -30,6 +30,7 @@ export class CellFiles {
   readonly #slotAt = new Map<number, number>()
   #free: number[] = []
   #count = 0
+  #changeCount = 0
   #lastSlot = 0
 
   constructor(folder: string, others: Readonly<Record<string, string>>) {
@@ -41,6 +42,11 @@ export class CellFiles {
   /** All paths. */
   get paths(): string[] {
     return [...this.#files.keys()]
+  }
+
+  /** How many times a file was changed. */
+  get changeCount(): number {
+    return this.#changeCount
   }
 
   /** How many files are free. */
@@ -135,6 +141,7 @@ export class CellFiles {
   write(path: string, text: string): void {
     const before = this.#files.get(path)
     if (before?.text === text) return
+    this.#changeCount += 1
     const snapshot = ts.ScriptSnapshot.fromString(text)
     this.#files.set(path, { text, version: (before?.version ?? 0) + 1, snapshot })
   }

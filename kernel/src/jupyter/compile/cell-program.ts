@@ -60,7 +60,10 @@ export class CellProgram {
   readonly #replaced = new Set<number>()
   /** The slots that {@link unfold} has unfolded, in ascending order. */
   #unfolded: readonly number[] = []
-  #last: ts.Program | null = null
+  /** The program as it was when it was last brought up to date, and the number of changes of the cells' files at that time. */
+  #last: { readonly program: ts.Program; readonly changeCount: number } | null = null
+  /** Whether the notebook's own files may have changed since. */
+  #isStale = false
   #placedCount = 0
 
   constructor(folder: string, fallbackFile: string) {
@@ -80,10 +83,14 @@ export class CellProgram {
 
   /** The current program. */
   get program(): ts.Program {
-    const program = this.#service.service.getProgram()
-    if (program === undefined) throw new Error('the language service has no program')
-    if (program === this.#last) return program
-    this.#last = program
+    const { changeCount } = this.files
+    // TypeScript looks at each file of a program to find out whether it is up to date.
+    if (!this.#isStale && this.#last?.changeCount === changeCount) return this.#last.program
+    const program = this.#service.update()
+    const isSame = this.#last?.program === program
+    this.#isStale = false
+    this.#last = { program, changeCount }
+    if (isSame) return program
     // Resolve the types of unfolded cells from the first to the last. Otherwise TypeScript would resolve a chain of hundreds of cells recursively, and overflow
     // the stack.
     for (const slot of this.#unfolded)
@@ -93,6 +100,7 @@ export class CellProgram {
 
   /** TypeScript's language service, for completion and inspection. */
   get service(): ts.LanguageService {
+    this.#service.update()
     return this.#service.service
   }
 
@@ -122,6 +130,8 @@ export class CellProgram {
     this.#placedCount += 1
     if (this.files.freeCount === 0 || this.#placedCount % sweepAfter === 0) this.#sweep()
     const { text } = cell
+    this.disk.nodeTypes.needNamed(text.source)
+    this.#isStale = true
     const brought = this.#namesFor(text)
     const slot = this.files.take(moduleOf(this.#lineOf(text, brought), text))
     this.#cells.set(slot, cell)
@@ -222,6 +232,8 @@ export class CellProgram {
   /** Write an unfinished cell, with all known names, into a free file. Returns its path and the number of characters before the cell's text. */
   draft(text: CellText): { path: string; before: number } {
     if (this.files.freeCount === 0) this.#sweep()
+    this.disk.nodeTypes.needNamed(text.source)
+    this.#isStale = true
     const path = this.files.freePath
     const line = this.#lineOf(
       text,

@@ -89,7 +89,11 @@ export class Checker implements CompilerMethods {
     const types = typesAmong(program, cellFiles.pathOf(slot), text)
     const unions = unionsAmong(program, cellFiles.pathOf(slot))
     const { settings, names } = this.#program
-    const { cell, reached } = emitCell(text, { settings, known: names.values, types })
+    const { cell, reached } = emitCell(text, {
+      settings,
+      known: { has: (name) => names.hasValue(name) },
+      types,
+    })
     const stamps = this.#changedFilesOf(slot)
     const files = [...stamps].map(([path, stamp]) => {
       const change = dropTypes(program, path)

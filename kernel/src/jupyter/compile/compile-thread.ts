@@ -49,7 +49,7 @@ const port = parentPort
 checker.warm('0')
 port?.postMessage(null)
 const steps = [...warmUp]
-const collection = new IdleCollection(collectionMs)
+const collection = new IdleCollection({ idleMs: collectionMs })
 
 /** Compile the next text only after a time without calls, because the calls at the end of a cell must not wait for it. */
 const warm = setTimeout(() => {

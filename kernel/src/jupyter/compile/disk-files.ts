@@ -1,9 +1,12 @@
 import ts from 'typescript'
 import { fileStamp } from './file-stamp.ts'
+import { readJavaScriptTypes } from './javascript-types.ts'
 import { sampleJson } from './json-sample.ts'
+import { NodeTypes } from './node-types.ts'
 
 /** The files on disk that the compiler reads. Files of packages count as unchanged. The notebook's own files are checked for changes for each cell. */
 export class DiskFiles {
+  readonly nodeTypes = new NodeTypes()
   readonly #folder: string
   readonly #known = new Map<string, { stamp: string; snapshot: ts.IScriptSnapshot | undefined }>()
 
@@ -27,7 +30,8 @@ export class DiskFiles {
 
   /** Return a text that changes when the file changes. */
   stampOf(path: string): string {
-    return this.isOwn(path) ? fileStamp(path) : 'package'
+    if (this.isOwn(path)) return fileStamp(path)
+    return this.nodeTypes.isIndex(path) ? `package-${this.nodeTypes.version}` : 'package'
   }
 
   /** Return the text of a file for TypeScript. */
@@ -35,10 +39,16 @@ export class DiskFiles {
     const stamp = this.stampOf(path)
     const known = this.#known.get(path)
     if (known?.stamp === stamp && known.snapshot !== undefined) return known.snapshot
-    const text = ts.sys.readFile(path)
-    const read = text !== undefined && path.endsWith('.json') ? sampleJson(text) : text
-    const snapshot = read === undefined ? undefined : ts.ScriptSnapshot.fromString(read)
+    const text = this.#textOf(path)
+    const snapshot = text === undefined ? undefined : ts.ScriptSnapshot.fromString(text)
     this.#known.set(path, { stamp, snapshot })
     return snapshot
+  }
+
+  #textOf(path: string): string | undefined {
+    const text = readJavaScriptTypes(path) ?? ts.sys.readFile(path)
+    if (text === undefined) return undefined
+    if (path.endsWith('.json')) return sampleJson(text)
+    return this.nodeTypes.isIndex(path) ? this.nodeTypes.withoutUnneeded(text) : text
   }
 }

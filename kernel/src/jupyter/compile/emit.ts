@@ -18,7 +18,7 @@ import { createMarks, markUsing, unmarkUsing } from './using-marks.ts'
 export interface EmitOptions {
   readonly settings: FolderSettings
   /** The names of values that earlier cells declare. */
-  readonly known: ReadonlySet<string>
+  readonly known: Pick<ReadonlySet<string>, 'has'>
   /** Imported names that are only types. */
   readonly types: ReadonlySet<string>
 }

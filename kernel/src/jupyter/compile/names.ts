@@ -26,12 +26,10 @@ export class Names {
     return this.#known
   }
 
-  /** The names of values that have a box. */
-  get values(): Set<string> {
-    const found = new Set<string>()
-    for (const [name, { value }] of this.#known)
-      if (value !== null && value.kind !== 'ambient') found.add(name)
-    return found
+  /** Whether this is the name of a value that has a box. */
+  hasValue(name: string): boolean {
+    const value = this.#known.get(name)?.value ?? null
+    return value !== null && value.kind !== 'ambient'
   }
 
   /** The slots that known names come from. */

@@ -9,7 +9,7 @@ export interface RewriteOptions {
   /** Values that the cell declares at its top level. Other top-level variables were added by TypeScript and stay local. */
   readonly declared: ReadonlySet<string>
   /** The names of values that earlier cells declare. */
-  readonly known: ReadonlySet<string>
+  readonly known: Pick<ReadonlySet<string>, 'has'>
   /** Imported names that are only types. */
   readonly types: ReadonlySet<string>
   /** Whether the cell ends with an expression, whose value is the result. */

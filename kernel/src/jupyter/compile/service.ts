@@ -1,13 +1,10 @@
-import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import ts from 'typescript'
 import type { CellFiles } from './cell-files.ts'
 import type { DiskFiles } from './disk-files.ts'
 import { createDocuments } from './documents.ts'
 import type { FolderSettings } from './folder-settings.ts'
-
-/** The folder of TypeScript's declarations of JavaScript. Bundled TypeScript would look for it beside the bundle. */
-const libraries = dirname(createRequire(import.meta.url).resolve('typescript'))
+import { javaScriptFolder, javaScriptIndex } from './javascript-types.ts'
 
 /** Options of {@link createCellService}. */
 export interface CellServiceOptions {
@@ -25,6 +22,8 @@ export interface CellServiceOptions {
 /** TypeScript's language service for the modules of cells and their imports. */
 export interface CellService {
   readonly service: ts.LanguageService
+  /** Bring the program up to date: cells, and the notebook's own files, may have changed. */
+  update(): ts.Program
   /** Return the notebook's own files that a file imports, directly or indirectly. */
   ownImportsOf(path: string): string[]
   /** Resolve missing modules again, because they may have been installed. */
@@ -42,7 +41,9 @@ function createOptions({ folder, fallbackFile, settings }: CellServiceOptions): 
     // Under this condition, the library's package.json names one file with all its types. It takes a third of the memory of the separate files.
     customConditions: ['community-lab-cells'],
     // Without `lib.dom`: cells do not have a browser's globals, so their use must not pass the check.
-    lib: ['lib.esnext.d.ts'],
+    lib: [javaScriptIndex],
+    // For each program, TypeScript would look for a package that replaces these.
+    libReplacement: false,
     types: ['node'],
     typeRoots: [...rootsOf(folder), ...rootsOf(dirname(fallbackFile))],
     strict: true,
@@ -61,6 +62,9 @@ function isPath(specifier: string): boolean {
   return /^(?:\.{1,2}(?:\/|$)|\/)/u.test(specifier)
 }
 
+/** What stands before a module's name in the list of Node's modules. */
+const listed = 'import('
+
 /** Create the service. Its first program takes 0.5 s. */
 export function createCellService(options: CellServiceOptions): CellService {
   const { folder, fallbackFile, builtIn, cells, disk } = options
@@ -74,7 +78,7 @@ export function createCellService(options: CellServiceOptions): CellService {
     getCurrentDirectory: () => folder,
     // Do not parse comments of packages, which took a third of the memory. `documentation.ts` reads them from the files when needed.
     jsDocParsingMode: ts.JSDocParsingMode.ParseNone,
-    getDefaultLibFileName: (of) => join(libraries, ts.getDefaultLibFileName(of)),
+    getDefaultLibFileName: (of) => join(javaScriptFolder, ts.getDefaultLibFileName(of)),
     getScriptFileNames: () => cells.paths,
     getScriptVersion: (path) => cells.maybe(path)?.version.toString() ?? disk.stampOf(path),
     getScriptSnapshot: (path) => cells.maybe(path)?.snapshot ?? disk.snapshotOf(path),
@@ -87,7 +91,11 @@ export function createCellService(options: CellServiceOptions): CellService {
     // TypeScript does not require this method. Without it, TypeScript reads every package.json again for each program.
     getModuleResolutionCache: () => cache,
     resolveModuleNameLiterals(literals, from, redirected, fileOptions, file) {
+      const isProcess = from.endsWith('/@types/node/process.d.ts')
       const found = literals.map((literal) => {
+        // Node's types list all modules as `typeof import('zlib')`, for `process.getBuiltinModule`.
+        const isListed = isProcess && file.text.startsWith(listed, literal.pos - listed.length)
+        if (!isListed) disk.nodeTypes.need(literal.text)
         if (builtIn.has(literal.text)) return { resolvedModule: undefined }
         const mode = ts.getModeForUsageLocation(file, literal, fileOptions)
         const resolve = (place: string): ts.ResolvedModuleWithFailedLookupLocations =>
@@ -107,8 +115,21 @@ export function createCellService(options: CellServiceOptions): CellService {
       return found
     },
   }
+  const service = ts.createLanguageService(host, createDocuments())
   return {
-    service: ts.createLanguageService(host, createDocuments()),
+    service,
+    update() {
+      const { nodeTypes } = disk
+      let program: ts.Program | undefined
+      let version: number
+      // What a new program imports may need types of Node that it does not have yet.
+      do {
+        version = nodeTypes.version
+        program = service.getProgram()
+      } while (nodeTypes.version !== version)
+      if (program === undefined) throw new Error('the language service has no program')
+      return program
+    },
     ownImportsOf(path) {
       const found = new Set<string>()
       const visit = (from: string): void => {

@@ -4,7 +4,7 @@ import { IdleCollection } from '../../../../kernel/src/jupyter/garbage.ts'
 it('frees memory that is not used any more after an idle time', async () => {
   const collected = Promise.withResolvers<string>()
   const registry = new FinalizationRegistry<string>((name) => collected.resolve(name))
-  const collection = new IdleCollection(1)
+  const collection = new IdleCollection({ idleMs: 1 })
   const fill = (): void => {
     // More memory than the threshold of a collection.
     const rows = Array.from({ length: 2 ** 20 }, (_, n) => ({ n, text: `row ${n}` }))
