@@ -1,12 +1,4 @@
-import {
-  backoffMs,
-  describeMismatch,
-  fromProblem,
-  isReadable,
-  LabError,
-  Problem,
-  tolerant,
-} from '@community-lab/contract'
+import { backoffMs, isSuccess, LabError, readAnswer, refusalOf } from '@community-lab/contract'
 import type { Static, TSchema } from 'typebox'
 import { Agent, errors, request, type Dispatcher } from 'undici'
 import { anySignal, backoff, sleep } from '../wait/signal.ts'
@@ -95,7 +87,9 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       headersTimeout: ask.timeoutMs ?? 30_000,
       signal,
     })
-    if (answer.statusCode >= 400) throw refusal(url + path, answer, await answer.body.text())
+    const { statusCode: status } = answer
+    if (!isSuccess(status))
+      throw refusalOf({ url: url + path, status, body: await answer.body.text() })
     return answer
   }
 
@@ -122,37 +116,12 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     url,
     headers,
     ask: (schema, path, ask = {}) =>
-      retry(path, ask, async ({ body }) => {
-        const document: unknown = await body.json()
-        if (isReadable(schema, document)) return document
-        const reason = describeMismatch(tolerant(schema), document)
-        throw new LabError('LAB_RESPONSE_INVALID', { url: url + path, reason })
-      }),
+      retry(path, ask, async ({ statusCode: status, body }) =>
+        readAnswer(schema, { url: url + path, status, body: await body.text() }),
+      ),
     tell: (path, ask = {}) => retry(path, ask, ({ body }) => body.dump()),
     open: (path, ask = { accept: '*/*' }) => retry(path, ask, (answer) => Promise.resolve(answer)),
     close: () => dispatcher.destroy(),
-  }
-}
-
-/** Make the error of an answer that is one. */
-export function refusal(
-  url: string,
-  answer: { readonly statusCode: number },
-  body: string,
-): LabError {
-  const problem = maybeJson(body)
-  if (isReadable(Problem, problem)) return fromProblem(problem)
-  const reason = `status ${answer.statusCode} without an explanation`
-  if (answer.statusCode >= 500) return new LabError('LAB_SERVER_UNAVAILABLE', { what: reason })
-  return new LabError('LAB_RESPONSE_INVALID', { url, reason })
-}
-
-function maybeJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // Not JSON, for example the page of a proxy. The caller reports the status.
-    return null
   }
 }
 
@@ -167,8 +136,6 @@ function explain(
       { what: `an answer of ${url}`, waitedMs: ask.timeoutMs ?? 30_000 },
       { cause },
     )
-  if (cause instanceof SyntaxError)
-    return new LabError('LAB_RESPONSE_INVALID', { url, reason: 'it is not JSON' }, { cause })
   return new LabError(
     'LAB_CONNECTION_FAILED',
     { url, reason: describeCause(cause), attempts: number },

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { LabError, path, routes } from '@community-lab/contract'
+import { LabError, path, refusalOf, routes } from '@community-lab/contract'
 import { createWebSocketStream, WebSocket } from 'ws'
-import { describeCause, refusal } from '../http/client.ts'
+import { describeCause } from '../http/client.ts'
 import { orAborted } from '../wait/signal.ts'
 
 /** The destination of a tunnel. */
@@ -33,9 +33,9 @@ export async function openTunnel(options: TunnelOptions): Promise<Duplex> {
   const stream = createWebSocketStream(socket)
   const opened = Promise.withResolvers<null>()
   socket.once('unexpected-response', (request, response) => {
-    const statusCode = response.statusCode ?? 0
+    const status = response.statusCode ?? 0
     text(response)
-      .then((body) => opened.reject(refusal(url.href, { statusCode }, body)))
+      .then((body) => opened.reject(refusalOf({ url: url.href, status, body })))
       .catch(opened.reject)
       .finally(() => request.destroy())
   })

@@ -1,4 +1,5 @@
 export * from './address.ts'
+export * from './answer.ts'
 export * from './credentials.ts'
 export * from './arch.ts'
 export * from './backoff.ts'

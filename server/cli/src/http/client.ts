@@ -3,14 +3,7 @@ import { request as requestHttps } from 'node:https'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import type { Readable } from 'node:stream'
-import {
-  describeMismatch,
-  fromProblem,
-  isReadable,
-  LabError,
-  Problem,
-  tolerant,
-} from '@community-lab/contract'
+import { isSuccess, LabError, readDocument, refusalOf, type Answer } from '@community-lab/contract'
 import type { Static, TSchema } from 'typebox'
 
 /** Options of a client. */
@@ -49,21 +42,13 @@ const defaultTimeoutMs = 30_000
  * asks a few times and ends, sends files, speaks with Unix sockets, and starts quicker without an HTTP library.
  */
 export function createClient(options: ClientOptions): Client {
-  const ask = async (path: string, asked: AskOptions): Promise<unknown> => {
-    const { status, body } = await exchange(path, asked, options)
-    const document = parseJson(body)
-    if (status < 400 || asked.accept?.includes(status) === true) return document
-    if (isReadable(Problem, document)) throw fromProblem(document)
-    const reason = `status ${status}: ${body.slice(0, 200)}`
-    throw new LabError('LAB_RESPONSE_INVALID', { url: options.base + path, reason })
+  const ask = async (path: string, asked: AskOptions): Promise<Answer> => {
+    const answer = { url: options.base + path, ...(await exchange(path, asked, options)) }
+    if (isSuccess(answer.status) || asked.accept?.includes(answer.status) === true) return answer
+    throw refusalOf(answer)
   }
   return {
-    async ask(schema, path, asked = {}) {
-      const document = await ask(path, asked)
-      if (isReadable(schema, document)) return document
-      const reason = describeMismatch(tolerant(schema), document)
-      throw new LabError('LAB_RESPONSE_INVALID', { url: options.base + path, reason })
-    },
+    ask: async (schema, path, asked = {}) => readDocument(schema, await ask(path, asked)),
     async do(path, asked = {}) {
       await ask(path, asked)
     },
@@ -138,13 +123,4 @@ function answerOf(request: ClientRequest): Promise<IncomingMessage> {
     request.on('response', resolve)
     request.on('error', reject)
   })
-}
-
-function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch {
-    // The caller's schema refuses the missing document.
-    return undefined
-  }
 }

@@ -1,8 +1,7 @@
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { describeMismatch, fromProblem, LabError, Problem } from '@community-lab/contract'
+import { LabError, readAnswer, type Answer } from '@community-lab/contract'
 import type { Static, TSchema } from 'typebox'
-import { Value } from 'typebox/value'
 
 /** Options of a request. */
 export interface RequestOptions {
@@ -27,7 +26,7 @@ export interface ServerClient {
 export function createServerClient(socket: string, token: string | null = null): ServerClient {
   async function send(path: string, options: RequestOptions): Promise<Answer> {
     const payload = payloadOf(options)
-    return exchange(socket, path, {
+    const { status, body } = await exchange(socket, path, {
       method: options.method ?? 'GET',
       headers: {
         host: 'localhost',
@@ -41,26 +40,13 @@ export function createServerClient(socket: string, token: string | null = null):
       bytes: payload?.bytes ?? null,
       signal: options.signal,
     })
+    return { url: path, status, body }
   }
   return {
-    async ask(schema, path, options) {
-      const answer = await send(path, options)
-      const document = parseJson(answer.body)
-      if (answer.status >= 400) throw refusal(path, answer, document)
-      if (!Value.Check(schema, document)) {
-        const reason = describeMismatch(schema, document)
-        throw new LabError('LAB_RESPONSE_INVALID', { url: path, reason })
-      }
-      return document
-    },
+    ask: async (schema, path, options) => readAnswer(schema, await send(path, options)),
     status: async (path, options) => (await send(path, options)).status,
     withToken: (other) => createServerClient(socket, other),
   }
-}
-
-interface Answer {
-  readonly status: number
-  readonly body: string
 }
 
 interface Exchange {
@@ -70,7 +56,11 @@ interface Exchange {
   readonly signal: AbortSignal
 }
 
-function exchange(socketPath: string, path: string, options: Exchange): Promise<Answer> {
+function exchange(
+  socketPath: string,
+  path: string,
+  options: Exchange,
+): Promise<Omit<Answer, 'url'>> {
   const { method, headers, bytes, signal } = options
   return new Promise((resolve, reject) => {
     const asked = request({ socketPath, path, method, headers, signal, agent: false }, (answer) => {
@@ -89,19 +79,4 @@ function payloadOf(options: RequestOptions): { bytes: Uint8Array; type: string }
   if (options.file !== undefined) return options.file
   if (options.body === undefined) return null
   return { bytes: Buffer.from(JSON.stringify(options.body)), type: 'application/json' }
-}
-
-function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch {
-    // The caller finds that it fits no schema.
-    return undefined
-  }
-}
-
-function refusal(path: string, answer: Answer, document: unknown): LabError {
-  if (Value.Check(Problem, document)) return fromProblem(document)
-  const reason = `status ${answer.status}: ${answer.body.slice(0, 200)}`
-  return new LabError('LAB_RESPONSE_INVALID', { url: path, reason })
 }
