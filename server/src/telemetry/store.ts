@@ -29,7 +29,7 @@ export interface TelemetryStoreOptions {
   readonly commitRows?: number
   /** The most memory that DuckDB uses, in MiB; default 256. */
   readonly memoryMiB?: number
-  /** Default: 256 measurements in a scope, 16 undeclared ones of one node, 256 columns of fields in a measurement, 32 of them begun by one node in the scope `node`. */
+  /** Default: 256 measurements in a scope, 16 undeclared ones of one node, 256 columns of fields in a measurement, of which one node begins 32 in the scope `node`, 128 in a slice. */
   readonly bounds?: Partial<StoreBounds>
   /** Default: 36 million rows and 4 GiB, 10,000 rows a second. */
   readonly quota?: Partial<SliceQuota>
@@ -97,6 +97,7 @@ export async function createTelemetryStore(
       undeclaredPerNode: 16,
       fieldsPerMeasurement: 256,
       fieldsPerNode: 32,
+      sliceFieldsPerNode: 128,
       ...options.bounds,
     },
     quota: { rowsPerHour: 36_000_000, bytesPerHour: 4 * 1024 ** 3, ...options.quota },

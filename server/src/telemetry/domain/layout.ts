@@ -70,6 +70,8 @@ export interface Fitted {
   readonly values: ReadonlyMap<string, FieldValue>
   /** JSON of the fields that have no column; null when there is none. */
   readonly overflow: string | null
+  /** The first field that has no column because the bounds leave no room for one; null when there is none. */
+  readonly withoutRoom: string | null
   /** How the table changes for this sample, in order. */
   readonly changes: readonly ColumnChange[]
 }
@@ -116,20 +118,23 @@ export function fitFields(
   const values = new Map<string, FieldValue>()
   const changes: ColumnChange[] = []
   const overflow: (readonly [string, FieldValue])[] = []
+  let withoutRoom: string | null = null
   for (const [name, given] of Object.entries(sample)) {
     const value = name === runField ? runText(given) : given
     const fits = fields.has(name) || checkFieldName(name) === null
     const hasRoom = (): boolean => added < maxNew && countColumns(fields) < maxColumns
     const change = fits ? fitValue(name, value, { fields, hasRoom }) : null
-    if (change === null) overflow.push([name, value])
-    else {
+    if (change === null) {
+      overflow.push([name, value])
+      if (fits) withoutRoom ??= name
+    } else {
       values.set(name, value)
       changes.push(...change)
       added += change.filter((each) => each.do === 'add').length
     }
   }
   const rest = overflow.length === 0 ? null : JSON.stringify(Object.fromEntries(overflow))
-  return { values, changes, overflow: rest }
+  return { values, changes, overflow: rest, withoutRoom }
 }
 
 /**

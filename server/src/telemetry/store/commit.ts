@@ -50,7 +50,7 @@ export interface CommitRules {
   readonly quotas: QuotaBook
 }
 
-/** Samples that a slice has no room for, told in one row. */
+/** Samples of which a slice has no room for all, told in one row. */
 interface Refusal {
   /** The last of them. */
   sample: PlacedSample
@@ -73,16 +73,19 @@ export function planCommit(
   const moved = new Map<string, AppendRequest>()
   const begunIn = new Set<StoredTable>()
 
-  function plan(given: PlacedSample, { node, nodeId, spool }: AppendRequest): void {
+  /** Returns why not all fields have a column; null when they have. */
+  function plan(given: PlacedSample, { node, nodeId, spool }: AppendRequest): string | null {
     const { sample, table } = findTable(catalog, given, { bounds, definitions, nodeId })
     const begun = table.begunOf.get(nodeId) ?? 0
+    const isOfNode = table.scope === nodeScope
+    const maxBegun = isOfNode ? bounds.fieldsPerNode : bounds.sliceFieldsPerNode
     const fitted = fitFields(sample.fields, table.fields, {
       maxColumns: bounds.fieldsPerMeasurement,
-      maxNew: table.scope === nodeScope ? bounds.fieldsPerNode - begun : Infinity,
+      maxNew: maxBegun - begun,
     })
     definitions.push(...changeColumns(table, fitted.changes))
     const added = fitted.changes.filter((change) => change.do === 'add').length
-    if (added > 0 && table.scope === nodeScope) {
+    if (added > 0) {
       table.begunOf.set(nodeId, begun + added)
       begunIn.add(table)
     }
@@ -90,6 +93,9 @@ export function planCommit(
     const planned = rows.get(table)
     if (planned === undefined) rows.set(table, [row])
     else planned.push(row)
+    if (fitted.withoutRoom === null || isOfNode) return null
+    const most = `${bounds.fieldsPerMeasurement} columns at most, of which one node begins ${maxBegun}`
+    return `${table.name} has ${most}; fields such as ${fitted.withoutRoom} are in its column overflow`
   }
 
   const outcomes = requests.map((request): AppendOutcome => {
@@ -103,9 +109,12 @@ export function planCommit(
         missingSeq = committedSeq + 1
         break
       }
-      const reason = quotas.admit(given)
-      if (reason === null) plan(given, request)
-      else noteRefusal(refusals, given, reason)
+      const excess = quotas.admit(given)
+      if (excess !== null) noteRefusal(refusals, given, { about: excess, reason: excess })
+      else {
+        const reason = plan(given, request)
+        if (reason !== null) noteRefusal(refusals, given, { about: given.name, reason })
+      }
       committedSeq = given.seq
       catalog.committedSeqs.set(key, committedSeq)
       moved.set(key, request)
@@ -120,8 +129,13 @@ export function planCommit(
   return { definitions, rows, outcomes, notes }
 }
 
-function noteRefusal(refusals: Map<string, Refusal>, sample: PlacedSample, reason: string): void {
-  const key = `${sample.sliver ?? ''} ${reason}`
+/** Note that a sample was refused, or a part of it. What is about the same is told in one row, with the first reason. */
+function noteRefusal(
+  refusals: Map<string, Refusal>,
+  sample: PlacedSample,
+  { about, reason }: { readonly about: string; readonly reason: string },
+): void {
+  const key = `${sample.sliver ?? ''} ${about}`
   const known = refusals.get(key) ?? { sample, reason, lines: 0 }
   refusals.set(key, known)
   known.sample = sample

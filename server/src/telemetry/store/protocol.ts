@@ -24,6 +24,8 @@ export interface StoreBounds {
   readonly fieldsPerMeasurement: number
   /** Columns of a measurement of the scope `node` that samples of one node have begun; its further fields go to `overflow`. */
   readonly fieldsPerNode: number
+  /** Columns of a measurement of a slice that samples of one node have begun; its further fields go to `overflow`, and `rejected` tells of it. */
+  readonly sliceFieldsPerNode: number
 }
 
 /** A node's spool. */

@@ -76,12 +76,34 @@ describe('the measurements of nodes', () => {
     ])
   })
 
-  it('of a slice may all have begun on one node', async () => {
+  it('of a slice are so many from one node too, and what has none is told in one row', async () => {
     await using folder = await makeFolder()
-    await using store = await openStore(folder.dir, { bounds: { fieldsPerNode: 1 } })
-    const sample = { scope: 'slice-3', sliver: '3@1', fields: { a: 1, b: 2, c: 3 } }
-    await store.append(fromNode([aSample(1, sample)]))
-    expect(await readAll(store, 'cpu', 'slice-3')).toMatchObject([{ a: 1, b: 2, c: 3 }])
+    const bounds = { fieldsPerMeasurement: 4, fieldsPerNode: 1, sliceFieldsPerNode: 2 }
+    const some = (at: number, ...names: string[]) => ({
+      ...{ scope: 'slice-3', sliver: `3@${at}` },
+      fields: Object.fromEntries(names.map((name) => [name, 1])),
+    })
+    {
+      await using store = await openStore(folder.dir, { bounds })
+      await store.append(fromNode([aSample(1, some(1, 'a')), aSample(2, some(1, 'b'))]))
+    }
+    await using store = await openStore(folder.dir, { bounds })
+    await store.append(fromNode([3, 4, 5].map((seq) => aSample(seq, some(1, 'a', `x${seq}`)))))
+    await store.append({ ...fromNode([aSample(1, some(2, 'c', 'd'))]), nodeId: 2, node: 'n2' })
+    const rows = await readAll(store, 'cpu', 'slice-3')
+    expect(rows.map(({ a, c, d, overflow }) => ({ a, c, d, overflow }))).toEqual([
+      { a: 1, c: null, d: null, overflow: null },
+      { a: null, c: null, d: null, overflow: null },
+      ...[3, 4, 5].map((seq) => ({ a: 1, c: null, d: null, overflow: `{"x${seq}":1}` })),
+      { a: null, c: 1, d: 1, overflow: null },
+    ])
+    expect(await readAll(store, 'rejected', 'slice-3')).toMatchObject([
+      {
+        sliver: '3@1',
+        lines: 3,
+        reason: expect.stringMatching(/of which one node begins 2; .*x3/u) as string,
+      },
+    ])
   })
 
   it('are taken whatever else there is when they are declared, with all their fields', async () => {

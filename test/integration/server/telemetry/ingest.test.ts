@@ -27,7 +27,7 @@ describe('a sample that DuckDB cannot commit for a reason of its own', () => {
       ...{ exportWithinMs: 1_000, quota: { rowsPerHour: 1e9, bytesPerHour: 1e12 } },
       bounds: {
         ...{ measurementsPerScope: 256, undeclaredPerNode: 16 },
-        ...{ fieldsPerMeasurement: 256, fieldsPerNode: 32 },
+        ...{ fieldsPerMeasurement: 256, fieldsPerNode: 32, sliceFieldsPerNode: 128 },
       },
     }
     const database = await openDatabase(settings)
