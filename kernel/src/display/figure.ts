@@ -3,6 +3,7 @@ import { inspect } from 'node:util'
 import type * as Jsdom from 'jsdom'
 import { displaySymbol, type Bundle } from './bundle.ts'
 import { addCanvases } from './canvas.ts'
+import { maxTexts, hideTexts } from './hidden-parts.ts'
 import { makeRoomForLabels, noteLabel } from './label-room.ts'
 import { maxSegments, replaceLongLines } from './long-lines.ts'
 import { renderPng } from './picture.ts'
@@ -110,8 +111,14 @@ export function figureBundle(figure: Element): Bundle {
 
 /** Render a drawing as PNG. If the picture shows less than the drawing, a note below it says so. */
 function pngOf(figure: Element, main: Element): Uint8Array | null {
+  const texts = hideTexts(main)
   const lines = replaceLongLines(main)
   try {
+    if (texts.count > 0)
+      addNote(
+        figure,
+        `${texts.count} labels are not drawn: more than ${maxTexts} would take seconds, and nobody could read them. A filter chooses those that matter`,
+      )
     for (const segments of lines.thinned) {
       const every = Math.ceil(segments / maxSegments)
       addNote(
@@ -119,10 +126,11 @@ function pngOf(figure: Element, main: Element): Uint8Array | null {
         `a line of ${segments} points that cross each other: only one of ${every} is drawn, all of them would take minutes`,
       )
     }
-    if (lines.thinned.length > 0) makeRoomForLabels(main)
+    if (lines.thinned.length > 0 || texts.count > 0) makeRoomForLabels(main)
     return renderPng(withNamespace(toXml(main)), !lines.areThere)
   } finally {
     lines.restore()
+    texts.restore()
   }
 }
 

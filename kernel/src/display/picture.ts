@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { LabError } from '@community-lab/contract'
 import type * as Resvg from '@resvg/resvg-js'
+import { brighten } from './hidden-parts.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -98,5 +99,5 @@ function open(
     sansSerifFamily: family,
     monospaceFamily: 'DejaVu Sans Mono',
   }
-  return new resvg.Resvg(svg, { ...options, font })
+  return new resvg.Resvg(brighten(svg), { ...options, font })
 }

@@ -3,8 +3,10 @@ import * as ObservablePlot from '@observablehq/plot'
 import './dot-layer.ts'
 import { watchEmptyMarks } from './empty-marks.ts'
 import { addNote, figureDocument, followsMouse } from './figure.ts'
+import { listLost } from './hidden-parts.ts'
 import { watchLogScales, type LogReport } from './log-scale.ts'
 import { chooseLogTicks } from './log-ticks.ts'
+import { noteOutside } from './outside-axes.ts'
 
 /**
  * Observable Plot without a browser: `Plot.plot` and `mark.plot()` use a document of the kernel's unless the options name one. A notebook shows a figure that
@@ -30,6 +32,7 @@ marks.plot = function plot(
 type Figure = ReturnType<typeof ObservablePlot.plot>
 
 function draw(options: ObservablePlot.PlotOptions): Figure {
+  const outside = noteOutside()
   const [first, empty] = watchEmptyMarks(() => drawOnce(options))
   const wider = widen(options, ...first)
   const [figure, report] = wider === null ? first : drawOnce(wider)
@@ -46,6 +49,12 @@ function draw(options: ObservablePlot.PlotOptions): Figure {
         missing === '' ? 'all the values that it needs' : `a value of ${missing} that can be drawn`
       addNote(drawn, `no ${mark} is drawn: none of ${rows} rows has ${lacks}`)
     }
+  for (const { mark, count, of, axes } of outside.values())
+    addNote(
+      drawn,
+      `${count} of ${of} points of ${mark} are outside of the axes: the domain of ${axes.join(' and ')} ends before them`,
+    )
+  for (const text of listLost(drawn)) addNote(drawn, text)
   removeTips(drawn)
   return drawn
 }

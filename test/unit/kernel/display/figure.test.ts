@@ -103,7 +103,8 @@ describe('labels', () => {
   it('outside of the view box do not widen a figure', () => {
     const far = Plot.text([{ x: 500, y: 1 }], { x: 'x', y: 'y', text: ['far'] })
     const figure = Plot.plot({ x: { domain: [0, 1] }, y: { domain: [0, 1] }, marks: [far] })
-    expect(svgOf(figure)).toContain('viewBox="0 0 640 400"')
+    // Higher by the note about the label.
+    expect(svgOf(figure)).toMatch(/viewBox="0 0 640 4\d\d"/u)
   })
 
   it('may contain characters and names that XML does not have', () => {
@@ -245,6 +246,45 @@ it('says that marks which follow the pointer are not drawn, and leaves no trace 
     expect(bundle['text/plain']).toContain('tips follow a mouse')
     expect(bundle['image/svg+xml']).not.toMatch(/aria-label="(?:tip|crosshair)/u)
   }
+})
+
+describe('what is not in a picture is told', () => {
+  const noteOf = (figure: Element) => bundleOf(figure)['text/plain']
+  const point = [{ x: 0.5, y: 1 }]
+
+  it('labels beyond those that can be read', () => {
+    const rows = Array.from({ length: 2_100 }, (_, index) => ({ x: index, t: `n${index}` }))
+    const figure = Plot.plot({ axis: null, marks: [Plot.textX(rows, { x: 'x', text: 't' })] })
+    expect(noteOf(figure)).toMatch(/100 labels are not drawn: more than 2000 would take seconds/u)
+    expect([count(figure, 'text'), count(figure, '[display]')]).toEqual([2_101, 0])
+  })
+
+  it('points outside of a domain that is set', () => {
+    const rows = [...point, { x: 2, y: 1 }, { x: 3, y: 9 }]
+    const figure = (domain: readonly [number, number], clip = false) =>
+      Plot.plot({ x: { domain }, marks: [Plot.dot(rows, { x: 'x', y: 'y', clip })] })
+    expect(noteOf(figure([0, 1]))).toContain(
+      '2 of 3 points of dot are outside of the axes: the domain of x ends before them',
+    )
+    expect(noteOf(figure([0, 3]))).toBe('[figure, 640 × 400]')
+    expect(noteOf(figure([0, 1], true))).toBe('[figure, 640 × 400]')
+  })
+
+  it('images of the web', () => {
+    const image = (src: string) => Plot.image(point, { x: 'x', y: 'y', src: () => src }).plot()
+    expect(noteOf(image('https://example.org/a.png'))).toMatch(/images of the web \(1\)/u)
+    expect(noteOf(image('data:image/png;base64,AAAA'))).not.toContain('⚠')
+  })
+
+  it('colours that only browsers know; those of bright and dark pages are the bright ones', () => {
+    const dot = (fill: string) => Plot.dot(point, { x: 'x', y: 'y', r: 20, fill })
+    expect(noteOf(dot('oklch(60% 0.2 30)').plot())).toMatch(/lack the colour oklch\(60% 0\.2 30\)/u)
+    const range = (color: string) => ({ color: { domain: ['a'], range: [color] } })
+    const named = Plot.dot(point, { x: 'x', y: 'y', r: 20, fill: () => 'a' })
+    const picture = (color: string) =>
+      bundleOf(Plot.plot({ ...range(color), marks: [named] }))['image/png']
+    expect(picture('light-dark(rgb(255, 0, 0), blue)')).toEqual(picture('rgb(255, 0, 0)'))
+  })
 })
 
 it('draws a raster', () => {
