@@ -2,6 +2,7 @@ import { readdir, readlink } from 'node:fs/promises'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { patienceMs } from '../../support/eventually.ts'
 import { startMesh, type TestMesh } from './world/mesh.ts'
 
 const isRoot = process.geteuid?.() === 0
@@ -26,9 +27,9 @@ describe.each(isRoot ? (['me', 'ordinary user'] as const) : (['me'] as const))(
 
     /** Ask again and again until routes have settled; each question takes its time. */
     async function until(isThere: () => Promise<boolean>): Promise<void> {
-      const patience = AbortSignal.timeout(30_000)
+      const patience = AbortSignal.timeout(patienceMs)
       while (!(await isThere().catch(() => false)))
-        if (patience.aborted) throw new Error('the routes did not settle within 30 s')
+        if (patience.aborted) throw new Error('the routes did not settle')
     }
 
     test('everyone reaches everyone over several links', async () => {
@@ -40,10 +41,11 @@ describe.each(isRoot ? (['me', 'ordinary user'] as const) : (['me'] as const))(
     })
 
     test('n1 to n5 is two links of 5 ms each way', async () => {
-      const text = await ping('n1', address(5), '-c', '10', '-i', '0.05')
-      const [, min = '0', average = '0'] = /= ([\d.]+)\/([\d.]+)\//u.exec(text) ?? []
-      expect(Number(min)).toBeGreaterThan(18)
-      expect(Number(average)).toBeLessThan(40)
+      const text = await ping('n1', address(5), '-c', '40', '-i', '0.02')
+      // A busy machine delays some packets, but not all of them: the quickest had the delay of the links alone.
+      const quickestMs = Number(/= ([\d.]+)\//u.exec(text)?.[1])
+      expect(quickestMs).toBeGreaterThan(18)
+      expect(quickestMs).toBeLessThan(40)
     })
 
     test('a link carries 20 Mbit/s and no more', async () => {
