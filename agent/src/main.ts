@@ -1,8 +1,7 @@
-import { LabError } from '@community-lab/contract'
 import { pino } from 'pino'
 import { runAgent } from './agent.ts'
 import { readAgentConfiguration } from './config.ts'
-import { createLogOutput } from '@community-lab/contract/host'
+import { createLogOutput, reportFailure } from '@community-lab/contract/host'
 
 /** Run the agent until SIGTERM or SIGINT. Settings: the environment (`config.ts`). */
 async function main(): Promise<void> {
@@ -27,11 +26,5 @@ async function main(): Promise<void> {
 try {
   await main()
 } catch (error) {
-  const text = LabError.is(error)
-    ? `${error.message} [${error.code}]`
-    : error instanceof Error
-      ? (error.stack ?? error.message)
-      : String(error)
-  process.stderr.write(`community-lab agent: ${text}\n`)
-  process.exitCode = 1
+  reportFailure('community-lab agent', error)
 }

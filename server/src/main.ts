@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { LabError } from '@community-lab/contract'
 import { pino } from 'pino'
 import { readServerConfiguration } from './config.ts'
-import { createLogOutput } from '@community-lab/contract/host'
+import { createLogOutput, reportFailure } from '@community-lab/contract/host'
 import { startServer } from './server.ts'
 
 /** Run the server until SIGTERM or SIGINT. Settings: the environment (`config.ts`). */
@@ -26,11 +26,5 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main()
 } catch (error) {
-  const text = LabError.is(error)
-    ? `${error.message} [${error.code}]`
-    : error instanceof Error
-      ? (error.stack ?? error.message)
-      : String(error)
-  process.stderr.write(`community-lab server: ${text}\n`)
-  process.exitCode = 1
+  reportFailure('community-lab server', error)
 }

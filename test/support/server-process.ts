@@ -9,6 +9,7 @@ import type { NodeReport } from '@community-lab/contract'
 import pg from 'pg'
 import { startPostgres } from './postgres.ts'
 import { makeOrdinaryFolder, spawnOrdinary } from './postgres-user.ts'
+import { environmentOf, serverSettings } from './server-settings.ts'
 
 /** What a server and its PostgreSQL have used until now. */
 export interface Usage {
@@ -61,26 +62,13 @@ export async function startServer(size: number): Promise<ServerProcess> {
   const postgres = stack.use(await startPostgres())
   const dir = await makeOrdinaryFolder()
   stack.defer(() => rm(dir, { recursive: true, force: true }))
-  const settings = {
-    DATA: join(dir, 'data'),
-    SOCKET: join(dir, 'server.sock'),
-    LISTEN: '[::1]:0',
-    COMMUNITY_URL: 'https://[2001:db8::1]:8443',
-    TINC_ADDRESS: '2001:db8::1',
-    GATEWAY_SOCKET: join(dir, 'gateway.sock'),
-    BOOTSTRAP_TOKEN_FILE: join(dir, 'token'),
-    LOG_LEVEL: 'info',
-  }
-  const named = Object.entries(settings).map(([name, value]) => [
-    `COMMUNITY_LAB_SERVER_${name}`,
-    value,
-  ])
+  const settings = serverSettings(dir)
   const started = await spawnOrdinary(program, [], {
     PATH: process.env['PATH'],
     // Such as --cpu-prof, to see what the figures are made of.
     NODE_OPTIONS: process.env['BENCH_SERVER_NODE_OPTIONS'],
     DATABASE_URL: postgres.url,
-    ...(Object.fromEntries(named) as Record<string, string>),
+    ...environmentOf({ ...settings, LOG_LEVEL: 'info' }),
   })
   const { child } = started
   const { stdout, stderr, pid } = child

@@ -48,8 +48,7 @@ export function formatTable<T>(
   columns: readonly Column<T>[],
   note = '',
 ): string {
-  const shown = items.slice(0, maxRows)
-  const cells = shown.map((item) => columns.map((column) => column.value(item)))
+  const cells = cellsOf(items, columns)
   const texts = cells.map((row) => row.map((cell) => oneLine(formatValue(cell))))
   const widths = columns.map((column, index) =>
     Math.max(column.name.length, ...texts.map((row) => row[index]?.length ?? 0)),
@@ -72,8 +71,7 @@ export function renderTable<T>(
   columns: readonly Column<T>[],
   note = '',
 ): string {
-  const shown = items.slice(0, maxRows)
-  const cells = shown.map((item) => columns.map((column) => column.value(item)))
+  const cells = cellsOf(items, columns)
   const aligns = columns.map((_, index) =>
     isNumeric(cells.map((row) => row[index])) ? 'right' : 'left',
   )
@@ -88,6 +86,10 @@ export function renderTable<T>(
     .map((text) => `<p style="opacity:0.7">${escapeHtml(text)}</p>`)
     .join('')
   return `<table><thead><tr>${head}</tr></thead><tbody>${rows.join('')}</tbody></table>${foot}`
+}
+
+function cellsOf<T>(items: readonly T[], columns: readonly Column<T>[]): unknown[][] {
+  return items.slice(0, maxRows).map((item) => columns.map((column) => column.value(item)))
 }
 
 /** Write a value for a cell of a table. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { LabError, toProblem, type Token } from '@community-lab/contract'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { aNode } from './world/node.ts'
+import { aNode } from '../../support/node-object.ts'
 import { makePlace, type Place } from './world/place.ts'
 import { vctStatus } from './world/vct-status.ts'
 

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import { postgresKinds, startPostgres } from '../../support/postgres.ts'
 import { makeOrdinaryFolder, spawnOrdinary } from '../../support/postgres-user.ts'
+import { environmentOf, serverSettings } from '../../support/server-settings.ts'
 
 /** A server process that is ready. */
 interface ServerProcess {
@@ -21,23 +22,10 @@ interface ServerProcess {
 const program = 'server/src/main.ts'
 
 function environment(dir: string, databaseUrl: string | null): NodeJS.ProcessEnv {
-  const settings = {
-    DATA: join(dir, 'data'),
-    SOCKET: join(dir, 'server.sock'),
-    LISTEN: '[::1]:0',
-    COMMUNITY_URL: 'https://[2001:db8::1]:8443',
-    TINC_ADDRESS: '2001:db8::1',
-    GATEWAY_SOCKET: join(dir, 'gateway.sock'),
-    BOOTSTRAP_TOKEN_FILE: join(dir, 'token'),
-  }
-  const named = Object.entries(settings).map(([name, value]) => [
-    `COMMUNITY_LAB_SERVER_${name}`,
-    value,
-  ])
   return {
     PATH: process.env['PATH'],
     ...(databaseUrl === null ? {} : { DATABASE_URL: databaseUrl }),
-    ...(Object.fromEntries(named) as Record<string, string>),
+    ...environmentOf(serverSettings(dir)),
   }
 }
 

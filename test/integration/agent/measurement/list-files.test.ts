@@ -15,6 +15,20 @@ function listOf(serial: number, slivers: number) {
   return { serial, writer: 'boot', entries }
 }
 
+/** Mount a file system of 64 KiB, which `fill` makes full. Needs root. */
+async function mountSmallDisk(path: string): Promise<AsyncDisposable & { fill(): Promise<void> }> {
+  await runCommand(['mount', '-t', 'tmpfs', '-o', 'size=64k', 'list-test', path])
+  return {
+    async fill() {
+      const filler = writeFile(join(path, 'filler'), Buffer.alloc(128 * 1024))
+      await expect(filler).rejects.toThrow('ENOSPC')
+    },
+    async [Symbol.asyncDispose]() {
+      await runCommand(['umount', path])
+    },
+  }
+}
+
 it('a list that is written leaves the one before whole, for a kill may come at any moment', async () => {
   await using folder = await createFolder()
   const path = join(folder.path, 'wanted')
@@ -31,30 +45,24 @@ it.runIf(isRoot)(
   'on a full disk a list is written where the one before last was, and none is cut',
   async () => {
     await using folder = await createFolder()
-    await runCommand(['mount', '-t', 'tmpfs', '-o', 'size=64k', 'list-test', folder.path])
-    try {
-      const path = join(folder.path, 'wanted')
-      writeList(path, listOf(1, 3))
-      await expect(
-        writeFile(join(folder.path, 'filler'), Buffer.alloc(128 * 1024)),
-      ).rejects.toThrow('ENOSPC')
-      for (const [serial, slivers] of [
-        [2, 20],
-        [3, 2],
-        [4, 30],
-      ] as const) {
-        writeList(path, listOf(serial, slivers))
-        expect(readList(path)).toMatchObject(listOf(serial, slivers))
-      }
-      const text = await readFile(path, 'utf8')
-      expect(() => {
-        writeList(path, listOf(5, 1000))
-      }).toThrow('ENOSPC')
-      expect(await readFile(path, 'utf8')).toBe(text)
-      expect((await readdir(folder.path)).sort()).toEqual(['.wanted.tmp', 'filler', 'wanted'])
-    } finally {
-      await runCommand(['umount', folder.path])
+    await using disk = await mountSmallDisk(folder.path)
+    const path = join(folder.path, 'wanted')
+    writeList(path, listOf(1, 3))
+    await disk.fill()
+    for (const [serial, slivers] of [
+      [2, 20],
+      [3, 2],
+      [4, 30],
+    ] as const) {
+      writeList(path, listOf(serial, slivers))
+      expect(readList(path)).toMatchObject(listOf(serial, slivers))
     }
+    const text = await readFile(path, 'utf8')
+    expect(() => {
+      writeList(path, listOf(5, 1000))
+    }).toThrow('ENOSPC')
+    expect(await readFile(path, 'utf8')).toBe(text)
+    expect((await readdir(folder.path)).sort()).toEqual(['.wanted.tmp', 'filler', 'wanted'])
   },
 )
 
@@ -62,31 +70,25 @@ it.runIf(isRoot)(
   'a list is whole on a full disk when its writer is killed before any one of its steps',
   async () => {
     await using folder = await createFolder()
-    await runCommand(['mount', '-t', 'tmpfs', '-o', 'size=64k', 'list-test', folder.path])
-    try {
-      const path = join(folder.path, 'wanted')
-      writeList(path, listOf(0, 50))
-      await expect(
-        writeFile(join(folder.path, 'filler'), Buffer.alloc(128 * 1024)),
-      ).rejects.toThrow('ENOSPC')
-      let killedBefore = 0
-      for (let end = 'SIGKILL'; end === 'SIGKILL';) {
-        const serial = ++killedBefore
-        const before = readList(path)
-        end = endOfWriter(
-          killedBefore,
-          path,
-          JSON.stringify([...listOf(serial, 20 + serial).entries]),
-        )
-        const now = readList(path)
-        const whole = [before, { version: 2, ...listOf(serial, 20 + serial) }]
-        expect(whole.filter((one) => isDeepStrictEqual(one, now))).toHaveLength(1)
-        if (end !== 'SIGKILL') expect(now?.serial).toBe(serial)
-      }
-      expect(killedBefore).toBeGreaterThan(5)
-    } finally {
-      await runCommand(['umount', folder.path])
+    await using disk = await mountSmallDisk(folder.path)
+    const path = join(folder.path, 'wanted')
+    writeList(path, listOf(0, 50))
+    await disk.fill()
+    let killedBefore = 0
+    for (let end = 'SIGKILL'; end === 'SIGKILL';) {
+      const serial = ++killedBefore
+      const before = readList(path)
+      end = endOfWriter(
+        killedBefore,
+        path,
+        JSON.stringify([...listOf(serial, 20 + serial).entries]),
+      )
+      const now = readList(path)
+      const whole = [before, { version: 2, ...listOf(serial, 20 + serial) }]
+      expect(whole.filter((one) => isDeepStrictEqual(one, now))).toHaveLength(1)
+      if (end !== 'SIGKILL') expect(now?.serial).toBe(serial)
     }
+    expect(killedBefore).toBeGreaterThan(5)
   },
 )
 

@@ -41,9 +41,8 @@ function values(spool: Spool): readonly unknown[] {
   return readAll(spool).map(({ fields }) => fields['value'])
 }
 
-it('removes a sliver when it is asked again, though the catcher did not answer the first time, and each line is there once', async () => {
-  await using folder = await createFolder()
-  await using agent = await openAgent(folder.path)
+/** Fail to remove a sliver, because its catcher is stopped while a line waits for it. Returns the process id of the catcher. */
+async function failToRemove(agent: Awaited<ReturnType<typeof openAgent>>): Promise<number> {
   await agent.ensure()
   await agent.write(1)
   await waitForRecords(agent.spool, 1)
@@ -51,6 +50,13 @@ it('removes a sliver when it is asked again, though the catcher did not answer t
   process.kill(pid, 'SIGSTOP')
   await agent.write(2)
   await expect(agent.streams.remove(sliver)).rejects.toThrow('has not answered')
+  return pid
+}
+
+it('removes a sliver when it is asked again, though the catcher did not answer the first time, and each line is there once', async () => {
+  await using folder = await createFolder()
+  await using agent = await openAgent(folder.path)
+  const pid = await failToRemove(agent)
   await expect(agent.streams.remove(sliver)).rejects.toThrow('has not answered')
   process.kill(pid, 'SIGCONT')
   await agent.streams.remove(sliver)
@@ -62,13 +68,7 @@ it('removes a sliver when it is asked again, though the catcher did not answer t
 it('loses no line of a sliver whose catcher is killed before it has answered that the sliver is removed', async () => {
   await using folder = await createFolder()
   await using agent = await openAgent(folder.path)
-  await agent.ensure()
-  await agent.write(1)
-  await waitForRecords(agent.spool, 1)
-  const pid = agent.catcher()
-  process.kill(pid, 'SIGSTOP')
-  await agent.write(2)
-  await expect(agent.streams.remove(sliver)).rejects.toThrow('has not answered')
+  const pid = await failToRemove(agent)
   process.kill(pid, 'SIGKILL')
   await agent.streams.remove(sliver)
   await readSynced(agent.spool)

@@ -54,6 +54,20 @@ function connect(calls: { changed: number; connected: number }): Uplink {
   return uplink
 }
 
+/** Connect. `connected` resolves when the server has welcomed the uplink. */
+function connectOnce(): { readonly uplink: Uplink; readonly connected: Promise<undefined> } {
+  const connected = Promise.withResolvers<undefined>()
+  uplink = createUplink({
+    spool,
+    softVersion: '1',
+    openStream,
+    onChanged: () => undefined,
+    onConnected: () => connected.resolve(undefined),
+    signal: new AbortController().signal,
+  })
+  return { uplink, connected: connected.promise }
+}
+
 function appendCounts(from: number, count: number): void {
   const sampleOf = (value: number) => ({
     time_us: value,
@@ -254,17 +268,9 @@ it('goes on when a newer server sends frames of a kind that it does not know, an
 
 it('polls over its stream while that is open', async () => {
   serve(() => true)
-  const connected = Promise.withResolvers<undefined>()
-  uplink = createUplink({
-    spool,
-    softVersion: '1',
-    openStream,
-    onChanged: () => undefined,
-    onConnected: () => connected.resolve(undefined),
-    signal: new AbortController().signal,
-  })
+  const { uplink, connected } = connectOnce()
   expect(await uplink.look({ target: '"1"', report: null })).toBeNull()
-  await connected.promise
+  await connected
   expect(await uplink.look({ target: '"1"', report: null })).toMatchObject({ target: true })
   expect(await uplink.look({ target: '"2"', report: null })).toMatchObject({ target: false })
   await uplink.close()
@@ -273,15 +279,7 @@ it('polls over its stream while that is open', async () => {
 
 it('does not poll over the stream of an older server', async () => {
   serve(() => true, false)
-  const connected = Promise.withResolvers<undefined>()
-  uplink = createUplink({
-    spool,
-    softVersion: '1',
-    openStream,
-    onChanged: () => undefined,
-    onConnected: () => connected.resolve(undefined),
-    signal: new AbortController().signal,
-  })
-  await connected.promise
+  const { uplink, connected } = connectOnce()
+  await connected
   expect(await uplink.look({ target: '"1"', report: null })).toBeNull()
 })

@@ -1,32 +1,4 @@
-import type {
-  Node as NodeObject,
-  Sliver as SliverObject,
-  SliverState,
-} from '@community-lab/contract'
-
-/** A node in production. */
-export function nodeObject(node: SliverObject['node']): NodeObject {
-  return {
-    ...node,
-    description: '',
-    group: { uri: '/api/groups/1/', id: 1 },
-    arch: 'x86_64',
-    properties: {},
-    set_state: 'production',
-    boot_sn: 0,
-    mgmt_net: { backend: 'tinc', addr: 'fd65::1' },
-    tinc: { name: `node_${node.id}`, pubkey: null },
-    resources: [],
-    slivers: [],
-    state: 'production',
-    state_changed_on: null,
-    last_seen_on: null,
-    soft_version: null,
-    public_prefix: null,
-    capabilities: null,
-    errors: [],
-  }
-}
+import type { Sliver as SliverObject, SliverState } from '@community-lab/contract'
 
 /** A sliver that has started. */
 export function sliverObject(nodeId: number, hostKey: string): SliverObject {

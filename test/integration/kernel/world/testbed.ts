@@ -17,7 +17,8 @@ import {
 } from '@community-lab/contract'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { spliceTunnel } from '../../../../server/src/tunnel/splice.ts'
-import { nodeObject, sliverObject } from './objects.ts'
+import { aNode } from '../../../support/node-object.ts'
+import { sliverObject } from './objects.ts'
 import { authorize, startDropbear, type DropbearSliver } from './sliver.ts'
 
 /** A small server for the kernel library, with real SSH behind its tunnel, real server-sent events and real Parquet. */
@@ -184,7 +185,7 @@ function addObjects(app: FastifyInstance, objects: SliverObject[], homes: readon
     instanceSn++
     return reply.code(202).send(slice())
   })
-  app.get(routes.nodes, () => objects.map(({ node }) => nodeObject(node)))
+  app.get(routes.nodes, () => objects.map(({ node }) => aNode(node.id, node.name)))
 }
 
 interface Samples {

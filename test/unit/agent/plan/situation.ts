@@ -9,6 +9,16 @@ import type { SliverStatus } from '../../../../agent/src/plan/observed.ts'
 /** A node that was never told to reboot. Source: CONFINE, a new node's boot_sn is 0. */
 const neverRebooted: Boot = { bootSn: 0, lives: {} }
 
+export const aTemplate = {
+  id: 1,
+  name: 'tiny',
+  type: 'debian',
+  node_archs: ['x86_64'],
+  is_active: true,
+  image_uri: '/api/templates/1/image',
+  image_sha256: 'a'.repeat(64),
+} satisfies SliverTarget['template']
+
 export const aSliverTarget = (changes: Partial<SliverTarget> = {}): SliverTarget => ({
   id: '1@1',
   slice_id: 1,
@@ -16,15 +26,7 @@ export const aSliverTarget = (changes: Partial<SliverTarget> = {}): SliverTarget
   set_state: 'start',
   slice_instance_sn: 0,
   instance_sn: 0,
-  template: {
-    id: 1,
-    name: 'tiny',
-    type: 'debian',
-    node_archs: ['x86_64'],
-    is_active: true,
-    image_uri: '/api/templates/1/image',
-    image_sha256: 'a'.repeat(64),
-  },
+  template: aTemplate,
   resources: [],
   interfaces: [],
   ssh_authorized_keys: ['ssh-ed25519 AAAA one'],

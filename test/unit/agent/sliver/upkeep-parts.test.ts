@@ -1,23 +1,8 @@
 import { expect, it } from 'vitest'
-import type { SliverRecord } from '../../../../agent/src/sliver/store/record.ts'
 import { upkeepParts, type UpkeepSubject } from '../../../../agent/src/sliver/upkeep-parts.ts'
+import { aSliverRecord } from './record.ts'
 
-const record: SliverRecord = {
-  id: '1@1',
-  nr: 1,
-  stage: 'started',
-  sliceInstanceSn: 1,
-  instanceSn: 1,
-  limits: { memory: 64, disk: 64, cpu: 10, processes: 50 },
-  templateSha256: null,
-  sshAuthorizedKeys: [],
-  interfaces: [],
-  sshHostKey: null,
-  startedOn: null,
-  process: null,
-  ended: null,
-}
-const running = [1, 2, 3].map((nr) => ({ ...record, id: `${nr}@1`, nr }))
+const running = [1, 2, 3].map((nr) => aSliverRecord({ id: `${nr}@1`, nr }))
 
 /** Three slivers, the first of which is in trouble: its cgroups cannot be read, and its task fails. */
 function subject(told: string[]): UpkeepSubject {

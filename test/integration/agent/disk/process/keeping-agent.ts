@@ -2,26 +2,12 @@
 import { join } from 'node:path'
 import { openLoopStore } from '../../../../../agent/src/loop/store.ts'
 import { createNodeProblems } from '../../../../../agent/src/report/problems.ts'
-import type { SliverRecord } from '../../../../../agent/src/sliver/store/record.ts'
 import { openRecords } from '../../../../../agent/src/sliver/store/records.ts'
 import { aTarget } from '../../../../unit/agent/plan/situation.ts'
+import { aSliverRecord } from '../../../../unit/agent/sliver/record.ts'
 
 const [dir = '', serial = ''] = process.argv.slice(2)
-const record: SliverRecord = {
-  id: '1@1',
-  nr: 1,
-  stage: 'deployed',
-  sliceInstanceSn: 0,
-  instanceSn: Number(serial),
-  limits: { memory: 64, disk: 64, cpu: 10, processes: 50 },
-  templateSha256: null,
-  sshAuthorizedKeys: [],
-  interfaces: [],
-  sshHostKey: null,
-  startedOn: null,
-  process: null,
-  ended: null,
-}
+const record = aSliverRecord({ stage: 'deployed', sliceInstanceSn: 0, instanceSn: Number(serial) })
 const records = await openRecords(join(dir, 'slivers'))
 await records.save(record)
 await records.save({ ...record, id: '2@1', nr: 2 })

@@ -2,6 +2,7 @@ import { chmod, copyFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SliverTarget } from '@community-lab/contract'
 import { defaultInterfaces } from '@community-lab/contract'
+import { aSliverTarget, aTemplate } from '../../../../unit/agent/plan/situation.ts'
 import { buildTinyTemplate } from '../../../../../server/cli/setup/tiny-template.mjs'
 
 /** The template of tests, with its image as a file. */
@@ -32,25 +33,13 @@ export function wanted(
   { image, sha256 }: TestTemplate,
   more: Partial<SliverTarget> = {},
 ): SliverTarget {
-  return {
+  return aSliverTarget({
     id: `${sliceId}@3`,
     slice_id: sliceId,
     slice_name: `slice${sliceId}`,
-    set_state: 'start',
-    slice_instance_sn: 0,
-    instance_sn: 0,
-    template: {
-      id: 1,
-      name: 'tiny',
-      type: 'debian',
-      node_archs: ['x86_64'],
-      is_active: true,
-      image_uri: image,
-      image_sha256: sha256,
-    },
-    resources: [],
+    template: { ...aTemplate, image_uri: image, image_sha256: sha256 },
     interfaces: [...defaultInterfaces],
     ssh_authorized_keys: [],
     ...more,
-  }
+  })
 }

@@ -1,5 +1,6 @@
 """One kernel per test class, and what the checks ask of it."""
 
+import tempfile
 import time
 import unittest
 from queue import Empty
@@ -81,6 +82,20 @@ class KernelCase(unittest.TestCase):
         msg = self.kc.session.msg(msg_type, content or {})
         self.kc.control_channel.send(msg)
         return msg["header"]["msg_id"]
+
+
+class FolderCase(KernelCase):
+    """A kernel in a folder of its own, outside of the checkout."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.start(cwd=cls.folder.name)
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.folder.cleanup()
 
 
 def is_idle(msg):

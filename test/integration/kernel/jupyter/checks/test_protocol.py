@@ -2,11 +2,10 @@
 
 import os
 import signal
-import tempfile
 import time
 import unittest
 
-from kernel import KernelCase, has_text, text_of
+from kernel import FolderCase, KernelCase, has_text, text_of
 
 
 class Protocol(KernelCase):
@@ -276,18 +275,8 @@ class Protocol(KernelCase):
         self.assertIn("nobody can be asked", content["evalue"])
 
 
-class Elsewhere(KernelCase):
+class Elsewhere(FolderCase):
     """A notebook in a folder that has nothing to do with the checkout."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.start(cwd=cls.folder.name)
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.folder.cleanup()
 
     def test_what_the_kernel_lends_has_types_that_later_cells_know(self):
         self.ok("import { connect } from '@community-lab/kernel'\nconst lend = () => connect()")

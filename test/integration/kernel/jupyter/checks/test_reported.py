@@ -1,22 +1,11 @@
 """What users have reported of other kernels; each check names the report."""
 
-import tempfile
 from pathlib import Path
 
-from kernel import KernelCase, has_text, text_of
+from kernel import FolderCase, has_text, text_of
 
 
-class Reported(KernelCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.start(cwd=cls.folder.name)
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.folder.cleanup()
-
+class Reported(FolderCase):
     def result(self, code):
         # What a timer or a test prints may come before or after it.
         results = [m for m in self.ok(code) if m["msg_type"] == "execute_result"]
