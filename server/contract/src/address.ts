@@ -1,13 +1,13 @@
 import { formatIpv6, parseIpv6, toGroups, type Ipv6Groups } from './ipv6.ts'
 
 /**
- * CONFINE's address plan: every address is computed from the testbed's prefix and ids; none is handed out.
- * N is a node id (1 to 0xfff0), S a slice id (1 to 2^48 - 1), ii an interface number (0 to 15).
+ * CONFINE's address plan: every address is computed from the testbed's prefix and ids; no address is assigned. N is a node id (1 to 0xfff0), S a slice id (1 to
+ * 2^48 - 1), ii an interface number (0 to 15).
  *
  * Source: CONFINE node system and wiki, addressing formulas; the worked examples are in this module's tests.
  */
 export const confinePrivatePrefix = 'fdbd:e804:6aa9::/48'
-/** All testbeds' debug prefix. Source: CONFINE wiki. */
+/** The debug prefix of all testbeds. Source: CONFINE wiki. */
 export const confineDebugPrefix = 'fd5f:eee5:e6ad::/48'
 /** The management prefix of virtual testbeds. Source: CONFINE's VCT. */
 export const vctManagementPrefix = 'fd65:fc41:c50f::/48'
@@ -28,7 +28,7 @@ export function serverManagementAddress(prefix: string, serverId = 2): string {
   return formatIpv6(join(prefix48(prefix), 0, 0x0000, split48(serverId, 'server id')))
 }
 
-/** A host's (an odd machine's) management address `P:0:2000:hhhh:hhhh:hhhh`. */
+/** The management address of a host (a machine that is neither server nor node), `P:0:2000:hhhh:hhhh:hhhh`. */
 export function hostManagementAddress(prefix: string, hostId: number): string {
   return formatIpv6(join(prefix48(prefix), 0, 0x2000, split48(hostId, 'host id')))
 }
@@ -117,7 +117,7 @@ export type ManagementOwner =
       readonly interfaceNr: number
     }
 
-/** Tell whose a management address is (the plan read backwards); `null` when it lies outside the plan. */
+/** Return the owner of a management address, which is the plan in reverse; `null` for an address outside the plan. */
 export function managementOwner(prefix: string, address: string): ManagementOwner | null {
   const [p0, p1, p2] = prefix48(prefix)
   const [a, b, c, node, kind, ...rest] = parseIpv6(address)

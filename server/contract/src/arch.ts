@@ -31,10 +31,10 @@ const byNodeName: Readonly<Record<string, (typeof archs)[number]>> = {
 }
 
 /**
- * Name the processor of a machine. What counts is what the programs on it are built for, which Node.js tells (`process.arch`), not what its kernel could run;
- * of the 32-bit ARMs the machine's own name (`os.machine()`) tells which.
+ * Name the processor of a machine. The name is that of the processor for which its programs are built (`process.arch`), not of what its kernel could run. For
+ * 32-bit ARM, the machine's own name (`os.machine()`) decides.
  *
- * @throws {@link LabError} LAB_ARCH_UNKNOWN for one that no node can have.
+ * @throws {@link LabError} LAB_ARCH_UNKNOWN for a processor that nodes cannot have.
  */
 export function archOf(nodeName: string, machine: string): (typeof archs)[number] {
   if (nodeName === 'arm') return machine.startsWith('armv6') ? 'armv6l' : 'armv7l'

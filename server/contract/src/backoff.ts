@@ -4,12 +4,12 @@ export interface Backoff {
   readonly firstMs: number
   /** The longest delay, in milliseconds. */
   readonly longestMs: number
-  /** The share of a delay that may be left out at random, 0 to 1, so that many clients do not come back at the same moment; default 0. */
+  /** The share of a delay that may be omitted at random, 0 to 1, so that many clients do not return at the same moment; default 0. */
   readonly jitter?: number
 }
 
 /**
- * The delay before the next attempt, in milliseconds, after `failures` in a row (1 or more): `firstMs`, doubled by each further failure, at most
+ * Return the delay before the next attempt, in milliseconds, after `failures` in a row (1 or more): `firstMs`, doubled for each further failure, at most
  * `longestMs`, less up to `jitter` of it. `random` is from 0 up to 1.
  */
 export function backoffMs(

@@ -4,20 +4,21 @@ import type { Slice } from './schema/slice.ts'
 import type { Sliver } from './schema/sliver.ts'
 
 /**
- * What a testbed is at one moment, for those who show it. Plain data; {@link applyChanges} makes the next one, and what did not change stays the same object.
+ * A board: the state of a testbed at one moment, for programs that show it. It is plain data. {@link applyChanges} makes the next board, in which unchanged
+ * parts are the same objects.
  */
 export interface Board {
   readonly nodes: ReadonlyMap<number, Node>
   readonly slices: ReadonlyMap<number, Slice>
-  /** By their slice's id, then by their own. */
+  /** By the id of the slice, then by the id of the sliver. */
   readonly slivers: ReadonlyMap<number, ReadonlyMap<string, Sliver>>
-  /** How many slivers a node carries, by its id. */
+  /** The number of slivers on each node, by its id. */
   readonly sliverCounts: ReadonlyMap<number, number>
   /** The newest first, at most {@link maxIncidents}. */
   readonly incidents: readonly TimedIncident[]
-  /** The last change that is in here. */
+  /** The id of the last change that the board contains. */
   readonly lastEventId: number
-  /** The cursor from which its stream goes on, as the server wrote it. The number alone would not show that the server was restored. */
+  /** The cursor from which its event stream continues, as the server wrote it. The id alone would not show that the server was restored from a backup. */
   readonly cursor: string
 }
 
@@ -29,16 +30,16 @@ export interface TimedIncident extends Incident {
 /** How many incidents a board keeps. */
 export const maxIncidents = 20
 
-/** A change from a server that may be newer than its reader, so its kind and its object may be unknown. */
+/** A change from a server that may be newer than its reader. Its kind and its object may be unknown. */
 export type AnyChange = Pick<ChangeEvent, 'id' | 'time'> & {
   readonly kind: string
   readonly object_id: string
   readonly object: unknown
-  /** The cursor from which the stream goes on after it, as the server wrote it; default: its id. */
+  /** The cursor from which the stream continues after it, as the server wrote it; default: its id. */
   readonly cursor?: string | undefined
 }
 
-/** Make the board of lists that were read after the change `lastEventId`. An object that has not the form of its kind is left out. */
+/** Make a board from lists that were read after the change `lastEventId`. An object that does not have the form of its kind is left out. */
 export function createBoard(
   lists: {
     readonly nodes: readonly unknown[]
@@ -56,8 +57,8 @@ export function createBoard(
 }
 
 /**
- * Apply changes in their order. A change that the board has already (its id is not above the board's last) changes nothing. Neither does one of an unknown
- * kind, or with an object that cannot be read: the server may be newer than its reader.
+ * Apply changes in order. A change that the board contains already (its id is not above the board's last) changes nothing. Neither does one of an unknown kind,
+ * or with an object that cannot be read, because the server may be newer than its reader.
  */
 export function applyChanges(board: Board, changes: readonly AnyChange[]): Board {
   const draft = new Draft(board)
@@ -88,7 +89,7 @@ class Draft {
   readonly #slices: Copied<number, Slice>
   readonly #slivers: Copied<number, ReadonlyMap<string, Sliver>>
   readonly #sliverCounts: Copied<number, number>
-  /** The maps of single slices that are copies already. */
+  /** The maps of slices that were copied already. */
   readonly #ownSlivers = new Map<number, Map<string, Sliver>>()
   #incidents: readonly TimedIncident[]
 
@@ -168,7 +169,7 @@ class Draft {
 
   #addIncident(object: unknown, time: string): void {
     if (!isRecord(object) || typeof object['message'] !== 'string') return
-    // Only its message is read; its code may be one that is not known here.
+    // Only its message is read. Its code may be unknown here.
     const incident = { ...(object as unknown as Incident), time }
     this.#incidents = [incident, ...this.#incidents].slice(0, maxIncidents)
   }
@@ -202,7 +203,7 @@ class Copied<Id, T> {
   }
 }
 
-// Only the members that readers of a board rely on are checked. Other members, and values of states, may be of a later version.
+// Check only the members that readers of a board use. A newer server may add members and states.
 
 function maybeNode(object: unknown): Node | null {
   if (!isRecord(object) || typeof object['id'] !== 'number' || !isNamed(object)) return null

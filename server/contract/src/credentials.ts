@@ -3,36 +3,36 @@ import { LabError } from './error/lab-error.ts'
 import { Credentials } from './schema/credentials.ts'
 import { describeMismatch } from './mismatch.ts'
 
-/** What a program's caller says of its testbed. Each member outranks the environment, which outranks the files. */
+/** What the caller of a program says about its testbed. Each member precedes the environment, which precedes files. */
 export interface CredentialsOptions {
   readonly url?: string
   readonly token?: string
-  /** A credentials file to use instead of those it would find. */
+  /** A credentials file to use instead of those that would be found. */
   readonly credentialsFile?: string
 }
 
-/** Where a program looks for credentials. */
+/** The places in which a program searches for credentials. */
 export interface CredentialsPlaces {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Data folders of testbeds and folders of settings, in the order in which they are looked at. Each may hold the files. */
+  /** Data folders of testbeds and folders of settings, in the order of the search. Each may have the files. */
   readonly folders: readonly string[]
-  /** Names of files to look for in each folder, the one to prefer first. */
+  /** Names of files to search for in each folder, the preferred one first. */
   readonly names: readonly string[]
 }
 
-/** Reads a file; null when it is not there. Throws what the system says otherwise. */
+/** Reads a file; null when it does not exist. Throws any other error of the system. */
 export type ReadText = (file: string) => string | null
 
-/** Credentials with the file that they came from; null: from options or the environment alone. */
+/** Credentials and the file that they came from; null when they came from options or the environment. */
 export interface ChosenCredentials extends Credentials {
   readonly file: string | null
 }
 
 /**
- * Choose the credentials that a program uses: its options; COMMUNITY_LAB_URL with COMMUNITY_LAB_TOKEN; the file COMMUNITY_LAB_CREDENTIALS; the first file
- * that is in one of the folders. A token is for its own testbed: it is sent to another address only by who names its file beside that address.
+ * Choose the credentials of a program: its options; COMMUNITY_LAB_URL with COMMUNITY_LAB_TOKEN; the file COMMUNITY_LAB_CREDENTIALS; the first file in one of
+ * the folders. A token belongs to the testbed of its file. It is sent to another address only if the caller names both the file and the address.
  *
- * @throws {@link LabError} LAB_CREDENTIALS_MISSING with every place looked at; LAB_CREDENTIALS_INVALID.
+ * @throws {@link LabError} LAB_CREDENTIALS_MISSING with every place that was searched; LAB_CREDENTIALS_INVALID.
  */
 export function chooseCredentials(
   options: CredentialsOptions,
@@ -40,7 +40,7 @@ export function chooseCredentials(
   read: ReadText,
 ): ChosenCredentials {
   const { credentialsFile } = options
-  // A file named in the options outranks the environment: its token is for its own address, and what the environment holds is for another.
+  // A file in the options precedes the environment: its token is for its own address, and the environment is for another.
   const given = credentialsFile === undefined ? env : {}
   const url = options.url ?? nonEmpty(given['COMMUNITY_LAB_URL'])
   const token = options.token ?? nonEmpty(given['COMMUNITY_LAB_TOKEN'])
@@ -77,7 +77,7 @@ export function chooseCredentials(
 }
 
 /**
- * The folders in which credentials are looked for: `$COMMUNITY_LAB_HOME`, `.community-lab` in the current folder and those above it, the user's settings.
+ * Return the folders in which credentials are searched: `$COMMUNITY_LAB_HOME`, `.community-lab` in the current folder and those above it, the user's settings.
  * `cwd` and `settings` are absolute.
  */
 export function credentialsFolders(
@@ -100,13 +100,13 @@ export function settingsFolderOf(env: CredentialsPlaces['env'], userHome: string
   return joinPath(base, 'community-lab')
 }
 
-/** Read the text of a credentials file; what a later version may have written besides is left out. @throws {@link LabError} LAB_CREDENTIALS_INVALID. */
+/** Parse the text of a credentials file. Members that a newer version has added are left out. @throws {@link LabError} LAB_CREDENTIALS_INVALID. */
 export function parseCredentials(file: string, text: string): Credentials {
   let document: unknown
   try {
     document = JSON.parse(text)
   } catch {
-    // The parser's message quotes the text, and with it perhaps the token.
+    // The message of the parser quotes the text, which may contain the token.
     throw new LabError('LAB_CREDENTIALS_INVALID', { file, problem: 'it is not JSON' })
   }
   if (!Value.Check(Credentials, document)) {
@@ -117,7 +117,7 @@ export function parseCredentials(file: string, text: string): Credentials {
   return { url, token, ...(socket === undefined ? {} : { vct_socket: socket }) }
 }
 
-/** Check an address and a token; the address comes back without slashes at its end. @throws {@link LabError} LAB_CREDENTIALS_INVALID. */
+/** Check an address and a token. Returns the address without trailing slashes. @throws {@link LabError} LAB_CREDENTIALS_INVALID. */
 export function checkCredentials(file: string, credentials: Credentials): Credentials {
   const url = URL.canParse(credentials.url) ? new URL(credentials.url) : null
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
@@ -142,7 +142,7 @@ function firstFile(files: readonly string[], read: ReadText): FoundFile | null {
   return null
 }
 
-/** Only a file that is not there is passed over. One that cannot be read is an error, because it was meant to be used. */
+/** A file that does not exist is skipped. A file that cannot be read is an error, because it was meant to be used. */
 function readOrRefuse(file: string, read: ReadText): string | null {
   try {
     return read(file)

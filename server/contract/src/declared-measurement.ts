@@ -11,7 +11,7 @@ const traffic = (direction: 'receive' | 'transmit'): DeclaredFields => ({
   [`${direction}_drops_total`]: 'number',
 })
 
-/** What agents measure of their nodes and slivers, by measurement. A field that is not here, of a newer agent, gets its column by its values. */
+/** What agents measure of their nodes and slivers, by measurement. Another field, of a newer agent, gets its column from its values. */
 export const nodeMeasurements: Readonly<Record<string, DeclaredFields>> = {
   node_health: {
     cpu_user_seconds_total: 'number',
@@ -42,7 +42,7 @@ export const nodeMeasurements: Readonly<Record<string, DeclaredFields>> = {
   },
 }
 
-/** What agents and the server tell of samples that were refused or lost, in every scope. */
+/** What agents and the server report of rejected or lost samples, in every scope. */
 export const lossMeasurements: Readonly<Record<string, DeclaredFields>> = {
   [rejectedMeasurement]: { line: 'text', reason: 'text', lines: 'number' },
   [droppedMeasurement]: { lines: 'number', reason: 'text' },

@@ -1,6 +1,6 @@
 import { LabError } from './error/lab-error.ts'
 
-/** What a one-time enrolment token carries: where the server is in the community network, and how to know it. */
+/** The content of a one-time enrolment token: the address of the server in the community network, and how to identify it. */
 export interface EnrollmentSecret {
   /** The server in the community network, https. */
   readonly url: string

@@ -7,7 +7,7 @@ const exactPattern = '^(?:nan|-?inf|-?[1-9][0-9]{15,37})$'
 const exactRegExp = new RegExp(exactPattern, 'u')
 
 /**
- * A number that JSON has no exact form for, as it is spooled and sent: NaN, an infinity, or an integer beyond 2^53 by its digits. Every other number is a
+ * A number that JSON cannot represent exactly, as it is stored and sent: NaN, an infinity, or the digits of an integer beyond 2^53. Every other number is a
  * JSON number.
  */
 export const ExactNumber = Type.Object({
@@ -24,10 +24,10 @@ export const FieldValue = Type.Union([
 ])
 export type FieldValue = Static<typeof FieldValue>
 
-/** What a field's value is. `integer`: one beyond 2^53, which no `number` holds exactly. */
+/** The type of a field's value. `integer`: one beyond 2^53, which a `number` cannot represent exactly. */
 export type FieldKind = 'number' | 'integer' | 'text' | 'boolean'
 
-/** Tell what a value is. */
+/** Return the type of a value. */
 export function kindOf(value: FieldValue): FieldKind {
   switch (typeof value) {
     case 'number':
@@ -41,7 +41,7 @@ export function kindOf(value: FieldValue): FieldKind {
   }
 }
 
-/** A number as it is sent: see {@link ExactNumber}. */
+/** Encode a number for sending: see {@link ExactNumber}. */
 export function encodeNumber(value: number | bigint): number | ExactNumber {
   if (typeof value === 'bigint') {
     const rounded = Number(value)
@@ -52,7 +52,7 @@ export function encodeNumber(value: number | bigint): number | ExactNumber {
   return { number: value > 0 ? 'inf' : '-inf' }
 }
 
-/** The number that was sent: a bigint for an integer beyond 2^53. */
+/** Decode a number that was sent. An integer beyond 2^53 becomes a bigint. */
 export function decodeNumber(value: number | ExactNumber): number | bigint {
   if (typeof value === 'number') return value
   switch (value.number) {
@@ -67,7 +67,7 @@ export function decodeNumber(value: number | ExactNumber): number | bigint {
   }
 }
 
-/** Tell whether a value that came as JSON is an {@link ExactNumber}. */
+/** Tell whether a JSON value is an {@link ExactNumber}. */
 export function isExactNumber(value: unknown): value is ExactNumber {
   return (
     typeof value === 'object' &&

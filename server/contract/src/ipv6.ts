@@ -2,9 +2,9 @@
 export type Ipv6Groups = readonly [number, number, number, number, number, number, number, number]
 
 /**
- * Read an IPv6 address in any of RFC 4291's text forms without an embedded IPv4 part.
+ * Parse an IPv6 address in any of RFC 4291's text forms without an embedded IPv4 part.
  *
- * @throws RangeError when the text is no such address.
+ * @throws RangeError when the text is not such an address.
  */
 export function parseIpv6(text: string): Ipv6Groups {
   const halves = text.split('::')
@@ -33,7 +33,7 @@ export function formatIpv6(groups: Ipv6Groups): string {
   return `${hex.slice(0, best.start).join(':')}::${hex.slice(best.start + best.length).join(':')}`
 }
 
-/** Check a list of numbers into eight 16-bit groups. @throws RangeError when it is none. */
+/** Check that a list is eight 16-bit groups. @throws RangeError when it is not. */
 export function toGroups(list: readonly number[]): Ipv6Groups {
   const [a, b, c, d, e, f, g, h] = list
   const all = [a, b, c, d, e, f, g, h]

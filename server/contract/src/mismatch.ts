@@ -1,7 +1,7 @@
 import type { TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 
-/** Say where a value that does not fit a schema first differs from it, and how: `/nodes/0 must be string`. */
+/** Describe the first place where a value does not match a schema: `/nodes/0 must be string`. */
 export function describeMismatch(schema: TSchema, value: unknown): string {
   if (value === undefined) return 'it is not JSON'
   const [issue] = Value.Errors(schema, value)

@@ -1,21 +1,21 @@
 import { encodeNumber, maxIntegerDigits, type ExactNumber } from './field-value.ts'
 
-/** What a word is that a program wrote as a value. */
+/** How a word that a program wrote as a value is read. */
 export type NumberReading =
   | { readonly is: 'number'; readonly value: number | ExactNumber }
-  /** It is text: it does not begin like a number, or is an address, a time or an id. */
+  /** Text: the word does not begin like a number, or it is an address, a time or an id. */
   | { readonly is: 'text' }
-  /** It begins like a number and is none, or none that can be kept. */
+  /** An error: the word begins like a number but is not one, or it cannot be stored. */
   | { readonly is: 'refused'; readonly reason: string }
 
 const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/iu
 const notFinite = /^([+-]?)(nan|inf|infinity)$/iu
 const beginsLikeNumber = /^[+-]?\.?\d/u
-/** IPv4 with a port or a length, `<slice>@<node>`, and what has a colon: IPv6, MAC addresses, times. */
+/** IPv4 with a port or a prefix length, `<slice>@<node>`, and words with a colon: IPv6, MAC addresses, times. */
 const isNoNumber = /^(?:\d+(?:\.\d+){3}(?:\/\d+)?|\d+@\d+|[^:]*:.*)$/u
 
 /**
- * Read a word as shells, awk, C and Python write numbers: `.5`, `+5`, `007`, `5.`, `1E3`, `-nan`, `inf`. Integers are exact up to
+ * Read a word in the number formats of shells, awk, C and Python: `.5`, `+5`, `007`, `5.`, `1E3`, `-nan`, `inf`. Integers are exact up to
  * {@link maxIntegerDigits} digits.
  */
 export function readNumber(word: string): NumberReading {

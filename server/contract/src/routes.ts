@@ -1,6 +1,6 @@
 /**
- * Every path of the server, once. `{id}` stands for an id; ids of slivers are `slice@node`.
- * Paths and trailing slashes follow CONFINE's registry API v1; `ctl/` holds functions, called by POST.
+ * All paths of the server. `{id}` is an id; the id of a sliver is `slice@node`. Paths and trailing slashes are those of CONFINE's registry API v1; `ctl/` has
+ * functions, called by POST.
  */
 export const routes = {
   health: '/health',
@@ -29,7 +29,7 @@ export const routes = {
   templateImage: '/api/templates/{id}/image.tar.gz',
   slices: '/api/slices/',
   slice: '/api/slices/{id}/',
-  /** PUT a SliceSpec: 201 when made, 200 when it was there. */
+  /** PUT a SliceSpec: 201 when the slice was created, 200 when it existed. */
   sliceEnsure: '/api/slices/ctl/ensure/',
   sliceRenew: '/api/slices/{id}/ctl/renew/',
   sliceReset: '/api/slices/{id}/ctl/reset/',
@@ -50,14 +50,14 @@ export const routes = {
   tokens: '/api/tokens/',
   token: '/api/tokens/{id}/',
   measurements: '/api/measurements/',
-  /** GET: server-sent events of RowBatch, from `?after=<landed>` or Last-Event-ID on; `?run=` keeps the rows whose `run` is that. */
+  /** GET: server-sent events of RowBatch, from `?after=<landed>` or Last-Event-ID on; `?run=` selects the rows of that run. */
   measurementRows: '/api/measurements/{scope}/{name}/rows',
   /** GET: a Parquet file; `?run=`, `?from=`, `?to=` (RFC 3339). */
   measurementParquet: '/api/measurements/{scope}/{name}/parquet',
   docs: '/docs',
 } as const
 
-/** Fill a route's `{…}` in; values are URI-encoded. */
+/** Replace the `{…}` of a route by values, which are URI-encoded. */
 export function path(
   route: string,
   values: Readonly<Record<string, string | number>> = {},

@@ -2,28 +2,27 @@ import { type FieldKind, type FieldValue } from './field-value.ts'
 import { readNumber } from './number-text.ts'
 
 /**
- * The line that any program in a sliver writes to {@link measurePath}, one per sample:
+ * The line that any program in a sliver writes to {@link measurePath}, one for each sample:
  *
  *     <measurement> <field>=<value> [<field>=<value> …]
  *
- * for example `rtt rtt_s=0.012 peer=n3`. Measurement and field names are `[a-z][a-z0-9_]*`, at most 63 characters; put the unit at the end of a
- * field's name, in base units (`_s`, `_bytes`). A value is a number as shells write it ({@link readNumber}), `true`, `false`, a JSON string in double
- * quotes, or a bare word, which is text. What begins like a number and is none, such as `12ms`, is refused. A line has at most {@link maxLineBytes} bytes
- * and {@link maxFields} fields. The agent stamps the time.
- * A line that cannot be read is told of in `{@link rejectedMeasurement}` with the reason.
+ * for example `rtt rtt_s=0.012 peer=n3`. Names of measurements and fields are `[a-z][a-z0-9_]*`, at most 63 characters. Put the unit at the end of a field's
+ * name, in base units (`_s`, `_bytes`). A value is a number in the format of shells ({@link readNumber}), `true`, `false`, a JSON string in double quotes, or a
+ * bare word, which is text. A word that begins like a number but is not one, such as `12ms`, is refused. A line has at most {@link maxLineBytes} bytes and
+ * {@link maxFields} fields. The agent adds the time. A line that cannot be read is reported in `{@link rejectedMeasurement}` with the reason.
  */
 export const measurePath = '/run/community-lab/measure'
-/** The longest line, in bytes, its newline included. Source: PIPE_BUF on Linux; longer writes could interleave. */
+/** The longest line, in bytes, including its newline. Source: PIPE_BUF on Linux; longer writes could interleave. */
 export const maxLineBytes = 4096
 /** The most fields in a line. */
 export const maxFields = 64
-/** The measurement of lines that were refused: `line` is one of them, `reason` tells why, `lines` how many there are. */
+/** The measurement of refused lines: `line` is one of them, `reason` says why, `lines` is their number. */
 export const rejectedMeasurement = 'rejected'
-/** The measurement of lines that were lost because a buffer was full: `lines` tells how many. */
+/** The measurement of lines that were lost because a buffer was full: `lines` is their number. */
 export const droppedMeasurement = 'dropped'
-/** The measurement of the end of a run's program on a sliver. Such lines are taken also from a sliver that writes too fast, because somebody waits for them. */
+/** The measurement of the end of a run's program on a sliver. Such lines are accepted also from a sliver that writes too fast, because a run waits for them. */
 export const runEndMeasurement = 'run_end'
-/** Columns every table has; a field may not take their names. */
+/** Columns of every table. A field cannot have their names. */
 export const reservedColumns: readonly string[] = [
   'time',
   'node',
@@ -35,7 +34,7 @@ export const reservedColumns: readonly string[] = [
   'overflow',
 ]
 
-/** What the name of a column ends with that holds a field's values of another kind than its first column's. */
+/** The suffix of a column for values of a field that do not have the type of its first column. */
 export const kindSuffixes: Readonly<Record<FieldKind, string>> = {
   number: '_as_number',
   integer: '_as_integer',
@@ -43,7 +42,7 @@ export const kindSuffixes: Readonly<Record<FieldKind, string>> = {
   boolean: '_as_boolean',
 }
 
-/** A line, read. */
+/** The result of parsing a line. */
 export type ParsedLine =
   | {
       readonly ok: true
@@ -55,7 +54,7 @@ export type ParsedLine =
 const nameRegExp = /^[a-z][a-z0-9_]{0,62}$/u
 const tokenRegExp = /\s*([^\s=]+)(?:=("(?:[^"\\]|\\.)*"|[^\s"]*))?(?=\s|$)/uy
 
-/** Read one line, without its newline. Never throws. */
+/** Parse a line without its newline. Never throws. */
 export function parseLine(line: string): ParsedLine {
   const text = line.trim()
   const end = text.search(/\s/u)
@@ -128,10 +127,10 @@ function readValue(raw: string): { readonly value: FieldValue } | { readonly rea
 function readString(raw: string): { readonly value: string } | { readonly reason: string } {
   try {
     const value: unknown = JSON.parse(raw)
-    // A lone surrogate: what keeps texts as UTF-8 would keep another one.
+    // A text with a lone surrogate could not be stored as UTF-8 unchanged.
     if (typeof value === 'string' && value.isWellFormed()) return { value }
   } catch {
-    // The reason says so, with the text.
+    // The reason contains the text.
   }
   return { reason: `${JSON.stringify(raw.slice(0, 40))} is no JSON string` }
 }

@@ -1,28 +1,28 @@
 import Type, { type Static } from 'typebox'
 
-/** What is wanted of a slice or sliver; ordered: register < deploy < start. Source: CONFINE. */
+/** The wanted state of a slice or sliver, in order: register < deploy < start. Source: CONFINE. */
 export const sliceSetStates = ['register', 'deploy', 'start'] as const
 export const SliceSetState = Type.Enum(sliceSetStates)
 export type SliceSetState = Static<typeof SliceSetState>
 
-/** What is wanted of a node. `debug` is entered and left by the server alone. Source: CONFINE. */
+/** The wanted state of a node. Only the server sets and ends `debug`. Source: CONFINE. */
 export const nodeSetStates = ['debug', 'safe', 'production', 'failure'] as const
 export const NodeSetState = Type.Enum(nodeSetStates)
 export type NodeSetState = Static<typeof NodeSetState>
 
 /**
- * What a node is, as the server knows it: its own report while it is heard of, else `offline` (no contact within the time allowed) or
- * `unknown` (never reported).
+ * The state of a node as the server knows it: the node's own report while there is contact; otherwise `offline` (no contact within the time limit) or `unknown`
+ * (never reported).
  */
 export const nodeStates = ['unknown', 'offline', 'debug', 'safe', 'production', 'failure'] as const
 export const NodeState = Type.Enum(nodeStates)
 export type NodeState = Static<typeof NodeState>
 
-/** What a node says of itself. */
+/** The state that a node reports. */
 export const NodeReportedState = Type.Enum(['debug', 'safe', 'production', 'failure'] as const)
 export type NodeReportedState = Static<typeof NodeReportedState>
 
-/** What a sliver is on its node. `unknown`: its node has not spoken of it yet. Source: CONFINE node API. */
+/** The state of a sliver on its node. `unknown`: its node has not reported it yet. Source: CONFINE node API. */
 export const sliverStates = [
   'unknown',
   'registered',
@@ -37,7 +37,7 @@ export const SliverState = Type.Enum(sliverStates)
 export type SliverState = Static<typeof SliverState>
 
 /**
- * The state wanted of one sliver: the lower of its slice's and its own (or, where it has none, the slice's default for slivers).
+ * Return the wanted state of one sliver: the lower of the slice's state and its own (or, if it has none, the slice's default for slivers).
  *
  * Source: CONFINE, min(slice.set_state, sliver.set_state or sliver_defaults.set_state).
  */
@@ -55,7 +55,7 @@ export function isFailed(state: SliverState): boolean {
   return state.startsWith('fail_')
 }
 
-/** The state a sliver has reached when what is wanted of it is done. */
+/** Return the state of a sliver that has reached its wanted state. */
 export function settledState(wanted: SliceSetState): SliverState {
   return wanted === 'start' ? 'started' : wanted === 'deploy' ? 'deployed' : 'registered'
 }
@@ -65,7 +65,7 @@ export function sliverId(sliceId: number, nodeId: number): string {
   return `${sliceId}@${nodeId}`
 }
 
-/** Read a sliver's id. Returns `null` when it is malformed, or larger than any id of a slice or node. */
+/** Parse the id of a sliver. Returns `null` when it is malformed, or larger than any id of a slice or node. */
 export function parseSliverId(
   id: string,
 ): { readonly sliceId: number; readonly nodeId: number } | null {

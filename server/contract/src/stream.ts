@@ -2,26 +2,26 @@ import Type, { type Static } from 'typebox'
 import { FieldValue } from './field-value.ts'
 
 /**
- * The node's one open connection to the server: a WebSocket at `/api/nodes/{id}/ctl/stream`, JSON text frames, over the management network.
+ * The connection of a node to the server: a WebSocket at `/api/nodes/{id}/ctl/stream` with JSON text frames, over the management network.
  *
- * The agent says `hello`; the server answers `welcome` with the last sequence number it has committed of that spool (0: none); the agent sends
- * `batch`es from the next one on, at most {@link maxUnackedRecords} unacknowledged; the server answers `ack` after it has committed, and never before.
- * `changed` is the hint: pull your target now. Where `welcome` says so, the agent also polls here: `look` names what it has, `seen` says whether that is still so.
- * Either side pings when nothing was heard for {@link streamPingMs}, and drops the connection after {@link streamSilenceMs}.
+ * The agent sends `hello`. The server answers `welcome` with the last sequence number of that spool that it has committed (0: none). The agent sends `batch`es
+ * from the next number on, at most {@link maxUnackedRecords} unacknowledged. The server answers `ack` only after it has committed. `changed` is a hint to pull
+ * the target now. Where `welcome` allows it, the agent also polls here: `look` names the versions that it has, and `seen` says whether they are current. Either
+ * side pings after {@link streamPingMs} of silence, and closes the connection after {@link streamSilenceMs}.
  */
 export const streamSubprotocol = 'community-lab.stream.v1'
-/** How many records may be on their way, unacknowledged. */
+/** The most records that are sent and not acknowledged. */
 export const maxUnackedRecords = 20_000
 /** The most records in one batch. */
 export const maxBatchRecords = 2_000
-/** How long a silent connection lives, in milliseconds. */
+/** A connection that is silent for longer is closed, in milliseconds. */
 export const streamSilenceMs = 20_000
-/** After how much silence a ping goes out, in milliseconds. A node that tells its health every 10 s is not silent, and no ping is needed. */
+/** The silence after which a ping is sent, in milliseconds. A node that reports its health every 10 s needs no pings. */
 export const streamPingMs = 12_000
 
 /**
- * One sample as it is spooled and sent: `seq` counts from 1 without a gap in its spool, `time_us` is the agent's clock in microseconds since the
- * epoch, `source` is a sliver's id or `node`.
+ * A sample as it is stored and sent: `seq` counts from 1 without a gap in its spool, `time_us` is the agent's clock in microseconds since the epoch, `source`
+ * is the id of a sliver or `node`.
  */
 export const SampleRecord = Type.Object({
   seq: Type.Integer({ minimum: 1 }),
@@ -43,7 +43,7 @@ export const Batch = Type.Object({
   spool: Type.String(),
   records: Type.Array(SampleRecord, { minItems: 1, maxItems: maxBatchRecords }),
 })
-/** A poll: the ETags of the target that the node has, and of the report that the server last took from it; null when it has none. */
+/** A poll: the ETags of the target that the node has, and of the last report that the server has accepted; null when there is none. */
 export const Look = Type.Object({
   type: Type.Literal('look'),
   target: Type.Union([Type.String({ maxLength: 128 }), Type.Null()]),
@@ -63,7 +63,7 @@ export const Ack = Type.Object({
   committed_seq: Type.Integer({ minimum: 0 }),
 })
 export const Changed = Type.Object({ type: Type.Literal('changed') })
-/** The answer to `look`: whether the target is still the one named, and whether the server has the report that was named. */
+/** The answer to `look`: whether the named target is current, and whether the server has the named report. */
 export const Seen = Type.Object({
   type: Type.Literal('seen'),
   target: Type.Boolean(),
@@ -71,10 +71,10 @@ export const Seen = Type.Object({
 })
 export type Seen = Static<typeof Seen>
 
-/** What an agent sends. */
+/** A message of an agent. */
 export const AgentFrame = Type.Union([Hello, Batch, Look])
 export type AgentFrame = Static<typeof AgentFrame>
 
-/** What a server sends. */
+/** A message of a server. */
 export const ServerFrame = Type.Union([Welcome, Ack, Changed, Seen])
 export type ServerFrame = Static<typeof ServerFrame>

@@ -1,9 +1,9 @@
 import { canonicalSubnet } from './tinc.ts'
 
-/** What a line of tincd's log tells. `address` is where a host is in the community network. */
+/** An event in tincd's log. `address` is the address of a host in the community network. */
 export type TincEvent =
   | { readonly kind: 'ready' }
-  /** It could not connect, and waits for some seconds before it tries again. */
+  /** tincd could not connect, and waits for some seconds before it tries again. */
   | { readonly kind: 'waiting' }
   | { readonly kind: 'connecting'; readonly name: string; readonly address: string }
   | { readonly kind: 'connected'; readonly name: string; readonly address: string }
@@ -19,10 +19,10 @@ export type TincEvent =
   | { readonly kind: 'unknown_host'; readonly name: string; readonly address: string }
   | { readonly kind: 'script_failed'; readonly script: string; readonly reason: string }
 
-/** What the host-up and host-down scripts print: tinc itself tells of reachability only at a debug level that also logs every packet. */
+/** The prefix of lines that the host-up and host-down scripts print. tinc itself reports reachability only at a debug level that also logs every packet. */
 const presenceMark = 'community-lab'
 
-/** Write the script that tells of a host's coming (`host-up`) or going (`host-down`) in tincd's log. */
+/** Write the script that reports in tincd's log that a host became reachable (`host-up`) or unreachable (`host-down`). */
 export function renderPresenceScript(script: 'host-up' | 'host-down'): string {
   return `#!/bin/sh\necho "${presenceMark} ${script} $NODE $REMOTEADDRESS" >&2\n`
 }
@@ -61,9 +61,9 @@ const patterns: readonly (readonly [RegExp, (groups: Record<string, string>) => 
 ]
 
 /**
- * Read one line of tincd's log (as `tincd -D -d1` writes it, without a time); `null` for a line that tells nothing of interest.
+ * Parse a line of tincd's log (as `tincd -D -d1` writes it, without a time); `null` for a line without an event.
  *
- * Source: the format strings of tinc 1.0.36. Names in them were checked by tincd to be of letters, digits and underscores.
+ * Source: the format strings of tinc 1.0.36. tincd has checked that names in them consist of letters, digits and underscores.
  */
 export function parseTincLog(line: string): TincEvent | null {
   for (const [pattern, read] of patterns) {
@@ -81,7 +81,7 @@ function readSubnet(text: string): string {
   try {
     return canonicalSubnet(text)
   } catch {
-    // An IPv4 or MAC subnet: tell of it as tincd wrote it.
+    // An IPv4 or MAC subnet is reported as tincd wrote it.
     return text
   }
 }

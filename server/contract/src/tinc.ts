@@ -2,18 +2,18 @@ import { hostManagementAddress, nodeManagementSubnet, serverManagementAddress } 
 import { formatIpv6, parseIpv6 } from './ipv6.ts'
 
 /**
- * The text of tinc 1.0's files, for the server's gateway and for agents alike. The network is a hub and its spokes: every node connects to the
- * server, hands it everything for the testbed's prefix, and the server (`TunnelServer`) passes nothing on that one node says about another.
- * `StrictSubnets` on the server alone is not enough: tinc forwards what it ignores, so a node announcing `P::2/128` with a low weight
- * took the server's address over at all other nodes (tried with tinc 1.0.36).
+ * The text of tinc 1.0's files, for the server's gateway and for agents. The network is a star: every node connects to the server and routes the testbed's
+ * prefix to it, and the server (`TunnelServer`) does not forward what one node says about another. `StrictSubnets` on the server alone is not enough: tinc
+ * forwards what it ignores, so a node that announces `P::2/128` with a low weight would take over the server's address at all other nodes (tested with tinc
+ * 1.0.36).
  */
 
-/** What tincd exchanges packets with the kernel through; `raw_socket` on a veth pair where `/dev/net/tun` cannot be used. */
+/** The device through which tincd exchanges packets with Linux; `raw_socket` on a veth pair where `/dev/net/tun` cannot be used. */
 export type TincDevice = 'tun' | 'raw_socket'
 
 /** The MTU of the management network, in bytes. Source: CONFINE node system. */
 export const tincMtuBytes = 1400
-/** tinc's port, unless told otherwise. */
+/** tinc's default port. */
 export const tincDefaultPort = 655
 
 /** tinc's name of a server: `server_<id>`. Source: CONFINE. */
@@ -26,7 +26,7 @@ export function nodeTincName(nodeId: number): string {
   return `node_${nodeId}`
 }
 
-/** Whose name in tinc this is; `null` when it is no such name. Source: CONFINE, ids in decimal. */
+/** Return the owner of a tinc name; `null` for other names. Source: CONFINE, ids in decimal. */
 export function parseTincName(
   name: string,
 ): { readonly kind: 'server' | 'node' | 'host'; readonly id: number } | null {
@@ -36,7 +36,7 @@ export function parseTincName(
   return { kind, id: Number(match?.[2]) }
 }
 
-/** The one subnet that a tinc host owns by the address plan; `null` for a name outside the plan. */
+/** Return the subnet that a tinc host has in the address plan; `null` for a name outside the plan. */
 export function tincSubnet(prefix: string, name: string): string | null {
   const owner = parseTincName(name)
   if (owner === null) return null
@@ -45,18 +45,18 @@ export function tincSubnet(prefix: string, name: string): string | null {
     if (owner.kind === 'host') return `${hostManagementAddress(prefix, owner.id)}/128`
     return `${serverManagementAddress(prefix, owner.id)}/128`
   } catch {
-    // The id is outside the plan's range, so it owns nothing.
+    // The id is outside of the plan, so the host has no subnet.
     return null
   }
 }
 
-/** A tinc host file's contents. */
+/** The content of a tinc host file. */
 export interface TincHostFile {
-  /** Where it can be connected to; none for nodes. */
+  /** The addresses to connect to; none for nodes. */
   readonly addresses?: readonly { readonly addr: string; readonly port: number }[]
-  /** The port it listens on, for its own file; default {@link tincDefaultPort}. */
+  /** The port that it listens on, for its own file; default {@link tincDefaultPort}. */
   readonly port?: number
-  /** `address/length`, canonical. */
+  /** `address/length` in canonical form. */
   readonly subnets: readonly string[]
   /** RSA public key, PKCS #1 PEM. */
   readonly pubkey: string
@@ -70,7 +70,7 @@ export function isRsaPublicKeyPem(text: string): boolean {
   return text.length <= 4096 && pemRegExp.test(text)
 }
 
-/** Write a host file. @throws RangeError when a subnet, an address or the key is not well formed, so that no line can be smuggled in. */
+/** Write a host file. @throws RangeError when a subnet, an address or the key is malformed, so that nobody can inject lines. */
 export function renderHostFile(host: TincHostFile): string {
   if (!isRsaPublicKeyPem(host.pubkey)) throw new RangeError('not the PEM of an RSA public key')
   const lines = [
@@ -82,8 +82,8 @@ export function renderHostFile(host: TincHostFile): string {
 }
 
 /**
- * Read a host file that holds nothing but `Address`, `Port` and `Subnet` lines and one key; other options (`PublicKeyFile` would read any file)
- * are refused. @throws RangeError naming the line.
+ * Parse a host file that has only `Address`, `Port` and `Subnet` lines and one key. Other options are refused, because `PublicKeyFile`, for example, would read
+ * any file. @throws RangeError naming the line.
  */
 export function parseHostFile(text: string): TincHostFile {
   const start = text.indexOf('-----BEGIN')
@@ -113,14 +113,14 @@ export interface TincConfOptions {
   readonly device: TincDevice
   /** Names of the hosts to connect to; none on the server. */
   readonly connectTo: readonly string[]
-  /** `hub`: accept no word of one host about another. */
+  /** `hub`: ignore what one host says about another. */
   readonly role: 'hub' | 'spoke'
 }
 
 /**
  * Write tinc.conf.
  *
- * Source: settings as measured: a cut link is seen after PingInterval + PingTimeout = 15 s, a lost connection is tried again every 5 s.
+ * Source: measured: with these settings, a cut link is noticed after PingInterval + PingTimeout = 15 s, and a lost connection is tried again every 5 s.
  */
 export function renderTincConf(options: TincConfOptions): string {
   const device =
@@ -142,7 +142,7 @@ export function renderTincConf(options: TincConfOptions): string {
   return `${lines.join('\n')}\n`
 }
 
-/** Where tincd sits when it cannot have a tun device: the far end of the management interface's veth pair. */
+/** Return the name of the interface that tincd uses without a tun device: the far end of the management interface's veth pair. */
 export function rawSocketPeer(name: string): string {
   return toInterface(`${name}-t`)
 }
@@ -156,7 +156,7 @@ export interface TincInterfaceOptions {
   readonly prefix: string
 }
 
-/** Write tinc-up. With `raw_socket` the interface is there before tincd (see {@link rawSocketCommands}), so nothing is left to do. */
+/** Write tinc-up. With `raw_socket` the interface exists before tincd starts (see {@link rawSocketCommands}), so tinc-up does nothing. */
 export function renderTincUp(device: TincDevice, options: TincInterfaceOptions): string {
   const commands =
     device === 'raw_socket'
@@ -178,10 +178,10 @@ export function renderTincUp(device: TincDevice, options: TincInterfaceOptions):
 }
 
 /**
- * The commands, one argv each, that make the veth pair for `DeviceType = raw_socket`: tincd on one end, the management interface on the other.
+ * Return the commands, as argument lists, that create the veth pair for `DeviceType = raw_socket`: tincd on one end, the management interface on the other.
  *
- * The interface has no ARP and tinc's own router MAC, so that frames of other raw_socket hosts fit; those of tun hosts come with an empty MAC,
- * which the kernel would drop as another's, hence the ingress rule. Offloads are off: nobody would fill their checksums in.
+ * The interface has no ARP and tinc's own router MAC address, so that frames of other raw_socket hosts are accepted. Frames of tun hosts have an empty MAC
+ * address, and Linux would drop them as another host's, hence the ingress rule. Offloads are off, because nobody would compute the checksums.
  */
 export function rawSocketCommands(options: TincInterfaceOptions): readonly (readonly string[])[] {
   const name = toInterface(options.interface)
@@ -203,7 +203,7 @@ export function rawSocketCommands(options: TincInterfaceOptions): readonly (read
   ]
 }
 
-/** The commands that remove what {@link rawSocketCommands} made; each may fail when there is nothing to remove. */
+/** Return the commands that remove what {@link rawSocketCommands} created. Each may fail when there is nothing to remove. */
 export function rawSocketRemovalCommands(name: string): readonly (readonly string[])[] {
   return [
     ['nft', `delete table netdev ${tableName(toInterface(name))}`],
@@ -224,7 +224,7 @@ function tableName(name: string): string {
   return name.replaceAll(/[^a-z0-9]/gu, '_')
 }
 
-/** Write `address/length` canonically, tinc's `#weight` left out. @throws RangeError when it is no IPv6 subnet. */
+/** Write `address/length` in canonical form, without tinc's `#weight`. @throws RangeError when it is not an IPv6 subnet. */
 export function canonicalSubnet(subnet: string): string {
   const match = /^([0-9a-fA-F:]{2,39})\/(\d{1,3})(?:#\d{1,9})?$/u.exec(subnet)
   const length = Number(match?.[2])

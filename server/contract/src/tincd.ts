@@ -1,6 +1,6 @@
 import type { Backoff } from './backoff.ts'
 
-/** tincd's arguments: in the foreground, connections logged, everything under one folder. */
+/** Return tincd's arguments: in the foreground, with connections logged, and with all files in one folder. */
 export function tincdArguments(dir: string): readonly string[] {
   return ['-c', dir, '-D', '-d1', `--pidfile=${dir}/tincd.pid`]
 }

@@ -1,4 +1,4 @@
-/** What server and agent both do with the host that they run on. */
+/** What server and agent both do with the machine that they run on. */
 export { stopLeftovers } from './leftover.ts'
 export { createLogOutput, type LogOutput, type LogOutputOptions } from './log-output.ts'
 export { reportFailure } from './report-failure.ts'

@@ -5,13 +5,13 @@ import { isTincdOf } from '@community-lab/contract'
 const termForMs = 2_000
 const giveUpAfterMs = 7_000
 const pollMs = 20
-/** What reading a process's command line fails with where it is gone, or another user's. */
+/** The errors of reading the command line of a process that has ended or belongs to another user. */
 const harmless = new Set<unknown>(['ENOENT', 'ESRCH', 'EACCES', 'EPERM'])
 
 /**
- * Stop every tincd that runs on this folder: one that outlived its killed supervisor still holds the port and the interface, and its log goes nowhere.
- * It is found by its command line, not by its pid file, for pids are used again. Returns the pids that were stopped.
- * @throws when one has not ended 5 s after it was killed, which a process that waits for a device does not.
+ * Stop every tincd that runs on a folder. A tincd that outlived its killed supervisor still holds the port and the interface, and its log goes nowhere. It is
+ * identified by its command line, not by its pid file, because pids are reused. Returns the pids that were stopped.
+ * @throws when one has not ended 5 s after SIGKILL, because it waits for a device.
  */
 export async function stopLeftovers(dir: string, proc = '/proc'): Promise<readonly number[]> {
   const pids = await findTincds(dir, proc)
@@ -32,13 +32,13 @@ async function findTincds(dir: string, proc: string): Promise<readonly number[]>
   const found = await Promise.all(
     pids.map(async (pid) => {
       try {
-        // Looked at first: reading the command line of a process that waits for a device may never end.
+        // Read this first: reading the command line of a process that waits for a device may never end.
         if ((await readFile(`${proc}/${pid}/comm`, 'utf8')).trim() !== 'tincd') return []
         // A zombie has an empty command line. It holds neither port nor interface any more.
         const argv = (await readFile(`${proc}/${pid}/cmdline`, 'utf8')).split('\0')
         return isTincdOf(argv, dir) ? [pid] : []
       } catch (error) {
-        // It ended while we looked, or is somebody else's. All else, such as too many open files, does not say that there is none.
+        // The process has ended or is another user's. Any other error, such as too many open files, does not mean that there is none.
         if (error instanceof Error && 'code' in error && harmless.has(error.code)) return []
         throw error
       }
@@ -51,6 +51,6 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch {
-    // It ended by itself meanwhile.
+    // It has just ended by itself.
   }
 }

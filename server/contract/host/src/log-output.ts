@@ -1,8 +1,8 @@
 import { write, writeSync } from 'node:fs'
 
-/** Where a log's lines go. */
+/** Where the lines of a log are written. */
 export interface LogOutput {
-  /** Take a line, which ends with a line feed. Neither waits nor throws. */
+  /** Write a line, which ends with a line feed. Neither waits nor throws. */
   write(line: string): void
 }
 
@@ -20,8 +20,8 @@ const lineFeed = 0x0a
 const againAfterMs = 100
 
 /**
- * Make an output that a program never waits for. What comes while lines are being written is written together after them. Lines are dropped when the file takes
- * nothing, as on a full disk, and when more would wait than may; a line tells how many, as soon as lines can be written again.
+ * Make an output that a program never waits for. Lines that arrive during a write are written together after it. Lines are dropped when the file accepts none,
+ * as on a full disk, and when too many wait. A line reports the number of dropped lines as soon as lines can be written again.
  */
 export function createLogOutput(options: LogOutputOptions): LogOutput {
   const { name, fd = 1, maxCharacters = 1024 * 1024 } = options
@@ -29,7 +29,7 @@ export function createLogOutput(options: LogOutputOptions): LogOutput {
   let characters = 0
   let dropped = 0
   let isWriting = false
-  /** Whether the file ends in the middle of a line. */
+  /** Whether the last write ended in the middle of a line. */
   let isTorn = false
 
   function take(): { readonly lines: number; readonly chunk: Buffer } {
@@ -49,7 +49,7 @@ export function createLogOutput(options: LogOutputOptions): LogOutput {
     let from = 0
     const writeRest = (): void => {
       write(fd, chunk, from, chunk.length - from, null, (error, bytes) => {
-        // A pipe that others made non-blocking is full.
+        // The pipe is full. Another program has made it non-blocking.
         if (error?.code === 'EAGAIN') {
           setTimeout(writeRest, againAfterMs).unref()
           return
@@ -72,7 +72,7 @@ export function createLogOutput(options: LogOutputOptions): LogOutput {
     try {
       writeSync(fd, take().chunk)
     } catch {
-      // The process ends, so nothing can be told of these lines any more.
+      // The process ends, so these lines cannot be reported any more.
     }
   })
 
@@ -89,7 +89,7 @@ export function createLogOutput(options: LogOutputOptions): LogOutput {
   }
 }
 
-/** A line as pino writes it. */
+/** Make a line in the format of pino. */
 function tellDropped(name: string, lines: number): string {
   const warn = 40
   const entry = { level: warn, time: Date.now(), pid: process.pid, name, lines }

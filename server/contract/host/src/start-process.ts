@@ -2,13 +2,13 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 
 /**
- * Wait until a process that was just spawned runs. Its pipes are there only then: where files or processes are used up, `spawn` returns a child without them
- * and tells the error by an event, which would end this process if nobody listened.
- * @throws what kept it from being started, such as EMFILE, EAGAIN or ENOENT.
+ * Wait until a process that was just spawned runs. When files or processes are exhausted, `spawn` returns a child without pipes and reports the error by an
+ * event, which would end this process if nobody listened.
+ * @throws why the process was not started, such as EMFILE, EAGAIN or ENOENT.
  */
 export async function startedProcess<T extends ChildProcess>(child: T): Promise<T> {
   await once(child, 'spawn')
-  // A signal that could not be sent. Whoever waits for the end of the process sees that it goes on.
+  // A signal could not be sent. The code that waits for the end of the process notices that it goes on.
   child.on('error', () => undefined)
   return child
 }

@@ -11,13 +11,13 @@ import {
   type TincInterfaceOptions,
 } from '@community-lab/contract'
 
-/** Which device tincd gets, and why when it is not the usual one. */
+/** The device of tincd, and why it is not the usual one. */
 export interface ChosenDevice {
   readonly device: TincDevice
   readonly detail: string | null
 }
 
-/** Choose tincd's device: `auto` takes tun where one can really be made, else raw_socket. */
+/** Choose the device of tincd: `auto` means tun where one can really be created, otherwise raw_socket. */
 export async function chooseDevice(wanted: 'auto' | TincDevice): Promise<ChosenDevice> {
   if (wanted !== 'auto') return { device: wanted, detail: null }
   const name = `clab-${randomBytes(3).toString('hex')}`
@@ -33,7 +33,7 @@ export async function chooseDevice(wanted: 'auto' | TincDevice): Promise<ChosenD
   }
 }
 
-/** Make the interface that tincd needs before it starts; a tun device it makes itself. */
+/** Create the interface that tincd needs before it starts. tincd creates a tun device itself. */
 export async function makeInterface(
   device: TincDevice,
   options: TincInterfaceOptions,
@@ -42,7 +42,7 @@ export async function makeInterface(
   if (device === 'raw_socket') for (const argv of rawSocketCommands(options)) await run(argv)
 }
 
-/** Remove what {@link makeInterface} made. Does nothing when there is nothing. */
+/** Remove what {@link makeInterface} created. Does nothing when there is nothing. */
 export async function removeInterface(device: TincDevice, name: string): Promise<void> {
   if (device === 'tun') return
   for (const argv of rawSocketRemovalCommands(name)) {

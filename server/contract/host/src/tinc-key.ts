@@ -16,8 +16,8 @@ export interface TincKey {
 }
 
 /**
- * Find a host's tinc key in its tinc folder, or make it there, once. The private half never leaves the host, and is readable to its owner alone.
- * The key is made in the thread pool: 0.2 to 0.4 s.
+ * Read a host's tinc key from its tinc folder, or create it there once. The private half never leaves the host, and only its owner can read it. The key is
+ * created in the thread pool, which takes 0.2 to 0.4 s.
  */
 export async function ensureTincKey(dir: string): Promise<TincKey> {
   const file = join(dir, 'rsa_key.priv')

@@ -20,13 +20,13 @@ import { startedProcess } from './start-process.ts'
 export interface TincdOptions {
   /** The folder tincd runs on; nobody less privileged may write it. */
   readonly dir: string
-  /** Called before each start, to make what tincd needs. When it throws, that start has failed and is tried again. */
+  /** Called before each start, to create what tincd needs. When it throws, the start has failed and is tried again. */
   readonly prepare: () => Promise<void>
   readonly onEvent: (event: TincEvent) => void
-  /** Called after each end that was not asked for, before the next start. */
+  /** Called after each unexpected end, before the next start. */
   readonly onExit: (reason: string) => void
   readonly onLine: (line: string) => void
-  /** Ends it all. */
+  /** Ends tincd and its supervision. */
   readonly signal: AbortSignal
 }
 
@@ -34,30 +34,30 @@ export interface TincdOptions {
 export interface SupervisedTincd {
   /** Null while none runs. */
   readonly pid: number | null
-  /** Make it read its host files again; one that is still starting does so once it is ready. */
+  /** Make it read its host files again. A tincd that is starting does so when it is ready. */
   reload(): void
-  /** What it can reach may have changed: end its wait after a failed attempt, or after the attempt under way if that fails too. */
+  /** Note that other hosts may have become reachable: end tincd's wait after a failed attempt, or after the current attempt if that fails too. */
   noteNetworkChange(): void
   /** Start it again, at once. */
   restart(): void
-  /** Settles when the signal has ended it and the process is gone. */
+  /** Resolves when the signal has ended it and the process is gone. */
   readonly ended: Promise<void>
 }
 
 const killAfterMs = 3_000
-/** The file that was written last when a tincd became ready. */
+/** A file whose time is that of the last tincd that became ready. */
 const lastStart = 'last-start'
 
 /**
- * Run `tincd -D` as a child, read its log, start it again when it ends (after 0.2 s, doubling to 10 s while it does not hold), stop it with SIGTERM and
- * after 3 s with SIGKILL. A tincd that outlived its supervisor has to be stopped before, see `stopLeftovers`.
+ * Run `tincd -D` as a child, read its log, and start it again when it ends (after 0.2 s, doubling to 10 s while it keeps ending). Stop it with SIGTERM, and
+ * after 3 s with SIGKILL. A tincd that outlived its supervisor must be stopped before, see `stopLeftovers`.
  */
 export function superviseTincd(options: TincdOptions): SupervisedTincd {
   let child: ChildProcess | null = null
   // A SIGHUP before tincd has installed its handlers would end it.
   let ready = false
   let reloadAsked = false
-  // Only a tincd that waits may be told to try: a connection that is being made would break.
+  // Only a tincd that waits may be told to try again: a connection that is being opened would break.
   let waits = false
   let hasChanged = false
   let restartAsked = new AbortController()
@@ -108,7 +108,7 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
 
   function noteReady(started: ChildProcess): void {
     ready = true
-    // It fails only when the folder cannot be written, and then no tincd can be started on it either.
+    // This fails only when the folder cannot be written, and then tincd cannot start either.
     writeFile(join(options.dir, lastStart), '').catch(() => undefined)
     if (reloadAsked) started.kill('SIGHUP')
     reloadAsked = false
@@ -141,7 +141,7 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
       failures = performance.now() - startedMs > 10_000 ? 0 : failures + 1
       const wait = AbortSignal.any([options.signal, restartAsked.signal])
       await delay(backoffMs(tincdBackoff, failures), undefined, { signal: wait }).catch(() => {
-        // Ended or asked to restart: either way the wait is over.
+        // tincd has ended or must restart: either way the wait is over.
       })
     }
   }
@@ -164,11 +164,11 @@ export function superviseTincd(options: TincdOptions): SupervisedTincd {
 async function awaitNewSeed(dir: string, signal: AbortSignal): Promise<void> {
   const lastMs = await stat(join(dir, lastStart)).then(
     ({ mtimeMs }) => mtimeMs,
-    // None was started here before.
+    // No tincd was started here before.
     () => 0,
   )
   await delay(tincdSeedDelayMs(lastMs, Date.now()), undefined, { signal }).catch(() => {
-    // Stopped or asked to restart: the caller looks at its signal.
+    // Stopped or told to restart. The caller checks its signal.
   })
 }
 

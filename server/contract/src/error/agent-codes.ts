@@ -9,14 +9,14 @@ export const agentCodes = {
     ({ path, found, keptAt }) =>
       `spool: the head of ${path} ${found}; the file was set aside as ${keptAt}, and the node goes on without it; remove it when nobody needs it`,
   ),
-  /** The process that catches what a sliver's programs write could not be started. */
+  /** The process that reads the lines of slivers (the catcher) could not be started. */
   LAB_AGENT_CATCHER_FAILED: code<{ sliver: string; reason: string }>(
     0,
     true,
     ({ sliver, reason }) =>
       `sliver ${sliver}: its samples cannot be caught: ${reason}; this needs perl (Debian's perl-base) and mkfifo`,
   ),
-  /** The server sent something on the node's stream that is not of its protocol. */
+  /** The server sent a message on the node's stream that its protocol does not have. */
   LAB_AGENT_STREAM_UNREADABLE: code<{ found: string }>(
     0,
     true,

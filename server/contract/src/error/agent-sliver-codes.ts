@@ -1,6 +1,6 @@
 import { code } from './define.ts'
 
-/** Codes of the slivers on a node, as its agent makes them. */
+/** Codes of the slivers on a node. */
 export const agentSliverCodes = {
   /** A command of the host that makes a sliver, its network or its container. */
   LAB_SLIVER_COMMAND_FAILED: code<{ command: string; reason: string }>(
@@ -60,14 +60,14 @@ export const agentSliverCodes = {
     (d) =>
       `sliver ${d.sliver} asks for an interface of the kind ${JSON.stringify(d.type)}, and this node's agent knows ${d.known.join(' and ')}; upgrade the agent, or ask for one of these`,
   ),
-  /** What is set once, when a container is created, cannot be changed in one that runs. */
+  /** What is set when a container is created cannot be changed while it runs. */
   LAB_SLIVER_OTHER_PROTECTION: code<{ slivers: readonly string[]; node: string }>(
     0,
     true,
     (d) =>
       `${listOf(d.slivers)} of node ${d.node} run${d.slivers.length === 1 ? 's' : ''} with the system calls, capabilities, mounts or limits that another version of the agent gave, not with those of the one that is there now. Restart the node's slivers: community-lab node reboot ${d.node}`,
   ),
-  /** What the agent has set on the host was changed by somebody else. */
+  /** Another program has changed what the agent had set on the host. */
   LAB_NODE_MENDED: code<{ what: string; found: string; on: string }>(
     0,
     true,
@@ -80,7 +80,7 @@ export const agentSliverCodes = {
     (d) =>
       `the disk that holds ${d.dataDir} has less than ${d.leastMiB} MiB left; free some, or lend less of it with COMMUNITY_LAB_AGENT_LENDS`,
   ),
-  /** Slivers that cannot be kept apart do not run. */
+  /** Slivers that cannot be isolated do not run. */
   LAB_SLIVER_UNFILTERED: code<{ reason: string }>(
     0,
     true,
@@ -89,7 +89,7 @@ export const agentSliverCodes = {
   ),
 } as const
 
-/** Some slivers in words: the first few by id, the others by their number. */
+/** List some slivers: the first few by id, and the number of the others. */
 function listOf(slivers: readonly string[]): string {
   const told = slivers.slice(0, 5)
   const more = slivers.length - told.length

@@ -39,7 +39,7 @@ export const cliCodes = {
     (d) =>
       `JupyterLab ended by itself (${d.reason})${d.lastLine === '' ? '' : `: ${d.lastLine}`}; its log is ${d.log}`,
   ),
-  // The next two are said by the program that executes notebooks (server/cli/jupyter/).
+  // The program that executes notebooks (server/cli/jupyter/) uses the next two codes.
   LAB_NOTEBOOK_UNUSABLE: code<{ problem: string }>(0, false, (d) => d.problem),
   LAB_NOTEBOOK_PARAMETER: code<{ name: string; problem: string }>(
     0,

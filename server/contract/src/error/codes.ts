@@ -10,7 +10,7 @@ import { telemetryCodes } from './telemetry-codes.ts'
 import { testbedCodes } from './testbed-codes.ts'
 import { vctCodes } from './vct-codes.ts'
 
-/** Every error code there is. `ERRORS.md` documents each; a test holds the two together. */
+/** All error codes. `ERRORS.md` documents each; a test compares the two. */
 export const errorCodes = {
   ...requestCodes,
   ...testbedCodes,
@@ -28,5 +28,5 @@ export const errorCodes = {
 /** A stable code, `LAB_<AREA>_<REASON>`. */
 export type ErrorCode = keyof typeof errorCodes
 
-/** The details that go with a code. */
+/** The details of a code. */
 export type DetailsOf<C extends ErrorCode> = Parameters<(typeof errorCodes)[C]['message']>[0]

@@ -1,13 +1,13 @@
 import { LabError } from './lab-error.ts'
 
-/** How much later than it was told somebody comes back at most, as a share of that time. */
+/** The largest random addition to a requested delay, as a share of it. */
 const jitter = 0.1
-/** Nobody is left alone for longer than an hour. Timers hold 24 days at most, and one that is set to more, or to no number, ends at once. */
+/** The longest delay is an hour, in seconds. Timers take 24 days at most; one with a longer time, or with no number, ends at once. */
 const longestS = 3_600
 
 /**
- * How long a server that refused a request for now has asked to be left alone, in milliseconds, and at random up to a tenth more, so that those who were
- * refused together do not come back together; 0 for every other error. `random` is from 0 up to 1.
+ * Return how long a server that refused a request has asked the client to wait, in milliseconds, and up to a tenth more at random, so that clients that were
+ * refused together do not return together; 0 for every other error. `random` is from 0 up to 1.
  */
 export function askedDelayMs(error: unknown, random = Math.random()): number {
   if (LabError.is(error, 'LAB_SERVER_BUSY') || LabError.is(error, 'LAB_REQUEST_RATE_LIMITED'))
@@ -15,7 +15,7 @@ export function askedDelayMs(error: unknown, random = Math.random()): number {
   return 0
 }
 
-/** Details come from another program, perhaps of another version. */
+/** The details come from another program, which may have another version. */
 function secondsOf(asked: unknown): number {
   return typeof asked === 'number' && asked > 0 ? Math.min(asked, longestS) : 0
 }

@@ -1,4 +1,4 @@
-/** What a code means: the HTTP status it travels with, whether the same request may work later, and its sentence. */
+/** The meaning of a code: its HTTP status, whether the same request may succeed later, and its message. */
 export interface CodeDefinition<Details> {
   readonly status: number
   readonly retryable: boolean

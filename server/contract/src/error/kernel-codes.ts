@@ -1,11 +1,11 @@
 import { code } from './define.ts'
 
-/** A sliver that did not do what was asked, for an error that lists several. */
+/** A sliver with a problem, for an error that lists several. */
 export interface SliverTrouble {
   readonly sliver: string
   readonly node: string
   readonly state: string
-  /** What its node says of it; empty when it says nothing. */
+  /** What its node reports; empty when it reports nothing. */
   readonly reason: string
 }
 
@@ -112,7 +112,7 @@ export const kernelCodes = {
     sliver: string
     node: string
     reason: string
-    /** On how many slivers more. */
+    /** On how many more slivers. */
     others: number
   }>(
     0,

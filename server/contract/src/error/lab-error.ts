@@ -5,15 +5,15 @@ const brand = Symbol.for('community-lab.error')
 /** Options of a {@link LabError}. */
 export interface LabErrorOptions {
   readonly cause?: unknown
-  /** The request it answers, for the server's log. */
+  /** The id of the request that it answers, for the server's log. */
   readonly requestId?: string
-  /** The sentence as another process wrote it; by default made from the code and its details. */
+  /** The message as another process wrote it; by default it is made from the code and its details. */
   readonly message?: string
 }
 
 /**
- * What every part of Community-Lab throws on purpose: a stable code, details as JSON, and a sentence that says what failed, on which object,
- * what was found and what to do. Recognise one by {@link LabError.is}, never by its message.
+ * An error that Community-Lab throws on purpose. It has a stable code, details as JSON, and a message that says what failed, on which object, what was found
+ * and what to do. Recognize one by {@link LabError.is}, never by its message.
  */
 export class LabError<C extends ErrorCode = ErrorCode> extends Error {
   readonly code: C
@@ -29,17 +29,17 @@ export class LabError<C extends ErrorCode = ErrorCode> extends Error {
     Object.defineProperty(this, brand, { value: true })
   }
 
-  /** The HTTP status this error travels with; 0 when it never crosses HTTP. */
+  /** The HTTP status of the error; 0 when it is never sent over HTTP. */
   get status(): number {
     return errorCodes[this.code].status
   }
 
-  /** Whether the same request may work later, unchanged. */
+  /** Whether the same request may succeed later. */
   get retryable(): boolean {
     return errorCodes[this.code].retryable
   }
 
-  /** Tell whether a value is a LabError (of one of the codes given), whichever copy of this package made it. */
+  /** Tell whether a value is a LabError (with one of the given codes), whichever copy of this package made it. */
   static is<K extends ErrorCode>(value: unknown, ...codes: readonly K[]): value is LabError<K> {
     if (typeof value !== 'object' || value === null || !(brand in value)) return false
     return codes.length === 0 || codes.some((code) => (value as { code?: unknown }).code === code)

@@ -1,6 +1,6 @@
 import { code } from './define.ts'
 
-/** Codes of the management network: its daemons, the gateway, and what a node keeps of its enrolment. */
+/** Codes of the management network: its daemons, the gateway, and the identity of a node. */
 export const managementCodes = {
   LAB_TINC_FAILED: code<{ what: string; reason: string }>(
     0,

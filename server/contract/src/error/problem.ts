@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox'
 import { errorCodes, type ErrorCode } from './codes.ts'
 import { LabError } from './lab-error.ts'
 
-/** The wire form of an error: `application/problem+json` (RFC 9457) with our code, details and the request's id. */
+/** An error as it is sent: `application/problem+json` (RFC 9457) with our code, details and the request's id. */
 export const Problem = Type.Object(
   {
     type: Type.String(),
@@ -17,7 +17,7 @@ export const Problem = Type.Object(
 )
 export type Problem = Static<typeof Problem>
 
-/** Write an error for the wire. */
+/** Convert an error to a problem document. */
 export function toProblem(error: LabError, requestId?: string): Problem {
   return {
     type: `https://community-lab.org/errors#${error.code.toLowerCase()}`,
@@ -30,7 +30,7 @@ export function toProblem(error: LabError, requestId?: string): Problem {
   }
 }
 
-/** Build the error again that a problem document tells of. A code unknown to this version becomes LAB_SERVER_INTERNAL with its sentence kept. */
+/** Convert a problem document to an error. A code that this version does not know becomes LAB_SERVER_INTERNAL with the same message. */
 export function fromProblem(problem: Problem): LabError {
   const known = Object.hasOwn(errorCodes, problem.code)
   const code = known ? (problem.code as ErrorCode) : 'LAB_SERVER_INTERNAL'

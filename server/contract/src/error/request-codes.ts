@@ -1,6 +1,6 @@
 import { code } from './define.ts'
 
-/** One thing that is wrong in a document: where (JSON pointer) and what. */
+/** A defect of a document: where it is (JSON pointer), and what it is. */
 export interface Issue {
   readonly pointer: string
   readonly message: string

@@ -63,9 +63,9 @@ export const testbedCodes = {
   ),
   LAB_SLICE_WOULD_LOSE: code<{
     slice: string
-    /** The first of them. */
+    /** The first slivers. */
     slivers: readonly { readonly node: string; readonly why: string }[]
-    /** How many there are. */
+    /** The number of all of them. */
     count: number
   }>(
     409,

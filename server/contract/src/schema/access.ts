@@ -1,11 +1,11 @@
 import Type, { type Static } from 'typebox'
 import { Description, Id, InputTime, Name, nullable, Ref, Time } from './common.ts'
 
-/** Who a token speaks for. An operator may do everything, a researcher what belongs to the own group, a node what belongs to itself. */
+/** The role of a token. An operator may do everything; a researcher may act on what belongs to their group; a node may act on what belongs to itself. */
 export const Role = Type.Enum(['operator', 'researcher', 'node'] as const)
 export type Role = Static<typeof Role>
 
-/** What a token may do of what its role may: everything, or only read. */
+/** How much of its role a token may use: everything, or only reading. */
 export const TokenScope = Type.Enum(['all', 'read'] as const)
 export type TokenScope = Static<typeof TokenScope>
 
@@ -16,7 +16,7 @@ export const Group = Type.Object(
 )
 export type Group = Static<typeof Group>
 
-/** A person. `auth_tokens` are SSH public keys: who holds one reaches the slivers of the group. */
+/** A person. `auth_tokens` are SSH public keys, whose owners can log in to the slivers of the group. */
 export const User = Type.Object(
   {
     uri: Type.String(),
@@ -35,18 +35,18 @@ export const AuthToken = Type.String({
   pattern: '^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/=]+( [ -~]*)?$',
 })
 
-/** Add an SSH public key to the user who asks; adding it again changes nothing. */
+/** Add an SSH public key to the user who sends the request. Adding it again changes nothing. */
 export const AuthTokenAdd = Type.Object({ auth_token: AuthToken }, { additionalProperties: false })
 export type AuthTokenAdd = Static<typeof AuthTokenAdd>
 
-/** Take an SSH public key away from the user who asks, or from `user` (operators). Taking it away again changes nothing. */
+/** Remove an SSH public key from the user who sends the request, or from `user` (operators). Removing it again changes nothing. */
 export const AuthTokenRemove = Type.Object(
   { auth_token: AuthToken, user: Type.Optional(Id) },
   { additionalProperties: false },
 )
 export type AuthTokenRemove = Static<typeof AuthTokenRemove>
 
-/** A token as the server lists it: never its secret. */
+/** A token as the server lists it, without its secret. */
 export const Token = Type.Object(
   {
     uri: Type.String(),
@@ -65,7 +65,7 @@ export const Token = Type.Object(
 export type Token = Static<typeof Token>
 
 /**
- * Make a token for an operator or a researcher (operators). `user` is made when there is none of that name. A researcher's token ends after a year unless
+ * Create a token for an operator or a researcher (operators). `user` is created when no user has that name. A researcher's token expires after a year unless
  * `expires_on` says otherwise; null: never.
  */
 export const TokenCreate = Type.Object(
@@ -81,10 +81,10 @@ export const TokenCreate = Type.Object(
 )
 export type TokenCreate = Static<typeof TokenCreate>
 
-/** A new token; `secret` is shown this once. */
+/** A new token. This answer is the only one that contains `secret`. */
 export const TokenCreated = Type.Object({ token: Token, secret: Type.String() })
 export type TokenCreated = Static<typeof TokenCreated>
 
-/** Who the asker is, as the server sees it. */
+/** The identity of the client, as the server sees it. */
 export const WhoAmI = Type.Object({ role: Role, user: nullable(User), node: nullable(Ref) })
 export type WhoAmI = Static<typeof WhoAmI>

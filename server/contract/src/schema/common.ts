@@ -26,16 +26,16 @@ export const InputTime = Type.String({
   description: 'RFC 3339, of the years 1970 to 9999',
 })
 
-/** The id of an object, as far as a database's integer goes. */
+/** The id of an object, within the range of a database's integer. */
 export const Id = Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 })
 
-/** A counter, as far as a database's integer goes. */
+/** A counter, within the range of a database's integer. */
 export const Counter = Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })
 
 /** 64 lower-case hexadecimal digits. */
 export const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' })
 
-/** An object of this id, at this URI. */
+/** A reference to an object: its id and its URI. */
 export const Ref = Type.Object({ uri: Type.String(), id: Type.Integer() })
 export type Ref = Static<typeof Ref>
 
@@ -43,7 +43,7 @@ export type Ref = Static<typeof Ref>
 export const SliverRef = Type.Object({ uri: Type.String(), id: Type.String() })
 export type SliverRef = Static<typeof SliverRef>
 
-/** Free properties. Source: CONFINE, name pattern `^[a-z][_0-9a-z]*[0-9a-z]$`. */
+/** Free-form properties. Source: CONFINE, name pattern `^[a-z][_0-9a-z]*[0-9a-z]$`. */
 export const Properties = Type.Record(
   Type.String({ pattern: '^[a-z][_0-9a-z]*[0-9a-z]$', maxLength: 64 }),
   Type.String({ maxLength: 1024 }),
@@ -61,7 +61,7 @@ export const MemberError = Type.Object({
 })
 export type MemberError = Static<typeof MemberError>
 
-/** What a sliver may ask a node for. Units: memory and disk MiB, cpu percent of one core, processes a count. */
+/** The resources of a node. Units: memory and disk MiB, cpu percent of one core, processes a count. */
 export const resourceNames = ['memory', 'disk', 'cpu', 'processes'] as const
 export const ResourceName = Type.Enum(resourceNames)
 export type ResourceName = Static<typeof ResourceName>
@@ -74,7 +74,7 @@ export const resourceUnits: Readonly<Record<ResourceName, string>> = {
   processes: 'processes',
 }
 
-/** What a sliver gets when it asks for nothing. Small, because a volunteer's device is. */
+/** The resources of a sliver that requests none. They are small, because volunteers' devices are. */
 export const resourceDefaults: Readonly<Record<ResourceName, number>> = {
   memory: 64,
   disk: 128,
@@ -86,7 +86,7 @@ export const resourceDefaults: Readonly<Record<ResourceName, number>> = {
 export const ResourceRequest = Type.Object(
   {
     name: ResourceName,
-    // Far beyond any node, whose refusal tells what there is.
+    // Far more than any node has. The node's own limit gives a more helpful error.
     req: Type.Integer({ minimum: 1, maximum: 1_000_000_000 }),
     unit: Type.Optional(Type.String({ maxLength: 32 })),
   },

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 
-/** The credentials file: which testbed, and the token for it. Mode 0600. `credentials.ts` says where it is looked for. */
+/** The credentials file: the address of a testbed and the token for it. Mode 0600. `credentials.ts` says where it is searched. */
 export const Credentials = Type.Object({
   url: Type.String({ description: 'base URL of the server, http(s)' }),
   token: Type.String(),

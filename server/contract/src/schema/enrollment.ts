@@ -2,9 +2,9 @@ import Type, { type Static } from 'typebox'
 import { Arch } from './node.ts'
 
 /**
- * What a node sends with its one-time token, over the community network. `proof` is its signature, made with the private half of `tinc_pubkey` (RSASSA-PKCS1-v1_5
- * with SHA-256, base64), of {@link enrollmentStatement}: a public key alone is known to many. Sending the same again after a lost answer is allowed until
- * the node has reported for the first time; then the token is worth nothing.
+ * What a node sends with its one-time token, over the community network. `proof` is the signature of {@link enrollmentStatement} with the private half of
+ * `tinc_pubkey` (RSASSA-PKCS1-v1_5 with SHA-256, base64), because others know the public key too. After a lost answer, the node may send the same again until
+ * it has reported for the first time; then the token is invalid.
  */
 export const EnrollmentRequest = Type.Object(
   {
@@ -16,7 +16,7 @@ export const EnrollmentRequest = Type.Object(
 )
 export type EnrollmentRequest = Static<typeof EnrollmentRequest>
 
-/** What it gets: who it is, its token, and how to reach the server over the management network. */
+/** What the node receives: its identity, its token, and how to reach the server over the management network. */
 export const EnrollmentAnswer = Type.Object({
   node: Type.Object({ id: Type.Integer(), name: Type.String() }),
   token: Type.String({ description: "the node's own token, for everything from now on" }),
@@ -34,7 +34,7 @@ export const EnrollmentAnswer = Type.Object({
 })
 export type EnrollmentAnswer = Static<typeof EnrollmentAnswer>
 
-/** An operator's request for a node's enrolment token; the token is shown this once. */
+/** An enrolment token of a node, for an operator. This answer is the only one that contains it. */
 export const EnrollmentToken = Type.Object({
   token: Type.String(),
   expires_on: Type.String({ format: 'date-time' }),
@@ -42,8 +42,8 @@ export const EnrollmentToken = Type.Object({
 export type EnrollmentToken = Static<typeof EnrollmentToken>
 
 /**
- * What a node signs to enrol: that the holder of this key wants to be the node of this token, at the server of this certificate. It is of no use
- * with another token or to another server.
+ * The text that a node signs to enrol: the owner of this key wants to be the node of this token, at the server with this certificate. The signature is useless
+ * with another token or for another server.
  */
 export function enrollmentStatement(of: {
   readonly secret: string

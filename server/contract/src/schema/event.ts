@@ -5,11 +5,11 @@ import { Slice } from './slice.ts'
 import { Sliver } from './sliver.ts'
 import { Template } from './template.ts'
 
-/** What changes are told of. `incident`: something an operator should look at, such as a node announcing another's subnet. */
+/** The kinds of changes. `incident`: something that an operator should look at, such as a node that announces the subnet of another one. */
 export const EventKind = Type.Enum(['node', 'slice', 'sliver', 'template', 'incident'] as const)
 export type EventKind = Static<typeof EventKind>
 
-/** Something an operator should look at. */
+/** Something that an operator should look at. */
 export const Incident = Type.Object({
   code: Type.Enum(['unauthorized_subnet', 'unknown_host'] as const),
   node: nullable(Type.String()),
@@ -18,8 +18,8 @@ export const Incident = Type.Object({
 export type Incident = Static<typeof Incident>
 
 /**
- * One change, as `/api/events/` tells it. `id` rises by one with each change in the order of commits, so that a reader who gives its last id
- * misses none. `object` is the object after the change; null when it was deleted.
+ * A change, as `/api/events/` sends it. `id` increases with each change in the order of commits, so a reader that sends its last id misses none. `object` is
+ * the object after the change; null when it was deleted.
  */
 export const ChangeEvent = Type.Object(
   {

@@ -10,10 +10,10 @@ export const MeasurementColumn = Type.Object({
 export type MeasurementColumn = Static<typeof MeasurementColumn>
 
 /**
- * A measurement as the server stores it: a wide table, one row per sample.
- * Every table begins with `time` (when the agent saw it, microseconds), `node` (its name at that time), `node_id`, `sliver` (null for the node's own),
- * `seq` (rises by one per node and spool), `spool`, `landed` (order of arrival at the server) and `overflow` (JSON of what has no column).
- * `scope` is `node` for the nodes' own, `slice-<id>` for what a slice's programs wrote.
+ * A measurement as the server stores it: a wide table with one row for each sample. Every table begins with `time` (when the agent received the sample,
+ * microseconds), `node` (its name at that time), `node_id`, `sliver` (null for the node's own samples), `seq` (increases by one for each sample of a node and
+ * spool), `spool`, `landed` (order of arrival at the server) and `overflow` (JSON of values that have no column). `scope` is `node` for samples of nodes,
+ * `slice-<id>` for those of a slice's programs.
  */
 export const Measurement = Type.Object(
   {
@@ -29,8 +29,8 @@ export const Measurement = Type.Object(
 export type Measurement = Static<typeof Measurement>
 
 /**
- * Rows as they land: column names and their types (DuckDB's; older servers do not tell) once, then values in the same order; times as microseconds since
- * the epoch, and numbers that JSON has no exact form for as {@link ExactNumber}. `landed` is the last row's.
+ * Rows as they land: column names and types (DuckDB's; older servers do not send types), then values in the same order. Times are microseconds since the epoch.
+ * Numbers that JSON cannot represent exactly are {@link ExactNumber}. `landed` is that of the last row.
  */
 export const RowBatch = Type.Object({
   columns: Type.Array(Type.String()),

@@ -18,7 +18,7 @@ import { SliverReport } from './sliver.ts'
 export const Arch = Type.Enum(archs)
 export type Arch = Static<typeof Arch>
 
-/** What a node has of a resource. `avail` is what the server can still promise: total less what its slivers asked for. */
+/** A resource of a node. `avail` is what the server can still allocate: the total less the requests of its slivers. */
 export const NodeResource = Type.Object({
   name: ResourceName,
   unit: Type.String(),
@@ -29,7 +29,7 @@ export const NodeResource = Type.Object({
 })
 export type NodeResource = Static<typeof NodeResource>
 
-/** What a node can and cannot do, found by its agent's probes. */
+/** What a node can and cannot do, as its agent's probes have found. */
 export const Capabilities = Type.Object({
   runtime: Type.String({
     maxLength: 64,
@@ -98,10 +98,10 @@ export const NodePatch = Type.Object(
 )
 export type NodePatch = Static<typeof NodePatch>
 
-/** How much there is of a resource, in its unit. */
+/** An amount of a resource, in its unit. */
 const Amount = Type.Integer({ minimum: 0, maximum: 1_000_000_000_000 })
 
-/** What an agent reports of its node and of every sliver on it: the whole actual state, each time. */
+/** What an agent reports: the complete actual state of its node and of every sliver on it. */
 export const NodeReport = Type.Object(
   {
     state: NodeReportedState,

@@ -15,7 +15,7 @@ export const Base = Type.Object(
 )
 export type Base = Static<typeof Base>
 
-/** `GET /health`: what the server stands on. 200 when all is well, else 503. */
+/** `GET /health`: the state of what the server needs. 200 when all is well, otherwise 503. */
 export const Health = Type.Object(
   {
     status: Type.Enum(['ok', 'degraded'] as const),

@@ -13,7 +13,7 @@ import {
 } from './common.ts'
 import { Sliver } from './sliver.ts'
 
-/** What slivers get unless they say otherwise. */
+/** The configuration of slivers that have none of their own. */
 export const SliverDefaults = Type.Object({
   instance_sn: Type.Integer(),
   template: nullable(Ref),
@@ -40,7 +40,7 @@ export const Slice = Type.Object(
 )
 export type Slice = Static<typeof Slice>
 
-/** Create an empty slice; it starts in `register`. */
+/** Create an empty slice, in the state `register`. */
 export const SliceCreate = Type.Object(
   {
     name: Name,
@@ -76,11 +76,11 @@ export const SlicePatch = Type.Object(
 export type SlicePatch = Static<typeof SlicePatch>
 
 /**
- * A whole slice wanted by name: what `slices.ensure` sends. The server checks all of it, refuses it with the constraint and the nearest change
- * that would do, or makes it so in one transaction. Sending it again changes nothing.
+ * A whole slice by name, as `slices.ensure` sends it. The server checks the whole description. It either refuses it, with the constraint and the nearest change
+ * that would be accepted, or carries it out in one transaction. Sending it again changes nothing.
  *
- * `nodes` holds names. A spec that would remove slivers, or make them again with another template or other resources, is refused with LAB_SLICE_WOULD_LOSE
- * unless `may_lose` is `slivers`. Without it, a sliver stays on a node that is not listed and not in production: it was not there to be listed.
+ * `nodes` has names. A description that would remove slivers, or recreate them with another template or other resources, is refused with LAB_SLICE_WOULD_LOSE
+ * unless `may_lose` is `slivers`. Without it, a sliver stays on a node that is not listed and not in production, because the user could not list that node.
  */
 export const SliceSpec = Type.Object(
   {

@@ -13,11 +13,11 @@ import {
   Time,
 } from './common.ts'
 
-/** The kinds of interface a sliver has. Source: CONFINE's interface types; this version offers the two below. */
+/** The kinds of interfaces of a sliver. Source: CONFINE's interface types; this version has the two below. */
 export const InterfaceType = Type.Enum(['management', 'public6'] as const)
 export type InterfaceType = Static<typeof InterfaceType>
 
-/** An interface wanted for a sliver: `nr` 0 to 15, name `^[a-z]+[0-9]*$`. */
+/** A wanted interface of a sliver: `nr` 0 to 15, name `^[a-z]+[0-9]*$`. */
 export const SliverInterface = Type.Object({
   nr: Type.Integer({ minimum: 0, maximum: 15 }),
   name: Type.String({ pattern: '^[a-z]+[0-9]*$', maxLength: 10 }),
@@ -31,7 +31,7 @@ export const defaultInterfaces: readonly SliverInterface[] = [
   { nr: 3, name: 'pub1', type: 'public6' },
 ]
 
-/** An interface as it is on the node. */
+/** An actual interface on the node. */
 export const ActualInterface = Type.Object({
   nr: Type.Integer({ minimum: 0, maximum: 255 }),
   name: Type.String({ maxLength: 15 }),
@@ -60,7 +60,7 @@ export const SliverReport = Type.Object({
 })
 export type SliverReport = Static<typeof SliverReport>
 
-/** A slice's container on one node: what is wanted of it, and what it is. */
+/** The container of a slice on one node: its wanted and its actual state. */
 export const Sliver = Type.Object(
   {
     uri: Type.String(),

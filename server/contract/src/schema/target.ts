@@ -4,7 +4,7 @@ import { nullable, ResourceRequest } from './common.ts'
 import { Arch } from './node.ts'
 import { SliverInterface } from './sliver.ts'
 
-/** What is wanted of one sliver, with everything its agent needs to make it so. */
+/** The target state of one sliver, with everything that its agent needs to reach it. */
 export const SliverTarget = Type.Object({
   id: Type.String(),
   slice_id: Type.Integer(),
@@ -29,7 +29,7 @@ export const SliverTarget = Type.Object({
 })
 export type SliverTarget = Static<typeof SliverTarget>
 
-/** What is wanted of a node: one document, with an ETag, that its agent reads again and again. */
+/** The target state of a node: one document with an ETag, which its agent reads repeatedly. */
 export const NodeTarget = Type.Object(
   {
     node: Type.Object({

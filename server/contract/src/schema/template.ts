@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox'
 import { Description, Name, nullable, Sha256 } from './common.ts'
 import { Arch } from './node.ts'
 
-/** A root file system for slivers: a `.tar.gz` that agents fetch, check by SHA-256 and share among slivers. */
+/** A root file system for slivers: a `.tar.gz` that agents download, check by SHA-256 and share among slivers. */
 export const Template = Type.Object(
   {
     uri: Type.String(),
@@ -20,7 +20,7 @@ export const Template = Type.Object(
 )
 export type Template = Static<typeof Template>
 
-/** Create a template (operators); its image is uploaded afterwards. */
+/** Create a template (operators). Its image is uploaded afterwards. */
 export const TemplateCreate = Type.Object(
   {
     name: Name,

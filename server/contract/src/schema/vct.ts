@@ -11,7 +11,7 @@ export const VctLink = Type.Object({
 })
 export type VctLink = Static<typeof VctLink>
 
-/** A virtual node. `power` off: its agent, tincd, router and slivers are gone, its data folder is kept. `cut`: none of its links carries anything. */
+/** A virtual node. `power` off: its agent, tincd, router and slivers have ended, and its data folder is kept. `cut`: all its links are down. */
 export const VctNode = Type.Object({
   name: Type.String(),
   id: Type.Integer(),
@@ -39,17 +39,16 @@ export const VctStatus = Type.Object({
 export type VctStatus = Static<typeof VctStatus>
 
 /**
- * What can be done to a virtual node: POST /nodes/{name}/{action}.
- * `stop` powers it off, `cut` takes its links down, `start` undoes both; `reboot` ends everything on it and brings it back under another boot id;
- * `kill-agent` kills the agent with SIGKILL and starts it again.
+ * Actions on a virtual node: POST /nodes/{name}/{action}. `stop` powers it off; `cut` takes its links down; `start` undoes both; `reboot` ends all its
+ * processes and starts it again with another boot id; `kill-agent` kills the agent with SIGKILL and starts it again.
  */
 export const vctNodeActions = ['stop', 'cut', 'start', 'reboot', 'kill-agent'] as const
 export type VctNodeAction = (typeof vctNodeActions)[number]
 
-/** What can be done to a link: POST /links/{a}/{b}/{action}. */
+/** Actions on a link: POST /links/{a}/{b}/{action}. */
 export const vctLinkActions = ['cut', 'restore'] as const
 export type VctLinkAction = (typeof vctLinkActions)[number]
 
-/** What can be done to the virtual testbed's server: POST /server/{action}. `kill` is SIGKILL. */
+/** Actions on the virtual testbed's server: POST /server/{action}. `kill` is SIGKILL. */
 export const vctServerActions = ['kill', 'stop', 'start'] as const
 export type VctServerAction = (typeof vctServerActions)[number]
