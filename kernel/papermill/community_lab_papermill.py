@@ -1,10 +1,9 @@
-"""Lets papermill give parameters to notebooks in TypeScript.
+"""Lets papermill pass parameters to TypeScript notebooks.
 
-papermill knows a translator for each language that it writes parameters in, and none for TypeScript. It has an entry point for engines alone. So this module
-is one: papermill imports it, and it registers the translator.
+papermill writes parameters with a translator for each language, and has none for TypeScript. Its only entry point for extensions is that of engines. So this
+module provides an engine: papermill imports the module, which registers the translator.
 
-A value is written exactly, or refused. That it has the type with which the notebook declares the parameter is checked by the kernel, before any other
-cell runs.
+A value is written exactly, or refused. The kernel checks before any other cell runs that it has the type with which the notebook declares the parameter.
 """
 
 import datetime
@@ -18,7 +17,7 @@ from papermill.exceptions import PapermillException
 from papermill.models import Parameter
 from papermill.translators import Translator, papermill_translators
 
-# Beyond these, numbers of JavaScript are not whole numbers any more. Source: ECMAScript, Number.MAX_SAFE_INTEGER.
+# Beyond this, not every integer is a number of JavaScript. Source: ECMAScript, Number.MAX_SAFE_INTEGER.
 MAX_SAFE_INTEGER = 2**53 - 1
 
 NAME = re.compile(r"[^\W\d][\w$]*|[$][\w$]*")
@@ -27,7 +26,7 @@ DECLARATION = re.compile(
     r"(?:=(?!=)\s*(?P<default>.*?))?\s*;?\s*(?://\s*(?P<help>.*?))?\s*$",
     re.MULTILINE,
 )
-# What the defaults of the simple types look like.
+# The forms of default values, by type.
 DEFAULTS = {
     "bigint": r"-?\d[\d_]*n",
     "number": r"-?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?",
@@ -39,7 +38,7 @@ DEFAULTS = {
 class TypeScriptTranslator(Translator):
     """Writes parameters as TypeScript."""
 
-    # What the parameters' cell declares, by name. papermill has the cell inspected just before it asks for the values' code.
+    # The declarations of the parameters' cell, by name. papermill calls `inspect` for this cell right before `codify`.
     _declared: ContextVar[dict[str, re.Match[str]]] = ContextVar("declared", default={})
 
     @classmethod
@@ -66,7 +65,7 @@ class TypeScriptTranslator(Translator):
                 constants.append(f"const {name}{annotation} = {code}")
             else:
                 variables.append(f"  {cls.assign(name, code)}")
-        # In a block the last assignment is no result that would be shown.
+        # In a block, the last assignment is not a result, which would be shown.
         block = ["{", *variables, "}"] if variables else []
         return "\n".join([cls.comment(comment), *constants, *block]) + "\n"
 
@@ -96,18 +95,18 @@ class TypeScriptTranslator(Translator):
 
     @classmethod
     def translate_escaped_str(cls, str_val):
-        # Each text of JSON is one of TypeScript too.
+        # A string literal of JSON is a string literal of TypeScript.
         return json.dumps(str_val)
 
     @classmethod
     def translate_int(cls, val):
-        # The type of a bigint fits no parameter that is a number. So the kernel refuses it, where a number would lose digits.
+        # A number would lose digits. A bigint does not have the type of a parameter that is a number, so the kernel refuses it.
         return str(val) if abs(val) <= MAX_SAFE_INTEGER else f"{val}n"
 
     @classmethod
     def translate_float(cls, val):
         if not math.isfinite(val):
-            # papermill keeps parameters in the notebook's metadata too, as Python writes JSON. No page could open that notebook.
+            # papermill also writes parameters into the notebook's metadata, as JSON of Python. Other programs could not open that notebook.
             raise ValueError(f"{val} is no number that a notebook can keep; declare it as text, and give a text")
         return repr(float(val))
 
@@ -121,7 +120,7 @@ class TypeScriptTranslator(Translator):
         for key, each in val.items():
             if not isinstance(key, str):
                 raise ValueError(f"the key {key!r} is no text")
-            # `"__proto__": x` would set what the object inherits from.
+            # `"__proto__": x` would set the prototype of the object.
             written = '["__proto__"]' if key == "__proto__" else json.dumps(key)
             members.append(f"{written}: {cls.translate(each)}")
         return f"{{ {', '.join(members)} }}" if members else "{}"
@@ -132,7 +131,7 @@ class TypeScriptTranslator(Translator):
 
 
 def type_of(declaration):
-    """The type that a parameter is declared with, or that its default has; `None` where the cell's text does not tell, as papermill calls that."""
+    """Return the declared type of a parameter, or the type of its default value; papermill's name `None` when the cell does not show it."""
     if declaration["type"]:
         return declaration["type"].strip()
     default = declaration["default"] or ""
@@ -140,7 +139,7 @@ def type_of(declaration):
 
 
 class TypeScriptEngine(NBClientEngine):
-    """papermill's own engine. It is here to be named by the entry point."""
+    """papermill's own engine, which the entry point names."""
 
 
 papermill_translators.register("typescript", TypeScriptTranslator)

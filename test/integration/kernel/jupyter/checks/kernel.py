@@ -1,4 +1,4 @@
-"""One kernel per test class, and what the checks ask of it."""
+"""One kernel for each test class, and the requests of the checks."""
 
 import tempfile
 import time
@@ -25,7 +25,7 @@ class KernelCase(unittest.TestCase):
         cls.km.shutdown_kernel(now=True)
 
     def iopub(self, msg_id, until="idle", timeout=TIMEOUT_S):
-        """The publications with this parent up to and with its `idle` (or the first that `until` accepts)."""
+        """Return the messages on iopub with this parent, up to and including its `idle` (or the first that `until` accepts)."""
         stop = until if callable(until) else is_idle
         found = []
         deadline = time.monotonic() + timeout
@@ -54,14 +54,14 @@ class KernelCase(unittest.TestCase):
         self.fail(f"no reply within {timeout} s")
 
     def run_cell(self, code, **options):
-        """Run a cell; returns its reply's content and what it published, without states and input."""
+        """Run a cell. Returns the content of its reply, and its messages on iopub without states and input."""
         msg_id = self.kc.execute(code, **options)
         published = self.iopub(msg_id)
         content = self.reply(msg_id)["content"]
         return content, [m for m in published if m["msg_type"] not in ("status", "execute_input")]
 
     def states(self):
-        """The states published since iopub was last read, as (parent, state), up to those of one more question, which are left out."""
+        """Return the states on iopub since it was last read, as (parent, state), up to those of one more request, which are left out."""
         asked = self.kc.kernel_info()
         self.reply(asked)
         found = []

@@ -1,4 +1,4 @@
-"""Run the checks of one module, or `--list` those of several; one JSON line on stdout for each check, so that none can be left out unseen."""
+"""Run the checks of one module, or `--list` those of several. Prints one JSON line for each check, so that a missing one is noticed."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Jupyter's own suite for kernels, with samples for ours."""
+"""Jupyter's own test suite for kernels, with sample cells for this kernel."""
 
 from jupyter_kernel_test import IopubWelcomeTests, KernelTests
 
@@ -42,5 +42,5 @@ class Welcome(IopubWelcomeTests):
     support_iopub_welcome = True
 
 
-# Imported to be extended, not to be run as they are.
+# These base classes must not run themselves.
 del IopubWelcomeTests, KernelTests

@@ -1,4 +1,4 @@
-"""Errors name the line of the cell; what was queued behind one does not run."""
+"""An error names the line of the cell, and the cells that were queued after it do not run."""
 
 from kernel import KernelCase
 

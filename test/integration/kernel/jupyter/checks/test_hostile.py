@@ -1,4 +1,4 @@
-"""A front end, or a cell, that sends what no good one sends: the kernel lives, and answers the next request."""
+"""A front end, or a cell, that sends invalid messages: the kernel survives and answers the next request."""
 
 import zmq
 from kernel import TIMEOUT_S, KernelCase, text_of

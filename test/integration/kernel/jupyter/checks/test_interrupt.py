@@ -1,11 +1,11 @@
-"""An interrupt ends any cell, and keeps the variables where that can be done."""
+"""An interrupt ends any cell, and keeps the variables where that is possible."""
 
 from kernel import KernelCase, has_text
 
 
 class Interrupt(KernelCase):
     def interrupted(self, code):
-        """Run a cell that prints `begun`, interrupt it, return its reply's content."""
+        """Run a cell that prints `begun`, interrupt it, and return the content of its reply."""
         msg_id = self.kc.execute(code)
         self.iopub(msg_id, until=has_text("begun"))
         reply = self.reply(self.control("interrupt_request"), "control")

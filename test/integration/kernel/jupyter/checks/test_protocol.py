@@ -1,4 +1,4 @@
-"""What the messaging protocol asks beyond Jupyter's own suite."""
+"""Requirements of the messaging protocol that Jupyter's own test suite does not check."""
 
 import os
 import signal
@@ -276,7 +276,7 @@ class Protocol(KernelCase):
 
 
 class Elsewhere(FolderCase):
-    """A notebook in a folder that has nothing to do with the checkout."""
+    """A notebook in a folder outside of the checkout."""
 
     def test_what_the_kernel_lends_has_types_that_later_cells_know(self):
         self.ok("import { connect } from '@community-lab/kernel'\nconst lend = () => connect()")
@@ -286,9 +286,9 @@ class Elsewhere(FolderCase):
 
 
 class Shutdown(unittest.TestCase):
-    """A restart ends the kernel and what belongs to it, whatever it does."""
+    """A restart ends the kernel and its processes, whatever they are doing."""
 
-    # What a cell does when the restart comes. It prints `begun`, or is still being compiled.
+    # What a cell is doing at the restart. It has printed `begun`, or is still being compiled.
     PHASES = {
         "nothing": None,
         "it waits": "console.log('begun'); await new Promise(() => {})",
@@ -325,7 +325,7 @@ class Shutdown(unittest.TestCase):
             self.assertEqual(reply["content"], {"status": "ok", "restart": True})
             case.km.provisioner.process.wait(timeout=20)
             self.assertEqual([is_running(pid) for pid in (child, own)], [False, False])
-            # What was detached is meant to go on.
+            # A detached process is meant to go on.
             self.assertTrue(is_running(kept))
             os.kill(kept, signal.SIGKILL)
         finally:
@@ -333,7 +333,7 @@ class Shutdown(unittest.TestCase):
 
 
 def is_running(pid):
-    """Whether there is such a process, and it has not ended (as one that nobody has waited for)."""
+    """Tell whether a process exists and is not a zombie."""
     try:
         with open(f"/proc/{pid}/stat") as stat:
             return stat.read().rpartition(")")[2].split()[0] != "Z"

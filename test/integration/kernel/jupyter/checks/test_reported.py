@@ -1,4 +1,4 @@
-"""What users have reported of other kernels; each check names the report."""
+"""Defects that users have reported for other kernels. Each check names the report."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from kernel import FolderCase, has_text, text_of
 
 class Reported(FolderCase):
     def result(self, code):
-        # What a timer or a test prints may come before or after it.
+        # Output of a timer or a test may come before or after it.
         results = [m for m in self.ok(code) if m["msg_type"] == "execute_result"]
         self.assertEqual(len(results), 1)
         return results[0]["content"]["data"]["text/plain"]
