@@ -58,7 +58,7 @@ export class SampleDatabase {
 
   /** List the measurements in it, with the number of selected samples of each. */
   tables(): Promise<readonly { readonly name: string; readonly rows: number }[]> {
-    return this.#inTurn((open) =>
+    return this.#enqueue((open) =>
       Promise.resolve([...open.tables.all].map(([name, { rows }]) => ({ name, rows }))),
     )
   }
@@ -73,12 +73,12 @@ export class SampleDatabase {
     values: readonly SqlValue[],
   ): Promise<Shown<T>> {
     const query = buildQuery(strings, values)
-    return this.#inTurn((open, signal) => runQuery<T>(open, query, signal))
+    return this.#enqueue((open, signal) => runQuery<T>(open, query, signal))
   }
 
   /** Return the rows of a measurement whose `landed` is greater than the given one, in that order; none when the measurement does not exist. */
   rowsAfter(name: string, landed: number): Promise<readonly Row[]> {
-    return this.#inTurn(async (open, signal) => {
+    return this.#enqueue(async (open, signal) => {
       if (!open.tables.all.has(name)) return []
       const sql = `from ${quote(name)} where landed > ${landed} order by landed`
       return runQuery<Row>(open, { sql, values: [], types: [] }, signal)
@@ -88,7 +88,7 @@ export class SampleDatabase {
   /** Write one table to a Parquet file, which appears when it is complete. @throws {@link LabError} LAB_SQL_FAILED when there is no such table. */
   writeParquet(name: string, given: string): Promise<WrittenTable> {
     const file = localPath(given)
-    return this.#inTurn(async (open, signal) => {
+    return this.#enqueue(async (open, signal) => {
       const table = quote(name)
       const run = <T extends object>(sql: string): Promise<Shown<T>> =>
         runQuery<T>(open, { sql, values: [], types: [] }, signal)
@@ -142,10 +142,10 @@ export class SampleDatabase {
   }
 
   /** Run calls one after another. An interrupted caller returns at once; its work ends before the next work begins. */
-  #inTurn<T>(work: (open: OpenDatabase, signal: AbortSignal) => Promise<T>): Promise<T> {
+  #enqueue<T>(work: (open: OpenDatabase, signal: AbortSignal) => Promise<T>): Promise<T> {
     const lab = anySignal(this.#session.signal, this.#closing.signal)
     return call({ lab }, (signal) => {
-      const turn = this.#last.then(async () => {
+      const result = this.#last.then(async () => {
         signal.throwIfAborted()
         const open = await this.#opened()
         return interruptible(open.connection, signal, async () => {
@@ -154,8 +154,8 @@ export class SampleDatabase {
         })
       })
       // The caller receives this failure. It does not stop the next call.
-      this.#last = turn.catch(() => undefined)
-      return orAborted(turn, signal)
+      this.#last = result.catch(() => undefined)
+      return orAborted(result, signal)
     })
   }
 

@@ -127,11 +127,11 @@ function columnsFor(outcomes: readonly Outcome[]): Column<Outcome>[] {
 }
 
 /** Describe the problems of an outcome. An exit code is not one, because its meaning depends on the script. */
-export function describeTrouble({ node, state, silence, ...lost }: Outcome): string[] {
+export function describeProblems({ node, state, silence, ...lost }: Outcome): string[] {
   const why = silence === null ? '' : `: ${silence}`
   return [
     ...(state === 'unfinished'
-      ? [`${node} has not told of its end${why}; samples may be missing`]
+      ? [`${node} has not reported its end${why}; samples may be missing`]
       : []),
     ...(lost.rejected === 0 || lost.rejected === null
       ? []

@@ -1,7 +1,7 @@
 import type { LiveDisplay } from '../display/bundle.ts'
 import { currentDisplay } from '../display/current.ts'
 import type { RunPart } from './end.ts'
-import { describeTrouble, nameSilent, type Outcomes } from './outcome.ts'
+import { describeProblems, nameSilent, type Outcomes } from './outcome.ts'
 import type { Silences } from './silence.ts'
 
 /** Show what a run still waits for, from the first check of the nodes on. Most runs have ended before it, and show nothing. */
@@ -28,8 +28,8 @@ export function createProgress(run: string, parts: readonly RunPart[]) {
 }
 
 /** Show problems of a run below the cell. Lost lines are not visible in the rows, and few users check the outcomes. */
-export function showTrouble(run: string, outcomes: Outcomes): void {
-  const trouble = outcomes.flatMap(describeTrouble)
-  if (trouble.length === 0) return
-  currentDisplay().display({ 'text/plain': `run ${run}: ${trouble.join('; ')}` })
+export function showProblems(run: string, outcomes: Outcomes): void {
+  const problems = outcomes.flatMap(describeProblems)
+  if (problems.length === 0) return
+  currentDisplay().display({ 'text/plain': `run ${run}: ${problems.join('; ')}` })
 }

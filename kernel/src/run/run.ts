@@ -21,7 +21,7 @@ import {
 import { RunEnd, type RunPart } from './end.ts'
 import { collectOutcomes, nameSilent, type Outcomes } from './outcome.ts'
 import { cancelCommand, runFolder } from './program.ts'
-import { createProgress, showTrouble } from './progress.ts'
+import { createProgress, showProblems } from './progress.ts'
 import { readRows, rowStream, type RowStream } from './row-stream.ts'
 import type { DeclaredColumns } from './sample-tables.ts'
 import { defaultPatience, watchSilence, type Patience, type Silences } from './silence.ts'
@@ -198,7 +198,7 @@ export class Run<Tables extends object = object> {
     const waitedMs = timeout?.aborted === true ? (boundMs ?? passedMs) : passedMs
     const known = { end: this.#end, database: this.#database, silences, waitedMs }
     const outcomes = await orAborted(collectOutcomes({ run: this.id, parts, ...known }), caller)
-    showTrouble(this.id, outcomes)
+    showProblems(this.id, outcomes)
     return outcomes
   }
 

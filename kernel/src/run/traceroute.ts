@@ -1,5 +1,6 @@
 import { LabError, Node as NodeSchema, routes } from '@community-lab/contract'
 import Type from 'typebox'
+import { abortSignal, durationMs } from '../argument.ts'
 import type { Session } from '../session.ts'
 import { runInside, type Sliver } from '../sliver/sliver.ts'
 import { requireOk } from '../ssh/result.ts'
@@ -15,11 +16,19 @@ import {
 
 export type { Route } from './route.ts'
 
+/** Options of a traceroute. */
+export interface TraceOptions {
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+/** The types of the options. */
+export const traceKinds = { timeoutMs: durationMs, signal: abortSignal }
+
 /** The ends of a route to trace. */
-export interface TraceOrder {
+export interface TraceOrder extends TraceOptions {
   readonly from: Sliver
   readonly to: Sliver
-  readonly timeoutMs?: number
   readonly signal: AbortSignal
 }
 

@@ -162,13 +162,13 @@ export async function downloadAll(
     { name: 'to', value: ({ to }) => to },
     { name: 'files', value: ({ files }) => files },
     { name: 'bytes', value: ({ bytes }) => bytes },
-    { name: 'trouble', value: troubleOf },
+    { name: 'trouble', value: describeProblem },
   ])
   const ok = downloads.every(({ error }) => error === null)
   return Object.defineProperties(shown, { ok: { value: ok } }) as Downloads
 }
 
-function troubleOf({ error, skipped }: Download): string {
+function describeProblem({ error, skipped }: Download): string {
   if (error !== null) return error.message
   return skipped.map(({ path: name, reason }) => `${name} left out: ${reason}`).join('; ')
 }

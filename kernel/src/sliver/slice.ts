@@ -6,66 +6,37 @@ import {
   Slice as SliceObject,
   type Sliver as SliverObject,
 } from '@community-lab/contract'
-import {
-  abortSignal,
-  checkArgument,
-  checkOptions,
-  checkSignal,
-  durationMs,
-  either,
-  fileMap,
-  named,
-  oneOf,
-  wholeNumber,
-  words,
-} from '../argument.ts'
+import { checkArgument, checkOptions, checkSignal, oneOf } from '../argument.ts'
 import { displaySymbol, type Bundle } from '../display/bundle.ts'
 import { tableBundle } from '../display/table.ts'
 import { formatTime } from '../display/time.ts'
 import { measureRtt, rttKinds, type RttOptions, type RttTables } from '../run/rtt.ts'
 import type { Run } from '../run/run.ts'
 import { checkRun, startRun, type RunOptions } from '../run/start.ts'
-import { traceRoute, type Route } from '../run/traceroute.ts'
+import { traceKinds, traceRoute, type Route, type TraceOptions } from '../run/traceroute.ts'
 import type { Session } from '../session.ts'
-import { packFiles, unpackCommand, type Files } from '../ssh/archive.ts'
-import { execKinds, type ExecOptions, type Execution } from '../ssh/exec.ts'
+import type { Files } from '../ssh/archive.ts'
+import { execKinds, type ExecOptions } from '../ssh/exec.ts'
 import { commandOf, type Argument } from '../ssh/quote.ts'
-import { collectResults, requireOk, type CommandResults } from '../ssh/result.ts'
+import type { CommandResults } from '../ssh/result.ts'
 import { runTemplate, type ShellTag } from '../ssh/template.ts'
 import { call, cleanUp } from '../wait/call.ts'
-import { mapBounded } from '../wait/concurrency.ts'
 import { checkDownload, downloadAll, type DownloadOptions, type Downloads } from './download.ts'
 import { readSlivers } from './read-slivers.ts'
 import type { SliceHandle, SliverOrNode } from './slice-handle.ts'
-import { runInside, Sliver, sliverColumns, sourceOf, updateSliver } from './sliver.ts'
+import { sliverColumns, sourceOf, type Sliver } from './sliver.ts'
+import {
+  checkUpload,
+  findSliver,
+  makeSlivers,
+  runOnAll,
+  uploadToAll,
+  type UploadOptions,
+} from './slivers.ts'
 import { waitKinds, waitStarted, type WaitedSlice, type WaitOptions } from './started.ts'
-
-/** The most slivers that are worked on at the same time. */
-const concurrency = 64
-
-const filesKind = either(words, fileMap)
-const uploadKinds = {
-  mode: wholeNumber(0, 0o7777),
-  timeoutMs: durationMs,
-  signal: abortSignal,
-}
 
 /** A signal that ends a call early. */
 export interface CallSignal {
-  readonly signal?: AbortSignal
-}
-
-/** Options of an upload. */
-export interface UploadOptions {
-  /** The mode of all files, instead of their own. */
-  readonly mode?: number
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
-}
-
-/** Options of a traceroute. */
-export interface TraceOptions {
-  readonly timeoutMs?: number
   readonly signal?: AbortSignal
 }
 
@@ -78,7 +49,7 @@ export class Slice implements SliceHandle {
   constructor(session: Session, object: SliceObject, slivers: readonly SliverObject[]) {
     this.#session = session
     this.#object = object
-    this.#slivers = sortSlivers(slivers).map((sliver) => new Sliver(session, sliver))
+    this.#slivers = makeSlivers(session, slivers)
   }
 
   get id(): number {
@@ -132,27 +103,19 @@ export class Slice implements SliceHandle {
   /** Extend the life of the slice to that of a new one: 30 days from now. @throws {@link LabError} LAB_SLICE_GONE when it was released or has expired. */
   async renew(options: CallSignal = {}): Promise<this> {
     checkSignal('renew', options)
-    const { http } = this.#session
-    const route = path(routes.sliceRenew, { id: this.id })
-    this.#object = await this.#call(options, (signal) =>
-      this.#orGone(http.ask(SliceObject, route, { method: 'POST', signal })),
-    )
+    await this.#post(routes.sliceRenew, options)
     return this
   }
 
   /**
-   * Have all slivers of the slice made again from their templates. All files in them are lost; measurements stay. `started()` waits for the new slivers.
+   * Recreate all slivers of the slice from their templates. All files in them are lost; measurements stay. `started()` waits for the new slivers.
    *
    * @throws {@link LabError} LAB_SLICE_GONE when the slice was released or has expired.
    */
   async reset(options: CallSignal = {}): Promise<this> {
     checkSignal('reset', options)
-    const { http, pool } = this.#session
-    const route = path(routes.sliceReset, { id: this.id })
-    this.#object = await this.#call(options, (signal) =>
-      this.#orGone(http.ask(SliceObject, route, { method: 'POST', signal })),
-    )
-    pool.drop(this.#slivers.map(({ id }) => id))
+    await this.#post(routes.sliceReset, options)
+    this.#session.pool.drop(this.#slivers.map(({ id }) => id))
     return this
   }
 
@@ -180,7 +143,7 @@ export class Slice implements SliceHandle {
   ): Promise<CommandResults> {
     checkOptions('a command', options, execKinds)
     return this.#call(options, (signal) =>
-      this.#runOnAll(commandOf(command), { ...options, signal }),
+      runOnAll(this.#slivers, commandOf(command), { ...options, signal }),
     )
   }
 
@@ -195,17 +158,10 @@ export class Slice implements SliceHandle {
     remoteDir: string,
     options: UploadOptions = {},
   ): Promise<CommandResults> {
-    checkArgument('what to upload', files, filesKind)
-    checkArgument('the folder of the slivers that it goes to', remoteDir, words)
-    checkOptions('upload', options, uploadKinds)
-    return this.#call(options, async (signal) => {
-      const { mode, ...rest } = options
-      const input = await packFiles(files, mode)
-      const command = unpackCommand(remoteDir)
-      const results = await this.#runOnAll(command, { ...rest, input, signal })
-      requireOk(results, 'the upload')
-      return results
-    })
+    checkUpload(files, remoteDir, options)
+    return this.#call(options, (signal) =>
+      uploadToAll(this.#slivers, { ...options, files, remoteDir, signal }),
+    )
   }
 
   /**
@@ -252,7 +208,7 @@ export class Slice implements SliceHandle {
     to: SliverOrNode,
     options: TraceOptions = {},
   ): Promise<Route> {
-    checkOptions('traceroute', options, { timeoutMs: durationMs, signal: abortSignal })
+    checkOptions('traceroute', options, traceKinds)
     return this.#call(options, (signal) => {
       const ends = { from: this.sliver(from), to: this.sliver(to) }
       return traceRoute(this.#session, { ...ends, ...options, signal })
@@ -261,12 +217,7 @@ export class Slice implements SliceHandle {
 
   /** Return the sliver on a node. @throws {@link LabError} LAB_SLIVER_UNKNOWN. */
   sliver(which: SliverOrNode): Sliver {
-    if (!(which instanceof Sliver)) checkArgument('the sliver', which, named)
-    const name = which instanceof Sliver ? which.id : typeof which === 'string' ? which : which.name
-    const found = this.#slivers.find((sliver) => sliver.id === name || sliver.node === name)
-    if (found !== undefined) return found
-    const known = this.#slivers.map(({ node }) => node)
-    throw new LabError('LAB_SLIVER_UNKNOWN', { slice: this.name, name, known })
+    return findSliver(this.#slivers, which, this.name)
   }
 
   /**
@@ -294,13 +245,14 @@ export class Slice implements SliceHandle {
       readSlivers(this.#session, this.id, signal),
     ])
     this.#object = slice
-    const known = new Map(this.#slivers.map((sliver) => [sliver.id, sliver]))
-    this.#slivers = sortSlivers(slivers).map((object) => {
-      const sliver = known.get(object.id)
-      if (sliver === undefined) return new Sliver(this.#session, object)
-      updateSliver(sliver, object)
-      return sliver
-    })
+    this.#slivers = makeSlivers(this.#session, slivers, this.#slivers)
+  }
+
+  async #post(route: string, options: CallSignal): Promise<void> {
+    const url = path(route, { id: this.id })
+    this.#object = await this.#call(options, (signal) =>
+      this.#orGone(this.#session.http.ask(SliceObject, url, { method: 'POST', signal })),
+    )
   }
 
   /** Await an answer about the slice. @throws {@link LabError} LAB_SLICE_GONE when the server does not know the slice any more. */
@@ -311,12 +263,6 @@ export class Slice implements SliceHandle {
       if (!LabError.is(cause, 'LAB_NOT_FOUND')) throw cause
       throw new LabError('LAB_SLICE_GONE', { slice: this.name }, { cause })
     }
-  }
-
-  async #runOnAll(command: string, options: Omit<Execution, 'command'>): Promise<CommandResults> {
-    return collectResults(
-      await mapBounded(this.#slivers, concurrency, (sliver) => runInside(sliver, command, options)),
-    )
   }
 
   #call<T>({ signal }: CallSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -333,8 +279,4 @@ export class Slice implements SliceHandle {
     const { 'text/html': html } = tableBundle(this.#slivers, sliverColumns, note)
     return { 'text/plain': inspect(this), 'text/html': html }
   }
-}
-
-function sortSlivers(slivers: readonly SliverObject[]): SliverObject[] {
-  return [...slivers].sort((one, other) => one.node.id - other.node.id)
 }

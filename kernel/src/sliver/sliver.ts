@@ -222,7 +222,7 @@ export function isCurrent(sliver: Sliver, sliceInstanceSn: number): boolean {
 }
 
 /** Describe a sliver for errors that list several. */
-export function troubleOf(sliver: Sliver): {
+export function describeProblem(sliver: Sliver): {
   sliver: string
   node: string
   state: string

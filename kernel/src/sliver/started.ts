@@ -18,7 +18,7 @@ import {
   connectSoon,
   isCurrent,
   sliverColumns,
-  troubleOf,
+  describeProblem,
   updateSliver,
   type Sliver,
 } from './sliver.ts'
@@ -78,19 +78,22 @@ export async function waitStarted(
     throw new LabError('LAB_SLICE_NOT_STARTED', {
       slice: slice.name,
       waitedMs,
-      waiting: waiting.map((sliver) => ({ ...troubleOf(sliver), state: stateOf(sliver, slice) })),
+      waiting: waiting.map((sliver) => ({
+        ...describeProblem(sliver),
+        state: stateOf(sliver, slice),
+      })),
     })
   }
   const failed = slice.slivers().filter(({ state }) => isFailed(state))
   const removed = begun.filter((sliver) => !slice.slivers().includes(sliver))
-  const trouble = [...failed.map(troubleOf), ...removed.map(removedTrouble)]
-  if (trouble.length > 0)
-    throw new LabError('LAB_SLICE_FAILED', { slice: slice.name, failed: trouble })
+  const problems = [...failed.map(describeProblem), ...removed.map(describeRemoved)]
+  if (problems.length > 0)
+    throw new LabError('LAB_SLICE_FAILED', { slice: slice.name, failed: problems })
 }
 
-function removedTrouble(sliver: Sliver): ReturnType<typeof troubleOf> {
+function describeRemoved(sliver: Sliver): ReturnType<typeof describeProblem> {
   const reason = 'somebody else has changed the slice, or its node has left the testbed'
-  return { ...troubleOf(sliver), state: 'removed', reason }
+  return { ...describeProblem(sliver), state: 'removed', reason }
 }
 
 function isSettled(sliver: Sliver, slice: WaitedSlice): boolean {

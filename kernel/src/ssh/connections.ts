@@ -41,7 +41,7 @@ const maxConnections = 100
  * For this long after a sliver could not start a command, no more connections are opened: each needs a process of the sliver. A first connection is always
  * tried.
  */
-const fullMs = 3_000
+const outOfProcessesMs = 3_000
 /**
  * The most connections that are opened at the same time. Source: dropbear refuses the sixth unauthenticated one from an address, and all come from the server's
  * address.
@@ -74,11 +74,11 @@ export class SliverConnections {
   #dialing = 0
   #isClosed = false
   /** When the last command ended. */
-  #movedAt = 0
+  #lastEndedAt = 0
   #refusedAt = -Infinity
   #refusal: unknown = null
-  #slow: NodeJS.Timeout | null = null
-  #unused: NodeJS.Timeout | null = null
+  #slowTimer: NodeJS.Timeout | null = null
+  #idleTimer: NodeJS.Timeout | null = null
 
   constructor(options: ConnectionsOptions) {
     this.#options = options
@@ -102,8 +102,8 @@ export class SliverConnections {
         ended = true
         this.#busy -= 1
         if (state === 'refused') this.#refusedAt = performance.now()
-        else this.#movedAt = performance.now()
-        if (state === 'free' && connection.open && !this.#isClosed) this.#give(connection)
+        else this.#lastEndedAt = performance.now()
+        if (state === 'free' && connection.open && !this.#isClosed) this.#handOut(connection)
         // Close a connection on which a command was refused: it uses a process of the sliver, which has none left.
         else if (connection.open) connection.close()
         // The idle connections are probably broken for the same reason.
@@ -118,32 +118,33 @@ export class SliverConnections {
     this.#closeIdle(this.#idle.length)
     for (const waiter of this.#waiting) waiter.fail(reason)
     this.#waiting.clear()
-    this.#rest()
+    this.#stopSlowTimer()
   }
 
   async #next(signal: AbortSignal, since: number): Promise<SshConnection> {
     signal.throwIfAborted()
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop())
       if (idle.open) return idle
-    const turn = Promise.withResolvers<SshConnection>()
-    const waiter: Waiter = { since, take: turn.resolve, fail: turn.reject }
+    const connected = Promise.withResolvers<SshConnection>()
+    const waiter: Waiter = { since, take: connected.resolve, fail: connected.reject }
     this.#waiting.add(waiter)
     this.#dial()
-    this.#slow ??= setInterval(() => this.#dialSlowly(), slowMs)
+    this.#slowTimer ??= setInterval(() => this.#dialSlowly(), slowMs)
     try {
-      return await orAborted(turn.promise, signal)
+      return await orAborted(connected.promise, signal)
     } catch (error) {
       // A connection that arrived at the same moment goes to the next waiter.
-      if (!this.#waiting.delete(waiter)) turn.promise.then((got) => this.#give(got)).catch(ignore)
+      if (!this.#waiting.delete(waiter))
+        connected.promise.then((got) => this.#handOut(got)).catch(ignore)
       throw error
     } finally {
-      this.#rest()
+      this.#stopSlowTimer()
     }
   }
 
   /** Open as many connections as are waited for, within the limits. */
   #dial(): void {
-    if (this.#isFull()) return
+    if (this.#isOutOfProcesses()) return
     const wanted = Math.min(this.#waiting.size - this.#dialing, dialsAtOnce - this.#dialing)
     const allowed = fastConnections - this.#open - this.#dialing
     for (let count = Math.min(wanted, allowed); count > 0; count--) void this.#dialOne()
@@ -151,21 +152,21 @@ export class SliverConnections {
 
   #dialSlowly(): void {
     const now = performance.now()
-    const isRefused = this.#refusedAt > this.#movedAt || this.#refusal !== null
-    const isStuck = isRefused && this.#open > 0
+    const isRefused = this.#refusedAt > this.#lastEndedAt || this.#refusal !== null
+    const isBlocked = isRefused && this.#open > 0
     for (const waiter of this.#waiting) {
-      const since = Math.max(waiter.since, this.#movedAt)
-      if (!isStuck || now - since < patienceMs) break
+      const since = Math.max(waiter.since, this.#lastEndedAt)
+      if (!isBlocked || now - since < patienceMs) break
       this.#waiting.delete(waiter)
       waiter.fail(this.#notStarted())
     }
-    const mayMore = this.#dialing === 0 && this.#open < maxConnections && !this.#isFull()
+    const mayMore = this.#dialing === 0 && this.#open < maxConnections && !this.#isOutOfProcesses()
     if (this.#waiting.size > 0 && mayMore) void this.#dialOne()
   }
 
   /** Tell whether the sliver could not start a command a moment ago. Without any open connection it is tried again at once. */
-  #isFull(): boolean {
-    return this.#open > 0 && performance.now() - this.#refusedAt < fullMs
+  #isOutOfProcesses(): boolean {
+    return this.#open > 0 && performance.now() - this.#refusedAt < outOfProcessesMs
   }
 
   async #dialOne(): Promise<void> {
@@ -177,7 +178,7 @@ export class SliverConnections {
       connection.onEnd(() => (this.#open -= 1))
       this.#dialing -= 1
       if (this.#isClosed) connection.close()
-      else this.#give(connection)
+      else this.#handOut(connection)
     } catch (error) {
       this.#dialing -= 1
       this.#refusal = error
@@ -190,7 +191,7 @@ export class SliverConnections {
     this.#dial()
   }
 
-  #give(connection: SshConnection): void {
+  #handOut(connection: SshConnection): void {
     const [first] = this.#waiting
     if (first !== undefined) {
       this.#waiting.delete(first)
@@ -198,8 +199,8 @@ export class SliverConnections {
       return
     }
     this.#idle.push(connection)
-    this.#unused ??= setTimeout(() => {
-      this.#unused = null
+    this.#idleTimer ??= setTimeout(() => {
+      this.#idleTimer = null
       this.#closeIdle(this.#idle.length - 1)
     }, idleMs).unref()
   }
@@ -209,10 +210,10 @@ export class SliverConnections {
     for (const connection of this.#idle.splice(0, Math.max(0, count))) connection.close()
   }
 
-  #rest(): void {
-    if (this.#waiting.size > 0 || this.#slow === null) return
-    clearInterval(this.#slow)
-    this.#slow = null
+  #stopSlowTimer(): void {
+    if (this.#waiting.size > 0 || this.#slowTimer === null) return
+    clearInterval(this.#slowTimer)
+    this.#slowTimer = null
   }
 
   /** Return the error of commands that are given up. */

@@ -43,7 +43,7 @@ const attempts = 3
 
 /** Create a pool. The next command replaces a connection that has ended. */
 export function createSshPool(options: SshPoolOptions): SshPool {
-  const slivers = new Map<string, { life: string; connections: SliverConnections }>()
+  const slivers = new Map<string, { identity: string; connections: SliverConnections }>()
 
   async function dial(target: SshTarget, hostKey: string): Promise<SshConnection> {
     await options.registerKey()
@@ -83,16 +83,16 @@ export function createSshPool(options: SshPoolOptions): SshPool {
     const { id, node, state, hostKey, startedOn } = target
     if (hostKey === null) throw new LabError('LAB_SLIVER_NOT_STARTED', { sliver: id, state })
     // A connection to a sliver that was recreated or restarted since then is useless.
-    const life = `${hostKey} ${startedOn ?? ''}`
+    const identity = `${hostKey} ${startedOn ?? ''}`
     const known = slivers.get(id)
-    if (known?.life === life) return known.connections
+    if (known?.identity === identity) return known.connections
     drop([id])
     const connections = new SliverConnections({
       sliver: id,
       node,
       dial: () => dial(target, hostKey),
     })
-    slivers.set(id, { life, connections })
+    slivers.set(id, { identity, connections })
     return connections
   }
 

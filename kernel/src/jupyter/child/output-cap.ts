@@ -47,7 +47,7 @@ export function createOutputCap(folder: string, name: string): OutputCap {
   let kept = 0
   let files = 0
   /** The last notice about text that is not shown. */
-  let told: 'nothing' | 'kept' | 'dropped' = 'nothing'
+  let lastNotice: 'nothing' | 'kept' | 'dropped' = 'nothing'
 
   /** Write text to a file if the second limit allows it. */
   function keep(text: string, write: (folder: string) => void): boolean {
@@ -61,8 +61,8 @@ export function createOutputCap(folder: string, name: string): OutputCap {
   /** Return a notice once when text first goes to a file, and once when it is first dropped. */
   function noticeOf(isKept: boolean): string | null {
     const state = isKept ? 'kept' : 'dropped'
-    if (told === state || told === 'dropped') return null
-    told = state
+    if (lastNotice === state || lastNotice === 'dropped') return null
+    lastNotice = state
     return isKept
       ? `\n[this cell has shown more than ${mebibytes(maxShownLength)}; what follows is in ${log}]\n`
       : `[what this cell keeps in files has reached ${mebibytes(maxKeptLength)}; what follows is dropped]\n`

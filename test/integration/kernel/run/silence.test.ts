@@ -79,7 +79,7 @@ it('gives up a node that is off once the others have ended, names it, and can wa
   ])
   expect(() => outcomes.orThrow()).toThrow(/n2 \(its node is offline\)/u)
   expect(shown).toContain(`run ${run.id}: 1 of 2 have ended; waiting for n2 (its node is offline)`)
-  expect(shown.at(-1)).toContain('n2 has not told of its end: its node is offline; samples may be')
+  expect(shown.at(-1)).toContain('n2 has not reported its end: its node is offline; samples may be')
   offline = null
   await end(run, 'n2')
   expect((await run.done()).ok).toBe(true)
