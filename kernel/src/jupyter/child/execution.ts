@@ -158,7 +158,7 @@ function attributesOf(options: ImportCallOptions | undefined): Record<string, st
  */
 async function describe(thrown: unknown, { last }: Helper, name: string): Promise<Failure> {
   const failure = failureOf(thrown)
-  if (last === null || failure.text.includes('cell-')) return failure
+  if (last === null || /\bcell-[\w-]+\.ts:\d/u.test(failure.text)) return failure
   const isCause = last.value === thrown || (await isRejectedWith(last.value, thrown))
   return isCause
     ? placeFailure(failure, `${name}:${last.place.line}:${last.place.column}`)

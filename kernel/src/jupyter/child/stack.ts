@@ -60,7 +60,7 @@ export function installStackTraces(codes: MadeCodes, kernelFolder: string): void
       .filter((site) => !isAdded(site, codes))
       .map((site) => frameOf(site, codes))
       .filter((frame) => isShown(frame, kernelFolder))
-      .filter((frame, index) => index < limit || frame.includes('cell-'))
+      .filter((frame, index) => index < limit || /\bcell-[\w-]+\.ts:\d/u.test(frame))
     return [headOf(error), ...frames.map((frame) => `    at ${mapPositions(frame, codes)}`)].join(
       '\n',
     )

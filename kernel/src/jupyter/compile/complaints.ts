@@ -1,6 +1,7 @@
 import ts from 'typescript'
 import type { CellFiles } from './cell-files.ts'
 import type { Complaint } from './compilation.ts'
+import { adviceForImport, adviceForName } from './foreign-words.ts'
 import type { Names } from './names.ts'
 import { nodeAt } from './nodes.ts'
 
@@ -29,6 +30,8 @@ export const codes = {
   constantAssigned: 2588,
   functionAssigned: 2630,
   unknownUsed: 18046,
+  /** "'=' expected." and the like, and "Unexpected keyword or identifier." */
+  syntax: [1005, 1434],
   /** "implicitly has type 'any[]' in some locations", and the message at such a location. */
   evolving: 7034,
   evolvingUse: 7005,
@@ -69,14 +72,18 @@ export function complaintOf(
     lines[0] = `Cannot assign to '${name}' because it is a constant of ${owner}. (TS${codes.constantAssigned})`
   }
   if (code === codes.evolving) lines.push(`Write its type, like this: const ${name}: number[] = []`)
-  if (code === codes.unknownUsed && isCaught(name, diagnostic))
+  if (code === codes.unknownUsed)
     lines.push(
-      `Anything can be thrown. Write \`(${name} as Error).message\`, or \`if (${name} instanceof Error)\` before it`,
+      isCaught(name, diagnostic)
+        ? `Anything can be thrown. Write \`(${name} as Error).message\`, or \`if (${name} instanceof Error)\` before it`
+        : `Say what it is where it gets its value, like this: (await response.json()) as { rows: number[] }`,
     )
   if (code === codes.browserName) lines.push('Cells run in Node, not in a browser.')
   const lost = names.maybeLost(name)
   const missing = [codes.missingName, codes.missingNameWithSuggestion, ...codes.packageName]
-  if (lost !== null && missing.includes(code)) lines.push(lost)
+  if (missing.includes(code)) lines.push(...maybeList(lost), ...maybeList(adviceForName(name)))
+  if (codes.syntax.includes(code) && !steps.startsWith("';'"))
+    lines.push(...maybeList(adviceForImport(lineOf(file, place.line))))
   if (codes.decorators.includes(code) && !program.getCompilerOptions().experimentalDecorators)
     lines.push(
       'Decorators are those of the standard. For those of before TypeScript 5, set "experimentalDecorators": true in the compilerOptions of a tsconfig.json beside the notebook, and restart the kernel.',
@@ -125,6 +132,16 @@ function isCaught(name: string, { file, start = 0 }: PlacedDiagnostic): boolean 
     if (parent.variableDeclaration?.name.getText() === name) return true
   }
   return false
+}
+
+function maybeList(text: string | null): string[] {
+  return text === null ? [] : [text]
+}
+
+/** Return the text of a line, zero-based. */
+function lineOf(file: ts.SourceFile, line: number): string {
+  const start = ts.getPositionOfLineAndCharacter(file, line, 0)
+  return file.text.slice(start).split('\n', 1)[0] ?? ''
 }
 
 function relativeTo(folder: string, path: string): string {

@@ -26,7 +26,12 @@ function commentBefore(declaration: ts.Declaration): string | null {
   const { text } = declaration.getSourceFile()
   // The comment of `const x = …` is before the statement, not before the declaration.
   const holder = ts.isVariableDeclaration(declaration) ? declaration.parent.parent : declaration
-  const ranges = ts.getLeadingCommentRanges(text, holder.getFullStart()) ?? []
+  const before = holder.getFullStart()
+  // In `{ /** … */ x: number }`, TypeScript takes the comment for one behind the brace.
+  const sameLine = (ts.getTrailingCommentRanges(text, before) ?? []).filter(
+    ({ end }) => !text.slice(end, holder.getStart()).includes('\n'),
+  )
+  const ranges = [...sameLine, ...(ts.getLeadingCommentRanges(text, before) ?? [])]
   const comments = ranges.map(({ pos, end }) => text.slice(pos, end))
   return comments.findLast((comment) => comment.startsWith('/**')) ?? null
 }

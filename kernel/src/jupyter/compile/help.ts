@@ -19,7 +19,8 @@ export function completeAt(cells: CellProgram, code: string, offset: number): Co
     includeCompletionsForModuleExports: false,
     includeCompletionsWithInsertText: false,
   })
-  const span = found?.optionalReplacementSpan
+  // Names of modules have more than words in them. Each proposal has the span of its part of the path.
+  const span = found?.optionalReplacementSpan ?? found?.entries[0]?.replacementSpan
   const before = /[\p{ID_Continue}$#]*$/u.exec(code.slice(0, offset))?.[0] ?? ''
   const after = /^[\p{ID_Continue}$]*/u.exec(code.slice(offset))?.[0] ?? ''
   const start = span === undefined ? offset - before.length : span.start - shift
@@ -51,10 +52,14 @@ function compare(a: string, b: string): number {
 export function inspectAt(cells: CellProgram, code: string, offset: number): string | null {
   const { path, before } = cells.draft(readCell(code))
   const at = offset + before
+  const written = code.slice(0, offset)
+  // Where an argument begins, describe the call.
+  const isArgument = /[(,]\s*$/u.test(written)
   const found =
+    (isArgument ? callAt(cells, path, at) : null) ??
     wordAt(cells, path, at) ??
     // When the cursor is just after a name, describe that name.
-    (/[\p{ID_Continue}$]$/u.test(code.slice(0, offset)) ? wordAt(cells, path, at - 1) : null) ??
+    (/[\p{ID_Continue}$]$/u.test(written) ? wordAt(cells, path, at - 1) : null) ??
     callAt(cells, path, at)
   return found === null ? null : nameCells(found, cells.files, (slot) => cells.labelOf(slot))
 }
@@ -81,7 +86,8 @@ function explainAt(cells: CellProgram, path: string, at: number): Explanation | 
   const shown = textOf(info.displayParts)
   // TypeScript gives `any` for a name that is not declared.
   if (symbol === undefined && shown === 'any') return null
-  const origin = symbol === undefined ? undefined : originOf(checker, symbol)
+  const expected = node === undefined ? undefined : expectedProperty(checker, node)
+  const origin = expected ?? (symbol === undefined ? undefined : originOf(checker, symbol))
   // Leave out that the name is imported from a module or another cell.
   const signature = shown.replace(/^\(alias\) /u, '').replace(/\nimport [^\n]*$/u, '')
   return { signature, documentation: documentationOf(origin) }
@@ -94,6 +100,17 @@ function markdownOf({ text, parameters }: Documentation, current?: string): stri
     return what === '' ? `- ${shown}` : `- ${shown}: ${what}`
   })
   return joined(text, lines.join('\n'))
+}
+
+/** Return the property of the expected type if a node is the name of a property in an object literal. The comment is there. */
+function expectedProperty(checker: ts.TypeChecker, node: ts.Node): ts.Symbol | undefined {
+  const { parent } = node
+  const isName =
+    (ts.isPropertyAssignment(parent) || ts.isShorthandPropertyAssignment(parent)) &&
+    parent.name === node
+  if (!isName || !ts.isObjectLiteralExpression(parent.parent) || !ts.isIdentifier(node))
+    return undefined
+  return checker.getContextualType(parent.parent)?.getProperty(node.text)
 }
 
 function joined(...parts: readonly string[]): string {

@@ -70,6 +70,13 @@ export function createCellService(options: CellServiceOptions): CellService {
   const { folder, fallbackFile, builtIn, cells, disk } = options
   const compilerOptions = createOptions(options)
   const cache = ts.createModuleResolutionCache(folder, (path) => path, compilerOptions)
+  // What the notebook's folder lacks is noted for the folders above it, too. TypeScript would not look for packages without types beside the kernel then.
+  const fallbackCache = ts.createModuleResolutionCache(
+    dirname(fallbackFile),
+    (path) => path,
+    compilerOptions,
+    cache.getPackageJsonInfoCache(),
+  )
   const ownImports = new Map<string, string[]>()
   const isOwn = (path: string): boolean => disk.isOwn(path) && cells.maybe(path) === undefined
 
@@ -85,6 +92,8 @@ export function createCellService(options: CellServiceOptions): CellService {
     fileExists: (path) => cells.maybe(path) !== undefined || ts.sys.fileExists(path),
     readFile: (path) => cells.maybe(path)?.text ?? ts.sys.readFile(path),
     directoryExists: (path) => ts.sys.directoryExists(path),
+    // For proposals of paths and packages in imports.
+    readDirectory: (path, ...how) => ts.sys.readDirectory(path, ...how),
     getDirectories: (path) => ts.sys.getDirectories(path),
     realpath: (path) => ts.sys.realpath?.(path) ?? path,
     useCaseSensitiveFileNames: () => true,
@@ -98,11 +107,14 @@ export function createCellService(options: CellServiceOptions): CellService {
         if (!isListed) disk.nodeTypes.need(literal.text)
         if (builtIn.has(literal.text)) return { resolvedModule: undefined }
         const mode = ts.getModeForUsageLocation(file, literal, fileOptions)
-        const resolve = (place: string): ts.ResolvedModuleWithFailedLookupLocations =>
-          ts.resolveModuleName(literal.text, place, fileOptions, host, cache, redirected, mode)
-        const own = resolve(from)
+        const resolve = (
+          place: string,
+          known: ts.ModuleResolutionCache,
+        ): ts.ResolvedModuleWithFailedLookupLocations =>
+          ts.resolveModuleName(literal.text, place, fileOptions, host, known, redirected, mode)
+        const own = resolve(from, cache)
         if (own.resolvedModule !== undefined || literal.text.startsWith('.')) return own
-        return resolve(fallbackFile)
+        return resolve(fallbackFile, fallbackCache)
       })
       if (!isOwn(from) && !cells.has(from)) return found
       const own = found.flatMap(({ resolvedModule }, index) => {
@@ -142,6 +154,9 @@ export function createCellService(options: CellServiceOptions): CellService {
       visit(path)
       return [...found]
     },
-    forgetResolutions: () => cache.clear(),
+    forgetResolutions() {
+      cache.clear()
+      fallbackCache.clear()
+    },
   }
 }

@@ -59,7 +59,22 @@ describe('a cell with a type error', () => {
     [
       'what is unknown for another reason',
       'const problem: unknown = 1\ntry { problem.x } catch (problem) { }',
-      "cell:2:7 - 'problem' is of type 'unknown'. (TS18046)",
+      "cell:2:7 - 'problem' is of type 'unknown'. (TS18046)\n  Say what it is where it gets its value, like this: (await response.json()) as { rows: number[] }",
+    ],
+    [
+      'what Python calls by another name',
+      'print(1)',
+      "cell:1:1 - Cannot find name 'print'. (TS2304)\n  Write console.log(…), or the value alone on the last line of the cell.",
+    ],
+    [
+      'imports as in Python',
+      'import numpy as np',
+      "cell:1:14 - '=' expected. (TS1005)\n  Write it like this: import * as np from 'numpy'\ncell:1:17 - ';' expected. (TS1005)",
+    ],
+    [
+      'what is the window in a browser',
+      'window',
+      "cell:1:1 - Cannot find name 'window'. (TS2304)\n  Cells run in Node, not in a browser.",
     ],
     [
       'what Node has only when it is started for it',

@@ -25,6 +25,25 @@ describe('completion', () => {
     expect((await texts(code)).slice(0, expected.length)).toEqual(expected)
   })
 
+  it('finds files of the notebook and packages in imports, and replaces their part of the path', async () => {
+    await session.write({
+      'probes/rtt.ts': 'export const rtt = 1',
+      'probes.json': '[]',
+      'node_modules/@scope/pack-age/package.json': '{ "name": "@scope/pack-age" }',
+      'node_modules/d3-own/package.json': '{ "name": "d3-own" }',
+    })
+    const found = async (path: string): Promise<unknown> => {
+      const code = `import x from '${path}'`
+      const { start, matches } = await session.complete(code, code.length - 1)
+      return [code.slice(0, start).split("'")[1], ...matches.map(({ text }) => text).toSorted()]
+    }
+    expect(await found('./pro')).toEqual(['./', 'probes', 'probes.json'])
+    expect(await found('./probes/')).toEqual(['./probes/', 'rtt'])
+    expect(await found('@sc')).toEqual(['', '@scope'])
+    expect(await found('@scope/pa')).toEqual(['@scope/', 'pack-age'])
+    expect(await found('d3-')).toEqual(['', 'd3-own'])
+  })
+
   it('counts code points, replaces the whole word, and gives the kind of each proposal', async () => {
     const code = '"😀"; settings.deep.levitate'
     const { start, end, matches } = await session.complete(code, code.length - 'itate'.length - 1)
@@ -72,6 +91,18 @@ describe('inspection', () => {
     expect(await session.inspect('add(1, 2, 3, ')).toContain(
       'Adds up.\n\n- `first`: where to begin\n- **`more`**: what to add, one by one',
     )
+  })
+
+  it('describes properties of an object that is an argument, and the call around a string', async () => {
+    await session.print(
+      '/** Starts it. */\nfunction start(probe: { /** In ms. */ every: number; mode: string }) {}',
+    )
+    const code = "start({ every: 5, mode: 'fast' })"
+    expect(await session.inspect(code, code.indexOf('ery'))).toMatch(
+      /every: number\n```\n\nIn ms\.$/u,
+    )
+    expect(await session.inspect(code, code.indexOf('ast'))).toContain('Starts it.')
+    expect(await session.inspect('Math.max(')).toContain('**`values`**')
   })
 
   it('returns nothing for names that do not exist', async () => {
