@@ -30,7 +30,9 @@ describe.each(older)('the data folder of an older agent: %s', (name) => {
     ])
     expect([records.unreadable.size, await asideIn()]).toEqual([0, []])
     for (const record of records.all()) await records.save(record)
-    expect((await openRecords(join(dir, 'slivers'))).all()).toMatchObject(records.all())
+    // What this agent writes is of its own version.
+    const asWritten = records.all().map((record) => ({ ...record, version: 2 }))
+    expect((await openRecords(join(dir, 'slivers'))).all()).toMatchObject(asWritten)
   })
 
   it('has each sample once, also those that were caught and not read', async () => {

@@ -61,7 +61,7 @@ describe('the types of the library that cells import', () => {
   it('keep their documentation', () => {
     const text = ts.sys.readFile(forCells) ?? ''
     expect(text).toContain('Connect to a testbed.')
-    expect(text).toContain('Close all connections. What runs on slivers goes on.')
+    expect(text).toContain('Close all connections. Slivers and runs go on.')
     // TypeScript does not attach a comment that follows another member on the same line.
     expect(text).toContain('\n  /** The results that are not ok. */\n')
     expect(text).not.toMatch(/; \/\*\*/u)
