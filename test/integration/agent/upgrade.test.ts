@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createSliverStreams } from '../../../agent/src/measurement/catcher/sliver-streams.ts'
 import { openSpool } from '../../../agent/src/measurement/spool/file-spool.ts'
+import { sliverRecordFormat } from '../../../agent/src/sliver/store/record.ts'
 import { openRecords } from '../../../agent/src/sliver/store/records.ts'
 import { readSynced } from './measurement/world.ts'
 
@@ -31,7 +32,8 @@ describe.each(older)('the data folder of an older agent: %s', (name) => {
     expect([records.unreadable.size, await asideIn()]).toEqual([0, []])
     for (const record of records.all()) await records.save(record)
     // What this agent writes is of its own version.
-    const asWritten = records.all().map((record) => ({ ...record, version: 2 }))
+    const { version } = sliverRecordFormat
+    const asWritten = records.all().map((record) => ({ ...record, version }))
     expect((await openRecords(join(dir, 'slivers'))).all()).toMatchObject(asWritten)
   })
 
