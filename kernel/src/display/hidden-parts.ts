@@ -1,18 +1,18 @@
 import { noteLabel } from './label-room.ts'
 
-/** The most texts of a picture. Drawing each takes about half a millisecond. */
+/** The most texts of a picture. Drawing one takes about 0.5 ms. */
 export const maxTexts = 2_000
 
-/** Colours of CSS that browsers know and the renderer of pictures does not. */
+/** CSS colours that browsers know and the renderer of pictures does not. */
 const unknownColor =
   /(?:fill|stroke|stop-color|color)(?:="|:\s*)((?:oklch|oklab|lab|lch|color|color-mix|hwb)\([^"<>]*\))/u
 
-/** Hide the texts beyond {@link maxTexts} of a drawing before it is rendered. Labels of axes come first in a drawing, notes are kept. */
+/** Hide the texts of a drawing beyond {@link maxTexts} before it is rendered. Labels of axes come first in a drawing. Notes are not hidden. */
 export function hideTexts(svg: Element): { readonly count: number; restore(): void } {
   const texts = [...svg.querySelectorAll('text')].filter(
     (text) => text.getAttribute('aria-label') !== noteLabel,
   )
-  // Taking thousands of elements out of a document takes seconds.
+  // Hide them, because removing thousands of elements from a document takes seconds.
   const hidden = texts.slice(maxTexts).filter((text) => !text.hasAttribute('display'))
   for (const text of hidden) text.setAttribute('display', 'none')
   return {
@@ -23,7 +23,7 @@ export function hideTexts(svg: Element): { readonly count: number; restore(): vo
   }
 }
 
-/** Say in a sentence each what a page shows of a figure and a picture does not: images of the web, and colours that only browsers know. */
+/** List what a page shows of a figure and a picture does not, one sentence each: images of the web, and colours that only browsers know. */
 export function listLost(figure: Element): readonly string[] {
   const links = [...figure.querySelectorAll('svg image')].map(
     (image) => image.getAttribute('href') ?? image.getAttribute('xlink:href') ?? '',
@@ -44,7 +44,7 @@ export function listLost(figure: Element): readonly string[] {
   ]
 }
 
-/** Write colours that depend on the page's brightness as they are on a bright page, on which pictures are drawn. */
+/** Replace colours that depend on the brightness of the page by those of a bright page, because pictures have a white background. */
 export function brighten(svg: string): string {
   return svg.replaceAll(
     /light-dark\(\s*((?:[^(),]|\([^()]*\))+),(?:[^()]|\([^()]*\))+\)/gu,

@@ -1,12 +1,12 @@
 import * as ObservablePlot from '@observablehq/plot'
 
-/** A mark with points that its axes do not reach. */
+/** A mark with points outside of its axes. */
 export interface OutsideMark {
   /** The name of the mark, such as `dot`. */
   readonly mark: string
   readonly count: number
   readonly of: number
-  /** The axes that end before points, such as `x`. */
+  /** The axes that have such points, such as `x`. */
   readonly axes: readonly string[]
 }
 
@@ -24,24 +24,24 @@ interface ScalingMark {
   ): Readonly<Record<string, ArrayLike<unknown> | undefined>>
 }
 
-/** Marks of single points. Longer ones, such as lines, leave the axes visibly. */
+/** Marks of single points. It is visible when others, such as lines, leave the axes. */
 const pointMarks = new Set(['dot', 'text', 'image', 'vector'])
 
 let found = new Map<ScalingMark, OutsideMark>()
 
-/** Begin to note marks with points outside of the axes, which Plot draws in the margins or not at all. What is returned fills while a figure is drawn. */
+/** Begin to note marks with points outside of the axes, which Plot draws in the margins or not at all. The returned map is filled while a figure is drawn. */
 export function noteOutside(): ReadonlyMap<object, OutsideMark> {
   found = new Map()
   return found
 }
 
-// Plot's types do not declare this method of marks. It computes the places of all points.
+// Plot's types do not declare this method of marks. It computes the positions of all points.
 const marks = ObservablePlot.Mark.prototype as unknown as ScalingMark
 const scaleMark = marks.scale
 marks.scale = function scale(this: ScalingMark, channels, scales, context) {
   const values = scaleMark.call(this, channels, scales, context)
   const mark = this.ariaLabel ?? ''
-  // Where points are clipped the notebook wants it so.
+  // A notebook that clips points wants them to be invisible.
   if (!pointMarks.has(mark) || (this.clip ?? false) !== false) return values
   const outside = new Set<number>()
   const axes: string[] = []
@@ -61,7 +61,7 @@ marks.scale = function scale(this: ScalingMark, channels, scales, context) {
   return values
 }
 
-/** Half a pixel, for rounding. */
+/** Half a pixel, because positions are rounded. */
 const tolerancePx = 0.5
 
 function isOutside(place: unknown, [low, high]: readonly [number, number]): boolean {

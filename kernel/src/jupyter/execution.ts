@@ -26,7 +26,7 @@ export class Execution {
   readonly #context: ExecutionContext
   readonly #sources = new Map<string, string>()
   readonly #requests = new Map<number, Message>()
-  /** The value of each expression that is being evaluated for a request, by its number; null until it has one. */
+  /** For the number of each expression of a request that is being evaluated: its value; null until it has one. */
   readonly #values = new Map<number, Bundle | null>()
   #count = 0
   #number = 0
@@ -45,7 +45,7 @@ export class Execution {
     return this.#requests.get(cell) ?? null
   }
 
-  /** Take the result of a cell if it is an expression of a request, whose value is part of the reply. Returns whether it is one. */
+  /** Store the result of an expression of a request, whose value is part of the reply. Returns false when the number is not that of an expression. */
   takeValue(cell: number, data: Bundle): boolean {
     if (!this.#values.has(cell)) return false
     this.#values.set(cell, data)
@@ -111,7 +111,7 @@ export class Execution {
   }
 
   /**
-   * Evaluate the expressions that a request wants to know after its cell.
+   * Evaluate the expressions of a request after its cell.
    *
    * Source: Jupyter messaging protocol 5.3, `user_expressions`: the value of each as data by MIME type, or its error.
    */
@@ -129,7 +129,7 @@ export class Execution {
     const number = this.#number
     this.#values.set(number, null)
     const name = `cell-${this.#count}-${number}.ts`
-    // In parentheses, statements are syntax errors. A comment at the end does not hide the closing one.
+    // In parentheses, a statement is a syntax error. The newline ends a comment before the closing parenthesis.
     const error = await this.#run(request, name, `(${expression}\n)`)
     const value = this.#values.get(number)
     this.#values.delete(number)

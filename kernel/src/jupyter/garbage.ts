@@ -11,9 +11,9 @@ const leastGrowth = 16 * 2 ** 20
 export interface IdleCollectionOptions {
   /** It collects after this time without {@link IdleCollection.defer}, in milliseconds. */
   readonly idleMs: number
-  /** It does not collect while the thread's objects take more than this, in bytes. A collection stops the thread for about 1 ms per MiB. Default: no bound. */
+  /** It does not collect while the thread's objects take more than this, in bytes. A collection stops the thread for about 1 ms per MiB. Default: no limit. */
   readonly mostBytes?: number
-  /** Whether the thread may stop now. If not, there is no collection before the next {@link IdleCollection.defer}. Default: it may. */
+  /** Tell whether the thread may be stopped now. If not, it does not collect before the next {@link IdleCollection.defer}. Default: it may. */
   mayCollect?(): boolean
 }
 

@@ -255,8 +255,8 @@ export class Runner {
 }
 
 /**
- * Wait until all is read that was in a pipe when the cell ended. What programs print comes by other pipes than the news of the end, and a page stops to listen
- * to a cell then. Node reads pipes between two immediates; the first of these is still before that.
+ * Wait until everything was read that was in a pipe when the cell ended. Output of programs and the message of the end use different pipes, and a page ignores
+ * output of a cell after its end. Node reads pipes between two immediates; the first one is still before that.
  */
 async function readPipes(): Promise<void> {
   await immediate()

@@ -245,7 +245,7 @@ it('ignores the container and the failure from before a change', async () => {
   await slice.refresh()
 })
 
-it('is made again, and waits for its new containers', async () => {
+it('is reset, and waits for its new containers', async () => {
   await slice.reset()
   const late = await slice.started({ timeoutMs: 300 }).catch((thrown: unknown) => thrown)
   expect(String(late)).toContain('n2 (1@2) is started, to be made again')

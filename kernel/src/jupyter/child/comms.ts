@@ -48,7 +48,7 @@ export class Comms {
       },
       openComm: (target: string, data: unknown = {}, buffers: readonly Uint8Array[] = []): Comm => {
         const id = randomUUID()
-        // Data that cannot be sent opens nothing.
+        // When the data cannot be sent, this throws, and no comm is opened.
         this.#send({ type: 'open', id, target, data }, buffers)
         return this.#create(id, target)
       },
@@ -72,7 +72,7 @@ export class Comms {
       send: (data, buffers = []) => this.#send({ type: 'msg', id, target, data }, buffers),
       close: (data = {}) => {
         if (!this.#open.has(id)) return
-        // Data that cannot be sent ends nothing.
+        // When the data cannot be sent, this throws, and the comm stays open.
         this.#send({ type: 'close', id, target, data }, [])
         this.#open.delete(id)
       },

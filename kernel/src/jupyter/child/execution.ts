@@ -25,9 +25,9 @@ interface Helper {
   r: unknown
   /** The number of imports and declarations that are completed. */
   n: number
-  /** What the cell awaited or threw last outside of functions, and where. */
+  /** The value that the cell awaited or threw last outside of functions, and its position. */
   last: { readonly place: CellPlace; readonly value: unknown } | null
-  /** Note that the cell awaits or throws a value at the place of that index. Returns the value. */
+  /** Note that the cell awaits or throws a value at the position with this index. Returns the value. */
   readonly at: (index: number, value: unknown) => unknown
   readonly meta: object
   readonly import: (id: unknown, options?: ImportCallOptions) => Promise<object>
@@ -89,7 +89,7 @@ export class Executor {
     }
   }
 
-  /** Whether a cell is running. */
+  /** Tell whether a cell is running. */
   get isRunning(): boolean {
     return this.#running !== null
   }
@@ -153,8 +153,8 @@ function attributesOf(options: ImportCallOptions | undefined): Record<string, st
 }
 
 /**
- * Describe what a cell has thrown. The stack of an error that a library made later, in a timer for example, does not name the cell that awaits it, and a
- * value that is no error has no stack. The position where the cell awaited or threw it is added then.
+ * Describe what a cell has thrown. Some stacks do not name the cell: that of an error that a library made later, for example in a timer, and that of a value
+ * that is not an error. Then the position where the cell awaited or threw the value is added.
  */
 async function describe(thrown: unknown, { last }: Helper, name: string): Promise<Failure> {
   const failure = failureOf(thrown)
@@ -168,7 +168,7 @@ async function describe(thrown: unknown, { last }: Helper, name: string): Promis
 async function isRejectedWith(value: unknown, reason: unknown): Promise<boolean> {
   if (!isPromise(value)) return false
   try {
-    // Do not wait for it: it may be pending for ever.
+    // Do not wait for the value, which may be pending for ever.
     await Promise.race([value, Promise.resolve()])
     return false
   } catch (thrown) {

@@ -12,13 +12,13 @@ export function failureOf(thrown: unknown): Failure {
   }
 }
 
-/** Add a position in a cell to a failure whose stack names none. */
+/** Add a position in a cell to a failure whose stack has none. */
 export function placeFailure(failure: Failure, place: string): Failure {
   const lines = failure.text.split('\n')
   const last = lines.findLastIndex((line) => line.startsWith('    at '))
   const frame = lines[last]
   if (frame === undefined) return { ...failure, text: `${failure.text}\n    at ${place}` }
-  // Node writes the properties of an error behind its last frame.
+  // Node writes the properties of an error after its last frame.
   const [, own = '', rest = ''] = /^(.*?)( \{)?$/u.exec(frame) ?? []
   lines.splice(last, 1, own, `    at ${place}${rest}`)
   return { ...failure, text: lines.join('\n') }

@@ -58,12 +58,12 @@ const executor = new Executor(modules)
 
 /** The process collects garbage after this time without a cell, in milliseconds. */
 const collectionMs = 5000
-/** The process does not collect garbage while its objects take more than this, in bytes. The collection would stop it for too long. */
+/** The process does not collect garbage while its objects take more than this, in bytes, because the collection would stop it for too long. */
 const mostCollected = 64 * 2 ** 20
 const collection = new IdleCollection({
   idleMs: collectionMs,
   mostBytes: mostCollected,
-  // A cell that has ended may have left a timer, with which it measures.
+  // A timer of an earlier cell may be measuring something.
   mayCollect: () => !executor.isRunning && !process.getActiveResourcesInfo().includes('Timeout'),
 })
 

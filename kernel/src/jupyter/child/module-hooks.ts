@@ -95,7 +95,7 @@ function resolveOwn(
     files.link(parent, path, version)
     const url = pathToFileURL(path).href
     const isImport = context.conditions.includes('import')
-    // Node's module of JSON has no exports but the default one. For TypeScript it also has the members.
+    // In Node, a JSON module has only a default export. In TypeScript, it also exports its members.
     if (isImport && path.endsWith('.json'))
       return {
         url: `${url}?v=${version}`,
@@ -122,7 +122,7 @@ function resolveOwn(
 }
 
 /**
- * Tell whether `require.resolve` asks, not `require`. Node names the format of its own modules only to who loads them.
+ * Tell whether `require.resolve` calls the hook, not `require`. Node gives the format of its built-in modules only when they are loaded.
  *
  * Source: Node 24.21, lib/internal/modules/cjs/loader.js, `resolveForCJSWithHooks`.
  */
@@ -136,12 +136,12 @@ function asJson(resolved: Resolved): Resolved {
   return { ...resolved, format: 'json', importAttributes: { type: 'json' } }
 }
 
-/** Write a module that exports the value of a JSON file, and its members if it is an object. */
+/** Write a module that exports the value of a JSON file, and its members if the value is an object. */
 function writeJsonModule(path: string): string {
   const text = readFileSync(path, 'utf8')
   const value = parseJson(text, path)
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-  // `export { x as "a name" }` takes any name that is well-formed.
+  // `export { x as "a name" }` allows any name that is well-formed Unicode.
   const names = isObject
     ? Object.keys(value).filter((name) => name !== 'default' && name.isWellFormed())
     : []

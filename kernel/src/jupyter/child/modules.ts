@@ -126,7 +126,7 @@ export function createModules(options: ModulesOptions): Modules {
   }
 }
 
-/** Of JSON that is no object, such as a list: the value itself, which TypeScript takes the whole module for. */
+/** The export with the value of a JSON file that is not an object, such as a list. TypeScript takes that value for the whole module. */
 const wholeValue = Symbol('whole value')
 
 function jsonModule(path: string, name: string): ModuleNamespace {

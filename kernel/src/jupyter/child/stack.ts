@@ -43,9 +43,9 @@ interface Text {
   toString(): string
 }
 
-/** How many frames V8 collects. The frame of the cell may be deep below those of a library. */
+/** The number of frames that V8 collects. The frame of the cell may come after many frames of a library. */
 const collectedFrames = 100
-/** How many frames are shown, as in Node. Those of cells are shown beyond that. */
+/** The number of frames that are shown, as in Node. Frames of cells are shown beyond that. */
 const shownFrames = 10
 
 /** Make stack traces name lines of cells as they were written, and leave out frames of the kernel. */
@@ -74,7 +74,7 @@ function frameOf(site: NodeJS.CallSite & Text, codes: MadeCodes): string {
   return prefix === null ? frame : nameVariablesIn(frame.replace(`${prefix}.r.`, ''), prefix)
 }
 
-/** Tell whether a call is in a line that compilation has added to a cell, such as the one that loads its imports. */
+/** Tell whether a call is in a line that the compiler has added to a cell, such as the one that loads its imports. */
 function isAdded(site: NodeJS.CallSite, codes: MadeCodes): boolean {
   const code = codes.get(site.getFileName() ?? '')
   if (code?.prefix == null) return false

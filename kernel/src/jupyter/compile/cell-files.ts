@@ -44,7 +44,7 @@ export class CellFiles {
     return [...this.#files.keys()]
   }
 
-  /** How many times a file was changed. */
+  /** The number of changes of files so far. */
   get changeCount(): number {
     return this.#changeCount
   }

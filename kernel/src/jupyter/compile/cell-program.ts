@@ -60,7 +60,7 @@ export class CellProgram {
   readonly #replaced = new Set<number>()
   /** The slots that {@link unfold} has unfolded, in ascending order. */
   #unfolded: readonly number[] = []
-  /** The program as it was when it was last brought up to date, and the number of changes of the cells' files at that time. */
+  /** The last program, and the number of changes of cell files when it was made. */
   #last: { readonly program: ts.Program; readonly changeCount: number } | null = null
   /** Whether the notebook's own files may have changed since. */
   #isStale = false
@@ -84,7 +84,7 @@ export class CellProgram {
   /** The current program. */
   get program(): ts.Program {
     const { changeCount } = this.files
-    // TypeScript looks at each file of a program to find out whether it is up to date.
+    // TypeScript would check each file of the program to find out whether it is up to date.
     if (!this.#isStale && this.#last?.changeCount === changeCount) return this.#last.program
     const program = this.#service.update()
     const isSame = this.#last?.program === program

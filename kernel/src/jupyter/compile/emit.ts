@@ -56,7 +56,7 @@ export function emitCell(text: CellText, { settings, known, types }: EmitOptions
   return { cell: { code, prefix, boxes, imports, awaited, lineMap }, reached }
 }
 
-/** Rewrite a cell. An error in it gets its position in the cell. */
+/** Rewrite a cell. A syntax error gets its position in the cell. */
 function rewritePlaced(map: LineMap, js: string, options: RewriteOptions): Rewritten {
   try {
     return rewriteCell(js, options)
@@ -79,7 +79,7 @@ function transpileUsing(text: CellText, compilerOptions: ts.CompilerOptions): Tr
   return { js: applyEdits(js, edits), map: moveColumns(map, { text: js, edits, linesBefore: 0 }) }
 }
 
-/** Return the position in the cell that an offset in its JavaScript comes from. */
+/** Return the position in the cell of an offset in its JavaScript. */
 function placeOf(map: LineMap, js: string, offset: number): CellPlace {
   const lines = js.slice(0, offset).split('\n')
   const found = findSource(map, lines.length - 1, lines.at(-1)?.length ?? 0)

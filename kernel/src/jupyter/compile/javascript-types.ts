@@ -2,22 +2,22 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import ts from 'typescript'
 
-/** The folder of the declarations of JavaScript itself. TypeScript in a bundle looks for it beside the bundle. */
+/** The folder of TypeScript's declarations of JavaScript. Bundled TypeScript would look for it beside the bundle. */
 export const javaScriptFolder = dirname(createRequire(import.meta.url).resolve('typescript'))
 
-/** The file there that loads all others. */
+/** The file in it that references all others. */
 export const javaScriptIndex = 'lib.esnext.d.ts'
 
-/** What the file loads. The others there are of browsers. */
+/** The files that are loaded. The other files in the folder are for browsers. */
 const loaded = /^lib\.(?:es\d|esnext|decorators)[^/]*\.d\.ts$/u
 const reference = /^\/\/\/ <reference (?:lib="([^"]+)"|no-default-lib="true") ?\/>/gmu
-/** In a module of its own, a file can have declarations that are not global. */
+/** A file that is a module can have declarations that are not global. */
 const isModule = (text: string): boolean => /^export \{\s*\}/mu.test(text)
 
 /**
- * Read the declarations of JavaScript itself as if they came in one file: the index has them, and the files that it loads are empty, but for those that are modules.
- * In eighty files, each cell takes half as long again: TypeScript looks at each file for each program, and merges the parts of each type. Returns undefined for
- * any other file.
+ * Return the text of a file of JavaScript's declarations as if they were one file: the index has all of them, and the other files are empty, except those that
+ * are modules. With eighty files, each cell takes half as long again, because TypeScript checks each file for each program and merges the parts of each type.
+ * Returns undefined for any other file.
  */
 export function readJavaScriptTypes(path: string): string | undefined {
   const name = path.slice(javaScriptFolder.length + 1)
@@ -37,7 +37,7 @@ export function readJavaScriptTypes(path: string): string | undefined {
   ].join('\n')
 }
 
-/** Add a file behind those that it loads. */
+/** Add a file after those that it references. */
 function addParts(parts: Map<string, string>, name: string): void {
   if (parts.has(name)) return
   const text = read(name)
@@ -50,7 +50,7 @@ function read(name: string): string {
   return ts.sys.readFile(join(javaScriptFolder, name)) ?? ''
 }
 
-/** V8 takes twice the memory for a text with such characters. They stand in comments. */
+/** V8 needs twice the memory for a text with such characters, which occur in comments. */
 const latin1 = new Map([
   ['\u2013', '-'],
   ['\u2014', '-'],

@@ -26,7 +26,7 @@ export class Names {
     return this.#known
   }
 
-  /** Whether this is the name of a value that has a box. */
+  /** Tell whether a name is that of a value with a box. */
   hasValue(name: string): boolean {
     const value = this.#known.get(name)?.value ?? null
     return value !== null && value.kind !== 'ambient'

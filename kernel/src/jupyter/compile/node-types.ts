@@ -1,7 +1,7 @@
 import { builtinModules } from 'node:module'
 
 /**
- * The modules of Node whose types are loaded once something mentions them. No global's type has to do with them, and they are a third of Node's types.
+ * The modules of Node whose types are loaded when something first mentions them. They are a third of Node's types, and no global refers to them.
  *
  * Source: @types/node 24.10.
  */
@@ -16,40 +16,40 @@ const lateModules: ReadonlySet<string> = new Set([
   'zlib',
 ])
 
-/** The line of Node's types that loads a part of them. */
+/** A line of Node's types that references one of their files. */
 const part = /^\/\/\/ <reference path="([^"]+)" \/>$/gmu
 const literals = /(["'`])(?:node:)?([\w/]+)\1/gu
 
 /**
- * Has TypeScript load the types of Node that are needed. Of the other modules it knows the names, for completion.
+ * Makes TypeScript load only the types of Node that are needed. It knows the names of the other modules, for completion.
  *
- * Invariant: what was loaded stays loaded. Each change of what is loaded changes {@link version}.
+ * Invariant: loaded types stay loaded. Each change of what is loaded changes {@link version}.
  */
 export class NodeTypes {
   readonly #loaded = new Set<string>()
 
-  /** How many of the late modules are loaded. */
+  /** The number of late modules that are loaded. */
   get version(): number {
     return this.#loaded.size
   }
 
-  /** Whether this is the file that loads Node's types. */
+  /** Tell whether this is the file that references Node's types. */
   isIndex(path: string): boolean {
     return path.endsWith('/@types/node/index.d.ts')
   }
 
-  /** Have the types of a module loaded, if it is one of Node's. */
+  /** Load the types of a module if it is one of Node's. */
   need(specifier: string): void {
     const module = moduleOf(specifier.replace(/^node:/u, ''))
     if (lateModules.has(module)) this.#loaded.add(module)
   }
 
-  /** Have the types of all modules loaded whose names are strings in a text: a cell may pass one to `process.getBuiltinModule`. */
+  /** Load the types of all modules whose names are strings in a text, because a cell may pass such a name to `process.getBuiltinModule`. */
   needNamed(text: string): void {
     for (const [, , name = ''] of text.matchAll(literals)) this.need(name)
   }
 
-  /** The text of Node's types without the parts that are not needed. */
+  /** Return the text of the index of Node's types without the files that are not needed. */
   withoutUnneeded(index: string): string {
     const missing = new Set<string>()
     const kept = index.replaceAll(part, (line, path: string) => {
@@ -62,7 +62,7 @@ export class NodeTypes {
   }
 }
 
-/** The first part of a module's name, or of the path of its types. */
+/** Return the first part of a module's name, or of the path of its types. */
 function moduleOf(name: string): string {
   return name.split(/[./]/u)[0] ?? ''
 }

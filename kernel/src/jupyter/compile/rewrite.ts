@@ -26,7 +26,7 @@ export interface Rewritten {
   readonly imports: readonly FoundImport[]
   /** For each variable that the cell declares: after which of the cell's imports and declarations it has its value; 0: from the start. */
   readonly reached: ReadonlyMap<string, number>
-  /** The offsets of what the cell awaits or throws outside of functions, by the index that the helper's `at` gets. */
+  /** The offsets of what the cell awaits or throws outside of functions. The helper's `at` gets the index in this list. */
   readonly awaited: readonly number[]
   readonly edits: readonly Edit[]
 }
@@ -49,9 +49,9 @@ export function rewriteCell(js: string, options: RewriteOptions): Rewritten {
   return rewriter.rewrite()
 }
 
-/** The JavaScript of a cell has an error that TypeScript does not find. */
+/** Thrown when the JavaScript of a cell has a syntax error that TypeScript does not find. */
 export class ParseError extends Error {
-  /** Its offset in the JavaScript. */
+  /** The offset of the error in the JavaScript. */
   readonly offset: number
 
   constructor(message: string, offset: number) {

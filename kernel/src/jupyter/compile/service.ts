@@ -22,7 +22,7 @@ export interface CellServiceOptions {
 /** TypeScript's language service for the modules of cells and their imports. */
 export interface CellService {
   readonly service: ts.LanguageService
-  /** Bring the program up to date: cells, and the notebook's own files, may have changed. */
+  /** Bring the program up to date after changes of cells or of the notebook's own files. */
   update(): ts.Program
   /** Return the notebook's own files that a file imports, directly or indirectly. */
   ownImportsOf(path: string): string[]
@@ -42,7 +42,7 @@ function createOptions({ folder, fallbackFile, settings }: CellServiceOptions): 
     customConditions: ['community-lab-cells'],
     // Without `lib.dom`: cells do not have a browser's globals, so their use must not pass the check.
     lib: [javaScriptIndex],
-    // For each program, TypeScript would look for a package that replaces these.
+    // Otherwise TypeScript would look for a package that replaces its declarations, for each program.
     libReplacement: false,
     types: ['node'],
     typeRoots: [...rootsOf(folder), ...rootsOf(dirname(fallbackFile))],
@@ -62,7 +62,7 @@ function isPath(specifier: string): boolean {
   return /^(?:\.{1,2}(?:\/|$)|\/)/u.test(specifier)
 }
 
-/** What stands before a module's name in the list of Node's modules. */
+/** The text before a module's name in the list of Node's modules. */
 const listed = 'import('
 
 /** Create the service. Its first program takes 0.5 s. */
@@ -134,7 +134,7 @@ export function createCellService(options: CellServiceOptions): CellService {
       const { nodeTypes } = disk
       let program: ts.Program | undefined
       let version: number
-      // What a new program imports may need types of Node that it does not have yet.
+      // The imports of a new program may need further types of Node.
       do {
         version = nodeTypes.version
         program = service.getProgram()

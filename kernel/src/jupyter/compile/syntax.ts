@@ -16,7 +16,7 @@ export interface SyntaxFacts {
   readonly nestedVars: readonly VariableDeclaration[]
   /** Declarations in the head of a `for` loop: `each` for `in` and `of`. */
   readonly heads: ReadonlyMap<VariableDeclaration, 'for' | 'each'>
-  /** What the cell awaits or throws outside of functions. */
+  /** The expressions that the cell awaits or throws outside of functions. */
   readonly awaited: readonly Node[]
   /** The keyword `import` of each `import(…)`, and each `import.meta`. */
   readonly importWords: readonly {

@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => session[Symbol.asyncDispose]())
 
-describe('the line of the cell is named', () => {
+describe('a failed cell has its line in the error', () => {
   it.for([
     ['a library rejects with an error', 'failing.later()', 'later'],
     ['a library rejects with an error that has properties', 'failing.coded()', 'coded'],
@@ -31,7 +31,7 @@ describe('the line of the cell is named', () => {
     expect(stack).toMatch(/^ {4}at cell-\d+\.ts:4:9(?: \{)?$/mu)
   })
 
-  it('when the cell throws a value that is no error', async () => {
+  it('when the cell throws a value that is not an error', async () => {
     const { stack } = await session.run("try {\n  await failing.bare()\n} catch {}\nthrow 'text'")
     expect(stack).toMatch(/^'text'\n {4}at cell-\d+\.ts:4:7$/u)
   })
@@ -42,7 +42,7 @@ describe('the line of the cell is named', () => {
     expect(stack.split('\n').length).toBeLessThan(14)
   })
 
-  it('when an import fails in what it loads', async () => {
+  it('when a module fails while it is imported', async () => {
     await session.write({
       'bad.ts': "import './data.json'\nexport const bad = 1",
       'data.json': '{',
@@ -52,7 +52,7 @@ describe('the line of the cell is named', () => {
     expect(stack).toMatch(/^ {4}at cell-\d+\.ts:3:1$/mu)
   })
 
-  it('but not for an error that comes from elsewhere', async () => {
+  it('but not for an error from elsewhere', async () => {
     const cell = "try {\n  await Promise.reject('x')\n} catch {}\nfailing.deep(0)"
     await session.print('Error.stackTraceLimit = 0')
     const { stack } = await session.run(cell)
@@ -61,7 +61,7 @@ describe('the line of the cell is named', () => {
   })
 })
 
-it('what belongs to a case may not be disposed of without braces, which is said in words', async () => {
+it('a using declaration in a case needs braces, and the error says so', async () => {
   const { complaint } = await session.run(
     'switch (1 as number) {\n  case 1:\n    using held = { [Symbol.dispose]() {} }\n}',
   )

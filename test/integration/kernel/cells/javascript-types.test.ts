@@ -5,7 +5,7 @@ import ts from 'typescript'
 import { expect, it } from 'vitest'
 import { Checker } from '../../../../kernel/src/jupyter/compile/checker.ts'
 
-/** What JavaScript itself declares under each name, such as `String.at`: overloads in their order. */
+/** Return JavaScript's own declarations of each name, such as `String.at`, with overloads in order. */
 function declarationsOf(program: ts.Program): Record<string, string[]> {
   const found: Record<string, string[]> = {}
   const add = (node: ts.Node, file: ts.SourceFile, path: string): void => {
@@ -22,7 +22,7 @@ function declarationsOf(program: ts.Program): Record<string, string[]> {
   return found
 }
 
-it('cells are checked against the declarations of JavaScript that TypeScript has in its many files', async () => {
+it('cells are checked against the same declarations of JavaScript that TypeScript has in many files', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'cl-test-'))
   try {
     const path = join(folder, 'empty.ts')

@@ -55,14 +55,14 @@ describe('JSON', () => {
     )
   })
 
-  it('that is a list is the list when all of it is imported', async () => {
+  it('that is a list is the list when the whole module is imported', async () => {
     await write({ 'rows.json': '[{ "n": 1 }, { "n": 2 }]' })
     const cell =
       "import * as list from './rows.json'\nconsole.log(list.length, list.map((row) => row.n))"
     expect(await session.print(cell)).toBe('2 [ 1, 2 ]')
   })
 
-  it('has its members as exports in own files, too', async () => {
+  it('exports its members in own files, too', async () => {
     await write({
       'site.json': '{ "name": "site", "a b": 2, "default": 3, "class": 4 }',
       'nothing.json': 'null',

@@ -15,7 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-/** Check a cell, and accept it. Returns the complaints about it. */
+/** Check and accept a cell. Returns its diagnostics. */
 function complaintsOf(code: string): string[] {
   number += 1
   const compiled = checker.compile({ number, name: `cell-${number}.ts`, code })
@@ -23,12 +23,12 @@ function complaintsOf(code: string): string[] {
   return compiled.ok ? [] : compiled.complaints.map(({ message }) => message)
 }
 
-/** Whether TypeScript has the declarations of a module of Node. */
+/** Tell whether TypeScript has the declarations of a module of Node. */
 const isLoaded = (name: string): boolean =>
   checker.program.getSourceFiles().some((file) => file.fileName.endsWith(`/node/${name}.d.ts`))
 
-describe('a module of Node that is used by few', () => {
-  it('is not loaded before a cell mentions it, and is proposed all the same', () => {
+describe('a rarely used module of Node', () => {
+  it('is loaded only when a cell mentions it, and is always proposed', () => {
     expect(complaintsOf('const now = process.hrtime.bigint()\nnow')).toEqual([])
     expect(isLoaded('fs')).toBe(true)
     expect(['inspector', 'inspector.generated', 'http2', 'zlib'].filter(isLoaded)).toEqual([])
@@ -37,7 +37,7 @@ describe('a module of Node that is used by few', () => {
     expect(matches.map(({ text }) => text)).toContain('node:zlib')
   })
 
-  it('has its types where a cell asks Node for it', () => {
+  it('has its types when a cell gets it from Node', () => {
     expect(
       complaintsOf(
         "const asked: IsAny<ReturnType<typeof ask>> = false\nfunction ask() { return process.getBuiltinModule('node:http2') }",
@@ -45,17 +45,17 @@ describe('a module of Node that is used by few', () => {
     ).toEqual([])
   })
 
-  it('has its types where a cell names their module', () => {
+  it('has its types when a cell names their module', () => {
     expect(complaintsOf("const named: IsAny<typeof import('cluster')> = false")).toEqual([])
   })
 
-  it('has its types where a cell imports it as it runs', () => {
+  it('has its types when a cell imports it at run time', () => {
     expect(
       complaintsOf("const repl = await import('repl')\nconst found: IsAny<typeof repl> = false"),
     ).toEqual([])
   })
 
-  it('has its types where a file of the notebook’s own imports it', async () => {
+  it('has its types when one of the notebook’s own files imports it', async () => {
     await writeFile(
       join(folder, 'agent.ts'),
       "import { Agent } from 'node:https'\nexport const agent = new Agent()",
@@ -68,7 +68,7 @@ describe('a module of Node that is used by few', () => {
     ])
   })
 
-  it('is completed in the cell that begins to use it', () => {
+  it('is completed in the cell that first uses it', () => {
     const code = "import { DatabaseSync } from 'node:sqlite'\nnew DatabaseSync('').prep"
     expect(checker.complete(code, code.length).matches).toContainEqual({
       text: 'prepare',
@@ -80,7 +80,7 @@ describe('a module of Node that is used by few', () => {
 describe('every module of Node', () => {
   it('has its types in the cell that imports it, and in later cells', () => {
     const names = builtinModules
-      // Those of before Node 16 have no types, as before.
+      // Names from before Node 16 have no types.
       .filter((name) => !/^_|^sys$/u.test(name))
       .flatMap((name) => (name.startsWith('node:') ? [name] : [name, `node:${name}`]))
     const imports = names.map((name, index) => `import * as m${index} from '${name}'`)
@@ -90,8 +90,8 @@ describe('every module of Node', () => {
   })
 })
 
-describe('a name that only begins like a module of Node', () => {
-  it('is a module that is not there', () => {
+describe('a name that begins like a module of Node', () => {
+  it('is a module that does not exist', () => {
     expect(complaintsOf("import any from 'test'").join('\n')).toContain('test')
   })
 })

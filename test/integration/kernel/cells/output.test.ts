@@ -7,7 +7,7 @@ import { readCell } from '../../../../kernel/src/jupyter/compile/cell-text.ts'
 import { emitCell } from '../../../../kernel/src/jupyter/compile/emit.ts'
 import { Runner } from '../../../../kernel/src/jupyter/runner.ts'
 
-it('what programs of a cell print comes before its end, also to a kernel that was busy meanwhile', async () => {
+it('output of a cell’s programs comes before its end, also when the kernel was busy meanwhile', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'cl-output-'))
   onTestFinished(() => rm(folder, { recursive: true }))
   let printed = ''
@@ -28,7 +28,7 @@ it('what programs of a cell print comes before its end, also to a kernel that wa
     expect((await running).failure).toBe(null)
   }
   await run(1, "require('node:child_process').spawnSync('true')")
-  // The kernel hears of both outputs and of the end at once. The end comes by the same pipe as the first.
+  // The kernel receives both outputs and the end at the same time. The end uses the same pipe as the first output.
   const cell = `console.log('own')
     require('node:child_process').spawnSync('echo', ['of a program'], { stdio: 'inherit' })
     setTimeout(() => require('node:fs').writeFileSync('over', ''), 1)`

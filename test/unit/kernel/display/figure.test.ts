@@ -103,7 +103,7 @@ describe('labels', () => {
   it('outside of the view box do not widen a figure', () => {
     const far = Plot.text([{ x: 500, y: 1 }], { x: 'x', y: 'y', text: ['far'] })
     const figure = Plot.plot({ x: { domain: [0, 1] }, y: { domain: [0, 1] }, marks: [far] })
-    // Higher by the note about the label.
+    // The view box is higher because of the note about the label.
     expect(svgOf(figure)).toMatch(/viewBox="0 0 640 4\d\d"/u)
   })
 
@@ -248,18 +248,18 @@ it('says that marks which follow the pointer are not drawn, and leaves no trace 
   }
 })
 
-describe('what is not in a picture is told', () => {
+describe('a note says what a picture lacks', () => {
   const noteOf = (figure: Element) => bundleOf(figure)['text/plain']
   const point = [{ x: 0.5, y: 1 }]
 
-  it('labels beyond those that can be read', () => {
+  it('labels beyond the limit', () => {
     const rows = Array.from({ length: 2_100 }, (_, index) => ({ x: index, t: `n${index}` }))
     const figure = Plot.plot({ axis: null, marks: [Plot.textX(rows, { x: 'x', text: 't' })] })
     expect(noteOf(figure)).toMatch(/100 labels are not drawn: more than 2000 would take seconds/u)
     expect([count(figure, 'text'), count(figure, '[display]')]).toEqual([2_101, 0])
   })
 
-  it('points outside of a domain that is set', () => {
+  it('points outside of a domain that the notebook has set', () => {
     const rows = [...point, { x: 2, y: 1 }, { x: 3, y: 9 }]
     const figure = (domain: readonly [number, number], clip = false) =>
       Plot.plot({ x: { domain }, marks: [Plot.dot(rows, { x: 'x', y: 'y', clip })] })
@@ -276,7 +276,7 @@ describe('what is not in a picture is told', () => {
     expect(noteOf(image('data:image/png;base64,AAAA'))).not.toContain('⚠')
   })
 
-  it('colours that only browsers know; those of bright and dark pages are the bright ones', () => {
+  it('colours that only browsers know; of those for bright and dark pages, the bright ones are used', () => {
     const dot = (fill: string) => Plot.dot(point, { x: 'x', y: 'y', r: 20, fill })
     expect(noteOf(dot('oklch(60% 0.2 30)').plot())).toMatch(/lack the colour oklch\(60% 0\.2 30\)/u)
     const range = (color: string) => ({ color: { domain: ['a'], range: [color] } })
