@@ -67,21 +67,25 @@ export function planIds(
   nrOnHost: number | null,
 ): IdPlan | null {
   const top = countFromZero(mapText)
-  for (const { count, step, ...stretch } of stretches(nrOnHost)) {
+  for (const { count, step, ...stretch } of stretches(nrOnHost, top)) {
     const base = findFree({ ...stretch, count: slots * count }, taken, step)
     if (base !== null && top >= base + slots * count) return { base, count }
   }
   return null
 }
 
-/** Where the ids of slivers may lie, and how many each gets there: the best first. */
-function stretches(nrOnHost: number | null) {
-  const small = smallCounts.map((count) => ({ ...smallNamespace, count, step: 1 }))
-  if (nrOnHost === null) return [{ ...wholeHost, count: wholeRange, step: wholeRange }, ...small]
+/**
+ * Where the ids of slivers may lie, and how many each gets there: the best first. On a host with all ids they never lie among those that accounts are given: of an
+ * account that is made tomorrow nobody knows today.
+ *
+ * @param top - how many ids there are.
+ */
+function stretches(nrOnHost: number | null, top: number) {
+  if (top < wholeHost.to) return smallCounts.map((count) => ({ ...smallNamespace, count, step: 1 }))
+  if (nrOnHost === null) return [{ ...wholeHost, count: wholeRange, step: wholeRange }]
   const size = Math.floor((wholeHost.to - wholeHost.from) / sharedHost.nodes)
   const from = wholeHost.from + (nrOnHost - 1) * size
-  const own = sharedHost.counts.map((count) => ({ from, to: from + size, count, step: 1 }))
-  return [...own, ...small]
+  return sharedHost.counts.map((count) => ({ from, to: from + size, count, step: 1 }))
 }
 
 /** Find who else has ids of a plan; `null` when nobody has. */

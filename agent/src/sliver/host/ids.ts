@@ -61,7 +61,8 @@ export async function findIds(options: IdsOptions): Promise<SliverIds | string> 
   const written = known.kind === 'read' ? known.value : null
   const isKept = written !== null && options.hasSlivers
   const plan = isKept ? written : await choosePlan(taken, options)
-  if (plan === null) return 'this agent has too few user ids to give slivers some of their own'
+  if (plan === null)
+    return 'there are too few user ids that nobody has to give slivers some of their own: take back some of those from 1879048192 on in /etc/subuid and /etc/subgid, or run the agent in a user namespace of 65,536 ids or more'
   if (plan.base !== written?.base || plan.count !== written.count)
     await writeDocument(file, idPlanFormat, plan)
   const other = findOverlap(plan, taken)

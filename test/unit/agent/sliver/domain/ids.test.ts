@@ -57,6 +57,12 @@ it('gives slivers of nodes that share a host different ids, none of which somebo
   expect(planIds(initial, [], 1)).toEqual({ base: 0x7000_0000, count: 32_768 })
 })
 
+it('gives none on a host with all ids where somebody has those that are for slivers, rather than some that accounts may get', () => {
+  const everything = parseSubordinateIds(`all:${0x7000_0000}:${0x1000_0000}\n`, '/etc/subuid')
+  expect(planIds(initial, everything, null)).toBeNull()
+  expect(planIds(initial, everything, 3)).toBeNull()
+})
+
 it('gives each sliver of an ordinary user 500, its nobody among them, and leaves ids for accounts and servers', () => {
   expect(planIds(podOfOrdinaryUser, [], null)).toEqual({ base: 1_000, count: 500 })
   const plan = planIds(podOfOrdinaryUser, parseAccounts(passwd, '/etc/passwd'), null)
