@@ -1,5 +1,7 @@
+import { LabError } from '@community-lab/contract'
 import type { Serial } from '../../serial.ts'
 import type { SliverRecord } from '../store/record.ts'
+import { reasonOf } from '../host/command.ts'
 import { isAlive } from '../host/process.ts'
 import { stopFor } from './end.ts'
 import type { SliverParts } from './parts.ts'
@@ -43,9 +45,19 @@ export function createRunningSlivers(
     })
   }
 
+  /** What keeps each sliver from being cleaned up, as it was told last. It is tried again every few seconds, and told once. */
+  const told = new Map<string, string>()
+
   async function cleanUpOne(id: string): Promise<void> {
-    await cleanUp(parts, id)
-    await records.saveAgain(id)
+    try {
+      await cleanUp(parts, id)
+      await records.saveAgain(id)
+      told.delete(id)
+    } catch (error) {
+      const what = LabError.is(error) ? error.code : reasonOf(error)
+      if (told.get(id) !== what) node.onProblem(id, error)
+      told.set(id, what)
+    }
   }
 
   return {
@@ -53,6 +65,7 @@ export function createRunningSlivers(
     inTurn,
     async cleanUpAll() {
       const left = [...new Set([...unclean, ...records.unsaved])]
+      for (const id of told.keys()) if (!left.includes(id)) told.delete(id)
       await Promise.all(left.map((id) => serial.run(id, () => cleanUpOne(id))))
     },
     async shapeLinks(signal) {

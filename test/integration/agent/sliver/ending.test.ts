@@ -53,6 +53,20 @@ describe.runIf(process.getuid?.() === 0)('a sliver of which something cannot be 
     expect(await agent.list()).toEqual([])
   })
 
+  it('is told of once, not each time that the agent tries again, and again when it is stuck anew', async () => {
+    for (let times = 1; times <= 2; times++) {
+      const folder = await runWithStuckCgroup()
+      await agent.failure('stop', '1@3')
+      for (let attempt = 0; attempt < 3; attempt++) await agent.call('check')
+      expect(problems).toEqual(
+        new Array(times).fill(expect.stringMatching(/^1@3: .*EBUSY/u) as string),
+      )
+      await machine.sh(`umount ${folder}`)
+      await agent.call('check')
+    }
+    await agent.call('remove', '1@3')
+  })
+
   it('is told of when it ends by itself, and is cleaned up later', async () => {
     const folder = await runWithStuckCgroup()
     const { pid } = await agent.sliver('1@3')

@@ -97,6 +97,30 @@ describe.runIf(process.getuid?.() === 0)('the network of a node', () => {
     await agent.call('remove', '10@3')
   })
 
+  test('a sliver reaches no port of its node, nor of the server by the management network, that of tincd among them', async () => {
+    const sliver = await agent.run(wanted(14, template))
+    const own = 'fd77::3'
+    await machine.sh(`ip addr add ${own}/128 dev cn0 nodad`)
+    const ports = '655 443'
+    const knock = (address: string, withinS: number): string =>
+      `bash -c 'for port in ${ports}; do echo > /dev/udp/${address}/$port; timeout ${withinS} bash -c ": > /dev/tcp/${address}/$port"; done' 2> /dev/null || true`
+    // Nobody listens: each datagram that arrives is counted, and each connection that is asked for is refused.
+    const counters =
+      'grep Udp6NoPorts /proc/net/snmp6; grep "^Tcp: [0-9]" /proc/net/snmp | cut -d " " -f 1,15'
+    const arrived = async (): Promise<readonly number[]> => {
+      const texts = await Promise.all([machine.sh(counters), machine.shOn('server', counters)])
+      return texts.flatMap((text) => [...text.matchAll(/ +(\d+)$/gmu)].map(([, nr]) => Number(nr)))
+    }
+    const before = await arrived()
+    for (const address of [own, 'fe80::1%pub1', 'fe80::1%mgmt0', serverAddress])
+      await machine.sh(`${inside(sliver.pid)} ${knock(address, 0.2)}`)
+    expect(await arrived()).toEqual(before)
+    await machine.shOn('host', knock(own, 10))
+    await machine.sh(knock(serverAddress, 10))
+    expect(await arrived()).toEqual(before.map((count) => count + 2))
+    await agent.call('remove', '14@3')
+  })
+
   test('a sliver’s frames with another’s MAC, IPv4 or IPv6 address reach nobody; its own do', async () => {
     const sliver = await agent.run(wanted(7, template))
     const own = sliver.interfaces.find(({ name }) => name === 'pub1')?.mac_addr ?? ''
