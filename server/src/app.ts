@@ -18,14 +18,17 @@ import { managementPlugin } from './mgmt/management.ts'
 import type { Database } from './postgres/database.ts'
 import { openNotifications } from './postgres/notifications.ts'
 import { openRegistry } from './registry/open.ts'
-import { keyRoutes, userRoutes } from './route/access.ts'
 import type { RouteContext } from './route/context.ts'
 import { eventRoutes } from './route/events.ts'
+import { agreementRoutes, groupRoutes } from './route/groups.ts'
 import { agentRoutes, nodeRoutes } from './route/nodes.ts'
+import { requestRoutes } from './route/requests.ts'
 import { serverRoutes } from './route/server.ts'
 import { sliceRoutes } from './route/slices.ts'
 import { sliverRoutes } from './route/slivers.ts'
 import { templateRoutes } from './route/templates.ts'
+import { tokenRoutes } from './route/tokens.ts'
+import { userRoutes } from './route/users.ts'
 import streamPlugin, { maxMessageBytes } from './stream/plugin.ts'
 import telemetryPlugin from './telemetry/plugin.ts'
 import { ensureCertificate, type ServerCertificate } from './tls/certificate.ts'
@@ -137,7 +140,10 @@ export async function buildApp(options: AppOptions): Promise<App> {
     sliverRoutes(routes, context)
     templateRoutes(routes, context)
     userRoutes(routes, context)
-    keyRoutes(routes, context)
+    groupRoutes(routes, context)
+    agreementRoutes(routes, context)
+    requestRoutes(routes, context)
+    tokenRoutes(routes, context)
     eventRoutes(routes, context)
     done()
   })

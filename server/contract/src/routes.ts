@@ -40,6 +40,17 @@ export const routes = {
   sliverSsh: '/api/slivers/{id}/ctl/ssh',
   groups: '/api/groups/',
   group: '/api/groups/{id}/',
+  /** POST, a member: is a member no more. */
+  groupLeave: '/api/groups/{id}/ctl/leave/',
+  /** POST an AgreementAccept. */
+  groupAcceptAgreement: '/api/groups/{id}/ctl/accept-agreement/',
+  agreements: '/api/agreements/',
+  agreement: '/api/agreements/{id}/',
+  requests: '/api/requests/',
+  request: '/api/requests/{id}/',
+  /** POST a GroupRequestAccept. */
+  requestAccept: '/api/requests/{id}/ctl/accept/',
+  requestRefuse: '/api/requests/{id}/ctl/refuse/',
   users: '/api/users/',
   user: '/api/users/{id}/',
   whoami: '/api/users/ctl/whoami/',

@@ -3,13 +3,14 @@ import fp from 'fastify-plugin'
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import { sql, type Kysely } from 'kysely'
 import '../decorations.ts'
-import type { RightName } from '../domain/rights.ts'
+import { memberRights, type RightName } from '../domain/rights.ts'
 import type { Notifications } from '../postgres/notifications.ts'
 import { createGather } from '../postgres/gather.ts'
 import type { Tables } from '../postgres/tables.ts'
+import { membershipsOf } from '../registry/read/memberships.ts'
 import { createOpenRequests } from './open-requests.ts'
 import { permitObject } from './own-object.ts'
-import { permitRight } from './permit.ts'
+import { permit } from './permit.ts'
 import { anonymous, type Principal } from './principal.ts'
 import { hashSecret } from './secret.ts'
 import { createTokenUse, type TokenUse } from './token-use.ts'
@@ -63,13 +64,18 @@ export const accessPlugin = fp<AccessOptions>(
       const { authorization } = request.headers
       checkPath(request)
       checkOrigin(request, origins)
-      request.principal =
-        authorization === undefined
-          ? anonymous
-          : await findPrincipal(gatherToken, authorization, use)
-      // Before anything else is waited for: a token that is voided meanwhile cuts this request too.
-      open.follow(request, reply)
+      do {
+        request.principal =
+          authorization === undefined
+            ? anonymous
+            : await findPrincipal(gatherToken, authorization, use)
+        // Before anything else is waited for: a token that is voided meanwhile cuts this request too.
+      } while (!open.follow(request, reply))
       await permitRequest(db, request)
+    })
+    app.addHook('preHandler', (request, _reply, done) => {
+      permitMembers(request)
+      done()
     })
     const onError = (error: unknown): void => app.log.error({ err: error }, 'void tokens not found')
     const unsubscribe = cutVoidTokens({ db, notifications, open, onError })
@@ -115,8 +121,17 @@ async function permitRequest(db: Kysely<Tables>, request: FastifyRequest): Promi
   const { right } = request.routeOptions.config
   // Not reached: the server does not start with such a route.
   if (right === undefined) throw new LabError('LAB_INTERNAL', { what: 'a route without a right' })
-  permitRight(request.principal, right)
+  permit(request.principal, right, { owner: 'unknown' })
   await permitObject(db, right, request)
+}
+
+/** Some members of a body need a right of their own, whether it comes by PATCH, PUT or POST. */
+function permitMembers({ principal, body, routeOptions }: FastifyRequest): void {
+  const { right } = routeOptions.config
+  const members = right === undefined ? undefined : memberRights[right]
+  if (members === undefined || typeof body !== 'object' || body === null) return
+  for (const [member, needed] of Object.entries(members))
+    if (Object.hasOwn(body, member)) permit(principal, needed)
 }
 
 async function findPrincipal(
@@ -130,10 +145,12 @@ async function findPrincipal(
   if (secret === undefined) throw refuse('it is not of the form "Bearer <token>"')
   // A one-time secret speaks for nobody yet; the enrolment route looks at it itself.
   if (secret.startsWith('cle_')) return anonymous
+  const soughtMs = performance.now()
   const row = await gatherToken(hashSecret(secret).toString('hex'))
   if (row === undefined) throw refuse('it is not known here, or has been revoked')
   if (row.expires_on !== null && row.expires_on.getTime() < Date.now())
     throw refuse(`it expired on ${row.expires_on.toISOString()}`)
+  if (row.is_active === false) throw refuse(`user ${row.user_name} is disabled`)
   use.note(row.id)
   // The first use of a token is stored at once; later ones are stored in groups.
   if (row.last_used_on === null) await use.write()
@@ -142,9 +159,15 @@ async function findPrincipal(
     scope: row.scope,
     tokenId: row.id,
     userId: row.user_id,
-    groupId: row.group_id,
+    memberships: row.memberships.map((one) => ({
+      groupId: one.group_id,
+      isGroupAdmin: one.is_group_admin,
+      isNodeAdmin: one.is_node_admin,
+      isSliceAdmin: one.is_slice_admin,
+    })),
     nodeId: row.node_id,
     endsMs: row.expires_on?.getTime() ?? null,
+    soughtMs,
   }
 }
 
@@ -156,7 +179,9 @@ function selectTokens(db: Kysely<Tables>, secretHashes: readonly string[]) {
     .selectFrom('tokens')
     .leftJoin('users', 'users.id', 'tokens.user_id')
     .select(['tokens.id', 'tokens.role', 'tokens.scope', 'tokens.user_id', 'tokens.node_id'])
-    .select(['users.group_id', 'tokens.expires_on', 'tokens.last_used_on', 'secret_sha256'])
+    .select(['tokens.expires_on', 'tokens.last_used_on', 'secret_sha256'])
+    .select(['users.is_active', 'users.name as user_name'])
+    .select(membershipsOf(sql.ref('tokens.user_id')).as('memberships'))
     .where('tokens.secret_sha256', '=', sql<Buffer>`any(${hashes}::bytea[])`)
     .execute()
 }

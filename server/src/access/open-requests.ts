@@ -1,18 +1,18 @@
-import { LabError } from '@community-lab/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { callAt } from './call-at.ts'
 
 /** The requests that are being answered, by the token that they came with. */
 export interface OpenRequests {
   /**
-   * Follow a request until its answer, or the connection that it became, has ended.
-   *
-   * @throws {@link LabError} LAB_AUTH_INVALID_TOKEN when its token was cut after it was looked up.
+   * Follow a request until its answer, or the connection that it became, has ended. Returns false, and does not follow it, when its token was cut after it was
+   * looked up: it has to be looked up again.
    */
-  follow(request: FastifyRequest, reply: FastifyReply): void
+  follow(request: FastifyRequest, reply: FastifyReply): boolean
   /** The tokens with which something is open. */
   tokens(): readonly number[]
-  /** Cut what has no end of its own: event streams, tunnels, nodes' streams. An answer that is being made comes to its end. */
+  /**
+   * Cut what a token has open that has no end of its own: event streams, tunnels, nodes' streams. An answer that is being made comes to its end.
+   */
   cut(tokenId: number): void
 }
 
@@ -24,14 +24,13 @@ interface OpenRequest {
 /** Keep account of the requests that are being answered. When a token ends, its streams are cut. */
 export function createOpenRequests(): OpenRequests {
   const byToken = new Map<number, Set<OpenRequest>>()
-  // Ids of tokens are not given again. A token that is cut between its look-up and `follow` has nothing open yet.
-  const cutIds = new Set<number>()
+  // A token that is cut between its look-up and `follow` has nothing open yet. One that is looked up later may have come back with its user.
+  const cutAtMs = new Map<number, number>()
   return {
     follow(request, reply) {
-      const { tokenId, endsMs } = request.principal
-      if (tokenId === null) return
-      if (cutIds.has(tokenId))
-        throw new LabError('LAB_AUTH_INVALID_TOKEN', { reason: 'it has been revoked' })
+      const { tokenId, endsMs, soughtMs } = request.principal
+      if (tokenId === null) return true
+      if ((cutAtMs.get(tokenId) ?? -Infinity) >= soughtMs) return false
       const one = { request, reply }
       const ofToken = byToken.get(tokenId) ?? new Set()
       byToken.set(tokenId, ofToken.add(one))
@@ -43,10 +42,11 @@ export function createOpenRequests(): OpenRequests {
         ofToken.delete(one)
         if (ofToken.size === 0 && byToken.get(tokenId) === ofToken) byToken.delete(tokenId)
       })
+      return true
     },
     tokens: () => [...byToken.keys()],
     cut(tokenId) {
-      cutIds.add(tokenId)
+      cutAtMs.set(tokenId, performance.now())
       for (const one of byToken.get(tokenId) ?? []) cut(one)
     },
   }

@@ -1,13 +1,14 @@
 import { LabError, parseSliverId } from '@community-lab/contract'
 import type { FastifyRequest } from 'fastify'
 import type { Kysely } from 'kysely'
-import { rights, type Right, type RightName } from '../domain/rights.ts'
+import { findRefusal, type Owner } from '../domain/asker.ts'
+import { rights, type OwnedKind, type Right, type RightName } from '../domain/rights.ts'
 import type { Tables } from '../postgres/tables.ts'
 import { readId } from '../http/id.ts'
-import { permitGroup, permitNode } from './permit.ts'
+import { describeRefusal } from './permit.ts'
 
 /**
- * Let a request go on when the object in its path is the asker's own, where its right asks for that.
+ * Let a request go on when the asker may do what it does to the object in its path.
  *
  * @throws {@link LabError} LAB_NOT_FOUND, LAB_AUTH_REQUIRED, LAB_AUTH_FORBIDDEN.
  */
@@ -16,41 +17,93 @@ export async function permitObject(
   name: RightName,
   { principal, params }: FastifyRequest,
 ): Promise<void> {
-  const { object }: Right = rights[name]
+  const { object, may }: Right = rights[name]
   if (object === 'none' || object === 'unnamed') return
   const { id = '' } = params as { readonly id?: string }
-  if (object === 'node itself') {
-    permitNode(principal, name, readId(id, 'node'))
-    return
-  }
-  const groupId =
-    object === 'slice'
-      ? await findGroup(db, readId(id, 'slice'))
-      : await findGroupOfSliver(db, parseSliverId(id))
-  if (groupId === null) throw new LabError('LAB_NOT_FOUND', { kind: object, id: id.slice(0, 128) })
-  permitGroup(principal, name, groupId)
+  const owner =
+    // Nodes ask often, and their path tells who may.
+    object === 'node' && may.length === 1 && may[0] === 'node itself'
+      ? { nodeId: readId(id, 'node') }
+      : await findOwner(db, object, id)
+  if (owner === null) throw new LabError('LAB_NOT_FOUND', { kind: object, id: id.slice(0, 128) })
+  const refusal = findRefusal(name, principal, owner)
+  if (refusal === null) return
+  const group = await findGroupName(db, owner.groupId ?? null)
+  throw describeRefusal(refusal, principal, { name, group })
 }
 
-async function findGroup(db: Kysely<Tables>, sliceId: number): Promise<number | null> {
-  const row = await db
-    .selectFrom('slices')
-    .select('group_id')
-    .where('id', '=', sliceId)
-    .executeTakeFirst()
-  return row?.group_id ?? null
-}
-
-async function findGroupOfSliver(
+/** The name of a group; null when there is none. */
+export async function findGroupName(
   db: Kysely<Tables>,
-  at: ReturnType<typeof parseSliverId>,
-): Promise<number | null> {
+  groupId: number | null,
+): Promise<string | null> {
+  if (groupId === null) return null
+  const row = await db
+    .selectFrom('groups')
+    .select('name')
+    .where('id', '=', groupId)
+    .executeTakeFirst()
+  return row?.name ?? null
+}
+
+/** Whom an object belongs to; null: there is no such object. */
+async function findOwner(db: Kysely<Tables>, kind: OwnedKind, id: string): Promise<Owner | null> {
+  if (kind === 'sliver') return findOwnerOfSliver(db, id)
+  const number = readId(id, kind)
+  switch (kind) {
+    case 'user': {
+      const row = await db
+        .selectFrom('users')
+        .select('id as userId')
+        .where('id', '=', number)
+        .executeTakeFirst()
+      return row ?? null
+    }
+    case 'group': {
+      const row = await db
+        .selectFrom('groups')
+        .select('id as groupId')
+        .where('id', '=', number)
+        .executeTakeFirst()
+      return row ?? null
+    }
+    case 'token': {
+      const row = await db
+        .selectFrom('tokens')
+        .select('user_id as userId')
+        .where('id', '=', number)
+        .executeTakeFirst()
+      return row ?? null
+    }
+    case 'request': {
+      const row = await db
+        .selectFrom('requests')
+        .select(['group_id as groupId', 'user_id as userId'])
+        .where('id', '=', number)
+        .executeTakeFirst()
+      return row ?? null
+    }
+    case 'node':
+    case 'slice': {
+      const row = await db
+        .selectFrom(`${kind}s`)
+        .select('group_id as groupId')
+        .where('id', '=', number)
+        .executeTakeFirst()
+      return row ?? null
+    }
+  }
+}
+
+async function findOwnerOfSliver(db: Kysely<Tables>, id: string): Promise<Owner | null> {
+  const at = parseSliverId(id)
   if (at === null) return null
   const row = await db
     .selectFrom('slivers')
     .innerJoin('slices', 'slices.id', 'slivers.slice_id')
-    .select('slices.group_id')
+    .select('slices.group_id as groupId')
     .where('slivers.slice_id', '=', at.sliceId)
     .where('slivers.node_id', '=', at.nodeId)
     .executeTakeFirst()
-  return row?.group_id ?? null
+  return row ?? null
 }

@@ -1,56 +1,47 @@
 import { LabError } from '@community-lab/contract'
-import { findRefusal, rights, type Right, type RightName } from '../domain/rights.ts'
+import { findRefusal, type Owner, type Refusal } from '../domain/asker.ts'
+import { describeParties, rights, type Right, type RightName } from '../domain/rights.ts'
 import type { Principal } from './principal.ts'
 
+/** What a refusal tells besides who may. */
+export interface PermitOptions {
+  /** Whom the object belongs to; `unknown`: it was not looked at yet. Default: nobody. */
+  readonly owner?: Owner | 'unknown'
+  /** The name of its group, for the refusal. */
+  readonly group?: string | null
+}
+
 /**
- * Let only roles and scopes that have a right go on.
+ * Let only who may do something to an object go on, by the table of rights.
  *
  * @throws {@link LabError} LAB_AUTH_REQUIRED, LAB_AUTH_FORBIDDEN.
  */
-export function permitRight(principal: Principal, name: RightName): void {
-  const { role, scope } = principal
+export function permit(
+  principal: Principal,
+  name: RightName,
+  { owner = {}, group = null }: PermitOptions = {},
+): void {
+  const refusal = findRefusal(name, principal, owner)
+  if (refusal !== null) throw describeRefusal(refusal, principal, { name, group })
+}
+
+/** The error of a refusal: what was asked for, and whose token it needs. */
+export function describeRefusal(
+  refusal: Refusal,
+  { role }: Principal,
+  { name, group }: { readonly name: RightName; readonly group: string | null },
+): LabError {
+  if (refusal === 'no token') return new LabError('LAB_AUTH_REQUIRED', { action: `To ${name}` })
   const right: Right = rights[name]
-  if (role === 'anonymous') {
-    if (right.roles === 'anybody') return
-    throw new LabError('LAB_AUTH_REQUIRED', { action: `To ${name}` })
-  }
-  const needs = findRefusal(name, role, scope)
-  if (needs !== null) throw new LabError('LAB_AUTH_FORBIDDEN', { action: name, role, needs })
+  const needs =
+    refusal === 'a token that may only read'
+      ? 'a token that may change things, not only read'
+      : `the token of ${describeParties(right, group)}`
+  return new LabError('LAB_AUTH_FORBIDDEN', { action: name, role, needs })
 }
 
-/**
- * Let only operators, and researchers of a group, do something to what the group owns.
- *
- * @throws {@link LabError} LAB_AUTH_REQUIRED, LAB_AUTH_FORBIDDEN.
- */
-export function permitGroup(principal: Principal, action: string, groupId: number): void {
-  const { role } = principal
-  if (role === 'anonymous') throw new LabError('LAB_AUTH_REQUIRED', { action: `To ${action}` })
-  if (role === 'operator' || (role === 'researcher' && principal.groupId === groupId)) return
-  const needs = 'a token of the group that owns it, or an operator’s'
-  throw new LabError('LAB_AUTH_FORBIDDEN', { action, role, needs })
-}
-
-/**
- * Let only a node itself do something.
- *
- * @throws {@link LabError} LAB_AUTH_REQUIRED, LAB_AUTH_FORBIDDEN.
- */
-export function permitNode(principal: Principal, action: string, nodeId: number): void {
-  const { role } = principal
-  if (role === 'anonymous') throw new LabError('LAB_AUTH_REQUIRED', { action: `To ${action}` })
-  if (role === 'node' && principal.nodeId === nodeId) return
-  const needs = `the token of node ${nodeId} itself`
-  throw new LabError('LAB_AUTH_FORBIDDEN', { action, role, needs })
-}
-
-/** The user and group that a principal acts for; nodes have none. */
-export function actingUser(principal: Principal): {
-  readonly userId: number
-  readonly groupId: number
-} {
-  const { userId, groupId } = principal
-  if (userId === null || groupId === null)
-    throw new LabError('LAB_INTERNAL', { what: `token ${principal.tokenId} has no user` })
-  return { userId, groupId }
+/** The user whom a principal speaks for; nodes have none. */
+export function actingUser({ userId, tokenId }: Principal): number {
+  if (userId === null) throw new LabError('LAB_INTERNAL', { what: `token ${tokenId} has no user` })
+  return userId
 }

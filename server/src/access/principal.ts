@@ -1,17 +1,12 @@
-import type { Role, TokenScope } from '@community-lab/contract'
+import type { Asker } from '../domain/asker.ts'
 
 /** Who a request speaks for, found once per request from its token. */
-export interface Principal {
-  readonly role: Role | 'anonymous'
-  readonly scope: TokenScope
+export interface Principal extends Asker {
   readonly tokenId: number | null
-  readonly userId: number | null
-  /** The group of the user; nodes have none. */
-  readonly groupId: number | null
-  /** The node that a node's token belongs to. */
-  readonly nodeId: number | null
   /** When the token ends, in milliseconds since the epoch; null: never. */
   readonly endsMs: number | null
+  /** When its token was about to be looked up, as `performance.now()` counts. */
+  readonly soughtMs: number
 }
 
 /** A request without a token: it may read the testbed's state, and nothing else. */
@@ -20,7 +15,8 @@ export const anonymous: Principal = {
   scope: 'read',
   tokenId: null,
   userId: null,
-  groupId: null,
+  memberships: [],
   nodeId: null,
   endsMs: null,
+  soughtMs: 0,
 }

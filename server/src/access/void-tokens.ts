@@ -25,8 +25,10 @@ async function findVoid(db: Kysely<Tables>, ids: readonly number[]): Promise<rea
   if (ids.length === 0) return []
   const rows = await db
     .selectFrom('tokens')
-    .select('id')
-    .where('id', '=', sql<number>`any(${ids}::int[])`)
+    .leftJoin('users', 'users.id', 'tokens.user_id')
+    .select('tokens.id')
+    .where('tokens.id', '=', sql<number>`any(${ids}::int[])`)
+    .where(sql<boolean>`users.is_active is not false`)
     .execute()
   const there = new Set(rows.map(({ id }) => id))
   return ids.filter((id) => !there.has(id))

@@ -1,70 +1,180 @@
-import type { Role, TokenScope } from '@community-lab/contract'
+/**
+ * What an asker can be to the object that a request is about. `operator`: speaks with an operator's token. The admins and the `member` are of the group that the
+ * object belongs to; a group admin may all that a node admin and a slice admin may, and each of them is a member. `person`: any user. `user itself`: the
+ * object is the asker, or is the asker's own.
+ */
+export type Party =
+  | 'operator'
+  | 'group admin'
+  | 'node admin'
+  | 'slice admin'
+  | 'member'
+  | 'user itself'
+  | 'person'
+  | 'node itself'
+  | 'node'
+
+/** Kinds of objects that the path of a request names by `{id}`. */
+export type OwnedKind = 'node' | 'slice' | 'sliver' | 'group' | 'user' | 'token' | 'request'
 
 /** Something that a request does, and who may. */
 export interface Right {
-  /** The roles that may; `anybody`: also a request without a token. */
-  readonly roles: readonly Role[] | 'anybody'
-  /**
-   * What the request is about, so that it is known whether it is the asker's own: the slice or sliver of `{id}` in its path, whose group must be the asker's
-   * unless an operator asks; the node of `{id}`, which must be the asker itself. `unnamed`: the path does not tell, and the handler checks what it finds.
-   */
-  readonly object: 'none' | 'slice' | 'sliver' | 'node itself' | 'unnamed'
+  /** Who may; `anybody`: also a request without a token. */
+  readonly may: readonly Party[] | 'anybody'
+  /** What the request is about. `unnamed`: the path does not tell, and the handler checks what it finds. */
+  readonly object: OwnedKind | 'none' | 'unnamed'
   /** Whether it needs a token that may change things. */
   readonly changes: boolean
 }
 
-const people: readonly Role[] = ['operator', 'researcher']
-const operators: readonly Role[] = ['operator']
-const nodes: readonly Role[] = ['node']
+const people = ['person'] as const
+const operators = ['operator'] as const
+const nodeAdmins = ['operator', 'group admin', 'node admin'] as const
+const sliceAdmins = ['operator', 'group admin', 'slice admin'] as const
+const groupAdmins = ['operator', 'group admin'] as const
+const itself = ['node itself'] as const
 
 /**
- * Everything that can be done with a server: role by action by object. The name of a right completes "may not …" in a refusal. Each route names one in its
- * `config.right`, and the server does not start with a route that names none.
+ * Everything that can be done with a server: who may do what to which object. The name of a right completes "may not …" in a refusal. Each route names one in its
+ * `config.right`, whatever its verb, and the server does not start with a route that names none. Source: CONFINE's roles, but with each right looked at in
+ * the group that the object belongs to.
  */
 export const rights = {
-  'read the testbed': { roles: 'anybody', object: 'none', changes: false },
-  'read samples': { roles: 'anybody', object: 'unnamed', changes: false },
+  'read the testbed': { may: 'anybody', object: 'none', changes: false },
+  // What nodes measure of themselves is public; for the samples of slices the handler asks for the right below.
+  'read samples': { may: 'anybody', object: 'unnamed', changes: false },
+  'read a slice’s samples': { may: ['operator', 'member'], object: 'unnamed', changes: false },
   // With a one-time secret, and a proof of the node's key.
-  'enrol a node': { roles: 'anybody', object: 'unnamed', changes: true },
-  'ask who it is': { roles: [...people, ...nodes], object: 'none', changes: false },
-  'read users': { roles: people, object: 'none', changes: false },
-  'change its SSH keys': { roles: people, object: 'none', changes: true },
-  'remove a user': { roles: operators, object: 'none', changes: true },
-  'list tokens': { roles: operators, object: 'none', changes: false },
-  'make a token': { roles: operators, object: 'none', changes: true },
-  'void a token': { roles: operators, object: 'none', changes: true },
-  'register a node': { roles: operators, object: 'none', changes: true },
-  'change a node': { roles: operators, object: 'none', changes: true },
-  'reboot a node': { roles: operators, object: 'none', changes: true },
-  'revoke a node': { roles: operators, object: 'none', changes: true },
-  'remove a node': { roles: operators, object: 'none', changes: true },
-  'make an enrolment token': { roles: operators, object: 'none', changes: true },
-  'read a node’s target': { roles: nodes, object: 'node itself', changes: false },
-  'report a node’s state': { roles: nodes, object: 'node itself', changes: true },
-  'open a node’s stream': { roles: nodes, object: 'node itself', changes: true },
-  'make a slice': { roles: people, object: 'none', changes: true },
-  'change a slice': { roles: people, object: 'slice', changes: true },
-  'renew a slice': { roles: people, object: 'slice', changes: true },
-  'reset a slice': { roles: people, object: 'slice', changes: true },
-  'remove a slice': { roles: people, object: 'slice', changes: true },
-  'add a sliver': { roles: people, object: 'unnamed', changes: true },
-  'change a sliver': { roles: people, object: 'sliver', changes: true },
-  'update a sliver': { roles: people, object: 'sliver', changes: true },
-  'remove a sliver': { roles: people, object: 'sliver', changes: true },
-  'open a sliver’s SSH port': { roles: people, object: 'sliver', changes: true },
-  'make a template': { roles: operators, object: 'none', changes: true },
-  'change a template': { roles: operators, object: 'none', changes: true },
-  'upload a template’s image': { roles: operators, object: 'none', changes: true },
-  'remove a template': { roles: operators, object: 'none', changes: true },
+  'enrol a node': { may: 'anybody', object: 'unnamed', changes: true },
+  'ask who it is': { may: ['person', 'node'], object: 'none', changes: false },
+
+  'read users': { may: people, object: 'none', changes: false },
+  'read SSH keys': { may: ['operator', 'user itself'], object: 'unnamed', changes: false },
+  'make a user': { may: operators, object: 'none', changes: true },
+  'change a user': {
+    may: ['operator', 'user itself'],
+    object: 'user',
+    changes: true,
+  },
+  'name a user': { may: operators, object: 'none', changes: true },
+  'disable a user': { may: operators, object: 'none', changes: true },
+  'make an operator': { may: operators, object: 'none', changes: true },
+  'remove a user': { may: operators, object: 'none', changes: true },
+  'change its SSH keys': { may: people, object: 'none', changes: true },
+  'take away another’s SSH key': { may: operators, object: 'none', changes: true },
+
+  'list tokens': { may: people, object: 'none', changes: false },
+  'list the tokens of others': { may: operators, object: 'none', changes: false },
+  'make a token': {
+    may: people,
+    object: 'none',
+    changes: true,
+  },
+  'make a token for another': { may: operators, object: 'none', changes: true },
+  'make an operator’s token': { may: operators, object: 'none', changes: true },
+  'void a token': { may: ['operator', 'user itself'], object: 'token', changes: true },
+
+  'make a group': { may: people, object: 'none', changes: true },
+  'change a group': {
+    may: groupAdmins,
+    object: 'group',
+    changes: true,
+  },
+  'allow a group nodes': { may: operators, object: 'none', changes: true },
+  'allow a group slices': { may: operators, object: 'none', changes: true },
+  'add a member who has not asked': { may: operators, object: 'none', changes: true },
+  'accept an agreement': { may: groupAdmins, object: 'group', changes: true },
+  'leave a group': { may: ['member'], object: 'group', changes: true },
+  'remove a group': { may: groupAdmins, object: 'group', changes: true },
+  'publish an agreement': { may: operators, object: 'none', changes: true },
+
+  'list requests': { may: people, object: 'none', changes: false },
+  'read all requests': { may: operators, object: 'none', changes: false },
+  'read a request': {
+    may: ['operator', 'group admin', 'user itself'],
+    object: 'request',
+    changes: false,
+  },
+  'ask for something': { may: people, object: 'unnamed', changes: true },
+  'ask for nodes or slices': { may: groupAdmins, object: 'unnamed', changes: true },
+  // One for nodes or slices also needs the right to allow them.
+  'decide a request': { may: groupAdmins, object: 'request', changes: true },
+  'withdraw a request': {
+    may: ['operator', 'group admin', 'user itself'],
+    object: 'request',
+    changes: true,
+  },
+
+  'register a node': { may: nodeAdmins, object: 'unnamed', changes: true },
+  'change a node': { may: nodeAdmins, object: 'node', changes: true },
+  'reboot a node': { may: nodeAdmins, object: 'node', changes: true },
+  'revoke a node': { may: nodeAdmins, object: 'node', changes: true },
+  'remove a node': { may: nodeAdmins, object: 'node', changes: true },
+  'make an enrolment token': { may: nodeAdmins, object: 'node', changes: true },
+  'read a node’s target': { may: itself, object: 'node', changes: false },
+  'report a node’s state': { may: itself, object: 'node', changes: true },
+  'open a node’s stream': { may: itself, object: 'node', changes: true },
+
+  'make a slice': { may: sliceAdmins, object: 'unnamed', changes: true },
+  'change a slice': { may: sliceAdmins, object: 'slice', changes: true },
+  'renew a slice': { may: sliceAdmins, object: 'slice', changes: true },
+  'reset a slice': { may: sliceAdmins, object: 'slice', changes: true },
+  'remove a slice': { may: sliceAdmins, object: 'slice', changes: true },
+  'add a sliver': { may: sliceAdmins, object: 'unnamed', changes: true },
+  'change a sliver': { may: sliceAdmins, object: 'sliver', changes: true },
+  'update a sliver': { may: sliceAdmins, object: 'sliver', changes: true },
+  'remove a sliver': { may: sliceAdmins, object: 'sliver', changes: true },
+  'open a sliver’s SSH port': { may: sliceAdmins, object: 'sliver', changes: true },
+
+  'make a template': { may: operators, object: 'none', changes: true },
+  'change a template': { may: operators, object: 'none', changes: true },
+  'upload a template’s image': { may: operators, object: 'none', changes: true },
+  'remove a template': { may: operators, object: 'none', changes: true },
 } as const satisfies Readonly<Record<string, Right>>
 
 /** The name of a right. */
 export type RightName = keyof typeof rights
 
-/** Why a role with a scope may not do something; null: it may, as far as the object allows. */
-export function findRefusal(name: RightName, role: Role, scope: TokenScope): string | null {
-  const right: Right = rights[name]
-  if (right.roles !== 'anybody' && !right.roles.includes(role))
-    return `a token of role ${right.roles.join(' or ')}`
-  return right.changes && scope === 'read' ? 'a token that may change things, not only read' : null
+/** Members of a body that need a right of their own besides the one of its route, whichever verb brings them. */
+export const memberRights: Readonly<
+  Partial<Record<RightName, Readonly<Record<string, RightName>>>>
+> = {
+  'change a user': {
+    name: 'name a user',
+    is_active: 'disable a user',
+    is_superuser: 'make an operator',
+  },
+  'change a group': {
+    allow_nodes: 'allow a group nodes',
+    allow_slices: 'allow a group slices',
+  },
+  'make a token': { user: 'make a token for another', group: 'make a token for another' },
 }
+
+/** Who may, in words: "a group admin or node admin of group red, or an operator". `group` is the name of the object's group, where it is known. */
+export function describeParties({ may }: Right, group: string | null): string {
+  if (may === 'anybody') return 'anybody'
+  const ofGroup = may.filter((party) => groupParties.has(party))
+  const named = group === null ? 'of the group that it belongs to' : `of group ${group}`
+  const others = (['user itself', 'node itself', 'person', 'node', 'operator'] as const).filter(
+    (party) => may.includes(party),
+  )
+  return [
+    ...(ofGroup.length === 0 ? [] : [`a ${ofGroup.join(' or ')} ${named}`]),
+    ...others.map((party) => partyNames[party]),
+  ].join(', or ')
+}
+
+const groupParties: ReadonlySet<Party> = new Set([
+  'group admin',
+  'node admin',
+  'slice admin',
+  'member',
+])
+const partyNames = {
+  'user itself': 'the user whom it belongs to',
+  'node itself': 'the node itself',
+  person: 'a user',
+  node: 'a node',
+  operator: 'an operator',
+} as const

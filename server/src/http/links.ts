@@ -4,7 +4,7 @@ import { addLinks } from './list.ts'
 
 const prefix = 'http://confine-project.eu/rel'
 
-/** Relations of the base resource. Source: CONFINE registry API v1, `registry/<kind>-list`. */
+/** Relations of the base resource. Source: CONFINE registry API v1, `registry/<kind>-list`; agreements and requests are ours. */
 const lists = {
   [routes.nodes]: 'registry/node-list',
   [routes.slices]: 'registry/slice-list',
@@ -12,14 +12,24 @@ const lists = {
   [routes.templates]: 'registry/template-list',
   [routes.groups]: 'registry/group-list',
   [routes.users]: 'registry/user-list',
+  [routes.agreements]: 'registry/agreement-list',
+  [routes.requests]: 'registry/request-list',
 } as const
 
-/** Functions of single resources. Source: CONFINE registry and controller API v1, `do-<function>`, called by POST with a null body. */
+/** Functions of single resources. Source: CONFINE registry and controller API v1, `do-<function>`, called by POST with a null body; those of groups and requests are ours. */
 const functions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   [routes.node]: { 'registry/do-reboot': routes.nodeReboot },
   [routes.slice]: {
     'registry/do-renew': routes.sliceRenew,
     'registry/do-reset': routes.sliceReset,
+  },
+  [routes.group]: {
+    'registry/do-leave': routes.groupLeave,
+    'registry/do-accept-agreement': routes.groupAcceptAgreement,
+  },
+  [routes.request]: {
+    'registry/do-accept': routes.requestAccept,
+    'registry/do-refuse': routes.requestRefuse,
   },
   [routes.sliver]: { 'registry/do-update': routes.sliverUpdate },
   [routes.template]: { 'controller/do-upload-image': routes.templateUploadImage },

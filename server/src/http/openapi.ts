@@ -3,6 +3,7 @@ import { Problem, routes } from '@community-lab/contract'
 import fp from 'fastify-plugin'
 import Fastify, { type FastifyInstance, type FastifySchema } from 'fastify'
 import Type, { type TSchema } from 'typebox'
+import { describeParties, rights, type RightName } from '../domain/rights.ts'
 
 /** The OpenAPI 3.1 description, generated from the routes' schemas, at `/docs`. */
 export const openapiPlugin = fp<{ readonly version: string }>(
@@ -23,7 +24,8 @@ export const openapiPlugin = fp<{ readonly version: string }>(
         const { method } = route
         const reads = (Array.isArray(method) ? method : [method]).includes('GET')
         const isWebSocket = 'websocket' in route && route.websocket
-        return { schema: inline(complete(schema, { reads, isWebSocket })), url }
+        const right = route.config?.right ?? 'read the testbed'
+        return { schema: inline(complete(schema, { reads, isWebSocket, right })), url }
       },
     })
     let page: Promise<FastifyInstance> | null = null
@@ -94,11 +96,18 @@ const pages = Type.Object({
   per_page: Type.Optional(Type.Unsafe<string>({ ...count, description: '1 to 1000; default 100' })),
 })
 
+/** What a route's description is completed from. */
+interface RouteFacts {
+  readonly reads: boolean
+  readonly isWebSocket: boolean
+  readonly right: RightName
+}
+
 /** Add what every route has: the problem that it may answer with, who may ask, and the pages of a list. */
 function complete(
   schema: FastifySchema | undefined,
-  { reads, isWebSocket }: { readonly reads: boolean; readonly isWebSocket: boolean },
-): FastifySchema {
+  { reads, isWebSocket, right }: RouteFacts,
+): FastifySchema & { readonly 'x-right': RightName } {
   const { response = {}, querystring, produces = [] } = schema ?? {}
   const answers = response as Readonly<Record<string, TSchema & { readonly type?: string }>>
   const isList = reads && answers['200']?.type === 'array' && querystring === undefined
@@ -116,7 +125,9 @@ function complete(
     ...(isWebSocket ? { hide: false } : {}),
     ...(isList ? { querystring: pages } : {}),
     response: { ...own, default: problem },
-    security: reads ? [{}, { token: [] }] : [{ token: [] }],
+    description: `Who may: ${describeParties(rights[right], null)}.`,
+    'x-right': right,
+    security: rights[right].may === 'anybody' ? [{}, { token: [] }] : [{ token: [] }],
   }
 }
 

@@ -2,6 +2,7 @@ import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 import type {
   Arch,
   ChangeEvent,
+  GroupRequest,
   NodeReport,
   NodeSetState,
   NodeState,
@@ -22,6 +23,9 @@ type NullableJson<T extends object> = ColumnType<T | null, string | null | undef
 export interface Tables {
   readonly groups: GroupTable
   readonly users: UserTable
+  readonly group_roles: GroupRoleTable
+  readonly agreements: AgreementTable
+  readonly requests: RequestTable
   readonly tokens: TokenTable
   readonly nodes: NodeTable
   readonly enrollments: EnrollmentTable
@@ -37,13 +41,49 @@ export interface GroupTable {
   id: Generated<number>
   name: string
   description: string
+  allow_nodes: Generated<boolean>
+  allow_slices: Generated<boolean>
+  agreement_version: number | null
+  agreement_accepted_on: Date | null
 }
 
 export interface UserTable {
   id: Generated<number>
   name: string
-  group_id: number
+  description: Generated<string>
+  is_active: Generated<boolean>
+  is_superuser: Generated<boolean>
+  date_joined: Generated<Date>
   auth_tokens: string[]
+}
+
+/** Who is a member of which group. */
+export interface GroupRoleTable {
+  group_id: number
+  user_id: number
+  is_group_admin: boolean
+  is_node_admin: boolean
+  is_slice_admin: boolean
+}
+
+/** Versions of the testbed's agreement. */
+export interface AgreementTable {
+  version: number
+  text: string
+  published_on: Generated<Date>
+}
+
+/** What users ask of group admins and operators. */
+export interface RequestTable {
+  id: Generated<number>
+  kind: GroupRequest['kind']
+  group_id: number
+  user_id: number
+  message: string
+  state: Generated<GroupRequest['state']>
+  created_on: Generated<Date>
+  decided_on: Date | null
+  decided_by: number | null
 }
 
 /** Only the SHA-256 of a secret is kept. */

@@ -27,8 +27,8 @@ export interface Change {
   target(nodeId: number): void
   /** Note that a node was added to the management network, has another key there, or was removed from it. */
   tincHost(nodeId: number): void
-  /** Note that tokens are void: every server cuts what they have open. */
-  voidTokens(ids: readonly number[]): void
+  /** Note that tokens are void, or may less than before: every server cuts what they have open. */
+  cutTokens(ids: readonly number[]): void
 }
 
 /** Who hears of a change after it was committed. */
@@ -56,7 +56,7 @@ export function createChangeRunner(
       const notes = createNotes()
       const targets = new Set<number>()
       const hosts = new Set<number>()
-      const voided: number[] = []
+      const cut: number[] = []
       try {
         const result = await db.transaction().execute(async (tx) => {
           const answer = await work({
@@ -64,9 +64,9 @@ export function createChangeRunner(
             ...notes,
             target: (nodeId) => void targets.add(nodeId),
             tincHost: (nodeId) => void hosts.add(nodeId),
-            voidTokens: (ids) => void voided.push(...ids),
+            cutTokens: (ids) => void cut.push(...ids),
           })
-          await tellVoidTokens(tx, voided)
+          await tellCutTokens(tx, cut)
           for (const nodeId of await writeEvents(tx, readers, notes)) targets.add(nodeId)
           return answer
         })
@@ -84,7 +84,7 @@ export function createChangeRunner(
 /** How many ids go into one message: PostgreSQL's have at most 8,000 bytes. */
 const idsPerMessage = 500
 
-async function tellVoidTokens(tx: Transaction<Tables>, ids: readonly number[]): Promise<void> {
+async function tellCutTokens(tx: Transaction<Tables>, ids: readonly number[]): Promise<void> {
   for (let from = 0; from < ids.length; from += idsPerMessage) {
     const message = ids.slice(from, from + idsPerMessage).join(',')
     await sql`select pg_notify(${channels.voidTokens}, ${message})`.execute(tx)

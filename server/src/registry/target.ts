@@ -30,9 +30,12 @@ export async function readNodeTargets(
       const groupIds = [...new Set(slivers.map((sliver) => sliver.group_id))]
       const users = await tx
         .selectFrom('users')
+        .innerJoin('group_roles', 'group_roles.user_id', 'users.id')
         .select(['group_id', 'auth_tokens'])
         .where('group_id', '=', sql<number>`any(${groupIds}::int[])`)
-        .orderBy('id')
+        .where('is_active', '=', true)
+        .where((eb) => eb.or([eb('is_group_admin', '=', true), eb('is_slice_admin', '=', true)]))
+        .orderBy('users.id')
         .execute()
       const byNode = Map.groupBy(slivers, (sliver) => sliver.node_id)
       const byGroup = Map.groupBy(users, (user) => user.group_id)

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import Type from 'typebox'
+import Type, { type TSchema } from 'typebox'
+import type { Principal } from '../access/principal.ts'
 import type { RightName } from '../domain/rights.ts'
 import { answerList } from '../http/list.ts'
 import type { ListSource } from '../registry/read/list-source.ts'
@@ -10,7 +11,14 @@ export interface ListRouteOptions<T> {
   readonly right: RightName
   readonly tags: string[]
   readonly summary: string
-  readonly source: ListSource<T>
+  readonly source: ListSource<T> | AskersSource<T>
+}
+
+/** A list that shows to each asker what they may see. */
+export interface AskersSource<T> {
+  /** Of one object. */
+  readonly schema: TSchema
+  listFor(principal: Principal): ListSource<T>
 }
 
 /** The route of a list, see {@link answerList}. */
@@ -18,6 +26,6 @@ export function listRoute<T>(app: FastifyInstance, options: ListRouteOptions<T>)
   const { url, right, tags, summary, source } = options
   const schema = { tags, summary, response: { 200: Type.Array(source.schema) } }
   app.get(url, { config: { right }, schema }, (request, reply) =>
-    answerList(request, reply, source),
+    answerList(request, reply, 'read' in source ? source : source.listFor(request.principal)),
   )
 }

@@ -13,7 +13,7 @@ import {
 } from '@community-lab/contract'
 import '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
-import { actingUser } from '../access/permit.ts'
+import { chooseGroup } from '../access/choose-group.ts'
 import { listNodes } from '../registry/read/lists.ts'
 import { enrollNode, issueEnrollmentToken } from '../registry/write/enrollment.ts'
 import {
@@ -36,7 +36,7 @@ import { listRoute } from './list-route.ts'
 
 const tags = ['nodes']
 
-/** Nodes: what they are, and what operators do with them. */
+/** Nodes: what they are, and what those do with them who look after them. */
 export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteContext): void {
   const idOf = (request: ById): number => numericId(request, 'node')
 
@@ -53,9 +53,13 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
       config: { right: 'register a node' },
       schema: { tags, summary: 'Register a node', body: NodeCreate, response: { 201: Node } },
     },
-    async (request, reply) => {
-      const { groupId } = actingUser(request.principal)
-      return answerCreated(reply, await createNode(registry, groupId, request.body))
+    async ({ principal, body: { group, ...body } }, reply) => {
+      const groupId = await chooseGroup(registry.db, principal, {
+        right: 'register a node',
+        needs: 'nodes',
+        named: group?.id,
+      })
+      return answerCreated(reply, await createNode(registry, groupId, body))
     },
   )
   app.get(

@@ -9,7 +9,9 @@ import {
 } from '@community-lab/contract'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
-import { actingUser } from '../access/permit.ts'
+import { chooseGroup } from '../access/choose-group.ts'
+import type { Principal } from '../access/principal.ts'
+import { groupsWithRight } from '../domain/asker.ts'
 import { listSlices } from '../registry/read/lists.ts'
 import { ensureSlice } from '../registry/write/ensure.ts'
 import {
@@ -31,6 +33,7 @@ import {
 import { listRoute } from './list-route.ts'
 
 const tags = ['slices']
+const making = { right: 'make a slice', needs: 'slices' } as const
 
 /** A slice as a PUT brings it: CONFINE's clients send back the whole object, of which these members can be changed. */
 const SlicePut = Type.Object({
@@ -43,6 +46,13 @@ const SlicePut = Type.Object({
 export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): void {
   const idOf = (request: FastifyRequest<{ Params: { id: string } }>): number =>
     numericId(request, 'slice')
+
+  /** The group of a slice that is there, where it is one of the asker's own; null: the asker chooses one. */
+  const ownerOf = async (principal: Principal, name: string): Promise<number | null> => {
+    const [slice] = await registry.read.slices(registry.db, { names: [name] })
+    const own = groupsWithRight(making.right, principal)
+    return slice !== undefined && own.includes(slice.group.id) ? slice.group.id : null
+  }
 
   listRoute(app, {
     url: routes.slices,
@@ -57,9 +67,9 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
       config: { right: 'make a slice' },
       schema: { tags, summary: 'Make an empty slice', body: SliceCreate, response: { 201: Slice } },
     },
-    async (request, reply) => {
-      const { groupId } = actingUser(request.principal)
-      return answerCreated(reply, await createSlice(registry, groupId, request.body))
+    async ({ principal, body: { group, ...body } }, reply) => {
+      const groupId = await chooseGroup(registry.db, principal, { ...making, named: group?.id })
+      return answerCreated(reply, await createSlice(registry, groupId, body))
     },
   )
   app.put<{ Body: SliceSpec }>(
@@ -73,9 +83,11 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
         response: { 200: SliceWithSlivers, 201: SliceWithSlivers },
       },
     },
-    async (request, reply) => {
-      const { groupId } = actingUser(request.principal)
-      const { created, ...answer } = await ensureSlice(registry, groupId, request.body)
+    async ({ principal, body }, reply) => {
+      const groupId =
+        (body.group === undefined ? await ownerOf(principal, body.name) : null) ??
+        (await chooseGroup(registry.db, principal, { ...making, named: body.group }))
+      const { created, ...answer } = await ensureSlice(registry, groupId, body)
       if (created) void reply.code(201).header('location', answer.slice.uri)
       return answer
     },

@@ -1,6 +1,7 @@
 import { routes, Sliver, SliverCreate, SliverPatch } from '@community-lab/contract'
 import type { FastifyInstance } from 'fastify'
-import { permitGroup } from '../access/permit.ts'
+import { findGroupName } from '../access/own-object.ts'
+import { permit } from '../access/permit.ts'
 import { listSlivers } from '../registry/read/lists.ts'
 import { readSlice } from '../registry/write/slices.ts'
 import {
@@ -32,7 +33,9 @@ export function sliverRoutes(app: FastifyInstance, { registry }: RouteContext): 
     },
     async (request, reply) => {
       const slice = await readSlice(registry, request.body.slice.id)
-      permitGroup(request.principal, 'add a sliver', slice.group.id)
+      const groupId = slice.group.id
+      const group = await findGroupName(registry.db, groupId)
+      permit(request.principal, 'add a sliver', { owner: { groupId }, group })
       return answerCreated(reply, await createSliver(registry, request.body))
     },
   )

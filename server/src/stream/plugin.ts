@@ -8,7 +8,7 @@ import {
 } from '@community-lab/contract'
 import fp from 'fastify-plugin'
 import type { FastifyRequest } from 'fastify'
-import { permitNode } from '../access/permit.ts'
+import { permit } from '../access/permit.ts'
 import '../decorations.ts'
 import '../http/node-turns.ts'
 import { watchSilence } from '../http/silence.ts'
@@ -93,7 +93,7 @@ export default fp<StreamPluginOptions>(
       const nodeId = /^[1-9]\d{0,8}$/u.test(id) ? Number(id) : null
       if (nodeId === null)
         throw new LabError('LAB_NOT_FOUND', { kind: 'node', id: id.slice(0, 64) })
-      permitNode(request.principal, `open the stream of node ${nodeId}`, nodeId)
+      permit(request.principal, 'open a node’s stream', { owner: { nodeId } })
       const node = await registry.node(nodeId)
       if (node === null) throw new LabError('LAB_NOT_FOUND', { kind: 'node', id })
       const [offered] = (request.headers['sec-websocket-protocol'] ?? '').split(/\s*,\s*/u)

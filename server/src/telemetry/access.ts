@@ -1,11 +1,12 @@
 import { LabError } from '@community-lab/contract'
-import { permitGroup } from '../access/permit.ts'
+import { permit } from '../access/permit.ts'
 import type { Principal } from '../access/principal.ts'
+import { findRefusal } from '../domain/asker.ts'
 import type { Registry } from '../registry/registry.ts'
 import { maybeSliceOf, nodeScope } from './domain/name.ts'
 
 /**
- * Let only who may read a scope's samples go on: the nodes' own are public as the testbed's state is, a slice's are its group's and the operators'.
+ * Let only who may read a scope's samples go on: the nodes' own are public as the testbed's state is, a slice's are for its group's members and operators.
  *
  * @throws {@link LabError} LAB_NOT_FOUND for a scope that is none, LAB_AUTH_REQUIRED, LAB_AUTH_FORBIDDEN.
  */
@@ -19,7 +20,7 @@ export async function permitScope(
   const groupId = sliceId === null ? null : await registry.sliceGroup(sliceId)
   if (groupId === null)
     throw new LabError('LAB_NOT_FOUND', { kind: 'scope', id: scope.slice(0, 64) })
-  permitGroup(principal, `read the samples of ${scope}`, groupId)
+  permit(principal, 'read a slice’s samples', { owner: { groupId } })
 }
 
 /** The scopes among these that may be read. */
@@ -30,12 +31,16 @@ export async function permittedScopes(
 ): Promise<ReadonlySet<string>> {
   const permitted = new Set<string>()
   for (const scope of new Set(scopes)) {
-    if (scope !== nodeScope && principal.role !== 'operator') {
-      const sliceId = maybeSliceOf(scope)
-      if (sliceId === null || principal.groupId === null) continue
-      if ((await registry.sliceGroup(sliceId)) !== principal.groupId) continue
-    }
-    permitted.add(scope)
+    if (scope === nodeScope || (await mayRead(registry, principal, scope))) permitted.add(scope)
   }
   return permitted
+}
+
+async function mayRead(registry: Registry, principal: Principal, scope: string): Promise<boolean> {
+  const right = 'read a slice’s samples'
+  // Who may read nobody's samples, such as one without a token, costs no query.
+  if (findRefusal(right, principal, 'unknown') !== null) return false
+  const sliceId = maybeSliceOf(scope)
+  const groupId = sliceId === null ? null : await registry.sliceGroup(sliceId)
+  return findRefusal(right, principal, { groupId }) === null
 }

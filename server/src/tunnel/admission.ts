@@ -1,4 +1,5 @@
 import { LabError, parseSliverId, type Sliver } from '@community-lab/contract'
+import { permit } from '../access/permit.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Registry } from '../registry/registry.ts'
 
@@ -9,10 +10,10 @@ export interface TunnelRequest {
   readonly principal: Principal
 }
 
-const action = "open a sliver's SSH port"
+const right = 'open a sliver’s SSH port'
 
 /**
- * Tell which sliver a tunnel goes to, if the asker may have one: operators, and the group that owns the slice.
+ * Tell which sliver a tunnel goes to, if the asker may have one: operators, and those who look after the slices of the group that owns it.
  *
  * @throws {@link LabError} LAB_AUTH_REQUIRED, LAB_NOT_FOUND, LAB_AUTH_FORBIDDEN, LAB_SLIVER_NOT_STARTED.
  */
@@ -20,20 +21,13 @@ export async function admitTunnel(
   registry: Pick<Registry, 'sliver' | 'sliceGroup'>,
   { sliverId, principal }: TunnelRequest,
 ): Promise<Sliver> {
-  if (principal.role === 'anonymous') throw new LabError('LAB_AUTH_REQUIRED', { action })
+  permit(principal, right, { owner: 'unknown' })
   const id = parseSliverId(sliverId)
   const sliver = id === null ? null : await registry.sliver(sliverId)
   if (id === null || sliver === null) {
     throw new LabError('LAB_NOT_FOUND', { kind: 'sliver', id: sliverId.slice(0, 64) })
   }
-  if (principal.role !== 'operator') {
-    const group = await registry.sliceGroup(id.sliceId)
-    const owns = principal.role === 'researcher' && group !== null && group === principal.groupId
-    if (!owns) {
-      const needs = 'a token of the group that owns the slice, or an operator’s'
-      throw new LabError('LAB_AUTH_FORBIDDEN', { action, role: principal.role, needs })
-    }
-  }
+  permit(principal, right, { owner: { groupId: await registry.sliceGroup(id.sliceId) } })
   if (sliver.state !== 'started') {
     throw new LabError('LAB_SLIVER_NOT_STARTED', { sliver: sliverId, state: sliver.state })
   }

@@ -2,6 +2,7 @@ import { agentCodes } from './agent-codes.ts'
 import { agentCoreCodes } from './agent-core-codes.ts'
 import { agentSliverCodes } from './agent-sliver-codes.ts'
 import { cliCodes } from './cli-codes.ts'
+import { groupCodes } from './group-codes.ts'
 import { kernelCodes } from './kernel-codes.ts'
 import { managementCodes } from './management-codes.ts'
 import { processCodes } from './process-codes.ts'
@@ -14,6 +15,7 @@ import { vctCodes } from './vct-codes.ts'
 export const errorCodes = {
   ...requestCodes,
   ...testbedCodes,
+  ...groupCodes,
   ...telemetryCodes,
   ...processCodes,
   ...managementCodes,

@@ -1,33 +1,14 @@
 import Type, { type Static } from 'typebox'
-import { Description, Id, InputTime, Name, nullable, Ref, Time } from './common.ts'
+import { Id, InputTime, Name, nullable, Ref, Time } from './common.ts'
+import { User } from './party.ts'
 
-/** The role of a token. An operator may do everything; a researcher may act on what belongs to their group; a node may act on what belongs to itself. */
+/** The role of a token: the most that it allows. An operator may do everything; a researcher may do what their roles in groups allow; a node may act on what belongs to itself. */
 export const Role = Type.Enum(['operator', 'researcher', 'node'] as const)
 export type Role = Static<typeof Role>
 
 /** How much of its role a token may use: everything, or only reading. */
 export const TokenScope = Type.Enum(['all', 'read'] as const)
 export type TokenScope = Static<typeof TokenScope>
-
-/** A group owns nodes and slices. */
-export const Group = Type.Object(
-  { uri: Type.String(), id: Type.Integer(), name: Name, description: Description },
-  { $id: 'Group' },
-)
-export type Group = Static<typeof Group>
-
-/** A person. `auth_tokens` are SSH public keys, whose owners can log in to the slivers of the group. */
-export const User = Type.Object(
-  {
-    uri: Type.String(),
-    id: Type.Integer(),
-    name: Name,
-    group: Ref,
-    auth_tokens: Type.Array(Type.String()),
-  },
-  { $id: 'User' },
-)
-export type User = Static<typeof User>
 
 /** One SSH public key, `ssh-ed25519 AAAA… comment`, on one line. */
 export const AuthToken = Type.String({
@@ -65,14 +46,15 @@ export const Token = Type.Object(
 export type Token = Static<typeof Token>
 
 /**
- * Create a token for an operator or a researcher (operators). `user` is created when no user has that name. A researcher's token expires after a year unless
- * `expires_on` says otherwise; null: never.
+ * Create a token. Without `user` it belongs to the user who sends the request, with the role researcher. Operators create tokens for others: a user who does not
+ * exist is created, in `group`, which is created too if no group has that name. A token expires after a year unless `expires_on` says otherwise (null: never); an
+ * operator's does not expire unless it says so.
  */
 export const TokenCreate = Type.Object(
   {
     name: Name,
-    role: Type.Enum(['operator', 'researcher'] as const),
-    user: Name,
+    role: Type.Optional(Type.Enum(['operator', 'researcher'] as const)),
+    user: Type.Optional(Name),
     group: Type.Optional(Name),
     scope: Type.Optional(TokenScope),
     expires_on: Type.Optional(nullable(InputTime)),

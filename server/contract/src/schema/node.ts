@@ -4,6 +4,7 @@ import { NodeReportedState, NodeSetState, NodeState } from '../state.ts'
 import {
   Counter,
   Description,
+  Id,
   MemberError,
   Name,
   nullable,
@@ -74,10 +75,11 @@ export const Node = Type.Object(
 )
 export type Node = Static<typeof Node>
 
-/** Create a node (operators). */
+/** Register a node of a group; `group` may be left out by who looks after the nodes of one group alone. */
 export const NodeCreate = Type.Object(
   {
     name: Name,
+    group: Type.Optional(Type.Object({ id: Id })),
     description: Type.Optional(Description),
     arch: Type.Optional(Arch),
     properties: Type.Optional(Properties),

@@ -40,10 +40,11 @@ export const Slice = Type.Object(
 )
 export type Slice = Static<typeof Slice>
 
-/** Create an empty slice, in the state `register`. */
+/** Create an empty slice of a group, in the state `register`. `group` may be omitted by a user who creates slices for one group only. */
 export const SliceCreate = Type.Object(
   {
     name: Name,
+    group: Type.Optional(Type.Object({ id: Id })),
     description: Type.Optional(Description),
     properties: Type.Optional(Properties),
     sliver_defaults: Type.Optional(
@@ -81,10 +82,13 @@ export type SlicePatch = Static<typeof SlicePatch>
  *
  * `nodes` has names. A description that would remove slivers, or recreate them with another template or other resources, is refused with LAB_SLICE_WOULD_LOSE
  * unless `may_lose` is `slivers`. Without it, a sliver stays on a node that is not listed and not in production, because the user could not list that node.
+ *
+ * `group` is the name of the group that a new slice belongs to; a user who creates slices for one group only may omit it. A slice stays with its group.
  */
 export const SliceSpec = Type.Object(
   {
     name: Name,
+    group: Type.Optional(Name),
     description: Type.Optional(Description),
     template: Name,
     nodes: Type.Array(Name, { minItems: 1, maxItems: 10_000, uniqueItems: true }),

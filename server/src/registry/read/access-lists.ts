@@ -1,8 +1,23 @@
-import { sql } from 'kysely'
-import { Group, Token, User } from '@community-lab/contract'
-import { integer, object, text, type FilterColumns } from '../../postgres/filter.ts'
+import { sql, type RawBuilder } from 'kysely'
+import { Agreement, Group, GroupRequest, Token, User } from '@community-lab/contract'
+import {
+  boolean,
+  both,
+  integer,
+  object,
+  text,
+  type FilterColumn,
+  type FilterColumns,
+} from '../../postgres/filter.ts'
 import type { RegistryStore } from '../store.ts'
-import { readGroups, readTokens, readUsers } from './access.ts'
+import {
+  readAgreements,
+  readGroups,
+  readRequests,
+  readTokens,
+  readUsers,
+  type KeysShown,
+} from './access.ts'
 import type { ListSource } from './list-source.ts'
 import { count } from './selection.ts'
 
@@ -17,25 +32,59 @@ export function listGroups({ db }: RegistryStore): ListSource<Group> {
   }
 }
 
-/** The users. */
-export function listUsers({ db }: RegistryStore): ListSource<User> {
+/** The users, as an asker sees them. */
+export function listUsers({ db }: RegistryStore, keysShown: KeysShown): ListSource<User> {
   return {
     schema: User,
-    columns: userColumns,
+    columns: userColumns(keysShown),
     count: (where) => count(db, sql`users`, where),
-    read: (page) => readUsers(db, page),
+    read: (page) => readUsers(db, { ...page, keysShown }),
     after: ({ id }) => sql<boolean>`users.id > ${id}`,
   }
 }
 
-/** The tokens; each node has one. */
-export function listTokens({ db }: RegistryStore): ListSource<Token> {
+/** The tokens; each node has one. `ofUser`: only those of a user. */
+export function listTokens({ db }: RegistryStore, ofUser: number | 'anybody'): ListSource<Token> {
+  const among = ofUser === 'anybody' ? sql<boolean>`true` : sql<boolean>`tokens.user_id = ${ofUser}`
   return {
     schema: Token,
     columns: tokenColumns,
-    count: (where) => count(db, sql`tokens`, where),
-    read: (page) => readTokens(db, page),
+    count: (where) => count(db, sql`tokens`, both(among, where)),
+    read: ({ where, ...page }) => readTokens(db, { ...page, where: both(among, where) }),
     after: ({ id }) => sql<boolean>`tokens.id > ${id}`,
+  }
+}
+
+/** The versions of the testbed's agreement. */
+export function listAgreements({ db }: RegistryStore): ListSource<Agreement> {
+  return {
+    schema: Agreement,
+    columns: { '/id': integer(sql`agreements.version`) },
+    count: (where) => count(db, sql`agreements`, where),
+    read: (page) => readAgreements(db, page),
+    after: ({ id }) => sql<boolean>`agreements.version > ${id}`,
+  }
+}
+
+/** Whose requests are listed: all, or those that a user made and those to groups of which the user is an admin. */
+export type RequestsShown =
+  'all' | { readonly userId: number | null; readonly groupIds: readonly number[] }
+
+/** The requests. */
+export function listRequests(
+  { db }: RegistryStore,
+  shown: RequestsShown,
+): ListSource<GroupRequest> {
+  const among =
+    shown === 'all'
+      ? sql<boolean>`true`
+      : sql<boolean>`(requests.user_id = ${shown.userId} or requests.group_id = any(${shown.groupIds}::int[]))`
+  return {
+    schema: GroupRequest,
+    columns: requestColumns,
+    count: (where) => count(db, sql`requests`, both(among, where)),
+    read: ({ where, ...page }) => readRequests(db, { ...page, where: both(among, where) }),
+    after: ({ id }) => sql<boolean>`requests.id > ${id}`,
   }
 }
 
@@ -43,16 +92,42 @@ const groupColumns: FilterColumns = {
   '/id': integer(sql`groups.id`),
   '/name': text(sql`groups.name`),
   '/description': text(sql`groups.description`),
+  '/allow_nodes': boolean(sql`groups.allow_nodes`),
+  '/allow_slices': boolean(sql`groups.allow_slices`),
+  '/user_roles/_/user/id': inRoles((value) => sql`group_id = groups.id and user_id = ${value}`),
 }
 
-const userColumns: FilterColumns = {
-  '/id': integer(sql`users.id`),
-  '/name': text(sql`users.name`),
-  '/group/id': integer(sql`users.group_id`),
-  '/auth_tokens/_': (value) =>
-    typeof value === 'string'
-      ? sql<boolean>`${value} = any(users.auth_tokens)`
-      : sql<boolean>`false`,
+function userColumns(keysShown: KeysShown): FilterColumns {
+  // A filter must not tell what the list does not show.
+  const shown =
+    keysShown === 'all' ? sql<boolean>`true` : sql<boolean>`users.id = ${keysShown.ofUser}`
+  return {
+    '/id': integer(sql`users.id`),
+    '/name': text(sql`users.name`),
+    '/description': text(sql`users.description`),
+    '/is_active': boolean(sql`users.is_active`),
+    '/is_superuser': boolean(sql`users.is_superuser`),
+    '/group_roles/_/group/id': inRoles((value) => sql`user_id = users.id and group_id = ${value}`),
+    '/auth_tokens/_': (value) =>
+      typeof value === 'string'
+        ? sql<boolean>`${shown} and ${value} = any(users.auth_tokens)`
+        : sql<boolean>`false`,
+  }
+}
+
+const requestColumns: FilterColumns = {
+  '/id': integer(sql`requests.id`),
+  '/kind': text(sql`requests.kind`),
+  '/state': text(sql`requests.state`),
+  '/group/id': integer(sql`requests.group_id`),
+  '/user/id': integer(sql`requests.user_id`),
+}
+
+function inRoles(condition: (value: number) => RawBuilder<unknown>): FilterColumn {
+  return (value) =>
+    typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 2 ** 31
+      ? sql<boolean>`exists (select from group_roles where ${condition(value)})`
+      : sql<boolean>`false`
 }
 
 const tokenColumns: FilterColumns = {

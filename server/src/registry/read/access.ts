@@ -1,30 +1,116 @@
-import { sql } from 'kysely'
-import { path, routes, type Group, type Token, type User } from '@community-lab/contract'
+import { sql, type RawBuilder } from 'kysely'
+import {
+  path,
+  routes,
+  type Agreement,
+  type Group,
+  type GroupRequest,
+  type Ref,
+  type Token,
+  type User,
+} from '@community-lab/contract'
+import { membersOf, membershipsOf } from './memberships.ts'
 import { selectPart, type Db, type Part } from './selection.ts'
 
-/** Which groups, users or tokens; what is not given is not asked for. */
+/** Which groups, users, tokens and the like; what is not given is not asked for. */
 export interface AccessSelection extends Part {
   readonly ids?: readonly number[]
 }
 
-/** Read groups. */
+/** Read groups, with their members and what they own. */
 export async function readGroups(db: Db, { ids, ...part }: AccessSelection = {}): Promise<Group[]> {
-  let query = db.selectFrom('groups').selectAll().orderBy('id')
+  let query = db
+    .selectFrom('groups')
+    .selectAll()
+    .select(membersOf(sql.ref('groups.id')).as('members'))
+    .select(ownedBy('nodes').as('node_ids'))
+    .select(ownedBy('slices').as('slice_ids'))
+    .orderBy('id')
   if (ids !== undefined) query = query.where('id', '=', sql<number>`any(${ids}::int[])`)
-  const rows = await selectPart(query, part).execute()
-  return rows.map((row) => ({ uri: path(routes.group, { id: row.id }), ...row }))
+  return (await selectPart(query, part).execute()).map((row) => ({
+    uri: path(routes.group, { id: row.id }),
+    id: row.id,
+    name: row.name,
+    description: row.description,
+    allow_nodes: row.allow_nodes,
+    allow_slices: row.allow_slices,
+    agreement:
+      row.agreement_version === null || row.agreement_accepted_on === null
+        ? null
+        : {
+            ...refTo(routes.agreement, row.agreement_version),
+            accepted_on: row.agreement_accepted_on.toISOString(),
+          },
+    user_roles: row.members.map(({ user_id: userId, group_id: _group, ...flags }) => ({
+      user: refTo(routes.user, userId),
+      ...flags,
+    })),
+    nodes: row.node_ids.map((id) => refTo(routes.node, id)),
+    slices: row.slice_ids.map((id) => refTo(routes.slice, id)),
+  }))
 }
 
+/** Whose SSH keys are shown: those of all users, or of one. */
+export type KeysShown = 'all' | { readonly ofUser: number | null }
+
 /** Read users. */
-export async function readUsers(db: Db, { ids, ...part }: AccessSelection = {}): Promise<User[]> {
-  let query = db.selectFrom('users').selectAll().orderBy('id')
+export async function readUsers(
+  db: Db,
+  { ids, keysShown, ...part }: AccessSelection & { readonly keysShown: KeysShown },
+): Promise<User[]> {
+  let query = db
+    .selectFrom('users')
+    .selectAll()
+    .select(membershipsOf(sql.ref('users.id')).as('memberships'))
+    .orderBy('id')
   if (ids !== undefined) query = query.where('id', '=', sql<number>`any(${ids}::int[])`)
   return (await selectPart(query, part).execute()).map((row) => ({
     uri: path(routes.user, { id: row.id }),
     id: row.id,
     name: row.name,
-    group: { uri: path(routes.group, { id: row.group_id }), id: row.group_id },
-    auth_tokens: row.auth_tokens,
+    description: row.description,
+    is_active: row.is_active,
+    is_superuser: row.is_superuser,
+    date_joined: row.date_joined.toISOString(),
+    group_roles: row.memberships.map(({ group_id: groupId, user_id: _user, ...flags }) => ({
+      group: refTo(routes.group, groupId),
+      ...flags,
+    })),
+    ...(keysShown === 'all' || keysShown.ofUser === row.id ? { auth_tokens: row.auth_tokens } : {}),
+  }))
+}
+
+/** Read versions of the agreement. */
+export async function readAgreements(
+  db: Db,
+  { ids, ...part }: AccessSelection = {},
+): Promise<Agreement[]> {
+  let query = db.selectFrom('agreements').selectAll().orderBy('version')
+  if (ids !== undefined) query = query.where('version', '=', sql<number>`any(${ids}::int[])`)
+  return (await selectPart(query, part).execute()).map((row) => ({
+    ...refTo(routes.agreement, row.version),
+    text: row.text,
+    published_on: row.published_on.toISOString(),
+  }))
+}
+
+/** Read requests. */
+export async function readRequests(
+  db: Db,
+  { ids, ...part }: AccessSelection = {},
+): Promise<GroupRequest[]> {
+  let query = db.selectFrom('requests').selectAll().orderBy('id')
+  if (ids !== undefined) query = query.where('id', '=', sql<number>`any(${ids}::int[])`)
+  return (await selectPart(query, part).execute()).map((row) => ({
+    ...refTo(routes.request, row.id),
+    kind: row.kind,
+    group: refTo(routes.group, row.group_id),
+    user: refTo(routes.user, row.user_id),
+    message: row.message,
+    state: row.state,
+    created_on: row.created_on.toISOString(),
+    decided_on: row.decided_on?.toISOString() ?? null,
+    decided_by: row.decided_by === null ? null : refTo(routes.user, row.decided_by),
   }))
 }
 
@@ -38,16 +124,21 @@ export async function readTokens(db: Db, { ids, ...part }: AccessSelection = {})
     name: row.name,
     role: row.role,
     scope: row.scope,
-    user:
-      row.user_id === null
-        ? null
-        : { uri: path(routes.user, { id: row.user_id }), id: row.user_id },
-    node:
-      row.node_id === null
-        ? null
-        : { uri: path(routes.node, { id: row.node_id }), id: row.node_id },
+    user: row.user_id === null ? null : refTo(routes.user, row.user_id),
+    node: row.node_id === null ? null : refTo(routes.node, row.node_id),
     created_on: row.created_on.toISOString(),
     expires_on: row.expires_on?.toISOString() ?? null,
     last_used_on: row.last_used_on?.toISOString() ?? null,
   }))
+}
+
+function refTo(route: string, id: number): Ref {
+  return { uri: path(route, { id }), id }
+}
+
+/** The ids of what a group owns, as an array in a column. */
+function ownedBy(table: 'nodes' | 'slices'): RawBuilder<readonly number[]> {
+  return sql<readonly number[]>`(
+    select coalesce(array_agg(one.id order by one.id), '{}')
+    from ${sql.table(table)} as one where one.group_id = groups.id)`
 }

@@ -14,7 +14,7 @@ import { compareSlivers, keptNodes, type SliverChanges } from '../../domain/slic
 import type { Change } from '../change.ts'
 import { found } from '../refusal.ts'
 import type { RegistryStore } from '../store.ts'
-import { insertSlice, noteSlice } from './slices.ts'
+import { insertSlice, noteSlice, requireSlices } from './slices.ts'
 import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'
 
 /** The advisory lock of admission: who reserves room sees what was reserved before. The number is "clab" in ASCII. */
@@ -28,7 +28,7 @@ export async function lockAdmission(change: Change): Promise<void> {
 /**
  * Make a slice what a spec says, or refuse all of it. Sending it again changes nothing. A sliver whose template or resources change is made again.
  *
- * @throws {@link LabError} LAB_NAME_TAKEN when another group has the name; LAB_SLICE_WOULD_LOSE when slivers would be removed or made again and the spec does
+ * @throws {@link LabError} LAB_NAME_TAKEN when another group has the name; LAB_GROUP_NOT_ALLOWED; LAB_SLICE_WOULD_LOSE when slivers would be removed or made again and the spec does
  * not allow it; what {@link admitSlice} throws.
  */
 export async function ensureSlice(
@@ -53,6 +53,9 @@ export async function ensureSlice(
         slivers: changes.losses.slice(0, maxLossesTold),
         count: changes.losses.length,
       })
+    const starts = slice === undefined || (spec.set_state ?? 'start') === 'start'
+    if (starts || changes.added.length > 0)
+      await requireSlices(change, groupId, `start slice ${spec.name}`)
     const sliceId = await writeSlice(change, { groupId, spec, slice, admission })
     await writeSlivers(change, sliceId, { changes, resources: admission.resources })
     const [shown] = await store.read.slices(tx, { ids: [sliceId] })

@@ -11,15 +11,20 @@ import { checkIfMatch } from '../etag.ts'
 import { claimName, found } from '../refusal.ts'
 import type { RegistryStore } from '../store.ts'
 import type { Change } from '../change.ts'
+import { requireAllowed } from './group-rules.ts'
 import { voidTokens } from './void-tokens.ts'
 
-/** Register a node of a group; it is in `debug` until it is enrolled. @throws {@link LabError} LAB_NAME_TAKEN. */
+/** Register a node of a group; it is in `debug` until it is enrolled. @throws {@link LabError} LAB_NAME_TAKEN, LAB_GROUP_NOT_ALLOWED. */
 export async function createNode(
   store: RegistryStore,
   groupId: number,
   body: NodeCreate,
 ): Promise<Node> {
   const id = await store.change(async (change) => {
+    await requireAllowed(change, groupId, {
+      what: 'nodes',
+      action: `register node ${body.name}`,
+    })
     const row = await claimName(
       'node',
       body.name,
@@ -49,7 +54,7 @@ export async function readNode(store: RegistryStore, id: number, tx = store.db):
   return found(node, 'node', id)
 }
 
-/** Change a node. @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, LAB_NODE_STATE_REFUSED, LAB_REQUEST_PRECONDITION_FAILED. */
+/** Change a node. @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, LAB_GROUP_NOT_ALLOWED, LAB_NODE_STATE_REFUSED, LAB_REQUEST_PRECONDITION_FAILED. */
 export async function patchNode(
   store: RegistryStore,
   id: number,
@@ -60,6 +65,11 @@ export async function patchNode(
     const node = await lockNode(store, change, id)
     checkIfMatch(ifMatch, node)
     if (body.set_state !== undefined) checkNodeSetState(node.name, node.set_state, body.set_state)
+    if (body.set_state === 'production' && node.set_state !== 'production')
+      await requireAllowed(change, node.group.id, {
+        what: 'nodes',
+        action: `put node ${node.name} into production`,
+      })
     await claimName(
       'node',
       body.name ?? node.name,

@@ -6,6 +6,7 @@ import type { SliceTable } from '../../postgres/tables.ts'
 import type { Change } from '../change.ts'
 import { claimName, found } from '../refusal.ts'
 import type { RegistryStore } from '../store.ts'
+import { requireAllowed } from './group-rules.ts'
 
 /** How long a slice lives unless it is renewed. Source: CONFINE, 30-day leases. */
 const sliceLifeMs = 30 * 24 * 3600 * 1000
@@ -18,13 +19,14 @@ export async function readSlice(store: RegistryStore, id: number, tx = store.db)
   return found(slice, 'slice', id)
 }
 
-/** Make an empty slice in `register`. @throws {@link LabError} LAB_NAME_TAKEN, LAB_NOT_FOUND (its template). */
+/** Make an empty slice in `register`. @throws {@link LabError} LAB_NAME_TAKEN, LAB_NOT_FOUND (its template), LAB_GROUP_NOT_ALLOWED. */
 export async function createSlice(
   store: RegistryStore,
   groupId: number,
   body: SliceCreate,
 ): Promise<Slice> {
   return store.change(async (change) => {
+    await requireSlices(change, groupId, `make slice ${body.name}`)
     const defaults = body.sliver_defaults ?? {}
     const templateId = defaults.template?.id ?? null
     if (templateId !== null)
@@ -47,7 +49,7 @@ export async function createSlice(
   })
 }
 
-/** Change a slice. @throws {@link LabError} LAB_NOT_FOUND, LAB_REQUEST_PRECONDITION_FAILED. */
+/** Change a slice. @throws {@link LabError} LAB_NOT_FOUND, LAB_REQUEST_PRECONDITION_FAILED, LAB_GROUP_NOT_ALLOWED. */
 export async function patchSlice(
   store: RegistryStore,
   id: number,
@@ -55,6 +57,8 @@ export async function patchSlice(
   ifMatch: string | null,
 ): Promise<Slice> {
   return changeSlice(store, id, ifMatch, async (change, slice) => {
+    if (body.set_state === 'start' && slice.set_state !== 'start')
+      await requireSlices(change, slice.group.id, `start slice ${slice.name}`)
     await change.tx
       .updateTable('slices')
       .set({
@@ -138,6 +142,15 @@ export async function removeExpiredSlices(store: RegistryStore): Promise<number>
   if (failures.length > 0)
     throw new AggregateError(failures, `${failures.length} expired slices cannot be removed`)
   return expired.length
+}
+
+/** @throws {@link LabError} LAB_GROUP_NOT_ALLOWED where a group may have no slices. */
+export async function requireSlices(
+  change: Change,
+  groupId: number,
+  action: string,
+): Promise<void> {
+  await requireAllowed(change, groupId, { what: 'slices', action })
 }
 
 /** Write a new slice's row, owned by its group also after its end. @throws {@link LabError} LAB_NAME_TAKEN. */

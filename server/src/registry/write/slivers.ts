@@ -12,6 +12,7 @@ import type { Change } from '../change.ts'
 import { found } from '../refusal.ts'
 import type { RegistryStore } from '../store.ts'
 import { lockAdmission } from './ensure.ts'
+import { requireSlices } from './slices.ts'
 import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'
 
 /** Read one sliver. @throws {@link LabError} LAB_NOT_FOUND. */
@@ -22,7 +23,7 @@ export async function readSliver(store: RegistryStore, id: string, tx = store.db
   return found(sliver, 'sliver', id)
 }
 
-/** Add a sliver to a slice that has a template. @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, and what {@link admitSlice} throws. */
+/** Add a sliver to a slice that has a template. @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, LAB_GROUP_NOT_ALLOWED, and what {@link admitSlice} throws. */
 export async function createSliver(store: RegistryStore, body: SliverCreate): Promise<Sliver> {
   return store.change(async (change) => {
     const { tx } = change
@@ -30,7 +31,8 @@ export async function createSliver(store: RegistryStore, body: SliverCreate): Pr
     const [slice] = await store.read.slices(tx, { ids: [body.slice.id] })
     const [ofNode] = await store.read.nodes(tx, { ids: [body.node.id] })
     const templates = await store.read.templates(tx)
-    const { name, sliver_defaults: defaults } = found(slice, 'slice', body.slice.id)
+    const { name, group, sliver_defaults: defaults } = found(slice, 'slice', body.slice.id)
+    await requireSlices(change, group.id, `add a sliver to slice ${name}`)
     const node = found(ofNode, 'node', body.node.id)
     const id = sliverId(body.slice.id, node.id)
     if (node.slivers.some((sliver) => sliver.id === id))

@@ -1,18 +1,54 @@
-import { LabError, type TokenCreate, type TokenCreated } from '@community-lab/contract'
+import {
+  LabError,
+  type TokenCreate,
+  type TokenCreated,
+  type TokenScope,
+} from '@community-lab/contract'
 import { hashSecret, makeSecret } from '../../access/secret.ts'
 import type { Change } from '../change.ts'
 import { found } from '../refusal.ts'
 import type { RegistryStore } from '../store.ts'
 import { readTokens } from '../read/access.ts'
-import { ensureUser } from './users.ts'
+import { ensureUser } from './ensure-user.ts'
 import { hasLastingOperator, voidTokens } from './void-tokens.ts'
 
 /** How long a researcher's token lives when nothing else is said: a year, so that those that were forgotten end. */
 const researcherTokenLifeMs = 365 * 24 * 3600 * 1000
 
-/** Make a token, and its user and group when there are none of these names. */
-export async function createToken(store: RegistryStore, body: TokenCreate): Promise<TokenCreated> {
-  return store.change((change) => insertToken(change, body))
+/** Who makes a token. */
+export interface TokenMaker {
+  readonly userId: number
+  /** When the token ends that the maker came with, in milliseconds since the epoch; null: never. */
+  readonly endsMs: number | null
+}
+
+/**
+ * Make a token: the maker's own, or one of the user that is named, who is made together with their group when there is none of that name. A token that somebody
+ * makes for themselves ends no later than the one that they came with.
+ *
+ * @throws {@link LabError} LAB_REQUEST_INVALID.
+ */
+export async function createToken(
+  store: RegistryStore,
+  body: TokenCreate,
+  maker: TokenMaker,
+): Promise<TokenCreated> {
+  return store.change(async (change) => {
+    const { role = 'researcher', user, group } = body
+    const isOperator = role === 'operator'
+    const userId =
+      user === undefined
+        ? maker.userId
+        : await ensureUser(change, { name: user, group, isOperator })
+    if (isOperator) await requireOperator(change, userId)
+    const latestMs = userId === maker.userId ? maker.endsMs : null
+    return insertToken(change, {
+      ...body,
+      role,
+      userId,
+      endsOn: endOf({ ...body, role }, latestMs),
+    })
+  })
 }
 
 /**
@@ -38,16 +74,32 @@ export async function bootstrap(
 ): Promise<boolean> {
   return store.change(async (change) => {
     if (await hasLastingOperator(change.tx)) return false
-    const spec = { name: 'first', role: 'operator', user: 'operator' } as const
+    const user = { name: 'operator', isOperator: true }
+    const known = await change.tx
+      .updateTable('users')
+      .set({ is_superuser: true, is_active: true })
+      .where('name', '=', user.name)
+      .returning('id')
+      .executeTakeFirst()
+    const userId = known?.id ?? (await ensureUser(change, user))
+    const spec = { name: 'first', role: 'operator', userId, endsOn: null } as const
     await keep((await insertToken(change, spec)).secret)
     return true
   })
 }
 
-async function insertToken(change: Change, body: TokenCreate): Promise<TokenCreated> {
-  const { tx } = change
-  const { name, role, scope = 'all', user, group } = body
-  const userId = await ensureUser(change, user, group)
+interface NewToken {
+  readonly name: string
+  readonly role: 'operator' | 'researcher'
+  readonly scope?: TokenScope
+  readonly userId: number
+  readonly endsOn: Date | null
+}
+
+async function insertToken(
+  { tx }: Change,
+  { name, role, scope = 'all', userId, endsOn }: NewToken,
+): Promise<TokenCreated> {
   const secret = makeSecret(role === 'operator' ? 'clo' : 'clr')
   const { id } = await tx
     .insertInto('tokens')
@@ -57,15 +109,41 @@ async function insertToken(change: Change, body: TokenCreate): Promise<TokenCrea
       scope,
       user_id: userId,
       secret_sha256: hashSecret(secret),
-      expires_on: endOf(body),
+      expires_on: endsOn,
     })
     .returning('id')
     .executeTakeFirstOrThrow()
   return { token: found((await readTokens(tx, { ids: [id] }))[0], 'token', id), secret }
 }
 
-function endOf({ role, expires_on: expiresOn }: TokenCreate): Date | null {
-  if (typeof expiresOn === 'string') return new Date(expiresOn)
-  const endsByItself = expiresOn === undefined && role === 'researcher'
-  return endsByItself ? new Date(Date.now() + researcherTokenLifeMs) : null
+/** Hold an operator's row, so that nobody takes that away before the token is there. */
+async function requireOperator({ tx }: Change, userId: number): Promise<void> {
+  const user = await tx
+    .selectFrom('users')
+    .select('is_superuser')
+    .where('id', '=', userId)
+    .forShare()
+    .executeTakeFirst()
+  if (!found(user, 'user', userId).is_superuser)
+    throw invalid('/role', 'the user is no operator; make them one first')
+}
+
+/** When a new token ends; null: never. `latestMs` is when it must at the latest; null: it need not. */
+function endOf({ role, expires_on: asked }: TokenCreate, latestMs: number | null): Date | null {
+  const latest = latestMs === null ? null : new Date(latestMs)
+  if (asked === undefined) {
+    const usual = role === 'operator' ? null : new Date(Date.now() + researcherTokenLifeMs)
+    return latest !== null && (usual === null || usual > latest) ? latest : usual
+  }
+  const wanted = asked === null ? null : new Date(asked)
+  if (latest !== null && (wanted === null || wanted > latest))
+    throw invalid(
+      '/expires_on',
+      `must be no later than ${latest.toISOString()}, when the token ends that makes it`,
+    )
+  return wanted
+}
+
+function invalid(pointer: string, message: string): LabError {
+  return new LabError('LAB_REQUEST_INVALID', { issues: [{ pointer, message }] })
 }

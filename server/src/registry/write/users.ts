@@ -1,16 +1,84 @@
-import { LabError, type User } from '@community-lab/contract'
+import type { User, UserCreate, UserPatch } from '@community-lab/contract'
 import type { Change } from '../change.ts'
-import { found } from '../refusal.ts'
+import { checkIfMatch } from '../etag.ts'
+import { readUsers, type KeysShown } from '../read/access.ts'
+import type { Db } from '../read/selection.ts'
+import { claimName, found } from '../refusal.ts'
 import type { RegistryStore } from '../store.ts'
-import { readUsers } from '../read/access.ts'
-import { voidTokens } from './void-tokens.ts'
+import { cutOpenOf, lockGroup, requireAdmins } from './group-rules.ts'
+import { requireLastingOperator, voidTokens } from './void-tokens.ts'
 
-/** The group of users that name none. */
-const defaultGroup = 'community-lab'
 /** The most SSH keys of one user. */
 const maxAuthTokens = 100
 
-/** Add an SSH public key to a user; slivers of the group let it in from now on. Adding it again changes nothing. */
+/** Read one user. @throws {@link LabError} LAB_NOT_FOUND. */
+export async function readUser(db: Db, id: number, keysShown: KeysShown): Promise<User> {
+  return found((await readUsers(db, { ids: [id], keysShown }))[0], 'user', id)
+}
+
+/** Make a user, who is in no group yet. @throws {@link LabError} LAB_NAME_TAKEN. */
+export async function createUser(
+  store: RegistryStore,
+  { name, description = '' }: UserCreate,
+): Promise<User> {
+  return store.change(async ({ tx }) => {
+    const { id } = await claimName(
+      'user',
+      name,
+      tx
+        .insertInto('users')
+        .values({ name, description, auth_tokens: [] })
+        .returning('id')
+        .executeTakeFirstOrThrow(),
+    )
+    return readUser(tx, id, 'all')
+  })
+}
+
+/** Options of {@link patchUser}. */
+export interface UserPatchOptions {
+  readonly ifMatch: string | null
+  readonly keysShown: KeysShown
+}
+
+/**
+ * Change a user. A disabled user's tokens and SSH keys let nobody in from this moment, and do again when the user is enabled. Who is an operator no more has
+ * no operator's tokens any more.
+ *
+ * @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, LAB_AUTH_LAST_OPERATOR, LAB_REQUEST_PRECONDITION_FAILED.
+ */
+export async function patchUser(
+  store: RegistryStore,
+  id: number,
+  body: UserPatch,
+  { ifMatch, keysShown }: UserPatchOptions,
+): Promise<User> {
+  return store.change(async (change) => {
+    const before = await lockUser(change, id)
+    checkIfMatch(ifMatch, await readUser(change.tx, id, keysShown))
+    const after = {
+      name: body.name ?? before.name,
+      description: body.description ?? before.description,
+      is_active: body.is_active ?? before.is_active,
+      is_superuser: body.is_superuser ?? before.is_superuser,
+    }
+    await claimName(
+      'user',
+      after.name,
+      change.tx.updateTable('users').set(after).where('id', '=', id).execute(),
+    )
+    if (after.is_active !== before.is_active) await noteKeys(change, id)
+    if (before.is_active && !after.is_active) {
+      await cutOpenOf(change, [id])
+      await requireLastingOperator(change, 'this user')
+    }
+    if (before.is_superuser && !after.is_superuser)
+      await voidTokens(change, { userId: id, role: 'operator' })
+    return readUser(change.tx, id, keysShown)
+  })
+}
+
+/** Add an SSH public key to a user; slivers of the user's groups let it in from now on. Adding it again changes nothing. */
 export async function addAuthToken(
   store: RegistryStore,
   userId: number,
@@ -22,7 +90,7 @@ export async function addAuthToken(
   )
 }
 
-/** Take an SSH public key away from a user; slivers of the group let it in no more. Taking it away again changes nothing. */
+/** Take an SSH public key away from a user; slivers let it in no more. Taking it away again changes nothing. */
 export async function removeAuthToken(
   store: RegistryStore,
   userId: number,
@@ -34,79 +102,57 @@ export async function removeAuthToken(
 }
 
 /**
- * Remove a user with their tokens and SSH keys. What they made belongs to their group, and stays.
+ * Remove a user with their tokens, SSH keys and requests. What they made belongs to their groups, and stays.
  *
- * @throws {@link LabError} LAB_NOT_FOUND, LAB_AUTH_LAST_OPERATOR.
+ * @throws {@link LabError} LAB_NOT_FOUND, LAB_AUTH_LAST_OPERATOR; LAB_GROUP_LAST_ADMIN when other members would be left without an admin.
  */
 export async function deleteUser(store: RegistryStore, id: number): Promise<void> {
   await store.change(async (change) => {
     const user = await lockUser(change, id)
+    const groupIds = await readGroupIds(change, id)
+    for (const groupId of groupIds) await lockGroup(change, groupId)
     await voidTokens(change, { userId: id })
     await change.tx.deleteFrom('users').where('id', '=', id).execute()
+    await requireAdmins(change, groupIds, { mayBeEmpty: true })
     // Nodes let in the SSH keys of a sliver's group.
-    if (user.auth_tokens.length > 0) change.targetsOf('group', user.group_id)
+    if (user.auth_tokens.length > 0) groupIds.forEach((each) => change.targetsOf('group', each))
   })
-}
-
-/** Find a user, or make one of this name. @throws {@link LabError} LAB_REQUEST_INVALID when the user is in another group. */
-export async function ensureUser(change: Change, name: string, group?: string): Promise<number> {
-  const { tx } = change
-  const user = await tx
-    .selectFrom('users')
-    .innerJoin('groups', 'groups.id', 'users.group_id')
-    .select(['users.id', 'groups.name as group'])
-    .where('users.name', '=', name)
-    .executeTakeFirst()
-  if (user !== undefined) {
-    if (group !== undefined && group !== user.group)
-      throw new LabError('LAB_REQUEST_INVALID', {
-        issues: [{ pointer: '/group', message: `user ${name} is in group ${user.group}` }],
-      })
-    return user.id
-  }
-  const groupName = group ?? defaultGroup
-  await tx
-    .insertInto('groups')
-    .values({ name: groupName, description: '' })
-    .onConflict((conflict) => conflict.column('name').doNothing())
-    .execute()
-  const { id: groupId } = await tx
-    .selectFrom('groups')
-    .select('id')
-    .where('name', '=', groupName)
-    .executeTakeFirstOrThrow()
-  // Another request may make the same user at this moment: it is the same user then.
-  await tx
-    .insertInto('users')
-    .values({ name, group_id: groupId, auth_tokens: [] })
-    .onConflict((conflict) => conflict.column('name').doNothing())
-    .execute()
-  const { id } = await tx
-    .selectFrom('users')
-    .select('id')
-    .where('name', '=', name)
-    .executeTakeFirstOrThrow()
-  return id
 }
 
 async function changeAuthTokens(
   store: RegistryStore,
   userId: number,
-  change: (keys: readonly string[]) => readonly string[],
+  alter: (keys: readonly string[]) => readonly string[],
 ): Promise<User> {
-  return store.change(async (under) => {
-    const user = await lockUser(under, userId)
-    const keys = change(user.auth_tokens)
+  return store.change(async (change) => {
+    const user = await lockUser(change, userId)
+    const keys = alter(user.auth_tokens)
     if (keys !== user.auth_tokens) {
-      await under.tx
+      await change.tx
         .updateTable('users')
         .set({ auth_tokens: [...keys] })
         .where('id', '=', userId)
         .execute()
-      under.targetsOf('group', user.group_id)
+      await noteKeys(change, userId)
     }
-    return found((await readUsers(under.tx, { ids: [userId] }))[0], 'user', userId)
+    return readUser(change.tx, userId, 'all')
   })
+}
+
+/** Note that nodes with slivers of the user's groups are to let in other SSH keys. */
+async function noteKeys(change: Change, userId: number): Promise<void> {
+  for (const groupId of await readGroupIds(change, userId)) change.targetsOf('group', groupId)
+}
+
+/** The groups of a user, in the order in which they are locked. */
+async function readGroupIds({ tx }: Change, userId: number): Promise<readonly number[]> {
+  const rows = await tx
+    .selectFrom('group_roles')
+    .select('group_id')
+    .where('user_id', '=', userId)
+    .orderBy('group_id')
+    .execute()
+  return rows.map(({ group_id: id }) => id)
 }
 
 async function lockUser(change: Change, id: number) {

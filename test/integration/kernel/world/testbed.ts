@@ -12,6 +12,7 @@ import {
   routes,
   toProblem,
   type AuthTokenAdd,
+  type User,
   type FieldValue,
   type Sliver as SliverObject,
 } from '@community-lab/contract'
@@ -169,9 +170,17 @@ function addObjects(app: FastifyInstance, objects: SliverObject[], homes: readon
   })
   app.post<{ Body: AuthTokenAdd }>(routes.addAuthToken, async (request) => {
     await Promise.all(homes.map((home) => authorize(home, request.body.auth_token)))
-    const group = { uri: '/api/groups/1/', id: 1 }
-    const keys = [request.body.auth_token]
-    return { uri: '/api/users/1/', id: 1, name: 'ada', group, auth_tokens: keys }
+    return {
+      uri: '/api/users/1/',
+      id: 1,
+      name: 'ada',
+      description: '',
+      is_active: true,
+      is_superuser: false,
+      date_joined: '2026-01-01T00:00:00Z',
+      group_roles: [],
+      auth_tokens: [request.body.auth_token],
+    } satisfies User
   })
   app.put(routes.sliceEnsure, () => ({ slice: slice(), slivers: objects }))
   app.get(routes.slices, () => [slice()])

@@ -2,15 +2,11 @@ import { path, routes } from '@community-lab/contract'
 import Fastify from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { accessPlugin } from '../../../../server/src/access/access.ts'
-import {
-  aReport,
-  image,
-  makeToken,
-  startTestbeds,
-  type TestbedWorld,
-  type Testbeds,
-} from '../world/testbed.ts'
-import type { Method } from '../world/world.ts'
+import { findRefusal } from '../../../../server/src/domain/asker.ts'
+import type { RightName } from '../../../../server/src/domain/rights.ts'
+import { aReport, makeToken, startTestbeds, type Testbeds } from '../world/testbed.ts'
+import { cases, type Case } from './cases.ts'
+import { askers, startParties, type AskerName, type PartiesWorld } from './parties.ts'
 
 let testbeds: Testbeds
 beforeAll(async () => {
@@ -18,169 +14,17 @@ beforeAll(async () => {
 })
 afterAll(() => testbeds[Symbol.asyncDispose]())
 
-/** `red` is of the group that owns the slice asked about, `blue` of another; `node` is n1, which the request is about. */
-const askers = ['anonymous', 'node', 'blue', 'red', 'operator'] as const
-type Asker = (typeof askers)[number]
-
-interface Case {
-  readonly method: Method
-  readonly route: string
-  /** Who may; the others get 401 without a token and 403 with one. */
-  readonly may: readonly Asker[]
-  readonly id?: string | number
-  readonly body?: object
-  readonly headers?: Readonly<Record<string, string>>
-}
-
-const everybody = askers
-const people: readonly Asker[] = ['blue', 'red', 'operator']
-const owners: readonly Asker[] = ['red', 'operator']
-const operators: readonly Asker[] = ['operator']
-const itself: readonly Asker[] = ['node']
-const spec = { name: 'other', template: 'tiny', nodes: ['n2'] }
-const gzip = { 'content-type': 'application/gzip' }
-const key = { auth_token: 'ssh-ed25519 AAAA me' }
-const token = { name: 't', role: 'researcher', user: 'red' }
-
-const cases: readonly Case[] = [
-  ...[
-    routes.base,
-    routes.nodes,
-    routes.templates,
-    routes.slices,
-    routes.slivers,
-    routes.groups,
-  ].map((route) => ({ method: 'GET', route, may: everybody }) as const),
-  ...[routes.node, routes.template, routes.slice, routes.group].map(
-    (route) => ({ method: 'GET', route, id: 1, may: everybody }) as const,
-  ),
-  { method: 'GET', route: routes.sliver, id: '1@1', may: everybody },
-  { method: 'GET', route: routes.templateImage, id: 1, may: everybody },
-  { method: 'GET', route: routes.health, may: everybody },
-  { method: 'GET', route: routes.measurements, may: everybody },
-  { method: 'GET', route: routes.users, may: people },
-  { method: 'GET', route: routes.user, id: 1, may: people },
-  { method: 'GET', route: routes.whoami, may: ['node', ...people] },
-  { method: 'GET', route: routes.tokens, may: operators },
-  { method: 'GET', route: routes.nodeTarget, id: 1, may: itself },
-  { method: 'GET', route: routes.sliverSsh, id: '1@1', may: owners },
-  { method: 'GET', route: routes.nodeStream, id: 1, may: itself },
-
-  { method: 'POST', route: routes.nodes, body: { name: 'n3' }, may: operators },
-  { method: 'PATCH', route: routes.node, id: 1, body: { description: 'x' }, may: operators },
-  { method: 'PUT', route: routes.node, id: 1, body: { description: 'x' }, may: operators },
-  { method: 'DELETE', route: routes.node, id: 1, may: operators },
-  { method: 'POST', route: routes.nodeReboot, id: 1, may: operators },
-  { method: 'POST', route: routes.nodeEnrollmentToken, id: 1, may: operators },
-  { method: 'POST', route: routes.nodeRevoke, id: 1, may: operators },
-  { method: 'PUT', route: routes.nodeState, id: 1, body: aReport(), may: itself },
-
-  { method: 'POST', route: routes.slices, body: { name: 'other' }, may: people },
-  { method: 'PUT', route: routes.sliceEnsure, body: spec, may: people },
-  { method: 'PATCH', route: routes.slice, id: 1, body: { set_state: 'deploy' }, may: owners },
-  { method: 'PUT', route: routes.slice, id: 1, body: { description: 'x' }, may: owners },
-  { method: 'DELETE', route: routes.slice, id: 1, may: owners },
-  { method: 'POST', route: routes.sliceRenew, id: 1, may: owners },
-  { method: 'POST', route: routes.sliceReset, id: 1, may: owners },
-  {
-    method: 'POST',
-    route: routes.slivers,
-    body: { slice: { id: 1 }, node: { id: 2 } },
-    may: owners,
-  },
-  { method: 'PATCH', route: routes.sliver, id: '1@1', body: { set_state: null }, may: owners },
-  { method: 'PUT', route: routes.sliver, id: '1@1', body: { description: 'x' }, may: owners },
-  { method: 'DELETE', route: routes.sliver, id: '1@1', may: owners },
-  { method: 'POST', route: routes.sliverUpdate, id: '1@1', may: owners },
-
-  {
-    method: 'POST',
-    route: routes.templates,
-    body: { name: 'big', node_archs: ['x86_64'] },
-    may: operators,
-  },
-  { method: 'PATCH', route: routes.template, id: 1, body: { is_active: true }, may: operators },
-  { method: 'PUT', route: routes.template, id: 1, body: { description: 'x' }, may: operators },
-  { method: 'DELETE', route: routes.template, id: 1, may: operators },
-  {
-    method: 'PUT',
-    route: routes.templateUploadImage,
-    id: 1,
-    body: image,
-    headers: gzip,
-    may: operators,
-  },
-  { method: 'POST', route: routes.addAuthToken, body: key, may: people },
-  { method: 'POST', route: routes.removeAuthToken, body: key, may: people },
-  { method: 'DELETE', route: routes.user, id: 2, may: operators },
-  { method: 'POST', route: routes.tokens, body: token, may: operators },
-  { method: 'DELETE', route: routes.token, id: 1, may: operators },
-]
-
-/** A testbed with red's slice `mine` on n1. */
-async function startWithSlice(): Promise<TestbedWorld> {
-  const world = await testbeds.start()
-  const body = { name: 'mine', template: 'tiny', nodes: ['n1'] }
-  await world.ask(world.red, 'PUT', routes.sliceEnsure, { body })
-  return world
-}
-
-function ask(world: TestbedWorld, asker: Asker, { method, route, id, body, headers }: Case) {
-  const [node = ''] = world.nodes
-  const tokens = { anonymous: null, node, blue: world.blue, red: world.red }
-  const token = asker === 'operator' ? world.operator : tokens[asker]
-  return world.ask(token, method, id === undefined ? route : path(route, { id }), {
-    ...(body === undefined ? {} : { body }),
-    ...(headers === undefined ? {} : { headers }),
-  })
-}
-
-describe('who may not', () => {
-  let world: TestbedWorld
+describe('the matrix of rights', () => {
+  let parties: PartiesWorld
+  /** The right that each operation names, by `METHOD route`. */
+  let rightOf: ReadonlyMap<string, RightName>
   beforeAll(async () => {
-    world = await startWithSlice()
+    parties = await startParties(testbeds)
+    rightOf = await readRights(parties)
   })
-  afterAll(() => world[Symbol.asyncDispose]())
+  afterAll(() => parties.world[Symbol.asyncDispose]())
 
-  it.each(cases)('$method $route: all but $may', async (each) => {
-    const before = await world.context.feed.range()
-    for (const asker of askers.filter((one) => !each.may.includes(one))) {
-      const response = await ask(world, asker, each)
-      const refusal =
-        asker === 'anonymous' ? [401, 'LAB_AUTH_REQUIRED'] : [403, 'LAB_AUTH_FORBIDDEN']
-      const { code } = response.json<{ code: string }>()
-      expect([asker, response.statusCode, code]).toEqual([asker, ...refusal])
-    }
-    expect(await world.context.feed.range()).toEqual(before)
-  })
-})
-
-describe('who may', () => {
-  let shared: TestbedWorld
-  beforeAll(async () => {
-    shared = await startWithSlice()
-  })
-  afterAll(() => shared[Symbol.asyncDispose]())
-
-  it.each(cases)('$method $route: $may', async (each) => {
-    // A request that removes what the others ask about has a testbed of its own.
-    const takesAway = each.method === 'DELETE' || each.route === routes.nodeRevoke
-    await using own = takesAway ? await startWithSlice() : null
-    for (const asker of each.may) {
-      const response = await ask(own ?? shared, asker, each)
-      expect([401, 403, 500], `${asker}: ${response.body}`).not.toContain(response.statusCode)
-    }
-  })
-})
-
-describe('the table above', () => {
-  it('has every operation of the API', async () => {
-    await using world = await testbeds.start()
-    const document = await world.ask(null, 'GET', `${routes.docs}/json`)
-    const { paths } = document.json<{ paths: Record<string, object> }>()
-    const offered = Object.entries(paths).flatMap(([url, operations]) =>
-      Object.keys(operations).map((method) => `${method.toUpperCase()} ${url}`),
-    )
+  it('has a case for every operation of the API', () => {
     // Streams and files of samples are tested where they are made, enrolment with its one-time token.
     const elsewhere = [
       `GET ${routes.events}`,
@@ -188,10 +32,65 @@ describe('the table above', () => {
       `GET ${routes.measurementParquet}`,
       `POST ${routes.enroll}`,
     ]
-    const tested = [...cases.map(({ method, route }) => `${method} ${route}`), ...elsewhere]
-    expect(offered.sort()).toEqual(tested.sort())
+    const tested = new Set([
+      ...cases.map(({ method, route }) => `${method} ${route}`),
+      ...elsewhere,
+    ])
+    expect([...rightOf.keys()].sort()).toEqual([...tested].sort())
+  })
+
+  it.each(cases)('$method $route $spare $also: each asker as the table says', async (each) => {
+    const right = rightOf.get(`${each.method} ${each.route}`)
+    if (right === undefined) throw new Error('the operation is not described')
+    const outcomes = await Promise.all(
+      askers.map(async (asker) => [asker, await outcomeOf(parties, asker, each)] as const),
+    )
+    const expected = askers.map((asker) => [
+      asker,
+      expectedOf(parties, asker, [right, ...(each.also ?? [])]),
+    ])
+    expect(outcomes).toEqual(expected)
   })
 })
+
+/** What the table of rights says, without the server. */
+function expectedOf(
+  { models, memberId }: PartiesWorld,
+  asker: AskerName,
+  needed: readonly RightName[],
+): string {
+  const owner = { groupId: 2, userId: memberId, nodeId: 1 }
+  const refusals = needed.map((name) => findRefusal(name, models[asker], owner))
+  if (refusals.every((refusal) => refusal === null)) return 'let in'
+  return asker === 'anonymous' ? '401 LAB_AUTH_REQUIRED' : '403 LAB_AUTH_FORBIDDEN'
+}
+
+async function outcomeOf(parties: PartiesWorld, asker: AskerName, each: Case): Promise<string> {
+  const { method, route, spare, body, headers } = each
+  const id = spare === undefined ? each.id : await parties.makeSpare(spare)
+  const url = id === undefined ? route : path(route, { id })
+  const answer = await parties.world.ask(parties.tokens[asker], method, url, {
+    ...(body === undefined ? {} : { body }),
+    ...(headers === undefined ? {} : { headers }),
+  })
+  const { statusCode } = answer
+  if (statusCode === 401 || statusCode === 403)
+    return `${statusCode} ${answer.json<{ code: string }>().code}`
+  return statusCode === 500 ? answer.body : 'let in'
+}
+
+async function readRights({ world }: PartiesWorld): Promise<ReadonlyMap<string, RightName>> {
+  const document = await world.ask(null, 'GET', `${routes.docs}/json`)
+  type Operation = Record<string, { 'x-right': RightName }>
+  const { paths } = document.json<{ paths: Record<string, Operation> }>()
+  return new Map(
+    Object.entries(paths).flatMap(([url, operations]) =>
+      Object.entries(operations).map(
+        ([method, operation]) => [`${method.toUpperCase()} ${url}`, operation['x-right']] as const,
+      ),
+    ),
+  )
+}
 
 describe('the rights of a request', () => {
   it('are known before its body is read', async () => {
@@ -203,7 +102,7 @@ describe('the rights of a request', () => {
       [world.red, 403],
       [world.operator, 413],
     ] as const) {
-      const answer = await world.ask(token, 'POST', routes.nodes, { body, headers })
+      const answer = await world.ask(token, 'POST', routes.templates, { body, headers })
       expect(answer.statusCode).toBe(status)
     }
   })

@@ -25,7 +25,7 @@ describe('a token', () => {
     for (const scheme of ['Bearer', 'bearer', 'Token'])
       expect((await whoami(world, `${scheme} ${world.red}`)).json()).toMatchObject({
         role: 'researcher',
-        user: { name: 'red', group: { id: 2 } },
+        user: { name: 'red', group_roles: [{ group: { id: 2 } }] },
         node: null,
       })
     expect((await whoami(world, `Bearer ${world.nodes[0] ?? ''}`)).json()).toEqual({

@@ -1,8 +1,9 @@
-import { Group, nullable, routes } from '@community-lab/contract'
+import { Agreement, nullable, routes } from '@community-lab/contract'
 import Fastify from 'fastify'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { rights, type RightName } from '../../../../server/src/domain/rights.ts'
 import { useContractSchemas } from '../../../../server/src/http/validate.ts'
 import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
 
@@ -19,6 +20,8 @@ afterAll(async () => {
 
 interface Operation {
   readonly summary?: string
+  readonly description?: string
+  readonly 'x-right': RightName
   readonly tags?: readonly string[]
   readonly security: readonly object[]
   readonly parameters?: readonly { readonly in: string; readonly name: string }[]
@@ -50,6 +53,10 @@ function findOpen(schema: unknown, place: string): string[] {
   return isOpen || properties === undefined ? [place, ...own] : own
 }
 
+function isPublic({ 'x-right': right }: Operation): boolean {
+  return rights[right].may === 'anybody'
+}
+
 async function readDocument(): Promise<Document> {
   return (await world.ask(null, 'GET', `${routes.docs}/json`)).json<Document>()
 }
@@ -69,7 +76,8 @@ describe('the OpenAPI document', () => {
         const where = `${method} ${url}`
         expect(operation.summary, where).toBeTruthy()
         expect(operation.tags, where).toHaveLength(1)
-        expect(operation.security.length, where).toBe(method === 'get' ? 2 : 1)
+        expect(operation.security.length, where).toBe(isPublic(operation) ? 2 : 1)
+        expect(operation.description, where).toMatch(/^Who may: .+\.$/u)
         const inPath = operation.parameters?.filter((parameter) => parameter.in === 'path') ?? []
         expect(inPath.map(({ name }) => `{${name}}`)).toEqual([...(url.match(/\{\w+\}/gu) ?? [])])
         const codes = Object.keys(operation.responses)
@@ -121,6 +129,9 @@ describe('the OpenAPI document', () => {
         'delete /api/templates/{id}/ 2XX',
         'delete /api/users/{id}/ 2XX',
         'delete /api/tokens/{id}/ 2XX',
+        'delete /api/groups/{id}/ 2XX',
+        'post /api/groups/{id}/ctl/leave/ 2XX',
+        'delete /api/requests/{id}/ 2XX',
       ].sort(),
     )
   })
@@ -144,11 +155,17 @@ describe('the OpenAPI document', () => {
 it('an answer has the members that its schema names, and no other', async () => {
   const app = Fastify()
   useContractSchemas(app)
-  const group = { uri: '/api/groups/1/', id: 1, name: 'red', description: '', secret: 'x' }
-  const schema = { response: { 200: Type.Array(Group), 201: nullable(Group) } }
-  app.get('/list', { schema }, () => [group])
-  app.get('/made', { schema }, (_request, reply) => reply.code(201).send(group))
-  const { secret: _, ...named } = group
+  const agreement = {
+    uri: '/api/agreements/1/',
+    id: 1,
+    text: 'Be kind.',
+    published_on: '2026-05-04T12:00:00Z',
+    secret: 'x',
+  }
+  const schema = { response: { 200: Type.Array(Agreement), 201: nullable(Agreement) } }
+  app.get('/list', { schema }, () => [agreement])
+  app.get('/made', { schema }, (_request, reply) => reply.code(201).send(agreement))
+  const { secret: _, ...named } = agreement
   expect((await app.inject('/list')).json()).toEqual([named])
   expect((await app.inject('/made')).json()).toEqual(named)
   await app.close()

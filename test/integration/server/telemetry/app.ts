@@ -22,11 +22,15 @@ export interface TestApp extends AsyncDisposable {
   readonly port: number
 }
 
-const whole = { scope: 'all', endsMs: null } as const
+const whole = { scope: 'all', endsMs: null, soughtMs: 0, memberships: [] } as const
+const member = (groupId: number) => ({
+  ...whole,
+  memberships: [{ groupId, isGroupAdmin: false, isNodeAdmin: false, isSliceAdmin: false }],
+})
 const principals: Readonly<Record<string, Principal>> = {
-  operator: { ...whole, role: 'operator', tokenId: 1, userId: 1, groupId: 9, nodeId: null },
-  group1: { ...whole, role: 'researcher', tokenId: 2, userId: 2, groupId: 1, nodeId: null },
-  group2: { ...whole, role: 'researcher', tokenId: 3, userId: 3, groupId: 2, nodeId: null },
+  operator: { ...whole, role: 'operator', tokenId: 1, userId: 1, nodeId: null },
+  group1: { ...member(1), role: 'researcher', tokenId: 2, userId: 2, nodeId: null },
+  group2: { ...member(2), role: 'researcher', tokenId: 3, userId: 3, nodeId: null },
 }
 
 /** Who a token speaks for: a principal of that name, or `node<id>`. */
@@ -38,7 +42,6 @@ function principalOf(token: string): Principal {
     role: 'node',
     tokenId: 10 + Number(nodeId),
     userId: null,
-    groupId: null,
     nodeId: Number(nodeId),
   }
 }

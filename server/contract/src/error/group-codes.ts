@@ -1,0 +1,54 @@
+import { code } from './define.ts'
+
+/** Codes of groups, their members and what they ask for. */
+export const groupCodes = {
+  LAB_GROUP_NOT_ALLOWED: code<{ group: string; what: 'nodes' | 'slices'; action: string }>(
+    403,
+    false,
+    (d) =>
+      `cannot ${d.action}: group ${d.group} is not allowed ${d.what}; a group admin asks the operators for it (community-lab request ask allow-${d.what} ${d.group})`,
+  ),
+  LAB_GROUP_UNCLEAR: code<{ action: string; groups: readonly string[] }>(
+    400,
+    false,
+    (d) => `to ${d.action}, say for which group: ${d.groups.join(', ')}`,
+  ),
+  LAB_GROUP_LAST_ADMIN: code<{ group: string }>(
+    409,
+    false,
+    (d) =>
+      `group ${d.group} would be left without an active group admin; make another member its admin first`,
+  ),
+  LAB_GROUP_MEMBER_UNASKED: code<{ group: string; user: string }>(
+    409,
+    false,
+    (d) =>
+      `user ${d.user} is no member of group ${d.group} and has not asked to be one; new members ask, and their request is accepted`,
+  ),
+  LAB_GROUP_IN_USE: code<{ group: string; nodes: number; slices: number }>(409, false, (d) =>
+    d.nodes + d.slices === 0
+      ? `group ${d.group} cannot be removed: what its slices measured is its`
+      : `group ${d.group} cannot be removed: it has ${d.nodes} nodes and ${d.slices} slices; remove them first`,
+  ),
+  LAB_GROUP_AGREEMENT: code<{ newest: number | null }>(409, false, (d) =>
+    d.newest === null
+      ? 'this testbed has no agreement to accept; leave it out'
+      : `the testbed's agreement is number ${d.newest}; read it (/api/agreements/${d.newest}/) and accept it by its number first`,
+  ),
+  LAB_GROUP_REQUEST_PENDING: code<{ kind: string; group: string; request: number }>(
+    409,
+    false,
+    (d) =>
+      `group ${d.group} has this request (${d.kind}) already: number ${d.request} waits for an answer`,
+  ),
+  LAB_GROUP_REQUEST_NEEDLESS: code<{ reason: string }>(
+    409,
+    false,
+    (d) => `there is nothing to ask for: ${d.reason}`,
+  ),
+  LAB_GROUP_REQUEST_DECIDED: code<{ request: number; state: string }>(
+    409,
+    false,
+    (d) => `request ${d.request} is ${d.state} already; ask again where that was wrong`,
+  ),
+} as const

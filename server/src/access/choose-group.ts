@@ -1,0 +1,54 @@
+import { LabError } from '@community-lab/contract'
+import { sql } from 'kysely'
+import { groupsWithRight } from '../domain/asker.ts'
+import type { RightName } from '../domain/rights.ts'
+import type { Db } from '../registry/read/selection.ts'
+import { found } from '../registry/refusal.ts'
+import { permit } from './permit.ts'
+import type { Principal } from './principal.ts'
+
+/** What is to be made, and for which group. */
+export interface GroupChoice {
+  readonly right: RightName
+  /** What the group must be allowed. */
+  readonly needs: 'nodes' | 'slices'
+  /** The group that the request names, by its id or name; undefined: none. */
+  readonly named: number | string | undefined
+}
+
+/**
+ * Tell for which group something is to be made: the one that the request names, or the only one in which the asker may make it.
+ *
+ * @throws {@link LabError} LAB_AUTH_FORBIDDEN, LAB_GROUP_UNCLEAR, LAB_NOT_FOUND.
+ */
+export async function chooseGroup(
+  db: Db,
+  principal: Principal,
+  { right, needs, named }: GroupChoice,
+): Promise<number> {
+  if (named !== undefined) {
+    const key = typeof named === 'number' ? 'id' : 'name'
+    const row = await db
+      .selectFrom('groups')
+      .select(['id', 'name'])
+      .where(key, '=', named)
+      .executeTakeFirst()
+    const { id, name } = found(row, 'group', named)
+    permit(principal, right, { owner: { groupId: id }, group: name })
+    return id
+  }
+  const own = groupsWithRight(right, principal)
+  if (own.length === 0) permit(principal, right)
+  const groups = await db
+    .selectFrom('groups')
+    .select(['id', 'name', `allow_${needs} as isAllowed`])
+    // An operator who is in no such group may do it for any.
+    .$if(own.length > 0, (query) => query.where('id', '=', sql<number>`any(${own}::int[])`))
+    .orderBy('name')
+    .execute()
+  const allowed = groups.filter(({ isAllowed }) => isAllowed)
+  const [first, ...others] = allowed.length > 0 ? allowed : groups
+  if (first !== undefined && others.length === 0 && own.length > 0) return first.id
+  const names = [first, ...others].flatMap((group) => (group === undefined ? [] : [group.name]))
+  throw new LabError('LAB_GROUP_UNCLEAR', { action: right, groups: names.slice(0, 20) })
+}

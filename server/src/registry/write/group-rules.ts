@@ -1,0 +1,84 @@
+import { LabError } from '@community-lab/contract'
+import type { Change } from '../change.ts'
+import { found } from '../refusal.ts'
+
+/** What a group may have, as far as operators allow it. */
+export type Allowed = 'nodes' | 'slices'
+
+/** Hold a group's row to the end of the change, and read it. @throws {@link LabError} LAB_NOT_FOUND. */
+export async function lockGroup(change: Change, id: number) {
+  const row = await change.tx
+    .selectFrom('groups')
+    .selectAll()
+    .where('id', '=', id)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+  return found(row, 'group', id)
+}
+
+/**
+ * Let a change go on only where the group is allowed what it takes; nobody withdraws that before the change is done.
+ *
+ * @param action what cannot be done, to follow "cannot"
+ * @throws {@link LabError} LAB_GROUP_NOT_ALLOWED, LAB_NOT_FOUND.
+ */
+export async function requireAllowed(
+  change: Change,
+  groupId: number,
+  { what, action }: { readonly what: Allowed; readonly action: string },
+): Promise<void> {
+  const row = await change.tx
+    .selectFrom('groups')
+    .select(['name', 'allow_nodes', 'allow_slices'])
+    .where('id', '=', groupId)
+    .forShare()
+    .executeTakeFirst()
+  const { name, ...group } = found(row, 'group', groupId)
+  if (!group[`allow_${what}`])
+    throw new LabError('LAB_GROUP_NOT_ALLOWED', { group: name, what, action })
+}
+
+/**
+ * Require that groups have an active group admin after what the change has done so far. Their rows are locked.
+ *
+ * @param mayBeEmpty a group that has no member any more needs no admin; operators look after it
+ * @throws {@link LabError} LAB_GROUP_LAST_ADMIN.
+ */
+export async function requireAdmins(
+  change: Change,
+  groupIds: readonly number[],
+  { mayBeEmpty }: { readonly mayBeEmpty: boolean },
+): Promise<void> {
+  for (const id of groupIds) {
+    const members = await change.tx
+      .selectFrom('group_roles')
+      .innerJoin('users', 'users.id', 'group_roles.user_id')
+      .select(['is_group_admin', 'is_active'])
+      .where('group_id', '=', id)
+      .execute()
+    if (members.length === 0 && mayBeEmpty) continue
+    if (members.some((one) => one.is_group_admin && one.is_active)) continue
+    const { name } = await lockGroup(change, id)
+    throw new LabError('LAB_GROUP_LAST_ADMIN', { group: name })
+  }
+}
+
+/** The number of the newest agreement; null: there is none. */
+export async function newestAgreement({ tx }: Pick<Change, 'tx'>): Promise<number | null> {
+  const { newest } = await tx
+    .selectFrom('agreements')
+    .select((eb) => eb.fn.max('version').as('newest'))
+    .executeTakeFirstOrThrow()
+  return newest
+}
+
+/** Cut what users have open with their tokens: they may less than before. The tokens themselves stay. */
+export async function cutOpenOf(change: Change, userIds: readonly number[]): Promise<void> {
+  if (userIds.length === 0) return
+  const rows = await change.tx
+    .selectFrom('tokens')
+    .select('id')
+    .where('user_id', 'in', userIds)
+    .execute()
+  change.cutTokens(rows.map(({ id }) => id))
+}

@@ -1,0 +1,185 @@
+import {
+  LabError,
+  type AgreementAccept,
+  type Group,
+  type GroupCreate,
+  type GroupPatch,
+} from '@community-lab/contract'
+import { readGroups } from '../read/access.ts'
+import type { Db } from '../read/selection.ts'
+import type { Change } from '../change.ts'
+import { checkIfMatch } from '../etag.ts'
+import { claimName, found } from '../refusal.ts'
+import type { RegistryStore } from '../store.ts'
+import {
+  cutOpenOf,
+  lockGroup,
+  newestAgreement,
+  requireAdmins,
+  type Allowed,
+} from './group-rules.ts'
+import { replaceRoles } from './roles.ts'
+import { noteSlice } from './slices.ts'
+
+/** Read one group. @throws {@link LabError} LAB_NOT_FOUND. */
+export async function readGroup(db: Db, id: number): Promise<Group> {
+  return found((await readGroups(db, { ids: [id] }))[0], 'group', id)
+}
+
+/** Make a group, which accepts the agreement by that; its maker is its admin. @throws {@link LabError} LAB_NAME_TAKEN, LAB_GROUP_AGREEMENT. */
+export async function createGroup(
+  store: RegistryStore,
+  userId: number,
+  { name, description = '', agreement }: GroupCreate,
+): Promise<Group> {
+  return store.change(async (change) => {
+    const newest = await newestAgreement(change)
+    if ((agreement ?? null) !== newest) throw new LabError('LAB_GROUP_AGREEMENT', { newest })
+    const { id } = await claimName(
+      'group',
+      name,
+      change.tx
+        .insertInto('groups')
+        .values({ name, description, ...acceptance(newest) })
+        .returning('id')
+        .executeTakeFirstOrThrow(),
+    )
+    const flags = { is_group_admin: true, is_node_admin: false, is_slice_admin: false }
+    await change.tx
+      .insertInto('group_roles')
+      .values({ group_id: id, user_id: userId, ...flags })
+      .execute()
+    return readGroup(change.tx, id)
+  })
+}
+
+/** Options of {@link patchGroup}. */
+export interface GroupPatchOptions {
+  readonly ifMatch: string | null
+  /** Who changes it, for the requests that are accepted by that. */
+  readonly byUserId: number
+  /** Whether users may become members who have not asked for it. */
+  readonly mayAddUnasked: boolean
+}
+
+/**
+ * Change a group. Who withdraws its nodes or slices stops what runs: its nodes go from production to safe, its slices from start to deploy.
+ *
+ * @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, LAB_GROUP_LAST_ADMIN, LAB_GROUP_MEMBER_UNASKED, LAB_REQUEST_PRECONDITION_FAILED.
+ */
+export async function patchGroup(
+  store: RegistryStore,
+  id: number,
+  { user_roles: roles, ...body }: GroupPatch,
+  options: GroupPatchOptions,
+): Promise<Group> {
+  return store.change(async (change) => {
+    const before = await lockGroup(change, id)
+    checkIfMatch(options.ifMatch, await readGroup(change.tx, id))
+    await claimName(
+      'group',
+      body.name ?? before.name,
+      change.tx
+        .updateTable('groups')
+        .set({
+          name: body.name ?? before.name,
+          description: body.description ?? before.description,
+          allow_nodes: body.allow_nodes ?? before.allow_nodes,
+          allow_slices: body.allow_slices ?? before.allow_slices,
+        })
+        .where('id', '=', id)
+        .execute(),
+    )
+    if (roles !== undefined) await replaceRoles(change, { id, name: before.name }, roles, options)
+    for (const what of ['nodes', 'slices'] as const)
+      if (body[`allow_${what}`] === false) await demote(change, id, what)
+    return readGroup(change.tx, id)
+  })
+}
+
+/** A member leaves a group. @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_LAST_ADMIN. */
+export async function leaveGroup(store: RegistryStore, id: number, userId: number): Promise<void> {
+  await store.change(async (change) => {
+    await lockGroup(change, id)
+    await change.tx
+      .deleteFrom('group_roles')
+      .where('group_id', '=', id)
+      .where('user_id', '=', userId)
+      .execute()
+    await requireAdmins(change, [id], { mayBeEmpty: false })
+    change.targetsOf('group', id)
+    await cutOpenOf(change, [userId])
+  })
+}
+
+/** Accept the newest agreement for a group. @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_AGREEMENT. */
+export async function acceptAgreement(
+  store: RegistryStore,
+  id: number,
+  { agreement }: AgreementAccept,
+): Promise<Group> {
+  return store.change(async (change) => {
+    const before = await lockGroup(change, id)
+    const newest = await newestAgreement(change)
+    if (newest !== agreement) throw new LabError('LAB_GROUP_AGREEMENT', { newest })
+    if (before.agreement_version !== newest)
+      await change.tx.updateTable('groups').set(acceptance(newest)).where('id', '=', id).execute()
+    return readGroup(change.tx, id)
+  })
+}
+
+/** Remove a group that owns nothing. Its members stay users. @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_IN_USE, LAB_REQUEST_PRECONDITION_FAILED. */
+export async function deleteGroup(
+  store: RegistryStore,
+  id: number,
+  ifMatch: string | null,
+): Promise<void> {
+  await store.change(async (change) => {
+    await lockGroup(change, id)
+    const group = await readGroup(change.tx, id)
+    checkIfMatch(ifMatch, group)
+    const measured = await change.tx
+      .selectFrom('slice_owners')
+      .select('slice_id')
+      .where('group_id', '=', id)
+      .limit(1)
+      .executeTakeFirst()
+    const [nodes, slices] = [group.nodes.length, group.slices.length]
+    if (nodes + slices > 0 || measured !== undefined)
+      throw new LabError('LAB_GROUP_IN_USE', { group: group.name, nodes, slices })
+    await change.tx.deleteFrom('groups').where('id', '=', id).execute()
+  })
+}
+
+function acceptance(version: number | null) {
+  return {
+    agreement_version: version,
+    agreement_accepted_on: version === null ? null : new Date(),
+  }
+}
+
+/** Stop what a group is not allowed any more. Source: CONFINE, withdrawal demotes nodes to safe and slices to deploy. */
+async function demote(change: Change, groupId: number, what: Allowed): Promise<void> {
+  if (what === 'slices') {
+    const slices = await change.tx
+      .updateTable('slices')
+      .set({ set_state: 'deploy' })
+      .where('group_id', '=', groupId)
+      .where('set_state', '=', 'start')
+      .returning('id')
+      .execute()
+    for (const { id } of slices) noteSlice(change, id)
+    return
+  }
+  const nodes = await change.tx
+    .updateTable('nodes')
+    .set({ set_state: 'safe' })
+    .where('group_id', '=', groupId)
+    .where('set_state', '=', 'production')
+    .returning('id')
+    .execute()
+  for (const { id } of nodes) {
+    change.note('node', 'updated', id)
+    change.target(id)
+  }
+}

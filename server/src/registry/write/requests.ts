@@ -1,0 +1,158 @@
+import {
+  LabError,
+  type GroupRequest,
+  type GroupRequestAccept,
+  type GroupRequestCreate,
+} from '@community-lab/contract'
+import { readRequests } from '../read/access.ts'
+import type { Db } from '../read/selection.ts'
+import type { Change } from '../change.ts'
+import { found } from '../refusal.ts'
+import type { RegistryStore } from '../store.ts'
+import { lockGroup, newestAgreement } from './group-rules.ts'
+import { flagsOf } from './roles.ts'
+
+/** Read one request. @throws {@link LabError} LAB_NOT_FOUND. */
+export async function readRequest(db: Db, id: number): Promise<GroupRequest> {
+  return found((await readRequests(db, { ids: [id] }))[0], 'request', id)
+}
+
+/**
+ * Ask to be a member of a group, or that a group may have nodes or slices.
+ *
+ * @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_REQUEST_PENDING, LAB_GROUP_REQUEST_NEEDLESS; LAB_GROUP_AGREEMENT when the group has not accepted the newest.
+ */
+export async function createRequest(
+  store: RegistryStore,
+  userId: number,
+  { kind, group: { id: groupId }, message = '' }: GroupRequestCreate,
+): Promise<GroupRequest> {
+  return store.change(async (change) => {
+    const { tx } = change
+    const group = await lockGroup(change, groupId)
+    const reason = await findNeedless(change, { kind, group, userId })
+    if (reason !== null) throw new LabError('LAB_GROUP_REQUEST_NEEDLESS', { reason })
+    const newest = await newestAgreement(change)
+    if (kind !== 'join' && group.agreement_version !== newest)
+      throw new LabError('LAB_GROUP_AGREEMENT', { newest })
+    const pending = await tx
+      .selectFrom('requests')
+      .select('id')
+      .where('kind', '=', kind)
+      .where('group_id', '=', groupId)
+      .where('state', '=', 'pending')
+      .$if(kind === 'join', (query) => query.where('user_id', '=', userId))
+      .executeTakeFirst()
+    if (pending !== undefined)
+      throw new LabError('LAB_GROUP_REQUEST_PENDING', {
+        kind,
+        group: group.name,
+        request: pending.id,
+      })
+    const { id } = await tx
+      .insertInto('requests')
+      .values({ kind, group_id: groupId, user_id: userId, message })
+      .returning('id')
+      .executeTakeFirstOrThrow()
+    return readRequest(tx, id)
+  })
+}
+
+/** Who decides, and how. */
+export interface Decision {
+  readonly byUserId: number
+  readonly state: 'accepted' | 'refused'
+  /** What a new member may do. */
+  readonly flags?: GroupRequestAccept
+}
+
+/** Decide a request, and do what was asked for where it is accepted. @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_REQUEST_DECIDED. */
+export async function decideRequest(
+  store: RegistryStore,
+  id: number,
+  { byUserId, state, flags = {} }: Decision,
+): Promise<GroupRequest> {
+  return store.change(async (change) => {
+    const { tx } = change
+    const request = await lockPending(change, id)
+    await tx
+      .updateTable('requests')
+      .set({ state, decided_on: new Date(), decided_by: byUserId })
+      .where('id', '=', id)
+      .execute()
+    if (state === 'accepted') await fulfil(change, request, flags)
+    return readRequest(tx, id)
+  })
+}
+
+/** Withdraw a request that nobody has decided yet. @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_REQUEST_DECIDED. */
+export async function deleteRequest(store: RegistryStore, id: number): Promise<void> {
+  await store.change(async (change) => {
+    await lockPending(change, id)
+    await change.tx.deleteFrom('requests').where('id', '=', id).execute()
+  })
+}
+
+type RequestRow = Awaited<ReturnType<typeof lockPending>>
+
+/** Hold a request and its group to the end of the change. Whoever changes a group locks the group first. */
+async function lockPending(change: Change, id: number) {
+  const { group } = await readRequest(change.tx, id)
+  await lockGroup(change, group.id)
+  const row = await change.tx
+    .selectFrom('requests')
+    .selectAll()
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst()
+  const request = found(row, 'request', id)
+  if (request.state !== 'pending')
+    throw new LabError('LAB_GROUP_REQUEST_DECIDED', { request: id, state: request.state })
+  return request
+}
+
+async function fulfil(
+  change: Change,
+  { kind, group_id: groupId, user_id: userId }: RequestRow,
+  flags: GroupRequestAccept,
+): Promise<void> {
+  if (kind !== 'join') {
+    await change.tx
+      .updateTable('groups')
+      .set({ [kind]: true })
+      .where('id', '=', groupId)
+      .execute()
+    return
+  }
+  await change.tx
+    .insertInto('group_roles')
+    .values({ group_id: groupId, user_id: userId, ...flagsOf(flags) })
+    // An operator has made them a member meanwhile.
+    .onConflict((conflict) => conflict.columns(['group_id', 'user_id']).doNothing())
+    .execute()
+  change.targetsOf('group', groupId)
+}
+
+interface Asked {
+  readonly kind: GroupRequest['kind']
+  readonly group: Awaited<ReturnType<typeof lockGroup>>
+  readonly userId: number
+}
+
+/** Why there is nothing to ask for; null: there is. */
+async function findNeedless(
+  change: Change,
+  { kind, group, userId }: Asked,
+): Promise<string | null> {
+  if (kind === 'allow_nodes')
+    return group.allow_nodes ? `group ${group.name} is allowed nodes already` : null
+  if (kind === 'allow_slices')
+    return group.allow_slices ? `group ${group.name} is allowed slices already` : null
+  const role = await change.tx
+    .selectFrom('group_roles')
+    .select('user_id')
+    .where('group_id', '=', group.id)
+    .where('user_id', '=', userId)
+    .executeTakeFirst()
+  return role === undefined ? null : `the user is a member of group ${group.name} already`
+}

@@ -1,0 +1,95 @@
+import { LabError, type UserRoleInput } from '@community-lab/contract'
+import { sql } from 'kysely'
+import type { GroupRoleTable } from '../../postgres/tables.ts'
+import type { Change } from '../change.ts'
+import { cutOpenOf, requireAdmins } from './group-rules.ts'
+
+/** Who replaces the members of a group. */
+export interface RolesOptions {
+  readonly byUserId: number
+  /** Whether users may become members who have not asked for it. */
+  readonly mayAddUnasked: boolean
+}
+
+/**
+ * Make a group's members those of a list. The group's row is locked. A new member's request to join is accepted by it.
+ *
+ * @throws {@link LabError} LAB_GROUP_LAST_ADMIN, LAB_GROUP_MEMBER_UNASKED, LAB_REQUEST_INVALID for a user who is not there or is listed twice.
+ */
+export async function replaceRoles(
+  change: Change,
+  group: { readonly id: number; readonly name: string },
+  roles: readonly UserRoleInput[],
+  { byUserId, mayAddUnasked }: RolesOptions,
+): Promise<void> {
+  const { tx } = change
+  const before = await tx
+    .selectFrom('group_roles')
+    .selectAll()
+    .where('group_id', '=', group.id)
+    .execute()
+  const known = new Map(before.map((role) => [role.user_id, role]))
+  const wanted = new Map(roles.map((role) => [role.user.id, flagsOf(role)]))
+  if (wanted.size < roles.length) throw invalid('each user must be listed once')
+  const added = [...wanted.keys()].filter((id) => !known.has(id))
+  await checkAdded(change, added)
+  const accepted = await tx
+    .updateTable('requests')
+    .set({ state: 'accepted', decided_on: new Date(), decided_by: byUserId })
+    .where('group_id', '=', group.id)
+    .where('kind', '=', 'join')
+    .where('state', '=', 'pending')
+    .where('user_id', '=', sql<number>`any(${added}::int[])`)
+    .returning('user_id')
+    .execute()
+  const unasked = added.find((id) => !accepted.some(({ user_id: userId }) => userId === id))
+  if (unasked !== undefined && !mayAddUnasked)
+    throw new LabError('LAB_GROUP_MEMBER_UNASKED', { group: group.name, user: String(unasked) })
+  await tx.deleteFrom('group_roles').where('group_id', '=', group.id).execute()
+  if (wanted.size > 0)
+    await tx
+      .insertInto('group_roles')
+      .values([...wanted].map(([id, flags]) => ({ group_id: group.id, user_id: id, ...flags })))
+      .execute()
+  await requireAdmins(change, [group.id], { mayBeEmpty: false })
+  change.targetsOf('group', group.id)
+  const lost = before.filter((role) => losesSomething(role, wanted.get(role.user_id)))
+  await cutOpenOf(
+    change,
+    lost.map(({ user_id: id }) => id),
+  )
+}
+
+type Flags = Pick<GroupRoleTable, 'is_group_admin' | 'is_node_admin' | 'is_slice_admin'>
+
+/** The flags of a role; those left out are false. */
+export function flagsOf(role: {
+  readonly [name in keyof Flags]?: boolean
+}): Flags {
+  return {
+    is_group_admin: role.is_group_admin ?? false,
+    is_node_admin: role.is_node_admin ?? false,
+    is_slice_admin: role.is_slice_admin ?? false,
+  }
+}
+
+function losesSomething(before: Flags, after: Flags | undefined): boolean {
+  if (after === undefined) return true
+  return (['is_group_admin', 'is_node_admin', 'is_slice_admin'] as const).some(
+    (flag) => before[flag] && !after[flag],
+  )
+}
+
+async function checkAdded(change: Change, ids: readonly number[]): Promise<void> {
+  const rows = await change.tx
+    .selectFrom('users')
+    .select('id')
+    .where('id', '=', sql<number>`any(${ids}::int[])`)
+    .execute()
+  const missing = ids.find((id) => !rows.some((row) => row.id === id))
+  if (missing !== undefined) throw invalid(`there is no user ${missing}`)
+}
+
+function invalid(message: string): LabError {
+  return new LabError('LAB_REQUEST_INVALID', { issues: [{ pointer: '/user_roles', message }] })
+}

@@ -1,0 +1,155 @@
+import {
+  Agreement,
+  AgreementAccept,
+  AgreementCreate,
+  Group,
+  GroupCreate,
+  GroupPatch,
+  routes,
+} from '@community-lab/contract'
+import type { FastifyInstance } from 'fastify'
+import { actingUser } from '../access/permit.ts'
+import { findRefusal } from '../domain/asker.ts'
+import { listAgreements, listGroups } from '../registry/read/access-lists.ts'
+import { publishAgreement, readAgreement } from '../registry/write/agreements.ts'
+import {
+  acceptAgreement,
+  createGroup,
+  deleteGroup,
+  leaveGroup,
+  patchGroup,
+  readGroup,
+} from '../registry/write/groups.ts'
+import {
+  answerCreated,
+  ifMatchOf,
+  numericId,
+  pattern,
+  type ById,
+  type RouteContext,
+} from './context.ts'
+import { listRoute } from './list-route.ts'
+
+const tags = ['groups']
+
+/** Groups of people, who own nodes and slices. */
+export function groupRoutes(app: FastifyInstance, { registry }: RouteContext): void {
+  const idOf = (request: ById): number => numericId(request, 'group')
+
+  listRoute(app, {
+    url: routes.groups,
+    right: 'read the testbed',
+    tags,
+    summary: 'List groups',
+    source: listGroups(registry),
+  })
+  app.post<{ Body: GroupCreate }>(
+    routes.groups,
+    {
+      config: { right: 'make a group' },
+      schema: {
+        tags,
+        summary: 'Make a group, which accepts the newest agreement; its maker is its admin',
+        body: GroupCreate,
+        response: { 201: Group },
+      },
+    },
+    async ({ principal, body }, reply) =>
+      answerCreated(reply, await createGroup(registry, actingUser(principal), body)),
+  )
+  app.get(
+    pattern(routes.group),
+    {
+      config: { right: 'read the testbed' },
+      schema: { tags, summary: 'Read a group', response: { 200: Group } },
+    },
+    (request: ById) => readGroup(registry.db, idOf(request)),
+  )
+  for (const method of ['PATCH', 'PUT'] as const)
+    app.route<{ Params: { id: string }; Body: GroupPatch }>({
+      method,
+      url: pattern(routes.group),
+      config: { right: 'change a group' },
+      schema: {
+        tags,
+        summary: 'Change a group and its members; what it may have is for operators',
+        body: GroupPatch,
+        response: { 200: Group },
+      },
+      handler: (request) => {
+        const { principal, body } = request
+        return patchGroup(registry, idOf(request), body, {
+          ifMatch: ifMatchOf(request),
+          byUserId: actingUser(principal),
+          mayAddUnasked: findRefusal('add a member who has not asked', principal, {}) === null,
+        })
+      },
+    })
+  app.delete(
+    pattern(routes.group),
+    {
+      config: { right: 'remove a group' },
+      schema: { tags, summary: 'Remove a group that owns nothing' },
+    },
+    async (request: ById, reply) => {
+      await deleteGroup(registry, idOf(request), ifMatchOf(request))
+      return reply.code(204).send()
+    },
+  )
+  app.post(
+    pattern(routes.groupLeave),
+    {
+      config: { right: 'leave a group' },
+      schema: { tags, summary: 'Be a member of the group no more' },
+    },
+    async (request: ById, reply) => {
+      await leaveGroup(registry, idOf(request), actingUser(request.principal))
+      return reply.code(204).send()
+    },
+  )
+  app.post<{ Params: { id: string }; Body: AgreementAccept }>(
+    pattern(routes.groupAcceptAgreement),
+    {
+      config: { right: 'accept an agreement' },
+      schema: {
+        tags,
+        summary: 'Accept the newest agreement for the group, by its number',
+        body: AgreementAccept,
+        response: { 200: Group },
+      },
+    },
+    (request) => acceptAgreement(registry, idOf(request), request.body),
+  )
+}
+
+/** The testbed's agreement, in versions. */
+export function agreementRoutes(app: FastifyInstance, { registry }: RouteContext): void {
+  listRoute(app, {
+    url: routes.agreements,
+    right: 'read the testbed',
+    tags,
+    summary: 'List the versions of the testbed’s agreement',
+    source: listAgreements(registry),
+  })
+  app.post<{ Body: AgreementCreate }>(
+    routes.agreements,
+    {
+      config: { right: 'publish an agreement' },
+      schema: {
+        tags,
+        summary: 'Publish the next version of the agreement',
+        body: AgreementCreate,
+        response: { 201: Agreement },
+      },
+    },
+    async (request, reply) => answerCreated(reply, await publishAgreement(registry, request.body)),
+  )
+  app.get(
+    pattern(routes.agreement),
+    {
+      config: { right: 'read the testbed' },
+      schema: { tags, summary: 'Read a version of the agreement', response: { 200: Agreement } },
+    },
+    (request: ById) => readAgreement(registry.db, numericId(request, 'agreement')),
+  )
+}

@@ -1,0 +1,128 @@
+import {
+  GroupRequest,
+  GroupRequestAccept,
+  GroupRequestCreate,
+  routes,
+  type RequestKind,
+} from '@community-lab/contract'
+import type { FastifyInstance } from 'fastify'
+import { actingUser, permit } from '../access/permit.ts'
+import { findGroupName } from '../access/own-object.ts'
+import { findRefusal, groupsWithRight } from '../domain/asker.ts'
+import type { RightName } from '../domain/rights.ts'
+import { listRequests } from '../registry/read/access-lists.ts'
+import {
+  createRequest,
+  decideRequest,
+  deleteRequest,
+  readRequest,
+} from '../registry/write/requests.ts'
+import { answerCreated, numericId, pattern, type ById, type RouteContext } from './context.ts'
+import { listRoute } from './list-route.ts'
+
+const tags = ['requests']
+
+/** Besides the right to decide requests of a group, this one is needed to accept or refuse what operators allow. */
+const rightToDecide: Readonly<Record<RequestKind, RightName | null>> = {
+  join: null,
+  allow_nodes: 'allow a group nodes',
+  allow_slices: 'allow a group slices',
+}
+
+/** What users ask of group admins and of operators. */
+export function requestRoutes(app: FastifyInstance, { registry }: RouteContext): void {
+  const idOf = (request: ById): number => numericId(request, 'request')
+
+  listRoute(app, {
+    url: routes.requests,
+    right: 'list requests',
+    tags,
+    summary:
+      'List the requests of the user who asks and to the groups that they look after; operators: all',
+    source: {
+      schema: GroupRequest,
+      listFor(principal) {
+        if (findRefusal('read all requests', principal, {}) === null)
+          return listRequests(registry, 'all')
+        const groupIds = groupsWithRight('read a request', principal)
+        return listRequests(registry, { userId: principal.userId, groupIds })
+      },
+    },
+  })
+  app.post<{ Body: GroupRequestCreate }>(
+    routes.requests,
+    {
+      config: { right: 'ask for something' },
+      schema: {
+        tags,
+        summary: 'Ask to join a group, or that a group may have nodes or slices',
+        body: GroupRequestCreate,
+        response: { 201: GroupRequest },
+      },
+    },
+    async ({ principal, body }, reply) => {
+      if (body.kind !== 'join') {
+        const groupId = body.group.id
+        const group = await findGroupName(registry.db, groupId)
+        permit(principal, 'ask for nodes or slices', { owner: { groupId }, group })
+      }
+      return answerCreated(reply, await createRequest(registry, actingUser(principal), body))
+    },
+  )
+  app.get(
+    pattern(routes.request),
+    {
+      config: { right: 'read a request' },
+      schema: { tags, summary: 'Read a request', response: { 200: GroupRequest } },
+    },
+    (request: ById) => readRequest(registry.db, idOf(request)),
+  )
+  app.delete(
+    pattern(routes.request),
+    {
+      config: { right: 'withdraw a request' },
+      schema: { tags, summary: 'Withdraw a request that nobody has decided yet' },
+    },
+    async (request: ById, reply) => {
+      await deleteRequest(registry, idOf(request))
+      return reply.code(204).send()
+    },
+  )
+  /** The id of a request that the asker may decide. */
+  const decidedBy = async (request: ById): Promise<number> => {
+    const { id, kind } = await readRequest(registry.db, idOf(request))
+    const right = rightToDecide[kind]
+    if (right !== null) permit(request.principal, right)
+    return id
+  }
+  app.post<{ Params: { id: string }; Body: GroupRequestAccept }>(
+    pattern(routes.requestAccept),
+    {
+      config: { right: 'decide a request' },
+      schema: {
+        tags,
+        summary: 'Accept a request, and do what it asks for',
+        body: GroupRequestAccept,
+        response: { 200: GroupRequest },
+      },
+    },
+    async (request) =>
+      decideRequest(registry, await decidedBy(request), {
+        byUserId: actingUser(request.principal),
+        state: 'accepted',
+        flags: request.body,
+      }),
+  )
+  app.post(
+    pattern(routes.requestRefuse),
+    {
+      config: { right: 'decide a request' },
+      schema: { tags, summary: 'Refuse a request', response: { 200: GroupRequest } },
+    },
+    async (request: ById) =>
+      decideRequest(registry, await decidedBy(request), {
+        byUserId: actingUser(request.principal),
+        state: 'refused',
+      }),
+  )
+}

@@ -1,0 +1,140 @@
+import {
+  AuthTokenAdd,
+  AuthTokenRemove,
+  path,
+  routes,
+  User,
+  UserCreate,
+  UserPatch,
+  WhoAmI,
+} from '@community-lab/contract'
+import type { FastifyInstance } from 'fastify'
+import { actingUser, permit } from '../access/permit.ts'
+import type { Principal } from '../access/principal.ts'
+import { findRefusal } from '../domain/asker.ts'
+import type { KeysShown } from '../registry/read/access.ts'
+import { listUsers } from '../registry/read/access-lists.ts'
+import {
+  addAuthToken,
+  createUser,
+  deleteUser,
+  patchUser,
+  readUser,
+  removeAuthToken,
+} from '../registry/write/users.ts'
+import {
+  answerCreated,
+  ifMatchOf,
+  numericId,
+  pattern,
+  type ById,
+  type RouteContext,
+} from './context.ts'
+import { listRoute } from './list-route.ts'
+
+const tags = ['users']
+
+/** Whose SSH keys an asker may read. */
+function keysShownTo(principal: Principal): KeysShown {
+  const readsAll = findRefusal('read SSH keys', principal, {}) === null
+  return readsAll ? 'all' : { ofUser: principal.userId }
+}
+
+/** Users: who they are, and which groups they are in. */
+export function userRoutes(app: FastifyInstance, { registry }: RouteContext): void {
+  listRoute(app, {
+    url: routes.users,
+    right: 'read users',
+    tags,
+    summary: 'List users',
+    source: {
+      schema: User,
+      listFor: (principal) => listUsers(registry, keysShownTo(principal)),
+    },
+  })
+  app.post<{ Body: UserCreate }>(
+    routes.users,
+    {
+      config: { right: 'make a user' },
+      schema: { tags, summary: 'Make a user', body: UserCreate, response: { 201: User } },
+    },
+    async (request, reply) => answerCreated(reply, await createUser(registry, request.body)),
+  )
+  app.get(
+    pattern(routes.user),
+    {
+      config: { right: 'read users' },
+      schema: { tags, summary: 'Read a user', response: { 200: User } },
+    },
+    (request: ById) =>
+      readUser(registry.db, numericId(request, 'user'), keysShownTo(request.principal)),
+  )
+  for (const method of ['PATCH', 'PUT'] as const)
+    app.route<{ Params: { id: string }; Body: UserPatch }>({
+      method,
+      url: pattern(routes.user),
+      config: { right: 'change a user' },
+      schema: { tags, summary: 'Change a user', body: UserPatch, response: { 200: User } },
+      handler: (request) =>
+        patchUser(registry, numericId(request, 'user'), request.body, {
+          ifMatch: ifMatchOf(request),
+          keysShown: keysShownTo(request.principal),
+        }),
+    })
+  app.delete(
+    pattern(routes.user),
+    {
+      config: { right: 'remove a user' },
+      schema: { tags, summary: 'Remove a user with their tokens and SSH keys' },
+    },
+    async (request: ById, reply) => {
+      await deleteUser(registry, numericId(request, 'user'))
+      return reply.code(204).send()
+    },
+  )
+  app.get(
+    routes.whoami,
+    {
+      config: { right: 'ask who it is' },
+      schema: { tags, summary: 'Who the asker is', response: { 200: WhoAmI } },
+    },
+    async ({ principal }) => {
+      const { role, userId, nodeId } = principal
+      return {
+        role,
+        user: userId === null ? null : await readUser(registry.db, userId, keysShownTo(principal)),
+        node: nodeId === null ? null : { uri: path(routes.node, { id: nodeId }), id: nodeId },
+      }
+    },
+  )
+  app.post<{ Body: AuthTokenAdd }>(
+    routes.addAuthToken,
+    {
+      config: { right: 'change its SSH keys' },
+      schema: {
+        tags,
+        summary: 'Add an SSH public key to the user who asks',
+        body: AuthTokenAdd,
+        response: { 200: User },
+      },
+    },
+    ({ principal, body }) => addAuthToken(registry, actingUser(principal), body.auth_token),
+  )
+  app.post<{ Body: AuthTokenRemove }>(
+    routes.removeAuthToken,
+    {
+      config: { right: 'change its SSH keys' },
+      schema: {
+        tags,
+        summary: 'Take an SSH public key away from the user who asks; operators: from any user',
+        body: AuthTokenRemove,
+        response: { 200: User },
+      },
+    },
+    ({ principal, body: { auth_token: key, user } }) => {
+      const userId = actingUser(principal)
+      if (user !== undefined && user !== userId) permit(principal, 'take away another’s SSH key')
+      return removeAuthToken(registry, user ?? userId, key)
+    },
+  )
+}

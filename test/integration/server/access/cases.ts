@@ -1,0 +1,183 @@
+import { routes } from '@community-lab/contract'
+import type { RightName } from '../../../../server/src/domain/rights.ts'
+import type { Method } from '../world/world.ts'
+import { aReport, image } from '../world/testbed.ts'
+import type { Spare } from './parties.ts'
+
+/** A request that is tried as each party. What it asks about belongs to group `red`, node n1 or the user `member`. */
+export interface Case {
+  readonly method: Method
+  readonly route: string
+  /** The id of what it asks about, which may change without harm to the other requests. */
+  readonly id?: string | number
+  /** It asks about an object of its own, made for it. */
+  readonly spare?: Spare
+  readonly body?: object
+  readonly headers?: Readonly<Record<string, string>>
+  /** Rights that its body needs besides the one of its route. */
+  readonly also?: readonly RightName[]
+}
+
+const red = { id: 2 }
+const gzip = { 'content-type': 'application/gzip' }
+const key = { auth_token: 'ssh-ed25519 AAAA me' }
+const both = ['PATCH', 'PUT'] as const
+
+const reads: readonly Case[] = [
+  routes.base,
+  routes.nodes,
+  routes.templates,
+  routes.slices,
+  routes.slivers,
+  routes.groups,
+  routes.agreements,
+  routes.requests,
+  routes.health,
+  routes.measurements,
+  routes.users,
+  routes.whoami,
+  routes.tokens,
+].map((route) => ({ method: 'GET', route }))
+
+const readsOfOne: readonly Case[] = [
+  routes.node,
+  routes.template,
+  routes.slice,
+  routes.group,
+  routes.agreement,
+  routes.templateImage,
+  routes.user,
+  routes.nodeTarget,
+  routes.nodeStream,
+].map((route) => ({ method: 'GET', route, id: 1 }))
+
+const people: readonly Case[] = [
+  ...both.flatMap((method): Case[] => [
+    { method, route: routes.user, spare: 'member', body: { description: 'x' } },
+    {
+      method,
+      route: routes.user,
+      spare: 'member',
+      body: { name: 'member' },
+      also: ['name a user'],
+    },
+    {
+      method,
+      route: routes.user,
+      spare: 'member',
+      body: { is_active: true },
+      also: ['disable a user'],
+    },
+    {
+      method,
+      route: routes.user,
+      spare: 'member',
+      body: { is_superuser: false },
+      also: ['make an operator'],
+    },
+    { method, route: routes.group, id: 2, body: { description: 'x' } },
+    {
+      method,
+      route: routes.group,
+      id: 2,
+      body: { allow_nodes: true },
+      also: ['allow a group nodes'],
+    },
+    {
+      method,
+      route: routes.group,
+      id: 2,
+      body: { allow_slices: true },
+      also: ['allow a group slices'],
+    },
+  ]),
+  { method: 'POST', route: routes.users, body: { name: 'somebody' } },
+  { method: 'DELETE', route: routes.user, spare: 'user' },
+  { method: 'POST', route: routes.addAuthToken, body: key },
+  { method: 'POST', route: routes.removeAuthToken, body: key },
+  {
+    method: 'POST',
+    route: routes.removeAuthToken,
+    body: { ...key, user: 2 },
+    also: ['take away another’s SSH key'],
+  },
+  { method: 'POST', route: routes.tokens, body: { name: 't' } },
+  {
+    method: 'POST',
+    route: routes.tokens,
+    body: { name: 't', user: 'red' },
+    also: ['make a token for another'],
+  },
+  {
+    method: 'POST',
+    route: routes.tokens,
+    body: { name: 't', role: 'operator' },
+    also: ['make an operator’s token'],
+  },
+  { method: 'DELETE', route: routes.token, spare: 'token' },
+  { method: 'POST', route: routes.groups, body: { name: 'new', agreement: 1 } },
+  { method: 'DELETE', route: routes.group, spare: 'group' },
+  { method: 'POST', route: routes.groupLeave, spare: 'group' },
+  { method: 'POST', route: routes.groupAcceptAgreement, id: 2, body: { agreement: 1 } },
+  { method: 'POST', route: routes.agreements, body: {} },
+  { method: 'GET', route: routes.request, spare: 'request' },
+  { method: 'DELETE', route: routes.request, spare: 'request' },
+  { method: 'POST', route: routes.requestAccept, spare: 'request', body: {} },
+  { method: 'POST', route: routes.requestRefuse, spare: 'request' },
+  {
+    method: 'POST',
+    route: routes.requestAccept,
+    spare: 'request for nodes',
+    body: {},
+    also: ['allow a group nodes'],
+  },
+  { method: 'POST', route: routes.requests, body: { kind: 'join', group: red } },
+  {
+    method: 'POST',
+    route: routes.requests,
+    body: { kind: 'allow_slices', group: red },
+    also: ['ask for nodes or slices'],
+  },
+]
+
+const things: readonly Case[] = [
+  { method: 'POST', route: routes.nodes, body: { name: 'n9', group: red } },
+  ...both.map((method): Case => ({
+    method,
+    route: routes.node,
+    id: 1,
+    body: { description: 'x' },
+  })),
+  { method: 'DELETE', route: routes.node, spare: 'node' },
+  { method: 'POST', route: routes.nodeReboot, id: 1 },
+  { method: 'POST', route: routes.nodeEnrollmentToken, id: 1 },
+  { method: 'POST', route: routes.nodeRevoke, spare: 'node' },
+  { method: 'PUT', route: routes.nodeState, id: 1, body: aReport() },
+
+  { method: 'POST', route: routes.slices, body: { name: 'other', group: red } },
+  {
+    method: 'PUT',
+    route: routes.sliceEnsure,
+    body: { name: 'mine', group: 'red', template: 'tiny', nodes: ['n1', 'n2'] },
+  },
+  ...both.flatMap((method): Case[] => [
+    { method, route: routes.slice, id: 1, body: { description: 'x' } },
+    { method, route: routes.sliver, id: '1@1', body: { description: 'x' } },
+    { method, route: routes.template, id: 1, body: { description: 'x' } },
+  ]),
+  { method: 'DELETE', route: routes.slice, spare: 'slice' },
+  { method: 'POST', route: routes.sliceRenew, id: 1 },
+  { method: 'POST', route: routes.sliceReset, id: 1 },
+  { method: 'GET', route: routes.sliver, id: '1@1' },
+  { method: 'GET', route: routes.sliverSsh, id: '1@1' },
+  { method: 'POST', route: routes.slivers, body: { slice: { id: 1 }, node: { id: 2 } } },
+  { method: 'DELETE', route: routes.sliver, spare: 'sliver' },
+  { method: 'POST', route: routes.sliverUpdate, id: '1@1' },
+
+  { method: 'POST', route: routes.templates, body: { name: 'big', node_archs: ['x86_64'] } },
+  { method: 'DELETE', route: routes.template, spare: 'template' },
+  { method: 'PUT', route: routes.templateUploadImage, id: 1, body: image, headers: gzip },
+]
+
+/** Every operation of the API but streams and files of samples, events and enrolment, which are tested where they are made. */
+export const cases: readonly Case[] = [...reads, ...readsOfOne, ...people, ...things]

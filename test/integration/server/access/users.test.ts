@@ -1,0 +1,145 @@
+import { path, routes, type NodeTarget, type User } from '@community-lab/contract'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readEvents } from '../world/events.ts'
+import { makeToken, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+import { answerOf, peopleOf, type People, type Person } from './people.ts'
+
+let testbeds: Testbeds
+let world: TestbedWorld
+let people: People
+beforeAll(async () => {
+  testbeds = await startTestbeds('embedded')
+  // Each test has users and groups of its own.
+  world = await testbeds.start()
+  people = peopleOf(world)
+})
+afterAll(async () => {
+  await world[Symbol.asyncDispose]()
+  await testbeds[Symbol.asyncDispose]()
+})
+
+const aPerson = () => people.aPerson()
+const aGroup = (admin: Person, allowed: object = {}) => people.aGroup(admin, allowed)
+const join = (...args: Parameters<People['join']>) => people.join(...args)
+
+describe('who is disabled', () => {
+  it('is let in by no token and no SSH key, loses what is open, and comes back whole', async () => {
+    const ada = await aPerson()
+    await aGroup(ada, { allow_slices: true })
+    const key = `ssh-ed25519 AAAA ${ada.name}`
+    await world.ask(ada.token, 'POST', routes.addAuthToken, { body: { auth_token: key } })
+    const body = { name: people.aName(), template: 'tiny', nodes: ['n1'] }
+    await world.ask(ada.token, 'PUT', routes.sliceEnsure, { body })
+    const isLetIn = async () => {
+      const url = path(routes.nodeTarget, { id: 1 })
+      const target = (await world.ask(world.nodes[0] ?? '', 'GET', url)).json<NodeTarget>()
+      return target.slivers.some((sliver) => sliver.ssh_authorized_keys.includes(key))
+    }
+    await using reader = await readEvents(world, { token: ada.token })
+    await reader.take(1)
+    const enable = (isActive: boolean) =>
+      world.ask(world.operator, 'PATCH', ada.uri, { body: { is_active: isActive } })
+    expect(await isLetIn()).toBe(true)
+    await enable(false)
+    expect(await isLetIn()).toBe(false)
+    const refused = await world.ask(ada.token, 'GET', routes.nodes)
+    expect(refused.json()).toMatchObject({
+      code: 'LAB_AUTH_INVALID_TOKEN',
+      details: { reason: `user ${ada.name} is disabled` },
+    })
+    for (;;) if ((await reader.next().catch(() => null)) === null) break
+    await enable(true)
+    expect(await isLetIn()).toBe(true)
+    expect((await world.ask(ada.token, 'GET', routes.whoami)).statusCode).toBe(200)
+  })
+
+  it('is not the last operator', async () => {
+    const url = path(routes.user, { id: 1 })
+    for (const body of [{ is_active: false }, { is_superuser: false }])
+      expect(await answerOf(world.ask(world.operator, 'PATCH', url, { body }))).toEqual([
+        409,
+        'LAB_AUTH_LAST_OPERATOR',
+      ])
+  })
+})
+
+describe('a member who leaves', () => {
+  it('has an event stream cut, and no SSH key in the group’s slivers', async () => {
+    const [ada, bob] = [await aPerson(), await aPerson()]
+    const group = await aGroup(ada, { allow_slices: true })
+    await join(group, bob, ada, { is_slice_admin: true })
+    const key = `ssh-ed25519 AAAA ${bob.name}`
+    await world.ask(bob.token, 'POST', routes.addAuthToken, { body: { auth_token: key } })
+    const body = { name: people.aName(), template: 'tiny', nodes: ['n1'] }
+    await world.ask(ada.token, 'PUT', routes.sliceEnsure, { body })
+    const keys = async () => {
+      const url = path(routes.nodeTarget, { id: 1 })
+      const target = (await world.ask(world.nodes[0] ?? '', 'GET', url)).json<NodeTarget>()
+      return target.slivers.flatMap((sliver) => sliver.ssh_authorized_keys)
+    }
+    expect(await keys()).toContain(key)
+    await using reader = await readEvents(world, { token: bob.token })
+    await reader.take(1)
+    const left = await world.ask(bob.token, 'POST', path(routes.groupLeave, { id: group.id }))
+    expect(left.statusCode).toBe(204)
+    expect(await keys()).not.toContain(key)
+    for (;;) if ((await reader.next().catch(() => null)) === null) break
+    expect((await world.ask(bob.token, 'GET', routes.whoami)).statusCode).toBe(200)
+  })
+})
+
+describe('a user’s own token', () => {
+  it('is made, listed and voided by the user, who sees no other', async () => {
+    const [ada, bob] = [await aPerson(), await aPerson()]
+    const secret = await makeToken(world, ada.token, { name: 'laptop', scope: 'read' })
+    expect((await world.ask(secret, 'GET', routes.whoami)).json()).toMatchObject({
+      role: 'researcher',
+      user: { id: ada.id },
+    })
+    const list = async ({ token }: Person) =>
+      (await world.ask(token, 'GET', routes.tokens)).json<{ name: string; uri: string }[]>()
+    expect((await list(ada)).map(({ name }) => name)).toEqual(['its', 'laptop'])
+    expect((await list(bob)).map(({ name }) => name)).toEqual(['its'])
+    const { uri } = (await list(ada))[1] ?? { uri: '' }
+    expect((await world.ask(bob.token, 'DELETE', uri)).statusCode).toBe(403)
+    expect((await world.ask(ada.token, 'DELETE', uri)).statusCode).toBe(204)
+    expect((await world.ask(secret, 'GET', routes.whoami)).statusCode).toBe(401)
+  })
+
+  it('ends no later than the one that made it', async () => {
+    const ada = await aPerson()
+    const ends = new Date(Date.now() + 3600_000).toISOString()
+    const short = await makeToken(world, ada.token, { name: 'short', expires_on: ends })
+    const made = await world.ask(short, 'POST', routes.tokens, { body: { name: 'child' } })
+    expect(made.json()).toMatchObject({ token: { expires_on: ends } })
+    const body = { name: 'child', expires_on: null }
+    const refused = await world.ask(short, 'POST', routes.tokens, { body })
+    expect(refused.json()).toMatchObject({
+      code: 'LAB_REQUEST_INVALID',
+      details: { issues: [{ pointer: '/expires_on' }] },
+    })
+  })
+})
+
+describe('the SSH keys of others', () => {
+  it('are shown to operators alone, and no filter tells of them', async () => {
+    const [ada, bob] = [await aPerson(), await aPerson()]
+    const key = `ssh-ed25519 AAAA ${ada.name}`
+    await world.ask(ada.token, 'POST', routes.addAuthToken, { body: { auth_token: key } })
+    const keysSeenBy = async (token: string) => {
+      const users = (await world.ask(token, 'GET', routes.users)).json<User[]>()
+      const found = await world.ask(
+        token,
+        'GET',
+        `${routes.users}?/auth_tokens/_=${encodeURIComponent(JSON.stringify(key))}`,
+      )
+      return [
+        users.find(({ id }) => id === ada.id)?.auth_tokens,
+        found.json<User[]>().map(({ id }) => id),
+      ]
+    }
+    expect(await keysSeenBy(bob.token)).toEqual([undefined, []])
+    expect(await keysSeenBy(ada.token)).toEqual([[key], [ada.id]])
+    expect(await keysSeenBy(world.operator)).toEqual([[key], [ada.id]])
+  })
+})

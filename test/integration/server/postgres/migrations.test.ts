@@ -1,0 +1,104 @@
+import { readFile } from 'node:fs/promises'
+import { path, routes, type Group, type NodeTarget, type User } from '@community-lab/contract'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startDatabaseServer, startWorld, type DatabaseServer, type World } from '../world/world.ts'
+
+const fixture = new URL('../../../fixtures/registry-database/one-group-each.sql', import.meta.url)
+/** Secrets of the database's tokens; each opens nothing else. */
+const tokens = {
+  operator: 'clo_0mBCbCiGRxdaO3bCsUwVPR0ho6r2psJ37GcAWru0HuE',
+  red: 'clr_uSacRTNJf1okhj9o8TqQRzg7ZqDm0sdr5zyRYnUJqSE',
+  blue: 'clr_MIrcsec1x8AbYFe9QmbPz529jHpcH9LRoJeaWi_-7Lw',
+  ada: 'clr_TEJ9aCU5IZIYetV82wa3addInFInn4hgtbDMh4-QxYU',
+  grace: 'clr_qxvzSr8vThjeg1TyOxUMSpsSyfjxO6tZ6FqE8RbMADw',
+  n1: 'cln_3PK0RSdNPsrieCpt0WqvuXtHuDrERJ3cHWym8MjjLUE',
+} as const
+
+describe('a database in which each user is in one group', () => {
+  let server: DatabaseServer
+  let world: World
+  beforeAll(async () => {
+    server = await startDatabaseServer('embedded')
+    const databaseUrl = await server.create()
+    const client = new pg.Client({ connectionString: databaseUrl })
+    await client.connect()
+    await client.query(await readFile(fixture, 'utf8'))
+    await client.end()
+    world = await startWorld({ databaseUrl })
+  })
+  afterAll(async () => {
+    await world[Symbol.asyncDispose]()
+    await server[Symbol.asyncDispose]()
+  })
+  const read = async <T>(url: string, token: string | null = tokens.operator) =>
+    (await world.ask(token, 'GET', url)).json<T>()
+
+  it('keeps its users in their groups: the first is its admin, all make slices', async () => {
+    const groups = await read<Group[]>(routes.groups)
+    const users = await read<User[]>(routes.users)
+    const nameOf = (id: number) => users.find((user) => user.id === id)?.name
+    const shown = groups.map(({ name, allow_nodes, allow_slices, user_roles }) => [
+      name,
+      { allow_nodes, allow_slices },
+      user_roles.map(
+        (role) => `${nameOf(role.user.id) ?? ''} ${role.is_group_admin} ${role.is_slice_admin}`,
+      ),
+    ])
+    expect(shown).toEqual([
+      ['community-lab', allows(true, true), ['operator true true', 'grace false true']],
+      ['red', allows(false, true), ['red true true', 'ada false true']],
+      ['blue', allows(false, true), ['blue true true']],
+      ['ops', allows(true, true), ['linus true true']],
+    ])
+    const operators = users.filter((user) => user.is_superuser).map(({ name }) => name)
+    expect(operators).toEqual(['operator', 'linus'])
+    expect(users.every((user) => user.is_active)).toBe(true)
+  })
+
+  it('keeps what runs: slices, slivers, nodes in production and the SSH keys of slivers', async () => {
+    expect(await read(routes.slices, null)).toMatchObject([
+      {
+        name: 'mine',
+        set_state: 'start',
+        group: { id: 2 },
+        slivers: [{ id: '1@1' }, { id: '1@2' }],
+      },
+      { name: 'theirs', set_state: 'start', group: { id: 3 }, slivers: [{ id: '2@1' }] },
+    ])
+    expect(await read(routes.nodes, null)).toMatchObject([
+      { name: 'n1', set_state: 'production', group: { id: 1 } },
+      { name: 'n2', set_state: 'production', group: { id: 1 } },
+      { name: 'n3', set_state: 'debug', group: { id: 1 } },
+    ])
+    const target = await read<NodeTarget>(path(routes.nodeTarget, { id: 1 }), tokens.n1)
+    const keys = target.slivers.map((sliver) =>
+      sliver.ssh_authorized_keys.map((key) => key.slice(-10)),
+    )
+    expect(keys).toEqual([['red@laptop', 'ada@laptop'], []])
+  })
+
+  it('lets every token do what it could, and a user’s no more than that', async () => {
+    for (const [token, name] of [
+      [tokens.red, 'mine'],
+      [tokens.ada, 'mine'],
+      [tokens.blue, 'theirs'],
+    ] as const) {
+      const body = { name, template: 'tiny', nodes: name === 'mine' ? ['n1', 'n2'] : ['n1'] }
+      expect((await world.ask(token, 'PUT', routes.sliceEnsure, { body })).statusCode).toBe(200)
+    }
+    const body = { name: 'new', template: 'tiny', nodes: ['n2'] }
+    const made = await world.ask(tokens.grace, 'PUT', routes.sliceEnsure, { body })
+    expect(made.json()).toMatchObject({ slice: { group: { id: 1 } } })
+    for (const token of [tokens.red, tokens.ada, tokens.blue, tokens.grace]) {
+      const answer = await world.ask(token, 'POST', path(routes.nodeReboot, { id: 1 }))
+      expect(answer.statusCode).toBe(403)
+    }
+    const reboot = await world.ask(tokens.operator, 'POST', path(routes.nodeReboot, { id: 1 }))
+    expect(reboot.statusCode).toBe(202)
+  })
+})
+
+function allows(nodes: boolean, slices: boolean) {
+  return { allow_nodes: nodes, allow_slices: slices }
+}
