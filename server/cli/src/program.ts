@@ -4,14 +4,17 @@ import { Command, Option } from 'commander'
 import Type from 'typebox'
 import { Value } from 'typebox/value'
 import { addDoctor } from './command/doctor.ts'
+import { addGroup } from './command/group.ts'
 import { addNode } from './command/node.ts'
 import { leaf, nodeCount, parameter, port } from './command/option.ts'
+import { addRequest } from './command/request.ts'
 import { run, type RunOptions } from './command/run.ts'
 import { addSlice } from './command/slice.ts'
 import { start, type StartOptions } from './command/start.ts'
 import { addStatus } from './command/status.ts'
 import { addTemplate } from './command/template.ts'
 import { addToken } from './command/token.ts'
+import { addUser } from './command/user.ts'
 import { addVct } from './command/vct.ts'
 import type { Context } from './context.ts'
 
@@ -46,6 +49,9 @@ export function createProgram(
   addNode(program, context)
   addSlice(program, context)
   addTemplate(program, context)
+  addGroup(program, context)
+  addUser(program, context)
+  addRequest(program, context)
   addToken(program, context)
   addDoctor(program, context, outcome)
   return program

@@ -254,7 +254,7 @@ it('makes a token for a person', async () => {
   await listen()
   const made = await place.run(['token', 'create', 'laptop', '--user', 'ana'])
   expect(made).toEqual({ code: 0, out: 's3cret\n', err: '' })
-  expect(asked[0]?.body).toEqual({ name: 'laptop', role: 'researcher', user: 'ana' })
+  expect(asked[0]?.body).toEqual({ name: 'laptop', user: 'ana' })
 })
 
 it('adds a template and uploads its image with its checksum', async () => {

@@ -13,6 +13,14 @@ export function destroyer(parent: Command, name: string, description: string): C
   return leaf(parent, name, description).option('--yes', 'do not ask')
 }
 
+/** Give a command the options that say what a member of a group may do. */
+export function roleOptions(command: Command): Command {
+  return command
+    .option('--group-admin', 'look after members, nodes and slices')
+    .option('--node-admin', 'look after nodes')
+    .option('--slice-admin', 'make and change slices')
+}
+
 /** Read a number of nodes: 1 to 100. */
 export function nodeCount(text: string): number {
   return wholeNumber(text, 1, 100)

@@ -16,24 +16,25 @@ import { findNamed } from './name.ts'
 import { destroyer, expiry, leaf } from './option.ts'
 
 interface CreateOptions extends PrintOptions {
-  readonly role: 'operator' | 'researcher'
-  readonly user: string
+  readonly role?: 'operator' | 'researcher'
+  readonly user?: string
   readonly group?: string
   readonly expires?: string | null
   readonly scope?: 'all' | 'read'
 }
 
-/** `community-lab token …`: for operators. */
+/** `community-lab token …` */
 export function addToken(program: Command, context: Context): void {
-  const token = program.command('token').description('tokens for people (operators only)')
+  const token = program.command('token').description('your tokens; operators: those of all')
   leaf(token, 'create <name>', 'make a token; its secret is shown this once')
-    .requiredOption('--user <name>', 'whom it speaks for; made when there is no such user')
+    .option('--user <name>', 'whom it speaks for, made when there is no such user (operators)')
     .addOption(
-      new Option('--role <role>', 'what it may do')
-        .choices(['operator', 'researcher'])
-        .default('researcher'),
+      new Option('--role <role>', 'what it may do at most; researcher unless you say so').choices([
+        'operator',
+        'researcher',
+      ]),
     )
-    .option('--group <name>', 'the group of a new user')
+    .option('--group <name>', 'the group of a new user (operators)')
     .addOption(
       new Option('--scope <scope>', 'all that its role may, or only to read').choices([
         'all',
@@ -42,14 +43,14 @@ export function addToken(program: Command, context: Context): void {
     )
     .option(
       '--expires <when>',
-      'a date, days such as 30d, or never; a researcher’s: after a year',
+      'a date, days such as 30d, or never; after a year, but for an operator’s',
       (text) => (text === 'never' ? null : expiry(text)),
     )
     .action(async (name: string, options: CreateOptions) => {
       const body: TokenCreate = {
         name,
-        role: options.role,
-        user: options.user,
+        ...(options.role === undefined ? {} : { role: options.role }),
+        ...(options.user === undefined ? {} : { user: options.user }),
         ...(options.group === undefined ? {} : { group: options.group }),
         ...(options.expires === undefined ? {} : { expires_on: options.expires }),
         ...(options.scope === undefined ? {} : { scope: options.scope }),
@@ -59,7 +60,7 @@ export function addToken(program: Command, context: Context): void {
       if (options.json === true) printJson(context, made)
       else context.out.write(`${made.secret}\n`)
     })
-  leaf(token, 'list', 'all tokens, never their secrets').action(async (options: PrintOptions) => {
+  leaf(token, 'list', 'tokens, never their secrets').action(async (options: PrintOptions) => {
     const client = connectServer(context)
     const now = Date.now()
     printRows(context, await client.ask(Type.Array(Token), routes.tokens), {
@@ -75,7 +76,7 @@ export function addToken(program: Command, context: Context): void {
       none: 'no tokens',
     })
   })
-  destroyer(token, 'revoke <name>', 'end a token').action(
+  destroyer(token, 'revoke <name>', 'end a token, by its name or id').action(
     async (name: string, options: ConfirmOptions) => {
       const client = connectServer(context)
       const found = findNamed('token', await client.ask(Type.Array(Token), routes.tokens), name)

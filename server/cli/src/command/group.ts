@@ -1,0 +1,238 @@
+import {
+  Agreement,
+  Group,
+  path as pathOf,
+  routes,
+  type GroupCreate,
+  type GroupPatch,
+  type User,
+} from '@community-lab/contract'
+import { Argument, type Command } from 'commander'
+import Type from 'typebox'
+import type { Context } from '../context.ts'
+import { connectServer } from '../credentials.ts'
+import type { Client } from '../http/client.ts'
+import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
+import { printJson, printRows, type PrintOptions } from '../output/print.ts'
+import { findNamed } from './name.ts'
+import { destroyer, leaf, roleOptions } from './option.ts'
+import { describeRole, flagsOf, listGroups, listUsers, nameOf, type RoleOptions } from './people.ts'
+
+/** `community-lab group …` */
+export function addGroup(program: Command, context: Context): void {
+  const group = program.command('group').description('groups, who own nodes and slices')
+  leaf(group, 'list', 'all groups').action(async (options: PrintOptions) => {
+    printRows(context, await listGroups(connectServer(context)), {
+      ...options,
+      columns: groupColumns,
+      none: 'no groups yet',
+    })
+  })
+  leaf(group, 'show <name>', 'a group, with its members').action(
+    async (name: string, options: PrintOptions) => {
+      const client = connectServer(context)
+      const found = findNamed('group', await listGroups(client), name)
+      if (options.json === true) printJson(context, found)
+      else showGroup(context, found, await listUsers(client))
+    },
+  )
+  leaf(group, 'create <name>', 'make a group, of which you are the admin')
+    .option('--description <text>', 'who they are')
+    .option('--accept <number>', 'accept the testbed’s agreement of this number', Number)
+    .action(async (name: string, options: CreateOptions) => {
+      const { description, accept: agreement } = options
+      const body: GroupCreate = {
+        name,
+        ...(description === undefined ? {} : { description }),
+        ...(agreement === undefined ? {} : { agreement }),
+      }
+      const made = await connectServer(context).ask(Group, routes.groups, { method: 'POST', body })
+      if (options.json === true) printJson(context, made)
+      else
+        context.out.write(
+          `group ${made.name} is made; next: request ask allow-slices ${made.name}, or allow-nodes\n`,
+        )
+    })
+  leaf(group, 'allow <name>', 'let a group have nodes or slices (operators)')
+    .addArgument(whatArgument())
+    .action((name: string, what: What, options: PrintOptions) =>
+      setAllowed(context, name, { what, isAllowed: true, options }),
+    )
+  destroyer(group, 'withdraw <name>', 'let a group have nodes or slices no more (operators)')
+    .addArgument(whatArgument())
+    .addHelpText(
+      'after',
+      '\nIts nodes go from production to safe; its slices stop and stay deployed.\n',
+    )
+    .action(async (name: string, what: What, options: ConfirmOptions) => {
+      await requireYes(context, options, {
+        deed: `withdrawing ${what} from group ${name}`,
+        costs: 'stops what runs',
+        question: 'Withdraw them?',
+      })
+      await setAllowed(context, name, { what, isAllowed: false, options })
+    })
+  roleOptions(
+    leaf(
+      group,
+      'set-role <name> <user>',
+      'set what a member may do; without options: read samples',
+    ),
+  ).action((name: string, user: string, options: RoleOptions & PrintOptions) =>
+    changeMembers(context, name, user, { flags: flagsOf(options), options }),
+  )
+  destroyer(group, 'remove-member <name> <user>', 'end a membership').action(
+    async (name: string, user: string, options: ConfirmOptions) => {
+      await requireYes(context, options, {
+        deed: `removing user ${user} from group ${name}`,
+        costs: 'ends their access to what it owns',
+        question: 'Remove them?',
+      })
+      await changeMembers(context, name, user, { flags: null, options })
+    },
+  )
+  destroyer(group, 'leave <name>', 'be a member no more').action(
+    async (name: string, options: ConfirmOptions) => {
+      const client = connectServer(context)
+      const { id } = findNamed('group', await listGroups(client), name)
+      await requireYes(context, options, {
+        deed: `leaving group ${name}`,
+        costs: 'ends your access to what it owns',
+        question: 'Leave it?',
+      })
+      await client.do(pathOf(routes.groupLeave, { id }), { method: 'POST' })
+      if (options.json === true) printJson(context, { group: id, left: true })
+      else context.out.write(`you are no member of group ${name} any more\n`)
+    },
+  )
+  destroyer(group, 'remove <name>', 'remove a group that owns nothing').action(
+    async (name: string, options: ConfirmOptions) => {
+      const client = connectServer(context)
+      const { id } = findNamed('group', await listGroups(client), name)
+      await requireYes(context, options, {
+        deed: `removing group ${name}`,
+        costs: 'ends all its memberships',
+        question: 'Remove it?',
+      })
+      await client.do(pathOf(routes.group, { id }), { method: 'DELETE' })
+      if (options.json === true) printJson(context, { group: id, removed: true })
+      else context.out.write(`group ${name} is removed\n`)
+    },
+  )
+  leaf(group, 'agreement', 'read the testbed’s agreement in its newest version').action(
+    async (options: PrintOptions) => {
+      const all = await connectServer(context).ask(Type.Array(Agreement), routes.agreements)
+      const newest = all.at(-1) ?? null
+      if (options.json === true) printJson(context, newest)
+      else if (newest === null) context.out.write('this testbed has no agreement\n')
+      else context.out.write(`number ${newest.id}, of ${newest.published_on}:\n\n${newest.text}\n`)
+    },
+  )
+  leaf(
+    group,
+    'accept <name> <number>',
+    'accept the testbed’s newest agreement, by its number',
+  ).action(async (name: string, number: string, options: PrintOptions) => {
+    const client = connectServer(context)
+    const { id } = findNamed('group', await listGroups(client), name)
+    const at = pathOf(routes.groupAcceptAgreement, { id })
+    const body = { agreement: Number(number) }
+    const changed = await client.ask(Group, at, { method: 'POST', body })
+    if (options.json === true) printJson(context, changed)
+    else context.out.write(`group ${name} has accepted agreement ${number}\n`)
+  })
+}
+
+interface CreateOptions extends PrintOptions {
+  readonly description?: string
+  readonly accept?: number
+}
+
+type What = 'nodes' | 'slices'
+
+const whatArgument = () => new Argument('<what>', 'what it may have').choices(['nodes', 'slices'])
+
+interface Allowing {
+  readonly what: What
+  readonly isAllowed: boolean
+  readonly options: PrintOptions
+}
+
+async function setAllowed(
+  context: Context,
+  name: string,
+  { what, isAllowed, options }: Allowing,
+): Promise<void> {
+  const client = connectServer(context)
+  const { uri } = findNamed('group', await listGroups(client), name)
+  const body: GroupPatch = { [`allow_${what}`]: isAllowed }
+  const changed = await client.ask(Group, uri, { method: 'PATCH', body })
+  if (options.json === true) printJson(context, changed)
+  else context.out.write(`group ${changed.name} is ${isAllowed ? '' : 'not '}allowed ${what}\n`)
+}
+
+interface MemberChange {
+  /** What the member may do; null: they are a member no more. */
+  readonly flags: ReturnType<typeof flagsOf> | null
+  readonly options: PrintOptions
+}
+
+async function changeMembers(
+  context: Context,
+  name: string,
+  user: string,
+  { flags, options }: MemberChange,
+): Promise<void> {
+  const client = connectServer(context)
+  const group = findNamed('group', await listGroups(client), name)
+  const { id, name: known } = findNamed('user', await listUsers(client), user)
+  const others = group.user_roles.filter((role) => role.user.id !== id)
+  const roles = flags === null ? others : [...others, { user: { id }, ...flags }]
+  const changed = await sendRoles(client, group, roles)
+  if (options.json === true) printJson(context, changed)
+  else if (flags === null)
+    context.out.write(`user ${known} is no member of group ${group.name} any more\n`)
+  else context.out.write(`user ${known} is ${describeRole(flags)} of group ${group.name}\n`)
+}
+
+async function sendRoles(
+  client: Client,
+  { uri }: Group,
+  roles: NonNullable<GroupPatch['user_roles']>,
+): Promise<Group> {
+  const body: GroupPatch = {
+    user_roles: roles.map(({ user: { id }, ...flags }) => ({ user: { id }, ...flags })),
+  }
+  return client.ask(Group, uri, { method: 'PATCH', body })
+}
+
+const groupColumns = [
+  { title: 'ID', show: ({ id }: Group) => id, align: 'right' as const },
+  { title: 'NAME', show: ({ name }: Group) => name },
+  { title: 'MEMBERS', show: ({ user_roles }: Group) => user_roles.length, align: 'right' as const },
+  { title: 'NODES', show: ({ nodes }: Group) => nodes.length, align: 'right' as const },
+  { title: 'SLICES', show: ({ slices }: Group) => slices.length, align: 'right' as const },
+  { title: 'ALLOWED', show: (group: Group) => describeAllowed(group) },
+]
+
+function describeAllowed({ allow_nodes: nodes, allow_slices: slices }: Group): string {
+  return [...(nodes ? ['nodes'] : []), ...(slices ? ['slices'] : [])].join(', ') || 'nothing yet'
+}
+
+function showGroup(context: Context, group: Group, users: readonly User[]): void {
+  const lines = [
+    `${group.name} (${group.id}), allowed: ${describeAllowed(group)}`,
+    ...(group.description === '' ? [] : [group.description]),
+    `nodes: ${group.nodes.length}, slices: ${group.slices.length}`,
+    ...(group.agreement === null ? [] : [`agreement ${group.agreement.id} accepted`]),
+  ]
+  for (const line of lines) context.out.write(`${line.replaceAll(/\p{Cc}/gu, '?')}\n`)
+  context.out.write('\n')
+  printRows(context, group.user_roles, {
+    columns: [
+      { title: 'MEMBER', show: ({ user }) => nameOf(users, user) },
+      { title: 'ROLE', show: describeRole },
+    ],
+    none: 'it has no members',
+  })
+}

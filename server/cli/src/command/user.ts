@@ -1,0 +1,110 @@
+import {
+  path as pathOf,
+  routes,
+  User,
+  WhoAmI,
+  type UserCreate,
+  type UserPatch,
+} from '@community-lab/contract'
+import type { Command } from 'commander'
+import type { Context } from '../context.ts'
+import { connectServer } from '../credentials.ts'
+import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
+import { printJson, printRows, type PrintOptions } from '../output/print.ts'
+import { findNamed } from './name.ts'
+import { destroyer, leaf } from './option.ts'
+import { describeRole, listGroups, listUsers, nameOf } from './people.ts'
+
+/** `community-lab user …` */
+export function addUser(program: Command, context: Context): void {
+  const user = program.command('user').description('the people of the testbed')
+  leaf(user, 'list', 'all users').action(async (options: PrintOptions) => {
+    const client = connectServer(context)
+    const groups = await listGroups(client)
+    printRows(context, await listUsers(client), {
+      ...options,
+      columns: [
+        { title: 'ID', show: ({ id }) => id, align: 'right' },
+        { title: 'NAME', show: ({ name }) => name },
+        { title: 'IS', show: describeUser },
+        {
+          title: 'GROUPS',
+          show: ({ group_roles: roles }) =>
+            roles.map((role) => `${nameOf(groups, role.group)} (${describeRole(role)})`).join('; '),
+        },
+      ],
+      none: 'no users',
+    })
+  })
+  leaf(user, 'whoami', 'who you are to the server').action(async (options: PrintOptions) => {
+    const who = await connectServer(context).ask(WhoAmI, routes.whoami)
+    if (options.json === true) printJson(context, who)
+    else context.out.write(`${describeAsker(who)}\n`)
+  })
+  leaf(user, 'create <name>', 'make a user, who is in no group yet (operators)')
+    .option('--description <text>', 'who they are')
+    .action(async (name: string, options: PrintOptions & { readonly description?: string }) => {
+      const { description } = options
+      const body: UserCreate = { name, ...(description === undefined ? {} : { description }) }
+      const made = await connectServer(context).ask(User, routes.users, { method: 'POST', body })
+      if (options.json === true) printJson(context, made)
+      else
+        context.out.write(
+          `user ${made.name} is made; next: token create first --user ${made.name}\n`,
+        )
+    })
+  for (const [command, description, isActive] of [
+    ['disable', 'let a user in no more, by tokens or SSH keys (operators)', false],
+    ['enable', 'let a disabled user in again (operators)', true],
+  ] as const)
+    leaf(user, `${command} <name>`, description).action(
+      async (name: string, options: PrintOptions) => {
+        const changed = await patchUser(context, name, { is_active: isActive })
+        if (options.json === true) printJson(context, changed)
+        else context.out.write(`user ${changed.name} is ${isActive ? 'enabled' : 'disabled'}\n`)
+      },
+    )
+  for (const [command, description, isSuperuser] of [
+    ['promote', 'make a user an operator of the testbed (operators)', true],
+    ['demote', 'a user is an operator no more; their operator’s tokens end (operators)', false],
+  ] as const)
+    leaf(user, `${command} <name>`, description).action(
+      async (name: string, options: PrintOptions) => {
+        const changed = await patchUser(context, name, { is_superuser: isSuperuser })
+        if (options.json === true) printJson(context, changed)
+        else context.out.write(`user ${changed.name} is ${describeUser(changed)}\n`)
+      },
+    )
+  destroyer(user, 'remove <name>', 'remove a user with tokens and SSH keys (operators)').action(
+    async (name: string, options: ConfirmOptions) => {
+      const client = connectServer(context)
+      const { id } = findNamed('user', await listUsers(client), name)
+      await requireYes(context, options, {
+        deed: `removing user ${name}`,
+        costs: 'ends all their tokens and SSH keys for good',
+        question: 'Remove them?',
+      })
+      await client.do(pathOf(routes.user, { id }), { method: 'DELETE' })
+      if (options.json === true) printJson(context, { user: id, removed: true })
+      else context.out.write(`user ${name} is removed; what they made stays their groups’\n`)
+    },
+  )
+}
+
+async function patchUser(context: Context, name: string, body: UserPatch): Promise<User> {
+  const client = connectServer(context)
+  const { uri } = findNamed('user', await listUsers(client), name)
+  return client.ask(User, uri, { method: 'PATCH', body })
+}
+
+function describeUser({ is_active: isActive, is_superuser: isSuperuser }: User): string {
+  return [isSuperuser ? 'operator' : 'user', ...(isActive ? [] : ['disabled'])].join(', ')
+}
+
+function describeAsker({ role, user, node }: WhoAmI): string {
+  if (node !== null) return `node ${node.id}`
+  const roles = (user?.group_roles ?? []).map(
+    (one) => `${describeRole(one)} of group ${one.group.id}`,
+  )
+  return [`${user?.name ?? 'nobody'}, by a token of role ${role}`, ...roles].join('; ')
+}

@@ -1,0 +1,101 @@
+import type { Group, Node, WhoAmI } from '@community-lab/contract'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import {
+  makeToken,
+  startTestbeds,
+  type TestbedWorld,
+  type Testbeds,
+} from '../server/world/testbed.ts'
+import { makePlace, type Place } from './world/place.ts'
+
+// A server of its own, whole but for its sockets' TLS: what commands print is what it says.
+let testbeds: Testbeds
+let world: TestbedWorld
+let place: Place
+let url: string
+beforeAll(async () => {
+  testbeds = await startTestbeds('embedded')
+  world = await testbeds.start()
+  url = await world.app.listen({ host: '127.0.0.1', port: 0 })
+  place = await makePlace()
+})
+afterAll(async () => {
+  await place[Symbol.asyncDispose]()
+  await world[Symbol.asyncDispose]()
+  await testbeds[Symbol.asyncDispose]()
+})
+
+/** Run a command line with a token, and expect it to succeed. Returns what it printed. */
+async function run(token: string, ...args: readonly string[]): Promise<string> {
+  const done = await place.run(args, { env: envOf(token) })
+  expect([args, done.code, done.err]).toEqual([args, 0, ''])
+  return done.out
+}
+const envOf = (token: string) => ({ COMMUNITY_LAB_URL: url, COMMUNITY_LAB_TOKEN: token })
+
+it('brings a group from its first user to nodes of its own', async () => {
+  const { operator } = world
+  await run(operator, 'user', 'create', 'ada')
+  const ada = (await run(operator, 'token', 'create', 'first', '--user', 'ada')).trim()
+  await run(ada, 'group', 'create', 'green')
+  expect(await run(ada, 'request', 'ask', 'allow-nodes', 'green')).toBe(
+    'request 1 waits for an answer\n',
+  )
+  const early = await place.run(['node', 'add', 'roof'], { env: envOf(ada) })
+  expect([early.code, early.out]).toEqual([1, ''])
+  expect(early.err).toContain('request ask allow-nodes green')
+  expect(await run(operator, 'request', 'list')).toMatch(/1\s+ada\s+allow-nodes\s+green\s+pending/u)
+  await run(operator, 'request', 'accept', '1')
+  await run(ada, 'node', 'add', 'roof')
+  const [node] = (JSON.parse(await run(ada, 'node', 'list', '--json')) as Node[]).filter(
+    ({ name }) => name === 'roof',
+  )
+  const [group] = (JSON.parse(await run(ada, 'group', 'list', '--json')) as Group[]).filter(
+    ({ name }) => name === 'green',
+  )
+  expect(node?.group.id).toBe(group?.id)
+})
+
+it('lets a member in with a role, shows it, changes it and ends it', async () => {
+  const bob = await makeToken(world, world.operator, { name: 'x', user: 'bob', group: 'others' })
+  await run(bob, 'request', 'ask', 'join', 'red', '--message', 'for the thesis')
+  const [waiting] = JSON.parse(await run(world.red, 'request', 'list', '--json')) as {
+    id: number
+  }[]
+  await run(world.red, 'request', 'accept', String(waiting?.id), '--slice-admin')
+  expect(await run(world.red, 'group', 'show', 'red')).toMatch(/bob\s+slice admin/u)
+  await run(world.red, 'group', 'set-role', 'red', 'bob')
+  expect(await run(bob, 'user', 'list')).toMatch(/bob\s+user\s.*red \(researcher\)/u)
+  await run(world.red, 'group', 'remove-member', 'red', 'bob', '--yes')
+  const { user } = JSON.parse(await run(bob, 'user', 'whoami', '--json')) as WhoAmI
+  expect(user?.group_roles).toHaveLength(1)
+})
+
+it('asks before what stops things, and says who may', async () => {
+  const asked = await place.run(['group', 'withdraw', 'red', 'slices'], {
+    env: envOf(world.operator),
+  })
+  expect([asked.code, asked.err]).toEqual([
+    2,
+    expect.stringContaining('withdrawing slices from group red stops what runs'),
+  ])
+  const refused = await place.run(['group', 'set-role', 'red', 'red', '--slice-admin'], {
+    env: envOf(world.blue),
+  })
+  expect(refused.err).toContain('the token of a group admin of group red, or an operator')
+  const node = await place.run(['node', 'set-state', 'n1', 'safe'], { env: envOf(world.blue) })
+  expect(node.err).toContain(
+    'the token of a group admin or node admin of group community-lab, or an operator',
+  )
+})
+
+it('makes a token of one’s own, which only reads, and disables a user', async () => {
+  const blue = (await run(world.blue, 'token', 'create', 'watch', '--scope', 'read')).trim()
+  const refused = await place.run(['token', 'create', 'more'], { env: envOf(blue) })
+  expect(refused.err).toContain('a token that may change things, not only read')
+  await run(world.operator, 'user', 'disable', 'blue')
+  const out = await place.run(['node', 'list'], { env: envOf(blue) })
+  expect(out.err).toContain('user blue is disabled')
+  await run(world.operator, 'user', 'enable', 'blue')
+  await run(blue, 'node', 'list')
+})
