@@ -35,6 +35,8 @@ export interface SliceOptions {
   /** The nodes, or their names. */
   readonly nodes: readonly (string | { readonly name: string })[]
   readonly description?: string
+  /** The name of the group that a new slice belongs to. It may be omitted by who creates slices for one group only. */
+  readonly group?: string
   /** The memory of each sliver, in MiB; default 64. */
   readonly memoryMiB?: number
   /** The disk space of each sliver, in MiB; default 128. */
@@ -64,17 +66,18 @@ export class Slices {
    * first, and accepts or refuses it as a whole. No data in a sliver is lost unless `mayLose` allows it.
    *
    * @throws {@link LabError} LAB_SLICE_WOULD_LOSE, LAB_SLICE_NO_CAPACITY, LAB_SLICE_UNKNOWN_NODE, LAB_SLICE_UNKNOWN_TEMPLATE, LAB_SLICE_NODE_NOT_READY,
-   * LAB_SLICE_ARCH_MISMATCH, LAB_REQUEST_INVALID.
+   * LAB_SLICE_ARCH_MISMATCH, LAB_GROUP_UNCLEAR, LAB_GROUP_NOT_ALLOWED, LAB_AUTH_FORBIDDEN, LAB_REQUEST_INVALID.
    */
   async ensure(name: string, options: SliceOptions): Promise<Slice> {
     checkEnsure(name, options)
-    const { template, nodes, description, mayLose } = options
+    const { template, nodes, description, group, mayLose } = options
     const resources = listResources(options)
     const body = {
       name,
       template,
       nodes: nodes.map(nameOfNode),
       ...(description === undefined ? {} : { description }),
+      ...(group === undefined ? {} : { group }),
       ...(resources.length === 0 ? {} : { resources }),
       ...(mayLose === undefined ? {} : { may_lose: mayLose }),
     }
@@ -142,6 +145,7 @@ function checkEnsure(name: unknown, options: SliceOptions): void {
     template: words,
     nodes: someOf(named),
     description: text,
+    group: words,
     memoryMiB: amount,
     diskMiB: amount,
     cpuPct: amount,
