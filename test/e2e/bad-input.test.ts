@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { connect, type Lab } from '@community-lab/kernel'
-import { LabError } from '@community-lab/contract'
+import { LabError, parseCredentials } from '@community-lab/contract'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startTestbed, type RunningTestbed } from '../support/testbed.ts'
 
@@ -67,6 +69,13 @@ it('refuses more memory than any node has, with the largest there is', async () 
   expect(error.message).toMatch(/largest free: \d+ MiB on n\d/u)
 })
 
+it('says who may when a slice is for a group that the researcher is not in', async () => {
+  const options = { template: 'tiny', nodes: ['n1'], group: 'lenders' }
+  const error = await refusal(lab.slices.ensure('x', options))
+  expect(error.code).toBe('LAB_AUTH_FORBIDDEN')
+  expect(error.message).toContain('the token of a group admin or slice admin of group lenders')
+})
+
 it('names the nodes and links that a virtual testbed has', async () => {
   const node = await refusal(lab.virtual().node('n9', 'cut'))
   expect(node.message).toBe('this virtual testbed has no node "n9"; it has n1, n2')
@@ -90,17 +99,25 @@ it('lets a stranger read the state of the testbed but no token, user key or meas
   await slice.release()
 })
 
-it('lets a researcher change no node', async () => {
+it('lets the owner of a node change it, and neither a researcher nor a student', async () => {
   const { url, token } = testbed.credentials
-  for (const method of ['PATCH', 'PUT', 'DELETE']) {
-    const answer = await fetch(`${url}/api/nodes/1/`, {
-      method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(method === 'DELETE' ? {} : { 'content-type': 'application/json' }),
-      },
-      body: method === 'DELETE' ? null : JSON.stringify({ description: 'mine' }),
-    })
-    expect([method, answer.status]).toEqual([method, 403])
-  }
+  const tokenIn = async (file: string) =>
+    parseCredentials(file, await readFile(join(testbed.home, file), 'utf8')).token
+  const owner = await tokenIn('credentials-owner.json')
+  const student = await tokenIn('credentials-student.json')
+  const change = async (method: string, as: string) =>
+    (
+      await fetch(`${url}/api/nodes/1/`, {
+        method,
+        headers: {
+          authorization: `Bearer ${as}`,
+          ...(method === 'DELETE' ? {} : { 'content-type': 'application/json' }),
+        },
+        body: method === 'DELETE' ? null : JSON.stringify({ description: 'mine' }),
+      })
+    ).status
+  for (const method of ['PATCH', 'PUT', 'DELETE'])
+    for (const as of [token, student])
+      expect([method, await change(method, as)]).toEqual([method, 403])
+  expect(await change('PATCH', owner)).toBe(200)
 })

@@ -16,11 +16,11 @@ export interface EnrollingNode {
   register(id: number, enrollmentToken: string | null): void
 }
 
-/** Make sure that the server has every node, and that each has what it needs to enrol. */
+/** Make sure that the server has every node, and that each has what it needs to enrol. A new one belongs to the group. */
 export async function ensureNodes(
   operator: ServerClient,
   nodes: readonly EnrollingNode[],
-  signal: AbortSignal,
+  { groupId, signal }: { readonly groupId: number; readonly signal: AbortSignal },
 ): Promise<void> {
   const known = await operator.ask(Nodes, routes.nodes, { signal })
   // One after the other, so that ids rise with names.
@@ -32,6 +32,7 @@ export async function ensureNodes(
   function create(name: string): Promise<Node> {
     const body = {
       name,
+      group: { id: groupId },
       arch: archOf(process.arch, machine()),
       description: 'A node of the virtual testbed',
     }

@@ -24,6 +24,8 @@ export interface Folders {
   readonly serverData: string
   readonly credentials: string
   readonly operatorCredentials: string
+  readonly ownerCredentials: string
+  readonly studentCredentials: string
   readonly template: string
   nodeData(name: string): string
   log(name: string): string
@@ -55,6 +57,8 @@ export function foldersOf(home: string, uid = process.getuid?.() ?? 0): Folders 
     serverData: join(vct, 'server'),
     credentials: join(home, 'credentials.json'),
     operatorCredentials: join(home, 'credentials-operator.json'),
+    ownerCredentials: join(home, 'credentials-owner.json'),
+    studentCredentials: join(home, 'credentials-student.json'),
     template: join(home, 'templates', 'tiny.tar.gz'),
     nodeData: (name) => join(vct, 'nodes', name),
     log: (name) => join(logs, `${name}.log`),

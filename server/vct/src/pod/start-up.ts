@@ -1,11 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import {
-  ensureResearcherToken,
-  maybeCredentials,
-  writeCredentials,
-} from '../bootstrap/credentials.ts'
+import { maybeCredentials, writeCredentials } from '../bootstrap/credentials.ts'
 import { ensureNodes, bringIntoProduction } from '../bootstrap/nodes.ts'
 import { readOperatorToken, refuseHopeless, waitForServer } from '../bootstrap/operator.ts'
+import { ensurePeople, findGroup, lenders } from '../bootstrap/people.ts'
 import { createServerClient, type ServerClient } from '../bootstrap/server-client.ts'
 import { ensureTemplate } from '../bootstrap/template.ts'
 import { doStep, type StepLine } from '../progress.ts'
@@ -72,7 +69,8 @@ export async function startUp(context: TestbedContext, options: StartUpOptions):
     ensureTemplate(operator, configuration.template, signal).then(note),
   )
   await doStep(say, 'nodes', async (note) => {
-    await ensureNodes(operator, testbed.nodes, signal)
+    const { id: groupId } = await findGroup(operator, lenders, signal)
+    await ensureNodes(operator, testbed.nodes, { groupId, signal })
     // Those that run already are left as they are.
     await startAgents(
       testbed.nodes.filter(({ agent }) => !agent.isWanted),
@@ -90,7 +88,7 @@ export async function startUp(context: TestbedContext, options: StartUpOptions):
   return testbed
 }
 
-/** The server's client as its operator; both credentials files are written on the way. */
+/** The server's client as its operator; the credentials files are written on the way. */
 async function becomeOperator(
   { configuration: { url }, folders }: TestbedContext,
   client: ServerClient,
@@ -99,10 +97,11 @@ async function becomeOperator(
   const kept = await maybeCredentials(folders.operatorCredentials)
   const token = kept?.token ?? (await readOperatorToken(folders.serverData, bootstrapTokenFile))
   const operator = client.withToken(token)
-  const researcher = await ensureResearcherToken(operator, folders.credentials, signal)
+  const tokens = await ensurePeople(operator, folders, signal)
   const common = { url, vct_socket: folders.vctSocket }
   await writeCredentials(folders.operatorCredentials, { ...common, token })
-  await writeCredentials(folders.credentials, { ...common, token: researcher })
+  for (const file of ['credentials', 'studentCredentials', 'ownerCredentials'] as const)
+    await writeCredentials(folders[file], { ...common, token: tokens[file] })
   return operator
 }
 
