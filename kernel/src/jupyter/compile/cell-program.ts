@@ -2,14 +2,14 @@ import type ts from 'typescript'
 import { findDiagnostics } from './cell-diagnostics.ts'
 import { builtInModules, cellGlobals } from './cell-globals.ts'
 import { CellFiles } from './cell-files.ts'
+import { CellModules } from './cell-modules.ts'
 import { readCell, type CellText } from './cell-text.ts'
 import { codes, complaintOf, type PlacedDiagnostic } from './complaints.ts'
 import type { Complaint } from './compilation.ts'
 import { typeLargeValues } from './large-values.ts'
 import { DiskFiles } from './disk-files.ts'
 import { readFolderSettings, type FolderSettings } from './folder-settings.ts'
-import { namesFor, slotsOf, writeNameLine } from './name-line.ts'
-import { Names, type Home, type KnownName } from './names.ts'
+import { Names, type Origin } from './names.ts'
 import { PlainCells } from './plain-cells.ts'
 import { createCellService, type CellService } from './service.ts'
 
@@ -43,6 +43,7 @@ export class CellProgram {
   readonly disk: DiskFiles
   readonly files: CellFiles
   readonly settings: FolderSettings
+  readonly modules: CellModules
   readonly #folder: string
   readonly #service: CellService
   readonly #cells = new Map<number, PlacedCell>()
@@ -53,11 +54,7 @@ export class CellProgram {
    * names again.
    */
   readonly #compiledWith = new Map<number, readonly number[]>()
-  /** For each slot: the names that its module imports from earlier cells. */
-  readonly #brought = new Map<number, ReadonlyMap<string, KnownName>>()
   readonly #plain = new PlainCells()
-  /** Slots whose `declare global` a later cell has replaced. */
-  readonly #replaced = new Set<number>()
   /** The slots that {@link unfold} has unfolded, in ascending order. */
   #unfolded: readonly number[] = []
   /** The last program, and the number of changes of cell files when it was made. */
@@ -71,6 +68,12 @@ export class CellProgram {
     this.disk = new DiskFiles(folder)
     this.settings = readFolderSettings(folder)
     this.files = new CellFiles(folder, { '$globals.d.ts': cellGlobals })
+    this.modules = new CellModules({
+      files: this.files,
+      names: this.names,
+      plain: this.#plain,
+      textOf: (slot) => this.#cells.get(slot)?.text,
+    })
     this.#service = createCellService({
       folder,
       fallbackFile,
@@ -132,12 +135,10 @@ export class CellProgram {
     const { text } = cell
     this.disk.nodeTypes.needNamed(text.source)
     this.#isStale = true
-    const brought = this.#namesFor(text)
-    const slot = this.files.take(moduleOf(this.#lineOf(text, brought), text))
+    const slot = this.modules.add(text)
     this.#cells.set(slot, cell)
-    this.#brought.set(slot, brought)
     this.#pinned.add(slot)
-    this.#compiledWith.set(cell.number, this.#numbersOf(slotsOf(brought)))
+    this.#compiledWith.set(cell.number, this.#numbersOf(this.modules.importsOf(slot)))
     return slot
   }
 
@@ -146,26 +147,13 @@ export class CellProgram {
     this.#pinned.delete(slot)
   }
 
-  /** Write a cell's module with the names that are known now. Returns a function that restores the module. */
-  write(slot: number): () => void {
-    const text = this.#cells.get(slot)?.text
-    if (text === undefined) return () => undefined
-    const before = this.#brought.get(slot)
-    this.#brought.set(slot, this.#namesFor(text))
-    this.#render(slot)
-    return () => {
-      if (before !== undefined) this.#brought.set(slot, before)
-      this.#render(slot)
-    }
-  }
-
   /** Note the declarations of a cell that has ended. Returns those names of `again` whose type differs from that in the slot that declared them before. */
   settle(
     slot: number,
     {
       kinds,
       again,
-    }: { kinds: ReadonlyMap<string, Home['kind']>; again: ReadonlyMap<string, number> },
+    }: { kinds: ReadonlyMap<string, Origin['kind']>; again: ReadonlyMap<string, number> },
   ): ReadonlyMap<string, number> {
     const cell = this.#cells.get(slot)
     if (cell === undefined) return again
@@ -192,7 +180,7 @@ export class CellProgram {
       this.files.resume(slot)
     }
     this.#unfolded = [...slots].toSorted((a, b) => a - b)
-    for (const slot of slots) this.#render(slot)
+    for (const slot of slots) this.modules.write(slot)
   }
 
   /** Read the types of the unfolded cells again, and fold the cells again where that is possible. */
@@ -202,7 +190,7 @@ export class CellProgram {
     this.#unfolded = []
     for (const slot of slots) this.#plain.read(slot, { program, path: this.files.pathOf(slot) })
     this.fold(slots)
-    for (const slot of slots) this.#render(slot)
+    for (const slot of slots) this.modules.write(slot)
   }
 
   /** Replace large literals in a cell by their types, because later cells need only the types. */
@@ -214,19 +202,7 @@ export class CellProgram {
     const typed = typeLargeValues(this.program, path, source)
     if (typed === null) return
     this.#cells.set(slot, { ...cell, text: readCell(typed) })
-    this.#render(slot)
-  }
-
-  /** Remove `declare global` from a cell's module, because a later cell declares the same globals. */
-  dropGlobals(slot: number): void {
-    this.#replaced.add(slot)
-    this.#render(slot)
-  }
-
-  /** Put `declare global` back into a cell's module. */
-  restoreGlobals(slot: number): void {
-    this.#replaced.delete(slot)
-    this.#render(slot)
+    this.modules.write(slot)
   }
 
   /** Write an unfinished cell, with all known names, into a free file. Returns its path and the number of characters before the cell's text. */
@@ -234,23 +210,15 @@ export class CellProgram {
     if (this.files.freeCount === 0) this.#sweep()
     this.disk.nodeTypes.needNamed(text.source)
     this.#isStale = true
-    const path = this.files.freePath
-    const line = this.#lineOf(
-      text,
-      namesFor(text, this.names.all, () => true),
-    )
-    this.files.write(path, moduleOf(line, text))
-    return { path, before: line.length + 1 }
+    return this.modules.draft(text)
   }
 
   /** Remove a cell and free its slot. */
   release(slot: number): void {
-    this.#brought.delete(slot)
     this.#plain.remove(slot)
-    this.#replaced.delete(slot)
     this.#pinned.delete(slot)
     this.#cells.delete(slot)
-    this.files.release(slot)
+    this.modules.remove(slot)
   }
 
   /** Return TypeScript's diagnostics for a cell and for the notebook's own files that it imports. */
@@ -307,8 +275,7 @@ export class CellProgram {
     const needed = new Set([...this.names.slots, ...this.#pinned])
     for (const [slot, { text }] of this.#cells) if (text.globals.size > 0) needed.add(slot)
     // The loop also visits slots that it adds.
-    for (const slot of needed)
-      for (const each of slotsOf(this.#brought.get(slot) ?? new Map())) needed.add(each)
+    for (const slot of needed) for (const each of this.modules.importsOf(slot)) needed.add(each)
     return needed
   }
 
@@ -324,32 +291,4 @@ export class CellProgram {
       }
     return users
   }
-
-  /** Return the names of earlier cells that a cell uses, as they are known now. */
-  #namesFor(text: CellText): ReadonlyMap<string, KnownName> {
-    return namesFor(text, this.names.all, (name) => text.words.has(name))
-  }
-
-  #render(slot: number): void {
-    const text = this.#cells.get(slot)?.text
-    if (text === undefined || !this.files.isPlaced(slot)) return
-    const line = this.#lineOf(text, this.#brought.get(slot) ?? new Map())
-    const source = this.#replaced.has(slot) ? text.withoutGlobals : text.source
-    this.files.write(this.files.pathOf(slot), moduleOf(line, { ...text, source }))
-  }
-
-  #lineOf(text: CellText, brought: ReadonlyMap<string, KnownName>): string {
-    return writeNameLine(text, {
-      brought,
-      maybePlain: (slot, name) => this.#plain.maybe(slot, name),
-      fileOf: (slot) => this.files.fileOf(slot),
-      isKnown: (name) => this.names.maybe(name) !== undefined,
-    })
-  }
-}
-
-/** Write a cell as a module: a line that imports names of earlier cells, the text of the cell, and a line that exports its declarations. */
-function moduleOf(line: string, { source, declared, exported }: CellText): string {
-  const names = [...declared.keys()].filter((name) => !exported.has(name))
-  return `${line}\n${source}\nexport { ${names.join(', ')} }\n`
 }

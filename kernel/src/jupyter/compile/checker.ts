@@ -13,7 +13,7 @@ import type {
 import { emitCell } from './emit.ts'
 import { emitFile } from './emit-file.ts'
 import { SyntaxProblem } from './transpile.ts'
-import type { Home } from './names.ts'
+import type { Origin } from './names.ts'
 import { dropTypes } from './type-exports.ts'
 import { completeAt, inspectAt, isComplete } from './help.ts'
 import { findJsx } from './jsx.ts'
@@ -106,7 +106,7 @@ export class Checker implements CompilerMethods {
   /** Release the slot of a cell that does not run. Restore the globals of earlier cells that it would have replaced. */
   #release(slot: number, replaced: readonly number[]): void {
     this.#program.release(slot)
-    for (const each of replaced) this.#program.restoreGlobals(each)
+    for (const each of replaced) this.#program.modules.restoreGlobals(each)
   }
 
   abandon(number: number): void {
@@ -125,7 +125,7 @@ export class Checker implements CompilerMethods {
     this.#program.letGo(slot)
     const label = capitalize(this.#program.labelOf(slot))
     const again = new Map<string, number>()
-    const kinds = new Map<string, Home['kind']>()
+    const kinds = new Map<string, Origin['kind']>()
     for (const [name, { kind }] of cells.get(slot)?.text.declared ?? []) {
       const isType = kind === 'type' || types.has(name)
       if (!isType && (reached.get(name) ?? 0) > reachedCount) {
@@ -194,7 +194,7 @@ export class Checker implements CompilerMethods {
     const before = [...this.#program.cells].filter(([, { text }]) =>
       [...text.globals].some((name) => globals.has(name)),
     )
-    for (const [slot] of before) this.#program.dropGlobals(slot)
+    for (const [slot] of before) this.#program.modules.dropGlobals(slot)
     return before.map(([slot]) => slot)
   }
 

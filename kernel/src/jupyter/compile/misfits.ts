@@ -32,7 +32,7 @@ function checkUsers(cells: CellProgram, slot: number, { again, told }: MisfitOpt
     ([other, { text }]) =>
       other !== slot && names.some((name) => text.words.has(name) && !text.declared.has(name)),
   )
-  const written = users.map(([other]) => [other, cells.write(other)] as const)
+  const written = users.map(([other]) => [other, cells.modules.update(other)] as const)
   return written.flatMap(([other, undo]) => {
     const found = cells
       .check(other)

@@ -6,7 +6,7 @@ import { qualified, type PlainDeclaration } from './plain-types.ts'
 /** Options of {@link writeNameLine}. */
 export interface NameLineOptions {
   /** The names that the module imports from earlier cells. */
-  readonly brought: ReadonlyMap<string, KnownName>
+  readonly imported: ReadonlyMap<string, KnownName>
   /** Return the plain declaration of a name of the cell in a slot; null when the name must be imported from the cell's module. See {@link PlainDeclaration}. */
   maybePlain(slot: number, name: string): PlainDeclaration | null
   /** Return the number of the file that has the module of a slot. */
@@ -38,7 +38,7 @@ export function namesFor(
 /** Write the first line of a cell's module, which imports or declares the names of earlier cells. */
 export function writeNameLine(
   { declared }: CellText,
-  { brought, maybePlain, fileOf, isKnown }: NameLineOptions,
+  { imported, maybePlain, fileOf, isKnown }: NameLineOptions,
 ): string {
   const files = new Set<number>()
   const parts: string[] = []
@@ -49,7 +49,7 @@ export function writeNameLine(
   }
   const alias = (name: string, slot: number): void =>
     add(slot, (place) => `import ${name} = ${place}.${name};`)
-  for (const [name, { value, type, slot }] of brought) {
+  for (const [name, { value, type, slot }] of imported) {
     const own = declared.get(name)?.kind ?? null
     const plain = value === null ? null : maybePlain(value.slot, name)
     if (own !== null && own !== 'type') alias(name, slot)
@@ -74,10 +74,10 @@ export function writeNameLine(
 }
 
 /** Return the slots of the cells that these names come from. */
-export function slotsOf(brought: ReadonlyMap<string, KnownName>): Set<number> {
-  const homes = [...brought.values()].flatMap(({ value, type, slot }) => [
+export function slotsOf(imported: ReadonlyMap<string, KnownName>): Set<number> {
+  const origins = [...imported.values()].flatMap(({ value, type, slot }) => [
     slot,
-    ...[value, type].flatMap((home) => home?.slot ?? []),
+    ...[value, type].flatMap((origin) => origin?.slot ?? []),
   ])
-  return new Set(homes)
+  return new Set(origins)
 }

@@ -1,7 +1,7 @@
 import type { Declared } from './cell-text.ts'
 
 /** Where a name of earlier cells comes from: the slot of a cell, and how the cell declares it. */
-export interface Home {
+export interface Origin {
   readonly slot: number
   /** As the cell declares it. `union`: a constant whose type is a union, which functions of later cells may narrow. */
   readonly kind: Declared['kind'] | 'union'
@@ -9,8 +9,8 @@ export interface Home {
 
 /** A name that later cells know. A value and a type of the same name may come from different cells. */
 export interface KnownName {
-  readonly value: Home | null
-  readonly type: Home | null
+  readonly value: Origin | null
+  readonly type: Origin | null
   /** The slot that declared the name last. Its module has the value and the type. */
   readonly slot: number
 }
@@ -34,8 +34,8 @@ export class Names {
 
   /** The slots that known names come from. */
   get slots(): Set<number> {
-    const homes = [...this.#known.values()].flatMap(({ value, type }) => [value, type])
-    return new Set(homes.flatMap((home) => (home === null ? [] : [home.slot])))
+    const origins = [...this.#known.values()].flatMap(({ value, type }) => [value, type])
+    return new Set(origins.flatMap((origin) => (origin === null ? [] : [origin.slot])))
   }
 
   /** Return what is known of a name. */
@@ -49,19 +49,19 @@ export class Names {
   }
 
   /** Declare a name. Returns its earlier origin if it was a value. */
-  declare(name: string, home: Home): Home | null {
+  declare(name: string, origin: Origin): Origin | null {
     const before = this.#known.get(name)
     this.#lost.delete(name)
-    if (home.kind === 'type') {
+    if (origin.kind === 'type') {
       const stays = before?.value ?? null
       // The value stays beside the new type. If the old name was both, such as a class, only its value stays.
-      const value: Home | null = stays?.kind === 'both' ? { ...stays, kind: 'constant' } : stays
-      this.#known.set(name, { value, type: home, slot: home.slot })
+      const value: Origin | null = stays?.kind === 'both' ? { ...stays, kind: 'constant' } : stays
+      this.#known.set(name, { value, type: origin, slot: origin.slot })
       return null
     }
-    const isAlsoType = home.kind === 'both'
+    const isAlsoType = origin.kind === 'both'
     const type = before?.type?.kind === 'type' ? before.type : null
-    this.#known.set(name, { value: home, type: isAlsoType ? home : type, slot: home.slot })
+    this.#known.set(name, { value: origin, type: isAlsoType ? origin : type, slot: origin.slot })
     return before?.value ?? null
   }
 

@@ -1,6 +1,6 @@
 import type ts from 'typescript'
 import type { CellText } from './cell-text.ts'
-import type { Home, Names } from './names.ts'
+import type { Origin, Names } from './names.ts'
 import { maybePlain, type PlainDeclaration } from './plain-types.ts'
 
 /** Text for which a cell cannot be replaced by its declarations: imports, modules, globals, references, and documentation comments. */
@@ -15,14 +15,14 @@ interface PlacedModule {
 /** The cells that TypeScript can do without: all their names have plain declarations, see {@link PlainDeclaration}. */
 export class PlainCells {
   /** How each cell declares its names. */
-  readonly #kinds = new Map<number, ReadonlyMap<string, Home['kind']>>()
+  readonly #kinds = new Map<number, ReadonlyMap<string, Origin['kind']>>()
   readonly #declarations = new Map<number, ReadonlyMap<string, PlainDeclaration>>()
 
   /** Note the names that a cell has declared, unless its module is needed anyway. */
   add(
     slot: number,
     text: CellText,
-    { kinds, names }: { kinds: ReadonlyMap<string, Home['kind']>; names: Names },
+    { kinds, names }: { kinds: ReadonlyMap<string, Origin['kind']>; names: Names },
   ): void {
     const isType = (name: string): boolean => names.maybe(name)?.type !== null
     if (foreign.test(text.source) || [...kinds.keys()].some(isType)) return

@@ -1,5 +1,5 @@
 import ts from 'typescript'
-import type { Home } from './names.ts'
+import type { Origin } from './names.ts'
 
 /** A plain declaration of a name of an earlier cell. It means the same in every module, such as `declare let count: number;`. */
 export interface PlainDeclaration {
@@ -25,7 +25,7 @@ const bound = /\b(?:typeof|unique|import|this|asserts|infer|keyof|globalThis)\b/
 export function maybePlain(
   program: ts.Program,
   file: ts.SourceFile,
-  { name, kind }: { name: string; kind: Home['kind'] },
+  { name, kind }: { name: string; kind: Origin['kind'] },
 ): PlainDeclaration | null {
   if (kind !== 'variable' && kind !== 'constant' && kind !== 'union') return null
   const checker = program.getTypeChecker()
