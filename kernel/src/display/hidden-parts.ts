@@ -1,4 +1,4 @@
-import { noteLabel } from './label-room.ts'
+import { noteLabel } from './note.ts'
 
 /** The most texts of a picture. Drawing one takes about 0.5 ms. */
 export const maxTexts = 2_000

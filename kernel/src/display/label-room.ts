@@ -1,3 +1,4 @@
+import { noteLabel } from './note.ts'
 import { boundsOf, type Box } from './picture.ts'
 import { toXml } from './xml.ts'
 
@@ -15,9 +16,6 @@ const inherited = ['transform', 'font-size', 'font-family', 'font-weight', 'font
   'text-anchor',
   'style',
 )
-
-/** The `aria-label` of a note below a drawing. */
-export const noteLabel = 'note'
 
 /**
  * Widen a drawing so that no text that begins in it is cut off, and place its notes below it. A plotting library that cannot measure text reserves space for a

@@ -1,0 +1,2 @@
+/** The `aria-label` of a note below a drawing. */
+export const noteLabel = 'note'
