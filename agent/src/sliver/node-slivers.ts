@@ -115,6 +115,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     watch: (onChange, signal) =>
       watchNetwork((change) => {
         if (change === 'links') options.onNetworkChange()
+        else if (host.filter.isBeingSet) return
         onChange(change)
       }, signal),
     everyMs: upkeepEveryMs,

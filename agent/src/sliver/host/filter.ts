@@ -21,6 +21,16 @@ export interface Filter {
    * @throws {@link LabError} LAB_SLIVER_UNFILTERED when it cannot be set.
    */
   check(): Promise<'gone' | 'changed' | null>
+  /** Whether the filter is being set and will be listed afterwards. A change that is told meanwhile is the agent's own, or undone by it: it needs no check. */
+  readonly isBeingSet: boolean
+}
+
+/** What the filter needs of nft. */
+export interface Nft {
+  /** Carry out a script, all of it or nothing. */
+  set(script: string): Promise<void>
+  /** List the slivers' tables. @throws when one is not there. */
+  list(): Promise<string>
 }
 
 /** How often the filter is tried to be set before slivers have to stop. */
@@ -33,37 +43,49 @@ export interface FilterOptions {
   readonly running: readonly LinkedSliver[]
   /** What slivers together may take of the node's network in each direction, in Mbit/s; null: as much as there is. */
   readonly mbps: number | null
+  readonly nft: Nft
 }
 
 /** Make the filter, with the slivers that run. It is set by the first change or check. */
-export function createFilter({ network, running, mbps }: FilterOptions): Filter {
+export function createFilter({ network, running, mbps, nft }: FilterOptions): Filter {
   const slivers = new Map(running.map((sliver) => [sliver.nr, sliver]))
   let hostInterfaces: readonly string[] = []
-  let wasSet = false
+  let isBeingSet = false
   /** The tables as the kernel lists them after they were set; null: not known. */
   let listed: string | null = null
   let current: Promise<unknown> = Promise.resolve()
   let waiting: Promise<void> | null = null
 
-  function inOrder<T>(task: () => Promise<T>): Promise<T> {
+  /** Run a task after those before it. What is to be done after it delays those behind it, not who asked for the task. */
+  function inOrder<T>(task: () => Promise<T>, after?: () => Promise<void>): Promise<T> {
     const turn = current.then(task, task)
-    current = turn.catch(() => undefined)
+    current = turn.then(after).catch(() => undefined)
     return turn
   }
 
   async function set(): Promise<void> {
     const plan: FilterPlan = { network, slivers: [...slivers.values()], hostInterfaces, mbps }
     listed = null
+    isBeingSet = true
     for (let attempt = 1; ; attempt++) {
       try {
-        await runCommand(['nft', '-f', '-'], { input: filterScript(plan) })
-        listed = await listTables()
-        wasSet = true
+        await nft.set(filterScript(plan))
         return
       } catch (error) {
         if (attempt < tries) continue
+        isBeingSet = false
         throw new LabError('LAB_SLIVER_UNFILTERED', { reason: reasonOf(error) }, { cause: error })
       }
+    }
+  }
+
+  /** List the tables that were just set, unless they are about to be set again. Where one is not there any more, all are set again. */
+  async function remember(): Promise<void> {
+    for (let attempt = 1; waiting === null; attempt++) {
+      isBeingSet = false
+      listed = await nft.list().catch(() => null)
+      if (listed !== null || attempt === tries) return
+      await set()
     }
   }
 
@@ -72,7 +94,7 @@ export function createFilter({ network, running, mbps }: FilterOptions): Filter 
     waiting ??= inOrder(() => {
       waiting = null
       return set()
-    })
+    }, remember)
     return waiting
   }
 
@@ -103,26 +125,35 @@ export function createFilter({ network, running, mbps }: FilterOptions): Filter 
     },
     check: () =>
       inOrder(async () => {
-        const found = await listTables().catch(() => {
+        const found = await nft.list().catch(() => {
           // One of them is not there, or nft cannot tell: either way it has to be set.
           return null
         })
         if (found !== null && found === listed) return null
-        // At its first check this process has set nothing yet, so a difference is no finding. But where slivers run, an earlier agent must have set the filter.
-        const isExpected = !wasSet && (found !== null || slivers.size === 0)
+        // Where it is not known how the kernel lists what was set, as at the first check, a difference is no finding. But where slivers run, there must be a filter.
+        const isExpected = listed === null && (found !== null || slivers.size === 0)
         await set()
+        await remember()
         if (isExpected) return null
         return found === null ? 'gone' : 'changed'
       }),
+    get isBeingSet() {
+      return isBeingSet
+    },
   }
 }
 
-/**
- * List the tables without what packets have put into their sets. One nft for each, which a shell starts: nft 1.0.6 finds only tables of the first one's family when
- * it is told to list several, and all tables of a family may be much, such as an owner's list of 100,000 addresses.
- * @throws when one is not there.
- */
-async function listTables(): Promise<string> {
-  const lists = filterTables.map((table) => `nft --stateless list table ${table}`)
-  return withoutDynamicElements(await runCommand(['sh', '-c', lists.join(' && ')]))
+/** The slivers' tables in this network namespace. */
+export const hostNft: Nft = {
+  async set(script) {
+    await runCommand(['nft', '-f', '-'], { input: script })
+  },
+  /**
+   * Without what packets have put into their sets. One nft for each, which a shell starts: nft 1.0.6 finds only tables of the first one's family when it is told
+   * to list several, and all tables of a family may be much, such as an owner's list of 100,000 addresses.
+   */
+  async list() {
+    const lists = filterTables.map((table) => `nft --stateless list table ${table}`)
+    return withoutDynamicElements(await runCommand(['sh', '-c', lists.join(' && ')]))
+  },
 }

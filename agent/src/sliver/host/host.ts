@@ -4,7 +4,7 @@ import { createSerial } from '../../serial.ts'
 import type { LinkedSliver } from '../domain/interfaces.ts'
 import { chooseBundlePlaces, type BundlePlaces } from './bundle.ts'
 import { openCgroups, type Cgroups } from './cgroups.ts'
-import { createFilter, type Filter } from './filter.ts'
+import { createFilter, hostNft, type Filter } from './filter.ts'
 import type { NodeProblems } from '../../report/problems.ts'
 import { createForwarding, type Forwarding } from './forwarding.ts'
 import { createLinks, type Links } from './links.ts'
@@ -76,6 +76,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     network: { serverAddress, mgmtPrefix, mgmtInterface },
     running: options.running,
     mbps: options.lendsMbps,
+    nft: hostNft,
   })
   const removals = createSerial()
   const runtimes = runtimeNames.map((name) =>
