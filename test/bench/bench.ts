@@ -1,4 +1,6 @@
+import { measureExec } from './exec.ts'
 import { measureFanout } from './fanout.ts'
+import { measureIdle } from './idle.ts'
 import { measureKernel } from './kernel.ts'
 import { measureNodes } from './nodes.ts'
 import { measureStart } from './start.ts'
@@ -7,7 +9,9 @@ import { measureTurnaround } from './turnaround.ts'
 const benches: Readonly<Record<string, (rounds: number) => Promise<void>>> = {
   start: measureStart,
   turnaround: measureTurnaround,
+  exec: measureExec,
   fanout: measureFanout,
+  idle: measureIdle,
   kernel: measureKernel,
   nodes: measureNodes,
 }
