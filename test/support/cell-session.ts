@@ -49,17 +49,14 @@ export class CellSession implements AsyncDisposable {
 
   /** Write files below the notebook's folder; each takes the place of an older one at once. */
   async write(files: Readonly<Record<string, string>>): Promise<void> {
-    for (const [name, text] of Object.entries(files)) {
-      const path = join(this.folder, name)
-      await mkdir(dirname(path), { recursive: true })
-      await writeFile(`${path}.new`, text)
-      await rename(`${path}.new`, path)
-    }
+    await writeFiles(this.folder, files)
   }
 
-  /** Start one. */
-  static async start(): Promise<CellSession> {
-    return new CellSession(await mkdtemp(join(tmpdir(), 'cl-cells-')))
+  /** Start one in a folder that has these files. */
+  static async start(files: Readonly<Record<string, string>> = {}): Promise<CellSession> {
+    const folder = await mkdtemp(join(tmpdir(), 'cl-cells-'))
+    await writeFiles(folder, files)
+    return new CellSession(folder)
   }
 
   /** Run a cell. */
@@ -128,5 +125,14 @@ export class CellSession implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.runner.stop(), this.compiler.close()])
     await rm(this.folder, { recursive: true, force: true })
+  }
+}
+
+async function writeFiles(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(folder, name)
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(`${path}.new`, text)
+    await rename(`${path}.new`, path)
   }
 }

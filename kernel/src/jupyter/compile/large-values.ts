@@ -3,8 +3,8 @@ import { Edits } from './edits.ts'
 
 /** A literal of more characters than this is large. */
 const largeLength = 20_000
-/** The type of an object with more properties than this is about as long as the object. */
-const maxProperties = 200
+/** A longer type is not written. The type of an object is about as long as the object, but TypeScript reads its members only when they are used. */
+const maxTypeLength = 400_000
 
 /**
  * Replace large literals in a cell, such as thousands of rows, by their types. TypeScript checks a literal again for each later cell that uses it, which takes
@@ -37,12 +37,11 @@ function declarationsOf(statement: ts.Statement): readonly ts.VariableDeclaratio
   return ts.isVariableStatement(statement) ? statement.declarationList.declarations : []
 }
 
-/** Write the type of a variable; null when it is not much shorter than the value. */
+/** Write the type of a variable; null when it is too long. */
 function maybeTypeText(checker: ts.TypeChecker, name: ts.Identifier): string | null {
   const type = checker.getTypeAtLocation(name)
-  if (type.getProperties().length > maxProperties) return null
   const text = checker.typeToString(type, name, ts.TypeFormatFlags.NoTruncation)
-  return text.length > largeLength / 2 ? null : text
+  return text.length > maxTypeLength ? null : text
 }
 
 /** Tell whether an expression is a literal without names, so that its type can be written anywhere. */
