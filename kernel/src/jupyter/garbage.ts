@@ -42,6 +42,11 @@ export class IdleCollection {
     const { mostBytes = Infinity, mayCollect } = this.#options
     const { used_heap_size: used } = getHeapStatistics()
     if (used - this.#kept < leastGrowth || used > mostBytes || mayCollect?.() === false) return
+    this.collect()
+  }
+
+  /** Collect now. */
+  collect(): void {
     this.#collect ??= findCollect()
     // The only flavor that returns empty pages to the operating system.
     this.#collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })

@@ -22,18 +22,27 @@ export interface CompilerQuestion {
 export type CompilerAnswer =
   { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: Error }
 
-/** After this time without a call, the thread compiles the next text of {@link warmUp}, in milliseconds. */
+/** After this time without a call, the thread takes the next step of its preparation, in milliseconds. */
 const idleMs = 100
 
 /** After this time without a call, the thread collects garbage, in milliseconds. The collection takes 0.2 s. */
 const collectionMs = 1000
 
-/** Texts like the first cells of most notebooks. Compiling them in advance loads the libraries, and makes V8 optimize the compiler. */
+/** Texts like the first cells of most notebooks. Compiling them in advance loads the libraries. */
 const warmUp = [
   "import { Plot, connect, show } from '@community-lab/kernel'\nconst lab = connect()\nshow(Plot.plot({ marks: [] }))",
   'function f(x: number): number {\n  return x * 2\n}\nf(1)',
   'for (const n of [1, 2].map((x) => x + 1)) console.log(`${n}`)\nawait Promise.all([])\nclass A { n = 1 }\nnew A().n',
 ]
+
+/** Short texts, for V8 to optimize what every cell needs. Before that, the first cells take twice as long. */
+const rehearsal = Array.from(
+  { length: 24 },
+  (_, n) => `function f(x: number): number {\n  return x * ${n}\n}\nf(${n}) + 1`,
+)
+
+/** So many of the {@link rehearsal} are compiled at once. That takes 20 ms. */
+const rehearsedAtOnce = 4
 
 /*
  * This thread compiles cells, so that a compilation never blocks the kernel's sockets. The compile cache is enabled before TypeScript is loaded, which then
@@ -48,16 +57,25 @@ const port = parentPort
 // Load what every cell needs. A cell that has arrived meanwhile would wait for it anyway.
 checker.warm('0')
 port?.postMessage(null)
-const steps = [...warmUp]
 const collection = new IdleCollection({ idleMs: collectionMs })
+const steps = [
+  ...warmUp.map((text) => () => checker.warm(text)),
+  () => {
+    // Save V8's compiled code for the next kernel now, because this process may be killed.
+    flushCompileCache()
+    // A collection discards optimized code. So it comes before the rehearsal.
+    collection.collect()
+  },
+  ...Array.from({ length: rehearsal.length / rehearsedAtOnce }, (_, n) => () => {
+    const first = n * rehearsedAtOnce
+    for (const text of rehearsal.slice(first, first + rehearsedAtOnce)) checker.warm(text)
+  }),
+]
 
-/** Compile the next text only after a time without calls, because the calls at the end of a cell must not wait for it. */
+/** Take the next step only after a time without calls, because the calls at the end of a cell must not wait for it. */
 const warm = setTimeout(() => {
-  const step = steps.shift()
-  if (step !== undefined) checker.warm(step)
-  // Save V8's compiled code for the next kernel now, because this process may be killed.
-  if (steps.length === 0) flushCompileCache()
-  else warm.refresh()
+  steps.shift()?.()
+  if (steps.length > 0) warm.refresh()
   collection.defer()
 }, idleMs)
 
