@@ -19,6 +19,7 @@ import type { Database } from './postgres/database.ts'
 import { openNotifications } from './postgres/notifications.ts'
 import { openRegistry } from './registry/open.ts'
 import type { RouteContext } from './route/context.ts'
+import { auditRoutes } from './route/audit.ts'
 import { eventRoutes } from './route/events.ts'
 import { agreementRoutes, groupRoutes } from './route/groups.ts'
 import { agentRoutes, nodeRoutes } from './route/nodes.ts'
@@ -142,6 +143,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     userRoutes(routes, context)
     groupRoutes(routes, context)
     agreementRoutes(routes, context)
+    auditRoutes(routes, context)
     requestRoutes(routes, context)
     tokenRoutes(routes, context)
     eventRoutes(routes, context)

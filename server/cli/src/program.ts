@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import Type from 'typebox'
 import { Value } from 'typebox/value'
+import { addAudit } from './command/audit.ts'
 import { addDoctor } from './command/doctor.ts'
 import { addGroup } from './command/group.ts'
 import { addNode } from './command/node.ts'
@@ -53,6 +54,7 @@ export function createProgram(
   addUser(program, context)
   addRequest(program, context)
   addToken(program, context)
+  addAudit(program, context)
   addDoctor(program, context, outcome)
   return program
 }

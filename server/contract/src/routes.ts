@@ -51,6 +51,9 @@ export const routes = {
   /** POST a GroupRequestAccept. */
   requestAccept: '/api/requests/{id}/ctl/accept/',
   requestRefuse: '/api/requests/{id}/ctl/refuse/',
+  /** GET, operators: who changed what. */
+  audit: '/api/audit/',
+  auditEntry: '/api/audit/{id}/',
   users: '/api/users/',
   user: '/api/users/{id}/',
   whoami: '/api/users/ctl/whoami/',

@@ -3,10 +3,12 @@ import fp from 'fastify-plugin'
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import { sql, type Kysely } from 'kysely'
 import '../decorations.ts'
-import { memberRights, type RightName } from '../domain/rights.ts'
+import { memberRights, rights, type RightName } from '../domain/rights.ts'
+import { fullAddressOf } from '../http/asker.ts'
 import type { Notifications } from '../postgres/notifications.ts'
 import { createGather } from '../postgres/gather.ts'
 import type { Tables } from '../postgres/tables.ts'
+import { actAs, type Actor } from '../registry/actor.ts'
 import { membershipsOf } from '../registry/read/memberships.ts'
 import { createOpenRequests } from './open-requests.ts'
 import { permitObject } from './own-object.ts'
@@ -75,7 +77,9 @@ export const accessPlugin = fp<AccessOptions>(
     })
     app.addHook('preHandler', (request, _reply, done) => {
       permitMembers(request)
-      done()
+      const actor = actorOf(request)
+      if (actor === null) done()
+      else actAs(actor, done)
     })
     const onError = (error: unknown): void => app.log.error({ err: error }, 'void tokens not found')
     const unsubscribe = cutVoidTokens({ db, notifications, open, onError })
@@ -123,6 +127,21 @@ async function permitRequest(db: Kysely<Tables>, request: FastifyRequest): Promi
   if (right === undefined) throw new LabError('LAB_INTERNAL', { what: 'a route without a right' })
   permit(request.principal, right, { owner: 'unknown' })
   await permitObject(db, right, request)
+}
+
+/** Whose change a request is in the audit trail; null: it changes nothing, or is a node's report of itself. */
+function actorOf(request: FastifyRequest): Actor | null {
+  const { principal, routeOptions } = request
+  const { right } = routeOptions.config
+  if (right === undefined || !rights[right].changes || principal.role === 'node') return null
+  const { userId, tokenId, role } = principal
+  return {
+    userId,
+    tokenId,
+    role: role === 'anonymous' ? null : role,
+    address: fullAddressOf(request),
+    right,
+  }
 }
 
 /** Some members of a body need a right of their own, whether it comes by PATCH, PUT or POST. */

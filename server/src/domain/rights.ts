@@ -126,6 +126,8 @@ export const rights = {
   'remove a sliver': { may: sliceAdmins, object: 'sliver', changes: true },
   'open a sliver’s SSH port': { may: sliceAdmins, object: 'sliver', changes: true },
 
+  'read the audit trail': { may: operators, object: 'none', changes: false },
+
   'make a template': { may: operators, object: 'none', changes: true },
   'change a template': { may: operators, object: 'none', changes: true },
   'upload a template’s image': { may: operators, object: 'none', changes: true },

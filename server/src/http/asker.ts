@@ -10,8 +10,14 @@ export function askerOf(request: FastifyRequest): string {
 }
 
 /** Where a request comes from: an IPv4 address, or the /64 of an IPv6 address, of which its owner has all; null: the Unix socket. */
-export function addressOf({ ip }: FastifyRequest): string | null {
-  if (typeof ip !== 'string' || ip === '') return null
-  const plain = ip.replace(/^::ffff:(?=\d+\.)/u, '').replace(/%.*$/u, '')
+export function addressOf(request: FastifyRequest): string | null {
+  const plain = fullAddressOf(request)
+  if (plain === null) return null
   return isIPv6(plain) ? parseIpv6(plain).slice(0, 4).join(':') : plain
+}
+
+/** The whole address where a request comes from; null: the Unix socket. */
+export function fullAddressOf({ ip }: FastifyRequest): string | null {
+  if (typeof ip !== 'string' || ip === '') return null
+  return ip.replace(/^::ffff:(?=\d+\.)/u, '').replace(/%.*$/u, '')
 }

@@ -6,6 +6,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': { up: first },
   '0002-token-scope': { up: addTokenScope },
   '0003-parties': { up: addParties },
+  '0004-audit': { up: addAudit },
 }
 
 // Raw SQL on purpose: a migration must not change with the types of today.
@@ -163,6 +164,32 @@ async function addParties(db: Kysely<unknown>): Promise<void> {
     // A group shows them.
     sql`create index nodes_group on nodes (group_id)`,
     sql`create index slices_group on slices (group_id)`,
+  ]
+  for (const statement of statements) await statement.execute(db)
+}
+
+// No foreign keys: it outlives users, tokens and objects. Not even this server can change what it has written.
+async function addAudit(db: Kysely<unknown>): Promise<void> {
+  const statements = [
+    sql`create table audit (
+      id integer generated always as identity primary key,
+      time timestamptz not null default now(),
+      user_id integer,
+      user_name text,
+      token_id integer,
+      token_name text,
+      role text,
+      address text,
+      "right" text not null,
+      kind text not null,
+      action text not null,
+      object_id text not null)`,
+    sql`create index audit_object on audit (kind, object_id, id)`,
+    sql`create index audit_user on audit (user_id, id)`,
+    sql`create function refuse_audit_change() returns trigger language plpgsql as
+      $$ begin raise exception 'the audit trail is never changed'; end $$`,
+    sql`create trigger audit_is_kept before update or delete or truncate on audit
+      for each statement execute function refuse_audit_change()`,
   ]
   for (const statement of statements) await statement.execute(db)
 }

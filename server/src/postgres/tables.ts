@@ -1,6 +1,7 @@
-import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from 'kysely'
 import type {
   Arch,
+  AuditEntry,
   ChangeEvent,
   GroupRequest,
   NodeReport,
@@ -35,6 +36,7 @@ export interface Tables {
   readonly slivers: SliverTable
   readonly events: EventTable
   readonly counters: CounterTable
+  readonly audit: AuditTable
 }
 
 export interface GroupTable {
@@ -178,6 +180,22 @@ export interface EventTable {
   action: ChangeEvent['action']
   object_id: string
   object: NullableJson<object>
+}
+
+/** Who changed what. Rows are only added. */
+export interface AuditTable {
+  id: GeneratedAlways<number>
+  time: GeneratedAlways<Date>
+  user_id: number | null
+  user_name: string | null
+  token_id: number | null
+  token_name: string | null
+  role: Role | null
+  address: string | null
+  right: string
+  kind: AuditEntry['kind']
+  action: AuditEntry['action']
+  object_id: string
 }
 
 export interface CounterTable {

@@ -1,7 +1,8 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
-import type { ChangeEvent, EventKind, Incident } from '@community-lab/contract'
+import type { AuditKind, ChangeEvent, EventKind, Incident } from '@community-lab/contract'
 import { channels } from '../postgres/notifications.ts'
 import type { Tables } from '../postgres/tables.ts'
+import { writeAudit, type Trace } from './audit-trail.ts'
 import { writeEvents, type ChangeNotes, type Note } from './event-log.ts'
 import type { Readers } from './read/readers.ts'
 
@@ -21,6 +22,8 @@ export interface Change {
   noteSlivers(of: 'slice' | 'node', id: number): void
   /** Note that what nodes with slivers of a group or of a template should be may have changed, those included that other changes are adding just now. */
   targetsOf(of: 'group' | 'template', id: number): void
+  /** Note a change of an object of which no event tells, for the audit trail. */
+  trace(kind: Exclude<AuditKind, EventKind>, action: ChangeEvent['action'], id: number): void
   /** Note something that an operator should look at. */
   incident(incident: Incident): void
   /** Note that what a node should be may have changed. */
@@ -57,16 +60,19 @@ export function createChangeRunner(
       const targets = new Set<number>()
       const hosts = new Set<number>()
       const cut: number[] = []
+      const traces: Trace[] = []
       try {
         const result = await db.transaction().execute(async (tx) => {
           const answer = await work({
             tx,
             ...notes,
+            trace: (kind, action, id) => void traces.push({ kind, action, id: String(id) }),
             target: (nodeId) => void targets.add(nodeId),
             tincHost: (nodeId) => void hosts.add(nodeId),
             cutTokens: (ids) => void cut.push(...ids),
           })
           await tellCutTokens(tx, cut)
+          await writeAudit(tx, [...notes.objects.values()].flatMap(traceOf).concat(traces))
           for (const nodeId of await writeEvents(tx, readers, notes)) targets.add(nodeId)
           return answer
         })
@@ -89,6 +95,11 @@ async function tellCutTokens(tx: Transaction<Tables>, ids: readonly number[]): P
     const message = ids.slice(from, from + idsPerMessage).join(',')
     await sql`select pg_notify(${channels.voidTokens}, ${message})`.execute(tx)
   }
+}
+
+/** An event of an incident is no change. */
+function traceOf({ kind, action, id }: Note): Trace[] {
+  return kind === 'incident' ? [] : [{ kind, action, id }]
 }
 
 type Notes = Pick<Change, 'note' | 'noteSlivers' | 'targetsOf' | 'incident'>

@@ -9,6 +9,7 @@ import { sql } from 'kysely'
 import { etagOf, namesEtag } from './etag.ts'
 import type { Database } from '../postgres/database.ts'
 import { createGather } from '../postgres/gather.ts'
+import { actAsServer } from './actor.ts'
 import { createChangeRunner } from './change.ts'
 import { createContactBook } from './contact.ts'
 import { createKnownEtags, type Tagged } from './known-etags.ts'
@@ -139,7 +140,7 @@ export async function openRegistry(
   }
   const writeAgain = repeat(contactsEveryMs, onError, noteContacts)
   const tidy = repeat(expiryCheckMs, onError, async () => {
-    await removeExpiredSlices(store)
+    await actAsServer('remove slices that have ended', () => removeExpiredSlices(store))
     await sql`delete from events where id <= (select value - ${eventsKept} from counters where name = 'event')`.execute(
       db,
     )

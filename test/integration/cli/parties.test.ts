@@ -99,3 +99,11 @@ it('makes a token of one’s own, which only reads, and disables a user', async 
   await run(world.operator, 'user', 'enable', 'blue')
   await run(blue, 'node', 'list')
 })
+
+it('tells an operator who changed what', async () => {
+  await run(world.red, 'token', 'create', 'traced')
+  const table = await run(world.operator, 'audit', '--user', 'red', '--kind', 'token')
+  expect(table).toMatch(/red\s+red\s+127\.0\.0\.1\s+make a token\s+token \d+\s+created/u)
+  const refused = await place.run(['audit'], { env: envOf(world.red) })
+  expect(refused.err).toContain('may not read the audit trail')
+})

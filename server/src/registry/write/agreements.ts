@@ -23,6 +23,7 @@ export async function publishAgreement(
     await sql`select pg_advisory_xact_lock(${publishingLock})`.execute(change.tx)
     const version = ((await newestAgreement(change)) ?? 0) + 1
     await change.tx.insertInto('agreements').values({ version, text }).execute()
+    change.trace('agreement', 'created', version)
     return readAgreement(change.tx, version)
   })
 }

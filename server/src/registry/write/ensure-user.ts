@@ -45,7 +45,7 @@ async function isMember({ tx }: Change, userId: number, group: string): Promise<
 }
 
 async function makeUser(
-  { tx }: Change,
+  { tx, trace }: Change,
   { name, group = defaultGroup, isOperator }: WantedUser,
 ): Promise<number> {
   await tx
@@ -81,6 +81,7 @@ async function makeUser(
     .insertInto('group_roles')
     .values({ group_id: groupId, user_id: made.id, ...flags })
     .execute()
+  trace('user', 'created', made.id)
   return made.id
 }
 

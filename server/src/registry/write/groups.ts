@@ -49,6 +49,7 @@ export async function createGroup(
       .insertInto('group_roles')
       .values({ group_id: id, user_id: userId, ...flags })
       .execute()
+    change.trace('group', 'created', id)
     return readGroup(change.tx, id)
   })
 }
@@ -93,6 +94,7 @@ export async function patchGroup(
     if (roles !== undefined) await replaceRoles(change, { id, name: before.name }, roles, options)
     for (const what of ['nodes', 'slices'] as const)
       if (body[`allow_${what}`] === false) await demote(change, id, what)
+    change.trace('group', 'updated', id)
     return readGroup(change.tx, id)
   })
 }
@@ -107,6 +109,7 @@ export async function leaveGroup(store: RegistryStore, id: number, userId: numbe
       .where('user_id', '=', userId)
       .execute()
     await requireAdmins(change, [id], { mayBeEmpty: false })
+    change.trace('group', 'updated', id)
     change.targetsOf('group', id)
     await cutOpenOf(change, [userId])
   })
@@ -122,6 +125,7 @@ export async function acceptAgreement(
     const before = await lockGroup(change, id)
     const newest = await newestAgreement(change)
     if (newest !== agreement) throw new LabError('LAB_GROUP_AGREEMENT', { newest })
+    change.trace('group', 'updated', id)
     if (before.agreement_version !== newest)
       await change.tx.updateTable('groups').set(acceptance(newest)).where('id', '=', id).execute()
     return readGroup(change.tx, id)
@@ -148,6 +152,7 @@ export async function deleteGroup(
     if (nodes + slices > 0 || measured !== undefined)
       throw new LabError('LAB_GROUP_IN_USE', { group: group.name, nodes, slices })
     await change.tx.deleteFrom('groups').where('id', '=', id).execute()
+    change.trace('group', 'deleted', id)
   })
 }
 

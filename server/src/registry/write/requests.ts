@@ -54,6 +54,7 @@ export async function createRequest(
       .values({ kind, group_id: groupId, user_id: userId, message })
       .returning('id')
       .executeTakeFirstOrThrow()
+    change.trace('request', 'created', id)
     return readRequest(tx, id)
   })
 }
@@ -80,6 +81,7 @@ export async function decideRequest(
       .set({ state, decided_on: new Date(), decided_by: byUserId })
       .where('id', '=', id)
       .execute()
+    change.trace('request', 'updated', id)
     if (state === 'accepted') await fulfil(change, request, flags)
     return readRequest(tx, id)
   })
@@ -90,6 +92,7 @@ export async function deleteRequest(store: RegistryStore, id: number): Promise<v
   await store.change(async (change) => {
     await lockPending(change, id)
     await change.tx.deleteFrom('requests').where('id', '=', id).execute()
+    change.trace('request', 'deleted', id)
   })
 }
 
@@ -116,6 +119,7 @@ async function fulfil(
   { kind, group_id: groupId, user_id: userId }: RequestRow,
   flags: GroupRequestAccept,
 ): Promise<void> {
+  change.trace('group', 'updated', groupId)
   if (kind !== 'join') {
     await change.tx
       .updateTable('groups')

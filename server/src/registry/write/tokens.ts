@@ -97,7 +97,7 @@ interface NewToken {
 }
 
 async function insertToken(
-  { tx }: Change,
+  { tx, trace }: Change,
   { name, role, scope = 'all', userId, endsOn }: NewToken,
 ): Promise<TokenCreated> {
   const secret = makeSecret(role === 'operator' ? 'clo' : 'clr')
@@ -113,6 +113,7 @@ async function insertToken(
     })
     .returning('id')
     .executeTakeFirstOrThrow()
+  trace('token', 'created', id)
   return { token: found((await readTokens(tx, { ids: [id] }))[0], 'token', id), secret }
 }
 

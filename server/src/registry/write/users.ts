@@ -21,7 +21,7 @@ export async function createUser(
   store: RegistryStore,
   { name, description = '' }: UserCreate,
 ): Promise<User> {
-  return store.change(async ({ tx }) => {
+  return store.change(async ({ tx, trace }) => {
     const { id } = await claimName(
       'user',
       name,
@@ -31,6 +31,7 @@ export async function createUser(
         .returning('id')
         .executeTakeFirstOrThrow(),
     )
+    trace('user', 'created', id)
     return readUser(tx, id, 'all')
   })
 }
@@ -67,6 +68,7 @@ export async function patchUser(
       after.name,
       change.tx.updateTable('users').set(after).where('id', '=', id).execute(),
     )
+    change.trace('user', 'updated', id)
     if (after.is_active !== before.is_active) await noteKeys(change, id)
     if (before.is_active && !after.is_active) {
       await cutOpenOf(change, [id])
@@ -114,6 +116,7 @@ export async function deleteUser(store: RegistryStore, id: number): Promise<void
     await voidTokens(change, { userId: id })
     await change.tx.deleteFrom('users').where('id', '=', id).execute()
     await requireAdmins(change, groupIds, { mayBeEmpty: true })
+    change.trace('user', 'deleted', id)
     // Nodes let in the SSH keys of a sliver's group.
     if (user.auth_tokens.length > 0) groupIds.forEach((each) => change.targetsOf('group', each))
   })
@@ -133,6 +136,7 @@ async function changeAuthTokens(
         .set({ auth_tokens: [...keys] })
         .where('id', '=', userId)
         .execute()
+      change.trace('user', 'updated', userId)
       await noteKeys(change, userId)
     }
     return readUser(change.tx, userId, 'all')

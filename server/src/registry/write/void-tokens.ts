@@ -26,6 +26,7 @@ export async function voidTokens(change: Change, of: TokensOf): Promise<number> 
         : query.where('node_id', '=', of.nodeId)
   ).execute()
   change.cutTokens(rows.map(({ id }) => id))
+  for (const { id } of rows) change.trace('token', 'deleted', id)
   if (rows.some(({ role }) => role === 'operator'))
     await requireLastingOperator(change, 'userId' in of ? 'a token of this user' : 'this token')
   return rows.length

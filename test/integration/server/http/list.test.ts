@@ -9,6 +9,7 @@ import {
   listTokens,
   listUsers,
 } from '../../../../server/src/registry/read/access-lists.ts'
+import { listAudit } from '../../../../server/src/registry/read/audit.ts'
 import {
   listNodes,
   listSlices,
@@ -130,6 +131,7 @@ describe('a filter', () => {
     routes.tokens,
     routes.agreements,
     routes.requests,
+    routes.audit,
   ])(
     'of %s finds what the objects say, whether the database has a column for it or not',
     async (list) => {
@@ -246,6 +248,7 @@ describe('a list that the database cannot filter', () => {
     ['tokens', () => listTokens(world.context.registry, 'anybody')],
     ['requests', () => listRequests(world.context.registry, 'all')],
     ['agreements', () => listAgreements(world.context.registry)],
+    ['the audit trail', () => listAudit(world.context.registry)],
   ])('of %s goes on after any of its objects', async (_kind, list) => {
     const source = list()
     const all = await source.read({ where: everything })

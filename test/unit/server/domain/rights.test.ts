@@ -95,6 +95,7 @@ const table: Readonly<Record<RightName, string>> = {
   'update a sliver': 'sgo',
   'remove a sliver': 'sgo',
   'open a sliver’s SSH port': 'sgo',
+  'read the audit trail': 'o',
   'make a template': 'o',
   'change a template': 'o',
   'upload a template’s image': 'o',

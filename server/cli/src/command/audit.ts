@@ -1,0 +1,47 @@
+import { AuditEntry, routes } from '@community-lab/contract'
+import type { Command } from 'commander'
+import Type from 'typebox'
+import type { Context } from '../context.ts'
+import { connectServer } from '../credentials.ts'
+import { printRows, type PrintOptions } from '../output/print.ts'
+import { leaf } from './option.ts'
+
+interface AuditOptions extends PrintOptions {
+  readonly user?: string
+  readonly kind?: string
+  readonly object?: string
+}
+
+/** `community-lab audit` */
+export function addAudit(program: Command, context: Context): void {
+  leaf(program, 'audit', 'who changed what, from where and by which token (operators)')
+    .option('--user <name>', 'what this user changed')
+    .option('--kind <kind>', 'what was changed: node, slice, sliver, user, group, token …')
+    .option('--object <id>', 'the id of what was changed')
+    .action(async (options: AuditOptions) => {
+      const filters = [
+        filter('user_name', options.user),
+        filter('kind', options.kind),
+        filter('object_id', options.object),
+      ].join('')
+      const path = `${routes.audit}${filters.replace('&', '?')}`
+      printRows(context, await connectServer(context).ask(Type.Array(AuditEntry), path), {
+        ...options,
+        columns: [
+          { title: 'TIME', show: ({ time }) => time },
+          { title: 'WHO', show: ({ user_name: name, role }) => name ?? role ?? 'the server' },
+          { title: 'TOKEN', show: ({ token_name: name }) => name },
+          { title: 'FROM', show: ({ address }) => address ?? 'this machine' },
+          { title: 'DID', show: ({ right }) => right },
+          { title: 'OBJECT', show: ({ kind, object_id: id }) => `${kind} ${id}` },
+          { title: 'WHICH WAS', show: ({ action }) => action },
+        ],
+        none: 'no changes',
+      })
+    })
+}
+
+function filter(member: string, value: string | undefined): string {
+  if (value === undefined) return ''
+  return `&/${member}=${encodeURIComponent(JSON.stringify(value))}`
+}
