@@ -87,7 +87,8 @@ export function addNote(figure: Element, text: string): void {
     'aria-label': noteLabel,
     dy: `${1.2 * (line + 1)}em`,
     'text-anchor': 'start',
-    fill: '#b45309',
+    // The mark at its beginning tells it apart; a colour that can be read on a bright and on a dark page does not exist.
+    fill: 'currentColor',
   }
   for (const [name, value] of Object.entries(attributes)) note.setAttribute(name, value)
   note.textContent = `⚠ ${text}`

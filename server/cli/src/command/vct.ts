@@ -28,7 +28,7 @@ export function addVct(program: Command, context: Context): void {
     .action((options: UpOptions) => bringUp(context, options))
   leaf(vct, 'down', 'stop it, wherever it was started').action((options: PrintOptions) =>
     runTestbedCommand(context, ['down'], options).then(() => {
-      if (options.json !== true) context.out.write('the virtual testbed is stopped\n')
+      if (options.json !== true) context.out.write('no virtual testbed runs now\n')
     }),
   )
   leaf(vct, 'status', 'its nodes and links').action(async (options: PrintOptions) => {
