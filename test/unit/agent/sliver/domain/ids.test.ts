@@ -58,7 +58,7 @@ it('gives slivers of nodes that share a host different ids, none of which somebo
 })
 
 it('gives none on a host with all ids where somebody has those that are for slivers, rather than some that accounts may get', () => {
-  const everything = parseSubordinateIds(`all:${0x7000_0000}:${0x1000_0000}\n`, '/etc/subuid')
+  const everything = parseSubordinateIds(`all:1879048192:268435456\n`, '/etc/subuid')
   expect(planIds(initial, everything, null)).toBeNull()
   expect(planIds(initial, everything, 3)).toBeNull()
 })
