@@ -32,7 +32,7 @@ export async function replaceRoles(
   const wanted = new Map(roles.map((role) => [role.user.id, flagsOf(role)]))
   if (wanted.size < roles.length) throw invalid('each user must be listed once')
   const added = [...wanted.keys()].filter((id) => !known.has(id))
-  await checkAdded(change, added)
+  const names = await readNames(change, added)
   const accepted = await tx
     .updateTable('requests')
     .set({ state: 'accepted', decided_on: new Date(), decided_by: byUserId })
@@ -44,7 +44,10 @@ export async function replaceRoles(
     .execute()
   const unasked = added.find((id) => !accepted.some(({ user_id: userId }) => userId === id))
   if (unasked !== undefined && !mayAddUnasked)
-    throw new LabError('LAB_GROUP_MEMBER_UNASKED', { group: group.name, user: String(unasked) })
+    throw new LabError('LAB_GROUP_MEMBER_UNASKED', {
+      group: group.name,
+      user: names.get(unasked) ?? String(unasked),
+    })
   await tx.deleteFrom('group_roles').where('group_id', '=', group.id).execute()
   if (wanted.size > 0)
     await tx
@@ -80,14 +83,20 @@ function losesSomething(before: Flags, after: Flags | undefined): boolean {
   )
 }
 
-async function checkAdded(change: Change, ids: readonly number[]): Promise<void> {
+/** The names of users, by id. @throws {@link LabError} LAB_REQUEST_INVALID when one of them does not exist. */
+async function readNames(
+  change: Change,
+  ids: readonly number[],
+): Promise<ReadonlyMap<number, string>> {
   const rows = await change.tx
     .selectFrom('users')
-    .select('id')
+    .select(['id', 'name'])
     .where('id', '=', sql<number>`any(${ids}::int[])`)
     .execute()
-  const missing = ids.find((id) => !rows.some((row) => row.id === id))
+  const names = new Map(rows.map(({ id, name }) => [id, name]))
+  const missing = ids.find((id) => !names.has(id))
   if (missing !== undefined) throw invalid(`there is no user ${missing}`)
+  return names
 }
 
 function invalid(message: string): LabError {

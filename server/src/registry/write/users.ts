@@ -72,7 +72,7 @@ export async function patchUser(
     if (after.is_active !== before.is_active) await noteKeys(change, id)
     if (before.is_active && !after.is_active) {
       await cutOpenOf(change, [id])
-      await requireLastingOperator(change, 'this user')
+      if (before.is_superuser) await requireLastingOperator(change, 'this user')
     }
     if (before.is_superuser && !after.is_superuser)
       await voidTokens(change, { userId: id, role: 'operator' })

@@ -103,10 +103,12 @@ describe('a group', () => {
     const body = {
       user_roles: [{ user: { id: ada.id }, is_group_admin: true }, { user: { id: bob.id } }],
     }
-    expect(await answerOf(world.ask(ada.token, 'PUT', group.uri, { body }))).toEqual([
-      409,
-      'LAB_GROUP_MEMBER_UNASKED',
-    ])
+    const refused = await world.ask(ada.token, 'PUT', group.uri, { body })
+    expect(refused.json()).toMatchObject({
+      status: 409,
+      code: 'LAB_GROUP_MEMBER_UNASKED',
+      details: { group: group.name, user: bob.name },
+    })
     const added = await world.ask(world.operator, 'PATCH', group.uri, { body })
     expect(roleOf(added.json(), bob)).toMatchObject({ is_slice_admin: false })
   })

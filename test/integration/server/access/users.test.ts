@@ -1,4 +1,5 @@
 import { path, routes, type NodeTarget, type User } from '@community-lab/contract'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readEvents } from '../world/events.ts'
 import { makeToken, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
@@ -60,6 +61,16 @@ describe('who is disabled', () => {
         409,
         'LAB_AUTH_LAST_OPERATOR',
       ])
+  })
+
+  it('is any other user, also where all operators’ tokens end some day', async () => {
+    await using own = await testbeds.start()
+    await sql`update tokens set expires_on = '2099-01-01' where role = 'operator'`.execute(
+      own.database.db,
+    )
+    const url = path(routes.user, { id: 2 })
+    const body = { is_active: false }
+    expect((await own.ask(own.operator, 'PATCH', url, { body })).statusCode).toBe(200)
   })
 })
 
