@@ -54,6 +54,7 @@ export async function runAgent({ configuration, log, signal }: AgentOptions): Pr
     server: identity.server,
     device: tincDevice,
     onLine: (line) => log.debug({ line }, 'tincd says'),
+    // Not the signal of the agent: the network ends last, by `stop`.
     signal: new AbortController().signal,
   })
   ending.defer(() => network.stop())

@@ -19,7 +19,7 @@ import type { NodeProblems } from './report/problems.ts'
 import type { Slivers } from './sliver/slivers.ts'
 
 const mebibyte = 1024 * 1024
-/** The disk that what is measured may take, in MiB: the spool, and what is caught of each sliver, with the chunk that may be on its way. */
+/** The disk space that samples may take, in MiB: the spool, and for each sliver what the catcher stores, with the chunk that it may be moving. */
 export const samplesDisk = {
   spoolMiB: defaultSpoolBytes / mebibyte,
   perSliverMiB: defaultCatcherBytes / mebibyte + 1,
@@ -28,20 +28,20 @@ export const samplesDisk = {
 /** The spool of samples, and the streams of lines that fill it from slivers. */
 export interface Measuring {
   readonly spool: Spool
-  /** See that what a sliver writes is caught, before it is started. See {@link SliverStreams.ensure}. */
+  /** Let the catcher store what a sliver writes. Called before the sliver is started. See {@link SliverStreams.ensure}. */
   prepare(sliverId: string, measureDir: string): Promise<void>
   /** Finish what a sliver has written, when it has ended for good. See {@link SliverStreams.remove}. */
   end(sliverId: string): Promise<void>
   /**
-   * Look after all slivers' streams, at once and then by time, until the signal ends it. What goes wrong with one is told as a problem of the node. At the
-   * signal all is let go, as by `stop`, so that a catcher that does not answer does not hold up this process's end.
+   * Keep the streams of all slivers open, at once and then at intervals, until the signal ends it. Failures are reported as problems of the node. The signal also has the
+   * effect of `stop`, so that a catcher that does not answer does not delay the end of the agent.
    */
   keep(slivers: Pick<Slivers, 'list' | 'unreadable'>, signal: AbortSignal): Promise<void>
-  /** Let go of the slivers' streams; calls under way fail. See {@link SliverStreams.stop}. */
+  /** Close the slivers' streams; calls under way fail. See {@link SliverStreams.stop}. */
   stop(): Promise<void>
 }
 
-/** How often slivers' streams are looked after, in milliseconds. */
+/** The time between two checks of slivers' streams, in milliseconds. */
 const keepEveryMs = 10_000
 
 /** Open the spool and what fills it from slivers. A part of the spool that cannot be read is told as a problem of the node. */
@@ -170,7 +170,7 @@ function measured({ id, pid, cgroups }: SliverStatus): MeasuredSliver[] {
   return pid === null ? [] : [{ id, pid, cgroups }]
 }
 
-/** The slivers of which a folder of a catcher tells. */
+/** The ids of the slivers that have a folder of the catcher. */
 async function streamsIn(dir: string): Promise<readonly string[]> {
   try {
     const entries = await readdir(dir, { withFileTypes: true })

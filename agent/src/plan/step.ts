@@ -5,7 +5,7 @@ import type { SliverTarget } from '@community-lab/contract'
  * something carries it out.
  */
 export interface StepArguments {
-  /** Note that the node is to restart every sliver that runs now. */
+  /** Note the reboot that `boot_sn` asks for, and begin it. Where the host does not reboot, the slivers that run now are restarted. */
   reboot: { readonly bootSn: number }
   /** Reserve its number, folder, disk and addresses. */
   allocate: {

@@ -34,27 +34,27 @@ export interface SliversOptions
     Pick<TemplatesOptions, 'fetchImage'>,
     Omit<HostOptions, 'running' | 'hasSlivers'>,
     PlatformSearch {
-  /** Told of what was found changed on the host, and mended. */
+  /** Called with each change of the host that was not the agent's and that the agent has undone. */
   readonly onFinding: (part: string, finding: Finding) => void
-  /** Told when slivers can be made with something else than before. */
+  /** Called when a probe finds other capabilities than the one before. */
   readonly onCapabilities: () => void
   /** Told when links, addresses or routes of this host may have changed, other than those of slivers. */
   readonly onNetworkChange: () => void
-  /** Told when something on the host cannot be looked after. */
+  /** Called when a part of the host cannot be checked. */
   readonly onUpkeepError: (part: string, error: unknown) => void
 }
 
-/** How often the agent looks after what it has set on the host, whatever it was told meanwhile. */
+/** The longest time between two checks of what the agent has set on the host, in milliseconds. */
 const upkeepEveryMs = 10_000
 
 /**
- * Open the slivers of this node: find out what they can be run with, and find those that run. What ended while no agent looked is cleaned up.
+ * Open the slivers of this node: probe what they can be run with, and find those that run. Clean up after those that ended while no agent was running.
  * The data folder must be held by this process alone. The steps of a sliver's life are in `lifecycle/`; here they are put in order, one at a time for each sliver.
  * When the signal is aborted, steps under way do not wait any more for what they have killed.
  */
 export async function openSlivers(options: SliversOptions): Promise<Slivers> {
   const { dataDir, fetchImage, problems, signal } = options
-  /** What fails because this process is to end is no problem. */
+  /** When the agent is ending, failures are a consequence of that, and are not reported. */
   const onProblem = (id: string, error: unknown): void => {
     if (!signal.aborted) options.onProblem(id, error)
   }
@@ -84,7 +84,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     unclean: new Set(),
   }
   await endStrays(parts)
-  // What takes long, a process that does not end, delays the steps of its own sliver alone.
+  // A process that takes long to end delays only the steps of its own sliver.
   for (const { id } of await recover(parts, found))
     serial.run(id, () => cleanUp(parts, id)).catch((error: unknown) => onProblem(id, error))
   const tellEnded = (id: string): void => {
@@ -151,7 +151,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
   }
 }
 
-/** Tell the node's owner of records that cannot be read. */
+/** Report records that cannot be read as problems of the node. */
 function tellUnreadable({ unreadable }: Records, problems: NodeProblems): void {
   for (const [id, { keptAt, reason }] of unreadable) {
     const details = { what: `sliver ${id}`, keptAt, reason }

@@ -39,15 +39,15 @@ export interface FoundPlatform {
   readonly capabilities: Capabilities
 }
 
-/** What counts as found before anything has been looked for. */
+/** The result before the first probe. */
 const nothingFound: FoundPlatform = {
   platform: null,
   capabilities: { runtime: 'none', limits: false, userns: false, lacks: ['it is not known yet'] },
 }
 
 /**
- * Find out, by doing it, what slivers can be made with on this host, and prepare its network for them. What could not be found out counts as not there, never
- * as a limit that slivers do without; what was found `before` does not become less either: then no sliver is made until it is back.
+ * Probe what slivers can be made with on this host, and prepare its network for them. A probe that fails counts as a missing capability. Slivers are never made without a
+ * limit for that reason: where a limit that was found `before` is missing now, no sliver is made until it is back.
  */
 export async function findPlatform(
   host: Host,

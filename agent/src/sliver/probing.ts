@@ -7,17 +7,17 @@ export interface ProbingOptions {
   readonly nowMs: () => number
 }
 
-/** Knows what slivers can be made with on this host, and finds it out again from time to time. */
+/** Probes at intervals what slivers can be made with on this host. */
 export interface Probing {
   readonly found: FoundPlatform
-  /** Find it out again if it is time to. Returns whether something else was found than before. */
+  /** Probe again if the last result is too old. Returns whether the capabilities have changed. */
   refreshIfDue(): Promise<boolean>
 }
 
-/** How long a finding holds. What works is looked at seldom: it means running a container. What does not is looked at often: somebody may be mending it. */
+/** How long the result of a probe is used, in milliseconds. A probe runs a container, so it is seldom repeated while slivers can be made. Otherwise it is repeated often, because somebody may be repairing the host. */
 const holdsMs = { good: 600_000, bad: 30_000 }
 
-/** Find out what slivers can be made with, for the first time. */
+/** Probe for the first time. */
 export async function createProbing({ find, nowMs }: ProbingOptions): Promise<Probing> {
   let found = await find(undefined)
   /** The most that was found on this host so far. A later finding that lacks some of it is told, and no sliver is made with less. */

@@ -2,17 +2,17 @@ import type { Capabilities, MemberError, SliverTarget } from '@community-lab/con
 import type { SliverStatus, UnreadableSliver } from '../plan/observed.ts'
 
 /**
- * The slivers of this node: what the agent's executors call. Every step is idempotent, takes its time, and throws a LabError whose code tells what is
- * at fault; a step that throws leaves the stage as it was. Slivers outlive the agent: a new one finds them by {@link Slivers.list}.
+ * The slivers of this node, as the agent's executors use them. Each step is idempotent. It throws a LabError with the cause as its code; then the sliver is in the
+ * same stage as before. Slivers outlive the agent: the next one finds them by {@link Slivers.list}.
  */
 export interface Slivers {
-  /** What the runtime and this host can do, as it was last found out. */
+  /** What the runtime and this host can do, as last probed. */
   readonly capabilities: Capabilities
-  /** What was found changed on the host of late, and mended or not, for the node's report. */
+  /** Changes of the host in the last hour that were not the agent's, for the node's report; also those that the agent could not undo. */
   readonly problems: readonly MemberError[]
   /** All slivers on this node whose records can be read. */
   list(): Promise<readonly SliverStatus[]>
-  /** The others. */
+  /** The slivers on this node whose records cannot be read. */
   unreadable(): Promise<readonly UnreadableSliver[]>
   /** Reserve its number, folder, disk and addresses: registered → allocated. Its MAC addresses begin with these 16 bits. */
   allocate(target: SliverTarget, sliverMacPrefix: number): Promise<void>
@@ -26,10 +26,10 @@ export interface Slivers {
   stop(id: string, signal: AbortSignal): Promise<void>
   /** Remove everything of it, whatever its stage. */
   remove(id: string, signal: AbortSignal): Promise<void>
-  /** Look after what was set on the host, now: it is done by event and every few seconds anyway. */
+  /** Compare now what was set on the host with what is there, and mend it. This also happens by event and every few seconds. */
   check(): Promise<void>
   /** Call back when a sliver has ended by itself. Returns the unsubscriber. */
   onEnded(listener: (id: string) => void): () => void
-  /** Let go of watchers; the slivers run on. */
+  /** End the watchers. The slivers run on. */
   close(): Promise<void>
 }

@@ -125,7 +125,7 @@ async function cleanUp({ slivers }: UpkeepSubject): Promise<readonly Finding[]> 
   return []
 }
 
-/** With less than this the node itself, its records, its spool and its logs, soon has no room. */
+/** With less free space than this, in MiB, records, spool and logs of the node will soon not fit. */
 const leastFreeMiB = 128
 
 async function checkSpace({ host: { dataDir } }: UpkeepSubject): Promise<readonly Finding[]> {

@@ -32,9 +32,9 @@ export interface UpkeepOptions {
   readonly onError: (part: string, error: unknown) => void
 }
 
-/** Looks after what the agent has set on the host: by event, and by time. */
+/** Compares what the agent has set on the host with what is there, and mends it: after events, and at intervals. */
 export interface Upkeep {
-  /** What was found of late, for the node's report: each once, the newest last. */
+  /** The findings of the last hour, for the node's report: each once, the newest last. */
   readonly problems: readonly MemberError[]
   /** Look after all parts now. Settles when a look that began after this call is over. */
   check(): Promise<void>

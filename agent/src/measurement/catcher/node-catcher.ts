@@ -36,16 +36,16 @@ export interface NodeCatcherOptions extends CatcherOptions {
  */
 export interface NodeCatcher {
   /**
-   * Have it catch what is written to a FIFO into a folder, whose name this is. It stays wanted when the call fails: the catcher tries again each second.
+   * Let the catcher store what is written to a FIFO in the folder of this name. When the call fails, the catcher goes on trying, once a second.
    * @throws Error that says why it is not caught yet.
    */
   want(folder: string, fifo: string): Promise<void>
   /**
-   * Have it catch what is left in the FIFO of a folder, and let go of both.
-   * @throws Error that says why it has not let go yet.
+   * Let the catcher store what is left in the FIFO of a folder, and close both.
+   * @throws Error that says why it has not closed them yet.
    */
   end(folder: string): Promise<void>
-  /** Take a folder that was ended from the list. Until then {@link NodeCatcher.end} can be called again. */
+  /** Remove a folder that was ended from the list. Until then {@link NodeCatcher.end} can be called again. */
   forget(folder: string): void
   /** Stop watching the catcher process; the process itself runs on. Calls that wait for an answer fail. */
   close(): Promise<void>

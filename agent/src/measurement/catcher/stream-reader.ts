@@ -34,7 +34,7 @@ export interface StreamReaderOptions {
   readonly onProblem?: (error: unknown) => void
 }
 
-/** What a turn of a reader came to. */
+/** The result of a turn of a reader. */
 export type Turn =
   /** There is more to read now. */
   | 'more'
@@ -67,7 +67,7 @@ const turnLines = 500
 export function createStreamReader(options: StreamReaderOptions): StreamReader {
   const { spool, dir, markKey, source, rate = defaultSampleRate } = options
   let position = findPosition(options)
-  /** Whether the spool knows of the position. One that was reached without making a sample can be told later: what was read will be read again. */
+  /** Whether the spool has the position. A position after lines without samples can be saved later: without it, these lines are only read again. */
   let isSaved = true
   let isLast = false
 

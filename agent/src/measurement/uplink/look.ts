@@ -1,16 +1,19 @@
 import { streamSilenceMs, type Look, type Seen } from '@community-lab/contract'
 
-/** Ask the server whether what the node has is still so. Null when there is no answer, as when the connection ends. One look at a time. */
+/**
+ * Poll over the node's stream: ask the server whether the target that the node has is current, and whether the server has the node's last report. Null without an
+ * answer, for example when the connection ends. Only one poll at a time. Source: the frames `look` and `seen` of the protocol (`contract/src/stream.ts`).
+ */
 export type LookNow = (has: Omit<Look, 'type'>) => Promise<Omit<Seen, 'type'> | null>
 
-/** The looks over one connection. */
+/** The polls over one connection. */
 export interface Looks {
   readonly now: LookNow
-  /** The answer has come; null: none will come. */
+  /** Pass the answer to the poll that waits; null: there will be none. */
   settle(seen: Seen | null): void
 }
 
-/** Begin with no look under way. A server that is as long silent about one as a connection may be is not waited for. */
+/** Poll over one connection. A poll without an answer ends after the time after which a silent connection ends. */
 export function createLooks(send: (look: Look) => void): Looks {
   let settle = (_: Seen | null): void => undefined
   return {

@@ -26,7 +26,7 @@ const closeWithinMs = 500
 export interface SessionOptions {
   readonly spool: Spool
   readonly softVersion: string
-  /** Called when the server has welcomed the node; with how to look over this connection, or null where the server does not answer that. */
+  /** Called when the server has welcomed the node, with the function that polls over this connection; null when the server does not answer `look`. */
   readonly onWelcome: (look: LookNow | null) => void
   readonly onChanged: () => void
   readonly signal: AbortSignal

@@ -28,7 +28,7 @@ export interface UplinkOptions {
 export interface Uplink {
   /** Whether the server has welcomed the node on the connection that is open now. */
   readonly isConnected: boolean
-  /** Poll over the open connection, see {@link LookNow}; null where there is none, or its server does not answer that. */
+  /** Poll over the open connection, see {@link LookNow}; null without a connection, or when its server does not answer polls. */
   readonly look: LookNow
   /** The network has come back: without a welcome yet, give up what is tried or waited for, and connect now. */
   noteReachable(): void

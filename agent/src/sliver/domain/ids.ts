@@ -43,7 +43,7 @@ const smallNamespace = { from: 1_000, to: 64_100 }
 /** How many ids a sliver gets there: as many as fit beside the accounts. */
 const smallCounts = [500, 400, 300, 200] as const
 
-/** The ids that agents used which had no `ids.json` yet: the files of their slivers have these owners. */
+/** The ids of agents before `ids.json` was introduced. The files of their slivers have these owners. */
 export function formerPlan(mapText: string): IdPlan | null {
   const top = countFromZero(mapText)
   const former = [
@@ -55,8 +55,8 @@ export function formerPlan(mapText: string): IdPlan | null {
 
 /**
  * Choose the ids of slivers from those that this process's user namespace has (the text of `/proc/self/uid_map` or `gid_map`): ranges of their own, which
- * nobody else has. So whoever gets out of a sliver owns nothing of another, nor of an account; and what the kernel counts by user, such as the memory of pipes,
- * it counts for each sliver. `null` when there are too few.
+ * nobody else has. So a program that escapes from a sliver owns no file of another sliver or of an account; and what the kernel counts by user, such as the memory of
+ * pipes, it counts for each sliver. `null` when there are too few.
  *
  * @param nrOnHost - this node's number among those that share its host, from 1 on; null: it has the host for itself. Nodes in a user namespace of 65536 ids
  *   have too few to share them out: there slivers of the same number have the same ids.
@@ -75,8 +75,8 @@ export function planIds(
 }
 
 /**
- * Where the ids of slivers may lie, and how many each gets there: the best first. On a host with all ids they never lie among those that accounts are given: of an
- * account that is made tomorrow nobody knows today.
+ * The ranges in which the ids of slivers may lie, and how many ids each sliver gets there, the best first. On a host with all ids, the range that accounts are given is not among
+ * them, because an account may be added later.
  *
  * @param top - how many ids there are.
  */

@@ -15,15 +15,15 @@ export interface Cgroups {
   create(name: string, limits: Limits): Promise<void>
   /** Move a process, and all that it will start, under the limits. */
   enter(name: string, pid: number): Promise<void>
-  /** How many of its processes were killed for want of memory. */
+  /** How many of its processes the kernel has killed because the memory limit was reached. */
   countOomKills(name: string): Promise<number>
   /** Compare a sliver's limits with what its cgroups have, and set again what differs. Returns the files that differed. */
   mend(name: string, limits: Limits): Promise<readonly string[]>
   /** Kill what is left in a sliver's cgroups, and remove them, also those that a runtime has made. Idempotent. */
   remove(name: string): Promise<void>
   /**
-   * Find out, by doing it, whether this process may limit others. Returns why it may not; null when it may.
-   * @throws what else goes wrong: then nothing is known.
+   * Probe whether this process may limit others. Returns why it may not; null when it may.
+   * @throws any other error; then it is not known.
    */
   probe(): Promise<string | null>
 }

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { backoffMs } from '@community-lab/contract'
 import { isErrno, isProcessGone } from '../../errno.ts'
 
-/** A process that cannot be taken for another one that has its pid later. */
+/** A process. The start time distinguishes it from a later process with the same pid. */
 export interface ProcessIdentity {
   readonly pid: number
   /** When it was started, in clock ticks since the host's boot. */
@@ -21,8 +21,8 @@ const paces = {
 const listening = '0A'
 
 /**
- * Tell who runs under a pid; null when nobody, or only what is left of one that has ended.
- * @throws what keeps this from being known, such as too many open files: it does not say that the process is gone.
+ * Identify the process with a pid; null when there is none, or only a zombie.
+ * @throws the error of the operating system when this cannot be determined, for example because of too many open files. Such an error does not mean that the process is gone.
  */
 export function identifyProcess(pid: number): ProcessIdentity | null {
   const stat = readStat(`/proc/${pid}`)
@@ -49,7 +49,7 @@ export function stateOf(pid: number): string | null {
 }
 
 /**
- * Count the processes in the PID namespace of its first process, that one included, without what is left of those that have ended. They are counted in the `/proc`
+ * Count the processes in the PID namespace of its first process, that one included, without zombies. They are counted in the `/proc`
  * that the first process sees, which has no others: the host's may have thousands.
  */
 export async function countMembers(first: ProcessIdentity): Promise<number> {
@@ -74,8 +74,7 @@ export function kill({ pid, startTicks }: ProcessIdentity): void {
 }
 
 /**
- * Wait until a process that is not a child of this one has ended. The kernel tells nobody of it but the parent, so the process is looked at again and again,
- * ever less often.
+ * Wait until a process that is not a child of this one has ended. The kernel notifies only the parent, so the process is polled, at growing intervals.
  */
 export async function waitForEnd(process: ProcessIdentity, signal: AbortSignal): Promise<void> {
   await pollUntil(() => !isAlive(process), { signal })
@@ -83,7 +82,7 @@ export async function waitForEnd(process: ProcessIdentity, signal: AbortSignal):
 
 /**
  * Wait until something listens at a TCP port in the network namespace of a process. Returns false when the process ends before.
- * Nothing tells of either event, so both are looked for again and again, ever less often.
+ * There is no notification of either event, so both are polled, at growing intervals.
  */
 export async function waitForListener(
   process: ProcessIdentity,
@@ -102,7 +101,7 @@ export async function waitForListener(
 }
 
 /**
- * Look again and again, ever less often, until it is so.
+ * Poll at growing intervals until a condition holds.
  * @param pace - `quick` when people wait for it; `slow` when it takes seconds anyway, or many are waited for at once.
  */
 export async function pollUntil(
@@ -159,7 +158,7 @@ function parseStat(stat: string): Stat {
   return { state: fields[0] ?? '', startTicks: Number(fields[19]) }
 }
 
-/** Tell whether a state is that of what is left of a process which has ended. Source: proc(5), field 3. */
+/** Tell whether a state is that of a zombie or a dead process. Source: proc(5), field 3. */
 function hasEnded(state: string): boolean {
   return state === 'Z' || state === 'X'
 }

@@ -23,8 +23,8 @@ export async function readOffer({ node, records, templates }: SliverParts): Prom
 }
 
 /**
- * See that a sliver may be given so much, beside what the others may use. Nothing is waited for here: who notes the promise before it waits for anything else
- * can be sure that no other sliver is promised the same.
+ * Check that a sliver can have these limits beside the limits of the others. This does not wait for anything. A caller that saves the record before it waits for anything
+ * else is sure that no other sliver gets the same resources.
  * @throws {@link LabError} LAB_SLIVER_NO_ROOM.
  */
 export function requireRoom(

@@ -7,7 +7,7 @@ import { stopFor } from './end.ts'
 import type { SliverParts } from './parts.ts'
 import { cleanUp } from './recover.ts'
 
-/** What is done with several slivers of the node at once, each in its turn among the steps of its life. */
+/** Work on several running slivers of the node at once. It waits for the steps of each sliver that are under way. */
 export interface RunningSlivers {
   /** The slivers that run. */
   list(): readonly SliverRecord[]
@@ -15,7 +15,7 @@ export interface RunningSlivers {
   inTurn(id: string, task: (record: SliverRecord) => Promise<void>): Promise<void>
   /** Try again to remove what is left of slivers that have ended, and to save what a full disk did not take. */
   cleanUpAll(): Promise<void>
-  /** Let the links of all be as fast as the owner lends now: they may be as an agent before has made them. */
+  /** Give the links of all the speed that the owner lends now. An earlier agent may have set another one. */
   shapeLinks(signal: AbortSignal): Promise<void>
   /** Stop all slivers that run, for a reason of the node's. */
   stopAll(reason: string): Promise<void>
@@ -25,7 +25,7 @@ export interface RunningSlivers {
 export interface RunningOptions {
   /** Orders what concerns one sliver. */
   readonly serial: Serial
-  /** Called when a sliver has ended that was not asked to by a step. */
+  /** Called when a sliver has ended without a step that ends it. */
   readonly onEnded: (id: string) => void
 }
 

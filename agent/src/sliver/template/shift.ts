@@ -7,8 +7,8 @@ const setIds = 0o6000
 const nobody = 65_534
 
 /**
- * Give all files of a root file system, the folder itself included, from the ids in its archive to those of a sliver. What an archive gives to an id that the
- * sliver has no place for becomes nobody's. Nobody else may change the tree meanwhile.
+ * Change the owners of all files of a root file system, the folder itself included, from the ids in its archive to those of a sliver. A file whose id has no counterpart
+ * in the sliver is given to `nobody`. The tree must not change meanwhile.
  */
 export async function shiftOwners(root: string, ids: readonly IdMapping[]): Promise<void> {
   const linked = new Set<number>()

@@ -7,7 +7,7 @@ import { exists, isErrno } from '../../errno.ts'
 import { runCommand } from '../host/command.ts'
 import { guardSpace } from './space.ts'
 
-/** What a sliver's root is made from. */
+/** A template as the target state describes it. */
 export type TemplateTarget = NonNullable<SliverTarget['template']>
 
 /** Options of {@link createTemplates}. */
@@ -34,21 +34,21 @@ export interface HeldTemplate extends Disposable {
 /** The templates on this node: each is fetched, checked and unpacked once. */
 export interface Templates {
   /**
-   * See that a template is here, and keep it here.
+   * Fetch a template if it is not here, and keep it until it is let go.
    * @throws {@link LabError} LAB_TEMPLATE_NO_IMAGE, LAB_TEMPLATE_CHECKSUM, LAB_TEMPLATE_NO_ROOM, LAB_CONNECTION_FAILED, LAB_SLIVER_COMMAND_FAILED.
    */
   hold(template: TemplateTarget | null, options: HoldOptions): Promise<HeldTemplate>
   /** Tell whether a template is here. */
   has(template: TemplateTarget | null): Promise<boolean>
-  /** Where the root file system of a template is that is here. */
+  /** Return the path of the root file system of a template that is here. */
   root(sha256: string): string
   /** The disk that these templates take, in MiB. */
   measureMiB(isUsed: (sha256: string) => boolean): Promise<number>
-  /** Remove all that nobody holds, but these, by SHA-256. */
+  /** Remove the templates that are neither held nor used. `isUsed` gets the SHA-256 of each. */
   prune(isUsed: (sha256: string) => boolean): Promise<void>
 }
 
-/** Keep templates in a folder. What an agent before had half-made there, or half-removed, is removed. */
+/** Keep templates in a folder. Unfinished work of an earlier agent in it is removed. */
 export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Promise<Templates> {
   const rootOf = (sha256: string): string => join(dir, sha256)
   const partOf = (sha256: string): string =>
@@ -141,7 +141,7 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
     }
   }
 
-  /** Tell how much of the disk a template takes. It is measured once, for templates never change. */
+  /** Return the disk space of a template, in MiB. It is measured once, because templates never change. */
   async function measure(sha256: string): Promise<number> {
     const known = sizesMiB.get(sha256)
     if (known !== undefined) return known
