@@ -34,7 +34,7 @@ export type Refusal = 'no token' | 'a token that may only read' | 'not the one w
 /**
  * Decide whether an asker may do something to what belongs to somebody; null: yes.
  *
- * `unknown` as the owner is asked before the object was looked at: only who could do it to no object at all is refused.
+ * The owner is `unknown` before the object was read. Then an asker is refused only if there is no object to which the asker may do it.
  */
 export function findRefusal(
   name: RightName,
@@ -48,7 +48,7 @@ export function findRefusal(
   return right.changes && isReader(asker) ? onlyReads : null
 }
 
-/** The groups in which an asker has a role that may; an operator may in the others too. */
+/** The groups in which a role of the asker has a right. Operators, who may have it in all groups, are not considered. */
 export function groupsWithRight(name: RightName, asker: Asker): readonly number[] {
   const { may }: Right = rights[name]
   if (may === 'anybody') return []

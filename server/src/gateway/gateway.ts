@@ -6,7 +6,7 @@ import {
   type TincEvent,
 } from '@community-lab/contract'
 import type { Logger } from 'pino'
-import type { GatewayConfiguration } from './configuration.ts'
+import type { GatewayConfiguration } from './config.ts'
 import {
   chooseDevice,
   makeInterface,

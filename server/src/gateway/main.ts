@@ -2,7 +2,7 @@ import process from 'node:process'
 import { LabError } from '@community-lab/contract'
 import { pino } from 'pino'
 import { createLogOutput } from '@community-lab/contract/host'
-import { readGatewayConfiguration } from './configuration.ts'
+import { readGatewayConfiguration } from './config.ts'
 import { startGateway, type Gateway } from './gateway.ts'
 import { serveGateway } from './socket.ts'
 

@@ -9,7 +9,7 @@ import { RequestCounts } from './request-counts.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Its answer has no end of its own; so many at once are open for a token, an address and all together. */
+    /** Whether the answer is a stream, which has no end of its own. The number of open streams is limited, see {@link Limits}. */
     stream?: boolean
   }
 }
@@ -17,17 +17,17 @@ declare module 'fastify' {
 /** How much anybody may ask of the server. */
 export interface Limits {
   /**
-   * A minute's requests of one address, counted before anybody looks at their tokens: what PostgreSQL must look up for strangers at most. A class of students
-   * behind one address stays far below it.
+   * The requests of one address in a minute. They are counted before their tokens are looked up in PostgreSQL, so this bounds the queries that strangers cause. A class
+   * of students behind one address stays far below it.
    */
   readonly addressPerMinute: number
-  /** A minute's requests over the Unix socket, through which JupyterLab and the virtual testbed bring everybody of this machine. */
+  /** The requests in a minute over the Unix socket, by which JupyterLab and the virtual testbed pass the requests of all users of this machine. */
   readonly socketPerMinute: number
-  /** A minute's requests of one token. */
+  /** The requests of one token in a minute. */
   readonly tokenPerMinute: number
-  /** A minute's requests without a token of one address. */
+  /** The requests without a token of one address in a minute. */
   readonly anonymousPerMinute: number
-  /** Requests of nodes that are answered at the same time, and how many of those beyond are asked back in a second. */
+  /** How many requests of nodes are answered at the same time, and at which rate refused nodes come again. */
   readonly nodes: NodeTurnsOptions
   /** How many streams a token, an address, the Unix socket, all who have no token, and all together may have open. */
   readonly streams: {
@@ -39,7 +39,7 @@ export interface Limits {
   }
 }
 
-/** Far above any honest use, and far below what would keep others from theirs. */
+/** The default limits. They are far above honest use, and low enough that one asker does not slow down others. */
 export const defaultLimits: Limits = {
   addressPerMinute: 60_000,
   socketPerMinute: 120_000,
@@ -49,7 +49,7 @@ export const defaultLimits: Limits = {
   streams: { token: 100, address: 200, socket: 2_000, anonymous: 2_500, server: 5_000 },
 }
 
-/** Limit requests by address, before anything is known of them. To be registered before who asks is found out. */
+/** Limit requests by address. Must be registered before the plugin that finds out who asks. */
 export const addressLimitPlugin = fp<{ readonly limits: Limits }>(
   async (app, { limits }) => {
     await app.register(rateLimit, {
@@ -76,7 +76,7 @@ export const addressLimitPlugin = fp<{ readonly limits: Limits }>(
   { name: 'address-limit', fastify: '5.x' },
 )
 
-/** Limit how many streams are open. To be registered after who asks was found out. */
+/** Limit the number of open streams. Must be registered after the plugin that finds out who asks. */
 export const streamLimitPlugin = fp<{ readonly limits: Limits }>(
   (app, { limits: { streams } }) => {
     limitStreams(app, streams)

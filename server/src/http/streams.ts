@@ -26,10 +26,10 @@ export function trackStreams(app: FastifyInstance): Streams {
   }
 }
 
-/** How long a reader may take nothing of what waits for it, in milliseconds. */
+/** How long a reader may take nothing while data waits for it, in milliseconds. */
 const stallMs = 60_000
 
-/** End an answer whose reader takes nothing of it for a minute. A slow reader is none: each byte that the network takes counts. */
+/** End an answer whose reader takes nothing of it for a minute. A slow reader is not affected, because each byte that the network takes counts. */
 export function endWhenStalled(response: ServerResponse, withinMs = stallMs): void {
   response.setTimeout(withinMs, () => response.destroy())
 }

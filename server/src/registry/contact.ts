@@ -1,20 +1,20 @@
-/** When each node was last heard of. It is kept in memory, for it changes far too often to be written down each time. */
+/** When each node was last heard of. It is kept in memory, because it changes too often to be stored each time. */
 export interface ContactBook {
-  /** A node was heard of. Returns whether nothing was for so long that it may have been taken for offline. */
+  /** Note that a node was heard of. Returns whether it was not expected before, so that it may be marked as offline. */
   note(nodeId: number): boolean
   /** Undo the last `note` of a node because it could not be stored: the next `note` returns true again. */
   forget(nodeId: number): void
-  /** Tell whether the node is waited for: it was heard of, and has not been silent since. */
+  /** Tell whether the node is expected: it was heard of, and has not been reported as silent since. */
   isExpected(nodeId: number): boolean
-  /** Begin to wait for nodes of which nothing was heard since the server's start. */
+  /** Expect nodes from now on that were not heard of since the server's start. */
   expect(nodeIds: readonly number[]): void
-  /** Milliseconds since the epoch; null: not since the server's start. */
+  /** When the node was last heard of, in milliseconds since the epoch; null: not since the server's start. */
   lastSeenMs(nodeId: number): number | null
-  /** When the nodes were last heard of of which that is not written down yet, in milliseconds since the epoch. */
+  /** The times that are not stored in the database yet, by node, in milliseconds since the epoch. */
   unwritten(): ReadonlyMap<number, number>
-  /** This was written down. */
+  /** Note that these times were stored. */
   noteWritten(seenMs: ReadonlyMap<number, number>): void
-  /** The nodes that were not heard of for longer than allowed, each told once. */
+  /** Return the expected nodes that were silent for too long. They are not expected any more. */
   takeSilent(): readonly number[]
 }
 
@@ -28,7 +28,7 @@ export interface ContactOptions {
   readonly dateMs: () => number
 }
 
-/** Keep the book. */
+/** Make an empty contact book. */
 export function createContactBook(options: ContactOptions): ContactBook {
   const seen = new Map<number, number>()
   const expected = new Map<number, number>()

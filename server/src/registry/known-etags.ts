@@ -1,14 +1,14 @@
-/** What nodes have and have sent, as ETags in memory, so that the poll of a node with which nothing has changed costs no query. */
+/** The ETags of nodes' targets and last reports, in memory. So the poll of a node costs no query while nothing has changed. */
 export interface KnownEtags {
   /** The ETag of a node's target; null: it has to be read. */
   target(nodeId: number): string | null
   /** Read a node's target, and know its ETag from then on. */
   readTarget<T>(nodeId: number, read: () => Promise<Tagged<T>>): Promise<Tagged<T>>
-  /** What is wanted of a node may have changed. */
+  /** Forget the ETag of a node's target, which may have changed. */
   forgetTarget(nodeId: number): void
-  /** A node's report was taken in, or read. */
+  /** Note the ETag of a node's last report. */
   noteReport(nodeId: number, etag: string): void
-  /** The ETag of the last report that was taken in of a node; null: it has to be read. */
+  /** The ETag of a node's last report; null: it has to be read. */
   report(nodeId: number): string | null
 }
 
@@ -20,7 +20,7 @@ export interface Tagged<T> {
 
 /** Options of {@link createKnownEtags}. */
 export interface KnownEtagsOptions {
-  /** How long an ETag is believed, in milliseconds. What somebody else has changed in the database is noticed after that. */
+  /** How long an ETag is valid, in milliseconds. A change by another program in the database is noticed after that. */
   readonly maxAgeMs: number
   /** Milliseconds that only ever grow. */
   readonly nowMs: () => number
@@ -47,7 +47,7 @@ export function createKnownEtags({ maxAgeMs, nowMs }: KnownEtagsOptions): KnownE
     async readTarget(nodeId, read) {
       const before = changes.get(nodeId) ?? 0
       const found = await read()
-      // After a change meanwhile it is not known which of both was read.
+      // If the target has changed meanwhile, the old or the new one was read.
       if ((changes.get(nodeId) ?? 0) === before)
         targets.set(nodeId, { etag: found.etag, atMs: nowMs() })
       return found

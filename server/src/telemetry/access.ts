@@ -6,9 +6,9 @@ import type { Registry } from '../registry/registry.ts'
 import { maybeSliceOf, nodeScope } from './domain/name.ts'
 
 /**
- * Let only who may read a scope's samples go on: the nodes' own are public as the testbed's state is, a slice's are for its group's members and operators.
+ * Require that the asker may read the samples of a scope. The nodes' own samples are public; those of a slice are for members of its group and for operators.
  *
- * @throws {@link LabError} LAB_NOT_FOUND for a scope that is none, LAB_AUTH_REQUIRED, LAB_AUTH_FORBIDDEN.
+ * @throws {@link LabError} LAB_NOT_FOUND for an unknown scope, LAB_AUTH_REQUIRED, LAB_AUTH_FORBIDDEN.
  */
 export async function permitScope(
   registry: Registry,
@@ -38,7 +38,7 @@ export async function permittedScopes(
 
 async function mayRead(registry: Registry, principal: Principal, scope: string): Promise<boolean> {
   const right = 'read a slice’s samples'
-  // Who may read nobody's samples, such as one without a token, costs no query.
+  // An asker who may read no slice's samples, for example without a token, causes no query.
   if (findRefusal(right, principal, 'unknown') !== null) return false
   const sliceId = maybeSliceOf(scope)
   const groupId = sliceId === null ? null : await registry.sliceGroup(sliceId)

@@ -21,11 +21,10 @@ export interface TelemetryStoreOptions {
   /** The store's own folder; made when it is not there. */
   readonly dir: string
   /**
-   * How long samples of slices wait for others to be committed with them, in milliseconds; default 50. What nodes measure of themselves, round by round, waits
-   * twenty times as long.
+   * How long samples of slices wait for others to be committed with them, in milliseconds; default 50. Nodes' own measurements wait twenty times as long.
    */
   readonly commitDelayMs?: number
-  /** So many waiting rows are committed without waiting longer; default 20,000. */
+  /** When this many rows wait, they are committed at once; default 20,000. */
   readonly commitRows?: number
   /** The most memory that DuckDB uses, in MiB; default 256. */
   readonly memoryMiB?: number
@@ -35,7 +34,7 @@ export interface TelemetryStoreOptions {
   readonly quota?: Partial<SliceQuota>
   /** How long the writing of one Parquet file may take, in milliseconds; default ten minutes. */
   readonly exportWithinMs?: number
-  /** With less free on the disk nothing is taken any more, so that PostgreSQL goes on; in MiB, default 1024. */
+  /** With less free disk space than this no samples are accepted, so that PostgreSQL can go on; in MiB, default 1024. */
   readonly minFreeMiB?: number
 }
 
@@ -74,7 +73,7 @@ export interface TelemetryStore {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** So many rows of what nodes measure of themselves are committed without waiting longer; they are few enough to leave room for others in memory. */
+/** When this many rows of nodes' own measurements wait, they are committed at once. They are few, to leave memory for other rows. */
 const maxHealthRows = 1_000
 /** How many files may be written or wait for it. */
 const maxExports = 64
@@ -124,7 +123,7 @@ export async function createTelemetryStore(
   })
   let exports = 0
 
-  /** What is written for a reader must not take the last of the disk either. */
+  /** A file for a reader must not use up the disk either. */
   function throwIfShort(): void {
     if (disk.shortage !== null)
       throw new LabError('LAB_TELEMETRY_DISK_FULL', { reason: disk.shortage })

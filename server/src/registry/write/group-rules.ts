@@ -2,7 +2,7 @@ import { LabError } from '@community-lab/contract'
 import type { Change } from '../change.ts'
 import { found } from '../refusal.ts'
 
-/** What a group may have, as far as operators allow it. */
+/** What operators can allow a group to have. */
 export type Allowed = 'nodes' | 'slices'
 
 /** Hold a group's row to the end of the change, and read it. @throws {@link LabError} LAB_NOT_FOUND. */
@@ -17,7 +17,7 @@ export async function lockGroup(change: Change, id: number) {
 }
 
 /**
- * Let a change go on only where the group is allowed what it takes; nobody withdraws that before the change is done.
+ * Require that the group is allowed nodes or slices. Nobody can withdraw that before the end of the change.
  *
  * @param action what cannot be done, to follow "cannot"
  * @throws {@link LabError} LAB_GROUP_NOT_ALLOWED, LAB_NOT_FOUND.
@@ -72,7 +72,7 @@ export async function newestAgreement({ tx }: Pick<Change, 'tx'>): Promise<numbe
   return newest
 }
 
-/** Cut what users have open with their tokens: they may less than before. The tokens themselves stay. */
+/** End the open requests, streams and tunnels of users who have lost rights. Their tokens remain valid. */
 export async function cutOpenOf(change: Change, userIds: readonly number[]): Promise<void> {
   if (userIds.length === 0) return
   const rows = await change.tx

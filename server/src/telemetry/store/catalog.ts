@@ -22,11 +22,11 @@ export interface StoredTable {
   readonly columns: string[]
   /** The columns of fields that are in the file, with DuckDB's types; null before the first commit. Readers go by these. */
   committed: ReadonlyMap<string, string> | null
-  /** How many columns samples of each node have begun; counted in the scope `node` alone. */
+  /** How many columns of the table samples of each node have begun. Both scopes, `node` and slices, limit it. */
   readonly begunOf: Map<number, number>
-  /** Whether the columns of its declared fields, if it has any, are there. */
+  /** Whether the table has the columns of its declared fields, if it has such fields. */
   isDeclared: boolean
-  /** Null until somebody asked. */
+  /** Null until it was asked for. */
   extent: Extent | null
 }
 

@@ -40,7 +40,7 @@ export interface CommitPlan {
   readonly rows: ReadonlyMap<StoredTable, readonly PlannedRow[]>
   /** Statements that note how far each spool and the store have come; empty when nothing is new. */
   readonly notes: readonly string[]
-  /** What each request is told after the commit. */
+  /** The answer to each request after the commit. */
   readonly outcomes: readonly AppendOutcome[]
 }
 
@@ -50,7 +50,7 @@ export interface CommitRules {
   readonly quotas: QuotaBook
 }
 
-/** Samples of which a slice has no room for all, told in one row. */
+/** Samples that were refused for the same reason, or parts of them. They are reported in one row of `rejected`. */
 interface Refusal {
   /** The last of them. */
   sample: PlacedSample
