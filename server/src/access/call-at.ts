@@ -1,9 +1,9 @@
-/** How often the clock is looked at, in milliseconds: what depends on a time of day is late by this much at most when somebody sets the clock. */
+/** The clock is read at this interval, in milliseconds. After somebody has set the clock, a call is late by at most this much. */
 const lookEveryMs = 60_000
 
 /**
- * Call back at a time, in milliseconds since the epoch, as this host's clock tells it: it may be set meanwhile, and stands still for no timer.
- * @returns what calls it off.
+ * Call back at a time of this host's clock, in milliseconds since the epoch. The clock may be set meanwhile.
+ * @returns cancels the call
  */
 export function callAt(atMs: number, call: () => void): () => void {
   let timer: NodeJS.Timeout

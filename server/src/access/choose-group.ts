@@ -10,14 +10,14 @@ import type { Principal } from './principal.ts'
 /** What is to be made, and for which group. */
 export interface GroupChoice {
   readonly right: RightName
-  /** What the group must be allowed. */
+  /** What operators must have allowed the group. */
   readonly needs: 'nodes' | 'slices'
   /** The group that the request names, by its id or name; undefined: none. */
   readonly named: number | string | undefined
 }
 
 /**
- * Tell for which group something is to be made: the one that the request names, or the only one in which the asker may make it.
+ * Choose the group for which something is made: the one that the request names, or the only one in which the asker may make it.
  *
  * @throws {@link LabError} LAB_AUTH_FORBIDDEN, LAB_GROUP_UNCLEAR, LAB_NOT_FOUND.
  */

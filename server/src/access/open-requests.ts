@@ -4,14 +4,14 @@ import { callAt } from './call-at.ts'
 /** The requests that are being answered, by the token that they came with. */
 export interface OpenRequests {
   /**
-   * Follow a request until its answer, or the connection that it became, has ended. Returns false, and does not follow it, when its token was cut after it was
-   * looked up: it has to be looked up again.
+   * Follow a request until its answer, or the connection that it became, has ended. Returns false, and does not follow it, if the streams of its token were ended
+   * after the token was read from the database: the token has to be read again.
    */
   follow(request: FastifyRequest, reply: FastifyReply): boolean
   /** The tokens with which something is open. */
   tokens(): readonly number[]
   /**
-   * Cut what a token has open that has no end of its own: event streams, tunnels, nodes' streams. An answer that is being made comes to its end.
+   * End what a token has open that has no end of its own: event streams, tunnels, nodes' streams. Other answers are completed.
    */
   cut(tokenId: number): void
 }
@@ -21,7 +21,7 @@ interface OpenRequest {
   readonly reply: FastifyReply
 }
 
-/** Keep account of the requests that are being answered. When a token ends, its streams are cut. */
+/** Follow the requests that are being answered. When a token expires, its streams are ended. */
 export function createOpenRequests(): OpenRequests {
   const byToken = new Map<number, Set<OpenRequest>>()
   // A token that is cut between its look-up and `follow` has nothing open yet. One that is looked up later may have come back with its user.

@@ -8,7 +8,7 @@ import { readId } from '../http/id.ts'
 import { describeRefusal } from './permit.ts'
 
 /**
- * Let a request go on when the asker may do what it does to the object in its path.
+ * Require that the asker may do what the request does to the object in its path.
  *
  * @throws {@link LabError} LAB_NOT_FOUND, LAB_AUTH_REQUIRED, LAB_AUTH_FORBIDDEN.
  */
@@ -21,7 +21,7 @@ export async function permitObject(
   if (object === 'none' || object === 'unnamed') return
   const { id = '' } = params as { readonly id?: string }
   const owner =
-    // Nodes ask often, and their path tells who may.
+    // Nodes ask often, and the id in the path is that of the only node that may.
     object === 'node' && may.length === 1 && may[0] === 'node itself'
       ? { nodeId: readId(id, 'node') }
       : await findOwner(db, object, id)

@@ -3,16 +3,16 @@ import { findRefusal, type Owner, type Refusal } from '../domain/asker.ts'
 import { describeParties, rights, type Right, type RightName } from '../domain/rights.ts'
 import type { Principal } from './principal.ts'
 
-/** What a refusal tells besides who may. */
+/** The object that a right is needed for. */
 export interface PermitOptions {
-  /** Whom the object belongs to; `unknown`: it was not looked at yet. Default: nobody. */
+  /** Whom the object belongs to; `unknown`: it was not read yet. Default: nobody. */
   readonly owner?: Owner | 'unknown'
   /** The name of its group, for the refusal. */
   readonly group?: string | null
 }
 
 /**
- * Let only who may do something to an object go on, by the table of rights.
+ * Require a right to an object, by the table of rights.
  *
  * @throws {@link LabError} LAB_AUTH_REQUIRED, LAB_AUTH_FORBIDDEN.
  */

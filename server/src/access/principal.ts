@@ -5,7 +5,7 @@ export interface Principal extends Asker {
   readonly tokenId: number | null
   /** When the token ends, in milliseconds since the epoch; null: never. */
   readonly endsMs: number | null
-  /** When its token was about to be looked up, as `performance.now()` counts. */
+  /** The time just before its token was read from the database, by `performance.now()`. */
   readonly soughtMs: number
 }
 

@@ -4,24 +4,24 @@ import type { Tables } from '../postgres/tables.ts'
 /** Options of {@link createTokenUse}. */
 export interface TokenUseOptions {
   readonly db: Kysely<Tables>
-  /** Time between two writings, in milliseconds. */
+  /** The time between two writes to the database, in milliseconds. */
   readonly everyMs: number
-  /** Called when a writing failed; what it held is written with the next one. */
+  /** Called when a write failed. The next one repeats it. */
   onError(error: unknown): void
 }
 
-/** When each token was last used: in memory, and written down for all of them together. */
+/** When each token was last used. It is kept in memory, and stored for all tokens together. */
 export interface TokenUse extends AsyncDisposable {
-  /** A token is used now. */
+  /** Note that a token is used now. */
   note(tokenId: number): void
-  /** Write down what is not written yet. */
+  /** Store what is not stored yet. */
   write(): Promise<void>
 }
 
 /** Tokens in one statement; each takes two of PostgreSQL's 65,535 parameters. */
 const maxTokens = 10_000
 
-/** Begin to note the use of tokens; disposing writes down the rest. */
+/** Begin to note the use of tokens. Disposing stores the rest. */
 export function createTokenUse({ db, everyMs, onError }: TokenUseOptions): TokenUse {
   const used = new Map<number, Date>()
   let writing: Promise<void> = Promise.resolve()

@@ -11,12 +11,12 @@ export interface VoidTokenOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** Cut what tokens have open at the moment they are void, whichever server made them so. Returns the unsubscriber. */
+/** End what tokens have open as soon as they are void, whichever server voided them. Returns the unsubscriber. */
 export function cutVoidTokens(options: VoidTokenOptions): () => void {
   const { db, notifications, open, onError } = options
   return notifications.on(channels.voidTokens, (message) => {
     if (message !== null) for (const id of message.split(',')) open.cut(Number(id))
-    // Messages may have been missed: see which are still there.
+    // Messages may have been missed, so find out which tokens still exist.
     else findVoid(db, open.tokens()).then((ids) => ids.forEach((id) => open.cut(id)), onError)
   })
 }

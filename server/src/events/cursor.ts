@@ -1,8 +1,8 @@
-/** A place in the events, as readers give it back. */
+/** The position of a reader in the events. Readers send it back to continue. */
 export interface Cursor {
   /** The last event that the reader knows. */
   readonly id: number
-  /** What tells that event from another of the same number; null: the reader does not say. */
+  /** A mark that distinguishes that event from another one with the same number; null: the reader does not have one. */
   readonly mark: string | null
 }
 
@@ -10,14 +10,14 @@ export interface Cursor {
 type Marked = { readonly id: number; readonly time: string } | null
 
 /**
- * Write the cursor after an event: its number, and a mark of the event itself. A server that was restored from an older copy gives the numbers of lost events
- * to others; the mark tells them apart, and a reader from before is told to read everything again.
+ * Write the cursor after an event: its number, and a mark of the event itself. A server that was restored from an older copy numbers new events like the lost ones. The
+ * mark distinguishes them, so a reader with a cursor from before is told to read everything again.
  */
 export function formatCursor(id: number, event: Marked): string {
   return `${id}.${markOf(event)}`
 }
 
-/** Read a cursor; null when it is none. A number alone is one too. */
+/** Parse a cursor; null when it is not valid. A number without a mark is valid. */
 export function maybeCursor(text: string): Cursor | null {
   const match = /^(\d{1,15})(?:\.([0-9a-z]{1,12}))?$/u.exec(text)
   return match === null ? null : { id: Number(match[1]), mark: match[2] ?? null }

@@ -16,7 +16,7 @@ export interface EventFeed extends AsyncDisposable {
   onNews(listener: () => void): () => void
 }
 
-/** The most events of one reading. */
+/** The most events of one read. */
 const maxEventsPerRead = 500
 const againAfterMs = 500
 const ringSize = 2_000
@@ -48,7 +48,7 @@ export async function openEventFeed(options: EventFeedOptions): Promise<EventFee
     for (const listener of listeners) listener()
   }
 
-  // News that come during a reading are read by another reading after it.
+  // Events that are announced during a read are read by another read after it.
   let reading: Promise<void> | null = null
   let again = false
   function wake(): void {
@@ -59,11 +59,11 @@ export async function openEventFeed(options: EventFeedOptions): Promise<EventFee
         try {
           await refresh()
         } catch (error) {
-          // The reading that failed is repeated, also when no other news comes.
+          // A read that failed is repeated, even if no other event is announced.
           again = true
           onError(error)
           await delay(againAfterMs, undefined, { signal }).catch(() => {
-            // Ended: the loop sees it.
+            // The signal was aborted: the loop's condition ends the loop.
           })
         }
       }
@@ -71,7 +71,7 @@ export async function openEventFeed(options: EventFeedOptions): Promise<EventFee
     })()
   }
 
-  // Also without a message: what was committed while nobody listened is read then.
+  // Also read without a message, because events may have been committed while nobody listened.
   const unsubscribe = notifications.on(channels.event, wake)
   wake()
 

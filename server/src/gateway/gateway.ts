@@ -52,7 +52,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let tincd: SupervisedTincd | null = null
   let state: GatewayStatus['state'] = 'waiting'
   let detail = chosen.detail
-  /** Why the last reading failed; null when it did not. */
+  /** Why the last attempt to read the folder failed; null when it succeeded. */
   let unread: string | null = null
   /** Whether tincd has been told of everything that was written. */
   let isTold = true
@@ -101,7 +101,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         : await readSomeHosts(configuration.tincDir, source, among)
     unread = typeof read === 'string' ? read : null
     if (typeof read === 'string') {
-      // tincd goes on with what it has: a folder that cannot be read revokes nobody.
+      // tincd goes on with the hosts that it has: a folder that cannot be read must not revoke them.
       detail = read
       log.warn({ reason: read }, 'the tinc folder cannot be used')
       return status()
@@ -110,7 +110,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const wasTold = isTold
     isTold = false
     const written = await writeRunFolder(dir, read, { device: chosen.device, among })
-    // What a writing that failed halfway has changed is not known.
+    // After a write that failed halfway, it is not known what has changed.
     const change = wasTold ? written : 'daemon'
     log.info({ change, hosts: read.hosts.size, rejected: read.rejected, among }, 'tinc folder read')
     if (tincd === null) {

@@ -4,12 +4,12 @@ import Type, { type Static } from 'typebox'
 export const maxReloadedHosts = 200
 
 /**
- * What server and gateway say to each other over the gateway's Unix socket: one JSON document a line, either way. Every request is answered once,
- * with its id; events come unasked. Incidents that nobody was connected to hear are told to the next who connects.
+ * The protocol of the gateway's Unix socket: one JSON document per line, in both directions. Every request is answered once, with its id. Events need no request.
+ * Incidents while no client is connected are sent to the next one.
  */
 export const GatewayRequest = Type.Object(
   {
-    /** `reload`: read the server's tinc folder again and tell tincd. `status`: say how it stands. */
+    /** `reload`: read the server's tinc folder again and reload tincd. `status`: return the status. */
     do: Type.Enum(['reload', 'status'] as const),
     /** With `reload`: only the files of these hosts have changed. */
     hosts: Type.Optional(
@@ -21,7 +21,7 @@ export const GatewayRequest = Type.Object(
 )
 export type GatewayRequest = Static<typeof GatewayRequest>
 
-/** How the gateway stands. `waiting`: the server's folder is not complete yet. */
+/** The status of the gateway. `waiting`: the server's folder is not complete yet. */
 export const GatewayStatus = Type.Object({
   state: Type.Enum(['waiting', 'starting', 'running', 'restarting'] as const),
   device: Type.Union([Type.Enum(['tun', 'raw_socket'] as const), Type.Null()]),
@@ -31,7 +31,7 @@ export const GatewayStatus = Type.Object({
   interface: Type.String(),
   /** How many hosts may connect. */
   hosts: Type.Integer(),
-  /** Who is connected, by tinc name. Not told in answer to a reload of some hosts: the list is long, and events tell who comes and goes. */
+  /** The connected hosts, by tinc name. Missing in the answer to a reload of some hosts, because the list is long and events report its changes. */
   hosts_up: Type.Optional(Type.Array(Type.String())),
   /** Host files that were refused, with the reason. */
   rejected: Type.Array(Type.Object({ file: Type.String(), reason: Type.String() })),

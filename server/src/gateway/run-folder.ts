@@ -13,7 +13,7 @@ import {
 } from '@community-lab/contract'
 import type { TincSource } from './source-folder.ts'
 
-/** What a change of the folder asks of tincd. */
+/** What tincd must do after a change of the folder. */
 export type FolderChange = 'none' | 'hosts' | 'daemon'
 
 /** The name of the server's management interface. */

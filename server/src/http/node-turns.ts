@@ -4,40 +4,40 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Nodes ask this by themselves, all of them: when too many do at the same time, some are told to come again later. */
+    /** Whether all nodes send this request by themselves. When too many do so at the same time, some are told to come again later. */
     byNodes?: boolean
   }
   interface FastifyRequest {
-    /** Whether it is one of those that are being answered, see {@link nodeTurnsPlugin}. */
+    /** Whether the request counts as being answered, see {@link nodeTurnsPlugin}. */
     hasTurn: boolean
   }
 }
 
-/** How many requests of nodes there may be. */
+/** The limits of requests of nodes. */
 export interface NodeTurnsOptions {
-  /** So many are answered at the same time. */
+  /** The most requests that are answered at the same time. */
   readonly atOnce: number
-  /** So many of those that were refused are asked back in a second. */
+  /** How many refused nodes per second are told to come back. */
   readonly backPerS: number
 }
 
-/** Nobody is asked to stay away for longer, in seconds. */
+/** The longest time after which a refused node is told to come back, in seconds. */
 const longestS = 300
 
 /**
- * Bound the requests of nodes that are being answered. After a server was down, or away from all nodes, everybody comes at once; each then waits for
- * PostgreSQL for so long that it gives up and comes again. Whoever is beyond the bound is refused at once, before anything is looked up, and is told a time of
- * its own to come back. To be registered after the plugin of WebSockets, which tells what becomes a stream, and before who asks is found out.
+ * Limit the requests of nodes that are answered at the same time. After the server was down or cut off, all nodes come at once. Without a limit, each would wait for PostgreSQL
+ * until it gives up and tries again. A request beyond the limit is refused at once, before any query, and its node is told when to come back, each at another time. Must be registered
+ * after the plugin of WebSockets, which tells what becomes a stream, and before the plugin that finds out who asks.
  *
- * A request counts while the server works on it, and not while its body or its answer is on the way: one node that sends reports and never ends them must not
- * keep all others out.
+ * A request counts while the server works on it, and not while its body or its answer is being transmitted: a node that never completes a report must not block the
+ * others.
  */
 export const nodeTurnsPlugin = fp<NodeTurnsOptions>(
   (app, { atOnce, backPerS }) => {
     let answering = 0
     let nextBackMs = 0
 
-    /** The time that the next one who is refused comes back, from now on, in seconds. */
+    /** In how many seconds the next refused node is to come back. */
     function giveTime(): number {
       const now = performance.now()
       nextBackMs = Math.max(nextBackMs, now + 1_000) + 1_000 / backPerS
@@ -47,7 +47,7 @@ export const nodeTurnsPlugin = fp<NodeTurnsOptions>(
     function takeTurn(request: FastifyRequest, reply: FastifyReply): LabError | undefined {
       if (request.routeOptions.config.byNodes !== true) return undefined
       if (answering >= atOnce) return new LabError('LAB_SERVER_BUSY', { retryAfterS: giveTime() })
-      // What becomes a stream is not waited for: it has no end of its own. Nor is an answer that nobody takes any more.
+      // Streams do not count, because they have no end of their own; nor do answers whose client has gone.
       if (request.ws || reply.raw.closed) return undefined
       answering++
       request.hasTurn = true

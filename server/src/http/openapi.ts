@@ -40,7 +40,7 @@ export const openapiPlugin = fp<{ readonly version: string }>(
         schema: { hide: true },
         async handler({ method, url: asked, headers }, reply) {
           page ??= makePage(app.swagger({ yaml: false })).catch((error: unknown) => {
-            // The next who looks has it made again.
+            // The next request makes it again.
             page = null
             throw error
           })
@@ -55,7 +55,7 @@ export const openapiPlugin = fp<{ readonly version: string }>(
 )
 
 /**
- * The page that shows a description, as an application of its own. It is made for the first who looks, because few do, and loading it takes a fifth of the
+ * The page that shows a description, as an application of its own. It is made at the first request for it, because few ask, and loading it takes a fifth of the time of the
  * server's start.
  */
 async function makePage(description: object): Promise<FastifyInstance> {

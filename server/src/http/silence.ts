@@ -8,7 +8,7 @@ export interface SilenceOptions {
   readonly pingMs?: number
   /** How many bytes have come over the connection beneath: on a slow link one message, and the pong behind it, may take long. */
   readonly bytesRead: () => number
-  /** Called when something has come, or nothing is read for now, at most twice in the time after which a ping goes out. */
+  /** Called when bytes have come, or while the connection is paused; at most twice per `pingMs`. */
   readonly onHeard?: () => void
 }
 
@@ -29,7 +29,7 @@ export function watchSilence(socket: WebSocket, options: SilenceOptions): void {
       options.onHeard?.()
     }
     if (performance.now() - heardMs >= silenceMs) socket.terminate()
-    // Who is heard needs no ping.
+    // A connection on which bytes come needs no ping.
     else if (quietMs >= pingMs && socket.readyState === socket.OPEN) socket.ping()
   }, everyMs)
   timer.unref()

@@ -32,7 +32,7 @@ export function useContractSchemas(app: FastifyInstance): void {
   })
 }
 
-/** One issue for each place: the first tells what is wrong, those after it what else would do. */
+/** Keep the first issue of each place. It says what is wrong; the following ones list alternatives. */
 function keepFirst(issues: readonly Issue[]): Issue[] {
   return [...Map.groupBy(issues, ({ pointer }) => pointer).values()].flatMap(([first]) =>
     first === undefined ? [] : [first],

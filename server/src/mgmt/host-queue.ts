@@ -1,16 +1,16 @@
-/** Nodes whose tinc hosts have changed, until something has been done about that. */
+/** The nodes whose tinc hosts have changed and that were not served yet. */
 export interface HostQueue {
   add(nodeIds: readonly number[]): void
   /** Any host may have changed. */
   addAll(): void
   /**
-   * Serve what has come: these nodes, or all (undefined). Nothing is done when nothing has come. After a failure it is not known what was done, so that all is
-   * served the next time.
+   * Serve the nodes in the queue, or all nodes (undefined); nothing if the queue is empty. After a failure it is not known what was done, so all nodes are served the next
+   * time.
    */
   serve(work: (nodeIds: readonly number[] | undefined) => Promise<void>): Promise<void>
 }
 
-/** Make a queue. The first time, all is served. */
+/** Make a queue. The first time, all nodes are served. */
 export function createHostQueue(): HostQueue {
   let isAll = true
   const changed = new Set<number>()

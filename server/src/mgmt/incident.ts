@@ -4,7 +4,7 @@ import type { Registry } from '../registry/registry.ts'
 
 /** The same incident is reported again after this long; a host that is refused tries every 5 s. */
 const repeatAfterMs = 10 * 60_000
-/** The most different incidents reported in that time: their names are chosen by whoever knocks. */
+/** The most different incidents reported in that time, because whoever tries to connect chooses the names in them. */
 const mostAtOnce = 100
 
 /** Options of {@link createIncidentReporter}. */

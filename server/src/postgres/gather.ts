@@ -4,9 +4,9 @@ import { LabError } from '@community-lab/contract'
 export interface GatherOptions<K, V> {
   /** Read what is there of these keys, each named once. */
   readonly read: (keys: readonly K[]) => Promise<ReadonlyMap<K, V>>
-  /** So many keys are read at once. */
+  /** The most keys of one query. */
   readonly maxKeys: number
-  /** How long a reading may take, in milliseconds; default 20 s. Who waits for it then hears that the database is away, and the next reading begins. */
+  /** How long a query may take, in milliseconds; default 20 s. After that it fails as if the database were away, and the next query begins. */
   readonly withinMs?: number
 }
 
@@ -17,8 +17,8 @@ interface Waiting<K, V> {
 }
 
 /**
- * Make a reading by key that all who ask at the same time share. While one reading is under way, further keys wait for the next one, so that however many ask
- * there is one query at a time, and each answer is of a query that began after it was asked for. Undefined: there is no such key.
+ * Make a function that reads by key, with one query for all calls at the same time. While a query is under way, further keys wait for the next one. So there is one query at
+ * a time, however many calls there are, and each answer is of a query that began after the call. Undefined: there is no such key.
  */
 export function createGather<K, V>(
   options: GatherOptions<K, V>,
@@ -50,12 +50,12 @@ export function createGather<K, V>(
       waiting.push({ key, resolve, reject })
       if (isReading) return
       isReading = true
-      // What else is asked for in this turn of the event loop joins the first reading.
+      // Other calls in this turn of the event loop join the first query.
       setImmediate(() => void readWaiting())
     })
 }
 
-/** A query on a connection that was cut without a word has no answer for a quarter of an hour. Nobody else waits for that. */
+/** If a connection was cut silently, a query on it gets no answer for a quarter of an hour. Other callers must not wait for that. */
 async function inTime<T>(reading: Promise<T>, withinMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Database } from './database.ts'
 
-/** What PostgreSQL notifies of, over one connection for everybody. */
+/** PostgreSQL's notifications, over one connection for all listeners. */
 export interface Notifications extends AsyncDisposable {
   /**
    * Call back with each message of a channel, and with null when some may have been missed: at the start, and after the connection was lost. Returns the
@@ -23,14 +23,14 @@ export type Channel = (typeof channels)[keyof typeof channels]
 export interface NotificationOptions {
   readonly database: Pick<Database, 'connect'>
   readonly onError: (error: unknown) => void
-  /** How often the connection is asked whether it lives, in milliseconds; default 10 s. */
+  /** The interval at which the connection is checked, in milliseconds; default 10 s. */
   readonly heartbeatMs?: number
 }
 
 const againAfterMs = 500
 
 /**
- * Listen. A connection that is lost is made again, and so is one that has gone silent: nothing else would tell that its notifications come no more.
+ * Listen. A connection that is lost is made again, and so is one that has gone silent: otherwise nobody would notice that no notifications arrive any more.
  */
 export async function openNotifications(options: NotificationOptions): Promise<Notifications> {
   const { database, onError, heartbeatMs = 10_000 } = options
@@ -84,7 +84,7 @@ export async function openNotifications(options: NotificationOptions): Promise<N
         if (isEnding()) return
         onError(error)
         await delay(againAfterMs, undefined, { signal }).catch(() => {
-          // Ended: the loop sees it.
+          // The signal was aborted: the loop's condition ends the loop.
         })
       }
     }

@@ -6,35 +6,35 @@ import { writeAudit, type Trace } from './audit-trail.ts'
 import { writeEvents, type ChangeNotes, type Note } from './event-log.ts'
 import type { Readers } from './read/readers.ts'
 
-/** A transaction under way, and what it must tell of when it commits. */
+/** A transaction under way, and the notes from which its events are made when it commits. */
 export interface Change {
   readonly tx: Transaction<Tables>
   /**
-   * Note that an object was made, changed or deleted. Its event shows it as it is at the end of the transaction. An object that is gone by then, because another
-   * change deleted it, has no event here: the other change tells of it.
+   * Note that an object was made, changed or deleted. Its event shows it as it is at the end of the transaction. If another change has deleted the object by then, only that
+   * change has an event.
    */
   note(
     kind: Exclude<EventKind, 'incident'>,
     action: ChangeEvent['action'],
     id: string | number,
   ): void
-  /** Note that all slivers of a slice or of a node were changed, those included that other changes are adding just now. */
+  /** Note that all slivers of a slice or of a node were changed, including those that concurrent changes add. */
   noteSlivers(of: 'slice' | 'node', id: number): void
-  /** Note that what nodes with slivers of a group or of a template should be may have changed, those included that other changes are adding just now. */
+  /** Note that the targets of nodes with slivers of a group or of a template may have changed, including slivers that concurrent changes add. */
   targetsOf(of: 'group' | 'template', id: number): void
   /** Note a change of an object of which no event tells, for the audit trail. */
   trace(kind: Exclude<AuditKind, EventKind>, action: ChangeEvent['action'], id: number): void
   /** Note something that an operator should look at. */
   incident(incident: Incident): void
-  /** Note that what a node should be may have changed. */
+  /** Note that the target of a node may have changed. */
   target(nodeId: number): void
   /** Note that a node was added to the management network, has another key there, or was removed from it. */
   tincHost(nodeId: number): void
-  /** Note that tokens are void, or may less than before: every server cuts what they have open. */
+  /** Note that tokens are void or have lost rights. Every server ends the streams that they have open. */
   cutTokens(ids: readonly number[]): void
 }
 
-/** Who hears of a change after it was committed. */
+/** The callbacks after a change was committed. */
 export interface ChangeListeners {
   onTarget(nodeId: number): void
   onTincHosts(nodeIds: readonly number[]): void

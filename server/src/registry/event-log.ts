@@ -11,13 +11,13 @@ export interface Note {
   readonly id: string
 }
 
-/** What a change has to tell of. */
+/** The notes from which the events of a change are made. */
 export interface ChangeNotes {
   readonly objects: ReadonlyMap<string, Note>
   readonly incidents: readonly Incident[]
   /** Slices and nodes all of whose slivers were changed. */
   readonly sliversOf: Readonly<Record<'slice' | 'node', ReadonlySet<number>>>
-  /** Groups and templates whose nodes may have to be something else. */
+  /** Groups and templates whose nodes may have another target now. */
   readonly nodesOf: Readonly<Record<'group' | 'template', ReadonlySet<number>>>
 }
 

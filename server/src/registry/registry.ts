@@ -29,15 +29,15 @@ export interface Registry {
   sliceGroup(sliceId: number): Promise<number | null>
   /** Every enrolled, unrevoked node as a tinc host, or those of some nodes. */
   tincHosts(nodeIds?: readonly number[]): Promise<readonly TincHost[]>
-  /** Call back when what a node should be may have changed. Returns the unsubscriber. */
+  /** Call back when the target of a node may have changed. Returns the unsubscriber. */
   onTargetChanged(listener: (nodeId: number) => void): () => void
   /** Call back after hosts were added, changed or revoked, with their nodes. Returns the unsubscriber. */
   onTincHostsChanged(listener: (nodeIds: readonly number[]) => void): () => void
-  /** Answer a node's poll: whether what it has is still so. No query is made where nothing has changed. */
+  /** Answer a node's poll: whether the target that it has is current, and whether the server has its last report. Makes no query if nothing has changed. */
   look(nodeId: number, has: Omit<Look, 'type'>): Promise<Omit<Seen, 'type'>>
-  /** What is wanted of a node, with its ETag; null: its ETag is one of those in `known`, which costs no query where nothing has changed. */
+  /** The target of a node; null when its ETag is one of those in `known`. Makes no query for that if nothing has changed. */
   target(nodeId: number, known: string | null): Promise<NodeTarget | null>
-  /** Take a node's report in. Returns its ETag. */
+  /** Store a node's report. Returns its ETag. */
   takeReport(nodeId: number, report: NodeReport): Promise<string>
   /** Note that a node was heard of, or (`connected` false) that its connection has gone. */
   noteContact(nodeId: number, connected: boolean): Promise<void>

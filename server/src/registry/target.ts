@@ -10,7 +10,7 @@ import {
 import { sql } from 'kysely'
 import type { Db } from './read/selection.ts'
 
-/** What is wanted of nodes, with everything their agents need, in one reading. A node that does not exist has none. */
+/** Read the targets of nodes, with everything that their agents need, in one query. A node that does not exist has none. */
 export async function readNodeTargets(
   db: Db,
   nodeIds: readonly number[],

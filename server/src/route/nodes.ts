@@ -36,7 +36,7 @@ import { listRoute } from './list-route.ts'
 
 const tags = ['nodes']
 
-/** Nodes: what they are, and what those do with them who look after them. */
+/** Nodes, for their readers and their admins. */
 export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteContext): void {
   const idOf = (request: ById): number => numericId(request, 'node')
 
@@ -125,14 +125,14 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
   )
 }
 
-/** What a node itself asks: to be enrolled, what it should be, and to tell what it is. */
+/** The requests of nodes themselves: enrolment, target, report. */
 export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
   const { registry, mgmtPrefix } = context
   const own = ['node agents']
   app.post<{ Body: EnrollmentRequest }>(
     routes.enroll,
     {
-      // Guessing 256 bits is hopeless; this keeps it from being loud.
+      // Nobody can guess 256 bits. This only limits the load of attempts.
       config: { right: 'enrol a node', rateLimit: { max: 30, timeWindow: 60_000 } },
       schema: {
         tags: own,
@@ -148,7 +148,7 @@ export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
       const { certificateSha256 } = context.contact
       const enrolled = await enrollNode(registry, { secret, certificateSha256 }, request.body)
       const { node, token } = enrolled
-      // tincd keeps whom it does not know waiting: a node that came before its host file would be 10 s late.
+      // tincd lets unknown hosts wait: a node that connects before its host file is there would be delayed by 10 s.
       await app.management.updated()
       const address = serverManagementAddress(mgmtPrefix)
       return {

@@ -15,7 +15,7 @@ import type { Unreadable } from '../telemetry/domain/placement.ts'
  */
 export type FaultyRecord = Unreadable
 
-/** What an agent sent, as far as the server relies on it. */
+/** A frame of an agent: the members that the server relies on. */
 export type StreamFrame =
   | Static<typeof Hello>
   | Look
@@ -25,7 +25,7 @@ export type StreamFrame =
       readonly records: readonly (SampleRecord | FaultyRecord)[]
     }
 
-/** A frame, read, or why it is none. */
+/** A frame, or why it is not valid. */
 export type FrameReading =
   { readonly frame: StreamFrame } | { readonly frame: null; readonly reason: string }
 
@@ -46,7 +46,7 @@ const sample = Compile(SampleRecord)
 /** How much of a faulty record is kept, in characters. */
 const keptCharacters = 400
 
-/** Read what an agent sent. Never throws. */
+/** Parse a frame of an agent. Never throws. */
 export function readFrame(text: string): FrameReading {
   let value: unknown
   try {

@@ -18,20 +18,20 @@ export interface Valve {
 export interface StreamIntake {
   /** Bytes have come from the network. */
   read(bytes: number): void
-  /** A message of so many bytes is whole. Call what is returned when it is committed, or given up. */
+  /** A message of this many bytes is complete. Call the returned function when it is committed or given up. */
   take(bytes: number): () => void
   /** The stream has ended. */
   leave(): void
 }
 
 /**
- * Bounds what all streams together hold in the server's memory. Streams are read freely while there is room. Then whatever stream brings more is held,
- * so that TCP makes its node wait and the samples stay in its spool; held streams take turns, in the order in which they were held, as commits make
- * room: in its turn a stream is read until its message is whole. So little more is in memory than `maxBytes` and one read of each stream, 64 KiB.
+ * Limits the memory that all streams together take in the server. Below `maxBytes`, all streams are read. Above it, each stream that sends more is held: it is not read, so TCP
+ * makes its node wait, and the samples stay in the node's spool. As commits free memory, held streams take turns, in the order in which they were held. In its turn a
+ * stream is read until its message is complete. So the memory is little more than `maxBytes` and one read of each stream, 64 KiB.
  */
 export interface Intake {
   join(valve: Valve): StreamIntake
-  /** Read nothing more, whatever room there is, until `isHeld` is false again. */
+  /** Hold all streams until this is false again. */
   hold(isHeld: boolean): void
   /** Bytes that wait now, of all streams. */
   readonly bytes: number
@@ -42,16 +42,16 @@ const headerBytes = 1024
 
 interface Stream {
   readonly valve: Valve
-  /** Of messages that wait for their commit. */
+  /** Bytes of messages that wait for their commit. */
   waitingBytes: number
-  /** Of a message that is not whole yet. */
+  /** Bytes of a message that is not complete yet. */
   partBytes: number
   isHeld: boolean
   /** Ends its turn; null: it has none. */
   turn: NodeJS.Timeout | null
 }
 
-/** Room that is kept for the message of a stream that has its turn. Source: agents end a batch at half a MiB. */
+/** The bytes that are reserved for the message of a stream in its turn. Source: agents end a batch at half a MiB. */
 const turnBytes = 512 * 1024
 
 /** Make the intake. */

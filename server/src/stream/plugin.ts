@@ -135,7 +135,7 @@ export default fp<StreamPluginOptions>(
         })
         watchSilence(socket, {
           silenceMs,
-          // What is heard is noted twice in this time, and a node that says nothing by itself must answer before it would count as offline.
+          // Contact is noted twice in this time. A node that sends nothing must answer a ping before it would count as offline.
           pingMs: Math.min((silenceMs * streamPingMs) / streamSilenceMs, offlineAfterMs / 2.5),
           bytesRead: () => request.raw.socket.bytesRead,
           onHeard: () => {

@@ -1,11 +1,11 @@
 /** How fast a node may bring samples. */
 export interface NodeRate {
   readonly bytesPerHour: number
-  /** So much may come at once, after a quiet time. */
+  /** The bytes that may come at once, after a quiet time. */
   readonly burstBytes: number
 }
 
-/** Slows nodes down that bring too much: nothing is refused, it stays in the node's spool for longer. */
+/** Slows down nodes that send too much. Nothing is refused: samples stay longer in the node's spool. */
 export interface NodeRates {
   /** Count bytes of a node. Returns for how long nothing more may be read of it, in milliseconds; 0: read on. */
   take(nodeId: number, bytes: number): number
@@ -13,7 +13,7 @@ export interface NodeRates {
 
 const hourMs = 3_600_000
 
-/** Count what nodes bring. `nowMs`: milliseconds that only ever grow. */
+/** Count the bytes of nodes. `nowMs`: a monotonic clock, in milliseconds. */
 export function createNodeRates(
   { bytesPerHour, burstBytes }: NodeRate,
   nowMs: () => number,

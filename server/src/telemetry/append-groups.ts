@@ -6,11 +6,11 @@ import type { AppendOutcome, AppendRequest, AppendResult } from './store/protoco
 export interface AppendGroupsOptions {
   /** How long samples of slices wait for others, in milliseconds. */
   readonly delayMs: number
-  /** How long what nodes measure of themselves waits, in milliseconds: nobody watches a node's health by the tenth of a second. */
+  /** How long nodes' own measurements wait, in milliseconds: nobody needs a node's health within a tenth of a second. */
   readonly healthDelayMs: number
-  /** So many waiting samples are sent on without waiting longer. */
+  /** When this many samples wait, they are sent on at once. */
   readonly maxRows: number
-  /** So many, when all of them are what nodes measure of themselves. */
+  /** The same, when all of them are nodes' own measurements. */
   readonly maxHealthRows: number
   /** Send a group on; one answer for each request. */
   send(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]>
@@ -24,7 +24,7 @@ export interface AppendGroups {
   flush(): void
 }
 
-/** More samples than this are a backlog, and no node's round of measurements. */
+/** A message with more samples than this is a backlog, not a node's round of measurements. */
 const maxRoundRows = 64
 
 interface Waiting {
@@ -35,7 +35,7 @@ interface Waiting {
 
 /**
  * Make the groups. Both a message to the store's thread and a commit cost much more than the few samples in a node's message, so that thousands of nodes share
- * them. Whoever is in a hurry takes those along who wait.
+ * them. When some samples must be sent on at once, all that wait go with them.
  */
 export function createAppendGroups(options: AppendGroupsOptions): AppendGroups {
   const { delayMs, healthDelayMs, maxRows, maxHealthRows, send } = options
@@ -87,7 +87,7 @@ export function createAppendGroups(options: AppendGroupsOptions): AppendGroups {
   }
 }
 
-/** Tell whether this is what a node measures of itself, round by round. */
+/** Tell whether a message is a node's round of own measurements. */
 function isRound({ samples }: AppendRequest): boolean {
   return samples.length <= maxRoundRows && samples.every(({ scope }) => scope === nodeScope)
 }

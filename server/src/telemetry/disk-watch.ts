@@ -4,9 +4,9 @@ import { statfs } from 'node:fs/promises'
 export interface DiskWatchOptions {
   /** A folder on the disk. */
   readonly dir: string
-  /** So much must be free, in bytes. */
+  /** The least free space, in bytes. */
   readonly minFreeBytes: number
-  /** Time between two looks, in milliseconds. */
+  /** The time between two checks, in milliseconds. */
   readonly everyMs: number
   /** Called when the disk's state has changed. */
   onChange(isShort: boolean): void
@@ -14,16 +14,16 @@ export interface DiskWatchOptions {
 
 /** Watches how much of a disk is free. */
 export interface DiskWatch extends Disposable {
-  /** What is wrong; null while enough is free. */
+  /** A sentence about the shortage; null while enough is free. */
   readonly shortage: string | null
-  /** Look now. */
+  /** Check now. */
   check(): Promise<void>
 }
 
-/** After a shortage so much more must be free than the least. */
+/** A shortage ends only when this much more than the least is free. */
 const recovery = 1.1
 
-/** Watch a disk. What cannot be asked for its space is taken to have enough. */
+/** Watch a disk. A disk whose free space cannot be read counts as having enough. */
 export async function watchDisk(options: DiskWatchOptions): Promise<DiskWatch> {
   const { dir, minFreeBytes, everyMs, onChange } = options
   let shortage: string | null = null

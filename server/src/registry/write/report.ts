@@ -11,9 +11,9 @@ import type { RegistryStore } from '../store.ts'
 import { lockNode } from './nodes.ts'
 
 /**
- * Take a node's report in: its state and that of its slivers. What is as before makes no event, so that idle nodes are silent.
+ * Store a node's report: its state and that of its slivers. Only what has changed makes an event.
  *
- * A sliver that the node does not speak of is `unknown`; one that the node speaks of and nobody wants is on its way out, and left alone.
+ * A sliver that the report lacks is `unknown`. A sliver that the report has and the database does not is being removed by the node, and is ignored.
  */
 export async function applyReport(
   store: RegistryStore,
@@ -99,7 +99,7 @@ export async function writeContacts(
   return new Map(rows.map(({ id, ms }) => [id, ms]))
 }
 
-/** Note a state that the server alone knows: a node that is heard of no more, or again. */
+/** Set a state that only the server knows: whether the node is heard of. */
 export async function setNodeState(
   store: RegistryStore,
   nodeId: number,

@@ -3,16 +3,16 @@ import type { NodeReport, SliverReport } from '@community-lab/contract'
 import { etagOf } from '../etag.ts'
 import type { Db } from '../read/selection.ts'
 
-/** What the database has of a node's last report. */
+/** A node's last report as the database has it. */
 export interface StoredReport {
   readonly state: string
   readonly report: Omit<NodeReport, 'slivers'> | null
-  /** The slivers that the node is to have, with what it last told of each. */
+  /** The slivers that the node is to have, with the last report of each. */
   readonly slivers: readonly {
     readonly state: string
     readonly report: SliverReport | null
   }[]
-  /** Whether the one-time secret of its enrolment is still there; its next report ends that. */
+  /** Whether the one-time secret of its enrolment still exists. The node's next report deletes it. */
   readonly hasSecret: boolean
 }
 
@@ -49,7 +49,7 @@ export function reportEtag({ slivers, ...own }: NodeReport): string {
   return etagOf(sortMembers({ ...own, slivers: inOrder }))
 }
 
-/** The ETag of the report that the database has; null when the node's next report would change something, whatever it says. */
+/** The ETag of the report that the database has; null when any next report changes something. */
 export function storedEtag({ state, report, slivers, hasSecret }: StoredReport): string | null {
   if (report === null || hasSecret || state !== report.state) return null
   if (slivers.some((sliver) => sliver.state !== (sliver.report?.state ?? 'unknown'))) return null
