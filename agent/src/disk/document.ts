@@ -5,7 +5,7 @@ import { isAbsent } from '../errno.ts'
 import { parseDocument, formatDocument, type Format } from './domain/format.ts'
 import { syncFolder, writeWhole } from '@community-lab/contract/host'
 
-/** What became of reading a document. */
+/** The result of reading a document. */
 export type ReadDocument<T> =
   { readonly kind: 'absent' } | { readonly kind: 'read'; readonly value: T } | Unreadable
 
@@ -46,7 +46,7 @@ export async function peekDocument<S extends TObject>(
     text = await readFile(file, 'utf8')
   } catch (error) {
     if (isAbsent(error)) return { kind: 'absent' }
-    // The disk or its rights are at fault, not the document: another time it may be read.
+    // The disk or its permissions are at fault, not the document, so a later read may succeed.
     const reason = error instanceof Error ? error.message : String(error)
     return { kind: 'unreadable', reason, keptAt: file, isDamaged: false }
   }

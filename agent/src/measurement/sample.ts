@@ -12,7 +12,7 @@ export const SampleShape = Type.Object({
   fields: Type.Record(Type.String(), FieldValue),
 })
 
-/** The `source` of what is the node's own. */
+/** The `source` of the node's own samples. */
 export const nodeSource = 'node'
 
 /** The clock of samples: microseconds since the epoch, in steps of a millisecond. */

@@ -16,14 +16,14 @@ export interface ServerClientOptions {
   readonly maxImageBytes?: number
 }
 
-/** What is wanted of the node: `changed` false when it is what the caller knows by its ETag. */
+/** The answer to a pull: `changed` is false when the ETag of the caller is that of the current target. */
 export type TargetAnswer =
   { readonly changed: false } | { readonly changed: true; readonly fetched: FetchedTarget }
 
 /** A target as the server has given it. */
 export interface FetchedTarget {
   readonly etag: string | null
-  /** As it was sent, with what this agent does not understand. */
+  /** The document as it was sent, including members that this agent does not understand. */
   readonly document: unknown
   readonly wanted: NodeWanted
 }
@@ -44,7 +44,7 @@ export interface ServerClient {
   fetchImage(uri: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
   /** Open the node's stream; the signal ends the attempt, afterwards the stream is the caller's to close. */
   openStream(signal: AbortSignal): Promise<WebSocket>
-  /** Break all connections off but streams; requests under way fail. */
+  /** Close all connections except streams. Requests under way fail. */
   close(): void
 }
 

@@ -10,7 +10,7 @@ import {
 import { readIdentity, type Identity } from '../mgmt/identity.ts'
 import { createPinnedHttp, type PinnedHttp } from './pinned-http.ts'
 
-/** What a node says of itself when it enrols. */
+/** What a node sends about itself when it enrols. */
 export interface Enrollee {
   /** RSA public key, PKCS #1 PEM. */
   readonly tincPubkey: string
@@ -23,10 +23,10 @@ const backoff = { firstMs: 500, longestMs: 10_000, jitter: 0.2 }
 
 /**
  * Enrol this node with its one-time token, over the community network. The server's certificate is compared with the token's fingerprint before
- * anything is sent. A lost answer, or a server that is away, is tried again (after 0.5 s, doubling to 10 s, less up to a fifth at random) until the signal ends it: the
- * server answers again to who proves to hold the same key.
+ * anything is sent. After a lost answer, or while the server cannot be reached, the agent tries again (after 0.5 s, doubling to 10 s, minus up to a fifth at random) until the
+ * signal ends it. The server gives the same answer again to a node that proves to have the same key.
  *
- * @throws {@link LabError} LAB_ENROLLMENT_MALFORMED, LAB_CERTIFICATE_MISMATCH, LAB_ENROLLMENT_REFUSED, or another that trying again would not change.
+ * @throws {@link LabError} LAB_ENROLLMENT_MALFORMED, LAB_CERTIFICATE_MISMATCH, LAB_ENROLLMENT_REFUSED, or another error that does not pass.
  */
 export async function enroll(
   token: string,

@@ -1,7 +1,7 @@
 import { fromProblem, LabError, Problem } from '@community-lab/contract'
 import { Value } from 'typebox/value'
 
-/** What went wrong with a request, as the caller should see it: a LabError as it is, an abort as its reason, all else as LAB_CONNECTION_FAILED. */
+/** Return the error of a request that the caller gets: a LabError as it is, an abort as its reason, any other error as LAB_CONNECTION_FAILED. */
 export function toConnectionError(error: unknown, url: string, signal: AbortSignal): Error {
   if (signal.aborted) return toError(signal.reason)
   if (LabError.is(error)) return error
@@ -9,7 +9,7 @@ export function toConnectionError(error: unknown, url: string, signal: AbortSign
   return new LabError('LAB_CONNECTION_FAILED', { url, reason, attempts: 1 }, { cause: error })
 }
 
-/** The error that a problem document tells of; an answer without one is the fault of something in between. */
+/** Return the error in a problem document. An answer without one does not come from the server, but from something in between. */
 export function problemOf(url: string, status: number, document: unknown): LabError {
   if (Value.Check(Problem, document)) return fromProblem(document)
   const reason = `status ${status} without a problem document`

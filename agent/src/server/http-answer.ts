@@ -18,7 +18,7 @@ export interface HttpAnswer {
   readJson(): Promise<unknown>
   /** Read the body to its end, and forget it. @throws {@link LabError} as {@link HttpAnswer.read}. */
   skip(): Promise<void>
-  /** Give the body up, and its connection with it. */
+  /** Give up the body and close its connection. */
   leave(): void
 }
 
@@ -27,11 +27,11 @@ const maxDocumentBytes = 8 * 1024 * 1024
 
 /** Options of {@link answerOf}. */
 export interface AnswerOptions {
-  /** What was asked for, as errors tell it. */
+  /** The request, as errors describe it. */
   readonly url: string
   /** The longest wait for a piece of the body, in milliseconds. */
   readonly silenceMs: number
-  /** The request's; it also ends the reading of the body. */
+  /** The signal of the request. It also ends the reading of the body. */
   readonly signal: AbortSignal
 }
 
@@ -39,7 +39,7 @@ export interface AnswerOptions {
 export function answerOf(response: IncomingMessage, options: AnswerOptions): HttpAnswer {
   const { url, silenceMs, signal } = options
   addAbortSignal(signal, response)
-  // Whoever reads the body gets its error; one that nobody reads must not end the process.
+  // The reader of the body gets its error. Without a reader, the error must not end the process.
   response.on('error', () => undefined)
   async function* read(limitBytes: number): AsyncGenerator<Uint8Array, void> {
     let bytes = 0
@@ -48,7 +48,7 @@ export function answerOf(response: IncomingMessage, options: AnswerOptions): Htt
     let silence = watch()
     try {
       for await (const chunk of response as AsyncIterable<Uint8Array>) {
-        // The limit is for the server: a reader may take as long as it likes over a piece.
+        // The time limit is for the server. The reader may take any time for a piece.
         clearTimeout(silence)
         bytes += chunk.length
         if (bytes > limitBytes) throw new LabError('LAB_RESPONSE_TOO_LARGE', { url, limitBytes })

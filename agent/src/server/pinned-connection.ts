@@ -15,8 +15,8 @@ export interface PinnedConnectionOptions {
 export const connectWithinMs = 10_000
 
 /**
- * Open a TLS connection to a server that is known by its certificate alone, and hand it over only after the certificate was seen to be that one:
- * until then nothing but the handshake has been sent.
+ * Open a TLS connection to a server that is identified by its certificate. The connection is returned only after the certificate was checked: until then only the
+ * handshake was sent.
  *
  * @throws {@link LabError} LAB_CERTIFICATE_MISMATCH; LAB_CONNECTION_FAILED. An abort throws the signal's reason.
  */
@@ -63,7 +63,7 @@ function handshake(socket: TLSSocket, url: string, signal?: AbortSignal): Promis
       clearTimeout(timer)
       signal?.removeEventListener('abort', abort)
       socket.off('close', onClose).off('secureConnect', onSecure).off('error', onError)
-      // Errors after this are the next owner's; until it listens they must not end the process.
+      // The next owner handles later errors. Until it listens, they must not end the process.
       socket.on('error', () => undefined)
       if (error === null) resolve()
       else reject(error)

@@ -35,7 +35,7 @@ export interface PinnedHttp {
    * @throws {@link LabError} the server's own, from its problem document; LAB_CONNECTION_FAILED; LAB_CERTIFICATE_MISMATCH. An abort throws its reason.
    */
   request(request: HttpRequest): Promise<HttpAnswer>
-  /** Break all connections off; requests under way fail. */
+  /** Close all connections. Requests under way fail. */
   close(): void
 }
 
@@ -64,7 +64,7 @@ export function createPinnedHttp(options: PinnedHttpOptions): PinnedHttp {
         const response = await send(new URL(url), order, { body, silenceMs, signal })
         const answer = answerOf(response, { url: whole, silenceMs, signal })
         if (answer.status < 300 || answer.status === 304) return answer
-        // Where the body is no problem document, the status alone is told.
+        // If the body is not a problem document, the error has only the status.
         throw problemOf(whole, answer.status, await answer.readJson().catch(() => null))
       } catch (error) {
         throw toConnectionError(error, whole, signal)

@@ -14,7 +14,7 @@ export type JsonObject = Readonly<Record<string, unknown>>
  * A document without a version is of version 0: agents wrote them before this rule.
  */
 export interface Format<S extends TObject> {
-  /** What such a document is, for people: `a sliver's record`. */
+  /** What such a document is, in words: `a sliver's record`. */
   readonly what: string
   /** The version that this agent writes. */
   readonly version: number
@@ -25,7 +25,7 @@ export interface Format<S extends TObject> {
   readonly migrations: readonly ((document: JsonObject) => JsonObject)[]
 }
 
-/** What was found in a document's text. */
+/** The result of parsing a document. */
 export type Parsed<T> =
   | { readonly kind: 'read'; readonly value: T }
   | { readonly kind: 'unreadable'; readonly reason: string }
@@ -56,7 +56,7 @@ export function parseDocument<S extends TObject>(
   }
 }
 
-/** Write a document. One that was read from a newer version stays of that version. */
+/** Write a document. A document that was read in a newer version keeps that version. */
 export function formatDocument<S extends TObject>(format: Format<S>, value: Static<S>): string {
   const { version, readableFrom, ...members } = value as JsonObject
   const isNewer = isVersion(version) && version > format.version

@@ -25,8 +25,8 @@ const defaultGapMs = 20
 const secondMs = 1_000
 
 /**
- * Make a drainer. Whoever has more to read than fits into a turn goes to the end of the queue, and all else that the process has to do comes in between: so
- * a flood delays neither other readers nor anything else by more than a few turns.
+ * Make a drainer. A reader that has more to read than fits into a turn goes to the end of the queue. Between turns the process does its other work. So a flood delays other readers,
+ * and everything else, by a few turns at most.
  */
 export function createDrainer({ gapMs = defaultGapMs, onProblem }: DrainerOptions): Drainer {
   const queue = new Set<Member>()
@@ -37,7 +37,7 @@ export function createDrainer({ gapMs = defaultGapMs, onProblem }: DrainerOption
     readonly reader: Pick<StreamReader, 'turn'>
     later: NodeJS.Timeout | null
     turn: Promise<void> | null
-    /** Whether its last turn has failed: only the first failure of a row is told. */
+    /** Whether its last turn has failed. Only the first of consecutive failures is reported. */
     hasFailed: boolean
     isStopped: boolean
   }
@@ -50,7 +50,7 @@ export function createDrainer({ gapMs = defaultGapMs, onProblem }: DrainerOption
       if (came === 'more') queue.add(member)
       else if (came === 'done for a second') member.later ??= setTimeout(askLater, secondMs, member)
     } catch (error) {
-      // Too many open files, or a disk that fails: it is tried again, for nothing else may tell that there is something to read.
+      // There may be too many open files, or the disk has failed. It is tried again, because there may be no other event.
       if (!member.isStopped) member.later ??= setTimeout(askLater, secondMs, member)
       if (!member.hasFailed) onProblem(error)
       member.hasFailed = true

@@ -5,7 +5,7 @@ import { refill, type Allowance, type Rate } from '../domain/rate.ts'
 import { addRefusal, type Refusal } from '../domain/refusals.ts'
 import type { Sample } from '../sample.ts'
 
-/** What bytes of a stream have become. */
+/** The result of reading bytes of a stream. */
 export interface Intake {
   readonly samples: readonly Sample[]
   readonly refusals: readonly Refusal[]
@@ -33,8 +33,8 @@ const keptPerChunk = 8
 const keptInAdvance = 100
 
 /**
- * Make samples of the bytes that the entries tell of, the first of which begin at `from`. Lines beyond the rate are refused, and counted without being
- * read: so they cost next to nothing. But ends of runs are told when other lines are refused, because somebody waits for them.
+ * Make samples from the bytes that the entries describe; the first ones begin at `from`. Lines beyond the rate are refused and only counted, which costs next to nothing. Ends of
+ * runs are accepted even then, because somebody waits for them.
  */
 export function takeIn(
   before: Pick<Intake, 'refusals' | 'allowance' | 'rest'>,
@@ -95,7 +95,7 @@ export function takeIn(
       allowance = { ...allowance, left: allowance.left - (linesBefore - linesLeft) }
     }
     if (at < until && linesLeft <= 0) break
-    // Bytes that the index names and the file lacks are lost.
+    // Bytes that are in the index and not in the file are lost.
     at = until
     entriesRead++
   }

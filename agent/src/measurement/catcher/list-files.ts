@@ -18,7 +18,7 @@ import { formatCatcherList, parseCatcherList, type CatcherList } from '../domain
 
 /**
  * Read a list; null when it was never written, or is not whole.
- * @throws what keeps it from being read, such as too many open files.
+ * @throws the error of the operating system when it cannot be read, for example because of too many open files.
  */
 export function readList(path: string): CatcherList | null {
   try {
@@ -30,8 +30,8 @@ export function readList(path: string): CatcherList | null {
 }
 
 /**
- * Write a list, so that the old or the new one is there whole, whenever this process is killed. A full disk has no room for a second file, so the file of the
- * list before is kept as a spare, and is overwritten with the next list: the two take turns.
+ * Write a list. Either the old or the new list is complete whenever this process is killed. A full disk has no space for a second file, so the file of the previous list is kept as a
+ * spare, and the next list overwrites it: the two alternate.
  * @throws Error with ENOSPC when the spare cannot grow. Then the old list stays.
  */
 export function writeList(path: string, list: Omit<CatcherList, 'version'>): void {
@@ -80,7 +80,7 @@ function writeAt(file: number, bytes: Buffer, position: number): void {
     at += writeSync(file, bytes, at, bytes.length - at, position + at)
 }
 
-/** Do something with a file; tells whether it was there. */
+/** Do something with a file. Returns whether the file exists. */
 function ifThere(act: () => void): boolean {
   try {
     act()
@@ -98,7 +98,7 @@ export function ensureWake(path: string): void {
   else closeSync(file)
 }
 
-/** Tell the catcher that there is something to read. Without a catcher nothing happens: one that starts reads first. */
+/** Wake the catcher, so that it reads the list. Nothing happens without a catcher: it reads the list when it starts. */
 export function wake(path: string): void {
   const file = openBothEnds(path)
   if (file === null) return

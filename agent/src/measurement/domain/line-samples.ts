@@ -54,7 +54,7 @@ export function splitLines(rest: Uint8Array, bytes: Uint8Array, most = Infinity)
   return { lines, emptyLines, rest: begun, bytesRead: at }
 }
 
-/** Count lines that nobody is going to read. */
+/** Count lines without reading them. */
 export function countLines(rest: Uint8Array, bytes: Uint8Array): CountedLines {
   let lines = 0
   let last = -1
@@ -90,7 +90,7 @@ export function findLines(
   return found
 }
 
-/** Make a sample of a line; or tell why it cannot be read. */
+/** Make a sample from a line, or return why it is not valid. */
 export function toSample(
   line: Uint8Array,
   source: string,
@@ -115,7 +115,7 @@ function isUtf8(line: Uint8Array): boolean {
   }
 }
 
-/** A line as text, for those who look at what was refused. */
+/** Decode a refused line, to show it to its author. */
 export function textOf(line: Uint8Array): string {
   return decoder.decode(line)
 }

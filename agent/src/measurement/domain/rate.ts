@@ -1,4 +1,4 @@
-/** How much may pass: so many a second in the long run, and so many at once after a quiet time. */
+/** A rate limit: how much may pass in a second in the long run, and how much at once after a quiet time. */
 export interface Rate {
   readonly perSecond: number
   readonly burst: number
@@ -11,7 +11,7 @@ export interface Allowance {
   readonly atUs: number
 }
 
-/** Let time pass: what is left grows by the rate, up to the burst. A clock that was set back adds nothing. */
+/** Add what the rate allows for the time that has passed, up to the burst. A clock that was set back adds nothing. */
 export function refill(
   before: Allowance | null,
   { perSecond, burst }: Rate,

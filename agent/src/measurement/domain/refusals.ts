@@ -1,29 +1,29 @@
 import { droppedMeasurement, rejectedMeasurement, type SampleRecord } from '@community-lab/contract'
 import Type, { type Static } from 'typebox'
 
-/** Lines of one sliver that became no samples, for one reason, and have not been told yet. */
+/** Lines of one sliver that were refused for one reason, and were not reported yet. */
 export const Refusal = Type.Object({
   reason: Type.String(),
-  /** How many lines; 0 when all of them have been told. */
+  /** The number of lines; 0 when all of them were reported. */
   lines: Type.Integer({ minimum: 0 }),
   /** One of them, cut. */
   line: Type.String(),
   /** When the first of them came, in microseconds since the epoch. */
   time_us: Type.Integer(),
-  /** When this reason was told for the last time; null: never. */
+  /** When this reason was last reported; null: never. */
   told_us: Type.Union([Type.Integer(), Type.Null()]),
 })
 export type Refusal = Static<typeof Refusal>
 
 type Sample = Omit<SampleRecord, 'seq'>
 
-/** The longest example of a refused line that is told, in characters. */
+/** The longest example of a refused line in a report, in characters. */
 const maxExampleLength = 512
-/** The most reasons that are kept apart at once; further ones are told as {@link otherReasons}. */
+/** The most reasons that are counted separately at a time. Further ones are reported as {@link otherReasons}. */
 export const maxReasons = 8
-/** The reason of lines refused for more reasons than are kept apart. */
+/** The reason that stands for further ones. */
 export const otherReasons = 'refused for many different reasons at once; this is one of the lines'
-/** The reason under which lines are counted that were lost because a buffer was full. They are told as `dropped`. */
+/** The reason of lines that were lost because a buffer was full. They are reported as `dropped`. */
 export const bufferFull = 'a buffer was full'
 const gapUs = 1_000_000
 
@@ -53,8 +53,8 @@ export function addRefusal(refusals: readonly Refusal[], more: RefusedLines): re
 }
 
 /**
- * Tell of refused lines: one row for each reason, at most one for each in a second. Returns the rows, and what is left to be told later.
- * `all` tells everything at once, for the last time.
+ * Report refused lines: a row for each reason, at most one per reason and second. Returns the rows, and what is left to be reported later.
+ * `all` reports everything at once, for the last time.
  */
 export function tellRefusals(
   refusals: readonly Refusal[],

@@ -11,9 +11,8 @@ type Totals = Static<typeof Totals>
 const markKey = 'dropped'
 
 /**
- * Counts the samples that a full spool had to drop, by source. The totals are in a file beside the segments. For how many of them the spool has a `dropped`
- * sample is in a mark of the spool, which is written together with these samples. So each dropped sample is counted in one of them exactly, also when the
- * process is killed at any moment.
+ * Counts the samples that a full spool had to drop, by source. The totals are in a file beside the segments. A mark of the spool has the totals that `dropped` samples have
+ * reported; it is written together with these samples. So each dropped sample is reported exactly once, even if the process is killed.
  */
 export class DropCount {
   readonly #path: string
@@ -39,7 +38,7 @@ export class DropCount {
     }
   }
 
-  /** The samples that tell the drops not yet told, and the mark to append with them; null when there are none. */
+  /** Make samples that report the drops since the last report, and the mark to append with them; null when there are none. */
   untold(
     marks: Readonly<Record<string, unknown>>,
   ): { samples: Sample[]; marks: Record<string, unknown> } | null {
@@ -63,7 +62,7 @@ function readTotals(path: string): Totals {
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
     return Value.Check(Totals, value) ? value : {}
   } catch {
-    // None yet, or damaged: what it counted and was not told is lost with it.
+    // There is none yet, or it is damaged. In that case the drops that were not reported are lost.
     return {}
   }
 }

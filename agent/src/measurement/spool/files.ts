@@ -67,8 +67,8 @@ export class SegmentFiles {
   }
 
   /**
-   * Append to a new segment from now on. One that begins with the same seq has no samples, and is replaced. When it cannot be begun, which is thrown, all
-   * stays as it was.
+   * Append to a new segment from now on. A segment that begins with the same seq has no samples, and is replaced. If the new segment cannot be made, this throws, and nothing
+   * has changed.
    */
   roll(start: SegmentStart): void {
     const before = this.tally.of(this.#active.path)
@@ -106,7 +106,7 @@ export class SegmentFiles {
     for (const file of retired) closeSync(file)
   }
 
-  /** Let go of the files; call it after the last sync. */
+  /** Close the files. Called after the last sync. */
   close(): void {
     for (const file of [...this.#retired, this.#file]) closeSync(file)
   }

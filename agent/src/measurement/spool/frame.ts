@@ -34,8 +34,8 @@ export function encodeFrame(firstSeq: number, count: number, document: unknown):
 }
 
 /**
- * Find the next whole frame that begins after a place, in what damage has left of a file, and holds samples from a seq on; null when there is none.
- * It is slow, and reads the file into memory.
+ * Find the next whole frame in a damaged file that begins after an offset and has samples from a seq on; null when there is none. This is slow, and reads the file into
+ * memory.
  */
 export function findFrame(file: number, after: number, fromSeq: number): number | null {
   const { size } = fstatSync(file)
@@ -43,7 +43,7 @@ export function findFrame(file: number, after: number, fromSeq: number): number 
   readSync(file, content, 0, size, 0)
   for (let position = after + 1; position + headerBytes <= size; position++) {
     const isWhole = position + headerBytes + content.readUInt32LE(position) <= size
-    // No spool has come near the seq that a damaged place would be taken for.
+    // A damaged offset would be read as a seq that no spool ever reaches.
     if (!isWhole || content.readUInt32LE(position + 12) > 0xffff) continue
     if (content.readBigUInt64LE(position + 8) < BigInt(fromSeq)) continue
     if (readFrame(file, position) !== null) return position

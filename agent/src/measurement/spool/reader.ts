@@ -16,7 +16,7 @@ export interface ReadOptions {
   readonly maxBytes: number
 }
 
-/** What the frames of a spool are read with, so that a test can count how often. */
+/** Reads and decodes a frame. A test can replace it, to count the calls. */
 export type FrameDecoder = (frame: Frame) => readonly Sample[]
 
 /** Reads a spool's segments, mostly in order: it remembers where it was, and the samples of the frame that it read last. */
@@ -38,7 +38,7 @@ export class SegmentReader {
     this.#decode = decode
   }
 
-  /** Read records in order of seq. What is damaged on disk is read as one `dropped` record for each lost one, for seqs have no gaps. */
+  /** Read records in the order of seqs. Seqs have no gaps, so each record that is damaged on disk is replaced by a `dropped` record. */
   read(options: ReadOptions): SampleRecord[] {
     const { segments, fromSeq, untilSeq, maxRecords, maxBytes } = options
     const records: SampleRecord[] = []
@@ -72,7 +72,7 @@ export class SegmentReader {
     }
   }
 
-  /** Let go of the file that was read last. */
+  /** Close the file that was read last. */
   close(): void {
     if (this.#file !== null) closeSync(this.#file)
     this.#file = null

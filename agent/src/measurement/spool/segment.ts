@@ -23,7 +23,7 @@ export interface Segment {
 }
 
 const Marks = Type.Record(Type.String(), Type.Unknown())
-/** What a reader of something else has to remember together with the samples it appended, by key. */
+/** What the source of samples remembers together with them, by key, such as its position in a file. */
 export type Marks = Static<typeof Marks>
 
 /**
@@ -44,12 +44,12 @@ const Head = Type.Object({
 })
 export type Head = Static<typeof Head>
 
-/** A head of which nothing else can be expected. */
+/** The members of a head of any version. */
 const Newer = Type.Object({ version: Type.Integer({ minimum: segmentVersion + 1 }) })
 
 /** Every other frame. A mark of null is forgotten. */
 const Group = Type.Object({ samples: Type.Array(SampleShape), marks: Type.Optional(Marks) })
-/** What one append holds. */
+/** The content of one append. */
 export type Group = Static<typeof Group>
 
 // Compiled: every sample is read through it.

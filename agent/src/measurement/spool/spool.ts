@@ -20,21 +20,21 @@ export interface Spool {
   /** The last seq that survives a power cut; only up to here is read. */
   readonly syncedSeq: number
   /**
-   * Append samples of one source and marks, all or nothing. Survives the process at once, a power cut after the next sync. Returns false when the spool, or
-   * the source's share of it, was full. Marks alone are refused by a full disk only: they take no room beside those that they replace.
+   * Append samples of one source and marks, all or nothing. They survive the end of the process at once, and a power cut after the next sync. Returns false when the spool, or
+   * the source's share of it, is full. Marks without samples are refused only if the disk is full, because they replace earlier ones.
    */
   append(samples: readonly Sample[], options?: AppendOptions): boolean
-  /** What was remembered under a key; undefined when nothing was. */
+  /** The mark of a key; undefined when there is none. */
   mark(key: string): unknown
   /** Read synced records from a seq on, in order; at most `maxRecords`, and about `maxBytes` (default 512 KiB). Empty when there are none. */
   read(fromSeq: number, maxRecords: number, maxBytes?: number): SampleRecord[]
   /** All up to here has been committed by the server: remove it from disk, by whole segments. */
   trim(seq: number): void
-  /** Tell whether the server has more of this spool than it can have from here: the spool was put back to an earlier state, or lost its end. */
+  /** Tell whether the server has samples of this spool that this spool never sent. Then the spool was restored to an earlier state, or has lost its end. */
   isOutrun(committedSeq: number): boolean
   /**
-   * Go on as a new spool with a new id and from seq 1, because the server has other samples under the numbers of this one. Samples that the server cannot
-   * have are kept: those appended since the spool was opened and not read yet. Marks are kept too.
+   * Become a new spool, with a new id and from seq 1, because the server has other samples under the numbers of this one. Samples that the server cannot have are kept: those
+   * that were appended since the spool was opened and were not read yet. Marks are kept too.
    */
   renew(): void
   /** Wait until all that has been appended survives a power cut. */
@@ -43,6 +43,6 @@ export interface Spool {
   onAppend(listener: () => void): () => void
   /** Call back when there may be room again. Returns the unsubscriber. */
   onTrim(listener: () => void): () => void
-  /** Sync and let go of the files. */
+  /** Sync and close the files. */
   close(): Promise<void>
 }

@@ -1,7 +1,7 @@
 import type { ResourceName } from '@community-lab/contract'
 import type { Limits } from './limits.ts'
 
-/** A resource that a sliver asks more of than there is left. */
+/** A resource of which less is left than a sliver asks for. */
 export interface Shortage {
   readonly resource: ResourceName
   readonly asked: number
@@ -11,7 +11,7 @@ export interface Shortage {
 /** CPU is a ceiling that slivers share, so it is not counted. Source: CONFINE, equal share per container. */
 const counted = ['memory', 'disk', 'processes'] as const
 
-/** What is promised, and to whom. */
+/** The resources of a node, and what other slivers have of them. */
 export interface Promises {
   /** What the node offers to slivers in all. */
   readonly offered: readonly { readonly name: ResourceName; readonly total: number }[]
@@ -23,7 +23,7 @@ export interface Promises {
   readonly excessTemplatesMiB: number
 }
 
-/** Find what a node cannot give: it offers so much in all, and others have theirs of it. `null` when there is room. */
+/** Find a resource of which the node has too little left; `null` when there is enough of all. */
 export function findShortage(
   asked: Limits,
   { offered, taken, samplesMiB, excessTemplatesMiB }: Promises,

@@ -22,8 +22,8 @@ const burstS = 0.1
 const leastBurstBytes = 15_000
 
 /**
- * Share what the node's owner lends of the network: one half in equal parts, which nobody else can take, the other for whoever comes. So an interface that
- * floods takes its part and what others leave of the common half.
+ * Divide the bandwidth that the owner lends: one half into equal reserved parts, the other half is common. So an interface that floods gets its part, and what the others leave of the
+ * common half.
  *
  * @param mbps - what slivers together may take in a direction, in 10^6 bits per second.
  */
@@ -35,7 +35,7 @@ export function shareBandwidth(mbps: number, interfaces: number): BandwidthShare
   return { ownBps, commonBps: Math.floor(allBps - ownBps * count) }
 }
 
-/** The part of the filter that holds slivers to their shares. */
+/** The part of the filter that enforces the shares. */
 export interface BandwidthRules {
   /** Objects and chains of the table. */
   readonly parts: string
@@ -44,7 +44,7 @@ export interface BandwidthRules {
 }
 
 /**
- * Write the rules that hold slivers to their shares: what is more is dropped. Without a bound there are none.
+ * Write the rules that enforce the shares: packets beyond them are dropped. Without a limit there are no rules.
  *
  * @param links - the node's ends of the slivers' interfaces.
  */

@@ -5,13 +5,13 @@
  */
 export type CoreLimit = 0 | 1
 
-/** Choose the limit of core dumps by the text of `/proc/self/limits`: nobody but a privileged process gives more than it has itself. */
+/** Choose the core dump limit by the text of `/proc/self/limits`: an unprivileged process cannot give a higher limit than its own. */
 export function chooseCoreLimit(limitsText: string): CoreLimit {
   const [, hard = '0'] = /^Max core file size\s+\S+\s+(\S+)/mu.exec(limitsText) ?? []
   return hard === '0' ? 0 : 1
 }
 
-/** Say what a node lacks whose crash handler slivers can start without bound; null when they cannot. */
+/** Describe what a node lacks if slivers can start the host's crash handler; null when they cannot. */
 export function describeCrashHandler(corePattern: string, limit: CoreLimit): string | null {
   if (limit === 1 || !corePattern.startsWith('|')) return null
   return `it starts its crash handler for each program that crashes in a sliver (${corePattern.slice(1).trim()}): start the agent with a limit of core dumps above 0 (\`ulimit -H -c\`, systemd's LimitCORE=), so that slivers can be given one with which the kernel starts none`

@@ -19,15 +19,14 @@ const aboutDestination = '@th,256,128'
 const plainProtocols = '6, 17, 58'
 
 /**
- * What is an ICMPv6 error, also of a type that nobody has defined yet: whoever gets one hands it to the program that it is about.
+ * The types of ICMPv6 errors, including those that are not defined yet. A receiver passes any of them to the program that it is about.
  * Source: RFC 4443, section 2.1; Linux, icmpv6_rcv.
  */
 export const icmpErrorTypes = '0-127'
 
 /**
- * Write the set and the chains that hold slivers to errors about packets that came to them: all that an end host sends. Whoever gets an error believes it,
- * often unseen: a "packet too big" about a ping to anywhere sets the path MTU to there, of the node, the server or another sliver, for ten minutes, and others
- * end connections. Source: Linux, icmpv6_err and ip6_update_pmtu.
+ * Write the set and the chains that let a sliver send only errors about packets that it received, as an end host does. Receivers trust errors: a forged "packet too big" about a ping sets
+ * the path MTU of the node, the server or another sliver to that destination for ten minutes, and other errors end connections. Source: Linux, icmpv6_err and ip6_update_pmtu.
  */
 export function icmpErrorRules(ends: readonly LinkEnd[]): string {
   const elements = ends.map(({ link, ipv6_addr }) => `${link} . ${toNumber(ipv6_addr)}`)

@@ -2,7 +2,7 @@
 const entriesOfAll = 512
 /** One for the next hop, and one for the multicast group in which it is asked for. Source: RFC 4861, section 7.2.2. */
 const entriesPerNextHop = 2
-/** A sliver that speaks with every device of its community network within a minute finds this many enough. */
+/** The most next hops of a sliver: enough to reach every device of its community network within a minute. */
 const mostNextHops = 64
 /** How long an unused next hop counts, in seconds. Source: Linux, ip-sysctl, neigh/default/gc_stale_time. */
 const countedS = 60
@@ -55,7 +55,7 @@ function nameOf(sliverNr: number): string {
   return `next_hops_${sliverNr}`
 }
 
-/** Take out of a listing of a table what packets have put into its sets: it changes all the time, and nobody has set it. */
+/** Remove from the listing of a table the set elements that packets have added, because these change all the time. */
 export function withoutDynamicElements(listing: string): string {
   return listing.replace(
     /^(\t\tflags [^\n]*\bdynamic\b[^\n]*\n(?:\t\t(?!elements)[^\n]*\n)*)\t\telements = \{[^}]*\}\n/gmu,

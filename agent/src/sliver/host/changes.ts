@@ -6,7 +6,7 @@ import { backoffMs } from '@community-lab/contract'
 import { isAdditionToSliverLink } from '../domain/monitor-line.ts'
 import { systemPath } from './command.ts'
 
-/** What of this network namespace may have changed: its packet filters; or its links, addresses and routes. */
+/** A change of this network namespace: of its packet filters; or of its links, addresses and routes. */
 export type NetworkChange = 'filters' | 'links'
 
 /** The commands that print a line for each change of what they watch. */
@@ -18,9 +18,9 @@ const monitors = [
 const backoff = { firstMs: 1_000, longestMs: 60_000 }
 
 /**
- * Call back on each change of this network namespace's packet filters, links, addresses and routes, whoever makes it, until the signal ends it. What is added to
- * slivers' links is not told: the agent adds it, and nothing is lost by it. A monitor that ends is started again; what happens meanwhile is not told, so
- * whoever listens also looks by time. A monitor never outlives this process.
+ * Call back on each change of this network namespace's packet filters, links, addresses and routes, by any program, until the signal ends it. Additions to slivers' links are not
+ * reported, because the agent makes them. A monitor that ends is started again. Changes meanwhile are not reported, so the caller must also check at intervals. A monitor never
+ * outlives this process.
  */
 export async function watchNetwork(
   onChange: (change: NetworkChange) => void,

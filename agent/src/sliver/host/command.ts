@@ -93,7 +93,7 @@ function killGroup({ pid }: ChildProcess): void {
   }
 }
 
-/** What a failure says, in one line. */
+/** Describe a failure in one line. */
 export function reasonOf(error: unknown): string {
   if (LabError.is(error, 'LAB_SLIVER_COMMAND_FAILED')) return error.details.reason
   return error instanceof Error ? error.message : String(error)

@@ -6,13 +6,12 @@ import { withoutDynamicElements } from '../domain/neighbours.ts'
 import { reasonOf, runCommand } from './command.ts'
 
 /**
- * The node's packet filter. It is always set as a whole, from the slivers that are admitted: whatever became of it, the next change sets it again.
- * Changes that are asked for at once are set at once.
+ * The node's packet filter. It is always set as a whole, from the slivers that are admitted. So the next change also mends it. Changes at the same time are set together.
  */
 export interface Filter {
   /** Let a sliver's packets pass, and only those of its own. */
   admit(sliver: LinkedSliver): Promise<void>
-  /** Let a sliver's packets pass no more. Idempotent. */
+  /** Drop the packets of a sliver from now on. Idempotent. */
   expel(sliver: Pick<LinkedSliver, 'nr'>): Promise<void>
   /** Set which interfaces of the node's owner forward for slivers only. */
   setHostInterfaces(names: readonly string[]): Promise<void>
@@ -33,7 +32,7 @@ export interface Nft {
   list(): Promise<string>
 }
 
-/** How often the filter is tried to be set before slivers have to stop. */
+/** After this many failed attempts to set the filter, slivers have to stop. */
 const tries = 3
 
 /** Options of {@link createFilter}. */
@@ -126,7 +125,7 @@ export function createFilter({ network, running, mbps, nft }: FilterOptions): Fi
     check: () =>
       inOrder(async () => {
         const found = await nft.list().catch(() => {
-          // One of them is not there, or nft cannot tell: either way it has to be set.
+          // A table is missing, or nft fails: either way the filter has to be set.
           return null
         })
         if (found !== null && found === listed) return null

@@ -9,7 +9,7 @@ import { isErrno } from '../../errno.ts'
 
 /** IPv6 forwarding between slivers and the networks that this node is in. */
 export interface Forwarding {
-  /** Let slivers' packets be forwarded, where they are not. Returns what had to be set. Can be repeated at any time. */
+  /** Enable forwarding of slivers' packets where it is disabled. Returns the settings that were changed. Can be repeated at any time. */
   ensure(): Promise<readonly ForwardingSetting[]>
 }
 

@@ -28,13 +28,13 @@ export interface Host {
   readonly links: Links
   readonly queues: Queues
   readonly cgroups: Cgroups
-  /** Where runtimes keep what they know of containers. */
+  /** The folder in which runtimes keep the state of containers. */
   readonly runtimeDir: string
   /** The containers of all runtimes, by name, with their first processes; null: it does not run. */
   findContainers(): Promise<ReadonlyMap<string, ProcessIdentity | null>>
   /**
-   * Run what removes a sliver's links, container and cgroups, four slivers at a time: an owner who wants the device back ends all at once, and a small device has
-   * no memory for the commands of a hundred slivers.
+   * Run a task that removes a sliver's links, container and cgroups, for four slivers at a time. An owner who takes the device back ends all slivers at once, and a small device has no
+   * memory for the commands of a hundred slivers.
    */
   removing<T>(sliverNr: number, task: () => Promise<T>): Promise<T>
   /** Kill a container and forget it, whichever runtime made it. Idempotent. */

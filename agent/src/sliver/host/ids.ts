@@ -47,15 +47,15 @@ export interface IdsOptions {
 }
 
 /**
- * Find the ids of this node's slivers. While there are slivers these are the ids that were written down; otherwise ids that neither an account nor a line of
- * /etc/subuid and /etc/subgid has, nor another node on this host. Returns why there are none.
+ * Find the ids of this node's slivers. While there are slivers, these are the stored ids. Otherwise they are ids that no account, no line of /etc/subuid and /etc/subgid and no other node on
+ * this host has. Returns a sentence if there are none.
  */
 export async function findIds(options: IdsOptions): Promise<SliverIds | string> {
   const taken = await readTakenIds(options.rootDir ?? '/')
   const file = join(options.dataDir, 'ids.json')
-  // It stays where it is also when it cannot be read, or it would be chosen again the next time.
+  // A file that cannot be read is left in place. Otherwise ids would be chosen again the next time.
   const known = await peekDocument(file, idPlanFormat)
-  // Other ids than those that its files have would lock a sliver out of them.
+  // With other ids than the owners of its files, a sliver could not open them.
   if (known.kind === 'unreadable' && options.hasSlivers)
     return `which user ids its slivers have cannot be read (${known.keptAt}: ${known.reason})`
   const written = known.kind === 'read' ? known.value : null

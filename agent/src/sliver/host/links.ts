@@ -18,7 +18,7 @@ import type { ProcessIdentity } from './process.ts'
 /** The links between the node and its slivers. */
 export interface Links {
   /**
-   * Make the links of a sliver that the filter admits, into the network namespace of its first process. What there is of them already is kept.
+   * Make the links of a sliver that the filter admits, into the network namespace of its first process. Existing links are kept.
    * @throws {@link LabError} LAB_SLIVER_ENDED when the process is gone.
    */
   connect(
@@ -26,9 +26,9 @@ export interface Links {
     process: ProcessIdentity,
     signal: AbortSignal,
   ): Promise<void>
-  /** Find those of these slivers whose links are faster or slower than the owner lends now: an agent before was told something else, or knew no such bound. */
+  /** Find the slivers whose links are faster or slower than the owner lends now, because an earlier agent had another setting or no such limit. */
   findShapedOtherwise<T extends LinkedSliver>(slivers: readonly T[]): Promise<readonly T[]>
-  /** Let the links of a sliver be as fast as the owner lends now. @throws as `connect`. */
+  /** Give the links of a sliver the speed that the owner lends now. @throws as `connect`. */
   shape(
     sliver: LinkedSliver & { readonly id: string },
     process: ProcessIdentity,
@@ -36,7 +36,7 @@ export interface Links {
   ): Promise<void>
   /** Remove a sliver's links. Idempotent. */
   disconnect(sliver: LinkedSliver): Promise<void>
-  /** Look what is missing of these slivers' links, by the sliver's number: links, addresses, neighbours and routes. Those that lack nothing are left out. */
+  /** Find what is missing of these slivers' links, by the sliver's number: links, addresses, neighbours and routes. Complete ones are left out. */
   inspect(slivers: readonly LinkedSliver[]): Promise<ReadonlyMap<number, readonly string[]>>
 }
 
@@ -45,7 +45,7 @@ export interface LinksOptions {
   readonly mgmtPrefix: string
   /** What slivers together may take of the node's network in each direction, in Mbit/s; null: as much as there is. */
   readonly lendsMbps: number | null
-  /** What is wrong with the node: links whose speed cannot be bounded are told there. */
+  /** The problems of the node. Links whose speed cannot be limited are reported there. */
   readonly problems: Pick<NodeProblems, 'set' | 'clear'>
 }
 
@@ -141,7 +141,7 @@ export function createLinks({ mgmtPrefix, lendsMbps, problems }: LinksOptions): 
   }
 }
 
-/** The node believes nothing that a sliver says of routers and routes, and forwards for it. Source: Linux, ip-sysctl, conf/interface. */
+/** The settings of the node's end: it ignores what a sliver announces about routers and routes, and forwards for the sliver. Source: Linux, ip-sysctl, conf/interface. */
 const linkSettings = { accept_ra: '0', accept_redirects: '0', force_forwarding: '1' } as const
 
 async function configure(link: string): Promise<void> {

@@ -28,7 +28,7 @@ const probeDiskMiB = 8
 /** The probe's template: this host's own programs and their libraries. */
 const programs = '/usr'
 
-/** What was found to work. */
+/** A runtime that works, and what it can do. */
 export interface FoundRuntime {
   readonly runtime: OciRuntime
   /** Whether slivers can share one unpacked template, each with ids of its own; else each gets a copy. */
@@ -37,7 +37,7 @@ export interface FoundRuntime {
   readonly unlimitedDisk: string | null
 }
 
-/** Find a runtime that works here by running something as slivers are run. Returns what each said when none does. */
+/** Find a runtime that works here, by running a container like a sliver. If none does, returns the error of each. */
 export async function findRuntime(search: RuntimeSearch): Promise<FoundRuntime | string> {
   const { wanted, dir, places, cgroups } = search
   const reasons: string[] = []
@@ -59,7 +59,7 @@ export async function findRuntime(search: RuntimeSearch): Promise<FoundRuntime |
         if (!(await mayLimitDisks())) return { runtime, sharesTemplates, unlimitedDisk }
         return `whether disks can be limited cannot be found out: ${unlimitedDisk}`
       }
-      // A copy works on more hosts than sharing does. So what is told is why that fails.
+      // A copy works on more hosts than sharing does, so the error of the copy is reported.
       if (!sharesTemplates) reasons.push(`${name}: ${reason}`)
     }
   }
@@ -67,8 +67,8 @@ export async function findRuntime(search: RuntimeSearch): Promise<FoundRuntime |
 }
 
 /**
- * Tell whether disks can ever be limited here: only the host's own root may mount a disk, and a kernel may be built without loop devices. Where they can, a
- * probe that fails never means that slivers do without: a full disk, a missing program, and loop devices that are all in use may pass.
+ * Tell whether disks can be limited here in principle: only the host's own root may mount a disk, and a kernel may be built without loop devices. If they can, a failed probe does not mean
+ * that slivers have no limit, because its cause may pass: a full disk, a missing program, or loop devices that are all in use.
  */
 async function mayLimitDisks(): Promise<boolean> {
   if (!(await isInitialUserNamespace())) return false

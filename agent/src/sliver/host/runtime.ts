@@ -13,9 +13,9 @@ export type RuntimeName = (typeof runtimeNames)[number]
 /** An OCI runtime. A container that it has created waits before its first program, so that its network can be made. */
 export interface OciRuntime {
   readonly name: RuntimeName
-  /** Whether it insists on making cgroups: then it is told where, and finds those of the agent there. */
+  /** Whether it always makes cgroups. Then it gets the path of those that the agent has made. */
   readonly makesCgroups: boolean
-  /** What it compiled from the seccomp profile of the first container that it created, in base64. All have the same profile. Null: none is known. */
+  /** The compiled seccomp profile of the first container that it created, in base64. All containers have the same profile. Null: not known. */
   readonly seccompProgram: string | null
   /** Create a container from a bundle; returns its first process. */
   create(name: string, bundle: Bundle, signal: AbortSignal): Promise<number>
@@ -32,7 +32,7 @@ export interface OciRuntime {
 /** Options of {@link createRuntime}. */
 export interface RuntimeOptions {
   readonly name: RuntimeName
-  /** Where it keeps what it knows of its containers. */
+  /** The folder in which it keeps the state of its containers. */
   readonly stateDir: string
   readonly places: BundlePlaces
   /** Whether slivers have cgroups here. */
@@ -42,8 +42,8 @@ export interface RuntimeOptions {
 /**
  * Make an OCI runtime.
  *
- * crun refuses hosts that have both versions of cgroups, and leaves processes in the root group when it is not allowed more, without a word. So it sees none:
- * the agent makes them itself. runc as root always makes them, and is left to.
+ * crun refuses hosts that have both versions of cgroups, and silently leaves processes in the root group if it may not do more. So it does not see cgroups, and the agent makes
+ * them. runc as root always makes them itself.
  */
 export function createRuntime(options: RuntimeOptions): OciRuntime {
   const { name: command, stateDir, places, hasCgroups } = options
@@ -105,7 +105,7 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
       if (!(await exists(join(stateDir, name)))) return
       const deletion = withoutCgroups(hidesCgroups, argv('delete', '--force', name))
       await runCommand(deletion).catch(async (error: unknown) => {
-        // What was not created whole cannot be deleted either; nothing of it runs, and its state is removed below.
+        // A container that was not completely created cannot be deleted. Nothing of it runs, and its state is removed below.
         if (await exists(join(stateDir, name, stateFile))) throw error
       })
       await rm(join(stateDir, name), { recursive: true, force: true })

@@ -1,18 +1,18 @@
 import { isAlive as isProcessAlive, type ProcessIdentity } from './process.ts'
 
-/** Looks at processes that are not children of this one, until it is closed. */
+/** Polls processes that are not children of this one, until it is closed. */
 export interface Watch {
-  /** Stop looking. Settles when the look under way is over. */
+  /** Stop polling. Settles when the poll under way is over. */
   close(): Promise<void>
 }
 
 /** Options of {@link createWatch}. */
 export interface WatchOptions {
-  /** The processes to look at, as they are now, each with a key of its own. Read before each look, so that none can be forgotten. */
+  /** The processes to poll, each with a key of its own. Read before each poll. */
   readonly watched: () => Iterable<readonly [key: string, process: ProcessIdentity]>
   /** Called when a process has ended. It is called again while the process is in `watched`, but not before the last call for its key has settled. */
   readonly onEnded: (key: string) => Promise<void>
-  /** Told when a process cannot be looked at, or when `onEnded` has failed: once until it works again. Such a process is looked at further. */
+  /** Called when a process cannot be read, or when `onEnded` has failed; once until it works again. The process is still polled. */
   readonly onError: (key: string, error: unknown) => void
   readonly isAlive?: (process: ProcessIdentity) => boolean | Promise<boolean>
   readonly everyMs?: number
@@ -20,7 +20,7 @@ export interface WatchOptions {
 
 const defaultEveryMs = 500
 
-/** Tell of each process that has ended. The kernel tells nobody but the parent, so they are looked at twice a second. */
+/** Report each process that has ended. The kernel notifies only the parent, so they are polled twice a second. */
 export function createWatch(options: WatchOptions): Watch {
   const { watched, onEnded, onError, isAlive = isProcessAlive, everyMs = defaultEveryMs } = options
   const troubled = new Set<string>()
@@ -37,7 +37,7 @@ export function createWatch(options: WatchOptions): Watch {
         if (!(await isAlive(process))) void handle(key)
         else troubled.delete(key)
       } catch (error) {
-        // Too many open files, no memory: it says nothing about the process.
+        // Too many open files, or no memory. This says nothing about the process.
         noteTrouble(key, error)
       }
     }
