@@ -4,8 +4,8 @@ import { runInNewContext } from 'node:vm'
 /** V8's function that collects garbage. Source: V8, src/extensions/gc-extension.cc. */
 type Collect = (options: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => void
 
-/** The memory must grow by this much before a collection is worth its time, in bytes. */
-const leastGrowth = 16 * 2 ** 20
+/** The memory that V8 holds must grow by this much before a collection is worth its time, in bytes. */
+const leastGrowth = 8 * 2 ** 20
 
 /** Options of an {@link IdleCollection}. */
 export interface IdleCollectionOptions {
@@ -20,7 +20,8 @@ export interface IdleCollectionOptions {
 /**
  * Returns memory to the operating system during idle time. V8 only collects when memory grows, so it would keep the garbage of the last cell for hours.
  *
- * Invariant: it collects at most once for each {@link leastGrowth} that the thread's objects have grown.
+ * Invariant: it collects at most once for each {@link leastGrowth} that the memory of the thread's objects has grown, with the garbage and the
+ * empty pages in it.
  */
 export class IdleCollection {
   readonly #options: IdleCollectionOptions
@@ -40,8 +41,8 @@ export class IdleCollection {
 
   #run(): void {
     const { mostBytes = Infinity, mayCollect } = this.#options
-    const { used_heap_size: used } = getHeapStatistics()
-    if (used - this.#kept < leastGrowth || used > mostBytes || mayCollect?.() === false) return
+    const { used_heap_size: used, total_physical_size: held } = getHeapStatistics()
+    if (held - this.#kept < leastGrowth || used > mostBytes || mayCollect?.() === false) return
     this.collect()
   }
 
@@ -50,7 +51,7 @@ export class IdleCollection {
     this.#collect ??= findCollect()
     // The only flavor that returns empty pages to the operating system.
     this.#collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
-    this.#kept = getHeapStatistics().used_heap_size
+    this.#kept = getHeapStatistics().total_physical_size
   }
 }
 
