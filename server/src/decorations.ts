@@ -9,5 +9,11 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks; set by the access plugin before any route's handler runs. */
     principal: Principal
+    /**
+     * Find out again who asks, and whether they may: for a handler that has waited for somebody and is about to change something.
+     *
+     * @throws LabError LAB_AUTH_INVALID_TOKEN, LAB_AUTH_FORBIDDEN.
+     */
+    permitAgain: () => Promise<void>
   }
 }

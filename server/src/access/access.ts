@@ -40,7 +40,7 @@ const gatheredTokens = 500
 
 /**
  * Find out who asks, and whether they may, before anything else happens and before a body is read. A missing token is anonymous; a wrong one is refused even
- * where none is needed. Each route names its right, and the server does not start with a route that names none. A page of a foreign origin may read what is
+ * where none is needed. After a body was read, it is found out again. Each route names its right, and the server does not start with a route that names none. A page of a foreign origin may read what is
  * public, and change nothing. What a token has open is cut when the token is voided or ends.
  */
 export const accessPlugin = fp<AccessOptions>(
@@ -62,18 +62,28 @@ export const accessPlugin = fp<AccessOptions>(
       const undeclared = routes.find(({ config }) => config?.right === undefined)
       done(undeclared === undefined ? undefined : describeUndeclared(undeclared))
     })
-    app.addHook('onRequest', async (request, reply) => {
+    async function identify(request: FastifyRequest): Promise<void> {
       const { authorization } = request.headers
+      request.principal =
+        authorization === undefined
+          ? anonymous
+          : await findPrincipal(gatherToken, authorization, use)
+    }
+    app.decorateRequest('permitAgain', async function permitAgain(this: FastifyRequest) {
+      await identify(this)
+      await permitRequest(db, this)
+    })
+    app.addHook('onRequest', async (request, reply) => {
       checkPath(request)
       checkOrigin(request, origins)
-      do {
-        request.principal =
-          authorization === undefined
-            ? anonymous
-            : await findPrincipal(gatherToken, authorization, use)
-        // Before anything else is waited for: a token that is voided meanwhile cuts this request too.
-      } while (!open.follow(request, reply))
+      // Before anything else is waited for: a token that is voided meanwhile cuts this request too.
+      do await identify(request)
+      while (!open.follow(request, reply))
       await permitRequest(db, request)
+    })
+    // Whoever asks can let a body wait for as long as they like, and lose their rights meanwhile.
+    app.addHook('preHandler', async (request) => {
+      if (mayHaveWaited(request)) await request.permitAgain()
     })
     app.addHook('preHandler', (request, _reply, done) => {
       permitMembers(request)
@@ -127,6 +137,16 @@ async function permitRequest(db: Kysely<Tables>, request: FastifyRequest): Promi
   if (right === undefined) throw new LabError('LAB_INTERNAL', { what: 'a route without a right' })
   permit(request.principal, right, { owner: 'unknown' })
   await permitObject(db, right, request)
+}
+
+/** How long, in milliseconds, a node's body may take before its token is looked up again. Nodes send many and lose their token seldom. */
+const nodeBodyMs = 1_000
+
+/** Whether the rights of who asks may be others by now than before the body was read. */
+function mayHaveWaited({ body, principal }: FastifyRequest): boolean {
+  const { role, soughtMs } = principal
+  if (body === undefined || role === 'anonymous') return false
+  return role !== 'node' || performance.now() - soughtMs > nodeBodyMs
 }
 
 /** Whose change a request is in the audit trail; null: it changes nothing, or is a node's report of itself. */

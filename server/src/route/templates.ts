@@ -128,6 +128,8 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
           maxBytes: maxImageBytes,
         })
         return await inTurn(async () => {
+          // A large image takes long, and whoever sends it may have lost the right to.
+          await request.permitAgain()
           await image.keep()
           const changed = await setTemplateImage(registry, template.id, image)
           await removeUnusedImages(imageDir, await readImages(registry))
