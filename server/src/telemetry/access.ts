@@ -23,7 +23,7 @@ export async function permitScope(
   permit(principal, 'read a slice’s samples', { owner: { groupId } })
 }
 
-/** The scopes among these that may be read. */
+/** Return the scopes among these that a principal may read. */
 export async function permittedScopes(
   registry: Registry,
   principal: Principal,

@@ -4,7 +4,7 @@ import type { AppendOutcome, AppendRequest, AppendResult } from './store/protoco
 
 /** Options of {@link createAppendGroups}. */
 export interface AppendGroupsOptions {
-  /** How long samples of slices wait for others, in milliseconds. */
+  /** The time for which samples of slices wait for others, in milliseconds. */
   readonly delayMs: number
   /** How long nodes' own measurements wait, in milliseconds: nobody needs a node's health within a tenth of a second. */
   readonly healthDelayMs: number
@@ -12,15 +12,15 @@ export interface AppendGroupsOptions {
   readonly maxRows: number
   /** The same, when all of them are nodes' own measurements. */
   readonly maxHealthRows: number
-  /** Send a group on; one answer for each request. */
+  /** Send a group. Returns one answer for each request. */
   send(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]>
 }
 
-/** Gathers the samples of all streams into groups. */
+/** Collects the samples of all streams in groups. */
 export interface AppendGroups {
   /** Settles when the samples are committed. @throws {@link LabError} LAB_TELEMETRY_FAILED. */
   append(request: AppendRequest): Promise<AppendOutcome>
-  /** Send on what waits. */
+  /** Send the waiting samples. */
   flush(): void
 }
 

@@ -3,7 +3,7 @@ import type { TelemetryStore } from './store.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The store of samples; `app.telemetry.health()` is its part of `GET /health`. */
+    /** The store of samples. `GET /health` contains `app.telemetry.health()`. */
     readonly telemetry: TelemetryStore
   }
 }

@@ -8,11 +8,11 @@ export interface DiskWatchOptions {
   readonly minFreeBytes: number
   /** The time between two checks, in milliseconds. */
   readonly everyMs: number
-  /** Called when the disk's state has changed. */
+  /** Called when the shortage begins or ends. */
   onChange(isShort: boolean): void
 }
 
-/** Watches how much of a disk is free. */
+/** Watches the free space of a disk. */
 export interface DiskWatch extends Disposable {
   /** A sentence about the shortage; null while enough is free. */
   readonly shortage: string | null
@@ -42,7 +42,7 @@ export async function watchDisk(options: DiskWatchOptions): Promise<DiskWatch> {
   await check()
   const timer = setInterval(() => {
     check().catch(() => {
-      // The folder is there while the store is; a disk that fails shows in the store's own work.
+      // The folder exists while the store exists. A failing disk causes errors of the store itself.
     })
   }, everyMs)
   timer.unref()

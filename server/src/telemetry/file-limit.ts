@@ -5,16 +5,15 @@ import { addressOf, askerOf } from '../http/asker.ts'
 import type { ParquetFile } from './parquet-file.ts'
 
 /**
- * How many files may be written, wait for it, or be on their way to their readers at a time: of one token, of one address without a token, and of all who have
- * no token. A notebook that fetches everything asks for a few files at once.
+ * The most files that are written, wait for it, or are being downloaded at a time: of one token, of one address without a token, and of all clients without
+ * a token. A notebook that fetches everything requests a few files at once.
  */
 const limits = { token: 8, address: 2, anonymous: 8 } as const
 
-/** Bounds the files that are made for readers. */
+/** Limits the files that are made for readers. */
 export interface FileLimit {
   /**
-   * Make a file for the reader of a request; it counts until its stream is closed. The signal is aborted when the reader goes.
-   *
+   * Make a file for the reader of a request. It counts until its stream is closed. The signal is aborted when the reader disconnects.
    * @throws {@link LabError} LAB_TELEMETRY_BUSY when the reader has too many already.
    */
   open(
@@ -23,7 +22,7 @@ export interface FileLimit {
   ): Promise<ParquetFile | null>
 }
 
-/** Make the limit. */
+/** Create the limit. */
 export function createFileLimit(): FileLimit {
   const counts = new Map<string, number>()
 
@@ -63,7 +62,7 @@ export function createFileLimit(): FileLimit {
   }
 }
 
-/** What a request's files count for, and how many there may be. The Unix socket is an address for everybody of the machine. */
+/** Return the counters for a request's files, with their limits. The Unix socket counts as one address for the whole machine. */
 function boundsOf(request: FastifyRequest): readonly (readonly [string, number])[] {
   const asker = askerOf(request)
   if (request.principal.tokenId !== null) return [[asker, limits.token]]

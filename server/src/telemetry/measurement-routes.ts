@@ -31,7 +31,7 @@ const ParquetQuery = Type.Object({
   to: Type.Optional(Type.String({ description: 'RFC 3339; the first time no longer kept' })),
 })
 
-/** Reading of samples: what there is, rows as they land, and files. Needs `app.registry` and `request.principal`. */
+/** Routes for reading samples: the list of measurements, rows as they are committed, and files. Needs `app.registry` and `request.principal`. */
 export function measurementRoutes(
   app: FastifyInstance,
   { store, dir }: { readonly store: TelemetryStore; readonly dir: string },
@@ -132,12 +132,12 @@ function notFound({ scope, name }: Place): LabError {
   return new LabError('LAB_NOT_FOUND', { kind: 'measurement', id: `${scope}/${name.slice(0, 64)}` })
 }
 
-/** A name that is not allowed will never have rows, so it is refused instead of waited for. */
+/** Refuse a name that is not allowed. It will never have rows, so waiting for them is useless. */
 function checkName(place: Place): void {
   if (!isName(place.name)) throw notFound(place)
 }
 
-/** Microseconds since the epoch; null when not given. Finer than a millisecond is not told apart. */
+/** Read a time. Returns microseconds since the epoch, at a resolution of 1 ms; null when there is none. */
 function readTime(name: string, text: string | undefined): number | null {
   if (text === undefined) return null
   const isFull = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/iu.test(

@@ -6,13 +6,16 @@ import type { TelemetryStore } from './store.ts'
 import { scratchDir } from './store/database.ts'
 import type { ParquetRequest } from './store/protocol.ts'
 
-/** A Parquet file on its way to a client. */
+/** A Parquet file that is being sent to a client. */
 export interface ParquetFile {
   readonly stream: Readable
   readonly bytes: number
 }
 
-/** Write rows to a Parquet file and open it; it has no name any more, so it is gone when its stream ends. Null: no such measurement. Given up with the signal. */
+/**
+ * Write rows to a Parquet file and open it. Its name is removed, so the file disappears when its stream ends. Null: there is no such measurement. The signal
+ * cancels this.
+ */
 export async function openParquet(
   store: TelemetryStore,
   {

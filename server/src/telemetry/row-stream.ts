@@ -9,15 +9,16 @@ import type { RowsRequest } from './store/protocol.ts'
 /** Options of {@link streamRows}. */
 export interface RowStreamOptions {
   readonly store: TelemetryStore
-  /** Where to begin, and how many rows go into one event at most. */
+  /** The first row to send, and the most rows in one event. */
   readonly request: RowsRequest
   /** Aborted when the server stops. */
   readonly signal: AbortSignal
 }
 
 /**
- * Send a measurement's rows as server-sent events, now and as they land, until the client goes; each event is a RowBatch and its id the last row's
- * `landed`. A measurement that is not there yet is waited for. A slow client is waited for too: nothing is read ahead of it.
+ * Send the rows of a measurement as server-sent events until the client disconnects: the present rows, and new ones as they are committed. Each event is a
+ * RowBatch, and its id is the last row's
+ * `landed`. A measurement that does not exist yet is waited for. Nothing is read ahead for a slow client.
  */
 export async function streamRows(
   reply: FastifyReply,
@@ -40,7 +41,7 @@ export async function streamRows(
   let after = request.after
   try {
     while (!signal.aborted) {
-      // It is renewed before reading, so that rows which land from now on are not missed.
+      // Renew it before reading, so that rows that are committed from now on are not missed.
       landed = Promise.withResolvers()
       const { batch, readTo } = await store.rows({ ...request, after })
       after = readTo

@@ -18,7 +18,7 @@ import { startStoreThread } from './store/thread.ts'
 
 /** Options of {@link createTelemetryStore}. */
 export interface TelemetryStoreOptions {
-  /** The store's own folder; made when it is not there. */
+  /** The folder of the store. It is created when it does not exist. */
   readonly dir: string
   /**
    * How long samples of slices wait for others to be committed with them, in milliseconds; default 50. Nodes' own measurements wait twenty times as long.
@@ -32,56 +32,55 @@ export interface TelemetryStoreOptions {
   readonly bounds?: Partial<StoreBounds>
   /** Default: 36 million rows and 4 GiB, 10,000 rows a second. */
   readonly quota?: Partial<SliceQuota>
-  /** How long the writing of one Parquet file may take, in milliseconds; default ten minutes. */
+  /** The most time for writing one Parquet file, in milliseconds; default ten minutes. */
   readonly exportWithinMs?: number
   /** With less free disk space than this no samples are accepted, so that PostgreSQL can go on; in MiB, default 1024. */
   readonly minFreeMiB?: number
 }
 
 /**
- * The store of samples: a DuckDB file owned by one thread. A wide table for each measurement of each scope, one row for each sample.
- * How far each spool has come is committed together with its rows, so a sample is stored exactly once, whenever a process is killed and however
- * often a node sends it. After a fatal error of DuckDB the file is opened again; what was asked meanwhile has failed, and can be asked again.
+ * The store of samples: a DuckDB file that one thread owns. Each measurement of each scope has a wide table, with one row per sample.
+ * The last record of each spool is committed together with its rows, so a sample is stored exactly once, no matter when a process is killed and how
+ * often a node sends the sample. After a fatal error of DuckDB the file is opened again. Calls that were under way fail, and can be repeated.
  */
 export interface TelemetryStore {
   /**
-   * The last record of a spool that is committed; send from the next one on. Records below `firstSeq` that never came are counted in a row of the
+   * Return the last record of a spool that is committed. The node sends the records after it. Records below `firstSeq` that never came are counted in a row of
+   * the
    * node's `dropped`.
    */
   begin(start: SpoolStart): Promise<number>
-  /** Store samples; settles after the commit. Calls for one spool are taken in their order. */
+  /** Store samples. Settles after the commit. Calls for one spool are processed in their order. */
   append(request: AppendRequest): Promise<AppendOutcome>
-  /** Every measurement there is. */
+  /** List every measurement. */
   list(): Promise<readonly Measurement[]>
   rows(request: RowsRequest): Promise<RowsAnswer>
   /**
-   * Write a Parquet file; false when there is no such measurement. Times: `fromUs` inclusive, `toUs` exclusive.
-   *
-   * @throws {@link LabError} LAB_TELEMETRY_BUSY when too many are being written, LAB_TELEMETRY_DISK_FULL; the signal's reason.
+   * Write a Parquet file. Returns false when there is no such measurement. `fromUs` is inclusive, `toUs` is exclusive.
+   * @throws {@link LabError} LAB_TELEMETRY_BUSY when too many files are being written, LAB_TELEMETRY_DISK_FULL; the signal's reason.
    */
   writeParquet(request: Omit<ParquetRequest, 'id'>, signal?: AbortSignal): Promise<boolean>
-  /** Call back after each commit with the measurements (`<scope>/<name>`) that have new rows. Returns the unsubscriber. */
+  /** Call back after each commit with the measurements (`<scope>/<name>`) that have new rows. Returns a function that ends this. */
   onLanded(listener: (measurements: ReadonlySet<string>) => void): () => void
-  /** Whether the disk has too little room for more samples. */
+  /** Whether the disk has too little space for more samples. */
   readonly isDiskShort: boolean
-  /** Call back when that has changed. Returns the unsubscriber. */
+  /** Call back when {@link isDiskShort} has changed. Returns a function that ends this. */
   onDiskShort(listener: (isShort: boolean) => void): () => void
-  /** Look at the disk now; it is looked at every few seconds. */
+  /** Check the free space of the disk now. It is also checked every few seconds. */
   checkDisk(): Promise<void>
-  /** For `GET /health`. */
+  /** Return the state of the store for `GET /health`. */
   health(): { readonly ok: boolean; readonly detail?: string }
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /** When this many rows of nodes' own measurements wait, they are committed at once. They are few, to leave memory for other rows. */
 const maxHealthRows = 1_000
-/** How many files may be written or wait for it. */
+/** The most files that may be written or wait for it. */
 const maxExports = 64
 const diskCheckMs = 5_000
 
 /**
- * Open the store of samples, or begin one.
- *
+ * Open the store of samples, or create one.
  * @throws {@link LabError} LAB_TELEMETRY_UNUSABLE when its file is damaged, of a newer version, or held by another process.
  */
 export async function createTelemetryStore(
@@ -137,7 +136,7 @@ export async function createTelemetryStore(
     if (exports >= maxExports) throw new LabError('LAB_TELEMETRY_BUSY', { files: exports })
     const id = randomUUID()
     signal?.throwIfAborted()
-    // An export that is over already is not cancelled, and a thread that is gone has none.
+    // This does nothing for an export that has ended, and fails when the thread has ended.
     const cancel = (): void => void thread.ask('cancel', id).catch(() => undefined)
     diskListeners.add(cancel)
     signal?.addEventListener('abort', cancel)

@@ -8,12 +8,12 @@ import {
 } from '@community-lab/contract'
 import { nodeScope } from './name.ts'
 
-/** Tell whether a measurement tells of samples that are not there. */
+/** Tell whether the rows of a measurement report missing samples. */
 export function isLossMeasurement(name: string): boolean {
   return Object.hasOwn(lossMeasurements, name)
 }
 
-/** The fields that a measurement's table has from the beginning; null when its columns follow from its samples. */
+/** Return the fields that the table of a measurement has from the beginning; null when its samples decide about its columns. */
 export function declaredFields(scope: string, name: string): DeclaredFields | null {
   if (isLossMeasurement(name)) return lossMeasurements[name] ?? null
   return scope === nodeScope && Object.hasOwn(nodeMeasurements, name)
@@ -21,7 +21,7 @@ export function declaredFields(scope: string, name: string): DeclaredFields | nu
     : null
 }
 
-/** Say which declared field has a value of another kind; null when none has. */
+/** Describe a declared field that has a value of another kind; null when there is none. */
 export function checkDeclared(
   scope: string,
   name: string,

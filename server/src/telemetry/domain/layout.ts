@@ -7,7 +7,7 @@ import {
   type FieldValue,
 } from '@community-lab/contract'
 
-/** DuckDB's type of a column that holds values of a kind. */
+/** DuckDB's type of a column that holds values of this kind. */
 export const columnTypes = {
   number: 'DOUBLE',
   integer: 'HUGEINT',
@@ -15,7 +15,7 @@ export const columnTypes = {
   boolean: 'BOOLEAN',
 } as const satisfies Record<FieldKind, string>
 
-/** The columns that every table has, in the order in which readers get them, with DuckDB's types. */
+/** The columns that every table has, with DuckDB's types. Readers get them in this order. */
 export const firstColumns = [
   ['time', 'TIMESTAMP'],
   ['node', 'VARCHAR'],
@@ -27,23 +27,23 @@ export const firstColumns = [
   ['overflow', 'VARCHAR'],
 ] as const
 
-/** The field that names a run; always text, so that `run=5` and `run="5"` are one run. */
+/** The field that names a run. It is always text, so that `run=5` and `run="5"` are one run. */
 export const runField = 'run'
 
 /**
- * A field of a table. Its values are of one kind as a rule, and in one column that has the field's name. Values of another kind have a column of their own,
+ * A field of a table. Usually all its values are of one kind, and its column has the field's name. Values of another kind have a column of their own,
  * `<field>_as_<kind>`.
  */
 export interface Field {
   /** The kind whose column has the field's name. */
   first: FieldKind
-  /** How many values of each kind there are; the kinds that have a column. */
+  /** The number of values of each kind. Each kind in this map has a column. */
   readonly counts: Map<FieldKind, number>
   /** Whether `counts` and `isWhole` are right. After the file was opened they are unknown until the rows of the field are counted. */
   isCounted: boolean
-  /** Whether every number is an integer up to 2^53, so that a column of integers can hold them all. */
+  /** Whether every number is an integer of at most 2^53, so that a column of integers can hold them all. */
   isWhole: boolean
-  /** Whether the first kind is declared, and stays whatever comes. */
+  /** Whether the first kind is declared. A declared kind stays first, whatever samples come. */
   readonly isDeclared: boolean
 }
 
@@ -56,23 +56,23 @@ export type ColumnChange =
   | { readonly do: 'rename'; readonly column: string; readonly to: string }
   | { readonly do: 'widen'; readonly column: string }
 
-/** How many columns a table may get. */
+/** The number of columns that a table may get. */
 export interface ColumnBounds {
-  /** Columns of fields, all together. */
+  /** The most columns of fields in the table. */
   readonly maxColumns: number
-  /** Further columns for one sample. */
+  /** The most columns that one sample may add. */
   readonly maxNew: number
 }
 
-/** A sample's fields, fitted into a table. */
+/** The fields of a sample, assigned to the columns of a table. */
 export interface Fitted {
-  /** By field; the column follows from the kind, see {@link kindIn}. */
+  /** The values by field. {@link kindIn} tells the column of each. */
   readonly values: ReadonlyMap<string, FieldValue>
-  /** JSON of the fields that have no column; null when there is none. */
+  /** JSON of the fields that have no column; null when all have one. */
   readonly overflow: string | null
-  /** The first field that has no column because the bounds leave no room for one; null when there is none. */
+  /** The first field that has no column because a bound was reached; null when there is no such field. */
   readonly withoutRoom: string | null
-  /** How the table changes for this sample, in order. */
+  /** The changes that the table needs for this sample, in order. */
   readonly changes: readonly ColumnChange[]
 }
 
@@ -81,7 +81,7 @@ export function columnOf(name: string, field: Field, kind: FieldKind): string {
   return kind === field.first ? name : name + kindSuffixes[kind]
 }
 
-/** The kind as which a field keeps a value: a whole number is kept among the integers where those come first. */
+/** Return the kind as which a field stores a value. A whole number is stored as an integer when the first kind is integers. */
 export function kindIn(field: Field, value: FieldValue): FieldKind {
   const kind = kindOf(value)
   const isAmongIntegers = field.first === 'integer' || !field.counts.has('number')
@@ -90,7 +90,7 @@ export function kindIn(field: Field, value: FieldValue): FieldKind {
     : kind
 }
 
-/** Declare a table's fields: each gets its column, whatever the first samples are. Returns the changes of the table. */
+/** Declare the fields of a table. Each gets its column, whatever the first samples are. Returns the changes of the table. */
 export function declareFields(fields: Fields, declared: DeclaredFields): ColumnChange[] {
   return Object.entries(declared).flatMap(([name, kind]) => {
     const known = fields.get(name)
@@ -106,8 +106,8 @@ export function declareFields(fields: Fields, declared: DeclaredFields): ColumnC
 }
 
 /**
- * Fit a sample's fields into a table's columns. A value of another kind than its field's first gets a column beside it. A name that cannot be a column,
- * and what is beyond the bounds, goes to `overflow`. `fields` is brought up to date.
+ * Assign the fields of a sample to columns of a table. A value of another kind than the first kind of its field gets a column beside it. A field goes to
+ * `overflow` when its name cannot be a column or when a bound is reached. `fields` is updated.
  */
 export function fitFields(
   sample: Readonly<Record<string, FieldValue>>,
@@ -138,7 +138,7 @@ export function fitFields(
 }
 
 /**
- * Give each field's name to the kind that most of its values have. Another kind takes the name as soon as it has twice as many values as the first one, so one
+ * Give the name of each field to the kind of most of its values. Another kind takes the name as soon as it has twice as many values as the first kind, so one
  * odd value at the beginning decides nothing. Returns the changes of the table.
  */
 export function settleFields(fields: Fields): ColumnChange[] {
@@ -151,7 +151,10 @@ export function settleFields(fields: Fields): ColumnChange[] {
   })
 }
 
-/** The fields whose counts must be known before a sample is fitted: it has a value of another kind than their first. */
+/**
+ * Return the fields whose values must be counted before a sample is assigned to columns. The sample has a value of another kind than the first kind of these
+ * fields.
+ */
 export function uncountedFields(
   sample: Readonly<Record<string, FieldValue>>,
   fields: Fields,
@@ -164,14 +167,14 @@ export function uncountedFields(
   })
 }
 
-/** How many columns the fields have. */
+/** Count the columns of the fields. */
 function countColumns(fields: Fields): number {
   let count = 0
   for (const { counts } of fields.values()) count += counts.size
   return count
 }
 
-/** The columns of the fields, in the order of the fields: name, DuckDB's type, and whose values they hold. */
+/** List the columns of the fields, in the order of the fields: the name, DuckDB's type, and the field and kind of the values. */
 export function listColumns(
   fields: Fields,
 ): readonly { readonly column: string; readonly name: string; readonly kind: FieldKind }[] {
@@ -182,7 +185,7 @@ export function listColumns(
   )
 }
 
-/** Read a table's fields off its columns. */
+/** Derive the fields of a table from its columns. */
 export function readFields(
   columns: readonly { readonly column: string; readonly kind: FieldKind }[],
 ): Fields {
@@ -228,7 +231,7 @@ function canWiden({ first, counts, isWhole, isDeclared }: Field): boolean {
   return first === 'number' && isWhole && !isDeclared && !counts.has('integer')
 }
 
-/** All numbers there are become integers, which is exact. */
+/** Turn all numbers of a field into integers, which is exact. */
 function widen(name: string, field: Field, value: FieldValue): readonly ColumnChange[] {
   const { counts } = field
   counts.set('integer', counts.get('number') ?? 0)
@@ -244,7 +247,7 @@ function count(field: Field, value: FieldValue): void {
   if (kind === 'number' && !Number.isSafeInteger(value)) field.isWhole = false
 }
 
-/** Swap the names of two columns of a field, or add the one that comes first. */
+/** Swap the names of two columns of a field. When the kind has no column yet, add one. */
 function putFirst(name: string, field: Field, kind: FieldKind): ColumnChange[] {
   const before = field.first
   const hasColumn = field.counts.has(kind)

@@ -1,4 +1,4 @@
-/** The scope of the nodes' own measurements. */
+/** The scope of the measurements that nodes make of themselves. */
 export const nodeScope = 'node'
 
 const namePattern = /^[a-z][a-z0-9_]{0,62}$/u
@@ -9,7 +9,7 @@ export function isName(name: string): boolean {
   return namePattern.test(name)
 }
 
-/** The slice of a scope; null for every other text, the scope `node` too. */
+/** Return the slice of a scope; null for every other text and for the scope `node`. */
 export function maybeSliceOf(scope: string): number | null {
   const id = scopePattern.exec(scope)?.[1]
   return id === undefined ? null : Number(id)
@@ -20,22 +20,22 @@ export function isScope(scope: string): boolean {
   return scope === nodeScope || maybeSliceOf(scope) !== null
 }
 
-/** The key of a measurement in maps and news. */
+/** Return the key of a measurement in maps and messages. */
 export function measurementKey(scope: string, name: string): string {
   return `${scope}/${name}`
 }
 
-/** Quote an SQL identifier. */
+/** Write a name as an SQL identifier. */
 export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
-/** Quote an SQL text. */
+/** Write a text as an SQL string. */
 export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
 
-/** A measurement's table in SQL: a schema for each scope. */
+/** Return the table of a measurement in SQL. Each scope has a schema. */
 export function tableOf({
   scope,
   name,

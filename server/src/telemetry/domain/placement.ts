@@ -9,38 +9,38 @@ import { checkDeclared } from './declared.ts'
 import { isName, nodeScope } from './name.ts'
 import { sizeOf, type PlacedSample } from './sample.ts'
 
-/** The most characters that a sample's fields may have. A line of a sliver's program has half as many at most. */
+/** The most characters that the fields of a sample may have. A line of a sliver's program has half as many at most. */
 const maxSampleCharacters = 2 * maxLineBytes
 
-/** What is known where records are placed. */
+/** What {@link placeRecord} needs to know. */
 export interface PlacementContext {
   readonly nodeId: number
-  /** The server's clock, in microseconds since the epoch: used where a time is not valid. */
+  /** The server's clock, in microseconds since the epoch. It replaces times that are not valid. */
   readonly nowUs: number
-  /** Whether there is, or ever was, a slice of this id. */
+  /** Tell whether a slice of this id exists or has ever existed. */
   isSlice(sliceId: number): boolean
 }
 
 /** A record that cannot be read. */
 export interface Unreadable {
   readonly seq: number
-  /** Why. */
+  /** The reason. */
   readonly fault: string
-  /** Its beginning, as it came. */
+  /** The beginning of the record, as it was received. */
   readonly text: string
   readonly source: string | null
   readonly timeUs: number | null
 }
 
-/** The slice of a sliver `<slice>@<node>` of this node; null when it is none. */
+/** Return the slice of a sliver `<slice>@<node>` of this node; null when the source is no such sliver. */
 export function maybeSliceOfSource(source: string, nodeId: number): number | null {
   const match = /^([1-9]\d{0,8})@([1-9]\d{0,8})$/u.exec(source)
   return match !== null && Number(match[2]) === nodeId ? Number(match[1]) : null
 }
 
 /**
- * Find the measurement that a node's record belongs to. A record whose source is not the node's own, or whose name is not allowed, becomes a row of `rejected`
- * with the reason, in the narrowest scope that the node may certainly write to. Nothing is thrown away.
+ * Find the measurement of a node's record. A record with the source of another node, or with a name that is not allowed, becomes a row of `rejected`
+ * with the reason, in the narrowest scope that the node may surely write to. Nothing is thrown away.
  */
 export function placeRecord(record: SampleRecord, context: PlacementContext): PlacedSample {
   const { seq, source, name, fields } = record
@@ -55,7 +55,7 @@ export function placeRecord(record: SampleRecord, context: PlacementContext): Pl
   return reason === null ? sample : rejectSample(sample, reason)
 }
 
-/** Place what came instead of a record: as a row of `rejected` that holds its beginning. */
+/** Store an unreadable record as a row of `rejected` that contains its beginning. */
 export function placeFaulty(
   { seq, fault, text, source, timeUs }: Unreadable,
   context: PlacementContext,
@@ -66,7 +66,7 @@ export function placeFaulty(
   return { seq, timeUs: time, ...owner, name: rejectedMeasurement, fields }
 }
 
-/** The row of `rejected` that stands for a sample, or for so many of which it is the last. */
+/** Return the row of `rejected` for a sample, or for several samples of which this is the last. */
 export function rejectSample(sample: PlacedSample, reason: string, lines = 1): PlacedSample {
   const line = formatLine(sample.name, sample.fields).slice(0, maxLineBytes)
   return { ...sample, name: rejectedMeasurement, fields: { line, reason, lines } }
@@ -81,7 +81,7 @@ function findFault({ scope, name, fields }: PlacedSample, timeUs: number): strin
   return checkDeclared(scope, name, fields)
 }
 
-/** Whole microseconds since the epoch that a number holds exactly: up to the year 2255. */
+/** Tell whether a number is a time in whole microseconds since the epoch that a double holds exactly, which is up to the year 2255. */
 function isTime(timeUs: number): boolean {
   return Number.isSafeInteger(timeUs) && timeUs >= 0
 }

@@ -1,7 +1,10 @@
 import { nodeScope } from './name.ts'
 import { sizeOf, type PlacedSample } from './sample.ts'
 
-/** How much one slice may store of any one hour, by its samples' times: what a node brings after an outage counts where it was measured. */
+/**
+ * The most that one slice may store per hour, by the times of its samples. So samples that a node sends after an outage count for the hour when they were
+ * measured.
+ */
 export interface SliceQuota {
   readonly rowsPerHour: number
   readonly bytesPerHour: number
@@ -9,9 +12,9 @@ export interface SliceQuota {
 
 /** Counts what slices store. */
 export interface QuotaBook {
-  /** Count a sample; null when it is within its slice's quota, else why not. */
+  /** Count a sample. Returns null when the sample is within the quota of its slice, and otherwise why it is not. */
   admit(sample: PlacedSample): string | null
-  /** Tell whether what was admitted since the last call was stored. What was not stored counts no more. */
+  /** Tell whether the samples admitted since the last call were stored. If not, they are not counted any more. */
   settle(isStored: boolean): void
 }
 
@@ -20,13 +23,13 @@ interface Hour {
   bytes: number
 }
 
-/** About how many bytes a row takes besides its fields. */
+/** The approximate number of bytes of a row besides its fields. */
 const rowBytes = 48
 const hourUs = 3_600_000_000
-/** How many hours are remembered of a slice: more than five weeks. */
+/** The number of hours that are remembered for a slice: more than five weeks. */
 const hoursKept = 1_000
 
-/** Begin to count. Nodes' own samples are not counted: nodes are slowed down where they connect. */
+/** Start counting. Nodes' own samples are not counted, because nodes have a limit of their own when they connect. */
 export function createQuotaBook({ rowsPerHour, bytesPerHour }: SliceQuota): QuotaBook {
   const scopes = new Map<string, Map<number, Hour>>()
   let unsettled: { readonly hour: Hour; readonly bytes: number }[] = []

@@ -17,7 +17,7 @@ import { columnTypes, firstColumns, kindIn, listColumns, type Field } from '../d
 import type { StoredTable } from './catalog.ts'
 import type { PlannedRow } from './commit.ts'
 
-/** DuckDB's vectors hold so many values. */
+/** The number of values in one of DuckDB's vectors. */
 const chunkRows = 2048
 
 const types = {
@@ -30,7 +30,7 @@ const types = {
   BOOLEAN,
 } satisfies Record<string, DuckDBType>
 
-/** How the first columns are read off a row. */
+/** The values of the first columns of a row. */
 const firstValues: Readonly<
   Record<(typeof firstColumns)[number][0], (row: PlannedRow) => DuckDBValue>
 > = {
@@ -49,7 +49,7 @@ interface ColumnReader {
   readonly read: (row: PlannedRow) => DuckDBValue
 }
 
-/** Append rows to a table that has all the columns its fields name. Belongs to the connection's transaction. */
+/** Append rows to a table that has all the columns of their fields. Runs in the transaction of the connection. */
 export async function appendRows(
   connection: DuckDBConnection,
   table: StoredTable,
@@ -62,7 +62,7 @@ export async function appendRows(
     const field = table.fields.get(name)
     if (field !== undefined) readers.set(column, readKind(name, field, kind))
   }
-  // The appender goes by the order of the table's columns.
+  // The appender needs the values in the order of the table's columns.
   const columns = table.columns.flatMap((column) => readers.get(column) ?? [])
   const appender = await connection.createAppender(table.name, table.scope)
   try {
@@ -76,12 +76,12 @@ export async function appendRows(
       appender.appendDataChunk(chunk)
     }
   } finally {
-    // Closing writes what is not written yet, into the same transaction.
+    // Closing writes the remaining rows, into the same transaction.
     appender.closeSync()
   }
 }
 
-/** Read a field's values of one kind off rows. */
+/** Create a reader for the values of one kind of a field. */
 function readKind(name: string, field: Field, kind: FieldKind): ColumnReader {
   return {
     type: types[columnTypes[kind]],

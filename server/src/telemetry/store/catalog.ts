@@ -5,22 +5,22 @@ import { declaredFields } from '../domain/declared.ts'
 import { isScope, measurementKey, nodeScope, quoteIdentifier, tableOf } from '../domain/name.ts'
 import type { SpoolId } from './protocol.ts'
 
-/** How much a table holds; times in microseconds since the epoch. */
+/** The number of rows in a table and their times, in microseconds since the epoch. */
 export interface Extent {
   rows: number
   firstUs: number | null
   lastUs: number | null
 }
 
-/** A measurement's table. */
+/** The table of a measurement. */
 export interface StoredTable {
   readonly scope: string
   readonly name: string
-  /** What the next sample is fitted into; may run ahead of the file until the commit. */
+  /** The fields for the next sample. They may be ahead of the file until the commit. */
   readonly fields: Fields
-  /** All columns in the order that the table has them; may run ahead of the file until the commit. */
+  /** All columns, in the order of the table. They may be ahead of the file until the commit. */
   readonly columns: string[]
-  /** The columns of fields that are in the file, with DuckDB's types; null before the first commit. Readers go by these. */
+  /** The columns of fields that are in the file, with DuckDB's types; null before the first commit. Readers use these. */
   committed: ReadonlyMap<string, string> | null
   /** How many columns of the table samples of each node have begun. Both scopes, `node` and slices, limit it. */
   readonly begunOf: Map<number, number>
@@ -30,30 +30,30 @@ export interface StoredTable {
   extent: Extent | null
 }
 
-/** What the file holds, as the writer knows it. */
+/** The content of the file, as the writer knows it. */
 export interface Catalog {
-  /** By {@link measurementKey}. */
+  /** The tables, by {@link measurementKey}. */
   readonly tables: Map<string, StoredTable>
-  /** How many measurements each scope has. */
+  /** The number of measurements in each scope. */
   readonly measurementsOf: Map<string, number>
-  /** How many undeclared measurements of the scope `node` began with a sample of each node. */
+  /** The number of undeclared measurements of the scope `node` that samples of each node have created. */
   readonly undeclaredOf: Map<number, number>
   /** The last committed record of each spool, by {@link spoolKey}. */
   readonly committedSeqs: Map<string, number>
-  /** The number that the row planned last has got; runs ahead of the file until the commit. */
+  /** The number of the last planned row. It is ahead of the file until the commit. */
   landed: number
-  /** The number of the last row that is committed. Readers go by this. */
+  /** The number of the last committed row. Readers use this. */
   committedLanded: number
 }
 
 const firstNames: ReadonlySet<string> = new Set(firstColumns.map(([name]) => name))
 
-/** The key of a spool. */
+/** Return the key of a spool. */
 export function spoolKey({ nodeId, spool }: SpoolId): string {
   return `${nodeId}/${spool}`
 }
 
-/** Put a table into the catalog. */
+/** Add a table to the catalog. */
 export function addTable(catalog: Catalog, table: StoredTable): StoredTable {
   const { tables, measurementsOf } = catalog
   tables.set(measurementKey(table.scope, table.name), table)
@@ -62,17 +62,18 @@ export function addTable(catalog: Catalog, table: StoredTable): StoredTable {
 }
 
 /**
- * Rows are numbered on from the time of opening, in so many steps a millisecond. A file that was restored from an older copy therefore gives no number again
- * that was given after the copy was made: a reader who goes on from such a number would miss rows. No server lands so many rows a millisecond for long.
+ * Row numbers start from the time of opening, with this many numbers per millisecond. So a file that was restored from an older copy never repeats a number
+ * that was used after the copy was made. Otherwise a reader who goes on from such a number would miss rows. No server stores this many rows per millisecond for
+ * long.
  */
 const landedPerMs = 100
 
-/** Count a new undeclared measurement of the scope `node` for the node whose sample began it. */
+/** Count a new undeclared measurement of the scope `node` for the node whose sample created it. */
 export function countUndeclared({ undeclaredOf }: Catalog, nodeId: number): void {
   undeclaredOf.set(nodeId, (undeclaredOf.get(nodeId) ?? 0) + 1)
 }
 
-/** Tell whether a measurement is of the scope `node` and no version of agent or server is known to measure it. */
+/** Tell whether a measurement of the scope `node` is undeclared, which means that no version of agent or server is known to make it. */
 export function isUndeclared(scope: string, name: string): boolean {
   return scope === nodeScope && declaredFields(scope, name) === null
 }
@@ -139,7 +140,7 @@ function readTable(scope: string, name: string, stored: readonly StoredColumn[])
   }
 }
 
-/** Learn how many values of each kind some fields of a table have, and whether their numbers are whole. */
+/** Count the values of each kind in some fields of a table, and find out whether their numbers are whole. */
 export async function countFields(
   connection: DuckDBConnection,
   table: StoredTable,

@@ -23,7 +23,7 @@ import {
 } from './catalog.ts'
 import type { AppendOutcome, AppendRequest, StoreBounds } from './protocol.ts'
 
-/** A row as it is appended. */
+/** A row to append. */
 export interface PlannedRow {
   readonly sample: PlacedSample
   readonly node: string
@@ -33,18 +33,18 @@ export interface PlannedRow {
   readonly fitted: Fitted
 }
 
-/** One transaction: what to make, what to append, what to note. */
+/** One transaction: its definitions, its rows, and its notes. */
 export interface CommitPlan {
-  /** Statements that make schemas, tables and columns, in order. */
+  /** The statements that create schemas, tables and columns, in order. */
   readonly definitions: readonly string[]
   readonly rows: ReadonlyMap<StoredTable, readonly PlannedRow[]>
-  /** Statements that note how far each spool and the store have come; empty when nothing is new. */
+  /** The statements that store the last record of each spool and of the store; empty when nothing is new. */
   readonly notes: readonly string[]
   /** The answer to each request after the commit. */
   readonly outcomes: readonly AppendOutcome[]
 }
 
-/** What a commit is planned with. */
+/** What {@link planCommit} needs besides the catalog. */
 export interface CommitRules {
   readonly bounds: StoreBounds
   readonly quotas: QuotaBook
@@ -52,16 +52,16 @@ export interface CommitRules {
 
 /** Samples that were refused for the same reason, or parts of them. They are reported in one row of `rejected`. */
 interface Refusal {
-  /** The last of them. */
+  /** The last refused sample. */
   sample: PlacedSample
   readonly reason: string
   lines: number
 }
 
 /**
- * Plan the commit of several streams' samples. Records that are committed already are skipped; at a gap the request's rest is left. What is beyond a
- * slice's quota is counted in a row of `rejected`.
- * The catalog is moved on as if the commit had been made: read it again when it fails.
+ * Plan the commit of samples of several streams. Records that are committed already are skipped. At a gap, the rest of the request is left out. Samples
+ * beyond the quota of a slice are counted in a row of `rejected`.
+ * The catalog is changed as if the commit had succeeded. Read it again when the commit fails.
  */
 export function planCommit(
   catalog: Catalog,
@@ -73,7 +73,7 @@ export function planCommit(
   const moved = new Map<string, AppendRequest>()
   const begunIn = new Set<StoredTable>()
 
-  /** Returns why not all fields have a column; null when they have. */
+  /** Plan a sample. Returns why a field has no column; null when all have one. */
   function plan(given: PlacedSample, { node, nodeId, spool }: AppendRequest): string | null {
     const { sample, table } = findTable(catalog, given, { bounds, definitions, nodeId })
     const begun = table.begunOf.get(nodeId) ?? 0
@@ -129,7 +129,7 @@ export function planCommit(
   return { definitions, rows, outcomes, notes }
 }
 
-/** Note that a sample was refused, or a part of it. What is about the same is told in one row, with the first reason. */
+/** Note that a sample, or a part of it, was refused. Refusals for the same cause become one row, with the first reason. */
 function noteRefusal(
   refusals: Map<string, Refusal>,
   sample: PlacedSample,
@@ -139,7 +139,7 @@ function noteRefusal(
   const known = refusals.get(key) ?? { sample, reason, lines: 0 }
   refusals.set(key, known)
   known.sample = sample
-  // A row of `rejected` stands for several lines itself.
+  // A row of `rejected` may itself stand for several lines.
   const { lines } = sample.fields
   known.lines += sample.name === rejectedMeasurement && typeof lines === 'number' ? lines : 1
 }
@@ -147,11 +147,11 @@ function noteRefusal(
 interface TableContext {
   readonly bounds: StoreBounds
   readonly definitions: string[]
-  /** The node whose sample it is. */
+  /** The node that sent the sample. */
   readonly nodeId: number
 }
 
-/** Find the table of a sample, or plan a new one. A sample whose measurement is one too many becomes a row of `rejected`. */
+/** Find the table of a sample, or plan a new one. The sample becomes a row of `rejected` when its measurement would be beyond a bound. */
 function findTable(
   catalog: Catalog,
   sample: PlacedSample,
@@ -178,7 +178,7 @@ function findTable(
   return { sample, table }
 }
 
-/** Say why a new measurement would be one too many; null when it is not. Declared ones are never. */
+/** Say why a new measurement is beyond a bound; null when it is not. A declared measurement never is. */
 function findExcess(
   catalog: Catalog,
   { scope, name }: PlacedSample,
@@ -192,14 +192,14 @@ function findExcess(
   return null
 }
 
-/** The statements that give a table the columns of its declared fields. */
+/** Return the statements that give a table the columns of its declared fields. */
 function declareColumns(table: StoredTable): string[] {
   table.isDeclared = true
   const declared = declaredFields(table.scope, table.name) ?? {}
   return changeColumns(table, declareFields(table.fields, declared))
 }
 
-/** The statements for changes of a table's columns, and the table's columns after them. */
+/** Return the statements for changes of a table's columns, and update the columns of the table. */
 function changeColumns(table: StoredTable, changes: readonly ColumnChange[]): string[] {
   return changes.map((change) => {
     const column = quoteIdentifier(change.column)

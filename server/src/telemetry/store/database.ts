@@ -4,37 +4,37 @@ import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import { migrate } from './migrations.ts'
 import type { StoreSettings } from './protocol.ts'
 
-/** The open file: one connection writes, the others read, so that no reader waits for a commit. */
+/** The open file. One connection writes and the others read, so that no reader waits for a commit. */
 export interface StoreDatabase {
   readonly writing: DuckDBConnection
   readonly reading: DuckDBConnection
   readonly surveying: DuckDBConnection
   readonly exporting: DuckDBConnection
   readonly exportingAnonymous: DuckDBConnection
-  /** Interrupt what its connections do at this moment. */
+  /** Interrupt the current work of its connections. */
   interrupt(): void
   close(): void
 }
 
-/** The store's file. */
+/** Return the path of the store's file. */
 export function storeFile(dir: string): string {
   return join(dir, 'telemetry.duckdb')
 }
 
-/** The folder of files that a killed server may leave behind; emptied when the store opens. */
+/** Return the folder for temporary files. A killed server may leave some; they are removed when the store opens. */
 export function scratchDir(dir: string): string {
   return join(dir, 'scratch')
 }
 
-/** Open the store's file, or begin a new one. Throws DuckDB's errors, and an Error that tells of a foreign or newer file. */
+/** Open the store's file, or create a new one. Throws DuckDB's errors, and an Error that describes a foreign or newer file. */
 export async function openDatabase({ dir, memoryMiB }: StoreSettings): Promise<StoreDatabase> {
   const scratch = scratchDir(dir)
   const instance = await DuckDBInstance.create(storeFile(dir), {
-    // Extensions would come from the network; what is needed is linked in.
+    // DuckDB would download extensions. The needed ones are linked in.
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
     memory_limit: `${memoryMiB}MiB`,
-    // Files for readers have their rows in the order of landing.
+    // Files for readers have their rows in the order of the row numbers.
     preserve_insertion_order: 'true',
     temp_directory: join(scratch, 'spill'),
     threads: '2',
@@ -51,7 +51,7 @@ export async function openDatabase({ dir, memoryMiB }: StoreSettings): Promise<S
     return connection
   }
   try {
-    // Only now: until the file is ours, the folder may be another process's.
+    // Empty the folder only now, because until the file is open, another process may use the folder.
     await rm(scratch, { recursive: true, force: true })
     await mkdir(scratch, { recursive: true, mode: 0o700 })
     const writing = await connect()

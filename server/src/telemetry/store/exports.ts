@@ -3,13 +3,13 @@ import type { Catalog } from './catalog.ts'
 import type { ParquetRequest } from './protocol.ts'
 import { writeParquet } from './read.ts'
 
-/** Writes files for readers, one at a time. The readers who wait take turns, so that one with many requests delays another by one file at most. */
+/** Writes files for readers, one at a time. Waiting readers take turns, so that one with many requests delays another by one file at most. */
 export interface Exports {
   /** Write a file; see {@link writeParquet}. Throws when it is cancelled, and when it takes too long. */
   write(catalog: Catalog, request: ParquetRequest): Promise<boolean>
-  /** Give up a file that is being written or waits for it. Nothing happens when there is none. */
+  /** Cancel a file that is being written or waits. Does nothing when there is no such file. */
   cancel(id: string): void
-  /** Give up all files; settles when none is being written any more. */
+  /** Cancel all files. Settles when no file is being written. */
   close(): Promise<void>
 }
 
@@ -20,14 +20,14 @@ interface Waiting {
   reject(error: unknown): void
 }
 
-/** How long DuckDB may take to notice that it was interrupted, before it is interrupted again; in milliseconds. */
+/** The time between interrupts of DuckDB until it notices one, in milliseconds. */
 export const interruptEveryMs = 50
 
 const givenUp = 'it was given up'
 
-/** Make a writer of files; the connection is its own. `withinMs`: how long the writing of one file may take, in milliseconds. */
+/** Create a writer of files. It is the only user of the connection. `withinMs` is the most time for writing one file, in milliseconds. */
 export function createExports(connection: DuckDBConnection, withinMs: number): Exports {
-  // By reader. The reader whose turn is next comes first.
+  // By reader. The first reader has the next turn.
   const waiting = new Map<string, Waiting[]>()
   let current: { readonly id: string; stop(): void } | null = null
   let running: Promise<void> | null = null
@@ -49,7 +49,7 @@ export function createExports(connection: DuckDBConnection, withinMs: number): E
     let again: NodeJS.Timeout | undefined
     ending.signal.addEventListener('abort', () => {
       connection.interrupt()
-      // An interrupt between two steps of a query is lost.
+      // DuckDB ignores an interrupt between two steps of a query, so it is repeated.
       again = setInterval(() => connection.interrupt(), interruptEveryMs)
     })
     const timer = setTimeout(() => ending.abort(late), withinMs)

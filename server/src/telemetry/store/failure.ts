@@ -1,11 +1,10 @@
-/** The message of an error. */
+/** Return the message of an error. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
 /**
- * Tell whether DuckDB does nothing more with the file until it is opened again.
- *
+ * Tell whether DuckDB refuses all work with the file until it is opened again.
  * Source: DuckDB's ErrorManager, "database has been invalidated because of a previous fatal error".
  */
 export function isFatal(error: unknown): boolean {
@@ -13,9 +12,8 @@ export function isFatal(error: unknown): boolean {
 }
 
 /**
- * Tell whether an error is about the engine as it is at present (its memory, its disk, its transaction) and not about the samples that were being
- * committed: the same samples can be committed another time.
- *
+ * Tell whether the cause of an error is the present state of DuckDB (its memory, its disk, its transaction) and not the samples that were being
+ * committed. Then the same samples can be committed another time.
  * Source: DuckDB's `Exception::ExceptionTypeToString`, the beginning of each message.
  */
 export function isOfEngine(error: unknown): boolean {

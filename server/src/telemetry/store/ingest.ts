@@ -11,14 +11,14 @@ import { isOfEngine, reasonOf } from './failure.ts'
 import type { AppendOutcome, AppendRequest, SpoolStart, StoreSettings } from './protocol.ts'
 import { widen } from './survey.ts'
 
-/** The one writer of the store. */
+/** The only writer of the store. */
 export interface Ingest {
   readonly catalog: Catalog
-  /** The last committed record of a spool; see {@link StoreCalls.begin}. */
+  /** Return the last committed record of a spool; see {@link StoreCalls.begin}. */
   begin(start: SpoolStart): Promise<number>
-  /** Have samples committed, together with all that come at the same moment. */
+  /** Commit samples, together with those of all calls that come at the same moment. */
   append(request: AppendRequest): Promise<AppendOutcome>
-  /** Commit what waits; take nothing more. */
+  /** Commit the waiting samples, and accept no others. */
   close(): Promise<void>
 }
 
@@ -36,7 +36,7 @@ interface Waiting {
   reject(error: unknown): void
 }
 
-/** Begin to write: group commits, one transaction at a time. */
+/** Open the writer. It groups samples into commits, one transaction at a time. */
 export async function openIngest({
   connection,
   settings,
@@ -45,10 +45,10 @@ export async function openIngest({
   let catalog = await loadCatalog(connection)
   const quotas = createQuotaBook(settings.quota)
   let waiting: Waiting[] = []
-  // What uses the writing connection goes one after the other.
+  // The uses of the writing connection run one after the other.
   const enqueue = createQueue()
   let closed = false
-  // After a failed commit the catalog is ahead of the file, and nothing may be told from it.
+  // After a failed commit the catalog is ahead of the file, and no answer may be derived from it.
   let isStale = false
 
   async function refresh(): Promise<void> {
@@ -63,7 +63,7 @@ export async function openIngest({
     let isStored = false
     try {
       await countUncounted(requests)
-      // A plan already moves the catalog on, so one that fails leaves the catalog stale too.
+      // Planning already changes the catalog, so a plan that fails leaves the catalog stale, too.
       plan = planCommit(catalog, requests, { bounds: settings.bounds, quotas })
       if (plan.notes.length === 0) return plan.outcomes
       await connection.run('begin')
@@ -85,7 +85,7 @@ export async function openIngest({
     return plan.outcomes
   }
 
-  /** A field that was read from the file is counted when a value of another kind than its first comes for the first time. */
+  /** Count the values of a field that was read from the file, when the first value of another kind than its first kind comes. */
   async function countUncounted(requests: readonly AppendRequest[]): Promise<void> {
     const wanted = new Map<StoredTable, Set<string>>()
     for (const { samples } of requests)
@@ -102,7 +102,7 @@ export async function openIngest({
     try {
       await connection.run('rollback')
     } catch {
-      // A failed commit has ended the transaction by itself; the catalog, read again, tells what there is.
+      // A failed commit has ended the transaction by itself. The catalog is read again and tells what is stored.
     }
   }
 
@@ -113,7 +113,7 @@ export async function openIngest({
       await commitTogether(batch)
     } catch (error) {
       if (isOfEngine(error)) for (const { reject } of batch) reject(error)
-      // One stream's samples must not keep the others' back.
+      // Samples of one stream must not delay those of others.
       else
         for (const { request, resolve, reject } of batch)
           await commitApart(request).then(resolve, reject)
@@ -121,8 +121,8 @@ export async function openIngest({
   }
 
   /**
-   * Commit as many samples of a request as can be. When they cannot be committed together, each half is tried by itself; a single sample that cannot be
-   * committed becomes a row of `rejected`. When the engine is at fault, nothing more is tried, and the node sends the samples again.
+   * Commit as many samples of a request as possible. When they cannot be committed together, each half is tried separately. A single sample that cannot be
+   * committed becomes a row of `rejected`. When DuckDB itself has failed, nothing more is tried, and the node sends the samples again.
    */
   async function commitApart(request: AppendRequest): Promise<AppendOutcome> {
     const { samples } = request
@@ -172,7 +172,7 @@ export async function openIngest({
       if (closed) return Promise.reject(new Error('the store is closing'))
       return new Promise((resolve, reject) => {
         waiting.push({ request, resolve, reject })
-        // What comes while another commit is under way is committed together after it.
+        // Requests that come during a commit are committed together after it.
         if (waiting.length === 1) void enqueue(commitWaiting)
       })
     },

@@ -2,21 +2,20 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { isScope, quoteIdentifier, tableOf } from '../domain/name.ts'
 
 /**
- * What brings the file from one format to the next, in order; the first one from format 1. Each runs in a transaction together with the note of the new
- * format, so a file is always of one format.
+ * The migrations of the file from one format to the next, in order; the first one begins at format 1. Each runs in a transaction that also stores the new
+ * format, so a file always has exactly one format.
  */
 const migrations: readonly ((connection: DuckDBConnection) => Promise<void>)[] = [
   addNodeIds,
   addBegunColumns,
 ]
 
-/** The format of the file that this version writes. */
+/** The format of the file that this version of the server writes. */
 const storeFormat = 1 + migrations.length
 
 /**
- * Make an empty file one of samples, or bring an older one up to date.
- *
- * Throws an Error that says what it is when it is a file of something else or of a newer version; then nothing is changed.
+ * Initialize an empty file, or migrate an older one.
+ * Throws an Error with an explanation when the file belongs to another program or to a newer version. Then nothing is changed.
  */
 export async function migrate(connection: DuckDBConnection): Promise<void> {
   const found = await connection.runAndReadAll(
@@ -55,7 +54,7 @@ async function createTables(connection: DuckDBConnection): Promise<void> {
   })
 }
 
-/** Format 2: every row has its node's id, which a spool tells; a program's field of that name is renamed. */
+/** Format 2: every row has the id of its node, which follows from the spool. A field of the same name is renamed. */
 async function addNodeIds(connection: DuckDBConnection): Promise<void> {
   const answer = await connection.runAndReadAll(
     `select t.schema_name, t.table_name, c.column_name is not null from duckdb_tables() t
@@ -74,14 +73,14 @@ async function addNodeIds(connection: DuckDBConnection): Promise<void> {
   }
 }
 
-/** How many columns of a table samples of each node have begun. */
+/** The table of how many columns samples of each node have added. */
 const begunColumns = `
   create table main.begun_columns (
     scope varchar not null, name varchar not null, node_id integer not null, columns integer not null,
     primary key (scope, name, node_id)
   )`
 
-/** Format 3: it is counted who begins columns. Those that are there count for nobody. */
+/** Format 3: columns are counted for the node whose sample added them. Older columns count for no node. */
 async function addBegunColumns(connection: DuckDBConnection): Promise<void> {
   await connection.run(begunColumns)
 }

@@ -2,29 +2,29 @@ import type { Measurement, RowBatch } from '@community-lab/contract'
 import type { SliceQuota } from '../domain/quota.ts'
 import type { PlacedSample } from '../domain/sample.ts'
 
-/** How the store is set up. */
+/** Settings of the store. */
 export interface StoreSettings {
-  /** The store's own folder; made when it is not there. */
+  /** The folder of the store. It is created when it does not exist. */
   readonly dir: string
   /** The most memory that DuckDB uses, in MiB. */
   readonly memoryMiB: number
-  /** How long the writing of one Parquet file may take, in milliseconds. */
+  /** The most time for writing one Parquet file, in milliseconds. */
   readonly exportWithinMs: number
   readonly bounds: StoreBounds
   readonly quota: SliceQuota
 }
 
-/** How many tables and columns programs may bring about. */
+/** The most tables and columns that programs may create. */
 export interface StoreBounds {
-  /** Measurements in a scope; samples of further ones become rows of `rejected`. */
+  /** The most measurements in a scope. Samples of others become rows of `rejected`. */
   readonly measurementsPerScope: number
-  /** Measurements of the scope `node` that are not declared and began with a sample of one node; samples of its further ones become rows of `rejected`. */
+  /** The most undeclared measurements of the scope `node` that samples of one node may create. Samples of others become rows of `rejected`. */
   readonly undeclaredPerNode: number
-  /** Columns of fields in a measurement; further fields go to `overflow`. */
+  /** The most columns of fields in a measurement. Further fields go to `overflow`. */
   readonly fieldsPerMeasurement: number
-  /** Columns of a measurement of the scope `node` that samples of one node have begun; its further fields go to `overflow`. */
+  /** The most columns that samples of one node may add to a measurement of the scope `node`. Further fields go to `overflow`. */
   readonly fieldsPerNode: number
-  /** Columns of a measurement of a slice that samples of one node have begun; its further fields go to `overflow`, and `rejected` tells of it. */
+  /** The most columns that samples of one node may add to a measurement of a slice. Further fields go to `overflow`, and a row of `rejected` says so. */
   readonly sliceFieldsPerNode: number
 }
 
@@ -34,29 +34,29 @@ export interface SpoolId {
   readonly spool: string
 }
 
-/** A spool, and the first record that it still holds. */
+/** A spool, and the first record that it still contains. */
 export interface SpoolStart extends SpoolId {
   /** The node's name. */
   readonly node: string
   readonly firstSeq: number
 }
 
-/** Samples of one spool, by rising `seq`. */
+/** Samples of one spool, in the order of `seq`. */
 export interface AppendRequest extends SpoolId {
   /** The node's name. */
   readonly node: string
   readonly samples: readonly PlacedSample[]
 }
 
-/** What became of samples. */
+/** The result of an append. */
 export interface AppendOutcome {
-  /** Every record of the spool up to this one is committed. */
+  /** All records of the spool up to this one are committed. */
   readonly committedSeq: number
-  /** The record that is missing, so that nothing from there on was taken; null when none is. */
+  /** The record that is missing; nothing from it on was accepted. Null when none is missing. */
   readonly missingSeq: number | null
 }
 
-/** What became of one request of a group: it was committed, or why not. */
+/** The result of one request of a group: it was committed, or the reason why not. */
 export type AppendResult =
   | { readonly outcome: AppendOutcome; readonly reason?: undefined }
   | { readonly outcome?: undefined; readonly reason: string }
@@ -67,66 +67,66 @@ export interface MeasurementId {
   readonly name: string
 }
 
-/** Which rows are asked for. */
+/** The rows that a reader asks for. */
 export interface RowsRequest extends MeasurementId {
-  /** Rows that landed after this one. */
+  /** Return the rows with numbers above this one. */
   readonly after: number
-  /** Keep the rows of this run; null keeps all. */
+  /** Return the rows of this run; null: all. */
   readonly run: string | null
-  /** At most so many rows. */
+  /** The most rows in the answer. */
   readonly limit: number
 }
 
-/** Rows in the order of landing. */
+/** Rows in the order of their numbers. */
 export interface RowsAnswer {
-  /** Null when there is none, or no such measurement yet. */
+  /** Null when there are no rows, or no such measurement yet. */
   readonly batch: RowBatch | null
-  /** Everything up to here has been looked at: read on after it. */
+  /** All rows up to this number were read. Continue after it. */
   readonly readTo: number
 }
 
-/** Which rows go into a Parquet file. Times in microseconds since the epoch; null: no limit. */
+/** The rows of a Parquet file. Times are in microseconds since the epoch; null: no limit. */
 export interface ParquetRequest extends MeasurementId {
-  /** To cancel it by. */
+  /** The id that cancels the request. */
   readonly id: string
-  /** Who reads it: readers take turns. */
+  /** The reader. Readers take turns. */
   readonly reader: string
-  /** Whether the reader has no token; the files of those who have one do not wait for the others. */
+  /** Whether the reader has no token. Files of readers with a token do not wait for those without. */
   readonly isAnonymous: boolean
   readonly run: string | null
-  /** The first time kept. */
+  /** The start of the time range, inclusive. */
   readonly fromUs: number | null
-  /** The first time no longer kept. */
+  /** The end of the time range, exclusive. */
   readonly toUs: number | null
-  /** Rows that landed after this one; 0: all. */
+  /** Write the rows with numbers above this one; 0: all. */
   readonly after: number
-  /** Where the file is written. */
+  /** The path of the file. */
   readonly file: string
 }
 
-/** What the store's thread does when asked. */
+/** The calls of the store's thread. */
 export interface StoreCalls {
   begin(request: SpoolStart): Promise<number>
-  /** Commit a group of requests together, one result for each. */
+  /** Commit a group of requests together. Returns one result for each. */
   append(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]>
   list(): Promise<readonly Measurement[]>
   rows(request: RowsRequest): Promise<RowsAnswer>
-  /** Whether there is such a measurement, and so a file. */
+  /** Write a file. Returns false when there is no such measurement, and so no file. */
   parquet(request: ParquetRequest): Promise<boolean>
-  /** Give up a file by its request's id. */
+  /** Cancel a file by the id of its request. */
   cancel(id: string): Promise<void>
-  /** Commit what waits and let go of the file. */
+  /** Commit the waiting samples and release the file. */
   close(): Promise<void>
 }
 
-/** A call on its way to the store's thread. */
+/** A call, as it is sent to the store's thread. */
 export interface CallMessage {
   readonly id: number
   readonly call: keyof StoreCalls
   readonly argument: unknown
 }
 
-/** What the store's thread sends: that it is open or cannot open, the end of a call, or that rows have landed. */
+/** A message of the store's thread: the store is open or cannot be opened, a call has ended, or there are new rows. */
 export type StoreMessage =
   | { readonly kind: 'open' }
   | { readonly kind: 'unusable'; readonly reason: string }

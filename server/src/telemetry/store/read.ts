@@ -6,11 +6,11 @@ import { maybeUnitOf } from '../domain/unit.ts'
 import type { Catalog, StoredTable } from './catalog.ts'
 import type { ParquetRequest, RowsAnswer, RowsRequest } from './protocol.ts'
 
-/** So many characters of values are enough for one answer, whatever number of rows was asked for: a reader may be slow, and there are many. */
+/** The most characters of values in one answer, whatever number of rows was requested: a reader may be slow, and there are many readers. */
 const maxAnswerCharacters = 1024 * 1024
 
 /**
- * Read rows that are committed, in the order of landing. The table has its rows in that order, so DuckDB ends with the last row of the answer, however many
+ * Read committed rows, in the order of their numbers. The table has its rows in that order, so DuckDB stops at the last row of the answer, however many
  * follow it.
  */
 export async function readRows(
@@ -19,7 +19,7 @@ export async function readRows(
   request: RowsRequest,
 ): Promise<RowsAnswer> {
   const { after, limit } = request
-  // Taken before the query: what lands during it is not skipped.
+  // Read this before the query, so that rows that are committed meanwhile are not skipped.
   const readTo = Math.max(after, catalog.committedLanded)
   const table = findCommitted(catalog, request)
   const run = table === null ? 'false' : runCondition(table, request.run)
@@ -40,7 +40,7 @@ export async function readRows(
   }
 }
 
-/** How many of the first rows have so many characters together; one row at least. */
+/** Count the first rows that together have at most so many characters; at least one row. */
 function countWithin(rows: readonly (readonly unknown[])[], characters: number): number {
   let left = characters
   return (
@@ -52,14 +52,15 @@ function countWithin(rows: readonly (readonly unknown[])[], characters: number):
 }
 
 /**
- * So many rows are one group of a Parquet file. DuckDB holds a few groups in memory while it writes, and a group has 100 MiB at most: see
- * `maxSampleCharacters`. Larger groups make a file hardly smaller.
+ * The number of rows in one row group of a Parquet file. DuckDB holds a few groups in memory while it writes, and a group has 100 MiB at most: see
+ * `maxSampleCharacters`. Larger groups would make a file only slightly smaller.
  */
 const rowGroupRows = 4096
 
 /**
- * Write a measurement's rows to a Parquet file, in the order of landing; false when there is no such measurement. The table has its rows in that order, so
- * nothing is sorted, and a file may be larger than DuckDB's memory. In the file a time has its zone, so that whoever reads it compares it rightly with the
+ * Write the rows of a measurement to a Parquet file, in the order of their numbers. Returns false when there is no such measurement. The table has its rows in
+ * that order, so
+ * nothing is sorted, and a file may be larger than DuckDB's memory. Times in the file have a time zone, so that readers compare them correctly with the
  * present.
  */
 export async function writeParquet(
@@ -97,12 +98,12 @@ export function describeTable(table: StoredTable): Measurement {
   }
 }
 
-/** What readers see of a table: names and DuckDB's types, in order. */
+/** List the columns of a table that readers see, with DuckDB's types, in order. */
 function columnsOf({ committed }: StoredTable): readonly (readonly [string, string])[] {
   return [...firstColumns, ...(committed ?? [])]
 }
 
-/** The columns in SQL. `integerType`: what integers beyond 2^53 are written as; Parquet has no HUGEINT, and DuckDB would round. */
+/** Return the columns in SQL. `integerType` replaces the type of integers beyond 2^53, because Parquet has no HUGEINT and DuckDB would round. */
 function selectColumns(
   table: StoredTable,
   replaced: Readonly<Record<string, string>>,
@@ -124,7 +125,7 @@ function findCommitted(
   return table === undefined || table.committed === null ? null : table
 }
 
-/** The condition that keeps a run's rows; `false` when no row can be of a run yet. */
+/** Return the condition for the rows of a run; `false` when no row can belong to a run yet. */
 function runCondition(table: StoredTable, run: string | null): string {
   if (run === null) return 'true'
   return table.committed?.has(runField) === true ? `${runField} = ${quoteText(run)}` : 'false'
@@ -134,7 +135,7 @@ function toJson(value: unknown): unknown {
   return typeof value === 'bigint' || typeof value === 'number' ? encodeNumber(value) : value
 }
 
-/** RFC 3339; null for a time that no calendar can hold, which a node's wrong clock may send. */
+/** Format a time as in RFC 3339. Returns null for a time that a calendar cannot express, which a node with a wrong clock may send. */
 function toTime(us: number | null): string | null {
   if (us === null) return null
   const date = new Date(us / 1000)

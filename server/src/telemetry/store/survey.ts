@@ -3,8 +3,8 @@ import { tableOf } from '../domain/name.ts'
 import type { Catalog, Extent, StoredTable } from './catalog.ts'
 
 /**
- * Find out how much each table holds that is committed. A table is read once; from then on its extent is brought up to date by the commits, which go on
- * meanwhile.
+ * Measure the committed rows of each table. A table is read once. From then on commits update its extent, and they continue during the
+ * read.
  */
 export async function surveyTables(
   connection: DuckDBConnection,
@@ -15,7 +15,7 @@ export async function surveyTables(
   return tables
 }
 
-/** Commits add to the extent from here on, so the rows that are there now are added once. */
+/** From here on, commits update the extent. The present rows are added once. */
 async function survey(
   connection: DuckDBConnection,
   table: StoredTable,
@@ -37,7 +37,7 @@ async function survey(
   }
 }
 
-/** Let a time be in an extent. */
+/** Extend an extent to a time. */
 export function widen(extent: Extent, timeUs: number): void {
   extent.firstUs = Math.min(extent.firstUs ?? timeUs, timeUs)
   extent.lastUs = Math.max(extent.lastUs ?? timeUs, timeUs)

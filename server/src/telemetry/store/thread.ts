@@ -9,22 +9,22 @@ import type {
   StoreSettings,
 } from './protocol.ts'
 
-/** The store's thread, as the server's other parts use it. */
+/** The thread of the store, as other parts of the server use it. */
 export interface StoreThread {
-  /** Have the thread do something. @throws {@link LabError} LAB_TELEMETRY_FAILED. */
+  /** Ask the thread to do something. @throws {@link LabError} LAB_TELEMETRY_FAILED. */
   ask<C extends keyof StoreCalls>(
     call: C,
     argument: Parameters<StoreCalls[C]>[0],
   ): ReturnType<StoreCalls[C]>
-  /** Why nothing can be stored at present; null when all is well. */
+  /** The reason why nothing can be stored at present; null when the store works. */
   readonly trouble: string | null
-  /** Commit what waits and end it. */
+  /** Commit the waiting samples and end the thread. */
   close(): Promise<void>
 }
 
-/** What the thread tells besides answers. */
+/** The messages of the thread besides its answers. */
 export interface StoreThreadEvents {
-  /** There are new rows of these measurements. */
+  /** Called when these measurements have new rows. */
   onLanded(measurements: ReadonlySet<string>): void
 }
 
@@ -44,19 +44,18 @@ const sentences: Readonly<Record<keyof StoreCalls, string>> = {
   close: 'close',
 }
 
-/** Why one of a group's requests failed; null when none did. */
+/** Return why one of a group's requests failed; null when none did. */
 function reasonIn(result: unknown): string | null {
-  // The other end is `worker.ts`, whose answers are typed by StoreCalls.
+  // The answers come from `worker.ts` and have the types of StoreCalls.
   const results = result as readonly AppendResult[]
   return results.find(({ reason }) => reason !== undefined)?.reason ?? null
 }
 
-/** How long after the thread's unexpected end the next one begins, in milliseconds. */
+/** The time between the unexpected end of the thread and the start of the next one, in milliseconds. */
 const restartAfterMs = 1_000
 
 /**
- * Start the store's thread. One that ends unexpectedly is followed by another; what it was asked has failed, and can be asked again.
- *
+ * Start the thread of the store. A thread that ends unexpectedly is replaced. Calls that were under way fail, and can be repeated.
  * @throws {@link LabError} LAB_TELEMETRY_UNUSABLE when the store cannot be opened.
  */
 export async function startStoreThread(
@@ -129,14 +128,14 @@ export async function startStoreThread(
     return { worker: made, opened: opened.promise }
   }
 
-  /** From the first opening on, a thread that ends is followed by another. */
+  /** Replace the thread when it ends. This begins after the store was opened for the first time. */
   function follow(made: Worker): void {
     made.once('exit', () => {
       if (isClosing) return
       restart = setTimeout(() => {
         const next = start()
         worker = next.worker
-        // Whoever asks is told what is wrong; the next thread tries again.
+        // Callers get the error. The next thread tries again.
         next.opened.catch(() => undefined)
         follow(worker)
       }, restartAfterMs)
@@ -161,7 +160,7 @@ export async function startStoreThread(
       pending.set(message.id, { call, resolve, reject })
       worker.postMessage(message)
     })
-    // The other end is `worker.ts`, whose answers are typed by StoreCalls.
+    // The answers come from `worker.ts` and have the types of StoreCalls.
     return result as ReturnType<StoreCalls[C]>
   }
 
@@ -176,7 +175,7 @@ export async function startStoreThread(
       if (worker.threadId === -1) return
       const exited = new Promise((resolve) => worker.once('exit', resolve))
       await ask('close', undefined).catch(() => {
-        // What could not be committed has been told to whoever brought it.
+        // Callers have already got the errors of samples that could not be committed.
       })
       await exited
     },

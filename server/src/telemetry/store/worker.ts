@@ -16,7 +16,7 @@ import type {
 import { describeTable, readRows } from './read.ts'
 import { surveyTables } from './survey.ts'
 
-// The store's thread: DuckDB's appender blocks the thread that calls it, and the server's event loop must not be that one.
+// The store has a thread of its own, because DuckDB's appender blocks the thread that calls it. It must not block the server's event loop.
 
 const settings = workerData as StoreSettings
 
@@ -27,7 +27,7 @@ function post(message: StoreMessage): void {
 /** The open store. */
 interface Store {
   readonly calls: StoreCalls
-  /** Interrupt whatever DuckDB does at this moment. */
+  /** Interrupt the current work of DuckDB. */
   interrupt(): void
 }
 
@@ -79,7 +79,7 @@ async function prepareStore(database: StoreDatabase): Promise<StoreCalls> {
   }
 }
 
-/** Append what several nodes have sent. A loss of the store is told when none of it is being committed any more. */
+/** Append the samples of several nodes. A loss of the store is reported after the last of them has ended. */
 async function appendAll(
   ingest: Ingest,
   requests: readonly AppendRequest[],
@@ -89,7 +89,7 @@ async function appendAll(
   return Promise.all(appended)
 }
 
-/** A call that fails while the store is sound fails alone. */
+/** Append one request. While the store works, a call that fails does not affect others. */
 async function appendOne(ingest: Ingest, request: AppendRequest): Promise<AppendResult> {
   try {
     return { outcome: await ingest.append(request) }
@@ -99,16 +99,16 @@ async function appendOne(ingest: Ingest, request: AppendRequest): Promise<Append
   }
 }
 
-/** Serve calls until the store is closed, or lost. */
+/** Serve calls until the store is closed or lost. */
 function serve({ calls, interrupt }: Store): void {
   const underWay = new Set<Promise<void>>()
-  /** Why nothing more can be done with the open file; null while all is well. */
+  /** The reason why the open file cannot be used any more; null while it can. */
   let loss: string | null = null
 
   async function answer({ id, call, argument }: CallMessage): Promise<void> {
     try {
       if (loss !== null) throw new Error(loss)
-      // The other end is `thread.ts`, whose calls are typed by StoreCalls.
+      // The calls come from `thread.ts` and have the types of StoreCalls.
       const perform = calls[call] as (argument: unknown) => Promise<unknown>
       post({ kind: 'result', id, result: await perform(argument) })
     } catch (error) {
@@ -119,8 +119,9 @@ function serve({ calls, interrupt }: Store): void {
   }
 
   /**
-   * Give the open file up: DuckDB does nothing more with it until it is opened again, which replays its log, and only the thread's end lets go of it surely.
-   * A thread that ends while DuckDB works takes the whole process with it, so what is under way is interrupted and awaited first.
+   * Give up the open file. After a fatal error DuckDB does nothing more with it until it is opened again, which replays the log. Only the end of the thread
+   * surely releases the file.
+   * A thread that ends while DuckDB works would end the whole process, so running calls are interrupted and awaited first.
    */
   function abandon(reason: string): void {
     if (loss !== null) return
