@@ -22,13 +22,13 @@ export interface Change {
   noteSlivers(of: 'slice' | 'node', id: number): void
   /** Note that the targets of nodes with slivers of a group or of a template may have changed, including slivers that concurrent changes add. */
   targetsOf(of: 'group' | 'template', id: number): void
-  /** Note a change of an object of which no event tells, for the audit trail. */
+  /** Note a change that has no event, for the audit trail. */
   trace(kind: Exclude<AuditKind, EventKind>, action: ChangeEvent['action'], id: number): void
   /** Note something that an operator should look at. */
   incident(incident: Incident): void
   /** Note that the target of a node may have changed. */
   target(nodeId: number): void
-  /** Note that a node was added to the management network, has another key there, or was removed from it. */
+  /** Note that a node was added to the management network or removed from it, or that its key has changed. */
   tincHost(nodeId: number): void
   /** Note that tokens are void or have lost rights. Every server ends the streams that they have open. */
   cutTokens(ids: readonly number[]): void
@@ -41,14 +41,15 @@ export interface ChangeListeners {
 }
 
 const maxAttempts = 6
-// serialization_failure, deadlock_detected, and foreign_key_violation: what the change was about to refer to went at the same moment. Tried again, it
+// serialization_failure, deadlock_detected, and foreign_key_violation, which means that an object was removed at the same moment. When it is tried again, the
+// change
 // succeeds or finds out what is missing.
 const repeatable = new Set(['40001', '40P01', '23503'])
 
-/** Runs a change: its rows and its events are committed together, or neither is. */
+/** Runs a change. Its rows and its events are committed together, or neither is. */
 export type RunChange = <T>(work: (change: Change) => Promise<T>) => Promise<T>
 
-/** Make the runner of changes for a database. */
+/** Create the function that runs changes of a database. */
 export function createChangeRunner(
   db: Kysely<Tables>,
   readers: Readers,
@@ -87,7 +88,7 @@ export function createChangeRunner(
   }
 }
 
-/** How many ids go into one message: PostgreSQL's have at most 8,000 bytes. */
+/** The most ids in one message. PostgreSQL's messages have at most 8,000 bytes. */
 const idsPerMessage = 500
 
 async function tellCutTokens(tx: Transaction<Tables>, ids: readonly number[]): Promise<void> {
@@ -97,7 +98,7 @@ async function tellCutTokens(tx: Transaction<Tables>, ids: readonly number[]): P
   }
 }
 
-/** An event of an incident is no change. */
+/** The event of an incident is no change, so the audit trail does not record it. */
 function traceOf({ kind, action, id }: Note): Trace[] {
   return kind === 'incident' ? [] : [{ kind, action, id }]
 }
@@ -117,7 +118,7 @@ function createNotes(): Notes & ChangeNotes {
     note(kind, action, id) {
       const key = `${kind} ${id}`
       const before = objects.get(key)
-      // An object that one change makes and then changes has one event: `created`.
+      // An object that is created and then changed in one transaction has one event: `created`.
       const seen = before?.action === 'created' && action === 'updated' ? 'created' : action
       objects.set(key, { kind, action: seen, id: String(id) })
     },

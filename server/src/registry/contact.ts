@@ -2,7 +2,7 @@
 export interface ContactBook {
   /** Note that a node was heard of. Returns whether it was not expected before, so that it may be marked as offline. */
   note(nodeId: number): boolean
-  /** Undo the last `note` of a node because it could not be stored: the next `note` returns true again. */
+  /** Undo the last `note` of a node because it could not be stored. The next `note` returns true again. */
   forget(nodeId: number): void
   /** Tell whether the node is expected: it was heard of, and has not been reported as silent since. */
   isExpected(nodeId: number): boolean
@@ -20,11 +20,11 @@ export interface ContactBook {
 
 /** Options of {@link createContactBook}. */
 export interface ContactOptions {
-  /** How long a node may be silent, in milliseconds. */
+  /** The longest silence of a node, in milliseconds. */
   readonly silenceMs: number
-  /** Milliseconds that only ever grow: that the host's clock is set makes no node silent. */
+  /** A monotonic clock, in milliseconds. Setting the host's clock makes no node silent. */
   readonly nowMs: () => number
-  /** Milliseconds since the epoch. */
+  /** The host's clock, in milliseconds since the epoch. */
   readonly dateMs: () => number
 }
 

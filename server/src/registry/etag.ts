@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { LabError } from '@community-lab/contract'
 
 /**
- * The ETag of an object or a list. It is weak: that a node was heard of (`last_seen_on`) does not change it. Otherwise every reader would fetch
- * everything again and again, and no change could be made on condition.
+ * Return the ETag of an object or a list. It is weak: a new contact of a node (`last_seen_on`) does not change it. Otherwise every reader would fetch
+ * everything again and again, and no conditional change would succeed.
  */
 export function etagOf(body: unknown): string {
   const text = JSON.stringify(body, (key, value: unknown) =>
@@ -12,7 +12,7 @@ export function etagOf(body: unknown): string {
   return `W/"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`
 }
 
-/** Tell whether a header (If-None-Match, If-Match) names an ETag, weakly compared. Source: RFC 9110, 8.8.3.2. */
+/** Tell whether a header (If-None-Match, If-Match) contains an ETag, by weak comparison. Source: RFC 9110, 8.8.3.2. */
 export function namesEtag(header: string, etag: string): boolean {
   if (header.trim() === '*') return true
   const bare = (text: string) => text.trim().replace(/^W\//u, '')
@@ -20,8 +20,7 @@ export function namesEtag(header: string, etag: string): boolean {
 }
 
 /**
- * Check a condition on an object that is about to be changed; null: there is none.
- *
+ * Check the condition of a change of an object; null: there is none.
  * @throws {@link LabError} LAB_REQUEST_PRECONDITION_FAILED.
  */
 export function checkIfMatch(ifMatch: string | null, object: { readonly uri: string }): void {

@@ -15,7 +15,7 @@ export interface Note {
 export interface ChangeNotes {
   readonly objects: ReadonlyMap<string, Note>
   readonly incidents: readonly Incident[]
-  /** Slices and nodes all of whose slivers were changed. */
+  /** Slices and nodes whose slivers have all changed. */
   readonly sliversOf: Readonly<Record<'slice' | 'node', ReadonlySet<number>>>
   /** Groups and templates whose nodes may have another target now. */
   readonly nodesOf: Readonly<Record<'group' | 'template', ReadonlySet<number>>>
@@ -23,12 +23,11 @@ export interface ChangeNotes {
 
 /**
  * Number and write the events of a change that is about to commit.
- *
- * The counter's row is locked first and held until the commit, and the objects are read after that. So ids follow the order of commits, and an event shows
- * everything that the events before it have told: applied in their order, events give the state of the database. The lock is taken after every other
- * lock of the change, and nobody who holds it waits for another one.
- *
- * Returns the nodes that `sliversOf` and `nodesOf` have found. A sliver that is added by a change which commits later is not among them: that change tells of
+ * The counter's row is locked first and held until the commit, and the objects are read after that. So ids follow the order of commits, and an event contains
+ * the changes of all events before it: a reader who applies them in order has the state of the database. The lock is taken after every other
+ * lock of the transaction, and a transaction that holds it waits for no other lock.
+ * Returns the nodes that `sliversOf` and `nodesOf` have found. A sliver that is added by a transaction which commits later is not among them; that transaction
+ * notes
  * its node.
  */
 export async function writeEvents(
@@ -108,7 +107,7 @@ async function findNodes(
     .execute()
 }
 
-/** How much JSON goes into one statement, in characters: far below PostgreSQL's bound of 256 MiB for one document. */
+/** The most JSON in one statement, in characters: far below PostgreSQL's limit of 256 MiB for one document. */
 const maxStatementChars = 16 * 1024 * 1024
 
 async function insertEvents(

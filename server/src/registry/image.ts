@@ -3,26 +3,25 @@ import { mkdtemp, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
 
-/** An image that was received whole. Unless it is kept, its file is removed when it is disposed of. */
+/** An image that was received completely. Disposing removes its file, unless the image is kept. */
 export interface ReceivedImage extends AsyncDisposable {
   readonly sha256: string
   readonly sizeBytes: number
-  /** Make it `<dir>/<sha256>.tar.gz`. */
+  /** Keep the image as `<dir>/<sha256>.tar.gz`. */
   keep(): Promise<void>
 }
 
-/** What is known of an image that comes in. */
+/** What is known of an image before it is received. */
 export interface IncomingImage {
   /** The template's name, for errors. */
   readonly template: string
-  /** What the sender says it is; null: nothing. */
+  /** The SHA-256 that the sender has given; null: none. */
   readonly expectedSha256: string | null
   readonly maxBytes: number
 }
 
 /**
- * Write an image down beside the others, whole or not at all.
- *
+ * Write an image to disk beside the others, completely or not at all.
  * @throws {@link LabError} LAB_TEMPLATE_CHECKSUM, LAB_REQUEST_TOO_LARGE, LAB_REQUEST_MEDIA_TYPE when it is not gzip.
  */
 export async function receiveImage(
@@ -71,7 +70,7 @@ async function writeImage(
   return { sha256: hash.digest('hex'), sizeBytes }
 }
 
-/** Remove the files of images that no template has. A download that is under way goes on to its end. */
+/** Remove the files of images that no template uses. A download that is under way can still end. */
 export async function removeUnusedImages(dir: string, used: ReadonlySet<string>): Promise<void> {
   for (const file of await readdir(dir)) {
     const sha256 = /^([0-9a-f]{64})\.tar\.gz$/u.exec(file)?.[1]

@@ -1,8 +1,8 @@
 /** The ETags of nodes' targets and last reports, in memory. So the poll of a node costs no query while nothing has changed. */
 export interface KnownEtags {
-  /** The ETag of a node's target; null: it has to be read. */
+  /** Return the ETag of a node's target; null when it must be read. */
   target(nodeId: number): string | null
-  /** Read a node's target, and know its ETag from then on. */
+  /** Read a node's target, and remember its ETag. */
   readTarget<T>(nodeId: number, read: () => Promise<Tagged<T>>): Promise<Tagged<T>>
   /** Forget the ETag of a node's target, which may have changed. */
   forgetTarget(nodeId: number): void
@@ -12,7 +12,7 @@ export interface KnownEtags {
   report(nodeId: number): string | null
 }
 
-/** Something, and its ETag. */
+/** A value and its ETag. */
 export interface Tagged<T> {
   readonly etag: string
   readonly value: T
@@ -22,7 +22,7 @@ export interface Tagged<T> {
 export interface KnownEtagsOptions {
   /** How long an ETag is valid, in milliseconds. A change by another program in the database is noticed after that. */
   readonly maxAgeMs: number
-  /** Milliseconds that only ever grow. */
+  /** A monotonic clock, in milliseconds. */
   readonly nowMs: () => number
 }
 
@@ -31,7 +31,7 @@ interface Known {
   readonly atMs: number
 }
 
-/** Begin with nothing. */
+/** Create an empty store of ETags. */
 export function createKnownEtags({ maxAgeMs, nowMs }: KnownEtagsOptions): KnownEtags {
   const targets = new Map<number, Known>()
   const reports = new Map<number, Known>()

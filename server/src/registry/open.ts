@@ -27,23 +27,23 @@ import { removeExpiredSlices } from './write/slices.ts'
 export interface RegistryOptions {
   readonly database: Database
   readonly mgmtPrefix: string
-  /** After how many seconds without contact a node is offline. */
+  /** A node is offline after this time without contact, in seconds. */
   readonly offlineAfterS: number
-  /** Called when work of its own, not a request's, has failed; it is tried again. */
+  /** Called when background work has failed. The work is repeated. */
   readonly onError: (error: unknown) => void
 }
 
-/** How long a node's poll is answered from memory, in milliseconds. */
+/** The time for which a node's poll is answered from memory, in milliseconds. */
 const etagsMaxAgeMs = 5 * 60_000
 const expiryCheckMs = 60_000
-/** So many nodes are read at once. */
+/** The number of nodes that are read in one query. */
 const gatheredKeys = 200
-/** How often it is written down when nodes were last heard of, in milliseconds: a server that is killed has forgotten no more than that. */
+/** The time between writes of the last contact of each node, in milliseconds. A server that is killed loses no more than that. */
 const contactsEveryMs = 5 * 60_000
-/** How many events are kept, at least: who was away for longer reads everything again. */
+/** The number of events that are kept, at least. A reader that was away for longer reads everything again. */
 const eventsKept = 100_000
 
-/** Open the registry, the only writer of its database: for the other parts of the server, and with its store for the routes. */
+/** Open the registry, the only writer of its database. The other parts of the server get the registry; the routes also get its store. */
 export async function openRegistry(
   options: RegistryOptions,
 ): Promise<Registry & RegistryStore & AsyncDisposable> {
@@ -67,7 +67,7 @@ export async function openRegistry(
   })
   const store: RegistryStore = { db, read, change }
 
-  // Many nodes ask the same at the same time, above all after this server was started.
+  // Many nodes ask for the same at the same time, above all after the start of the server.
   const gatherNode = createGather({
     maxKeys: gatheredKeys,
     read: async (ids: readonly number[]) =>
@@ -85,7 +85,7 @@ export async function openRegistry(
     const stored = await gatherStored(nodeId)
     return stored === undefined ? null : storedEtag(stored)
   }
-  /** Read the ETag of a node's last report. A report that is taken in meanwhile is the last one. */
+  /** Read the ETag of a node's last report. A report that arrives during this has the newer ETag. */
   const learnReport = async (nodeId: number): Promise<string | null> => {
     const etag = await readReportEtag(nodeId)
     const newer = known.report(nodeId)
@@ -112,10 +112,10 @@ export async function openRegistry(
       ({ state }) => (state === 'unknown' ? 'unknown' : 'offline'),
       seen,
     )
-    // It was heard of while this was written.
+    // The node made contact while this was written.
     if (contacts.isExpected(nodeId)) await noteReturn(nodeId)
   }
-  // These nodes were there before the server started, so their silence is noticed. Any other node is waited for once it has been heard of.
+  // These nodes were registered before the server started, so their silence is noticed. Any other node is expected from its first contact on.
   const present = await db
     .selectFrom('nodes')
     .select('id')
@@ -130,7 +130,7 @@ export async function openRegistry(
         silent.delete(nodeId)
       }
     } finally {
-      // Those that could not be written down are told again.
+      // Report the nodes again whose state could not be written.
       contacts.expect([...silent])
     }
   })
@@ -193,13 +193,13 @@ export async function openRegistry(
     },
     async takeReport(nodeId, report) {
       const etag = reportEtag(report)
-      // After the server was away many nodes report, and most tell what is known.
+      // Many nodes report after an outage of the server, and most of them report what is stored already.
       if ((await readReportEtag(nodeId)) !== etag) await applyReport(store, nodeId, report)
       known.noteReport(nodeId, etag)
       return etag
     },
     async noteContact(nodeId, connected) {
-      // Losing a connection is no sign of life: the last one before it counts.
+      // A lost connection is no sign of life. The last contact before it counts.
       if (!connected || !contacts.note(nodeId)) return
       try {
         await noteReturn(nodeId)
@@ -221,7 +221,7 @@ export async function openRegistry(
   }
 }
 
-/** Do something again and again, one at a time, until the function returned is called; that waits for the one under way. */
+/** Run a function repeatedly, one run at a time. The returned function ends this, and waits for the run that is under way. */
 function repeat(
   everyMs: number,
   onError: (error: unknown) => void,

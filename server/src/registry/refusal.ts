@@ -1,6 +1,6 @@
 import { LabError } from '@community-lab/contract'
 
-/** One thing, found or not. @throws {@link LabError} LAB_NOT_FOUND. */
+/** Return an object if it exists. @throws {@link LabError} LAB_NOT_FOUND. */
 export function found<T>(object: T | null | undefined, kind: string, id: string | number): T {
   if (object === null || object === undefined)
     throw new LabError('LAB_NOT_FOUND', { kind, id: String(id).slice(0, 128) })

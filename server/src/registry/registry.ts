@@ -8,30 +8,30 @@ import type {
   Sliver,
 } from '@community-lab/contract'
 
-/** A host of the management network as tinc must know it. */
+/** A host of the management network, as tinc needs it. */
 export interface TincHost {
-  /** tinc's name for it: `node_<id>`. */
+  /** The name of the host in tinc: `node_<id>`. */
   readonly name: string
   /** RSA public key, PKCS #1 PEM. */
   readonly pubkey: string
-  /** What it owns, `address/length`. */
+  /** The subnets of the host, `address/length`. */
   readonly subnets: readonly string[]
 }
 
 /**
- * What the other parts of the server (telemetry, tunnel, management network) may ask of the registry. `app.registry` holds it.
- * Reads are of committed state; they never wait for a node.
+ * The registry, as the other parts of the server (telemetry, tunnel, management network) use it. `app.registry` holds it.
+ * Reads return committed state, and never wait for a node.
  */
 export interface Registry {
   node(id: number): Promise<Node | null>
   sliver(id: string): Promise<Sliver | null>
-  /** The group that owns a slice, or owned it before it was deleted; null when there never was one. */
+  /** Return the group that owns a slice, or owned it before it was removed; null when there never was such a slice. */
   sliceGroup(sliceId: number): Promise<number | null>
-  /** Every enrolled, unrevoked node as a tinc host, or those of some nodes. */
+  /** List all enrolled nodes, or those among some nodes, as tinc hosts. Revoked nodes are not among them. */
   tincHosts(nodeIds?: readonly number[]): Promise<readonly TincHost[]>
   /** Call back when the target of a node may have changed. Returns the unsubscriber. */
   onTargetChanged(listener: (nodeId: number) => void): () => void
-  /** Call back after hosts were added, changed or revoked, with their nodes. Returns the unsubscriber. */
+  /** Call back after hosts were added, changed or revoked, with their nodes. Returns a function that ends this. */
   onTincHostsChanged(listener: (nodeIds: readonly number[]) => void): () => void
   /** Answer a node's poll: whether the target that it has is current, and whether the server has its last report. Makes no query if nothing has changed. */
   look(nodeId: number, has: Omit<Look, 'type'>): Promise<Omit<Seen, 'type'>>
@@ -39,7 +39,7 @@ export interface Registry {
   target(nodeId: number, known: string | null): Promise<NodeTarget | null>
   /** Store a node's report. Returns its ETag. */
   takeReport(nodeId: number, report: NodeReport): Promise<string>
-  /** Note that a node was heard of, or (`connected` false) that its connection has gone. */
+  /** Note contact of a node, or (`connected` false) the end of its connection. */
   noteContact(nodeId: number, connected: boolean): Promise<void>
   /** Publish something that an operator should look at. */
   reportIncident(incident: Incident): Promise<void>

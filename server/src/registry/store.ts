@@ -3,7 +3,7 @@ import type { Tables } from '../postgres/tables.ts'
 import type { RunChange } from './change.ts'
 import type { Readers } from './read/readers.ts'
 
-/** The registry's database: how its objects are read, and how they are changed. */
+/** The registry's database, with the ways to read and to change its objects. */
 export interface RegistryStore {
   readonly db: Kysely<Tables>
   readonly read: Readers

@@ -21,7 +21,7 @@ import {
 import type { ListSource } from './list-source.ts'
 import { count } from './selection.ts'
 
-/** The groups, as a list that the database filters and cuts in pages. */
+/** List the groups. The database filters them and divides them into pages. */
 export function listGroups({ db }: RegistryStore): ListSource<Group> {
   return {
     schema: Group,
@@ -32,7 +32,7 @@ export function listGroups({ db }: RegistryStore): ListSource<Group> {
   }
 }
 
-/** The users, as an asker sees them. */
+/** List the users, as an asker may see them. */
 export function listUsers({ db }: RegistryStore, keysShown: KeysShown): ListSource<User> {
   return {
     schema: User,
@@ -43,7 +43,7 @@ export function listUsers({ db }: RegistryStore, keysShown: KeysShown): ListSour
   }
 }
 
-/** The tokens; each node has one. `ofUser`: only those of a user. */
+/** List the tokens. Each node has one, too. With `ofUser`, only those of a user. */
 export function listTokens({ db }: RegistryStore, ofUser: number | 'anybody'): ListSource<Token> {
   const among = ofUser === 'anybody' ? sql<boolean>`true` : sql<boolean>`tokens.user_id = ${ofUser}`
   return {
@@ -55,7 +55,7 @@ export function listTokens({ db }: RegistryStore, ofUser: number | 'anybody'): L
   }
 }
 
-/** The versions of the testbed's agreement. */
+/** List the versions of the testbed's agreement. */
 export function listAgreements({ db }: RegistryStore): ListSource<Agreement> {
   return {
     schema: Agreement,
@@ -66,11 +66,11 @@ export function listAgreements({ db }: RegistryStore): ListSource<Agreement> {
   }
 }
 
-/** Whose requests are listed: all, or those that a user made and those to groups of which the user is an admin. */
+/** Which requests are listed: all, or those of a user and those to the groups that the user administers. */
 export type RequestsShown =
   'all' | { readonly userId: number | null; readonly groupIds: readonly number[] }
 
-/** The requests. */
+/** List the requests. */
 export function listRequests(
   { db }: RegistryStore,
   shown: RequestsShown,
@@ -98,7 +98,7 @@ const groupColumns: FilterColumns = {
 }
 
 function userColumns(keysShown: KeysShown): FilterColumns {
-  // A filter must not tell what the list does not show.
+  // A filter must not disclose what the list does not show.
   const shown =
     keysShown === 'all' ? sql<boolean>`true` : sql<boolean>`users.id = ${keysShown.ofUser}`
   return {

@@ -12,7 +12,7 @@ import {
 import { membersOf, membershipsOf } from './memberships.ts'
 import { selectPart, type Db, type Part } from './selection.ts'
 
-/** Which groups, users, tokens and the like; what is not given is not asked for. */
+/** The groups, users, tokens and so on to read. Without `ids`, all are read. */
 export interface AccessSelection extends Part {
   readonly ids?: readonly number[]
 }
@@ -136,7 +136,7 @@ function refTo(route: string, id: number): Ref {
   return { uri: path(route, { id }), id }
 }
 
-/** The ids of what a group owns, as an array in a column. */
+/** Return an SQL expression for the ids of the objects that a group owns, as an array. */
 function ownedBy(table: 'nodes' | 'slices'): RawBuilder<readonly number[]> {
   return sql<readonly number[]>`(
     select coalesce(array_agg(one.id order by one.id), '{}')

@@ -12,7 +12,7 @@ import type { RegistryStore } from '../store.ts'
 import type { ListSource } from './list-source.ts'
 import { count } from './selection.ts'
 
-/** The nodes, as a list that the database filters and cuts in pages. */
+/** List the nodes. The database filters them and divides them into pages. */
 export function listNodes({ db, read }: RegistryStore): ListSource<Node> {
   return {
     schema: Node,
@@ -23,7 +23,7 @@ export function listNodes({ db, read }: RegistryStore): ListSource<Node> {
   }
 }
 
-/** The slices. */
+/** List the slices. */
 export function listSlices({ db, read }: RegistryStore): ListSource<Slice> {
   return {
     schema: Slice,
@@ -34,7 +34,7 @@ export function listSlices({ db, read }: RegistryStore): ListSource<Slice> {
   }
 }
 
-/** The slivers. */
+/** List the slivers. */
 export function listSlivers({ db, read }: RegistryStore): ListSource<Sliver> {
   const from = sql`slivers
     join slices on slices.id = slivers.slice_id
@@ -49,7 +49,7 @@ export function listSlivers({ db, read }: RegistryStore): ListSource<Sliver> {
   }
 }
 
-/** The templates. */
+/** List the templates. */
 export function listTemplates({ db, read }: RegistryStore): ListSource<Template> {
   return {
     schema: Template,
@@ -60,7 +60,7 @@ export function listTemplates({ db, read }: RegistryStore): ListSource<Template>
   }
 }
 
-/** The slivers of a node or slice, by their id. */
+/** Filter by the slivers of a node or slice, by their id. */
 function sliverOf(side: 'slice' | 'node'): FilterColumn {
   return (value) => {
     const at = typeof value === 'string' ? parseSliverId(value) : null

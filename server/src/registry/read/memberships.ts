@@ -1,12 +1,12 @@
 import { sql, type RawBuilder } from 'kysely'
 import type { GroupRoleTable } from '../../postgres/tables.ts'
 
-/** The memberships of a user, as an array in a column. */
+/** Return an SQL expression for the memberships of a user, as an array. */
 export function membershipsOf(userId: RawBuilder<unknown>): RawBuilder<readonly GroupRoleTable[]> {
   return rolesWhere(sql`user_id = ${userId}`)
 }
 
-/** The members of a group, as an array in a column. */
+/** Return an SQL expression for the members of a group, as an array. */
 export function membersOf(groupId: RawBuilder<unknown>): RawBuilder<readonly GroupRoleTable[]> {
   return rolesWhere(sql`group_id = ${groupId}`)
 }

@@ -21,7 +21,7 @@ interface Occupant {
   readonly resources: readonly { readonly name: ResourceName; readonly req: number }[]
 }
 
-/** Read nodes with what they still have to give. */
+/** Read nodes with their free resources. */
 export async function readNodes(
   db: Db,
   { mgmtPrefix, lastSeenMs }: Surroundings,

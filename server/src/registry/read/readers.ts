@@ -5,20 +5,20 @@ import { readSlices } from './slices.ts'
 import { readSlivers } from './slivers.ts'
 import { readTemplates } from './templates.ts'
 
-/** Reads whole objects, as the API shows them, ordered by id; in a transaction they are as they will be. */
+/** Reads whole objects, as the API shows them, ordered by id. In a transaction, they include its changes. */
 export interface Readers {
   nodes(db: Db, selection?: Selection): Promise<Node[]>
   slices(db: Db, selection?: Selection): Promise<Slice[]>
   slivers(db: Db, selection?: SliverSelection): Promise<Sliver[]>
   templates(db: Db, selection?: Selection): Promise<Template[]>
-  /** Objects of any kind, by `kind id`. */
+  /** Read objects of any kind. The keys are `kind id`. */
   objects(
     db: Db,
     wanted: readonly { readonly kind: EventKind; readonly id: string }[],
   ): Promise<Map<string, Node | Slice | Sliver | Template>>
 }
 
-/** Make the readers. */
+/** Create the readers. */
 export function createReaders(surroundings: Surroundings): Readers {
   const readers: Readers = {
     nodes: (db, selection) => readNodes(db, surroundings, selection),

@@ -2,38 +2,38 @@ import { sql, type Kysely, type RawBuilder } from 'kysely'
 import type { Condition } from '../../postgres/filter.ts'
 import type { Tables } from '../../postgres/tables.ts'
 
-/** What objects are shown with that no table holds. */
+/** Facts of objects that are in no table. */
 export interface Surroundings {
   readonly mgmtPrefix: string
-  /** When a node was last heard of, in milliseconds since the epoch, as far as it is newer than the database knows. */
+  /** Return the last contact of a node, in milliseconds since the epoch, when it is newer than the stored one. */
   lastSeenMs(nodeId: number): number | null
 }
 
-/** A part of the objects of a kind, in their order. */
+/** A part of the objects of a kind, in order. */
 export interface Part {
   readonly where?: Condition
   readonly limit?: number
   readonly offset?: number
 }
 
-/** Which objects of a kind; what is not given is not asked for. */
+/** The objects to read. Without `ids`, all are read. */
 export interface Selection extends Part {
   readonly ids?: readonly number[]
   readonly names?: readonly string[]
 }
 
-/** Which slivers. */
+/** The slivers to read. */
 export interface SliverSelection extends Part {
-  /** Exactly these, `slice@node`. */
+  /** The ids, `slice@node`. */
   readonly ids?: readonly string[]
   readonly sliceIds?: readonly number[]
   readonly nodeIds?: readonly number[]
 }
 
-/** A database or a transaction on it. */
+/** A database, or a transaction. */
 export type Db = Kysely<Tables>
 
-/** Narrow a query to a part. */
+/** Restrict a query to a part. */
 export function selectPart<Q extends Partable<Q>>(query: Q, { where, limit, offset }: Part): Q {
   let part = where === undefined ? query : query.where(where)
   if (limit !== undefined) part = part.limit(limit)

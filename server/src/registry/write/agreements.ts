@@ -11,10 +11,10 @@ export async function readAgreement(db: Db, version: number): Promise<Agreement>
   return found((await readAgreements(db, { ids: [version] }))[0], 'agreement', version)
 }
 
-/** The advisory lock of publishing, so that numbers have no gap. The number is "clag" in ASCII. */
+/** The number of the advisory lock for publishing, so that version numbers have no gap. The number is "clag" in ASCII. */
 const publishingLock = 0x636c6167
 
-/** Publish the next version of the agreement. Groups that accepted an older one keep what they have. */
+/** Publish the next version of the agreement. Groups that accepted an older version keep their rights. */
 export async function publishAgreement(
   store: RegistryStore,
   { text }: AgreementCreate,

@@ -13,7 +13,7 @@ import type { RegistryStore } from '../store.ts'
 import { lockNode } from './nodes.ts'
 import { voidTokens } from './void-tokens.ts'
 
-/** Where a node finds the server before it has the management network. */
+/** The address of the server for a node that does not have the management network yet. */
 export interface FirstContact {
   readonly url: string
   readonly certificateSha256: string
@@ -21,7 +21,7 @@ export interface FirstContact {
 
 const validForMs = 24 * 3600 * 1000
 
-/** Make a node's one-time token; the one before is void. */
+/** Create the one-time token of a node. An earlier one becomes invalid. */
 export async function issueEnrollmentToken(
   store: RegistryStore,
   nodeId: number,
@@ -48,17 +48,17 @@ export async function issueEnrollmentToken(
   }
 }
 
-/** A node that was enrolled, and its own token, which is shown this once. */
+/** An enrolled node and its own token, which is shown only here. */
 export interface Enrolled {
   readonly node: { readonly id: number; readonly name: string }
   readonly token: string
 }
 
 /**
- * Enrol a node with its one-time secret, when it proves to hold the private half of its key. The answer may be lost on its way: until the node has reported
- * for the first time, who proves to hold the same key gets it again, with another token for the one before. After that the secret is
- * worth nothing, to anybody.
- *
+ * Enrol a node with its one-time secret, when the node proves that it has the private half of its key. The answer may be lost on its way. So until the first
+ * report of the
+ * node, a client that proves that it has the same key gets the answer again, with a new token instead of the one before. After that the secret is
+ * invalid for everybody.
  * @throws {@link LabError} LAB_ENROLLMENT_REFUSED, LAB_REQUEST_INVALID.
  */
 export async function enrollNode(
@@ -98,7 +98,7 @@ export async function enrollNode(
       .set({
         tinc_pubkey: pubkey,
         arch,
-        // CONFINE: safe by itself once the management network is configured.
+        // A node becomes safe by itself when the management network is configured. Source: CONFINE.
         set_state: node.set_state === 'debug' ? 'safe' : node.set_state,
       })
       .where('id', '=', nodeId)
@@ -125,7 +125,7 @@ function isProved(statement: string, pubkey: string, proof: string): boolean {
   try {
     return verify('sha256', Buffer.from(statement), pubkey, Buffer.from(proof, 'base64'))
   } catch {
-    // A key that only looks like one proves nothing.
+    // The text is not a valid key, so it proves nothing.
     return false
   }
 }

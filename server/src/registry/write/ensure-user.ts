@@ -1,22 +1,21 @@
 import { LabError } from '@community-lab/contract'
 import type { Change } from '../change.ts'
 
-/** The group of users that name none. */
+/** The group of users for whom no group is given. */
 const defaultGroup = 'community-lab'
 
-/** Whom an operator makes a token for. */
+/** The user for whom an operator creates a token. */
 export interface WantedUser {
   readonly name: string
-  /** The name of a group that the user is to be in. */
+  /** The name of the user's group. */
   readonly group?: string | undefined
   readonly isOperator: boolean
 }
 
 /**
- * Find a user, or make one of this name, in a group that is made too where there is none: a group that an operator makes so is allowed slices, and an operator's
- * nodes too. The first member of a group is its admin, others make slices.
- *
- * @throws {@link LabError} LAB_REQUEST_INVALID when the user is there and is in another group, or is no operator.
+ * Find a user, or create one of this name, in a group that is also created if needed. Such a group is allowed slices, and with an operator also
+ * nodes. The first member of a group is its admin, others are slice admins.
+ * @throws {@link LabError} LAB_REQUEST_INVALID when the user exists and is in another group, or is not an operator.
  */
 export async function ensureUser(change: Change, wanted: WantedUser): Promise<number> {
   const { tx } = change
@@ -65,7 +64,7 @@ async function makeUser(
     .where('group_id', '=', groupId)
     .limit(1)
     .executeTakeFirst()
-  // Another request may make the same user at this moment: it is the same user then.
+  // Another request may create the same user at this moment. Then both mean the same user.
   const made = await tx
     .insertInto('users')
     .values({ name, is_superuser: isOperator, auth_tokens: [] })

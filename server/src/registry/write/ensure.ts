@@ -17,19 +17,20 @@ import type { RegistryStore } from '../store.ts'
 import { insertSlice, noteSlice, requireSlices } from './slices.ts'
 import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'
 
-/** The advisory lock of admission: who reserves room sees what was reserved before. The number is "clab" in ASCII. */
+/** The number of the advisory lock for admission. With the lock, each admission sees the reservations of all earlier ones. The number is "clab" in ASCII. */
 const admissionLock = 0x636c6162
 
-/** Wait until nobody else is being admitted, to the end of the change. */
+/** Take the lock for admission until the end of the transaction. */
 export async function lockAdmission(change: Change): Promise<void> {
   await sql`select pg_advisory_xact_lock(${admissionLock})`.execute(change.tx)
 }
 
 /**
- * Make a slice what a spec says, or refuse all of it. Sending it again changes nothing. A sliver whose template or resources change is made again.
- *
- * @throws {@link LabError} LAB_NAME_TAKEN when another group has the name; LAB_GROUP_NOT_ALLOWED; LAB_SLICE_WOULD_LOSE when slivers would be removed or made again and the spec does
- * not allow it; what {@link admitSlice} throws.
+ * Create or change a slice as its spec says, or refuse the whole spec. Sending a spec again changes nothing. A sliver is reset when its template or resources
+ * change.
+ * @throws {@link LabError} LAB_NAME_TAKEN when another group has the name; LAB_GROUP_NOT_ALLOWED; LAB_SLICE_WOULD_LOSE when slivers would be removed or reset
+ * and the spec does
+ * not allow it; the errors of {@link admitSlice}.
  */
 export async function ensureSlice(
   store: RegistryStore,
@@ -67,17 +68,17 @@ export async function ensureSlice(
   })
 }
 
-/** How many slivers a refusal names at most. */
+/** The most slivers that a refusal names. */
 const maxLossesTold = 100
 
 interface Request {
   readonly spec: SliceSpec
   readonly present: readonly Sliver[]
-  /** The slice's template until now. */
+  /** The previous template of the slice. */
   readonly before: number | null
 }
 
-/** Admit the nodes of a spec and those that keep their sliver. */
+/** Admit the nodes of a spec, and those that keep their sliver. */
 async function admit(
   store: RegistryStore,
   { tx }: Change,
@@ -94,7 +95,7 @@ async function admit(
     return { admission: admitSlice(whole, { nodes, ...known }), templateBefore }
   } catch (error) {
     if (!LabError.is(error)) throw error
-    // The refusal names nodes that could be used instead, so all nodes are read before it is made.
+    // The refusal suggests other nodes, so all nodes are read first.
     admitSlice(whole, { nodes: await store.read.nodes(tx), ...known })
     throw error
   }

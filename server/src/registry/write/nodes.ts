@@ -14,7 +14,7 @@ import type { Change } from '../change.ts'
 import { requireAllowed } from './group-rules.ts'
 import { voidTokens } from './void-tokens.ts'
 
-/** Register a node of a group; it is in `debug` until it is enrolled. @throws {@link LabError} LAB_NAME_TAKEN, LAB_GROUP_NOT_ALLOWED. */
+/** Register a node of a group. The node is in `debug` until it is enrolled. @throws {@link LabError} LAB_NAME_TAKEN, LAB_GROUP_NOT_ALLOWED. */
 export async function createNode(
   store: RegistryStore,
   groupId: number,
@@ -85,14 +85,14 @@ export async function patchNode(
         .execute(),
     )
     change.note('node', 'updated', id)
-    // A sliver shows its node's name.
+    // A sliver shows the name of its node.
     if (body.name !== undefined && body.name !== node.name) change.noteSlivers('node', id)
     change.target(id)
     return readNode(store, id, change.tx)
   })
 }
 
-/** Ask a node to restart everything on it, once. */
+/** Request that a node restarts everything on it, once. */
 export async function rebootNode(store: RegistryStore, id: number): Promise<Node> {
   return store.change(async (change) => {
     await lockNode(store, change, id)
@@ -114,7 +114,7 @@ export async function deleteNode(
   ifMatch: string | null,
 ): Promise<void> {
   await store.change(async (change) => {
-    // From here on nobody adds a sliver to it.
+    // Lock the node, so that nobody adds a sliver to it before it is removed.
     const row = await change.tx
       .selectFrom('nodes')
       .select('id')
@@ -139,7 +139,7 @@ export async function deleteNode(
   })
 }
 
-/** Take a node's keys and tokens away: it is in `debug` and offline until it is enrolled again. */
+/** Remove the keys and tokens of a node. It is in `debug` and offline until it is enrolled again. */
 export async function revokeNode(store: RegistryStore, id: number): Promise<Node> {
   return store.change(async (change) => {
     await lockNode(store, change, id)
@@ -162,7 +162,7 @@ export async function revokeNode(store: RegistryStore, id: number): Promise<Node
   })
 }
 
-/** Hold a node's row to the end of the change, and read it. */
+/** Lock the row of a node until the end of the transaction, and read it. */
 export async function lockNode(store: RegistryStore, change: Change, id: number): Promise<Node> {
   const row = await change.tx
     .selectFrom('nodes')
@@ -174,7 +174,7 @@ export async function lockNode(store: RegistryStore, change: Change, id: number)
   return readNode(store, id, change.tx)
 }
 
-/** The keys of enrolled nodes, by id: of all, or of those among `ids`. */
+/** Read the keys of all enrolled nodes, or of those among `ids`, by id. */
 export async function readTincKeys(
   store: RegistryStore,
   ids?: readonly number[],

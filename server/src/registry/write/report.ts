@@ -39,7 +39,7 @@ export async function applyReport(
       .where('id', '=', nodeId)
       .execute()
     if (changed) change.note('node', 'updated', nodeId)
-    // It has the answer to its enrolment: its one-time secret is worth nothing from now on.
+    // The node has the answer to its enrolment, so its one-time secret is invalid from now on.
     await change.tx
       .deleteFrom('enrollments')
       .where('node_id', '=', nodeId)
@@ -81,8 +81,9 @@ async function applySlivers(
 }
 
 /**
- * Write down when nodes were last heard of, in milliseconds since the epoch, and return what was written. Nodes that are being changed are left out, so that
- * nobody waits for anybody.
+ * Store when nodes last made contact, in milliseconds since the epoch. Returns what was stored. Nodes that other transactions are changing are left out, so
+ * that
+ * no transaction waits for another.
  */
 export async function writeContacts(
   { db }: RegistryStore,

@@ -18,9 +18,9 @@ export async function readRequest(db: Db, id: number): Promise<GroupRequest> {
 }
 
 /**
- * Ask to be a member of a group, or that a group may have nodes or slices.
- *
- * @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_REQUEST_PENDING, LAB_GROUP_REQUEST_NEEDLESS; LAB_GROUP_AGREEMENT when the group has not accepted the newest.
+ * Create a request to join a group, or to allow a group nodes or slices.
+ * @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_REQUEST_PENDING, LAB_GROUP_REQUEST_NEEDLESS; LAB_GROUP_AGREEMENT when the group has not accepted the newest
+ * agreement.
  */
 export async function createRequest(
   store: RegistryStore,
@@ -59,15 +59,15 @@ export async function createRequest(
   })
 }
 
-/** Who decides, and how. */
+/** The decision of a request. */
 export interface Decision {
   readonly byUserId: number
   readonly state: 'accepted' | 'refused'
-  /** What a new member may do. */
+  /** The rights of a new member. */
   readonly flags?: GroupRequestAccept
 }
 
-/** Decide a request, and do what was asked for where it is accepted. @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_REQUEST_DECIDED. */
+/** Decide a request, and carry it out when it is accepted. @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_REQUEST_DECIDED. */
 export async function decideRequest(
   store: RegistryStore,
   id: number,
@@ -98,7 +98,7 @@ export async function deleteRequest(store: RegistryStore, id: number): Promise<v
 
 type RequestRow = Awaited<ReturnType<typeof lockPending>>
 
-/** Hold a request and its group to the end of the change. Whoever changes a group locks the group first. */
+/** Lock a request and its group until the end of the transaction. Everything that changes a group locks the group first. */
 async function lockPending(change: Change, id: number) {
   const { group } = await readRequest(change.tx, id)
   await lockGroup(change, group.id)
@@ -131,7 +131,7 @@ async function fulfil(
   await change.tx
     .insertInto('group_roles')
     .values({ group_id: groupId, user_id: userId, ...flagsOf(flags) })
-    // An operator has made them a member meanwhile.
+    // An operator may have added the member meanwhile.
     .onConflict((conflict) => conflict.columns(['group_id', 'user_id']).doNothing())
     .execute()
   change.targetsOf('group', groupId)
@@ -143,7 +143,7 @@ interface Asked {
   readonly userId: number
 }
 
-/** Why there is nothing to ask for; null: there is. */
+/** Say why a request is not needed; null when it is. */
 async function findNeedless(
   change: Change,
   { kind, group, userId }: Asked,

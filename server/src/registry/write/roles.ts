@@ -4,17 +4,16 @@ import type { GroupRoleTable } from '../../postgres/tables.ts'
 import type { Change } from '../change.ts'
 import { cutOpenOf, requireAdmins } from './group-rules.ts'
 
-/** Who replaces the members of a group. */
+/** Options of {@link replaceRoles}. */
 export interface RolesOptions {
   readonly byUserId: number
-  /** Whether users may become members who have not asked for it. */
+  /** Whether users may become members without a request of theirs. */
   readonly mayAddUnasked: boolean
 }
 
 /**
- * Make a group's members those of a list. The group's row is locked. A new member's request to join is accepted by it.
- *
- * @throws {@link LabError} LAB_GROUP_LAST_ADMIN, LAB_GROUP_MEMBER_UNASKED, LAB_REQUEST_INVALID for a user who is not there or is listed twice.
+ * Replace the members of a group by a list. The row of the group is locked. A request of a new member to join is accepted by it.
+ * @throws {@link LabError} LAB_GROUP_LAST_ADMIN, LAB_GROUP_MEMBER_UNASKED, LAB_REQUEST_INVALID for a user who does not exist or is listed twice.
  */
 export async function replaceRoles(
   change: Change,
@@ -65,7 +64,7 @@ export async function replaceRoles(
 
 type Flags = Pick<GroupRoleTable, 'is_group_admin' | 'is_node_admin' | 'is_slice_admin'>
 
-/** The flags of a role; those left out are false. */
+/** Return the flags of a role. Flags that are left out are false. */
 export function flagsOf(role: {
   readonly [name in keyof Flags]?: boolean
 }): Flags {

@@ -8,7 +8,7 @@ import { claimName, found } from '../refusal.ts'
 import type { RegistryStore } from '../store.ts'
 import { requireAllowed } from './group-rules.ts'
 
-/** How long a slice lives unless it is renewed. Source: CONFINE, 30-day leases. */
+/** The lifetime of a slice unless it is renewed. Source: CONFINE, 30-day leases. */
 const sliceLifeMs = 30 * 24 * 3600 * 1000
 
 const expiry = (): Date => new Date(Date.now() + sliceLifeMs)
@@ -19,7 +19,7 @@ export async function readSlice(store: RegistryStore, id: number, tx = store.db)
   return found(slice, 'slice', id)
 }
 
-/** Make an empty slice in `register`. @throws {@link LabError} LAB_NAME_TAKEN, LAB_NOT_FOUND (its template), LAB_GROUP_NOT_ALLOWED. */
+/** Create an empty slice in `register`. @throws {@link LabError} LAB_NAME_TAKEN, LAB_NOT_FOUND (its template), LAB_GROUP_NOT_ALLOWED. */
 export async function createSlice(
   store: RegistryStore,
   groupId: number,
@@ -72,7 +72,7 @@ export async function patchSlice(
   })
 }
 
-/** Let a slice live on for its full time from now. */
+/** Renew a slice: it expires after its full lifetime from now. */
 export async function renewSlice(store: RegistryStore, id: number): Promise<Slice> {
   return store.change(async (change) => {
     const row = await change.tx
@@ -87,7 +87,7 @@ export async function renewSlice(store: RegistryStore, id: number): Promise<Slic
   })
 }
 
-/** Ask all its slivers to be made again, once. */
+/** Request that all slivers of a slice are reset, once. */
 export async function resetSlice(store: RegistryStore, id: number): Promise<Slice> {
   return changeSlice(store, id, null, async (change) => {
     await change.tx
@@ -98,7 +98,7 @@ export async function resetSlice(store: RegistryStore, id: number): Promise<Slic
   })
 }
 
-/** Remove a slice and its slivers. What it measured stays its group's. */
+/** Remove a slice and its slivers. Its samples still belong to its group. */
 export async function deleteSlice(
   store: RegistryStore,
   id: number,
@@ -112,10 +112,10 @@ export async function deleteSlice(
 }
 
 /**
- * Remove the slices whose time is over, each in a change of its own: a large batch holds nobody up, and one that cannot be removed keeps no other. Returns
- * how many were removed.
- *
- * @throws {AggregateError} when some could not be removed; they are tried again next time.
+ * Remove the slices that have expired, each in a transaction of its own. So a large number delays nobody, and a slice that cannot be removed does not stop the
+ * others. Returns
+ * the number of removed slices.
+ * @throws {AggregateError} when some could not be removed; the next call tries them again.
  */
 export async function removeExpiredSlices(store: RegistryStore): Promise<number> {
   const expired = await store.db
@@ -131,7 +131,7 @@ export async function removeExpiredSlices(store: RegistryStore): Promise<number>
         .selectFrom('slices')
         .select('id')
         .where('id', '=', id)
-        // Renewed or removed meanwhile.
+        // It may have been renewed or removed meanwhile.
         .where('expires_on', '<', sql<Date>`now()`)
         .forUpdate()
         .executeTakeFirst()
@@ -144,7 +144,7 @@ export async function removeExpiredSlices(store: RegistryStore): Promise<number>
   return expired.length
 }
 
-/** @throws {@link LabError} LAB_GROUP_NOT_ALLOWED where a group may have no slices. */
+/** Require that a group may have slices. @throws {@link LabError} LAB_GROUP_NOT_ALLOWED. */
 export async function requireSlices(
   change: Change,
   groupId: number,
@@ -153,7 +153,7 @@ export async function requireSlices(
   await requireAllowed(change, groupId, { what: 'slices', action })
 }
 
-/** Write a new slice's row, owned by its group also after its end. @throws {@link LabError} LAB_NAME_TAKEN. */
+/** Insert the row of a new slice. Its group owns its samples also after the slice was removed. @throws {@link LabError} LAB_NAME_TAKEN. */
 export async function insertSlice(
   change: Change,
   values: Omit<Insertable<SliceTable>, 'expires_on'>,
@@ -175,7 +175,7 @@ export async function insertSlice(
   return id
 }
 
-/** Note that a slice, its slivers and their nodes' targets have changed. */
+/** Note that a slice, its slivers and the targets of their nodes have changed. */
 export function noteSlice(change: Change, id: number): void {
   change.note('slice', 'updated', id)
   change.noteSlivers('slice', id)
@@ -207,7 +207,7 @@ async function lockSlice(change: Change, id: number): Promise<void> {
   found(row, 'slice', id)
 }
 
-/** From here on nobody adds a sliver to the slice. */
+/** Lock a slice, so that nobody adds a sliver to it before it is removed. */
 async function lockSliceForRemoval(change: Change, id: number): Promise<void> {
   const row = await change.tx
     .selectFrom('slices')

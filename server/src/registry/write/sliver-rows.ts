@@ -10,7 +10,7 @@ export interface SliverPlaces {
 
 /** What new slivers have in common. */
 export interface NewSlivers extends SliverPlaces {
-  /** A JSON list of what each is promised. */
+  /** A JSON list of the resources of each sliver. */
   readonly resources: string
   readonly description?: string
   readonly setState?: SliceSetState | null
@@ -19,8 +19,9 @@ export interface NewSlivers extends SliverPlaces {
 }
 
 /**
- * Add slivers, with as few statements for ten thousand as for one. Each starts at the slice's `sliver_defaults.instance_sn`, which is above that of every
- * sliver that was removed: a node tells a sliver that was removed and added again from the one before. Source: CONFINE.
+ * Add slivers. The number of statements does not depend on the number of slivers. Each starts at the slice's `sliver_defaults.instance_sn`, which is above that
+ * of every
+ * sliver that was removed. So a node can tell a sliver that was removed and added again from the one before. Source: CONFINE.
  */
 export async function insertSlivers(change: Change, slivers: NewSlivers): Promise<void> {
   const { sliceId, nodeIds, resources } = slivers
@@ -35,7 +36,7 @@ export async function insertSlivers(change: Change, slivers: NewSlivers): Promis
   noteSlivers(change, slivers, 'created')
 }
 
-/** Remove slivers; those that are added to the same nodes later have a higher `instance_sn`. */
+/** Remove slivers. Slivers that are added to the same nodes later have a higher `instance_sn`. */
 export async function removeSlivers(change: Change, slivers: SliverPlaces): Promise<void> {
   const { sliceId, nodeIds } = slivers
   await sql`
@@ -49,8 +50,8 @@ export async function removeSlivers(change: Change, slivers: SliverPlaces): Prom
 }
 
 /**
- * Ask for slivers to be made again, once, and with other resources when these are given (a JSON list). The slice's `sliver_defaults.instance_sn` rises with
- * theirs. Source: CONFINE, sliver update.
+ * Request that slivers are reset, once, and with other resources if these are given (a JSON list). The slice's `sliver_defaults.instance_sn` increases
+ * with theirs. Source: CONFINE, sliver update.
  */
 export async function remakeSlivers(
   change: Change,
@@ -79,7 +80,7 @@ function noteSlivers(
   change.note('slice', 'updated', sliceId)
   for (const nodeId of nodeIds) {
     change.note('sliver', action, sliverId(sliceId, nodeId))
-    // Its slivers and what it has left are part of a node.
+    // A node object contains its slivers and its free resources.
     change.note('node', 'updated', nodeId)
     change.target(nodeId)
   }

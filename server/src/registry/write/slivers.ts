@@ -23,7 +23,10 @@ export async function readSliver(store: RegistryStore, id: string, tx = store.db
   return found(sliver, 'sliver', id)
 }
 
-/** Add a sliver to a slice that has a template. @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, LAB_GROUP_NOT_ALLOWED, and what {@link admitSlice} throws. */
+/**
+ * Add a sliver to a slice that has a template. @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, LAB_GROUP_NOT_ALLOWED, and the errors of {@link
+ * admitSlice}.
+ */
 export async function createSliver(store: RegistryStore, body: SliverCreate): Promise<Sliver> {
   return store.change(async (change) => {
     const { tx } = change
@@ -85,7 +88,7 @@ export async function patchSliver(
   })
 }
 
-/** Ask for a sliver to be made again from registered on, once. */
+/** Request that a sliver is reset, once: it starts again in `registered`. */
 export async function updateSliver(store: RegistryStore, id: string): Promise<Sliver> {
   return store.change(async (change) => {
     const { slice, node } = await lockSliver(store, change, id)

@@ -16,7 +16,7 @@ export interface StoredReport {
   readonly hasSecret: boolean
 }
 
-/** Read what the database has of nodes' last reports. */
+/** Read the stored parts of nodes' last reports. */
 export async function readStoredReports(
   db: Db,
   nodeIds: readonly number[],
@@ -43,7 +43,7 @@ export async function readStoredReports(
   )
 }
 
-/** The ETag of a report, whatever the order of its members and slivers: PostgreSQL keeps neither. */
+/** Return the ETag of a report. The order of its members and slivers does not matter, because PostgreSQL does not keep it. */
 export function reportEtag({ slivers, ...own }: NodeReport): string {
   const inOrder = [...slivers].sort((one, other) => (one.id < other.id ? -1 : 1))
   return etagOf(sortMembers({ ...own, slivers: inOrder }))

@@ -19,7 +19,7 @@ export async function readTemplate(
   return found(template, 'template', id)
 }
 
-/** Make a template, without an image yet. @throws {@link LabError} LAB_NAME_TAKEN. */
+/** Create a template, without an image yet. @throws {@link LabError} LAB_NAME_TAKEN. */
 export async function createTemplate(
   store: RegistryStore,
   body: TemplateCreate,
@@ -66,7 +66,7 @@ export async function patchTemplate(
   })
 }
 
-/** Give a template its image; slivers made from now on have it. */
+/** Set the image of a template. Slivers that are deployed from then on use it. */
 export async function setTemplateImage(
   store: RegistryStore,
   id: number,
@@ -88,7 +88,7 @@ export async function deleteTemplate(
   ifMatch: string | null,
 ): Promise<void> {
   await store.change(async (change) => {
-    // From here on no slice begins to use it.
+    // Lock the template, so that no slice begins to use it before it is removed.
     await change.tx.selectFrom('templates').select('id').where('id', '=', id).forUpdate().execute()
     const template = await readTemplate(store, id, change.tx)
     checkIfMatch(ifMatch, template)
@@ -107,7 +107,7 @@ export async function deleteTemplate(
   })
 }
 
-/** The SHA-256 of every image that a template has. */
+/** Read the SHA-256 of the images of all templates. */
 export async function readImages(store: RegistryStore): Promise<ReadonlySet<string>> {
   const rows = await store.db.selectFrom('templates').select('image_sha256').execute()
   return new Set(rows.flatMap((row) => row.image_sha256 ?? []))

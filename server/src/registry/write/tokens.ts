@@ -12,20 +12,19 @@ import { readTokens } from '../read/access.ts'
 import { ensureUser } from './ensure-user.ts'
 import { hasLastingOperator, voidTokens } from './void-tokens.ts'
 
-/** How long a researcher's token lives when nothing else is said: a year, so that those that were forgotten end. */
+/** The default lifetime of a researcher's token: one year, so that forgotten tokens expire. */
 const researcherTokenLifeMs = 365 * 24 * 3600 * 1000
 
 /** Who makes a token. */
 export interface TokenMaker {
   readonly userId: number
-  /** When the token ends that the maker came with, in milliseconds since the epoch; null: never. */
+  /** The time when the maker's own token expires, in milliseconds since the epoch; null: never. */
   readonly endsMs: number | null
 }
 
 /**
- * Make a token: the maker's own, or one of the user that is named, who is made together with their group when there is none of that name. A token that somebody
- * makes for themselves ends no later than the one that they came with.
- *
+ * Create a token for its maker, or for a named user. A user who does not exist is created, and so is the group. A token that users create for
+ * themselves expires no later than the one that they used.
  * @throws {@link LabError} LAB_REQUEST_INVALID.
  */
 export async function createToken(
@@ -52,8 +51,7 @@ export async function createToken(
 }
 
 /**
- * Void a token: from this moment it opens nothing, and what it has open is cut.
- *
+ * Revoke a token. From then on it is refused, and connections that it has opened are cut.
  * @throws {@link LabError} LAB_NOT_FOUND, LAB_AUTH_LAST_OPERATOR.
  */
 export async function deleteToken(store: RegistryStore, id: number): Promise<void> {
@@ -64,9 +62,9 @@ export async function deleteToken(store: RegistryStore, id: number): Promise<voi
 }
 
 /**
- * Make an operator's token when no operator has a lasting one: at the first start, or to let whoever holds the server's machine in again.
- *
- * @param keep called with the secret before it takes effect: a token that nobody could keep is not made
+ * Create an operator's token when no operator has one that never expires: at the first start, or to give access again to the administrator of the server's
+ * machine.
+ * @param keep called with the secret before it takes effect; when it throws, no token is created
  */
 export async function bootstrap(
   store: RegistryStore,
@@ -117,7 +115,7 @@ async function insertToken(
   return { token: found((await readTokens(tx, { ids: [id] }))[0], 'token', id), secret }
 }
 
-/** Hold an operator's row, so that nobody takes that away before the token is there. */
+/** Lock the row of an operator, so that nobody removes the operator's role before the token is stored. */
 async function requireOperator({ tx }: Change, userId: number): Promise<void> {
   const user = await tx
     .selectFrom('users')
@@ -129,7 +127,7 @@ async function requireOperator({ tx }: Change, userId: number): Promise<void> {
     throw invalid('/role', 'the user is no operator; make them one first')
 }
 
-/** When a new token ends; null: never. `latestMs` is when it must at the latest; null: it need not. */
+/** Return when a new token expires; null: never. `latestMs` is the latest time allowed; null: any. */
 function endOf({ role, expires_on: asked }: TokenCreate, latestMs: number | null): Date | null {
   const latest = latestMs === null ? null : new Date(latestMs)
   if (asked === undefined) {

@@ -3,16 +3,16 @@ import { LabError } from '@community-lab/contract'
 import type { Change } from '../change.ts'
 import type { Db } from '../read/selection.ts'
 
-/** Which tokens are meant: a single one, all of a user or those of a role, all of a node. */
+/** The tokens to revoke: a single one, all of a user or those with a role, or all of a node. */
 export type TokensOf =
   | { readonly id: number }
   | { readonly userId: number; readonly role?: 'operator' }
   | { readonly nodeId: number }
 
 /**
- * Void tokens, in this change. Returns how many there were.
- *
- * @throws {@link LabError} LAB_AUTH_LAST_OPERATOR when no operator's token is left that lives on and may change things: nobody could make another.
+ * Revoke tokens in this transaction. Returns the number of them.
+ * @throws {@link LabError} LAB_AUTH_LAST_OPERATOR when no operator's token would be left that never expires and may change things, because nobody could create
+ * another.
  */
 export async function voidTokens(change: Change, of: TokensOf): Promise<number> {
   const query = change.tx.deleteFrom('tokens').returning(['id', 'role'])
@@ -33,9 +33,8 @@ export async function voidTokens(change: Change, of: TokensOf): Promise<number> 
 }
 
 /**
- * Require that an operator can come in for good after what the change has done so far.
- *
- * @param what what was taken away, for the refusal
+ * Require that an operator still has a token that never expires after the changes so far.
+ * @param what the object that was removed, for the refusal
  * @throws {@link LabError} LAB_AUTH_LAST_OPERATOR.
  */
 export async function requireLastingOperator(change: Change, what: string): Promise<void> {
@@ -43,10 +42,10 @@ export async function requireLastingOperator(change: Change, what: string): Prom
   if (!(await hasLastingOperator(change.tx))) throw new LabError('LAB_AUTH_LAST_OPERATOR', { what })
 }
 
-/** The advisory lock of removing operators, so that two do not remove each other. The number is "clop" in ASCII. */
+/** The number of the advisory lock for removing operators, so that two operators do not remove each other. The number is "clop" in ASCII. */
 const operatorLock = 0x636c6f70
 
-/** Tell whether there is an operator's token that lives on and may change things, of a user who is not disabled. */
+/** Tell whether there is an operator's token that never expires and may change things, of a user who is not disabled. */
 export async function hasLastingOperator(db: Db): Promise<boolean> {
   const row = await db
     .selectFrom('tokens')
