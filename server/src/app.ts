@@ -45,17 +45,17 @@ export interface AppOptions {
   readonly limits?: Limits
 }
 
-/** The server's application, and the certificate that it is to be served with. */
+/** The server's application, and its TLS certificate. */
 export interface App {
   readonly app: FastifyInstance
   readonly certificate: ServerCertificate
   readonly context: RouteContext
 }
 
-/** How long one of its parts may take to start, in milliseconds. */
+/** The most time for the start of one part, in milliseconds. */
 const pluginsStartWithinMs = 120_000
 
-/** Put the server together: everything but listening. */
+/** Build the server, all but its sockets. */
 export async function buildApp(options: AppOptions): Promise<App> {
   const { configuration, database, logger, limits = defaultLimits } = options
   const { dataDir, mgmtPrefix, offlineAfterS, origins } = configuration
@@ -74,11 +74,11 @@ export async function buildApp(options: AppOptions): Promise<App> {
     pluginTimeout: pluginsStartWithinMs,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
     frameworkErrors: (error, request, reply) => void answerProblem(error, request, reply),
-    // Streams end with the server; idle connections must not keep it.
+    // Streams are ended before. Idle connections must not delay the stop of the server.
     forceCloseConnections: true,
     logController: new LogController({ disableRequestLogging: true }),
   })
-  // What is open already would keep a server alive that cannot start.
+  // When the server cannot start, what is open already would keep the process alive.
   await using stack = new AsyncDisposableStack()
   stack.defer(() => app.close())
   app.decorate('registry', registry)
@@ -90,7 +90,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   useContractSchemas(app)
   await app.register(problemPlugin)
   await app.register(helmet, {
-    // The API is HTTPS by pinning and HTTP behind a socket: no promise about either for browsers.
+    // The API uses HTTPS with a pinned certificate, and HTTP behind a socket. So it must not tell browsers to require HTTPS.
     strictTransportSecurity: false,
     contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
   })

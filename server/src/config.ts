@@ -3,29 +3,29 @@ import { LabError, nearestName } from '@community-lab/contract'
 
 /** The server's settings, read once. */
 export interface ServerConfiguration {
-  /** Where everything of the server lives. */
+  /** The folder for all data of the server. */
   readonly dataDir: string
-  /** The Unix socket for programs of this machine; null: none. */
+  /** The Unix socket for programs on this machine; null: none. */
   readonly socket: string | null
-  /** Where HTTPS is served; null: nowhere. */
+  /** The address of HTTPS; null: no HTTPS. */
   readonly listen: { readonly host: string; readonly port: number } | null
-  /** How nodes reach the server in the community network before they have the VPN: https. */
+  /** The HTTPS URL of the server in the community network, for nodes that do not have the VPN yet. */
   readonly communityUrl: string
   readonly tincAddress: string
   readonly tincPort: number
-  /** The management network's /48. */
+  /** The /48 prefix of the management network. */
   readonly mgmtPrefix: string
   readonly gatewaySocket: string
-  /** Where the first operator's token is written; null: it is not made. */
+  /** The file for the first operator's token; null: no token is created. */
   readonly bootstrapTokenFile: string | null
-  /** Origins of web pages that may change things here. */
+  /** Origins of web pages that may change things on this server. */
   readonly origins: readonly string[]
-  /** After how many seconds without contact a node is offline. */
+  /** A node is offline after this time without contact, in seconds. */
   readonly offlineAfterS: number
-  /** With less free on the data folder's disk no samples are taken, in MiB. */
+  /** With less free space on the disk of the data folder no samples are accepted, in MiB. */
   readonly minFreeMiB: number
   readonly logLevel: string
-  /** An external PostgreSQL; null: the embedded one. */
+  /** The URL of an external PostgreSQL; null: the embedded one. */
   readonly databaseUrl: string | null
 }
 
@@ -49,8 +49,7 @@ type Setting = keyof typeof meanings
 const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
 /**
- * Read the settings from the environment; what is not set has a default where one makes sense.
- *
+ * Read the settings from the environment. Settings have defaults where one makes sense.
  * @throws {@link LabError} LAB_CONFIG_MISSING, LAB_CONFIG_INVALID, LAB_CONFIG_UNKNOWN_VARIABLE.
  */
 export function readServerConfiguration(
@@ -99,7 +98,7 @@ export function readServerConfiguration(
   if (databaseUrl !== '' && !/^postgres(ql)?:\/\//u.test(databaseUrl))
     throw new LabError('LAB_CONFIG_INVALID', {
       variable: 'DATABASE_URL',
-      // It may hold a password: only its scheme is shown.
+      // Show only the scheme, because the URL may contain a password.
       found: `${databaseUrl.split(':')[0] ?? ''}:…`,
       expected: 'postgres://…',
     })

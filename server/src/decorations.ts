@@ -7,7 +7,7 @@ declare module 'fastify' {
     readonly registry: Registry
   }
   interface FastifyRequest {
-    /** Who asks; set by the access plugin before any route's handler runs. */
+    /** The sender of the request. The access plugin sets it before any route's handler runs. */
     principal: Principal
     /**
      * Find out again who asks, and whether they may: for a handler that has waited for somebody and is about to change something.

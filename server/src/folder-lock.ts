@@ -3,11 +3,10 @@ import { DatabaseSync } from 'node:sqlite'
 import { LabError } from '@community-lab/contract'
 
 /**
- * Take a folder for this process alone, until it is given back or the process ends, however it ends.
- *
- * SQLite's lock of a file is a lock of the kernel's: it has no leftovers, and holds across network and process namespaces. Nothing is written into the file.
- * The locks of the agent and of the virtual testbed name their holder, which takes a file with a pid or a socket; nobody asks who holds this one.
- *
+ * Lock a folder for this process, until the lock is disposed of or the process ends in any way.
+ * SQLite locks a file by a lock of the kernel. So a lock never stays behind, and it holds across network and process namespaces. Nothing is written into the
+ * file.
+ * The locks of the agent and of the virtual testbed tell who holds them, which takes a file with a pid or a socket. Nobody needs to know who holds this one.
  * @throws {@link LabError} LAB_SERVER_FOLDER_IN_USE.
  */
 export function lockFolder(dir: string): Disposable {

@@ -5,10 +5,10 @@ import { readServerConfiguration } from './config.ts'
 import { createLogOutput, reportFailure } from '@community-lab/contract/host'
 import { startServer } from './server.ts'
 
-/** Run the server until SIGTERM or SIGINT. Settings: the environment (`config.ts`). */
+/** Run the server until SIGTERM or SIGINT. The environment has its settings (`config.ts`). */
 async function main(): Promise<number> {
   const configuration = readServerConfiguration(process.env)
-  // PostgreSQL refuses root, and nothing here needs it: the gateway does what does.
+  // PostgreSQL refuses to run as root, and nothing here needs root. The gateway does what needs it.
   if (process.getuid?.() === 0)
     throw new LabError('LAB_REFUSES_ROOT', { what: 'the testbed server' })
   const name = 'server'

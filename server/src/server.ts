@@ -12,15 +12,15 @@ import { startEmbeddedPostgres } from './postgres/embedded.ts'
 import { writeWhole } from '@community-lab/contract/host'
 import { bootstrap } from './registry/write/tokens.ts'
 
-/** How long a stream may take to end when the server stops, in milliseconds. */
+/** The most time for the end of a stream when the server stops, in milliseconds. */
 const streamsEndWithinMs = 2_000
 
-/** A server that answers. */
+/** A running server. */
 export interface RunningServer extends AsyncDisposable {
   readonly app: FastifyInstance
   /** The HTTPS port; null when there is none. */
   readonly port: number | null
-  /** Settles when it cannot go on, with why. */
+  /** Settles with the reason when the server cannot go on. */
   readonly lost: Promise<string>
 }
 
@@ -32,7 +32,7 @@ export async function startServer(
   await using stack = new AsyncDisposableStack()
   const { dataDir, databaseUrl, bootstrapTokenFile } = configuration
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  // Before anything in it is touched: the PostgreSQL of a server that runs would be taken for one that outlived its server.
+  // Lock the folder before anything in it is touched. Otherwise the PostgreSQL of another running server would be taken for one that a killed server has left.
   stack.use(lockFolder(dataDir))
   const lost: Promise<string>[] = []
   let url = databaseUrl
@@ -67,13 +67,13 @@ async function listen(
     await mkdir(dirname(socket), { recursive: true })
     await freeSocket(socket)
     await app.listen({ path: socket })
-    // Who may do what is decided by tokens; the folder decides who gets here at all.
+    // Everybody who can reach the folder may connect. Tokens decide about rights.
     await chmod(socket, 0o666)
   }
   if (at === null) return null
   const https = createServer({ cert: certPem, key: keyPem, minVersion: 'TLSv1.2' })
   https.on('request', (request, response) => app.routing(request, response))
-  // WebSockets are taken up by the plugin where Fastify's own server hears of them.
+  // The WebSocket plugin listens to Fastify's own server, so upgrades are passed to it.
   https.on('upgrade', (...args) => app.server.emit('upgrade', ...args))
   const sockets = new Set<Socket>()
   https.on('secureConnection', (connection: Socket) => {
@@ -82,7 +82,7 @@ async function listen(
   })
   await listenOn(https, at)
   stack.defer(() => {
-    // Not waited for: it ends with the last of the nodes' streams, which the application closes next. One whose node is out of reach never answers.
+    // Do not wait: this ends with the last stream of a node, and the application closes those next. A node that cannot be reached never answers.
     https.close()
     https.closeAllConnections()
     setTimeout(() => sockets.forEach((socket) => socket.destroy()), streamsEndWithinMs).unref()
@@ -105,7 +105,7 @@ async function listenOn(
   })
 }
 
-/** Remove the socket of a server that was killed. @throws {@link LabError} LAB_SOCKET_IN_USE when one lives. */
+/** Remove the socket that a killed server has left. @throws {@link LabError} LAB_SOCKET_IN_USE when a server answers on it. */
 async function freeSocket(socket: string): Promise<void> {
   const alive = await new Promise<boolean>((resolve) => {
     const probe = connect(socket)

@@ -20,7 +20,7 @@ import { cutVoidTokens } from './void-tokens.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a request to this route does; see `domain/rights.ts` for who may. */
+    /** What a request to this route does. `domain/rights.ts` says who may do it. */
     right?: RightName
   }
 }
@@ -29,13 +29,13 @@ declare module 'fastify' {
 export interface AccessOptions {
   readonly db: Kysely<Tables>
   readonly notifications: Notifications
-  /** Origins, besides the server's own, whose pages may change things. */
+  /** The origins whose pages may change things, besides the server's own. */
   readonly origins: readonly string[]
 }
 
-// Writing down each use would make every read a write.
+// Writing every use of a token would make each read request a write.
 const useWrittenEveryMs = 10_000
-/** So many tokens are looked up at once. */
+/** The number of tokens that are looked up in one query. */
 const gatheredTokens = 500
 
 /**
@@ -107,7 +107,7 @@ function describeUndeclared({ method, url }: RouteOptions): LabError {
   return new LabError('LAB_INTERNAL', { what })
 }
 
-/** @throws {@link LabError} LAB_REQUEST_INVALID for a path with a character that no name or id has. */
+/** Check that the path has only characters that names and ids may have. @throws {@link LabError} LAB_REQUEST_INVALID. */
 function checkPath({ params }: FastifyRequest): void {
   const unreadable = Object.entries(params ?? {}).find(([, text]) => {
     return typeof text === 'string' && (text.includes('\0') || !text.isWellFormed())
@@ -119,7 +119,7 @@ function checkPath({ params }: FastifyRequest): void {
   })
 }
 
-/** @throws {@link LabError} LAB_AUTH_FOREIGN_ORIGIN. */
+/** Check that a page of a foreign origin changes nothing. @throws {@link LabError} LAB_AUTH_FOREIGN_ORIGIN. */
 function checkOrigin({ headers, method }: FastifyRequest, origins: readonly string[]): void {
   const { origin, host, upgrade } = headers
   const changes = !['GET', 'HEAD', 'OPTIONS'].includes(method)
@@ -130,7 +130,7 @@ function checkOrigin({ headers, method }: FastifyRequest, origins: readonly stri
 }
 
 async function permitRequest(db: Kysely<Tables>, request: FastifyRequest): Promise<void> {
-  // A path that is none has no route; OPTIONS only tells a page what it may ask for.
+  // An unknown path has no right, and a preflight request (OPTIONS) only asks what a page may request.
   if (request.is404 || request.method === 'OPTIONS') return
   const { right } = request.routeOptions.config
   // Not reached: the server does not start with such a route.
@@ -164,7 +164,7 @@ function actorOf(request: FastifyRequest): Actor | null {
   }
 }
 
-/** Some members of a body need a right of their own, whether it comes by PATCH, PUT or POST. */
+/** Check the members of a body that need a right of their own, with PATCH, PUT and POST alike. */
 function permitMembers({ principal, body, routeOptions }: FastifyRequest): void {
   const { right } = routeOptions.config
   const members = right === undefined ? undefined : memberRights[right]
@@ -179,10 +179,10 @@ async function findPrincipal(
   use: TokenUse,
 ): Promise<Principal> {
   const refuse = (reason: string) => new LabError('LAB_AUTH_INVALID_TOKEN', { reason })
-  // "Token" is CONFINE's word for it.
+  // CONFINE uses the word "Token".
   const secret = /^(?:Bearer|Token) ([\w-]{20,200})$/iu.exec(authorization)?.[1]
   if (secret === undefined) throw refuse('it is not of the form "Bearer <token>"')
-  // A one-time secret speaks for nobody yet; the enrolment route looks at it itself.
+  // A one-time secret does not authenticate anybody yet. The enrolment route checks it.
   if (secret.startsWith('cle_')) return anonymous
   const soughtMs = performance.now()
   const row = await gatherToken(hashSecret(secret).toString('hex'))
@@ -191,7 +191,7 @@ async function findPrincipal(
     throw refuse(`it expired on ${row.expires_on.toISOString()}`)
   if (row.is_active === false) throw refuse(`user ${row.user_name} is disabled`)
   use.note(row.id)
-  // The first use of a token is stored at once; later ones are stored in groups.
+  // The first use of a token is stored at once. Later uses are stored in groups.
   if (row.last_used_on === null) await use.write()
   return {
     role: row.role,
@@ -225,7 +225,7 @@ function selectTokens(db: Kysely<Tables>, secretHashes: readonly string[]) {
     .execute()
 }
 
-/** The tokens of secrets, by the hexadecimal SHA-256 of each. */
+/** Read the tokens of secrets, by the hexadecimal SHA-256 of each secret. */
 async function readTokens(
   db: Kysely<Tables>,
   secretHashes: readonly string[],

@@ -7,12 +7,12 @@ import { found } from '../registry/refusal.ts'
 import { permit } from './permit.ts'
 import type { Principal } from './principal.ts'
 
-/** What is to be made, and for which group. */
+/** The kind of object to create, and the group that the request names. */
 export interface GroupChoice {
   readonly right: RightName
   /** What operators must have allowed the group. */
   readonly needs: 'nodes' | 'slices'
-  /** The group that the request names, by its id or name; undefined: none. */
+  /** The group in the request, by its id or name; undefined when the request names none. */
   readonly named: number | string | undefined
 }
 
@@ -42,7 +42,7 @@ export async function chooseGroup(
   const groups = await db
     .selectFrom('groups')
     .select(['id', 'name', `allow_${needs} as isAllowed`])
-    // An operator who is in no such group may do it for any.
+    // An operator who is in no such group may choose any.
     .$if(own.length > 0, (query) => query.where('id', '=', sql<number>`any(${own}::int[])`))
     .orderBy('name')
     .execute()

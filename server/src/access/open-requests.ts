@@ -1,14 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { callAt } from './call-at.ts'
 
-/** The requests that are being answered, by the token that they came with. */
+/** The requests that are being answered, by their token. */
 export interface OpenRequests {
   /**
    * Follow a request until its answer, or the connection that it became, has ended. Returns false, and does not follow it, if the streams of its token were ended
    * after the token was read from the database: the token has to be read again.
    */
   follow(request: FastifyRequest, reply: FastifyReply): boolean
-  /** The tokens with which something is open. */
+  /** List the tokens of the followed requests. */
   tokens(): readonly number[]
   /**
    * End what a token has open that has no end of its own: event streams, tunnels, nodes' streams. Other answers are completed.
@@ -24,7 +24,7 @@ interface OpenRequest {
 /** Follow the requests that are being answered. When a token expires, its streams are ended. */
 export function createOpenRequests(): OpenRequests {
   const byToken = new Map<number, Set<OpenRequest>>()
-  // A token that is cut between its look-up and `follow` has nothing open yet. One that is looked up later may have come back with its user.
+  // A token that is cut between its look-up and `follow` has no open request yet. One that is looked up later may be valid again, because its user was enabled.
   const cutAtMs = new Map<number, number>()
   return {
     follow(request, reply) {
@@ -35,7 +35,7 @@ export function createOpenRequests(): OpenRequests {
       const ofToken = byToken.get(tokenId) ?? new Set()
       byToken.set(tokenId, ofToken.add(one))
       const forget = endsMs === null ? null : callAt(endsMs, () => cut(one))
-      // A WebSocket ends with its connection: the reply of an upgraded request is never closed.
+      // A WebSocket ends with its connection, because the reply of an upgraded request is never closed.
       const end = request.ws ? request.raw.socket : reply.raw
       end.once('close', () => {
         forget?.()
@@ -53,7 +53,7 @@ export function createOpenRequests(): OpenRequests {
 }
 
 function cut({ request, reply }: OpenRequest): void {
-  // A stream may not have begun yet; it would go on without end.
+  // This also ends a stream that has not begun yet. Otherwise it would continue without an end.
   const isStream = request.ws || request.routeOptions.config.stream === true
   if (isStream || reply.raw.headersSent) request.raw.socket.destroy()
 }

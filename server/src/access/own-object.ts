@@ -32,7 +32,7 @@ export async function permitObject(
   throw describeRefusal(refusal, principal, { name, group })
 }
 
-/** The name of a group; null when there is none. */
+/** Return the name of a group; null when there is no such group. */
 export async function findGroupName(
   db: Kysely<Tables>,
   groupId: number | null,
@@ -46,7 +46,7 @@ export async function findGroupName(
   return row?.name ?? null
 }
 
-/** Whom an object belongs to; null: there is no such object. */
+/** Return the owner of an object; null when there is no such object. */
 async function findOwner(db: Kysely<Tables>, kind: OwnedKind, id: string): Promise<Owner | null> {
   if (kind === 'sliver') return findOwnerOfSliver(db, id)
   const number = readId(id, kind)

@@ -7,7 +7,7 @@ import type { Principal } from './principal.ts'
 export interface PermitOptions {
   /** Whom the object belongs to; `unknown`: it was not read yet. Default: nobody. */
   readonly owner?: Owner | 'unknown'
-  /** The name of its group, for the refusal. */
+  /** The name of the object's group, for the refusal. */
   readonly group?: string | null
 }
 
@@ -25,7 +25,7 @@ export function permit(
   if (refusal !== null) throw describeRefusal(refusal, principal, { name, group })
 }
 
-/** The error of a refusal: what was asked for, and whose token it needs. */
+/** Return the error of a refusal. It names the action and who may do it. */
 export function describeRefusal(
   refusal: Refusal,
   { role }: Principal,
@@ -40,7 +40,7 @@ export function describeRefusal(
   return new LabError('LAB_AUTH_FORBIDDEN', { action: name, role, needs })
 }
 
-/** The user whom a principal speaks for; nodes have none. */
+/** Return the user of a principal. Throws for a node, which has no user. */
 export function actingUser({ userId, tokenId }: Principal): number {
   if (userId === null) throw new LabError('LAB_INTERNAL', { what: `token ${tokenId} has no user` })
   return userId

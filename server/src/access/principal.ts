@@ -1,15 +1,15 @@
 import type { Asker } from '../domain/asker.ts'
 
-/** Who a request speaks for, found once per request from its token. */
+/** The user or node that a request comes from. It is found once per request, from the token. */
 export interface Principal extends Asker {
   readonly tokenId: number | null
-  /** When the token ends, in milliseconds since the epoch; null: never. */
+  /** The time when the token expires, in milliseconds since the epoch; null: never. */
   readonly endsMs: number | null
   /** The time just before its token was read from the database, by `performance.now()`. */
   readonly soughtMs: number
 }
 
-/** A request without a token: it may read the testbed's state, and nothing else. */
+/** A request without a token may read the testbed's state, and nothing else. */
 export const anonymous: Principal = {
   role: 'anonymous',
   scope: 'read',

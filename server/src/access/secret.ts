@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 
-/** Make a secret of 256 bits; its prefix tells what leaked, should one ever be found in a file. */
+/** Create a secret of 256 bits. Its prefix tells the kind of a secret that is found in a leaked file. */
 export function makeSecret(prefix: 'clo' | 'clr' | 'cln' | 'cle'): string {
   return `${prefix}_${randomBytes(32).toString('base64url')}`
 }
 
-/** What is kept of a secret. It has 256 random bits, so that a plain hash is enough. */
+/** Return the hash of a secret, which is stored instead of it. The secret has 256 random bits, so a plain hash is enough. */
 export function hashSecret(secret: string): Buffer {
   return createHash('sha256').update(secret).digest()
 }

@@ -18,7 +18,7 @@ export interface TokenUse extends AsyncDisposable {
   write(): Promise<void>
 }
 
-/** Tokens in one statement; each takes two of PostgreSQL's 65,535 parameters. */
+/** The most tokens in one statement. Each takes two of PostgreSQL's 65,535 parameters. */
 const maxTokens = 10_000
 
 /** Begin to note the use of tokens. Disposing stores the rest. */

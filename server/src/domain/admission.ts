@@ -12,33 +12,35 @@ import {
   type Template,
 } from '@community-lab/contract'
 
-/** What is known when a slice is asked for. */
+/** What {@link admitSlice} needs to know. */
 export interface AdmissionContext {
   /** Every node of the testbed. */
   readonly nodes: readonly Node[]
   /** Every template. */
   readonly templates: readonly Template[]
-  /** Names of the nodes where the slice has a sliver already, with what that was promised. */
+  /** The resources of the slice's present slivers, by the name of the node. */
   readonly present: ReadonlyMap<string, readonly ResourceRequest[]>
 }
 
 /** What was admitted. */
 export interface Admission {
   readonly template: Template
-  /** In the order asked for. */
+  /** The nodes, in the order of the spec. */
   readonly nodes: readonly Node[]
-  /** What each sliver is promised: every resource, asked for or by default. */
+  /** The resources of each sliver: all of them, requested or by default. */
   readonly resources: readonly ResourceRequest[]
 }
 
-/** Memory, disk and processes are promised once; CPU is a ceiling that slivers share fairly. Source: CONFINE, equal share per container. */
+/**
+ * Tell whether a resource is reserved. Memory, disk and processes are promised to one sliver only; CPU is a limit that slivers share fairly. Source: CONFINE,
+ * equal share per container.
+ */
 export function isReserved(name: ResourceName): boolean {
   return name !== 'cpu'
 }
 
 /**
- * Check a slice against the testbed before anything is reserved: template, names, states, architectures, room.
- *
+ * Check a slice against the testbed before anything is reserved: its template, names, states, architectures and free resources.
  * @throws {@link LabError} LAB_SLICE_UNKNOWN_TEMPLATE, LAB_TEMPLATE_NO_IMAGE, LAB_SLICE_UNKNOWN_NODE, LAB_SLICE_NODE_NOT_READY,
  * LAB_SLICE_ARCH_MISMATCH, LAB_SLICE_NO_CAPACITY.
  */
@@ -66,7 +68,7 @@ export function admitSlice(spec: SliceSpec, context: AdmissionContext): Admissio
   return { template, nodes, resources }
 }
 
-/** Every resource with what was asked for, or its default. The last request for a resource counts. */
+/** Return every resource with its requested or default amount. The last request for a resource counts. */
 export function completeResources(requests: readonly ResourceRequest[]): ResourceRequest[] {
   const names = Object.keys(resourceDefaults) as ResourceName[]
   return names.map((name) => ({
@@ -141,7 +143,7 @@ function checkRoom(slice: string, node: Node, { resources, nodes, present }: Roo
       const mine = present.get(each.name)?.find((resource) => resource.name === name)?.req ?? 0
       return Math.min(has.max_req, has.avail + (isReserved(name) ? mine : 0))
     }
-    // What a node was promised already it keeps, even if it has reported nothing yet since the server's start.
+    // A node keeps its present slivers, even if it has not reported yet since the start of the server.
     if (present.has(node.name) && node.resources.length === 0) continue
     if (free(node) < req) throw refuse(name, resourceUnits[name], req, free)
   }

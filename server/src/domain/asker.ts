@@ -1,7 +1,7 @@
 import type { Role, TokenScope } from '@community-lab/contract'
 import { rights, type Party, type Right, type RightName } from './rights.ts'
 
-/** A group of a user, and what the user may do in it. */
+/** A group of a user, and the user's rights in it. */
 export interface Membership {
   readonly groupId: number
   readonly isGroupAdmin: boolean
@@ -9,26 +9,26 @@ export interface Membership {
   readonly isSliceAdmin: boolean
 }
 
-/** Who asks, as far as rights go. */
+/** The sender of a request, with everything that decides about rights. */
 export interface Asker {
-  /** What the token carries at most. */
+  /** The highest role that the token allows. */
   readonly role: Role | 'anonymous'
   readonly scope: TokenScope
-  /** The user whom the token speaks for. */
+  /** The user to whom the token belongs. */
   readonly userId: number | null
   readonly memberships: readonly Membership[]
   /** The node that a node's token belongs to. */
   readonly nodeId: number | null
 }
 
-/** Whom an object belongs to. */
+/** The owner of an object. */
 export interface Owner {
   readonly groupId?: number | null
   readonly userId?: number | null
   readonly nodeId?: number
 }
 
-/** Why a request is refused. */
+/** The reason why a request is refused. */
 export type Refusal = 'no token' | 'a token that may only read' | 'not the one who may'
 
 /**

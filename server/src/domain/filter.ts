@@ -3,12 +3,12 @@ import type { TSchema } from 'typebox'
 
 /** A condition on a member of an object. */
 export interface Filter {
-  /** The path to it; `_` stands for each member of a list. */
+  /** The path to the member; `_` stands for each member of a list. */
   readonly path: readonly string[]
   readonly value: unknown
 }
 
-/** Members of a query that are no filters. */
+/** Query parameters that are not filters. */
 const otherMembers = new Set(['page', 'per_page'])
 
 /**
@@ -85,7 +85,7 @@ function listMembers(schema: TSchema): string[] {
   return Object.keys(node.properties ?? {})
 }
 
-/** A JSON value; `undefined`, which fits nothing, when it is none. */
+/** Parse a JSON value; `undefined`, which fits nothing, when the text is not JSON. */
 function parseJson(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text)
@@ -93,7 +93,7 @@ function parseJson(text: string): unknown {
     const isAsked = typeof value !== 'string' || (value.isWellFormed() && !value.includes('\0'))
     return isAsked ? value : undefined
   } catch {
-    // Not JSON, such as a string without its quotes: it fits nothing, and the refusal shows it.
+    // The text is not JSON, such as a string without its quotes. It fits nothing, and the refusal shows it.
     return undefined
   }
 }

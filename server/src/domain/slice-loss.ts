@@ -6,19 +6,20 @@ import {
   type Template,
 } from '@community-lab/contract'
 
-/** What becomes of a slice's slivers when a spec is carried out. Ids are nodes'. */
+/** The changes of a slice's slivers when a spec is applied. Ids are those of nodes. */
 export interface SliverChanges {
   readonly added: readonly number[]
   readonly removed: readonly number[]
-  /** Their template or resources change, so that they are made again. */
+  /** The nodes whose slivers get another template or other resources, so that they are reset. */
   readonly remade: readonly number[]
-  /** Slivers of which a researcher would lose what is in them, and why. */
+  /** The slivers whose content a researcher would lose, and why. */
   readonly losses: readonly { readonly node: string; readonly why: string }[]
 }
 
 /**
- * Find the nodes that keep their sliver although a spec does not list them. A node that is not in production today is not in a list of nodes that are, and
- * nobody chose to leave it out. With `may_lose: 'slivers'` the list is taken as it is.
+ * Find the nodes that keep their sliver although a spec does not list them. A list of nodes in production leaves out a node that is not in production today,
+ * but
+ * nobody chose to leave it out. With `may_lose: 'slivers'` the list is used as it is.
  */
 export function keptNodes(
   spec: SliceSpec,
@@ -35,16 +36,16 @@ export function keptNodes(
     .map(({ node }) => node.name)
 }
 
-/** What a slice is to become. */
+/** The slivers that a slice is to have. */
 export interface WantedSlivers {
   readonly nodes: readonly Node[]
   readonly resources: readonly ResourceRequest[]
   readonly template: Template
-  /** The template until now; null: none. */
+  /** The previous template; null: none. */
   readonly templateBefore: { readonly id: number; readonly name: string } | null
 }
 
-/** Compare the slivers that a slice has with those that it is to have. */
+/** Compare the present slivers of a slice with the wanted ones. */
 export function compareSlivers(
   present: readonly Sliver[],
   { nodes, resources, template, templateBefore }: WantedSlivers,
@@ -85,7 +86,7 @@ function whyRemade(
   return changes.length === 0 ? null : `its ${changes.join(' and its ')}`
 }
 
-/** Tell whether a sliver never came to be, so that nobody has anything in it. */
+/** Tell whether a sliver was never deployed, so that nothing in it can be lost. */
 function isEmpty({ state }: Sliver): boolean {
   return state === 'fail_allocate' || state === 'fail_deploy'
 }

@@ -1,12 +1,12 @@
 /** The position of a reader in the events. Readers send it back to continue. */
 export interface Cursor {
-  /** The last event that the reader knows. */
+  /** The last event that the reader has. */
   readonly id: number
   /** A mark that distinguishes that event from another one with the same number; null: the reader does not have one. */
   readonly mark: string | null
 }
 
-/** An event, or the beginning before all (null). */
+/** An event; null stands for the position before all events. */
 type Marked = { readonly id: number; readonly time: string } | null
 
 /**

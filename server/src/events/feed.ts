@@ -4,15 +4,15 @@ import type { Kysely } from 'kysely'
 import { channels, type Notifications } from '../postgres/notifications.ts'
 import type { Tables } from '../postgres/tables.ts'
 
-/** Every change, in the order of commits. */
+/** All changes, in the order of commits. */
 export interface EventFeed extends AsyncDisposable {
-  /** The ids of the oldest event that is kept and of the newest. */
+  /** Return the ids of the oldest event that is kept and of the newest. */
   range(): Promise<{ readonly first: number; readonly last: number }>
-  /** Events after an id, at most {@link maxEventsPerRead}. */
+  /** Read the events after an id, at most {@link maxEventsPerRead}. */
   after(id: number): Promise<readonly ChangeEvent[]>
-  /** One event; null when it is not kept. */
+  /** Read one event; null when it is not kept. */
   one(id: number): Promise<ChangeEvent | null>
-  /** Call back when there may be new ones. Returns the unsubscriber. */
+  /** Call back when there may be new events. Returns a function that ends this. */
   onNews(listener: () => void): () => void
 }
 
@@ -28,7 +28,7 @@ export interface EventFeedOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** Follow the events of a database; the newest are kept in memory for all readers. */
+/** Follow the events of a database. The newest events are kept in memory for all readers. */
 export async function openEventFeed(options: EventFeedOptions): Promise<EventFeed> {
   const { db, notifications, onError } = options
   const listeners = new Set<() => void>()

@@ -3,14 +3,14 @@ import { LabError, nearestName } from '@community-lab/contract'
 
 /** The gateway's settings. */
 export interface GatewayConfiguration {
-  /** The Unix socket it serves. */
+  /** The Unix socket that the gateway serves. */
   readonly socket: string
-  /** The server's tinc folder: data, written by the unprivileged server. */
+  /** The server's tinc folder. The unprivileged server writes it, so its content is only data. */
   readonly tincDir: string
   readonly device: 'auto' | 'tun' | 'raw_socket'
-  /** Who may connect to the socket, besides root. */
+  /** The user who may connect to the socket, besides root. */
   readonly ownerUid: number
-  /** The gateway's own folder, which nobody else can write; tincd runs on it. */
+  /** The gateway's own folder, on which tincd runs. Nobody else can write it. */
   readonly runDir: string
 }
 

@@ -27,16 +27,16 @@ export interface GatewayOptions {
   readonly onEvent: (event: GatewayEvent) => void
 }
 
-/** The privileged part of the server: its end of the management network. */
+/** The privileged part of the server. It runs the server's end of the management network. */
 export interface Gateway {
-  /** Read the server's folder again, or the files of some hosts, and make tincd follow. Calls run one after the other. Throws when it cannot be read. */
+  /** Read the server's folder, or the files of some hosts, again, and update tincd. Calls run one after the other. Throws when the folder cannot be read. */
   reload(hosts?: readonly string[]): Promise<GatewayStatus>
   status(): GatewayStatus
   /** Stop tincd and remove the interface and the gateway's folder. */
   stop(): Promise<void>
 }
 
-/** Start the gateway: stop a tincd that outlived an earlier one, then run tincd as soon as the server's folder is complete. */
+/** Start the gateway. It stops a tincd that an earlier gateway has left running, and runs tincd as soon as the server's folder is complete. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { configuration, log, onEvent } = options
   const dir = configuration.runDir
@@ -54,7 +54,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let detail = chosen.detail
   /** Why the last attempt to read the folder failed; null when it succeeded. */
   let unread: string | null = null
-  /** Whether tincd has been told of everything that was written. */
+  /** Whether tincd has read everything that was written. */
   let isTold = true
 
   async function prepare(): Promise<void> {
@@ -93,7 +93,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 
   async function refresh(hosts?: readonly string[]): Promise<GatewayStatus> {
-    // Some hosts can be read only in addition to what was read before.
+    // Some hosts alone can be read only when all were read before.
     const among = source === null ? undefined : hosts
     const read =
       source === null || among === undefined
@@ -154,7 +154,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     reload: (hosts) =>
       inOrder(async () => {
         const answer = await refresh(hosts)
-        // The server asks again, so that a node whose revocation could not be read does not stay.
+        // The error makes the server ask again. Otherwise a node would stay whose revocation could not be read.
         if (unread !== null) throw new Error(unread)
         return answer
       }),

@@ -10,14 +10,14 @@ const name = 'gateway'
 const log = pino({ name, level: 'info' }, createLogOutput({ name }))
 
 /**
- * The gateway's process: everything of the server that needs privileges, and nothing else. It runs tincd for the folder that the unprivileged
- * server writes, and tells over a Unix socket what happens in the management network.
+ * The process of the gateway. It does everything of the server that needs privileges, and nothing else: it runs tincd with the folder that the unprivileged
+ * server writes, and reports over a Unix socket what happens in the management network.
  */
 async function main(): Promise<void> {
   process.umask(0o077)
   const configuration = readGatewayConfiguration(process.env)
   const started = Promise.withResolvers<Gateway>()
-  // The socket first: it finds a gateway that is alive, whose tincd must not be taken for a leftover.
+  // Open the socket first. This fails when another gateway is alive, whose tincd must not be stopped as a leftover.
   const served = await serveGateway({
     socket: configuration.socket,
     ownerUid: configuration.ownerUid,

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 
-/** The most hosts that one request names: a request is a line of at most 4 KiB. When more have changed, all are read. */
+/** The most hosts in one request, because a request is a line of at most 4 KiB. When more hosts have changed, all are read. */
 export const maxReloadedHosts = 200
 
 /**
@@ -25,15 +25,15 @@ export type GatewayRequest = Static<typeof GatewayRequest>
 export const GatewayStatus = Type.Object({
   state: Type.Enum(['waiting', 'starting', 'running', 'restarting'] as const),
   device: Type.Union([Type.Enum(['tun', 'raw_socket'] as const), Type.Null()]),
-  /** Why it is not `tun`, or why it is not running. */
+  /** The reason why the device is not `tun`, or why tincd is not running. */
   detail: Type.Union([Type.String(), Type.Null()]),
   pid: Type.Union([Type.Integer(), Type.Null()]),
   interface: Type.String(),
-  /** How many hosts may connect. */
+  /** The number of hosts that may connect. */
   hosts: Type.Integer(),
   /** The connected hosts, by tinc name. Missing in the answer to a reload of some hosts, because the list is long and events report its changes. */
   hosts_up: Type.Optional(Type.Array(Type.String())),
-  /** Host files that were refused, with the reason. */
+  /** The host files that were refused, with the reason. */
   rejected: Type.Array(Type.Object({ file: Type.String(), reason: Type.String() })),
 })
 export type GatewayStatus = Static<typeof GatewayStatus>
@@ -69,7 +69,7 @@ export const GatewayEvent = Type.Union([
 ])
 export type GatewayEvent = Static<typeof GatewayEvent>
 
-/** What the server writes into its tinc folder as `network.json`, beside `rsa_key.priv` and `hosts/<name>`. */
+/** The file `network.json` that the server writes into its tinc folder, beside `rsa_key.priv` and `hosts/<name>`. */
 export const GatewayNetwork = Type.Object(
   {
     name: Type.String({ pattern: '^server_[1-9][0-9]{0,14}$' }),

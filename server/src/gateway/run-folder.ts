@@ -20,11 +20,11 @@ export type FolderChange = 'none' | 'hosts' | 'daemon'
 export const gatewayInterface = 'clab-server'
 
 /**
- * Make the folder that tincd runs on, for the gateway's eyes only, or check the one that is there.
- *
- * tincd executes `tinc-up`, `host-up`, even `hosts/<name>-up`, and follows options such as `PublicKeyFile`, all with the gateway's privileges. So it
- * never runs on the folder that the server writes: the server's files are data, checked by `readTincSource`, and everything that is executed or
- * configures is written here by the gateway, in a folder that is root's alone.
+ * Create the folder that tincd runs on, which only the gateway may enter, or check the present one.
+ * tincd executes `tinc-up`, `host-up`, even `hosts/<name>-up`, and obeys options such as `PublicKeyFile`, all with the gateway's privileges. So it
+ * never runs on the folder that the server writes. The server's files are data, which `readTincSource` checks. The gateway writes everything that is executed
+ * or
+ * configures tincd itself, in a folder that only root can write.
  * @throws {@link LabError} LAB_GATEWAY_UNSAFE_FOLDER.
  */
 export async function makeRunFolder(dir: string): Promise<void> {
@@ -48,14 +48,14 @@ export async function makeRunFolder(dir: string): Promise<void> {
   await mkdir(join(dir, 'hosts'), { recursive: true, mode: 0o700 })
 }
 
-/** What {@link writeRunFolder} writes besides the source. */
+/** Options of {@link writeRunFolder}. */
 export interface RunFolderOptions {
   readonly device: TincDevice
-  /** Only the files of these hosts are looked at; default: all. */
+  /** Compare only the files of these hosts; default: all. */
   readonly among?: readonly string[] | undefined
 }
 
-/** Write the folder from its source: only what differs, for tincd drops the connection of every host whose file has a new time. */
+/** Write the folder from its source. Only files that differ are written, because tincd drops the connection of every host whose file has a new time. */
 export async function writeRunFolder(
   dir: string,
   source: TincSource,
@@ -111,7 +111,7 @@ async function writeChanged(path: string, text: string, mode: number): Promise<b
   if (before === text) return false
   await writeFile(`${path}.tmp`, text, { mode })
   if (before !== null) {
-    // tincd compares whole seconds with its last reload; a change within that second would go unseen without this.
+    // tincd compares whole seconds with the time of its last reload. Without this it would not see a change within that second.
     const soon = new Date(Date.now() + 1000)
     await utimes(`${path}.tmp`, soon, soon)
   }

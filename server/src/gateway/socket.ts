@@ -10,14 +10,14 @@ import { GatewayRequest, type GatewayAnswer, type GatewayEvent } from './protoco
 /** Options of {@link serveGateway}. */
 export interface GatewaySocketOptions {
   readonly socket: string
-  /** Who may connect, besides root. */
+  /** The user who may connect, besides root. */
   readonly ownerUid: number
   readonly answer: (request: GatewayRequest) => Promise<GatewayAnswer>
 }
 
-/** The gateway's socket, being served. */
+/** The gateway's socket while it is served. */
 export interface GatewaySocket {
-  /** Tell everyone who is connected. */
+  /** Send an event to all connected clients. */
   publish(event: GatewayEvent): void
   stop(): Promise<void>
 }
@@ -27,8 +27,7 @@ const maxUnsentBytes = 1024 * 1024
 const maxKeptIncidents = 100
 
 /**
- * Serve the gateway's Unix socket. Only its owner may connect: the file belongs to them, mode 0600, from the moment it is there.
- *
+ * Serve the gateway's Unix socket. Only its owner may connect: from its creation on, the file has this owner and mode 0600.
  * @throws {@link LabError} LAB_GATEWAY_RUNNING when another gateway answers on it.
  */
 export async function serveGateway(options: GatewaySocketOptions): Promise<GatewaySocket> {
@@ -89,7 +88,7 @@ function parseRequest(line: string): GatewayRequest | null {
     const value: unknown = JSON.parse(line)
     return Value.Check(GatewayRequest, value) ? value : null
   } catch {
-    // Not JSON: the caller is told.
+    // The line is not JSON. The caller gets an error.
     return null
   }
 }
@@ -106,7 +105,7 @@ async function removeStale(path: string): Promise<void> {
   try {
     await once(probe, 'connect')
   } catch {
-    // Nobody answers, so a socket that is there has been left behind.
+    // Nobody answers, so an earlier gateway has left the socket behind.
     await rm(path, { force: true })
     return
   } finally {
@@ -116,8 +115,8 @@ async function removeStale(path: string): Promise<void> {
 }
 
 /**
- * Bind the socket so that it belongs to its owner. In a folder that only root can write it is bound and then given away; in any other, where
- * somebody could put a link in its place in between, it is bound as its owner.
+ * Bind the socket so that it belongs to its owner. In a folder that only root can write, it is bound and then given to the owner. In any other folder,
+ * somebody could replace it by a link in between, so it is bound as the owner.
  */
 async function listenFor(
   server: Server,
@@ -130,7 +129,7 @@ async function listenFor(
   const umask = process.umask(0o177)
   try {
     if (!safe && ownerUid !== self) process.seteuid?.(ownerUid)
-    // Binding to a path happens within this call.
+    // The call itself binds the socket to its path.
     server.listen(socket)
   } finally {
     if (process.geteuid?.() !== self) process.seteuid?.(self)

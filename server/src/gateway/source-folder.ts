@@ -6,13 +6,13 @@ import { canonicalSubnet, parseHostFile, parseTincName, tincSubnet } from '@comm
 import { Value } from 'typebox/value'
 import { GatewayNetwork } from './protocol.ts'
 
-/** The server's tinc folder, read and checked. */
+/** The checked content of the server's tinc folder. */
 export interface TincSource {
   readonly network: GatewayNetwork
-  /** RSA private key, PKCS #1 PEM, written again from the key that was read. */
+  /** RSA private key in PEM (PKCS #1). It is written by this program, from the parsed key. */
   readonly privateKey: string
   readonly publicKey: string
-  /** Hosts that may connect: tinc name to RSA public key. What a host owns follows from its name. */
+  /** The hosts that may connect: RSA public keys by tinc name. The subnet of a host follows from its name. */
   readonly hosts: ReadonlyMap<string, string>
   readonly rejected: readonly { readonly file: string; readonly reason: string }[]
 }
@@ -20,10 +20,9 @@ export interface TincSource {
 const maxFileBytes = 16 * 1024
 
 /**
- * Read the tinc folder that the unprivileged server writes, as data and nothing else.
- *
- * Nothing in it is trusted: no link, device or pipe is opened, no file longer than 16 KiB is read, keys are parsed and written again, a host is
- * accepted only with the one subnet that the address plan gives to its name. A bad host file is left out and named; the others stand.
+ * Read the tinc folder that the unprivileged server writes. Its content is only data, and is not trusted:
+ * no link, device or pipe is opened, no file longer than 16 KiB is read, keys are parsed and written again, and a host is
+ * accepted only with the one subnet that the address plan gives to its name. A bad host file is left out and named; the others are used.
  * Returns a sentence instead when the folder is not complete yet.
  */
 export async function readTincSource(dir: string): Promise<TincSource | string> {
@@ -39,13 +38,13 @@ export async function readTincSource(dir: string): Promise<TincSource | string> 
       ...(await readHosts(join(dir, 'hosts'), network)),
     }
   } catch (error) {
-    // Whatever is wrong with it, the answer is the same: wait until the server has written it well. Contents are never repeated.
+    // The answer is the same for every fault: wait until the server has written a good folder. File contents are never repeated.
     return `${dir}: ${reasonOf(error)}`
   }
 }
 
 /**
- * Read the files of some hosts again, as {@link readTincSource} reads all; the others stay as they were read before. A host whose file is gone may connect no
+ * Read the files of some hosts again, as {@link readTincSource} reads all. The other hosts stay as they were. A host whose file is gone may not connect any
  * more. Returns a sentence instead when the folder cannot be read.
  */
 export async function readSomeHosts(
@@ -56,7 +55,7 @@ export async function readSomeHosts(
   const folder = join(dir, 'hosts')
   const asked = new Set(names)
   try {
-    // Names are compared with what is there before any becomes a path.
+    // Names are compared with the listed files before any becomes a path.
     const files = (await readdir(folder)).filter((file) => asked.has(file))
     const read = await readFiles(folder, files, before.network)
     const hosts = new Map(before.hosts)
@@ -104,7 +103,7 @@ function readHost(name: string, text: string, prefix: string): string {
   }
   const key = createPublicKey({ key: pubkey, format: 'pem', type: 'pkcs1' })
   checkRsa(key.asymmetricKeyType, key.asymmetricKeyDetails?.modulusLength)
-  // Node.js 24.21 fails to write a key as PKCS #1 that it has read as PKCS #1; as numbers it takes it.
+  // Node.js 24.21 fails to export a key as PKCS #1 that it has read as PKCS #1. A key that was read as JWK works.
   const numbers = createPublicKey({ key: key.export({ format: 'jwk' }), format: 'jwk' })
   return numbers.export({ type: 'pkcs1', format: 'pem' }).toString()
 }
@@ -137,7 +136,7 @@ async function readPlainFile(path: string): Promise<string> {
   }
 }
 
-/** Tell whether a file could not be read for a reason that is not its own, so that it may be read well the next time. */
+/** Tell whether a file could not be read because of the system, so that it may be readable the next time. */
 function isOfSystem(error: unknown): boolean {
   const codes: readonly unknown[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'EIO']
   return error instanceof Error && 'code' in error && codes.includes(error.code)

@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
 import { etagOf, namesEtag } from '../registry/etag.ts'
 
-/** Set an ETag on every JSON answer to a GET. A reader who has that answer already gets 304. */
+/** Sets an ETag on every JSON answer to a GET. A reader who has that answer already gets 304. */
 export const cachingPlugin = fp(
   (app) => {
     app.addHook('preSerialization', async (request, reply, payload) => {

@@ -14,7 +14,7 @@ declare module 'fastify' {
   }
 }
 
-/** How much anybody may ask of the server. */
+/** The most requests that the server accepts. */
 export interface Limits {
   /**
    * The requests of one address in a minute. They are counted before their tokens are looked up in PostgreSQL, so this bounds the queries that strangers cause. A class
@@ -29,7 +29,7 @@ export interface Limits {
   readonly anonymousPerMinute: number
   /** How many requests of nodes are answered at the same time, and at which rate refused nodes come again. */
   readonly nodes: NodeTurnsOptions
-  /** How many streams a token, an address, the Unix socket, all who have no token, and all together may have open. */
+  /** The most open streams of a token, of an address, of the Unix socket, of all clients without a token, and of all together. */
   readonly streams: {
     readonly token: number
     readonly address: number
@@ -56,7 +56,7 @@ export const addressLimitPlugin = fp<{ readonly limits: Limits }>(
       global: true,
       timeWindow: 60_000,
       store: RequestCounts,
-      // By the time a route's own limit counts, it is known whose token it is; a secret that is merely guessed counts for its address.
+      // When a route's own limit counts, the token is known. A guessed secret counts for its address.
       keyGenerator: (request) => askerOf(request),
       max: ({ principal }) =>
         principal.tokenId === null ? limits.anonymousPerMinute : limits.tokenPerMinute,

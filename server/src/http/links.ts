@@ -4,7 +4,7 @@ import { addLinks } from './list.ts'
 
 const prefix = 'http://confine-project.eu/rel'
 
-/** Relations of the base resource. Source: CONFINE registry API v1, `registry/<kind>-list`; agreements and requests are ours. */
+/** The relations of links from the base resource. Source: CONFINE registry API v1, `registry/<kind>-list`; agreements and requests are our additions. */
 const lists = {
   [routes.nodes]: 'registry/node-list',
   [routes.slices]: 'registry/slice-list',
@@ -16,7 +16,10 @@ const lists = {
   [routes.requests]: 'registry/request-list',
 } as const
 
-/** Functions of single resources. Source: CONFINE registry and controller API v1, `do-<function>`, called by POST with a null body; those of groups and requests are ours. */
+/**
+ * The functions of single resources. Source: CONFINE registry and controller API v1, `do-<function>`, called by POST with a null body; those of groups and
+ * requests are our additions.
+ */
 const functions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   [routes.node]: { 'registry/do-reboot': routes.nodeReboot },
   [routes.slice]: {
@@ -35,7 +38,7 @@ const functions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   [routes.template]: { 'controller/do-upload-image': routes.templateUploadImage },
 }
 
-/** CONFINE's Link headers: from the base to every list, from everywhere to the base, and from a resource to what can be done to it. */
+/** Adds CONFINE's Link headers: from the base to every list, from everywhere to the base, and from a resource to its functions. */
 export const linksPlugin = fp(
   (app) => {
     app.addHook('preSerialization', (request, reply, payload, done) => {

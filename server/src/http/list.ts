@@ -6,13 +6,12 @@ import type { ListSource } from '../registry/read/list-source.ts'
 
 const maxPerPage = 1_000
 const defaultPerPage = 100
-/** How many objects are read at once where the database cannot filter. */
+/** The number of objects in one query when the database cannot filter. */
 export const batchSize = 1_000
 
 /**
  * Answer a list as CONFINE does: whole objects, filtered by JSON pointers, and in pages when `page` or `per_page` is given, with Link headers to
- * the first, last, previous and next. The database filters by what it has a column for; what is left is looked at batch by batch.
- *
+ * the first, last, previous and next page. The database filters by members that have a column. The server filters the rest in batches.
  * @throws {@link LabError} LAB_REQUEST_UNKNOWN_FILTER, LAB_REQUEST_INVALID.
  */
 export async function answerList<T>(
@@ -45,7 +44,7 @@ export async function answerList<T>(
   return page > last ? [] : source.read({ where, limit: perPage, offset: from })
 }
 
-/** Add Link headers to those that are there. */
+/** Add Link headers to the present ones. */
 export function addLinks(reply: FastifyReply, links: readonly string[]): void {
   const before = reply.getHeader('link')
   const all = [...(typeof before === 'string' ? [before] : []), ...links]
@@ -53,8 +52,8 @@ export function addLinks(reply: FastifyReply, links: readonly string[]): void {
 }
 
 /**
- * Read all objects, batch by batch. Each batch begins after the last object of the one before, so that no object is left out or told twice when others come
- * and go meanwhile.
+ * Read all objects in batches. Each batch begins after the last object of the one before, so that no object is left out or repeated when others are added
+ * and removed meanwhile.
  */
 export async function* readAll<T>(source: ListSource<T>, where: Condition): AsyncGenerator<T> {
   let rest = where

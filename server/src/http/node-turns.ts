@@ -64,7 +64,7 @@ export const nodeTurnsPlugin = fp<NodeTurnsOptions>(
       reply.raw.once('close', () => endTurn(request))
       done(takeTurn(request, reply))
     })
-    // Its body is read between these two.
+    // The body is read between these two hooks.
     app.addHook('preParsing', (request, _reply, _body, done) => {
       endTurn(request)
       done()

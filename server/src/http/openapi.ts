@@ -35,7 +35,7 @@ export const openapiPlugin = fp<{ readonly version: string }>(
     })
     for (const url of [routes.docs, `${routes.docs}/*`])
       app.get(url, {
-        // The description is as public as what it describes.
+        // The description needs the same right as the state of the testbed.
         config: { right: 'read the testbed' },
         schema: { hide: true },
         async handler({ method, url: asked, headers }, reply) {
@@ -69,7 +69,7 @@ async function makePage(description: object): Promise<FastifyInstance> {
     transformSpecification: () => description,
     transformSpecificationClone: false,
     uiHooks: {
-      // The page's own links are relative to a folder, so that it works under whatever path a proxy serves it.
+      // The page's own links are relative to a folder, so that it works under any path of a proxy.
       onRequest: (request, reply, next) => {
         if (request.url === routes.docs) void reply.redirect(`.${routes.docs}/`)
         else next()
@@ -84,7 +84,7 @@ function asMethod(method: string): 'GET' | 'HEAD' {
   return method === 'HEAD' ? 'HEAD' : 'GET'
 }
 
-/** What the page may load: itself. It is also served over plain HTTP, on this machine and behind JupyterLab. */
+/** The page may load only its own files. It is also served over plain HTTP, on this machine and behind JupyterLab. */
 const policy =
   "default-src 'self'; base-uri 'self'; frame-ancestors 'self'; img-src 'self' data:; object-src 'none'; style-src 'self' 'unsafe-inline'"
 
@@ -96,14 +96,14 @@ const pages = Type.Object({
   per_page: Type.Optional(Type.Unsafe<string>({ ...count, description: '1 to 1000; default 100' })),
 })
 
-/** What a route's description is completed from. */
+/** The facts that complete the description of a route. */
 interface RouteFacts {
   readonly reads: boolean
   readonly isWebSocket: boolean
   readonly right: RightName
 }
 
-/** Add what every route has: the problem that it may answer with, who may ask, and the pages of a list. */
+/** Add what every route has: its problem answers, the right it needs, and the pages of a list. */
 function complete(
   schema: FastifySchema | undefined,
   { reads, isWebSocket, right }: RouteFacts,
@@ -121,7 +121,7 @@ function complete(
   const own = Object.keys(answers).length === 0 ? done : answers
   return {
     ...schema,
-    // The WebSocket plugin hides its routes.
+    // The WebSocket plugin hides its routes from the description.
     ...(isWebSocket ? { hide: false } : {}),
     ...(isList ? { querystring: pages } : {}),
     response: { ...own, default: problem },
@@ -131,14 +131,14 @@ function complete(
   }
 }
 
-/** An answer that is no JSON, or none at all. */
+/** Describe an answer that is not JSON, or that has no body. */
 function described(types: readonly string[]): object {
   if (types.length === 0) return { description: 'Done; there is no body' }
   const content = Object.fromEntries(types.map((type) => [type, { schema: { type: 'string' } }]))
   return { description: types.join(' or '), content }
 }
 
-/** Schemas are written out where they are used: one that is used twice must not have its id twice in the document. */
+/** Copy a schema where it is used, because one that is used twice must not have its id twice in the document. */
 function inline(schema: FastifySchema): FastifySchema {
   return JSON.parse(
     JSON.stringify(schema, (key, value: unknown) => (key === '$id' ? undefined : value)),

@@ -2,7 +2,10 @@ import { LabError, toProblem } from '@community-lab/contract'
 import fp from 'fastify-plugin'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 
-/** Answer every error as an RFC 9457 problem with our code. An error that nobody foresaw is logged whole, and its answer tells nothing of it but the request's id. */
+/**
+ * Answer every error as an RFC 9457 problem with one of our codes. An unexpected error is logged completely, and its answer contains only the id of the
+ * request.
+ */
 export const problemPlugin = fp(
   (app) => {
     app.setErrorHandler<FastifyError>(answerProblem)
@@ -17,7 +20,7 @@ export const problemPlugin = fp(
   { name: 'problems', fastify: '5.x' },
 )
 
-/** Answer with the problem that an error is; also for what Fastify finds before it knows the route. */
+/** Answer with the problem of an error. Also works for errors that Fastify finds before it knows the route. */
 export function answerProblem(
   error: FastifyError,
   request: FastifyRequest,
@@ -32,7 +35,7 @@ export function answerProblem(
   return reply.code(problem.status).type('application/problem+json').send(problem)
 }
 
-// pg's own words, which have no code.
+// Messages of pg that have no code.
 const lostConnection =
   /^(?:timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error)/u
 
@@ -49,7 +52,7 @@ function toLabError(error: FastifyError, requestId: string): LabError {
         issues: [{ pointer: '', message: error.message }],
       })
   }
-  // PostgreSQL that is away, closed or full, or a pool without a connection to it: classes 08 and 53, 55000 and 57P0x.
+  // PostgreSQL is not reachable, closed or full, or the pool has no connection to it: classes 08 and 53, 55000 and 57P0x.
   const unreachable =
     /^(?:ECONNREFUSED|ECONNRESET|EPIPE|55000|57P0\d|(?:08|53)\d{3})$/u.test(error.code) ||
     (error.code === 'ENOENT' && 'syscall' in error && error.syscall === 'connect') ||
@@ -67,5 +70,5 @@ function toLabError(error: FastifyError, requestId: string): LabError {
   return new LabError('LAB_SERVER_INTERNAL', { requestId }, { cause: error })
 }
 
-/** The largest JSON body, in bytes: a report of a full node or a slice on ten thousand nodes fits. */
+/** The largest JSON body, in bytes. A report of a full node and a slice on ten thousand nodes both fit. */
 export const bodyLimitBytes = 2 * 1024 * 1024

@@ -2,17 +2,17 @@ import type { WebSocket } from '@fastify/websocket'
 
 /** Options of {@link watchSilence}. */
 export interface SilenceOptions {
-  /** How long a silent connection lives, in milliseconds. */
+  /** The silence after which a connection is closed, in milliseconds. */
   readonly silenceMs: number
-  /** After how much silence a ping goes out, in milliseconds; default: a third of it. */
+  /** The silence after which a ping is sent, in milliseconds; default: a third of `silenceMs`. */
   readonly pingMs?: number
-  /** How many bytes have come over the connection beneath: on a slow link one message, and the pong behind it, may take long. */
+  /** Return the number of bytes that the underlying connection has received. On a slow link one message, and the pong after it, may take long. */
   readonly bytesRead: () => number
   /** Called when bytes have come, or while the connection is paused; at most twice per `pingMs`. */
   readonly onHeard?: () => void
 }
 
-/** Ping the other side and drop the connection when nothing comes of it. Ends with the connection. */
+/** Ping the other side, and close the connection when nothing is received. Ends with the connection. */
 export function watchSilence(socket: WebSocket, options: SilenceOptions): void {
   const { silenceMs, pingMs = silenceMs / 3, bytesRead } = options
   const everyMs = pingMs / 2
@@ -23,7 +23,7 @@ export function watchSilence(socket: WebSocket, options: SilenceOptions): void {
     const hasCome = bytesRead() !== readBytes
     readBytes = bytesRead()
     quietMs = hasCome ? 0 : quietMs + everyMs
-    // While the connection is paused, the other side cannot be heard. It counts as heard until TCP tells that it is gone, since the pings are not acknowledged.
+    // While the connection is paused, nothing can be received. Then the other side counts as alive until TCP finds that it does not acknowledge the pings.
     if (hasCome || socket.isPaused) {
       heardMs = performance.now()
       options.onHeard?.()

@@ -1,15 +1,15 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 
-/** The answers of an app that have no end of their own. */
+/** The answers of an app that have no end of their own, such as event streams. */
 export interface Streams {
   /** Aborted when the server stops. */
   readonly signal: AbortSignal
-  /** Let the server's stop wait for a stream, which must end with the signal. */
+  /** Make the server's stop wait for a stream. The stream must end with the signal. */
   track(stream: Promise<void>): Promise<void>
 }
 
-/** End an app's streams properly before its connections are cut, so that readers see an end and not a failure. */
+/** End an app's streams before its connections are cut, so that readers see a proper end and not a failure. */
 export function trackStreams(app: FastifyInstance): Streams {
   const ending = new AbortController()
   const open = new Set<Promise<void>>()
@@ -39,8 +39,7 @@ const heartbeatMs = 10_000
 
 /**
  * Answer with a stream of server-sent events, and keep it alive. The reader learns at once that it is connected.
- *
- * @returns ends the stream
+ * @returns a function that ends the stream
  */
 export function beginEventStream(reply: FastifyReply): () => void {
   const { raw } = reply
@@ -50,13 +49,13 @@ export function beginEventStream(reply: FastifyReply): () => void {
   raw.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
-    // So that a stopping server is not kept by the idle connection of a stream that has ended.
+    // The idle connection of a stream that has ended must not delay the stop of the server.
     connection: 'close',
-    // nginx and its like must not keep events back.
+    // nginx and similar proxies must not buffer events.
     'x-accel-buffering': 'no',
   })
   endWhenStalled(raw)
-  // A comment: JupyterLab's proxy holds the headers back until something of the body comes.
+  // A comment. JupyterLab's proxy holds the headers back until a part of the body comes.
   raw.write(': connected\n\n')
   const heartbeat = setInterval(() => {
     if (!raw.writableNeedDrain) raw.write(': alive\n\n')

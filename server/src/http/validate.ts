@@ -13,7 +13,7 @@ import { Pointer } from 'typebox/value'
 const maxIssues = 10
 
 /**
- * Check requests by the contract's TypeBox schemas, without changing them. Answers are written by the same schemas, which is Fastify's own way: a member that a
+ * Check requests against the contract's TypeBox schemas, without changing them. Fastify writes answers by the same schemas, so a member that a
  * schema does not name never leaves the server.
  */
 export function useContractSchemas(app: FastifyInstance): void {
@@ -39,7 +39,7 @@ function keepFirst(issues: readonly Issue[]): Issue[] {
   )
 }
 
-/** Text that PostgreSQL cannot store: with a character NUL, or half of a surrogate pair. */
+/** Find text that PostgreSQL cannot store: with the character NUL, or half of a surrogate pair. */
 function findUnstorable(value: unknown, pointer: string): Issue | null {
   if (typeof value === 'string') {
     if (value.isWellFormed() && !value.includes('\0')) return null
@@ -70,7 +70,7 @@ function describe(error: SchemaError, body: unknown): Issue[] {
     return (params.additionalProperties as string[]).map(named('is not known here'))
   if (keyword === 'required' && 'requiredProperties' in params)
     return (params.requiredProperties as string[]).map(named('is missing'))
-  // What stands for a schema that nothing may match, or for one of several, follows those that tell why.
+  // Errors of `false` schemas and of `anyOf` follow more precise ones.
   if (keyword === 'boolean' || keyword === 'anyOf') return []
   return [{ pointer, message: `${ruleOf(error)}${foundAt(pointer, body)}` }]
 }
@@ -87,7 +87,7 @@ function ruleOf({ keyword, params, message }: SchemaError): string {
   return message
 }
 
-/** What was found instead, when it can be said in a few characters; somebody's private key in the place of the public one cannot. */
+/** Describe what was found, if a few characters are enough. A private key in the place of a public one must not be repeated. */
 function foundAt(pointer: string, body: unknown): string {
   const found: unknown = Pointer.Get(body, pointer)
   if (typeof found === 'object' || found === undefined) return ''

@@ -14,14 +14,14 @@ import {
 /** Options of {@link connectGateway}. */
 export interface GatewayClientOptions {
   readonly socket: string
-  /** Called each time a connection has been made. The gateway may have been started since the last one. */
+  /** Called after each connection. The gateway may have been restarted since the last one. */
   readonly onConnected: () => void
   readonly onEvent: (event: GatewayEvent) => void
   readonly onLost: (reason: string) => void
   readonly signal: AbortSignal
 }
 
-/** The server's connection to the gateway. When it breaks, it is made again. */
+/** The server's connection to the gateway. A broken connection is made again. */
 export interface GatewayClient {
   readonly connected: boolean
   /**
@@ -44,7 +44,7 @@ interface Waiting {
   readonly reject: (error: LabError) => void
 }
 
-/** Keep a connection to the gateway's socket; absent, it is tried again after 0.1 s, doubling to 5 s. */
+/** Keep a connection to the gateway's socket. While it fails, it is tried again after 0.1 s, then after delays that double up to 5 s. */
 export function connectGateway(options: GatewayClientOptions): GatewayClient {
   const waiting = new Map<number, Waiting>()
   let socket: Socket | null = null

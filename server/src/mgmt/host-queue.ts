@@ -1,7 +1,7 @@
 /** The nodes whose tinc hosts have changed and that were not served yet. */
 export interface HostQueue {
   add(nodeIds: readonly number[]): void
-  /** Any host may have changed. */
+  /** Add all nodes, because any host may have changed. */
   addAll(): void
   /**
    * Serve the nodes in the queue, or all nodes (undefined); nothing if the queue is empty. After a failure it is not known what was done, so all nodes are served the next

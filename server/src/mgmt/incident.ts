@@ -2,7 +2,7 @@ import { parseTincName, type Incident } from '@community-lab/contract'
 import type { GatewayEvent } from '../gateway/protocol.ts'
 import type { Registry } from '../registry/registry.ts'
 
-/** The same incident is reported again after this long; a host that is refused tries every 5 s. */
+/** The time until the same incident is reported again, in milliseconds. A host that is refused tries every 5 s. */
 const repeatAfterMs = 10 * 60_000
 /** The most different incidents reported in that time, because whoever tries to connect chooses the names in them. */
 const mostAtOnce = 100
@@ -10,11 +10,11 @@ const mostAtOnce = 100
 /** Options of {@link createIncidentReporter}. */
 export interface IncidentReporterOptions {
   readonly registry: Pick<Registry, 'node' | 'reportIncident'>
-  /** Milliseconds on a clock that never goes back. */
+  /** A monotonic clock, in milliseconds. */
   readonly nowMs: () => number
 }
 
-/** Turn what the gateway refuses into incidents for operators, each once in ten minutes. */
+/** Report what the gateway refuses as incidents for operators, each once in ten minutes. */
 export function createIncidentReporter({
   registry,
   nowMs,

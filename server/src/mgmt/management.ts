@@ -18,25 +18,25 @@ import { writeHosts, writeNetwork } from './tinc-folder.ts'
 
 /** Options of {@link managementPlugin}. */
 export interface ManagementOptions {
-  /** The server's data folder; its `tinc/` is what the gateway reads. */
+  /** The server's data folder. The gateway reads its subfolder `tinc/`. */
   readonly dataDir: string
-  /** The testbed's /48. */
+  /** The testbed's /48 prefix. */
   readonly prefix: string
   readonly gatewaySocket: string
-  /** Where nodes reach the server's tinc in the community network. */
+  /** The address of the server's tinc in the community network. */
   readonly tincAddress: string
   readonly tincPort: number
 }
 
 /** The server's end of the management network, as `app.management`. */
 export interface Management {
-  /** What a node must know to connect, for the answer to its enrolment. */
+  /** Return what a node needs to connect, for the answer to its enrolment. */
   serverTincHost(): EnrollmentAnswer['server']['tinc']
-  /** Whether the network stands, and if not, why. */
+  /** Tell whether the network works, and if not, why. */
   health(): { readonly ok: boolean; readonly detail?: string }
-  /** Who is connected, by tinc name. */
+  /** List the connected hosts, by tinc name. */
   hostsUp(): readonly string[]
-  /** Settles when the gateway has the hosts that the registry has now; also when that fails, for then it is tried again by itself. */
+  /** Settles when the gateway has the current hosts of the registry, and also when that fails. After a failure it is tried again automatically. */
   updated(): Promise<void>
 }
 
@@ -49,8 +49,8 @@ declare module 'fastify' {
 const retryAfterMs = 1_000
 
 /**
- * The management network, seen from the server: its key, a host file per enrolled node, and the gateway kept up to date with both. Needs
- * `app.registry`. Without a gateway the server works, its health says what is missing, and the gateway is brought up to date when it comes.
+ * The server's side of the management network: its key, a host file for each enrolled node, and updates of the gateway after each change. Needs
+ * `app.registry`. The server also works without a gateway: its health then says what is missing, and the gateway is updated when it connects.
  */
 export const managementPlugin = fp<ManagementOptions>(
   async (app, options) => {
@@ -108,7 +108,7 @@ export const managementPlugin = fp<ManagementOptions>(
       signal,
     })
 
-    // Hosts whose files must be written, and hosts whose files the gateway must read. Everything, as long as it is not known what differs.
+    // The hosts whose files must be written, and the hosts whose files the gateway must read. All hosts, as long as the differences are not known.
     const written = createHostQueue()
     const told = createHostQueue()
 

@@ -5,14 +5,14 @@ import type { GatewayNetwork } from '../gateway/protocol.ts'
 import type { TincHost } from '../registry/registry.ts'
 import { writeWhole } from '@community-lab/contract/host'
 
-/** Write what the gateway must know besides keys and hosts. */
+/** Write what the gateway needs besides keys and hosts. */
 export async function writeNetwork(tincDir: string, network: GatewayNetwork): Promise<void> {
   await writeChanged(join(tincDir, 'network.json'), `${JSON.stringify(network)}\n`)
 }
 
 /**
- * Make the folder's host files those of the hosts given: written where they differ, removed where the host is gone. Each is replaced whole. With `among`,
- * only the files of these hosts are looked at. Returns the names of hosts left out because their name or key is not one of tinc's.
+ * Update the host files in the folder: files that differ are written, and files of other hosts are removed. Each file is replaced as a whole. With `among`,
+ * only the files of these hosts are compared. Returns the names of hosts that were left out because tinc does not accept their name or key.
  */
 export async function writeHosts(
   tincDir: string,

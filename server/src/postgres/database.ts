@@ -5,10 +5,10 @@ import pg from 'pg'
 import { migrations } from './migrations.ts'
 import type { Tables } from './tables.ts'
 
-/** The registry's database, with a client of its own for notifications. */
+/** The registry's database, and connections for notifications. */
 export interface Database extends AsyncDisposable {
   readonly db: Kysely<Tables>
-  /** Make one more connection, for LISTEN. A query on it fails when it is not answered in time, in milliseconds. */
+  /** Open another connection, for LISTEN. A query on it fails when it is not answered within this time, in milliseconds. */
   connect(options: { readonly queryTimeoutMs: number }): Promise<pg.Client>
 }
 
@@ -36,11 +36,12 @@ export async function openDatabase({ url, onLost }: DatabaseOptions): Promise<Da
     connectionTimeoutMillis: connectWithinMs,
     keepAlive: true,
   }
-  // int8 holds counts and ids far below 2^53 here.
+  // int8 columns hold only counts and ids far below 2^53 here.
   const types = new pg.TypeOverrides()
   types.setTypeParser(pg.types.builtins.INT8, Number)
   const pool = new pg.Pool({ ...settings, max: maxConnections, types })
-  // The pool hears of idle connections alone; without a listener, one that is lost between two statements of a transaction would end the process.
+  // The pool handles errors of idle connections only. Without a listener, a connection that is lost between two statements of a transaction would end the
+  // process.
   pool.on('connect', (client) => client.on('error', onLost))
   pool.on('error', () => undefined)
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
@@ -78,7 +79,7 @@ async function migrate(db: Kysely<Tables>): Promise<void> {
   throw new Error(`its schema cannot be brought up to date (${reason})`, { cause: error })
 }
 
-/** A database's URL without its password. */
+/** Return the URL of a database without its password. */
 function describe(url: string): string {
   const parsed = new URL(url)
   parsed.password = ''

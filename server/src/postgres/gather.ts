@@ -2,7 +2,7 @@ import { LabError } from '@community-lab/contract'
 
 /** Options of {@link createGather}. */
 export interface GatherOptions<K, V> {
-  /** Read what is there of these keys, each named once. */
+  /** Read the values of these keys. Each key is given once. */
   readonly read: (keys: readonly K[]) => Promise<ReadonlyMap<K, V>>
   /** The most keys of one query. */
   readonly maxKeys: number

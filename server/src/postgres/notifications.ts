@@ -4,8 +4,8 @@ import type { Database } from './database.ts'
 /** PostgreSQL's notifications, over one connection for all listeners. */
 export interface Notifications extends AsyncDisposable {
   /**
-   * Call back with each message of a channel, and with null when some may have been missed: at the start, and after the connection was lost. Returns the
-   * unsubscriber.
+   * Call back with each message of a channel, and with null when messages may have been missed: at the start, and after the connection was lost. Returns a
+   * function that ends this.
    */
   on(channel: Channel, listener: (message: string | null) => void): () => void
 }
@@ -14,7 +14,7 @@ export interface Notifications extends AsyncDisposable {
 export const channels = {
   /** There is a new event. */
   event: 'community_lab_event',
-  /** Tokens are void: their ids, separated by commas. */
+  /** Tokens were revoked. The message has their ids, separated by commas. */
   voidTokens: 'community_lab_void_tokens',
 } as const
 export type Channel = (typeof channels)[keyof typeof channels]
@@ -63,7 +63,7 @@ export async function openNotifications(options: NotificationOptions): Promise<N
     const ended = new Promise<never>((_resolve, reject) => {
       client.once('end', () => reject(new Error('the connection that listens has ended')))
     })
-    // One of them may be rejected when nobody waits any more.
+    // One of them may be rejected after the wait is over.
     lost.catch(() => undefined)
     ended.catch(() => undefined)
     for (;;) {
@@ -105,9 +105,9 @@ export async function openNotifications(options: NotificationOptions): Promise<N
   }
 }
 
-/** End a connection; one that does not answer is cut by pg, for a query is still open on it. */
+/** End a connection. pg cuts a connection that does not answer, because a query is still open on it. */
 async function drop(client: { end(): Promise<void> }): Promise<void> {
   await client.end().catch(() => {
-    // It is gone already.
+    // The connection has ended already.
   })
 }

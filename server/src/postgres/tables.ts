@@ -16,11 +16,11 @@ import type {
   TokenScope,
 } from '@community-lab/contract'
 
-// JSON columns are written as text, so that arrays are not taken for PostgreSQL's own.
+// JSON columns are written as text. Otherwise pg would convert arrays to PostgreSQL's arrays.
 type Json<T extends object> = JSONColumnType<T>
 type NullableJson<T extends object> = ColumnType<T | null, string | null | undefined, string | null>
 
-/** The registry's tables, one member each. Times are `timestamptz`. */
+/** The tables of the registry, one member each. Times are `timestamptz`. */
 export interface Tables {
   readonly groups: GroupTable
   readonly users: UserTable
@@ -59,7 +59,7 @@ export interface UserTable {
   auth_tokens: string[]
 }
 
-/** Who is a member of which group. */
+/** The members of groups. */
 export interface GroupRoleTable {
   group_id: number
   user_id: number
@@ -75,7 +75,7 @@ export interface AgreementTable {
   published_on: Generated<Date>
 }
 
-/** What users ask of group admins and operators. */
+/** Requests of users to group admins and operators. */
 export interface RequestTable {
   id: Generated<number>
   kind: GroupRequest['kind']
@@ -88,7 +88,7 @@ export interface RequestTable {
   decided_by: number | null
 }
 
-/** Only the SHA-256 of a secret is kept. */
+/** Only the SHA-256 of a secret is stored. */
 export interface TokenTable {
   id: Generated<number>
   name: string
@@ -115,7 +115,7 @@ export interface NodeTable {
   state: NodeState
   state_changed_on: Date | null
   last_seen_on: Date | null
-  /** The node's last report, without its slivers'. */
+  /** The last report of the node, without its slivers. */
   report: NullableJson<Omit<NodeReport, 'slivers'>>
 }
 
@@ -123,7 +123,7 @@ export interface EnrollmentTable {
   node_id: number
   secret_sha256: Buffer
   expires_on: Date
-  /** The key that it was used for: the same key may ask again, no other. */
+  /** The key that used the secret. Only the same key may use it again. */
   used_pubkey: string | null
 }
 
@@ -153,7 +153,7 @@ export interface SliceTable {
   default_resources: Json<ResourceRequest[]>
 }
 
-/** Who owns, or owned, each slice there ever was: its measurements outlive it. */
+/** The group that owns, or owned, each slice. Rows stay after a slice was removed, because its samples stay. */
 export interface SliceOwnerTable {
   slice_id: number
   group_id: number
@@ -166,7 +166,7 @@ export interface SliverTable {
   set_state: SliceSetState | null
   instance_sn: Generated<number>
   properties: Json<Properties>
-  /** Everything it was promised. */
+  /** All resources that the sliver was promised. */
   resources: Json<ResourceRequest[]>
   state: SliverState
   state_changed_on: Date | null
@@ -182,7 +182,7 @@ export interface EventTable {
   object: NullableJson<object>
 }
 
-/** Who changed what. Rows are only added. */
+/** The audit trail: who changed what. Rows are only added. */
 export interface AuditTable {
   id: GeneratedAlways<number>
   time: GeneratedAlways<Date>

@@ -5,7 +5,7 @@ import type { FirstContact } from '../registry/write/enrollment.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { RegistryStore } from '../registry/store.ts'
 
-/** What the routes work with. */
+/** What the routes need. */
 export interface RouteContext {
   readonly registry: Registry & RegistryStore
   readonly feed: EventFeed
@@ -13,7 +13,7 @@ export interface RouteContext {
   /** The server's HTTPS port, which nodes use over the management network. */
   readonly httpsPort: number
   readonly contact: FirstContact
-  /** Where templates' images are. */
+  /** The folder of the templates' images. */
   readonly imageDir: string
   readonly version: string
 }
@@ -21,12 +21,12 @@ export interface RouteContext {
 /** A request for one object. */
 export type ById = FastifyRequest<{ Params: { id: string } }>
 
-/** A route's path as Fastify writes it. */
+/** Return the path of a route in Fastify's syntax. */
 export function pattern(route: string): string {
   return route.replaceAll(/\{(\w+)\}/gu, ':$1')
 }
 
-/** The id that a request names. @throws {@link LabError} LAB_NOT_FOUND when it can be no id. */
+/** Return the id in the path of a request. @throws {@link LabError} LAB_NOT_FOUND when it cannot be an id. */
 export function numericId(
   request: { readonly params: { readonly id: string } },
   kind: string,
@@ -34,12 +34,12 @@ export function numericId(
   return readId(request.params.id, kind)
 }
 
-/** The condition of a change; null: none. */
+/** Return the condition of a change; null: none. */
 export function ifMatchOf(request: FastifyRequest): string | null {
   return request.headers['if-match'] ?? null
 }
 
-/** Answer 201 with where the new object is. */
+/** Answer 201 with the location of the new object. */
 export function answerCreated<T extends { readonly uri: string }>(
   reply: FastifyReply,
   object: T,

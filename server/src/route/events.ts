@@ -7,11 +7,12 @@ import type { EventFeed } from '../events/feed.ts'
 import { beginEventStream, trackStreams } from '../http/streams.ts'
 import type { RouteContext } from './context.ts'
 
-/** A stream ends by itself now and then, so that a forgotten one does not live for ever; its reader goes on from its last id. */
+/** The longest life of a stream, so that a forgotten one ends. Its reader continues after its last id. */
 const lifeMs = 5 * 60_000
 
 /**
- * Every change, live. `hello` tells a new reader where the stream begins, `change` each change with its id, `reset` a reader whose last id is no
+ * Send every change as it happens. `hello` tells a new reader where the stream begins. `change` is a change with its id. `reset` tells a reader whose last id
+ * is no
  * longer kept to read everything again.
  */
 export function eventRoutes(app: FastifyInstance, { feed }: RouteContext): void {
@@ -41,7 +42,7 @@ export function eventRoutes(app: FastifyInstance, { feed }: RouteContext): void 
 
 interface EventStreamOptions {
   readonly feed: EventFeed
-  /** Where the reader goes on; null: it is new. */
+  /** The last event that the reader has; null for a new reader. */
   readonly after: Cursor | null
   /** Aborted when the server stops. */
   readonly ending: AbortSignal
@@ -83,7 +84,7 @@ async function streamEvents(
   }
 }
 
-/** Tell whether the events after a reader's last one are there, and that one is the one that the reader knows. */
+/** Tell whether all events after a reader's last one are kept, and whether that last one is the same event here. */
 async function isKnown(
   feed: EventFeed,
   cursor: Cursor,
@@ -91,7 +92,7 @@ async function isKnown(
 ): Promise<boolean> {
   if (cursor.id > last || cursor.id < first - 1) return false
   const event = await feed.one(cursor.id)
-  // The event just before the oldest one that is kept cannot be compared any more; there the number alone decides.
+  // The event just before the oldest one that is kept cannot be compared any more, so only its number decides.
   return event === null ? cursor.id === first - 1 : isAfter(cursor, event)
 }
 

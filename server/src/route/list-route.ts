@@ -14,14 +14,14 @@ export interface ListRouteOptions<T> {
   readonly source: ListSource<T> | AskersSource<T>
 }
 
-/** A list that shows to each asker what they may see. */
+/** A list that shows each asker what they may see. */
 export interface AskersSource<T> {
-  /** Of one object. */
+  /** The schema of one object. */
   readonly schema: TSchema
   listFor(principal: Principal): ListSource<T>
 }
 
-/** The route of a list, see {@link answerList}. */
+/** Add the route of a list, see {@link answerList}. */
 export function listRoute<T>(app: FastifyInstance, options: ListRouteOptions<T>): void {
   const { url, right, tags, summary, source } = options
   const schema = { tags, summary, response: { 200: Type.Array(source.schema) } }

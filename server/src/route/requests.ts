@@ -22,14 +22,14 @@ import { listRoute } from './list-route.ts'
 
 const tags = ['requests']
 
-/** Besides the right to decide requests of a group, this one is needed to accept or refuse what operators allow. */
+/** Deciding a request that only operators may grant needs this right besides the one to decide requests of a group. */
 const rightToDecide: Readonly<Record<RequestKind, RightName | null>> = {
   join: null,
   allow_nodes: 'allow a group nodes',
   allow_slices: 'allow a group slices',
 }
 
-/** What users ask of group admins and of operators. */
+/** Routes for requests of users to group admins and operators. */
 export function requestRoutes(app: FastifyInstance, { registry }: RouteContext): void {
   const idOf = (request: ById): number => numericId(request, 'request')
 
@@ -88,7 +88,7 @@ export function requestRoutes(app: FastifyInstance, { registry }: RouteContext):
       return reply.code(204).send()
     },
   )
-  /** The id of a request that the asker may decide. */
+  /** Return the id of a request after checking that the asker may decide it. */
   const decidedBy = async (request: ById): Promise<number> => {
     const { id, kind } = await readRequest(registry.db, idOf(request))
     const right = rightToDecide[kind]

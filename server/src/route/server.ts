@@ -12,10 +12,10 @@ import '../mgmt/management.ts'
 import '../telemetry/plugin.ts'
 import type { RouteContext } from './context.ts'
 
-/** How long an answer of the database on its health holds, in milliseconds: however many ask, it is asked once. */
+/** The time for which a result of the database's health check is used, in milliseconds, so that many requests cause one query. */
 const healthHoldsMs = 500
 
-/** The server itself: its parameters, and how it is. */
+/** Routes of the server itself: its parameters and its health. */
 export function serverRoutes(app: FastifyInstance, context: RouteContext): void {
   const { registry, mgmtPrefix, version } = context
   const tags = ['server']
@@ -66,7 +66,7 @@ export function serverRoutes(app: FastifyInstance, context: RouteContext): void 
   )
 }
 
-/** Let all who ask at once, and for a while after, have one answer. */
+/** Share one answer among all callers at the same time and for a while after. */
 function shareFor<T>(holdsMs: number, ask: () => Promise<T>): () => Promise<T> {
   let shared: { readonly answer: Promise<T>; readonly untilMs: number } | null = null
   return () => {

@@ -35,7 +35,7 @@ import { listRoute } from './list-route.ts'
 const tags = ['slices']
 const making = { right: 'make a slice', needs: 'slices' } as const
 
-/** A slice as a PUT brings it: CONFINE's clients send back the whole object, of which these members can be changed. */
+/** The body of a PUT of a slice. CONFINE's clients send the whole object back; these members of it can be changed. */
 const SlicePut = Type.Object({
   description: Type.Optional(SlicePatch.properties.description),
   properties: Type.Optional(SlicePatch.properties.properties),
@@ -47,7 +47,7 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
   const idOf = (request: FastifyRequest<{ Params: { id: string } }>): number =>
     numericId(request, 'slice')
 
-  /** The group of a slice that is there, where it is one of the asker's own; null: the asker chooses one. */
+  /** Return the group of an existing slice when the asker may change it; null means that the asker chooses a group. */
   const ownerOf = async (principal: Principal, name: string): Promise<number | null> => {
     const [slice] = await registry.read.slices(registry.db, { names: [name] })
     const own = groupsWithRight(making.right, principal)
@@ -117,7 +117,7 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
     async (request) => {
       const slice = await readSlice(registry, idOf(request))
       const { set_state: setState, description = '', properties = {} } = request.body
-      // Source: CONFINE, a PUT of an old copy must not start or stop anything.
+      // A PUT of an old copy must not start or stop anything. Source: CONFINE.
       if (setState !== undefined && setState !== slice.set_state)
         throw new LabError('LAB_SLICE_SET_STATE_BY_PUT', { slice: slice.name })
       return patchSlice(registry, slice.id, { description, properties }, ifMatchOf(request))

@@ -39,7 +39,7 @@ const maxImageBytes = 2 * 1024 ** 3
 /** Templates: root file systems for slivers. */
 export function templateRoutes(app: FastifyInstance, { registry, imageDir }: RouteContext): void {
   const idOf = (request: ById): number => numericId(request, 'template')
-  // One at a time: an image is not taken for unused between its coming and its template's change.
+  // These changes run one at a time, so that a new image is not removed as unused before its template names it.
   const inTurn = createQueue()
   listRoute(app, {
     url: routes.templates,
@@ -97,7 +97,7 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
       return reply.code(204).send()
     },
   )
-  // An image is streamed to disk, in a scope of its own where such bodies are known.
+  // An image is streamed to disk. It has a scope of its own, because only this route accepts such bodies.
   void app.register((scope, _options, done) => {
     const types = ['application/gzip', 'application/x-gzip', 'application/octet-stream']
     scope.addContentTypeParser(types, (_request, body, parsed) => parsed(null, body))
@@ -106,7 +106,7 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
       {
         bodyLimit: maxImageBytes,
         config: { right: 'upload a template’s image' },
-        // Refused before a byte of the body is read.
+        // Refuse it before the body is read.
         onRequest: (request, _reply, next) => {
           if (Number(request.headers['content-length'] ?? 0) > maxImageBytes)
             throw new LabError('LAB_REQUEST_TOO_LARGE', { limitBytes: maxImageBytes })

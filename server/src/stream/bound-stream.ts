@@ -3,14 +3,14 @@ import type { WebSocket } from '@fastify/websocket'
 import type { Intake, StreamIntake } from './intake.ts'
 import type { NodeRates } from './rate.ts'
 
-/** What bounds a stream. */
+/** The limits of a stream. */
 export interface StreamBounds {
   readonly intake: Intake
   readonly nodeRates: NodeRates
   readonly nodeId: number
 }
 
-/** Stop reading a WebSocket while all streams together hold too much memory, or while its node is over its rate. This ends with the connection. */
+/** Pause a WebSocket while all streams together hold too much memory, or while its node exceeds its rate. Ends with the connection. */
 export function boundStream(
   socket: WebSocket,
   connection: Socket,
@@ -41,7 +41,7 @@ export function boundStream(
     }
     part.read(chunk.length)
   }
-  // Before the WebSocket's own listener: what came is counted before the messages in it are taken from it.
+  // This listener runs before the WebSocket's own, so that bytes are counted before their messages.
   connection.prependListener('data', onData)
   socket.once('close', () => {
     clearTimeout(pause)

@@ -11,13 +11,13 @@ import type { TelemetryStore } from '../telemetry/store.ts'
 import { isFaulty, readFrame, writeFrame, type FaultyRecord, type StreamFrame } from './frame.ts'
 import type { StreamIntake } from './intake.ts'
 
-/** Why the server ends a connection. Source: RFC 6455 §7.4; 4000 and up are ours. */
+/** The codes with which the server closes a connection. Source: RFC 6455 §7.4; codes from 4000 are for private use. */
 export const closeCodes = { protocol: 1002, failed: 1011, replaced: 4001 } as const
 
-/** How long the other side may take to answer that a connection is closed, in milliseconds. */
+/** The most time for the other side to answer a close frame, in milliseconds. */
 const closeWithinMs = 1_000
 
-/** Close a connection with a code and a reason of at most 123 bytes. One whose other side does not answer, or that is paused, is cut. */
+/** Close a connection with a code and a reason of at most 123 bytes. The connection is cut when it is paused or the other side does not answer. */
 export function closeStream(socket: WebSocket, code: number, reason: string): void {
   socket.close(code, reason)
   const timer = setTimeout(() => socket.terminate(), closeWithinMs)
@@ -28,13 +28,13 @@ export function closeStream(socket: WebSocket, code: number, reason: string): vo
 export interface StreamOptions {
   readonly store: TelemetryStore
   readonly node: { readonly id: number; readonly name: string }
-  /** Bounds what the stream has in memory. */
+  /** Limits the memory of the stream. */
   readonly intake: StreamIntake
-  /** The group of a slice; null when there never was such a slice. */
+  /** Return the group of a slice; null when there never was such a slice. */
   sliceGroup(sliceId: number): Promise<number | null>
   /** Answer the node's poll. */
   look(has: Look): Promise<Omit<Seen, 'type'>>
-  /** Called once, when the agent has been welcomed. */
+  /** Called once, after the agent got its `welcome`. */
   onWelcomed(): void
   onError(error: unknown): void
 }
@@ -42,8 +42,9 @@ export interface StreamOptions {
 type StreamRecord = SampleRecord | FaultyRecord
 
 /**
- * Serve a node's stream: hello and welcome, then batches, each acknowledged after its commit. Frames are taken in their order; batches are committed
- * together. The intake says when the connection is not read, so that the node waits.
+ * Serve the stream of a node: first `hello` and `welcome`, then batches. Each batch is acknowledged after its commit. Frames are processed in their order, and
+ * several batches may be committed
+ * together. While the intake pauses the connection, the node waits.
  */
 export function serveStream(socket: WebSocket, options: StreamOptions): void {
   const { store, node, intake, sliceGroup, look, onWelcomed, onError } = options
@@ -51,7 +52,7 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
   let spool: string | null = null
   let waitingRecords = 0
   let isLooking = false
-  // Frames are taken one after the other.
+  // Frames are processed one after the other.
   let taken: Promise<void> = Promise.resolve()
 
   function send(frame: ServerFrame): void {
@@ -93,7 +94,7 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
     const samples = records.map((record) =>
       isFaulty(record) ? placeFaulty(record, context) : placeRecord(record, context),
     )
-    // Not waited for here: the next batch may join the same commit.
+    // This does not wait, so that the next batch may join the same commit.
     void store
       .append({ nodeId: node.id, node: node.name, spool: ofSpool, samples })
       .then(({ committedSeq, missingSeq }) => {
@@ -126,7 +127,7 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
       return
     }
     if (frame.type === 'hello') {
-      // Said again when the agent has begun a new spool.
+      // The agent says `hello` again when it has begun a new spool.
       spool = frame.spool
       taken = taken
         .then(() => welcome(frame))

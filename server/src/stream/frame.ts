@@ -10,7 +10,7 @@ import { Compile } from 'typebox/compile'
 import type { Unreadable } from '../telemetry/domain/placement.ts'
 
 /**
- * What came in the place of a record and cannot be read, without its number. It is stored as a row of `rejected`, because a stream cannot go on past a record
+ * An unreadable record, without its number. It is stored as a row of `rejected`, because a stream cannot continue after a record
  * that is refused.
  */
 export type FaultyRecord = Unreadable
@@ -43,7 +43,7 @@ const Envelope = Type.Union([
 ])
 const envelope = Compile(Envelope)
 const sample = Compile(SampleRecord)
-/** How much of a faulty record is kept, in characters. */
+/** The most characters that are kept of an unreadable record. */
 const keptCharacters = 400
 
 /** Parse a frame of an agent. Never throws. */
@@ -52,7 +52,7 @@ export function readFrame(text: string): FrameReading {
   try {
     value = JSON.parse(text)
   } catch {
-    // The agent is told, and logs what it sent.
+    // The agent gets the error, and logs what it sent.
     return { frame: null, reason: 'not JSON' }
   }
   if (!envelope.Check(value)) return { frame: null, reason: firstError(envelope.Errors(value)) }
@@ -72,10 +72,10 @@ export function isFaulty(record: SampleRecord | FaultyRecord): record is FaultyR
 
 function readRecord(record: Static<typeof Numbered>): SampleRecord | FaultyRecord {
   if (sample.Check(record)) return record
-  // Each member is read by itself, so that a slice's record stays the slice's even when its time cannot be read.
+  // Each member is read separately, so that a record of a slice stays in the slice even when its time cannot be read.
   const members: Readonly<Record<string, unknown>> = record
   const { source, time_us: timeUs } = members
-  // A name that was sent may stand in the reason.
+  // The reason may contain a name from the record, so it is cut.
   const reason = firstError(sample.Errors(record)).slice(0, keptCharacters)
   const fault = `the record cannot be read: ${reason}`
   const text = JSON.stringify(record).slice(0, keptCharacters)

@@ -2,25 +2,25 @@
 export interface IntakeOptions {
   /** The most bytes of all streams together that wait for their commit. */
   readonly maxBytes: number
-  /** The most of one stream. */
+  /** The most bytes of one stream that wait for their commit. */
   readonly maxStreamBytes: number
-  /** How long a stream's turn lasts at most, in milliseconds: others do not wait for a slow link. */
+  /** The longest turn of a stream, in milliseconds, so that others do not wait for a slow link. */
   readonly turnMs: number
 }
 
-/** A stream's connection, as its reading is held and let go on. */
+/** The connection of a stream, which the intake can pause and resume. */
 export interface Valve {
   pause(): void
   resume(): void
 }
 
-/** One stream's part of the intake. */
+/** The part of one stream in the intake. */
 export interface StreamIntake {
-  /** Bytes have come from the network. */
+  /** Count bytes that have come from the network. */
   read(bytes: number): void
   /** A message of this many bytes is complete. Call the returned function when it is committed or given up. */
   take(bytes: number): () => void
-  /** The stream has ended. */
+  /** Remove the stream after it has ended. */
   leave(): void
 }
 
@@ -33,11 +33,13 @@ export interface Intake {
   join(valve: Valve): StreamIntake
   /** Hold all streams until this is false again. */
   hold(isHeld: boolean): void
-  /** Bytes that wait now, of all streams. */
+  /** The bytes of all streams that wait now. */
   readonly bytes: number
 }
 
-/** Less than this is left of a read by frames' headers, which are not counted with the messages. Source: RFC 6455 section 5.2, 14 bytes a frame at most. */
+/**
+ * After a message, a rest of a read below this size may be frame headers, which messages do not count. Source: RFC 6455 section 5.2, 14 bytes a frame at most.
+ */
 const headerBytes = 1024
 
 interface Stream {
@@ -47,7 +49,7 @@ interface Stream {
   /** Bytes of a message that is not complete yet. */
   partBytes: number
   isHeld: boolean
-  /** Ends its turn; null: it has none. */
+  /** The timer that ends the turn of the stream; null when it has no turn. */
   turn: NodeJS.Timeout | null
 }
 
@@ -60,7 +62,7 @@ export function createIntake({ maxBytes, maxStreamBytes, turnMs }: IntakeOptions
   let partBytes = 0
   let turns = 0
   let isClosed = false
-  // In the order in which they were held.
+  // In the order in which they were paused.
   const held = new Set<Stream>()
 
   function holdIfFull(stream: Stream): void {
@@ -113,7 +115,7 @@ export function createIntake({ maxBytes, maxStreamBytes, turnMs }: IntakeOptions
           holdIfFull(stream)
         },
         take(bytes) {
-          // What is left belongs to the next message and came with the last read; headers of frames are not counted.
+          // The rest belongs to the next message and came with the last read. Headers of frames are not counted.
           const rest = Math.min(stream.partBytes - bytes, lastReadBytes)
           setPart(stream, rest < headerBytes ? 0 : rest)
           stream.waitingBytes += bytes

@@ -21,13 +21,13 @@ import { boundStream } from './bound-stream.ts'
 
 /** Options of the stream plugin. */
 export interface StreamPluginOptions {
-  /** How long a silent connection lives, in milliseconds; default {@link streamSilenceMs}. */
+  /** A connection is closed after this time of silence, in milliseconds; default {@link streamSilenceMs}. */
   readonly silenceMs?: number
-  /** After how much silence a node counts as offline, in milliseconds; default 30 s. Nodes are pinged often enough for it. */
+  /** A node counts as offline after this time of silence, in milliseconds; default 30 s. Nodes are pinged often enough for it. */
   readonly offlineAfterMs?: number
-  /** The most bytes of samples in memory that are not committed; default 16 MiB of all streams, 2 MiB of one. */
+  /** The most bytes of uncommitted samples in memory; default 16 MiB for all streams, 2 MiB for one. */
   readonly intake?: Partial<IntakeOptions>
-  /** How much each node may bring; default 1 GiB an hour, and 512 MiB at once. */
+  /** The most bytes that a node may send; default 1 GiB an hour, and 512 MiB at once. */
   readonly nodeRate?: Partial<NodeRate>
 }
 
@@ -38,9 +38,9 @@ export const maxMessageBytes = mebibyte
 type NodeRequest = FastifyRequest<{ Params: { id: string } }>
 
 /**
- * The nodes' streams of samples: `/api/nodes/{id}/ctl/stream`, only for the node itself; what can be refused is refused as an HTTP problem before the
- * upgrade. A node's newer connection replaces its older one. Needs `app.registry`, `app.telemetry` and `request.principal`, and takes
- * `@fastify/websocket` as it is when the app has it already.
+ * The streams of samples: `/api/nodes/{id}/ctl/stream`, only for the node itself. Refusals are answered as an HTTP problem before the
+ * upgrade. A newer connection of a node replaces its older one. Needs `app.registry`, `app.telemetry` and `request.principal`. Uses
+ * `@fastify/websocket` if the app has registered it, and registers it otherwise.
  */
 export default fp<StreamPluginOptions>(
   async (app, { silenceMs = streamSilenceMs, offlineAfterMs = 30_000, ...limits }) => {
@@ -67,11 +67,11 @@ export default fp<StreamPluginOptions>(
     const connections = new Map<number, WebSocket>()
     const notes = new Set<Promise<void>>()
 
-    /** Contact is noted in its order, and the server stops only when all is noted. */
+    /** Note contact of a node, in order. The server stops only after all contacts are noted. */
     function noteContact(nodeId: number, connected: boolean): void {
       const note: Promise<void> = registry
         .noteContact(nodeId, connected)
-        // The next contact is noted again; the stream itself does not need it.
+        // The next contact is noted again. The stream works without it.
         .catch((error: unknown) => app.log.warn({ err: error, node: nodeId }, 'contact not noted'))
         .finally(() => notes.delete(note))
       notes.add(note)

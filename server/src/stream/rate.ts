@@ -1,4 +1,4 @@
-/** How fast a node may bring samples. */
+/** The rate at which a node may send samples. */
 export interface NodeRate {
   readonly bytesPerHour: number
   /** The bytes that may come at once, after a quiet time. */
@@ -7,7 +7,7 @@ export interface NodeRate {
 
 /** Slows down nodes that send too much. Nothing is refused: samples stay longer in the node's spool. */
 export interface NodeRates {
-  /** Count bytes of a node. Returns for how long nothing more may be read of it, in milliseconds; 0: read on. */
+  /** Count bytes of a node. Returns the time for which its stream must be paused, in milliseconds; 0: not at all. */
   take(nodeId: number, bytes: number): number
 }
 
@@ -18,7 +18,7 @@ export function createNodeRates(
   { bytesPerHour, burstBytes }: NodeRate,
   nowMs: () => number,
 ): NodeRates {
-  // A debt is the bytes that a node has brought, less what its rate has paid off since then. Each node that ever brought something has an entry.
+  // A debt is the number of bytes that a node has sent, minus what its rate has paid off since then. Each node that ever sent something has an entry.
   const debts = new Map<number, { bytes: number; atMs: number }>()
   const bytesPerMs = bytesPerHour / hourMs
   return {

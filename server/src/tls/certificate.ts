@@ -6,7 +6,7 @@ import { LabError } from '@community-lab/contract'
 import { PemConverter, X509Certificate, X509CertificateGenerator } from '@peculiar/x509'
 import { writeWhole } from '@community-lab/contract/host'
 
-/** The server's certificate: made by itself, and pinned by whoever was told its fingerprint. */
+/** The server's certificate. The server creates it itself, and clients that know its fingerprint pin it. */
 export interface ServerCertificate {
   readonly certPem: string
   readonly keyPem: string
@@ -18,9 +18,8 @@ const lifeMs = 20 * 365.25 * 24 * 3600 * 1000
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
 /**
- * Read the server's certificate and key, or make them the first time. They live long: nodes know the server by this certificate and nothing else.
- *
- * @throws {@link LabError} LAB_CONFIG_INVALID when they are damaged: making new ones would lock out every node.
+ * Read the server's certificate and key, or create them the first time. They are valid for long, because nodes know the server only by this certificate.
+ * @throws {@link LabError} LAB_CONFIG_INVALID when they are damaged, because new ones would lock out every node.
  */
 export async function ensureCertificate(dir: string): Promise<ServerCertificate> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -28,7 +27,7 @@ export async function ensureCertificate(dir: string): Promise<ServerCertificate>
   const certPem = await readFile(files.cert, 'utf8').catch(ifMissing)
   if (certPem === null) {
     const made = await makeCertificate()
-    // The certificate last: with it, the key is there too.
+    // Write the certificate last: when it exists, the key exists, too.
     await writeWhole(files.key, made.keyPem)
     await writeWhole(files.cert, made.certPem)
     return { ...made, sha256: fingerprint(made.certPem) }
@@ -50,7 +49,7 @@ async function makeCertificate(): Promise<{ certPem: string; keyPem: string }> {
       name: 'CN=Community-Lab server',
       keys,
       signingAlgorithm: algorithm,
-      // A day back: the clocks of small devices are late.
+      // Valid since yesterday, because the clocks of small devices may be late.
       notBefore: new Date(Date.now() - 24 * 3600 * 1000),
       notAfter: new Date(Date.now() + lifeMs),
     },

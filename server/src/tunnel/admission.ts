@@ -3,7 +3,7 @@ import { permit } from '../access/permit.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Registry } from '../registry/registry.ts'
 
-/** Who asks for which sliver. */
+/** The principal, and the sliver that it asks for. */
 export interface TunnelRequest {
   /** `slice@node`. */
   readonly sliverId: string
@@ -13,8 +13,7 @@ export interface TunnelRequest {
 const right = 'open a sliver’s SSH port'
 
 /**
- * Tell which sliver a tunnel goes to, if the asker may have one: operators, and those who look after the slices of the group that owns it.
- *
+ * Find the sliver of a tunnel, and check that the asker may use it: operators, and admins of slices in the group that owns it.
  * @throws {@link LabError} LAB_AUTH_REQUIRED, LAB_NOT_FOUND, LAB_AUTH_FORBIDDEN, LAB_SLIVER_NOT_STARTED.
  */
 export async function admitTunnel(

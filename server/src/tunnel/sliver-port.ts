@@ -1,23 +1,22 @@
 import { connect, type Socket } from 'node:net'
 import { LabError } from '@community-lab/contract'
 
-/** Where a sliver's SSH daemon is. */
+/** The address of a sliver's SSH daemon. */
 export interface SliverPort {
   /** The sliver's id, for errors. */
   readonly sliver: string
-  /** Its management address. */
+  /** The management address of the sliver. */
   readonly address: string
   readonly port: number
-  /** Ends the attempt. */
+  /** Cancels the attempt. */
   readonly signal: AbortSignal
 }
 
-/** How long connecting may take, in milliseconds: after this time the link to the node is taken to be cut. */
+/** The most time for connecting, in milliseconds. After it the link to the node counts as cut. */
 const connectWithinMs = 8_000
 
 /**
- * Connect to a sliver's SSH port over the management network. The socket comes paused and with both halves closable apart.
- *
+ * Connect to a sliver's SSH port over the management network. The returned socket is paused, and each of its halves can be closed separately.
  * @throws {@link LabError} LAB_SLIVER_UNREACHABLE.
  */
 export function connectSliverPort({ sliver, address, port, signal }: SliverPort): Promise<Socket> {
@@ -37,7 +36,7 @@ export function connectSliverPort({ sliver, address, port, signal }: SliverPort)
     socket.once('connect', () => {
       clearTimeout(timer)
       socket.off('error', fail)
-      // An error that nobody listens for would end the process. Whoever takes the socket next learns of the error by its `close` event.
+      // An error without a listener would end the process. The next user of the socket learns of the error by its `close` event.
       socket.on('error', () => undefined)
       resolve(socket)
     })

@@ -2,19 +2,18 @@ import type { Socket } from 'node:net'
 import type { WebSocket } from '@fastify/websocket'
 import type { RawData } from 'ws'
 
-/** The most bytes in one message; proxies between browser and server cut longer ones off at 1 MiB. */
+/** The most bytes in one message. Proxies between browser and server cut messages above 1 MiB. */
 const maxTunnelMessageBytes = 256 * 1024
-/** With this many bytes unsent towards the WebSocket, nothing more is read from the sliver. */
+/** With this many unsent bytes for the WebSocket, the sliver's port is not read. */
 const highWaterBytes = 256 * 1024
-/** How long the sliver may go on sending after its client has finished, in milliseconds. */
+/** The time for which the sliver may continue to send after its client has finished, in milliseconds. */
 const lingerMs = 10_000
 
 /**
- * Carry bytes between a WebSocket and a sliver's port until both have ended. Returns when nothing is left of either.
- *
- * Binary messages are bytes; an empty one says that the client will send no more (WebSockets cannot close one half), and the sliver's remaining
- * output still arrives. The sliver's end closes the WebSocket with 1000 after all its bytes; a broken connection with 1011. Whoever is
- * slow slows the other side down: at most {@link maxTunnelMessageBytes} and the sockets' own buffers wait in memory, either way.
+ * Carry bytes between a WebSocket and a sliver's port until both have ended. Settles when both are closed.
+ * Binary messages are bytes. An empty message says that the client sends no more (WebSockets cannot close one half), and the sliver's remaining
+ * output still arrives. When the sliver ends, the WebSocket is closed with 1000 after all bytes; after a broken connection with 1011. A slow
+ * side slows the other side down: at most {@link maxTunnelMessageBytes} and the sockets' own buffers wait in memory, in each direction.
  */
 export function spliceTunnel(socket: WebSocket, port: Socket): Promise<null> {
   const done = Promise.withResolvers<null>()
@@ -49,7 +48,7 @@ export function spliceTunnel(socket: WebSocket, port: Socket): Promise<null> {
   socket.on('message', fromSocket)
   socket.on('error', () => port.destroy())
   socket.on('close', () => {
-    // What the client has sent is still delivered to the sliver. What the sliver sends is dropped, since nobody reads it any more.
+    // Bytes of the client are still delivered to the sliver. Bytes of the sliver are dropped, because nobody reads them any more.
     port.off('data', fromPort)
     port.resume()
     port.end()

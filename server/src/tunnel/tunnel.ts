@@ -17,20 +17,20 @@ export interface TunnelOptions {
 
 /** The longest message accepted from a client, in bytes. */
 const maxPayload = 1024 * 1024
-/** How long a silent client's connection lives, in milliseconds. */
+/** A connection of a client is closed after this time of silence, in milliseconds. */
 const silenceMs = 30_000
 
 /**
- * SSH to slivers without a VPN: a WebSocket carries bytes to `[sliver's management address]:22`. The server sees ciphertext only. Everything that
- * can be refused is refused as an HTTP problem before the upgrade: the connection to the sliver is made first. Needs `app.registry`
- * and `request.principal`, and takes `@fastify/websocket` as it is when the app has it already.
+ * SSH to slivers without a VPN. A WebSocket carries bytes to `[sliver's management address]:22`. The server sees only encrypted data. Refusals
+ * are answered as an HTTP problem before the upgrade: the connection to the sliver is made first. Needs `app.registry`
+ * and `request.principal`. Uses `@fastify/websocket` if the app has registered it, and registers it otherwise.
  */
 export const tunnelPlugin = fp<TunnelOptions>(
   async (app, options) => {
     if (!app.hasDecorator('websocketServer')) {
       await app.register(websocket, { options: { maxPayload, perMessageDeflate: false } })
     }
-    // Connections on their way from the check to the upgraded WebSocket; until `release` they end with their client.
+    // Connections to slivers between the check and the upgrade. Until `release` is called they end together with the client's connection.
     const waiting = new WeakMap<FastifyRequest, { port: Socket; release: () => void }>()
 
     async function connectBeforeUpgrade(
