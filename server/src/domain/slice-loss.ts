@@ -18,8 +18,7 @@ export interface SliverChanges {
 
 /**
  * Find the nodes that keep their sliver although a spec does not list them. A list of nodes in production leaves out a node that is not in production today,
- * but
- * nobody chose to leave it out. With `may_lose: 'slivers'` the list is used as it is.
+ * but nobody chose to leave it out. With `may_lose: 'slivers'` the list is used as it is.
  */
 export function keptNodes(
   spec: SliceSpec,

@@ -42,8 +42,7 @@ export interface ChangeListeners {
 
 const maxAttempts = 6
 // serialization_failure, deadlock_detected, and foreign_key_violation, which means that an object was removed at the same moment. When it is tried again, the
-// change
-// succeeds or finds out what is missing.
+// change succeeds or finds out what is missing.
 const repeatable = new Set(['40001', '40P01', '23503'])
 
 /** Runs a change. Its rows and its events are committed together, or neither is. */

@@ -12,8 +12,7 @@ const lifeMs = 5 * 60_000
 
 /**
  * Send every change as it happens. `hello` tells a new reader where the stream begins. `change` is a change with its id. `reset` tells a reader whose last id
- * is no
- * longer kept to read everything again.
+ * is no longer kept to read everything again.
  */
 export function eventRoutes(app: FastifyInstance, { feed }: RouteContext): void {
   const streams = trackStreams(app)

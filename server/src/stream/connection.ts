@@ -43,8 +43,7 @@ type StreamRecord = SampleRecord | FaultyRecord
 
 /**
  * Serve the stream of a node: first `hello` and `welcome`, then batches. Each batch is acknowledged after its commit. Frames are processed in their order, and
- * several batches may be committed
- * together. While the intake pauses the connection, the node waits.
+ * several batches may be committed together. While the intake pauses the connection, the node waits.
  */
 export function serveStream(socket: WebSocket, options: StreamOptions): void {
   const { store, node, intake, sliceGroup, look, onWelcomed, onError } = options

@@ -17,8 +17,7 @@ export interface RowStreamOptions {
 
 /**
  * Send the rows of a measurement as server-sent events until the client disconnects: the present rows, and new ones as they are committed. Each event is a
- * RowBatch, and its id is the last row's
- * `landed`. A measurement that does not exist yet is waited for. Nothing is read ahead for a slow client.
+ * RowBatch, and its id is the last row's `landed`. A measurement that does not exist yet is waited for. Nothing is read ahead for a slow client.
  */
 export async function streamRows(
   reply: FastifyReply,

@@ -46,8 +46,7 @@ export interface TelemetryStoreOptions {
 export interface TelemetryStore {
   /**
    * Return the last record of a spool that is committed. The node sends the records after it. Records below `firstSeq` that never came are counted in a row of
-   * the
-   * node's `dropped`.
+   * the node's `dropped`.
    */
   begin(start: SpoolStart): Promise<number>
   /** Store samples. Settles after the commit. Calls for one spool are processed in their order. */

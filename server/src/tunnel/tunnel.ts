@@ -21,9 +21,9 @@ const maxPayload = 1024 * 1024
 const silenceMs = 30_000
 
 /**
- * SSH to slivers without a VPN. A WebSocket carries bytes to `[sliver's management address]:22`. The server sees only encrypted data. Refusals
- * are answered as an HTTP problem before the upgrade: the connection to the sliver is made first. Needs `app.registry`
- * and `request.principal`. Uses `@fastify/websocket` if the app has registered it, and registers it otherwise.
+ * SSH to slivers without a VPN. A WebSocket carries bytes to `[sliver's management address]:22`. The server sees only encrypted data. Refusals are answered as
+ * an HTTP problem before the upgrade: the connection to the sliver is made first. Needs `app.registry` and `request.principal`. Uses `@fastify/websocket` if
+ * the app has registered it, and registers it otherwise.
  */
 export const tunnelPlugin = fp<TunnelOptions>(
   async (app, options) => {

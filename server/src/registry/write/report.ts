@@ -82,8 +82,7 @@ async function applySlivers(
 
 /**
  * Store when nodes last made contact, in milliseconds since the epoch. Returns what was stored. Nodes that other transactions are changing are left out, so
- * that
- * no transaction waits for another.
+ * that no transaction waits for another.
  */
 export async function writeContacts(
   { db }: RegistryStore,

@@ -20,8 +20,7 @@ export interface NewSlivers extends SliverPlaces {
 
 /**
  * Add slivers. The number of statements does not depend on the number of slivers. Each starts at the slice's `sliver_defaults.instance_sn`, which is above that
- * of every
- * sliver that was removed. So a node can tell a sliver that was removed and added again from the one before. Source: CONFINE.
+ * of every sliver that was removed. So a node can tell a sliver that was removed and added again from the one before. Source: CONFINE.
  */
 export async function insertSlivers(change: Change, slivers: NewSlivers): Promise<void> {
   const { sliceId, nodeIds, resources } = slivers

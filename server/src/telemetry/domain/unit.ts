@@ -17,8 +17,7 @@ const units: Readonly<Record<string, string>> = {
 
 /**
  * Return the unit that a column's name ends with, as `sample-line.ts` requires it (`rtt_s`: seconds). The suffixes `_total` of a counter and `_as_number` are
- * ignored. Null when the name ends with
- * no known unit. Source: Prometheus, metric and label naming (base units, `_total` last).
+ * ignored. Null when the name ends with no known unit. Source: Prometheus, metric and label naming (base units, `_total` last).
  */
 export function maybeUnitOf(column: string): string | null {
   const name = column.replace(/_as_(?:number|integer)$/u, '').replace(/_total$/u, '')

@@ -59,9 +59,8 @@ const rowGroupRows = 4096
 
 /**
  * Write the rows of a measurement to a Parquet file, in the order of their numbers. Returns false when there is no such measurement. The table has its rows in
- * that order, so
- * nothing is sorted, and a file may be larger than DuckDB's memory. Times in the file have a time zone, so that readers compare them correctly with the
- * present.
+ * that order, so nothing is sorted, and a file may be larger than DuckDB's memory. Times in the file have a time zone, so that readers compare them correctly
+ * with the present.
  */
 export async function writeParquet(
   connection: DuckDBConnection,
