@@ -1,10 +1,10 @@
 import { FieldValue, type SampleRecord } from '@community-lab/contract'
 import Type from 'typebox'
 
-/** A sample before the spool has numbered it. */
+/** A sample before the spool has given it a seq. */
 export type Sample = Omit<SampleRecord, 'seq'>
 
-/** The shape of a {@link Sample}, as the spool writes and reads it. */
+/** The schema of a {@link Sample}, with which the spool is read. */
 export const SampleShape = Type.Object({
   time_us: Type.Integer(),
   source: Type.String(),

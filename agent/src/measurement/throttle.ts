@@ -1,14 +1,14 @@
-/** A task that runs when asked, one run at a time. See {@link createThrottle}. */
+/** A task that runs on request, one run at a time. See {@link createThrottle}. */
 export interface Throttle {
-  /** Let the task run soon. Several calls before a run begins make one run. Calls during a run make one more run after it. */
+  /** Request a run. Several calls before a run begins make one run. Calls during a run make one more run after it. */
   ask(): void
-  /** Let no run begin any more. Settles when a run that is under way has ended. */
+  /** Start no more runs. Settles when a current run has ended. */
   stop(): Promise<void>
 }
 
 /**
- * Run a task when it is asked for. It runs at once when the last run began more than `gapMs` ago, else `gapMs` after that. So a single event is handled
- * without delay, and many events are handled in groups. Errors of the task are not caught here.
+ * Make a throttle. The task runs at once when its last run began more than `gapMs` ago, otherwise `gapMs` after that. So a single event is handled without
+ * delay, and many events are handled in groups. Errors of the task are not caught here.
  */
 export function createThrottle(task: () => Promise<void>, gapMs: number): Throttle {
   let timer: NodeJS.Timeout | null = null
@@ -28,7 +28,7 @@ export function createThrottle(task: () => Promise<void>, gapMs: number): Thrott
     }, waitMs)
   }
 
-  /** Whether it was asked for during the run. This is a function because the compiler takes the variable to be unchanged. */
+  /** Tell whether a run was requested during the current one. This is a function because the compiler assumes that the variable is unchanged. */
   function wasAsked(): boolean {
     return isAsked
   }

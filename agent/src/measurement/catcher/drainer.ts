@@ -1,22 +1,22 @@
 import type { StreamReader } from './stream-reader.ts'
 
-/** Lets several readers read, one bounded turn at a time, one after the other. */
+/** Lets several readers read in turns of limited length, one at a time. */
 export interface Drainer {
-  /** Let a reader take part. */
+  /** Add a reader. */
   add(reader: Pick<StreamReader, 'turn'>): Drained
 }
 
-/** A reader that takes part. */
+/** A reader that was added. */
 export interface Drained {
-  /** There may be something to read. */
+  /** Request a turn, because there may be something to read. */
   ask(): void
-  /** No turn begins after this; settles when one that is under way has ended. */
+  /** Start no more turns. Resolves when a running turn has ended. */
   stop(): Promise<void>
 }
 
 /** Options of {@link createDrainer}. */
 export interface DrainerOptions {
-  /** The least time between two rounds of turns, in milliseconds, so that what comes close together is read together; default 20. */
+  /** The shortest time between two rounds of turns, in milliseconds, so that lines that arrive at nearly the same time are read together; default 20. */
   readonly gapMs?: number
   readonly onProblem: (error: unknown) => void
 }

@@ -5,17 +5,17 @@ import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { measurePath } from '@community-lab/contract'
 
-/** Anyone may write, nobody but the agent may read: a program cannot take away another one's samples. */
+/** Anyone may write, and only the agent may read: a program cannot take away samples of another one. */
 const fifoMode = 0o622
 
-/** Where a sliver's FIFO is, in the folder that the sliver sees at `/run/community-lab`. */
+/** Return the path of a sliver's FIFO, in the folder that the sliver sees as `/run/community-lab`. */
 export function fifoPath(measureDir: string): string {
   return join(measureDir, basename(measurePath))
 }
 
 /**
- * Make a sliver's FIFO unless it is there, and open it. While it is open here, writers do not fail and nothing in it is lost when the catcher dies and is
- * started again. An OCI runtime gives a FIFO that it gets as standard output to the container's root; the owner is set back.
+ * Make a sliver's FIFO unless it exists, and open it. While it is open here, writers get no error, and nothing in it is lost when the catcher is killed and
+ * started again. An OCI runtime that gets a FIFO as standard output changes its owner to the container's root; the owner is changed back.
  */
 export async function openFifo(measureDir: string): Promise<FileHandle> {
   const path = fifoPath(measureDir)
@@ -34,7 +34,7 @@ async function find(path: string): Promise<Stats | null> {
   try {
     return await lstat(path)
   } catch {
-    // Not made yet; any other reason fails again, and is told, when it is made.
+    // The FIFO does not exist yet. Any other cause fails again, with an error, when the FIFO is made.
     return null
   }
 }

@@ -10,11 +10,11 @@ export interface Intake {
   readonly samples: readonly Sample[]
   readonly refusals: readonly Refusal[]
   readonly allowance: Allowance | null
-  /** The beginning of a line whose end has not come yet. */
+  /** The beginning of an incomplete line. */
   readonly rest: Uint8Array
-  /** Bytes that were read, of those given. */
+  /** The number of bytes that were read. */
   readonly bytesRead: number
-  /** Entries all of whose bytes were read. */
+  /** The number of entries that were read completely. */
   readonly entriesRead: number
 }
 
@@ -22,14 +22,14 @@ export interface Intake {
 export interface IntakeOptions {
   readonly source: string
   readonly rate: Rate
-  /** The most lines that are read; what follows them is left for later. */
+  /** The most lines to read. Later lines are left for the next call. */
   readonly maxLines: number
 }
 
 const emptyLine = 'the line is empty'
-/** How many lines that tell of the end of a run are read of a chunk whose other lines are refused. */
+/** When the lines of a chunk are refused, at most this many of its lines that report the end of a run are read nevertheless. */
 const keptPerChunk = 8
-/** How many of them may be read in advance of the rate. They are counted like other lines, so that in the long run no more lines come than the rate allows. */
+/** The most of these lines that may be read in advance of the rate. They count like other lines, so in the long run the rate is not exceeded. */
 const keptInAdvance = 100
 
 /**

@@ -38,7 +38,8 @@ export function writeList(path: string, list: Omit<CatcherList, 'version'>): voi
   const bytes = Buffer.from(formatCatcherList(list))
   const spare = join(dirname(path), `.${basename(path)}.tmp`)
   const former = join(dirname(path), `.${basename(path)}.old`)
-  // A writer that was killed before its last step has left the spare under the other name. One that was killed earlier has left a second name of the list there.
+  // A writer that was killed before its last step has left the spare under the other name. A writer that was killed earlier has left a second name of the list
+  // there.
   if (existsSync(spare)) rmSync(former, { force: true })
   else ifThere(() => renameSync(former, spare))
   overwrite(spare, bytes)
@@ -48,7 +49,7 @@ export function writeList(path: string, list: Omit<CatcherList, 'version'>): voi
   else renameSync(former, spare)
 }
 
-/** Make the spare of a first list, unless the disk is full. */
+/** Make a spare for the first list, unless the disk is full. */
 function reserveSpare(spare: string, bytes: Buffer): void {
   try {
     overwrite(spare, bytes)
@@ -57,7 +58,7 @@ function reserveSpare(spare: string, bytes: Buffer): void {
   }
 }
 
-/** Write a file in its place. It grows first, because that is what a full disk refuses. */
+/** Overwrite a file in place. The file grows first, because only growing can fail on a full disk. */
 function overwrite(path: string, bytes: Buffer): void {
   const file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600)
   try {
@@ -91,7 +92,7 @@ function ifThere(act: () => void): boolean {
   }
 }
 
-/** Make the FIFO that wakes the catcher, unless it is there. */
+/** Make the FIFO that wakes the catcher, unless it exists. */
 export function ensureWake(path: string): void {
   const file = openBothEnds(path)
   if (file === null) execFileSync('mkfifo', ['-m', '600', path])
@@ -105,14 +106,14 @@ export function wake(path: string): void {
   try {
     writeSync(file, '\n')
   } catch (error) {
-    // It is full, so the catcher has enough to wake up for.
+    // The FIFO is full, so the catcher wakes anyway.
     if (!isErrno(error, 'EAGAIN')) throw error
   } finally {
     closeSync(file)
   }
 }
 
-/** Open a FIFO so that it has a reader and a writer; null when there is none. */
+/** Open a FIFO for reading and writing; null when it does not exist. */
 export function openBothEnds(path: string): number | null {
   try {
     return openSync(path, constants.O_RDWR | constants.O_NONBLOCK)

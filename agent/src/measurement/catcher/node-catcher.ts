@@ -23,16 +23,16 @@ import { watchFolder, type FolderWatch } from './watch-folder.ts'
 
 /** Options of {@link openNodeCatcher}. */
 export interface NodeCatcherOptions extends CatcherOptions {
-  /** The boot of this host. */
+  /** The id of this host's current boot. */
   readonly bootId: string
-  /** How long the catcher may take to answer, in milliseconds; default 10 s. */
+  /** The longest time until the catcher answers, in milliseconds; default 10 s. */
   readonly answerWithinMs?: number
   readonly onProblem: (error: unknown) => void
 }
 
 /**
- * The one catcher process of a node. It runs as long as it has something to catch. What it is to catch is a list in a file, so agent and catcher may be killed at
- * any time: the next one reads the list and goes on. Each of these calls may fail, and may be made again at any time.
+ * The catcher process of a node. It runs as long as it has something to catch. Its tasks are a list in a file, so agent and catcher may be killed at any time:
+ * the next one reads the list and goes on. Each call may fail, and may be repeated at any time.
  */
 export interface NodeCatcher {
   /**
@@ -52,14 +52,14 @@ export interface NodeCatcher {
 }
 
 const defaultAnswerWithinMs = 10_000
-/** The delay before a catcher that ended early, or could not be started, is started again. */
+/** The delay before a catcher is started again that ended early or could not be started. */
 const backoff = { firstMs: 200, longestMs: 10_000, jitter: 0.5 }
-/** How often the list that the catcher writes is read when no event has told of a change, in milliseconds. */
+/** The interval at which the catcher's list is read when no event reports a change, in milliseconds. */
 const lookMs = 1_000
-/** A catcher that ended after running for at least this long is started again without a wait, in milliseconds. */
+/** When a catcher has run for at least this long, it is started again without delay, in milliseconds. */
 const soundMs = 10_000
 
-/** Open the catcher in a folder: take over the one that an agent before has left, with what it was wanted to catch. */
+/** Open the catcher in a folder. A catcher that an earlier agent has started is taken over with its tasks. */
 export async function openNodeCatcher(options: NodeCatcherOptions): Promise<NodeCatcher> {
   mkdirSync(options.dir, { recursive: true, mode: 0o700 })
   const catcher = new FileNodeCatcher(options)
@@ -72,7 +72,10 @@ export async function openNodeCatcher(options: NodeCatcherOptions): Promise<Node
   return catcher
 }
 
-/** A task, and the serial of the list with which it was asked for last. For a task of an agent before it is infinite: no answer is as new, so it is asked for again. */
+/**
+ * A task, and the serial of the last list with which it was requested. The serial is infinite for a task of an earlier agent: no answer is new enough, so it is
+ * requested again.
+ */
 interface ListedTask extends CatcherTask {
   readonly serial: number
 }
@@ -87,9 +90,9 @@ class FileNodeCatcher implements NodeCatcher {
   #running: CatcherProcess | null = null
   #starting: Promise<CatcherProcess> | null = null
   #supervised: Promise<void> | null = null
-  /** Settles when the catcher tells something, or when this is closed. */
+  /** Settles when the catcher has written its list, or when this is closed. */
   #told = Promise.withResolvers<undefined>()
-  /** What is known of slivers that cannot be caught. */
+  /** The reason for each folder that the catcher cannot catch. */
   #failed: ReadonlyMap<string, string> = new Map()
 
   constructor(options: NodeCatcherOptions) {
@@ -111,7 +114,10 @@ class FileNodeCatcher implements NodeCatcher {
     })
   }
 
-  /** Find the catcher that runs. One of an older version does not understand the list: it is ended. Its FIFOs are kept open meanwhile, so that no writer fails. */
+  /**
+   * Find the running catcher. A catcher of another version does not understand the list, so it is ended. Its FIFOs are kept open meanwhile, so that no writer
+   * gets an error.
+   */
   async takeOver(): Promise<void> {
     const { dir } = this.#options
     this.#running = findCatcher(dir, this.#closed.signal)
@@ -140,7 +146,7 @@ class FileNodeCatcher implements NodeCatcher {
     const { entries } = await this.#ask(folder, { task: 'end', fifo: present.fifo })
     const state = entries.get(folder)
     if (state !== 'ended') throw new Error(state ?? 'the catcher says nothing of it')
-    // It ends by itself when it has nothing left to catch.
+    // The catcher ends by itself when it has nothing left to catch.
     if (this.#running !== null && !this.#mayBeWanted()) await this.#awaitNews(this.#running.ended)
   }
 
@@ -157,7 +163,7 @@ class FileNodeCatcher implements NodeCatcher {
     await this.#supervised
   }
 
-  /** Tell whether anything is to be caught, so that a catcher must run. */
+  /** Tell whether a catcher must run because there is something to catch. */
   #mayBeWanted(): boolean {
     return [...this.#tasks.values()].some(({ task }) => task === 'catch')
   }
@@ -178,7 +184,7 @@ class FileNodeCatcher implements NodeCatcher {
     const deadlineMs = performance.now() + answerWithinMs
     for (;;) {
       const told = this.#told.promise
-      // The answer is looked for first: a catcher that has nothing left to catch ends right after it, and need not be started again.
+      // Look for the answer first: a catcher that has nothing left to catch ends right after its answer, and need not be started again.
       const caught = readList(this.#paths.caught)
       if (caught !== null && caught.serial >= serial) return caught
       this.#closed.signal.throwIfAborted()
@@ -191,7 +197,7 @@ class FileNodeCatcher implements NodeCatcher {
     }
   }
 
-  /** Wait for an event, but no longer than a look takes to come. */
+  /** Wait for an event, at most for one look interval. */
   async #awaitNews(event: Promise<unknown>, longestMs = lookMs): Promise<void> {
     const timeout = new AbortController()
     const waitMs = Math.min(lookMs, longestMs)
@@ -209,7 +215,7 @@ class FileNodeCatcher implements NodeCatcher {
     writeList(this.#paths.wanted, { serial: this.#serial, writer, entries: new Map(entries) })
   }
 
-  /** Start it unless it runs, and see that it is started again whenever it ends. */
+  /** Start the catcher unless it runs, and make sure that it is started again whenever it ends. */
   async #run(): Promise<CatcherProcess> {
     const { dir } = this.#options
     this.#closed.signal.throwIfAborted()
@@ -235,7 +241,7 @@ class FileNodeCatcher implements NodeCatcher {
     let failures = 0
     for (;;) {
       const process = this.#running
-      // Null after a start that failed: it is tried again.
+      // It is null after a failed start, which is repeated.
       if (process !== null) {
         const startedMs = performance.now()
         await Promise.race([process.ended, isLeft])
@@ -247,14 +253,14 @@ class FileNodeCatcher implements NodeCatcher {
         if (failures++ > 0) await delay(backoffMs(backoff, failures - 1), undefined, { signal })
         await this.#run()
       } catch (error) {
-        // A wait that was cut short is no problem.
+        // The wait ends early when this is closed.
         if (signal.aborted) return
         this.#options.onProblem(error)
       }
     }
   }
 
-  /** Take note of what the catcher tells. */
+  /** Read what the catcher has written. */
   #hear(): void {
     this.#told.resolve(undefined)
     this.#told = Promise.withResolvers()
@@ -268,7 +274,7 @@ class FileNodeCatcher implements NodeCatcher {
           this.#options.onProblem(new Error(`${folder} is not caught: ${state}`))
       this.#failed = failed
     } catch (error) {
-      // It is read again at the next change.
+      // The list is read again at the next change.
       this.#options.onProblem(error)
     }
   }

@@ -12,22 +12,22 @@ export interface OpenStreamOptions {
   readonly spool: Spool
   readonly reader: StreamReader
   readonly drainer: Drainer
-  /** The folder in which the catcher keeps the stream. */
+  /** The folder of the stream, into which the catcher writes. */
   readonly dir: string
-  /** The folder that the sliver sees at `/run/community-lab`. */
+  /** The folder that the sliver sees as `/run/community-lab`. */
   readonly measureDir: string
 }
 
-/** A stream that is read into the spool as it grows. */
+/** A stream that is read into the spool while it grows. */
 export interface OpenStream {
   readonly measureDir: string
   /** Tell whether the FIFO in the sliver's folder is still the one that was opened. */
   hasFifo(): Promise<boolean>
-  /** Read no more, and close the FIFO. */
+  /** Stop reading, and close the FIFO. */
   close(): Promise<void>
 }
 
-/** Make a sliver's FIFO unless it is there, hold it open, and read its stream whenever the catcher has added to it. */
+/** Make a sliver's FIFO unless it exists, keep it open, and read its stream whenever the catcher has added to it. */
 export async function openStream(options: OpenStreamOptions): Promise<OpenStream> {
   const { spool, dir, measureDir } = options
   const fifo = await openFifo(measureDir)
@@ -55,7 +55,7 @@ export async function openStream(options: OpenStreamOptions): Promise<OpenStream
   }
 }
 
-/** End the catcher that an agent of version 0.1 has started for one sliver alone. */
+/** End the catcher that an agent of version 0.1 has started for one sliver. */
 export async function endOwnCatcher(dir: string): Promise<void> {
   const polling = new AbortController()
   try {

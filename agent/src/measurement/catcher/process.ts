@@ -14,31 +14,31 @@ import type { Rate } from '../domain/rate.ts'
 export interface CatcherOptions {
   /** The folder of the catcher, for it alone. */
   readonly dir: string
-  /** The most bytes of a segment of data or index. */
+  /** The most bytes of a segment's data or index. */
   readonly segmentBytes: number
   /** The most bytes of all segments of one sliver together. */
   readonly maxBytes: number
-  /** How many bytes one sliver may write. */
+  /** The rate at which one sliver may write, in bytes. */
   readonly byteRate: Rate
 }
 
-/** A catcher that runs, started by this agent or by one before. */
+/** A running catcher, which this agent or an earlier one has started. */
 export interface CatcherProcess {
   readonly pid: number
-  /** Settles when it has ended. */
+  /** Resolves when the process has ended. */
   readonly ended: Promise<void>
 }
 
-/** Beside `src` and `dist`, so that it is found from both. */
+/** The program is beside `src` and `dist`, so the same relative path is valid for both. */
 const program = fileURLToPath(new URL('../../../perl/catcher.pl', import.meta.url))
-/** The exit code of a catcher that found another one at work. */
+/** The exit code of a catcher that has found another one running. */
 const alreadyCaught = 3
 const pollMs = 500
 const startWithinMs = 10_000
 const endWithinMs = 5_000
 
 /**
- * Start the catcher, or find the one that runs already. It has a session of its own and outlives this process.
+ * Start the catcher, or find the running one. It has its own session and outlives this process.
  * @throws Error that says why it cannot be started.
  */
 export async function startCatcher(
@@ -66,7 +66,7 @@ export async function startCatcher(
   })
   child.stdout.destroy()
   child.unref()
-  // One that has nothing to catch ends right after it has begun, and its end may be heard of first.
+  // A catcher that has nothing to catch ends right after its start, and the event of its end may come first.
   if ((came === 'ready' || came === 0) && child.pid !== undefined) {
     child.stderr.destroy()
     return { pid: child.pid, ended: exited.then(() => undefined) }
@@ -91,23 +91,23 @@ function argumentsOf({ dir, segmentBytes, maxBytes, byteRate }: CatcherOptions):
 }
 
 /**
- * Find the catcher that runs on a folder; null when none does.
- * @throws what keeps this from being known, such as too many open files.
+ * Find the running catcher of a folder; null when there is none.
+ * @throws an error that prevents the answer, such as too many open files.
  */
 export function findCatcher(dir: string, signal: AbortSignal): CatcherProcess | null {
   try {
     const pid = Number(readFileSync(join(dir, 'lock'), 'utf8'))
     return isCatcher(pid, dir) ? { pid, ended: waitForEnd(pid, dir, signal) } : null
   } catch (error) {
-    // None has ever run.
+    // No catcher has ever run.
     if (isAbsent(error)) return null
     throw error
   }
 }
 
 /**
- * Let a catcher empty its FIFOs and end; kill it when that takes too long.
- * @throws Error when it has not ended then either.
+ * Let a catcher empty its FIFOs and end. Kill it when that takes too long.
+ * @throws Error when it does not end even then.
  */
 export async function endCatcher({ pid, ended }: CatcherProcess, dir: string): Promise<void> {
   for (const name of ['SIGTERM', 'SIGKILL'] as const) {
@@ -121,11 +121,11 @@ export async function endCatcher({ pid, ended }: CatcherProcess, dir: string): P
   throw new Error(`the catcher from before (process ${pid}) does not end`)
 }
 
-/** Wait for the end of a process that is not our child. No event tells of it, so it is polled. */
+/** Wait for the end of a process that is not a child of this one. There is no event for it, so it is polled. */
 async function waitForEnd(pid: number, dir: string, signal: AbortSignal): Promise<void> {
   while (!signal.aborted && mayRun(pid, dir))
     await delay(pollMs, undefined, { signal, ref: false }).catch(() => {
-      // Nobody wants to know any more.
+      // Nobody waits for it any more.
     })
 }
 
@@ -133,18 +133,18 @@ function mayRun(pid: number, dir: string): boolean {
   try {
     return isCatcher(pid, dir)
   } catch {
-    // It cannot be known now, which does not say that it has ended.
+    // The answer is unknown for now, which does not mean that the process has ended.
     return true
   }
 }
 
 /**
  * Tell whether a process is the catcher of a folder, and has not ended.
- * @throws what keeps this from being known, such as too many open files.
+ * @throws an error that prevents the answer, such as too many open files.
  */
 export function isCatcher(pid: number, dir: string): boolean {
   try {
-    // Looked at first: reading the command line of a process that waits for a device may never end, and the pid may be another's by now.
+    // The name is checked first, because the pid may have been reused: reading the command line of a process that waits for a device may never return.
     if (readFileSync(`/proc/${pid}/comm`, 'utf8').trim() !== 'perl') return false
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(dir)
   } catch (error) {

@@ -22,49 +22,49 @@ import { createStreamReader } from './stream-reader.ts'
 /** Options of {@link createSliverStreams}. */
 export interface SliverStreamsOptions {
   readonly spool: Spool
-  /** Where the catcher and its files are, for it alone; it must outlive the agent. */
+  /** The folder of the catcher and its files, for it alone. It must outlive the agent. */
   readonly dir: string
-  /** The most bytes caught and not yet read into the spool, per sliver; default {@link defaultCatcherBytes}. */
+  /** The most bytes per sliver that are caught and not yet read into the spool; default {@link defaultCatcherBytes}. */
   readonly maxBytesPerSliver?: number
-  /** How many bytes a sliver may write; default {@link defaultByteRate}. */
+  /** The rate at which a sliver may write, in bytes; default {@link defaultByteRate}. */
   readonly byteRate?: Rate
-  /** How long the catcher may take to answer, in milliseconds; default 10 s. */
+  /** The longest time until the catcher answers, in milliseconds; default 10 s. */
   readonly answerWithinMs?: number
-  /** Told what goes wrong between calls: a catcher that cannot be started again, a disk that fails. */
+  /** Called for problems between calls: a catcher that cannot be started again, or a disk error. */
   readonly onProblem?: (error: unknown) => void
 }
 
 /**
- * The streams of lines that slivers' programs write, each from its FIFO into the spool. Each call may fail, for the catcher or the disk may be in trouble. Then
- * nothing is forgotten, and the same call may be made again.
+ * The streams of lines that programs in slivers write, each from its FIFO into the spool. Each call may fail because of the catcher or the disk. Then nothing
+ * is lost, and the call may be repeated.
  */
 export interface SliverStreams {
   /**
-   * See that a sliver's lines are caught: make its FIFO `measure` (mode 0622: any of its users may write) in the folder that it sees at
-   * `/run/community-lab`, start a catcher or find the one that an agent before has started, and read what it has. Idempotent; quick when all is well. A sliver
-   * for which it fails is caught as soon as the catcher can.
+   * Catch a sliver's lines: make its FIFO `measure` (mode 0622: any of its users may write) in the folder that the sliver sees as `/run/community-lab`, start a
+   * catcher or take over that of an earlier agent, and read what it has caught. Idempotent; quick when nothing is wrong. When it fails for a sliver, the
+   * catcher goes on trying.
    * @throws {@link LabError} LAB_AGENT_CATCHER_FAILED.
    */
   ensure(sliverId: string, measureDir: string): Promise<void>
-  /** Read what a sliver has written to its end, and remove its FIFO and its files. Call it when its processes have ended. Idempotent. */
+  /** Read a sliver's stream to its end, and remove its FIFO and its files. Call it after its processes have ended. Idempotent. */
   remove(sliverId: string): Promise<void>
-  /** Let go at once, so that this process can end: the catcher runs on and keeps what is written meanwhile. Calls under way fail. */
+  /** Stop reading at once, so that this process can end. The catcher runs on and keeps what is written meanwhile. Running calls fail. */
   stop(): Promise<void>
 }
 
-/** What one sliver's caught lines may take of its node's disk unless told otherwise, in bytes. */
+/** The default for the most disk space of one sliver's caught lines, in bytes. */
 export const defaultCatcherBytes = 16 * 1024 * 1024
-/** What one sliver may write unless told otherwise, in bytes: good for 5,000 lines a second of 200 bytes. */
+/** The default for the rate at which one sliver may write, in bytes: enough for 5,000 lines of 200 bytes per second. */
 const defaultByteRate: Rate = { perSecond: 1024 * 1024, burst: 8 * 1024 * 1024 }
 const largestSegmentBytes = 1024 * 1024
 
 /**
- * Catch the lines that the programs in slivers write, by one process for the whole node (`agent/perl/catcher.pl`).
+ * Catch the lines that the programs in slivers write, with one process for the whole node (`agent/perl/catcher.pl`).
  *
- * A writer never waits for more than the catcher, whatever happens to this process; a line that a writer's call has taken is in the server once, also when
- * this process or the catcher is killed at any moment. Beyond `maxBytesPerSliver` new lines are dropped, and their number is told in `dropped`; beyond
- * `byteRate` they are refused, which `rejected` tells.
- * Lines that cannot be read become `rejected`. A line's time is when the catcher saw it, a few milliseconds after it was written.
+ * A writer waits only for the catcher, never for this process. A line that was written successfully arrives at the server exactly once, even when this process
+ * or the catcher is killed at any moment. Beyond `maxBytesPerSliver` new lines are dropped, and `dropped` reports their number. Beyond `byteRate` they are
+ * refused, and `rejected` reports them. Lines that cannot be parsed become `rejected`. The time of a line is when the catcher saw it, a few milliseconds after
+ * it was written.
  */
 export function createSliverStreams(options: SliverStreamsOptions): SliverStreams {
   const { spool, onProblem = () => undefined } = options
@@ -96,7 +96,7 @@ export function createSliverStreams(options: SliverStreamsOptions): SliverStream
     return join(dir, encodeURIComponent(sliverId))
   }
 
-  /** Find a sliver's stream. A stream that a newer agent has begun cannot be read here: its folder is renamed, and the sliver gets a new stream. */
+  /** Find a sliver's stream. This agent cannot read a stream that a newer agent has begun: then its folder is renamed, and the sliver gets a new stream. */
   async function find(sliverId: string): Promise<Stream | null> {
     const stream = await findStream(folderOf(sliverId))
     if (stream !== 'newer') return stream
@@ -110,14 +110,14 @@ export function createSliverStreams(options: SliverStreamsOptions): SliverStream
     return createStreamReader({ spool, dir, markKey, source: sliverId, onProblem })
   }
 
-  /** Have the catcher let go of a sliver, then read no more. In this order: while the catcher does not answer, the stream may grow. */
+  /** Make the catcher close a sliver's FIFO, then stop reading. The order matters: the stream may grow until the catcher answers. */
   async function close(sliverId: string, catcher: NodeCatcher): Promise<void> {
     await catcher.end(basename(folderOf(sliverId)))
     await open.get(sliverId)?.close()
     open.delete(sliverId)
   }
 
-  /** Read a stream that nobody writes any more to its end, and remove it. */
+  /** Read a stream that is not written any more to its end, and remove it. */
   async function finish(sliverId: string): Promise<void> {
     const folder = folderOf(sliverId)
     const stream = await find(sliverId)
@@ -126,7 +126,7 @@ export function createSliverStreams(options: SliverStreamsOptions): SliverStream
       await spool.sync()
     }
     await removeStream(folder)
-    // Forgotten last: with the files still there it would be read a second time.
+    // The mark goes last: without it, files that are still there would be read a second time.
     if (stream !== null) spool.append([], { marks: { [stream.markKey]: null } })
   }
 
@@ -148,7 +148,7 @@ export function createSliverStreams(options: SliverStreamsOptions): SliverStream
     await endOwnCatcher(folder)
     let stream = await find(sliverId)
     if (stream === null || isOfAnotherBoot(stream)) {
-      // It may still write into the folder of a stream whose removal was cut short.
+      // The catcher may still write into the folder of a stream whose removal was interrupted.
       await catcher.end(basename(folder))
       if (stream !== null) await finish(sliverId)
       stream = await beginStream(folder)
@@ -168,7 +168,7 @@ export function createSliverStreams(options: SliverStreamsOptions): SliverStream
     catcher.forget(basename(folder))
   }
 
-  /** Do what concerns one sliver in the order it was asked for. */
+  /** Run the tasks of one sliver in the order of the calls. */
   function inTurn(sliver: string, task: () => Promise<void>): Promise<void> {
     return serial.run(sliver, async () => {
       try {

@@ -2,26 +2,26 @@ import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } fr
 import { join } from 'node:path'
 import { indexEntryBytes, parseIndex, type IndexEntry } from '../domain/catcher-index.ts'
 
-/** A place in a stream, of which a catcher's folder holds the newest part in segments. */
+/** A position in a stream. A catcher's folder contains the newest part of the stream in segments. */
 export interface StreamPlace {
-  /** Where the segment begins that the place is in. */
+  /** The beginning of the segment that contains the position. */
   readonly segment: number
-  /** Bytes of that segment's index that belong to what is before the place. */
+  /** The bytes of that segment's index for what is before the position. */
   readonly indexBytes: number
-  /** Bytes of the whole stream before the place. */
+  /** The bytes of the whole stream before the position. */
   readonly end: number
 }
 
-/** The lines that a catcher has thrown away since the stream began, and one of the newest of them. */
+/** The lines that a catcher has discarded since the stream began, with a recent one as an example. */
 export interface LostLines {
   readonly lines: number
   readonly example: string
 }
 
-/** The most index entries read at once. */
+/** The most index entries of one read. */
 const maxEntries = 512
 
-/** List where the segments of a folder begin, in order. */
+/** List the beginnings of a folder's segments, in order. */
 export function listStarts(dir: string): readonly number[] {
   const starts = readdirSync(dir).flatMap((name) => {
     const match = /^(\d{16})\.data$/u.exec(name)
@@ -30,7 +30,7 @@ export function listStarts(dir: string): readonly number[] {
   return starts.sort((one, other) => one - other)
 }
 
-/** Read the index entries behind a place: at least one when there is any, else no more than cover so many bytes. */
+/** Read the index entries after a position: as many as cover at most so many bytes, but at least one if there is one. */
 export function readEntries(
   dir: string,
   { segment, indexBytes, end }: StreamPlace,
@@ -44,8 +44,8 @@ export function readEntries(
 }
 
 /**
- * Make an entry for what a segment that nobody writes any more holds beyond its last readable entry: the catcher was killed, or the index is damaged. Its
- * time is that of the segment's last write.
+ * Make an entry for the bytes of a segment after its last readable entry. The segment must not be written any more. Such bytes exist when the catcher was
+ * killed or the index is damaged. The entry's time is that of the segment's last write.
  */
 export function coverUnindexed(
   dir: string,
@@ -58,19 +58,22 @@ export function coverUnindexed(
   return [{ end: until, timeUs: Math.round(data.mtimeMs * 1000) }]
 }
 
-/** Read the bytes of a segment from a place on; fewer than asked for when the file has fewer. */
+/** Read the bytes of a segment from a position on; fewer than requested when the file has fewer. */
 export function readBytes(dir: string, { segment, end }: StreamPlace, bytes: number): Buffer {
   const buffer = Buffer.alloc(bytes)
   return buffer.subarray(0, readAt(dataPath(dir, segment), buffer, end - segment))
 }
 
-/** Read how many lines were dropped because the catcher's files, or the disk, were full. */
+/** Read the number of lines that were dropped because the catcher's files or the disk were full. */
 export function readDropped(dir: string): number {
   const count = Number(readText(join(dir, 'dropped')))
   return Number.isSafeInteger(count) ? count : 0
 }
 
-/** Read how many lines were refused because they came too fast. The number stands twice: where both differ it was being written, and null is returned. */
+/**
+ * Read the number of lines that were refused because they came too fast. The file contains the number twice. When the two differ, the file was being written,
+ * and null is returned.
+ */
 export function readRefused(dir: string): LostLines | null {
   const match = /^(\d{20}) (.*) (\d{20})\n$/su.exec(readText(join(dir, 'refused')))
   const [, first, example = '', second] = match ?? []

@@ -4,22 +4,22 @@ import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeWhole } from '@community-lab/contract/host'
 
-/** What a sliver's programs have written, from the first line on; its folder is its catcher's. */
+/** The lines that a sliver's programs have written since the first one. They are in a folder of the catcher. */
 export interface Stream {
-  /** The key of how far it has been read. */
+  /** The key of the spool's mark with the position up to which the stream was read. */
   readonly markKey: string
-  /** The boot of this host in which it began. */
+  /** The id of the host's boot in which the stream began. */
   readonly bootId: string
 }
 
-/** The version of the files in which a catcher keeps a stream. */
+/** The version of the files of a stream. */
 const streamVersion = 1
 const bootPath = '/proc/sys/kernel/random/boot_id'
 
 /** Find the stream in a folder; null when there is none, `newer` when a newer agent has begun it and this one cannot read it. */
 export async function findStream(dir: string): Promise<Stream | 'newer' | null> {
   try {
-    // Version 0 has none in its file.
+    // The file of version 0 contains no version.
     const text = await readFile(join(dir, 'stream'), 'utf8')
     const [id = '', bootId = '', version = '0'] = text.trim().split(' ')
     return Number(version) > streamVersion ? 'newer' : { markKey: `catcher ${id}`, bootId }
@@ -29,7 +29,7 @@ export async function findStream(dir: string): Promise<Stream | 'newer' | null> 
   }
 }
 
-/** Begin a stream. What a removal that was cut short has left in its folder is removed. */
+/** Begin a stream. What an interrupted removal has left in its folder is removed. */
 export async function beginStream(dir: string): Promise<Stream> {
   await removeStream(dir)
   const id = randomUUID()
@@ -39,7 +39,7 @@ export async function beginStream(dir: string): Promise<Stream> {
   return { markKey: `catcher ${id}`, bootId }
 }
 
-/** Give a folder another name, under which nobody looks for a stream. Returns the name. */
+/** Rename a folder, so that it is not taken for a stream. Returns the new name. */
 export async function setAside(dir: string): Promise<string> {
   const keptAt = `${dir}${asideMark}${new Date().toISOString().replaceAll(':', '')}`
   await rename(dir, keptAt)
@@ -54,20 +54,20 @@ export function isAside(name: string): boolean {
 const asideMark = '.unreadable-'
 
 /**
- * Remove a stream with all that it still has. Its file goes first: a removal that was cut short leaves a folder without a stream. With a stream of which only some
- * segments are left, the catcher would count its bytes from 0 again, and the reader would wait for later ones.
+ * Remove a stream with everything that it contains. The file `stream` is removed first, so that an interrupted removal leaves a folder without a stream. If
+ * only some segments of a stream were removed, the catcher would count its bytes from 0 again, and the reader would wait for later bytes.
  */
 export async function removeStream(dir: string): Promise<void> {
   await rm(join(dir, 'stream'), { force: true })
   await rm(dir, { recursive: true, force: true })
 }
 
-/** Tell whether the host has been restarted since the stream began. Then no catcher writes it, and bytes that were not on disk are lost. */
+/** Tell whether the host was restarted since the stream began. Then no catcher writes it, and bytes that were not on the disk are lost. */
 export function isOfAnotherBoot(stream: Stream): boolean {
   return stream.bootId !== currentBoot()
 }
 
-/** The boot of this host that is now. */
+/** Return the id of the host's current boot. */
 export function currentBoot(): string {
   return readFileSync(bootPath, 'utf8').trim()
 }

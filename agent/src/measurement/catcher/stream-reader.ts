@@ -24,13 +24,13 @@ export interface StreamReaderOptions {
   readonly spool: Spool
   /** The stream's folder. */
   readonly dir: string
-  /** The key of its mark in the spool: another one for each stream. */
+  /** The key of its mark in the spool. It is different for each stream. */
   readonly markKey: string
   /** The `source` of its samples. */
   readonly source: string
-  /** How many samples a second; default {@link defaultSampleRate}. */
+  /** The most samples per second; default {@link defaultSampleRate}. */
   readonly rate?: Rate
-  /** Told when it cannot be known how far the stream was read. */
+  /** Called when the position up to which the stream was read is unknown. */
   readonly onProblem?: (error: unknown) => void
 }
 
@@ -38,28 +38,28 @@ export interface StreamReaderOptions {
 export type Turn =
   /** There is more to read now. */
   | 'more'
-  /** The spool takes no more: try again when it has been trimmed. */
+  /** The spool is full: try again after it was trimmed. */
   | 'full'
-  /** All is read. */
+  /** Everything is read. */
   | 'done'
-  /** All is read, and something is to be told a second from now. */
+  /** Everything is read. In one second there is something to report. */
   | 'done for a second'
 
-/** Reads what a catcher has caught into the spool, each line exactly once. Its calls must not overlap. */
+/** Reads the caught lines of a stream into the spool, each line exactly once. Its calls must not overlap. */
 export interface StreamReader {
-  /** Read a bounded part of what there is. */
+  /** Read a bounded part of what is there. */
   turn(): Promise<Turn>
-  /** Read all there is, for the last time: what a full spool cannot take is counted as dropped. */
+  /** Read everything for the last time. Samples that do not fit into the spool are counted as dropped. */
   drainLast(): Promise<void>
 }
 
 /**
- * How many samples one sliver may make: a program that measures each packet of a fast link for ten seconds may, one that writes without end costs its node no
- * more than a few percent of a core.
+ * The most samples of one sliver. It is enough for a program that measures each packet of a fast link for ten seconds. A program that writes without end costs
+ * its node no more than a few percent of a core.
  */
 export const defaultSampleRate: Rate = { perSecond: 5_000, burst: 50_000 }
 
-/** The most bytes and the most lines that one turn reads, so that a turn takes milliseconds. */
+/** The most bytes and lines of one turn, so that a turn takes milliseconds. */
 const turnBytes = 256 * 1024
 const turnLines = 500
 
@@ -86,15 +86,15 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
     return true
   }
 
-  /** Let the spool know of the position. */
+  /** Save the position in the spool. */
   function save(): boolean {
     isSaved ||= spool.append([], { marks: { [markKey]: position } })
     return isSaved
   }
 
-  /** Read the next lines, or move on to the next segment; null when there is nothing to read now. */
+  /** Read the next lines, or go on to the next segment. Returns null when there is nothing to read now. */
   function step(): Turn | null {
-    // Listed first: a segment that another one follows is not written any more.
+    // List the segments first: a segment with a successor is not written any more.
     const starts = listStarts(dir)
     const following = starts.find((start) => start > position.segment)
     const isWritten = following === undefined && !isLast
@@ -123,7 +123,7 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
       indexBytes: position.indexBytes + Math.min(entriesRead, indexed.length) * indexEntryBytes,
       end: position.end + bytesRead,
     }
-    // Whoever waits for a run's end counts its refused lines as soon as the end has come. So all refused lines are told before the end.
+    // Whoever waits for the end of a run counts its refused lines when the end arrives. So all refused lines are reported before the end.
     const end = samples.find(({ name }) => name === runEndMeasurement)
     const lost = end === undefined ? null : addLost(refusals, end.time_us)
     const told = tellRefusals(lost?.refusals ?? refusals, {
@@ -136,7 +136,7 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
     return take(all, allowance === null ? next : { ...next, allowance }) ? 'more' : 'full'
   }
 
-  /** Add the lines that the catcher has lost or refused since it was looked at last. */
+  /** Add the lines that the catcher has dropped or refused since the last look. */
   function addLost(
     refusals: readonly Refusal[],
     timeUs: number,
@@ -159,7 +159,7 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
     }
   }
 
-  /** Tell of lines that became no samples. */
+  /** Report lines that became no samples. */
   function tell(): Turn {
     const now = nowUs()
     const { refusals, counts } = addLost(position.refusals ?? [], now)
@@ -170,7 +170,7 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
     return left.some(({ lines }) => lines > 0) ? 'done for a second' : 'done'
   }
 
-  /** Tell of a line whose end never came. */
+  /** Report a line that was never completed. */
   function refuseRest(): void {
     const rest = Buffer.from(position.rest, 'base64')
     if (rest.length === 0) return
@@ -185,13 +185,13 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
     take(samples, { ...position, rest: '' })
   }
 
-  /** Remove the segments before the one being read, once what was read of them is safe. */
+  /** Remove the segments before the current one, after what was read from them is synced. */
   async function removeRead(): Promise<void> {
     const read = listStarts(dir).filter((start) => start < position.segment)
     if (read.length === 0 || !save()) return
     await spool.sync()
     for (const start of read) {
-      // The data goes last, for segments are found by it.
+      // Remove the data last, because segments are found by their data files.
       rmSync(indexPath(dir, start), { force: true })
       rmSync(dataPath(dir, start), { force: true })
     }

@@ -1,16 +1,16 @@
 import { watch, type FSWatcher } from 'node:fs'
 
-/** Calls back on changes in a folder until it is closed. */
+/** Reports changes in a folder until it is closed. */
 export interface FolderWatch {
   close(): void
 }
 
-/** How often a folder that cannot be watched is taken for changed, in milliseconds. */
+/** The interval at which a folder that cannot be watched is reported as changed, in milliseconds. */
 const pollMs = 1_000
 
 /**
- * Call back when a file in a folder has perhaps changed. The host may have no inotify instance or watch left, because others use them. Then this calls back
- * once a second until the folder can be watched. It is told the name of the file, null when that is not known.
+ * Call the function when a file in a folder may have changed. The host may have no inotify instance or watch left, because others use them. Then the function
+ * is called once a second until the folder can be watched. It gets the name of the file, or null when that is not known.
  */
 export function watchFolder(dir: string, onChange: (name: string | null) => void): FolderWatch {
   let watcher: FSWatcher | null = null
@@ -20,7 +20,7 @@ export function watchFolder(dir: string, onChange: (name: string | null) => void
     try {
       watcher = watch(dir, (_, name) => onChange(name)).on('error', poll)
     } catch {
-      // There is none left, or the folder is gone. Either way it is looked at by time.
+      // No inotify watch is left, or the folder is gone. Both are handled by polling.
       poll()
     }
   }

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** What a sliver uses; null where it is not told. */
+/** The usage of a sliver; null for unknown values. */
 export interface Usage {
   readonly cpuSeconds: number | null
   readonly memoryBytes: number | null
   readonly processes: number | null
 }
 
-/** Read what a sliver's cgroups tell: version 2 under the key `unified`, version 1 under the controllers' names. */
+/** Read the usage from a sliver's cgroups: version 2 with the key `unified`, version 1 with the names of controllers. */
 export function readCgroups(cgroups: Readonly<Record<string, string>>): Usage {
   const { unified, memory, pids } = cgroups
   const cpu = cgroups['cpuacct'] ?? cgroups['cpu']
@@ -26,13 +26,13 @@ export function readCgroups(cgroups: Readonly<Record<string, string>>): Usage {
   }
 }
 
-/** Such a file is in memory, so nothing is waited for; to ask a thread for it costs this process ten times what reading it costs. */
+/** Read a file of a cgroup. The file is in memory, so a synchronous read does not block; an asynchronous read, in a thread, costs ten times as much. */
 function readText(folder: string | undefined, name: string): string | null {
   if (folder === undefined) return null
   try {
     return readFileSync(join(folder, name), 'utf8')
   } catch {
-    // Not a controller of this group, or the group has gone: not told.
+    // The controller is not enabled for this group, or the group is gone: the value is unknown.
     return null
   }
 }

@@ -8,27 +8,27 @@ import { createSliverHealth, type MeasuredSliver } from './sliver-health.ts'
 /** Options of {@link createCollectors}. */
 export interface CollectorsOptions {
   readonly spool: Spool
-  /** Time between two rounds, in milliseconds; the first one is at once. */
+  /** The time between two rounds, in milliseconds. The first round is at once. */
   readonly intervalMs: number
-  /** The slivers that run now. */
+  /** List the running slivers. */
   readonly slivers: () => readonly MeasuredSliver[] | Promise<readonly MeasuredSliver[]>
-  /** Where proc(5) is; default `/proc`. */
+  /** The path of proc(5); default `/proc`. */
   readonly procRoot?: string
-  /** A path on the disk that is told of; default `/`. */
+  /** A path on the disk to measure; default `/`. */
   readonly diskPath?: string
-  /** Told when a collector fails; the others and the next round go on. */
+  /** Called when a collector fails. The other collectors and the next rounds continue. */
   readonly onProblem?: (collector: string, error: unknown) => void
-  /** Ends it all. */
+  /** Ends all measurements. */
   readonly signal: AbortSignal
 }
 
-/** Measurements that the node makes of itself, in rounds. */
+/** The measurements of the node, in rounds. */
 export interface Collectors {
-  /** Settles when the signal has ended them and the round under way is done. */
+  /** Settles after the signal was aborted and the current round is done. */
   readonly ended: Promise<void>
 }
 
-/** Measure the node, its interfaces and its slivers into the spool, in rounds, until the signal ends it. */
+/** Measure the node, its interfaces and its slivers into the spool, in rounds, until the signal is aborted. */
 export function createCollectors(options: CollectorsOptions): Collectors {
   const { spool, signal, slivers, intervalMs, procRoot = '/proc', diskPath = '/' } = options
   const collectors: readonly Collector[] = [
@@ -46,7 +46,7 @@ export function createCollectors(options: CollectorsOptions): Collectors {
     }
   }
 
-  /** All of a round goes to the disk, and to the server, at once. */
+  /** Measure one round. All its samples are appended, and so sent, together. */
   async function keepRound(): Promise<void> {
     const samples = (await Promise.all(collectors.map(collect))).flat()
     try {
@@ -60,10 +60,10 @@ export function createCollectors(options: CollectorsOptions): Collectors {
     const beganMs = performance.now()
     while (!signal.aborted) {
       await keepRound()
-      // By the clock, whatever a round takes; rounds that were missed are not made up for.
+      // The rounds follow the clock, however long one takes. Missed rounds are not repeated.
       const waitMs = intervalMs - ((performance.now() - beganMs) % intervalMs)
       await delay(waitMs, undefined, { signal }).catch(() => {
-        // Ended while it waited.
+        // The signal was aborted during the delay.
       })
     }
   }

@@ -11,24 +11,24 @@ import {
 } from '../domain/proc.ts'
 import { nodeSource, nowUs, type Sample } from '../sample.ts'
 
-/** Something that is measured again and again. */
+/** Something that is measured at intervals. */
 export interface Collector {
   readonly name: string
-  /** Measure now. What the host does not tell is left out. */
+  /** Measure now. Values that the host does not provide are left out. */
   collect(): Promise<readonly Sample[]>
 }
 
 /** Options of {@link createNodeHealth}. */
 export interface NodeHealthOptions {
   readonly procRoot: string
-  /** A path on the disk that is told of. */
+  /** A path on the disk to measure. */
   readonly diskPath: string
 }
 
 /**
- * The node's health, one row: `cpu_<mode>_seconds_total` of all processors together, `cpu_utilization_ratio` (0 to 1, since the row before; not in the
- * first), `cpus`, `memory_total_bytes`, `memory_available_bytes`, `disk_total_bytes`, `disk_free_bytes` (to ordinary users), `load1`, `load5`,
- * `load15`, `uptime_seconds`.
+ * Measure the node's health, in one row: `cpu_<mode>_seconds_total` of all processors together, `cpu_utilization_ratio` (0 to 1, since the previous row; not in
+ * the first), `cpus`, `memory_total_bytes`, `memory_available_bytes`, `disk_total_bytes`, `disk_free_bytes` (for ordinary users), `load1`, `load5`, `load15`,
+ * `uptime_seconds`.
  */
 export function createNodeHealth(options: NodeHealthOptions): Collector {
   const { procRoot, diskPath } = options

@@ -6,12 +6,13 @@ import { nodeSource, nowUs, type Sample } from '../sample.ts'
 import type { Collector } from './node-health.ts'
 
 /**
- * What the node's interfaces have carried since they were made, one row each: `interface`, and `receive_…` and `transmit_…` totals of bytes, packets, errors and drops. The
- * links of slivers are left out: their names are given to one sliver after another, and a node has thousands of them in its life.
+ * Measure the traffic of the node's interfaces since they were created, in one row each: `interface`, and `receive_…` and `transmit_…` totals of bytes,
+ * packets, errors and drops. The links of slivers are left out: their names are used by one sliver after another, and a node has thousands of slivers in its
+ * life.
  */
 export function createNodeNetwork({ procRoot }: { readonly procRoot: string }): Collector {
   async function collect(): Promise<readonly Sample[]> {
-    // Of this process's network namespace, which is the node's.
+    // The file shows this process's network namespace, which is the node's.
     const counters = parseNetDev(await readFile(join(procRoot, 'self/net/dev'), 'utf8'))
     const timeUs = nowUs()
     const own = counters.filter((one) => !isHostInterface(one.interface))

@@ -4,8 +4,8 @@ import { parsePidStat, parsePidStatus } from '../domain/proc.ts'
 import type { Usage } from './cgroup.ts'
 
 /**
- * Add up what the processes in the PID namespace of a sliver's first process use. This is for hosts without cgroups. The CPU seconds of a process that has
- * ended are counted after its parent has waited for it. All values are null when the first process has ended.
+ * Add up the usage of the processes in the PID namespace of a sliver's first process, for hosts without cgroups. The CPU seconds of an ended process are
+ * counted after its parent has waited for it. All values are null when the first process has ended.
  */
 export async function readPidNamespace(pid: number, procRoot: string): Promise<Usage> {
   const namespace = await namespaceOf(pid, procRoot)
@@ -28,7 +28,7 @@ async function namespaceOf(pid: number, procRoot: string): Promise<string | null
   try {
     return await readlink(join(procRoot, String(pid), 'ns/pid'))
   } catch {
-    // It has ended, or is not ours to look at: no process of a sliver.
+    // The process has ended or cannot be read by this one, so it is not a sliver's.
     return null
   }
 }
@@ -45,7 +45,7 @@ async function readProcess(
     ])
     return { cpuSeconds: parsePidStat(stat) ?? 0, memoryBytes: parsePidStatus(status) }
   } catch {
-    // It ended while we looked.
+    // The process ended meanwhile.
     return null
   }
 }

@@ -3,24 +3,27 @@ import { readCgroups } from './cgroup.ts'
 import type { Collector } from './node-health.ts'
 import { readPidNamespace } from './pid-namespace.ts'
 
-/** A sliver that runs. */
+/** A running sliver. */
 export interface MeasuredSliver {
   /** `slice@node`. */
   readonly id: string
-  /** Its first process, as the host sees it. */
+  /** The pid of its first process on the host. */
   readonly pid: number
-  /** Its cgroup folders by controller (`memory`, `cpu`, `cpuacct`, `pids`), or `unified`; empty where there are none. */
+  /** Its cgroup folders by controller (`memory`, `cpu`, `cpuacct`, `pids`), or `unified`; empty when there are none. */
   readonly cgroups: Readonly<Record<string, string>>
 }
 
 /** Options of {@link createSliverHealth}. */
 export interface SliverHealthOptions {
-  /** The slivers that run now. */
+  /** List the running slivers. */
   readonly slivers: () => readonly MeasuredSliver[] | Promise<readonly MeasuredSliver[]>
   readonly procRoot: string
 }
 
-/** What each sliver uses, one row each: `sliver_id`, `cpu_seconds_total`, `memory_bytes`, `processes`; of its cgroups, or where they do not tell, of its processes. */
+/**
+ * Measure the usage of each sliver, in one row each: `sliver_id`, `cpu_seconds_total`, `memory_bytes`, `processes`. The values come from its cgroups, or if
+ * these lack them, from its processes.
+ */
 export function createSliverHealth(options: SliverHealthOptions): Collector {
   async function measure(sliver: MeasuredSliver): Promise<readonly Sample[]> {
     const told = readCgroups(sliver.cgroups)
@@ -29,7 +32,7 @@ export function createSliverHealth(options: SliverHealthOptions): Collector {
     const cpuSeconds = told.cpuSeconds ?? added.cpuSeconds
     const memoryBytes = told.memoryBytes ?? added.memoryBytes
     const processes = told.processes ?? added.processes
-    // It has ended meanwhile.
+    // The sliver has ended meanwhile.
     if (cpuSeconds === null && memoryBytes === null && processes === null) return []
     const fields: Sample['fields'] = { sliver_id: sliver.id }
     if (cpuSeconds !== null) fields['cpu_seconds_total'] = cpuSeconds

@@ -1,14 +1,14 @@
-/** One entry of a catcher's index: all bytes of the stream before `end` had come at `timeUs`. */
+/** An entry of a catcher's index: all bytes of the stream before `end` had arrived at `timeUs`. */
 export interface IndexEntry {
   readonly end: number
   /** Microseconds since the epoch. */
   readonly timeUs: number
 }
 
-/** Bytes of one entry: two numbers of 16 digits, a blank and a newline. */
+/** The bytes of one entry: two numbers of 16 digits, a space and a newline. */
 export const indexEntryBytes = 34
 
-/** Read entries of a catcher's index; a torn last one is left for later. A damaged one ends the list. */
+/** Parse entries of a catcher's index. A torn last entry is left for later. A damaged entry ends the list. */
 export function parseIndex(text: string): readonly IndexEntry[] {
   const entries: IndexEntry[] = []
   for (let at = 0; at + indexEntryBytes <= text.length; at += indexEntryBytes) {

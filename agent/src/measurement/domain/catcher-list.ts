@@ -1,4 +1,4 @@
-/** The version of the two lists by which agent and catcher speak. */
+/** The version of the two lists with which agent and catcher communicate. */
 export const catcherListVersion = 2
 
 /**
@@ -8,27 +8,27 @@ export const catcherListVersion = 2
  *     <folder><tab><value>          for each sliver
  *     end <serial>
  *
- * `caught` is overwritten in place, so a reader may see a part of it. Its last line then lacks the serial of the first line. `wanted` is replaced, so it is always
- * whole; agents of version 0.1 overwrote it on a full disk.
+ * `caught` is overwritten in place, so a reader may see only a part of it. Then its last line does not have the serial of the first line. `wanted` is replaced,
+ * so it is always complete, except that agents of version 0.1 overwrote it on a full disk.
  */
 export interface CatcherList {
-  /** {@link catcherListVersion}, or that of an older agent or catcher. */
+  /** {@link catcherListVersion}, or the version of an older agent or catcher. */
   readonly version: number
-  /** Grows with each change of what is wanted; the answer has the serial of the list that it answers. */
+  /** It grows with each change of `wanted`. An answer has the serial of the list that it answers. */
   readonly serial: number
-  /** The boot of the host in which it was written, or the pid of the catcher. */
+  /** The id of the host's boot in which the agent wrote it, or the pid of the catcher. */
   readonly writer: string
-  /** For each sliver's folder a {@link CatcherTask} as text, or the state of that task: `ok`, `ended`, or why it has failed. */
+  /** For each sliver's folder, a {@link CatcherTask} as text, or the state of that task: `ok`, `ended`, or why it has failed. */
   readonly entries: ReadonlyMap<string, string>
 }
 
-/** What the catcher is to do with a FIFO: catch what is written to it, or catch what is still in it and close it. */
+/** The catcher's task for a FIFO: catch what is written to it, or catch the rest and close it. */
 export interface CatcherTask {
   readonly task: 'catch' | 'end'
   readonly fifo: string
 }
 
-/** Write a list in the form of this version. */
+/** Serialize a list in this version. */
 export function formatCatcherList({
   serial,
   writer,
@@ -38,7 +38,7 @@ export function formatCatcherList({
   return [`${catcherListVersion} ${serial} ${writer}`, ...lines, `end ${serial}`, ''].join('\n')
 }
 
-/** Read a list; null when it is not whole, or of a newer version. */
+/** Parse a list; null when it is incomplete, or of a newer version. */
 export function parseCatcherList(text: string): CatcherList | null {
   const lines = text.split('\n')
   const [version, serial, writer = ''] = (lines.shift() ?? '').split(' ')
@@ -52,12 +52,12 @@ export function parseCatcherList(text: string): CatcherList | null {
   return { version: Number(version), serial: Number(serial), writer, entries: new Map(entries) }
 }
 
-/** Write a task as the value of an entry. */
+/** Serialize a task as the value of an entry. */
 export function formatTask({ task, fifo }: CatcherTask): string {
   return `${task}\t${fifo}`
 }
 
-/** Read the value of an entry of `wanted`. In version 1 it is the path of a FIFO that is to be caught. */
+/** Parse the value of an entry of `wanted`. In version 1 it is the path of a FIFO to catch. */
 export function parseTask(value: string): CatcherTask {
   const [, task, fifo] = /^(catch|end)\t(.+)$/u.exec(value) ?? []
   return fifo === undefined

@@ -2,22 +2,22 @@ import { maxLineBytes, parseLine, type SampleRecord } from '@community-lab/contr
 
 type Sample = Omit<SampleRecord, 'seq'>
 
-/** Lines that have come to their end, and what follows them. */
+/** The complete lines of some bytes, and the rest. */
 export interface SplitLines {
-  /** Those that are not empty, without their newline, cut to {@link maxLineBytes}. */
+  /** The lines that are not empty, without newline, cut to {@link maxLineBytes}. */
   readonly lines: readonly Uint8Array[]
-  /** Number of lines of no byte at all. */
+  /** The number of empty lines. */
   readonly emptyLines: number
-  /** The beginning of a line whose end is not here, cut likewise. */
+  /** The beginning of an incomplete line, cut to {@link maxLineBytes}. */
   readonly rest: Uint8Array
-  /** Bytes that were read; all of them unless there were more lines than were wanted. */
+  /** The number of bytes that were read: all, unless there are more lines than requested. */
   readonly bytesRead: number
 }
 
-/** Lines that were counted and not read. */
+/** Lines that were counted but not parsed. */
 export interface CountedLines {
   readonly lines: number
-  /** The first of them that is not empty; empty when all are. */
+  /** The first line that is not empty; empty when all are. */
   readonly example: Uint8Array
   readonly rest: Uint8Array
 }
@@ -26,12 +26,12 @@ const newline = 0x0a
 const none = new Uint8Array()
 const decoder = new TextDecoder()
 const strictDecoder = new TextDecoder('utf-8', { fatal: true })
-/** What a decoder puts in the place of bytes that are not UTF-8. */
+/** The character that a decoder writes for bytes that are not UTF-8. */
 const replacement = '\uFFFD'
 
 /**
- * Split bytes at newlines, until there are `most` lines that are not empty. Of a line that is too long one byte more than allowed is kept: that byte shows that the
- * line is too long.
+ * Split bytes at newlines, until there are `most` lines that are not empty. Of a line that is too long, one byte more than allowed is kept, which shows that it
+ * is too long.
  */
 export function splitLines(rest: Uint8Array, bytes: Uint8Array, most = Infinity): SplitLines {
   const lines: Uint8Array[] = []
@@ -68,7 +68,7 @@ export function countLines(rest: Uint8Array, bytes: Uint8Array): CountedLines {
   return { lines, example, rest: join(none, bytes.subarray(last + 1)) }
 }
 
-/** Find up to `most` whole lines that are of one measurement, without reading the others. */
+/** Find up to `most` complete lines of one measurement, without parsing the others. */
 export function findLines(
   rest: Uint8Array,
   bytes: Uint8Array,
@@ -120,7 +120,7 @@ export function textOf(line: Uint8Array): string {
   return decoder.decode(line)
 }
 
-/** Join two parts of a line, and keep no more than {@link maxLineBytes} of it. */
+/** Join two parts of a line. At most {@link maxLineBytes} of it are kept. */
 function join(first: Uint8Array, second: Uint8Array): Uint8Array {
   const more = second.subarray(0, Math.max(0, maxLineBytes - first.length))
   if (first.length === 0) return more

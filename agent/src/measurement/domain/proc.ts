@@ -14,13 +14,13 @@ export const cpuModes = [
 ] as const
 export type CpuMode = (typeof cpuModes)[number]
 
-/** Seconds that all processors together have spent in each mode since boot, and how many processors there are. */
+/** The seconds of all processors together in each mode since boot, and the number of processors. */
 export interface CpuTimes {
   readonly seconds: Readonly<Record<CpuMode, number>>
   readonly cpus: number
 }
 
-/** Read /proc/stat; null when it has no line of all processors. */
+/** Parse /proc/stat; null when it has no line for all processors. */
 export function parseStat(text: string): CpuTimes | null {
   const line = /^cpu +(.+)$/mu.exec(text)?.[1]
   if (line === undefined) return null
@@ -44,7 +44,7 @@ export function parseStat(text: string): CpuTimes | null {
   }
 }
 
-/** The share of time, 0 to 1, that the processors were busy between two readings; null when no time has passed. */
+/** Return the fraction of time, 0 to 1, during which the processors were busy between two readings; null when no time has passed. */
 export function cpuUtilization(before: CpuTimes, after: CpuTimes): number | null {
   const passed = (mode: CpuMode): number => after.seconds[mode] - before.seconds[mode]
   const whole = cpuModes.reduce((sum, mode) => sum + passed(mode), 0)
@@ -53,13 +53,13 @@ export function cpuUtilization(before: CpuTimes, after: CpuTimes): number | null
   return Math.min(1, Math.max(0, 1 - idle / whole))
 }
 
-/** Memory in bytes; `availableBytes` is what programs could get without swapping. */
+/** Memory in bytes. `availableBytes` is what programs could get without swapping. */
 export interface Memory {
   readonly totalBytes: number
   readonly availableBytes: number
 }
 
-/** Read /proc/meminfo; null when it lacks what is asked for. */
+/** Parse /proc/meminfo; null when a value is missing. */
 export function parseMeminfo(text: string): Memory | null {
   const bytesOf = (key: string): number | null => {
     const kibibytes = new RegExp(`^${key}: +(\\d+) kB$`, 'mu').exec(text)?.[1]
@@ -70,20 +70,20 @@ export function parseMeminfo(text: string): Memory | null {
   return totalBytes === null || availableBytes === null ? null : { totalBytes, availableBytes }
 }
 
-/** Read /proc/loadavg: the load of 1, 5 and 15 minutes; null when it is none. */
+/** Parse /proc/loadavg: the load averages of 1, 5 and 15 minutes; null when it is malformed. */
 export function parseLoadavg(text: string): readonly [number, number, number] | null {
   const [one, five, fifteen] = text.split(' ').map(Number)
   if (one === undefined || five === undefined || fifteen === undefined) return null
   return [one, five, fifteen].every(Number.isFinite) ? [one, five, fifteen] : null
 }
 
-/** Read /proc/uptime, in seconds; null when it is none. */
+/** Parse /proc/uptime, in seconds; null when it is malformed. */
 export function parseUptime(text: string): number | null {
   const seconds = Number.parseFloat(text)
   return Number.isFinite(seconds) ? seconds : null
 }
 
-/** What an interface has carried since it was made. */
+/** The traffic of an interface since it was created. */
 export interface InterfaceCounters {
   readonly interface: string
   readonly receive: Traffic
@@ -97,7 +97,7 @@ export interface Traffic {
   readonly drops: number
 }
 
-/** Read /proc/net/dev. */
+/** Parse /proc/net/dev. */
 export function parseNetDev(text: string): readonly InterfaceCounters[] {
   return text.split('\n').flatMap((line) => {
     const match = /^ *(\S+?): *(.+)$/u.exec(line)
@@ -113,16 +113,16 @@ function trafficAt(counts: readonly number[], at: number): Traffic {
   return { bytes, packets, errors, drops }
 }
 
-/** Processor seconds of a process and of its children that have ended and been waited for. */
+/** Parse /proc/<pid>/stat: the processor seconds of a process and of its children that have ended and been waited for; null when it is malformed. */
 export function parsePidStat(text: string): number | null {
-  // The name, in parentheses, may hold blanks and parentheses itself.
+  // The name, in parentheses, may contain spaces and parentheses.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   const ticks = fields.slice(11, 15).map(Number)
   if (ticks.length < 4 || !ticks.every(Number.isFinite)) return null
   return ticks.reduce((sum, tick) => sum + tick, 0) / ticksPerSecond
 }
 
-/** Resident bytes of a process, from its /proc/<pid>/status; 0 for what has none. */
+/** Parse /proc/<pid>/status: the resident bytes of a process; 0 when it has none. */
 export function parsePidStatus(text: string): number {
   return Number(/^VmRSS:\s+(\d+) kB$/mu.exec(text)?.[1] ?? 0) * 1024
 }

@@ -4,10 +4,10 @@ export interface Rate {
   readonly burst: number
 }
 
-/** What is left of a {@link Rate} at a moment. */
+/** The remaining part of a {@link Rate} at a time. */
 export interface Allowance {
   readonly left: number
-  /** Microseconds since the epoch, on the clock of what passes. */
+  /** Microseconds since the epoch, on the clock of the limited events. */
   readonly atUs: number
 }
 

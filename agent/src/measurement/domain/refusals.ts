@@ -6,9 +6,9 @@ export const Refusal = Type.Object({
   reason: Type.String(),
   /** The number of lines; 0 when all of them were reported. */
   lines: Type.Integer({ minimum: 0 }),
-  /** One of them, cut. */
+  /** One of the lines, cut. */
   line: Type.String(),
-  /** When the first of them came, in microseconds since the epoch. */
+  /** The time of the first of them, in microseconds since the epoch. */
   time_us: Type.Integer(),
   /** When this reason was last reported; null: never. */
   told_us: Type.Union([Type.Integer(), Type.Null()]),
@@ -27,13 +27,13 @@ export const otherReasons = 'refused for many different reasons at once; this is
 export const bufferFull = 'a buffer was full'
 const gapUs = 1_000_000
 
-/** Lines that are refused now. */
+/** Lines that are being refused. */
 export interface RefusedLines extends Pick<Refusal, 'reason' | 'lines' | 'time_us'> {
-  /** Give one of them as text; called only when it is to be told. */
+  /** Return one of them as text. It is called only when the line will be reported. */
   readonly line: () => string
 }
 
-/** Add lines that were refused, or lost. */
+/** Add lines that were refused or lost. */
 export function addRefusal(refusals: readonly Refusal[], more: RefusedLines): readonly Refusal[] {
   if (more.lines === 0) return refusals
   const isKnown = refusals.some(({ reason }) => reason === more.reason)

@@ -7,7 +7,7 @@ import { nowUs, type Sample } from '../sample.ts'
 const Totals = Type.Record(Type.String(), Type.Integer({ minimum: 0 }))
 type Totals = Static<typeof Totals>
 
-/** The key of the mark that holds the counts for which `dropped` samples are in the spool already. */
+/** The key of the mark with the counts that `dropped` samples in the spool have already reported. */
 const markKey = 'dropped'
 
 /**
@@ -18,7 +18,7 @@ export class DropCount {
   readonly #path: string
   readonly #totals: Totals
 
-  /** Go on with the counts in a file. `marks` are the spool's: should the file be damaged, the counts are at least those of the mark. */
+  /** Read the counts from a file. `marks` are those of the spool: if the file is damaged, the counts are at least those of the mark. */
   constructor(path: string, marks: Readonly<Record<string, unknown>>) {
     this.#path = path
     this.#totals = readTotals(path)
@@ -26,11 +26,11 @@ export class DropCount {
       this.#totals[source] = Math.max(this.#totals[source] ?? 0, lines)
   }
 
-  /** Count samples that are dropped. */
+  /** Count dropped samples. */
   add(samples: readonly Sample[]): void {
     for (const { source } of samples) this.#totals[source] = (this.#totals[source] ?? 0) + 1
     try {
-      // Under another name first: when the disk is full or the process is killed, the old file stays.
+      // A new file is written first: when the disk is full or the process is killed, the old file stays.
       writeFileSync(`${this.#path}.next`, JSON.stringify(this.#totals), { mode: 0o600 })
       renameSync(`${this.#path}.next`, this.#path)
     } catch {

@@ -16,35 +16,35 @@ import type { AppendOptions, Spool } from './spool.ts'
 
 /** Options of {@link openSpool}. */
 export interface SpoolOptions {
-  /** The most that its segments may take on disk, in bytes; default {@link defaultSpoolBytes}. */
+  /** The most bytes of its segments on disk; default {@link defaultSpoolBytes}. */
   readonly maxBytes?: number
-  /** The least time between two beginnings of fdatasync, in milliseconds; default 50. */
+  /** The shortest time from one fdatasync's start to the next, in milliseconds; default 50. */
   readonly syncGapMs?: number
-  /** Told of each segment that could not be read and was set aside. */
+  /** Called for each segment that could not be read and was set aside. */
   readonly onProblem?: (error: LabError) => void
 }
 
-/** What a spool may take of its node's disk unless told otherwise, in bytes. */
+/** The default for the most disk space of a spool, in bytes. */
 export const defaultSpoolBytes = 256 * 1024 * 1024
 const largestSegmentBytes = 4 * 1024 * 1024
-/** The part of a spool that is kept for marks, and the part that is kept for what the node measures of itself: one part in so many. */
+/** The share of a spool that is reserved for marks, and the share reserved for the node's own samples, each as a divisor. */
 const markShare = 16
 const nodeShare = 32
 const defaultReadBytes = 512 * 1024
 const defaultSyncGapMs = 50
-/** How many records go into one frame when a spool is renewed. */
+/** The number of records in one frame when a spool is renewed. */
 const renewRecords = 1_000
 
 /**
- * Open the spool in a folder of its own, or begin one; only one process may have it open.
+ * Open the spool in a folder, or create one. Only one process may have it open.
  *
- * Samples are written as frames with a CRC into segment files of up to 4 MiB. A write is in the kernel when `append` returns, so it survives a kill of
- * this process; fdatasync follows at once when it is the first for 50 ms, else grouped with all that comes within those 50 ms. Only what is
- * synced is read, and thus sent: a power cut can therefore never make the node use a seq again that the server knows already.
- * A torn tail is cut when it is opened. Samples are never overwritten: a full spool drops the new ones, and tells how many when there is room.
- * Slivers share the spool ({@link mayHold}), so that one that floods it leaves room for the others, and a part is kept for the node's own samples.
+ * Samples are written as frames with a CRC into segment files of up to 4 MiB. When `append` returns, the write is in the kernel, so it survives a kill of this
+ * process. fdatasync follows at once if there was none for 50 ms; otherwise it is grouped with the other writes of those 50 ms. Only synced samples are read,
+ * and thus sent. So after a power cut the node never uses a seq again that the server already has. A torn tail is cut when the spool is opened. Samples are
+ * never overwritten: a full spool drops new samples, and reports their number when there is room. Slivers share the spool ({@link mayHold}), so a sliver that
+ * floods it leaves room for the others, and a part is reserved for the node's own samples.
  *
- * Errors of the disk are thrown as they are; a failed fdatasync ends the process, for what is on disk is unknown then.
+ * Errors of the disk are thrown unchanged. A failed fdatasync ends the process, because it is unknown then what is on disk.
  */
 export function openSpool(dir: string, options: SpoolOptions = {}): Promise<Spool> {
   return Promise.resolve().then(() => {
@@ -116,7 +116,7 @@ class FileSpool implements Spool {
     return true
   }
 
-  /** Set marks in a frame of their own. Where that would take room, begin a segment instead: its head has all marks, and takes the place of older ones. */
+  /** Write marks in a frame of their own. When there is no room for it, begin a new segment instead: its head has all marks and replaces older ones. */
   #appendMarks(marks: Marks): boolean {
     const frame = encodeFrame(this.#lastSeq + 1, 0, { samples: [], marks })
     const { active, bytes } = this.#files
@@ -182,7 +182,7 @@ class FileSpool implements Spool {
     for (const listener of this.#trimListeners) listener()
   }
 
-  /** What the server cannot have, numbered from 1. */
+  /** Return what the server cannot have, numbered from 1. */
   *#framesFrom1(): Iterable<Buffer> {
     const most = { maxRecords: renewRecords, maxBytes: defaultReadBytes }
     for (let seq = this.#knownSeq + 1; seq <= this.#lastSeq;) {
@@ -232,7 +232,7 @@ class FileSpool implements Spool {
     return mayHold({ heldBytes: this.#files.tally.held(source), moreBytes, freeBytes })
   }
 
-  /** Write a frame at the end; false when the disk is full, and then nothing of it stays. */
+  /** Append a frame. Returns false when the disk is full; then nothing of the frame is written. */
   #write(frame: Buffer, source: string | null): boolean {
     return unlessFull(() => {
       const isFull = this.#files.active.bytes + frame.length > this.#segmentBytes
@@ -242,14 +242,14 @@ class FileSpool implements Spool {
   }
 
   #roll(): void {
-    // A segment without samples is replaced by a file of the same name, so the reader must not keep the old one open.
+    // A segment without samples is replaced by a file of the same name, so the reader must close the old one.
     if (!this.#hasSamples()) this.#reader.close()
     const head = { spool: this.#id, marks: this.#marks }
     this.#files.roll({ generation: this.#generation, firstSeq: this.#lastSeq + 1, head })
     this.#sync.ask()
   }
 
-  /** Begin a new segment, so that the one before can go. On a full disk that one stays until the next is begun. */
+  /** Begin a new segment, so that the previous one can be removed. On a full disk the previous one stays until a new one can be written. */
   #rollIfRoom(): boolean {
     return unlessFull(() => this.#roll())
   }
@@ -266,7 +266,7 @@ class FileSpool implements Spool {
   }
 }
 
-/** Do something on the disk; false when the disk, or the owner's part of it, is full. */
+/** Write to the disk. Returns false when the disk, or the quota of the owner, is full. */
 function unlessFull(write: () => void): boolean {
   try {
     write()

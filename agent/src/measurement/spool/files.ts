@@ -3,23 +3,23 @@ import { promisify } from 'node:util'
 import { beginSegment, writeWhole, type Segment, type SegmentStart } from './segment.ts'
 import { Tally } from './tally.ts'
 
-/** The segments of a spool, the newest of which is open for appending. */
+/** The segments of a spool. The newest one is open for appending. */
 export class SegmentFiles {
   readonly tally: Tally
   readonly #dir: string
   #segments: Segment[]
   #active: Segment
   #file: number
-  /** Files that are not written any more. They are closed after a sync, because a sync that is under way may still use them. */
+  /** Files that are not written any more. They are closed after a sync, because a running sync may still use them. */
   #retired: number[] = []
 
-  /** Go on with segments that are there; the last one is appended to. */
+  /** Open existing segments. The last one is appended to. */
   static open(dir: string, segments: readonly [...Segment[], Segment], tally: Tally): SegmentFiles {
     const active = segments[segments.length - 1] ?? segments[0]
     return new SegmentFiles(dir, { segments, active, file: openSync(active.path, 'r+'), tally })
   }
 
-  /** Begin with one segment. */
+  /** Create the first segment. */
   static begin(dir: string, start: SegmentStart): SegmentFiles {
     const { segment, file } = beginSegment(dir, start)
     return new SegmentFiles(dir, { segments: [segment], active: segment, file, tally: new Tally() })
@@ -49,12 +49,12 @@ export class SegmentFiles {
     return this.#active
   }
 
-  /** Bytes of all segments. */
+  /** The bytes of all segments. */
   get bytes(): number {
     return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0)
   }
 
-  /** Append a frame. On a full disk nothing of it stays, and the error is thrown. */
+  /** Append a frame. On a full disk nothing of it is written, and the error is thrown. */
   write(frame: Buffer, source: string | null): void {
     try {
       writeWhole(this.#file, frame, this.#active.bytes)
@@ -80,7 +80,7 @@ export class SegmentFiles {
     this.#segments.push(this.#active)
   }
 
-  /** Begin one new segment, which may take over frames of the present ones, and remove the present ones. */
+  /** Create a new segment, which may contain frames of the old ones, and remove the old ones. */
   replaceAll(start: SegmentStart): void {
     const old = this.#segments
     fdatasyncSync(this.#file)
@@ -89,7 +89,7 @@ export class SegmentFiles {
     for (const segment of old) this.#remove(segment)
   }
 
-  /** Remove all segments but the last that begin before a seq. */
+  /** Remove the segments of which all samples come before a seq. The last segment stays. */
   removeBefore(seq: number): void {
     const kept = Math.max(
       0,
@@ -98,7 +98,7 @@ export class SegmentFiles {
     for (const segment of this.#segments.splice(0, kept)) this.#remove(segment)
   }
 
-  /** Wait until all that has been appended survives a power cut. Its calls must not overlap. */
+  /** Wait until everything that was appended survives a power cut. Calls must not overlap. */
   async sync(): Promise<void> {
     const retired = this.#retired
     this.#retired = []

@@ -2,26 +2,26 @@ import { fstatSync, readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 
 /**
- * What a segment of the spool is made of: a header of 20 bytes, little endian, then the payload, which is JSON in UTF-8.
+ * A part of a segment of the spool: a header of 20 bytes, little endian, then the payload, which is JSON in UTF-8.
  *
- *     u32 payload bytes | u32 CRC-32 of all that follows | u64 first seq | u32 number of samples | payload
+ *     u32 payload bytes | u32 CRC-32 of the rest | u64 first seq | u32 number of samples | payload
  *
- * One frame is one append: its samples and its marks are there together or not at all.
+ * One frame is one append: its samples and its marks are stored together or not at all.
  */
 export interface Frame {
   readonly firstSeq: number
-  /** Number of samples; 0 in a segment's first frame, and where only marks were set. */
+  /** The number of samples; 0 in a segment's first frame, and when only marks were set. */
   readonly count: number
   readonly payload: Buffer
-  /** Bytes of the whole frame. */
+  /** The bytes of the whole frame. */
   readonly bytes: number
 }
 
 const headerBytes = 20
-/** No frame is longer, in bytes: a longer length is damage. */
+/** The longest payload, in bytes. A longer length means damage. */
 const maxPayloadBytes = 64 * 1024 * 1024
 
-/** Write a frame. */
+/** Encode a frame. */
 export function encodeFrame(firstSeq: number, count: number, document: unknown): Buffer {
   const payload = Buffer.from(JSON.stringify(document))
   const frame = Buffer.allocUnsafe(headerBytes + payload.length)
@@ -51,7 +51,7 @@ export function findFrame(file: number, after: number, fromSeq: number): number 
   return null
 }
 
-/** Read the frame at a place of a file; null at the file's end, and for one that is torn or damaged. */
+/** Read the frame at a position of a file; null at the file's end, and when the frame is torn or damaged. */
 export function readFrame(file: number, position: number): Frame | null {
   const header = Buffer.allocUnsafe(headerBytes)
   if (readSync(file, header, 0, headerBytes, position) < headerBytes) return null

@@ -5,7 +5,7 @@ import type { Sample } from '../sample.ts'
 import { findFrame, readFrame, type Frame } from './frame.ts'
 import { readGroup, type Segment } from './segment.ts'
 
-/** What is read, and how much at most. */
+/** The range to read, and the limits. */
 export interface ReadOptions {
   readonly segments: readonly Segment[]
   readonly fromSeq: number
@@ -19,15 +19,15 @@ export interface ReadOptions {
 /** Reads and decodes a frame. A test can replace it, to count the calls. */
 export type FrameDecoder = (frame: Frame) => readonly Sample[]
 
-/** Reads a spool's segments, mostly in order: it remembers where it was, and the samples of the frame that it read last. */
+/** Reads a spool's segments, mostly in order: it remembers its position, and the samples of the last frame. */
 export class SegmentReader {
   readonly #decode: FrameDecoder
   #file: number | null = null
   #path = ''
-  /** Where a frame begins whose first seq is `#frameSeq`, or the segment's beginning. */
+  /** The position of the frame whose first seq is `#frameSeq`, or the beginning of the segment. */
   #position = 0
   #frameSeq = 0
-  /** The frame that was decoded last, for a frame of many samples is read in several parts. */
+  /** The frame that was decoded last, because a frame of many samples is read in several parts. */
   #decoded: {
     readonly at: number
     readonly frame: Frame
@@ -80,7 +80,7 @@ export class SegmentReader {
     this.#decoded = null
   }
 
-  /** The frame at the place where it is, when that is the one that was decoded last. */
+  /** Return the frame at the current position if it is the one that was decoded last. */
   #decodedHere(): Frame | null {
     return this.#decoded?.at === this.#position ? this.#decoded.frame : null
   }
@@ -92,7 +92,7 @@ export class SegmentReader {
     return samples
   }
 
-  /** Go to the next whole frame in this file. Returns its first seq; null when there is none. */
+  /** Go to the next complete frame in this file. Returns its first seq; null when there is none. */
   #skipDamage(file: number, seq: number): number | null {
     const position = findFrame(file, this.#position, seq)
     const frame = position === null ? null : readFrame(file, position)

@@ -14,19 +14,19 @@ import {
 } from './segment.ts'
 import { Tally } from './tally.ts'
 
-/** A spool as it was found on disk, or begun. */
+/** A spool that was found on the disk, or created. */
 export interface Recovered {
   readonly files: SegmentFiles
   readonly generation: number
-  /** Its UUID. */
+  /** The UUID of the spool. */
   readonly id: string
   readonly lastSeq: number
   readonly marks: Marks
 }
 
 /**
- * Open the segments in a folder, or begin one. A torn tail is cut off. A newest segment whose head cannot be read is set aside under another name, and what
- * can be read of its frames is taken over; then `onProblem` is told. Nothing that cannot be read is deleted.
+ * Open the segments in a folder, or create one. A torn tail is cut off. When the head of the newest segment cannot be read, the segment is set aside under
+ * another name, and its readable frames are taken over; `onProblem` is called. Nothing unreadable is deleted.
  */
 export function recoverSpool(dir: string, onProblem: (error: LabError) => void): Recovered {
   const { generation, segments } = listSegments(dir)
@@ -72,17 +72,17 @@ interface Damaged {
   readonly generation: number
   readonly older: readonly Segment[]
   readonly newest: Segment
-  /** Of the spool, when an older segment tells; null: not known. */
+  /** The id of the spool from an older segment; null: not known. */
   readonly id: string | null
-  /** As they were when the segment before it began. */
+  /** The marks at the beginning of the segment before the newest. */
   readonly marks: Marks
   readonly tally: Tally
   readonly onProblem: (error: LabError) => void
 }
 
 /**
- * Take over what can be read of a segment without a head. When no other segment tells which spool it is of, its numbers mean nothing any more, and its
- * samples are numbered from 1 in a new spool.
+ * Take over the readable frames of a segment without a head. When no other segment has the id of the spool, the seqs have no meaning any more. Then the samples
+ * are numbered from 1 in a new spool.
  */
 function salvage(dir: string, damaged: Damaged): Recovered {
   const { generation, older, newest, tally, onProblem } = damaged
@@ -114,32 +114,32 @@ function salvage(dir: string, damaged: Damaged): Recovered {
     for (const { path } of [...older, newest]) rmSync(path)
     return { files, generation: generation + 1, id, lastSeq: nextSeq - 1, marks: found.marks }
   }
-  // It takes the damaged one's name, and with that its place.
+  // The new file has the name of the damaged segment, and so replaces it.
   const begun = SegmentFiles.begin(dir, { ...start, generation })
   begun.close()
   const files = SegmentFiles.open(dir, [...older, begun.active], tally)
   return { files, generation, id, lastSeq: found.lastSeq, marks: found.marks }
 }
 
-/** Give a segment a second name, under which it stays when another file takes its place. Returns the error that tells of it. */
+/** Give a segment a second name, which stays when another file replaces the segment. Returns the error that reports it. */
 function setAside({ path }: Segment, found: string): LabError {
   const keptAt = `${path}.unreadable-${new Date().toISOString().replaceAll(':', '')}`
   linkSync(path, keptAt)
   return new LabError('LAB_AGENT_SPOOL_DAMAGED', { path, found, keptAt })
 }
 
-/** What a segment held when it was read. */
+/** The contents of a segment. */
 interface SegmentContent {
-  /** The last seq in it; one less than its first when it has none. */
+  /** The seq of the last sample; one less than the first seq of the segment when it has no sample. */
   readonly lastSeq: number
   readonly marks: Marks
-  /** Where its last whole frame ends. */
+  /** The offset of the end of the last complete frame. */
   readonly end: number
 }
 
 /**
- * Read the frames of a segment to its end. A damaged frame with whole frames behind it is not a torn tail. It stays, because its seqs are used up and the
- * frames behind it can be read.
+ * Read the frames of a segment to its end. A damaged frame before complete frames is not a torn tail. It stays, because its seqs are used and the later frames
+ * can be read.
  */
 function readSegment(
   segment: Segment,
@@ -152,7 +152,7 @@ function readSegment(
     let lastSeq = segment.firstSeq - 1
     const head = readFrame(file, 0)
     let end = head?.bytes ?? 0
-    // Without a head the first frame is wherever one is found.
+    // Without a head, search for the first frame.
     for (
       let at: number | null = head === null ? findFrame(file, -1, segment.firstSeq) : end;
       at !== null;
@@ -175,7 +175,7 @@ function readSegment(
   }
 }
 
-/** Cut a segment's torn tail off. Make the rest durable, because a writer that was killed may not have synced it. */
+/** Cut off a segment's torn tail. Sync the rest, because a killed writer may not have done so. */
 function cut(segment: Segment, end: number): void {
   const file = openSync(segment.path, 'r+')
   try {
@@ -187,7 +187,7 @@ function cut(segment: Segment, end: number): void {
   }
 }
 
-/** Set marks; one of null is forgotten. */
+/** Set marks. A mark whose new value is null is deleted. */
 export function setMarks(marks: Marks, changes: Marks): void {
   for (const [key, value] of Object.entries(changes))
     if (value === null) Reflect.deleteProperty(marks, key)

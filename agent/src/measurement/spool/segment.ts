@@ -15,7 +15,7 @@ import { Value } from 'typebox/value'
 import { SampleShape } from '../sample.ts'
 import { encodeFrame, readFrame } from './frame.ts'
 
-/** One file of the spool. Its name holds the spool's generation and the seq its samples begin with. */
+/** One file of the spool. Its name contains the spool's generation and the seq of its first sample. */
 export interface Segment {
   readonly path: string
   readonly firstSeq: number
@@ -27,19 +27,19 @@ const Marks = Type.Record(Type.String(), Type.Unknown())
 export type Marks = Static<typeof Marks>
 
 /**
- * The version of the form of segments; each segment's head names it. A change raises it only when older agents would misread the new segments. A new member
- * that older agents may ignore does not raise it. A head without a version has version 0, which this agent reads like version 1.
+ * The version of the format of segments, which each segment's head contains. A change raises it only when older agents would misread the new segments. A new
+ * member that older agents may ignore does not raise it. A head without a version has version 0, which this agent reads like version 1.
  */
 export const segmentVersion = 1
 
 /** The first frame of a segment. */
 const Head = Type.Object({
   version: Type.Optional(Type.Integer({ minimum: 0 })),
-  /** Whose segment it is: a UUID. */
+  /** The id of the spool: a UUID. */
   spool: Type.String(),
-  /** All marks as they were when it began. */
+  /** All marks at the beginning of the segment. */
   marks: Marks,
-  /** How many bytes of the previous segment each source has. */
+  /** The bytes of each source in the previous segment. */
   before: Type.Optional(Type.Record(Type.String(), Type.Integer({ minimum: 0 }))),
 })
 export type Head = Static<typeof Head>
@@ -47,17 +47,17 @@ export type Head = Static<typeof Head>
 /** The members of a head of any version. */
 const Newer = Type.Object({ version: Type.Integer({ minimum: segmentVersion + 1 }) })
 
-/** Every other frame. A mark of null is forgotten. */
+/** Every other frame. A mark whose value is null is deleted. */
 const Group = Type.Object({ samples: Type.Array(SampleShape), marks: Type.Optional(Marks) })
 /** The content of one append. */
 export type Group = Static<typeof Group>
 
-// Compiled: every sample is read through it.
+// It is compiled because every sample is read with it.
 const group = Compile(Group)
 
 const nameRegExp = /^(\d{8})-(\d{16})\.spool$/u
 
-/** List the segments of the newest generation, in order. What older generations and unfinished beginnings have left is removed. */
+/** List the segments of the newest generation, in order. Removes those of older generations, and incomplete files. */
 export function listSegments(dir: string): { generation: number; segments: Segment[] } {
   const names = readdirSync(dir).sort()
   const found = names.flatMap((name) => {
@@ -74,19 +74,19 @@ export function listSegments(dir: string): { generation: number; segments: Segme
   return { generation, segments }
 }
 
-/** What a segment begins with. */
+/** The beginning of a segment. */
 export interface SegmentStart {
   readonly generation: number
   readonly firstSeq: number
-  /** Its version is this agent's. */
+  /** The head. Its version is this agent's. */
   readonly head: Omit<Head, 'version'>
-  /** Frames that are in it from the beginning, in order. */
+  /** The frames that the new segment contains, in order. */
   readonly frames?: Iterable<Buffer>
 }
 
 /**
- * Begin a segment, in the place of one of the same name if there is one. It is there whole or not at all, also after a power cut and when the disk is full,
- * which is thrown. Returns it open for appending.
+ * Create a segment, and replace one of the same name. The file is complete or absent, even after a power cut. A full disk is an error, which is thrown. Returns
+ * the segment open for appending.
  */
 export function beginSegment(dir: string, start: SegmentStart): { segment: Segment; file: number } {
   const { generation, firstSeq, head, frames = [] } = start
@@ -108,14 +108,14 @@ export function beginSegment(dir: string, start: SegmentStart): { segment: Segme
   }
 }
 
-/** Write all bytes at a place; a disk that is nearly full takes a part first. Returns how many there are. */
+/** Write all bytes at a position. A nearly full disk takes only a part at first. Returns the number of bytes. */
 export function writeWhole(file: number, bytes: Buffer, position: number): number {
   for (let written = 0; written < bytes.length;)
     written += writeSync(file, bytes, written, bytes.length - written, position + written)
   return bytes.length
 }
 
-/** Read a segment's head; null when it is damaged, `newer` when only a newer agent can read it. */
+/** Read a segment's head; null when it is damaged, `newer` when only newer agents can read it. */
 export function readHead(path: string): Head | 'newer' | null {
   const file = openSync(path, 'r')
   try {
@@ -128,7 +128,7 @@ export function readHead(path: string): Head | 'newer' | null {
   }
 }
 
-/** Read a group from its frame's payload; null when it is none. */
+/** Read a group from its frame's payload; null when it is not a group. */
 export function readGroup(payload: Buffer): Group | null {
   const document = parseJson(payload)
   return group.Check(document) ? document : null
@@ -138,7 +138,7 @@ function parseJson(payload: Buffer): unknown {
   try {
     return JSON.parse(payload.toString())
   } catch {
-    // Its CRC was right, so it was not written by this version: the same as damage.
+    // The CRC was right, so another version has written it. It is treated as damaged.
     return null
   }
 }

@@ -3,21 +3,21 @@ import type { Sample } from '../sample.ts'
 
 /** Options of {@link Spool.append}. */
 export interface AppendOptions {
-  /** What to remember with the samples, by key, such as how far their source has been read; null forgets a key. */
+  /** Values by key to store together with the samples, such as the position in their source; null deletes a key. */
   readonly marks?: Readonly<Record<string, unknown>>
   /** When the spool is full: `count` the samples as dropped (default), or `refuse` them, so that their source keeps them. */
   readonly whenFull?: 'count' | 'refuse'
 }
 
-/** The node's samples, on disk, until the server has them. */
+/** The node's samples, on the disk, until the server has them. */
 export interface Spool {
-  /** A UUID; together with `seq` it names a sample for good. */
+  /** A UUID. Together with `seq` it identifies a sample for ever. */
   readonly id: string
-  /** The first seq that is still here and not acknowledged; `lastSeq + 1` when there is none. */
+  /** The first seq that is not acknowledged; `lastSeq + 1` when there is none. */
   readonly firstSeq: number
-  /** The last seq appended; 0 before the first. */
+  /** The last appended seq; 0 when there is none. */
   readonly lastSeq: number
-  /** The last seq that survives a power cut; only up to here is read. */
+  /** The last seq that survives a power cut. Later samples are not read. */
   readonly syncedSeq: number
   /**
    * Append samples of one source and marks, all or nothing. They survive the end of the process at once, and a power cut after the next sync. Returns false when the spool, or
@@ -26,9 +26,9 @@ export interface Spool {
   append(samples: readonly Sample[], options?: AppendOptions): boolean
   /** The mark of a key; undefined when there is none. */
   mark(key: string): unknown
-  /** Read synced records from a seq on, in order; at most `maxRecords`, and about `maxBytes` (default 512 KiB). Empty when there are none. */
+  /** Read synced records from a seq on, in order: at most `maxRecords`, and about `maxBytes` (default 512 KiB). Empty when there are none. */
   read(fromSeq: number, maxRecords: number, maxBytes?: number): SampleRecord[]
-  /** All up to here has been committed by the server: remove it from disk, by whole segments. */
+  /** Remove the samples up to a seq, which the server has committed, from the disk, in whole segments. */
   trim(seq: number): void
   /** Tell whether the server has samples of this spool that this spool never sent. Then the spool was restored to an earlier state, or has lost its end. */
   isOutrun(committedSeq: number): boolean
@@ -37,11 +37,11 @@ export interface Spool {
    * that were appended since the spool was opened and were not read yet. Marks are kept too.
    */
   renew(): void
-  /** Wait until all that has been appended survives a power cut. */
+  /** Wait until everything that was appended survives a power cut. */
   sync(): Promise<void>
-  /** Call back when more can be read. Returns the unsubscriber. */
+  /** Call the listener when more can be read. Returns the unsubscriber. */
   onAppend(listener: () => void): () => void
-  /** Call back when there may be room again. Returns the unsubscriber. */
+  /** Call the listener when there may be room again. Returns the unsubscriber. */
   onTrim(listener: () => void): () => void
   /** Sync and close the files. */
   close(): Promise<void>

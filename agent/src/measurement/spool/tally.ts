@@ -1,29 +1,29 @@
-/** Bytes by the source of the samples that take them. */
+/** Bytes by the source of their samples. */
 export type BytesBySource = Readonly<Record<string, number>>
 
-/** How much of each segment of a spool is whose. */
+/** Counts the bytes of each source in each segment of a spool. */
 export class Tally {
   readonly #bySegment = new Map<string, Map<string, number>>()
 
-  /** Count bytes of a segment. */
+  /** Add bytes to a segment. */
   add(path: string, source: string, bytes: number): void {
     const own = this.#bySegment.get(path) ?? new Map<string, number>()
     this.#bySegment.set(path, own.set(source, (own.get(source) ?? 0) + bytes))
   }
 
-  /** Forget a segment that is there no more. */
+  /** Remove a segment. */
   remove(path: string): void {
     this.#bySegment.delete(path)
   }
 
-  /** Bytes that are of one source, in all segments. */
+  /** Return the bytes of one source in all segments. */
   held(source: string): number {
     let held = 0
     for (const own of this.#bySegment.values()) held += own.get(source) ?? 0
     return held
   }
 
-  /** What one segment holds. */
+  /** Return the bytes in one segment, by source. */
   of(path: string): BytesBySource {
     return Object.fromEntries(this.#bySegment.get(path) ?? [])
   }

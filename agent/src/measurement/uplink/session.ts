@@ -19,7 +19,7 @@ const frameTypes: ReadonlySet<string> = new Set(
   ServerFrame.anyOf.map((frame) => frame.properties.type.const),
 )
 
-/** How long the server may take to answer a close, in milliseconds. */
+/** The longest time until the server answers a close, in milliseconds. */
 const closeWithinMs = 500
 
 /** Options of {@link runSession}. */
@@ -33,10 +33,10 @@ export interface SessionOptions {
 }
 
 /**
- * Speak the node's stream on an open WebSocket until it ends: say hello, and after the welcome send the spool's samples and trim the spool as the server
- * acknowledges them. A server that is busy acknowledges late, or does not read its socket: then samples wait in the spool. Only samples that would survive a
- * power cut are sent. A connection that is silent for {@link streamPingMs} is pinged, and dropped after {@link streamSilenceMs}.
- * @throws {@link LabError} LAB_AGENT_STREAM_UNREADABLE when the server sends what is not of the protocol; what the socket's `error` event tells.
+ * Speak the node's stream on an open WebSocket until it ends: send hello, and after the welcome send the spool's samples and trim the spool when the server
+ * acknowledges them. A busy server acknowledges late, or does not read its socket: then samples wait in the spool. Only samples that would survive a power cut
+ * are sent. A connection that is silent for {@link streamPingMs} is pinged, and dropped after {@link streamSilenceMs}.
+ * @throws {@link LabError} LAB_AGENT_STREAM_UNREADABLE when a message of the server is not of the protocol; the error of the socket's `error` event.
  */
 export async function runSession(stream: WebSocket, options: SessionOptions): Promise<void> {
   const { spool, signal } = options
@@ -59,7 +59,7 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
     return promise
   }
 
-  /** Send what may be sent; one at a time, and each only when the socket has taken the one before. */
+  /** Send all batches that may be sent, one at a time. Each waits until the socket has taken the previous one. */
   async function sendBatches(): Promise<void> {
     if (isSending) return
     isSending = true
@@ -175,13 +175,13 @@ function rethrow(failure: Error | null): void {
   if (failure !== null) throw failure
 }
 
-/** Read what the server sends; null for a kind that only a newer agent knows. @throws {@link LabError} LAB_AGENT_STREAM_UNREADABLE. */
+/** Read a message of the server; null for a type that only newer agents know. @throws {@link LabError} LAB_AGENT_STREAM_UNREADABLE. */
 function readFrame(text: string): ServerFrame | null {
   let frame: unknown = null
   try {
     frame = JSON.parse(text)
   } catch {
-    // Told below, with the text.
+    // The error is thrown below, with the text.
   }
   if (Value.Check(ServerFrame, frame)) return frame
   if (Value.Check(AnyFrame, frame) && !frameTypes.has(frame.type)) return null

@@ -5,41 +5,41 @@ import type { Spool } from '../spool/spool.ts'
 import type { LookNow } from './look.ts'
 import { runSession } from './session.ts'
 
-/** The delay before the node connects again; many nodes must not come back at the same moment. */
+/** The delay before the node connects again. The jitter spreads the connections of many nodes. */
 const backoff = { firstMs: 200, longestMs: 10_000, jitter: 0.5 }
 
 /** Options of {@link createUplink}. */
 export interface UplinkOptions {
   readonly spool: Spool
-  /** The agent's version, told in `hello`. */
+  /** The agent's version, which is sent in `hello`. */
   readonly softVersion: string
-  /** Open the node's stream; resolves with an open WebSocket. */
+  /** Open the node's stream. Resolves with an open WebSocket. */
   readonly openStream: (signal: AbortSignal) => Promise<WebSocket>
   /** Called on each hint that the node's target has changed. */
   readonly onChanged: () => void
-  /** Called each time the server has welcomed the node: hints may have been missed before, so pull. */
+  /** Called each time the server has welcomed the node. Poll then, because hints may have been missed. */
   readonly onConnected?: () => void
-  /** Told why a connection ended or could not be made; the next attempt follows. */
+  /** Called with the reason when a connection has ended or could not be opened. The next attempt follows. */
   readonly onDisconnected?: (error: unknown) => void
   readonly signal: AbortSignal
 }
 
-/** The node's stream to its server. It is connected again whenever it breaks. */
+/** The node's stream to its server. It reconnects after each failure. */
 export interface Uplink {
-  /** Whether the server has welcomed the node on the connection that is open now. */
+  /** Whether the server has welcomed the node on the current connection. */
   readonly isConnected: boolean
   /** Poll over the open connection, see {@link LookNow}; null without a connection, or when its server does not answer polls. */
   readonly look: LookNow
-  /** The network has come back: without a welcome yet, give up what is tried or waited for, and connect now. */
+  /** The network is back: unless the server has welcomed the node, abort the current attempt or delay, and connect now. */
   noteReachable(): void
-  /** Close the connection and stay away; what has not been acknowledged stays in the spool. */
+  /** Close the connection and stay disconnected. Samples that were not acknowledged stay in the spool. */
   close(): Promise<void>
 }
 
 /**
- * Keep the node's stream open: send the spool's samples, trim the spool as the server acknowledges, pass the server's hints on. A connection that breaks or
- * cannot be made is tried again after 0.2 s, or when the server that refused it asks for it. That wait doubles up to 10 s, with jitter, and is 0.2 s again once the server has welcomed the node or the
- * network is back.
+ * Keep the node's stream open: send the spool's samples, trim the spool when the server acknowledges, and pass on the server's hints. After a connection breaks
+ * or cannot be opened, the next attempt follows after 0.2 s, or when the server that refused it allows it. The delay doubles up to 10 s, with jitter. It is 0.2
+ * s again after a welcome or when the network is back.
  */
 export function createUplink(options: UplinkOptions): Uplink {
   const closed = new AbortController()
@@ -83,7 +83,7 @@ export function createUplink(options: UplinkOptions): Uplink {
       const either = AbortSignal.any([signal, attempt.signal])
       const waitMs = Math.max(askedDelayMs(reason), backoffMs(backoff, ++failures))
       await delay(waitMs, undefined, { signal: either }).catch(() => {
-        // Closed, or told that the network is back: either way the wait is over.
+        // The uplink was closed, or the network is back: the delay ends in both cases.
       })
       if (isEnded()) return
     }
