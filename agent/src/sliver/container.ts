@@ -15,21 +15,21 @@ import type { SliverRecord } from './store/record.ts'
 import { boundFolders, hasCopy, hostKeyPath } from './store/root.ts'
 import { settleAll } from '../settle-all.ts'
 
-/** The folders that a sliver's container is made from. */
+/** The folders of which a sliver's container is made. */
 export interface ContainerPlaces {
   readonly folder: string
   /** The root file system of its template. */
   readonly template: string
-  /** What it sees at `/run/community-lab`. */
+  /** The folder that the sliver sees as `/run/community-lab`. */
   readonly measureDir: string
   readonly hostname: string
 }
 
 const sshPort = 22
-/** How long its SSH server may take to listen. */
+/** The longest time until its SSH server listens, in milliseconds. */
 const sshWithinMs = 20_000
 
-/** The only program that a sliver begins with: it lets in by key alone, logs nowhere, and reaps what loses its parent. */
+/** The first and only program that the agent starts in a sliver: it allows logins only by key, writes no log, and reaps orphans. */
 export const firstProgram = [
   '/usr/sbin/dropbear',
   '-F',
@@ -40,14 +40,14 @@ export const firstProgram = [
   String(sshPort),
 ]
 
-/** The name of a sliver where names must be short: for its runtime, cgroups and links. It is unique on the node because the sliver's number is. */
+/** Return a short name of a sliver, for its runtime, cgroups and links. It is unique on the node because the sliver's number is. */
 export function containerName({ nr }: Pick<SliverRecord, 'nr'>): string {
   return `sliver-${nr}`
 }
 
 /**
- * Create a sliver's container with its limits and links; its first program waits. The caller notes the process before letting it run, so that it is found
- * and ended whatever happens to the agent.
+ * Create a sliver's container with its limits and links. Its first program does not run yet. The caller records the process before that, so that it can be
+ * found and ended even if the agent is killed.
  */
 export async function createContainer(
   platform: Platform,
@@ -81,7 +81,7 @@ export async function createContainer(
   return found
 }
 
-/** Put a created container under its limits and on its links, let it run, and wait until its SSH server listens. */
+/** Move a created container into its cgroups, connect its links, let it run, and wait until its SSH server listens. */
 export async function startContainer(
   { runtime, cgroups, links }: Platform,
   record: SliverRecord,
@@ -107,24 +107,23 @@ export async function startContainer(
 }
 
 /**
- * Limit how many processes a sliver has, where no cgroup does it. The limit is set on its first process when that is in the sliver's user namespace. A runtime sets
- * it on itself before it makes the namespace, which inherits it, and then the kernel counts all processes of the agent's user.
+ * Limit the number of a sliver's processes when there is no cgroup for it. The limit is set on the first process when that is in the sliver's user namespace. A
+ * runtime would set it on itself before it makes the namespace, which inherits it; then the kernel would count all processes of the agent's user.
  */
 async function limitProcesses(pid: number, processes: number, signal: AbortSignal): Promise<void> {
   const limit = `--nproc=${processes}:${processes}`
   await runCommand(['prlimit', '--pid', String(pid), limit], { signal })
 }
 
-/** What is known of a container that is to end. */
+/** The known facts of a container that must end. */
 export type EndingContainer = Pick<SliverRecord, 'id' | 'nr' | 'interfaces' | 'process'>
 
-/** How long a sliver's programs may take to end when they are asked to, in milliseconds. Source: Docker's and podman's default. */
+/** The time that a sliver's programs have to end after SIGTERM, in milliseconds. Source: Docker's and podman's default. */
 const graceMs = 10_000
 
 /**
- * End a sliver's processes, links and cgroups, whatever of them there is. Its programs get SIGTERM and 10 s before they are killed; the signal ends the wait.
- * Idempotent.
- * @throws {@link LabError} LAB_SLIVER_STUCK when the kernel does not end them; nothing else is undone then.
+ * End a sliver's processes, links and cgroups, as far as they exist. Its programs get SIGTERM, and SIGKILL after 10 s; the signal ends the wait. Idempotent.
+ * @throws {@link LabError} LAB_SLIVER_STUCK when the kernel does not end them; then links and cgroups stay.
  */
 export async function endContainer(
   { cgroups, ending, filter, links, destroyContainer, removing }: Host,
@@ -140,7 +139,7 @@ export async function endContainer(
   })
 }
 
-/** Say why a sliver has ended, as far as the kernel tells. Its cgroups must still be there. */
+/** Explain why a sliver has ended, as far as the kernel tells. Its cgroups must still exist. */
 export async function explainEnd(
   { cgroups }: { readonly cgroups: Cgroups | null },
   record: SliverRecord,

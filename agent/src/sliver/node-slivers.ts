@@ -38,7 +38,7 @@ export interface SliversOptions
   readonly onFinding: (part: string, finding: Finding) => void
   /** Called when a probe finds other capabilities than the one before. */
   readonly onCapabilities: () => void
-  /** Told when links, addresses or routes of this host may have changed, other than those of slivers. */
+  /** Called when links, addresses or routes of this host may have changed, other than those of slivers. */
   readonly onNetworkChange: () => void
   /** Called when a part of the host cannot be checked. */
   readonly onUpkeepError: (part: string, error: unknown) => void

@@ -12,18 +12,18 @@ import type { Links } from './host/links.ts'
 import { findRuntime } from './host/probe.ts'
 import type { OciRuntime, RuntimeName } from './host/runtime.ts'
 
-/** What slivers are made with on this host. */
+/** The means of this host for making slivers. */
 export interface Platform {
   readonly runtime: OciRuntime
-  /** Whether slivers can share one unpacked template; else each gets a copy. */
+  /** Whether slivers can share one unpacked template; if not, each gets a copy. */
   readonly sharesTemplates: boolean
-  /** Whether what a sliver writes is limited to the disk that it asked for. */
+  /** Whether a sliver's disk space is limited to what it requested. */
   readonly limitsDisk: boolean
   readonly places: BundlePlaces
   readonly ids: IdPlan
   readonly filter: Filter
   readonly links: Links
-  /** Null where limits cannot hold. */
+  /** null when limits cannot be enforced. */
   readonly cgroups: Cgroups | null
 }
 
@@ -33,7 +33,7 @@ export interface PlatformSearch {
   readonly signal: AbortSignal
 }
 
-/** What was found. When `platform` is null, no sliver can be made here, and the `lacks` of the capabilities say why. */
+/** The result of a probe. When `platform` is null, no sliver can be made on this host, and the `lacks` of the capabilities say why. */
 export interface FoundPlatform {
   readonly platform: Platform | null
   readonly capabilities: Capabilities
@@ -71,7 +71,7 @@ export async function findPlatform(
     const usable = unlimited === null ? cgroups : null
     const sliverIds = await findIds({
       ...host,
-      // Once slivers could be made their files may have owners.
+      // If slivers could be made before, their files may have owners.
       hasSlivers: host.hasSlivers || before.platform !== null,
     })
     if (typeof sliverIds === 'string') return without(sliverIds)

@@ -2,7 +2,7 @@ import type { FoundPlatform } from './platform.ts'
 
 /** Options of {@link createProbing}. */
 export interface ProbingOptions {
-  /** Find out what slivers can be made with, given what was found before. */
+  /** Probe the host. The argument is the best earlier result. */
   readonly find: (before: FoundPlatform | undefined) => Promise<FoundPlatform>
   readonly nowMs: () => number
 }
@@ -20,7 +20,7 @@ const holdsMs = { good: 600_000, bad: 30_000 }
 /** Probe for the first time. */
 export async function createProbing({ find, nowMs }: ProbingOptions): Promise<Probing> {
   let found = await find(undefined)
-  /** The most that was found on this host so far. A later finding that lacks some of it is told, and no sliver is made with less. */
+  /** The best result on this host so far. When a later probe finds less, that is reported, and no sliver is made with less. */
   let best = found
   let atMs = nowMs()
 

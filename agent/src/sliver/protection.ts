@@ -7,9 +7,9 @@ import { firstProgram } from './container.ts'
 import { boundFolders } from './store/root.ts'
 
 /**
- * Identify what this agent protects its host with when it creates a container, and does not change afterwards: capabilities, system calls, mounts, limits of
- * processes, the arguments of the first program. It is the SHA-256 of the configuration without what is each sliver's own, and of the program that makes the
- * bundle's mounts.
+ * Identify the protection that this agent gives to a container at its creation and does not change later: capabilities, system calls, mounts, process limits,
+ * and the arguments of the first program. The identity is the SHA-256 of the configuration without the parts that differ between slivers, and of the program
+ * that makes the bundle's mounts.
  *
  * @param arch - the processor, as Node.js names it.
  */

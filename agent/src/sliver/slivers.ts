@@ -10,25 +10,25 @@ export interface Slivers {
   readonly capabilities: Capabilities
   /** Changes of the host in the last hour that were not the agent's, for the node's report; also those that the agent could not undo. */
   readonly problems: readonly MemberError[]
-  /** All slivers on this node whose records can be read. */
+  /** List the slivers on this node whose records can be read. */
   list(): Promise<readonly SliverStatus[]>
   /** The slivers on this node whose records cannot be read. */
   unreadable(): Promise<readonly UnreadableSliver[]>
-  /** Reserve its number, folder, disk and addresses: registered → allocated. Its MAC addresses begin with these 16 bits. */
+  /** Reserve its number, folder, disk and addresses: registered → allocated. The 16 bits are the beginning of its MAC addresses. */
   allocate(target: SliverTarget, sliverMacPrefix: number): Promise<void>
   /** Fetch and check its template, make its root, host key and bundle: allocated → deployed. */
   deploy(target: SliverTarget, signal: AbortSignal): Promise<void>
-  /** Make its network, limits and container, run it, wait until its SSH server listens: deployed → started. */
+  /** Make its network, limits and container, run it, and wait until its SSH server listens: deployed → started. */
   start(target: SliverTarget, signal: AbortSignal): Promise<void>
-  /** Write the SSH keys that it lets in, also while it runs. */
+  /** Write its authorized SSH keys, also while it runs. */
   authorize(id: string, sshAuthorizedKeys: readonly string[], signal: AbortSignal): Promise<void>
-  /** End its processes and network: started → deployed. What it wrote is kept. */
+  /** End its processes and network: started → deployed. Its data is kept. */
   stop(id: string, signal: AbortSignal): Promise<void>
-  /** Remove everything of it, whatever its stage. */
+  /** Remove it completely, whatever its stage. */
   remove(id: string, signal: AbortSignal): Promise<void>
   /** Compare now what was set on the host with what is there, and mend it. This also happens by event and every few seconds. */
   check(): Promise<void>
-  /** Call back when a sliver has ended by itself. Returns the unsubscriber. */
+  /** Call the listener when a sliver has ended by itself. Returns the unsubscriber. */
   onEnded(listener: (id: string) => void): () => void
   /** End the watchers. The slivers run on. */
   close(): Promise<void>

@@ -7,7 +7,7 @@ import type { RunningSlivers } from './lifecycle/running.ts'
 import type { Probing } from './probing.ts'
 import type { Finding, UpkeepPart } from './upkeep.ts'
 
-/** What the parts act on. */
+/** The objects that the parts check. */
 export interface UpkeepSubject {
   readonly host: Pick<Host, 'dataDir'> & {
     readonly filter: Pick<Host['filter'], 'check'>
@@ -17,14 +17,14 @@ export interface UpkeepSubject {
   }
   readonly probing: Probing
   readonly slivers: Omit<RunningSlivers, 'shapeLinks'>
-  /** Told when one sliver cannot be looked after. The others are. */
+  /** Called when one sliver cannot be checked. The other slivers are checked all the same. */
   readonly onSliverError: (id: string, error: unknown) => void
-  /** Called when slivers can be made with something else than before. */
+  /** Called when the capabilities of slivers on this node have changed. */
   readonly onCapabilities: () => void
   readonly now: () => Date
 }
 
-/** What the agent looks after on its host, in this order: what keeps slivers apart comes first. */
+/** Return the parts of the host that the agent checks and repairs. The order matters: what separates slivers comes first. */
 export function upkeepParts(subject: UpkeepSubject): readonly UpkeepPart[] {
   const mended = (what: string, found: string): Finding => {
     const on = subject.now().toISOString()
@@ -47,7 +47,7 @@ export function upkeepParts(subject: UpkeepSubject): readonly UpkeepPart[] {
 
 type Mended = (what: string, found: string) => Finding
 
-/** Slivers never run unfiltered: when the filter cannot be set, they are stopped. */
+/** Check the filter. Slivers never run without it: they are stopped when it cannot be set. */
 async function checkFilter(
   { host, slivers }: UpkeepSubject,
   mended: Mended,
@@ -68,12 +68,12 @@ async function checkForwarding(
 ): Promise<readonly Finding[]> {
   const settings = await host.forwarding.ensure()
   if (slivers.list().length === 0) return []
-  // Setting up an interface that has just appeared is normal, and no finding. It is a finding when somebody has switched `all/forwarding` off.
+  // Configuring an interface that has just appeared is not a finding. It is one when somebody has switched off `all/forwarding`.
   const undone = settings.filter(({ name }) => name === 'all')
   return undone.length === 0 ? [] : [mended('forwarding of IPv6', 'was switched off')]
 }
 
-/** Do something for each of several slivers side by side, so that one which fails, or waits for a step of its life, delays no other. */
+/** Run a task for several slivers in parallel, so that one that fails or waits for a step of its life delays no other. */
 async function forEach<T extends { readonly id: string }>(
   { onSliverError }: UpkeepSubject,
   slivers: readonly T[],
@@ -94,7 +94,7 @@ async function checkLinks(
   const incomplete = slivers.list().filter(({ nr }) => lacking.has(nr))
   await forEach(subject, incomplete, ({ id, nr }) =>
     slivers.inTurn(id, async (record) => {
-      // It may have ended, or been started again, since it was looked at.
+      // The sliver may have ended or been restarted since it was listed.
       if (record.process === null || !isAlive(record.process)) return
       const lacks = (await host.links.inspect([record])).get(nr)
       if (lacks === undefined) return
@@ -119,7 +119,7 @@ async function checkLimits(subject: UpkeepSubject, mended: Mended): Promise<read
   return findings
 }
 
-/** Links and cgroups of slivers that have ended are gone as a rule; some may be left when a removal has failed. That is no finding: nobody has changed anything. */
+/** Remove links and cgroups of ended slivers that a failed removal has left. That is not a finding, because nobody has changed anything. */
 async function cleanUp({ slivers }: UpkeepSubject): Promise<readonly Finding[]> {
   await slivers.cleanUpAll()
   return []
@@ -135,7 +135,7 @@ async function checkSpace({ host: { dataDir } }: UpkeepSubject): Promise<readonl
   return [{ member: '/resources', message }]
 }
 
-/** Look again what slivers can be made with. It has no findings of its own: a change shows in the node's capabilities. */
+/** Probe the capabilities again. There are no findings here: a change is visible in the node's capabilities. */
 async function checkCapabilities(subject: UpkeepSubject): Promise<readonly Finding[]> {
   if (await subject.probing.refreshIfDue()) subject.onCapabilities()
   return []

@@ -1,33 +1,33 @@
 import type { MemberError } from '@community-lab/contract'
 import type { NetworkChange } from './host/changes.ts'
 
-/** Something that was not as the agent had set it, or as it needs it. */
+/** Something on the host that was not as the agent had set it, or not as it needs it. */
 export interface Finding {
-  /** JSON pointer to the member of the node that it concerns; empty: the node as a whole. */
+  /** JSON pointer to the member of the node that is concerned; empty: the node as a whole. */
   readonly member: string
-  /** What was found, and what was done; a sentence with a code. */
+  /** What was found and what was done, as a sentence with a code. */
   readonly message: string
 }
 
-/** One kind of thing that the agent has set on the host. */
+/** A part of the host that the agent has set and checks. */
 export interface UpkeepPart {
-  /** What it is called in the log. */
+  /** The name of the part in the log. */
   readonly name: string
-  /** The changes of the network after which it is looked after. All parts are looked after by time. */
+  /** The changes of the network after which the part is checked. All parts are also checked at intervals. */
   readonly after: readonly NetworkChange[]
-  /** Compare what is with what was set, mend it, and tell what was found. Must be safe at any moment; throws when it cannot look. */
+  /** Compare the actual settings with the right ones, repair them, and return what was found. Must be safe at any time. Throws when it cannot check. */
   check(signal: AbortSignal): Promise<readonly Finding[]>
 }
 
 /** Options of {@link startUpkeep}. */
 export interface UpkeepOptions {
   readonly parts: readonly UpkeepPart[]
-  /** Calls back with what may have changed, until the signal ends it. */
+  /** Reports changes of the network until the signal is aborted. */
   readonly watch: (onChange: (change: NetworkChange) => void, signal: AbortSignal) => Promise<void>
-  /** The longest time between two looks, in milliseconds. */
+  /** The longest time between two checks, in milliseconds. */
   readonly everyMs: number
   readonly nowMs: () => number
-  /** Called with each finding that is not told already, and with what a part throws. */
+  /** Called with each new finding, and with each error of a part. */
   readonly onFinding: (part: string, finding: Finding) => void
   readonly onError: (part: string, error: unknown) => void
 }
@@ -36,16 +36,16 @@ export interface UpkeepOptions {
 export interface Upkeep {
   /** The findings of the last hour, for the node's report: each once, the newest last. */
   readonly problems: readonly MemberError[]
-  /** Look after all parts now. Settles when a look that began after this call is over. */
+  /** Check all parts now. Resolves when a check that began after this call is done. */
   check(): Promise<void>
   close(): Promise<void>
 }
 
-/** How long a look waits after an event, so that events which come together make one look, in milliseconds. */
+/** The delay of a check after an event, in milliseconds, so that simultaneous events make one check. */
 const gatherMs = 10
 /**
- * How long the agent rests after a look that took so long, in milliseconds, before an event makes it look again. The agent's own work on slivers makes
- * events by the dozen. So what looks take is a tenth of the time at most, and a change waits for a second at most.
+ * Return how long the agent waits after a check that took so long before an event causes the next check, in milliseconds. The agent's own work on slivers makes
+ * dozens of events. So checks take at most a tenth of the time, and a change waits for at most a second.
  */
 export function restAfterMs(lookMs: number): number {
   return Math.min(1_000, 9 * lookMs)
@@ -55,7 +55,7 @@ export function restAfterMs(lookMs: number): number {
 const tellForMs = 3_600_000
 const mostTold = 20
 
-/** Start looking. */
+/** Start checking. */
 export function startUpkeep(options: UpkeepOptions): Upkeep {
   const { parts, nowMs } = options
   const ending = new AbortController()
@@ -63,9 +63,9 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
   let looking: Promise<void> = Promise.resolve()
   let next: Promise<void> | null = null
   let gathering: NodeJS.Timeout | null = null
-  /** Whether a look follows by itself. */
+  /** Whether a check is already scheduled. */
   let isDue = false
-  /** The parts that the next look is for. */
+  /** The parts that the next check is for. */
   const due = new Set<UpkeepPart>()
   let restsUntilMs = Number.NEGATIVE_INFINITY
 
@@ -98,7 +98,7 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
     if (isNew) options.onFinding(part, finding)
   }
 
-  /** Looks do not overlap; one that is asked for during another follows it, once for all who ask. */
+  /** Start a check when the current one has ended. All calls during one check share the next one. */
   function lookNext(): Promise<void> {
     next ??= looking.then(() => {
       next = null
@@ -112,7 +112,7 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
     for (const part of at) due.add(part)
     if (isDue || due.size === 0) return
     isDue = true
-    // How long to rest is known at the end of the look under way.
+    // The end of the current check determines how long to rest.
     void looking.then(() => {
       if (ending.signal.aborted) return
       const waitMs = Math.max(gatherMs, restsUntilMs - nowMs())

@@ -8,18 +8,18 @@ export interface Shortage {
   readonly free: number
 }
 
-/** CPU is a ceiling that slivers share, so it is not counted. Source: CONFINE, equal share per container. */
+/** The resources that are promised. CPU is a limit that slivers share, so it is not promised. Source: CONFINE, equal share per container. */
 const counted = ['memory', 'disk', 'processes'] as const
 
 /** The resources of a node, and what other slivers have of them. */
 export interface Promises {
-  /** What the node offers to slivers in all. */
+  /** What the node offers to all slivers together. */
   readonly offered: readonly { readonly name: ResourceName; readonly total: number }[]
-  /** What the other slivers may use. */
+  /** The limits of the other slivers. */
   readonly taken: readonly Limits[]
-  /** The disk that each sliver takes besides what it asks for, in MiB: the node keeps its samples for a while. */
+  /** The disk space that each sliver needs in addition to its request, in MiB, because the node keeps its samples for a while. */
   readonly samplesMiB: number
-  /** The disk that templates take beyond what the node keeps for them, in MiB. */
+  /** The disk space by which templates exceed what the node reserves for them, in MiB. */
   readonly excessTemplatesMiB: number
 }
 
@@ -39,7 +39,7 @@ export function findShortage(
   return null
 }
 
-/** The lowest number that no sliver has; `null` when all are taken. */
+/** Return the lowest number that no sliver has; `null` when all are taken. */
 export function freeNumber(taken: ReadonlySet<number>, most: number): number | null {
   for (let nr = 1; nr <= most; nr++) if (!taken.has(nr)) return nr
   return null

@@ -1,31 +1,31 @@
 import Type from 'typebox'
 import { Value } from 'typebox/value'
 
-/** What slivers may take of the node's network, in one direction. */
+/** The bandwidth of slivers in one direction. */
 export interface BandwidthShares {
-  /** What each interface of a sliver may always take, in bytes per second. */
+  /** The bandwidth that is reserved for each interface of a sliver, in bytes per second. */
   readonly ownBps: number
-  /** What all of them may take besides, first come, first served. */
+  /** The bandwidth that all of them share besides, first come, first served, in bytes per second. */
   readonly commonBps: number
 }
 
-/** An interface gets this if there is as much for all, so that its sliver can always be reached by SSH. */
+/** The bandwidth that is reserved for each interface, if there is enough for all, so that its sliver can always be reached by SSH. */
 const enoughBps = 16_000
-/** The most of all that is shared out in equal parts to give everybody enough. */
+/** The largest fraction of the bandwidth that is divided into equal shares for that purpose. */
 const mostShared = 0.9
 /**
- * How long the filter lets a rate be exceeded after a time of quiet, besides the second that nft's limits of bytes allow anyway: TCP sends in bursts.
- * Source: Linux, nft_limit.c: "tokens_max = unit * (rate + burst) / rate".
+ * The duration by which the burst of a rate is extended, in seconds, because TCP sends in bursts. nft's byte limits allow a burst of one second anyway. Source:
+ * Linux, nft_limit.c: "tokens_max = unit * (rate + burst) / rate".
  */
 const burstS = 0.1
-/** A burst holds ten whole packets at least. */
+/** A burst contains at least ten packets of full size. */
 const leastBurstBytes = 15_000
 
 /**
  * Divide the bandwidth that the owner lends: one half into equal reserved parts, the other half is common. So an interface that floods gets its part, and what the others leave of the
  * common half.
  *
- * @param mbps - what slivers together may take in a direction, in 10^6 bits per second.
+ * @param mbps - the bandwidth of all slivers together in one direction, in 10^6 bits per second.
  */
 export function shareBandwidth(mbps: number, interfaces: number): BandwidthShares {
   const allBps = (mbps * 1e6) / 8
@@ -39,7 +39,7 @@ export function shareBandwidth(mbps: number, interfaces: number): BandwidthShare
 export interface BandwidthRules {
   /** Objects and chains of the table. */
   readonly parts: string
-  /** What ends the rule for packets from slivers whose source is right. */
+  /** The verdict of the rule for packets from slivers with a valid source address. */
   readonly verdict: string
 }
 
@@ -70,14 +70,14 @@ ${shareLines('to', links)}
   }
 }
 
-/** How long an end of a link may exceed what slivers together may take, and how long packets wait there at most. */
+/** How long an end of a link may exceed the bandwidth of all slivers, in seconds, and how long a packet may wait there, in milliseconds. */
 const shaping = { burstS: 0.02, latencyMs: 100 } as const
 
 /**
- * Write the lines for `tc -batch` that let no end of a link send faster than all slivers together may. The filter alone would let a sliver send what it may send
- * in a second at once, and that fills the queue of a narrow line, where the packets of others wait too.
+ * Return the lines for `tc -batch` that limit each end of a link to the bandwidth of all slivers together. The filter alone would let a sliver send the packets
+ * of a whole second at once. They would fill the queue of a slow line, where the packets of others wait too.
  *
- * @param mbps - null: as fast as it can, as a link is when it is made.
+ * @param mbps - null: not limited, like a new link.
  */
 export function shapingLines(links: readonly string[], mbps: number | null): readonly string[] {
   return links.map((link) => `qdisc replace dev ${link} root ${shapingQueue(mbps)}`)
@@ -90,7 +90,7 @@ function shapingQueue(mbps: number | null): string {
   return `tbf rate ${Math.round(bps)}bit burst ${burstBytes} latency ${shaping.latencyMs}ms`
 }
 
-/** What `tc -json qdisc show` tells of a queue; the rate of tbf is in bytes per second. */
+/** The output of `tc -json qdisc show`. The rate of tbf is in bytes per second. */
 const Queues = Type.Array(
   Type.Object({
     dev: Type.String(),
@@ -100,9 +100,9 @@ const Queues = Type.Array(
 )
 
 /**
- * Find those of these links whose queue is not the one of {@link shapingLines}, such as an agent before has made it.
+ * Return the links whose queue differs from that of {@link shapingLines}, for example because an earlier agent has made it.
  *
- * @param shown - what `tc -json qdisc show` writes.
+ * @param shown - the output of `tc -json qdisc show`.
  */
 export function findShapedOtherwise(
   shown: string,
@@ -125,7 +125,7 @@ function shareLines(direction: Direction, links: readonly string[]): string {
     drop`
 }
 
-/** nft's names have no hyphens. */
+/** Return the name of an object in nft, where names cannot contain hyphens. */
 function objectName(direction: Direction, link: string): string {
   return `${direction}_${link.replaceAll('-', '_')}`
 }

@@ -2,34 +2,34 @@ import type { CoreLimit } from './core-dumps.ts'
 import type { IdMapping } from './ids.ts'
 import { seccompProfile } from './seccomp/profile.ts'
 
-/** A folder that the bundle's own mounts have made, and where the container sees it. */
+/** A folder that the bundle's mounts provide, and its path in the container. */
 export interface BoundFolder {
   readonly source: string
   readonly destination: string
 }
 
-/** What a container is made from. */
+/** The input of a container's configuration. */
 export interface ContainerPlan {
-  /** Its root file system, where the runtime sees it. */
+  /** The path of its root file system, as the runtime sees it. */
   readonly rootPath: string
   readonly hostname: string
   readonly args: readonly string[]
   readonly ids: readonly IdMapping[]
-  /** Read-only. */
+  /** Folders that are mounted read-only. */
   readonly bound: readonly BoundFolder[]
-  /** Below every hierarchy's root, for a runtime that insists on making cgroups; null: it must make none. */
+  /** The path of its cgroup below the root of each hierarchy, for a runtime that always makes cgroups; null: the runtime must make none. */
   readonly cgroupsPath: string | null
   readonly coreLimit: CoreLimit
-  /** As Node.js names it. */
+  /** The processor, as Node.js names it. */
   readonly arch: string
-  /** The program that the runtime compiled from the same seccomp profile before, in base64; null: it compiles it. */
+  /** The program that the runtime has compiled from the same seccomp profile earlier, in base64; null: the runtime compiles it. */
   readonly seccompProgram: string | null
 }
 
-/** The annotation by which crun takes a compiled profile: to compile it costs two thirds of what it takes to create a container. Source: crun(1). */
+/** The annotation with which crun gets a compiled profile. Compiling it would take two thirds of the time to create a container. Source: crun(1). */
 const seccompProgramAnnotation = 'run.oci.seccomp_bpf_data'
 
-/** Enough for dropbear, ping and what users are for; not for changing interfaces, mounts or devices. */
+/** These are enough for dropbear, ping and changes of user, but not for changes of interfaces, mounts or devices. */
 const capabilities = [
   'CAP_CHOWN',
   'CAP_DAC_OVERRIDE',
@@ -48,7 +48,7 @@ const maskedPaths =
 const readonlyPaths = '/proc/bus /proc/fs /proc/irq /proc/sys /proc/sysrq-trigger'
 const openFiles = 4096
 
-/** Write the configuration of a container. Source: OCI runtime specification 1.0.2, config.md and config-linux.md. */
+/** Make the configuration of a container. Source: OCI runtime specification 1.0.2, config.md and config-linux.md. */
 export function containerConfiguration(plan: ContainerPlan): object {
   const mappings = plan.ids.map(({ inside, outside, count }) => ({
     containerID: inside,

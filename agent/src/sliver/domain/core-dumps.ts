@@ -1,7 +1,6 @@
 /**
- * The limit of a core dump, in bytes, with which the kernel makes no dump and starts no crash handler of the host either. With 0 it makes none, and yet starts the
- * handler that `core_pattern` names: outside the sliver's limits, once for each program that crashes.
- * Source: core(5), "Piping core dumps to a program"; Linux, fs/coredump.c.
+ * The core dump limit in bytes. With 1, the kernel neither makes a dump nor starts a crash handler of the host. With 0, it makes no dump but starts the handler
+ * in `core_pattern`: outside the sliver's limits, once for each program that crashes. Source: core(5), "Piping core dumps to a program"; Linux, fs/coredump.c.
  */
 export type CoreLimit = 0 | 1
 

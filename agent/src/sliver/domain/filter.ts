@@ -9,30 +9,30 @@ import { neighbourRules, type ReachingSliver } from './neighbours.ts'
 export const filterTables = ['inet community_lab_slivers', 'arp community_lab_slivers'] as const
 
 /**
- * Lower in a node's queues than all other traffic: band 2 of the kernel's default queue, and the background access category of Wi-Fi.
+ * The priority of slivers' packets, below all other traffic of the node: band 2 of the kernel's default queue, and the background access category of Wi-Fi.
  * Source: Linux, sch_generic.c (prio2band, by the last four bits) and cfg80211_classify8021d (256 + user priority; 1 is background, IEEE 802.1D).
  */
 const backgroundPriority = '0:0101'
 
-/** What the filter lets pass. */
+/** The input of the filter. */
 export interface FilterPlan {
   readonly network: NodeNetwork
   readonly slivers: readonly LinkedSliver[]
-  /** Interfaces of the node's owner that forward only for slivers: nothing else is forwarded from them. */
+  /** Interfaces of the node's owner that may forward only for slivers. Nothing else is forwarded from them. */
   readonly hostInterfaces: readonly string[]
-  /** What slivers together may take of the node's network in each direction, in Mbit/s; null: as much as there is. */
+  /** The most bandwidth of all slivers together in each direction, in Mbit/s; null: not limited. */
   readonly mbps: number | null
 }
 
 /**
- * Write the nft script that replaces the node's filter, in one transaction.
+ * Return the nft script that replaces the node's filter in one transaction.
  *
- * - From a sliver nothing passes but IPv6 with its interface's own MAC and IPv6 address. There is no ARP and no neighbour discovery with slivers.
- * - Its ICMPv6 errors are about packets that came to it.
- * - Each kind of interface says what passes between a sliver, the node and others; the rest is dropped.
- * - Slivers' packets are not tracked and their fragments not put together here, so that no sliver fills a table of the node.
- * - Each sliver's packets take a bounded number of places in the node's neighbour table.
- * - They go behind all other traffic wherever they wait in a queue of the node, and are no more than the owner lends of the network.
+ * - A sliver can send only IPv6 with the MAC and IPv6 address of its interface. There is no ARP and no neighbour discovery with slivers.
+ * - A sliver can send ICMPv6 errors only about packets that it has received.
+ * - The kind of an interface defines what passes between a sliver, the node and others. Everything else is dropped.
+ * - The node does not track slivers' packets and does not reassemble their fragments, so that no sliver can fill a table of the node.
+ * - The packets of each sliver use a limited number of entries in the node's neighbour table.
+ * - In each queue of the node, slivers' packets wait for all other traffic. Together they use at most the bandwidth that the owner lends.
  */
 export function filterScript(plan: FilterPlan): string {
   const [inet, arp] = filterTables
@@ -64,12 +64,12 @@ table ${arp} {
 `
 }
 
-/** Before the kernel puts fragments together and tracks connections. Source: Linux, netfilter_ipv6.h, NF_IP6_PRI_RAW_BEFORE_DEFRAG. */
+/** The priority before reassembly and connection tracking. Source: Linux, netfilter_ipv6.h, NF_IP6_PRI_RAW_BEFORE_DEFRAG. */
 const beforeDefragmentation = -450
 
 /**
- * Link-local addresses are dropped before they are routed, except the node's own: to redirect a packet back to its link, the kernel makes an entry in its
- * neighbour table for each address. Source: Linux, ip6_forward and ndisc_send_redirect.
+ * Return the chains for packets from slivers and to them. Packets to link-local addresses other than the node's are dropped before routing. Otherwise the
+ * kernel would send redirects for them, and make an entry in its neighbour table for each address. Source: Linux, ip6_forward and ndisc_send_redirect.
  */
 function originChains(verdict: string): string {
   return `  chain origin {
@@ -88,14 +88,14 @@ function originChains(verdict: string): string {
 
 const kinds = Object.values(interfaceKinds)
 
-/** Fragments would be put together by the node, in a memory that all have in common. */
+/** Fragments are dropped because the node would reassemble them, in memory that it shares with everything else. */
 const nodeChain = `  chain node {
     type filter hook input priority 0; policy accept;
     iifname "slv-*" exthdr frag exists drop
 ${kinds.map(({ type }) => `    iifname @${type} jump ${type}_to_node\n`).join('')}    iifname "slv-*" drop
   }`
 
-/** A packet between two slivers must pass twice, as one that leaves and as one that arrives; so these are two hooks. */
+/** A packet between two slivers must be accepted twice, as leaving and as arriving. So these are two hooks. */
 function forwardChains({ network: { mgmtInterface } }: FilterPlan): string {
   const own =
     mgmtInterface === null ? '' : `    iifname "${mgmtInterface}" oifname != "slv-*" drop\n`
@@ -141,7 +141,7 @@ function linksToMany({ nr, interfaces }: LinkedSliver): ReachingSliver {
   return { nr, links: many.map((one) => hostInterface(nr, one.nr)) }
 }
 
-/** The node's ends of all interfaces, quoted for nft. */
+/** Return the node's ends of all interfaces, quoted for nft. */
 function endsOf(slivers: readonly LinkedSliver[]) {
   return slivers.flatMap(({ nr, interfaces }) =>
     addressed(interfaces).map((one) => ({ ...one, link: `"${hostInterface(nr, one.nr)}"` })),

@@ -1,25 +1,25 @@
-/** What the kernel has for an interface. Source: Linux, ip-sysctl, conf/interface. */
+/** The kernel's settings of an interface. Source: Linux, ip-sysctl, conf/interface. */
 export interface InterfaceForwarding {
   readonly name: string
-  /** Whether it is a router's interface, which ignores router advertisements, or a host's. */
+  /** Whether the interface is in router mode, in which it ignores router advertisements, or in host mode. */
   readonly forwarding: boolean
-  /** Whether it forwards though it is a host's; null: this kernel, older than Linux 6.17, has no such setting. */
+  /** Whether it forwards in host mode; null: this kernel is older than Linux 6.17 and has no such setting. */
   readonly forced: string | null
   readonly acceptRa: string
 }
 
-/** What the kernel has for a network namespace. */
+/** The kernel's settings of a network namespace. */
 export interface ForwardingState {
   readonly all: boolean
-  /** What new interfaces get of `forwarding`. */
+  /** The value of `forwarding` for new interfaces. */
   readonly byDefault: boolean
   readonly interfaces: readonly InterfaceForwarding[]
 }
 
-/** What is to be written, in this order, and what the filter has to hold. */
+/** The settings to write, in this order, and the interfaces for the filter. */
 export interface ForwardingPlan {
   readonly settings: readonly ForwardingSetting[]
-  /** The owner's interfaces that forward for slivers only. */
+  /** The owner's interfaces that may forward only for slivers. */
   readonly hostInterfaces: readonly string[]
 }
 
@@ -30,14 +30,14 @@ export interface ForwardingSetting {
   readonly value: string
 }
 
-/** Who has to be reached, and how. */
+/** The networks from which slivers must be reachable. */
 export interface ForwardingPurpose {
   readonly mgmtInterface: string | null
-  /** Whether slivers are to be reached from other networks than the management network. */
+  /** Whether slivers must be reachable from networks other than the management network. */
   readonly fromOthers: boolean
 }
 
-/** Plan how slivers' packets are forwarded with the least change to the interfaces of the node's owner. */
+/** Plan how to forward slivers' packets with the least change to the interfaces of the node's owner. */
 export function planForwarding(state: ForwardingState, purpose: ForwardingPurpose): ForwardingPlan {
   const { mgmtInterface } = purpose
   const isOwn = (name: string): boolean => name.startsWith('slv-') || name === mgmtInterface
@@ -45,8 +45,8 @@ export function planForwarding(state: ForwardingState, purpose: ForwardingPurpos
   // When the management network has no interface of its own, its packets come in through the owner's interfaces.
   const needsOthers = purpose.fromOthers || mgmtInterface === null
   if (state.all) {
-    // Every interface forwards: either the owner uses this device as a router, or this agent has set it so on an older kernel. The agent leaves the default for
-    // new interfaces off, which tells the two apart.
+    // Every interface forwards: either the owner uses this device as a router, or this agent has set it on an older kernel. The agent keeps the default for new
+    // interfaces off, which distinguishes the two cases.
     const isOurs = !state.byDefault
     return { settings: [], hostInterfaces: isOurs ? hosts(others) : [] }
   }
@@ -71,8 +71,9 @@ function planForcing(
 }
 
 /**
- * Setting `all/forwarding` makes every interface a router's. It removes the routes that came with router advertisements, except those of interfaces that accept
- * advertisements as routers too (`accept_ra` 2). Source: Linux, addrconf_fixup_forwarding and rt6_purge_dflt_routers.
+ * Plan the switch to forwarding on older kernels. Setting `all/forwarding` puts every interface into router mode. It removes the routes from router
+ * advertisements, except those of interfaces that accept advertisements as routers too (`accept_ra` 2). Source: Linux, addrconf_fixup_forwarding and
+ * rt6_purge_dflt_routers.
  */
 function planSwitch(others: readonly InterfaceForwarding[]): readonly ForwardingSetting[] {
   const hostsOnly = others.filter(({ forwarding }) => !forwarding)

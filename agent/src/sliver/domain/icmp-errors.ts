@@ -1,20 +1,20 @@
 import { parseIpv6 } from '@community-lab/contract'
 
-/** A node's end of a sliver's interface, quoted for nft, and the sliver's address behind it. */
+/** The node's end of a sliver's interface, quoted for nft, and the address of the sliver on it. */
 interface LinkEnd {
   readonly link: string
   readonly ipv6_addr: string
 }
 
 /**
- * Where an ICMPv6 error has the packet that it is about, in bits from the error's own beginning: that packet's next header and its destination.
- * Source: RFC 4443, section 3; RFC 8200, section 3.
+ * The positions of two fields in an ICMPv6 error, in bits from the beginning of the error: the next header and the destination of the packet that the error is
+ * about. Source: RFC 4443, section 3; RFC 8200, section 3.
  */
 const aboutProtocol = '@th,112,8'
 const aboutDestination = '@th,256,128'
 /**
- * TCP, UDP and ICMPv6. The destination of a packet with a routing header is not the one that its sender looks for, and other extension headers may hide one.
- * Source: Linux, seg6_icmp_srh.
+ * The numbers of TCP, UDP and ICMPv6. Errors about packets with extension headers are dropped. With a routing header, the destination of the packet is not the
+ * one that its sender looks up, and other extension headers may hide a routing header. Source: Linux, seg6_icmp_srh.
  */
 const plainProtocols = '6, 17, 58'
 
@@ -38,7 +38,7 @@ export function icmpErrorRules(ends: readonly LinkEnd[]): string {
   }`
 }
 
-/** nft compares bits of a packet with a number, not with an address. */
+/** Convert an address, because nft compares bits of a packet with a number, not with an address. */
 function toNumber(address: string): string {
   return `0x${parseIpv6(address)
     .map((group) => group.toString(16).padStart(4, '0'))

@@ -1,46 +1,46 @@
-/** A piece of an id mapping, as in user_namespaces(7): `count` ids from `inside` are those from `outside`. */
+/** A part of an id mapping, as in user_namespaces(7): `count` ids from `inside` on correspond to those from `outside` on. */
 export interface IdMapping {
   readonly inside: number
   readonly outside: number
   readonly count: number
 }
 
-/** Which ids a node gives to its slivers. */
+/** The ids that a node gives to its slivers. */
 export interface IdPlan {
   readonly base: number
-  /** Ids of each sliver. */
+  /** The number of ids of each sliver. */
   readonly count: number
 }
 
-/** Ids that somebody else has, or may be given. */
+/** Ids that belong to somebody else, or may be assigned later. */
 export interface TakenIds {
   readonly from: number
   readonly count: number
-  /** Whose they are, for people: `ada in /etc/subuid`. */
+  /** The owner in words: `ada in /etc/subuid`. */
   readonly whose: string
 }
 
-/** Ids 0 to 65534 and `nobody`: what any root file system may use. */
+/** The ids 0 to 65534 and `nobody`: all that a root file system may use. */
 const wholeRange = 65_536
-/** The nobody of Debian and OpenWrt. */
+/** The id of the user nobody in Debian and OpenWrt. */
 const nobody = 65_534
 const slots = 126
 
 /**
- * Where the ids of slivers may lie on a host with all ids: above those that useradd gives out as subordinate ids (to 600,100,000) and those that systemd
- * gives to containers (to 0x6FFFFFFF), below 2^31, which programs take for negative. Source: login.defs(5), SUB_UID_MAX; systemd, UIDS-GIDS.
+ * The range for the ids of slivers on a host with all ids: above those that useradd assigns as subordinate ids (to 600,100,000) and those that systemd assigns
+ * to containers (to 0x6FFFFFFF), and below 2^31, from where on programs read them as negative. Source: login.defs(5), SUB_UID_MAX; systemd, UIDS-GIDS.
  */
 const wholeHost = { from: 0x7000_0000, to: 0x7fff_0000 }
 /**
- * Where several nodes share a host, each has a part of {@link wholeHost}, in the order of their numbers. A sliver gets as many ids as fit into the part beside
- * what others have there.
+ * When several nodes share a host, each has a part of {@link wholeHost}, in the order of their numbers. A sliver gets the largest of these counts for which the
+ * part has enough ids that nobody else has.
  */
 const sharedHost = { nodes: 64, counts: [32_768, 16_384, 8_192] } as const
 /** The most nodes that can share a host. */
 export const mostNodesOnHost = sharedHost.nodes
-/** In a user namespace of 65536 ids, such as newuidmap gives: between those of accounts and those of servers. */
+/** The range in a user namespace of 65536 ids, which newuidmap usually makes: between the ids of accounts and those of servers. */
 const smallNamespace = { from: 1_000, to: 64_100 }
-/** How many ids a sliver gets there: as many as fit beside the accounts. */
+/** The counts of ids per sliver in such a namespace. The largest that fits beside the accounts is used. */
 const smallCounts = [500, 400, 300, 200] as const
 
 /** The ids of agents before `ids.json` was introduced. The files of their slivers have these owners. */
@@ -58,8 +58,8 @@ export function formerPlan(mapText: string): IdPlan | null {
  * nobody else has. So a program that escapes from a sliver owns no file of another sliver or of an account; and what the kernel counts by user, such as the memory of
  * pipes, it counts for each sliver. `null` when there are too few.
  *
- * @param nrOnHost - this node's number among those that share its host, from 1 on; null: it has the host for itself. Nodes in a user namespace of 65536 ids
- *   have too few to share them out: there slivers of the same number have the same ids.
+ * @param nrOnHost - this node's number among the nodes of its host, from 1 on; null: it is the only one. Nodes in a user namespace of 65536 ids have too few
+ * ids to divide: there, slivers of the same number have the same ids.
  */
 export function planIds(
   mapText: string,
@@ -78,7 +78,7 @@ export function planIds(
  * The ranges in which the ids of slivers may lie, and how many ids each sliver gets there, the best first. On a host with all ids, the range that accounts are given is not among
  * them, because an account may be added later.
  *
- * @param top - how many ids there are.
+ * @param top - the number of existing ids.
  */
 function stretches(nrOnHost: number | null, top: number) {
   if (top < wholeHost.to) return smallCounts.map((count) => ({ ...smallNamespace, count, step: 1 }))
@@ -88,13 +88,13 @@ function stretches(nrOnHost: number | null, top: number) {
   return sharedHost.counts.map((count) => ({ from, to: from + size, count, step: 1 }))
 }
 
-/** Find who else has ids of a plan; `null` when nobody has. */
+/** Find an owner of ids that overlap with a plan; `null` when there is none. */
 export function findOverlap({ base, count }: IdPlan, taken: readonly TakenIds[]): TakenIds | null {
   const end = base + slots * count
   return taken.find((one) => one.from < end && one.from + one.count > base) ?? null
 }
 
-/** The first and the last id of a plan. */
+/** Return the first and the last id of a plan. */
 export function rangeOf({ base, count }: IdPlan): {
   readonly first: number
   readonly last: number
@@ -118,7 +118,7 @@ export function parseAccounts(text: string, file: string): readonly TakenIds[] {
   )
 }
 
-/** The mapping of the sliver of this number (1 to 125); its root is `outside` of the first piece. */
+/** Return the mapping of the sliver with this number (1 to 125). The sliver's root is the id `outside` of the first part. */
 export function mapIds({ base, count }: IdPlan, nr: number): readonly IdMapping[] {
   const outside = base + nr * count
   if (count >= wholeRange) return [{ inside: 0, outside, count }]
@@ -128,7 +128,7 @@ export function mapIds({ base, count }: IdPlan, nr: number): readonly IdMapping[
   ]
 }
 
-/** Translate an id of a root file system; `null` when the mapping has no place for it. */
+/** Map an id of a root file system; `null` when the mapping does not contain it. */
 export function mapId(mappings: readonly IdMapping[], id: number): number | null {
   const piece = mappings.find(({ inside, count }) => id >= inside && id < inside + count)
   return piece === undefined ? null : piece.outside + id - piece.inside
@@ -140,7 +140,7 @@ interface Stretch {
   readonly count: number
 }
 
-/** The lowest place for so many ids in a row that nobody has, at a multiple of `step` from where the stretch begins. */
+/** Find the lowest range of `count` free ids, at a multiple of `step` from the beginning of the stretch. */
 function findFree(
   { from, to, count }: Stretch,
   taken: readonly TakenIds[],
@@ -167,7 +167,7 @@ function isId(text: string | undefined): boolean {
   return text !== undefined && /^\d{1,10}$/u.test(text)
 }
 
-/** How many ids in a row exist from 0 on. */
+/** Count the ids that exist from 0 on without a gap. */
 function countFromZero(mapText: string): number {
   const pieces = mapText
     .split('\n')

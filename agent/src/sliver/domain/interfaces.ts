@@ -2,9 +2,12 @@ import { sliverMac, type ActualInterface, type SliverInterface } from '@communit
 import type { AddressPlan } from './interface/kind.ts'
 import { findKind } from './interface/kinds.ts'
 
-/** The node's end of every link to a sliver has this MAC address and {@link gatewayAddress}: a link has no third party. Locally administered. */
+/**
+ * The MAC address of the node's end of every link to a sliver. All links have the same, like {@link gatewayAddress}, because a link has only two ends. Locally
+ * administered.
+ */
 export const gatewayMac = '02:00:00:00:00:01'
-/** The node's address on every link to a sliver; the sliver's routes go there. */
+/** The node's address on every link to a sliver, to which the sliver's routes lead. */
 export const gatewayAddress = 'fe80::1'
 
 /** A sliver's number on its node, and its interfaces. */
@@ -14,8 +17,8 @@ export interface LinkedSliver {
 }
 
 /**
- * Compute a sliver's interfaces as they will be.
- * @throws {@link LabError} LAB_SLIVER_INTERFACE_UNKNOWN when one is of a kind that this agent does not have.
+ * Compute a sliver's interfaces.
+ * @throws {@link LabError} LAB_SLIVER_INTERFACE_UNKNOWN when this agent does not support the type of one.
  */
 export function computeInterfaces(
   plan: AddressPlan,
@@ -39,7 +42,7 @@ export function computeInterfaces(
   })
 }
 
-/** The interfaces that have an address; the others are not made. */
+/** Return the interfaces with an address. Others are not made. */
 export function addressed(
   interfaces: readonly ActualInterface[],
 ): readonly (ActualInterface & { readonly ipv6_addr: string })[] {
@@ -48,17 +51,17 @@ export function addressed(
   )
 }
 
-/** The node's end of a sliver's interface. Source: CONFINE, `slv-<sliver number>-<interface number>`. */
+/** Return the name of the node's end of a sliver's interface. Source: CONFINE, `slv-<sliver number>-<interface number>`. */
 export function hostInterface(sliverNr: number, interfaceNr: number): string {
   return `${hostInterfacePrefix(sliverNr)}${interfaceNr.toString(16).padStart(2, '0')}`
 }
 
-/** What the names of all of a sliver's host interfaces begin with. */
+/** Return the common prefix of the names of a sliver's host interfaces. */
 export function hostInterfacePrefix(sliverNr: number): string {
   return `slv-${sliverNr.toString(16).padStart(2, '0')}-`
 }
 
-/** Whether a name is one of a sliver's host interfaces. */
+/** Tell whether a name is that of a sliver's host interface. */
 export function isHostInterface(name: string): boolean {
   return /^slv-[0-9a-f]{2,}-[0-9a-f]{2}$/u.test(name)
 }

@@ -5,18 +5,16 @@ import {
   type SliverTarget,
 } from '@community-lab/contract'
 
-/** What a sliver may use: MiB, MiB, percent of one core, processes. */
+/** The limits of a sliver: MiB, MiB, percent of one core, processes. */
 export type Limits = Readonly<Record<ResourceName, number>>
 
-/** Read a sliver's limits from what it asks for. A resource that it does not name has its default. */
+/** Return the limits of a sliver from its requests. A resource without a request has its default. */
 export function limitsOf(resources: SliverTarget['resources']): Limits {
   const asked = Object.fromEntries(resources.map(({ name, req }) => [name, req]))
   return { ...resourceDefaults, ...asked }
 }
 
-/**
- * Read what a sliver may use from the text of a record that cannot be read as a whole. A resource that it does not tell has its default.
- */
+/** Find the limits of a sliver in the text of a record that is not readable as a whole. A resource that is not found has its default. */
 export function limitsInText(text: string): Limits {
   const [, members = ''] = /"limits"\s*:\s*\{([^}]*)\}/u.exec(text) ?? []
   const told = resourceNames.flatMap((name) => {
@@ -31,7 +29,7 @@ export interface CgroupSetting {
   readonly controller: 'memory' | 'pids' | 'cpu'
   readonly file: string
   readonly value: string
-  /** Not every kernel has it, and the limit holds without. */
+  /** Whether a kernel may lack the file. The limit is enforced without it. */
   readonly isOptional: boolean
 }
 
@@ -39,8 +37,9 @@ const periodUs = 100_000
 const mebibyte = 2 ** 20
 
 /**
- * The cgroup settings of limits. No swap: a sliver at its memory limit is to fail, not to wear out the node's disk. What TCP and UDP sockets hold is a part of
- * the memory in cgroups of version 2. Version 1 counts it apart, UDP's too whatever the name says, and only where it has a limit: here another half of the memory.
+ * Return the cgroup settings of limits. There is no swap: a sliver at its memory limit must fail and not wear out the node's disk. In cgroups of version 2, the
+ * memory includes that of TCP and UDP sockets. Version 1 counts socket memory separately, also that of UDP in spite of the name, and only if it has a limit,
+ * which is half of the memory in addition.
  *
  * Source: Linux, cgroup-v1/memory.txt, mm/memcontrol.c (mem_cgroup_sk_alloc), sched-bwc.txt, pids.txt; cgroup-v2.rst.
  */

@@ -1,6 +1,6 @@
 import { addressed, gatewayAddress, hostInterface, type LinkedSliver } from './interfaces.ts'
 
-/** What iproute2 tells of this network namespace. */
+/** The output of iproute2 about this network namespace. */
 export interface LinkState {
   readonly links: readonly { readonly name: string; readonly isUp: boolean }[]
   readonly addresses: readonly Words[]
@@ -11,7 +11,7 @@ export interface LinkState {
 /** The words of a line. */
 type Words = ReadonlySet<string>
 
-/** The lines for `ip -6 -o -batch` that show it all: one command is quicker than four. */
+/** The lines for `ip -6 -o -batch` that show everything: one command is quicker than four. */
 export const linkStateLines: readonly string[] = [
   'link show type veth',
   'addr show scope link',
@@ -20,7 +20,7 @@ export const linkStateLines: readonly string[] = [
 ]
 
 /**
- * Read what {@link linkStateLines} show:
+ * Parse the output of {@link linkStateLines}:
  *
  * ```
  * 12: slv-01-03@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1400 …
@@ -47,7 +47,7 @@ export function parseLinkState(text: string): LinkState {
   }
 }
 
-/** Find what is missing of a sliver's links, in words: each member is a thing and the interface it is missing of. */
+/** Find what is missing of a sliver's links. Each element names a part and its interface. */
 export function findLacks(sliver: LinkedSliver, state: LinkState): readonly string[] {
   const { addresses, neighbours, routes } = state
   return addressed(sliver.interfaces).flatMap(({ nr, mac_addr, ipv6_addr }) => {

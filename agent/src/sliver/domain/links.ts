@@ -8,10 +8,10 @@ import {
   type LinkedSliver,
 } from './interfaces.ts'
 
-/** An interface that is made, for it has an address. */
+/** An interface that exists because it has an address. */
 type MadeInterface = ReturnType<typeof addressed>[number]
 
-/** The lines for `ip -batch` on the node that make a sliver's links, into the network namespace at a path. */
+/** Return the lines for `ip -batch` on the node that make a sliver's links into the network namespace at a path. */
 export function linkCreationLines(sliver: LinkedSliver, namespacePath: string): readonly string[] {
   return addressed(sliver.interfaces).map(({ nr, name, type, mac_addr }) => {
     const mtu = interfaceKinds[type].mtuBytes
@@ -21,8 +21,8 @@ export function linkCreationLines(sliver: LinkedSliver, namespacePath: string): 
 }
 
 /**
- * The lines for `ip -batch` on the node that set up the links that there are, and route the sliver's addresses to them. They can be repeated. Neighbours are
- * permanent on both sides: no link waits for neighbour discovery, and no sliver can claim another address by it.
+ * Return the lines for `ip -batch` on the node that configure the links and route the sliver's addresses to them. They can be repeated. Neighbours are
+ * permanent on both sides: no link waits for neighbour discovery, and no sliver can claim another address with it.
  */
 export function nodeLinkLines(sliver: LinkedSliver): readonly string[] {
   return addressed(sliver.interfaces).flatMap(({ nr, mac_addr, ipv6_addr }) => {
@@ -37,7 +37,7 @@ export function nodeLinkLines(sliver: LinkedSliver): readonly string[] {
   })
 }
 
-/** The lines for `ip -batch` in the sliver's network namespace. They can be repeated. */
+/** Return the lines for `ip -batch` in the sliver's network namespace. They can be repeated. */
 export function sliverLinkLines(
   interfaces: readonly ActualInterface[],
   mgmtPrefix: string,

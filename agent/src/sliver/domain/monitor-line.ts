@@ -1,6 +1,6 @@
 /**
- * Tell whether a line of `ip -o monitor` says that a sliver's link, or an address or a route of one, was added or set, such as
- * `fd77::1 dev slv-01-03 metric 1024`. When one is set down or removed, other lines say what was lost by it.
+ * Tell whether a line of `ip -o monitor` reports that a sliver's link, or its address or route, was added or changed, such as `fd77::1 dev slv-01-03 metric
+ * 1024`. When a link goes down or is removed, other lines report what was lost with it.
  */
 export function isAdditionToSliverLink(line: string): boolean {
   return !line.startsWith('Deleted ') && /(?:^\d+: | dev )slv-/u.test(line)

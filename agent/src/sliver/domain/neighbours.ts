@@ -1,30 +1,30 @@
-/** How many entries of the node's neighbour table all slivers together may take. The table has 1024. Source: Linux, ip-sysctl, neigh/default/gc_thresh3. */
+/** The most entries of the node's neighbour table for all slivers together. The table has 1024. Source: Linux, ip-sysctl, neigh/default/gc_thresh3. */
 const entriesOfAll = 512
-/** One for the next hop, and one for the multicast group in which it is asked for. Source: RFC 4861, section 7.2.2. */
+/** One entry for the next hop, and one for the multicast group of its solicitation. Source: RFC 4861, section 7.2.2. */
 const entriesPerNextHop = 2
 /** The most next hops of a sliver: enough to reach every device of its community network within a minute. */
 const mostNextHops = 64
 /** How long an unused next hop counts, in seconds. Source: Linux, ip-sysctl, neigh/default/gc_stale_time. */
 const countedS = 60
 
-/** A sliver, and the node's ends of those of its interfaces through which it reaches more than the server. */
+/** A sliver, with the node's ends of the interfaces through which it reaches more than the server. */
 export interface ReachingSliver {
   readonly nr: number
   readonly links: readonly string[]
 }
 
 /**
- * Compute how many next hops each of so many slivers may use within a minute. All together never take more than their part of the table, however many
- * interfaces they have: a node has 125 slivers at most, and each of these can use two.
+ * Return how many next hops each of so many slivers may use within a minute. All together never use more than their part of the table, however many interfaces
+ * they have: a node has at most 125 slivers, and each can then use two.
  */
 export function nextHopsPerSliver(slivers: number): number {
   return Math.min(mostNextHops, Math.floor(entriesOfAll / entriesPerNextHop / Math.max(1, slivers)))
 }
 
 /**
- * Write the sets and chains that bound how many next hops each sliver uses. The kernel makes an entry in its neighbour table for each next hop of an interface,
- * after this hook has let the first packet to it pass. So a sliver that sends to random addresses would fill the table, and then the node and all its slivers
- * would find no new neighbour. Packets to further next hops are dropped; those to next hops in use pass. Packets to other slivers take no entry: their neighbours
+ * Return the sets and chains that limit the next hops of each sliver. The kernel makes an entry in its neighbour table for each next hop of an interface, after
+ * this hook has accepted the first packet to it. So a sliver that sends to random addresses would fill the table, and the node and all its slivers would find
+ * no new neighbours. Packets to further next hops are dropped; those to next hops in use pass. Packets to other slivers make no entry, because their neighbours
  * are permanent.
  */
 export function neighbourRules(slivers: readonly ReachingSliver[]): string {

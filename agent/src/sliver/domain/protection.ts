@@ -5,7 +5,7 @@ interface FirstProcess {
   readonly bootId: string
 }
 
-/** What is known of a sliver and of the container that it was last noted to have been given. */
+/** The stage and first process of a sliver, with the last recorded protection of its container. */
 export interface ProtectedSliver {
   readonly stage: string
   readonly process: FirstProcess | null
@@ -13,9 +13,9 @@ export interface ProtectedSliver {
 }
 
 /**
- * Tell whether a sliver runs in a container that is protected in another way than this agent protects its own, or in one of which that is not known.
+ * Tell whether a sliver runs in a container whose protection is unknown, or differs from that of this agent.
  *
- * @param sha256 - identifies the way in which this agent does it.
+ * @param sha256 - the identity of this agent's protection.
  */
 export function hasOtherProtection(
   { stage, process, protection }: ProtectedSliver,

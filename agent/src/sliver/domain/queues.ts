@@ -1,4 +1,4 @@
-/** What iproute2 tells of the interfaces, routes and queues of this network namespace. */
+/** The output of iproute2 about the interfaces, routes and queues of this network namespace. */
 export interface QueueState {
   /** `ip -o link show`: `3: eth0@if2: <BROADCAST,UP> mtu 1500 qdisc mq master br0 …` */
   readonly links: string
@@ -9,20 +9,20 @@ export interface QueueState {
 }
 
 /**
- * The queues that send packets of a higher priority first, and `noqueue`, where nothing waits. Those of Wi-Fi are in the driver, which has `noqueue` too.
+ * The queues that send packets of a higher priority first, and `noqueue`, in which no packet waits. Wi-Fi has its queues in the driver, and `noqueue` too.
  * Source: tc-prio(8), tc-pfifo_fast(8).
  */
 const byPriority: ReadonlySet<string> = new Set(['pfifo_fast', 'prio', 'noqueue'])
-/** These have a queue of their own for each queue of the device, and say nothing about order. Source: Linux, sch_mq.c and sch_mqprio.c. */
+/** These contain one queue for each queue of the device, and do not define the order themselves. Source: Linux, sch_mq.c and sch_mqprio.c. */
 const perDeviceQueue: ReadonlySet<string> = new Set(['mq', 'mqprio'])
 /** The queue of an interface that is down. */
 const downQueue = 'noop'
 
 /**
- * Find the interfaces that slivers' packets leave by and whose queue does not look at priorities, such as `fq_codel`, which shares by flow.
+ * Find the interfaces for slivers' packets whose queue ignores priorities, such as `fq_codel`, which shares by flow.
  *
- * @param isOwn - whether the agent has made an interface of this name.
- * @returns each once with its queue: `eth0 (fq_codel)`.
+ * @param isOwn - tells whether the agent has made the interface with this name.
+ * @returns each interface once with its queue: `eth0 (fq_codel)`.
  */
 export function findUnorderedQueues(
   { links, routes, queues }: QueueState,
@@ -40,13 +40,13 @@ export function findUnorderedQueues(
   return [...new Set(unordered.map(({ name, kind }) => `${name} (${kind})`))]
 }
 
-/** Each interface has a route for its link-local addresses, which leads nowhere that slivers reach. */
+/** Return the interfaces that have routes. Routes for link-local addresses are ignored: each interface has one, and slivers cannot use it. */
 function routedInterfaces(routes: string): readonly string[] {
   const lines = routes.split('\n').filter((line) => !line.startsWith('fe80::/64 '))
   return lines.flatMap((line) => [...line.matchAll(/ dev (\S+)/gu)].map(([, name = '']) => name))
 }
 
-/** A bridge or VLAN has no queue: packets wait in those of its ports, or of the interface beneath it. */
+/** Add the interfaces below bridges and VLANs. These have no queue: packets wait in the queues of the bridge's ports, or of the interface below the VLAN. */
 function withLower(names: readonly string[], links: string): ReadonlySet<string> {
   const all = new Set(names)
   const pairs = [...links.matchAll(/^\d+: ([^@:\s]+)(?:@([^:\s]+))?: (.*)$/gmu)].flatMap(
@@ -58,7 +58,7 @@ function withLower(names: readonly string[], links: string): ReadonlySet<string>
       ]
     },
   )
-  // A set that grows while it is gone through is gone through to its new end.
+  // The iteration includes elements that are added to the set meanwhile.
   for (const upper of all)
     for (const pair of pairs) if (pair.upper === upper && pair.lower !== '') all.add(pair.lower)
   return all
@@ -67,7 +67,7 @@ function withLower(names: readonly string[], links: string): ReadonlySet<string>
 interface Queue {
   readonly kind: string
   readonly name: string
-  /** Whether it is inside another queue that decides about the order. */
+  /** Whether the queue is inside another queue, which defines the order. */
   readonly isInner: boolean
 }
 

@@ -4,46 +4,49 @@ import type { IdMapping } from '../domain/ids.ts'
 import { localSystemCalls } from '../../system-calls.ts'
 
 /**
- * The folder that a container is made from: `config.json`, the empty folder `stage`, and the overlay's `upper` and `work`, or the file system that they are
- * in. Its mounts are made in a mount namespace of their own and live only in the container's: the host's table of mounts stays clean, and they go away with the container.
+ * The folder from which a container is made: `config.json`, the empty folder `stage`, and the overlay's `upper` and `work`, or the file system that contains
+ * these two. Its mounts are made in a new mount namespace and exist only in the container's. So the host's mount table does not contain them, and they
+ * disappear with the container.
  */
 export interface Bundle {
   readonly folder: string
-  /** What is beneath: a template that others share, with the ids that its owners are to have; or the folder's own `lower`. */
+  /** The lower layer: a template that others share, with an id mapping; or the folder's own `lower`. */
   readonly lower: { readonly shared: string; readonly ids: readonly IdMapping[] } | 'own'
-  /** Folders that its configuration binds from {@link BundlePlaces}`.bound`, by name. */
+  /** The folders that the configuration binds from {@link BundlePlaces}`.bound`, by name. */
   readonly bound: Readonly<Record<string, string>>
 }
 
-/** Where a bundle's mounts are, in the mount namespace in which its container is created. */
+/** The paths of a bundle's mounts, in the mount namespace in which its container is created. */
 export interface BundlePlaces {
-  /** What the runtime calls the bundle. */
+  /** The path of the bundle for the runtime. */
   readonly bundle: string
   readonly root: string
   bound(name: string): string
 }
 
-/** Folders that every Debian and OpenWrt has, and that every user may enter. A bundle's mounts cover one of them, which only the runtime of that sliver sees. */
+/**
+ * Folders that exist on every Debian and OpenWrt and that every user may enter. A bundle's mounts cover one of them; only the runtime of that sliver sees them.
+ */
 const candidates = ['/mnt', '/media', '/srv', '/opt']
 
 /**
- * Choose where bundles are mounted. It is not the data folder: a sliver's users may not be allowed to enter it, and the runtime looks for the root file system as
- * one of them.
+ * Choose where bundles are mounted. The data folder is not suitable: the runtime opens the root file system as a user of the sliver, who may not be allowed to
+ * enter it.
  */
 export function chooseBundlePlaces(dataDir: string): BundlePlaces {
   const bundle = candidates.find((place) => !`${dataDir}/`.startsWith(`${place}/`)) ?? '/mnt'
   return { bundle, root: `${bundle}/root`, bound: (name) => `${bundle}/${name}` }
 }
 
-/** A runtime that is to see no cgroups finds a file system without any. */
+/** Hides the cgroups from a runtime behind an empty file system. */
 const hideCgroups = 'mount -t tmpfs -o mode=755,size=64k,ro community-lab /sys/fs/cgroup'
-/** What makes a bundle's mounts. Beside `src` and `dist`, so that it is found from both. */
+/** The program that makes a bundle's mounts. It is beside `src` and `dist`, so the same relative path is valid for both. */
 export const bundleProgram = fileURLToPath(
   new URL('../../../perl/bundle-mounts.pl', import.meta.url),
 )
 const privately = ['unshare', '--mount', '--propagation', 'private', '--'] as const
 
-/** The argv that makes a bundle's mounts in a mount namespace of their own and runs a command there. */
+/** Return the argv that makes a bundle's mounts in a new mount namespace and runs a command there. */
 export async function withBundleMounts(
   bundle: Bundle,
   places: BundlePlaces,
@@ -63,13 +66,13 @@ function describeIds(ids: readonly IdMapping[]): string {
   return ids.map(({ inside, outside, count }) => `${inside}:${outside}:${count}`).join(' ')
 }
 
-/** The argv that runs a command where it sees cgroups or does not. */
+/** Return the argv that runs a command with or without sight of cgroups. */
 export function withoutCgroups(hidesCgroups: boolean, argv: readonly string[]): readonly string[] {
   if (!hidesCgroups) return argv
   return [...privately, 'sh', '-c', `set -e\n${hideCgroups}\nexec "$@"`, 'sh', ...argv]
 }
 
-/** Tell whether this process is in the host's own user namespace: in another one no disk can be mounted, nor can overlays write their marks in `trusted.` attributes. */
+/** Tell whether this process is in the initial user namespace. In another one, disks cannot be mounted, and overlays cannot write `trusted.` attributes. */
 export async function isInitialUserNamespace(): Promise<boolean> {
   const map = await readFile('/proc/self/uid_map', 'utf8')
   return map.trim().split(/\s+/u).join(' ') === '0 0 4294967295'

@@ -5,21 +5,21 @@ import { isErrno } from '../../errno.ts'
 import { cgroupSettings, type Limits } from '../domain/limits.ts'
 import { reasonOf } from './command.ts'
 
-/** The cgroups of slivers. The agent makes and removes them and moves processes into them, whether the OCI runtime does so too or not. */
+/** The cgroups of slivers. The agent makes and removes them and moves processes into them, whether or not the OCI runtime does so too. */
 export interface Cgroups {
-  /** Where a sliver's cgroups are, below every hierarchy's root, with a leading slash. */
+  /** The path of a sliver's cgroups below the root of each hierarchy, with a leading slash. */
   path(name: string): string
-  /** A sliver's folders by controller, or `unified`. */
+  /** The folders of a sliver's cgroups by controller, or as `unified`. */
   folders(name: string): Readonly<Record<string, string>>
   /** Make a sliver's cgroups with its limits. */
   create(name: string, limits: Limits): Promise<void>
-  /** Move a process, and all that it will start, under the limits. */
+  /** Move a process, and with it all processes that it will start, into the sliver's cgroups. */
   enter(name: string, pid: number): Promise<void>
   /** How many of its processes the kernel has killed because the memory limit was reached. */
   countOomKills(name: string): Promise<number>
-  /** Compare a sliver's limits with what its cgroups have, and set again what differs. Returns the files that differed. */
+  /** Compare a sliver's limits with the settings of its cgroups, and repair those that differ. Returns a description of each. */
   mend(name: string, limits: Limits): Promise<readonly string[]>
-  /** Kill what is left in a sliver's cgroups, and remove them, also those that a runtime has made. Idempotent. */
+  /** Kill the processes in a sliver's cgroups, and remove the cgroups, including those that a runtime has made. Idempotent. */
   remove(name: string): Promise<void>
   /**
    * Probe whether this process may limit others. Returns why it may not; null when it may.
@@ -33,10 +33,10 @@ const controllers = ['memory', 'pids', 'cpu'] as const
 const removeTries = 100
 const removeEveryMs = 10
 
-/** How this host says that it has no cgroups for this process. Anything else that goes wrong may work next time. */
+/** The errors that mean that this process cannot use cgroups on this host. Any other error may be temporary. */
 const forbidden = ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'EOPNOTSUPP'] as const
 
-/** Open the cgroups below a parent: in version 2 alone, or in the hierarchies of version 1. Nothing is made yet. */
+/** Open the cgroups below a parent, in version 2 or in the hierarchies of version 1. Nothing is created yet. */
 export async function openCgroups(parent: string): Promise<Cgroups> {
   return createCgroups(parent, (await hasFile(join(root, 'cgroup.controllers'))) ? 2 : 1)
 }
@@ -75,7 +75,7 @@ function createCgroups(parent: string, version: 1 | 2): Cgroups {
       for (const { controller, file, value } of cgroupSettings(limits, version)) {
         const path = join(folderOf(controller, name), file)
         const found = (await readIfThere(path)).trim()
-        // Empty: the sliver has ended, or this kernel has no such limit.
+        // The file is empty or absent: the sliver has ended, or this kernel has no such limit.
         if (found === '' || found === value) continue
         differing.push(`${file} is ${found} instead of ${value}`)
         await writeFile(path, value)
@@ -103,7 +103,7 @@ function createCgroups(parent: string, version: 1 | 2): Cgroups {
   return cgroups
 }
 
-/** Version 2 gives a controller to a group's children only when told to, at every level. */
+/** Delegate the controllers. In version 2, a group's children get a controller only when it is enabled at each level above. */
 async function delegate(parent: string): Promise<void> {
   const folder = join(root, parent)
   await mkdir(folder, { recursive: true })
@@ -129,14 +129,14 @@ async function removeTree(folder: string): Promise<void> {
       if (!isErrno(error, 'EBUSY') || attempt === removeTries) throw error
     }
     await killAll(folder)
-    // The kernel frees the group a moment after its last process has ended. There is no event for that.
+    // The kernel frees the group shortly after its last process has ended. There is no event for that.
     await delay(removeEveryMs)
   }
 }
 
 async function killAll(folder: string): Promise<void> {
   try {
-    // The kernel kills all of them at once, and no pid can be another one's by then. Only version 2 has the file, since Linux 5.14.
+    // The kernel kills all processes at the same time, so no pid can have been reused. The file exists only in version 2, since Linux 5.14.
     await writeFile(join(folder, 'cgroup.kill'), '1', { flag: 'r+' })
     return
   } catch (error) {
@@ -147,7 +147,7 @@ async function killAll(folder: string): Promise<void> {
     try {
       process.kill(pid, 'SIGKILL')
     } catch {
-      // It ended by itself meanwhile.
+      // The process has ended by itself meanwhile.
     }
   }
 }
@@ -161,7 +161,7 @@ function ifMissing<T>(value: T): (error: unknown) => T {
 
 async function readIfThere(path: string): Promise<string> {
   return readFile(path, 'utf8').catch(() => {
-    // The group has gone, or this kernel has no such file.
+    // The group is gone, or this kernel has no such file.
     return ''
   })
 }

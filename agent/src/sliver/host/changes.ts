@@ -9,7 +9,7 @@ import { systemPath } from './command.ts'
 /** A change of this network namespace: of its packet filters; or of its links, addresses and routes. */
 export type NetworkChange = 'filters' | 'links'
 
-/** The commands that print a line for each change of what they watch. */
+/** The commands that print a line for each change. */
 const monitors = [
   { change: 'filters', argv: ['nft', 'monitor'] },
   { change: 'links', argv: ['ip', '-6', '-o', 'monitor', 'link', 'address', 'route'] },
@@ -45,12 +45,12 @@ async function keepWatching(argv: readonly string[], watching: Watching): Promis
     const hasTold = await watchOnce(argv, watching)
     silentEnds = hasTold ? 1 : silentEnds + 1
     await delay(backoffMs(backoff, silentEnds), undefined, { signal }).then(onChange, () => {
-      // The signal has ended the wait; the loop sees that.
+      // The signal has ended the delay, and the loop ends.
     })
   }
 }
 
-/** Watch until the monitor ends. Returns whether it told anything. */
+/** Watch until the monitor ends. Returns whether it has reported anything. */
 async function watchOnce(
   argv: readonly string[],
   { onChange, signal }: Watching,
@@ -62,7 +62,7 @@ async function watchOnce(
       stdio: ['ignore', 'pipe', 'ignore'],
     }),
   ).catch(() => null)
-  // It could not be started, for want of files or processes, or because this host has no such command. It is tried again.
+  // The command could not be started, because of too many files or processes or because this host lacks it. It is tried again.
   if (child === null) return false
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()))
   const end = (): void => void child.kill('SIGKILL')

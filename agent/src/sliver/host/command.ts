@@ -5,10 +5,10 @@ import { LabError } from '@community-lab/contract'
 import { isProcessGone } from '../../errno.ts'
 import { startedProcess } from '@community-lab/contract/host'
 
-/** Where Debian keeps the commands of the network and of containers; PATH may lack it. */
+/** The folders of Debian's commands for networks and containers, which may be missing in PATH. */
 export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-/** How long a command may take to end once it was killed, in milliseconds. */
+/** The longest time until a killed command has ended, in milliseconds. */
 const killWithinMs = 1_000
 
 /** Options of {@link runCommand}. */
@@ -19,8 +19,8 @@ export interface CommandOptions {
 }
 
 /**
- * Run a command of this host to its end; returns what it wrote to its standard output. An abort kills it with what it has started.
- * @throws {@link LabError} LAB_SLIVER_COMMAND_FAILED with what it wrote to standard error. An abort throws the signal's reason.
+ * Run a command of this host to its end. Returns its standard output. An abort kills the command and all processes that it has started.
+ * @throws {@link LabError} LAB_SLIVER_COMMAND_FAILED with its standard error. An abort throws the signal's reason.
  */
 export async function runCommand(
   argv: readonly string[],
@@ -36,7 +36,7 @@ export async function runCommand(
       cwd,
       env: { PATH: systemPath, LC_ALL: 'C' },
       stdio: 'pipe',
-      // It leads a process group, so that what it has started is killed with it.
+      // The command leads a process group, so that its children are killed with it.
       detached: true,
       ...(signal === undefined ? {} : { signal, killSignal: 'SIGKILL' as const }),
     }),
@@ -44,7 +44,7 @@ export async function runCommand(
     signal?.throwIfAborted()
     throw failed(error instanceof Error ? error.message : String(error))
   })
-  // One that ends without reading its input breaks the pipe; its exit code tells what matters.
+  // A command that ends without reading its input breaks the pipe. Only its exit code matters.
   child.stdin.on('error', () => undefined)
   child.stdin.end(input)
   const ended = once(child, 'close').then(
@@ -59,7 +59,9 @@ export async function runCommand(
   throw failed(reason)
 }
 
-/** Settle with `done`; but when the signal has killed the command and the kernel does not end it, because it waits for a device, let go of it after a second. */
+/**
+ * Settle with `done`. But when the signal has killed the command and the kernel does not end it, because it waits for a device, stop waiting after a second.
+ */
 async function unlessStuck<T>(
   done: Promise<T>,
   child: ChildProcess,

@@ -3,23 +3,23 @@ import { join } from 'node:path'
 import { LabError, resourceUnits } from '@community-lab/contract'
 import { runCommand } from './command.ts'
 
-/** The file, in a bundle's folder, of the file system that its `upper` and `work` are in when what it writes is limited. */
+/** The file in a bundle's folder with the file system of `upper` and `work`, when the sliver's disk space is limited. */
 export const diskImage = 'disk.img'
 
 /** Options of {@link makeDisk}. */
 export interface DiskOptions {
-  /** Whose it is, for errors. */
+  /** The id of the sliver, for errors. */
   readonly sliver: string
-  /** The size of the file system; its own tables and journal, about a tenth, are of it. */
+  /** The size of the file system, of which its own tables and journal take about a tenth. */
   readonly sizeMiB: number
-  /** What must be left of the node's disk, because it has been promised already; default 0. */
+  /** The space on the node's disk that must stay free because it is promised to others, in MiB; default 0. */
   readonly keptMiB?: number
   readonly signal: AbortSignal
 }
 
 /**
- * Move folders of a bundle's folder into a file system of their own: what is written there fills that, not the node's disk. Its size is taken from the
- * node's disk at once, so that a promise made to one sliver is not spent by another.
+ * Move folders of a bundle's folder into their own file system, so that what is written there cannot fill the node's disk. Its whole size is allocated on the
+ * node's disk at once, so that what is promised to one sliver is not used by another.
  *
  * Source: CONFINE node system (an ext4 loop file of exactly the disk asked for).
  *
@@ -38,10 +38,10 @@ export async function makeDisk(
   const free = Math.max(0, (await freeMiB(folder)) - keptMiB)
   const shortage = { sliver, resource: 'disk', asked: sizeMiB, unit: resourceUnits.disk }
   if (free < sizeMiB) throw new LabError('LAB_SLIVER_NO_ROOM', { ...shortage, free })
-  // One command after the other in a shell: this process has much memory, so to start one from it takes longer than to start one from a shell.
+  // One shell runs both commands: this process uses much memory, so it starts a process more slowly than a shell does.
   const script = 'fallocate --length "$1" "$2" && shift 2 && exec mkfs.ext4 "$@"'
   const mkfs = ['-q', '-F', '-m', '0', '-i', '8192', '-d', content]
-  // A file is zeros where nothing was written: there is nothing to discard, nor to zero in the background once it is mounted.
+  // A new file reads as zeros, so there is nothing to discard, and nothing to zero in the background after mounting.
   const zeros = ['-E', 'nodiscard,assume_storage_prezeroed=1']
   const allocate = ['sh', '-c', script, 'sh', `${sizeMiB}MiB`, image]
   await runCommand([...allocate, ...mkfs, ...zeros, image], { signal })

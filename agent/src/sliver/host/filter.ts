@@ -9,26 +9,29 @@ import { reasonOf, runCommand } from './command.ts'
  * The node's packet filter. It is always set as a whole, from the slivers that are admitted. So the next change also mends it. Changes at the same time are set together.
  */
 export interface Filter {
-  /** Let a sliver's packets pass, and only those of its own. */
+  /** Let a sliver's packets pass, if they have its own addresses. */
   admit(sliver: LinkedSliver): Promise<void>
   /** Drop the packets of a sliver from now on. Idempotent. */
   expel(sliver: Pick<LinkedSliver, 'nr'>): Promise<void>
-  /** Set which interfaces of the node's owner forward for slivers only. */
+  /** Set the interfaces of the node's owner that forward only for slivers. */
   setHostInterfaces(names: readonly string[]): Promise<void>
   /**
-   * Compare the filter in the kernel with the one that was set, and set it again when it differs. Returns what was found; null: it is as it was set.
+   * Compare the filter in the kernel with the one that was set, and set it again when they differ. Returns the difference; null: there is none.
    * @throws {@link LabError} LAB_SLIVER_UNFILTERED when it cannot be set.
    */
   check(): Promise<'gone' | 'changed' | null>
-  /** Whether the filter is being set and will be listed afterwards. A change that is told meanwhile is the agent's own, or undone by it: it needs no check. */
+  /**
+   * Whether the filter is being set and will be listed afterwards. A change event during that time is the agent's own change, or one that the agent overwrites:
+   * no check is needed.
+   */
   readonly isBeingSet: boolean
 }
 
-/** What the filter needs of nft. */
+/** The commands of nft that the filter uses. */
 export interface Nft {
-  /** Carry out a script, all of it or nothing. */
+  /** Run a script as one transaction. */
   set(script: string): Promise<void>
-  /** List the slivers' tables. @throws when one is not there. */
+  /** List the slivers' tables. @throws when one of them does not exist. */
   list(): Promise<string>
 }
 
@@ -38,24 +41,24 @@ const tries = 3
 /** Options of {@link createFilter}. */
 export interface FilterOptions {
   readonly network: NodeNetwork
-  /** The slivers that run already. */
+  /** The slivers that already run. */
   readonly running: readonly LinkedSliver[]
-  /** What slivers together may take of the node's network in each direction, in Mbit/s; null: as much as there is. */
+  /** The most bandwidth of all slivers together in each direction, in Mbit/s; null: not limited. */
   readonly mbps: number | null
   readonly nft: Nft
 }
 
-/** Make the filter, with the slivers that run. It is set by the first change or check. */
+/** Make the filter with the running slivers. The first change or check sets it. */
 export function createFilter({ network, running, mbps, nft }: FilterOptions): Filter {
   const slivers = new Map(running.map((sliver) => [sliver.nr, sliver]))
   let hostInterfaces: readonly string[] = []
   let isBeingSet = false
-  /** The tables as the kernel lists them after they were set; null: not known. */
+  /** The list of the tables in the kernel after they were set; null: not known. */
   let listed: string | null = null
   let current: Promise<unknown> = Promise.resolve()
   let waiting: Promise<void> | null = null
 
-  /** Run a task after those before it. What is to be done after it delays those behind it, not who asked for the task. */
+  /** Run a task after the earlier ones. The work in `after` delays later tasks, but not the caller of this one. */
   function inOrder<T>(task: () => Promise<T>, after?: () => Promise<void>): Promise<T> {
     const turn = current.then(task, task)
     current = turn.then(after).catch(() => undefined)
@@ -78,7 +81,7 @@ export function createFilter({ network, running, mbps, nft }: FilterOptions): Fi
     }
   }
 
-  /** List the tables that were just set, unless they are about to be set again. Where one is not there any more, all are set again. */
+  /** List the tables that were just set, unless they are about to be set again. When a table is missing, set all again. */
   async function remember(): Promise<void> {
     for (let attempt = 1; waiting === null; attempt++) {
       isBeingSet = false
@@ -88,7 +91,7 @@ export function createFilter({ network, running, mbps, nft }: FilterOptions): Fi
     }
   }
 
-  /** Set the filter once for all changes that were made before it is set. */
+  /** Set the filter once for all changes until then. */
   function setSoon(): Promise<void> {
     waiting ??= inOrder(() => {
       waiting = null
@@ -110,7 +113,7 @@ export function createFilter({ network, running, mbps, nft }: FilterOptions): Fi
     async expel({ nr }) {
       if (!slivers.delete(nr)) return
       await setSoon().catch(() => {
-        // A failure does no harm here, because a sliver that has ended sends nothing. The next check sets the filter, or tells that it cannot be set.
+        // A failure is harmless here, because a sliver that has ended sends nothing. The next check sets the filter, or reports that it cannot be set.
       })
     },
     async setHostInterfaces(names) {
@@ -129,7 +132,7 @@ export function createFilter({ network, running, mbps, nft }: FilterOptions): Fi
           return null
         })
         if (found !== null && found === listed) return null
-        // Where it is not known how the kernel lists what was set, as at the first check, a difference is no finding. But where slivers run, there must be a filter.
+        // When the list of the set tables is not known, as at the first check, a difference is not a finding. But when slivers run, there must be a filter.
         const isExpected = listed === null && (found !== null || slivers.size === 0)
         await set()
         await remember()
@@ -142,14 +145,14 @@ export function createFilter({ network, running, mbps, nft }: FilterOptions): Fi
   }
 }
 
-/** The slivers' tables in this network namespace. */
+/** nft in this network namespace. */
 export const hostNft: Nft = {
   async set(script) {
     await runCommand(['nft', '-f', '-'], { input: script })
   },
   /**
-   * Without what packets have put into their sets. One nft for each, which a shell starts: nft 1.0.6 finds only tables of the first one's family when it is told
-   * to list several, and all tables of a family may be much, such as an owner's list of 100,000 addresses.
+   * List the tables without the elements that packets have added to their sets. A shell runs one nft for each table: when nft 1.0.6 lists several tables, it
+   * finds only those of the first one's family. Listing all tables of a family may be too much, for example with an owner's list of 100,000 addresses.
    */
   async list() {
     const lists = filterTables.map((table) => `nft --stateless list table ${table}`)

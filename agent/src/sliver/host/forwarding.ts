@@ -7,7 +7,7 @@ import {
 } from '../domain/forwarding.ts'
 import { isErrno } from '../../errno.ts'
 
-/** IPv6 forwarding between slivers and the networks that this node is in. */
+/** The forwarding of IPv6 packets between slivers and the networks of this node. */
 export interface Forwarding {
   /** Enable forwarding of slivers' packets where it is disabled. Returns the settings that were changed. Can be repeated at any time. */
   ensure(): Promise<readonly ForwardingSetting[]>
@@ -16,20 +16,20 @@ export interface Forwarding {
 /** Options of {@link createForwarding}. */
 export interface ForwardingOptions {
   readonly mgmtInterface: string | null
-  /** Whether slivers are to be reached from other networks than the management network. */
+  /** Whether slivers must be reachable from networks other than the management network. */
   readonly fromOthers: boolean
-  /** Called with the owner's interfaces that forward for slivers only, before they do. */
+  /** Called with the owner's interfaces that forward only for slivers, before they start to. */
   readonly onHostInterfaces: (names: readonly string[]) => Promise<void>
-  /** Where the kernel has its settings. Default: `/proc/sys/net/ipv6/conf`. */
+  /** The folder of the kernel's settings. Default: `/proc/sys/net/ipv6/conf`. */
   readonly dir?: string
 }
 
 /**
- * Make the forwarding of this network namespace.
+ * Control the forwarding of this network namespace.
  *
- * The owner's interfaces stay what they are, hosts or routers. Where the kernel can let single interfaces forward (Linux 6.17 and newer), `all/forwarding` is
- * never touched. Older kernels forward only where it is set: there it is set once, in such an order that no router advertisement is refused and no route that
- * came with one is lost.
+ * The owner's interfaces stay in host or router mode. When the kernel can let single interfaces forward (Linux 6.17 and newer), `all/forwarding` is not
+ * changed. Older kernels forward only when it is set. There it is set once, in an order in which no router advertisement is refused and no route from one is
+ * lost.
  */
 export function createForwarding(options: ForwardingOptions): Forwarding {
   const { onHostInterfaces, dir = '/proc/sys/net/ipv6/conf' } = options
@@ -39,7 +39,7 @@ export function createForwarding(options: ForwardingOptions): Forwarding {
     try {
       return (await readFile(join(dir, name, setting), 'utf8')).trim()
     } catch (error) {
-      // The interface has gone, or the kernel has no such setting.
+      // The interface is gone, or the kernel has no such setting.
       if (isErrno(error, 'ENOENT')) return null
       throw error
     }
@@ -72,7 +72,7 @@ export function createForwarding(options: ForwardingOptions): Forwarding {
     await onHostInterfaces(hostInterfaces)
     for (const { name, setting, value } of settings)
       await writeFile(join(dir, name, setting), value).catch((error: unknown) => {
-        // The interface has gone meanwhile.
+        // The interface was removed meanwhile.
         if (name === 'all' || !isErrno(error, 'ENOENT')) throw error
       })
     return settings

@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 
 /** A sliver's SSH host key. */
 export interface HostKey {
-  /** As dropbear keeps it. */
+  /** The key in dropbear's format. */
   readonly dropbear: Buffer
   /** `ssh-ed25519 AAAA…` */
   readonly publicKey: string
@@ -11,7 +11,7 @@ export interface HostKey {
 
 const type = 'ssh-ed25519'
 
-/** Make an ed25519 host key. Source: dropbear, ed25519.c (type, then a string of seed and point); RFC 8709 for the public half. */
+/** Make an ed25519 host key. Source: dropbear, ed25519.c (type, then a string of seed and point); RFC 8709 for the public key. */
 export async function makeHostKey(): Promise<HostKey> {
   const { privateKey } = await promisify(generateKeyPair)('ed25519')
   const { d = '', x = '' } = privateKey.export({ format: 'jwk' })

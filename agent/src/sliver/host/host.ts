@@ -12,16 +12,16 @@ import { createQueues, type Queues } from './queues.ts'
 import type { ProcessIdentity } from './process.ts'
 import { createRuntime, runtimeNames } from './runtime.ts'
 
-/** The parts of this host that the agent needs to end slivers. It has them also where no sliver can be made. */
+/** The parts of this host that the agent needs to end slivers. They exist even when no sliver can be made. */
 export interface Host {
   readonly dataDir: string
-  /** Aborted when this process is to end. */
+  /** Aborted when this process is about to end. */
   readonly ending: AbortSignal
-  /** Whether there were slivers here, running or not, when the agent started. */
+  /** Whether there were slivers on this node, running or not, when the agent started. */
   readonly hasSlivers: boolean
-  /** This node's number among those that share its host; null: it has the host for itself. */
+  /** This node's number among the nodes of its host; null: it is the only one. */
   readonly nrOnHost: number | null
-  /** Where bundles are mounted. */
+  /** The folders where bundles are mounted. */
   readonly places: BundlePlaces
   readonly filter: Filter
   readonly forwarding: Forwarding
@@ -30,43 +30,43 @@ export interface Host {
   readonly cgroups: Cgroups
   /** The folder in which runtimes keep the state of containers. */
   readonly runtimeDir: string
-  /** The containers of all runtimes, by name, with their first processes; null: it does not run. */
+  /** Find the containers of all runtimes: their first processes, by name. null: the container does not run. */
   findContainers(): Promise<ReadonlyMap<string, ProcessIdentity | null>>
   /**
    * Run a task that removes a sliver's links, container and cgroups, for four slivers at a time. An owner who takes the device back ends all slivers at once, and a small device has no
    * memory for the commands of a hundred slivers.
    */
   removing<T>(sliverNr: number, task: () => Promise<T>): Promise<T>
-  /** Kill a container and forget it, whichever runtime made it. Idempotent. */
+  /** Kill a container and delete its state, whichever runtime made it. Idempotent. */
   destroyContainer(name: string): Promise<void>
 }
 
 /** Options of {@link openHost}. */
 export interface HostOptions {
   readonly dataDir: string
-  /** The cgroup, below each controller's root, under which slivers get theirs. */
+  /** The cgroup, below the root of each controller, that contains the cgroups of slivers. */
   readonly cgroupParent: string
   readonly mgmtPrefix: string
   readonly mgmtInterface: string | null
   /** The node's /64 in the community network; null: none. */
   readonly publicPrefix: string | null
-  /** What slivers together may take of the node's network in each direction, in Mbit/s; null: as much as there is. */
+  /** The most bandwidth of all slivers together in each direction, in Mbit/s; null: not limited. */
   readonly lendsMbps: number | null
-  /** Aborted when this process is to end. */
+  /** Aborted when this process is about to end. */
   readonly signal: AbortSignal
-  /** This node's number among those that share its host; null: it has the host for itself. */
+  /** This node's number among the nodes of its host; null: it is the only one. */
   readonly nrOnHost: number | null
-  /** The slivers that run already. */
+  /** The slivers that already run. */
   readonly running: readonly LinkedSliver[]
-  /** Whether there are slivers here already, running or not. */
+  /** Whether there are slivers on this node already, running or not. */
   readonly hasSlivers: boolean
-  /** What is wrong with the node. */
+  /** The problems of the node. */
   readonly problems: NodeProblems
 }
 
 const removedAtOnce = 4
 
-/** Open the parts of this host that concern slivers. Nothing is changed on it yet. */
+/** Open the parts of this host that slivers use. Nothing on the host is changed yet. */
 export async function openHost(options: HostOptions): Promise<Host> {
   const { dataDir, mgmtPrefix, mgmtInterface, publicPrefix } = options
   const places = chooseBundlePlaces(dataDir)

@@ -19,7 +19,7 @@ const idPlanSchema = Type.Object({
   base: Type.Integer({ minimum: 1_000 }),
   count: Type.Integer({ minimum: 1, maximum: 65_536 }),
 })
-/** The form of `ids.json`: the files of slivers have these owners, so it must not change while there are any. */
+/** The format of `ids.json`. The files of slivers have these owners, so the ids must not change while there are slivers. */
 const idPlanFormat: Format<typeof idPlanSchema> = {
   what: 'which user ids the slivers of this node have',
   version: 1,
@@ -28,21 +28,21 @@ const idPlanFormat: Format<typeof idPlanSchema> = {
   migrations: [(document) => document],
 }
 
-/** The ids of this node's slivers, and who else has some of them. */
+/** The ids of this node's slivers, and a conflict with other owners of ids. */
 export interface SliverIds {
   readonly plan: IdPlan
-  /** A sentence for the node's owner; null when nobody else has them. */
+  /** A sentence for the node's owner; null when nobody else has the ids. */
   readonly conflict: string | null
 }
 
 /** Options of {@link findIds}. */
 export interface IdsOptions {
   readonly dataDir: string
-  /** Whether there are slivers here already: then their files have owners. */
+  /** Whether there are slivers already. Then their files have owners. */
   readonly hasSlivers: boolean
-  /** This node's number among those that share its host; null: it has the host for itself. */
+  /** This node's number among the nodes of its host; null: it is the only one. */
   readonly nrOnHost: number | null
-  /** Where the host's files are; default `/`. */
+  /** The folder of the host's files; default `/`. */
   readonly rootDir?: string
 }
 
@@ -76,7 +76,7 @@ export async function findIds(options: IdsOptions): Promise<SliverIds | string> 
   }
 }
 
-/** The ids that both users and groups can have. */
+/** Choose ids that are available both as user ids and as group ids. */
 async function choosePlan(
   taken: readonly TakenIds[],
   { hasSlivers, nrOnHost }: IdsOptions,

@@ -43,13 +43,13 @@ export interface Links {
 /** Options of {@link createLinks}. */
 export interface LinksOptions {
   readonly mgmtPrefix: string
-  /** What slivers together may take of the node's network in each direction, in Mbit/s; null: as much as there is. */
+  /** The most bandwidth of all slivers together in each direction, in Mbit/s; null: not limited. */
   readonly lendsMbps: number | null
   /** The problems of the node. Links whose speed cannot be limited are reported there. */
   readonly problems: Pick<NodeProblems, 'set' | 'clear'>
 }
 
-/** Make the links in this network namespace. */
+/** Create the functions that make links in this network namespace. */
 export function createLinks({ mgmtPrefix, lendsMbps, problems }: LinksOptions): Links {
   const batch = (lines: readonly string[], enter: readonly string[], signal?: AbortSignal) =>
     runCommand([...enter, 'ip', '-6', '-o', '-batch', '-'], {
@@ -57,7 +57,7 @@ export function createLinks({ mgmtPrefix, lendsMbps, problems }: LinksOptions): 
       ...(signal === undefined ? {} : { signal }),
     })
 
-  /** Where the kernel has no such queue, the filter alone holds slivers to their shares, and the node's owner is told. */
+  /** Set the queues of links. If the kernel has no such queue, only the filter limits slivers to their shares, and a problem is reported. */
   async function setQueues(
     links: readonly string[],
     enter: readonly string[],
@@ -84,7 +84,7 @@ export function createLinks({ mgmtPrefix, lendsMbps, problems }: LinksOptions): 
   ): Promise<void> {
     const inside = addressed(sliver.interfaces).map(({ name }) => name)
     await setQueues(inside, enter, signal)
-    // The last, since `findShapedOtherwise` looks at these.
+    // The node's ends come last, because `findShapedOtherwise` looks at them.
     await setQueues(endsOnNode(sliver), [], signal)
   }
 
@@ -105,7 +105,7 @@ export function createLinks({ mgmtPrefix, lendsMbps, problems }: LinksOptions): 
       )
       const enter = ['nsenter', `--net=${namespace.path}`, '--']
       await batch(sliverLinkLines(sliver.interfaces, mgmtPrefix), enter, signal)
-      // A link that was just made has no queue.
+      // A new link has no queue.
       if (lendsMbps !== null) await shapeEnds(sliver, enter, signal)
     },
     async findShapedOtherwise(slivers) {
@@ -120,7 +120,7 @@ export function createLinks({ mgmtPrefix, lendsMbps, problems }: LinksOptions): 
       await shapeEnds(sliver, ['nsenter', `--net=${namespace.path}`, '--'], signal)
     },
     async disconnect(sliver) {
-      // A link goes with its end in the sliver, so it may be gone by now.
+      // A link is removed together with its end in the sliver, so it may be gone already.
       for (const link of await findLinks(sliver.nr))
         await runCommand(['ip', '-force', '-batch', '-'], {
           input: `link del dev ${link}\n`,
@@ -147,7 +147,7 @@ const linkSettings = { accept_ra: '0', accept_redirects: '0', force_forwarding: 
 async function configure(link: string): Promise<void> {
   for (const [setting, value] of Object.entries(linkSettings))
     await writeFile(`/proc/sys/net/ipv6/conf/${link}/${setting}`, value).catch((error: unknown) => {
-      // Its sliver, and the link with it, may have ended; and kernels older than Linux 6.17 have no force_forwarding.
+      // The sliver may have ended, and its link with it. Linux before 6.17 has no force_forwarding.
       if (!isErrno(error, 'ENOENT')) throw error
     })
 }
@@ -157,7 +157,9 @@ function endsOnNode({ nr, interfaces }: LinkedSliver): readonly string[] {
   return addressed(interfaces).map((one) => hostInterface(nr, one.nr))
 }
 
-/** Find which of the node's ends of a sliver's links there are. `/sys` may show the interfaces of another namespace; this file has those of this process's. */
+/**
+ * Find the node's ends of a sliver's links that exist. `/sys` may show the interfaces of another namespace; this file has those of this process's namespace.
+ */
 async function findLinks(nr: number): Promise<readonly string[]> {
   const prefix = hostInterfacePrefix(nr)
   const table = await readFile('/proc/self/net/dev', 'utf8')

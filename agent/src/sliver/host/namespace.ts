@@ -3,15 +3,15 @@ import { LabError } from '@community-lab/contract'
 import { isProcessGone } from '../../errno.ts'
 import { isAlive, type ProcessIdentity } from './process.ts'
 
-/** A namespace that is held open: it stays the same one whatever becomes of the process it was found by. */
+/** A namespace that is held open: it stays the same even after its process has ended. */
 export interface HeldNamespace extends AsyncDisposable {
-  /** Where commands that this process starts find it. */
+  /** The path of the namespace for commands that this process starts. */
   readonly path: string
 }
 
 /**
- * Hold a namespace of a process. The process is looked at after the namespace has been opened: when it is this very process then, the pid has not been given to
- * another one meanwhile, and the namespace is its own.
+ * Hold a namespace of a process open. The process is checked after the namespace was opened: if it still is the same process, its pid was not reused before,
+ * and the namespace is that of the process.
  *
  * @throws {@link LabError} LAB_SLIVER_ENDED when the process is gone.
  */

@@ -13,7 +13,7 @@ import { createRuntime, runtimeNames, type OciRuntime, type RuntimeName } from '
 /** Options of {@link findRuntime}. */
 export interface RuntimeSearch {
   readonly wanted: 'auto' | RuntimeName
-  /** The agent's own folder for it. */
+  /** The agent's folder for runtimes. */
   readonly dir: string
   readonly places: BundlePlaces
   readonly ids: IdPlan
@@ -21,19 +21,19 @@ export interface RuntimeSearch {
   readonly signal: AbortSignal
 }
 
-/** No sliver has this number, so the probe uses its ids. */
+/** No sliver has this number, so its ids are free for the probe. */
 const probeNr = 0
 const probeName = 'probe'
 const probeDiskMiB = 8
-/** The probe's template: this host's own programs and their libraries. */
+/** The probe's template: this host's own programs and libraries. */
 const programs = '/usr'
 
 /** A runtime that works, and what it can do. */
 export interface FoundRuntime {
   readonly runtime: OciRuntime
-  /** Whether slivers can share one unpacked template, each with ids of its own; else each gets a copy. */
+  /** Whether slivers can share one unpacked template with their own ids; if not, each gets a copy. */
   readonly sharesTemplates: boolean
-  /** Why what a sliver writes cannot be limited; null when it can. */
+  /** Why the disk space of a sliver cannot be limited; null when it can be. */
   readonly unlimitedDisk: string | null
 }
 
@@ -76,7 +76,7 @@ async function mayLimitDisks(): Promise<boolean> {
   return /^\s*\d+ loop$/mu.test(devices) || (await exists('/dev/loop-control'))
 }
 
-/** What a sliver's root is made of. */
+/** How a sliver's root is made. */
 interface Way {
   readonly sharesTemplates: boolean
   readonly limitsDisk: boolean

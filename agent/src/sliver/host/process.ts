@@ -7,9 +7,9 @@ import { isErrno, isProcessGone } from '../../errno.ts'
 /** A process. The start time distinguishes it from a later process with the same pid. */
 export interface ProcessIdentity {
   readonly pid: number
-  /** When it was started, in clock ticks since the host's boot. */
+  /** The time of its start, in clock ticks since the host's boot. */
   readonly startTicks: number
-  /** The host's boot. */
+  /** The id of the host's boot. */
   readonly bootId: string
 }
 
@@ -32,18 +32,18 @@ export function identifyProcess(pid: number): ProcessIdentity | null {
 
 let knownBootId: string | null = null
 
-/** The host's boot. It is the same while this process runs, so it is read once. */
+/** Return the id of the host's boot. It does not change while this process runs, so it is read once. */
 function readBootId(): string {
   return (knownBootId ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim())
 }
 
-/** Tell whether this very process still runs. @throws as {@link identifyProcess}. */
+/** Tell whether exactly this process still runs. @throws as {@link identifyProcess}. */
 export function isAlive({ pid, startTicks, bootId }: ProcessIdentity): boolean {
   const found = identifyProcess(pid)
   return found !== null && found.startTicks === startTicks && found.bootId === bootId
 }
 
-/** Tell the state of a process by its letter; null when it is gone. `D` cannot be ended. Source: proc(5), field 3. */
+/** Return the letter of a process's state; null when the process is gone. A process in state `D` cannot be killed. Source: proc(5), field 3. */
 export function stateOf(pid: number): string | null {
   return readStat(`/proc/${pid}`)?.state ?? null
 }
@@ -63,7 +63,7 @@ export async function countMembers(first: ProcessIdentity): Promise<number> {
   return states.filter((state) => !hasEnded(state)).length
 }
 
-/** Kill a process, if it is still this very one. Nothing is waited for between the look and the signal, so that the pid is not another one's by then. */
+/** Kill a process if it is still the same one. Nothing is awaited between the check and the signal, so that the pid cannot be reused meanwhile. */
 export function kill({ pid, startTicks }: ProcessIdentity): void {
   try {
     const stat = parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))
@@ -113,13 +113,13 @@ export async function pollUntil(
 }
 
 /**
- * Tell whether anything in the network namespace of a process uses TCP. The kernel keeps count of that. To list a namespace's sockets it goes through the
- * connections of the whole host instead, which takes it 2 to 12 ms where the table of them is large.
+ * Tell whether anything in the network namespace of a process uses TCP. The kernel has a counter for that. Listing the sockets of a namespace instead makes the
+ * kernel go through the connections of the whole host, which takes 2 to 12 ms when the table of them is large.
  */
 function usesTcp(pid: number): boolean {
   for (const file of ['sockstat6', 'sockstat']) {
     const counts = readUnlessGone(`/proc/${pid}/net/${file}`)
-    // The kernel may lack the protocol.
+    // The file is absent when the kernel lacks the protocol.
     if (counts !== null && /^TCP6?: inuse [1-9]/mu.test(counts)) return true
   }
   return false
@@ -146,14 +146,14 @@ interface Stat {
   readonly startTicks: number
 }
 
-/** Read what the kernel tells of a process; null when it is gone. @param folder - the process's folder in a `/proc`. */
+/** Read the kernel's `stat` of a process; null when the process is gone. @param folder - the process's folder in a `/proc`. */
 function readStat(folder: string): Stat | null {
   const stat = readUnlessGone(`${folder}/stat`)
   return stat === null ? null : parseStat(stat)
 }
 
 function parseStat(stat: string): Stat {
-  // The name, in parentheses, may hold anything. Source: proc(5), fields 3 and 22.
+  // The name, in parentheses, may contain any character. Source: proc(5), fields 3 and 22.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return { state: fields[0] ?? '', startTicks: Number(fields[19]) }
 }
@@ -164,8 +164,8 @@ function hasEnded(state: string): boolean {
 }
 
 /**
- * Read a file of `/proc`; null when its process is gone. It is in memory, so nothing is waited for; to ask a thread for it costs this process ten times what
- * reading it costs.
+ * Read a file of `/proc`; null when its process is gone. The file is in memory, so a synchronous read does not block; an asynchronous read, in a thread, costs
+ * ten times as much.
  */
 function readUnlessGone(path: string): string | null {
   try {
@@ -176,7 +176,10 @@ function readUnlessGone(path: string): string | null {
   }
 }
 
-/** EINVAL: the network namespace of a process that is ending. Source: Linux, fs/proc/proc_net.c. */
+/**
+ * Tell whether an error means that a process is gone. The kernel returns EINVAL for the network namespace of a process that is ending. Source: Linux,
+ * fs/proc/proc_net.c.
+ */
 function isGone(error: unknown): boolean {
   return isProcessGone(error) || isErrno(error, 'EINVAL')
 }

@@ -1,20 +1,20 @@
 import { findUnorderedQueues } from '../domain/queues.ts'
 import { reasonOf, runCommand } from './command.ts'
 
-/** The queues of the interfaces that slivers' packets leave by. */
+/** The queues of the interfaces through which slivers' packets leave the node. */
 export interface Queues {
-  /** Find out whether slivers' packets wait behind all others. Returns what this node lacks, in words; null: nothing. */
+  /** Find out whether slivers' packets wait for all others. Returns what this node lacks, in words; null: nothing. */
   probe(): Promise<string | null>
 }
 
 /** Options of {@link createQueues}. */
 export interface QueuesOptions {
   readonly mgmtInterface: string | null
-  /** What slivers together may take of the node's network in each direction, in Mbit/s; null: as much as there is. */
+  /** The most bandwidth of all slivers together in each direction, in Mbit/s; null: not limited. */
   readonly lendsMbps: number | null
 }
 
-/** Make what reads the queues of this network namespace. Where slivers may take a part of the network only, the order of packets does not matter. */
+/** Create the probe of the queues of this network namespace. When the bandwidth of slivers is limited, the order of packets does not matter. */
 export function createQueues({ mgmtInterface, lendsMbps }: QueuesOptions): Queues {
   const isOwn = (name: string): boolean => name.startsWith('slv-') || name === mgmtInterface
 

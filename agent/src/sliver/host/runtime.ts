@@ -6,26 +6,26 @@ import { withoutCgroups, withBundleMounts, type Bundle, type BundlePlaces } from
 import { reasonOf, runCommand } from './command.ts'
 import { identifyProcess, type ProcessIdentity } from './process.ts'
 
-/** The OCI runtimes that are known to work. */
+/** The supported OCI runtimes. */
 export const runtimeNames = ['crun', 'runc'] as const
 export type RuntimeName = (typeof runtimeNames)[number]
 
-/** An OCI runtime. A container that it has created waits before its first program, so that its network can be made. */
+/** An OCI runtime. A created container does not run its first program yet, so that its network can be made. */
 export interface OciRuntime {
   readonly name: RuntimeName
   /** Whether it always makes cgroups. Then it gets the path of those that the agent has made. */
   readonly makesCgroups: boolean
   /** The compiled seccomp profile of the first container that it created, in base64. All containers have the same profile. Null: not known. */
   readonly seccompProgram: string | null
-  /** Create a container from a bundle; returns its first process. */
+  /** Create a container from a bundle. Returns the pid of its first process. */
   create(name: string, bundle: Bundle, signal: AbortSignal): Promise<number>
-  /** Let it run its first program. */
+  /** Let a container run its first program. */
   start(name: string, signal: AbortSignal): Promise<void>
-  /** The names of all containers that it has created and not destroyed. */
+  /** List the names of all containers that were created and not destroyed. */
   names(): Promise<readonly string[]>
-  /** The first process of a container, if it runs. */
+  /** Find the first process of a container, if it runs. */
   find(name: string): Promise<ProcessIdentity | null>
-  /** Kill a container, and forget it. Idempotent. */
+  /** Kill a container, and delete its state. Idempotent. */
   destroy(name: string): Promise<void>
 }
 
@@ -35,7 +35,7 @@ export interface RuntimeOptions {
   /** The folder in which it keeps the state of its containers. */
   readonly stateDir: string
   readonly places: BundlePlaces
-  /** Whether slivers have cgroups here. */
+  /** Whether slivers have cgroups on this host. */
   readonly hasCgroups: boolean
 }
 
@@ -86,12 +86,12 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
       return Number(await readFile(pidFile, 'utf8'))
     },
     async start(name, signal) {
-      // A runtime looks at no cgroup when it starts a container. Source: crun, libcrun_container_start; runc, its own start.
+      // A runtime does not read cgroups when it starts a container. Source: crun, libcrun_container_start; runc, its own start.
       await runCommand(argv('start', name), { signal })
     },
     async names() {
       return readdir(stateDir).catch((error: unknown) => {
-        // Nothing was ever created.
+        // No container was ever created.
         if (isAbsent(error)) return []
         throw error
       })
@@ -113,7 +113,10 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
   }
 }
 
-/** Read what crun keeps of a container's seccomp profile: a list of instructions of the kernel, 8 bytes each. Null when there is none; runc keeps none. */
+/**
+ * Read the program that crun keeps for a container's seccomp profile: a list of instructions of the kernel, 8 bytes each. null when there is none; runc keeps
+ * none.
+ */
 async function readSeccompProgram(file: string): Promise<string | null> {
   const program = await readFile(file).catch((error: unknown) => {
     if (isAbsent(error)) return Buffer.alloc(0)
@@ -132,7 +135,7 @@ async function lastLine(file: string): Promise<string | null> {
   return message === '' ? null : message.replace(/^\S+Z: /u, '').replaceAll('\\"', '"')
 }
 
-/** Read the first process from what a runtime keeps. Source: crun, libcrun_write_container_status; runc, libcontainer BaseState. */
+/** Read the first process from the state that a runtime keeps. Source: crun, libcrun_write_container_status; runc, libcontainer BaseState. */
 async function readState(
   file: string,
 ): Promise<{ readonly pid: number; readonly startTicks: number } | null> {

@@ -11,28 +11,31 @@ import {
 } from './process.ts'
 import { holdNamespace } from './namespace.ts'
 
-/** How a sliver's processes are ended. */
+/** Options of {@link terminate}. */
 export interface TerminateOptions {
-  /** The sliver, for errors. */
+  /** The id of the sliver, for errors. */
   readonly sliver: string
-  /** How long its programs may take to end after SIGTERM, in milliseconds. */
+  /** The time that its programs have to end after SIGTERM, in milliseconds. */
   readonly graceMs: number
-  /** Ends the grace period at once. The kill is not left out: a sliver that is half-stopped would be of no use. */
+  /** Ends the grace period at once. The kill follows anyway, because a sliver that is partly stopped is useless. */
   readonly signal: AbortSignal
-  /** Aborted when this process is to end: then it waits a second at most after the kill. What waits for a device ends when that answers, with or without an agent. */
+  /**
+   * Aborted when this process is about to end. Then it waits at most a second after the kill. A process that waits for a device ends when the device answers,
+   * with or without an agent.
+   */
   readonly ending: AbortSignal
 }
 
-/** How long the kernel may take to end what was killed, in milliseconds. It takes longer only for a process that waits for a device (state D). */
+/** The longest time until the kernel has ended a killed process, in milliseconds. It takes longer only for a process that waits for a device (state D). */
 const killWithinMs = 5_000
-/** The same for an agent that is to end. With nothing waited for, a sliver that was stopped as asked would count as one that has ended by itself. */
+/** The same for an agent that is about to end. Without any wait, a stopped sliver would be recorded as one that has ended by itself. */
 const endingWithinMs = 1_000
 
 /**
- * End the processes of a PID namespace by its first process: SIGTERM to all others, a grace period in which they may write down what they have, then SIGKILL
- * to the first, with which the kernel ends what is left.
+ * End the processes of a PID namespace, which is given by its first process: send SIGTERM to all others, wait for a grace period in which they may save data,
+ * then send SIGKILL to the first. With the first process, the kernel ends all others.
  *
- * @throws {@link LabError} LAB_SLIVER_STUCK when the kernel has not ended it after 5 s; the reason of `ending` when that is aborted before.
+ * @throws {@link LabError} LAB_SLIVER_STUCK when the kernel has not ended it after 5 s; the reason of `ending` when that is aborted earlier.
  */
 export async function terminate(
   first: ProcessIdentity,
@@ -61,13 +64,13 @@ export async function terminate(
   }
 }
 
-/** Send SIGTERM to all but the first process, and wait until they have ended or the signal ends the wait. */
+/** Send SIGTERM to all processes but the first, and wait until they have ended or the signal is aborted. */
 async function askToEnd(
   first: ProcessIdentity,
   { sliver, signal }: { readonly sliver: string; readonly signal: AbortSignal },
 ): Promise<void> {
   try {
-    // In the namespace -1 means all of it but the first process and the sender. The namespace is held, so that it is never another one's.
+    // In the namespace, -1 means all processes except the first and the sender. The namespace is held open, so that its path cannot refer to another one later.
     await using namespace = await holdNamespace(first, 'pid', sliver)
     const all = ['sh', '-c', 'kill -TERM -1']
     await runCommand(['nsenter', `--pid=${namespace.path}`, '--', ...all], { signal })
@@ -76,7 +79,7 @@ async function askToEnd(
       signal,
     })
   } catch {
-    // The grace period is over, or it ended meanwhile. What is left is killed.
+    // The grace period is over, or the first process has ended. The remaining processes are killed next.
   }
 }
 

@@ -10,7 +10,7 @@ export interface Watch {
 export interface WatchOptions {
   /** The processes to poll, each with a key of its own. Read before each poll. */
   readonly watched: () => Iterable<readonly [key: string, process: ProcessIdentity]>
-  /** Called when a process has ended. It is called again while the process is in `watched`, but not before the last call for its key has settled. */
+  /** Called when a process has ended. It is called again while the process is in `watched`, but only after the last call for its key has settled. */
   readonly onEnded: (key: string) => Promise<void>
   /** Called when a process cannot be read, or when `onEnded` has failed; once until it works again. The process is still polled. */
   readonly onError: (key: string, error: unknown) => void

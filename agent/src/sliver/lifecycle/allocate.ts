@@ -21,8 +21,8 @@ export async function allocate(
   refuseUnreadable(parts, id)
   const limits = limitsOf(target.resources)
   const offer = await readOffer(parts)
-  // From here to `save` nothing is waited for, so that no two slivers are promised the same memory, disk or number.
-  // What was promised before may be in memory alone, because the disk was full.
+  // From here to `save` nothing is awaited, so that no two slivers are promised the same memory, disk or number. An earlier promise may be only in memory,
+  // because the disk was full.
   if (records.get(id) !== undefined) return records.saveAgain(id)
   requireRoom(parts, id, { limits, offer })
   const others = records.all()

@@ -7,7 +7,7 @@ import { promisedDiskMiB } from './room.ts'
 
 /**
  * Make a sliver's root from its template, and its keys. Idempotent.
- * @throws {@link LabError} LAB_SLIVER_STAGE; what fetching a template and making its disk throw.
+ * @throws {@link LabError} LAB_SLIVER_STAGE; the errors of fetching a template and of making its disk.
  */
 export async function deploy(
   parts: SliverParts,
@@ -20,10 +20,10 @@ export async function deploy(
   const { ids: plan, sharesTemplates, limitsDisk } = requirePlatform(parts, id)
   if (record.stage !== 'allocated') return
   const ids = mapIds(plan, record.nr)
-  // A sliver whose record cannot be read may be made of any of them.
+  // A sliver whose record cannot be read may use any template.
   const isUsed = (sha256: string): boolean =>
     records.unreadable.size > 0 || records.all().some((one) => one.templateSha256 === sha256)
-  // A new image may need the room of an old one.
+  // A new image may need the disk space of an old one.
   if (!(await templates.has(target.template))) await templates.prune(isUsed)
   const keptMiB = (): number => promisedDiskMiB(parts)
   using template = await templates.hold(target.template, { keptMiB, signal })
@@ -46,7 +46,7 @@ export async function deploy(
   await templates.prune(isUsed)
 }
 
-/** Write the SSH keys that a sliver lets in, also while it runs. Idempotent. */
+/** Write the authorized SSH keys of a sliver, also while it runs. Idempotent. */
 export async function authorize(
   parts: SliverParts,
   id: string,

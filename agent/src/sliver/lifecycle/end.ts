@@ -6,12 +6,12 @@ import { removeTrees } from '../store/records.ts'
 import { reasonOfEnd, type SliverParts } from './parts.ts'
 import { stopUnreadable } from './unreadable.ts'
 
-/** An aborted signal: the processes are killed at once, without SIGTERM and without a grace period. */
+/** An aborted signal: processes are killed at once, without SIGTERM and without a grace period. */
 export const noGrace = AbortSignal.abort()
 
 /**
- * End a sliver's processes, links and cgroups, whatever of them there is. Until all of that has worked the sliver counts as unclean, and upkeep tries again.
- * When its processes are gone it does not count as started any more, also when something else of it is left. Returns its record as it is then.
+ * End a sliver's processes, links and cgroups, as far as they exist. Until all of that has succeeded, the sliver counts as unclean, and upkeep tries again.
+ * When its processes are gone, it does not count as started any more, even if something else is left. Returns its record at that time.
  */
 export async function endProcesses(
   parts: SliverParts,
@@ -29,7 +29,7 @@ export async function endProcesses(
   return record
 }
 
-/** Stop a sliver; what it wrote is kept. Idempotent. */
+/** Stop a sliver. Its data is kept. Idempotent. */
 export async function stop(parts: SliverParts, id: string, signal: AbortSignal): Promise<void> {
   const { records } = parts
   const unreadable = parts.unreadable.get(id)
@@ -40,14 +40,14 @@ export async function stop(parts: SliverParts, id: string, signal: AbortSignal):
   await records.save({ ...afterStop(record), ended: null })
 }
 
-/** Remove everything of a sliver. Idempotent. */
+/** Remove a sliver completely. Idempotent. */
 export async function remove(parts: SliverParts, id: string, signal: AbortSignal): Promise<void> {
   const { node, records, measureDir } = parts
   const record = records.get(id)
   if (record === undefined) return
   await endProcesses(parts, record, signal)
   await noteStopped(parts, id).catch(() => {
-    // The disk is full. It is noted in memory, and the removal gives room.
+    // The disk is full. The change is stored in memory, and the removal frees space.
   })
   await node.endMeasuring(id)
   await removeTrees([measureDir(id)])
@@ -55,8 +55,8 @@ export async function remove(parts: SliverParts, id: string, signal: AbortSignal
 }
 
 /**
- * Note that the processes of a sliver have ended, if they have, and clean up after it. `onNoted` is called between the two. A sliver that was being ended by
- * a step has not ended by itself: the kernel only took longer than the step waited.
+ * Record that the processes of a sliver have ended, if they have, and clean up after it. `onNoted` is called in between. When a step was ending the sliver, it
+ * has not ended by itself: the kernel only took longer than the step waited.
  */
 export async function noticeEnd(
   parts: SliverParts,
@@ -72,13 +72,13 @@ export async function noticeEnd(
   try {
     await parts.records.save(after)
   } finally {
-    // The disk may be full: what was noted in memory is told all the same.
+    // Even when the disk is full, the change in memory is reported.
     onNoted()
   }
   await endProcesses(parts, record, noGrace)
 }
 
-/** Stop a sliver that runs, for a reason of the node's; what it wrote is kept, and `onNoted` is called when it has ended. */
+/** Stop a running sliver for a reason of the node. Its data is kept. `onNoted` is called when it has ended. */
 export async function stopFor(
   parts: SliverParts,
   record: SliverRecord,
@@ -89,19 +89,19 @@ export async function stopFor(
   onNoted()
 }
 
-/** The record of a sliver that has ended by itself. */
+/** Return the record of a sliver that has ended by itself. */
 export function afterEnd(record: SliverRecord, reason: string): SliverRecord {
   const { message } = new LabError('LAB_SLIVER_ENDED', { sliver: record.id, reason })
   return { ...afterStop(record), ended: { member: '', message } }
 }
 
-/** The record of a sliver of which no process runs. */
+/** Return the record of a sliver that has no running process. */
 function afterStop(record: SliverRecord): SliverRecord {
   const stage = record.stage === 'started' ? 'deployed' : record.stage
   return { ...record, stage, process: null, startedOn: null }
 }
 
-/** Note that no process of a sliver runs, if its record tells of one. */
+/** Record that no process of a sliver runs, if its record has one. */
 async function noteStopped({ records }: SliverParts, id: string): Promise<void> {
   const record = records.get(id)
   if (record !== undefined && (record.stage === 'started' || record.process !== null))

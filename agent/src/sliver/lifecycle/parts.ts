@@ -9,54 +9,54 @@ import type { Records } from '../store/records.ts'
 import type { Templates } from '../template/templates.ts'
 import type { UnreadableFolder } from './unreadable-folder.ts'
 
-/** Whose slivers these are, and what happens around their lives. */
+/** The facts of the node, and the functions that are called during a sliver's life. */
 export interface NodeOptions {
   readonly nodeId: number
   readonly nodeName: string
-  /** The testbed's management /48. */
+  /** The testbed's management prefix, a /48. */
   readonly mgmtPrefix: string
   /** The node's /64 in the community network; null: slivers get no public address. */
   readonly publicPrefix: string | null
-  /** What the node's owner offers to slivers, now. */
+  /** Read the resources that the node's owner offers to slivers now. */
   readonly readOffer: () => Promise<readonly ReportedResource[]>
-  /** The disk that what is measured may take, in MiB: in all, and of each sliver until it is there. */
+  /** The most disk space of samples, in MiB: in all, and for each sliver before it exists. */
   readonly samplesDisk: { readonly spoolMiB: number; readonly perSliverMiB: number }
-  /** Called before a sliver is started, with the folder that it sees at `/run/community-lab`. */
+  /** Called before a sliver is started, with the folder that it sees as `/run/community-lab`. */
   readonly prepareMeasuring: (id: string, measureDir: string) => Promise<void>
-  /** Called when a sliver has ended for good, before its record is removed. When it fails, the removal fails too and is tried again. */
+  /** Called when a sliver has ended for good, before its record is removed. When it fails, the removal fails too and is repeated. */
   readonly endMeasuring: (id: string) => Promise<void>
-  /** What is wrong with the node: records that cannot be read are told there. */
+  /** The problems of the node. Records that cannot be read are reported there. */
   readonly problems: NodeProblems
-  /** Told when a sliver that ended by itself cannot be cleaned up after; that is tried again before it is started. */
+  /** Called when cleaning up after an ended sliver has failed. The cleanup is repeated before the sliver is started again. */
   readonly onProblem: (id: string, error: unknown) => void
 }
 
-/** What the steps of a sliver's life act on. */
+/** The objects that the steps of a sliver's life use. */
 export interface SliverParts {
   readonly node: NodeOptions
   readonly records: Records
   readonly templates: Templates
   readonly host: Host
-  /** What slivers are made with, as it was last found. */
+  /** The means for making slivers, from the last probe. */
   readonly found: FoundPlatform
-  /** What this agent protects its host with in each container that it creates, as `protectionSha256` identifies it. */
+  /** The identity of the protection that this agent gives to new containers, from `protectionSha256`. */
   readonly protectionSha256: string
-  /** The folder that a sliver sees at `/run/community-lab`. */
+  /** Return the folder that a sliver sees as `/run/community-lab`. */
   readonly measureDir: (id: string) => string
   /** Slivers whose records cannot be read. */
   readonly unreadable: ReadonlyMap<string, UnreadableFolder>
-  /** Slivers of which processes, links or cgroups may be left, because ending them has failed or was not tried yet. */
+  /** Slivers whose processes, links or cgroups may still exist, because ending them has failed or was not tried yet. */
   readonly unclean: Set<string>
 }
 
-/** What slivers are made with. @throws {@link LabError} LAB_SLIVER_NO_RUNTIME where they cannot be made. */
+/** Return the means for making slivers. @throws {@link LabError} LAB_SLIVER_NO_RUNTIME when slivers cannot be made. */
 export function requirePlatform({ found }: SliverParts, sliver: string): Platform {
   if (found.platform !== null) return found.platform
   const reason = found.capabilities.lacks[0] ?? 'it has no OCI runtime'
   throw new LabError('LAB_SLIVER_NO_RUNTIME', { sliver, reason })
 }
 
-/** The record of a sliver that has come so far. @throws {@link LabError} LAB_SLIVER_STAGE when it has not. */
+/** Return the record of a sliver that has reached a stage. @throws {@link LabError} LAB_SLIVER_STAGE when it has not. */
 export function requireRecord(
   { records }: SliverParts,
   id: string,
@@ -68,7 +68,7 @@ export function requireRecord(
   throw new LabError('LAB_SLIVER_STAGE', { sliver: id, stage, needs })
 }
 
-/** Why a sliver has ended. Its cgroups must still be there. */
+/** Explain why a sliver has ended. Its cgroups must still exist. */
 export function reasonOfEnd({ host }: SliverParts, record: SliverRecord): Promise<string> {
   return explainEnd(host, record)
 }

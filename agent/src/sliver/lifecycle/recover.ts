@@ -4,7 +4,7 @@ import type { Records } from '../store/records.ts'
 import { afterEnd, endProcesses, noGrace } from './end.ts'
 import { reasonOfEnd, type SliverParts } from './parts.ts'
 
-/** The slivers that run, by what their records tell. */
+/** Return the slivers that run, according to their records. */
 export function findRunning(records: Records): readonly SliverRecord[] {
   const running: SliverRecord[] = []
   for (const record of records.all())
@@ -14,8 +14,8 @@ export function findRunning(records: Records): readonly SliverRecord[] {
 }
 
 /**
- * Note which of the slivers that an earlier agent has left have ended while no agent looked. Returns the records of the slivers that must be cleaned up
- * after; until that is done they are in `unclean`.
+ * Record which slivers of an earlier agent have ended while no agent ran. Returns the records of the slivers that need a cleanup; until then they are in
+ * `unclean`.
  */
 export async function recover(
   parts: SliverParts,
@@ -31,14 +31,14 @@ export async function recover(
       const reason = await reasonOfEnd(parts, record)
       await parts.records.save(afterEnd(record, reason))
     } catch (error) {
-      // One sliver's trouble, or a full disk, does not keep the others from being found.
+      // A failure of one sliver, or a full disk, does not stop the search for the others.
       parts.node.onProblem(record.id, error)
     }
   }
   return ended
 }
 
-/** Clean up after a sliver that does not run, if processes, links or cgroups of it may be left. */
+/** Clean up after a sliver that does not run, if its processes, links or cgroups may still exist. */
 export async function cleanUp(parts: SliverParts, id: string): Promise<void> {
   const record = parts.records.get(id)
   if (record === undefined || record.stage === 'started' || !parts.unclean.has(id)) return

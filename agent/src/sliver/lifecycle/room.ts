@@ -5,14 +5,14 @@ import { findShortage } from '../domain/admission.ts'
 import type { Limits } from '../domain/limits.ts'
 import type { SliverParts } from './parts.ts'
 
-/** What there is for slivers in all. */
+/** The resources of the node for all slivers together. */
 export interface Offer {
   readonly resources: readonly ReportedResource[]
-  /** The disk that templates of slivers take beyond what the node keeps for templates, in MiB. */
+  /** The disk space by which the templates of slivers exceed what the node reserves for templates, in MiB. */
   readonly excessTemplatesMiB: number
 }
 
-/** Read what there is for slivers now. */
+/** Read the resources that the node offers now. */
 export async function readOffer({ node, records, templates }: SliverParts): Promise<Offer> {
   const used = new Set(records.all().map(({ templateSha256 }) => templateSha256))
   const [resources, templatesMiB] = await Promise.all([
@@ -48,9 +48,9 @@ export function requireRoom(
 }
 
 /**
- * The disk that has been promised and is not taken yet, in MiB: to samples, and to slivers whose disks are not made. Whatever takes more of the disk must leave
- * so much of it free.
- * @param without - a sliver that takes what it was promised now.
+ * Return the disk space that is promised but not used yet, in MiB: for samples, and for slivers whose disks are not made. Any other use of the disk must leave
+ * it free.
+ * @param without - a sliver that is about to use what it was promised.
  */
 export function promisedDiskMiB(
   { node, records, unreadable }: SliverParts,

@@ -9,27 +9,27 @@ import { cleanUp } from './recover.ts'
 
 /** Work on several running slivers of the node at once. It waits for the steps of each sliver that are under way. */
 export interface RunningSlivers {
-  /** The slivers that run. */
+  /** List the running slivers. */
   list(): readonly SliverRecord[]
-  /** Run a task on a sliver when no step of its life is under way. It gets the record of that moment, and is left out when the sliver has ended. */
+  /** Run a task on a sliver when no step of its life is running. The task gets the record of that moment. It does not run when the sliver has ended. */
   inTurn(id: string, task: (record: SliverRecord) => Promise<void>): Promise<void>
-  /** Try again to remove what is left of slivers that have ended, and to save what a full disk did not take. */
+  /** Try again to remove what is left of ended slivers, and to save records that could not be saved on a full disk. */
   cleanUpAll(): Promise<void>
   /** Give the links of all the speed that the owner lends now. An earlier agent may have set another one. */
   shapeLinks(signal: AbortSignal): Promise<void>
-  /** Stop all slivers that run, for a reason of the node's. */
+  /** Stop all running slivers for a reason of the node. */
   stopAll(reason: string): Promise<void>
 }
 
 /** Options of {@link createRunningSlivers}. */
 export interface RunningOptions {
-  /** Orders what concerns one sliver. */
+  /** Orders the tasks of each sliver. */
   readonly serial: Serial
   /** Called when a sliver has ended without a step that ends it. */
   readonly onEnded: (id: string) => void
 }
 
-/** Make what acts on the running slivers of a node. */
+/** Make the functions for the running slivers of a node. */
 export function createRunningSlivers(
   parts: SliverParts,
   { serial, onEnded }: RunningOptions,
@@ -45,7 +45,7 @@ export function createRunningSlivers(
     })
   }
 
-  /** What keeps each sliver from being cleaned up, as it was told last. It is tried again every few seconds, and told once. */
+  /** The last reported reason why each sliver cannot be cleaned up. The cleanup is repeated every few seconds, and the same reason is reported once. */
   const told = new Map<string, string>()
 
   async function cleanUpOne(id: string): Promise<void> {

@@ -10,7 +10,7 @@ import { requirePlatform, requireRecord, type SliverParts } from './parts.ts'
 import { readOffer, requireRoom } from './room.ts'
 
 /**
- * Run a sliver and wait until its SSH server listens. Idempotent. A start that fails leaves nothing that runs.
+ * Run a sliver and wait until its SSH server listens. Idempotent. After a failed start, nothing of it runs.
  * @throws {@link LabError} LAB_SLIVER_STAGE, LAB_SLIVER_NO_ROOM, LAB_SLIVER_ENDED, LAB_SLIVER_NO_SSH, LAB_SLIVER_COMMAND_FAILED, LAB_SLIVER_UNFILTERED.
  */
 export async function start(
@@ -24,11 +24,11 @@ export async function start(
   const platform = requirePlatform(parts, id)
   if (found.stage === 'started' && found.process !== null && isAlive(found.process)) return
   if (parts.unclean.has(id) || found.process !== null) await endProcesses(parts, found, signal)
-  // What is wanted of its limits may have changed since it was made; its disk keeps its size.
+  // The requested limits may have changed since the sliver was made; its disk keeps its size.
   const limits = { ...limitsOf(target.resources), disk: found.limits.disk }
   const offer = await readOffer(parts)
   requireRoom(parts, id, { limits, offer })
-  // Noted before anything is waited for, so that what is promised here is not promised to another sliver too.
+  // The record is saved before the first wait, so that the same resources are not promised to another sliver too.
   let record = await records.save({
     ...found,
     stage: 'deployed',
@@ -60,7 +60,7 @@ export async function start(
   }
 }
 
-/** End what a start that failed has begun. What goes wrong here is told, and does not hide the failure itself. */
+/** End what a failed start has begun. A failure here is reported separately, so that it does not hide the first one. */
 async function undo(parts: SliverParts, record: SliverRecord): Promise<void> {
   try {
     await endProcesses(parts, record, noGrace)
@@ -71,7 +71,7 @@ async function undo(parts: SliverParts, record: SliverRecord): Promise<void> {
   }
 }
 
-/** A host name has letters, digits, dots and hyphens, 63 at most. Source: RFC 1123, section 2.1; RFC 1035, section 2.3.4. */
+/** Make a host name: letters, digits, dots and hyphens, at most 63. Source: RFC 1123, section 2.1; RFC 1035, section 2.3.4. */
 function hostnameOf(slice: string, node: string): string {
   return `${slice}-${node}`.replaceAll(/[^A-Za-z0-9.-]/gu, '-').slice(0, 63)
 }

@@ -10,7 +10,7 @@ import type { Records } from '../store/records.ts'
 import type { SliverParts } from './parts.ts'
 import type { UnreadableFolder } from './unreadable-folder.ts'
 
-/** Look up what is known of the slivers whose records cannot be read, in their folders and in what runtimes keep. */
+/** Collect the known facts of the slivers whose records cannot be read, from their folders and from the state of runtimes. */
 export async function findUnreadable(
   records: Records,
   host: Host,
@@ -19,7 +19,7 @@ export async function findUnreadable(
   const ids = [...records.unreadable].filter(([id]) => parseSliverId(id) !== null)
   const folders = await Promise.all(
     ids.map(async ([id, record]): Promise<UnreadableFolder> => {
-      // The runtime wrote the pid of the container's first process there.
+      // The runtime wrote the pid of the container's first process into this file.
       const pid = Number(await readText(join(records.folder(id), 'pid')))
       const [running] = [...containers].filter(([, process]) => process?.pid === pid)
       const text = await readText(record.keptAt)
@@ -30,7 +30,7 @@ export async function findUnreadable(
   return new Map(folders.map((one) => [one.id, one]))
 }
 
-/** End containers whose sliver has no folder any more. */
+/** End containers whose sliver has no folder. */
 export async function endStrays(parts: SliverParts): Promise<void> {
   const known = new Set([...parts.records.all(), ...parts.unreadable.values()].map(({ nr }) => nr))
   for (const [nr, process] of await numberedContainers(parts.host)) {
@@ -42,7 +42,7 @@ export async function endStrays(parts: SliverParts): Promise<void> {
   }
 }
 
-/** Tell of a sliver whose record cannot be read. */
+/** Describe a sliver whose record cannot be read. */
 export function describeUnreadable({ id, record, process }: UnreadableFolder): UnreadableSliver {
   const runs = process !== null && isAlive(process)
   const running = runs ? `it runs (process ${process.pid})` : 'it does not run'
@@ -51,7 +51,7 @@ export function describeUnreadable({ id, record, process }: UnreadableFolder): U
   return { id, error: { member: '', message }, pid: runs ? process.pid : null }
 }
 
-/** Refuse to make a sliver of which a folder with an unreadable record is kept. @throws {@link LabError} LAB_SLIVER_UNREADABLE. */
+/** Refuse to make a sliver when a folder with an unreadable record has its id. @throws {@link LabError} LAB_SLIVER_UNREADABLE. */
 export function refuseUnreadable({ unreadable }: SliverParts, id: string): void {
   const found = unreadable.get(id)
   if (found === undefined) return
@@ -61,7 +61,7 @@ export function refuseUnreadable({ unreadable }: SliverParts, id: string): void 
   throw new LabError('LAB_SLIVER_UNREADABLE', { sliver: id, keptAt, reason, running })
 }
 
-/** End the processes of a sliver whose record cannot be read; its files are kept. */
+/** End the processes of a sliver whose record cannot be read. Its files are kept. */
 export async function stopUnreadable(
   { host }: SliverParts,
   { id, nr, process }: UnreadableFolder,
@@ -71,7 +71,7 @@ export async function stopUnreadable(
   await endContainer(host, { id, nr, interfaces: [], process }, signal)
 }
 
-/** The containers that runtimes have, by the number of their sliver, and their first processes. */
+/** Find the containers of all runtimes: their first processes, by the number of the sliver. */
 async function numberedContainers(
   host: Host,
 ): Promise<ReadonlyMap<number, ProcessIdentity | null>> {
@@ -83,7 +83,7 @@ async function numberedContainers(
   return found
 }
 
-/** The number in a record that cannot be read as a whole. */
+/** Find the number in a record that is not readable as a whole. */
 function numberIn(text: string): number | null {
   const nr = Number(/"nr"\s*:\s*(\d{1,3})\b/u.exec(text)?.[1])
   return nr >= 1 && nr <= maxSliversPerNode ? nr : null
@@ -91,7 +91,7 @@ function numberIn(text: string): number | null {
 
 async function readText(file: string): Promise<string> {
   return readFile(file, 'utf8').catch(() => {
-    // Whatever keeps it from being read: it tells nothing, and its sliver is told of as unreadable anyway.
+    // The reason does not matter: the sliver is reported as unreadable anyway.
     return ''
   })
 }

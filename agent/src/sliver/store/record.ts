@@ -10,7 +10,7 @@ const processSchema = Type.Object({
   bootId: Type.String(),
 })
 
-/** What a sliver's folder tells of it, version 2. These are the disk's members: they change with a version and a migration, not with the wire. */
+/** The record in a sliver's folder, version 2. These members are independent of the API: they change with a version and a migration. */
 const schema = Type.Object({
   id: Type.String(),
   nr: Type.Integer({ minimum: 1, maximum: 125 }),
@@ -36,11 +36,11 @@ const schema = Type.Object({
   ),
   sshHostKey: nullable(Type.String()),
   startedOn: nullable(Type.String()),
-  /** Its first process: noted when its container is created, before the sliver counts as started. */
+  /** Its first process. It is recorded when the container is created, before the sliver counts as started. */
   process: nullable(processSchema),
   /**
-   * What a container was protected with when it was created: the SHA-256 that `protectionSha256` made then, and the first process of that container. An agent that
-   * does not know this member keeps it when it starts the sliver again, and protects it in its own way; then the process is another one. Since version 2.
+   * The protection of a container at its creation: the SHA-256 from `protectionSha256`, and the first process of that container. An agent that does not know
+   * this member keeps it when it starts the sliver again with its own protection; then the process differs. Since version 2.
    */
   protection: Type.Optional(Type.Object({ sha256: Type.String(), process: processSchema })),
   /** Why it ended by itself; null when it did not. */
@@ -48,13 +48,13 @@ const schema = Type.Object({
 })
 export type SliverRecord = Static<typeof schema>
 
-/** The form of `sliver.json`. */
+/** The format of `sliver.json`. */
 export const sliverRecordFormat: Format<typeof schema> = {
   what: "a sliver's record",
   version: 2,
-  // Agents from before versions read it too: they ignore members that they do not know.
+  // Agents from before versions can read it too, because they ignore unknown members.
   readableFrom: 0,
   schema,
-  // Version 1 has the members of version 0, and version 2 an optional one more.
+  // Version 1 has the members of version 0. Version 2 has one more, which is optional.
   migrations: [(document) => document, (document) => document],
 }

@@ -7,27 +7,27 @@ import { isHalfWritten, syncFolder } from '@community-lab/contract/host'
 import { reasonOf, runCommand } from '../host/command.ts'
 import { sliverRecordFormat, type SliverRecord } from './record.ts'
 
-/** The slivers of this node as their folders tell of them. Only the agent that holds the data folder changes them. */
+/** The records of this node's slivers, read from their folders. Only the agent that holds the data folder changes them. */
 export interface Records {
   get(id: string): SliverRecord | undefined
   all(): readonly SliverRecord[]
-  /** The folders of slivers that are kept though their records cannot be used, by sliver id. */
+  /** The folders whose records cannot be used and which are kept, by sliver id. */
   readonly unreadable: ReadonlyMap<string, UnreadableRecord>
   folder(id: string): string
-  /** Keep a record; when this returns it survives a power cut. On a full disk it throws, and the record is kept in memory alone. */
+  /** Save a record. When this returns, the record survives a power cut. On a full disk it throws, and the record is kept only in memory. */
   save(record: SliverRecord): Promise<SliverRecord>
   /** The slivers whose records are newer in memory than on the disk. */
   readonly unsaved: ReadonlySet<string>
-  /** Save a record that an earlier call could not save, if there is one. */
+  /** Save a record again if an earlier call could not write it. */
   saveAgain(id: string): Promise<void>
-  /** Remove a sliver's folder with everything in it. */
+  /** Remove a sliver's folder and everything in it. */
   remove(id: string): Promise<void>
 }
 
 /** A sliver's folder whose record cannot be used. Nothing in it is changed. */
 export interface UnreadableRecord {
   readonly reason: string
-  /** The file or folder that is kept. */
+  /** The path of the file or folder that is kept. */
   readonly keptAt: string
 }
 
@@ -35,8 +35,8 @@ const fileName = 'sliver.json'
 const removedPrefix = '.removed-'
 
 /**
- * Read the slivers' folders. A folder whose record cannot be used is kept as it is, and stops neither the others nor the start. A folder is removed only when
- * its removal had begun, or when nothing was written to it yet.
+ * Read the slivers' folders. A folder whose record cannot be used is kept unchanged. It prevents neither the start nor the use of the others. A folder is
+ * removed only when its removal had begun, or when it is empty.
  */
 export async function openRecords(dir: string): Promise<Records> {
   await mkdir(dir, { recursive: true, mode: 0o711 })
@@ -62,7 +62,7 @@ export async function openRecords(dir: string): Promise<Records> {
   const unsaved = new Set<string>()
 
   async function save(record: SliverRecord): Promise<SliverRecord> {
-    // First in memory: the number is taken from this moment on.
+    // The record is stored in memory first, so that the sliver's number is taken from now on.
     records.set(record.id, record)
     unsaved.add(record.id)
     await mkdir(join(dir, record.id), { recursive: true, mode: 0o711 })
@@ -94,7 +94,7 @@ export async function openRecords(dir: string): Promise<Records> {
   }
 }
 
-/** Read one folder; null when there was nothing in it, and it was removed. */
+/** Read one folder. Returns null when it was empty and was removed. */
 async function readFolder(
   folder: string,
   name: string,
@@ -113,7 +113,7 @@ async function readFolder(
   return null
 }
 
-/** No two slivers have one number. Of two, the one that runs, or else the first, keeps it. */
+/** Set aside slivers with the number of another one. The running one keeps the number, or else the first. */
 function setAsideDoubles(
   records: Map<string, SliverRecord>,
   to: {
@@ -137,7 +137,9 @@ function setAsideDoubles(
   }
 }
 
-/** Remove what is there of these. A sliver may have made paths longer than any that can be named; rm goes from folder to folder. */
+/**
+ * Remove those of the paths that exist. A sliver may have made paths longer than the kernel's limit; rm can remove them because it goes from folder to folder.
+ */
 export async function removeTrees(paths: readonly string[]): Promise<void> {
   const there = paths.filter((path) => existsSync(path))
   if (there.length === 0) return

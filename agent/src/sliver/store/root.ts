@@ -8,27 +8,27 @@ import type { HostKey } from '../host/host-key.ts'
 import { shiftOwners } from '../template/shift.ts'
 import { removeTrees } from './records.ts'
 
-/** The folders of a sliver that it has read-only, and where. */
+/** The folders that a sliver has read-only, with their paths in it. */
 export const boundFolders = {
   keys: '/root/.ssh',
   'host-key': '/etc/dropbear',
   measure: '/run/community-lab',
 } as const
 
-/** Where its SSH server finds its host key. */
+/** The path of the SSH server's host key in the sliver. */
 export const hostKeyPath = '/etc/dropbear/host_key'
 
-/** How a sliver's root is made from its template. */
+/** Options of {@link makeRoot}. */
 export interface RootOptions {
   readonly ids: readonly IdMapping[]
-  /** `share`: what is written is all it has of its own; `copy`: the template too, given to its ids. */
+  /** `share`: the sliver has files of its own only where it writes; `copy`: it also has its own copy of the template, whose files belong to its ids. */
   readonly from: 'share' | 'copy'
-  /** The file system for what it writes; null where that cannot be limited. */
+  /** The file system for what it writes; null when its size cannot be limited. */
   readonly disk: Omit<DiskOptions, 'signal'> | null
   readonly signal: AbortSignal
 }
 
-/** Make a sliver's root: its template below, and above it an empty layer for what the sliver writes. What it had written before is removed. */
+/** Make a sliver's root: its template as lower layer, and an empty upper layer for what the sliver writes. Everything that it wrote before is removed. */
 export async function makeRoot(
   folder: string,
   template: string,
@@ -47,12 +47,12 @@ export async function makeRoot(
   await shiftOwners(lower, ids)
 }
 
-/** Tell whether a sliver has a copy of its template, or shares it. */
+/** Tell whether a sliver has its own copy of its template. */
 export async function hasCopy(folder: string): Promise<boolean> {
   return exists(join(folder, 'lower'))
 }
 
-/** Write a sliver's host key, which only its root may read. */
+/** Write a sliver's host key, which only the sliver's root may read. */
 export async function writeHostKey(
   folder: string,
   key: HostKey,
@@ -64,7 +64,7 @@ export async function writeHostKey(
   await chown(file, rootOf(ids), rootOf(ids))
 }
 
-/** Write the SSH keys that a sliver lets in, whole, also while it runs: it sees the folder, not the file. */
+/** Write the authorized SSH keys of a sliver, also while it runs. The file is replaced as a whole: the sliver has the folder mounted, not the file. */
 export async function writeAuthorizedKeys(
   folder: string,
   keys: readonly string[],

@@ -2,7 +2,7 @@ import { chmod, lchown, lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { mapId, type IdMapping } from '../domain/ids.ts'
 
-/** The setuid and setgid bits; the kernel takes them away when a file changes its owner. */
+/** The setuid and setgid bits. The kernel clears them when a file changes its owner. */
 const setIds = 0o6000
 const nobody = 65_534
 

@@ -1,26 +1,26 @@
 import { statfs } from 'node:fs/promises'
 import { LabError } from '@community-lab/contract'
 
-/** A signal that also ends when a disk gets too full. */
+/** A signal that is also aborted when a disk gets too full. */
 export interface SpaceGuard extends Disposable {
   readonly signal: AbortSignal
 }
 
 /** Options of {@link guardSpace}. */
 export interface SpaceGuardOptions {
-  /** Whose image it is, for the error. */
+  /** The name of the template, for the error. */
   readonly template: string
-  /** What must be left of the disk, in MiB. */
+  /** Return the disk space that must stay free, in MiB. */
   readonly keptMiB: () => number
   readonly signal: AbortSignal
 }
 
-/** How often the disk is looked at. Nobody knows before how large an archive is when it is unpacked. */
+/** The interval of checks, in milliseconds. They are needed because the size of an unpacked archive is not known in advance. */
 const everyMs = 100
 
 /**
- * Give a signal to a task that fills the disk of a folder. It aborts with LAB_TEMPLATE_NO_ROOM when less than `keptMiB` of the disk is left.
- * @throws {@link LabError} LAB_TEMPLATE_NO_ROOM when so little is left already.
+ * Return a signal for a task that fills the disk of a folder. It is aborted with LAB_TEMPLATE_NO_ROOM when less than `keptMiB` of the disk is free.
+ * @throws {@link LabError} LAB_TEMPLATE_NO_ROOM when so little is free already.
  */
 export async function guardSpace(
   folder: string,

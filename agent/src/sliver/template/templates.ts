@@ -12,26 +12,26 @@ export type TemplateTarget = NonNullable<SliverTarget['template']>
 
 /** Options of {@link createTemplates}. */
 export interface TemplatesOptions {
-  /** Its own folder. */
+  /** The folder of the templates, for them alone. */
   readonly dir: string
-  /** Read an image; it is checked here. */
+  /** Download an image. Its checksum is checked here. */
   readonly fetchImage: (uri: string, signal: AbortSignal) => Promise<AsyncIterable<Uint8Array>>
 }
 
-/** How a template is held. */
+/** Options of {@link Templates.hold}. */
 export interface HoldOptions {
-  /** What fetching and unpacking it must leave of the disk, because it has been promised, in MiB. */
+  /** The disk space that fetching and unpacking must leave free because it is promised to others, in MiB. */
   readonly keptMiB: () => number
   readonly signal: AbortSignal
 }
 
-/** A template that stays until it is let go. */
+/** A template that is not removed before it is disposed of. */
 export interface HeldTemplate extends Disposable {
-  /** Its root file system, with the ids of its archive, never to be changed. */
+  /** Its root file system, with the user and group ids of the archive. It must not be changed. */
   readonly root: string
 }
 
-/** The templates on this node: each is fetched, checked and unpacked once. */
+/** The templates on this node. Each is fetched, checked and unpacked once. */
 export interface Templates {
   /**
    * Fetch a template if it is not here, and keep it until it is let go.
@@ -42,7 +42,7 @@ export interface Templates {
   has(template: TemplateTarget | null): Promise<boolean>
   /** Return the path of the root file system of a template that is here. */
   root(sha256: string): string
-  /** The disk that these templates take, in MiB. */
+  /** The disk space of the templates in use, in MiB. */
   measureMiB(isUsed: (sha256: string) => boolean): Promise<number>
   /** Remove the templates that are neither held nor used. `isUsed` gets the SHA-256 of each. */
   prune(isUsed: (sha256: string) => boolean): Promise<void>
@@ -54,7 +54,7 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
   const partOf = (sha256: string): string =>
     join(dir, `.${sha256.slice(0, 16)}-${randomBytes(4).toString('hex')}`)
   const making = new Map<string, Making>()
-  /** How many hold a template, by SHA-256. */
+  /** The number of holders of a template, by SHA-256. */
   const holds = new Map<string, number>()
   const sizesMiB = new Map<string, number>()
   for (const name of await list())
@@ -62,13 +62,16 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
 
   async function list(): Promise<readonly string[]> {
     return readdir(dir).catch((error: unknown) => {
-      // None was ever fetched.
+      // No template was ever fetched.
       if (isErrno(error, 'ENOENT')) return []
       throw error
     })
   }
 
-  /** Make a template once for all that wait for it. It is given up only when none of them waits any more, so a sliver that ends does not stop it for the others. */
+  /**
+   * Make a template once for all that wait for it. It is given up only when nobody waits for it any more, so a sliver that ends does not stop it for the
+   * others.
+   */
   async function ensure(
     template: TemplateTarget,
     image: Image,
@@ -77,7 +80,7 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
     signal.throwIfAborted()
     let shared = making.get(image.sha256)
     if (shared === undefined || shared.abort.signal.aborted) {
-      // One that was given up removes what it has made before another begins.
+      // A template that was given up is removed before it is made again.
       await shared?.made.catch(() => undefined)
       signal.throwIfAborted()
       shared = making.get(image.sha256) ?? begin(template, image, keptMiB)
@@ -117,7 +120,7 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
     const { uri, sha256 } = image
     const root = rootOf(sha256)
     if (await exists(root)) return root
-    // Only the agent may enter it, because setuid files in it belong to root here.
+    // Only the agent may enter the folder, because setuid files in it belong to the host's root.
     await mkdir(dir, { recursive: true, mode: 0o700 })
     const made = partOf(sha256)
     const archive = `${made}.tar.gz`
@@ -178,7 +181,7 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
     async prune(isUsed) {
       for (const name of await list()) {
         if (!isWhole(name) || holds.has(name) || isUsed(name)) continue
-        // It is renamed without a wait in between, so that a sliver that needs it a moment later finds none and fetches it.
+        // It is renamed synchronously, so that a sliver that needs it a moment later does not find it, and fetches it.
         const removed = partOf(name)
         renameSync(join(dir, name), removed)
         sizesMiB.delete(name)
@@ -188,7 +191,7 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
   }
 }
 
-/** Tell whether a name in the folder is that of a template which was unpacked whole. */
+/** Tell whether a name in the folder is that of a completely unpacked template. */
 function isWhole(name: string): boolean {
   return /^[0-9a-f]{64}$/u.test(name)
 }
@@ -197,7 +200,7 @@ function isWhole(name: string): boolean {
 interface Making {
   readonly made: Promise<string>
   readonly abort: AbortController
-  /** How many wait for it. */
+  /** The number of slivers that wait for it. */
   waiting: number
 }
 
@@ -232,7 +235,7 @@ async function download(
   return hash.digest('hex')
 }
 
-/** Unpack an archive with the ids in it; devices are the runtime's to make. All of it is on the disk when this returns. */
+/** Unpack an archive with the user and group ids in it. Devices are left out: the runtime makes them. When this returns, all files are on the disk. */
 async function unpack(archive: string, to: string, signal: AbortSignal): Promise<void> {
   const owners = ['--numeric-owner', '--same-owner', '--same-permissions']
   const devices = ['--exclude=./dev/*', '--exclude=dev/*']

@@ -1,31 +1,31 @@
 import type { ActualInterface } from '@community-lab/contract'
 
-/** What the addresses of this node's slivers are computed from. */
+/** The values from which the addresses of this node's slivers are computed. */
 export interface AddressPlan {
   readonly nodeId: number
-  /** The testbed's management /48. */
+  /** The testbed's management prefix, a /48. */
   readonly mgmtPrefix: string
   readonly macPrefix: number
   /** The node's /64 in the community network; null: none. */
   readonly publicPrefix: string | null
 }
 
-/** Whose interface an address is for. */
+/** The slice and the number of an interface. */
 export interface InterfacePlace {
   readonly sliceId: number
   readonly interfaceNr: number
 }
 
-/** The networks that a node is in, as its filter needs to know them. */
+/** The networks of a node that the filter needs. */
 export interface NodeNetwork {
-  /** The server's management address: it alone may reach slivers over the management network. */
+  /** The server's management address. Only the server may reach slivers over the management network. */
   readonly serverAddress: string
   readonly mgmtPrefix: string
-  /** The interface of the management network; null: the community network carries it, so it may be any. */
+  /** The interface of the management network; null: the community network carries it, so any interface is possible. */
   readonly mgmtInterface: string | null
 }
 
-/** The rules of a kind: each is the body of an nft rule that accepts packets. What no rule of a list accepts is dropped. */
+/** The rules of a kind. Each is the body of an nft rule that accepts packets. Packets that no rule of a list accepts are dropped. */
 export interface KindRules {
   /** For packets from a sliver to the node itself. */
   readonly toNode: readonly string[]
@@ -39,11 +39,11 @@ export interface KindRules {
 export interface InterfaceKind {
   readonly type: ActualInterface['type']
   readonly mtuBytes: number
-  /** Compute the address of an interface; null when this node has no network of this kind, and then the interface is not made. */
+  /** Compute the address of an interface; null when this node has no network of this kind. Then the interface is not made. */
   computeAddress(plan: AddressPlan, place: InterfacePlace): string | null
-  /** What a sliver reaches through the interface: a prefix, or `default`. */
+  /** Return the destination of a sliver's route through the interface: a prefix, or `default`. */
   destination(network: Pick<NodeNetwork, 'mgmtPrefix'>): string
-  /** Whether slivers reach more than the server through it. Then the filter bounds how many next hops of the node their packets use. */
+  /** Whether slivers reach more than the server through it. Then the filter limits the number of the node's next hops that their packets use. */
   readonly reachesMany: boolean
   rules(network: NodeNetwork): KindRules
 }

@@ -3,7 +3,7 @@ import type { InterfaceKind } from './kind.ts'
 import { management } from './management.ts'
 import { public6 } from './public6.ts'
 
-/** The kinds of sliver interfaces that this agent can make. A new kind is a module beside these and a line here. */
+/** The kinds of sliver interfaces that this agent can make. A new kind needs a module in this folder and a line here. */
 export const interfaceKinds: Readonly<Record<ActualInterface['type'], InterfaceKind>> = {
   management,
   public6,
@@ -11,7 +11,7 @@ export const interfaceKinds: Readonly<Record<ActualInterface['type'], InterfaceK
 
 /**
  * Find a kind by its name.
- * @throws {@link LabError} LAB_SLIVER_INTERFACE_UNKNOWN when a newer server asks for a kind that this agent does not have.
+ * @throws {@link LabError} LAB_SLIVER_INTERFACE_UNKNOWN when a newer server requests a kind that this agent does not have.
  */
 export function findKind(type: string, sliver: string): InterfaceKind {
   const kind = Object.values(interfaceKinds).find((one) => one.type === type)

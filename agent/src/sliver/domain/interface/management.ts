@@ -1,10 +1,10 @@
 import { sliverManagementAddress } from '@community-lab/contract'
 import { icmpErrors, type InterfaceKind } from './kind.ts'
 
-/** tincd's MTU is the smallest on the way to the server. A sliver has the same, so that it never has to discover it. */
+/** The MTU of tincd, the smallest on the path to the server. Slivers have the same, so that they need no path MTU discovery. */
 const mtuBytes = 1400
 
-/** The management network: the server alone reaches the sliver, at TCP port 22 and by ping. The sliver only answers. */
+/** The management network: only the server reaches the sliver, at TCP port 22 and by ping. The sliver only answers. */
 export const management: InterfaceKind = {
   type: 'management',
   mtuBytes,

@@ -3,7 +3,7 @@ import { icmpErrors, type InterfaceKind } from './kind.ts'
 
 const mtuBytes = 1500
 
-/** The community network: the sliver reaches, and is reached by, everybody but the management network. It may ping the node. */
+/** The community network: the sliver can exchange packets with everybody except the management network. It may ping the node. */
 export const public6: InterfaceKind = {
   type: 'public6',
   mtuBytes,

@@ -8,7 +8,7 @@ export interface SeccompProfile {
   readonly syscalls: readonly SeccompRule[]
 }
 
-/** What happens when one of these system calls is made, with arguments that match if there are any. */
+/** The action for these system calls, if their arguments match where there are any. */
 export interface SeccompRule {
   readonly action: string
   readonly names: readonly string[]
@@ -16,7 +16,7 @@ export interface SeccompRule {
   readonly args?: readonly object[]
 }
 
-/** A rule of moby's profile, with the conditions under which it holds. */
+/** A rule of moby's profile, with its conditions. */
 interface MobyRule {
   readonly names: readonly string[]
   readonly action: string
@@ -26,7 +26,7 @@ interface MobyRule {
   readonly excludes?: MobyCondition
 }
 
-/** `minKernel` is not looked at: it is 4.8, and id-mapped mounts need a newer one. */
+/** `minKernel` is ignored: it is 4.8, and id-mapped mounts need a newer kernel. */
 interface MobyCondition {
   readonly arches?: readonly string[]
   readonly caps?: readonly string[]
@@ -38,7 +38,7 @@ const notPermitted = 1
 const notImplemented = 38
 const noSuchOption = 92
 
-/** How moby names a processor, and how libseccomp names what it runs, by Node.js's name of it. */
+/** The names of a processor in moby and in libseccomp, by its name in Node.js. */
 const processors: Readonly<Record<string, { readonly moby: string; readonly seccomp: string }>> = {
   x64: { moby: 'amd64', seccomp: 'SCMP_ARCH_X86_64' },
   ia32: { moby: 'x86', seccomp: 'SCMP_ARCH_X86' },
@@ -48,36 +48,36 @@ const processors: Readonly<Record<string, { readonly moby: string; readonly secc
 }
 
 /**
- * What moby's profile of that version allows and a sliver does not get: io_uring, through which other system calls go unseen (moby refuses it too since 2023);
- * socketcall(2), whose arguments, and so the address family, cannot be looked at; and inotify, of which the host's root has 128 instances in all, those of
- * slivers included (`tail -f` polls instead).
+ * System calls that this version of moby's profile allows and slivers must not use: io_uring, which bypasses the filter for other system calls (moby refuses it
+ * too since 2023); socketcall(2), because a filter cannot read its arguments and so the address family; and inotify, because the host's root has 128 instances
+ * in all, including those of slivers (`tail -f` polls instead).
  */
 const refused = [
   ...['io_uring_setup', 'io_uring_enter', 'io_uring_register', 'socketcall'],
   ...['inotify_init', 'inotify_init1'],
 ]
 
-/** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK and AF_PACKET: others make kernel code reachable that no experiment in an IP network needs. */
+/** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK and AF_PACKET. Other families expose kernel code that no experiment in an IP network needs. */
 const families = [1, 2, 10, 16, 17]
 
 /**
- * Options of packet sockets that slivers may not set (packet(7): SOL_PACKET). PACKET_RX_RING, 5, and PACKET_TX_RING, 13, reserve rings of memory, which the kernel
- * counts for nobody: a sliver with 64 MiB could take all memory of its node. With PACKET_QDISC_BYPASS, 20, packets go round the queue that makes a link no faster
- * than what is lent. Source: Linux, af_packet.c: alloc_one_pg_vec_page allocates without `__GFP_ACCOUNT`; packet_xmit. They fail with ENOPROTOOPT, as in a kernel that was built without them: then
- * programs that know a way without rings take it. libpcap has known none since 1.10.0; the one before reads packet by packet.
+ * Options of packet sockets that slivers may not set (packet(7): SOL_PACKET). PACKET_RX_RING, 5, and PACKET_TX_RING, 13, allocate rings of memory, which the
+ * kernel counts for no cgroup: a sliver with 64 MiB could take all memory of its node. With PACKET_QDISC_BYPASS, 20, packets bypass the queue that limits a
+ * link to the lent bandwidth. Source: Linux, af_packet.c: alloc_one_pg_vec_page allocates without `__GFP_ACCOUNT`; packet_xmit. They fail with ENOPROTOOPT, as
+ * in a kernel without them, so that programs that can work without rings do so. libpcap needs rings since 1.10.0; earlier versions can read packet by packet.
  */
 const packetOptions = { level: 263, refused: [5, 13, 20] } as const
 
 /**
- * The limits that programs may set, by their numbers (getrlimit(2)): all but RLIMIT_CORE, which is 4. Setting that one does nothing and succeeds: whoever lowers it
- * from 1 to 0, as dropbear and gpg do so that there is no dump, would let each crash start the host's crash handler. See `CoreLimit`.
+ * The limits that programs may set, by their numbers (getrlimit(2)): all except RLIMIT_CORE, which is 4. Setting RLIMIT_CORE does nothing and succeeds.
+ * Programs such as dropbear and gpg lower it from 1 to 0 to avoid core dumps; with 0, each crash would start the host's crash handler. See `CoreLimit`.
  */
 const limits = { settable: [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], core: 4 } as const
 
 /**
- * Make the profile of every sliver. It allows what moby's default profile allows to a container with these capabilities, except what {@link refused} names, all but
- * five families of sockets, {@link packetOptions} and the one of {@link limits}. A system call that moby's profile knows and does not allow fails with EPERM. One that it does not know fails
- * with ENOSYS, so that newer libraries use older system calls instead.
+ * Make the seccomp profile of slivers. It allows what moby's default profile allows to a container with these capabilities, except {@link refused}, all but
+ * five address families, {@link packetOptions} and the limit that {@link limits} excludes. A system call that moby's profile knows and does not allow fails
+ * with EPERM. A system call that it does not know fails with ENOSYS, so that newer libraries use older system calls instead.
  *
  * @param arch - the processor, as Node.js names it.
  */
@@ -129,14 +129,14 @@ function toOci({ action, names, args, errnoRet }: MobyRule): SeccompRule {
   }
 }
 
-/** A processor runs programs of its older kinds too. */
+/** Return the architecture and the older ones whose programs the processor also runs. */
 function architecturesOf(native: string | undefined): readonly string[] {
   if (native === undefined) return []
   const entry = moby.archMap.find(({ architecture }) => architecture === native)
   return [native, ...(entry?.subArchitectures ?? [])]
 }
 
-/** Only rules that allow: libseccomp takes no two actions for socket(2), which some processors have as a part of socketcall(2). */
+/** All rules allow: libseccomp does not accept two actions for socket(2), which is a part of socketcall(2) on some processors. */
 function socketRules(): readonly SeccompRule[] {
   return families.map((value) => ({
     action: 'SCMP_ACT_ALLOW',
@@ -163,7 +163,9 @@ function optionRules(): readonly SeccompRule[] {
   return [...allowed, ...others]
 }
 
-/** The arguments of setrlimit(2) are: limit, new value; of prlimit(2): process, limit, new value, place for the old one, either of which may be null. */
+/**
+ * The arguments of setrlimit(2) are: limit, new value. Those of prlimit(2) are: process, limit, new value, buffer for the old value; either value may be null.
+ */
 function limitRules(): readonly SeccompRule[] {
   const { settable, core } = limits
   const absent = { value: 0, op: 'SCMP_CMP_EQ' }
@@ -183,21 +185,21 @@ function limitRules(): readonly SeccompRule[] {
     succeed('setrlimit', [bitsAre(0, allBits, core)]),
     ...settable.map((value) => allow('prlimit64', bitsAre(1, allBits, value))),
     allow('prlimit64', { index: 2, ...absent }),
-    // With a place for the old value it fails: it must be written there.
+    // With a buffer for the old value the call fails, because the old value would have to be written there.
     succeed('prlimit64', [bitsAre(1, allBits, core), { index: 3, ...absent }]),
   ]
 }
 
-/** All bits of an argument of 32 bits. The kernel ignores the upper half of the 64 that it is given, so a program could write the same argument in another way. */
+/** All bits of a 32-bit argument. The kernel ignores the upper half of the 64 bits, so a program could otherwise write the same argument in another way. */
 const allBits = 0xffff_ffff
 const eachBit = Array.from({ length: 32 }, (_, nr) => 2 ** nr)
 
-/** Conditions of which one holds when an argument is another one than this: each looks at one bit. */
+/** Conditions of which one holds when an argument differs from this value. Each tests one bit. */
 function otherThan(index: number, value: number): readonly object[] {
   return eachBit.map((bit) => bitsAre(index, bit, (value & bit) === 0 ? bit : 0))
 }
 
-/** Conditions of which one holds when an argument is none of these, which are below 32. */
+/** Conditions of which one holds when an argument is none of these values, which are below 32. */
 function otherThanAny(index: number, values: readonly number[]): readonly object[] {
   const small = [...eachBit.keys()].filter((value) => !values.includes(value))
   const large = eachBit.filter((bit) => bit >= eachBit.length)
