@@ -1,7 +1,7 @@
 import { LabError, type ErrorCode, type MemberError } from '@community-lab/contract'
 import type { StepKind } from '../plan/step.ts'
 
-/** Which member of a sliver a failure is about, where its code tells more than its step. */
+/** The member of a sliver that causes a failure, by error code, if the code is more precise than the step. */
 const memberOfCode: Partial<Record<ErrorCode, string>> = {
   LAB_TEMPLATE_CHECKSUM: '/template/image_sha256',
   LAB_SLIVER_NO_ROOM: '/resources',
@@ -22,7 +22,7 @@ const memberOfStep: Readonly<Record<StepKind, string>> = {
   remove: '',
 }
 
-/** Say of a failed step which member of the sliver is at fault, and why. An error that names its `member` in its details knows best. */
+/** Return the member of the sliver that caused a failed step, and the message. An error with a `member` in its details is the most precise. */
 export function describeFault(step: StepKind, error: unknown): MemberError {
   const message = error instanceof Error ? error.message : String(error)
   return { member: memberAtFault(step, error), message }

@@ -1,42 +1,42 @@
 import { endsSliver, type SliverStep } from '../plan/step.ts'
 
-/** What is to be done with one sliver. */
+/** The work on one sliver. */
 export interface SliverWork {
   readonly id: string
-  /** What is wanted of the sliver, as comparable text: a failure is noted together with it. */
+  /** The target of the sliver as comparable text. A failure is recorded together with it. */
   readonly wanted: string
   readonly steps: readonly SliverStep[]
 }
 
 /** Options of {@link createScheduler}. */
 export interface SchedulerOptions {
-  /** How many slivers are made or started at once. Any number is stopped or removed at once: that is mostly waiting, for programs that were asked to end. */
+  /** The most slivers that are made or started at the same time. Stopping and removing are not limited: they mostly wait for programs to end. */
   readonly width: number
   /**
-   * Carry out one step; never rejects. Returns whether the sliver's next step may follow. The signal tells that the step is not wanted any more; it may end
-   * early then.
+   * Execute one step; never rejects. Returns whether the sliver's next step may follow. An aborted signal means that the step is not needed any more; then it
+   * may end early.
    */
   readonly runStep: (step: SliverStep, work: SliverWork, signal: AbortSignal) => Promise<boolean>
-  /** Called when the work on a sliver has ended, all of it or a part, so that it can be planned for again. */
+  /** Called when the work on a sliver has ended, completely or in part, so that it can be planned again. */
   readonly onIdle: (id: string) => void
 }
 
-/** Carries out steps: those of one sliver in order, several slivers at once. */
+/** Executes steps: those of one sliver in order, several slivers in parallel. */
 export interface Scheduler {
   /**
-   * Replace everything that waits to be done. When the new plan does not go on as the old one did, the rest of the old one is dropped, and
-   * {@link SchedulerOptions.onIdle} asks for another plan. A step that is under way is finished when the new plan begins with one of its kind; else it is
-   * aborted, for a template of a gigabyte must not delay the end of its sliver.
+   * Replace all waiting work. When the new plan does not continue the old one, the rest of the old one is dropped, and {@link SchedulerOptions.onIdle} requests
+   * another plan. A running step is completed when the new plan begins with a step of the same kind. Otherwise it is aborted, because a template of a gigabyte
+   * must not delay the end of its sliver.
    */
   offer(work: readonly SliverWork[]): void
-  /** Whether this sliver is worked on now. */
+  /** Tell whether this sliver is being worked on. */
   isBusy(id: string): boolean
-  /** Start nothing more, and wait for what is under way. */
+  /** Start no more steps, and wait for the running ones. */
   drain(): Promise<void>
 }
 
 interface Running {
-  /** The step under way and those after it, as comparable text. */
+  /** The running step and those after it, as comparable text. */
   remaining: string
   kind: SliverStep['kind']
   superseded: boolean
@@ -88,8 +88,8 @@ export function createScheduler({ width, runStep, onIdle }: SchedulerOptions): S
     offer(offered) {
       waiting = new Map(offered.map((work) => [work.id, work]))
       for (const [id, progress] of busy) {
-        // A new plan may be made of the sliver as it was before the step under way, or as it is after it. If nothing else has changed, the new steps are the
-        // last ones of the old plan either way, and the work goes on.
+        // The new plan may have been made from the state before the running step or after it. If nothing else has changed, the new steps are the last ones of
+        // the old plan in both cases, and the work goes on.
         const steps = waiting.get(id)?.steps ?? []
         progress.superseded = steps.length === 0 || !progress.remaining.endsWith(describe(steps))
         if (progress.superseded && steps[0]?.kind !== progress.kind) progress.abort.abort()

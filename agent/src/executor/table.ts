@@ -1,15 +1,15 @@
 import type { StepKind, StepOf } from '../plan/step.ts'
 import type { Slivers } from '../sliver/slivers.ts'
 
-/** How each kind of step is carried out. Every executor is idempotent and throws a LabError. */
+/** The function that executes each kind of step. Each is idempotent and throws a LabError. */
 export type Executors = {
   readonly [K in StepKind]: (step: StepOf<K>, signal: AbortSignal) => Promise<void>
 }
 
-/** What the executors act on. */
+/** The objects that the executors use. */
 export interface ExecutorParts {
   readonly slivers: Slivers
-  /** Note durably that the node acts on this `boot_sn`, then reboot the host or, where it does not do that, have what runs now started again. */
+  /** Record on the disk that the node acts on this `boot_sn`, then reboot the host; or, if the host does not reboot, restart the running slivers. */
   readonly reboot: (bootSn: number, signal: AbortSignal) => Promise<void>
 }
 
@@ -27,7 +27,7 @@ export function createExecutors({ slivers, reboot }: ExecutorParts): Executors {
   }
 }
 
-/** Carry out one step. */
+/** Execute one step. */
 export async function execute<K extends StepKind>(
   executors: Pick<Executors, K>,
   step: StepOf<K>,

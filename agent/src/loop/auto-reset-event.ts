@@ -1,9 +1,9 @@
 import type { Clock } from './clock.ts'
 
-/** An event that one waiter waits for. Setting it before the wait ends that wait at once; setting it several times counts once; a wait that ends resets it. */
+/** An event for one waiter. When it is set before the wait, that wait ends at once. Setting it several times counts once. The end of a wait resets it. */
 export interface AutoResetEvent {
   set(): void
-  /** Wait until the event is set, or until the time has passed (null: without a limit). Tells which. Rejects when the signal ends the wait. */
+  /** Wait until the event is set, or until the time has passed (null: no limit). Returns which of the two. Rejects when the signal is aborted. */
   wait(withinMs: number | null, signal: AbortSignal): Promise<'set' | 'timeout'>
 }
 
@@ -33,7 +33,7 @@ export function createAutoResetEvent(clock: Clock): AutoResetEvent {
       if (withinMs === null) await aborted(either)
       else await clock.wait(withinMs, either)
     } catch (error) {
-      // Setting the event ends the clock's wait as an abort does.
+      // Setting the event ends the clock's wait like an abort.
       if (!woken.signal.aborted) throw error
     } finally {
       wake = null

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** The time and the random numbers that the loop uses; a test brings its own. */
+/** The time and the random numbers of the loop. A test uses its own. */
 export interface Clock {
-  /** Monotonic time in milliseconds, with an arbitrary zero. So setting the host's clock disturbs no wait. */
+  /** Monotonic time in milliseconds since an arbitrary moment. So setting the host's clock changes no delay. */
   nowMs(): number
-  /** Wait; rejects with the signal's reason when it ends the wait. */
+  /** Wait. Rejects with the signal's reason when the signal is aborted. */
   wait(delayMs: number, signal: AbortSignal): Promise<void>
-  /** A random number, 0 up to 1. */
+  /** Return a random number from 0 up to, but not including, 1. */
   random(): number
 }
 

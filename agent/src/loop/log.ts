@@ -1,4 +1,4 @@
-/** The part of a structured logger that the agent uses: what happened as an object first, then a stable sentence. pino is one. */
+/** The part of a structured logger that the agent uses: first an object with the facts, then a constant sentence. pino is such a logger. */
 export interface Log {
   debug(what: object, sentence: string): void
   info(what: object, sentence: string): void

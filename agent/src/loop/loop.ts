@@ -18,19 +18,22 @@ import { createReporter } from './reporter.ts'
 /** Options of {@link createLoop}. */
 export interface LoopOptions {
   readonly server: Pick<ServerClient, 'getTarget' | 'putReport'>
-  /** Polls over the node's stream, where that is open; null: it cannot be told there. */
+  /** Polls over the node's stream if it is open; null: it is not. */
   readonly look: LookNow
   readonly slivers: Slivers
   readonly store: LoopStore
   readonly facts: NodeFacts
   readonly readResources: () => Promise<readonly ReportedResource[]>
-  /** What is wrong with the node besides its slivers, now. */
+  /** Return the current errors of the node other than those of its slivers. */
   readonly readErrors: () => readonly MemberError[]
-  /** What parts of the agent, this loop among them, have noted as wrong with the node. The report tells both these and `readErrors`. */
+  /** The problems of the node that parts of the agent, including this loop, have noted. The report contains these and `readErrors`. */
   readonly problems: NodeProblems
-  /** Reboot the host. On a host that reboots this never settles, because the process ends first; it settles when nothing reboots the host, and rejects when that fails. */
+  /**
+   * Reboot the host. When the host reboots, this never settles, because the process ends first. It resolves when nothing reboots the host, and rejects when the
+   * reboot fails.
+   */
   readonly reboot: (signal: AbortSignal) => Promise<void>
-  /** The longest time between two looks at what is wanted, in milliseconds. */
+  /** The longest time between two polls of the target, in milliseconds. */
   readonly pollMs: number
   readonly clock: Clock
   readonly log: Log
@@ -38,27 +41,27 @@ export interface LoopOptions {
 
 /** The agent's loop: pull, plan, apply, report. */
 export interface Loop {
-  /** The server says that something has changed: pull now. */
+  /** The server says that something has changed: poll now. */
   hint(): void
-  /** The server can be reached again: pull now, over new connections. */
+  /** The server can be reached again: poll now, over new connections. */
   noteReachable(): void
-  /** Something of the node itself has changed: report it. */
+  /** Something on the node has changed: report it. */
   noteChange(): void
-  /** Work until the signal ends it; steps under way are told to stop and waited for, slivers run on. */
+  /** Work until the signal is aborted. Running steps are told to stop and waited for. Slivers continue to run. */
   run(signal: AbortSignal): Promise<void>
 }
 
-/** Make the loop. The last target is read from disk and carried out before the server is asked, because the server may be away. */
+/** Make the loop. It reads the last target from the disk and works towards it before it asks the server, which may not be reachable. */
 export async function createLoop(options: LoopOptions): Promise<Loop> {
   const { server, slivers, store, problems, clock, log, pollMs } = options
   const known = await store.loadTarget()
   const kept = await store.loadBoot()
-  // Where no file tells, the last reboot that was asked for counts as done: a needless restart costs more than a reboot that has to be asked for again.
+  // Without a file, the last requested reboot counts as done: an unneeded restart costs more than a reboot that has to be requested again.
   let boot: Boot = kept ?? { bootSn: known?.wanted.node.boot_sn ?? 0, lives: {} }
-  /** False with an empty data folder. Then the reboots that the first target asks for count as done. */
+  /** False with an empty data folder. Then the reboots that the first target requests count as done. */
   let isBootKnown = kept !== null || known !== null
 
-  /** A reboot of the host that is under way. */
+  /** The running reboot of the host, if any. */
   let rebooting: Promise<void> | null = null
 
   async function observe(): Promise<Current> {
@@ -66,10 +69,10 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     return { slivers: found, unreadable, boot, isRebooting: rebooting !== null }
   }
 
-  /** The `boot_sn` that came last while a reboot was under way; null when none did. */
+  /** The last `boot_sn` that arrived during a reboot; null if none did. */
   let nextBootSn: number | null = null
 
-  /** Reboot the host. When that fails and it was asked for again meanwhile, it is tried again. */
+  /** Reboot the host. When the reboot fails and another was requested meanwhile, try again. */
   async function rebootHost(first: number, aborted: AbortSignal): Promise<void> {
     for (let bootSn: number | null = first; bootSn !== null; bootSn = nextBootSn) {
       nextBootSn = null
@@ -88,7 +91,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
 
   const executors = createExecutors({
     slivers,
-    /** Note the reboot, and begin it. It goes on beside the rounds, so that an owner who wants the device back does not wait for it. */
+    /** Note the reboot, and begin it. It runs beside the rounds, so that an owner who wants the device back does not wait for it. */
     async reboot(bootSn, aborted) {
       const isAsked = bootSn > boot.bootSn
       // The reboot is noted first, so that it happens once. On a host that does not reboot, the next steps restart the slivers that still run. On a full disk
@@ -139,7 +142,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
   })
   if (known) reconciler.setTarget(known.wanted)
 
-  /** Keep something on the disk, and tell whether that worked. While it fails the node works on with what it has in memory, and says so. */
+  /** Write something to the disk, and tell whether that worked. While it fails, the node works on with what it has in memory, and reports a problem. */
   async function keep(what: 'boot' | 'target', save: () => Promise<void>): Promise<boolean> {
     try {
       await save()
@@ -165,7 +168,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
           log.error({ err: error, sliver: id }, 'a sliver that ended cannot be looked at')
         })
       })
-      // When one of them fails, the others are ended.
+      // When one of them fails, end the others.
       const failed = new AbortController()
       const either = AbortSignal.any([signal, failed.signal])
       const parts = [puller.run(either), reconciler.run(either), reporter.run(either)]

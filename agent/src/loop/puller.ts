@@ -7,46 +7,49 @@ import { repeatUntilAborted } from './repeat.ts'
 
 /** Options of {@link createPuller}. */
 export interface PullerOptions {
-  /** Ask cheaply whether the target of this ETag is still the newest, and whether the server has the node's last report; null: it cannot be told. */
+  /**
+   * Ask with a short message whether the target with this ETag is still the newest, and whether the server has the node's last report; null: this is impossible
+   * now.
+   */
   readonly look: (etag: string) => Promise<Omit<Seen, 'type'> | null>
   readonly getTarget: (etag: string | null, signal: AbortSignal) => Promise<TargetAnswer>
-  /** The ETag of the target that is known already; null when none is. */
+  /** The ETag of the known target; null when there is none. */
   readonly etag: string | null
   /** The longest time between two looks, in milliseconds. */
   readonly pollMs: number
   readonly clock: Clock
   readonly log: Log
-  /** Called with each new target; the next look waits for it. */
+  /** Called with each new target. The next look waits for it. */
   readonly onTarget: (fetched: FetchedTarget) => Promise<void>
-  /** Called after each look that the server answered; whether it has the node's last report. */
+  /** Called after each answer of the server, with whether the server has the node's last report. */
   readonly onContact: (isReportKnown: boolean) => void
 }
 
-/** Reads what is wanted of the node, again and again. A failed look changes nothing. */
+/** Polls the target of the node. A failed look changes nothing. */
 export interface Puller {
-  /** Look now. Hints that come while the answer is awaited lead to one more look, for that answer may be older. */
+  /** Look now. Hints before the answer lead to one more look, because the answer may be older than they are. */
   hint(): void
-  /** Give up the look under way, if there is one, and look again: the network it went over has come back. */
+  /** Abort the current look, if any, and look again: its network was down and is back. */
   restart(): void
-  /** Look until the signal ends it. */
+  /** Look until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>
 }
 
-/** The share of the time between two looks that is left out at random, so that the nodes of a testbed do not ask all at once. */
+/** The largest random reduction of the time between two looks, as a fraction, so that the nodes of a testbed do not ask at the same time. */
 const jitter = 0.1
 
-/** Make a puller. After a failure it waits 1 s, doubling up to the time between two looks, or as long as the server asks. */
+/** Make a puller. After a failure the delay is 1 s, which doubles up to the time between two looks, or as long as the server requests. */
 export function createPuller(options: PullerOptions): Puller {
   const { pollMs, clock, log } = options
   const backoff = { firstMs: 1_000, longestMs: pollMs, jitter }
   const due = createAutoResetEvent(clock)
   let { etag } = options
   let failuresInRow = 0
-  /** How long the server has asked to be left alone, in milliseconds. */
+  /** The delay that the server has requested, in milliseconds. */
   let askedMs = 0
   let attempt = new AbortController()
 
-  /** After a hint the target has most likely changed, so that asking whether it has would be a waste of time. */
+  /** Look once. After a hint, the target is fetched at once, because it has most likely changed. */
   async function look(isHinted: boolean, signal: AbortSignal): Promise<void> {
     attempt = new AbortController()
     try {

@@ -24,25 +24,25 @@ export interface ReconcilerOptions {
   readonly executors: Executors
   readonly clock: Clock
   readonly log: Log
-  /** Called after a step that others may follow. */
+  /** Called after each completed step. */
   readonly onStep: () => void
-  /** Called when the work on a sliver has ended, whether it worked or not, when a sliver has ended, and when the node's boot was noted. */
+  /** Called when the work on a sliver has ended, successfully or not, when a sliver has ended, and when the node's boot was noted. */
   readonly onProgress: () => void
-  /** How many slivers are worked on at once; default 4. */
+  /** The most slivers that are worked on at the same time; default 4. */
   readonly width?: number
 }
 
-/** Takes the node from the state that it has to the state that is wanted: it observes, plans, carries out, and observes again. No plan is kept. */
+/** Brings the node from its current state to its target state: it observes, plans, executes, and observes again. No plan is kept. */
 export interface Reconciler {
   readonly target: NodeWanted | null
   readonly failures: Failures
-  /** Follow this target from now on. Steps under way are finished; everything else is planned again. */
+  /** Use this target from now on. Running steps are completed; everything else is planned again. */
   setTarget(target: NodeWanted): void
   /** Something that the plan depends on has changed: look again. */
   look(): void
-  /** A sliver has ended by itself: it is started again, later each time that it ends soon. */
+  /** A sliver has ended by itself: start it again, with a longer delay each time that it ends early. */
   noteEnded(id: string): Promise<void>
-  /** Work until the signal ends it; resolves when the last step has ended. */
+  /** Work until the signal is aborted. Resolves when the last step has ended. */
   run(signal: AbortSignal): Promise<void>
 }
 
@@ -73,7 +73,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   ): Promise<boolean> {
     const startedMs = clock.nowMs()
     const about = { sliver: step.id, step: step.kind, ...('why' in step ? { why: step.why } : {}) }
-    // What ends a sliver is never given up half-way; only the agent's own end shortens it.
+    // A step that ends a sliver is never superseded half-way; only the end of the agent shortens it.
     const signal = endsSliver(step) ? ending.signal : AbortSignal.any([ending.signal, superseded])
     log.debug(about, 'a step begins')
     try {
@@ -99,7 +99,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     failures.set(id, noteFailure(failures.get(id), failed, clock.nowMs()))
   }
 
-  /** Observe and plan once. Returns how long until a failed step may be tried again, in milliseconds; null when none waits. */
+  /** Observe and plan once. Returns the time until a failed step may be tried again, in milliseconds; null when no step waits. */
   async function round(signal: AbortSignal): Promise<number | null> {
     if (target === null) return null
     const current = await observe()
@@ -121,7 +121,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     return retryAtMs === null ? null : retryAtMs - nowMs
   }
 
-  /** Drop the failures of slivers that are gone, and heal those for which nothing is left to do. */
+  /** Drop the failures of slivers that are gone, and mark those as healed for which nothing is left to do. */
   function forget(
     work: readonly SliverWork[],
     at: { wanted: NodeWanted; current: Current; nowMs: number },

@@ -1,4 +1,4 @@
-/** Repeat a task until the signal ends it. An error that the task throws after the abort is caused by it, and is dropped. */
+/** Repeat a task until the signal is aborted. An error of the task after the abort is dropped, because the abort has caused it. */
 export async function repeatUntilAborted(
   signal: AbortSignal,
   task: () => Promise<void>,

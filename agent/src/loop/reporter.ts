@@ -6,39 +6,39 @@ import { repeatUntilAborted } from './repeat.ts'
 
 /** Options of {@link createReporter}. */
 export interface ReporterOptions {
-  /** Make the report of now. */
+  /** Make a report of the current state. */
   readonly makeReport: () => Promise<NodeReport>
-  /** Returns the report's ETag at the server, if it has one. */
+  /** Send a report. Returns its ETag at the server, if it has one. */
   readonly putReport: (report: NodeReport, signal: AbortSignal) => Promise<string | null>
-  /** The longest wait after a failure, in milliseconds. */
+  /** The longest delay after a failure, in milliseconds. */
   readonly longestWaitMs: number
   readonly clock: Clock
   readonly log: Log
 }
 
-/** Tells the server how the node is. Each report holds the whole state, and only the newest one is sent. */
+/** Reports the state of the node to the server. Each report contains the whole state, and only the newest one is sent. */
 export interface Reporter {
-  /** Something may have changed: report soon, if it has. */
+  /** Something may have changed: report soon if it has. */
   noteChange(): void
-  /** A step of several was done: it is told with what follows, or by itself when that takes long. */
+  /** One of several steps is done: report it together with the next ones, or alone when they take long. */
   noteStep(): void
-  /** The server was heard of: report soon, changed or not, unless it said that it has the last report. */
+  /** The server has answered: report soon, even without a change, unless it has said that it has the last report. */
   noteContact(isReportKnown: boolean): void
-  /** The ETag of the last report that was delivered; null when there is none. */
+  /** The ETag of the last delivered report; null when there is none. */
   readonly etag: string | null
-  /** Report until the signal ends it. */
+  /** Report until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>
 }
 
-/** Reports are at least this far apart, in milliseconds, so that what happens together is told together. */
+/** The shortest time between two reports, in milliseconds, so that simultaneous changes make one report. */
 const spacingMs = 50
 /**
- * How long the report of a step may wait, so that following steps are told in the same report, in milliseconds. A reader of progress hardly notices such a
+ * The longest delay of a step's report, in milliseconds, so that the following steps are in the same report. People who watch the progress hardly notice the
  * delay.
  */
 const stepHoldMs = 1_000
 
-/** Make a reporter. After a failed delivery a new report is made and sent after 1 s, then after twice as long each time, or when the server asks for it. */
+/** Make a reporter. After a failed delivery, a new report is made and sent after 1 s, then each time after twice the delay, or when the server requests it. */
 export function createReporter(options: ReporterOptions): Reporter {
   const { clock, log } = options
   const backoff = { firstMs: 1_000, longestMs: options.longestWaitMs, jitter: 0.1 }
@@ -47,10 +47,10 @@ export function createReporter(options: ReporterOptions): Reporter {
   let delivered: string | null = null
   let etag: string | null = null
   let failuresInRow = 0
-  /** How long the server has asked to be left alone, in milliseconds. */
+  /** The delay that the server has requested, in milliseconds. */
   let askedMs = 0
   let lastMs = Number.NEGATIVE_INFINITY
-  /** When there is something to tell. */
+  /** The time at which a report is due. */
   let dueMs = Number.POSITIVE_INFINITY
 
   function tellWithin(ms: number): void {

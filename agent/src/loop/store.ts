@@ -11,27 +11,27 @@ import { createSerial } from '../serial.ts'
 import type { FetchedTarget } from '../server/client.ts'
 import { version as softVersion } from '../version.ts'
 
-/** What the loop keeps on disk: written whole, and surviving a power cut. */
+/** The documents of the loop on the disk. They are written completely or not at all, and survive a power cut. */
 export interface LoopStore {
   /**
-   * What was last wanted. Null when nothing was ever fetched, or when what was kept cannot be read: then the server is asked. Its ETag is null when another
-   * version of the agent has kept it: this one may understand more of the same target, so the server must send it again.
+   * Load the last target. Returns null when none was ever fetched or when it cannot be read: then the server is asked. The ETag is null when another version of
+   * the agent has saved it: this version may understand more of the same target, so the server must send it again.
    */
   loadTarget(): Promise<FetchedTarget | null>
   saveTarget(target: FetchedTarget): Promise<void>
-  /** How far the node has acted upon its boot_sn; null when nothing tells. */
+  /** Load the last `boot_sn` that the node has acted on; null when there is none. */
   loadBoot(): Promise<Boot | null>
   saveBoot(boot: Boot): Promise<void>
 }
 
 const targetSchema = Type.Object({
   etag: Type.Union([Type.String(), Type.Null()]),
-  /** The version of the agent that kept it. */
+  /** The version of the agent that saved it. */
   softVersion: Type.Union([Type.String(), Type.Null()]),
-  /** As the server sent it. It is read as leniently as what the server sends, and nothing that a newer agent understands is lost from it. */
+  /** The document from the server. It is read as leniently as an answer of the server, and keeps the parts that only newer agents understand. */
   target: Type.Unknown(),
 })
-/** The form of `target.json`. */
+/** The format of `target.json`. */
 const targetFormat: Format<typeof targetSchema> = {
   what: 'what was last wanted of this node',
   version: 1,
@@ -44,7 +44,7 @@ const bootSchema = Type.Object({
   bootSn: Type.Integer({ minimum: 0 }),
   lives: Type.Record(Type.String(), Type.String()),
 })
-/** The form of `boot.json`. */
+/** The format of `boot.json`. */
 const bootFormat: Format<typeof bootSchema> = {
   what: 'how often this node was told to restart its slivers',
   version: 1,
@@ -53,7 +53,7 @@ const bootFormat: Format<typeof bootSchema> = {
   migrations: [(document) => document],
 }
 
-/** Keep the loop's documents in the agent's data folder. One that cannot be read is set aside, and told as a problem of the node. */
+/** Open the loop's documents in the agent's data folder. A document that cannot be read is set aside, and reported as a problem of the node. */
 export async function openLoopStore(dataDir: string, problems: NodeProblems): Promise<LoopStore> {
   await mkdir(dataDir, { recursive: true, mode: 0o711 })
   const targetFile = join(dataDir, 'target.json')

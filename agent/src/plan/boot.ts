@@ -1,25 +1,25 @@
 import type { SliverStatus } from './observed.ts'
 
 /**
- * How far this node has acted upon its `boot_sn`. A reboot is noted here, on disk, before anything is stopped, together with each sliver that ran then and
- * which of its lives that was. A life is the time from a start to the end of the processes. A sliver that still runs in that life is stopped; one in a later
- * life is left alone. So each reboot happens once, at whatever moment the agent is killed.
+ * The last `boot_sn` that this node has acted on. A reboot is recorded here, on the disk, before anything is stopped, together with each running sliver and its
+ * current life. A life is the time from a start to the end of the processes. A sliver that still runs in that life is stopped; a sliver in a later life is left
+ * alone. So each reboot happens once, even if the agent is killed at any moment.
  */
 export interface Boot {
-  /** The last `boot_sn` acted upon. */
+  /** The last `boot_sn` that the node has acted on. */
   readonly bootSn: number
-  /** The life of each sliver that ran when it was noted, by the sliver's id. */
+  /** The lives of the slivers that ran at that time, by the sliver's id. */
   readonly lives: Readonly<Record<string, string>>
 }
 
-/** Name the life of a running sliver: another after each start. Returns null when it does not run. */
+/** Return an identifier of a running sliver's life, which differs after each start. Returns null when the sliver does not run. */
 function lifeOf(sliver: SliverStatus): string | null {
   return sliver.stage === 'started' ? `${sliver.pid ?? 0} ${sliver.startedOn ?? ''}` : null
 }
 
 /**
- * Note a reboot over the slivers that run now. A number that went down is noted alone and restarts nothing: it comes from a server that was restored from a
- * backup, where nobody asked for a reboot.
+ * Record a reboot that restarts the slivers that run now. A smaller number is recorded but restarts nothing: it comes from a server that was restored from a
+ * backup, and nobody has requested a reboot there.
  */
 export function noteBoot(before: Boot, bootSn: number, slivers: readonly SliverStatus[]): Boot {
   if (bootSn < before.bootSn) return { ...before, bootSn }

@@ -2,17 +2,20 @@ import { backoffMs, type MemberError, type SliverTarget } from '@community-lab/c
 import type { SliverStep } from './step.ts'
 import type { NodeWanted } from './wanted.ts'
 
-/** A sliver's last failed step, and when it is tried again. */
+/** A sliver's last failed step, with the time of the next attempt. */
 export interface Failure {
   readonly step: SliverStep['kind']
   readonly error: MemberError
-  /** How often in a row, this one included. */
+  /** The number of failures in a row, including this one. */
   readonly attempts: number
-  /** Not before, in milliseconds of a clock that only grows. */
+  /** The earliest time of the next attempt, in milliseconds of a monotonic clock. */
   readonly retryAtMs: number
-  /** What was wanted when it failed: anything else is tried at once. */
+  /** The target at the time of the failure. With any other target, there is no delay. */
   readonly wanted: string
-  /** When the same step worked again; null while it has not. Kept, so that a sliver that starts only to end again waits longer each time. */
+  /**
+   * When the same step has succeeded again; null while it has not. The failure is kept, so that a sliver that ends soon after each start waits longer each
+   * time.
+   */
   readonly healedAtMs: number | null
 }
 
@@ -20,15 +23,15 @@ export interface Failure {
 export type Failures = ReadonlyMap<string, Failure>
 
 const backoff = { firstMs: 1_000, longestMs: 300_000 }
-/** How long it must go well until an earlier failure is forgotten, in milliseconds. */
+/** How long after success an earlier failure counts, in milliseconds. */
 const forgottenAfterMs = 60_000
 
-/** Write what is wanted of a sliver on this node as a text, so that it can be compared. */
+/** Serialize the target of a sliver on this node, for comparison. */
 export function describeWanted(node: NodeWanted['node'], target: SliverTarget | undefined): string {
   return JSON.stringify([node.set_state, target ?? null])
 }
 
-/** Note that a step has failed: it waits 1 s at first, then twice as long each time, to 5 minutes. */
+/** Record that a step has failed. The delay is 1 s at first, then it doubles up to 5 minutes. */
 export function noteFailure(
   previous: Failure | undefined,
   failed: Pick<Failure, 'step' | 'error' | 'wanted'>,
@@ -41,17 +44,17 @@ export function noteFailure(
   return { ...failed, attempts, retryAtMs: nowMs + backoffMs(backoff, attempts), healedAtMs: null }
 }
 
-/** Note that what had failed works. */
+/** Record that a failed step has succeeded. */
 export function noteSuccess(failure: Failure, nowMs: number): Failure {
   return { ...failure, healedAtMs: nowMs }
 }
 
-/** Tell whether a failure still stands: not healed, and for what is wanted now. */
+/** Tell whether a failure still counts: it is not healed, and the target is the same. */
 export function stands(failure: Failure | undefined, wanted: string): failure is Failure {
   return failure?.healedAtMs === null && failure.wanted === wanted
 }
 
-/** When the next waiting sliver is to be tried again, in milliseconds; null when none waits. */
+/** Return the time of the next attempt of any waiting sliver, in milliseconds; null when none waits. */
 export function nextRetryAtMs(failures: Failures, nowMs: number): number | null {
   const waiting = [...failures.values()]
     .filter((failure) => failure.healedAtMs === null && failure.retryAtMs > nowMs)

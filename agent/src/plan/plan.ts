@@ -5,32 +5,32 @@ import type { SliverStatus, UnreadableSliver } from './observed.ts'
 import type { RemoveReason, SliverStep, Step, StopReason } from './step.ts'
 import { heldSlivers, type NodeWanted } from './wanted.ts'
 
-/** What a plan is made from. */
+/** The input of a plan. */
 export interface Situation {
   readonly target: NodeWanted
   readonly current: Current
   readonly failures: Failures
-  /** Milliseconds, on the same clock as the failures'. */
+  /** The current time in milliseconds, on the same clock as that of the failures. */
   readonly nowMs: number
 }
 
-/** What is on this node. */
+/** The current state of this node. */
 export interface Current {
   readonly slivers: readonly SliverStatus[]
-  /** Slivers whose records cannot be read: their files are kept, and they can only be stopped. */
+  /** Slivers whose records cannot be read. Their files are kept, and they can only be stopped. */
   readonly unreadable: readonly UnreadableSliver[]
   readonly boot: Boot
-  /** Whether the host is being rebooted: then slivers are not restarted for it, for they end with the host. */
+  /** Tell whether the host is being rebooted. Then slivers are not restarted, because they end with the host. */
   readonly isRebooting: boolean
 }
 
 /**
- * Plan how to get from what is to what is wanted. Steps of one sliver are in order; slivers do not wait for each other. Planning again after the steps
- * were carried out gives none. A sliver whose last step failed is left alone until its time has come or something else is wanted of it.
+ * Plan the steps from the current state to the target state. The steps of one sliver are in order; slivers do not wait for each other. After the steps were
+ * executed, a new plan is empty. A sliver whose last step failed gets no steps until its retry time, or until its target changes.
  *
- * Source: CONFINE node, its sliver states and node states: `production` moves slivers; `safe` stops them, keeps what they wrote, and ignores all else that
- * is wanted of them; `debug` and `failure` remove them. Another `instance_sn` or `slice_instance_sn` makes a new instance of the sliver; also a smaller one,
- * for a server that was restored from a backup counts from an earlier number.
+ * Source: CONFINE node, its sliver states and node states: `production` changes slivers; `safe` stops them, keeps their data, and ignores all other targets;
+ * `debug` and `failure` remove them. A different `instance_sn` or `slice_instance_sn` makes a new instance of the sliver. It may also be a smaller one, because
+ * a server that was restored from a backup counts from an earlier number.
  */
 export function plan(situation: Situation): Step[] {
   const { target, current, failures, nowMs } = situation
@@ -40,7 +40,7 @@ export function plan(situation: Situation): Step[] {
   const statuses = new Map(current.slivers.map((sliver) => [sliver.id, sliver]))
   const unreadable = new Map(current.unreadable.map((sliver) => [sliver.id, sliver]))
   const held = target.node.set_state === 'production' ? heldSlivers(target) : new Set<string>()
-  // What is not wanted any more goes first: it makes room.
+  // Slivers without a target come first, because removing them frees resources.
   const ids = [
     ...[...statuses.keys(), ...unreadable.keys()].filter((id) => !targets.has(id)),
     ...target.slivers.map((sliver) => sliver.id),
@@ -62,7 +62,7 @@ interface Actual {
   readonly current: Current
 }
 
-/** A sliver that cannot be read is stopped when it is not to run, and otherwise left alone. */
+/** Plan for a sliver whose record cannot be read: it is stopped when it must not run, and otherwise left alone. */
 function planUnreadable(
   node: NodeWanted['node'],
   target: SliverTarget | undefined,
@@ -114,15 +114,15 @@ function settle(
   return raise(target, status)
 }
 
-/** The steps that make a sliver which is not on this node. */
+/** Plan the steps that create a sliver that is not on this node. */
 function make(target: SliverTarget, sliverMacPrefix: number): SliverStep[] {
   const allocate = { kind: 'allocate', id: target.id, target, sliverMacPrefix } as const
   return [allocate, ...raise(target, undefined)]
 }
 
 /**
- * The steps that take a sliver on this node up from its present stage to the one that is wanted. Deploying writes its keys; a sliver that is deployed already gets changed
- * keys by a step of their own, before it is started.
+ * Plan the steps that bring a sliver on this node up from its current stage to its target. Deploying writes its keys. For a sliver that is deployed already,
+ * changed keys are a step of their own, before its start.
  */
 function raise(target: SliverTarget, status: SliverStatus | undefined): SliverStep[] {
   const { id } = target

@@ -12,21 +12,21 @@ import {
 import Type from 'typebox'
 import { Value } from 'typebox/value'
 
-/** What is wanted of this node, as far as this agent understands it: the server may be newer, and know more kinds of things. */
+/** The target of this node, as far as this agent understands it: a newer server may use kinds of things that it does not know. */
 export interface NodeWanted {
   readonly node: NodeTarget['node']
-  /** What the MAC addresses of slivers begin with, 16 bits. */
+  /** The first 16 bits of slivers' MAC addresses. */
   readonly sliverMacPrefix: number
   readonly slivers: readonly SliverTarget[]
   readonly notices: readonly Notice[]
 }
 
-/** Something in the target that this agent does not understand. */
+/** A part of the target that this agent does not understand. */
 export interface Notice {
-  /** The sliver that it concerns. */
+  /** The id of the sliver that it belongs to. */
   readonly sliver: string
   readonly error: MemberError
-  /** `ignored`: the sliver is made without it. `held`: what is wanted of the sliver is unclear, so that the sliver stays as it is. */
+  /** `ignored`: the sliver is made without that part. `held`: the target of the sliver is unclear, so the sliver stays as it is. */
   readonly effect: 'ignored' | 'held'
 }
 
@@ -42,17 +42,20 @@ const Wanted = Type.Object({
 const interfaceTypes: readonly unknown[] = SliverInterface.properties.type.enum
 const archs: readonly unknown[] = Arch.enum
 const resourceNames: readonly unknown[] = ResourceRequest.properties.name.enum
-/** A key is one line of a file. */
+/** A key is one line of a file, so it contains no control characters and no line separators. */
 const key = /^[^\p{Cc}\p{Zl}\p{Zp}]+$/u
 
-/** Read a target document. Unknown members are ignored; unknown kinds and values concern their sliver alone. Returns the reason when none of it can be used. */
+/**
+ * Read a target document. Unknown members are ignored; unknown kinds and values concern only their sliver. Returns the reason when the document cannot be used
+ * at all.
+ */
 export function readWanted(document: unknown): NodeWanted | string {
   if (!Value.Check(Wanted, document)) return describeMismatch(Wanted, document)
   const slivers: SliverTarget[] = []
   const notices: Notice[] = []
   for (const one of document.slivers) {
     const id = isObject(one) ? one['id'] : null
-    // Without an id there is no sliver that it could concern. An id becomes a path, so nothing else is taken for one.
+    // Without a valid id there is no sliver to report it for. Nothing else is accepted as an id, because an id becomes a path.
     if (!isObject(one) || typeof id !== 'string' || parseSliverId(id) === null) continue
     const read = readSliver(one, id)
     notices.push(...read.notices)
@@ -62,7 +65,7 @@ export function readWanted(document: unknown): NodeWanted | string {
   return { node: document.node, sliverMacPrefix, slivers, notices }
 }
 
-/** The slivers of which nothing may be changed, for it is unclear what is wanted of them. */
+/** Return the slivers that must not be changed because their target is unclear. */
 export function heldSlivers({ notices }: NodeWanted): ReadonlySet<string> {
   return new Set(notices.filter(({ effect }) => effect === 'held').map(({ sliver }) => sliver))
 }
@@ -101,14 +104,14 @@ function readSliver(
   return { target: null, notices: [held] }
 }
 
-/** Architectures that this agent does not know are not its own. */
+/** Drop the architectures that this agent does not know, because they are not its own. */
 function readTemplate(found: unknown): unknown {
   if (!isObject(found)) return found
   const node_archs = mapList(found['node_archs'], (one) => (archs.includes(one) ? [one] : []))
   return { ...found, node_archs }
 }
 
-/** Change a list; what is no list is left for the schema to refuse. */
+/** Change a list. Any other value stays for the schema to refuse. */
 function mapList(
   found: unknown,
   change: (one: unknown, index: number) => readonly unknown[],

@@ -4,18 +4,18 @@ import type { MemberError } from '@community-lab/contract'
 const maxCharacters = 1_000
 
 /**
- * Make a sentence of somebody else's program fit for a report: short, and without NUL and half surrogate pairs, which the server refuses because no database
- * stores them. A report that is refused tells nothing of the node.
+ * Make the text of another program fit for a report: short, and without NUL and lone surrogates, which the server refuses because no database stores them. A
+ * refused report would hide the whole state of the node.
  */
 export function boundSentence(text: string): string {
   const readable = text.slice(0, maxCharacters + 1).replaceAll('\0', '\uFFFD')
   if (text.length <= maxCharacters) return readable.toWellFormed()
-  // The cut may go through a surrogate pair; its first half is left out.
+  // If the cut splits a surrogate pair, the first half is left out.
   const cut = readable.slice(0, maxCharacters - 1).replace(/[\uD800-\uDBFF]$/u, '')
   return `${cut.toWellFormed()}…`
 }
 
-/** Keep a list of errors short, and each of them. What is left out is counted in the last one. */
+/** Limit the length of a list of errors, and of each error. The last one contains the number of those that are left out. */
 export function boundErrors(errors: readonly MemberError[], most: number): MemberError[] {
   const bounded = errors.map(({ member, message }) => ({
     member: boundSentence(member),

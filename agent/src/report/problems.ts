@@ -1,17 +1,17 @@
 import type { MemberError } from '@community-lab/contract'
 
-/** What is wrong with the node besides its slivers' own errors, by subject. It is told in the node's report until it is cleared. */
+/** The problems of the node besides its slivers' own errors, by subject. A problem is in the node's report until it is cleared. */
 export interface NodeProblems {
-  /** Note what is wrong with a subject, in place of what was noted of it before. */
+  /** Set the problem of a subject. It replaces the previous one. */
   set(subject: string, problem: MemberError): void
-  /** Nothing is wrong with a subject any more. */
+  /** Clear the problem of a subject. */
   clear(subject: string): void
   list(): readonly MemberError[]
-  /** Call back when the list has changed. Returns the unsubscriber. */
+  /** Call the listener when the list has changed. Returns the unsubscriber. */
   onChange(listener: () => void): () => void
 }
 
-/** Begin without any problem. */
+/** Make an empty list of problems. */
 export function createNodeProblems(): NodeProblems {
   const problems = new Map<string, MemberError>()
   const listeners = new Set<() => void>()

@@ -17,33 +17,33 @@ import { boundErrors, boundSentence } from './bounds.ts'
 /** A resource as a node reports it. */
 export type ReportedResource = NodeReport['resources'][number]
 
-/** The most that a report tells. Source: the contract's NodeReport, which allows 200 slivers and 100 errors; a reader needs fewer errors. */
+/** The most entries of a report. Source: the contract's NodeReport, which allows 200 slivers and 100 errors; a reader needs fewer errors. */
 const maxSlivers = 200
 const maxNodeErrors = 50
 const maxSliverErrors = 20
 
-/** What a node says of itself. */
+/** The facts that a node reports about itself. */
 export interface NodeFacts {
   readonly softVersion: string
   readonly arch: Arch
   readonly publicPrefix: string | null
-  /** As they were last probed. */
+  /** The capabilities from the last probe. */
   readonly capabilities: Capabilities
 }
 
-/** What a report is made from. */
+/** The input of a report. */
 export interface ReportSources {
   readonly facts: NodeFacts
-  /** What is wanted, as far as it is known. */
+  /** The target of the node, if it is known. */
   readonly target: NodeWanted | null
   readonly current: Current
   readonly failures: Failures
   readonly resources: readonly ReportedResource[]
-  /** What is wrong with the node besides its slivers, found elsewhere. */
+  /** Errors of the node other than those of its slivers. */
   readonly errors: readonly MemberError[]
 }
 
-/** Make the report of this node and every sliver on it, or wanted on it. Source for the states: CONFINE's node API. */
+/** Make the report of this node and of all slivers that are on it or in its target. Source for the states: CONFINE's node API. */
 export function report(sources: ReportSources): NodeReport {
   const { facts, target, current, failures } = sources
   const targets = new Map((target?.slivers ?? []).map((sliver) => [sliver.id, sliver]))
@@ -117,9 +117,9 @@ interface SliverSources extends Pick<ReportSources, 'target'> {
   readonly wanted: SliverTarget | undefined
   readonly status: Current['slivers'][number] | undefined
   readonly failure: Failure | null
-  /** Why its record cannot be read; null when it can. */
+  /** Why its record cannot be read; null when it can be read. */
   readonly fault: MemberError | null
-  /** What is not understood of what is wanted of it. */
+  /** The parts of its target that this agent does not understand. */
   readonly noticed: readonly MemberError[]
 }
 
@@ -141,7 +141,7 @@ function reportSliver(id: string, sources: SliverSources): SliverReport {
   }
 }
 
-/** Tell of slivers that run with another protection than this agent gives. */
+/** Report slivers whose protection differs from that of this agent. */
 function otherProtection(
   target: NodeWanted | null,
   { slivers: all }: Pick<Current, 'slivers'>,

@@ -3,15 +3,15 @@ import { availableParallelism, totalmem } from 'node:os'
 import { resourceDefaults, type ResourceName } from '@community-lab/contract'
 import type { ReportedResource } from './report.ts'
 
-/** What a host has, in the units of the contract: MiB, MiB, percent of one core, processes. */
+/** The resources of a host, in the units of the contract: MiB, MiB, percent of one core, processes. */
 export type HostResources = Readonly<Record<ResourceName, number>>
 
-/** The part of its memory that a node keeps for itself. Source: CONFINE's node defaults, 25 %. */
+/** The fraction of its memory that a node reserves for itself. Source: CONFINE's node defaults, 25 %. */
 const reservedMemoryShare = 0.25
-/** The disk that a node keeps for itself, in MiB. Source: CONFINE's node defaults, 500 in all. */
+/** The disk space that a node reserves for itself, in MiB. Source: CONFINE's node defaults, 500 in all. */
 export const ownDiskMiB = { spool: 256, templates: 180, logs: 64 } as const
 const reservedDiskMiB = ownDiskMiB.spool + ownDiskMiB.templates + ownDiskMiB.logs
-/** The most that one sliver may ask for. Source: CONFINE's node defaults for memory and disk; processes in their proportion. */
+/** The most that one sliver may request. Source: CONFINE's node defaults for memory and disk; processes in the same proportion. */
 const longestRequest: HostResources = {
   memory: 2048,
   disk: 2048,
@@ -20,7 +20,7 @@ const longestRequest: HostResources = {
 }
 const mebibyte = 2 ** 20
 
-/** Work out what a node offers to slivers from what its host has. A node that has less than the defaults offers what it has. */
+/** Compute what a node offers to slivers from the resources of its host. A node with less than the defaults offers what it has. */
 export function offerResources(host: HostResources): ReportedResource[] {
   const total: HostResources = {
     memory: Math.floor(host.memory * (1 - reservedMemoryShare)),
@@ -39,7 +39,7 @@ export function offerResources(host: HostResources): ReportedResource[] {
   })
 }
 
-/** Cut a host's resources to what its owner lends. A resource that the owner does not name stays whole. */
+/** Limit a host's resources to what its owner lends. A resource that the owner does not name is not limited. */
 export function limitTo(host: HostResources, lends: Partial<HostResources>): HostResources {
   const least = (name: ResourceName) => Math.min(host[name], lends[name] ?? host[name])
   return {
@@ -50,13 +50,13 @@ export function limitTo(host: HostResources, lends: Partial<HostResources>): Hos
   }
 }
 
-/** Read what this host has: its memory (or its cgroup's limit), the disk under the data folder, its cores, its process limit. */
+/** Read the resources of this host: its memory (or its cgroup's limit), the disk under the data folder, its cores, its process limit. */
 export async function readHostResources(dataDir: string): Promise<HostResources> {
   const [disk, pidMax] = await Promise.all([
     statfs(dataDir),
     readFile('/proc/sys/kernel/pid_max', 'utf8'),
   ])
-  // 0, or more than there is, when no cgroup limits this process.
+  // It is 0, or more than the host has, when no cgroup limits this process.
   const limit = process.constrainedMemory()
   const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem()
   return {
