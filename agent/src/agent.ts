@@ -24,15 +24,15 @@ import { version } from './version.ts'
 export interface AgentOptions {
   readonly configuration: AgentConfiguration
   readonly log: Log
-  /** Ends the agent. Slivers, and the catcher of their samples, run on. */
+  /** Ends the agent. Slivers, and the catcher of their samples, continue to run. */
   readonly signal: AbortSignal
 }
 
 /**
- * Run this node's agent until the signal ends it: find out who the node is, join the management network, open the slivers, measure, and run the loop that takes
- * the node to the state that is wanted. What was started is ended in the opposite order.
+ * Run this node's agent until the signal is aborted: identify the node, join the management network, open the slivers, measure, and run the loop that brings
+ * the node to its target state. Everything is ended in the opposite order.
  *
- * @throws {@link LabError} when it cannot begin, or cannot go on.
+ * @throws {@link LabError} when it cannot start, or cannot go on.
  */
 export async function runAgent({ configuration, log, signal }: AgentOptions): Promise<void> {
   const { dataDir, tincDevice } = configuration
@@ -74,7 +74,7 @@ interface Connected {
   readonly client: ServerClient
 }
 
-/** The part of an agent's life in which the node is part of its testbed. */
+/** Run the part of the agent that needs the node's identity and its management network. */
 async function work(
   { configuration, log, signal }: AgentOptions,
   { identity, network, client }: Connected,
@@ -118,7 +118,7 @@ async function work(
     signal,
   })
   ending.defer(() => slivers.close())
-  // The slivers tell of changes of the network. It may have changed before they were open.
+  // Slivers report changes of the network. It may have changed before they were open.
   network.noteNetworkChange()
 
   const { deviceDetail } = network
@@ -174,7 +174,7 @@ async function work(
   const intervalMs = healthIntervalS * 1000
   const parts = [
     loop.run(either),
-    // Beside the loop: a catcher that does not answer delays nothing else.
+    // This runs beside the loop, so that a catcher that does not answer delays nothing else.
     measuring.keep(slivers, either),
     collect({ spool, slivers, dataDir, intervalMs, log, signal: either }),
   ]
@@ -190,7 +190,7 @@ function networkErrors({ problem }: ManagementNetwork): readonly MemberError[] {
   return problem === null ? [] : [{ member: '/mgmt_net', message: problem }]
 }
 
-/** Pull and connect as soon as the server can be reached again, and log how the management network changes. Returns the unsubscriber. */
+/** Poll and connect as soon as the server can be reached again, and log changes of the management network. Returns the unsubscriber. */
 function followNetwork(
   network: ManagementNetwork,
   waiting: readonly { noteReachable(): void }[],

@@ -2,31 +2,31 @@ import { LabError, nearestName, resourceNames, type ResourceName } from '@commun
 import type { HostResources } from './report/resources.ts'
 import { mostNodesOnHost } from './sliver/domain/ids.ts'
 
-/** The agent's settings, read once. */
+/** The agent's settings, which are read once. */
 export interface AgentConfiguration {
-  /** Where everything of this node lives: identity, keys, spool, templates, slivers. */
+  /** The folder of everything on this node: identity, keys, spool, templates, slivers. */
   readonly dataDir: string
-  /** The operator's one-time token; needed at the first start only. A secret. */
+  /** The operator's one-time token, which is needed only at the first start. A secret. */
   readonly enrollmentToken: string | null
   /** The node's /64 in the community network, from which its slivers get public addresses; null: they get none. */
   readonly publicPrefix: string | null
   readonly tincDevice: (typeof tincDevices)[number]
   readonly runtime: (typeof runtimes)[number]
-  /** The cgroup, below each controller's root, under which slivers get theirs. */
+  /** The cgroup, below the root of each controller, that contains the cgroups of slivers. */
   readonly cgroupParent: string
-  /** The most of this host that its owner lends, the node's own needs included; what is not named is not limited. */
+  /** The most of this host that its owner lends, including what the node itself needs. Resources that are absent are not limited. */
   readonly lends: Partial<HostResources>
-  /** What slivers together may take of the node's network in each direction, in Mbit/s; null: as much as there is. */
+  /** The most bandwidth of all slivers together in each direction, in Mbit/s; null: not limited. */
   readonly lendsMbps: number | null
-  /** This node's number among those that share its host, each of which has user ids of its own for slivers; null: it has the host for itself. */
+  /** This node's number among the nodes of its host. Each of them has its own user ids for slivers. null: it is the only node of the host. */
   readonly nrOnHost: number | null
-  /** The shell command that reboots this host when the operator asks for it; null: only the slivers are started again. */
+  /** The shell command that reboots this host when the operator requests it; null: only the slivers are restarted. */
   readonly rebootCommand: string | null
-  /** The longest time between two looks at what is wanted, in seconds. */
+  /** The longest time between two polls of the target, in seconds. */
   readonly pollS: number
   /** The time between two readings of the node's health, in seconds. */
   readonly healthIntervalS: number
-  /** Whether the server's hints make it look at once; `off` makes it a plain poller, to compare with. */
+  /** Whether a hint of the server makes the agent poll at once; `off` makes it a plain poller, for comparison. */
   readonly hints: boolean
   readonly logLevel: (typeof logLevels)[number]
 }
@@ -88,7 +88,7 @@ export function readAgentConfiguration(
   })
 }
 
-/** The error for a node that was never enrolled and has no token to do so. */
+/** The error for a node that was never enrolled and has no token for it. */
 export function enrollmentTokenMissing(): LabError {
   const variable = `${prefix}ENROLLMENT_TOKEN`
   return new LabError('LAB_CONFIG_MISSING', { variable, meaning: meanings.ENROLLMENT_TOKEN })

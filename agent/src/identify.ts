@@ -5,16 +5,16 @@ import { loadIdentity, saveIdentity, type Identity } from './mgmt/identity.ts'
 import { ensureTincKey } from '@community-lab/contract/host'
 import { enroll } from './server/enrollment.ts'
 
-/** The node's folder of tinc, in its data folder. */
+/** Return the tinc folder of the node, in its data folder. */
 export function tincFolder(dataDir: string): string {
   return join(dataDir, 'tinc')
 }
 
 /**
- * Tell who this node is: what it was told when it enrolled, or, at its first start, what the server tells it for its one-time token. Its key is made
- * first. When the answer is lost, the node asks again with the same key and gets the same answer.
+ * Return the identity of this node: the one from its enrolment, or, at its first start, the one that the server gives it for its one-time token. Its key is
+ * made first. When the answer is lost, the node asks again with the same key and gets the same answer.
  *
- * @throws {@link LabError} LAB_CONFIG_MISSING without a token; LAB_IDENTITY_DAMAGED; what `enroll` throws.
+ * @throws {@link LabError} LAB_CONFIG_MISSING without a token; LAB_IDENTITY_DAMAGED; the errors of `enroll`.
  */
 export async function identify(
   { dataDir, enrollmentToken }: AgentConfiguration,

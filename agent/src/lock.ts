@@ -3,15 +3,15 @@ import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
 import { isErrno, isFull, isProcessGone } from './errno.ts'
 
-/** A data folder held by this process. */
+/** A data folder that this process holds. */
 export interface Lock {
   release(): Promise<void>
 }
 
 /**
- * Hold the agent's data folder: two agents on one would undo each other's work. A lock whose process has ended is taken over, also when its pid is in use
- * again: a process is known by its start time too. On a full disk the lock is a symbolic link that names its holder, because a link takes no block. The server's
- * lock (`folder-lock.ts`) does not name its holder; an owner wants to know which process it is.
+ * Lock the agent's data folder, because two agents on one folder would undo each other's work. A lock of an ended process is taken over, even when its pid is
+ * in use again, because the lock also contains the start time of the process. On a full disk the lock is a symbolic link whose target is the text, because a
+ * link needs no block. The server's lock (`folder-lock.ts`) does not contain its holder; this one does, because an owner wants to know which process it is.
  *
  * @throws {@link LabError} LAB_AGENT_RUNNING.
  */
@@ -49,12 +49,12 @@ async function readHolder(path: string): Promise<string | null> {
   try {
     return await readlink(path)
   } catch {
-    // It is a file, or it is gone.
+    // The lock is a regular file, or it is gone.
     return readIfThere(path)
   }
 }
 
-/** Remove a stale lock, but not one that another agent has put in its place meanwhile. */
+/** Remove a stale lock, but not the new lock of another agent. */
 async function discard(
   file: string,
   { holder, aside }: { readonly holder: string; readonly aside: string },
@@ -79,7 +79,7 @@ async function linkNew(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** When a process started, in clock ticks since the host did; null when there is none. Source: proc(5), field 22. */
+/** Return the start time of a process, in clock ticks since the host's boot; null when there is no process. Source: proc(5), field 22. */
 async function startTimeOf(pid: number): Promise<string | null> {
   const stat = await readIfThere(`/proc/${pid}/stat`)
   const [state, ...fields] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? []

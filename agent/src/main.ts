@@ -3,7 +3,7 @@ import { runAgent } from './agent.ts'
 import { readAgentConfiguration } from './config.ts'
 import { createLogOutput, reportFailure } from '@community-lab/contract/host'
 
-/** Run the agent until SIGTERM or SIGINT. Settings: the environment (`config.ts`). */
+/** Run the agent until SIGTERM or SIGINT. The settings are environment variables (`config.ts`). */
 async function main(): Promise<void> {
   const configuration = readAgentConfiguration(process.env)
   const name = 'agent'

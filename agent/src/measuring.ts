@@ -25,12 +25,12 @@ export const samplesDisk = {
   perSliverMiB: defaultCatcherBytes / mebibyte + 1,
 } as const
 
-/** The spool of samples, and the streams of lines that fill it from slivers. */
+/** The spool of samples, and the streams of lines from slivers that are read into it. */
 export interface Measuring {
   readonly spool: Spool
   /** Let the catcher store what a sliver writes. Called before the sliver is started. See {@link SliverStreams.ensure}. */
   prepare(sliverId: string, measureDir: string): Promise<void>
-  /** Finish what a sliver has written, when it has ended for good. See {@link SliverStreams.remove}. */
+  /** Read the rest of what a sliver has written, after it has ended for good. See {@link SliverStreams.remove}. */
   end(sliverId: string): Promise<void>
   /**
    * Keep the streams of all slivers open, at once and then at intervals, until the signal ends it. Failures are reported as problems of the node. The signal also has the
@@ -44,7 +44,7 @@ export interface Measuring {
 /** The time between two checks of slivers' streams, in milliseconds. */
 const keepEveryMs = 10_000
 
-/** Open the spool and what fills it from slivers. A part of the spool that cannot be read is told as a problem of the node. */
+/** Open the spool and the streams of slivers. A part of the spool that cannot be read is reported as a problem of the node. */
 export async function openMeasuring(
   dataDir: string,
   { log, problems }: { readonly log: Log; readonly problems: NodeProblems },
@@ -60,7 +60,7 @@ export async function openMeasuring(
     dir: catcherFolder(dataDir),
     onProblem: (error) => log.error({ err: error }, "slivers' samples cannot all be caught"),
   })
-  /** Slivers that are being removed: their records are still there, but their streams must not begin again. */
+  /** Slivers that are being removed. Their records still exist, but their streams must not start again. */
   const ending = new Set<string>()
   let stopping: Promise<void> | null = null
 
@@ -69,7 +69,7 @@ export async function openMeasuring(
   }
 
   async function look(slivers: Pick<Slivers, 'list' | 'unreadable'>): Promise<void> {
-    // The folders are listed before the slivers. So a folder that has no sliver was left behind.
+    // The folders are listed before the slivers. So a folder without a sliver is a leftover.
     const folders = await streamsIn(catcherFolder(dataDir))
     const unreadable = await slivers.unreadable()
     const present = await slivers.list()
@@ -79,7 +79,7 @@ export async function openMeasuring(
       ...present.filter(({ stage }) => stage === 'started'),
       ...unreadable.filter(({ pid }) => pid !== null),
     ].map(({ id }) => id)
-    // One that has ended is among them as well: its last lines may not have been read yet.
+    // These include slivers that have ended: their last lines may not have been read yet.
     const kept = new Set([...running, ...folders.filter((id) => known.has(id))])
     const left = folders.filter((id) => !known.has(id))
     await Promise.all([
@@ -90,7 +90,7 @@ export async function openMeasuring(
     ])
   }
 
-  /** Do something for a sliver's stream, and note whether that worked. A failure with one sliver does not stop the others. */
+  /** Run a task for a sliver's stream, and report whether it failed. A failure of one sliver does not stop the others. */
   async function tell(id: string, task: () => Promise<void>): Promise<void> {
     const problem = `samples of ${id}`
     try {
@@ -118,7 +118,7 @@ export async function openMeasuring(
     async keep(slivers, signal) {
       const letGo = (): void => {
         stop().catch(() => {
-          // Whoever calls it at the end is told.
+          // The later call of `stop` returns the same promise and gets the error.
         })
       }
       signal.addEventListener('abort', letGo, { once: true })
@@ -126,7 +126,7 @@ export async function openMeasuring(
         try {
           await look(slivers)
         } catch (error) {
-          // Perhaps there are too many open files. The next look tries again.
+          // A possible cause is too many open files. The next look tries again.
           if (!signal.aborted) log.warn({ err: error }, "slivers' samples cannot be looked after")
         }
         await delay(keepEveryMs, undefined, { signal })
@@ -136,7 +136,7 @@ export async function openMeasuring(
   }
 }
 
-/** Measure the node and its slivers, in rounds, until the signal ends it. */
+/** Measure the node and its slivers at intervals until the signal is aborted. */
 export async function collect(options: {
   readonly spool: Spool
   readonly slivers: Slivers
@@ -157,7 +157,7 @@ export async function collect(options: {
   await collectors.ended
 }
 
-/** The folder that a sliver sees at `/run/community-lab`. */
+/** Return the folder that a sliver sees as `/run/community-lab`. */
 export function measureFolder(dataDir: string, sliverId: string): string {
   return join(dataDir, 'measure', sliverId)
 }

@@ -1,12 +1,14 @@
-/** Runs the tasks of one key one after another, in the order of the calls; tasks of different keys run side by side. The contract's `Queue` has no keys. */
+/**
+ * Runs the tasks with the same key one after another, in the order of the calls. Tasks with different keys run in parallel. The contract's `Queue` has no keys.
+ */
 export interface Serial {
-  /** Run a task after all earlier ones of its key, whether those succeeded or not. Settles as the task does. */
+  /** Run a task after all earlier ones with its key, whether those have succeeded or not. Settles like the task. */
   run<T>(key: string, task: () => Promise<T>): Promise<T>
-  /** Settles when all tasks so far have ended. */
+  /** Settles when all current tasks have ended. */
   idle(): Promise<void>
 }
 
-/** Make a runner without any task. */
+/** Make a runner without tasks. */
 export function createSerial(): Serial {
   const tails = new Map<string, Promise<unknown>>()
   return {

@@ -1,4 +1,4 @@
-/** Numbers of system calls that perl, which has no names for them, is told. */
+/** The numbers of system calls for programs in Perl, which has no names for them. */
 export interface SystemCalls {
   readonly splice: number
   readonly clockGettime: number
@@ -16,7 +16,7 @@ const known: Partial<Record<NodeJS.Architecture, SystemCalls>> = {
   ia32: { splice: 313, clockGettime: 265, unshare: 310 },
 }
 
-/** The numbers on this processor; null where they are not known. */
+/** Return the numbers on this processor; null when they are not known. */
 export function localSystemCalls(): SystemCalls | null {
   return known[process.arch] ?? null
 }

@@ -9,17 +9,17 @@ import { syncFolder, writeWhole } from '@community-lab/contract/host'
 export type ReadDocument<T> =
   { readonly kind: 'absent' } | { readonly kind: 'read'; readonly value: T } | Unreadable
 
-/** A document that is there and cannot be used; it is kept. */
+/** An existing document that cannot be used. It is kept. */
 export interface Unreadable {
   readonly kind: 'unreadable'
   readonly reason: string
-  /** The file that holds it now. */
+  /** The path of the file now. */
   readonly keptAt: string
 }
 
 /**
- * Read a document. One that cannot be used is set aside: renamed to `<file>.unreadable-<time>`, and never deleted. One that was set aside earlier, perhaps by
- * an older agent, is put back when this agent can use it and nothing else has its place.
+ * Read a document. A document that cannot be used is set aside: it is renamed to `<file>.unreadable-<time>`, and never deleted. A document that was set aside
+ * earlier, perhaps by an older agent, is restored when this agent can use it and there is no other in its place.
  */
 export async function readDocument<S extends TObject>(
   file: string,
@@ -34,7 +34,7 @@ export async function readDocument<S extends TObject>(
   return { ...found, keptAt }
 }
 
-/** Read a document and leave it where it is. */
+/** Read a document without moving it. */
 export async function peekDocument<S extends TObject>(
   file: string,
   format: Format<S>,
@@ -54,7 +54,7 @@ export async function peekDocument<S extends TObject>(
   return parsed.kind === 'read' ? parsed : { ...parsed, keptAt: file, isDamaged: true }
 }
 
-/** Write a document whole; when this returns it survives a power cut. */
+/** Write a document completely or not at all. When this returns, it survives a power cut. */
 export async function writeDocument<S extends TObject>(
   file: string,
   format: Format<S>,
@@ -63,12 +63,12 @@ export async function writeDocument<S extends TObject>(
   await writeWhole(file, formatDocument(format, value))
 }
 
-/** Tell whether a file's name is that of a document which was set aside. */
+/** Tell whether a file's name is that of a document that was set aside. */
 function isSetAside(name: string): boolean {
   return /\.unreadable-[0-9TZ.-]+$/u.test(name)
 }
 
-/** Put the newest document that was set aside back in its place, if it can be used now. */
+/** Restore the newest document that was set aside, if it is usable now. */
 async function restoreDocument<S extends TObject>(
   file: string,
   format: Format<S>,

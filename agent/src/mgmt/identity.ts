@@ -6,12 +6,12 @@ import { Value } from 'typebox/value'
 import type { Format } from '../disk/domain/format.ts'
 import { peekDocument, writeDocument } from '../disk/document.ts'
 
-/** A word of an address: letters of IPv4, IPv6 (with a zone or a prefix's length) and host names. */
+/** The characters of an IPv4 address, an IPv6 address (with a zone or a prefix length) or a host name. */
 const address = '^[0-9A-Za-z.:_%/-]{1,255}$'
 
 /**
- * Who this node is and how it reaches its server, version 1. These strings become lines and names of tinc's files, paths and headers; so each is held to
- * what it may be.
+ * The identity of this node and the address of its server, version 1. These strings are written into tinc's files, paths and headers, so their characters are
+ * restricted.
  */
 const schema = Type.Object({
   node: Type.Object({
@@ -41,10 +41,10 @@ const schema = Type.Object({
   }),
 })
 
-/** Who this node is: the answer to its enrolment, kept. It holds the node's token. */
+/** The identity of this node, from the answer to its enrolment. It contains the node's token. */
 export type Identity = Static<typeof schema>
 
-/** The form of `identity.json`. */
+/** The format of `identity.json`. */
 const identityFormat: Format<typeof schema> = {
   what: 'who this node is',
   version: 1,
@@ -57,7 +57,7 @@ const identityFormat: Format<typeof schema> = {
 /**
  * Read the identity from the agent's data folder; `null` when the node was never enrolled.
  *
- * @throws {@link LabError} LAB_IDENTITY_DAMAGED when the file is there but cannot be used. It stays where it is: enrolling again would need a token.
+ * @throws {@link LabError} LAB_IDENTITY_DAMAGED when the file exists but cannot be used. It is not moved, because enrolling again would need a token.
  */
 export async function loadIdentity(dir: string): Promise<Identity | null> {
   const file = identityFile(dir)
@@ -67,13 +67,13 @@ export async function loadIdentity(dir: string): Promise<Identity | null> {
   throw new LabError('LAB_IDENTITY_DAMAGED', { file, reason: found.reason })
 }
 
-/** Keep the identity, readable to the agent alone; when this returns it survives a power cut. */
+/** Save the identity, readable only by the agent. When this returns, it survives a power cut. */
 export async function saveIdentity(dir: string, identity: Identity): Promise<void> {
   await mkdir(dir, { recursive: true })
   await writeDocument(identityFile(dir), identityFormat, identity)
 }
 
-/** Take the answer to an enrolment for an identity; returns the reason when it cannot be one. */
+/** Check that the answer to an enrolment is an identity. Returns the reason when it is not. */
 export function readIdentity(answer: unknown): Identity | string {
   return Value.Check(schema, answer) ? answer : describeMismatch(schema, answer)
 }

@@ -11,56 +11,56 @@ import {
 import type { Identity } from './identity.ts'
 import { writeTincFolder } from './tinc-folder.ts'
 
-/** How long the start of the agent waits for the interface, in milliseconds; it takes some 300. */
+/** The longest time that the agent's start waits for the interface, in milliseconds. It usually takes 300. */
 const readyWithinMs = 3_000
 
 /** Options of {@link startManagementNetwork}. */
 export interface ManagementNetworkOptions {
-  /** The node's tinc folder, for the agent alone. The key of `ensureTincKey` is in it. */
+  /** The node's tinc folder, for the agent alone. It contains the key of `ensureTincKey`. */
   readonly dir: string
   readonly nodeId: number
-  /** The testbed's /48. */
+  /** The testbed's /48 prefix. */
   readonly prefix: string
   readonly server: Identity['server']
   readonly device: 'auto' | 'tun' | 'raw_socket'
-  /** Called with each line that tincd logs. */
+  /** Called with each line of tincd's log. */
   readonly onLine?: (line: string) => void
   /** Ends the network, like `stop()`. */
   readonly signal: AbortSignal
 }
 
-/** Whether the server is connected. */
+/** Tells whether the server is connected. */
 export type ManagementState = 'up' | 'down'
 
 /** A node's end of the management network. */
 export interface ManagementNetwork {
-  /** The interface that holds the node's address and the route to the prefix. */
+  /** The interface with the node's address and the route to the prefix. */
   readonly interface: string
   /** The node's management address. */
   readonly address: string
-  /** tincd's pid; null while none runs. */
+  /** tincd's pid; null while it does not run. */
   readonly pid: number | null
   readonly state: ManagementState
-  /** Why tincd does not run as it should; null while it does. It is started again and again. */
+  /** Why tincd does not run properly; null while it does. It is restarted until it runs. */
   readonly problem: string | null
   /** Why there is no tun device; null when there is one. */
   readonly deviceDetail: string | null
-  /** The node's links, addresses or routes have changed: a server that could not be reached is tried at once. tincd by itself would wait for 5 s. */
+  /** Note that the node's links, addresses or routes have changed. When the server is not connected, tincd tries it at once instead of after 5 s. */
   noteNetworkChange(): void
-  /** Call back when the server has become connected or not. Returns the unsubscriber. */
+  /** Call the listener when the server is connected or disconnected. Returns the unsubscriber. */
   onChange(listener: (state: ManagementState) => void): () => void
-  /** Call back when tincd has ended without being asked to; it is started again by itself. Returns the unsubscriber. */
+  /** Call the listener when tincd has ended unexpectedly; it is restarted without further calls. Returns the unsubscriber. */
   onExit(listener: (reason: string) => void): () => void
-  /** Stop tincd and remove the interface. Calling it again waits for the same end. */
+  /** Stop tincd and remove the interface. A second call waits for the same end. */
   stop(): Promise<void>
 }
 
 /**
- * Join the management network: run tincd, with its interface, as a child that is started again whenever it ends.
+ * Join the management network: run tincd, with its interface, as a child that is restarted whenever it ends.
  *
- * A tincd that outlived a killed agent has kept the slivers reachable until now; it is replaced (0.3 s without a network), because its log went with
- * its agent. Resolves when the interface is up, or when tincd cannot be started or takes longer than 3 s: slivers do not wait for the network.
- * What keeps it from running is told by {@link ManagementNetwork.problem} and `onExit`. An abort throws the signal's reason.
+ * A tincd that has outlived a killed agent has kept the slivers reachable. It is replaced, with 0.3 s without network, because nothing reads its log any more.
+ * Resolves when the interface is up, or when tincd cannot be started or takes longer than 3 s: slivers do not wait for the network. {@link
+ * ManagementNetwork.problem} and `onExit` report why tincd does not run. An abort throws the signal's reason.
  */
 export async function startManagementNetwork(
   options: ManagementNetworkOptions,
@@ -77,7 +77,7 @@ export async function startManagementNetwork(
   let problem: string | null = null
   let isPrepared = false
 
-  /** A full disk or a missing key fails one start, not the agent. */
+  /** Write the folder and make the interface. A full disk or a missing key fails this start, not the agent. */
   async function prepare(): Promise<void> {
     if (!isPrepared) {
       await stopLeftovers(dir)

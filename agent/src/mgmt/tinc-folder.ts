@@ -13,10 +13,10 @@ import {
 import { writeWhole } from '@community-lab/contract/host'
 import type { Identity } from './identity.ts'
 
-/** What a node's tinc folder is made from. */
+/** The input of a node's tinc folder. */
 export interface NodeTinc {
   readonly nodeId: number
-  /** The testbed's /48. */
+  /** The testbed's /48 prefix. */
   readonly prefix: string
   readonly server: Identity['server']
   /** The node's own public key, PKCS #1 PEM. */
@@ -26,8 +26,8 @@ export interface NodeTinc {
 }
 
 /**
- * Write everything in a node's tinc folder but its private key. The server owns, besides its own address, the whole prefix: what goes to other nodes
- * goes through it, and no other node's word on subnets counts.
+ * Write all files of a node's tinc folder except its private key. The server has the whole prefix as a subnet besides its own address: packets to other nodes
+ * go through it, and subnets that other nodes announce do not count.
  */
 export async function writeTincFolder(dir: string, node: NodeTinc): Promise<void> {
   const { nodeId, prefix, server, device } = node

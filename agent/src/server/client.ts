@@ -6,7 +6,7 @@ import { openNodeStream } from './stream.ts'
 
 /** Options of {@link createServerClient}. */
 export interface ServerClientOptions {
-  /** The server over the management network, `https://[P::2]:8443`. */
+  /** The URL of the server in the management network, `https://[P::2]:8443`. */
   readonly url: string
   readonly certificateSha256: string
   /** The node's own token. */
@@ -20,7 +20,7 @@ export interface ServerClientOptions {
 export type TargetAnswer =
   { readonly changed: false } | { readonly changed: true; readonly fetched: FetchedTarget }
 
-/** A target as the server has given it. */
+/** A target from the server. */
 export interface FetchedTarget {
   readonly etag: string | null
   /** The document as it was sent, including members that this agent does not understand. */
@@ -29,26 +29,26 @@ export interface FetchedTarget {
 }
 
 /**
- * The agent's side of the server's API. Nothing is repeated here: the agent's loop decides when to try again. Every call throws the server's own
- * {@link LabError}, LAB_CONNECTION_FAILED, LAB_CERTIFICATE_MISMATCH or LAB_RESPONSE_INVALID; an abort throws the signal's reason.
+ * The agent's side of the server's API. Nothing is repeated here: the agent's loop decides when to try again. Every call throws the server's own {@link
+ * LabError}, LAB_CONNECTION_FAILED, LAB_CERTIFICATE_MISMATCH or LAB_RESPONSE_INVALID; an abort throws the signal's reason.
  */
 export interface ServerClient {
   getTarget(etag: string | null, signal: AbortSignal): Promise<TargetAnswer>
-  /** Returns the report's ETag at the server; null where the server gives none. */
+  /** Send a report. Returns its ETag at the server; null when the server sends none. */
   putReport(report: NodeReport, signal: AbortSignal): Promise<string | null>
   /**
    * Read a template's image from the server. The caller checks its SHA-256.
    *
-   * @throws {@link LabError} LAB_RESPONSE_INVALID when the image is another host's; LAB_RESPONSE_TOO_LARGE, at once or while it is read.
+   * @throws {@link LabError} LAB_RESPONSE_INVALID when the URL of the image is that of another host; LAB_RESPONSE_TOO_LARGE, at once or while it is read.
    */
   fetchImage(uri: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
-  /** Open the node's stream; the signal ends the attempt, afterwards the stream is the caller's to close. */
+  /** Open the node's stream. The signal ends the attempt; afterwards the caller must close the stream. */
   openStream(signal: AbortSignal): Promise<WebSocket>
   /** Close all connections except streams. Requests under way fail. */
   close(): void
 }
 
-/** Make a client for the server of a node. Connections are made when needed and kept. */
+/** Make a client for the server of a node. Connections are opened when needed, and kept. */
 export function createServerClient(options: ServerClientOptions): ServerClient {
   const { url, certificateSha256, token, nodeId, maxImageBytes: limitBytes = 2 ** 30 } = options
   const http = createPinnedHttp({ url, certificateSha256, token })

@@ -14,7 +14,7 @@ import { createPinnedHttp, type PinnedHttp } from './pinned-http.ts'
 export interface Enrollee {
   /** RSA public key, PKCS #1 PEM. */
   readonly tincPubkey: string
-  /** Sign a statement with the private half: RSASSA-PKCS1-v1_5, SHA-256, base64. */
+  /** Sign a statement with the private key: RSASSA-PKCS1-v1_5, SHA-256, base64. */
   sign(statement: string): string
   readonly arch: Arch
 }

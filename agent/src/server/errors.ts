@@ -21,7 +21,7 @@ export function silent(silenceMs: number): Error {
   return new Error(`nothing came for ${silenceMs} ms`)
 }
 
-/** A thrown value as an error. */
+/** Convert a thrown value to an error. */
 export function toError(value: unknown): Error {
   return value instanceof Error ? value : new Error(String(value))
 }

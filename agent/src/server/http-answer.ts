@@ -4,38 +4,38 @@ import { buffer, text } from 'node:stream/consumers'
 import { LabError } from '@community-lab/contract'
 import { silent, toConnectionError } from './errors.ts'
 
-/** An answer that is no error: 2xx or 304. */
+/** A successful answer: 2xx or 304. */
 export interface HttpAnswer {
   readonly status: number
   header(name: string): string | null
   /**
-   * Read the body, up to a limit. It has to be read, skipped or left.
+   * Read the body, up to a limit. A body must be read, skipped or left.
    *
-   * @throws {@link LabError} LAB_RESPONSE_TOO_LARGE; LAB_CONNECTION_FAILED when it breaks off. An abort of the request's signal throws its reason.
+   * @throws {@link LabError} LAB_RESPONSE_TOO_LARGE; LAB_CONNECTION_FAILED when the connection breaks. An abort of the request's signal throws its reason.
    */
   read(limitBytes: number): AsyncGenerator<Uint8Array, void>
   /** Read the body as JSON. @throws {@link LabError} as {@link HttpAnswer.read}, and LAB_RESPONSE_INVALID. */
   readJson(): Promise<unknown>
-  /** Read the body to its end, and forget it. @throws {@link LabError} as {@link HttpAnswer.read}. */
+  /** Read the body to its end, and discard it. @throws {@link LabError} as {@link HttpAnswer.read}. */
   skip(): Promise<void>
   /** Give up the body and close its connection. */
   leave(): void
 }
 
-/** The longest JSON document read, in bytes. */
+/** The most bytes of a JSON document. */
 const maxDocumentBytes = 8 * 1024 * 1024
 
 /** Options of {@link answerOf}. */
 export interface AnswerOptions {
   /** The request, as errors describe it. */
   readonly url: string
-  /** The longest wait for a piece of the body, in milliseconds. */
+  /** The longest time until the next part of the body, in milliseconds. */
   readonly silenceMs: number
   /** The signal of the request. It also ends the reading of the body. */
   readonly signal: AbortSignal
 }
 
-/** The answer whose head has come. */
+/** Return the answer after its head has arrived. */
 export function answerOf(response: IncomingMessage, options: AnswerOptions): HttpAnswer {
   const { url, silenceMs, signal } = options
   addAbortSignal(signal, response)

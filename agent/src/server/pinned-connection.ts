@@ -4,14 +4,14 @@ import { LabError } from '@community-lab/contract'
 
 /** Options of {@link connectPinned}. */
 export interface PinnedConnectionOptions {
-  /** `https://host[:port]`; the path is not looked at. */
+  /** `https://host[:port]`; the path is ignored. */
   readonly url: string
-  /** SHA-256 of the certificate (DER) that the server must show, 64 hexadecimal digits. */
+  /** The SHA-256 of the server's certificate (DER), 64 hexadecimal digits. */
   readonly certificateSha256: string
   readonly signal?: AbortSignal
 }
 
-/** How long connecting may take, TLS included. */
+/** The longest time for connecting, including TLS, in milliseconds. */
 export const connectWithinMs = 10_000
 
 /**
@@ -25,7 +25,7 @@ export async function connectPinned(options: PinnedConnectionOptions): Promise<T
   const { hostname, port, protocol } = new URL(url)
   if (protocol !== 'https:') throw failed(url, 'it is not https')
   options.signal?.throwIfAborted()
-  // The pin is the check: the certificate is the server's own, no authority signed it. TLS 1.3 always shows it, as no session is kept.
+  // The fingerprint is the only check: the certificate is self-signed. The server always sends it, because no TLS session is resumed.
   const socket = connectTls({
     host: hostname.replaceAll(/^\[|\]$/gu, ''),
     port: port === '' ? 443 : Number(port),

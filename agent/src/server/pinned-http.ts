@@ -10,27 +10,27 @@ export interface PinnedHttpOptions {
   /** The server, `https://host[:port]`. */
   readonly url: string
   readonly certificateSha256: string
-  /** Sent as bearer with every request. */
+  /** The bearer token of every request. */
   readonly token: string
-  /** The longest wait for an answer's head, in milliseconds, and then for each piece of its body; default: 20 s. */
+  /** The longest time until the head of an answer, and then until each part of its body, in milliseconds; default: 20 s. */
   readonly silenceMs?: number
 }
 
 /** One request. */
 export interface HttpRequest {
   readonly method: 'GET' | 'PUT' | 'POST'
-  /** From the root, with its slash. */
+  /** The path from the root, with a leading slash. */
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
-  /** Sent as JSON. */
+  /** The body, sent as JSON. */
   readonly json?: unknown
   readonly signal: AbortSignal
 }
 
-/** HTTP to one server that is known by its certificate. */
+/** HTTP to one server, which is identified by its certificate. */
 export interface PinnedHttp {
   /**
-   * Make one request: not repeated, no redirect followed.
+   * Make one request. It is not repeated, and no redirect is followed.
    *
    * @throws {@link LabError} the server's own, from its problem document; LAB_CONNECTION_FAILED; LAB_CERTIFICATE_MISMATCH. An abort throws its reason.
    */
@@ -39,10 +39,13 @@ export interface PinnedHttp {
   close(): void
 }
 
-/** How long a connection is kept that no request uses, in milliseconds; less where the server says that it closes it earlier. */
+/** How long an unused connection is kept, in milliseconds; less when the server says that it closes it earlier. */
 const keptMs = 60_000
 
-/** Keep connections to one server, each pinned before anything is sent on it: as many as requests are under way, and up to four that wait for the next. */
+/**
+ * Make a client that keeps connections to one server: one for each running request, and up to four unused ones. The certificate is checked before anything is
+ * sent.
+ */
 export function createPinnedHttp(options: PinnedHttpOptions): PinnedHttp {
   const { url, token, silenceMs = 20_000 } = options
   const agent = new PinnedAgent(options)
@@ -76,10 +79,10 @@ export function createPinnedHttp(options: PinnedHttpOptions): PinnedHttp {
   }
 }
 
-/** Connections that are handed out only after the server has shown its certificate. */
+/** Connections that are handed out only after the server's certificate was checked. */
 class PinnedAgent extends Agent {
   readonly #server: Pick<PinnedHttpOptions, 'url' | 'certificateSha256'>
-  // Closing ends the attempts to connect, because the server may never answer.
+  // Closing ends connection attempts, because the server may never answer.
   readonly #closing = new AbortController()
 
   constructor(server: Pick<PinnedHttpOptions, 'url' | 'certificateSha256'>) {
@@ -111,7 +114,7 @@ interface Sending {
   readonly signal: AbortSignal
 }
 
-/** Send a request; resolves with the head of its answer. */
+/** Send a request. Resolves with the head of the answer. */
 async function send(
   url: URL,
   order: NonNullable<Parameters<typeof requestHttps>[1]>,
@@ -119,7 +122,7 @@ async function send(
 ): Promise<IncomingMessage> {
   const head = Promise.withResolvers<IncomingMessage>()
   const request = requestHttps(url, order, head.resolve)
-  // It also takes errors that come after the head, which the body tells.
+  // The listener also takes errors after the head, which the body reports.
   request.on('error', head.reject)
   const give = (reason: Error): void => {
     head.reject(reason)
@@ -127,7 +130,7 @@ async function send(
   }
   const abort = (): void => give(toError(signal.reason))
   let silence: NodeJS.Timeout | undefined
-  // Connecting has its own limit.
+  // The timeout starts here, because connecting has its own.
   request.once('socket', () => {
     silence = setTimeout(() => give(silent(silenceMs)), silenceMs)
   })

@@ -12,14 +12,14 @@ export interface NodeStreamOptions {
   readonly certificateSha256: string
   readonly token: string
   readonly nodeId: number
-  /** Ends the attempt; an open stream is its owner's to close. */
+  /** Ends the attempt. An open stream must be closed by the caller. */
   readonly signal: AbortSignal
 }
 
-/** The longest frame accepted, in bytes; the server's are short. */
+/** The longest accepted frame, in bytes. The server's frames are short. */
 const maxFrameBytes = 1024 * 1024
 
-/** Open the node's stream over a connection that was pinned before the token is sent. Resolves with an open WebSocket. */
+/** Open the node's stream. The certificate is checked before the token is sent. Resolves with an open WebSocket. */
 export async function openNodeStream(options: NodeStreamOptions): Promise<WebSocket> {
   const { url, certificateSha256, token, signal } = options
   const whole = new URL(fillRoute(routes.nodeStream, { id: options.nodeId }), url)
@@ -40,7 +40,7 @@ export async function openNodeStream(options: NodeStreamOptions): Promise<WebSoc
     await Promise.race([once(stream, 'open', { signal }), refused.promise])
     return stream
   } catch (error) {
-    // Its errors are told by the one thrown; without a listener they would end the process.
+    // The thrown error reports the failure. Further errors of the stream must not end the process.
     stream.on('error', () => undefined)
     stream.terminate()
     connection.destroy()
@@ -55,7 +55,7 @@ async function readRefusal(url: string, response: IncomingMessage): Promise<Erro
   try {
     document = JSON.parse(body)
   } catch {
-    // Not a problem document: the status alone is told.
+    // The body is not a problem document, so the error has only the status.
   }
   return problemOf(url, response.statusCode ?? 0, document)
 }

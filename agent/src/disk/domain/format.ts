@@ -2,16 +2,16 @@ import { describeMismatch } from '@community-lab/contract'
 import type { Static, TObject } from 'typebox'
 import { Value } from 'typebox/value'
 
-/** A JSON object of which nothing else is known. */
+/** A JSON object with unknown members. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
 /**
- * The form of one kind of document on the agent's disk. It is the agent's own: the wire's schemas may change without it.
+ * The format of one kind of document on the agent's disk. It is independent of the schemas of the API.
  *
- * Each document carries two numbers. `version` is the form that it has. `readableFrom` is the lowest version of a reader that can work with it: such a
- * reader finds all members that it knows, with the meaning that it knows, and keeps those that it does not know when it writes the document again.
- * So a new optional member raises `version` alone; a member that gets another meaning, or goes, raises both.
- * A document without a version is of version 0: agents wrote them before this rule.
+ * Each document has two numbers. `version` is the version of its format. `readableFrom` is the lowest version of a reader that can use it: such a reader finds
+ * all members that it knows, with the meaning that it knows, and keeps unknown members when it writes the document again. So a new optional member raises only
+ * `version`; a member that is removed or changes its meaning raises both. A document without a version has version 0: agents wrote such documents before this
+ * rule.
  */
 export interface Format<S extends TObject> {
   /** What such a document is, in words: `a sliver's record`. */
@@ -21,7 +21,7 @@ export interface Format<S extends TObject> {
   readonly readableFrom: number
   /** The members of this version. Further members are kept. */
   readonly schema: S
-  /** The function at index `n` makes version `n + 1` of version `n`. It must not assume that its input is whole: the result is checked. */
+  /** The function at index `n` converts version `n` into version `n + 1`. It must not assume that its input is complete: the result is checked. */
   readonly migrations: readonly ((document: JsonObject) => JsonObject)[]
 }
 
@@ -30,7 +30,7 @@ export type Parsed<T> =
   | { readonly kind: 'read'; readonly value: T }
   | { readonly kind: 'unreadable'; readonly reason: string }
 
-/** Read a document of any version that its `readableFrom` allows. The value keeps members that are not in the schema. */
+/** Parse a document of any version that its `readableFrom` allows. The value keeps members that are not in the schema. */
 export function parseDocument<S extends TObject>(
   format: Format<S>,
   text: string,
@@ -51,7 +51,7 @@ export function parseDocument<S extends TObject>(
     if (Value.Check(format.schema, value)) return { kind: 'read', value }
     return unreadable(describeMismatch(format.schema, value))
   } catch (error) {
-    // A migration met something that it did not expect.
+    // A migration has failed on an unexpected value.
     return unreadable(error instanceof Error ? error.message : String(error))
   }
 }
@@ -82,7 +82,7 @@ function maybeObject(text: string): JsonObject | null {
       ? (value as JsonObject)
       : null
   } catch {
-    // Not JSON.
+    // The text is not JSON.
     return null
   }
 }
