@@ -17,6 +17,7 @@ import {
   type DuckDBValue,
 } from '@duckdb/node-api'
 import { LabError } from '@community-lab/contract'
+import { quoteIdentifier } from './sql-quote.ts'
 
 /** The most decimal digits that a double represents exactly. Source: IEEE 754, DBL_DIG of C. */
 const exactDigits = 15
@@ -75,7 +76,7 @@ function readValue(value: DuckDBValue, rule: ColumnRule): unknown {
   if (value instanceof DuckDBBlobValue || value instanceof DuckDBGeometryValue)
     return new Uint8Array(value.bytes)
   if (value instanceof DuckDBVariantValue)
-    throw unreadable(rule.name, 'a VARIANT', `${quote(rule.name)}::json or another type`)
+    throw unreadable(rule.name, 'a VARIANT', `${quoteIdentifier(rule.name)}::json or another type`)
   // The text of times of day, intervals, UUIDs and bits, which DuckDB can parse again.
   return value.toString()
 }
@@ -117,7 +118,7 @@ function readTime(timeMs: number, value: DuckDBValue, { name }: ColumnRule): Dat
   const found = isFinite
     ? 'a time beyond the year 275760'
     : `the time ${timeMs > 0 ? '' : '-'}infinity`
-  const column = quote(name)
+  const column = quoteIdentifier(name)
   const write = isFinite
     ? `${column}::varchar`
     : `${column}::varchar, or case when isfinite(${column}) then ${column} end,`
@@ -131,10 +132,6 @@ function readStruct({ entries }: DuckDBStructValue, rule: ColumnRule): unknown {
   return Object.fromEntries(
     Object.entries(entries).map(([name, value]) => [name, readValue(value, rule)]),
   )
-}
-
-function quote(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }
 
 function unreadable(column: string, found: string, write: string): LabError {

@@ -14,7 +14,8 @@ import { anySignal, orAborted } from '../wait/signal.ts'
 import { buildQuery, type Query } from './query.ts'
 import { readResult, resultColumns } from './result.ts'
 import { makeScratch } from './scratch.ts'
-import { quote, quoteText, SampleTables, type Selection } from './sample-tables.ts'
+import { SampleTables, type Selection } from './sample-tables.ts'
+import { quoteIdentifier, quoteText } from './sql-quote.ts'
 import type { Row, SqlValue } from './value.ts'
 
 /** A table that was written to a file. */
@@ -80,7 +81,7 @@ export class SampleDatabase {
   rowsAfter(name: string, landed: number): Promise<readonly Row[]> {
     return this.#enqueue(async (open, signal) => {
       if (!open.tables.all.has(name)) return []
-      const sql = `from ${quote(name)} where landed > ${landed} order by landed`
+      const sql = `from ${quoteIdentifier(name)} where landed > ${landed} order by landed`
       return runQuery<Row>(open, { sql, values: [], types: [] }, signal)
     })
   }
@@ -89,7 +90,7 @@ export class SampleDatabase {
   writeParquet(name: string, given: string): Promise<WrittenTable> {
     const file = localPath(given)
     return this.#enqueue(async (open, signal) => {
-      const table = quote(name)
+      const table = quoteIdentifier(name)
       const run = <T extends object>(sql: string): Promise<Shown<T>> =>
         runQuery<T>(open, { sql, values: [], types: [] }, signal)
       const columns = await run<{ column_name: string; column_type: string }>(`describe ${table}`)
@@ -97,7 +98,9 @@ export class SampleDatabase {
       await mkdir(path.dirname(path.resolve(file)), { recursive: true })
       // Parquet has no HUGEINT, and DuckDB would round it.
       const kept = columns.map(({ column_name: column, column_type: type }) =>
-        type === 'HUGEINT' ? `${quote(column)}::decimal(38, 0) as ${quote(column)}` : quote(column),
+        type === 'HUGEINT'
+          ? `${quoteIdentifier(column)}::decimal(38, 0) as ${quoteIdentifier(column)}`
+          : quoteIdentifier(column),
       )
       const draft = `${file}.part`
       try {

@@ -7,6 +7,7 @@ import Type from 'typebox'
 import type { Session } from '../session.ts'
 import { mapBounded } from '../wait/concurrency.ts'
 import { makeScratch } from './scratch.ts'
+import { quoteIdentifier, quoteText } from './sql-quote.ts'
 
 /** The samples that a database contains. */
 export interface Selection {
@@ -104,11 +105,11 @@ export class SampleTables {
 
   async #declare(): Promise<void> {
     for (const [name, columns] of Object.entries(this.#selection.tables ?? {})) {
-      const table = quote(name)
+      const table = quoteIdentifier(name)
       await this.#connection.run(`create table if not exists ${table} (${ownColumns.join(', ')})`)
       for (const [column, type] of Object.entries(columns))
         await this.#connection.run(
-          `alter table ${table} add column if not exists ${quote(column)} ${type}`,
+          `alter table ${table} add column if not exists ${quoteIdentifier(column)} ${type}`,
         )
     }
   }
@@ -118,7 +119,7 @@ export class SampleTables {
     const isLonger = known !== undefined && measurement.rows >= known.measurement.rows
     if (!isLonger || !(await this.#append(measurement, known, to)))
       await this.#replace(measurement, to)
-    const table = quote(measurement.name)
+    const table = quoteIdentifier(measurement.name)
     const [count = 0, landed = 0] = await this.#numbers(
       `select count(*), coalesce(max(landed), 0) from ${table}`,
     )
@@ -139,7 +140,7 @@ export class SampleTables {
     await this.#fetch(measurement, { ...to, after: landed })
     const source = `read_parquet(${quoteText(to.file)})`
     const columns = await this.#columnsOf(source)
-    const table = quote(measurement.name)
+    const table = quoteIdentifier(measurement.name)
     try {
       const there = new Map(
         (await this.#columnsOf(table)).map((column) => [column.name, column.type]),
@@ -151,7 +152,7 @@ export class SampleTables {
       if (isOther) return false
       for (const column of added)
         await this.#connection.run(
-          `alter table ${table} add column ${quote(column.name)} ${typeHere(column)}`,
+          `alter table ${table} add column ${quoteIdentifier(column.name)} ${typeHere(column)}`,
         )
       // An older server does not know "after" and sends all rows again.
       await this.#connection.run(
@@ -171,7 +172,7 @@ export class SampleTables {
     const source = `read_parquet(${quoteText(to.file)})`
     const columns = await this.#columnsOf(source)
     await this.#connection.run(
-      `create or replace table ${quote(measurement.name)} as select ${select(columns)} from ${source}`,
+      `create or replace table ${quoteIdentifier(measurement.name)} as select ${select(columns)} from ${source}`,
     )
   }
 
@@ -234,7 +235,7 @@ function typeHere({ type }: TableColumn): string {
 function select(columns: readonly TableColumn[]): string {
   return columns
     .map((column) => {
-      const name = quote(column.name)
+      const name = quoteIdentifier(column.name)
       if (column.type === 'TIMESTAMP') return `${name} at time zone 'UTC' as ${name}`
       return typeHere(column) === column.type ? name : `${name}::${typeHere(column)} as ${name}`
     })
@@ -248,14 +249,4 @@ function isSame(now: Measurement, then: Measurement | undefined): boolean {
     now.last_time === then.last_time &&
     now.columns.length === then.columns.length
   )
-}
-
-/** Quote an SQL identifier. */
-export function quote(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
-}
-
-/** Quote an SQL string literal. */
-export function quoteText(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
 }

@@ -1,7 +1,6 @@
 import process from 'node:process'
-import { LabError } from '@community-lab/contract'
 import { pino } from 'pino'
-import { createLogOutput } from '@community-lab/contract/host'
+import { createLogOutput, reportFailure } from '@community-lab/contract/host'
 import { readGatewayConfiguration } from './config.ts'
 import { startGateway, type Gateway } from './gateway.ts'
 import { serveGateway } from './socket.ts'
@@ -50,9 +49,7 @@ async function main(): Promise<void> {
 }
 
 function fail(error: unknown): void {
-  const code = LabError.is(error) ? error.code : undefined
-  log.fatal({ err: error, code }, error instanceof Error ? error.message : String(error))
-  process.exitCode = 1
+  reportFailure('community-lab gateway', error)
 }
 
 main().catch(fail)

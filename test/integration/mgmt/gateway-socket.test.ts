@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { ensureTincKey } from '@community-lab/contract/host'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { serveGateway } from '../../../server/src/gateway/socket.ts'
@@ -101,8 +102,9 @@ it('serves on when a server is killed with events unread', async () => {
 })
 
 describe('a gateway as a process', () => {
+  const main = join(import.meta.dirname, '../../../server/src/gateway/main.ts')
+
   async function start(stdout: 'ignore' | number) {
-    const main = join(import.meta.dirname, '../../../server/src/gateway/main.ts')
     const named = { SOCKET: socket, TINC_DIR: join(folder, 'tinc'), RUN_DIR: join(folder, 'run') }
     const settings = Object.entries(named).map(([name, value]) => [
       `COMMUNITY_LAB_GATEWAY_${name}`,
@@ -125,6 +127,24 @@ describe('a gateway as a process', () => {
     await connected.promise
     return { gateway, line }
   }
+
+  it('says in one line what keeps it from starting, as server and agent do', async () => {
+    const gateway = spawn(process.execPath, [main], {
+      env: { PATH: process.env['PATH'], COMMUNITY_LAB_GATEWAY_SOCKET: socket },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    children.push(gateway)
+    const [stdout, stderr, ended] = await Promise.all([
+      text(gateway.stdout),
+      text(gateway.stderr),
+      once(gateway, 'exit'),
+    ])
+    expect(stdout).toBe('')
+    expect(stderr).toMatch(
+      /^community-lab gateway: COMMUNITY_LAB_GATEWAY_TINC_DIR is not set.* \[LAB_CONFIG_MISSING\]\n$/u,
+    )
+    expect(ended).toEqual([1, null])
+  })
 
   it('answers when its log can be written nowhere, as on a full disk', async () => {
     await using full = await open('/dev/full', 'w')
