@@ -71,6 +71,17 @@ it('lets a member in with a role, shows it, changes it and ends it', async () =>
   expect(user?.group_roles).toHaveLength(1)
 })
 
+it('keeps the changes of group admins who change members at the same time', async () => {
+  const names = ['cid', 'dot', 'eve', 'fay']
+  for (const name of names) {
+    const token = await makeToken(world, world.operator, { name, user: name, group: 'others' })
+    await run(token, 'request', 'ask', 'join', 'red')
+  }
+  await Promise.all(names.map((name) => run(world.red, 'group', 'set-role', 'red', name)))
+  const shown = await run(world.red, 'group', 'show', 'red')
+  expect(names.filter((name) => !shown.includes(name))).toEqual([])
+})
+
 it('asks before what stops things, and says who may', async () => {
   const asked = await place.run(['group', 'withdraw', 'red', 'slices'], {
     env: envOf(world.operator),

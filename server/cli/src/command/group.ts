@@ -11,7 +11,6 @@ import { Argument, type Command } from 'commander'
 import Type from 'typebox'
 import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
-import type { Client } from '../http/client.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { findNamed } from './name.ts'
@@ -184,26 +183,19 @@ async function changeMembers(
   { flags, options }: MemberChange,
 ): Promise<void> {
   const client = connectServer(context)
-  const group = findNamed('group', await listGroups(client), name)
+  const { uri } = findNamed('group', await listGroups(client), name)
   const { id, name: known } = findNamed('user', await listUsers(client), user)
-  const others = group.user_roles.filter((role) => role.user.id !== id)
-  const roles = flags === null ? others : [...others, { user: { id }, ...flags }]
-  const changed = await sendRoles(client, group, roles)
+  const changed = await client.change(Group, uri, ({ user_roles: before }): GroupPatch => {
+    const others = before.filter((role) => role.user.id !== id)
+    const roles = flags === null ? others : [...others, { user: { id }, ...flags }]
+    return {
+      user_roles: roles.map(({ user: { id: of }, ...rest }) => ({ user: { id: of }, ...rest })),
+    }
+  })
   if (options.json === true) printJson(context, changed)
   else if (flags === null)
-    context.out.write(`user ${known} is no member of group ${group.name} any more\n`)
-  else context.out.write(`user ${known} is ${describeRole(flags)} of group ${group.name}\n`)
-}
-
-async function sendRoles(
-  client: Client,
-  { uri }: Group,
-  roles: NonNullable<GroupPatch['user_roles']>,
-): Promise<Group> {
-  const body: GroupPatch = {
-    user_roles: roles.map(({ user: { id }, ...flags }) => ({ user: { id }, ...flags })),
-  }
-  return client.ask(Group, uri, { method: 'PATCH', body })
+    context.out.write(`user ${known} is no member of group ${changed.name} any more\n`)
+  else context.out.write(`user ${known} is ${describeRole(flags)} of group ${changed.name}\n`)
 }
 
 const groupColumns = [

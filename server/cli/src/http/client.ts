@@ -33,16 +33,28 @@ export interface Client {
   ask<S extends TSchema>(schema: S, path: string, options?: AskOptions): Promise<Static<S>>
   /** Send a request whose answer has no content. */
   do(path: string, options?: AskOptions): Promise<void>
+  /**
+   * Change an object to what `edit` makes of its current content. When somebody else changes the object meanwhile, it is read and edited again.
+   *
+   * @throws {@link LabError} as `ask`; LAB_REQUEST_PRECONDITION_FAILED when others change it again and again.
+   */
+  change<S extends TSchema>(
+    schema: S,
+    path: string,
+    edit: (before: Static<S>) => object,
+  ): Promise<Static<S>>
 }
 
 const defaultTimeoutMs = 30_000
+/** How often a change is tried while others change the same object. */
+const maxChangeAttempts = 10
 
 /**
  * Make a client; it opens a connection for each request. It is not the library's client, which keeps connections, reads streams and tries again: a command
  * asks a few times and ends, sends files, speaks with Unix sockets, and starts quicker without an HTTP library.
  */
 export function createClient(options: ClientOptions): Client {
-  const ask = async (path: string, asked: AskOptions): Promise<Answer> => {
+  const ask = async (path: string, asked: AskOptions): Promise<TaggedAnswer> => {
     const answer = { url: options.base + path, ...(await exchange(path, asked, options)) }
     if (isSuccess(answer.status) || asked.accept?.includes(answer.status) === true) return answer
     throw refusalOf(answer)
@@ -52,14 +64,32 @@ export function createClient(options: ClientOptions): Client {
     async do(path, asked = {}) {
       await ask(path, asked)
     },
+    async change(schema, path, edit) {
+      for (let attempt = 1; ; attempt += 1) {
+        const before = await ask(path, {})
+        const headers = before.etag === null ? {} : { 'if-match': before.etag }
+        const body = edit(readDocument(schema, before))
+        try {
+          return readDocument(schema, await ask(path, { method: 'PATCH', body, headers }))
+        } catch (error) {
+          const isOutdated = LabError.is(error, 'LAB_REQUEST_PRECONDITION_FAILED')
+          if (!isOutdated || attempt >= maxChangeAttempts) throw error
+        }
+      }
+    },
   }
+}
+
+/** An answer with the ETag of its document; null when it has none. */
+interface TaggedAnswer extends Answer {
+  readonly etag: string | null
 }
 
 async function exchange(
   path: string,
   asked: AskOptions,
   { base, token, signal, timeoutMs = defaultTimeoutMs }: ClientOptions,
-): Promise<{ status: number; body: string }> {
+): Promise<Omit<TaggedAnswer, 'url'>> {
   const timeout = AbortSignal.timeout(timeoutMs)
   const json = asked.body === undefined ? null : Buffer.from(JSON.stringify(asked.body))
   const sizeBytes = asked.file?.sizeBytes ?? json?.length
@@ -82,7 +112,8 @@ async function exchange(
         ? Promise.resolve(request.end(json ?? undefined)).then(() => undefined)
         : pipeline(asked.file.bytes, request)
     const [answer] = await Promise.all([answered, sent.catch(() => answered.then(() => undefined))])
-    return { status: answer.statusCode ?? 0, body: await text(answer) }
+    const etag = answer.headers.etag ?? null
+    return { status: answer.statusCode ?? 0, body: await text(answer), etag }
   } catch (cause) {
     if (signal.aborted) throw cause
     if (timeout.aborted)

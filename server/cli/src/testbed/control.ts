@@ -11,7 +11,7 @@ const timeoutMs = 120_000
  *
  * @throws {@link LabError} LAB_VCT_NOT_RUNNING when the credentials tell of none.
  */
-export function connectControl(context: Context): Client {
+export function connectControl(context: Context): Pick<Client, 'ask' | 'do'> {
   const socket = socketOf(context)
   if (socket === null) throw new LabError('LAB_VCT_NOT_RUNNING', { home: context.home })
   const client = createClient({ base: `unix:${socket}`, signal: context.signal, timeoutMs })
