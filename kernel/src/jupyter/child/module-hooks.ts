@@ -138,8 +138,7 @@ function asJson(resolved: Resolved): Resolved {
 
 /** Write a module that exports the value of a JSON file, and its members if the value is an object. */
 function writeJsonModule(path: string): string {
-  const text = readFileSync(path, 'utf8')
-  const value = parseJson(text, path)
+  const { text, value } = readJson(path, path)
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
   // `export { x as "a name" }` allows any name that is well-formed Unicode.
   const names = isObject
@@ -156,13 +155,17 @@ function writeJsonModule(path: string): string {
 }
 
 /**
- * Parse the text of a JSON file.
+ * Read a JSON file. Node ignores a byte order mark, which programs of Windows write.
  *
  * @throws SyntaxError that names the file.
  */
-export function parseJson(text: string, name: string): unknown {
+export function readJson(
+  path: string,
+  name: string,
+): { readonly text: string; readonly value: unknown } {
+  const text = readFileSync(path, 'utf8').replace(/^\uFEFF/u, '')
   try {
-    return JSON.parse(text)
+    return { text, value: JSON.parse(text) }
   } catch (error) {
     if (error instanceof SyntaxError) error.message = `${name}: ${error.message}`
     throw error

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -10,8 +9,8 @@ import {
   installModuleHooks,
   isMissing,
   isPath,
-  parseJson,
   pathOf,
+  readJson,
 } from './module-hooks.ts'
 import { LoadedPackages } from './loaded-packages.ts'
 import { OwnFiles } from './own-files.ts'
@@ -130,7 +129,7 @@ export function createModules(options: ModulesOptions): Modules {
 const wholeValue = Symbol('whole value')
 
 function jsonModule(path: string, name: string): ModuleNamespace {
-  const value = parseJson(readFileSync(path, 'utf8'), name)
+  const { value } = readJson(path, name)
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
   return isObject
     ? { ...value, default: value }

@@ -55,6 +55,19 @@ describe('JSON', () => {
     )
   })
 
+  it('may begin with a byte order mark', async () => {
+    await write({
+      'marked.json': '\uFEFF{ "rows": 3 }',
+      'of-marked.ts': "import marked from './marked.json'\nexport const { rows } = marked",
+    })
+    expect(await session.print("import { rows } from './of-marked.ts'\nconsole.log(rows)")).toBe(
+      '3',
+    )
+    expect(
+      await session.print("import marked from './marked.json'\nconsole.log(marked.rows)"),
+    ).toBe('3')
+  })
+
   it('that is a list is the list when the whole module is imported', async () => {
     await write({ 'rows.json': '[{ "n": 1 }, { "n": 2 }]' })
     const cell =
