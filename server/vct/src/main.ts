@@ -7,9 +7,7 @@ import type { ProgressLine } from './progress.ts'
 import { bringUp } from './command/up.ts'
 import { holdLifeline } from './launch/lifeline.ts'
 
-/**
- * The virtual testbed's program. What happens is printed as lines of JSON (`ProgressLine`); the command line of Community-Lab shows them to people.
- */
+/** The program of the virtual testbed. It reports its progress as lines of JSON (`ProgressLine`), and Community-Lab's command line shows them to people. */
 async function main(argv: readonly string[]): Promise<void> {
   if (argv.includes('--help')) {
     process.stdout.write(`${usage}\n`)
@@ -38,13 +36,13 @@ function say(line: ProgressLine): void {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
-// The reader of this output may have gone. The testbed must be ended in order all the same.
+// The reader of this output may have gone. The testbed must end properly all the same.
 process.stdout.on('error', () => undefined)
 try {
   await main(process.argv.slice(2))
   process.exit(0)
 } catch (error) {
-  // It was asked to end before it was up, and it has ended.
+  // It was asked to end before it was up, and has ended.
   if (abort.signal.aborted) process.exit(130)
   const what = error instanceof Error ? error.message : String(error)
   if (!LabError.is(error) && error instanceof Error)

@@ -1,7 +1,7 @@
 import { Problem } from '@community-lab/contract'
 import Type, { type Static } from 'typebox'
 
-/** One step of starting or stopping, as it goes. */
+/** A step of starting or stopping, and its state. */
 export const StepLine = Type.Object({
   step: Type.String(),
   state: Type.Enum(['start', 'progress', 'done', 'failed'] as const),
@@ -26,18 +26,18 @@ export const ReadyLine = Type.Object({
 })
 export type ReadyLine = Static<typeof ReadyLine>
 
-/** Why it did not come up, or went away. */
+/** The error of a testbed that did not come up or has ended. */
 export const ErrorLine = Type.Object({ error: Problem })
 export type ErrorLine = Static<typeof ErrorLine>
 
-/** A line of what `up` prints: one JSON document each. */
+/** A line of the output of `up`. Each line is one JSON document. */
 export const ProgressLine = Type.Union([StepLine, ReadyLine, ErrorLine])
 export type ProgressLine = Static<typeof ProgressLine>
 
-/** Where progress goes. */
+/** Print a line of progress. */
 export type Say = (line: ProgressLine) => void
 
-/** Do a step and tell of its start, its end and its time. */
+/** Run a step, and report its start, its end and its duration. */
 export async function doStep<T>(
   say: (line: StepLine) => void,
   step: string,

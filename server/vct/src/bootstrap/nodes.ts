@@ -7,23 +7,23 @@ import type { ServerClient } from './server-client.ts'
 
 const Nodes = Type.Array(Node)
 
-/** A node that is to be known to the server. */
+/** A node that must be registered at the server. */
 export interface EnrollingNode {
   readonly name: string
   /** Whether its agent has enrolled. */
   readonly isEnrolled: boolean
-  /** Tell who it is to the server, and the token for its first contact; null when it has enrolled before. */
+  /** Give the node its id at the server and the token for its enrolment; null when it has enrolled before. */
   register(id: number, enrollmentToken: string | null): void
 }
 
-/** Make sure that the server has every node, and that each has what it needs to enrol. A new one belongs to the group. */
+/** Make sure that the server has every node, and that each node can enrol. New nodes belong to the group. */
 export async function ensureNodes(
   operator: ServerClient,
   nodes: readonly EnrollingNode[],
   { groupId, signal }: { readonly groupId: number; readonly signal: AbortSignal },
 ): Promise<void> {
   const known = await operator.ask(Nodes, routes.nodes, { signal })
-  // One after the other, so that ids rise with names.
+  // One after the other, so that the order of ids is the order of names.
   for (const node of nodes) {
     const found = known.find(({ name }) => name === node.name) ?? (await create(node.name))
     node.register(found.id, node.isEnrolled ? null : await enrollmentToken(found.id))
@@ -48,20 +48,19 @@ export async function ensureNodes(
 /** Options of {@link bringIntoProduction}. */
 export interface ProductionOptions {
   readonly nodes: readonly Pick<EnrollingNode, 'name'>[]
-  /** When their agents were started: what the server knew of them before does not count. */
+  /** The time when the agents were started. Earlier contacts of the nodes do not count. */
   readonly since: Date
-  /** Called when the number of those that are there has changed. */
+  /** Called when the number of nodes in production has changed. */
   readonly note: (message: string) => void
-  /** Called between looks; throws to give up. */
+  /** Called between checks. It throws to give up. */
   readonly check: () => void
   readonly signal: AbortSignal
   readonly timeoutMs: number
 }
 
 /**
- * Put every node into production once it has enrolled, and wait until all are. One that somebody has put into failure stays there.
- *
- * @throws {@link LabError} LAB_TIMEOUT with the states of those that are not there.
+ * Set every node to production once it has enrolled, and wait until all are in production. A node that somebody has set to failure stays in failure.
+ * @throws {@link LabError} LAB_TIMEOUT with the states of the other nodes.
  */
 export async function bringIntoProduction(
   operator: ServerClient,

@@ -8,19 +8,18 @@ import type { ServerClient } from './server-client.ts'
 /** Options of {@link waitForServer}. */
 export interface WaitOptions {
   readonly client: ServerClient
-  /** What the server needs to be well, itself included. */
+  /** The processes that the server's health depends on, including the server. */
   readonly parts: readonly Supervised[]
   readonly signal: AbortSignal
   readonly timeoutMs: number
 }
 
-/** After so many ends in a row a process is not going to come up. */
+/** After this number of ends in a row, a process will not start any more. */
 const hopelessDeaths = 3
 
 /**
- * Wait until the server is well: its database, its telemetry store, and its end of the management network, to which nodes may then connect.
- *
- * @throws {@link LabError} LAB_VCT_PROCESS_ENDED when a part keeps ending, LAB_TIMEOUT.
+ * Wait until the server is healthy: its database, its telemetry store, and its end of the management network, to which nodes can then connect.
+ * @throws {@link LabError} LAB_VCT_PROCESS_ENDED when a process keeps ending, LAB_TIMEOUT.
  */
 export async function waitForServer(options: WaitOptions): Promise<void> {
   const { client, parts, signal, timeoutMs } = options
@@ -29,7 +28,7 @@ export async function waitForServer(options: WaitOptions): Promise<void> {
     try {
       if ((await client.status(routes.health, { signal })) === 200) return
     } catch (error) {
-      // Not there yet.
+      // The server does not answer yet.
       if (!LabError.is(error, 'LAB_CONNECTION_FAILED')) throw error
     }
     for (const part of parts) refuseHopeless(part)

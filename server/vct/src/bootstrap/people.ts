@@ -3,25 +3,26 @@ import Type from 'typebox'
 import { maybeCredentials } from './credentials.ts'
 import type { ServerClient } from './server-client.ts'
 
-/** The files with the credentials of a virtual testbed's people. */
+/** The credentials files of the people of a virtual testbed. */
 export interface PeopleFiles {
-  /** `researcher`, the admin of the group `local`, which is allowed slices. */
+  /** `researcher`, the admin of the group `local`. The group is allowed slices. */
   readonly credentials: string
-  /** `student`, a member of `local` without a role: reads what its slices measure. */
+  /** `student`, a member of `local` without a role, who may read the samples of its slices. */
   readonly studentCredentials: string
-  /** `owner`, the admin of the group `lenders`, which is allowed nodes and owns those of the testbed. */
+  /** `owner`, the admin of the group `lenders`. The group is allowed nodes, and owns those of the testbed. */
   readonly ownerCredentials: string
 }
 
 /** Their tokens, by the same names. */
 export type PeopleTokens = Readonly<Record<keyof PeopleFiles, string>>
 
-/** The group that the testbed's nodes belong to. */
+/** The group that owns the nodes of the testbed. */
 export const lenders = 'lenders'
 const lab = 'local'
 
 /**
- * Make sure that there are two groups and three people with a token each. What somebody has changed since the first start, such as a role, stays.
+ * Make sure that the two groups exist and that three people have a token each. Changes that somebody has made since the first start, for example of a role,
+ * stay.
  */
 export async function ensurePeople(
   operator: ServerClient,
@@ -69,7 +70,7 @@ interface Held {
   readonly isNewUser: boolean
 }
 
-/** The token of a file when the server still takes it, else a new one. */
+/** Return the token in a file when the server still accepts it, and otherwise create one. */
 async function ensureToken(
   operator: ServerClient,
   { file, user, group, signal }: Wanted,
@@ -86,7 +87,7 @@ async function ensureToken(
     body: {
       name: `vct-${Date.now().toString(36)}`,
       user,
-      // A user who is there stays in their groups.
+      // An existing user stays in the same groups.
       ...(known.length === 0 ? { group } : {}),
     },
     signal,
@@ -94,7 +95,7 @@ async function ensureToken(
   return { token: secret, userId: token.user?.id ?? 0, isNewUser: known.length === 0 }
 }
 
-/** Leave a member of `local` without any role. */
+/** Remove all roles of a member of `local`. */
 async function takeRoles(
   operator: ServerClient,
   userId: number,

@@ -15,14 +15,16 @@ export interface RequestOptions {
 
 /** A client of a server's Unix socket. */
 export interface ServerClient {
-  /** Ask, and check the answer. @throws {@link LabError} what the server answered, LAB_CONNECTION_FAILED, LAB_RESPONSE_INVALID. */
+  /** Send a request, and check the answer. @throws {@link LabError} the server's error, LAB_CONNECTION_FAILED, LAB_RESPONSE_INVALID. */
   ask<S extends TSchema>(schema: S, path: string, options: RequestOptions): Promise<Static<S>>
-  /** Ask, and return whatever comes. */
+  /** Send a request, and return the status code of any answer. */
   status(path: string, options: RequestOptions): Promise<number>
   withToken(token: string): ServerClient
 }
 
-/** Talk to the server at a Unix socket; `token` goes with each request. The command line's client, which speaks with any server, is of another package. */
+/**
+ * Create a client of the server at a Unix socket. Each request has the `token`. The command line's client, which works with any server, is in another package.
+ */
 export function createServerClient(socket: string, token: string | null = null): ServerClient {
   async function send(path: string, options: RequestOptions): Promise<Answer> {
     const payload = payloadOf(options)

@@ -6,10 +6,10 @@ import { archOf, LabError, path, routes, Template } from '@community-lab/contrac
 import Type from 'typebox'
 import type { ServerClient } from './server-client.ts'
 
-/** The name of the template that a virtual testbed has. */
+/** The name of the virtual testbed's template. */
 const templateName = 'tiny'
 
-/** Make sure that the server has the template, with this very image. @throws {@link LabError} LAB_VCT_NO_TEMPLATE. */
+/** Make sure that the server has the template with exactly this image. @throws {@link LabError} LAB_VCT_NO_TEMPLATE. */
 export async function ensureTemplate(
   operator: ServerClient,
   file: string,

@@ -3,30 +3,30 @@ import { parseArgs } from 'node:util'
 import { LabError } from '@community-lab/contract'
 import { maxNodes } from '../network/topology.ts'
 
-/** What `up` was asked for. */
+/** The arguments of `up`. */
 export interface UpArguments {
   readonly command: 'up'
   readonly home: string
   readonly nodes: number
   readonly port: number
-  /** The sliver template to use instead of the data folder's; null: that one. */
+  /** The sliver template to use; null: the one in the data folder. */
   readonly template: string | null
-  /** `foreground`: it lives as long as whoever started it; `background`: until `down`. */
+  /** `foreground`: the testbed ends with the process that started it; `background`: it lives until `down`. */
   readonly life: 'foreground' | 'background'
 }
 
-/** What this program was asked for. */
+/** The arguments of this program. */
 export type Arguments =
   | UpArguments
   | { readonly command: 'down'; readonly home: string }
   | { readonly command: 'status'; readonly home: string }
 
-/** How the program is used. */
+/** The help text. */
 export const usage = `usage: community-lab-vct up [--foreground] --home DIR [--nodes N] [--port P] [--template FILE]
        community-lab-vct down --home DIR
        community-lab-vct status --home DIR`
 
-/** Understand the arguments, without the program's own name. @throws {@link LabError} LAB_VCT_USAGE. */
+/** Parse the arguments, without the program's own name. @throws {@link LabError} LAB_VCT_USAGE. */
 export function parseArguments(argv: readonly string[]): Arguments {
   const { values, positionals } = parse(argv)
   const [command, ...rest] = positionals

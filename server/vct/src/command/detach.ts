@@ -9,10 +9,9 @@ import type { UpArguments } from './arguments.ts'
 import { ProgressLine, type Say } from '../progress.ts'
 
 /**
- * Start a testbed in the background, pass on its progress, and settle when it is up; it stays until it is stopped. When the signal is aborted before
- * that, or this process ends, it is stopped.
- *
- * @throws {@link LabError} what it says; LAB_VCT_POD_ENDED when it ends without a word; the signal's reason.
+ * Start a testbed in the background, report its progress, and settle when it is up. It then runs until it is stopped. When the signal is aborted before
+ * that, or this process ends, the testbed is stopped.
+ * @throws {@link LabError} the testbed's error; LAB_VCT_POD_ENDED when it ends without an error; the signal's reason.
  */
 export async function bringUpDetached(
   args: UpArguments,
@@ -40,7 +39,7 @@ export async function bringUpDetached(
     if ('ready' in line) up.resolve(undefined)
   })
   child.stdin.on('error', () => {
-    // It has ended, which `close` tells.
+    // The process has ended, which `close` reports.
   })
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message))
@@ -58,7 +57,7 @@ export async function bringUpDetached(
     child.stdout.destroy()
     child.unref()
   } catch (error) {
-    // It says why before it has put everything away.
+    // It reports the error before it has cleaned up.
     await ended
     signal.throwIfAborted()
     throw error

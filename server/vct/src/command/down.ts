@@ -8,12 +8,12 @@ import { findHolder, takeLock, type ForeignLock } from '../pod/lock.ts'
 import { sendSignal } from '../process/tree.ts'
 import { doStep, type Say } from '../progress.ts'
 
-/** How long a testbed may take to end before its launcher is killed, in milliseconds. */
+/** The most time for the end of a testbed before its launcher is killed, in milliseconds. */
 const patienceMs = 30_000
 
 /**
- * Stop the testbed of a home, wherever it was started and however far it has come; what a killed one left is removed. Settles when nothing is left.
- * Does nothing more when none runs.
+ * Stop the testbed of a home, wherever it was started and however far its start is, and remove the leftovers of a killed one. Settles when nothing is left.
+ * Without a running testbed, only leftovers are removed.
  */
 export async function takeDown(home: string, say: Say, signal: AbortSignal): Promise<void> {
   await doStep(say, 'stop', async (note) => {
@@ -34,7 +34,7 @@ async function end({ holder, released, close }: ForeignLock, signal: AbortSignal
       signal: AbortSignal.any([signal, over.signal]),
     })
     if ((await Promise.race([released, timer])) !== 'late') return
-    // Its pod is killed with it.
+    // This also kills its pod.
     sendSignal(holder.pid, 'SIGKILL')
     await released
   } finally {
@@ -43,7 +43,7 @@ async function end({ holder, released, close }: ForeignLock, signal: AbortSignal
   }
 }
 
-/** Ask the testbed of a home how it is. @throws {@link LabError} LAB_VCT_NOT_RUNNING. */
+/** Read the status of a home's testbed. @throws {@link LabError} LAB_VCT_NOT_RUNNING. */
 export async function readStatus(home: string, signal: AbortSignal): Promise<VctStatus> {
   const { vctSocket } = await existingFolders(home)
   try {

@@ -14,18 +14,16 @@ import { takeLock } from '../pod/lock.ts'
 import type { UpArguments } from './arguments.ts'
 import { doStep, type ReadyLine, type Say } from '../progress.ts'
 
-/** How long the pod may take to end in good order before it is killed, in milliseconds. */
+/** The most time for a proper end of the pod before it is killed, in milliseconds. */
 const graceMs = 20_000
 
 /** The folder with `server/`, `agent/` and `node_modules/`. */
 const app = resolve(import.meta.dirname, '../../../..')
 
 /**
- * Bring a testbed up and stay with it until the signal is aborted or it is stopped from elsewhere. When this settles nothing of it is left but its
- * data folder.
- *
+ * Bring a testbed up, and return when the signal was aborted or it was stopped from elsewhere. Then only its data folder is left.
  * @throws {@link LabError} LAB_VCT_RUNNING, LAB_PORT_IN_USE, LAB_VCT_NO_TEMPLATE, what the host lacks, and what fails in the pod; the signal's reason
- *   when it is aborted before the testbed is up.
+ * when it is aborted before the testbed is up.
  */
 export async function bringUp(args: UpArguments, say: Say, signal: AbortSignal): Promise<void> {
   const url = `http://127.0.0.1:${args.port}`
@@ -65,7 +63,7 @@ export async function bringUp(args: UpArguments, say: Say, signal: AbortSignal):
   })
 }
 
-/** Its true path: all that is computed from it must be the same whatever link led there. */
+/** Create the data folder, and return its real path. Values are derived from the path, and must not depend on a symbolic link in it. */
 async function makeHome(home: string): Promise<string> {
   await mkdir(home, { recursive: true, mode: 0o755 })
   return realpath(home)

@@ -6,7 +6,7 @@ import {
 } from '@community-lab/contract'
 import { createServerClient } from '../bootstrap/server-client.ts'
 
-/** A running virtual testbed, controlled. Each answers with the status after it. */
+/** The control client of a running virtual testbed. Each call answers with the status after it. */
 export interface ControlClient {
   status(signal?: AbortSignal): Promise<VctStatus>
   node(name: string, action: VctNodeAction, signal?: AbortSignal): Promise<VctStatus>
@@ -18,9 +18,9 @@ export interface ControlClient {
 const timeoutMs = 60_000
 
 /**
- * Control the virtual testbed at a socket.
- *
- * Its calls throw LabError: LAB_CONNECTION_FAILED when none runs, LAB_VCT_UNKNOWN for a node or link that there is not, LAB_NOT_FOUND for such an action, LAB_VCT_NODE_OFF.
+ * Create a client of the control socket of a virtual testbed.
+ * Its calls throw LabError: LAB_CONNECTION_FAILED when no testbed runs, LAB_VCT_UNKNOWN for an unknown node or link, LAB_NOT_FOUND for an unknown action,
+ * LAB_VCT_NODE_OFF.
  */
 export function createControlClient(socket: string): ControlClient {
   const client = createServerClient(socket)

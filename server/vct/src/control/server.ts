@@ -13,22 +13,22 @@ import {
   type VctStatus,
 } from '@community-lab/contract'
 
-/** What the control socket can ask for. */
+/** The operations of the control socket. */
 export interface Controlled {
   status(): VctStatus
   node(name: string, action: VctNodeAction): Promise<void>
   link(a: string, b: string, action: VctLinkAction): Promise<void>
   server(action: VctServerAction): Promise<void>
-  /** Ask for the end; settles at once. */
+  /** Request the end of the testbed. Settles at once. */
   stop(): void
 }
 
-/** The control socket, being served. */
+/** The control socket while it is served. */
 export interface ControlServer {
   close(): Promise<void>
 }
 
-/** Serve the control socket, for its owner alone. Actions answer with the status after them. */
+/** Serve the control socket, for its owner only. Actions answer with the status after them. */
 export async function serveControl(socket: string, controlled: Controlled): Promise<ControlServer> {
   await rm(socket, { force: true })
   const server = createServer((request, response) => {

@@ -2,14 +2,14 @@ import { fstatSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import process from 'node:process'
 
-/** The line that lets go of a lifeline: from then on the process lives by itself. */
+/** The line that ends a lifeline. From then on the process no longer depends on its parent. */
 export const stayLine = 'stay'
 
 const lookEveryMs = 500
 
 /**
- * Learn of the end of whoever started this process: at the end of standard input where that is a pipe, else when this process has another parent.
- * Calls `onEnd` once with the reason, unless standard input said {@link stayLine} before.
+ * Notice the end of the process that started this one: by the end of standard input where that is a pipe, and otherwise by a change of the parent.
+ * Calls `onEnd` once with the reason, unless standard input contained {@link stayLine} before.
  */
 export function holdLifeline(onEnd: (reason: string) => void): void {
   const input = fstatSync(0)

@@ -10,31 +10,31 @@ import { maybeChildOf } from '../process/tree.ts'
 /** Options of {@link startPod}. */
 export interface PodOptions {
   readonly configuration: PodConfiguration
-  /** The flags that `unshare` takes here. */
+  /** The flags of `unshare` on this host. */
   readonly unshareFlags: readonly string[]
   readonly logFile: string
   readonly onLine: (line: PodLine) => void
 }
 
-/** The pod: killing its first process ends everything in it. */
+/** The pod. Killing its first process ends all processes in it. */
 export interface Pod {
-  /** Settles with how it ended, in words, when nothing of it is left. Never rejects. */
+  /** Settles with a description of the end when all processes of the pod have ended. Never rejects. */
   readonly ended: Promise<string>
   /** The last line of its log. */
   readonly lastLine: string
-  /** Its first process, as seen from here; null before and after. */
+  /** The pid of its first process outside of the pod; null before its start and after its end. */
   readonly pid: number | null
-  /** Ask it to end, wait, and kill it when it does not within `graceMs`. Settles when it has ended. */
+  /** Ask the pod to end, wait, and kill it after `graceMs`. Settles when it has ended. */
   stop(graceMs: number): Promise<void>
 }
 
 /**
- * The pod's first process, a shell. It reaps processes that have lost their parent, which Node.js does not do, and ends with the supervisor. A shell gives a
- * background process no standard input, so the supervisor gets the shell's own by way of descriptor 3.
+ * The pod's first process, a shell. It reaps orphaned processes, which Node.js does not do, and ends with the supervisor. A shell gives a
+ * background process no standard input, so the supervisor gets the shell's own input by descriptor 3.
  */
 const first = 'exec 3<&0; "$@" <&3 3<&- & exec 3<&- <&-; wait $!'
 
-/** What ends it with this process, however this one ends. */
+/** The kernel kills the pod when this process ends in any way. */
 const withParent = ['setpriv', '--pdeathsig', 'KILL', '--']
 
 /** Start a pod and its supervisor. */
@@ -47,7 +47,7 @@ export function startPod(options: PodOptions): Pod {
   const [program = '', ...args] = [...withParent, 'unshare', ...unshareFlags, '--', ...shell]
   const child = spawn(program, args, {
     cwd: '/',
-    // It has a session of its own, so Ctrl-C and a closed terminal reach it through this process only.
+    // The pod has its own session, so Ctrl-C and a closed terminal reach it only through this process.
     detached: true,
     env: { PATH: systemPath, LANG: 'C.UTF-8', HOME: '/nonexistent' },
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -60,7 +60,7 @@ export function startPod(options: PodOptions): Pod {
   })
   child.stderr.on('data', (chunk: Buffer) => log.write(chunk))
   child.stdin.on('error', () => {
-    // It has ended: `ended` tells.
+    // The process has ended. `ended` reports it.
   })
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message))
@@ -92,7 +92,7 @@ function maybePodLine(text: string): PodLine | null {
     const document: unknown = JSON.parse(text)
     return Value.Check(PodLine, document) ? document : null
   } catch {
-    // Something that went wrong, in words.
+    // The line is a message in words.
     return null
   }
 }

@@ -2,15 +2,14 @@ import { createConnection, createServer, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { LabError } from '@community-lab/contract'
 
-/** A TCP port of this machine whose connections go to a Unix socket, bytes as they are: so WebSockets and event streams pass. */
+/** A TCP port of this machine whose connections are forwarded to a Unix socket, byte by byte. So WebSockets and event streams work, too. */
 export interface PortRelay extends AsyncDisposable {
   readonly port: number
 }
 
 /**
- * Offer a Unix socket at a port of 127.0.0.1. The socket need not be there yet: until then, and while nobody serves it, a connection is closed at
- * once, as if nobody served the port.
- *
+ * Serve a port of 127.0.0.1 that forwards to a Unix socket. The socket need not exist yet. While nobody listens on it, connections are closed at
+ * once, as if nobody listened on the port.
  * @throws {@link LabError} LAB_PORT_IN_USE.
  */
 export async function relayPort(port: number, socket: string): Promise<PortRelay> {
@@ -44,12 +43,12 @@ export async function relayPort(port: number, socket: string): Promise<PortRelay
   }
 }
 
-/** Pass on what one end sends, and whether it has finished sending or has broken off. */
+/** Forward the data of one end, and also its end or failure. */
 function join(from: Socket, to: Socket): void {
   from.pipe(to)
   from.on('error', () => to.destroy())
   from.on('close', () => {
-    // When one end breaks off, the other is closed too. When it has only finished sending, the other may go on.
+    // When one end fails, the other is closed, too. When one end has only finished sending, the other may continue.
     if (!from.readableEnded) to.destroy()
   })
 }

@@ -8,23 +8,24 @@ import type { Folders } from '../pod/folders.ts'
 import { ownProgram } from '../process/own-program.ts'
 
 /**
- * Remove what outlives a pod that was killed: its cgroups, its sockets, the folder where its `/run` was made. Only for whoever holds the home's lock.
+ * Remove the leftovers of a pod that was killed: its cgroups, its sockets, the folder where its `/run` was created. Only the holder of the home's lock may call
+ * this.
  */
 export async function sweep(folders: Folders): Promise<void> {
   await removeCgroupParent(folders.hash)
   for (const dir of [folders.run, folders.stage]) await removeFolder(dir)
 }
 
-/** A process that sweeps when this one is killed. */
+/** A process that sweeps when this process is killed. */
 export interface Sweeper {
-  /** Let it go: there is nothing to sweep any more. */
+  /** End the sweeper, because nothing is left to sweep. */
   dismiss(): void
 }
 
-/** A shell waits, for it is small; it becomes the sweeper when this process ends without having dismissed it. */
+/** A shell waits, because it needs little memory. It becomes the sweeper when this process ends without having dismissed it. */
 const vigil = 'read -r word && [ "$word" = dismissed ] || exec "$@"'
 
-/** Post a sweeper. It is in a session of its own: no Ctrl-C and no closed terminal reaches it. */
+/** Start a sweeper. It has its own session, so Ctrl-C and a closed terminal do not reach it. */
 export function postSweeper(home: string): Sweeper {
   const main = ownProgram(import.meta.filename, 'sweep-main')
   const child = spawn('/bin/sh', ['-c', vigil, 'sweeper', process.execPath, main, home], {
@@ -43,7 +44,7 @@ export function postSweeper(home: string): Sweeper {
   return { dismiss: () => void child.stdin.end('dismissed\n') }
 }
 
-/** Remove a folder in which another user of the pod, whom only the pod's user namespace knows, may have something. */
+/** Remove a folder that may contain files of another user of the pod, whom only the pod's user namespace knows. */
 async function removeFolder(dir: string): Promise<void> {
   try {
     await rm(dir, { recursive: true, force: true })

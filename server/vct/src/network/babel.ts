@@ -10,11 +10,11 @@ import {
 } from './topology.ts'
 
 /**
- * Seconds between hellos. A neighbour that is silent is given up after two or three of them, so a cut is routed around within about two seconds.
+ * Seconds between hellos. A neighbour counts as lost after two or three missing ones, so routes avoid a cut within about two seconds.
  * Source: runtime measurements; babeld's default of 4 s takes 20 s to converge.
  */
 const helloIntervalS = 0.3
-/** Seconds between updates. A new sequence number travels a link with each, so this bounds how long a route that was not feasible stays unused. */
+/** Seconds between updates. Each update carries a new sequence number over one link, so this limits how long a route that was not feasible stays unused. */
 const updateIntervalS = 2 * helloIntervalS
 
 /** A babeld to run: its configuration and its interfaces. */
@@ -23,7 +23,7 @@ export interface Router {
   readonly interfaces: readonly string[]
 }
 
-/** The router of a node: it announces the node's address and its slivers' prefix. */
+/** Return the router of a node. It announces the node's address and its slivers' prefix. */
 export function nodeRouter(topology: Topology, n: number): Router {
   return {
     interfaces: interfacesOf(topology, n),
@@ -35,14 +35,14 @@ export function nodeRouter(topology: Topology, n: number): Router {
   }
 }
 
-/** The server's router: it announces the server alone. */
+/** Return the server's router. It announces only the server. */
 export function serverRouter(topology: Topology): Router {
   return {
     interfaces: topology.uplinks.map(radioName),
     configuration: render([
       ...onlyFrom(topology.uplinks),
       `redistribute local ip ${serverCommunityAddress}/128`,
-      // The server announces nothing else, so nobody's packets are routed through it.
+      // The server announces nothing else, so no packets of others are routed through it.
       `out ip ${serverCommunityAddress}/128 allow`,
       'out deny',
     ]),
@@ -50,24 +50,24 @@ export function serverRouter(topology: Topology): Router {
 }
 
 /**
- * Take routes from these neighbours and nobody else. That also keeps babeld from remembering requests for a new sequence number: one that was
- * lost on its way, because its destination was cut off just then, would silence every later one for 65 s (`request_redundant` and `REQUEST_TIMEOUT`
- * of babeld's resend.c, up to 1.14: a forwarded request counts as being resent, and is not), and a node that is back stayed without routes as long.
+ * Accept routes from these neighbours only. This also keeps babeld from remembering requests for a new sequence number. When such a request was lost, because
+ * its destination was cut off at that moment, it would suppress every later one for 65 s, and a node that is back would have no routes for as long
+ * (`request_redundant` and `REQUEST_TIMEOUT` of babeld's resend.c, up to 1.14: a forwarded request counts as one that is sent again, but is not).
  */
 function onlyFrom(hosts: readonly number[]): readonly string[] {
   return [...hosts.map((host) => `in neigh ${linkAddress(host)} allow`), 'in deny']
 }
 
-/** babeld's arguments, in the foreground. */
+/** Return babeld's arguments, to run in the foreground. */
 export function babeldArguments(
   router: Router,
   files: { readonly configuration: string; readonly state: string },
 ): readonly string[] {
   return [
     ...['-c', files.configuration, '-S', files.state],
-    // No pid file: one of a killed babeld would stand in the way of the next.
+    // No pid file, because that of a killed babeld would stop the next one.
     ...['-I', ''],
-    // No smoothing of metrics: with it, a better route is taken half a minute after a cut has ended. These links never flap.
+    // No smoothing of metrics. With it, a better route is used only half a minute after a cut has ended. These links never flap.
     ...['-M', '0'],
     ...router.interfaces,
   ]

@@ -12,40 +12,40 @@ import {
   type Topology,
 } from './topology.ts'
 
-/** How links get their delay: by the kernel's netem, or by a relay process that VXLAN packets pass. */
+/** How links get their delay: from the kernel's netem, or from a relay process through which VXLAN packets pass. */
 export type Shaping = 'netem' | 'relay'
 
-/** The namespace of the relay. */
+/** The network namespace of the relay. */
 export const relayNamespace = 'relay'
-/** The relay's address in the links' underlay, and the port of VXLAN. */
+/** The relay's address in the underlay network of the links, and the port of VXLAN. */
 export const relayAddress = '10.99.255.254'
 export const vxlanPort = 4789
-/** How many slots a sliver's table of TCP connections has, a power of two. More connections share slots, which costs them little. */
+/** The number of slots in a sliver's table of TCP connections, a power of two. More connections share slots, which costs them little. */
 const sliverConnectionSlots = 1024
 
-/** A node's address in the underlay. */
+/** Return the address of a node in the underlay. */
 export function underlayAddress(n: number): string {
   return `10.99.${n >> 8}.${n & 0xff}`
 }
 
-/** The VXLAN id of a link, by its place in the topology. */
+/** Return the VXLAN id of a link, by its index in the topology. */
 export function linkVni(index: number): number {
   return 100 + index
 }
 
-/** Commands, one argv each, for one namespace; null is the pod's own, which is the server's. */
+/** Commands for one namespace, as one argv each. The namespace null is the pod's own, which is the server's. */
 export interface NamespaceScript {
   readonly namespace: string | null
   readonly commands: readonly (readonly string[])[]
 }
 
-/** The namespaces there must be before {@link wiringScript} runs. */
+/** List the namespaces that must exist before {@link wiringScript} runs. */
 export function namespaces(topology: Topology, shaping: Shaping): readonly string[] {
   const nodes = topology.nodes.map(nodeName)
   return shaping === 'relay' ? [...nodes, relayNamespace] : nodes
 }
 
-/** The commands in the pod's own namespace that make every pair of interfaces; they end up in the nodes' namespaces. */
+/** Return the commands in the pod's own namespace that create all pairs of interfaces and move them to the nodes' namespaces. */
 export function wiringScript(topology: Topology, shaping: Shaping): NamespaceScript {
   const commands: string[][] = []
   for (const n of topology.uplinks) {
@@ -71,17 +71,17 @@ export function wiringScript(topology: Topology, shaping: Shaping): NamespaceScr
   return { namespace: null, commands }
 }
 
-/** The commands that turn a namespace into a node: forwarding, addresses, its radios with their shape, and the prefix that it announces. */
+/** Return the commands that configure the namespace of a node: forwarding, addresses, the shape of its radios, and the prefix that it announces. */
 export function nodeScript(topology: Topology, n: number, shaping: Shaping): NamespaceScript {
   const commands: string[][] = [
     ['sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1', 'net.ipv4.ip_forward=1'],
-    // Each sliver gets a table of TCP connections of its own, with so many slots. Else all share the host's, and whatever lists a sliver's connections, as its SSH
-    // server does when it starts, goes through hundreds of thousands of slots. Kernels older than Linux 6.1 do not know it.
+    // Each sliver gets its own table of TCP connections with this many slots. Otherwise all share the host's table, and every program that lists a sliver's
+    // connections, as its SSH server does when it starts, reads hundreds of thousands of slots. Kernels before Linux 6.1 do not have this setting.
     ['sysctl', '-eqw', `net.ipv4.tcp_child_ehash_entries=${sliverConnectionSlots}`],
     ['ip', 'link', 'set', 'lo', 'up'],
     ['ip', 'addr', 'add', `${communityAddress(n)}/128`, 'dev', 'lo', 'nodad'],
-    // A sliver's own route is preferred to this one. So packets to addresses that no sliver has are refused here, and babeld has a route of this prefix to
-    // announce.
+    // A sliver's own route is more specific than this one. So packets to addresses that no sliver has are refused here, and babeld has a route of this prefix
+    // to announce.
     [
       ...['ip', '-6', 'route', 'add', 'unreachable', publicPrefix(n)],
       ...['metric', '65000', 'proto', 'static'],
@@ -91,7 +91,7 @@ export function nodeScript(topology: Topology, n: number, shaping: Shaping): Nam
     commands.push(
       ['ip', 'link', 'set', 'ul', 'mtu', '1600', 'addrgenmode', 'none', 'up'],
       ['ip', 'addr', 'add', underlayAddress(n), 'peer', relayAddress, 'dev', 'ul'],
-      // Without this nobody computes the inner checksums, and TCP hangs.
+      // Without this nothing computes the inner checksums, and TCP hangs.
       ['ethtool', '-K', 'ul', 'tx', 'off', 'gso', 'off', 'tso', 'off'],
     )
   }
@@ -103,7 +103,7 @@ export function nodeScript(topology: Topology, n: number, shaping: Shaping): Nam
   return { namespace: nodeName(n), commands }
 }
 
-/** The commands that turn the pod's own namespace into the server's. */
+/** Return the commands that configure the pod's own namespace for the server. */
 export function serverScript(topology: Topology): NamespaceScript {
   return {
     namespace: null,
@@ -115,7 +115,7 @@ export function serverScript(topology: Topology): NamespaceScript {
   }
 }
 
-/** The commands that make the relay's namespace: it forwards nothing itself, so nodes meet only through the relay. */
+/** Return the commands that configure the relay's namespace. It does not forward, so nodes reach each other only through the relay process. */
 export function relayScript(topology: Topology): NamespaceScript {
   return {
     namespace: relayNamespace,
@@ -130,7 +130,7 @@ export function relayScript(topology: Topology): NamespaceScript {
   }
 }
 
-/** The commands that shape one interface. With the relay the kernel limits the rate and the relay delays. */
+/** Return the commands that shape one interface. With the relay, the kernel limits the rate and the relay adds the delay. */
 export function shapeCommands(
   name: string,
   shape: Shape,
@@ -144,7 +144,7 @@ export function shapeCommands(
   return [['tc', 'qdisc', 'replace', 'dev', name, 'root', ...qdisc]]
 }
 
-/** The commands that drop all that comes in through an interface. The sender is told nothing, as with an obstacle in front of an antenna. */
+/** Return the commands that drop all packets that an interface receives. The sender is not notified, as with an obstacle in front of an antenna. */
 export function cutCommands(name: string): readonly (readonly string[])[] {
   const chain = ['add', 'chain', 'netdev', cutTable(name), 'in']
   const hook = `{ type filter hook ingress device "${name}" priority -500; policy drop; }`
@@ -154,7 +154,7 @@ export function cutCommands(name: string): readonly (readonly string[])[] {
   ]
 }
 
-/** The commands that undo {@link cutCommands}. */
+/** Return the commands that undo {@link cutCommands}. */
 export function restoreCommands(name: string): readonly (readonly string[])[] {
   return [
     ['nft', 'add', 'table', 'netdev', cutTable(name)],
@@ -179,7 +179,7 @@ function radioCommands(n: number, link: MeshLink, shaping: Shaping, vni: number)
   return [...made, ...shape, ...upCommands(name, n)]
 }
 
-/** Link-local addresses of our own: babeld converges ten times sooner than with those that the kernel makes. */
+/** The link-local addresses are fixed, because babeld converges ten times sooner with them than with those that the kernel generates. */
 function upCommands(name: string, host: number): string[][] {
   return [
     ['ip', 'link', 'set', name, 'addrgenmode', 'none', 'up'],
@@ -206,7 +206,7 @@ function cutTable(name: string): string {
   return cutPrefix + name
 }
 
-/** The interface that a table of {@link cutCommands} cuts; null for a table of anybody else. */
+/** Return the interface that a table of {@link cutCommands} cuts; null for every other table. */
 export function cutInterface(table: string): string | null {
   return table.startsWith(cutPrefix) ? table.slice(cutPrefix.length) : null
 }

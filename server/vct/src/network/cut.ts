@@ -4,14 +4,14 @@ import { Value } from 'typebox/value'
 import { cutCommands, cutInterface, restoreCommands } from './commands.ts'
 import { runScript } from './namespace.ts'
 
-/** The interfaces of one namespace that are to let nothing in. */
+/** The interfaces of one namespace that are to drop all packets that they receive. */
 export interface WantedCuts {
-  /** Null is the pod's own, which is the server's. */
+  /** Null is the pod's own namespace, which is the server's. */
   readonly namespace: string | null
   readonly wanted: readonly string[]
 }
 
-/** What `nft -j list chains netdev` tells, as far as it matters here. */
+/** The needed part of the output of `nft -j list chains netdev`. */
 const Chains = Type.Object({
   nftables: Type.Array(
     Type.Object({
@@ -27,9 +27,9 @@ const Chains = Type.Object({
 })
 
 /**
- * Cut exactly these interfaces, whatever was cut before, and read back that it is so: a link that was not cut would make a measurement wrong in silence.
- *
- * @throws {@link LabError} LAB_VCT_COMMAND_FAILED; LAB_VCT_CUT_MISMATCH when the kernel has something else afterwards.
+ * Cut exactly these interfaces, whatever was cut before, and read the result back. Without that, a link that was not cut would make a measurement wrong without
+ * notice.
+ * @throws {@link LabError} LAB_VCT_COMMAND_FAILED; LAB_VCT_CUT_MISMATCH when the result differs.
  */
 export async function applyCuts({ namespace, wanted }: WantedCuts): Promise<void> {
   const before = await readCuts(namespace)
@@ -45,13 +45,13 @@ export async function applyCuts({ namespace, wanted }: WantedCuts): Promise<void
   throw new LabError('LAB_VCT_CUT_MISMATCH', { node, asked: wanted, found: after })
 }
 
-/** The interfaces of a namespace that the kernel says are cut. */
+/** Read which interfaces of a namespace the kernel has cut. */
 async function readCuts(namespace: string | null): Promise<readonly string[]> {
   const json = await runScript({ namespace, commands: [['nft', '-j', 'list', 'chains', 'netdev']] })
   return parseCuts(json)
 }
 
-/** The interfaces that let nothing in, from what `nft -j list chains netdev` wrote. */
+/** Return the cut interfaces from the output of `nft -j list chains netdev`. */
 export function parseCuts(json: string): readonly string[] {
   const document: unknown = json.trim() === '' ? { nftables: [] } : JSON.parse(json)
   if (!Value.Check(Chains, document)) return []

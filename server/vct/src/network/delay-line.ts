@@ -1,4 +1,4 @@
-/** Something that leaves a {@link DelayLine} a fixed time after it came in. */
+/** An item that leaves a {@link DelayLine} a fixed time after it was added. */
 interface Waiting<T> {
   readonly item: T
   readonly dueMs: number
@@ -7,18 +7,18 @@ interface Waiting<T> {
 /** Options of a {@link DelayLine}. */
 export interface DelayLineOptions<T> {
   readonly delayMs: number
-  /** What more comes is dropped, as a full radio buffer does. */
+  /** The most waiting items. Further items are dropped, as by a full radio buffer. */
   readonly maxItems: number
   readonly release: (item: T) => void
   /** A monotonic clock, in milliseconds with fractions. */
   readonly now: () => number
-  /** Call back once, not before `waitMs` (a whole number of at least 1) is over. */
+  /** Call back once, when `waitMs` (a whole number of at least 1) has passed. */
   readonly schedule: (callback: () => void, waitMs: number) => void
 }
 
 /**
- * A line that everything passes in order and in the same time. Timers count whole milliseconds, so what is due within half of one leaves with
- * what is due now: late by half a millisecond at most and early as often, instead of always late.
+ * A queue that items leave in order, each after the same time. Timers count whole milliseconds, so items that are due within half a millisecond leave together
+ * with those that are due now. So items are at most half a millisecond late or early, with equal frequency, instead of always late.
  */
 export class DelayLine<T> {
   #queue: Waiting<T>[] = []
@@ -30,12 +30,12 @@ export class DelayLine<T> {
     this.#options = options
   }
 
-  /** How many were dropped because the line was full. */
+  /** The number of items that were dropped because the line was full. */
   get dropped(): number {
     return this.#dropped
   }
 
-  /** Put something in. */
+  /** Add an item. */
   push(item: T): void {
     if (this.#queue.length >= this.#options.maxItems) {
       this.#dropped += 1

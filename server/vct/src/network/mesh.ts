@@ -13,22 +13,22 @@ import { runScript } from './namespace.ts'
 import { readShapes } from './read-back.ts'
 import { interfacesOf, nodeName, radioName, type MeshLink, type Topology } from './topology.ts'
 
-/** Whether a link carries anything. */
+/** Whether packets pass a link. */
 export type LinkState = 'up' | 'cut'
 
-/** The community network: namespaces and links between them. It lives as long as the pod. */
+/** The community network: namespaces and links between them. It lasts as long as the pod. */
 export interface Mesh {
   readonly topology: Topology
   readonly shaping: Shaping
-  /** Whether a link as such is cut, apart from what its nodes are. */
+  /** Tell whether the link itself is cut. The state of its nodes does not matter. */
   linkState(link: MeshLink): LinkState
   setLink(link: MeshLink, state: LinkState): Promise<void>
-  /** Cut all links of a node, those of the server included, or undo that; links cut by themselves stay cut. */
+  /** Cut all links of a node, including those to the server, or restore them. Links that were cut with `setLink` stay cut. */
   setNode(n: number, state: LinkState): Promise<void>
   nodeState(n: number): LinkState
 }
 
-/** Find out whether this kernel can delay packets itself. Makes and removes a namespace of its own. */
+/** Find out whether this kernel can delay packets itself. Creates and removes a namespace for it. */
 export async function probeShaping(signal?: AbortSignal): Promise<Shaping> {
   const namespace = 'probe'
   const options = signal === undefined ? {} : { signal }
@@ -48,9 +48,8 @@ export async function probeShaping(signal?: AbortSignal): Promise<Shaping> {
 }
 
 /**
- * Make the namespaces, links and shapes of a topology in the pod's network, and read every shape back. The relay, where it is needed, and the
- * routers are processes and not started here.
- *
+ * Create the namespaces, links and shapes of a topology in the pod's network, and read every shape back. The routers, and the relay if it is needed,
+ * are processes and are not started here.
  * @throws {@link LabError} LAB_VCT_COMMAND_FAILED, LAB_VCT_SHAPING_MISMATCH.
  */
 export async function createMesh(
@@ -75,10 +74,10 @@ function meshOf(topology: Topology, shaping: Shaping): Mesh {
   const cutNodes = new Set<number>()
   const inOrder = createQueue()
 
-  /** Whether the kernel's rules are those of the two sets of cuts. */
+  /** Whether the kernel's rules match the two sets of cuts. */
   let isApplied = true
 
-  /** Bring the kernel's rules to what the two sets say; both ends of a link drop what comes in. */
+  /** Change the kernel's rules to match the two sets. Both ends of a cut link drop the packets that they receive. */
   async function apply(): Promise<void> {
     const ofNodes = topology.nodes.map((n) => {
       const wanted = interfacesOf(topology, n).filter((name) => {
@@ -104,9 +103,9 @@ function meshOf(topology: Topology, shaping: Shaping): Mesh {
     else set.delete(member)
     if (!isUpAlready) isApplied = false
     return inOrder(async () => {
-      // Looking costs processes in every namespace, and each node that is powered on asks for links that nothing has cut.
+      // Reading the rules starts processes in every namespace, and each node that is powered on restores links that are not cut.
       if (isApplied) return
-      // Set first: a change that comes meanwhile is applied after this one.
+      // Set it first, so that a change that comes meanwhile is applied after this one.
       isApplied = true
       try {
         await apply()

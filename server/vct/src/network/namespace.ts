@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { LabError } from '@community-lab/contract'
 import type { NamespaceScript } from './commands.ts'
 
-/** Where Debian keeps the commands of the network; an ordinary user's PATH may lack it. */
+/** The folders of Debian's network commands, which an ordinary user's PATH may lack. */
 export const systemPath = '/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** Options of {@link runScript}. */
@@ -10,27 +10,27 @@ export interface RunOptions {
   readonly signal?: AbortSignal
 }
 
-/** The file by which a named namespace is entered. */
+/** Return the file of a named namespace, which is needed to enter it. */
 function namespaceFile(name: string): string {
   return `/run/netns/${name}`
 }
 
-/** The argv that runs a command in a named network namespace, with this process's mounts (unlike `ip netns exec`, which hides the cgroups). */
+/** Return the argv that runs a command in a named network namespace, with the mounts of this process (unlike `ip netns exec`, which hides the cgroups). */
 export function inNamespace(name: string, argv: readonly string[]): readonly string[] {
   return ['nsenter', `--net=${namespaceFile(name)}`, '--', ...argv]
 }
 
 /**
- * Run the commands of a script in its namespace, one after the other, and stop at the first that fails. Returns what they wrote.
- *
- * @throws {@link LabError} LAB_VCT_COMMAND_FAILED with the command and what it said.
+ * Run the commands of a script in its namespace, one after the other, and stop at the first one that fails. Returns their output.
+ * @throws {@link LabError} LAB_VCT_COMMAND_FAILED with the command and its message.
  */
 export async function runScript(
   script: NamespaceScript,
   options: RunOptions = {},
 ): Promise<string> {
   if (script.commands.length === 0) return ''
-  // One shell for all of them: a testbed of 20 nodes takes hundreds of commands. Each prints its number before it runs, to name the culprit.
+  // One shell runs all commands, because a testbed of 20 nodes needs hundreds. The shell prints the number of each command before it, which tells the one that
+  // failed.
   const text = script.commands
     .map((argv, index) => `echo ${index} >&3; ${argv.map(quote).join(' ')}`)
     .join('\n')

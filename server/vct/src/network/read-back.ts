@@ -5,7 +5,7 @@ import type { Shaping } from './commands.ts'
 import { runScript } from './namespace.ts'
 import { nodeName, radioName, type Shape, type Topology } from './topology.ts'
 
-/** What `tc -j qdisc show` tells, as far as it matters here. Rates are bytes per second, delays seconds. */
+/** The needed part of the output of `tc -j qdisc show`. Rates are in bytes per second, delays in seconds. */
 const Qdiscs = Type.Array(
   Type.Object({
     kind: Type.String(),
@@ -20,7 +20,7 @@ const Qdiscs = Type.Array(
   }),
 )
 
-/** What the kernel says that an interface's shape is; null without one. With the relay the delay is not the kernel's. */
+/** Return the kernel's shape of an interface; null when it has none. With the relay, the kernel has no delay. */
 export function parseShape(json: string, device: string, shaping: Shaping): Partial<Shape> | null {
   const parsed: unknown = JSON.parse(json)
   if (!Value.Check(Qdiscs, parsed)) return null
@@ -35,9 +35,8 @@ export function parseShape(json: string, device: string, shaping: Shaping): Part
 }
 
 /**
- * Read back how a node's radios are shaped.
- *
- * @throws {@link LabError} LAB_VCT_SHAPING_MISMATCH when one is not shaped as its link is to be.
+ * Read the shapes of a node's radios back.
+ * @throws {@link LabError} LAB_VCT_SHAPING_MISMATCH when one differs from the shape of its link.
  */
 export async function readShapes(
   topology: Topology,
@@ -64,7 +63,7 @@ export async function readShapes(
   }
 }
 
-/** The kernel counts bytes per second and ticks: the last digits may differ. */
+/** The kernel counts bytes per second and ticks, so the last digits may differ. */
 function isNear(found: number | undefined, asked: number): boolean {
   return found !== undefined && Math.abs(found - asked) <= asked * 0.001
 }

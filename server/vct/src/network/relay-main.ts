@@ -6,8 +6,8 @@ import { linkVni, relayAddress, underlayAddress, vxlanPort } from './commands.ts
 import { defaultShape, planTopology } from './topology.ts'
 
 /**
- * The most packets of one direction of a link that wait here. A full link of 20 Mbit/s has far fewer on their way: what exceeds its rate waits in the kernel's
- * queue before it comes here.
+ * The most packets of one direction of a link that wait here. A full link of 20 Mbit/s has far fewer, because packets beyond its rate wait in the kernel's
+ * queue first.
  */
 const maxPacketsPerLine = 1000
 const vxlanHeaderBytes = 8
@@ -17,8 +17,8 @@ interface Direction {
 }
 
 /**
- * The relay's process: every radio packet comes here in VXLAN, waits for its link's delay and goes on to the other end. It exists because not
- * every kernel has netem. The one argument is the number of nodes. Prints `ready` when it serves; ends on SIGTERM.
+ * The process of the relay. Every radio packet comes here in VXLAN, waits for the delay of its link, and is sent to the other end. It exists because not
+ * every kernel has netem. The one argument is the number of nodes. Prints `ready` when it can receive; ends on SIGTERM.
  */
 function main(): void {
   const topology = planTopology(Number(process.argv[2]), defaultShape)

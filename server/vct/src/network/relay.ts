@@ -13,7 +13,7 @@ export interface RelayOptions {
   readonly log: LogFile
 }
 
-/** Supervise the relay that delays the packets of all links where the kernel cannot; it is not started yet. */
+/** Supervise the relay, which delays the packets of all links where the kernel cannot. It is not started yet. */
 export function superviseRelay({ topology, node, log }: RelayOptions): Supervised {
   const main = ownProgram(import.meta.filename, 'relay-main')
   return supervise({

@@ -10,17 +10,17 @@ import { nodeName, serverCommunityAddress, type Topology } from './topology.ts'
 
 /** Options of {@link superviseRouter}. */
 export interface RouterOptions {
-  /** Whose it is, such as `n1`. */
+  /** The owner of the router, such as `n1`. */
   readonly name: string
   readonly router: Router
   readonly log: LogFile
-  /** A folder of the pod for its files. */
+  /** The folder in the pod for its files. */
   readonly dir: string
-  /** Wraps its argv, to run it on its node. */
+  /** Wraps the argv, so that the router runs on its node. */
   readonly inside?: (argv: readonly string[]) => readonly string[]
 }
 
-/** Supervise a babeld; it is not started yet. */
+/** Supervise a babeld. It is not started yet. */
 export function superviseRouter(options: RouterOptions): Supervised {
   mkdirSync(options.dir, { recursive: true })
   const configuration = join(options.dir, `${options.name}.conf`)

@@ -1,9 +1,9 @@
 import { LabError } from '@community-lab/contract'
 
-/** What a radio link does to packets, alike in both directions. */
+/** The shape of a radio link, which is the same in both directions. */
 export interface Shape {
   readonly rateMbps: number
-  /** One way. */
+  /** The delay in one direction. */
   readonly delayMs: number
 }
 
@@ -19,20 +19,19 @@ export interface MeshLink {
 
 /** The nodes, and the links between them. */
 export interface Topology {
-  /** 1 to N. */
+  /** The numbers 1 to N. */
   readonly nodes: readonly number[]
   readonly links: readonly MeshLink[]
-  /** The nodes that the server is attached to, by links without shape. */
+  /** The nodes to which the server is attached. Their links to it have no shape. */
   readonly uplinks: readonly number[]
 }
 
-/** The largest virtual testbed; more would outgrow one machine's neighbour table, and n94 would have the server's address. */
+/** The most nodes of a virtual testbed. More would exceed the neighbour table of one machine, and n94 would have the server's address. */
 export const maxNodes = 64
 
 /**
- * Plan the default mesh: the line 1-2-…-N; with four nodes or more also the shortcut 2-N, so that there are two ways and of different length.
- * The server hangs on n1 and n3, so that no single cut takes it away (on n1 alone when there are fewer than three).
- *
+ * Plan the default mesh: the line 1-2-…-N, and with four nodes or more also the link 2-N, so that there are two paths of different lengths.
+ * The server is attached to n1 and n3, so that no single cut disconnects it (only to n1 when there are fewer than three nodes).
  * @throws {@link LabError} LAB_VCT_USAGE when `count` is not 1 to 64.
  */
 export function planTopology(count: number, shape: Shape = defaultShape): Topology {
@@ -47,39 +46,39 @@ export function planTopology(count: number, shape: Shape = defaultShape): Topolo
   return { nodes, links, uplinks: count < 3 ? [1] : [1, 3] }
 }
 
-/** The name of node `n` and of its network namespace. */
+/** Return the name of node `n`, which is also the name of its network namespace. */
 export function nodeName(n: number): string {
   return `n${n}`
 }
 
-/** The number of a node name, or null. */
+/** Return the number of a node name; null when it is not one. */
 export function maybeNodeNumber(name: string): number | null {
   const found = /^n([1-9][0-9]{0,4})$/u.exec(name)
   return found?.[1] === undefined ? null : Number(found[1])
 }
 
-/** The server's number where nodes have theirs. */
+/** The server's number in addresses, where nodes have their number. */
 export const serverHost = 0x5e
 
 /** The server's address in the community network. */
 export const serverCommunityAddress = 'fd77::5e'
 
-/** A node's address in the community network, `fd77::<n>`, n in hexadecimal. */
+/** Return a node's address in the community network, `fd77::<n>`, with n in hexadecimal. */
 export function communityAddress(n: number): string {
   return `fd77::${hex(n)}`
 }
 
-/** The /64 of which a node gives its slivers addresses in the community network. */
+/** Return the /64 prefix of a node. Its slivers have their addresses of the community network in it. */
 export function publicPrefix(n: number): string {
   return `fd77:0:0:${hex(n)}::/64`
 }
 
-/** What a node calls its interface towards another. */
+/** Return the name of a node's interface towards another node. */
 export function radioName(to: number): string {
   return `w${to}`
 }
 
-/** The interfaces of a node that lead to other nodes or to the server. */
+/** List a node's interfaces that lead to other nodes or to the server. */
 export function interfacesOf(topology: Topology, n: number): readonly string[] {
   const radios = topology.links.flatMap(({ a, b }) =>
     a === n ? [radioName(b)] : b === n ? [radioName(a)] : [],
@@ -87,18 +86,18 @@ export function interfacesOf(topology: Topology, n: number): readonly string[] {
   return topology.uplinks.includes(n) ? [...radios, uplinkName] : radios
 }
 
-/** The hosts at the other ends of a node's interfaces: numbers of nodes, and the server's. */
+/** List the neighbours of a node: numbers of nodes, and the server's number. */
 export function neighboursOf(topology: Topology, n: number): readonly number[] {
   const nodes = topology.links.flatMap(({ a, b }) => (a === n ? [b] : b === n ? [a] : []))
   return topology.uplinks.includes(n) ? [...nodes, serverHost] : nodes
 }
 
-/** A host's address on each of its links. */
+/** Return a host's address, which is the same on each of its links. */
 export function linkAddress(host: number): string {
   return `fe80::${hex(host)}`
 }
 
-/** What a node calls its interface towards the server. */
+/** The name of a node's interface towards the server. */
 export const uplinkName = 'up0'
 
 function hex(value: number): string {

@@ -12,14 +12,14 @@ import { serverSocketInPod, type Testbed, type TestbedContext } from './testbed.
 const graceMs = 10_000
 const serverWithinMs = 60_000
 
-/** What can be done to a running testbed. Actions must not overlap. */
+/** The actions on a running testbed. They must not overlap. */
 export interface Actions {
   node(name: string, action: VctNodeAction): Promise<void>
   link(a: string, b: string, action: VctLinkAction): Promise<void>
   server(action: VctServerAction): Promise<void>
 }
 
-/** What can be done to this testbed. The actions throw {@link LabError} LAB_VCT_UNKNOWN, LAB_VCT_NODE_OFF. */
+/** Create the actions of this testbed. They throw {@link LabError} LAB_VCT_UNKNOWN, LAB_VCT_NODE_OFF. */
 export function createActions(
   { server: part }: TestbedContext,
   { mesh, nodes }: Testbed,

@@ -7,8 +7,8 @@ const root = '/sys/fs/cgroup'
 const needed = ['memory', 'pids', 'cpu']
 
 /**
- * Make the cgroup under which all slivers of a testbed are, in every hierarchy that this user may write to. Returns its name, which is its path below
- * each hierarchy's root without a leading slash; or what the host lacks, where limits cannot hold.
+ * Create the cgroup that contains the cgroups of all slivers of a testbed, in every hierarchy that this user may write to. Returns its name, which is its path
+ * below the root of each hierarchy, without a leading slash. When limits cannot be enforced, it returns what the host lacks.
  */
 export async function createCgroupParent(
   hash: string,
@@ -31,7 +31,7 @@ export async function createCgroupParent(
   return { name }
 }
 
-/** Remove the cgroups of a testbed, killing what still runs in them. Does nothing when there are none. */
+/** Remove the cgroups of a testbed, and kill the processes in them. Does nothing when there are none. */
 export async function removeCgroupParent(hash: string): Promise<void> {
   for (const entry of ['', ...(await list(root))]) {
     const parent = join(root, entry, parentName(hash))
@@ -47,7 +47,7 @@ function noLimits(reason: string): string {
   return `Slivers have no limits of memory, processes and CPU, for ${reason}.`
 }
 
-/** cgroup2 alone at the root, or the hierarchies of version 1 with the controllers that limits need. */
+/** Return the root when cgroup2 alone is mounted there, and otherwise the hierarchies of version 1 with the controllers for limits. */
 async function findHierarchies(): Promise<readonly string[]> {
   if (await isUnified(root)) return [root]
   const entries = await list(root)
@@ -85,7 +85,7 @@ async function removeTree(dir: string): Promise<void> {
 
 async function processesIn(dir: string): Promise<readonly number[]> {
   const text = await readFile(join(dir, 'cgroup.procs'), 'utf8').catch(() => {
-    // It has gone meanwhile.
+    // The cgroup was removed meanwhile.
     return ''
   })
   return text
@@ -98,10 +98,10 @@ function isBusy(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EBUSY'
 }
 
-/** The folders in a folder; none when it is not there. */
+/** List the folders in a folder. Returns none when the folder does not exist. */
 async function list(dir: string): Promise<readonly string[]> {
   const entries = await readdir(dir, { withFileTypes: true }).catch(() => {
-    // Not there, or gone meanwhile.
+    // The folder does not exist, or was removed meanwhile.
     return []
   })
   return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { ErrorLine, StepLine } from '../progress.ts'
 
-/** What the pod's supervisor is told, as JSON in its first argument. */
+/** The configuration of the pod's supervisor, as JSON in its first argument. */
 export const PodConfiguration = Type.Object({
   home: Type.String(),
   app: Type.String({ description: 'the folder with server/, agent/ and node_modules/' }),
@@ -20,7 +20,7 @@ export const PodConfiguration = Type.Object({
 })
 export type PodConfiguration = Static<typeof PodConfiguration>
 
-/** A line that the pod's supervisor prints, a JSON document each. */
+/** A line of the supervisor's output. Each line is one JSON document. */
 export const PodLine = Type.Union([
   StepLine,
   ErrorLine,
@@ -28,17 +28,17 @@ export const PodLine = Type.Union([
 ])
 export type PodLine = Static<typeof PodLine>
 
-/** What the supervisor is told on its standard input to end in good order; at the end of the input it ends at once. */
+/** The line on standard input that makes the supervisor end properly. At the end of the input it ends at once. */
 export const stopLine = 'stop'
 
-/** The settings that the testbed makes itself. */
+/** The settings that the testbed sets itself. */
 const ownSettings = new Set(
   ['DATA', 'SOCKET', 'LISTEN', 'COMMUNITY_URL', 'TINC_ADDRESS', 'TINC_PORT', 'MGMT_PREFIX']
     .concat(['GATEWAY_SOCKET', 'BOOTSTRAP_TOKEN_FILE', 'ENROLLMENT_TOKEN', 'PUBLIC_PREFIX'])
     .concat(['CGROUP', 'REBOOT_COMMAND', 'NR_ON_HOST']),
 )
 
-/** The settings in an environment that are for one of the testbed's programs and that the testbed does not make itself. */
+/** Return the settings in an environment that are meant for one of the testbed's programs. Settings that the testbed sets itself are left out. */
 export function settingsFor(
   program: 'SERVER' | 'AGENT',
   env: Readonly<Record<string, string | undefined>>,

@@ -3,23 +3,23 @@ import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 
-/** Where everything of a testbed is on this machine. */
+/** The folders and files of a testbed on this machine. */
 export interface Folders {
   /** The data folder, absolute. */
   readonly home: string
-  /** 16 hexadecimal digits that tell this home from others. */
+  /** 16 hexadecimal digits that identify this home. */
   readonly hash: string
-  /** The folder of the sockets. Its path is short enough for their addresses. */
+  /** The folder of the sockets. Its path is short enough for the addresses of Unix sockets. */
   readonly run: string
-  /** The server's own part of `run`, in which it makes its socket. */
+  /** The server's own part of `run`, in which it creates its socket. */
   readonly runServer: string
   readonly vctSocket: string
   readonly serverSocket: string
   readonly gatewaySocket: string
-  /** Where the pod's `/run` is made, before it is moved there. */
+  /** The folder where the pod's `/run` is created before it is moved. */
   readonly stage: string
   readonly logs: string
-  /** Data of the server, the nodes, the routers. */
+  /** The data of the server, the nodes and the routers. */
   readonly vct: string
   readonly serverData: string
   readonly credentials: string
@@ -31,11 +31,11 @@ export interface Folders {
   log(name: string): string
 }
 
-/** The longest path that a Unix socket may have: 108 bytes with the final zero. Source: unix(7). */
+/** The longest path of a Unix socket: 108 bytes with the final zero. Source: unix(7). */
 const maxSocketPathBytes = 107
 const longestSocket = 'server/gateway.sock'
 
-/** Compute where everything of a home is. `home` is an absolute path. */
+/** Compute the paths of a home. `home` is an absolute path. */
 export function foldersOf(home: string, uid = process.getuid?.() ?? 0): Folders {
   const hash = createHash('sha256').update(home).digest('hex').slice(0, 16)
   const near = join(home, 'run')
@@ -65,12 +65,12 @@ export function foldersOf(home: string, uid = process.getuid?.() ?? 0): Folders 
   }
 }
 
-/** Make the folders that must be there before anything starts. */
+/** Create the folders that must exist before anything starts. */
 export async function makeFolders(folders: Folders): Promise<void> {
   await mkdir(folders.home, { recursive: true, mode: 0o755 })
   for (const dir of [folders.run, folders.logs, folders.vct]) {
     await mkdir(dir, { recursive: true })
-    // The server and the slivers are other users, and must get through here; whatever the umask.
+    // The server and the slivers are other users and must be able to enter, whatever the umask is.
     await chmod(dir, 0o711)
   }
 }

@@ -7,14 +7,14 @@ import { promisify } from 'node:util'
 import { LabError } from '@community-lab/contract'
 import { systemPath } from '../network/namespace.ts'
 
-/** What this host lets the pod be. */
+/** The properties of this host that decide about the pod. */
 export interface Host {
   readonly mode: 'root' | 'rootless'
-  /** Whether there is more than one uid in the pod, so that the server can have its own. */
+  /** Whether the pod has more than one uid, so that the server can have its own. */
   readonly hasManyUids: boolean
-  /** The flags that `unshare` takes. */
+  /** The flags of `unshare`. */
   readonly unshareFlags: readonly string[]
-  /** What it cannot do, a sentence each. */
+  /** What the host lacks, one sentence each. */
   readonly lacks: readonly string[]
 }
 
@@ -32,12 +32,11 @@ const commands: Readonly<Record<string, string>> = {
   tincd: 'tinc',
 }
 
-/** The server's uid in the pod: nobody else's. */
+/** The server's uid in the pod. Nobody else has it. */
 export const serverUid = 64180
 
 /**
- * Find out what this host can do. Changes nothing.
- *
+ * Examine this host. Changes nothing.
  * @throws {@link LabError} LAB_VCT_COMMAND_MISSING, LAB_VCT_NO_NAMESPACES.
  */
 export async function examineHost(signal: AbortSignal): Promise<Host> {
@@ -79,7 +78,7 @@ async function probe(flags: readonly string[], signal: AbortSignal): Promise<voi
   }
 }
 
-/** Why an ordinary user gets one uid only, as a sentence; null when there are many. */
+/** Say why an ordinary user gets only one uid, in a sentence; null when there are many. */
 async function whyOneUid(): Promise<string | null> {
   const consequence = 'so slivers cannot have users of their own and will not start'
   if (!(await isInstalled('newuidmap')))
@@ -87,7 +86,7 @@ async function whyOneUid(): Promise<string | null> {
   const { username, uid } = userInfo()
   for (const file of ['/etc/subuid', '/etc/subgid']) {
     const text = await readFile(file, 'utf8').catch(() => {
-      // No file: no ranges.
+      // Without the file there are no ranges.
       return ''
     })
     if (largestRange(text, username, uid) <= serverUid)
@@ -96,7 +95,7 @@ async function whyOneUid(): Promise<string | null> {
   return null
 }
 
-/** The largest range of ids that a line of subuid(5) gives a user. */
+/** Return the size of the largest range of ids that subuid(5) gives a user. */
 export function largestRange(text: string, username: string, uid: number): number {
   const counts = text
     .split('\n')
@@ -114,7 +113,7 @@ async function lackOfTun(): Promise<readonly string[]> {
   )
 }
 
-/** Why others cannot read the checkout, so that the server cannot be one of them, as a sentence; null when they can. */
+/** Say why other users cannot read the checkout, so that the server cannot be one of them, in a sentence; null when they can. */
 export async function whyUnreadable(app: string): Promise<string | null> {
   const othersRead = 0o004
   const paths = ['server', 'server/bin', 'server/bin/community-lab-server', 'server/dist']

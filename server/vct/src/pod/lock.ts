@@ -5,16 +5,16 @@ import { LabError } from '@community-lab/contract'
 import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
 
-/** Who holds the lock of a home. */
+/** The process that holds the lock of a home. */
 const Holder = Type.Object({
   pid: Type.Integer({ minimum: 2 }),
-  /** `sweeping`: it removes what a killed testbed left, and lets go soon. */
+  /** `sweeping`: it removes the leftovers of a killed testbed, and will soon release the lock. */
   state: Type.Enum(['running', 'sweeping'] as const),
   url: Type.String(),
 })
 export type Holder = Static<typeof Holder>
 
-/** A lock held; it is let go when this process ends, however it ends. */
+/** A lock that this process holds. It is released when this process ends in any way. */
 export interface HomeLock extends AsyncDisposable {
   readonly holder: Holder
 }
@@ -22,23 +22,22 @@ export interface HomeLock extends AsyncDisposable {
 /** A lock that another process holds. */
 export interface ForeignLock {
   readonly holder: Holder
-  /** Settles when the holder has let go, or ended. */
+  /** Settles when the holder has released the lock or ended. */
   readonly released: Promise<void>
   /** Stop watching. */
   close(): void
 }
 
-/** Whose lock it is to be. */
+/** What the lock tells others about its holder. */
 export interface LockOptions {
   readonly state: Holder['state']
-  /** Of the testbed's server, for others to be told. */
+  /** The URL of the testbed's server. */
   readonly url: string
 }
 
 /**
- * Take the lock of a home: a socket in the abstract namespace, which the kernel removes with its process. Whoever connects is told who holds it
- * and stays connected for as long as it is held. Waits for whoever sweeps.
- *
+ * Take the lock of a home: a socket in the abstract namespace, which the kernel removes with its process. A client that connects is told who holds the lock,
+ * and stays connected for as long as it is held. Waits while the holder is sweeping.
  * @throws {@link LabError} LAB_VCT_RUNNING when a testbed holds it.
  */
 export async function takeLock(
@@ -50,7 +49,7 @@ export async function takeLock(
     const lock = await tryLock(hash, holder)
     if (lock !== null) return lock
     const found = await findHolder(hash)
-    // Nobody: it was let go between the two looks.
+    // The lock was released between the two attempts.
     if (found === null) continue
     if (found.holder.state === 'sweeping') {
       await found.released
@@ -62,7 +61,7 @@ export async function takeLock(
   }
 }
 
-/** Take the lock; null when somebody has it. */
+/** Take the lock; null when another process has it. */
 async function tryLock(hash: string, holder: Holder): Promise<HomeLock | null> {
   const clients = new Set<Socket>()
   const server = createServer((client) => {
@@ -89,14 +88,14 @@ async function tryLock(hash: string, holder: Holder): Promise<HomeLock | null> {
   }
 }
 
-/** Find who holds the lock of a home; null when nobody does. */
+/** Find the holder of the lock of a home; null when nobody holds it. */
 export async function findHolder(hash: string): Promise<ForeignLock | null> {
   const socket = createConnection({ path: lockPath(hash) })
   const told = Promise.withResolvers<string | null>()
   const released = Promise.withResolvers<undefined>()
   socket.once('data', (line: Buffer) => told.resolve(line.toString()))
   socket.on('error', () => {
-    // Nobody listens, or whoever did has just ended: `close` follows.
+    // Nobody listens, or the holder has just ended. `close` follows.
   })
   socket.on('close', () => {
     told.resolve(null)

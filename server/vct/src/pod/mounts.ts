@@ -4,25 +4,25 @@ import { runScript } from '../network/namespace.ts'
 import { serverUid } from './host.ts'
 
 /**
- * Paths in the pod of what the server and the slivers must reach, whatever user they run as. The checkout or the data folder may lie in somebody's home, which
+ * Paths in the pod of everything that the server and the slivers use, as any user. The checkout or the data folder may be in a user's home, which
  * other users may not enter.
  */
 export const podPaths = {
   root: '/run/vct',
   app: '/run/vct/app',
-  /** The folder `vct` of the data folder: servers and nodes need no more of it. */
+  /** The folder `vct` of the data folder. Servers and nodes need nothing else of it. */
   data: '/run/vct/data',
   sockets: '/run/vct/sockets',
-  /** What Node.js keeps of compiled programs, for all but the server, which is another user and has its own. */
+  /** Node.js's cache of compiled programs, for all but the server, which is another user and has its own. */
   compiled: '/run/vct/data/compiled',
   node: '/run/vct/node/bin/node',
-  /** An empty folder, over which each node's machine mounts what is its own. */
+  /** An empty folder. Each node's machine mounts its own files over it. */
   machine: '/run/vct/machine',
-  /** For the sockets that programs make in their folder of temporary files. */
+  /** The folder of temporary files, for the sockets that programs create there. */
   tmp: '/run/vct/tmp',
 } as const
 
-/** What is to be mounted. */
+/** The sources of the mounts. */
 export interface PodMounts {
   /** The checkout or installation with `server/`, `agent/` and `node_modules/`. */
   readonly app: string
@@ -30,21 +30,21 @@ export interface PodMounts {
   readonly run: string
   /** The Node.js binary. */
   readonly node: string
-  /** A folder that is not there yet, outside the others. */
+  /** A folder that does not exist yet, outside the others. */
   readonly stage: string
 }
 
-/** Make the pod's own `/run`, name the server's user in `/etc`, and bind what it uses. Must run in the pod's mount namespace. */
+/** Create the pod's own `/run`, add the server's user to `/etc`, and bind-mount the sources. Must run in the pod's mount namespace. */
 export async function mountPod(mounts: PodMounts, signal: AbortSignal): Promise<void> {
   const mount = (...argv: string[]) =>
     runScript({ namespace: null, commands: [['mount', '--no-mtab', ...argv]] }, { signal })
-  // What lies under /run on the host is still needed until it is replaced, so all is bound aside and moved there at the end.
+  // Sources below the host's /run are needed until /run is replaced, so all mounts are made elsewhere and moved there at the end.
   const sources: { readonly from: string; readonly to: string }[] = [
     { from: mounts.app, to: podPaths.app },
     { from: join(mounts.home, 'vct'), to: podPaths.data },
     { from: mounts.run, to: podPaths.sockets },
   ]
-  // What lies under /run keeps its own path too, for messages name it.
+  // Sources below /run also keep their own path, because messages contain it.
   for (const from of [mounts.app, mounts.home, mounts.run])
     if (from.startsWith('/run/')) sources.push({ from, to: from })
   const fresh = mounts.stage
@@ -68,7 +68,7 @@ export async function mountPod(mounts: PodMounts, signal: AbortSignal): Promise<
   await nameServerUser(mount)
 }
 
-/** A tmpfs, private so that it can be moved, on a new folder that hides nothing. */
+/** Mount a tmpfs on a new folder, so that it hides nothing. It is private, so that it can be moved. */
 async function makeStage(
   dir: string,
   mount: (...argv: string[]) => Promise<string>,
@@ -89,6 +89,6 @@ async function nameServerUser(mount: (...argv: string[]) => Promise<string>): Pr
     const text = await readFile(`/etc/${file}`, 'utf8')
     await writeFile(join(own, file), `${text.trimEnd()}\n${entry}\n`, { mode: 0o644 })
   }
-  // Over the whole folder: a mount on a single file would vanish when the host replaces that file, as useradd does.
+  // Mount over the whole folder. A mount on a single file would vanish when the host replaces that file, as useradd does.
   await mount('-t', 'overlay', 'community-lab', '/etc', '-o', `lowerdir=${own}:/etc`)
 }

@@ -6,28 +6,29 @@ import { inNamespace, systemPath } from '../network/namespace.ts'
 import { maybeChildOf, sendSignal } from '../process/tree.ts'
 
 /**
- * The machine that a virtual node is: a process-id, mount and host-name namespace on the node's network, with a boot id of its own. Its first process
- * only reaps; killing it powers the node off, with everything that ever ran on it.
+ * The machine of a virtual node: a process-id, mount and host-name namespace on the node's network, with its own boot id. Its first process
+ * only reaps processes. Killing it powers the node off, which ends everything that runs on it.
  */
 export interface NodeMachine {
-  /** The argv that runs a command on the node; the command is the only child of what is started. */
+  /** Return the argv that runs a command on the node. The command is the only child of the started process. */
   inside(argv: readonly string[]): readonly string[]
-  /** Settles when nothing runs on it any more: with `rebooted` when it ended itself by {@link rebootCommand}, else with `off`. */
+  /** Settles when nothing runs on the machine any more: with `rebooted` after {@link rebootCommand}, and with `off` otherwise. */
   readonly ended: Promise<'rebooted' | 'off'>
-  /** Have it reboot; settles when everything on it has ended. */
+  /** Reboot the machine. Settles when all processes on it have ended. */
   reboot(): Promise<void>
-  /** Kill everything on it. */
+  /** Kill all processes on the machine. */
   powerOff(): Promise<void>
 }
 
-/** What makes a machine reboot, run on it: its first process ends with an exit code of its own, and the kernel kills everything else. */
+/** The command that reboots the machine when it runs on it. The first process ends with a certain exit code, and the kernel kills all others. */
 export const rebootCommand = 'kill -HUP 1'
 const rebootExitCode = 64
 
 /**
- * The machine's first process. It gives the machine a boot id, as a file mounted over the kernel's; a second /proc, in which nothing is covered, stays
- * beside it, because the kernel lets a container mount a /proc only where one is to be seen whole (`mount_too_revealing` in Linux, fs/namespace.c).
- * Then it reaps whatever loses its parent. `wait` is what reaps, so the sleep is in the background.
+ * The machine's first process. It gives the machine a boot id, as a file that is mounted over the kernel's file. A second /proc without anything mounted over
+ * it stays beside the first, because the kernel lets a container mount a /proc only where one is completely visible (`mount_too_revealing` in Linux,
+ * fs/namespace.c).
+ * Then it reaps all processes that lose their parent. The shell reaps in `wait`, so the sleep runs in the background.
  */
 const init = `set -e
 hostname "$1"
@@ -42,9 +43,9 @@ while :; do sleep 86400 & wait $! || true; done`
 
 /** Options of {@link powerOn}. */
 export interface MachineOptions {
-  /** Its host name and the name of its network namespace. */
+  /** The host name of the machine and the name of its network namespace. */
   readonly name: string
-  /** An empty folder, over which the machine mounts what is its own. */
+  /** An empty folder. The machine mounts its own files over it. */
   readonly place: string
   readonly signal: AbortSignal
 }

@@ -10,8 +10,8 @@ import { planTestbed } from './testbed.ts'
 import { runTestbed } from './supervisor.ts'
 
 /**
- * The pod's supervisor. Its one argument, a `PodConfiguration`, says what to do. A line of standard input, the control socket or SIGTERM tells it to end in
- * good order; when its standard input ends, it ends at once. The pod ends with it.
+ * The pod's supervisor. Its only argument is a `PodConfiguration`. A line on standard input, the control socket or SIGTERM makes it end
+ * properly. When its standard input ends, it ends at once. The pod ends with it.
  */
 async function main(): Promise<void> {
   const configuration: unknown = JSON.parse(process.argv[2] ?? '')
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
     .on('line', (line) => {
       if (line === stopLine) stop()
     })
-    // Nobody waits for an end in good order any more.
+    // Nobody waits for a proper end any more.
     .on('close', () => process.exit(1))
   const { signal } = stopping
   try {

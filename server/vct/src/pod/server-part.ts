@@ -12,19 +12,19 @@ import type { Folders } from './folders.ts'
 import { serverUid } from './host.ts'
 import { podPaths } from './mounts.ts'
 
-/** The server with what belongs to it. */
+/** The server, its gateway and its router. */
 export interface ServerPart {
   readonly router: Supervised
   readonly gateway: Supervised
   readonly server: Supervised
 }
 
-/** Where the server writes its first operator's token, as seen in its data folder. */
+/** The file for the server's first operator's token, relative to its data folder. */
 export const bootstrapTokenFile = 'bootstrap-token'
 
 const programEnv = { PATH: systemPath, LANG: 'C.UTF-8', HOME: '/nonexistent' }
 
-/** Make the server's folders, its own alone, and the link by which its socket is found. */
+/** Create the server's folders, which only the server may enter, and the link to its socket. */
 export async function prepareServer(folders: Folders, hasManyUids: boolean): Promise<void> {
   for (const dir of [folders.serverData, folders.runServer]) {
     await mkdir(dir, { recursive: true })
@@ -36,7 +36,7 @@ export async function prepareServer(folders: Folders, hasManyUids: boolean): Pro
   await symlink('server/server.sock', folders.serverSocket)
 }
 
-/** Supervise the server, its gateway and its router; none is started yet. */
+/** Supervise the server, its gateway and its router. None is started yet. */
 export function createServerPart(
   configuration: PodConfiguration,
   folders: Folders,
@@ -47,10 +47,10 @@ export function createServerPart(
   const { hasManyUids } = configuration
   const serverEnv = {
     ...programEnv,
-    // Its launcher looks for Node.js there.
+    // Its launcher looks for Node.js in PATH.
     PATH: `${dirname(podPaths.node)}:${systemPath}`,
     TMPDIR: podPaths.tmp,
-    // Written when a program ends in good order, and read by the next start of the same program.
+    // A program writes it when it ends properly, and reads it at its next start.
     NODE_COMPILE_CACHE: join(data, 'compiled'),
     ...configuration.serverEnv,
     COMMUNITY_LAB_SERVER_DATA: data,
@@ -68,7 +68,7 @@ export function createServerPart(
     NODE_COMPILE_CACHE: podPaths.compiled,
     COMMUNITY_LAB_GATEWAY_SOCKET: gatewaySocket,
     COMMUNITY_LAB_GATEWAY_TINC_DIR: join(data, 'tinc'),
-    // Without uids of its own the server is this user, as seen from here.
+    // Without a uid of its own, the server is this user, who is root in this namespace.
     COMMUNITY_LAB_GATEWAY_OWNER_UID: `${hasManyUids ? serverUid : 0}`,
   }
   return {
@@ -99,14 +99,14 @@ export function createServerPart(
   }
 }
 
-/** A folder of the pod for the routers' files. */
+/** The folder in the pod for the routers' files. */
 export const routerFolder = join(podPaths.root, 'routers')
 
-/** The argv that runs a command as the server's user, without privileges and without a way to gain any. */
+/** Return the argv that runs a command as the server's user, without privileges and without a way to gain any. */
 function asServer(hasManyUids: boolean): readonly string[] {
   const id = `${serverUid}`
   if (!hasManyUids) {
-    // The kernel lets one uid be renamed in a namespace of its own; PostgreSQL and the server then see that they are not root.
+    // In a namespace of its own, the kernel lets one uid be mapped to another. PostgreSQL and the server then see that they are not root.
     return ['unshare', '--user', `--map-user=${id}`, `--map-group=${id}`, '--']
   }
   const identity = ['--reuid', id, '--regid', id, '--clear-groups']

@@ -4,20 +4,20 @@ import process from 'node:process'
 
 const mebibyte = 2 ** 20
 
-/** What a host has that nodes promise to slivers, in MiB, MiB and processes. */
+/** The resources of a host that nodes promise to slivers, in MiB, MiB and processes. */
 export interface Host {
   readonly memoryMiB: number
   readonly diskMiB: number
   readonly processes: number
 }
 
-/** Read what this host has: its memory (or its cgroup's limit), the file system of a folder, its process limit. */
+/** Read the resources of this host: its memory (or its cgroup's limit), the disk space at a folder, and its process limit. */
 export async function readHost(folder: string): Promise<Host> {
   const [disk, pidMax] = await Promise.all([
     statfs(folder),
     readFile('/proc/sys/kernel/pid_max', 'utf8'),
   ])
-  // 0 when no cgroup limits this process; more than there is when one does so in name only.
+  // 0 when no cgroup limits this process. More than the host's memory when the limit has no effect.
   const limit = process.constrainedMemory()
   return {
     memoryMiB: Math.floor((limit > 0 ? Math.min(limit, totalmem()) : totalmem()) / mebibyte),
@@ -27,8 +27,8 @@ export async function readHost(folder: string): Promise<Host> {
 }
 
 /**
- * What one of `count` nodes lends of the host that they share, as the agent's setting: what all promise together is there.
- * CPU is not divided: slivers share it, and nobody is promised a part.
+ * Return the share of each of `count` nodes on the same host, as the agent's setting. All shares together exist on the host.
+ * CPU is not divided: slivers share it, and no sliver is promised a part.
  */
 export function shareOf(host: Host, count: number): string {
   const share = (total: number) => Math.floor(total / count)

@@ -14,11 +14,11 @@ import { bootstrapTokenFile, prepareServer } from './server-part.ts'
 import { createNetwork, serverSocketInPod, type Testbed, type TestbedContext } from './testbed.ts'
 import type { VirtualNode } from './virtual-node.ts'
 
-/** PostgreSQL's first start makes its data; on a small machine next to everything else that takes a while. */
+/** The first start of PostgreSQL creates its data, which takes long on a small and busy machine. */
 const serverWithinMs = 60_000
 const productionWithinMs = 90_000
 /**
- * tincd lets few connect at once and makes the others wait for seconds: so many agents start together, and the next a second later.
+ * tincd accepts few connections at once and delays the others for seconds. So this number of agents start together, and the next ones a second later.
  * Source: runtime measurements, "Throttling incoming connections".
  */
 const agentsAtOnce = 8
@@ -28,11 +28,11 @@ const betweenAgentsMs = 1_000
 export interface StartUpOptions {
   readonly say: (line: StepLine) => void
   readonly signal: AbortSignal
-  /** Called when the network is there, and the nodes with it. */
+  /** Called when the network and its nodes exist. */
   readonly onNetwork: (testbed: Testbed) => void
 }
 
-/** Make the pod's folders. @throws {@link LabError} LAB_VCT_COMMAND_FAILED. */
+/** Create the pod's folders. @throws {@link LabError} LAB_VCT_COMMAND_FAILED. */
 export async function preparePod(
   configuration: PodConfiguration,
   folders: Folders,
@@ -43,7 +43,7 @@ export async function preparePod(
   await mountPod({ app, home, node, run: folders.run, stage: folders.stage }, signal)
 }
 
-/** Start everything, until all nodes are in production. @throws {@link LabError} what fails. */
+/** Start everything, and return when all nodes are in production. @throws {@link LabError} the error of the step that failed. */
 export async function startUp(context: TestbedContext, options: StartUpOptions): Promise<Testbed> {
   const { configuration, server } = context
   const { say, signal } = options
@@ -52,7 +52,7 @@ export async function startUp(context: TestbedContext, options: StartUpOptions):
   const [testbed, operator] = await Promise.all([
     doStep(say, 'network', async () => {
       const made = await createNetwork(context, signal)
-      // They have work of their own before they need the server, and connect as soon as it is there.
+      // They can work before they need the server, and connect as soon as it runs.
       const known = made.nodes.filter(({ isEnrolled }) => isEnrolled)
       await Promise.all([startAgents(known, signal), waitForRoutes(context.topology, signal)])
       return made
@@ -71,7 +71,7 @@ export async function startUp(context: TestbedContext, options: StartUpOptions):
   await doStep(say, 'nodes', async (note) => {
     const { id: groupId } = await findGroup(operator, lenders, signal)
     await ensureNodes(operator, testbed.nodes, { groupId, signal })
-    // Those that run already are left as they are.
+    // Skip those that run already.
     await startAgents(
       testbed.nodes.filter(({ agent }) => !agent.isWanted),
       signal,
@@ -88,7 +88,7 @@ export async function startUp(context: TestbedContext, options: StartUpOptions):
   return testbed
 }
 
-/** The server's client as its operator; the credentials files are written on the way. */
+/** Create a client of the server with the operator's token. This also writes the credentials files. */
 async function becomeOperator(
   { configuration: { url }, folders }: TestbedContext,
   client: ServerClient,

@@ -10,23 +10,22 @@ import {
   type TestbedContext,
 } from './testbed.ts'
 
-/** How long server and agents may take to put their data away, in milliseconds. */
+/** The most time for server and agents to write their data, in milliseconds. */
 const graceMs = 8_000
 
 /** Options of {@link runTestbed}. */
 export interface SupervisorOptions {
   readonly say: (line: PodLine) => void
-  /** Ends it in good order. */
+  /** Aborted to end the testbed properly. */
   readonly signal: AbortSignal
   /** Aborts the signal. */
   readonly stop: () => void
 }
 
 /**
- * Start a testbed, serve its control socket, and stay until the signal is aborted; then have all data written. Actions asked for during start-up wait
- * for its end.
- *
- * @throws {@link LabError} what fails during start-up.
+ * Start a testbed, serve its control socket, and continue until the signal is aborted. Then let server and agents write their data. Actions that are requested
+ * during the start wait for it.
+ * @throws {@link LabError} the error of the step that failed during the start.
  */
 export async function runTestbed(
   context: TestbedContext,
@@ -35,7 +34,7 @@ export async function runTestbed(
   const startedOn = new Date()
   const started = Promise.withResolvers<Actions>()
   started.promise.catch(() => {
-    // Told by who started it.
+    // The process that started the supervisor reports the error.
   })
   let testbed: Testbed | null = null
   let state: VctStatus['state'] = 'starting'
@@ -70,7 +69,7 @@ export async function runTestbed(
   }
 }
 
-/** One action after the other, and none once the end has begun. */
+/** Run one action after the other, and none after the end has begun. */
 function queueActions(started: Promise<Actions>, signal: AbortSignal) {
   const inOrder = createQueue()
   return (what: (actions: Actions) => Promise<void>): Promise<void> =>
@@ -81,9 +80,9 @@ function queueActions(started: Promise<Actions>, signal: AbortSignal) {
     })
 }
 
-/** Have data written; what runs after that ends with the pod. */
+/** Let server and agents write their data. The end of the pod kills all other processes. */
 async function endInGoodOrder({ server }: TestbedContext, testbed: Testbed | null): Promise<void> {
-  // The server first: it says goodbye to nodes that can still answer.
+  // Stop the server first, so that it can close the connections of nodes that still answer.
   await server.server.stop(graceMs)
   await Promise.all((testbed?.nodes ?? []).map((node) => node.stopAgent(graceMs)))
 }

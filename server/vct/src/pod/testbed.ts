@@ -10,13 +10,13 @@ import { podPaths } from './mounts.ts'
 import { createServerPart, type ServerPart } from './server-part.ts'
 import { createVirtualNode, type VirtualNode } from './virtual-node.ts'
 
-/** What a testbed in its pod is made of, once its network is there. */
+/** The parts of a testbed that exist once its network exists. */
 export interface Testbed {
   readonly mesh: Mesh
   readonly nodes: readonly VirtualNode[]
 }
 
-/** What is the same for all of a testbed. */
+/** The parts of a testbed that exist from the beginning. */
 export interface TestbedContext {
   readonly configuration: PodConfiguration
   readonly folders: Folders
@@ -24,7 +24,7 @@ export interface TestbedContext {
   readonly server: ServerPart
 }
 
-/** Plan a testbed; nothing is made yet. */
+/** Plan a testbed. Nothing is created yet. */
 export function planTestbed(configuration: PodConfiguration, folders: Folders): TestbedContext {
   const topology = planTopology(configuration.nodes)
   const server = createServerPart(configuration, folders, topology)
@@ -32,8 +32,7 @@ export function planTestbed(configuration: PodConfiguration, folders: Folders): 
 }
 
 /**
- * Make the community network and its nodes, and power them on with their routers. Their agents are not started yet.
- *
+ * Create the community network and its nodes, and power them on with their routers. Their agents are not started yet.
  * @throws {@link LabError} LAB_VCT_COMMAND_FAILED, LAB_VCT_SHAPING_MISMATCH, LAB_VCT_PROCESS_ENDED.
  */
 export async function createNetwork(
@@ -54,15 +53,15 @@ export async function createNetwork(
   return { mesh, nodes }
 }
 
-/** What a status tells besides the network. */
+/** The parts of a status besides the network. */
 export interface StatusOptions {
   readonly state: VctStatus['state']
   readonly startedOn: Date
-  /** Null while there is none yet. */
+  /** Null until its network exists. */
   readonly testbed: Testbed | null
 }
 
-/** Tell how a testbed is. */
+/** Return the status of a testbed. */
 export function describeTestbed(
   { configuration, folders, topology, server }: TestbedContext,
   { state, startedOn, testbed }: StatusOptions,
@@ -88,7 +87,7 @@ export function describeTestbed(
   }
 }
 
-/** The server's Unix socket as the pod sees it. */
+/** The path of the server's Unix socket in the pod. */
 export const serverSocketInPod = join(podPaths.sockets, 'server', 'server.sock')
-/** The control socket as the pod sees it. */
+/** The path of the control socket in the pod. */
 export const controlSocketInPod = join(podPaths.sockets, 'vct.sock')

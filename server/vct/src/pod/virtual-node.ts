@@ -23,8 +23,8 @@ import { podPaths } from './mounts.ts'
 import { routerFolder } from './server-part.ts'
 
 /**
- * A node of the virtual testbed: a machine, its router and its agent. Its actions are carried out one after another. A machine that reboots comes back by
- * itself, with its agent if that ran; one that dies stays off.
+ * A node of the virtual testbed: a machine, its router and its agent. Its actions run one after another. A machine that reboots starts again
+ * automatically, with its agent if the agent was running. A machine that dies stays off.
  */
 export interface VirtualNode extends EnrollingNode {
   readonly n: number
@@ -35,19 +35,19 @@ export interface VirtualNode extends EnrollingNode {
   /** Power the machine on, with its router. */
   powerOn(signal: AbortSignal): Promise<void>
   startAgent(signal: AbortSignal): Promise<void>
-  /** Reboot it as its own software would: everything on it ends, and comes back under another boot id. */
+  /** Reboot the machine as its own software would. All processes on it end, and it starts again with another boot id. */
   reboot(signal: AbortSignal): Promise<void>
-  /** Power it off: everything on it ends at once, its data folder stays. */
+  /** Power the machine off. All processes on it end at once. Its data folder stays. */
   powerOff(): Promise<void>
-  /** Take its links down, or up again. */
+  /** Cut its links, or restore them. */
   setLinks(state: 'up' | 'cut'): Promise<void>
   killAgent(): Promise<void>
-  /** End its agent in good order, for good. */
+  /** End its agent properly, without starting it again. */
   stopAgent(graceMs: number): Promise<void>
   status(): VctNode
 }
 
-/** What a {@link VirtualNode} is made of. */
+/** Options of {@link createVirtualNode}. */
 export interface VirtualNodeOptions {
   readonly n: number
   readonly configuration: PodConfiguration
@@ -55,16 +55,16 @@ export interface VirtualNodeOptions {
   readonly mesh: Mesh
 }
 
-/** Source: `/etc/iproute2/rt_protos`; by number, for not every iproute2 names it. */
+/** The routing protocol of babeld's routes, as a number, because not every iproute2 knows its name. Source: `/etc/iproute2/rt_protos`. */
 const babelProtocol = '42'
 
-/** Make a node; it is off. */
+/** Create a node. It is off. */
 export async function createVirtualNode(options: VirtualNodeOptions): Promise<VirtualNode> {
   const { n, folders, mesh } = options
   const name = nodeName(n)
   const dataDir = folders.nodeData(name)
   await mkdir(dataDir, { recursive: true })
-  // Slivers are other users than the agent and must get to their roots through here.
+  // Slivers are other users than the agent, and reach their root file systems through this folder.
   await chmod(dataDir, 0o711)
   const log = new LogFile(folders.log(name))
   let id = n
@@ -145,7 +145,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
     const started = await powerOn({ name, place: podPaths.machine, signal })
     machine = started
     void started.ended.then((how) =>
-      // When the machine was turned off on purpose, `machine` is null or a newer one by now; then there is nothing to do.
+      // After an intentional power-off, `machine` is null or a newer machine by now. Then there is nothing to do.
       inOrder(() => (machine === started ? noteEnd(how, signal) : Promise.resolve())).catch(
         (error: unknown) => log.note(`${name} is off after its machine ended: ${String(error)}`),
       ),
@@ -157,7 +157,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
   async function turnOff(): Promise<void> {
     if (machine === null) return
     const { powerOff } = machine
-    // The end of the machine ends the agent and the router as well; neither may be started again after it.
+    // The end of the machine also ends the agent and the router. Neither may be started again after it.
     const stopped = [agent.kill('stay-down'), router.kill('stay-down')]
     await powerOff()
     await Promise.all(stopped)
@@ -167,7 +167,7 @@ export async function createVirtualNode(options: VirtualNodeOptions): Promise<Vi
     await runScript({ namespace: name, commands: [flush] })
   }
 
-  /** Nobody has turned the machine off: it has rebooted, or it has died. */
+  /** Handle an end of the machine that was not a power-off: it has rebooted, or it has died. */
   async function noteEnd(how: 'rebooted' | 'off', signal: AbortSignal): Promise<void> {
     const agentRan = agent.isWanted
     log.note(how === 'rebooted' ? `${name} reboots` : `the machine of ${name} has died`)

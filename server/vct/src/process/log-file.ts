@@ -3,16 +3,16 @@ import { closeSync, existsSync, fstatSync, openSync, renameSync, writeSync } fro
 const maxBytes = 4 << 20
 
 /**
- * The bounded log of a process: at 4 MiB it becomes `<file>.1`, replacing the one before, and a new one begins.
- *
- * Logging never throws: a full disk must not end what logs. What could not be written is counted, and told as soon as something can be written again.
+ * The limited log of a process. At 4 MiB it becomes `<file>.1`, replacing the one before, and a new log begins.
+ * Logging never throws, because a full disk must not end the process that logs. The log counts what could not be written, and reports it as soon as something
+ * can be written again.
  */
 export class LogFile {
   readonly file: string
   #descriptor: number
   #bytes: number
   #lastLine = ''
-  /** What was not written since the last line that was, and why. */
+  /** The part that was lost since the last successful write, and the reason. */
   #lost = { bytes: 0, reason: '' }
 
   /** Open the log for appending. */
@@ -22,12 +22,12 @@ export class LogFile {
     this.#bytes = fstatSync(this.#descriptor).size
   }
 
-  /** The last line that the process wrote and that says something, shortened to 300 characters. */
+  /** The last line of the process that is not empty or a part of a stack, shortened to 300 characters. */
   get lastLine(): string {
     return this.#lastLine
   }
 
-  /** Append. Output is small and rare, so it is written at once: nothing is lost when the pod is killed. */
+  /** Append output of the process. It is small and rare, so it is written at once, and nothing is lost when the pod is killed. */
   write(chunk: Buffer): void {
     this.#append(chunk)
     const line = chunk.toString().split('\n').findLast(saysSomething)
@@ -45,7 +45,7 @@ export class LogFile {
     let written = 0
     try {
       if (this.#bytes + told.length > maxBytes) this.#rotate()
-      // A disk that fills up takes a part first.
+      // A disk that is almost full may accept only a part.
       while (written < told.length) written += writeSync(this.#descriptor, told, written)
       this.#lost = { bytes: 0, reason: '' }
     } catch (error) {
@@ -56,7 +56,7 @@ export class LogFile {
   }
 
   #rotate(): void {
-    // It is not there when an earlier rotation failed halfway.
+    // The file is missing when an earlier rotation failed halfway.
     if (existsSync(this.file)) renameSync(this.file, `${this.file}.1`)
     const next = openSync(this.file, 'a', 0o644)
     closeSync(this.#descriptor)
@@ -74,13 +74,13 @@ function remark(text: string): Buffer {
   return Buffer.from(`--- ${new Date().toISOString()} ${text}\n`)
 }
 
-/** A remark on a line of its own: the last one may have been written in part. */
+/** Return a remark on a line of its own, because the last line may have been written only in part. */
 function lossOf(bytes: number, reason: string): Buffer {
   const said = remark(`${bytes} bytes of this log were lost: ${reason}`)
   return Buffer.concat([Buffer.from('\n'), said])
 }
 
-/** Not a stack frame nor what Node.js prints around an error that nobody caught. */
+/** Tell whether a line is a message, and not a stack frame or what Node.js prints around an uncaught error. */
 function saysSomething(line: string): boolean {
   return /^[^\s}]/u.test(line) && !line.startsWith('Node.js v')
 }

@@ -3,7 +3,7 @@ import { backoffMs, LabError } from '@community-lab/contract'
 import type { LogFile } from './log-file.ts'
 import { maybeChildOf, sendSignal } from './tree.ts'
 
-/** How a supervised process is started. */
+/** The command of a supervised process. */
 export interface Command {
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string>>
@@ -13,14 +13,14 @@ export interface Command {
 /** Options of {@link supervise}. */
 export interface SuperviseOptions {
   readonly name: string
-  /** Asked before each start. */
+  /** Return the command, before each start. */
   readonly command: () => Command
   readonly log: LogFile
-  /** A line of standard output that tells that it serves; without it the process serves once it runs. */
+  /** The line of standard output which tells that the process is ready. Without it, the process counts as ready once it runs. */
   readonly readyLine?: string
-  /** Called after an end that nobody asked for, with the reason. */
+  /** Called with the reason when the process has ended without being asked to. */
   readonly onDied?: (reason: string) => void
-  /** Whether `pid` is that of the only child of what is started, which wraps it (nsenter --fork). */
+  /** Whether `pid` is the pid of the only child of the started process, which is a wrapper (nsenter --fork). */
   readonly wrapped?: 'nsenter'
 }
 
@@ -29,20 +29,20 @@ export interface Supervised {
   readonly name: string
   /** Its pid in the pod; null when it does not run. */
   readonly pid: number | null
-  /** Whether it is to run, and is started again when it ends. */
+  /** Whether the process should run. Then it is started again when it ends. */
   readonly isWanted: boolean
-  /** How often it ended without being asked to. */
+  /** How often the process has ended without being asked to. */
   readonly deaths: number
-  /** Why it ended last; empty when it never did. */
+  /** The reason of its last end; empty when it never ended. */
   readonly lastReason: string
   /** The last line of its log. */
   readonly lastLine: string
   readonly logFile: string
-  /** Start it, and wait until it serves. Does nothing when it is to run already. */
+  /** Start the process, and wait until it is ready. Does nothing when it should run already. */
   start(signal: AbortSignal): Promise<void>
-  /** End it for good: SIGTERM, and SIGKILL after `graceMs`. */
+  /** End the process without starting it again: SIGTERM, and SIGKILL after `graceMs`. */
   stop(graceMs: number): Promise<void>
-  /** Kill it with SIGKILL, and start it again (`restart`) or not (`stay-down`). Settles when it has ended. */
+  /** Kill the process with SIGKILL, and start it again (`restart`) or not (`stay-down`). Settles when it has ended. */
   kill(after: 'restart' | 'stay-down'): Promise<void>
 }
 
@@ -51,7 +51,7 @@ const backoff = { firstMs: 200, longestMs: 5_000 }
 
 const steadyMs = 10_000
 
-/** Supervise a process; it is not started yet. */
+/** Supervise a process. It is not started yet. */
 export function supervise(options: SuperviseOptions): Supervised {
   let child: ChildProcess | null = null
   let stopping: ChildProcess | null = null
@@ -109,7 +109,7 @@ export function supervise(options: SuperviseOptions): Supervised {
   function relaunch(): void {
     timer = null
     launch().catch(() => {
-      // Its end is noted in the log and starts it again.
+      // The end of the process is noted in the log, and starts it again.
     })
   }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
 
-/** The first child of a process, read from /proc; null when it has none (any more). */
+/** Return the first child of a process, read from /proc; null when it has none (any more). */
 export function maybeChildOf(pid: number): number | null {
   try {
     const [first] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
