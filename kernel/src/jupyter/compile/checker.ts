@@ -16,6 +16,7 @@ import { SyntaxProblem } from './transpile.ts'
 import type { Origin } from './names.ts'
 import { dropTypes } from './type-exports.ts'
 import { completeAt, inspectAt, isComplete } from './help.ts'
+import { adviceForLine } from './foreign-words.ts'
 import { findJsx } from './jsx.ts'
 import { findMisfits } from './misfits.ts'
 
@@ -76,7 +77,9 @@ export class Checker implements CompilerMethods {
     } catch (thrown) {
       this.#release(slot, replaced)
       if (!(thrown instanceof SyntaxProblem)) throw thrown
-      const { line, column, message } = thrown
+      const { line, column } = thrown
+      const advice = adviceForLine(text.source.split('\n')[line - 1] ?? '')
+      const message = advice === null ? thrown.message : `${thrown.message}\n  ${advice}`
       return { ok: false, complaints: [{ file: null, line, column, message }] }
     }
   }

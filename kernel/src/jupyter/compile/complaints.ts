@@ -1,7 +1,7 @@
 import ts from 'typescript'
 import type { CellFiles } from './cell-files.ts'
 import type { Complaint } from './compilation.ts'
-import { adviceForImport, adviceForName } from './foreign-words.ts'
+import { adviceForLine, adviceForName } from './foreign-words.ts'
 import type { Names } from './names.ts'
 import { nodeAt } from './nodes.ts'
 
@@ -30,8 +30,10 @@ export const codes = {
   constantAssigned: 2588,
   functionAssigned: 2630,
   unknownUsed: 18046,
-  /** "'=' expected." and the like, and "Unexpected keyword or identifier." */
-  syntax: [1005, 1434],
+  /** "Identifier expected.", "'=' expected." and the like, "Invalid character." and "Unexpected keyword or identifier." */
+  syntax: [1003, 1005, 1127, 1434],
+  /** "Did you forget to use 'await'?", which TypeScript adds to other messages. */
+  awaitForgotten: 2773,
   /** "implicitly has type 'any[]' in some locations", and the message at such a location. */
   evolving: 7034,
   evolvingUse: 7005,
@@ -81,9 +83,13 @@ export function complaintOf(
   if (code === codes.browserName) lines.push('Cells run in Node, not in a browser.')
   const lost = names.maybeLost(name)
   const missing = [codes.missingName, codes.missingNameWithSuggestion, ...codes.packageName]
-  if (missing.includes(code)) lines.push(...maybeList(lost), ...maybeList(adviceForName(name)))
-  if (codes.syntax.includes(code) && !steps.startsWith("';'"))
-    lines.push(...maybeList(adviceForImport(lineOf(file, place.line))))
+  const line = lineOf(file, place.line)
+  if (missing.includes(code))
+    lines.push(...maybeList(lost), ...maybeList(adviceForName(name, line)))
+  if (diagnostic.relatedInformation?.some((each) => each.code === codes.awaitForgotten) === true)
+    lines.push('It is a promise. Write `await` before it to wait for its value.')
+  const isFollowing = steps.startsWith("';'") || steps.startsWith("')'")
+  if (codes.syntax.includes(code) && !isFollowing) lines.push(...maybeList(adviceForLine(line)))
   if (codes.decorators.includes(code) && !program.getCompilerOptions().experimentalDecorators)
     lines.push(
       'Decorators are those of the standard. For those of before TypeScript 5, set "experimentalDecorators": true in the compilerOptions of a tsconfig.json beside the notebook, and restart the kernel.',

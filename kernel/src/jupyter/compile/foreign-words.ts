@@ -1,5 +1,8 @@
 const output = 'Write console.log(…), or the value alone on the last line of the cell.'
 const browser = 'Cells run in Node, not in a browser.'
+const numberType = 'The type of numbers is number.'
+const shell =
+  "Cells run no shell commands. Write: import { execSync } from 'node:child_process', and execSync('…', { encoding: 'utf8' })"
 
 /** Advice for names that other languages, or browsers, have and cells do not. */
 const adviceByName: ReadonlyMap<string, string> = new Map([
@@ -7,6 +10,12 @@ const adviceByName: ReadonlyMap<string, string> = new Map([
   ['True', 'It is written true.'],
   ['False', 'It is written false.'],
   ['None', 'It is written null, or undefined.'],
+  ['len', 'Write values.length.'],
+  ['input', "Write prompt('…'), which asks for a line of text."],
+  ['int', numberType],
+  ['float', numberType],
+  ['str', 'The type of text is string. Write String(value) to make text of a value.'],
+  ['bool', 'The type is boolean.'],
   ['window', browser],
   ['alert', browser],
   ['location', browser],
@@ -14,13 +23,25 @@ const adviceByName: ReadonlyMap<string, string> = new Map([
   ['requestAnimationFrame', browser],
 ])
 
-/** Give advice for a name that is not found; null when there is none. */
-export function adviceForName(name: string): string | null {
-  return adviceByName.get(name) ?? null
+/** Give advice for a name that is not found in a line; null when there is none. */
+export function adviceForName(name: string, line: string): string | null {
+  return /^\s*!\s*\w/u.test(line) ? shell : (adviceByName.get(name) ?? null)
 }
 
-/** Give advice for a line with a syntax error if it is an import of Python's; null otherwise. */
-export function adviceForImport(line: string): string | null {
+/** Give advice for a line with a syntax error if it is written as in Python; null otherwise. */
+export function adviceForLine(line: string): string | null {
+  if (/^\s*#/u.test(line)) return 'A comment begins with //.'
+  const [, name, parameters] = /^\s*def\s+(\w+)\s*\(([^)]*)\)/u.exec(line) ?? []
+  if (name !== undefined) return `Write it like this: function ${name}(${parameters}) { … }`
+  const [, item, items] = /^\s*for\s+(\w+)\s+in\s+([^:]+):/u.exec(line) ?? []
+  if (item !== undefined && items !== undefined)
+    return `Write it like this: for (const ${item} of ${items.trim()}) { … }`
+  const [, word, condition] = /^\s*(if|while)\s+([^(].*?):(?:\s|$)/u.exec(line) ?? []
+  if (word !== undefined) return `Write it like this: ${word} (${condition}) { … }`
+  return adviceForImport(line)
+}
+
+function adviceForImport(line: string): string | null {
   const [, module, as] = /^\s*import\s+([\w.]+)(?:\s+as\s+(\w+))?\s*$/u.exec(line) ?? []
   if (module !== undefined)
     return `Write it like this: import * as ${as ?? module} from '${module}'`

@@ -72,6 +72,51 @@ describe('a cell with a type error', () => {
       "cell:1:14 - '=' expected. (TS1005)\n  Write it like this: import * as np from 'numpy'\ncell:1:17 - ';' expected. (TS1005)",
     ],
     [
+      'an import of one name as in Python',
+      'import numpy',
+      "cell:1:13 - '=' expected. (TS1005)\n  Write it like this: import * as numpy from 'numpy'",
+    ],
+    [
+      'a comment as in Python',
+      '# all nodes',
+      "cell:1:1 - Invalid character. (TS1127)\n  A comment begins with //.\ncell:1:3 - ';' expected. (TS1005)",
+    ],
+    [
+      'a loop as in Python',
+      'for n in nodes: console.log(n)',
+      "cell:1:5 - '(' expected. (TS1005)\n  Write it like this: for (const n of nodes) { … }\ncell:1:15 - ')' expected. (TS1005)",
+    ],
+    [
+      'a condition as in Python',
+      'if count > 1: console.log(1)',
+      "cell:1:4 - '(' expected. (TS1005)\n  Write it like this: if (count > 1) { … }\ncell:1:13 - ')' expected. (TS1005)",
+    ],
+    [
+      'a function as in Python',
+      'def area(w, h):\n  return w * h',
+      "cell:1:1 - Unexpected keyword or identifier. (TS1434)\n  Write it like this: function area(w, h) { … }\ncell:1:15 - ';' expected. (TS1005)",
+    ],
+    [
+      'a command of the shell as in IPython',
+      '!pwd',
+      "cell:1:2 - Cannot find name 'pwd'. (TS2304)\n  Cells run no shell commands. Write: import { execSync } from 'node:child_process', and execSync('…', { encoding: 'utf8' })",
+    ],
+    [
+      'a member of a promise',
+      'const later = Promise.resolve([1])\nlater.length',
+      "cell:2:7 - Property 'length' does not exist on type 'Promise<number[]>'. (TS2339)\n  It is a promise. Write `await` before it to wait for its value.",
+    ],
+    [
+      'a sum with a promise',
+      'Promise.resolve(2) + 1',
+      "cell:1:1 - Operator '+' cannot be applied to types 'Promise<number>' and '1'. (TS2365)\n  It is a promise. Write `await` before it to wait for its value.",
+    ],
+    [
+      'an argument that is a promise',
+      'const half = (n: number) => n / 2\nhalf(Promise.resolve(2))',
+      "cell:2:6 - Argument of type 'Promise<number>' is not assignable to parameter of type 'number'. (TS2345)\n  It is a promise. Write `await` before it to wait for its value.",
+    ],
+    [
       'what is the window in a browser',
       'window',
       "cell:1:1 - Cannot find name 'window'. (TS2304)\n  Cells run in Node, not in a browser.",
