@@ -1,20 +1,20 @@
 #!/usr/bin/perl
 #
-# Make the mounts of a sliver's bundle in the mount namespace that this program is started in, then become the command there.
+# Make the mounts of a sliver's bundle in the mount namespace of this program, then execute the command there.
 #
 # Arguments: UNSHARE FOLDER BUNDLE XATTRS TEMPLATE IDS HIDES name folder ... -- command ...
 #   UNSHARE   the number of unshare(2) on this processor, for which perl has no name
-#   FOLDER    the sliver's folder: config.json, the empty folder "stage", and "upper" and "work" or the file system image "disk.img" that holds them
-#   BUNDLE    where the runtime sees the bundle
-#   XATTRS    a further option of the overlay, or nothing
-#   TEMPLATE  the unpacked template that slivers share, or nothing: then the folder's own "lower" is used
+#   FOLDER    the sliver's folder: config.json, the empty folder "stage", and "upper" and "work" or the file system image "disk.img" that contains them
+#   BUNDLE    the path of the bundle for the runtime
+#   XATTRS    an additional option of the overlay, or empty
+#   TEMPLATE  the unpacked template that slivers share; if empty, the folder's own "lower" is used
 #   IDS       the ids that the template's owners get: "inside:outside:count ..."
 #   HIDES     "1" hides cgroups from the command
-#   name folder   what the container's configuration binds, by name
+#   name folder   a folder that the container's configuration binds, with its name in the bundle
 #
-# A template is mounted read-only with its owners' ids translated. So all slivers share it, and its pages in memory, though each has ids of its own.
-# util-linux can do that from 2.39 on; Debian 12 has 2.38. One program is also quicker than a script that starts a dozen: 10 ms instead of 29.
-# mount(8) takes a loop device for the disk, and the kernel gives it back with the last mount of it.
+# A template is mounted read-only with its owners' ids mapped. So all slivers share it, and its pages in memory, although each has its own ids. util-linux can
+# do that since 2.39; Debian 12 has 2.38. One program is also quicker than a script that starts a dozen programs: 10 ms instead of 29. mount(8) allocates a loop
+# device for the disk, and the kernel frees it with its last mount.
 #
 # Source: Linux, open_tree(2), move_mount(2), fsopen(2), fsconfig(2), fsmount(2), mount_setattr(2). Their numbers are the same on all architectures.
 use strict;
@@ -22,7 +22,7 @@ use warnings;
 my ($unshare, $folder, $bundle, $xattrs, $template, $ids, $hides, @rest) = @ARGV;
 my ($open_tree, $move_mount, $fsopen, $fsconfig, $fsmount, $mount_setattr) = (428 .. 432, 442);
 my ($cwd, $empty_path, $from_empty_path, $cloexec) = (-100, 0x1000, 4, 1);
-# OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC: what is run must not get the descriptors of mounts.
+# OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC: the command must not inherit the descriptors of mounts.
 my $clone = 0x80001;
 my ($set_flag, $set_string, $create) = (0, 1, 6);
 my ($read_only, $nosuid, $nodev, $id_mapped) = (1, 2, 4, 0x100000);
@@ -56,7 +56,7 @@ sub copy_of {
   return call($from, $open_tree, $cwd, $from, $clone);
 }
 
-# Translate the ids of a mount. The kernel takes the translation from a user namespace. A child makes that namespace, and is killed when the mount has it.
+# Map the ids of a mount. The kernel gets the mapping from a user namespace. A child makes that namespace, and is killed when the mount uses it.
 sub with_ids {
   my ($mount, @pieces) = @_;
   pipe(my $held, my $hold) && pipe(my $told, my $tell) or die "pipe: $!\n";
@@ -82,7 +82,7 @@ sub with_ids {
     1;
   };
   my $reason = $@;
-  # The child must not outlive this program, which becomes the command and waits for nobody.
+  # The child must not outlive this program, which executes the command and does not wait for children.
   kill('KILL', $pid);
   die $reason if !$result;
 }
@@ -115,6 +115,6 @@ while ((my $name = shift(@rest)) ne '--') {
 call("the move to $bundle", $move_mount, $cwd, 'stage', $cwd, $bundle, 0);
 mount_new('tmpfs', '/sys/fs/cgroup', $read_only, ['mode', '755'], ['size', '64k']) if $hides;
 chdir('/');
-# What runs in the container later must not hold the agent's pipes.
+# Programs in the container must not keep the agent's pipes open.
 open(STDIN, '<', '/dev/null') && open(STDOUT, '>', '/dev/null') && open(STDERR, '>', '/dev/null') or exit(1);
 exec(@rest) or exit(127);

@@ -10,34 +10,34 @@ use Catcher::Settings qw(configure $dir);
 use Catcher::Stream qw(catch finish is_fifo_open open_stream);
 
 # The catcher: one process for all slivers of a node. Programs in slivers write lines into FIFOs, one for each sliver. The catcher moves these bytes into files,
-# and the agent reads the files. The catcher runs on when the agent ends. It is written in perl because perl can call splice(2) and is on every Debian (only
-# perl-base is needed): the kernel moves the bytes from the FIFO to the file, so a kill between reading and writing can't lose any.
+# and the agent reads the files. The catcher continues to run when the agent ends. It is written in Perl, which can call splice(2) and is part of every Debian
+# (only perl-base is needed). With splice(2) the kernel moves the bytes from the FIFO to the file, so a kill between reading and writing cannot lose any.
 #
 # Files in the catcher's folder:
 #   wanted      the list that the agent writes: a line 'version serial boot', for each sliver a line 'folder <tab> task <tab> fifo', and a line 'end serial'.
 #               The task is 'catch': move what is written into the FIFO. Or it is 'end': move what is still in the FIFO, then close it.
-#   caught      the answer, of the same form, with this process's pid in the place of the boot. For each sliver it has a line 'folder <tab> state'.
+#   caught      the answer, in the same format, with this process's pid instead of the boot. For each sliver it has a line 'folder <tab> state'.
 #               The state is 'ok' (its lines are caught), 'ended' (its task is done), or the reason why the task has failed.
-#   wake        a FIFO: a byte in it says that 'wanted' has changed
-#   lock        locked as long as this process runs; it contains the pid
+#   wake        a FIFO: a byte in it means that 'wanted' has changed
+#   lock        locked while this process runs; it contains the pid
 # Files in the folder of a sliver:
 #   START.data  bytes that were written; the first of them is byte START of the sliver's stream
-#   START.index entries of 34 bytes, 'end time': all bytes before byte 'end' had come by that time, in microseconds since the epoch
-#   dropped     how many lines were lost because the files had reached their bound, or because the disk was full
-#   refused     how many lines were refused because they came too fast, and one of them
-#   lost        what is being thrown away, and what is known of it, so that a catcher that is started after a kill goes on in the middle of it
-#   lock        locked as long as this process has the sliver's FIFO open
+#   START.index entries of 34 bytes, 'end time': all bytes before byte 'end' had arrived at that time, in microseconds since the epoch
+#   dropped     the number of lines that were lost because the files had reached their limit, or because the disk was full
+#   refused     the number of lines that were refused because they came too fast, and one of them
+#   lost        the bytes that are being discarded, and the state of that, so that a catcher that is started after a kill continues it
+#   lock        locked while this process has the sliver's FIFO open
 #
-# The list says all that is wanted, so the agent can write it again at any time, and a catcher that is started later reads the same list. A task that has failed
-# is tried again each second.
+# The list contains all tasks, so the agent can write it again at any time, and a catcher that is started later reads the same list. A failed task is repeated
+# each second.
 #
-# A sliver may write a number of bytes each second, and after a quiet time a larger number at once. Bytes that come faster are thrown away as whole lines, and
-# the lines are counted. They are moved into the file 'lost' first, where they are found again after a kill. Lines that tell of the end of a run are kept even
-# then, up to a number each second, because somebody waits for them. The catcher sleeps three times as long as it works, so a faster writer has to wait.
+# A sliver may write a number of bytes per second, and after a pause a larger number at once. Bytes that come faster are discarded as whole lines, and the lines
+# are counted. They are moved into the file 'lost' first, where the next catcher finds them after a kill. Lines that report the end of a run are kept even then,
+# up to a number per second, because somebody waits for them. The catcher sleeps three times as long as it works, so a faster writer has to wait.
 #
-# On a full disk a write is cut short. The part that is missing is then written before anything else, so the index has whole entries only, and no line is joined
-# to another one. 'dropped', 'refused' and 'caught' are overwritten in place, because a full disk has no room for a second file. Their last bytes show whether
-# they are complete. The agent replaces 'wanted', so it is always whole.
+# On a full disk only a part of a write succeeds. The missing part is then written before anything else, so the index has only complete entries, and no line is
+# joined to another one. 'dropped', 'refused' and 'caught' are overwritten in place, because a full disk has no room for a second file. Their last bytes show
+# whether they are complete. The agent replaces 'wanted', so it is always complete.
 
 configure(@ARGV);
 my ($stop, $is_answered, $did_tasks_us, %streams, %ended) = (0, 0, 0);
@@ -48,7 +48,7 @@ $SIG{TERM} = sub { $stop = 1 };
 $SIG{PIPE} = $SIG{HUP} = $SIG{INT} = 'IGNORE';
 sysopen(my $wake, "$dir/wake", O_RDWR | O_NONBLOCK) or die "wake: $!\n";
 
-# Do the task of a sliver. Returns its state.
+# Execute the task of a sliver. Returns its state.
 sub do_task {
   my ($name, $task, $fifo) = @_;
   if (my $stream = $streams{$name}) {
@@ -56,7 +56,7 @@ sub do_task {
     finish($stream, $task eq 'end');
     delete $streams{$name};
   } elsif ($task eq 'end') {
-    # Ended before, or removed.
+    # The task is done already, or the sliver was removed.
     return 'ended' if ($ended{$name} // '') eq $fifo || !-d "$dir/$name" || !-e $fifo && $! == ENOENT;
     finish(open_stream($name, $fifo), 1);
   }
@@ -70,13 +70,13 @@ sub do_task {
   return 'ok';
 }
 
-# Note a failure in the log, whose size has a bound.
+# Write a failure to the log, whose size is limited.
 sub log_failure {
   my ($name, $why) = @_;
   warn "$name: $why" if (-s STDERR // 0) < 65536;
 }
 
-# Do what is wanted, and answer. What has failed, or cannot be told because the disk is full, is tried again.
+# Execute the tasks of the list, and answer. When a task has failed, or the answer could not be written because the disk is full, all of this is repeated.
 sub do_tasks {
   $did_tasks_us = monotonic_us();
   $is_answered = 0;
@@ -99,7 +99,7 @@ sub do_tasks {
   $is_answered = write_caught($serial, @states) && !$failed;
 }
 
-# The agent may end before its catcher does: what goes wrong from now on is told in a file.
+# The agent may end before its catcher does, so later failures are written to a file.
 open(STDERR, '>', "$dir/log") or die "log: $!\n";
 do_tasks();
 print "ready\n";
@@ -119,12 +119,12 @@ until ($stop) {
     my $stream = $streams{$name};
     next unless $found > 0 && vec($readable, fileno($stream->{in}), 1) || $is_owing;
     next if eval { catch($stream); 1 };
-    # Its folder is gone, or its disk fails. The others are caught on, and this one is tried again in a second.
+    # Its folder is gone, or its disk fails. The other slivers are not affected, and this one is tried again in a second.
     log_failure($name, $@);
     delete $streams{$name};
     $is_answered = 0;
   }
-  # Waiting a millisecond lets lines that come close together be moved together, which is a tenth of the work.
+  # After a wait of a millisecond, lines that came at nearly the same time are moved together, which is a tenth of the work.
   my $busy_us = monotonic_us() - $began;
   select(undef, undef, undef, ($busy_us > 333 ? 3 * $busy_us : 1000) / 1000000);
 }

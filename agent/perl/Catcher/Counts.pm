@@ -1,4 +1,4 @@
-# The numbers of lines of a sliver that were lost, in files that are overwritten in their place.
+# The numbers of lost lines of a sliver, in files that are overwritten in place.
 package Catcher::Counts;
 use strict;
 use warnings;
@@ -13,7 +13,7 @@ sub save_dropped {
   $stream->{dropped_saved} = $stream->{dropped} if write_text($file, sprintf("%020d\n", $stream->{dropped}));
 }
 
-# The number stands at both ends, so that a reader sees when it is being written.
+# The file begins and ends with the number, so that a reader sees when it is being written.
 sub save_refused {
   my ($stream) = @_;
   sysopen(my $file, "$stream->{dir}/refused", O_RDWR | O_CREAT, 0600) or return;
@@ -27,7 +27,7 @@ sub save_counts {
   save_refused($stream) if $stream->{refused} != $stream->{refused_saved};
 }
 
-# Read the counts of the catcher before, and write both files now, so that they can be overwritten when the disk is full.
+# Read the counts of the previous catcher, and write both files now, so that they can be overwritten when the disk is full.
 sub load_counts {
   my ($stream) = @_;
   $stream->{dropped} = read_first("$stream->{dir}/dropped", 20) =~ /^(\d+)$/ ? $1 + 0 : 0;

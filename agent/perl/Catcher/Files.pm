@@ -1,4 +1,4 @@
-# Clocks, and files that are written in their place.
+# Clocks, and files that are overwritten in place.
 package Catcher::Files;
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ sub clock_us {
 sub now_us { return clock_us(0) }
 sub monotonic_us { return clock_us(1) }
 
-# Write a file in its place; tell whether all of it was written.
+# Overwrite a file in place. Returns whether it was written completely.
 sub write_text {
   my ($file, $text) = @_;
   sysseek($file, 0, 0);

@@ -1,4 +1,4 @@
-# The two lists by which agent and catcher speak: 'wanted', and its answer 'caught'.
+# The two lists with which agent and catcher communicate: 'wanted', and its answer 'caught'.
 package Catcher::List;
 use strict;
 use warnings;
@@ -10,7 +10,7 @@ our @EXPORT_OK = qw(read_wanted write_caught);
 
 my ($version, $answer) = (2, '');
 
-# Read the list: its serial, and a task for each sliver. Empty when it is not whole, as an agent of version 0.1 could leave it.
+# Read the list: its serial, and a task for each sliver. The result is empty when the list is incomplete, as an agent of version 0.1 could leave it.
 sub read_wanted {
   open(my $file, '<', "$dir/wanted") or return;
   my ($head, @lines) = <$file>;
@@ -19,7 +19,7 @@ sub read_wanted {
   return ($serial, map { /^([^\t]+)\t(catch|end)\t(.+)$/ ? { name => $1, task => $2, fifo => $3 } : () } @lines);
 }
 
-# Write the answer to a list: the state of each task. It is overwritten in its place. Tells whether all of it was written.
+# Write the answer to a list: the state of each task. The file is overwritten in place. Returns whether it was written completely.
 sub write_caught {
   my ($serial, @states) = @_;
   my $text = join('', "$version $serial $$\n", map({ "$_->{name}\t$_->{state}\n" } @states), "end $serial\n");

@@ -1,7 +1,8 @@
-# What a sliver writes too fast, or beyond the bound of its files, is thrown away as whole lines, which are counted. Each chunk is moved into the file 'lost'
-# first. So a catcher that is started after a kill finds the chunk that was not counted, and goes on in the middle of it.
+# Lines that a sliver writes too fast, or that exceed the limit of its files, are discarded and counted. Each chunk of them is moved into the file 'lost' first.
+# So a catcher that is started after a kill finds the chunk that was not counted, and continues from there.
 #
-# The file has a head, room for a chunk, and room for two texts that are owed: what a full disk did not take yet. The head says which of the two is the newest.
+# The file has a head, space for a chunk, and two spaces for the owed text: bytes that a full disk did not take yet. The head says which of the two is the
+# current one.
 package Catcher::Lost;
 use strict;
 use warnings;
@@ -18,28 +19,28 @@ my ($head_bytes, $owed_bytes, $longest_owed, $unknown) = (4096, 24576, 16384, 0x
 my $lost_bytes = $head_bytes + $chunk_bytes + 2 * $owed_bytes;
 my $longest_run_end = 255;
 
-# Without this file chunks are thrown away as well, but a kill then leaves one of them out of the counts.
+# Without this file chunks are discarded as well, but then a kill leaves one of them out of the counts.
 sub open_lost {
   my ($stream) = @_;
   sysopen(my $file, "$stream->{dir}/lost", O_RDWR | O_CREAT, 0600) or return;
-  # All of it is written now, so that it can be overwritten when the disk is full.
+  # The whole file is written now, so that it can be overwritten when the disk is full.
   return unless (-s $file) >= $lost_bytes || write_at($file, 0, "\0" x $lost_bytes);
   $stream->{lost} = $file;
 }
 
-# Save the state after the last chunk. 'is_taking': a chunk that is found in the file has not been counted in it.
+# Save the state after the last chunk. 'is_taking' means that this state does not count the chunk that is in the file.
 sub save_lost_state {
   my ($stream, $is_taking) = @_;
   return unless $stream->{lost};
   my @numbers = map { $stream->{$_} // $unknown } qw(inside_lost area dropped refused owed_from owed_length open_line);
   my $state = pack('C3 C Q4 N n/a', $is_taking, $stream->{why} eq 'refused', @numbers, $stream->{tail});
-  # A file that cannot be trusted is not used: this disk has no room to overwrite a file in its place.
+  # After a failed write the file is not used any more: even overwriting in place fails on this disk.
   delete $stream->{lost} unless write_at($stream->{lost}, 0, $state);
 }
 
 sub owed_at { return $head_bytes + $chunk_bytes + $_[0]{area} * $owed_bytes }
 
-# Save the state with what is owed. The place that the head names is not touched before the new head is written.
+# Save the state with the owed text. The text goes into the space that the head does not refer to, so it is not overwritten before the new head is written.
 sub save_lost {
   my ($stream) = @_;
   return unless $stream->{lost};
@@ -49,7 +50,7 @@ sub save_lost {
   save_lost_state($stream, 0);
 }
 
-# Go on where a catcher was ended: with the line that it was in, with what it owed, and with the chunk that it had taken and not counted.
+# Continue where a catcher was ended: with its incomplete line, with the text that it owed, and with the chunk that it had taken and not counted.
 sub resume_throwing_away {
   my ($stream) = @_;
   return unless $stream->{lost};
@@ -60,7 +61,7 @@ sub resume_throwing_away {
   @$stream{'owed_from', 'owed_length'} = ($from, $length);
   $stream->{dropped} = $dropped if $dropped > $stream->{dropped};
   $stream->{refused} = $refused if $refused > $stream->{refused};
-  # Not when bytes were moved since.
+  # It is unknown when bytes were moved since.
   $stream->{open_line} = $open_line if $written <= $length && $open_line != $unknown;
   if ($written < $length) {
     $stream->{owed_rest} = substr(read_at($stream->{lost}, owed_at($stream), $length), $written);
@@ -92,11 +93,11 @@ sub take_chunk {
   return $chunk // '';
 }
 
-# Keep the lines of a lost chunk that tell of the end of a run, as far as the reserve goes. Returns how many.
+# Keep the lines of a discarded chunk that report the end of a run, as far as there is room for them. Returns their number.
 sub keep_run_ends {
   my ($stream, $chunk) = @_;
   my $bytes_left = $reserve_bytes + ($stream->{room} < 0 ? $stream->{room} : 0) - length $stream->{owed_rest};
-  # The chunk before has perhaps ended within such a line.
+  # The previous chunk may have ended within such a line.
   my $text = ($stream->{inside_lost} ? $stream->{tail} : '') . $chunk;
   my $kept = 0;
   while ($text =~ /^($run_end [^\n]{1,$longest_run_end}\n)/mg) {
@@ -111,10 +112,10 @@ sub keep_run_ends {
   return $kept;
 }
 
-# Take a chunk and throw it away. Tells whether there was any.
+# Take a chunk and discard it. Returns whether there was one.
 sub take_and_throw_away {
   my ($stream, $why) = @_;
-  # It is looked up once. It changes only when bytes are moved.
+  # The value is computed once, because it changes only when bytes are moved.
   $stream->{open_line} //= open_line_bytes($stream);
   my $chunk = take_chunk($stream, $why);
   return 0 unless length $chunk;
@@ -123,8 +124,8 @@ sub take_and_throw_away {
   return 1;
 }
 
-# Count the lines of a chunk as 'dropped' or 'refused'. Where the files end within a line, the rest of that line is kept, up to the longest line. Nothing is
-# written before all of it is known and saved, so that it is done once.
+# Count the lines of a chunk as 'dropped' or 'refused'. When the files end within a line, the rest of that line is kept, up to the longest line. The whole
+# result is saved before anything is written, so that a kill does not repeat a part.
 sub throw_away {
   my ($stream, $why, $chunk) = @_;
   if ($stream->{open_line}) {

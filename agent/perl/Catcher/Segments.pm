@@ -1,4 +1,4 @@
-# The files of a sliver's stream: segments of its bytes, and for each an index that tells when they came.
+# The files of a sliver's stream: segments of its bytes, each with an index of the times at which they came.
 package Catcher::Segments;
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ sub segment_starts {
   return sort map { /^(\d{16})\.data$/ ? $1 : () } readdir $folder;
 }
 
-# How many bytes there is room for. The agent makes room by removing what it has read.
+# Compute for how many bytes there is room. The agent makes room by removing the segments that it has read.
 sub measure_room {
   my ($stream) = @_;
   my $now = monotonic_us();
@@ -49,7 +49,7 @@ sub add_to_index {
   }
 }
 
-# Write what a full disk did not take before. Returns whether all of it is written.
+# Write the bytes that a full disk did not take earlier. Returns whether all are written.
 sub write_owed {
   my ($stream) = @_;
   return 1 unless $stream->{owed_us};
@@ -61,7 +61,7 @@ sub write_owed {
   return !$stream->{owed_us};
 }
 
-# How many bytes the last line in the files has, when its newline has not come yet; 0 when it has. Counting stops at the longest line.
+# Return the length of the last line in the files when it has no newline yet; otherwise 0. Counting stops at the longest line.
 sub open_line_bytes {
   my ($stream) = @_;
   my $bytes = 0;
@@ -79,7 +79,7 @@ sub open_line_bytes {
   return $bytes;
 }
 
-# How many bytes of the stream the index tells of. A catcher that was killed may have moved more.
+# Return how many bytes of the stream are in the index. A killed catcher may have moved more.
 sub indexed_end {
   my ($stream) = @_;
   return $stream->{start} + 0 unless $stream->{index_bytes};
@@ -88,7 +88,7 @@ sub indexed_end {
   return (split ' ', $line)[0] + 0;
 }
 
-# Open the newest segment, or begin the first one.
+# Open the newest segment, or create the first one.
 sub open_newest {
   my ($stream) = @_;
   open_segment($stream, (segment_starts($stream))[-1] // '0' x 16);

@@ -1,4 +1,4 @@
-# What the catcher is started with, and the sizes of its files.
+# The arguments of the catcher, and the sizes of its files.
 package Catcher::Settings;
 use strict;
 use warnings;
@@ -7,12 +7,12 @@ our @EXPORT_OK = qw(
   configure $dir $run_end $segment_bytes $max_bytes $bytes_per_s $burst_bytes $splice $clock $entry_bytes $max_line $chunk_bytes $reserve_bytes
 );
 
-# The catcher's folder; the name of the measurement that tells of the end of a run; the bounds of one segment and of all segments of a sliver; how many bytes a
-# sliver may write in a second, and at once; the numbers of splice(2) and clock_gettime(2) on this processor.
+# The catcher's folder; the name of the measurement that reports the end of a run; the most bytes of one segment and of all segments of a sliver; how many bytes
+# a sliver may write per second, and at once; the numbers of splice(2) and clock_gettime(2) on this processor.
 our ($dir, $run_end, $segment_bytes, $max_bytes, $bytes_per_s, $burst_bytes, $splice, $clock);
-# The size of an entry of the index, the longest line, and the most that is moved at once.
+# The size of an entry of the index, the longest line, and the most bytes that are moved at once.
 our ($entry_bytes, $max_line, $chunk_bytes) = (34, 4096, 65536);
-# How far the files may grow beyond their bound: by the last chunk, by ends of runs, and by the end of the last line.
+# How far the files may exceed their limit: by the last chunk, by the lines that report the end of a run, and by the rest of the last line.
 our $reserve_bytes = $chunk_bytes + 16384;
 
 sub configure { ($dir, $run_end, $segment_bytes, $max_bytes, $bytes_per_s, $burst_bytes, $splice, $clock) = @_ }

@@ -1,4 +1,4 @@
-# The stream of one sliver: what its programs write into its FIFO.
+# The stream of one sliver: the bytes that its programs write into its FIFO.
 package Catcher::Stream;
 use strict;
 use warnings;
@@ -22,7 +22,7 @@ sub open_stream {
   flock($stream->{lock}, LOCK_EX | LOCK_NB) or die "another catcher is at work\n";
   write_text($stream->{lock}, "$$\n");
   sysopen($stream->{in}, $fifo, O_RDWR | O_NONBLOCK) or die "$fifo: $!\n";
-  fcntl($stream->{in}, 1031, 1048576); # F_SETPIPE_SZ: room for a burst; the default serves too.
+  fcntl($stream->{in}, 1031, 1048576); # F_SETPIPE_SZ: room for a burst. The default size is sufficient, too.
   load_counts($stream);
   @$stream{'tokens', 'run_ends', 'refilled_us', 'tail'} = ($burst_bytes, $burst_run_ends, monotonic_us(), '');
   open_newest($stream);
@@ -31,7 +31,7 @@ sub open_stream {
   return $stream;
 }
 
-# Move what a sliver has written, one chunk at most. Tells whether there was any.
+# Move what a sliver has written, at most one chunk. Returns whether there was any.
 sub catch {
   my ($stream) = @_;
   save_counts($stream);
@@ -42,7 +42,7 @@ sub catch {
   $stream->{run_ends} = $burst_run_ends if $stream->{run_ends} > $burst_run_ends;
   $stream->{refilled_us} = $now;
   my $is_written = write_owed($stream);
-  # Not while an entry of the index is missing: the agent does not look for it any more once another segment follows.
+  # The segment stays open while an entry of its index is missing: the agent ignores that entry when another segment exists.
   if ($is_written && ($stream->{end} - $stream->{start} >= $segment_bytes || $stream->{index_bytes} >= $segment_bytes)) {
     open_segment($stream, sprintf('%016d', $stream->{end}));
     measure_room($stream);
@@ -50,7 +50,7 @@ sub catch {
   measure_room($stream) if $stream->{room} <= 0;
   return take_and_throw_away($stream, 'dropped') unless $is_written && $stream->{room} > 0;
   return take_and_throw_away($stream, 'refused') if $stream->{tokens} <= 0;
-  # The end of a line whose beginning was thrown away.
+  # This is the rest of a line whose beginning was discarded.
   return take_and_throw_away($stream, $stream->{why}) if $stream->{inside_lost};
   my $moved = syscall($splice, fileno($stream->{in}), 0, fileno($stream->{data}), 0, $chunk_bytes, 2);
   if ($moved > 0) {
@@ -66,14 +66,14 @@ sub catch {
   return take_and_throw_away($stream, 'dropped');
 }
 
-# Move what is still in the FIFO. The number of chunks has a bound, so that a writer that goes on does not keep the others waiting.
-# What a full disk did not take is written by the catcher that opens this sliver again; when none will, its lines are dropped.
+# Move what is still in the FIFO. The number of chunks is limited, so that a writer that continues does not delay the others. If a catcher will open this sliver
+# again, it writes the bytes that a full disk did not take; otherwise, or without the file 'lost', their lines count as dropped.
 sub finish {
   my ($stream, $is_last) = @_;
   for (1 .. 64) { last unless catch($stream) }
   if ($is_last || !$stream->{lost}) {
     my $lines = $stream->{owed_rest} =~ tr/\n//;
-    # The agent tells of a line whose end is not in the files.
+    # The agent reports a line whose end is not in the files.
     $lines-- if $lines && open_line_bytes($stream);
     $stream->{dropped} += $lines;
     @$stream{'owed_rest', 'owed_us'} = ('', 0);
@@ -82,7 +82,7 @@ sub finish {
   save_counts($stream);
 }
 
-# Tell whether the FIFO that is open is still the one at this path.
+# Tell whether the open FIFO is still the one at this path.
 sub is_fifo_open {
   my ($stream, $fifo) = @_;
   my ($open, $found) = map { join ' ', (stat $_)[0, 1] } $stream->{in}, $fifo;
