@@ -1,12 +1,12 @@
 #!/usr/bin/perl
-# Tries what a program in a sliver must not be able to do, and prints a line for each: its name, and how the kernel answered ("done": it can).
+# Tries actions that a program in a sliver must not be able to do, and prints a line for each: its name, and the kernel's answer ("done": it can).
 #
 #   attempts.pl all NUMBERS    NUMBERS: name=number of system calls on this processor, such as "keyctl=250 bpf=321"
-#   attempts.pl ring NUMBERS   a ring of 64 MiB for a packet socket, with the option written in 32 and in 64 bits; the way
-#                              round its link's queue; and options that it may set
-#   attempts.pl datagrams      fill the receive buffers of 400 sockets; prints how many MiB they hold
-#   attempts.pl abstract NAME  speak to whoever listens at an abstract socket
-#   attempts.pl listen NAME    listen there, in the background, until it is killed
+#   attempts.pl ring NUMBERS   set a ring of 64 MiB for a packet socket, with the option written in 32 and in 64 bits; bypass
+#                              its link's queue; and set options that are allowed
+#   attempts.pl datagrams      fill the receive buffers of 400 sockets; prints how many MiB they contain
+#   attempts.pl abstract NAME  connect to an abstract socket
+#   attempts.pl listen NAME    listen on an abstract socket, in the background, until it is killed
 #
 # Sources: packet(7), capabilities(7), and the manual page of each system call.
 use strict;
@@ -21,7 +21,7 @@ sub report {
     print "$name: ", ($works ? 'done' : lc "$!"), "\n";
 }
 
-# A system call that gives a number, which is -1 when it has failed.
+# Make a system call that returns a number, which is -1 after a failure.
 sub try_call {
     my ($name, @arguments) = @_;
     report($name, syscall($number{$name}, @arguments) != -1);
@@ -39,7 +39,7 @@ my %attempts = (
         try_call('unshare', 0x1000_0000);
         try_call('init_module', "\0" x 64, 64, "\0");
         for my $family (38, 40) { report("socket $family", socket(my $socket, $family, 5, 0)) }
-        # What speaks to the kernel by netlink may look, and change nothing: it takes its own link down.
+        # A program may read from the kernel with netlink, but change nothing: this one tries to set its own link down.
         socket(my $route, 16, 3, 0) or die "netlink: $!\n";
         my $down = pack('L S2 L2 C x S l L2', 32, 16, 5, 1, 0, 0, 0, 1, 0, 1);
         send($route, $down, 0);
@@ -79,7 +79,7 @@ my %attempts = (
         socket(my $socket, $unix, 1, 0) or die "unix: $!\n";
         bind($socket, pack('S a*', $unix, "\0$arguments[0]")) or die "bind: $!\n";
         listen($socket, 8) or die "listen: $!\n";
-        # Whoever has started it waits no longer than until it listens.
+        # The parent ends now, so the caller waits only until the child listens.
         return if fork;
         close($_) for *STDIN, *STDOUT, *STDERR;
         sleep;
@@ -93,7 +93,7 @@ my %attempts = (
                 report("ring $level $option", syscall($number{'setsockopt'}, fileno $socket, $level, $option, $ring, 16) != -1);
             }
         }
-        # The other options of packet sockets, and of others.
+        # Other options of packet sockets, and an option of any socket.
         socket(my $socket, $packet, 3, 0) or die "packet: $!\n";
         report('round the queue', setsockopt($socket, $sol_packet, 20, pack('i', 1)));
         report('original device', setsockopt($socket, $sol_packet, 9, pack('i', 1)));

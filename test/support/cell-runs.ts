@@ -6,12 +6,12 @@ import { moduleWords } from '../../kernel/src/jupyter/compile/rewrite.ts'
 
 type CellFunction = (...of: unknown[]) => Promise<void>
 
-/** Runs cells as the kernel does, in this process and without checking their types. Cells import nothing. */
+/** Runs cells like the kernel, in this process and without checking their types. The cells cannot import anything. */
 export class UncheckedCells {
   readonly #boxes = new Boxes()
   readonly #known: Set<string>
 
-  /** `known` are names that cells may use before they are declared. */
+  /** `known` are names that cells may use before their declaration. */
   constructor(known: readonly string[] = []) {
     this.#known = new Set(known)
   }

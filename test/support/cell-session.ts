@@ -6,23 +6,23 @@ import { Compiler } from '../../kernel/src/jupyter/compile/compiler.ts'
 import type { Completeness, Completion } from '../../kernel/src/jupyter/compile/compilation.ts'
 import { Runner } from '../../kernel/src/jupyter/runner.ts'
 
-/** What a cell came to. */
+/** The outcome of a cell. */
 export interface CellOutcome {
-  /** What it printed, both streams. */
+  /** The output of both streams. */
   readonly printed: string
   /** Its result as text; null when it has none. */
   readonly result: string | null
-  /** What TypeScript has against it, a complaint a line; null when it ran. */
+  /** The errors of TypeScript, one per line; null when the cell ran. */
   readonly complaint: string | null
   /** Its error, as name and message; null when it had none. */
   readonly error: string | null
-  /** The stack of the error, or what was printed of it. */
+  /** The stack of the error, or what was printed instead. */
   readonly stack: string
-  /** What it says of earlier cells that no longer fit. */
+  /** The warnings about earlier cells that do not fit any more. */
   readonly misfits: readonly string[]
 }
 
-/** A notebook without Jupyter: the kernel's own compiler and runner, in a temporary folder. */
+/** A notebook without Jupyter: the kernel's compiler and runner, in a temporary folder. */
 export class CellSession implements AsyncDisposable {
   readonly folder: string
   readonly compiler: Compiler
@@ -47,12 +47,12 @@ export class CellSession implements AsyncDisposable {
     })
   }
 
-  /** Write files below the notebook's folder; each takes the place of an older one at once. */
+  /** Write files below the notebook's folder. Each replaces an older one atomically. */
   async write(files: Readonly<Record<string, string>>): Promise<void> {
     await writeFiles(this.folder, files)
   }
 
-  /** Start one in a folder that has these files. */
+  /** Start a session in a folder with these files. */
   static async start(files: Readonly<Record<string, string>> = {}): Promise<CellSession> {
     const folder = await mkdtemp(join(tmpdir(), 'cl-cells-'))
     await writeFiles(folder, files)
@@ -97,7 +97,7 @@ export class CellSession implements AsyncDisposable {
     }
   }
 
-  /** Run a cell that must end well. Returns what it printed, without the last line's end. */
+  /** Run a cell that must succeed. Returns its output without the last newline. */
   async print(code: string): Promise<string> {
     const { printed, complaint, error, stack } = await this.run(code)
     if (complaint !== null || error !== null)
@@ -105,7 +105,7 @@ export class CellSession implements AsyncDisposable {
     return printed.replace(/\n$/u, '')
   }
 
-  /** Forget what earlier cells declared. */
+  /** Forget the declarations of earlier cells. */
   forget(): void {
     this.compiler.reset()
   }

@@ -4,7 +4,7 @@ import type { Slivers } from '../../agent/src/sliver/slivers.ts'
 
 const stages = ['registered', 'allocated', 'deployed', 'started'] as const
 
-/** The slivers of a node without containers: they are kept in memory, and every step works at once. It keeps the contract of `sliver-life.ts`. */
+/** The slivers of a node without containers. They are kept in memory, and every step succeeds at once. They pass the contract of `sliver-life.ts`. */
 export class FakeSlivers implements Slivers {
   readonly capabilities: Capabilities = { runtime: 'crun', limits: true, userns: true, lacks: [] }
   readonly problems = []

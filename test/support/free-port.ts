@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 
-/** A listener at a port of 127.0.0.1 that nobody else has. */
+/** Listen at a free port of 127.0.0.1. */
 export async function holdPort(): Promise<{ server: Server; port: number }> {
   const server = createServer()
   server.listen(0, '127.0.0.1')
@@ -11,7 +11,7 @@ export async function holdPort(): Promise<{ server: Server; port: number }> {
   return { server, port: address.port }
 }
 
-/** A port of 127.0.0.1 that was free a moment ago. */
+/** Find a port of 127.0.0.1 that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const { server, port } = await holdPort()
   server.close()

@@ -1,6 +1,6 @@
 import type { Node } from '@community-lab/contract'
 
-/** A node in production, without slivers. */
+/** Return a node in production, without slivers. */
 export const aNode = (id: number, name: string): Node => ({
   uri: `/api/nodes/${id}/`,
   id,

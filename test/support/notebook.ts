@@ -23,7 +23,7 @@ const Cell = Type.Object({
   source: Lines,
   outputs: Type.Optional(Type.Array(Output)),
 })
-/** What of a notebook (nbformat 4) the tests look at. */
+/** The parts of a notebook (nbformat 4) that the tests use. */
 export const Notebook = Type.Object({ cells: Type.Array(Cell) })
 export type Notebook = Static<typeof Notebook>
 export type NotebookCell = Static<typeof Cell>
@@ -35,13 +35,13 @@ export async function readNotebook(file: string): Promise<Notebook> {
   return document
 }
 
-/** How a notebook ended. */
+/** The exit code and output of a run. */
 export interface NotebookRun {
   readonly code: number
   readonly printed: string
 }
 
-/** Execute a notebook on a testbed by `community-lab run`, as a user would. */
+/** Execute a notebook on a testbed with `community-lab run`, like a user. */
 export async function runNotebook(
   testbed: RunningTestbed,
   notebook: string,
@@ -70,19 +70,19 @@ export async function runProgram(
   return { code: await code, printed: out + err }
 }
 
-/** The cell with a tag. */
+/** Find the cell with a tag. */
 export function cellOf(notebook: Notebook, tag: string): NotebookCell {
   const cell = notebook.cells.find(({ metadata }) => metadata.tags?.includes(tag))
   if (cell === undefined) throw new Error(`there is no cell with the tag ${tag}`)
   return cell
 }
 
-/** All that a cell gave as text: what it printed, and the text form of what it showed. */
+/** Return all text of a cell: its output, and the text form of its results. */
 export function textOf({ outputs = [] }: NotebookCell): string {
   return outputs.map(({ text: printed, data }) => inOne(printed ?? data?.['text/plain'])).join('\n')
 }
 
-/** What a cell showed of a MIME type; null when nothing. */
+/** Return the last output of a cell with a MIME type; null when there is none. */
 export function shownAs({ outputs = [] }: NotebookCell, type: string): string | null {
   const found = outputs.findLast(({ data }) => data?.[type] !== undefined)
   return found === undefined ? null : inOne(found.data?.[type])

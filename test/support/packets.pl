@@ -1,18 +1,18 @@
 #!/usr/bin/perl
-# Sends packets that no well-behaved program sends, from the network namespace that it is started in.
+# Sends packets that no well-behaved program sends, from its network namespace.
 #
 #   packets.pl router-advertisement INTERFACE           to all nodes: "I am a router"
 #   packets.pl neighbour-advertisement INTERFACE CLAIM  to fe80::1: "I have the address CLAIM"
 #   packets.pl datagrams ADDRESS COUNT                  one byte of UDP to each of COUNT ports
 #   packets.pl ipv6 INTERFACE FROM-MAC FROM TO COUNT    frames with UDP from any MAC and IPv6 address, to port 9
 #   packets.pl destinations INTERFACE FROM-MAC FROM PREFIX COUNT
-#                                                       such a frame to each of COUNT addresses: PREFIX with 1000, 1001 … behind it
+#                                                       such a frame to each of COUNT addresses: PREFIX followed by 1000, 1001 …
 #   packets.pl icmp-error INTERFACE FROM-MAC FROM TO TYPE ABOUT-PROTOCOL ABOUT-FROM ABOUT-TO
-#                                                       an ICMPv6 error of TYPE about such a packet; "too big" (2) says that 1280 bytes pass
+#                                                       an ICMPv6 error of TYPE about a packet; "too big" (2) reports an MTU of 1280 bytes
 #   packets.pl icmp INTERFACE FROM-MAC FROM TO TYPE COUNT
-#                                                       ICMPv6 messages of TYPE, otherwise empty, from a neighbour (hop limit 255)
+#                                                       empty ICMPv6 messages of TYPE from a neighbour (hop limit 255)
 #   packets.pl ipv4 INTERFACE FROM-MAC FROM TO COUNT    the same with IPv4
-#   packets.pl arp INTERFACE FROM-MAC CLAIM TO COUNT    ARP requests for TO that say that CLAIM is at FROM-MAC
+#   packets.pl arp INTERFACE FROM-MAC CLAIM TO COUNT    ARP requests for TO that claim that CLAIM is at FROM-MAC
 #
 # Sources: RFC 4443 (ICMPv6), RFC 4861 (neighbour discovery), RFC 826 (ARP), RFC 8200 (IPv6), RFC 791 (IPv4), packet(7).
 use strict;
@@ -37,7 +37,7 @@ my %commands = (
         my ($interface, $claim) = @_;
         my $socket = icmp6_socket();
         setsockopt($socket, IPPROTO_IPV6, $hop_limit, pack('i', 255)) or die "hops: $!\n";
-        # Solicited no, override yes; with the option of a link-layer address.
+        # The flags are: not solicited, override. The option contains a link-layer address.
         my $message = pack('C2 n N', 136, 0, 0, 0x20000000) . address6($claim) . pack('C2', 2, 1) . "\x02\0\0\0\0\x99";
         send($socket, $message, 0, place('fe80::1', index_of($interface))) or die "send: $!\n";
     },
@@ -46,7 +46,7 @@ my %commands = (
         socket(my $socket, AF_INET6, SOCK_DGRAM, 0) or die "socket: $!\n";
         for my $port (20001 .. 20000 + $count) {
             send($socket, 'x', 0, pack_sockaddr_in6($port, address6($to))) or die "send: $!\n";
-            # Answers that nobody listens are limited, and so is the time that they take.
+            # The kernel limits the rate of its answers that nobody listens, so the datagrams must not come too fast.
             select(undef, undef, undef, 0.001);
         }
     },
@@ -62,7 +62,7 @@ my %commands = (
     },
     'icmp-error' => sub {
         my ($interface, $mac, $from, $to, $type, $protocol, $about_from, $about_to) = @_;
-        # What it is about: an echo request, or the ports of a UDP or TCP packet. Only its first bytes are looked at.
+        # The error is about an echo request, or about a UDP or TCP packet with these ports. Only the first bytes matter.
         my $inner = $protocol == 58 ? pack('C2 n3', 128, 0, 0, 1, 1) : pack('n4', 9, 9, 8, 0);
         my $about = pack('N n C2', 0x60000000, 8, $protocol, 64) . address6($about_from) . address6($about_to) . $inner;
         my $error = pack('C2 n N', $type, 0, 0, 1280) . $about;
@@ -100,13 +100,13 @@ sub send_frames {
 
 sub udp6 {
     my ($from, $to) = @_;
-    # Without a checksum, which covers the addresses too, the receiver would drop it (RFC 8200, section 8.1).
+    # Without a valid checksum, which includes the addresses, the receiver would drop the packet (RFC 8200, section 8.1).
     my $sum = checksum(address6($from) . address6($to) . pack('N2', 8, 17) . pack('n4', 9, 9, 8, 0));
     my $udp = pack('n4', 9, 9, 8, $sum || 0xffff);
     return pack('N n C2', 0x60000000, 8, 17, 64) . address6($from) . address6($to) . $udp;
 }
 
-# An ICMPv6 message, whose checksum is still 0, as a packet.
+# Make a packet of an ICMPv6 message with the checksum 0, which is filled in.
 sub icmp6 {
     my ($from, $to, $message) = @_;
     my $pseudo = address6($from) . address6($to) . pack('N2', length $message, 58);
@@ -134,7 +134,7 @@ sub mac {
     return pack('H2' x 6, split(/:/, $text));
 }
 
-# SIOCGIFINDEX: /sys may show another namespace's interfaces.
+# Find the index with SIOCGIFINDEX, because /sys may show the interfaces of another namespace.
 sub index_of {
     my ($interface) = @_;
     socket(my $socket, AF_INET, SOCK_DGRAM, 0) or die "socket: $!\n";

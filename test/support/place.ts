@@ -8,23 +8,23 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 const checkout = resolve(import.meta.dirname, '../..')
 
-/** Who runs a program of the checkout, and where its data folder may be. */
+/** The user who runs a program of the checkout, and the folder for its data. */
 export interface Place {
-  /** The checkout as the program sees it. */
+  /** The path of the checkout for the program. */
   readonly checkout: string
-  /** For mkdtemp. Short: Unix sockets are in there. */
+  /** The prefix for mkdtemp. It is short because Unix sockets are in that folder. */
   readonly homePrefix: string
-  /** The argv that runs another as that user; the process stays the same. */
+  /** Return the argv that runs another argv as that user, in the same process. */
   wrap(argv: readonly string[]): readonly string[]
   /** Give a folder to that user. */
   own(folder: string): Promise<void>
-  /** Remove a folder of that user's, and the user if it was made for this. */
+  /** Remove a folder of that user, and the user if it was created for the test. */
   remove(folder: string): Promise<void>
 }
 
 const homePrefix = join(tmpdir(), 'cl-test-')
 
-/** Whoever runs the tests. */
+/** The user who runs the tests. */
 export function ownPlace(): Place {
   return {
     checkout,
@@ -37,7 +37,7 @@ export function ownPlace(): Place {
 
 let users = 0
 
-/** An ordinary user: made for this when root runs the tests, else whoever does. */
+/** An ordinary user: created for the test when root runs the tests, otherwise the user who runs them. */
 export async function ordinaryPlace(): Promise<Place> {
   if (process.getuid?.() !== 0) return ownPlace()
   const user = `cl-test-${process.pid}-${++users}`
@@ -49,7 +49,7 @@ export async function ordinaryPlace(): Promise<Place> {
     const free = `${1_000_000 + uid * 65_536}-${1_000_000 + uid * 65_536 + 65_535}`
     await run('usermod', ['--add-subuids', free, '--add-subgids', free, user])
   }
-  // The checkout may be where only root gets to: the user sees it through a mount that nobody else has.
+  // The checkout may be in a folder that only root may enter. The user sees it through a mount in a private mount namespace.
   const view = await mkdtemp(join(tmpdir(), 'cl-view-'))
   await chown(view, uid, uid)
   const script = 'mount --bind "$1" "$2" && cd "$2" && shift 2 && exec "$@"'
@@ -74,7 +74,7 @@ export async function ordinaryPlace(): Promise<Place> {
   }
 }
 
-/** What a testbed of an ordinary user wrote belongs to ids that only its user namespace has. */
+/** Remove a folder. The files of a testbed of an ordinary user belong to ids that exist only in its user namespace. */
 async function removeMapped(folder: string): Promise<void> {
   if (process.getuid?.() === 0) await rm(folder, { recursive: true, force: true })
   else await run('unshare', ['--user', '--map-auto', '--map-root-user', 'rm', '-rf', folder])

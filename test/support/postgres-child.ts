@@ -2,9 +2,7 @@ import { spawn, execFileSync } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { startEmbeddedPostgres } from '../../server/src/postgres/embedded.ts'
 
-/**
- * A PostgreSQL for tests, as a user that it accepts: `postgres-child.ts embedded|debian <dir>`. Writes its URL, and ends when its standard input does.
- */
+/** A PostgreSQL for tests, as a user that it accepts: `postgres-child.ts embedded|debian <dir>`. It prints its URL, and ends when its standard input does. */
 const [kind = '', dir = ''] = process.argv.slice(2)
 const postgres =
   kind === 'embedded'
@@ -14,7 +12,7 @@ process.stdout.write(`${postgres.url}\n`)
 for await (const _ of process.stdin);
 await postgres[Symbol.asyncDispose]()
 
-/** Debian 12's own PostgreSQL 15, on a socket in its folder. */
+/** Start Debian 12's PostgreSQL 15, on a socket in its folder. */
 function startDebian(): { url: string; [Symbol.asyncDispose](): Promise<void> } {
   const bin = '/usr/lib/postgresql/15/bin'
   execFileSync(`${bin}/initdb`, ['-D', `${dir}/data`, '-U', 'lab', '--auth=trust', '-E', 'UTF8'])

@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 
 const checkout = resolve(import.meta.dirname, '../..')
-// Debian's "nobody": neither PostgreSQL nor the server runs as root.
+// The user id of Debian's "nobody": neither PostgreSQL nor the server may run as root.
 const uid = 65_534
 
-/** A child with a folder of its own, as a user that PostgreSQL accepts. */
+/** A child process with its own folder, as a user that PostgreSQL accepts. */
 export interface OrdinaryChild extends AsyncDisposable {
   readonly child: ChildProcess
 }
 
-/** A folder that such a child owns. */
+/** Create a folder that belongs to this user. */
 export async function makeOrdinaryFolder(): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'cl-test-pg-'))
   if (process.getuid?.() === 0) await chown(dir, uid, uid)
@@ -20,8 +20,8 @@ export async function makeOrdinaryFolder(): Promise<string> {
 }
 
 /**
- * Start a program of the checkout, its path given from there, as an ordinary user: a Node.js program, or a launcher, which finds this Node.js in its PATH.
- * Disposing waits for its end.
+ * Start a program of the checkout as an ordinary user. Its path is relative to the checkout. It is a Node.js program, or a launcher, which finds this Node.js
+ * in its PATH. Disposing waits for its end.
  */
 export async function spawnOrdinary(
   program: string,
@@ -30,7 +30,7 @@ export async function spawnOrdinary(
   stdout: 'pipe' | number = 'pipe',
 ): Promise<OrdinaryChild> {
   const root = process.getuid?.() === 0
-  // The checkout may be where only root gets to: others see it through a mount of the child's own.
+  // The checkout may be in a folder that only root may enter. The child sees it through a mount in its own mount namespace.
   const view = await mkdtemp(join(tmpdir(), 'cl-test-view-'))
   await chmod(view, 0o755)
   const node = root ? process.execPath.replace(`${checkout}/`, `${view}/`) : process.execPath

@@ -5,13 +5,13 @@ import { createInterface } from 'node:readline'
 import pg from 'pg'
 import { makeOrdinaryFolder, spawnOrdinary } from './postgres-user.ts'
 
-/** The PostgreSQLs that the registry must run on, with whether this machine has them. */
+/** The kinds of PostgreSQL on which the registry must run, as far as this machine has them. */
 export const postgresKinds = (['embedded', 'debian'] as const).filter(
   (kind) => kind === 'embedded' || existsSync('/usr/lib/postgresql/15/bin/postgres'),
 )
 export type PostgresKind = (typeof postgresKinds)[number]
 
-/** A real PostgreSQL, empty, until it is disposed of. */
+/** An empty PostgreSQL, until it is disposed of. */
 export async function startPostgres(
   kind: PostgresKind = 'embedded',
 ): Promise<AsyncDisposable & { readonly url: string }> {
@@ -36,7 +36,7 @@ export async function startPostgres(
   }
 }
 
-/** Connect until it answers: Debian's says nothing when it is ready. */
+/** Connect until it answers, because Debian's PostgreSQL reports nothing when it is ready. */
 async function answers(url: string): Promise<void> {
   for (;;) {
     const client = new pg.Client({ connectionString: url })

@@ -1,21 +1,21 @@
-/** What a statement is written from: new names, and those that earlier statements declared. */
+/** The parts of a statement: new names, and names that earlier statements declared. */
 interface Words {
-  /** Two names that nothing has yet. */
+  /** Two unused names. */
   readonly name: string
   readonly other: string
   /** A variable that may be assigned to, and another or the same one. */
   readonly known: string
   readonly too: string
-  /** An expression that is a number, new each time. */
+  /** Return a new numeric expression. */
   value(): string
-  /** The name of a function or of `trace`. */
+  /** Return the name of a function, or `trace`. */
   callable(): string
   variables(text: string, ...names: string[]): string
   functions(text: string, ...names: string[]): string
   classes(text: string, ...names: string[]): string
 }
 
-/** Declarations that later statements use. */
+/** Statements with declarations that later statements use. */
 const declarations: readonly ((words: Words) => string)[] = [
   ({ name, value, variables }) => variables(`let ${name} = ${value()}`, name),
   ({ name, other, value, variables }) =>
@@ -62,7 +62,7 @@ const declarations: readonly ((words: Words) => string)[] = [
     ),
 ]
 
-/** Statements that use what was declared, or change it. */
+/** Statements that use declared names or change their values. */
 const uses: readonly ((words: Words) => string)[] = [
   ({ known, value }) => `${known} = ${value()}`,
   ({ known, too, value }) => `({ ${known}, a: ${too} = ${value()} } = { ${known} })`,
@@ -103,7 +103,7 @@ const uses: readonly ((words: Words) => string)[] = [
     `for (${known} of [${value()}, 4]) trace(${known}); for (${known} = 0; ${known} < 3; ${known} += 2);`,
 ]
 
-/** Write a program from random numbers: statements in TypeScript, each of which uses names that earlier ones declared. They call a global `trace`. */
+/** Write a program from random numbers: TypeScript statements, which use names that earlier ones declared. They call a global `trace`. */
 export function writeProgram(numbers: readonly number[], count: number): string[] {
   const variables: string[] = []
   const functions: string[] = []

@@ -3,19 +3,19 @@ import process from 'node:process'
 import { stripVTControlCharacters } from 'node:util'
 import type { Reporter, SerializedError, TestModule } from 'vitest/node'
 
-/** What came of a project's tests, for `npm test`, which adds the projects up. */
+/** The results of a project's tests, which `npm test` adds up. */
 export interface Counts {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
-  /** What failed, and why. */
+  /** The failed tests, with the reasons. */
   readonly failures: readonly string[]
   readonly leftOut: readonly string[]
 }
 
 const reasonLines = 12
 
-/** Writes the counts to the file that COMMUNITY_LAB_TEST_COUNTS names; without it, nothing. */
+/** Writes the counts to the file COMMUNITY_LAB_TEST_COUNTS. Without this variable it writes nothing. */
 export default class CountsReporter implements Reporter {
   onTestRunEnd(
     modules: readonly TestModule[],
@@ -40,10 +40,10 @@ function countModules(
       const { state, errors } = test.result()
       if (state === 'passed') passed += 1
       else if (state === 'skipped') leftOut.push(name)
-      // A test still pending at the end never came to a result.
+      // A test that is still pending at the end has no result.
       else failures.push([name, ...(errors ?? []).map(reasonOf)].join('\n  '))
     }
-    // A file that does not load, or a hook that fails, is told here and by no test.
+    // A file that does not load, or a hook that fails, is reported here and not by a test.
     const suites = [...module.children.allSuites()]
     for (const error of [...module.errors(), ...suites.flatMap((suite) => suite.errors())])
       failures.push(`${module.relativeModuleId}: ${error.message}`)
@@ -52,7 +52,7 @@ function countModules(
   return { passed, failed: failures.length, skipped: leftOut.length, failures, leftOut }
 }
 
-/** An error's beginning and where it was thrown: whoever sees the end of the output alone has to know why. */
+/** Return the beginning of an error and its position, so that the end of the output is enough to understand it. */
 function reasonOf({ message, stacks }: SerializedError): string {
   const [at] = stacks ?? []
   const lines = stripVTControlCharacters(message).split('\n').slice(0, reasonLines)

@@ -11,37 +11,37 @@ import { startPostgres } from './postgres.ts'
 import { makeOrdinaryFolder, spawnOrdinary } from './postgres-user.ts'
 import { environmentOf, serverSettings } from './server-settings.ts'
 
-/** What a server and its PostgreSQL have used until now. */
+/** What a server and its PostgreSQL have used since their start. */
 export interface Usage {
   readonly serverCpuS: number
   readonly postgresCpuS: number
   readonly residentMiB: number
 }
 
-/** A server as it runs at a testbed, with nodes that are enrolled. */
+/** A running server as in a testbed, with enrolled nodes. */
 export interface ServerProcess extends AsyncDisposable {
   readonly url: string
   readonly certificateSha256: string
   readUsage(): Promise<Usage>
-  /** What the server has resident now, in MiB. */
+  /** Return the server's resident memory, in MiB. */
   readResidentMiB(): Promise<number>
-  /** Forget the most that it ever had resident. */
+  /** Reset the peak of the server's resident memory. */
   forgetPeak(): Promise<void>
-  /** The most that it had resident since then, in MiB. */
+  /** Return the peak of the server's resident memory since the last reset, in MiB. */
   readPeakMiB(): Promise<number>
   /** Change a node as an operator does. */
   patchNode(id: number, body: object): Promise<void>
 }
 
-/** How a testbed starts it; the set-up has built it. */
+/** The program with which a testbed starts the server. The global set-up has built it. */
 const program = 'server/bin/community-lab-server'
 
-/** The secret of a node's token. */
+/** Return the secret of a node's token. */
 export function nodeSecret(nodeId: number | ''): string {
   return `cln_simulated-node-of-the-benchmark-${nodeId}`
 }
 
-/** What a node without slivers reports. */
+/** The report of a node without slivers. */
 export const nodeReport: NodeReport = {
   state: 'production',
   soft_version: 'bench',
@@ -65,7 +65,7 @@ export async function startServer(size: number): Promise<ServerProcess> {
   const settings = serverSettings(dir)
   const started = await spawnOrdinary(program, [], {
     PATH: process.env['PATH'],
-    // Such as --cpu-prof, to see what the figures are made of.
+    // For example --cpu-prof, to profile the server.
     NODE_OPTIONS: process.env['BENCH_SERVER_NODE_OPTIONS'],
     DATABASE_URL: postgres.url,
     ...environmentOf({ ...settings, LOG_LEVEL: 'info' }),
@@ -107,7 +107,7 @@ export async function startServer(size: number): Promise<ServerProcess> {
   }
 }
 
-/** Source: proc(5): VmRSS is what is resident now, VmHWM the most that ever was. */
+/** Read an entry of a process's status, in MiB. Source: proc(5): VmRSS is the resident memory, VmHWM its peak. */
 async function readMiB(pid: number, entry: 'VmRSS' | 'VmHWM'): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   return Number(new RegExp(`^${entry}:\\s+(\\d+) kB$`, 'mu').exec(status)?.[1] ?? 0) / 1024
@@ -123,7 +123,7 @@ async function readPort(output: NodeJS.ReadableStream): Promise<number> {
   return port.promise
 }
 
-/** Nodes as they are after they have reported, with the tokens that {@link nodeSecret} makes. */
+/** Insert nodes in the state after their first report, with the tokens of {@link nodeSecret}. */
 async function addNodes(database: pg.Client, size: number): Promise<void> {
   const { slivers: _none, ...known } = nodeReport
   await database.query(`insert into groups (name, description) values ('bench', '')`)
@@ -140,20 +140,20 @@ async function addNodes(database: pg.Client, size: number): Promise<void> {
   )
 }
 
-/** The parent of all processes of PostgreSQL. */
+/** Find the parent of all processes of PostgreSQL. */
 async function findPostmaster(database: pg.Client): Promise<number> {
   const { rows } = await database.query<{ pid: number }>('select pg_backend_pid() as pid')
   const fields = await readStat(rows[0]?.pid ?? 0)
   return Number(fields[1])
 }
 
-/** A process's fields of /proc/…/stat from its state on; none when it has ended. Source: proc(5). */
+/** Read the fields of a process's /proc/…/stat from its state on; none when the process has ended. Source: proc(5). */
 async function readStat(pid: number): Promise<readonly string[]> {
   const line = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
   return line.slice(line.lastIndexOf(')') + 2).split(' ')
 }
 
-/** Processor seconds of a process, and of its children that have ended. Source: proc(5), USER_HZ is 100. */
+/** Add up fields with processor times of a process, in seconds. Source: proc(5), USER_HZ is 100. */
 async function readCpuSeconds(pid: number, fieldNrs: readonly number[]): Promise<number> {
   const fields = await readStat(pid)
   return fieldNrs.reduce((sum, nr) => sum + Number(fields[nr] ?? 0) / 100, 0)
@@ -162,7 +162,7 @@ async function readCpuSeconds(pid: number, fieldNrs: readonly number[]): Promise
 const ownTimes = [11, 12]
 const endedChildrenTimes = [13, 14]
 
-/** Processor seconds of a process and of all its children, ended or not. */
+/** Return the processor seconds of a process and of all its children, whether they have ended or not. */
 async function readFamilyCpuSeconds(pid: number): Promise<number> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
   const times = children

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 
-/** The settings of a server of a test, which keeps its files in a folder and listens on the loopback interface. */
+/** Return the settings of a test's server, which has its files in a folder and listens on the loopback interface. */
 export function serverSettings(dir: string) {
   return {
     DATA: join(dir, 'data'),
@@ -13,7 +13,7 @@ export function serverSettings(dir: string) {
   }
 }
 
-/** The environment variables of settings. */
+/** Return the environment variables of settings. */
 export function environmentOf(settings: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(settings).map(([name, value]) => [`COMMUNITY_LAB_SERVER_${name}`, value]),

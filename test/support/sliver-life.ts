@@ -2,18 +2,18 @@ import type { SliverTarget } from '@community-lab/contract'
 import { expect } from 'vitest'
 import type { SliverStatus } from '../../agent/src/plan/observed.ts'
 
-/** A node's slivers, real or not, as a test calls them. */
+/** The slivers of a node, real or fake, as a test calls them. */
 export interface LivingSlivers {
   step(name: 'allocate' | 'deploy' | 'start', target: SliverTarget): Promise<unknown>
   stop(id: string): Promise<unknown>
   remove(id: string): Promise<unknown>
   authorize(id: string, keys: readonly string[]): Promise<unknown>
   list(): Promise<readonly SliverStatus[]>
-  /** The code of the error with which a step fails. */
+  /** Return the code of the error with which a step fails. */
   codeOf(name: 'allocate' | 'deploy' | 'start', target: SliverTarget): Promise<string>
 }
 
-/** What every implementation of slivers promises of the steps of one's life. The target is of a sliver that was never there. */
+/** Check the contract that every implementation of slivers has for the steps of a sliver's life. The target is that of a sliver that never existed. */
 export async function livesOneLife(slivers: LivingSlivers, target: SliverTarget): Promise<void> {
   const { id } = target
   const seen = async (): Promise<Partial<SliverStatus>> => {

@@ -7,7 +7,7 @@ import { ProgressLine, type ReadyLine } from '../../server/vct/src/progress.ts'
 import { Value } from 'typebox/value'
 import type { Place } from './place.ts'
 
-/** What a testbed says when it is up. */
+/** The message of a testbed when it is up. */
 export type Ready = ReadyLine['ready']
 
 /** Options of {@link startTestbedProcess}. */
@@ -19,15 +19,15 @@ export interface ProcessOptions {
   readonly env: Readonly<Record<string, string>>
 }
 
-/** The launcher of a testbed that is up. */
+/** The launcher of a running testbed. */
 export interface TestbedProcess {
   readonly ready: Ready
   readonly pid: number
-  /** Ask it to end as Ctrl-C does, and wait until it has. Idempotent. */
+  /** End it like Ctrl-C, and wait until it has ended. Idempotent. */
   stop(): Promise<void>
 }
 
-/** Start the virtual testbed's own program and wait until it is up; a failure tells what it has said. */
+/** Start the virtual testbed's program and wait until it is up. The error of a failure contains its output. */
 export async function startTestbedProcess(options: ProcessOptions): Promise<TestbedProcess> {
   const { place, home, nodes, port, env } = options
   const argv = place.wrap([
@@ -38,10 +38,10 @@ export async function startTestbedProcess(options: ProcessOptions): Promise<Test
   ])
   const [program = '', ...rest] = argv
   const child = spawn(program, rest, {
-    // It ends with its standard input, and so with these tests, however they end.
+    // The testbed ends when its standard input does, and so with these tests, however they end.
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
-    // A group of its own: Ctrl-C at the tests reaches it through them alone.
+    // The testbed has its own process group, so that Ctrl-C reaches it only through the tests.
     detached: true,
   })
   const said: string[] = []
@@ -79,7 +79,7 @@ function maybeProgress(line: string): ProgressLine | null {
     const document: unknown = JSON.parse(line)
     return Value.Check(ProgressLine, document) ? document : null
   } catch {
-    // Not a line of its protocol: something that went wrong, in words.
+    // The line is not of the testbed's protocol: it is an error message.
     return null
   }
 }

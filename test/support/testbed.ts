@@ -19,47 +19,47 @@ import { ownPlace, ordinaryPlace, type Place } from './place.ts'
 import { freePort } from './free-port.ts'
 import { startTestbedProcess, type Ready } from './testbed-process.ts'
 
-/** What a testbed of tests is like. */
+/** Options of {@link startTestbed}. */
 export interface TestbedOptions {
   readonly nodes: number
   /** Settings of all agents, as environment variables. */
   readonly agentEnv?: Readonly<Record<string, string>>
   /** Settings of the server, as environment variables. */
   readonly serverEnv?: Readonly<Record<string, string>>
-  /** Who runs it; default: whoever runs the tests. */
+  /** The user who runs it; default: the user who runs the tests. */
   readonly as?: TestbedKind
 }
 
-/** Who runs a testbed: root, or an ordinary user, whom root makes for this. An ordinary user cannot be root. */
+/** The users who can run a testbed: root, or an ordinary user, whom root creates for the test. Without root, only an ordinary user. */
 export const testbedKinds =
   process.getuid?.() === 0 ? (['root', 'ordinary user'] as const) : (['ordinary user'] as const)
 export type TestbedKind = (typeof testbedKinds)[number]
 
-/** A real virtual testbed, until it is disposed of. */
+/** A running virtual testbed, until it is disposed of. */
 export interface RunningTestbed extends AsyncDisposable {
-  /** A researcher's. */
+  /** The credentials of a researcher. */
   readonly credentials: Credentials
   readonly operator: Credentials
   readonly control: ControlClient
   readonly home: string
   readonly ready: Ready
-  /** A process in the network namespace of the server. */
+  /** The pid of a process in the network namespace of the server. */
   readonly podPid: number
-  /** The launcher, which ends when the testbed does. */
+  /** The pid of the launcher, which ends with the testbed. */
   readonly launcherPid: number
-  /** Wait until every node is in production and every sliver is what it should be. */
+  /** Wait until every node is in production and every sliver has reached its target state. */
   settled(): Promise<void>
-  /** Wait until a sliver is in this state. */
+  /** Wait until a sliver has this state. */
   sliverIs(id: string, state: SliverState): Promise<void>
-  /** Wait until a node is in this state. */
+  /** Wait until a node has this state. */
   nodeIs(name: string, state: NodeState): Promise<void>
-  /** The log of one of its parts: `server`, `n1`, `vct`. */
+  /** Read the log of one of its parts: `server`, `n1`, `vct`. */
   log(name: string): Promise<string>
-  /** End it as Ctrl-C does, and keep its folder: for a second start in it. */
+  /** End it like Ctrl-C, and keep its folder, so that a testbed can be started in it again. */
   stop(): Promise<void>
 }
 
-/** Start a virtual testbed of its own, in a folder of its own, at a free port. */
+/** Start a virtual testbed in a new folder, at a free port. */
 export async function startTestbed(options: TestbedOptions): Promise<RunningTestbed> {
   const place = options.as === 'ordinary user' ? await ordinaryPlace() : ownPlace()
   const home = await mkdtemp(place.homePrefix)
@@ -142,17 +142,17 @@ async function readJson<S extends TSchema>(schema: S, file: string): Promise<Sta
 
 const patienceMs = 120_000
 
-/** True; or what there is instead. */
+/** Returns true, or a text with the actual state. */
 type Look = () => Promise<boolean | string>
 
-/** Look at the beginning and after each change that the server tells of, over its restarts too. */
+/** Look at the beginning and after each change that the server reports, even if the server restarts meanwhile. */
 async function untilTrue(url: string, what: string, look: Look): Promise<void> {
   const patience = AbortSignal.timeout(patienceMs)
   let last: boolean | string = false
   const lookAgain = async (): Promise<boolean> => (last = await look()) === true
   while (!patience.aborted) {
     const looked = await lookAtChanges(url, lookAgain, patience).catch((error: unknown) => {
-      // The server is away for a moment: it is killed and comes back in these tests.
+      // The server is down for a moment, because these tests kill and restart it.
       if (patience.aborted || error instanceof TypeError) return false
       throw error
     })
@@ -162,7 +162,7 @@ async function untilTrue(url: string, what: string, look: Look): Promise<void> {
   throw new Error(`waited ${patienceMs / 1000} s for ${what}; last: ${last}`)
 }
 
-/** Whether `look` came true before the stream of changes ended. */
+/** Tell whether `look` became true before the stream of changes ended. */
 async function lookAtChanges(
   url: string,
   look: () => Promise<boolean>,

@@ -9,11 +9,11 @@ import { foldersOf } from '../../server/vct/src/pod/folders.ts'
 import type { RunningTestbed } from './testbed.ts'
 import { patienceMs } from './eventually.ts'
 
-/** What a running testbed has on this machine. */
+/** What a running testbed has created on this machine. */
 export interface Traces {
   readonly home: string
   readonly processes: readonly Process[]
-  /** Inode numbers of the slivers' disks. */
+  /** The inode numbers of the slivers' disks. */
   readonly disks: readonly number[]
 }
 
@@ -23,13 +23,13 @@ interface Process {
   readonly name: string
 }
 
-/** Note every process that a testbed consists of, which is whatever descends from its launcher, and its slivers' disks. */
+/** Record all processes of a testbed, which are the descendants of its launcher, and its slivers' disks. */
 export async function noteTraces(
   testbed: Pick<RunningTestbed, 'home' | 'launcherPid'>,
 ): Promise<Traces> {
   const all = await listProcesses()
   const found = new Set([testbed.launcherPid])
-  // Parents come before children only by chance: look until nobody is added.
+  // The list is not sorted by ancestry, so repeat until no process is added.
   for (let before = 0; before !== found.size;) {
     before = found.size
     for (const { pid, parent } of all) if (found.has(parent)) found.add(pid)
@@ -41,7 +41,7 @@ export async function noteTraces(
   return { home: testbed.home, processes, disks: await Promise.all(disks) }
 }
 
-/** What is still there of a testbed, in words; what goes by itself within moments is waited for. */
+/** List what is left of a testbed, in words. It first waits a moment for what disappears by itself. */
 export async function leftovers(traces: Traces): Promise<readonly string[]> {
   for (const end = performance.now() + patienceMs; ;) {
     const found = await findLeftovers(traces)
@@ -68,7 +68,7 @@ async function findLeftovers({ home, processes, disks }: Traces): Promise<readon
   ]
 }
 
-/** The testbed's cgroups, in every hierarchy. */
+/** Find the testbed's cgroups in every hierarchy. */
 async function findCgroups(home: string): Promise<readonly string[]> {
   const name = `community-lab-${foldersOf(home).hash}`
   const hierarchies = ['', ...(await list('/sys/fs/cgroup', false))]
@@ -77,7 +77,7 @@ async function findCgroups(home: string): Promise<readonly string[]> {
     .filter((folder) => existsSync(folder))
 }
 
-/** The inode numbers of all files that have a loop device. */
+/** List the inode numbers of all files that have a loop device. */
 async function listLoops(): Promise<readonly number[]> {
   const argv = ['--list', '--noheadings', '--output', 'BACK-INO']
   const { stdout } = await promisify(execFile)('losetup', argv)
@@ -89,7 +89,7 @@ async function listProcesses(): Promise<readonly (Process & { readonly parent: n
   const found = await Promise.all(
     pids.map(async (pid) => {
       const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => {
-        // It has ended meanwhile.
+        // The process has ended meanwhile.
         return ''
       })
       const close = stat.lastIndexOf(')')
@@ -106,7 +106,7 @@ async function listProcesses(): Promise<readonly (Process & { readonly parent: n
 
 async function list(folder: string, recursive: boolean): Promise<readonly string[]> {
   return readdir(folder, { recursive }).catch(() => {
-    // No such folder: nothing is in it.
+    // The folder does not exist, so it is empty.
     return []
   })
 }

@@ -1,5 +1,5 @@
-# Kill the program that this module is loaded into (`perl -MKillAtStep=FILE program`) right before its Nth step. The file holds N. It is removed first, so that
-# the process that is started next lives. A step is a call that changes a file, takes from a FIFO, or opens one of them.
+# Kill the program that loads this module (`perl -MKillAtStep=FILE program`) right before its Nth step. The file contains N. It is removed before the kill, so
+# that the next process is not killed. A step is a call that changes a file, reads from a FIFO, or opens one of them.
 package KillAtStep;
 use strict;
 use warnings;
@@ -27,7 +27,7 @@ BEGIN {
   };
   *CORE::GLOBAL::truncate = sub ($$) { step(); return CORE::truncate($_[0], $_[1]) };
   *CORE::GLOBAL::sysopen = sub (*$$;$) { step(); return CORE::sysopen($_[0], $_[1], $_[2], $_[3] // 0666) };
-  # Reading the clock is a system call too, and changes nothing: only splice(2) has six arguments.
+  # Reading the clock, which has two arguments, changes nothing and is not a step. Only splice(2) has six arguments.
   *CORE::GLOBAL::syscall = sub ($@) {
     return CORE::syscall($_[0], $_[1], $_[2]) if @_ == 3;
     step();

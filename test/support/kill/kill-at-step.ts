@@ -1,6 +1,6 @@
 /**
- * Kill this process right before its Nth step; loaded by `node --import`. `KILL_AT` has the N. A step is a call of `node:fs` that changes something on the
- * disk or writes into a FIFO.
+ * Kill this process right before its Nth step. The file is loaded with `node --import`. `KILL_AT` is N. A step is a call of `node:fs` that changes something on
+ * the disk or writes into a FIFO.
  */
 import fs, { constants, promises, type RmOptions } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
@@ -13,7 +13,7 @@ function step(): void {
   if (--left === 0) process.kill(process.pid, 'SIGKILL')
 }
 
-/** Let a call of each of these methods be a step. */
+/** Count each call of these methods as a step. */
 function count(object: object, names: readonly string[]): void {
   for (const name of names) {
     const original: unknown = Reflect.get(object, name)
@@ -30,7 +30,7 @@ function isForReading(flags: unknown): boolean {
 }
 
 const { rm, readdir } = promises
-/** Remove a folder file by file, each of which is a step. */
+/** Remove a folder file by file. Each removal is a step. */
 promises.rm = async (path, options?: RmOptions) => {
   const entries =
     options?.recursive === true

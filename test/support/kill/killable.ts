@@ -8,7 +8,7 @@ import { keepPlaces } from '../../../server/cli/setup/bundle.mjs'
 
 /** A program of a test that is killed right before one of its steps, see `kill-at-step.ts`. */
 export interface Killable {
-  /** Start it; it is killed before the step of this number, counted from 1. */
+  /** Start it. It is killed before the step with this number, counted from 1. */
   start(step: number, ...args: readonly string[]): KillableProcess
 }
 
@@ -16,11 +16,11 @@ export interface Killable {
 export interface KillableProcess {
   readonly stdin: Writable
   readonly stdout: Readable
-  /** Settles with `killed`, or with `done` when it has ended before that step; rejects when it fails. */
+  /** Resolves with `killed`, or with `done` when it has ended before that step; rejects when it fails. */
   readonly ended: Promise<'killed' | 'done'>
 }
 
-/** Make one file of a program, because it is started for each of its steps. */
+/** Bundle a program into one file, which starts faster, because it is started for each of its steps. */
 export async function makeKillable(dir: string, program: string): Promise<Killable> {
   const file = join(dir, 'program.mjs')
   const plugins = [keepPlaces(file)]
@@ -34,7 +34,7 @@ export async function makeKillable(dir: string, program: string): Promise<Killab
         stdio: ['pipe', 'pipe', 'inherit'],
         env: { ...process.env, KILL_AT: String(step), NODE_COMPILE_CACHE: compiled },
       })
-      // It may be killed before it reads.
+      // The program may be killed before it reads its input.
       child.stdin.on('error', () => undefined)
       const ended = once(child, 'exit').then(([code, signal]) => {
         if (signal === 'SIGKILL') return 'killed'

@@ -8,8 +8,8 @@ import { notebooks, type TestedNotebook } from './notebooks.ts'
 import type { Way, WayOptions } from './ways.ts'
 
 /**
- * Define the tests of a way: it runs each notebook that is run all ways. A way has a file and a testbed of its own, so that the ways run side by side:
- * the first notebook measures for 40 seconds, and needs little of the processor meanwhile.
+ * Define the tests of a way: it runs each notebook that runs in all ways. Each way has its own file and testbed, so that the ways run in parallel: the first
+ * notebook measures for 40 seconds, and needs little processor time meanwhile.
  */
 export function testWay(way: Way): void {
   let testbed: RunningTestbed
@@ -32,7 +32,7 @@ export function testWay(way: Way): void {
   )
 }
 
-/** Run a notebook by a way, and check what its cells gave. */
+/** Run a notebook in a way, and check the outputs of its cells. */
 export async function runBy(
   way: Way,
   { file, parameters, check }: TestedNotebook,

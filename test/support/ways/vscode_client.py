@@ -1,6 +1,6 @@
-"""Run a notebook as VS Code's Jupyter extension does: `vscode_client.py NOTEBOOK OUTPUT`. Exit code 1 when a cell failed or the kernel did not keep to the protocol.
+"""Run a notebook like VS Code's Jupyter extension: `vscode_client.py NOTEBOOK OUTPUT`. The exit code is 1 when a cell failed or the kernel violated the protocol.
 
-VS Code starts the kernel itself, without a Jupyter server. A notebook that it has made has no language in its metadata.
+VS Code starts the kernel itself, without a Jupyter server. The notebooks that it creates have no language in their metadata.
 
 Source: microsoft/vscode-jupyter, src/kernels/kernel.ts and src/kernels/raw/session; the widgets' manager is @jupyter-widgets/base, manager-base.ts.
 """
@@ -44,7 +44,7 @@ class Client:
                 return message
 
     def published(self, request, until=lambda message: message["content"].get("execution_state") == "idle"):
-        """What the kernel publishes because of a request, up to and with its `idle`."""
+        """Yield what the kernel publishes for a request, up to and including its `idle`."""
         while True:
             message = self.kernel.get_iopub_msg(timeout=TIMEOUT_S)
             if message["parent_header"].get("msg_id") != request:
@@ -54,7 +54,7 @@ class Client:
                 return
 
     def connect(self):
-        """The handshake. It counts as done when both the reply and a publication have come, each within three seconds."""
+        """Do the handshake. It is done when both the reply and a publication have arrived, each within three seconds."""
         self.kernel.wait_for_ready(timeout=TIMEOUT_S)
         request = self.send("kernel_info_request", {})
         info = self.reply(request, timeout_s=3)["content"]
@@ -63,7 +63,7 @@ class Client:
         return info
 
     def start_widgets(self):
-        """Widgets are looked for in each notebook. The first question is newer: a kernel that does not know it closes the conversation, and is asked the older way."""
+        """Look for widgets, as in each notebook. The first request is of a newer protocol: a kernel that does not know it closes the comm, and gets the older request."""
         conversation = uuid.uuid4().hex
         content = {"comm_id": conversation, "target_name": "jupyter.widget.control", "data": {}}
         opened = self.send("comm_open", content, metadata={"version": "1.0.0"})
@@ -74,7 +74,7 @@ class Client:
         require(self.reply(request)["content"]["comms"] == {}, "there are no widgets")
 
     def run_startup_commands(self):
-        """What the user has set to be run at each start, for Python or not. It must disturb nobody."""
+        """Run the startup commands of the user, whether the kernel is for Python or not. They must have no effect."""
         content = {"code": "%config Completer.use_jedi = False", "silent": True, "store_history": False, "allow_stdin": False, "stop_on_error": False}
         request = self.send("execute_request", content)
         kinds = [message["msg_type"] for message in self.published(request)]
@@ -84,7 +84,7 @@ class Client:
     def run_cell(self, cell, number):
         content = {"code": cell.source, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": True, "stop_on_error": False}
         request = self.send("execute_request", content, metadata={"cellId": f"vscode-notebook-cell:/notebook.ipynb#W{number}sZmlsZQ%3D%3D"})
-        # The page asks what the pointer is on, and completes, while the cell runs.
+        # While the cell runs, the page requests hover information and completions.
         inspected = self.send("inspect_request", {"code": cell.source, "cursor_pos": 0, "detail_level": 0})
         completed = self.send("complete_request", {"code": cell.source, "cursor_pos": len(cell.source)})
         cell.outputs = []
@@ -97,7 +97,7 @@ class Client:
                 output = nbformat.v4.output_from_msg(message)
                 cell.outputs.append(output)
                 shown[content.get("transient", {}).get("display_id")] = output
-        # Replies come in any order.
+        # The replies may come in any order.
         replies = {}
         while len(replies) < 3:
             message = self.kernel.get_shell_msg(timeout=TIMEOUT_S)
@@ -109,7 +109,7 @@ class Client:
         return replies[request]["status"] == "ok"
 
     def interrupt(self):
-        """Where a kernel takes interrupts as messages, VS Code sends them on the shell channel."""
+        """Interrupt a cell. VS Code sends the request on the shell channel when a kernel takes interrupts as messages."""
         request = self.send("execute_request", {"code": "await new Promise(() => {})", "silent": False, "store_history": True, "allow_stdin": True})
         is_begun = lambda message: message["msg_type"] == "execute_input"
         list(self.published(request, until=is_begun))

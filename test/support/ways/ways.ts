@@ -8,26 +8,26 @@ import type { RunningTestbed } from '../testbed.ts'
 const checkout = resolve(import.meta.dirname, '../../..')
 const python = join(checkout, '.venv/bin/python')
 
-/** What a way of running notebooks needs. */
+/** The input of a way to run notebooks. */
 export interface WayOptions {
   readonly testbed: RunningTestbed
   /** The notebook's path. */
   readonly notebook: string
-  /** Where the executed notebook goes. */
+  /** The path of the executed notebook. */
   readonly output: string
-  /** Values for the notebook's parameters, where the way gives them. */
+  /** Values for the notebook's parameters, if the way supports them. */
   readonly parameters: Readonly<Record<string, string | number>>
 }
 
-/** A way in which a notebook is run without a browser, which test/ui has. */
+/** A way to run a notebook without a browser. The browser is tested in test/ui. */
 export interface Way {
   readonly name: string
-  /** Whether it gives values to a notebook's parameters. */
+  /** Whether it can set a notebook's parameters. */
   readonly givesParameters: boolean
   run(options: WayOptions): Promise<NotebookRun>
 }
 
-/** The way that each notebook is run on each change. */
+/** The way in which every notebook is run on each change. */
 export const communityLabRun: Way = {
   name: 'community-lab run',
   givesParameters: true,
@@ -51,7 +51,7 @@ export const nbconvert: Way = {
   },
 }
 
-/** What runs notebooks with parameters, a cell for each value. */
+/** papermill runs notebooks with parameters; it adds a cell with their values. */
 export const papermill: Way = {
   name: 'papermill',
   givesParameters: true,
@@ -63,7 +63,7 @@ export const papermill: Way = {
   },
 }
 
-/** What the notebooks of VS Code say to a kernel. */
+/** A client that uses the protocol like VS Code's notebooks. */
 export const vscode: Way = {
   name: "VS Code's way of talking to kernels",
   givesParameters: false,
@@ -73,7 +73,7 @@ export const vscode: Way = {
   },
 }
 
-/** The kernel tslab as its package has it, with this repository's library. */
+/** The kernel tslab from its package, with this repository's library. */
 export const stockTslab: Way = {
   name: 'stock tslab',
   givesParameters: false,
@@ -81,7 +81,7 @@ export const stockTslab: Way = {
     await installTslab(join(testbed.home, 'jupyter/data/kernels/tslab'))
     const document = JSON.parse(await readFile(notebook, 'utf8')) as { metadata: object }
     const kernelspec = { name: 'tslab', display_name: 'TypeScript', language: 'typescript' }
-    // Cells import the kernel's library as any package: from a node_modules above the notebook.
+    // Cells import the kernel's library like any package, from a node_modules in a folder above the notebook.
     const copy = join(dirname(notebook), `.on-tslab-${basename(notebook)}`)
     await writeFile(copy, JSON.stringify({ ...document, metadata: { kernelspec } }))
     try {
@@ -92,7 +92,7 @@ export const stockTslab: Way = {
   },
 }
 
-/** What `tslab install` writes. */
+/** Install tslab like `tslab install`. */
 async function installTslab(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true })
   const tslab = join(checkout, 'node_modules/tslab/bin/tslab')
@@ -101,7 +101,7 @@ async function installTslab(folder: string): Promise<void> {
   await writeFile(join(folder, 'kernel.json'), JSON.stringify(specification))
 }
 
-/** What a terminal has in which a user has set the testbed's credentials. */
+/** The environment of a terminal in which a user has set the testbed's credentials. */
 function environmentOf(testbed: RunningTestbed): NodeJS.ProcessEnv {
   return {
     ...process.env,
