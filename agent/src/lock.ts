@@ -10,8 +10,9 @@ export interface Lock {
 
 /**
  * Lock the agent's data folder, because two agents on one folder would undo each other's work. A lock of an ended process is taken over, even when its pid is
- * in use again, because the lock also contains the start time of the process. On a full disk the lock is a symbolic link whose target is the text, because a
- * link needs no block. The server's lock (`folder-lock.ts`) does not contain its holder; this one does, because an owner wants to know which process it is.
+ * in use again, because the lock also contains the start time of the process. On a full disk the lock is a symbolic link whose target is the content of the
+ * lock, because a link needs no block. The server's lock (`folder-lock.ts`) does not name its holder; this one does, because an owner wants to know which
+ * process it is.
  *
  * @throws {@link LabError} LAB_AGENT_RUNNING.
  */

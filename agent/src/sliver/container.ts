@@ -15,7 +15,7 @@ import type { SliverRecord } from './store/record.ts'
 import { boundFolders, hasCopy, hostKeyPath } from './store/root.ts'
 import { settleAll } from '../settle-all.ts'
 
-/** The folders of which a sliver's container is made. */
+/** The folders from which a sliver's container is made. */
 export interface ContainerPlaces {
   readonly folder: string
   /** The root file system of its template. */

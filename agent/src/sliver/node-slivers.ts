@@ -48,9 +48,9 @@ export interface SliversOptions
 const upkeepEveryMs = 10_000
 
 /**
- * Open the slivers of this node: probe what they can be run with, and find those that run. Clean up after those that ended while no agent was running.
- * The data folder must be held by this process alone. The steps of a sliver's life are in `lifecycle/`; here they are put in order, one at a time for each sliver.
- * When the signal is aborted, steps under way do not wait any more for what they have killed.
+ * Open the slivers of this node: probe what they can be run with, and find those that run. Clean up after those that ended while no agent was running. This
+ * process alone must hold the data folder. The steps of a sliver's life are in `lifecycle/`; this runs them one at a time for each sliver. When the signal is
+ * aborted, running steps do not wait any more for processes that they have killed.
  */
 export async function openSlivers(options: SliversOptions): Promise<Slivers> {
   const { dataDir, fetchImage, problems, signal } = options

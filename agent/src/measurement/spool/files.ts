@@ -89,7 +89,7 @@ export class SegmentFiles {
     for (const segment of old) this.#remove(segment)
   }
 
-  /** Remove the segments of which all samples come before a seq. The last segment stays. */
+  /** Remove the segments whose samples all come before a seq. The last segment stays. */
   removeBefore(seq: number): void {
     const kept = Math.max(
       0,

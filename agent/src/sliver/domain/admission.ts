@@ -1,7 +1,7 @@
 import type { ResourceName } from '@community-lab/contract'
 import type { Limits } from './limits.ts'
 
-/** A resource of which less is left than a sliver asks for. */
+/** A resource of which a sliver requests more than is left. */
 export interface Shortage {
   readonly resource: ResourceName
   readonly asked: number
@@ -23,7 +23,7 @@ export interface Promises {
   readonly excessTemplatesMiB: number
 }
 
-/** Find a resource of which the node has too little left; `null` when there is enough of all. */
+/** Find a resource of which too little is left on the node; `null` when there is enough of all. */
 export function findShortage(
   asked: Limits,
   { offered, taken, samplesMiB, excessTemplatesMiB }: Promises,

@@ -32,7 +32,7 @@ export interface FilterPlan {
  * - The kind of an interface defines what passes between a sliver, the node and others. Everything else is dropped.
  * - The node does not track slivers' packets and does not reassemble their fragments, so that no sliver can fill a table of the node.
  * - The packets of each sliver use a limited number of entries in the node's neighbour table.
- * - In each queue of the node, slivers' packets wait for all other traffic. Together they use at most the bandwidth that the owner lends.
+ * - In each queue of the node, slivers' packets are sent after all other traffic. Together they use at most the bandwidth that the owner lends.
  */
 export function filterScript(plan: FilterPlan): string {
   const [inet, arp] = filterTables

@@ -10,7 +10,7 @@ export const diskImage = 'disk.img'
 export interface DiskOptions {
   /** The id of the sliver, for errors. */
   readonly sliver: string
-  /** The size of the file system, of which its own tables and journal take about a tenth. */
+  /** The size of the file system. Its own tables and journal take about a tenth of it. */
   readonly sizeMiB: number
   /** The space on the node's disk that must stay free because it is promised to others, in MiB; default 0. */
   readonly keptMiB?: number

@@ -25,7 +25,7 @@ export interface RunningSlivers {
 export interface RunningOptions {
   /** Orders the tasks of each sliver. */
   readonly serial: Serial
-  /** Called when a sliver has ended without a step that ends it. */
+  /** Called when a sliver has ended although no step has ended it. */
   readonly onEnded: (id: string) => void
 }
 

@@ -34,7 +34,7 @@ export interface HeldTemplate extends Disposable {
 /** The templates on this node. Each is fetched, checked and unpacked once. */
 export interface Templates {
   /**
-   * Fetch a template if it is not here, and keep it until it is let go.
+   * Fetch a template if it is not here, and keep it until the result is disposed of.
    * @throws {@link LabError} LAB_TEMPLATE_NO_IMAGE, LAB_TEMPLATE_CHECKSUM, LAB_TEMPLATE_NO_ROOM, LAB_CONNECTION_FAILED, LAB_SLIVER_COMMAND_FAILED.
    */
   hold(template: TemplateTarget | null, options: HoldOptions): Promise<HeldTemplate>

@@ -8,7 +8,7 @@ export interface SeccompProfile {
   readonly syscalls: readonly SeccompRule[]
 }
 
-/** The action for these system calls, if their arguments match where there are any. */
+/** The action for these system calls. If there are `args`, it applies only to calls that match them. */
 export interface SeccompRule {
   readonly action: string
   readonly names: readonly string[]
@@ -194,12 +194,12 @@ function limitRules(): readonly SeccompRule[] {
 const allBits = 0xffff_ffff
 const eachBit = Array.from({ length: 32 }, (_, nr) => 2 ** nr)
 
-/** Conditions of which one holds when an argument differs from this value. Each tests one bit. */
+/** Return conditions, one of which holds when an argument differs from this value. Each tests one bit. */
 function otherThan(index: number, value: number): readonly object[] {
   return eachBit.map((bit) => bitsAre(index, bit, (value & bit) === 0 ? bit : 0))
 }
 
-/** Conditions of which one holds when an argument is none of these values, which are below 32. */
+/** Return conditions, one of which holds when an argument is none of these values, which are below 32. */
 function otherThanAny(index: number, values: readonly number[]): readonly object[] {
   const small = [...eachBit.keys()].filter((value) => !values.includes(value))
   const large = eachBit.filter((bit) => bit >= eachBit.length)
