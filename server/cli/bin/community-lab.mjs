@@ -8,7 +8,7 @@ import { runAttached } from '../setup/attached.mjs'
 import { nodeOf, withOwnBin } from '../setup/node.mjs'
 import { SetupFailure } from '../setup/failure.mjs'
 
-// Any Node.js >= 20 can start this; the program itself runs on the one that the set-up brought.
+// Any Node.js >= 20 can run this file. The program itself runs on the Node.js from the set-up.
 const checkout = realpathSync(fileURLToPath(new URL('../../../', import.meta.url)))
 const program = join(checkout, 'server', 'cli', 'dist', 'main.bundle.js')
 const args = process.argv.slice(2)

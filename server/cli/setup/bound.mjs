@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 const setpriv = '/usr/bin/setpriv'
 
 /**
- * The command line of a program that gets SIGTERM when its parent ends, however that one ends. Where util-linux is missing, as outside Linux, it is
+ * Return the command line of a program that gets SIGTERM when its parent ends in any way. Without util-linux, as outside of Linux, this is
  * the program alone. @param {readonly string[]} argv @returns {readonly string[]}
  */
 export function boundToParent(argv) {

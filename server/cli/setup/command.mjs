@@ -5,28 +5,27 @@ import { dirname } from 'node:path'
 import { boundToParent } from './bound.mjs'
 import { SetupFailure, SetupStopped, remedyOf } from './failure.mjs'
 
-/** How long a command may take to stop before it is killed, in milliseconds. */
+/** The most time for a command to stop before it is killed, in milliseconds. */
 const graceMs = 5_000
 const tailLines = 15
 
 /**
  * @typedef {object} CommandOptions
- * @property {string} step the step that it belongs to
- * @property {string} log the file that gets all it prints
+ * @property {string} step the step to which the command belongs
+ * @property {string} log the file for all its output
  * @property {string} [cwd]
  * @property {NodeJS.ProcessEnv} [env]
- * @property {AbortSignal} signal stops it, and everything it started
- * @property {boolean} [untouchable] it is never killed, because half of its work would do harm (dpkg); when stopped, it is asked to end and waited for
+ * @property {AbortSignal} signal stops the command and everything that it has started
+ * @property {boolean} [untouchable] the command is never killed, because half of its work would do harm (dpkg); a stop asks it to end and waits for it
  * @property {(line: string) => void} [onLine]
  */
 
 /**
- * Run a command of a step to its end, with its output in a log file.
- *
- * It gets a process group of its own: Ctrl-C reaches the set-up alone, which then stops the whole group.
+ * Run a command of a step, with its output in a log file, and wait for its end.
+ * The command has its own process group: Ctrl-C reaches only the set-up, which then stops the whole group.
  * @param {readonly string[]} argv
  * @param {CommandOptions} options
- * @returns {Promise<void>} settles when it has ended well; rejects with SetupFailure or, when told to stop, SetupStopped
+ * @returns {Promise<void>} settles when the command has succeeded; rejects with SetupFailure, or with SetupStopped when it was stopped
  */
 export async function runCommand(argv, options) {
   const result = await tryCommand(argv, options)
@@ -39,7 +38,7 @@ export async function runCommand(argv, options) {
 }
 
 /**
- * Run a command and tell how it ended. Rejects only with SetupStopped.
+ * Run a command and return how it ended. Rejects only with SetupStopped.
  * @param {readonly string[]} argv
  * @param {CommandOptions} options
  * @returns {Promise<{ code: number | null, killedBy: string | null, error: string | null, tail: string[] }>}
@@ -102,7 +101,7 @@ function killGroup(pid, how) {
   try {
     process.kill(-pid, how)
   } catch (error) {
-    // ESRCH: it has ended already.
+    // ESRCH: the process has ended already.
     if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH') throw error
   }
 }

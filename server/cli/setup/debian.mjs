@@ -7,18 +7,18 @@ import { tryCommand } from './command.mjs'
 
 /** @typedef {{ name: string, for: 'run' | 'test', programs: readonly string[], why: string }} DebianPackage */
 
-/** What the testbed and its tests need of Debian, and why. @type {readonly DebianPackage[]} */
+/** The Debian packages that the testbed and its tests need, with the reasons. @type {readonly DebianPackage[]} */
 const debianPackages = JSON.parse(
   readFileSync(new URL('./debian-packages.json', import.meta.url), 'utf8'),
 )
 
-/** The packages for a purpose; tests need those of running too. @param {'run' | 'test'} purpose */
+/** Return the packages for a purpose. Tests also need those for running. @param {'run' | 'test'} purpose */
 export function packagesFor(purpose) {
   return debianPackages.filter((each) => purpose === 'test' || each.for === 'run')
 }
 
 /**
- * Read `dpkg-query -W -f '${Package} ${db:Status-Status}\n'`: the names that are installed.
+ * Return the names of the installed packages from the output of `dpkg-query -W -f '${Package} ${db:Status-Status}\n'`.
  * @param {string} text
  */
 export function parseInstalled(text) {
@@ -27,7 +27,7 @@ export function parseInstalled(text) {
 }
 
 /**
- * Which packages are missing here. Where there is no dpkg, those whose programs are nowhere.
+ * Find the missing packages. Without dpkg, these are the packages whose programs are not found.
  * @param {readonly DebianPackage[]} wanted
  * @param {NodeJS.ProcessEnv} [env]
  * @returns {{ debian: boolean, missing: readonly DebianPackage[] }}
@@ -47,14 +47,14 @@ export function findMissing(wanted, env = process.env) {
   }
 }
 
-/** Where a program is, also in the folders that only root has in PATH; null when nowhere. @param {string} program */
+/** Return the path of a program, also from the folders that only root has in PATH; null when it is not found. @param {string} program */
 export function findProgram(program) {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin']
   return folders.map((folder) => join(folder, program)).find((file) => existsSync(file)) ?? null
 }
 
 /**
- * The one line that tells an ordinary user what to install.
+ * Tell an ordinary user in one line what to install.
  * @param {readonly DebianPackage[]} missing @param {boolean} debian
  */
 export function installAdvice(missing, debian) {
@@ -76,11 +76,11 @@ export function installAdvice(missing, debian) {
  */
 
 /**
- * Install packages by apt-get, without starting their services: all in one call, and where that fails each by itself, so that one that cannot be
- * installed costs no other. A source that cannot be read costs only what comes from it.
+ * Install packages by apt-get, without starting their services. First all packages are installed in one call. If that fails, each is installed separately, so
+ * that one that cannot be installed does not stop the others. A package source that cannot be read affects only its own packages.
  * @param {readonly string[]} names
  * @param {InstallOptions} options
- * @returns {Promise<readonly { name: string, reason: string }[]>} what could not be installed, and why
+ * @returns {Promise<readonly { name: string, reason: string }[]>} the packages that could not be installed, with the reasons
  */
 export async function installPackages(names, options) {
   const env = { ...options.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' }
@@ -96,7 +96,7 @@ export async function installPackages(names, options) {
   }
   const restore = forbidServices(options.policyFile ?? '/usr/sbin/policy-rc.d')
   try {
-    // dpkg refuses all work until what an interrupted dpkg left unfinished is finished.
+    // dpkg refuses all work until the unfinished work of an interrupted dpkg is completed.
     await run(['dpkg', '--configure', '-a'])
     const known = await run([...install, '--simulate', ...names])
     if (known.code === 0) await run([...install, ...names])
@@ -128,7 +128,7 @@ function reasonOf({ error, tail }) {
 }
 
 /**
- * What to tell of packages that could not be installed, in one line for each reason.
+ * Describe the packages that could not be installed, in one line for each reason.
  * @param {readonly { name: string, reason: string }[]} failed @param {string} log
  */
 export function failureNotes(failed, log) {
@@ -143,9 +143,9 @@ const ourPolicy =
   '#!/bin/sh\n# Community-Lab is installing packages: no service starts meanwhile.\nexit 101\n'
 
 /**
- * Let no service start while packages are installed, by Debian's policy-rc.d; what was there comes back afterwards, also after a crash.
+ * Prevent the start of services while packages are installed, by Debian's policy-rc.d. The previous file is restored afterwards, also after a crash.
  * @param {string} file
- * @returns {() => void} puts things back
+ * @returns {() => void} restores the previous file
  */
 export function forbidServices(file) {
   const saved = `${file}.before-community-lab`
@@ -166,7 +166,7 @@ function askDpkg(names, env) {
   } catch (error) {
     const failure = /** @type {{ code?: string, stdout?: string }} */ (error)
     if (failure.code === 'ENOENT') return null
-    // It ends with 1 when it does not know one of the names, and still tells of the others.
+    // dpkg-query exits with 1 when it does not know one of the names, and still prints the others.
     return parseInstalled(failure.stdout ?? '')
   }
 }

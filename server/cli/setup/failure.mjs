@@ -1,6 +1,6 @@
 // @ts-check
 
-/** What the set-up says when it cannot go on: which step, what happened, what to do. */
+/** The error of a set-up that cannot continue: which step, what happened, what to do. */
 export class SetupFailure extends Error {
   /**
    * @param {string} step the step's name, as its progress line shows it
@@ -11,14 +11,14 @@ export class SetupFailure extends Error {
   constructor(step, problem, remedy, evidence = {}) {
     super(`${step}: ${problem}; ${remedy}`)
     this.name = 'SetupFailure'
-    /** The last lines that the failed command printed. */
+    /** The last lines of the failed command's output. */
     this.tail = evidence.tail ?? []
-    /** The file with all that it printed. */
+    /** The file with all of its output. */
     this.log = evidence.log
   }
 }
 
-/** The set-up was told to stop. */
+/** The set-up was stopped. */
 export class SetupStopped extends Error {
   constructor() {
     super('the set-up was stopped')
@@ -29,13 +29,13 @@ export class SetupStopped extends Error {
 const offline =
   /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|ETIMEDOUT|Temporary failure|Could not resolve|Unable to connect|Failed to fetch|NewConnectionError|Network is unreachable|dns error|error sending request|Connection refused|No route to host/iu
 
-/** Whether a command printed that the network does not answer. @param {readonly string[]} tail its last lines */
+/** Tell whether the output of a command says that the network does not answer. @param {readonly string[]} tail its last lines */
 export function isOffline(tail) {
   return tail.some((line) => offline.test(line))
 }
 
 /**
- * Turn what a command printed into what to do.
+ * Derive what to do from the output of a command.
  * @param {readonly string[]} tail its last lines
  * @param {string} log the file with all of them
  */

@@ -7,11 +7,11 @@ import { join } from 'node:path'
 import { SetupStopped } from './failure.mjs'
 
 /**
- * Hold the only set-up of a checkout; wait while another has it. The lock is a listening socket (on Linux an abstract one), so that it
- * goes with its process however that ends, and those who wait hear of it by the end of their connection.
+ * Take the lock of a checkout's set-up. Wait while another process has it. The lock is a listening socket (on Linux an abstract one), so it
+ * disappears when its process ends in any way, and waiting processes notice this by the end of their connection.
  * @param {string} root the checkout
  * @param {{ signal: AbortSignal, onWait: (pid: string) => void }} options
- * @returns {Promise<() => void>} gives it back
+ * @returns {Promise<() => void>} releases the lock
  */
 export async function holdLock(root, options) {
   const address = lockAddress(root)
@@ -68,7 +68,7 @@ function waitForEnd(address, { signal, onWait }) {
     socket.on('data', (data) => onWait(String(data).trim()))
     socket.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
       if (error instanceof SetupStopped) reject(error)
-      // Nobody listens at this socket file, because its holder was killed.
+      // Nobody listens on this socket file, because its holder was killed.
       else if (error.code === 'ECONNREFUSED' && !address.startsWith('\0'))
         rmSync(address, { force: true })
     })

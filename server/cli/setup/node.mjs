@@ -7,7 +7,7 @@ import { SetupFailure } from './failure.mjs'
 import { isAtLeast, oldestRuntime } from './versions.mjs'
 
 /**
- * The Node.js that everything after the set-up runs on: the one that npm brought, else the one that runs this where it is new enough.
+ * Return the Node.js for everything after the set-up: the one from npm, or otherwise the one that runs this if it is new enough.
  * @param {string} root the checkout
  * @returns {string}
  */
@@ -22,7 +22,7 @@ export function nodeOf(root) {
   )
 }
 
-/** The environment in which everything finds that Node.js first. @param {string} root @param {NodeJS.ProcessEnv} env */
+/** Return an environment in which that Node.js is found first. @param {string} root @param {NodeJS.ProcessEnv} env */
 export function withOwnBin(root, env) {
   const bin = join(root, 'node_modules', '.bin')
   const rest = (env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== bin)

@@ -15,7 +15,7 @@ import { join, delimiter } from 'node:path'
 /** @typedef {{ packages?: Readonly<Record<string, LockedPackage>> }} Lockfile */
 
 /**
- * Tell why the installed packages are not those of the lockfile; null when they are.
+ * Say why the installed packages are not those of the lockfile; null when they are.
  * @param {Lockfile} wanted package-lock.json
  * @param {Lockfile | null} installed node_modules/.package-lock.json, which npm writes last
  * @param {{ platform: string, arch: string }} machine
@@ -37,24 +37,24 @@ export function whyInstall(wanted, installed, machine) {
 /** @param {LockedPackage} locked @param {{ platform: string, arch: string }} machine */
 function isFor({ optional, os, cpu, libc }, { platform, arch }) {
   if (optional !== true) return true
-  // Which C library a machine has is left to npm.
+  // npm decides about packages for one C library.
   return (
     libc === undefined && os !== undefined && os.includes(platform) && (cpu?.includes(arch) ?? true)
   )
 }
 
-/** Read a lockfile; null when there is none, or half of one. @param {string} file @returns {Lockfile | null} */
+/** Read a lockfile; null when it does not exist or is incomplete. @param {string} file @returns {Lockfile | null} */
 export function readLockfile(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch {
-    // Installing writes it again.
+    // The installation writes it again.
     return null
   }
 }
 
 /**
- * The environment for npm itself, and for whatever must not run on a Node that is being replaced: without our node_modules/.bin in PATH.
+ * Return an environment without our node_modules/.bin in PATH, for npm itself and for programs that must not run on a Node that is being replaced.
  * @param {NodeJS.ProcessEnv} env @param {string} root
  * @returns {NodeJS.ProcessEnv}
  */
@@ -63,7 +63,7 @@ export function withoutOwnBin(env, root) {
   const kept = folders.filter((folder) => !folder.startsWith(join(root, 'node_modules')))
   /** @type {NodeJS.ProcessEnv} */
   const clean = { ...env, PATH: kept.join(delimiter) }
-  // The npm that started this told its script variables that another npm would take for settings.
+  // The npm that started this process has set variables that another npm would read as settings.
   for (const name of Object.keys(clean))
     if (/^npm_(package_|lifecycle_|command$)/u.test(name)) delete clean[name]
   // With NODE_ENV=production npm leaves out the packages that build and test the checkout.

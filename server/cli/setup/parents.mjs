@@ -2,16 +2,16 @@
 import process from 'node:process'
 import { readFileSync } from 'node:fs'
 
-/** How often it is looked whether they are still there, in milliseconds. */
+/** The time between checks of the parents, in milliseconds. */
 const lookEveryMs = 500
 
-/** npm starts a script by a shell; another shell may be what the script was started by. */
+/** npm starts a script with a shell, and the script may be started by another shell. */
 const mostBelowNpm = 3
 
 /**
- * Learn of the end of whoever started this process, however that one ended. Where npm did, with or without a shell between, that is npm.
+ * Notice the end of the process that started this one, in whatever way it ends. When npm did, with or without a shell between, that process is npm.
  * @param {() => void} onEnd called once
- * @returns {() => void} stops looking
+ * @returns {() => void} ends this
  */
 export function watchParents(onEnd) {
   const known = ancestors(distanceToNpm() ?? 1)
@@ -25,16 +25,16 @@ export function watchParents(onEnd) {
   return () => clearInterval(timer)
 }
 
-/** How many parents up npm is; null: npm did not start this. */
+/** Return the number of generations between this process and npm; null when npm did not start it. */
 function distanceToNpm() {
   if (process.env['npm_lifecycle_event'] === undefined) return null
   const names = ancestors(mostBelowNpm).map((pid) => readStat(pid)?.name ?? '')
-  // npm calls itself `npm start`.
+  // The process name of npm is `npm start`.
   const at = names.findIndex((name) => name.startsWith('npm'))
   return at === -1 ? null : at + 1
 }
 
-/** The parent, its parent and so on, as process ids. @param {number} count @returns {readonly number[]} */
+/** Return the parent, its parent and so on, as process ids. @param {number} count @returns {readonly number[]} */
 function ancestors(count) {
   const found = [process.ppid]
   while (found.length < count) {
@@ -45,15 +45,15 @@ function ancestors(count) {
   return found
 }
 
-/** @param {number} pid @returns {{ name: string, parent: number } | null} null: it has gone, or this is no Linux */
+/** @param {number} pid @returns {{ name: string, parent: number } | null} null: the process has ended, or this is not Linux */
 function readStat(pid) {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The name stands in brackets, and may have brackets and blanks itself.
+    // The name is in parentheses, and may itself contain parentheses and blanks.
     const [, name = '', parent = ''] = /^\d+ \((.*)\) \S (\d+) /su.exec(text) ?? []
     return { name, parent: Number(parent) }
   } catch {
-    // It ended between two looks.
+    // The process ended between two reads.
     return null
   }
 }

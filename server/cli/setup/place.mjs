@@ -2,7 +2,7 @@
 
 /** @typedef {{ mark: RegExp, shown: string, reason: string }} UnusablePlace */
 
-/** Characters of a path that other programs give another meaning. @type {readonly UnusablePlace[]} */
+/** Characters in a path that have another meaning for other programs. @type {readonly UnusablePlace[]} */
 const unusable = [
   {
     mark: /[[*?]/u,
@@ -14,7 +14,7 @@ const unusable = [
 ]
 
 /**
- * Say why a checkout cannot be used in a folder; null when it can. Blanks, letters of any language and long names are fine.
+ * Say why a checkout cannot be used in a folder; null when it can. Blanks, letters of any language and long names are allowed.
  * @param {string} root the checkout, absolute
  */
 export function placeComplaint(root) {

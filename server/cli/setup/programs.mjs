@@ -1,8 +1,8 @@
 // @ts-check
 
 /**
- * The programs that the testbed starts, as the compiler made them. Each becomes one file beside it, `main.bundle.js`: a program that is one file starts
- * with a third of the processor time of one that is a thousand files, and takes less memory. A testbed starts many at once.
+ * The programs that the testbed starts, as the compiler wrote them. Each is bundled into one file beside it, `main.bundle.js`. A program in one file starts
+ * with a third of the processor time of a program in a thousand files, and uses less memory. A testbed starts many at once.
  */
 export const programs = [
   'agent/dist/main.js',
@@ -16,11 +16,11 @@ export const programs = [
   'server/cli/dist/main.js',
 ]
 
-/** The file that a program is bundled into. @param {string} program */
+/** Return the bundle of a program. @param {string} program */
 export const bundleOf = (program) => program.replace(/\.js$/u, '.bundle.js')
 
-/** The kernel's thread that compiles cells. It is bundled too: in a bundle, TypeScript takes half of the memory. */
+/** The kernel's thread that compiles cells. It is bundled, too, because TypeScript in a bundle uses half of the memory. */
 export const cellCompiler = 'kernel/dist/jupyter/compile/compile-thread.js'
 
-/** The types of the library as cells are checked against them: the package's `exports` names this file for the kernel's compiler. */
+/** The types of the library against which cells are checked. The package's `exports` has this file for the kernel's compiler. */
 export const cellTypes = 'kernel/dist/cell-types.d.ts'

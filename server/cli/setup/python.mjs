@@ -1,7 +1,7 @@
 // @ts-check
 import { execFileSync } from 'node:child_process'
 
-/** Pythons to try, in this order; COMMUNITY_LAB_PYTHON comes before all. */
+/** The names of Pythons to try, in this order. COMMUNITY_LAB_PYTHON comes before all. */
 const candidates = [
   'python3',
   '/usr/bin/python3',
@@ -15,8 +15,8 @@ const candidates = [
 const probe = 'import sys, venv, ensurepip; print("%d.%d.%d" % sys.version_info[:3])'
 
 /**
- * Find every Python 3.10 or newer that knows how to make virtual environments, the one to prefer first. That one of them makes none all the same
- * (Debian's without its wheels) shows only when it is tried.
+ * Find every Python from 3.10 on that has the modules for virtual environments, the preferred one first. Creating an environment may still fail
+ * (Debian's Python without its wheels), which only a try shows.
  * @param {NodeJS.ProcessEnv} env
  * @returns {readonly { program: string, version: string }[]}
  */
@@ -39,15 +39,15 @@ function askPython(program, env) {
       stdio: ['ignore', 'pipe', 'ignore'],
     }).trim()
   } catch {
-    // It is not there, is too old to know these modules, or comes without them (Debian without python3-venv).
+    // The program does not exist, is too old for these modules, or lacks them (Debian without python3-venv).
     return null
   }
 }
 
 /**
- * Hand pip's own configuration over to uv, which does not read it.
- * @param {string} configuration what `pip config list` prints: `global.index-url='https://…'` a line
- * @returns {Record<string, string> | null} environment for uv; null when it has something that uv cannot be told (then pip does the work)
+ * Translate pip's own configuration for uv, which does not read it.
+ * @param {string} configuration the output of `pip config list`: `global.index-url='https://…'` on each line
+ * @returns {Record<string, string> | null} the environment for uv; null when uv has no such setting (then pip does the work)
  */
 export function uvEnvironment(configuration) {
   /** @type {Record<string, string>} */

@@ -1,7 +1,7 @@
 // @ts-check
 
 /**
- * Write a span of time as people read it.
+ * Format a duration for people.
  * @param {number} ms milliseconds
  */
 export function formatDuration(ms) {
@@ -11,7 +11,7 @@ export function formatDuration(ms) {
 }
 
 /**
- * Cut a line to a width, without the escapes that a program may have coloured it with.
+ * Cut a line to a width, and remove the escape sequences of colours.
  * @param {string} text @param {number} width columns, at least 2
  */
 export function fitLine(text, width) {
@@ -23,15 +23,15 @@ export function fitLine(text, width) {
 }
 
 /**
- * @typedef {object} Output where progress goes
+ * @typedef {object} Output the stream for progress
  * @property {(text: string) => unknown} write
  * @property {boolean} [isTTY]
  * @property {number} [columns]
  */
 
 /**
- * Progress of the set-up: on a terminal one line per step that keeps its time and shows what its command says; elsewhere, as in a file, one line per
- * step, when it has ended. Steps with nothing to do are silent.
+ * The progress of the set-up. On a terminal, each step has one line, which shows its time and the last line of its command's output. Elsewhere, as in a file,
+ * each step has one line after its end. Steps with nothing to do print nothing.
  */
 export class Report {
   #output
@@ -45,7 +45,7 @@ export class Report {
     this.#output = output
   }
 
-  /** How many steps had something to do. */
+  /** The number of steps that had something to do. */
   get steps() {
     return this.#steps
   }
@@ -58,7 +58,7 @@ export class Report {
     if (timer !== null) this.#draw()
   }
 
-  /** Show what the step is at. @param {string} text */
+  /** Show the current work of the step. @param {string} text */
   detail(text) {
     if (this.#current !== null) this.#current.detail = text
   }
@@ -75,13 +75,13 @@ export class Report {
     this.#output.write(`set-up: ${step.name}: ${how}, ${formatDuration(Date.now() - step.began)}\n`)
   }
 
-  /** A line that stays. @param {string} text */
+  /** Print a line that stays. @param {string} text */
   note(text) {
     if (this.#current?.timer) this.#output.write('\r\u001b[K')
     this.#output.write(`set-up: ${text}\n`)
   }
 
-  /** The closing line. */
+  /** Print the last line. */
   close() {
     const took = formatDuration(Date.now() - this.#began)
     this.note(this.#steps === 0 ? `nothing to do (${took})` : `ready (${took})`)

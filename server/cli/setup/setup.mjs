@@ -16,26 +16,26 @@ import { papermillStep, pythonStep, pythonTestStep } from './step/python.mjs'
 import { kernelStep, panelStep } from './step/jupyter.mjs'
 import { templateStep } from './step/template.mjs'
 
-/** The checkout that this file is in. */
+/** The checkout that contains this file. */
 export const checkout = resolve(fileURLToPath(new URL('../../../', import.meta.url)))
 
 /**
- * @typedef {object} Setup what every step is given
+ * @typedef {object} Setup the argument of every step
  * @property {string} root the checkout
  * @property {string} home the data folder
  * @property {'run' | 'test'} purpose
  * @property {NodeJS.ProcessEnv} env for commands: without our own node_modules/.bin
  * @property {Report} report
  * @property {AbortSignal} signal
- * @property {(name: string) => string} stamp the file that keeps that a step is done
- * @property {(name: string) => string} log the file for what a step's commands print
+ * @property {(name: string) => string} stamp the file which records that a step is done
+ * @property {(name: string) => string} log the file for the output of a step's commands
  */
 
 /**
- * @typedef {object} Step one thing that the set-up does
- * @property {string} name as the progress shows it
- * @property {(setup: Setup) => string | null} why why it has to be done; null: it is done
- * @property {(setup: Setup) => Promise<void>} run does it; doing it again after an interruption puts everything right
+ * @typedef {object} Step one part of the set-up
+ * @property {string} name the name in the progress output
+ * @property {(setup: Setup) => string | null} why why the step must be done; null when it is done
+ * @property {(setup: Setup) => Promise<void>} run does the step; after an interruption it can be done again, which repairs everything
  */
 
 /** @type {readonly Step[]} */
@@ -52,11 +52,10 @@ const steps = [
 ]
 
 /**
- * Make the checkout ready to run or to test. Does only what is not done; settles within seconds when all is.
- *
+ * Make the checkout ready to run or to test. Does only what is not done yet. Takes a few seconds when everything is done.
  * @param {object} options
  * @param {'run' | 'test'} options.purpose
- * @param {AbortSignal} options.signal stops it between or within steps; what is done stays done
+ * @param {AbortSignal} options.signal stops the set-up between or within steps; steps that are done stay done
  * @param {string} [options.root]
  * @param {NodeJS.ProcessEnv} [options.env]
  * @param {import('./report.mjs').Output} [options.output]
@@ -96,7 +95,7 @@ export async function setUp(options) {
   }
 }
 
-/** The data folder: COMMUNITY_LAB_HOME, else `.community-lab` in the checkout. @param {string} root @param {NodeJS.ProcessEnv} env */
+/** Return the data folder: COMMUNITY_LAB_HOME, or `.community-lab` in the checkout. @param {string} root @param {NodeJS.ProcessEnv} env */
 function homeOf(root, env) {
   const chosen = env['COMMUNITY_LAB_HOME']
   return chosen === undefined || chosen === '' ? join(root, '.community-lab') : resolve(chosen)
@@ -118,7 +117,7 @@ async function doStep(step, setup) {
 }
 
 /**
- * Say how a set-up failed, and give the exit code: 130 when it was stopped, else 1. Anything but a failure of the set-up is thrown on.
+ * Print why a set-up failed, and return the exit code: 130 when it was stopped, and 1 otherwise. Any other error is thrown again.
  * @param {unknown} error @param {{ write: (text: string) => unknown }} output
  */
 export function explainFailure(error, output) {
@@ -133,8 +132,8 @@ export function explainFailure(error, output) {
 }
 
 /**
- * A signal that Ctrl-C, a request to end and the end of the terminal or of whoever started this process set off, and how to stop listening for them.
- * @returns {{ signal: AbortSignal, forget: () => void }}
+ * Listen for Ctrl-C, SIGTERM, and the end of the terminal or of the process that started this one.
+ * @returns {{ signal: AbortSignal, forget: () => void }} the signal that they abort, and a function that ends the listening
  */
 export function listenForStop() {
   const controller = new AbortController()
@@ -144,7 +143,7 @@ export function listenForStop() {
   const forgetParents = watchParents(stop)
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
-      // EPIPE: who read it has gone; EIO: the terminal has.
+      // EPIPE: the reader has gone; EIO: the terminal has gone.
       if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
       stop()
     })

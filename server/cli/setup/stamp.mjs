@@ -12,8 +12,8 @@ import {
 import { dirname, join } from 'node:path'
 
 /**
- * A fingerprint of files and folders by path, size and time of change: cheap enough for every start.
- * What does not exist counts as absent. @param {string} root @param {readonly string[]} paths relative to the root
+ * Compute a fingerprint of files and folders from path, size and modification time, which is fast enough for every start.
+ * A file that does not exist counts as absent. @param {string} root @param {readonly string[]} paths relative to the root
  */
 export function fingerprintOf(root, paths) {
   const hash = createHash('sha256')
@@ -21,7 +21,7 @@ export function fingerprintOf(root, paths) {
   return hash.digest('hex')
 }
 
-/** SHA-256 of a file's bytes, or of nothing when it is not there. @param {string} file */
+/** Return the SHA-256 of a file's bytes, or of nothing when the file does not exist. @param {string} file */
 export function contentHash(file) {
   return createHash('sha256')
     .update(existsSync(file) ? readFileSync(file) : '')
@@ -36,13 +36,13 @@ export function isStamped(file, inputs) {
   return existsSync(file) && readFileSync(file, 'utf8') === stampText(inputs)
 }
 
-/** Keep that a step is done with these inputs. @param {string} file @param {Readonly<Record<string, string>>} inputs */
+/** Record that a step is done with these inputs. @param {string} file @param {Readonly<Record<string, string>>} inputs */
 export function writeStamp(file, inputs) {
   mkdirSync(dirname(file), { recursive: true })
   writeFileSync(file, stampText(inputs))
 }
 
-/** Forget that a step was done, before doing it again: stopped halfway, it then counts as not done. @param {string} file */
+/** Remove the record of a step before doing it again, so that it does not count as done when it is interrupted. @param {string} file */
 export function removeStamp(file) {
   rmSync(file, { force: true })
 }

@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs'
 
 /** @typedef {{ flags: string, description: string, value?: string }} StartOption */
 
-/** What can be chosen at the start; the command line reads the same list. @type {readonly StartOption[]} */
+/** The options of the start. The command line reads the same list. @type {readonly StartOption[]} */
 const startOptions = JSON.parse(
   readFileSync(new URL('./start-options.json', import.meta.url), 'utf8'),
 )
 
-/** What `npm start -- --help` prints; it needs nothing that the set-up makes. */
+/** Return the text that `npm start -- --help` prints. It needs no result of the set-up. */
 export function startHelp() {
   const rows = [...startOptions, { flags: '-h, --help', description: 'this text' }].map((each) => {
     const byDefault = 'value' in each && each.value !== undefined ? ` (default: ${each.value})` : ''
@@ -24,7 +24,7 @@ ${rows.join('\n')}
 }
 
 /**
- * Read the arguments before the set-up, so that a wrong one is told in the first second.
+ * Read the arguments before the set-up, so that a wrong one is reported within a second.
  * @param {readonly string[]} args
  * @returns {{ kind: 'start' } | { kind: 'help' } | { kind: 'wrong', problem: string }}
  */

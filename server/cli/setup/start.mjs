@@ -6,7 +6,7 @@ import { runAttached } from './attached.mjs'
 import { checkout, explainFailure, listenForStop, setUp } from './setup.mjs'
 import { readStartArguments, startHelp } from './start-arguments.mjs'
 
-/** `npm start`: set this checkout up, then hand over to `community-lab start` on the Node.js that the set-up brought. */
+/** `npm start`: set this checkout up, then run `community-lab start` on the Node.js from the set-up. */
 async function main() {
   const args = process.argv.slice(2)
   const read = readStartArguments(args)

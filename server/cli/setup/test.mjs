@@ -9,12 +9,13 @@ import { addCounts, countsLine, exitCodeOf, noCounts } from './test/counts.mjs'
 import { runChecks, runStage } from './test/stage.mjs'
 import { chooseStages } from './test/stages.mjs'
 
-/** With this option each notebook is run all ways, not one way. `npm run test:all` gives it. */
+/** With this option each notebook is run in all ways instead of one. `npm run test:all` sets it. */
 const allWays = '--all-ways'
 
 /**
- * `npm test`: set this checkout up, check its style and types side by side, run the stages of tests one after the other, and end with one line of counts.
- * `npm test -- e2e` runs one stage; `npm test -- test/unit/agent` whatever matches.
+ * `npm test`: set this checkout up, check its style and types at the same time, run the stages of tests one after the other, and print the counts in the last
+ * line.
+ * `npm test -- e2e` runs one stage; `npm test -- test/unit/agent` runs the files that match.
  */
 async function main() {
   const words = process.argv.slice(2).filter((word) => word !== allWays)
@@ -58,6 +59,6 @@ try {
   process.exitCode = await main()
 } catch (error) {
   process.exitCode = explainFailure(error, process.stderr)
-  // Whoever reads the last line alone must not take a set-up that failed for tests that passed.
+  // A reader of the last line alone must see that a failed set-up is not a success.
   if (process.exitCode !== 130) process.stdout.write('0 passed, 1 failed\n')
 }

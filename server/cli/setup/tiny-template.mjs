@@ -16,14 +16,14 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 
 /**
- * The sliver template "tiny": busybox, dropbear, ping, fping and iperf3 of the installed Debian packages, with the libraries they need.
+ * The sliver template "tiny": busybox, dropbear, ping, fping and iperf3 of the installed Debian packages, with the libraries that they need.
  * The same packages give the same archive, byte for byte. Needs no root.
  */
 
 /** @typedef {{ type: 'file' | 'folder' | 'link', mode: number, content?: Buffer, target?: string }} Entry */
 
 const where = ['/usr/sbin', '/usr/bin', '/sbin', '/bin']
-/** Program → its place in the template, and the Debian package it comes from. */
+/** The programs, each with its path in the template and its Debian package. */
 const programs = [
   { name: 'busybox', at: 'bin/busybox', package: 'busybox-static' },
   { name: 'dropbear', at: 'usr/sbin/dropbear', package: 'dropbear-bin' },
@@ -47,25 +47,25 @@ const texts = {
   'etc/os-release': 'NAME="Community-Lab tiny"\nID=community-lab-tiny\nID_LIKE=debian\n',
 }
 /**
- * Debian's busybox has no nohup. This one ignores SIGPIPE too: what a program prints when the SSH connection that began it has ended finds no reader, and
- * would end it.
+ * Debian's busybox has no nohup. This one also ignores SIGPIPE. After the end of the SSH connection that started a program, nobody reads its output, and
+ * SIGPIPE would end it.
  */
 const nohup = `#!/bin/sh
 [ $# -gt 0 ] || { echo "usage: nohup PROGRAM [ARGUMENTS]" >&2; exit 125; }
 trap "" HUP PIPE
 exec "$@"
 `
-/** No password opens it: dropbear lets in by key alone. */
+/** No password matches, because dropbear accepts only keys. */
 const shadow = 'root:*:19000:0:99999:7:::\nnobody:*:19000:0:99999:7:::\n'
 
 /**
- * Build `tiny.tar.gz` and `tiny.tar.gz.sha256` (as `sha256sum` writes it) in a folder, which is made when it is missing.
+ * Build `tiny.tar.gz` and `tiny.tar.gz.sha256` (in the format of `sha256sum`) in a folder, which is created when it does not exist.
  * @param {string} outDir
  * @returns {Promise<{ image: string, sha256: string, sizeBytes: number }>}
  */
 export async function buildTinyTemplate(outDir) {
   const archive = writeArchive(collectEntries())
-  // The header's fifth to ninth byte hold time and level; zlib leaves the time zero. The system's number is fixed here.
+  // The fifth to ninth byte of the header contain the time and the level. zlib leaves the time zero. The number of the operating system is fixed here.
   const image = gzipSync(archive, { level: 9 })
   image[9] = 255
   const sha256 = createHash('sha256').update(image).digest('hex')
@@ -106,7 +106,7 @@ function find(name, from) {
       accessSync(path, constants.R_OK | constants.X_OK)
       return path
     } catch {
-      // Not in this folder.
+      // The program is not in this folder.
     }
   }
   throw new Error(`${name} is not installed; install Debian's package ${from}`)
@@ -119,23 +119,23 @@ function addFile(entries, at, path) {
     const folder = parts.slice(0, depth).join('/')
     if (!entries.has(folder)) entries.set(folder, { type: 'folder', mode: 0o755 })
   }
-  // Never setuid, whatever the host has: root in a sliver needs none of it, and others in it get none of it.
+  // Files are never setuid, whatever the host has. Root in a sliver does not need it, and other users of the sliver must not have it.
   entries.set(at, { type: 'file', mode: 0o755, content: readFileSync(realpathSync(path)) })
 }
 
-/** The libraries that a program loads, by the paths it looks for them at. @param {string} path */
+/** Return the libraries that a program loads, by the paths at which it looks for them. @param {string} path */
 function librariesOf(path) {
   let out
   try {
     out = execFileSync('ldd', [path], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
   } catch {
-    // ldd refuses what is linked statically.
+    // ldd refuses programs that are linked statically.
     return []
   }
   return [...out.matchAll(/(?:=> )?(\/\S+) \(0x/gu)].map((match) => match[1] ?? '')
 }
 
-/** Link every applet of busybox whose place nothing better has. @param {Map<string, Entry>} entries */
+/** Link every applet of busybox, unless another program has its path. @param {Map<string, Entry>} entries */
 function addApplets(entries) {
   const path = find('busybox', 'busybox-static')
   const list = execFileSync(path, ['--list-full'], { encoding: 'utf8' })
@@ -148,7 +148,7 @@ function addApplets(entries) {
   }
 }
 
-/** Write a tar archive (ustar), sorted, of uid 0, of no time. @param {Map<string, Entry>} entries */
+/** Write a tar archive (ustar), sorted, with uid 0 and without times. @param {Map<string, Entry>} entries */
 function writeArchive(entries) {
   const blocks = [...entries.keys()].sort().flatMap((path) => {
     const entry = /** @type {Entry} */ (entries.get(path))
@@ -178,7 +178,7 @@ function header(path, entry, size) {
   block.write('ustar\x0000', 257, 'latin1')
   block.write('root', 265, 'latin1')
   block.write('root', 297, 'latin1')
-  // The checksum is summed up with its own field as spaces.
+  // The checksum is computed with spaces in its own field.
   block.write('        ', 148, 'latin1')
   const sum = block.reduce((total, byte) => total + byte, 0)
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')

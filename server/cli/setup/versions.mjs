@@ -1,12 +1,12 @@
 // @ts-check
 
-/** The oldest versions that the set-up works with. */
+/** The oldest versions with which the set-up works. */
 export const oldest = { node: '20.0.0', npm: '10.0.0', python: '3.10.0' }
-/** The oldest Node that everything after the set-up runs on, where npm brings none for the platform. */
+/** The oldest Node for everything after the set-up, on platforms for which npm has no Node. */
 export const oldestRuntime = '22.18.0'
 
 /**
- * Read a version out of what a program says of itself (`v24.1.0`, `npm/11.19.1 node/…`, `Python 3.11.2`).
+ * Read a version from the output of a program (`v24.1.0`, `npm/11.19.1 node/…`, `Python 3.11.2`).
  * @param {string} text
  * @returns {readonly [number, number, number] | null}
  */
@@ -16,7 +16,7 @@ function parseVersion(text) {
 }
 
 /**
- * Tell whether a version is at least another. One that cannot be read is not.
+ * Tell whether a version is at least another one. A version that cannot be read is not.
  * @param {string} found @param {string} wanted
  */
 export function isAtLeast(found, wanted) {
@@ -28,15 +28,15 @@ export function isAtLeast(found, wanted) {
 }
 
 /**
- * What to say of a Node that is too old; null when it will do.
- * @param {string} version as `process.version` has it
+ * Return the message about a Node that is too old; null when it is new enough.
+ * @param {string} version as in `process.version`
  */
 export function nodeComplaint(version) {
   if (isAtLeast(version, oldest.node)) return null
   return `this is Node.js ${version}; the set-up needs 20 or newer (it then brings Node.js 24 by itself). Install one from https://nodejs.org or your distribution, and run the same command again`
 }
 
-/** What to say of an npm that is too old; null when it will do. @param {string} version */
+/** Return the message about an npm that is too old; null when it is new enough. @param {string} version */
 export function npmComplaint(version) {
   if (isAtLeast(version, oldest.npm)) return null
   return `this is npm ${version}; the set-up needs 10 or newer: \`npm install --global npm@11\`, then run the same command again`

@@ -2,7 +2,7 @@ import type { Context } from './context.ts'
 import { explainFailure } from './output/failure.ts'
 import { createProgram, type Outcome } from './program.ts'
 
-/** Do what a command line says, `args` without the program's own name. Gives the exit code; never rejects. */
+/** Run a command line; `args` does not contain the program's name. Returns the exit code; never rejects. */
 export async function runCli(args: readonly string[], context: Context): Promise<number> {
   const outcome: Outcome = { exitCode: 0 }
   const json = args.includes('--json')

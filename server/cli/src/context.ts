@@ -1,28 +1,28 @@
-/** What a command gets from outside: folders, environment, output and its end. */
+/** The surroundings of a command: folders, environment, output, and the signal that ends it. */
 export interface Context {
   /** The folder of the checkout that this program belongs to, absolute. */
   readonly checkout: string
-  /** The folder where everything of this checkout's testbed lives, absolute. */
+  /** The folder with all data of this checkout's testbed, absolute. */
   readonly home: string
-  /** The folder that the command was given in, absolute. */
+  /** The working directory of the command, absolute. */
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Where results go. */
+  /** The output for results. */
   readonly out: TextSink
-  /** Where progress and errors go. */
+  /** The output for progress and errors. */
   readonly err: TextSink
-  /** Ask the person at the terminal for yes or no; null when nobody is there to ask, as in a script. */
+  /** Ask the person at the terminal a yes-or-no question; null when nobody can be asked, as in a script. */
   readonly confirm: ((question: string) => Promise<boolean>) | null
   /** Aborted by Ctrl-C, SIGTERM and SIGHUP, and when nobody reads the output any more. */
   readonly signal: AbortSignal
 }
 
-/** Something that text is written to. */
+/** An output for text. */
 export interface TextSink {
   write(text: string): unknown
   /** Whether it is a terminal. */
   readonly isTTY?: boolean
-  /** How wide the terminal is. */
+  /** The width of the terminal. */
   readonly columns?: number
 }
 
@@ -35,7 +35,7 @@ export interface HomeFiles {
   readonly jupyter: string
 }
 
-/** Compute the paths of a data folder's files. */
+/** Return the paths of a data folder's files. */
 export function filesOf(home: string): HomeFiles {
   return {
     credentials: `${home}/credentials.json`,

@@ -13,16 +13,15 @@ import { createClient, type Client } from './http/client.ts'
 import type { Context } from './context.ts'
 
 /**
- * Find the credentials to use, by the rule of notebooks; besides, an operator's file outranks a researcher's beside it, and last of all this checkout's own
- * testbed is looked for.
- *
+ * Find the credentials to use, by the same rule as notebooks, with two additions: an operator's file is preferred to a researcher's in the same folder, and the
+ * last place is this checkout's own testbed.
  * @throws {@link LabError} LAB_CREDENTIALS_MISSING, LAB_CREDENTIALS_INVALID.
  */
 export function findCredentials(context: Context): ChosenCredentials {
   return choose(context, context.cwd, ['credentials-operator.json', 'credentials.json'])
 }
 
-/** Find the credentials that a notebook in a folder uses: a researcher's. @throws {@link LabError} as {@link findCredentials} does. */
+/** Find the credentials that a notebook in a folder uses, which are a researcher's. @throws {@link LabError} as {@link findCredentials} does. */
 export function findNotebookCredentials(context: Context, folder: string): ChosenCredentials {
   return choose(context, folder, ['credentials.json'])
 }
@@ -36,19 +35,19 @@ function choose(
   return chooseCredentials({}, { env, folders, names }, (file) => maybeRead(resolve(cwd, file)))
 }
 
-/** Read a credentials file; null when there is none. @throws {@link LabError} LAB_CREDENTIALS_INVALID. */
+/** Read a credentials file; null when it does not exist. @throws {@link LabError} LAB_CREDENTIALS_INVALID. */
 export function readCredentials(file: string): Credentials | null {
   const text = maybeRead(file)
   return text === null ? null : parseCredentials(file, text)
 }
 
-/** A client of the server that the credentials are for. */
+/** Create a client of the server that the credentials are for. */
 export function connectServer(context: Context): Client {
   const { url, token } = findCredentials(context)
   return createClient({ base: url, token, signal: context.signal })
 }
 
-/** Read a file; null when it is not there. */
+/** Read a file; null when it does not exist. */
 function maybeRead(file: string): string | null {
   try {
     return readFileSync(file, 'utf8')

@@ -8,13 +8,13 @@ import { exitCodes, NobodyReads } from './output/failure.ts'
 
 const checkout = resolve(fileURLToPath(new URL('../../../', import.meta.url)))
 const stop = new AbortController()
-// Each may come more than once, from the terminal and from who started this: the first one counts.
+// Each signal may come more than once, from the terminal and from the parent process. Only the first one has an effect.
 for (const each of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(each, () => stop.abort())
 
 const output = new AbortController()
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    // EPIPE: the reader has gone; EIO: the terminal has.
+    // EPIPE: the reader has gone; EIO: the terminal has gone.
     if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
     output.abort(new NobodyReads())
     stop.abort(output.signal.reason)

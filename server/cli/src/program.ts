@@ -19,12 +19,12 @@ import { addUser } from './command/user.ts'
 import { addVct } from './command/vct.ts'
 import type { Context } from './context.ts'
 
-/** A command that fails without an error leaves its exit code here. */
+/** The exit code of a command that fails without an error. */
 export interface Outcome {
   exitCode: number
 }
 
-/** Put the whole command line together. */
+/** Build the whole command line. */
 export function createProgram(
   context: Context,
   outcome: Outcome,

@@ -9,7 +9,7 @@ import { fingerprintOf, isStamped, removeStamp, writeStamp } from '../stamp.mjs'
 /** @typedef {import('../setup.mjs').Setup} Setup */
 /** @typedef {import('../setup.mjs').Step} Step */
 
-/** TypeScript projects that run, each with a file that a build of it leaves. */
+/** The TypeScript projects to build, each with a file that its build creates. */
 export const projects = [
   { folder: 'server/contract', made: 'dist/index.js' },
   { folder: 'server/contract/host', made: 'dist/index.js' },
@@ -29,7 +29,7 @@ const bundlers = [bundler, 'server/cli/setup/bundle-types.mjs', 'server/cli/setu
 const sourcesOf = (/** @type {string} */ folder) =>
   ['src', 'tsconfig.json', 'package.json'].map((name) => `${folder}/${name}`)
 
-/** The TypeScript that runs, compiled; of what the testbed starts, each program in one file. @type {Step} */
+/** Compiles the TypeScript projects, and bundles each program that the testbed starts into one file. @type {Step} */
 export const buildStep = {
   name: 'build',
   why: (setup) => whyBuild(setup, 'build', inputs(setup), [...projects, ...bundles]),
@@ -38,7 +38,7 @@ export const buildStep = {
     const made = inputs(setup)
     removeStamp(stamp('build'))
     const compile = [nodeOf(root), join(root, 'node_modules/typescript-7/bin/tsc'), '--build']
-    // The compiler trusts its record of what it has built. When a result is missing all the same, only --force builds it again.
+    // The compiler trusts its record of what it has built. When a result is missing, only --force builds it again.
     if (projects.some((each) => !isMade(root, each))) compile.push('--force')
     await runCommand([...compile, ...projects.map((each) => each.folder)], {
       step: 'build',
@@ -62,7 +62,7 @@ export const buildStep = {
 
 const panel = { folder: 'extension', made: 'labextension/package.json' }
 
-/** JupyterLab's panel, compiled and bundled. @type {Step} */
+/** Compiles and bundles JupyterLab's panel. @type {Step} */
 export const extensionStep = {
   name: "build of JupyterLab's panel",
   why: (setup) => whyBuild(setup, 'extension', panelInputs(setup), [panel]),

@@ -13,7 +13,7 @@ import {
 /** @typedef {import('../setup.mjs').Step} Step */
 
 /**
- * Packages of the distribution. Root on Debian gets them installed; everybody else is told, in one line, and everything possible runs without.
+ * Packages of the distribution. For root on Debian they are installed. Everybody else gets one line about them, and everything possible runs without.
  * @type {Step}
  */
 export const debianStep = {

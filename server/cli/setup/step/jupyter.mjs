@@ -10,7 +10,7 @@ import { fingerprintOf, isStamped, writeStamp } from '../stamp.mjs'
 
 const kernelFile = '.venv/share/jupyter/kernels/communitylab/kernel.json'
 
-/** The kernel "TypeScript (Community-Lab)", told to Jupyter. @type {Step} */
+/** Registers the kernel "TypeScript (Community-Lab)" with Jupyter. @type {Step} */
 export const kernelStep = {
   name: 'kernel in Jupyter',
   why(setup) {
@@ -41,7 +41,7 @@ const inputs = ({ root }) => ({
   ]),
 })
 
-/** The panel, told to JupyterLab by a link, so that a new build shows at the next load of the page. @type {Step} */
+/** Registers the panel with JupyterLab by a link, so that a new build is used when the page is loaded again. @type {Step} */
 export const panelStep = {
   name: 'panel in JupyterLab',
   why: ({ root }) => (isLinked(panelPlaces(root)) ? null : 'it is not there'),

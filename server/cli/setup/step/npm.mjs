@@ -7,13 +7,13 @@ import { SetupFailure } from '../failure.mjs'
 import { readLockfile, whyInstall } from '../npm-packages.mjs'
 import { npmComplaint } from '../versions.mjs'
 
-/** npm's packages, exactly those of the lockfile; Node.js 24 is one of them. @type {import('../setup.mjs').Step} */
+/** Installs the npm packages of the lockfile. Node.js 24 is one of them. @type {import('../setup.mjs').Step} */
 export const npmStep = {
   name: 'npm packages',
   why({ root }) {
     const wanted = readLockfile(join(root, 'package-lock.json'))
     const machine = { platform: process.platform, arch: process.arch }
-    // npm writes this file when it has finished: an interrupted installation has none.
+    // npm writes this file at its end, so it is missing after an interrupted installation.
     const installed = readLockfile(join(root, 'node_modules', '.package-lock.json'))
     return whyInstall(wanted ?? {}, installed, machine)
   },
@@ -33,7 +33,7 @@ export const npmStep = {
 
 const node22 = 'test/node-22'
 
-/** Node 22, which the tests of users' own projects need besides. @type {import('../setup.mjs').Step} */
+/** Installs Node 22, which the tests of users' own projects need. @type {import('../setup.mjs').Step} */
 export const nodeTestStep = {
   name: 'Node 22 for the tests',
   why({ root }) {
@@ -54,7 +54,7 @@ export const nodeTestStep = {
   },
 }
 
-/** Options that outrank the user's own settings of npm, such as `omit=dev` and `package-lock=false`: a checkout is built with all of its packages. */
+/** Options that override the user's own settings of npm, such as `omit=dev` and `package-lock=false`, because building a checkout needs all of its packages. */
 const everything = [
   '--include=dev',
   '--include=optional',

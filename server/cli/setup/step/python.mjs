@@ -15,7 +15,7 @@ const requirements = 'server/cli/jupyter/requirements.txt'
 const translator = 'kernel/papermill'
 const testRequirements = 'server/cli/jupyter/requirements-test.txt'
 
-/** JupyterLab and what runs notebooks, in a virtual environment of the checkout's own. @type {Step} */
+/** Installs JupyterLab and the packages that run notebooks, in a virtual environment of the checkout. @type {Step} */
 export const pythonStep = {
   name: 'JupyterLab in .venv',
   why: ({ root, stamp }) => {
@@ -36,7 +36,7 @@ export const pythonStep = {
   },
 }
 
-/** Make `.venv` again, by the first Python that can. @param {Setup} setup */
+/** Create `.venv` again, with the first Python that can do it. @param {Setup} setup */
 async function makeEnvironment(setup) {
   const { env, report, log } = setup
   const remedy =
@@ -58,7 +58,7 @@ async function makeEnvironment(setup) {
   throw new SetupFailure('JupyterLab in .venv', problem, remedy, { tail, log: log('python') })
 }
 
-/** What lets papermill, if a user installs it there, give parameters to notebooks in TypeScript. @type {Step} */
+/** Installs the translator with which papermill, if a user installs it there, passes parameters to notebooks in TypeScript. @type {Step} */
 export const papermillStep = {
   name: "papermill's translator",
   why: ({ root, stamp }) =>
@@ -66,7 +66,7 @@ export const papermillStep = {
   async run(setup) {
     const { root, env, stamp } = setup
     const python = join(root, '.venv', 'bin', 'python')
-    // What builds it is installed already, so that nothing is fetched.
+    // The build tools are installed already, so nothing is downloaded.
     const how = ['--disable-pip-version-check', '--no-input', 'install', '--no-index', '--no-deps']
     const what = ['--no-build-isolation', '--force-reinstall', join(root, translator)]
     await runCommand([python, '-m', 'pip', ...how, ...what], {
@@ -78,7 +78,7 @@ export const papermillStep = {
   },
 }
 
-/** What the tests of Jupyter's protocol need besides. @type {Step} */
+/** Installs the packages for the tests of Jupyter's protocol. @type {Step} */
 export const pythonTestStep = {
   name: 'Python packages of the tests',
   why: ({ root, stamp }) =>
@@ -90,7 +90,7 @@ export const pythonTestStep = {
   },
 }
 
-/** Install a list of packages, each pinned and checked by hash: by uv, which takes seconds, else by pip. @param {Setup} setup @param {string} file */
+/** Install a list of packages, each pinned and checked by hash. uv does it in seconds; pip is used otherwise. @param {Setup} setup @param {string} file */
 async function install(setup, file) {
   const { root, env, report } = setup
   const python = join(root, '.venv', 'bin', 'python')
@@ -112,7 +112,7 @@ async function install(setup, file) {
   await runCommand([...pip, '--require-hashes', '-r', file], command(setup))
 }
 
-/** Fail at once without a network, because pip would try again for a minute. @param {string[]} tail @param {Setup} setup */
+/** Fail at once when there is no network, because pip would try again for a minute. @param {string[]} tail @param {Setup} setup */
 function refuseOffline(tail, { log }) {
   if (!isOffline(tail)) return
   const file = log('python')
@@ -154,7 +154,7 @@ const testInputs = (root) => ({
   testRequirements: contentHash(join(root, testRequirements)),
 })
 
-/** Version and processor of the environment's Python, `3.11 x86_64`; null when it does not run. @param {string} root */
+/** Return version and processor of the environment's Python, such as `3.11 x86_64`; null when it does not run. @param {string} root */
 function askIdentity(root) {
   const ask = 'import sys, platform; print("%d.%d" % sys.version_info[:2], platform.machine())'
   try {
@@ -164,7 +164,7 @@ function askIdentity(root) {
       stdio: ['ignore', 'pipe', 'ignore'],
     }).trim()
   } catch {
-    // The Python that it was made with is gone, or is one of another machine.
+    // The Python of the environment was removed, or is one for another machine.
     return null
   }
 }

@@ -13,7 +13,7 @@ import { contentHash, isStamped, removeStamp, writeStamp } from '../stamp.mjs'
 const source = 'server/cli/setup/tiny-template.mjs'
 const ingredients = ['busybox', 'dropbear', 'ping', 'fping', 'iperf3']
 
-/** The root file system of slivers, made of Debian's packages. @type {import('../setup.mjs').Step} */
+/** Builds the root file system of slivers from Debian's packages. @type {import('../setup.mjs').Step} */
 export const templateStep = {
   name: 'sliver template "tiny"',
   why(setup) {
@@ -35,7 +35,7 @@ export const templateStep = {
     rmSync(half, { recursive: true, force: true })
     mkdirSync(half, { recursive: true })
     try {
-      // It is a process of its own, so that it can be stopped at any time.
+      // It runs in its own process, so that it can be stopped at any time.
       const code = `const { buildTinyTemplate } = await import(${JSON.stringify(pathToFileURL(join(root, source)).href)}); await buildTinyTemplate(${JSON.stringify(half)})`
       await runCommand([nodeOf(root), '--input-type=module', '--eval', code], {
         step: 'sliver template "tiny"',
@@ -60,6 +60,6 @@ const folderOf = ({ home }) => join(home, 'templates')
 const inputs = (setup) => ({
   folder: folderOf(setup),
   recipe: contentHash(join(setup.root, source)),
-  // The template holds programs of this machine.
+  // The template contains programs of this machine's architecture.
   processor: process.arch,
 })

@@ -1,12 +1,12 @@
 // @ts-check
 
 /**
- * @typedef {object} Counts what came of tests
+ * @typedef {object} Counts the results of tests
  * @property {number} passed
  * @property {number} failed
  * @property {number} skipped
- * @property {readonly string[]} failures names of what failed
- * @property {readonly string[]} leftOut names of what was skipped
+ * @property {readonly string[]} failures the names of failed tests
+ * @property {readonly string[]} leftOut the names of skipped tests
  */
 
 /** @type {Counts} */
@@ -23,14 +23,14 @@ export function addCounts(a, b) {
   }
 }
 
-/** A stage that is one test by itself, or that crashed. @param {string} name @param {boolean} passed @returns {Counts} */
+/** Return the counts of a stage that is a single test, or that crashed. @param {string} name @param {boolean} passed @returns {Counts} */
 export function oneTest(name, passed) {
   return passed ? { ...noCounts, passed: 1 } : { ...noCounts, failed: 1, failures: [name] }
 }
 
 /**
- * What a stage of tests came to, from what its reporter wrote and how its process ended. One that ended badly although no test failed has
- * crashed, and so has one that wrote nothing: that counts as a failure, never as a success.
+ * Return the counts of a stage from the result of its reporter and the exit code of its process. A stage that exits with an error although no test failed has
+ * crashed, and so has one without a result. A crash counts as a failure, never as a success.
  * @param {string} name @param {Counts | null} reported @param {number} code @returns {Counts}
  */
 export function judgeStage(name, reported, code) {
@@ -40,12 +40,12 @@ export function judgeStage(name, reported, code) {
   return addCounts(reported, oneTest(`${name}: ended with exit code ${code}`, false))
 }
 
-/** The last line. @param {Counts} counts */
+/** Return the last line. @param {Counts} counts */
 export function countsLine({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`
 }
 
-/** No test at all is no success. @param {Counts} counts */
+/** Return the exit code. A run without any test is not a success. @param {Counts} counts */
 export function exitCodeOf({ passed, failed }) {
   return failed === 0 && passed > 0 ? 0 : 1
 }

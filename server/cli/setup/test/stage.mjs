@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { judgeStage, oneTest } from './counts.mjs'
 
-/** How long tests may take to put away what they started, in milliseconds. */
+/** The most time for tests to clean up, in milliseconds. */
 const graceMs = 30_000
 
 /**
@@ -18,7 +18,7 @@ const graceMs = 30_000
  */
 
 /**
- * Run checks side by side, because most of them use one core, and write the output of each when it has ended, in their order.
+ * Run checks at the same time, because most of them use one core, and write the output of each after its end, in order.
  * @param {readonly import('./stages.mjs').Check[]} checks
  * @param {StageOptions & { write: (text: string) => void }} options
  * @returns {Promise<readonly import('./counts.mjs').Counts[]>}
@@ -42,7 +42,7 @@ export async function runChecks(checks, { root, env, node, signal, write }) {
 }
 
 /**
- * Run a stage of tests with its output at this terminal.
+ * Run a stage of tests with its output on this terminal.
  * @param {import('./stages.mjs').TestStage} stage
  * @param {StageOptions} options
  * @returns {Promise<import('./counts.mjs').Counts>}
@@ -72,7 +72,7 @@ function readCounts(file) {
 }
 
 /**
- * A process group of its own: what a stage leaves running is ended with it, and Ctrl-C reaches it once.
+ * Run a command in its own process group. Processes that a stage leaves behind are ended with the group, and Ctrl-C reaches the group only once.
  * @param {readonly string[]} argv
  * @param {{ cwd: string, env: NodeJS.ProcessEnv, signal: AbortSignal, onOutput?: (chunk: Buffer) => void }} options `onOutput`: instead of this terminal
  * @returns {Promise<number>}

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 /**
  * @typedef {object} TestStage
  * @property {string} name
- * @property {readonly string[]} vitest arguments of vitest; its reporter tells the result
+ * @property {readonly string[]} vitest the arguments of vitest; its reporter writes the result
  */
 
 /** @type {readonly Check[]} */
@@ -33,13 +33,13 @@ const checks = [
   },
 ]
 
-/** Projects of vitest, in this order: the quick ones first, and those that use the whole machine each by itself. */
+/** The projects of vitest, in the order in which they run. The quick ones come first. Those that use the whole machine run alone. */
 const projects = ['unit', 'types', 'integration', 'e2e', 'notebooks', 'ui']
 
 /**
- * Choose what to run. Without words: everything. Words that name stages choose these; others are parts of paths of test files.
+ * Choose what to run. Without words: everything. Words that are names of stages choose these stages; other words are parts of paths of test files.
  * @param {string} root @param {readonly string[]} words
- * @returns {{ checks: readonly Check[], tests: readonly TestStage[] } | string} a sentence when there is no such thing
+ * @returns {{ checks: readonly Check[], tests: readonly TestStage[] } | string} a sentence when nothing matches
  */
 export function chooseStages(root, words) {
   const there = projects.filter((name) => hasTests(join(root, 'test', name)))
@@ -62,7 +62,7 @@ export function chooseStages(root, words) {
     return `no test file's path has ${filters.join(' or ')} in it`
   return {
     checks: chosenChecks,
-    // With a star: the project `e2e-alone` is a part of this stage.
+    // The star includes the project `e2e-alone`, which is a part of this stage.
     tests: matching.map((name) => ({ name, vitest: ['--project', `${name}*`, ...filters] })),
   }
 }
@@ -70,7 +70,9 @@ export function chooseStages(root, words) {
 /** @param {string} word */
 const isStageName = (word) => word === 'check' || projects.includes(word)
 
-/** A path that names a project's folder is meant for that project alone. @param {string} name @param {string} part */
+/**
+ * Tell whether a path may match files of a project. A path with the folder of a project matches only that project. @param {string} name @param {string} part
+ */
 function mayMatch(name, part) {
   const project = /(?:^|\/)test\/([^/]+)/u.exec(part)?.[1]
   return project === undefined || project === name

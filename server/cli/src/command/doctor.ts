@@ -27,7 +27,7 @@ const DebianPackage = Type.Object({
   why: Type.String(),
 })
 
-/** `community-lab doctor`: what this machine can do, and what it lacks. */
+/** `community-lab doctor`: what this machine supports, and what it lacks. */
 export function addDoctor(program: Command, context: Context, outcome: { exitCode: number }): void {
   leaf(program, 'doctor', 'what this machine can do, and what it lacks').action(
     async (options: PrintOptions) => {
@@ -39,7 +39,7 @@ export function addDoctor(program: Command, context: Context, outcome: { exitCod
   )
 }
 
-/** Look at this machine and this checkout. */
+/** Examine this machine and this checkout. */
 async function examine(context: Context): Promise<readonly Finding[]> {
   return [
     nodeFinding(),
@@ -94,7 +94,7 @@ async function tunFinding(): Promise<Finding> {
     await access(what, constants.R_OK | constants.W_OK)
     return { what, fine: true, needed: false, detail: 'can be opened' }
   } catch {
-    // Without it tinc speaks through a raw socket.
+    // Without it tinc uses a raw socket.
     const detail = 'cannot be opened: `modprobe tun`, or run without it, a little slower'
     return { what, fine: false, needed: false, detail }
   }
@@ -118,7 +118,9 @@ async function namespaceFindings(): Promise<readonly Finding[]> {
   }
 }
 
-/** Whether groups can be made where the agent makes them: in version 2, else in three hierarchies of version 1. Found out by making one. */
+/**
+ * Find out whether cgroups can be created where the agent creates them: in version 2, or otherwise in three hierarchies of version 1. Creates one to find out.
+ */
 export async function cgroupFinding(root = '/sys/fs/cgroup'): Promise<Finding> {
   const version = existsSync(join(root, 'cgroup.controllers')) ? 2 : 1
   const parents = version === 2 ? [root] : ['memory', 'pids', 'cpu'].map((name) => join(root, name))

@@ -171,7 +171,7 @@ async function setAllowed(
 }
 
 interface MemberChange {
-  /** What the member may do; null: they are a member no more. */
+  /** The rights of the member; null when the member is removed. */
   readonly flags: ReturnType<typeof flagsOf> | null
   readonly options: PrintOptions
 }

@@ -1,6 +1,6 @@
 import { LabError, nearestName } from '@community-lab/contract'
 
-/** Find what is meant by a name, or an id. @throws {@link LabError} LAB_CLI_UNKNOWN_NAME with the nearest one. */
+/** Find an object by its name or id. @throws {@link LabError} LAB_CLI_UNKNOWN_NAME with the most similar name. */
 export function findNamed<T extends { readonly id: number; readonly name: string }>(
   kind: string,
   all: readonly T[],

@@ -129,12 +129,12 @@ async function rebootNode(context: Context, name: string, options: ConfirmOption
   else context.out.write(`node ${asked.name} is to restart; it is ${asked.state}\n`)
 }
 
-/** What an operator may want; `debug` is entered and left by the server alone. */
+/** The states that an operator may set. Only the server sets and ends `debug`. */
 const setStates = nodeSetStates.filter((state) => state !== 'debug')
 const setStatesText =
   'production: it runs slivers; safe: it stops them and keeps what they wrote; failure: it is out of order'
 
-/** All nodes, in the order of their ids. */
+/** List all nodes, in the order of their ids. */
 export async function listNodes(client: Client): Promise<readonly Node[]> {
   const nodes = await client.ask(Type.Array(Node), routes.nodes)
   return nodes.toSorted((a, b) => a.id - b.id)

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander'
 
-/** Make a command that does something; every such command can answer in JSON. */
+/** Create a command. Every command can print JSON. */
 export function leaf(parent: Command, name: string, description: string): Command {
   return parent
     .command(name)
@@ -8,12 +8,12 @@ export function leaf(parent: Command, name: string, description: string): Comman
     .option('--json', 'print JSON: one document per line, errors too')
 }
 
-/** Make a command that destroys something: on a terminal it asks first. */
+/** Create a command that destroys something. On a terminal it asks first. */
 export function destroyer(parent: Command, name: string, description: string): Command {
   return leaf(parent, name, description).option('--yes', 'do not ask')
 }
 
-/** Give a command the options that say what a member of a group may do. */
+/** Add the options for the rights of a group's member to a command. */
 export function roleOptions(command: Command): Command {
   return command
     .option('--group-admin', 'look after members, nodes and slices')
@@ -31,7 +31,7 @@ export function port(text: string): number {
   return wholeNumber(text, 1, 65_535)
 }
 
-/** Collect `NAME=VALUE`, which may be given more than once. */
+/** Add a parameter `NAME=VALUE` to those before it. */
 export function parameter(text: string, before: readonly string[]): readonly string[] {
   if (!/^[A-Za-z_$][\w$]*=/u.test(text))
     throw new InvalidArgumentError('it has to be NAME=VALUE, with a name that TypeScript takes.')

@@ -2,19 +2,19 @@ import { Group, routes, User, type GroupRole } from '@community-lab/contract'
 import Type from 'typebox'
 import type { Client } from '../http/client.ts'
 
-/** All groups, in the order of their ids. */
+/** List all groups, in the order of their ids. */
 export async function listGroups(client: Client): Promise<readonly Group[]> {
   const groups = await client.ask(Type.Array(Group), routes.groups)
   return groups.toSorted((a, b) => a.id - b.id)
 }
 
-/** All users, in the order of their ids. */
+/** List all users, in the order of their ids. */
 export async function listUsers(client: Client): Promise<readonly User[]> {
   const users = await client.ask(Type.Array(User), routes.users)
   return users.toSorted((a, b) => a.id - b.id)
 }
 
-/** The name of what a reference refers to; its id where that is not known. */
+/** Return the name of a referenced object; its id when the name is not known. */
 export function nameOf(
   all: readonly { readonly id: number; readonly name: string }[],
   { id }: { readonly id: number },
@@ -29,7 +29,7 @@ export interface RoleOptions {
   readonly sliceAdmin?: boolean
 }
 
-/** The flags of a membership, as the API has them. */
+/** Return the flags of a membership, as the API names them. */
 export function flagsOf({ groupAdmin, nodeAdmin, sliceAdmin }: RoleOptions) {
   return {
     is_group_admin: groupAdmin ?? false,
@@ -38,7 +38,7 @@ export function flagsOf({ groupAdmin, nodeAdmin, sliceAdmin }: RoleOptions) {
   }
 }
 
-/** What a member may do, in words. */
+/** Describe the rights of a member in words. */
 export function describeRole(role: Omit<GroupRole, 'group'>): string {
   const names = [
     ...(role.is_group_admin ? ['group admin'] : []),

@@ -14,7 +14,7 @@ import { findNamed } from './name.ts'
 import { leaf, roleOptions } from './option.ts'
 import { flagsOf, listGroups, listUsers, nameOf, type RoleOptions } from './people.ts'
 
-/** What can be asked for, by its name on the command line. */
+/** The kinds of requests, by their names on the command line. */
 const kinds = {
   join: 'join',
   'allow-nodes': 'allow_nodes',

@@ -17,14 +17,14 @@ import { requireFreePorts } from '../process/port.ts'
 import { requireFile } from '../set-up.ts'
 import { bringUpTestbed } from '../testbed/virtual-testbed.ts'
 
-/** After a stop, how long the cell may take to end and the executed notebook to be written, in milliseconds. */
+/** The most time after a stop for the end of the cell and for writing the executed notebook, in milliseconds. */
 const graceMs = 30_000
 
-/** What can be chosen of {@link run}. */
+/** The options of {@link run}. */
 export interface RunOptions {
-  /** Where the executed notebook goes; by default nowhere. */
+  /** The file for the executed notebook; by default it is not written. */
   readonly output?: string
-  /** `NAME=VALUE` each. */
+  /** Parameters in the form `NAME=VALUE`. */
   readonly param: readonly string[]
   readonly nodes: number
   readonly port: number
@@ -32,10 +32,9 @@ export interface RunOptions {
 }
 
 /**
- * Execute a notebook without a browser, on the running testbed or else on one brought up for it and taken down afterwards. What its cells print
- * comes as they print it. Gives the exit code: not 0 when a cell failed. With `json` the failure is thrown instead.
- *
- * @throws {@link LabError} LAB_CLI_NO_FILE, LAB_CLI_NOT_SET_UP, and what bringing a testbed up throws.
+ * Execute a notebook without a browser, on the running testbed or otherwise on one that is started for it and stopped afterwards. Output of its cells is
+ * printed at once. Returns the exit code, which is not 0 when a cell failed. With `json` the failure is thrown instead.
+ * @throws {@link LabError} LAB_CLI_NO_FILE, LAB_CLI_NOT_SET_UP, and the errors of starting a testbed.
  */
 export async function run(
   context: Context,
@@ -55,7 +54,7 @@ export async function run(
   return code
 }
 
-/** Write the cell that sets the parameters. TypeScript's compiler is loaded here, so that runs without parameters do not wait for it. */
+/** Write the cell that sets the parameters. TypeScript's compiler is loaded only here, so that runs without parameters do not wait for it. */
 async function parametersCode(file: string, given: readonly string[]): Promise<string> {
   const { readDeclaringCell } = await import('../notebook/declaring-cell.ts')
   const { writeParameters } = await import('../notebook/parameters.ts')
@@ -76,7 +75,7 @@ async function executeOnTestbed(
   const json = options.json === true
   const running = await findRunning(context, options.notebook)
   if (running !== null) return execute(context, argv, { credentials: running, json })
-  // A notebook that cannot be run is refused before a testbed is brought up for it.
+  // Refuse a notebook that cannot be run before starting a testbed for it.
   const usable = await execute(context, [...argv, '--check'], { credentials: undefined, json })
   if (usable !== 0) return usable
   await using own = await bringUp(context, options)
@@ -84,8 +83,8 @@ async function executeOnTestbed(
 }
 
 /**
- * Find the running testbed that the notebook will use. Returns its credentials file; undefined: the environment holds the credentials; null: no testbed is
- * meant, so a virtual one may be brought up. A testbed other than this checkout's own that does not answer is an error.
+ * Find the running testbed that the notebook will use. Returns its credentials file; undefined: the environment has the credentials; null: none is
+ * given, so a virtual testbed may be started. When a testbed other than this checkout's own does not answer, this is an error.
  */
 async function findRunning(context: Context, notebook: string): Promise<string | undefined | null> {
   const { home, signal } = context
@@ -159,7 +158,7 @@ const Told = Type.Object({
   sentence: Type.String(),
 })
 
-/** @throws {@link LabError} what the notebook's program told, if it did. */
+/** Throw the error that the notebook's program has printed, if there is one. @throws {@link LabError} */
 function throwTold(document: string): void {
   if (document === '') return
   const { code, sentence } = Value.Parse(Told, JSON.parse(document))

@@ -13,7 +13,7 @@ import { requireFile } from '../set-up.ts'
 import { maybeTestbedStatus } from '../testbed/control.ts'
 import { bringUpTestbed, testbedProgram } from '../testbed/virtual-testbed.ts'
 
-/** What can be chosen of {@link start}. */
+/** The options of {@link start}. */
 export interface StartOptions {
   readonly nodes: number
   readonly port: number
@@ -24,8 +24,7 @@ export interface StartOptions {
 }
 
 /**
- * Bring up a virtual testbed and JupyterLab on it, and keep both until Ctrl-C, which leaves nothing of either.
- *
+ * Start a virtual testbed and JupyterLab on it, and keep both running until Ctrl-C, which ends both completely.
  * @throws {@link LabError} LAB_CLI_TESTBED_RUNNING, LAB_PORT_IN_USE, LAB_CLI_NO_FILE before anything is started.
  */
 export async function start(context: Context, options: StartOptions): Promise<void> {
@@ -68,7 +67,7 @@ export async function start(context: Context, options: StartOptions): Promise<vo
   if (ended !== null) throw ended
 }
 
-/** @throws {@link LabError} LAB_CLI_TESTBED_RUNNING when this home's testbed runs. */
+/** Check that no testbed of this home runs. @throws {@link LabError} LAB_CLI_TESTBED_RUNNING. */
 export async function refuseSecond(context: Context): Promise<void> {
   const status = await maybeTestbedStatus(context)
   if (status === null) return
@@ -78,11 +77,11 @@ export async function refuseSecond(context: Context): Promise<void> {
 
 interface Place {
   readonly rootDir: string
-  /** Within rootDir, with slashes; null: no notebook. */
+  /** The path within rootDir, with slashes; null: no notebook. */
   readonly path: string | null
 }
 
-/** JupyterLab shows the checkout; a notebook from elsewhere is shown in its own folder. */
+/** Choose the folder that JupyterLab shows: the checkout, or the folder of a notebook outside of the checkout. */
 function placeNotebook(checkout: string, notebook: string): Place {
   const inCheckout = resolve(checkout, notebook)
   const file = existsSync(inCheckout) ? inCheckout : resolve(process.cwd(), notebook)

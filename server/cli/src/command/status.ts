@@ -8,7 +8,7 @@ import { maybeTestbedStatus } from '../testbed/control.ts'
 import { listNodes } from './node.ts'
 import { leaf } from './option.ts'
 
-/** `community-lab status`: whether the testbed is there and well, in a few lines. */
+/** `community-lab status`: whether the testbed answers and is healthy, in a few lines. */
 export function addStatus(program: Command, context: Context): void {
   leaf(program, 'status', 'whether the testbed is there and well').action(
     async (options: PrintOptions) => {

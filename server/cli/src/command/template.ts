@@ -19,7 +19,7 @@ import { createClient } from '../http/client.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { leaf } from './option.ts'
 
-/** An image of some hundred MiB takes its time on a community network's link. */
+/** An image of some hundred MiB takes long on a link of a community network. */
 const uploadTimeoutMs = 600_000
 
 interface AddOptions extends PrintOptions {

@@ -12,7 +12,7 @@ export interface ClientOptions {
   readonly base: string
   readonly token?: string
   readonly signal: AbortSignal
-  /** How long an answer may take; 30 seconds by default. */
+  /** The most time for an answer, in milliseconds; 30 seconds by default. */
   readonly timeoutMs?: number
 }
 
@@ -20,22 +20,21 @@ export interface ClientOptions {
 export interface AskOptions {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly body?: unknown
-  /** A file instead of a JSON document. */
+  /** A file as the body, instead of a JSON document. */
   readonly file?: { readonly bytes: Readable; readonly sizeBytes: number; readonly type: string }
   readonly headers?: Readonly<Record<string, string>>
-  /** Statuses of 400 and more that count as an answer instead of an error. */
+  /** Status codes from 400 on that count as an answer instead of an error. */
   readonly accept?: readonly number[]
 }
 
-/** Sends requests to a server and checks the form of its answers. Members and values that a newer server adds are accepted. */
+/** Sends requests to a server and checks the structure of its answers. Members and values that a newer server adds are accepted. */
 export interface Client {
-  /** @throws {@link LabError} what the server answered; LAB_CONNECTION_FAILED, LAB_RESPONSE_INVALID, LAB_TIMEOUT. */
+  /** Send a request, and check the answer. @throws {@link LabError} the server's error; LAB_CONNECTION_FAILED, LAB_RESPONSE_INVALID, LAB_TIMEOUT. */
   ask<S extends TSchema>(schema: S, path: string, options?: AskOptions): Promise<Static<S>>
   /** Send a request whose answer has no content. */
   do(path: string, options?: AskOptions): Promise<void>
   /**
-   * Change an object to what `edit` makes of its current content. When somebody else changes the object meanwhile, it is read and edited again.
-   *
+   * Read an object, and change it to the result of `edit`. When somebody else changes the object meanwhile, it is read and edited again.
    * @throws {@link LabError} as `ask`; LAB_REQUEST_PRECONDITION_FAILED when others change it again and again.
    */
   change<S extends TSchema>(
@@ -46,12 +45,12 @@ export interface Client {
 }
 
 const defaultTimeoutMs = 30_000
-/** How often a change is tried while others change the same object. */
+/** The most attempts of a change while others change the same object. */
 const maxChangeAttempts = 10
 
 /**
- * Make a client; it opens a connection for each request. It is not the library's client, which keeps connections, reads streams and tries again: a command
- * asks a few times and ends, sends files, speaks with Unix sockets, and starts quicker without an HTTP library.
+ * Create a client. It opens a connection for each request. The library's client keeps connections, reads streams and repeats requests. A command
+ * sends a few requests and ends, sends files, uses Unix sockets, and starts faster without an HTTP library.
  */
 export function createClient(options: ClientOptions): Client {
   const ask = async (path: string, asked: AskOptions): Promise<TaggedAnswer> => {

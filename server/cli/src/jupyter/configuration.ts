@@ -1,9 +1,9 @@
-/** Where JupyterLab keeps its things, all of it in the testbed's data folder: a user's own Jupyter stays as it is. */
+/** JupyterLab's folders. All are in the testbed's data folder, so a user's own Jupyter does not change. */
 export type JupyterFolders = Readonly<
   Record<'config' | 'data' | 'runtime' | 'settings' | 'workspaces' | 'ipython', string>
 >
 
-/** Compute Jupyter's folders. `jupyter` is the one in the data folder. */
+/** Return Jupyter's folders. `jupyter` is their parent in the data folder. */
 export function jupyterFolders(jupyter: string): JupyterFolders {
   return {
     config: `${jupyter}/config`,
@@ -15,7 +15,7 @@ export function jupyterFolders(jupyter: string): JupyterFolders {
   }
 }
 
-/** Environment variables of JupyterLab and its kernels. Kernels and the panel are in the checkout's `.venv`. */
+/** Return the environment variables of JupyterLab and its kernels. Kernels and the panel are in the checkout's `.venv`. */
 export function jupyterEnvironment(
   folders: JupyterFolders,
   checkout: string,
@@ -33,17 +33,20 @@ export function jupyterEnvironment(
   }
 }
 
-/** What {@link labConfiguration} is made of. */
+/** The options of {@link labConfiguration}. */
 export interface LabConfigurationOptions {
   readonly port: number
   /** The folder that JupyterLab shows. */
   readonly rootDir: string
-  /** The server's Unix socket, which appears as `/communitylab/`. */
+  /** The server's Unix socket. JupyterLab forwards `/communitylab/` to it. */
   readonly serverSocket: string
   readonly root: boolean
 }
 
-/** `jupyter_lab_config.json`: this machine only, no question asked of the internet, the testbed's server at JupyterLab's own origin. */
+/**
+ * Return `jupyter_lab_config.json`. JupyterLab listens on this machine only, sends no requests to the internet, and forwards requests to the testbed's server
+ * from its own origin.
+ */
 export function labConfiguration(options: LabConfigurationOptions): object {
   return {
     ServerApp: {
@@ -60,7 +63,7 @@ export function labConfiguration(options: LabConfigurationOptions): object {
       check_for_updates_class: 'jupyterlab.NeverCheckForUpdate',
       extension_manager: 'readonly',
     },
-    // Jupyter drops output faster than 1 MB/s by default. The kernel bounds the output of a cell by itself.
+    // By default, Jupyter drops output faster than 1 MB/s. The kernel limits the output of a cell itself.
     ZMQChannelsWebsocketConnection: { limit_rate: false },
     MultiKernelManager: { default_kernel_name: 'communitylab' },
     ServerProxy: {
@@ -76,12 +79,12 @@ export function labConfiguration(options: LabConfigurationOptions): object {
   }
 }
 
-/** `labconfig/default_setting_overrides.json`: no news and no look for updates. */
+/** `labconfig/default_setting_overrides.json` turns off news and checks for updates. */
 export const settingOverrides = {
   '@jupyterlab/apputils-extension:notification': { fetchNews: 'false', checkForUpdates: false },
 } as const
 
-/** The address of a page of JupyterLab: a notebook within its folder, or its launcher. */
+/** Return the URL of a page of JupyterLab: a notebook in its folder, or its launcher. */
 export function labUrl(port: number, token: string, notebook: string | null): string {
   const path =
     notebook === null ? '' : `/tree/${notebook.split('/').map(encodeURIComponent).join('/')}`

@@ -15,7 +15,7 @@ import {
   settingOverrides,
 } from './configuration.ts'
 
-/** How long JupyterLab may take to end its kernels, in milliseconds. */
+/** The most time for JupyterLab to end its kernels, in milliseconds. */
 const graceMs = 10_000
 const lookEveryMs = 50
 
@@ -28,12 +28,12 @@ export interface LabOptions {
   readonly credentialsFile: string
 }
 
-/** A JupyterLab that lives as long as it is used. */
+/** A running JupyterLab. Disposing ends it. */
 export interface RunningLab extends AsyncDisposable {
   readonly logFile: string
-  /** Settles when it ends by itself. */
+  /** Settles when JupyterLab ends by itself. */
   readonly ended: Promise<Ending>
-  /** The last line of its log. */
+  /** Return the last line of its log. */
   lastLine(): string
 }
 
@@ -113,7 +113,7 @@ async function writeConfiguration(context: Context, options: LabOptions): Promis
     })
 }
 
-/** Wait until a port answers, or until the signal is aborted. Jupyter announces itself before it listens. */
+/** Wait until a port answers, or until the signal is aborted. JupyterLab prints its address before it listens. */
 async function answering(port: number, signal: AbortSignal): Promise<undefined> {
   while (!signal.aborted) {
     const answers = await fetch(`http://127.0.0.1:${port}/api`, { signal }).then(
@@ -121,7 +121,7 @@ async function answering(port: number, signal: AbortSignal): Promise<undefined> 
         await response.body?.cancel()
         return true
       },
-      // It does not answer yet. If JupyterLab has ended, the signal ends the wait.
+      // The port does not answer yet. If JupyterLab has ended, the signal ends the wait.
       () => false,
     )
     if (answers) return

@@ -6,37 +6,37 @@ import { compiler } from './compiler.ts'
 export interface Declaration {
   readonly name: string
   readonly isConst: boolean
-  /** Its type as the cell writes it; null: the default's type. */
+  /** The type in the cell's declaration; null when there is none, and the parameter has the type of its default. */
   readonly annotation: string | null
-  /** Its type as TypeScript names it. */
+  /** The type, as TypeScript prints it. */
   readonly type: string
   readonly kind: TypeKind
-  /** The values that it may have, where its type lists them. */
+  /** The allowed values, if the type lists them. */
   readonly choices: readonly string[]
 }
 
 /** The kinds of types that are handled differently. `open` is `any` or `unknown`; `other` is everything that has no kind of its own. */
 export type TypeKind = 'text' | 'number' | 'bigint' | 'boolean' | 'choice' | 'open' | 'other'
 
-/** A value for a parameter, as TypeScript writes it. */
+/** A value for a parameter, in TypeScript's syntax. */
 export interface Candidate {
   readonly name: string
   readonly code: string
 }
 
-/** A candidate with the error that TypeScript reports for it; null: it may be assigned. */
+/** A candidate with TypeScript's error for it; null when it may be assigned. */
 export interface JudgedCandidate extends Candidate {
   readonly complaint: string | null
 }
 
-/** What TypeScript knows of a cell. */
+/** TypeScript's analysis of a cell. */
 export interface ParametersCell {
   readonly declarations: readonly Declaration[]
   /** Check which candidates may be assigned to the parameters that they name. */
   judge(candidates: readonly Candidate[]): readonly JudgedCandidate[]
 }
 
-/** Read the cell that declares a notebook's parameters. `notebookFile` is where its imports are looked for from. Takes about half a second. */
+/** Analyse the cell that declares a notebook's parameters. Imports are resolved from `notebookFile`. Takes about half a second. */
 export function readParametersCell(source: string, notebookFile: string): ParametersCell {
   const file = join(dirname(notebookFile), 'community-lab-parameters.ts')
   const widened = widen(source)
@@ -70,7 +70,7 @@ export function readParametersCell(source: string, notebookFile: string): Parame
   }
 }
 
-/** Turn constants into variables, because the type of `const a = 1` is `1` instead of `number`. The text keeps its length. */
+/** Change constants into variables, because the type of `const a = 1` is `1` instead of `number`. The text keeps its length. */
 function widen(source: string): string {
   const root = compiler.createSourceFile('cell.ts', source, compiler.ScriptTarget.ESNext, true)
   return [...variablesOf(root)].reduceRight((text, { list }) => {
@@ -85,7 +85,7 @@ interface Variable {
   readonly name: string
   readonly node: ts.VariableDeclaration
   readonly list: ts.VariableDeclarationList
-  /** Whether the original cell, which has the same length, declares it as a constant. */
+  /** Tell whether the original cell, which has the same length, declares the parameter as a constant. */
   readonly isConst: (source: string) => boolean
 }
 
@@ -162,7 +162,7 @@ function kindOf(type: ts.Type): TypeKind {
   return kinds.find(([flags]) => (type.flags & flags) !== 0)?.[1] ?? 'other'
 }
 
-/** The texts and numbers that a type lists; none when it has others too. */
+/** Return the texts and numbers that a type lists; none when the type has other members, too. */
 function choicesOf(type: ts.Type): readonly string[] {
   const parts = type.isUnion() ? type.types : [type]
   const isListed = (each: ts.Type) => each.isStringLiteral() || each.isNumberLiteral()

@@ -18,8 +18,7 @@ const Notebook = Type.Object({
 })
 
 /**
- * Read the cell of a notebook that declares its parameters: the first one with the tag `parameters`.
- *
+ * Read the cell that declares a notebook's parameters: the first one with the tag `parameters`.
  * @throws {@link LabError} LAB_NOTEBOOK_UNUSABLE when there is none, or the notebook is in another language.
  */
 export async function readDeclaringCell(file: string): Promise<string> {
@@ -45,7 +44,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text.replace(/^\uFEFF/u, ''))
   } catch {
-    // The schema refuses it.
+    // The text is not JSON. The check of the schema refuses it.
     return undefined
   }
 }

@@ -1,18 +1,18 @@
 import type ts from 'typescript'
 import { compiler } from './compiler.ts'
 
-/** A value as TypeScript writes it, or why a text is none that would keep its value. */
+/** A value in TypeScript's syntax, or the reason why a text cannot be one without a change of its value. */
 export type Literal =
   | { readonly code: string }
-  /** The text is a number that would change, with what it would become. */
+  /** The text is a number that would change. `becomes` is the result. */
   | { readonly inexact: string; readonly becomes: string }
 
 const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/iu
 const whole = /^[+-]?(\d+|0x[\da-f]+|0b[01]+|0o[0-7]+)$/iu
 
 /**
- * Read a text as a value of TypeScript: a number as shells write it (`.5`, `+5`, `007`), or a literal of any kind (`12n`, `true`, `null`, `NaN`,
- * `[1, 2]`, `{ "a": 1 }`). Nothing is computed and no digit is lost. Null: it is no value, so it can only be a text.
+ * Read a text as a value of TypeScript: a number in a form that shells accept (`.5`, `+5`, `007`), or a literal of any kind (`12n`, `true`, `null`, `NaN`,
+ * `[1, 2]`, `{ "a": 1 }`). Nothing is computed and no digit is lost. Returns null when the text is no such value, so that it can only be a text.
  */
 export function readLiteral(text: string): Literal | null {
   const trimmed = text.trim()
@@ -38,7 +38,7 @@ export function readLiteral(text: string): Literal | null {
   return lost === undefined ? { code: expression.getText(file) } : inexact(lost)
 }
 
-/** Read a whole number of any size as a bigint's literal, with or without its `n`; null when it is none. */
+/** Read an integer of any size as a bigint literal, with or without its `n`; null when the text is not an integer. */
 export function readBigInt(text: string): string | null {
   const trimmed = text.trim().replace(/n$/u, '')
   if (!whole.test(trimmed)) return null
@@ -46,15 +46,15 @@ export function readBigInt(text: string): string | null {
   return `${negative ? '-' : ''}${BigInt(trimmed.replace(/^[+-]/u, ''))}n`
 }
 
-/** Write a text as TypeScript's literal of it. */
+/** Write a text as a string literal of TypeScript. */
 export function textLiteral(text: string): string {
   return JSON.stringify(text)
 }
 
-/** Whether all digits of a decimal number survive in a JavaScript number: it is finite, and as many digits of what is kept are the same. */
+/** Tell whether a JavaScript number keeps all digits of a decimal number: it is finite, and its digits are the same up to the number of given digits. */
 function isExact(text: string): boolean {
   const value = Number(text.replaceAll('_', ''))
-  // Hexadecimal, octal and binary numbers have only whole values.
+  // Hexadecimal, octal and binary numbers are always integers.
   if (/^0[xbo]/iu.test(text)) return BigInt(text.replaceAll('_', '')) === BigInt(value)
   if (!Number.isFinite(value)) return false
   const written = digitsOf(text.replaceAll('_', ''))
@@ -64,7 +64,7 @@ function isExact(text: string): boolean {
   return kept.digits === written.digits && kept.exponent === written.exponent
 }
 
-/** A decimal number as its digits, without zeros at either end, and the power of ten of the first of them. */
+/** Return the digits of a decimal number, without zeros at either end, and the power of ten of the first digit. */
 function digitsOf(text: string): { readonly digits: string; readonly exponent: number } {
   const [, before = '', after = '', power = '0'] =
     /^[+-]?(\d*)\.?(\d*)(?:e([+-]?\d+))?$/iu.exec(text) ?? []
@@ -79,7 +79,7 @@ function inexact(text: string): Literal {
   return { inexact: text, becomes: Number.isFinite(value) ? exactDigits(value) : String(value) }
 }
 
-/** All digits of a number, without an exponent where there is no need of one. */
+/** Write all digits of a number, without an exponent unless the number needs one. */
 function exactDigits(value: number): string {
   return Number.isInteger(value) && Math.abs(value) < 1e40 ? String(BigInt(value)) : String(value)
 }
@@ -88,7 +88,7 @@ function numberCode(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value)
 }
 
-/** Whether an expression is a value that is written out. Collects the numbers in it. */
+/** Tell whether an expression is a literal value. Collects the numbers in it. */
 function isValue(node: ts.Expression, numbers: string[]): boolean {
   if (compiler.isNumericLiteral(node)) {
     numbers.push(node.getText())
@@ -129,7 +129,7 @@ function isSigned({ operator, operand }: ts.PrefixUnaryExpression): boolean {
   )
 }
 
-/** What the parser says of a text that is alone in its file. */
+/** Tell whether the parser reports errors for a text. */
 function hasSyntaxErrors(file: ts.SourceFile): boolean {
   const { diagnostics = [] } = compiler.transpileModule(file.text, { reportDiagnostics: true })
   return diagnostics.length > 0

@@ -2,7 +2,7 @@ import { LabError, nearestName } from '@community-lab/contract'
 import { readParametersCell, type Candidate, type Declaration } from './declaration.ts'
 import { readBigInt, readLiteral, textLiteral } from './literal.ts'
 
-/** A parameter as it was given. */
+/** A parameter from the command line. */
 export interface GivenParameter {
   readonly name: string
   readonly text: string
@@ -11,17 +11,15 @@ export interface GivenParameter {
 /** The cell that declares a notebook's parameters. */
 export interface DeclaringCell {
   readonly source: string
-  /** The notebook's path, absolute. */
+  /** The absolute path of the notebook. */
   readonly file: string
 }
 
 /**
- * Write the cell that sets parameters: each value exactly as it was given, and of the type that the parameter is declared with.
- *
- * A parameter that is a text takes its value as it stands. Otherwise the value is read as TypeScript writes it; where the type allows texts too,
- * what cannot be read so is a text. Variables are assigned, constants declared again. Of two values for one parameter the later one counts.
- *
- * @throws {@link LabError} LAB_NOTEBOOK_PARAMETER with the name and how to write it.
+ * Write the cell that sets parameters: each value exactly as it was given, and with the declared type of its parameter.
+ * A parameter that is a text takes its value literally. For other parameters, the value is read as TypeScript. When that fails and the type also allows texts,
+ * the value is a text. Variables are assigned; constants are declared again. Of two values for one parameter the later one counts.
+ * @throws {@link LabError} LAB_NOTEBOOK_PARAMETER with the name and the expected syntax.
  */
 export function writeParameters(cell: DeclaringCell, given: readonly GivenParameter[]): string {
   const { declarations, judge } = readParametersCell(cell.source, cell.file)
@@ -44,7 +42,7 @@ export function writeParameters(cell: DeclaringCell, given: readonly GivenParame
   return sourceOf(values)
 }
 
-/** What a text may mean, the likeliest first. */
+/** Return the possible meanings of a text, the likeliest first. */
 function candidatesFor({ name, kind }: Declaration, text: string): readonly Candidate[] {
   if (kind === 'text') return [{ name, code: textLiteral(text) }]
   const literal = readLiteral(text)
@@ -70,7 +68,7 @@ function sourceOf(values: readonly Value[]): string {
   const assigned = values
     .filter(({ declaration }) => !declaration.isConst)
     .map(({ declaration: { name }, code }) => `  ${name} = ${code}`)
-  // In a block the last assignment is no result that would be shown.
+  // The block keeps the last assignment from being shown as a result.
   const block = assigned.length === 0 ? [] : ['{', ...assigned, '}']
   return ['// Parameters', ...redeclared, ...block].join('\n')
 }

@@ -5,24 +5,23 @@ import type { PrintOptions } from './print.ts'
 
 /** Options of a command that destroys something. */
 export interface ConfirmOptions extends PrintOptions {
-  /** Do it without a question. */
+  /** Do it without asking. */
   readonly yes?: boolean
 }
 
-/** What a command is about to destroy. */
+/** A description of what a command is about to destroy. */
 export interface Loss {
-  /** The deed, such as `releasing slice first`. */
+  /** The action, such as `releasing slice first`. */
   readonly deed: string
-  /** What it costs, as the rest of that sentence: `removes its slivers (3)`. */
+  /** Its cost, as the rest of that sentence: `removes its slivers (3)`. */
   readonly costs: string
-  /** Such as `Release it?`. */
+  /** The question, such as `Release it?`. */
   readonly question: string
 }
 
 /**
- * Go on only if the person at the terminal agrees, or has agreed by `--yes`.
- *
- * @throws {@link LabError} LAB_CLI_STOPPED for a no; LAB_CLI_USAGE where nobody can be asked.
+ * Return only if the person at the terminal agrees, or has agreed by `--yes`.
+ * @throws {@link LabError} LAB_CLI_STOPPED for a no; LAB_CLI_USAGE when nobody can be asked.
  */
 export async function requireYes(
   { confirm }: Context,
@@ -45,8 +44,8 @@ interface MaybeTerminal {
 }
 
 /**
- * Ask yes or no at a terminal, on stderr, so that results on stdout stay alone. Anything but `y` and `yes` is no; so is the end of the input. Null where one of
- * both is no terminal. Ctrl-C, which a terminal that is asked at gives as a key, aborts `stop`.
+ * Ask yes or no at a terminal, on stderr, so that stdout has only results. Every answer except `y` and `yes` means no, and so does the end of the input.
+ * Returns null when input or output is not a terminal. While the terminal waits for an answer, it reports Ctrl-C as a key; this aborts `stop`.
  */
 export function confirmAtTerminal(
   input: NodeJS.ReadableStream & MaybeTerminal,

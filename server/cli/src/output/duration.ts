@@ -1,11 +1,11 @@
-/** Write a span of milliseconds as people read it: `0.4 s`, `12 s`, `3 min 5 s`. */
+/** Format a duration in milliseconds for people: `0.4 s`, `12 s`, `3 min 5 s`. */
 export function formatDuration(ms: number): string {
   if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`
   const seconds = Math.round(ms / 1000)
   return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`
 }
 
-/** Write how long ago a time was, `12 s ago`; `-` for never. `now` is in milliseconds since the epoch. */
+/** Format how long ago a time was, `12 s ago`; `-` for never. `now` is in milliseconds since the epoch. */
 export function formatAgo(time: string | null, now: number): string {
   if (time === null) return '-'
   const seconds = Math.max(0, Math.round((now - Date.parse(time)) / 1000))

@@ -3,10 +3,12 @@ import { CommanderError } from 'commander'
 import type { Context } from '../context.ts'
 import { printJson, tint } from './print.ts'
 
-/** Exit codes: a failure, a wrong command line, stopped by Ctrl-C, and a reader that has gone. The last two are 128 and the number of SIGINT and SIGPIPE. */
+/**
+ * Exit codes: a failure, a wrong command line, a stop by Ctrl-C, and an output that nobody reads. The last two are 128 plus the number of SIGINT and SIGPIPE.
+ */
 export const exitCodes = { failed: 1, usage: 2, stopped: 130, unread: 141 } as const
 
-/** The reason of the abort when nobody reads the output any more (`… | head`, a closed terminal). The command then ends silently. */
+/** The reason of the abort when nobody reads the output any more (`… | head`, a closed terminal). Then the command ends without a message. */
 export class NobodyReads extends Error {}
 
 /** Print in one line why a command failed, and return its exit code. With `json` the line is a document on standard output, `{ "error": … }`. */

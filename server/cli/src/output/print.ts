@@ -3,7 +3,7 @@ import { styleText } from 'node:util'
 import type { Context, TextSink } from '../context.ts'
 import { formatTable, type Column } from './table.ts'
 
-/** How a command tells its result. */
+/** The format of a command's result. */
 export interface PrintOptions {
   /** Print JSON, one document per line, instead of text. */
   readonly json?: boolean

@@ -4,7 +4,7 @@ const eraseLine = '\r\u001b[K'
 const leastColumns = 20
 
 /**
- * Progress that people read. On a terminal the current work is one line that is redrawn, and finished work is a line above it. In a file only finished work
+ * Progress for people. On a terminal, the current work is one line that is redrawn, and finished work is a line above it. In a file, only finished work
  * has a line.
  */
 export class ProgressLine {
@@ -15,7 +15,7 @@ export class ProgressLine {
     this.#sink = sink
   }
 
-  /** Show the current work in place of what was shown before. */
+  /** Show the current work in place of the text before. */
   show(text: string): void {
     if (this.#sink.isTTY !== true) return
     this.#sink.write(eraseLine + fitLine(text, (this.#sink.columns ?? 80) - 1))

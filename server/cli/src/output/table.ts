@@ -1,14 +1,14 @@
-/** A column of a table: its title, and what it shows of a row. */
+/** A column of a table: its title, and its text for a row. */
 export interface Column<Row> {
   readonly title: string
   readonly show: (row: Row) => string | number | null
-  /** Numbers stand at the right. */
+  /** Numbers are aligned right. */
   readonly align?: 'left' | 'right'
 }
 
 /**
- * Write rows in columns, with titles, two blanks apart; an empty text when there are no rows. A missing value is `-`; control characters are
- * shown as `?`, so that no name can drive the terminal.
+ * Format rows in columns with titles and two blanks between columns; an empty text when there are no rows. A missing value is `-`. Control characters are
+ * shown as `?`, so that no name can control the terminal.
  */
 export function formatTable<Row>(
   rows: readonly Row[],

@@ -2,23 +2,23 @@ import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import process from 'node:process'
 
-/** A process that this one started, in a process group of its own, so that a Ctrl-C at the terminal does not reach it. */
+/** A process that this one started, in its own process group, so that Ctrl-C at the terminal does not reach it. */
 export interface Child {
   readonly process: ChildProcess
-  /** Settles with how it ended: `exit code 1`, `SIGKILL`, `cannot start: …`. Never rejects. */
+  /** Settles with a description of its end: `exit code 1`, `SIGKILL`, `cannot start: …`. Never rejects. */
   readonly ended: Promise<Ending>
-  /** Ask it to end, wait, and kill its group when it does not. Settles when it has ended. */
+  /** Ask the process to end, wait, and kill its group after `graceMs`. Settles when it has ended. */
   stop(graceMs: number): Promise<void>
 }
 
-/** How a process ended. */
+/** The end of a process. */
 export interface Ending {
   readonly code: number | null
-  /** In words, for an error. */
+  /** A description in words, for an error. */
   readonly reason: string
 }
 
-/** The program of util-linux that lets the kernel end a process when its parent ends, also when the parent was killed. */
+/** The program of util-linux with which the kernel ends a process when its parent ends, even when the parent was killed. */
 const parentDeath = ['/usr/bin/setpriv', '--pdeathsig', 'TERM', '--']
 
 /** Start a process that ends no later than this one. */

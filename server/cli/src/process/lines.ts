@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 
-/** Call `onLine` with every line of a stream. The last line counts also when no line feed ends it. */
+/** Call `onLine` for every line of a stream, including a last line without a line feed. */
 export function onLines(stream: Readable, onLine: (line: string) => void): void {
   let rest = ''
   stream.setEncoding('utf8')

@@ -1,14 +1,14 @@
 import { createServer } from 'node:net'
 import { LabError } from '@community-lab/contract'
 
-/** A port that will be needed: what for, and the option that chooses another port. */
+/** A port that will be used: its purpose, and the option that chooses another port. */
 export interface WantedPort {
   readonly port: number
   readonly what: string
   readonly option: string
 }
 
-/** Check, before anything starts, that ports of 127.0.0.1 are free and differ. @throws {@link LabError} LAB_PORT_IN_USE. */
+/** Check, before anything starts, that ports of 127.0.0.1 are free and different. @throws {@link LabError} LAB_PORT_IN_USE. */
 export async function requireFreePorts(wanted: readonly WantedPort[]): Promise<void> {
   const seen = new Set<number>()
   for (const each of wanted) {

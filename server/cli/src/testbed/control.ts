@@ -3,13 +3,12 @@ import { filesOf, type Context } from '../context.ts'
 import { findCredentials, readCredentials } from '../credentials.ts'
 import { createClient, type Client } from '../http/client.ts'
 
-/** Actions answer when they are done: starting a node includes its agent. */
+/** An action is answered when it is completed. Starting a node includes its agent. */
 const timeoutMs = 120_000
 
 /**
- * A client of the running virtual testbed's control socket.
- *
- * @throws {@link LabError} LAB_VCT_NOT_RUNNING when the credentials tell of none.
+ * Create a client of the running virtual testbed's control socket.
+ * @throws {@link LabError} LAB_VCT_NOT_RUNNING when the credentials name no such testbed.
  */
 export function connectControl(context: Context): Pick<Client, 'ask' | 'do'> {
   const socket = socketOf(context)
@@ -26,7 +25,7 @@ export function connectControl(context: Context): Pick<Client, 'ask' | 'do'> {
   }
 }
 
-/** The state of this home's virtual testbed; null when none runs. */
+/** Return the state of this home's virtual testbed; null when none runs. */
 export async function maybeTestbedStatus(context: Context): Promise<VctStatus | null> {
   const own = readCredentials(filesOf(context.home).credentials)
   if (own?.vct_socket === undefined) return null
@@ -34,7 +33,7 @@ export async function maybeTestbedStatus(context: Context): Promise<VctStatus | 
   try {
     return await client.ask(VctStatus, '/status')
   } catch (error) {
-    // The credentials outlive the testbed that they were for.
+    // The credentials stay after the end of their testbed.
     if (LabError.is(error, 'LAB_CONNECTION_FAILED')) return null
     throw error
   }
@@ -44,7 +43,7 @@ function socketOf(context: Context): string | null {
   try {
     return findCredentials(context).vct_socket ?? null
   } catch (error) {
-    // Where no testbed ever ran there are no credentials either.
+    // There are no credentials before the first testbed.
     if (LabError.is(error, 'LAB_CREDENTIALS_MISSING')) return null
     throw error
   }

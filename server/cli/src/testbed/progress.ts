@@ -27,13 +27,13 @@ export type Ready = Static<typeof Ready>
 const ReadyLine = Type.Object({ ready: Ready })
 const ErrorLine = Type.Object({ error: Problem })
 
-/** A line of what the virtual testbed's process prints, understood. */
+/** A line of the virtual testbed's output, parsed. */
 export type Progress =
   | { readonly kind: 'step'; readonly step: StepLine }
   | { readonly kind: 'ready'; readonly ready: Ready }
   | { readonly kind: 'error'; readonly problem: Problem }
 
-/** Read a line of progress; null when it is none (a warning of Node, a stray print). */
+/** Read a line of progress; null when the line is something else (a warning of Node, other output). */
 export function maybeProgress(line: string): Progress | null {
   const document = parseJson(line)
   if (Value.Check(ReadyLine, document)) return { kind: 'ready', ready: document.ready }
@@ -42,7 +42,7 @@ export function maybeProgress(line: string): Progress | null {
   return null
 }
 
-/** A step in words: how it ended, or what it is at. */
+/** Describe a step in words: its result, or its current work. */
 export function describeStep({ step, state, ms, message }: StepLine): string {
   const took = ms === undefined ? '' : `, ${formatDuration(ms)}`
   const more = message === undefined ? '' : `: ${message}`
@@ -57,7 +57,7 @@ function parseJson(line: string): unknown {
   try {
     return JSON.parse(line)
   } catch {
-    // Not a line of progress.
+    // The line is not progress.
     return undefined
   }
 }

@@ -4,13 +4,13 @@ import { describeStep, type Progress } from './progress.ts'
 
 /** Prints a testbed's progress: text for people, JSON with `--json`. */
 export interface Teller {
-  /** Print progress. `line` is the program's own line, printed with `--json`. Errors are left to the caller, who throws them. */
+  /** Print progress. `line` is the program's own line, which is printed with `--json`. Errors are not printed, because the caller throws them. */
   tell(progress: Progress, line: string): void
   /** Erase the line of the current work. */
   end(): void
 }
 
-/** Create the teller of one command. */
+/** Create the printer of one command. */
 export function createTeller(context: Context, { json }: { readonly json?: boolean }): Teller {
   const shown = new ProgressLine(context.err)
   return {

@@ -6,13 +6,12 @@ import { maybeProgress, type Ready } from './progress.ts'
 import { createTeller } from './teller.ts'
 import { testbedProgram } from './virtual-testbed.ts'
 
-/** How long a command may take to undo what it began, in milliseconds. */
+/** The most time for a command to undo its work, in milliseconds. */
 const graceMs = 60_000
 
 /**
- * Run a command of the virtual testbed's program to its end, and print its progress. Returns what the program printed when it was ready, if it did.
- *
- * @throws {@link LabError} what the program says; LAB_VCT_COMMAND_FAILED when it ends badly without a word.
+ * Run a command of the virtual testbed's program, print its progress, and wait for its end. Returns the program's `ready` document, if there was one.
+ * @throws {@link LabError} the program's error; LAB_VCT_COMMAND_FAILED when it fails without an error.
  */
 export async function runTestbedCommand(
   context: Context,

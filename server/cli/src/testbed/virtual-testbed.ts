@@ -10,7 +10,7 @@ import { requireFile } from '../set-up.ts'
 import { maybeProgress, type Ready } from './progress.ts'
 import { createTeller } from './teller.ts'
 
-/** How long the virtual testbed may take to put everything away before it is killed, in milliseconds. */
+/** The most time for the virtual testbed to clean up before it is killed, in milliseconds. */
 const graceMs = 60_000
 
 /** Options of {@link bringUpTestbed}. */
@@ -18,27 +18,26 @@ export interface TestbedOptions {
   readonly nodes: number
   /** The server's port on 127.0.0.1. */
   readonly port: number
-  /** Progress as JSON, one document per line. */
+  /** Print progress as JSON, one document per line. */
   readonly json?: boolean
 }
 
-/** A virtual testbed that lives as long as it is used. */
+/** A running virtual testbed. Disposing ends it. */
 export interface OwnTestbed extends AsyncDisposable {
   readonly ready: Ready
   readonly logFile: string
-  /** Settles when it ends by itself. */
+  /** Settles when the testbed ends by itself. */
   readonly ended: Promise<Ending>
 }
 
-/** The program of the virtual testbed, ready to be run. @throws {@link LabError} LAB_CLI_NOT_SET_UP. */
+/** Return the command of the virtual testbed's program. @throws {@link LabError} LAB_CLI_NOT_SET_UP. */
 export function testbedProgram({ checkout }: Context): readonly string[] {
   return [process.execPath, requireFile(checkout, 'server/vct/dist/main.bundle.js')]
 }
 
 /**
- * Bring a virtual testbed up, telling of its progress. When it is stopped on the way, or fails, all of it is gone before this rejects.
- *
- * @throws {@link LabError} what the virtual testbed says; LAB_VCT_POD_ENDED when it says nothing.
+ * Start a virtual testbed, and print its progress. When it is stopped during its start, or fails, this rejects after all of it has ended.
+ * @throws {@link LabError} the virtual testbed's error; LAB_VCT_POD_ENDED when it ends without an error.
  */
 export async function bringUpTestbed(
   context: Context,
