@@ -49,23 +49,30 @@ export function createOutputCap(folder: string, name: string): OutputCap {
   /** The last notice about text that is not shown. */
   let lastNotice: 'nothing' | 'kept' | 'dropped' = 'nothing'
 
-  /** Write text to a file if the second limit allows it. */
-  function keep(text: string, write: (folder: string) => void): boolean {
-    if (kept + text.length > maxKeptLength) return false
+  /** Write text to a file if the second limit allows it. Returns why it is dropped; null when it is in the file. */
+  function keep(text: string, write: (folder: string) => void): string | null {
+    if (kept + text.length > maxKeptLength)
+      return `what this cell keeps in files has reached ${mebibytes(maxKeptLength)}`
+    try {
+      mkdirSync(folder, { recursive: true })
+      write(folder)
+    } catch (error) {
+      // Such as a full disk. It must not end the cell, which could not be told from an error of the cell's own.
+      return `files cannot be written (${error instanceof Error ? error.message : String(error)})`
+    }
     kept += text.length
-    mkdirSync(folder, { recursive: true })
-    write(folder)
-    return true
+    return null
   }
 
   /** Return a notice once when text first goes to a file, and once when it is first dropped. */
-  function noticeOf(isKept: boolean): string | null {
-    const state = isKept ? 'kept' : 'dropped'
-    if (lastNotice === state || lastNotice === 'dropped') return null
+  function noticeOf(whyDropped: string | null): string | null {
+    const before = lastNotice
+    const state = whyDropped === null ? 'kept' : 'dropped'
+    if (before === state || before === 'dropped') return null
     lastNotice = state
-    return isKept
-      ? `\n[this cell has shown more than ${mebibytes(maxShownLength)}; what follows is in ${log}]\n`
-      : `[what this cell keeps in files has reached ${mebibytes(maxKeptLength)}; what follows is dropped]\n`
+    if (whyDropped !== null)
+      return `${before === 'nothing' ? '\n' : ''}[${whyDropped}; what follows is dropped]\n`
+    return `\n[this cell has shown more than ${mebibytes(maxShownLength)}; what follows is in ${log}]\n`
   }
 
   /** Write the richest type of a bundle to a file. Returns a sentence that names the file. */
@@ -74,9 +81,8 @@ export function createOutputCap(folder: string, name: string): OutputCap {
     const isBytes = /^(?:image\/(?:png|jpeg|gif)|application\/pdf)$/u.test(type)
     const file = join(folder, `${name}-${++files}.${endings[type] ?? 'txt'}`)
     const bytes = isBytes ? Buffer.from(content, 'base64') : content
-    return keep(content, () => writeFileSync(file, bytes, { mode: 0o600 }))
-      ? `it is in ${file}`
-      : 'it is dropped'
+    const whyDropped = keep(content, () => writeFileSync(file, bytes, { mode: 0o600 }))
+    return whyDropped === null ? `it is in ${file}` : `it is dropped, because ${whyDropped}`
   }
 
   return {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -29,6 +29,25 @@ it('reports once that printed text goes to a file, and once that it is dropped',
     expect.stringContaining('what follows is dropped'),
   ])
   expect((await readFile(join(folder, 'cell.log'))).length).toBe(256 * 1024 * 1024)
+})
+
+it('drops what it cannot write, as on a full disk, and says so', async () => {
+  const file = join(folder, 'file')
+  await writeFile(file, '')
+  const cap = createOutputCap(join(file, 'below'), 'cell')
+  const block = 'x'.repeat(maxShownLength)
+  expect([1, 2, 3].map(() => cap.admit(block).notice)).toEqual([
+    null,
+    expect.stringMatching(
+      /^\n\[files cannot be written \(ENOTDIR.*\); what follows is dropped\]\n$/u,
+    ),
+    null,
+  ])
+  const { message } = cap.admitFailure({ name: 'Error', message: block, text: block })
+  expect(message).toMatch(/…\n\[\d+ characters more; it is dropped, because files cannot be/u)
+  expect(String(cap.admitBundle({ 'text/plain': block }).data?.['text/plain'])).toContain(
+    'it is dropped, because files cannot be written',
+  )
 })
 
 it('counts printed text and displays together', () => {
