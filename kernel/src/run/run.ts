@@ -27,8 +27,8 @@ import type { DeclaredColumns } from './sample-tables.ts'
 import { defaultPatience, watchSilence, type Patience, type Silences } from './silence.ts'
 import type { Row, SqlValue } from './value.ts'
 
-/** What a {@link Run} is made of. */
-export interface RunParts {
+/** What is known of a {@link Run} when it has been started. */
+export interface RunFacts {
   readonly id: string
   readonly slice: { readonly id: number; readonly name: string }
   readonly parts: readonly RunPart[]
@@ -56,21 +56,21 @@ export class Run<Tables extends object = object> {
   readonly startedAt = new Date()
   readonly slivers: readonly Sliver[]
   readonly #session: Session
-  readonly #parts: RunParts
+  readonly #facts: RunFacts
   readonly #database: SampleDatabase
   readonly #end: RunEnd
 
-  constructor(session: Session, parts: RunParts) {
-    this.id = parts.id
-    this.slivers = parts.parts.map(({ sliver }) => sliver)
+  constructor(session: Session, facts: RunFacts) {
+    this.id = facts.id
+    this.slivers = facts.parts.map(({ sliver }) => sliver)
     this.#session = session
-    this.#parts = parts
-    const scope = sliceScope(parts.slice.id)
+    this.#facts = facts
+    const scope = sliceScope(facts.slice.id)
     // One minute earlier, because a node's clock may be behind the clock of this machine.
     const from = new Date(this.startedAt.getTime() - 60_000)
-    const tables = parts.tables === undefined ? {} : { tables: parts.tables }
-    this.#database = new SampleDatabase(session, { scope, run: parts.id, from, ...tables })
-    this.#end = new RunEnd(session, { scope, run: parts.id, parts: parts.parts })
+    const tables = facts.tables === undefined ? {} : { tables: facts.tables }
+    this.#database = new SampleDatabase(session, { scope, run: facts.id, from, ...tables })
+    this.#end = new RunEnd(session, { scope, run: facts.id, parts: facts.parts })
   }
 
   /**
@@ -98,7 +98,7 @@ export class Run<Tables extends object = object> {
     checkArgument('the measurement', name, words)
     checkSignal('rows', given)
     const options = { lab: this.#session.signal, signal: given.signal }
-    const absent = Object.keys(this.#parts.tables?.[name] ?? {}).map((column) => [column, null])
+    const absent = Object.keys(this.#facts.tables?.[name] ?? {}).map((column) => [column, null])
     const nothing = Object.fromEntries(absent) as Row
     const read = (until: AbortSignal): AsyncGenerator<Row, void, undefined> =>
       this.#readRows(name, until)
@@ -140,7 +140,7 @@ export class Run<Tables extends object = object> {
     })
     return writeDataset(this.#database, folder, {
       run: this.id,
-      slice: this.#parts.slice.name,
+      slice: this.#facts.slice.name,
       nodes: this.slivers.map(({ node }) => node),
       started_on: this.startedAt.toISOString(),
       ended,
@@ -170,7 +170,7 @@ export class Run<Tables extends object = object> {
   }
 
   async #wait(timeoutMs: number | undefined, caller: AbortSignal): Promise<Outcomes> {
-    const { expectedMs, parts } = this.#parts
+    const { expectedMs, parts } = this.#facts
     const boundMs = timeoutMs ?? (expectedMs === null ? null : expectedMs + landingMs)
     const timeout = timeoutSignal(boundMs ?? Infinity)
     const start = performance.now()
@@ -204,12 +204,12 @@ export class Run<Tables extends object = object> {
 
   /** Return the parts whose end is not known. */
   #waiting(): readonly RunPart[] {
-    return this.#parts.parts.filter(({ sliver }) => this.#end.of(sliver.id) === null)
+    return this.#facts.parts.filter(({ sliver }) => this.#end.of(sliver.id) === null)
   }
 
   /** Resolves when no part that is waited for can report its end any more; see {@link watchSilence}. */
   #watchSilence({ waitsForNodes, tell, signal }: SilenceWatch): Promise<void> {
-    const { slice, patience = defaultPatience } = this.#parts
+    const { slice, patience = defaultPatience } = this.#facts
     return watchSilence(this.#session, {
       sliceId: slice.id,
       waiting: () => this.#waiting(),
@@ -234,7 +234,7 @@ export class Run<Tables extends object = object> {
   }
 
   async *#readRows(name: string, caller: AbortSignal): AsyncGenerator<Row, void, undefined> {
-    const scope = sliceScope(this.#parts.slice.id)
+    const scope = sliceScope(this.#facts.slice.id)
     const ended = new AbortController()
     const signal = anySignal(caller, ended.signal)
     let silences: Silences = new Map()
