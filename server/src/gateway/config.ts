@@ -31,34 +31,30 @@ export function readGatewayConfiguration(
       throw new LabError('LAB_CONFIG_UNKNOWN_VARIABLE', { variable, suggestion })
     }
   }
-  const tincDir = readPath(env, 'TINC_DIR', "the server's tinc folder")
-  const device = env[`${prefix}TINC_DEVICE`] ?? 'auto'
+  const read = (name: string): string | null => env[prefix + name]?.trim() || null
+  const tincDir = parsePath('TINC_DIR', read('TINC_DIR'), "the server's tinc folder")
+  const device = read('TINC_DEVICE') ?? 'auto'
   if (device !== 'auto' && device !== 'tun' && device !== 'raw_socket') {
     throw invalid('TINC_DEVICE', device, 'auto, tun or raw_socket')
   }
-  const uid = env[`${prefix}OWNER_UID`] ?? '0'
+  const uid = read('OWNER_UID') ?? '0'
   if (!/^\d{1,10}$/u.test(uid)) throw invalid('OWNER_UID', uid, 'a user id')
   const name = createHash('sha256').update(tincDir).digest('hex').slice(0, 16)
   return Object.freeze({
-    socket: readPath(env, 'SOCKET', 'the Unix socket that the gateway serves'),
+    socket: parsePath('SOCKET', read('SOCKET'), 'the Unix socket that the gateway serves'),
     tincDir,
     device,
     ownerUid: Number(uid),
-    runDir:
-      env[`${prefix}RUN_DIR`] === undefined
-        ? `/run/community-lab-gateway-${name}`
-        : readPath(env, 'RUN_DIR', "the gateway's own folder"),
+    runDir: parsePath(
+      'RUN_DIR',
+      read('RUN_DIR') ?? `/run/community-lab-gateway-${name}`,
+      "the gateway's own folder",
+    ),
   })
 }
 
-function readPath(
-  env: Readonly<Record<string, string | undefined>>,
-  name: string,
-  meaning: string,
-): string {
-  const value = env[prefix + name]
-  if (value === undefined || value === '')
-    throw new LabError('LAB_CONFIG_MISSING', { variable: prefix + name, meaning })
+function parsePath(name: string, value: string | null, meaning: string): string {
+  if (value === null) throw new LabError('LAB_CONFIG_MISSING', { variable: prefix + name, meaning })
   if (!value.startsWith('/')) throw invalid(name, value, 'an absolute path')
   return value
 }
