@@ -10,6 +10,8 @@ export interface RunPart {
   readonly startedS: number
   /** When the sliver was started, as the server said when the run began; null when it did not say. */
   readonly sliverStartedOn: string | null
+  /** The latest end of an earlier run on the sliver that was known when the part was started; see {@link latestEnd}. */
+  readonly follows?: Date | null
 }
 
 /** How the part of a run on one sliver ended. */
@@ -18,6 +20,24 @@ export interface PartEnd {
   readonly exitCode: number
   /** When the part ended, by the sliver's clock. */
   readonly time: Date
+}
+
+/** The latest end on each sliver that a session knows. */
+const latestEnds = new WeakMap<Session, Map<string, Date>>()
+
+/**
+ * Return the latest known end of a run on a sliver, by the sliver's clock; null when none is known, or when it is not before the second in which the next run
+ * was started, because the clock was set back. `startedS` alone tells the second, in which another run may have ended.
+ */
+export function latestEnd(session: Session, sliverId: string, startedS: number): Date | null {
+  const end = latestEnds.get(session)?.get(sliverId) ?? null
+  return end !== null && end.getTime() < (startedS + 1) * 1000 ? end : null
+}
+
+function noteEnd(session: Session, sliverId: string, time: Date): void {
+  const ends = latestEnds.get(session) ?? new Map<string, Date>()
+  latestEnds.set(session, ends)
+  if (time > (ends.get(sliverId) ?? 0)) ends.set(sliverId, time)
 }
 
 /** Receives the ends of a run's parts: each sliver writes a `run_end` after its last sample. */
@@ -74,8 +94,10 @@ export class RunEnd {
         signal,
       })) {
         for (const { sliver, exit_code: exitCode, time } of rows)
-          if (typeof sliver === 'string' && typeof exitCode === 'number' && time instanceof Date)
+          if (typeof sliver === 'string' && typeof exitCode === 'number' && time instanceof Date) {
             this.#ends.set(sliver, { exitCode, time })
+            noteEnd(this.#session, sliver, time)
+          }
         if (this.waiting().length === 0) return
       }
     } finally {

@@ -42,8 +42,9 @@ function sumLines(losses: readonly Loss[]): number {
   return losses.reduce((lines, loss) => lines + loss.lines, 0)
 }
 
-function isWithin({ time }: Loss, { startedS }: RunPart, end: PartEnd | null): boolean {
-  return time.getTime() >= startedS * 1000 && (end === null || time <= end.time)
+function isWithin({ time }: Loss, { startedS, follows }: RunPart, end: PartEnd | null): boolean {
+  const isBefore = time.getTime() < startedS * 1000 || (follows != null && time <= follows)
+  return !isBefore && (end === null || time <= end.time)
 }
 
 function groupRejections(losses: readonly Loss[]): Rejection[] {

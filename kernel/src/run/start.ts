@@ -30,6 +30,7 @@ import {
   wrapperText,
   type ProgramInput,
 } from './program.ts'
+import { latestEnd } from './end.ts'
 import { Run } from './run.ts'
 import type { DeclaredColumns } from './sample-tables.ts'
 
@@ -151,11 +152,11 @@ export async function launchRun<Tables extends object>(
     )
     requireOk(results, `starting run ${id}`)
     const startedOn = await starts
-    const parts = programs.map(({ sliver }, index) => ({
-      sliver,
-      startedS: Number(results[index]?.stdout),
-      sliverStartedOn: startedOn.get(sliver.id) ?? null,
-    }))
+    const parts = programs.map(({ sliver }, index) => {
+      const startedS = Number(results[index]?.stdout)
+      const sliverStartedOn = startedOn.get(sliver.id) ?? null
+      return { sliver, startedS, sliverStartedOn, follows: latestEnd(session, sliver.id, startedS) }
+    })
     return new Run<Tables>(session, { id, slice, parts, expectedMs, tables })
   } catch (error) {
     await undo(session, id, programs)

@@ -45,6 +45,7 @@ export class Slice implements SliceHandle {
   readonly #session: Session
   #object: SliceObject
   #slivers: readonly Sliver[]
+  #isReleased = false
 
   constructor(session: Session, object: SliceObject, slivers: readonly SliverObject[]) {
     this.#session = session
@@ -135,14 +136,14 @@ export class Slice implements SliceHandle {
   /**
    * Run a command line, or a list of arguments, on all slivers. The results contain failures, so that one does not hide the others. See `Sliver.exec`.
    *
-   * @throws {@link LabError} LAB_ARGUMENT_INVALID.
+   * @throws {@link LabError} LAB_ARGUMENT_INVALID; LAB_SLICE_GONE after `release`.
    */
   async exec(
     command: string | readonly string[],
     options: ExecOptions = {},
   ): Promise<CommandResults> {
     checkOptions('a command', options, execKinds)
-    return this.#call(options, (signal) =>
+    return this.#onSlivers(options, (signal) =>
       runOnAll(this.#slivers, commandOf(command), { ...options, signal }),
     )
   }
@@ -159,7 +160,7 @@ export class Slice implements SliceHandle {
     options: UploadOptions = {},
   ): Promise<CommandResults> {
     checkUpload(files, remoteDir, options)
-    return this.#call(options, (signal) =>
+    return this.#onSlivers(options, (signal) =>
       uploadToAll(this.#slivers, { ...options, files, remoteDir, signal }),
     )
   }
@@ -170,7 +171,7 @@ export class Slice implements SliceHandle {
    */
   async download(from: string, to: string, options: DownloadOptions = {}): Promise<Downloads> {
     checkDownload(from, to, options)
-    return this.#call(options, (signal) =>
+    return this.#onSlivers(options, (signal) =>
       downloadAll(this.#slivers.map(sourceOf), { ...options, from, to, signal }),
     )
   }
@@ -183,7 +184,7 @@ export class Slice implements SliceHandle {
    */
   async run(name: string, options: RunOptions): Promise<Run> {
     checkRun(options)
-    return this.#call(options, (signal) =>
+    return this.#onSlivers(options, (signal) =>
       startRun(this.#session, this, { ...options, name, signal }),
     )
   }
@@ -197,7 +198,7 @@ export class Slice implements SliceHandle {
   async measure(name: 'rtt', options: RttOptions): Promise<Run<RttTables>> {
     checkArgument('the measurement', name, oneOf('rtt'))
     checkOptions('measure', options, rttKinds)
-    return this.#call(options, (signal) =>
+    return this.#onSlivers(options, (signal) =>
       measureRtt(this.#session, this, { ...options, name, signal }),
     )
   }
@@ -209,14 +210,15 @@ export class Slice implements SliceHandle {
     options: TraceOptions = {},
   ): Promise<Route> {
     checkOptions('traceroute', options, traceKinds)
-    return this.#call(options, (signal) => {
+    return this.#onSlivers(options, (signal) => {
       const ends = { from: this.sliver(from), to: this.sliver(to) }
       return traceRoute(this.#session, { ...ends, ...options, signal })
     })
   }
 
-  /** Return the sliver on a node. @throws {@link LabError} LAB_SLIVER_UNKNOWN. */
+  /** Return the sliver on a node. @throws {@link LabError} LAB_SLIVER_UNKNOWN; LAB_SLICE_GONE after `release`. */
   sliver(which: SliverOrNode): Sliver {
+    this.#requireHeld()
     return findSliver(this.#slivers, which, this.name)
   }
 
@@ -235,6 +237,7 @@ export class Slice implements SliceHandle {
         if (!LabError.is(error, 'LAB_NOT_FOUND')) throw error
       }
       this.#slivers = []
+      this.#isReleased = true
     })
   }
 
@@ -245,6 +248,7 @@ export class Slice implements SliceHandle {
       readSlivers(this.#session, this.id, signal),
     ])
     this.#object = slice
+    this.#isReleased = false
     this.#slivers = makeSlivers(this.#session, slivers, this.#slivers)
   }
 
@@ -267,6 +271,17 @@ export class Slice implements SliceHandle {
 
   #call<T>({ signal }: CallSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return call({ lab: this.#session.signal, signal }, work)
+  }
+
+  /** @throws {@link LabError} LAB_SLICE_GONE after `release`. */
+  async #onSlivers<T>(options: CallSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    this.#requireHeld()
+    return this.#call(options, work)
+  }
+
+  /** A released slice has no slivers, so a command on all of them would be done on none without a word. */
+  #requireHeld(): void {
+    if (this.#isReleased) throw new LabError('LAB_SLICE_GONE', { slice: this.name })
   }
 
   [inspect.custom](): string {

@@ -292,6 +292,29 @@ it('reports lines that were not samples', async () => {
   outcomes.orThrow()
 })
 
+it('does not report lines of a run that had ended as those of the next one in the same second', async () => {
+  const wrong = { on: 'n1', script: 'echo "1 2 3" > /run/community-lab/measure; sleep 0.1' }
+  expect((await (await slice.run('wrong', wrong)).done())[0]?.rejected).toBe(1)
+  const next = await slice.run('next', { on: 'n1', script: 'true' })
+  expect((await next.done())[0]?.rejected).toBe(0)
+})
+
+it('says that a released slice is gone, and does nothing on none of its slivers', async () => {
+  await using other = openLab(world)
+  const released = await other.slices.get('first')
+  await released.release()
+  const calls = [
+    () => released.sh`true`,
+    () => released.upload({ a: 'x' }, '/tmp'),
+    () => released.download('/etc/hosts', world.dir),
+    () => released.run('late', { script: 'true' }),
+    () => released.measure('rtt', { from: 'n1', to: 'n2', everyMs: 100, forMs: 1_000 }),
+    () => released.traceroute('n1', 'n2'),
+  ]
+  for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'LAB_SLICE_GONE' })
+  expect(() => released.sliver('n1')).toThrow(/released/u)
+})
+
 it('connects to each sliver as soon as it has started, so that the first command finds a connection', async () => {
   await using other = openLab(world)
   const before = world.tunnels
