@@ -10,8 +10,7 @@ declare module 'fastify' {
     /** The sender of the request. The access plugin sets it before any route's handler runs. */
     principal: Principal
     /**
-     * Find out again who asks, and whether they may: for a handler that has waited for somebody and is about to change something.
-     *
+     * Authenticate and authorize the request again. A handler calls it after it has waited for the client and before it changes something.
      * @throws LabError LAB_AUTH_INVALID_TOKEN, LAB_AUTH_FORBIDDEN.
      */
     permitAgain: () => Promise<void>

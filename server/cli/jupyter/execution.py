@@ -1,6 +1,6 @@
-"""A notebook's cells, one after another, on a kernel of their own.
+"""Execute the cells of a notebook, one after another, on a new kernel.
 
-nbclient would drop what a cell prints after it has ended, and waits for ever where stock tslab forgets to say that a cell is idle.
+nbclient would drop the output that a cell prints after its end, and it waits for ever when stock tslab does not send that a cell is idle.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from jupyter_client.manager import AsyncKernelManager
 from notebook_file import NotebookUnusable, code_cells, tags_of
 from recorder import Displays, Recorder, write
 
-# All in seconds. How long a kernel may take to start.
+# All in seconds. The most time for the start of a kernel.
 STARTUP_S = 60
-# How long a cell's last output may take to arrive after its reply.
+# The most time between the reply of a cell and its last output.
 LATE_OUTPUT_S = 5
-# How long a cell may take to end when it is interrupted.
+# The most time for the end of a cell after an interrupt.
 STOP_S = 10
-# How often it is checked that the kernel and the parent process live.
+# The time between checks that the kernel and the parent process are alive.
 CHECK_EVERY_S = 1
 
 
@@ -35,7 +35,7 @@ class CellFailed(Exception):
 
 
 class Stopped(Exception):
-    """Somebody asked to stop."""
+    """The run was stopped."""
 
 
 class KernelDied(RuntimeError):
@@ -58,14 +58,14 @@ class Execution:
         self._parent = os.getppid()
 
     def stop(self) -> None:
-        """Interrupt the cell that runs, and end its kernel if that does not help. Called again: end the kernel at once."""
+        """Interrupt the running cell, and end its kernel if the cell does not end. A second call ends the kernel at once."""
         if self._stopping is not None:
             self._stopping.cancel()
         self._stopping = asyncio.ensure_future(self._interrupt(STOP_S if not self._told_to_stop else 0))
         self._told_to_stop = True
 
     async def run(self, after_cell: Callable[[], None]) -> None:
-        """Run all cells. Raises CellFailed, Stopped or NotebookUnusable, or OSError when nobody takes what is printed; the kernel has ended either way."""
+        """Run all cells. Raises CellFailed, Stopped or NotebookUnusable, or OSError when output cannot be written. In every case the kernel has ended."""
         listening = None
         try:
             await self._start()
@@ -74,7 +74,7 @@ class Execution:
         finally:
             await self._end(listening)
         if listening.done() and not listening.cancelled():
-            # Raise what the listener failed with while the kernel ended.
+            # Raise the error of the listener that came while the kernel ended.
             listening.result()
 
     async def _run_cells(self, after_cell: Callable[[], None]) -> None:
@@ -144,7 +144,7 @@ class Execution:
                 return message
 
     async def _check_processes(self) -> None:
-        """Check that the kernel lives, and that the process that started this one does."""
+        """Check that the kernel and the process that started this one are alive."""
         if not await self._manager.is_alive():
             raise Stopped("stopped") if self._told_to_stop else KernelDied("the kernel has died")
         if os.getppid() != self._parent:
@@ -178,7 +178,7 @@ class Execution:
                 # The message is fine. Our own output cannot be written any more.
                 raise
             except Exception as error:
-                # A kernel may send anything, so any error can come of it.
+                # A kernel may send anything, so every error is possible.
                 raise NotebookUnusable(self._describe_unkept(message, error)) from error
 
     def _take(self, message: dict) -> None:
@@ -209,7 +209,7 @@ class Execution:
 
 
 async def run_while_listening(listening: asyncio.Task, work: Coroutine) -> None:
-    """Do the work while the listener runs, because output after the listener's end would be lost. Raises what ended either of them."""
+    """Do the work while the listener runs, because output after the end of the listener would be lost. Raises the error of either."""
     working = asyncio.ensure_future(work)
     await asyncio.wait((listening, working), return_when=asyncio.FIRST_COMPLETED)
     if listening.done():

@@ -1,16 +1,16 @@
-"""A failed cell in words: which one, at which of its lines, and why."""
+"""Describe a failed cell: which one, at which of its lines, and why."""
 
 import re
 
 import nbformat
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
-# How "TypeScript (Community-Lab)" names places in cells.
+# The position in a cell, in the format of the kernel "TypeScript (Community-Lab)".
 PLACE = re.compile(r"cell-(\d+)(?:-\d+)?\.ts:(\d+)")
 
 
 def describe_failure(cells: list[nbformat.NotebookNode], number: int) -> tuple[str, str]:
-    """A sentence, and the traceback. Cells are numbered from 1, as the executed notebook shows it."""
+    """Return a sentence, and the traceback. Cells are numbered from 1, as in the executed notebook."""
     cell = cells[number - 1]
     error = [output for output in cell.outputs if output.output_type == "error"][-1]
     lines = [ESCAPES.sub("", line) for line in error.traceback]
@@ -25,7 +25,7 @@ def describe_failure(cells: list[nbformat.NotebookNode], number: int) -> tuple[s
 
 
 def describe_death(cells: list[nbformat.NotebookNode], number: int) -> tuple[str, str]:
-    """The same for a cell during which the kernel has died."""
+    """Return the same for a cell during which the kernel has died."""
     begins = beginning_of(cells[number - 1])
     return f"the kernel died in cell {number} of {len(cells)}, which begins `{begins}`", "(a dead kernel gives no traceback; what the cell printed is above)"
 

@@ -1,4 +1,4 @@
-"""Notebooks as files, and the kernels they name."""
+"""Read and write notebooks, and find the kernels that they name."""
 
 import json
 import os
@@ -12,11 +12,11 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 class NotebookUnusable(Exception):
-    """Why a notebook cannot be run: a sentence that says what to do."""
+    """A notebook cannot be run. The message says why, and what to do."""
 
 
 def read_notebook(file: Path) -> tuple[nbformat.NotebookNode, list[str]]:
-    """Read a notebook, without what an earlier run left in it. The second part says what is wrong with the file and was put right, a sentence each."""
+    """Read a notebook, without the outputs of an earlier run. The second result is a sentence for each fault of the file that was corrected."""
     document, notes = read_document(file)
     notes += repair_ids(document, file)
     try:
@@ -32,7 +32,7 @@ def read_notebook(file: Path) -> tuple[nbformat.NotebookNode, list[str]]:
 
 
 def read_document(file: Path) -> tuple[dict, list[str]]:
-    """Read a notebook's JSON, of the format's version 4."""
+    """Read the JSON of a notebook in version 4 of the format."""
     try:
         text = file.read_text(encoding="utf-8")
         notes = []
@@ -52,7 +52,7 @@ def read_document(file: Path) -> tuple[dict, list[str]]:
 
 
 def repair_ids(document: dict, file: Path) -> list[str]:
-    """Give cells whose id is missing or is another cell's one of their own, as JupyterLab does; cells have had ids since 4.5."""
+    """Give a new id to each cell that has none or the id of another cell, as JupyterLab does. Cells have ids since version 4.5 of the format."""
     minor, cells = document.get("nbformat_minor"), document.get("cells")
     if not isinstance(minor, int) or minor < 5 or not isinstance(cells, list):
         return []
@@ -73,7 +73,7 @@ def repair_ids(document: dict, file: Path) -> list[str]:
 
 
 def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
-    """The cells that there is something to run in, in order."""
+    """Return the code cells that are not empty, in order."""
     return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip() != ""]
 
 
@@ -82,7 +82,7 @@ def tags_of(cell: nbformat.NotebookNode) -> list[str]:
 
 
 def find_kernel(notebook: nbformat.NotebookNode, file: Path) -> str:
-    """The name of the kernel that the notebook asks for."""
+    """Return the name of the kernel that the notebook needs."""
     known = sorted(KernelSpecManager().find_kernel_specs())
     wanted = notebook.metadata.get("kernelspec", {}).get("name")
     if wanted is None:
@@ -93,10 +93,10 @@ def find_kernel(notebook: nbformat.NotebookNode, file: Path) -> str:
 
 
 def write_notebook(notebook: nbformat.NotebookNode, file: Path) -> None:
-    """Write a notebook whole or not at all."""
+    """Write a notebook completely or not at all."""
     half = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        # A character that is no UTF-8 (half a surrogate pair) must not cost all the others.
+        # Half of a surrogate pair cannot be written as UTF-8. It must not stop the rest from being written.
         half.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", errors="replace")
         half.replace(file)
     except OSError as error:

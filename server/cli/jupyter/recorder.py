@@ -1,4 +1,4 @@
-"""What cells put out: into the notebook, and to the terminal as it comes."""
+"""Write the outputs of cells into the notebook, and to the terminal as they come."""
 
 import os
 import re
@@ -10,14 +10,14 @@ from nbformat.v4 import output_from_msg
 
 
 class Recorder:
-    """Keeps the outputs of one cell. Messages may come long after the cell has ended."""
+    """Records the outputs of one cell. Messages may come long after the end of the cell."""
 
     def __init__(self, cell: nbformat.NotebookNode) -> None:
         self.cell = cell
         self._clear_first = False
 
     def take(self, message: dict) -> None:
-        """Take a message of the kernel that has this cell as its cause."""
+        """Record a message of the kernel that was caused by this cell."""
         kind, content = message["msg_type"], message["content"]
         if kind == "clear_output":
             self._clear_first = bool(content.get("wait"))
@@ -32,7 +32,7 @@ class Recorder:
             self._add(output_from_msg(message))
 
     def fail(self, content: dict) -> None:
-        """Make sure that the cell has its error, also from a kernel that sends none (stock tslab)."""
+        """Add the error of the cell, if the kernel has not sent it (stock tslab)."""
         if not any(output.output_type == "error" for output in self.cell.outputs):
             error = {key: content.get(key) or default for key, default in (("ename", "Error"), ("evalue", ""), ("traceback", []))}
             self.cell.outputs.append(nbformat.v4.new_output("error", **error))
@@ -50,14 +50,14 @@ class Recorder:
 
 
 class Displays:
-    """Outputs that the kernel may change later: by their display id, wherever in the notebook they are."""
+    """The outputs that the kernel may update later, by their display id. They may be in several cells."""
 
     def __init__(self) -> None:
         self._outputs: dict[str, list[nbformat.NotebookNode]] = {}
         self._changed: dict[str, str] = {}
 
     def take(self, message: dict, recorder: Recorder | None) -> None:
-        """Take a message that shows something; call it after the recorder has."""
+        """Record or update a display. Call it after the recorder got the message."""
         content = message["content"]
         display_id = (content.get("transient") or {}).get("display_id")
         if display_id is None:
@@ -66,14 +66,14 @@ class Displays:
             if recorder is not None and recorder.cell.outputs:
                 self._outputs.setdefault(display_id, []).append(recorder.cell.outputs[-1])
             return
-        # Validates, as the recorder does.
+        # This also validates the message, as the recorder does.
         update = nbformat.v4.new_output("display_data", nbformat.from_dict(content["data"]), metadata=nbformat.from_dict(content["metadata"]))
         for output in self._outputs.get(display_id, []):
             output.data, output.metadata = update.data, update.metadata
             self._changed[display_id] = text_of(output.data)
 
     def tell_changes(self) -> None:
-        """Print what has become of displays that changed: once, because a bar of progress changes many times a second."""
+        """Print the last content of displays that have changed. It is printed only once, because a progress bar changes many times per second."""
         for text in self._changed.values():
             show(text + "\n", sys.stdout)
         self._changed = {}
@@ -84,19 +84,20 @@ def text_of(data: dict) -> str:
     return f"[{', '.join(sorted(data))}]" if text is None else text
 
 
-# All control characters but tabs, ends of lines and colours: with others a stranger's output could write to the clipboard or rewrite what stands above.
+# All control characters except tabs, line ends and colours. With others, the output of a foreign program could write to the clipboard or change earlier lines.
 CONTROLS = re.compile(r"(\x1b\[[0-9;]*m)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def show(text: str, stream) -> None:
-    """Write what a cell put out. A terminal gets its control characters as their codes (`\\x1b`)."""
+    """Write output of a cell. On a terminal, control characters are replaced by their codes (`\\x1b`)."""
     write(CONTROLS.sub(lambda found: found[1] or repr(found[0])[1:-1], text) if stream.isatty() else text, stream)
 
 
 def write(text: str, stream) -> None:
-    """Write all of a text, however slowly it is read; a character that the stream cannot take as its code (`\\u2192`).
+    """Write a whole text, however slowly it is read. A character that the stream cannot encode is replaced by its code (`\\u2192`).
 
-    A kernel inherits our pipes, and Node.js makes those that it uses non-blocking, for us too: the stream would drop what a full pipe does not take.
+    A kernel inherits our pipes. Node.js makes its pipes non-blocking, which affects this process, too: the stream would drop the part that
+    a full pipe does not accept.
     """
     stream.flush()
     rest = memoryview(text.encode(stream.encoding, "backslashreplace"))

@@ -3,10 +3,10 @@
 run_notebook.py NOTEBOOK [--output FILE] [--inject CODE]
 run_notebook.py --check NOTEBOOK [--inject CODE]
 
-What cells print comes as they print it. The executed notebook is written after each cell, so it is there whatever happens. Exit codes: 0; 1 when a
-cell failed or nothing could be run; 130 when it was stopped. `--check` only tells whether the notebook could be run. `--inject`
-puts a cell with this code behind the one that declares the notebook's parameters. `--failure-to` names an open file (its number) that gets a failure as
-JSON, instead of a line on standard error.
+Output of cells is printed at once. The executed notebook is written after each cell, so an interrupted run leaves it, too. Exit codes: 0; 1 when a
+cell failed or nothing could be run; 130 when the run was stopped. `--check` only checks whether the notebook can be run. `--inject`
+inserts a cell with this code after the cell that declares the notebook's parameters. `--failure-to` is the number of an open file; a failure is written
+to it as JSON, instead of a line on standard error.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def main() -> int:
         say(str(stopped))
         return STOPPED
     except BrokenPipeError:
-        # Nobody reads any more (`… | head`): not even the interpreter's own last flush may try to write.
+        # Nobody reads the output any more (`… | head`). The interpreter's own last flush must not try to write either.
         sys.stdout = None
     return 1
 

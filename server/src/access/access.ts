@@ -39,9 +39,9 @@ const useWrittenEveryMs = 10_000
 const gatheredTokens = 500
 
 /**
- * Find out who asks, and whether they may, before anything else happens and before a body is read. A missing token is anonymous; a wrong one is refused even
- * where none is needed. After a body was read, it is found out again. Each route names its right, and the server does not start with a route that names none. A page of a foreign origin may read what is
- * public, and change nothing. What a token has open is cut when the token is voided or ends.
+ * Authenticate and authorize each request before anything else happens and before its body is read, and again after a body was read. A request without a token
+ * is anonymous. A wrong token is refused even where none is needed. Each route names its right; the server does not start with a route that names none. A page
+ * of a foreign origin may read what is public, and change nothing. Streams that a token has opened are cut when the token is revoked or expires.
  */
 export const accessPlugin = fp<AccessOptions>(
   (app, { db, notifications, origins }) => {
@@ -76,12 +76,12 @@ export const accessPlugin = fp<AccessOptions>(
     app.addHook('onRequest', async (request, reply) => {
       checkPath(request)
       checkOrigin(request, origins)
-      // Before anything else is waited for: a token that is voided meanwhile cuts this request too.
+      // Follow the request before the next `await`, so that a token that is revoked meanwhile cuts it, too.
       do await identify(request)
       while (!open.follow(request, reply))
       await permitRequest(db, request)
     })
-    // Whoever asks can let a body wait for as long as they like, and lose their rights meanwhile.
+    // A client can delay its body for as long as it likes, and lose its rights meanwhile.
     app.addHook('preHandler', async (request) => {
       if (mayHaveWaited(request)) await request.permitAgain()
     })
@@ -139,17 +139,17 @@ async function permitRequest(db: Kysely<Tables>, request: FastifyRequest): Promi
   await permitObject(db, right, request)
 }
 
-/** How long, in milliseconds, a node's body may take before its token is looked up again. Nodes send many and lose their token seldom. */
+/** The most time for a node's body before its token is looked up again, in milliseconds. Nodes send many bodies and seldom lose their token. */
 const nodeBodyMs = 1_000
 
-/** Whether the rights of who asks may be others by now than before the body was read. */
+/** Tell whether the rights of the asker may have changed while the body was read. */
 function mayHaveWaited({ body, principal }: FastifyRequest): boolean {
   const { role, soughtMs } = principal
   if (body === undefined || role === 'anonymous') return false
   return role !== 'node' || performance.now() - soughtMs > nodeBodyMs
 }
 
-/** Whose change a request is in the audit trail; null: it changes nothing, or is a node's report of itself. */
+/** Return the user in whose name the audit trail records the changes of a request; null when the request changes nothing or is a node's report of itself. */
 function actorOf(request: FastifyRequest): Actor | null {
   const { principal, routeOptions } = request
   const { right } = routeOptions.config

@@ -1,7 +1,7 @@
 /**
- * What an asker can be to the object that a request is about. `operator`: speaks with an operator's token. The admins and the `member` are of the group that the
- * object belongs to; a group admin may all that a node admin and a slice admin may, and each of them is a member. `person`: any user. `user itself`: the
- * object is the asker, or is the asker's own.
+ * The relation of an asker to the object of a request. `operator`: the asker has an operator's token. The admins and the `member` are those of the group that
+ * owns the object. A group admin has all rights of a node admin and of a slice admin, and each admin is a member. `person`: any user. `user itself`: the object
+ * is the asker, or belongs to the asker.
  */
 export type Party =
   | 'operator'
@@ -17,13 +17,13 @@ export type Party =
 /** Kinds of objects that the path of a request names by `{id}`. */
 export type OwnedKind = 'node' | 'slice' | 'sliver' | 'group' | 'user' | 'token' | 'request'
 
-/** Something that a request does, and who may. */
+/** An action of requests, and who may do it. */
 export interface Right {
-  /** Who may; `anybody`: also a request without a token. */
+  /** Who may do it; `anybody`: also a request without a token. */
   readonly may: readonly Party[] | 'anybody'
-  /** What the request is about. `unnamed`: the path does not tell, and the handler checks what it finds. */
+  /** The object of the request. `unnamed`: the path does not name it, and the handler checks the object that it finds. */
   readonly object: OwnedKind | 'none' | 'unnamed'
-  /** Whether it needs a token that may change things. */
+  /** Whether the request needs a token that may change things. */
   readonly changes: boolean
 }
 
@@ -35,16 +35,16 @@ const groupAdmins = ['operator', 'group admin'] as const
 const itself = ['node itself'] as const
 
 /**
- * Everything that can be done with a server: who may do what to which object. The name of a right completes "may not …" in a refusal. Each route names one in its
- * `config.right`, whatever its verb, and the server does not start with a route that names none. Source: CONFINE's roles, but with each right looked at in
- * the group that the object belongs to.
+ * All actions on a server: who may do what to which object. The name of a right completes "may not …" in a refusal. Each route names one in its
+ * `config.right`, whatever its verb, and the server does not start with a route that names none. Source: CONFINE's roles, but each right is checked in
+ * the group that owns the object.
  */
 export const rights = {
   'read the testbed': { may: 'anybody', object: 'none', changes: false },
-  // What nodes measure of themselves is public; for the samples of slices the handler asks for the right below.
+  // Samples that nodes measure of themselves are public. For samples of slices the handler checks the right below.
   'read samples': { may: 'anybody', object: 'unnamed', changes: false },
   'read a slice’s samples': { may: ['operator', 'member'], object: 'unnamed', changes: false },
-  // With a one-time secret, and a proof of the node's key.
+  // With a one-time secret, and a proof that the node has its key.
   'enrol a node': { may: 'anybody', object: 'unnamed', changes: true },
   'ask who it is': { may: ['person', 'node'], object: 'none', changes: false },
 
@@ -97,7 +97,7 @@ export const rights = {
   },
   'ask for something': { may: people, object: 'unnamed', changes: true },
   'ask for nodes or slices': { may: groupAdmins, object: 'unnamed', changes: true },
-  // One for nodes or slices also needs the right to allow them.
+  // Deciding a request for nodes or slices also needs the right to allow them.
   'decide a request': { may: groupAdmins, object: 'request', changes: true },
   'withdraw a request': {
     may: ['operator', 'group admin', 'user itself'],
@@ -137,7 +137,7 @@ export const rights = {
 /** The name of a right. */
 export type RightName = keyof typeof rights
 
-/** Members of a body that need a right of their own besides the one of its route, whichever verb brings them. */
+/** The members of a body that need a right of their own besides the right of the route, with every verb. */
 export const memberRights: Readonly<
   Partial<Record<RightName, Readonly<Record<string, RightName>>>>
 > = {
@@ -153,7 +153,7 @@ export const memberRights: Readonly<
   'make a token': { user: 'make a token for another', group: 'make a token for another' },
 }
 
-/** Who may, in words: "a group admin or node admin of group red, or an operator". `group` is the name of the object's group, where it is known. */
+/** Describe who may, in words: "a group admin or node admin of group red, or an operator". `group` is the name of the object's group, if it is known. */
 export function describeParties({ may }: Right, group: string | null): string {
   if (may === 'anybody') return 'anybody'
   const ofGroup = may.filter((party) => groupParties.has(party))

@@ -3,14 +3,14 @@ import { sql, type Transaction } from 'kysely'
 import type { Tables } from '../postgres/tables.ts'
 import { currentActor } from './actor.ts'
 
-/** A change of an object, as the audit trail keeps it. */
+/** A change of an object, as the audit trail records it. */
 export interface Trace {
   readonly kind: AuditEntry['kind']
   readonly action: AuditEntry['action']
   readonly id: string
 }
 
-/** Write down who made the changes of a transaction that is about to commit. What nodes report is no change of anybody's. */
+/** Record who made the changes of a transaction that is about to commit. Reports of nodes are not recorded. */
 export async function writeAudit(tx: Transaction<Tables>, traces: readonly Trace[]): Promise<void> {
   const actor = currentActor()
   if (actor === null || traces.length === 0) return

@@ -7,7 +7,7 @@ import { listRoute } from './list-route.ts'
 
 const tags = ['audit']
 
-/** The audit trail: who changed what. Nothing changes it. */
+/** Routes of the audit trail: who changed what. No route changes it. */
 export function auditRoutes(app: FastifyInstance, { registry }: RouteContext): void {
   listRoute(app, {
     url: routes.audit,

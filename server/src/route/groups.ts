@@ -32,7 +32,7 @@ import { listRoute } from './list-route.ts'
 
 const tags = ['groups']
 
-/** Groups of people, who own nodes and slices. */
+/** Routes of groups, which own nodes and slices. */
 export function groupRoutes(app: FastifyInstance, { registry }: RouteContext): void {
   const idOf = (request: ById): number => numericId(request, 'group')
 
@@ -122,7 +122,7 @@ export function groupRoutes(app: FastifyInstance, { registry }: RouteContext): v
   )
 }
 
-/** The testbed's agreement, in versions. */
+/** Routes of the testbed's agreement and its versions. */
 export function agreementRoutes(app: FastifyInstance, { registry }: RouteContext): void {
   listRoute(app, {
     url: routes.agreements,

@@ -36,7 +36,7 @@ const tags = ['templates']
 /** The largest image, in bytes. */
 const maxImageBytes = 2 * 1024 ** 3
 
-/** Templates: root file systems for slivers. */
+/** Routes of templates, which are root file systems for slivers. */
 export function templateRoutes(app: FastifyInstance, { registry, imageDir }: RouteContext): void {
   const idOf = (request: ById): number => numericId(request, 'template')
   // These changes run one at a time, so that a new image is not removed as unused before its template names it.
@@ -128,7 +128,7 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
           maxBytes: maxImageBytes,
         })
         return await inTurn(async () => {
-          // A large image takes long, and whoever sends it may have lost the right to.
+          // A large image takes long, and its sender may have lost the right meanwhile.
           await request.permitAgain()
           await image.keep()
           const changed = await setTemplateImage(registry, template.id, image)

@@ -34,13 +34,13 @@ import { listRoute } from './list-route.ts'
 
 const tags = ['users']
 
-/** Whose SSH keys an asker may read. */
+/** Return whose SSH keys an asker may read. */
 function keysShownTo(principal: Principal): KeysShown {
   const readsAll = findRefusal('read SSH keys', principal, {}) === null
   return readsAll ? 'all' : { ofUser: principal.userId }
 }
 
-/** Users: who they are, and which groups they are in. */
+/** Routes of users and their groups. */
 export function userRoutes(app: FastifyInstance, { registry }: RouteContext): void {
   listRoute(app, {
     url: routes.users,

@@ -5,7 +5,7 @@ import type { RegistryStore } from '../store.ts'
 import type { ListSource } from './list-source.ts'
 import { count, selectPart, type Db, type Part } from './selection.ts'
 
-/** The audit trail, in the order in which changes were written. */
+/** List the audit trail, in the order in which changes were written. */
 export function listAudit({ db }: RegistryStore): ListSource<AuditEntry> {
   return {
     schema: AuditEntry,

@@ -5,7 +5,7 @@ import { found } from '../refusal.ts'
 /** What operators can allow a group to have. */
 export type Allowed = 'nodes' | 'slices'
 
-/** Hold a group's row to the end of the change, and read it. @throws {@link LabError} LAB_NOT_FOUND. */
+/** Lock the row of a group until the end of the transaction, and read it. @throws {@link LabError} LAB_NOT_FOUND. */
 export async function lockGroup(change: Change, id: number) {
   const row = await change.tx
     .selectFrom('groups')
@@ -17,8 +17,7 @@ export async function lockGroup(change: Change, id: number) {
 }
 
 /**
- * Require that the group is allowed nodes or slices. Nobody can withdraw that before the end of the change.
- *
+ * Require that the group is allowed nodes or slices. Nobody can withdraw that before the end of the transaction.
  * @param action what cannot be done, to follow "cannot"
  * @throws {@link LabError} LAB_GROUP_NOT_ALLOWED, LAB_NOT_FOUND.
  */
@@ -39,9 +38,8 @@ export async function requireAllowed(
 }
 
 /**
- * Require that groups have an active group admin after what the change has done so far. Their rows are locked.
- *
- * @param mayBeEmpty a group that has no member any more needs no admin; operators look after it
+ * Require that groups have an active group admin after the changes so far. The rows of the groups must be locked.
+ * @param mayBeEmpty a group without any member needs no admin, because operators administer it
  * @throws {@link LabError} LAB_GROUP_LAST_ADMIN.
  */
 export async function requireAdmins(
@@ -63,7 +61,7 @@ export async function requireAdmins(
   }
 }
 
-/** The number of the newest agreement; null: there is none. */
+/** Return the number of the newest agreement; null: there is none. */
 export async function newestAgreement({ tx }: Pick<Change, 'tx'>): Promise<number | null> {
   const { newest } = await tx
     .selectFrom('agreements')

@@ -26,7 +26,7 @@ export async function readGroup(db: Db, id: number): Promise<Group> {
   return found((await readGroups(db, { ids: [id] }))[0], 'group', id)
 }
 
-/** Make a group, which accepts the agreement by that; its maker is its admin. @throws {@link LabError} LAB_NAME_TAKEN, LAB_GROUP_AGREEMENT. */
+/** Create a group. It accepts the agreement at the same time, and its creator is its admin. @throws {@link LabError} LAB_NAME_TAKEN, LAB_GROUP_AGREEMENT. */
 export async function createGroup(
   store: RegistryStore,
   userId: number,
@@ -57,15 +57,14 @@ export async function createGroup(
 /** Options of {@link patchGroup}. */
 export interface GroupPatchOptions {
   readonly ifMatch: string | null
-  /** Who changes it, for the requests that are accepted by that. */
+  /** The user who changes the group. Requests that the change accepts are decided by this user. */
   readonly byUserId: number
-  /** Whether users may become members who have not asked for it. */
+  /** Whether users may become members without a request of theirs. */
   readonly mayAddUnasked: boolean
 }
 
 /**
- * Change a group. Who withdraws its nodes or slices stops what runs: its nodes go from production to safe, its slices from start to deploy.
- *
+ * Change a group. When its right to nodes or slices is withdrawn, they stop: its nodes go from production to safe, its slices from start to deploy.
  * @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, LAB_GROUP_LAST_ADMIN, LAB_GROUP_MEMBER_UNASKED, LAB_REQUEST_PRECONDITION_FAILED.
  */
 export async function patchGroup(
@@ -99,7 +98,7 @@ export async function patchGroup(
   })
 }
 
-/** A member leaves a group. @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_LAST_ADMIN. */
+/** Remove a member who leaves a group. @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_LAST_ADMIN. */
 export async function leaveGroup(store: RegistryStore, id: number, userId: number): Promise<void> {
   await store.change(async (change) => {
     await lockGroup(change, id)
@@ -132,7 +131,7 @@ export async function acceptAgreement(
   })
 }
 
-/** Remove a group that owns nothing. Its members stay users. @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_IN_USE, LAB_REQUEST_PRECONDITION_FAILED. */
+/** Remove a group that owns nothing. Its members remain users. @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_IN_USE, LAB_REQUEST_PRECONDITION_FAILED. */
 export async function deleteGroup(
   store: RegistryStore,
   id: number,
@@ -163,7 +162,7 @@ function acceptance(version: number | null) {
   }
 }
 
-/** Stop what a group is not allowed any more. Source: CONFINE, withdrawal demotes nodes to safe and slices to deploy. */
+/** Stop the nodes or slices that a group is not allowed any more. Source: CONFINE, withdrawal demotes nodes to safe and slices to deploy. */
 async function demote(change: Change, groupId: number, what: Allowed): Promise<void> {
   if (what === 'slices') {
     const slices = await change.tx

@@ -16,7 +16,7 @@ export async function readUser(db: Db, id: number, keysShown: KeysShown): Promis
   return found((await readUsers(db, { ids: [id], keysShown }))[0], 'user', id)
 }
 
-/** Make a user, who is in no group yet. @throws {@link LabError} LAB_NAME_TAKEN. */
+/** Create a user, who is in no group yet. @throws {@link LabError} LAB_NAME_TAKEN. */
 export async function createUser(
   store: RegistryStore,
   { name, description = '' }: UserCreate,
@@ -43,9 +43,8 @@ export interface UserPatchOptions {
 }
 
 /**
- * Change a user. A disabled user's tokens and SSH keys let nobody in from this moment, and do again when the user is enabled. Who is an operator no more has
- * no operator's tokens any more.
- *
+ * Change a user. The tokens and SSH keys of a disabled user are refused from this moment on, and accepted again when the user is enabled. A user who stops
+ * being an operator loses all operator's tokens.
  * @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, LAB_AUTH_LAST_OPERATOR, LAB_REQUEST_PRECONDITION_FAILED.
  */
 export async function patchUser(
@@ -80,19 +79,19 @@ export async function patchUser(
   })
 }
 
-/** Add an SSH public key to a user; slivers of the user's groups let it in from now on. Adding it again changes nothing. */
+/** Add an SSH public key to a user. Slivers of the user's groups accept it from now on. Adding it again changes nothing. */
 export async function addAuthToken(
   store: RegistryStore,
   userId: number,
   key: string,
 ): Promise<User> {
   return changeAuthTokens(store, userId, (keys) =>
-    // The newest are kept: a notebook server that is made again each day brings a new key each day.
+    // The newest keys are kept, because a notebook server that is created again each day adds a new key each day.
     keys.includes(key) ? keys : [...keys, key].slice(-maxAuthTokens),
   )
 }
 
-/** Take an SSH public key away from a user; slivers let it in no more. Taking it away again changes nothing. */
+/** Remove an SSH public key from a user. Slivers do not accept it any more. Removing it again changes nothing. */
 export async function removeAuthToken(
   store: RegistryStore,
   userId: number,
@@ -104,8 +103,7 @@ export async function removeAuthToken(
 }
 
 /**
- * Remove a user with their tokens, SSH keys and requests. What they made belongs to their groups, and stays.
- *
+ * Remove a user with their tokens, SSH keys and requests. Objects that they created belong to their groups, and stay.
  * @throws {@link LabError} LAB_NOT_FOUND, LAB_AUTH_LAST_OPERATOR; LAB_GROUP_LAST_ADMIN when other members would be left without an admin.
  */
 export async function deleteUser(store: RegistryStore, id: number): Promise<void> {
@@ -117,7 +115,7 @@ export async function deleteUser(store: RegistryStore, id: number): Promise<void
     await change.tx.deleteFrom('users').where('id', '=', id).execute()
     await requireAdmins(change, groupIds, { mayBeEmpty: true })
     change.trace('user', 'deleted', id)
-    // Nodes let in the SSH keys of a sliver's group.
+    // Slivers accept the SSH keys of the members of their group.
     if (user.auth_tokens.length > 0) groupIds.forEach((each) => change.targetsOf('group', each))
   })
 }
@@ -143,12 +141,12 @@ async function changeAuthTokens(
   })
 }
 
-/** Note that nodes with slivers of the user's groups are to let in other SSH keys. */
+/** Note that the SSH keys in the slivers of the user's groups have changed. */
 async function noteKeys(change: Change, userId: number): Promise<void> {
   for (const groupId of await readGroupIds(change, userId)) change.targetsOf('group', groupId)
 }
 
-/** The groups of a user, in the order in which they are locked. */
+/** Return the groups of a user, in the order in which they are locked. */
 async function readGroupIds({ tx }: Change, userId: number): Promise<readonly number[]> {
   const rows = await tx
     .selectFrom('group_roles')
