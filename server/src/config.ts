@@ -50,6 +50,7 @@ const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
 /**
  * Read the settings from the environment. Settings have defaults where one makes sense.
+ *
  * @throws {@link LabError} LAB_CONFIG_MISSING, LAB_CONFIG_INVALID, LAB_CONFIG_UNKNOWN_VARIABLE.
  */
 export function readServerConfiguration(

@@ -11,6 +11,7 @@ declare module 'fastify' {
     principal: Principal
     /**
      * Authenticate and authorize the request again. A handler calls it after it has waited for the client and before it changes something.
+     *
      * @throws LabError LAB_AUTH_INVALID_TOKEN, LAB_AUTH_FORBIDDEN.
      */
     permitAgain: () => Promise<void>

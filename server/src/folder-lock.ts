@@ -4,9 +4,10 @@ import { LabError } from '@community-lab/contract'
 
 /**
  * Lock a folder for this process, until the lock is disposed of or the process ends in any way.
+ *
  * SQLite locks a file by a lock of the kernel. So a lock never stays behind, and it holds across network and process namespaces. Nothing is written into the
- * file.
- * The locks of the agent and of the virtual testbed tell who holds them, which takes a file with a pid or a socket. Nobody needs to know who holds this one.
+ * file. The locks of the agent and of the virtual testbed tell who holds them, which takes a file with a pid or a socket. Nobody needs to know who holds this
+ * one.
  * @throws {@link LabError} LAB_SERVER_FOLDER_IN_USE.
  */
 export function lockFolder(dir: string): Disposable {

@@ -15,6 +15,7 @@ import type { Context } from './context.ts'
 /**
  * Find the credentials to use, by the same rule as notebooks, with two additions: an operator's file is preferred to a researcher's in the same folder, and the
  * last place is this checkout's own testbed.
+ *
  * @throws {@link LabError} LAB_CREDENTIALS_MISSING, LAB_CREDENTIALS_INVALID.
  */
 export function findCredentials(context: Context): ChosenCredentials {

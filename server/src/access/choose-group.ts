@@ -10,7 +10,7 @@ import type { Principal } from './principal.ts'
 /** The kind of object to create, and the group that the request names. */
 export interface GroupChoice {
   readonly right: RightName
-  /** What operators must have allowed the group. */
+  /** The kind of object that operators must have allowed the group. */
   readonly needs: 'nodes' | 'slices'
   /** The group in the request, by its id or name; undefined when the request names none. */
   readonly named: number | string | undefined

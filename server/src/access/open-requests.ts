@@ -10,9 +10,7 @@ export interface OpenRequests {
   follow(request: FastifyRequest, reply: FastifyReply): boolean
   /** List the tokens of the followed requests. */
   tokens(): readonly number[]
-  /**
-   * End what a token has open that has no end of its own: event streams, tunnels, nodes' streams. Other answers are completed.
-   */
+  /** End the open streams of a token, which have no end of their own: event streams, tunnels, nodes' streams. Other answers are completed. */
   cut(tokenId: number): void
 }
 
@@ -24,7 +22,8 @@ interface OpenRequest {
 /** Follow the requests that are being answered. When a token expires, its streams are ended. */
 export function createOpenRequests(): OpenRequests {
   const byToken = new Map<number, Set<OpenRequest>>()
-  // A token that is cut between its look-up and `follow` has no open request yet. One that is looked up later may be valid again, because its user was enabled.
+  // A token that is cut between its look-up and `follow` has no open request yet, so the time of each cut is kept. A token that is looked up after the cut
+  // may be valid again, because its user was enabled.
   const cutAtMs = new Map<number, number>()
   return {
     follow(request, reply) {

@@ -5,7 +5,7 @@ import type { Principal } from './principal.ts'
 
 /** The object that a right is needed for. */
 export interface PermitOptions {
-  /** Whom the object belongs to; `unknown`: it was not read yet. Default: nobody. */
+  /** The owner of the object; `unknown`: the object was not read yet. Default: nobody. */
   readonly owner?: Owner | 'unknown'
   /** The name of the object's group, for the refusal. */
   readonly group?: string | null

@@ -11,7 +11,7 @@ export interface VoidTokenOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** End what tokens have open as soon as they are void, whichever server voided them. Returns the unsubscriber. */
+/** Cut the open streams of tokens as soon as the tokens are void, by this server or another one. Returns the unsubscriber. */
 export function cutVoidTokens(options: VoidTokenOptions): () => void {
   const { db, notifications, open, onError } = options
   return notifications.on(channels.voidTokens, (message) => {

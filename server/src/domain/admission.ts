@@ -41,6 +41,7 @@ export function isReserved(name: ResourceName): boolean {
 
 /**
  * Check a slice against the testbed before anything is reserved: its template, names, states, architectures and free resources.
+ *
  * @throws {@link LabError} LAB_SLICE_UNKNOWN_TEMPLATE, LAB_TEMPLATE_NO_IMAGE, LAB_SLICE_UNKNOWN_NODE, LAB_SLICE_NODE_NOT_READY,
  * LAB_SLICE_ARCH_MISMATCH, LAB_SLICE_NO_CAPACITY.
  */

@@ -32,7 +32,7 @@ export interface Owner {
 export type Refusal = 'no token' | 'a token that may only read' | 'not the one who may'
 
 /**
- * Decide whether an asker may do something to what belongs to somebody; null: yes.
+ * Decide whether an asker may do something to an object of this owner. Returns null when the asker may, and otherwise the reason.
  *
  * The owner is `unknown` before the object was read. Then an asker is refused only if there is no object to which the asker may do it.
  */
@@ -48,7 +48,7 @@ export function findRefusal(
   return right.changes && isReader(asker) ? onlyReads : null
 }
 
-/** The groups in which a role of the asker has a right. Operators, who may have it in all groups, are not considered. */
+/** Return the groups in which a role of the asker has a right. For operators, who may have it in all groups, only their own roles count. */
 export function groupsWithRight(name: RightName, asker: Asker): readonly number[] {
   const { may }: Right = rights[name]
   if (may === 'anybody') return []

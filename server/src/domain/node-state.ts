@@ -3,6 +3,7 @@ import { LabError, type NodeSetState } from '@community-lab/contract'
 /**
  * Check a manual change of a node's set_state. Only the server sets and ends `debug` (a node without keys is in debug). `production` can be set only
  * from `safe`. `failure` can be set from both, and be left only to `safe`. Source: CONFINE registry, node state rules (2.1).
+ *
  * @throws {@link LabError} LAB_NODE_STATE_REFUSED.
  */
 export function checkNodeSetState(node: string, from: NodeSetState, to: NodeSetState): void {

@@ -10,8 +10,8 @@ export interface Cursor {
 type Marked = { readonly id: number; readonly time: string } | null
 
 /**
- * Write the cursor after an event: its number, and a mark of the event itself. A server that was restored from an older copy numbers new events like the lost ones. The
- * mark distinguishes them, so a reader with a cursor from before is told to read everything again.
+ * Write the cursor after an event: its number, and a mark of the event itself. A server that was restored from an older copy gives new events the numbers of
+ * lost ones. The mark distinguishes them, so a reader with a cursor of a lost event is told to read everything again.
  */
 export function formatCursor(id: number, event: Marked): string {
   return `${id}.${markOf(event)}`

@@ -21,6 +21,7 @@ export const gatewayInterface = 'clab-server'
 
 /**
  * Create the folder that tincd runs on, which only the gateway may enter, or check the present one.
+ *
  * tincd executes `tinc-up`, `host-up`, even `hosts/<name>-up`, and obeys options such as `PublicKeyFile`, all with the gateway's privileges. So it never runs
  * on the folder that the server writes. The server's files are data, which `readTincSource` checks. The gateway writes everything that is executed or
  * configures tincd itself, in a folder that only root can write.

@@ -28,6 +28,7 @@ const maxKeptIncidents = 100
 
 /**
  * Serve the gateway's Unix socket. Only its owner may connect: from its creation on, the file has this owner and mode 0600.
+ *
  * @throws {@link LabError} LAB_GATEWAY_RUNNING when another gateway answers on it.
  */
 export async function serveGateway(options: GatewaySocketOptions): Promise<GatewaySocket> {

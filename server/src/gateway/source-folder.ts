@@ -21,6 +21,7 @@ const maxFileBytes = 16 * 1024
 
 /**
  * Read the tinc folder that the unprivileged server writes. Its content is only data, and is not trusted:
+ *
  * no link, device or pipe is opened, no file longer than 16 KiB is read, keys are parsed and written again, and a host is accepted only with the one subnet
  * that the address plan gives to its name. A bad host file is left out and named; the others are used.
  * Returns a sentence instead when the folder is not complete yet.

@@ -17,17 +17,17 @@ declare module 'fastify' {
 /** The most requests that the server accepts. */
 export interface Limits {
   /**
-   * The requests of one address in a minute. They are counted before their tokens are looked up in PostgreSQL, so this bounds the queries that strangers cause. A class
-   * of students behind one address stays far below it.
+   * The most requests per minute of one address. They are counted before their tokens are looked up in PostgreSQL, so this bounds the queries that strangers
+   * cause. A class of students behind one address stays far below it.
    */
   readonly addressPerMinute: number
-  /** The requests in a minute over the Unix socket, by which JupyterLab and the virtual testbed pass the requests of all users of this machine. */
+  /** The most requests per minute over the Unix socket, by which JupyterLab and the virtual testbed pass the requests of all users of this machine. */
   readonly socketPerMinute: number
-  /** The requests of one token in a minute. */
+  /** The most requests per minute of one token. */
   readonly tokenPerMinute: number
-  /** The requests without a token of one address in a minute. */
+  /** The most requests per minute of one address without a token. */
   readonly anonymousPerMinute: number
-  /** How many requests of nodes are answered at the same time, and at which rate refused nodes come again. */
+  /** The most requests of nodes that are answered at the same time, and the rate at which refused nodes are told to come back. */
   readonly nodes: NodeTurnsOptions
   /** The most open streams of a token, of an address, of the Unix socket, of all clients without a token, and of all together. */
   readonly streams: {
@@ -49,7 +49,7 @@ export const defaultLimits: Limits = {
   streams: { token: 100, address: 200, socket: 2_000, anonymous: 2_500, server: 5_000 },
 }
 
-/** Limit requests by address. Must be registered before the plugin that finds out who asks. */
+/** Limit requests by address. Must be registered before the plugin that authenticates requests. */
 export const addressLimitPlugin = fp<{ readonly limits: Limits }>(
   async (app, { limits }) => {
     await app.register(rateLimit, {
@@ -76,7 +76,7 @@ export const addressLimitPlugin = fp<{ readonly limits: Limits }>(
   { name: 'address-limit', fastify: '5.x' },
 )
 
-/** Limit the number of open streams. Must be registered after the plugin that finds out who asks. */
+/** Limit the number of open streams. Must be registered after the plugin that authenticates requests. */
 export const streamLimitPlugin = fp<{ readonly limits: Limits }>(
   (app, { limits: { streams } }) => {
     limitStreams(app, streams)

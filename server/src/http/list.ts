@@ -12,6 +12,7 @@ export const batchSize = 1_000
 /**
  * Answer a list as CONFINE does: whole objects, filtered by JSON pointers, and in pages when `page` or `per_page` is given, with Link headers to
  * the first, last, previous and next page. The database filters by members that have a column. The server filters the rest in batches.
+ *
  * @throws {@link LabError} LAB_REQUEST_UNKNOWN_FILTER, LAB_REQUEST_INVALID.
  */
 export async function answerList<T>(

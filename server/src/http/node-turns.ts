@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Whether all nodes send this request by themselves. When too many do so at the same time, some are told to come again later. */
+    /** Whether nodes send this request automatically. When too many do so at the same time, some are told to come back later. */
     byNodes?: boolean
   }
   interface FastifyRequest {
@@ -17,27 +17,27 @@ declare module 'fastify' {
 export interface NodeTurnsOptions {
   /** The most requests that are answered at the same time. */
   readonly atOnce: number
-  /** How many refused nodes per second are told to come back. */
+  /** The number of refused nodes per second that are told to come back. */
   readonly backPerS: number
 }
 
-/** The longest time after which a refused node is told to come back, in seconds. */
+/** The longest time that a refused node is told to wait, in seconds. */
 const longestS = 300
 
 /**
- * Limit the requests of nodes that are answered at the same time. After the server was down or cut off, all nodes come at once. Without a limit, each would wait for PostgreSQL
- * until it gives up and tries again. A request beyond the limit is refused at once, before any query, and its node is told when to come back, each at another time. Must be registered
- * after the plugin of WebSockets, which tells what becomes a stream, and before the plugin that finds out who asks.
+ * Limit the requests of nodes that are answered at the same time. After the server was down or cut off, all nodes come at once. Without a limit, each would
+ * wait for PostgreSQL until it gives up and tries again. A request beyond the limit is refused at once, before any query, and each node is told another time to
+ * come back. Must be registered after the WebSocket plugin, which tells which requests become streams, and before the plugin that authenticates requests.
  *
- * A request counts while the server works on it, and not while its body or its answer is being transmitted: a node that never completes a report must not block the
- * others.
+ * A request counts while the server works on it, and not while its body or its answer is being transmitted: a node that never completes a report must not block
+ * the others.
  */
 export const nodeTurnsPlugin = fp<NodeTurnsOptions>(
   (app, { atOnce, backPerS }) => {
     let answering = 0
     let nextBackMs = 0
 
-    /** In how many seconds the next refused node is to come back. */
+    /** Return in how many seconds the next refused node is to come back. */
     function giveTime(): number {
       const now = performance.now()
       nextBackMs = Math.max(nextBackMs, now + 1_000) + 1_000 / backPerS
@@ -47,7 +47,7 @@ export const nodeTurnsPlugin = fp<NodeTurnsOptions>(
     function takeTurn(request: FastifyRequest, reply: FastifyReply): LabError | undefined {
       if (request.routeOptions.config.byNodes !== true) return undefined
       if (answering >= atOnce) return new LabError('LAB_SERVER_BUSY', { retryAfterS: giveTime() })
-      // Streams do not count, because they have no end of their own; nor do answers whose client has gone.
+      // Streams do not count, because they have no end of their own. Answers whose client has gone do not count either.
       if (request.ws || reply.raw.closed) return undefined
       answering++
       request.hasTurn = true

@@ -26,7 +26,7 @@ export function trackStreams(app: FastifyInstance): Streams {
   }
 }
 
-/** How long a reader may take nothing while data waits for it, in milliseconds. */
+/** The longest time for which a reader may take no byte while data waits, in milliseconds. */
 const stallMs = 60_000
 
 /** End an answer whose reader takes nothing of it for a minute. A slow reader is not affected, because each byte that the network takes counts. */
@@ -39,6 +39,7 @@ const heartbeatMs = 10_000
 
 /**
  * Answer with a stream of server-sent events, and keep it alive. The reader learns at once that it is connected.
+ *
  * @returns a function that ends the stream
  */
 export function beginEventStream(reply: FastifyReply): () => void {

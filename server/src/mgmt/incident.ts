@@ -4,7 +4,7 @@ import type { Registry } from '../registry/registry.ts'
 
 /** The time until the same incident is reported again, in milliseconds. A host that is refused tries every 5 s. */
 const repeatAfterMs = 10 * 60_000
-/** The most different incidents reported in that time, because whoever tries to connect chooses the names in them. */
+/** The most different incidents in that time, because hosts that try to connect choose the names in them. */
 const mostAtOnce = 100
 
 /** Options of {@link createIncidentReporter}. */

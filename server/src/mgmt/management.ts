@@ -146,7 +146,7 @@ export const managementPlugin = fp<ManagementOptions>(
         await updateOnce().then(settle, async (error: unknown) => {
           settle()
           trouble = error instanceof Error ? error.message : String(error)
-          // A gateway that is not connected is brought up to date when it connects. After any other failure the update is tried again.
+          // A gateway that is not connected is updated when it connects. After any other failure the update is tried again.
           if (LabError.is(error, 'LAB_GATEWAY_UNAVAILABLE') && !gateway.connected) return
           await delay(retryAfterMs, undefined, { signal }).catch(() => {
             // The signal was aborted: the loop's condition ends the loop.
@@ -156,7 +156,7 @@ export const managementPlugin = fp<ManagementOptions>(
       } while (isWanted())
       // There is no `await` between the check above and this line, so no change can come in between and be left out.
       running = null
-      // When the server stops before an update has run, those who wait for the update are released.
+      // When the server stops before an update has run, the callers that wait for it are released.
       for (const settle of waiting.splice(0)) settle()
     }
     const isWanted = (): boolean => again && !signal.aborted

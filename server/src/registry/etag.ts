@@ -21,6 +21,7 @@ export function namesEtag(header: string, etag: string): boolean {
 
 /**
  * Check the condition of a change of an object; null: there is none.
+ *
  * @throws {@link LabError} LAB_REQUEST_PRECONDITION_FAILED.
  */
 export function checkIfMatch(ifMatch: string | null, object: { readonly uri: string }): void {

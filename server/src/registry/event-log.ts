@@ -23,6 +23,7 @@ export interface ChangeNotes {
 
 /**
  * Number and write the events of a change that is about to commit.
+ *
  * The counter's row is locked first and held until the commit, and the objects are read after that. So ids follow the order of commits, and an event contains
  * the changes of all events before it: a reader who applies them in order has the state of the database. The lock is taken after every other lock of the
  * transaction, and a transaction that holds it waits for no other lock.

@@ -22,6 +22,7 @@ export interface IncomingImage {
 
 /**
  * Write an image to disk beside the others, completely or not at all.
+ *
  * @throws {@link LabError} LAB_TEMPLATE_CHECKSUM, LAB_REQUEST_TOO_LARGE, LAB_REQUEST_MEDIA_TYPE when it is not gzip.
  */
 export async function receiveImage(

@@ -20,6 +20,7 @@ export interface TincHost {
 
 /**
  * The registry, as the other parts of the server (telemetry, tunnel, management network) use it. `app.registry` holds it.
+ *
  * Reads return committed state, and never wait for a node.
  */
 export interface Registry {

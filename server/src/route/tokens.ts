@@ -9,7 +9,7 @@ import { listRoute } from './list-route.ts'
 
 const tags = ['tokens']
 
-/** Tokens: what speaks for users and nodes. */
+/** Routes of tokens, which authenticate users and nodes. */
 export function tokenRoutes(app: FastifyInstance, { registry }: RouteContext): void {
   listRoute(app, {
     url: routes.tokens,

@@ -97,7 +97,7 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
     void store
       .append({ nodeId: node.id, node: node.name, spool: ofSpool, samples })
       .then(({ committedSeq, missingSeq }) => {
-        // More may be committed, by a connection that this one replaced. An agent expects acknowledgements only of what it sent on this one.
+        // More may be committed, by a connection that this one replaced. An agent expects acknowledgements only of records that it sent on this one.
         const ackedSeq = Math.min(committedSeq, records.at(-1)?.seq ?? 0)
         send({ type: 'ack', spool: ofSpool, committed_seq: ackedSeq })
         if (missingSeq !== null) refuse(`record ${missingSeq} is missing`)

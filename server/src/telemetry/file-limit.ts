@@ -14,6 +14,7 @@ const limits = { token: 8, address: 2, anonymous: 8 } as const
 export interface FileLimit {
   /**
    * Make a file for the reader of a request. It counts until its stream is closed. The signal is aborted when the reader disconnects.
+   *
    * @throws {@link LabError} LAB_TELEMETRY_BUSY when the reader has too many already.
    */
   open(

@@ -28,7 +28,10 @@ export interface TelemetryStoreOptions {
   readonly commitRows?: number
   /** The most memory that DuckDB uses, in MiB; default 256. */
   readonly memoryMiB?: number
-  /** Default: 256 measurements in a scope, 16 undeclared ones of one node, 256 columns of fields in a measurement, of which one node begins 32 in the scope `node`, 128 in a slice. */
+  /**
+   * Default: 256 measurements in a scope; 16 undeclared ones of one node; 256 columns of fields in a measurement, of which the samples of one node may add 32
+   * in the scope `node` and 128 in a slice.
+   */
   readonly bounds?: Partial<StoreBounds>
   /** Default: 36 million rows and 4 GiB, 10,000 rows a second. */
   readonly quota?: Partial<SliceQuota>
@@ -40,6 +43,7 @@ export interface TelemetryStoreOptions {
 
 /**
  * The store of samples: a DuckDB file that one thread owns. Each measurement of each scope has a wide table, with one row per sample.
+ *
  * The last record of each spool is committed together with its rows, so a sample is stored exactly once, no matter when a process is killed and how
  * often a node sends the sample. After a fatal error of DuckDB the file is opened again. Calls that were under way fail, and can be repeated.
  */
@@ -56,6 +60,7 @@ export interface TelemetryStore {
   rows(request: RowsRequest): Promise<RowsAnswer>
   /**
    * Write a Parquet file. Returns false when there is no such measurement. `fromUs` is inclusive, `toUs` is exclusive.
+   *
    * @throws {@link LabError} LAB_TELEMETRY_BUSY when too many files are being written, LAB_TELEMETRY_DISK_FULL; the signal's reason.
    */
   writeParquet(request: Omit<ParquetRequest, 'id'>, signal?: AbortSignal): Promise<boolean>
@@ -80,6 +85,7 @@ const diskCheckMs = 5_000
 
 /**
  * Open the store of samples, or create one.
+ *
  * @throws {@link LabError} LAB_TELEMETRY_UNUSABLE when its file is damaged, of a newer version, or held by another process.
  */
 export async function createTelemetryStore(

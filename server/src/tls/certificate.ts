@@ -19,6 +19,7 @@ const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
 /**
  * Read the server's certificate and key, or create them the first time. They are valid for long, because nodes know the server only by this certificate.
+ *
  * @throws {@link LabError} LAB_CONFIG_INVALID when they are damaged, because new ones would lock out every node.
  */
 export async function ensureCertificate(dir: string): Promise<ServerCertificate> {

@@ -14,6 +14,7 @@ const right = 'open a sliver’s SSH port'
 
 /**
  * Find the sliver of a tunnel, and check that the asker may use it: operators, and admins of slices in the group that owns it.
+ *
  * @throws {@link LabError} LAB_AUTH_REQUIRED, LAB_NOT_FOUND, LAB_AUTH_FORBIDDEN, LAB_SLIVER_NOT_STARTED.
  */
 export async function admitTunnel(

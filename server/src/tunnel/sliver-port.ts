@@ -17,6 +17,7 @@ const connectWithinMs = 8_000
 
 /**
  * Connect to a sliver's SSH port over the management network. The returned socket is paused, and each of its halves can be closed separately.
+ *
  * @throws {@link LabError} LAB_SLIVER_UNREACHABLE.
  */
 export function connectSliverPort({ sliver, address, port, signal }: SliverPort): Promise<Socket> {

@@ -11,6 +11,7 @@ const lingerMs = 10_000
 
 /**
  * Carry bytes between a WebSocket and a sliver's port until both have ended. Settles when both are closed.
+ *
  * Binary messages are bytes. An empty message says that the client sends no more (WebSockets cannot close one half), and the sliver's remaining
  * output still arrives. When the sliver ends, the WebSocket is closed with 1000 after all bytes; after a broken connection with 1011. A slow
  * side slows the other side down: at most {@link maxTunnelMessageBytes} and the sockets' own buffers wait in memory, in each direction.

@@ -34,6 +34,7 @@ export interface RunOptions {
 /**
  * Execute a notebook without a browser, on the running testbed or otherwise on one that is started for it and stopped afterwards. Output of its cells is
  * printed at once. Returns the exit code, which is not 0 when a cell failed. With `json` the failure is thrown instead.
+ *
  * @throws {@link LabError} LAB_CLI_NO_FILE, LAB_CLI_NOT_SET_UP, and the errors of starting a testbed.
  */
 export async function run(

@@ -25,6 +25,7 @@ export interface StartOptions {
 
 /**
  * Start a virtual testbed and JupyterLab on it, and keep both running until Ctrl-C, which ends both completely.
+ *
  * @throws {@link LabError} LAB_CLI_TESTBED_RUNNING, LAB_PORT_IN_USE, LAB_CLI_NO_FILE before anything is started.
  */
 export async function start(context: Context, options: StartOptions): Promise<void> {

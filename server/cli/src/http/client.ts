@@ -35,6 +35,7 @@ export interface Client {
   do(path: string, options?: AskOptions): Promise<void>
   /**
    * Read an object, and change it to the result of `edit`. When somebody else changes the object meanwhile, it is read and edited again.
+   *
    * @throws {@link LabError} as `ask`; LAB_REQUEST_PRECONDITION_FAILED when others change it again and again.
    */
   change<S extends TSchema>(

@@ -19,6 +19,7 @@ const Notebook = Type.Object({
 
 /**
  * Read the cell that declares a notebook's parameters: the first one with the tag `parameters`.
+ *
  * @throws {@link LabError} LAB_NOTEBOOK_UNUSABLE when there is none, or the notebook is in another language.
  */
 export async function readDeclaringCell(file: string): Promise<string> {

@@ -17,6 +17,7 @@ export interface DeclaringCell {
 
 /**
  * Write the cell that sets parameters: each value exactly as it was given, and with the declared type of its parameter.
+ *
  * A parameter that is a text takes its value literally. For other parameters, the value is read as TypeScript. When that fails and the type also allows texts,
  * the value is a text. Variables are assigned; constants are declared again. Of two values for one parameter the later one counts.
  * @throws {@link LabError} LAB_NOTEBOOK_PARAMETER with the name and the expected syntax.

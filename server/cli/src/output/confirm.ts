@@ -21,6 +21,7 @@ export interface Loss {
 
 /**
  * Return only if the person at the terminal agrees, or has agreed by `--yes`.
+ *
  * @throws {@link LabError} LAB_CLI_STOPPED for a no; LAB_CLI_USAGE when nobody can be asked.
  */
 export async function requireYes(

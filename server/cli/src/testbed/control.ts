@@ -8,6 +8,7 @@ const timeoutMs = 120_000
 
 /**
  * Create a client of the running virtual testbed's control socket.
+ *
  * @throws {@link LabError} LAB_VCT_NOT_RUNNING when the credentials name no such testbed.
  */
 export function connectControl(context: Context): Pick<Client, 'ask' | 'do'> {

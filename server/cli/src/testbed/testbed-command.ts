@@ -11,6 +11,7 @@ const graceMs = 60_000
 
 /**
  * Run a command of the virtual testbed's program, print its progress, and wait for its end. Returns the program's `ready` document, if there was one.
+ *
  * @throws {@link LabError} the program's error; LAB_VCT_COMMAND_FAILED when it fails without an error.
  */
 export async function runTestbedCommand(

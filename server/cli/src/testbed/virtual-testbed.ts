@@ -37,6 +37,7 @@ export function testbedProgram({ checkout }: Context): readonly string[] {
 
 /**
  * Start a virtual testbed, and print its progress. When it is stopped during its start, or fails, this rejects after all of it has ended.
+ *
  * @throws {@link LabError} the virtual testbed's error; LAB_VCT_POD_ENDED when it ends without an error.
  */
 export async function bringUpTestbed(

@@ -58,6 +58,7 @@ export interface Enrolled {
  * Enrol a node with its one-time secret, when the node proves that it has the private half of its key. The answer may be lost on its way. So until the first
  * report of the node, a client that proves that it has the same key gets the answer again, with a new token instead of the one before. After that the secret is
  * invalid for everybody.
+ *
  * @throws {@link LabError} LAB_ENROLLMENT_REFUSED, LAB_REQUEST_INVALID.
  */
 export async function enrollNode(

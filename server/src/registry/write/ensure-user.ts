@@ -15,6 +15,7 @@ export interface WantedUser {
 /**
  * Find a user, or create one of this name, in a group that is also created if needed. Such a group is allowed slices, and with an operator also
  * nodes. The first member of a group is its admin, others are slice admins.
+ *
  * @throws {@link LabError} LAB_REQUEST_INVALID when the user exists and is in another group, or is not an operator.
  */
 export async function ensureUser(change: Change, wanted: WantedUser): Promise<number> {

@@ -28,6 +28,7 @@ export async function lockAdmission(change: Change): Promise<void> {
 /**
  * Create or change a slice as its spec says, or refuse the whole spec. Sending a spec again changes nothing. A sliver is reset when its template or resources
  * change.
+ *
  * @throws {@link LabError} LAB_NAME_TAKEN when another group has the name; LAB_GROUP_NOT_ALLOWED; LAB_SLICE_WOULD_LOSE when slivers would be removed or reset
  * and the spec does not allow it; the errors of {@link admitSlice}.
  */

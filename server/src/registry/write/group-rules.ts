@@ -18,6 +18,7 @@ export async function lockGroup(change: Change, id: number) {
 
 /**
  * Require that the group is allowed nodes or slices. Nobody can withdraw that before the end of the transaction.
+ *
  * @param action what cannot be done, to follow "cannot"
  * @throws {@link LabError} LAB_GROUP_NOT_ALLOWED, LAB_NOT_FOUND.
  */
@@ -39,6 +40,7 @@ export async function requireAllowed(
 
 /**
  * Require that groups have an active group admin after the changes so far. The rows of the groups must be locked.
+ *
  * @param mayBeEmpty a group without any member needs no admin, because operators administer it
  * @throws {@link LabError} LAB_GROUP_LAST_ADMIN.
  */

@@ -65,6 +65,7 @@ export interface GroupPatchOptions {
 
 /**
  * Change a group. When its right to nodes or slices is withdrawn, they stop: its nodes go from production to safe, its slices from start to deploy.
+ *
  * @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, LAB_GROUP_LAST_ADMIN, LAB_GROUP_MEMBER_UNASKED, LAB_REQUEST_PRECONDITION_FAILED.
  */
 export async function patchGroup(

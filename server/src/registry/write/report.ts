@@ -99,7 +99,7 @@ export async function writeContacts(
   return new Map(rows.map(({ id, ms }) => [id, ms]))
 }
 
-/** Set a state that only the server knows: whether the node is heard of. */
+/** Set a state that only the server knows: the node is offline, or is back. */
 export async function setNodeState(
   store: RegistryStore,
   nodeId: number,

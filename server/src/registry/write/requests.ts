@@ -19,6 +19,7 @@ export async function readRequest(db: Db, id: number): Promise<GroupRequest> {
 
 /**
  * Create a request to join a group, or to allow a group nodes or slices.
+ *
  * @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_REQUEST_PENDING, LAB_GROUP_REQUEST_NEEDLESS; LAB_GROUP_AGREEMENT when the group has not accepted the newest
  * agreement.
  */

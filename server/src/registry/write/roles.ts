@@ -13,6 +13,7 @@ export interface RolesOptions {
 
 /**
  * Replace the members of a group by a list. The row of the group is locked. A request of a new member to join is accepted by it.
+ *
  * @throws {@link LabError} LAB_GROUP_LAST_ADMIN, LAB_GROUP_MEMBER_UNASKED, LAB_REQUEST_INVALID for a user who does not exist or is listed twice.
  */
 export async function replaceRoles(

@@ -114,6 +114,7 @@ export async function deleteSlice(
 /**
  * Remove the slices that have expired, each in a transaction of its own. So a large number delays nobody, and a slice that cannot be removed does not stop the
  * others. Returns the number of removed slices.
+ *
  * @throws {AggregateError} when some could not be removed; the next call tries them again.
  */
 export async function removeExpiredSlices(store: RegistryStore): Promise<number> {

@@ -15,7 +15,7 @@ import { hasLastingOperator, voidTokens } from './void-tokens.ts'
 /** The default lifetime of a researcher's token: one year, so that forgotten tokens expire. */
 const researcherTokenLifeMs = 365 * 24 * 3600 * 1000
 
-/** Who makes a token. */
+/** The user who creates a token. */
 export interface TokenMaker {
   readonly userId: number
   /** The time when the maker's own token expires, in milliseconds since the epoch; null: never. */
@@ -25,6 +25,7 @@ export interface TokenMaker {
 /**
  * Create a token for its maker, or for a named user. A user who does not exist is created, and so is the group. A token that users create for
  * themselves expires no later than the one that they used.
+ *
  * @throws {@link LabError} LAB_REQUEST_INVALID.
  */
 export async function createToken(
@@ -52,6 +53,7 @@ export async function createToken(
 
 /**
  * Revoke a token. From then on it is refused, and connections that it has opened are cut.
+ *
  * @throws {@link LabError} LAB_NOT_FOUND, LAB_AUTH_LAST_OPERATOR.
  */
 export async function deleteToken(store: RegistryStore, id: number): Promise<void> {
@@ -64,6 +66,7 @@ export async function deleteToken(store: RegistryStore, id: number): Promise<voi
 /**
  * Create an operator's token when no operator has one that never expires: at the first start, or to give access again to the administrator of the server's
  * machine.
+ *
  * @param keep called with the secret before it takes effect; when it throws, no token is created
  */
 export async function bootstrap(

@@ -45,6 +45,7 @@ export interface UserPatchOptions {
 /**
  * Change a user. The tokens and SSH keys of a disabled user are refused from this moment on, and accepted again when the user is enabled. A user who stops
  * being an operator loses all operator's tokens.
+ *
  * @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, LAB_AUTH_LAST_OPERATOR, LAB_REQUEST_PRECONDITION_FAILED.
  */
 export async function patchUser(
@@ -104,6 +105,7 @@ export async function removeAuthToken(
 
 /**
  * Remove a user with their tokens, SSH keys and requests. Objects that they created belong to their groups, and stay.
+ *
  * @throws {@link LabError} LAB_NOT_FOUND, LAB_AUTH_LAST_OPERATOR; LAB_GROUP_LAST_ADMIN when other members would be left without an admin.
  */
 export async function deleteUser(store: RegistryStore, id: number): Promise<void> {

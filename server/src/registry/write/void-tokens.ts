@@ -11,6 +11,7 @@ export type TokensOf =
 
 /**
  * Revoke tokens in this transaction. Returns the number of them.
+ *
  * @throws {@link LabError} LAB_AUTH_LAST_OPERATOR when no operator's token would be left that never expires and may change things, because nobody could create
  * another.
  */
@@ -34,6 +35,7 @@ export async function voidTokens(change: Change, of: TokensOf): Promise<number> 
 
 /**
  * Require that an operator still has a token that never expires after the changes so far.
+ *
  * @param what the object that was removed, for the refusal
  * @throws {@link LabError} LAB_AUTH_LAST_OPERATOR.
  */

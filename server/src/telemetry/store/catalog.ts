@@ -22,7 +22,7 @@ export interface StoredTable {
   readonly columns: string[]
   /** The columns of fields that are in the file, with DuckDB's types; null before the first commit. Readers use these. */
   committed: ReadonlyMap<string, string> | null
-  /** How many columns of the table samples of each node have begun. Both scopes, `node` and slices, limit it. */
+  /** The number of columns of the table that samples of each node have added. Both scopes, `node` and slices, limit it. */
   readonly begunOf: Map<number, number>
   /** Whether the table has the columns of its declared fields, if it has such fields. */
   isDeclared: boolean

@@ -44,7 +44,7 @@ export interface CommitPlan {
   readonly outcomes: readonly AppendOutcome[]
 }
 
-/** What {@link planCommit} needs besides the catalog. */
+/** The rules for {@link planCommit}. */
 export interface CommitRules {
   readonly bounds: StoreBounds
   readonly quotas: QuotaBook
@@ -61,6 +61,7 @@ interface Refusal {
 /**
  * Plan the commit of samples of several streams. Records that are committed already are skipped. At a gap, the rest of the request is left out. Samples
  * beyond the quota of a slice are counted in a row of `rejected`.
+ *
  * The catalog is changed as if the commit had succeeded. Read it again when the commit fails.
  */
 export function planCommit(

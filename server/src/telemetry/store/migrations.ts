@@ -15,6 +15,7 @@ const storeFormat = 1 + migrations.length
 
 /**
  * Initialize an empty file, or migrate an older one.
+ *
  * Throws an Error with an explanation when the file belongs to another program or to a newer version. Then nothing is changed.
  */
 export async function migrate(connection: DuckDBConnection): Promise<void> {

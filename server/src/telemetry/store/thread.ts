@@ -56,6 +56,7 @@ const restartAfterMs = 1_000
 
 /**
  * Start the thread of the store. A thread that ends unexpectedly is replaced. Calls that were under way fail, and can be repeated.
+ *
  * @throws {@link LabError} LAB_TELEMETRY_UNUSABLE when the store cannot be opened.
  */
 export async function startStoreThread(

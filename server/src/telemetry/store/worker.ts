@@ -119,8 +119,9 @@ function serve({ calls, interrupt }: Store): void {
   }
 
   /**
-   * Give up the open file. After a fatal error DuckDB does nothing more with it until it is opened again, which replays the log. Only the end of the thread
-   * surely releases the file.
+   * Give up the open file. After a fatal error, DuckDB refuses all work with the file until it is opened again, which replays the log. Only the end of the
+   * thread surely releases the file.
+   *
    * A thread that ends while DuckDB works would end the whole process, so running calls are interrupted and awaited first.
    */
   function abandon(reason: string): void {

@@ -60,6 +60,7 @@ export interface ProductionOptions {
 
 /**
  * Set every node to production once it has enrolled, and wait until all are in production. A node that somebody has set to failure stays in failure.
+ *
  * @throws {@link LabError} LAB_TIMEOUT with the states of the other nodes.
  */
 export async function bringIntoProduction(

@@ -19,6 +19,7 @@ const hopelessDeaths = 3
 
 /**
  * Wait until the server is healthy: its database, its telemetry store, and its end of the management network, to which nodes can then connect.
+ *
  * @throws {@link LabError} LAB_VCT_PROCESS_ENDED when a process keeps ending, LAB_TIMEOUT.
  */
 export async function waitForServer(options: WaitOptions): Promise<void> {

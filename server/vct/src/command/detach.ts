@@ -11,6 +11,7 @@ import { ProgressLine, type Say } from '../progress.ts'
 /**
  * Start a testbed in the background, report its progress, and settle when it is up. It then runs until it is stopped. When the signal is aborted before
  * that, or this process ends, the testbed is stopped.
+ *
  * @throws {@link LabError} the testbed's error; LAB_VCT_POD_ENDED when it ends without an error; the signal's reason.
  */
 export async function bringUpDetached(

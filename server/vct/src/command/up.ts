@@ -22,6 +22,7 @@ const app = resolve(import.meta.dirname, '../../../..')
 
 /**
  * Bring a testbed up, and return when the signal was aborted or it was stopped from elsewhere. Then only its data folder is left.
+ *
  * @throws {@link LabError} LAB_VCT_RUNNING, LAB_PORT_IN_USE, LAB_VCT_NO_TEMPLATE, what the host lacks, and what fails in the pod; the signal's reason
  * when it is aborted before the testbed is up.
  */

@@ -19,6 +19,7 @@ const timeoutMs = 60_000
 
 /**
  * Create a client of the control socket of a virtual testbed.
+ *
  * Its calls throw LabError: LAB_CONNECTION_FAILED when no testbed runs, LAB_VCT_UNKNOWN for an unknown node or link, LAB_NOT_FOUND for an unknown action,
  * LAB_VCT_NODE_OFF.
  */

@@ -9,6 +9,7 @@ const lookEveryMs = 500
 
 /**
  * Notice the end of the process that started this one: by the end of standard input where that is a pipe, and otherwise by a change of the parent.
+ *
  * Calls `onEnd` once with the reason, unless standard input contained {@link stayLine} before.
  */
 export function holdLifeline(onEnd: (reason: string) => void): void {

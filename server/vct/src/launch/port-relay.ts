@@ -10,6 +10,7 @@ export interface PortRelay extends AsyncDisposable {
 /**
  * Serve a port of 127.0.0.1 that forwards to a Unix socket. The socket need not exist yet. While nobody listens on it, connections are closed at
  * once, as if nobody listened on the port.
+ *
  * @throws {@link LabError} LAB_PORT_IN_USE.
  */
 export async function relayPort(port: number, socket: string): Promise<PortRelay> {

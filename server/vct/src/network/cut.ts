@@ -29,6 +29,7 @@ const Chains = Type.Object({
 /**
  * Cut exactly these interfaces, whatever was cut before, and read the result back. Without that, a link that was not cut would make a measurement wrong without
  * notice.
+ *
  * @throws {@link LabError} LAB_VCT_COMMAND_FAILED; LAB_VCT_CUT_MISMATCH when the result differs.
  */
 export async function applyCuts({ namespace, wanted }: WantedCuts): Promise<void> {

@@ -50,6 +50,7 @@ export async function probeShaping(signal?: AbortSignal): Promise<Shaping> {
 /**
  * Create the namespaces, links and shapes of a topology in the pod's network, and read every shape back. The routers, and the relay if it is needed,
  * are processes and are not started here.
+ *
  * @throws {@link LabError} LAB_VCT_COMMAND_FAILED, LAB_VCT_SHAPING_MISMATCH.
  */
 export async function createMesh(

@@ -22,6 +22,7 @@ export function inNamespace(name: string, argv: readonly string[]): readonly str
 
 /**
  * Run the commands of a script in its namespace, one after the other, and stop at the first one that fails. Returns their output.
+ *
  * @throws {@link LabError} LAB_VCT_COMMAND_FAILED with the command and its message.
  */
 export async function runScript(

@@ -36,6 +36,7 @@ export function parseShape(json: string, device: string, shaping: Shaping): Part
 
 /**
  * Read the shapes of a node's radios back.
+ *
  * @throws {@link LabError} LAB_VCT_SHAPING_MISMATCH when one differs from the shape of its link.
  */
 export async function readShapes(

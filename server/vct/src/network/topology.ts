@@ -31,6 +31,7 @@ export const maxNodes = 64
 
 /**
  * Plan the default mesh: the line 1-2-…-N, and with four nodes or more also the link 2-N, so that there are two paths of different lengths.
+ *
  * The server is attached to n1 and n3, so that no single cut disconnects it (only to n1 when there are fewer than three nodes).
  * @throws {@link LabError} LAB_VCT_USAGE when `count` is not 1 to 64.
  */

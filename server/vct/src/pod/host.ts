@@ -37,6 +37,7 @@ export const serverUid = 64180
 
 /**
  * Examine this host. Changes nothing.
+ *
  * @throws {@link LabError} LAB_VCT_COMMAND_MISSING, LAB_VCT_NO_NAMESPACES.
  */
 export async function examineHost(signal: AbortSignal): Promise<Host> {

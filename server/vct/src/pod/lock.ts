@@ -38,6 +38,7 @@ export interface LockOptions {
 /**
  * Take the lock of a home: a socket in the abstract namespace, which the kernel removes with its process. A client that connects is told who holds the lock,
  * and stays connected for as long as it is held. Waits while the holder is sweeping.
+ *
  * @throws {@link LabError} LAB_VCT_RUNNING when a testbed holds it.
  */
 export async function takeLock(

@@ -28,6 +28,7 @@ const rebootExitCode = 64
  * The machine's first process. It gives the machine a boot id, as a file that is mounted over the kernel's file. A second /proc without anything mounted over
  * it stays beside the first, because the kernel lets a container mount a /proc only where one is completely visible (`mount_too_revealing` in Linux,
  * fs/namespace.c).
+ *
  * Then it reaps all processes that lose their parent. The shell reaps in `wait`, so the sleep runs in the background.
  */
 const init = `set -e

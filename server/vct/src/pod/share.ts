@@ -28,6 +28,7 @@ export async function readHost(folder: string): Promise<Host> {
 
 /**
  * Return the share of each of `count` nodes on the same host, as the agent's setting. All shares together exist on the host.
+ *
  * CPU is not divided: slivers share it, and no sliver is promised a part.
  */
 export function shareOf(host: Host, count: number): string {

@@ -19,6 +19,7 @@ const serverWithinMs = 60_000
 const productionWithinMs = 90_000
 /**
  * tincd accepts few connections at once and delays the others for seconds. So this number of agents start together, and the next ones a second later.
+ *
  * Source: runtime measurements, "Throttling incoming connections".
  */
 const agentsAtOnce = 8

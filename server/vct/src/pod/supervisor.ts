@@ -25,6 +25,7 @@ export interface SupervisorOptions {
 /**
  * Start a testbed, serve its control socket, and continue until the signal is aborted. Then let server and agents write their data. Actions that are requested
  * during the start wait for it.
+ *
  * @throws {@link LabError} the error of the step that failed during the start.
  */
 export async function runTestbed(

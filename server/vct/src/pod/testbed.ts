@@ -33,6 +33,7 @@ export function planTestbed(configuration: PodConfiguration, folders: Folders): 
 
 /**
  * Create the community network and its nodes, and power them on with their routers. Their agents are not started yet.
+ *
  * @throws {@link LabError} LAB_VCT_COMMAND_FAILED, LAB_VCT_SHAPING_MISMATCH, LAB_VCT_PROCESS_ENDED.
  */
 export async function createNetwork(

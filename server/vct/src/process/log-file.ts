@@ -4,6 +4,7 @@ const maxBytes = 4 << 20
 
 /**
  * The limited log of a process. At 4 MiB it becomes `<file>.1`, replacing the one before, and a new log begins.
+ *
  * Logging never throws, because a full disk must not end the process that logs. The log counts what could not be written, and reports it as soon as something
  * can be written again.
  */
