@@ -93,11 +93,16 @@ export class SampleTables {
 
   async #loadAll(stale: readonly Measurement[], signal: AbortSignal): Promise<void> {
     const scratch = await makeScratch()
+    const failed: Promise<void>[] = []
     try {
-      await mapBounded(stale, concurrency, (measurement) => {
+      // When one fails, the others that have begun end first: they must not add their rows during the next refresh.
+      await mapBounded(stale, concurrency, async (measurement) => {
+        if (failed.length > 0) return
         const file = path.join(scratch.folder, `${measurement.name}.parquet`)
-        return this.#load(measurement, { file, signal })
+        const load = this.#load(measurement, { file, signal })
+        await load.catch(() => void failed.push(load))
       })
+      await failed[0]
     } finally {
       await scratch.remove()
     }
@@ -154,9 +159,10 @@ export class SampleTables {
         await this.#connection.run(
           `alter table ${table} add column ${quoteIdentifier(column.name)} ${typeHere(column)}`,
         )
-      // An older server does not know "after" and sends all rows again.
+      // An older server does not know "after" and sends all rows again. The table itself tells of rows whose addition was interrupted before it was noted.
+      const [last = 0] = await this.#numbers(`select coalesce(max(landed), 0) from ${table}`)
       await this.#connection.run(
-        `insert into ${table} by name select ${select(columns)} from ${source} where landed > ${landed}`,
+        `insert into ${table} by name select ${select(columns)} from ${source} where landed > ${Math.max(landed, last)}`,
       )
       return true
     } catch (error) {

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readdir, readFile, stat } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -214,6 +215,68 @@ describe('a later query', () => {
     expect(await sql`select i from probe order by i`).toEqual([{ i: 1 }, { i: 2 }, { i: 3 }])
   })
 })
+
+describe('a refresh that fails', () => {
+  it('adds no row twice when it was interrupted after it had added rows', async () => {
+    await using world = await startSamples()
+    const instance = await DuckDBInstance.create()
+    const connection = await instance.connect()
+    let isInterrupted = false
+    const interruptible = new Proxy(connection, {
+      get(target, name) {
+        if (name !== 'runAndReadAll') return bound(target, name)
+        return (sql: string) =>
+          isInterrupted && sql.startsWith('select count(*)')
+            ? Promise.reject(new Error('INTERRUPT Error: Interrupted!'))
+            : target.runAndReadAll(sql)
+      },
+    })
+    const tables = new SampleTables(world.session, { scope: 'node' }, interruptible)
+    const { signal } = new AbortController()
+    await world.add({ i: 1 })
+    await tables.refresh(signal)
+    await world.add({ i: 2 })
+    isInterrupted = true
+    await expect(tables.refresh(signal)).rejects.toThrow('Interrupted')
+    isInterrupted = false
+    await tables.refresh(signal)
+    const reader = await connection.runAndReadAll('select i::integer from probe order by i')
+    expect(reader.getRowsJS()).toEqual([[1], [2]])
+    connection.closeSync()
+    instance.closeSync()
+  })
+
+  it('ends after everything that it has begun', async () => {
+    const steps: string[] = []
+    const app = Fastify()
+    const measurement = { scope: 'node', columns: [], rows: 1, first_time: null, last_time: null }
+    app.get('/api/measurements/', () => ['bad', 'slow'].map((name) => ({ ...measurement, name })))
+    app.get('/api/measurements/node/bad/parquet', () => 'no Parquet')
+    app.get('/api/measurements/node/slow/parquet', async () => {
+      await delay(300)
+      steps.push('slow is sent')
+      return 'no Parquet'
+    })
+    await using folder = await makeFolder()
+    const url = await app.listen({ port: 0, host: '127.0.0.1' })
+    const key = ensureSshKey(`${folder.dir}/keys`)
+    const session = openSession(takeCredentials({ url, token: 't' }), key)
+    const instance = await DuckDBInstance.create()
+    const connection = await instance.connect()
+    const tables = new SampleTables(session, { scope: 'node' }, connection)
+    await tables.refresh(new AbortController().signal).catch(() => steps.push('it has failed'))
+    expect(steps).toEqual(['slow is sent', 'it has failed'])
+    connection.closeSync()
+    instance.closeSync()
+    await session.close()
+    await app.close()
+  })
+})
+
+function bound(target: object, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(target, name)
+  return typeof value === 'function' ? value.bind(target) : value
+}
 
 it('has a table that is known in advance before its first sample, with all its columns whatever that contains', async () => {
   await using world = await startSamples()
