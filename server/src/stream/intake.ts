@@ -62,7 +62,7 @@ export function createIntake({ maxBytes, maxStreamBytes, turnMs }: IntakeOptions
   let partBytes = 0
   let turns = 0
   let isClosed = false
-  // In the order in which they were paused.
+  // In the order in which they were held.
   const held = new Set<Stream>()
 
   function holdIfFull(stream: Stream): void {

@@ -20,7 +20,7 @@ export interface DiskWatch extends Disposable {
   check(): Promise<void>
 }
 
-/** A shortage ends only when this much more than the least is free. */
+/** A shortage ends when the free space is at least the least free space times this factor. */
 const recovery = 1.1
 
 /** Watch a disk. A disk whose free space cannot be read counts as having enough. */

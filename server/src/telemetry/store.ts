@@ -141,7 +141,7 @@ export async function createTelemetryStore(
     if (exports >= maxExports) throw new LabError('LAB_TELEMETRY_BUSY', { files: exports })
     const id = randomUUID()
     signal?.throwIfAborted()
-    // This does nothing for an export that has ended, and fails when the thread has ended.
+    // Cancelling does nothing for an export that has ended, and fails when the thread has ended.
     const cancel = (): void => void thread.ask('cancel', id).catch(() => undefined)
     diskListeners.add(cancel)
     signal?.addEventListener('abort', cancel)

@@ -14,7 +14,7 @@ export interface SliceQuota {
 export interface QuotaBook {
   /** Count a sample. Returns null when the sample is within the quota of its slice, and otherwise why it is not. */
   admit(sample: PlacedSample): string | null
-  /** Tell whether the samples admitted since the last call were stored. If not, they are not counted any more. */
+  /** Settle the samples that were admitted since the last call. They are not counted any more when they were not stored. */
   settle(isStored: boolean): void
 }
 
