@@ -154,10 +154,12 @@ function actorOf(request: FastifyRequest): Actor | null {
   const { principal, routeOptions } = request
   const { right } = routeOptions.config
   if (right === undefined || !rights[right].changes || principal.role === 'node') return null
-  const { userId, tokenId, role } = principal
+  const { userId, userName, tokenId, tokenName, role } = principal
   return {
     userId,
+    userName,
     tokenId,
+    tokenName,
     role: role === 'anonymous' ? null : role,
     address: fullAddressOf(request),
     right,
@@ -197,7 +199,9 @@ async function findPrincipal(
     role: row.role,
     scope: row.scope,
     tokenId: row.id,
+    tokenName: row.token_name,
     userId: row.user_id,
+    userName: row.user_name,
     memberships: row.memberships.map((one) => ({
       groupId: one.group_id,
       isGroupAdmin: one.is_group_admin,
@@ -219,7 +223,7 @@ function selectTokens(db: Kysely<Tables>, secretHashes: readonly string[]) {
     .leftJoin('users', 'users.id', 'tokens.user_id')
     .select(['tokens.id', 'tokens.role', 'tokens.scope', 'tokens.user_id', 'tokens.node_id'])
     .select(['tokens.expires_on', 'tokens.last_used_on', 'secret_sha256'])
-    .select(['users.is_active', 'users.name as user_name'])
+    .select(['users.is_active', 'users.name as user_name', 'tokens.name as token_name'])
     .select(membershipsOf(sql.ref('tokens.user_id')).as('memberships'))
     .where('tokens.secret_sha256', '=', sql<Buffer>`any(${hashes}::bytea[])`)
     .execute()

@@ -16,20 +16,23 @@ export function cutVoidTokens(options: VoidTokenOptions): () => void {
   const { db, notifications, open, onError } = options
   return notifications.on(channels.voidTokens, (message) => {
     if (message !== null) for (const id of message.split(',')) open.cut(Number(id))
-    // Messages may have been missed, so find out which tokens still exist.
-    else findVoid(db, open.tokens()).then((ids) => ids.forEach((id) => open.cut(id)), onError)
+    // Messages may have been missed.
+    else findSuspects(db, open.tokens()).then((ids) => ids.forEach((id) => open.cut(id)), onError)
   })
 }
 
-async function findVoid(db: Kysely<Tables>, ids: readonly number[]): Promise<readonly number[]> {
+/** Of tokens, those which may be void or allow less than before: all of users, whose roles nobody has compared, and of nodes those that do not exist any more. */
+async function findSuspects(
+  db: Kysely<Tables>,
+  ids: readonly number[],
+): Promise<readonly number[]> {
   if (ids.length === 0) return []
   const rows = await db
     .selectFrom('tokens')
-    .leftJoin('users', 'users.id', 'tokens.user_id')
-    .select('tokens.id')
-    .where('tokens.id', '=', sql<number>`any(${ids}::int[])`)
-    .where(sql<boolean>`users.is_active is not false`)
+    .select('id')
+    .where('id', '=', sql<number>`any(${ids}::int[])`)
+    .where('node_id', 'is not', null)
     .execute()
-  const there = new Set(rows.map(({ id }) => id))
-  return ids.filter((id) => !there.has(id))
+  const ofNodes = new Set(rows.map(({ id }) => id))
+  return ids.filter((id) => !ofNodes.has(id))
 }

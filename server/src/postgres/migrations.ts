@@ -7,6 +7,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0002-token-scope': { up: addTokenScope },
   '0003-parties': { up: addParties },
   '0004-audit': { up: addAudit },
+  '0005-enrolment-user': { up: addEnrolmentUser },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.
@@ -192,4 +193,9 @@ async function addAudit(db: Kysely<unknown>): Promise<void> {
       for each statement execute function refuse_audit_change()`,
   ]
   for (const statement of statements) await statement.execute(db)
+}
+
+async function addEnrolmentUser(db: Kysely<unknown>): Promise<void> {
+  await sql`alter table enrollments
+    add column user_id integer references users (id) on delete cascade`.execute(db)
 }

@@ -125,6 +125,8 @@ export interface EnrollmentTable {
   expires_on: Date
   /** The key that used the secret. Only the same key may use it again. */
   used_pubkey: string | null
+  /** Who made it; null: it is from a server that did not keep this. */
+  user_id: number | null
 }
 
 export interface TemplateTable {

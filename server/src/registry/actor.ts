@@ -4,7 +4,9 @@ import type { Role } from '@community-lab/contract'
 /** The user who makes a change, with address, token and right. Members are null when the server acts by itself. */
 export interface Actor {
   readonly userId: number | null
+  readonly userName: string | null
   readonly tokenId: number | null
+  readonly tokenName: string | null
   readonly role: Role | null
   /** The IP address; null: a Unix socket of this machine. */
   readonly address: string | null
@@ -23,7 +25,16 @@ export function currentActor(): Actor | null {
   return current.getStore() ?? null
 }
 
+const nobody = {
+  userId: null,
+  userName: null,
+  tokenId: null,
+  tokenName: null,
+  role: null,
+  address: null,
+} as const
+
 /** Run a function as an action of the server itself. */
 export function actAsServer<T>(right: string, work: () => T): T {
-  return actAs({ userId: null, tokenId: null, role: null, address: null, right }, work)
+  return actAs({ ...nobody, right }, work)
 }

@@ -14,14 +14,14 @@ export interface Trace {
 export async function writeAudit(tx: Transaction<Tables>, traces: readonly Trace[]): Promise<void> {
   const actor = currentActor()
   if (actor === null || traces.length === 0) return
-  const { userId, tokenId, role, address, right } = actor
+  const { userId, userName, tokenId, tokenName, role, address, right } = actor
   const kinds = traces.map(({ kind }) => kind)
   const actions = traces.map(({ action }) => action)
   const ids = traces.map(({ id }) => id)
   await sql`
     insert into audit (user_id, user_name, token_id, token_name, role, address, "right", kind, action, object_id)
-    select ${userId}::int, (select name from users where id = ${userId}),
-      ${tokenId}::int, (select name from tokens where id = ${tokenId}),
+    select ${userId}::int, ${userName}::text,
+      ${tokenId}::int, ${tokenName}::text,
       ${role}::text, ${address}::text, ${right}::text, kind, action, object_id
     from unnest(${kinds}::text[], ${actions}::text[], ${ids}::text[])
       as trace (kind, action, object_id)`.execute(tx)

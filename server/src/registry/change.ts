@@ -23,7 +23,7 @@ export interface Change {
   /** Note that the targets of nodes with slivers of a group or of a template may have changed, including slivers that concurrent changes add. */
   targetsOf(of: 'group' | 'template', id: number): void
   /** Note a change that has no event, for the audit trail. */
-  trace(kind: Exclude<AuditKind, EventKind>, action: ChangeEvent['action'], id: number): void
+  trace(kind: AuditKind, action: ChangeEvent['action'], id: number): void
   /** Note something that an operator should look at. */
   incident(incident: Incident): void
   /** Note that the target of a node may have changed. */

@@ -14,6 +14,7 @@ import {
 import '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import { chooseGroup } from '../access/choose-group.ts'
+import { actingUser } from '../access/permit.ts'
 import { listNodes } from '../registry/read/lists.ts'
 import { enrollNode, issueEnrollmentToken } from '../registry/write/enrollment.ts'
 import {
@@ -112,7 +113,8 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
     },
     (request: ById, reply) => {
       void reply.code(201)
-      return issueEnrollmentToken(registry, idOf(request), contact)
+      const userId = actingUser(request.principal)
+      return issueEnrollmentToken(registry, { nodeId: idOf(request), userId }, contact)
     },
   )
   app.post(

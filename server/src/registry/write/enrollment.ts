@@ -8,7 +8,10 @@ import {
   type EnrollmentRequest,
   type EnrollmentToken,
 } from '@community-lab/contract'
+import { sql } from 'kysely'
 import { hashSecret, makeSecret } from '../../access/secret.ts'
+import { membershipsOf } from '../read/memberships.ts'
+import type { Db } from '../read/selection.ts'
 import type { RegistryStore } from '../store.ts'
 import { lockNode } from './nodes.ts'
 import { voidTokens } from './void-tokens.ts'
@@ -21,10 +24,16 @@ export interface FirstContact {
 
 const validForMs = 24 * 3600 * 1000
 
-/** Create the one-time token of a node. An earlier one becomes invalid. */
+/** Whose token it is, and who makes it. */
+export interface EnrollmentIssue {
+  readonly nodeId: number
+  readonly userId: number
+}
+
+/** Create the one-time token of a node. An earlier one becomes invalid. It is valid only while its maker may make one. */
 export async function issueEnrollmentToken(
   store: RegistryStore,
-  nodeId: number,
+  { nodeId, userId }: EnrollmentIssue,
   contact: FirstContact,
 ): Promise<EnrollmentToken> {
   const secret = makeSecret('cle')
@@ -35,12 +44,14 @@ export async function issueEnrollmentToken(
       secret_sha256: hashSecret(secret),
       expires_on: expiresOn,
       used_pubkey: null,
+      user_id: userId,
     }
     await change.tx
       .insertInto('enrollments')
       .values({ node_id: nodeId, ...values })
       .onConflict((conflict) => conflict.column('node_id').doUpdateSet(values))
       .execute()
+    change.trace('node', 'updated', nodeId)
   })
   return {
     token: formatEnrollmentToken({ ...contact, secret }),
@@ -88,6 +99,8 @@ export async function enrollNode(
       throw refuse('it has been used, with another key')
     const nodeId = enrollment.node_id
     const node = await lockNode(store, change, nodeId)
+    if (!(await mayIssue(tx, enrollment.user_id, node.group.id)))
+      throw refuse('the user who made it may not make one for this node any more')
     await tx
       .updateTable('enrollments')
       .set({ used_pubkey: pubkey })
@@ -128,4 +141,22 @@ function isProved(statement: string, pubkey: string, proof: string): boolean {
     // The text is not a valid key, so it proves nothing.
     return false
   }
+}
+
+/** Whether a user may make enrolment tokens for a group's nodes: those who may by the right "make an enrolment token". */
+async function mayIssue(db: Db, userId: number | null, groupId: number): Promise<boolean> {
+  if (userId === null) return true
+  const user = await db
+    .selectFrom('users')
+    .select(['is_superuser', membershipsOf(sql.ref('users.id')).as('memberships')])
+    .where('id', '=', userId)
+    .where('is_active', '=', true)
+    .executeTakeFirst()
+  if (user === undefined) return false
+  return (
+    user.is_superuser ||
+    user.memberships.some(
+      (one) => one.group_id === groupId && (one.is_group_admin || one.is_node_admin),
+    )
+  )
 }

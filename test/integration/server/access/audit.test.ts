@@ -71,6 +71,21 @@ describe('the audit trail', () => {
     expect(await of('token', token.id)).toEqual(['created: make a token', 'deleted: remove a user'])
   })
 
+  it('keeps the names of who removes their own token, and tells of enrolment tokens', async () => {
+    const body = { name: 'short', role: 'operator' }
+    const made = await world.ask(world.operator, 'POST', routes.tokens, { body })
+    const { token, secret } = made.json<{ token: Token; secret: string }>()
+    await world.ask(secret, 'POST', path(routes.nodeEnrollmentToken, { id: 2 }))
+    await world.ask(secret, 'DELETE', token.uri)
+    const his = await read(filter('token/id', token.id))
+    expect(his.map(({ kind, right }) => [kind, right])).toEqual([
+      ['node', 'make an enrolment token'],
+      ['token', 'void a token'],
+    ])
+    for (const entry of his)
+      expect(entry).toMatchObject({ user_name: 'operator', token_name: 'short' })
+  })
+
   it('has nothing of what was refused, only read, or reported by nodes', async () => {
     const before = (await read('')).length
     await world.ask(world.blue, 'POST', path(routes.nodeReboot, { id: 1 }))

@@ -1,8 +1,22 @@
-import { path, routes, type NodeTarget, type User } from '@community-lab/contract'
+import {
+  parseEnrollmentToken,
+  path,
+  routes,
+  type EnrollmentToken,
+  type NodeTarget,
+  type User,
+} from '@community-lab/contract'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readEvents } from '../world/events.ts'
-import { makeToken, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+import {
+  askToEnroll,
+  makeTincKey,
+  makeToken,
+  startTestbeds,
+  type TestbedWorld,
+  type Testbeds,
+} from '../world/testbed.ts'
 import { answerOf, peopleOf, type People, type Person } from './people.ts'
 
 let testbeds: Testbeds
@@ -96,6 +110,59 @@ describe('a member who leaves', () => {
     expect(await keys()).not.toContain(key)
     for (;;) if ((await reader.next().catch(() => null)) === null) break
     expect((await world.ask(bob.token, 'GET', routes.whoami)).statusCode).toBe(200)
+  })
+
+  it('has an event stream cut also when the server hears nothing of it at that moment', async () => {
+    await using own = await testbeds.start()
+    const its = peopleOf(own)
+    const [ada, bob] = [await its.aPerson(), await its.aPerson()]
+    const group = await its.aGroup(ada)
+    await its.join(group, bob, ada)
+    await using reader = await readEvents(own, { token: bob.token })
+    await using node = await readEvents(own, { token: own.nodes[0] ?? '' })
+    await reader.take(1)
+    await node.take(1)
+    // Until it listens again it hears nothing.
+    await sql`
+      select pg_terminate_backend(pid, 10000) from pg_stat_activity
+      where datname = current_database() and query ilike 'listen%'`.execute(own.database.db)
+    await own.ask(bob.token, 'POST', path(routes.groupLeave, { id: group.id }))
+    for (;;) if ((await reader.next().catch(() => null)) === null) break
+    await own.ask(own.operator, 'POST', path(routes.nodeReboot, { id: 1 }))
+    expect(await node.take(1)).toHaveLength(1)
+  })
+
+  it('enrols no node with a token of before, and an operator who is none any more does not either', async () => {
+    await using own = await testbeds.start()
+    const its = peopleOf(own)
+    const [ada, bob] = [await its.aPerson(), await its.aPerson()]
+    const group = await its.aGroup(ada, { allow_nodes: true })
+    await its.join(group, bob, ada, { is_node_admin: true })
+    const body = { name: 'roof' }
+    const node = (await own.ask(ada.token, 'POST', routes.nodes, { body })).json<{ id: number }>()
+    const url = path(routes.nodeEnrollmentToken, { id: node.id })
+    const issue = async (token: string) =>
+      parseEnrollmentToken((await own.ask(token, 'POST', url)).json<EnrollmentToken>().token).secret
+    const ofMember = await issue(bob.token)
+    expect((await askToEnroll(own, ofMember)).statusCode).toBe(200)
+    const late = await issue(bob.token)
+    await own.ask(bob.token, 'POST', path(routes.groupLeave, { id: group.id }))
+    expect(await answerOf(askToEnroll(own, late, makeTincKey()))).toEqual([
+      401,
+      'LAB_ENROLLMENT_REFUSED',
+    ])
+    const promote = (isSuperuser: boolean) =>
+      own.ask(own.operator, 'PATCH', bob.uri, { body: { is_superuser: isSuperuser } })
+    await promote(true)
+    const operators = await makeToken(own, own.operator, {
+      name: 'x',
+      user: bob.name,
+      role: 'operator',
+    })
+    const ofOperator = await issue(operators)
+    await promote(false)
+    expect((await askToEnroll(own, ofOperator, makeTincKey())).statusCode).toBe(401)
+    expect((await askToEnroll(own, await issue(ada.token), makeTincKey())).statusCode).toBe(200)
   })
 })
 

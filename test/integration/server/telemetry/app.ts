@@ -22,7 +22,8 @@ export interface TestApp extends AsyncDisposable {
   readonly port: number
 }
 
-const whole = { scope: 'all', endsMs: null, soughtMs: 0, memberships: [] } as const
+const unnamed = { tokenName: null, userName: null } as const
+const whole = { scope: 'all', endsMs: null, soughtMs: 0, memberships: [], ...unnamed } as const
 const member = (groupId: number) => ({
   ...whole,
   memberships: [{ groupId, isGroupAdmin: false, isNodeAdmin: false, isSliceAdmin: false }],
