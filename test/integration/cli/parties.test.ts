@@ -90,6 +90,11 @@ it('asks before what stops things, and says who may', async () => {
     2,
     expect.stringContaining('withdrawing slices from group red stops what runs'),
   ])
+  const demoted = await place.run(['user', 'demote', 'red'], { env: envOf(world.operator) })
+  expect([demoted.code, demoted.err]).toEqual([
+    2,
+    expect.stringContaining('demoting user red ends their operator’s tokens for good'),
+  ])
   const refused = await place.run(['group', 'set-role', 'red', 'red', '--slice-admin'], {
     env: envOf(world.blue),
   })

@@ -64,17 +64,22 @@ export function addUser(program: Command, context: Context): void {
         else context.out.write(`user ${changed.name} is ${isActive ? 'enabled' : 'disabled'}\n`)
       },
     )
-  for (const [command, description, isSuperuser] of [
-    ['promote', 'make a user an operator of the testbed (operators)', true],
-    ['demote', 'a user is an operator no more; their operator’s tokens end (operators)', false],
-  ] as const)
-    leaf(user, `${command} <name>`, description).action(
-      async (name: string, options: PrintOptions) => {
-        const changed = await patchUser(context, name, { is_superuser: isSuperuser })
-        if (options.json === true) printJson(context, changed)
-        else context.out.write(`user ${changed.name} is ${describeUser(changed)}\n`)
-      },
-    )
+  leaf(user, 'promote <name>', 'make a user an operator of the testbed (operators)').action(
+    (name: string, options: PrintOptions) =>
+      setOperator(context, name, { isOperator: true, options }),
+  )
+  destroyer(
+    user,
+    'demote <name>',
+    'a user is an operator no more; their operator’s tokens end (operators)',
+  ).action(async (name: string, options: ConfirmOptions) => {
+    await requireYes(context, options, {
+      deed: `demoting user ${name}`,
+      costs: 'ends their operator’s tokens for good',
+      question: 'Demote them?',
+    })
+    await setOperator(context, name, { isOperator: false, options })
+  })
   destroyer(user, 'remove <name>', 'remove a user with tokens and SSH keys (operators)').action(
     async (name: string, options: ConfirmOptions) => {
       const client = connectServer(context)
@@ -89,6 +94,16 @@ export function addUser(program: Command, context: Context): void {
       else context.out.write(`user ${name} is removed; what they made stays their groups’\n`)
     },
   )
+}
+
+async function setOperator(
+  context: Context,
+  name: string,
+  { isOperator, options }: { readonly isOperator: boolean; readonly options: PrintOptions },
+): Promise<void> {
+  const changed = await patchUser(context, name, { is_superuser: isOperator })
+  if (options.json === true) printJson(context, changed)
+  else context.out.write(`user ${changed.name} is ${describeUser(changed)}\n`)
 }
 
 async function patchUser(context: Context, name: string, body: UserPatch): Promise<User> {
