@@ -31,6 +31,11 @@ export function placeAtEnd(text: string): ShellPlace {
   return new ShellReader(text).read()
 }
 
+/** The text of a here-document is parsed as in double quotes, except that a double quote has no special meaning. */
+function placeInText(text: string): ShellPlace {
+  return placeAtEnd(`"${text.replaceAll('"', ' ')}`)
+}
+
 class ShellReader {
   readonly #text: string
   readonly #open: Context[] = []
@@ -126,29 +131,39 @@ class ShellReader {
     this.#at += 1
     for (const document of this.#announced.splice(0)) {
       const end = this.#endOf(document)
-      if (end === null) return this.#placeInside(document)
+      // Shells disagree about where a here-document ends whose text leaves an expansion open.
+      if (end === null || this.#isLeftOpen(document, end)) return this.#placeInside(document)
       this.#at = end
     }
     return null
   }
 
-  /** Return the offset after a here-document; null when it has no end. */
-  #endOf({ delimiter, stripsTabs }: HereDocument): number | null {
+  /**
+   * Return the offset after a here-document; null when it has no end. Where its text is expanded, a backslash at the end of a line joins it to the next one
+   * before the shell looks for the delimiter.
+   */
+  #endOf({ delimiter, stripsTabs, expands }: HereDocument): number | null {
+    let joined = ''
     for (let start = this.#at; ;) {
       const end = this.#text.indexOf('\n', start)
       if (end === -1) return null
-      const line = this.#text.slice(start, end)
-      if ((stripsTabs ? line.replace(/^\t+/u, '') : line) === delimiter) return end
+      const line = joined + this.#text.slice(start, end)
+      if (expands && /(?<!\\)(?:\\\\)*\\$/u.test(line)) joined = line.slice(0, -1)
+      else if ((stripsTabs ? line.replace(/^\t+/u, '') : line) === delimiter) return end
+      else joined = ''
       start = end + 1
     }
   }
 
+  #isLeftOpen({ expands }: HereDocument, end: number): boolean {
+    return expands && placeInText(this.#text.slice(this.#at, end)) !== 'double quotes'
+  }
+
   /** Return the place when the text ends inside of a here-document: in its text, or in a `$(…)` of it. */
   #placeInside({ expands }: HereDocument): ShellPlace {
-    const text = this.#text.slice(this.#at)
+    if (this.#open.includes('backticks')) return 'backticks'
     if (!expands) return 'a here-document'
-    // The text of a here-document is parsed as in double quotes, except that a double quote has no special meaning.
-    const place = placeAtEnd(`"${text.replaceAll('"', ' ')}`)
+    const place = placeInText(this.#text.slice(this.#at))
     return place === 'double quotes' ? 'a here-document' : place
   }
 

@@ -62,6 +62,19 @@ it('takes numbers and booleans everywhere, because they have no quotes', () => {
   expect(run(sh`echo "n=${-3} ${true}" '${1e-7}'`)).toBe('n=-3 true 1e-7\n')
 })
 
+it('knows that a backslash joins lines of a here-document before the shell looks for its end', () => {
+  expect(placeAtEnd('cat <<E\na\\\nE\n')).toBe('a here-document')
+  expect(placeAtEnd('cat <<E\na\\\\\nE\n')).toBe('code')
+  expect(placeAtEnd("cat <<'E'\na\\\nE\n")).toBe('code')
+  expect(placeAtEnd('cat <<E\n\\\nE\n')).toBe('code')
+})
+
+it('takes no value after a here-document that leaves backticks open, because shells disagree about its end', () => {
+  expect(placeAtEnd('cat <<E\n`date\nE\n')).toBe('backticks')
+  expect(placeAtEnd('cat <<E\n`date`\nE\n')).toBe('code')
+  expect(placeAtEnd('cat `cat <<E\n$(echo ')).toBe('backticks')
+})
+
 it('agrees with the shell about where a word may begin', () => {
   const piece = fc.constantFrom(
     ...[
