@@ -27,6 +27,11 @@ export async function protectionSha256(arch: string): Promise<string> {
   })
   return createHash('sha256')
     .update(JSON.stringify(configuration))
-    .update(await readFile(bundleProgram))
+    .update(withoutComments(await readFile(bundleProgram, 'utf8')))
     .digest('hex')
+}
+
+/** Return a Perl program without the lines that are comments, which protect nothing. */
+function withoutComments(program: string): string {
+  return program.replace(/^\s*#.*\n/gmu, '')
 }
