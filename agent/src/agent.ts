@@ -128,7 +128,7 @@ async function work(
   }
   const loop = await createLoop({
     server: client,
-    look: (has) => uplink.look(has),
+    poll: (has) => uplink.poll(has),
     slivers,
     store: await openLoopStore(dataDir, problems),
     facts: {

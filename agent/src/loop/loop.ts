@@ -1,7 +1,7 @@
 import type { MemberError } from '@community-lab/contract'
 import { describeFault } from '../executor/fault.ts'
 import { createExecutors } from '../executor/table.ts'
-import type { LookNow } from '../measurement/measurement.ts'
+import type { Poll } from '../measurement/measurement.ts'
 import { noteBoot, type Boot } from '../plan/boot.ts'
 import type { Current } from '../plan/plan.ts'
 import type { NodeProblems } from '../report/problems.ts'
@@ -19,7 +19,7 @@ import { createReporter } from './reporter.ts'
 export interface LoopOptions {
   readonly server: Pick<ServerClient, 'getTarget' | 'putReport'>
   /** Polls over the node's stream if it is open; null: it is not. */
-  readonly look: LookNow
+  readonly poll: Poll
   readonly slivers: Slivers
   readonly store: LoopStore
   readonly facts: NodeFacts
@@ -126,7 +126,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     log,
   })
   const puller = createPuller({
-    look: (etag) => options.look({ target: etag, report: reporter.etag }),
+    poll: (etag) => options.poll({ target: etag, report: reporter.etag }),
     getTarget: (etag, signal) => server.getTarget(etag, signal),
     etag: known?.etag ?? null,
     pollMs,

@@ -11,7 +11,7 @@ export interface PullerOptions {
    * Ask with a short message whether the target with this ETag is still the newest, and whether the server has the node's last report; null: this is impossible
    * now.
    */
-  readonly look: (etag: string) => Promise<Omit<Seen, 'type'> | null>
+  readonly poll: (etag: string) => Promise<Omit<Seen, 'type'> | null>
   readonly getTarget: (etag: string | null, signal: AbortSignal) => Promise<TargetAnswer>
   /** The ETag of the known target; null when there is none. */
   readonly etag: string | null
@@ -50,10 +50,10 @@ export function createPuller(options: PullerOptions): Puller {
   let attempt = new AbortController()
 
   /** Look once. After a hint, the target is fetched at once, because it has most likely changed. */
-  async function look(isHinted: boolean, signal: AbortSignal): Promise<void> {
+  async function pull(isHinted: boolean, signal: AbortSignal): Promise<void> {
     attempt = new AbortController()
     try {
-      const seen = isHinted || etag === null ? null : await options.look(etag)
+      const seen = isHinted || etag === null ? null : await options.poll(etag)
       const aborted = AbortSignal.any([signal, attempt.signal])
       const answer: TargetAnswer =
         seen?.target === true ? { changed: false } : await options.getTarget(etag, aborted)
@@ -83,7 +83,7 @@ export function createPuller(options: PullerOptions): Puller {
     run(signal) {
       let isHinted = false
       return repeatUntilAborted(signal, async () => {
-        await look(isHinted, signal)
+        await pull(isHinted, signal)
         const waitMs =
           failuresInRow === 0
             ? pollMs * (1 - jitter * clock.random())

@@ -179,7 +179,7 @@ export async function openRegistry(
       hostListeners.add(listener)
       return () => void hostListeners.delete(listener)
     },
-    async look(nodeId, { target, report }) {
+    async poll(nodeId, { target, report }) {
       return {
         target:
           target !== null && target === (known.target(nodeId) ?? (await readTarget(nodeId)).etag),

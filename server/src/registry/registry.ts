@@ -35,7 +35,7 @@ export interface Registry {
   /** Call back after hosts were added, changed or revoked, with their nodes. Returns a function that ends this. */
   onTincHostsChanged(listener: (nodeIds: readonly number[]) => void): () => void
   /** Answer a node's poll: whether the target that it has is current, and whether the server has its last report. Makes no query if nothing has changed. */
-  look(nodeId: number, has: Omit<Look, 'type'>): Promise<Omit<Seen, 'type'>>
+  poll(nodeId: number, has: Omit<Look, 'type'>): Promise<Omit<Seen, 'type'>>
   /** The target of a node; null when its ETag is one of those in `known`. Makes no query for that if nothing has changed. */
   target(nodeId: number, known: string | null): Promise<NodeTarget | null>
   /** Store a node's report. Returns its ETag. */

@@ -33,7 +33,7 @@ export interface StreamOptions {
   /** Return the group of a slice; null when there never was such a slice. */
   sliceGroup(sliceId: number): Promise<number | null>
   /** Answer the node's poll. */
-  look(has: Look): Promise<Omit<Seen, 'type'>>
+  poll(has: Look): Promise<Omit<Seen, 'type'>>
   /** Called once, after the agent got its `welcome`. */
   onWelcomed(): void
   onError(error: unknown): void
@@ -46,11 +46,11 @@ type StreamRecord = SampleRecord | FaultyRecord
  * several batches may be committed together. While the intake pauses the connection, the node waits.
  */
 export function serveStream(socket: WebSocket, options: StreamOptions): void {
-  const { store, node, intake, sliceGroup, look, onWelcomed, onError } = options
+  const { store, node, intake, sliceGroup, poll, onWelcomed, onError } = options
   const slices = new Map<number, boolean>()
   let spool: string | null = null
   let waitingRecords = 0
-  let isLooking = false
+  let isPolling = false
   // Frames are processed one after the other.
   let taken: Promise<void> = Promise.resolve()
 
@@ -109,20 +109,20 @@ export function serveStream(socket: WebSocket, options: StreamOptions): void {
       })
   }
 
-  async function answerLook(frame: Look): Promise<void> {
-    isLooking = true
+  async function answerPoll(frame: Look): Promise<void> {
+    isPolling = true
     try {
-      send({ type: 'seen', ...(await look(frame)) })
+      send({ type: 'seen', ...(await poll(frame)) })
     } finally {
-      isLooking = false
+      isPolling = false
     }
   }
 
   function receive(frame: StreamFrame, release: () => void): void {
     if (frame.type === 'look') {
       release()
-      if (isLooking) refuse('the look before is not answered yet')
-      else answerLook(frame).catch(fail)
+      if (isPolling) refuse('the look before is not answered yet')
+      else answerPoll(frame).catch(fail)
       return
     }
     if (frame.type === 'hello') {

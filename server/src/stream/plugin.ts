@@ -146,7 +146,7 @@ export default fp<StreamPluginOptions>(
           store: telemetry,
           node,
           intake: boundStream(socket, request.raw.socket, { intake, nodeRates, nodeId: node.id }),
-          look: (has) => registry.look(node.id, has),
+          poll: (has) => registry.poll(node.id, has),
           sliceGroup: (sliceId) => registry.sliceGroup(sliceId),
           onWelcomed: () => {
             if (isCurrent()) noteContact(node.id, true)

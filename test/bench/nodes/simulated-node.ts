@@ -65,7 +65,7 @@ export async function simulateNode(options: SimulatedNodeOptions): Promise<Simul
     log,
   })
   const puller = createPuller({
-    look: (etag) => uplink.look({ target: etag, report: reporter.etag }),
+    poll: (etag) => uplink.poll({ target: etag, report: reporter.etag }),
     getTarget: (etag, attempt) => client.getTarget(etag, attempt),
     etag: null,
     pollMs,

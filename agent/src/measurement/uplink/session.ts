@@ -12,7 +12,7 @@ import Type from 'typebox'
 import { Value } from 'typebox/value'
 import type { WebSocket } from 'ws'
 import type { Spool } from '../spool/spool.ts'
-import { createLooks, type LookNow } from './look.ts'
+import { createPolls, type Poll } from './poll.ts'
 
 const AnyFrame = Type.Object({ type: Type.String() })
 const frameTypes: ReadonlySet<string> = new Set(
@@ -27,7 +27,7 @@ export interface SessionOptions {
   readonly spool: Spool
   readonly softVersion: string
   /** Called when the server has welcomed the node, with the function that polls over this connection; null when the server does not answer `look`. */
-  readonly onWelcome: (look: LookNow | null) => void
+  readonly onWelcome: (poll: Poll | null) => void
   readonly onChanged: () => void
   readonly signal: AbortSignal
 }
@@ -81,7 +81,7 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
     sendBatches().catch(fail)
   }
 
-  const looks = createLooks((look) => void send(look).catch(fail))
+  const polls = createPolls((look) => void send(look).catch(fail))
 
   function welcome({
     committed_seq: committedSeq,
@@ -96,7 +96,7 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
     spool.trim(committedSeq)
     nextSeq = Math.max(spool.firstSeq, committedSeq + 1)
     ackedSeq = nextSeq - 1
-    options.onWelcome(answersLooks === true ? looks.now : null)
+    options.onWelcome(answersLooks === true ? polls.now : null)
     pump()
   }
 
@@ -120,7 +120,7 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
     const frame = readFrame(text)
     if (frame === null) return
     if (frame.type === 'changed') options.onChanged()
-    else if (frame.type === 'seen') looks.settle(frame)
+    else if (frame.type === 'seen') polls.settle(frame)
     else if (frame.spool !== spool.id) return
     else if (frame.type === 'welcome') welcome(frame)
     else acknowledge(frame.committed_seq)
@@ -164,7 +164,7 @@ export async function runSession(stream: WebSocket, options: SessionOptions): Pr
     clearTimeout(silence)
     clearTimeout(closing)
     clearTimeout(pinging)
-    looks.settle(null)
+    polls.settle(null)
     unsubscribe()
     signal.removeEventListener('abort', stop)
   }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
 import { askedDelayMs, backoffMs } from '@community-lab/contract'
 import type { Spool } from '../spool/spool.ts'
-import type { LookNow } from './look.ts'
+import type { Poll } from './poll.ts'
 import { runSession } from './session.ts'
 
 /** The delay before the node connects again. The jitter spreads the connections of many nodes. */
@@ -28,8 +28,8 @@ export interface UplinkOptions {
 export interface Uplink {
   /** Whether the server has welcomed the node on the current connection. */
   readonly isConnected: boolean
-  /** Poll over the open connection, see {@link LookNow}; null without a connection, or when its server does not answer polls. */
-  readonly look: LookNow
+  /** Poll over the open connection, see {@link Poll}; null without a connection, or when its server does not answer polls. */
+  readonly poll: Poll
   /** The network is back: unless the server has welcomed the node, abort the current attempt or delay, and connect now. */
   noteReachable(): void
   /** Close the connection and stay disconnected. Samples that were not acknowledged stay in the spool. */
@@ -45,7 +45,7 @@ export function createUplink(options: UplinkOptions): Uplink {
   const closed = new AbortController()
   const signal = AbortSignal.any([options.signal, closed.signal])
   let isConnected = false
-  let lookNow: LookNow | null = null
+  let poll: Poll | null = null
   let failures = 0
   let attempt = new AbortController()
 
@@ -56,8 +56,8 @@ export function createUplink(options: UplinkOptions): Uplink {
     await runSession(stream, {
       spool: options.spool,
       softVersion: options.softVersion,
-      onWelcome(look) {
-        lookNow = look
+      onWelcome(given) {
+        poll = given
         failures = 0
         isConnected = true
         options.onConnected?.()
@@ -77,7 +77,7 @@ export function createUplink(options: UplinkOptions): Uplink {
         reason = error
       }
       isConnected = false
-      lookNow = null
+      poll = null
       if (isEnded()) return
       options.onDisconnected?.(reason)
       const either = AbortSignal.any([signal, attempt.signal])
@@ -94,7 +94,7 @@ export function createUplink(options: UplinkOptions): Uplink {
     get isConnected() {
       return isConnected
     },
-    look: (has) => lookNow?.(has) ?? Promise.resolve(null),
+    poll: (has) => poll?.(has) ?? Promise.resolve(null),
     noteReachable() {
       if (isConnected) return
       failures = 0

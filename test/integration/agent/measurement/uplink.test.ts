@@ -269,17 +269,17 @@ it('goes on when a newer server sends frames of a kind that it does not know, an
 it('polls over its stream while that is open', async () => {
   serve(() => true)
   const { uplink, connected } = connectOnce()
-  expect(await uplink.look({ target: '"1"', report: null })).toBeNull()
+  expect(await uplink.poll({ target: '"1"', report: null })).toBeNull()
   await connected
-  expect(await uplink.look({ target: '"1"', report: null })).toMatchObject({ target: true })
-  expect(await uplink.look({ target: '"2"', report: null })).toMatchObject({ target: false })
+  expect(await uplink.poll({ target: '"1"', report: null })).toMatchObject({ target: true })
+  expect(await uplink.poll({ target: '"2"', report: null })).toMatchObject({ target: false })
   await uplink.close()
-  expect(await uplink.look({ target: '"1"', report: null })).toBeNull()
+  expect(await uplink.poll({ target: '"1"', report: null })).toBeNull()
 })
 
 it('does not poll over the stream of an older server', async () => {
   serve(() => true, false)
   const { uplink, connected } = connectOnce()
   await connected
-  expect(await uplink.look({ target: '"1"', report: null })).toBeNull()
+  expect(await uplink.poll({ target: '"1"', report: null })).toBeNull()
 })

@@ -64,7 +64,7 @@ export function createRegistry(): HandMadeRegistry {
       changed.add(listener)
       return () => void changed.delete(listener)
     },
-    look: () => Promise.resolve({ target: true, report: false }),
+    poll: () => Promise.resolve({ target: true, report: false }),
     target: () => Promise.resolve(null),
     takeReport: () => Promise.resolve(''),
     noteContact: () => Promise.resolve(),

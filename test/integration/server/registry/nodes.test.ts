@@ -206,22 +206,22 @@ describe.each(postgresKinds)('a node on %s PostgreSQL', (kind) => {
     const [token = ''] = world.nodes
     const readEtag = async () => (await target(world, token, 1)).headers.etag ?? ''
     const first = await readEtag()
-    expect(await registry.look(1, { target: first, report: null })).toEqual({
+    expect(await registry.poll(1, { target: first, report: null })).toEqual({
       target: true,
       report: false,
     })
     const body = { name: 'hello', template: 'tiny', nodes: ['n1'] }
     await world.ask(world.red, 'PUT', routes.sliceEnsure, { body })
-    expect(await registry.look(1, { target: first, report: null })).toMatchObject({ target: false })
+    expect(await registry.poll(1, { target: first, report: null })).toMatchObject({ target: false })
     const second = await readEtag()
-    expect(await registry.look(1, { target: second, report: null })).toMatchObject({ target: true })
+    expect(await registry.poll(1, { target: second, report: null })).toMatchObject({ target: true })
     const report = await world.report(1, { slivers: [aSliverReport('1@1')] })
-    expect(await registry.look(1, { target: null, report })).toEqual({
+    expect(await registry.poll(1, { target: null, report })).toEqual({
       target: false,
       report: true,
     })
     await world.report(1)
-    expect(await registry.look(1, { target: null, report })).toMatchObject({ report: false })
+    expect(await registry.poll(1, { target: null, report })).toMatchObject({ report: false })
   })
 
   it('tells what is; what is wanted stays as it was', async () => {
@@ -295,12 +295,12 @@ describe.each(postgresKinds)('a node on %s PostgreSQL', (kind) => {
     await world[Symbol.asyncDispose]()
     await using again = await startWorld({ databaseUrl: world.databaseUrl })
     const { registry } = again.context
-    const look = (id: number, etag: string) => registry.look(id, { target: null, report: etag })
-    expect(await look(1, report)).toMatchObject({ report: true })
-    expect(await look(1, other)).toMatchObject({ report: false })
+    const poll = (id: number, etag: string) => registry.poll(id, { target: null, report: etag })
+    expect(await poll(1, report)).toMatchObject({ report: true })
+    expect(await poll(1, other)).toMatchObject({ report: false })
     await sql`update slivers set state = 'unknown', report = null`.execute(again.database.db)
     await using third = await startWorld({ databaseUrl: world.databaseUrl })
-    expect(await third.context.registry.look(1, { target: null, report })).toMatchObject({
+    expect(await third.context.registry.poll(1, { target: null, report })).toMatchObject({
       report: false,
     })
   })

@@ -89,7 +89,7 @@ function createTestRegistry(): TestRegistry {
       return () => events.off('target', listener)
     },
     onTincHostsChanged: () => () => undefined,
-    look: () => Promise.resolve({ target: true, report: false }),
+    poll: () => Promise.resolve({ target: true, report: false }),
     target: () => Promise.resolve(null),
     takeReport: () => Promise.resolve(''),
     noteContact(nodeId, connected) {

@@ -23,7 +23,7 @@ beforeEach(() => {
   reportsKnown = []
   failure = null
   puller = createPuller({
-    look(etag) {
+    poll(etag) {
       asked.push(`look ${etag}`)
       return Promise.resolve(seen)
     },

@@ -36,7 +36,7 @@ async function countReboots(
       getTarget: () => Promise.resolve({ changed: true, fetched: wanted }),
       putReport: () => Promise.resolve(null),
     },
-    look: () => Promise.resolve(null),
+    poll: () => Promise.resolve(null),
     slivers: more.slivers ?? new FakeSlivers(),
     store: {
       loadTarget: () => Promise.resolve(null),

@@ -4,17 +4,17 @@ import { streamSilenceMs, type Look, type Seen } from '@community-lab/contract'
  * Poll over the node's stream: ask the server whether the target that the node has is current, and whether the server has the node's last report. Null without an
  * answer, for example when the connection ends. Only one poll at a time. Source: the frames `look` and `seen` of the protocol (`contract/src/stream.ts`).
  */
-export type LookNow = (has: Omit<Look, 'type'>) => Promise<Omit<Seen, 'type'> | null>
+export type Poll = (has: Omit<Look, 'type'>) => Promise<Omit<Seen, 'type'> | null>
 
 /** The polls over one connection. */
-export interface Looks {
-  readonly now: LookNow
+export interface Polls {
+  readonly now: Poll
   /** Pass the answer to the poll that waits; null: there will be none. */
   settle(seen: Seen | null): void
 }
 
 /** Poll over one connection. A poll without an answer ends after the time after which a silent connection ends. */
-export function createLooks(send: (look: Look) => void): Looks {
+export function createPolls(send: (look: Look) => void): Polls {
   let settle = (_: Seen | null): void => undefined
   return {
     settle: (seen) => settle(seen),
