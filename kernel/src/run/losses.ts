@@ -26,8 +26,17 @@ export interface Loss {
   readonly line: string
 }
 
+/** The sliver of a part of a run, and its time. */
+export interface TimedPart extends Pick<RunPart, 'startedS' | 'follows'> {
+  readonly sliver: { readonly id: string }
+}
+
 /** Sum up the losses of a part of a run: those of its sliver during its time. */
-export function lossesOf(losses: readonly Loss[], part: RunPart, end: PartEnd | null): PartLosses {
+export function lossesOf(
+  losses: readonly Loss[],
+  part: TimedPart,
+  end: PartEnd | null,
+): PartLosses {
   const own = losses.filter((loss) => loss.sliver === part.sliver.id && isWithin(loss, part, end))
   const rejected = own.filter(({ kind }) => kind === 'rejected')
   const dropped = own.filter(({ kind }) => kind === 'dropped')
@@ -42,7 +51,7 @@ function sumLines(losses: readonly Loss[]): number {
   return losses.reduce((lines, loss) => lines + loss.lines, 0)
 }
 
-function isWithin({ time }: Loss, { startedS, follows }: RunPart, end: PartEnd | null): boolean {
+function isWithin({ time }: Loss, { startedS, follows }: TimedPart, end: PartEnd | null): boolean {
   const isBefore = time.getTime() < startedS * 1000 || (follows != null && time <= follows)
   return !isBefore && (end === null || time <= end.time)
 }

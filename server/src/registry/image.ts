@@ -50,6 +50,8 @@ export async function receiveImage(
   }
 }
 
+const expected = 'the root file system as a .tar.gz file'
+
 async function writeImage(
   path: string,
   body: AsyncIterable<Uint8Array>,
@@ -60,13 +62,13 @@ async function writeImage(
   let sizeBytes = 0
   for await (const chunk of body) {
     if (sizeBytes === 0 && !isGzip(chunk))
-      throw new LabError('LAB_REQUEST_MEDIA_TYPE', { found: 'no gzip file' })
+      throw new LabError('LAB_REQUEST_MEDIA_TYPE', { found: 'no gzip file', expected })
     sizeBytes += chunk.length
     if (sizeBytes > maxBytes) throw new LabError('LAB_REQUEST_TOO_LARGE', { limitBytes: maxBytes })
     hash.update(chunk)
     await file.writeFile(chunk)
   }
-  if (sizeBytes === 0) throw new LabError('LAB_REQUEST_MEDIA_TYPE', { found: 'an empty body' })
+  if (sizeBytes === 0) throw new LabError('LAB_REQUEST_MEDIA_TYPE', { found: 'empty', expected })
   await file.sync()
   return { sha256: hash.digest('hex'), sizeBytes }
 }

@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
 import { join } from 'node:path'
 import { LabError, toProblem, type Token } from '@community-lab/contract'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -252,9 +253,9 @@ it("prints an enrolment token alone, so that it can be piped into a device's set
 it('makes a token for a person', async () => {
   server.post('/api/tokens/', () => ({ token, secret: 's3cret' }))
   await listen()
-  const made = await place.run(['token', 'create', 'laptop', '--user', 'ana'])
+  const made = await place.run(['token', 'create', 'laptop', '--user', 'ana', '--group', 'roof'])
   expect(made).toEqual({ code: 0, out: 's3cret\n', err: '' })
-  expect(asked[0]?.body).toEqual({ name: 'laptop', user: 'ana' })
+  expect(asked[0]?.body).toEqual({ name: 'laptop', user: 'ana', group: 'roof' })
 })
 
 it('adds a template and uploads its image with its checksum', async () => {
@@ -274,10 +275,14 @@ it('adds a template and uploads its image with its checksum', async () => {
   server.post('/api/templates/', () => template)
   server.put('/api/templates/9/ctl/upload-image/', () => template)
   await listen()
-  const image = await place.write('mine.tar.gz', 'x'.repeat(200_000))
+  const other = await place.run(['template', 'add', 'mine', await place.write('mine.zip', 'PK')])
+  expect([other.code, other.err]).toEqual([2, expect.stringContaining('is no .tar.gz file')])
+  expect(asked).toEqual([])
+  const bytes = gzipSync(randomBytes(200_000))
+  const image = await place.write('mine.tar.gz', bytes)
   const { code, out } = await place.run(['template', 'add', 'mine', image])
   expect(code).toBe(0)
-  const sha256 = createHash('sha256').update('x'.repeat(200_000)).digest('hex')
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
   expect(out).toContain(sha256)
   expect(asked.at(-1)).toMatchObject({ method: 'PUT', body: sha256 })
 })

@@ -105,6 +105,29 @@ it('asks before what stops things, and says who may', async () => {
   )
 })
 
+it('makes no user by a typing error, and says whose tokens have one name', async () => {
+  const { operator } = world
+  await run(operator, 'user', 'create', 'carla')
+  await run(operator, 'token', 'create', 'field', '--user', 'carla')
+  await run(operator, 'token', 'create', 'field', '--user', 'dora', '--group', 'others')
+  const wrong = await place.run(['token', 'create', 'field', '--user', 'carlo'], {
+    env: envOf(operator),
+  })
+  expect([wrong.code, wrong.out]).toEqual([1, ''])
+  expect(wrong.err).toContain('there is no user "carlo"; did you mean "carla"?')
+  expect(await run(operator, 'user', 'list')).not.toContain('carlo')
+  const list = await run(operator, 'token', 'list')
+  const ids = ['carla', 'dora'].map(
+    (name) => new RegExp(`^ *(\\d+) +field +${name} `, 'mu').exec(list)?.[1],
+  )
+  const either = await place.run(['token', 'revoke', 'field', '--yes'], { env: envOf(operator) })
+  expect(either.err).toContain(
+    `2 tokens with the name "field"; give the id of one: ${ids.join(', ')}`,
+  )
+  await run(operator, 'token', 'revoke', ids[1] ?? '', '--yes')
+  expect(await run(operator, 'token', 'list')).toMatch(/field +carla /u)
+})
+
 it('makes a token of one’s own, which only reads, and disables a user', async () => {
   const blue = (await run(world.blue, 'token', 'create', 'watch', '--scope', 'read')).trim()
   const refused = await place.run(['token', 'create', 'more'], { env: envOf(blue) })

@@ -58,6 +58,7 @@ it('ends without a word when nobody reads any more what it prints', async () => 
   const rest = { user: null, node: null, created_on: '2026-01-01T00:00:00Z' }
   const times = { expires_on: null, last_used_on: null }
   server.get('/api/tokens/', () => Array<object>(5_000).fill({ ...token, ...rest, ...times }))
+  server.get('/api/users/', () => [])
   const child = await start(['token', 'list'])
   child.stdout?.once('data', () => child.stdout?.destroy())
   const err = readAll(child.stderr)

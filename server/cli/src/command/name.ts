@@ -6,8 +6,13 @@ export function findNamed<T extends { readonly id: number; readonly name: string
   all: readonly T[],
   name: string,
 ): T {
-  const found =
-    all.find((each) => each.name === name) ?? all.find((each) => String(each.id) === name)
+  const named = all.filter((each) => each.name === name)
+  if (named.length > 1) {
+    const ids = named.map(({ id }) => id).join(', ')
+    const problem = `there are ${named.length} ${kind}s with the name ${JSON.stringify(name)}; give the id of one: ${ids}`
+    throw new LabError('LAB_CLI_USAGE', { problem })
+  }
+  const found = named[0] ?? all.find((each) => String(each.id) === name)
   if (found !== undefined) return found
   const known = all.map((each) => each.name)
   throw new LabError('LAB_CLI_UNKNOWN_NAME', {

@@ -64,6 +64,7 @@ interface NewTemplate extends AddOptions {
 
 async function add(context: Context, wanted: NewTemplate): Promise<void> {
   const { size, sha256 } = await inspectImage(wanted.image)
+  await requireGzip(wanted.image)
   const { url, token } = findCredentials(context)
   const { signal } = context
   const client = createClient({ base: url, token, signal, timeoutMs: uploadTimeoutMs })
@@ -83,6 +84,16 @@ async function add(context: Context, wanted: NewTemplate): Promise<void> {
   })
   if (wanted.json === true) printJson(context, made)
   else context.out.write(`template ${made.name}: ${size} bytes, SHA-256 ${sha256}\n`)
+}
+
+/** Refuse what the server would refuse after the template is made, which would stay without an image. @throws {@link LabError} LAB_CLI_USAGE. */
+async function requireGzip(file: string): Promise<void> {
+  const start = (await createReadStream(file, { end: 1 }).toArray()) as Buffer[]
+  // Source: RFC 1952, section 2.3.1.
+  if (Buffer.concat(start).equals(Buffer.of(0x1f, 0x8b))) return
+  throw new LabError('LAB_CLI_USAGE', {
+    problem: `the image ${file} is no .tar.gz file; tar -czf makes one`,
+  })
 }
 
 async function inspectImage(file: string): Promise<{ size: number; sha256: string }> {

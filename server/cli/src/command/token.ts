@@ -14,6 +14,7 @@ import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { findNamed } from './name.ts'
 import { destroyer, expiry, leaf } from './option.ts'
+import { listUsers, nameOf } from './people.ts'
 
 interface CreateOptions extends PrintOptions {
   readonly role?: 'operator' | 'researcher'
@@ -27,14 +28,14 @@ interface CreateOptions extends PrintOptions {
 export function addToken(program: Command, context: Context): void {
   const token = program.command('token').description('your tokens; operators: those of all')
   leaf(token, 'create <name>', 'make a token; its secret is shown this once')
-    .option('--user <name>', 'whom it speaks for, made when there is no such user (operators)')
+    .option('--user <name>', 'whom it speaks for (operators)')
     .addOption(
       new Option('--role <role>', 'what it may do at most; researcher unless you say so').choices([
         'operator',
         'researcher',
       ]),
     )
-    .option('--group <name>', 'the group of a new user (operators)')
+    .option('--group <name>', 'make the user, in this group, when there is none (operators)')
     .addOption(
       new Option('--scope <scope>', 'all that its role may, or only to read').choices([
         'all',
@@ -56,6 +57,9 @@ export function addToken(program: Command, context: Context): void {
         ...(options.scope === undefined ? {} : { scope: options.scope }),
       }
       const client = connectServer(context)
+      // The server makes a user whom it does not know: a name with a typing error would get a token, and the rights of the operator's group.
+      if (options.user !== undefined && options.group === undefined)
+        findNamed('user', await listUsers(client), options.user)
       const made = await client.ask(TokenCreated, routes.tokens, { method: 'POST', body })
       if (options.json === true) printJson(context, made)
       else context.out.write(`${made.secret}\n`)
@@ -63,11 +67,18 @@ export function addToken(program: Command, context: Context): void {
   leaf(token, 'list', 'tokens, never their secrets').action(async (options: PrintOptions) => {
     const client = connectServer(context)
     const now = Date.now()
-    printRows(context, await client.ask(Type.Array(Token), routes.tokens), {
+    const tokens = await client.ask(Type.Array(Token), routes.tokens)
+    const users = await listUsers(client)
+    printRows(context, tokens, {
       ...options,
       columns: [
         { title: 'ID', show: ({ id }) => id, align: 'right' },
         { title: 'NAME', show: ({ name }) => name },
+        {
+          title: 'WHOSE',
+          show: ({ user, node }) =>
+            user === null ? `node ${node?.id ?? '-'}` : nameOf(users, user),
+        },
         { title: 'ROLE', show: ({ role }) => role },
         { title: 'SCOPE', show: ({ scope }) => scope },
         { title: 'USED', show: ({ last_used_on }) => formatAgo(last_used_on, now) },

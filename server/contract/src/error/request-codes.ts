@@ -40,10 +40,10 @@ export const requestCodes = {
     false,
     (d) => `${d.uri} has changed since it was read; read it again and repeat the change`,
   ),
-  LAB_REQUEST_MEDIA_TYPE: code<{ found: string }>(
-    415,
-    false,
-    (d) => `cannot read a body of type ${JSON.stringify(d.found)}; send application/json`,
+  LAB_REQUEST_MEDIA_TYPE: code<{ found: string; expected?: string }>(415, false, (d) =>
+    d.expected === undefined
+      ? `cannot read a body of type ${JSON.stringify(d.found)}; send application/json`
+      : `the body is ${d.found}; send ${d.expected}`,
   ),
   LAB_NOT_FOUND: code<{ kind: string; id: string }>(
     404,

@@ -15,7 +15,7 @@ export interface Place extends AsyncDisposable {
   readonly home: string
   /** Run a command line in it. `interrupt` is its Ctrl-C. */
   run(args: readonly string[], options?: RunOptions): Promise<RunResult>
-  write(path: string, text: string): Promise<string>
+  write(path: string, content: string | Uint8Array): Promise<string>
 }
 
 export interface RunOptions {
@@ -53,10 +53,10 @@ export async function makePlace(): Promise<Place> {
     await mkdir(dirname(join(root, path)), { recursive: true })
     if (existsSync(target)) await symlink(target, join(root, path))
   }
-  const write = async (path: string, text: string): Promise<string> => {
+  const write = async (path: string, content: string | Uint8Array): Promise<string> => {
     const file = join(root, path)
     await mkdir(dirname(file), { recursive: true })
-    await writeFile(file, text)
+    await writeFile(file, content)
     return file
   }
   return {

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest'
 import { excerpt, lossesOf } from '../../../../kernel/src/run/losses.ts'
-import type { Sliver } from '../../../../kernel/src/sliver/sliver.ts'
 
 it('quotes a short line, with escapes for characters that cannot be printed', () => {
   expect(excerpt('rtt 12ms\0')).toBe('"rtt 12ms\\u0000"')
@@ -20,8 +19,7 @@ it('counts no line that was refused before the end of the last run, in the secon
     reason: 'no sample',
     line: 'x',
   } as const
-  const sliver = { id: '1@1' } as Sliver
-  const part = { sliver, startedS: 1_700_000_000, sliverStartedOn: null, follows: at(350) }
+  const part = { sliver: { id: '1@1' }, startedS: 1_700_000_000, follows: at(350) }
   expect(lossesOf([{ ...loss, time: at(300) }], part, null).rejected).toBe(0)
   expect(lossesOf([{ ...loss, time: at(400) }], part, null).rejected).toBe(3)
 })
