@@ -1,5 +1,11 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
-import type { AuditKind, ChangeEvent, EventKind, Incident } from '@community-lab/contract'
+import {
+  parseSliverId,
+  type AuditKind,
+  type ChangeEvent,
+  type EventKind,
+  type Incident,
+} from '@community-lab/contract'
 import { channels } from '../postgres/notifications.ts'
 import type { Tables } from '../postgres/tables.ts'
 import { writeAudit, type Trace } from './audit-trail.ts'
@@ -72,7 +78,7 @@ export function createChangeRunner(
             cutTokens: (ids) => void cut.push(...ids),
           })
           await tellCutTokens(tx, cut)
-          await writeAudit(tx, [...notes.objects.values()].flatMap(traceOf).concat(traces))
+          await writeAudit(tx, [...tracesOf([...notes.objects.values()]), ...traces])
           for (const nodeId of await writeEvents(tx, readers, notes)) targets.add(nodeId)
           return answer
         })
@@ -97,9 +103,17 @@ async function tellCutTokens(tx: Transaction<Tables>, ids: readonly number[]): P
   }
 }
 
-/** The event of an incident is no change, so the audit trail does not record it. */
-function traceOf({ kind, action, id }: Note): Trace[] {
-  return kind === 'incident' ? [] : [{ kind, action, id }]
+/**
+ * The changes that somebody made, for the audit trail. An event of an incident is no change, nor is that of a node which only shows other slivers: the entries of
+ * the slivers tell of that.
+ */
+function tracesOf(notes: readonly Note[]): Trace[] {
+  const slivers = notes.filter(({ kind }) => kind === 'sliver')
+  const shown = new Set(slivers.map(({ id }) => String(parseSliverId(id)?.nodeId)))
+  return notes.flatMap(({ kind, action, id }) => {
+    const isShown = kind === 'node' && action === 'updated' && shown.has(id)
+    return kind === 'incident' || isShown ? [] : [{ kind, action, id }]
+  })
 }
 
 type Notes = Pick<Change, 'note' | 'noteSlivers' | 'targetsOf' | 'incident'>

@@ -45,6 +45,8 @@ describe('the audit trail', () => {
       },
       { action: 'deleted', user_name: 'operator', role: 'operator', right: 'remove a slice' },
     ])
+    const ofNode = await read(`${filter('kind', 'node')}&${filter('object_id', '1')}`)
+    expect(ofNode.filter(({ right }) => right.endsWith('a slice'))).toEqual([])
     const ofRed = await read(filter('user/id', 2))
     expect(ofRed.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['slice', 'sliver']))
     expect(ofRed.every(({ user_name }) => user_name === 'red')).toBe(true)
