@@ -211,8 +211,15 @@ async function runQuery<T extends object>(
   }
 }
 
-/** Return DuckDB's message. Where a number is compared with a time, such as Date.now(), add what to write instead. */
-function withHint(said: string, { types }: Query): string {
+/**
+ * Return DuckDB's message, without suggestions of its own system tables. Where a number is compared with a time, such as Date.now(), or a text has double
+ * quotes, add what to write instead.
+ */
+function withHint(message: string, { sql, types }: Query): string {
+  const said = message.replace(/\nDid you mean "pg_\w+"\?/u, '')
+  const [, text] = /^Binder Error: Referenced column "([^"]*)" not found/u.exec(said) ?? []
+  if (text !== undefined && sql.includes(`"${text}"`))
+    return `${said}\nDouble quotes are for names of columns; write the text as '${text}'`
   const isMixed =
     /\b(?:TIMESTAMP|DATE)\b[^\n]*\b(?:BIGINT|DOUBLE)\b|\b(?:BIGINT|DOUBLE)\b[^\n]*\b(?:TIMESTAMP|DATE)\b/u
   const hasNumber = types.some((type) => type === BIGINT || type === DOUBLE)

@@ -208,6 +208,10 @@ it('explains a failed query with the tables and columns that exist', async () =>
   const error = await run.sql`select * from steps`.catch((thrown: unknown) => thrown)
   expect(LabError.is(error, 'LAB_SQL_FAILED')).toBe(true)
   expect(String(error)).toContain('run_end')
+  expect(String(error)).not.toContain('pg_')
+  await expect(run.sql`select * from run_end where node = "n1_"`).rejects.toThrow(
+    "Double quotes are for names of columns; write the text as 'n1_'",
+  )
 })
 
 it('waits for slivers while they start, and names each that fails', async () => {
