@@ -143,6 +143,8 @@ it('tells an operator who changed what', async () => {
   await run(world.red, 'token', 'create', 'traced')
   const table = await run(world.operator, 'audit', '--user', 'red', '--kind', 'token')
   expect(table).toMatch(/red\s+red\s+127\.0\.0\.1\s+make a token\s+token \d+\s+created/u)
+  const plural = await place.run(['audit', '--kind', 'tokens'], { env: envOf(world.operator) })
+  expect([plural.code, plural.out]).toEqual([2, ''])
   const refused = await place.run(['audit'], { env: envOf(world.red) })
   expect(refused.err).toContain('may not read the audit trail')
 })

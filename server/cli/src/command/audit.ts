@@ -1,5 +1,5 @@
-import { AuditEntry, routes } from '@community-lab/contract'
-import type { Command } from 'commander'
+import { AuditEntry, AuditKind, routes } from '@community-lab/contract'
+import { Option, type Command } from 'commander'
 import Type from 'typebox'
 import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
@@ -16,7 +16,7 @@ interface AuditOptions extends PrintOptions {
 export function addAudit(program: Command, context: Context): void {
   leaf(program, 'audit', 'who changed what, from where and by which token (operators)')
     .option('--user <name>', 'what this user changed')
-    .option('--kind <kind>', 'what was changed: node, slice, sliver, user, group, token …')
+    .addOption(new Option('--kind <kind>', 'what was changed').choices(AuditKind.enum))
     .option('--object <id>', 'the id of what was changed')
     .action(async (options: AuditOptions) => {
       const filters = [
