@@ -119,8 +119,12 @@ export class Execution {
     const asked = request.content['user_expressions']
     const values: Record<string, Json> = {}
     if (typeof asked !== 'object' || asked === null) return values
-    for (const [name, expression] of Object.entries(asked))
-      values[name] = await this.#evaluate(request, String(expression))
+    for (const [name, expression] of Object.entries(asked)) {
+      const value = await this.#evaluate(request, String(expression))
+      values[name] = value
+      // One interrupt ends all of them.
+      if (value['ename'] === 'KeyboardInterrupt') break
+    }
     return values
   }
 

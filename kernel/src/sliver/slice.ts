@@ -44,13 +44,13 @@ export interface CallSignal {
 export class Slice implements SliceHandle {
   readonly #session: Session
   #object: SliceObject
-  #slivers: readonly Sliver[]
+  #slivers: readonly Sliver[] = []
   #isReleased = false
 
   constructor(session: Session, object: SliceObject, slivers: readonly SliverObject[]) {
     this.#session = session
     this.#object = object
-    this.#slivers = makeSlivers(session, slivers)
+    this.#slivers = this.#makeSlivers(slivers)
   }
 
   get id(): number {
@@ -93,7 +93,6 @@ export class Slice implements SliceHandle {
       id: this.id,
       name: this.name,
       slivers: () => this.#slivers,
-      instanceSn: () => this.#object.instance_sn,
       refresh: (signal) => this.#refresh(signal),
       take: (object) => (this.#object = object),
     }
@@ -249,7 +248,12 @@ export class Slice implements SliceHandle {
     ])
     this.#object = slice
     this.#isReleased = false
-    this.#slivers = makeSlivers(this.#session, slivers, this.#slivers)
+    this.#slivers = this.#makeSlivers(slivers)
+  }
+
+  #makeSlivers(objects: readonly SliverObject[]): readonly Sliver[] {
+    const sliceInstanceSn = (): number => this.#object.instance_sn
+    return makeSlivers({ session: this.#session, sliceInstanceSn }, objects, this.#slivers)
   }
 
   async #post(route: string, options: CallSignal): Promise<void> {

@@ -32,15 +32,18 @@ export type SliverState =
 
 const update = Symbol('update')
 const connection = Symbol('connection')
-const isCurrentFor = Symbol('is current')
+const isCurrentNow = Symbol('is current')
 
 /** A sliver: the container of a slice on one node. Its members are as the server last reported them. */
 export class Sliver {
   readonly #session: Session
+  readonly #sliceInstanceSn: () => number
   #object: SliverObject
 
-  constructor(session: Session, object: SliverObject) {
+  /** @param sliceInstanceSn - returns the number of resets of all slivers of its slice. */
+  constructor(session: Session, object: SliverObject, sliceInstanceSn: () => number) {
     this.#session = session
+    this.#sliceInstanceSn = sliceInstanceSn
     this.#object = object
   }
 
@@ -157,15 +160,17 @@ export class Sliver {
     this.#object = object
   }
 
-  [isCurrentFor](sliceInstanceSn: number): boolean {
+  get [isCurrentNow](): boolean {
     const { actual, instance_sn: wanted } = this.#object
     if (actual === null) return true
-    return actual.instance_sn === wanted && actual.slice_instance_sn >= sliceInstanceSn
+    return actual.instance_sn === wanted && actual.slice_instance_sn >= this.#sliceInstanceSn()
   }
 
-  /** The session and the address for SSH. */
+  /** The session and the address for SSH. A container that is about to be replaced has none: what is done in it would be lost. */
   get [connection](): { readonly session: Session; readonly target: SshTarget } {
-    const { id, node, state, hostKey } = this
+    const { id, node } = this
+    const state = describeState(this)
+    const hostKey = this[isCurrentNow] ? this.hostKey : null
     const startedOn = this.#object.actual?.started_on ?? null
     return { session: this.#session, target: { id, node, state, hostKey, startedOn } }
   }
@@ -217,8 +222,13 @@ export function connectSoon(sliver: Sliver): Promise<void> {
  * Tell whether the reported state is that of the current container, not of one that is about to be replaced. Each change of a sliver's requirements raises its
  * `instance_sn`; each reset raises that of the slice.
  */
-export function isCurrent(sliver: Sliver, sliceInstanceSn: number): boolean {
-  return sliver[isCurrentFor](sliceInstanceSn)
+export function isCurrent(sliver: Sliver): boolean {
+  return sliver[isCurrentNow]
+}
+
+/** Describe the state of a sliver. The description tells a container that is about to be replaced from the current one. */
+export function describeState(sliver: Sliver): string {
+  return isCurrent(sliver) ? sliver.state : `${sliver.state}, to be made again`
 }
 
 /** Describe a sliver for errors that list several. */

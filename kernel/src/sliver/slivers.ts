@@ -50,9 +50,16 @@ export function checkUpload(files: unknown, remoteDir: unknown, options: unknown
   checkOptions('upload', options, uploadKinds)
 }
 
+/** What {@link makeSlivers} needs besides the slivers' state. */
+export interface SliversSource {
+  readonly session: Session
+  /** Returns the number of resets of all slivers of the slice. */
+  readonly sliceInstanceSn: () => number
+}
+
 /** Make the handles of slivers, in the order of the ids of their nodes. A sliver that has a handle among `known` keeps it. */
 export function makeSlivers(
-  session: Session,
+  { session, sliceInstanceSn }: SliversSource,
   objects: readonly SliverObject[],
   known: readonly Sliver[] = [],
 ): readonly Sliver[] {
@@ -61,7 +68,7 @@ export function makeSlivers(
     .toSorted((one, other) => one.node.id - other.node.id)
     .map((object) => {
       const sliver = handles.get(object.id)
-      if (sliver === undefined) return new Sliver(session, object)
+      if (sliver === undefined) return new Sliver(session, object, sliceInstanceSn)
       updateSliver(sliver, object)
       return sliver
     })

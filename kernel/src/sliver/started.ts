@@ -16,6 +16,7 @@ import type { Session } from '../session.ts'
 import { anySignal, backoff, sleep, timeoutSignal } from '../wait/signal.ts'
 import {
   connectSoon,
+  describeState,
   isCurrent,
   sliverColumns,
   describeProblem,
@@ -35,8 +36,6 @@ export interface WaitedSlice {
   readonly id: number
   readonly name: string
   slivers(): readonly Sliver[]
-  /** The number of resets of all its slivers. */
-  instanceSn(): number
   /** Read the state of the slice and its slivers from the server. */
   refresh(signal: AbortSignal): Promise<void>
   /** Store the state that the server has reported. */
@@ -69,18 +68,18 @@ export async function waitStarted(
       isDone: () => {
         showProgress()
         connect()
-        return slice.slivers().every((sliver) => isSettled(sliver, slice))
+        return slice.slivers().every((sliver) => isSettled(sliver))
       },
     })
   } catch (error) {
     if (caller.aborted || timeout?.aborted !== true) throw error
-    const waiting = slice.slivers().filter((sliver) => !isReady(sliver, slice))
+    const waiting = slice.slivers().filter((sliver) => !isReady(sliver))
     throw new LabError('LAB_SLICE_NOT_STARTED', {
       slice: slice.name,
       waitedMs,
       waiting: waiting.map((sliver) => ({
         ...describeProblem(sliver),
-        state: stateOf(sliver, slice),
+        state: describeState(sliver),
       })),
     })
   }
@@ -96,21 +95,14 @@ function describeRemoved(sliver: Sliver): ReturnType<typeof describeProblem> {
   return { ...describeProblem(sliver), state: 'removed', reason }
 }
 
-function isSettled(sliver: Sliver, slice: WaitedSlice): boolean {
-  const hasFailed = isFailed(sliver.state) && isCurrent(sliver, slice.instanceSn())
-  return hasFailed || isReady(sliver, slice)
+function isSettled(sliver: Sliver): boolean {
+  const hasFailed = isFailed(sliver.state) && isCurrent(sliver)
+  return hasFailed || isReady(sliver)
 }
 
-function isReady(sliver: Sliver, slice: WaitedSlice): boolean {
+function isReady(sliver: Sliver): boolean {
   // Without its host key, a started sliver cannot be authenticated.
-  return (
-    sliver.state === 'started' && sliver.hostKey !== null && isCurrent(sliver, slice.instanceSn())
-  )
-}
-
-/** Describe the state of a sliver. The description tells a container that is about to be replaced from the current one. */
-function stateOf(sliver: Sliver, slice: WaitedSlice): string {
-  return isCurrent(sliver, slice.instanceSn()) ? sliver.state : `${sliver.state}, to be made again`
+  return sliver.state === 'started' && sliver.hostKey !== null && isCurrent(sliver)
 }
 
 /** Connect to the slivers that are ready while others start: a connection takes six round trips, a command on an open one two. */
@@ -119,7 +111,7 @@ function createConnecting(slice: WaitedSlice): () => void {
   let underWay = 0
   return () => {
     for (const sliver of slice.slivers()) {
-      if (underWay >= connectingAtOnce || begun.has(sliver) || !isReady(sliver, slice)) continue
+      if (underWay >= connectingAtOnce || begun.has(sliver) || !isReady(sliver)) continue
       begun.add(sliver)
       underWay += 1
       void connectSoon(sliver).then(() => (underWay -= 1))
@@ -182,11 +174,11 @@ function createProgress(slice: WaitedSlice): () => void {
   return () => {
     const states = slice
       .slivers()
-      .map((sliver) => `${sliver.node} ${stateOf(sliver, slice)}`)
+      .map((sliver) => `${sliver.node} ${describeState(sliver)}`)
       .join(', ')
     if (states === last) return
     last = states
-    const started = slice.slivers().filter((sliver) => isReady(sliver, slice)).length
+    const started = slice.slivers().filter((sliver) => isReady(sliver)).length
     const seconds = ((performance.now() - start) / 1000).toFixed(1)
     const note = `${started} of ${slice.slivers().length} started, ${seconds} s`
     const { 'text/html': html } = tableBundle(slice.slivers(), sliverColumns, note)

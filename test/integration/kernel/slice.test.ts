@@ -251,6 +251,12 @@ it('ignores the container and the failure from before a change', async () => {
 
 it('is reset, and waits for its new containers', async () => {
   await slice.reset()
+  // A command would go into a container that is about to be deleted.
+  const early = await slice.sh`true`
+  expect(early.map(({ error }) => String(error))).toEqual([
+    expect.stringContaining('1@1 is started, to be made again, not started; wait for it'),
+    expect.stringContaining('1@2 is started, to be made again, not started; wait for it'),
+  ])
   const late = await slice.started({ timeoutMs: 300 }).catch((thrown: unknown) => thrown)
   expect(String(late)).toContain('n2 (1@2) is started, to be made again')
   for (const [index, { actual }] of world.objects.entries())
