@@ -29,11 +29,27 @@ interface EmptyMark {
 /** For each mark: its rows in all facets, and how many of them are drawn. */
 let found = new Map<FilteringMark, EmptyMark & { drawn: number }>()
 
-/** Run a function that plots. Also return the marks of which nothing is drawn because no row has all values that the mark needs. */
-export function watchEmptyMarks<T>(plot: () => T): readonly [T, readonly EmptyMark[]] {
+/** The marks of a figure of which nothing is drawn. */
+export interface EmptyMarks {
+  /** Those that have rows, none of which has all values that the mark needs. */
+  readonly marks: readonly EmptyMark[]
+  /** Whether no mark has a row, as after a query that has found nothing. Rules do not count: they often mark a constant. */
+  readonly hasNoRow: boolean
+}
+
+/** Run a function that plots. Also return the marks of which nothing is drawn. */
+export function watchEmptyMarks<T>(plot: () => T): readonly [T, EmptyMarks] {
   found = new Map()
   const result = plot()
-  return [result, [...found.values()].filter(({ drawn }) => drawn === 0)]
+  const all = [...found.values()]
+  const withData = all.filter(({ mark }) => mark !== 'rule')
+  return [
+    result,
+    {
+      marks: all.filter(({ drawn, rows }) => drawn === 0 && rows > 0),
+      hasNoRow: withData.length > 0 && withData.every(({ rows }) => rows === 0),
+    },
+  ]
 }
 
 // Plot's types do not declare this method of marks. It silently drops rows that lack a value, for example those of a misspelt column. Lines, areas, contours
@@ -52,7 +68,7 @@ function watchFilter(marks: FilteringMark): void {
   const filterMark = marks.filter
   marks.filter = function filter(this: FilteringMark, index, channels, values) {
     const left = filterMark.call(this, index, channels, values)
-    if (index.length > 0 && !/axis|grid/u.test(this.ariaLabel ?? ''))
+    if (!/axis|grid/u.test(this.ariaLabel ?? ''))
       note(this, {
         rows: index.length,
         drawn: left.length,
@@ -75,15 +91,16 @@ function note(
     mark: mark.ariaLabel ?? 'mark',
     rows: (known?.rows ?? 0) + rows,
     drawn: (known?.drawn ?? 0) + (lacking === '' ? drawn : 0),
-    missing: known?.missing ?? lacking,
+    missing: known === undefined || known.rows === 0 ? lacking : known.missing,
   })
 }
 
 /** Lines and areas have gaps where one of these is missing. The mark itself handles that. */
 const positions = new Set(['x', 'y', 'x1', 'y1', 'x2', 'y2'])
 
-/** Return the channels that have no value in any row; empty when each has one. */
+/** Return the channels that have no value in any row; empty when each has one, or there is no row. */
 function lackingIn(...[index, channels, values]: Parameters<FilteringMark['filter']>): string {
+  if (index.length === 0) return ''
   const names = Object.entries(channels).flatMap(([name, { filter = isDefined, label }]) => {
     const needed = filter ?? (positions.has(name) ? isDefined : null)
     const value = values[name]

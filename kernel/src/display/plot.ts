@@ -44,11 +44,12 @@ function draw(options: ObservablePlot.PlotOptions): Figure {
       `${count} of ${of} values of ${label} are not drawn: a logarithmic axis has no place for 0 and less`,
     )
   if (report.undrawn.size === 0)
-    for (const { mark, rows, missing } of empty) {
+    for (const { mark, rows, missing } of empty.marks) {
       const lacks =
         missing === '' ? 'all the values that it needs' : `a value of ${missing} that can be drawn`
       addNote(drawn, `no ${mark} is drawn: none of ${rows} rows has ${lacks}`)
     }
+  if (empty.hasNoRow) addNote(drawn, 'nothing is drawn: no mark has a row of data')
   for (const { mark, count, of, axes } of outside.values())
     addNote(
       drawn,

@@ -182,8 +182,12 @@ async function findPrincipal(
 ): Promise<Principal> {
   const refuse = (reason: string) => new LabError('LAB_AUTH_INVALID_TOKEN', { reason })
   // CONFINE uses the word "Token".
-  const secret = /^(?:Bearer|Token) ([\w-]{20,200})$/iu.exec(authorization)?.[1]
-  if (secret === undefined) throw refuse('it is not of the form "Bearer <token>"')
+  const given = /^(?:Bearer|Token) +(\S+)$/iu.exec(authorization)?.[1]
+  if (given === undefined)
+    throw refuse('the header is not of the form "Authorization: Bearer <token>"')
+  const secret = /^[\w-]{20,200}$/u.exec(given)?.[0]
+  if (secret === undefined)
+    throw refuse('it does not look like a token of a testbed (clr_… or clo_…)')
   // A one-time secret does not authenticate anybody yet. The enrolment route checks it.
   if (secret.startsWith('cle_')) return anonymous
   const soughtMs = performance.now()

@@ -52,6 +52,9 @@ export async function receiveImage(
 
 const expected = 'the root file system as a .tar.gz file'
 
+/** The first two bytes of a gzip file. Source: RFC 1952, 2.3.1. */
+const gzipMark = Buffer.from([0x1f, 0x8b])
+
 async function writeImage(
   path: string,
   body: AsyncIterable<Uint8Array>,
@@ -60,8 +63,12 @@ async function writeImage(
   await using file = await open(path, 'wx', 0o644)
   const hash = createHash('sha256')
   let sizeBytes = 0
+  // The network may cut the body anywhere, also between the two bytes that tell.
+  let head = Buffer.alloc(0)
   for await (const chunk of body) {
-    if (sizeBytes === 0 && !isGzip(chunk))
+    if (head.length < gzipMark.length)
+      head = Buffer.concat([head, chunk.subarray(0, gzipMark.length - head.length)])
+    if (!head.equals(gzipMark.subarray(0, head.length)))
       throw new LabError('LAB_REQUEST_MEDIA_TYPE', { found: 'no gzip file', expected })
     sizeBytes += chunk.length
     if (sizeBytes > maxBytes) throw new LabError('LAB_REQUEST_TOO_LARGE', { limitBytes: maxBytes })
@@ -79,9 +86,4 @@ export async function removeUnusedImages(dir: string, used: ReadonlySet<string>)
     const sha256 = /^([0-9a-f]{64})\.tar\.gz$/u.exec(file)?.[1]
     if (sha256 !== undefined && !used.has(sha256)) await rm(join(dir, file), { force: true })
   }
-}
-
-// RFC 1952, the first two bytes of a gzip file.
-function isGzip(chunk: Uint8Array): boolean {
-  return chunk[0] === 0x1f && chunk[1] === 0x8b
 }

@@ -46,6 +46,15 @@ export const groupCodes = {
     false,
     (d) => `there is nothing to ask for: ${d.reason}`,
   ),
+  LAB_ACCESS_TOO_MANY: code<{
+    user: string
+    what: 'groups' | 'tokens' | 'requests'
+    limit: number
+  }>(409, false, (d) =>
+    d.what === 'requests'
+      ? `user ${d.user} has made ${d.limit} requests within a day, which is the most; try again tomorrow`
+      : `user ${d.user} has ${d.limit} ${d.what}, which is the most; remove one that is not needed first`,
+  ),
   LAB_GROUP_REQUEST_DECIDED: code<{ request: number; state: string }>(
     409,
     false,

@@ -20,19 +20,21 @@ import {
 } from './group-rules.ts'
 import { replaceRoles } from './roles.ts'
 import { noteSlice } from './slices.ts'
+import { requireRoom } from './user-bounds.ts'
 
 /** Read one group. @throws {@link LabError} LAB_NOT_FOUND. */
 export async function readGroup(db: Db, id: number): Promise<Group> {
   return found((await readGroups(db, { ids: [id] }))[0], 'group', id)
 }
 
-/** Create a group. It accepts the agreement at the same time, and its creator is its admin. @throws {@link LabError} LAB_NAME_TAKEN, LAB_GROUP_AGREEMENT. */
+/** Create a group. It accepts the agreement at the same time, and its creator is its admin. @throws {@link LabError} LAB_NAME_TAKEN, LAB_GROUP_AGREEMENT, LAB_ACCESS_TOO_MANY. */
 export async function createGroup(
   store: RegistryStore,
   userId: number,
   { name, description = '', agreement }: GroupCreate,
 ): Promise<Group> {
   return store.change(async (change) => {
+    await requireRoom(change, userId, 'groups')
     const newest = await newestAgreement(change)
     if ((agreement ?? null) !== newest) throw new LabError('LAB_GROUP_AGREEMENT', { newest })
     const { id } = await claimName(

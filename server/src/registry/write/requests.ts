@@ -11,6 +11,7 @@ import { found } from '../refusal.ts'
 import type { RegistryStore } from '../store.ts'
 import { lockGroup, newestAgreement } from './group-rules.ts'
 import { flagsOf } from './roles.ts'
+import { requireRoom } from './user-bounds.ts'
 
 /** Read one request. @throws {@link LabError} LAB_NOT_FOUND. */
 export async function readRequest(db: Db, id: number): Promise<GroupRequest> {
@@ -20,8 +21,8 @@ export async function readRequest(db: Db, id: number): Promise<GroupRequest> {
 /**
  * Create a request to join a group, or to allow a group nodes or slices.
  *
- * @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_REQUEST_PENDING, LAB_GROUP_REQUEST_NEEDLESS; LAB_GROUP_AGREEMENT when the group has not accepted the newest
- * agreement.
+ * @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_REQUEST_PENDING, LAB_GROUP_REQUEST_NEEDLESS, LAB_ACCESS_TOO_MANY; LAB_GROUP_AGREEMENT when the group
+ * has not accepted the newest agreement.
  */
 export async function createRequest(
   store: RegistryStore,
@@ -30,6 +31,7 @@ export async function createRequest(
 ): Promise<GroupRequest> {
   return store.change(async (change) => {
     const { tx } = change
+    await requireRoom(change, userId, 'requests')
     const group = await lockGroup(change, groupId)
     const reason = await findNeedless(change, { kind, group, userId })
     if (reason !== null) throw new LabError('LAB_GROUP_REQUEST_NEEDLESS', { reason })

@@ -10,6 +10,7 @@ import { found } from '../refusal.ts'
 import type { RegistryStore } from '../store.ts'
 import { readTokens } from '../read/access.ts'
 import { ensureUser } from './ensure-user.ts'
+import { requireRoom } from './user-bounds.ts'
 import { hasLastingOperator, voidTokens } from './void-tokens.ts'
 
 /** The default lifetime of a researcher's token: one year, so that forgotten tokens expire. */
@@ -26,7 +27,7 @@ export interface TokenMaker {
  * Create a token for its maker, or for a named user. A user who does not exist is created, and so is the group. A token that users create for
  * themselves expires no later than the one that they used.
  *
- * @throws {@link LabError} LAB_REQUEST_INVALID.
+ * @throws {@link LabError} LAB_REQUEST_INVALID, LAB_ACCESS_TOO_MANY.
  */
 export async function createToken(
   store: RegistryStore,
@@ -41,6 +42,7 @@ export async function createToken(
         ? maker.userId
         : await ensureUser(change, { name: user, group, isOperator })
     if (isOperator) await requireOperator(change, userId)
+    await requireRoom(change, userId, 'tokens')
     const latestMs = userId === maker.userId ? maker.endsMs : null
     return insertToken(change, {
       ...body,

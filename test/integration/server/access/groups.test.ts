@@ -29,6 +29,23 @@ const join = (...args: Parameters<People['join']>) => people.join(...args)
 const roleOf = (group: Group, { id }: Person) => group.user_roles.find(({ user }) => user.id === id)
 const readGroup = async ({ uri }: Group) => (await world.ask(null, 'GET', uri)).json<Group>()
 
+describe('a user', () => {
+  it('has so many groups, tokens and requests at most, also when all are asked for at once', async () => {
+    const eve = await aPerson()
+    const make = (count: number, url: string, bodyOf: (index: number) => object) =>
+      Promise.all(
+        Array.from({ length: count }, (_, index) =>
+          answerOf(world.ask(eve.token, 'POST', url, { body: bodyOf(index) })),
+        ),
+      )
+    const refused = (answers: Awaited<ReturnType<typeof make>>) =>
+      answers.filter(([, code]) => code === 'LAB_ACCESS_TOO_MANY').length
+    expect(refused(await make(60, routes.groups, (index) => ({ name: `eves-${index}` })))).toBe(10)
+    // One is the token that asks.
+    expect(refused(await make(205, routes.tokens, (index) => ({ name: `t${index}` })))).toBe(6)
+  })
+})
+
 describe('a group', () => {
   it('is made by any user, who is its admin, and may have nothing before operators allow it', async () => {
     const ada = await aPerson()

@@ -343,6 +343,18 @@ describe('a mark of which nothing is drawn', () => {
     expect(
       noteOf(Plot.dot(rows, { x: 'a', y: (row: { b: number }) => row.b || null }).plot()),
     ).toBe('')
-    expect(noteOf(Plot.dot([], { x: 'a', y: 'b' }).plot())).toBe('')
+  })
+
+  it('is reported when no mark of the figure has a row, as after a query that has found nothing', () => {
+    const note = '⚠ nothing is drawn: no mark has a row of data'
+    expect(noteOf(Plot.dot([], { x: 'a', y: 'b' }).plot())).toBe(note)
+    expect(
+      noteOf(Plot.plot({ marks: [Plot.ruleY([0]), Plot.lineY([], { x: 'a', y: 'b' })] })),
+    ).toBe(note)
+    expect(noteOf(Plot.plot({ marks: [Plot.dot([]), Plot.lineY(rows, { x: 'a', y: 'b' })] }))).toBe(
+      '',
+    )
+    expect(noteOf(Plot.plot({ marks: [Plot.ruleY([0])] }))).toBe('')
+    expect(noteOf(Plot.plot({ marks: [Plot.frame()] }))).toBe('')
   })
 })
