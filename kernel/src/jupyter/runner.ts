@@ -7,6 +7,7 @@ import { createOutputCap, sizeOf, type OutputCap } from './child/output-cap.ts'
 import { childFds, type ChildEvent, type ChildRequest, type Failure } from './child/protocol.ts'
 import type { CommMessage, InputAnswer, StreamName } from './child/protocol.ts'
 import type { CompiledCell } from './compile/compilation.ts'
+import { OutOfMemory } from './out-of-memory.ts'
 import { endPrograms, leftPrograms, programsOf } from './programs.ts'
 import { siblingFile } from './sibling-file.ts'
 
@@ -61,6 +62,7 @@ export class Runner {
   #lastCell = 0
   /** The limit of what programs of the latest cell print. */
   #rawCap: { readonly cell: number; readonly cap: OutputCap } | null = null
+  readonly #outOfMemory = new OutOfMemory()
   #heard = false
   #asking = false
   #stopping = false
@@ -152,7 +154,8 @@ export class Runner {
     for (const fd of Object.values(childFds)) pipeOf(child, fd).on('error', () => undefined)
     child.on('error', () => undefined)
     child.on('message', (event: ChildEvent) => this.#take(event))
-    child.once('exit', (code, signal) => this.#replace(code, signal))
+    // Its last words may still be in the pipes.
+    child.once('exit', (code, signal) => void readPipes().then(() => this.#replace(code, signal)))
     return child
   }
 
@@ -189,7 +192,8 @@ export class Runner {
   #takeRaw(name: StreamName, raw: string): void {
     if (this.#timers.length > 0 && name === 'stderr') return
     // Node prints this because of the inspector that interrupts cells.
-    const text = raw.replace('Waiting for the debugger to disconnect...\n', '')
+    const own = raw.replace('Waiting for the debugger to disconnect...\n', '')
+    const text = name === 'stderr' ? this.#outOfMemory.show(own) : own
     if (text === '') return
     const cell = this.#lastCell
     this.#send({ do: 'charge', cell, length: this.#show(cell, name, text) })
@@ -217,7 +221,8 @@ export class Runner {
     const running = this.#running
     this.#clear()
     if (this.#stopping) return
-    const how = signal === null ? `exit code ${String(code)}` : signal
+    const reason = this.#outOfMemory.takeReason()
+    const how = reason ?? (signal === null ? `exit code ${String(code)}` : signal)
     const lost = 'all variables are lost, run the cells that make them again'
     const name = interrupted ? 'KeyboardInterrupt' : 'ProcessExit'
     const message = interrupted

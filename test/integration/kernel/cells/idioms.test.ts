@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CellSession } from '../../../support/cell-session.ts'
 
@@ -114,5 +115,18 @@ describe('a process that ends', () => {
     const { printed, error } = await session.run('process.exit(3)')
     expect(error).toMatch(/^ProcessExit: .*exit code 3/u)
     expect(printed).toBe('')
+  })
+
+  it('says so when it is out of memory, without the addresses of V8', async () => {
+    // Only the process of this session's cells is started with it.
+    process.env['NODE_OPTIONS'] = '--max-old-space-size=48'
+    await using small = await CellSession.start()
+    delete process.env['NODE_OPTIONS']
+    const cell =
+      "console.log('before')\nconst all: number[][] = []\nfor (;;) all.push(new Array<number>(10_000).fill(1.5))"
+    const { printed, error } = await small.run(cell)
+    expect(error).toMatch(/^ProcessExit: .*out of memory: its objects took \d+ MiB; NODE_OPTIONS/u)
+    expect(printed).toBe('before\n')
+    expect(await small.print('console.log(1)')).toBe('1')
   })
 })
