@@ -5,6 +5,7 @@
 #   attempts.pl ring NUMBERS   set a ring of 64 MiB for a packet socket, with the option written in 32 and in 64 bits; bypass
 #                              its link's queue; and set options that are allowed
 #   attempts.pl datagrams      fill the receive buffers of 400 sockets; prints how many MiB they contain
+#   attempts.pl packets        fill the receive buffers of 200 packet sockets, until it is killed
 #   attempts.pl abstract NAME  connect to an abstract socket
 #   attempts.pl listen NAME    listen on an abstract socket, in the background, until it is killed
 #
@@ -70,6 +71,18 @@ my %attempts = (
         my $held = 0;
         while (<$table>) { $held += hex($1) if /:([0-9A-F]{8}) \d\d:/ }
         print int($held / 2**20), "\n";
+    },
+    'packets' => sub {
+        my @sockets;
+        for (1 .. 200) {
+            # All protocols, in network byte order.
+            socket(my $in, $packet, 3, unpack('S', pack('n', 3))) or last;
+            setsockopt($in, 1, 8, pack('i', 1 << 24)) or die "its buffer: $!\n";
+            push @sockets, $in;
+        }
+        socket(my $out, 10, 2, 0) or die "udp: $!\n";
+        my $self = pack('S n L a16 L', 10, 9, 0, "\0" x 15 . "\1", 0);
+        while (1) { send($out, 'x' x 60_000, 0, $self) }
     },
     'abstract' => sub {
         socket(my $socket, $unix, 1, 0) or die "unix: $!\n";

@@ -6,8 +6,10 @@ import type { NodeProblems } from '../report/problems.ts'
 import { createSerial } from '../serial.ts'
 import { containerName } from './container.ts'
 import { hasOtherProtection } from './domain/protection.ts'
+import { holdsTooMuch } from './domain/socket-memory.ts'
 import { watchNetwork } from './host/changes.ts'
 import { openHost, type HostOptions } from './host/host.ts'
+import { readSocketMemory } from './host/socket-memory.ts'
 import { createWatch } from './host/watch.ts'
 import { allocate } from './lifecycle/allocate.ts'
 import { authorize, deploy } from './lifecycle/deploy.ts'
@@ -103,6 +105,17 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     onEnded: (id) => serial.run(id, () => noticeEnd(parts, id, () => tellEnded(id))),
     onError: onProblem,
   })
+  const socketWatch = createWatch({
+    watched: () =>
+      running
+        .list()
+        .flatMap(({ id, process, limits }) =>
+          process === null ? [] : [[id, { ...process, limits }] as const],
+        ),
+    isAlive: ({ pid, limits }) => !holdsTooMuch(readSocketMemory(pid), limits),
+    onEnded: (id) => running.stopForSockets(id),
+    onError: onProblem,
+  })
   const upkeep = startUpkeep({
     parts: upkeepParts({
       host,
@@ -146,7 +159,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       return () => void listeners.delete(listener)
     },
     async close() {
-      await Promise.all([watch.close(), upkeep.close()])
+      await Promise.all([watch.close(), socketWatch.close(), upkeep.close()])
     },
   }
 }

@@ -7,21 +7,24 @@ export interface Watch {
 }
 
 /** Options of {@link createWatch}. */
-export interface WatchOptions {
+export interface WatchOptions<Watched extends ProcessIdentity> {
   /** The processes to poll, each with a key of its own. Read before each poll. */
-  readonly watched: () => Iterable<readonly [key: string, process: ProcessIdentity]>
+  readonly watched: () => Iterable<readonly [key: string, process: Watched]>
   /** Called when a process has ended. It is called again while the process is in `watched`, but only after the last call for its key has settled. */
   readonly onEnded: (key: string) => Promise<void>
   /** Called when a process cannot be read, or when `onEnded` has failed; once until it works again. The process is still polled. */
   readonly onError: (key: string, error: unknown) => void
-  readonly isAlive?: (process: ProcessIdentity) => boolean | Promise<boolean>
+  /** Tells whether all is well. Default: whether the process still runs. */
+  readonly isAlive?: (process: Watched) => boolean | Promise<boolean>
   readonly everyMs?: number
 }
 
 const defaultEveryMs = 500
 
 /** Report each process that has ended. The kernel notifies only the parent, so they are polled twice a second. */
-export function createWatch(options: WatchOptions): Watch {
+export function createWatch<Watched extends ProcessIdentity>(
+  options: WatchOptions<Watched>,
+): Watch {
   const { watched, onEnded, onError, isAlive = isProcessAlive, everyMs = defaultEveryMs } = options
   const troubled = new Set<string>()
   const handled = new Set<string>()

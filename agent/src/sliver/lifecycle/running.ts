@@ -1,8 +1,10 @@
 import { LabError } from '@community-lab/contract'
 import type { Serial } from '../../serial.ts'
 import type { SliverRecord } from '../store/record.ts'
+import { holdsTooMuch } from '../domain/socket-memory.ts'
 import { reasonOf } from '../host/command.ts'
 import { isAlive } from '../host/process.ts'
+import { readSocketMemory } from '../host/socket-memory.ts'
 import { stopFor } from './end.ts'
 import type { SliverParts } from './parts.ts'
 import { cleanUp } from './recover.ts'
@@ -19,6 +21,8 @@ export interface RunningSlivers {
   shapeLinks(signal: AbortSignal): Promise<void>
   /** Stop all running slivers for a reason of the node. */
   stopAll(reason: string): Promise<void>
+  /** Stop a sliver, if its packet and raw sockets still hold more memory than it may have. */
+  stopForSockets(id: string): Promise<void>
 }
 
 /** Options of {@link createRunningSlivers}. */
@@ -85,5 +89,17 @@ export function createRunningSlivers(
       )
       await Promise.all(stopping)
     },
+    stopForSockets: (id) =>
+      inTurn(id, async (record) => {
+        const { process, limits } = record
+        const bytes = process === null ? 0 : readSocketMemory(process.pid)
+        if (!holdsTooMuch(bytes, limits)) return
+        const held = Math.round(bytes / 2 ** 20)
+        const reason = new LabError('LAB_SLIVER_ENDED', {
+          sliver: id,
+          reason: `its packet and raw sockets held ${held} MiB that the kernel counts for nobody, and it may have ${limits.memory} MiB`,
+        }).message
+        await stopFor(parts, record, { reason, onNoted: () => onEnded(id) })
+      }),
   }
 }

@@ -114,5 +114,14 @@ describe.runIf(process.getuid?.() === 0 && systemCalls !== undefined)(
         0x86dd, 58, 128,
       ])
     })
+
+    test('ends it when its packet sockets hold more memory than it has, and says so', async () => {
+      const flooding = inSliver('packets')
+      await agent.ended('1@3')
+      expect(await flooding).toContain('Remote closed the connection')
+      expect((await agent.sliver('1@3')).ended?.message).toMatch(
+        /^sliver 1@3 ended by itself: its packet and raw sockets held \d+ MiB .* it may have 64 MiB; it is started again$/u,
+      )
+    })
   },
 )
