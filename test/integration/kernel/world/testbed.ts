@@ -37,6 +37,8 @@ export interface World {
   breakStreams(): void
   /** Change a sliver and report the change. */
   change(index: number, change: Partial<SliverObject>): void
+  /** The nodes have made the slivers again, as they do after a reset of the slice. */
+  remake(sliceInstanceSn: number): void
   /** Send an event on the event streams. */
   tell(event: object): void
   /** The number of times the slice was deleted. */
@@ -81,6 +83,11 @@ export async function startWorld(
     },
     breakTunnels: () => tunnels.forEach((cut) => cut()),
     breakStreams: () => streams.forEach((stream) => stream.end()),
+    remake(sliceInstanceSn) {
+      for (const [index, { actual }] of objects.entries())
+        if (actual !== null)
+          world.change(index, { actual: { ...actual, slice_instance_sn: sliceInstanceSn } })
+    },
     change(index, change) {
       const object = { ...objects[index], ...change } as SliverObject
       objects[index] = object
