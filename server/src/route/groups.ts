@@ -28,6 +28,7 @@ import {
   type ById,
   type RouteContext,
 } from './context.ts'
+import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
 
 const tags = ['groups']
@@ -85,17 +86,13 @@ export function groupRoutes(app: FastifyInstance, { registry }: RouteContext): v
         })
       },
     })
-  app.delete(
-    pattern(routes.group),
-    {
-      config: { right: 'remove a group' },
-      schema: { tags, summary: 'Remove a group that owns nothing' },
-    },
-    async (request: ById, reply) => {
-      await deleteGroup(registry, idOf(request), ifMatchOf(request))
-      return reply.code(204).send()
-    },
-  )
+  deleteRoute(app, {
+    url: pattern(routes.group),
+    right: 'remove a group',
+    tags,
+    summary: 'Remove a group that owns nothing',
+    remove: (request) => deleteGroup(registry, idOf(request), ifMatchOf(request)),
+  })
   app.post(
     pattern(routes.groupLeave),
     {

@@ -33,6 +33,7 @@ import {
   type ById,
   type RouteContext,
 } from './context.ts'
+import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
 
 const tags = ['nodes']
@@ -79,17 +80,13 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
       schema: { tags, summary: 'Change a node', body: NodePatch, response: { 200: Node } },
       handler: (request) => patchNode(registry, idOf(request), request.body, ifMatchOf(request)),
     })
-  app.delete(
-    pattern(routes.node),
-    {
-      config: { right: 'remove a node' },
-      schema: { tags, summary: 'Remove a node, its slivers and its tokens' },
-    },
-    async (request: ById, reply) => {
-      await deleteNode(registry, idOf(request), ifMatchOf(request))
-      return reply.code(204).send()
-    },
-  )
+  deleteRoute(app, {
+    url: pattern(routes.node),
+    right: 'remove a node',
+    tags,
+    summary: 'Remove a node, its slivers and its tokens',
+    remove: (request) => deleteNode(registry, idOf(request), ifMatchOf(request)),
+  })
   app.post(
     pattern(routes.nodeReboot),
     {

@@ -18,6 +18,7 @@ import {
   readRequest,
 } from '../registry/write/requests.ts'
 import { answerCreated, numericId, pattern, type ById, type RouteContext } from './context.ts'
+import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
 
 const tags = ['requests']
@@ -77,17 +78,13 @@ export function requestRoutes(app: FastifyInstance, { registry }: RouteContext):
     },
     (request: ById) => readRequest(registry.db, idOf(request)),
   )
-  app.delete(
-    pattern(routes.request),
-    {
-      config: { right: 'withdraw a request' },
-      schema: { tags, summary: 'Withdraw a request that nobody has decided yet' },
-    },
-    async (request: ById, reply) => {
-      await deleteRequest(registry, idOf(request))
-      return reply.code(204).send()
-    },
-  )
+  deleteRoute(app, {
+    url: pattern(routes.request),
+    right: 'withdraw a request',
+    tags,
+    summary: 'Withdraw a request that nobody has decided yet',
+    remove: (request) => deleteRequest(registry, idOf(request)),
+  })
   /** Return the id of a request after checking that the asker may decide it. */
   const decidedBy = async (request: ById): Promise<number> => {
     const { id, kind } = await readRequest(registry.db, idOf(request))

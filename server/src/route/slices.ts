@@ -30,6 +30,7 @@ import {
   type ById,
   type RouteContext,
 } from './context.ts'
+import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
 
 const tags = ['slices']
@@ -123,17 +124,13 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
       return patchSlice(registry, slice.id, { description, properties }, ifMatchOf(request))
     },
   )
-  app.delete(
-    pattern(routes.slice),
-    {
-      config: { right: 'remove a slice' },
-      schema: { tags, summary: 'Remove a slice and its slivers' },
-    },
-    async (request: ById, reply) => {
-      await deleteSlice(registry, idOf(request), ifMatchOf(request))
-      return reply.code(204).send()
-    },
-  )
+  deleteRoute(app, {
+    url: pattern(routes.slice),
+    right: 'remove a slice',
+    tags,
+    summary: 'Remove a slice and its slivers',
+    remove: (request) => deleteSlice(registry, idOf(request), ifMatchOf(request)),
+  })
   app.post(
     pattern(routes.sliceRenew),
     {

@@ -12,6 +12,7 @@ import {
   updateSliver,
 } from '../registry/write/slivers.ts'
 import { answerCreated, ifMatchOf, pattern, type ById, type RouteContext } from './context.ts'
+import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
 
 const tags = ['slivers']
@@ -56,14 +57,13 @@ export function sliverRoutes(app: FastifyInstance, { registry }: RouteContext): 
       handler: (request) =>
         patchSliver(registry, request.params.id, request.body, ifMatchOf(request)),
     })
-  app.delete(
-    pattern(routes.sliver),
-    { config: { right: 'remove a sliver' }, schema: { tags, summary: 'Remove a sliver' } },
-    async (request: ById, reply) => {
-      await deleteSliver(registry, request.params.id, ifMatchOf(request))
-      return reply.code(204).send()
-    },
-  )
+  deleteRoute(app, {
+    url: pattern(routes.sliver),
+    right: 'remove a sliver',
+    tags,
+    summary: 'Remove a sliver',
+    remove: (request) => deleteSliver(registry, request.params.id, ifMatchOf(request)),
+  })
   app.post(
     pattern(routes.sliverUpdate),
     {

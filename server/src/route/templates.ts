@@ -30,6 +30,7 @@ import {
   type ById,
   type RouteContext,
 } from './context.ts'
+import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
 
 const tags = ['templates']
@@ -83,20 +84,17 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
       handler: (request) =>
         patchTemplate(registry, idOf(request), request.body, ifMatchOf(request)),
     })
-  app.delete(
-    pattern(routes.template),
-    {
-      config: { right: 'remove a template' },
-      schema: { tags, summary: 'Remove a template that no slice uses' },
-    },
-    async (request: ById, reply) => {
-      await inTurn(async () => {
+  deleteRoute(app, {
+    url: pattern(routes.template),
+    right: 'remove a template',
+    tags,
+    summary: 'Remove a template that no slice uses',
+    remove: (request) =>
+      inTurn(async () => {
         await deleteTemplate(registry, idOf(request), ifMatchOf(request))
         await removeUnusedImages(imageDir, await readImages(registry))
-      })
-      return reply.code(204).send()
-    },
-  )
+      }),
+  })
   // An image is streamed to disk. It has a scope of its own, because only this route accepts such bodies.
   void app.register((scope, _options, done) => {
     const types = ['application/gzip', 'application/x-gzip', 'application/octet-stream']

@@ -4,7 +4,8 @@ import { actingUser, permit } from '../access/permit.ts'
 import { findRefusal } from '../domain/asker.ts'
 import { listTokens } from '../registry/read/access-lists.ts'
 import { createToken, deleteToken } from '../registry/write/tokens.ts'
-import { numericId, pattern, type ById, type RouteContext } from './context.ts'
+import { numericId, pattern, type RouteContext } from './context.ts'
+import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
 
 const tags = ['tokens']
@@ -43,15 +44,11 @@ export function tokenRoutes(app: FastifyInstance, { registry }: RouteContext): v
       return created
     },
   )
-  app.delete(
-    pattern(routes.token),
-    {
-      config: { right: 'void a token' },
-      schema: { tags, summary: 'Void a token, and cut what it has open' },
-    },
-    async (request: ById, reply) => {
-      await deleteToken(registry, numericId(request, 'token'))
-      return reply.code(204).send()
-    },
-  )
+  deleteRoute(app, {
+    url: pattern(routes.token),
+    right: 'void a token',
+    tags,
+    summary: 'Void a token, and cut what it has open',
+    remove: (request) => deleteToken(registry, numericId(request, 'token')),
+  })
 }

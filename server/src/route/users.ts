@@ -30,6 +30,7 @@ import {
   type ById,
   type RouteContext,
 } from './context.ts'
+import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
 
 const tags = ['users']
@@ -81,17 +82,13 @@ export function userRoutes(app: FastifyInstance, { registry }: RouteContext): vo
           keysShown: keysShownTo(request.principal),
         }),
     })
-  app.delete(
-    pattern(routes.user),
-    {
-      config: { right: 'remove a user' },
-      schema: { tags, summary: 'Remove a user with their tokens and SSH keys' },
-    },
-    async (request: ById, reply) => {
-      await deleteUser(registry, numericId(request, 'user'))
-      return reply.code(204).send()
-    },
-  )
+  deleteRoute(app, {
+    url: pattern(routes.user),
+    right: 'remove a user',
+    tags,
+    summary: 'Remove a user with their tokens and SSH keys',
+    remove: (request) => deleteUser(registry, numericId(request, 'user')),
+  })
   app.get(
     routes.whoami,
     {
