@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { groupsWithRight } from '../domain/asker.ts'
 import type { RightName } from '../domain/rights.ts'
 import type { Db } from '../registry/read/selection.ts'
-import { found } from '../registry/refusal.ts'
+import { found } from '../domain/found.ts'
 import { permit } from './permit.ts'
 import type { Principal } from './principal.ts'
 

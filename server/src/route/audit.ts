@@ -1,7 +1,7 @@
 import { AuditEntry, routes } from '@community-lab/contract'
 import type { FastifyInstance } from 'fastify'
 import { listAudit, readAudit } from '../registry/read/audit.ts'
-import { found } from '../registry/refusal.ts'
+import { found } from '../domain/found.ts'
 import { numericId, pattern, type ById, type RouteContext } from './context.ts'
 import { listRoute } from './list-route.ts'
 

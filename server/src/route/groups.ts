@@ -20,6 +20,7 @@ import {
   patchGroup,
   readGroup,
 } from '../registry/write/groups.ts'
+import { changeRoutes } from './change-routes.ts'
 import {
   answerCreated,
   ifMatchOf,
@@ -30,6 +31,7 @@ import {
 } from './context.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
+import { readRoute } from './read-route.ts'
 
 const tags = ['groups']
 
@@ -58,34 +60,30 @@ export function groupRoutes(app: FastifyInstance, { registry }: RouteContext): v
     async ({ principal, body }, reply) =>
       answerCreated(reply, await createGroup(registry, actingUser(principal), body)),
   )
-  app.get(
-    pattern(routes.group),
-    {
-      config: { right: 'read the testbed' },
-      schema: { tags, summary: 'Read a group', response: { 200: Group } },
+  readRoute(app, {
+    url: pattern(routes.group),
+    right: 'read the testbed',
+    tags,
+    summary: 'Read a group',
+    schema: Group,
+    read: (request) => readGroup(registry.db, idOf(request)),
+  })
+  changeRoutes(app, {
+    url: pattern(routes.group),
+    right: 'change a group',
+    tags,
+    summary: 'Change a group and its members; what it may have is for operators',
+    body: GroupPatch,
+    schema: Group,
+    change: (request) => {
+      const { principal, body } = request
+      return patchGroup(registry, idOf(request), body, {
+        ifMatch: ifMatchOf(request),
+        byUserId: actingUser(principal),
+        mayAddUnasked: findRefusal('add a member who has not asked', principal, {}) === null,
+      })
     },
-    (request: ById) => readGroup(registry.db, idOf(request)),
-  )
-  for (const method of ['PATCH', 'PUT'] as const)
-    app.route<{ Params: { id: string }; Body: GroupPatch }>({
-      method,
-      url: pattern(routes.group),
-      config: { right: 'change a group' },
-      schema: {
-        tags,
-        summary: 'Change a group and its members; what it may have is for operators',
-        body: GroupPatch,
-        response: { 200: Group },
-      },
-      handler: (request) => {
-        const { principal, body } = request
-        return patchGroup(registry, idOf(request), body, {
-          ifMatch: ifMatchOf(request),
-          byUserId: actingUser(principal),
-          mayAddUnasked: findRefusal('add a member who has not asked', principal, {}) === null,
-        })
-      },
-    })
+  })
   deleteRoute(app, {
     url: pattern(routes.group),
     right: 'remove a group',
@@ -141,12 +139,12 @@ export function agreementRoutes(app: FastifyInstance, { registry }: RouteContext
     },
     async (request, reply) => answerCreated(reply, await publishAgreement(registry, request.body)),
   )
-  app.get(
-    pattern(routes.agreement),
-    {
-      config: { right: 'read the testbed' },
-      schema: { tags, summary: 'Read a version of the agreement', response: { 200: Agreement } },
-    },
-    (request: ById) => readAgreement(registry.db, numericId(request, 'agreement')),
-  )
+  readRoute(app, {
+    url: pattern(routes.agreement),
+    right: 'read the testbed',
+    tags,
+    summary: 'Read a version of the agreement',
+    schema: Agreement,
+    read: (request) => readAgreement(registry.db, numericId(request, 'agreement')),
+  })
 }

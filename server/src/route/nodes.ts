@@ -25,6 +25,7 @@ import {
   rebootNode,
   revokeNode,
 } from '../registry/write/nodes.ts'
+import { changeRoutes } from './change-routes.ts'
 import {
   answerCreated,
   ifMatchOf,
@@ -35,6 +36,7 @@ import {
 } from './context.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
+import { readRoute } from './read-route.ts'
 
 const tags = ['nodes']
 
@@ -64,22 +66,23 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
       return answerCreated(reply, await createNode(registry, groupId, body))
     },
   )
-  app.get(
-    pattern(routes.node),
-    {
-      config: { right: 'read the testbed' },
-      schema: { tags, summary: 'Read a node', response: { 200: Node } },
-    },
-    (request: ById) => readNode(registry, idOf(request)),
-  )
-  for (const method of ['PATCH', 'PUT'] as const)
-    app.route<{ Params: { id: string }; Body: NodePatch }>({
-      method,
-      url: pattern(routes.node),
-      config: { right: 'change a node' },
-      schema: { tags, summary: 'Change a node', body: NodePatch, response: { 200: Node } },
-      handler: (request) => patchNode(registry, idOf(request), request.body, ifMatchOf(request)),
-    })
+  readRoute(app, {
+    url: pattern(routes.node),
+    right: 'read the testbed',
+    tags,
+    summary: 'Read a node',
+    schema: Node,
+    read: (request) => readNode(registry, idOf(request)),
+  })
+  changeRoutes(app, {
+    url: pattern(routes.node),
+    right: 'change a node',
+    tags,
+    summary: 'Change a node',
+    body: NodePatch,
+    schema: Node,
+    change: (request) => patchNode(registry, idOf(request), request.body, ifMatchOf(request)),
+  })
   deleteRoute(app, {
     url: pattern(routes.node),
     right: 'remove a node',

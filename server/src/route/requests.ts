@@ -20,6 +20,7 @@ import {
 import { answerCreated, numericId, pattern, type ById, type RouteContext } from './context.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
+import { readRoute } from './read-route.ts'
 
 const tags = ['requests']
 
@@ -70,14 +71,14 @@ export function requestRoutes(app: FastifyInstance, { registry }: RouteContext):
       return answerCreated(reply, await createRequest(registry, actingUser(principal), body))
     },
   )
-  app.get(
-    pattern(routes.request),
-    {
-      config: { right: 'read a request' },
-      schema: { tags, summary: 'Read a request', response: { 200: GroupRequest } },
-    },
-    (request: ById) => readRequest(registry.db, idOf(request)),
-  )
+  readRoute(app, {
+    url: pattern(routes.request),
+    right: 'read a request',
+    tags,
+    summary: 'Read a request',
+    schema: GroupRequest,
+    read: (request) => readRequest(registry.db, idOf(request)),
+  })
   deleteRoute(app, {
     url: pattern(routes.request),
     right: 'withdraw a request',

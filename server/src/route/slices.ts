@@ -32,6 +32,7 @@ import {
 } from './context.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
+import { readRoute } from './read-route.ts'
 
 const tags = ['slices']
 const making = { right: 'make a slice', needs: 'slices' } as const
@@ -93,14 +94,14 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
       return answer
     },
   )
-  app.get(
-    pattern(routes.slice),
-    {
-      config: { right: 'read the testbed' },
-      schema: { tags, summary: 'Read a slice', response: { 200: Slice } },
-    },
-    (request: ById) => readSlice(registry, idOf(request)),
-  )
+  readRoute(app, {
+    url: pattern(routes.slice),
+    right: 'read the testbed',
+    tags,
+    summary: 'Read a slice',
+    schema: Slice,
+    read: (request) => readSlice(registry, idOf(request)),
+  })
   app.patch<{ Params: { id: string }; Body: SlicePatch }>(
     pattern(routes.slice),
     {

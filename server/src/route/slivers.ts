@@ -11,9 +11,11 @@ import {
   readSliver,
   updateSliver,
 } from '../registry/write/slivers.ts'
+import { changeRoutes } from './change-routes.ts'
 import { answerCreated, ifMatchOf, pattern, type ById, type RouteContext } from './context.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
+import { readRoute } from './read-route.ts'
 
 const tags = ['slivers']
 
@@ -40,23 +42,23 @@ export function sliverRoutes(app: FastifyInstance, { registry }: RouteContext): 
       return answerCreated(reply, await createSliver(registry, request.body))
     },
   )
-  app.get(
-    pattern(routes.sliver),
-    {
-      config: { right: 'read the testbed' },
-      schema: { tags, summary: 'Read a sliver', response: { 200: Sliver } },
-    },
-    (request: ById) => readSliver(registry, request.params.id),
-  )
-  for (const method of ['PATCH', 'PUT'] as const)
-    app.route<{ Params: { id: string }; Body: SliverPatch }>({
-      method,
-      url: pattern(routes.sliver),
-      config: { right: 'change a sliver' },
-      schema: { tags, summary: 'Change a sliver', body: SliverPatch, response: { 200: Sliver } },
-      handler: (request) =>
-        patchSliver(registry, request.params.id, request.body, ifMatchOf(request)),
-    })
+  readRoute(app, {
+    url: pattern(routes.sliver),
+    right: 'read the testbed',
+    tags,
+    summary: 'Read a sliver',
+    schema: Sliver,
+    read: (request) => readSliver(registry, request.params.id),
+  })
+  changeRoutes(app, {
+    url: pattern(routes.sliver),
+    right: 'change a sliver',
+    tags,
+    summary: 'Change a sliver',
+    body: SliverPatch,
+    schema: Sliver,
+    change: (request) => patchSliver(registry, request.params.id, request.body, ifMatchOf(request)),
+  })
   deleteRoute(app, {
     url: pattern(routes.sliver),
     right: 'remove a sliver',

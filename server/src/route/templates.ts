@@ -22,6 +22,7 @@ import {
   readTemplate,
   setTemplateImage,
 } from '../registry/write/templates.ts'
+import { changeRoutes } from './change-routes.ts'
 import {
   answerCreated,
   ifMatchOf,
@@ -32,6 +33,7 @@ import {
 } from './context.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
+import { readRoute } from './read-route.ts'
 
 const tags = ['templates']
 /** The largest image, in bytes. */
@@ -62,28 +64,23 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
     },
     async (request, reply) => answerCreated(reply, await createTemplate(registry, request.body)),
   )
-  app.get(
-    pattern(routes.template),
-    {
-      config: { right: 'read the testbed' },
-      schema: { tags, summary: 'Read a template', response: { 200: Template } },
-    },
-    (request: ById) => readTemplate(registry, idOf(request)),
-  )
-  for (const method of ['PATCH', 'PUT'] as const)
-    app.route<{ Params: { id: string }; Body: TemplatePatch }>({
-      method,
-      url: pattern(routes.template),
-      config: { right: 'change a template' },
-      schema: {
-        tags,
-        summary: 'Change a template',
-        body: TemplatePatch,
-        response: { 200: Template },
-      },
-      handler: (request) =>
-        patchTemplate(registry, idOf(request), request.body, ifMatchOf(request)),
-    })
+  readRoute(app, {
+    url: pattern(routes.template),
+    right: 'read the testbed',
+    tags,
+    summary: 'Read a template',
+    schema: Template,
+    read: (request) => readTemplate(registry, idOf(request)),
+  })
+  changeRoutes(app, {
+    url: pattern(routes.template),
+    right: 'change a template',
+    tags,
+    summary: 'Change a template',
+    body: TemplatePatch,
+    schema: Template,
+    change: (request) => patchTemplate(registry, idOf(request), request.body, ifMatchOf(request)),
+  })
   deleteRoute(app, {
     url: pattern(routes.template),
     right: 'remove a template',

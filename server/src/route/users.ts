@@ -22,16 +22,11 @@ import {
   readUser,
   removeAuthToken,
 } from '../registry/write/users.ts'
-import {
-  answerCreated,
-  ifMatchOf,
-  numericId,
-  pattern,
-  type ById,
-  type RouteContext,
-} from './context.ts'
+import { changeRoutes } from './change-routes.ts'
+import { answerCreated, ifMatchOf, numericId, pattern, type RouteContext } from './context.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
+import { readRoute } from './read-route.ts'
 
 const tags = ['users']
 
@@ -61,27 +56,28 @@ export function userRoutes(app: FastifyInstance, { registry }: RouteContext): vo
     },
     async (request, reply) => answerCreated(reply, await createUser(registry, request.body)),
   )
-  app.get(
-    pattern(routes.user),
-    {
-      config: { right: 'read users' },
-      schema: { tags, summary: 'Read a user', response: { 200: User } },
-    },
-    (request: ById) =>
+  readRoute(app, {
+    url: pattern(routes.user),
+    right: 'read users',
+    tags,
+    summary: 'Read a user',
+    schema: User,
+    read: (request) =>
       readUser(registry.db, numericId(request, 'user'), keysShownTo(request.principal)),
-  )
-  for (const method of ['PATCH', 'PUT'] as const)
-    app.route<{ Params: { id: string }; Body: UserPatch }>({
-      method,
-      url: pattern(routes.user),
-      config: { right: 'change a user' },
-      schema: { tags, summary: 'Change a user', body: UserPatch, response: { 200: User } },
-      handler: (request) =>
-        patchUser(registry, numericId(request, 'user'), request.body, {
-          ifMatch: ifMatchOf(request),
-          keysShown: keysShownTo(request.principal),
-        }),
-    })
+  })
+  changeRoutes(app, {
+    url: pattern(routes.user),
+    right: 'change a user',
+    tags,
+    summary: 'Change a user',
+    body: UserPatch,
+    schema: User,
+    change: (request) =>
+      patchUser(registry, numericId(request, 'user'), request.body, {
+        ifMatch: ifMatchOf(request),
+        keysShown: keysShownTo(request.principal),
+      }),
+  })
   deleteRoute(app, {
     url: pattern(routes.user),
     right: 'remove a user',

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Agreement, AgreementCreate } from '@community-lab/contract'
 import { readAgreements } from '../read/access.ts'
 import type { Db } from '../read/selection.ts'
-import { found } from '../refusal.ts'
+import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
 import { newestAgreement } from './group-rules.ts'
 

@@ -12,7 +12,7 @@ import {
 import { admitSlice, type Admission } from '../../domain/admission.ts'
 import { compareSlivers, keptNodes, type SliverChanges } from '../../domain/slice-loss.ts'
 import type { Change } from '../change.ts'
-import { found } from '../refusal.ts'
+import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
 import { insertSlice, noteSlice, requireSlices } from './slices.ts'
 import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'

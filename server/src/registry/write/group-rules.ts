@@ -1,6 +1,6 @@
 import { LabError } from '@community-lab/contract'
 import type { Change } from '../change.ts'
-import { found } from '../refusal.ts'
+import { found } from '../../domain/found.ts'
 
 /** What operators can allow a group to have. */
 export type Allowed = 'nodes' | 'slices'

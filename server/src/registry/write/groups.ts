@@ -9,7 +9,8 @@ import { readGroups } from '../read/access.ts'
 import type { Db } from '../read/selection.ts'
 import type { Change } from '../change.ts'
 import { checkIfMatch } from '../etag.ts'
-import { claimName, found } from '../refusal.ts'
+import { found } from '../../domain/found.ts'
+import { claimName } from './claim-name.ts'
 import type { RegistryStore } from '../store.ts'
 import {
   cutOpenOf,

@@ -7,7 +7,7 @@ import {
 import { readRequests } from '../read/access.ts'
 import type { Db } from '../read/selection.ts'
 import type { Change } from '../change.ts'
-import { found } from '../refusal.ts'
+import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
 import { lockGroup, newestAgreement } from './group-rules.ts'
 import { flagsOf } from './roles.ts'

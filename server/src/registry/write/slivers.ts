@@ -9,7 +9,7 @@ import {
 import { admitSlice } from '../../domain/admission.ts'
 import { checkIfMatch } from '../etag.ts'
 import type { Change } from '../change.ts'
-import { found } from '../refusal.ts'
+import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
 import { lockAdmission } from './ensure.ts'
 import { requireSlices } from './slices.ts'

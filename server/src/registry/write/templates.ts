@@ -6,7 +6,8 @@ import {
 } from '@community-lab/contract'
 import { checkIfMatch } from '../etag.ts'
 import type { Change } from '../change.ts'
-import { claimName, found } from '../refusal.ts'
+import { found } from '../../domain/found.ts'
+import { claimName } from './claim-name.ts'
 import type { RegistryStore } from '../store.ts'
 
 /** Read one template. @throws {@link LabError} LAB_NOT_FOUND. */

@@ -6,7 +6,7 @@ import {
 } from '@community-lab/contract'
 import { hashSecret, makeSecret } from '../../access/secret.ts'
 import type { Change } from '../change.ts'
-import { found } from '../refusal.ts'
+import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
 import { readTokens } from '../read/access.ts'
 import { ensureUser } from './ensure-user.ts'

@@ -1,6 +1,6 @@
 import { LabError } from '@community-lab/contract'
 import type { Change } from '../change.ts'
-import { found } from '../refusal.ts'
+import { found } from '../../domain/found.ts'
 
 /** How many of each kind one user may have, so that nobody fills the registry. They are far above what people need. */
 const most = { groups: 50, tokens: 200, requests: 100 } as const
