@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect, type Lab } from '@community-lab/kernel'
-import { LabError, parseCredentials } from '@community-lab/contract'
+import { acceptOf, LabError, parseCredentials } from '@community-lab/contract'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startTestbed, type RunningTestbed } from '../support/testbed.ts'
 
@@ -91,7 +91,8 @@ it('has reserved nothing after all these refusals', async () => {
 it('lets a stranger read the state of the testbed but no token, user key or measurement of a slice', async () => {
   const slice = await lab.slices.ensure('mine', { template: 'tiny', nodes: ['n1'] })
   const { url } = testbed.credentials
-  const status = async (path: string) => (await fetch(url + path)).status
+  const status = async (path: string) =>
+    (await fetch(url + path, { headers: { accept: acceptOf() } })).status
   expect(await status('/api/nodes/')).toBe(200)
   expect(await status('/api/tokens/')).toBe(401)
   expect(await status('/api/nodes/1/ctl/target/')).toBe(401)

@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { Node, path, routes, type VctNode } from '@community-lab/contract'
+import { acceptOf, Node, path, routes, type VctNode } from '@community-lab/contract'
 import { connect, type Lab, type Slice } from '@community-lab/kernel'
 import { Value } from 'typebox/value'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -64,7 +64,7 @@ it('reboots a node when its operator asks for it: another boot id, and its slive
   const { url, token } = testbed.operator
   const asked = await fetch(url + path(routes.nodeReboot, { id: (await status('n2')).id }), {
     method: 'POST',
-    headers: { authorization: `Bearer ${token}` },
+    headers: { accept: acceptOf(), authorization: `Bearer ${token}` },
   })
   expect(asked.status).toBe(202)
   await poll(async () => (await bootId('n2').catch(() => idBefore)) !== idBefore)

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Agent, request as requestHttps } from 'node:https'
 import { Duplex } from 'node:stream'
+import { acceptOf } from '@community-lab/contract'
 import { problemOf, silent, toConnectionError, toError } from './errors.ts'
 import { answerOf, type HttpAnswer } from './http-answer.ts'
 import { connectPinned } from './pinned-connection.ts'
@@ -54,7 +55,7 @@ export function createPinnedHttp(options: PinnedHttpOptions): PinnedHttp {
       const whole = new URL(path, url).href
       const body = json === undefined ? null : Buffer.from(JSON.stringify(json))
       const sent = {
-        accept: 'application/json, application/problem+json, */*;q=0.1',
+        accept: acceptOf('application/json, */*;q=0.1'),
         authorization: `Bearer ${token}`,
         ...(body === null
           ? {}

@@ -1,8 +1,10 @@
 import {
+  acceptOf,
   applyChanges,
   backoffMs,
   createBoard,
   fromProblem,
+  problemMediaType,
   routes,
   type AnyChange,
   type Board,
@@ -89,7 +91,7 @@ async function followOnce(
 ): Promise<void> {
   const stop = new AbortController()
   const either = AbortSignal.any([signal, stop.signal])
-  const headers: Record<string, string> = { accept: 'text/event-stream' }
+  const headers: Record<string, string> = { accept: acceptOf('text/event-stream') }
   if (known !== null) headers['last-event-id'] = known.cursor
   const response = await ask(options, routes.events, headers, either)
   const type = response.headers.get('content-type') ?? 'something unnamed'
@@ -156,7 +158,7 @@ async function readLists(
   signal: AbortSignal,
 ): Promise<Parameters<typeof createBoard>[0]> {
   const list = async (route: string): Promise<readonly unknown[]> => {
-    const response = await ask(options, route, { accept: 'application/json' }, signal)
+    const response = await ask(options, route, { accept: acceptOf() }, signal)
     const found: unknown = await response.json()
     if (Array.isArray(found)) return found as readonly unknown[]
     throw new Error(`${options.baseUrl}${route} answered with something that is no list`)
@@ -182,7 +184,7 @@ async function ask(
     cache: 'no-store',
   })
   if (response.ok) return response
-  const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json')
+  const isProblem = response.headers.get('content-type')?.startsWith(problemMediaType)
   if (isProblem === true) throw fromProblem((await response.json()) as Problem)
   // The proxy of the server (JupyterLab's or nginx) reports that the server is away.
   if (response.status >= 500) throw new Error(`its server does not answer (${response.status})`)

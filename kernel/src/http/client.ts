@@ -1,4 +1,11 @@
-import { backoffMs, isSuccess, LabError, readAnswer, refusalOf } from '@community-lab/contract'
+import {
+  acceptOf,
+  backoffMs,
+  isSuccess,
+  LabError,
+  readAnswer,
+  refusalOf,
+} from '@community-lab/contract'
 import type { Static, TSchema } from 'typebox'
 import { Agent, errors, request, type Dispatcher } from 'undici'
 import { anySignal, backoff, sleep } from '../wait/signal.ts'
@@ -40,6 +47,7 @@ export interface HttpClient {
 
 /** Options of {@link HttpClient.open}. */
 export interface OpenOptions {
+  /** The media type that is wanted. */
   readonly accept: string
   readonly lastEventId?: string | null
 }
@@ -77,7 +85,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       dispatcher,
       method,
       headers: {
-        accept: ask.accept ?? 'application/json',
+        accept: acceptOf(ask.accept),
         ...headers(),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(ask.lastEventId == null ? {} : { 'last-event-id': ask.lastEventId }),

@@ -1,4 +1,4 @@
-import { LabError, toProblem } from '@community-lab/contract'
+import { LabError, problemMediaType, toProblem } from '@community-lab/contract'
 import fp from 'fastify-plugin'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 
@@ -32,7 +32,7 @@ export function answerProblem(
   if (LabError.is(known, 'LAB_REQUEST_RATE_LIMITED') || LabError.is(known, 'LAB_SERVER_BUSY'))
     void reply.header('retry-after', known.details.retryAfterS)
   if (problem.status === 401) void reply.header('www-authenticate', 'Bearer')
-  return reply.code(problem.status).type('application/problem+json').send(problem)
+  return reply.code(problem.status).type(problemMediaType).send(problem)
 }
 
 // Messages of pg that have no code.

@@ -5,6 +5,7 @@ import { connect } from 'node:tls'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { createInterface } from 'node:readline'
+import { acceptOf } from '@community-lab/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import { postgresKinds, startPostgres } from '../../support/postgres.ts'
@@ -53,7 +54,11 @@ async function startServer(dir: string, databaseUrl: string | null): Promise<Ser
         socketPath: join(dir, 'server.sock'),
         method,
         path,
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        headers: {
+          accept: acceptOf(),
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/json',
+        },
       })
       call.end(body === undefined ? undefined : JSON.stringify(body))
       const [response] = (await once(call, 'response')) as [IncomingMessage]

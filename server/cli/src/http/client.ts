@@ -3,7 +3,14 @@ import { request as requestHttps } from 'node:https'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import type { Readable } from 'node:stream'
-import { isSuccess, LabError, readDocument, refusalOf, type Answer } from '@community-lab/contract'
+import {
+  acceptOf,
+  isSuccess,
+  LabError,
+  readDocument,
+  refusalOf,
+  type Answer,
+} from '@community-lab/contract'
 import type { Static, TSchema } from 'typebox'
 
 /** Options of a client. */
@@ -99,7 +106,7 @@ async function exchange(
       method: asked.method ?? 'GET',
       signal: AbortSignal.any([signal, timeout]),
       headers: {
-        accept: 'application/json',
+        accept: acceptOf(),
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(sizeBytes === undefined ? {} : { 'content-type': type, 'content-length': sizeBytes }),
         ...asked.headers,

@@ -1,6 +1,6 @@
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { LabError, readAnswer, type Answer } from '@community-lab/contract'
+import { acceptOf, LabError, readAnswer, type Answer } from '@community-lab/contract'
 import type { Static, TSchema } from 'typebox'
 
 /** Options of a request. */
@@ -32,7 +32,7 @@ export function createServerClient(socket: string, token: string | null = null):
       method: options.method ?? 'GET',
       headers: {
         host: 'localhost',
-        accept: 'application/json',
+        accept: acceptOf(),
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),
         ...(payload === null
           ? {}

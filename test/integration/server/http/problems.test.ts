@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
-import { path, routes, streamSubprotocol } from '@community-lab/contract'
+import { acceptOf, path, routes, streamSubprotocol } from '@community-lab/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { defaultLimits } from '../../../../server/src/http/limits.ts'
@@ -179,7 +179,7 @@ describe('a stranger', () => {
       world.app.inject({
         url: routes.nodes,
         remoteAddress,
-        headers: { authorization: `Bearer clr_${'0'.repeat(43)}` },
+        headers: { accept: acceptOf(), authorization: `Bearer clr_${'0'.repeat(43)}` },
       })
     const answers = []
     for (let host = 1; host <= 21; host++) answers.push(await guess(`2001:db8::${host}`))

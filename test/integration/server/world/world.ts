@@ -2,6 +2,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
+import { acceptOf } from '@community-lab/contract'
 import pg from 'pg'
 import { pino } from 'pino'
 import { buildApp, type App } from '../../../../server/src/app.ts'
@@ -128,7 +129,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       app.inject({
         method,
         url,
-        headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },
+        headers: {
+          accept: acceptOf(),
+          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+          ...headers,
+        },
         ...(body === undefined ? {} : { payload: body }),
       }),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
