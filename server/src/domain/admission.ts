@@ -62,10 +62,9 @@ export function admitSlice(spec: SliceSpec, context: AdmissionContext): Admissio
     })
   })
   const resources = completeResources(spec.resources ?? [])
-  for (const node of nodes) {
-    if (!present.has(node.name)) checkNode(spec.name, node, template)
-    checkRoom(spec.name, node, { resources, nodes: known, present })
-  }
+  const request = { slice: spec.name, template, resources, chosen: nodes, known, present }
+  for (const node of nodes) if (!present.has(node.name)) checkNode(node, request)
+  checkRoom(request)
   return { template, nodes, resources }
 }
 
@@ -96,10 +95,26 @@ function findTemplate(spec: SliceSpec, templates: readonly Template[]): Template
   return template
 }
 
-function checkNode(slice: string, node: Node, template: Template): void {
-  if (node.state !== 'production' || node.set_state !== 'production')
-    throw new LabError('LAB_SLICE_NODE_NOT_READY', { slice, node: node.name, state: node.state })
-  if (!template.node_archs.some((arch) => runs(node.arch, arch)))
+/** A request for slivers, as far as it is known to be right. */
+interface SliverRequest {
+  readonly slice: string
+  readonly template: Template
+  readonly resources: readonly ResourceRequest[]
+  readonly chosen: readonly Node[]
+  readonly known: readonly Node[]
+  readonly present: AdmissionContext['present']
+}
+
+function checkNode(node: Node, request: SliverRequest): void {
+  const { slice, template } = request
+  if (!isReady(node))
+    throw new LabError('LAB_SLICE_NODE_NOT_READY', {
+      slice,
+      node: node.name,
+      state: node.state,
+      otherNodes: findOthers(request),
+    })
+  if (!canRun(node, template))
     throw new LabError('LAB_SLICE_ARCH_MISMATCH', {
       slice,
       node: node.name,
@@ -109,43 +124,90 @@ function checkNode(slice: string, node: Node, template: Template): void {
     })
 }
 
+function isReady(node: Node): boolean {
+  return node.state === 'production' && node.set_state === 'production'
+}
+
+function canRun(node: Node, template: Template): boolean {
+  return template.node_archs.some((arch) => runs(node.arch, arch))
+}
+
 /** A 64-bit PC runs images of 32-bit ones. Source: CONFINE, templates' node_archs. */
 function runs(node: Arch, image: Arch): boolean {
   return node === image || (node === 'x86_64' && (image === 'i586' || image === 'i686'))
 }
 
-interface Room {
-  readonly resources: readonly ResourceRequest[]
-  readonly nodes: readonly Node[]
-  readonly present: AdmissionContext['present']
+/** Something of which a node has less than was requested. `slivers`: the node can have no further sliver. */
+interface Shortage {
+  readonly resource: ResourceName | 'slivers'
+  readonly asked: number
+  readonly unit: string
 }
 
-function checkRoom(slice: string, node: Node, { resources, nodes, present }: Room): void {
-  const refuse = (resource: string, unit: string, asked: number, free: (node: Node) => number) => {
-    const best = nodes
-      .filter((each) => each.state === 'production')
-      .reduce((most, each) => (free(each) > free(most) ? each : most), node)
-    return new LabError('LAB_SLICE_NO_CAPACITY', {
-      slice,
-      resource,
-      asked,
-      unit,
-      largestFree: free(best),
-      node: best.name,
-      onNode: node.name,
-    })
-  }
-  if (!present.has(node.name) && node.slivers.length >= maxSliversPerNode)
-    throw refuse('slivers', 'slivers', 1, (each) => maxSliversPerNode - each.slivers.length)
-  for (const { name, req } of resources) {
-    const free = (each: Node): number => {
-      const has = each.resources.find((resource) => resource.name === name)
-      if (has === undefined) return 0
-      const mine = present.get(each.name)?.find((resource) => resource.name === name)?.req ?? 0
-      return Math.min(has.max_req, has.avail + (isReserved(name) ? mine : 0))
-    }
-    // A node keeps its present slivers, even if it has not reported yet since the start of the server.
-    if (present.has(node.name) && node.resources.length === 0) continue
-    if (free(node) < req) throw refuse(name, resourceUnits[name], req, free)
-  }
+function checkRoom(request: SliverRequest): void {
+  const { slice, known, chosen, present } = request
+  const onNode = chosen.find((node) => findShortage(node, request) !== null)
+  const shortage = onNode === undefined ? null : findShortage(onNode, request)
+  if (onNode === undefined || shortage === null) return
+  const { resource, asked, unit } = shortage
+  const free = (node: Node) => freeOf(node, resource, present)
+  const best = known
+    .filter((each) => each.state === 'production')
+    .reduce((most, each) => (free(each) > free(most) ? each : most), onNode)
+  const short = chosen
+    .filter((node) => findShortage(node, request)?.resource === resource)
+    .map((node) => ({ node: node.name, free: free(node) }))
+  throw new LabError('LAB_SLICE_NO_CAPACITY', {
+    slice,
+    resource,
+    asked,
+    unit,
+    largestFree: free(best),
+    node: best.name,
+    onNode: onNode.name,
+    short: short.slice(0, mostNodesTold),
+    fits: Math.min(...short.map((each) => each.free)),
+    otherNodes: findOthers(request),
+  })
+}
+
+/** Find the first thing of which a node has too little for a sliver; null: there is room. */
+function findShortage(node: Node, { resources, present }: SliverRequest): Shortage | null {
+  const isNew = !present.has(node.name)
+  if (isNew && freeOf(node, 'slivers', present) < 1)
+    return { resource: 'slivers', asked: 1, unit: 'slivers' }
+  // A node keeps its present slivers, even if it has not reported yet since the start of the server.
+  if (!isNew && node.resources.length === 0) return null
+  const short = resources.find(({ name, req }) => freeOf(node, name, present) < req)
+  return short === undefined
+    ? null
+    : { resource: short.name, asked: short.req, unit: resourceUnits[short.name] }
+}
+
+/** Return how much of a resource a node can give to a sliver of the slice. What the slice's sliver there has already counts as free. */
+function freeOf(
+  node: Node,
+  resource: ResourceName | 'slivers',
+  present: AdmissionContext['present'],
+): number {
+  if (resource === 'slivers') return Math.max(0, maxSliversPerNode - node.slivers.length)
+  const has = node.resources.find(({ name }) => name === resource)
+  if (has === undefined) return 0
+  const mine = present.get(node.name)?.find(({ name }) => name === resource)?.req ?? 0
+  return Math.min(has.max_req, has.avail + (isReserved(resource) ? mine : 0))
+}
+
+/** The most nodes that a refusal names. */
+const mostNodesTold = 20
+
+/** Find other nodes on which a sliver as requested could be made. */
+function findOthers(request: SliverRequest): string[] {
+  const { known, chosen, template, present } = request
+  const excluded = new Set([...chosen.map(({ name }) => name), ...present.keys()])
+  return known
+    .filter((node) => !excluded.has(node.name))
+    .filter((node) => isReady(node) && canRun(node, template))
+    .filter((node) => findShortage(node, request) === null)
+    .slice(0, mostNodesTold)
+    .map(({ name }) => name)
 }

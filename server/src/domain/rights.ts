@@ -82,6 +82,7 @@ export const rights = {
   },
   'allow a group nodes': { may: operators, object: 'none', changes: true },
   'allow a group slices': { may: operators, object: 'none', changes: true },
+  'set a group’s quotas': { may: operators, object: 'none', changes: true },
   'add a member who has not asked': { may: operators, object: 'none', changes: true },
   'accept an agreement': { may: groupAdmins, object: 'group', changes: true },
   'leave a group': { may: ['member'], object: 'group', changes: true },
@@ -149,6 +150,7 @@ export const memberRights: Readonly<
   'change a group': {
     allow_nodes: 'allow a group nodes',
     allow_slices: 'allow a group slices',
+    quotas: 'set a group’s quotas',
   },
   'make a token': { user: 'make a token for another', group: 'make a token for another' },
 }

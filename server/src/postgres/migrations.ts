@@ -8,6 +8,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0003-parties': { up: addParties },
   '0004-audit': { up: addAudit },
   '0005-enrolment-user': { up: addEnrolmentUser },
+  '0006-quotas': { up: addQuotas },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.
@@ -198,4 +199,9 @@ async function addAudit(db: Kysely<unknown>): Promise<void> {
 async function addEnrolmentUser(db: Kysely<unknown>): Promise<void> {
   await sql`alter table enrollments
     add column user_id integer references users (id) on delete cascade`.execute(db)
+}
+
+// A group that has more than the default quotas keeps it. It only cannot have more yet.
+async function addQuotas(db: Kysely<unknown>): Promise<void> {
+  await sql`alter table groups add column quotas jsonb not null default '{}'`.execute(db)
 }

@@ -8,6 +8,7 @@ import type {
   NodeSetState,
   NodeState,
   Properties,
+  Quotas,
   ResourceRequest,
   Role,
   SliceSetState,
@@ -47,6 +48,8 @@ export interface GroupTable {
   allow_slices: Generated<boolean>
   agreement_version: number | null
   agreement_accepted_on: Date | null
+  /** The quotas that operators have set. The others are the testbed's defaults. */
+  quotas: ColumnType<Partial<Quotas>, string | undefined, string>
 }
 
 export interface UserTable {

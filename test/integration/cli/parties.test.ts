@@ -148,3 +148,14 @@ it('tells an operator who changed what', async () => {
   const refused = await place.run(['audit'], { env: envOf(world.red) })
   expect(refused.err).toContain('may not read the audit trail')
 })
+
+it('sets the quotas of a group, and shows what its slices take of them', async () => {
+  const set = ['group', 'set-quota', 'red', '--slivers', '8', '--memory', '2GiB']
+  const refused = await place.run(set, { env: envOf(world.red) })
+  expect([refused.code, refused.out]).toEqual([1, ''])
+  expect(refused.err).toContain('an operator')
+  expect(await run(world.operator, ...set)).toMatch(/slivers\s+0\s+8\nmemory\s+0 MiB\s+2 GiB/u)
+  expect(await run(world.red, 'group', 'show', 'red')).toMatch(/slivers\s+0\s+8\n/u)
+  await run(world.operator, 'group', 'set-quota', 'red', '--slivers', 'default')
+  expect(await run(world.red, 'group', 'show', 'red')).toMatch(/slivers\s+0\s+1000\n/u)
+})

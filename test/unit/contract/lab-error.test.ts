@@ -9,12 +9,15 @@ const error = new LabError('LAB_SLICE_NO_CAPACITY', {
   largestFree: 2048,
   node: 'n3',
   onNode: 'n1',
+  short: [{ node: 'n1', free: 512 }],
+  fits: 512,
+  otherNodes: ['n4'],
 })
 
 describe('an error', () => {
   it('says what failed, on what, what was found and what to do', () => {
     expect(error.message).toBe(
-      'slice "first": node n1 cannot give 4096 MiB of memory (largest free: 2048 MiB on n3); ask for less or choose other nodes',
+      'slice "first": node n1 cannot give 4096 MiB of memory (largest free: 2048 MiB on n3; n1 has 512); ask for 512 MiB at most, or use others: n4 has room',
     )
     expect([error.name, error.status, error.retryable]).toEqual(['LabError', 409, false])
   })

@@ -15,6 +15,7 @@ import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { findNamed } from './name.ts'
 import { destroyer, leaf, roleOptions } from './option.ts'
+import { addQuota, printQuotas } from './quota.ts'
 import { describeRole, flagsOf, listGroups, listUsers, nameOf, type RoleOptions } from './people.ts'
 
 /** `community-lab group …` */
@@ -118,6 +119,7 @@ export function addGroup(program: Command, context: Context): void {
       else context.out.write(`group ${name} is removed\n`)
     },
   )
+  addQuota(group, context)
   leaf(group, 'agreement', 'read the testbed’s agreement in its newest version').action(
     async (options: PrintOptions) => {
       const all = await connectServer(context).ask(Type.Array(Agreement), routes.agreements)
@@ -227,4 +229,6 @@ function showGroup(context: Context, group: Group, users: readonly User[]): void
     ],
     none: 'it has no members',
   })
+  context.out.write('\n')
+  printQuotas(context, group)
 }

@@ -1,3 +1,4 @@
+import type { QuotaName } from '../schema/quota.ts'
 import { code } from './define.ts'
 
 /** Codes of groups, their members and what they ask for. */
@@ -8,6 +9,24 @@ export const groupCodes = {
     (d) =>
       `cannot ${d.action}: group ${d.group} is not allowed ${d.what}; a group admin asks the operators for it (community-lab request ask allow-${d.what} ${d.group})`,
   ),
+  LAB_GROUP_QUOTA: code<{
+    group: string
+    slice: string
+    quota: QuotaName
+    unit: string
+    limit: number
+    used: number
+    /** How much more was asked for. */
+    asked: number
+    /** The slices that use most of it, the largest first. */
+    users: readonly { readonly slice: string; readonly used: number }[]
+  }>(409, false, (d) => {
+    const most = d.users.map(({ slice, used }) => `${used} by slice ${slice}`).join(', ')
+    const left = Math.max(0, d.limit - d.used)
+    const option = d.quota.replace('_mib', '')
+    const amount = `${d.used + d.asked}${d.quota.endsWith('_mib') ? 'MiB' : ''}`
+    return `slice ${JSON.stringify(d.slice)}: group ${d.group} may have ${d.limit} ${d.unit} and has ${d.used}${most === '' ? '' : ` (${most})`}, so ${d.asked} more are too many; ask for ${left} more at most, release slices that are not needed any more, or have an operator raise the quota (community-lab group set-quota ${d.group} --${option} ${amount})`
+  }),
   LAB_GROUP_UNCLEAR: code<{ action: string; groups: readonly string[] }>(
     400,
     false,

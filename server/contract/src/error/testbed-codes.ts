@@ -29,11 +29,17 @@ export const testbedCodes = {
     (d) =>
       `slice ${JSON.stringify(d.slice)}: there is no node ${JSON.stringify(d.node)}${didYouMean(d.suggestion)} (nodes: ${d.known.slice(0, 12).join(', ') || 'none yet'})`,
   ),
-  LAB_SLICE_NODE_NOT_READY: code<{ slice: string; node: string; state: string }>(
+  LAB_SLICE_NODE_NOT_READY: code<{
+    slice: string
+    node: string
+    state: string
+    /** Nodes that are ready and have room for the whole request. */
+    otherNodes: readonly string[]
+  }>(
     409,
     true,
     (d) =>
-      `slice ${JSON.stringify(d.slice)}: node ${d.node} is ${d.state}, not in production; choose another node or wait until it is back`,
+      `slice ${JSON.stringify(d.slice)}: node ${d.node} is ${d.state}, not in production; choose another node${d.otherNodes.length === 0 ? '' : ` (${d.otherNodes.slice(0, 5).join(', ')})`} or wait until it is back`,
   ),
   LAB_SLICE_NO_CAPACITY: code<{
     slice: string
@@ -43,12 +49,19 @@ export const testbedCodes = {
     largestFree: number
     node: string
     onNode: string
-  }>(
-    409,
-    false,
-    (d) =>
-      `slice ${JSON.stringify(d.slice)}: node ${d.onNode} cannot give ${d.asked} ${d.unit} of ${d.resource} (largest free: ${d.largestFree} ${d.unit} on ${d.node}); ask for less or choose other nodes`,
-  ),
+    /** What is left of it on each node that has too little; a sliver cannot have more than this. */
+    short: readonly { readonly node: string; readonly free: number }[]
+    /** The largest amount that all nodes of the request have. */
+    fits: number
+    /** Other nodes that have room for the whole request. */
+    otherNodes: readonly string[]
+  }>(409, false, (d) => {
+    const own = d.short.slice(0, 5).map(({ node, free }) => `${node} has ${free}`)
+    const more = d.short.length > 5 ? `, and ${d.short.length - 5} more have too little` : ''
+    const less = d.fits > 0 ? `ask for ${d.fits} ${d.unit} at most` : 'leave these nodes out'
+    const others = d.otherNodes.slice(0, 5).join(', ')
+    return `slice ${JSON.stringify(d.slice)}: node ${d.onNode} cannot give ${d.asked} ${d.unit} of ${d.resource} (largest free: ${d.largestFree} ${d.unit} on ${d.node}; ${own.join(', ')}${more}); ${less}, or ${others === '' ? 'wait until a slice there ends: no other node has room' : `use others: ${others} ${d.otherNodes.length === 1 ? 'has' : 'have'} room`}`
+  }),
   LAB_SLICE_ARCH_MISMATCH: code<{
     slice: string
     node: string

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Counter, Description, Id, Name, nullable, Ref, Time } from './common.ts'
+import { Quotas, QuotasPatch } from './quota.ts'
 
 /** What a member may do in a group. A group admin may all of it; a member with none of these is a researcher, who reads what the group's slices measure. */
 const roleFlags = {
@@ -65,6 +66,8 @@ export const Group = Type.Object(
     user_roles: Type.Array(UserRole),
     nodes: Type.Array(Ref),
     slices: Type.Array(Ref),
+    quotas: Type.Object(Quotas.properties, { description: 'the most that its slices may take' }),
+    usage: Type.Object(Quotas.properties, { description: 'what its slices take of it' }),
   },
   { $id: 'Group' },
 )
@@ -91,7 +94,7 @@ export type UserRoleInput = Static<typeof UserRoleInput>
 
 /**
  * Change a group. `user_roles` is the whole list of members: who is not in it is a member no more. A new member is let in by accepting their request;
- * operators may add anybody. `allow_nodes` and `allow_slices` are for operators.
+ * operators may add anybody. `allow_nodes`, `allow_slices` and `quotas` are for operators.
  */
 export const GroupPatch = Type.Object(
   {
@@ -99,6 +102,7 @@ export const GroupPatch = Type.Object(
     description: Type.Optional(Description),
     allow_nodes: Type.Optional(Type.Boolean()),
     allow_slices: Type.Optional(Type.Boolean()),
+    quotas: Type.Optional(QuotasPatch),
     user_roles: Type.Optional(Type.Array(UserRoleInput, { maxItems: 1000 })),
   },
   { additionalProperties: false },

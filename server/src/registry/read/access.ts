@@ -1,6 +1,7 @@
 import { sql, type RawBuilder } from 'kysely'
 import {
   path,
+  quotaDefaults,
   routes,
   type Agreement,
   type Group,
@@ -9,15 +10,17 @@ import {
   type Token,
   type User,
 } from '@community-lab/contract'
+import { sumOf } from '../../domain/quota.ts'
 import { membersOf, membershipsOf } from './memberships.ts'
 import { selectPart, type Db, type Part } from './selection.ts'
+import { readUses } from './use.ts'
 
 /** The groups, users, tokens and so on to read. Without `ids`, all are read. */
 export interface AccessSelection extends Part {
   readonly ids?: readonly number[]
 }
 
-/** Read groups, with their members and what they own. */
+/** Read groups, with their members, what they own and what they use of their quotas. */
 export async function readGroups(db: Db, { ids, ...part }: AccessSelection = {}): Promise<Group[]> {
   let query = db
     .selectFrom('groups')
@@ -27,7 +30,10 @@ export async function readGroups(db: Db, { ids, ...part }: AccessSelection = {})
     .select(ownedBy('slices').as('slice_ids'))
     .orderBy('id')
   if (ids !== undefined) query = query.where('id', '=', sql<number>`any(${ids}::int[])`)
-  return (await selectPart(query, part).execute()).map((row) => ({
+  const rows = await selectPart(query, part).execute()
+  const groupIds = rows.map((row) => row.id)
+  const uses = await readUses(db, groupIds)
+  return rows.map((row) => ({
     uri: path(routes.group, { id: row.id }),
     id: row.id,
     name: row.name,
@@ -47,6 +53,8 @@ export async function readGroups(db: Db, { ids, ...part }: AccessSelection = {})
     })),
     nodes: row.node_ids.map((id) => refTo(routes.node, id)),
     slices: row.slice_ids.map((id) => refTo(routes.slice, id)),
+    quotas: { ...quotaDefaults, ...row.quotas },
+    usage: sumOf((uses.get(row.id) ?? []).map(({ use }) => use)),
   }))
 }
 

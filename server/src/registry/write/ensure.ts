@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util'
-import { sql } from 'kysely'
 import {
   LabError,
   type ResourceRequest,
@@ -9,28 +8,22 @@ import {
   type Sliver,
   type Template,
 } from '@community-lab/contract'
-import { admitSlice, type Admission } from '../../domain/admission.ts'
+import type { Admission } from '../../domain/admission.ts'
+import { growthOf, noUse, useOf } from '../../domain/quota.ts'
 import { compareSlivers, keptNodes, type SliverChanges } from '../../domain/slice-loss.ts'
 import type { Change } from '../change.ts'
 import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
+import { admitOn, lockAdmission, requireQuota } from './room.ts'
 import { insertSlice, noteSlice, requireSlices } from './slices.ts'
 import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'
-
-/** The number of the advisory lock for admission. With the lock, each admission sees the reservations of all earlier ones. The number is "clab" in ASCII. */
-const admissionLock = 0x636c6162
-
-/** Take the lock for admission until the end of the transaction. */
-export async function lockAdmission(change: Change): Promise<void> {
-  await sql`select pg_advisory_xact_lock(${admissionLock})`.execute(change.tx)
-}
 
 /**
  * Create or change a slice as its spec says, or refuse the whole spec. Sending a spec again changes nothing. A sliver is reset when its template or resources
  * change.
  *
- * @throws {@link LabError} LAB_NAME_TAKEN when another group has the name; LAB_GROUP_NOT_ALLOWED; LAB_SLICE_WOULD_LOSE when slivers would be removed or reset
- * and the spec does not allow it; the errors of {@link admitSlice}.
+ * @throws {@link LabError} LAB_NAME_TAKEN when another group has the name; LAB_GROUP_NOT_ALLOWED; LAB_GROUP_QUOTA; LAB_SLICE_WOULD_LOSE when slivers would be removed or reset
+ * and the spec does not allow it; the errors of {@link admitOn}.
  */
 export async function ensureSlice(
   store: RegistryStore,
@@ -45,8 +38,8 @@ export async function ensureSlice(
       throw new LabError('LAB_NAME_TAKEN', { kind: 'slice', name: spec.name })
     const present =
       slice === undefined ? [] : await store.read.slivers(tx, { sliceIds: [slice.id] })
-    const before = slice?.sliver_defaults.template?.id ?? null
-    const { admission, templateBefore } = await admit(store, change, { spec, present, before })
+    const template = slice?.sliver_defaults.template?.id ?? null
+    const { admission, templateBefore } = await admit(store, change, { spec, present, template })
     const changes = compareSlivers(present, { ...admission, templateBefore })
     if (changes.losses.length > 0 && spec.may_lose !== 'slivers')
       throw new LabError('LAB_SLICE_WOULD_LOSE', {
@@ -57,6 +50,9 @@ export async function ensureSlice(
     const starts = slice === undefined || (spec.set_state ?? 'start') === 'start'
     if (starts || changes.added.length > 0)
       await requireSlices(change, groupId, `start slice ${spec.name}`)
+    const before = slice === undefined ? noUse : useOf(present.map(({ resources }) => resources))
+    const after = useOf(admission.nodes.map(() => admission.resources))
+    await requireQuota(change, { groupId, slice: spec.name, growth: growthOf(before, after) })
     const sliceId = await writeSlice(change, { groupId, spec, slice, admission })
     await writeSlivers(change, sliceId, { changes, resources: admission.resources })
     const [shown] = await store.read.slices(tx, { ids: [sliceId] })
@@ -75,29 +71,25 @@ interface Request {
   readonly spec: SliceSpec
   readonly present: readonly Sliver[]
   /** The previous template of the slice. */
-  readonly before: number | null
+  readonly template: number | null
 }
 
 /** Admit the nodes of a spec, and those that keep their sliver. */
 async function admit(
   store: RegistryStore,
-  { tx }: Change,
-  { spec, present, before }: Request,
+  change: Change,
+  { spec, present, template }: Request,
 ): Promise<{ admission: Admission; templateBefore: Template | null }> {
+  const { tx } = change
   const names = [...new Set([...spec.nodes, ...present.map(({ node }) => node.name)])]
   const nodes = await store.read.nodes(tx, { names })
   const templates = await store.read.templates(tx)
   const whole = { ...spec, nodes: [...spec.nodes, ...keptNodes(spec, present, nodes)] }
   const resources = new Map(present.map((sliver) => [sliver.node.name, sliver.resources]))
-  const known = { templates, present: resources }
-  const templateBefore = templates.find(({ id }) => id === before) ?? null
-  try {
-    return { admission: admitSlice(whole, { nodes, ...known }), templateBefore }
-  } catch (error) {
-    if (!LabError.is(error)) throw error
-    // The refusal suggests other nodes, so all nodes are read first.
-    admitSlice(whole, { nodes: await store.read.nodes(tx), ...known })
-    throw error
+  const known = { nodes, templates, present: resources }
+  return {
+    admission: await admitOn(store, change, { ...known, spec: whole }),
+    templateBefore: templates.find(({ id }) => id === template) ?? null,
   }
 }
 

@@ -4,6 +4,8 @@ import {
   type Group,
   type GroupCreate,
   type GroupPatch,
+  type Quotas,
+  type QuotasPatch,
 } from '@community-lab/contract'
 import { readGroups } from '../read/access.ts'
 import type { Db } from '../read/selection.ts'
@@ -74,7 +76,7 @@ export interface GroupPatchOptions {
 export async function patchGroup(
   store: RegistryStore,
   id: number,
-  { user_roles: roles, ...body }: GroupPatch,
+  { user_roles: roles, quotas, ...body }: GroupPatch,
   options: GroupPatchOptions,
 ): Promise<Group> {
   return store.change(async (change) => {
@@ -90,6 +92,7 @@ export async function patchGroup(
           description: body.description ?? before.description,
           allow_nodes: body.allow_nodes ?? before.allow_nodes,
           allow_slices: body.allow_slices ?? before.allow_slices,
+          quotas: JSON.stringify(changeQuotas(before.quotas, quotas)),
         })
         .where('id', '=', id)
         .execute(),
@@ -157,6 +160,12 @@ export async function deleteGroup(
     await change.tx.deleteFrom('groups').where('id', '=', id).execute()
     change.trace('group', 'deleted', id)
   })
+}
+
+/** Return the quotas that are set after a change. Null removes one, so that the default counts again. */
+function changeQuotas(before: Partial<Quotas>, patch: QuotasPatch = {}): Partial<Quotas> {
+  const changed = Object.entries({ ...before, ...patch }).filter(([, amount]) => amount !== null)
+  return Object.fromEntries(changed)
 }
 
 function acceptance(version: number | null) {

@@ -1,6 +1,7 @@
 import { sql, type Insertable } from 'kysely'
 import { sliverId, type Slice, type SliceCreate, type SlicePatch } from '@community-lab/contract'
 import { completeResources } from '../../domain/admission.ts'
+import { noUse } from '../../domain/quota.ts'
 import { checkIfMatch } from '../etag.ts'
 import type { SliceTable } from '../../postgres/tables.ts'
 import type { Change } from '../change.ts'
@@ -8,6 +9,7 @@ import { found } from '../../domain/found.ts'
 import { claimName } from './claim-name.ts'
 import type { RegistryStore } from '../store.ts'
 import { requireAllowed } from './group-rules.ts'
+import { lockAdmission, requireQuota } from './room.ts'
 
 /** The lifetime of a slice unless it is renewed. Source: CONFINE, 30-day leases. */
 const sliceLifeMs = 30 * 24 * 3600 * 1000
@@ -20,14 +22,16 @@ export async function readSlice(store: RegistryStore, id: number, tx = store.db)
   return found(slice, 'slice', id)
 }
 
-/** Create an empty slice in `register`. @throws {@link LabError} LAB_NAME_TAKEN, LAB_NOT_FOUND (its template), LAB_GROUP_NOT_ALLOWED. */
+/** Create an empty slice in `register`. @throws {@link LabError} LAB_NAME_TAKEN, LAB_NOT_FOUND (its template), LAB_GROUP_NOT_ALLOWED, LAB_GROUP_QUOTA. */
 export async function createSlice(
   store: RegistryStore,
   groupId: number,
   body: SliceCreate,
 ): Promise<Slice> {
   return store.change(async (change) => {
+    await lockAdmission(change)
     await requireSlices(change, groupId, `make slice ${body.name}`)
+    await requireQuota(change, { groupId, slice: body.name, growth: { ...noUse, slices: 1 } })
     const defaults = body.sliver_defaults ?? {}
     const templateId = defaults.template?.id ?? null
     if (templateId !== null)

@@ -6,12 +6,12 @@ import {
   type SliverCreate,
   type SliverPatch,
 } from '@community-lab/contract'
-import { admitSlice } from '../../domain/admission.ts'
+import { useOf } from '../../domain/quota.ts'
 import { checkIfMatch } from '../etag.ts'
 import type { Change } from '../change.ts'
 import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
-import { lockAdmission } from './ensure.ts'
+import { admitOn, lockAdmission, requireQuota } from './room.ts'
 import { requireSlices } from './slices.ts'
 import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'
 
@@ -24,8 +24,8 @@ export async function readSliver(store: RegistryStore, id: string, tx = store.db
 }
 
 /**
- * Add a sliver to a slice that has a template. @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, LAB_GROUP_NOT_ALLOWED, and the errors of {@link
- * admitSlice}.
+ * Add a sliver to a slice that has a template. @throws {@link LabError} LAB_NOT_FOUND, LAB_NAME_TAKEN, LAB_GROUP_NOT_ALLOWED, LAB_GROUP_QUOTA, and the errors of {@link
+ * admitOn}.
  */
 export async function createSliver(store: RegistryStore, body: SliverCreate): Promise<Sliver> {
   return store.change(async (change) => {
@@ -41,15 +41,20 @@ export async function createSliver(store: RegistryStore, body: SliverCreate): Pr
     if (node.slivers.some((sliver) => sliver.id === id))
       throw new LabError('LAB_NAME_TAKEN', { kind: 'sliver', name: id })
     const template = templates.find((each) => each.id === defaults.template?.id)
-    const { resources } = admitSlice(
-      {
-        name,
-        template: found(template, 'template', 'of the slice').name,
-        nodes: [node.name],
-        resources: defaults.resources,
-      },
-      { nodes: [node], templates, present: new Map() },
-    )
+    const spec = {
+      name,
+      template: found(template, 'template', 'of the slice').name,
+      nodes: [node.name],
+      resources: defaults.resources,
+    }
+    const { resources } = await admitOn(store, change, {
+      nodes: [node],
+      templates,
+      present: new Map(),
+      spec,
+    })
+    const growth = { ...useOf([resources]), slices: 0 }
+    await requireQuota(change, { groupId: group.id, slice: name, growth })
     await insertSlivers(change, {
       sliceId: body.slice.id,
       nodeIds: [node.id],

@@ -92,6 +92,13 @@ const people: readonly Case[] = [
       body: { allow_slices: true },
       also: ['allow a group slices'],
     },
+    {
+      method,
+      route: routes.group,
+      id: 2,
+      body: { quotas: { slivers: 1000 } },
+      also: ['set a group’s quotas'],
+    },
   ]),
   { method: 'POST', route: routes.users, body: { name: 'somebody' } },
   { method: 'DELETE', route: routes.user, spare: 'user' },

@@ -281,6 +281,32 @@ describe.each(postgresKinds)('a slice on %s PostgreSQL', (kind) => {
     expect(await everything(world)).toEqual(before)
   })
 
+  it('is told what is left on each node, the amount that fits on all, and which other nodes have room', async () => {
+    await using world = await testbeds.start()
+    const resources = [{ name: 'memory', req: 500 }]
+    await ensure(world, { ...spec, name: 'a', nodes: ['n1'], resources })
+    await ensure(world, { ...spec, name: 'b', nodes: ['n1'], resources })
+    const refused = await ensure(world, { ...spec, name: 'c', nodes: ['n1'], resources })
+    expect(refused).toMatchObject({
+      status: 409,
+      details: { short: [{ node: 'n1', free: 24 }], fits: 24, otherNodes: ['n2'] },
+    })
+    expect(refused.detail).toMatch(
+      /n1 has 24.*ask for 24 MiB at most, or use others: n2 has room$/u,
+    )
+    const less = [{ name: 'memory', req: 24 }]
+    const made = await ensure(world, { ...spec, name: 'c', nodes: ['n1'], resources: less })
+    expect(made.status).toBe(201)
+    // A sliver that is added to a slice is refused in the same words.
+    const body = { slice: { id: made.slice.id }, node: { id: 2 } }
+    await world.report(2, { state: 'safe' })
+    const added = await world.ask(world.red, 'POST', routes.slivers, { body })
+    expect(added.json()).toMatchObject({
+      code: 'LAB_SLICE_NODE_NOT_READY',
+      details: { otherNodes: [] },
+    })
+  })
+
   it('goes only to nodes in production and of the template’s architecture', async () => {
     await using world = await testbeds.start()
     await world.report(1, { arch: 'aarch64' })

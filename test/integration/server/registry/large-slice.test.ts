@@ -1,4 +1,4 @@
-import { routes, type SliceWithSlivers } from '@community-lab/contract'
+import { path, routes, type SliceWithSlivers } from '@community-lab/contract'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { removeExpiredSlices } from '../../../../server/src/registry/write/slices.ts'
@@ -17,6 +17,11 @@ it('a slice of ten thousand slivers is made, changed and ended, each at once', a
     insert into nodes (id, name, description, group_id, arch, properties, set_state, state, report)
     select 100 + i, 'm' || i, '', group_id, arch, properties, set_state, state, report
     from nodes, generate_series(1, ${count}) as i where name = 'n1'`.execute(world.database.db)
+  const quotas = { slivers: count, memory_mib: count * 100, disk_mib: count * 128 }
+  const raised = await world.ask(world.operator, 'PATCH', path(routes.group, { id: 2 }), {
+    body: { quotas },
+  })
+  expect(raised.json()).toMatchObject({ quotas: { slices: 50, ...quotas } })
   const nodes = Array.from({ length: count }, (_, index) => `m${index + 1}`)
   const ensure = async (changes: object) => {
     const body = { name: 'large', template: 'tiny', nodes, ...changes }

@@ -64,6 +64,7 @@ const table: Readonly<Record<RightName, string>> = {
   'change a group': 'go',
   'allow a group nodes': 'o',
   'allow a group slices': 'o',
+  'set a group’s quotas': 'o',
   'add a member who has not asked': 'o',
   'accept an agreement': 'go',
   'leave a group': 'msng',
