@@ -19,6 +19,7 @@ interface FilteringMark {
 
 /** A mark that has rows and of which Plot draws nothing. */
 interface EmptyMark {
+  readonly instance: object
   /** The name of the mark, such as `dot`. */
   readonly mark: string
   readonly rows: number
@@ -88,6 +89,7 @@ function note(
 ): void {
   const known = found.get(mark)
   found.set(mark, {
+    instance: mark,
     mark: mark.ariaLabel ?? 'mark',
     rows: (known?.rows ?? 0) + rows,
     drawn: (known?.drawn ?? 0) + (lacking === '' ? drawn : 0),

@@ -2,6 +2,7 @@ import { LabError } from '@community-lab/contract'
 import * as ObservablePlot from '@observablehq/plot'
 import './dot-layer.ts'
 import { watchEmptyMarks } from './empty-marks.ts'
+import { noteColumns, type ColumnReport } from './missing-columns.ts'
 import { addNote, figureDocument, followsMouse } from './figure.ts'
 import { listLost } from './hidden-parts.ts'
 import { watchLogScales, type LogReport } from './log-scale.ts'
@@ -33,7 +34,8 @@ type Figure = ReturnType<typeof ObservablePlot.plot>
 
 function draw(options: ObservablePlot.PlotOptions): Figure {
   const outside = noteOutside()
-  const [first, empty] = watchEmptyMarks(() => drawOnce(options))
+  const readColumns = noteColumns(options.facet)
+  const [first, empty] = watchEmptyMarks(() => drawFirst(options, readColumns))
   const wider = widen(options, ...first)
   const [figure, report] = wider === null ? first : drawOnce(wider)
   const labelled = addTicks(wider ?? options, figure, report)
@@ -43,13 +45,17 @@ function draw(options: ObservablePlot.PlotOptions): Figure {
       drawn,
       `${count} of ${of} values of ${label} are not drawn: a logarithmic axis has no place for 0 and less`,
     )
+  const columns = readColumns()
+  for (const { problem, help } of columns.notes) addNote(drawn, `${problem}; ${help}`)
   if (report.undrawn.size === 0)
-    for (const { mark, rows, missing } of empty.marks) {
+    for (const { instance, mark, rows, missing } of empty.marks) {
+      if (columns.marks.has(instance)) continue
       const lacks =
         missing === '' ? 'all the values that it needs' : `a value of ${missing} that can be drawn`
       addNote(drawn, `no ${mark} is drawn: none of ${rows} rows has ${lacks}`)
     }
-  if (empty.hasNoRow) addNote(drawn, 'nothing is drawn: no mark has a row of data')
+  if (empty.hasNoRow && columns.notes.length === 0)
+    addNote(drawn, 'nothing is drawn: no mark has a row of data')
   for (const { mark, count, of, axes } of outside.values())
     addNote(
       drawn,
@@ -101,6 +107,21 @@ function removeTips(figure: Figure): void {
       figure,
       'a mark with Plot.pointer follows a mouse, and this is a picture: it is not drawn. Plot.selectMax, selectFirst or a filter choose what is always there',
     )
+}
+
+/** Draw a figure. Some marks fail when a column does not exist; the error says so. */
+function drawFirst(
+  options: ObservablePlot.PlotOptions,
+  readColumns: () => ColumnReport,
+): ReturnType<typeof drawOnce> {
+  try {
+    return drawOnce(options)
+  } catch (cause) {
+    const [column] = readColumns().notes
+    if (column === undefined) throw cause
+    const { problem, help } = column
+    throw new LabError('LAB_FIGURE_INVALID', { problem, write: help }, { cause })
+  }
 }
 
 function drawOnce(options: ObservablePlot.PlotOptions): readonly [Figure, LogReport] {

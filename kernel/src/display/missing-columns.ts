@@ -1,0 +1,283 @@
+import { nearestName } from '@community-lab/contract'
+import * as ObservablePlot from '@observablehq/plot'
+
+/** Columns that the marks of a figure read in vain. */
+export interface ColumnReport {
+  /** What to tell the reader of the figure: for each column the problem and what may help. */
+  readonly notes: readonly { readonly problem: string; readonly help: string }[]
+  /** The marks that read them. */
+  readonly marks: ReadonlySet<object>
+}
+
+/** A column that does not exist, and what reads it. */
+interface MissingColumn {
+  readonly column: string
+  /** The channel that reads it, such as `y`; null when a transform does, such as `groupX`. */
+  readonly channel: string | null
+  /** The columns that the rows have. */
+  readonly columns: readonly string[]
+  /** The names of the marks that read it, such as `bar`. */
+  readonly readers: Set<string>
+}
+
+type Row = Readonly<Record<string, unknown>>
+type Index = readonly number[]
+
+interface Channel {
+  readonly value?: unknown
+  readonly label?: string | null
+}
+
+type Channels = Readonly<Record<string, Channel>>
+
+interface State {
+  readonly data: unknown
+  readonly facets: readonly Index[] | undefined
+  readonly channels: Channels
+}
+
+type Initializer = (
+  this: InitializingMark,
+  data: unknown,
+  facets: readonly Index[] | undefined,
+  channels: Channels,
+  ...rest: readonly unknown[]
+) => unknown
+
+interface InitializingMark {
+  readonly ariaLabel?: string
+  readonly data: unknown
+  readonly channels: Channels
+  readonly fx?: unknown
+  readonly fy?: unknown
+  initializer?: Initializer | null | undefined
+  initialize(
+    facets: readonly Index[] | undefined,
+    facetChannels: Channels | undefined,
+    ...rest: readonly unknown[]
+  ): State
+}
+
+/** By column: those that no row has. */
+let missing = new Map<string, MissingColumn>()
+/** By column: the names of marks whose bars have no height, because the column has no number. */
+let flat = new Map<string, Set<string>>()
+let found = new Set<object>()
+
+/** Begin to note the columns that marks read in vain. The returned function describes those noted since. */
+export function noteColumns(facet: ObservablePlot.PlotFacetOptions = {}): () => ColumnReport {
+  missing = new Map()
+  flat = new Map()
+  found = new Set()
+  for (const channel of ['x', 'y'] as const)
+    if (typeof facet[channel] === 'string')
+      noteMissing('facet', facet.data, { column: facet[channel], channel })
+  const [absent, withoutNumber, marks] = [missing, flat, found]
+  return () => ({
+    notes: [
+      ...[...absent.values()].map(describeMissing),
+      ...[...withoutNumber].map(([column, names]) => ({
+        problem: `no ${[...names].join(' and no ')} has a height`,
+        help: `no row has a number in the column ${column}`,
+      })),
+    ],
+    marks,
+  })
+}
+
+function describeMissing({
+  column,
+  channel,
+  columns,
+  readers,
+}: MissingColumn): ColumnReport['notes'][number] {
+  const near = nearestName(column, columns)
+  const place = channel === null ? '' : ` (${channel})`
+  const color = channel === 'fill' || channel === 'stroke' ? ' and which is no colour' : ''
+  const reads = `${listFormat.format(readers)} ${readers.size === 1 ? 'reads' : 'read'}`
+  return {
+    problem: `${reads} the column ${column}${place}, which no row has${color}`,
+    help:
+      near === null
+        ? `the columns are ${columns.slice(0, maxColumns).join(', ')}`
+        : `did you mean ${near}?`,
+  }
+}
+
+const listFormat = new Intl.ListFormat('en')
+
+/** The most columns that a note lists. */
+const maxColumns = 12
+
+/** Return the rows of data that consists of objects; null for other data, such as numbers. */
+function rowsOf(data: unknown): readonly Row[] | null {
+  if (!Array.isArray(data)) return null
+  return isRow(data.find((row: unknown) => row != null)) ? data : null
+}
+
+/** Note a column if no row has it. Return whether that is so. */
+function noteMissing(
+  reader: string,
+  data: unknown,
+  { column, channel }: Pick<MissingColumn, 'column' | 'channel'>,
+): boolean {
+  const rows = rowsOf(data) ?? []
+  const first = rows.find(isRow)
+  if (first === undefined || rows.some((row) => isRow(row) && hasColumn(row, column))) return false
+  const known = missing.get(column)
+  known?.readers.add(reader)
+  const readers = known?.readers ?? new Set([reader])
+  missing.set(column, {
+    column,
+    channel: known?.channel ?? channel,
+    columns: Object.keys(first),
+    readers,
+  })
+  return true
+}
+
+// Plot's types do not declare this method of marks. It reads the columns of a mark, and takes one that does not exist as one without values.
+const marks = ObservablePlot.Mark.prototype as unknown as InitializingMark
+const initializeMark = marks.initialize
+marks.initialize = function initialize(this: InitializingMark, facets, facetChannels, ...rest) {
+  const rows = isDrawn(this) ? rowsOf(this.data) : null
+  if (rows === null) return initializeMark.apply(this, [facets, facetChannels, ...rest])
+  const asked = askFirstRow(rows, (data) => {
+    const mark = Object.create(this, { data: { value: data } }) as InitializingMark
+    // Plot sets the domains of these, so it gets a copy.
+    const copy = mapChannels(facetChannels ?? {}, (channel) => ({ ...channel }))
+    initializeMark.apply(mark, [[[0]], copy, ...rest])
+  })
+  for (const channel of ['fx', 'fy'] as const)
+    if (typeof this[channel] === 'string') asked.set(this[channel], 'column')
+  note(this, rows, asked, 'column')
+  const state = initializeMark.apply(this, [facets, facetChannels, ...rest])
+  const flatBy = findFlat(state.channels)
+  // A function of the notebook may read members that are optional. It is a mistake where nothing is drawn because of it.
+  if (flatBy !== null) note(this, rows, asked, 'function')
+  if (flatBy?.label != null) noteFlat(this, rows, flatBy.label)
+  watchInitializer(this)
+  return state
+}
+
+/** Axes, grids and tips have data of other marks. */
+function isDrawn({ ariaLabel = '' }: InitializingMark): boolean {
+  return !/axis|grid|^tip$|^crosshair/u.test(ariaLabel)
+}
+
+const watched = new WeakSet<InitializingMark>()
+
+/** Some transforms, such as `hexbin`, read columns later, when scales are known. */
+function watchInitializer(mark: InitializingMark): void {
+  const { initializer } = mark
+  if (initializer == null || watched.has(mark)) return
+  watched.add(mark)
+  mark.initializer = function watchedInitializer(data, facets, channels, ...rest) {
+    const rows = rowsOf(data)
+    if (rows !== null) {
+      const first = mapChannels(channels, firstOf)
+      const asked = askFirstRow(rows, (row) => {
+        initializer.apply(this, [row, [[0]], first, ...rest])
+      })
+      note(mark, rows, asked, 'column')
+    }
+    return initializer.apply(this, [data, facets, channels, ...rest])
+  }
+}
+
+function mapChannels(channels: Channels, change: (channel: Channel) => Channel): Channels {
+  return Object.fromEntries(
+    Object.entries(channels).map(([name, channel]) => [name, change(channel)]),
+  )
+}
+
+function firstOf(channel: Channel): Channel {
+  const { value } = channel
+  const isList = Array.isArray(value) || ArrayBuffer.isView(value)
+  return isList && 'slice' in value ? { ...channel, value: value.slice(0, 1) } : channel
+}
+
+/** The names that one row does not have, and what reads them: Plot, as a column, or a function of the notebook. */
+type Asked = Map<string, 'column' | 'function'>
+
+/**
+ * Run a function that reads columns, on data that has the first row alone. Return the names that it reads and the row does not have. It is no problem if the
+ * function fails for one row: then it has read what it could, and Plot calls it again with all rows.
+ *
+ * Plot reads a column by its name, and where it has no value, reads `type` next, to look into features of GeoJSON. This tells columns and functions apart.
+ * Source: Plot 0.6.17, `field` in options.js.
+ */
+function askFirstRow(rows: readonly Row[], read: (data: readonly Row[]) => void): Asked {
+  const asked: Asked = new Map()
+  const row = rows.find(isRow)
+  if (row === undefined) return asked
+  let last: string | null = null
+  const asking = new Proxy(row, {
+    get(target, name): unknown {
+      if (name === 'type' && last !== null) {
+        asked.set(last, 'column')
+        last = null
+      } else {
+        last = typeof name === 'string' && !hasColumn(target, name) ? name : null
+        if (last !== null && !asked.has(last)) asked.set(last, 'function')
+      }
+      return Reflect.get(target, name)
+    },
+  })
+  try {
+    read([asking])
+  } catch {
+    // The function is called again with all rows, where its error is thrown.
+  }
+  return asked
+}
+
+function note(mark: InitializingMark, ...[rows, asked, by]: [readonly Row[], Asked, string]): void {
+  for (const [column, reader] of asked) {
+    if (reader !== by) continue
+    const channel = channelOf(mark, column)
+    if (noteMissing(mark.ariaLabel ?? 'mark', rows, { column, channel })) found.add(mark)
+  }
+}
+
+function channelOf(mark: InitializingMark, column: string): string | null {
+  const inChannels = Object.entries(mark.channels).find(([, { value }]) => value === column)
+  if (inChannels !== undefined) return inChannels[0]
+  return (['fx', 'fy'] as const).find((name) => mark[name] === column) ?? null
+}
+
+/** Return the channel by which all bars of a mark have no height; null when one has a height, or the mark has no bars. */
+function findFlat(channels: Channels): Channel | null {
+  for (const [low, high] of [
+    [channels['x1'], channels['x2']],
+    [channels['y1'], channels['y2']],
+  ]) {
+    const [lows, highs] = [low?.value, high?.value]
+    // Only sums, which Plot makes for bars and areas, are of this kind. A sum of nothing is 0.
+    if (!(lows instanceof Float64Array && highs instanceof Float64Array)) continue
+    if (highs.length > 0 && highs.every((end, at) => end === lows[at])) return high ?? null
+  }
+  return null
+}
+
+/** Note a column without any number. A column of zeros is right. */
+function noteFlat(mark: InitializingMark, rows: readonly Row[], column: string): void {
+  const values = rows.filter((row) => isRow(row) && hasColumn(row, column))
+  if (values.length === 0 || values.some((row) => isNumeric(row[column]))) return
+  flat.set(column, (flat.get(column) ?? new Set()).add(mark.ariaLabel ?? 'mark'))
+  found.add(mark)
+}
+
+function isNumeric(value: unknown): boolean {
+  return value != null && value !== '' && !Number.isNaN(Number(value))
+}
+
+function hasColumn(row: Row, column: string): boolean {
+  if (column in row) return true
+  const { properties } = row
+  return row['type'] === 'Feature' && isRow(properties) && column in properties
+}
+
+function isRow(value: unknown): value is Row {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
