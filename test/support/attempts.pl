@@ -5,7 +5,8 @@
 #   attempts.pl ring NUMBERS   set a ring of 64 MiB for a packet socket, with the option written in 32 and in 64 bits; bypass
 #                              its link's queue; and set options that are allowed
 #   attempts.pl datagrams      fill the receive buffers of 400 sockets; prints how many MiB they contain
-#   attempts.pl packets        fill the receive buffers of 200 packet sockets, until it is killed
+#   attempts.pl hold KIND      fill as many sockets as it can, until it is killed. KIND is where the memory is: packet (receive buffers), netlink (answers),
+#                              datagram or stream (copies of sent packets in the queue of errors), corked (packets that are not sent yet)
 #   attempts.pl abstract NAME  connect to an abstract socket
 #   attempts.pl listen NAME    listen on an abstract socket, in the background, until it is killed
 #
@@ -27,6 +28,77 @@ sub try_call {
     my ($name, @arguments) = @_;
     report($name, syscall($number{$name}, @arguments) != -1);
 }
+
+my $payload = 'x' x 60_000;
+my $self = pack('S n L a16 L', 10, 9, 0, "\0" x 15 . "\1", 0);
+
+# Allow a socket as large buffers as the kernel gives to anybody.
+sub enlarge {
+    my ($socket) = @_;
+    setsockopt($socket, 1, $_, pack('i', 1 << 24)) or die "buffer: $!\n" for 7, 8;
+}
+
+# Ask for the time at which packets are sent: SO_TIMESTAMPING with SOF_TIMESTAMPING_TX_SOFTWARE and SOF_TIMESTAMPING_SOFTWARE. The kernel
+# answers with copies of the packets.
+sub ask_for_times {
+    my ($socket) = @_;
+    setsockopt($socket, 1, 37, pack('i', 1 << 1 | 1 << 4)) or die "timestamps: $!\n";
+}
+
+# Each makes a socket that holds as much as it can, and returns it; undef: there are too many.
+my $listener;
+my %hold = (
+    'packet' => sub {
+        # All protocols, in network byte order.
+        socket(my $socket, $packet, 3, unpack('S', pack('n', 3))) or return undef;
+        enlarge($socket);
+        socket(my $out, 10, 2, 0) or return undef;
+        send($out, $payload, 0, $self) for 1 .. 70;
+        return $socket;
+    },
+    'netlink' => sub {
+        socket(my $socket, 16, 3, 0) or return undef;
+        enlarge($socket);
+        # An invalid request that wants an answer. The answer contains the request.
+        my $request = pack('L S2 L2', length $payload, 16, 1 | 4, 0, 0) . substr $payload, 16;
+        send($socket, $request, 0x40) for 1 .. 100;
+        return $socket;
+    },
+    'datagram' => sub {
+        socket(my $socket, 10, 2, 0) or return undef;
+        enlarge($socket);
+        ask_for_times($socket);
+        send($socket, $payload, 0, $self) for 1 .. 100;
+        return $socket;
+    },
+    'stream' => sub {
+        if (!defined $listener) {
+            socket($listener, 10, 1, 0) or die "tcp: $!\n";
+            bind($listener, pack('S n L a16 L', 10, 0, 0, "\0" x 15 . "\1", 0)) or die "bind: $!\n";
+            listen($listener, 8) or die "listen: $!\n";
+        }
+        socket(my $socket, 10, 1, 0) or return undef;
+        enlarge($socket);
+        ask_for_times($socket);
+        connect($socket, getsockname($listener)) or return undef;
+        accept(my $other, $listener) or return undef;
+        for (1 .. 200) {
+            my $missing = send($socket, substr($payload, 0, 32_000), 0);
+            while ($missing > 0) {
+                recv($other, my $part, $missing, 0);
+                $missing -= length $part;
+            }
+        }
+        return [$socket, $other];
+    },
+    'corked' => sub {
+        socket(my $socket, 10, 2, 0) or return undef;
+        connect($socket, $self) or die "connect: $!\n";
+        # MSG_MORE: more data for the same packet will follow.
+        send($socket, $payload, 0x8000);
+        return $socket;
+    },
+);
 
 my %attempts = (
     'all' => sub {
@@ -72,17 +144,13 @@ my %attempts = (
         while (<$table>) { $held += hex($1) if /:([0-9A-F]{8}) \d\d:/ }
         print int($held / 2**20), "\n";
     },
-    'packets' => sub {
+    'hold' => sub {
+        my ($kind) = @arguments;
         my @sockets;
-        for (1 .. 200) {
-            # All protocols, in network byte order.
-            socket(my $in, $packet, 3, unpack('S', pack('n', 3))) or last;
-            setsockopt($in, 1, 8, pack('i', 1 << 24)) or die "its buffer: $!\n";
-            push @sockets, $in;
+        while (1) {
+            my $socket = $hold{$kind}->();
+            defined $socket ? push @sockets, $socket : sleep 1;
         }
-        socket(my $out, 10, 2, 0) or die "udp: $!\n";
-        my $self = pack('S n L a16 L', 10, 9, 0, "\0" x 15 . "\1", 0);
-        while (1) { send($out, 'x' x 60_000, 0, $self) }
     },
     'abstract' => sub {
         socket(my $socket, $unix, 1, 0) or die "unix: $!\n";

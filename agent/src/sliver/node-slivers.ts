@@ -6,10 +6,9 @@ import type { NodeProblems } from '../report/problems.ts'
 import { createSerial } from '../serial.ts'
 import { containerName } from './container.ts'
 import { hasOtherProtection } from './domain/protection.ts'
-import { holdsTooMuch } from './domain/socket-memory.ts'
 import { watchNetwork } from './host/changes.ts'
 import { openHost, type HostOptions } from './host/host.ts'
-import { readSocketMemory } from './host/socket-memory.ts'
+import { isAlive } from './host/process.ts'
 import { createWatch } from './host/watch.ts'
 import { allocate } from './lifecycle/allocate.ts'
 import { authorize, deploy } from './lifecycle/deploy.ts'
@@ -23,6 +22,7 @@ import { findPlatform, type PlatformSearch } from './platform.ts'
 import { createProbing } from './probing.ts'
 import { protectionSha256 } from './protection.ts'
 import type { Slivers } from './slivers.ts'
+import { watchSockets } from './socket-watch.ts'
 import type { SliverRecord } from './store/record.ts'
 import { openRecords, type Records } from './store/records.ts'
 import { openTemplates, type TemplatesOptions } from './template/templates.ts'
@@ -48,6 +48,8 @@ export interface SliversOptions
 
 /** The longest time between two checks of what the agent has set on the host, in milliseconds. */
 const upkeepEveryMs = 10_000
+/** The time between two looks whether slivers still run, in milliseconds. The kernel notifies only the parent of a process. */
+const endsEveryMs = 500
 
 /**
  * Open the slivers of this node: probe what they can be run with, and find those that run. Clean up after those that ended while no agent was running. This
@@ -102,20 +104,12 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       running
         .list()
         .flatMap(({ id, process }) => (process === null ? [] : [[id, process] as const])),
-    onEnded: (id) => serial.run(id, () => noticeEnd(parts, id, () => tellEnded(id))),
+    isWell: isAlive,
+    onUnwell: (id) => serial.run(id, () => noticeEnd(parts, id, () => tellEnded(id))),
     onError: onProblem,
+    pauseMs: () => endsEveryMs,
   })
-  const socketWatch = createWatch({
-    watched: () =>
-      running
-        .list()
-        .flatMap(({ id, process, limits }) =>
-          process === null ? [] : [[id, { ...process, limits }] as const],
-        ),
-    isAlive: ({ pid, limits }) => !holdsTooMuch(readSocketMemory(pid), limits),
-    onEnded: (id) => running.stopForSockets(id),
-    onError: onProblem,
-  })
+  const socketWatch = watchSockets({ running, onProblem, signal })
   const upkeep = startUpkeep({
     parts: upkeepParts({
       host,

@@ -16,7 +16,7 @@ export interface UpkeepSubject {
     readonly cgroups: Pick<Host['cgroups'], 'mend'>
   }
   readonly probing: Probing
-  readonly slivers: Omit<RunningSlivers, 'shapeLinks' | 'stopForSockets'>
+  readonly slivers: Omit<RunningSlivers, 'shapeLinks' | 'killForSockets'>
   /** Called when one sliver cannot be checked. The other slivers are checked all the same. */
   readonly onSliverError: (id: string, error: unknown) => void
   /** Called when the capabilities of slivers on this node have changed. */

@@ -47,6 +47,11 @@ const maskedPaths =
   '/proc/acpi /proc/asound /proc/interrupts /proc/kcore /proc/keys /proc/latency_stats /proc/timer_list /proc/timer_stats /proc/sched_debug /proc/scsi /sys/firmware /sys/devices/virtual/powercap'
 const readonlyPaths = '/proc/bus /proc/fs /proc/irq /proc/sys /proc/sysrq-trigger'
 const openFiles = 4096
+/**
+ * When the host has no memory left, the kernel ends programs of slivers before those of the owner. Source: proc(5), oom_score_adj; 1000 is the highest value. A
+ * program may not lower its own without CAP_SYS_RESOURCE.
+ */
+const oomScoreAdj = 1000
 
 /** Make the configuration of a container. Source: OCI runtime specification 1.0.2, config.md and config-linux.md. */
 export function containerConfiguration(plan: ContainerPlan): object {
@@ -66,6 +71,7 @@ export function containerConfiguration(plan: ContainerPlan): object {
       args: plan.args,
       env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root'],
       noNewPrivileges: true,
+      oomScoreAdj,
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
       rlimits: [
         { type: 'RLIMIT_CORE', soft: plan.coreLimit, hard: plan.coreLimit },

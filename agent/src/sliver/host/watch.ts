@@ -1,46 +1,39 @@
-import { isAlive as isProcessAlive, type ProcessIdentity } from './process.ts'
-
-/** Polls processes that are not children of this one, until it is closed. */
+/** Polls something of each sliver, until it is closed. */
 export interface Watch {
   /** Stop polling. Settles when the poll under way is over. */
   close(): Promise<void>
 }
 
 /** Options of {@link createWatch}. */
-export interface WatchOptions<Watched extends ProcessIdentity> {
-  /** The processes to poll, each with a key of its own. Read before each poll. */
-  readonly watched: () => Iterable<readonly [key: string, process: Watched]>
-  /** Called when a process has ended. It is called again while the process is in `watched`, but only after the last call for its key has settled. */
-  readonly onEnded: (key: string) => Promise<void>
-  /** Called when a process cannot be read, or when `onEnded` has failed; once until it works again. The process is still polled. */
+export interface WatchOptions<Watched> {
+  /** What to poll, each with a key of its own. Read before each poll. */
+  readonly watched: () => Iterable<readonly [key: string, watched: Watched]>
+  readonly isWell: (watched: Watched) => boolean | Promise<boolean>
+  /** Called when something is not well. It is called again while that is so, but only after the last call for its key has settled. */
+  readonly onUnwell: (key: string) => Promise<void>
+  /** Called when something cannot be polled, or when `onUnwell` has failed; once until it works again. It is still polled. */
   readonly onError: (key: string, error: unknown) => void
-  /** Tells whether all is well. Default: whether the process still runs. */
-  readonly isAlive?: (process: Watched) => boolean | Promise<boolean>
-  readonly everyMs?: number
+  /** Returns the time until the next poll, in milliseconds. It is called after each poll. */
+  readonly pauseMs: () => number
 }
 
-const defaultEveryMs = 500
-
-/** Report each process that has ended. The kernel notifies only the parent, so they are polled twice a second. */
-export function createWatch<Watched extends ProcessIdentity>(
-  options: WatchOptions<Watched>,
-): Watch {
-  const { watched, onEnded, onError, isAlive = isProcessAlive, everyMs = defaultEveryMs } = options
+/** Poll what the kernel does not notify about, such as the end of a process that is not a child of this one. */
+export function createWatch<Watched>(options: WatchOptions<Watched>): Watch {
+  const { watched, isWell, onUnwell, onError, pauseMs } = options
   const troubled = new Set<string>()
   const handled = new Set<string>()
   let looking: Promise<void> = Promise.resolve()
-  let isBusy = false
   let isClosed = false
 
   async function look(): Promise<void> {
-    for (const [key, process] of [...watched()]) {
+    for (const [key, one] of [...watched()]) {
       if (isClosed) return
       if (handled.has(key)) continue
       try {
-        if (!(await isAlive(process))) void handle(key)
+        if (!(await isWell(one))) void handle(key)
         else troubled.delete(key)
       } catch (error) {
-        // Too many open files, or no memory. This says nothing about the process.
+        // Too many open files, or no memory. This says nothing about what is watched.
         noteTrouble(key, error)
       }
     }
@@ -49,7 +42,7 @@ export function createWatch<Watched extends ProcessIdentity>(
   async function handle(key: string): Promise<void> {
     handled.add(key)
     try {
-      await onEnded(key)
+      await onUnwell(key)
       troubled.delete(key)
     } catch (error) {
       noteTrouble(key, error)
@@ -63,18 +56,20 @@ export function createWatch<Watched extends ProcessIdentity>(
     troubled.add(key)
   }
 
-  const timer = setInterval(() => {
-    if (isBusy) return
-    isBusy = true
-    looking = look().finally(() => {
-      isBusy = false
-    })
-  }, everyMs)
+  let timer = waitForNext()
+
+  function waitForNext(): NodeJS.Timeout {
+    return setTimeout(() => {
+      looking = look().finally(() => {
+        if (!isClosed) timer = waitForNext()
+      })
+    }, pauseMs())
+  }
 
   return {
     async close() {
       isClosed = true
-      clearInterval(timer)
+      clearTimeout(timer)
       await looking
     },
   }

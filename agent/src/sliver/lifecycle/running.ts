@@ -3,8 +3,8 @@ import type { Serial } from '../../serial.ts'
 import type { SliverRecord } from '../store/record.ts'
 import { holdsTooMuch } from '../domain/socket-memory.ts'
 import { reasonOf } from '../host/command.ts'
-import { isAlive } from '../host/process.ts'
-import { readSocketMemory } from '../host/socket-memory.ts'
+import { isAlive, kill } from '../host/process.ts'
+import type { SocketOwner } from '../host/socket-memory.ts'
 import { stopFor } from './end.ts'
 import type { SliverParts } from './parts.ts'
 import { cleanUp } from './recover.ts'
@@ -21,8 +21,11 @@ export interface RunningSlivers {
   shapeLinks(signal: AbortSignal): Promise<void>
   /** Stop all running slivers for a reason of the node. */
   stopAll(reason: string): Promise<void>
-  /** Stop a sliver, if its packet and raw sockets still hold more memory than it may have. */
-  stopForSockets(id: string): Promise<void>
+  /** Kill a sliver if its sockets hold more memory than it may have. The kill does not wait for a step under way. */
+  killForSockets(
+    id: string,
+    measure: (owner: SocketOwner) => number | Promise<number>,
+  ): Promise<void>
 }
 
 /** Options of {@link createRunningSlivers}. */
@@ -89,17 +92,23 @@ export function createRunningSlivers(
       )
       await Promise.all(stopping)
     },
-    stopForSockets: (id) =>
-      inTurn(id, async (record) => {
-        const { process, limits } = record
-        const bytes = process === null ? 0 : readSocketMemory(process.pid)
-        if (!holdsTooMuch(bytes, limits)) return
-        const held = Math.round(bytes / 2 ** 20)
-        const reason = new LabError('LAB_SLIVER_ENDED', {
-          sliver: id,
-          reason: `its packet and raw sockets held ${held} MiB that the kernel counts for nobody, and it may have ${limits.memory} MiB`,
-        }).message
-        await stopFor(parts, record, { reason, onNoted: () => onEnded(id) })
-      }),
+    async killForSockets(id, measure) {
+      const record = records.get(id)
+      if (record?.stage !== 'started' || record.process === null) return
+      const { process, limits } = record
+      const bytes = await measure({ process, limits })
+      if (!holdsTooMuch(bytes, limits)) return
+      kill(process)
+      const held = Math.round(bytes / 2 ** 20)
+      const { message: reason } = new LabError('LAB_SLIVER_ENDED', {
+        sliver: id,
+        reason: `its sockets held ${held} MiB that the kernel counts for nobody, and it may have ${limits.memory} MiB`,
+      })
+      await inTurn(id, async (now) => {
+        if (now.process?.pid !== process.pid || now.process.startTicks !== process.startTicks)
+          return
+        await stopFor(parts, now, { reason, onNoted: () => onEnded(id) })
+      })
+    },
   }
 }

@@ -9,7 +9,7 @@ import { startAgent, type TestAgent } from './world/agent.ts'
 import { powerOn, type Machine } from './world/machine.ts'
 import { givePerl } from './world/perl.ts'
 import { createSshUser, type SshUser } from './world/ssh.ts'
-import { buildTemplate, wanted } from './world/template.ts'
+import { buildTemplate, wanted, type TestTemplate } from './world/template.ts'
 
 const documentation = join(import.meta.dirname, '../../../../agent/README.md')
 const attempts = join(import.meta.dirname, '../../../support/attempts.pl')
@@ -30,12 +30,14 @@ describe.runIf(process.getuid?.() === 0 && systemCalls !== undefined)(
     let user: SshUser
     let sliver: SliverStatus
     let perl: string
+    let template: TestTemplate
+    let held = 0
     let inSliver: (what: string) => Promise<string>
 
     beforeAll(async () => {
       const place = ownPlace()
       machine = await powerOn(place, true)
-      const template = await buildTemplate(machine.dir)
+      template = await buildTemplate(machine.dir)
       agent = await startAgent(machine, place, { runtime: 'crun' })
       user = await createSshUser(machine)
       const more = { ssh_authorized_keys: [user.publicKey] }
@@ -115,13 +117,27 @@ describe.runIf(process.getuid?.() === 0 && systemCalls !== undefined)(
       ])
     })
 
-    test('ends it when its packet sockets hold more memory than it has, and says so', async () => {
-      const flooding = inSliver('packets')
-      await agent.ended('1@3')
-      expect(await flooding).toContain('Remote closed the connection')
-      expect((await agent.sliver('1@3')).ended?.message).toMatch(
-        /^sliver 1@3 ended by itself: its packet and raw sockets held \d+ MiB .* it may have 64 MiB; it is started again$/u,
-      )
+    test.each(['packet', 'netlink', 'datagram', 'stream', 'corked'])(
+      'ends it when its sockets hold more memory than it has, and says so: %s',
+      async (kind) => {
+        const nr = 10 + held++
+        const id = `${nr}@3`
+        const flooder = await agent.run(
+          wanted(nr, template, { ssh_authorized_keys: [user.publicKey] }),
+        )
+        const program = await givePerl(machine, flooder, attempts)
+        const flooding = user.run(flooder, `${program} hold ${kind}`)
+        await agent.ended(id)
+        expect(await flooding).toContain('Remote closed the connection')
+        expect((await agent.sliver(id)).ended?.message).toMatch(
+          /^sliver \d+@3 ended by itself: its sockets held \d+ MiB .* it may have 64 MiB; it is started again$/u,
+        )
+        await agent.call('remove', id)
+      },
+    )
+
+    test('lets the kernel end it before programs of the owner when the node has no memory left', async () => {
+      expect(await user.run(sliver, 'cat /proc/self/oom_score_adj')).toBe('1000\n')
     })
   },
 )

@@ -16,14 +16,14 @@ it('takes a process that cannot be looked at for neither ended nor forgotten, an
   ])
   const watch = createWatch({
     watched: () => watched,
-    everyMs: 1,
-    isAlive({ pid }) {
+    pauseMs: () => 1,
+    isWell({ pid }) {
       if (pid === 2) return Promise.resolve(false)
       const answer = answers[look++]
       if (answer === 'alive' || answer === 'ended') return Promise.resolve(answer === 'alive')
       return Promise.reject(Object.assign(new Error('no'), { code: answer }))
     },
-    onEnded(key) {
+    onUnwell(key) {
       said.push(`${key} ended`)
       watched.delete(key)
       if (key === 'first') ended.resolve(null)
@@ -42,9 +42,9 @@ it('tells of an end again when what follows from it has failed, so that no end i
   const watched = new Map([['first', first]])
   const watch = createWatch({
     watched: () => watched,
-    everyMs: 1,
-    isAlive: () => Promise.resolve(false),
-    onEnded(key) {
+    pauseMs: () => 1,
+    isWell: () => Promise.resolve(false),
+    onUnwell(key) {
       said.push(`${key} ended`)
       if (said.length < 4) return Promise.reject(new Error('too many open files'))
       watched.delete(key)
