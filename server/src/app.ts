@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import websocket from '@fastify/websocket'
+import { routes as paths } from '@community-lab/contract'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { accessPlugin } from './access/access.ts'
 import type { ServerConfiguration } from './config.ts'
@@ -23,6 +24,7 @@ import { auditRoutes } from './route/audit.ts'
 import { eventRoutes } from './route/events.ts'
 import { agreementRoutes, groupRoutes } from './route/groups.ts'
 import { agentRoutes, nodeRoutes } from './route/nodes.ts'
+import { hostRoutes, islandRoutes, serverResourceRoutes } from './route/places.ts'
 import { requestRoutes } from './route/requests.ts'
 import { serverRoutes } from './route/server.ts'
 import { sliceRoutes } from './route/slices.ts'
@@ -32,6 +34,7 @@ import { tokenRoutes } from './route/tokens.ts'
 import { userRoutes } from './route/users.ts'
 import streamPlugin, { maxMessageBytes } from './stream/plugin.ts'
 import telemetryPlugin from './telemetry/plugin.ts'
+import { describeOwnServer } from './registry/write/servers.ts'
 import { ensureCertificate, type ServerCertificate } from './tls/certificate.ts'
 import { tunnelPlugin } from './tunnel/tunnel.ts'
 import { version } from './version.ts'
@@ -124,6 +127,17 @@ export async function buildApp(options: AppOptions): Promise<App> {
   await app.register(streamPlugin, { offlineAfterMs: offlineAfterS * 1000 })
   await app.register(tunnelPlugin)
 
+  app.addHook('onReady', async () => {
+    const { pubkey, addresses } = app.management.serverTincHost()
+    const base = { base_uri: new URL(paths.base, configuration.communityUrl).href }
+    const api = (['registry', 'controller'] as const).map((type) => ({
+      type,
+      ...base,
+      cert: certificate.certPem,
+    }))
+    await describeOwnServer(registry, { api, pubkey, addresses })
+  })
+
   const context: RouteContext = {
     registry,
     feed,
@@ -137,6 +151,9 @@ export async function buildApp(options: AppOptions): Promise<App> {
     serverRoutes(routes, context)
     nodeRoutes(routes, context)
     agentRoutes(routes, context)
+    serverResourceRoutes(routes, context)
+    islandRoutes(routes, context)
+    hostRoutes(routes, context)
     sliceRoutes(routes, context)
     sliverRoutes(routes, context)
     templateRoutes(routes, context)

@@ -1,6 +1,9 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, readFile, readlink } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
 import { promisify } from 'node:util'
 import { acceptOf, Node, path, routes, type VctNode } from '@community-lab/contract'
 import { connect, type Lab, type Slice } from '@community-lab/kernel'
@@ -138,6 +141,57 @@ it('lets no node offer more than its share of the host', async () => {
   expect(offered('memory')).toBeLessThanOrEqual(host.memoryMiB)
   expect(offered('disk')).toBeLessThanOrEqual(host.diskMiB)
   expect(offered('processes')).toBeLessThanOrEqual(host.processes)
+})
+
+/** Give a new network namespace a link into the community network, whose server answers at this address. Returns its name. */
+async function attachMachine(): Promise<string> {
+  const name = `cl-host-${testbed.podPid}`
+  const inside = (...argv: readonly string[]) => run('ip', ['-n', name, ...argv])
+  await run('ip', ['netns', 'add', name])
+  const link = ['link', 'add', 'cn0', 'type', 'veth', 'peer', 'name', 'laptop0', 'netns']
+  await inside(...link, `${testbed.podPid}`)
+  await inPod('ip', 'addr', 'add', 'fd99::1/64', 'dev', 'laptop0', 'nodad')
+  await inPod('ip', 'link', 'set', 'laptop0', 'up')
+  await inside('link', 'set', 'lo', 'up')
+  await inside('link', 'set', 'cn0', 'up')
+  await inside('addr', 'add', 'fd99::2/64', 'dev', 'cn0', 'nodad')
+  await inside('route', 'add', 'default', 'via', 'fd99::1')
+  return name
+}
+
+it('lets a researcher’s own machine reach slivers over the management network, until it is removed', async () => {
+  const netns = await attachMachine()
+  const folder = await mkdtemp(join(tmpdir(), 'cl-host-'))
+  const { url, token } = testbed.credentials
+  const env = { ...process.env, COMMUNITY_LAB_URL: url, COMMUNITY_LAB_TOKEN: token }
+  const cli = (...argv: readonly string[]) =>
+    run(process.execPath, ['server/cli/bin/community-lab.mjs', ...argv], { env })
+  const inside = (...argv: readonly string[]) => run('ip', ['netns', 'exec', netns, ...argv])
+  const reaches = (address: string): Promise<boolean> =>
+    inside('ping', '-n', '-c', '1', '-W', '1', address).then(
+      () => true,
+      () => false,
+    )
+  try {
+    const { stdout } = await cli('host', 'add', 'laptop', '--folder', folder, '--json')
+    const { commands } = JSON.parse(stdout) as { commands: readonly string[] }
+    expect(commands[0]).toBe(`cp -r ${folder} /etc/tinc/community-lab`)
+    await inside('tincd', '-c', folder, `--pidfile=${folder}/pid`)
+    const address = slice.sliver('n1').managementAddress
+    await poll(() => reaches(address))
+    const { stdout: banner } = await inside(
+      'bash',
+      '-c',
+      `exec 3<>/dev/tcp/${address}/22; head -n 1 <&3`,
+    )
+    expect(banner).toContain('SSH-2.0')
+    await cli('host', 'remove', 'laptop', '--yes')
+    await poll(async () => !(await reaches(address)))
+  } finally {
+    await inside('tincd', '-c', folder, `--pidfile=${folder}/pid`, '-k').catch(() => undefined)
+    await run('ip', ['netns', 'del', netns])
+    await rm(folder, { recursive: true })
+  }
 })
 
 /** Start a program in the process namespace of a sliver that writes to a folder, and wait until it waits for the disk. */

@@ -9,6 +9,8 @@ export const aNode = (id: number, name: string): Node => ({
   group: { uri: '/api/groups/1/', id: 1 },
   arch: 'x86_64',
   properties: {},
+  island: null,
+  cn: null,
   set_state: 'production',
   boot_sn: 0,
   mgmt_net: { backend: 'tinc', addr: `fd65:fc41:c50f:${id}::2` },

@@ -90,7 +90,7 @@ export class Sliver {
     return found?.ipv6_addr ?? null
   }
 
-  /** Its address in the management network, which only the server can reach. */
+  /** Its address in the management network, which only the server and hosts (`community-lab host add`) can reach. */
   get managementAddress(): string {
     return this.#object.mgmt_net.addr
   }

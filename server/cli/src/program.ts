@@ -6,10 +6,13 @@ import { Value } from 'typebox/value'
 import { addAudit } from './command/audit.ts'
 import { addDoctor } from './command/doctor.ts'
 import { addGroup } from './command/group.ts'
+import { addHost } from './command/host.ts'
+import { addIsland } from './command/island.ts'
 import { addNode } from './command/node.ts'
 import { leaf, nodeCount, parameter, port } from './command/option.ts'
 import { addRequest } from './command/request.ts'
 import { run, type RunOptions } from './command/run.ts'
+import { addServer } from './command/server.ts'
 import { addSlice } from './command/slice.ts'
 import { start, type StartOptions } from './command/start.ts'
 import { addStatus } from './command/status.ts'
@@ -50,6 +53,9 @@ export function createProgram(
   addNode(program, context)
   addSlice(program, context)
   addTemplate(program, context)
+  addHost(program, context)
+  addIsland(program, context)
+  addServer(program, context)
   addGroup(program, context)
   addUser(program, context)
   addRequest(program, context)

@@ -33,6 +33,11 @@ export function hostManagementAddress(prefix: string, hostId: number): string {
   return formatIpv6(join(prefix48(prefix), 0, 0x2000, split48(hostId, 'host id')))
 }
 
+/** The subnet of the management addresses of all hosts. */
+export function hostManagementSubnet(prefix: string): string {
+  return `${formatIpv6(join(prefix48(prefix), 0, 0x2000, [0, 0, 0]))}/80`
+}
+
 /** A node's management address `P:N::2`. */
 export function nodeManagementAddress(prefix: string, nodeId: number): string {
   return formatIpv6(join(prefix48(prefix), checkNodeId(nodeId), 0, [0, 0, 2]))

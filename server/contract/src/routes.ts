@@ -38,6 +38,12 @@ export const routes = {
   sliverUpdate: '/api/slivers/{id}/ctl/update/',
   /** WebSocket of bytes to the sliver's SSH port. */
   sliverSsh: '/api/slivers/{id}/ctl/ssh',
+  servers: '/api/servers/',
+  server: '/api/servers/{id}/',
+  islands: '/api/islands/',
+  island: '/api/islands/{id}/',
+  hosts: '/api/hosts/',
+  host: '/api/hosts/{id}/',
   groups: '/api/groups/',
   group: '/api/groups/{id}/',
   /** POST, a member: is a member no more. */

@@ -26,6 +26,11 @@ export function nodeTincName(nodeId: number): string {
   return `node_${nodeId}`
 }
 
+/** tinc's name of a host: `host_<id>`. Source: CONFINE. */
+export function hostTincName(hostId: number): string {
+  return `host_${hostId}`
+}
+
 /** Return the owner of a tinc name; `null` for other names. Source: CONFINE, ids in decimal. */
 export function parseTincName(
   name: string,

@@ -75,6 +75,14 @@ async function findOwner(db: Kysely<Tables>, kind: OwnedKind, id: string): Promi
         .executeTakeFirst()
       return row ?? null
     }
+    case 'host': {
+      const row = await db
+        .selectFrom('hosts')
+        .select('owner_id as userId')
+        .where('id', '=', number)
+        .executeTakeFirst()
+      return row ?? null
+    }
     case 'request': {
       const row = await db
         .selectFrom('requests')

@@ -15,7 +15,8 @@ export type Party =
   | 'node'
 
 /** Kinds of objects that the path of a request names by `{id}`. */
-export type OwnedKind = 'node' | 'slice' | 'sliver' | 'group' | 'user' | 'token' | 'request'
+export type OwnedKind =
+  'node' | 'slice' | 'sliver' | 'group' | 'user' | 'token' | 'request' | 'host'
 
 /** An action of requests, and who may do it. */
 export interface Right {
@@ -106,6 +107,17 @@ export const rights = {
     changes: true,
   },
 
+  'register a server': { may: operators, object: 'none', changes: true },
+  'change a server': { may: operators, object: 'none', changes: true },
+  'remove a server': { may: operators, object: 'none', changes: true },
+  'make an island': { may: operators, object: 'none', changes: true },
+  'change an island': { may: operators, object: 'none', changes: true },
+  'remove an island': { may: operators, object: 'none', changes: true },
+  'register a host': { may: people, object: 'none', changes: true },
+  'change a host': { may: ['operator', 'user itself'], object: 'host', changes: true },
+  'give a host to another': { may: operators, object: 'none', changes: true },
+  'remove a host': { may: ['operator', 'user itself'], object: 'host', changes: true },
+
   'register a node': { may: nodeAdmins, object: 'unnamed', changes: true },
   'change a node': { may: nodeAdmins, object: 'node', changes: true },
   'reboot a node': { may: nodeAdmins, object: 'node', changes: true },
@@ -152,6 +164,7 @@ export const memberRights: Readonly<
     allow_slices: 'allow a group slices',
     quotas: 'set a group’s quotas',
   },
+  'change a host': { owner: 'give a host to another' },
   'make a token': { user: 'make a token for another', group: 'make a token for another' },
 }
 

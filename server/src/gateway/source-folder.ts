@@ -85,8 +85,8 @@ async function readFiles(
   for (const file of files) {
     if (file === network.name || file.startsWith('.')) continue
     try {
-      const kind = parseTincName(file)?.kind
-      if (kind !== 'node' && kind !== 'host') throw new RangeError('not the name of a node or host')
+      if (parseTincName(file) === null)
+        throw new RangeError('not the name of a node, a host or a server')
       hosts.set(file, readHost(file, await readPlainFile(join(dir, file)), network.prefix))
     } catch (error) {
       if (isOfSystem(error)) throw error

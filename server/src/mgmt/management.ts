@@ -1,12 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
-import {
-  LabError,
-  nodeTincName,
-  serverTincName,
-  type EnrollmentAnswer,
-} from '@community-lab/contract'
+import { LabError, serverTincName, type EnrollmentAnswer } from '@community-lab/contract'
 import { ensureTincKey } from '@community-lab/contract/host'
 import fp from 'fastify-plugin'
 import '../decorations.ts'
@@ -49,7 +44,7 @@ declare module 'fastify' {
 const retryAfterMs = 1_000
 
 /**
- * The server's side of the management network: its key, a host file for each enrolled node, and updates of the gateway after each change. Needs
+ * The server's side of the management network: its key, a host file for each machine that may join, and updates of the gateway after each change. Needs
  * `app.registry`. The server also works without a gateway: its health then says what is missing, and the gateway is updated when it connects.
  */
 export const managementPlugin = fp<ManagementOptions>(
@@ -113,16 +108,16 @@ export const managementPlugin = fp<ManagementOptions>(
     const told = createHostQueue()
 
     async function updateOnce(): Promise<void> {
-      await written.serve(async (nodeIds) => {
-        const hosts = await app.registry.tincHosts(nodeIds)
-        const left = await writeHosts(tincDir, hosts, nodeIds?.map(nodeTincName))
+      await written.serve(async (names) => {
+        const hosts = await app.registry.tincHosts(names)
+        const left = await writeHosts(tincDir, hosts, names)
         if (left.length > 0) app.log.error({ hosts: left }, 'hosts that tinc cannot know')
-        if (nodeIds === undefined) told.addAll()
-        else told.add(nodeIds)
+        if (names === undefined) told.addAll()
+        else told.add(names)
       })
-      await told.serve(async (nodeIds) => {
-        const hosts = nodeIds?.map(nodeTincName)
-        const some = hosts === undefined || hosts.length > maxReloadedHosts ? {} : { hosts }
+      await told.serve(async (hosts) => {
+        const isLong = hosts === undefined || hosts.length > maxReloadedHosts
+        const some = isLong ? {} : { hosts: [...hosts] }
         noteStatus(await gateway.ask({ do: 'reload', ...some }))
       })
     }
@@ -179,8 +174,8 @@ export const managementPlugin = fp<ManagementOptions>(
       updated,
     } satisfies Management)
 
-    const unsubscribe = app.registry.onTincHostsChanged((nodeIds) => {
-      written.add(nodeIds)
+    const unsubscribe = app.registry.onTincHostsChanged((names) => {
+      written.add(names)
       update()
     })
     app.addHook('onReady', () => update())

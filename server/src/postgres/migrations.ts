@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
+import { addPlaces } from './migration/places.ts'
 
 /** All steps of the schema, in order. A step that was released is never changed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -9,6 +10,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0004-audit': { up: addAudit },
   '0005-enrolment-user': { up: addEnrolmentUser },
   '0006-quotas': { up: addQuotas },
+  '0007-places': { up: addPlaces },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

@@ -3,6 +3,7 @@ import type {
   Arch,
   AuditEntry,
   ChangeEvent,
+  CommunityEntry,
   GroupRequest,
   NodeReport,
   NodeSetState,
@@ -11,6 +12,7 @@ import type {
   Quotas,
   ResourceRequest,
   Role,
+  ServerApi,
   SliceSetState,
   SliverReport,
   SliverState,
@@ -31,6 +33,9 @@ export interface Tables {
   readonly tokens: TokenTable
   readonly nodes: NodeTable
   readonly enrollments: EnrollmentTable
+  readonly islands: IslandTable
+  readonly servers: ServerTable
+  readonly hosts: HostTable
   readonly templates: TemplateTable
   readonly slices: SliceTable
   readonly slice_owners: SliceOwnerTable
@@ -115,6 +120,8 @@ export interface NodeTable {
   set_state: NodeSetState
   boot_sn: Generated<number>
   tinc_pubkey: string | null
+  island_id: number | null
+  cn: NullableJson<CommunityEntry>
   state: NodeState
   state_changed_on: Date | null
   last_seen_on: Date | null
@@ -130,6 +137,36 @@ export interface EnrollmentTable {
   used_pubkey: string | null
   /** Who made it; null: it is from a server that did not keep this. */
   user_id: number | null
+}
+
+/** Parts of the community network. */
+export interface IslandTable {
+  id: Generated<number>
+  name: string
+  description: string
+}
+
+/** The servers of the testbed. The one with id 2 is the server that answers. */
+export interface ServerTable {
+  id: Generated<number>
+  name: string
+  description: string
+  properties: Json<Properties>
+  island_id: number | null
+  api: Json<ServerApi[]>
+  tinc_pubkey: string | null
+  tinc_addresses: Json<{ readonly addr: string; readonly port: number }[]>
+  cn: NullableJson<CommunityEntry>
+}
+
+/** Machines of users in the management network. */
+export interface HostTable {
+  id: Generated<number>
+  name: string
+  description: string
+  owner_id: number
+  island_id: number | null
+  tinc_pubkey: string | null
 }
 
 export interface TemplateTable {

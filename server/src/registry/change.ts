@@ -34,8 +34,8 @@ export interface Change {
   incident(incident: Incident): void
   /** Note that the target of a node may have changed. */
   target(nodeId: number): void
-  /** Note that a node was added to the management network or removed from it, or that its key has changed. */
-  tincHost(nodeId: number): void
+  /** Note that a machine, by its name in tinc, may join the management network now or not any more, or that its key has changed. */
+  tincHost(name: string): void
   /** Note that tokens are void or have lost rights. Every server ends the streams that they have open. */
   cutTokens(ids: readonly number[]): void
 }
@@ -43,7 +43,7 @@ export interface Change {
 /** The callbacks after a change was committed. */
 export interface ChangeListeners {
   onTarget(nodeId: number): void
-  onTincHosts(nodeIds: readonly number[]): void
+  onTincHosts(names: readonly string[]): void
 }
 
 const maxAttempts = 6
@@ -64,7 +64,7 @@ export function createChangeRunner(
     for (let attempt = 1; ; attempt++) {
       const notes = createNotes()
       const targets = new Set<number>()
-      const hosts = new Set<number>()
+      const hosts = new Set<string>()
       const cut: number[] = []
       const traces: Trace[] = []
       try {
@@ -74,7 +74,7 @@ export function createChangeRunner(
             ...notes,
             trace: (kind, action, id) => void traces.push({ kind, action, id: String(id) }),
             target: (nodeId) => void targets.add(nodeId),
-            tincHost: (nodeId) => void hosts.add(nodeId),
+            tincHost: (name) => void hosts.add(name),
             cutTokens: (ids) => void cut.push(...ids),
           })
           await tellCutTokens(tx, cut)

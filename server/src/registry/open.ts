@@ -1,10 +1,4 @@
-import {
-  nodeManagementSubnet,
-  nodeTincName,
-  sliverId as formatSliverId,
-  parseSliverId,
-  type NodeTarget,
-} from '@community-lab/contract'
+import { sliverId as formatSliverId, parseSliverId, type NodeTarget } from '@community-lab/contract'
 import { sql } from 'kysely'
 import { etagOf, namesEtag } from './etag.ts'
 import type { Database } from '../postgres/database.ts'
@@ -15,10 +9,10 @@ import { createContactBook } from './contact.ts'
 import { createKnownEtags, type Tagged } from './known-etags.ts'
 import type { RegistryStore } from './store.ts'
 import { createReaders } from './read/readers.ts'
+import { readTincHosts } from './read/tinc-hosts.ts'
 import type { Registry } from './registry.ts'
 import { found } from '../domain/found.ts'
 import { readNodeTargets } from './target.ts'
-import { readTincKeys } from './write/nodes.ts'
 import { applyReport, setNodeState, writeContacts } from './write/report.ts'
 import { readStoredReports, reportEtag, storedEtag } from './write/stored-reports.ts'
 import { removeExpiredSlices } from './write/slices.ts'
@@ -50,7 +44,7 @@ export async function openRegistry(
   const { database, mgmtPrefix, offlineAfterS, onError } = options
   const { db } = database
   const targetListeners = new Set<(nodeId: number) => void>()
-  const hostListeners = new Set<(nodeIds: readonly number[]) => void>()
+  const hostListeners = new Set<(names: readonly string[]) => void>()
   const contacts = createContactBook({
     silenceMs: offlineAfterS * 1000,
     nowMs: () => performance.now(),
@@ -63,7 +57,7 @@ export async function openRegistry(
       known.forgetTarget(nodeId)
       targetListeners.forEach((listener) => listener(nodeId))
     },
-    onTincHosts: (nodeIds) => hostListeners.forEach((listener) => listener(nodeIds)),
+    onTincHosts: (names) => hostListeners.forEach((listener) => listener(names)),
   })
   const store: RegistryStore = { db, read, change }
 
@@ -163,14 +157,7 @@ export async function openRegistry(
         .executeTakeFirst()
       return row?.group_id ?? null
     },
-    async tincHosts(nodeIds) {
-      const keys = await readTincKeys(store, nodeIds)
-      return [...keys].map(([id, pubkey]) => ({
-        name: nodeTincName(id),
-        pubkey,
-        subnets: [nodeManagementSubnet(mgmtPrefix, id)],
-      }))
-    },
+    tincHosts: (names) => readTincHosts(db, mgmtPrefix, names),
     onTargetChanged(listener) {
       targetListeners.add(listener)
       return () => void targetListeners.delete(listener)

@@ -8,13 +8,13 @@ import type {
   Sliver,
 } from '@community-lab/contract'
 
-/** A host of the management network, as tinc needs it. */
+/** A machine of the management network, as tinc needs it. */
 export interface TincHost {
-  /** The name of the host in tinc: `node_<id>`. */
+  /** Its name in tinc: `node_<id>`, `host_<id>` or `server_<id>`. */
   readonly name: string
   /** RSA public key, PKCS #1 PEM. */
   readonly pubkey: string
-  /** The subnets of the host, `address/length`. */
+  /** Its subnets, `address/length`. */
   readonly subnets: readonly string[]
 }
 
@@ -28,12 +28,15 @@ export interface Registry {
   sliver(id: string): Promise<Sliver | null>
   /** Return the group that owns a slice, or owned it before it was removed; null when there never was such a slice. */
   sliceGroup(sliceId: number): Promise<number | null>
-  /** List all enrolled nodes, or those among some nodes, as tinc hosts. Revoked nodes are not among them. */
-  tincHosts(nodeIds?: readonly number[]): Promise<readonly TincHost[]>
+  /**
+   * List the machines that may join the management network, or those with some names: enrolled nodes, hosts of active users, other servers. Revoked nodes are not
+   * among them.
+   */
+  tincHosts(names?: readonly string[]): Promise<readonly TincHost[]>
   /** Call back when the target of a node may have changed. Returns the unsubscriber. */
   onTargetChanged(listener: (nodeId: number) => void): () => void
-  /** Call back after hosts were added, changed or revoked, with their nodes. Returns a function that ends this. */
-  onTincHostsChanged(listener: (nodeIds: readonly number[]) => void): () => void
+  /** Call back after machines of the management network were added, changed or revoked, with their names in tinc. Returns a function that ends this. */
+  onTincHostsChanged(listener: (names: readonly string[]) => void): () => void
   /** Answer a node's poll: whether the target that it has is current, and whether the server has its last report. Makes no query if nothing has changed. */
   poll(nodeId: number, has: Omit<Look, 'type'>): Promise<Omit<Seen, 'type'>>
   /** The target of a node; null when its ETag is one of those in `known`. Makes no query for that if nothing has changed. */

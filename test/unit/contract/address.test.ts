@@ -1,5 +1,6 @@
 import {
   hostManagementAddress,
+  hostManagementSubnet,
   managementOwner,
   maxNodeId,
   maxSliceId,
@@ -32,6 +33,7 @@ describe('the worked examples of CONFINE’s address plan', () => {
 
   test('host 7', () => {
     expect(hostManagementAddress(docs, 7)).toBe('2001:db8:cafe:0:2000::7')
+    expect(hostManagementSubnet(docs)).toBe('2001:db8:cafe:0:2000::/80')
   })
 
   test('node 12345 and the /64 it owns', () => {

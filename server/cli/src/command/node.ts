@@ -15,6 +15,7 @@ import type { Client } from '../http/client.ts'
 import { formatAgo } from '../output/duration.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
+import { findIsland, islandName, listIslands } from './island.ts'
 import { findNamed } from './name.ts'
 import { destroyer, leaf } from './option.ts'
 
@@ -28,9 +29,14 @@ export function addNode(program: Command, context: Context): void {
   })
   leaf(node, 'show <name>', 'one node, with what it has and what is wrong with it').action(
     async (name: string, options: PrintOptions) => {
-      const found = findNamed('node', await listNodes(connectServer(context)), name)
-      if (options.json === true) printJson(context, found)
-      else showNode(context, found)
+      const client = connectServer(context)
+      const found = findNamed('node', await listNodes(client), name)
+      if (options.json === true) {
+        printJson(context, found)
+        return
+      }
+      const islands = found.island === null ? [] : await listIslands(client)
+      showNode(context, found, islandName(islands, found.island))
     },
   )
   destroyer(node, 'set-state <name>', 'set the state that the node is to have')
@@ -38,6 +44,18 @@ export function addNode(program: Command, context: Context): void {
     .action((name: string, state: NodeSetState, options: ConfirmOptions) =>
       setState(context, { name, state, options }),
     )
+  leaf(
+    node,
+    'set-island <name> <island>',
+    'say on which island the node is; "none": on none',
+  ).action(async (name: string, island: string, options: PrintOptions) => {
+    const client = connectServer(context)
+    const { id } = findNamed('node', await listNodes(client), name)
+    const body: NodePatch = { island: await findIsland(client, island) }
+    const changed = await client.ask(Node, pathOf(routes.node, { id }), { method: 'PATCH', body })
+    if (options.json === true) printJson(context, changed)
+    else context.out.write(`node ${changed.name} is on island ${island}\n`)
+  })
   destroyer(
     node,
     'reboot <name>',
@@ -154,10 +172,11 @@ function freeMemory({ resources }: Node): number | null {
   return resources.find(({ name }) => name === 'memory')?.avail ?? null
 }
 
-function showNode(context: Context, node: Node): void {
+function showNode(context: Context, node: Node, island: string | null): void {
   const lines = [
     `${node.name} (${node.id}), ${node.arch}, ${node.state}, wanted: ${node.set_state}`,
     `management ${node.mgmt_net.addr}, public ${node.public_prefix ?? '-'}`,
+    ...(island === null ? [] : [`island ${island}`]),
     `software ${node.soft_version ?? '-'}, seen ${formatAgo(node.last_seen_on, Date.now())}`,
     `slivers ${node.slivers.map(({ id }) => id).join(', ') || 'none'}`,
     ...(node.capabilities?.lacks ?? []).map((each) => `lacks: ${each}`),

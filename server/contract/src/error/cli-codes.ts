@@ -47,6 +47,12 @@ export const cliCodes = {
     (d) => `parameter ${d.name}: ${d.problem}`,
   ),
   LAB_NOTEBOOK_CELL_FAILED: code<{ problem: string }>(0, false, (d) => d.problem),
+  LAB_CLI_NO_HUB: code<Record<string, never>>(
+    0,
+    true,
+    () =>
+      'the testbed does not say how its management network is reached; try again when its server is ready',
+  ),
   LAB_CLI_UNKNOWN_NAME: code<{
     kind: string
     name: string

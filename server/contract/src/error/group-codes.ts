@@ -67,7 +67,7 @@ export const groupCodes = {
   ),
   LAB_ACCESS_TOO_MANY: code<{
     user: string
-    what: 'groups' | 'tokens' | 'requests'
+    what: 'groups' | 'tokens' | 'requests' | 'hosts'
     limit: number
   }>(409, false, (d) =>
     d.what === 'requests'

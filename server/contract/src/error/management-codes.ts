@@ -30,6 +30,11 @@ export const managementCodes = {
     (d) =>
       `the management gateway will not keep its scripts in ${d.folder}: ${d.reason}; remove it, or set COMMUNITY_LAB_GATEWAY_RUN_DIR`,
   ),
+  LAB_SERVER_ITSELF: code<{ server: string; action: 'change' | 'remove' }>(403, false, (d) =>
+    d.action === 'remove'
+      ? `server ${d.server} cannot be removed: it is the one that answers`
+      : `api and tinc of server ${d.server} follow from its own settings; change those (COMMUNITY_LAB_SERVER_…) and restart it`,
+  ),
   LAB_IDENTITY_DAMAGED: code<{ file: string; reason: string }>(
     0,
     false,

@@ -13,6 +13,9 @@ export const AuditKind = Type.Enum([
   'token',
   'request',
   'agreement',
+  'server',
+  'island',
+  'host',
 ] as const)
 export type AuditKind = Static<typeof AuditKind>
 

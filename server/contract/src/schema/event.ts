@@ -1,12 +1,22 @@
 import Type, { type Static } from 'typebox'
 import { nullable, Time } from './common.ts'
 import { Node } from './node.ts'
+import { Host, Island, Server } from './place.ts'
 import { Slice } from './slice.ts'
 import { Sliver } from './sliver.ts'
 import { Template } from './template.ts'
 
 /** The kinds of changes. `incident`: something that an operator should look at, such as a node that announces the subnet of another one. */
-export const EventKind = Type.Enum(['node', 'slice', 'sliver', 'template', 'incident'] as const)
+export const EventKind = Type.Enum([
+  'node',
+  'slice',
+  'sliver',
+  'template',
+  'server',
+  'island',
+  'host',
+  'incident',
+] as const)
 export type EventKind = Static<typeof EventKind>
 
 /** Something that an operator should look at. */
@@ -28,7 +38,7 @@ export const ChangeEvent = Type.Object(
     kind: EventKind,
     action: Type.Enum(['created', 'updated', 'deleted'] as const),
     object_id: Type.String(),
-    object: nullable(Type.Union([Node, Slice, Sliver, Template, Incident])),
+    object: nullable(Type.Union([Node, Slice, Sliver, Template, Server, Island, Host, Incident])),
   },
   { $id: 'ChangeEvent' },
 )

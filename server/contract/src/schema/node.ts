@@ -14,6 +14,7 @@ import {
   SliverRef,
   Time,
 } from './common.ts'
+import { CommunityEntry, IslandInput, MgmtNet } from './place.ts'
 import { SliverReport } from './sliver.ts'
 
 export const Arch = Type.Enum(archs)
@@ -57,7 +58,9 @@ export const Node = Type.Object(
     properties: Properties,
     set_state: NodeSetState,
     boot_sn: Type.Integer(),
-    mgmt_net: Type.Object({ backend: Type.Enum(['tinc', 'native'] as const), addr: Type.String() }),
+    island: nullable(Ref),
+    cn: nullable(CommunityEntry),
+    mgmt_net: MgmtNet,
     tinc: Type.Object({ name: Type.String(), pubkey: nullable(Type.String()) }),
     resources: Type.Array(NodeResource),
     slivers: Type.Array(SliverRef),
@@ -83,6 +86,8 @@ export const NodeCreate = Type.Object(
     description: Type.Optional(Description),
     arch: Type.Optional(Arch),
     properties: Type.Optional(Properties),
+    island: Type.Optional(IslandInput),
+    cn: Type.Optional(nullable(CommunityEntry)),
   },
   { additionalProperties: false },
 )
@@ -94,6 +99,8 @@ export const NodePatch = Type.Object(
     name: Type.Optional(Name),
     description: Type.Optional(Description),
     properties: Type.Optional(Properties),
+    island: Type.Optional(IslandInput),
+    cn: Type.Optional(nullable(CommunityEntry)),
     set_state: Type.Optional(NodeSetState),
   },
   { additionalProperties: false },

@@ -3,6 +3,7 @@ import { Node, parseSliverId, Slice, Sliver, Template } from '@community-lab/con
 import {
   boolean,
   integer,
+  object,
   property,
   text,
   type FilterColumn,
@@ -76,6 +77,9 @@ const nodeColumns: FilterColumns = {
   '/name': text(sql`nodes.name`),
   '/description': text(sql`nodes.description`),
   '/group/id': integer(sql`nodes.group_id`),
+  '/island': object(sql`nodes.island_id`),
+  '/island/id': integer(sql`nodes.island_id`),
+  '/cn': object(sql`nodes.cn`),
   '/arch': text(sql`nodes.arch`),
   '/properties/*': property(sql`nodes.properties`),
   '/set_state': text(sql`nodes.set_state`),

@@ -13,6 +13,7 @@ import {
 import { isReserved } from '../../domain/admission.ts'
 import type { NodeTable } from '../../postgres/tables.ts'
 import type { Selectable } from 'kysely'
+import { islandRef } from './places.ts'
 import { selectPart, type Db, type Selection, type Surroundings } from './selection.ts'
 
 interface Occupant {
@@ -60,6 +61,8 @@ function showNode(
     group: { uri: path(routes.group, { id: row.group_id }), id: row.group_id },
     arch: row.arch,
     properties: row.properties,
+    island: islandRef(row.island_id),
+    cn: row.cn,
     set_state: row.set_state,
     boot_sn: row.boot_sn,
     mgmt_net: { backend: 'tinc', addr: nodeManagementAddress(mgmtPrefix, id) },

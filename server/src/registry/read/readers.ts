@@ -1,9 +1,28 @@
-import type { EventKind, Node, Slice, Sliver, Template } from '@community-lab/contract'
+import type {
+  EventKind,
+  Host,
+  Island,
+  Node,
+  Server,
+  Slice,
+  Sliver,
+  Template,
+} from '@community-lab/contract'
 import { readNodes } from './nodes.ts'
+import { readHosts, readIslands, readServers } from './places.ts'
 import type { Db, Selection, SliverSelection, Surroundings } from './selection.ts'
 import { readSlices } from './slices.ts'
 import { readSlivers } from './slivers.ts'
 import { readTemplates } from './templates.ts'
+
+/** An object whose changes are events. */
+export type EventObject = Node | Slice | Sliver | Template | Server | Island | Host
+
+/** The key of an object in an event. */
+export interface EventKey {
+  readonly kind: EventKind
+  readonly id: string
+}
 
 /** Reads whole objects, as the API shows them, ordered by id. In a transaction, they include its changes. */
 export interface Readers {
@@ -11,11 +30,11 @@ export interface Readers {
   slices(db: Db, selection?: Selection): Promise<Slice[]>
   slivers(db: Db, selection?: SliverSelection): Promise<Sliver[]>
   templates(db: Db, selection?: Selection): Promise<Template[]>
+  servers(db: Db, selection?: Selection): Promise<Server[]>
+  islands(db: Db, selection?: Selection): Promise<Island[]>
+  hosts(db: Db, selection?: Selection): Promise<Host[]>
   /** Read objects of any kind. The keys are `kind id`. */
-  objects(
-    db: Db,
-    wanted: readonly { readonly kind: EventKind; readonly id: string }[],
-  ): Promise<Map<string, Node | Slice | Sliver | Template>>
+  objects(db: Db, wanted: readonly EventKey[]): Promise<Map<string, EventObject>>
 }
 
 /** Create the readers. */
@@ -25,19 +44,20 @@ export function createReaders(surroundings: Surroundings): Readers {
     slices: (db, selection) => readSlices(db, selection),
     slivers: (db, selection) => readSlivers(db, surroundings, selection),
     templates: (db, selection) => readTemplates(db, selection),
+    servers: (db, selection) => readServers(db, surroundings, selection),
+    islands: (db, selection) => readIslands(db, selection),
+    hosts: (db, selection) => readHosts(db, surroundings, selection),
     async objects(db, wanted) {
-      const found = new Map<string, Node | Slice | Sliver | Template>()
-      const idsOf = (kind: EventKind) => wanted.filter((each) => each.kind === kind)
-      const add = (kind: EventKind, objects: readonly (Node | Slice | Sliver | Template)[]) => {
+      const found = new Map<string, EventObject>()
+      for (const [kind, keys] of Map.groupBy(wanted, (key) => key.kind)) {
+        if (kind === 'incident') continue
+        const ids = keys.map(({ id }) => id)
+        const objects: readonly EventObject[] =
+          kind === 'sliver'
+            ? await readers.slivers(db, { ids })
+            : await readers[`${kind}s`](db, { ids: ids.map(Number) })
         for (const object of objects) found.set(`${kind} ${object.id}`, object)
       }
-      const numbers = (kind: EventKind) => ({ ids: idsOf(kind).map(({ id }) => Number(id)) })
-      if (idsOf('node').length > 0) add('node', await readers.nodes(db, numbers('node')))
-      if (idsOf('slice').length > 0) add('slice', await readers.slices(db, numbers('slice')))
-      if (idsOf('template').length > 0)
-        add('template', await readers.templates(db, numbers('template')))
-      const ids = idsOf('sliver').map(({ id }) => id)
-      if (ids.length > 0) add('sliver', await readers.slivers(db, { ids }))
       return found
     },
   }

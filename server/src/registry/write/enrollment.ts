@@ -129,7 +129,7 @@ export async function enrollNode(
       .execute()
     change.note('node', 'updated', nodeId)
     change.target(nodeId)
-    change.tincHost(nodeId)
+    change.tincHost(nodeTincName(nodeId))
     return { node: { id: nodeId, name: node.name }, token }
   })
 }

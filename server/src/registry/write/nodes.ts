@@ -1,11 +1,10 @@
 import {
-  LabError,
+  nodeTincName,
   sliverId,
   type Node,
   type NodeCreate,
   type NodePatch,
 } from '@community-lab/contract'
-import { sql } from 'kysely'
 import { checkNodeSetState } from '../../domain/node-state.ts'
 import { checkIfMatch } from '../etag.ts'
 import { found } from '../../domain/found.ts'
@@ -13,6 +12,7 @@ import { claimName } from './claim-name.ts'
 import type { RegistryStore } from '../store.ts'
 import type { Change } from '../change.ts'
 import { requireAllowed } from './group-rules.ts'
+import { chooseIsland } from './islands.ts'
 import { voidTokens } from './void-tokens.ts'
 
 /** Register a node of a group. The node is in `debug` until it is enrolled. @throws {@link LabError} LAB_NAME_TAKEN, LAB_GROUP_NOT_ALLOWED. */
@@ -37,6 +37,8 @@ export async function createNode(
           group_id: groupId,
           arch: body.arch ?? 'x86_64',
           properties: JSON.stringify(body.properties ?? {}),
+          island_id: await chooseIsland(change, body.island, null),
+          cn: communityEntry(body.cn ?? null),
           set_state: 'debug',
           state: 'unknown',
         })
@@ -80,6 +82,8 @@ export async function patchNode(
           name: body.name ?? node.name,
           description: body.description ?? node.description,
           properties: JSON.stringify(body.properties ?? node.properties),
+          island_id: await chooseIsland(change, body.island, node.island),
+          cn: communityEntry(body.cn === undefined ? node.cn : body.cn),
           set_state: body.set_state ?? node.set_state,
         })
         .where('id', '=', id)
@@ -136,7 +140,7 @@ export async function deleteNode(
     await voidTokens(change, { nodeId: id })
     await change.tx.deleteFrom('nodes').where('id', '=', id).execute()
     change.note('node', 'deleted', id)
-    change.tincHost(id)
+    change.tincHost(nodeTincName(id))
   })
 }
 
@@ -158,7 +162,7 @@ export async function revokeNode(store: RegistryStore, id: number): Promise<Node
       .execute()
     change.note('node', 'updated', id)
     change.target(id)
-    change.tincHost(id)
+    change.tincHost(nodeTincName(id))
     return readNode(store, id, change.tx)
   })
 }
@@ -175,22 +179,6 @@ export async function lockNode(store: RegistryStore, change: Change, id: number)
   return readNode(store, id, change.tx)
 }
 
-/** Read the keys of all enrolled nodes, or of those among `ids`, by id. */
-export async function readTincKeys(
-  store: RegistryStore,
-  ids?: readonly number[],
-): Promise<ReadonlyMap<number, string>> {
-  let query = store.db
-    .selectFrom('nodes')
-    .select(['id', 'tinc_pubkey'])
-    .where('tinc_pubkey', 'is not', null)
-    .orderBy('id')
-  if (ids !== undefined) query = query.where('id', '=', sql<number>`any(${ids}::int[])`)
-  const rows = await query.execute()
-  return new Map(
-    rows.map(({ id, tinc_pubkey: pubkey }) => {
-      if (pubkey === null) throw new LabError('LAB_INTERNAL', { what: `node ${id} has no key` })
-      return [id, pubkey]
-    }),
-  )
+function communityEntry(cn: Node['cn']): string | null {
+  return cn === null ? null : JSON.stringify(cn)
 }

@@ -3,7 +3,7 @@ import type { Change } from '../change.ts'
 import { found } from '../../domain/found.ts'
 
 /** How many of each kind one user may have, so that nobody fills the registry. They are far above what people need. */
-const most = { groups: 50, tokens: 200, requests: 100 } as const
+const most = { groups: 50, tokens: 200, requests: 100, hosts: 20 } as const
 
 const dayMs = 24 * 3600 * 1000
 
@@ -13,7 +13,7 @@ export type Bounded = keyof typeof most
 /**
  * Require that a user may have one more. `groups` are those that the user is an admin of, `tokens` those that have not expired, `requests` those of the last
  * day. The user's row stays locked until the end of the transaction, so that two changes at once do not both take the last place. Operators have no bound
- * for groups and requests.
+ * for groups, requests and hosts.
  *
  * @throws {@link LabError} LAB_ACCESS_TOO_MANY; LAB_NOT_FOUND when the user has just been removed.
  */
@@ -48,6 +48,11 @@ const counts: Readonly<Record<Bounded, Count>> = {
       .where('user_id', '=', userId)
       .where((eb) => eb.or([eb('expires_on', 'is', null), eb('expires_on', '>', new Date())]))
       .execute()
+    return rows[0]?.count ?? 0
+  },
+  async hosts(tx, userId) {
+    const query = tx.selectFrom('hosts').select((eb) => eb.fn.countAll<number>().as('count'))
+    const rows = await query.where('owner_id', '=', userId).execute()
     return rows[0]?.count ?? 0
   },
   async requests(tx, userId) {

@@ -7,6 +7,7 @@ import { found } from '../../domain/found.ts'
 import { claimName } from './claim-name.ts'
 import type { RegistryStore } from '../store.ts'
 import { cutOpenOf, lockGroup, requireAdmins } from './group-rules.ts'
+import { deleteHostsOf, noteHostsOf } from './hosts.ts'
 import { requireLastingOperator, voidTokens } from './void-tokens.ts'
 
 /** The most SSH keys of one user. */
@@ -70,7 +71,10 @@ export async function patchUser(
       change.tx.updateTable('users').set(after).where('id', '=', id).execute(),
     )
     change.trace('user', 'updated', id)
-    if (after.is_active !== before.is_active) await noteKeys(change, id)
+    if (after.is_active !== before.is_active) {
+      await noteKeys(change, id)
+      await noteHostsOf(change, id)
+    }
     if (before.is_active && !after.is_active) {
       await cutOpenOf(change, [id])
       if (before.is_superuser) await requireLastingOperator(change, 'this user')
@@ -105,7 +109,7 @@ export async function removeAuthToken(
 }
 
 /**
- * Remove a user with their tokens, SSH keys and requests. Objects that they created belong to their groups, and stay.
+ * Remove a user with their tokens, SSH keys, requests and hosts. Objects that they created belong to their groups, and stay.
  *
  * @throws {@link LabError} LAB_NOT_FOUND, LAB_AUTH_LAST_OPERATOR; LAB_GROUP_LAST_ADMIN when other members would be left without an admin.
  */
@@ -115,6 +119,7 @@ export async function deleteUser(store: RegistryStore, id: number): Promise<void
     const groupIds = await readGroupIds(change, id)
     for (const groupId of groupIds) await lockGroup(change, groupId)
     await voidTokens(change, { userId: id })
+    await deleteHostsOf(change, id)
     await change.tx.deleteFrom('users').where('id', '=', id).execute()
     await requireAdmins(change, groupIds, { mayBeEmpty: true })
     change.trace('user', 'deleted', id)

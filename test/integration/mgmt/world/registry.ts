@@ -1,4 +1,4 @@
-import { parseTincName, type Incident, type Sliver } from '@community-lab/contract'
+import type { Incident, Sliver } from '@community-lab/contract'
 import type { Registry, TincHost } from '../../../../server/src/registry/registry.ts'
 
 /** A registry held in memory, as far as the management network and the tunnel ask of it. */
@@ -11,17 +11,12 @@ export interface HandMadeRegistry extends Registry {
   incident(fits: (incident: Incident) => boolean): Promise<Incident>
 }
 
-/** The node of a host. */
-export function nodeIdOf(name: string): number {
-  return parseTincName(name)?.id ?? Number.NaN
-}
-
 /** Make an empty one. */
 export function createRegistry(): HandMadeRegistry {
   let hosts: readonly TincHost[] = []
   const slivers = new Map<string, { sliver: Sliver; groupId: number }>()
   const incidents: Incident[] = []
-  const changed = new Set<(nodeIds: readonly number[]) => void>()
+  const changed = new Set<(names: readonly string[]) => void>()
   const reported = new Set<() => void>()
   return {
     incidents,
@@ -31,7 +26,7 @@ export function createRegistry(): HandMadeRegistry {
       const names = [...before.keys(), ...now.keys()]
       const differ = names.filter((name) => before.get(name) !== now.get(name))
       hosts = next
-      for (const listener of changed) listener([...new Set(differ.map(nodeIdOf))])
+      for (const listener of changed) listener([...new Set(differ)])
     },
     setSliver(sliver, groupId) {
       slivers.set(sliver.id, { sliver, groupId })
@@ -53,11 +48,9 @@ export function createRegistry(): HandMadeRegistry {
       Promise.resolve(
         [...slivers.values()].find(({ sliver }) => sliver.slice.id === sliceId)?.groupId ?? null,
       ),
-    tincHosts: (nodeIds) =>
+    tincHosts: (wanted) =>
       Promise.resolve(
-        nodeIds === undefined
-          ? hosts
-          : hosts.filter(({ name }) => nodeIds.includes(nodeIdOf(name))),
+        wanted === undefined ? hosts : hosts.filter(({ name }) => wanted.includes(name)),
       ),
     onTargetChanged: () => () => undefined,
     onTincHostsChanged(listener) {

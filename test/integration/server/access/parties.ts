@@ -33,6 +33,9 @@ export type Spare =
   | 'slice'
   | 'sliver'
   | 'template'
+  | 'server'
+  | 'island'
+  | 'host'
 
 /** A testbed with a token for each asker, and what the table of rights is to know of them. */
 export interface PartiesWorld {
@@ -199,6 +202,14 @@ export async function startParties(testbeds: Testbeds): Promise<PartiesWorld> {
             values (${slice}, 1, '', '{}', '[]', 'unknown')`.execute(db)
           return `${slice}@1`
         }
+        case 'server':
+        case 'island':
+          return insert(`insert into ${kind}s (name, description) values (?, '')`, [name])
+        case 'host':
+          return insert(`insert into hosts (name, description, owner_id) values (?, '', ?)`, [
+            name,
+            memberId,
+          ])
         case 'template':
           return insert(
             `insert into templates (name, description, type, node_archs, is_active)

@@ -188,13 +188,12 @@ describe('CONFINE’s Link relations', () => {
     const found = await links(routes.base)
     expect(Object.keys(found).sort()).toEqual(
       [
-        'base',
-        ...['agreement', 'group', 'node', 'request', 'slice', 'sliver', 'template', 'user'].map(
-          (kind) => `${kind}-list`,
+        'registry/base',
+        ...['agreement', 'group', 'host', 'island', 'node', 'request', 'server', 'slice'].map(
+          (kind) => `registry/${kind}-list`,
         ),
-      ]
-        .map((name) => `registry/${name}`)
-        .sort(),
+        ...['sliver', 'template', 'user'].map((kind) => `registry/${kind}-list`),
+      ].sort(),
     )
     for (const url of Object.values(found))
       expect((await world.ask(world.red, 'GET', url)).statusCode).toBe(200)

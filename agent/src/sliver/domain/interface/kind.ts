@@ -18,7 +18,7 @@ export interface InterfacePlace {
 
 /** The networks of a node that the filter needs. */
 export interface NodeNetwork {
-  /** The server's management address. Only the server may reach slivers over the management network. */
+  /** The server's management address. Only the server and hosts may reach slivers over the management network. */
   readonly serverAddress: string
   readonly mgmtPrefix: string
   /** The interface of the management network; null: the community network carries it, so any interface is possible. */
@@ -43,7 +43,7 @@ export interface InterfaceKind {
   computeAddress(plan: AddressPlan, place: InterfacePlace): string | null
   /** Return the destination of a sliver's route through the interface: a prefix, or `default`. */
   destination(network: Pick<NodeNetwork, 'mgmtPrefix'>): string
-  /** Whether slivers reach more than the server through it. Then the filter limits the number of the node's next hops that their packets use. */
+  /** Whether slivers reach more than the server and hosts through it. Then the filter limits the number of the node's next hops that their packets use. */
   readonly reachesMany: boolean
   rules(network: NodeNetwork): KindRules
 }

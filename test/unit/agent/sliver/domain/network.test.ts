@@ -83,7 +83,7 @@ it('lets pass what has the MAC and address of its interface, of the slivers that
   expect(script([sliver])).toContain(source)
   expect(script([])).not.toContain('slv-01')
   expect(script([sliver])).toContain(
-    'iifname "clab-n11" ip6 saddr fd65:fc41:c50f::2 tcp dport 22 accept',
+    'iifname "clab-n11" ip6 saddr { fd65:fc41:c50f::2, fd65:fc41:c50f:0:2000::/80 } tcp dport 22 accept',
   )
 })
 
