@@ -4,9 +4,16 @@ import ts from 'typescript'
 /** How many cell files are added at once. */
 const step = 64
 /** The text of a file that no cell uses. */
-const unused = `import {} from './$cells'; export {}\n`
-/** The name under which the module of one cell imports that of another, which is in the file of that number. */
-export const namespaceOf = (file: number): string => `__cell${file}__`
+const unused = `import {} from '$cells'; export {}\n`
+/** The specifiers of the modules that {@link CellFiles} resolves. No package has such a name. */
+const specifier = /^\$(?:cells|cell-\d+)$/u
+/** The specifier of the declarations of an old cell. */
+const oldSpecifier = /^\$old-(\d+)$/u
+
+/** The name under which a cell's module imports that of another cell, which `$cells.ts` exports as `member`. */
+export const namespaceOf = (member: string): string => `__${member}__`
+/** A name as of {@link namespaceOf}. */
+export const cellNamespace = /^__(?:cell|old)\d+__$/u
 
 interface VirtualFile {
   readonly text: string
@@ -19,7 +26,7 @@ interface VirtualFile {
  * of a slot has a file while TypeScript needs to see it. Files have numbers too, and are reused.
  *
  * TypeScript rebuilds its program ten times as fast while the set of files and their imports stay the same. So files are added in advance for later cells, and
- * each cell's file imports only one file, `$cells.ts`, which re-exports all of them.
+ * each cell's file imports only one file, `$cells.ts`, which re-exports all of them. Old cells have no file of their own, see {@link OldCells}.
  */
 export class CellFiles {
   readonly #folder: string
@@ -29,6 +36,9 @@ export class CellFiles {
   readonly #fileOf = new Map<number, number>()
   readonly #slotAt = new Map<number, number>()
   #free: number[] = []
+  /** The slots of old cells. */
+  #old: readonly number[] = []
+  #oldFileCount = 0
   #count = 0
   #changeCount = 0
   #lastSlot = 0
@@ -74,6 +84,11 @@ export class CellFiles {
     return this.#fileOf.get(slot) ?? 0
   }
 
+  /** Return the slot whose module is in the file of a number; 0 when the file is free. */
+  slotIn(file: number): number {
+    return this.#slotAt.get(file) ?? 0
+  }
+
   /** Return the path of a slot's module. */
   pathOf(slot: number): string {
     return this.#pathOf(this.fileOf(slot))
@@ -83,6 +98,30 @@ export class CellFiles {
   slotOf(path: string): number | null {
     const file = this.#numbers.get(path)
     return file === undefined ? null : (this.#slotAt.get(file) ?? 0)
+  }
+
+  /** Return the slot of the module that TypeScript names by this specifier or path; null when it is not that of a cell. */
+  slotOfModule(name: string): number | null {
+    const old = oldSpecifier.exec(name)
+    return old === null ? this.slotOf(`${name}.ts`) : Number(old[1])
+  }
+
+  /** Tell whether a specifier is that of a module of cells. */
+  isSpecifier(name: string): boolean {
+    return specifier.test(name) || oldSpecifier.test(name)
+  }
+
+  /** Return the path of the module with this specifier; undefined for an old cell, whose module is declared. */
+  maybePathOf(name: string): string | undefined {
+    return specifier.test(name) ? join(this.#folder, `${name}.ts`) : undefined
+  }
+
+  /** Return the path of the file that has the declarations of an old cell. */
+  oldPathOf(slot: number): string {
+    for (let file = 1; file <= this.#oldFileCount; file += 1)
+      if (this.#files.get(this.#oldPath(file))?.text.includes(`'$old-${slot}'`) === true)
+        return this.#oldPath(file)
+    throw new Error(`no file declares the cell in slot ${slot}`)
   }
 
   /** Return the text of a slot's module. */
@@ -143,12 +182,37 @@ export class CellFiles {
     if (before?.text === text) return
     this.#changeCount += 1
     const snapshot = ts.ScriptSnapshot.fromString(text)
-    this.#files.set(path, { text, version: (before?.version ?? 0) + 1, snapshot })
+    // A file that was removed and is written again must not get an earlier version.
+    this.#files.set(path, { text, version: this.#changeCount, snapshot })
   }
 
   /** The name begins with a dollar sign, because one of the notebook's own files may be called `cell-1.ts`. */
   #pathOf(file: number): string {
     return join(this.#folder, `$cell-${file}.ts`)
+  }
+
+  #oldPath(file: number): string {
+    return join(this.#folder, `$old-${file}.d.ts`)
+  }
+
+  /** Set the texts of the files that declare the modules of old cells. `slots` are those of the cells. */
+  writeOld(texts: readonly string[], slots: readonly number[]): void {
+    for (const [index, text] of texts.entries()) this.write(this.#oldPath(index + 1), text)
+    for (let file = texts.length + 1; file <= this.#oldFileCount; file += 1)
+      this.#files.delete(this.#oldPath(file))
+    this.#oldFileCount = texts.length
+    this.#old = slots
+    this.#writeIndex()
+  }
+
+  #writeIndex(): void {
+    const lines = [
+      ...[...this.#numbers.values()].map(
+        (file) => `export * as cell${file} from './$cell-${file}'`,
+      ),
+      ...this.#old.map((slot) => `export * as old${slot} from '$old-${slot}'`),
+    ]
+    this.write(join(this.#folder, '$cells.ts'), lines.join('\n'))
   }
 
   #grow(): void {
@@ -159,9 +223,6 @@ export class CellFiles {
       this.#numbers.set(this.#pathOf(file), file)
       this.#free.push(file)
     }
-    const lines = [...this.#numbers.values()].map(
-      (file) => `export * as c${file} from './$cell-${file}'`,
-    )
-    this.write(join(this.#folder, '$cells.ts'), lines.join('\n'))
+    this.#writeIndex()
   }
 }

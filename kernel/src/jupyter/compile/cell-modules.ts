@@ -2,6 +2,7 @@ import type { CellFiles } from './cell-files.ts'
 import type { CellText } from './cell-text.ts'
 import { namesFor, slotsOf, writeNameLine } from './name-line.ts'
 import type { KnownName, Names } from './names.ts'
+import type { OldCells } from './old-cells.ts'
 import type { PlainCells } from './plain-cells.ts'
 
 /** What {@link CellModules} writes modules from. */
@@ -9,6 +10,7 @@ export interface CellModulesOptions {
   readonly files: CellFiles
   readonly names: Names
   readonly plain: PlainCells
+  readonly old: OldCells
   /** Return the text of the cell in a slot; undefined when no cell has it. */
   textOf(slot: number): CellText | undefined
 }
@@ -77,10 +79,7 @@ export class CellModules {
   draft(text: CellText): { path: string; before: number } {
     const { files, names } = this.#options
     const path = files.freePath
-    const line = this.#lineOf(
-      text,
-      namesFor(text, names.all, () => true),
-    )
+    const line = this.#lineOf(text, namesFor(text, names.all, names.all.keys()))
     files.write(path, moduleOf(line, text))
     return { path, before: line.length + 1 }
   }
@@ -94,15 +93,15 @@ export class CellModules {
 
   /** Return the names of earlier cells that a cell uses, as they are known now. */
   #namesFor(text: CellText): ReadonlyMap<string, KnownName> {
-    return namesFor(text, this.#options.names.all, (name) => text.words.has(name))
+    return namesFor(text, this.#options.names.all, text.words)
   }
 
   #lineOf(text: CellText, imported: ReadonlyMap<string, KnownName>): string {
-    const { files, names, plain } = this.#options
+    const { files, names, plain, old } = this.#options
     return writeNameLine(text, {
       imported,
       maybePlain: (slot, name) => plain.maybe(slot, name),
-      fileOf: (slot) => files.fileOf(slot),
+      memberOf: (slot) => (old.has(slot) ? `old${slot}` : `cell${files.fileOf(slot)}`),
       isKnown: (name) => names.maybe(name) !== undefined,
     })
   }

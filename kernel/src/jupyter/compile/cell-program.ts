@@ -1,4 +1,4 @@
-import type ts from 'typescript'
+import ts from 'typescript'
 import { findDiagnostics } from './cell-diagnostics.ts'
 import { builtInModules, cellGlobals } from './cell-globals.ts'
 import { CellFiles } from './cell-files.ts'
@@ -10,6 +10,7 @@ import { typeLargeValues } from './large-values.ts'
 import { DiskFiles } from './disk-files.ts'
 import { readFolderSettings, type FolderSettings } from './folder-settings.ts'
 import { Names, type Origin } from './names.ts'
+import { OldCells } from './old-cells.ts'
 import { PlainCells } from './plain-cells.ts'
 import { createCellService, type CellService } from './service.ts'
 
@@ -55,6 +56,7 @@ export class CellProgram {
    */
   readonly #compiledWith = new Map<number, readonly number[]>()
   readonly #plain = new PlainCells()
+  readonly #old: OldCells
   /** The slots that {@link unfold} has unfolded, in ascending order. */
   #unfolded: readonly number[] = []
   /** The last program, and the number of changes of cell files when it was made. */
@@ -68,10 +70,12 @@ export class CellProgram {
     this.disk = new DiskFiles(folder)
     this.settings = readFolderSettings(folder)
     this.files = new CellFiles(folder, { '$globals.d.ts': cellGlobals })
+    this.#old = new OldCells(this.files)
     this.modules = new CellModules({
       files: this.files,
       names: this.names,
       plain: this.#plain,
+      old: this.#old,
       textOf: (slot) => this.#cells.get(slot)?.text,
     })
     this.#service = createCellService({
@@ -128,6 +132,19 @@ export class CellProgram {
     return this.#cells.get(slot)?.label ?? 'an earlier cell'
   }
 
+  /** Return the symbol of the module of a slot; undefined when TypeScript does not have the module. */
+  moduleOf(slot: number): ts.Symbol | undefined {
+    const { program } = this
+    const path = this.#old.has(slot) ? this.files.oldPathOf(slot) : this.files.pathOf(slot)
+    const file = program.getSourceFile(path)
+    const declared = file?.statements.find(
+      (each): each is ts.ModuleDeclaration =>
+        ts.isModuleDeclaration(each) && each.name.text === `$old-${slot}`,
+    )
+    const place = declared?.name ?? file
+    return place === undefined ? undefined : program.getTypeChecker().getSymbolAtLocation(place)
+  }
+
   /** Give a cell a slot. The cell keeps it until {@link release}; after {@link letGo}, it may also be released once no known name comes from it. */
   place(cell: PlacedCell): number {
     this.#placedCount += 1
@@ -158,7 +175,7 @@ export class CellProgram {
     const cell = this.#cells.get(slot)
     if (cell === undefined) return again
     this.#plain.add(slot, cell.text, { kinds, names: this.names })
-    this.#plain.read(slot, { program: this.program, path: this.files.pathOf(slot) })
+    this.#read(slot, this.program)
     return new Map([...again].filter(([name, old]) => !this.#plain.isSame(name, slot, old)))
   }
 
@@ -174,9 +191,11 @@ export class CellProgram {
    */
   unfold(changed: ReadonlyMap<string, number>): void {
     const slots = this.#findUsers(new Set(changed.keys()))
-    for (const old of changed.values()) if (this.#cells.has(old)) slots.add(old)
+    for (const old of changed.values())
+      if (this.#cells.has(old) && !this.#old.has(old)) slots.add(old)
     for (const slot of slots) {
       this.#plain.forget(slot)
+      this.#old.remove(slot)
       this.files.resume(slot)
     }
     this.#unfolded = [...slots].toSorted((a, b) => a - b)
@@ -188,7 +207,7 @@ export class CellProgram {
     const { program } = this
     const slots = this.#unfolded
     this.#unfolded = []
-    for (const slot of slots) this.#plain.read(slot, { program, path: this.files.pathOf(slot) })
+    for (const slot of slots) this.#read(slot, program)
     this.fold(slots)
     for (const slot of slots) this.modules.write(slot)
   }
@@ -216,6 +235,7 @@ export class CellProgram {
   /** Remove a cell and free its slot. */
   release(slot: number): void {
     this.#plain.remove(slot)
+    this.#old.remove(slot)
     this.#pinned.delete(slot)
     this.#cells.delete(slot)
     this.modules.remove(slot)
@@ -257,6 +277,7 @@ export class CellProgram {
     this.names.clear()
     this.#compiledWith.clear()
     for (const slot of [...this.#cells.keys()]) this.release(slot)
+    this.#old.clear()
   }
 
   #numbersOf(slots: Iterable<number>): number[] {
@@ -267,7 +288,25 @@ export class CellProgram {
   #sweep(): void {
     const needed = this.#findNeeded()
     for (const slot of [...this.#cells.keys()]) if (!needed.has(slot)) this.release(slot)
+    this.#retire()
     this.files.growIfScarce()
+  }
+
+  /** Read what later modules need of a cell: plain declarations, or the declarations of its module. */
+  #read(slot: number, program: ts.Program): void {
+    const module = { program, path: this.files.pathOf(slot) }
+    this.#plain.read(slot, module)
+    if (!this.#plain.has(slot)) this.#old.read(slot, module)
+  }
+
+  /** Make cells old, see {@link OldCells}, and write the modules again that import from them. */
+  #retire(): void {
+    const young = [...this.#cells.keys()].filter((slot) => !this.#pinned.has(slot))
+    const retired = new Set(this.#old.add(young))
+    if (retired.size === 0) return
+    for (const slot of this.#cells.keys())
+      if ([...this.modules.importsOf(slot)].some((each) => retired.has(each)))
+        this.modules.write(slot)
   }
 
   /** Return the slots of cells that have not ended, of cells that known names or globals come from, and of cells that the modules of all these import from. */
@@ -275,7 +314,10 @@ export class CellProgram {
     const needed = new Set([...this.names.slots, ...this.#pinned])
     for (const [slot, { text }] of this.#cells) if (text.globals.size > 0) needed.add(slot)
     // The loop also visits slots that it adds.
-    for (const slot of needed) for (const each of this.modules.importsOf(slot)) needed.add(each)
+    for (const slot of needed) {
+      for (const each of this.modules.importsOf(slot)) needed.add(each)
+      for (const each of this.#old.slotsOf(slot)) needed.add(each)
+    }
     return needed
   }
 

@@ -115,12 +115,12 @@ export function nameCells(
     .replace(
       /(?:typeof )?import\("([^"]*)"\)(\.)?/gu,
       (found, path: string, dot: string | undefined) => {
-        const slot = cells.slotOf(`${path}.ts`)
+        const slot = cells.slotOfModule(path)
         if (slot === null) return found
         return dot === undefined ? labelOf(slot) : `${labelOf(slot)}'s `
       },
     )
-    .replace(/__cell(\d+)__\.?/gu, '')
+    .replace(/__(?:cell|old)\d+__\.?/gu, '')
 }
 
 /** Tell whether the name at a diagnostic comes from the first line of a cell's module, in which the kernel imports names. */

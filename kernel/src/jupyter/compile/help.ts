@@ -1,5 +1,5 @@
 import ts from 'typescript'
-import { namespaceOf } from './cell-files.ts'
+import { cellNamespace } from './cell-files.ts'
 import { readCell } from './cell-text.ts'
 import type { CellProgram } from './cell-program.ts'
 import { nameCells } from './complaints.ts'
@@ -9,8 +9,6 @@ import { nodeAt } from './nodes.ts'
 
 /** The most proposals of one completion. More would slow down the page. */
 const maxMatches = 500
-/** Names by which cell modules import each other. Users do not see them. */
-const cellNamespace = new RegExp(`^${namespaceOf(0).replace('0', '\\d+')}$`, 'u')
 
 /** Complete an unfinished cell at an offset. Proposals that begin with the word at the offset come before those that contain it. */
 export function completeAt(cells: CellProgram, code: string, offset: number): Completion {
@@ -29,7 +27,9 @@ export function completeAt(cells: CellProgram, code: string, offset: number): Co
   const matches = (found?.entries ?? [])
     .flatMap((entry) => {
       const rank = rankOf(entry.name, word)
-      return rank === null || cellNamespace.test(entry.name) ? [] : [{ entry, rank }]
+      // Users do not see the modules of cells.
+      const isHidden = cellNamespace.test(entry.name) || cells.files.isSpecifier(entry.name)
+      return rank === null || isHidden ? [] : [{ entry, rank }]
     })
     .toSorted((a, b) => a.rank - b.rank || compare(a.entry.sortText, b.entry.sortText))
     .slice(0, maxMatches)

@@ -62,8 +62,7 @@ function compareTypes(
   const { program } = cells
   const checker = program.getTypeChecker()
   const typeOf = (of: number, name: string): ts.Type | null => {
-    const file = program.getSourceFile(cells.files.pathOf(of))
-    const module = file === undefined ? undefined : checker.getSymbolAtLocation(file)
+    const module = cells.moduleOf(of)
     const found =
       module === undefined ? undefined : checker.tryGetMemberInModuleExports(name, module)
     if (found === undefined) return null

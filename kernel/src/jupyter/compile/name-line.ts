@@ -9,21 +9,22 @@ export interface NameLineOptions {
   readonly imported: ReadonlyMap<string, KnownName>
   /** Return the plain declaration of a name of the cell in a slot; null when the name must be imported from the cell's module. See {@link PlainDeclaration}. */
   maybePlain(slot: number, name: string): PlainDeclaration | null
-  /** Return the number of the file that has the module of a slot. */
-  fileOf(slot: number): number
+  /** Return the name under which `$cells.ts` exports the module of a slot. */
+  memberOf(slot: number): string
   /** Tell whether a cell has declared a name. */
   isKnown(name: string): boolean
 }
 
-/** Return the names that a cell's module imports from earlier cells. `isUsed` tells whether the cell uses a name. */
+/** Return those names of earlier cells that a cell's module imports. `words` are the names that the cell may use. */
 export function namesFor(
   { declared }: CellText,
   all: ReadonlyMap<string, KnownName>,
-  isUsed: (name: string) => boolean,
+  words: Iterable<string>,
 ): ReadonlyMap<string, KnownName> {
-  const taken = [...all].flatMap(([name, known]): [string, KnownName][] => {
+  const taken = [...words].flatMap((name): [string, KnownName][] => {
+    const known = all.get(name)
+    if (known === undefined) return []
     const own = declared.get(name)?.kind ?? null
-    if (!isUsed(name)) return []
     if (own === null) return [[name, known]]
     const { value, type } = known
     // The cell has `type Point = …`, and an earlier cell has a value of that name.
@@ -38,14 +39,14 @@ export function namesFor(
 /** Write the first line of a cell's module, which imports or declares the names of earlier cells. */
 export function writeNameLine(
   { declared }: CellText,
-  { imported, maybePlain, fileOf, isKnown }: NameLineOptions,
+  { imported, maybePlain, memberOf, isKnown }: NameLineOptions,
 ): string {
-  const files = new Set<number>()
+  const members = new Set<string>()
   const parts: string[] = []
   const add = (slot: number, write: (place: string) => string): void => {
-    const file = fileOf(slot)
-    files.add(file)
-    parts.push(write(namespaceOf(file)))
+    const member = memberOf(slot)
+    members.add(member)
+    parts.push(write(namespaceOf(member)))
   }
   const alias = (name: string, slot: number): void =>
     add(slot, (place) => `import ${name} = ${place}.${name};`)
@@ -69,8 +70,8 @@ export function writeNameLine(
     else if (value !== null)
       add(value.slot, (place) => `declare const ${name}: typeof ${place}.${name};`)
   }
-  const imports = [...files].map((file) => `c${file} as ${namespaceOf(file)}`)
-  return [`import { ${imports.join(', ')} } from './$cells';`, ...parts].join(' ')
+  const imports = [...members].map((member) => `${member} as ${namespaceOf(member)}`)
+  return [`import { ${imports.join(', ')} } from '$cells';`, ...parts].join(' ')
 }
 
 /** Return the slots of the cells that these names come from. */

@@ -49,7 +49,10 @@ function createOptions({ folder, fallbackFile, settings }: CellServiceOptions): 
     strict: true,
     skipLibCheck: true,
     allowImportingTsExtensions: true,
-    noEmit: true,
+    // The declarations of cells are read, and no file is written.
+    declaration: true,
+    emitDeclarationOnly: true,
+    suppressOutputPathCheck: true,
     resolveJsonModule: true,
     esModuleInterop: true,
     allowJs: true,
@@ -60,6 +63,15 @@ function createOptions({ folder, fallbackFile, settings }: CellServiceOptions): 
 
 function isPath(specifier: string): boolean {
   return /^(?:\.{1,2}(?:\/|$)|\/)/u.test(specifier)
+}
+
+/** Resolve the module of a cell. A module without a path is declared in a file of old cells. */
+function resolveCell(path: string | undefined): ts.ResolvedModuleWithFailedLookupLocations {
+  if (path === undefined) return { resolvedModule: undefined }
+  const extension = ts.Extension.Ts
+  return {
+    resolvedModule: { resolvedFileName: path, extension, isExternalLibraryImport: false },
+  }
 }
 
 /** The text before a module's name in the list of Node's modules. */
@@ -106,6 +118,7 @@ export function createCellService(options: CellServiceOptions): CellService {
         const isListed = isProcess && file.text.startsWith(listed, literal.pos - listed.length)
         if (!isListed) disk.nodeTypes.need(literal.text)
         if (builtIn.has(literal.text)) return { resolvedModule: undefined }
+        if (cells.isSpecifier(literal.text)) return resolveCell(cells.maybePathOf(literal.text))
         const mode = ts.getModeForUsageLocation(file, literal, fileOptions)
         const resolve = (
           place: string,
