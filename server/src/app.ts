@@ -6,6 +6,9 @@ import websocket from '@fastify/websocket'
 import { routes as paths } from '@community-lab/contract'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { accessPlugin } from './access/access.ts'
+import { createAttempts } from './access/attempts.ts'
+import { createPasswords } from './access/password.ts'
+import { createSessionCookie } from './access/session-cookie.ts'
 import type { ServerConfiguration } from './config.ts'
 import { openEventFeed } from './events/feed.ts'
 import { cachingPlugin } from './http/caching.ts'
@@ -23,6 +26,7 @@ import type { RouteContext } from './route/context.ts'
 import { auditRoutes } from './route/audit.ts'
 import { eventRoutes } from './route/events.ts'
 import { agreementRoutes, groupRoutes } from './route/groups.ts'
+import { logInRoutes } from './route/log-in.ts'
 import { agentRoutes, nodeRoutes } from './route/nodes.ts'
 import { hostRoutes, islandRoutes, serverResourceRoutes } from './route/places.ts'
 import { requestRoutes } from './route/requests.ts'
@@ -108,7 +112,8 @@ export async function buildApp(options: AppOptions): Promise<App> {
     options: { maxPayload: maxMessageBytes, perMessageDeflate: false },
   })
   await app.register(nodeTurnsPlugin, limits.nodes)
-  await app.register(accessPlugin, { db: database.db, notifications, origins })
+  const cookie = createSessionCookie(certificate.sha256.slice(0, 8))
+  await app.register(accessPlugin, { db: database.db, notifications, origins, cookie })
   await app.register(streamLimitPlugin, { limits })
   await app.register(linksPlugin)
   await app.register(cachingPlugin)
@@ -147,6 +152,12 @@ export async function buildApp(options: AppOptions): Promise<App> {
     imageDir,
     version,
   }
+  const logIn = {
+    registry,
+    cookie,
+    passwords: createPasswords(),
+    attempts: createAttempts(() => performance.now()),
+  }
   await app.register((routes, _options, done) => {
     serverRoutes(routes, context)
     nodeRoutes(routes, context)
@@ -163,6 +174,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     auditRoutes(routes, context)
     requestRoutes(routes, context)
     tokenRoutes(routes, context)
+    logInRoutes(routes, logIn)
     eventRoutes(routes, context)
     done()
   })

@@ -63,6 +63,14 @@ export const routes = {
   users: '/api/users/',
   user: '/api/users/{id}/',
   whoami: '/api/users/ctl/whoami/',
+  /** POST a LogIn, without a token: CONFINE's way to get one. */
+  getAuthToken: '/api-token-auth/',
+  /** POST a SessionLogIn: a page logs in, and gets a cookie. */
+  logIn: '/api/users/ctl/log-in/',
+  /** POST: the session of a page ends. */
+  logOut: '/api/users/ctl/log-out/',
+  /** POST a ChangeAuth. */
+  userChangeAuth: '/api/users/{id}/ctl/change-auth/',
   /** POST an AuthTokenAdd, for the user who asks. */
   addAuthToken: '/api/users/ctl/add-auth-token/',
   /** POST an AuthTokenRemove. */

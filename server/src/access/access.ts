@@ -15,6 +15,7 @@ import { permitObject } from './own-object.ts'
 import { permit } from './permit.ts'
 import { anonymous, type Principal } from './principal.ts'
 import { hashSecret } from './secret.ts'
+import { checkCsrf, csrfTokenOf, type SessionCookie } from './session-cookie.ts'
 import { createTokenUse, type TokenUse } from './token-use.ts'
 import { cutVoidTokens } from './void-tokens.ts'
 
@@ -31,6 +32,7 @@ export interface AccessOptions {
   readonly notifications: Notifications
   /** The origins whose pages may change things, besides the server's own. */
   readonly origins: readonly string[]
+  readonly cookie: SessionCookie
 }
 
 // Writing every use of a token would make each read request a write.
@@ -44,7 +46,7 @@ const gatheredTokens = 500
  * of a foreign origin may read what is public, and change nothing. Streams that a token has opened are cut when the token is revoked or expires.
  */
 export const accessPlugin = fp<AccessOptions>(
-  (app, { db, notifications, origins }) => {
+  (app, { db, notifications, origins, cookie }) => {
     const open = createOpenRequests()
     const use = createTokenUse({
       db,
@@ -64,10 +66,13 @@ export const accessPlugin = fp<AccessOptions>(
     })
     async function identify(request: FastifyRequest): Promise<void> {
       const { authorization } = request.headers
+      const session = authorization === undefined ? cookie.read(request) : null
       request.principal =
-        authorization === undefined
-          ? anonymous
-          : await findPrincipal(gatherToken, authorization, use)
+        authorization !== undefined
+          ? await findPrincipal(gatherToken, authorization, use)
+          : session !== null
+            ? await findSession(gatherToken, { request, secret: session, use })
+            : anonymous
     }
     app.decorateRequest('permitAgain', async function permitAgain(this: FastifyRequest) {
       await identify(this)
@@ -192,10 +197,52 @@ async function findPrincipal(
   if (secret.startsWith('cle_')) return anonymous
   const soughtMs = performance.now()
   const row = await gatherToken(hashSecret(secret).toString('hex'))
-  if (row === undefined) throw refuse('it is not known here, or has been revoked')
-  if (row.expires_on !== null && row.expires_on.getTime() < Date.now())
-    throw refuse(`it expired on ${row.expires_on.toISOString()}`)
-  if (row.is_active === false) throw refuse(`user ${row.user_name} is disabled`)
+  // The secret of a session is accepted in its cookie alone, where a page's changes need more than the secret.
+  if (row === undefined || row.kind === 'session')
+    throw refuse('it is not known here, or has been revoked')
+  const ended = whyEnded(row)
+  if (ended !== null) throw refuse(ended)
+  return usePrincipal(row, { use, soughtMs, csrfToken: null })
+}
+
+interface SessionOptions {
+  readonly request: FastifyRequest
+  readonly secret: string
+  readonly use: TokenUse
+}
+
+/** Find who uses a session. A session that has ended is nobody's, so that its page can log in again. @throws {@link LabError} LAB_AUTH_CSRF. */
+async function findSession(
+  gatherToken: (secretHash: string) => Promise<StoredToken | undefined>,
+  { request, secret, use }: SessionOptions,
+): Promise<Principal> {
+  const soughtMs = performance.now()
+  const row = await gatherToken(hashSecret(secret).toString('hex'))
+  if (row?.kind !== 'session' || whyEnded(row) !== null) return anonymous
+  checkCsrf(request, secret)
+  return usePrincipal(row, { use, soughtMs, csrfToken: csrfTokenOf(secret) })
+}
+
+/** Say why a token is valid no more; null when it is valid. */
+function whyEnded(row: StoredToken): string | null {
+  const { expires_on: expiresOn, idle_s: idleS, last_used_on: used, created_on: created } = row
+  const idleMs = idleS === null ? Infinity : idleS * 1000
+  if (expiresOn !== null && expiresOn.getTime() < Date.now())
+    return `it expired on ${expiresOn.toISOString()}`
+  if (Date.now() - (used ?? created).getTime() > idleMs) return 'it was not used for too long'
+  return row.is_active === false ? `user ${row.user_name} is disabled` : null
+}
+
+interface UseOptions {
+  readonly use: TokenUse
+  readonly soughtMs: number
+  readonly csrfToken: string | null
+}
+
+async function usePrincipal(
+  row: StoredToken,
+  { use, soughtMs, csrfToken }: UseOptions,
+): Promise<Principal> {
   use.note(row.id)
   // The first use of a token is stored at once. Later uses are stored in groups.
   if (row.last_used_on === null) await use.write()
@@ -215,6 +262,7 @@ async function findPrincipal(
     nodeId: row.node_id,
     endsMs: row.expires_on?.getTime() ?? null,
     soughtMs,
+    csrfToken,
   }
 }
 
@@ -226,7 +274,8 @@ function selectTokens(db: Kysely<Tables>, secretHashes: readonly string[]) {
     .selectFrom('tokens')
     .leftJoin('users', 'users.id', 'tokens.user_id')
     .select(['tokens.id', 'tokens.role', 'tokens.scope', 'tokens.user_id', 'tokens.node_id'])
-    .select(['tokens.expires_on', 'tokens.last_used_on', 'secret_sha256'])
+    .select(['tokens.expires_on', 'tokens.last_used_on', 'tokens.created_on', 'secret_sha256'])
+    .select(['tokens.kind', 'tokens.idle_s'])
     .select(['users.is_active', 'users.name as user_name', 'tokens.name as token_name'])
     .select(membershipsOf(sql.ref('tokens.user_id')).as('memberships'))
     .where('tokens.secret_sha256', '=', sql<Buffer>`any(${hashes}::bytea[])`)

@@ -9,6 +9,8 @@ export interface Principal extends Asker {
   readonly endsMs: number | null
   /** The time just before its token was read from the database, by `performance.now()`. */
   readonly soughtMs: number
+  /** The value that a page of its session sends with changes; null: the request is of no session. */
+  readonly csrfToken: string | null
 }
 
 /** A request without a token may read the testbed's state, and nothing else. */
@@ -23,4 +25,5 @@ export const anonymous: Principal = {
   nodeId: null,
   endsMs: null,
   soughtMs: 0,
+  csrfToken: null,
 }

@@ -49,6 +49,10 @@ export const rights = {
   'enrol a node': { may: 'anybody', object: 'unnamed', changes: true },
   'ask who it is': { may: ['person', 'node'], object: 'none', changes: false },
 
+  // With a password. The handler checks it.
+  'log in': { may: 'anybody', object: 'none', changes: true },
+  'log out': { may: 'anybody', object: 'none', changes: true },
+
   'read users': { may: people, object: 'none', changes: false },
   'read SSH keys': { may: ['operator', 'user itself'], object: 'unnamed', changes: false },
   'make a user': { may: operators, object: 'none', changes: true },
@@ -57,6 +61,8 @@ export const rights = {
     object: 'user',
     changes: true,
   },
+  // The handler also asks for the password of before, except of an operator who changes another's.
+  'change a password': { may: ['operator', 'user itself'], object: 'user', changes: true },
   'name a user': { may: operators, object: 'none', changes: true },
   'disable a user': { may: operators, object: 'none', changes: true },
   'make an operator': { may: operators, object: 'none', changes: true },

@@ -29,7 +29,11 @@ export function answerProblem(
   const known = toLabError(error, request.id)
   if (known.code === 'LAB_SERVER_INTERNAL') request.log.error({ err: error }, 'request failed')
   const problem = toProblem(known, request.id)
-  if (LabError.is(known, 'LAB_REQUEST_RATE_LIMITED') || LabError.is(known, 'LAB_SERVER_BUSY'))
+  if (
+    LabError.is(known, 'LAB_REQUEST_RATE_LIMITED') ||
+    LabError.is(known, 'LAB_SERVER_BUSY') ||
+    LabError.is(known, 'LAB_AUTH_TOO_MANY_ATTEMPTS')
+  )
     void reply.header('retry-after', known.details.retryAfterS)
   if (problem.status === 401) void reply.header('www-authenticate', 'Bearer')
   return reply.code(problem.status).type(problemMediaType).send(problem)

@@ -1,6 +1,7 @@
 import { sql, type Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import { addPlaces } from './migration/places.ts'
+import { addPasswords } from './migration/passwords.ts'
 
 /** All steps of the schema, in order. A step that was released is never changed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -11,6 +12,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0005-enrolment-user': { up: addEnrolmentUser },
   '0006-quotas': { up: addQuotas },
   '0007-places': { up: addPlaces },
+  '0008-passwords': { up: addPasswords },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

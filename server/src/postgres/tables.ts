@@ -16,6 +16,7 @@ import type {
   SliceSetState,
   SliverReport,
   SliverState,
+  TokenKind,
   TokenScope,
 } from '@community-lab/contract'
 
@@ -65,6 +66,9 @@ export interface UserTable {
   is_superuser: Generated<boolean>
   date_joined: Generated<Date>
   auth_tokens: string[]
+  email: string | null
+  /** The hash of the password, as `access/password.ts` writes it; null: the user has none. */
+  password: string | null
 }
 
 /** The members of groups. */
@@ -108,6 +112,11 @@ export interface TokenTable {
   created_on: Generated<Date>
   expires_on: Date | null
   last_used_on: Date | null
+  kind: Generated<TokenKind>
+  /** The address that logged in. For IPv6 it is the /64; `socket`: a program of the server's machine. */
+  made_from: string | null
+  /** It ends when it was not used for this time, in seconds; null: it does not. */
+  idle_s: number | null
 }
 
 export interface NodeTable {

@@ -16,6 +16,7 @@ import { readNodeTargets } from './target.ts'
 import { applyReport, setNodeState, writeContacts } from './write/report.ts'
 import { readStoredReports, reportEtag, storedEtag } from './write/stored-reports.ts'
 import { removeExpiredSlices } from './write/slices.ts'
+import { removeEndedTokens } from './write/void-tokens.ts'
 
 /** Options of {@link openRegistry}. */
 export interface RegistryOptions {
@@ -135,6 +136,7 @@ export async function openRegistry(
   const writeAgain = repeat(contactsEveryMs, onError, noteContacts)
   const tidy = repeat(expiryCheckMs, onError, async () => {
     await actAsServer('remove slices that have ended', () => removeExpiredSlices(store))
+    await removeEndedTokens(db)
     await sql`delete from events where id <= (select value - ${eventsKept} from counters where name = 'event')`.execute(
       db,
     )

@@ -92,8 +92,9 @@ export function userRoutes(app: FastifyInstance, { registry }: RouteContext): vo
       schema: { tags, summary: 'Who the asker is', response: { 200: WhoAmI } },
     },
     async ({ principal }) => {
-      const { role, userId, nodeId } = principal
+      const { role, userId, nodeId, csrfToken } = principal
       return {
+        ...(csrfToken === null ? {} : { csrf_token: csrfToken }),
         role,
         user: userId === null ? null : await readUser(registry.db, userId, keysShownTo(principal)),
         node: nodeId === null ? null : { uri: path(routes.node, { id: nodeId }), id: nodeId },

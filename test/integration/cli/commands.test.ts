@@ -23,8 +23,8 @@ const slice = {
 }
 const token: Token = {
   ...{ uri: '/api/tokens/5/', id: 5, name: 'laptop', role: 'researcher', scope: 'all' },
-  ...{ user: null, node: null, created_on: '2026-01-01T00:00:00Z' },
-  ...{ expires_on: null, last_used_on: null },
+  ...{ kind: 'personal', made_from: null, user: null, node: null, last_used_on: null },
+  ...{ expires_on: null, created_on: '2026-01-01T00:00:00Z' },
 }
 
 let place: Place

@@ -77,6 +77,29 @@ export const requestCodes = {
     false,
     (d) => `a page of ${d.origin} may not change this testbed; the operator can allow its origin`,
   ),
+  LAB_AUTH_LOG_IN_FAILED: code<{ reason: 'wrong' | 'disabled' }>(400, false, (d) =>
+    d.reason === 'disabled'
+      ? 'cannot log in: the user is disabled; ask an operator of the testbed'
+      : 'cannot log in: there is no user of this name or e-mail address with this password; check both, or reset the password',
+  ),
+  LAB_AUTH_TOO_MANY_ATTEMPTS: code<{ of: 'user' | 'address' | 'server'; retryAfterS: number }>(
+    429,
+    true,
+    (d) =>
+      `${d.of === 'server' ? 'too many people log in at this moment' : `too many wrong passwords ${d.of === 'user' ? 'for this user' : 'from this address'}`}; try again in ${d.retryAfterS} s`,
+  ),
+  LAB_AUTH_CSRF: code<{ header: string }>(
+    403,
+    false,
+    (d) =>
+      `a page's change needs header ${d.header} with the session's csrf_token (GET /api/users/ctl/whoami/ shows it); the page may be of another session: load it again`,
+  ),
+  LAB_AUTH_PASSWORD_WEAK: code<{ problem: string }>(
+    400,
+    false,
+    (d) =>
+      `the password cannot be taken: ${d.problem}; a few words that only you would put together make a good one`,
+  ),
   LAB_SERVER_INTERNAL: code<{ requestId: string }>(
     500,
     true,

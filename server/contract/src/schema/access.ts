@@ -10,6 +10,13 @@ export type Role = Static<typeof Role>
 export const TokenScope = Type.Enum(['all', 'read'] as const)
 export type TokenScope = Static<typeof TokenScope>
 
+/**
+ * How a token was made: by a user (`personal`), by logging in with a password (`login`), by a page that logged in (`session`; its secret is in a cookie), or by
+ * enrolling a node.
+ */
+export const TokenKind = Type.Enum(['personal', 'login', 'session', 'node'] as const)
+export type TokenKind = Static<typeof TokenKind>
+
 /** One SSH public key, `ssh-ed25519 AAAA… comment`, on one line. */
 export const AuthToken = Type.String({
   maxLength: 8192,
@@ -35,6 +42,10 @@ export const Token = Type.Object(
     name: Name,
     role: Role,
     scope: TokenScope,
+    kind: TokenKind,
+    made_from: nullable(
+      Type.String({ description: 'the address that logged in; null: not known' }),
+    ),
     user: nullable(Ref),
     node: nullable(Ref),
     created_on: Time,
@@ -67,6 +78,11 @@ export type TokenCreate = Static<typeof TokenCreate>
 export const TokenCreated = Type.Object({ token: Token, secret: Type.String() })
 export type TokenCreated = Static<typeof TokenCreated>
 
-/** The identity of the client, as the server sees it. */
-export const WhoAmI = Type.Object({ role: Role, user: nullable(User), node: nullable(Ref) })
+/** The identity of the client, as the server sees it. A page in a session sends `csrf_token` as `X-CSRFToken` with each change. */
+export const WhoAmI = Type.Object({
+  role: Role,
+  user: nullable(User),
+  node: nullable(Ref),
+  csrf_token: Type.Optional(Type.String()),
+})
 export type WhoAmI = Static<typeof WhoAmI>

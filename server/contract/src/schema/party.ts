@@ -17,7 +17,7 @@ export type UserRole = Static<typeof UserRole>
 export const GroupRole = Type.Object({ group: Ref, ...roleFlags })
 export type GroupRole = Static<typeof GroupRole>
 
-/** A person. `auth_tokens` are SSH public keys, shown to the user and to operators alone. */
+/** A person. `auth_tokens` are SSH public keys. They, `email` and `has_password` are shown to the user and to operators alone. */
 export const User = Type.Object(
   {
     uri: Type.String(),
@@ -29,6 +29,8 @@ export const User = Type.Object(
     date_joined: Time,
     group_roles: Type.Array(GroupRole),
     auth_tokens: Type.Optional(Type.Array(Type.String())),
+    email: Type.Optional(nullable(Type.String())),
+    has_password: Type.Optional(Type.Boolean()),
   },
   { $id: 'User' },
 )

@@ -108,6 +108,12 @@ function userColumns(keysShown: KeysShown): FilterColumns {
     '/is_active': boolean(sql`users.is_active`),
     '/is_superuser': boolean(sql`users.is_superuser`),
     '/group_roles/_/group/id': inRoles((value) => sql`user_id = users.id and group_id = ${value}`),
+    '/email': (value) =>
+      typeof value === 'string'
+        ? sql<boolean>`${shown} and users.email = ${value}`
+        : sql<boolean>`${shown} and ${value === null} and users.email is null`,
+    '/has_password': (value) =>
+      sql<boolean>`${shown} and (users.password is not null) = ${value === true}`,
     '/auth_tokens/_': (value) =>
       typeof value === 'string'
         ? sql<boolean>`${shown} and ${value} = any(users.auth_tokens)`
@@ -135,6 +141,8 @@ const tokenColumns: FilterColumns = {
   '/name': text(sql`tokens.name`),
   '/role': text(sql`tokens.role`),
   '/scope': text(sql`tokens.scope`),
+  '/kind': text(sql`tokens.kind`),
+  '/made_from': text(sql`tokens.made_from`),
   '/user': object(sql`tokens.user_id`),
   '/user/id': integer(sql`tokens.user_id`),
   '/node': object(sql`tokens.node_id`),

@@ -58,7 +58,7 @@ export async function readGroups(db: Db, { ids, ...part }: AccessSelection = {})
   }))
 }
 
-/** Whose SSH keys are shown: those of all users, or of one. */
+/** Whose SSH keys and e-mail addresses are shown: those of all users, or of one. */
 export type KeysShown = 'all' | { readonly ofUser: number | null }
 
 /** Read users. */
@@ -84,7 +84,13 @@ export async function readUsers(
       group: refTo(routes.group, groupId),
       ...flags,
     })),
-    ...(keysShown === 'all' || keysShown.ofUser === row.id ? { auth_tokens: row.auth_tokens } : {}),
+    ...(keysShown === 'all' || keysShown.ofUser === row.id
+      ? {
+          auth_tokens: row.auth_tokens,
+          email: row.email,
+          has_password: row.password !== null,
+        }
+      : {}),
   }))
 }
 
@@ -132,6 +138,8 @@ export async function readTokens(db: Db, { ids, ...part }: AccessSelection = {})
     name: row.name,
     role: row.role,
     scope: row.scope,
+    kind: row.kind,
+    made_from: row.made_from,
     user: row.user_id === null ? null : refTo(routes.user, row.user_id),
     node: row.node_id === null ? null : refTo(routes.node, row.node_id),
     created_on: row.created_on.toISOString(),

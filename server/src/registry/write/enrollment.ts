@@ -123,6 +123,7 @@ export async function enrollNode(
       .values({
         name: nodeTincName(nodeId),
         role: 'node',
+        kind: 'node',
         node_id: nodeId,
         secret_sha256: hashSecret(token),
       })

@@ -11,7 +11,7 @@ const dayMs = 24 * 3600 * 1000
 export type Bounded = keyof typeof most
 
 /**
- * Require that a user may have one more. `groups` are those that the user is an admin of, `tokens` those that have not expired, `requests` those of the last
+ * Require that a user may have one more. `groups` are those that the user is an admin of, `tokens` those that they made and that have not expired, `requests` those of the last
  * day. The user's row stays locked until the end of the transaction, so that two changes at once do not both take the last place. Operators have no bound
  * for groups, requests and hosts.
  *
@@ -46,6 +46,7 @@ const counts: Readonly<Record<Bounded, Count>> = {
     const query = tx.selectFrom('tokens').select((eb) => eb.fn.countAll<number>().as('count'))
     const rows = await query
       .where('user_id', '=', userId)
+      .where('kind', '=', 'personal')
       .where((eb) => eb.or([eb('expires_on', 'is', null), eb('expires_on', '>', new Date())]))
       .execute()
     return rows[0]?.count ?? 0

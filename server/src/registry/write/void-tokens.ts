@@ -3,9 +3,10 @@ import { LabError } from '@community-lab/contract'
 import type { Change } from '../change.ts'
 import type { Db } from '../read/selection.ts'
 
-/** The tokens to revoke: a single one, all of a user or those with a role, or all of a node. */
+/** The tokens to revoke: a single one, some, all of a user or those with a role, or all of a node. */
 export type TokensOf =
   | { readonly id: number }
+  | { readonly ids: readonly number[] }
   | { readonly userId: number; readonly role?: 'operator' }
   | { readonly nodeId: number }
 
@@ -16,19 +17,22 @@ export type TokensOf =
  * another.
  */
 export async function voidTokens(change: Change, of: TokensOf): Promise<number> {
-  const query = change.tx.deleteFrom('tokens').returning(['id', 'role'])
+  const query = change.tx.deleteFrom('tokens').returning(['id', 'role', 'scope', 'expires_on'])
   const rows = await (
     'id' in of
       ? query.where('id', '=', of.id)
-      : 'userId' in of
-        ? query
-            .where('user_id', '=', of.userId)
-            .$if(of.role !== undefined, (some) => some.where('role', '=', of.role ?? 'operator'))
-        : query.where('node_id', '=', of.nodeId)
+      : 'ids' in of
+        ? query.where('id', '=', sql<number>`any(${of.ids}::int[])`)
+        : 'userId' in of
+          ? query
+              .where('user_id', '=', of.userId)
+              .$if(of.role !== undefined, (some) => some.where('role', '=', of.role ?? 'operator'))
+          : query.where('node_id', '=', of.nodeId)
   ).execute()
   change.cutTokens(rows.map(({ id }) => id))
   for (const { id } of rows) change.trace('token', 'deleted', id)
-  if (rows.some(({ role }) => role === 'operator'))
+  // Where no operator's token lasts, those that end may still be ended before.
+  if (rows.some((row) => row.role === 'operator' && row.scope === 'all' && row.expires_on === null))
     await requireLastingOperator(change, 'userId' in of ? 'a token of this user' : 'this token')
   return rows.length
 }
@@ -60,4 +64,15 @@ export async function hasLastingOperator(db: Db): Promise<boolean> {
     .limit(1)
     .executeTakeFirst()
   return row !== undefined
+}
+
+/** Tokens are listed for this time after their end, so that people see what has ended. */
+const listedForDays = 30
+
+/** Remove the tokens of users that ended long ago. */
+export async function removeEndedTokens(db: Db): Promise<void> {
+  await sql`delete from tokens where user_id is not null and (
+    expires_on < now() - ${listedForDays} * interval '1 day'
+    or coalesce(last_used_on, created_on) + idle_s * interval '1 second'
+      < now() - ${listedForDays} * interval '1 day')`.execute(db)
 }

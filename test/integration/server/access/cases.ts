@@ -108,6 +108,10 @@ const people: readonly Case[] = [
   ]),
   { method: 'POST', route: routes.users, body: { name: 'somebody' } },
   { method: 'DELETE', route: routes.user, spare: 'user' },
+  { method: 'POST', route: routes.getAuthToken, body: { username: 'x', password: 'x' } },
+  { method: 'POST', route: routes.logIn, body: { username: 'x', password: 'x' } },
+  { method: 'POST', route: routes.logOut },
+  { method: 'POST', route: routes.userChangeAuth, spare: 'member', body: { email: null } },
   { method: 'POST', route: routes.addAuthToken, body: key },
   { method: 'POST', route: routes.removeAuthToken, body: key },
   {

@@ -2,6 +2,7 @@ import { path, routes } from '@community-lab/contract'
 import Fastify from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { accessPlugin } from '../../../../server/src/access/access.ts'
+import { createSessionCookie } from '../../../../server/src/access/session-cookie.ts'
 import { findRefusal } from '../../../../server/src/domain/asker.ts'
 import type { RightName } from '../../../../server/src/domain/rights.ts'
 import { aReport, makeToken, startTestbeds, type Testbeds } from '../world/testbed.ts'
@@ -111,9 +112,10 @@ describe('the rights of a request', () => {
     await using world = await testbeds.start()
     const { db } = world.database
     const notifications = { on: () => () => undefined, [Symbol.asyncDispose]: async () => {} }
+    const cookie = createSessionCookie('test')
     const start = async (config: object) => {
       const app = Fastify()
-      await app.register(accessPlugin, { db, notifications, origins: [] })
+      await app.register(accessPlugin, { db, notifications, origins: [], cookie })
       app.get('/api/new/', { config }, () => 'new')
       await app.ready()
       await app.close()

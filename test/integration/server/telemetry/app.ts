@@ -22,7 +22,7 @@ export interface TestApp extends AsyncDisposable {
   readonly port: number
 }
 
-const unnamed = { tokenName: null, userName: null } as const
+const unnamed = { tokenName: null, csrfToken: null, userName: null } as const
 const whole = { scope: 'all', endsMs: null, soughtMs: 0, memberships: [], ...unnamed } as const
 const member = (groupId: number) => ({
   ...whole,

@@ -1,0 +1,59 @@
+import Type, { type Static } from 'typebox'
+import { Name, nullable } from './common.ts'
+import { TokenScope, WhoAmI } from './access.ts'
+
+/** An e-mail address. Its length is that of a mailbox. Source: RFC 5321, section 4.5.3.1. The pattern refuses what no mail server would take, and line breaks. */
+export const Email = Type.String({
+  maxLength: 254,
+  pattern: '^[^\\s@<>,;:"()\\[\\]\\\\]{1,64}@[A-Za-z0-9.-]+\\.?[A-Za-z0-9-]+$',
+  description: 'shown to the user and to operators alone',
+})
+
+/** A password in a request. Its rules are in the server; the bound only limits what is hashed. */
+export const Password = Type.String({ minLength: 1, maxLength: 1024 })
+
+/** Log in with a user's name or e-mail address, and get a token. Source: CONFINE, `api-token-auth/`. `name` and `scope` are the token's. */
+export const LogIn = Type.Object({
+  username: Type.String({ minLength: 1, maxLength: 254 }),
+  password: Password,
+  name: Type.Optional(Name),
+  scope: Type.Optional(TokenScope),
+})
+export type LogIn = Static<typeof LogIn>
+
+/** The token of who has logged in. This answer is the only one that contains it. */
+export const LoggedIn = Type.Object({ token: Type.String() })
+export type LoggedIn = Static<typeof LoggedIn>
+
+/** Log in as a page: the answer sets a cookie. */
+export const SessionLogIn = Type.Object(
+  { username: Type.String({ minLength: 1, maxLength: 254 }), password: Password },
+  { additionalProperties: false },
+)
+export type SessionLogIn = Static<typeof SessionLogIn>
+
+/** Who has logged in, and the value that a page of this session sends as `X-CSRFToken` with each change. */
+export const SessionBegun = Type.Object({ ...WhoAmI.properties, csrf_token: Type.String() })
+export type SessionBegun = Static<typeof SessionBegun>
+
+/**
+ * Change a user's password or e-mail address. A user who has a password gives it as `current_password`; operators need none to change those of others. A new password ends
+ * the user's sessions and log-ins, except the one that asks; `end_tokens` ends all other tokens, too. Source: CONFINE, `ctl/change-auth/`.
+ */
+export const ChangeAuth = Type.Object(
+  {
+    password: Type.Optional(Password),
+    email: Type.Optional(nullable(Email)),
+    current_password: Type.Optional(Password),
+    end_tokens: Type.Optional(Type.Boolean()),
+  },
+  { additionalProperties: false },
+)
+export type ChangeAuth = Static<typeof ChangeAuth>
+
+/** What was changed, in words, and how many of the user's tokens go on. */
+export const AuthChanged = Type.Object({
+  detail: Type.String(),
+  tokens_left: Type.Integer({ description: 'how many of the user’s own tokens are still valid' }),
+})
+export type AuthChanged = Static<typeof AuthChanged>

@@ -1,0 +1,115 @@
+import { LabError, type AuthChanged, type ChangeAuth } from '@community-lab/contract'
+import { found } from '../../domain/found.ts'
+import { findWeakness } from '../../domain/password-rule.ts'
+import type { Change } from '../change.ts'
+import { claimName } from './claim-name.ts'
+import { checkPassword, type LogInContext } from './log-in.ts'
+import { voidTokens } from './void-tokens.ts'
+
+/** Who changes how a user logs in. */
+export interface AuthChanger {
+  readonly userId: number
+  /** The token that asks, which goes on. */
+  readonly tokenId: number | null
+  readonly address: string | null
+}
+
+/**
+ * Change a user's password or e-mail address, see {@link ChangeAuth}.
+ *
+ * @throws {@link LabError} LAB_NOT_FOUND, LAB_AUTH_LOG_IN_FAILED for a wrong current password, LAB_AUTH_TOO_MANY_ATTEMPTS, LAB_AUTH_PASSWORD_WEAK, LAB_NAME_TAKEN for the
+ * e-mail address of another user, LAB_REQUEST_INVALID when nothing is to be changed.
+ */
+export async function changeAuth(
+  context: LogInContext,
+  id: number,
+  { body, by }: { readonly body: ChangeAuth; readonly by: AuthChanger },
+): Promise<AuthChanged> {
+  const { registry, passwords } = context
+  const { password, email, current_password: current = '' } = body
+  if (password === undefined && email === undefined) throw missing()
+  const row = await registry.db
+    .selectFrom('users')
+    .select(['id', 'name', 'email', 'password'])
+    .where('id', '=', id)
+    .executeTakeFirst()
+  const user = found(row, 'user', id)
+  if (by.userId === id && user.password !== null)
+    await checkPassword(context, {
+      username: user.name,
+      password: current,
+      address: by.address,
+      user,
+    })
+  const owner = { name: user.name, email: email === undefined ? user.email : email }
+  const problem = password === undefined ? null : findWeakness(password, owner)
+  if (problem !== null) throw new LabError('LAB_AUTH_PASSWORD_WEAK', { problem })
+  const hashed = password === undefined ? user.password : await passwords.hash(password)
+  return registry.change(async (change) => {
+    const stored = await change.tx
+      .selectFrom('users')
+      .select('password')
+      .where('id', '=', id)
+      .forNoKeyUpdate()
+      .executeTakeFirst()
+    // Somebody else has changed it since it was checked.
+    if (found(stored, 'user', id).password !== user.password)
+      throw new LabError('LAB_AUTH_LOG_IN_FAILED', { reason: 'wrong' })
+    await claimName(
+      'e-mail address',
+      email ?? '',
+      change.tx
+        .updateTable('users')
+        .set({ email: owner.email, password: hashed })
+        .where('id', '=', id)
+        .execute(),
+    )
+    change.trace('user', 'updated', id)
+    if (password !== undefined)
+      await endEntries(change, { userId: id, keptId: by.tokenId, all: body.end_tokens ?? false })
+    const changed = [
+      ...(password === undefined ? [] : ['password']),
+      ...(email === undefined ? [] : ['email']),
+    ]
+    return {
+      detail: `User ${changed.join(', ')} changed successfully`,
+      tokens_left: await countTokens(change, id),
+    }
+  })
+}
+
+interface Ending {
+  readonly userId: number
+  /** A token that goes on; null: none. */
+  readonly keptId: number | null
+  /** Whether also those end that the user has made. */
+  readonly all: boolean
+}
+
+/** End a user's sessions and log-ins. */
+export async function endEntries(change: Change, { userId, keptId, all }: Ending): Promise<void> {
+  const rows = await change.tx
+    .selectFrom('tokens')
+    .select('id')
+    .where('user_id', '=', userId)
+    .$if(!all, (query) => query.where('kind', 'in', ['login', 'session']))
+    .execute()
+  const ids = rows.flatMap(({ id }) => (id === keptId ? [] : [id]))
+  if (ids.length > 0) await voidTokens(change, { ids })
+}
+
+async function countTokens({ tx }: Change, userId: number): Promise<number> {
+  const { count } = await tx
+    .selectFrom('tokens')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('user_id', '=', userId)
+    .where('kind', '=', 'personal')
+    .where((eb) => eb.or([eb('expires_on', 'is', null), eb('expires_on', '>', new Date())]))
+    .executeTakeFirstOrThrow()
+  return count
+}
+
+function missing(): LabError {
+  const message = 'has neither a password nor an e-mail address to change'
+  return new LabError('LAB_REQUEST_INVALID', { issues: [{ pointer: '', message }] })
+}

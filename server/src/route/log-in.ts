@@ -1,0 +1,159 @@
+import {
+  AuthChanged,
+  ChangeAuth,
+  LabError,
+  LoggedIn,
+  LogIn,
+  routes,
+  SessionBegun,
+  SessionLogIn,
+} from '@community-lab/contract'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { actingUser } from '../access/permit.ts'
+import { csrfTokenOf, type SessionCookie } from '../access/session-cookie.ts'
+import { addressOf, fullAddressOf } from '../http/asker.ts'
+import { changeAuth } from '../registry/write/change-auth.ts'
+import { logIn, type LogInContext } from '../registry/write/log-in.ts'
+import { deleteToken } from '../registry/write/tokens.ts'
+import { readUser } from '../registry/write/users.ts'
+import { numericId, pattern } from './context.ts'
+
+const tags = ['log-in']
+
+/** What these routes need. */
+export interface LogInRouteContext extends LogInContext {
+  readonly cookie: SessionCookie
+}
+
+/** Routes of log-in by password. */
+export function logInRoutes(app: FastifyInstance, context: LogInRouteContext): void {
+  const { registry, cookie } = context
+  app.register((forms, _options, done) => {
+    readForms(forms)
+    forms.post<{ Body: LogIn }>(
+      routes.getAuthToken,
+      {
+        config: { right: 'log in' },
+        attachValidation: true,
+        errorHandler: answerAsConfine,
+        schema: {
+          tags,
+          summary: 'Log in with a name or e-mail address and a password; the token lasts 30 days',
+          body: LogIn,
+          response: { 200: LoggedIn },
+        },
+      },
+      async (request) => {
+        if (request.validationError !== undefined) throw request.validationError
+        const entry = await logIn(context, { ...request.body, kind: 'login', ...from(request) })
+        return { token: entry.secret }
+      },
+    )
+    done()
+  })
+  app.post<{ Body: SessionLogIn }>(
+    routes.logIn,
+    {
+      config: { right: 'log in' },
+      schema: {
+        tags,
+        summary: 'Log in as a page: a cookie has the session',
+        body: SessionLogIn,
+        response: { 200: SessionBegun },
+      },
+    },
+    async (request, reply) => {
+      const entry = await logIn(context, { ...request.body, kind: 'session', ...from(request) })
+      cookie.set(reply, entry.secret, entry.endsOn)
+      const user = await readUser(registry.db, entry.userId, 'all')
+      const role = user.is_superuser ? 'operator' : 'researcher'
+      return { role, user, node: null, csrf_token: csrfTokenOf(entry.secret) }
+    },
+  )
+  app.post(
+    routes.logOut,
+    { config: { right: 'log out' }, schema: { tags, summary: 'End the session of this page' } },
+    async ({ principal: { csrfToken, tokenId } }, reply) => {
+      if (csrfToken !== null && tokenId !== null) await deleteToken(registry, tokenId)
+      cookie.clear(reply)
+      return reply.code(204).send()
+    },
+  )
+  app.post<{ Params: { id: string }; Body: ChangeAuth }>(
+    pattern(routes.userChangeAuth),
+    {
+      config: { right: 'change a password' },
+      schema: {
+        tags,
+        summary: 'Change a user’s password or e-mail address',
+        body: ChangeAuth,
+        response: { 200: AuthChanged },
+      },
+    },
+    (request) => {
+      const { principal, body } = request
+      const by = {
+        userId: actingUser(principal),
+        tokenId: principal.tokenId,
+        address: addressOf(request),
+      }
+      return changeAuth(context, numericId(request, 'user'), { body, by })
+    },
+  )
+}
+
+function from(request: FastifyRequest) {
+  return { address: addressOf(request), fullAddress: fullAddressOf(request) }
+}
+
+/** Accept HTML forms as well as JSON, as CONFINE does. */
+function readForms(app: FastifyInstance): void {
+  app.addContentTypeParser(
+    ['application/x-www-form-urlencoded', 'multipart/form-data'],
+    { parseAs: 'buffer', bodyLimit: 16_384 },
+    async ({ headers }: FastifyRequest, body: Buffer) => {
+      const type = headers['content-type'] ?? ''
+      const form = await readForm(new Uint8Array(body), type)
+      return Object.fromEntries([...form].filter(([, value]) => typeof value === 'string'))
+    },
+  )
+}
+
+async function readForm(body: Uint8Array<ArrayBuffer>, type: string): Promise<FormData> {
+  try {
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- discouraged for large bodies alone; this one has at most 16 KiB and is in memory
+    return await new Response(body, { headers: { 'content-type': type } }).formData()
+  } catch (cause) {
+    const issues = [{ pointer: '', message: 'is no form' }]
+    throw new LabError('LAB_REQUEST_INVALID', { issues }, { cause })
+  }
+}
+
+/** Answer a failed log-in as CONFINE does, unless the client prefers our problems. Source: CONFINE (Django REST framework), `obtain_auth_token`. */
+function answerAsConfine(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  const wantsProblem = request.headers.accept?.includes('application/problem+json') === true
+  const body = wantsProblem ? null : describeFailure(error, request.body)
+  if (body === null) throw error
+  void reply.code(400).type('application/json').send(body)
+}
+
+function describeFailure(error: Error, body: unknown): object | null {
+  if (LabError.is(error, 'LAB_AUTH_LOG_IN_FAILED'))
+    return {
+      non_field_errors: [
+        error.details.reason === 'disabled'
+          ? 'User account is disabled.'
+          : 'Unable to login with provided credentials.',
+      ],
+    }
+  if (!LabError.is(error, 'LAB_REQUEST_INVALID')) return null
+  const given = typeof body === 'object' && body !== null ? body : {}
+  const missing = ['username', 'password'].filter((name) => !Object.hasOwn(given, name))
+  if (missing.length === 0)
+    return {
+      non_field_errors: error.details.issues.map(
+        ({ pointer, message }) => `${pointer.slice(1)} ${message}`,
+      ),
+    }
+  return Object.fromEntries(missing.map((name) => [name, ['This field is required.']]))
+}
