@@ -1,3 +1,5 @@
+import type { AskSecrets } from './output/secrets.ts'
+
 /** The surroundings of a command: folders, environment, output, and the signal that ends it. */
 export interface Context {
   /** The folder of the checkout that this program belongs to, absolute. */
@@ -13,6 +15,8 @@ export interface Context {
   readonly err: TextSink
   /** Ask the person at the terminal a yes-or-no question; null when nobody can be asked, as in a script. */
   readonly confirm: ((question: string) => Promise<boolean>) | null
+  /** Ask for secrets: at the terminal, where they are not shown, or from the input, a line each. */
+  readonly askSecrets: AskSecrets
   /** Aborted by Ctrl-C, SIGTERM and SIGHUP, and when nobody reads the output any more. */
   readonly signal: AbortSignal
 }

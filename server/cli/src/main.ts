@@ -5,6 +5,7 @@ import { confirmAtTerminal } from './output/confirm.ts'
 import { runCli } from './cli.ts'
 import type { Context } from './context.ts'
 import { exitCodes, NobodyReads } from './output/failure.ts'
+import { secretsFrom } from './output/secrets.ts'
 
 const checkout = resolve(fileURLToPath(new URL('../../../', import.meta.url)))
 const stop = new AbortController()
@@ -30,6 +31,7 @@ const context: Context = {
   out: process.stdout,
   err: process.stderr,
   confirm: confirmAtTerminal(process.stdin, process.stderr, stop),
+  askSecrets: secretsFrom(process.stdin, process.stderr, stop),
   signal: stop.signal,
 }
 const exitCode = await runCli(process.argv.slice(2), context)

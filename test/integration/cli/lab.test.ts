@@ -28,6 +28,7 @@ it('waits until JupyterLab answers, which it does after it has said that it runs
     out: process.stdout,
     err: process.stderr,
     confirm: null,
+    askSecrets: () => Promise.resolve([]),
     signal: new AbortController().signal,
   }
   const options = { port, token: 't', rootDir: checkout, serverSocket: '', credentialsFile: '' }

@@ -1,4 +1,4 @@
-import type { Group, Node, WhoAmI } from '@community-lab/contract'
+import { routes, type Group, type Node, type WhoAmI } from '@community-lab/contract'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import {
   makeToken,
@@ -158,4 +158,29 @@ it('sets the quotas of a group, and shows what its slices take of them', async (
   expect(await run(world.red, 'group', 'show', 'red')).toMatch(/slivers\s+0\s+8\n/u)
   await run(world.operator, 'group', 'set-quota', 'red', '--slivers', 'default')
   expect(await run(world.red, 'group', 'show', 'red')).toMatch(/slivers\s+0\s+1000\n/u)
+})
+
+it('sets a password from its input, changes it with the one of before, and shows log-ins', async () => {
+  await run(world.operator, 'user', 'create', 'nora')
+  const nora = await makeToken(world, world.operator, { name: 'x', user: 'nora' })
+  const first = 'a bicycle on the roof'
+  const setPassword = (input: string, ...args: readonly string[]) =>
+    place.run(['user', 'password', ...args], { env: envOf(nora), input })
+  expect((await setPassword(`${first}\n${first}\n`)).out).toContain(
+    'the password of user nora is changed; log-ins and sessions have ended; own tokens that go on: 1',
+  )
+  const body = { username: 'nora', password: first }
+  expect((await world.ask(null, 'POST', routes.getAuthToken, { body })).statusCode).toBe(200)
+  expect(await run(nora, 'token', 'list')).toMatch(/log-in\s+nora\s+researcher\s+all\s+login/u)
+  const next = 'two bicycles on the roof'
+  const wrong = await setPassword(`guess\n${next}\n${next}\n`)
+  expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining('LAB_AUTH_LOG_IN_FAILED')])
+  const short = await setPassword(`${first}\n${next}\n`)
+  expect(short.err).toContain('the input has no line for: new password again')
+  expect((await setPassword(`${first}\n${next}\n${next}\n`)).code).toBe(0)
+  const set = await place.run(['user', 'email', 'nora@example.org'], {
+    env: envOf(nora),
+    input: `${next}\n`,
+  })
+  expect(set.out).toBe('the e-mail address of user nora is changed\n')
 })

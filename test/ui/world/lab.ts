@@ -38,6 +38,7 @@ export async function startTestLab(
       out: silent,
       err: silent,
       confirm: null,
+      askSecrets: () => Promise.resolve([]),
       signal: new AbortController().signal,
     },
     {

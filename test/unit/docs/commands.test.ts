@@ -19,7 +19,11 @@ const nowhere = { write: () => true }
 const program: Command = createProgram(
   {
     ...{ checkout: root, home: root, cwd: root, env: {}, out: nowhere, err: nowhere },
-    ...{ confirm: null, signal: new AbortController().signal },
+    ...{
+      confirm: null,
+      askSecrets: () => Promise.resolve([]),
+      signal: new AbortController().signal,
+    },
   },
   { exitCode: 0 },
   { json: false },

@@ -81,6 +81,7 @@ export function addToken(program: Command, context: Context): void {
         },
         { title: 'ROLE', show: ({ role }) => role },
         { title: 'SCOPE', show: ({ scope }) => scope },
+        { title: 'KIND', show: ({ kind }) => kind },
         { title: 'USED', show: ({ last_used_on }) => formatAgo(last_used_on, now) },
         { title: 'EXPIRES', show: ({ expires_on }) => expires_on },
       ],

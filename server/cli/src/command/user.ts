@@ -13,6 +13,7 @@ import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { findNamed } from './name.ts'
 import { destroyer, leaf } from './option.ts'
+import { addUserPassword } from './user-password.ts'
 import { describeRole, listGroups, listUsers, nameOf } from './people.ts'
 
 /** `community-lab user …` */
@@ -53,6 +54,7 @@ export function addUser(program: Command, context: Context): void {
           `user ${made.name} is made; next: token create first --user ${made.name}\n`,
         )
     })
+  addUserPassword(user, context)
   for (const [command, description, isActive] of [
     ['disable', 'let a user in no more, by tokens or SSH keys (operators)', false],
     ['enable', 'let a disabled user in again (operators)', true],

@@ -3,9 +3,11 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import process from 'node:process'
+import { PassThrough, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { runCli } from '../../../../server/cli/src/cli.ts'
 import type { Context } from '../../../../server/cli/src/context.ts'
+import { secretsFrom } from '../../../../server/cli/src/output/secrets.ts'
 
 const checkout = resolve(fileURLToPath(new URL('../../../../', import.meta.url)))
 
@@ -25,6 +27,8 @@ export interface RunOptions {
   readonly isTTY?: boolean
   /** What the person at the terminal answers; without it nobody can be asked. */
   readonly answer?: boolean
+  /** What its input has. */
+  readonly input?: string
   readonly signal?: AbortSignal
   /** Sees all that is printed, as it comes. */
   readonly onText?: (text: string) => void
@@ -70,6 +74,7 @@ export async function makePlace(): Promise<Place> {
         cwd = root,
         isTTY = false,
         answer,
+        input = '',
         signal = new AbortController().signal,
         onText,
       } = {},
@@ -96,6 +101,7 @@ export async function makePlace(): Promise<Place> {
                 printed.err += question
                 return Promise.resolve(answer)
               },
+        askSecrets: secretsFrom(Readable.from([input]), new PassThrough(), new AbortController()),
         signal,
       }
       const code = await runCli(args, context)
