@@ -10,8 +10,14 @@ export function chooseCoreLimit(limitsText: string): CoreLimit {
   return hard === '0' ? 0 : 1
 }
 
-/** Describe what a node lacks if slivers can start the host's crash handler; null when they cannot. */
+/**
+ * Describe what a node lacks if slivers can start the host's crash handler, or reach one that listens on a socket; null when they cannot. Linux sends whole dumps
+ * to a socket whatever the limit is (seen on 6.18 with limits of 0 and 1). Source: Linux >= 6.16, fs/coredump.c: a pattern of `@` or `@@` and a path.
+ */
 export function describeCrashHandler(corePattern: string, limit: CoreLimit): string | null {
-  if (limit === 1 || !corePattern.startsWith('|')) return null
-  return `it starts its crash handler for each program that crashes in a sliver (${corePattern.slice(1).trim()}): start the agent with a limit of core dumps above 0 (\`ulimit -H -c\`, systemd's LimitCORE=), so that slivers can be given one with which the kernel starts none`
+  const [, kind, handler = ''] = /^(\||@@?(?=\/))(.*)/u.exec(corePattern) ?? []
+  if (kind === undefined || (kind === '|' && limit === 1)) return null
+  if (kind === '|')
+    return `it starts its crash handler for each program that crashes in a sliver (${handler.trim()}): start the agent with a limit of core dumps above 0 (\`ulimit -H -c\`, systemd's LimitCORE=), so that slivers can be given one with which the kernel starts none`
+  return `each program that crashes in a sliver sends its memory to the crash handler that listens on ${handler.trim()}, whatever limit of core dumps slivers have: set kernel.core_pattern to a file, or to a program (\`|\`)`
 }

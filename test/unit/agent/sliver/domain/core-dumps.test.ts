@@ -21,3 +21,13 @@ it('is told where each crash in a sliver starts a handler, with what ends that',
   expect(describeCrashHandler(systemd, 1)).toBe(null)
   expect(describeCrashHandler('core\n', 0)).toBe(null)
 })
+
+it('is told where crashes in slivers reach a handler on a socket, which no limit of core dumps prevents', () => {
+  for (const pattern of ['@/run/coredump.socket\n', '@@/run/coredump.socket\n'])
+    for (const limit of [0, 1] as const)
+      expect(describeCrashHandler(pattern, limit)).toMatch(
+        / listens on \/run\/coredump\.socket, .*: set kernel\.core_pattern to a file/u,
+      )
+  // A file's name.
+  expect(describeCrashHandler('@core\n', 1)).toBe(null)
+})
