@@ -17,7 +17,7 @@ export interface Filter {
   setHostInterfaces(names: readonly string[]): Promise<void>
   /**
    * Compare the filter in the kernel with the one that was set, and set it again when they differ. Returns the difference; null: there is none.
-   * @throws {@link LabError} LAB_SLIVER_UNFILTERED when it cannot be set.
+   * @throws {@link LabError} LAB_SLIVER_UNFILTERED when it cannot be set; LAB_SLIVER_COMMAND_FAILED when it cannot be compared.
    */
   check(): Promise<'gone' | 'changed' | null>
   /**
@@ -33,6 +33,8 @@ export interface Nft {
   set(script: string): Promise<void>
   /** List the slivers' tables. @throws when one of them does not exist. */
   list(): Promise<string>
+  /** Return what `list` returns after a script was set and nobody else has changed anything. */
+  expected(script: string): Promise<string>
 }
 
 /** After this many failed attempts to set the filter, slivers have to stop. */
@@ -48,13 +50,20 @@ export interface FilterOptions {
   readonly nft: Nft
 }
 
+/** What was set in the kernel. */
+interface FilterContent {
+  readonly script: string
+  /** How nft lists it; null: not asked yet. */
+  listing: string | null
+}
+
 /** Make the filter with the running slivers. The first change or check sets it. */
 export function createFilter({ network, running, mbps, nft }: FilterOptions): Filter {
   const slivers = new Map(running.map((sliver) => [sliver.nr, sliver]))
   let hostInterfaces: readonly string[] = []
   let isBeingSet = false
-  /** The list of the tables in the kernel after they were set; null: not known. */
-  let listed: string | null = null
+  /** What was set last; null: nothing yet, or the last attempt failed. */
+  let content: FilterContent | null = null
   let current: Promise<unknown> = Promise.resolve()
   let waiting: Promise<void> | null = null
 
@@ -67,11 +76,13 @@ export function createFilter({ network, running, mbps, nft }: FilterOptions): Fi
 
   async function set(): Promise<void> {
     const plan: FilterPlan = { network, slivers: [...slivers.values()], hostInterfaces, mbps }
-    listed = null
+    const script = filterScript(plan)
+    content = null
     isBeingSet = true
     for (let attempt = 1; ; attempt++) {
       try {
-        await nft.set(filterScript(plan))
+        await nft.set(script)
+        content = { script, listing: null }
         return
       } catch (error) {
         if (attempt < tries) continue
@@ -81,14 +92,21 @@ export function createFilter({ network, running, mbps, nft }: FilterOptions): Fi
     }
   }
 
-  /** List the tables that were just set, unless they are about to be set again. When a table is missing, set all again. */
-  async function remember(): Promise<void> {
+  /** Look whether the tables that were just set exist, unless they are about to be set again. When one is missing, set all again. */
+  async function confirm(): Promise<void> {
     for (let attempt = 1; waiting === null; attempt++) {
       isBeingSet = false
-      listed = await nft.list().catch(() => null)
-      if (listed !== null || attempt === tries) return
+      const found = await nft.list().catch(() => null)
+      if (found !== null || attempt === tries) return
       await set()
     }
+  }
+
+  /** Tell whether a listing is that of the filter that was set. A list after setting it would not do: somebody may have changed the filter in between. */
+  async function isAsSet(found: string): Promise<boolean> {
+    if (content === null) return false
+    content.listing ??= await nft.expected(content.script)
+    return found === content.listing
   }
 
   /** Set the filter once for all changes until then. */
@@ -96,7 +114,7 @@ export function createFilter({ network, running, mbps, nft }: FilterOptions): Fi
     waiting ??= inOrder(() => {
       waiting = null
       return set()
-    }, remember)
+    }, confirm)
     return waiting
   }
 
@@ -131,11 +149,11 @@ export function createFilter({ network, running, mbps, nft }: FilterOptions): Fi
           // A table is missing, or nft fails: either way the filter has to be set.
           return null
         })
-        if (found !== null && found === listed) return null
-        // When the list of the set tables is not known, as at the first check, a difference is not a finding. But when slivers run, there must be a filter.
-        const isExpected = listed === null && (found !== null || slivers.size === 0)
+        if (found !== null && (await isAsSet(found))) return null
+        // What this agent has not set, as at the first check, is not a finding. But when slivers run, there must be a filter.
+        const isExpected = content === null && (found !== null || slivers.size === 0)
         await set()
-        await remember()
+        await confirm()
         if (isExpected) return null
         return found === null ? 'gone' : 'changed'
       }),
@@ -145,17 +163,23 @@ export function createFilter({ network, running, mbps, nft }: FilterOptions): Fi
   }
 }
 
+/**
+ * The command that lists the slivers' tables. A shell runs one nft for each table: when nft 1.0.6 lists several tables, it
+ * finds only those of the first one's family. Listing all tables of a family may be too much, for example with an owner's list of 100,000 addresses.
+ */
+const listTables = filterTables.map((table) => `nft --stateless list table ${table}`).join(' && ')
+
 /** nft in this network namespace. */
 export const hostNft: Nft = {
   async set(script) {
     await runCommand(['nft', '-f', '-'], { input: script })
   },
-  /**
-   * List the tables without the elements that packets have added to their sets. A shell runs one nft for each table: when nft 1.0.6 lists several tables, it
-   * finds only those of the first one's family. Listing all tables of a family may be too much, for example with an owner's list of 100,000 addresses.
-   */
   async list() {
-    const lists = filterTables.map((table) => `nft --stateless list table ${table}`)
-    return withoutDynamicElements(await runCommand(['sh', '-c', lists.join(' && ')]))
+    return withoutDynamicElements(await runCommand(['sh', '-c', listTables]))
+  },
+  /** Sets the script in a new network namespace, which nobody else can change and which ends with the command. */
+  async expected(script) {
+    const setAndList = ['unshare', '--net', '--', 'sh', '-c', `nft -f - && ${listTables}`]
+    return withoutDynamicElements(await runCommand(setAndList, { input: script }))
   },
 }

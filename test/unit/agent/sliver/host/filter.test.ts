@@ -3,7 +3,7 @@ import { createFilter, type Filter, type Nft } from '../../../../../agent/src/sl
 
 /** A kernel that has the script which was set last. */
 class FakeNft implements Nft {
-  readonly done: ('set' | 'list')[] = []
+  readonly done: ('set' | 'list' | 'expected')[] = []
   tables: string | null = null
   /** Called when the tables were set, before they are listed. */
   afterSet = (): void => undefined
@@ -13,6 +13,11 @@ class FakeNft implements Nft {
     this.tables = script
     this.afterSet()
     return Promise.resolve()
+  }
+
+  expected(script: string): Promise<string> {
+    this.done.push('expected')
+    return Promise.resolve(script)
   }
 
   list(): Promise<string> {
@@ -39,7 +44,7 @@ it('slivers that are admitted at once are set by one command, and listed once', 
   const filter = create(nft)
   await Promise.all([1, 2, 3].map((nr) => filter.admit(sliver(nr))))
   expect(await filter.check()).toBeNull()
-  expect(nft.done).toEqual(['set', 'list', 'list'])
+  expect(nft.done).toEqual(['set', 'list', 'list', 'expected'])
 })
 
 it('who admits a sliver waits until the filter is set, not until it is listed', async () => {
@@ -60,7 +65,7 @@ it('tables that are about to be set again are not listed before', async () => {
   await filter.admit(sliver(1))
   await Promise.all(later)
   expect(await filter.check()).toBeNull()
-  expect(nft.done).toEqual(['set', 'set', 'list', 'list'])
+  expect(nft.done).toEqual(['set', 'set', 'list', 'list', 'expected'])
 })
 
 it('a change that comes while the filter is set is its own; one that comes later is not', async () => {
@@ -82,7 +87,37 @@ it('a filter that goes after it was set, before it is listed, is set again at on
   }
   await filter.admit(sliver(1))
   expect(await filter.check()).toBeNull()
-  expect(nft.done).toEqual(['set', 'list', 'set', 'list', 'list'])
+  expect(nft.done).toEqual(['set', 'list', 'set', 'list', 'list', 'expected'])
+})
+
+it('a rule that somebody deletes after the filter was set, before it is listed, is found', async () => {
+  const nft = new FakeNft()
+  const filter = create(nft)
+  let changes = 1
+  nft.afterSet = () => {
+    if (changes-- > 0) nft.tables = 'a rule less'
+  }
+  await filter.admit(sliver(1))
+  expect(await filter.check()).toBe('changed')
+  expect(await filter.check()).toBeNull()
+})
+
+it('what is expected is asked for once for each filter', async () => {
+  const nft = new FakeNft()
+  const filter = create(nft)
+  for (const nr of [1, 2]) {
+    await filter.admit(sliver(nr))
+    for (let checks = 1; checks <= 3; checks++) expect(await filter.check()).toBeNull()
+  }
+  expect(nft.done.filter((what) => what === 'expected')).toHaveLength(2)
+})
+
+it('a filter that an earlier agent has set is set again, and that is no finding', async () => {
+  const nft = new FakeNft()
+  nft.tables = 'those of an earlier agent'
+  const filter = create(nft)
+  expect(await filter.check()).toBeNull()
+  expect(nft.done.filter((what) => what === 'set')).toHaveLength(1)
 })
 
 it('a filter that was flushed or changed is found so, and set again', async () => {
