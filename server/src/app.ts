@@ -26,6 +26,7 @@ import type { RouteContext } from './route/context.ts'
 import { auditRoutes } from './route/audit.ts'
 import { eventRoutes } from './route/events.ts'
 import { agreementRoutes, groupRoutes } from './route/groups.ts'
+import { historyRoutes } from './route/history.ts'
 import { logInRoutes } from './route/log-in.ts'
 import { agentRoutes, nodeRoutes } from './route/nodes.ts'
 import { hostRoutes, islandRoutes, serverResourceRoutes } from './route/places.ts'
@@ -171,6 +172,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     userRoutes(routes, context)
     groupRoutes(routes, context)
     agreementRoutes(routes, context)
+    historyRoutes(routes, context)
     auditRoutes(routes, context)
     requestRoutes(routes, context)
     tokenRoutes(routes, context)

@@ -9,6 +9,7 @@ export function toneOfNode(node: Node): Tone {
     case 'production':
       return 'good'
     case 'offline':
+    case 'crashed':
     case 'failure':
       return 'bad'
     case 'safe':

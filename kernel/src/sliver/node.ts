@@ -7,7 +7,8 @@ import type { Session } from '../session.ts'
 import { call } from '../wait/call.ts'
 
 /** The state of a node as the server knows it. A newer server may have more states. */
-export type NodeState = 'unknown' | 'offline' | 'debug' | 'safe' | 'production' | 'failure'
+export type NodeState =
+  'unknown' | 'offline' | 'crashed' | 'debug' | 'safe' | 'production' | 'failure'
 
 /** A node: a computer that a member of the community network lends to the testbed. A snapshot of when it was read. */
 export interface Node {

@@ -18,8 +18,12 @@ export const routes = {
   nodeRevoke: '/api/nodes/{id}/ctl/revoke/',
   /** GET, the node itself. */
   nodeTarget: '/api/nodes/{id}/ctl/target/',
-  /** PUT a NodeReport, the node itself. */
+  /** PUT a NodeReport, the node itself. GET: the last report, a NodeLastReport. */
   nodeState: '/api/nodes/{id}/ctl/state/',
+  /** GET: the node's states, NodeInterval, of a period: `?from=`, `?to=` (RFC 3339). */
+  nodeHistory: '/api/nodes/{id}/ctl/history/',
+  /** GET: a NodeAvailability of a period. */
+  nodeAvailability: '/api/nodes/{id}/ctl/availability/',
   /** WebSocket, the node itself. */
   nodeStream: '/api/nodes/{id}/ctl/stream',
   templates: '/api/templates/',
@@ -36,6 +40,12 @@ export const routes = {
   slivers: '/api/slivers/',
   sliver: '/api/slivers/{id}/',
   sliverUpdate: '/api/slivers/{id}/ctl/update/',
+  /** GET: the last report, a SliverLastReport. */
+  sliverState: '/api/slivers/{id}/ctl/state/',
+  /** GET: the sliver's states, SliverInterval, of a period. */
+  sliverHistory: '/api/slivers/{id}/ctl/history/',
+  /** GET: a SliverAvailability of a period. */
+  sliverAvailability: '/api/slivers/{id}/ctl/availability/',
   /** WebSocket of bytes to the sliver's SSH port. */
   sliverSsh: '/api/slivers/{id}/ctl/ssh',
   servers: '/api/servers/',
@@ -57,6 +67,9 @@ export const routes = {
   /** POST a GroupRequestAccept. */
   requestAccept: '/api/requests/{id}/ctl/accept/',
   requestRefuse: '/api/requests/{id}/ctl/refuse/',
+  /** GET: which slivers ran where, JournalEntry, newest first. */
+  journal: '/api/journal/',
+  journalEntry: '/api/journal/{id}/',
   /** GET, operators: who changed what. */
   audit: '/api/audit/',
   auditEntry: '/api/audit/{id}/',

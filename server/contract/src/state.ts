@@ -11,12 +11,32 @@ export const NodeSetState = Type.Enum(nodeSetStates)
 export type NodeSetState = Static<typeof NodeSetState>
 
 /**
- * The state of a node as the server knows it: the node's own report while there is contact; otherwise `offline` (no contact within the time limit) or `unknown`
- * (never reported).
+ * The state of a node as the server knows it: the node's own report while there is contact; otherwise `offline` (no contact within the time limit), `crashed`
+ * (connected, but its agent has neither polled nor reported for {@link crashedAfterMs}) or `unknown` (never reported). Source: CONFINE controller, app `state`.
  */
-export const nodeStates = ['unknown', 'offline', 'debug', 'safe', 'production', 'failure'] as const
+export const nodeStates = [
+  'unknown',
+  'offline',
+  'crashed',
+  'debug',
+  'safe',
+  'production',
+  'failure',
+] as const
 export const NodeState = Type.Enum(nodeStates)
 export type NodeState = Static<typeof NodeState>
+
+/**
+ * The state of a node in the past. `nodata`: the server was not running, or has no record of that time. Source: CONFINE controller, app `state`.
+ */
+export const NodeHistoryState = Type.Enum([...nodeStates, 'nodata'] as const)
+export type NodeHistoryState = Static<typeof NodeHistoryState>
+
+/**
+ * How long a connected node may neither poll nor report before it counts as crashed, in milliseconds. Source: CONFINE controller, app `state`: 2 h without a
+ * pull.
+ */
+export const crashedAfterMs = 2 * 3600 * 1000
 
 /** The state that a node reports. */
 export const NodeReportedState = Type.Enum(['debug', 'safe', 'production', 'failure'] as const)
@@ -35,6 +55,18 @@ export const sliverStates = [
 ] as const
 export const SliverState = Type.Enum(sliverStates)
 export type SliverState = Static<typeof SliverState>
+
+/**
+ * The state of a sliver now or in the past. `offline`, `crashed`: that of its node, because nothing is known of the sliver meanwhile. `nodata`: the server was
+ * not running, or has no record of that time.
+ */
+export const SliverHistoryState = Type.Enum([
+  ...sliverStates,
+  'offline',
+  'crashed',
+  'nodata',
+] as const)
+export type SliverHistoryState = Static<typeof SliverHistoryState>
 
 /**
  * Return the wanted state of one sliver: the lower of the slice's state and its own (or, if it has none, the slice's default for slivers).

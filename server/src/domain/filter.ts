@@ -8,17 +8,22 @@ export interface Filter {
   readonly value: unknown
 }
 
-/** Query parameters that are not filters. */
-const otherMembers = new Set(['page', 'per_page'])
+/** Query parameters of every list that are not filters. */
+const pageMembers = ['page', 'per_page']
 
 /**
- * Read the filters of a list's query: JSON pointers with a JSON value, strings in double quotes (`/state="production"`, `/group/id=3`,
+ * Read the filters of a list's query. `others` are parameters of the list that are not filters. Filters are JSON pointers with a JSON value, strings in double quotes (`/state="production"`, `/group/id=3`,
  * `/slivers/_/id="1@2"`). Source: CONFINE registry API, filtering.
  *
  * @throws {@link LabError} LAB_REQUEST_UNKNOWN_FILTER for a member that the objects do not have, or a value of another type.
  */
-export function readFilters(query: Readonly<Record<string, unknown>>, schema: TSchema): Filter[] {
+export function readFilters(
+  query: Readonly<Record<string, unknown>>,
+  schema: TSchema,
+  others: readonly string[] = [],
+): Filter[] {
   const filters: Filter[] = []
+  const otherMembers = new Set([...pageMembers, ...others])
   for (const [name, raw] of Object.entries(query)) {
     if (otherMembers.has(name)) continue
     const path = name.split('/').slice(1)

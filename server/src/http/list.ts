@@ -4,8 +4,10 @@ import { fulfils, readFilters } from '../domain/filter.ts'
 import { both, splitFilters, type Condition } from '../postgres/filter.ts'
 import type { ListSource } from '../registry/read/list-source.ts'
 
-const maxPerPage = 1_000
-const defaultPerPage = 100
+/** The most objects on a page. */
+export const maxPerPage = 1_000
+/** The objects on a page unless `per_page` says otherwise. */
+export const defaultPerPage = 100
 /** The number of objects in one query when the database cannot filter. */
 export const batchSize = 1_000
 
@@ -21,8 +23,10 @@ export async function answerList<T>(
   source: ListSource<T>,
 ): Promise<readonly T[]> {
   const query = request.query as Readonly<Record<string, unknown>>
-  const { where, rest } = splitFilters(readFilters(query, source.schema), source.columns)
-  const isPaged = query['page'] !== undefined || query['per_page'] !== undefined
+  const filters = readFilters(query, source.schema, source.parameters)
+  const { where, rest } = splitFilters(filters, source.columns)
+  const isPaged =
+    source.isAlwaysPaged === true || query['page'] !== undefined || query['per_page'] !== undefined
   const perPage = readCount(query, 'per_page', defaultPerPage, maxPerPage)
   const page = readCount(query, 'page', 1, Number.MAX_SAFE_INTEGER)
   const from = isPaged ? (page - 1) * perPage : 0
@@ -89,7 +93,8 @@ function addPageLinks(
   ])
 }
 
-function readCount(
+/** Read a whole number of a query. @throws {@link LabError} LAB_REQUEST_INVALID. */
+export function readCount(
   query: Readonly<Record<string, unknown>>,
   name: string,
   fallback: number,

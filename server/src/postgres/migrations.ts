@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
+import { addHistory } from './migration/history.ts'
 import { addPlaces } from './migration/places.ts'
 import { addPasswords } from './migration/passwords.ts'
 
@@ -13,6 +14,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0006-quotas': { up: addQuotas },
   '0007-places': { up: addPlaces },
   '0008-passwords': { up: addPasswords },
+  '0009-history': { up: addHistory },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

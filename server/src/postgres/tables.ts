@@ -44,6 +44,10 @@ export interface Tables {
   readonly events: EventTable
   readonly counters: CounterTable
   readonly audit: AuditTable
+  readonly server_runs: ServerRunTable
+  readonly node_states: NodeStateTable
+  readonly sliver_states: SliverStateTable
+  readonly journal: JournalTable
 }
 
 export interface GroupTable {
@@ -132,6 +136,8 @@ export interface NodeTable {
   island_id: number | null
   cn: NullableJson<CommunityEntry>
   state: NodeState
+  /** Why it is in this state; null: nobody has told. */
+  state_reason: string | null
   state_changed_on: Date | null
   last_seen_on: Date | null
   /** The last report of the node, without its slivers. */
@@ -220,6 +226,7 @@ export interface SliverTable {
   /** All resources that the sliver was promised. */
   resources: Json<ResourceRequest[]>
   state: SliverState
+  state_reason: string | null
   state_changed_on: Date | null
   report: NullableJson<SliverReport>
 }
@@ -247,6 +254,49 @@ export interface AuditTable {
   kind: AuditEntry['kind']
   action: AuditEntry['action']
   object_id: string
+}
+
+/** The times at which a server was running. The row of a running server is brought up to date repeatedly. */
+export interface ServerRunTable {
+  id: GeneratedAlways<number>
+  began_on: Date
+  up_until: Date
+}
+
+/** An interval in which a node was in one state; `ended_on` null: it still is. Only triggers write it. */
+export interface NodeStateTable {
+  id: GeneratedAlways<number>
+  node_id: GeneratedAlways<number>
+  state: GeneratedAlways<NodeState>
+  reason: GeneratedAlways<string | null>
+  began_on: GeneratedAlways<Date>
+  ended_on: GeneratedAlways<Date | null>
+}
+
+/** An interval in which a sliver was in one state, as {@link NodeStateTable}. It stays when the sliver is removed, until its slice or node is. */
+export interface SliverStateTable {
+  id: GeneratedAlways<number>
+  slice_id: GeneratedAlways<number>
+  node_id: GeneratedAlways<number>
+  state: GeneratedAlways<SliverState>
+  reason: GeneratedAlways<string | null>
+  began_on: GeneratedAlways<Date>
+  ended_on: GeneratedAlways<Date | null>
+}
+
+/** The lives of slivers. Only triggers write it. */
+export interface JournalTable {
+  id: GeneratedAlways<number>
+  slice_id: GeneratedAlways<number>
+  slice_name: GeneratedAlways<string>
+  group_id: GeneratedAlways<number>
+  group_name: GeneratedAlways<string>
+  node_id: GeneratedAlways<number>
+  node_name: GeneratedAlways<string>
+  began_on: GeneratedAlways<Date>
+  ended_on: GeneratedAlways<Date | null>
+  /** When it started by the clock of its node, RFC 3339. */
+  started_on: GeneratedAlways<string | null>
 }
 
 export interface CounterTable {

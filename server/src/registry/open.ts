@@ -1,4 +1,9 @@
-import { sliverId as formatSliverId, parseSliverId, type NodeTarget } from '@community-lab/contract'
+import {
+  crashedAfterMs,
+  sliverId as formatSliverId,
+  parseSliverId,
+  type NodeTarget,
+} from '@community-lab/contract'
 import { sql } from 'kysely'
 import { etagOf, namesEtag } from './etag.ts'
 import type { Database } from '../postgres/database.ts'
@@ -13,7 +18,11 @@ import { readTincHosts } from './read/tinc-hosts.ts'
 import type { Registry } from './registry.ts'
 import { found } from '../domain/found.ts'
 import { readNodeTargets } from './target.ts'
-import { applyReport, setNodeState, writeContacts } from './write/report.ts'
+import { repeat } from './repeat.ts'
+import { openServerRun } from './server-run.ts'
+import { watchNodes } from './watch-nodes.ts'
+import { pruneHistory } from './write/history.ts'
+import { applyReport, writeContacts } from './write/report.ts'
 import { readStoredReports, reportEtag, storedEtag } from './write/stored-reports.ts'
 import { removeExpiredSlices } from './write/slices.ts'
 import { removeEndedTokens } from './write/void-tokens.ts'
@@ -31,6 +40,8 @@ export interface RegistryOptions {
 /** The time for which a node's poll is answered from memory, in milliseconds. */
 const etagsMaxAgeMs = 5 * 60_000
 const expiryCheckMs = 60_000
+/** The time between two removals of old history, in milliseconds. */
+const pruneEveryMs = 3600_000
 /** The number of nodes that are read in one query. */
 const gatheredKeys = 200
 /** The time between writes of the last contact of each node, in milliseconds. A server that is killed loses no more than that. */
@@ -48,6 +59,7 @@ export async function openRegistry(
   const hostListeners = new Set<(names: readonly string[]) => void>()
   const contacts = createContactBook({
     silenceMs: offlineAfterS * 1000,
+    stuckMs: crashedAfterMs,
     nowMs: () => performance.now(),
     dateMs: Date.now,
   })
@@ -60,7 +72,8 @@ export async function openRegistry(
     },
     onTincHosts: (names) => hostListeners.forEach((listener) => listener(names)),
   })
-  const store: RegistryStore = { db, read, change }
+  const run = await openServerRun({ db, onError })
+  const store: RegistryStore = { db, read, change, run }
 
   // Many nodes ask for the same at the same time, above all after the start of the server.
   const gatherNode = createGather({
@@ -93,47 +106,13 @@ export async function openRegistry(
       return { etag: etagOf(value), value }
     })
 
-  /** Give a node that was offline the state that it last reported. */
-  const noteReturn = (nodeId: number): Promise<void> =>
-    setNodeState(store, nodeId, ({ state, reported }) =>
-      state === 'offline' ? (reported ?? 'unknown') : state,
-    )
-  const noteSilence = async (nodeId: number): Promise<void> => {
-    const seenMs = contacts.lastSeenMs(nodeId)
-    const seen = seenMs === null ? null : new Date(seenMs)
-    await setNodeState(
-      store,
-      nodeId,
-      ({ state }) => (state === 'unknown' ? 'unknown' : 'offline'),
-      seen,
-    )
-    // The node made contact while this was written.
-    if (contacts.isExpected(nodeId)) await noteReturn(nodeId)
-  }
-  // These nodes were registered before the server started, so their silence is noticed. Any other node is expected from its first contact on.
-  const present = await db
-    .selectFrom('nodes')
-    .select('id')
-    .where('state', 'not in', ['unknown', 'offline'])
-    .execute()
-  contacts.expect(present.map((row) => row.id))
-  const watchNodes = repeat(Math.max(250, (offlineAfterS * 1000) / 10), onError, async () => {
-    const silent = new Set(contacts.takeSilent())
-    try {
-      for (const nodeId of silent) {
-        await noteSilence(nodeId)
-        silent.delete(nodeId)
-      }
-    } finally {
-      // Report the nodes again whose state could not be written.
-      contacts.expect([...silent])
-    }
-  })
+  const nodeWatch = await watchNodes({ store, contacts, offlineAfterS, onError })
   const noteContacts = async (): Promise<void> => {
     const unwritten = contacts.unwritten()
     if (unwritten.size > 0) contacts.noteWritten(await writeContacts(store, unwritten))
   }
   const writeAgain = repeat(contactsEveryMs, onError, noteContacts)
+  const prune = repeat(pruneEveryMs, onError, () => pruneHistory(db))
   const tidy = repeat(expiryCheckMs, onError, async () => {
     await actAsServer('remove slices that have ended', () => removeExpiredSlices(store))
     await removeEndedTokens(db)
@@ -169,6 +148,7 @@ export async function openRegistry(
       return () => void hostListeners.delete(listener)
     },
     async poll(nodeId, { target, report }) {
+      await nodeWatch.noteWork(nodeId)
       return {
         target:
           target !== null && target === (known.target(nodeId) ?? (await readTarget(nodeId)).etag),
@@ -176,26 +156,24 @@ export async function openRegistry(
       }
     },
     async target(nodeId, asked) {
+      await nodeWatch.noteWork(nodeId)
       const etag = known.target(nodeId)
       if (asked !== null && etag !== null && namesEtag(asked, etag)) return null
       return (await readTarget(nodeId)).value
     },
     async takeReport(nodeId, report) {
+      await nodeWatch.noteWork(nodeId)
       const etag = reportEtag(report)
       // Many nodes report after an outage of the server, and most of them report what is stored already.
       if ((await readReportEtag(nodeId)) !== etag) await applyReport(store, nodeId, report)
       known.noteReport(nodeId, etag)
+      // What was written just now is no newer than the last contact. Otherwise a node that is silent from now on would have been offline before it.
+      await nodeWatch.noteContact(nodeId)
       return etag
     },
     async noteContact(nodeId, connected) {
       // A lost connection is no sign of life. The last contact before it counts.
-      if (!connected || !contacts.note(nodeId)) return
-      try {
-        await noteReturn(nodeId)
-      } catch (error) {
-        contacts.forget(nodeId)
-        throw error
-      }
+      if (connected) await nodeWatch.noteContact(nodeId)
     },
     async reportIncident(incident) {
       await change(({ incident: note }) => {
@@ -204,29 +182,9 @@ export async function openRegistry(
       })
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([watchNodes(), tidy(), writeAgain()])
+      await Promise.all([nodeWatch[Symbol.asyncDispose](), tidy(), writeAgain(), prune()])
       await noteContacts().catch(onError)
+      await run[Symbol.asyncDispose]()
     },
-  }
-}
-
-/** Run a function repeatedly, one run at a time. The returned function ends this, and waits for the run that is under way. */
-function repeat(
-  everyMs: number,
-  onError: (error: unknown) => void,
-  work: () => Promise<void>,
-): () => Promise<void> {
-  let running: Promise<void> | null = null
-  const timer = setInterval(() => {
-    running ??= work()
-      .catch(onError)
-      .finally(() => {
-        running = null
-      })
-  }, everyMs)
-  timer.unref()
-  return async () => {
-    clearInterval(timer)
-    await running
   }
 }

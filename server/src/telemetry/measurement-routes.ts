@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import '../decorations.ts'
 import { askerOf } from '../http/asker.ts'
+import { readTimeMs } from '../http/period.ts'
 import { endWhenStalled, trackStreams } from '../http/streams.ts'
 import { permitScope, permittedScopes } from './access.ts'
 import { isName } from './domain/name.ts'
@@ -101,8 +102,8 @@ export function measurementRoutes(
       await permitScope(app.registry, principal, params.scope)
       checkName(params)
       const run = query.run ?? null
-      const fromUs = readTime('from', query.from)
-      const toUs = readTime('to', query.to)
+      const fromUs = readTimeUs('from', query.from)
+      const toUs = readTimeUs('to', query.to)
       const after = Number(query.after ?? 0)
       const reader = askerOf(request)
       const isAnonymous = principal.tokenId === null
@@ -138,13 +139,7 @@ function checkName(place: Place): void {
 }
 
 /** Read a time. Returns microseconds since the epoch, at a resolution of 1 ms; null when there is none. */
-function readTime(name: string, text: string | undefined): number | null {
-  if (text === undefined) return null
-  const isFull = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/iu.test(
-    text,
-  )
-  const timeMs = isFull ? Date.parse(text) : Number.NaN
-  if (!Number.isNaN(timeMs)) return timeMs * 1000
-  const message = 'must be a time as RFC 3339 has it, such as 2026-05-04T12:00:00Z'
-  throw new LabError('LAB_REQUEST_INVALID', { issues: [{ pointer: `?${name}`, message }] })
+function readTimeUs(name: string, text: string | undefined): number | null {
+  const timeMs = readTimeMs(name, text)
+  return timeMs === null ? null : timeMs * 1000
 }

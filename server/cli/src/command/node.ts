@@ -15,6 +15,7 @@ import type { Client } from '../http/client.ts'
 import { formatAgo } from '../output/duration.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
+import { addNodeHistory } from './history.ts'
 import { findIsland, islandName, listIslands } from './island.ts'
 import { findNamed } from './name.ts'
 import { destroyer, leaf } from './option.ts'
@@ -103,6 +104,7 @@ export function addNode(program: Command, context: Context): void {
     if (options.json === true) printJson(context, { node: known, revoked: true })
     else context.out.write(`node ${known} is revoked\n`)
   })
+  addNodeHistory(node, context)
 }
 
 interface StateWanted {

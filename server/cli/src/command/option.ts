@@ -46,6 +46,20 @@ export function expiry(text: string, now = Date.now()): string {
   return new Date(at).toISOString()
 }
 
+/** Read a number of entries: 1 to 1000. */
+export function count(text: string): number {
+  return wholeNumber(text, 1, 1000)
+}
+
+/** Read a point in time, RFC 3339, or an age: days or hours before now (`7d`, `12h`). `now` is in milliseconds since the epoch. */
+export function pastTime(text: string, now = Date.now()): string {
+  const [, amount, unit] = /^(\d{1,4})([dh])$/u.exec(text) ?? []
+  const ageMs = Number(amount) * (unit === 'd' ? 86_400_000 : 3_600_000)
+  const at = amount === undefined ? Date.parse(text) : now - ageMs
+  if (Number.isNaN(at)) throw new InvalidArgumentError('it has to be a time, or an age such as 7d.')
+  return new Date(at).toISOString()
+}
+
 function wholeNumber(text: string, min: number, max: number): number {
   const value = /^\d{1,6}$/u.test(text) ? Number(text) : Number.NaN
   if (value >= min && value <= max) return value

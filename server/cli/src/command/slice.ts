@@ -6,6 +6,7 @@ import { connectServer } from '../credentials.ts'
 import type { Client } from '../http/client.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
+import { addSliceHistory } from './history.ts'
 import { findNamed } from './name.ts'
 import { destroyer, leaf } from './option.ts'
 
@@ -79,6 +80,7 @@ export function addSlice(program: Command, context: Context): void {
         `slice ${found.name} is released, with its slivers (${found.slivers.length}); its measurements stay\n`,
       )
   })
+  addSliceHistory(slice, context)
 }
 
 async function listSlices(client: Client): Promise<readonly Slice[]> {

@@ -11,7 +11,7 @@ import {
   refusalOf,
   type Answer,
 } from '@community-lab/contract'
-import type { Static, TSchema } from 'typebox'
+import Type, { type Static, type TSchema } from 'typebox'
 
 /** Options of a client. */
 export interface ClientOptions {
@@ -38,6 +38,8 @@ export interface AskOptions {
 export interface Client {
   /** Send a request, and check the answer. @throws {@link LabError} the server's error; LAB_CONNECTION_FAILED, LAB_RESPONSE_INVALID, LAB_TIMEOUT. */
   ask<S extends TSchema>(schema: S, path: string, options?: AskOptions): Promise<Static<S>>
+  /** Read a list that is answered in parts, by their links to the next one. @throws {@link LabError} as `ask`. */
+  list<S extends TSchema>(schema: S, path: string): Promise<readonly Static<S>[]>
   /** Send a request whose answer has no content. */
   do(path: string, options?: AskOptions): Promise<void>
   /**
@@ -68,6 +70,15 @@ export function createClient(options: ClientOptions): Client {
   }
   return {
     ask: async (schema, path, asked = {}) => readDocument(schema, await ask(path, asked)),
+    async list(schema, path) {
+      const all: Static<typeof schema>[] = []
+      for (let next: string | null = path; next !== null;) {
+        const answer: TaggedAnswer = await ask(next, {})
+        all.push(...readDocument(Type.Array(schema), answer))
+        next = answer.next
+      }
+      return all
+    },
     async do(path, asked = {}) {
       await ask(path, asked)
     },
@@ -87,9 +98,11 @@ export function createClient(options: ClientOptions): Client {
   }
 }
 
-/** An answer with the ETag of its document; null when it has none. */
+/** An answer with the ETag of its document, null when it has none, and the link to the next part. */
 interface TaggedAnswer extends Answer {
   readonly etag: string | null
+  /** The path of the next part of a list; null: this is the last one, or no list. */
+  readonly next: string | null
 }
 
 async function exchange(
@@ -120,7 +133,8 @@ async function exchange(
         : pipeline(asked.file.bytes, request)
     const [answer] = await Promise.all([answered, sent.catch(() => answered.then(() => undefined))])
     const etag = answer.headers.etag ?? null
-    return { status: answer.statusCode ?? 0, body: await text(answer), etag }
+    const next = nextOf(answer.headers.link)
+    return { status: answer.statusCode ?? 0, body: await text(answer), etag, next }
   } catch (cause) {
     if (signal.aborted) throw cause
     if (timeout.aborted)
@@ -132,6 +146,12 @@ async function exchange(
     const reason = cause instanceof Error ? cause.message || cause.name : String(cause)
     throw new LabError('LAB_CONNECTION_FAILED', { url: base, reason, attempts: 1 }, { cause })
   }
+}
+
+/** Return the target of the link to the next part, if it is a path of the same server. */
+function nextOf(links: string | string[] | undefined): string | null {
+  const text = Array.isArray(links) ? links.join(', ') : (links ?? '')
+  return /<(\/[^>]*)>; rel="next"/u.exec(text)?.[1] ?? null
 }
 
 interface OpenOptions {

@@ -13,6 +13,10 @@ export interface ListSource<T> {
   /** The schema of one object. */
   readonly schema: TSchema
   readonly columns: FilterColumns
+  /** Parameters of the query that are not filters, besides those for pages; default: none. */
+  readonly parameters?: readonly string[]
+  /** Whether the list is answered in pages also when the query names none, because it grows without end; default false. */
+  readonly isAlwaysPaged?: boolean
   count(where: Condition): Promise<number>
   read(page: Page): Promise<readonly T[]>
   /** Return the condition for objects that come after this one in the order of the list. */

@@ -156,6 +156,7 @@ export async function revokeNode(store: RegistryStore, id: number): Promise<Node
         tinc_pubkey: null,
         set_state: 'debug',
         state: 'offline',
+        state_reason: 'it was revoked',
         state_changed_on: new Date(),
       })
       .where('id', '=', id)

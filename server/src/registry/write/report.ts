@@ -2,7 +2,9 @@ import { isDeepStrictEqual } from 'node:util'
 import { sql } from 'kysely'
 import {
   sliverId,
+  type MemberError,
   type NodeReport,
+  type NodeReportedState,
   type NodeState,
   type SliverState,
 } from '@community-lab/contract'
@@ -34,7 +36,9 @@ export async function applyReport(
       .set({
         last_seen_on: new Date(),
         ...(changed ? { state: own.state, arch: own.arch, report: JSON.stringify(own) } : {}),
-        ...(node.state === own.state ? {} : { state_changed_on: new Date() }),
+        ...(node.state === own.state
+          ? {}
+          : { state_changed_on: new Date(), state_reason: describeErrors(own.errors) }),
       })
       .where('id', '=', nodeId)
       .execute()
@@ -71,7 +75,9 @@ async function applySlivers(
       .set({
         state,
         report: report === null ? null : JSON.stringify(report),
-        ...(state === before ? {} : { state_changed_on: new Date() }),
+        ...(state === before
+          ? {}
+          : { state_changed_on: new Date(), state_reason: describeErrors(report?.errors) }),
       })
       .where('slice_id', '=', sliceId)
       .where('node_id', '=', nodeId)
@@ -99,12 +105,23 @@ export async function writeContacts(
   return new Map(rows.map(({ id, ms }) => [id, ms]))
 }
 
-/** Set a state that only the server knows: the node is offline, or is back. */
+/** A state that only the server knows. */
+export interface KnownState {
+  /** Return the state of the node by its last report; `reported` is null when there is none. */
+  next(node: { readonly reported: NodeReportedState | null }): NodeState
+  /** Why it is in this state; null: the errors in its last report tell. */
+  readonly reason: string | null
+  /** The time from which on it is in this state; default: now. */
+  readonly since?: Date
+  /** The time of its last contact, if it is to be stored. */
+  readonly lastSeen: Date | null
+}
+
+/** Set a state that only the server knows: the node is offline, has crashed, or is back. */
 export async function setNodeState(
   store: RegistryStore,
   nodeId: number,
-  next: (node: { state: NodeState; reported: NodeState | null }) => NodeState,
-  lastSeen: Date | null = null,
+  { next, reason, since = new Date(), lastSeen }: KnownState,
 ): Promise<void> {
   await store.change(async (change) => {
     const row = await change.tx
@@ -114,13 +131,29 @@ export async function setNodeState(
       .forNoKeyUpdate()
       .executeTakeFirst()
     if (row === undefined) return
-    const state = next({ state: row.state, reported: row.report?.state ?? null })
+    const state = next({ reported: row.report?.state ?? null })
     if (state === row.state) return
     await change.tx
       .updateTable('nodes')
-      .set({ state, state_changed_on: new Date(), ...(lastSeen ? { last_seen_on: lastSeen } : {}) })
+      .set({
+        state,
+        state_reason: reason ?? describeErrors(row.report?.errors),
+        state_changed_on: since,
+        ...(lastSeen ? { last_seen_on: lastSeen } : {}),
+      })
       .where('id', '=', nodeId)
       .execute()
     change.note('node', 'updated', nodeId)
   })
+}
+
+/** The longest reason of a state, in characters. */
+const longestReason = 500
+
+/** Return the errors of a report as the reason of the state in it; null when there are none. */
+function describeErrors(errors: readonly MemberError[] = []): string | null {
+  const text = errors.map(({ member, message }) =>
+    member === '' ? message : `${member}: ${message}`,
+  )
+  return text.length === 0 ? null : text.join('; ').slice(0, longestReason).toWellFormed()
 }

@@ -5,6 +5,7 @@ function keepBook() {
   const clock = { nowMs: 0 }
   const book = createContactBook({
     silenceMs: 30,
+    stuckMs: 1_000,
     nowMs: () => clock.nowMs,
     dateMs: () => 1_000_000 + clock.nowMs,
   })
@@ -40,5 +41,42 @@ describe('a node that is heard of', () => {
     expect(book.note(1)).toBe(true)
     book.forget(1)
     expect(book.note(1)).toBe(true)
+  })
+})
+
+describe('a node whose agent is stuck', () => {
+  it('is told of once, while it is connected, and has to be written down when it polls again', () => {
+    const { book, clock } = keepBook()
+    book.note(1)
+    expect(book.noteWork(1)).toBe(false)
+    for (clock.nowMs = 10; clock.nowMs <= 1_000; clock.nowMs += 10) {
+      book.note(1)
+      expect(book.takeStuck()).toEqual([])
+    }
+    expect(book.takeStuck()).toEqual([1])
+    expect([book.takeStuck(), book.isWorking(1), book.isExpected(1)]).toEqual([[], false, true])
+    expect([book.noteWork(1), book.isWorking(1), book.noteWork(1)]).toEqual([true, true, false])
+  })
+
+  it('is silent rather than stuck when it is not connected, and then has the whole time again', () => {
+    const { book, clock } = keepBook()
+    book.note(1)
+    clock.nowMs = 1_500
+    expect([book.takeSilent(), book.takeStuck()]).toEqual([[1], []])
+    book.note(1)
+    expect(book.takeStuck()).toEqual([])
+  })
+
+  it('is told of again when it could not be written down', () => {
+    const { book, clock } = keepBook()
+    book.note(1)
+    clock.nowMs = 1_001
+    book.note(1)
+    expect(book.takeStuck()).toEqual([1])
+    book.expectWork([1])
+    expect(book.takeStuck()).toEqual([1])
+    expect(book.noteWork(1)).toBe(true)
+    book.forgetWork(1)
+    expect(book.noteWork(1)).toBe(true)
   })
 })

@@ -1,0 +1,92 @@
+/** A time during which something was in one state. Times are in milliseconds since the epoch; `fromMs` belongs to it, `toMs` does not. */
+export interface Interval<S extends string> {
+  readonly fromMs: number
+  readonly toMs: number
+  readonly state: S
+  readonly reason: string | null
+}
+
+/** A period, in milliseconds since the epoch; `toMs` does not belong to it. */
+export interface Period {
+  readonly fromMs: number
+  readonly toMs: number
+}
+
+/** What was recorded. The intervals of each list are in order and do not overlap. */
+export interface Records<S extends string> {
+  /** The states that the node or sliver was in. */
+  readonly own: readonly Interval<S>[]
+  /** For a sliver: the times at which nothing was known of its node. They hide the sliver's own states. */
+  readonly hidden?: readonly Interval<S>[]
+  /** The times at which a server was running. At other times, nothing was recorded, and a state that began before may have ended. */
+  readonly runs: readonly Period[]
+}
+
+const noServer = 'the server was not running'
+const noRecord = 'the server has no record of this time'
+
+/** Return the states of a whole period, in order and without gaps. Two intervals in a row differ in their state or reason. */
+export function describeHistory<S extends string>(
+  { own, hidden = [], runs }: Records<S>,
+  period: Period,
+): Interval<S | 'nodata'>[] {
+  const findRun = finder(runs)
+  const findHidden = finder(hidden)
+  const findOwn = finder(own)
+  const history: Interval<S | 'nodata'>[] = []
+  const bounds = boundsOf([...runs, ...hidden, ...own], period)
+  for (const [index, fromMs] of bounds.entries()) {
+    const toMs = bounds[index + 1]
+    if (toMs === undefined) break
+    const found = findRun(fromMs) === null ? null : (findHidden(fromMs) ?? findOwn(fromMs))
+    const reason = findRun(fromMs) === null ? noServer : noRecord
+    const { state, reason: why } = found ?? { state: 'nodata' as const, reason }
+    const last = history.at(-1)
+    if (last?.state === state && last.reason === why) history.splice(-1, 1, { ...last, toMs })
+    else history.push({ fromMs, toMs, state, reason: why })
+  }
+  return history
+}
+
+/** How long something was in each state. */
+export interface Shares<S extends string> {
+  /** Milliseconds by state. Their sum is the length of the period. */
+  readonly inStateMs: ReadonlyMap<S | 'nodata', number>
+  /** The milliseconds that are known. */
+  readonly knownMs: number
+  /** The share of the known time, 0 to 1, spent in the state that serves; null when nothing is known. */
+  readonly availability: number | null
+}
+
+/** Compute how much of some intervals was spent in each state. `serving` is the state in which it is available. */
+export function measureShares<S extends string>(
+  intervals: Iterable<Interval<S | 'nodata'>>,
+  serving: S,
+): Shares<S> {
+  const inStateMs = new Map<S | 'nodata', number>()
+  let knownMs = 0
+  for (const { fromMs, toMs, state } of intervals) {
+    inStateMs.set(state, (inStateMs.get(state) ?? 0) + toMs - fromMs)
+    if (state !== 'nodata') knownMs += toMs - fromMs
+  }
+  const availability = knownMs === 0 ? null : (inStateMs.get(serving) ?? 0) / knownMs
+  return { inStateMs, knownMs, availability }
+}
+
+/** The times within a period at which anything may change, in order, with its begin and its end. */
+function boundsOf(periods: readonly Period[], { fromMs, toMs }: Period): number[] {
+  const within = periods
+    .flatMap((each) => [each.fromMs, each.toMs])
+    .filter((ms) => ms > fromMs && ms < toMs)
+  return toMs > fromMs ? [...new Set([fromMs, ...within, toMs])].sort((a, b) => a - b) : []
+}
+
+/** Return a function that finds the period of an ordered list at a time. The times that are asked for have to increase. */
+function finder<P extends Period>(periods: readonly P[]): (atMs: number) => P | null {
+  let index = 0
+  return (atMs) => {
+    while ((periods[index]?.toMs ?? Infinity) <= atMs) index++
+    const found = periods[index]
+    return found !== undefined && found.fromMs <= atMs ? found : null
+  }
+}

@@ -1,0 +1,141 @@
+import { sql } from 'kysely'
+import type { NodeState, SliverHistoryState } from '@community-lab/contract'
+import { describeHistory, type Interval, type Period } from '../../domain/history.ts'
+import type { RegistryStore } from '../store.ts'
+import type { Db } from './selection.ts'
+
+/** A period of which at most `limit` intervals are read. */
+export interface LimitedPeriod extends Period {
+  readonly limit: number
+}
+
+/** The states in a part of a period. */
+export interface HistoryPart<S extends string> {
+  readonly intervals: readonly Interval<S>[]
+  /** Where the rest begins, in milliseconds since the epoch; null: this is all. */
+  readonly nextMs: number | null
+}
+
+/** The most rows of each kind that are read at once. */
+const batchSize = 1_000
+
+/**
+ * Read the first states of a node in a period, at most `limit`. The period ends now at the latest.
+ *
+ * Every part that is read is complete, so the parts of a period, one after the other, are its whole history.
+ */
+export async function readNodeHistory(
+  store: RegistryStore,
+  nodeId: number,
+  period: LimitedPeriod,
+): Promise<HistoryPart<NodeState | 'nodata'>> {
+  const own = await readBatch<NodeState>(store.db, {
+    rows: sql`select state, reason, began_on, ended_on from node_states where node_id = ${nodeId}`,
+    period,
+  })
+  return partOf({ own, runs: await readRuns(store, period) }, period)
+}
+
+/** Read the first states of a sliver in a period, as {@link readNodeHistory}. */
+export async function readSliverHistory(
+  store: RegistryStore,
+  { sliceId, nodeId }: { readonly sliceId: number; readonly nodeId: number },
+  period: LimitedPeriod,
+): Promise<HistoryPart<SliverHistoryState>> {
+  const own = await readBatch<SliverHistoryState>(store.db, {
+    rows: sql`select state, reason, began_on, ended_on from sliver_states
+      where slice_id = ${sliceId} and node_id = ${nodeId}`,
+    period,
+  })
+  const hidden = await readBatch<SliverHistoryState>(store.db, {
+    rows: sql`select state, 'of its node: ' || reason as reason, began_on, ended_on
+      from node_states where node_id = ${nodeId} and state in ('offline', 'crashed')`,
+    period,
+  })
+  return partOf({ own, hidden, runs: await readRuns(store, period) }, period)
+}
+
+/** Read all states of a period, part by part. */
+export async function* readParts<S extends string>(
+  { fromMs, toMs }: Period,
+  readPart: (period: LimitedPeriod) => Promise<HistoryPart<S>>,
+): AsyncGenerator<Interval<S>> {
+  for (let nextMs: number | null = fromMs; nextMs !== null;) {
+    const part: HistoryPart<S> = await readPart({ fromMs: nextMs, toMs, limit: batchSize })
+    yield* part.intervals
+    nextMs = part.nextMs
+  }
+}
+
+interface Batch<S extends string> {
+  readonly intervals: readonly Interval<S>[]
+  /** Up to here everything was read, in milliseconds since the epoch. */
+  readonly completeToMs: number
+}
+
+interface Row<S extends string> {
+  readonly state: S
+  readonly reason: string | null
+  readonly began_ms: number
+  readonly ended_ms: number | null
+}
+
+async function readBatch<S extends string>(
+  db: Db,
+  {
+    rows,
+    period: { fromMs, toMs },
+  }: { readonly rows: ReturnType<typeof sql>; readonly period: Period },
+): Promise<Batch<S>> {
+  const answer = await sql<Row<S>>`
+    select state, reason, floor(extract(epoch from began_on) * 1000)::float8 as began_ms,
+      floor(extract(epoch from ended_on) * 1000)::float8 as ended_ms
+    from (${rows}) as kept
+    where began_on < to_timestamp(${toMs / 1000})
+      and (ended_on is null or ended_on > greatest(began_on, to_timestamp(${fromMs / 1000})))
+    order by began_on limit ${batchSize + 1}`.execute(db)
+  const next = answer.rows[batchSize]
+  const intervals = answer.rows.slice(0, batchSize).map((row) => ({
+    fromMs: row.began_ms,
+    toMs: row.ended_ms ?? Infinity,
+    state: row.state,
+    reason: row.reason,
+  }))
+  return { intervals, completeToMs: next?.began_ms ?? Infinity }
+}
+
+/** Read when a server was running. This one still is. */
+function readRuns(
+  { db, run }: Pick<RegistryStore, 'db' | 'run'>,
+  period: Period,
+): Promise<Batch<'up'>> {
+  return readBatch<'up'>(db, {
+    rows: sql`select 'up' as state, null as reason, began_on,
+      case when id = ${run.id} then null else up_until end as ended_on from server_runs`,
+    period,
+  })
+}
+
+/** Describe the part of the period of which all records were read. */
+function partOf<S extends string>(
+  { own, hidden, runs }: RecordBatches<S>,
+  { limit, ...period }: LimitedPeriod,
+): HistoryPart<S | 'nodata'> {
+  const batches = [own, runs, ...(hidden === undefined ? [] : [hidden])]
+  const toMs = Math.min(period.toMs, ...batches.map(({ completeToMs }) => completeToMs))
+  const records = {
+    own: own.intervals,
+    runs: runs.intervals,
+    ...(hidden === undefined ? {} : { hidden: hidden.intervals }),
+  }
+  const all = describeHistory<S>(records, { fromMs: period.fromMs, toMs })
+  const intervals = all.slice(0, limit)
+  const endMs = intervals.at(-1)?.toMs ?? toMs
+  return { intervals, nextMs: endMs < period.toMs ? endMs : null }
+}
+
+interface RecordBatches<S extends string> {
+  readonly own: Batch<S>
+  readonly hidden?: Batch<S>
+  readonly runs: Batch<'up'>
+}

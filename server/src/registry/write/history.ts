@@ -1,0 +1,42 @@
+import { sql, type Kysely, type RawBuilder } from 'kysely'
+import type { Tables } from '../../postgres/tables.ts'
+
+/** How long states of nodes and slivers are kept, and the times at which a server ran, in days. */
+export const historyKeptDays = 400
+/** How long entries of the journal are kept after their end, in days. */
+export const journalKeptDays = 730
+/** The most intervals of one node or sliver, and the most entries of the journal for one node, so that no node can fill the disk. */
+export const keptPerObject = 10_000
+
+/** Remove old intervals and entries of the journal. */
+export async function pruneHistory(db: Kysely<Tables>): Promise<void> {
+  await sql`delete from server_runs where up_until < now() - make_interval(days => ${historyKeptDays})`.execute(
+    db,
+  )
+  const kinds = [
+    { table: sql`node_states`, object: sql`node_id`, keptDays: historyKeptDays },
+    { table: sql`sliver_states`, object: sql`slice_id, node_id`, keptDays: historyKeptDays },
+    { table: sql`journal`, object: sql`node_id`, keptDays: journalKeptDays },
+  ]
+  for (const kind of kinds) await prune(db, kind)
+}
+
+interface Prunable {
+  readonly table: RawBuilder<unknown>
+  /** The columns that name the object. */
+  readonly object: RawBuilder<unknown>
+  readonly keptDays: number
+}
+
+async function prune(db: Kysely<Tables>, { table, object, keptDays }: Prunable): Promise<void> {
+  await sql`delete from ${table} where ended_on < now() - make_interval(days => ${keptDays})`.execute(
+    db,
+  )
+  await sql`
+    with many as (select ${object} from ${table} group by ${object} having count(*) > ${keptPerObject}),
+      counted as (
+        select id, row_number() over (partition by ${object} order by id desc) as nr
+        from ${table} join many using (${object}))
+    delete from ${table} using counted
+    where ${table}.id = counted.id and nr > ${keptPerObject} and ended_on is not null`.execute(db)
+}
