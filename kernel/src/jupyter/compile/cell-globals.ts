@@ -10,6 +10,11 @@ export const cellGlobals = `
 /** Ask the person at the notebook, and wait for the answer. */
 declare function prompt(text?: unknown): string
 
+/** A large object of a JSON file whose members have the same few shapes. There may be no member of a name, so what a name gives may be undefined.
+ * Object.values and Object.entries give only what is there. */
+interface JsonDictionary<T> { [name: string]: T | undefined; readonly [Symbol.unscopables]: undefined }
+interface ObjectConstructor { values<T>(dictionary: JsonDictionary<T>): T[]; entries<T>(dictionary: JsonDictionary<T>): [string, T][] }
+
 interface Node { readonly ownerDocument: Document | null; readonly nodeName: string; textContent: string | null; readonly childNodes: ArrayLike<Node>
   readonly firstChild: Node | null; readonly parentNode: Node | null; appendChild<T extends Node>(node: T): T; removeChild<T extends Node>(node: T): T
   cloneNode(deep?: boolean): Node }
