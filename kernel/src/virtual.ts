@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import {
   vctNodeActions,
   vctServerActions,
@@ -109,6 +110,10 @@ export class VirtualTestbed {
   #post(parts: readonly string[], signal: AbortSignal): Promise<void> {
     const path = `/${parts.map(encodeURIComponent).join('/')}`
     return this.#control.tell(path, { method: 'POST', timeoutMs, signal })
+  }
+
+  [inspect.custom](): string {
+    return 'VirtualTestbed: await virtual.status() reads its nodes and links; cutLink, restoreLink, node and server change them'
   }
 }
 

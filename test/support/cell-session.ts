@@ -20,6 +20,8 @@ export interface CellOutcome {
   readonly stack: string
   /** The warnings about earlier cells that do not fit any more. */
   readonly misfits: readonly string[]
+  /** What may be a mistake of the cell. */
+  readonly notices: readonly string[]
 }
 
 /** A notebook without Jupyter: the kernel's compiler and runner, in a temporary folder. */
@@ -73,6 +75,7 @@ export class CellSession implements AsyncDisposable {
       error: null,
       stack: '',
       misfits: [],
+      notices: [],
     }
     const compilation = await this.compiler.compile({ number, name, code })
     if (!compilation.ok) {
@@ -94,6 +97,7 @@ export class CellSession implements AsyncDisposable {
       error: failure === null ? null : `${failure.name}: ${failure.message}`,
       stack: failure?.text ?? '',
       misfits,
+      notices: compilation.notices,
     }
   }
 

@@ -7,6 +7,7 @@ import { addNote, figureDocument, followsMouse } from './figure.ts'
 import { listLost } from './hidden-parts.ts'
 import { watchLogScales, type LogReport } from './log-scale.ts'
 import { chooseLogTicks } from './log-ticks.ts'
+import { compoundMarks, showAsFigure } from './lone-marks.ts'
 import { noteOutside } from './outside-axes.ts'
 
 /**
@@ -17,6 +18,7 @@ import { noteOutside } from './outside-axes.ts'
  */
 export const Plot: typeof ObservablePlot = {
   ...ObservablePlot,
+  ...compoundMarks(),
   plot: (options = {}) => draw({ document: figureDocument(), ...options }),
   legend: (options) => ObservablePlot.legend({ ...documentOption(), ...options }),
 }
@@ -29,6 +31,8 @@ marks.plot = function plot(
 ) {
   return Plot.plot({ ...options, marks: [...more, this] })
 }
+
+showAsFigure(ObservablePlot.Mark.prototype)
 
 type Figure = ReturnType<typeof ObservablePlot.plot>
 

@@ -24,6 +24,7 @@ export function bundleOf(value: unknown): Bundle {
   if (isElement(value)) return figureBundle(value)
   if (typeof value === 'string') return { 'text/plain': value }
   if (typeof value !== 'object' || value === null) return { 'text/plain': inspect(value) }
+  if (value instanceof Promise) return { 'text/plain': `${inspect(value)}\n${promiseNotice}` }
   const own: unknown = Reflect.get(value, displaySymbol)
   if (typeof own === 'function') {
     const bundle: unknown = Reflect.apply(own, value, [])
@@ -33,6 +34,8 @@ export function bundleOf(value: unknown): Bundle {
   if (isTable(value)) return tableBundle(value, rowColumns(value))
   return markupBundle(value) ?? { 'text/plain': inspect(value) }
 }
+
+const promiseNotice = 'It is a promise. Write `await` before it to show its value.'
 
 function isTable(value: object): value is object[] {
   return (

@@ -157,6 +157,7 @@ export class Execution {
       return failureContent(compilerFailureOf(thrown), this.#sources)
     }
     if (!compilation.ok) return complaintsContent(compilation.complaints, name, this.#sources)
+    this.#warn(request, compilation.notices)
     return this.#runCompiled(request, name, compilation.cell)
   }
 
@@ -173,11 +174,15 @@ export class Execution {
     const misfits = await compiler
       .accept(number, failure === null ? Infinity : reached)
       .catch(() => [])
-    if (misfits.length > 0) {
-      const text = `${misfits.join('\n')}\n`
-      this.#context.publish(request, { type: 'stream', content: { name: 'stderr', text } })
-    }
+    this.#warn(request, misfits)
     return failure === null ? null : failureContent(failure, this.#sources)
+  }
+
+  /** Print sentences among the output of a cell. */
+  #warn(request: Message, sentences: readonly string[]): void {
+    if (sentences.length === 0) return
+    const text = `${sentences.join('\n')}\n`
+    this.#context.publish(request, { type: 'stream', content: { name: 'stderr', text } })
   }
 }
 

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import {
   checkArgument,
   checkOptions,
@@ -9,6 +10,7 @@ import {
 } from '../argument.ts'
 import type { Session } from '../session.ts'
 import type { Shown } from '../display/table.ts'
+import { formatTime } from '../display/time.ts'
 import { callEach } from '../wait/call.ts'
 import {
   checkParquet,
@@ -33,12 +35,15 @@ const defaultSpanMs = 3_600_000
 export class HealthSamples {
   readonly #session: Session
   readonly #database: SampleDatabase
+  readonly #period: string
 
   constructor(session: Session, options: HealthOptions = {}) {
     checkOptions('health', options, { from: date, to: date })
     const from = options.from ?? new Date(Date.now() - defaultSpanMs)
     this.#session = session
     const to = options.to === undefined ? {} : { to: options.to }
+    const until = options.to === undefined ? 'on' : `to ${formatTime(options.to)}`
+    this.#period = `from ${formatTime(from)} ${until}`
     this.#database = new SampleDatabase(session, { scope, from, ...to })
   }
 
@@ -90,5 +95,14 @@ export class HealthSamples {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  [inspect.custom](): string {
+    return [
+      `HealthSamples, what the nodes measure of themselves, ${this.#period}`,
+      '  await health.tables() lists the measurements',
+      '  await health.sql`from node_health order by time desc limit 10` reads one',
+      "  await health.rows('node_health').take(3) waits for new rows",
+    ].join('\n')
   }
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import {
   decodeNumber,
   isExactNumber,
@@ -62,7 +63,7 @@ export async function* readRows(
 export function rowStream<T extends object>(
   read: () => AsyncGenerator<T, void, undefined>,
 ): RowStream<T> {
-  return {
+  const stream: RowStream<T> = {
     [Symbol.asyncIterator]: read,
     async take(count) {
       checkArgument('the count of rows', count, aCount)
@@ -75,6 +76,10 @@ export function rowStream<T extends object>(
       return asTable(rows, () => rowColumns(rows))
     },
   }
+  return Object.defineProperty(stream, inspect.custom, {
+    value: () =>
+      'RowStream: await rows.take(10) waits for the first ten, for await (const row of rows) reads all as they land',
+  })
 }
 
 function toRow({ columns, types }: RowBatch, values: readonly unknown[]): Row {

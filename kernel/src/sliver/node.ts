@@ -75,6 +75,10 @@ export class Nodes {
       return asTable(nodes, () => columns)
     })
   }
+
+  [inspect.custom](): string {
+    return 'Nodes of the testbed: await nodes.find() lists them'
+  }
 }
 
 const filterKinds = {

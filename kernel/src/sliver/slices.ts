@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import {
   LabError,
   routes,
@@ -123,6 +124,10 @@ export class Slices {
 
   #call<T>({ signal }: CallSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return call({ lab: this.#session.signal, signal }, work)
+  }
+
+  [inspect.custom](): string {
+    return 'Slices of the testbed: await slices.list() lists them, slices.get(name) finds one, slices.ensure(name, …) makes one'
   }
 }
 

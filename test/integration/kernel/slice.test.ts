@@ -249,6 +249,14 @@ it('ignores the container and the failure from before a change', async () => {
   await slice.refresh()
 })
 
+it('shows what a handle is and how it is asked, in place of an empty class', async () => {
+  const health = await lab.health({ from: new Date('2030-01-01T00:00:00Z') })
+  expect(inspect(health)).toContain('from 2030-01-01 00:00 UTC on\n  await health.tables()')
+  expect(inspect(health.rows('node_health'))).toContain('await rows.take(10)')
+  expect(inspect(lab.nodes)).toContain('await nodes.find()')
+  expect(inspect(lab.slices)).toContain('await slices.list()')
+})
+
 it('is reset, and waits for its new containers', async () => {
   await slice.reset()
   // A command would go into a container that is about to be deleted.

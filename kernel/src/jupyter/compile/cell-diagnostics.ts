@@ -2,6 +2,7 @@ import ts from 'typescript'
 import { findAbsentNames } from './absent-names.ts'
 import type { CellText } from './cell-text.ts'
 import { codes, type PlacedDiagnostic } from './complaints.ts'
+import { findForgottenAwaits } from './forgotten-awaits.ts'
 
 /** A cell, and the notebook's own files that it imports. */
 export interface CheckedCell {
@@ -17,13 +18,17 @@ export function findDiagnostics(
   { text, ownImports }: CheckedCell,
 ): readonly PlacedDiagnostic[] {
   const syntactic = program.getSyntacticDiagnostics(file)
+  const semantic = syntactic.length > 0 ? [] : program.getSemanticDiagnostics(file)
   const found =
     syntactic.length > 0
       ? syntactic
       : [
           ...ownImports.flatMap((each) => checkFile(program, each)),
-          ...program.getSemanticDiagnostics(file),
+          ...semantic,
           ...findAbsentNames(program, file, text?.words ?? new Set()),
+          ...findForgottenAwaits(program, file).filter(
+            (promise) => !semantic.some(({ start }) => start === promise.start),
+          ),
         ]
   return withoutAddedLines(found.filter(isPlaced), file).filter((each) => {
     if (each.file !== file) return true

@@ -59,7 +59,12 @@ export interface Complaint {
 
 /** A compiled cell, or what is wrong with the cell. */
 export type Compilation =
-  | { readonly ok: true; readonly cell: CompiledCell }
+  | {
+      readonly ok: true
+      readonly cell: CompiledCell
+      /** What may be a mistake of the cell and does not keep it from running: one sentence each. */
+      readonly notices: readonly string[]
+    }
   | { readonly ok: false; readonly complaints: readonly Complaint[] }
 
 /** What to compile. */

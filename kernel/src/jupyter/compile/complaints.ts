@@ -86,7 +86,7 @@ export function complaintOf(
   const line = lineOf(file, place.line)
   if (missing.includes(code))
     lines.push(...maybeList(lost), ...maybeList(adviceForName(name, line)))
-  if (diagnostic.relatedInformation?.some((each) => each.code === codes.awaitForgotten) === true)
+  if (isAwaitForgotten(diagnostic, what))
     lines.push('It is a promise. Write `await` before it to wait for its value.')
   const isFollowing = steps.startsWith("';'") || steps.startsWith("')'")
   if (codes.syntax.includes(code) && !isFollowing) lines.push(...maybeList(adviceForLine(line)))
@@ -121,6 +121,21 @@ export function nameCells(
       },
     )
     .replace(/__(?:cell|old)\d+__\.?/gu, '')
+}
+
+/** A message about a promise for which TypeScript does not ask whether `await` was forgotten, such as one that is indexed or taken apart. */
+const promiseMessage =
+  /^(?:Type 'Promise<.*>' is not assignable to type '(?!Promise)|Argument of type 'Promise<|Property .* does not exist on type 'Promise<|Element implicitly .* index type 'Promise<|Type .* is not comparable to type 'Promise<)/u
+
+function isAwaitForgotten(
+  { code, relatedInformation = [] }: PlacedDiagnostic,
+  message: string,
+): boolean {
+  return (
+    code === codes.awaitForgotten ||
+    relatedInformation.some((each) => each.code === codes.awaitForgotten) ||
+    promiseMessage.test(message)
+  )
 }
 
 /** Tell whether the name at a diagnostic comes from the first line of a cell's module, in which the kernel imports names. */

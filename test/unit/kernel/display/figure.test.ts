@@ -54,6 +54,22 @@ it('draws a mark on its own', () => {
   expect(bundleOf(dots.plot())['image/svg+xml']).toContain('<circle')
 })
 
+it('shows a mark without plot() as a figure, also one of several marks', () => {
+  const box = Plot.boxY([1, 2, 9])
+  for (const mark of [dots, box, Plot.marks(dots, box)]) {
+    const method: unknown = Reflect.get(mark, Symbol.for('Jupyter.display'))
+    const bundle: unknown = typeof method === 'function' ? Reflect.apply(method, mark, []) : null
+    expect(bundle).toHaveProperty('image/svg+xml')
+    expect(bundleOf(mark)).toHaveProperty('image/svg+xml')
+  }
+  expect(inspect(dots)).toBe('[mark dot, which show(mark.plot()) draws]')
+  expect(Plot.plot({ marks: [box, dots] }).querySelectorAll('circle')).not.toHaveLength(0)
+})
+
+it('says how to wait for a promise that is to be shown', () => {
+  expect(bundleOf(Promise.resolve(1))['text/plain']).toContain('Write `await` before it')
+})
+
 it('has the methods by which notebooks show the last expression of a cell', () => {
   const figure = Plot.plot({ title: 'Way', marks: [dots] })
   const show: unknown = Reflect.get(figure, Symbol.for('Jupyter.display'))

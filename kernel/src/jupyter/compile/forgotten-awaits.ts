@@ -1,0 +1,134 @@
+import ts from 'typescript'
+import { codes, type PlacedDiagnostic } from './complaints.ts'
+
+/** Functions of JavaScript that take any value, and make nothing useful of a promise. */
+const takers: ReadonlySet<string> = new Set([
+  'JSON.stringify',
+  'Number',
+  'Object.assign',
+  'Object.entries',
+  'Object.keys',
+  'Object.values',
+  'String',
+])
+
+/** Methods of arrays that take any result of their function for true or false. A promise is always true. */
+const choosers: ReadonlySet<string> = new Set([
+  'every',
+  'filter',
+  'find',
+  'findIndex',
+  'findLast',
+  'findLastIndex',
+  'some',
+])
+
+/** Find promises that pass TypeScript's check where only their value makes sense. Where it does not pass, TypeScript suggests `await` itself. */
+export function findForgottenAwaits(
+  program: ts.Program,
+  file: ts.SourceFile,
+): readonly PlacedDiagnostic[] {
+  const checker = program.getTypeChecker()
+  const found: PlacedDiagnostic[] = []
+  const visit = (node: ts.Node): void => {
+    for (const [value, why] of usesIn(node))
+      if (isPromise(checker.getTypeAtLocation(value))) found.push(complain(file, value, why))
+    const chooses = choosingFunction(node)
+    if (chooses !== null && returnsPromise(checker, chooses))
+      found.push(complain(file, chooses, 'the promise of an async function is always true'))
+    if (!ts.isTypeNode(node)) ts.forEachChild(node, visit)
+  }
+  for (const statement of file.statements) visit(statement)
+  return found
+}
+
+/**
+ * Describe the calls of a cell whose promise nothing waits for, so that what follows runs before they are done. `void` says that this is meant. The value of a
+ * cell's last statement is shown, with a notice of its own.
+ */
+export function noticesOf(program: ts.Program, path: string): readonly string[] {
+  const file = program.getSourceFile(path)
+  if (file === undefined) return []
+  const checker = program.getTypeChecker()
+  const last = file.statements.findLast((each) => !ts.isExportDeclaration(each))
+  const found: string[] = []
+  const visit = (node: ts.Node): void => {
+    const call = node !== last && ts.isExpressionStatement(node) ? node.expression : null
+    if (call !== null && ts.isCallExpression(call) && !isHandled(call))
+      if (isPromise(checker.getTypeAtLocation(call))) found.push(describeFloating(file, call))
+    ts.forEachChild(node, visit)
+  }
+  for (const statement of file.statements) visit(statement)
+  return found
+}
+
+function describeFloating(file: ts.SourceFile, call: ts.CallExpression): string {
+  // The kernel has added the first line of a cell's module, so zero-based lines of the module are 1-based lines of the cell.
+  const { line } = file.getLineAndCharacterOfPosition(call.getStart())
+  const name = call.expression.getText().replaceAll(/\s+/gu, ' ').slice(-maxNameLength)
+  return `Line ${line}: nothing waits for ${name}(…), so what follows runs before it is done. Write \`await\` before it, or \`void\` where that is meant.`
+}
+
+/** The longest name of a function in a notice, in characters. */
+const maxNameLength = 60
+
+/** Tell whether a call is of `then`, `catch` or `finally`. They say what happens once the promise has its value. */
+function isHandled({ expression }: ts.CallExpression): boolean {
+  return (
+    ts.isPropertyAccessExpression(expression) &&
+    ['then', 'catch', 'finally'].includes(expression.name.text)
+  )
+}
+
+/** Return the values that a node uses in a way in which a promise makes no sense, and what would happen. */
+function usesIn(node: ts.Node): readonly (readonly [ts.Expression, string])[] {
+  const asText = "as a text, a promise is '[object Promise]'"
+  if (ts.isTemplateExpression(node) && !ts.isTaggedTemplateExpression(node.parent))
+    return node.templateSpans.map(({ expression }) => [expression, asText])
+  if (ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.PlusToken)
+    return [
+      [node.left, asText],
+      [node.right, asText],
+    ]
+  if (ts.isPrefixUnaryExpression(node))
+    return node.operator === ts.SyntaxKind.ExclamationToken
+      ? [[node.operand, 'a promise is always true']]
+      : [[node.operand, 'a promise is no number']]
+  if (ts.isWhileStatement(node) || ts.isDoStatement(node))
+    return [[node.expression, 'a promise is always true']]
+  if (ts.isSpreadAssignment(node)) return [[node.expression, 'a promise has no members of its own']]
+  if (ts.isCallExpression(node) && takers.has(node.expression.getText()))
+    return node.arguments.map((value) => [
+      value,
+      `${node.expression.getText()} reads the promise itself`,
+    ])
+  return []
+}
+
+/** Return the function by whose result an array method chooses; null when the node is no such call. */
+function choosingFunction(node: ts.Node): ts.Expression | null {
+  if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return null
+  return choosers.has(node.expression.name.text) ? (node.arguments[0] ?? null) : null
+}
+
+function returnsPromise(checker: ts.TypeChecker, node: ts.Expression): boolean {
+  const signatures = checker.getTypeAtLocation(node).getCallSignatures()
+  return signatures.some((each) => isPromise(each.getReturnType()))
+}
+
+function isPromise(type: ts.Type): boolean {
+  if (type.isUnion()) return type.types.every(isPromise)
+  const name = type.getSymbol()?.name
+  return name === 'Promise' || name === 'PromiseLike'
+}
+
+function complain(file: ts.SourceFile, node: ts.Node, why: string): PlacedDiagnostic {
+  return {
+    file,
+    start: node.getStart(),
+    length: node.getWidth(),
+    category: ts.DiagnosticCategory.Error,
+    code: codes.awaitForgotten,
+    messageText: `A promise is used for its value: ${why}.`,
+  }
+}
