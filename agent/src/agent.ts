@@ -1,6 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { machine } from 'node:os'
-import { archOf, type Capabilities, type MemberError } from '@community-lab/contract'
+import {
+  archOf,
+  lendsAll,
+  maxSliversPerNode,
+  type Capabilities,
+  type MemberError,
+} from '@community-lab/contract'
 import { removeHalfWritten } from '@community-lab/contract/host'
 import type { AgentConfiguration } from './config.ts'
 import { identify, tincFolder } from './identify.ts'
@@ -13,8 +19,9 @@ import { collect, openMeasuring, samplesDisk } from './measuring.ts'
 import { createUplink } from './measurement/measurement.ts'
 import type { Identity } from './mgmt/identity.ts'
 import { startManagementNetwork, type ManagementNetwork } from './mgmt/network.ts'
+import { createLending } from './plan/lending.ts'
 import { createNodeProblems } from './report/problems.ts'
-import { limitTo, offerResources, readHostResources } from './report/resources.ts'
+import { limitOffer, limitTo, offerResources, readHostResources } from './report/resources.ts'
 import { createServerClient, type ServerClient } from './server/client.ts'
 import { rebootWith } from './reboot.ts'
 import { openSlivers } from './sliver/node-slivers.ts'
@@ -87,8 +94,19 @@ async function work(
   ending.defer(() => spool.close())
   ending.defer(() => measuring.stop())
   let noteChange = (): void => undefined
-  const readOffer = async () =>
+  const readDeviceOffer = async () =>
     offerResources(limitTo(await readHostResources(dataDir), configuration.lends))
+  const lending = createLending({
+    device: {
+      ...lendsAll,
+      slivers: configuration.lendsSlivers,
+      rate_mbps: configuration.lendsMbps,
+      interfaces: configuration.lendsInterfaces,
+      hours: configuration.lendsHours,
+    },
+    timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    now: () => new Date(),
+  })
   const slivers = await openSlivers({
     dataDir,
     nodeId: identity.node.id,
@@ -100,7 +118,8 @@ async function work(
     nrOnHost: configuration.nrOnHost,
     mgmtPrefix: identity.mgmt_ipv6_prefix,
     mgmtInterface: network.interface,
-    readOffer,
+    readOffer: async () => limitOffer(await readDeviceOffer(), lending.amounts),
+    mostSlivers: () => lending.amounts.slivers ?? maxSliversPerNode,
     samplesDisk,
     problems,
     fetchImage: (uri, aborted) => client.fetchImage(uri, aborted),
@@ -139,7 +158,8 @@ async function work(
         return readCapabilities()
       },
     },
-    readResources: readOffer,
+    readOffer: readDeviceOffer,
+    lending,
     problems,
     readErrors: () => [...slivers.problems, ...networkErrors(network)],
     reboot: rebootWith(configuration.rebootCommand),

@@ -1,4 +1,14 @@
-import { LabError, nearestName, resourceNames, type ResourceName } from '@community-lab/contract'
+import {
+  InterfaceType,
+  LabError,
+  LentHours,
+  maxSliversPerNode,
+  nearestName,
+  resourceNames,
+  type Lends,
+  type ResourceName,
+} from '@community-lab/contract'
+import { Value } from 'typebox/value'
 import type { HostResources } from './report/resources.ts'
 import { mostNodesOnHost } from './sliver/domain/ids.ts'
 
@@ -18,6 +28,12 @@ export interface AgentConfiguration {
   readonly lends: Partial<HostResources>
   /** The most bandwidth of all slivers together in each direction, in Mbit/s; null: not limited. */
   readonly lendsMbps: number | null
+  /** The most slivers; null: as many as the registry allows. */
+  readonly lendsSlivers: number | null
+  /** The kinds of interfaces that slivers may have besides the one for management; null: all. */
+  readonly lendsInterfaces: Lends['interfaces']
+  /** The hours at which slivers may run, in the time zone of the host; null: always. */
+  readonly lendsHours: Lends['hours']
   /** This node's number among the nodes of its host. Each of them has its own user ids for slivers. null: it is the only node of the host. */
   readonly nrOnHost: number | null
   /** The shell command that reboots this host when the operator requests it; null: only the slivers are restarted. */
@@ -43,6 +59,11 @@ const meanings = {
     'the most of this host that you lend, such as memory=2048,disk=8192,cpu=200,processes=4096 (MiB, MiB, percent of a core)',
   LENDS_MBPS:
     'the most of your network, in Mbit/s in each direction, that slivers together may take',
+  LENDS_SLIVERS: 'the most slivers',
+  LENDS_INTERFACES:
+    'the kinds of interfaces that slivers may have besides management, joined by commas, or none',
+  LENDS_HOURS:
+    'the hours at which slivers may run, such as 22:00-06:00 or mon-fri 22:00-06:00; sat-sun 00:00-24:00',
   NR_ON_HOST: "this node's number among those that share its host",
   REBOOT_COMMAND: 'the shell command that reboots this host',
   POLL_S: 'seconds between two looks at what is wanted',
@@ -79,6 +100,9 @@ export function readAgentConfiguration(
     cgroupParent: parseCgroup(read('CGROUP') ?? 'community-lab'),
     lends: parseLends(read('LENDS')),
     lendsMbps: parseMbps(read('LENDS_MBPS')),
+    lendsSlivers: parseSlivers(read('LENDS_SLIVERS')),
+    lendsInterfaces: parseInterfaces(read('LENDS_INTERFACES')),
+    lendsHours: parseHours(read('LENDS_HOURS')),
     nrOnHost: parseNrOnHost(read('NR_ON_HOST')),
     rebootCommand: read('REBOOT_COMMAND'),
     pollS: parseSeconds('POLL_S', read('POLL_S') ?? '60'),
@@ -149,6 +173,34 @@ function parseMbps(found: string | null): number | null {
   if (!(value >= leastMbps && value <= mostMbps))
     throw invalid('LENDS_MBPS', found, `Mbit/s, ${leastMbps} to ${mostMbps}`)
   return value
+}
+
+function parseSlivers(found: string | null): number | null {
+  if (found === null) return null
+  const value = /^\d{1,3}$/u.test(found) ? Number(found) : Number.NaN
+  if (!(value <= maxSliversPerNode))
+    throw invalid('LENDS_SLIVERS', found, `a whole number, 0 to ${maxSliversPerNode}`)
+  return value
+}
+
+function parseInterfaces(found: string | null): Lends['interfaces'] {
+  if (found === null) return null
+  if (found === 'none') return []
+  const names: readonly string[] = InterfaceType.enum
+  return found.split(',').map((part) => {
+    const kind = InterfaceType.enum.find((one) => one === part.trim())
+    if (kind === undefined)
+      throw invalid('LENDS_INTERFACES', found, `none, or ${names.join(', ')} joined by commas`)
+    return kind
+  })
+}
+
+function parseHours(found: string | null): Lends['hours'] {
+  if (found === null) return null
+  const hours = found.split(';').map((part) => part.trim())
+  if (!hours.every((part) => Value.Check(LentHours, part)))
+    throw invalid('LENDS_HOURS', found, 'days and hours such as mon-fri 22:00-06:00, joined by ;')
+  return hours
 }
 
 function parseNrOnHost(found: string | null): number | null {

@@ -80,6 +80,10 @@ export class FakeSlivers implements Slivers {
     return Promise.resolve()
   }
 
+  lend(): Promise<void> {
+    return Promise.resolve()
+  }
+
   check(): Promise<void> {
     return Promise.resolve()
   }

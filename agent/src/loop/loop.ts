@@ -3,15 +3,19 @@ import { describeFault } from '../executor/fault.ts'
 import { createExecutors } from '../executor/table.ts'
 import type { Poll } from '../measurement/measurement.ts'
 import { noteBoot, type Boot } from '../plan/boot.ts'
+import type { Lending } from '../plan/lending.ts'
 import type { Current } from '../plan/plan.ts'
+import type { NodeWanted } from '../plan/wanted.ts'
 import type { NodeProblems } from '../report/problems.ts'
 import { report, type NodeFacts, type ReportedResource } from '../report/report.ts'
+import { limitOffer } from '../report/resources.ts'
 import type { ServerClient } from '../server/client.ts'
 import type { Slivers } from '../sliver/slivers.ts'
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
 import type { LoopStore } from './store.ts'
 import { createPuller } from './puller.ts'
+import { repeatUntilAborted } from './repeat.ts'
 import { createReconciler } from './reconciler.ts'
 import { createReporter } from './reporter.ts'
 
@@ -23,7 +27,10 @@ export interface LoopOptions {
   readonly slivers: Slivers
   readonly store: LoopStore
   readonly facts: NodeFacts
-  readonly readResources: () => Promise<readonly ReportedResource[]>
+  /** Read what the device offers by its own settings. */
+  readonly readOffer: () => Promise<readonly ReportedResource[]>
+  /** What of that is lent now. */
+  readonly lending: Lending
   /** Return the current errors of the node other than those of its slivers. */
   readonly readErrors: () => readonly MemberError[]
   /** The problems of the node that parts of the agent, including this loop, have noted. The report contains these and `readErrors`. */
@@ -51,9 +58,12 @@ export interface Loop {
   run(signal: AbortSignal): Promise<void>
 }
 
+/** The time between two looks at the hours at which the node is lent, in milliseconds. */
+const hoursEveryMs = 5_000
+
 /** Make the loop. It reads the last target from the disk and works towards it before it asks the server, which may not be reachable. */
 export async function createLoop(options: LoopOptions): Promise<Loop> {
-  const { server, slivers, store, problems, clock, log, pollMs } = options
+  const { server, slivers, store, lending, problems, clock, log, pollMs } = options
   const known = await store.loadTarget()
   const kept = await store.loadBoot()
   // Without a file, the last requested reboot counts as done: an unneeded restart costs more than a reboot that has to be requested again.
@@ -61,6 +71,10 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
   /** False with an empty data folder. Then the reboots that the first target requests count as done. */
   let isBootKnown = kept !== null || known !== null
 
+  /** The last target, as the server has sent it. */
+  let received: NodeWanted | null = null
+  /** The amounts to which slivers are held together, as text; null: this has failed. */
+  let applied: string | null = JSON.stringify(lending.amounts)
   /** The running reboot of the host, if any. */
   let rebooting: Promise<void> | null = null
 
@@ -115,10 +129,19 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
   })
   const reporter = createReporter({
     async makeReport() {
-      const [current, resources] = await Promise.all([observe(), options.readResources()])
+      const [current, offered] = await Promise.all([observe(), options.readOffer()])
+      const resources = limitOffer(offered, lending.amounts)
       const { target, failures } = reconciler
       const errors = [...problems.list(), ...options.readErrors()]
-      return report({ facts: options.facts, target, current, failures, resources, errors })
+      return report({
+        facts: options.facts,
+        target,
+        current,
+        failures,
+        resources,
+        lending: lending.describe(offered),
+        errors,
+      })
     },
     putReport: (document, signal) => server.putReport(document, signal),
     longestWaitMs: pollMs,
@@ -135,12 +158,41 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     async onTarget(fetched) {
       if (!isBootKnown) boot = { ...boot, bootSn: fetched.wanted.node.boot_sn }
       isBootKnown = true
-      reconciler.setTarget(fetched.wanted)
+      useTarget(fetched.wanted)
       await keep('target', () => store.saveTarget(fetched))
     },
     onContact: (isReportKnown) => reporter.noteContact(isReportKnown),
   })
-  if (known) reconciler.setTarget(known.wanted)
+  if (known) useTarget(known.wanted)
+
+  /** Work towards a target, as far as what the node lends allows. */
+  function useTarget(wanted: NodeWanted): void {
+    received = wanted
+    lending.use(wanted.lends)
+    reconciler.setTarget(lending.limitTarget(wanted))
+    const amounts = JSON.stringify(lending.amounts)
+    if (amounts === applied) return
+    applied = amounts
+    slivers.lend(lending.amounts.rate_mbps).then(
+      () => problems.clear('lending'),
+      (error: unknown) => {
+        applied = null
+        log.error({ err: error }, 'slivers cannot be held to what the node lends')
+        const message = error instanceof Error ? error.message : String(error)
+        problems.set('lending', { member: '/lends', message })
+      },
+    )
+  }
+
+  /** Follow the hours at which the node is lent. */
+  async function watchHours(signal: AbortSignal): Promise<void> {
+    await repeatUntilAborted(signal, async () => {
+      await clock.wait(hoursEveryMs, signal)
+      if (!lending.refresh() || received === null) return
+      reconciler.setTarget(lending.limitTarget(received))
+      reporter.noteChange()
+    })
+  }
 
   /** Write something to the disk, and tell whether that worked. While it fails, the node works on with what it has in memory, and reports a problem. */
   async function keep(what: 'boot' | 'target', save: () => Promise<void>): Promise<boolean> {
@@ -171,7 +223,12 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
       // When one of them fails, end the others.
       const failed = new AbortController()
       const either = AbortSignal.any([signal, failed.signal])
-      const parts = [puller.run(either), reconciler.run(either), reporter.run(either)]
+      const parts = [
+        puller.run(either),
+        reconciler.run(either),
+        reporter.run(either),
+        watchHours(either),
+      ]
       try {
         await Promise.all(parts)
       } finally {

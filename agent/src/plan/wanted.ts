@@ -2,6 +2,8 @@ import {
   Arch,
   defaultSliverMacPrefix,
   describeMismatch,
+  Lends,
+  lendsAll,
   NodeTarget,
   parseSliverId,
   ResourceRequest,
@@ -14,11 +16,15 @@ import { Value } from 'typebox/value'
 
 /** The target of this node, as far as this agent understands it: a newer server may use kinds of things that it does not know. */
 export interface NodeWanted {
-  readonly node: NodeTarget['node']
+  readonly node: Omit<NodeTarget['node'], 'lends'>
+  /** The limits that the registry has for all slivers of the node together. */
+  readonly lends: Lends
   /** The first 16 bits of slivers' MAC addresses. */
   readonly sliverMacPrefix: number
   readonly slivers: readonly SliverTarget[]
   readonly notices: readonly Notice[]
+  /** What this agent does not understand of the node itself. */
+  readonly nodeNotices: readonly MemberError[]
 }
 
 /** A part of the target that this agent does not understand. */
@@ -33,7 +39,8 @@ export interface Notice {
 type JsonObject = Readonly<Record<string, unknown>>
 
 const Wanted = Type.Object({
-  node: NodeTarget.properties.node,
+  // A newer server may have limits that this agent does not know, so they are read one by one.
+  node: Type.Omit(NodeTarget.properties.node, ['lends']),
   testbed: Type.Optional(
     Type.Object({ sliver_mac_prefix: Type.Integer({ minimum: 0, maximum: 0xffff }) }),
   ),
@@ -62,7 +69,34 @@ export function readWanted(document: unknown): NodeWanted | string {
     if (read.target !== null) slivers.push(read.target)
   }
   const sliverMacPrefix = document.testbed?.sliver_mac_prefix ?? defaultSliverMacPrefix
-  return { node: document.node, sliverMacPrefix, slivers, notices }
+  const { lends, unknown } = readLends(document.node)
+  return { node: document.node, lends, sliverMacPrefix, slivers, notices, nodeNotices: unknown }
+}
+
+/** Read the limits of the registry, each by itself. One that this agent does not understand has an error, and does not hold. */
+function readLends(node: object): {
+  readonly lends: Lends
+  readonly unknown: readonly MemberError[]
+} {
+  const found = 'lends' in node && isObject(node.lends) ? node.lends : {}
+  const unknown: MemberError[] = []
+  const read = Object.entries(found).flatMap(([member, value]) => {
+    const known = member === 'interfaces' ? mapList(value, knownInterface) : value
+    if (
+      member in Lends.properties &&
+      Value.Check(Type.Pick(Lends, [member as keyof Lends]), { [member]: known })
+    )
+      return [[member, known] as const]
+    const message = `this agent does not understand what its owner has set in the registry (${show(value)}), so it does not hold. A newer agent may understand it`
+    unknown.push({ member: `/lends/${member}`, message })
+    return []
+  })
+  return { lends: { ...lendsAll, ...Object.fromEntries(read) }, unknown }
+}
+
+/** Drop the kinds of interfaces that this agent does not know: it makes none of them. */
+function knownInterface(one: unknown): readonly unknown[] {
+  return interfaceTypes.includes(one) ? [one] : []
 }
 
 /** Return the slivers that must not be changed because their target is unclear. */

@@ -3,6 +3,7 @@ import {
   type Arch,
   type Capabilities,
   type MemberError,
+  type NodeLending,
   type NodeReport,
   type NodeReportedState,
   type SliverReport,
@@ -39,6 +40,7 @@ export interface ReportSources {
   readonly current: Current
   readonly failures: Failures
   readonly resources: readonly ReportedResource[]
+  readonly lending: NodeLending
   /** Errors of the node other than those of its slivers. */
   readonly errors: readonly MemberError[]
 }
@@ -61,11 +63,13 @@ export function report(sources: ReportSources): NodeReport {
     public_prefix: facts.publicPrefix,
     capabilities: { ...facts.capabilities, lacks: facts.capabilities.lacks.map(boundSentence) },
     resources: [...sources.resources],
+    lending: sources.lending,
     errors: boundErrors(
       [
         ...capabilityErrors(facts.capabilities),
         ...otherProtection(target, current),
         ...untold(ids.length - maxSlivers),
+        ...(target?.nodeNotices ?? []),
         ...sources.errors,
       ],
       maxNodeErrors,

@@ -1,6 +1,12 @@
 import { readFile, statfs } from 'node:fs/promises'
 import { availableParallelism, totalmem } from 'node:os'
-import { resourceDefaults, type ResourceName } from '@community-lab/contract'
+import {
+  least,
+  lentAmount,
+  resourceDefaults,
+  type LentAmounts,
+  type ResourceName,
+} from '@community-lab/contract'
 import type { ReportedResource } from './report.ts'
 
 /** The resources of a host, in the units of the contract: MiB, MiB, percent of one core, processes. */
@@ -36,6 +42,18 @@ export function offerResources(host: HostResources): ReportedResource[] {
       max_req: max,
       dflt_req: Math.min(resourceDefaults[name], max),
     }
+  })
+}
+
+/** Limit what a node offers to all slivers, and so to each, to what is lent. */
+export function limitOffer(
+  offered: readonly ReportedResource[],
+  lent: LentAmounts,
+): ReportedResource[] {
+  return offered.map((resource) => {
+    const total = least(resource.total, lentAmount(lent, resource.name)) ?? 0
+    const most = Math.min(resource.max_req, total)
+    return { ...resource, total, max_req: most, dflt_req: Math.min(resource.dflt_req, most) }
   })
 }
 

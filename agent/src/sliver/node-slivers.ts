@@ -115,6 +115,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
       host,
       probing,
       slivers: running,
+      readOffer: options.readOffer,
       onSliverError: onProblem,
       onCapabilities: options.onCapabilities,
       now: () => new Date(),
@@ -147,6 +148,11 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     authorize: (id, keys) => serial.run(id, () => authorize(parts, id, keys)),
     stop: (id, signal) => serial.run(id, () => stop(parts, id, signal)),
     remove: (id, signal) => serial.run(id, () => remove(parts, id, signal)),
+    async lend(mbps) {
+      await host.setRate(mbps)
+      await running.shapeLinks(signal)
+      await upkeep.check()
+    },
     check: () => upkeep.check(),
     onEnded(listener) {
       listeners.add(listener)

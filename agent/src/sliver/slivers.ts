@@ -26,6 +26,8 @@ export interface Slivers {
   stop(id: string, signal: AbortSignal): Promise<void>
   /** Remove it completely, whatever its stage. */
   remove(id: string, signal: AbortSignal): Promise<void>
+  /** Hold all slivers together to what the node lends now: their bandwidth (Mbit/s in each direction; null: not limited), and by `check` the rest. */
+  lend(mbps: number | null): Promise<void>
   /** Compare now what was set on the host with what is there, and mend it. This also happens by event and every few seconds. */
   check(): Promise<void>
   /** Call the listener when a sliver has ended by itself. Returns the unsubscriber. */

@@ -1,6 +1,8 @@
 import { statfs } from 'node:fs/promises'
 import { LabError } from '@community-lab/contract'
 import { containerName } from './container.ts'
+import type { ReportedResource } from '../report/report.ts'
+import { limitsOf } from './domain/limits.ts'
 import type { Host } from './host/host.ts'
 import { isAlive } from './host/process.ts'
 import type { RunningSlivers } from './lifecycle/running.ts'
@@ -13,9 +15,11 @@ export interface UpkeepSubject {
     readonly filter: Pick<Host['filter'], 'check'>
     readonly forwarding: Pick<Host['forwarding'], 'ensure'>
     readonly links: Pick<Host['links'], 'inspect' | 'connect'>
-    readonly cgroups: Pick<Host['cgroups'], 'mend'>
+    readonly cgroups: Pick<Host['cgroups'], 'mend' | 'limitAll'>
   }
   readonly probing: Probing
+  /** Read what the node lends to all slivers together now. */
+  readonly readOffer: () => Promise<readonly ReportedResource[]>
   readonly slivers: Omit<RunningSlivers, 'shapeLinks' | 'killForSockets'>
   /** Called when one sliver cannot be checked. The other slivers are checked all the same. */
   readonly onSliverError: (id: string, error: unknown) => void
@@ -109,6 +113,8 @@ async function checkLimits(subject: UpkeepSubject, mended: Mended): Promise<read
   const { host, probing, slivers } = subject
   if (!probing.found.capabilities.limits) return []
   const findings: Finding[] = []
+  const lent = (await subject.readOffer()).map(({ name, total }) => ({ name, req: total }))
+  const late = await host.cgroups.limitAll(limitsOf(lent))
   await forEach(subject, slivers.list(), async (record) => {
     const differing = await host.cgroups.mend(containerName(record), record.limits)
     if (differing.length > 0)
@@ -116,7 +122,15 @@ async function checkLimits(subject: UpkeepSubject, mended: Mended): Promise<read
         mended(`the limits of sliver ${record.id}`, `were changed: ${differing.join(', ')}`),
       )
   })
+  // The limits of single slivers are lower now.
+  const left = late === null ? null : await host.cgroups.limitAll(limitsOf(lent))
+  if (left !== null) findings.push(notLimited(left))
   return findings
+}
+
+function notLimited(reason: string): Finding {
+  const { message } = new LabError('LAB_NODE_LENDS_LESS', { reason })
+  return { member: '/lends', message }
 }
 
 /** Remove links and cgroups of ended slivers that a failed removal has left. That is not a finding, because nobody has changed anything. */

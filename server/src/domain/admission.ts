@@ -1,6 +1,5 @@
 import {
   LabError,
-  maxSliversPerNode,
   nearestName,
   resourceDefaults,
   resourceUnits,
@@ -11,6 +10,7 @@ import {
   type SliceSpec,
   type Template,
 } from '@community-lab/contract'
+import { mostSlivers } from './lends.ts'
 
 /** What {@link admitSlice} needs to know. */
 export interface AdmissionContext {
@@ -190,7 +190,7 @@ function freeOf(
   resource: ResourceName | 'slivers',
   present: AdmissionContext['present'],
 ): number {
-  if (resource === 'slivers') return Math.max(0, maxSliversPerNode - node.slivers.length)
+  if (resource === 'slivers') return Math.max(0, mostSlivers(node) - node.slivers.length)
   const has = node.resources.find(({ name }) => name === resource)
   if (has === undefined) return 0
   const mine = present.get(node.name)?.find(({ name }) => name === resource)?.req ?? 0

@@ -15,6 +15,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0007-places': { up: addPlaces },
   '0008-passwords': { up: addPasswords },
   '0009-history': { up: addHistory },
+  '0010-lends': { up: addLends },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.
@@ -210,4 +211,9 @@ async function addEnrolmentUser(db: Kysely<unknown>): Promise<void> {
 // A group that has more than the default quotas keeps it. It only cannot have more yet.
 async function addQuotas(db: Kysely<unknown>): Promise<void> {
   await sql`alter table groups add column quotas jsonb not null default '{}'`.execute(db)
+}
+
+// Until an owner sets limits, a node lends what it reports.
+async function addLends(db: Kysely<unknown>): Promise<void> {
+  await sql`alter table nodes add column lends jsonb not null default '{}'`.execute(db)
 }

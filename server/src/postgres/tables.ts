@@ -5,6 +5,7 @@ import type {
   ChangeEvent,
   CommunityEntry,
   GroupRequest,
+  Lends,
   NodeReport,
   NodeSetState,
   NodeState,
@@ -132,6 +133,8 @@ export interface NodeTable {
   properties: Json<Properties>
   set_state: NodeSetState
   boot_sn: Generated<number>
+  /** The limits that the owner has set. */
+  lends: ColumnType<Partial<Lends>, string | undefined, string>
   tinc_pubkey: string | null
   island_id: number | null
   cn: NullableJson<CommunityEntry>

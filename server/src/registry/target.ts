@@ -2,6 +2,7 @@ import {
   defaultInterfaces,
   defaultSliverMacPrefix,
   effectiveSetState,
+  lendsAll,
   path,
   routes,
   sliverId,
@@ -23,7 +24,7 @@ export async function readNodeTargets(
     .execute(async (tx) => {
       const nodes = await tx
         .selectFrom('nodes')
-        .select(['id', 'name', 'set_state', 'boot_sn'])
+        .select(['id', 'name', 'set_state', 'boot_sn', 'lends'])
         .where('id', '=', sql<number>`any(${nodeIds}::int[])`)
         .execute()
       const slivers = await readTargetSlivers(tx, nodeIds)
@@ -45,7 +46,7 @@ export async function readNodeTargets(
         nodes.map((node) => [
           node.id,
           {
-            node,
+            node: { ...node, lends: { ...lendsAll, ...node.lends } },
             testbed: { mgmt_ipv6_prefix: mgmtPrefix, sliver_mac_prefix: defaultSliverMacPrefix },
             slivers: (byNode.get(node.id) ?? []).map((sliver) =>
               showSliver(sliver, keysOf(sliver.group_id)),

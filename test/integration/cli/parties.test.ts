@@ -1,4 +1,4 @@
-import { routes, type Group, type Node, type WhoAmI } from '@community-lab/contract'
+import { lendsAll, routes, type Group, type Node, type WhoAmI } from '@community-lab/contract'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import {
   makeToken,
@@ -183,4 +183,24 @@ it('sets a password from its input, changes it with the one of before, and shows
     input: `${next}\n`,
   })
   expect(set.out).toBe('the e-mail address of user nora is changed\n')
+})
+
+it('sets what a node lends, and shows it beside what its device lends', async () => {
+  const { operator } = world
+  const lend = ['node', 'lend', 'n1', '--memory', '512MiB', '--hours', '22:00-06:00']
+  const refused = await place.run(lend, { env: envOf(world.red) })
+  expect([refused.code, refused.err]).toMatchObject([1, expect.stringContaining('node admin')])
+  const device = { ...lendsAll, memory_mib: 1024, rate_mbps: 20 }
+  const lending = { device, time_zone: 'Europe/Madrid', is_open: false, opens: 'mon 22:00' }
+  await world.report(1, { lending })
+  const set = await run(operator, ...lend, '--interfaces', 'none', '--cpu', '50')
+  expect(set).toMatch(/memory\s+512 MiB\s+1 GiB\n/u)
+  expect(set).toMatch(
+    /network\s+all\s+20 Mbit\/s\ninterfaces\s+none\s+all\nhours\s+22:00-06:00\s+all\n/u,
+  )
+  expect(await run(operator, 'node', 'show', 'n1')).toMatch(
+    /CPU\s+50 %\s+all\n[^]*again on mon 22:00 \(Europe\/Madrid\)/u,
+  )
+  await run(operator, 'node', 'lend', 'n1', '--memory', 'all', '--hours', 'all')
+  expect(await run(operator, 'node', 'show', 'n1')).toMatch(/memory\s+all\s+1 GiB\n/u)
 })

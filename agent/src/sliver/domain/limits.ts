@@ -41,6 +41,8 @@ const mebibyte = 2 ** 20
  * memory includes that of TCP and UDP sockets. Version 1 counts socket memory separately, also that of UDP in spite of the name, and only if it has a limit,
  * which is half of the memory in addition.
  *
+ * All slivers have the same weight, the kernel's default, so that busy ones get equal parts of the CPU, whatever their limits.
+ *
  * Source: Linux, cgroup-v1/memory.txt, mm/memcontrol.c (mem_cgroup_sk_alloc), sched-bwc.txt, pids.txt; cgroup-v2.rst.
  */
 export function cgroupSettings(limits: Limits, version: 1 | 2): readonly CgroupSetting[] {
@@ -53,6 +55,7 @@ export function cgroupSettings(limits: Limits, version: 1 | 2): readonly CgroupS
       { controller: 'memory', file: 'memory.swap.max', value: '0', isOptional: true },
       { controller: 'pids', file: 'pids.max', value: pids, isOptional: false },
       { controller: 'cpu', file: 'cpu.max', value: `${quota} ${periodUs}`, isOptional: false },
+      { controller: 'cpu', file: 'cpu.weight', value: '100', isOptional: false },
     ]
   return [
     { controller: 'memory', file: 'memory.limit_in_bytes', value: memory, isOptional: false },
@@ -66,5 +69,6 @@ export function cgroupSettings(limits: Limits, version: 1 | 2): readonly CgroupS
     { controller: 'pids', file: 'pids.max', value: pids, isOptional: false },
     { controller: 'cpu', file: 'cpu.cfs_period_us', value: String(periodUs), isOptional: false },
     { controller: 'cpu', file: 'cpu.cfs_quota_us', value: quota, isOptional: false },
+    { controller: 'cpu', file: 'cpu.shares', value: '1024', isOptional: false },
   ]
 }

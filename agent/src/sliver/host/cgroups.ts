@@ -11,13 +11,18 @@ export interface Cgroups {
   path(name: string): string
   /** The folders of a sliver's cgroups by controller, or as `unified`. */
   folders(name: string): Readonly<Record<string, string>>
+  /**
+   * Limit all slivers together, in the cgroup that contains theirs. A sliver never has more CPU than all. Returns what is not limited yet because slivers still
+   * use more, or have higher limits; null: nothing. `mend` lowers the limits of slivers, so call this again after it.
+   */
+  limitAll(limits: Limits): Promise<string | null>
   /** Make a sliver's cgroups with its limits. */
   create(name: string, limits: Limits): Promise<void>
   /** Move a process, and with it all processes that it will start, into the sliver's cgroups. */
   enter(name: string, pid: number): Promise<void>
   /** How many of its processes the kernel has killed because the memory limit was reached. */
   countOomKills(name: string): Promise<number>
-  /** Compare a sliver's limits with the settings of its cgroups, and repair those that differ. Returns a description of each. */
+  /** Compare a sliver's limits with the settings of its cgroups, and repair those that differ. Returns a description of each that somebody else has changed. */
   mend(name: string, limits: Limits): Promise<readonly string[]>
   /** Kill the processes in a sliver's cgroups, and remove the cgroups, including those that a runtime has made. Idempotent. */
   remove(name: string): Promise<void>
@@ -48,14 +53,43 @@ function createCgroups(parent: string, version: 1 | 2): Cgroups {
   const all = version === 2 ? ['unified'] : [...controllers, 'cpuacct']
   const folders = (name: string) =>
     Object.fromEntries(all.map((controller) => [controller, folderOf(controller, name)]))
+  /** The values that this process has written, by file. */
+  const written = new Map<string, string>()
+  /** The limits of all slivers together; null: not known yet. */
+  let ofAll: Limits | null = null
+  const settingsOf = (limits: Limits) =>
+    cgroupSettings({ ...limits, cpu: Math.min(limits.cpu, ofAll?.cpu ?? limits.cpu) }, version)
+  async function write(path: string, value: string): Promise<void> {
+    await writeFile(path, value)
+    written.set(path, value)
+  }
+
   const cgroups: Cgroups = {
     path,
     folders,
+    async limitAll(limits) {
+      ofAll = limits
+      const folderOfAll = (controller: string) => dirname(folderOf(controller, 'any'))
+      const late: string[] = []
+      for (const { controller, file, value, isOptional } of cgroupSettings(limits, version)) {
+        await mkdir(folderOfAll(controller), { recursive: true })
+        const path = join(folderOfAll(controller), file)
+        if ((await readIfThere(path)).trim() === value) continue
+        try {
+          await writeFile(path, value)
+        } catch (error) {
+          // EBUSY: slivers use more memory. EINVAL: a sliver has a higher limit (version 1).
+          if (isErrno(error, 'EBUSY', 'EINVAL')) late.push(`${file} cannot be ${value} yet`)
+          else if (!isOptional) throw error
+        }
+      }
+      return late.length === 0 ? null : late.join(', ')
+    },
     async create(name, limits) {
       for (const folder of Object.values(folders(name))) await mkdir(folder, { recursive: true })
-      for (const { controller, file, value, isOptional } of cgroupSettings(limits, version)) {
+      for (const { controller, file, value, isOptional } of settingsOf(limits)) {
         try {
-          await writeFile(join(folderOf(controller, name), file), value)
+          await write(join(folderOf(controller, name), file), value)
         } catch (error) {
           if (!isOptional) throw error
         }
@@ -72,19 +106,23 @@ function createCgroups(parent: string, version: 1 | 2): Cgroups {
     },
     async mend(name, limits) {
       const differing: string[] = []
-      for (const { controller, file, value } of cgroupSettings(limits, version)) {
+      for (const { controller, file, value } of settingsOf(limits)) {
         const path = join(folderOf(controller, name), file)
         const found = (await readIfThere(path)).trim()
         // The file is empty or absent: the sliver has ended, or this kernel has no such limit.
         if (found === '' || found === value) continue
-        differing.push(`${file} is ${found} instead of ${value}`)
-        await writeFile(path, value)
+        // When it is as this process has written it, the node lends other amounts now, and nobody has changed anything.
+        if (found !== written.get(path)) differing.push(`${file} is ${found} instead of ${value}`)
+        await write(path, value)
       }
       return differing
     },
     async remove(name) {
       const hierarchies = version === 2 ? [''] : await readdir(root).catch(ifMissing([]))
       for (const hierarchy of hierarchies) await removeTree(join(root, hierarchy, path(name)))
+      const own = Object.values(folders(name)).map((folder) => `${folder}/`)
+      for (const file of written.keys())
+        if (own.some((folder) => file.startsWith(folder))) written.delete(file)
     },
     async probe() {
       const name = `probe-${process.pid}`

@@ -15,6 +15,8 @@ export interface Filter {
   expel(sliver: Pick<LinkedSliver, 'nr'>): Promise<void>
   /** Set the interfaces of the node's owner that forward only for slivers. */
   setHostInterfaces(names: readonly string[]): Promise<void>
+  /** Limit the bandwidth of all slivers together, in Mbit/s in each direction; null: not limited. */
+  setRate(mbps: number | null): Promise<void>
   /**
    * Compare the filter in the kernel with the one that was set, and set it again when they differ. Returns the difference; null: there is none.
    * @throws {@link LabError} LAB_SLIVER_UNFILTERED when it cannot be set; LAB_SLIVER_COMMAND_FAILED when it cannot be compared.
@@ -58,7 +60,8 @@ interface FilterContent {
 }
 
 /** Make the filter with the running slivers. The first change or check sets it. */
-export function createFilter({ network, running, mbps, nft }: FilterOptions): Filter {
+export function createFilter({ network, running, nft, ...options }: FilterOptions): Filter {
+  let mbps = options.mbps
   const slivers = new Map(running.map((sliver) => [sliver.nr, sliver]))
   let hostInterfaces: readonly string[] = []
   let isBeingSet = false
@@ -142,6 +145,11 @@ export function createFilter({ network, running, mbps, nft }: FilterOptions): Fi
         hostInterfaces = before
         throw error
       })
+    },
+    async setRate(next) {
+      if (next === mbps) return
+      mbps = next
+      await setSoon()
     },
     check: () =>
       inOrder(async () => {

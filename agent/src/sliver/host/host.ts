@@ -28,6 +28,8 @@ export interface Host {
   readonly links: Links
   readonly queues: Queues
   readonly cgroups: Cgroups
+  /** Limit the bandwidth of all slivers together from now on. The links of running slivers keep their speed until they are shaped again. */
+  setRate(mbps: number | null): Promise<void>
   /** The folder in which runtimes keep the state of containers. */
   readonly runtimeDir: string
   /** Find the containers of all runtimes: their first processes, by name. null: the container does not run. */
@@ -50,7 +52,7 @@ export interface HostOptions {
   readonly mgmtInterface: string | null
   /** The node's /64 in the community network; null: none. */
   readonly publicPrefix: string | null
-  /** The most bandwidth of all slivers together in each direction, in Mbit/s; null: not limited. */
+  /** The most bandwidth of all slivers together in each direction, in Mbit/s, until `setRate` is called; null: not limited. */
   readonly lendsMbps: number | null
   /** Aborted when this process is about to end. */
   readonly signal: AbortSignal
@@ -78,6 +80,8 @@ export async function openHost(options: HostOptions): Promise<Host> {
     mbps: options.lendsMbps,
     nft: hostNft,
   })
+  let mbps = options.lendsMbps
+  const lentMbps = (): number | null => mbps
   const removals = createSerial()
   const runtimes = runtimeNames.map((name) =>
     createRuntime({ name, stateDir: join(runtimeDir, name), places, hasCgroups: true }),
@@ -94,9 +98,13 @@ export async function openHost(options: HostOptions): Promise<Host> {
       fromOthers: publicPrefix !== null,
       onHostInterfaces: (names) => filter.setHostInterfaces(names),
     }),
-    links: createLinks({ mgmtPrefix, lendsMbps: options.lendsMbps, problems: options.problems }),
-    queues: createQueues({ mgmtInterface, lendsMbps: options.lendsMbps }),
+    links: createLinks({ mgmtPrefix, lentMbps, problems: options.problems }),
+    queues: createQueues({ mgmtInterface, lentMbps }),
     cgroups: await openCgroups(options.cgroupParent),
+    async setRate(next) {
+      mbps = next
+      await filter.setRate(next)
+    },
     runtimeDir,
     async findContainers() {
       const found = new Map<string, ProcessIdentity | null>()

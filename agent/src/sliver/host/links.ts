@@ -43,14 +43,14 @@ export interface Links {
 /** Options of {@link createLinks}. */
 export interface LinksOptions {
   readonly mgmtPrefix: string
-  /** The most bandwidth of all slivers together in each direction, in Mbit/s; null: not limited. */
-  readonly lendsMbps: number | null
+  /** Return the most bandwidth of all slivers together in each direction, in Mbit/s; null: not limited. */
+  readonly lentMbps: () => number | null
   /** The problems of the node. Links whose speed cannot be limited are reported there. */
   readonly problems: Pick<NodeProblems, 'set' | 'clear'>
 }
 
 /** Create the functions that make links in this network namespace. */
-export function createLinks({ mgmtPrefix, lendsMbps, problems }: LinksOptions): Links {
+export function createLinks({ mgmtPrefix, lentMbps, problems }: LinksOptions): Links {
   const batch = (lines: readonly string[], enter: readonly string[], signal?: AbortSignal) =>
     runCommand([...enter, 'ip', '-6', '-o', '-batch', '-'], {
       input: `${lines.join('\n')}\n`,
@@ -63,7 +63,7 @@ export function createLinks({ mgmtPrefix, lendsMbps, problems }: LinksOptions): 
     enter: readonly string[],
     signal: AbortSignal,
   ): Promise<void> {
-    const input = shapingLines(links, lendsMbps)
+    const input = shapingLines(links, lentMbps())
       .map((line) => `${line}\n`)
       .join('')
     const subject = 'speed of links'
@@ -106,13 +106,13 @@ export function createLinks({ mgmtPrefix, lendsMbps, problems }: LinksOptions): 
       const enter = ['nsenter', `--net=${namespace.path}`, '--']
       await batch(sliverLinkLines(sliver.interfaces, mgmtPrefix), enter, signal)
       // A new link has no queue.
-      if (lendsMbps !== null) await shapeEnds(sliver, enter, signal)
+      if (lentMbps() !== null) await shapeEnds(sliver, enter, signal)
     },
     async findShapedOtherwise(slivers) {
       if (slivers.length === 0) return []
       const shown = await runCommand(['tc', '-json', 'qdisc', 'show'])
       const links = slivers.flatMap(endsOnNode)
-      const found = new Set(findShapedOtherwise(shown, links, lendsMbps))
+      const found = new Set(findShapedOtherwise(shown, links, lentMbps()))
       return slivers.filter((sliver) => endsOnNode(sliver).some((link) => found.has(link)))
     },
     async shape(sliver, process, signal) {

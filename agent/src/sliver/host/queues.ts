@@ -10,12 +10,12 @@ export interface Queues {
 /** Options of {@link createQueues}. */
 export interface QueuesOptions {
   readonly mgmtInterface: string | null
-  /** The most bandwidth of all slivers together in each direction, in Mbit/s; null: not limited. */
-  readonly lendsMbps: number | null
+  /** Return the most bandwidth of all slivers together in each direction, in Mbit/s; null: not limited. */
+  readonly lentMbps: () => number | null
 }
 
 /** Create the probe of the queues of this network namespace. When the bandwidth of slivers is limited, the order of packets does not matter. */
-export function createQueues({ mgmtInterface, lendsMbps }: QueuesOptions): Queues {
+export function createQueues({ mgmtInterface, lentMbps }: QueuesOptions): Queues {
   const isOwn = (name: string): boolean => name.startsWith('slv-') || name === mgmtInterface
 
   async function find(): Promise<readonly string[]> {
@@ -30,7 +30,7 @@ export function createQueues({ mgmtInterface, lendsMbps }: QueuesOptions): Queue
 
   return {
     async probe() {
-      if (lendsMbps !== null) return null
+      if (lentMbps() !== null) return null
       const advice = 'set COMMUNITY_LAB_AGENT_LENDS_MBPS to a part of what its line carries'
       try {
         const found = await find()

@@ -28,7 +28,8 @@ export async function allocate(
   const others = records.all()
   const taken = [...others, ...parts.unreadable.values()].flatMap((other) => other.nr ?? [])
   const nr = freeNumber(new Set(taken), maxSliversPerNode)
-  if (nr === null) {
+  const most = node.mostSlivers?.() ?? maxSliversPerNode
+  if (nr === null || others.length + parts.unreadable.size >= most) {
     const slivers = { resource: 'slivers', asked: 1, unit: 'sliver', free: 0 }
     throw new LabError('LAB_SLIVER_NO_ROOM', { sliver: id, ...slivers })
   }

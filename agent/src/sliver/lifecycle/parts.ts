@@ -19,6 +19,8 @@ export interface NodeOptions {
   readonly publicPrefix: string | null
   /** Read the resources that the node's owner offers to slivers now. */
   readonly readOffer: () => Promise<readonly ReportedResource[]>
+  /** Return the most slivers that the node lends now; default: as many as there are numbers. */
+  readonly mostSlivers?: () => number
   /** The most disk space of samples, in MiB: in all, and for each sliver before it exists. */
   readonly samplesDisk: { readonly spoolMiB: number; readonly perSliverMiB: number }
   /** Called before a sliver is started, with the folder that it sees as `/run/community-lab`. */

@@ -17,6 +17,7 @@ import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { addNodeHistory } from './history.ts'
 import { findIsland, islandName, listIslands } from './island.ts'
+import { addLend, printLends } from './lend.ts'
 import { findNamed } from './name.ts'
 import { destroyer, leaf } from './option.ts'
 
@@ -40,6 +41,7 @@ export function addNode(program: Command, context: Context): void {
       showNode(context, found, islandName(islands, found.island))
     },
   )
+  addLend(node, context, listNodes)
   destroyer(node, 'set-state <name>', 'set the state that the node is to have')
     .addArgument(new Argument('<state>', setStatesText).choices(setStates))
     .action((name: string, state: NodeSetState, options: ConfirmOptions) =>
@@ -196,4 +198,6 @@ function showNode(context: Context, node: Node, island: string | null): void {
     ],
     none: 'it has not reported what it has',
   })
+  context.out.write('\n')
+  printLends(context, node)
 }

@@ -26,6 +26,19 @@ export const agentSliverCodes = {
     (d) =>
       `sliver ${d.sliver} asks for ${d.asked} ${d.unit} of ${d.resource}, and this node has ${d.free} left; ask for less, or release other slices on it`,
   ),
+  /** The owner lends the node at other hours. */
+  LAB_SLIVER_NOT_LENT_NOW: code<{ sliver: string; opens: string | null; timeZone: string }>(
+    0,
+    true,
+    (d) =>
+      `sliver ${d.sliver} is stopped, and its files are kept, for the owner of this node does not lend it at this hour; ${d.opens === null ? 'its hours never begin: ask the owner' : `it starts again on ${d.opens} (${d.timeZone})`}`,
+  ),
+  LAB_SLIVER_INTERFACE_NOT_LENT: code<{ sliver: string; type: string }>(
+    0,
+    false,
+    (d) =>
+      `sliver ${d.sliver} is made without its interface of kind ${d.type}, which the owner of this node does not lend; use another node if it is needed`,
+  ),
   LAB_SLIVER_UNREADABLE: code<{ sliver: string; keptAt: string; reason: string; running: string }>(
     0,
     true,
@@ -73,6 +86,12 @@ export const agentSliverCodes = {
     true,
     (d) =>
       `${d.what} ${d.found}, found on ${d.on}; the agent has set it again: see what else on this node changes it`,
+  ),
+  LAB_NODE_LENDS_LESS: code<{ reason: string }>(
+    0,
+    true,
+    (d) =>
+      `this node lends less than its slivers use at present, and they are not held to it yet (${d.reason}); it is tried again, and new slivers are refused meanwhile`,
   ),
   LAB_NODE_DISK_LOW: code<{ dataDir: string; leastMiB: number }>(
     0,

@@ -15,12 +15,13 @@ import {
   Time,
 } from './common.ts'
 import { CommunityEntry, IslandInput, MgmtNet } from './place.ts'
+import { Lends, LendsPatch, NodeLending } from './lends.ts'
 import { SliverReport } from './sliver.ts'
 
 export const Arch = Type.Enum(archs)
 export type Arch = Static<typeof Arch>
 
-/** A resource of a node. `avail` is what the server can still allocate: the total less the requests of its slivers. */
+/** A resource of a node. `total` is what its owner lends of it, and `avail` what the server can still allocate: the total less the requests of its slivers. */
 export const NodeResource = Type.Object({
   name: ResourceName,
   unit: Type.String(),
@@ -63,6 +64,8 @@ export const Node = Type.Object(
     mgmt_net: MgmtNet,
     tinc: Type.Object({ name: Type.String(), pubkey: nullable(Type.String()) }),
     resources: Type.Array(NodeResource),
+    lends: Type.Optional(Lends),
+    lending: Type.Optional(nullable(NodeLending)),
     slivers: Type.Array(SliverRef),
     state: NodeState,
     state_changed_on: nullable(Time),
@@ -102,6 +105,7 @@ export const NodePatch = Type.Object(
     island: Type.Optional(IslandInput),
     cn: Type.Optional(nullable(CommunityEntry)),
     set_state: Type.Optional(NodeSetState),
+    lends: Type.Optional(LendsPatch),
   },
   { additionalProperties: false },
 )
@@ -128,6 +132,7 @@ export const NodeReport = Type.Object(
       }),
       { maxItems: 16 },
     ),
+    lending: Type.Optional(NodeLending),
     errors: Type.Array(MemberError, { maxItems: 100 }),
     slivers: Type.Array(SliverReport, { maxItems: 200 }),
   },

@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { NodeSetState, SliceSetState } from '../state.ts'
 import { nullable, ResourceRequest } from './common.ts'
+import { Lends } from './lends.ts'
 import { Arch } from './node.ts'
 import { SliverInterface } from './sliver.ts'
 
@@ -37,6 +38,7 @@ export const NodeTarget = Type.Object(
       name: Type.String(),
       set_state: NodeSetState,
       boot_sn: Type.Integer(),
+      lends: Type.Optional(Lends),
     }),
     testbed: Type.Object({ mgmt_ipv6_prefix: Type.String(), sliver_mac_prefix: Type.Integer() }),
     slivers: Type.Array(SliverTarget),

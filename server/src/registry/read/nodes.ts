@@ -1,16 +1,17 @@
 import { sql } from 'kysely'
 import {
+  lendsAll,
   nodeManagementAddress,
   nodeTincName,
   path,
   resourceDefaults,
-  resourceUnits,
   routes,
   sliverId,
   type Node,
   type ResourceName,
 } from '@community-lab/contract'
 import { isReserved } from '../../domain/admission.ts'
+import { lendResource, showResource } from '../../domain/lends.ts'
 import type { NodeTable } from '../../postgres/tables.ts'
 import type { Selectable } from 'kysely'
 import { islandRef } from './places.ts'
@@ -22,7 +23,7 @@ interface Occupant {
   readonly resources: readonly { readonly name: ResourceName; readonly req: number }[]
 }
 
-/** Read nodes with their free resources. */
+/** Read nodes with what they lend and what is left of it. */
 export async function readNodes(
   db: Db,
   { mgmtPrefix, lastSeenMs }: Surroundings,
@@ -53,6 +54,7 @@ function showNode(
   seenMs: number,
 ): Node {
   const { id, report } = row
+  const lends = { ...lendsAll, ...row.lends }
   return {
     uri: path(routes.node, { id }),
     id,
@@ -67,11 +69,11 @@ function showNode(
     boot_sn: row.boot_sn,
     mgmt_net: { backend: 'tinc', addr: nodeManagementAddress(mgmtPrefix, id) },
     tinc: { name: nodeTincName(id), pubkey: row.tinc_pubkey },
-    resources: (report?.resources ?? []).map((resource) => ({
-      ...resource,
-      unit: resourceUnits[resource.name],
-      avail: available(resource, occupants),
-    })),
+    resources: (report?.resources ?? []).map((resource) =>
+      showResource(lendResource(resource, lends), takenOf(resource.name, occupants)),
+    ),
+    lends,
+    lending: report?.lending ?? null,
     slivers: occupants.map((occupant) => {
       const sliver = sliverId(occupant.slice_id, id)
       return { uri: path(routes.sliver, { id: sliver }), id: sliver }
@@ -86,13 +88,10 @@ function showNode(
   }
 }
 
-function available(
-  { name, total, max_req }: { name: ResourceName; total: number; max_req: number },
-  occupants: readonly Occupant[],
-): number {
-  if (!isReserved(name)) return max_req
+function takenOf(name: ResourceName, occupants: readonly Occupant[]): number | null {
+  if (!isReserved(name)) return null
   const taken = occupants.map(
     ({ resources }) => resources.find((each) => each.name === name)?.req ?? resourceDefaults[name],
   )
-  return Math.max(0, total - taken.reduce((sum, req) => sum + req, 0))
+  return taken.reduce((sum, req) => sum + req, 0)
 }

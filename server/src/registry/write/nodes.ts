@@ -13,6 +13,7 @@ import type { RegistryStore } from '../store.ts'
 import type { Change } from '../change.ts'
 import { requireAllowed } from './group-rules.ts'
 import { chooseIsland } from './islands.ts'
+import { lockAdmission } from './room.ts'
 import { voidTokens } from './void-tokens.ts'
 
 /** Register a node of a group. The node is in `debug` until it is enrolled. @throws {@link LabError} LAB_NAME_TAKEN, LAB_GROUP_NOT_ALLOWED. */
@@ -65,6 +66,8 @@ export async function patchNode(
   ifMatch: string | null = null,
 ): Promise<Node> {
   return store.change(async (change) => {
+    // A slice that is being admitted counts on what the node lends.
+    if (body.lends !== undefined) await lockAdmission(change)
     const node = await lockNode(store, change, id)
     checkIfMatch(ifMatch, node)
     if (body.set_state !== undefined) checkNodeSetState(node.name, node.set_state, body.set_state)
@@ -85,6 +88,7 @@ export async function patchNode(
           island_id: await chooseIsland(change, body.island, node.island),
           cn: communityEntry(body.cn === undefined ? node.cn : body.cn),
           set_state: body.set_state ?? node.set_state,
+          lends: JSON.stringify({ ...node.lends, ...body.lends }),
         })
         .where('id', '=', id)
         .execute(),

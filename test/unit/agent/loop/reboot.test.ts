@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { lendsAll } from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import { createLoop } from '../../../../agent/src/loop/loop.ts'
+import { createLending } from '../../../../agent/src/plan/lending.ts'
 import type { LoopStore } from '../../../../agent/src/loop/store.ts'
 import { createNodeProblems } from '../../../../agent/src/report/problems.ts'
 import type { FetchedTarget } from '../../../../agent/src/server/client.ts'
@@ -51,7 +53,8 @@ async function countReboots(
       publicPrefix: null,
       capabilities: { runtime: 'crun', limits: true, userns: true, lacks: [] },
     },
-    readResources: () => Promise.resolve([]),
+    readOffer: () => Promise.resolve([]),
+    lending: createLending({ device: lendsAll, timeZone: 'UTC', now: () => new Date(0) }),
     readErrors: () => [],
     problems: createNodeProblems(),
     reboot: async (signal) => {

@@ -1,4 +1,4 @@
-import type { SliverTarget } from '@community-lab/contract'
+import { lendsAll, type SliverTarget } from '@community-lab/contract'
 import type { NodeWanted } from '../../../../agent/src/plan/wanted.ts'
 import { noteBoot, type Boot } from '../../../../agent/src/plan/boot.ts'
 import { plan, type Current } from '../../../../agent/src/plan/plan.ts'
@@ -39,8 +39,10 @@ export const aTarget = (
 ): NodeWanted => ({
   node: { id: 1, name: 'n1', set_state: 'production', boot_sn: 0, ...node },
   sliverMacPrefix: 0x06ab,
+  lends: lendsAll,
   slivers,
   notices: [],
+  nodeNotices: [],
 })
 
 export const aStatus = (changes: Partial<SliverStatus> = {}): SliverStatus => {

@@ -1,4 +1,4 @@
-import { LabError, NodeReport } from '@community-lab/contract'
+import { LabError, lendsAll, NodeReport } from '@community-lab/contract'
 import { Value } from 'typebox/value'
 import { expect, it } from 'vitest'
 import { describeFault } from '../../../../agent/src/executor/fault.ts'
@@ -23,6 +23,7 @@ const sources = (changes: Partial<ReportSources> = {}): ReportSources => ({
   current: aCurrent([aStatus()]),
   failures: new Map(),
   resources: offerResources({ memory: 1000, disk: 4000, cpu: 200, processes: 1000 }),
+  lending: { device: lendsAll, time_zone: 'UTC', is_open: true, opens: null },
   errors: [],
   ...changes,
 })

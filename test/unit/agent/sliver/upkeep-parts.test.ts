@@ -16,6 +16,7 @@ function subject(told: string[]): UpkeepSubject {
         connect: () => Promise.resolve(),
       },
       cgroups: {
+        limitAll: () => Promise.resolve(null),
         mend: (name) =>
           name === 'sliver-1' ? Promise.reject(new Error('EIO')) : Promise.resolve(['cpu.max']),
       },
@@ -37,6 +38,7 @@ function subject(told: string[]): UpkeepSubject {
       cleanUpAll: () => Promise.resolve(),
       stopAll: () => Promise.resolve(),
     },
+    readOffer: () => Promise.resolve([]),
     onSliverError: (id, error) => told.push(`${id}: ${String(error)}`),
     onCapabilities: () => undefined,
     now: () => new Date(0),

@@ -2,13 +2,13 @@ import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { LabError, type SliverTarget } from '@community-lab/contract'
+import { LabError, lendsAll, type LentAmounts, type SliverTarget } from '@community-lab/contract'
 import { describeFault } from '../../../../../agent/src/executor/fault.ts'
 import { samplesDisk } from '../../../../../agent/src/measuring.ts'
 import { createSliverStreams } from '../../../../../agent/src/measurement/catcher/sliver-streams.ts'
 import { openSpool } from '../../../../../agent/src/measurement/spool/file-spool.ts'
 import { createNodeProblems } from '../../../../../agent/src/report/problems.ts'
-import { offerResources } from '../../../../../agent/src/report/resources.ts'
+import { limitOffer, offerResources } from '../../../../../agent/src/report/resources.ts'
 import { openSlivers } from '../../../../../agent/src/sliver/node-slivers.ts'
 import type { Answer, AgentSettings, Call } from './protocol.ts'
 
@@ -19,6 +19,8 @@ const { signal } = new AbortController()
 const spool = await openSpool(join(dataDir, 'spool'))
 const catchers = createSliverStreams({ spool, dir: join(dataDir, 'catchers') })
 const problems = createNodeProblems()
+const offered = offerResources({ memory: 2000, disk: 3000, cpu: 200, processes: 4000 })
+let lent: LentAmounts = lendsAll
 const slivers = await openSlivers({
   dataDir,
   nodeId: 3,
@@ -30,8 +32,7 @@ const slivers = await openSlivers({
   mgmtInterface: 'mgmt',
   lendsMbps: settings.lendsMbps,
   nrOnHost: null,
-  readOffer: () =>
-    Promise.resolve(offerResources({ memory: 2000, disk: 3000, cpu: 200, processes: 4000 })),
+  readOffer: () => Promise.resolve(limitOffer(offered, lent)),
   samplesDisk,
   problems,
   fetchImage: (uri) => Promise.resolve(createReadStream(uri)),
@@ -55,6 +56,10 @@ const calls = {
   remove: (id: string) => slivers.remove(id, signal),
   list: () => slivers.list(),
   check: () => slivers.check(),
+  lend(next: LentAmounts) {
+    lent = next
+    return slivers.lend(next.rate_mbps)
+  },
   unreadable: () => slivers.unreadable(),
   problems: () => Promise.resolve(problems.list()),
   async samples(count: number) {

@@ -23,6 +23,7 @@ export type CallName =
   | 'allocate'
   | 'check'
   | 'deploy'
+  | 'lend'
   | 'start'
   | 'authorize'
   | 'stop'

@@ -22,15 +22,19 @@ it('writes limits for both versions of cgroups', () => {
     'pids.max=32',
     'cpu.cfs_period_us=100000',
     'cpu.cfs_quota_us=50000',
+    'cpu.shares=1024',
   ])
   expect(written(2)).toEqual([
     'memory.max=67108864',
     'memory.swap.max=0',
     'pids.max=32',
     'cpu.max=50000 100000',
+    'cpu.weight=100',
   ])
 })
 
 it('never asks for less CPU time than the kernel accepts', () => {
-  expect(cgroupSettings({ ...limits, cpu: 0.1 }, 2).at(-1)?.value).toBe('1000 100000')
+  expect(
+    cgroupSettings({ ...limits, cpu: 0.1 }, 2).find(({ file }) => file === 'cpu.max')?.value,
+  ).toBe('1000 100000')
 })

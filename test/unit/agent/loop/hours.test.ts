@@ -1,0 +1,75 @@
+import { lendsAll, type NodeReport } from '@community-lab/contract'
+import { expect, it } from 'vitest'
+import { createLoop } from '../../../../agent/src/loop/loop.ts'
+import { createLending } from '../../../../agent/src/plan/lending.ts'
+import { createNodeProblems } from '../../../../agent/src/report/problems.ts'
+import { FakeSlivers } from '../../../support/fake-slivers.ts'
+import { aTarget } from '../plan/situation.ts'
+import { createTestClock } from './clock.ts'
+
+const hourMs = 3600_000
+const log = { debug() {}, info() {}, warn() {}, error() {} }
+
+it('slivers run during the hours that the owner lends, and at no other, also while the server is away', async () => {
+  const clock = createTestClock()
+  const slivers = new FakeSlivers()
+  const reports: NodeReport[] = []
+  const lent = { ...lendsAll, hours: ['22:00-06:00'] }
+  const fetched = { etag: null, document: {}, wanted: { ...aTarget(), lends: lent } }
+  let isServerThere = true
+  const away = () => Promise.reject(new Error('the server is away'))
+  const loop = await createLoop({
+    server: {
+      getTarget: () => (isServerThere ? Promise.resolve({ changed: true, fetched }) : away()),
+      putReport(report) {
+        if (!isServerThere) return away()
+        reports.push(report)
+        return Promise.resolve(null)
+      },
+    },
+    poll: () => Promise.resolve(null),
+    slivers,
+    store: {
+      loadTarget: () => Promise.resolve(null),
+      saveTarget: () => Promise.resolve(),
+      loadBoot: () => Promise.resolve(null),
+      saveBoot: () => Promise.resolve(),
+    },
+    facts: {
+      softVersion: '1',
+      arch: 'x86_64',
+      publicPrefix: null,
+      capabilities: { runtime: 'crun', limits: true, userns: true, lacks: [] },
+    },
+    readOffer: () => Promise.resolve([]),
+    lending: createLending({
+      device: lendsAll,
+      timeZone: 'UTC',
+      // The clock begins at noon.
+      now: () => new Date(12 * hourMs + clock.nowMs()),
+    }),
+    readErrors: () => [],
+    problems: createNodeProblems(),
+    reboot: () => Promise.resolve(),
+    pollMs: 600_000,
+    clock,
+    log,
+  })
+  const end = new AbortController()
+  const ended = loop.run(end.signal)
+  const stages = async () => (await slivers.list()).map(({ stage }) => stage)
+  await clock.pass(hourMs)
+  expect(await stages()).toEqual(['deployed'])
+  expect(reports.at(-1)?.lending).toMatchObject({ is_open: false, opens: 'thu 22:00' })
+  expect(reports.at(-1)?.slivers[0]?.errors).toMatchObject([{ member: '/set_state' }])
+  isServerThere = false
+  await clock.pass(10 * hourMs)
+  expect(await stages()).toEqual(['started'])
+  await clock.pass(8 * hourMs)
+  expect(await stages()).toEqual(['deployed'])
+  isServerThere = true
+  await clock.pass(hourMs)
+  expect(reports.at(-1)).toMatchObject({ lending: { is_open: false, opens: 'fri 22:00' } })
+  end.abort()
+  await ended
+})
