@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { messageOf } from '@community-lab/contract'
 import { isAbsent } from './errno.ts'
 import type { Log } from './loop/log.ts'
 import { repeatUntilAborted } from './loop/repeat.ts'
@@ -98,7 +99,7 @@ export async function openMeasuring(
       problems.clear(problem)
     } catch (error) {
       if (stopping !== null) return
-      const message = error instanceof Error ? error.message : String(error)
+      const message = messageOf(error)
       problems.set(problem, { member: '/slivers', message })
       log.warn({ err: error, sliver: id }, "a sliver's samples cannot be caught")
     }

@@ -4,6 +4,7 @@ import type { Static, TObject } from 'typebox'
 import { isAbsent } from '../errno.ts'
 import { parseDocument, formatDocument, type Format } from './domain/format.ts'
 import { syncFolder, writeWhole } from '@community-lab/contract/host'
+import { messageOf } from '@community-lab/contract'
 
 /** The result of reading a document. */
 export type ReadDocument<T> =
@@ -47,7 +48,7 @@ export async function peekDocument<S extends TObject>(
   } catch (error) {
     if (isAbsent(error)) return { kind: 'absent' }
     // The disk or its permissions are at fault, not the document, so a later read may succeed.
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     return { kind: 'unreadable', reason, keptAt: file, isDamaged: false }
   }
   const parsed = parseDocument(format, text)

@@ -1,4 +1,4 @@
-import { LabError, type ErrorCode, type MemberError } from '@community-lab/contract'
+import { LabError, messageOf, type ErrorCode, type MemberError } from '@community-lab/contract'
 import type { StepKind } from '../plan/step.ts'
 
 /** The member of a sliver that causes a failure, by error code, if the code is more precise than the step. */
@@ -24,7 +24,7 @@ const memberOfStep: Readonly<Record<StepKind, string>> = {
 
 /** Return the member of the sliver that caused a failed step, and the message. An error with a `member` in its details is the most precise. */
 export function describeFault(step: StepKind, error: unknown): MemberError {
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   return { member: memberAtFault(step, error), message }
 }
 

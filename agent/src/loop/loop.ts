@@ -1,4 +1,5 @@
 import type { MemberError } from '@community-lab/contract'
+import { messageOf } from '@community-lab/contract'
 import { describeFault } from '../executor/fault.ts'
 import { createExecutors } from '../executor/table.ts'
 import type { Poll } from '../measurement/measurement.ts'
@@ -201,7 +202,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
       problems.clear(`keep ${what}`)
       return true
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = messageOf(error)
       const message = `what is wanted of this node cannot be kept on its disk (${reason}); free some space. After a restart the node begins with what it kept last`
       problems.set(`keep ${what}`, { member: '', message })
       log.error({ err: error, what }, 'a document cannot be written')

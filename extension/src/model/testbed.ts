@@ -4,6 +4,7 @@ import {
   backoffMs,
   createBoard,
   fromProblem,
+  messageOf,
   problemMediaType,
   routes,
   type AnyChange,
@@ -69,7 +70,7 @@ export async function followTestbed(
       if (!isWanted(signal)) return
       failures += 1
       const delayMs = retryDelayMs(failures)
-      const connection = { state: 'lost', reason: reasonOf(error), retryAt: Date.now() + delayMs }
+      const connection = { state: 'lost', reason: messageOf(error), retryAt: Date.now() + delayMs }
       onView({ connection: connection as Connection, board })
       await waitFor(delayMs, signal)
       onView({ connection: { state: 'connecting' }, board })
@@ -194,10 +195,6 @@ async function ask(
 /** A function, because the signal may be aborted during a wait, and TypeScript assumes that a property that was checked does not change. */
 function isWanted(signal: AbortSignal): boolean {
   return !signal.aborted
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 async function waitFor(delayMs: number, signal: AbortSignal): Promise<void> {

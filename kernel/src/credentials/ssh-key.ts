@@ -10,7 +10,7 @@ import {
 import { randomUUID } from 'node:crypto'
 import { hostname, userInfo } from 'node:os'
 import path from 'node:path'
-import { LabError } from '@community-lab/contract'
+import { LabError, messageOf } from '@community-lab/contract'
 import ssh2 from 'ssh2'
 
 /** The researcher's SSH key, which the slivers accept. The private half never leaves this machine. */
@@ -82,6 +82,6 @@ function isMissing(error: unknown): boolean {
 }
 
 function unusable(file: string, cause: unknown): LabError {
-  const reason = cause instanceof Error ? cause.message : String(cause)
+  const reason = messageOf(cause)
   return new LabError('LAB_SSH_KEY_UNUSABLE', { file, reason }, { cause })
 }

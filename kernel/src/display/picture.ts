@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { LabError } from '@community-lab/contract'
+import { LabError, messageOf } from '@community-lab/contract'
 import type * as Resvg from '@resvg/resvg-js'
 import { brighten } from './hidden-parts.ts'
 
@@ -79,7 +79,7 @@ function loadResvg(): Library {
       fonts: fontFiles.map((file) => require.resolve(`dejavu-fonts-ttf/ttf/${file}`)),
     }
   } catch (cause) {
-    const [reason = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n')
+    const [reason = ''] = messageOf(cause).split('\n')
     const problem = `a package that draws it cannot be loaded (${reason})`
     const write =
       'install the packages again: npm install, where @community-lab/kernel is installed'

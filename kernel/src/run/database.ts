@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { LabError } from '@community-lab/contract'
+import { LabError, messageOf } from '@community-lab/contract'
 import { BIGINT, DOUBLE, DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import { checkArgument, localFile, words } from '../argument.ts'
 import { asTable, type Shown } from '../display/table.ts'
@@ -205,7 +205,7 @@ async function runQuery<T extends object>(
   } catch (cause) {
     signal.throwIfAborted()
     if (LabError.is(cause)) throw cause
-    const said = cause instanceof Error ? cause.message : String(cause)
+    const said = messageOf(cause)
     const reason = withHint(said, query)
     throw new LabError('LAB_SQL_FAILED', { reason, tables: [...tables.all.keys()] }, { cause })
   }

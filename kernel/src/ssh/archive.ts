@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { LabError } from '@community-lab/contract'
+import { LabError, messageOf } from '@community-lab/contract'
 import tar, { type Header } from 'tar-stream'
 import { localPath } from '../local-path.ts'
 import { quotePath } from './quote.ts'
@@ -79,7 +79,7 @@ async function readLocal(given: string): Promise<Entry[]> {
     }
     return entries
   } catch (cause) {
-    const found = `${JSON.stringify(local)} (${cause instanceof Error ? cause.message : String(cause)})`
+    const found = `${JSON.stringify(local)} (${messageOf(cause)})`
     throw new LabError(
       'LAB_ARGUMENT_INVALID',
       {

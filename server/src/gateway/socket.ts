@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
-import { LabError } from '@community-lab/contract'
+import { LabError, messageOf } from '@community-lab/contract'
 import { Value } from 'typebox/value'
 import { GatewayRequest, type GatewayAnswer, type GatewayEvent } from './protocol.ts'
 
@@ -75,7 +75,7 @@ function serveClient(client: Socket, answer: GatewaySocketOptions['answer']): vo
     answer(request).then(
       (document) => send(client, { ...document, ...id }),
       (error: unknown) => {
-        const reason = error instanceof Error ? error.message : String(error)
+        const reason = messageOf(error)
         send(client, { answer: request.do, ...id, ok: false, reason })
       },
     )

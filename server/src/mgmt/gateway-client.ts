@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
-import { backoffMs, LabError } from '@community-lab/contract'
+import { backoffMs, LabError, messageOf } from '@community-lab/contract'
 import { Value } from 'typebox/value'
 import {
   GatewayAnswer,
@@ -95,10 +95,7 @@ export function connectGateway(options: GatewayClientOptions): GatewayClient {
     let failures = 0
     while (!options.signal.aborted) {
       const startedMs = performance.now()
-      const reason = await connectOnce().then(
-        () => 'it closed the connection',
-        (error: unknown) => (error instanceof Error ? error.message : String(error)),
-      )
+      const reason = await connectOnce().then(() => 'it closed the connection', messageOf)
       for (const asker of waiting.values()) asker.reject(unavailable(reason))
       options.onLost(reason)
       failures = performance.now() - startedMs > steadyMs ? 1 : failures + 1

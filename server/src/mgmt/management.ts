@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
-import { LabError, serverTincName, type EnrollmentAnswer } from '@community-lab/contract'
+import { LabError, messageOf, serverTincName, type EnrollmentAnswer } from '@community-lab/contract'
 import { ensureTincKey } from '@community-lab/contract/host'
 import fp from 'fastify-plugin'
 import '../decorations.ts'
@@ -140,7 +140,7 @@ export const managementPlugin = fp<ManagementOptions>(
         const settle = (): void => served.forEach((settleOne) => settleOne())
         await updateOnce().then(settle, async (error: unknown) => {
           settle()
-          trouble = error instanceof Error ? error.message : String(error)
+          trouble = messageOf(error)
           // A gateway that is not connected is updated when it connects. After any other failure the update is tried again.
           if (LabError.is(error, 'LAB_GATEWAY_UNAVAILABLE') && !gateway.connected) return
           await delay(retryAfterMs, undefined, { signal }).catch(() => {

@@ -1,4 +1,4 @@
-import { LabError } from '@community-lab/contract'
+import { LabError, messageOf } from '@community-lab/contract'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import pg from 'pg'
@@ -53,7 +53,7 @@ export async function openDatabase({ url, onLost }: DatabaseOptions): Promise<Da
     await migrate(db)
   } catch (cause) {
     await db.destroy()
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = messageOf(cause)
     throw new LabError('LAB_DATABASE_UNUSABLE', { database: describe(url), reason }, { cause })
   }
   return {

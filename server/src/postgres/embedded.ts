@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { LabError } from '@community-lab/contract'
+import { LabError, messageOf } from '@community-lab/contract'
 import pg from 'pg'
 
 const run = promisify(execFile)
@@ -76,7 +76,7 @@ export async function startEmbeddedPostgres({
   await stopLeftover(data)
   if (!(await exists(join(data, 'PG_VERSION'))))
     await initialize(native, data, env).catch((cause: unknown) => {
-      throw failed(cause instanceof Error ? cause.message.trim() : String(cause), cause)
+      throw failed(messageOf(cause).trim(), cause)
     })
   const socketDir = await mkdtemp(socketDirPrefix)
   const options = Object.entries({ ...settings, unix_socket_directories: socketDir })
@@ -108,7 +108,7 @@ export async function startEmbeddedPostgres({
     ])
   } catch (cause) {
     await stop()
-    throw failed(cause instanceof Error ? cause.message : String(cause), cause)
+    throw failed(messageOf(cause), cause)
   }
   return {
     url,

@@ -3,6 +3,7 @@ import {
   confineDebugPrefix,
   confinePrivatePrefix,
   Health,
+  messageOf,
   routes,
 } from '@community-lab/contract'
 import '@fastify/rate-limit'
@@ -25,7 +26,7 @@ export function serverRoutes(app: FastifyInstance, context: RouteContext): void 
       () => ({ ok: true }),
       (error: unknown) => ({
         ok: false,
-        detail: error instanceof Error ? error.message : String(error),
+        detail: messageOf(error),
       }),
     ),
   )

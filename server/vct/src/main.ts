@@ -1,5 +1,5 @@
 import process from 'node:process'
-import { LabError, toProblem } from '@community-lab/contract'
+import { LabError, messageOf, toProblem } from '@community-lab/contract'
 import { parseArguments, usage } from './command/arguments.ts'
 import { bringUpDetached } from './command/detach.ts'
 import { readStatus, takeDown } from './command/down.ts'
@@ -44,7 +44,7 @@ try {
 } catch (error) {
   // It was asked to end before it was up, and has ended.
   if (abort.signal.aborted) process.exit(130)
-  const what = error instanceof Error ? error.message : String(error)
+  const what = messageOf(error)
   if (!LabError.is(error) && error instanceof Error)
     process.stderr.write(`${error.stack ?? what}\n`)
   say({ error: toProblem(LabError.is(error) ? error : new LabError('LAB_INTERNAL', { what })) })

@@ -1,4 +1,4 @@
-import { Problem } from '@community-lab/contract'
+import { messageOf, Problem } from '@community-lab/contract'
 import Type, { type Static } from 'typebox'
 
 /** A step of starting or stopping, and its state. */
@@ -51,7 +51,7 @@ export async function doStep<T>(
     say({ step, state: 'done', ms: ms() })
     return result
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     say({ step, state: 'failed', ms: ms(), message })
     throw error
   }

@@ -1,4 +1,4 @@
-import { describeMismatch } from '@community-lab/contract'
+import { describeMismatch, messageOf } from '@community-lab/contract'
 import type { Static, TObject } from 'typebox'
 import { Value } from 'typebox/value'
 
@@ -52,7 +52,7 @@ export function parseDocument<S extends TObject>(
     return unreadable(describeMismatch(format.schema, value))
   } catch (error) {
     // A migration has failed on an unexpected value.
-    return unreadable(error instanceof Error ? error.message : String(error))
+    return unreadable(messageOf(error))
   }
 }
 

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import { LabError } from '@community-lab/contract'
+import { LabError, messageOf } from '@community-lab/contract'
 import { createSerial } from '../../serial.ts'
 import type { Rate } from '../domain/rate.ts'
 import type { Spool } from '../spool/spool.ts'
@@ -176,7 +176,7 @@ export function createSliverStreams(options: SliverStreamsOptions): SliverStream
         await task()
       } catch (error) {
         stopped.signal.throwIfAborted()
-        const reason = error instanceof Error ? error.message : String(error)
+        const reason = messageOf(error)
         throw new LabError('LAB_AGENT_CATCHER_FAILED', { sliver, reason }, { cause: error })
       }
     })

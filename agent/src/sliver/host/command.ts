@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import { LabError } from '@community-lab/contract'
+import { LabError, messageOf } from '@community-lab/contract'
 import { isProcessGone } from '../../errno.ts'
 import { startedProcess } from '@community-lab/contract/host'
 
@@ -42,14 +42,14 @@ export async function runCommand(
     }),
   ).catch((error: unknown) => {
     signal?.throwIfAborted()
-    throw failed(error instanceof Error ? error.message : String(error))
+    throw failed(messageOf(error))
   })
   // A command that ends without reading its input breaks the pipe. Only its exit code matters.
   child.stdin.on('error', () => undefined)
   child.stdin.end(input)
   const ended = once(child, 'close').then(
     ([code, by]: unknown[]) => (code === 0 ? null : `ended with ${String(code ?? by)}`),
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    messageOf,
   )
   const done = Promise.all([ended, text(child.stdout), text(child.stderr)])
   const [problem, out, said] = (await unlessStuck(done, child, signal)) ?? ['it was killed', '', '']
@@ -98,5 +98,5 @@ function killGroup({ pid }: ChildProcess): void {
 /** Describe a failure in one line. */
 export function reasonOf(error: unknown): string {
   if (LabError.is(error, 'LAB_SLIVER_COMMAND_FAILED')) return error.details.reason
-  return error instanceof Error ? error.message : String(error)
+  return messageOf(error)
 }

@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import type { Command } from 'commander'
 import Type from 'typebox'
 import { Value } from 'typebox/value'
+import { messageOf } from '@community-lab/contract'
 import type { Context } from '../context.ts'
 import { printJson, tint, type PrintOptions } from '../output/print.ts'
 import { leaf } from './option.ts'
@@ -110,9 +111,7 @@ async function namespaceFindings(): Promise<readonly Finding[]> {
     await run('unshare', [...args, 'true'])
     return [{ what, fine: true, needed: true, detail: 'can be made' }]
   } catch (error) {
-    const [line = ''] = (error instanceof Error ? error.message : String(error))
-      .split('\n')
-      .slice(-2)
+    const [line = ''] = messageOf(error).split('\n').slice(-2)
     const detail = `cannot be made (${line.trim()}): run as root, or sysctl kernel.unprivileged_userns_clone=1`
     return [{ what, fine: false, needed: true, detail }]
   }

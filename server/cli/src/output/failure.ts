@@ -1,4 +1,4 @@
-import { LabError, toProblem } from '@community-lab/contract'
+import { LabError, messageOf, toProblem } from '@community-lab/contract'
 import { CommanderError } from 'commander'
 import type { Context } from '../context.ts'
 import { printJson, tint } from './print.ts'
@@ -42,7 +42,7 @@ function describe(failure: unknown, isStopped: boolean): { error: LabError; exit
   }
   if (LabError.is(failure, 'LAB_CLI_USAGE')) return { error: failure, exitCode: exitCodes.usage }
   if (LabError.is(failure)) return { error: failure, exitCode: exitCodes.failed }
-  const what = failure instanceof Error ? failure.message : String(failure)
+  const what = messageOf(failure)
   return { error: new LabError('LAB_INTERNAL', { what }), exitCode: exitCodes.failed }
 }
 

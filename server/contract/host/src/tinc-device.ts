@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import {
   LabError,
+  messageOf,
   rawSocketCommands,
   rawSocketRemovalCommands,
   tincdEnvironment,
@@ -28,7 +29,7 @@ export async function chooseDevice(wanted: 'auto' | TincDevice): Promise<ChosenD
     return { device: 'tun', detail: null }
   } catch (error) {
     // Whatever the reason, tincd can use a veth pair instead, which is a little slower.
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     return { device: 'raw_socket', detail: `no tun device can be made here (${reason})` }
   }
 }

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import {
   backoffMs,
   LabError,
+  messageOf,
   parseTincLog,
   tincdArguments,
   tincdBackoff,
@@ -183,5 +184,5 @@ function reasonOf(error: unknown): string {
   if (LabError.is(error)) return error.message
   if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
     return 'there is no tincd'
-  return error instanceof Error ? error.message : String(error)
+  return messageOf(error)
 }

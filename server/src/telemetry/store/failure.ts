@@ -1,15 +1,11 @@
-/** Return the message of an error. */
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
-
+import { messageOf } from '@community-lab/contract'
 /**
  * Tell whether DuckDB refuses all work with the file until it is opened again.
  *
  * Source: DuckDB's ErrorManager, "database has been invalidated because of a previous fatal error".
  */
 export function isFatal(error: unknown): boolean {
-  return /^(?:FATAL|INTERNAL) Error|database has been invalidated/u.test(reasonOf(error))
+  return /^(?:FATAL|INTERNAL) Error|database has been invalidated/u.test(messageOf(error))
 }
 
 /**
@@ -20,5 +16,5 @@ export function isFatal(error: unknown): boolean {
  */
 export function isOfEngine(error: unknown): boolean {
   const kinds = /^(?:Out of Memory|IO|TransactionContext|INTERRUPT|Connection|Permission) Error/u
-  return isFatal(error) || kinds.test(reasonOf(error))
+  return isFatal(error) || kinds.test(messageOf(error))
 }

@@ -1,4 +1,4 @@
-import { createQueue, droppedMeasurement } from '@community-lab/contract'
+import { createQueue, droppedMeasurement, messageOf } from '@community-lab/contract'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { measurementKey, nodeScope } from '../domain/name.ts'
 import { rejectSample } from '../domain/placement.ts'
@@ -7,7 +7,7 @@ import { listColumns, uncountedFields, columnTypes } from '../domain/layout.ts'
 import { appendRows } from './append.ts'
 import { countFields, loadCatalog, spoolKey, type Catalog, type StoredTable } from './catalog.ts'
 import { type CommitPlan, planCommit, type PlannedRow } from './commit.ts'
-import { isOfEngine, reasonOf } from './failure.ts'
+import { isOfEngine } from './failure.ts'
 import type { AppendOutcome, AppendRequest, SpoolStart, StoreSettings } from './protocol.ts'
 import { widen } from './survey.ts'
 
@@ -133,7 +133,7 @@ export async function openIngest({
       const [first] = samples
       if (first === undefined || isOfEngine(error)) throw error
       if (samples.length === 1) {
-        const reason = `it cannot be stored: ${reasonOf(error)}`
+        const reason = `it cannot be stored: ${messageOf(error)}`
         return commitOne({ ...request, samples: [rejectSample(first, reason)] })
       }
     }

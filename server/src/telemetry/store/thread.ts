@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { LabError } from '@community-lab/contract'
+import { LabError, messageOf } from '@community-lab/contract'
 import { storeFile } from './database.ts'
 import type {
   AppendResult,
@@ -115,7 +115,7 @@ export async function startStoreThread(
       if (message.kind === 'open') opened.resolve(undefined)
       else if (message.kind === 'unusable') end = message.reason
     })
-    made.once('error', (error) => (end = error instanceof Error ? error.message : String(error)))
+    made.once('error', (error) => (end = messageOf(error)))
     made.once('exit', () => {
       opened.reject(
         new LabError('LAB_TELEMETRY_UNUSABLE', { file: storeFile(settings.dir), reason: end }),

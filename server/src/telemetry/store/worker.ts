@@ -1,9 +1,9 @@
 import process from 'node:process'
 import { parentPort, workerData } from 'node:worker_threads'
-import { createQueue } from '@community-lab/contract'
+import { createQueue, messageOf } from '@community-lab/contract'
 import { openDatabase, type StoreDatabase } from './database.ts'
 import { createExports, interruptEveryMs } from './exports.ts'
-import { isFatal, isOfEngine, reasonOf } from './failure.ts'
+import { isFatal, isOfEngine } from './failure.ts'
 import { openIngest, type Ingest } from './ingest.ts'
 import type {
   AppendRequest,
@@ -95,7 +95,7 @@ async function appendOne(ingest: Ingest, request: AppendRequest): Promise<Append
     return { outcome: await ingest.append(request) }
   } catch (error) {
     if (isOfEngine(error)) throw error
-    return { reason: reasonOf(error) }
+    return { reason: messageOf(error) }
   }
 }
 
@@ -112,9 +112,9 @@ function serve({ calls, interrupt }: Store): void {
       const perform = calls[call] as (argument: unknown) => Promise<unknown>
       post({ kind: 'result', id, result: await perform(argument) })
     } catch (error) {
-      post({ kind: 'failure', id, reason: reasonOf(error) })
+      post({ kind: 'failure', id, reason: messageOf(error) })
       const isOfWriter = call === 'append' || call === 'begin'
-      if (isFatal(error) || (isOfWriter && isOfEngine(error))) abandon(reasonOf(error))
+      if (isFatal(error) || (isOfWriter && isOfEngine(error))) abandon(messageOf(error))
     }
   }
 
@@ -149,5 +149,5 @@ try {
   serve(await openStore())
   post({ kind: 'open' })
 } catch (error) {
-  post({ kind: 'unusable', reason: reasonOf(error) })
+  post({ kind: 'unusable', reason: messageOf(error) })
 }

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { LabError } from '@community-lab/contract'
+import { LabError, messageOf } from '@community-lab/contract'
 import { maxNodes } from '../network/topology.ts'
 
 /** The arguments of `up`. */
@@ -60,7 +60,7 @@ function parse(argv: readonly string[]) {
       },
     })
   } catch (cause) {
-    throw wrong(cause instanceof Error ? cause.message : String(cause), cause)
+    throw wrong(messageOf(cause), cause)
   }
 }
 

@@ -1,6 +1,7 @@
 import { access, constants, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { messageOf } from '@community-lab/contract'
 import { sendSignal } from '../process/tree.ts'
 
 const root = '/sys/fs/cgroup'
@@ -26,7 +27,7 @@ export async function createCgroupParent(
     }
   } catch (error) {
     await removeCgroupParent(hash)
-    return { lacks: noLimits(error instanceof Error ? error.message : String(error)) }
+    return { lacks: noLimits(messageOf(error)) }
   }
   return { name }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { userInfo } from 'node:os'
 import { promisify } from 'node:util'
-import { LabError } from '@community-lab/contract'
+import { LabError, messageOf } from '@community-lab/contract'
 import { systemPath } from '../network/namespace.ts'
 
 /** The properties of this host that decide about the pod. */
@@ -74,7 +74,7 @@ async function probe(flags: readonly string[], signal: AbortSignal): Promise<voi
   } catch (cause) {
     signal.throwIfAborted()
     const said = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : ''
-    const reason = said || (cause instanceof Error ? cause.message : String(cause))
+    const reason = said || messageOf(cause)
     throw new LabError('LAB_VCT_NO_NAMESPACES', { reason }, { cause })
   }
 }

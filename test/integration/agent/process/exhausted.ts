@@ -5,6 +5,7 @@ import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startCatcher } from '../../../../agent/src/measurement/catcher/process.ts'
 import { superviseTincd } from '@community-lab/contract/host'
+import { messageOf } from '@community-lab/contract'
 import { watchNetwork } from '../../../../agent/src/sliver/host/changes.ts'
 import { runCommand } from '../../../../agent/src/sliver/host/command.ts'
 
@@ -26,7 +27,7 @@ const note = (name: string) => ({
   then: (task: Promise<unknown>) =>
     task.then(
       () => (came[name] = 'done'),
-      (error: unknown) => (came[name] = error instanceof Error ? error.message : String(error)),
+      (error: unknown) => (came[name] = messageOf(error)),
     ),
 })
 await note('command').then(runCommand(['true']))
