@@ -16,6 +16,8 @@ const relativeImport = /(?:\bfrom|\brequire\()\s*["']\.{1,2}\//u
 /** A reference to a library, which belongs to the head of a file. The program has these libraries anyway. */
 const head = /^\/\/\/.*\n/gmu
 
+/** A module of more characters keeps its file. Writing the types of large values takes as long as checking them. */
+const maxLength = 20_000
 /** A documentation comment that is not at the beginning of its line. TypeScript does not write it into declarations. */
 const innerComment = /\S[^\S\n]*\/\*\*/u
 /** Statements that declare globals. */
@@ -31,7 +33,8 @@ export function maybeDeclarations(
   files: CellFiles,
 ): Declarations | null {
   const file = program.getSourceFile(path)
-  if (file === undefined || globals.test(file.text) || innerComment.test(file.text)) return null
+  if (file === undefined || file.text.length > maxLength) return null
+  if (globals.test(file.text) || innerComment.test(file.text)) return null
   const texts: string[] = []
   const { diagnostics } = program.emit(file, (_, text) => texts.push(text), undefined, true)
   const [emitted] = texts
