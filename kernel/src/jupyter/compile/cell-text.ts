@@ -1,5 +1,6 @@
 import ts from 'typescript'
-import { Edits } from './edits.ts'
+import { applyEdits, Edits } from './edits.ts'
+import { eraseTypes } from './erase-types.ts'
 
 /** What a top-level name of a cell is for later cells. */
 export interface Declared {
@@ -25,6 +26,8 @@ export interface CellText {
   readonly globals: ReadonlySet<string>
   /** The text with blanks in place of exports, because a cell does not run as a module. */
   readonly withoutExports: string
+  /** {@link withoutExports} with blanks in place of types; null when the cell has more of TypeScript than types. */
+  readonly javaScript: string | null
   /** The text with blanks in place of `declare global { … }`. */
   readonly withoutGlobals: string
   /** Why this kernel cannot run the text, and its line, 1-based; null when it can. */
@@ -43,6 +46,8 @@ export function readCell(written: string): CellText {
   const reader = new CellReader(source)
   for (const statement of statements) reader.read(statement)
   const last = statements.at(-1)
+  const withoutExports = reader.edits.apply()
+  const erased = withoutExports.length === source.length ? eraseTypes(file) : null
   return {
     source,
     declared: reader.declared,
@@ -50,7 +55,9 @@ export function readCell(written: string): CellText {
     hasResult: last !== undefined && ts.isExpressionStatement(last),
     words: wordsOf(source),
     globals: reader.globals,
-    withoutExports: reader.edits.apply(),
+    withoutExports,
+    javaScript:
+      erased === null ? null : applyEdits(erased.slice(0, source.length), reader.edits.sorted()),
     withoutGlobals: blankGlobals(source, statements),
     refusal: refuseForeign(source),
   }

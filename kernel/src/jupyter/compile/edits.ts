@@ -94,6 +94,69 @@ export function applyEdits(text: string, edits: readonly Edit[]): string {
   return made + text.slice(at)
 }
 
+/** Make the line map of a text after edits, which are in the order of the text and keep its lines. `linesBefore` lines were put before the text. */
+export function mapEdits(
+  text: string,
+  { edits, linesBefore }: { edits: readonly Edit[]; linesBefore: number },
+): LineMap {
+  const lines: Segment[][] = Array.from({ length: linesBefore }, () => [])
+  let current: Segment[] = []
+  let column = 0
+  let source = { line: 0, column: 0 }
+  /** Note that the text from here on is that of the source, or else belongs to this position of it. */
+  const mark = ({ line, column: of }: typeof source, isVerbatim: boolean): void => {
+    const place = { column, sourceLine: line, sourceColumn: of }
+    current.push(isVerbatim ? { ...place, isVerbatim } : place)
+  }
+  const endLine = (): void => {
+    lines.push(current)
+    current = []
+    column = 0
+  }
+  /** Move over text of the source that stays. */
+  const keep = (kept: string): void => {
+    const [first = '', ...others] = kept.split('\n')
+    if (first !== '') mark(source, true)
+    column += first.length
+    source = { line: source.line, column: source.column + first.length }
+    for (const line of others) {
+      endLine()
+      source = { line: source.line + 1, column: 0 }
+      mark(source, true)
+      column = line.length
+      source = { line: source.line, column: line.length }
+    }
+  }
+  let at = 0
+  for (const { start, end, text: change, isCallee = false } of edits) {
+    keep(text.slice(at, start))
+    const origin = source
+    const [first = '', ...others] = change.split('\n')
+    if (first !== '') mark(origin, false)
+    column += first.length
+    for (const [index, line] of others.entries()) {
+      endLine()
+      mark({ line: origin.line + index + 1, column: 0 }, false)
+      column = line.length
+    }
+    const removed = text.slice(start, end).split('\n')
+    const last = removed.at(-1)?.length ?? 0
+    source =
+      removed.length === 1
+        ? { line: source.line, column: source.column + last }
+        : { line: source.line + removed.length - 1, column: last }
+    at = end
+    if (!isCallee || text.startsWith('\n', end)) continue
+    mark(origin, false)
+    keep(text.slice(end, end + 1))
+    current.splice(-1)
+    at = end + 1
+  }
+  keep(text.slice(at))
+  lines.push(current)
+  return lines
+}
+
 /** Adapt the line map of a text to edits of it. The edits moved columns but no lines. `linesBefore` lines were put before the text. */
 export function moveColumns(
   map: LineMap,

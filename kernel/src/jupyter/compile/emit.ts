@@ -1,7 +1,7 @@
 import type ts from 'typescript'
 import type { CellText } from './cell-text.ts'
 import type { CellImport, CellPlace, CompiledCell } from './compilation.ts'
-import { applyEdits, moveColumns } from './edits.ts'
+import { applyEdits, mapEdits, moveColumns } from './edits.ts'
 import { findSource, type LineMap } from './line-map.ts'
 import type { FolderSettings } from './folder-settings.ts'
 import {
@@ -30,7 +30,55 @@ export interface EmittedCell {
 }
 
 /** Compile a cell that has no errors to JavaScript. */
-export function emitCell(text: CellText, { settings, known, types }: EmitOptions): EmittedCell {
+export function emitCell(text: CellText, options: EmitOptions): EmittedCell {
+  return maybeErased(text, options) ?? emitTranspiled(text, options)
+}
+
+/** Compile a cell by erasing its types, which takes a tenth of the time of a compilation by TypeScript. Null when that is not enough. */
+function maybeErased(text: CellText, options: EmitOptions): EmittedCell | null {
+  const { javaScript } = text
+  if (javaScript === null) return null
+  try {
+    const rewritten = rewriteCell(javaScript, rewriteOptionsFor(text, options))
+    const lineMap = mapEdits(javaScript, { edits: rewritten.edits, linesBefore })
+    return cellOf(rewritten, lineMap, (offset) => placeAt(javaScript, offset))
+  } catch (error) {
+    // The cell has decorators, or a syntax error that TypeScript describes better.
+    if (error instanceof ParseError) return null
+    throw error
+  }
+}
+
+function rewriteOptionsFor(text: CellText, { known, types }: EmitOptions): RewriteOptions {
+  const values = [...text.declared].filter(([, { kind }]) => kind !== 'type' && kind !== 'ambient')
+  return {
+    declared: new Set(values.map(([name]) => name)),
+    known,
+    types,
+    hasResult: text.hasResult,
+  }
+}
+
+function cellOf(
+  { code, prefix, boxes, reached, imports, awaited }: Rewritten,
+  lineMap: LineMap,
+  placeOf: (offset: number) => CellPlace,
+): EmittedCell {
+  const placed = imports.map(({ start, ...each }): CellImport => {
+    return { ...each, place: placeOf(start) }
+  })
+  const cell = { code, prefix, boxes, imports: placed, awaited: awaited.map(placeOf), lineMap }
+  return { cell, reached }
+}
+
+/** Return the position of an offset. */
+function placeAt(text: string, offset: number): CellPlace {
+  const lines = text.slice(0, offset).split('\n')
+  return { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 }
+}
+
+function emitTranspiled(text: CellText, options: EmitOptions): EmittedCell {
+  const { settings } = options
   const compilerOptions = {
     ...baseOptions,
     ...settings,
@@ -40,20 +88,9 @@ export function emitCell(text: CellText, { settings, known, types }: EmitOptions
   const { js, map } = text.words.has('using')
     ? transpileUsing(text, compilerOptions)
     : transpile(text.withoutExports, { fileName: 'cell.ts', compilerOptions })
-  const values = [...text.declared].filter(([, { kind }]) => kind !== 'type' && kind !== 'ambient')
-  const rewritten = rewritePlaced(map, js, {
-    declared: new Set(values.map(([name]) => name)),
-    known,
-    types,
-    hasResult: text.hasResult,
-  })
+  const rewritten = rewritePlaced(map, js, rewriteOptionsFor(text, options))
   const lineMap = moveColumns(map, { text: js, edits: rewritten.edits, linesBefore })
-  const imports = rewritten.imports.map(({ start, ...each }): CellImport => {
-    return { ...each, place: placeOf(map, js, start) }
-  })
-  const awaited = rewritten.awaited.map((start) => placeOf(map, js, start))
-  const { code, prefix, boxes, reached } = rewritten
-  return { cell: { code, prefix, boxes, imports, awaited, lineMap }, reached }
+  return cellOf(rewritten, lineMap, (offset) => placeOf(map, js, offset))
 }
 
 /** Rewrite a cell. A syntax error gets its position in the cell. */

@@ -3,6 +3,8 @@ export interface Segment {
   readonly column: number
   readonly sourceLine: number
   readonly sourceColumn: number
+  /** Whether the text from here to the next segment is that of the source. */
+  readonly isVerbatim?: true
 }
 
 /** The segments of each generated line, in the order of their columns. This is plain data, which can be sent to other processes. */
@@ -57,5 +59,8 @@ export function findSource(
   column: number,
 ): { line: number; column: number } | null {
   const found = (map[line] ?? []).findLast((segment) => segment.column <= column) ?? map[line]?.[0]
-  return found === undefined ? null : { line: found.sourceLine, column: found.sourceColumn }
+  if (found === undefined) return null
+  const { sourceLine, sourceColumn, isVerbatim = false } = found
+  const distance = isVerbatim ? Math.max(0, column - found.column) : 0
+  return { line: sourceLine, column: sourceColumn + distance }
 }
