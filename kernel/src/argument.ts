@@ -51,6 +51,14 @@ export const textMap = kind(
   'an object whose values are texts',
   (value) => isObject(value) && Object.values(value).every(text.is),
 )
+/** Names and values of properties. Source: CONFINE, the pattern of names. */
+export const propertyMap = kind(
+  'an object of texts whose names are lower-case letters, digits and _, with a letter first',
+  (value) =>
+    textMap.is(value) &&
+    Object.keys(Object(value) as object).every((name) => propertyName.test(name)),
+)
+const propertyName = /^[a-z][_0-9a-z]*[0-9a-z]$/u
 export const fileMap = kind(
   'an object with a text or a Uint8Array for each file',
   (value) =>

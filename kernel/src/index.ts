@@ -19,7 +19,15 @@ export type { RunOptions, RunProgram } from './run/start.ts'
 export type { TraceOptions } from './run/traceroute.ts'
 export type { Row, SqlValue } from './run/value.ts'
 export type { Download, DownloadOptions, Downloads } from './sliver/download.ts'
-export type { Node, NodeFilter, NodeResource, Nodes, NodeState } from './sliver/node.ts'
+export type { Group, GroupRole, Groups } from './sliver/groups.ts'
+export type {
+  Node,
+  NodeFilter,
+  NodeResource,
+  Nodes,
+  NodeState,
+  SliverResources,
+} from './sliver/node.ts'
 export type { Slice } from './sliver/slice.ts'
 export type { UploadOptions } from './sliver/slivers.ts'
 export type { SliverOrNode } from './sliver/slice-handle.ts'

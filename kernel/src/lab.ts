@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import type { SshKey } from './credentials/ssh-key.ts'
 import { HealthSamples, type HealthOptions } from './run/health.ts'
 import type { Session } from './session.ts'
+import { Groups } from './sliver/groups.ts'
 import { Nodes } from './sliver/node.ts'
 import { Slices } from './sliver/slices.ts'
 import { VirtualTestbed } from './virtual.ts'
@@ -10,6 +11,7 @@ import { VirtualTestbed } from './virtual.ts'
 export class Lab {
   readonly nodes: Nodes
   readonly slices: Slices
+  readonly groups: Groups
   /** The address of the server. */
   readonly url: string
   /** The path of your private SSH key, which your slivers accept, for other SSH clients. */
@@ -21,6 +23,7 @@ export class Lab {
     this.#session = session
     this.nodes = new Nodes(session)
     this.slices = new Slices(session)
+    this.groups = new Groups(session)
     this.url = session.credentials.url
     this.sshKeyPath = key.path
   }

@@ -1,10 +1,22 @@
 import { inspect } from 'node:util'
 import { Node as NodeSchema, nodeStates, routes } from '@community-lab/contract'
 import Type from 'typebox'
-import { abortSignal, checkOptions, either, listOf, oneOf, text, textMap } from '../argument.ts'
+import {
+  abortSignal,
+  anObject,
+  checkOptions,
+  either,
+  listOf,
+  oneOf,
+  propertyMap,
+  text,
+  wholeNumber,
+  words,
+} from '../argument.ts'
 import { asTable, type Column, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
 import { call } from '../wait/call.ts'
+import { splitNames, writeNodeQuery } from './node-query.ts'
 
 /** The state of a node as the server knows it. A newer server may have more states. */
 export type NodeState =
@@ -37,6 +49,18 @@ export interface NodeResource {
   readonly available: number
 }
 
+/** The resources of a sliver. */
+export interface SliverResources {
+  /** Memory, in MiB. */
+  readonly memoryMiB?: number
+  /** Disk space, in MiB. */
+  readonly diskMiB?: number
+  /** The processor share, in percent of one core. */
+  readonly cpuPct?: number
+  /** The most processes. */
+  readonly processes?: number
+}
+
 /** Conditions on nodes. A node must meet all that are given. */
 export interface NodeFilter {
   readonly state?: NodeState
@@ -45,6 +69,12 @@ export interface NodeFilter {
   readonly name?: string | readonly string[]
   /** Properties that the node must have, with these values. */
   readonly properties?: Readonly<Record<string, string>>
+  /** The name of the island that the node is on. */
+  readonly island?: string
+  /** The name of the group that the node belongs to. */
+  readonly group?: string
+  /** The node must have room for one more sliver with these resources. What is left out is that of a sliver by default: 64 MiB of memory, 128 MiB of disk. */
+  readonly resources?: SliverResources
   readonly signal?: AbortSignal
 }
 
@@ -56,22 +86,26 @@ export class Nodes {
     this.#session = session
   }
 
-  /** Find nodes, in the order of their ids. Without a filter, all nodes. */
+  /**
+   * Find nodes, in the order of their ids. Without a filter, all nodes. The server applies the filter.
+   *
+   * @example
+   * const roofs = await lab.nodes.find({ state: 'production', properties: { place: 'roof' } })
+   * const roomy = await lab.nodes.find({ state: 'production', resources: { memoryMiB: 256 } })
+   * const ours = await lab.nodes.find({ group: 'red', island: 'valley', arch: 'aarch64' })
+   * @throws {@link LabError} LAB_ARGUMENT_INVALID, also for an island or a group that does not exist.
+   */
   async find(filter: NodeFilter = {}): Promise<Shown<Node>> {
     checkOptions('find', filter, filterKinds)
+    checkOptions('find: resources', filter.resources ?? {}, resourceKinds)
     const { http, signal: lab } = this.#session
     return call({ lab, signal: filter.signal }, async (signal) => {
-      const query: Record<string, string> = {}
-      if (filter.state !== undefined) query['/state'] = JSON.stringify(filter.state)
-      if (filter.arch !== undefined) query['/arch'] = JSON.stringify(filter.arch)
-      const found = await http.ask(Type.Array(NodeSchema), routes.nodes, { query, signal })
-      const names = typeof filter.name === 'string' ? [filter.name] : filter.name
-      const wanted = Object.entries(filter.properties ?? {})
-      const nodes = found
-        .filter(({ name }) => names?.includes(name) ?? true)
-        .filter(({ properties }) => wanted.every(([key, value]) => properties[key] === value))
-        .sort((one, other) => one.id - other.id)
-        .map(readNode)
+      const found: NodeSchema[] = []
+      for (const name of splitNames(filter.name)) {
+        const query = await writeNodeQuery(this.#session, { ...filter, name }, signal)
+        found.push(...(await http.ask(Type.Array(NodeSchema), routes.nodes, { query, signal })))
+      }
+      const nodes = found.sort((one, other) => one.id - other.id).map(readNode)
       return asTable(nodes, () => columns)
     })
   }
@@ -81,11 +115,17 @@ export class Nodes {
   }
 }
 
+const amount = wholeNumber(1, 1_000_000_000)
+const resourceKinds = { memoryMiB: amount, diskMiB: amount, cpuPct: amount, processes: amount }
+
 const filterKinds = {
   state: oneOf(...nodeStates),
   arch: text,
   name: either(text, listOf(text)),
-  properties: textMap,
+  properties: propertyMap,
+  island: words,
+  group: words,
+  resources: anObject,
   signal: abortSignal,
 }
 

@@ -5,6 +5,7 @@ import {
   Slice as SliceSchema,
   SliceWithSlivers,
   Sliver as SliverSchema,
+  WhoAmI,
   type ResourceRequest,
 } from '@community-lab/contract'
 import Type from 'typebox'
@@ -114,12 +115,43 @@ export class Slices {
         http.ask(Type.Array(SliceSchema), routes.slices, { signal }),
         http.ask(Type.Array(SliverSchema), routes.slivers, { signal }),
       ])
-      const bySlice = Map.groupBy(slivers, (sliver) => sliver.slice.id)
-      const handles = slices.map(
-        (slice) => new Slice(this.#session, slice, bySlice.get(slice.id) ?? []),
-      )
-      return asTable(handles, () => columns)
+      return this.#show(slices, slivers)
     })
+  }
+
+  /**
+   * List the slices of your groups.
+   *
+   * @example
+   * for (const slice of await lab.slices.mine()) console.log(slice.name, slice.expiresAt)
+   */
+  async mine(options: CallSignal = {}): Promise<Shown<Slice>> {
+    checkSignal('mine', options)
+    return this.#call(options, async (signal) => {
+      const { http } = this.#session
+      const { user } = await http.ask(WhoAmI, routes.whoami, { signal })
+      const groupIds = user?.group_roles.map(({ group }) => group.id) ?? []
+      const ofGroups = (ids: readonly number[]) =>
+        http.ask(Type.Array(SliceSchema), routes.slices, { query: anyOf('/group/id', ids), signal })
+      const slices = await inParts(groupIds, ofGroups)
+      const slivers = await inParts(
+        slices.map(({ id }) => id),
+        (ids) =>
+          http.ask(Type.Array(SliverSchema), routes.slivers, {
+            query: anyOf('/slice/id', ids),
+            signal,
+          }),
+      )
+      return this.#show(slices, slivers)
+    })
+  }
+
+  #show(slices: readonly SliceSchema[], slivers: readonly SliverSchema[]): Shown<Slice> {
+    const bySlice = Map.groupBy(slivers, (sliver) => sliver.slice.id)
+    const handles = slices.map(
+      (slice) => new Slice(this.#session, slice, bySlice.get(slice.id) ?? []),
+    )
+    return asTable(handles, () => columns)
   }
 
   #call<T>({ signal }: CallSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -129,6 +161,25 @@ export class Slices {
   [inspect.custom](): string {
     return 'Slices of the testbed: await slices.list() lists them, slices.get(name) finds one, slices.ensure(name, …) makes one'
   }
+}
+
+/** The most ids in one request, whose head has at most 16 KiB. */
+const idsPerRequest = 500
+
+/** Read by ids, in as many requests as needed, one after the other. */
+async function inParts<T>(
+  ids: readonly number[],
+  read: (some: readonly number[]) => Promise<readonly T[]>,
+): Promise<T[]> {
+  const found: T[] = []
+  for (let from = 0; from < ids.length; from += idsPerRequest)
+    found.push(...(await read(ids.slice(from, from + idsPerRequest))))
+  return found
+}
+
+/** Write the filter of a list by any of some ids. */
+function anyOf(member: string, ids: readonly number[]): Record<string, string> {
+  return { [member]: JSON.stringify(ids) }
 }
 
 const columns: readonly Column<Slice>[] = [

@@ -11,7 +11,7 @@ import type { Tables } from '../postgres/tables.ts'
 import { actAs, type Actor } from '../registry/actor.ts'
 import { membershipsOf } from '../registry/read/memberships.ts'
 import { createOpenRequests } from './open-requests.ts'
-import { permitObject } from './own-object.ts'
+import { isOfOneObject, permitObject } from './own-object.ts'
 import { permit } from './permit.ts'
 import { anonymous, type Principal } from './principal.ts'
 import { hashSecret } from './secret.ts'
@@ -140,7 +140,10 @@ async function permitRequest(db: Kysely<Tables>, request: FastifyRequest): Promi
   const { right } = request.routeOptions.config
   // Not reached: the server does not start with such a route.
   if (right === undefined) throw new LabError('LAB_INTERNAL', { what: 'a route without a right' })
-  permit(request.principal, right, { owner: 'unknown' })
+  const { principal } = request
+  // A user who has no role that would do is told about the object: which group it belongs to, and whom to ask there.
+  const isUser = principal.role === 'operator' || principal.role === 'researcher'
+  if (!isUser || !isOfOneObject(right)) permit(principal, right, { owner: 'unknown' })
   await permitObject(db, right, request)
 }
 

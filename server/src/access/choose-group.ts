@@ -1,10 +1,11 @@
 import { LabError } from '@community-lab/contract'
 import { sql } from 'kysely'
-import { groupsWithRight } from '../domain/asker.ts'
+import { findRefusal, groupsWithRight } from '../domain/asker.ts'
 import type { RightName } from '../domain/rights.ts'
 import type { Db } from '../registry/read/selection.ts'
 import { found } from '../domain/found.ts'
-import { permit } from './permit.ts'
+import { readGroupContact } from '../registry/read/group-contact.ts'
+import { describeRefusal, permit } from './permit.ts'
 import type { Principal } from './principal.ts'
 
 /** The kind of object to create, and the group that the request names. */
@@ -28,13 +29,14 @@ export async function chooseGroup(
 ): Promise<number> {
   if (named !== undefined) {
     const key = typeof named === 'number' ? 'id' : 'name'
-    const row = await db
-      .selectFrom('groups')
-      .select(['id', 'name'])
-      .where(key, '=', named)
-      .executeTakeFirst()
-    const { id, name } = found(row, 'group', named)
-    permit(principal, right, { owner: { groupId: id }, group: name })
+    const row = await db.selectFrom('groups').select('id').where(key, '=', named).executeTakeFirst()
+    const { id } = found(row, 'group', named)
+    const refusal = findRefusal(right, principal, { groupId: id })
+    if (refusal !== null)
+      throw describeRefusal(refusal, principal, {
+        name: right,
+        group: await readGroupContact(db, id),
+      })
     return id
   }
   const own = groupsWithRight(right, principal)

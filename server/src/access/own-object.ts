@@ -5,7 +5,14 @@ import { findRefusal, type Owner } from '../domain/asker.ts'
 import { rights, type OwnedKind, type Right, type RightName } from '../domain/rights.ts'
 import type { Tables } from '../postgres/tables.ts'
 import { readId } from '../http/id.ts'
+import { readGroupContact } from '../registry/read/group-contact.ts'
 import { describeRefusal } from './permit.ts'
+
+/** Tell whether a right is one to the object that the path of a request names. */
+export function isOfOneObject(name: RightName): boolean {
+  const { object }: Right = rights[name]
+  return object !== 'none' && object !== 'unnamed'
+}
 
 /**
  * Require that the asker may do what the request does to the object in its path.
@@ -28,22 +35,8 @@ export async function permitObject(
   if (owner === null) throw new LabError('LAB_NOT_FOUND', { kind: object, id: id.slice(0, 128) })
   const refusal = findRefusal(name, principal, owner)
   if (refusal === null) return
-  const group = await findGroupName(db, owner.groupId ?? null)
+  const group = await readGroupContact(db, owner.groupId ?? null)
   throw describeRefusal(refusal, principal, { name, group })
-}
-
-/** Return the name of a group; null when there is no such group. */
-export async function findGroupName(
-  db: Kysely<Tables>,
-  groupId: number | null,
-): Promise<string | null> {
-  if (groupId === null) return null
-  const row = await db
-    .selectFrom('groups')
-    .select('name')
-    .where('id', '=', groupId)
-    .executeTakeFirst()
-  return row?.name ?? null
 }
 
 /** Return the owner of an object; null when there is no such object. */

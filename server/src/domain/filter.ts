@@ -5,15 +5,20 @@ import type { TSchema } from 'typebox'
 export interface Filter {
   /** The path to the member; `_` stands for each member of a list. */
   readonly path: readonly string[]
-  readonly value: unknown
+  /** The values that the member may have. */
+  readonly anyOf: readonly unknown[]
 }
+
+/** The most values of one filter. */
+const maxValues = 1_000
 
 /** Query parameters of every list that are not filters. */
 const pageMembers = ['page', 'per_page']
 
 /**
- * Read the filters of a list's query. `others` are parameters of the list that are not filters. Filters are JSON pointers with a JSON value, strings in double quotes (`/state="production"`, `/group/id=3`,
- * `/slivers/_/id="1@2"`). Source: CONFINE registry API, filtering.
+ * Read the filters of a list's query. `others` are parameters of the list that are not filters. Filters are JSON pointers with a JSON value, strings in double
+ * quotes (`/state="production"`, `/group/id=3`, `/slivers/_/id="1@2"`). Source: CONFINE registry API, filtering. A JSON list stands for any of its values
+ * (`/id=[1,2]`).
  *
  * @throws {@link LabError} LAB_REQUEST_UNKNOWN_FILTER for a member that the objects do not have, or a value of another type.
  */
@@ -29,13 +34,13 @@ export function readFilters(
     const path = name.split('/').slice(1)
     const members = name.startsWith('/') ? findSchemas(schema, path) : []
     for (const text of Array.isArray(raw) ? (raw as unknown[]) : [raw]) {
-      const value = parseJson(String(text))
-      if (!members.some((member) => fits(member, value)))
+      const anyOf = readValues(String(text))
+      if (!anyOf.every((value) => members.some((member) => fits(member, value))))
         throw new LabError('LAB_REQUEST_UNKNOWN_FILTER', {
           filter: `${name}=${String(text)}`.slice(0, 200),
           known: listMembers(schema).map((member) => `/${member}`),
         })
-      filters.push({ path, value })
+      filters.push({ path, anyOf })
     }
   }
   return filters
@@ -43,7 +48,10 @@ export function readFilters(
 
 /** Tell whether an object fulfils every filter. */
 export function fulfils(object: unknown, filters: readonly Filter[]): boolean {
-  return filters.every(({ path, value }) => valuesAt(object, path).includes(value))
+  return filters.every(({ path, anyOf }) => {
+    const found = valuesAt(object, path)
+    return anyOf.some((value) => found.includes(value))
+  })
 }
 
 function valuesAt(object: unknown, [first, ...rest]: readonly string[]): unknown[] {
@@ -90,15 +98,26 @@ function listMembers(schema: TSchema): string[] {
   return Object.keys(node.properties ?? {})
 }
 
+/** Read the values of a filter. A list that is empty or too long counts as one value that fits nothing. */
+function readValues(text: string): readonly unknown[] {
+  const value = parseJson(text)
+  if (!Array.isArray(value)) return [value]
+  return value.length === 0 || value.length > maxValues ? [undefined] : value
+}
+
 /** Parse a JSON value; `undefined`, which fits nothing, when the text is not JSON. */
 function parseJson(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text)
-    // No text in the database has these characters.
-    const isAsked = typeof value !== 'string' || (value.isWellFormed() && !value.includes('\0'))
-    return isAsked ? value : undefined
+    const values: readonly unknown[] = Array.isArray(value) ? value : [value]
+    return values.every(isStorable) ? value : undefined
   } catch {
     // The text is not JSON, such as a string without its quotes. It fits nothing, and the refusal shows it.
     return undefined
   }
+}
+
+/** Whether the database can have a text. */
+function isStorable(value: unknown): boolean {
+  return typeof value !== 'string' || (value.isWellFormed() && !value.includes('\0'))
 }

@@ -23,8 +23,11 @@ export async function answerList<T>(
   source: ListSource<T>,
 ): Promise<readonly T[]> {
   const query = request.query as Readonly<Record<string, unknown>>
-  const filters = readFilters(query, source.schema, source.parameters)
-  const { where, rest } = splitFilters(filters, source.columns)
+  const { schema, columns, parameters = [], conditions = {} } = source
+  const filters = readFilters(query, schema, [...parameters, ...Object.keys(conditions)])
+  const split = splitFilters(filters, columns)
+  const where = readConditions(query, conditions).reduce(both, split.where)
+  const { rest } = split
   const isPaged =
     source.isAlwaysPaged === true || query['page'] !== undefined || query['per_page'] !== undefined
   const perPage = readCount(query, 'per_page', defaultPerPage, maxPerPage)
@@ -47,6 +50,19 @@ export async function answerList<T>(
   const last = lastPage(await source.count(where), perPage)
   addPageLinks(request, reply, { page, last })
   return page > last ? [] : source.read({ where, limit: perPage, offset: from })
+}
+
+/** Read the conditions of a query that are not filters. */
+function readConditions(
+  query: Readonly<Record<string, unknown>>,
+  conditions: NonNullable<ListSource<unknown>['conditions']>,
+): readonly Condition[] {
+  return Object.entries(conditions).flatMap(([name, read]) => {
+    const given = query[name]
+    if (given === undefined) return []
+    const texts: readonly unknown[] = Array.isArray(given) ? given : [given]
+    return texts.map((text) => read(String(text)))
+  })
 }
 
 /** Add Link headers to the present ones. */

@@ -28,7 +28,7 @@ export function splitFilters(filters: readonly Filter[], columns: FilterColumns)
     const pointer = `/${filter.path.join('/')}`
     const column = columns[pointer] ?? columns[`/${filter.path.slice(0, -1).join('/')}/*`]
     if (column === undefined) rest.push(filter)
-    else where = both(where, column(filter.value, name))
+    else where = both(where, either(filter.anyOf.map((value) => column(value, name))))
   }
   return { where, rest }
 }
@@ -36,6 +36,11 @@ export function splitFilters(filters: readonly Filter[], columns: FilterColumns)
 /** Combine two conditions with "and". */
 export function both(one: Condition, other: Condition): Condition {
   return sql<boolean>`${one} and ${other}`
+}
+
+/** Combine conditions with "or". */
+function either(conditions: readonly Condition[]): Condition {
+  return sql<boolean>`(${sql.join(conditions, sql` or `)})`
 }
 
 /** A member that is text, or null. */

@@ -14,6 +14,7 @@ import { createContactBook } from './contact.ts'
 import { createKnownEtags, type Tagged } from './known-etags.ts'
 import type { RegistryStore } from './store.ts'
 import { createReaders } from './read/readers.ts'
+import { readGroupContact } from './read/group-contact.ts'
 import { readTincHosts } from './read/tinc-hosts.ts'
 import type { Registry } from './registry.ts'
 import { found } from '../domain/found.ts'
@@ -130,6 +131,7 @@ export async function openRegistry(
       const [sliver] = await read.slivers(db, { sliceIds: [at.sliceId], nodeIds: [at.nodeId] })
       return sliver ?? null
     },
+    groupContact: (groupId) => readGroupContact(db, groupId),
     async sliceGroup(sliceId) {
       const row = await db
         .selectFrom('slice_owners')

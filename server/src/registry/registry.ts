@@ -7,6 +7,7 @@ import type {
   Seen,
   Sliver,
 } from '@community-lab/contract'
+import type { GroupContact } from './read/group-contact.ts'
 
 /** A machine of the management network, as tinc needs it. */
 export interface TincHost {
@@ -26,6 +27,8 @@ export interface TincHost {
 export interface Registry {
   node(id: number): Promise<Node | null>
   sliver(id: string): Promise<Sliver | null>
+  /** Whom to ask for something in a group; null when there is no such group. */
+  groupContact(groupId: number | null): Promise<GroupContact | null>
   /** Return the group that owns a slice, or owned it before it was removed; null when there never was such a slice. */
   sliceGroup(sliceId: number): Promise<number | null>
   /**

@@ -48,7 +48,7 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
     url: routes.nodes,
     right: 'read the testbed',
     tags,
-    summary: 'List nodes',
+    summary: 'List nodes; `room={"memory":256}`: those with room for one more such sliver',
     source: listNodes(registry),
   })
   app.post<{ Body: NodeCreate }>(

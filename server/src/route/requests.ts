@@ -7,7 +7,7 @@ import {
 } from '@community-lab/contract'
 import type { FastifyInstance } from 'fastify'
 import { actingUser, permit } from '../access/permit.ts'
-import { findGroupName } from '../access/own-object.ts'
+import { readGroupContact } from '../registry/read/group-contact.ts'
 import { findRefusal, groupsWithRight } from '../domain/asker.ts'
 import type { RightName } from '../domain/rights.ts'
 import { listRequests } from '../registry/read/access-lists.ts'
@@ -65,7 +65,7 @@ export function requestRoutes(app: FastifyInstance, { registry }: RouteContext):
     async ({ principal, body }, reply) => {
       if (body.kind !== 'join') {
         const groupId = body.group.id
-        const group = await findGroupName(registry.db, groupId)
+        const group = await readGroupContact(registry.db, groupId)
         permit(principal, 'ask for nodes or slices', { owner: { groupId }, group })
       }
       return answerCreated(reply, await createRequest(registry, actingUser(principal), body))

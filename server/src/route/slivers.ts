@@ -1,7 +1,7 @@
 import { routes, Sliver, SliverCreate, SliverPatch } from '@community-lab/contract'
 import type { FastifyInstance } from 'fastify'
-import { findGroupName } from '../access/own-object.ts'
 import { permit } from '../access/permit.ts'
+import { readGroupContact } from '../registry/read/group-contact.ts'
 import { listSlivers } from '../registry/read/lists.ts'
 import { readSlice } from '../registry/write/slices.ts'
 import {
@@ -37,7 +37,7 @@ export function sliverRoutes(app: FastifyInstance, { registry }: RouteContext): 
     async (request, reply) => {
       const slice = await readSlice(registry, request.body.slice.id)
       const groupId = slice.group.id
-      const group = await findGroupName(registry.db, groupId)
+      const group = await readGroupContact(registry.db, groupId)
       permit(request.principal, 'add a sliver', { owner: { groupId }, group })
       return answerCreated(reply, await createSliver(registry, request.body))
     },

@@ -1,5 +1,5 @@
 import { LabError } from '@community-lab/contract'
-import { permit } from '../access/permit.ts'
+import { describeRefusal } from '../access/permit.ts'
 import type { Principal } from '../access/principal.ts'
 import { findRefusal } from '../domain/asker.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -20,7 +20,10 @@ export async function permitScope(
   const groupId = sliceId === null ? null : await registry.sliceGroup(sliceId)
   if (groupId === null)
     throw new LabError('LAB_NOT_FOUND', { kind: 'scope', id: scope.slice(0, 64) })
-  permit(principal, 'read a slice’s samples', { owner: { groupId } })
+  const name = 'read a slice’s samples'
+  const refusal = findRefusal(name, principal, { groupId })
+  if (refusal === null) return
+  throw describeRefusal(refusal, principal, { name, group: await registry.groupContact(groupId) })
 }
 
 /** Return the scopes among these that a principal may read. */

@@ -1,6 +1,7 @@
 import { LabError, parseSliverId, type Sliver } from '@community-lab/contract'
-import { permit } from '../access/permit.ts'
+import { describeRefusal, permit } from '../access/permit.ts'
 import type { Principal } from '../access/principal.ts'
+import { findRefusal } from '../domain/asker.ts'
 import type { Registry } from '../registry/registry.ts'
 
 /** The principal, and the sliver that it asks for. */
@@ -18,16 +19,22 @@ const right = 'open a sliver’s SSH port'
  * @throws {@link LabError} LAB_AUTH_REQUIRED, LAB_NOT_FOUND, LAB_AUTH_FORBIDDEN, LAB_SLIVER_NOT_STARTED.
  */
 export async function admitTunnel(
-  registry: Pick<Registry, 'sliver' | 'sliceGroup'>,
+  registry: Pick<Registry, 'sliver' | 'sliceGroup' | 'groupContact'>,
   { sliverId, principal }: TunnelRequest,
 ): Promise<Sliver> {
-  permit(principal, right, { owner: 'unknown' })
+  if (principal.role === 'anonymous') permit(principal, right, { owner: 'unknown' })
   const id = parseSliverId(sliverId)
   const sliver = id === null ? null : await registry.sliver(sliverId)
   if (id === null || sliver === null) {
     throw new LabError('LAB_NOT_FOUND', { kind: 'sliver', id: sliverId.slice(0, 64) })
   }
-  permit(principal, right, { owner: { groupId: await registry.sliceGroup(id.sliceId) } })
+  const groupId = await registry.sliceGroup(id.sliceId)
+  const refusal = findRefusal(right, principal, { groupId })
+  if (refusal !== null)
+    throw describeRefusal(refusal, principal, {
+      name: right,
+      group: await registry.groupContact(groupId),
+    })
   if (sliver.state !== 'started') {
     throw new LabError('LAB_SLIVER_NOT_STARTED', { sliver: sliverId, state: sliver.state })
   }

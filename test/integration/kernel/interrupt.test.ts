@@ -10,6 +10,7 @@ import { Lab } from '../../../kernel/src/lab.ts'
 import { HealthSamples } from '../../../kernel/src/run/health.ts'
 import { Run } from '../../../kernel/src/run/run.ts'
 import { openSession } from '../../../kernel/src/session.ts'
+import { Groups } from '../../../kernel/src/sliver/groups.ts'
 import { Nodes } from '../../../kernel/src/sliver/node.ts'
 import { Slice } from '../../../kernel/src/sliver/slice.ts'
 import { Slices } from '../../../kernel/src/sliver/slices.ts'
@@ -68,6 +69,10 @@ const calls: Readonly<Record<string, () => Promise<unknown>>> = {
   'Slices.ensure': () => lab.slices.ensure('first', { template: 'tiny', nodes: ['n1', 'n2'] }),
   'Slices.get': () => lab.slices.get('first'),
   'Slices.list': () => lab.slices.list(),
+  'Slices.mine': () => lab.slices.mine(),
+  'Groups.list': () => lab.groups.list(),
+  'Groups.mine': () => lab.groups.mine(),
+  'Groups.get': () => lab.groups.get('red'),
   'Slice.refresh': () => slice.refresh(),
   'Slice.started': () => slice.started(),
   'Slice.renew': () => slice.renew(),
@@ -111,7 +116,17 @@ const others = new Set([
 
 describe('an interrupt', () => {
   it('is tested for every call of the public handles', () => {
-    const handles = { Lab, Nodes, Slices, Slice, Sliver, Run, HealthSamples, VirtualTestbed }
+    const handles = {
+      Lab,
+      Nodes,
+      Groups,
+      Slices,
+      Slice,
+      Sliver,
+      Run,
+      HealthSamples,
+      VirtualTestbed,
+    }
     const methods = Object.entries(handles).flatMap(([name, { prototype }]) =>
       Object.entries(Object.getOwnPropertyDescriptors(prototype))
         .filter(([method, { value }]) => method !== 'constructor' && typeof value === 'function')

@@ -65,6 +65,17 @@ async function main(): Promise<void> {
   } catch (error) {
     if (LabError.is(error, 'LAB_SLICE_FAILED')) console.log(error.details.failed)
   }
+  const roomy = await lab.nodes.find({
+    island: 'valley',
+    group: 'red',
+    resources: { memoryMiB: 256 },
+  })
+  const [group] = await lab.groups.mine()
+  const roles: readonly string[] = group.myRoles
+  const mine: readonly string[] = (await lab.slices.mine()).map(({ name }) => name)
+  console.log(roomy.length, roles, mine, await lab.groups.get('red'))
+  // @ts-expect-error a resource by another name
+  await lab.nodes.find({ resources: { memory: 256 } })
   // @ts-expect-error a state that no node has
   await lab.nodes.find({ state: 'gone' })
   // @ts-expect-error a measurement that there is not

@@ -61,10 +61,11 @@ export const requestCodes = {
     false,
     (d) => `the token was refused: ${d.reason}; ask the operator for a new one`,
   ),
-  LAB_AUTH_FORBIDDEN: code<{ action: string; role: string; needs: string }>(
+  LAB_AUTH_FORBIDDEN: code<{ action: string; role: string; needs: string; next?: string }>(
     403,
     false,
-    (d) => `a token of role ${d.role} may not ${d.action}; it needs ${d.needs}`,
+    (d) =>
+      `a token of role ${d.role} may not ${d.action}; it needs ${d.needs}${d.next === undefined ? '' : `; ${d.next}`}`,
   ),
   LAB_AUTH_LAST_OPERATOR: code<{ what: string }>(
     409,

@@ -17,6 +17,8 @@ export interface ListSource<T> {
   readonly parameters?: readonly string[]
   /** Whether the list is answered in pages also when the query names none, because it grows without end; default false. */
   readonly isAlwaysPaged?: boolean
+  /** Parameters of the query that are conditions, besides filters. Each function throws LAB_REQUEST_INVALID for a text that is no condition. */
+  readonly conditions?: Readonly<Record<string, (text: string) => Condition>>
   count(where: Condition): Promise<number>
   read(page: Page): Promise<readonly T[]>
   /** Return the condition for objects that come after this one in the order of the list. */

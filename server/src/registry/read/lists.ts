@@ -11,6 +11,7 @@ import {
 } from '../../postgres/filter.ts'
 import type { RegistryStore } from '../store.ts'
 import type { ListSource } from './list-source.ts'
+import { readRoom } from './room.ts'
 import { count } from './selection.ts'
 
 /** List the nodes. The database filters them and divides them into pages. */
@@ -18,6 +19,7 @@ export function listNodes({ db, read }: RegistryStore): ListSource<Node> {
   return {
     schema: Node,
     columns: nodeColumns,
+    conditions: { room: readRoom },
     count: (where) => count(db, sql`nodes`, where),
     read: (page) => read.nodes(db, page),
     after: ({ id }) => sql<boolean>`nodes.id > ${id}`,

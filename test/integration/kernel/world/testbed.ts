@@ -150,6 +150,18 @@ export async function startWorld(
   return Object.assign(world, { url })
 }
 
+const aUser: User = {
+  uri: '/api/users/1/',
+  id: 1,
+  name: 'ada',
+  description: '',
+  is_active: true,
+  is_superuser: false,
+  date_joined: '2026-01-01T00:00:00Z',
+  group_roles: [],
+}
+const aQuota = { slices: 50, slivers: 1000, memory_mib: 131_072, disk_mib: 262_144 }
+
 function addObjects(app: FastifyInstance, objects: SliverObject[], homes: readonly string[]): void {
   let expiresOn = '2030-01-01T00:00:00Z'
   let instanceSn = 1
@@ -177,19 +189,31 @@ function addObjects(app: FastifyInstance, objects: SliverObject[], homes: readon
   })
   app.post<{ Body: AuthTokenAdd }>(routes.addAuthToken, async (request) => {
     await Promise.all(homes.map((home) => authorize(home, request.body.auth_token)))
-    return {
-      uri: '/api/users/1/',
-      id: 1,
-      name: 'ada',
-      description: '',
-      is_active: true,
-      is_superuser: false,
-      date_joined: '2026-01-01T00:00:00Z',
-      group_roles: [],
-      auth_tokens: [request.body.auth_token],
-    } satisfies User
+    return { ...aUser, auth_tokens: [request.body.auth_token] }
   })
   app.put(routes.sliceEnsure, () => ({ slice: slice(), slivers: objects }))
+  const group = { uri: '/api/groups/1/', id: 1 }
+  const flags = { is_group_admin: true, is_node_admin: false, is_slice_admin: false }
+  app.get(routes.whoami, () => ({
+    role: 'researcher',
+    user: { ...aUser, group_roles: [{ group, ...flags }] },
+    node: null,
+  }))
+  app.get(routes.groups, () => [
+    {
+      ...group,
+      name: 'red',
+      description: '',
+      allow_nodes: true,
+      allow_slices: true,
+      quotas: aQuota,
+      used: aQuota,
+      agreement: null,
+      user_roles: [{ user: { uri: '/api/users/1/', id: 1 }, ...flags }],
+      nodes: [],
+      slices: [],
+    },
+  ])
   app.get(routes.slices, () => [slice()])
   app.get(routes.slivers, () => objects)
   app.get('/api/slices/1/', slice)

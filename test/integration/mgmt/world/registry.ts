@@ -44,6 +44,7 @@ export function createRegistry(): HandMadeRegistry {
       }),
     node: () => Promise.resolve(null),
     sliver: (id) => Promise.resolve(slivers.get(id)?.sliver ?? null),
+    groupContact: () => Promise.resolve(null),
     sliceGroup: (sliceId) =>
       Promise.resolve(
         [...slivers.values()].find(({ sliver }) => sliver.slice.id === sliceId)?.groupId ?? null,

@@ -17,6 +17,11 @@ import {
   listTemplates,
 } from '../../../../server/src/registry/read/lists.ts'
 import type { ListSource } from '../../../../server/src/registry/read/list-source.ts'
+import {
+  listHosts,
+  listIslands,
+  listServers,
+} from '../../../../server/src/registry/read/place-lists.ts'
 import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
 
 let testbeds: Testbeds
@@ -32,6 +37,10 @@ beforeAll(async () => {
   const body = { name: 'mine', template: 'tiny', nodes: ['n1', 'n2'] }
   await world.ask(world.red, 'PUT', routes.sliceEnsure, { body })
   await world.ask(world.operator, 'POST', routes.agreements, { body: { text: 'Be kind.' } })
+  const island = { name: 'valley', description: 'low' }
+  await world.ask(world.operator, 'POST', routes.islands, { body: island })
+  const laptop = { name: 'laptop', island: { id: 1 } }
+  await world.ask(world.red, 'POST', routes.hosts, { body: laptop })
   const join = { kind: 'join', group: { id: 3 } }
   await world.ask(world.red, 'POST', routes.requests, { body: join })
 })
@@ -63,19 +72,31 @@ describe('a list', () => {
     ['/slivers/_/id="1@2"', ['n2']],
     ['/tinc/pubkey=null', ['alpha', 'beta', 'gamma']],
     ['/name="nobody"', []],
+    ['/name=["beta","n2","nobody"]', ['n2', 'beta']],
+    ['/id=[1,4]&/group/id=1', ['n1', 'beta']],
+    ['room={}', ['n1', 'n2']],
+    ['room={"memory":512}', ['n1', 'n2']],
+    ['room={"memory":513}', []],
+    ['room={"cpu":201}', []],
   ])('is filtered by %s', async (query, expected) => {
     expect(await names(query)).toEqual(expected)
   })
 
-  it.each(['/stat="production"', '/id="4"', '/state=production', 'state="production"', '/id=4.5'])(
-    'refuses %s, which it could only get wrong',
-    async (query) => {
-      const response = await world.ask(null, 'GET', `${routes.nodes}?${query}`)
-      expect(response.statusCode).toBe(422)
-      expect(response.json()).toMatchObject({ code: 'LAB_REQUEST_UNKNOWN_FILTER' })
-      expect(response.json<{ details: { known: string[] } }>().details.known).toContain('/state')
-    },
-  )
+  it.each([
+    '/stat="production"',
+    '/id="4"',
+    '/state=production',
+    'state="production"',
+    '/id=4.5',
+    '/id=[]',
+    '/id=[1,"2"]',
+    '/id=[[1]]',
+  ])('refuses %s, which it could only get wrong', async (query) => {
+    const response = await world.ask(null, 'GET', `${routes.nodes}?${query}`)
+    expect(response.statusCode).toBe(422)
+    expect(response.json()).toMatchObject({ code: 'LAB_REQUEST_UNKNOWN_FILTER' })
+    expect(response.json<{ details: { known: string[] } }>().details.known).toContain('/state')
+  })
 
   it('comes in pages when asked, with links between them', async () => {
     const page = async (query: string) => {
@@ -132,6 +153,9 @@ describe('a filter', () => {
     routes.agreements,
     routes.requests,
     routes.audit,
+    routes.servers,
+    routes.islands,
+    routes.hosts,
   ])(
     'of %s finds what the objects say, whether the database has a column for it or not',
     async (list) => {
@@ -169,6 +193,17 @@ describe('a filter', () => {
     '%s that nothing can have finds nothing',
     async (query) => {
       expect(await names(query)).toEqual([])
+    },
+  )
+
+  it.each(['room=256', 'room={"memory":"256"}', 'room={"ram":1}', 'room={"memory":0}'])(
+    '%s is refused with what it can be',
+    async (query) => {
+      const response = await world.ask(null, 'GET', `${routes.nodes}?${query}`)
+      expect([response.statusCode, response.body]).toEqual([
+        400,
+        expect.stringContaining('amounts of memory and disk in MiB'),
+      ])
     },
   )
 
@@ -248,6 +283,9 @@ describe('a list that the database cannot filter', () => {
     ['requests', () => listRequests(world.context.registry, 'all')],
     ['agreements', () => listAgreements(world.context.registry)],
     ['the audit trail', () => listAudit(world.context.registry)],
+    ['servers', () => listServers(world.context.registry)],
+    ['islands', () => listIslands(world.context.registry)],
+    ['hosts', () => listHosts(world.context.registry)],
   ])('of %s goes on after any of its objects', async (_kind, list) => {
     const source = list()
     const all = await source.read({ where: everything })

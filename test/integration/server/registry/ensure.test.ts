@@ -53,6 +53,24 @@ describe.each(postgresKinds)('a slice on %s PostgreSQL', (kind) => {
   })
   afterAll(() => testbeds[Symbol.asyncDispose]())
 
+  it('is made where a list of nodes with room says so, and refused elsewhere', async () => {
+    await using world = await testbeds.start()
+    const list = async (room: object) => {
+      const url = `${routes.nodes}?room=${JSON.stringify(room)}`
+      return (await world.ask(null, 'GET', url)).json<Node[]>().map(({ name }) => name)
+    }
+    const take = (name: string, memory: number) =>
+      ensure(world, { ...spec, name, nodes: ['n1'], resources: [{ name: 'memory', req: memory }] })
+    await take('first', 512)
+    await take('second', 500)
+    expect(await list({ memory: 12 })).toEqual(['n1', 'n2'])
+    expect(await list({ memory: 13 })).toEqual(['n2'])
+    // A sliver that requests no memory gets 64 MiB.
+    expect(await list({ disk: 100 })).toEqual(['n2'])
+    expect(await take('third', 13)).toMatchObject({ code: 'LAB_SLICE_NO_CAPACITY' })
+    expect(await take('third', 12)).toMatchObject({ status: 201 })
+  })
+
   it('is made once, with its slivers, however often it is asked for', async () => {
     await using world = await testbeds.start()
     const made = await ensure(world, spec)

@@ -82,6 +82,7 @@ function createTestRegistry(): TestRegistry {
     events,
     node: (id) => Promise.resolve(id <= 1000 ? ({ id, name: `n${id}` } as Node) : null),
     sliver: () => Promise.resolve(null),
+    groupContact: () => Promise.resolve({ id: 1, name: 'red', admins: ['ada'] }),
     sliceGroup: (sliceId) => Promise.resolve(sliceId === 3 ? 1 : null),
     tincHosts: () => Promise.resolve([]),
     onTargetChanged(listener) {
