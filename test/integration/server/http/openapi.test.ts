@@ -129,6 +129,7 @@ describe('the OpenAPI document', () => {
         'delete /api/templates/{id}/ 2XX',
         'delete /api/users/{id}/ 2XX',
         'delete /api/tokens/{id}/ 2XX',
+        'post /api/users/ctl/log-out/ 2XX',
         'delete /api/servers/{id}/ 2XX',
         'delete /api/islands/{id}/ 2XX',
         'delete /api/hosts/{id}/ 2XX',
