@@ -1,4 +1,4 @@
-import type { MemberError } from '@community-lab/contract'
+import type { MemberError, Slice } from '@community-lab/contract'
 import React from 'react'
 import type { Row } from './rows.ts'
 import { formatTime } from './time.ts'
@@ -29,7 +29,11 @@ export function RowView({ row }: { readonly row: Row }): React.JSX.Element {
       )
     case 'slice':
       return (
-        <Line row={row} below={`ends ${formatTime(row.slice.expires_on)}`}>
+        <Line
+          row={row}
+          below={`ends ${formatTime(row.slice.expires_on)}`}
+          errors={describeEnd(row.slice)}
+        >
           <span className="cl-fold" data-open={row.isOpen} aria-hidden="true" />
           <span className="cl-name">{row.slice.name}</span>
           <span className="cl-detail">{summarizeSlivers(row.slivers)}</span>
@@ -102,6 +106,14 @@ function Line({
       <p className="cl-tip">{tipOf(row)}</p>
     </>
   )
+}
+
+/** Return the warning that a slice ends soon, if there is one. */
+function describeEnd({ name, end_warning: warning }: Slice): readonly MemberError[] {
+  if (warning === undefined || warning === null) return []
+  const within = warning.days === 1 ? 'a day' : `${warning.days} days`
+  const message = `ends within ${within}; to keep it: await slice.renew(), or npx community-lab slice renew ${name}`
+  return [{ member: '', message }]
 }
 
 function NoNodes(): React.JSX.Element {

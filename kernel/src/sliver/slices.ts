@@ -26,6 +26,7 @@ import { formatTime } from '../display/time.ts'
 import type { Session } from '../session.ts'
 import { call } from '../wait/call.ts'
 import { orAborted } from '../wait/signal.ts'
+import { warnOfEnd } from './ending.ts'
 import { nameOfNode } from './node.ts'
 import { readSlivers } from './read-slivers.ts'
 import { Slice, type CallSignal } from './slice.ts'
@@ -89,6 +90,7 @@ export class Slices {
       const { http } = this.#session
       const asked = { method: 'PUT', body, signal } as const
       const { slice, slivers } = await http.ask(SliceWithSlivers, routes.sliceEnsure, asked)
+      warnOfEnd(this.#session, slice)
       return new Slice(this.#session, slice, slivers)
     })
   }
@@ -102,6 +104,7 @@ export class Slices {
       const { http } = this.#session
       const [slice] = await http.ask(Type.Array(SliceSchema), routes.slices, { query, signal })
       if (slice === undefined) throw new LabError('LAB_NOT_FOUND', { kind: 'slice', id: name })
+      warnOfEnd(this.#session, slice)
       return new Slice(this.#session, slice, await readSlivers(this.#session, slice.id, signal))
     })
   }

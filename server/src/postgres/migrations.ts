@@ -3,6 +3,7 @@ import type { Migration } from 'kysely/migration'
 import { addHistory } from './migration/history.ts'
 import { addPlaces } from './migration/places.ts'
 import { addPasswords } from './migration/passwords.ts'
+import { addSliceWarnings } from './migration/slice-warnings.ts'
 
 /** All steps of the schema, in order. A step that was released is never changed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -16,6 +17,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0008-passwords': { up: addPasswords },
   '0009-history': { up: addHistory },
   '0010-lends': { up: addLends },
+  '0011-slice-warnings': { up: addSliceWarnings },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

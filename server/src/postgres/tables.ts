@@ -200,6 +200,9 @@ export interface TemplateTable {
 
 export interface SliceTable {
   id: Generated<number>
+  /** The last warning of its end, as the number of days before it; null: none. */
+  warned_days: number | null
+  warned_on: Date | null
   name: string
   description: string
   group_id: number

@@ -25,7 +25,7 @@ import { watchNodes } from './watch-nodes.ts'
 import { pruneHistory } from './write/history.ts'
 import { applyReport, writeContacts } from './write/report.ts'
 import { readStoredReports, reportEtag, storedEtag } from './write/stored-reports.ts'
-import { removeExpiredSlices } from './write/slices.ts'
+import { removeExpiredSlices, warnOfEnds } from './write/slice-ends.ts'
 import { removeEndedTokens } from './write/void-tokens.ts'
 
 /** Options of {@link openRegistry}. */
@@ -116,6 +116,7 @@ export async function openRegistry(
   const prune = repeat(pruneEveryMs, onError, () => pruneHistory(db))
   const tidy = repeat(expiryCheckMs, onError, async () => {
     await actAsServer('remove slices that have ended', () => removeExpiredSlices(store))
+    await actAsServer('warn of the ends of slices', () => warnOfEnds(store))
     await removeEndedTokens(db)
     await sql`delete from events where id <= (select value - ${eventsKept} from counters where name = 'event')`.execute(
       db,

@@ -25,7 +25,11 @@ export function addSlice(program: Command, context: Context): void {
           { title: 'NAME', show: ({ name }) => name },
           { title: 'WANTED', show: ({ set_state }) => set_state },
           { title: 'SLIVERS', show: ({ slivers }) => slivers.length, align: 'right' },
-          { title: 'EXPIRES', show: ({ expires_on }) => expires_on },
+          {
+            title: 'EXPIRES',
+            show: ({ expires_on, end_warning: warning }) =>
+              warning ? `${expires_on}: within ${warning.days} d, renew it` : expires_on,
+          },
         ],
         none: 'no slices yet; a notebook makes one: notebooks/01-first-slice.ipynb',
       },

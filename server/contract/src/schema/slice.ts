@@ -30,6 +30,14 @@ export const Slice = Type.Object(
     description: Description,
     group: Ref,
     expires_on: Time,
+    end_warning: Type.Optional(
+      nullable(
+        Type.Object(
+          { days: Type.Integer(), since: Time },
+          { description: 'it ends within so many days (4, then 1) unless it is renewed' },
+        ),
+      ),
+    ),
     instance_sn: Type.Integer(),
     properties: Properties,
     set_state: SliceSetState,

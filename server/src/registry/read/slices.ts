@@ -25,6 +25,10 @@ export async function readSlices(
     description: row.description,
     group: { uri: path(routes.group, { id: row.group_id }), id: row.group_id },
     expires_on: row.expires_on.toISOString(),
+    end_warning:
+      row.warned_days === null || row.warned_on === null
+        ? null
+        : { days: row.warned_days, since: row.warned_on.toISOString() },
     instance_sn: row.instance_sn,
     properties: row.properties,
     set_state: row.set_state,

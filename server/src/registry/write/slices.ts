@@ -1,7 +1,8 @@
-import { sql, type Insertable } from 'kysely'
+import type { Insertable } from 'kysely'
 import { sliverId, type Slice, type SliceCreate, type SlicePatch } from '@community-lab/contract'
 import { completeResources } from '../../domain/admission.ts'
 import { noUse } from '../../domain/quota.ts'
+import { sliceLifeMs } from '../../domain/slice-end.ts'
 import { checkIfMatch } from '../etag.ts'
 import type { SliceTable } from '../../postgres/tables.ts'
 import type { Change } from '../change.ts'
@@ -10,9 +11,6 @@ import { claimName } from './claim-name.ts'
 import type { RegistryStore } from '../store.ts'
 import { requireAllowed } from './group-rules.ts'
 import { lockAdmission, requireQuota } from './room.ts'
-
-/** The lifetime of a slice unless it is renewed. Source: CONFINE, 30-day leases. */
-const sliceLifeMs = 30 * 24 * 3600 * 1000
 
 const expiry = (): Date => new Date(Date.now() + sliceLifeMs)
 
@@ -82,7 +80,7 @@ export async function renewSlice(store: RegistryStore, id: number): Promise<Slic
   return store.change(async (change) => {
     const row = await change.tx
       .updateTable('slices')
-      .set({ expires_on: expiry() })
+      .set({ expires_on: expiry(), warned_days: null, warned_on: null })
       .where('id', '=', id)
       .returning('id')
       .executeTakeFirst()
@@ -114,39 +112,6 @@ export async function deleteSlice(
     checkIfMatch(ifMatch, await readSlice(store, id, change.tx))
     await removeSlice(change, id)
   })
-}
-
-/**
- * Remove the slices that have expired, each in a transaction of its own. So a large number delays nobody, and a slice that cannot be removed does not stop the
- * others. Returns the number of removed slices.
- *
- * @throws {AggregateError} when some could not be removed; the next call tries them again.
- */
-export async function removeExpiredSlices(store: RegistryStore): Promise<number> {
-  const expired = await store.db
-    .selectFrom('slices')
-    .select('id')
-    .where('expires_on', '<', sql<Date>`now()`)
-    .orderBy('id')
-    .execute()
-  const failures: unknown[] = []
-  for (const { id } of expired) {
-    const removal = store.change(async (change) => {
-      const row = await change.tx
-        .selectFrom('slices')
-        .select('id')
-        .where('id', '=', id)
-        // It may have been renewed or removed meanwhile.
-        .where('expires_on', '<', sql<Date>`now()`)
-        .forUpdate()
-        .executeTakeFirst()
-      if (row !== undefined) await removeSlice(change, id)
-    })
-    await removal.catch((error: unknown) => failures.push(error))
-  }
-  if (failures.length > 0)
-    throw new AggregateError(failures, `${failures.length} expired slices cannot be removed`)
-  return expired.length
 }
 
 /** Require that a group may have slices. @throws {@link LabError} LAB_GROUP_NOT_ALLOWED. */
@@ -223,7 +188,8 @@ async function lockSliceForRemoval(change: Change, id: number): Promise<void> {
   found(row, 'slice', id)
 }
 
-async function removeSlice(change: Change, id: number): Promise<void> {
+/** Remove a slice and its slivers. The row of the slice must be locked. */
+export async function removeSlice(change: Change, id: number): Promise<void> {
   const slivers = await change.tx
     .deleteFrom('slivers')
     .where('slice_id', '=', id)

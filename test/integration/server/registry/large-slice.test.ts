@@ -1,7 +1,7 @@
 import { path, routes, type SliceWithSlivers } from '@community-lab/contract'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { removeExpiredSlices } from '../../../../server/src/registry/write/slices.ts'
+import { removeExpiredSlices } from '../../../../server/src/registry/write/slice-ends.ts'
 import { startTestbeds, type Testbeds } from '../world/testbed.ts'
 
 let testbeds: Testbeds

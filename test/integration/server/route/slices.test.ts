@@ -1,8 +1,23 @@
+import { once } from 'node:events'
+import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
-import { routes, type NodeTarget, type Slice, type Sliver } from '@community-lab/contract'
+import {
+  routes,
+  streamSubprotocol,
+  type NodeTarget,
+  type Slice,
+  type Sliver,
+} from '@community-lab/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import WebSocket from 'ws'
-import { removeExpiredSlices } from '../../../../server/src/registry/write/slices.ts'
+import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
+import { createUplink } from '../../../../agent/src/measurement/uplink/uplink.ts'
+import {
+  removeExpiredSlices,
+  warnOfEnds,
+} from '../../../../server/src/registry/write/slice-ends.ts'
+import { patienceMs } from '../../../support/eventually.ts'
+import { makeFolder, readAll } from '../telemetry/world.ts'
 import { aSliverReport, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
 
 let testbeds: Testbeds
@@ -113,6 +128,65 @@ describe('a slice', () => {
     expect(await world.context.registry.sliceGroup(1)).toBe(2)
     const next = await world.ask(world.blue, 'POST', routes.slices, { body: { name: 'mine' } })
     expect(next.json<Slice>().id).toBe(2)
+  })
+
+  it('is warned of its end 4 days and 1 day before, each once and by an event; a renewal takes that back', async () => {
+    await using world = await startWithSlice()
+    const { registry, feed } = world.context
+    const read1 = () => read<Slice>(world, '/api/slices/1/')
+    const { expires_on } = await read1()
+    /** The time so many days before its end. */
+    const before = (days: number) => new Date(Date.parse(expires_on) - days * 86_400_000)
+    const events = async () => (await feed.range()).last
+    const first = await events()
+    expect(await warnOfEnds(registry, before(4.01))).toBe(0)
+    expect([(await read1()).end_warning, await events()]).toEqual([null, first])
+    expect(await warnOfEnds(registry, before(4))).toBe(1)
+    const since = before(4).toISOString()
+    expect((await read1()).end_warning).toEqual({ days: 4, since })
+    expect(await warnOfEnds(registry, before(1.01))).toBe(0)
+    expect(await events()).toBe(first + 1)
+    expect(await warnOfEnds(registry, before(1))).toBe(1)
+    expect((await read1()).end_warning).toMatchObject({ days: 1 })
+    expect(await events()).toBe(first + 2)
+    const renewed = await world.ask(world.red, 'POST', '/api/slices/1/ctl/renew/')
+    expect(renewed.json<Slice>().end_warning).toBeNull()
+    expect(await warnOfEnds(registry, new Date())).toBe(0)
+    // A server that was away for days warns once, of the later.
+    expect(await warnOfEnds(registry, new Date(Date.now() + 29.5 * 86_400_000))).toBe(1)
+    expect((await read1()).end_warning).toMatchObject({ days: 1 })
+    expect(await removeExpiredSlices(registry, new Date(Date.now() + 31 * 86_400_000))).toBe(1)
+    const late = await world.ask(world.red, 'POST', '/api/slices/1/ctl/renew/')
+    expect([late.statusCode, late.json()]).toMatchObject([404, { code: 'LAB_NOT_FOUND' }])
+  })
+
+  it('has the samples that its nodes still hold after its end', async () => {
+    await using world = await startWithSlice()
+    await using folder = await makeFolder()
+    const spool = await openSpool(join(folder.dir, 'spool'))
+    spool.append([{ time_us: 1, source: '1@1', name: 'late', fields: { n: 1 } }])
+    const { expires_on } = await read<Slice>(world, '/api/slices/1/')
+    const after = new Date(Date.parse(expires_on) + 1)
+    expect(await removeExpiredSlices(world.context.registry, after)).toBe(1)
+    const url = await world.app.listen({ host: '127.0.0.1', port: 0 })
+    const uplink = createUplink({
+      spool,
+      softVersion: '1',
+      async openStream(signal) {
+        const at = `${url.replace('http', 'ws')}/api/nodes/1/ctl/stream`
+        const headers = { authorization: `Bearer ${world.nodes[0] ?? ''}` }
+        const socket = new WebSocket(at, streamSubprotocol, { headers })
+        await once(socket, 'open', { signal })
+        return socket
+      },
+      onChanged: () => undefined,
+      signal: new AbortController().signal,
+    })
+    await expect.poll(() => spool.firstSeq, { timeout: patienceMs }).toBeGreaterThan(1)
+    await uplink.close()
+    await spool.close()
+    const rows = await readAll(world.app.telemetry, 'late', 'slice-1')
+    expect(rows).toMatchObject([{ n: 1 }])
   })
 
   it('goes with its node’s removal only there', async () => {
