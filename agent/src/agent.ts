@@ -19,6 +19,7 @@ import { collect, openMeasuring, samplesDisk } from './measuring.ts'
 import { createUplink } from './measurement/measurement.ts'
 import type { Identity } from './mgmt/identity.ts'
 import { startManagementNetwork, type ManagementNetwork } from './mgmt/network.ts'
+import { watchOwner } from './owner/setting.ts'
 import { createLending } from './plan/lending.ts'
 import { createNodeProblems } from './report/problems.ts'
 import { limitOffer, limitTo, offerResources, readHostResources } from './report/resources.ts'
@@ -145,8 +146,11 @@ async function work(
     const lacks = [...slivers.capabilities.lacks, ...(deviceDetail === null ? [] : [deviceDetail])]
     return { ...slivers.capabilities, lacks }
   }
+  const owner = await watchOwner(dataDir)
+  ending.defer(() => owner.close())
   const loop = await createLoop({
     server: client,
+    owner,
     poll: (has) => uplink.poll(has),
     slivers,
     store: await openLoopStore(dataDir, problems),

@@ -1,11 +1,27 @@
+import { LabError } from '@community-lab/contract'
 import { pino } from 'pino'
 import { runAgent } from './agent.ts'
 import { readAgentConfiguration } from './config.ts'
+import { runOwnerCommand } from './owner/command.ts'
 import { createLogOutput, reportFailure } from '@community-lab/contract/host'
 
-/** Run the agent until SIGTERM or SIGINT. The settings are environment variables (`config.ts`). */
+/**
+ * Run the agent until SIGTERM or SIGINT, or the command of the node's owner. The settings are environment variables (`config.ts`).
+ *
+ * @throws {@link LabError} LAB_CLI_USAGE for words that are no command.
+ */
 async function main(): Promise<void> {
   const configuration = readAgentConfiguration(process.env)
+  const [command, ...args] = process.argv.slice(2)
+  if (command === 'owner') {
+    const write = (text: string): void => void process.stdout.write(text)
+    await runOwnerCommand({ args, dataDir: configuration.dataDir, write })
+    return
+  }
+  if (command !== undefined) {
+    const problem = `${JSON.stringify(command)} is no command; there is \`owner\`, and without a command the agent runs`
+    throw new LabError('LAB_CLI_USAGE', { problem })
+  }
   const name = 'agent'
   const redact = ['*.token', '*.secret', 'enrollmentToken']
   const log = pino({ name, level: configuration.logLevel, redact }, createLogOutput({ name }))

@@ -5,6 +5,8 @@ import { createExecutors } from '../executor/table.ts'
 import type { Poll } from '../measurement/measurement.ts'
 import { noteBoot, type Boot } from '../plan/boot.ts'
 import type { Lending } from '../plan/lending.ts'
+import type { OwnerWatch } from '../owner/setting.ts'
+import { describeOwner, holdByOwner } from '../plan/owner.ts'
 import type { Current } from '../plan/plan.ts'
 import type { NodeWanted } from '../plan/wanted.ts'
 import type { NodeProblems } from '../report/problems.ts'
@@ -34,6 +36,8 @@ export interface LoopOptions {
   readonly lending: Lending
   /** Return the current errors of the node other than those of its slivers. */
   readonly readErrors: () => readonly MemberError[]
+  /** What the node's owner has set on the device. The node never goes further than that. */
+  readonly owner: Pick<OwnerWatch, 'say' | 'onChange'>
   /** The problems of the node that parts of the agent, including this loop, have noted. The report contains these and `readErrors`. */
   readonly problems: NodeProblems
   /**
@@ -64,7 +68,7 @@ const hoursEveryMs = 5_000
 
 /** Make the loop. It reads the last target from the disk and works towards it before it asks the server, which may not be reachable. */
 export async function createLoop(options: LoopOptions): Promise<Loop> {
-  const { server, slivers, store, lending, problems, clock, log, pollMs } = options
+  const { server, slivers, store, lending, problems, owner, clock, log, pollMs } = options
   const known = await store.loadTarget()
   const kept = await store.loadBoot()
   // Without a file, the last requested reboot counts as done: an unneeded restart costs more than a reboot that has to be requested again.
@@ -165,12 +169,17 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     onContact: (isReportKnown) => reporter.noteContact(isReportKnown),
   })
   if (known) useTarget(known.wanted)
+  followOwner()
+  owner.onChange(() => {
+    log.info({ owner: owner.say }, 'the owner has set what this node may do')
+    followOwner()
+  })
 
   /** Work towards a target, as far as what the node lends allows. */
   function useTarget(wanted: NodeWanted): void {
     received = wanted
     lending.use(wanted.lends)
-    reconciler.setTarget(lending.limitTarget(wanted))
+    aim(wanted)
     const amounts = JSON.stringify(lending.amounts)
     if (amounts === applied) return
     applied = amounts
@@ -190,9 +199,23 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     await repeatUntilAborted(signal, async () => {
       await clock.wait(hoursEveryMs, signal)
       if (!lending.refresh() || received === null) return
-      reconciler.setTarget(lending.limitTarget(received))
+      aim(received)
       reporter.noteChange()
     })
+  }
+
+  /** Work towards a target as far as what the node lends now, and its owner, allow. */
+  function aim(wanted: NodeWanted): void {
+    reconciler.setTarget(holdByOwner(lending.limitTarget(wanted), owner.say))
+  }
+
+  /** Report what the owner has set, and work towards the target as far as it allows. */
+  function followOwner(): void {
+    const problem = describeOwner(owner.say)
+    if (problem === null) problems.clear('owner')
+    else problems.set('owner', problem)
+    if (received !== null) aim(received)
+    reporter.noteChange()
   }
 
   /** Write something to the disk, and tell whether that worked. While it fails, the node works on with what it has in memory, and reports a problem. */

@@ -20,8 +20,9 @@ afterEach(() => rm(dataDir, { recursive: true, force: true }))
 function start(
   env: Readonly<Record<string, string>>,
   stdout: number | 'ignore' | 'pipe' = 'ignore',
+  args: readonly string[] = [],
 ): ChildProcess {
-  return spawn(process.execPath, [main], {
+  return spawn(process.execPath, [main, ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', stdout, 'pipe'],
   })
@@ -41,6 +42,16 @@ test('without its data folder, or with a setting misspelt, it says what to set',
   expect(missing.said).toContain('COMMUNITY_LAB_AGENT_DATA is not set')
   const misspelt = await endOf(start({ COMMUNITY_LAB_AGENT_DATE: dataDir }))
   expect(misspelt.said).toContain('COMMUNITY_LAB_AGENT_DATA')
+})
+
+test('the owner of the device says what the node may do, without its agent', async () => {
+  const env = { COMMUNITY_LAB_AGENT_DATA: dataDir }
+  expect(await endOf(start(env, 'ignore', ['owner', 'safe']))).toEqual({ code: 0, said: '' })
+  const kept: unknown = JSON.parse(await readFile(join(dataDir, 'owner.json'), 'utf8'))
+  expect(kept).toMatchObject({ state: 'safe' })
+  const wrong = await endOf(start(env, 'ignore', ['stop']))
+  expect(wrong.code).toBe(1)
+  expect(wrong.said).toContain('LAB_CLI_USAGE')
 })
 
 test('a node that was never enrolled needs its token, and a damaged one is refused', async () => {
