@@ -1,9 +1,7 @@
-import 'reflect-metadata'
-import { createHash, webcrypto } from 'node:crypto'
+import { createHash, X509Certificate } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
-import { PemConverter, X509Certificate, X509CertificateGenerator } from '@peculiar/x509'
 import { writeWhole } from '@community-lab/contract/host'
 
 /** The server's certificate. The server creates it itself, and clients that know its fingerprint pin it. */
@@ -13,9 +11,6 @@ export interface ServerCertificate {
   /** SHA-256 of the certificate (DER), 64 hexadecimal digits. */
   readonly sha256: string
 }
-
-const lifeMs = 20 * 365.25 * 24 * 3600 * 1000
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
 /**
  * Read the server's certificate and key, or create them the first time. They are valid for long, because nodes know the server only by this certificate.
@@ -27,6 +22,8 @@ export async function ensureCertificate(dir: string): Promise<ServerCertificate>
   const files = { cert: join(dir, 'cert.pem'), key: join(dir, 'key.pem') }
   const certPem = await readFile(files.cert, 'utf8').catch(ifMissing)
   if (certPem === null) {
+    // Loaded only for this, because it takes a twentieth of the processor time of the server's start.
+    const { makeCertificate } = await import('./make-certificate.ts')
     const made = await makeCertificate()
     // Write the certificate last: when it exists, the key exists, too.
     await writeWhole(files.key, made.keyPem)
@@ -43,26 +40,8 @@ export async function ensureCertificate(dir: string): Promise<ServerCertificate>
   return { certPem, keyPem, sha256: fingerprint(certPem) }
 }
 
-async function makeCertificate(): Promise<{ certPem: string; keyPem: string }> {
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
-  const certificate = await X509CertificateGenerator.createSelfSigned(
-    {
-      name: 'CN=Community-Lab server',
-      keys,
-      signingAlgorithm: algorithm,
-      // Valid since yesterday, because the clocks of small devices may be late.
-      notBefore: new Date(Date.now() - 24 * 3600 * 1000),
-      notAfter: new Date(Date.now() + lifeMs),
-    },
-    webcrypto,
-  )
-  const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)
-  return { certPem: certificate.toString('pem'), keyPem: PemConverter.encode(key, 'PRIVATE KEY') }
-}
-
 function fingerprint(certPem: string): string {
-  const der = Buffer.from(new X509Certificate(certPem).rawData)
-  return createHash('sha256').update(der).digest('hex')
+  return createHash('sha256').update(new X509Certificate(certPem).raw).digest('hex')
 }
 
 function ifMissing(error: unknown): null {

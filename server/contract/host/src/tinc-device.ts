@@ -24,8 +24,8 @@ export async function chooseDevice(wanted: 'auto' | TincDevice): Promise<ChosenD
   const name = `clab-${randomBytes(3).toString('hex')}`
   try {
     await (await open('/dev/net/tun', 'r+')).close()
-    await run(['ip', 'tuntap', 'add', 'dev', name, 'mode', 'tun'])
-    await run(['ip', 'tuntap', 'del', 'dev', name, 'mode', 'tun'])
+    const changes = ['add', 'del'].map((change) => `ip tuntap ${change} dev ${name} mode tun`)
+    await run(['sh', '-c', changes.join(' && ')])
     return { device: 'tun', detail: null }
   } catch (error) {
     // Whatever the reason, tincd can use a veth pair instead, which is a little slower.
