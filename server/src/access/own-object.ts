@@ -85,7 +85,8 @@ async function findOwner(db: Kysely<Tables>, kind: OwnedKind, id: string): Promi
       return row ?? null
     }
     case 'node':
-    case 'slice': {
+    case 'slice':
+    case 'template': {
       const row = await db
         .selectFrom(`${kind}s`)
         .select('group_id as groupId')

@@ -16,7 +16,7 @@ export type Party =
 
 /** Kinds of objects that the path of a request names by `{id}`. */
 export type OwnedKind =
-  'node' | 'slice' | 'sliver' | 'group' | 'user' | 'token' | 'request' | 'host'
+  'node' | 'slice' | 'sliver' | 'group' | 'user' | 'token' | 'request' | 'host' | 'template'
 
 /** An action of requests, and who may do it. */
 export interface Right {
@@ -147,10 +147,18 @@ export const rights = {
 
   'read the audit trail': { may: operators, object: 'none', changes: false },
 
-  'make a template': { may: operators, object: 'none', changes: true },
-  'change a template': { may: operators, object: 'none', changes: true },
-  'upload a template’s image': { may: operators, object: 'none', changes: true },
-  'remove a template': { may: operators, object: 'none', changes: true },
+  // Other groups than CONFINE's operators make templates, too. A template without a group is the operators'.
+  'make a template': { may: sliceAdmins, object: 'unnamed', changes: true },
+  'change a template': { may: sliceAdmins, object: 'template', changes: true },
+  'upload a template’s image': { may: sliceAdmins, object: 'template', changes: true },
+  'remove a template': { may: sliceAdmins, object: 'template', changes: true },
+  'make a template public': { may: operators, object: 'none', changes: true },
+  // For the image of a template that is not public. Nodes unpack it for slivers.
+  'read a template’s image': {
+    may: ['operator', 'member', 'node'],
+    object: 'unnamed',
+    changes: false,
+  },
 } as const satisfies Readonly<Record<string, Right>>
 
 /** The name of a right. */
@@ -170,6 +178,8 @@ export const memberRights: Readonly<
     allow_slices: 'allow a group slices',
     quotas: 'set a group’s quotas',
   },
+  'make a template': { is_public: 'make a template public' },
+  'change a template': { is_public: 'make a template public' },
   'change a host': { owner: 'give a host to another' },
   'make a token': { user: 'make a token for another', group: 'make a token for another' },
 }

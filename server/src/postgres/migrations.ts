@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
+import { addGroupTemplates } from './migration/group-templates.ts'
 import { addHistory } from './migration/history.ts'
 import { addPlaces } from './migration/places.ts'
 import { addPasswords } from './migration/passwords.ts'
@@ -18,6 +19,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0009-history': { up: addHistory },
   '0010-lends': { up: addLends },
   '0011-slice-warnings': { up: addSliceWarnings },
+  '0012-group-templates': { up: addGroupTemplates },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

@@ -194,6 +194,9 @@ export interface TemplateTable {
   type: 'debian' | 'openwrt'
   node_archs: Arch[]
   is_active: boolean
+  /** The group that looks after it; null: the operators. */
+  group_id: number | null
+  is_public: Generated<boolean>
   image_sha256: string | null
   image_size_bytes: number | null
 }

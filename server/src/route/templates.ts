@@ -11,6 +11,8 @@ import {
 } from '@community-lab/contract'
 import type { FastifyInstance } from 'fastify'
 import type { Readable } from 'node:stream'
+import { chooseGroup } from '../access/choose-group.ts'
+import { permit } from '../access/permit.ts'
 import { endWhenStalled } from '../http/streams.ts'
 import { listTemplates } from '../registry/read/lists.ts'
 import { receiveImage, removeUnusedImages } from '../registry/image.ts'
@@ -22,6 +24,7 @@ import {
   readTemplate,
   setTemplateImage,
 } from '../registry/write/templates.ts'
+import { imagesFull, maxGroupImagesBytes, readImageRoom } from '../registry/write/template-rules.ts'
 import { changeRoutes } from './change-routes.ts'
 import {
   answerCreated,
@@ -44,6 +47,27 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
   const idOf = (request: ById): number => numericId(request, 'template')
   // These changes run one at a time, so that a new image is not removed as unused before its template names it.
   const inTurn = createQueue()
+  /** The groups that are uploading an image. One at a time, they cannot fill the disk beyond what they may have. */
+  const uploading = new Set<number>()
+  async function takeRoom(
+    template: Template,
+    sizeBytes: number,
+  ): Promise<Disposable & { readonly bytes: number }> {
+    const groupId = template.group?.id ?? null
+    if (groupId === null) return { bytes: maxImageBytes, [Symbol.dispose]: () => undefined }
+    const group = (await registry.groupContact(groupId))?.name ?? String(groupId)
+    if (uploading.has(groupId)) throw new LabError('LAB_TEMPLATE_UPLOADING', { group })
+    uploading.add(groupId)
+    const end = (): void => void uploading.delete(groupId)
+    try {
+      const left = await readImageRoom(registry.db, template)
+      if (left === 0 || sizeBytes > left) throw imagesFull(group, maxGroupImagesBytes - left)
+      return { bytes: Math.min(maxImageBytes, left), [Symbol.dispose]: end }
+    } catch (error) {
+      end()
+      throw error
+    }
+  }
   listRoute(app, {
     url: routes.templates,
     right: 'read the testbed',
@@ -62,7 +86,17 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
         response: { 201: Template },
       },
     },
-    async (request, reply) => answerCreated(reply, await createTemplate(registry, request.body)),
+    async ({ principal, body: { group, ...body } }, reply) => {
+      const isOperators = principal.role === 'operator' && group === undefined
+      const groupId = isOperators
+        ? null
+        : await chooseGroup(registry.db, principal, {
+            right: 'make a template',
+            needs: 'slices',
+            named: group?.id,
+          })
+      return answerCreated(reply, await createTemplate(registry, groupId, body))
+    },
   )
   readRoute(app, {
     url: pattern(routes.template),
@@ -117,10 +151,11 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
       async (request) => {
         const template = await readTemplate(registry, idOf(request))
         const expected = request.headers['x-sha256']
+        using room = await takeRoom(template, Number(request.headers['content-length'] ?? 0))
         await using image = await receiveImage(imageDir, request.body, {
           template: template.name,
           expectedSha256: typeof expected === 'string' ? expected : null,
-          maxBytes: maxImageBytes,
+          maxBytes: room.bytes,
         })
         return await inTurn(async () => {
           // A large image takes long, and its sender may have lost the right meanwhile.
@@ -141,7 +176,13 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
       schema: { tags, summary: 'Its image', produces: ['application/gzip'] },
     },
     async (request: ById, reply) => {
-      const { name, image_sha256: sha256 } = await readTemplate(registry, idOf(request))
+      const template = await readTemplate(registry, idOf(request))
+      const { name, group, image_sha256: sha256 } = template
+      if (!template.is_public)
+        permit(request.principal, 'read a template’s image', {
+          owner: { groupId: group?.id ?? null },
+          group: await registry.groupContact(group?.id ?? null),
+        })
       if (sha256 === null) throw new LabError('LAB_TEMPLATE_NO_IMAGE', { template: name })
       const file = join(imageDir, `${sha256}.tar.gz`)
       const { size } = await stat(file)

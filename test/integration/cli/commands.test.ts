@@ -114,6 +114,7 @@ it('understands a newer server: members, states and kinds that it does not know'
   const template = {
     ...{ uri: '/api/templates/9/', id: 9, name: 'mine', description: '', type: 'nixos' },
     ...{ node_archs: ['riscv64'], is_active: true, image_uri: null, image_sha256: null },
+    ...{ group: null, is_public: true },
     image_size_bytes: null,
   }
   const resource = { name: 'gpu', unit: 'cards', total: 1, max_req: 1, dflt_req: 0, avail: 1 }
@@ -266,10 +267,8 @@ it('adds a template and uploads its image with its checksum', async () => {
     description: '',
     type: 'debian',
     node_archs: ['x86_64'],
-    is_active: true,
-    image_uri: null,
-    image_sha256: null,
-    image_size_bytes: null,
+    ...{ is_active: true, group: null, is_public: true },
+    ...{ image_uri: null, image_sha256: null, image_size_bytes: null },
   }
   server.get('/api/templates/', () => [])
   server.post('/api/templates/', () => template)

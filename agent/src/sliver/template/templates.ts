@@ -235,11 +235,16 @@ async function download(
   return hash.digest('hex')
 }
 
-/** Unpack an archive with the user and group ids in it. Devices are left out: the runtime makes them. When this returns, all files are on the disk. */
+/**
+ * Unpack an archive with the user and group ids in it. Devices are left out, wherever they are in it: the runtime makes those of a sliver, and any other would be a
+ * way to the hardware of the node. When this returns, all files are on the disk.
+ */
 async function unpack(archive: string, to: string, signal: AbortSignal): Promise<void> {
   const owners = ['--numeric-owner', '--same-owner', '--same-permissions']
   const devices = ['--exclude=./dev/*', '--exclude=dev/*']
   const argv = ['tar', '--extract', '--gzip', ...owners, ...devices, '--file', archive, '-C', to]
   await runCommand(argv, { signal })
+  const isDevice = ['(', '-type', 'b', '-o', '-type', 'c', ')']
+  await runCommand(['find', to, '-xdev', ...isDevice, '-delete'], { signal })
   await runCommand(['sync', '--file-system', to], { signal })
 }

@@ -10,14 +10,18 @@ import {
   routes,
   Template,
   type TemplateCreate,
+  type TemplatePatch,
 } from '@community-lab/contract'
 import { Option, type Command } from 'commander'
 import Type from 'typebox'
 import type { Context } from '../context.ts'
 import { connectServer, findCredentials } from '../credentials.ts'
-import { createClient } from '../http/client.ts'
+import { createClient, type Client } from '../http/client.ts'
+import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
-import { leaf } from './option.ts'
+import { findNamed } from './name.ts'
+import { destroyer, leaf } from './option.ts'
+import { listGroups, nameOf } from './people.ts'
 
 /** An image of some hundred MiB takes long on a link of a community network. */
 const uploadTimeoutMs = 600_000
@@ -25,6 +29,7 @@ const uploadTimeoutMs = 600_000
 interface AddOptions extends PrintOptions {
   readonly arch: readonly Arch[]
   readonly description?: string
+  readonly group?: string
 }
 
 /** `community-lab template …` */
@@ -32,11 +37,16 @@ export function addTemplate(program: Command, context: Context): void {
   const template = program.command('template').description('root file systems for slivers')
   leaf(template, 'list', 'all templates').action(async (options: PrintOptions) => {
     const client = connectServer(context)
-    printRows(context, await client.ask(Type.Array(Template), routes.templates), {
+    const templates = await client.ask(Type.Array(Template), routes.templates)
+    const isOfGroup = templates.some(({ group }) => group !== null)
+    const groups = isOfGroup && options.json !== true ? await listGroups(client) : []
+    printRows(context, templates, {
       ...options,
       columns: [
         { title: 'ID', show: ({ id }) => id, align: 'right' },
         { title: 'NAME', show: ({ name }) => name },
+        { title: 'GROUP', show: ({ group }) => (group === null ? null : nameOf(groups, group)) },
+        { title: 'PUBLIC', show: ({ is_public }) => (is_public ? 'yes' : 'no') },
         { title: 'ACTIVE', show: ({ is_active }) => (is_active ? 'yes' : 'no') },
         { title: 'FOR', show: ({ node_archs }) => node_archs.join(', ') },
         { title: 'BYTES', show: ({ image_size_bytes }) => image_size_bytes, align: 'right' },
@@ -52,9 +62,44 @@ export function addTemplate(program: Command, context: Context): void {
         .default(['x86_64']),
     )
     .option('--description <text>', 'what is in it')
+    .option(
+      '--group <group>',
+      'the group that it is for (default: yours; an operator’s is for all)',
+    )
     .action((name: string, image: string, options: AddOptions) =>
       add(context, { name, image, ...options }),
     )
+  for (const [verb, isPublic, help] of [
+    ['publish', true, 'let slices of all groups use a template (operators)'],
+    ['unpublish', false, 'let only slices of its own group use a template (operators)'],
+  ] as const)
+    leaf(template, `${verb} <name>`, help).action(async (name: string, options: PrintOptions) => {
+      const client = connectServer(context)
+      const { uri } = await findTemplate(client, name)
+      const body: TemplatePatch = { is_public: isPublic }
+      const changed = await client.ask(Template, uri, { method: 'PATCH', body })
+      if (options.json === true) printJson(context, changed)
+      else
+        context.out.write(`template ${changed.name} is ${isPublic ? 'public' : 'for its group'}\n`)
+    })
+  destroyer(template, 'remove <name>', 'remove a template that no slice uses').action(
+    async (name: string, options: ConfirmOptions) => {
+      const client = connectServer(context)
+      const { id, uri, name: known } = await findTemplate(client, name)
+      await requireYes(context, options, {
+        deed: `removing template ${known}`,
+        costs: 'deletes its image',
+        question: 'Remove it?',
+      })
+      await client.do(uri, { method: 'DELETE' })
+      if (options.json === true) printJson(context, { template: id, removed: true })
+      else context.out.write(`template ${known} is removed\n`)
+    },
+  )
+}
+
+async function findTemplate(client: Client, name: string): Promise<Template> {
+  return findNamed('template', await client.ask(Type.Array(Template), routes.templates), name)
 }
 
 interface NewTemplate extends AddOptions {
@@ -73,6 +118,9 @@ async function add(context: Context, wanted: NewTemplate): Promise<void> {
     name: wanted.name,
     node_archs: [...wanted.arch],
     ...(wanted.description === undefined ? {} : { description: wanted.description }),
+    ...(wanted.group === undefined
+      ? {}
+      : { group: { id: findNamed('group', await listGroups(client), wanted.group).id } }),
   }
   const { id } =
     templates.find(({ name }) => name === wanted.name) ??

@@ -44,10 +44,13 @@ export const groupCodes = {
     (d) =>
       `user ${d.user} is no member of group ${d.group} and has not asked to be one; new members ask, and their request is accepted`,
   ),
-  LAB_GROUP_IN_USE: code<{ group: string; nodes: number; slices: number }>(409, false, (d) =>
-    d.nodes + d.slices === 0
-      ? `group ${d.group} cannot be removed: what its slices measured is its`
-      : `group ${d.group} cannot be removed: it has ${d.nodes} nodes and ${d.slices} slices; remove them first`,
+  LAB_GROUP_IN_USE: code<{ group: string; nodes: number; slices: number; templates?: number }>(
+    409,
+    false,
+    (d) =>
+      d.nodes + d.slices + (d.templates ?? 0) === 0
+        ? `group ${d.group} cannot be removed: what its slices measured is its`
+        : `group ${d.group} cannot be removed: it has ${d.nodes} nodes, ${d.slices} slices and ${d.templates ?? 0} templates; remove them first`,
   ),
   LAB_GROUP_AGREEMENT: code<{ newest: number | null }>(409, false, (d) =>
     d.newest === null

@@ -129,6 +129,29 @@ export const testbedCodes = {
     false,
     (d) => `template ${d.template} has no image yet; upload one`,
   ),
+  LAB_TEMPLATE_NOT_PUBLIC: code<{ template: string; group: string | null }>(
+    403,
+    false,
+    (d) =>
+      `template ${d.template} is for slices of ${d.group === null ? 'the operators' : `group ${d.group}`} only; choose another, or ask an operator to make it public`,
+  ),
+  LAB_TEMPLATE_QUOTA: code<{
+    group: string
+    what: 'templates' | 'MiB of images'
+    limit: number
+    used: number
+  }>(
+    409,
+    false,
+    (d) =>
+      `group ${d.group} has ${d.used} ${d.what} of at most ${d.limit}; remove templates that are not needed first`,
+  ),
+  LAB_TEMPLATE_UPLOADING: code<{ group: string }>(
+    409,
+    true,
+    (d) =>
+      `an image of group ${d.group} is being uploaded; a group uploads one at a time: try again when it is done`,
+  ),
   LAB_TEMPLATE_IN_USE: code<{ template: string; slices: readonly string[] }>(
     409,
     false,

@@ -130,6 +130,9 @@ const templateColumns: FilterColumns = {
   '/description': text(sql`templates.description`),
   '/type': text(sql`templates.type`),
   '/is_active': boolean(sql`templates.is_active`),
+  '/group': object(sql`templates.group_id`),
+  '/group/id': integer(sql`templates.group_id`),
+  '/is_public': boolean(sql`templates.is_public`),
   '/image_sha256': text(sql`templates.image_sha256`),
   '/node_archs/_': (value) =>
     typeof value === 'string'

@@ -18,6 +18,11 @@ export async function readTemplates(
     type: row.type,
     node_archs: row.node_archs,
     is_active: row.is_active,
+    group:
+      row.group_id === null
+        ? null
+        : { uri: path(routes.group, { id: row.group_id }), id: row.group_id },
+    is_public: row.is_public,
     image_uri: row.image_sha256 === null ? null : path(routes.templateImage, { id: row.id }),
     image_sha256: row.image_sha256,
     image_size_bytes: row.image_size_bytes,

@@ -16,6 +16,7 @@ import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
 import { admitOn, lockAdmission, requireQuota } from './room.ts'
 import { insertSlice, noteSlice, requireSlices } from './slices.ts'
+import { requireUsable } from './template-rules.ts'
 import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'
 
 /**
@@ -39,7 +40,12 @@ export async function ensureSlice(
     const present =
       slice === undefined ? [] : await store.read.slivers(tx, { sliceIds: [slice.id] })
     const template = slice?.sliver_defaults.template?.id ?? null
-    const { admission, templateBefore } = await admit(store, change, { spec, present, template })
+    const { admission, templateBefore } = await admit(store, change, {
+      groupId,
+      spec,
+      present,
+      template,
+    })
     const changes = compareSlivers(present, { ...admission, templateBefore })
     if (changes.losses.length > 0 && spec.may_lose !== 'slivers')
       throw new LabError('LAB_SLICE_WOULD_LOSE', {
@@ -68,6 +74,7 @@ export async function ensureSlice(
 const maxLossesTold = 100
 
 interface Request {
+  readonly groupId: number
   readonly spec: SliceSpec
   readonly present: readonly Sliver[]
   /** The previous template of the slice. */
@@ -78,12 +85,15 @@ interface Request {
 async function admit(
   store: RegistryStore,
   change: Change,
-  { spec, present, template }: Request,
+  { groupId, spec, present, template }: Request,
 ): Promise<{ admission: Admission; templateBefore: Template | null }> {
   const { tx } = change
   const names = [...new Set([...spec.nodes, ...present.map(({ node }) => node.name)])]
   const nodes = await store.read.nodes(tx, { names })
   const templates = await store.read.templates(tx)
+  const named = templates.find((each) => each.name === spec.template)
+  // A slice keeps its template when that is made private.
+  if (named !== undefined && named.id !== template) await requireUsable(tx, named, groupId)
   const whole = { ...spec, nodes: [...spec.nodes, ...keptNodes(spec, present, nodes)] }
   const resources = new Map(present.map((sliver) => [sliver.node.name, sliver.resources]))
   const known = { nodes, templates, present: resources }

@@ -154,9 +154,14 @@ export async function deleteGroup(
       .where('group_id', '=', id)
       .limit(1)
       .executeTakeFirst()
+    const { templates } = await change.tx
+      .selectFrom('templates')
+      .select((eb) => eb.fn.countAll<number>().as('templates'))
+      .where('group_id', '=', id)
+      .executeTakeFirstOrThrow()
     const [nodes, slices] = [group.nodes.length, group.slices.length]
-    if (nodes + slices > 0 || measured !== undefined)
-      throw new LabError('LAB_GROUP_IN_USE', { group: group.name, nodes, slices })
+    if (nodes + slices + templates > 0 || measured !== undefined)
+      throw new LabError('LAB_GROUP_IN_USE', { group: group.name, nodes, slices, templates })
     await change.tx.deleteFrom('groups').where('id', '=', id).execute()
     change.trace('group', 'deleted', id)
   })

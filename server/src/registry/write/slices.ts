@@ -11,6 +11,7 @@ import { claimName } from './claim-name.ts'
 import type { RegistryStore } from '../store.ts'
 import { requireAllowed } from './group-rules.ts'
 import { lockAdmission, requireQuota } from './room.ts'
+import { requireUsable } from './template-rules.ts'
 
 const expiry = (): Date => new Date(Date.now() + sliceLifeMs)
 
@@ -32,12 +33,10 @@ export async function createSlice(
     await requireQuota(change, { groupId, slice: body.name, growth: { ...noUse, slices: 1 } })
     const defaults = body.sliver_defaults ?? {}
     const templateId = defaults.template?.id ?? null
-    if (templateId !== null)
-      found(
-        (await store.read.templates(change.tx, { ids: [templateId] }))[0],
-        'template',
-        templateId,
-      )
+    if (templateId !== null) {
+      const [template] = await store.read.templates(change.tx, { ids: [templateId] })
+      await requireUsable(change.tx, found(template, 'template', templateId), groupId)
+    }
     const id = await insertSlice(change, {
       name: body.name,
       description: body.description ?? '',

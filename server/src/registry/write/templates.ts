@@ -8,6 +8,7 @@ import { checkIfMatch } from '../etag.ts'
 import type { Change } from '../change.ts'
 import { found } from '../../domain/found.ts'
 import { claimName } from './claim-name.ts'
+import { requireRoomForImage, requireRoomForTemplate } from './template-rules.ts'
 import type { RegistryStore } from '../store.ts'
 
 /** Read one template. @throws {@link LabError} LAB_NOT_FOUND. */
@@ -20,12 +21,14 @@ export async function readTemplate(
   return found(template, 'template', id)
 }
 
-/** Create a template, without an image yet. @throws {@link LabError} LAB_NAME_TAKEN. */
+/** Create a template of a group, or of the operators (null), without an image yet. @throws {@link LabError} LAB_NAME_TAKEN, LAB_TEMPLATE_QUOTA, LAB_GROUP_NOT_ALLOWED. */
 export async function createTemplate(
   store: RegistryStore,
-  body: TemplateCreate,
+  groupId: number | null,
+  body: Omit<TemplateCreate, 'group'>,
 ): Promise<Template> {
   return store.change(async (change) => {
+    if (groupId !== null) await requireRoomForTemplate(change, groupId, body.name)
     const { id } = await claimName(
       'template',
       body.name,
@@ -37,6 +40,8 @@ export async function createTemplate(
           type: body.type ?? 'debian',
           node_archs: [...body.node_archs],
           is_active: body.is_active ?? true,
+          group_id: groupId,
+          is_public: body.is_public ?? groupId === null,
         })
         .returning('id')
         .executeTakeFirstOrThrow(),
@@ -61,19 +66,21 @@ export async function patchTemplate(
         description: body.description ?? template.description,
         node_archs: [...(body.node_archs ?? template.node_archs)],
         is_active: body.is_active ?? template.is_active,
+        is_public: body.is_public ?? template.is_public,
       })
       .where('id', '=', id)
       .execute()
   })
 }
 
-/** Set the image of a template. Slivers that are deployed from then on use it. */
+/** Set the image of a template. Slivers that are deployed from then on use it. @throws {@link LabError} LAB_TEMPLATE_QUOTA. */
 export async function setTemplateImage(
   store: RegistryStore,
   id: number,
   image: { readonly sha256: string; readonly sizeBytes: number },
 ): Promise<Template> {
-  return changeTemplate(store, id, async (change) => {
+  return changeTemplate(store, id, async (change, template) => {
+    await requireRoomForImage(change, template, image.sizeBytes)
     await change.tx
       .updateTable('templates')
       .set({ image_sha256: image.sha256, image_size_bytes: image.sizeBytes })

@@ -4,6 +4,7 @@ import { EventEmitter, once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import {
@@ -160,3 +161,18 @@ it('does not take the disk that has been promised: a template that does not fit 
   expect(await templates.measureMiB(() => true)).toBe(1)
   expect(await templates.measureMiB(isUsed)).toBe(0)
 })
+
+it.runIf(process.getuid?.() === 0)(
+  'leaves out the devices of an image, wherever they are: a stranger’s image is no way to the node’s disks',
+  async () => {
+    const content = join(folder, 'content')
+    await run('mknod', [join(content, 'disk'), 'b', '7', '0'])
+    await run('mknod', [join(content, 'memory'), 'c', '1', '1'])
+    await run('tar', ['-czf', join(folder, 'image'), '-C', content, '.'])
+    const bytes = await readFile(join(folder, 'image'))
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    const templates = await open()
+    using held = await templates.hold({ ...template, image_sha256: sha256 }, { keptMiB, signal })
+    expect(await readdir(held.root)).toEqual(['motd'])
+  },
+)

@@ -205,7 +205,14 @@ const things: readonly Case[] = [
   ...both.flatMap((method): Case[] => [
     { method, route: routes.slice, id: 1, body: { description: 'x' } },
     { method, route: routes.sliver, id: '1@1', body: { description: 'x' } },
-    { method, route: routes.template, id: 1, body: { description: 'x' } },
+    { method, route: routes.template, spare: 'template', body: { description: 'x' } },
+    {
+      method,
+      route: routes.template,
+      spare: 'template',
+      body: { is_public: true },
+      also: ['make a template public'],
+    },
   ]),
   { method: 'DELETE', route: routes.slice, spare: 'slice' },
   { method: 'POST', route: routes.sliceRenew, id: 1 },
@@ -219,9 +226,25 @@ const things: readonly Case[] = [
   { method: 'DELETE', route: routes.sliver, spare: 'sliver' },
   { method: 'POST', route: routes.sliverUpdate, id: '1@1' },
 
-  { method: 'POST', route: routes.templates, body: { name: 'big', node_archs: ['x86_64'] } },
+  {
+    method: 'POST',
+    route: routes.templates,
+    body: { name: 'big', node_archs: ['x86_64'], group: red },
+  },
+  {
+    method: 'POST',
+    route: routes.templates,
+    body: { name: 'all', node_archs: ['x86_64'], group: red, is_public: true },
+    also: ['make a template public'],
+  },
   { method: 'DELETE', route: routes.template, spare: 'template' },
-  { method: 'PUT', route: routes.templateUploadImage, id: 1, body: image, headers: gzip },
+  {
+    method: 'PUT',
+    route: routes.templateUploadImage,
+    spare: 'template',
+    body: image,
+    headers: gzip,
+  },
 ]
 
 /** Every operation of the API but streams and files of samples, events and enrolment, which are tested where they are made. */

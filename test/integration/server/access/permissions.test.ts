@@ -103,7 +103,7 @@ describe('the rights of a request', () => {
       [world.red, 403],
       [world.operator, 413],
     ] as const) {
-      const answer = await world.ask(token, 'POST', routes.templates, { body, headers })
+      const answer = await world.ask(token, 'POST', routes.users, { body, headers })
       expect(answer.statusCode).toBe(status)
     }
   })

@@ -59,6 +59,98 @@ describe('a template', () => {
   })
 })
 
+describe('a template of a group', () => {
+  const make = async (world: TestbedWorld, body: object = {}) => {
+    const asked = { name: 'own', node_archs: ['x86_64'], ...body }
+    return world.ask(world.red, 'POST', routes.templates, { body: asked })
+  }
+  const uploadTo = (world: TestbedWorld, id: number, token = world.red) =>
+    world.ask(token, 'PUT', path(routes.templateUploadImage, { id }), {
+      body: second,
+      headers: { 'content-type': 'application/gzip' },
+    })
+  const use = async (world: TestbedWorld, token: string, name: string) => {
+    const body = { name, template: 'own', nodes: ['n1'] }
+    const answer = await world.ask(token, 'PUT', routes.sliceEnsure, { body })
+    return answer.json<{ code?: string }>().code ?? 'made'
+  }
+
+  it('is used and downloaded by the group alone, until an operator makes it public', async () => {
+    await using world = await testbeds.start()
+    const made = (await make(world)).json<Template>()
+    expect(made).toMatchObject({ group: { id: 2 }, is_public: false, image_uri: null })
+    expect((await uploadTo(world, made.id)).statusCode).toBe(200)
+    const read = async (token: string | null) =>
+      (await world.ask(token, 'GET', path(routes.templateImage, { id: made.id }))).statusCode
+    const askers = [null, world.blue, world.red, world.operator, world.nodes[0] ?? '']
+    expect(await Promise.all(askers.map(read))).toEqual([401, 403, 200, 200, 200])
+    expect(await use(world, world.red, 'of-red')).toBe('made')
+    expect(await use(world, world.blue, 'of-blue')).toBe('LAB_TEMPLATE_NOT_PUBLIC')
+    const body = { name: 'direct', sliver_defaults: { template: { id: made.id } } }
+    const direct = await world.ask(world.blue, 'POST', routes.slices, { body })
+    expect(direct.json()).toMatchObject({ code: 'LAB_TEMPLATE_NOT_PUBLIC' })
+    const publish = (token: string, isPublic: boolean) =>
+      world.ask(token, 'PATCH', made.uri, { body: { is_public: isPublic } })
+    expect((await publish(world.red, true)).statusCode).toBe(403)
+    expect((await publish(world.operator, true)).json()).toMatchObject({ is_public: true })
+    expect(await Promise.all(askers.map(read))).toEqual([200, 200, 200, 200, 200])
+    expect(await use(world, world.blue, 'of-blue')).toBe('made')
+    await publish(world.operator, false)
+    // A slice keeps its template.
+    expect(await use(world, world.blue, 'of-blue')).toBe('made')
+    expect(await use(world, world.blue, 'second')).toBe('LAB_TEMPLATE_NOT_PUBLIC')
+    const target = await world.ask(world.nodes[0] ?? '', 'GET', path(routes.nodeTarget, { id: 1 }))
+    expect(target.body).toContain(made.uri)
+  })
+
+  it('is one of at most 20, also with requests at once, and holds its group', async () => {
+    await using world = await testbeds.start()
+    const answers = await Promise.all(
+      Array.from({ length: 24 }, (_, index) => make(world, { name: `own${index}` })),
+    )
+    const codes = answers.map((answer) => answer.json<{ code?: string }>().code ?? 'made')
+    expect(codes.filter((code) => code === 'made')).toHaveLength(20)
+    expect(codes.filter((code) => code === 'LAB_TEMPLATE_QUOTA')).toHaveLength(4)
+    const removed = await world.ask(world.red, 'DELETE', path(routes.group, { id: 2 }))
+    expect(removed.json()).toMatchObject({
+      code: 'LAB_GROUP_IN_USE',
+      detail: expect.stringContaining('20 templates') as string,
+    })
+  })
+
+  it('takes no image beyond what its group may have, and one at a time', async () => {
+    await using world = await testbeds.start()
+    const [own, other] = [
+      (await make(world)).json<Template>(),
+      (await make(world, { name: 'other' })).json<Template>(),
+    ]
+    const { db } = world.database
+    const size = (bytes: number) =>
+      db
+        .updateTable('templates')
+        .set({ image_size_bytes: bytes })
+        .where('id', '=', other.id)
+        .execute()
+    await size(8 * 1024 ** 3 - second.length)
+    expect((await uploadTo(world, own.id)).statusCode).toBe(200)
+    await size(8 * 1024 ** 3 - second.length + 1)
+    const full = await uploadTo(world, own.id)
+    expect([full.statusCode, full.json()]).toEqual([
+      409,
+      expect.objectContaining({ code: 'LAB_TEMPLATE_QUOTA' }),
+    ])
+    await size(0)
+    const statuses = async () =>
+      (await Promise.all([own, own, own].map(({ id }) => uploadTo(world, id)))).map(
+        ({ statusCode }) => statusCode,
+      )
+    // Whichever comes while another is received is refused; none is lost half-way.
+    expect((await statuses()).every((status) => status === 200 || status === 409)).toBe(true)
+    expect((await uploadTo(world, own.id, world.blue)).statusCode).toBe(403)
+    expect((await world.ask(world.red, 'DELETE', own.uri)).statusCode).toBe(204)
+  })
+})
+
 describe('an image', () => {
   it('is kept under its SHA-256 and served as it came', async () => {
     await using world = await testbeds.start()

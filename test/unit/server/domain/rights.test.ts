@@ -110,10 +110,12 @@ const table: Readonly<Record<RightName, string>> = {
   'remove a sliver': 'sgo',
   'open a sliver’s SSH port': 'sgo',
   'read the audit trail': 'o',
-  'make a template': 'o',
-  'change a template': 'o',
-  'upload a template’s image': 'o',
-  'remove a template': 'o',
+  'make a template': 'sgo',
+  'change a template': 'sgo',
+  'upload a template’s image': 'sgo',
+  'remove a template': 'sgo',
+  'make a template public': 'o',
+  'read a template’s image': 'msngoij',
 }
 
 const names = Object.keys(rights) as RightName[]

@@ -1,0 +1,9 @@
+import { sql, type Kysely } from 'kysely'
+
+/** Templates of groups. Those of before are the operators' and public. */
+export async function addGroupTemplates(db: Kysely<unknown>): Promise<void> {
+  await sql`alter table templates
+    add column group_id integer references groups (id),
+    add column is_public boolean not null default true`.execute(db)
+  await sql`create index templates_group on templates (group_id)`.execute(db)
+}
