@@ -37,6 +37,8 @@ export const codes = {
   /** "implicitly has type 'any[]' in some locations", and the message at such a location. */
   evolving: 7034,
   evolvingUse: 7005,
+  /** "Parameter 'x' implicitly has an 'any' type." */
+  untypedParameter: 7006,
   /** "An export assignment cannot be used in a module with other exported elements." */
   exportAssigned: 2309,
   /** "Unable to resolve signature of class decorator", the same for other decorators, and "Decorators are not valid here." */
@@ -74,6 +76,8 @@ export function complaintOf(
     lines[0] = `Cannot assign to '${name}' because it is a constant of ${owner}. (TS${codes.constantAssigned})`
   }
   if (code === codes.evolving) lines.push(`Write its type, like this: const ${name}: number[] = []`)
+  if (code === codes.untypedParameter)
+    lines.push(`Write its type after its name, like this: (${name}: number)`)
   if (code === codes.unknownUsed)
     lines.push(
       isCaught(name, diagnostic)

@@ -49,7 +49,7 @@ describe('a cell with a type error', () => {
     [
       'a parameter without a type',
       'const f = (x) => x',
-      "cell:1:12 - Parameter 'x' implicitly has an 'any' type. (TS7006)",
+      "cell:1:12 - Parameter 'x' implicitly has an 'any' type. (TS7006)\n  Write its type after its name, like this: (x: number)",
     ],
     [
       'what was caught, which may be anything',
@@ -148,6 +148,16 @@ describe('a cell with a type error', () => {
       'a magic of another kernel',
       '\n%matplotlib inline',
       'cell:2:1 - %matplotlib is a magic of IPython, which this kernel does not have: cells are TypeScript',
+    ],
+    [
+      'a question before a name',
+      '\n?Plot.plot',
+      'cell:2:1 - ?Plot.plot is how IPython shows help. Here, put the cursor on Plot.plot and press Shift+Tab',
+    ],
+    [
+      'a question after a name',
+      'Plot??',
+      'cell:1:1 - Plot?? is how IPython shows help. Here, put the cursor on Plot and press Shift+Tab',
     ],
     [
       'a module of tslab’s',
@@ -250,7 +260,7 @@ describe('a name that is declared again with another type', () => {
     const { misfits } = await session.run("let sizes = 'three'")
     expect(misfits.map((text) => text.replaceAll(/ell \d+/gu, 'ell N'))).toEqual([
       "cell N no longer fits, at 1:28: Property 'map' does not exist on type 'string'. (TS2339)",
-      "cell N no longer fits, at 1:33: Parameter 'x' implicitly has an 'any' type. (TS7006)",
+      "cell N no longer fits, at 1:33: Parameter 'x' implicitly has an 'any' type. (TS7006)\n  Write its type after its name, like this: (x: number)",
       'sizes is now string; what cell N declared with it takes it for number[]',
     ])
   })
