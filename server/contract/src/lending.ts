@@ -22,7 +22,8 @@ export const lendsAll: Lends = {
   hours: null,
 }
 
-const resourceMembers = {
+/** The member of what a node lends for each resource. */
+export const resourceMembers = {
   memory: 'memory_mib',
   disk: 'disk_mib',
   processes: 'processes',

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseHostFile, type Host } from '@community-lab/contract'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startTestbeds, type TestbedWorld, type Testbeds } from '../server/world/testbed.ts'
+import { image, startTestbeds, type TestbedWorld, type Testbeds } from '../server/world/testbed.ts'
 import { makePlace, type Place } from './world/place.ts'
 
 let testbeds: Testbeds
@@ -97,4 +97,19 @@ it('leaves a folder as it was when the host cannot be registered', async () => {
   const full = await attempt(world.red, 'host', 'add', 'second', '--folder', folder)
   expect([full.code, full.err]).toEqual([2, expect.stringContaining('is not empty')])
   expect(await readdir(folder)).toEqual(['notes'])
+})
+
+it('adds a template of one’s group, which an operator publishes, and removes it', async () => {
+  const file = await place.write('own.tar.gz', image)
+  await run(world.red, 'template', 'add', 'own', file)
+  expect(await run(world.red, 'template', 'list')).toMatch(/own +red +no +yes +x86_64/u)
+  const refused = await attempt(world.red, 'template', 'publish', 'own')
+  expect(refused.err).toContain('it needs the token of an operator; ask an operator of the testbed')
+  expect(await run(world.operator, 'template', 'publish', 'own')).toBe('template own is public\n')
+  await run(world.operator, 'template', 'unpublish', 'own')
+  expect(await run(world.red, 'template', 'list')).toMatch(/own +red +no/u)
+  const asked = await attempt(world.red, 'template', 'remove', 'own')
+  expect(asked.err).toContain('removing template own deletes its image')
+  await run(world.red, 'template', 'remove', 'own', '--yes')
+  expect(await run(world.red, 'template', 'list')).not.toContain('own')
 })

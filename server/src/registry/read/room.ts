@@ -2,6 +2,7 @@ import {
   LabError,
   maxSliversPerNode,
   resourceDefaults,
+  resourceMembers,
   type ResourceName,
 } from '@community-lab/contract'
 import { sql } from 'kysely'
@@ -35,18 +36,22 @@ export function readRoom(text: string): Condition {
     return req === undefined ? [] : [{ name, req }]
   })
   const slivers = sql`(select count(*) from slivers where slivers.node_id = nodes.id)`
+  // Of null and a number, "least" takes the number.
+  const mostSlivers = sql`least(${maxSliversPerNode}, (nodes.lends ->> 'slivers')::int,
+    (nodes.report #>> '{lending,device,slivers}')::int)`
   return completeResources(requests)
     .map(({ name, req }) => hasRoom(name, req))
-    .reduce(both, sql<boolean>`${slivers} < ${maxSliversPerNode}`)
+    .reduce(both, sql<boolean>`${slivers} < ${mostSlivers}`)
 }
 
+/** The rule of `lendResource` and `showResource`, in SQL. */
 function hasRoom(name: ResourceName, req: number): Condition {
-  const free = isReserved(name)
-    ? sql`(one ->> 'total')::bigint - ${takenOf(name)}`
-    : sql`(one ->> 'max_req')::bigint`
+  const lent = sql`(nodes.lends ->> ${resourceMembers[name]})::bigint`
+  const total = sql`least((one ->> 'total')::bigint, ${lent})`
+  const left = isReserved(name) ? sql`${total} - ${takenOf(name)}` : total
   return sql<boolean>`exists (
     select from jsonb_array_elements(nodes.report -> 'resources') as one
-    where one ->> 'name' = ${name} and (one ->> 'max_req')::bigint >= ${req} and ${free} >= ${req})`
+    where one ->> 'name' = ${name} and least((one ->> 'max_req')::bigint, ${left}) >= ${req})`
 }
 
 /** What the slivers of a node have of a resource. */

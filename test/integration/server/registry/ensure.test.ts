@@ -67,6 +67,14 @@ describe.each(postgresKinds)('a slice on %s PostgreSQL', (kind) => {
     expect(await list({ memory: 13 })).toEqual(['n2'])
     // A sliver that requests no memory gets 64 MiB.
     expect(await list({ disk: 100 })).toEqual(['n2'])
+    const lend = (lends: object) =>
+      world.ask(world.operator, 'PATCH', path(routes.node, { id: 2 }), { body: { lends } })
+    await lend({ memory_mib: 100 })
+    expect(await list({ memory: 100 })).toEqual(['n2'])
+    expect(await list({ memory: 101 })).toEqual([])
+    await lend({ memory_mib: null, slivers: 0 })
+    expect(await list({ memory: 12 })).toEqual(['n1'])
+    await lend({ slivers: null })
     expect(await take('third', 13)).toMatchObject({ code: 'LAB_SLICE_NO_CAPACITY' })
     expect(await take('third', 12)).toMatchObject({ status: 201 })
   })
