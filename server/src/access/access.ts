@@ -17,7 +17,7 @@ import { anonymous, type Principal } from './principal.ts'
 import { hashSecret } from './secret.ts'
 import { checkCsrf, csrfTokenOf, type SessionCookie } from './session-cookie.ts'
 import { createTokenUse, type TokenUse } from './token-use.ts'
-import { cutVoidTokens } from './void-tokens.ts'
+import { cutRevokedTokens } from './cut-revoked.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -96,8 +96,9 @@ export const accessPlugin = fp<AccessOptions>(
       if (actor === null) done()
       else actAs(actor, done)
     })
-    const onError = (error: unknown): void => app.log.error({ err: error }, 'void tokens not found')
-    const unsubscribe = cutVoidTokens({ db, notifications, open, onError })
+    const onError = (error: unknown): void =>
+      app.log.error({ err: error }, 'revoked tokens not found')
+    const unsubscribe = cutRevokedTokens({ db, notifications, open, onError })
     app.addHook('onClose', async () => {
       unsubscribe()
       await use[Symbol.asyncDispose]()

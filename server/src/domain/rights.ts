@@ -79,7 +79,7 @@ export const rights = {
   },
   'make a token for another': { may: operators, object: 'none', changes: true },
   'make an operator’s token': { may: operators, object: 'none', changes: true },
-  'void a token': { may: ['operator', 'user itself'], object: 'token', changes: true },
+  'revoke a token': { may: ['operator', 'user itself'], object: 'token', changes: true },
 
   'make a group': { may: people, object: 'none', changes: true },
   'change a group': {

@@ -14,8 +14,8 @@ export interface Notifications extends AsyncDisposable {
 export const channels = {
   /** There is a new event. */
   event: 'community_lab_event',
-  /** Tokens were revoked. The message has their ids, separated by commas. */
-  voidTokens: 'community_lab_void_tokens',
+  /** Tokens were revoked. The message has their ids, separated by commas. Servers of an earlier version listen to this name, too. */
+  revokedTokens: 'community_lab_void_tokens',
 } as const
 export type Channel = (typeof channels)[keyof typeof channels]
 

@@ -36,7 +36,7 @@ export interface Change {
   target(nodeId: number): void
   /** Note that a machine, by its name in tinc, may join the management network now or not any more, or that its key has changed. */
   tincHost(name: string): void
-  /** Note that tokens are void or have lost rights. Every server ends the streams that they have open. */
+  /** Note that tokens are revoked or have lost rights. Every server ends the streams that they have open. */
   cutTokens(ids: readonly number[]): void
 }
 
@@ -99,7 +99,7 @@ const idsPerMessage = 500
 async function tellCutTokens(tx: Transaction<Tables>, ids: readonly number[]): Promise<void> {
   for (let from = 0; from < ids.length; from += idsPerMessage) {
     const message = ids.slice(from, from + idsPerMessage).join(',')
-    await sql`select pg_notify(${channels.voidTokens}, ${message})`.execute(tx)
+    await sql`select pg_notify(${channels.revokedTokens}, ${message})`.execute(tx)
   }
 }
 

@@ -26,7 +26,7 @@ import { pruneHistory } from './write/history.ts'
 import { applyReport, writeContacts } from './write/report.ts'
 import { readStoredReports, reportEtag, storedEtag } from './write/stored-reports.ts'
 import { removeExpiredSlices, warnOfEnds } from './write/slice-ends.ts'
-import { removeEndedTokens } from './write/void-tokens.ts'
+import { removeEndedTokens } from './write/revoke-tokens.ts'
 
 /** Options of {@link openRegistry}. */
 export interface RegistryOptions {

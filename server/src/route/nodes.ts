@@ -107,7 +107,7 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
       config: { right: 'make an enrolment token' },
       schema: {
         tags,
-        summary: "Make a node's one-time enrolment token; the one before is void",
+        summary: "Make a node's one-time enrolment token; the one before is revoked",
         response: { 201: EnrollmentToken },
       },
     },
@@ -121,7 +121,7 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
     pattern(routes.nodeRevoke),
     {
       config: { right: 'revoke a node' },
-      schema: { tags, summary: "Void a node's keys and tokens", response: { 200: Node } },
+      schema: { tags, summary: "Revoke a node's keys and tokens", response: { 200: Node } },
     },
     (request: ById) => revokeNode(registry, idOf(request)),
   )

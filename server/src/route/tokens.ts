@@ -46,9 +46,9 @@ export function tokenRoutes(app: FastifyInstance, { registry }: RouteContext): v
   )
   deleteRoute(app, {
     url: pattern(routes.token),
-    right: 'void a token',
+    right: 'revoke a token',
     tags,
-    summary: 'Void a token, and cut what it has open',
+    summary: 'Revoke a token, and cut what it has open',
     remove: (request) => deleteToken(registry, numericId(request, 'token')),
   })
 }

@@ -4,7 +4,7 @@ import { findWeakness } from '../../domain/password-rule.ts'
 import type { Change } from '../change.ts'
 import { claimName } from './claim-name.ts'
 import { checkPassword, type LogInContext } from './log-in.ts'
-import { voidTokens } from './void-tokens.ts'
+import { revokeTokens } from './revoke-tokens.ts'
 
 /** Who changes how a user logs in. */
 export interface AuthChanger {
@@ -95,7 +95,7 @@ export async function endEntries(change: Change, { userId, keptId, all }: Ending
     .$if(!all, (query) => query.where('kind', 'in', ['login', 'session']))
     .execute()
   const ids = rows.flatMap(({ id }) => (id === keptId ? [] : [id]))
-  if (ids.length > 0) await voidTokens(change, { ids })
+  if (ids.length > 0) await revokeTokens(change, { ids })
 }
 
 async function countTokens({ tx }: Change, userId: number): Promise<number> {

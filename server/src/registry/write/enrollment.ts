@@ -14,7 +14,7 @@ import { membershipsOf } from '../read/memberships.ts'
 import type { Db } from '../read/selection.ts'
 import type { RegistryStore } from '../store.ts'
 import { lockNode } from './nodes.ts'
-import { voidTokens } from './void-tokens.ts'
+import { revokeTokens } from './revoke-tokens.ts'
 
 /** The address of the server for a node that does not have the management network yet. */
 export interface FirstContact {
@@ -116,7 +116,7 @@ export async function enrollNode(
       })
       .where('id', '=', nodeId)
       .execute()
-    await voidTokens(change, { nodeId })
+    await revokeTokens(change, { nodeId })
     const token = makeSecret('cln')
     await tx
       .insertInto('tokens')

@@ -6,7 +6,7 @@ import { hashSecret, makeSecret } from '../../access/secret.ts'
 import { actAs } from '../actor.ts'
 import type { Change } from '../change.ts'
 import type { RegistryStore } from '../store.ts'
-import { voidTokens } from './void-tokens.ts'
+import { revokeTokens } from './revoke-tokens.ts'
 
 /** What log-ins need. */
 export interface LogInContext {
@@ -173,5 +173,5 @@ async function makeRoom(change: Change, userId: number, kind: Given['kind']): Pr
     .orderBy(sql`coalesce(last_used_on, created_on)`, 'desc')
     .offset(mostOfKind - 1)
     .execute()
-  if (rows.length > 0) await voidTokens(change, { ids: rows.map(({ id }) => id) })
+  if (rows.length > 0) await revokeTokens(change, { ids: rows.map(({ id }) => id) })
 }

@@ -14,7 +14,7 @@ import type { Change } from '../change.ts'
 import { requireAllowed } from './group-rules.ts'
 import { chooseIsland } from './islands.ts'
 import { lockAdmission } from './room.ts'
-import { voidTokens } from './void-tokens.ts'
+import { revokeTokens } from './revoke-tokens.ts'
 
 /** Register a node of a group. The node is in `debug` until it is enrolled. @throws {@link LabError} LAB_NAME_TAKEN, LAB_GROUP_NOT_ALLOWED. */
 export async function createNode(
@@ -141,7 +141,7 @@ export async function deleteNode(
       change.note('sliver', 'deleted', sliverId(sliceId, id))
       change.note('slice', 'updated', sliceId)
     }
-    await voidTokens(change, { nodeId: id })
+    await revokeTokens(change, { nodeId: id })
     await change.tx.deleteFrom('nodes').where('id', '=', id).execute()
     change.note('node', 'deleted', id)
     change.tincHost(nodeTincName(id))
@@ -152,7 +152,7 @@ export async function deleteNode(
 export async function revokeNode(store: RegistryStore, id: number): Promise<Node> {
   return store.change(async (change) => {
     await lockNode(store, change, id)
-    await voidTokens(change, { nodeId: id })
+    await revokeTokens(change, { nodeId: id })
     await change.tx.deleteFrom('enrollments').where('node_id', '=', id).execute()
     await change.tx
       .updateTable('nodes')

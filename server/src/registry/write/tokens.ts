@@ -11,7 +11,7 @@ import type { RegistryStore } from '../store.ts'
 import { readTokens } from '../read/access.ts'
 import { ensureUser } from './ensure-user.ts'
 import { requireRoom } from './user-bounds.ts'
-import { hasLastingOperator, voidTokens } from './void-tokens.ts'
+import { hasLastingOperator, revokeTokens } from './revoke-tokens.ts'
 
 /** The default lifetime of a researcher's token: one year, so that forgotten tokens expire. */
 const researcherTokenLifeMs = 365 * 24 * 3600 * 1000
@@ -60,7 +60,7 @@ export async function createToken(
  */
 export async function deleteToken(store: RegistryStore, id: number): Promise<void> {
   await store.change(async (change) => {
-    const count = await voidTokens(change, { id })
+    const count = await revokeTokens(change, { id })
     if (count === 0) throw new LabError('LAB_NOT_FOUND', { kind: 'token', id: String(id) })
   })
 }

@@ -8,7 +8,7 @@ import { claimName } from './claim-name.ts'
 import type { RegistryStore } from '../store.ts'
 import { cutOpenOf, lockGroup, requireAdmins } from './group-rules.ts'
 import { deleteHostsOf, noteHostsOf } from './hosts.ts'
-import { requireLastingOperator, voidTokens } from './void-tokens.ts'
+import { requireLastingOperator, revokeTokens } from './revoke-tokens.ts'
 
 /** The most SSH keys of one user. */
 const maxAuthTokens = 100
@@ -80,7 +80,7 @@ export async function patchUser(
       if (before.is_superuser) await requireLastingOperator(change, 'this user')
     }
     if (before.is_superuser && !after.is_superuser)
-      await voidTokens(change, { userId: id, role: 'operator' })
+      await revokeTokens(change, { userId: id, role: 'operator' })
     return readUser(change.tx, id, keysShown)
   })
 }
@@ -118,7 +118,7 @@ export async function deleteUser(store: RegistryStore, id: number): Promise<void
     const user = await lockUser(change, id)
     const groupIds = await readGroupIds(change, id)
     for (const groupId of groupIds) await lockGroup(change, groupId)
-    await voidTokens(change, { userId: id })
+    await revokeTokens(change, { userId: id })
     await deleteHostsOf(change, id)
     await change.tx.deleteFrom('users').where('id', '=', id).execute()
     await requireAdmins(change, groupIds, { mayBeEmpty: true })

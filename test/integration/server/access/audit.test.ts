@@ -82,7 +82,7 @@ describe('the audit trail', () => {
     const his = await read(filter('token/id', token.id))
     expect(his.map(({ kind, right }) => [kind, right])).toEqual([
       ['node', 'make an enrolment token'],
-      ['token', 'void a token'],
+      ['token', 'revoke a token'],
     ])
     for (const entry of his)
       expect(entry).toMatchObject({ user_name: 'operator', token_name: 'short' })

@@ -9,7 +9,7 @@ import {
 } from '@community-lab/contract'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { removeEndedTokens } from '../../../../server/src/registry/write/void-tokens.ts'
+import { removeEndedTokens } from '../../../../server/src/registry/write/revoke-tokens.ts'
 import { makeToken, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
 import { answerOf, peopleOf, type People, type Person } from './people.ts'
 

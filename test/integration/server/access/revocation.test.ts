@@ -43,7 +43,7 @@ describe('a token that is void', () => {
     const id = Number(token.uri.split('/').at(-2))
     const removal = world.database.db.transaction().execute(async (tx) => {
       await tx.deleteFrom('tokens').where('id', '=', id).execute()
-      await sql`select pg_notify(${channels.voidTokens}, ${String(id)})`.execute(tx)
+      await sql`select pg_notify(${channels.revokedTokens}, ${String(id)})`.execute(tx)
       removing.resolve(undefined)
       await removed.promise
     })

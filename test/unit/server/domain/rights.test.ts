@@ -62,7 +62,7 @@ const table: Readonly<Record<RightName, string>> = {
   'make a token': 'pxumsngo',
   'make a token for another': 'o',
   'make an operator’s token': 'o',
-  'void a token': 'uo',
+  'revoke a token': 'uo',
   'make a group': 'pxumsngo',
   'change a group': 'go',
   'allow a group nodes': 'o',

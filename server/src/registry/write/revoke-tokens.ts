@@ -16,7 +16,7 @@ export type TokensOf =
  * @throws {@link LabError} LAB_AUTH_LAST_OPERATOR when no operator's token would be left that never expires and may change things, because nobody could create
  * another.
  */
-export async function voidTokens(change: Change, of: TokensOf): Promise<number> {
+export async function revokeTokens(change: Change, of: TokensOf): Promise<number> {
   const query = change.tx.deleteFrom('tokens').returning(['id', 'role', 'scope', 'expires_on'])
   const rows = await (
     'id' in of

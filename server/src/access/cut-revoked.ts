@@ -3,25 +3,25 @@ import { channels, type Notifications } from '../postgres/notifications.ts'
 import type { Tables } from '../postgres/tables.ts'
 import type { OpenRequests } from './open-requests.ts'
 
-/** Options of {@link cutVoidTokens}. */
-export interface VoidTokenOptions {
+/** Options of {@link cutRevokedTokens}. */
+export interface RevokedTokenOptions {
   readonly db: Kysely<Tables>
   readonly notifications: Notifications
   readonly open: OpenRequests
   readonly onError: (error: unknown) => void
 }
 
-/** Cut the open streams of tokens as soon as the tokens are void, by this server or another one. Returns the unsubscriber. */
-export function cutVoidTokens(options: VoidTokenOptions): () => void {
+/** Cut the open streams of tokens as soon as the tokens are revoked, by this server or another one. Returns the unsubscriber. */
+export function cutRevokedTokens(options: RevokedTokenOptions): () => void {
   const { db, notifications, open, onError } = options
-  return notifications.on(channels.voidTokens, (message) => {
+  return notifications.on(channels.revokedTokens, (message) => {
     if (message !== null) for (const id of message.split(',')) open.cut(Number(id))
     // Messages may have been missed.
     else findSuspects(db, open.tokens()).then((ids) => ids.forEach((id) => open.cut(id)), onError)
   })
 }
 
-/** Of tokens, those which may be void or allow less than before: all of users, whose roles nobody has compared, and of nodes those that do not exist any more. */
+/** Of tokens, those which may be revoked or allow less than before: all of users, whose roles nobody has compared, and of nodes those that do not exist any more. */
 async function findSuspects(
   db: Kysely<Tables>,
   ids: readonly number[],
