@@ -47,6 +47,7 @@ export const count = kind(
   (value) => value === Infinity || (Number.isSafeInteger(value) && Number(value) >= 0),
 )
 export const abortSignal = kind('an AbortSignal', (value) => value instanceof AbortSignal)
+export const yesOrNo = kind('true or false', (value) => typeof value === 'boolean')
 export const textMap = kind(
   'an object whose values are texts',
   (value) => isObject(value) && Object.values(value).every(text.is),

@@ -3,6 +3,7 @@ import {
   LabError,
   leastAmounts,
   lendsAll,
+  resourceMembers,
   nextLent,
   weekTimeIn,
   type Lends,
@@ -101,7 +102,9 @@ export function createLending({ device, timeZone, now }: LendingOptions): Lendin
     describe: (offered) => ({
       device: {
         ...device,
-        ...Object.fromEntries(offered.map(({ name, total }) => [memberOf[name], total] as const)),
+        ...Object.fromEntries(
+          offered.map(({ name, total }) => [resourceMembers[name], total] as const),
+        ),
       },
       time_zone: timeZone,
       is_open: isOpen,
@@ -118,13 +121,6 @@ export function createLending({ device, timeZone, now }: LendingOptions): Lendin
     return { member: '/set_state', message }
   }
 }
-
-const memberOf = {
-  memory: 'memory_mib',
-  disk: 'disk_mib',
-  processes: 'processes',
-  cpu: 'cpu_pct',
-} as const
 
 function noticeOf(sliver: string, error: MemberError): Notice {
   return { sliver, error, effect: 'ignored' }

@@ -1,4 +1,4 @@
-import type { MemberError, Slice } from '@community-lab/contract'
+import type { MemberError, Node, Slice } from '@community-lab/contract'
 import React from 'react'
 import type { Row } from './rows.ts'
 import { formatTime } from './time.ts'
@@ -19,7 +19,7 @@ export function RowView({ row }: { readonly row: Row }): React.JSX.Element {
       )
     case 'node':
       return (
-        <Line row={row} dot={toneOfNode(row.node)} errors={row.node.errors}>
+        <Line row={row} dot={toneOfNode(row.node)} errors={errorsOfNode(row.node)}>
           <span className="cl-name">{row.node.name}</span>
           <span className="cl-detail">
             {row.slivers} {row.slivers === 1 ? 'sliver' : 'slivers'}
@@ -106,6 +106,13 @@ function Line({
       <p className="cl-tip">{tipOf(row)}</p>
     </>
   )
+}
+
+/** Return the errors of a node, and why it is not ready if it is not. */
+function errorsOfNode({ errors, not_ready: notReady }: Node): readonly MemberError[] {
+  if (notReady === undefined || notReady === null) return errors
+  const message = `not ready since ${formatTime(notReady.since)}: ${notReady.reason}`
+  return [...errors, { member: '', message }]
 }
 
 /** Return the warning that a slice ends soon, if there is one. */

@@ -7,7 +7,7 @@ export type Tone = 'good' | 'busy' | 'bad' | 'idle'
 export function toneOfNode(node: Node): Tone {
   switch (node.state) {
     case 'production':
-      return 'good'
+      return node.not_ready ? 'busy' : 'good'
     case 'offline':
     case 'crashed':
     case 'failure':

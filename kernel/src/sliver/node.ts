@@ -12,6 +12,7 @@ import {
   text,
   wholeNumber,
   words,
+  yesOrNo,
 } from '../argument.ts'
 import { asTable, type Column, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
@@ -38,6 +39,8 @@ export interface Node {
   /** Its /64 prefix in the community network; null until the node has reported it. */
   readonly publicPrefix: string | null
   readonly lastSeenAt: Date | null
+  /** Why the node is not offered, and since when: slivers of several slices in a row failed on it. null: it is ready. */
+  readonly notReady: { readonly since: Date; readonly reason: string } | null
 }
 
 /** An amount of a resource of a node. */
@@ -75,6 +78,11 @@ export interface NodeFilter {
   readonly group?: string
   /** The node must have room for one more sliver with these resources. What is left out is that of a sliver by default: 64 MiB of memory, 128 MiB of disk. */
   readonly resources?: SliverResources
+  /**
+   * Whether slivers succeed on the node. `true`: only nodes that are ready; `false`: only those on which slivers of several slices in a row failed; `'any'`: both.
+   * Default: `'any'` for nodes that are given by name, otherwise `true`.
+   */
+  readonly ready?: boolean | 'any'
   readonly signal?: AbortSignal
 }
 
@@ -87,7 +95,7 @@ export class Nodes {
   }
 
   /**
-   * Find nodes, in the order of their ids. Without a filter, all nodes. The server applies the filter.
+   * Find nodes, in the order of their ids. Without a filter, all nodes that are ready. The server applies the filter.
    *
    * @example
    * const roofs = await lab.nodes.find({ state: 'production', properties: { place: 'roof' } })
@@ -105,7 +113,11 @@ export class Nodes {
         const query = await writeNodeQuery(this.#session, { ...filter, name }, signal)
         found.push(...(await http.ask(Type.Array(NodeSchema), routes.nodes, { query, signal })))
       }
-      const nodes = found.sort((one, other) => one.id - other.id).map(readNode)
+      const ready = filter.ready ?? (filter.name === undefined ? true : 'any')
+      const nodes = found
+        .sort((one, other) => one.id - other.id)
+        .map(readNode)
+        .filter(({ notReady }) => ready === 'any' || (notReady === null) === ready)
       return asTable(nodes, () => columns)
     })
   }
@@ -126,6 +138,7 @@ const filterKinds = {
   island: words,
   group: words,
   resources: anObject,
+  ready: either(yesOrNo, oneOf('any')),
   signal: abortSignal,
 }
 
@@ -151,6 +164,10 @@ function readNode(node: NodeSchema): Node {
     managementAddress: node.mgmt_net.addr,
     publicPrefix: node.public_prefix,
     lastSeenAt: node.last_seen_on === null ? null : new Date(node.last_seen_on),
+    notReady:
+      node.not_ready === undefined || node.not_ready === null
+        ? null
+        : { since: new Date(node.not_ready.since), reason: node.not_ready.reason },
   }
   Object.defineProperty(handle, inspect.custom, {
     value: () => `Node ${handle.name} (${handle.state}, ${handle.arch})`,

@@ -21,6 +21,7 @@ import {
   wholeNumber,
   words,
 } from '../argument.ts'
+import { currentDisplay } from '../display/current.ts'
 import { asTable, type Column, type Shown } from '../display/table.ts'
 import { formatTime } from '../display/time.ts'
 import type { Session } from '../session.ts'
@@ -89,7 +90,13 @@ export class Slices {
       await orAborted(this.#session.registerKey(), signal)
       const { http } = this.#session
       const asked = { method: 'PUT', body, signal } as const
-      const { slice, slivers } = await http.ask(SliceWithSlivers, routes.sliceEnsure, asked)
+      const { slice, slivers, warnings } = await http.ask(
+        SliceWithSlivers,
+        routes.sliceEnsure,
+        asked,
+      )
+      for (const warning of warnings ?? [])
+        currentDisplay().display({ 'text/plain': `slice ${slice.name}: ${warning}` })
       warnOfEnd(this.#session, slice)
       return new Slice(this.#session, slice, slivers)
     })

@@ -29,6 +29,8 @@ export interface Admission {
   readonly nodes: readonly Node[]
   /** The resources of each sliver: all of them, requested or by default. */
   readonly resources: readonly ResourceRequest[]
+  /** What is admitted all the same, and may fail: new slivers on nodes that are not ready. */
+  readonly warnings: readonly string[]
 }
 
 /**
@@ -65,7 +67,12 @@ export function admitSlice(spec: SliceSpec, context: AdmissionContext): Admissio
   const request = { slice: spec.name, template, resources, chosen: nodes, known, present }
   for (const node of nodes) if (!present.has(node.name)) checkNode(node, request)
   checkRoom(request)
-  return { template, nodes, resources }
+  const warnings = nodes.flatMap(({ name, not_ready: notReady = null }) =>
+    notReady === null || present.has(name)
+      ? []
+      : [`node ${name} may fail: not ready since ${notReady.since}, for ${notReady.reason}`],
+  )
+  return { template, nodes, resources, warnings }
 }
 
 /** Return every resource with its requested or default amount. The last request for a resource counts. */
@@ -206,7 +213,7 @@ function findOthers(request: SliverRequest): string[] {
   const excluded = new Set([...chosen.map(({ name }) => name), ...present.keys()])
   return known
     .filter((node) => !excluded.has(node.name))
-    .filter((node) => isReady(node) && canRun(node, template))
+    .filter((node) => isReady(node) && (node.not_ready ?? null) === null && canRun(node, template))
     .filter((node) => findShortage(node, request) === null)
     .slice(0, mostNodesTold)
     .map(({ name }) => name)

@@ -17,8 +17,8 @@ export interface SliverChanges {
 }
 
 /**
- * Find the nodes that keep their sliver although a spec does not list them. A list of nodes in production leaves out a node that is not in production today,
- * but nobody chose to leave it out. With `may_lose: 'slivers'` the list is used as it is.
+ * Find the nodes that keep their sliver although a spec does not list them. A list of nodes in production leaves out a node that is not in production today
+ * or does not count as ready, but nobody chose to leave it out. With `may_lose: 'slivers'` the list is used as it is.
  */
 export function keptNodes(
   spec: SliceSpec,
@@ -27,11 +27,15 @@ export function keptNodes(
 ): string[] {
   if (spec.may_lose === 'slivers') return []
   const listed = new Set(spec.nodes)
-  const inProduction = new Set(
-    nodes.filter(({ state }) => state === 'production').map(({ id }) => id),
+  const offered = new Set(
+    nodes
+      .filter(
+        ({ state, not_ready: notReady = null }) => state === 'production' && notReady === null,
+      )
+      .map(({ id }) => id),
   )
   return present
-    .filter(({ node }) => !listed.has(node.name) && !inProduction.has(node.id))
+    .filter(({ node }) => !listed.has(node.name) && !offered.has(node.id))
     .map(({ node }) => node.name)
 }
 

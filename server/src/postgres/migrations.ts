@@ -4,6 +4,7 @@ import { addGroupTemplates } from './migration/group-templates.ts'
 import { addHistory } from './migration/history.ts'
 import { addPlaces } from './migration/places.ts'
 import { addPasswords } from './migration/passwords.ts'
+import { addReadiness } from './migration/readiness.ts'
 import { addSliceWarnings } from './migration/slice-warnings.ts'
 
 /** All steps of the schema, in order. A step that was released is never changed. */
@@ -20,6 +21,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0010-lends': { up: addLends },
   '0011-slice-warnings': { up: addSliceWarnings },
   '0012-group-templates': { up: addGroupTemplates },
+  '0013-readiness': { up: addReadiness },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

@@ -20,6 +20,7 @@ import type {
   TokenKind,
   TokenScope,
 } from '@community-lab/contract'
+import type { Readiness } from '../domain/readiness.ts'
 
 // JSON columns are written as text. Otherwise pg would convert arrays to PostgreSQL's arrays.
 type Json<T extends object> = JSONColumnType<T>
@@ -135,6 +136,7 @@ export interface NodeTable {
   boot_sn: Generated<number>
   /** The limits that the owner has set. */
   lends: ColumnType<Partial<Lends>, string | undefined, string>
+  readiness: ColumnType<Readiness, string | undefined, string>
   tinc_pubkey: string | null
   island_id: number | null
   cn: NullableJson<CommunityEntry>

@@ -5,7 +5,6 @@ import {
   nodeSetStates,
   path as pathOf,
   routes,
-  type NodeState,
 } from '@community-lab/contract'
 import { Argument, type Command } from 'commander'
 import Type from 'typebox'
@@ -165,7 +164,10 @@ export async function listNodes(client: Client): Promise<readonly Node[]> {
 const columns = (now: number) => [
   { title: 'ID', show: ({ id }: Node) => id, align: 'right' as const },
   { title: 'NAME', show: ({ name }: Node) => name },
-  { title: 'STATE', show: ({ state }: Node): NodeState => state },
+  {
+    title: 'STATE',
+    show: ({ state, not_ready: notReady }: Node) => (notReady ? `${state}, not ready` : state),
+  },
   { title: 'SLIVERS', show: ({ slivers }: Node) => slivers.length, align: 'right' as const },
   { title: 'FREE MIB', show: (node: Node) => freeMemory(node), align: 'right' as const },
   { title: 'SEEN', show: ({ last_seen_on }: Node) => formatAgo(last_seen_on, now) },
@@ -183,6 +185,9 @@ function showNode(context: Context, node: Node, island: string | null): void {
     ...(island === null ? [] : [`island ${island}`]),
     `software ${node.soft_version ?? '-'}, seen ${formatAgo(node.last_seen_on, Date.now())}`,
     `slivers ${node.slivers.map(({ id }) => id).join(', ') || 'none'}`,
+    ...(node.not_ready
+      ? [`not ready since ${node.not_ready.since}: ${node.not_ready.reason}`]
+      : []),
     ...(node.capabilities?.lacks ?? []).map((each) => `lacks: ${each}`),
     ...node.errors.map(({ member, message }) => `error: ${member} ${message}`),
   ]

@@ -66,6 +66,16 @@ export const Node = Type.Object(
     resources: Type.Array(NodeResource),
     lends: Type.Optional(Lends),
     lending: Type.Optional(nullable(NodeLending)),
+    not_ready: Type.Optional(
+      nullable(
+        Type.Object(
+          { since: Time, reason: Type.String() },
+          {
+            description: 'it failed to make slivers of several slices in a row, and is not offered',
+          },
+        ),
+      ),
+    ),
     slivers: Type.Array(SliverRef),
     state: NodeState,
     state_changed_on: nullable(Time),

@@ -113,5 +113,11 @@ export const SliceSpec = Type.Object(
 export type SliceSpec = Static<typeof SliceSpec>
 
 /** A slice with all its slivers, as `ensure` answers. */
-export const SliceWithSlivers = Type.Object({ slice: Slice, slivers: Type.Array(Sliver) })
+export const SliceWithSlivers = Type.Object({
+  slice: Slice,
+  slivers: Type.Array(Sliver),
+  warnings: Type.Optional(
+    Type.Array(Type.String(), { description: 'what was done all the same, and may fail' }),
+  ),
+})
 export type SliceWithSlivers = Static<typeof SliceWithSlivers>

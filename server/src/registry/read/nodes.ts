@@ -12,6 +12,7 @@ import {
 } from '@community-lab/contract'
 import { isReserved } from '../../domain/admission.ts'
 import { lendResource, showResource } from '../../domain/lends.ts'
+import { describeFailures, type Readiness } from '../../domain/readiness.ts'
 import type { NodeTable } from '../../postgres/tables.ts'
 import type { Selectable } from 'kysely'
 import { islandRef } from './places.ts'
@@ -74,6 +75,7 @@ function showNode(
     ),
     lends,
     lending: report?.lending ?? null,
+    not_ready: showReadiness(row.readiness),
     slivers: occupants.map((occupant) => {
       const sliver = sliverId(occupant.slice_id, id)
       return { uri: path(routes.sliver, { id: sliver }), id: sliver }
@@ -86,6 +88,11 @@ function showNode(
     capabilities: report?.capabilities ?? null,
     errors: report?.errors ?? [],
   }
+}
+
+function showReadiness(readiness: Readiness): { since: string; reason: string } | null {
+  const { since } = readiness
+  return since === null ? null : { since, reason: describeFailures(readiness) }
 }
 
 function takenOf(name: ResourceName, occupants: readonly Occupant[]): number | null {

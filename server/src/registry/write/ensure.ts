@@ -66,6 +66,7 @@ export async function ensureSlice(
       created: slice === undefined,
       slice: found(shown, 'slice', sliceId),
       slivers: await store.read.slivers(tx, { sliceIds: [sliceId] }),
+      ...(admission.warnings.length === 0 ? {} : { warnings: [...admission.warnings] }),
     }
   })
 }

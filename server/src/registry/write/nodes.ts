@@ -8,6 +8,7 @@ import {
 import { checkNodeSetState } from '../../domain/node-state.ts'
 import { checkIfMatch } from '../etag.ts'
 import { found } from '../../domain/found.ts'
+import { readyNode } from '../../domain/readiness.ts'
 import { claimName } from './claim-name.ts'
 import type { RegistryStore } from '../store.ts'
 import type { Change } from '../change.ts'
@@ -89,6 +90,10 @@ export async function patchNode(
           cn: communityEntry(body.cn === undefined ? node.cn : body.cn),
           set_state: body.set_state ?? node.set_state,
           lends: JSON.stringify({ ...node.lends, ...body.lends }),
+          // Who puts a node into production again says that it was repaired.
+          ...(body.set_state === 'production' && node.set_state !== 'production'
+            ? { readiness: JSON.stringify(readyNode) }
+            : {}),
         })
         .where('id', '=', id)
         .execute(),

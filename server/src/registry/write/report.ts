@@ -8,6 +8,7 @@ import {
   type NodeState,
   type SliverState,
 } from '@community-lab/contract'
+import { noteOutcomes, type Outcome } from '../../domain/readiness.ts'
 import type { Change } from '../change.ts'
 import type { RegistryStore } from '../store.ts'
 import { lockNode } from './nodes.ts'
@@ -49,7 +50,8 @@ export async function applyReport(
       .where('node_id', '=', nodeId)
       .where('used_pubkey', 'is not', null)
       .execute()
-    await applySlivers(change, nodeId, slivers)
+    const outcomes = await applySlivers(change, nodeId, slivers)
+    await noteReadiness(change, nodeId, outcomes)
   })
 }
 
@@ -57,15 +59,17 @@ async function applySlivers(
   change: Change,
   nodeId: number,
   reports: NodeReport['slivers'],
-): Promise<void> {
+): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = []
   const known = await change.tx
     .selectFrom('slivers')
-    .select(['slice_id', 'state', 'report'])
+    .innerJoin('slices', 'slices.id', 'slivers.slice_id')
+    .select(['slice_id', 'slices.name as slice', 'state', 'report'])
     .where('node_id', '=', nodeId)
     .orderBy('slice_id')
     .execute()
   const byId = new Map(reports.map((report) => [report.id, report]))
-  for (const { slice_id: sliceId, state: before, report: last } of known) {
+  for (const { slice_id: sliceId, slice, state: before, report: last } of known) {
     const id = sliverId(sliceId, nodeId)
     const report = byId.get(id) ?? null
     const state: SliverState = report?.state ?? 'unknown'
@@ -83,7 +87,35 @@ async function applySlivers(
       .where('node_id', '=', nodeId)
       .execute()
     change.note('sliver', 'updated', id)
+    const message = (describeErrors(report?.errors) ?? 'it says no more').slice(0, mostReason)
+    outcomes.push({ slice_id: sliceId, slice, state, before, message })
   }
+  return outcomes
+}
+
+/** The most characters of one failure that the reason of a node that is not ready quotes. */
+const mostReason = 300
+
+/** Note which slivers the node has made or failed to make. */
+async function noteReadiness(
+  change: Change,
+  nodeId: number,
+  outcomes: readonly Outcome[],
+): Promise<void> {
+  if (outcomes.length === 0) return
+  const { readiness } = await change.tx
+    .selectFrom('nodes')
+    .select('readiness')
+    .where('id', '=', nodeId)
+    .executeTakeFirstOrThrow()
+  const next = noteOutcomes(readiness, outcomes, new Date())
+  if (isDeepStrictEqual(next, readiness)) return
+  await change.tx
+    .updateTable('nodes')
+    .set({ readiness: JSON.stringify(next) })
+    .where('id', '=', nodeId)
+    .execute()
+  if (next.since !== null || readiness.since !== null) change.note('node', 'updated', nodeId)
 }
 
 /**

@@ -45,6 +45,15 @@ it('a node lends what its owner sets: it shows that, its agent is told, and no m
     code: 'LAB_SLICE_NO_CAPACITY',
     details: { resource: 'memory', fits: 50, otherNodes: ['n2'] },
   })
+  // Nodes with room are those whose owners lend it.
+  const roomy = async (query: string) => {
+    const found = await world.ask(null, 'GET', `${routes.nodes}?room=${query}`)
+    return found.json<Node[]>().map(({ name }) => name)
+  }
+  expect(await roomy('{"memory":50}')).toEqual(['n1', 'n2'])
+  expect(await roomy('{"memory":51}')).toEqual(['n2'])
+  await lend(world, { slivers: 1 })
+  expect(await roomy('{}')).toEqual(['n2'])
   // What runs stays when the owner lends less, and a limit is removed by null.
   const less = (await lend(world, { memory_mib: 100 })).json<Node>()
   expect([memoryOf(less)?.avail, less.slivers.length]).toEqual([0, 1])

@@ -1,0 +1,85 @@
+import {
+  path,
+  routes,
+  type Node,
+  type SliceWithSlivers,
+  type SliverState,
+} from '@community-lab/contract'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { aSliverReport, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+
+let testbeds: Testbeds
+beforeAll(async () => {
+  testbeds = await startTestbeds('embedded')
+})
+afterAll(() => testbeds[Symbol.asyncDispose]())
+
+const n1 = path(routes.node, { id: 1 })
+
+async function ensure(world: TestbedWorld, name: string, nodes = ['n1']) {
+  const body = { name, template: 'tiny', nodes }
+  return world.ask(world.red, 'PUT', routes.sliceEnsure, { body })
+}
+
+/** A world in which the slivers of three slices on n1 have failed. */
+async function startFailing(): Promise<TestbedWorld> {
+  const world = await testbeds.start()
+  for (const name of ['a', 'b', 'c']) await ensure(world, name)
+  await report(world, ['fail_deploy', 'fail_deploy', 'fail_deploy'])
+  return world
+}
+
+/** The node reports its slivers, those of the slices 1, 2, 3. */
+async function report(world: TestbedWorld, states: readonly SliverState[]): Promise<void> {
+  const errors = [{ member: '/template', message: 'the disk is broken' }]
+  const slivers = states.map((state, at) => aSliverReport(`${at + 1}@1`, { state, errors }))
+  await world.report(1, { slivers })
+}
+
+async function notReady(world: TestbedWorld): Promise<Node['not_ready']> {
+  return (await world.ask(null, 'GET', n1)).json<Node>().not_ready
+}
+
+it('a node that fails three slices in a row is not ready, and says why; a sliver that starts brings it back', async () => {
+  await using world = await testbeds.start()
+  for (const name of ['a', 'b', 'c']) await ensure(world, name)
+  await report(world, ['fail_deploy', 'fail_deploy'])
+  expect(await notReady(world)).toBeNull()
+  const { last } = await world.context.feed.range()
+  await report(world, ['fail_deploy', 'fail_deploy', 'fail_start'])
+  expect((await notReady(world))?.reason).toMatch(
+    /^the slivers of 3 slices in a row failed on it: a \(fail_deploy: .*disk is broken\); b .*; c \(fail_start/u,
+  )
+  expect((await world.context.feed.range()).last).toBe(last + 2)
+  await report(world, ['fail_deploy', 'started', 'fail_start'])
+  expect(await notReady(world)).toBeNull()
+})
+
+it('a slice on a node that is not ready is admitted with a warning, and others are suggested instead of it', async () => {
+  await using world = await startFailing()
+  const made = await ensure(world, 'd')
+  expect([made.statusCode, made.json<SliceWithSlivers>().warnings]).toEqual([
+    201,
+    [expect.stringMatching(/^node n1 may fail: not ready since .*3 slices in a row/u)],
+  ])
+  // What is there already is not warned of again, and stays when a list leaves the node out.
+  expect((await ensure(world, 'd')).json<SliceWithSlivers>().warnings).toBeUndefined()
+  const moved = await ensure(world, 'd', ['n2'])
+  expect(moved.json<SliceWithSlivers>().slivers.map(({ id }) => id)).toEqual(['4@1', '4@2'])
+  const body = {
+    name: 'e',
+    template: 'tiny',
+    nodes: ['n2'],
+    resources: [{ name: 'memory', req: 4096 }],
+  }
+  const refused = await world.ask(world.red, 'PUT', routes.sliceEnsure, { body })
+  expect(refused.json()).toMatchObject({ details: { otherNodes: [] } })
+})
+
+it('who puts the node into production again makes it ready', async () => {
+  await using world = await startFailing()
+  expect(await notReady(world)).not.toBeNull()
+  for (const set_state of ['safe', 'production'])
+    await world.ask(world.operator, 'PATCH', n1, { body: { set_state } })
+  expect(await notReady(world)).toBeNull()
+})
