@@ -1,4 +1,10 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { JournalEntry, NodeInterval, NodeLastReport, path, routes } from '@community-lab/contract'
 import { connect, type Lab, type Slice } from '@community-lab/kernel'
+import Type, { type Static, type TSchema } from 'typebox'
+import { Value } from 'typebox/value'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { startTestbed, type RunningTestbed } from '../support/testbed.ts'
 
@@ -78,4 +84,40 @@ it('brings a node and its sliver back after it was powered off', async () => {
   await slice.started()
   const results = await slice.sh`true`
   expect(results.map((result) => result.exitCode)).toEqual([0, 0, 0, 0])
+  // What was is known, and ends where it has to: the sliver has two lives.
+  const states = (await read(Type.Array(NodeInterval), path(routes.nodeHistory, { id: 4 }))).map(
+    ({ state }) => state,
+  )
+  expect(states.slice(states.lastIndexOf('offline'))).toContain('production')
+  const lives = await read(Type.Array(JournalEntry), `${routes.journal}?/node_name="n4"`)
+  expect(lives.map(({ to }) => to === null)).toEqual([true, false])
+  // The server was killed in a test before.
+  expect(states).toContain('nodata')
 })
+
+it('stops slivers as the owner says on the device, and starts them again with their files', async () => {
+  await slice.sh`echo kept > /root/kept`
+  const owner = async (...words: string[]) => {
+    const env = {
+      ...process.env,
+      COMMUNITY_LAB_AGENT_DATA: join(testbed.home, 'vct', 'nodes', 'n3'),
+    }
+    await promisify(execFile)('agent/bin/community-lab-agent', ['owner', ...words], { env })
+  }
+  await owner('safe', '--reason', 'moving house')
+  await testbed.nodeIs('n3', 'safe')
+  await testbed.sliverIs('1@3', 'deployed')
+  const { current, data } = await read(NodeLastReport, path(routes.nodeState, { id: 3 }))
+  expect(current).toBe('safe')
+  expect(data?.errors.map(({ message }) => message).join()).toContain('moving house')
+  await owner('production')
+  await testbed.sliverIs('1@3', 'started')
+  await slice.started()
+  const results = await slice.sh`cat /root/kept`
+  expect(results.map(({ stdout }) => stdout)).toEqual(Array(4).fill('kept\n'))
+})
+
+async function read<S extends TSchema>(schema: S, route: string): Promise<Static<S>> {
+  const answer = await fetch(testbed.credentials.url + route)
+  return Value.Parse(schema, await answer.json())
+}

@@ -1,8 +1,24 @@
-import { nodeSetStates, sliceSetStates } from '@community-lab/contract'
+import { nodeSetStates, sliceSetStates, type SliverTarget } from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import type { Current } from '../../../../agent/src/plan/plan.ts'
+import {
+  describeWanted,
+  noteFailure,
+  stands,
+  type Failure,
+} from '../../../../agent/src/plan/failure.ts'
+import type { Step } from '../../../../agent/src/plan/step.ts'
 import type { NodeWanted } from '../../../../agent/src/plan/wanted.ts'
-import { aCurrent, applyStep, aSliverTarget, aTarget, planFor } from './situation.ts'
+import {
+  aCurrent,
+  applyStep,
+  aSliverTarget,
+  aStatus,
+  aTarget,
+  aTemplate,
+  planFor,
+  word,
+} from './situation.ts'
 
 /** A small generator of the same numbers every time. Source: mulberry32. */
 function createRandom(seed: number): (below: number) => number {
@@ -88,5 +104,85 @@ it('reaches it from any point at which it was interrupted', () => {
     }
     const target = randomTarget(random)
     expectReached(target, settle(target, current).current)
+  }
+})
+
+/** A node whose steps may fail, as its reconciler works on it. */
+interface Walk {
+  target: NodeWanted
+  current: Current
+  failures: Map<string, Failure>
+  nowMs: number
+}
+
+/** Plan once, and do the steps of each sliver until one fails. Returns the steps that were done. */
+function work(walk: Walk, fails: () => boolean): Step[] {
+  const done: Step[] = []
+  const stopped = new Set<string>()
+  for (const step of planFor(walk.target, walk.current, walk.failures, walk.nowMs)) {
+    if (step.kind !== 'reboot' && stopped.has(step.id)) continue
+    if (step.kind === 'reboot' || !fails()) {
+      walk.current = applyStep(walk.current, step)
+      done.push(step)
+      continue
+    }
+    stopped.add(step.id)
+    const wanted = describeWanted(
+      walk.target.node,
+      walk.target.slivers.find(({ id }) => id === step.id),
+    )
+    const failed = { step: step.kind, error: { member: '', message: 'no' }, wanted }
+    const failure = noteFailure(walk.failures.get(step.id), failed, walk.nowMs)
+    walk.failures.set(step.id, failure)
+  }
+  return done
+}
+
+const longestDelayMs = 300_000
+
+it('reaches whatever is wanted after any edits, failures and restarts of its agent, trying a failed step once per delay', () => {
+  const random = createRandom(11)
+  for (let count = 0; count < 150; count += 1) {
+    const walk: Walk = { target: aTarget(), current: aCurrent(), failures: new Map(), nowMs: 0 }
+    for (let event = 0; event < 12; event += 1) {
+      if (random(3) === 0) walk.target = randomTarget(random)
+      // An agent that is started again knows of no failure.
+      if (random(6) === 0) walk.failures.clear()
+      work(walk, () => random(3) === 0)
+      // Without a change, a sliver whose step has failed is left alone until its delay has passed.
+      const again = planFor(walk.target, walk.current, walk.failures, walk.nowMs)
+      expect(again.filter((step) => step.kind !== 'reboot' && isWaiting(walk, step.id))).toEqual([])
+      walk.nowMs += random(2_000)
+    }
+    walk.nowMs += longestDelayMs
+    const done = [work(walk, () => false), work(walk, () => false)].flat()
+    expect(planFor(walk.target, walk.current, walk.failures, walk.nowMs)).toEqual([])
+    expectReached(walk.target, walk.current)
+    // Each verb happens once for each sliver; a reset is the only reason to remove before allocating.
+    const words = done.filter((step) => step.kind !== 'authorize').map(word)
+    expect(new Set(words).size).toBe(words.length)
+  }
+})
+
+function isWaiting({ target, failures, nowMs }: Walk, id: string): boolean {
+  const wanted = target.slivers.find((one) => one.id === id)
+  const failure = failures.get(id)
+  return stands(failure, describeWanted(target.node, wanted)) && failure.retryAtMs > nowMs
+}
+
+it('changes nothing when anything but the state, the keys or a counter is edited: that counts from the next update on', () => {
+  const before = aSliverTarget()
+  const current = aCurrent([aStatus()])
+  for (const edit of [
+    { interfaces: [{ nr: 4, name: 'other0', type: 'public6' }] },
+    { resources: [{ name: 'memory', req: 512 }] },
+    { template: { ...aTemplate, id: 2, image_sha256: 'b'.repeat(64) } },
+    { slice_name: 'renamed' },
+  ] satisfies Partial<SliverTarget>[]) {
+    expect(planFor(aTarget([{ ...before, ...edit }]), current)).toEqual([])
+    const updated = aTarget([{ ...before, ...edit, instance_sn: 1 }])
+    const steps = planFor(updated, current)
+    expect(steps.map(word)).toEqual(['remove 1@1', 'allocate 1@1', 'deploy 1@1', 'start 1@1'])
+    expect(steps[1]).toMatchObject({ target: edit })
   }
 })
