@@ -4,7 +4,7 @@ import { addLinks } from './list.ts'
 
 const prefix = 'http://confine-project.eu/rel'
 
-/** The relations of links from the base resource. Source: CONFINE registry API v1, `registry/<kind>-list`; agreements and requests are our additions. */
+/** The relations of links from the base resource. Source: CONFINE registry API v1, `registry/<kind>-list`; agreements, requests and the journal are our additions. */
 const lists = {
   [routes.nodes]: 'registry/node-list',
   [routes.slices]: 'registry/slice-list',
@@ -17,14 +17,20 @@ const lists = {
   [routes.users]: 'registry/user-list',
   [routes.agreements]: 'registry/agreement-list',
   [routes.requests]: 'registry/request-list',
+  [routes.journal]: 'registry/journal-list',
 } as const
 
 /**
- * The functions of single resources. Source: CONFINE registry and controller API v1, `do-<function>`, called by POST with a null body; those of groups and
- * requests are our additions.
+ * The functions of single resources, and what is read about them. Source: CONFINE registry and controller API v1: `do-<function>`, called by POST with a null
+ * body, and `state`. Those of groups and requests, histories and availability are our additions.
  */
 const functions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  [routes.node]: { 'registry/do-reboot': routes.nodeReboot },
+  [routes.node]: {
+    'registry/do-reboot': routes.nodeReboot,
+    'controller/state': routes.nodeState,
+    'controller/history': routes.nodeHistory,
+    'controller/availability': routes.nodeAvailability,
+  },
   [routes.slice]: {
     'registry/do-renew': routes.sliceRenew,
     'registry/do-reset': routes.sliceReset,
@@ -37,7 +43,12 @@ const functions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'registry/do-accept': routes.requestAccept,
     'registry/do-refuse': routes.requestRefuse,
   },
-  [routes.sliver]: { 'registry/do-update': routes.sliverUpdate },
+  [routes.sliver]: {
+    'registry/do-update': routes.sliverUpdate,
+    'controller/state': routes.sliverState,
+    'controller/history': routes.sliverHistory,
+    'controller/availability': routes.sliverAvailability,
+  },
   [routes.template]: { 'controller/do-upload-image': routes.templateUploadImage },
 }
 

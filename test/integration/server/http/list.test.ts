@@ -227,7 +227,7 @@ describe('CONFINE’s Link relations', () => {
         ...['agreement', 'group', 'host', 'island', 'node', 'request', 'server', 'slice'].map(
           (kind) => `registry/${kind}-list`,
         ),
-        ...['sliver', 'template', 'user'].map((kind) => `registry/${kind}-list`),
+        ...['sliver', 'template', 'user', 'journal'].map((kind) => `registry/${kind}-list`),
       ].sort(),
     )
     for (const url of Object.values(found))
@@ -238,6 +238,9 @@ describe('CONFINE’s Link relations', () => {
     expect(await links('/api/nodes/1/')).toEqual({
       'registry/base': '/api/',
       'registry/do-reboot': '/api/nodes/1/ctl/reboot/',
+      'controller/state': '/api/nodes/1/ctl/state/',
+      'controller/history': '/api/nodes/1/ctl/history/',
+      'controller/availability': '/api/nodes/1/ctl/availability/',
     })
     expect(await links('/api/slices/1/')).toEqual({
       'registry/base': '/api/',
