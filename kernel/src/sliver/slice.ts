@@ -16,7 +16,7 @@ import { checkRun, startRun, type RunOptions } from '../run/start.ts'
 import { traceKinds, traceRoute, type Route, type TraceOptions } from '../run/traceroute.ts'
 import type { Session } from '../session.ts'
 import type { Files } from '../ssh/archive.ts'
-import { execKinds, type ExecOptions } from '../ssh/exec.ts'
+import { checkExecOptions, type ExecOptions } from '../ssh/exec.ts'
 import { commandOf, type Argument } from '../ssh/quote.ts'
 import type { CommandResults } from '../ssh/result.ts'
 import { runTemplate, type ShellTag } from '../ssh/template.ts'
@@ -141,7 +141,7 @@ export class Slice implements SliceHandle {
     command: string | readonly string[],
     options: ExecOptions = {},
   ): Promise<CommandResults> {
-    checkOptions('a command', options, execKinds)
+    checkExecOptions(options)
     return this.#onSlivers(options, (signal) =>
       runOnAll(this.#slivers, commandOf(command), { ...options, signal }),
     )

@@ -1,10 +1,10 @@
 import { inspect } from 'node:util'
 import { LabError, type Sliver as SliverObject } from '@community-lab/contract'
-import { checkArgument, checkOptions, checkSignal, words } from '../argument.ts'
+import { checkArgument, checkSignal, words } from '../argument.ts'
 import { displaySymbol, type Bundle } from '../display/bundle.ts'
 import { tableBundle } from '../display/table.ts'
 import type { Session } from '../session.ts'
-import { execKinds, execOn, type ExecOptions, type Execution } from '../ssh/exec.ts'
+import { checkExecOptions, execOn, type ExecOptions, type Execution } from '../ssh/exec.ts'
 import type { SshTarget } from '../ssh/pool.ts'
 import { commandOf, type Argument } from '../ssh/quote.ts'
 import type { CommandResult } from '../ssh/result.ts'
@@ -125,7 +125,7 @@ export class Sliver {
     command: string | readonly string[],
     options: ExecOptions = {},
   ): Promise<CommandResult> {
-    checkOptions('a command', options, execKinds)
+    checkExecOptions(options)
     return this.#call(options, (signal) =>
       runInside(this, commandOf(command), { ...options, signal }),
     )

@@ -1,6 +1,16 @@
 import type { Writable } from 'node:stream'
 import { LabError } from '@community-lab/contract'
-import { abortSignal, durationMs, textMap, textOrBytes, words } from '../argument.ts'
+import {
+  abortSignal,
+  anObject,
+  checkArgument,
+  checkOptions,
+  durationMs,
+  textMap,
+  textOrBytes,
+  words,
+  type Kind,
+} from '../argument.ts'
 import { describeCause } from '../http/client.ts'
 import { anySignal, reasonOf, timeoutSignal } from '../wait/signal.ts'
 import type { StartedCommand } from './connection.ts'
@@ -25,12 +35,25 @@ export interface ExecOptions extends CommandPlace {
 }
 
 /** The types of the options of a command. */
-export const execKinds = {
+const execKinds = {
   cwd: words,
   env: textMap,
   timeoutMs: durationMs,
   input: textOrBytes,
   signal: abortSignal,
+}
+
+/** Options of a command as they may be given. Who knows execFile may give arguments in their place. */
+const execOptions: Kind = {
+  ...anObject,
+  expected:
+    "an object. A program and its arguments are one list, as in exec(['ping', '-c', '3', host])",
+}
+
+/** Check the options of a command. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
+export function checkExecOptions(options: unknown): void {
+  checkArgument('the options of a command', options, execOptions)
+  checkOptions('a command', options, execKinds)
 }
 
 /** A command with its options, for {@link execOn}. */

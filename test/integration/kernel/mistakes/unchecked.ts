@@ -20,6 +20,10 @@ export const unchecked: Mistakes = {
     () => connect(any({ credentials: '/tmp/x.json' })),
     /"credentials"; expected no others than url, token, credentialsFile/u,
   ],
+  'arguments in place of options': [
+    ({ slice }) => slice.exec('ping', any(['-c', '3'])),
+    /options of a command is .*expected an object\. A program and its arguments are one list, as in exec\(\['ping'/u,
+  ],
   'an end of a link that is none': [
     ({ virtual }) => virtual().cutLink(any(undefined), 'n2'),
     /name of a node at an end of the link is undefined/u,
