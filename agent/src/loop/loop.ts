@@ -59,7 +59,7 @@ export interface Loop {
   noteReachable(): void
   /** Something on the node has changed: report it. */
   noteChange(): void
-  /** Work until the signal is aborted. Running steps are told to stop and waited for. Slivers continue to run. */
+  /** Work until the signal is aborted. Running steps are aborted, and their ends awaited. Slivers continue to run. */
   run(signal: AbortSignal): Promise<void>
 }
 

@@ -46,7 +46,7 @@ const bootSchema = Type.Object({
 })
 /** The format of `boot.json`. */
 const bootFormat: Format<typeof bootSchema> = {
-  what: 'how often this node was told to restart its slivers',
+  what: 'how often this node was asked to restart its slivers',
   version: 1,
   readableFrom: 0,
   schema: bootSchema,

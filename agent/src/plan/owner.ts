@@ -8,7 +8,7 @@ export const ownerStates = ['production', 'safe', 'failure'] as const
 export interface OwnerSetting {
   /** `safe`: slivers are stopped, and keep their files. `failure`: they are removed. */
   readonly state: (typeof ownerStates)[number]
-  /** Why, in the owner's words; null: they have not told. */
+  /** Why, in the owner's words; null: the owner gave no reason. */
   readonly reason: string | null
   /** The name of the user who set it, on the device. */
   readonly by: string

@@ -68,7 +68,7 @@ export function report(sources: ReportSources): NodeReport {
       [
         ...capabilityErrors(facts.capabilities),
         ...otherProtection(target, current),
-        ...untold(ids.length - maxSlivers),
+        ...unreported(ids.length - maxSlivers),
         ...(target?.nodeNotices ?? []),
         ...sources.errors,
       ],
@@ -157,9 +157,9 @@ function otherProtection(
   return [{ member: '', message }]
 }
 
-function untold(count: number): MemberError[] {
+function unreported(count: number): MemberError[] {
   if (count <= 0) return []
-  return [{ member: '/slivers', message: `${count} more slivers are not told of in this report` }]
+  return [{ member: '/slivers', message: `${count} more slivers are not in this report` }]
 }
 
 function sliverState(

@@ -52,14 +52,14 @@ export function restAfterMs(lookMs: number): number {
 }
 
 /** How long a finding stays in the report, in milliseconds. */
-const tellForMs = 3_600_000
-const mostTold = 20
+const reportedForMs = 3_600_000
+const mostFindings = 20
 
 /** Start checking. */
 export function startUpkeep(options: UpkeepOptions): Upkeep {
   const { parts, nowMs } = options
   const ending = new AbortController()
-  const told = new Map<string, { readonly finding: Finding; readonly untilMs: number }>()
+  const findings = new Map<string, { readonly finding: Finding; readonly untilMs: number }>()
   let looking: Promise<void> = Promise.resolve()
   let next: Promise<void> | null = null
   let gathering: NodeJS.Timeout | null = null
@@ -82,8 +82,8 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
     const { signal } = ending
     if (signal.aborted) return
     await check(signal).then(
-      (findings) => {
-        for (const finding of findings) note(name, finding)
+      (found) => {
+        for (const finding of found) addFinding(name, finding)
       },
       (error: unknown) => {
         if (!signal.aborted) options.onError(name, error)
@@ -91,10 +91,10 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
     )
   }
 
-  function note(part: string, finding: Finding): void {
-    const isNew = !told.delete(finding.message)
-    told.set(finding.message, { finding, untilMs: nowMs() + tellForMs })
-    for (const message of [...told.keys()].slice(0, -mostTold)) told.delete(message)
+  function addFinding(part: string, finding: Finding): void {
+    const isNew = !findings.delete(finding.message)
+    findings.set(finding.message, { finding, untilMs: nowMs() + reportedForMs })
+    for (const message of [...findings.keys()].slice(0, -mostFindings)) findings.delete(message)
     if (isNew) options.onFinding(part, finding)
   }
 
@@ -132,8 +132,8 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
   return {
     get problems() {
       const now = nowMs()
-      for (const [message, { untilMs }] of told) if (untilMs <= now) told.delete(message)
-      return [...told.values()].map(({ finding }) => finding)
+      for (const [message, { untilMs }] of findings) if (untilMs <= now) findings.delete(message)
+      return [...findings.values()].map(({ finding }) => finding)
     },
     check() {
       for (const part of parts) due.add(part)

@@ -91,7 +91,7 @@ class FileNodeCatcher implements NodeCatcher {
   #starting: Promise<CatcherProcess> | null = null
   #supervised: Promise<void> | null = null
   /** Settles when the catcher has written its list, or when this is closed. */
-  #told = Promise.withResolvers<undefined>()
+  #listWritten = Promise.withResolvers<undefined>()
   /** The reason for each folder that the catcher cannot catch. */
   #failed: ReadonlyMap<string, string> = new Map()
 
@@ -159,7 +159,7 @@ class FileNodeCatcher implements NodeCatcher {
   async close(): Promise<void> {
     this.#closed.abort()
     this.#watch.close()
-    this.#told.resolve(undefined)
+    this.#listWritten.resolve(undefined)
     await this.#supervised
   }
 
@@ -183,7 +183,7 @@ class FileNodeCatcher implements NodeCatcher {
     this.#writeWanted()
     const deadlineMs = performance.now() + answerWithinMs
     for (;;) {
-      const told = this.#told.promise
+      const written = this.#listWritten.promise
       // Look for the answer first: a catcher that has nothing left to catch ends right after its answer, and need not be started again.
       const caught = readList(this.#paths.caught)
       if (caught !== null && caught.serial >= serial) return caught
@@ -193,7 +193,7 @@ class FileNodeCatcher implements NodeCatcher {
         throw new Error(`the catcher has not answered within ${answerWithinMs / 1000} s`)
       const { ended } = await this.#run()
       wake(this.#paths.wake)
-      await this.#awaitNews(Promise.race([told, ended]), leftMs)
+      await this.#awaitNews(Promise.race([written, ended]), leftMs)
     }
   }
 
@@ -202,7 +202,7 @@ class FileNodeCatcher implements NodeCatcher {
     const timeout = new AbortController()
     const waitMs = Math.min(lookMs, longestMs)
     const look = delay(waitMs, undefined, { signal: timeout.signal }).catch(() => undefined)
-    await Promise.race([event, this.#told.promise, look])
+    await Promise.race([event, this.#listWritten.promise, look])
     timeout.abort()
   }
 
@@ -262,8 +262,8 @@ class FileNodeCatcher implements NodeCatcher {
 
   /** Read what the catcher has written. */
   #hear(): void {
-    this.#told.resolve(undefined)
-    this.#told = Promise.withResolvers()
+    this.#listWritten.resolve(undefined)
+    this.#listWritten = Promise.withResolvers()
     try {
       const caught = readList(this.#paths.caught)
       if (caught === null) return

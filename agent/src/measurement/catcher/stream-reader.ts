@@ -126,13 +126,14 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
     // Whoever waits for the end of a run counts its refused lines when the end arrives. So all refused lines are reported before the end.
     const end = samples.find(({ name }) => name === runEndMeasurement)
     const lost = end === undefined ? null : addLost(refusals, end.time_us)
-    const told = tellRefusals(lost?.refusals ?? refusals, {
+    const rejected = tellRefusals(lost?.refusals ?? refusals, {
       source,
       nowUs: last.timeUs,
       all: end !== undefined,
     })
-    const next = { ...moveTo(position, place, rest), ...lost?.counts, refusals: [...told.left] }
-    const all = end === undefined ? [...samples, ...told.samples] : [...told.samples, ...samples]
+    const next = { ...moveTo(position, place, rest), ...lost?.counts, refusals: [...rejected.left] }
+    const all =
+      end === undefined ? [...samples, ...rejected.samples] : [...rejected.samples, ...samples]
     return take(all, allowance === null ? next : { ...next, allowance }) ? 'more' : 'full'
   }
 
@@ -200,9 +201,9 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
   async function turn(): Promise<Turn> {
     const stepped = step()
     if (stepped !== null) return stepped
-    const told = tell()
+    const outcome = tell()
     await removeRead()
-    return told
+    return outcome
   }
 
   return {

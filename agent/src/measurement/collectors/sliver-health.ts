@@ -26,12 +26,12 @@ export interface SliverHealthOptions {
  */
 export function createSliverHealth(options: SliverHealthOptions): Collector {
   async function measure(sliver: MeasuredSliver): Promise<readonly Sample[]> {
-    const told = readCgroups(sliver.cgroups)
-    const isComplete = Object.values(told).every((value) => value !== null)
-    const added = isComplete ? told : await readPidNamespace(sliver.pid, options.procRoot)
-    const cpuSeconds = told.cpuSeconds ?? added.cpuSeconds
-    const memoryBytes = told.memoryBytes ?? added.memoryBytes
-    const processes = told.processes ?? added.processes
+    const counted = readCgroups(sliver.cgroups)
+    const isComplete = Object.values(counted).every((value) => value !== null)
+    const added = isComplete ? counted : await readPidNamespace(sliver.pid, options.procRoot)
+    const cpuSeconds = counted.cpuSeconds ?? added.cpuSeconds
+    const memoryBytes = counted.memoryBytes ?? added.memoryBytes
+    const processes = counted.processes ?? added.processes
     // The sliver has ended meanwhile.
     if (cpuSeconds === null && memoryBytes === null && processes === null) return []
     const fields: Sample['fields'] = { sliver_id: sliver.id }

@@ -22,7 +22,7 @@ export class DropCount {
   constructor(path: string, marks: Readonly<Record<string, unknown>>) {
     this.#path = path
     this.#totals = readTotals(path)
-    for (const [source, lines] of Object.entries(toldOf(marks)))
+    for (const [source, lines] of Object.entries(reportedIn(marks)))
       this.#totals[source] = Math.max(this.#totals[source] ?? 0, lines)
   }
 
@@ -39,12 +39,12 @@ export class DropCount {
   }
 
   /** Make samples that report the drops since the last report, and the mark to append with them; null when there are none. */
-  untold(
+  unreported(
     marks: Readonly<Record<string, unknown>>,
   ): { samples: Sample[]; marks: Record<string, unknown> } | null {
-    const told = toldOf(marks)
+    const reported = reportedIn(marks)
     const samples = Object.entries(this.#totals).flatMap(([source, total]) => {
-      const lines = total - (told[source] ?? 0)
+      const lines = total - (reported[source] ?? 0)
       if (lines <= 0) return []
       return [{ time_us: nowUs(), source, name: droppedMeasurement, fields: { lines } }]
     })
@@ -52,7 +52,7 @@ export class DropCount {
   }
 }
 
-function toldOf(marks: Readonly<Record<string, unknown>>): Totals {
+function reportedIn(marks: Readonly<Record<string, unknown>>): Totals {
   const mark = marks[markKey]
   return Value.Check(Totals, mark) ? mark : {}
 }

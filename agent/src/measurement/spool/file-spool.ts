@@ -102,9 +102,9 @@ class FileSpool implements Spool {
   append(samples: readonly Sample[], options: AppendOptions = {}): boolean {
     if (samples.length === 0) return this.#appendMarks(options.marks ?? {})
     const source = samples[0]?.source ?? nodeSource
-    const untold = this.#drops.untold(this.#marks)
-    const all = untold === null ? samples : [...untold.samples, ...samples]
-    const marks = { ...untold?.marks, ...options.marks }
+    const unreported = this.#drops.unreported(this.#marks)
+    const all = unreported === null ? samples : [...unreported.samples, ...samples]
+    const marks = { ...unreported?.marks, ...options.marks }
     const frame = encodeFrame(this.#lastSeq + 1, all.length, { samples: all, marks })
     if (!this.#hasRoom(source, frame.length) || !this.#write(frame, source)) {
       if (options.whenFull !== 'refuse') this.#drops.add(samples)

@@ -17,11 +17,11 @@ export function limitsOf(resources: SliverTarget['resources']): Limits {
 /** Find the limits of a sliver in the text of a record that is not readable as a whole. A resource that is not found has its default. */
 export function limitsInText(text: string): Limits {
   const [, members = ''] = /"limits"\s*:\s*\{([^}]*)\}/u.exec(text) ?? []
-  const told = resourceNames.flatMap((name) => {
+  const found = resourceNames.flatMap((name) => {
     const amount = Number(new RegExp(`"${name}"\\s*:\\s*(\\d{1,9})\\b`, 'u').exec(members)?.[1])
     return Number.isNaN(amount) ? [] : [[name, amount] as const]
   })
-  return { ...resourceDefaults, ...Object.fromEntries(told) }
+  return { ...resourceDefaults, ...Object.fromEntries(found) }
 }
 
 /** A value to write to a file of a cgroup. */

@@ -34,7 +34,7 @@ export function createWatch<Watched>(options: WatchOptions<Watched>): Watch {
         else troubled.delete(key)
       } catch (error) {
         // Too many open files, or no memory. This says nothing about what is watched.
-        noteTrouble(key, error)
+        reportError(key, error)
       }
     }
   }
@@ -45,13 +45,13 @@ export function createWatch<Watched>(options: WatchOptions<Watched>): Watch {
       await onUnwell(key)
       troubled.delete(key)
     } catch (error) {
-      noteTrouble(key, error)
+      reportError(key, error)
     } finally {
       handled.delete(key)
     }
   }
 
-  function noteTrouble(key: string, error: unknown): void {
+  function reportError(key: string, error: unknown): void {
     if (!troubled.has(key)) onError(key, error)
     troubled.add(key)
   }

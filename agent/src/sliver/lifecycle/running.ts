@@ -53,17 +53,17 @@ export function createRunningSlivers(
   }
 
   /** The last reported reason why each sliver cannot be cleaned up. The cleanup is repeated every few seconds, and the same reason is reported once. */
-  const told = new Map<string, string>()
+  const reported = new Map<string, string>()
 
   async function cleanUpOne(id: string): Promise<void> {
     try {
       await cleanUp(parts, id)
       await records.saveAgain(id)
-      told.delete(id)
+      reported.delete(id)
     } catch (error) {
       const what = LabError.is(error) ? error.code : reasonOf(error)
-      if (told.get(id) !== what) node.onProblem(id, error)
-      told.set(id, what)
+      if (reported.get(id) !== what) node.onProblem(id, error)
+      reported.set(id, what)
     }
   }
 
@@ -72,7 +72,7 @@ export function createRunningSlivers(
     inTurn,
     async cleanUpAll() {
       const left = [...new Set([...unclean, ...records.unsaved])]
-      for (const id of told.keys()) if (!left.includes(id)) told.delete(id)
+      for (const id of reported.keys()) if (!left.includes(id)) reported.delete(id)
       await Promise.all(left.map((id) => serial.run(id, () => cleanUpOne(id))))
     },
     async shapeLinks(signal) {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { samplesDisk } from '../../../../agent/src/measuring.ts'
+import { samplesDisk } from '../../../../agent/src/measurement/measuring.ts'
 import { ownDiskMiB } from '../../../../agent/src/report/resources.ts'
 import { ownPlace } from '../../../support/place.ts'
 import { startAgent, type TestAgent } from './world/agent.ts'

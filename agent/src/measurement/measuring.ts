@@ -2,9 +2,9 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '@community-lab/contract'
-import { isAbsent } from './errno.ts'
-import type { Log } from './loop/log.ts'
-import { repeatUntilAborted } from './loop/repeat.ts'
+import { isAbsent } from '../errno.ts'
+import type { Log } from '../loop/log.ts'
+import { repeatUntilAborted } from '../loop/repeat.ts'
 import {
   createCollectors,
   createSliverStreams,
@@ -14,10 +14,10 @@ import {
   openSpool,
   type MeasuredSliver,
   type Spool,
-} from './measurement/measurement.ts'
-import type { SliverStatus } from './plan/observed.ts'
-import type { NodeProblems } from './report/problems.ts'
-import type { Slivers } from './sliver/slivers.ts'
+} from './measurement.ts'
+import type { SliverStatus } from '../plan/observed.ts'
+import type { NodeProblems } from '../report/problems.ts'
+import type { Slivers } from '../sliver/slivers.ts'
 
 const mebibyte = 1024 * 1024
 /** The disk space that samples may take, in MiB: the spool, and for each sliver what the catcher stores, with the chunk that it may be moving. */
