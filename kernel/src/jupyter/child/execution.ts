@@ -25,6 +25,10 @@ interface Helper {
   r: unknown
   /** The number of imports and declarations that are completed. */
   n: number
+  /** The index of the statement that runs; -1 for none. */
+  s: number
+  /** What the code of the cell threw; null when it threw nothing. */
+  thrown: { readonly value: unknown } | null
   /** The value that the cell awaited or threw last outside of functions, and its position. */
   last: { readonly place: CellPlace; readonly value: unknown } | null
   /** Note that the cell awaits or throws a value at the position with this index. Returns the value. */
@@ -71,7 +75,11 @@ export class Executor {
         // Leave the stack of the message handler first. A cell that is terminated from outside takes its callers with it.
         await Promise.resolve()
         const boxes = request.boxes.map((name) => this.#boxes.of(name))
-        await (script.runInThisContext() as CellFunction)(helper, ...this.#modules.words, ...boxes)
+        const code = script.runInThisContext() as CellFunction
+        await code(helper, ...this.#modules.words, ...boxes).catch((value: unknown) => {
+          helper.thrown = { value }
+          throw value
+        })
         return await takeResult(helper)
       }
       const shown = await runInCell(cell, () => Promise.race([run(), interruption.promise]))
@@ -79,13 +87,14 @@ export class Executor {
     } catch (thrown) {
       const failure = cell.abort.signal.aborted
         ? interruptionOf(thrown)
-        : await describe(thrown, helper, request.name)
+        : await describe(thrown, helper, request)
       return { failure, result: null, notice: null, reached: helper.n }
     } finally {
       this.#running = null
       // The functions of the cell keep the helper alive. Drop its values, so that they do not keep these alive too.
       helper.r = undefined
       helper.last = null
+      helper.thrown = null
     }
   }
 
@@ -115,6 +124,8 @@ export class Executor {
     const helper: Helper = {
       r: undefined,
       n: 0,
+      s: -1,
+      thrown: null,
       last: null,
       at: (index, value) => {
         const place = awaited[index]
@@ -154,15 +165,22 @@ function attributesOf(options: ImportCallOptions | undefined): Record<string, st
 
 /**
  * Describe what a cell has thrown. Some stacks do not name the cell: that of an error that a library made later, for example in a timer, and that of a value
- * that is not an error. Then the position where the cell awaited or threw the value is added.
+ * that is not an error. Then the position where the cell awaited or threw the value is added, or else that of the statement.
  */
-async function describe(thrown: unknown, { last }: Helper, name: string): Promise<Failure> {
+async function describe(
+  thrown: unknown,
+  { last, thrown: own, s: statement }: Helper,
+  { name, statements }: ExecuteRequest,
+): Promise<Failure> {
   const failure = failureOf(thrown)
-  if (last === null || /\bcell-[\w-]+\.ts:\d/u.test(failure.text)) return failure
-  const isCause = last.value === thrown || (await isRejectedWith(last.value, thrown))
-  return isCause
-    ? placeFailure(failure, `${name}:${last.place.line}:${last.place.column}`)
-    : failure
+  if (/\bcell-[\w-]+\.ts:\d/u.test(failure.text)) return failure
+  const isAwaited =
+    last !== null && (last.value === thrown || (await isRejectedWith(last.value, thrown)))
+  const isOwn = own !== null && own.value === thrown
+  const place = isAwaited ? last.place : isOwn ? statements[statement] : undefined
+  return place === undefined
+    ? failure
+    : placeFailure(failure, `${name}:${place.line}:${place.column}`)
 }
 
 async function isRejectedWith(value: unknown, reason: unknown): Promise<boolean> {

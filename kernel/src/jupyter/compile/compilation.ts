@@ -42,6 +42,8 @@ export interface CompiledCell {
   readonly imports: readonly CellImport[]
   /** The positions of what the cell awaits or throws outside of functions. */
   readonly awaited: readonly CellPlace[]
+  /** The positions of its statements that may throw. */
+  readonly statements: readonly CellPlace[]
   readonly lineMap: LineMap
   /** The files that the cell imports, directly or indirectly, and that have changed since they were last sent. */
   readonly files: readonly SentFile[]

@@ -60,14 +60,15 @@ function rewriteOptionsFor(text: CellText, { known, types }: EmitOptions): Rewri
 }
 
 function cellOf(
-  { code, prefix, boxes, reached, imports, awaited }: Rewritten,
+  { code, prefix, boxes, reached, imports, awaited, statements }: Rewritten,
   lineMap: LineMap,
   placeOf: (offset: number) => CellPlace,
 ): EmittedCell {
   const placed = imports.map(({ start, ...each }): CellImport => {
     return { ...each, place: placeOf(start) }
   })
-  const cell = { code, prefix, boxes, imports: placed, awaited: awaited.map(placeOf), lineMap }
+  const places = { awaited: awaited.map(placeOf), statements: statements.map(placeOf) }
+  const cell = { code, prefix, boxes, imports: placed, ...places, lineMap }
   return { cell, reached }
 }
 

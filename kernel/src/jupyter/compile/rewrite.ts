@@ -28,6 +28,8 @@ export interface Rewritten {
   readonly reached: ReadonlyMap<string, number>
   /** The offsets of what the cell awaits or throws outside of functions. The helper's `at` gets the index in this list. */
   readonly awaited: readonly number[]
+  /** The offsets of the statements that may throw. The helper's `s` is the index of the one that runs. */
+  readonly statements: readonly number[]
   readonly edits: readonly Edit[]
 }
 
@@ -90,6 +92,8 @@ class Rewriter {
   readonly #begun = new Set<string>()
   /** Statements at the beginning of the function. */
   readonly #head: string[] = []
+  /** The offsets of the statements that may throw. */
+  readonly #mayThrow: number[] = []
   /** The number of imports and declarations found so far. */
   #statements = 0
 
@@ -130,12 +134,14 @@ class Rewriter {
       ...loads,
     ]
     return {
-      code: `${head.join(' ')}\n${this.#edits.apply()}\n})`,
+      // What `using` declares is disposed of after all statements.
+      code: `${head.join(' ')}\n${this.#edits.apply()}\n; ${this.#prefix}.s = -1 })`,
       prefix: this.#prefix,
       boxes,
       imports: this.#imports,
       reached: this.#reached,
       awaited: this.#facts.awaited.map(({ start }) => start),
+      statements: this.#mayThrow,
       edits: this.#edits.sorted(),
     }
   }
@@ -188,6 +194,7 @@ class Rewriter {
       const nested = this.#facts.nestedVars.filter(
         ({ start, end }) => node.start <= start && end <= node.end,
       )
+      if (!isImport(node) && node.type !== 'FunctionDeclaration') this.#noteStatement(node.start)
       if (nested.length > 0) this.#declareNested(node, nested)
       switch (node.type) {
         case 'VariableDeclaration':
@@ -209,6 +216,11 @@ class Rewriter {
         default:
       }
     }
+  }
+
+  #noteStatement(start: number): void {
+    this.#edits.insertBefore(start, `${this.#prefix}.s = ${this.#mayThrow.length}; `)
+    this.#mayThrow.push(start)
   }
 
   /** Load imports before any other statement, as modules do. */

@@ -10,6 +10,8 @@ beforeAll(async () => {
       "exports.later = () => new Promise((_, no) => setImmediate(() => no(new Error('later'))))",
       "exports.coded = () => new Promise((_, no) => setImmediate(() => no(Object.assign(new Error('coded'), { code: 7 }))))",
       "exports.bare = () => new Promise((_, no) => setImmediate(() => no('no error')))",
+      "exports.rows = async function* () { yield 1; throw 'cut' }",
+      "exports.text = () => { throw 'text' }",
       "exports.deep = (n) => { if (n === 0) throw new Error('deep'); exports.deep(n - 1) }",
     ].join('\n'),
   })
@@ -52,12 +54,32 @@ describe('a failed cell has its line in the error', () => {
     expect(stack).toMatch(/^ {4}at cell-\d+\.ts:3:1$/mu)
   })
 
-  it('but not for an error from elsewhere', async () => {
+  it.for([
+    ['a loop over an async iterator fails', 'for await (const each of failing.rows()) await each'],
+    ['a call throws a text', "(() => { throw 'text' })()"],
+    ['a class cannot be made', 'class Made extends failing.nothing {}'],
+    ['a constant gets its value', 'const value = failing.text()'],
+  ] as const)('when %s', async ([, statement]) => {
+    const { stack } = await session.run(
+      `await Promise.resolve()\nfunction later() {}\n  ${statement}`,
+    )
+    expect(stack).toMatch(/^ {4}at (?:\S+ \()?cell-\d+\.ts:3:/mu)
+  })
+
+  it('but not when an error has no stack because something is disposed of', async () => {
+    const { stack } = await session.run(
+      "using held = { [Symbol.dispose]() { throw 'late' } }\nlet last = 1",
+    )
+    expect(stack).toBe("'late'")
+  })
+
+  it('that of the statement, for an error from elsewhere', async () => {
     const cell = "try {\n  await Promise.reject('x')\n} catch {}\nfailing.deep(0)"
     await session.print('Error.stackTraceLimit = 0')
     const { stack } = await session.run(cell)
     await session.print('Error.stackTraceLimit = 100')
-    expect(stack).not.toContain('cell-')
+    expect(stack).toMatch(/^ {4}at cell-\d+\.ts:4:1$/mu)
+    expect(stack).not.toMatch(/cell-\d+\.ts:2/u)
   })
 })
 
