@@ -10,12 +10,16 @@ import { createAttempts } from './access/attempts.ts'
 import { createPasswords } from './access/password.ts'
 import { createSessionCookie } from './access/session-cookie.ts'
 import type { ServerConfiguration } from './config.ts'
+import { confineAnswersPlugin } from './confine/answers.ts'
+import { optionsRoute } from './confine/options.ts'
+import { confinePlugin } from './confine/plugin.ts'
 import { openEventFeed } from './events/feed.ts'
 import { cachingPlugin } from './http/caching.ts'
 import { addressLimitPlugin, defaultLimits, streamLimitPlugin, type Limits } from './http/limits.ts'
 import { linksPlugin } from './http/links.ts'
 import { nodeTurnsPlugin } from './http/node-turns.ts'
 import { openapiPlugin } from './http/openapi.ts'
+import { methodsPlugin } from './http/methods.ts'
 import { answerProblem, bodyLimitBytes, problemPlugin } from './http/problems.ts'
 import { useContractSchemas } from './http/validate.ts'
 import { managementPlugin } from './mgmt/management.ts'
@@ -107,8 +111,13 @@ export async function buildApp(options: AppOptions): Promise<App> {
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: ['etag', 'link', 'location'],
     maxAge: 600,
+    // The route of OPTIONS answers what is no question of a browser.
+    strictPreflight: false,
+    preflightContinue: true,
   })
   await app.register(addressLimitPlugin, { limits })
+  await app.register(methodsPlugin)
+  await app.register(confinePlugin, { publicUrl: configuration.publicUrl })
   await app.register(websocket, {
     options: { maxPayload: maxMessageBytes, perMessageDeflate: false },
   })
@@ -118,6 +127,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   await app.register(streamLimitPlugin, { limits })
   await app.register(linksPlugin)
   await app.register(cachingPlugin)
+  await app.register(confineAnswersPlugin, { publicUrl: configuration.publicUrl })
   await app.register(openapiPlugin, { version })
   await app.register(managementPlugin, {
     dataDir,
@@ -160,6 +170,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     attempts: createAttempts(() => performance.now()),
   }
   await app.register((routes, _options, done) => {
+    optionsRoute(routes)
     serverRoutes(routes, context)
     nodeRoutes(routes, context)
     agentRoutes(routes, context)

@@ -11,6 +11,8 @@ export interface ServerConfiguration {
   readonly listen: { readonly host: string; readonly port: number } | null
   /** The HTTPS URL of the server in the community network, for nodes that do not have the VPN yet. */
   readonly communityUrl: string
+  /** The URL under which clients reach the server, without a last slash, for absolute URIs; null: the one that each client uses. */
+  readonly publicUrl: string | null
   readonly tincAddress: string
   readonly tincPort: number
   /** The /48 prefix of the management network. */
@@ -35,6 +37,7 @@ const meanings = {
   SOCKET: 'the Unix socket for programs of this machine',
   LISTEN: 'where HTTPS is served, [address]:port',
   COMMUNITY_URL: 'how nodes reach the server in the community network, https://…',
+  PUBLIC_URL: 'how clients reach the server, for absolute URIs; a proxy’s URL with its path',
   TINC_ADDRESS: "the server's address in the community network",
   TINC_PORT: 'the port of its tincd',
   MGMT_PREFIX: "the management network's /48",
@@ -89,6 +92,9 @@ export function readServerConfiguration(
   const communityUrl = need('COMMUNITY_URL')
   if (!communityUrl.startsWith('https://') || !URL.canParse(communityUrl))
     throw invalid('COMMUNITY_URL', communityUrl, 'an https URL')
+  const publicUrl = read('PUBLIC_URL')
+  if (publicUrl !== null && !/^https?:\/\/[^\s?#<>",]+[^\s?#<>",/]$/u.test(publicUrl))
+    throw invalid('PUBLIC_URL', publicUrl, 'an http or https URL without a last slash')
   const tincAddress = need('TINC_ADDRESS')
   const mgmtPrefix = read('MGMT_PREFIX') ?? 'fd65:fc41:c50f::/48'
   if (!/^[0-9a-f:]+::\/48$/u.test(mgmtPrefix) || !isIPv6(mgmtPrefix.replace('/48', '')))
@@ -113,6 +119,7 @@ export function readServerConfiguration(
     socket: socket === null ? null : path('SOCKET', socket),
     listen: parseListen(read('LISTEN')),
     communityUrl,
+    publicUrl,
     tincAddress,
     tincPort: integer('TINC_PORT', 655, 65_535),
     mgmtPrefix,

@@ -53,6 +53,8 @@ export const routes = {
   islands: '/api/islands/',
   island: '/api/islands/{id}/',
   hosts: '/api/hosts/',
+  /** GET: the images of nodes, which are none yet. */
+  baseImages: '/api/baseimages/',
   host: '/api/hosts/{id}/',
   groups: '/api/groups/',
   group: '/api/groups/{id}/',

@@ -12,8 +12,8 @@ export interface Filter {
 /** The most values of one filter. */
 const maxValues = 1_000
 
-/** Query parameters of every list that are not filters. */
-const pageMembers = ['page', 'per_page']
+/** Query parameters of every list that are not filters. CONFINE accepts `show`, too, and does nothing with it. */
+const pageMembers = ['page', 'per_page', 'show']
 
 /**
  * Read the filters of a list's query. `others` are parameters of the list that are not filters. Filters are JSON pointers with a JSON value, strings in double

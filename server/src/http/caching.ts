@@ -5,7 +5,8 @@ import { etagOf, namesEtag } from '../registry/etag.ts'
 export const cachingPlugin = fp(
   (app) => {
     app.addHook('preSerialization', async (request, reply, payload) => {
-      if (request.method !== 'GET' || reply.statusCode !== 200 || payload === null) return payload
+      const reads = request.method === 'GET' || request.method === 'HEAD'
+      if (!reads || reply.statusCode !== 200 || payload === null) return payload
       const etag = etagOf(payload)
       void reply.header('etag', etag).header('cache-control', 'no-cache')
       const known = request.headers['if-none-match']

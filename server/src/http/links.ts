@@ -15,6 +15,7 @@ const lists = {
   [routes.hosts]: 'registry/host-list',
   [routes.groups]: 'registry/group-list',
   [routes.users]: 'registry/user-list',
+  [routes.baseImages]: 'controller/baseimage-list',
   [routes.agreements]: 'registry/agreement-list',
   [routes.requests]: 'registry/request-list',
   [routes.journal]: 'registry/journal-list',
@@ -31,6 +32,7 @@ const functions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'controller/history': routes.nodeHistory,
     'controller/availability': routes.nodeAvailability,
   },
+  [routes.user]: { 'controller/do-change-auth': routes.userChangeAuth },
   [routes.slice]: {
     'registry/do-renew': routes.sliceRenew,
     'registry/do-reset': routes.sliceReset,
@@ -58,7 +60,7 @@ export const linksPlugin = fp(
     app.addHook('preSerialization', (request, reply, payload, done) => {
       const { url } = request.routeOptions
       if (
-        request.method === 'GET' &&
+        (request.method === 'GET' || request.method === 'HEAD') &&
         reply.statusCode === 200 &&
         url?.startsWith(routes.base) === true
       )
@@ -73,10 +75,21 @@ export const linksPlugin = fp(
 function linksOf(route: string, params: unknown): string[] {
   const link = (target: string, relation: string) => `<${target}>; rel="${prefix}/${relation}"`
   const base = link(routes.base, 'registry/base')
+  const all = Object.entries(lists)
   if (route === routes.base)
-    return [base, ...Object.entries(lists).map(([target, relation]) => link(target, relation))]
+    return [
+      base,
+      link(routes.getAuthToken, 'controller/do-get-auth-token'),
+      ...all.map(([target, relation]) => link(target, relation)),
+    ]
+  const bases = [base, link(routes.base, 'controller/base')]
   const { id } = (params ?? {}) as { readonly id?: string }
-  if (id === undefined) return [base]
+  if (id === undefined) return bases
+  const list = all.filter(([target]) => route === `${target}{id}/`)
   const own = Object.entries(functions[route] ?? {})
-  return [base, ...own.map(([relation, target]) => link(path(target, { id }), relation))]
+  return [
+    ...bases,
+    ...list.map(([target, relation]) => link(target, relation)),
+    ...own.map(([relation, target]) => link(path(target, { id }), relation)),
+  ]
 }

@@ -1,13 +1,10 @@
-import { LabError } from '@community-lab/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { fulfils, readFilters } from '../domain/filter.ts'
+import { isConfineClient } from '../confine/client.ts'
+import { fulfils, readFilters, type Filter } from '../domain/filter.ts'
 import { both, splitFilters, type Condition } from '../postgres/filter.ts'
 import type { ListSource } from '../registry/read/list-source.ts'
+import { readConfinePages, readPages, type Pages } from './pages.ts'
 
-/** The most objects on a page. */
-export const maxPerPage = 1_000
-/** The objects on a page unless `per_page` says otherwise. */
-export const defaultPerPage = 100
 /** The number of objects in one query when the database cannot filter. */
 export const batchSize = 1_000
 
@@ -15,7 +12,7 @@ export const batchSize = 1_000
  * Answer a list as CONFINE does: whole objects, filtered by JSON pointers, and in pages when `page` or `per_page` is given, with Link headers to
  * the first, last, previous and next page. The database filters by members that have a column. The server filters the rest in batches.
  *
- * @throws {@link LabError} LAB_REQUEST_UNKNOWN_FILTER, LAB_REQUEST_INVALID.
+ * @throws LabError LAB_REQUEST_UNKNOWN_FILTER, LAB_REQUEST_INVALID.
  */
 export async function answerList<T>(
   request: FastifyRequest,
@@ -28,28 +25,54 @@ export async function answerList<T>(
   const split = splitFilters(filters, columns)
   const where = readConditions(query, conditions).reduce(both, split.where)
   const { rest } = split
-  const isPaged =
-    source.isAlwaysPaged === true || query['page'] !== undefined || query['per_page'] !== undefined
-  const perPage = readCount(query, 'per_page', defaultPerPage, maxPerPage)
-  const page = readCount(query, 'page', 1, Number.MAX_SAFE_INTEGER)
-  const from = isPaged ? (page - 1) * perPage : 0
-  const to = isPaged ? from + perPage : Infinity
-
-  if (rest.length > 0) {
-    const found: T[] = []
-    let count = 0
-    for await (const object of readAll(source, where)) {
-      if (!fulfils(object, rest)) continue
-      if (count >= from && count < to) found.push(object)
-      count++
-    }
-    if (isPaged) addPageLinks(request, reply, { page, last: lastPage(count, perPage) })
-    return found
+  const isConfine = isConfineClient(request)
+  const pages = isConfine ? readConfinePages(query) : readPages(query)
+  if (!pages.isPaged && source.isAlwaysPaged !== true) {
+    if (isConfine) addPageLinks(request, reply, { page: 1, last: 1 })
+    return rest.length === 0 ? source.read({ where }) : readFiltered(source, where, rest)
   }
-  if (!isPaged) return source.read({ where })
+  const { perPage, page: asked, isLastAtMost } = pages
+  if (rest.length > 0) {
+    const cut = await cutFiltered(readAll(source, where), rest, pages)
+    addPageLinks(request, reply, cut)
+    return cut.objects
+  }
   const last = lastPage(await source.count(where), perPage)
+  const page = isLastAtMost ? Math.min(asked, last) : asked
   addPageLinks(request, reply, { page, last })
-  return page > last ? [] : source.read({ where, limit: perPage, offset: from })
+  return page > last ? [] : source.read({ where, limit: perPage, offset: (page - 1) * perPage })
+}
+
+async function readFiltered<T>(
+  source: ListSource<T>,
+  where: Condition,
+  filters: readonly Filter[],
+): Promise<readonly T[]> {
+  const found: T[] = []
+  for await (const object of readAll(source, where))
+    if (fulfils(object, filters)) found.push(object)
+  return found
+}
+
+/** Return one page of the objects that fulfil the filters. */
+async function cutFiltered<T>(
+  objects: AsyncIterable<T>,
+  filters: readonly Filter[],
+  { perPage, page: asked, isLastAtMost }: Pages,
+): Promise<{ readonly objects: readonly T[]; readonly page: number; readonly last: number }> {
+  let found: readonly T[] = []
+  let current: T[] = []
+  let count = 0
+  for await (const object of objects) {
+    if (!fulfils(object, filters)) continue
+    if (count % perPage === 0) current = []
+    current.push(object)
+    count++
+    if (Math.ceil(count / perPage) === asked) found = current
+  }
+  const last = lastPage(count, perPage)
+  if (asked <= last || !isLastAtMost) return { objects: found, page: asked, last }
+  return { objects: current, page: last, last }
 }
 
 /** Read the conditions of a query that are not filters. */
@@ -107,19 +130,4 @@ function addPageLinks(
     ...(page > 1 ? [link('prev', Math.min(page - 1, last))] : []),
     ...(page < last ? [link('next', page + 1)] : []),
   ])
-}
-
-/** Read a whole number of a query. @throws {@link LabError} LAB_REQUEST_INVALID. */
-export function readCount(
-  query: Readonly<Record<string, unknown>>,
-  name: string,
-  fallback: number,
-  max: number,
-): number {
-  const text = query[name]
-  if (text === undefined) return fallback
-  const value = typeof text === 'string' && /^\d{1,15}$/u.test(text) ? Number(text) : 0
-  if (value >= 1 && value <= max) return value
-  const message = `must be a whole number from 1 to ${max}`
-  throw new LabError('LAB_REQUEST_INVALID', { issues: [{ pointer: `?${name}`, message }] })
 }

@@ -1,19 +1,19 @@
 import { LabError, problemMediaType, toProblem } from '@community-lab/contract'
 import fp from 'fastify-plugin'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { isConfineClient } from '../confine/client.ts'
+import { toConfineRefusal } from '../confine/refusal.ts'
+import { noRoute } from './methods.ts'
 
 /**
- * Answer every error as an RFC 9457 problem with one of our codes. An unexpected error is logged completely, and its answer contains only the id of the
- * request.
+ * Answer every error as an RFC 9457 problem with one of our codes, or to clients of CONFINE as CONFINE does. An unexpected error is logged completely, and its
+ * answer contains only the id of the request.
  */
 export const problemPlugin = fp(
   (app) => {
     app.setErrorHandler<FastifyError>(answerProblem)
     app.setNotFoundHandler((request) => {
-      throw new LabError('LAB_NOT_FOUND', {
-        kind: 'resource',
-        id: `${request.method} ${request.url.split('?')[0]?.slice(0, 200) ?? ''}`,
-      })
+      throw noRoute(app, request)
     })
     return Promise.resolve()
   },
@@ -28,15 +28,33 @@ export function answerProblem(
 ): FastifyReply {
   const known = toLabError(error, request.id)
   if (known.code === 'LAB_SERVER_INTERNAL') request.log.error({ err: error }, 'request failed')
-  const problem = toProblem(known, request.id)
   if (
     LabError.is(known, 'LAB_REQUEST_RATE_LIMITED') ||
     LabError.is(known, 'LAB_SERVER_BUSY') ||
     LabError.is(known, 'LAB_AUTH_TOO_MANY_ATTEMPTS')
   )
     void reply.header('retry-after', known.details.retryAfterS)
+  if (isConfineClient(request)) {
+    const { status, body } = toConfineRefusal(known, {
+      method: request.method,
+      ...changeOf(request),
+    })
+    return reply.code(status).type('application/json').send(body)
+  }
+  const problem = toProblem(known, request.id)
   if (problem.status === 401) void reply.header('www-authenticate', 'Bearer')
   return reply.code(problem.status).type(problemMediaType).send(problem)
+}
+
+/** Tell what a request changes: the kind of its object, and whether its body describes one. */
+function changeOf({ method, routeOptions }: FastifyRequest): {
+  readonly kind: string
+  readonly changesObject: boolean
+} {
+  const kind = /^\/api\/(\w+)s\/:id\/$/u.exec(routeOptions.url ?? '')?.[1] ?? ''
+  const isList = /^\/api\/\w+\/$/u.test(routeOptions.url ?? '')
+  const changesObject = ['POST', 'PUT', 'PATCH'].includes(method) && (isList || kind !== '')
+  return { kind, changesObject }
 }
 
 // Messages of pg that have no code.

@@ -12,7 +12,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type TSchema } from 'typebox'
 import { found } from '../domain/found.ts'
 import { measureShares, type Interval, type Period } from '../domain/history.ts'
-import { addLinks, answerList, defaultPerPage, maxPerPage, readCount } from '../http/list.ts'
+import { addLinks, answerList } from '../http/list.ts'
+import { defaultPerPage, maxPerPage, readCount } from '../http/pages.ts'
 import { PeriodQuery, readPeriod } from '../http/period.ts'
 import {
   readNodeHistory,

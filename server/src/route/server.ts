@@ -1,5 +1,6 @@
 import {
   Base,
+  BaseImage,
   confineDebugPrefix,
   confinePrivatePrefix,
   Health,
@@ -9,6 +10,7 @@ import {
 import '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
+import Type from 'typebox'
 import '../mgmt/management.ts'
 import '../telemetry/plugin.ts'
 import type { RouteContext } from './context.ts'
@@ -46,6 +48,19 @@ export function serverRoutes(app: FastifyInstance, context: RouteContext): void 
         testbed_params: { mgmt_ipv6_prefix: mgmtPrefix },
       } satisfies Base
     },
+  )
+  app.get(
+    routes.baseImages,
+    {
+      config: { right: 'read the testbed' },
+      schema: {
+        tags,
+        summary: 'List the images of nodes',
+        response: { 200: Type.Array(BaseImage) },
+      },
+    },
+    // Devices get their images elsewhere until the server builds them.
+    () => [] satisfies BaseImage[],
   )
   app.get(
     routes.health,

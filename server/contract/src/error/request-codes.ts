@@ -45,6 +45,16 @@ export const requestCodes = {
       ? `cannot read a body of type ${JSON.stringify(d.found)}; send application/json`
       : `the body is ${d.found}; send ${d.expected}`,
   ),
+  LAB_REQUEST_METHOD: code<{ method: string; path: string; allowed: readonly string[] }>(
+    405,
+    false,
+    (d) => `${d.path} has no ${d.method}; it has ${d.allowed.join(', ')}`,
+  ),
+  LAB_REQUEST_NOT_ACCEPTABLE: code<{ accept: string; offered: string }>(
+    406,
+    false,
+    (d) => `cannot answer as ${JSON.stringify(d.accept)}; accept ${d.offered}`,
+  ),
   LAB_NOT_FOUND: code<{ kind: string; id: string }>(
     404,
     false,

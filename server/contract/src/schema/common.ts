@@ -43,11 +43,12 @@ export type Ref = Static<typeof Ref>
 export const SliverRef = Type.Object({ uri: Type.String(), id: Type.String() })
 export type SliverRef = Static<typeof SliverRef>
 
-/** Free-form properties. Source: CONFINE, name pattern `^[a-z][_0-9a-z]*[0-9a-z]$`. */
+/** Free-form properties. A name has 2 to 64 characters. Source: CONFINE, name pattern `^[a-z][_0-9a-z]*[0-9a-z]$`. */
 export const Properties = Type.Record(
-  Type.String({ pattern: '^[a-z][_0-9a-z]*[0-9a-z]$', maxLength: 64 }),
+  Type.String({ pattern: '^[a-z][_0-9a-z]{0,62}[0-9a-z]$' }),
   Type.String({ maxLength: 1024 }),
-  { maxProperties: 100 },
+  // Without it, names that do not match the pattern would be accepted, with any value.
+  { maxProperties: 100, additionalProperties: false },
 )
 export type Properties = Static<typeof Properties>
 

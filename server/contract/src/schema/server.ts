@@ -15,6 +15,20 @@ export const Base = Type.Object(
 )
 export type Base = Static<typeof Base>
 
+/** An image from which the system of a node is installed. Source: CONFINE controller, base images. */
+export const BaseImage = Type.Object(
+  {
+    uri: Type.String(),
+    id: Type.Integer(),
+    name: Type.String(),
+    architectures: Type.Array(Type.String()),
+    image: Type.String(),
+    default: Type.Boolean(),
+  },
+  { $id: 'BaseImage' },
+)
+export type BaseImage = Static<typeof BaseImage>
+
 /** `GET /health`: the state of what the server needs. 200 when all is well, otherwise 503. */
 export const Health = Type.Object(
   {

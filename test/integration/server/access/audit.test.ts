@@ -107,7 +107,7 @@ describe('the audit trail', () => {
     ])
       await expect(statement.execute(db)).rejects.toThrow('the audit trail is never changed')
     for (const method of ['PUT', 'PATCH', 'DELETE'] as const)
-      expect((await world.ask(world.operator, method, `${routes.audit}1/`)).statusCode).toBe(404)
+      expect((await world.ask(world.operator, method, `${routes.audit}1/`)).statusCode).toBe(405)
     expect((await world.ask(world.red, 'GET', routes.audit)).statusCode).toBe(403)
   })
 })

@@ -1,7 +1,14 @@
 import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
 import { gzipSync } from 'node:zlib'
-import { path, routes, type Group, type Template, type TokenCreated } from '@community-lab/contract'
+import {
+  acceptOf,
+  path,
+  routes,
+  type Group,
+  type Template,
+  type TokenCreated,
+} from '@community-lab/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
 import { peopleOf } from './people.ts'
@@ -30,6 +37,7 @@ interface LateRequest {
 async function begin({ method, url, token, body }: LateRequest): Promise<() => Promise<number>> {
   const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body))
   const headers = {
+    accept: acceptOf(),
     authorization: `Bearer ${token}`,
     'content-type': Buffer.isBuffer(body) ? 'application/gzip' : 'application/json',
     'content-length': String(bytes.length),

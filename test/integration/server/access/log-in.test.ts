@@ -1,4 +1,5 @@
 import {
+  acceptOf,
   path,
   routes,
   type AuditEntry,
@@ -282,7 +283,11 @@ describe('a page’s session', () => {
     const { csrf_token: csrf } = answer.json<SessionBegun>()
     const session = cookie.split(';')[0] ?? ''
     const ask = (method: 'GET' | 'POST', url: string, headers: object = {}) =>
-      world.app.inject({ method, url, headers: { cookie: `other=1; ${session}`, ...headers } })
+      world.app.inject({
+        method,
+        url,
+        headers: { accept: acceptOf(), cookie: `other=1; ${session}`, ...headers },
+      })
     return { ada, cookie, csrf, session, ask }
   }
 
@@ -305,7 +310,7 @@ describe('a page’s session', () => {
         method: 'POST',
         url: routes.addAuthToken,
         payload: { auth_token: 'ssh-ed25519 AAAA x' },
-        headers: { ...key.headers, cookie: session, ...headers },
+        headers: { ...key.headers, accept: acceptOf(), cookie: session, ...headers },
       })
     expect(await answerOf(add({}))).toEqual([403, 'LAB_AUTH_CSRF'])
     expect(await answerOf(add({ 'x-csrftoken': 'x'.repeat(43) }))).toEqual([403, 'LAB_AUTH_CSRF'])

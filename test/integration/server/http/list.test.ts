@@ -114,6 +114,7 @@ describe('a list', () => {
         last: url(3),
         next: url(2),
         'http://confine-project.eu/rel/registry/base': '/api/',
+        'http://confine-project.eu/rel/controller/base': '/api/',
       },
     })
     expect(await page('per_page=2&page=2')).toMatchObject({
@@ -228,15 +229,20 @@ describe('CONFINE’s Link relations', () => {
           (kind) => `registry/${kind}-list`,
         ),
         ...['sliver', 'template', 'user', 'journal'].map((kind) => `registry/${kind}-list`),
+        'controller/baseimage-list',
+        'controller/do-get-auth-token',
       ].sort(),
     )
-    for (const url of Object.values(found))
+    expect(found['controller/do-get-auth-token']).toBe(routes.getAuthToken)
+    for (const url of Object.values(found).filter((each) => each !== routes.getAuthToken))
       expect((await world.ask(world.red, 'GET', url)).statusCode).toBe(200)
   })
 
-  it('lead from an object to the base and to its functions, called by POST with a null body', async () => {
+  it('lead from an object to the base, to its list and to its functions, called by POST with a null body', async () => {
     expect(await links('/api/nodes/1/')).toEqual({
       'registry/base': '/api/',
+      'controller/base': '/api/',
+      'registry/node-list': '/api/nodes/',
       'registry/do-reboot': '/api/nodes/1/ctl/reboot/',
       'controller/state': '/api/nodes/1/ctl/state/',
       'controller/history': '/api/nodes/1/ctl/history/',
@@ -244,6 +250,8 @@ describe('CONFINE’s Link relations', () => {
     })
     expect(await links('/api/slices/1/')).toEqual({
       'registry/base': '/api/',
+      'controller/base': '/api/',
+      'registry/slice-list': '/api/slices/',
       'registry/do-renew': '/api/slices/1/ctl/renew/',
       'registry/do-reset': '/api/slices/1/ctl/reset/',
     })

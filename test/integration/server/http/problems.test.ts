@@ -55,7 +55,7 @@ const cases: readonly (readonly [string, Method, string, AskOptions, number, str
   ],
   ['a path that is none', 'GET', '/api/nods/', {}, 404, 'LAB_NOT_FOUND'],
   ['a path with a damaged escape', 'GET', '/api/nodes/%zz/', {}, 400, 'LAB_REQUEST_INVALID'],
-  ['a verb that a path does not have', 'PATCH', '/api/nodes/', {}, 404, 'LAB_NOT_FOUND'],
+  ['a verb that a path does not have', 'PATCH', '/api/nodes/', {}, 405, 'LAB_REQUEST_METHOD'],
   [
     'a body that is no JSON',
     'POST',

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import type { RowBatch } from '@community-lab/contract'
+import { acceptOf, type RowBatch } from '@community-lab/contract'
 import { describe, expect, it } from 'vitest'
 import { startApp, type TestApp } from './app.ts'
 import { aSample, fromNode, makeFolder, samples } from './world.ts'
@@ -13,6 +13,8 @@ interface Event {
   readonly id: string
   readonly batch: RowBatch
 }
+
+const ours = { accept: acceptOf() }
 
 /** Read events of rows until the client has enough. */
 async function* readEvents(
@@ -141,16 +143,25 @@ describe('a Parquet file', () => {
     await using folder = await makeFolder()
     await using server = await startApp(folder.dir)
     await server.app.telemetry.append(fromNode([aSample(1, { name: 'load' })]))
-    const early = await server.app.inject('/api/measurements/node/cpu/parquet')
+    const early = await server.app.inject({
+      url: '/api/measurements/node/cpu/parquet',
+      headers: ours,
+    })
     expect(early.statusCode).toBe(404)
     expect(early.json()).toMatchObject({
       code: 'LAB_MEASUREMENT_UNKNOWN',
       details: { scope: 'node', name: 'cpu', known: ['load'] },
     })
-    const never = await server.app.inject('/api/measurements/node/Bad%22name/parquet')
+    const never = await server.app.inject({
+      url: '/api/measurements/node/Bad%22name/parquet',
+      headers: ours,
+    })
     expect(never.statusCode).toBe(404)
     expect(never.json()).toMatchObject({ code: 'LAB_NOT_FOUND' })
-    const response = await server.app.inject('/api/measurements/node/cpu/parquet?from=yesterday')
+    const response = await server.app.inject({
+      url: '/api/measurements/node/cpu/parquet?from=yesterday',
+      headers: ours,
+    })
     expect(response.json()).toMatchObject({ code: 'LAB_REQUEST_INVALID' })
   })
 })
@@ -167,7 +178,7 @@ describe('who may read', () => {
     await using folder = await makeFolder()
     await using server = await startApp(folder.dir)
     await server.app.telemetry.append(fromNode([aSample(1), aSample(2, ofSlice)]))
-    const headers = { authorization: `Bearer ${token}` }
+    const headers = { ...ours, authorization: `Bearer ${token}` }
     const ask = (url: string) => server.app.inject({ url, headers })
     expect((await ask('/api/measurements/slice-3/rtt/parquet')).statusCode).toBe(status)
     expect((await ask('/api/measurements/?scope=slice-3')).statusCode).toBe(status)

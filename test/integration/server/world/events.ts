@@ -1,4 +1,4 @@
-import type { ChangeEvent } from '@community-lab/contract'
+import { acceptOf, type ChangeEvent } from '@community-lab/contract'
 import type { World } from './world.ts'
 
 /** A server-sent event. */
@@ -38,6 +38,7 @@ export async function readEvents(
       : `http://127.0.0.1:${address.port}`
   const leaving = new AbortController()
   const headers = {
+    accept: acceptOf('text/event-stream'),
     ...(lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) }),
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
   }

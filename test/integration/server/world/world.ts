@@ -79,6 +79,7 @@ export interface WorldOptions {
   readonly databaseUrl: string
   /** A data folder to begin with a copy of. */
   readonly copyOf?: string
+  readonly publicUrl?: string
   readonly offlineAfterS?: number
   readonly origins?: readonly string[]
   readonly limits?: Limits
@@ -87,6 +88,7 @@ export interface WorldOptions {
 /** Put a server together. */
 export async function startWorld(options: WorldOptions): Promise<World> {
   const { databaseUrl, copyOf, offlineAfterS = 3600, origins = [], limits } = options
+  const { publicUrl = null } = options
   await using stack = new AsyncDisposableStack()
   const dataDir = await mkdtemp(join(tmpdir(), 'cl-test-server-'))
   stack.defer(() => rm(dataDir, { recursive: true, force: true }))
@@ -100,6 +102,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       socket: null,
       listen: { host: '::1', port: 8443 },
       communityUrl: 'https://[2001:db8::1]:8443',
+      publicUrl,
       tincAddress: '2001:db8::1',
       tincPort: 655,
       mgmtPrefix,

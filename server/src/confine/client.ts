@@ -1,0 +1,11 @@
+import { problemMediaType } from '@community-lab/contract'
+import type { IncomingHttpHeaders } from 'node:http'
+
+/**
+ * Tell whether a request comes from a client of CONFINE's API. Clients of this project say that they read problem documents. A WebSocket is theirs, too: CONFINE
+ * has none.
+ */
+export function isConfineClient({ headers }: { readonly headers: IncomingHttpHeaders }): boolean {
+  const { accept = '', upgrade } = headers
+  return upgrade === undefined && !accept.toLowerCase().includes(problemMediaType)
+}

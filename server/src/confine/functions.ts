@@ -1,0 +1,28 @@
+import { LabError, routes } from '@community-lab/contract'
+
+/** The answer of a function to CONFINE's clients. Our own get the changed object. */
+export interface FunctionAnswer {
+  readonly status: number
+  readonly detail: string
+}
+
+/** Functions of CONFINE's API that answer with a text. Source: CONFINE controller 1.0.2. */
+export const functionAnswers: Readonly<Record<string, FunctionAnswer>> = {
+  [routes.nodeReboot]: { status: 200, detail: 'Node instructed to reboot' },
+  [routes.sliceReset]: { status: 202, detail: 'Slice instructed to reset' },
+  [routes.sliceRenew]: { status: 200, detail: 'Slice renewed for 30 days' },
+  [routes.sliverUpdate]: { status: 202, detail: 'Sliver instructed to update' },
+}
+
+/** Check that the body of a function has nothing in it. @throws {@link LabError} LAB_REQUEST_INVALID. */
+export function checkNoData(body: unknown): void {
+  const isEmpty =
+    body === undefined ||
+    body === null ||
+    body === '' ||
+    body === 0 ||
+    (typeof body === 'object' && Object.keys(body).length === 0)
+  if (isEmpty) return
+  const message = 'This endpoint only accepts null data'
+  throw new LabError('LAB_REQUEST_INVALID', { issues: [{ pointer: '', message }] })
+}
