@@ -131,6 +131,11 @@ export const differences: readonly Difference[] = [
   },
   // Templates.
   {
+    of: /^templates create forbidden$/u,
+    is: /^status 400, not 403$/u,
+    reason: 'any group may make templates; an operator marks the public ones',
+  },
+  {
     of: /^templates without sha256$/u,
     is: /^no member \/__all__$/u,
     reason: 'images are uploaded, so that nodes need no other server; image_uri cannot be given',
