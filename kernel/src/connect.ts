@@ -10,7 +10,15 @@ import { ensureSshKey } from './credentials/ssh-key.ts'
 import { Lab } from './lab.ts'
 import { openSession } from './session.ts'
 
-const connectKinds = { url: words, token: words, credentialsFile: localFile, vct_socket: localFile }
+const connectKinds = {
+  url: words,
+  token: words,
+  credentialsFile: localFile,
+  vct_socket: localFile,
+  // The content of a credentials file may be given. Its name and password are for other programs.
+  username: words,
+  password: words,
+}
 
 /**
  * Connect to a testbed. Its address and your token come from the first of these that has them:

@@ -31,6 +31,7 @@ import { auditRoutes } from './route/audit.ts'
 import { eventRoutes } from './route/events.ts'
 import { agreementRoutes, groupRoutes } from './route/groups.ts'
 import { historyRoutes } from './route/history.ts'
+import { invitationRoutes } from './route/invitations.ts'
 import { logInRoutes } from './route/log-in.ts'
 import { agentRoutes, nodeRoutes } from './route/nodes.ts'
 import { hostRoutes, islandRoutes, serverResourceRoutes } from './route/places.ts'
@@ -188,6 +189,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     requestRoutes(routes, context)
     tokenRoutes(routes, context)
     logInRoutes(routes, logIn)
+    invitationRoutes(routes, logIn)
     eventRoutes(routes, context)
     done()
   })

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect, type Lab } from '@community-lab/kernel'
-import { acceptOf, LabError, parseCredentials } from '@community-lab/contract'
+import { acceptOf, LabError, parseCredentials, routes } from '@community-lab/contract'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startTestbed, type RunningTestbed } from '../support/testbed.ts'
 
@@ -121,4 +121,25 @@ it('lets the owner of a node change it, and neither a researcher nor a student',
     for (const as of [token, student])
       expect([method, await change(method, as)]).toEqual([method, 403])
   expect(await change('PATCH', owner)).toBe(200)
+})
+
+it('lets each person in by the name and password of their file, as CONFINE’s clients log in', async () => {
+  const { url } = testbed.credentials
+  for (const [file, username, role] of [
+    ['credentials-operator.json', 'operator', 'operator'],
+    ['credentials.json', 'researcher', 'researcher'],
+    ['credentials-student.json', 'student', 'researcher'],
+    ['credentials-owner.json', 'owner', 'researcher'],
+  ] as const) {
+    const text = await readFile(join(testbed.home, file), 'utf8')
+    const { password } = JSON.parse(text) as { password: string }
+    const answer = await fetch(url + routes.getAuthToken, {
+      method: 'POST',
+      body: new URLSearchParams({ username, password }),
+    })
+    const { token } = (await answer.json()) as { token: string }
+    const headers = { authorization: `Token ${token}`, accept: acceptOf() }
+    const who = await fetch(url + routes.whoami, { headers })
+    expect(await who.json()).toMatchObject({ role, user: { name: username } })
+  }
 })

@@ -19,6 +19,10 @@ export interface Credentials {
   readonly token: string
   /** The control socket of a virtual testbed on this machine. */
   readonly vct_socket?: string
+  /** Not used: notebooks log in by their token. */
+  readonly username?: string
+  /** Not used, as `username`. */
+  readonly password?: string
 }
 
 /** The environment of the process and its current folder. */
@@ -53,8 +57,9 @@ export function findCredentials(
 }
 
 /** Check credentials that the caller gives. @throws {@link LabError} LAB_CREDENTIALS_INVALID. */
-export function takeCredentials(credentials: Credentials): FoundCredentials {
-  return hideToken({ ...checkCredentials('the credentials given', credentials), folder: null })
+export function takeCredentials({ url, token, vct_socket: socket }: Credentials): FoundCredentials {
+  const own = { url, token, ...(socket === undefined ? {} : { vct_socket: socket }) }
+  return hideToken({ ...checkCredentials('the credentials given', own), folder: null })
 }
 
 /** The folder of this user's settings. */

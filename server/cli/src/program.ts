@@ -9,7 +9,7 @@ import { addGroup } from './command/group.ts'
 import { addHost } from './command/host.ts'
 import { addIsland } from './command/island.ts'
 import { addNode } from './command/node.ts'
-import { leaf, nodeCount, parameter, port } from './command/option.ts'
+import { leaf, nodeCount, parameter, port, usualPort } from './command/option.ts'
 import { addRequest } from './command/request.ts'
 import { run, type RunOptions } from './command/run.ts'
 import { addServer } from './command/server.ts'
@@ -108,7 +108,8 @@ function addStart(program: Command, context: Context): void {
     JSON.parse(readFileSync(file, 'utf8')),
   )) {
     const read = flags.startsWith('--nodes') ? nodeCount : flags.includes('port') ? port : null
-    if (value === undefined) command.option(flags, description)
+    if (value === undefined && read === null) command.option(flags, description)
+    else if (value === undefined) command.option(flags, description, read ?? port)
     else if (read === null) command.option(flags, description, value)
     else command.option(flags, description, read, read(value))
   }
@@ -121,7 +122,7 @@ function addRun(program: Command, context: Context, outcome: Outcome): void {
     .option('--output <file>', 'write the executed notebook here (default: nowhere)')
     .addOption(param.argParser(parameter).default([], 'none'))
     .option('--nodes <count>', 'virtual nodes, when one is brought up', nodeCount, 5)
-    .option('--port <port>', "the server's port, when one is brought up", port, 8080)
+    .option('--port <port>', `the server's port, when one is brought up (${usualPort})`, port)
     .addHelpText('after', runHelp)
     .action(async (notebook: string, options: RunOptions) => {
       outcome.exitCode = await run(context, notebook, options)

@@ -84,6 +84,10 @@ export const routes = {
   logIn: '/api/users/ctl/log-in/',
   /** POST: the session of a page ends. */
   logOut: '/api/users/ctl/log-out/',
+  /** POST, operators: a one-time secret by which the user sets a password. */
+  userInvite: '/api/users/{id}/ctl/invite/',
+  /** POST an InvitationRedeem, without a token. */
+  redeemInvitation: '/api/users/ctl/redeem-invitation/',
   /** POST a ChangeAuth. */
   userChangeAuth: '/api/users/{id}/ctl/change-auth/',
   /** POST an AuthTokenAdd, for the user who asks. */

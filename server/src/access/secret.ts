@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 
-/** Create a secret of 256 bits. Its prefix tells the kind of a secret that is found in a leaked file. `cls`: a session's. */
-export function makeSecret(prefix: 'clo' | 'clr' | 'cln' | 'cle' | 'cls'): string {
+/** Create a secret of 256 bits. Its prefix tells the kind of a secret that is found in a leaked file. `cls`: a session's, `cli`: an invitation's. */
+export function makeSecret(prefix: 'clo' | 'clr' | 'cln' | 'cle' | 'cls' | 'cli'): string {
   return `${prefix}_${randomBytes(32).toString('base64url')}`
 }
 

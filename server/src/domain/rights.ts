@@ -63,6 +63,7 @@ export const rights = {
   },
   // The handler also asks for the password of before, except of an operator who changes another's.
   'change a password': { may: ['operator', 'user itself'], object: 'user', changes: true },
+  'invite a user': { may: operators, object: 'user', changes: true },
   'name a user': { may: operators, object: 'none', changes: true },
   'disable a user': { may: operators, object: 'none', changes: true },
   'make an operator': { may: operators, object: 'none', changes: true },
@@ -181,7 +182,7 @@ export const memberRights: Readonly<
   'make a template': { is_public: 'make a template public' },
   'change a template': { is_public: 'make a template public' },
   'change a host': { owner: 'give a host to another' },
-  'make a token': { user: 'make a token for another', group: 'make a token for another' },
+  'make a token': { user: 'make a token for another' },
 }
 
 /** Describe who may, in words: "a group admin or node admin of group red, or an operator". `group` is the name of the object's group, if it is known. */

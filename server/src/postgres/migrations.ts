@@ -3,6 +3,8 @@ import type { Migration } from 'kysely/migration'
 import { addGroupTemplates } from './migration/group-templates.ts'
 import { addHistory } from './migration/history.ts'
 import { addPlaces } from './migration/places.ts'
+import { addInvitations } from './migration/invitations.ts'
+import { addLastingAudit } from './migration/lasting-audit.ts'
 import { addPasswords } from './migration/passwords.ts'
 import { addReadiness } from './migration/readiness.ts'
 import { addSliceWarnings } from './migration/slice-warnings.ts'
@@ -22,6 +24,8 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0011-slice-warnings': { up: addSliceWarnings },
   '0012-group-templates': { up: addGroupTemplates },
   '0013-readiness': { up: addReadiness },
+  '0014-lasting-audit': { up: addLastingAudit },
+  '0015-invitations': { up: addInvitations },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.
@@ -142,7 +146,8 @@ async function addParties(db: Kysely<unknown>): Promise<void> {
       add column is_superuser boolean not null default false,
       add column date_joined timestamptz not null default now()`,
     sql`update users set is_superuser = true where exists (
-      select from tokens where tokens.user_id = users.id and tokens.role = 'operator')`,
+      select from tokens where tokens.user_id = users.id and tokens.role = 'operator'
+        and (tokens.expires_on is null or tokens.expires_on > now()))`,
     sql`create table group_roles (
       group_id integer not null references groups (id) on delete cascade,
       user_id integer not null references users (id) on delete cascade,

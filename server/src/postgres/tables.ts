@@ -45,6 +45,7 @@ export interface Tables {
   readonly slivers: SliverTable
   readonly events: EventTable
   readonly counters: CounterTable
+  readonly invitations: InvitationTable
   readonly audit: AuditTable
   readonly server_runs: ServerRunTable
   readonly node_states: NodeStateTable
@@ -265,6 +266,8 @@ export interface AuditTable {
   kind: AuditEntry['kind']
   action: AuditEntry['action']
   object_id: string
+  object_name: string | null
+  count: Generated<number>
 }
 
 /** The times at which a server was running. The row of a running server is brought up to date repeatedly. */
@@ -308,6 +311,13 @@ export interface JournalTable {
   ended_on: GeneratedAlways<Date | null>
   /** When it started by the clock of its node, RFC 3339. */
   started_on: GeneratedAlways<string | null>
+}
+
+/** The one-time secrets by which users set a password. Only the SHA-256 of a secret is stored. */
+export interface InvitationTable {
+  user_id: number
+  secret_sha256: Buffer
+  expires_on: Date
 }
 
 export interface CounterTable {

@@ -1,5 +1,6 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
 import {
+  LabError,
   parseSliverId,
   type AuditKind,
   type ChangeEvent,
@@ -8,6 +9,7 @@ import {
 } from '@community-lab/contract'
 import { channels } from '../postgres/notifications.ts'
 import type { Tables } from '../postgres/tables.ts'
+import { currentActor } from './actor.ts'
 import { writeAudit, type Trace } from './audit-trail.ts'
 import { writeEvents, type ChangeNotes, type Note } from './event-log.ts'
 import type { Readers } from './read/readers.ts'
@@ -28,8 +30,8 @@ export interface Change {
   noteSlivers(of: 'slice' | 'node', id: number): void
   /** Note that the targets of nodes with slivers of a group or of a template may have changed, including slivers that concurrent changes add. */
   targetsOf(of: 'group' | 'template', id: number): void
-  /** Note a change that has no event, for the audit trail. */
-  trace(kind: AuditKind, action: ChangeEvent['action'], id: number): void
+  /** Note a change that has no event, for the audit trail. `name` is the object's, which the trail keeps when the object is gone. */
+  trace(kind: AuditKind, action: ChangeEvent['action'], id: number, name?: string): void
   /** Note something that an operator should look at. */
   incident(incident: Incident): void
   /** Note that the target of a node may have changed. */
@@ -72,7 +74,8 @@ export function createChangeRunner(
           const answer = await work({
             tx,
             ...notes,
-            trace: (kind, action, id) => void traces.push({ kind, action, id: String(id) }),
+            trace: (kind, action, id, name) =>
+              void traces.push({ kind, action, id: String(id), name: name ?? null }),
             target: (nodeId) => void targets.add(nodeId),
             tincHost: (name) => void hosts.add(name),
             cutTokens: (ids) => void cut.push(...ids),
@@ -87,10 +90,20 @@ export function createChangeRunner(
         return result
       } catch (error) {
         const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+        if (code === '23503') await requireActor(db)
         if (!repeatable.has(code) || attempt >= maxAttempts) throw error
       }
     }
   }
+}
+
+/** Require that the user who makes a change was not removed since the request was let in. @throws {@link LabError} LAB_AUTH_INVALID_TOKEN. */
+async function requireActor(db: Kysely<Tables>): Promise<void> {
+  const id = currentActor()?.userId ?? null
+  if (id === null) return
+  const user = await db.selectFrom('users').select('id').where('id', '=', id).executeTakeFirst()
+  if (user !== undefined) return
+  throw new LabError('LAB_AUTH_INVALID_TOKEN', { reason: 'its user has just been removed' })
 }
 
 /** The most ids in one message. PostgreSQL's messages have at most 8,000 bytes. */
@@ -112,7 +125,7 @@ function tracesOf(notes: readonly Note[]): Trace[] {
   const shown = new Set(slivers.map(({ id }) => String(parseSliverId(id)?.nodeId)))
   return notes.flatMap(({ kind, action, id }) => {
     const isShown = kind === 'node' && action === 'updated' && shown.has(id)
-    return kind === 'incident' || isShown ? [] : [{ kind, action, id }]
+    return kind === 'incident' || isShown ? [] : [{ kind, action, id, name: null }]
   })
 }
 

@@ -9,6 +9,7 @@ import { etagOf, namesEtag } from './etag.ts'
 import type { Database } from '../postgres/database.ts'
 import { createGather } from '../postgres/gather.ts'
 import { actAsServer } from './actor.ts'
+import { removeOldAudit } from './audit-trail.ts'
 import { createChangeRunner } from './change.ts'
 import { createContactBook } from './contact.ts'
 import { createKnownEtags, type Tagged } from './known-etags.ts'
@@ -118,6 +119,7 @@ export async function openRegistry(
     await actAsServer('remove slices that have ended', () => removeExpiredSlices(store))
     await actAsServer('warn of the ends of slices', () => warnOfEnds(store))
     await removeEndedTokens(db)
+    await removeOldAudit(db)
     await sql`delete from events where id <= (select value - ${eventsKept} from counters where name = 'event')`.execute(
       db,
     )

@@ -251,14 +251,6 @@ it("prints an enrolment token alone, so that it can be piped into a device's set
   expect(err).toContain('2026-01-01')
 })
 
-it('makes a token for a person', async () => {
-  server.post('/api/tokens/', () => ({ token, secret: 's3cret' }))
-  await listen()
-  const made = await place.run(['token', 'create', 'laptop', '--user', 'ana', '--group', 'roof'])
-  expect(made).toEqual({ code: 0, out: 's3cret\n', err: '' })
-  expect(asked[0]?.body).toEqual({ name: 'laptop', user: 'ana', group: 'roof' })
-})
-
 it('adds a template and uploads its image with its checksum', async () => {
   const template = {
     uri: '/api/templates/9/',

@@ -57,7 +57,8 @@ it('brings a group from its first user to nodes of its own', async () => {
 })
 
 it('lets a member in with a role, shows it, changes it and ends it', async () => {
-  const bob = await makeToken(world, world.operator, { name: 'x', user: 'bob', group: 'others' })
+  await run(world.operator, 'user', 'create', 'bob')
+  const bob = await makeToken(world, world.operator, { name: 'x', user: 'bob' })
   await run(bob, 'request', 'ask', 'join', 'red', '--message', 'for the thesis')
   const [waiting] = JSON.parse(await run(world.red, 'request', 'list', '--json')) as {
     id: number
@@ -68,13 +69,14 @@ it('lets a member in with a role, shows it, changes it and ends it', async () =>
   expect(await run(bob, 'user', 'list')).toMatch(/bob\s+user\s.*red \(researcher\)/u)
   await run(world.red, 'group', 'remove-member', 'red', 'bob', '--yes')
   const { user } = JSON.parse(await run(bob, 'user', 'whoami', '--json')) as WhoAmI
-  expect(user?.group_roles).toHaveLength(1)
+  expect(user?.group_roles).toEqual([])
 })
 
 it('keeps the changes of group admins who change members at the same time', async () => {
   const names = ['cid', 'dot', 'eve', 'fay']
   for (const name of names) {
-    const token = await makeToken(world, world.operator, { name, user: name, group: 'others' })
+    await run(world.operator, 'user', 'create', name)
+    const token = await makeToken(world, world.operator, { name, user: name })
     await run(token, 'request', 'ask', 'join', 'red')
   }
   await Promise.all(names.map((name) => run(world.red, 'group', 'set-role', 'red', name)))
@@ -109,7 +111,8 @@ it('makes no user by a typing error, and says whose tokens have one name', async
   const { operator } = world
   await run(operator, 'user', 'create', 'carla')
   await run(operator, 'token', 'create', 'field', '--user', 'carla')
-  await run(operator, 'token', 'create', 'field', '--user', 'dora', '--group', 'others')
+  await run(operator, 'user', 'create', 'dora')
+  await run(operator, 'token', 'create', 'field', '--user', 'dora')
   const wrong = await place.run(['token', 'create', 'field', '--user', 'carlo'], {
     env: envOf(operator),
   })
@@ -203,4 +206,23 @@ it('sets what a node lends, and shows it beside what its device lends', async ()
   )
   await run(operator, 'node', 'lend', 'n1', '--memory', 'all', '--hours', 'all')
   expect(await run(operator, 'node', 'show', 'n1')).toMatch(/memory\s+all\s+1 GiB\n/u)
+})
+
+it('invites a user, who sets a password by it without any token', async () => {
+  await run(world.operator, 'user', 'create', 'mia')
+  const invited = await place.run(['user', 'invite', 'mia'], { env: envOf(world.operator) })
+  expect(invited.err).toContain(`hand it to mia, who runs: community-lab user redeem --url ${url}`)
+  const password = 'a bicycle on the roof'
+  const input = `${invited.out.trim()}\n${password}\n${password}\n`
+  const redeemed = await place.run(['user', 'redeem', '--url', url], { input })
+  expect([redeemed.code, redeemed.err]).toEqual([
+    0,
+    expect.stringContaining('user mia has this password now'),
+  ])
+  expect(await run(redeemed.out.trim(), 'user', 'whoami')).toContain('mia')
+  const again = await place.run(['user', 'redeem', '--url', url], { input })
+  expect([again.code, again.err]).toEqual([
+    1,
+    expect.stringContaining('LAB_AUTH_INVITATION_REFUSED'),
+  ])
 })

@@ -8,7 +8,7 @@ import { ensureSshKey } from '../../../kernel/src/credentials/ssh-key.ts'
 import { Lab } from '../../../kernel/src/lab.ts'
 import { openSession } from '../../../kernel/src/session.ts'
 import {
-  makeToken,
+  makeResearcher,
   startTestbeds,
   type TestbedWorld,
   type Testbeds,
@@ -87,12 +87,12 @@ it('lists groups with one’s roles, and the slices of one’s own groups', asyn
   expect((await lab.groups.list()).map(({ name }) => name)).toContain('blue')
   const mine = await lab.groups.mine()
   expect(mine).toMatchObject([{ name: 'red', allowsSlices: true, slices: 1 }])
-  expect(mine[0]?.myRoles).toContain('slice admin')
+  expect(mine[0]?.myRoles).toContain('group admin')
   expect(await lab.groups.get('blue')).toMatchObject({ name: 'blue', myRoles: [] })
   await expect(lab.groups.get('green')).rejects.toMatchObject({ code: 'LAB_NOT_FOUND' })
   const slices = await lab.slices.mine()
   expect(slices.map(({ name, slivers }) => [name, slivers.length])).toEqual([['of-red', 1]])
-  const token = await makeToken(world, world.operator, { name: 'x', user: 'ana', group: 'others' })
+  const token = await makeResearcher(world, world.operator, 'ana')
   expect(await openLab(token).slices.mine()).toEqual([])
 })
 

@@ -33,7 +33,11 @@ export function addAudit(program: Command, context: Context): void {
           { title: 'TOKEN', show: ({ token_name: name }) => name },
           { title: 'FROM', show: ({ address }) => address ?? 'this machine' },
           { title: 'DID', show: ({ right }) => right },
-          { title: 'OBJECT', show: ({ kind, object_id: id }) => `${kind} ${id}` },
+          {
+            title: 'OBJECT',
+            show: ({ kind, object_id: id, object_name: name, count }) =>
+              [kind, id, name ?? '', count > 1 ? `(${count})` : ''].filter(Boolean).join(' '),
+          },
           { title: 'WHICH WAS', show: ({ action }) => action },
         ],
         none: 'no changes',

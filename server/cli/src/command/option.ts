@@ -26,6 +26,9 @@ export function nodeCount(text: string): number {
   return wholeNumber(text, 1, 100)
 }
 
+/** The default of the server's port, in words. */
+export const usualPort = 'default: 8080, or a free one when that is in use'
+
 /** Read a port: 1 to 65535. */
 export function port(text: string): number {
   return wholeNumber(text, 1, 65_535)

@@ -13,7 +13,7 @@ import { createClient } from '../http/client.ts'
 import { jupyterEnvironment, jupyterFolders } from '../jupyter/configuration.ts'
 import { printJson } from '../output/print.ts'
 import { startChild } from '../process/child.ts'
-import { requireFreePorts } from '../process/port.ts'
+import { choosePort } from '../process/port.ts'
 import { requireFile } from '../set-up.ts'
 import { bringUpTestbed } from '../testbed/virtual-testbed.ts'
 
@@ -27,7 +27,8 @@ export interface RunOptions {
   /** Parameters in the form `NAME=VALUE`. */
   readonly param: readonly string[]
   readonly nodes: number
-  readonly port: number
+  /** Undefined: the usual one, or a free one. */
+  readonly port?: number
   readonly json?: boolean
 }
 
@@ -112,8 +113,8 @@ function maybeCredentials(context: Context, notebook: string): ChosenCredentials
   }
 }
 
-async function bringUp(context: Context, { nodes, port }: RunOptions) {
-  await requireFreePorts([{ port, what: 'the server', option: '--port' }])
+async function bringUp(context: Context, { nodes, port: asked }: RunOptions) {
+  const port = await choosePort(context, { asked })
   context.err.write('no testbed runs; one is brought up for this notebook\n')
   return bringUpTestbed(context, { nodes, port })
 }

@@ -8,7 +8,7 @@ import { openBrowser } from '../jupyter/browser.ts'
 import { labUrl } from '../jupyter/configuration.ts'
 import { startLab } from '../jupyter/lab.ts'
 import { emphasize } from '../output/print.ts'
-import { requireFreePorts } from '../process/port.ts'
+import { choosePort } from '../process/port.ts'
 import { requireFile } from '../set-up.ts'
 import { maybeTestbedStatus } from '../testbed/control.ts'
 import { bringUpTestbed, testbedProgram } from '../testbed/virtual-testbed.ts'
@@ -16,7 +16,8 @@ import { bringUpTestbed, testbedProgram } from '../testbed/virtual-testbed.ts'
 /** The options of {@link start}. */
 export interface StartOptions {
   readonly nodes: number
-  readonly port: number
+  /** Undefined: the usual one, or a free one. */
+  readonly port?: number
   readonly jupyterPort: number
   readonly notebook: string
   readonly browser: boolean
@@ -33,11 +34,9 @@ export async function start(context: Context, options: StartOptions): Promise<vo
   testbedProgram(context)
   requireFile(context.checkout, '.venv/bin/jupyter-lab')
   await refuseSecond(context)
-  await requireFreePorts([
-    { port: options.port, what: 'the server', option: '--port' },
-    { port: options.jupyterPort, what: 'JupyterLab', option: '--jupyter-port' },
-  ])
-  const { port, nodes } = options
+  const jupyter = { port: options.jupyterPort, what: 'JupyterLab', option: '--jupyter-port' }
+  const port = await choosePort(context, { asked: options.port, others: [jupyter] })
+  const { nodes } = options
   await using testbed = await bringUpTestbed(context, { port, nodes, ...jsonOf(options) })
   const { ready } = testbed
   const token = randomBytes(24).toString('hex')

@@ -19,7 +19,6 @@ import { listUsers, nameOf } from './people.ts'
 interface CreateOptions extends PrintOptions {
   readonly role?: 'operator' | 'researcher'
   readonly user?: string
-  readonly group?: string
   readonly expires?: string | null
   readonly scope?: 'all' | 'read'
 }
@@ -35,7 +34,6 @@ export function addToken(program: Command, context: Context): void {
         'researcher',
       ]),
     )
-    .option('--group <name>', 'make the user, in this group, when there is none (operators)')
     .addOption(
       new Option('--scope <scope>', 'all that its role may, or only to read').choices([
         'all',
@@ -52,14 +50,12 @@ export function addToken(program: Command, context: Context): void {
         name,
         ...(options.role === undefined ? {} : { role: options.role }),
         ...(options.user === undefined ? {} : { user: options.user }),
-        ...(options.group === undefined ? {} : { group: options.group }),
         ...(options.expires === undefined ? {} : { expires_on: options.expires }),
         ...(options.scope === undefined ? {} : { scope: options.scope }),
       }
       const client = connectServer(context)
-      // The server makes a user whom it does not know: a name with a typing error would get a token, and the rights of the operator's group.
-      if (options.user !== undefined && options.group === undefined)
-        findNamed('user', await listUsers(client), options.user)
+      // The refusal suggests a similar name.
+      if (options.user !== undefined) findNamed('user', await listUsers(client), options.user)
       const made = await client.ask(TokenCreated, routes.tokens, { method: 'POST', body })
       if (options.json === true) printJson(context, made)
       else context.out.write(`${made.secret}\n`)

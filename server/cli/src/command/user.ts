@@ -13,6 +13,7 @@ import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { findNamed } from './name.ts'
 import { destroyer, leaf } from './option.ts'
+import { addUserInvitation } from './user-invitation.ts'
 import { addUserPassword } from './user-password.ts'
 import { describeRole, listGroups, listUsers, nameOf } from './people.ts'
 
@@ -51,10 +52,11 @@ export function addUser(program: Command, context: Context): void {
       if (options.json === true) printJson(context, made)
       else
         context.out.write(
-          `user ${made.name} is made; next: token create first --user ${made.name}\n`,
+          `user ${made.name} is made; next: user invite ${made.name}, or token create first --user ${made.name}\n`,
         )
     })
   addUserPassword(user, context)
+  addUserInvitation(user, context)
   for (const [command, description, isActive] of [
     ['disable', 'let a user in no more, by tokens or SSH keys (operators)', false],
     ['enable', 'let a disabled user in again (operators)', true],

@@ -8,15 +8,16 @@ import {
 import { Argument, type Command } from 'commander'
 import type { Context } from '../context.ts'
 import { printJson, printRows, tint, type PrintOptions } from '../output/print.ts'
-import { requireFreePorts } from '../process/port.ts'
+import { choosePort } from '../process/port.ts'
 import { connectControl } from '../testbed/control.ts'
 import { runTestbedCommand } from '../testbed/testbed-command.ts'
-import { leaf, nodeCount, port } from './option.ts'
+import { leaf, nodeCount, port, usualPort } from './option.ts'
 import { refuseSecond } from './start.ts'
 
 interface UpOptions extends PrintOptions {
   readonly nodes: number
-  readonly port: number
+  /** Undefined: the usual one, or a free one. */
+  readonly port?: number
 }
 
 /** `community-lab vct …`: the virtual testbed of this checkout. */
@@ -24,7 +25,7 @@ export function addVct(program: Command, context: Context): void {
   const vct = program.command('vct').description('the virtual testbed on this machine')
   leaf(vct, 'up', 'start it, and leave it running')
     .option('--nodes <count>', 'how many virtual nodes', nodeCount, 5)
-    .option('--port <port>', "the server's port on 127.0.0.1", port, 8080)
+    .option('--port <port>', `the server's port on 127.0.0.1 (${usualPort})`, port)
     .action((options: UpOptions) => bringUp(context, options))
   leaf(vct, 'down', 'stop it, wherever it was started').action((options: PrintOptions) =>
     runTestbedCommand(context, ['down'], options).then(() => {
@@ -62,8 +63,8 @@ const nodeActionsText =
 
 async function bringUp(context: Context, options: UpOptions): Promise<void> {
   await refuseSecond(context)
-  await requireFreePorts([{ port: options.port, what: 'the server', option: '--port' }])
-  const args = ['up', '--nodes', String(options.nodes), '--port', String(options.port)]
+  const serverPort = await choosePort(context, { asked: options.port })
+  const args = ['up', '--nodes', String(options.nodes), '--port', String(serverPort)]
   const ready = await runTestbedCommand(context, args, options)
   if (options.json === true || ready === null) return
   for (const each of ready.lacks) context.err.write(`note: ${each}\n`)

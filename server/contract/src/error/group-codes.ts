@@ -48,9 +48,7 @@ export const groupCodes = {
     409,
     false,
     (d) =>
-      d.nodes + d.slices + (d.templates ?? 0) === 0
-        ? `group ${d.group} cannot be removed: what its slices measured is its`
-        : `group ${d.group} cannot be removed: it has ${d.nodes} nodes, ${d.slices} slices and ${d.templates ?? 0} templates; remove them first`,
+      `group ${d.group} cannot be removed: it has ${d.nodes} nodes, ${d.slices} slices and ${d.templates ?? 0} templates; remove them first`,
   ),
   LAB_GROUP_AGREEMENT: code<{ newest: number | null }>(409, false, (d) =>
     d.newest === null

@@ -105,6 +105,12 @@ export const requestCodes = {
     (d) =>
       `a page's change needs header ${d.header} with the session's csrf_token (GET /api/users/ctl/whoami/ shows it); the page may be of another session: load it again`,
   ),
+  LAB_AUTH_INVITATION_REFUSED: code<object>(
+    400,
+    false,
+    () =>
+      'the invitation cannot be used: it was used already, a newer one took its place, it is more than a day old, its user is disabled, or it never was one; ask an operator for a new one',
+  ),
   LAB_AUTH_PASSWORD_WEAK: code<{ problem: string }>(
     400,
     false,

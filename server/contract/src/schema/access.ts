@@ -57,16 +57,14 @@ export const Token = Type.Object(
 export type Token = Static<typeof Token>
 
 /**
- * Create a token. Without `user` it belongs to the user who sends the request, with the role researcher. Operators create tokens for others: a user who does not
- * exist is created, in `group`, which is created too if no group has that name. A token expires after a year unless `expires_on` says otherwise (null: never); an
- * operator's does not expire unless it says so.
+ * Create a token. Without `user` it belongs to the user who sends the request, with the role researcher. Operators create tokens for others. A token expires after a
+ * year unless `expires_on` says otherwise (null: never); an operator's does not expire unless it says so.
  */
 export const TokenCreate = Type.Object(
   {
     name: Name,
     role: Type.Optional(Type.Enum(['operator', 'researcher'] as const)),
     user: Type.Optional(Name),
-    group: Type.Optional(Name),
     scope: Type.Optional(TokenScope),
     expires_on: Type.Optional(nullable(InputTime)),
   },

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { Name, nullable } from './common.ts'
+import { Name, nullable, Ref, Time } from './common.ts'
 import { TokenScope, WhoAmI } from './access.ts'
 
 /** An e-mail address. Its length is that of a mailbox. Source: RFC 5321, section 4.5.3.1. The pattern refuses what no mail server would take, and line breaks. */
@@ -57,3 +57,27 @@ export const AuthChanged = Type.Object({
   tokens_left: Type.Integer({ description: 'how many of the user’s own tokens are still valid' }),
 })
 export type AuthChanged = Static<typeof AuthChanged>
+
+/** A one-time secret by which a user sets a password. This answer is the only one that contains it. */
+export const Invitation = Type.Object({ secret: Type.String(), expires_on: Time })
+export type Invitation = Static<typeof Invitation>
+
+/** Set a password by an invitation. `end_tokens` ends also the tokens that the user has made. */
+export const InvitationRedeem = Type.Object(
+  {
+    secret: Type.String({ pattern: '^[A-Za-z0-9_-]{20,200}$' }),
+    password: Password,
+    end_tokens: Type.Optional(Type.Boolean()),
+  },
+  { additionalProperties: false },
+)
+export type InvitationRedeem = Static<typeof InvitationRedeem>
+
+/** Who has a new password, the token of their log-in, and how many tokens of their own are still valid. */
+export const InvitationRedeemed = Type.Object({
+  user: Ref,
+  name: Name,
+  token: Type.String(),
+  tokens_left: Type.Integer(),
+})
+export type InvitationRedeemed = Static<typeof InvitationRedeemed>

@@ -37,7 +37,9 @@ export const AuditEntry = Type.Object(
     right: Type.String({ description: 'what was done: "change a node"' }),
     kind: AuditKind,
     action: Type.Enum(['created', 'updated', 'deleted'] as const),
-    object_id: Type.String(),
+    object_id: Type.String({ description: 'several slivers of a slice: <slice>@*' }),
+    object_name: nullable(Type.String({ description: 'of an object that was removed' })),
+    count: Type.Integer({ description: 'how many objects' }),
   },
   { $id: 'AuditEntry' },
 )

@@ -21,7 +21,7 @@ export type EventKind = Static<typeof EventKind>
 
 /** Something that an operator should look at. */
 export const Incident = Type.Object({
-  code: Type.Enum(['unauthorized_subnet', 'unknown_host'] as const),
+  code: Type.Enum(['unauthorized_subnet', 'unknown_host', 'group_without_admin'] as const),
   node: nullable(Type.String()),
   message: Type.String(),
 })

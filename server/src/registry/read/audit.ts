@@ -23,6 +23,8 @@ export function listAudit({ db }: RegistryStore): ListSource<AuditEntry> {
       '/kind': text(sql`audit.kind`),
       '/action': text(sql`audit.action`),
       '/object_id': text(sql`audit.object_id`),
+      '/object_name': text(sql`audit.object_name`),
+      '/count': integer(sql`audit.count`),
     },
     count: (where) => count(db, sql`audit`, where),
     read: (page) => readAudit(db, page),
@@ -57,5 +59,7 @@ export async function readAudit(
     kind: row.kind,
     action: row.action,
     object_id: row.object_id,
+    object_name: row.object_name,
+    count: row.count,
   }))
 }

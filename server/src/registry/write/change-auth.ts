@@ -98,7 +98,8 @@ export async function endEntries(change: Change, { userId, keptId, all }: Ending
   if (ids.length > 0) await revokeTokens(change, { ids })
 }
 
-async function countTokens({ tx }: Change, userId: number): Promise<number> {
+/** Return the number of valid tokens that a user has made. */
+export async function countTokens({ tx }: Change, userId: number): Promise<number> {
   const { count } = await tx
     .selectFrom('tokens')
     .select((eb) => eb.fn.countAll<number>().as('count'))

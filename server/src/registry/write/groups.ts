@@ -138,7 +138,7 @@ export async function acceptAgreement(
   })
 }
 
-/** Remove a group that owns nothing. Its members remain users. @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_IN_USE, LAB_REQUEST_PRECONDITION_FAILED. */
+/** Remove a group that owns nothing. Its members remain users, and only operators read what its slices measured. @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_IN_USE, LAB_REQUEST_PRECONDITION_FAILED. */
 export async function deleteGroup(
   store: RegistryStore,
   id: number,
@@ -148,22 +148,16 @@ export async function deleteGroup(
     await lockGroup(change, id)
     const group = await readGroup(change.tx, id)
     checkIfMatch(ifMatch, group)
-    const measured = await change.tx
-      .selectFrom('slice_owners')
-      .select('slice_id')
-      .where('group_id', '=', id)
-      .limit(1)
-      .executeTakeFirst()
     const { templates } = await change.tx
       .selectFrom('templates')
       .select((eb) => eb.fn.countAll<number>().as('templates'))
       .where('group_id', '=', id)
       .executeTakeFirstOrThrow()
     const [nodes, slices] = [group.nodes.length, group.slices.length]
-    if (nodes + slices + templates > 0 || measured !== undefined)
+    if (nodes + slices + templates > 0)
       throw new LabError('LAB_GROUP_IN_USE', { group: group.name, nodes, slices, templates })
     await change.tx.deleteFrom('groups').where('id', '=', id).execute()
-    change.trace('group', 'deleted', id)
+    change.trace('group', 'deleted', id, group.name)
   })
 }
 

@@ -40,8 +40,9 @@ export async function replaceRoles(
     .where('kind', '=', 'join')
     .where('state', '=', 'pending')
     .where('user_id', '=', sql<number>`any(${added}::int[])`)
-    .returning('user_id')
+    .returning(['id', 'user_id'])
     .execute()
+  for (const { id } of accepted) change.trace('request', 'updated', id)
   const unasked = added.find((id) => !accepted.some(({ user_id: userId }) => userId === id))
   if (unasked !== undefined && !mayAddUnasked)
     throw new LabError('LAB_GROUP_MEMBER_UNASKED', {

@@ -9,7 +9,7 @@ import type { Change } from '../change.ts'
 import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
 import { readTokens } from '../read/access.ts'
-import { ensureUser } from './ensure-user.ts'
+import { makeFirstOperator } from './first-operator.ts'
 import { requireRoom } from './user-bounds.ts'
 import { hasLastingOperator, revokeTokens } from './revoke-tokens.ts'
 
@@ -24,8 +24,7 @@ export interface TokenMaker {
 }
 
 /**
- * Create a token for its maker, or for a named user. A user who does not exist is created, and so is the group. A token that users create for
- * themselves expires no later than the one that they used.
+ * Create a token for its maker, or for a named user. A token that users create for themselves expires no later than the one that they used.
  *
  * @throws {@link LabError} LAB_REQUEST_INVALID, LAB_ACCESS_TOO_MANY.
  */
@@ -35,12 +34,9 @@ export async function createToken(
   maker: TokenMaker,
 ): Promise<TokenCreated> {
   return store.change(async (change) => {
-    const { role = 'researcher', user, group } = body
+    const { role = 'researcher', user } = body
     const isOperator = role === 'operator'
-    const userId =
-      user === undefined
-        ? maker.userId
-        : await ensureUser(change, { name: user, group, isOperator })
+    const userId = user === undefined ? maker.userId : await findOwner(change, user)
     if (isOperator) await requireOperator(change, userId)
     await requireRoom(change, userId, 'tokens')
     const latestMs = userId === maker.userId ? maker.endsMs : null
@@ -77,14 +73,7 @@ export async function bootstrap(
 ): Promise<boolean> {
   return store.change(async (change) => {
     if (await hasLastingOperator(change.tx)) return false
-    const user = { name: 'operator', isOperator: true }
-    const known = await change.tx
-      .updateTable('users')
-      .set({ is_superuser: true, is_active: true })
-      .where('name', '=', user.name)
-      .returning('id')
-      .executeTakeFirst()
-    const userId = known?.id ?? (await ensureUser(change, user))
+    const userId = await makeFirstOperator(change)
     const spec = { name: 'first', role: 'operator', userId, endsOn: null } as const
     await keep((await insertToken(change, spec)).secret)
     return true
@@ -118,6 +107,19 @@ async function insertToken(
     .executeTakeFirstOrThrow()
   trace('token', 'created', id)
   return { token: found((await readTokens(tx, { ids: [id] }))[0], 'token', id), secret }
+}
+
+/** Return the active user of a name, whom nobody disables before the end of the transaction. @throws {@link LabError} LAB_REQUEST_INVALID. */
+async function findOwner({ tx }: Change, name: string): Promise<number> {
+  const user = await tx
+    .selectFrom('users')
+    .select(['id', 'is_active'])
+    .where('name', '=', name)
+    .forShare()
+    .executeTakeFirst()
+  if (user === undefined) throw invalid('/user', `there is no user ${name}; make them first`)
+  if (!user.is_active) throw invalid('/user', `user ${name} is disabled; enable them first`)
+  return user.id
 }
 
 /** Lock the row of an operator, so that nobody removes the operator's role before the token is stored. */

@@ -1,4 +1,5 @@
 import type { User, UserCreate, UserPatch } from '@community-lab/contract'
+import { sql } from 'kysely'
 import type { Change } from '../change.ts'
 import { checkIfMatch } from '../etag.ts'
 import { readUsers, type KeysShown } from '../read/access.ts'
@@ -78,6 +79,7 @@ export async function patchUser(
     if (before.is_active && !after.is_active) {
       await cutOpenOf(change, [id])
       if (before.is_superuser) await requireLastingOperator(change, 'this user')
+      await tellGroupsWithoutAdmin(change, id, after.name)
     }
     if (before.is_superuser && !after.is_superuser)
       await revokeTokens(change, { userId: id, role: 'operator' })
@@ -122,7 +124,7 @@ export async function deleteUser(store: RegistryStore, id: number): Promise<void
     await deleteHostsOf(change, id)
     await change.tx.deleteFrom('users').where('id', '=', id).execute()
     await requireAdmins(change, groupIds, { mayBeEmpty: true })
-    change.trace('user', 'deleted', id)
+    change.trace('user', 'deleted', id, user.name)
     // Slivers accept the SSH keys of the members of their group.
     if (user.auth_tokens.length > 0) groupIds.forEach((each) => change.targetsOf('group', each))
   })
@@ -147,6 +149,32 @@ async function changeAuthTokens(
     }
     return readUser(change.tx, userId, 'all')
   })
+}
+
+/** Tell operators of the groups whose last active admin is disabled now. Nobody else can let members in there. */
+async function tellGroupsWithoutAdmin(
+  change: Change,
+  userId: number,
+  userName: string,
+): Promise<void> {
+  const groups = await change.tx
+    .selectFrom('group_roles')
+    .innerJoin('groups', 'groups.id', 'group_roles.group_id')
+    .select('groups.name')
+    .where('user_id', '=', userId)
+    .where('is_group_admin', '=', true)
+    .where(
+      sql<boolean>`not exists (select from group_roles as other join users on users.id = other.user_id
+        where other.group_id = groups.id and other.is_group_admin and users.is_active)`,
+    )
+    .orderBy('groups.id')
+    .execute()
+  for (const { name } of groups)
+    change.incident({
+      code: 'group_without_admin',
+      node: null,
+      message: `group ${name} has no active admin, because user ${userName} was disabled; operators look after it until they make another member its admin`,
+    })
 }
 
 /** Note that the SSH keys in the slivers of the user's groups have changed. */

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { maybeCredentials, writeCredentials } from '../bootstrap/credentials.ts'
 import { ensureNodes, bringIntoProduction } from '../bootstrap/nodes.ts'
 import { readOperatorToken, refuseHopeless, waitForServer } from '../bootstrap/operator.ts'
-import { ensurePeople, findGroup, lenders } from '../bootstrap/people.ts'
+import { ensureOperatorLogin, ensurePeople, findGroup, lenders } from '../bootstrap/people.ts'
 import { createServerClient, type ServerClient } from '../bootstrap/server-client.ts'
 import { ensureTemplate } from '../bootstrap/template.ts'
 import { doStep, type StepLine } from '../progress.ts'
@@ -98,11 +98,14 @@ async function becomeOperator(
   const kept = await maybeCredentials(folders.operatorCredentials)
   const token = kept?.token ?? (await readOperatorToken(folders.serverData, bootstrapTokenFile))
   const operator = client.withToken(token)
-  const tokens = await ensurePeople(operator, folders, signal)
+  const own = await ensureOperatorLogin(operator, folders.operatorCredentials, signal)
   const common = { url, vct_socket: folders.vctSocket }
-  await writeCredentials(folders.operatorCredentials, { ...common, token })
-  for (const file of ['credentials', 'studentCredentials', 'ownerCredentials'] as const)
-    await writeCredentials(folders[file], { ...common, token: tokens[file] })
+  await writeCredentials(folders.operatorCredentials, { ...common, token, ...own })
+  const logins = await ensurePeople(operator, folders, signal)
+  for (const file of ['credentials', 'studentCredentials', 'ownerCredentials'] as const) {
+    const { username, password, token: its } = logins[file]
+    await writeCredentials(folders[file], { ...common, token: its, username, password })
+  }
   return operator
 }
 

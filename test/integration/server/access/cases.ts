@@ -116,6 +116,12 @@ const people: readonly Case[] = [
   { method: 'POST', route: routes.getAuthToken, body: { username: 'x', password: 'x' } },
   { method: 'POST', route: routes.logIn, body: { username: 'x', password: 'x' } },
   { method: 'POST', route: routes.logOut },
+  { method: 'POST', route: routes.userInvite, spare: 'member' },
+  {
+    method: 'POST',
+    route: routes.redeemInvitation,
+    body: { secret: 'x'.repeat(20), password: 'x' },
+  },
   { method: 'POST', route: routes.userChangeAuth, spare: 'member', body: { email: null } },
   { method: 'POST', route: routes.addAuthToken, body: key },
   { method: 'POST', route: routes.removeAuthToken, body: key },

@@ -1,6 +1,5 @@
 import {
   acceptOf,
-  path,
   routes,
   type AuditEntry,
   type LoggedIn,
@@ -12,51 +11,30 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { removeEndedTokens } from '../../../../server/src/registry/write/revoke-tokens.ts'
 import { makeToken, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+import { password, passwordsOf, type Passwords } from './passwords.ts'
 import { answerOf, peopleOf, type People, type Person } from './people.ts'
 
 let testbeds: Testbeds
 let world: TestbedWorld
 let people: People
+let passwords: Passwords
 beforeAll(async () => {
   testbeds = await startTestbeds('embedded')
   world = await testbeds.start()
   people = peopleOf(world)
+  passwords = passwordsOf(world, people)
 })
 afterAll(async () => {
   await world[Symbol.asyncDispose]()
   await testbeds[Symbol.asyncDispose]()
 })
 
-const password = 'a bicycle on the roof'
 const problems = { accept: 'application/problem+json' }
-
-interface From {
-  readonly at?: string
-  readonly headers?: Readonly<Record<string, string>>
-}
-
-/** Ask from an address of its own, so that the tests do not share limits. */
-function post(
-  url: string,
-  payload: object | string,
-  { at = '192.0.2.1', headers = {} }: From = {},
-) {
-  return world.app.inject({ method: 'POST', url, payload, remoteAddress: at, headers })
-}
-
-async function withPassword(): Promise<Person> {
-  const person = await people.aPerson()
-  const url = path(routes.userChangeAuth, { id: person.id })
-  const set = await world.ask(person.token, 'POST', url, { body: { password } })
-  expect(set.json()).toEqual({ detail: 'User password changed successfully', tokens_left: 1 })
-  return person
-}
-
-const changeAuth = ({ id, token }: Person, body: object) =>
-  world.ask(token, 'POST', path(routes.userChangeAuth, { id }), { body })
+const post: Passwords['post'] = (...args) => passwords.post(...args)
+const withPassword = () => passwords.withPassword()
+const changeAuth: Passwords['changeAuth'] = (...args) => passwords.changeAuth(...args)
 const whoami = (token: string) => world.ask(token, 'GET', routes.whoami)
-const tokenOf = async (username: string, from: From = {}) =>
-  (await post(routes.getAuthToken, { username, password }, from)).json<LoggedIn>().token
+const tokenOf: Passwords['tokenOf'] = (...args) => passwords.tokenOf(...args)
 const tokensOf = async ({ id }: Person) =>
   (await world.ask(world.operator, 'GET', `${routes.tokens}?/user/id=${id}`)).json<Token[]>()
 

@@ -24,6 +24,9 @@ describe('a database in which each user is in one group', () => {
     const client = new pg.Client({ connectionString: databaseUrl })
     await client.connect()
     await client.query(await readFile(fixture, 'utf8'))
+    // Ada was an operator once, and her token for that has expired.
+    await client.query(`insert into tokens (name, role, user_id, secret_sha256, expires_on)
+      select 'old', 'operator', id, sha256('old'), now() - interval '1 day' from users where name = 'ada'`)
     await client.end()
     world = await startWorld({ databaseUrl })
   })

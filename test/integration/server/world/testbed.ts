@@ -10,6 +10,7 @@ import {
   routes,
   type EnrollmentAnswer,
   type EnrollmentToken,
+  type Group,
   type NodeReport,
   type Node,
   type SliverReport,
@@ -112,6 +113,20 @@ export async function makeToken(world: World, operator: string, body: object): P
   return response.json<TokenCreated>().secret
 }
 
+/** Make a user, who makes a group of the same name, which an operator allows slices. Returns the user's token. */
+export async function makeResearcher(
+  world: World,
+  operator: string,
+  name: string,
+): Promise<string> {
+  await world.ask(operator, 'POST', routes.users, { body: { name } })
+  const token = await makeToken(world, operator, { name, user: name })
+  const group = await world.ask(token, 'POST', routes.groups, { body: { name } })
+  const allow = { allow_slices: true }
+  await world.ask(operator, 'PATCH', group.json<Group>().uri, { body: allow })
+  return token
+}
+
 /** Enrol a node through the API. Returns its token. */
 export async function enroll(world: World, operator: string, id: number): Promise<string> {
   const made = await world.ask(operator, 'POST', path(routes.nodeEnrollmentToken, { id }))
@@ -167,8 +182,7 @@ async function makeSeed(server: DatabaseServer, dataDir: string): Promise<Seed> 
     return Promise.resolve()
   })
   const operator = await made.promise
-  const researcher = (name: string) =>
-    makeToken(world, operator, { name, role: 'researcher', user: name, group: name })
+  const researcher = (name: string) => makeResearcher(world, operator, name)
   const [red, blue] = [await researcher('red'), await researcher('blue')]
   const nodes: string[] = []
   for (const name of ['n1', 'n2']) {

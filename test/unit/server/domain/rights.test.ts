@@ -51,6 +51,7 @@ const table: Readonly<Record<RightName, string>> = {
   'make a user': 'o',
   'change a user': 'uo',
   'change a password': 'uo',
+  'invite a user': 'o',
   'name a user': 'o',
   'disable a user': 'o',
   'make an operator': 'o',
