@@ -139,7 +139,7 @@ class CellReader {
       for (const name of this.#namesOf(statement, before)) this.exported.add(name)
     if (ts.isExportAssignment(statement)) this.#evaluate(statement, statement.expression.getStart())
     if (ts.isExportDeclaration(statement) && statement.moduleSpecifier === undefined) {
-      this.#blank(statement.getStart(), statement.end)
+      this.#blankFrom(statement, statement.end)
       if (statement.exportClause !== undefined && ts.isNamedExports(statement.exportClause))
         for (const { name } of statement.exportClause.elements) this.exported.add(name.text)
     }
@@ -238,8 +238,10 @@ class CellReader {
     const isNameless =
       (ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement)) &&
       statement.name === undefined
-    if (isDefault && isNameless) this.#evaluate(statement, this.#afterDefault(keyword.end))
-    else this.#blank(keyword.getStart(), isDefault ? this.#afterDefault(keyword.end) : keyword.end)
+    const end = isDefault ? this.#afterDefault(keyword.end) : keyword.end
+    if (isDefault && isNameless) this.#evaluate(statement, end)
+    else if (keyword.getStart() === statement.getStart()) this.#blankFrom(statement, end)
+    else this.#blank(keyword.getStart(), end)
   }
 
   #afterDefault(end: number): number {
@@ -254,6 +256,13 @@ class CellReader {
     this.edits.replace(keyword, start, `void (${blank.slice('void ('.length)}`)
     const isEnded = this.#source[statement.end - 1] === ';'
     this.edits.insertAfter(isEnded ? statement.end - 1 : statement.end, ')')
+  }
+
+  /** Blank a statement up to an offset. A semicolon ends the statement before it: without it, `(` after `const a = b` and a blank line would be a call. */
+  #blankFrom(statement: ts.Statement, end: number): void {
+    const start = statement.getStart()
+    this.edits.replace(start, start + 1, ';')
+    this.#blank(start + 1, end)
   }
 
   #blank(start: number, end: number): void {

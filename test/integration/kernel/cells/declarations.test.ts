@@ -22,6 +22,24 @@ describe('names that one cell declares and others use', () => {
       '{ ms: 42 }',
     ],
     [
+      'members called get, set and static, without semicolons',
+      'class Seen { set: Set<string>\n add(name: string) { this.set.add(name) }\n get?: number\n size() { return this.set.size }\n static?: 1\n made = 7\n constructor() { this.set = new Set() } }',
+      "const seen = new Seen()\nseen.add('n1')\nconsole.log(seen.size(), seen.made)",
+      '1 7',
+    ],
+    [
+      'a computed name after an abstract method, without semicolons',
+      "const text = 'abc'\nabstract class Named { name: unknown = text\n abstract read(): void\n ['length'] = 5 }",
+      'class Read extends Named { read() {} }\nconst read = new Read()\nconsole.log(read.name, read.length)',
+      'abc 5',
+    ],
+    [
+      'exports that do not run, between lines without semicolons',
+      'const list = [1, 2]\nexport type Row = number\n;[3].map(Number)\nconst same = list\nexport interface Of { x: 1 }\n[1].map(Number)\nconst third = list\nexport { same }\n[0].map(Number)',
+      'console.log(list, same, third)',
+      '[ 1, 2 ] [ 1, 2 ] [ 1, 2 ]',
+    ],
+    [
       'a namespace of types alone',
       'namespace Types { export interface Of { x: 1 } }',
       'const of: Types.Of = { x: 1 }\nconsole.log(of)',
