@@ -231,7 +231,7 @@ async function findSession(
 function whyEnded(row: StoredToken): string | null {
   const { expires_on: expiresOn, idle_s: idleS, last_used_on: used, created_on: created } = row
   const idleMs = idleS === null ? Infinity : idleS * 1000
-  if (expiresOn !== null && expiresOn.getTime() < Date.now())
+  if (expiresOn !== null && expiresOn.getTime() <= Date.now())
     return `it expired on ${expiresOn.toISOString()}`
   if (Date.now() - (used ?? created).getTime() > idleMs) return 'it was not used for too long'
   return row.is_active === false ? `user ${row.user_name} is disabled` : null

@@ -2,8 +2,8 @@ import { LabError } from '@community-lab/contract'
 
 /** An attempt to log in. */
 export interface Attempt {
-  /** The name or e-mail address that was given, whether or not anybody has it. */
-  readonly username: string
+  /** The id of the user, or the name or e-mail address that was given when nobody has it. */
+  readonly user: number | string
   /** The address that it comes from; null: the Unix socket. */
   readonly address: string | null
   /** Whether the user has logged in from this address before. */
@@ -64,15 +64,24 @@ export function createAttempts(nowMs: () => number): Attempts {
   }
 }
 
-function limitsOf({ username, address, isKnown }: Attempt) {
-  const name = username.toLowerCase()
+function limitsOf({ user, address, isKnown }: Attempt) {
+  const name = typeof user === 'string' ? user.toLowerCase() : user
   const from = address ?? 'socket'
   return [
     {
-      key: `address ${from}`,
+      key: keyOf('address', from),
       of: 'address',
       limit: address === null ? most.socket : most.address,
     },
-    { key: isKnown ? `user ${name} at ${from}` : `user ${name}`, of: 'user', limit: most.user },
+    {
+      key: isKnown ? keyOf('user', name, from) : keyOf('user', name),
+      of: 'user',
+      limit: most.user,
+    },
   ] as const
+}
+
+/** Names are whatever was given, so the parts are quoted: no name counts as another user's. */
+function keyOf(...parts: readonly (number | string)[]): string {
+  return JSON.stringify(parts)
 }

@@ -13,8 +13,7 @@ import { actingUser } from '../access/permit.ts'
 import { csrfTokenOf, type SessionCookie } from '../access/session-cookie.ts'
 import { addressOf, fullAddressOf } from '../http/asker.ts'
 import { changeAuth } from '../registry/write/change-auth.ts'
-import { logIn, type LogInContext } from '../registry/write/log-in.ts'
-import { deleteToken } from '../registry/write/tokens.ts'
+import { endSession, logIn, type LogInContext } from '../registry/write/log-in.ts'
 import { readUser } from '../registry/write/users.ts'
 import { numericId, pattern } from './context.ts'
 
@@ -74,7 +73,7 @@ export function logInRoutes(app: FastifyInstance, context: LogInRouteContext): v
     routes.logOut,
     { config: { right: 'log out' }, schema: { tags, summary: 'End the session of this page' } },
     async ({ principal: { csrfToken, tokenId } }, reply) => {
-      if (csrfToken !== null && tokenId !== null) await deleteToken(registry, tokenId)
+      if (csrfToken !== null && tokenId !== null) await endSession(registry, tokenId)
       cookie.clear(reply)
       return reply.code(204).send()
     },
@@ -95,6 +94,7 @@ export function logInRoutes(app: FastifyInstance, context: LogInRouteContext): v
       const by = {
         userId: actingUser(principal),
         tokenId: principal.tokenId,
+        role: principal.role,
         address: addressOf(request),
       }
       return changeAuth(context, numericId(request, 'user'), { body, by })

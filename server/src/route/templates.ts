@@ -13,6 +13,8 @@ import type { FastifyInstance } from 'fastify'
 import type { Readable } from 'node:stream'
 import { chooseGroup } from '../access/choose-group.ts'
 import { permit } from '../access/permit.ts'
+import type { Principal } from '../access/principal.ts'
+import { findRefusal } from '../domain/asker.ts'
 import { endWhenStalled } from '../http/streams.ts'
 import { listTemplates } from '../registry/read/lists.ts'
 import { receiveImage, removeUnusedImages } from '../registry/image.ts'
@@ -150,6 +152,7 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
       },
       async (request) => {
         const template = await readTemplate(registry, idOf(request))
+        requirePublisher(template, request.principal)
         const expected = request.headers['x-sha256']
         using room = await takeRoom(template, Number(request.headers['content-length'] ?? 0))
         await using image = await receiveImage(imageDir, request.body, {
@@ -161,7 +164,9 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
           // A large image takes long, and its sender may have lost the right meanwhile.
           await request.permitAgain()
           await image.keep()
-          const changed = await setTemplateImage(registry, template.id, image)
+          const changed = await setTemplateImage(registry, template.id, image, (locked) =>
+            requirePublisher(locked, request.principal),
+          )
           await removeUnusedImages(imageDir, await readImages(registry))
           return changed
         })
@@ -191,4 +196,20 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
       return reply.header('content-length', size).send(createReadStream(file))
     },
   )
+}
+
+/**
+ * Require that somebody may replace the image of a template. An operator who makes a template public vouches for the image that it has then, so only operators
+ * replace it: slices of other groups would run it.
+ *
+ * @throws {@link LabError} LAB_AUTH_FORBIDDEN.
+ */
+function requirePublisher({ is_public: isPublic }: Template, principal: Principal): void {
+  if (!isPublic || findRefusal('make a template public', principal, {}) === null) return
+  throw new LabError('LAB_AUTH_FORBIDDEN', {
+    action: 'replace the image of a public template',
+    role: principal.role,
+    needs: 'the token of an operator',
+    next: 'make another template, and ask an operator to make that public',
+  })
 }

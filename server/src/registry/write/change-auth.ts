@@ -1,4 +1,4 @@
-import { LabError, type AuthChanged, type ChangeAuth } from '@community-lab/contract'
+import { LabError, type AuthChanged, type ChangeAuth, type Role } from '@community-lab/contract'
 import { found } from '../../domain/found.ts'
 import { findWeakness } from '../../domain/password-rule.ts'
 import type { Change } from '../change.ts'
@@ -11,6 +11,7 @@ export interface AuthChanger {
   readonly userId: number
   /** The token that asks, which goes on. */
   readonly tokenId: number | null
+  readonly role: Role | 'anonymous'
   readonly address: string | null
 }
 
@@ -18,7 +19,8 @@ export interface AuthChanger {
  * Change a user's password or e-mail address, see {@link ChangeAuth}.
  *
  * @throws {@link LabError} LAB_NOT_FOUND, LAB_AUTH_LOG_IN_FAILED for a wrong current password, LAB_AUTH_TOO_MANY_ATTEMPTS, LAB_AUTH_PASSWORD_WEAK, LAB_NAME_TAKEN for the
- * e-mail address of another user, LAB_REQUEST_INVALID when nothing is to be changed.
+ * e-mail address of another user, LAB_REQUEST_INVALID when nothing is to be changed; LAB_AUTH_FORBIDDEN for the first password of an operator by another token than an
+ * operator's.
  */
 export async function changeAuth(
   context: LogInContext,
@@ -48,13 +50,21 @@ export async function changeAuth(
   return registry.change(async (change) => {
     const stored = await change.tx
       .selectFrom('users')
-      .select('password')
+      .select(['password', 'is_superuser'])
       .where('id', '=', id)
       .forNoKeyUpdate()
       .executeTakeFirst()
+    const present = found(stored, 'user', id)
     // Somebody else has changed it since it was checked.
-    if (found(stored, 'user', id).password !== user.password)
+    if (present.password !== user.password)
       throw new LabError('LAB_AUTH_LOG_IN_FAILED', { reason: 'wrong' })
+    // Who logs in as an operator has an operator's rights, which a researcher's token never has.
+    if (present.password === null && present.is_superuser && by.role !== 'operator')
+      throw new LabError('LAB_AUTH_FORBIDDEN', {
+        action: 'set the first password of an operator',
+        role: by.role,
+        needs: 'the token of an operator',
+      })
     await claimName(
       'e-mail address',
       email ?? '',

@@ -86,7 +86,7 @@ export async function checkPassword(
   { username, password, address, user }: Checked,
 ): Promise<void> {
   const isKnown = await hasLoggedInFrom(registry, user?.id ?? 0, address)
-  const attempt = { username: user === null ? username : `#${user.id}`, address, isKnown }
+  const attempt = { user: user?.id ?? username, address, isKnown }
   attempts.begin(attempt)
   if (!(await passwords.check(password, user?.password ?? null))) throw failed()
   attempts.succeed(attempt)
@@ -174,4 +174,20 @@ async function makeRoom(change: Change, userId: number, kind: Given['kind']): Pr
     .offset(mostOfKind - 1)
     .execute()
   if (rows.length > 0) await revokeTokens(change, { ids: rows.map(({ id }) => id) })
+}
+
+/** End a session. Its row stays for a time, as those of sessions that have run out: it tells where the user has logged in from. */
+export async function endSession(registry: RegistryStore, id: number): Promise<void> {
+  await registry.change(async (change) => {
+    const row = await change.tx
+      .updateTable('tokens')
+      .set({ expires_on: new Date() })
+      .where('id', '=', id)
+      .where('kind', '=', 'session')
+      .returning('id')
+      .executeTakeFirst()
+    if (row === undefined) return
+    change.cutTokens([id])
+    change.trace('token', 'updated', id)
+  })
 }

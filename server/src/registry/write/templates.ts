@@ -73,13 +73,19 @@ export async function patchTemplate(
   })
 }
 
-/** Set the image of a template. Slivers that are deployed from then on use it. @throws {@link LabError} LAB_TEMPLATE_QUOTA. */
+/**
+ * Set the image of a template. Slivers that are deployed from then on use it. `check` may refuse the template as it is at the time of the change.
+ *
+ * @throws {@link LabError} LAB_TEMPLATE_QUOTA, and what `check` throws.
+ */
 export async function setTemplateImage(
   store: RegistryStore,
   id: number,
   image: { readonly sha256: string; readonly sizeBytes: number },
+  check: (template: Template) => void,
 ): Promise<Template> {
   return changeTemplate(store, id, async (change, template) => {
+    check(template)
     await requireRoomForImage(change, template, image.sizeBytes)
     await change.tx
       .updateTable('templates')

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream'
 import { path, routes, type Template } from '@community-lab/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { receiveImage } from '../../../../server/src/registry/image.ts'
+import { setTemplateImage } from '../../../../server/src/registry/write/templates.ts'
 import { image, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
 
 let testbeds: Testbeds
@@ -101,6 +102,26 @@ describe('a template of a group', () => {
     expect(await use(world, world.blue, 'second')).toBe('LAB_TEMPLATE_NOT_PUBLIC')
     const target = await world.ask(world.nodes[0] ?? '', 'GET', path(routes.nodeTarget, { id: 1 }))
     expect(target.body).toContain(made.uri)
+  })
+
+  it('keeps the image for which an operator made it public, also when one is under way then', async () => {
+    await using world = await testbeds.start()
+    const made = (await make(world)).json<Template>()
+    await uploadTo(world, made.id)
+    await world.ask(world.operator, 'PATCH', made.uri, { body: { is_public: true } })
+    const refused = await uploadTo(world, made.id)
+    expect([refused.statusCode, refused.json()]).toEqual([
+      403,
+      expect.objectContaining({ code: 'LAB_AUTH_FORBIDDEN' }),
+    ])
+    const image = { sha256: 'e'.repeat(64), sizeBytes: 1 }
+    const check = () => {
+      throw new Error('it is public now')
+    }
+    await expect(setTemplateImage(world.context.registry, made.id, image, check)).rejects.toThrow(
+      'public now',
+    )
+    expect((await uploadTo(world, made.id, world.operator)).statusCode).toBe(200)
   })
 
   it('is one of at most 20, also with requests at once, and holds its group', async () => {

@@ -1,0 +1,71 @@
+import { path, routes, type LoggedIn, type SessionBegun } from '@community-lab/contract'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { makeToken, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+import { answerOf, peopleOf, type People, type Person } from './people.ts'
+
+let testbeds: Testbeds
+let world: TestbedWorld
+let people: People
+beforeAll(async () => {
+  testbeds = await startTestbeds('embedded')
+  world = await testbeds.start()
+  people = peopleOf(world)
+})
+afterAll(async () => {
+  await world[Symbol.asyncDispose]()
+  await testbeds[Symbol.asyncDispose]()
+})
+
+const password = 'a bicycle on the roof'
+const headers = { accept: 'application/problem+json' }
+
+/** Ask from an address of its own, so that the tests do not share limits. */
+const post = (url: string, payload: object, remoteAddress: string, more = {}) =>
+  world.app.inject({
+    method: 'POST',
+    url,
+    payload,
+    remoteAddress,
+    headers: { ...headers, ...more },
+  })
+const changeAuth = ({ id, token }: Person, body: object) =>
+  world.ask(token, 'POST', path(routes.userChangeAuth, { id }), { body })
+const guess = (username: string, at: string) =>
+  post(routes.getAuthToken, { username, password: 'guess' }, at)
+
+async function withPassword(): Promise<Person> {
+  const person = await people.aPerson()
+  expect((await changeAuth(person, { password })).statusCode).toBe(200)
+  return person
+}
+
+it('a name that is made to look like another user’s count locks nobody out', async () => {
+  const { id, name } = await withPassword()
+  const home = '203.0.113.6'
+  const logIn = () => post(routes.getAuthToken, { username: name, password }, home)
+  expect((await logIn()).json<LoggedIn>().token).toMatch(/^clr_/u)
+  for (let tries = 0; tries < 11; tries++) await guess(`#${id} at ${home}`, `198.51.100.${tries}`)
+  expect((await logIn()).statusCode).toBe(200)
+})
+
+it('strangers who guess lock no user out where their page has logged in and out', async () => {
+  const { name } = await withPassword()
+  const home = '203.0.113.7'
+  const page = () => post(routes.logIn, { username: name, password }, home)
+  const begun = await page()
+  const cookie = String(begun.headers['set-cookie']).split(';')[0] ?? ''
+  const csrf = { cookie, 'x-csrftoken': begun.json<SessionBegun>().csrf_token }
+  expect((await post(routes.logOut, {}, home, csrf)).statusCode).toBe(204)
+  for (let tries = 0; tries < 10; tries++) await guess(name, '198.51.100.78')
+  expect((await page()).statusCode).toBe(200)
+})
+
+it('an operator’s first password needs an operator’s token: a researcher’s would become one by logging in', async () => {
+  const ada = await people.aPerson()
+  await world.ask(world.operator, 'PATCH', ada.uri, { body: { is_superuser: true } })
+  for (const body of [{ password }, { email: `${ada.name}@example.org` }])
+    expect(await answerOf(changeAuth(ada, body))).toEqual([403, 'LAB_AUTH_FORBIDDEN'])
+  const body = { name: 'own', role: 'operator', user: ada.name }
+  const token = await makeToken(world, world.operator, body)
+  expect((await changeAuth({ ...ada, token }, { password })).statusCode).toBe(200)
+})
