@@ -1,6 +1,5 @@
 import { LabError, routes } from '@community-lab/contract'
 import type { FastifyInstance } from 'fastify'
-import '../http/methods.ts'
 import { pathOf } from '../http/methods.ts'
 
 /** The types of bodies that the API reads, as CONFINE names them. */

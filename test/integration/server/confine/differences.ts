@@ -7,38 +7,38 @@ export interface Difference {
   readonly reason: string
 }
 
-/** All differences that the replay of the recording allows. `server/CONFINE-API.md` has them for readers. A bug has its number in the list of its behaviours that are not copied. */
+/** All differences that the replay of the recording allows. `server/CONFINE-API.md` has them for readers. */
 export const differences: readonly Difference[] = [
   // Behaviours of CONFINE that are faults.
   {
     of: /^users patch is_superuser$/u,
     is: /^status 403, not 200$/u,
-    reason: 'bug 1: nobody makes themselves an operator',
+    reason: 'nobody makes themselves an operator',
   },
   {
     of: /^groups patch allow by admin$/u,
     is: /^status 403, not 200$/u,
-    reason: 'bug 3: only operators allow a group nodes and slices',
+    reason: 'only operators allow a group nodes and slices',
   },
   {
     of: /^nodes filter after paging$/u,
     is: /^no relation next$/u,
-    reason: 'bug 21: a list is filtered before it is cut into pages',
+    reason: 'a list is filtered before it is cut into pages',
   },
   {
     of: /^nodes gzip etag as sent$/u,
     is: /^status 304, not 200$/u,
-    reason: 'bug 24: a known ETag is known, however the answer is compressed',
+    reason: 'a known ETag is known, however the answer is compressed',
   },
   {
     of: /^nodes create bad reference$|^nodes patch bad property$/u,
     is: /^no member \/detail$/u,
-    reason: 'bug 29: errors of a member are always shown at the member',
+    reason: 'errors of a member are always shown at the member',
   },
   {
     of: /^users change-auth own$/u,
     is: /^status 400, not 403$/u,
-    reason: 'bug 19: people change their own password, with the current one',
+    reason: 'people change their own password, with the current one',
   },
   // The table of rights.
   {
@@ -49,7 +49,7 @@ export const differences: readonly Difference[] = [
   {
     of: /^users delete own$/u,
     is: /^status 403, not 204$/u,
-    reason: 'operators remove users, so that no group loses its last admin unseen (bug 27)',
+    reason: 'operators remove users, so that no group loses its last admin unseen',
   },
   {
     of: /^groups delete$|^nodes gone with group$/u,
@@ -100,7 +100,7 @@ export const differences: readonly Difference[] = [
   {
     of: /^(nodes|slivers) state$/u,
     is: /^no method POST$/u,
-    reason: 'nodes report by themselves: the server does not fetch from them (bug 6)',
+    reason: 'nodes report by themselves: the server does not fetch from them',
   },
   // Servers, islands, hosts, base images.
   {
@@ -122,12 +122,12 @@ export const differences: readonly Difference[] = [
   {
     of: /^hosts detail$/u,
     is: /^no relation .*\/do-upload-pubkey$/u,
-    reason: 'bug 16: this function fails for everybody; the key is a member of the host',
+    reason: 'this function fails for everybody; the key is a member of the host',
   },
   {
     of: /^baseimages /u,
     is: /^status (404|405), not|^type|^no method POST$|^no relation (first|last)$/u,
-    reason: 'there are no base images yet, and the list has its own profile (bug 33)',
+    reason: 'there are no base images yet, and the list has its own profile',
   },
   // Templates.
   {
