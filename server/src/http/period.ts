@@ -1,5 +1,6 @@
-import { LabError } from '@community-lab/contract'
+import { InputTime, LabError } from '@community-lab/contract'
 import Type, { type Static } from 'typebox'
+import { Value } from 'typebox/value'
 import type { Period } from '../domain/history.ts'
 
 /** The bounds of a period in a query. */
@@ -24,10 +25,7 @@ export function readPeriod({ from, to }: PeriodQuery, nowMs = Date.now()): Perio
 /** Read a time of a query. Returns milliseconds since the epoch; null when there is none. @throws {@link LabError} LAB_REQUEST_INVALID. */
 export function readTimeMs(name: string, text: string | undefined): number | null {
   if (text === undefined) return null
-  const isFull = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/iu.test(
-    text,
-  )
-  const timeMs = isFull ? Date.parse(text) : Number.NaN
+  const timeMs = Value.Check(InputTime, text) ? Date.parse(text) : Number.NaN
   if (!Number.isNaN(timeMs)) return timeMs
   const message = 'must be a time as RFC 3339 has it, such as 2026-05-04T12:00:00Z'
   throw new LabError('LAB_REQUEST_INVALID', { issues: [{ pointer: `?${name}`, message }] })
