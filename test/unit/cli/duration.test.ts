@@ -7,6 +7,9 @@ it.each([
   [9_950, '10 s'],
   [59_499, '59 s'],
   [61_000, '1 min 1 s'],
+  [3_599_400, '59 min 59 s'],
+  [2 * 3_600_000 + 90_000, '2 h 2 min'],
+  [7 * 86_400_000 + 5 * 3_600_000, '7 d 5 h'],
 ])('writes %d ms as %s', (ms, text) => {
   expect(formatDuration(ms)).toBe(text)
 })

@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest'
-import { expiry, nodeCount, parameter, port } from '../../../server/cli/src/command/option.ts'
+import {
+  expiry,
+  nodeCount,
+  parameter,
+  pastTime,
+  port,
+} from '../../../server/cli/src/command/option.ts'
 
 it('reads numbers in their range', () => {
   expect([nodeCount('1'), nodeCount('100'), port('65535')]).toEqual([1, 100, 65_535])
@@ -26,4 +32,25 @@ it('reads an expiry as a date or as days from now', () => {
   expect(expiry('30d', now)).toBe('2026-01-31T00:00:00.000Z')
   expect(expiry('2026-05-01', now)).toBe('2026-05-01T00:00:00.000Z')
   expect(() => expiry('soon', now)).toThrow('date')
+})
+
+it('reads a past time as a date, as RFC 3339 or as an age', () => {
+  const now = Date.parse('2026-01-31T00:00:00Z')
+  expect(pastTime('30d', now)).toBe('2026-01-01T00:00:00.000Z')
+  expect(pastTime('12h', now)).toBe('2026-01-30T12:00:00.000Z')
+  expect(pastTime('2026-01-02', now)).toBe('2026-01-02T00:00:00.000Z')
+  expect(pastTime('2026-01-02T12:00:00+02:00', now)).toBe('2026-01-02T10:00:00.000Z')
+})
+
+it.each([
+  '5',
+  '2026',
+  '7 days ago 2026',
+  'May 4',
+  '2026-01-02T12:00:00',
+  '0002-01-01',
+  '2026-13-01',
+])('takes %j for no time, rather than for another one', (text) => {
+  expect(() => pastTime(text)).toThrow('such as')
+  expect(() => expiry(text)).toThrow('such as')
 })

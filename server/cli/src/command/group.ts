@@ -13,10 +13,11 @@ import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
+import { listGroups, listUsers } from './lists.ts'
 import { findNamed } from './name.ts'
 import { destroyer, leaf, roleOptions } from './option.ts'
 import { addQuota, printQuotas } from './quota.ts'
-import { describeRole, flagsOf, listGroups, listUsers, nameOf, type RoleOptions } from './people.ts'
+import { describeRole, flagsOf, nameOf, type RoleOptions } from './people.ts'
 
 /** `community-lab group …` */
 export function addGroup(program: Command, context: Context): void {

@@ -4,7 +4,6 @@ import {
   NodeInterval,
   path as pathOf,
   routes,
-  Slice,
   SliverAvailability,
   SliverInterval,
   sliverId,
@@ -18,8 +17,8 @@ import { connectServer } from '../credentials.ts'
 import type { Client } from '../http/client.ts'
 import { formatDuration } from '../output/duration.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
+import { listNodes, listSlices } from './lists.ts'
 import { findNamed } from './name.ts'
-import { listNodes } from './node.ts'
 import { count, leaf, pastTime } from './option.ts'
 
 interface PeriodOptions extends PrintOptions {
@@ -109,8 +108,12 @@ async function printJournal(
 
 function periodLeaf(parent: Command, name: string, description: string): Command {
   return leaf(parent, name, description)
-    .option('--from <time>', 'RFC 3339, or an age such as 7d; 30 days before the end', readTime)
-    .option('--to <time>', 'RFC 3339, or an age; now', readTime)
+    .option(
+      '--from <time>',
+      'when the period begins: RFC 3339, a date or an age such as 7d (default: 30 days before its end)',
+      readTime,
+    )
+    .option('--to <time>', 'when it ends (default: now)', readTime)
 }
 
 const readTime = (text: string): string => pastTime(text)
@@ -125,7 +128,7 @@ function within(url: string, { from, to }: PeriodOptions): string {
 
 /** Find the sliver of a slice on a node. @throws {@link LabError} LAB_CLI_UNKNOWN_NAME. */
 async function findSliver(client: Client, sliceName: string, nodeName: string): Promise<string> {
-  const slice = findNamed('slice', await client.ask(Type.Array(Slice), routes.slices), sliceName)
+  const slice = findNamed('slice', await listSlices(client), sliceName)
   const nodes = await listNodes(client)
   const own = new Set(slice.slivers.map(({ id }) => id))
   const candidates = nodes.filter(({ id }) => own.has(sliverId(slice.id, id)))

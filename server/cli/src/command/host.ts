@@ -12,17 +12,16 @@ import {
 } from '@community-lab/contract'
 import { ensureTincKey, writeWhole } from '@community-lab/contract/host'
 import type { Command } from 'commander'
-import Type from 'typebox'
 import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
 import type { Client } from '../http/client.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
-import { findIsland, islandName, listIslands } from './island.ts'
+import { findIsland, islandName } from './island.ts'
+import { listHosts, listIslands, listServers, listUsers } from './lists.ts'
 import { findNamed } from './name.ts'
 import { destroyer, leaf } from './option.ts'
-import { listUsers, nameOf } from './people.ts'
-import { listServers } from './server.ts'
+import { nameOf } from './people.ts'
 
 /** `community-lab host …` */
 export function addHost(program: Command, context: Context): void {
@@ -159,10 +158,4 @@ async function findHub(client: Client): Promise<TincHub> {
       return { name, pubkey, addresses, mgmtAddr: mgmtNet.addr }
   }
   throw new LabError('LAB_CLI_NO_HUB', {})
-}
-
-/** List all hosts, in the order of their ids. */
-async function listHosts(client: Client): Promise<readonly Host[]> {
-  const hosts = await client.ask(Type.Array(Host), routes.hosts)
-  return hosts.toSorted((a, b) => a.id - b.id)
 }

@@ -7,14 +7,15 @@ import {
   type Ref,
 } from '@community-lab/contract'
 import type { Command } from 'commander'
-import Type from 'typebox'
 import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
 import type { Client } from '../http/client.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
+import { listIslands } from './lists.ts'
 import { findNamed } from './name.ts'
 import { destroyer, leaf } from './option.ts'
+import { nameOf } from './people.ts'
 
 /** `community-lab island …` */
 export function addIsland(program: Command, context: Context): void {
@@ -78,12 +79,6 @@ interface IslandOptions extends PrintOptions {
   readonly description?: string
 }
 
-/** List all islands, in the order of their ids. */
-export async function listIslands(client: Client): Promise<readonly Island[]> {
-  const islands = await client.ask(Type.Array(Island), routes.islands)
-  return islands.toSorted((a, b) => a.id - b.id)
-}
-
 /** Return the reference to an island for a request; `none` is null. @throws {@link LabError} LAB_CLI_UNKNOWN_NAME. */
 export async function findIsland(client: Client, name: string): Promise<{ id: number } | null> {
   if (name === 'none') return null
@@ -92,6 +87,5 @@ export async function findIsland(client: Client, name: string): Promise<{ id: nu
 
 /** Return the name of the island that something is on; null: none. */
 export function islandName(islands: readonly Island[], ref: Ref | null): string | null {
-  if (ref === null) return null
-  return islands.find(({ id }) => id === ref.id)?.name ?? String(ref.id)
+  return ref === null ? null : nameOf(islands, ref)
 }

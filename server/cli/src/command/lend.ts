@@ -12,12 +12,12 @@ import Type from 'typebox'
 import { Value } from 'typebox/value'
 import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
-import type { Client } from '../http/client.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows } from '../output/print.ts'
 import { formatMiB, sizeMiB } from '../output/size.ts'
+import { listNodes } from './lists.ts'
 import { findNamed } from './name.ts'
-import { destroyer } from './option.ts'
+import { amount, destroyer, orWord } from './option.ts'
 
 /** A limit; `all`: none. */
 type Limit<T> = T | 'all'
@@ -33,31 +33,27 @@ interface LendOptions extends ConfirmOptions {
   readonly hours?: Limit<string[]>
 }
 
-/** Add `lend`, with which owners of a node set what it lends. `listNodes` reads the nodes to choose from. */
-export function addLend(
-  node: Command,
-  context: Context,
-  listNodes: (client: Client) => Promise<readonly Node[]>,
-): void {
+/** Add `lend`, with which owners of a node set what it lends. */
+export function addLend(node: Command, context: Context): void {
   destroyer(node, 'lend <name>', 'set what a node lends to all slivers together')
-    .option('--slivers <count>', 'how many slivers', orAll(count))
-    .option('--memory <size>', 'their memory, such as 512MiB', orAll(sizeMiB))
-    .option('--disk <size>', 'their disk space, such as 4GiB', orAll(sizeMiB))
-    .option('--processes <count>', 'how many processes', orAll(count))
-    .option('--cpu <percent>', 'CPU in percent of one core, such as 50', orAll(count))
-    .option('--rate <mbps>', 'Mbit/s in each direction', orAll(rate))
+    .option('--slivers <count>', 'how many slivers', orWord('all', amount))
+    .option('--memory <size>', 'their memory, such as 512MiB', orWord('all', sizeMiB))
+    .option('--disk <size>', 'their disk space, such as 4GiB', orWord('all', sizeMiB))
+    .option('--processes <count>', 'how many processes', orWord('all', amount))
+    .option('--cpu <percent>', 'CPU in percent of one core, such as 50', orWord('all', amount))
+    .option('--rate <mbps>', 'Mbit/s in each direction', orWord('all', rate))
     .option(
       '--interfaces <kinds>',
       'kinds besides management, such as public6, or none',
-      orAll(kinds),
+      orWord('all', kinds),
     )
     .option(
       '--hours <hours>',
       'such as "22:00-06:00" or "mon-fri 22:00-06:00; sat,sun 00:00-24:00"',
-      orAll(hours),
+      orWord('all', hours),
     )
     .addHelpText('after', lendHelp)
-    .action((name: string, options: LendOptions) => lend(context, name, { options, listNodes }))
+    .action((name: string, options: LendOptions) => lend(context, name, options))
 }
 
 const lendHelp = `
@@ -66,11 +62,7 @@ themselves. The settings of the device itself hold besides (COMMUNITY_LAB_AGENT_
 present, they are slowed or lose processes at once; a lower number of slivers or less disk only keeps new ones away.
 `
 
-async function lend(
-  context: Context,
-  name: string,
-  { options, listNodes }: { options: LendOptions; listNodes: Parameters<typeof addLend>[2] },
-): Promise<void> {
+async function lend(context: Context, name: string, options: LendOptions): Promise<void> {
   const wanted = {
     slivers: options.slivers,
     memory_mib: options.memory,
@@ -141,11 +133,6 @@ function format(member: keyof Lends, lends: Lends): string {
   return `${value}${member === 'cpu_pct' ? ' %' : member === 'rate_mbps' ? ' Mbit/s' : ''}`
 }
 
-function count(text: string): number {
-  if (/^\d{1,9}$/u.test(text)) return Number(text)
-  throw new InvalidArgumentError('it has to be a whole number.')
-}
-
 function rate(text: string): number {
   if (/^\d{1,6}(\.\d{1,3})?$/u.test(text)) return Number(text)
   throw new InvalidArgumentError('it has to be a number of Mbit/s, such as 10 or 2.5.')
@@ -164,8 +151,4 @@ function hours(text: string): string[] {
   throw new InvalidArgumentError(
     'it has to be hours such as "22:00-06:00" or "mon-fri 22:00-06:00".',
   )
-}
-
-function orAll<T>(read: (text: string) => T): (text: string) => Limit<T> {
-  return (text) => (text === 'all' ? text : read(text))
 }

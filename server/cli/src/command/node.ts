@@ -7,16 +7,15 @@ import {
   routes,
 } from '@community-lab/contract'
 import { Argument, type Command } from 'commander'
-import Type from 'typebox'
 import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
-import type { Client } from '../http/client.ts'
 import { formatAgo } from '../output/duration.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { addNodeHistory } from './history.ts'
-import { findIsland, islandName, listIslands } from './island.ts'
+import { findIsland, islandName } from './island.ts'
 import { addLend, printLends } from './lend.ts'
+import { listIslands, listNodes } from './lists.ts'
 import { findNamed } from './name.ts'
 import { destroyer, leaf } from './option.ts'
 
@@ -40,7 +39,7 @@ export function addNode(program: Command, context: Context): void {
       showNode(context, found, islandName(islands, found.island))
     },
   )
-  addLend(node, context, listNodes)
+  addLend(node, context)
   destroyer(node, 'set-state <name>', 'set the state that the node is to have')
     .addArgument(new Argument('<state>', setStatesText).choices(setStates))
     .action((name: string, state: NodeSetState, options: ConfirmOptions) =>
@@ -154,12 +153,6 @@ async function rebootNode(context: Context, name: string, options: ConfirmOption
 const setStates = nodeSetStates.filter((state) => state !== 'debug')
 const setStatesText =
   'production: it runs slivers; safe: it stops them and keeps what they wrote; failure: it is out of order'
-
-/** List all nodes, in the order of their ids. */
-export async function listNodes(client: Client): Promise<readonly Node[]> {
-  const nodes = await client.ask(Type.Array(Node), routes.nodes)
-  return nodes.toSorted((a, b) => a.id - b.id)
-}
 
 const columns = (now: number) => [
   { title: 'ID', show: ({ id }: Node) => id, align: 'right' as const },

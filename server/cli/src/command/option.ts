@@ -1,4 +1,6 @@
+import { InputTime } from '@community-lab/contract'
 import { InvalidArgumentError, type Command } from 'commander'
+import { Value } from 'typebox/value'
 
 /** Create a command. Every command can print JSON. */
 export function leaf(parent: Command, name: string, description: string): Command {
@@ -41,12 +43,35 @@ export function parameter(text: string, before: readonly string[]): readonly str
   return [...before, text]
 }
 
-/** Read a point in time, RFC 3339, or a number of days from now (`30d`). `now` is in milliseconds since the epoch. */
-export function expiry(text: string, now = Date.now()): string {
-  const days = /^(\d{1,4})d$/u.exec(text)?.[1]
-  const at = days === undefined ? Date.parse(text) : now + Number(days) * 86_400_000
-  if (Number.isNaN(at)) throw new InvalidArgumentError('it has to be a date, or days such as 30d.')
-  return new Date(at).toISOString()
+/** Read a point in time in the future: RFC 3339, a date, or days or hours from now (`30d`, `12h`). `nowMs` is in milliseconds since the epoch. */
+export function expiry(text: string, nowMs = Date.now()): string {
+  return readTime(text, { nowMs, direction: 1, example: 'days or hours such as 30d' })
+}
+
+/** Read a point in time in the past: RFC 3339, a date, or an age in days or hours (`7d`, `12h`). `nowMs` is in milliseconds since the epoch. */
+export function pastTime(text: string, nowMs = Date.now()): string {
+  return readTime(text, { nowMs, direction: -1, example: 'an age such as 7d' })
+}
+
+interface TimeOptions {
+  readonly nowMs: number
+  /** Whether a duration leads to the future or to the past. */
+  readonly direction: 1 | -1
+  readonly example: string
+}
+
+function readTime(text: string, { nowMs, direction, example }: TimeOptions): string {
+  const [, amount, unit] = /^(\d{1,4})([dh])$/u.exec(text) ?? []
+  if (amount !== undefined) {
+    const durationMs = Number(amount) * (unit === 'd' ? 86_400_000 : 3_600_000)
+    return new Date(nowMs + direction * durationMs).toISOString()
+  }
+  // `Date.parse` would take "5" for May 2001.
+  const full = /^[\d-]{10}$/u.test(text) ? `${text}T00:00:00Z` : text
+  if (Value.Check(InputTime, full)) return new Date(full).toISOString()
+  throw new InvalidArgumentError(
+    `it has to be a date, a time with its zone such as 2026-05-04T12:00:00Z, or ${example}.`,
+  )
 }
 
 /** Read a number of entries: 1 to 1000. */
@@ -54,13 +79,18 @@ export function count(text: string): number {
   return wholeNumber(text, 1, 1000)
 }
 
-/** Read a point in time, RFC 3339, or an age: days or hours before now (`7d`, `12h`). `now` is in milliseconds since the epoch. */
-export function pastTime(text: string, now = Date.now()): string {
-  const [, amount, unit] = /^(\d{1,4})([dh])$/u.exec(text) ?? []
-  const ageMs = Number(amount) * (unit === 'd' ? 86_400_000 : 3_600_000)
-  const at = amount === undefined ? Date.parse(text) : now - ageMs
-  if (Number.isNaN(at)) throw new InvalidArgumentError('it has to be a time, or an age such as 7d.')
-  return new Date(at).toISOString()
+/** Read a whole number from 0 on. The server knows how large it may be. */
+export function amount(text: string): number {
+  if (/^\d{1,9}$/u.test(text)) return Number(text)
+  throw new InvalidArgumentError('it has to be a whole number.')
+}
+
+/** Make the reader of an option that takes a value or, instead, a word such as `all`. */
+export function orWord<T, W extends string>(
+  word: W,
+  read: (text: string) => T,
+): (text: string) => T | W {
+  return (text) => (text === word ? word : read(text))
 }
 
 function wholeNumber(text: string, min: number, max: number): number {

@@ -1,18 +1,4 @@
-import { Group, routes, User, type GroupRole } from '@community-lab/contract'
-import Type from 'typebox'
-import type { Client } from '../http/client.ts'
-
-/** List all groups, in the order of their ids. */
-export async function listGroups(client: Client): Promise<readonly Group[]> {
-  const groups = await client.ask(Type.Array(Group), routes.groups)
-  return groups.toSorted((a, b) => a.id - b.id)
-}
-
-/** List all users, in the order of their ids. */
-export async function listUsers(client: Client): Promise<readonly User[]> {
-  const users = await client.ask(Type.Array(User), routes.users)
-  return users.toSorted((a, b) => a.id - b.id)
-}
+import type { GroupRole } from '@community-lab/contract'
 
 /** Return the name of a referenced object; its id when the name is not known. */
 export function nameOf(

@@ -11,9 +11,9 @@ import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { formatMiB, sizeMiB } from '../output/size.ts'
+import { listGroups } from './lists.ts'
 import { findNamed } from './name.ts'
-import { leaf } from './option.ts'
-import { listGroups } from './people.ts'
+import { amount, leaf, orWord } from './option.ts'
 
 /** An amount; `default`: what the testbed has for groups. */
 type Amount = number | 'default'
@@ -28,10 +28,18 @@ interface QuotaOptions extends PrintOptions {
 /** Add `set-quota`, with which operators set what the slices of a group may take. */
 export function addQuota(group: Command, context: Context): void {
   leaf(group, 'set-quota <name>', 'set what the slices of a group may take together (operators)')
-    .option('--slices <count>', 'how many slices', orDefault(count))
-    .option('--slivers <count>', 'how many slivers', orDefault(count))
-    .option('--memory <size>', 'the memory of all slivers, such as 64GiB', orDefault(sizeMiB))
-    .option('--disk <size>', 'the disk space of all slivers, such as 128GiB', orDefault(sizeMiB))
+    .option('--slices <count>', 'how many slices', orWord('default', amount))
+    .option('--slivers <count>', 'how many slivers', orWord('default', amount))
+    .option(
+      '--memory <size>',
+      'the memory of all slivers, such as 64GiB',
+      orWord('default', sizeMiB),
+    )
+    .option(
+      '--disk <size>',
+      'the disk space of all slivers, such as 128GiB',
+      orWord('default', sizeMiB),
+    )
     .addHelpText(
       'after',
       '\nWhat is left out stays as it is; "default" sets the testbed’s default again. A lower quota takes nothing away: the group only cannot have more.\n',
@@ -69,13 +77,4 @@ export function printQuotas(context: Context, { quotas, usage }: Group): void {
 
 function amountOf(name: QuotaName, amount: number): string {
   return quotaUnits[name].startsWith('MiB') ? formatMiB(amount) : String(amount)
-}
-
-function count(text: string): number {
-  if (/^\d{1,9}$/u.test(text)) return Number(text)
-  throw new InvalidArgumentError('it has to be a whole number.')
-}
-
-function orDefault(read: (text: string) => number): (text: string) => Amount {
-  return (text) => (text === 'default' ? text : read(text))
 }

@@ -10,9 +10,10 @@ import Type from 'typebox'
 import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
+import { listGroups, listUsers } from './lists.ts'
 import { findNamed } from './name.ts'
 import { leaf, roleOptions } from './option.ts'
-import { flagsOf, listGroups, listUsers, nameOf, type RoleOptions } from './people.ts'
+import { flagsOf, nameOf, type RoleOptions } from './people.ts'
 
 /** The kinds of requests, by their names on the command line. */
 const kinds = {

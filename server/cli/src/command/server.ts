@@ -1,11 +1,10 @@
-import { routes, Server, type ServerPatch } from '@community-lab/contract'
+import { Server, type ServerPatch } from '@community-lab/contract'
 import type { Command } from 'commander'
-import Type from 'typebox'
 import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
-import type { Client } from '../http/client.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
-import { findIsland, islandName, listIslands } from './island.ts'
+import { findIsland, islandName } from './island.ts'
+import { listIslands, listServers } from './lists.ts'
 import { findNamed } from './name.ts'
 import { leaf } from './option.ts'
 
@@ -51,10 +50,4 @@ async function setServer(context: Context, name: string, options: SetOptions): P
   const changed = await client.ask(Server, uri, { method: 'PATCH', body })
   if (options.json === true) printJson(context, changed)
   else context.out.write(`server ${changed.name} is changed\n`)
-}
-
-/** List all servers, in the order of their ids. */
-export async function listServers(client: Client): Promise<readonly Server[]> {
-  const servers = await client.ask(Type.Array(Server), routes.servers)
-  return servers.toSorted((a, b) => a.id - b.id)
 }

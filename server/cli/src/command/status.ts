@@ -5,7 +5,7 @@ import { findCredentials } from '../credentials.ts'
 import { createClient } from '../http/client.ts'
 import { printJson, tint, type PrintOptions } from '../output/print.ts'
 import { maybeTestbedStatus } from '../testbed/control.ts'
-import { listNodes } from './node.ts'
+import { listNodes } from './lists.ts'
 import { leaf } from './option.ts'
 
 /** `community-lab status`: whether the testbed answers and is healthy, in a few lines. */

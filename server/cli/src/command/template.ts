@@ -19,9 +19,10 @@ import { connectServer, findCredentials } from '../credentials.ts'
 import { createClient, type Client } from '../http/client.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
+import { listGroups } from './lists.ts'
 import { findNamed } from './name.ts'
 import { destroyer, leaf } from './option.ts'
-import { listGroups, nameOf } from './people.ts'
+import { nameOf } from './people.ts'
 
 /** An image of some hundred MiB takes long on a link of a community network. */
 const uploadTimeoutMs = 600_000

@@ -12,9 +12,10 @@ import { connectServer } from '../credentials.ts'
 import { formatAgo } from '../output/duration.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
+import { listUsers } from './lists.ts'
 import { findNamed } from './name.ts'
 import { destroyer, expiry, leaf } from './option.ts'
-import { listUsers, nameOf } from './people.ts'
+import { nameOf } from './people.ts'
 
 interface CreateOptions extends PrintOptions {
   readonly role?: 'operator' | 'researcher'

@@ -11,9 +11,9 @@ import type { Context } from '../context.ts'
 import { connectServer, findCredentials } from '../credentials.ts'
 import { createClient } from '../http/client.ts'
 import { printJson, type PrintOptions } from '../output/print.ts'
+import { listUsers } from './lists.ts'
 import { findNamed } from './name.ts'
 import { leaf } from './option.ts'
-import { listUsers } from './people.ts'
 
 interface RedeemOptions extends PrintOptions {
   readonly url?: string

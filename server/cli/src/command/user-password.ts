@@ -12,9 +12,9 @@ import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
 import type { Client } from '../http/client.ts'
 import { printJson, type PrintOptions } from '../output/print.ts'
+import { listUsers } from './lists.ts'
 import { findNamed } from './name.ts'
 import { leaf } from './option.ts'
-import { listUsers } from './people.ts'
 
 interface PasswordOptions extends PrintOptions {
   readonly endTokens?: boolean

@@ -11,11 +11,12 @@ import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
+import { listGroups, listUsers } from './lists.ts'
 import { findNamed } from './name.ts'
 import { destroyer, leaf } from './option.ts'
 import { addUserInvitation } from './user-invitation.ts'
 import { addUserPassword } from './user-password.ts'
-import { describeRole, listGroups, listUsers, nameOf } from './people.ts'
+import { describeRole, nameOf } from './people.ts'
 
 /** `community-lab user …` */
 export function addUser(program: Command, context: Context): void {
