@@ -4,6 +4,9 @@ import type { TSchema } from 'typebox'
 /** Return a body in the form of the route's schema. */
 export type ReadBody = (body: unknown) => unknown
 
+/** The lists that references lead to, of members that do not have the name of what they refer to. */
+const kindsOf: Readonly<Record<string, string>> = { owner: 'users' }
+
 type ReadMember = (value: unknown, pointer: string) => unknown
 
 interface SchemaNode {
@@ -41,7 +44,7 @@ function readerOf(schema: TSchema, name: string): ReadMember {
   if (node.patternProperties !== undefined) return (value) => (isNone(value) ? {} : value)
   if (node.properties === undefined) return (value) => value
   if (Object.keys(node.properties).join() === 'id')
-    return (value, pointer) => readReference(value, { kind: `${name}s`, pointer })
+    return (value, pointer) => readReference(value, { kind: kindsOf[name] ?? `${name}s`, pointer })
   return readObject(node)
 }
 

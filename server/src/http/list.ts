@@ -1,3 +1,4 @@
+import { LabError } from '@community-lab/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isConfineClient } from '../confine/client.ts'
 import { fulfils, readFilters, type Filter } from '../domain/filter.ts'
@@ -75,7 +76,7 @@ async function cutFiltered<T>(
   return { objects: current, page: last, last }
 }
 
-/** Read the conditions of a query that are not filters. */
+/** Read the conditions of a query that are not filters. Each costs the database much, so it is given once. @throws LabError LAB_REQUEST_INVALID. */
 function readConditions(
   query: Readonly<Record<string, unknown>>,
   conditions: NonNullable<ListSource<unknown>['conditions']>,
@@ -83,8 +84,9 @@ function readConditions(
   return Object.entries(conditions).flatMap(([name, read]) => {
     const given = query[name]
     if (given === undefined) return []
-    const texts: readonly unknown[] = Array.isArray(given) ? given : [given]
-    return texts.map((text) => read(String(text)))
+    if (typeof given === 'string') return [read(given)]
+    const issues = [{ pointer: `?${name}`, message: 'must be given once' }]
+    throw new LabError('LAB_REQUEST_INVALID', { issues })
   })
 }
 

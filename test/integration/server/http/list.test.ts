@@ -208,6 +208,14 @@ describe('a filter', () => {
     },
   )
 
+  it('room is given once: strangers could let the database compute it 1,500 times', async () => {
+    const response = await world.ask(null, 'GET', `${routes.nodes}?room={}&room={}`)
+    expect([response.statusCode, response.body]).toEqual([
+      400,
+      expect.stringContaining('must be given once'),
+    ])
+  })
+
   it('with a character that no text has is refused', async () => {
     const response = await world.ask(null, 'GET', `${routes.nodes}?/name="a%5Cu0000"`)
     expect(response.statusCode).toBe(422)

@@ -1,4 +1,10 @@
-import { GroupPatch, NodePatch, SliceCreate, SliverCreate } from '@community-lab/contract'
+import {
+  GroupPatch,
+  HostPatch,
+  NodePatch,
+  SliceCreate,
+  SliverCreate,
+} from '@community-lab/contract'
 import { describe, expect, it } from 'vitest'
 import { prepareBody } from '../../../../server/src/confine/body.ts'
 
@@ -24,6 +30,10 @@ describe('bodies of CONFINE’s clients', () => {
     const roles = { user_roles: [{ user: { uri: '/api/users/3/' }, is_node_admin: true }] }
     expect(prepareBody(GroupPatch)(roles)).toEqual({
       user_roles: [{ user: { id: 3 }, is_node_admin: true }],
+    })
+    // A host's owner is a user.
+    expect(prepareBody(HostPatch)({ owner: { uri: '/api/users/3/' } })).toEqual({
+      owner: { id: 3 },
     })
   })
 
