@@ -1,4 +1,4 @@
-import { path, routes, type TokenCreated } from '@community-lab/contract'
+import { path, routes, type TokenCreated, type User } from '@community-lab/contract'
 import { bootstrap } from '../../../../server/src/registry/write/tokens.ts'
 import { aReport, enroll, image } from '../world/testbed.ts'
 import type { World } from '../world/world.ts'
@@ -203,19 +203,17 @@ async function seed(world: World) {
   })
   const operator = await made.promise
   const paths = new Map<string, string>()
-  await makeToken(world, operator, 'vct', 'operator')
-  const find = async (route: string, name: string): Promise<string> => {
-    const found = await world.ask(operator, 'GET', `${route}?/name=${JSON.stringify(name)}`)
-    return found.json<{ uri: string }[]>()[0]?.uri ?? ''
-  }
-  paths.set('/users/1/', await find(routes.users, 'vct'))
+  const user = await world.ask(operator, 'POST', routes.users, { body: { name: 'vct' } })
+  const superuser = user.json<User>().uri
+  await world.ask(operator, 'PATCH', superuser, { body: { is_superuser: true } })
+  paths.set('/users/1/', superuser)
   const vct = await makeToken(world, operator, 'vct', 'operator')
   const make = async (kind: string, body: object): Promise<void> => {
     const { statusCode, headers } = await world.ask(vct, 'POST', `/api/${kind}/`, { body })
     if (statusCode === 201) paths.set(`/${kind}/1/`, String(headers.location))
   }
   const login = { password: longPassword('vct'), email: 'vct@example.org' }
-  await world.ask(operator, 'POST', `${paths.get('/users/1/') ?? ''}ctl/change-auth/`, {
+  await world.ask(operator, 'POST', `${superuser}ctl/change-auth/`, {
     body: login,
   })
   await make('groups', { name: 'vct' })
