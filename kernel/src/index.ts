@@ -20,14 +20,8 @@ export type { TraceOptions } from './run/traceroute.ts'
 export type { Row, SqlValue } from './run/value.ts'
 export type { Download, DownloadOptions, Downloads } from './sliver/download.ts'
 export type { Group, GroupRole, Groups } from './sliver/groups.ts'
-export type {
-  Node,
-  NodeFilter,
-  NodeResource,
-  Nodes,
-  NodeState,
-  SliverResources,
-} from './sliver/node.ts'
+export type { NodeFilter, NodeState, SliverResources } from './sliver/node-query.ts'
+export type { Node, NodeResource, Nodes } from './sliver/node.ts'
 export type { Slice } from './sliver/slice.ts'
 export type { UploadOptions } from './sliver/slivers.ts'
 export type { SliverOrNode } from './sliver/slice-handle.ts'

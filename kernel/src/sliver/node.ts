@@ -17,11 +17,7 @@ import {
 import { asTable, type Column, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
 import { call } from '../wait/call.ts'
-import { splitNames, writeNodeQuery } from './node-query.ts'
-
-/** The state of a node as the server knows it. A newer server may have more states. */
-export type NodeState =
-  'unknown' | 'offline' | 'crashed' | 'debug' | 'safe' | 'production' | 'failure'
+import { splitNames, writeNodeQuery, type NodeFilter, type NodeState } from './node-query.ts'
 
 /** A node: a computer that a member of the community network lends to the testbed. A snapshot of when it was read. */
 export interface Node {
@@ -50,40 +46,6 @@ export interface NodeResource {
   readonly total: number
   /** What the server can still allocate. */
   readonly available: number
-}
-
-/** The resources of a sliver. */
-export interface SliverResources {
-  /** Memory, in MiB. */
-  readonly memoryMiB?: number
-  /** Disk space, in MiB. */
-  readonly diskMiB?: number
-  /** The processor share, in percent of one core. */
-  readonly cpuPct?: number
-  /** The most processes. */
-  readonly processes?: number
-}
-
-/** Conditions on nodes. A node must meet all that are given. */
-export interface NodeFilter {
-  readonly state?: NodeState
-  readonly arch?: string
-  /** One name, or several. */
-  readonly name?: string | readonly string[]
-  /** Properties that the node must have, with these values. */
-  readonly properties?: Readonly<Record<string, string>>
-  /** The name of the island that the node is on. */
-  readonly island?: string
-  /** The name of the group that the node belongs to. */
-  readonly group?: string
-  /** The node must have room for one more sliver with these resources. What is left out is that of a sliver by default: 64 MiB of memory, 128 MiB of disk. */
-  readonly resources?: SliverResources
-  /**
-   * Whether slivers succeed on the node. `true`: only nodes that are ready; `false`: only those on which slivers of several slices in a row failed; `'any'`: both.
-   * Default: `'any'` for nodes that are given by name, otherwise `true`.
-   */
-  readonly ready?: boolean | 'any'
-  readonly signal?: AbortSignal
 }
 
 /** The nodes of the testbed. */

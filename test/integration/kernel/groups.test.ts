@@ -109,7 +109,6 @@ it('says who may, and whom to ask, where a right is missing', async () => {
   const lab = openLab(world.blue)
   const taken = lab.slices.ensure('mine', { template: 'tiny', nodes: ['n1'], group: 'red' })
   await expect(taken).rejects.toThrow('the group admins of red are red')
-  const body = { name: 'own', node_archs: ['x86_64'] }
-  const template = await world.ask(world.blue, 'POST', routes.templates, { body })
-  expect(template.json<{ detail: string }>().detail).toContain('; ask an operator of the testbed')
+  const island = await world.ask(world.blue, 'POST', routes.islands, { body: { name: 'own' } })
+  expect(island.json<{ detail: string }>().detail).toContain('; ask an operator of the testbed')
 })

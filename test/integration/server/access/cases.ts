@@ -32,6 +32,7 @@ const reads: readonly Case[] = [
   routes.servers,
   routes.islands,
   routes.hosts,
+  routes.baseImages,
   routes.groups,
   routes.agreements,
   routes.requests,
