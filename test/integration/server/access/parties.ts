@@ -212,8 +212,8 @@ export async function startParties(testbeds: Testbeds): Promise<PartiesWorld> {
           ])
         case 'template':
           return insert(
-            `insert into templates (name, description, type, node_archs, is_active, group_id)
-             values (?, '', 'debian', '{x86_64}', true, ${red})`,
+            `insert into templates (name, description, type, node_archs, is_active, is_public, group_id)
+             values (?, '', 'debian', '{x86_64}', true, false, ${red})`,
             [name],
           )
       }
