@@ -37,7 +37,7 @@ export interface LoopOptions {
   /** Return the current errors of the node other than those of its slivers. */
   readonly readErrors: () => readonly MemberError[]
   /** What the node's owner has set on the device. The node never goes further than that. */
-  readonly owner: Pick<OwnerWatch, 'say' | 'onChange'>
+  readonly owner: Pick<OwnerWatch, 'setting' | 'onChange'>
   /** The problems of the node that parts of the agent, including this loop, have noted. The report contains these and `readErrors`. */
   readonly problems: NodeProblems
   /**
@@ -171,7 +171,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
   if (known) useTarget(known.wanted)
   followOwner()
   owner.onChange(() => {
-    log.info({ owner: owner.say }, 'the owner has set what this node may do')
+    log.info({ owner: owner.setting }, 'the owner has set what this node may do')
     followOwner()
   })
 
@@ -188,8 +188,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
       (error: unknown) => {
         applied = null
         log.error({ err: error }, 'slivers cannot be held to what the node lends')
-        const message = error instanceof Error ? error.message : String(error)
-        problems.set('lending', { member: '/lends', message })
+        problems.set('lending', { member: '/lends', message: messageOf(error) })
       },
     )
   }
@@ -206,12 +205,12 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
 
   /** Work towards a target as far as what the node lends now, and its owner, allow. */
   function aim(wanted: NodeWanted): void {
-    reconciler.setTarget(holdByOwner(lending.limitTarget(wanted), owner.say))
+    reconciler.setTarget(holdByOwner(lending.limitTarget(wanted), owner.setting))
   }
 
   /** Report what the owner has set, and work towards the target as far as it allows. */
   function followOwner(): void {
-    const problem = describeOwner(owner.say)
+    const problem = describeOwner(owner.setting)
     if (problem === null) problems.clear('owner')
     else problems.set('owner', problem)
     if (received !== null) aim(received)

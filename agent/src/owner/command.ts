@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { parseArgs } from 'node:util'
-import { LabError } from '@community-lab/contract'
+import { LabError, messageOf } from '@community-lab/contract'
 import { describeOwner, ownerStates } from '../plan/owner.ts'
 import { longestReason, readOwner, writeOwner } from './setting.ts'
 
@@ -73,7 +73,7 @@ function parseWords(args: readonly string[]) {
       options: { reason: { type: 'string' }, help: { type: 'boolean' } },
     })
   } catch (error) {
-    throw usage(error instanceof Error ? error.message : String(error))
+    throw usage(messageOf(error))
   }
 }
 

@@ -3,7 +3,7 @@ import Type from 'typebox'
 import { peekDocument, writeDocument } from '../disk/document.ts'
 import type { Format } from '../disk/domain/format.ts'
 import { watchFolder } from '../measurement/catcher/watch-folder.ts'
-import { ownerStates, type OwnerSay, type OwnerSetting } from '../plan/owner.ts'
+import { ownerStates, type KnownOwnerSetting, type OwnerSetting } from '../plan/owner.ts'
 
 /** The longest reason of an owner, in characters. */
 export const longestReason = 200
@@ -27,7 +27,7 @@ const format: Format<typeof schema> = {
 }
 
 /** Read what the owner has set, in the agent's data folder. A file that cannot be read stays where it is. */
-export async function readOwner(dataDir: string): Promise<OwnerSay> {
+export async function readOwner(dataDir: string): Promise<KnownOwnerSetting> {
   const found = await peekDocument(join(dataDir, fileName), format)
   if (found.kind === 'absent') return null
   if (found.kind === 'read') return found.value
@@ -41,7 +41,7 @@ export async function writeOwner(dataDir: string, setting: OwnerSetting): Promis
 
 /** The owner's present setting. */
 export interface OwnerWatch {
-  readonly say: OwnerSay
+  readonly setting: KnownOwnerSetting
   /** Call back when it has changed. One listener is enough. */
   onChange(listener: () => void): void
   close(): void
@@ -49,7 +49,7 @@ export interface OwnerWatch {
 
 /** Follow what the owner sets in the agent's data folder, until it is closed. */
 export async function watchOwner(dataDir: string): Promise<OwnerWatch> {
-  let say = await readOwner(dataDir)
+  let setting = await readOwner(dataDir)
   let listener = (): void => undefined
   let reading = Promise.resolve()
   const look = (): void => {
@@ -60,8 +60,8 @@ export async function watchOwner(dataDir: string): Promise<OwnerWatch> {
         setTimeout(look, againMs).unref()
         return
       }
-      if (JSON.stringify(next) === JSON.stringify(say)) return
-      say = next
+      if (JSON.stringify(next) === JSON.stringify(setting)) return
+      setting = next
       listener()
     })
   }
@@ -71,8 +71,8 @@ export async function watchOwner(dataDir: string): Promise<OwnerWatch> {
   // It may have changed before the folder was watched.
   look()
   return {
-    get say() {
-      return say
+    get setting() {
+      return setting
     },
     onChange(next) {
       listener = next

@@ -17,7 +17,7 @@ export interface OwnerSetting {
 }
 
 /** What is known of the owner's setting; null: the owner has set nothing. */
-export type OwnerSay = OwnerSetting | UnreadableSetting | null
+export type KnownOwnerSetting = OwnerSetting | UnreadableSetting | null
 
 /** The owner has set something, but it cannot be read. */
 export interface UnreadableSetting {
@@ -31,7 +31,7 @@ export interface UnreadableSetting {
  * Return the target as far as the node's owner allows it: what the server wants never brings a node further than its owner does. A setting that cannot be read
  * holds the node in `safe`, because that stops everything and loses nothing.
  */
-export function holdByOwner(target: NodeWanted, owner: OwnerSay): NodeWanted {
+export function holdByOwner(target: NodeWanted, owner: KnownOwnerSetting): NodeWanted {
   const allowed = owner?.state === 'unreadable' ? 'safe' : (owner?.state ?? 'production')
   const wanted = target.node.set_state
   // Of two states, the one counts that leaves less on the node.
@@ -43,7 +43,7 @@ export function holdByOwner(target: NodeWanted, owner: OwnerSay): NodeWanted {
 const depth = { production: 0, safe: 1, debug: 2, failure: 3 } as const
 
 /** Describe for the report who holds the node in which state, and why; null: nobody does. */
-export function describeOwner(owner: OwnerSay): MemberError | null {
+export function describeOwner(owner: KnownOwnerSetting): MemberError | null {
   if (owner === null || owner.state === 'production') return null
   const member = '/set_state'
   const end = 'ends with `community-lab-agent owner production` on the device'

@@ -150,11 +150,11 @@ marks.initialize = function initialize(this: InitializingMark, facets, facetChan
   })
   for (const channel of ['fx', 'fy'] as const)
     if (typeof this[channel] === 'string') asked.set(this[channel], 'column')
-  note(this, rows, asked, 'column')
+  note(this, { rows, asked, by: 'column' })
   const state = initializeMark.apply(this, [facets, facetChannels, ...rest])
   const flatBy = findFlat(state.channels)
   // A function of the notebook may read members that are optional. It is a mistake where nothing is drawn because of it.
-  if (flatBy !== null) note(this, rows, asked, 'function')
+  if (flatBy !== null) note(this, { rows, asked, by: 'function' })
   if (flatBy?.label != null) noteFlat(this, rows, flatBy.label)
   watchInitializer(this)
   return state
@@ -179,7 +179,7 @@ function watchInitializer(mark: InitializingMark): void {
       const asked = askFirstRow(rows, (row) => {
         initializer.apply(this, [row, [[0]], first, ...rest])
       })
-      note(mark, rows, asked, 'column')
+      note(mark, { rows, asked, by: 'column' })
     }
     return initializer.apply(this, [data, facets, channels, ...rest])
   }
@@ -232,7 +232,15 @@ function askFirstRow(rows: readonly Row[], read: (data: readonly Row[]) => void)
   return asked
 }
 
-function note(mark: InitializingMark, ...[rows, asked, by]: [readonly Row[], Asked, string]): void {
+/** What was asked of the rows of a mark, and by whom it is to be noted. */
+interface Asking {
+  readonly rows: readonly Row[]
+  readonly asked: Asked
+  readonly by: 'column' | 'function'
+}
+
+/** Note the columns that a mark reads and no row has. */
+function note(mark: InitializingMark, { rows, asked, by }: Asking): void {
   for (const [column, reader] of asked) {
     if (reader !== by) continue
     const channel = channelOf(mark, column)

@@ -114,7 +114,7 @@ interface SliverRequest {
 
 function checkNode(node: Node, request: SliverRequest): void {
   const { slice, template } = request
-  if (!isReady(node))
+  if (!isInProduction(node))
     throw new LabError('LAB_SLICE_NODE_NOT_READY', {
       slice,
       node: node.name,
@@ -131,7 +131,7 @@ function checkNode(node: Node, request: SliverRequest): void {
     })
 }
 
-function isReady(node: Node): boolean {
+function isInProduction(node: Node): boolean {
   return node.state === 'production' && node.set_state === 'production'
 }
 
@@ -172,7 +172,7 @@ function checkRoom(request: SliverRequest): void {
     largestFree: free(best),
     node: best.name,
     onNode: onNode.name,
-    short: short.slice(0, mostNodesTold),
+    short: short.slice(0, mostNodesNamed),
     fits: Math.min(...short.map((each) => each.free)),
     otherNodes: findOthers(request),
   })
@@ -205,7 +205,7 @@ function freeOf(
 }
 
 /** The most nodes that a refusal names. */
-const mostNodesTold = 20
+const mostNodesNamed = 20
 
 /** Find other nodes on which a sliver as requested could be made. */
 function findOthers(request: SliverRequest): string[] {
@@ -213,8 +213,10 @@ function findOthers(request: SliverRequest): string[] {
   const excluded = new Set([...chosen.map(({ name }) => name), ...present.keys()])
   return known
     .filter((node) => !excluded.has(node.name))
-    .filter((node) => isReady(node) && (node.not_ready ?? null) === null && canRun(node, template))
+    .filter(
+      (node) => isInProduction(node) && (node.not_ready ?? null) === null && canRun(node, template),
+    )
     .filter((node) => findShortage(node, request) === null)
-    .slice(0, mostNodesTold)
+    .slice(0, mostNodesNamed)
     .map(({ name }) => name)
 }

@@ -16,14 +16,14 @@ export function findWeakness(password: string, { name, email }: PasswordOwner): 
   if (length > longestPassword)
     return `it has ${length} characters, and may have at most ${longestPassword}`
   if (new Set(password).size < 5) return 'it repeats the same few characters'
-  const low = password.toLowerCase()
-  const box = email?.split('@')[0]
-  for (const known of [name, email, box])
+  const lowered = password.toLowerCase()
+  const mailbox = email?.split('@')[0]
+  for (const known of [name, email, mailbox])
     if (
       known !== undefined &&
       known !== null &&
       known.length > 3 &&
-      low.includes(known.toLowerCase())
+      lowered.includes(known.toLowerCase())
     )
       return 'it contains your name or e-mail address'
   return null

@@ -25,7 +25,7 @@ export interface QuotaCheck {
 }
 
 /** The most slices that a refusal names. */
-const mostSlicesTold = 3
+const mostSlicesNamed = 3
 
 /**
  * Check that a group stays within its quotas. A use that does not grow is never refused, even if it exceeds a quota that operators have lowered.
@@ -44,14 +44,14 @@ export function checkQuotas({ group, slice, quotas, uses, growth }: QuotaCheck):
       limit: quotas[name],
       used: used[name],
       asked: growth[name],
-      users:
+      slices:
         name === 'slices'
           ? []
           : uses
               .map((each) => ({ slice: each.slice, used: each.use[name] }))
               .filter((each) => each.used > 0)
               .toSorted((a, b) => b.used - a.used)
-              .slice(0, mostSlicesTold),
+              .slice(0, mostSlicesNamed),
     })
   }
 }

@@ -1,4 +1,4 @@
-const dayMs = 24 * 3600 * 1000
+import { dayMs } from './day.ts'
 
 /** The lifetime of a slice unless it is renewed. Source: CONFINE, 30-day leases. */
 export const sliceLifeMs = 30 * dayMs

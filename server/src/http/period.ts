@@ -1,6 +1,7 @@
 import { InputTime, LabError } from '@community-lab/contract'
 import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
+import { dayMs } from '../domain/day.ts'
 import type { Period } from '../domain/history.ts'
 
 /** The bounds of a period in a query. */
@@ -10,7 +11,6 @@ export const PeriodQuery = Type.Object({
 })
 export type PeriodQuery = Static<typeof PeriodQuery>
 
-const dayMs = 24 * 3600 * 1000
 const defaultPeriodMs = 30 * dayMs
 
 /** Read the period that a query asks for. It ends now at the latest. @throws {@link LabError} LAB_REQUEST_INVALID. */

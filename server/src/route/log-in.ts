@@ -44,8 +44,8 @@ export function logInRoutes(app: FastifyInstance, context: LogInRouteContext): v
       },
       async (request) => {
         if (request.validationError !== undefined) throw request.validationError
-        const entry = await logIn(context, { ...request.body, kind: 'login', ...from(request) })
-        return { token: entry.secret }
+        const made = await logIn(context, { ...request.body, kind: 'login', ...from(request) })
+        return { token: made.secret }
       },
     )
     done()
@@ -62,11 +62,11 @@ export function logInRoutes(app: FastifyInstance, context: LogInRouteContext): v
       },
     },
     async (request, reply) => {
-      const entry = await logIn(context, { ...request.body, kind: 'session', ...from(request) })
-      cookie.set(reply, entry.secret, entry.endsOn)
-      const user = await readUser(registry.db, entry.userId, 'all')
+      const made = await logIn(context, { ...request.body, kind: 'session', ...from(request) })
+      cookie.set(reply, made.secret, made.endsOn)
+      const user = await readUser(registry.db, made.userId, 'all')
       const role = user.is_superuser ? 'operator' : 'researcher'
-      return { role, user, node: null, csrf_token: csrfTokenOf(entry.secret) }
+      return { role, user, node: null, csrf_token: csrfTokenOf(made.secret) }
     },
   )
   app.post(

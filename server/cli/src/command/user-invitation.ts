@@ -1,7 +1,6 @@
 import {
   Invitation,
   InvitationRedeemed,
-  LabError,
   path as pathOf,
   routes,
   type InvitationRedeem,
@@ -13,6 +12,7 @@ import { createClient } from '../http/client.ts'
 import { printJson, type PrintOptions } from '../output/print.ts'
 import { listUsers } from './lists.ts'
 import { findNamed } from './name.ts'
+import { askNewPassword } from './new-password.ts'
 import { leaf } from './option.ts'
 
 interface RedeemOptions extends PrintOptions {
@@ -45,13 +45,8 @@ export function addUserInvitation(user: Command, context: Context): void {
     .option('--end-tokens', 'end also the tokens that you have made')
     .action(async (options: RedeemOptions) => {
       const base = options.url?.replace(/\/+$/u, '') ?? urlOf(context)
-      const [secret = '', password = '', again] = await context.askSecrets([
-        'Invitation',
-        'New password',
-        'New password again',
-      ])
-      if (password !== again)
-        throw new LabError('LAB_CLI_USAGE', { problem: 'the new password is not twice the same' })
+      const { password, others } = await askNewPassword(context, ['Invitation'])
+      const [secret = ''] = others
       const body: InvitationRedeem = {
         secret,
         password,

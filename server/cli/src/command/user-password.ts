@@ -14,6 +14,7 @@ import type { Client } from '../http/client.ts'
 import { printJson, type PrintOptions } from '../output/print.ts'
 import { listUsers } from './lists.ts'
 import { findNamed } from './name.ts'
+import { askNewPassword } from './new-password.ts'
 import { leaf } from './option.ts'
 
 interface PasswordOptions extends PrintOptions {
@@ -27,10 +28,8 @@ export function addUserPassword(user: Command, context: Context): void {
     .action(async (name: string | undefined, options: PasswordOptions) => {
       const client = connectServer(context)
       const { whom, current } = await askCurrent(client, name)
-      const asked = await context.askSecrets([...current, 'New password', 'New password again'])
-      const [again, password, before] = asked.toReversed()
-      if (password === undefined || password !== again)
-        throw new LabError('LAB_CLI_USAGE', { problem: 'the new password is not twice the same' })
+      const { password, others } = await askNewPassword(context, current)
+      const [before] = others
       await change(context, client, {
         whom,
         body: {

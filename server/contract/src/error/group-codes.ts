@@ -19,9 +19,9 @@ export const groupCodes = {
     /** How much more was asked for. */
     asked: number
     /** The slices that use most of it, the largest first. */
-    users: readonly { readonly slice: string; readonly used: number }[]
+    slices: readonly { readonly slice: string; readonly used: number }[]
   }>(409, false, (d) => {
-    const most = d.users.map(({ slice, used }) => `${used} by slice ${slice}`).join(', ')
+    const most = d.slices.map(({ slice, used }) => `${used} by slice ${slice}`).join(', ')
     const left = Math.max(0, d.limit - d.used)
     const option = d.quota.replace('_mib', '')
     const amount = `${d.used + d.asked}${d.quota.endsWith('_mib') ? 'MiB' : ''}`

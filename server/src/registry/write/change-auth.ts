@@ -76,7 +76,7 @@ export async function changeAuth(
     )
     change.trace('user', 'updated', id)
     if (password !== undefined)
-      await endEntries(change, { userId: id, keptId: by.tokenId, all: body.end_tokens ?? false })
+      await endLogIns(change, { userId: id, keptId: by.tokenId, all: body.end_tokens ?? false })
     const changed = [
       ...(password === undefined ? [] : ['password']),
       ...(email === undefined ? [] : ['email']),
@@ -97,7 +97,7 @@ interface Ending {
 }
 
 /** End a user's sessions and log-ins. */
-export async function endEntries(change: Change, { userId, keptId, all }: Ending): Promise<void> {
+export async function endLogIns(change: Change, { userId, keptId, all }: Ending): Promise<void> {
   const rows = await change.tx
     .selectFrom('tokens')
     .select('id')

@@ -10,6 +10,7 @@ import {
 } from '@community-lab/contract'
 import { sql } from 'kysely'
 import { hashSecret, makeSecret } from '../../access/secret.ts'
+import { dayMs } from '../../domain/day.ts'
 import { membershipsOf } from '../read/memberships.ts'
 import type { Db } from '../read/selection.ts'
 import type { RegistryStore } from '../store.ts'
@@ -22,7 +23,7 @@ export interface FirstContact {
   readonly certificateSha256: string
 }
 
-const validForMs = 24 * 3600 * 1000
+const validForMs = dayMs
 
 /** Whose token it is, and who makes it. */
 export interface EnrollmentIssue {

@@ -14,7 +14,7 @@ import { compareSlivers, keptNodes, type SliverChanges } from '../../domain/slic
 import type { Change } from '../change.ts'
 import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
-import { admitOn, lockAdmission, requireQuota } from './room.ts'
+import { admitOn, lockAdmission, requireQuota } from './admission.ts'
 import { insertSlice, noteSlice, requireSlices } from './slices.ts'
 import { requireUsable } from './template-rules.ts'
 import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'

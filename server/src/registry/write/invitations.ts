@@ -7,14 +7,15 @@ import {
   type InvitationRedeemed,
 } from '@community-lab/contract'
 import { hashSecret, makeSecret } from '../../access/secret.ts'
+import { dayMs } from '../../domain/day.ts'
 import { found } from '../../domain/found.ts'
 import { findWeakness } from '../../domain/password-rule.ts'
 import { actAs } from '../actor.ts'
 import type { RegistryStore } from '../store.ts'
-import { countTokens, endEntries } from './change-auth.ts'
-import { enter, type LogInContext } from './log-in.ts'
+import { countTokens, endLogIns } from './change-auth.ts'
+import { makeLogIn, type LogInContext } from './log-in.ts'
 
-const validForMs = 24 * 3600 * 1000
+const validForMs = dayMs
 
 /**
  * Make the one-time secret by which a user sets a password, at first or after they forgot it. It ends after a day, and the one before is invalid from now on.
@@ -97,13 +98,13 @@ export async function redeemInvitation(
         .where('id', '=', user.id)
         .execute()
       change.trace('user', 'updated', user.id)
-      await endEntries(change, { userId: user.id, keptId: null, all })
+      await endLogIns(change, { userId: user.id, keptId: null, all })
       // The user logs in at once, so that this address counts as known, whoever guesses the password elsewhere.
-      const entry = await enter(change, { userId: user.id, stored, kind: 'login', address })
+      const made = await makeLogIn(change, { userId: user.id, stored, kind: 'login', address })
       return {
         user: { uri: path(routes.user, { id: user.id }), id: user.id },
         name: user.name,
-        token: entry.secret,
+        token: made.secret,
         tokens_left: await countTokens(change, user.id),
       }
     }),

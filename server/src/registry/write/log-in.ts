@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import type { Attempts } from '../../access/attempts.ts'
 import type { Passwords } from '../../access/password.ts'
 import { hashSecret, makeSecret } from '../../access/secret.ts'
+import { dayMs } from '../../domain/day.ts'
 import { actAs } from '../actor.ts'
 import type { Change } from '../change.ts'
 import type { RegistryStore } from '../store.ts'
@@ -16,7 +17,7 @@ export interface LogInContext {
 }
 
 /** What somebody gives who logs in. */
-export interface Given {
+export interface LogInRequest {
   /** The user's name, or e-mail address. */
   readonly username: string
   readonly password: string
@@ -31,13 +32,12 @@ export interface Given {
 }
 
 /** A token that a log-in has made. Its secret is shown only here. */
-export interface Entry {
+export interface MadeLogIn {
   readonly userId: number
   readonly secret: string
   readonly endsOn: Date
 }
 
-const dayMs = 24 * 3600 * 1000
 /** How long log-ins last. CONFINE's clients log in each time, so theirs is as long as a slice. A session that nobody uses ends earlier. */
 const lastsMs = { login: 30 * dayMs, session: 7 * dayMs } as const
 const sessionIdleS = 12 * 3600
@@ -49,7 +49,7 @@ const mostOfKind = 20
  *
  * @throws {@link LabError} LAB_AUTH_LOG_IN_FAILED, LAB_AUTH_TOO_MANY_ATTEMPTS.
  */
-export async function logIn(context: LogInContext, given: Given): Promise<Entry> {
+export async function logIn(context: LogInContext, given: LogInRequest): Promise<MadeLogIn> {
   const { registry } = context
   const user = await findUser(registry, given.username)
   await checkPassword(context, { ...given, user: user ?? null })
@@ -67,13 +67,13 @@ export async function logIn(context: LogInContext, given: Given): Promise<Entry>
   }
   return actAs(actor, () =>
     registry.change((change) =>
-      enter(change, { ...given, userId: user.id, stored: user.password }),
+      makeLogIn(change, { ...given, userId: user.id, stored: user.password }),
     ),
   )
 }
 
 /** A password to check, and whose it should be. */
-export interface Checked {
+export interface PasswordAttempt {
   readonly username: string
   readonly password: string
   readonly address: string | null
@@ -83,7 +83,7 @@ export interface Checked {
 /** Check a password, within the limits of attempts. @throws {@link LabError} LAB_AUTH_LOG_IN_FAILED, LAB_AUTH_TOO_MANY_ATTEMPTS. */
 export async function checkPassword(
   { registry, passwords, attempts }: LogInContext,
-  { username, password, address, user }: Checked,
+  { username, password, address, user }: PasswordAttempt,
 ): Promise<void> {
   const isKnown = await hasLoggedInFrom(registry, user?.id ?? 0, address)
   const attempt = { user: user?.id ?? username, address, isKnown }
@@ -122,17 +122,17 @@ async function hasLoggedInFrom(
   return row !== undefined
 }
 
-interface Entering extends Pick<Given, 'kind' | 'name' | 'scope' | 'address'> {
+interface NewLogIn extends Pick<LogInRequest, 'kind' | 'name' | 'scope' | 'address'> {
   readonly userId: number
   /** The password that was checked, as it was stored then. */
   readonly stored: string | null
 }
 
 /** Make the token of a log-in. @throws {@link LabError} LAB_AUTH_LOG_IN_FAILED when the user was changed meanwhile. */
-export async function enter(
+export async function makeLogIn(
   change: Change,
-  { userId, stored, kind, name, scope = 'all', address }: Entering,
-): Promise<Entry> {
+  { userId, stored, kind, name, scope = 'all', address }: NewLogIn,
+): Promise<MadeLogIn> {
   const user = await change.tx
     .selectFrom('users')
     .select(['is_active', 'is_superuser', 'password'])
@@ -140,7 +140,7 @@ export async function enter(
     .forNoKeyUpdate()
     .executeTakeFirst()
   if (user === undefined || user.password !== stored || !user.is_active) throw failed()
-  await makeRoom(change, userId, kind)
+  await endOldest(change, userId, kind)
   const role = user.is_superuser ? 'operator' : 'researcher'
   const secret = makeSecret(kind === 'session' ? 'cls' : user.is_superuser ? 'clo' : 'clr')
   const endsOn = new Date(Date.now() + lastsMs[kind])
@@ -163,8 +163,12 @@ export async function enter(
   return { userId, secret, endsOn }
 }
 
-/** End the log-ins that are too many. The row of the user is locked. */
-async function makeRoom(change: Change, userId: number, kind: Given['kind']): Promise<void> {
+/** End the log-ins that would be too many with one more: those that were not used for the longest time. The row of the user is locked. */
+async function endOldest(
+  change: Change,
+  userId: number,
+  kind: LogInRequest['kind'],
+): Promise<void> {
   const rows = await change.tx
     .selectFrom('tokens')
     .select('id')

@@ -14,7 +14,7 @@ import type { RegistryStore } from '../store.ts'
 import type { Change } from '../change.ts'
 import { requireAllowed } from './group-rules.ts'
 import { chooseIsland } from './islands.ts'
-import { lockAdmission } from './room.ts'
+import { lockAdmission } from './admission.ts'
 import { revokeTokens } from './revoke-tokens.ts'
 
 /** Register a node of a group. The node is in `debug` until it is enrolled. @throws {@link LabError} LAB_NAME_TAKEN, LAB_GROUP_NOT_ALLOWED. */

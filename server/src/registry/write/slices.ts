@@ -10,7 +10,7 @@ import { found } from '../../domain/found.ts'
 import { claimName } from './claim-name.ts'
 import type { RegistryStore } from '../store.ts'
 import { requireAllowed } from './group-rules.ts'
-import { lockAdmission, requireQuota } from './room.ts'
+import { lockAdmission, requireQuota } from './admission.ts'
 import { requireUsable } from './template-rules.ts'
 
 const expiry = (): Date => new Date(Date.now() + sliceLifeMs)

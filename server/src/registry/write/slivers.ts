@@ -11,7 +11,7 @@ import { checkIfMatch } from '../etag.ts'
 import type { Change } from '../change.ts'
 import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
-import { admitOn, lockAdmission, requireQuota } from './room.ts'
+import { admitOn, lockAdmission, requireQuota } from './admission.ts'
 import { requireSlices } from './slices.ts'
 import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'
 

@@ -6,6 +6,7 @@ import {
 } from '@community-lab/contract'
 import { hashSecret, makeSecret } from '../../access/secret.ts'
 import type { Change } from '../change.ts'
+import { dayMs } from '../../domain/day.ts'
 import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
 import { readTokens } from '../read/access.ts'
@@ -14,7 +15,7 @@ import { requireRoom } from './user-bounds.ts'
 import { hasLastingOperator, revokeTokens } from './revoke-tokens.ts'
 
 /** The default lifetime of a researcher's token: one year, so that forgotten tokens expire. */
-const researcherTokenLifeMs = 365 * 24 * 3600 * 1000
+const researcherTokenLifeMs = 365 * dayMs
 
 /** The user who creates a token. */
 export interface TokenMaker {

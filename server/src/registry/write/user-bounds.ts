@@ -1,11 +1,10 @@
 import { LabError } from '@community-lab/contract'
+import { dayMs } from '../../domain/day.ts'
 import type { Change } from '../change.ts'
 import { found } from '../../domain/found.ts'
 
 /** How many of each kind one user may have, so that nobody fills the registry. They are far above what people need. */
 const most = { groups: 50, tokens: 200, requests: 100, hosts: 20 } as const
-
-const dayMs = 24 * 3600 * 1000
 
 /** What a user may have only so many of. */
 export type Bounded = keyof typeof most

@@ -57,14 +57,16 @@ it('is followed by a running agent, which takes a damaged file for safe and leav
   const owner = await watchOwner(dataDir)
   let changes = 0
   owner.onChange(() => changes++)
-  expect(owner.say).toBeNull()
+  expect(owner.setting).toBeNull()
   await run('failure')
-  await eventually(() => expect(owner.say).toMatchObject({ state: 'failure' }))
+  await eventually(() => expect(owner.setting).toMatchObject({ state: 'failure' }))
   await writeFile(join(dataDir, 'owner.json'), '{"state":')
-  await eventually(() => expect(owner.say).toMatchObject({ state: 'unreadable', isDamaged: true }))
+  await eventually(() =>
+    expect(owner.setting).toMatchObject({ state: 'unreadable', isDamaged: true }),
+  )
   expect(await readFile(join(dataDir, 'owner.json'), 'utf8')).toBe('{"state":')
   await run('production')
-  await eventually(() => expect(owner.say).toMatchObject({ state: 'production' }))
+  await eventually(() => expect(owner.setting).toMatchObject({ state: 'production' }))
   expect(changes).toBeGreaterThanOrEqual(3)
   owner.close()
 })

@@ -58,7 +58,7 @@ it('what would exceed a quota is refused before anything is reserved, with what 
         limit: 400,
         used: 192,
         asked: 400,
-        users: [
+        slices: [
           { slice: 'a', used: 128 },
           { slice: 'b', used: 64 },
         ],

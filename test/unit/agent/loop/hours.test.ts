@@ -49,7 +49,7 @@ it('slivers run during the hours that the owner lends, and at no other, also whi
       now: () => new Date(12 * hourMs + clock.nowMs()),
     }),
     readErrors: () => [],
-    owner: { say: null, onChange: () => undefined },
+    owner: { setting: null, onChange: () => undefined },
     problems: createNodeProblems(),
     reboot: () => Promise.resolve(),
     pollMs: 600_000,

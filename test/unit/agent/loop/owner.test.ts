@@ -2,14 +2,14 @@ import { lendsAll, type NodeReport } from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import { createLoop } from '../../../../agent/src/loop/loop.ts'
 import { createLending } from '../../../../agent/src/plan/lending.ts'
-import type { OwnerSay, OwnerSetting } from '../../../../agent/src/plan/owner.ts'
+import type { KnownOwnerSetting, OwnerSetting } from '../../../../agent/src/plan/owner.ts'
 import { createNodeProblems } from '../../../../agent/src/report/problems.ts'
 import { FakeSlivers } from '../../../support/fake-slivers.ts'
 import { aStatus, aTarget } from '../plan/situation.ts'
 import { createTestClock } from './clock.ts'
 
 const log = { debug() {}, info() {}, warn() {}, error() {} }
-const setting = (state: OwnerSetting['state']): OwnerSetting => ({
+const aSetting = (state: OwnerSetting['state']): OwnerSetting => ({
   ...{ state, reason: 'moving house', by: 'ada', since: '2026-05-04T12:00:00.000Z' },
 })
 
@@ -18,7 +18,7 @@ it('stops and starts slivers as its owner says, also while no server answers', a
   const slivers = new FakeSlivers([aStatus()])
   const reports: NodeReport[] = []
   let isServerThere = false
-  let say: OwnerSay = null
+  let setting: KnownOwnerSetting = null
   let tell = (): void => undefined
   const loop = await createLoop({
     server: {
@@ -47,8 +47,8 @@ it('stops and starts slivers as its owner says, also while no server answers', a
     lending: createLending({ device: lendsAll, timeZone: 'UTC', now: () => new Date(0) }),
     readErrors: () => [],
     owner: {
-      get say() {
-        return say
+      get setting() {
+        return setting
       },
       onChange: (listener) => void (tell = listener),
     },
@@ -61,22 +61,22 @@ it('stops and starts slivers as its owner says, also while no server answers', a
   const end = new AbortController()
   const ended = loop.run(end.signal)
   const stages = async () => (await slivers.list()).map(({ stage }) => stage)
-  const set = async (next: OwnerSay) => {
-    say = next
+  const set = async (next: KnownOwnerSetting) => {
+    setting = next
     tell()
     await clock.pass(2_000)
   }
   await clock.pass(1_000)
   expect(await stages()).toEqual(['started'])
-  await set(setting('safe'))
+  await set(aSetting('safe'))
   expect(await stages()).toEqual(['deployed'])
   isServerThere = true
   await clock.pass(120_000)
   expect(reports.at(-1)).toMatchObject({ state: 'safe', errors: [{ member: '/set_state' }] })
   expect(reports.at(-1)?.errors[0]?.message).toContain('moving house')
-  await set(setting('failure'))
+  await set(aSetting('failure'))
   expect(await stages()).toEqual([])
-  await set(setting('production'))
+  await set(aSetting('production'))
   expect(await stages()).toEqual(['started'])
   await clock.pass(120_000)
   expect(reports.at(-1)).toMatchObject({ state: 'production', errors: [] })

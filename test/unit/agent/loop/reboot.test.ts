@@ -57,7 +57,7 @@ async function countReboots(
     lending: createLending({ device: lendsAll, timeZone: 'UTC', now: () => new Date(0) }),
     readErrors: () => [],
     problems: createNodeProblems(),
-    owner: { say: null, onChange: () => undefined },
+    owner: { setting: null, onChange: () => undefined },
     reboot: async (signal) => {
       reboots++
       if (more.isHanging === true) await once(signal, 'abort')
