@@ -50,6 +50,16 @@ export function noteOutcomes(
   }
 }
 
+/**
+ * Return the readiness of a node that has slivers of these slices. When none is left of the slivers that failed, nothing tries them again. So the node counts as
+ * ready until the next slice, and if that fails, too, it does not any more.
+ */
+export function withoutRemoved(before: Readiness, sliceIds: ReadonlySet<number>): Readiness {
+  const isTried = before.failures.some(({ slice_id: id }) => sliceIds.has(id))
+  if (before.since === null || isTried) return before
+  return { failures: before.failures.slice(1 - failuresUntilNotReady), since: null }
+}
+
 /** Describe why a node is not ready. */
 export function describeFailures({ failures }: Readiness): string {
   const each = failures.map(({ slice, state, message }) => `${slice} (${state}: ${message})`)

@@ -154,9 +154,9 @@ export const rights = {
   'upload a template’s image': { may: sliceAdmins, object: 'template', changes: true },
   'remove a template': { may: sliceAdmins, object: 'template', changes: true },
   'make a template public': { may: operators, object: 'none', changes: true },
-  // For the image of a template that is not public. Nodes unpack it for slivers.
+  // For the image of a template that is not public. Nodes unpack it for their slivers; an owner of a node has its token.
   'read a template’s image': {
-    may: ['operator', 'member', 'node'],
+    may: ['operator', 'member', 'node itself'],
     object: 'unnamed',
     changes: false,
   },

@@ -25,6 +25,7 @@ import {
   readImages,
   readTemplate,
   setTemplateImage,
+  usesTemplate,
 } from '../registry/write/templates.ts'
 import { imagesFull, maxGroupImagesBytes, readImageRoom } from '../registry/write/template-rules.ts'
 import { changeRoutes } from './change-routes.ts'
@@ -69,6 +70,15 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
       end()
       throw error
     }
+  }
+  /** Return the asking node when a sliver on it is made of a template. */
+  async function findItsNode(
+    { nodeId }: Principal,
+    { id }: Template,
+  ): Promise<{ nodeId?: number }> {
+    if (nodeId === null) return {}
+    const isUsed = await usesTemplate(registry.db, { nodeId, templateId: id })
+    return isUsed ? { nodeId } : {}
   }
   listRoute(app, {
     url: routes.templates,
@@ -185,7 +195,10 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
       const { name, group, image_sha256: sha256 } = template
       if (!template.is_public)
         permit(request.principal, 'read a template’s image', {
-          owner: { groupId: group?.id ?? null },
+          owner: {
+            groupId: group?.id ?? null,
+            ...(await findItsNode(request.principal, template)),
+          },
           group: await registry.groupContact(group?.id ?? null),
         })
       if (sha256 === null) throw new LabError('LAB_TEMPLATE_NO_IMAGE', { template: name })

@@ -8,7 +8,12 @@ import {
   type NodeState,
   type SliverState,
 } from '@community-lab/contract'
-import { noteOutcomes, type Outcome } from '../../domain/readiness.ts'
+import {
+  noteOutcomes,
+  withoutRemoved,
+  type Outcome,
+  type Readiness,
+} from '../../domain/readiness.ts'
 import type { Change } from '../change.ts'
 import type { RegistryStore } from '../store.ts'
 import { lockNode } from './nodes.ts'
@@ -28,7 +33,7 @@ export async function applyReport(
     const { slivers, ...own } = report
     const row = await change.tx
       .selectFrom('nodes')
-      .select('report')
+      .select(['report', 'readiness'])
       .where('id', '=', nodeId)
       .executeTakeFirstOrThrow()
     const changed = node.state !== own.state || !isDeepStrictEqual(row.report, own)
@@ -50,16 +55,23 @@ export async function applyReport(
       .where('node_id', '=', nodeId)
       .where('used_pubkey', 'is not', null)
       .execute()
-    const outcomes = await applySlivers(change, nodeId, slivers)
-    await noteReadiness(change, nodeId, outcomes)
+    const { outcomes, sliceIds } = await applySlivers(change, nodeId, slivers)
+    const next = noteOutcomes(withoutRemoved(row.readiness, sliceIds), outcomes, new Date())
+    await noteReadiness(change, nodeId, { before: row.readiness, next })
   })
+}
+
+interface AppliedSlivers {
+  readonly outcomes: readonly Outcome[]
+  /** The slices that have a sliver on the node. */
+  readonly sliceIds: ReadonlySet<number>
 }
 
 async function applySlivers(
   change: Change,
   nodeId: number,
   reports: NodeReport['slivers'],
-): Promise<readonly Outcome[]> {
+): Promise<AppliedSlivers> {
   const outcomes: Outcome[] = []
   const known = await change.tx
     .selectFrom('slivers')
@@ -90,32 +102,25 @@ async function applySlivers(
     const message = (describeErrors(report?.errors) ?? 'it says no more').slice(0, mostReason)
     outcomes.push({ slice_id: sliceId, slice, state, before, message })
   }
-  return outcomes
+  return { outcomes, sliceIds: new Set(known.map(({ slice_id: id }) => id)) }
 }
 
 /** The most characters of one failure that the reason of a node that is not ready quotes. */
 const mostReason = 300
 
-/** Note which slivers the node has made or failed to make. */
+/** Store whether a node counts as ready. */
 async function noteReadiness(
   change: Change,
   nodeId: number,
-  outcomes: readonly Outcome[],
+  { before, next }: { readonly before: Readiness; readonly next: Readiness },
 ): Promise<void> {
-  if (outcomes.length === 0) return
-  const { readiness } = await change.tx
-    .selectFrom('nodes')
-    .select('readiness')
-    .where('id', '=', nodeId)
-    .executeTakeFirstOrThrow()
-  const next = noteOutcomes(readiness, outcomes, new Date())
-  if (isDeepStrictEqual(next, readiness)) return
+  if (isDeepStrictEqual(next, before)) return
   await change.tx
     .updateTable('nodes')
     .set({ readiness: JSON.stringify(next) })
     .where('id', '=', nodeId)
     .execute()
-  if (next.since !== null || readiness.since !== null) change.note('node', 'updated', nodeId)
+  if (next.since !== null || before.since !== null) change.note('node', 'updated', nodeId)
 }
 
 /**

@@ -127,6 +127,22 @@ export async function readImages(store: RegistryStore): Promise<ReadonlySet<stri
   return new Set(rows.flatMap((row) => row.image_sha256 ?? []))
 }
 
+/** Tell whether a node has a sliver of a template. */
+export async function usesTemplate(
+  db: RegistryStore['db'],
+  { nodeId, templateId }: { readonly nodeId: number; readonly templateId: number },
+): Promise<boolean> {
+  const row = await db
+    .selectFrom('slivers')
+    .innerJoin('slices', 'slices.id', 'slivers.slice_id')
+    .select('slice_id')
+    .where('node_id', '=', nodeId)
+    .where('default_template_id', '=', templateId)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
 async function changeTemplate(
   store: RegistryStore,
   id: number,

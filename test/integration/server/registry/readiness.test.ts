@@ -83,3 +83,17 @@ it('who puts the node into production again makes it ready', async () => {
     await world.ask(world.operator, 'PATCH', n1, { body: { set_state } })
   expect(await notReady(world)).toBeNull()
 })
+
+it('a node whose failed slivers are all removed has another try: nothing else would bring it back', async () => {
+  await using world = await startFailing()
+  await world.ask(world.red, 'DELETE', path(routes.slice, { id: 1 }))
+  await report(world, ['fail_deploy', 'fail_deploy', 'fail_deploy'])
+  expect(await notReady(world)).not.toBeNull()
+  for (const id of [2, 3]) await world.ask(world.red, 'DELETE', path(routes.slice, { id }))
+  await report(world, [])
+  expect(await notReady(world)).toBeNull()
+  await ensure(world, 'd')
+  const errors = [{ member: '/template', message: 'the disk is broken' }]
+  await world.report(1, { slivers: [aSliverReport('4@1', { state: 'fail_deploy', errors })] })
+  expect((await notReady(world))?.reason).toMatch(/ b .*; c .*; d /u)
+})

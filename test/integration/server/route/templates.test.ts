@@ -84,8 +84,10 @@ describe('a template of a group', () => {
     const read = async (token: string | null) =>
       (await world.ask(token, 'GET', path(routes.templateImage, { id: made.id }))).statusCode
     const askers = [null, world.blue, world.red, world.operator, world.nodes[0] ?? '']
-    expect(await Promise.all(askers.map(read))).toEqual([401, 403, 200, 200, 200])
+    expect(await Promise.all(askers.map(read))).toEqual([401, 403, 200, 200, 403])
     expect(await use(world, world.red, 'of-red')).toBe('made')
+    // A node with a sliver of it unpacks it; others are strangers' devices.
+    expect(await Promise.all(world.nodes.map(read))).toEqual([200, 403])
     expect(await use(world, world.blue, 'of-blue')).toBe('LAB_TEMPLATE_NOT_PUBLIC')
     const body = { name: 'direct', sliver_defaults: { template: { id: made.id } } }
     const direct = await world.ask(world.blue, 'POST', routes.slices, { body })

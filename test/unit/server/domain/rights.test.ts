@@ -116,7 +116,7 @@ const table: Readonly<Record<RightName, string>> = {
   'upload a template’s image': 'sgo',
   'remove a template': 'sgo',
   'make a template public': 'o',
-  'read a template’s image': 'msngoij',
+  'read a template’s image': 'msngoi',
 }
 
 const names = Object.keys(rights) as RightName[]
