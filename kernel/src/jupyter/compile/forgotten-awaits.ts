@@ -1,7 +1,7 @@
 import ts from 'typescript'
 import { codes, type PlacedDiagnostic } from './complaints.ts'
 
-/** Functions of JavaScript that take any value, and make nothing useful of a promise. */
+/** Functions of JavaScript that take any value, and make nothing useful of a promise. The target of `Object.assign` is none of these values. */
 const takers: ReadonlySet<string> = new Set([
   'JSON.stringify',
   'Number',
@@ -12,7 +12,7 @@ const takers: ReadonlySet<string> = new Set([
   'String',
 ])
 
-/** Methods of arrays that take any result of their function for true or false. A promise is always true. */
+/** Methods of arrays that take any result of their function for true or false. A promise is always true. Those of streams wait for it. */
 const choosers: ReadonlySet<string> = new Set([
   'every',
   'filter',
@@ -33,7 +33,7 @@ export function findForgottenAwaits(
   const visit = (node: ts.Node): void => {
     for (const [value, why] of usesIn(node))
       if (isPromise(checker.getTypeAtLocation(value))) found.push(complain(file, value, why))
-    const chooses = choosingFunction(node)
+    const chooses = choosingFunction(checker, node)
     if (chooses !== null && returnsPromise(checker, chooses))
       found.push(complain(file, chooses, 'the promise of an async function is always true'))
     if (!ts.isTypeNode(node)) ts.forEachChild(node, visit)
@@ -98,17 +98,25 @@ function usesIn(node: ts.Node): readonly (readonly [ts.Expression, string])[] {
     return [[node.expression, 'a promise is always true']]
   if (ts.isSpreadAssignment(node)) return [[node.expression, 'a promise has no members of its own']]
   if (ts.isCallExpression(node) && takers.has(node.expression.getText()))
-    return node.arguments.map((value) => [
-      value,
-      `${node.expression.getText()} reads the promise itself`,
-    ])
+    return node.arguments
+      .slice(node.expression.getText() === 'Object.assign' ? 1 : 0)
+      .map((value) => [value, `${node.expression.getText()} reads the promise itself`])
   return []
 }
 
 /** Return the function by whose result an array method chooses; null when the node is no such call. */
-function choosingFunction(node: ts.Node): ts.Expression | null {
+function choosingFunction(checker: ts.TypeChecker, node: ts.Node): ts.Expression | null {
   if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return null
-  return choosers.has(node.expression.name.text) ? (node.arguments[0] ?? null) : null
+  const { name, expression } = node.expression
+  if (!choosers.has(name.text) || !isArray(checker, checker.getTypeAtLocation(expression)))
+    return null
+  return node.arguments[0] ?? null
+}
+
+function isArray(checker: ts.TypeChecker, type: ts.Type): boolean {
+  const present = checker.getNonNullableType(type)
+  if (present.isUnion()) return present.types.every((each) => isArray(checker, each))
+  return checker.isArrayLikeType(present) || present.getSymbol()?.name.endsWith('Array') === true
 }
 
 function returnsPromise(checker: ts.TypeChecker, node: ts.Expression): boolean {

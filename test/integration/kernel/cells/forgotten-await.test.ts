@@ -29,6 +29,12 @@ describe('a promise in place of its value is an error that asks for await', () =
     ['as an object', 'Object.keys(found)'],
     ['of an async function that chooses', '[1, 2].filter(async (row) => row > 1)'],
     ['of an async function with a name', '[1, 2].some(save)'],
+    [
+      'of an async function, where there may be no array',
+      '[[1, 2]][0]?.find(async (row) => row > 1)',
+    ],
+    ['of an async function, with numbers', 'new Float64Array(2).filter(async (row) => row > 1)'],
+    ['as members', 'Object.assign({}, found)'],
   ])('%s', async (_where, code) => {
     const { complaint } = await session.run(code)
     expect(complaint).toContain('It is a promise. Write `await` before it to wait for its value.')
@@ -56,6 +62,8 @@ it.each([
   'const tag = (_parts: TemplateStringsArray, value: object) => typeof value\ntag`${count}`',
   'let cache: Promise<number> | undefined\nif (!cache) cache = count\n1',
   'const typed: Promise<unknown> = count\ntypeof typed',
+  "import { Readable } from 'node:stream'\nawait Readable.from([1, 2]).filter(async (row) => row > 1).toArray()",
+  'const job = Object.assign(count.then(String), { cancel() {} })\njob.cancel()',
 ])('there is no complaint about %j', async (code) => {
   const { complaint, notices } = await session.run(code)
   expect([complaint, notices]).toEqual([null, []])
