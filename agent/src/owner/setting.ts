@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import Type from 'typebox'
-import { peekDocument, writeDocument } from '../disk/document.ts'
-import type { Format } from '../disk/domain/format.ts'
+import { writeWhole } from '@community-lab/contract/host'
+import { peekDocument } from '../disk/document.ts'
+import { formatDocument, type Format } from '../disk/domain/format.ts'
 import { watchFolder } from '../measurement/catcher/watch-folder.ts'
 import { ownerStates, type KnownOwnerSetting, type OwnerSetting } from '../plan/owner.ts'
 
@@ -10,7 +11,7 @@ export const longestReason = 200
 
 const fileName = 'owner.json'
 /** The time after which a file that could not be read is tried again, in milliseconds. */
-const againMs = 5_000
+const againMs = 2_000
 const schema = Type.Object({
   state: Type.Enum(ownerStates),
   reason: Type.Union([Type.String({ maxLength: longestReason }), Type.Null()]),
@@ -34,9 +35,9 @@ export async function readOwner(dataDir: string): Promise<KnownOwnerSetting> {
   return { state: 'unreadable', reason: found.reason, isDamaged: found.isDamaged }
 }
 
-/** Keep what the owner has set. A running agent notices it at once. */
+/** Keep what the owner has set. A running agent notices it at once, also when it runs as another user than the owner's command. */
 export async function writeOwner(dataDir: string, setting: OwnerSetting): Promise<void> {
-  await writeDocument(join(dataDir, fileName), format, setting)
+  await writeWhole(join(dataDir, fileName), formatDocument(format, setting), 0o644)
 }
 
 /** The owner's present setting. */
@@ -52,14 +53,15 @@ export async function watchOwner(dataDir: string): Promise<OwnerWatch> {
   let setting = await readOwner(dataDir)
   let listener = (): void => undefined
   let reading = Promise.resolve()
+  let failures = 0
   const look = (): void => {
     reading = reading.then(async () => {
       const next = await readOwner(dataDir)
-      if (next?.state === 'unreadable' && !next.isDamaged) {
-        // What was known counts until the file can be read again.
-        setTimeout(look, againMs).unref()
-        return
-      }
+      const hasFailed = next?.state === 'unreadable' && !next.isDamaged
+      failures = hasFailed ? failures + 1 : 0
+      if (hasFailed) setTimeout(look, againMs).unref()
+      // What was known counts once more, because the cause may pass, such as too many open files.
+      if (failures === 1) return
       if (JSON.stringify(next) === JSON.stringify(setting)) return
       setting = next
       listener()

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
@@ -68,5 +68,18 @@ it('is followed by a running agent, which takes a damaged file for safe and leav
   await run('production')
   await eventually(() => expect(owner.setting).toMatchObject({ state: 'production' }))
   expect(changes).toBeGreaterThanOrEqual(3)
+  owner.close()
+})
+
+it('can be read by an agent of another user, as when the owner uses sudo', async () => {
+  await run('safe')
+  const { mode } = await stat(join(dataDir, 'owner.json'))
+  expect(mode & 0o777).toBe(0o644)
+})
+
+it('holds the node in safe when it cannot be read for longer than a moment', async () => {
+  const owner = await watchOwner(dataDir)
+  await mkdir(join(dataDir, 'owner.json'))
+  await eventually(() => expect(owner.setting).toMatchObject({ state: 'unreadable' }))
   owner.close()
 })
