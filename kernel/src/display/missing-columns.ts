@@ -1,5 +1,6 @@
 import { nearestName } from '@community-lab/contract'
 import * as ObservablePlot from '@observablehq/plot'
+import { withoutCalls } from './quiet-functions.ts'
 
 /** Columns that the marks of a figure read in vain. */
 export interface ColumnReport {
@@ -142,19 +143,20 @@ const initializeMark = marks.initialize
 marks.initialize = function initialize(this: InitializingMark, facets, facetChannels, ...rest) {
   const rows = isDrawn(this) ? rowsOf(this.data) : null
   if (rows === null) return initializeMark.apply(this, [facets, facetChannels, ...rest])
-  const asked = askFirstRow(rows, (data) => {
+  const read = (data: readonly Row[]): void => {
     const mark = Object.create(this, { data: { value: data } }) as InitializingMark
     // Plot sets the domains of these, so it gets a copy.
     const copy = mapChannels(facetChannels ?? {}, (channel) => ({ ...channel }))
     initializeMark.apply(mark, [[[0]], copy, ...rest])
-  })
+  }
+  const asked = withoutCalls(() => askFirstRow(rows, read))
   for (const channel of ['fx', 'fy'] as const)
     if (typeof this[channel] === 'string') asked.set(this[channel], 'column')
   note(this, { rows, asked, by: 'column' })
   const state = initializeMark.apply(this, [facets, facetChannels, ...rest])
   const flatBy = findFlat(state.channels)
   // A function of the notebook may read members that are optional. It is a mistake where nothing is drawn because of it.
-  if (flatBy !== null) note(this, { rows, asked, by: 'function' })
+  if (flatBy !== null) note(this, { rows, asked: askFirstRow(rows, read), by: 'function' })
   if (flatBy?.label != null) noteFlat(this, rows, flatBy.label)
   watchInitializer(this)
   return state
@@ -176,9 +178,11 @@ function watchInitializer(mark: InitializingMark): void {
     const rows = rowsOf(data)
     if (rows !== null) {
       const first = mapChannels(channels, firstOf)
-      const asked = askFirstRow(rows, (row) => {
-        initializer.apply(this, [row, [[0]], first, ...rest])
-      })
+      const asked = withoutCalls(() =>
+        askFirstRow(rows, (row) => {
+          initializer.apply(this, [row, [[0]], first, ...rest])
+        }),
+      )
       note(mark, { rows, asked, by: 'column' })
     }
     return initializer.apply(this, [data, facets, channels, ...rest])

@@ -8,6 +8,7 @@ import { listLost } from './hidden-parts.ts'
 import { watchLogScales, type LogReport } from './log-scale.ts'
 import { chooseLogTicks } from './log-ticks.ts'
 import { compoundMarks, showAsFigure } from './lone-marks.ts'
+import { quietFunctions } from './quiet-functions.ts'
 import { noteOutside } from './outside-axes.ts'
 
 /**
@@ -17,8 +18,7 @@ import { noteOutside } from './outside-axes.ts'
  * On a logarithmic axis, a bar that begins at 0 is drawn from the end of the axis. A note below the figure names values that have no place on the axis.
  */
 export const Plot: typeof ObservablePlot = {
-  ...ObservablePlot,
-  ...compoundMarks(),
+  ...quietFunctions({ ...ObservablePlot, ...compoundMarks() }),
   plot: (options = {}) => draw({ document: figureDocument(), ...options }),
   legend: (options) => ObservablePlot.legend({ ...documentOption(), ...options }),
 }

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import type { Markish } from '@observablehq/plot'
 import { describe, expect, it } from 'vitest'
 import { Plot } from '../../../../kernel/src/display/plot.ts'
 
@@ -120,3 +121,19 @@ it('functions of a notebook get the rows themselves', () => {
 function optionalOf(row: object): unknown {
   return Reflect.get(row, 'comment') ?? 'none'
 }
+
+describe('a function that adds up values is called once for each row', () => {
+  const steps = [{ v: 10 }, { v: 20 }, { v: 30 }].map((row, at) => ({ ...row, at }))
+
+  it.each<[string, (y: (row: { v: number }) => number) => object]>([
+    ['dot', (y) => Plot.dot(steps, { x: 'at', y })],
+    ['stacked', (y) => Plot.areaY(steps, { x: 'at', y })],
+    ['grouped', (y) => Plot.barY(steps, Plot.groupX({ y: 'max' }, { x: 'at', y }))],
+    ['with a label', (y) => Plot.lineY(steps, { x: 'at', y: { value: y, label: 'sum' } })],
+    ['as more', (y) => Plot.dot(steps, { x: 'at', y: 'v', channels: { sum: y }, tip: true })],
+  ])('%s', (_name, make) => {
+    let sum = 0
+    Plot.plot({ marks: [make((row) => (sum += row.v)) as Markish] })
+    expect(sum).toBe(60)
+  })
+})
