@@ -90,7 +90,7 @@ export const managementPlugin = fp<ManagementOptions>(
     const gateway = connectGateway({
       socket: options.gatewaySocket,
       onConnected() {
-        told.addAll()
+        announced.addAll()
         update()
       },
       onEvent: noteEvent,
@@ -105,17 +105,17 @@ export const managementPlugin = fp<ManagementOptions>(
 
     // The hosts whose files must be written, and the hosts whose files the gateway must read. All hosts, as long as the differences are not known.
     const written = createHostQueue()
-    const told = createHostQueue()
+    const announced = createHostQueue()
 
     async function updateOnce(): Promise<void> {
       await written.serve(async (names) => {
         const hosts = await app.registry.tincHosts(names)
         const left = await writeHosts(tincDir, hosts, names)
         if (left.length > 0) app.log.error({ hosts: left }, 'hosts that tinc cannot know')
-        if (names === undefined) told.addAll()
-        else told.add(names)
+        if (names === undefined) announced.addAll()
+        else announced.add(names)
       })
-      await told.serve(async (hosts) => {
+      await announced.serve(async (hosts) => {
         const isLong = hosts === undefined || hosts.length > maxReloadedHosts
         const some = isLong ? {} : { hosts: [...hosts] }
         noteStatus(await gateway.ask({ do: 'reload', ...some }))

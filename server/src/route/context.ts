@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import type { EventFeed } from '../events/feed.ts'
 import { readId } from '../http/id.ts'
 import type { FirstContact } from '../registry/write/enrollment.ts'
@@ -37,13 +37,4 @@ export function numericId(
 /** Return the condition of a change; null: none. */
 export function ifMatchOf(request: FastifyRequest): string | null {
   return request.headers['if-match'] ?? null
-}
-
-/** Answer 201 with the location of the new object. */
-export function answerCreated<T extends { readonly uri: string }>(
-  reply: FastifyReply,
-  object: T,
-): T {
-  void reply.code(201).header('location', object.uri)
-  return object
 }

@@ -21,14 +21,8 @@ import {
   readGroup,
 } from '../registry/write/groups.ts'
 import { changeRoutes } from './change-routes.ts'
-import {
-  answerCreated,
-  ifMatchOf,
-  numericId,
-  pattern,
-  type ById,
-  type RouteContext,
-} from './context.ts'
+import { ifMatchOf, numericId, pattern, type ById, type RouteContext } from './context.ts'
+import { createRoute } from './create-route.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
 import { readRoute } from './read-route.ts'
@@ -46,20 +40,15 @@ export function groupRoutes(app: FastifyInstance, { registry }: RouteContext): v
     summary: 'List groups',
     source: listGroups(registry),
   })
-  app.post<{ Body: GroupCreate }>(
-    routes.groups,
-    {
-      config: { right: 'make a group' },
-      schema: {
-        tags,
-        summary: 'Make a group, which accepts the newest agreement; its maker is its admin',
-        body: GroupCreate,
-        response: { 201: Group },
-      },
-    },
-    async ({ principal, body }, reply) =>
-      answerCreated(reply, await createGroup(registry, actingUser(principal), body)),
-  )
+  createRoute(app, {
+    url: routes.groups,
+    right: 'make a group',
+    tags,
+    summary: 'Make a group, which accepts the newest agreement; its maker is its admin',
+    body: GroupCreate,
+    schema: Group,
+    create: ({ principal, body }) => createGroup(registry, actingUser(principal), body),
+  })
   readRoute(app, {
     url: pattern(routes.group),
     right: 'read the testbed',
@@ -126,19 +115,15 @@ export function agreementRoutes(app: FastifyInstance, { registry }: RouteContext
     summary: 'List the versions of the testbed’s agreement',
     source: listAgreements(registry),
   })
-  app.post<{ Body: AgreementCreate }>(
-    routes.agreements,
-    {
-      config: { right: 'publish an agreement' },
-      schema: {
-        tags,
-        summary: 'Publish the next version of the agreement',
-        body: AgreementCreate,
-        response: { 201: Agreement },
-      },
-    },
-    async (request, reply) => answerCreated(reply, await publishAgreement(registry, request.body)),
-  )
+  createRoute(app, {
+    url: routes.agreements,
+    right: 'publish an agreement',
+    tags,
+    summary: 'Publish the next version of the agreement',
+    body: AgreementCreate,
+    schema: Agreement,
+    create: (request) => publishAgreement(registry, request.body),
+  })
   readRoute(app, {
     url: pattern(routes.agreement),
     right: 'read the testbed',

@@ -26,14 +26,8 @@ import {
   revokeNode,
 } from '../registry/write/nodes.ts'
 import { changeRoutes } from './change-routes.ts'
-import {
-  answerCreated,
-  ifMatchOf,
-  numericId,
-  pattern,
-  type ById,
-  type RouteContext,
-} from './context.ts'
+import { ifMatchOf, numericId, pattern, type ById, type RouteContext } from './context.ts'
+import { createRoute } from './create-route.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
 import { readRoute } from './read-route.ts'
@@ -51,21 +45,22 @@ export function nodeRoutes(app: FastifyInstance, { registry, contact }: RouteCon
     summary: 'List nodes; `room={"memory":256}`: those with room for one more such sliver',
     source: listNodes(registry),
   })
-  app.post<{ Body: NodeCreate }>(
-    routes.nodes,
-    {
-      config: { right: 'register a node' },
-      schema: { tags, summary: 'Register a node', body: NodeCreate, response: { 201: Node } },
-    },
-    async ({ principal, body: { group, ...body } }, reply) => {
+  createRoute(app, {
+    url: routes.nodes,
+    right: 'register a node',
+    tags,
+    summary: 'Register a node',
+    body: NodeCreate,
+    schema: Node,
+    create: async ({ principal, body: { group, ...body } }) => {
       const groupId = await chooseGroup(registry.db, principal, {
         right: 'register a node',
         needs: 'nodes',
         named: group?.id,
       })
-      return answerCreated(reply, await createNode(registry, groupId, body))
+      return createNode(registry, groupId, body)
     },
-  )
+  })
   readRoute(app, {
     url: pattern(routes.node),
     right: 'read the testbed',

@@ -17,7 +17,8 @@ import { createHost, deleteHost, patchHost, readHost } from '../registry/write/h
 import { createIsland, deleteIsland, patchIsland, readIsland } from '../registry/write/islands.ts'
 import { createServer, deleteServer, patchServer, readServer } from '../registry/write/servers.ts'
 import { changeRoutes } from './change-routes.ts'
-import { answerCreated, ifMatchOf, numericId, pattern, type RouteContext } from './context.ts'
+import { ifMatchOf, numericId, pattern, type RouteContext } from './context.ts'
+import { createRoute } from './create-route.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
 import { readRoute } from './read-route.ts'
@@ -33,19 +34,15 @@ export function serverResourceRoutes(app: FastifyInstance, { registry }: RouteCo
     summary: 'List the servers of the testbed',
     source: listServers(registry),
   })
-  app.post<{ Body: ServerCreate }>(
-    routes.servers,
-    {
-      config: { right: 'register a server' },
-      schema: {
-        tags,
-        summary: 'Register another server',
-        body: ServerCreate,
-        response: { 201: Server },
-      },
-    },
-    async ({ body }, reply) => answerCreated(reply, await createServer(registry, body)),
-  )
+  createRoute(app, {
+    url: routes.servers,
+    right: 'register a server',
+    tags,
+    summary: 'Register another server',
+    body: ServerCreate,
+    schema: Server,
+    create: ({ body }) => createServer(registry, body),
+  })
   readRoute(app, {
     ...one,
     right: 'read the testbed',
@@ -81,14 +78,15 @@ export function islandRoutes(app: FastifyInstance, { registry }: RouteContext): 
     summary: 'List the islands of the community network',
     source: listIslands(registry),
   })
-  app.post<{ Body: IslandCreate }>(
-    routes.islands,
-    {
-      config: { right: 'make an island' },
-      schema: { tags, summary: 'Make an island', body: IslandCreate, response: { 201: Island } },
-    },
-    async ({ body }, reply) => answerCreated(reply, await createIsland(registry, body)),
-  )
+  createRoute(app, {
+    url: routes.islands,
+    right: 'make an island',
+    tags,
+    summary: 'Make an island',
+    body: IslandCreate,
+    schema: Island,
+    create: ({ body }) => createIsland(registry, body),
+  })
   readRoute(app, {
     ...one,
     right: 'read the testbed',
@@ -124,24 +122,20 @@ export function hostRoutes(app: FastifyInstance, { registry }: RouteContext): vo
     summary: 'List the hosts',
     source: listHosts(registry),
   })
-  app.post<{ Body: HostCreate }>(
-    routes.hosts,
-    {
-      config: { right: 'register a host' },
-      schema: {
-        tags,
-        summary: 'Register a machine of the user who asks',
-        body: HostCreate,
-        response: { 201: Host },
-      },
-    },
-    async ({ principal, body }, reply) => {
+  createRoute(app, {
+    url: routes.hosts,
+    right: 'register a host',
+    tags,
+    summary: 'Register a machine of the user who asks',
+    body: HostCreate,
+    schema: Host,
+    create: async ({ principal, body }) => {
       const host = await createHost(registry, actingUser(principal), body)
       // tincd lets unknown hosts wait: a host that connects before its file is there would be delayed by 10 s.
       await app.management.updated()
-      return answerCreated(reply, host)
+      return host
     },
-  )
+  })
   readRoute(app, {
     ...one,
     right: 'read the testbed',

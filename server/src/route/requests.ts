@@ -17,7 +17,8 @@ import {
   deleteRequest,
   readRequest,
 } from '../registry/write/requests.ts'
-import { answerCreated, numericId, pattern, type ById, type RouteContext } from './context.ts'
+import { numericId, pattern, type ById, type RouteContext } from './context.ts'
+import { createRoute } from './create-route.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
 import { readRoute } from './read-route.ts'
@@ -51,26 +52,22 @@ export function requestRoutes(app: FastifyInstance, { registry }: RouteContext):
       },
     },
   })
-  app.post<{ Body: GroupRequestCreate }>(
-    routes.requests,
-    {
-      config: { right: 'ask for something' },
-      schema: {
-        tags,
-        summary: 'Ask to join a group, or that a group may have nodes or slices',
-        body: GroupRequestCreate,
-        response: { 201: GroupRequest },
-      },
-    },
-    async ({ principal, body }, reply) => {
+  createRoute(app, {
+    url: routes.requests,
+    right: 'ask for something',
+    tags,
+    summary: 'Ask to join a group, or that a group may have nodes or slices',
+    body: GroupRequestCreate,
+    schema: GroupRequest,
+    create: async ({ principal, body }) => {
       if (body.kind !== 'join') {
         const groupId = body.group.id
         const group = await readGroupContact(registry.db, groupId)
         permit(principal, 'ask for nodes or slices', { owner: { groupId }, group })
       }
-      return answerCreated(reply, await createRequest(registry, actingUser(principal), body))
+      return createRequest(registry, actingUser(principal), body)
     },
-  )
+  })
   readRoute(app, {
     url: pattern(routes.request),
     right: 'read a request',

@@ -22,14 +22,8 @@ import {
   renewSlice,
   resetSlice,
 } from '../registry/write/slices.ts'
-import {
-  answerCreated,
-  ifMatchOf,
-  numericId,
-  pattern,
-  type ById,
-  type RouteContext,
-} from './context.ts'
+import { ifMatchOf, numericId, pattern, type ById, type RouteContext } from './context.ts'
+import { createRoute } from './create-route.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
 import { readRoute } from './read-route.ts'
@@ -63,17 +57,18 @@ export function sliceRoutes(app: FastifyInstance, { registry }: RouteContext): v
     summary: 'List slices',
     source: listSlices(registry),
   })
-  app.post<{ Body: SliceCreate }>(
-    routes.slices,
-    {
-      config: { right: 'make a slice' },
-      schema: { tags, summary: 'Make an empty slice', body: SliceCreate, response: { 201: Slice } },
-    },
-    async ({ principal, body: { group, ...body } }, reply) => {
+  createRoute(app, {
+    url: routes.slices,
+    right: 'make a slice',
+    tags,
+    summary: 'Make an empty slice',
+    body: SliceCreate,
+    schema: Slice,
+    create: async ({ principal, body: { group, ...body } }) => {
       const groupId = await chooseGroup(registry.db, principal, { ...making, named: group?.id })
-      return answerCreated(reply, await createSlice(registry, groupId, body))
+      return createSlice(registry, groupId, body)
     },
-  )
+  })
   app.put<{ Body: SliceSpec }>(
     routes.sliceEnsure,
     {

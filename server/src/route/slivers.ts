@@ -12,7 +12,8 @@ import {
   updateSliver,
 } from '../registry/write/slivers.ts'
 import { changeRoutes } from './change-routes.ts'
-import { answerCreated, ifMatchOf, pattern, type ById, type RouteContext } from './context.ts'
+import { ifMatchOf, pattern, type ById, type RouteContext } from './context.ts'
+import { createRoute } from './create-route.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
 import { readRoute } from './read-route.ts'
@@ -28,20 +29,21 @@ export function sliverRoutes(app: FastifyInstance, { registry }: RouteContext): 
     summary: 'List slivers',
     source: listSlivers(registry),
   })
-  app.post<{ Body: SliverCreate }>(
-    routes.slivers,
-    {
-      config: { right: 'add a sliver' },
-      schema: { tags, summary: 'Add a sliver', body: SliverCreate, response: { 201: Sliver } },
-    },
-    async (request, reply) => {
+  createRoute(app, {
+    url: routes.slivers,
+    right: 'add a sliver',
+    tags,
+    summary: 'Add a sliver',
+    body: SliverCreate,
+    schema: Sliver,
+    create: async (request) => {
       const slice = await readSlice(registry, request.body.slice.id)
       const groupId = slice.group.id
       const group = await readGroupContact(registry.db, groupId)
       permit(request.principal, 'add a sliver', { owner: { groupId }, group })
-      return answerCreated(reply, await createSliver(registry, request.body))
+      return createSliver(registry, request.body)
     },
-  )
+  })
   readRoute(app, {
     url: pattern(routes.sliver),
     right: 'read the testbed',

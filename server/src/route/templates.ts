@@ -29,14 +29,8 @@ import {
 } from '../registry/write/templates.ts'
 import { imagesFull, maxGroupImagesBytes, readImageRoom } from '../registry/write/template-rules.ts'
 import { changeRoutes } from './change-routes.ts'
-import {
-  answerCreated,
-  ifMatchOf,
-  numericId,
-  pattern,
-  type ById,
-  type RouteContext,
-} from './context.ts'
+import { ifMatchOf, numericId, pattern, type ById, type RouteContext } from './context.ts'
+import { createRoute } from './create-route.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
 import { readRoute } from './read-route.ts'
@@ -87,18 +81,14 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
     summary: 'List templates',
     source: listTemplates(registry),
   })
-  app.post<{ Body: TemplateCreate }>(
-    routes.templates,
-    {
-      config: { right: 'make a template' },
-      schema: {
-        tags,
-        summary: 'Make a template',
-        body: TemplateCreate,
-        response: { 201: Template },
-      },
-    },
-    async ({ principal, body: { group, ...body } }, reply) => {
+  createRoute(app, {
+    url: routes.templates,
+    right: 'make a template',
+    tags,
+    summary: 'Make a template',
+    body: TemplateCreate,
+    schema: Template,
+    create: async ({ principal, body: { group, ...body } }) => {
       const isOperators = principal.role === 'operator' && group === undefined
       const groupId = isOperators
         ? null
@@ -107,9 +97,9 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
             needs: 'slices',
             named: group?.id,
           })
-      return answerCreated(reply, await createTemplate(registry, groupId, body))
+      return createTemplate(registry, groupId, body)
     },
-  )
+  })
   readRoute(app, {
     url: pattern(routes.template),
     right: 'read the testbed',

@@ -23,7 +23,8 @@ import {
   removeAuthToken,
 } from '../registry/write/users.ts'
 import { changeRoutes } from './change-routes.ts'
-import { answerCreated, ifMatchOf, numericId, pattern, type RouteContext } from './context.ts'
+import { ifMatchOf, numericId, pattern, type RouteContext } from './context.ts'
+import { createRoute } from './create-route.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
 import { readRoute } from './read-route.ts'
@@ -48,14 +49,15 @@ export function userRoutes(app: FastifyInstance, { registry }: RouteContext): vo
       listFor: (principal) => listUsers(registry, keysShownTo(principal)),
     },
   })
-  app.post<{ Body: UserCreate }>(
-    routes.users,
-    {
-      config: { right: 'make a user' },
-      schema: { tags, summary: 'Make a user', body: UserCreate, response: { 201: User } },
-    },
-    async (request, reply) => answerCreated(reply, await createUser(registry, request.body)),
-  )
+  createRoute(app, {
+    url: routes.users,
+    right: 'make a user',
+    tags,
+    summary: 'Make a user',
+    body: UserCreate,
+    schema: User,
+    create: (request) => createUser(registry, request.body),
+  })
   readRoute(app, {
     url: pattern(routes.user),
     right: 'read users',

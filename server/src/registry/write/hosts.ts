@@ -5,6 +5,7 @@ import { checkIfMatch } from '../etag.ts'
 import type { RegistryStore } from '../store.ts'
 import { claimName } from './claim-name.ts'
 import { chooseIsland } from './islands.ts'
+import { lockRow } from './lock-row.ts'
 import { readTincPubkey } from './tinc-key.ts'
 import { requireRoom } from './user-bounds.ts'
 
@@ -119,13 +120,7 @@ export async function noteHostsOf(change: Change, ownerId: number): Promise<void
   for (const { id } of hosts) change.tincHost(hostTincName(id))
 }
 
-async function lockHost(store: RegistryStore, { tx }: Change, id: number): Promise<Host> {
-  const row = await tx
-    .selectFrom('hosts')
-    .select('id')
-    .where('id', '=', id)
-    .forUpdate()
-    .executeTakeFirst()
-  found(row, 'host', id)
-  return readHost(store, id, tx)
+async function lockHost(store: RegistryStore, change: Change, id: number): Promise<Host> {
+  await lockRow(change, 'hosts', { id, forRemoval: true })
+  return readHost(store, id, change.tx)
 }

@@ -4,6 +4,7 @@ import type { Change } from '../change.ts'
 import { checkIfMatch } from '../etag.ts'
 import type { RegistryStore } from '../store.ts'
 import { claimName } from './claim-name.ts'
+import { lockRow } from './lock-row.ts'
 
 /** Read one island. @throws {@link LabError} LAB_NOT_FOUND. */
 export async function readIsland(
@@ -99,13 +100,7 @@ export async function chooseIsland(
   return found(row, 'island', named.id).id
 }
 
-async function lockIsland(store: RegistryStore, { tx }: Change, id: number): Promise<Island> {
-  const row = await tx
-    .selectFrom('islands')
-    .select('id')
-    .where('id', '=', id)
-    .forUpdate()
-    .executeTakeFirst()
-  found(row, 'island', id)
-  return readIsland(store, id, tx)
+async function lockIsland(store: RegistryStore, change: Change, id: number): Promise<Island> {
+  await lockRow(change, 'islands', { id, forRemoval: true })
+  return readIsland(store, id, change.tx)
 }

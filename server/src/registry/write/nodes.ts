@@ -15,6 +15,7 @@ import type { Change } from '../change.ts'
 import { requireAllowed } from './group-rules.ts'
 import { chooseIsland } from './islands.ts'
 import { lockAdmission } from './admission.ts'
+import { lockRow } from './lock-row.ts'
 import { revokeTokens } from './revoke-tokens.ts'
 
 /** Register a node of a group. The node is in `debug` until it is enrolled. @throws {@link LabError} LAB_NAME_TAKEN, LAB_GROUP_NOT_ALLOWED. */
@@ -128,14 +129,8 @@ export async function deleteNode(
   ifMatch: string | null,
 ): Promise<void> {
   await store.change(async (change) => {
-    // Lock the node, so that nobody adds a sliver to it before it is removed.
-    const row = await change.tx
-      .selectFrom('nodes')
-      .select('id')
-      .where('id', '=', id)
-      .forUpdate()
-      .executeTakeFirst()
-    found(row, 'node', id)
+    // Nobody adds a sliver to it before it is removed.
+    await lockRow(change, 'nodes', { id, forRemoval: true })
     checkIfMatch(ifMatch, await readNode(store, id, change.tx))
     const slivers = await change.tx
       .deleteFrom('slivers')
@@ -179,13 +174,7 @@ export async function revokeNode(store: RegistryStore, id: number): Promise<Node
 
 /** Lock the row of a node until the end of the transaction, and read it. */
 export async function lockNode(store: RegistryStore, change: Change, id: number): Promise<Node> {
-  const row = await change.tx
-    .selectFrom('nodes')
-    .select('id')
-    .where('id', '=', id)
-    .forNoKeyUpdate()
-    .executeTakeFirst()
-  found(row, 'node', id)
+  await lockRow(change, 'nodes', { id })
   return readNode(store, id, change.tx)
 }
 

@@ -14,6 +14,7 @@ import { checkIfMatch } from '../etag.ts'
 import type { RegistryStore } from '../store.ts'
 import { claimName } from './claim-name.ts'
 import { chooseIsland } from './islands.ts'
+import { lockRow } from './lock-row.ts'
 import { readTincPubkey } from './tinc-key.ts'
 
 /** The id of the server that answers. Source: CONFINE, the first server has the id 2. */
@@ -148,13 +149,7 @@ export async function describeOwnServer(store: RegistryStore, own: OwnServer): P
   })
 }
 
-async function lockServer(store: RegistryStore, { tx }: Change, id: number): Promise<Server> {
-  const row = await tx
-    .selectFrom('servers')
-    .select('id')
-    .where('id', '=', id)
-    .forUpdate()
-    .executeTakeFirst()
-  found(row, 'server', id)
-  return readServer(store, id, tx)
+async function lockServer(store: RegistryStore, change: Change, id: number): Promise<Server> {
+  await lockRow(change, 'servers', { id, forRemoval: true })
+  return readServer(store, id, change.tx)
 }

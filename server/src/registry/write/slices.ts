@@ -11,6 +11,7 @@ import { claimName } from './claim-name.ts'
 import type { RegistryStore } from '../store.ts'
 import { requireAllowed } from './group-rules.ts'
 import { lockAdmission, requireQuota } from './admission.ts'
+import { lockRow } from './lock-row.ts'
 import { requireUsable } from './template-rules.ts'
 
 const expiry = (): Date => new Date(Date.now() + sliceLifeMs)
@@ -107,7 +108,8 @@ export async function deleteSlice(
   ifMatch: string | null,
 ): Promise<void> {
   await store.change(async (change) => {
-    await lockSliceForRemoval(change, id)
+    // Nobody adds a sliver to it before it is removed.
+    await lockRow(change, 'slices', { id, forRemoval: true })
     checkIfMatch(ifMatch, await readSlice(store, id, change.tx))
     await removeSlice(change, id)
   })
@@ -157,34 +159,13 @@ async function changeSlice(
   work: (change: Change, slice: Slice) => Promise<void>,
 ): Promise<Slice> {
   return store.change(async (change) => {
-    await lockSlice(change, id)
+    await lockRow(change, 'slices', { id })
     const slice = await readSlice(store, id, change.tx)
     checkIfMatch(ifMatch, slice)
     await work(change, slice)
     noteSlice(change, id)
     return readSlice(store, id, change.tx)
   })
-}
-
-async function lockSlice(change: Change, id: number): Promise<void> {
-  const row = await change.tx
-    .selectFrom('slices')
-    .select('id')
-    .where('id', '=', id)
-    .forNoKeyUpdate()
-    .executeTakeFirst()
-  found(row, 'slice', id)
-}
-
-/** Lock a slice, so that nobody adds a sliver to it before it is removed. */
-async function lockSliceForRemoval(change: Change, id: number): Promise<void> {
-  const row = await change.tx
-    .selectFrom('slices')
-    .select('id')
-    .where('id', '=', id)
-    .forUpdate()
-    .executeTakeFirst()
-  found(row, 'slice', id)
 }
 
 /** Remove a slice and its slivers. The row of the slice must be locked. */
