@@ -18,7 +18,7 @@ export interface Attempts {
    * @throws {@link LabError} LAB_AUTH_TOO_MANY_ATTEMPTS.
    */
   begin(attempt: Attempt): void
-  /** The password was right: the attempt does not count. */
+  /** The password was right, or was not checked: the attempt does not count. */
   succeed(attempt: Attempt): void
 }
 

@@ -75,8 +75,11 @@ export async function changeAuth(
         .execute(),
     )
     change.trace('user', 'updated', id)
-    if (password !== undefined)
+    if (password !== undefined) {
+      // An invitation that was made before would set another password.
+      await change.tx.deleteFrom('invitations').where('user_id', '=', id).execute()
       await endLogIns(change, { userId: id, keptId: by.tokenId, all: body.end_tokens ?? false })
+    }
     const changed = [
       ...(password === undefined ? [] : ['password']),
       ...(email === undefined ? [] : ['email']),

@@ -88,7 +88,14 @@ export async function checkPassword(
   const isKnown = await hasLoggedInFrom(registry, user?.id ?? 0, address)
   const attempt = { user: user?.id ?? username, address, isKnown }
   attempts.begin(attempt)
-  if (!(await passwords.check(password, user?.password ?? null))) throw failed()
+  const isRight = await passwords
+    .check(password, user?.password ?? null)
+    .catch((error: unknown) => {
+      // The server was too busy to check it, so nothing was guessed.
+      attempts.succeed(attempt)
+      throw error
+    })
+  if (!isRight) throw failed()
   attempts.succeed(attempt)
 }
 
@@ -174,6 +181,7 @@ async function endOldest(
     .select('id')
     .where('user_id', '=', userId)
     .where('kind', '=', kind)
+    .orderBy(sql`expires_on > now()`, 'desc')
     .orderBy(sql`coalesce(last_used_on, created_on)`, 'desc')
     .offset(mostOfKind - 1)
     .execute()

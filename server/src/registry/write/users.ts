@@ -79,7 +79,7 @@ export async function patchUser(
     if (before.is_active && !after.is_active) {
       await cutOpenOf(change, [id])
       if (before.is_superuser) await requireLastingOperator(change, 'this user')
-      await tellGroupsWithoutAdmin(change, id, after.name)
+      await tellGroupsWithoutAdmin(change, id)
     }
     if (before.is_superuser && !after.is_superuser)
       await revokeTokens(change, { userId: id, role: 'operator' })
@@ -152,11 +152,7 @@ async function changeAuthTokens(
 }
 
 /** Tell operators of the groups whose last active admin is disabled now. Nobody else can let members in there. */
-async function tellGroupsWithoutAdmin(
-  change: Change,
-  userId: number,
-  userName: string,
-): Promise<void> {
+async function tellGroupsWithoutAdmin(change: Change, userId: number): Promise<void> {
   const groups = await change.tx
     .selectFrom('group_roles')
     .innerJoin('groups', 'groups.id', 'group_roles.group_id')
@@ -173,7 +169,8 @@ async function tellGroupsWithoutAdmin(
     change.incident({
       code: 'group_without_admin',
       node: null,
-      message: `group ${name} has no active admin, because user ${userName} was disabled; operators look after it until they make another member its admin`,
+      // Everybody reads incidents, but names of users are for users.
+      message: `group ${name} has no active admin, because its last one was disabled; operators look after it until they make another member its admin`,
     })
 }
 

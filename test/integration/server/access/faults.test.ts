@@ -102,6 +102,8 @@ describe('a group whose last active admin is disabled', () => {
       object: { code: 'group_without_admin', node: null },
     })
     expect(data?.object).toHaveProperty('message', expect.stringContaining(`group ${group.name} `))
+    // Everybody reads events, and nobody but users reads the names of users.
+    expect(JSON.stringify(data)).not.toContain(`user ${ada.name}`)
   })
 })
 

@@ -1,5 +1,14 @@
-import { path, routes, type LoggedIn, type SessionBegun } from '@community-lab/contract'
+import {
+  LabError,
+  path,
+  routes,
+  type Invitation,
+  type LoggedIn,
+  type SessionBegun,
+} from '@community-lab/contract'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createAttempts } from '../../../../server/src/access/attempts.ts'
+import { checkPassword } from '../../../../server/src/registry/write/log-in.ts'
 import { makeToken, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
 import { answerOf, peopleOf, type People, type Person } from './people.ts'
 
@@ -68,4 +77,47 @@ it('an operator’s first password needs an operator’s token: a researcher’s
   const body = { name: 'own', role: 'operator', user: ada.name }
   const token = await makeToken(world, world.operator, body)
   expect((await changeAuth({ ...ada, token }, { password })).statusCode).toBe(200)
+})
+
+it('a password that a busy server does not check is no wrong one', async () => {
+  const { id } = await withPassword()
+  const attempts = createAttempts(() => performance.now())
+  const busy = new LabError('LAB_AUTH_TOO_MANY_ATTEMPTS', { of: 'server', retryAfterS: 5 })
+  const given = { username: 'ada', password, address: null, user: { id, password: null } }
+  const server = { isBusy: true }
+  const context = {
+    registry: world.context.registry,
+    attempts,
+    passwords: {
+      hash: () => Promise.reject(busy),
+      check: () => (server.isBusy ? Promise.reject(busy) : Promise.resolve(true)),
+    },
+  }
+  for (let tries = 0; tries < 11; tries++)
+    await expect(checkPassword(context, given)).rejects.toThrow(busy)
+  server.isBusy = false
+  await expect(checkPassword(context, given)).resolves.toBeUndefined()
+})
+
+it('sessions that ended make room before those that go on', async () => {
+  const { name } = await withPassword()
+  const begin = async () => {
+    const begun = await post(routes.logIn, { username: name, password }, '203.0.113.8')
+    const cookie = String(begun.headers['set-cookie']).split(';')[0] ?? ''
+    return { cookie, 'x-csrftoken': begun.json<SessionBegun>().csrf_token }
+  }
+  const lasting = await begin()
+  for (let times = 0; times < 20; times++)
+    await post(routes.logOut, {}, '203.0.113.8', await begin())
+  const who = await world.app.inject({ url: routes.whoami, headers: lasting })
+  expect(who.statusCode).toBe(200)
+})
+
+it('an invitation sets no password after another one was set', async () => {
+  const ada = await withPassword()
+  const url = path(routes.userInvite, { id: ada.id })
+  const { secret } = (await world.ask(world.operator, 'POST', url)).json<Invitation>()
+  await changeAuth({ ...ada, token: world.operator }, { password: 'another bicycle there' })
+  const redeemed = post(routes.redeemInvitation, { secret, password }, '203.0.113.8')
+  expect(await answerOf(redeemed)).toEqual([400, 'LAB_AUTH_INVITATION_REFUSED'])
 })
