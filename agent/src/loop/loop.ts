@@ -180,6 +180,11 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     received = wanted
     lending.use(wanted.lends)
     aim(wanted)
+    applyAmounts()
+  }
+
+  /** Hold slivers together to what the node lends, unless they are already. */
+  function applyAmounts(): void {
     const amounts = JSON.stringify(lending.amounts)
     if (amounts === applied) return
     applied = amounts
@@ -193,11 +198,13 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     )
   }
 
-  /** Follow the hours at which the node is lent. */
+  /** Follow the hours at which the node is lent, and try again to hold slivers to what it lends where that has failed. */
   async function watchHours(signal: AbortSignal): Promise<void> {
     await repeatUntilAborted(signal, async () => {
       await clock.wait(hoursEveryMs, signal)
-      if (!lending.refresh() || received === null) return
+      if (received === null) return
+      applyAmounts()
+      if (!lending.refresh()) return
       aim(received)
       reporter.noteChange()
     })

@@ -129,7 +129,7 @@ export function nameCells(
 
 /** A message about a promise for which TypeScript does not ask whether `await` was forgotten, such as one that is indexed or taken apart. */
 const promiseMessage =
-  /^(?:Type 'Promise<.*>' is not assignable to type '(?!Promise)|Argument of type 'Promise<|Property .* does not exist on type 'Promise<|Element implicitly .* index type 'Promise<|Type .* is not comparable to type 'Promise<)/u
+  /^(?:Type 'Promise<.*>' is not assignable to type '(?!Promise)|Argument of type 'Promise<.*>' is not assignable to parameter of type '(?!Promise)|Property .* does not exist on type 'Promise<|Element implicitly .* index type 'Promise<|Type .* is not comparable to type 'Promise<)/u
 
 function isAwaitForgotten(
   { code, relatedInformation = [] }: PlacedDiagnostic,

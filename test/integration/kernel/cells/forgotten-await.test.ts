@@ -41,6 +41,14 @@ describe('a promise in place of its value is an error that asks for await', () =
   })
 })
 
+it('a promise of another type than the promise that is wanted is not asked to be awaited', async () => {
+  const { complaint } = await session.run(
+    'const take = (value: Promise<string>) => value\ntake(count)',
+  )
+  expect(complaint).toContain("'number' is not assignable to type 'string'")
+  expect(complaint).not.toContain('await')
+})
+
 it('a call that nothing waits for is told, and the cell runs', async () => {
   const { notices, result } = await session.run('save(1)\nsave(\n  2\n)\n3')
   expect(result).toBe('3')
