@@ -3,7 +3,7 @@ import { LabError } from '@community-lab/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /** The header of a page's change. Source: CONFINE (Django) has the same name. */
-export const csrfHeader = 'X-CSRFToken'
+const csrfHeader = 'X-CSRFToken'
 
 /** The cookie of a server's sessions. */
 export interface SessionCookie {

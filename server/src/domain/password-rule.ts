@@ -1,5 +1,5 @@
 /** The shortest password, in characters. Source: NIST SP 800-63B-4, section 3.1.1.2: 15 where the password is the only factor, and no rules of composition. */
-export const shortestPassword = 15
+const shortestPassword = 15
 const longestPassword = 256
 
 /** The user whose password it becomes. */

@@ -13,7 +13,7 @@ export interface Trace {
 }
 
 /** An entry is kept for this time, in days. The database refuses to remove a younger one. */
-export const auditKeptDays = 730
+const auditKeptDays = 730
 
 /**
  * Record who made the changes of a transaction that is about to commit. Reports of nodes are not recorded. Several slivers of one slice that were changed

@@ -1,3 +1,4 @@
+import { crashedAfterMs } from '@community-lab/contract'
 import type { ContactBook } from './contact.ts'
 import { nodeStateOf } from '../domain/node-state.ts'
 import { repeat } from './repeat.ts'
@@ -41,7 +42,8 @@ export async function watchNodes(options: WatchOptions): Promise<NodeWatch> {
   }
   const reasonOf = (isInContact: boolean, isWorking: boolean): string | null => {
     if (!isInContact) return `no sign of life for ${offlineAfterS} s`
-    return isWorking ? null : 'it is connected, but its agent has not polled for 2 h'
+    const stuckForH = crashedAfterMs / 3_600_000
+    return isWorking ? null : `it is connected, but its agent has not polled for ${stuckForH} h`
   }
   /** Refresh nodes. Those whose state could not be written are passed to `again`. */
   const refreshAll = async (

@@ -49,7 +49,7 @@ async function findFreePort(): Promise<number> {
 }
 
 /** Check, before anything starts, that ports of 127.0.0.1 are free and different. @throws {@link LabError} LAB_PORT_IN_USE. */
-export async function requireFreePorts(wanted: readonly WantedPort[]): Promise<void> {
+async function requireFreePorts(wanted: readonly WantedPort[]): Promise<void> {
   const seen = new Set<number>()
   for (const each of wanted) {
     if (seen.has(each.port) || !(await isFree(each.port)))

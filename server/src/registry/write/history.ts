@@ -2,11 +2,11 @@ import { sql, type Kysely, type RawBuilder } from 'kysely'
 import type { Tables } from '../../postgres/tables.ts'
 
 /** How long states of nodes and slivers are kept, and the times at which a server ran, in days. */
-export const historyKeptDays = 400
+const historyKeptDays = 400
 /** How long entries of the journal are kept after their end, in days. */
-export const journalKeptDays = 730
+const journalKeptDays = 730
 /** The most intervals of one node or sliver, and the most entries of the journal for one node, so that no node can fill the disk. */
-export const keptPerObject = 10_000
+const keptPerObject = 10_000
 
 /** Remove old intervals and entries of the journal. */
 export async function pruneHistory(db: Kysely<Tables>): Promise<void> {

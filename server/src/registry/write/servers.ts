@@ -18,7 +18,7 @@ import { lockRow } from './lock-row.ts'
 import { readTincPubkey } from './tinc-key.ts'
 
 /** The id of the server that answers. Source: CONFINE, the first server has the id 2. */
-export const ownServerId = parseTincName(serverTincName())?.id ?? 2
+const ownServerId = parseTincName(serverTincName())?.id ?? 2
 
 /** Read one server. @throws {@link LabError} LAB_NOT_FOUND. */
 export async function readServer(
