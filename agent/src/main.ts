@@ -2,7 +2,7 @@ import { LabError } from '@community-lab/contract'
 import { pino } from 'pino'
 import { runAgent } from './agent.ts'
 import { readAgentConfiguration } from './config.ts'
-import { runOwnerCommand } from './owner/command.ts'
+import { ownerHelp, runOwnerCommand } from './owner/command.ts'
 import { createLogOutput, reportFailure } from '@community-lab/contract/host'
 
 /**
@@ -11,10 +11,15 @@ import { createLogOutput, reportFailure } from '@community-lab/contract/host'
  * @throws {@link LabError} LAB_CLI_USAGE for words that are no command.
  */
 async function main(): Promise<void> {
-  const configuration = readAgentConfiguration(process.env)
   const [command, ...args] = process.argv.slice(2)
+  const write = (text: string): void => void process.stdout.write(text)
+  // Help needs no settings: who asks for it may not know them yet.
+  if (command !== undefined && [command, ...args].some((word) => ['--help', '-h'].includes(word))) {
+    write(ownerHelp)
+    return
+  }
+  const configuration = readAgentConfiguration(process.env)
   if (command === 'owner') {
-    const write = (text: string): void => void process.stdout.write(text)
     await runOwnerCommand({ args, dataDir: configuration.dataDir, write })
     return
   }

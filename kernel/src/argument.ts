@@ -54,7 +54,7 @@ export const textMap = kind(
 )
 /** Names and values of properties. Source: CONFINE, the pattern of names. */
 export const propertyMap = kind(
-  'an object of texts whose names are lower-case letters, digits and _, with a letter first',
+  'an object of texts whose names are two or more lower-case letters, digits and _, with a letter first and no _ at the end',
   (value) =>
     textMap.is(value) &&
     Object.keys(Object(value) as object).every((name) => propertyName.test(name)),

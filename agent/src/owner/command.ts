@@ -5,8 +5,9 @@ import { LabError, messageOf } from '@community-lab/contract'
 import { describeOwner, ownerStates } from '../plan/owner.ts'
 import { longestReason, readOwner, writeOwner } from './setting.ts'
 
-/** Text of `community-lab-agent owner --help`. */
-const help = `community-lab-agent owner [STATE] [--reason TEXT]
+/** Text of `community-lab-agent --help`: the owner's is its only command. */
+export const ownerHelp = `community-lab-agent                                 run the agent
+community-lab-agent owner [STATE] [--reason TEXT]
 
 The owner of a device decides on the device itself, also without the server, whether it runs slivers:
 
@@ -37,7 +38,7 @@ export async function runOwnerCommand(options: OwnerCommandOptions): Promise<voi
   const { dataDir, write, by = userName() } = options
   const { positionals, values } = parseWords(options.args)
   if (values.help === true) {
-    write(help)
+    write(ownerHelp)
     return
   }
   const [word, more] = positionals

@@ -1,8 +1,10 @@
 import {
   backoffMs,
+  describeHold,
   isFailed,
   isReadable,
   LabError,
+  Node as NodeObject,
   routes,
   Slice as SliceObject,
   Sliver as SliverObject,
@@ -46,6 +48,8 @@ export interface WaitedSlice {
 export const waitKinds = { timeoutMs: durationMs, signal: abortSignal }
 
 const defaultTimeoutMs = 120_000
+/** The longest time to look for the reasons of a wait that has ended, in milliseconds. */
+const longestLookMs = 5_000
 /** The most slivers that are connected to at the same time while others start. */
 const connectingAtOnce = 64
 
@@ -74,11 +78,12 @@ export async function waitStarted(
   } catch (error) {
     if (caller.aborted || timeout?.aborted !== true) throw error
     const waiting = slice.slivers().filter((sliver) => !isReady(sliver))
+    const holds = await findHolds(session, caller)
     throw new LabError('LAB_SLICE_NOT_STARTED', {
       slice: slice.name,
       waitedMs,
       waiting: waiting.map((sliver) => ({
-        ...describeProblem(sliver),
+        ...addHold(describeProblem(sliver), holds),
         state: describeState(sliver),
       })),
     })
@@ -88,6 +93,33 @@ export async function waitStarted(
   const problems = [...failed.map(describeProblem), ...removed.map(describeRemoved)]
   if (problems.length > 0)
     throw new LabError('LAB_SLICE_FAILED', { slice: slice.name, failed: problems })
+}
+
+/** Find the nodes that start no slivers now, by name. A server that does not answer must not hide the error that this explains. */
+async function findHolds(
+  { http }: Session,
+  caller: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const signal = AbortSignal.any([caller, AbortSignal.timeout(longestLookMs)])
+  const nodes = await http
+    .ask(Type.Array(NodeObject), routes.nodes, { signal })
+    .catch((): NodeObject[] => [])
+  return new Map(
+    nodes.flatMap((node) => {
+      const hold = describeHold(node)
+      if (hold === null) return []
+      const why = hold.reason === '' ? '' : `: ${hold.reason}`
+      return [[hold.name, `the node is ${hold.state}${why}`] as const]
+    }),
+  )
+}
+
+function addHold(
+  problem: ReturnType<typeof describeProblem>,
+  holds: ReadonlyMap<string, string>,
+): ReturnType<typeof describeProblem> {
+  const reason = [problem.reason, holds.get(problem.node) ?? ''].filter((part) => part !== '')
+  return { ...problem, reason: reason.join('; ') }
 }
 
 function describeRemoved(sliver: Sliver): ReturnType<typeof describeProblem> {

@@ -1,4 +1,4 @@
-import { LabError, parseSliverId, type Sliver } from '@community-lab/contract'
+import { describeHold, LabError, parseSliverId, type Sliver } from '@community-lab/contract'
 import { describeRefusal, permit } from '../access/permit.ts'
 import type { Principal } from '../access/principal.ts'
 import { findRefusal } from '../domain/asker.ts'
@@ -19,7 +19,7 @@ const right = 'open a sliver’s SSH port'
  * @throws {@link LabError} LAB_AUTH_REQUIRED, LAB_NOT_FOUND, LAB_AUTH_FORBIDDEN, LAB_SLIVER_NOT_STARTED.
  */
 export async function admitTunnel(
-  registry: Pick<Registry, 'sliver' | 'sliceGroup' | 'groupContact'>,
+  registry: Pick<Registry, 'sliver' | 'node' | 'sliceGroup' | 'groupContact'>,
   { sliverId, principal }: TunnelRequest,
 ): Promise<Sliver> {
   if (principal.role === 'anonymous') permit(principal, right, { owner: 'unknown' })
@@ -36,7 +36,13 @@ export async function admitTunnel(
       group: await registry.groupContact(groupId),
     })
   if (sliver.state !== 'started') {
-    throw new LabError('LAB_SLIVER_NOT_STARTED', { sliver: sliverId, state: sliver.state })
+    const node = await registry.node(id.nodeId)
+    const hold = node === null ? null : describeHold(node)
+    throw new LabError('LAB_SLIVER_NOT_STARTED', {
+      sliver: sliverId,
+      state: sliver.state,
+      ...(hold === null ? {} : { node: hold }),
+    })
   }
   return sliver
 }

@@ -44,6 +44,13 @@ test('without its data folder, or with a setting misspelt, it says what to set',
   expect(misspelt.said).toContain('COMMUNITY_LAB_AGENT_DATA')
 })
 
+test('it shows its help without any setting', async () => {
+  const asked = start({}, 'pipe', ['owner', '--help'])
+  const shown = asked.stdout ? text(asked.stdout) : ''
+  expect(await endOf(asked)).toEqual({ code: 0, said: '' })
+  expect(await shown).toContain('owner [STATE] [--reason TEXT]')
+})
+
 test('the owner of the device says what the node may do, without its agent', async () => {
   const env = { COMMUNITY_LAB_AGENT_DATA: dataDir }
   expect(await endOf(start(env, 'ignore', ['owner', 'safe']))).toEqual({ code: 0, said: '' })

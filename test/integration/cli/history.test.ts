@@ -82,3 +82,25 @@ it('shows which slivers ran where, of one slice and node', async () => {
   expect(urls.at(-1)).toBe('/api/journal/?per_page=5&/slice_name="first"&/node_name="n1"')
   expect((await place.run(['slice', 'journal', '--count', '5000'])).code).toBe(2)
 })
+
+it('names what was asked for where nothing is known, so that a typing error is seen', async () => {
+  server.get('/api/journal/', () => [])
+  server.get('/api/audit/', () => [])
+  await listen()
+  const journal = await place.run(['slice', 'journal', 'frist', '--node', 'n1'])
+  expect(journal.out).toBe('no sliver of a slice "frist" ran on a node "n1" in this period\n')
+  const all = await place.run(['slice', 'journal'])
+  expect(all.out).toBe('no sliver ran in this period\n')
+  const audit = await place.run(['audit', '--user', 'bbo', '--kind', 'slice', '--object', '7'])
+  expect(audit.out).toBe('no changes by a user "bbo" of a slice with the id 7\n')
+})
+
+it('says why a node that is wanted in production is not', async () => {
+  const errors = [{ member: '/set_state', message: 'the owner holds the node in safe' }]
+  const node = { ...aNode(3, 'n1'), state: 'safe', errors }
+  server.get('/api/nodes/', () => [node])
+  server.patch('/api/nodes/3/', () => node)
+  await listen()
+  const { out } = await place.run(['node', 'set-state', 'n1', 'production'])
+  expect(out).toBe('node n1 is wanted production; it is safe: the owner holds the node in safe\n')
+})

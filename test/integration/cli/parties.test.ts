@@ -65,6 +65,7 @@ it('lets a member in with a role, shows it, changes it and ends it', async () =>
   }[]
   await run(world.red, 'request', 'accept', String(waiting?.id), '--slice-admin')
   expect(await run(world.red, 'group', 'show', 'red')).toMatch(/bob\s+slice admin/u)
+  expect(await run(bob, 'user', 'whoami')).toContain('slice admin of group red')
   await run(world.red, 'group', 'set-role', 'red', 'bob')
   expect(await run(bob, 'user', 'list')).toMatch(/bob\s+user\s.*red \(researcher\)/u)
   await run(world.red, 'group', 'remove-member', 'red', 'bob', '--yes')
@@ -204,7 +205,8 @@ it('sets what a node lends, and shows it beside what its device lends', async ()
   expect(await run(operator, 'node', 'show', 'n1')).toMatch(
     /CPU\s+50 %\s+all\n[^]*again on mon 22:00 \(Europe\/Madrid\)/u,
   )
-  await run(operator, 'node', 'lend', 'n1', '--memory', 'all', '--hours', 'all')
+  const always = await run(operator, 'node', 'lend', 'n1', '--memory', 'all', '--hours', 'all')
+  expect(always).not.toContain('not lent at this hour')
   expect(await run(operator, 'node', 'show', 'n1')).toMatch(/memory\s+all\s+1 GiB\n/u)
 })
 

@@ -40,9 +40,20 @@ export function addAudit(program: Command, context: Context): void {
           },
           { title: 'WHICH WAS', show: ({ action }) => action },
         ],
-        none: 'no changes',
+        none: describeNone(options),
       })
     })
+}
+
+/** What was asked for: a misspelt name must not read as if somebody had changed nothing. Users and objects that are gone have entries too. */
+function describeNone({ user, kind, object }: AuditOptions): string {
+  const asked = [
+    ...(user === undefined ? [] : [`by a user ${JSON.stringify(user)}`]),
+    ...(kind === undefined && object === undefined
+      ? []
+      : [`of a ${kind ?? 'thing'}${object === undefined ? '' : ` with the id ${object}`}`]),
+  ]
+  return ['no changes', ...asked].join(' ')
 }
 
 function filter(member: string, value: string | undefined): string {

@@ -102,7 +102,7 @@ async function printJournal(
       { title: 'NODE', show: ({ node_name: name }) => name },
       { title: 'SLIVER', show: (entry) => sliverId(entry.slice.id, entry.node.id) },
     ],
-    none: 'no sliver ran',
+    none: `no sliver${slice === undefined ? '' : ` of a slice ${JSON.stringify(slice)}`} ran${options.node === undefined ? '' : ` on a node ${JSON.stringify(options.node)}`} in this period`,
   })
 }
 

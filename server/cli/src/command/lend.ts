@@ -91,11 +91,16 @@ async function lend(context: Context, name: string, options: LendOptions): Promi
   const body: NodePatch = { lends }
   const changed = await client.ask(Node, uri, { method: 'PATCH', body })
   if (options.json === true) printJson(context, changed)
-  else printLends(context, changed)
+  // Its last report is from before the change, and so is what it says of the hours.
+  else printLends(context, changed, { withHours: false })
 }
 
-/** Print what a node lends: by its registry entry, and by the settings of the device. */
-export function printLends(context: Context, { lends = lendsAll, lending }: Node): void {
+/** Print what a node lends: by its registry entry, and by the settings of the device. `withHours`: also whether it is lent now, by its last report. */
+export function printLends(
+  context: Context,
+  { lends = lendsAll, lending }: Node,
+  { withHours = true }: { readonly withHours?: boolean } = {},
+): void {
   printRows(context, Object.keys(shown) as (keyof Lends)[], {
     columns: [
       { title: 'LENDS', show: (member) => shown[member] },
@@ -108,7 +113,7 @@ export function printLends(context: Context, { lends = lendsAll, lending }: Node
     ],
     none: 'it lends nothing',
   })
-  if (lending?.is_open === false)
+  if (withHours && lending?.is_open === false)
     context.out.write(
       `\nnot lent at this hour; ${lending.opens === null ? 'its hours never begin' : `again on ${lending.opens} (${lending.time_zone})`}\n`,
     )

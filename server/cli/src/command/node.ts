@@ -55,7 +55,10 @@ export function addNode(program: Command, context: Context): void {
     const body: NodePatch = { island: await findIsland(client, island) }
     const changed = await client.ask(Node, pathOf(routes.node, { id }), { method: 'PATCH', body })
     if (options.json === true) printJson(context, changed)
-    else context.out.write(`node ${changed.name} is on island ${island}\n`)
+    else
+      context.out.write(
+        `node ${changed.name} is on ${island === 'none' ? 'no island' : `island ${island}`}\n`,
+      )
   })
   destroyer(
     node,
@@ -127,8 +130,14 @@ async function setState(context: Context, { name, state, options }: StateWanted)
   if (options.json === true) printJson(context, changed)
   else
     context.out.write(
-      `node ${changed.name} is wanted ${changed.set_state}; it is ${changed.state}\n`,
+      `node ${changed.name} is wanted ${changed.set_state}; it is ${changed.state}${whyOf(changed)}\n`,
     )
+}
+
+/** Why a node that is wanted in production is not there: what its owner or its device says. */
+function whyOf({ set_state: wanted, state, errors }: Node): string {
+  if (wanted !== 'production' || state === wanted) return ''
+  return errors.map(({ message }) => `: ${message}`.replaceAll(/\p{Cc}/gu, '?')).join('')
 }
 
 const rebootHelp = `

@@ -17,6 +17,11 @@ import { findNamed } from './name.ts'
 import { askNewPassword } from './new-password.ts'
 import { leaf } from './option.ts'
 
+const passwordHelp = `
+It asks for your present password where you have one, and twice for the new one. Where the input is no terminal, it reads them from there, a line each. The
+password of another user needs no present one.
+`
+
 interface PasswordOptions extends PrintOptions {
   readonly endTokens?: boolean
 }
@@ -25,6 +30,7 @@ interface PasswordOptions extends PrintOptions {
 export function addUserPassword(user: Command, context: Context): void {
   leaf(user, 'password [name]', 'set your password, or that of a user (operators)')
     .option('--end-tokens', 'end the user’s own tokens, too, not log-ins and sessions alone')
+    .addHelpText('after', passwordHelp)
     .action(async (name: string | undefined, options: PasswordOptions) => {
       const client = connectServer(context)
       const { whom, current } = await askCurrent(client, name)

@@ -3,6 +3,7 @@ import {
   routes,
   User,
   WhoAmI,
+  type Group,
   type UserCreate,
   type UserPatch,
 } from '@community-lab/contract'
@@ -40,9 +41,10 @@ export function addUser(program: Command, context: Context): void {
     })
   })
   leaf(user, 'whoami', 'who you are to the server').action(async (options: PrintOptions) => {
-    const who = await connectServer(context).ask(WhoAmI, routes.whoami)
+    const client = connectServer(context)
+    const who = await client.ask(WhoAmI, routes.whoami)
     if (options.json === true) printJson(context, who)
-    else context.out.write(`${describeAsker(who)}\n`)
+    else context.out.write(`${describeAsker(who, await listGroups(client))}\n`)
   })
   leaf(user, 'create <name>', 'make a user, who is in no group yet (operators)')
     .option('--description <text>', 'who they are')
@@ -121,10 +123,10 @@ function describeUser({ is_active: isActive, is_superuser: isSuperuser }: User):
   return [isSuperuser ? 'operator' : 'user', ...(isActive ? [] : ['disabled'])].join(', ')
 }
 
-function describeAsker({ role, user, node }: WhoAmI): string {
+function describeAsker({ role, user, node }: WhoAmI, groups: readonly Group[]): string {
   if (node !== null) return `node ${node.id}`
   const roles = (user?.group_roles ?? []).map(
-    (one) => `${describeRole(one)} of group ${one.group.id}`,
+    (one) => `${describeRole(one)} of group ${nameOf(groups, one.group)}`,
   )
   return [`${user?.name ?? 'nobody'}, by a token of role ${role}`, ...roles].join('; ')
 }

@@ -5,7 +5,7 @@ export interface SliverTrouble {
   readonly sliver: string
   readonly node: string
   readonly state: string
-  /** What its node reports; empty when it reports nothing. */
+  /** What its node reports, or what the node itself is, where that keeps the sliver from starting; empty when nothing is known. */
   readonly reason: string
 }
 

@@ -1,11 +1,12 @@
+import type { NodeHold } from '../node-hold.ts'
 import { code, didYouMean } from './define.ts'
 
 /** Codes of slices, slivers, nodes, templates and their management network. */
 export const testbedCodes = {
-  LAB_NAME_TAKEN: code<{ kind: string; name: string }>(
-    409,
-    false,
-    (d) => `there is a ${d.kind} named ${JSON.stringify(d.name)} already; choose another name`,
+  LAB_NAME_TAKEN: code<{ kind: string; name: string }>(409, false, (d) =>
+    d.kind === 'sliver'
+      ? `the slice has a sliver on this node already, ${d.name}; change that one`
+      : `there is ${/^[aeio]/u.test(d.kind) ? 'an' : 'a'} ${d.kind} named ${JSON.stringify(d.name)} already; choose another name`,
   ),
   LAB_SLICE_UNKNOWN_TEMPLATE: code<{
     slice: string
@@ -60,7 +61,9 @@ export const testbedCodes = {
     const more = d.short.length > 5 ? `, and ${d.short.length - 5} more have too little` : ''
     const less = d.fits > 0 ? `ask for ${d.fits} ${d.unit} at most` : 'leave these nodes out'
     const others = d.otherNodes.slice(0, 5).join(', ')
-    return `slice ${JSON.stringify(d.slice)}: node ${d.onNode} cannot give ${d.asked} ${d.unit} of ${d.resource} (largest free: ${d.largestFree} ${d.unit} on ${d.node}; ${own.join(', ')}${more}); ${less}, or ${others === '' ? 'wait until a slice there ends: no other node has room' : `use others: ${others} ${d.otherNodes.length === 1 ? 'has' : 'have'} room`}`
+    const amount =
+      d.unit === d.resource ? `${d.asked} more ${d.unit}` : `${d.asked} ${d.unit} of ${d.resource}`
+    return `slice ${JSON.stringify(d.slice)}: node ${d.onNode} cannot give ${amount} (largest free: ${d.largestFree} ${d.unit} on ${d.node}; ${own.join(', ')}${more}); ${less}, or ${others === '' ? 'wait until a slice there ends: no other node has room' : `use others: ${others} ${d.otherNodes.length === 1 ? 'has' : 'have'} room`}`
   }),
   LAB_SLICE_ARCH_MISMATCH: code<{
     slice: string
@@ -96,11 +99,18 @@ export const testbedCodes = {
     false,
     (d) => `slice ${JSON.stringify(d.slice)}: set_state cannot be changed by PUT; use PATCH`,
   ),
-  LAB_SLIVER_NOT_STARTED: code<{ sliver: string; state: string }>(
-    409,
-    true,
-    (d) => `sliver ${d.sliver} is ${d.state}, not started; wait for it with slice.started()`,
-  ),
+  LAB_SLIVER_NOT_STARTED: code<{
+    sliver: string
+    state: string
+    /** Its node, where that keeps it from starting. */
+    node?: NodeHold
+  }>(409, true, (d) => {
+    const why = d.node === undefined || d.node.reason === '' ? '' : `: ${d.node.reason}`
+    const next = d.node
+      ? `it starts when node ${d.node.name} runs slivers again, which is ${d.node.state}${why}`
+      : 'wait for it with slice.started()'
+    return `sliver ${d.sliver} is ${d.state}, not started; ${next}`
+  }),
   LAB_SLIVER_UNREACHABLE: code<{ sliver: string; address: string; reason: string }>(
     502,
     true,

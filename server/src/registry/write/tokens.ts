@@ -143,6 +143,8 @@ function endOf({ role, expires_on: asked }: TokenCreate, latestMs: number | null
     return latest !== null && (usual === null || usual > latest) ? latest : usual
   }
   const wanted = asked === null ? null : new Date(asked)
+  if (wanted !== null && wanted.getTime() <= Date.now())
+    throw invalid('/expires_on', 'must be in the future; such a token would let nobody in')
   if (latest !== null && (wanted === null || wanted > latest))
     throw invalid(
       '/expires_on',

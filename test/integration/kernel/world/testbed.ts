@@ -12,6 +12,7 @@ import {
   routes,
   toProblem,
   type AuthTokenAdd,
+  type Node,
   type User,
   type FieldValue,
   type Sliver as SliverObject,
@@ -29,6 +30,8 @@ export interface World {
   readonly slivers: readonly DropbearSliver[]
   /** The slivers as the server reports them. */
   readonly objects: readonly SliverObject[]
+  /** The states of nodes, by name, that are not in production. */
+  readonly nodeStates: Map<string, Node['state']>
   /** The number of connections to the tunnel so far. */
   tunnels: number
   /** Break every open tunnel. */
@@ -76,6 +79,7 @@ export async function startWorld(
     dir,
     slivers,
     objects,
+    nodeStates: new Map(),
     tunnels: 0,
     releases: 0,
     hang(isHanging) {
@@ -110,7 +114,7 @@ export async function startWorld(
   app.addHook('preSerialization', (_request, _reply, document, done) => {
     done(null, rewrite(document))
   })
-  addObjects(app, objects, homes)
+  addObjects(app, world, homes)
   app.delete('/api/slices/1/', (_request, reply) => {
     world.releases++
     return reply.code(204).send()
@@ -162,7 +166,11 @@ const aUser: User = {
 }
 const aQuota = { slices: 50, slivers: 1000, memory_mib: 131_072, disk_mib: 262_144 }
 
-function addObjects(app: FastifyInstance, objects: SliverObject[], homes: readonly string[]): void {
+function addObjects(
+  app: FastifyInstance,
+  { objects, nodeStates }: World,
+  homes: readonly string[],
+): void {
   let expiresOn = '2030-01-01T00:00:00Z'
   let instanceSn = 1
   const slice = () => ({
@@ -225,7 +233,12 @@ function addObjects(app: FastifyInstance, objects: SliverObject[], homes: readon
     instanceSn++
     return reply.code(202).send(slice())
   })
-  app.get(routes.nodes, () => objects.map(({ node }) => aNode(node.id, node.name)))
+  app.get(routes.nodes, () =>
+    objects.map(({ node: { id, name } }) => {
+      const node = aNode(id, name)
+      return { ...node, state: nodeStates.get(name) ?? node.state }
+    }),
+  )
 }
 
 interface Samples {

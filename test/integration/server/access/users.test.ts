@@ -197,6 +197,18 @@ describe('a user’s own token', () => {
       details: { issues: [{ pointer: '/expires_on' }] },
     })
   })
+
+  it('is not made when it would have ended already', async () => {
+    const ada = await aPerson()
+    const body = { name: 'late', expires_on: '2020-01-01T00:00:00Z' }
+    const refused = await world.ask(ada.token, 'POST', routes.tokens, { body })
+    expect(refused.json()).toMatchObject({
+      code: 'LAB_REQUEST_INVALID',
+      details: {
+        issues: [{ pointer: '/expires_on', message: expect.stringContaining('future') as string }],
+      },
+    })
+  })
 })
 
 describe('the SSH keys of others', () => {

@@ -76,6 +76,7 @@ it('the device’s own settings hold besides, and are shown', async () => {
   expect((await ensure(world, 'a')).statusCode).toBe(201)
   expect((await ensure(world, 'b')).json()).toMatchObject({
     code: 'LAB_SLICE_NO_CAPACITY',
+    detail: expect.stringContaining('node n1 cannot give 1 more slivers (') as string,
     details: { resource: 'slivers', fits: 0, otherNodes: ['n2'] },
   })
 })

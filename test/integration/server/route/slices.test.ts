@@ -214,6 +214,13 @@ describe('a sliver’s SSH port', () => {
       code: 'LAB_SLIVER_NOT_STARTED',
       details: { state: 'unknown' },
     })
+    const message = 'the owner holds the node in safe: moving house'
+    await world.report(1, { state: 'safe', errors: [{ member: '/set_state', message }] })
+    expect(await knock(world.red)).toMatchObject({
+      detail: expect.stringContaining(
+        `node n1 runs slivers again, which is safe: ${message}`,
+      ) as string,
+    })
     await world.report(1, { slivers: [aSliverReport('1@1')] })
     // There is no management network here.
     for (const token of [world.red, world.operator])
