@@ -25,6 +25,8 @@ describe('an ETag', () => {
       const etag = first.headers.etag ?? ''
       expect(etag).toMatch(/^W\/"[\w-]{22}"$/u)
       expect(first.headers['cache-control']).toBe('no-cache')
+      // What clients of CONFINE get has absolute URIs, and is not given to others by a cache.
+      expect(String(first.headers.vary)).toMatch(/\bAccept\b/u)
       for (const known of [etag, `"other", ${etag}`, etag.replace('W/', ''), '*']) {
         const again = await world.ask(null, 'GET', url, { headers: { 'if-none-match': known } })
         expect([url, again.statusCode, again.body]).toEqual([url, 304, ''])
