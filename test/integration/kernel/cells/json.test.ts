@@ -16,7 +16,15 @@ beforeAll(async () => {
   const settings = Object.fromEntries(
     members.map(([name], i) => [name, { [`${name}-setting`]: i }]),
   )
-  const files = { nodes, counts, settings, both: { version: 2, sites: [{ nodes }, { nodes }] } }
+  const some = Object.fromEntries(members.slice(0, 200).map(([name]) => [name, 'x'.repeat(100)]))
+  const mixed = { version: 2, ...some, seed: 42 }
+  const files = {
+    nodes,
+    counts,
+    mixed,
+    settings,
+    both: { version: 2, sites: [{ nodes }, { nodes }] },
+  }
   for (const [name, value] of Object.entries(files))
     await writeFile(join(folder, `${name}.json`), JSON.stringify(value))
   cells = new CheckedCells(folder)
@@ -34,11 +42,16 @@ describe('an object of a JSON file with thousands of members of a few shapes', (
     'const sum: number = Object.values(counts).reduce((a, b) => a + b)',
     'const all: number[] = both.sites.flatMap((site) => Object.values(site.nodes).map(({ id }) => id))',
     'const version: number = both.version',
+    'const seed: number = mixed.seed + mixed.version',
+    "const named: string = mixed['node-7']",
+    'const mixedValues: (string | number)[] = Object.values(mixed)',
+    'for (const name in mixed) console.log(mixed[name]?.toString())',
   ])('is a dictionary: %s', (code) => {
     expect(cells.run(code)).toBe('')
   })
 
   it('gives no member that may be missing', () => {
+    expect(cells.run('const text: string = mixed.none')).toContain('not assignable')
     expect(cells.run('counts.none + 1')).toContain("'counts.none' is possibly 'undefined'")
     expect(cells.run('const n: number = both.sites[0].nodes.x.id')).toContain(
       "possibly 'undefined'",
