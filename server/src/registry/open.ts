@@ -4,12 +4,9 @@ import {
   parseSliverId,
   type NodeTarget,
 } from '@community-lab/contract'
-import { sql } from 'kysely'
 import { etagOf, namesEtag } from './etag.ts'
 import type { Database } from '../postgres/database.ts'
 import { createGather } from '../postgres/gather.ts'
-import { actAsServer } from './actor.ts'
-import { removeOldAudit } from './audit-trail.ts'
 import { createChangeRunner } from './change.ts'
 import { createContactBook } from './contact.ts'
 import { createKnownEtags, type Tagged } from './known-etags.ts'
@@ -22,12 +19,11 @@ import { found } from '../domain/found.ts'
 import { readNodeTargets } from './target.ts'
 import { repeat } from './repeat.ts'
 import { openServerRun } from './server-run.ts'
+import { tidy } from './tidy.ts'
 import { watchNodes } from './watch-nodes.ts'
 import { pruneHistory } from './write/history.ts'
 import { applyReport, writeContacts } from './write/report.ts'
 import { readStoredReports, reportEtag, storedEtag } from './write/stored-reports.ts'
-import { removeExpiredSlices, warnOfEnds } from './write/slice-ends.ts'
-import { removeEndedTokens } from './write/revoke-tokens.ts'
 
 /** Options of {@link openRegistry}. */
 export interface RegistryOptions {
@@ -41,15 +37,14 @@ export interface RegistryOptions {
 
 /** The time for which a node's poll is answered from memory, in milliseconds. */
 const etagsMaxAgeMs = 5 * 60_000
-const expiryCheckMs = 60_000
+/** The time between two removals of what has ended, in milliseconds. */
+const tidyEveryMs = 60_000
 /** The time between two removals of old history, in milliseconds. */
 const pruneEveryMs = 3600_000
 /** The number of nodes that are read in one query. */
 const gatheredKeys = 200
 /** The time between writes of the last contact of each node, in milliseconds. A server that is killed loses no more than that. */
 const contactsEveryMs = 5 * 60_000
-/** The number of events that are kept, at least. A reader that was away for longer reads everything again. */
-const eventsKept = 100_000
 
 /** Open the registry, the only writer of its database. The other parts of the server get the registry; the routes also get its store. */
 export async function openRegistry(
@@ -115,15 +110,7 @@ export async function openRegistry(
   }
   const writeAgain = repeat(contactsEveryMs, onError, noteContacts)
   const prune = repeat(pruneEveryMs, onError, () => pruneHistory(db))
-  const tidy = repeat(expiryCheckMs, onError, async () => {
-    await actAsServer('remove slices that have ended', () => removeExpiredSlices(store))
-    await actAsServer('warn of the ends of slices', () => warnOfEnds(store))
-    await removeEndedTokens(db)
-    await removeOldAudit(db)
-    await sql`delete from events where id <= (select value - ${eventsKept} from counters where name = 'event')`.execute(
-      db,
-    )
-  })
+  const tidyAgain = repeat(tidyEveryMs, onError, () => tidy(store, onError))
 
   return {
     ...store,
@@ -187,7 +174,7 @@ export async function openRegistry(
       })
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([nodeWatch[Symbol.asyncDispose](), tidy(), writeAgain(), prune()])
+      await Promise.all([nodeWatch[Symbol.asyncDispose](), tidyAgain(), writeAgain(), prune()])
       await noteContacts().catch(onError)
       await run[Symbol.asyncDispose]()
     },

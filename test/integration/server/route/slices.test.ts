@@ -8,10 +8,12 @@ import {
   type Slice,
   type Sliver,
 } from '@community-lab/contract'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import WebSocket from 'ws'
 import { openSpool } from '../../../../agent/src/measurement/spool/file-spool.ts'
 import { createUplink } from '../../../../agent/src/measurement/uplink/uplink.ts'
+import { tidy } from '../../../../server/src/registry/tidy.ts'
 import {
   removeExpiredSlices,
   warnOfEnds,
@@ -158,6 +160,28 @@ describe('a slice', () => {
     expect(await removeExpiredSlices(registry, new Date(Date.now() + 31 * 86_400_000))).toBe(1)
     const late = await world.ask(world.red, 'POST', '/api/slices/1/ctl/renew/')
     expect([late.statusCode, late.json()]).toMatchObject([404, { code: 'LAB_NOT_FOUND' }])
+  })
+
+  it('that cannot be removed keeps nothing else that has ended', async () => {
+    await using world = await startWithSlice()
+    const { db } = world.database
+    await world.ask(world.blue, 'POST', routes.slices, { body: { name: 'ending' } })
+    const setExpiry = (id: number, expires_on: Date) =>
+      db.updateTable('slices').set({ expires_on }).where('id', '=', id).execute()
+    await setExpiry(1, new Date(Date.now() - 1))
+    await setExpiry(2, new Date(Date.now() + 3_600_000))
+    await sql`insert into audit (role, "right", kind, action, object_id, object_name, count, time)
+      values ('server', 'old', 'slice', 'deleted', '9', 'old', 1, '2000-01-01')`.execute(db)
+    await sql`create function refuse() returns trigger language plpgsql as $$
+      begin raise exception 'the disk is broken'; end $$`.execute(db)
+    await sql`create trigger stays before delete on slices
+      for each row execute function refuse()`.execute(db)
+    const errors: unknown[] = []
+    await tidy(world.context.registry, (error) => errors.push(error))
+    expect(errors).toMatchObject([{ message: '1 expired slices cannot be removed' }])
+    expect((await read<Slice>(world, '/api/slices/2/')).end_warning).toMatchObject({ days: 1 })
+    const old = await db.selectFrom('audit').select('id').where('right', '=', 'old').execute()
+    expect(old).toEqual([])
   })
 
   it('has the samples that its nodes still hold after its end', async () => {

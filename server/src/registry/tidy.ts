@@ -1,0 +1,28 @@
+import { sql } from 'kysely'
+import { actAsServer } from './actor.ts'
+import { removeOldAudit } from './audit-trail.ts'
+import type { RegistryStore } from './store.ts'
+import { removeEndedTokens } from './write/revoke-tokens.ts'
+import { removeExpiredSlices, warnOfEnds } from './write/slice-ends.ts'
+
+/** The number of events that are kept, at least. A reader that was away for longer reads everything again. */
+const eventsKept = 100_000
+
+/**
+ * Remove what has ended, and warn of what ends soon. A step that fails is passed to `onError`, and the others are done all the same: a slice that cannot be
+ * removed is there each time.
+ */
+export async function tidy(store: RegistryStore, onError: (error: unknown) => void): Promise<void> {
+  const { db } = store
+  const steps: readonly (() => Promise<unknown>)[] = [
+    () => actAsServer('remove slices that have ended', () => removeExpiredSlices(store)),
+    () => actAsServer('warn of the ends of slices', () => warnOfEnds(store)),
+    () => removeEndedTokens(db),
+    () => removeOldAudit(db),
+    () =>
+      sql`delete from events where id <= (select value - ${eventsKept} from counters where name = 'event')`.execute(
+        db,
+      ),
+  ]
+  for (const step of steps) await step().catch(onError)
+}
