@@ -108,6 +108,7 @@ function otherEnd(name: string): string {
   return name.endsWith('1') ? `${name.slice(0, -1)}2` : `${name.slice(0, -1)}1`
 }
 
+/** Infinite values have a note of their own. */
 function isZeroOrLess(value: unknown): boolean {
-  return typeof value === 'number' && value <= 0
+  return typeof value === 'number' && value <= 0 && value !== -Infinity
 }

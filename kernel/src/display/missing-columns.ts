@@ -61,7 +61,7 @@ interface InitializingMark {
 
 /** By column: those that no row has. */
 let missing = new Map<string, MissingColumn>()
-/** By column: the names of marks whose bars have no height, because the column has no number. */
+/** By column: the marks whose bars have no height or length, because the column has no number. Each is described, such as `bar has a height`. */
 let flat = new Map<string, Set<string>>()
 let found = new Set<object>()
 
@@ -77,8 +77,8 @@ export function noteColumns(facet: ObservablePlot.PlotFacetOptions = {}): () => 
   return () => ({
     notes: [
       ...[...absent.values()].map(describeMissing),
-      ...[...withoutNumber].map(([column, names]) => ({
-        problem: `no ${[...names].join(' and no ')} has a height`,
+      ...[...withoutNumber].map(([column, lacks]) => ({
+        problem: `no ${[...lacks].join(' and no ')}`,
         help: `no row has a number in the column ${column}`,
       })),
     ],
@@ -157,7 +157,7 @@ marks.initialize = function initialize(this: InitializingMark, facets, facetChan
   const flatBy = findFlat(state.channels)
   // A function of the notebook may read members that are optional. It is a mistake where nothing is drawn because of it.
   if (flatBy !== null) note(this, { rows, asked: askFirstRow(rows, read), by: 'function' })
-  if (flatBy?.label != null) noteFlat(this, rows, flatBy.label)
+  if (flatBy?.column != null) noteFlat(this, rows, { ...flatBy, column: flatBy.column })
   watchInitializer(this)
   return state
 }
@@ -258,25 +258,37 @@ function channelOf(mark: InitializingMark, column: string): string | null {
   return (['fx', 'fy'] as const).find((name) => mark[name] === column) ?? null
 }
 
-/** Return the channel by which all bars of a mark have no height; null when one has a height, or the mark has no bars. */
-function findFlat(channels: Channels): Channel | null {
-  for (const [low, high] of [
-    [channels['x1'], channels['x2']],
-    [channels['y1'], channels['y2']],
-  ]) {
+/** What all bars of a mark lack, and the column that they read. */
+interface Flat<Column> {
+  readonly column: Column
+  readonly lacking: 'length' | 'height'
+}
+
+/** Return what all bars of a mark lack; null when one has it, or the mark has no bars. */
+function findFlat(channels: Channels): Flat<string | null | undefined> | null {
+  for (const [lacking, low, high] of [
+    ['length', channels['x1'], channels['x2']],
+    ['height', channels['y1'], channels['y2']],
+  ] as const) {
     const [lows, highs] = [low?.value, high?.value]
     // Only sums, which Plot makes for bars and areas, are of this kind. A sum of nothing is 0.
     if (!(lows instanceof Float64Array && highs instanceof Float64Array)) continue
-    if (highs.length > 0 && highs.every((end, at) => end === lows[at])) return high ?? null
+    if (highs.length > 0 && highs.every((end, at) => end === lows[at]))
+      return { column: high?.label, lacking }
   }
   return null
 }
 
 /** Note a column without any number. A column of zeros is right. */
-function noteFlat(mark: InitializingMark, rows: readonly Row[], column: string): void {
+function noteFlat(
+  mark: InitializingMark,
+  rows: readonly Row[],
+  { column, lacking }: Flat<string>,
+): void {
   const values = rows.filter((row) => isRow(row) && hasColumn(row, column))
   if (values.length === 0 || values.some((row) => isNumeric(row[column]))) return
-  flat.set(column, (flat.get(column) ?? new Set()).add(mark.ariaLabel ?? 'mark'))
+  const lacks = `${mark.ariaLabel ?? 'mark'} has a ${lacking}`
+  flat.set(column, (flat.get(column) ?? new Set()).add(lacks))
   found.add(mark)
 }
 

@@ -5,6 +5,7 @@ import { watchEmptyMarks } from './empty-marks.ts'
 import { noteColumns, type ColumnReport } from './missing-columns.ts'
 import { addNote, figureDocument, followsMouse } from './figure.ts'
 import { listLost } from './hidden-parts.ts'
+import { noteInfinite } from './infinite-values.ts'
 import { watchLogScales, type LogReport } from './log-scale.ts'
 import { chooseLogTicks } from './log-ticks.ts'
 import { compoundMarks, showAsFigure } from './lone-marks.ts'
@@ -38,6 +39,7 @@ type Figure = ReturnType<typeof ObservablePlot.plot>
 
 function draw(options: ObservablePlot.PlotOptions): Figure {
   const outside = noteOutside()
+  const readInfinite = noteInfinite()
   const readColumns = noteColumns(options.facet)
   const [first, empty] = watchEmptyMarks(() => drawFirst(options, readColumns))
   const wider = widen(options, ...first)
@@ -49,11 +51,13 @@ function draw(options: ObservablePlot.PlotOptions): Figure {
       drawn,
       `${count} of ${of} values of ${label} are not drawn: a logarithmic axis has no place for 0 and less`,
     )
+  const infinite = readInfinite()
+  for (const text of infinite.notes) addNote(drawn, text)
   const columns = readColumns()
   for (const { problem, help } of columns.notes) addNote(drawn, `${problem}; ${help}`)
   if (report.undrawn.size === 0)
     for (const { instance, mark, rows, missing } of empty.marks) {
-      if (columns.marks.has(instance)) continue
+      if (columns.marks.has(instance) || infinite.marks.has(instance)) continue
       const lacks =
         missing === '' ? 'all the values that it needs' : `a value of ${missing} that can be drawn`
       addNote(drawn, `no ${mark} is drawn: none of ${rows} rows has ${lacks}`)

@@ -79,13 +79,16 @@ describe('a column that no row has is named, with the nearest that exists', () =
   })
 })
 
-it('bars without a height are told when their column has no number', () => {
+it('bars without a height or a length are told when their column has no number', () => {
   for (const column of ['note', 'none']) {
     const mean = Plot.groupX({ y: 'mean' }, { x: 'node', y: column })
     for (const options of [{ x: 'node', y: column }, mean])
       expect(noteOf(Plot.barY(rows, options).plot())).toBe(
         `⚠ no bar has a height; no row has a number in the column ${column}`,
       )
+    expect(noteOf(Plot.barX(rows, { y: 'node', x: column }).plot())).toBe(
+      `⚠ no bar has a length; no row has a number in the column ${column}`,
+    )
   }
 })
 
