@@ -141,10 +141,13 @@ export async function openRegistry(
     },
     async poll(nodeId, { target, report }) {
       await nodeWatch.noteWork(nodeId)
+      const isReported =
+        report !== null && report === (known.report(nodeId) ?? (await learnReport(nodeId)))
+      if (isReported) nodeWatch.noteReported(nodeId)
       return {
         target:
           target !== null && target === (known.target(nodeId) ?? (await readTarget(nodeId)).etag),
-        report: report !== null && report === (known.report(nodeId) ?? (await learnReport(nodeId))),
+        report: isReported,
       }
     },
     async target(nodeId, asked) {
@@ -157,7 +160,9 @@ export async function openRegistry(
       await nodeWatch.noteWork(nodeId)
       const etag = reportEtag(report)
       // Many nodes report after an outage of the server, and most of them report what is stored already.
-      if ((await readReportEtag(nodeId)) !== etag) await applyReport(store, nodeId, report)
+      if ((await readReportEtag(nodeId)) !== etag)
+        await applyReport(store, nodeId, { report, unheardSince: nodeWatch.unheardSince(nodeId) })
+      nodeWatch.noteReported(nodeId)
       known.noteReport(nodeId, etag)
       // What was written just now is no newer than the last contact. Otherwise a node that is silent from now on would have been offline before it.
       await nodeWatch.noteContact(nodeId)

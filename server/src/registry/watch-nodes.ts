@@ -20,18 +20,35 @@ export interface NodeWatch extends AsyncDisposable {
   noteContact(nodeId: number): Promise<void>
   /** Note that the agent of a node polls or reports. */
   noteWork(nodeId: number): Promise<void>
+  /**
+   * Return the last contact before what the server has not heard of: the node was offline, or the server did not run, and the node has neither reported since
+   * nor said that its last report still holds. Its slivers may have ended then. null: there is no such time.
+   */
+  unheardSince(nodeId: number): Date | null
+  /** Note that the server has the node's present report. */
+  noteReported(nodeId: number): void
 }
 
 /** Watch the nodes. Only changes of a node's state are written. */
 export async function watchNodes(options: WatchOptions): Promise<NodeWatch> {
   const { store, contacts, offlineAfterS, onError } = options
   const startedMs = Date.now()
+  const seen = await store.db
+    .selectFrom('nodes')
+    .select(['id', 'last_seen_on'])
+    .where('last_seen_on', 'is not', null)
+    .execute()
+  const unheard = new Map(
+    seen.flatMap(({ id, last_seen_on: seenOn }) => (seenOn === null ? [] : [[id, seenOn]])),
+  )
 
   /** Write the state of a node that follows from its last report and its contacts. */
   const refresh = async (nodeId: number): Promise<void> => {
     const seenMs = contacts.lastSeenMs(nodeId)
     const isInContact = contacts.isExpected(nodeId)
     const isWorking = contacts.isWorking(nodeId)
+    if (!isInContact && seenMs !== null && !unheard.has(nodeId))
+      unheard.set(nodeId, new Date(seenMs))
     await setNodeState(store, nodeId, {
       next: ({ reported }) => nodeStateOf({ reported, isInContact, isWorking }),
       reason: reasonOf(isInContact, isWorking),
@@ -93,6 +110,8 @@ export async function watchNodes(options: WatchOptions): Promise<NodeWatch> {
         throw error
       }
     },
+    unheardSince: (nodeId) => unheard.get(nodeId) ?? null,
+    noteReported: (nodeId) => void unheard.delete(nodeId),
     [Symbol.asyncDispose]: stop,
   }
 }

@@ -18,6 +18,13 @@ import type { Change } from '../change.ts'
 import type { RegistryStore } from '../store.ts'
 import { lockNode } from './nodes.ts'
 
+/** What a node reports. */
+export interface Reported {
+  readonly report: NodeReport
+  /** The node's last contact before it was away. What ended while it was away ended then. null: it was not away since its last report. */
+  readonly unheardSince: Date | null
+}
+
 /**
  * Store a node's report: its state and that of its slivers. Only what has changed makes an event.
  *
@@ -26,7 +33,7 @@ import { lockNode } from './nodes.ts'
 export async function applyReport(
   store: RegistryStore,
   nodeId: number,
-  report: NodeReport,
+  { report, unheardSince }: Reported,
 ): Promise<void> {
   await store.change(async (change) => {
     const node = await lockNode(store, change, nodeId)
@@ -55,7 +62,7 @@ export async function applyReport(
       .where('node_id', '=', nodeId)
       .where('used_pubkey', 'is not', null)
       .execute()
-    const { outcomes, sliceIds } = await applySlivers(change, nodeId, slivers)
+    const { outcomes, sliceIds } = await applySlivers(change, nodeId, { slivers, unheardSince })
     const next = noteOutcomes(withoutRemoved(row.readiness, sliceIds), outcomes, new Date())
     await noteReadiness(change, nodeId, { before: row.readiness, next })
   })
@@ -70,7 +77,7 @@ interface AppliedSlivers {
 async function applySlivers(
   change: Change,
   nodeId: number,
-  reports: NodeReport['slivers'],
+  { slivers: reports, unheardSince }: Pick<NodeReport, 'slivers'> & Pick<Reported, 'unheardSince'>,
 ): Promise<AppliedSlivers> {
   const outcomes: Outcome[] = []
   const known = await change.tx
@@ -86,6 +93,9 @@ async function applySlivers(
     const report = byId.get(id) ?? null
     const state: SliverState = report?.state ?? 'unknown'
     if (state === before && isDeepStrictEqual(last, report)) continue
+    const lives = state === 'started' && report?.started_on === last?.started_on
+    if (before === 'started' && !lives && unheardSince !== null)
+      await endLife(change, { sliceId, nodeId, endedOn: unheardSince })
     await change.tx
       .updateTable('slivers')
       .set({
@@ -103,6 +113,19 @@ async function applySlivers(
     outcomes.push({ slice_id: sliceId, slice, state, before, message })
   }
   return { outcomes, sliceIds: new Set(known.map(({ slice_id: id }) => id)) }
+}
+
+/** The life of a sliver. */
+interface Life {
+  readonly sliceId: number
+  readonly nodeId: number
+  readonly endedOn: Date
+}
+
+/** End the journal's entry of a sliver in the past. The database's trigger would end it now. */
+async function endLife(change: Change, { sliceId, nodeId, endedOn }: Life): Promise<void> {
+  await sql`update journal set ended_on = greatest(began_on, ${endedOn}::timestamptz)
+    where slice_id = ${sliceId} and node_id = ${nodeId} and ended_on is null`.execute(change.tx)
 }
 
 /** The most characters of one failure that the reason of a node that is not ready quotes. */

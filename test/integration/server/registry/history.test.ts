@@ -10,6 +10,7 @@ import {
 } from '@community-lab/contract'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openDatabase } from '../../../../server/src/postgres/database.ts'
 import { pruneHistory } from '../../../../server/src/registry/write/history.ts'
 import { eventually } from '../../../support/eventually.ts'
 import {
@@ -207,6 +208,61 @@ describe('the journal', () => {
     expect(await journal(world)).toEqual([])
     // What is still so is kept: the present state of two nodes.
     expect(await countRows(world, 'node_states')).toBe(2)
+  })
+
+  /** Start a server anew after a week in which it heard nothing of n1, on which a sliver ran. Returns it, and the ETag of the node's last report. */
+  const startAfterWeek = async () => {
+    const world = await testbeds.start()
+    await ensure(world)
+    const etag = await world.report(1, { slivers: [aSliverReport('1@1')] })
+    await world[Symbol.asyncDispose]()
+    const { databaseUrl } = world
+    const { db } = await openDatabase({ url: databaseUrl, onLost: () => undefined })
+    await sql`update journal set began_on = began_on - interval '15 days'`.execute(db)
+    await sql`update nodes set last_seen_on = last_seen_on - interval '7 days'`.execute(db)
+    await db.destroy()
+    return { world: await startWorld({ databaseUrl }), etag }
+  }
+  const restarted = aSliverReport('1@1', { started_on: '2026-05-11T12:00:00.000Z' })
+  const daysSince = (time: string | null | undefined) =>
+    (Date.now() - Date.parse(time ?? '')) / 86_400_000
+
+  it('ends a life that a power cut has ended when its node was last seen, not when it is back', async () => {
+    for (const sliver of [restarted, aSliverReport('1@1', { state: 'deployed' })]) {
+      const started = await startAfterWeek()
+      await using world = started.world
+      await world.context.registry.takeReport(1, aReport({ slivers: [sliver] }))
+      const entries = await journal(world)
+      expect(daysSince(entries.at(-1)?.to)).toBeCloseTo(7, 1)
+      expect(entries.slice(0, -1).map(({ to }) => to)).toEqual(sliver === restarted ? [null] : [])
+    }
+  })
+
+  it('goes on with a life that lasted while its node was away, until it ends', async () => {
+    const { world: again, etag } = await startAfterWeek()
+    await using world = again
+    const { registry } = world.context
+    expect(await registry.poll(1, { target: null, report: etag })).toMatchObject({ report: true })
+    await registry.takeReport(1, aReport({ slivers: [restarted] }))
+    const [next, last] = await journal(world)
+    expect([last?.to, next?.to]).toEqual([next?.from, null])
+    expect(daysSince(last?.to)).toBeCloseTo(0, 1)
+  })
+
+  it('ends a life with the contact after which its node was offline', async () => {
+    const before = await testbeds.start()
+    await ensure(before)
+    const report = aReport({ slivers: [aSliverReport('1@1')] })
+    await before.context.registry.takeReport(1, report)
+    await before[Symbol.asyncDispose]()
+    await using world = await startWorld({ databaseUrl: before.databaseUrl, offlineAfterS: 1 })
+    await world.context.registry.takeReport(1, report)
+    await eventually(async () =>
+      expect((await nodeHistory(world, 1)).at(-1)?.state).toBe('offline'),
+    )
+    const offline = (await nodeHistory(world, 1)).at(-1)
+    await world.context.registry.takeReport(1, aReport({ slivers: [restarted] }))
+    expect((await journal(world)).at(-1)?.to).toBe(offline?.from)
   })
 
   it('and the history have at most ten thousand rows of one node', async () => {
