@@ -1,9 +1,10 @@
 import {
   InterfaceType,
   LabError,
-  LentHours,
   maxSliversPerNode,
   nearestName,
+  NewLentHours,
+  newLentHoursRule,
   resourceNames,
   type Lends,
   type ResourceName,
@@ -198,8 +199,8 @@ function parseInterfaces(found: string | null): Lends['interfaces'] {
 function parseHours(found: string | null): Lends['hours'] {
   if (found === null) return null
   const hours = found.split(';').map((part) => part.trim())
-  if (!hours.every((part) => Value.Check(LentHours, part)))
-    throw invalid('LENDS_HOURS', found, 'days and hours such as mon-fri 22:00-06:00, joined by ;')
+  if (!hours.every((part) => Value.Check(NewLentHours, part)))
+    throw invalid('LENDS_HOURS', found, `${newLentHoursRule}, joined by ;`)
   return hours
 }
 

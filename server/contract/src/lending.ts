@@ -106,7 +106,7 @@ interface Span {
   readonly minutes: number
 }
 
-/** Parse hours that match the pattern of the schema. Returns a span for each day. */
+/** Parse hours that match the pattern of the schema. Returns a span for each day. Hours with equal ends, which were settings once, last 24 hours. */
 function parseHours(text: string): Span[] {
   const [hours = '', days] = text.split(' ').toReversed()
   const [from = 0, to = 0] = hours.split('-').map(minuteOf)

@@ -3,6 +3,8 @@ import {
   LabError,
   namePattern,
   nameRule,
+  newLentHoursPattern,
+  newLentHoursRule,
   type Issue,
 } from '@community-lab/contract'
 import type { FastifyInstance, FastifySchema } from 'fastify'
@@ -80,6 +82,7 @@ function ruleOf({ keyword, params, message }: SchemaError): string {
     return `must be one of ${(params.allowedValues as string[]).join(', ')}`
   if (keyword === 'pattern' && 'pattern' in params) {
     if (params.pattern === namePattern) return `must be ${nameRule}`
+    if (params.pattern === newLentHoursPattern) return `must be ${newLentHoursRule}`
     if (params.pattern === inputTimePattern) return 'must be of the years 1970 to 9999'
   }
   if (keyword === 'format' && 'format' in params && params.format === 'date-time')

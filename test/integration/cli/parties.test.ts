@@ -205,6 +205,13 @@ it('sets what a node lends, and shows it beside what its device lends', async ()
   expect(await run(operator, 'node', 'show', 'n1')).toMatch(
     /CPU\s+50 %\s+all\n[^]*again on mon 22:00 \(Europe\/Madrid\)/u,
   )
+  const never = await place.run(['node', 'lend', 'n1', '--hours', 'sat,sun 00:00-00:00'], {
+    env: envOf(operator),
+  })
+  expect([never.code, never.err]).toEqual([
+    2,
+    expect.stringContaining('00:00-24:00 for all day; --slivers 0 to lend nothing'),
+  ])
   const always = await run(operator, 'node', 'lend', 'n1', '--memory', 'all', '--hours', 'all')
   expect(always).not.toContain('not lent at this hour')
   expect(await run(operator, 'node', 'show', 'n1')).toMatch(/memory\s+all\s+1 GiB\n/u)

@@ -3,6 +3,7 @@ import {
   leastAmounts,
   lendsAll,
   LentHours,
+  NewLentHours,
   nextLent,
   weekTimeIn,
 } from '@community-lab/contract'
@@ -41,6 +42,20 @@ describe('hours at which a node is lent', () => {
     'are refused as %j',
     (hours) => {
       expect(Value.Check(LentHours, hours)).toBe(false)
+    },
+  )
+
+  it.each(['00:00-00:00', '06:00-06:00', 'mon 08:00-08:00', 'mon-fri,sun 22:30-22:30'])(
+    'are no new setting as %j, which could mean never or always',
+    (hours) => {
+      expect(Value.Check(NewLentHours, hours)).toBe(false)
+    },
+  )
+
+  it.each(['00:00-24:00', '06:00-05:59', 'mon 08:00-08:01', 'mon-fri,sun 22:00-06:00'])(
+    'are a new setting as %j',
+    (hours) => {
+      expect(Value.Check(NewLentHours, hours)).toBe(true)
     },
   )
 

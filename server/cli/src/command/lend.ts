@@ -2,6 +2,7 @@ import {
   InterfaceType,
   lendsAll,
   LentHours,
+  NewLentHours,
   Node,
   type Lends,
   type LendsPatch,
@@ -152,8 +153,17 @@ function kinds(text: string): InterfaceType[] {
 
 function hours(text: string): string[] {
   const spans = text.split(';').map((part) => part.trim())
-  if (spans.every((span) => Value.Check(LentHours, span))) return spans
+  const wrong = spans.find((span) => !isOf(NewLentHours, span))
+  if (wrong === undefined) return spans
+  if (isOf(LentHours, wrong))
+    throw new InvalidArgumentError(
+      `${wrong} ends when it begins: write 00:00-24:00 for all day; --slivers 0 to lend nothing.`,
+    )
   throw new InvalidArgumentError(
     'it has to be hours such as "22:00-06:00" or "mon-fri 22:00-06:00".',
   )
+}
+
+function isOf(schema: Type.TString, text: string): boolean {
+  return Value.Check(schema, text)
 }

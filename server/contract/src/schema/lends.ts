@@ -6,12 +6,29 @@ import { InterfaceType } from './sliver.ts'
 const day = '(mon|tue|wed|thu|fri|sat|sun)'
 const time = '([01][0-9]|2[0-3]):[0-5][0-9]'
 
+const spans = `(${day}(-${day})?(,${day}(-${day})?)* )?${time}-(${time}|24:00)$`
+const hoursRule =
+  'days and hours in the time of the node: 22:00-06:00, or mon-fri,sun 18:00-24:00. Hours that end before they begin end on the next day'
+
 /** Hours of some days of the week, or of each day, such as `22:00-06:00` or `mon-fri,sun 18:00-24:00`, in the local time of the node. */
 export const LentHours = Type.String({
-  pattern: `^(${day}(-${day})?(,${day}(-${day})?)* )?${time}-(${time}|24:00)$`,
+  pattern: `^${spans}`,
   maxLength: 64,
-  description:
-    'days and hours in the time of the node: 22:00-06:00, or mon-fri,sun 18:00-24:00. Hours that end before they begin end on the next day',
+  description: hoursRule,
+})
+
+/** The pattern of hours that an owner sets: their ends differ. Whoever writes equal ends could mean never or always. */
+export const newLentHoursPattern = String.raw`^(?!.*(\d\d:\d\d)-\1$)${spans}`
+
+/** The rule of this pattern in words, for errors. */
+export const newLentHoursRule =
+  'days and hours that end at another time than they begin, such as mon-fri 22:00-06:00 (00:00-24:00 for all day; to lend nothing, lend 0 slivers)'
+
+/** Hours as an owner sets them. Hours with equal ends that were set before stay, and last 24 hours. */
+export const NewLentHours = Type.String({
+  pattern: newLentHoursPattern,
+  maxLength: 64,
+  description: `${hoursRule}. The ends differ: 00:00-24:00 is all day`,
 })
 
 const lends = {
@@ -53,7 +70,7 @@ export const LendsPatch = Type.Object(
     cpu_pct: Type.Optional(lends.cpu_pct),
     rate_mbps: Type.Optional(lends.rate_mbps),
     interfaces: Type.Optional(lends.interfaces),
-    hours: Type.Optional(lends.hours),
+    hours: Type.Optional(nullable(Type.Array(NewLentHours, { maxItems: 28, uniqueItems: true }))),
   },
   { additionalProperties: false },
 )

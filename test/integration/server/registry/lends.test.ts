@@ -98,6 +98,7 @@ it('only those who look after the node set it, and nothing that is no limit', as
     { memory: 5 },
     { rate_mbps: 0.1 },
     { hours: ['at night'] },
+    { hours: ['06:00-06:00'] },
     { interfaces: ['wifi'] },
   ])
     expect([

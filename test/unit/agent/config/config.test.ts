@@ -98,6 +98,7 @@ for (const [setting, found] of [
   ['LENDS_SLIVERS', '126'],
   ['LENDS_INTERFACES', 'public6,wifi'],
   ['LENDS_HOURS', 'at night'],
+  ['LENDS_HOURS', '22:00-06:00; sun 00:00-00:00'],
   ['TINC_DEVICE', 'tap'],
   ['RUNTIME', 'docker'],
   ['CGROUP', '../escape'],
