@@ -71,6 +71,29 @@ it('lets a member in with a role, shows it, changes it and ends it', async () =>
   await run(world.red, 'group', 'remove-member', 'red', 'bob', '--yes')
   const { user } = JSON.parse(await run(bob, 'user', 'whoami', '--json')) as WhoAmI
   expect(user?.group_roles).toEqual([])
+  const again = await place.run(['group', 'remove-member', 'red', 'bob', '--yes'], {
+    env: envOf(world.red),
+  })
+  expect([again.code, again.out]).toEqual([1, ''])
+  expect(again.err).toContain('there is no member of group red "bob" (there are: red)')
+  const left = await place.run(['group', 'leave', 'red', '--yes'], { env: envOf(bob) })
+  expect([left.code, left.out]).toEqual([1, ''])
+  expect(left.err).toContain('there is no group of yours "red" (there are: none)')
+})
+
+it('names the groups that are left without any group admin when a user is removed', async () => {
+  const { operator } = world
+  await run(operator, 'user', 'create', 'bea')
+  const bea = await makeToken(world, operator, { name: 'x', user: 'bea' })
+  await run(bea, 'group', 'create', 'hills')
+  const asked = await place.run(['user', 'remove', 'bea'], { env: envOf(operator) })
+  expect([asked.code, asked.err]).toEqual([
+    2,
+    expect.stringContaining('and leaves group hills without any group admin'),
+  ])
+  expect(await run(operator, 'user', 'remove', 'bea', '--yes')).toMatch(
+    /user bea is removed.*\ngroup hills has no group admin any more; operators look after it\n/u,
+  )
 })
 
 it('keeps the changes of group admins who change members at the same time', async () => {

@@ -3,6 +3,7 @@ import {
   Group,
   path as pathOf,
   routes,
+  WhoAmI,
   type GroupCreate,
   type GroupPatch,
   type User,
@@ -84,6 +85,11 @@ export function addGroup(program: Command, context: Context): void {
   )
   destroyer(group, 'remove-member <name> <user>', 'end a membership').action(
     async (name: string, user: string, options: ConfirmOptions) => {
+      const client = connectServer(context)
+      const found = findNamed('group', await listGroups(client), name)
+      const users = await listUsers(client)
+      const isMember = ({ id }: User) => found.user_roles.some((role) => role.user.id === id)
+      findNamed(`member of group ${found.name}`, users.filter(isMember), user)
       await requireYes(context, options, {
         deed: `removing user ${user} from group ${name}`,
         costs: 'ends their access to what it owns',
@@ -95,7 +101,9 @@ export function addGroup(program: Command, context: Context): void {
   destroyer(group, 'leave <name>', 'be a member no more').action(
     async (name: string, options: ConfirmOptions) => {
       const client = connectServer(context)
-      const { id } = findNamed('group', await listGroups(client), name)
+      const { user } = await client.ask(WhoAmI, routes.whoami)
+      const isMember = ({ id }: Group) => user?.group_roles.some((role) => role.group.id === id)
+      const { id } = findNamed('group of yours', (await listGroups(client)).filter(isMember), name)
       await requireYes(context, options, {
         deed: `leaving group ${name}`,
         costs: 'ends your access to what it owns',

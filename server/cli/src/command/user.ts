@@ -91,16 +91,34 @@ export function addUser(program: Command, context: Context): void {
     async (name: string, options: ConfirmOptions) => {
       const client = connectServer(context)
       const { id } = findNamed('user', await listUsers(client), name)
+      const left = (await listGroups(client)).filter((group) => isLastMember(group, id))
+      const groups = left.map((group) => group.name)
+      const leaves = `leaves group ${groups.join(', ')} without any group admin`
       await requireYes(context, options, {
         deed: `removing user ${name}`,
-        costs: 'ends all their tokens and SSH keys for good',
+        costs: `ends all their tokens and SSH keys for good${groups.length === 0 ? '' : `, and ${leaves}`}`,
         question: 'Remove them?',
       })
       await client.do(pathOf(routes.user, { id }), { method: 'DELETE' })
-      if (options.json === true) printJson(context, { user: id, removed: true })
-      else context.out.write(`user ${name} is removed; what they made stays their groups’\n`)
+      if (options.json === true)
+        printJson(context, { user: id, removed: true, groups_without_admin: groups })
+      else
+        context.out.write(
+          [
+            `user ${name} is removed; what they made stays their groups’\n`,
+            ...groups.map(
+              (group) => `group ${group} has no group admin any more; operators look after it\n`,
+            ),
+          ].join(''),
+        )
     },
   )
+}
+
+/** Tell whether a user is the admin and the only member of a group. Where others are members, the server refuses to remove the last admin. */
+function isLastMember({ user_roles: roles }: Group, userId: number): boolean {
+  const [role, ...others] = roles
+  return role?.user.id === userId && role.is_group_admin && others.length === 0
 }
 
 async function setOperator(
