@@ -23,9 +23,10 @@ export const groupCodes = {
   }>(409, false, (d) => {
     const most = d.slices.map(({ slice, used }) => `${used} by slice ${slice}`).join(', ')
     const left = Math.max(0, d.limit - d.used)
+    const less = left > 0 ? `ask for ${left} more at most, ` : ''
     const option = d.quota.replace('_mib', '')
     const amount = `${d.used + d.asked}${d.quota.endsWith('_mib') ? 'MiB' : ''}`
-    return `slice ${JSON.stringify(d.slice)}: group ${d.group} may have ${d.limit} ${d.unit} and has ${d.used}${most === '' ? '' : ` (${most})`}, so ${d.asked} more are too many; ask for ${left} more at most, release slices that are not needed any more, or have an operator raise the quota (community-lab group set-quota ${d.group} --${option} ${amount})`
+    return `slice ${JSON.stringify(d.slice)}: group ${d.group} may have ${d.limit} ${d.unit} and has ${d.used}${most === '' ? '' : ` (${most})`}, so ${d.asked} more are too many; ${less}release slices that are not needed any more, or have an operator raise the quota (community-lab group set-quota ${d.group} --${option} ${amount})`
   }),
   LAB_GROUP_UNCLEAR: code<{ action: string; groups: readonly string[] }>(
     400,

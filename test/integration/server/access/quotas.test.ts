@@ -87,7 +87,10 @@ it('a quota below what a group has takes nothing away, and only keeps it from gr
   expect((await ensure(world, 'a', { description: 'changed' })).statusCode).toBe(200)
   const smaller = { nodes: ['n1'], may_lose: 'slivers' }
   expect((await ensure(world, 'a', smaller)).statusCode).toBe(200)
-  expect((await ensure(world, 'a')).json()).toMatchObject({ code: 'LAB_GROUP_QUOTA' })
+  const more = (await ensure(world, 'a')).json<{ code: string; detail: string }>()
+  expect(more.code).toBe('LAB_GROUP_QUOTA')
+  // Nothing is left, so a smaller amount is no way out.
+  expect(more.detail).toMatch(/too many; release slices that are not needed any more, or have/u)
 })
 
 it('two requests at once never take the last place of a quota together', async () => {
