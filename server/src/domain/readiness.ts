@@ -4,6 +4,10 @@ import { isFailed, type SliverState } from '@community-lab/contract'
 export interface DeployFailure {
   readonly slice_id: number
   readonly slice: string
+  /** The slice's group. */
+  readonly group_id: number
+  /** Whether the sliver's template is public, so that slices of other groups use it, too. */
+  readonly is_public: boolean
   readonly state: SliverState
   readonly message: string
 }
@@ -22,7 +26,7 @@ export interface Outcome extends DeployFailure {
 
 /**
  * After so many slices in a row whose slivers failed, a node is not ready. One or two may have failed by their own fault, such as a template that does not start;
- * with three of them the node is the likely cause.
+ * with three of them the node is the likely cause. Three slices of one group with templates of its own may all have the same fault, so they say nothing about the node.
  */
 export const failuresUntilNotReady = 3
 
@@ -46,8 +50,16 @@ export function noteOutcomes(
   const latest = [...new Map(failures.map((one) => [one.slice_id, one])).values()]
   return {
     failures: latest.slice(-failuresUntilNotReady),
-    since: before.since ?? (latest.length >= failuresUntilNotReady ? now.toISOString() : null),
+    since: before.since ?? (isCausedByNode(latest) ? now.toISOString() : null),
   }
+}
+
+/** Tell whether the node is the likely cause of failures, one of each slice. */
+function isCausedByNode(failures: readonly DeployFailure[]): boolean {
+  if (failures.length < failuresUntilNotReady) return false
+  const groups = new Set(failures.map(({ group_id: id }) => id))
+  const last = failures.slice(-failuresUntilNotReady)
+  return groups.size > 1 || last.every(({ is_public: isPublic }) => isPublic)
 }
 
 /**

@@ -83,12 +83,20 @@ async function applySlivers(
   const known = await change.tx
     .selectFrom('slivers')
     .innerJoin('slices', 'slices.id', 'slivers.slice_id')
-    .select(['slice_id', 'slices.name as slice', 'state', 'report'])
+    .leftJoin('templates', 'templates.id', 'slices.default_template_id')
+    .select([
+      'slice_id',
+      'slices.name as slice',
+      'slices.group_id',
+      'templates.is_public',
+      'state',
+      'report',
+    ])
     .where('node_id', '=', nodeId)
     .orderBy('slice_id')
     .execute()
   const byId = new Map(reports.map((report) => [report.id, report]))
-  for (const { slice_id: sliceId, slice, state: before, report: last } of known) {
+  for (const { slice_id: sliceId, state: before, report: last, ...of } of known) {
     const id = sliverId(sliceId, nodeId)
     const report = byId.get(id) ?? null
     const state: SliverState = report?.state ?? 'unknown'
@@ -110,7 +118,16 @@ async function applySlivers(
       .execute()
     change.note('sliver', 'updated', id)
     const message = (describeErrors(report?.errors) ?? 'it says no more').slice(0, mostReason)
-    outcomes.push({ slice_id: sliceId, slice, state, before, message })
+    const { slice, group_id, is_public: isPublic } = of
+    outcomes.push({
+      slice_id: sliceId,
+      slice,
+      group_id,
+      is_public: isPublic ?? false,
+      state,
+      before,
+      message,
+    })
   }
   return { outcomes, sliceIds: new Set(known.map(({ slice_id: id }) => id)) }
 }

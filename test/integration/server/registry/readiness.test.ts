@@ -55,6 +55,18 @@ it('a node that fails three slices in a row is not ready, and says why; a sliver
   expect(await notReady(world)).toBeNull()
 })
 
+it('a group makes no node unready for others by slices of a template of its own', async () => {
+  await using world = await testbeds.start()
+  for (const name of ['a', 'b', 'c']) await ensure(world, name)
+  const { db } = world.database
+  await db.updateTable('templates').set({ is_public: false }).execute()
+  await report(world, ['fail_start', 'fail_start', 'fail_start'])
+  expect(await notReady(world)).toBeNull()
+  await db.updateTable('templates').set({ is_public: true }).execute()
+  await report(world, ['fail_deploy', 'fail_deploy', 'fail_deploy'])
+  expect(await notReady(world)).not.toBeNull()
+})
+
 it('a slice on a node that is not ready is admitted with a warning, and others are suggested instead of it', async () => {
   await using world = await startFailing()
   const made = await ensure(world, 'd')

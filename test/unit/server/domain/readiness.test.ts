@@ -13,6 +13,8 @@ const at = (minute: number) => new Date(Date.UTC(2026, 4, 4, 12, minute))
 const outcome = (id: number, state: SliverState, before: SliverState = 'allocated'): Outcome => ({
   slice_id: id,
   slice: `s${id}`,
+  group_id: 1,
+  is_public: true,
   state,
   before,
   message: 'no',
@@ -33,6 +35,18 @@ it('a node is not ready from the third slice in a row on whose sliver fails', ()
   const more = noteOutcomes(three, [outcome(4, 'fail_deploy')], at(3))
   expect([more.since, more.failures.length]).toEqual([three.since, failuresUntilNotReady])
   expect(more.failures.map(({ slice }) => slice)).toEqual(['s2', 's3', 's4'])
+})
+
+it('slices of one group with templates of its own say nothing about the node until one of another group fails', () => {
+  const own = [1, 2, 3, 4].map((id) => ({ ...outcome(id, 'fail_start'), is_public: false }))
+  const failed = after(...own)
+  expect(failed.since).toBeNull()
+  const other = { ...outcome(5, 'fail_start'), group_id: 2, is_public: false }
+  expect(noteOutcomes(failed, [other], at(5)).since).toBe(at(5).toISOString())
+  // All in one report, in whichever order.
+  expect(noteOutcomes(readyNode, [other, ...own], at(5)).since).toBe(at(5).toISOString())
+  const two = [outcome(6, 'fail_start'), outcome(7, 'fail_start')]
+  expect(after(...own.slice(0, 1), ...two).since).toBeNull()
 })
 
 it('a slice that fails again and again is no sign against the node', () => {
