@@ -54,6 +54,8 @@ it('ends without a word when nobody reads any more what it prints', async () => 
     name: 'x'.repeat(100),
     role: 'researcher',
     scope: 'all',
+    kind: 'personal',
+    made_from: null,
   }
   const rest = { user: null, node: null, created_on: '2026-01-01T00:00:00Z' }
   const times = { expires_on: null, last_used_on: null }
