@@ -1,5 +1,3 @@
-import type { Node } from './schema/node.ts'
-
 /** A node that runs no slivers, and why. */
 export interface NodeHold {
   readonly name: string
@@ -9,8 +7,20 @@ export interface NodeHold {
   readonly reason: string
 }
 
+/** What of a node tells whether it holds its slivers. The schema of nodes is not used here, because errors are described with {@link NodeHold}. */
+interface HoldingNode {
+  readonly name: string
+  readonly state: string
+  readonly errors: readonly { readonly message: string }[]
+  readonly lending?: {
+    readonly is_open: boolean
+    readonly opens: string | null
+    readonly time_zone: string
+  } | null
+}
+
 /** Describe what keeps all slivers of a node from starting: its state, or its hours. Null: nothing does. */
-export function describeHold({ name, state, errors, lending }: Node): NodeHold | null {
+export function describeHold({ name, state, errors, lending }: HoldingNode): NodeHold | null {
   if (state !== 'production')
     return { name, state, reason: errors.map(({ message }) => message).join('; ') }
   if (lending?.is_open !== false) return null

@@ -255,7 +255,7 @@ describe('the journal', () => {
     const report = aReport({ slivers: [aSliverReport('1@1')] })
     await before.context.registry.takeReport(1, report)
     await before[Symbol.asyncDispose]()
-    await using world = await startWorld({ databaseUrl: before.databaseUrl, offlineAfterS: 1 })
+    await using world = await startWorld({ databaseUrl: before.databaseUrl, offlineAfterS: 4 })
     await world.context.registry.takeReport(1, report)
     await eventually(async () =>
       expect((await nodeHistory(world, 1)).at(-1)?.state).toBe('offline'),
