@@ -261,15 +261,18 @@ describe.each(postgresKinds)('a node on %s PostgreSQL', (kind) => {
     await using world = await testbeds.start({ offlineAfterS: 1 })
     // From the first event on, for it may have happened already.
     await using reader = await readEvents(world, { query: '?after=0' })
+    const next = async () => (await reader.next())?.data.object as Partial<Node>
     const offline = new Set<string>()
     while (offline.size < 2) {
-      const node = (await reader.next())?.data.object as Partial<Node>
+      const node = await next()
       if (node.state === 'offline') offline.add(node.name ?? '')
     }
     expect([...offline].sort()).toEqual(['n1', 'n2'])
     expect(await readNode(world, 1)).toMatchObject({ state: 'offline', set_state: 'production' })
     await target(world, world.nodes[0] ?? '', 1)
-    expect(await readNode(world, 1)).toMatchObject({ state: 'production' })
+    // The event stays where a busy machine lets another second pass.
+    let back = await next()
+    while (back.name !== 'n1' || back.state !== 'production') back = await next()
   })
 
   it('was last seen when it last polled, also after the server was started again', async () => {
