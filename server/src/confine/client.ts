@@ -1,11 +1,13 @@
-import { problemMediaType } from '@community-lab/contract'
+import { eventsMediaType, problemMediaType } from '@community-lab/contract'
 import type { IncomingHttpHeaders } from 'node:http'
 
 /**
- * Tell whether a request comes from a client of CONFINE's API. Clients of this project say that they read problem documents. A WebSocket is theirs, too: CONFINE
- * has none.
+ * Tell whether a request comes from a client of CONFINE's API. Clients of this project say that they read problem documents. WebSockets and events are theirs,
+ * too: CONFINE has none.
  */
 export function isConfineClient({ headers }: { readonly headers: IncomingHttpHeaders }): boolean {
   const { accept = '', upgrade } = headers
-  return upgrade === undefined && !accept.toLowerCase().includes(problemMediaType)
+  if (upgrade !== undefined) return false
+  const wanted = accept.toLowerCase()
+  return !wanted.includes(problemMediaType) && !wanted.includes(eventsMediaType)
 }
