@@ -96,7 +96,10 @@ function usage(problem: string): LabError {
 
 /** A folder that does not exist is most likely misspelt: then no agent would ever follow. */
 async function requireFolder(dataDir: string): Promise<void> {
-  const found = await stat(dataDir).catch(() => null)
-  if (found?.isDirectory() !== true)
-    throw usage(`there is no agent's data folder ${dataDir} (COMMUNITY_LAB_AGENT_DATA)`)
+  const problem = await stat(dataDir).then(
+    (found) => (found.isDirectory() ? null : 'it is no folder'),
+    messageOf,
+  )
+  if (problem !== null)
+    throw usage(`the agent's data folder ${dataDir} (COMMUNITY_LAB_AGENT_DATA): ${problem}`)
 }

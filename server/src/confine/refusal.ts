@@ -25,6 +25,12 @@ const details: Readonly<Partial<Record<ErrorCode, string>>> = {
   LAB_REQUEST_UNKNOWN_FILTER: 'Filtering by a non existent field!',
 }
 
+/** CONFINE's texts of a failed log-in. Source: CONFINE controller 1.0.2. */
+const logInFailures = {
+  wrong: 'Unable to login with provided credentials.',
+  disabled: 'User account is disabled.',
+} as const
+
 /** Errors that CONFINE shows at a member of the body. */
 const members: Readonly<Partial<Record<ErrorCode, string>>> = {
   LAB_GROUP_LAST_ADMIN: 'user_roles',
@@ -52,6 +58,8 @@ export function toConfineRefusal(
     if (issues.every(({ pointer }) => pointer === '' || pointer.startsWith('/')))
       return { status: 400, body: byMember(issues) }
   }
+  if (LabError.is(error, 'LAB_AUTH_LOG_IN_FAILED'))
+    return { status, body: { non_field_errors: [logInFailures[error.details.reason]] } }
   if (LabError.is(error, 'LAB_REQUEST_METHOD'))
     return { status, body: { detail: `Method '${method}' not allowed.`, code, message } }
   if (LabError.is(error, 'LAB_REQUEST_MEDIA_TYPE') && error.details.expected === undefined)

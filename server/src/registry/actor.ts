@@ -38,3 +38,12 @@ const nobody = {
 export function actAsServer<T>(right: string, work: () => T): T {
   return actAs({ ...nobody, right }, work)
 }
+
+/** Run a function as an action of a user who has no token yet, such as a log-in. */
+export function actAsUser<T>(
+  user: { readonly id: number; readonly name: string },
+  { address, right }: Pick<Actor, 'address' | 'right'>,
+  work: () => T,
+): T {
+  return actAs({ ...nobody, userId: user.id, userName: user.name, address, right }, work)
+}

@@ -8,7 +8,7 @@ import {
   SessionBegun,
   SessionLogIn,
 } from '@community-lab/contract'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { actingUser } from '../access/permit.ts'
 import { csrfTokenOf, type SessionCookie } from '../access/session-cookie.ts'
 import { addressOf, fullAddressOf } from '../http/asker.ts'
@@ -33,8 +33,6 @@ export function logInRoutes(app: FastifyInstance, context: LogInRouteContext): v
       routes.getAuthToken,
       {
         config: { right: 'log in' },
-        attachValidation: true,
-        errorHandler: answerAsConfine,
         schema: {
           tags,
           summary: 'Log in with a name or e-mail address and a password; the token lasts 30 days',
@@ -43,7 +41,6 @@ export function logInRoutes(app: FastifyInstance, context: LogInRouteContext): v
         },
       },
       async (request) => {
-        if (request.validationError !== undefined) throw request.validationError
         const made = await logIn(context, { ...request.body, kind: 'login', ...from(request) })
         return { token: made.secret }
       },
@@ -127,33 +124,4 @@ async function readForm(body: Uint8Array<ArrayBuffer>, type: string): Promise<Fo
     const issues = [{ pointer: '', message: 'is no form' }]
     throw new LabError('LAB_REQUEST_INVALID', { issues }, { cause })
   }
-}
-
-/** Answer a failed log-in as CONFINE does, unless the client prefers our problems. Source: CONFINE (Django REST framework), `obtain_auth_token`. */
-function answerAsConfine(error: Error, request: FastifyRequest, reply: FastifyReply): void {
-  const wantsProblem = request.headers.accept?.includes('application/problem+json') === true
-  const body = wantsProblem ? null : describeFailure(error, request.body)
-  if (body === null) throw error
-  void reply.code(400).type('application/json').send(body)
-}
-
-function describeFailure(error: Error, body: unknown): object | null {
-  if (LabError.is(error, 'LAB_AUTH_LOG_IN_FAILED'))
-    return {
-      non_field_errors: [
-        error.details.reason === 'disabled'
-          ? 'User account is disabled.'
-          : 'Unable to login with provided credentials.',
-      ],
-    }
-  if (!LabError.is(error, 'LAB_REQUEST_INVALID')) return null
-  const given = typeof body === 'object' && body !== null ? body : {}
-  const missing = ['username', 'password'].filter((name) => !Object.hasOwn(given, name))
-  if (missing.length === 0)
-    return {
-      non_field_errors: error.details.issues.map(
-        ({ pointer, message }) => `${pointer.slice(1)} ${message}`,
-      ),
-    }
-  return Object.fromEntries(missing.map((name) => [name, ['This field is required.']]))
 }

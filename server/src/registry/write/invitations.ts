@@ -10,7 +10,7 @@ import { hashSecret, makeSecret } from '../../access/secret.ts'
 import { dayMs } from '../../domain/day.ts'
 import { found } from '../../domain/found.ts'
 import { findWeakness } from '../../domain/password-rule.ts'
-import { actAs } from '../actor.ts'
+import { actAsUser } from '../actor.ts'
 import type { RegistryStore } from '../store.ts'
 import { countTokens, endLogIns } from './change-auth.ts'
 import { makeLogIn, type LogInContext } from './log-in.ts'
@@ -74,16 +74,8 @@ export async function redeemInvitation(
   const problem = findWeakness(password, user)
   if (problem !== null) throw new LabError('LAB_AUTH_PASSWORD_WEAK', { problem })
   const stored = await passwords.hash(password)
-  const actor = {
-    userId: user.id,
-    userName: user.name,
-    tokenId: null,
-    tokenName: null,
-    role: null,
-    address: fullAddress,
-    right: 'redeem an invitation',
-  }
-  return actAs(actor, () =>
+  const action = { address: fullAddress, right: 'redeem an invitation' }
+  return actAsUser(user, action, () =>
     registry.change(async (change) => {
       const used = await change.tx
         .deleteFrom('invitations')

@@ -4,7 +4,7 @@ import type { Attempts } from '../../access/attempts.ts'
 import type { Passwords } from '../../access/password.ts'
 import { hashSecret, makeSecret } from '../../access/secret.ts'
 import { dayMs } from '../../domain/day.ts'
-import { actAs } from '../actor.ts'
+import { actAsUser } from '../actor.ts'
 import type { Change } from '../change.ts'
 import type { RegistryStore } from '../store.ts'
 import { revokeTokens } from './revoke-tokens.ts'
@@ -56,16 +56,8 @@ export async function logIn(context: LogInContext, given: LogInRequest): Promise
   // `checkPassword` has refused a user who does not exist.
   if (user === undefined) throw failed()
   if (!user.is_active) throw new LabError('LAB_AUTH_LOG_IN_FAILED', { reason: 'disabled' })
-  const actor = {
-    userId: user.id,
-    userName: user.name,
-    tokenId: null,
-    tokenName: null,
-    role: null,
-    address: given.fullAddress,
-    right: 'log in',
-  }
-  return actAs(actor, () =>
+  const action = { address: given.fullAddress, right: 'log in' }
+  return actAsUser(user, action, () =>
     registry.change((change) =>
       makeLogIn(change, { ...given, userId: user.id, stored: user.password }),
     ),
