@@ -1,4 +1,4 @@
-import * as ObservablePlot from '@observablehq/plot'
+import { filteringMarks } from './filtering-marks.ts'
 
 interface Channel {
   readonly value?: ArrayLike<unknown> | null
@@ -53,16 +53,7 @@ export function watchEmptyMarks<T>(plot: () => T): readonly [T, EmptyMarks] {
   ]
 }
 
-// Plot's types do not declare this method of marks. It silently drops rows that lack a value, for example those of a misspelt column. Lines, areas, contours
-// and densities have their own version of it.
-for (const { prototype } of [
-  ObservablePlot.Mark,
-  ObservablePlot.Line,
-  ObservablePlot.Area,
-  ObservablePlot.Contour,
-  ObservablePlot.Density,
-])
-  watchFilter(prototype as unknown as FilteringMark)
+for (const mark of filteringMarks) watchFilter(mark as FilteringMark)
 
 function watchFilter(marks: FilteringMark): void {
   if (!Object.hasOwn(marks, 'filter')) return

@@ -1,4 +1,5 @@
 import * as ObservablePlot from '@observablehq/plot'
+import { filteringMarks } from './filtering-marks.ts'
 
 /** Infinite values of one column, which are not drawn. */
 interface InfiniteValues {
@@ -142,16 +143,9 @@ marks.scale = function scale(this: ScalingMark, channels, scales, context) {
   return values
 }
 
-// A mark is filtered once in each facet. Lines and others have their own version of this method.
-for (const { prototype } of [
-  ObservablePlot.Mark,
-  ObservablePlot.Line,
-  ObservablePlot.Area,
-  ObservablePlot.Contour,
-  ObservablePlot.Density,
-]) {
-  const filtering = prototype as unknown as ScalingMark
-  if (!Object.hasOwn(filtering, 'filter')) continue
+// A mark is filtered once in each facet.
+for (const mark of filteringMarks) {
+  const filtering = mark as ScalingMark
   const filterMark = filtering.filter
   filtering.filter = function filter(this: ScalingMark, index, ...rest) {
     const scaled = found.get(this)

@@ -39,8 +39,8 @@ export async function requireYes(
     throw new LabError('LAB_CLI_STOPPED', { what: deed })
 }
 
-/** Pipes and files have no `isTTY`. */
-interface MaybeTerminal {
+/** A stream that may be a terminal. Pipes and files have no `isTTY`. */
+export interface MaybeTerminal {
   readonly isTTY?: boolean
 }
 
