@@ -34,8 +34,8 @@ export const failuresUntilNotReady = 3
 export const readyNode: Readiness = { failures: [], since: null }
 
 /**
- * Return the readiness of a node after changes of its slivers. A sliver that starts is a success, and makes the node ready again: the slivers that failed are tried again every
- * few minutes, so a node that was repaired shows it by itself.
+ * Return the readiness of a node after changes of its slivers. A sliver that starts is a success, and makes the node ready again. The slivers that failed are
+ * tried again every few minutes, so a node that was repaired shows it by itself.
  */
 export function noteOutcomes(
   before: Readiness,

@@ -12,9 +12,9 @@ const withNames =
   '(null as any as <D, T, N extends string>(dictionary: D, item: T, names: N[]) => D & Record<N, T>)'
 
 /**
- * Shorten a large JSON file to a sample of the same type: of list items with the same shape, only the first is kept. An object with many members of few shapes is
- * a dictionary: the sample has one member of each shape, and where it has not too many, all names. TypeScript computes the type of a JSON file again for each cell that uses it, which takes 1 s for 30,000
- * rows or members. A small file, or text that is not JSON, is returned unchanged.
+ * Shorten a large JSON file to a sample of the same type. Of list items with the same shape, only the first is kept. An object with many members of few shapes is
+ * a dictionary: the sample has one member of each shape and, if they are not too many, all names. TypeScript computes the type of a JSON file again for each cell
+ * that uses it, which takes 1 s for 30,000 rows or members. A small file, or text that is not JSON, is returned unchanged.
  *
  * Where there are dictionaries, the sample is not JSON but an expression. TypeScript computes its type all the same.
  */
