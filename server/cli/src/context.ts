@@ -1,5 +1,3 @@
-import type { AskSecrets } from './output/secrets.ts'
-
 /** The surroundings of a command: folders, environment, output, and the signal that ends it. */
 export interface Context {
   /** The folder of the checkout that this program belongs to, absolute. */
@@ -20,6 +18,9 @@ export interface Context {
   /** Aborted by Ctrl-C, SIGTERM and SIGHUP, and when nobody reads the output any more. */
   readonly signal: AbortSignal
 }
+
+/** Asks for secrets, one line each. */
+export type AskSecrets = (questions: readonly string[]) => Promise<readonly string[]>
 
 /** An output for text. */
 export interface TextSink {

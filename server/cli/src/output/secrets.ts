@@ -2,10 +2,8 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { LabError } from '@community-lab/contract'
+import type { AskSecrets } from '../context.ts'
 import type { MaybeTerminal } from './confirm.ts'
-
-/** Asks for secrets, one line each. */
-export type AskSecrets = (questions: readonly string[]) => Promise<readonly string[]>
 
 /**
  * Ask for secrets at a terminal, where they are not shown; otherwise read them from the input, a line each. While the terminal waits for an answer, it reports
