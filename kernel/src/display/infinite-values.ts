@@ -56,25 +56,40 @@ interface ScalingMark {
   scale(
     channels: Channels,
     scales: Scales,
-    context: unknown,
+    context: { readonly projection?: unknown },
   ): Readonly<Record<string, unknown[] | undefined>>
   filter(index: readonly number[], ...rest: readonly unknown[]): readonly number[]
 }
 
+/** The infinite values of one column of some data. */
+type InfiniteColumn = Omit<InfiniteValues, 'areStacked'> & { readonly data: unknown }
+
 let found = new Map<ScalingMark, ScaledMark>()
+let binned: InfiniteColumn[] = []
 
 /** Begin to note infinite values. The returned function reports those of the figure drawn since. */
 export function noteInfinite(): () => InfiniteReport {
   found = new Map()
-  const marks = found
+  binned = []
+  const [marks, inBins] = [found, binned]
   return () => {
-    const infinite = new Map([...marks].map(([mark, scaled]) => [mark, countRows(scaled)] as const))
-    const affected = [...infinite].filter(([, columns]) => columns.length > 0)
+    const infinite = [...marks].flatMap(([mark, scaled]) =>
+      countRows(scaled).map((values) => ({ mark, ...values, data: mark.data })),
+    )
+    const dropped = inBins.filter(({ count }) => count > 0)
+    const all = [...infinite, ...dropped.map((each) => ({ ...each, areStacked: false }))]
+    const data = new Set(dropped.map((each) => each.data))
+    const empty = [...marks.keys()].filter((mark) => data.has(mark.data))
     return {
-      marks: new Set(affected.map(([mark]) => mark)),
-      notes: sumUp(affected).map(describeValues),
+      marks: new Set([...infinite.map(({ mark }) => mark), ...empty]),
+      notes: sumUp(all).map(describeValues),
     }
   }
+}
+
+/** Note infinite values of a column whose values are counted in bins. */
+export function noteBinned(column: InfiniteColumn): void {
+  binned.push(column)
 }
 
 function describeValues({ label, count, of, areStacked }: InfiniteValues): string {
@@ -92,10 +107,7 @@ function countRows({ rows, columns }: ScaledMark): InfiniteValues[] {
 }
 
 /** Add up by column. Several marks of the same rows, such as a line with dots, count once. */
-function sumUp(
-  marks: readonly (readonly [ScalingMark, readonly InfiniteValues[]])[],
-): InfiniteValues[] {
-  const all = marks.flatMap(([{ data }, columns]) => columns.map((each) => ({ ...each, data })))
+function sumUp(all: readonly (InfiniteValues & Pick<InfiniteColumn, 'data'>)[]): InfiniteValues[] {
   return [...Map.groupBy(all, ({ label }) => label)].map(([label, named]) => {
     const byData = [...Map.groupBy(named, ({ data }) => data).values()]
     const largest = byData.map((same) => same.reduce((a, b) => (b.count > a.count ? b : a)))
@@ -124,9 +136,12 @@ marks.initialize = function initialize(this: ScalingMark, ...given) {
 const scaleMark = marks.scale
 marks.scale = function scale(this: ScalingMark, channels, scales, context) {
   const values = scaleMark.call(this, channels, scales, context)
+  const isMap = context.projection != null
+  const isMeasured = (name: string | null | undefined): boolean =>
+    (isMap && (name === 'x' || name === 'y')) || measures(scales, name)
   for (const [name, { scale: scaleName, value }] of Object.entries(channels)) {
     const scaled = values[name]
-    if (value == null || scaled === undefined || !isMeasured(scales, scaleName)) continue
+    if (value == null || scaled === undefined || !isMeasured(scaleName)) continue
     for (let index = 0; index < value.length; index++)
       if (isInfinite(value[index])) scaled[index] = Number.NaN
   }
@@ -137,7 +152,7 @@ marks.scale = function scale(this: ScalingMark, channels, scales, context) {
     rows: new Set(isReplaced ? state.facets?.flatMap((index) => Array.from(index)) : []),
     isReplaced,
     columns: Object.entries(state.channels).flatMap(([name, { scale: scaleName }]) =>
-      isMeasured(scales, scaleName) ? [findInfinite(name, state.channels)] : [],
+      isMeasured(scaleName) ? [findInfinite(name, state.channels)] : [],
     ),
   })
   return values
@@ -168,7 +183,7 @@ function findInfinite(name: string, channels: Channels): Column {
 const placing = new Set(['ordinal', 'categorical', 'point', 'band', 'threshold', 'quantize'])
 
 /** Return whether a scale measures numbers. A clamped one draws infinite numbers at its end, as the notebook wants it. */
-function isMeasured(scales: Scales, name: string | null | undefined): boolean {
+function measures(scales: Scales, name: string | null | undefined): boolean {
   const described = (
     scales['scales'] as
       Readonly<Record<string, { readonly type: string; readonly clamp?: boolean }>> | undefined

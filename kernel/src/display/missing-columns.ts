@@ -1,5 +1,6 @@
 import { nearestName } from '@community-lab/contract'
 import * as ObservablePlot from '@observablehq/plot'
+import { askFirstRow, hasColumn, isRow, type Asked, type Row } from './first-row.ts'
 import { withoutCalls } from './quiet-functions.ts'
 
 /** Columns that the marks of a figure read in vain. */
@@ -21,7 +22,6 @@ interface MissingColumn {
   readonly readers: Set<string>
 }
 
-type Row = Readonly<Record<string, unknown>>
 type Index = readonly number[]
 
 interface Channel {
@@ -201,41 +201,6 @@ function firstOf(channel: Channel): Channel {
   return isList && 'slice' in value ? { ...channel, value: value.slice(0, 1) } : channel
 }
 
-/** The names that one row does not have, and what reads them: Plot, as a column, or a function of the notebook. */
-type Asked = Map<string, 'column' | 'function'>
-
-/**
- * Run a function that reads columns, on data that has the first row alone. Return the names that it reads and the row does not have. It is no problem if the
- * function fails for one row: then it has read what it could, and Plot calls it again with all rows.
- *
- * Plot reads a column by its name, and where it has no value, reads `type` next, to look into features of GeoJSON. This tells columns and functions apart.
- * Source: Plot 0.6.17, `field` in options.js.
- */
-function askFirstRow(rows: readonly Row[], read: (data: readonly Row[]) => void): Asked {
-  const asked: Asked = new Map()
-  const row = rows.find(isRow)
-  if (row === undefined) return asked
-  let last: string | null = null
-  const asking = new Proxy(row, {
-    get(target, name): unknown {
-      if (name === 'type' && last !== null) {
-        asked.set(last, 'column')
-        last = null
-      } else {
-        last = typeof name === 'string' && !hasColumn(target, name) ? name : null
-        if (last !== null && !asked.has(last)) asked.set(last, 'function')
-      }
-      return Reflect.get(target, name)
-    },
-  })
-  try {
-    read([asking])
-  } catch {
-    // The function is called again with all rows, where its error is thrown.
-  }
-  return asked
-}
-
 /** What was asked of the rows of a mark, and by whom it is to be noted. */
 interface Asking {
   readonly rows: readonly Row[]
@@ -294,14 +259,4 @@ function noteFlat(
 
 function isNumeric(value: unknown): boolean {
   return value != null && value !== '' && !Number.isNaN(Number(value))
-}
-
-function hasColumn(row: Row, column: string): boolean {
-  if (column in row) return true
-  const { properties } = row
-  return row['type'] === 'Feature' && isRow(properties) && column in properties
-}
-
-function isRow(value: unknown): value is Row {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -3,6 +3,7 @@ import * as ObservablePlot from '@observablehq/plot'
 import './dot-layer.ts'
 import { watchEmptyMarks } from './empty-marks.ts'
 import { noteColumns, type ColumnReport } from './missing-columns.ts'
+import { finiteBins } from './finite-bins.ts'
 import { addNote, figureDocument, followsMouse } from './figure.ts'
 import { listLost } from './hidden-parts.ts'
 import { noteInfinite } from './infinite-values.ts'
@@ -19,7 +20,7 @@ import { noteOutside } from './outside-axes.ts'
  * On a logarithmic axis, a bar that begins at 0 is drawn from the end of the axis. A note below the figure names values that have no place on the axis.
  */
 export const Plot: typeof ObservablePlot = {
-  ...quietFunctions({ ...ObservablePlot, ...compoundMarks() }),
+  ...quietFunctions({ ...ObservablePlot, ...compoundMarks(), ...finiteBins() }),
   plot: (options = {}) => draw({ document: figureDocument(), ...options }),
   legend: (options) => ObservablePlot.legend({ ...documentOption(), ...options }),
 }
@@ -62,7 +63,7 @@ function draw(options: ObservablePlot.PlotOptions): Figure {
         missing === '' ? 'all the values that it needs' : `a value of ${missing} that can be drawn`
       addNote(drawn, `no ${mark} is drawn: none of ${rows} rows has ${lacks}`)
     }
-  if (empty.hasNoRow && columns.notes.length === 0)
+  if (empty.hasNoRow && columns.notes.length === 0 && infinite.notes.length === 0)
     addNote(drawn, 'nothing is drawn: no mark has a row of data')
   for (const { mark, count, of, axes } of outside.values())
     addNote(

@@ -37,6 +37,12 @@ describe('an infinite value is not drawn, and a note says so', () => {
     expect(figure.outerHTML).not.toMatch(/Infinity|NaN/u)
   })
 
+  it('on a map', () => {
+    const marks = [Plot.dot(rows, { x: 'v', y: 'a' })]
+    const figure = Plot.plot({ projection: 'equirectangular', marks })
+    expect(noteOf(figure)).toBe(sentence)
+  })
+
   it('on a logarithmic axis, where it is not told as 0 or less', () => {
     const mark = Plot.dot(rows, { x: 'a', y: 'w' })
     expect(noteOf(Plot.plot({ y: { type: 'log' }, marks: [mark] }))).toBe(
@@ -57,6 +63,68 @@ describe('an infinite value is not drawn, and a note says so', () => {
     expect(noteOf(Plot.plot({ marks: [mark] }))).toBe(
       '⚠ 3 of 3 values of v are not drawn: they are infinite, as after a division by 0, or stacked on one that is',
     )
+  })
+})
+
+describe('a histogram has bins of finite values, and a note tells of the others', () => {
+  interface Value {
+    readonly v: number
+    readonly w: number
+  }
+  const values: readonly Value[] = [1, 2, 2.5, Infinity, 4, 9].map((v) => ({
+    v,
+    w: v === 9 ? -Infinity : v,
+  }))
+  const columnOf = ({ v }: Value): number => v
+  const coloured = { x: 'v', fill: ({ v }: Value) => v > 3 }
+  const rects = (mark: Markish): readonly string[] =>
+    [...Plot.plot({ marks: [mark] }).querySelectorAll('rect')].map(({ outerHTML }) => outerHTML)
+
+  it.each<[string, string, (of: readonly Value[]) => Markish]>([
+    ['binX', 'v', (of) => Plot.rectY(of, Plot.binX({ y: 'count' }, { x: 'v' }))],
+    ['binY', 'v', (of) => Plot.rectX(of, Plot.binY({ x: 'count' }, { y: 'v' }))],
+    ['bin', 'v', (of) => Plot.rect(of, Plot.bin({ fill: 'count' }, { x: 'v', y: 'v' }))],
+    [
+      'thresholds of its own',
+      'v',
+      (of) =>
+        Plot.rectY(of, Plot.binX({ y: 'count' }, { x: { value: 'v', thresholds: [0, 3, 6] } })),
+    ],
+    ['a function', 'x', (of) => Plot.rectY(of, Plot.binX({ y: 'count' }, { x: columnOf }))],
+    ['colours', 'v', (of) => Plot.rectY(of, Plot.binX({ y: 'count' }, coloured))],
+    [
+      'the rows themselves',
+      'x',
+      (of) => Plot.rectY(of.map(columnOf), Plot.binX({ y: 'count' }, {})),
+    ],
+  ])('%s', (_name, label, mark) => {
+    const expected = rects(mark(values.filter(isFiniteRow)))
+    expect(expected.length).toBeGreaterThan(1)
+    expect(rects(mark(values))).toEqual(expected)
+    expect(noteOf(Plot.plot({ marks: [mark(values)] }))).toBe(
+      sentence.replace('of 3', 'of 6').replace('of v', `of ${label}`),
+    )
+  })
+
+  it('of both signs', () => {
+    const mark = Plot.rectY(values, Plot.binX({ y: 'count' }, { x: 'w' }))
+    expect(noteOf(Plot.plot({ marks: [mark] }))).toBe(
+      sentence.replace('1 of 3', '2 of 6').replace('of v', 'of w'),
+    )
+  })
+
+  it('but not of those that a filter leaves out, and once where a figure is drawn twice', () => {
+    const options = { x: 'v', filter: isFiniteRow }
+    const filtered = Plot.rectY(values, Plot.binX({ y: 'count' }, options))
+    expect(noteOf(Plot.plot({ marks: [filtered] }))).toBe('')
+    const counted = Plot.rectY(values, Plot.binX({ y: 'count' }, { x: 'v' }))
+    const figure = Plot.plot({ y: { type: 'log' }, marks: [counted] })
+    expect(noteOf(figure)).toBe(sentence.replace('of 3', 'of 6'))
+  })
+
+  it('in place of a note that a mark is empty', () => {
+    const mark = Plot.rectY(values.slice(3, 4), Plot.binX({ y: 'count' }, { x: 'v' }))
+    expect(noteOf(Plot.plot({ marks: [mark] }))).toBe(sentence.replace('of 3', 'of 1'))
   })
 })
 
