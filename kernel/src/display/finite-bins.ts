@@ -1,6 +1,6 @@
 import * as ObservablePlot from '@observablehq/plot'
 import { isTrial } from './first-row.ts'
-import { noteBinned } from './infinite-values.ts'
+import { isInfinite, noteBinned } from './infinite-values.ts'
 
 type Binning = Pick<typeof ObservablePlot, 'bin' | 'binX' | 'binY'>
 type Named = Readonly<Record<string, unknown>>
@@ -85,8 +85,4 @@ function labelOf(value: unknown): string | undefined {
 
 function finiteOrNaN(value: unknown): unknown {
   return isInfinite(value) ? Number.NaN : value
-}
-
-function isInfinite(value: unknown): boolean {
-  return value === Infinity || value === -Infinity
 }

@@ -191,6 +191,7 @@ function measures(scales: Scales, name: string | null | undefined): boolean {
   return described !== undefined && !placing.has(described.type) && described.clamp !== true
 }
 
-function isInfinite(value: unknown): boolean {
+/** Return whether a value is an infinite number. */
+export function isInfinite(value: unknown): boolean {
   return value === Infinity || value === -Infinity
 }

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import * as ObservablePlot from '@observablehq/plot'
+import { auto } from './auto.ts'
 import { displaySymbol, type Bundle } from './bundle.ts'
 import { figureBundle } from './figure.ts'
 
@@ -44,7 +45,7 @@ const compounds = [
 /** Return these functions with results that notebooks show as figures. */
 export function compoundMarks(): Pick<typeof ObservablePlot, (typeof compounds)[number]> {
   const made = compounds.map((name) => {
-    const make = ObservablePlot[name] as (...given: unknown[]) => object
+    const make = { ...ObservablePlot, auto }[name] as (...given: unknown[]) => object
     return [name, (...given: unknown[]) => showAsFigure(make(...given))]
   })
   return Object.fromEntries(made) as Pick<typeof ObservablePlot, (typeof compounds)[number]>

@@ -1,4 +1,4 @@
-import { nearestName } from '@community-lab/contract'
+import { LabError, nearestName } from '@community-lab/contract'
 import * as ObservablePlot from '@observablehq/plot'
 import { askFirstRow, hasColumn, isRow, type Asked, type Row } from './first-row.ts'
 import { withoutCalls } from './quiet-functions.ts'
@@ -122,19 +122,34 @@ function noteMissing(
   data: unknown,
   { column, channel }: Pick<MissingColumn, 'column' | 'channel'>,
 ): boolean {
-  const rows = rowsOf(data) ?? []
-  const first = rows.find(isRow)
-  if (first === undefined || rows.some((row) => isRow(row) && hasColumn(row, column))) return false
+  const columns = columnsWithout(column, data)
+  if (columns === null) return false
   const known = missing.get(column)
   known?.readers.add(reader)
   const readers = known?.readers ?? new Set([reader])
-  missing.set(column, {
-    column,
-    channel: known?.channel ?? channel,
-    columns: Object.keys(first),
-    readers,
-  })
+  missing.set(column, { column, channel: known?.channel ?? channel, columns, readers })
   return true
+}
+
+/** Return the columns of the rows if none of them has this one; null when one has it, or there are no rows with columns. */
+function columnsWithout(column: string, data: unknown): readonly string[] | null {
+  const rows = rowsOf(data) ?? []
+  const first = rows.find(isRow)
+  const hasNone = first !== undefined && !rows.some((row) => isRow(row) && hasColumn(row, column))
+  return hasNone ? Object.keys(first) : null
+}
+
+/** @throws {@link LabError} LAB_FIGURE_INVALID when no row has the column. */
+export function requireColumn(
+  reader: string,
+  data: unknown,
+  { column, channel }: Pick<MissingColumn, 'column' | 'channel'>,
+): void {
+  const columns = columnsWithout(column, data)
+  if (columns === null) return
+  const readers = new Set([reader])
+  const { problem, help } = describeMissing({ column, channel, columns, readers })
+  throw new LabError('LAB_FIGURE_INVALID', { problem, write: help })
 }
 
 // Plot's types do not declare this method of marks. It reads the columns of a mark, and takes one that does not exist as one without values.
