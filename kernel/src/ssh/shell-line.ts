@@ -20,7 +20,9 @@ const maxLineBytes = 8_900
  */
 export function shellLine(command: string, { cwd, env = {} }: CommandPlace = {}): string {
   const enter = cwd === undefined ? [] : [`cd -- ${quotePath(cwd)} || exit`]
-  const line = [...enter, exportLines(env) + command].join('\n')
+  const lines = [...enter, exportLines(env) + command].join('\n')
+  // SSH servers run `sh -c LINE`. A shell takes a line that begins with one of these as options.
+  const line = /^[-+]/u.test(lines) ? ` ${lines}` : lines
   const length = Buffer.byteLength(line)
   if (length > maxLineBytes)
     throw new LabError('LAB_ARGUMENT_INVALID', {

@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from 'node:crypto'
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
@@ -37,7 +37,23 @@ export async function ensureCertificate(dir: string): Promise<ServerCertificate>
       found: 'nothing',
       expected: `the key of ${files.cert}; restore it, or remove both and enrol every node again`,
     })
+  if (!belongTogether(certPem, keyPem))
+    throw new LabError('LAB_CONFIG_INVALID', {
+      variable: files.cert,
+      found: `a certificate and a key (${files.key}) that are damaged or do not belong together`,
+      expected:
+        'both as the server wrote them; restore them, or remove both and enrol every node again',
+    })
   return { certPem, keyPem, sha256: fingerprint(certPem) }
+}
+
+/** Return whether both can be read, and the key is the certificate's. */
+function belongTogether(certPem: string, keyPem: string): boolean {
+  try {
+    return new X509Certificate(certPem).checkPrivateKey(createPrivateKey(keyPem))
+  } catch {
+    return false
+  }
 }
 
 function fingerprint(certPem: string): string {
