@@ -55,7 +55,7 @@ export interface LoopOptions {
 export interface Loop {
   /** The server says that something has changed: poll now. */
   hint(): void
-  /** The server can be reached again: poll now, over new connections. */
+  /** The server can be reached again: poll and report now, over new connections. */
   noteReachable(): void
   /** Something on the node has changed: report it. */
   noteChange(): void
@@ -241,7 +241,10 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
 
   return {
     hint: () => puller.hint(),
-    noteReachable: () => puller.restart(),
+    noteReachable() {
+      puller.restart()
+      reporter.restart()
+    },
     noteChange: () => reporter.noteChange(),
     async run(signal) {
       const stopReporting = problems.onChange(() => reporter.noteChange())

@@ -48,12 +48,25 @@ export function createPuller(options: PullerOptions): Puller {
   /** The delay that the server has requested, in milliseconds. */
   let askedMs = 0
   let attempt = new AbortController()
+  /** End the wait for the answer to a poll over the stream. */
+  let leavePoll = (): void => undefined
+
+  /**
+   * Poll over the stream; null: there is no answer, or no wait for it any more. A busy server may not read the stream for a while, and its hints arrive all the
+   * same.
+   */
+  function poll(known: string): ReturnType<PullerOptions['poll']> {
+    return new Promise((resolve, reject) => {
+      leavePoll = () => resolve(null)
+      options.poll(known).then(resolve, reject)
+    })
+  }
 
   /** Look once. After a hint, the target is fetched at once, because it has most likely changed. */
   async function pull(isHinted: boolean, signal: AbortSignal): Promise<void> {
     attempt = new AbortController()
     try {
-      const seen = isHinted || etag === null ? null : await options.poll(etag)
+      const seen = isHinted || etag === null ? null : await poll(etag)
       const aborted = AbortSignal.any([signal, attempt.signal])
       const answer: TargetAnswer =
         seen?.target === true ? { changed: false } : await options.getTarget(etag, aborted)
@@ -75,10 +88,14 @@ export function createPuller(options: PullerOptions): Puller {
   }
 
   return {
-    hint: () => due.set(),
+    hint() {
+      due.set()
+      leavePoll()
+    },
     restart() {
       due.set()
       attempt.abort()
+      leavePoll()
     },
     run(signal) {
       let isHinted = false

@@ -24,6 +24,8 @@ export interface Reporter {
   noteStep(): void
   /** The server has answered: report soon, even without a change, unless it has said that it has the last report. */
   noteContact(isReportKnown: boolean): void
+  /** Abort the delivery under way, if any, and report again: its network was down and is back. */
+  restart(): void
   /** The ETag of the last delivered report; null when there is none. */
   readonly etag: string | null
   /** Report until the signal is aborted. */
@@ -52,6 +54,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   let lastMs = Number.NEGATIVE_INFINITY
   /** The time at which a report is due. */
   let dueMs = Number.POSITIVE_INFINITY
+  let attempt = new AbortController()
 
   function tellWithin(ms: number): void {
     dueMs = Math.min(dueMs, clock.nowMs() + ms)
@@ -78,11 +81,13 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   async function deliver(signal: AbortSignal): Promise<void> {
     dueMs = Number.POSITIVE_INFINITY
+    attempt = new AbortController()
+    const { signal: restarted } = attempt
     try {
       const report = await options.makeReport()
       const text = JSON.stringify(report)
       if (text === delivered) return
-      etag = await options.putReport(report, signal)
+      etag = await options.putReport(report, AbortSignal.any([signal, restarted]))
       delivered = text
       if (failuresInRow > 0) log.info({ failures: failuresInRow }, 'reports are accepted again')
       failuresInRow = 0
@@ -90,6 +95,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       if (signal.aborted) throw error
       delivered = null
       etag = null
+      if (restarted.aborted) return
       failuresInRow += 1
       askedMs = askedDelayMs(error, clock.random())
       log.warn({ err: error, failures: failuresInRow }, 'the report could not be delivered')
@@ -99,6 +105,11 @@ export function createReporter(options: ReporterOptions): Reporter {
   return {
     noteChange: () => tellWithin(0),
     noteStep: () => tellWithin(stepHoldMs),
+    restart() {
+      attempt.abort()
+      tellWithin(0)
+      contact.set()
+    },
     get etag() {
       return etag
     },

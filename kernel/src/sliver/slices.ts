@@ -69,7 +69,7 @@ export class Slices {
    * Make sure that a slice of this name exists as described: it is created, changed where it differs, or left as it is. The server checks the whole change
    * first, and accepts or refuses it as a whole. No data in a sliver is lost unless `mayLose` allows it.
    *
-   * @throws {@link LabError} LAB_SLICE_WOULD_LOSE, LAB_SLICE_NO_CAPACITY, LAB_SLICE_UNKNOWN_NODE, LAB_SLICE_UNKNOWN_TEMPLATE, LAB_SLICE_NODE_NOT_READY,
+   * @throws {@link LabError} LAB_SLICE_WOULD_LOSE, LAB_SLICE_NO_CAPACITY, LAB_SLICE_UNKNOWN_NODE, LAB_SLICE_UNKNOWN_TEMPLATE, LAB_SLICE_NODE_NOT_IN_PRODUCTION,
    * LAB_SLICE_ARCH_MISMATCH, LAB_GROUP_QUOTA, LAB_GROUP_UNCLEAR, LAB_GROUP_NOT_ALLOWED, LAB_AUTH_FORBIDDEN, LAB_REQUEST_INVALID.
    */
   async ensure(name: string, options: SliceOptions): Promise<Slice> {

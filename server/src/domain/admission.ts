@@ -44,7 +44,7 @@ export function isReserved(name: ResourceName): boolean {
 /**
  * Check a slice against the testbed before anything is reserved: its template, names, states, architectures and free resources.
  *
- * @throws {@link LabError} LAB_SLICE_UNKNOWN_TEMPLATE, LAB_TEMPLATE_NO_IMAGE, LAB_SLICE_UNKNOWN_NODE, LAB_SLICE_NODE_NOT_READY,
+ * @throws {@link LabError} LAB_SLICE_UNKNOWN_TEMPLATE, LAB_TEMPLATE_NO_IMAGE, LAB_SLICE_UNKNOWN_NODE, LAB_SLICE_NODE_NOT_IN_PRODUCTION,
  * LAB_SLICE_ARCH_MISMATCH, LAB_SLICE_NO_CAPACITY.
  */
 export function admitSlice(spec: SliceSpec, context: AdmissionContext): Admission {
@@ -115,7 +115,7 @@ interface SliverRequest {
 function checkNode(node: Node, request: SliverRequest): void {
   const { slice, template } = request
   if (!isInProduction(node))
-    throw new LabError('LAB_SLICE_NODE_NOT_READY', {
+    throw new LabError('LAB_SLICE_NODE_NOT_IN_PRODUCTION', {
       slice,
       node: node.name,
       state: node.state,

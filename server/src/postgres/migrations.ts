@@ -4,6 +4,7 @@ import { addGroupTemplates } from './migration/group-templates.ts'
 import { addHistory } from './migration/history.ts'
 import { addPlaces } from './migration/places.ts'
 import { addInvitations } from './migration/invitations.ts'
+import { endRecordsAtContact } from './migration/journal-end.ts'
 import { addLastingAudit } from './migration/lasting-audit.ts'
 import { addPasswords } from './migration/passwords.ts'
 import { addReadiness } from './migration/readiness.ts'
@@ -26,6 +27,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0013-readiness': { up: addReadiness },
   '0014-lasting-audit': { up: addLastingAudit },
   '0015-invitations': { up: addInvitations },
+  '0016-journal-end': { up: endRecordsAtContact },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

@@ -15,6 +15,7 @@ import '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import { chooseGroup } from '../access/choose-group.ts'
 import { actingUser } from '../access/permit.ts'
+import { readReport } from '../domain/report-reading.ts'
 import { listNodes } from '../registry/read/lists.ts'
 import { enrollNode, issueEnrollmentToken } from '../registry/write/enrollment.ts'
 import {
@@ -178,7 +179,15 @@ export function agentRoutes(app: FastifyInstance, context: RouteContext): void {
     pattern(routes.nodeState),
     {
       config: { right: 'report a node’s state', byNodes: true },
-      schema: { tags: own, summary: 'Report what a node is', body: NodeReport },
+      schema: {
+        tags: own,
+        summary: 'Report what a node is. What only newer agents know is ignored',
+        body: NodeReport,
+      },
+      preValidation(request, _reply, done) {
+        Object.assign(request, { body: readReport(request.body) })
+        done()
+      },
     },
     async (request, reply) => {
       const id = numericId(request, 'node')

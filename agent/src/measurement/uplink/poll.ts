@@ -13,13 +13,21 @@ export interface Polls {
   settle(seen: Seen | null): void
 }
 
-/** Poll over one connection. A poll without an answer ends after the time after which a silent connection ends. */
+/**
+ * Poll over one connection. A poll without an answer ends after the time after which a silent connection ends. Until the server has answered it, further polls
+ * return null at once: the server refuses a second `look`, and answers in order.
+ */
 export function createPolls(send: (look: Look) => void): Polls {
   let settle = (_: Seen | null): void => undefined
+  let isAnswered = true
   return {
-    settle: (seen) => settle(seen),
+    settle(seen) {
+      if (seen !== null) isAnswered = true
+      settle(seen)
+    },
     now(has) {
-      settle(null)
+      if (!isAnswered) return Promise.resolve(null)
+      isAnswered = false
       return new Promise((resolve) => {
         const late = setTimeout(() => settle(null), streamSilenceMs)
         settle = (seen) => {

@@ -30,7 +30,7 @@ export const testbedCodes = {
     (d) =>
       `slice ${JSON.stringify(d.slice)}: there is no node ${JSON.stringify(d.node)}${didYouMean(d.suggestion)} (nodes: ${d.known.slice(0, 12).join(', ') || 'none yet'})`,
   ),
-  LAB_SLICE_NODE_NOT_READY: code<{
+  LAB_SLICE_NODE_NOT_IN_PRODUCTION: code<{
     slice: string
     node: string
     state: string

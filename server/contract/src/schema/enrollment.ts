@@ -4,16 +4,13 @@ import { Arch } from './node.ts'
 /**
  * What a node sends with its one-time token, over the community network. `proof` is the signature of {@link enrollmentStatement} with the private half of
  * `tinc_pubkey` (RSASSA-PKCS1-v1_5 with SHA-256, base64), because others know the public key too. After a lost answer, the node may send the same again until
- * it has reported for the first time; then the token is invalid.
+ * it has reported for the first time; then the token is invalid. A server ignores members that only newer agents know.
  */
-export const EnrollmentRequest = Type.Object(
-  {
-    tinc_pubkey: Type.String({ maxLength: 4096, description: 'RSA public key, PKCS #1 PEM' }),
-    arch: Arch,
-    proof: Type.String({ maxLength: 1400, pattern: '^[A-Za-z0-9+/]+={0,2}$' }),
-  },
-  { additionalProperties: false },
-)
+export const EnrollmentRequest = Type.Object({
+  tinc_pubkey: Type.String({ maxLength: 4096, description: 'RSA public key, PKCS #1 PEM' }),
+  arch: Arch,
+  proof: Type.String({ maxLength: 1400, pattern: '^[A-Za-z0-9+/]+={0,2}$' }),
+})
 export type EnrollmentRequest = Static<typeof EnrollmentRequest>
 
 /** What the node receives: its identity, its token, and how to reach the server over the management network. */

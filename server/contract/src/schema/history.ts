@@ -85,8 +85,8 @@ export const SliverLastReport = lastReport(SliverHistoryState, SliverReport, 'Sl
 export type SliverLastReport = Static<typeof SliverLastReport>
 
 /**
- * A life of a sliver: from the report that it has started to the first one that it runs no more, or to its removal. If it ended while nothing was heard of its
- * node, it is up to the last contact before. Names are those of its begin. The entry stays when the sliver, its slice or its node are removed.
+ * A life of a sliver: from the report that it has started to the first one that it runs no more, or to its removal. If it ended, or was removed, while nothing was
+ * heard of its node, it is up to the last contact before. Names are those of its begin. The entry stays when the sliver, its slice or its node are removed.
  */
 export const JournalEntry = Type.Object(
   {

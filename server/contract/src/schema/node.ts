@@ -124,7 +124,10 @@ export type NodePatch = Static<typeof NodePatch>
 /** An amount of a resource, in its unit. */
 const Amount = Type.Integer({ minimum: 0, maximum: 1_000_000_000_000 })
 
-/** What an agent reports: the complete actual state of its node and of every sliver on it. */
+/**
+ * What an agent reports: the complete actual state of its node and of every sliver on it. A server ignores members and kinds of things that only newer agents
+ * know.
+ */
 export const NodeReport = Type.Object(
   {
     state: NodeReportedState,
@@ -146,6 +149,6 @@ export const NodeReport = Type.Object(
     errors: Type.Array(MemberError, { maxItems: 100 }),
     slivers: Type.Array(SliverReport, { maxItems: 200 }),
   },
-  { $id: 'NodeReport', additionalProperties: false },
+  { $id: 'NodeReport' },
 )
 export type NodeReport = Static<typeof NodeReport>

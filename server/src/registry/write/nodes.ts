@@ -151,7 +151,7 @@ export async function deleteNode(
 /** Remove the keys and tokens of a node. It is in `debug` and offline until it is enrolled again. */
 export async function revokeNode(store: RegistryStore, id: number): Promise<Node> {
   return store.change(async (change) => {
-    await lockNode(store, change, id)
+    const { last_seen_on: seenOn } = await lockNode(store, change, id)
     await revokeTokens(change, { nodeId: id })
     await change.tx.deleteFrom('enrollments').where('node_id', '=', id).execute()
     await change.tx
@@ -162,6 +162,7 @@ export async function revokeNode(store: RegistryStore, id: number): Promise<Node
         state: 'offline',
         state_reason: 'it was revoked',
         state_changed_on: new Date(),
+        last_seen_on: seenOn === null ? null : new Date(seenOn),
       })
       .where('id', '=', id)
       .execute()

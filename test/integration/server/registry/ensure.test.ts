@@ -328,7 +328,7 @@ describe.each(postgresKinds)('a slice on %s PostgreSQL', (kind) => {
     await world.report(2, { state: 'safe' })
     const added = await world.ask(world.red, 'POST', routes.slivers, { body })
     expect(added.json()).toMatchObject({
-      code: 'LAB_SLICE_NODE_NOT_READY',
+      code: 'LAB_SLICE_NODE_NOT_IN_PRODUCTION',
       details: { otherNodes: [] },
     })
   })
@@ -342,7 +342,7 @@ describe.each(postgresKinds)('a slice on %s PostgreSQL', (kind) => {
       details: { arch: 'aarch64', archs: ['x86_64'] },
     })
     expect(await ensure(world, { ...spec, nodes: ['n2'] })).toMatchObject({
-      code: 'LAB_SLICE_NODE_NOT_READY',
+      code: 'LAB_SLICE_NODE_NOT_IN_PRODUCTION',
       details: { node: 'n2', state: 'safe' },
     })
   })

@@ -211,7 +211,7 @@ describe('the journal', () => {
   })
 
   /** Start a server anew after a week in which it heard nothing of n1, on which a sliver ran. Returns it, and the ETag of the node's last report. */
-  const startAfterWeek = async () => {
+  const startAfterWeek = async (offlineAfterS?: number) => {
     const world = await testbeds.start()
     await ensure(world)
     const etag = await world.report(1, { slivers: [aSliverReport('1@1')] })
@@ -221,7 +221,9 @@ describe('the journal', () => {
     await sql`update journal set began_on = began_on - interval '15 days'`.execute(db)
     await sql`update nodes set last_seen_on = last_seen_on - interval '7 days'`.execute(db)
     await db.destroy()
-    return { world: await startWorld({ databaseUrl }), etag }
+    const limits = offlineAfterS === undefined ? {} : { offlineAfterS }
+    const { operator, red } = world
+    return { world: await startWorld({ databaseUrl, ...limits }), etag, operator, red }
   }
   const restarted = aSliverReport('1@1', { started_on: '2026-05-11T12:00:00.000Z' })
   const daysSince = (time: string | null | undefined) =>
@@ -235,6 +237,23 @@ describe('the journal', () => {
       const entries = await journal(world)
       expect(daysSince(entries.at(-1)?.to)).toBeCloseTo(7, 1)
       expect(entries.slice(0, -1).map(({ to }) => to)).toEqual(sliver === restarted ? [null] : [])
+    }
+  })
+
+  it('ends the life of a sliver that is removed while its node is away when the node was last seen, not at the removal', async () => {
+    for (const removed of [
+      path(routes.slice, { id: 1 }),
+      path(routes.sliver, { id: '1@1' }),
+      path(routes.node, { id: 1 }),
+    ]) {
+      const started = await startAfterWeek(1)
+      await using world = started.world
+      await eventually(async () =>
+        expect((await nodeHistory(world, 1)).at(-1)?.state).toBe('offline'),
+      )
+      const { statusCode } = await world.ask(started.operator, 'DELETE', removed)
+      expect([removed, statusCode]).toEqual([removed, 204])
+      expect(daysSince((await journal(world)).at(-1)?.to)).toBeCloseTo(7, 1)
     }
   })
 

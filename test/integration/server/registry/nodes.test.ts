@@ -1,10 +1,12 @@
 import {
+  lendsAll,
   parseEnrollmentToken,
   path,
   routes,
   type EnrollmentAnswer,
   type EnrollmentToken,
   type Node,
+  type NodeLastReport,
   type NodeTarget,
   type Sliver,
 } from '@community-lab/contract'
@@ -308,10 +310,53 @@ describe.each(postgresKinds)('a node on %s PostgreSQL', (kind) => {
     })
   })
 
+  it('is understood by its server as far as that goes when its agent is from the future', async () => {
+    await using world = await testbeds.start()
+    const body = { name: 'hello', template: 'tiny', nodes: ['n1'] }
+    await world.ask(world.red, 'PUT', routes.sliceEnsure, { body })
+    const { capabilities, resources } = aReport()
+    const sliver = aSliverReport('1@1')
+    const lora = { nr: 4, name: 'lora0', type: 'lora', mac_addr: '', ipv6_addr: null }
+    const device = { ...lendsAll, slivers: 3, interfaces: ['lora', 'public6'], hours: ['at night'] }
+    const lending = { device, time_zone: 'UTC', is_open: true, opens: null }
+    const future = {
+      ...aReport(),
+      capabilities: { ...capabilities, gpus: 2 },
+      resources: [...resources.map((one) => ({ ...one, kind: 'x' })), { name: 'gpu', total: 2 }],
+      lending: { ...lending, device: { ...device, gpus: 1 }, until: 'tomorrow' },
+      moon: 'full',
+      slivers: [{ ...sliver, interfaces: [lora], snapshots: [{ of: 'today' }] }],
+    }
+    const url = path(routes.nodeState, { id: 1 })
+    const put = async (document: object) => {
+      const answer = await world.ask(world.nodes[0] ?? '', 'PUT', url, { body: document })
+      expect([answer.statusCode, answer.body]).toEqual([204, ''])
+      return String(answer.headers.etag)
+    }
+    const report = await put(future)
+    const { registry } = world.context
+    expect(await registry.poll(1, { target: null, report })).toMatchObject({ report: true })
+    const shown = await world.ask(null, 'GET', path(routes.nodeState, { id: 1 }))
+    const hours = expect.stringContaining('"at night"') as string
+    expect(shown.json<NodeLastReport>().data).toEqual({
+      ...aReport(),
+      lending: { ...lending, device: { ...device, interfaces: ['public6'], hours: null } },
+      errors: [{ member: '/lending/device/hours', message: hours }],
+      slivers: [sliver],
+    })
+    // Of states that it does not know, it takes those that promise nothing.
+    await put({ ...future, state: 'asleep', slivers: [{ ...sliver, state: 'frozen' }] })
+    const node = await world.ask(null, 'GET', path(routes.node, { id: 1 }))
+    expect(node.json<Node>()).toMatchObject({ state: 'safe', errors: [{ member: '/state' }, {}] })
+    const paused = await world.ask(null, 'GET', path(routes.sliver, { id: '1@1' }))
+    const errors = [{ member: '/state', message: expect.stringContaining('"frozen"') as string }]
+    expect(paused.json<Sliver>()).toMatchObject({ state: 'unknown', errors })
+  })
+
   it('whose report is none is told where', async () => {
     await using world = await testbeds.start()
     const url = path(routes.nodeState, { id: 1 })
-    const body = { ...aReport(), state: 'happy' }
+    const body = { ...aReport(), state: 7 }
     const answer = await world.ask(world.nodes[0] ?? '', 'PUT', url, { body })
     expect(answer.statusCode).toBe(400)
     expect(answer.json()).toMatchObject({

@@ -12,6 +12,8 @@ let asked: string[]
 /** What the stream tells; null: it is not open. */
 let seen: { target: boolean; report: boolean } | null
 let reportsKnown: boolean[]
+/** Whether the server reads nothing from the stream, because it is busy. */
+let isStreamHeld: boolean
 /** How the next request fails; null: it does not. */
 let failure: Error | null
 
@@ -21,11 +23,12 @@ beforeEach(() => {
   asked = []
   seen = null
   reportsKnown = []
+  isStreamHeld = false
   failure = null
   puller = createPuller({
     poll(etag) {
       asked.push(`look ${etag}`)
-      return Promise.resolve(seen)
+      return isStreamHeld ? new Promise(() => undefined) : Promise.resolve(seen)
     },
     getTarget(etag) {
       asked.push(`get ${etag}`)
@@ -65,6 +68,16 @@ it('fetches at once after a hint', async () => {
   puller.hint()
   await clock.pass(0)
   expect(asked).toEqual(['get "1"'])
+})
+
+it('fetches at once after a hint also while a busy server does not answer over the stream', async () => {
+  await clock.pass(0)
+  isStreamHeld = true
+  await clock.pass(60_000)
+  asked = []
+  puller.hint()
+  await clock.pass(0)
+  expect(asked[0]).toBe('get "1"')
 })
 
 it('comes again when a busy server asks for it, and not before', async () => {

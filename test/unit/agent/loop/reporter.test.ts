@@ -10,6 +10,8 @@ let ending: AbortController
 let ended: Promise<void>
 let state: number
 let isAway: boolean
+/** Whether deliveries get no answer, because the network is down. */
+let isDown: boolean
 /** What was told, and when. */
 let told: { readonly state: number; readonly atMs: number }[]
 
@@ -33,10 +35,15 @@ beforeEach(() => {
   ending = new AbortController()
   state = 0
   isAway = false
+  isDown = false
   told = []
   reporter = createReporter({
     makeReport: () => Promise.resolve(aReport(state)),
-    putReport(report) {
+    putReport(report, signal) {
+      if (isDown)
+        return new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true })
+        })
       if (isAway) return Promise.reject(new Error('the server is away'))
       told.push({ state: report.boot_sn, atMs: clock.nowMs() })
       return Promise.resolve(`etag-${told.length}`)
@@ -117,4 +124,15 @@ it('does not report again what the server says it has', async () => {
   reporter.noteContact(false)
   await clock.pass(10_000)
   expect(told).toHaveLength(2)
+})
+
+it('tells at once what it could not deliver when the network is back, and waits for no answer from before', async () => {
+  isDown = true
+  state = 1
+  reporter.noteChange()
+  await clock.pass(10_000)
+  isDown = false
+  reporter.restart()
+  await clock.pass(50)
+  expect(told).toEqual([{ state: 1, atMs: 10_050 }])
 })
