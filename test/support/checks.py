@@ -1,8 +1,11 @@
-"""Run the checks of one module, or `--list` those of several. Prints one JSON line for each check, so that a missing one is noticed."""
+"""Run the checks of modules in this folder or in PYTHONPATH, or `--list` them. Prints one JSON line for each check, so that a missing one is noticed."""
 
 import json
+import os
 import sys
 import unittest
+
+sys.path.insert(0, os.getcwd())
 
 
 class Lines(unittest.TextTestResult):
@@ -11,7 +14,7 @@ class Lines(unittest.TextTestResult):
         own = [text for list_ in (self.failures, self.errors) for failed, text in list_ if failed is test or getattr(failed, "test_case", None) is test]
         skipped = [reason for skipped, reason in self.skipped if skipped is test]
         outcome = "failed" if own else "skipped" if skipped else "passed"
-        print_line({"check": test._testMethodName, "outcome": outcome, "detail": "\n".join(own or skipped)})
+        print_line({"module": type(test).__module__, "check": test._testMethodName, "outcome": outcome, "detail": "\n".join(own or skipped)})
 
 
 def print_line(line):
@@ -31,4 +34,5 @@ if sys.argv[1] == "--list":
         for check in checks_of(load(module)):
             print_line({"module": module, "check": check._testMethodName})
 else:
-    unittest.TextTestRunner(resultclass=Lines, stream=sys.stderr).run(load(sys.argv[1]))
+    suite = unittest.TestSuite(load(module) for module in sys.argv[1:])
+    unittest.TextTestRunner(resultclass=Lines, stream=sys.stderr).run(suite)
