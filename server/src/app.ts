@@ -22,6 +22,9 @@ import { openapiPlugin } from './http/openapi.ts'
 import { methodsPlugin } from './http/methods.ts'
 import { answerProblem, bodyLimitBytes, problemPlugin } from './http/problems.ts'
 import { useContractSchemas } from './http/validate.ts'
+import { startSender } from './mail/sender.ts'
+import { mailSiteOf } from './mail/settings.ts'
+import { createSmtpTransport } from './mail/transport.ts'
 import { managementPlugin } from './mgmt/management.ts'
 import type { Database } from './postgres/database.ts'
 import { openNotifications } from './postgres/notifications.ts'
@@ -33,6 +36,7 @@ import { agreementRoutes, groupRoutes } from './route/groups.ts'
 import { historyRoutes } from './route/history.ts'
 import { invitationRoutes } from './route/invitations.ts'
 import { logInRoutes } from './route/log-in.ts'
+import { mailRoutes } from './route/mail.ts'
 import { agentRoutes, nodeRoutes } from './route/nodes.ts'
 import { hostRoutes, islandRoutes, serverResourceRoutes } from './route/places.ts'
 import { requestRoutes } from './route/requests.ts'
@@ -78,6 +82,17 @@ export async function buildApp(options: AppOptions): Promise<App> {
   const certificate = await ensureCertificate(join(dataDir, 'tls'))
   const registry = await openRegistry({ database, mgmtPrefix, offlineAfterS, onError })
   const notifications = await openNotifications({ database, onError })
+  const { smtp, publicUrl } = configuration
+  const mail = mailSiteOf(smtp, publicUrl)
+  const sender =
+    smtp === null
+      ? null
+      : startSender({
+          db: database.db,
+          notifications,
+          transport: createSmtpTransport(smtp),
+          onError,
+        })
   const feed = await openEventFeed({ db: database.db, notifications, onError })
 
   const app: FastifyInstance = Fastify({
@@ -96,6 +111,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   stack.defer(() => app.close())
   app.decorate('registry', registry)
   app.addHook('onClose', async () => {
+    await sender?.[Symbol.asyncDispose]()
     await feed[Symbol.asyncDispose]()
     await notifications[Symbol.asyncDispose]()
     await registry[Symbol.asyncDispose]()
@@ -118,7 +134,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   })
   await app.register(addressLimitPlugin, { limits })
   await app.register(methodsPlugin)
-  await app.register(confinePlugin, { publicUrl: configuration.publicUrl })
+  await app.register(confinePlugin, { publicUrl })
   await app.register(websocket, {
     options: { maxPayload: maxMessageBytes, perMessageDeflate: false },
   })
@@ -128,7 +144,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   await app.register(streamLimitPlugin, { limits })
   await app.register(linksPlugin)
   await app.register(cachingPlugin)
-  await app.register(confineAnswersPlugin, { publicUrl: configuration.publicUrl })
+  await app.register(confineAnswersPlugin, { publicUrl })
   await app.register(openapiPlugin, { version })
   await app.register(managementPlugin, {
     dataDir,
@@ -190,6 +206,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     tokenRoutes(routes, context)
     logInRoutes(routes, logIn)
     invitationRoutes(routes, logIn)
+    mailRoutes(routes, { registry, smtp, mail })
     eventRoutes(routes, context)
     done()
   })

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { LabError, nearestName } from '@community-lab/contract'
+import { parseSender, parseSmtpUrl, type SmtpSettings } from './mail/settings.ts'
 
 /** The server's settings, read once. */
 export interface ServerConfiguration {
@@ -26,6 +27,8 @@ export interface ServerConfiguration {
   readonly offlineAfterS: number
   /** With less free space on the disk of the data folder no samples are accepted, in MiB. */
   readonly minFreeMiB: number
+  /** The SMTP server for e-mail; null: none is sent. */
+  readonly smtp: SmtpSettings | null
   readonly logLevel: string
   /** The URL of an external PostgreSQL; null: the embedded one. */
   readonly databaseUrl: string | null
@@ -46,6 +49,8 @@ const meanings = {
   ORIGINS: 'origins of web pages that may change things, separated by commas',
   OFFLINE_AFTER_S: 'after how many seconds without contact a node is offline',
   MIN_FREE_MIB: 'with less free on the disk of its data no samples are taken, in MiB',
+  SMTP_URL: 'the SMTP server that takes e-mail, smtps://user:password@mail.example',
+  SMTP_FROM: 'the sender of e-mail, Testbed <testbed@mail.example>',
   LOG_LEVEL: 'fatal, error, warn, info, debug or trace',
 } as const
 type Setting = keyof typeof meanings
@@ -109,6 +114,7 @@ export function readServerConfiguration(
       found: `${databaseUrl.split(':')[0] ?? ''}:…`,
       expected: 'postgres://…',
     })
+  const smtp = readSmtp(read, need)
   const origins = (read('ORIGINS') ?? '').split(',').filter((origin) => origin !== '')
   for (const origin of origins)
     if (!URL.canParse(origin) || new URL(origin).origin !== origin)
@@ -128,9 +134,35 @@ export function readServerConfiguration(
     origins,
     offlineAfterS: integer('OFFLINE_AFTER_S', 30, 86_400),
     minFreeMiB: integer('MIN_FREE_MIB', 1_024, 1_000_000),
+    smtp,
     logLevel,
     databaseUrl: databaseUrl === '' ? null : databaseUrl,
   })
+}
+
+/** Read the settings of e-mail. Links in mails need an address of the server that no request can choose, so it must be set, too. */
+function readSmtp(
+  read: (name: Setting) => string | null,
+  need: (name: Setting) => string,
+): SmtpSettings | null {
+  const url = read('SMTP_URL')
+  if (url === null) {
+    if (read('SMTP_FROM') !== null) need('SMTP_URL')
+    return null
+  }
+  const smtp = parseSmtpUrl(url)
+  if (smtp === null)
+    throw invalid(
+      'SMTP_URL',
+      // Only the scheme is shown, because the URL may contain a password.
+      `${/^\w{0,10}/u.exec(url)?.[0] ?? ''}:…`,
+      'smtps://user:password@host:port, or smtp:// for STARTTLS; characters such as / and @ in the password are written %2F and %40',
+    )
+  const sender = need('SMTP_FROM')
+  const from = parseSender(sender)
+  if (from === null) throw invalid('SMTP_FROM', sender, 'an address, or Name <address>')
+  need('PUBLIC_URL')
+  return { ...smtp, from }
 }
 
 function parseListen(text: string | null): ServerConfiguration['listen'] {

@@ -8,6 +8,7 @@ import { addDoctor } from './command/doctor.ts'
 import { addGroup } from './command/group.ts'
 import { addHost } from './command/host.ts'
 import { addIsland } from './command/island.ts'
+import { addMail } from './command/mail.ts'
 import { addNode } from './command/node.ts'
 import { leaf, nodeCount, parameter, port, usualPort } from './command/option.ts'
 import { addRequest } from './command/request.ts'
@@ -61,6 +62,7 @@ export function createProgram(
   addRequest(program, context)
   addToken(program, context)
   addAudit(program, context)
+  addMail(program, context)
   addDoctor(program, context, outcome)
   return program
 }

@@ -75,6 +75,10 @@ export const routes = {
   /** GET, operators: who changed what. */
   audit: '/api/audit/',
   auditEntry: '/api/audit/{id}/',
+  /** GET, operators: a MailStatus. */
+  mail: '/api/mail/',
+  /** POST, operators: a mail to the operator who asks. */
+  mailTest: '/api/mail/ctl/test/',
   users: '/api/users/',
   user: '/api/users/{id}/',
   whoami: '/api/users/ctl/whoami/',

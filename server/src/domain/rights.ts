@@ -146,6 +146,9 @@ export const rights = {
   'remove a sliver': { may: sliceAdmins, object: 'sliver', changes: true },
   'open a sliver’s SSH port': { may: sliceAdmins, object: 'sliver', changes: true },
 
+  'read whether mail is sent': { may: operators, object: 'none', changes: false },
+  'send a test mail': { may: operators, object: 'none', changes: true },
+
   'read the audit trail': { may: operators, object: 'none', changes: false },
 
   // Other groups than CONFINE's operators make templates, too. A template without a group is the operators'.

@@ -2,6 +2,7 @@ import { sql, type Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import { addGroupTemplates } from './migration/group-templates.ts'
 import { addHistory } from './migration/history.ts'
+import { addMails } from './migration/mails.ts'
 import { addPlaces } from './migration/places.ts'
 import { addInvitations } from './migration/invitations.ts'
 import { endRecordsAtContact } from './migration/journal-end.ts'
@@ -28,6 +29,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0014-lasting-audit': { up: addLastingAudit },
   '0015-invitations': { up: addInvitations },
   '0016-journal-end': { up: endRecordsAtContact },
+  '0017-mails': { up: addMails },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

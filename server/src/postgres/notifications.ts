@@ -14,6 +14,8 @@ export interface Notifications extends AsyncDisposable {
 export const channels = {
   /** There is a new event. */
   event: 'community_lab_event',
+  /** There is a mail to send. */
+  mail: 'community_lab_mail',
   /** Tokens were revoked. The message has their ids, separated by commas. Servers of an earlier version listen to this name, too. */
   revokedTokens: 'community_lab_void_tokens',
 } as const

@@ -6,6 +6,7 @@ import type {
   CommunityEntry,
   GroupRequest,
   Lends,
+  MailKind,
   NodeReport,
   NodeSetState,
   NodeState,
@@ -46,6 +47,7 @@ export interface Tables {
   readonly events: EventTable
   readonly counters: CounterTable
   readonly invitations: InvitationTable
+  readonly mails: MailTable
   readonly audit: AuditTable
   readonly server_runs: ServerRunTable
   readonly node_states: NodeStateTable
@@ -318,6 +320,30 @@ export interface InvitationTable {
   user_id: number
   secret_sha256: Buffer
   expires_on: Date
+}
+
+/** The outbox of e-mail. What a mail says is null once it was sent or given up. */
+export interface MailTable {
+  id: GeneratedAlways<number>
+  kind: MailKind
+  user_id: number | null
+  recipient: string
+  message_id: string
+  subject: string | null
+  body: string | null
+  html: string | null
+  unsubscribe_url: string | null
+  created_on: Date
+  /** The time from which on it is not worth sending. */
+  ends_on: Date
+  attempts: Generated<number>
+  /** When it is sent or tried again; null: it was sent or given up. */
+  next_try_on: Date | null
+  tried_on: Date | null
+  sent_on: Date | null
+  failed_on: Date | null
+  /** Why the last attempt failed. */
+  failure: string | null
 }
 
 export interface CounterTable {

@@ -56,6 +56,15 @@ it('brings a group from its first user to nodes of its own', async () => {
   expect(node?.group.id).toBe(group?.id)
 })
 
+it('says that a server without an SMTP server sends no e-mail', async () => {
+  expect(await run(world.operator, 'mail', 'status')).toContain('COMMUNITY_LAB_SERVER_SMTP_URL')
+  const refused = await place.run(['mail', 'test'], { env: envOf(world.operator) })
+  expect([refused.code, refused.err]).toEqual([
+    1,
+    expect.stringContaining('this testbed sends no e-mail'),
+  ])
+})
+
 it('lets a member in with a role, shows it, changes it and ends it', async () => {
   await run(world.operator, 'user', 'create', 'bob')
   const bob = await makeToken(world, world.operator, { name: 'x', user: 'bob' })

@@ -1,77 +1,13 @@
 import { once } from 'node:events'
-import { open, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { open, readdir, rm, writeFile } from 'node:fs/promises'
 import { request, type IncomingMessage } from 'node:http'
 import { connect } from 'node:tls'
 import { join } from 'node:path'
-import { json } from 'node:stream/consumers'
-import { createInterface } from 'node:readline'
-import { acceptOf } from '@community-lab/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import { postgresKinds, startPostgres } from '../../support/postgres.ts'
 import { makeOrdinaryFolder, spawnOrdinary } from '../../support/postgres-user.ts'
-import { environmentOf, serverSettings } from '../../support/server-settings.ts'
-
-/** A server process that is ready. */
-interface ServerProcess {
-  readonly port: number
-  ask(method: string, path: string, body?: object): Promise<{ status: number; body: unknown }>
-  /** End it. Returns its exit code, or the signal that ended it. */
-  end(signal: NodeJS.Signals): Promise<unknown>
-}
-
-const program = 'server/src/main.ts'
-
-function environment(dir: string, databaseUrl: string | null): NodeJS.ProcessEnv {
-  return {
-    PATH: process.env['PATH'],
-    ...(databaseUrl === null ? {} : { DATABASE_URL: databaseUrl }),
-    ...environmentOf(serverSettings(dir)),
-  }
-}
-
-async function startServer(dir: string, databaseUrl: string | null): Promise<ServerProcess> {
-  const started = await spawnOrdinary(program, [], environment(dir, databaseUrl))
-  const { child } = started
-  if (child.stdout === null || child.stderr === null) throw new Error('no pipes')
-  const lines: string[] = []
-  createInterface({ input: child.stderr }).on('line', (line) => lines.push(line))
-  const port = Promise.withResolvers<number>()
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    const entry = JSON.parse(line) as { msg: string; port: number }
-    if (entry.msg === 'ready') port.resolve(entry.port)
-  })
-  const exit = once(child, 'exit')
-  const failed = exit.then(() => Promise.reject(new Error(`it ended: ${lines.join('\n')}`)))
-  // After it was ready, the process may end.
-  failed.catch(() => undefined)
-  const ready = await Promise.race([port.promise, failed])
-  const token = (await readFile(join(dir, 'token'), 'utf8')).trim()
-  return {
-    port: ready,
-    async ask(method, path, body) {
-      const call = request({
-        socketPath: join(dir, 'server.sock'),
-        method,
-        path,
-        headers: {
-          accept: acceptOf(),
-          authorization: `Bearer ${token}`,
-          'content-type': 'application/json',
-        },
-      })
-      call.end(body === undefined ? undefined : JSON.stringify(body))
-      const [response] = (await once(call, 'response')) as [IncomingMessage]
-      return { status: response.statusCode ?? 0, body: await json(response) }
-    },
-    async end(signal) {
-      child.kill(signal)
-      const [code, by] = (await exit) as [number | null, string | null]
-      await started[Symbol.asyncDispose]()
-      return by ?? code
-    },
-  }
-}
+import { environment, program, startServer } from './world/process.ts'
 
 describe.each(postgresKinds)('the server as a process, on %s PostgreSQL', (kind) => {
   let external: Awaited<ReturnType<typeof startPostgres>> | null = null

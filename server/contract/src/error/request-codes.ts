@@ -117,6 +117,23 @@ export const requestCodes = {
     (d) =>
       `the password cannot be taken: ${d.problem}; a few words that only you would put together make a good one`,
   ),
+  LAB_MAIL_NOT_CONFIGURED: code<object>(
+    409,
+    false,
+    () =>
+      'this testbed sends no e-mail; ask an operator, who makes a one-time secret (community-lab user invite), or sets COMMUNITY_LAB_SERVER_SMTP_URL',
+  ),
+  LAB_MAIL_NO_ADDRESS: code<{ user: string }>(
+    409,
+    false,
+    (d) => `user ${d.user} has no e-mail address; set one first (community-lab user email ADDRESS)`,
+  ),
+  LAB_MAIL_OUTBOX_FULL: code<object>(
+    503,
+    true,
+    () =>
+      'more mails wait than the server keeps: its SMTP server takes none; an operator sees why (community-lab mail status)',
+  ),
   LAB_SERVER_INTERNAL: code<{ requestId: string }>(
     500,
     true,

@@ -43,6 +43,7 @@ const reads: readonly Case[] = [
   routes.users,
   routes.whoami,
   routes.tokens,
+  routes.mail,
 ].map((route) => ({ method: 'GET', route }))
 
 const readsOfOne: readonly Case[] = [
@@ -124,6 +125,7 @@ const people: readonly Case[] = [
     body: { secret: 'x'.repeat(20), password: 'x' },
   },
   { method: 'POST', route: routes.userChangeAuth, spare: 'member', body: { email: null } },
+  { method: 'POST', route: routes.mailTest },
   { method: 'POST', route: routes.addAuthToken, body: key },
   { method: 'POST', route: routes.removeAuthToken, body: key },
   {

@@ -7,6 +7,7 @@ import pg from 'pg'
 import { pino } from 'pino'
 import { buildApp, type App } from '../../../../server/src/app.ts'
 import type { Limits } from '../../../../server/src/http/limits.ts'
+import type { SmtpSettings } from '../../../../server/src/mail/settings.ts'
 import { openDatabase, type Database } from '../../../../server/src/postgres/database.ts'
 import { startPostgres, type PostgresKind } from '../../../support/postgres.ts'
 
@@ -80,6 +81,7 @@ export interface WorldOptions {
   /** A data folder to begin with a copy of. */
   readonly copyOf?: string
   readonly publicUrl?: string
+  readonly smtp?: SmtpSettings
   readonly offlineAfterS?: number
   readonly origins?: readonly string[]
   readonly limits?: Limits
@@ -88,7 +90,7 @@ export interface WorldOptions {
 /** Put a server together. */
 export async function startWorld(options: WorldOptions): Promise<World> {
   const { databaseUrl, copyOf, offlineAfterS = 3600, origins = [], limits } = options
-  const { publicUrl = null } = options
+  const { publicUrl = null, smtp = null } = options
   await using stack = new AsyncDisposableStack()
   const dataDir = await mkdtemp(join(tmpdir(), 'cl-test-server-'))
   stack.defer(() => rm(dataDir, { recursive: true, force: true }))
@@ -103,6 +105,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       listen: { host: '::1', port: 8443 },
       communityUrl: 'https://[2001:db8::1]:8443',
       publicUrl,
+      smtp,
       tincAddress: '2001:db8::1',
       tincPort: 655,
       mgmtPrefix,
