@@ -130,6 +130,7 @@ describe('the OpenAPI document', () => {
         'delete /api/users/{id}/ 2XX',
         'delete /api/tokens/{id}/ 2XX',
         'post /api/users/ctl/log-out/ 2XX',
+        'post /api/mail/ctl/test/ 2XX',
         'delete /api/servers/{id}/ 2XX',
         'delete /api/islands/{id}/ 2XX',
         'delete /api/hosts/{id}/ 2XX',
