@@ -45,6 +45,8 @@ type CellFunction = (...of: unknown[]) => Promise<unknown>
 const graceMs = 300
 
 const promiseNotice = 'The last line is a promise. Write `await` before it to wait for its value.\n'
+const listNotice =
+  'The last line is a list of promises. Write `await Promise.all(…)` around it to wait for their values.\n'
 
 /** Runs cells one after another. Their variables are in boxes, see {@link Box}. */
 export class Executor {
@@ -155,7 +157,12 @@ export class Executor {
 
 async function takeResult({ r: value }: Helper): Promise<Pick<Ending, 'result' | 'notice'>> {
   if (value === undefined) return { result: null, notice: null }
-  return { result: await bundleOf(value), notice: isPromise(value) ? promiseNotice : null }
+  return { result: await bundleOf(value), notice: noticeOf(value) }
+}
+
+function noticeOf(value: unknown): string | null {
+  if (isPromise(value)) return promiseNotice
+  return Array.isArray(value) && value.length > 0 && value.every(isPromise) ? listNotice : null
 }
 
 function attributesOf(options: ImportCallOptions | undefined): Record<string, string> | null {

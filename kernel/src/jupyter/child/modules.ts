@@ -108,7 +108,8 @@ export function createModules(options: ModulesOptions): Modules {
     async import(id, attributes) {
       const path = isPath(id) ? files.resolve(folder, pathOf(id) ?? id) : null
       // JSON is read again each time, because an experiment may have written it again.
-      if (path?.endsWith('.json') === true) return jsonModule(path, relative(folder, path))
+      const json = path ?? (/^[^:]+\.json$/u.test(id) ? resolve(id) : null)
+      if (json?.endsWith('.json') === true) return jsonModule(json, relative(folder, json))
       try {
         const options = attributes === null ? {} : { with: { ...attributes } }
         const module = (await import(cellScheme + id, options)) as ModuleNamespace
@@ -125,15 +126,28 @@ export function createModules(options: ModulesOptions): Modules {
   }
 }
 
-/** The export with the value of a JSON file that is not an object, such as a list. TypeScript takes that value for the whole module. */
+/** The export with the value that `import * as` gives of a JSON file. */
 const wholeValue = Symbol('whole value')
 
+/**
+ * Make the module of a JSON file. It is what TypeScript takes it for: the value itself for `import * as`, its members and `default` for `import()`. A list also
+ * has its members then. A file that has a member `default` gives both of them the members and, as `default`, its value.
+ */
 function jsonModule(path: string, name: string): ModuleNamespace {
   const { value } = readJson(path, name)
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-  return isObject
-    ? { ...value, default: value }
-    : Object.defineProperty({ default: value }, wholeValue, { value })
+  const module = moduleOf(value)
+  const isWhole = !isObject(value) || !Object.hasOwn(value, 'default')
+  return Object.defineProperty(module, wholeValue, { value: isWhole ? value : module })
+}
+
+function moduleOf(value: unknown): Record<string, unknown> {
+  if (isObject(value)) return { ...value, default: value }
+  const list = Array.isArray(value) ? [...(value as unknown[])] : {}
+  return Object.defineProperty(list as Record<string, unknown>, 'default', { value })
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /**

@@ -18,7 +18,7 @@ import { dropTypes } from './type-exports.ts'
 import { completeAt, inspectAt, isComplete } from './help.ts'
 import { adviceForLine } from './foreign-words.ts'
 import { findJsx } from './jsx.ts'
-import { noticesOf } from './forgotten-awaits.ts'
+import { findDroppedPromises } from './dropped-promises.ts'
 import { findMisfits } from './misfits.ts'
 
 /** A cell that was compiled and has not ended. */
@@ -65,7 +65,7 @@ export class Checker implements CompilerMethods {
     try {
       const found = program.check(slot)
       if (found.length === 0) {
-        const notices = noticesOf(program.program, program.files.pathOf(slot))
+        const notices = findDroppedPromises(program.program, program.files.pathOf(slot))
         return { ok: true, cell: this.#emit(number, { slot, text, replaced }), notices }
       }
       const jsx = findJsx(text.source)

@@ -1,6 +1,7 @@
 import ts from 'typescript'
 import type { CompiledFile } from './compilation.ts'
 import type { FolderSettings } from './folder-settings.ts'
+import { takeWholeJson } from './json-imports.ts'
 import { baseOptions, transpile } from './transpile.ts'
 
 /** Options of {@link emitFile}. */
@@ -20,10 +21,12 @@ export function emitFile(
     ...baseOptions,
     ...settings,
     module: path.endsWith('.cts') ? ts.ModuleKind.CommonJS : ts.ModuleKind.ESNext,
+    // The default import of a CommonJS module is `module.exports`, as for the check of types.
+    esModuleInterop: true,
     verbatimModuleSyntax: false,
     jsx: ts.JsxEmit.React,
   }
-  const transformers = { before: change === undefined ? [] : [change] }
+  const transformers = { before: [change ?? [], takeWholeJson(path)].flat() }
   const { js, map } = transpile(source, { fileName: path, compilerOptions, transformers })
   return { path, code: js, lineMap: map }
 }

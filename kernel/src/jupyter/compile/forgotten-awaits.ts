@@ -42,44 +42,6 @@ export function findForgottenAwaits(
   return found
 }
 
-/**
- * Describe the calls of a cell whose promise nothing waits for, so that what follows runs before they are done. `void` says that this is meant. The value of a
- * cell's last statement is shown, with a notice of its own.
- */
-export function noticesOf(program: ts.Program, path: string): readonly string[] {
-  const file = program.getSourceFile(path)
-  if (file === undefined) return []
-  const checker = program.getTypeChecker()
-  const last = file.statements.findLast((each) => !ts.isExportDeclaration(each))
-  const found: string[] = []
-  const visit = (node: ts.Node): void => {
-    const call = node !== last && ts.isExpressionStatement(node) ? node.expression : null
-    if (call !== null && ts.isCallExpression(call) && !isHandled(call))
-      if (isPromise(checker.getTypeAtLocation(call))) found.push(describeFloating(file, call))
-    ts.forEachChild(node, visit)
-  }
-  for (const statement of file.statements) visit(statement)
-  return found
-}
-
-function describeFloating(file: ts.SourceFile, call: ts.CallExpression): string {
-  // The kernel has added the first line of a cell's module, so zero-based lines of the module are 1-based lines of the cell.
-  const { line } = file.getLineAndCharacterOfPosition(call.getStart())
-  const name = call.expression.getText().replaceAll(/\s+/gu, ' ').slice(-maxNameLength)
-  return `Line ${line}: nothing waits for ${name}(…), so what follows runs before it is done. Write \`await\` before it, or \`void\` where that is meant.`
-}
-
-/** The longest name of a function in a notice, in characters. */
-const maxNameLength = 60
-
-/** Tell whether a call is of `then`, `catch` or `finally`. They say what happens once the promise has its value. */
-function isHandled({ expression }: ts.CallExpression): boolean {
-  return (
-    ts.isPropertyAccessExpression(expression) &&
-    ['then', 'catch', 'finally'].includes(expression.name.text)
-  )
-}
-
 /** Return the values that a node uses in a way in which a promise makes no sense, and what would happen. */
 function usesIn(node: ts.Node): readonly (readonly [ts.Expression, string])[] {
   const asText = "as a text, a promise is '[object Promise]'"
@@ -113,7 +75,8 @@ function choosingFunction(checker: ts.TypeChecker, node: ts.Node): ts.Expression
   return node.arguments[0] ?? null
 }
 
-function isArray(checker: ts.TypeChecker, type: ts.Type): boolean {
+/** Tell whether a type is that of an array, also of numbers. */
+export function isArray(checker: ts.TypeChecker, type: ts.Type): boolean {
   const present = checker.getNonNullableType(type)
   if (present.isUnion()) return present.types.every((each) => isArray(checker, each))
   return checker.isArrayLikeType(present) || present.getSymbol()?.name.endsWith('Array') === true

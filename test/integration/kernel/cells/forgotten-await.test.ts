@@ -5,7 +5,7 @@ let session: CellSession
 beforeAll(async () => {
   session = await CellSession.start()
   await session.print(
-    'const rows = Promise.resolve([1, 2])\nconst count = Promise.resolve(2)\nconst found = Promise.resolve({ a: 1 })\nasync function save(row: number) { return row > 1 }',
+    'const rows = Promise.resolve([1, 2])\nconst count = Promise.resolve(2)\nconst found = Promise.resolve({ a: 1 })\nasync function save(row: number) { await null; return row > 1 }\nlet ready = false as boolean\nlet missing: number | undefined\nconst maybe = { close: save } as { close(row?: number): Promise<boolean> } | undefined\nclass Job extends Promise<number> {}\nconst job = (): Job => Job.resolve(1) as Job\nconst both = () => Object.assign(save(1), { pid: 3 })\nconst run = (_parts: TemplateStringsArray) => save(1)',
   )
 })
 afterAll(() => session[Symbol.asyncDispose]())
@@ -49,20 +49,68 @@ it('a promise of another type than the promise that is wanted is not asked to be
   expect(complaint).not.toContain('await')
 })
 
+const dropped = (line: number, name: string): string =>
+  `Line ${line}: nothing waits for ${name}, so what follows runs before it is done. Write \`await\` before it, or \`void\` where that is meant.`
+
 it('a call that nothing waits for is told, and the cell runs', async () => {
   const { notices, result } = await session.run('save(1)\nsave(\n  2\n)\n3')
   expect(result).toBe('3')
-  expect(notices).toEqual(
-    [1, 2].map(
-      (line) =>
-        `Line ${line}: nothing waits for save(…), so what follows runs before it is done. Write \`await\` before it, or \`void\` where that is meant.`,
-    ),
-  )
+  expect(notices).toEqual([dropped(1, 'save(…)'), dropped(2, 'save(…)')])
+})
+
+describe('a promise that is dropped is told', () => {
+  it.each([
+    ['after a comma', 'save(1), save(2)\n1', ['save(…)', 'save(…)']],
+    ['before a comma of the last line', 'save(1), save(2)', ['save(…)']],
+    ['after a condition', 'ready && save(1)\n1', ['save(…)']],
+    ['as an alternative', 'ready || save(1)\n1', ['save(…)']],
+    ['where there may be no value', 'missing ?? save(1)\n1', ['save(…)']],
+    ['as one of two', 'ready ? save(1) : (save(2) as Promise<boolean>)\n1', ['save(…)', 'save(…)']],
+    ['of a method that may be missing', 'maybe?.close()\n1', ['maybe?.close(…)']],
+    ['that is made', 'new Promise(() => {})\n1', ['new Promise(…)']],
+    ['of a tag', 'run`ls`\n1', ['run`…`']],
+    ['of a subclass', 'job()\n1', ['job(…)']],
+    ['with more members', 'both()\n1', ['both(…)']],
+    ['in a block of the last statement', 'if (ready) save(1)', ['save(…)']],
+  ])('%s', async (_where, code, names) => {
+    const { notices, error } = await session.run(code)
+    expect([error, notices]).toEqual([null, names.map((name) => dropped(1, name))])
+  })
+
+  it.each([
+    ['[1, 2].map(save)\n1', '[1, 2].map(…)', '`await Promise.all(…)` around it'],
+    ['ready && [1, 2].map(save)\n1', '[1, 2].map(…)', '`await Promise.all(…)` around it'],
+    ['[1, 2].forEach(save)', '[1, 2].forEach(…)', '`for (const each of …) await …`'],
+    ['new Set([1]).forEach(save)\n1', 'new Set([1]).forEach(…)', '`for (const each of …) await …`'],
+  ])('of several: %s', async (code, name, advice) => {
+    const { notices } = await session.run(code)
+    expect(notices.length).toBe(1)
+    expect(notices[0]).toContain(`Line 1: nothing waits for the promises of ${name}, so`)
+    expect(notices[0]).toContain(`Write ${advice}`)
+  })
+
+  it('of several on the last line, which is shown', async () => {
+    const { notices, printed, result } = await session.run('[1].map(save)')
+    expect(notices).toEqual([])
+    expect(result).toMatch(/^\[ Promise /u)
+    expect(printed).toBe(
+      'The last line is a list of promises. Write `await Promise.all(…)` around it to wait for their values.\n',
+    )
+  })
 })
 
 it.each([
   'await save(1)\n1',
   'void save(1)\n1',
+  'ready && void save(1)\n1',
+  'let pending = [1].map(save)\npending.push(save(2))\nawait Promise.all(pending)',
+  '[1].forEach((row) => void save(row))\n1',
+  'ready && save(1).catch(console.error)\n1',
+  'count\n1',
+  'let held\nheld = save(1)\nawait held',
+  'const typedOnly = () => save(1)\nawait typedOnly()',
+  'await save(1), await save(2)\n1',
+  'setTimeout(async () => {}, 0)\n1',
   'save(1).catch(console.error)\n1',
   'const later = save(1)\nawait later',
   'console.log(`${await count} rows`, !(await found).a)',

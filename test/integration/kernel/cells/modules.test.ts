@@ -75,6 +75,59 @@ describe('JSON', () => {
     expect(await session.print(cell)).toBe('2 [ 1, 2 ]')
   })
 
+  it('has no members but its own when the whole module is imported, as its type says', async () => {
+    await write({
+      'counts.json': '{ "a": 1, "b": 2 }',
+      'named.json': '{ "default": 3, "a": 1 }',
+      'of-whole.ts': [
+        "import * as counts from './counts.json'",
+        "import * as list from './rows.json'",
+        "import * as named from './named.json'",
+        "import * as there from 'whole-json/data.json'",
+        'export const values: number[] = Object.values(counts)',
+        'export const found = [list.length, named.a, named.default.default, Object.keys(there)]',
+      ].join('\n'),
+    })
+    await install('whole-json', { type: 'module' }, { 'data.json': '{ "of": "a package" }' })
+    const cell = [
+      "import * as counts from './counts.json'",
+      "import * as named from './named.json'",
+      "import * as there from 'whole-json/data.json'",
+      'const values: number[] = Object.values(counts)',
+      'console.log(values, named.a, named.default.default, Object.keys(there))',
+    ].join('\n')
+    expect(await session.print(cell)).toBe("[ 1, 2 ] 1 3 [ 'of' ]")
+    expect(
+      await session.print("import { values, found } from './of-whole.ts'\nconsole.log(values, found)"),
+    ).toBe("[ 1, 2 ] [ 2, 1, 3, [ 'of' ] ]")
+    // No cell has named this path, so the file is compiled when it is loaded.
+    expect(
+      await session.print("const late = './of-whole'\nconsole.log(require(late).values)"),
+    ).toBe('[ 1, 2 ]')
+  })
+
+  it('is the same in a CommonJS file, where default imports are what their types say', async () => {
+    await write({
+      'of-common.cts': [
+        "import first, * as counts from './counts.json'",
+        "import * as list from './rows.json'",
+        "import fs from 'node:fs'",
+        'export const found = [first.a, Object.values(counts), list.length, typeof fs.readFileSync]',
+      ].join('\n'),
+    })
+    expect(
+      await session.print("import { found } from './of-common.cts'\nconsole.log(...found)"),
+    ).toBe('1 [ 1, 2 ] 2 function')
+  })
+
+  it('that is a list has the members of a list when import() gives it', async () => {
+    expect(
+      await session.print(
+        "const given = await import('./rows.json')\nconsole.log(given.length, given.default.length, given.map(({ n }) => n))",
+      ),
+    ).toBe('2 2 [ 1, 2 ]')
+  })
+
   it('exports its members in own files, too', async () => {
     await write({
       'site.json': '{ "name": "site", "a b": 2, "default": 3, "class": 4 }',
