@@ -24,9 +24,15 @@ export class UncheckedCells {
       types: new Set(),
     })
     for (const name of reached.keys()) this.#known.add(name)
-    const helper: { r?: unknown; n: number; at(index: number, value: unknown): unknown } = {
+    const helper: {
+      r?: unknown
+      n: number
+      at(index: number, value: unknown): unknown
+      hold(statement: number, isAsync: boolean, value: unknown): unknown
+    } = {
       n: 0,
       at: (_, value) => value,
+      hold: (_statement, _isAsync, value) => value,
     }
     const boxes = cell.boxes.map((name) => this.#boxes.of(name))
     await (runInThisContext(cell.code) as CellFunction)(helper, ...moduleWords, ...boxes)

@@ -3,6 +3,7 @@ import { Script } from 'node:vm'
 import { Boxes } from './box.ts'
 import { bundleOf } from './bundle.ts'
 import { runInCell, type Cell } from './cell.ts'
+import { holdDisposable } from './disposable.ts'
 import { failureOf, interruptionOf, placeFailure } from './failure.ts'
 import { readerOf, type Modules } from './modules.ts'
 import type { Bundle, ExecuteRequest, Failure } from './protocol.ts'
@@ -33,6 +34,8 @@ interface Helper {
   last: { readonly place: CellPlace; readonly value: unknown } | null
   /** Note that the cell awaits or throws a value at the position with this index. Returns the value. */
   readonly at: (index: number, value: unknown) => unknown
+  /** Return the value that V8 disposes of in the place of the value of `using` or `await using`, in the statement with this index. */
+  readonly hold: (statement: number, isAsync: boolean, value: unknown) => unknown
   readonly meta: object
   readonly import: (id: unknown, options?: ImportCallOptions) => Promise<object>
   /** Load an import of the cell by its index. */
@@ -122,7 +125,7 @@ export class Executor {
 
   #createHelper(request: ExecuteRequest): Helper {
     const modules = this.#modules
-    const { imports, awaited } = request
+    const { imports, awaited, statements } = request
     const helper: Helper = {
       r: undefined,
       n: 0,
@@ -134,6 +137,11 @@ export class Executor {
         helper.last = place === undefined ? null : { place, value }
         return value
       },
+      hold: (index, isAsync, value) =>
+        holdDisposable(value, isAsync, (error) => {
+          const place = statements[index]
+          if (place !== undefined) helper.last = { place, value: error }
+        }),
       meta: modules.meta,
       import: (id, options) => modules.import(String(id), attributesOf(options)),
       load: async (index) => {
@@ -171,8 +179,9 @@ function attributesOf(options: ImportCallOptions | undefined): Record<string, st
 }
 
 /**
- * Describe what a cell has thrown. Some stacks do not name the cell: that of an error that a library made later, for example in a timer, and that of a value
- * that is not an error. Then the position where the cell awaited or threw the value is added, or else that of the statement.
+ * Describe what a cell has thrown. Some stacks do not name the cell: that of an error that a library or an earlier cell made later, for example in a timer or
+ * when a value is disposed of, and that of a value that is not an error. Then the position where the cell awaited or threw the value is added, or else that of
+ * the statement.
  */
 async function describe(
   thrown: unknown,
@@ -180,7 +189,7 @@ async function describe(
   { name, statements }: ExecuteRequest,
 ): Promise<Failure> {
   const failure = failureOf(thrown)
-  if (/\bcell-[\w-]+\.ts:\d/u.test(failure.text)) return failure
+  if (failure.text.includes(`${name}:`)) return failure
   const isAwaited =
     last !== null && (last.value === thrown || (await isRejectedWith(last.value, thrown)))
   const isOwn = own !== null && own.value === thrown

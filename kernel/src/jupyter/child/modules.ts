@@ -137,13 +137,14 @@ function jsonModule(path: string, name: string): ModuleNamespace {
   const { value } = readJson(path, name)
   const module = moduleOf(value)
   const isWhole = !isObject(value) || !Object.hasOwn(value, 'default')
-  return Object.defineProperty(module, wholeValue, { value: isWhole ? value : module })
+  Object.defineProperty(module, wholeValue, { value: isWhole ? value : module })
+  return module as ModuleNamespace
 }
 
-function moduleOf(value: unknown): Record<string, unknown> {
+function moduleOf(value: unknown): object {
   if (isObject(value)) return { ...value, default: value }
-  const list = Array.isArray(value) ? [...(value as unknown[])] : {}
-  return Object.defineProperty(list as Record<string, unknown>, 'default', { value })
+  const members: object = Array.isArray(value) ? [...(value as unknown[])] : {}
+  return Object.defineProperty(members, 'default', { value })
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -108,7 +108,9 @@ function callsForEach(checker: ts.TypeChecker, call: ts.CallExpression): boolean
   const [called] = given
   if (called === undefined) return false
   const type = checker.getNonNullableType(checker.getTypeAtLocation(expression.expression))
-  const isCollection = ['Map', 'Set', 'ReadonlyMap', 'ReadonlySet'].includes(type.symbol?.name)
+  const isCollection = ['Map', 'Set', 'ReadonlyMap', 'ReadonlySet'].includes(
+    type.getSymbol()?.name ?? '',
+  )
   if (!isCollection && !isArray(checker, type)) return false
   return checker
     .getTypeAtLocation(called)

@@ -28,7 +28,10 @@ export interface Rewritten {
   readonly reached: ReadonlyMap<string, number>
   /** The offsets of what the cell awaits or throws outside of functions. The helper's `at` gets the index in this list. */
   readonly awaited: readonly number[]
-  /** The offsets of the statements that may throw. The helper's `s` is the index of the one that runs. */
+  /**
+   * The offsets of the statements that may throw. The helper's `s` is the index of the one that runs. Its `hold` takes the index of a statement with `using`, and
+   * the value that is disposed of.
+   */
   readonly statements: readonly number[]
   readonly edits: readonly Edit[]
 }
@@ -269,7 +272,10 @@ class Rewriter {
       if (id.type !== 'Identifier' || init == null) continue
       // No box has such a name, because no variable begins with a digit.
       this.#edits.replace(id.start, id.end, `${this.#prefix}0${id.name}`)
-      this.#edits.wrap(init, `${this.#box(id.name)} = (`, ')')
+      const statement = this.#mayThrow.length - 1
+      const isAsync = node.kind === 'await using'
+      const held = `${this.#prefix}.hold(${statement}, ${isAsync}, ${this.#box(id.name)} = (`
+      this.#edits.wrap(init, held, '))')
     }
   }
 

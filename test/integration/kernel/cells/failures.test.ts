@@ -66,11 +66,38 @@ describe('a failed cell has its line in the error', () => {
     expect(stack).toMatch(/^ {4}at (?:\S+ \()?cell-\d+\.ts:3:/mu)
   })
 
-  it('but not when an error has no stack because something is disposed of', async () => {
-    const { stack } = await session.run(
-      "using held = { [Symbol.dispose]() { throw 'late' } }\nlet last = 1",
+  it.for([
+    ['throws a text', 'using', "{ [Symbol.dispose]() { throw 'late' } }"],
+    ['fails in an earlier cell', 'using', 'new Held()'],
+    [
+      'waits and throws a text',
+      'await using',
+      "{ async [Symbol.asyncDispose]() { await null; throw 'late' } }",
+    ],
+    ['waits and fails in an earlier cell', 'await using', 'new Held()'],
+    ['fails in an own file', 'await using', 'await (await import("./held.ts")).open()'],
+    ['is missing', 'await using', '({} as AsyncDisposable)'],
+  ] as const)('when a value is disposed of, which %s', async ([, word, value]) => {
+    await session.write({
+      'held.ts':
+        "export async function open() {\n  return { async [Symbol.asyncDispose]() { await null; throw new Error('late') } }\n}",
+    })
+    await session.print(
+      "class Held {\n  [Symbol.dispose]() { throw new Error('late') }\n  async [Symbol.asyncDispose]() { throw new Error('late') }\n}",
     )
-    expect(stack).toBe("'late'")
+    const { stack } = await session.run(
+      `using before = { [Symbol.dispose]() {} }\nawait null\n${word} held = ${value}\nusing after = { [Symbol.dispose]() {} }\nlet last = 1`,
+    )
+    expect(stack).toMatch(/^ {4}at (?:.* \()?cell-\d+\.ts:3:/mu)
+  })
+
+  it('when a value of a block or of a loop is disposed of', async () => {
+    const held = "{ async [Symbol.asyncDispose]() { await null; throw 'late' } }"
+    for (const cell of [
+      `await null\n{\n  await using held = ${held}\n}\nlet last = 1`,
+      `await null\nfor (await using held of [${held}]) held\nlet last = 1`,
+    ])
+      expect((await session.run(cell)).stack).toMatch(/^ {4}at cell-\d+\.ts:2:1$/mu)
   })
 
   it('that of the statement, for an error from elsewhere', async () => {

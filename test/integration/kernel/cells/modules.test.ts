@@ -98,7 +98,9 @@ describe('JSON', () => {
     ].join('\n')
     expect(await session.print(cell)).toBe("[ 1, 2 ] 1 3 [ 'of' ]")
     expect(
-      await session.print("import { values, found } from './of-whole.ts'\nconsole.log(values, found)"),
+      await session.print(
+        "import { values, found } from './of-whole.ts'\nconsole.log(values, found)",
+      ),
     ).toBe("[ 1, 2 ] [ 2, 1, 3, [ 'of' ] ]")
     // No cell has named this path, so the file is compiled when it is loaded.
     expect(
