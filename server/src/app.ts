@@ -38,6 +38,7 @@ import { invitationRoutes } from './route/invitations.ts'
 import { logInRoutes } from './route/log-in.ts'
 import { mailRoutes } from './route/mail.ts'
 import { agentRoutes, nodeRoutes } from './route/nodes.ts'
+import { passwordPageRoutes } from './route/password-page.ts'
 import { hostRoutes, islandRoutes, serverResourceRoutes } from './route/places.ts'
 import { requestRoutes } from './route/requests.ts'
 import { serverRoutes } from './route/server.ts'
@@ -48,6 +49,7 @@ import { tokenRoutes } from './route/tokens.ts'
 import { userRoutes } from './route/users.ts'
 import streamPlugin, { maxMessageBytes } from './stream/plugin.ts'
 import telemetryPlugin from './telemetry/plugin.ts'
+import { createPasswordResets } from './registry/write/password-resets.ts'
 import { describeOwnServer } from './registry/write/servers.ts'
 import { ensureCertificate, type ServerCertificate } from './tls/certificate.ts'
 import { tunnelPlugin } from './tunnel/tunnel.ts'
@@ -93,6 +95,13 @@ export async function buildApp(options: AppOptions): Promise<App> {
           transport: createSmtpTransport(smtp),
           onError,
         })
+  const resets = createPasswordResets({
+    registry,
+    mail,
+    // Who asks for resets does not use up the attempts of who logs in.
+    attempts: createAttempts(() => performance.now()),
+    onError,
+  })
   const feed = await openEventFeed({ db: database.db, notifications, onError })
 
   const app: FastifyInstance = Fastify({
@@ -111,6 +120,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   stack.defer(() => app.close())
   app.decorate('registry', registry)
   app.addHook('onClose', async () => {
+    await resets[Symbol.asyncDispose]()
     await sender?.[Symbol.asyncDispose]()
     await feed[Symbol.asyncDispose]()
     await notifications[Symbol.asyncDispose]()
@@ -140,7 +150,14 @@ export async function buildApp(options: AppOptions): Promise<App> {
   })
   await app.register(nodeTurnsPlugin, limits.nodes)
   const cookie = createSessionCookie(certificate.sha256.slice(0, 8))
-  await app.register(accessPlugin, { db: database.db, notifications, origins, cookie })
+  // Pages of the configured URL are the server's own, whatever a proxy makes of the header Host.
+  const ownOrigins = publicUrl === null ? origins : [...origins, new URL(publicUrl).origin]
+  await app.register(accessPlugin, {
+    db: database.db,
+    notifications,
+    origins: ownOrigins,
+    cookie,
+  })
   await app.register(streamLimitPlugin, { limits })
   await app.register(linksPlugin)
   await app.register(cachingPlugin)
@@ -185,6 +202,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     cookie,
     passwords: createPasswords(),
     attempts: createAttempts(() => performance.now()),
+    mail,
   }
   await app.register((routes, _options, done) => {
     optionsRoute(routes)
@@ -205,7 +223,8 @@ export async function buildApp(options: AppOptions): Promise<App> {
     requestRoutes(routes, context)
     tokenRoutes(routes, context)
     logInRoutes(routes, logIn)
-    invitationRoutes(routes, logIn)
+    invitationRoutes(routes, { ...logIn, resets })
+    passwordPageRoutes(routes)
     mailRoutes(routes, { registry, smtp, mail })
     eventRoutes(routes, context)
     done()

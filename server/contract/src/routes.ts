@@ -88,10 +88,12 @@ export const routes = {
   logIn: '/api/users/ctl/log-in/',
   /** POST: the session of a page ends. */
   logOut: '/api/users/ctl/log-out/',
-  /** POST, operators: a one-time secret by which the user sets a password. */
+  /** POST an Invite, or nothing; operators: a one-time secret by which the user sets a password. */
   userInvite: '/api/users/{id}/ctl/invite/',
   /** POST an InvitationRedeem, without a token. */
   redeemInvitation: '/api/users/ctl/redeem-invitation/',
+  /** POST a ResetPassword, without a token: a mail by which a user sets a new password. */
+  resetPassword: '/api/users/ctl/reset-password/',
   /** POST a ChangeAuth. */
   userChangeAuth: '/api/users/{id}/ctl/change-auth/',
   /** POST an AuthTokenAdd, for the user who asks. */

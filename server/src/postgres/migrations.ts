@@ -7,6 +7,7 @@ import { addPlaces } from './migration/places.ts'
 import { addInvitations } from './migration/invitations.ts'
 import { endRecordsAtContact } from './migration/journal-end.ts'
 import { addLastingAudit } from './migration/lasting-audit.ts'
+import { addPasswordResets } from './migration/password-resets.ts'
 import { addPasswords } from './migration/passwords.ts'
 import { addReadiness } from './migration/readiness.ts'
 import { addSliceWarnings } from './migration/slice-warnings.ts'
@@ -30,6 +31,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0015-invitations': { up: addInvitations },
   '0016-journal-end': { up: endRecordsAtContact },
   '0017-mails': { up: addMails },
+  '0018-password-resets': { up: addPasswordResets },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

@@ -317,7 +317,10 @@ export interface JournalTable {
 
 /** The one-time secrets by which users set a password. Only the SHA-256 of a secret is stored. */
 export interface InvitationTable {
+  id: GeneratedAlways<number>
   user_id: number
+  /** Whether an operator has made it, or the user has asked for it. */
+  kind: Generated<'invitation' | 'reset'>
   secret_sha256: Buffer
   expires_on: Date
 }

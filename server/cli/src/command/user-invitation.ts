@@ -2,8 +2,11 @@ import {
   Invitation,
   InvitationRedeemed,
   path as pathOf,
+  ResetAsked,
   routes,
   type InvitationRedeem,
+  type Invite,
+  type ResetPassword,
 } from '@community-lab/contract'
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
@@ -20,27 +23,55 @@ interface RedeemOptions extends PrintOptions {
   readonly endTokens?: boolean
 }
 
-/** `community-lab user invite` and `user redeem` */
+interface InviteOptions extends PrintOptions {
+  readonly handOver?: boolean
+}
+
+/** `community-lab user invite`, `user redeem` and `user reset-password` */
 export function addUserInvitation(user: Command, context: Context): void {
   leaf(
     user,
     'invite <name>',
-    'a one-time secret by which a user sets a password (operators)',
-  ).action(async (name: string, options: PrintOptions) => {
-    const client = connectServer(context)
-    const { id } = findNamed('user', await listUsers(client), name)
-    const url = pathOf(routes.userInvite, { id })
-    const made = await client.ask(Invitation, url, { method: 'POST' })
-    if (options.json === true) {
-      printJson(context, made)
-      return
-    }
-    context.out.write(`${made.secret}\n`)
-    context.err.write(
-      `hand it to ${name}, who runs: community-lab user redeem --url ${findCredentials(context).url} (once, until ${made.expires_on})\n`,
-    )
-  })
-  leaf(user, 'redeem', 'set your password by an invitation that an operator handed to you')
+    'let a user set a password by a one-time secret, which goes by e-mail or is printed (operators)',
+  )
+    .option('--hand-over', 'print the secret, also where it could go by e-mail')
+    .action(async (name: string, options: InviteOptions) => {
+      const client = connectServer(context)
+      const { id } = findNamed('user', await listUsers(client), name)
+      const url = pathOf(routes.userInvite, { id })
+      const body: Invite = options.handOver === true ? { hand_over: true } : {}
+      const made = await client.ask(Invitation, url, { method: 'POST', body })
+      if (options.json === true) {
+        printJson(context, made)
+        return
+      }
+      const { secret, sent_to: address, expires_on: end } = made
+      if (secret === undefined) {
+        context.out.write(
+          `an invitation is on its way to ${address ?? name} (once, until ${end}); mail status tells whether it was sent, --hand-over prints one instead\n`,
+        )
+        return
+      }
+      context.out.write(`${secret}\n`)
+      context.err.write(
+        `hand it to ${name}, who runs: community-lab user redeem --url ${findCredentials(context).url} (once, until ${end})\n`,
+      )
+    })
+  leaf(
+    user,
+    'reset-password <name>',
+    'get a mail by which you set a new password; by your name or e-mail address',
+  )
+    .option('--url <url>', 'the server, where no credentials name it')
+    .action(async (name: string, options: PrintOptions & { readonly url?: string }) => {
+      const base = options.url?.replace(/\/+$/u, '') ?? urlOf(context)
+      const client = createClient({ base, signal: context.signal })
+      const body: ResetPassword = { username: name }
+      const asked = await client.ask(ResetAsked, routes.resetPassword, { method: 'POST', body })
+      if (options.json === true) printJson(context, asked)
+      else context.out.write(`${asked.detail}\n`)
+    })
+  leaf(user, 'redeem', 'set your password by the one-time secret of an invitation or of a mail')
     .option('--url <url>', 'the server, where no credentials name it')
     .option('--end-tokens', 'end also the tokens that you have made')
     .action(async (options: RedeemOptions) => {

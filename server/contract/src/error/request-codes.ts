@@ -97,7 +97,7 @@ export const requestCodes = {
     429,
     true,
     (d) =>
-      `${d.of === 'server' ? 'too many people log in at this moment' : `too many wrong passwords ${d.of === 'user' ? 'for this user' : 'from this address'}`}; try again in ${d.retryAfterS} s`,
+      `${d.of === 'server' ? 'too many people log in at this moment' : `too many attempts ${d.of === 'user' ? 'for this user' : 'from this address'}`}; try again in ${d.retryAfterS} s`,
   ),
   LAB_AUTH_CSRF: code<{ header: string }>(
     403,
@@ -109,7 +109,7 @@ export const requestCodes = {
     400,
     false,
     () =>
-      'the invitation cannot be used: it was used already, a newer one took its place, it is more than a day old, its user is disabled, or it never was one; ask an operator for a new one',
+      'the one-time secret cannot be used: it was used already, a newer one took its place, it is too old (an invitation ends after a day, a reset after an hour), its user is disabled, or it never was one; ask for another (community-lab user reset-password), or ask an operator',
   ),
   LAB_AUTH_PASSWORD_WEAK: code<{ problem: string }>(
     400,

@@ -58,11 +58,33 @@ export const AuthChanged = Type.Object({
 })
 export type AuthChanged = Static<typeof AuthChanged>
 
-/** A one-time secret by which a user sets a password. This answer is the only one that contains it. */
-export const Invitation = Type.Object({ secret: Type.String(), expires_on: Time })
+/** How a user is invited. `hand_over`: the answer has the secret, also where it could go by e-mail. */
+export const Invite = Type.Object(
+  { hand_over: Type.Optional(Type.Boolean()) },
+  { additionalProperties: false },
+)
+export type Invite = Static<typeof Invite>
+
+/** A one-time secret by which a user sets a password. It was sent to the user's e-mail address (`sent_to`), or it is here, to be handed over, and nowhere else. */
+export const Invitation = Type.Object({
+  secret: Type.Optional(Type.String()),
+  sent_to: Type.Optional(Type.String()),
+  expires_on: Time,
+})
 export type Invitation = Static<typeof Invitation>
 
-/** Set a password by an invitation. `end_tokens` ends also the tokens that the user has made. */
+/** Ask for a mail by which a user sets a new password. `username` is a name or an e-mail address. */
+export const ResetPassword = Type.Object(
+  { username: Type.String({ minLength: 1, maxLength: 254 }) },
+  { additionalProperties: false },
+)
+export type ResetPassword = Static<typeof ResetPassword>
+
+/** The answer to {@link ResetPassword}. It is the same whether there is such a user or not. */
+export const ResetAsked = Type.Object({ detail: Type.String() })
+export type ResetAsked = Static<typeof ResetAsked>
+
+/** Set a password by an invitation or by the secret of a reset. `end_tokens` ends also the tokens that the user has made. */
 export const InvitationRedeem = Type.Object(
   {
     secret: Type.String({ pattern: '^[A-Za-z0-9_-]{20,200}$' }),

@@ -4,6 +4,8 @@ import { findWeakness } from '../../domain/password-rule.ts'
 import type { Change } from '../change.ts'
 import { claimName } from './claim-name.ts'
 import { checkPassword, type LogInContext } from './log-in.ts'
+import { withdrawMails } from './mails.ts'
+import { sendNotice } from './notices.ts'
 import { revokeTokens } from './revoke-tokens.ts'
 
 /** Who changes how a user logs in. */
@@ -27,7 +29,7 @@ export async function changeAuth(
   id: number,
   { body, by }: { readonly body: ChangeAuth; readonly by: AuthChanger },
 ): Promise<AuthChanged> {
-  const { registry, passwords } = context
+  const { registry, passwords, mail } = context
   const { password, email, current_password: current = '' } = body
   if (password === undefined && email === undefined) throw missing()
   const row = await registry.db
@@ -76,10 +78,14 @@ export async function changeAuth(
     )
     change.trace('user', 'updated', id)
     if (password !== undefined) {
-      // An invitation that was made before would set another password.
-      await change.tx.deleteFrom('invitations').where('user_id', '=', id).execute()
+      await endInvitations(change, id)
       await endLogIns(change, { userId: id, keptId: by.tokenId, all: body.end_tokens ?? false })
     }
+    const told = { mail, user, recipient: user.email }
+    if (password !== undefined && user.password !== null)
+      await sendNotice(change, { ...told, what: 'The password' })
+    if (email !== undefined && email !== user.email)
+      await sendNotice(change, { ...told, what: 'The e-mail address' })
     const changed = [
       ...(password === undefined ? [] : ['password']),
       ...(email === undefined ? [] : ['email']),
@@ -109,6 +115,12 @@ export async function endLogIns(change: Change, { userId, keptId, all }: Ending)
     .execute()
   const ids = rows.flatMap(({ id }) => (id === keptId ? [] : [id]))
   if (ids.length > 0) await revokeTokens(change, { ids })
+}
+
+/** End the one-time secrets of a user, and their mails: each would set another password. */
+export async function endInvitations(change: Change, userId: number): Promise<void> {
+  await change.tx.deleteFrom('invitations').where('user_id', '=', userId).execute()
+  await withdrawMails(change, userId, ['invitation', 'reset'])
 }
 
 /** Return the number of valid tokens that a user has made. */

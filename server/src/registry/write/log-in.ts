@@ -7,6 +7,7 @@ import { dayMs } from '../../domain/day.ts'
 import { actAsUser } from '../actor.ts'
 import type { Change } from '../change.ts'
 import type { RegistryStore } from '../store.ts'
+import type { MailSite } from './mails.ts'
 import { revokeTokens } from './revoke-tokens.ts'
 
 /** What log-ins need. */
@@ -14,6 +15,8 @@ export interface LogInContext {
   readonly registry: RegistryStore
   readonly passwords: Passwords
   readonly attempts: Attempts
+  /** What mails are made with; null: none are sent. */
+  readonly mail: MailSite | null
 }
 
 /** What somebody gives who logs in. */
@@ -74,7 +77,7 @@ export interface PasswordAttempt {
 
 /** Check a password, within the limits of attempts. @throws {@link LabError} LAB_AUTH_LOG_IN_FAILED, LAB_AUTH_TOO_MANY_ATTEMPTS. */
 export async function checkPassword(
-  { registry, passwords, attempts }: LogInContext,
+  { registry, passwords, attempts }: Omit<LogInContext, 'mail'>,
   { username, password, address, user }: PasswordAttempt,
 ): Promise<void> {
   const isKnown = await hasLoggedInFrom(registry, user?.id ?? 0, address)
@@ -95,7 +98,8 @@ function failed(): LabError {
   return new LabError('LAB_AUTH_LOG_IN_FAILED', { reason: 'wrong' })
 }
 
-function findUser({ db }: RegistryStore, username: string) {
+/** Find the user of a name or an e-mail address. */
+export function findUser({ db }: RegistryStore, username: string) {
   // No name has an @.
   return db
     .selectFrom('users')

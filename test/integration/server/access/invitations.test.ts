@@ -30,8 +30,10 @@ const headers = { accept: acceptOf() }
 const whoami = (token: string) => world.ask(token, 'GET', routes.whoami)
 
 describe('an invitation', () => {
-  const invite = async ({ id }: Person) =>
-    (await world.ask(world.operator, 'POST', path(routes.userInvite, { id }))).json<Invitation>()
+  const invite = async ({ id }: Person) => {
+    const answer = await world.ask(world.operator, 'POST', path(routes.userInvite, { id }))
+    return answer.json<Invitation & { readonly secret: string }>()
+  }
   const redeem = (secret: string, given = password) =>
     passwords.post(
       routes.redeemInvitation,

@@ -116,7 +116,9 @@ it('sessions that ended make room before those that go on', async () => {
 it('an invitation sets no password after another one was set', async () => {
   const ada = await withPassword()
   const url = path(routes.userInvite, { id: ada.id })
-  const { secret } = (await world.ask(world.operator, 'POST', url)).json<Invitation>()
+  const { secret } = (await world.ask(world.operator, 'POST', url)).json<
+    Invitation & { readonly secret: string }
+  >()
   await changeAuth({ ...ada, token: world.operator }, { password: 'another bicycle there' })
   const redeemed = post(routes.redeemInvitation, { secret, password }, '203.0.113.8')
   expect(await answerOf(redeemed)).toEqual([400, 'LAB_AUTH_INVITATION_REFUSED'])

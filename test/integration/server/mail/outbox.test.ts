@@ -2,11 +2,6 @@ import { rm } from 'node:fs/promises'
 import { path, routes, type MailStatus } from '@community-lab/contract'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import {
-  parseSender,
-  parseSmtpUrl,
-  type SmtpSettings,
-} from '../../../../server/src/mail/settings.ts'
 import { enqueueMail, withdrawMails } from '../../../../server/src/registry/write/mails.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { makeOrdinaryFolder } from '../../../support/postgres-user.ts'
@@ -14,6 +9,7 @@ import { startSmtp, type Smtp } from '../../../support/smtp.ts'
 import { answerOf } from '../access/people.ts'
 import { startServer } from '../world/process.ts'
 import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+import { smtpAt } from './smtp-at.ts'
 
 let testbeds: Testbeds
 beforeAll(async () => {
@@ -23,14 +19,6 @@ afterAll(() => testbeds[Symbol.asyncDispose]())
 
 const site = 'https://lab.example/testbed'
 const secretText = 'only the recipient may know this'
-
-/** The settings of a server on this machine. */
-function smtpAt(port: number): SmtpSettings {
-  const url = parseSmtpUrl(`smtp://127.0.0.1:${port}`)
-  const from = parseSender('Testbed <testbed@lab.example>')
-  if (url === null || from === null) throw new Error('no settings')
-  return { ...url, from }
-}
 
 describe('the outbox', () => {
   let smtp: Smtp
