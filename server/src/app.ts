@@ -28,9 +28,11 @@ import { createSmtpTransport } from './mail/transport.ts'
 import { managementPlugin } from './mgmt/management.ts'
 import type { Database } from './postgres/database.ts'
 import { openNotifications } from './postgres/notifications.ts'
+import { openDataFiles } from './registry/data-files.ts'
 import { openRegistry } from './registry/open.ts'
 import type { RouteContext } from './route/context.ts'
 import { auditRoutes } from './route/audit.ts'
+import { dataRoutes } from './route/data.ts'
 import { eventRoutes } from './route/events.ts'
 import { agreementRoutes, groupRoutes } from './route/groups.ts'
 import { historyRoutes } from './route/history.ts'
@@ -83,6 +85,12 @@ export async function buildApp(options: AppOptions): Promise<App> {
   await mkdir(imageDir, { recursive: true, mode: 0o755 })
   const certificate = await ensureCertificate(join(dataDir, 'tls'))
   const registry = await openRegistry({ database, mgmtPrefix, offlineAfterS, onError })
+  const dataFiles = await openDataFiles({
+    dir: join(dataDir, 'data-archives'),
+    registry,
+    minFreeMiB: configuration.minFreeMiB,
+    onError,
+  })
   const notifications = await openNotifications({ database, onError })
   const { smtp, publicUrl } = configuration
   const mail = mailSiteOf(smtp, publicUrl)
@@ -124,6 +132,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     await sender?.[Symbol.asyncDispose]()
     await feed[Symbol.asyncDispose]()
     await notifications[Symbol.asyncDispose]()
+    await dataFiles[Symbol.asyncDispose]()
     await registry[Symbol.asyncDispose]()
   })
   useContractSchemas(app)
@@ -195,6 +204,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     httpsPort: configuration.listen?.port ?? 0,
     contact: { url: configuration.communityUrl, certificateSha256: certificate.sha256 },
     imageDir,
+    dataFiles,
     version,
   }
   const logIn = {
@@ -215,6 +225,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     sliceRoutes(routes, context)
     sliverRoutes(routes, context)
     templateRoutes(routes, context)
+    dataRoutes(routes, context)
     userRoutes(routes, context)
     groupRoutes(routes, context)
     agreementRoutes(routes, context)

@@ -37,9 +37,13 @@ export const routes = {
   sliceEnsure: '/api/slices/ctl/ensure/',
   sliceRenew: '/api/slices/{id}/ctl/renew/',
   sliceReset: '/api/slices/{id}/ctl/reset/',
+  /** PUT a data archive: the slivers of the slice have it from their next update on. */
+  sliceUploadData: '/api/slices/{id}/ctl/upload-data/',
   slivers: '/api/slivers/',
   sliver: '/api/slivers/{id}/',
   sliverUpdate: '/api/slivers/{id}/ctl/update/',
+  /** PUT a data archive for this sliver alone. */
+  sliverUploadData: '/api/slivers/{id}/ctl/upload-data/',
   /** GET: the last report, a SliverLastReport. */
   sliverState: '/api/slivers/{id}/ctl/state/',
   /** GET: the sliver's states, SliverInterval, of a period. */
@@ -62,6 +66,8 @@ export const routes = {
   groupLeave: '/api/groups/{id}/ctl/leave/',
   /** POST an AgreementAccept. */
   groupAcceptAgreement: '/api/groups/{id}/ctl/accept-agreement/',
+  /** PUT a data archive with this SHA-256, or GET it. */
+  groupData: '/api/groups/{id}/data/{hash}',
   agreements: '/api/agreements/',
   agreement: '/api/agreements/{id}/',
   requests: '/api/requests/',

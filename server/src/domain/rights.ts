@@ -149,6 +149,10 @@ export const rights = {
   'read whether mail is sent': { may: operators, object: 'none', changes: false },
   'send a test mail': { may: operators, object: 'none', changes: true },
 
+  // Private code of a group. Nodes unpack it for their slivers; an owner of a node has its token.
+  'upload data': { may: sliceAdmins, object: 'group', changes: true },
+  'read data': { may: ['operator', 'member', 'node itself'], object: 'unnamed', changes: false },
+
   'read the audit trail': { may: operators, object: 'none', changes: false },
 
   // Other groups than CONFINE's operators make templates, too. A template without a group is the operators'.

@@ -10,7 +10,7 @@ import {
 export interface SliverChanges {
   readonly added: readonly number[]
   readonly removed: readonly number[]
-  /** The nodes whose slivers get another template or other resources, so that they are reset. */
+  /** The nodes whose slivers get another template, other resources or other data, so that they are made again. */
   readonly remade: readonly number[]
   /** The slivers whose content a researcher would lose, and why. */
   readonly losses: readonly { readonly node: string; readonly why: string }[]
@@ -46,19 +46,22 @@ export interface WantedSlivers {
   readonly template: Template
   /** The previous template; null: none. */
   readonly templateBefore: { readonly id: number; readonly name: string } | null
+  /** The SHA-256 of the slice's data archive, and of the previous one; null: none. */
+  readonly data: string | null
+  readonly dataBefore: string | null
 }
 
 /** Compare the present slivers of a slice with the wanted ones. */
 export function compareSlivers(
   present: readonly Sliver[],
-  { nodes, resources, template, templateBefore }: WantedSlivers,
+  { nodes, resources, ...wants }: WantedSlivers,
 ): SliverChanges {
   const wanted = new Set(nodes.map(({ id }) => id))
   const has = new Set(present.map(({ node }) => node.id))
   const removed = present.filter(({ node }) => !wanted.has(node.id))
   const remade = present.flatMap((sliver) => {
     if (!wanted.has(sliver.node.id)) return []
-    const why = whyRemade(sliver, resources, { template, templateBefore })
+    const why = whyRemade(sliver, resources, wants)
     return why === null ? [] : [{ sliver, why }]
   })
   const losses = [
@@ -78,15 +81,23 @@ export function compareSlivers(
 function whyRemade(
   sliver: Sliver,
   resources: readonly ResourceRequest[],
-  { template, templateBefore }: Pick<WantedSlivers, 'template' | 'templateBefore'>,
+  { template, templateBefore, data, dataBefore }: Omit<WantedSlivers, 'nodes' | 'resources'>,
 ): string | null {
   if (templateBefore?.id !== template.id)
     return `its template becomes ${template.name} instead of ${templateBefore?.name ?? 'none'}`
+  // A sliver with data of its own keeps it.
+  if (data !== dataBefore && (sliver.data_sha256 ?? null) === null)
+    return `its data becomes ${nameOf(data)} instead of ${nameOf(dataBefore)}`
   const changes = resources.flatMap(({ name, req, unit = '' }) => {
     const before = sliver.resources.find((each) => each.name === name)?.req
     return before === req ? [] : [`${name} becomes ${req} ${unit} instead of ${before ?? 0}`]
   })
   return changes.length === 0 ? null : `its ${changes.join(' and its ')}`
+}
+
+/** Name a data archive by the beginning of its SHA-256. */
+function nameOf(data: string | null): string {
+  return data === null ? 'none' : data.slice(0, 12)
 }
 
 /** Tell whether a sliver was never deployed, so that nothing in it can be lost. */

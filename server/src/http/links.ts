@@ -36,6 +36,7 @@ const functions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   [routes.slice]: {
     'registry/do-renew': routes.sliceRenew,
     'registry/do-reset': routes.sliceReset,
+    'controller/do-upload-data': routes.sliceUploadData,
   },
   [routes.group]: {
     'registry/do-leave': routes.groupLeave,
@@ -47,6 +48,7 @@ const functions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   [routes.sliver]: {
     'registry/do-update': routes.sliverUpdate,
+    'controller/do-upload-data': routes.sliverUploadData,
     'controller/state': routes.sliverState,
     'controller/history': routes.sliverHistory,
     'controller/availability': routes.sliverAvailability,

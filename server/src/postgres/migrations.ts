@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
+import { addDataArchives } from './migration/data-archives.ts'
 import { addGroupTemplates } from './migration/group-templates.ts'
 import { addHistory } from './migration/history.ts'
 import { addMails } from './migration/mails.ts'
@@ -32,6 +33,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0016-journal-end': { up: endRecordsAtContact },
   '0017-mails': { up: addMails },
   '0018-password-resets': { up: addPasswordResets },
+  '0019-data-archives': { up: addDataArchives },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

@@ -41,6 +41,7 @@ export interface Tables {
   readonly servers: ServerTable
   readonly hosts: HostTable
   readonly templates: TemplateTable
+  readonly data_archives: DataArchiveTable
   readonly slices: SliceTable
   readonly slice_owners: SliceOwnerTable
   readonly slivers: SliverTable
@@ -206,6 +207,15 @@ export interface TemplateTable {
   image_size_bytes: number | null
 }
 
+/** The data archives that groups have uploaded. The files are named by their SHA-256, so groups with the same content share one. */
+export interface DataArchiveTable {
+  group_id: number
+  sha256: string
+  size_bytes: number
+  /** When a slice or sliver last named it, or it was uploaded. While one names it, at most an hour ago. */
+  named_on: Generated<Date>
+}
+
 export interface SliceTable {
   id: Generated<number>
   /** The last warning of its end, as the number of days before it; null: none. */
@@ -222,6 +232,8 @@ export interface SliceTable {
   default_template_id: number | null
   default_set_state: SliceSetState
   default_resources: Json<ResourceRequest[]>
+  /** The data archive of slivers that have none of their own. */
+  default_data_sha256: string | null
 }
 
 /** The group that owns, or owned, each slice. Rows stay after a slice was removed, because its samples stay. */
@@ -239,6 +251,8 @@ export interface SliverTable {
   properties: Json<Properties>
   /** All resources that the sliver was promised. */
   resources: Json<ResourceRequest[]>
+  /** Its own data archive; null: that of its slice. */
+  data_sha256: string | null
   state: SliverState
   state_reason: string | null
   state_changed_on: Date | null

@@ -9,6 +9,7 @@ import {
   type NodeTarget,
 } from '@community-lab/contract'
 import { sql } from 'kysely'
+import { dataUri } from './read/data-uri.ts'
 import type { Db } from './read/selection.ts'
 
 /** Read the targets of nodes, with everything that their agents need, in one query. A node that does not exist has none. */
@@ -64,6 +65,15 @@ function readTargetSlivers(tx: Db, nodeIds: readonly number[]) {
     .selectFrom('slivers')
     .innerJoin('slices', 'slices.id', 'slivers.slice_id')
     .leftJoin('templates', 'templates.id', 'slices.default_template_id')
+    .leftJoin('data_archives', (join) =>
+      join
+        .onRef('data_archives.group_id', '=', 'slices.group_id')
+        .on(
+          'data_archives.sha256',
+          '=',
+          sql<string>`coalesce(slivers.data_sha256, slices.default_data_sha256)`,
+        ),
+    )
     .select([
       'slivers.node_id',
       'slivers.set_state',
@@ -81,6 +91,8 @@ function readTargetSlivers(tx: Db, nodeIds: readonly number[]) {
       'templates.node_archs',
       'templates.is_active',
       'templates.image_sha256',
+      'data_archives.sha256 as data_sha256',
+      'data_archives.size_bytes as data_size_bytes',
     ])
     .where('slivers.node_id', '=', sql<number>`any(${nodeIds}::int[])`)
     .orderBy('slices.id')
@@ -113,6 +125,14 @@ function showSliver(sliver: TargetSliver, keys: readonly string[]): NodeTarget['
                 ? null
                 : path(routes.templateImage, { id: sliver.template_id }),
             image_sha256: sliver.image_sha256,
+          },
+    data:
+      sliver.data_sha256 === null
+        ? null
+        : {
+            uri: dataUri({ groupId: sliver.group_id, sha256: sliver.data_sha256 }),
+            sha256: sliver.data_sha256,
+            size_bytes: sliver.data_size_bytes ?? 0,
           },
     resources: sliver.resources,
     interfaces: [...defaultInterfaces],

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { EventFeed } from '../events/feed.ts'
 import { readId } from '../http/id.ts'
+import type { DataFiles } from '../registry/data-files.ts'
 import type { FirstContact } from '../registry/write/enrollment.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { RegistryStore } from '../registry/store.ts'
@@ -15,6 +16,7 @@ export interface RouteContext {
   readonly contact: FirstContact
   /** The folder of the templates' images. */
   readonly imageDir: string
+  readonly dataFiles: DataFiles
   readonly version: string
 }
 

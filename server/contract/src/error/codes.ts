@@ -2,6 +2,7 @@ import { agentCodes } from './agent-codes.ts'
 import { agentCoreCodes } from './agent-core-codes.ts'
 import { agentSliverCodes } from './agent-sliver-codes.ts'
 import { cliCodes } from './cli-codes.ts'
+import { dataCodes } from './data-codes.ts'
 import { groupCodes } from './group-codes.ts'
 import { kernelCodes } from './kernel-codes.ts'
 import { managementCodes } from './management-codes.ts'
@@ -15,6 +16,7 @@ import { vctCodes } from './vct-codes.ts'
 export const errorCodes = {
   ...requestCodes,
   ...testbedCodes,
+  ...dataCodes,
   ...groupCodes,
   ...telemetryCodes,
   ...processCodes,

@@ -8,9 +8,11 @@ import {
   Properties,
   Ref,
   ResourceRequest,
+  Sha256,
   SliverRef,
   Time,
 } from './common.ts'
+import { dataInput, dataMembers } from './data.ts'
 import { Sliver } from './sliver.ts'
 
 /** The configuration of slivers that have none of their own. */
@@ -18,6 +20,7 @@ export const SliverDefaults = Type.Object({
   instance_sn: Type.Integer(),
   template: nullable(Ref),
   set_state: SliceSetState,
+  ...dataMembers,
   resources: Type.Array(ResourceRequest),
 })
 
@@ -60,6 +63,7 @@ export const SliceCreate = Type.Object(
         {
           template: Type.Optional(nullable(Type.Object({ id: Id }))),
           set_state: Type.Optional(SliceSetState),
+          ...dataInput,
           resources: Type.Optional(Type.Array(ResourceRequest, { maxItems: 16 })),
         },
         { additionalProperties: false },
@@ -77,7 +81,10 @@ export const SlicePatch = Type.Object(
     properties: Type.Optional(Properties),
     set_state: Type.Optional(SliceSetState),
     sliver_defaults: Type.Optional(
-      Type.Object({ set_state: Type.Optional(SliceSetState) }, { additionalProperties: false }),
+      Type.Object(
+        { set_state: Type.Optional(SliceSetState), ...dataInput },
+        { additionalProperties: false },
+      ),
     ),
   },
   { additionalProperties: false },
@@ -88,8 +95,10 @@ export type SlicePatch = Static<typeof SlicePatch>
  * A whole slice by name, as `slices.ensure` sends it. The server checks the whole description. It either refuses it, with the constraint and the nearest change
  * that would be accepted, or carries it out in one transaction. Sending it again changes nothing.
  *
- * `nodes` has names. A description that would remove slivers, or recreate them with another template or other resources, is refused with LAB_SLICE_WOULD_LOSE
+ * `nodes` has names. A description that would remove slivers, or recreate them with another template, other resources or other data, is refused with LAB_SLICE_WOULD_LOSE
  * unless `may_lose` is `slivers`. Without it, a sliver stays on a node that is not listed and not in production, because the user could not list that node.
+ *
+ * `data_sha256` is that of a data archive that the group has uploaded. Null: the slivers have none; omitted: as before.
  *
  * `group` is the name of the group that a new slice belongs to; a user who creates slices for one group only may omit it. A slice stays with its group.
  */
@@ -102,6 +111,7 @@ export const SliceSpec = Type.Object(
     nodes: Type.Array(Name, { minItems: 1, maxItems: 10_000, uniqueItems: true }),
     set_state: Type.Optional(SliceSetState),
     resources: Type.Optional(Type.Array(ResourceRequest, { maxItems: 16 })),
+    data_sha256: Type.Optional(nullable(Sha256)),
     may_lose: Type.Optional(
       Type.Enum(['nothing', 'slivers'] as const, {
         description: 'what may be lost to make the slice so; default nothing',

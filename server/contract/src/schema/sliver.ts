@@ -12,6 +12,7 @@ import {
   ResourceRequest,
   Time,
 } from './common.ts'
+import { dataInput, dataMembers } from './data.ts'
 
 /** The kinds of interfaces of a sliver. Source: CONFINE's interface types; this version has the two below. */
 export const InterfaceType = Type.Enum(['management', 'public6'] as const)
@@ -70,6 +71,7 @@ export const Sliver = Type.Object(
     description: Description,
     instance_sn: Type.Integer(),
     template: nullable(Ref),
+    ...dataMembers,
     set_state: nullable(SliceSetState),
     effective_set_state: SliceSetState,
     properties: Properties,
@@ -93,6 +95,7 @@ export const SliverCreate = Type.Object(
     description: Type.Optional(Description),
     set_state: Type.Optional(nullable(SliceSetState)),
     properties: Type.Optional(Properties),
+    ...dataInput,
   },
   { additionalProperties: false },
 )
@@ -104,6 +107,7 @@ export const SliverPatch = Type.Object(
     description: Type.Optional(Description),
     set_state: Type.Optional(nullable(SliceSetState)),
     properties: Type.Optional(Properties),
+    ...dataInput,
   },
   { additionalProperties: false },
 )

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { NodeSetState, SliceSetState } from '../state.ts'
-import { nullable, ResourceRequest } from './common.ts'
+import { nullable, ResourceRequest, Sha256 } from './common.ts'
 import { Lends } from './lends.ts'
 import { Arch } from './node.ts'
 import { SliverInterface } from './sliver.ts'
@@ -23,6 +23,16 @@ export const SliverTarget = Type.Object({
       image_uri: nullable(Type.String({ description: 'a path on the server' })),
       image_sha256: nullable(Type.String()),
     }),
+  ),
+  /** Its data archive; null: none. */
+  data: Type.Optional(
+    nullable(
+      Type.Object({
+        uri: Type.String({ description: 'a path on the server' }),
+        sha256: Sha256,
+        size_bytes: Type.Integer({ minimum: 0 }),
+      }),
+    ),
   ),
   resources: Type.Array(ResourceRequest),
   interfaces: Type.Array(SliverInterface),

@@ -103,6 +103,7 @@ const sliceColumns: FilterColumns = {
   '/instance_sn': integer(sql`slices.instance_sn`),
   '/sliver_defaults/instance_sn': integer(sql`slices.default_instance_sn`),
   '/sliver_defaults/set_state': text(sql`slices.default_set_state`),
+  '/sliver_defaults/data_sha256': text(sql`slices.default_data_sha256`),
   '/sliver_defaults/template/id': integer(sql`slices.default_template_id`),
   '/slivers/_/id': sliverOf('slice'),
 }
@@ -122,6 +123,7 @@ const sliverColumns: FilterColumns = {
   '/state': text(sql`slivers.state`),
   '/instance_sn': integer(sql`slivers.instance_sn`),
   '/template/id': integer(sql`slices.default_template_id`),
+  '/data_sha256': text(sql`slivers.data_sha256`),
 }
 
 const templateColumns: FilterColumns = {

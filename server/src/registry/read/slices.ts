@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { path, routes, sliverId, type Slice } from '@community-lab/contract'
+import { showData } from './data-uri.ts'
 import { selectPart, type Db, type Selection } from './selection.ts'
 
 /** Read slices. */
@@ -42,6 +43,7 @@ export async function readSlices(
               id: row.default_template_id,
             },
       set_state: row.default_set_state,
+      ...showData(row.group_id, row.default_data_sha256),
       resources: row.default_resources,
     },
     slivers: (bySlice.get(row.id) ?? []).map(({ node_id }) => {

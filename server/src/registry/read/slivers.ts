@@ -9,6 +9,7 @@ import {
   sliverManagementAddress,
   type Sliver,
 } from '@community-lab/contract'
+import { showData } from './data-uri.ts'
 import { selectPart, type Db, type SliverSelection, type Surroundings } from './selection.ts'
 
 /** Read slivers, ordered by slice and node. */
@@ -27,6 +28,7 @@ export async function readSlivers(
       'slices.set_state as slice_set_state',
       'slices.default_set_state',
       'slices.default_template_id',
+      'slices.group_id',
     ])
     .orderBy('slivers.slice_id')
     .orderBy('slivers.node_id')
@@ -55,6 +57,7 @@ export async function readSlivers(
       instance_sn: row.instance_sn,
       template:
         template === null ? null : { uri: path(routes.template, { id: template }), id: template },
+      ...showData(row.group_id, row.data_sha256),
       set_state: row.set_state,
       effective_set_state: effectiveSetState(
         row.slice_set_state,

@@ -14,17 +14,18 @@ import { compareSlivers, keptNodes, type SliverChanges } from '../../domain/slic
 import type { Change } from '../change.ts'
 import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
+import { nameArchive } from './data-archives.ts'
 import { admitOn, lockAdmission, requireQuota } from './admission.ts'
 import { insertSlice, noteSlice, requireSlices } from './slices.ts'
 import { requireUsable } from './template-rules.ts'
 import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'
 
 /**
- * Create or change a slice as its spec says, or refuse the whole spec. Sending a spec again changes nothing. A sliver is reset when its template or resources
+ * Create or change a slice as its spec says, or refuse the whole spec. Sending a spec again changes nothing. A sliver is made again when its template, resources or data
  * change.
  *
- * @throws {@link LabError} LAB_NAME_TAKEN when another group has the name; LAB_GROUP_NOT_ALLOWED; LAB_GROUP_QUOTA; LAB_SLICE_WOULD_LOSE when slivers would be removed or reset
- * and the spec does not allow it; the errors of {@link admitOn}.
+ * @throws {@link LabError} LAB_NAME_TAKEN when another group has the name; LAB_GROUP_NOT_ALLOWED; LAB_GROUP_QUOTA; LAB_SLICE_WOULD_LOSE when slivers would be removed or made
+ * again and the spec does not allow it; LAB_DATA_UNKNOWN; the errors of {@link admitOn}.
  */
 export async function ensureSlice(
   store: RegistryStore,
@@ -46,7 +47,9 @@ export async function ensureSlice(
       present,
       template,
     })
-    const changes = compareSlivers(present, { ...admission, templateBefore })
+    const dataBefore = slice?.sliver_defaults.data_sha256 ?? null
+    const data = spec.data_sha256 === undefined ? dataBefore : spec.data_sha256
+    const changes = compareSlivers(present, { ...admission, templateBefore, data, dataBefore })
     if (changes.losses.length > 0 && spec.may_lose !== 'slivers')
       throw new LabError('LAB_SLICE_WOULD_LOSE', {
         slice: spec.name,
@@ -59,7 +62,9 @@ export async function ensureSlice(
     const before = slice === undefined ? noUse : useOf(present.map(({ resources }) => resources))
     const after = useOf(admission.nodes.map(() => admission.resources))
     await requireQuota(change, { groupId, slice: spec.name, growth: growthOf(before, after) })
-    const sliceId = await writeSlice(change, { groupId, spec, slice, admission })
+    // Last, so that nothing is uploaded for a slice that would be refused.
+    if (data !== null && data !== dataBefore) await nameArchive(change, { groupId, sha256: data })
+    const sliceId = await writeSlice(change, { groupId, spec, slice, admission, data })
     await writeSlivers(change, sliceId, { changes, resources: admission.resources })
     const [shown] = await store.read.slices(tx, { ids: [sliceId] })
     return {
@@ -109,11 +114,13 @@ interface WantedSlice {
   readonly spec: SliceSpec
   readonly slice: Slice | undefined
   readonly admission: Admission
+  /** The SHA-256 of its data archive; null: none. */
+  readonly data: string | null
 }
 
 async function writeSlice(
   change: Change,
-  { groupId, spec, slice, admission }: WantedSlice,
+  { groupId, spec, slice, admission, data }: WantedSlice,
 ): Promise<number> {
   const values = {
     description: spec.description ?? slice?.description ?? '',
@@ -121,6 +128,7 @@ async function writeSlice(
     default_template_id: admission.template.id,
     default_set_state: 'start' as const,
     default_resources: JSON.stringify(admission.resources),
+    default_data_sha256: data,
   }
   if (slice === undefined)
     return insertSlice(change, { name: spec.name, group_id: groupId, properties: '{}', ...values })
@@ -129,6 +137,7 @@ async function writeSlice(
     slice.set_state === values.set_state &&
     slice.sliver_defaults.set_state === values.default_set_state &&
     slice.sliver_defaults.template?.id === values.default_template_id &&
+    (slice.sliver_defaults.data_sha256 ?? null) === data &&
     isDeepStrictEqual(slice.sliver_defaults.resources, admission.resources)
   if (same) return slice.id
   await change.tx.updateTable('slices').set(values).where('id', '=', slice.id).execute()

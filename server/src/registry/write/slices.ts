@@ -12,6 +12,7 @@ import type { RegistryStore } from '../store.ts'
 import { requireAllowed } from './group-rules.ts'
 import { lockAdmission, requireQuota } from './admission.ts'
 import { lockRow } from './lock-row.ts'
+import { readDataInput } from './data-archives.ts'
 import { requireUsable } from './template-rules.ts'
 
 const expiry = (): Date => new Date(Date.now() + sliceLifeMs)
@@ -22,7 +23,10 @@ export async function readSlice(store: RegistryStore, id: number, tx = store.db)
   return found(slice, 'slice', id)
 }
 
-/** Create an empty slice in `register`. @throws {@link LabError} LAB_NAME_TAKEN, LAB_NOT_FOUND (its template), LAB_GROUP_NOT_ALLOWED, LAB_GROUP_QUOTA. */
+/**
+ * Create an empty slice in `register`. @throws {@link LabError} LAB_NAME_TAKEN, LAB_NOT_FOUND (its template), LAB_GROUP_NOT_ALLOWED, LAB_GROUP_QUOTA, and those of
+ * {@link readDataInput}.
+ */
 export async function createSlice(
   store: RegistryStore,
   groupId: number,
@@ -46,13 +50,17 @@ export async function createSlice(
       set_state: 'register',
       default_template_id: templateId,
       default_set_state: defaults.set_state ?? 'start',
+      default_data_sha256: (await readDataInput(change, groupId, defaults)) ?? null,
       default_resources: JSON.stringify(completeResources(defaults.resources ?? [])),
     })
     return readSlice(store, id, change.tx)
   })
 }
 
-/** Change a slice. @throws {@link LabError} LAB_NOT_FOUND, LAB_REQUEST_PRECONDITION_FAILED, LAB_GROUP_NOT_ALLOWED. */
+/**
+ * Change a slice. Slivers have other data from their next update on. @throws {@link LabError} LAB_NOT_FOUND, LAB_REQUEST_PRECONDITION_FAILED, LAB_GROUP_NOT_ALLOWED,
+ * and those of {@link readDataInput}.
+ */
 export async function patchSlice(
   store: RegistryStore,
   id: number,
@@ -62,9 +70,11 @@ export async function patchSlice(
   return changeSlice(store, id, ifMatch, async (change, slice) => {
     if (body.set_state === 'start' && slice.set_state !== 'start')
       await requireSlices(change, slice.group.id, `start slice ${slice.name}`)
+    const data = await readDataInput(change, slice.group.id, body.sliver_defaults ?? {})
     await change.tx
       .updateTable('slices')
       .set({
+        ...(data === undefined ? {} : { default_data_sha256: data }),
         description: body.description ?? slice.description,
         properties: JSON.stringify(body.properties ?? slice.properties),
         set_state: body.set_state ?? slice.set_state,

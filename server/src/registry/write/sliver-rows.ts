@@ -16,6 +16,8 @@ export interface NewSlivers extends SliverPlaces {
   readonly setState?: SliceSetState | null
   /** A JSON object. */
   readonly properties?: string
+  /** The data archive of these slivers; null, the default: that of the slice. */
+  readonly dataSha256?: string | null
 }
 
 /**
@@ -24,12 +26,13 @@ export interface NewSlivers extends SliverPlaces {
  */
 export async function insertSlivers(change: Change, slivers: NewSlivers): Promise<void> {
   const { sliceId, nodeIds, resources } = slivers
-  const { description = '', setState = null, properties = '{}' } = slivers
+  const { description = '', setState = null, properties = '{}', dataSha256 = null } = slivers
   await sql`
     insert into slivers
-      (slice_id, node_id, description, set_state, instance_sn, properties, resources, state)
+      (slice_id, node_id, description, set_state, instance_sn, properties, resources, data_sha256,
+        state)
     select slices.id, wanted.id, ${description}, ${setState}, slices.default_instance_sn,
-      ${properties}::jsonb, ${resources}::jsonb, 'unknown'
+      ${properties}::jsonb, ${resources}::jsonb, ${dataSha256}, 'unknown'
     from slices, unnest(${nodeIds}::int[]) as wanted (id)
     where slices.id = ${sliceId}`.execute(change.tx)
   noteSlivers(change, slivers, 'created')

@@ -12,7 +12,8 @@ import type { Change } from '../change.ts'
 import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
 import { admitOn, lockAdmission, requireQuota } from './admission.ts'
-import { requireSlices } from './slices.ts'
+import { readDataInput } from './data-archives.ts'
+import { readSlice, requireSlices } from './slices.ts'
 import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'
 
 /** Read one sliver. @throws {@link LabError} LAB_NOT_FOUND. */
@@ -61,6 +62,7 @@ export async function createSliver(store: RegistryStore, body: SliverCreate): Pr
       resources: JSON.stringify(resources),
       ...(body.description === undefined ? {} : { description: body.description }),
       setState: body.set_state ?? null,
+      dataSha256: (await readDataInput(change, group.id, body)) ?? null,
       properties: JSON.stringify(body.properties ?? {}),
     })
     return readSliver(store, id, tx)
@@ -77,9 +79,12 @@ export async function patchSliver(
   return store.change(async (change) => {
     const sliver = await lockSliver(store, change, id)
     checkIfMatch(ifMatch, sliver)
+    const { group } = await readSlice(store, sliver.slice.id, change.tx)
+    const data = await readDataInput(change, group.id, body)
     await change.tx
       .updateTable('slivers')
       .set({
+        ...(data === undefined ? {} : { data_sha256: data }),
         description: body.description ?? sliver.description,
         set_state: body.set_state === undefined ? sliver.set_state : body.set_state,
         properties: JSON.stringify(body.properties ?? sliver.properties),

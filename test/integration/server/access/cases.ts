@@ -257,5 +257,12 @@ const things: readonly Case[] = [
   },
 ]
 
+const data: readonly Case[] = [
+  { method: 'GET', route: routes.groupData, id: 2 },
+  { method: 'PUT', route: routes.groupData, id: 2, body: image, headers: gzip },
+  { method: 'PUT', route: routes.sliceUploadData, id: 1, body: image, headers: gzip },
+  { method: 'PUT', route: routes.sliverUploadData, id: '1@1', body: image, headers: gzip },
+]
+
 /** Every operation of the API but streams and files of samples, events and enrolment, which are tested where they are made. */
-export const cases: readonly Case[] = [...reads, ...readsOfOne, ...people, ...things]
+export const cases: readonly Case[] = [...reads, ...readsOfOne, ...people, ...data, ...things]

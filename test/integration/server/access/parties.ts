@@ -1,7 +1,7 @@
-import { routes, type User } from '@community-lab/contract'
+import { path, routes, type User } from '@community-lab/contract'
 import { sql } from 'kysely'
 import type { Asker } from '../../../../server/src/domain/asker.ts'
-import { makeToken, type Testbeds, type TestbedWorld } from '../world/testbed.ts'
+import { image, makeToken, type Testbeds, type TestbedWorld } from '../world/testbed.ts'
 
 /** Everybody who may ask. The admins and the member are of group `red`; `node` is n1, which is red's. */
 export const askers = [
@@ -63,6 +63,10 @@ export async function startParties(testbeds: Testbeds): Promise<PartiesWorld> {
   await ask({ text: 'Be kind.' }, routes.agreements)
   const spec = { name: 'mine', template: 'tiny', nodes: ['n1'] }
   await world.ask(world.red, 'PUT', routes.sliceEnsure, { body: spec })
+  await world.ask(world.red, 'PUT', path(routes.sliceUploadData, { id: 1 }), {
+    body: image,
+    headers: { 'content-type': 'application/gzip' },
+  })
 
   const ids = new Map<string, number>()
   const makeUser = async (name: string) => {

@@ -5,7 +5,7 @@ import { accessPlugin } from '../../../../server/src/access/access.ts'
 import { createSessionCookie } from '../../../../server/src/access/session-cookie.ts'
 import { findRefusal } from '../../../../server/src/domain/asker.ts'
 import type { RightName } from '../../../../server/src/domain/rights.ts'
-import { aReport, makeToken, startTestbeds, type Testbeds } from '../world/testbed.ts'
+import { aReport, imageSha256, makeToken, startTestbeds, type Testbeds } from '../world/testbed.ts'
 import { cases, type Case } from './cases.ts'
 import { askers, startParties, type AskerName, type PartiesWorld } from './parties.ts'
 
@@ -69,7 +69,7 @@ function expectedOf(
 async function outcomeOf(parties: PartiesWorld, asker: AskerName, each: Case): Promise<string> {
   const { method, route, spare, body, headers } = each
   const id = spare === undefined ? each.id : await parties.makeSpare(spare)
-  const url = id === undefined ? route : path(route, { id })
+  const url = id === undefined ? route : path(route, { id, hash: imageSha256 })
   const answer = await parties.world.ask(parties.tokens[asker], method, url, {
     ...(body === undefined ? {} : { body }),
     ...(headers === undefined ? {} : { headers }),

@@ -157,14 +157,14 @@ export const differences: readonly Difference[] = [
     reason: 'slivers have no isolated interfaces yet; the member is ignored',
   },
   {
-    of: /^(slices|slivers) /u,
-    is: /^no member .*\/data_(uri|sha256)$|^no relation .*\/do-upload-data$/u,
-    reason: 'slivers have no data archives yet',
+    of: /^(slices|slivers) upload-data$/u,
+    is: /^status 405, not/u,
+    reason: 'a data archive is uploaded by PUT as it is, not as a part of a form',
   },
   {
-    of: /^(slices|slivers) (upload-data|create bad)$/u,
-    is: /^status (404|201), not/u,
-    reason: 'slivers have no data archives yet',
+    of: /^slices create bad$/u,
+    is: /^no member \/sliver_defaults$/u,
+    reason: 'a data_uri of another server is refused whether its SHA-256 is known or not',
   },
   {
     of: /^slivers /u,

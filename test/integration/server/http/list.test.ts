@@ -262,6 +262,7 @@ describe('CONFINE’s Link relations', () => {
       'registry/slice-list': '/api/slices/',
       'registry/do-renew': '/api/slices/1/ctl/renew/',
       'registry/do-reset': '/api/slices/1/ctl/reset/',
+      'controller/do-upload-data': '/api/slices/1/ctl/upload-data/',
     })
     const { 'registry/do-update': update = '' } = await links('/api/slivers/1@1/')
     const headers = { 'content-type': 'application/json' }

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
+import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -43,6 +43,8 @@ export interface TestbedWorld extends World {
 
 /** A body of an image, small but gzip. */
 export const image = gzipSync('a root file system')
+/** The SHA-256 of that. */
+export const imageSha256 = createHash('sha256').update(image).digest('hex')
 
 /** A node's key of the management network. */
 export interface TincKey {

@@ -19,7 +19,7 @@ describe('bodies of CONFINE’s clients', () => {
     expect(prepareBody(SliceCreate)(slice)).toEqual({
       name: 'delay',
       group: { id: 2 },
-      sliver_defaults: { template: null },
+      sliver_defaults: { template: null, data_uri: '' },
     })
   })
 

@@ -119,6 +119,8 @@ const table: Readonly<Record<RightName, string>> = {
   'remove a template': 'sgo',
   'make a template public': 'o',
   'read a template’s image': 'msngoi',
+  'upload data': 'sgo',
+  'read data': 'msngoi',
 }
 
 const names = Object.keys(rights) as RightName[]

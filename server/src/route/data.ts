@@ -1,0 +1,125 @@
+import { DataArchive, LabError, maxDataBytes, routes, Slice, Sliver } from '@community-lab/contract'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Readable } from 'node:stream'
+import type { TSchema } from 'typebox'
+import { permit } from '../access/permit.ts'
+import type { RightName } from '../domain/rights.ts'
+import { sendFile } from '../http/send-file.ts'
+import { hasArchive, usesArchive } from '../registry/write/data-archives.ts'
+import { patchSlice, readSlice } from '../registry/write/slices.ts'
+import { patchSliver, readSliver } from '../registry/write/slivers.ts'
+import { numericId, pattern, type RouteContext } from './context.ts'
+
+const types = [
+  'application/gzip',
+  'application/x-gzip',
+  'application/zstd',
+  'application/x-tar',
+  'application/octet-stream',
+]
+
+type Upload = FastifyRequest<{ Params: { id: string; hash?: string }; Body: Readable }>
+
+/** Routes of data archives, which groups upload for their slivers. Uploads are streamed to disk. */
+export function dataRoutes(app: FastifyInstance, { registry, dataFiles }: RouteContext): void {
+  async function take(request: Upload, groupId: number): Promise<DataArchive> {
+    const announced = request.headers['content-length']
+    const given = request.params.hash ?? request.headers['x-sha256']
+    const archive = {
+      groupId,
+      group: (await registry.groupContact(groupId))?.name ?? String(groupId),
+      sha256: typeof given === 'string' ? given : null,
+      sizeBytes: announced === undefined ? null : Number(announced),
+    }
+    // The sender may have lost the right while the archive came.
+    return dataFiles.take(request.body, archive, () => request.permitAgain())
+  }
+
+  /** Add a route that takes an archive. It has a scope of its own, because only these routes accept such bodies. */
+  function uploadRoute({ url, right, tag, summary, schema, handle }: UploadRoute): void {
+    void app.register((scope, _options, done) => {
+      scope.addContentTypeParser(types, (_request, body, parsed) => parsed(null, body))
+      scope.put(
+        url,
+        {
+          bodyLimit: maxDataBytes,
+          config: { right },
+          schema: { tags: [tag], summary, consumes: types, response: { 200: schema } },
+        },
+        (request: Upload) => handle(request),
+      )
+      done()
+    })
+  }
+
+  uploadRoute({
+    url: pattern(routes.groupData),
+    right: 'upload data',
+    tag: 'groups',
+    summary: 'Upload a data archive with this SHA-256, for slices to name',
+    schema: DataArchive,
+    handle: (request) => take(request, numericId(request, 'group')),
+  })
+  uploadRoute({
+    url: pattern(routes.sliceUploadData),
+    right: 'change a slice',
+    tag: 'slices',
+    summary: 'Upload the data archive of its slivers; they have it from their next update on',
+    schema: Slice,
+    handle: async (request) => {
+      const { id, group } = await readSlice(registry, numericId(request, 'slice'))
+      const { sha256 } = await take(request, group.id)
+      return patchSlice(registry, id, { sliver_defaults: { data_sha256: sha256 } }, null)
+    },
+  })
+  uploadRoute({
+    url: pattern(routes.sliverUploadData),
+    right: 'change a sliver',
+    tag: 'slivers',
+    summary: 'Upload a data archive for it alone; it has it from its next update on',
+    schema: Sliver,
+    handle: async (request) => {
+      const { id, slice } = await readSliver(registry, request.params.id)
+      const { group } = await readSlice(registry, slice.id)
+      const { sha256 } = await take(request, group.id)
+      return patchSliver(registry, id, { data_sha256: sha256 }, null)
+    },
+  })
+  app.get(
+    pattern(routes.groupData),
+    {
+      config: { right: 'read data' },
+      schema: {
+        tags: ['groups'],
+        summary: 'A data archive',
+        produces: ['application/octet-stream'],
+      },
+    },
+    async (request: FastifyRequest<{ Params: { id: string; hash: string } }>, reply) => {
+      const { principal, params } = request
+      const archive = { groupId: numericId(request, 'group'), sha256: params.hash }
+      const { groupId, sha256 } = archive
+      const { nodeId } = principal
+      const isItsNode = nodeId !== null && (await usesArchive(registry.db, nodeId, archive))
+      permit(principal, 'read data', {
+        owner: { groupId, ...(isItsNode ? { nodeId } : {}) },
+        group: await registry.groupContact(groupId),
+      })
+      if (!(await hasArchive(registry.db, archive)))
+        throw new LabError('LAB_NOT_FOUND', { kind: 'data archive', id: sha256.slice(0, 64) })
+      const type = 'application/octet-stream'
+      return sendFile(request, reply, { file: dataFiles.file(sha256), etag: sha256, type })
+    },
+  )
+}
+
+/** A route that takes an archive. */
+interface UploadRoute {
+  readonly url: string
+  readonly right: RightName
+  readonly tag: string
+  readonly summary: string
+  /** The schema of the answer. */
+  readonly schema: TSchema
+  readonly handle: (request: Upload) => Promise<object>
+}
