@@ -1,15 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ChangeEvent } from '@community-lab/contract'
 import type { Kysely } from 'kysely'
+import type { Owner } from '../domain/asker.ts'
 import { channels, type Notifications } from '../postgres/notifications.ts'
 import type { Tables } from '../postgres/tables.ts'
+
+/** An event, and the owner of its object where it is not for everybody. */
+export interface StoredEvent {
+  readonly event: ChangeEvent
+  readonly owner: Owner | null
+}
 
 /** All changes, in the order of commits. */
 export interface EventFeed extends AsyncDisposable {
   /** Return the ids of the oldest event that is kept and of the newest. */
   range(): Promise<{ readonly first: number; readonly last: number }>
   /** Read the events after an id, at most {@link maxEventsPerRead}. */
-  after(id: number): Promise<readonly ChangeEvent[]>
+  after(id: number): Promise<readonly StoredEvent[]>
   /** Read one event; null when it is not kept. */
   one(id: number): Promise<ChangeEvent | null>
   /** Call back when there may be new events. Returns a function that ends this. */
@@ -35,14 +42,14 @@ export async function openEventFeed(options: EventFeedOptions): Promise<EventFee
   const ending = new AbortController()
   const { signal } = ending
   const isEnding = (): boolean => signal.aborted
-  let ring: readonly ChangeEvent[] = []
+  let ring: readonly StoredEvent[] = []
   let newest = (await readRange(db)).last
 
   async function refresh(): Promise<void> {
     for (;;) {
       const events = await readAfter(db, newest)
       ring = [...ring, ...events].slice(-ringSize)
-      newest = events.at(-1)?.id ?? newest
+      newest = events.at(-1)?.event.id ?? newest
       if (events.length < maxEventsPerRead) break
     }
     for (const listener of listeners) listener()
@@ -78,14 +85,14 @@ export async function openEventFeed(options: EventFeedOptions): Promise<EventFee
   return {
     range: () => readRange(db),
     after(id) {
-      const oldest = ring[0]?.id
+      const oldest = ring[0]?.event.id
       if (oldest === undefined || id < oldest - 1) return readAfter(db, id)
       return Promise.resolve(ring.slice(id - oldest + 1, id - oldest + 1 + maxEventsPerRead))
     },
     async one(id) {
-      const inRing = ring.find((event) => event.id === id)
-      const [event] = inRing === undefined ? await readAfter(db, id - 1, 1) : [inRing]
-      return event?.id === id ? event : null
+      const inRing = ring.find(({ event }) => event.id === id)
+      const [found] = inRing === undefined ? await readAfter(db, id - 1, 1) : [inRing]
+      return found?.event.id === id ? found.event : null
     },
     onNews(listener) {
       listeners.add(listener)
@@ -120,7 +127,7 @@ async function readAfter(
   db: Kysely<Tables>,
   id: number,
   limit = maxEventsPerRead,
-): Promise<readonly ChangeEvent[]> {
+): Promise<readonly StoredEvent[]> {
   const rows = await db
     .selectFrom('events')
     .selectAll()
@@ -128,9 +135,12 @@ async function readAfter(
     .orderBy('id')
     .limit(limit)
     .execute()
-  return rows.map((row) => ({
-    ...row,
-    time: row.time.toISOString(),
-    object: row.object as ChangeEvent['object'],
+  return rows.map(({ owner, ...row }) => ({
+    event: {
+      ...row,
+      time: row.time.toISOString(),
+      object: row.object as ChangeEvent['object'],
+    },
+    owner,
   }))
 }

@@ -1,6 +1,7 @@
 import { sql, type Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import { addDataArchives } from './migration/data-archives.ts'
+import { addEventOwners } from './migration/event-owners.ts'
 import { addGroupTemplates } from './migration/group-templates.ts'
 import { addHistory } from './migration/history.ts'
 import { addMails } from './migration/mails.ts'
@@ -34,6 +35,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0017-mails': { up: addMails },
   '0018-password-resets': { up: addPasswordResets },
   '0019-data-archives': { up: addDataArchives },
+  '0020-event-owners': { up: addEventOwners },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

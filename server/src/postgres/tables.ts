@@ -266,6 +266,8 @@ export interface EventTable {
   action: ChangeEvent['action']
   object_id: string
   object: NullableJson<object>
+  /** Whom the event is for: those who may read an object of this group and user; null: its kind says it. */
+  owner: NullableJson<{ readonly groupId: number; readonly userId: number }>
 }
 
 /** The audit trail: who changed what. Rows are only added. */

@@ -11,7 +11,7 @@ import { channels } from '../postgres/notifications.ts'
 import type { Tables } from '../postgres/tables.ts'
 import { currentActor } from './actor.ts'
 import { writeAudit, type Trace } from './audit-trail.ts'
-import { writeEvents, type ChangeNotes, type Note } from './event-log.ts'
+import { writeEvents, type ChangeNotes, type EventOwner, type Note } from './event-log.ts'
 import type { Readers } from './read/readers.ts'
 
 /** A transaction under way, and the notes from which its events are made when it commits. */
@@ -19,18 +19,19 @@ export interface Change {
   readonly tx: Transaction<Tables>
   /**
    * Note that an object was made, changed or deleted. Its event shows it as it is at the end of the transaction. If another change has deleted the object by then, only that
-   * change has an event.
+   * change has an event. `owner` is that of a deleted object whose events are not for everybody.
    */
   note(
     kind: Exclude<EventKind, 'incident'>,
     action: ChangeEvent['action'],
     id: string | number,
+    owner?: EventOwner,
   ): void
   /** Note that all slivers of a slice or of a node were changed, including those that concurrent changes add. */
   noteSlivers(of: 'slice' | 'node', id: number): void
   /** Note that the targets of nodes with slivers of a group or of a template may have changed, including slivers that concurrent changes add. */
   targetsOf(of: 'group' | 'template', id: number): void
-  /** Note a change that has no event, for the audit trail. `name` is the object's, which the trail keeps when the object is gone. */
+  /** Note a change for the audit trail, of a kind whose events do not show who owns what, or of one that has no events. `name` is the object's, which the trail keeps when the object is gone. */
   trace(kind: AuditKind, action: ChangeEvent['action'], id: number, name?: string): void
   /** Note something that an operator should look at. */
   incident(incident: Incident): void
@@ -118,14 +119,15 @@ async function tellCutTokens(tx: Transaction<Tables>, ids: readonly number[]): P
 
 /**
  * The changes that somebody made, for the audit trail. An event of an incident is no change, nor is that of a node which only shows other slivers: the entries of
- * the slivers tell of that.
+ * the slivers tell of that. Changes of groups, users and requests are noted by `trace`, because their events also show what others changed, such as a group's new slice.
  */
 function tracesOf(notes: readonly Note[]): Trace[] {
   const slivers = notes.filter(({ kind }) => kind === 'sliver')
   const shown = new Set(slivers.map(({ id }) => String(parseSliverId(id)?.nodeId)))
   return notes.flatMap(({ kind, action, id }) => {
     const isShown = kind === 'node' && action === 'updated' && shown.has(id)
-    return kind === 'incident' || isShown ? [] : [{ kind, action, id, name: null }]
+    if (kind === 'incident' || kind === 'group' || kind === 'user' || kind === 'request') return []
+    return isShown ? [] : [{ kind, action, id, name: null }]
   })
 }
 
@@ -141,12 +143,12 @@ function createNotes(): Notes & ChangeNotes {
     incidents,
     sliversOf,
     nodesOf,
-    note(kind, action, id) {
+    note(kind, action, id, owner) {
       const key = `${kind} ${id}`
       const before = objects.get(key)
       // An object that is created and then changed in one transaction has one event: `created`.
       const seen = before?.action === 'created' && action === 'updated' ? 'created' : action
-      objects.set(key, { kind, action: seen, id: String(id) })
+      objects.set(key, { kind, action: seen, id: String(id), ...(owner && { owner }) })
     },
     noteSlivers: (of, id) => void sliversOf[of].add(id),
     targetsOf: (of, id) => void nodesOf[of].add(id),

@@ -1,14 +1,28 @@
 import { sql, type Transaction } from 'kysely'
-import { sliverId, type ChangeEvent, type EventKind, type Incident } from '@community-lab/contract'
+import {
+  parseSliverId,
+  sliverId,
+  type ChangeEvent,
+  type EventKind,
+  type Incident,
+} from '@community-lab/contract'
 import { channels } from '../postgres/notifications.ts'
 import type { Tables } from '../postgres/tables.ts'
-import type { Readers } from './read/readers.ts'
+import type { EventObject, Readers } from './read/readers.ts'
+
+/** Whom an event is for, where it is not for everybody: those who may read an object of this group and user. */
+export interface EventOwner {
+  readonly groupId: number
+  readonly userId: number
+}
 
 /** An object that was made, changed or deleted. */
 export interface Note {
   readonly kind: EventKind
   readonly action: ChangeEvent['action']
   readonly id: string
+  /** The owner of a deleted object whose events are not for everybody. */
+  readonly owner?: EventOwner
 }
 
 /** The notes from which the events of a change are made. */
@@ -50,11 +64,16 @@ export async function writeEvents(
     const key = `sliver ${id}`
     if (!notes.has(key)) notes.set(key, { kind: 'sliver', action: 'updated', id })
   }
+  for (const { group_id: groupId } of await findGroups(tx, noted)) {
+    const key = `group ${groupId}`
+    if (!notes.has(key)) notes.set(key, { kind: 'group', action: 'updated', id: String(groupId) })
+  }
   const objects = await readers.objects(tx, [...notes.values()])
-  const events = [...notes].flatMap(([key, { kind, action, id }]): NewEvent[] => {
+  const events = [...notes].flatMap(([key, note]): NewEvent[] => {
     const object = objects.get(key) ?? null
-    if (object === null) return action === 'deleted' ? [{ kind, action, id, object }] : []
-    return [{ kind, action: action === 'created' ? action : 'updated', id, object }]
+    if (object === null) return note.action === 'deleted' ? [{ ...note, object }] : []
+    const action = note.action === 'created' ? note.action : 'updated'
+    return [{ ...note, action, object, ...ownerOf(object) }]
   })
   await insertEvents(tx, last, [...events, ...incidents.map(describeIncident)])
   const found = [...slivers, ...(await findNodes(tx, nodesOf))]
@@ -63,6 +82,11 @@ export async function writeEvents(
 
 interface NewEvent extends Note {
   readonly object: object | null
+}
+
+function ownerOf(object: EventObject): { readonly owner: EventOwner } | null {
+  if (!('decided_by' in object)) return null
+  return { owner: { groupId: object.group.id, userId: object.user.id } }
 }
 
 function describeIncident(incident: Incident): NewEvent {
@@ -85,6 +109,32 @@ async function findSlivers(
     )
     .orderBy('slice_id')
     .orderBy('node_id')
+    .execute()
+}
+
+/** Find the groups that show something else now, because a slice of theirs was made or removed, or takes more or less. */
+async function findGroups(
+  tx: Transaction<Tables>,
+  noted: ChangeNotes['objects'],
+): Promise<readonly { readonly group_id: number }[]> {
+  const notes = [...noted.values()]
+  const withSlivers = new Set(
+    notes.flatMap(({ kind, id }) =>
+      kind === 'sliver' ? [String(parseSliverId(id)?.sliceId)] : [],
+    ),
+  )
+  const sliceIds = notes.flatMap(({ kind, action, id }) =>
+    kind === 'slice' && (action !== 'updated' || withSlivers.has(id)) ? [Number(id)] : [],
+  )
+  if (sliceIds.length === 0) return []
+  // Rows of this table stay when a slice is removed.
+  return tx
+    .selectFrom('slice_owners')
+    .innerJoin('groups', 'groups.id', 'slice_owners.group_id')
+    .select('group_id')
+    .distinct()
+    .where('slice_id', '=', sql<number>`any(${sliceIds}::int[])`)
+    .orderBy('group_id')
     .execute()
 }
 
@@ -119,10 +169,12 @@ async function insertEvents(
   const rows = events.map((event, index) => JSON.stringify({ ...event, number: last + index + 1 }))
   for (const part of splitByLength(rows, maxStatementChars))
     await sql`
-      insert into events (id, kind, action, object_id, object)
-      select number, kind, action, id, nullif(object, 'null'::jsonb)
+      insert into events (id, kind, action, object_id, object, owner)
+      select number, kind, action, id, nullif(object, 'null'::jsonb), owner
       from jsonb_to_recordset(${`[${part.join(',')}]`}::jsonb)
-        as event (number bigint, kind text, action text, id text, object jsonb)`.execute(tx)
+        as event (number bigint, kind text, action text, id text, object jsonb, owner jsonb)`.execute(
+      tx,
+    )
   const value = last + events.length
   await tx.updateTable('counters').set({ value }).where('name', '=', 'event').execute()
   await sql`select pg_notify(${channels.event}, ${String(value)})`.execute(tx)

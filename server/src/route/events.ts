@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { routes, type ChangeEvent } from '@community-lab/contract'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import type { Asker } from '../domain/asker.ts'
+import { followRoles, getsEventsOf } from '../domain/event-reader.ts'
 import { formatCursor, isAfter, maybeCursor, type Cursor } from '../events/cursor.ts'
 import type { EventFeed } from '../events/feed.ts'
 import { beginEventStream, trackStreams } from '../http/streams.ts'
@@ -11,7 +13,7 @@ import type { RouteContext } from './context.ts'
 const lifeMs = 5 * 60_000
 
 /**
- * Send every change as it happens. `hello` tells a new reader where the stream begins. `change` is a change with its id. `reset` tells a reader whose last id
+ * Send every change that the reader may see as it happens. `hello` tells a new reader where the stream begins. `change` is a change with its id. `reset` tells a reader whose last id
  * is no longer kept to read everything again.
  */
 export function eventRoutes(app: FastifyInstance, { feed }: RouteContext): void {
@@ -22,7 +24,8 @@ export function eventRoutes(app: FastifyInstance, { feed }: RouteContext): void 
       config: { right: 'read the testbed', stream: true },
       schema: {
         tags: ['events'],
-        summary: 'Every change, as server-sent events, from Last-Event-ID (or ?after=) on',
+        summary:
+          'Every change of what the asker may read, as server-sent events, from Last-Event-ID (or ?after=) on',
         produces: ['text/event-stream'],
         querystring: Type.Object({
           after: Type.Optional(
@@ -34,7 +37,7 @@ export function eventRoutes(app: FastifyInstance, { feed }: RouteContext): void 
     async (request, reply) => {
       const lastEventId = request.headers['last-event-id'] ?? request.query.after
       const after = typeof lastEventId === 'string' ? maybeCursor(lastEventId) : null
-      await streams.track(streamEvents(reply, { feed, after, ending: streams.signal }))
+      await streams.track(streamEvents(request, reply, { feed, after, ending: streams.signal }))
     },
   )
 }
@@ -48,6 +51,7 @@ interface EventStreamOptions {
 }
 
 async function streamEvents(
+  request: FastifyRequest,
   reply: FastifyReply,
   { feed, after, ending }: EventStreamOptions,
 ): Promise<void> {
@@ -58,6 +62,9 @@ async function streamEvents(
   const { first, last } = await feed.range()
   const isKept = after !== null && (await isKnown(feed, after, { first, last }))
   const newest = last === 0 ? null : await feed.one(last)
+  // The roles that the reader has now contain all changes up to the last event. Later events of groups tell of later roles.
+  await request.permitAgain()
+  let reader: Asker = request.principal
   const end = beginEventStream(reply)
   const write = async (text: string): Promise<void> => {
     if (!raw.write(text)) await once(raw, 'drain', { signal })
@@ -70,9 +77,12 @@ async function streamEvents(
     if (!isKept) await write(format(greeting, { id: last }, formatCursor(last, newest)))
     for (;;) {
       const events = await feed.after(sent)
-      for (const event of events)
-        await write(format('change', event, formatCursor(event.id, event)))
-      sent = events.at(-1)?.id ?? sent
+      for (const { event, owner } of events) {
+        if (event.id > last) reader = followRoles(reader, event)
+        if (getsEventsOf(event.kind, reader, owner))
+          await write(format('change', event, formatCursor(event.id, event)))
+      }
+      sent = events.at(-1)?.event.id ?? sent
       if (events.length === 0) await news.wait(signal)
     }
   } catch (error) {

@@ -1,12 +1,16 @@
 import Type, { type Static } from 'typebox'
 import { nullable, Time } from './common.ts'
 import { Node } from './node.ts'
+import { Group, GroupRequest, User } from './party.ts'
 import { Host, Island, Server } from './place.ts'
 import { Slice } from './slice.ts'
 import { Sliver } from './sliver.ts'
 import { Template } from './template.ts'
 
-/** The kinds of changes. `incident`: something that an operator should look at, such as a node that announces the subnet of another one. */
+/**
+ * The kinds of changes. `incident`: something that an operator should look at, such as a node that announces the subnet of another one. Events of a `user` are for readers with
+ * a user's token, and those of a `request` for its user, for admins of its group and for operators.
+ */
 export const EventKind = Type.Enum([
   'node',
   'slice',
@@ -15,6 +19,9 @@ export const EventKind = Type.Enum([
   'server',
   'island',
   'host',
+  'group',
+  'user',
+  'request',
   'incident',
 ] as const)
 export type EventKind = Static<typeof EventKind>
@@ -29,7 +36,8 @@ export type Incident = Static<typeof Incident>
 
 /**
  * A change, as `/api/events/` sends it. `id` increases with each change in the order of commits, so a reader that sends its last id misses none. `object` is
- * the object after the change; null when it was deleted.
+ * the object after the change; null when it was deleted. A reader gets those events whose objects the reader may read, as the lists show them: numbers may be missing
+ * between two ids. Users come without SSH keys and e-mail addresses.
  */
 export const ChangeEvent = Type.Object(
   {
@@ -38,7 +46,21 @@ export const ChangeEvent = Type.Object(
     kind: EventKind,
     action: Type.Enum(['created', 'updated', 'deleted'] as const),
     object_id: Type.String(),
-    object: nullable(Type.Union([Node, Slice, Sliver, Template, Server, Island, Host, Incident])),
+    object: nullable(
+      Type.Union([
+        Node,
+        Slice,
+        Sliver,
+        Template,
+        Server,
+        Island,
+        Host,
+        Group,
+        User,
+        GroupRequest,
+        Incident,
+      ]),
+    ),
   },
   { $id: 'ChangeEvent' },
 )

@@ -1,5 +1,7 @@
 import type {
   EventKind,
+  Group,
+  GroupRequest,
   Host,
   Island,
   Node,
@@ -7,7 +9,9 @@ import type {
   Slice,
   Sliver,
   Template,
+  User,
 } from '@community-lab/contract'
+import { readGroups, readRequests, readUsers } from './access.ts'
 import { readNodes } from './nodes.ts'
 import { readHosts, readIslands, readServers } from './places.ts'
 import type { Db, Selection, SliverSelection, Surroundings } from './selection.ts'
@@ -16,7 +20,8 @@ import { readSlivers } from './slivers.ts'
 import { readTemplates } from './templates.ts'
 
 /** An object whose changes are events. */
-export type EventObject = Node | Slice | Sliver | Template | Server | Island | Host
+export type EventObject =
+  Node | Slice | Sliver | Template | Server | Island | Host | Group | User | GroupRequest
 
 /** The key of an object in an event. */
 export interface EventKey {
@@ -33,6 +38,10 @@ export interface Readers {
   servers(db: Db, selection?: Selection): Promise<Server[]>
   islands(db: Db, selection?: Selection): Promise<Island[]>
   hosts(db: Db, selection?: Selection): Promise<Host[]>
+  groups(db: Db, selection?: Selection): Promise<Group[]>
+  /** As each user may read them, without SSH keys and e-mail addresses. */
+  users(db: Db, selection?: Selection): Promise<User[]>
+  requests(db: Db, selection?: Selection): Promise<GroupRequest[]>
   /** Read objects of any kind. The keys are `kind id`. */
   objects(db: Db, wanted: readonly EventKey[]): Promise<Map<string, EventObject>>
 }
@@ -47,6 +56,9 @@ export function createReaders(surroundings: Surroundings): Readers {
     servers: (db, selection) => readServers(db, surroundings, selection),
     islands: (db, selection) => readIslands(db, selection),
     hosts: (db, selection) => readHosts(db, surroundings, selection),
+    groups: (db, selection) => readGroups(db, selection),
+    users: (db, selection) => readUsers(db, { ...selection, keysShown: { ofUser: null } }),
+    requests: (db, selection) => readRequests(db, selection),
     async objects(db, wanted) {
       const found = new Map<string, EventObject>()
       for (const [kind, keys] of Map.groupBy(wanted, (key) => key.kind)) {

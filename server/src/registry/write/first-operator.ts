@@ -4,20 +4,24 @@ const firstUser = 'operator'
 const firstGroup = 'community-lab'
 
 /** Make the user `operator` an active operator. If there is no such user, it is made, with a group that is allowed nodes and slices. Returns its id. */
-export async function makeFirstOperator({ tx, trace }: Change): Promise<number> {
+export async function makeFirstOperator({ tx, trace, note }: Change): Promise<number> {
   const known = await tx
     .updateTable('users')
     .set({ is_superuser: true, is_active: true })
     .where('name', '=', firstUser)
     .returning('id')
     .executeTakeFirst()
-  if (known !== undefined) return known.id
+  if (known !== undefined) {
+    note('user', 'updated', known.id)
+    return known.id
+  }
   const { id } = await tx
     .insertInto('users')
     .values({ name: firstUser, is_superuser: true, auth_tokens: [] })
     .returning('id')
     .executeTakeFirstOrThrow()
   trace('user', 'created', id)
+  note('user', 'created', id)
   const group = await tx
     .insertInto('groups')
     .values({ name: firstGroup, description: '', allow_slices: true, allow_nodes: true })
@@ -32,5 +36,6 @@ export async function makeFirstOperator({ tx, trace }: Change): Promise<number> 
     .values({ group_id: group.id, user_id: id, ...flags })
     .execute()
   trace('group', 'created', group.id)
+  note('group', 'created', group.id)
   return id
 }

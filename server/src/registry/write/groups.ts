@@ -21,6 +21,8 @@ import {
   requireAdmins,
   type Allowed,
 } from './group-rules.ts'
+import { noteGroup } from './party-notes.ts'
+import { deleteRequests } from './requests.ts'
 import { replaceRoles } from './roles.ts'
 import { noteSlice } from './slices.ts'
 import { requireRoom } from './user-bounds.ts'
@@ -55,6 +57,8 @@ export async function createGroup(
       .values({ group_id: id, user_id: userId, ...flags })
       .execute()
     change.trace('group', 'created', id)
+    change.note('group', 'created', id)
+    change.note('user', 'updated', userId)
     return readGroup(change.tx, id)
   })
 }
@@ -100,7 +104,7 @@ export async function patchGroup(
     if (roles !== undefined) await replaceRoles(change, { id, name: before.name }, roles, options)
     for (const what of ['nodes', 'slices'] as const)
       if (body[`allow_${what}`] === false) await demote(change, id, what)
-    change.trace('group', 'updated', id)
+    noteGroup(change, id)
     return readGroup(change.tx, id)
   })
 }
@@ -115,7 +119,8 @@ export async function leaveGroup(store: RegistryStore, id: number, userId: numbe
       .where('user_id', '=', userId)
       .execute()
     await requireAdmins(change, [id], { mayBeEmpty: false })
-    change.trace('group', 'updated', id)
+    noteGroup(change, id)
+    change.note('user', 'updated', userId)
     change.targetsOf('group', id)
     await cutOpenOf(change, [userId])
   })
@@ -131,7 +136,7 @@ export async function acceptAgreement(
     const before = await lockGroup(change, id)
     const newest = await newestAgreement(change)
     if (newest !== agreement) throw new LabError('LAB_GROUP_AGREEMENT', { newest })
-    change.trace('group', 'updated', id)
+    noteGroup(change, id)
     if (before.agreement_version !== newest)
       await change.tx.updateTable('groups').set(acceptance(newest)).where('id', '=', id).execute()
     return readGroup(change.tx, id)
@@ -156,8 +161,11 @@ export async function deleteGroup(
     const [nodes, slices] = [group.nodes.length, group.slices.length]
     if (nodes + slices + templates > 0)
       throw new LabError('LAB_GROUP_IN_USE', { group: group.name, nodes, slices, templates })
+    await deleteRequests(change, { groupId: id })
     await change.tx.deleteFrom('groups').where('id', '=', id).execute()
     change.trace('group', 'deleted', id, group.name)
+    change.note('group', 'deleted', id)
+    for (const { user } of group.user_roles) change.note('user', 'updated', user.id)
   })
 }
 

@@ -49,6 +49,8 @@ export async function createNode(
         .executeTakeFirstOrThrow(),
     )
     change.note('node', 'created', row.id)
+    // A group shows its nodes.
+    change.note('group', 'updated', groupId)
     return row.id
   })
   return readNode(store, id)
@@ -131,7 +133,8 @@ export async function deleteNode(
   await store.change(async (change) => {
     // Nobody adds a sliver to it before it is removed.
     await lockRow(change, 'nodes', { id, forRemoval: true })
-    checkIfMatch(ifMatch, await readNode(store, id, change.tx))
+    const node = await readNode(store, id, change.tx)
+    checkIfMatch(ifMatch, node)
     const slivers = await change.tx
       .deleteFrom('slivers')
       .where('node_id', '=', id)
@@ -144,6 +147,7 @@ export async function deleteNode(
     await revokeTokens(change, { nodeId: id })
     await change.tx.deleteFrom('nodes').where('id', '=', id).execute()
     change.note('node', 'deleted', id)
+    change.note('group', 'updated', node.group.id)
     change.tincHost(nodeTincName(id))
   })
 }

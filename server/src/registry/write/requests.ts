@@ -10,6 +10,7 @@ import type { Change } from '../change.ts'
 import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
 import { lockGroup, newestAgreement } from './group-rules.ts'
+import { noteGroup, noteRequest } from './party-notes.ts'
 import { flagsOf } from './roles.ts'
 import { requireRoom } from './user-bounds.ts'
 
@@ -58,6 +59,7 @@ export async function createRequest(
       .returning('id')
       .executeTakeFirstOrThrow()
     change.trace('request', 'created', id)
+    change.note('request', 'created', id)
     return readRequest(tx, id)
   })
 }
@@ -84,7 +86,7 @@ export async function decideRequest(
       .set({ state, decided_on: new Date(), decided_by: byUserId })
       .where('id', '=', id)
       .execute()
-    change.trace('request', 'updated', id)
+    noteRequest(change, id)
     if (state === 'accepted') await fulfil(change, request, flags)
     return readRequest(tx, id)
   })
@@ -93,10 +95,35 @@ export async function decideRequest(
 /** Withdraw a request that nobody has decided yet. @throws {@link LabError} LAB_NOT_FOUND, LAB_GROUP_REQUEST_DECIDED. */
 export async function deleteRequest(store: RegistryStore, id: number): Promise<void> {
   await store.change(async (change) => {
-    await lockPending(change, id)
+    const { group_id: groupId, user_id: userId } = await lockPending(change, id)
     await change.tx.deleteFrom('requests').where('id', '=', id).execute()
     change.trace('request', 'deleted', id)
+    change.note('request', 'deleted', id, { groupId, userId })
   })
+}
+
+/** Delete the requests of a group or of a user who is removed. Who decided requests of others is not known any more. */
+export async function deleteRequests(
+  change: Change,
+  of: { readonly groupId: number } | { readonly userId: number },
+): Promise<void> {
+  const gone = await change.tx
+    .deleteFrom('requests')
+    .where((eb) =>
+      'groupId' in of ? eb('group_id', '=', of.groupId) : eb('user_id', '=', of.userId),
+    )
+    .returning(['id', 'group_id', 'user_id'])
+    .execute()
+  for (const { id, group_id: groupId, user_id: userId } of gone)
+    change.note('request', 'deleted', id, { groupId, userId })
+  if ('groupId' in of) return
+  const decided = await change.tx
+    .updateTable('requests')
+    .set({ decided_by: null })
+    .where('decided_by', '=', of.userId)
+    .returning('id')
+    .execute()
+  for (const { id } of decided) change.note('request', 'updated', id)
 }
 
 type RequestRow = Awaited<ReturnType<typeof lockPending>>
@@ -122,7 +149,7 @@ async function fulfil(
   { kind, group_id: groupId, user_id: userId }: RequestRow,
   flags: GroupRequestAccept,
 ): Promise<void> {
-  change.trace('group', 'updated', groupId)
+  noteGroup(change, groupId)
   if (kind !== 'join') {
     await change.tx
       .updateTable('groups')
@@ -137,6 +164,7 @@ async function fulfil(
     // An operator may have added the member meanwhile.
     .onConflict((conflict) => conflict.columns(['group_id', 'user_id']).doNothing())
     .execute()
+  change.note('user', 'updated', userId)
   change.targetsOf('group', groupId)
 }
 

@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import type { GroupRoleTable } from '../../postgres/tables.ts'
 import type { Change } from '../change.ts'
 import { cutOpenOf, requireAdmins } from './group-rules.ts'
+import { noteRequest } from './party-notes.ts'
 
 /** Options of {@link replaceRoles}. */
 export interface RolesOptions {
@@ -42,7 +43,7 @@ export async function replaceRoles(
     .where('user_id', '=', sql<number>`any(${added}::int[])`)
     .returning(['id', 'user_id'])
     .execute()
-  for (const { id } of accepted) change.trace('request', 'updated', id)
+  for (const { id } of accepted) noteRequest(change, id)
   const unasked = added.find((id) => !accepted.some(({ user_id: userId }) => userId === id))
   if (unasked !== undefined && !mayAddUnasked)
     throw new LabError('LAB_GROUP_MEMBER_UNASKED', {
@@ -57,6 +58,9 @@ export async function replaceRoles(
       .execute()
   await requireAdmins(change, [group.id], { mayBeEmpty: false })
   change.targetsOf('group', group.id)
+  const others = before.filter(({ user_id: id }) => !wanted.has(id)).map(({ user_id: id }) => id)
+  for (const id of [...wanted.keys(), ...others])
+    if (!isSame(known.get(id), wanted.get(id))) change.note('user', 'updated', id)
   const lost = before.filter((role) => losesSomething(role, wanted.get(role.user_id)))
   await cutOpenOf(
     change,
@@ -77,11 +81,16 @@ export function flagsOf(role: {
   }
 }
 
+function isSame(one: Flags | undefined, other: Flags | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other
+  return flagNames.every((flag) => one[flag] === other[flag])
+}
+
+const flagNames = ['is_group_admin', 'is_node_admin', 'is_slice_admin'] as const
+
 function losesSomething(before: Flags, after: Flags | undefined): boolean {
   if (after === undefined) return true
-  return (['is_group_admin', 'is_node_admin', 'is_slice_admin'] as const).some(
-    (flag) => before[flag] && !after[flag],
-  )
+  return flagNames.some((flag) => before[flag] && !after[flag])
 }
 
 /** The names of users, by id. @throws {@link LabError} LAB_REQUEST_INVALID when one of them does not exist. */

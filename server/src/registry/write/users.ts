@@ -9,6 +9,7 @@ import { claimName } from './claim-name.ts'
 import type { RegistryStore } from '../store.ts'
 import { cutOpenOf, lockGroup, requireAdmins } from './group-rules.ts'
 import { deleteHostsOf, noteHostsOf } from './hosts.ts'
+import { deleteRequests } from './requests.ts'
 import { requireLastingOperator, revokeTokens } from './revoke-tokens.ts'
 
 /** The most SSH keys of one user. */
@@ -24,7 +25,7 @@ export async function createUser(
   store: RegistryStore,
   { name, description = '' }: UserCreate,
 ): Promise<User> {
-  return store.change(async ({ tx, trace }) => {
+  return store.change(async ({ tx, trace, note }) => {
     const { id } = await claimName(
       'user',
       name,
@@ -35,6 +36,7 @@ export async function createUser(
         .executeTakeFirstOrThrow(),
     )
     trace('user', 'created', id)
+    note('user', 'created', id)
     return readUser(tx, id, 'all')
   })
 }
@@ -72,6 +74,7 @@ export async function patchUser(
       change.tx.updateTable('users').set(after).where('id', '=', id).execute(),
     )
     change.trace('user', 'updated', id)
+    change.note('user', 'updated', id)
     if (after.is_active !== before.is_active) {
       await noteKeys(change, id)
       await noteHostsOf(change, id)
@@ -122,9 +125,12 @@ export async function deleteUser(store: RegistryStore, id: number): Promise<void
     for (const groupId of groupIds) await lockGroup(change, groupId)
     await revokeTokens(change, { userId: id })
     await deleteHostsOf(change, id)
+    await deleteRequests(change, { userId: id })
     await change.tx.deleteFrom('users').where('id', '=', id).execute()
     await requireAdmins(change, groupIds, { mayBeEmpty: true })
     change.trace('user', 'deleted', id, user.name)
+    change.note('user', 'deleted', id)
+    for (const groupId of groupIds) change.note('group', 'updated', groupId)
     // Slivers accept the SSH keys of the members of their group.
     if (user.auth_tokens.length > 0) groupIds.forEach((each) => change.targetsOf('group', each))
   })

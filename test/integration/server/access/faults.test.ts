@@ -96,7 +96,7 @@ describe('a group whose last active admin is disabled', () => {
     await using reader = await readEvents(world, { token: world.operator })
     await reader.take(1)
     await world.ask(world.operator, 'PATCH', ada.uri, { body: { is_active: false } })
-    const [{ data } = {}] = await reader.take(1)
+    const [, { data } = {}] = await reader.take(2)
     expect(data).toMatchObject({
       kind: 'incident',
       object: { code: 'group_without_admin', node: null },

@@ -167,13 +167,15 @@ describe.each(postgresKinds)('changes on %s PostgreSQL', (kind) => {
     await using reader = await readEvents(world, { lastEventId: before })
     const body = { name: 'hello', template: 'tiny', nodes: ['n1', 'n2'] }
     await world.ask(world.red, 'PUT', routes.sliceEnsure, { body })
-    const made = await reader.take(5)
+    const made = await reader.take(6)
     expect(made.map(({ data }) => [data.kind, data.action, data.object_id])).toEqual([
       ['slice', 'created', '1'],
       ['sliver', 'created', '1@1'],
       ['node', 'updated', '1'],
       ['sliver', 'created', '1@2'],
       ['node', 'updated', '2'],
+      // It shows its slices, and what they take.
+      ['group', 'updated', '2'],
     ])
     for (const { data } of made) {
       const { uri } = data.object as { uri: string }
@@ -181,7 +183,7 @@ describe.each(postgresKinds)('changes on %s PostgreSQL', (kind) => {
       expect({ ...data.object, last_seen_on: null }).toEqual({ ...read, last_seen_on: null })
     }
     await world.ask(world.red, 'DELETE', '/api/slices/1/')
-    const gone = await reader.take(5)
+    const gone = await reader.take(6)
     expect(gone.filter(({ data }) => data.action === 'deleted')).toMatchObject([
       { data: { kind: 'sliver', object_id: '1@1', object: null } },
       { data: { kind: 'sliver', object_id: '1@2', object: null } },

@@ -16,6 +16,7 @@ const lists = [
   ['slice', routes.slices],
   ['sliver', routes.slivers],
   ['template', routes.templates],
+  ['group', routes.groups],
 ] as const
 
 /** Every object as the API shows it, by `kind id`; when a node was last heard of changes without an event. */

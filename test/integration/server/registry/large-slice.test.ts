@@ -35,6 +35,6 @@ it('a slice of ten thousand slivers is made, changed and ended, each at once', a
   expect(await ensure({ resources, may_lose: 'slivers' })).toEqual([200, count, 1])
   await sql`update slices set expires_on = now() - interval '1 s'`.execute(world.database.db)
   expect(await removeExpiredSlices(world.context.registry)).toBe(1)
-  // The slice, its slivers and their nodes, three times.
-  expect((await world.context.feed.range()).last - before).toBe(3 * (2 * count + 1))
+  // The slice, its slivers, their nodes and its group, three times.
+  expect((await world.context.feed.range()).last - before).toBe(3 * (2 * count + 2))
 })
