@@ -1,10 +1,12 @@
 // @ts-check
+import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import process from 'node:process'
+import { promisify } from 'node:util'
 import { rolldown } from 'rolldown'
 import { bundleTypes } from './bundle-types.mjs'
-import { bundleOf, cellCompiler, programs } from './programs.mjs'
+import { bundleOf, cellCompiler, commandsFile, programs } from './programs.mjs'
 
 /** Packages that read their own files, so they are not bundled. */
 const apart = [
@@ -52,6 +54,13 @@ async function bundleCellCompiler(root) {
   const escape = (/** @type {string} */ unit) =>
     `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
   await writeFile(file, text.replaceAll(/[^\0-\x7f]/g, escape))
+}
+
+/** Have the command line describe its commands, so that the completion of shells need not load it. @param {string} root the checkout */
+async function writeCommands(root) {
+  const program = join(root, 'server/cli/dist/main.bundle.js')
+  const { stdout } = await promisify(execFile)(process.execPath, [program, '__commands'])
+  await writeFile(join(root, commandsFile), stdout)
 }
 
 /**
@@ -109,6 +118,7 @@ export function fetchBuiltins() {
 if (import.meta.filename === resolve(process.argv[1] ?? '')) {
   const root = resolve(import.meta.dirname, '../../..')
   await bundlePrograms(root)
+  await writeCommands(root)
   await bundleCellCompiler(root)
   await bundleTypes(root)
 }

@@ -14,7 +14,11 @@ export const programs = [
   'server/vct/dist/network/relay-main.js',
   'server/vct/dist/pod/pod-main.js',
   'server/cli/dist/main.js',
+  'server/cli/dist/completion/main.js',
 ]
+
+/** The commands of the command line, for the completion of shells, as the program itself describes them. */
+export const commandsFile = 'server/cli/dist/completion/commands.json'
 
 /** Return the bundle of a program. @param {string} program */
 export const bundleOf = (program) => program.replace(/\.js$/u, '.bundle.js')

@@ -27,8 +27,9 @@ export interface TextSink {
   write(text: string): unknown
   /** Whether it is a terminal. */
   readonly isTTY?: boolean
-  /** The width of the terminal. */
+  /** The width and the height of the terminal. */
   readonly columns?: number
+  readonly rows?: number
 }
 
 /** The files of a data folder that the command line reads or writes. */

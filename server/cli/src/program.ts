@@ -4,6 +4,7 @@ import { Command, Option } from 'commander'
 import Type from 'typebox'
 import { Value } from 'typebox/value'
 import { addAudit } from './command/audit.ts'
+import { addCompletion } from './command/completion.ts'
 import { addDoctor } from './command/doctor.ts'
 import { addGroup } from './command/group.ts'
 import { addHost } from './command/host.ts'
@@ -64,6 +65,7 @@ export function createProgram(
   addAudit(program, context)
   addMail(program, context)
   addDoctor(program, context, outcome)
+  addCompletion(program, context)
   return program
 }
 

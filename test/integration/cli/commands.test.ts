@@ -36,6 +36,8 @@ beforeEach(async () => {
   place = await makePlace()
   asked = []
   server = record(Fastify())
+  // They name what other objects refer to.
+  for (const list of ['groups', 'islands']) server.get(`/api/${list}/`, () => [])
   control = record(Fastify())
 })
 afterEach(async () => {

@@ -1,4 +1,4 @@
-import { lendsAll, routes, type Group, type Node, type WhoAmI } from '@community-lab/contract'
+import { lendsAll, path, routes, type Group, type Node, type WhoAmI } from '@community-lab/contract'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import {
   makeToken,
@@ -266,4 +266,70 @@ it('invites a user, who sets a password by it without any token', async () => {
     1,
     expect.stringContaining('LAB_AUTH_INVITATION_REFUSED'),
   ])
+})
+
+it('says what is missing where a command would change nothing', async () => {
+  for (const [args, missing] of [
+    [['node', 'lend', 'n1'], 'say what to lend'],
+    [['group', 'set-quota', 'red'], 'say what to set'],
+    [['group', 'set', 'red'], 'say what to change'],
+    [['token', 'revoke'], 'name one token'],
+  ] as const) {
+    const { code, err } = await place.run(args, { env: envOf(world.operator) })
+    expect([code, err]).toEqual([2, expect.stringContaining(missing)])
+  }
+})
+
+it('ends the log-ins of a user, and leaves the tokens that were made for programs', async () => {
+  const { operator } = world
+  await run(operator, 'user', 'create', 'gus')
+  const gus = await makeToken(world, operator, { name: 'script', user: 'gus' })
+  const body = { name: 'gus', password: 'a bicycle on the roof' }
+  const who = JSON.parse(await run(gus, 'user', 'whoami', '--json')) as WhoAmI
+  const auth = path(routes.userChangeAuth, { id: who.user?.id ?? -1 })
+  await world.ask(operator, 'POST', auth, { body: { password: body.password } })
+  const logIn = async () => {
+    const { username, password } = { ...body, username: body.name }
+    const headers = { accept: 'application/problem+json' }
+    const answer = await world.ask(null, 'POST', routes.getAuthToken, {
+      body: { username, password },
+      headers,
+    })
+    return answer.json<{ token: string }>().token
+  }
+  const loggedIn = [await logIn(), await logIn()]
+  const asked = await place.run(['token', 'revoke', '--log-ins'], { env: envOf(gus) })
+  expect([asked.code, asked.err]).toEqual([
+    2,
+    expect.stringContaining('locks out the pages and programs that have logged in (2)'),
+  ])
+  expect(await run(gus, 'token', 'revoke', '--log-ins', '--yes')).toBe(
+    'log-ins of user gus that have ended: 2\n',
+  )
+  for (const token of loggedIn)
+    expect((await world.ask(token, 'GET', routes.whoami)).statusCode).toBe(401)
+  expect((await world.ask(gus, 'GET', routes.whoami)).statusCode).toBe(200)
+  await logIn()
+  const ofGus = ['--log-ins', '--user', 'gus', '--yes', '--json']
+  const { revoked } = JSON.parse(await run(operator, 'token', 'revoke', ...ofGus)) as {
+    revoked: number[]
+  }
+  expect(revoked).toHaveLength(1)
+})
+
+it('renames a group, and removes a node', async () => {
+  const { operator } = world
+  await run(operator, 'group', 'create', 'brook')
+  expect(await run(operator, 'group', 'set', 'brook', '--name', 'river')).toBe(
+    'group river is changed\n',
+  )
+  expect(await run(operator, 'group', 'show', 'river')).toContain('river (')
+  await run(operator, 'node', 'add', 'mast')
+  const asked = await place.run(['node', 'remove', 'mast'], { env: envOf(operator) })
+  expect([asked.code, asked.err]).toEqual([
+    2,
+    expect.stringContaining('removing node mast removes its slivers (0)'),
+  ])
+  expect(await run(operator, 'node', 'remove', 'mast', '--yes')).toBe('node mast is removed\n')
+  expect(await run(operator, 'node', 'list')).not.toContain('mast')
 })

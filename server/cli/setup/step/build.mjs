@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { runCommand } from '../command.mjs'
 import { nodeOf } from '../node.mjs'
-import { bundleOf, cellCompiler, cellTypes, programs } from '../programs.mjs'
+import { bundleOf, cellCompiler, cellTypes, commandsFile, programs } from '../programs.mjs'
 import { fingerprintOf, isStamped, removeStamp, writeStamp } from '../stamp.mjs'
 
 /** @typedef {import('../setup.mjs').Setup} Setup */
@@ -19,10 +19,12 @@ export const projects = [
   { folder: 'agent', made: 'dist/main.js' },
   { folder: 'kernel', made: 'dist/jupyter/main.js' },
 ]
-const bundles = [...[...programs, cellCompiler].map(bundleOf), cellTypes].map((made) => ({
-  folder: '.',
-  made,
-}))
+const bundles = [...[...programs, cellCompiler].map(bundleOf), cellTypes, commandsFile].map(
+  (made) => ({
+    folder: '.',
+    made,
+  }),
+)
 const shared = ['tsconfig.base.json', 'package-lock.json']
 const bundler = 'server/cli/setup/bundle.mjs'
 const bundlers = [bundler, 'server/cli/setup/bundle-types.mjs', 'server/cli/setup/programs.mjs']

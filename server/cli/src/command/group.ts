@@ -1,6 +1,7 @@
 import {
   Agreement,
   Group,
+  LabError,
   path as pathOf,
   routes,
   WhoAmI,
@@ -14,28 +15,34 @@ import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
-import { listGroups, listUsers } from './lists.ts'
+import { listGroups, listUsers, type Objects } from './lists.ts'
 import { findNamed } from './name.ts'
-import { destroyer, leaf, roleOptions } from './option.ts'
+import { destroyer, leaf, roleOptions, viewer } from './option.ts'
 import { addQuota, printQuotas } from './quota.ts'
 import { describeRole, flagsOf, nameOf, type RoleOptions } from './people.ts'
+import { showView, type ViewOptions } from './view.ts'
 
 /** `community-lab group …` */
 export function addGroup(program: Command, context: Context): void {
   const group = program.command('group').description('groups, who own nodes and slices')
-  leaf(group, 'list', 'all groups').action(async (options: PrintOptions) => {
-    printRows(context, await listGroups(connectServer(context)), {
-      ...options,
-      columns: groupColumns,
-      none: 'no groups yet',
-    })
-  })
-  leaf(group, 'show <name>', 'a group, with its members').action(
-    async (name: string, options: PrintOptions) => {
-      const client = connectServer(context)
-      const found = findNamed('group', await listGroups(client), name)
-      if (options.json === true) printJson(context, found)
-      else showGroup(context, found, await listUsers(client))
+  viewer(group, 'list', 'all groups').action((options: ViewOptions) =>
+    showView(context, options, {
+      kinds: ['group'],
+      print: (inner, { group: groups }) =>
+        printRows(inner, groups, { ...options, columns: groupColumns, none: 'no groups yet' }),
+    }),
+  )
+  viewer(group, 'show <name>', 'a group, with its members').action(
+    (name: string, options: ViewOptions) => {
+      const find = ({ group: groups }: Objects<'group'>) => findNamed('group', groups, name)
+      return showView(context, options, {
+        kinds: ['group', 'user'],
+        find,
+        print(inner, objects) {
+          if (options.json === true) printJson(inner, find(objects))
+          else showGroup(inner, find(objects), objects.user)
+        },
+      })
     },
   )
   leaf(group, 'create <name>', 'make a group, of which you are the admin')
@@ -55,6 +62,10 @@ export function addGroup(program: Command, context: Context): void {
           `group ${made.name} is made; next: request ask allow-slices ${made.name}, or allow-nodes\n`,
         )
     })
+  leaf(group, 'set <name>', 'change what a group is called, or says of itself')
+    .option('--name <name>', 'its new name')
+    .option('--description <text>', 'who they are')
+    .action((name: string, options: SetOptions) => setGroup(context, name, options))
   leaf(group, 'allow <name>', 'let a group have nodes or slices (operators)')
     .addArgument(whatArgument())
     .action((name: string, what: What, options: PrintOptions) =>
@@ -156,6 +167,26 @@ export function addGroup(program: Command, context: Context): void {
 interface CreateOptions extends PrintOptions {
   readonly description?: string
   readonly accept?: number
+}
+
+interface SetOptions extends PrintOptions {
+  readonly name?: string
+  readonly description?: string
+}
+
+async function setGroup(context: Context, name: string, options: SetOptions): Promise<void> {
+  const { name: newName, description } = options
+  if (newName === undefined && description === undefined)
+    throw new LabError('LAB_CLI_USAGE', { problem: 'say what to change: --name or --description' })
+  const client = connectServer(context)
+  const { uri } = findNamed('group', await listGroups(client), name)
+  const body: GroupPatch = {
+    ...(newName === undefined ? {} : { name: newName }),
+    ...(description === undefined ? {} : { description }),
+  }
+  const changed = await client.ask(Group, uri, { method: 'PATCH', body })
+  if (options.json === true) printJson(context, changed)
+  else context.out.write(`group ${changed.name} is changed\n`)
 }
 
 type What = 'nodes' | 'slices'

@@ -18,35 +18,34 @@ import type { Client } from '../http/client.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { findIsland, islandName } from './island.ts'
-import { listHosts, listIslands, listServers, listUsers } from './lists.ts'
+import { listHosts, listServers } from './lists.ts'
 import { findNamed } from './name.ts'
-import { destroyer, leaf } from './option.ts'
+import { destroyer, leaf, viewer } from './option.ts'
 import { nameOf } from './people.ts'
+import { showView, type ViewOptions } from './view.ts'
 
 /** `community-lab host …` */
 export function addHost(program: Command, context: Context): void {
   const host = program
     .command('host')
     .description('your own machines in the management network, from which you reach slivers')
-  leaf(host, 'list', 'all hosts').action(async (options: PrintOptions) => {
-    const client = connectServer(context)
-    const [hosts, users, islands] = await Promise.all([
-      listHosts(client),
-      listUsers(client),
-      listIslands(client),
-    ])
-    printRows(context, hosts, {
-      ...options,
-      columns: [
-        { title: 'ID', show: ({ id }) => id, align: 'right' },
-        { title: 'NAME', show: ({ name }) => name },
-        { title: 'OWNER', show: ({ owner }) => nameOf(users, owner) },
-        { title: 'ISLAND', show: ({ island }) => islandName(islands, island) },
-        { title: 'MANAGEMENT', show: ({ mgmt_net }) => mgmt_net.addr },
-      ],
-      none: 'no hosts yet',
-    })
-  })
+  viewer(host, 'list', 'all hosts').action((options: ViewOptions) =>
+    showView(context, options, {
+      kinds: ['host', 'user', 'island'],
+      print: (inner, { host: hosts, user: users, island: islands }) =>
+        printRows(inner, hosts, {
+          ...options,
+          columns: [
+            { title: 'ID', show: ({ id }) => id, align: 'right' },
+            { title: 'NAME', show: ({ name }) => name },
+            { title: 'OWNER', show: ({ owner }) => nameOf(users, owner) },
+            { title: 'ISLAND', show: ({ island }) => islandName(islands, island) },
+            { title: 'MANAGEMENT', show: ({ mgmt_net }) => mgmt_net.addr },
+          ],
+          none: 'no hosts yet',
+        }),
+    }),
+  )
   leaf(host, 'add <name>', 'register this machine, and write its tinc configuration')
     .option('--folder <folder>', 'where to write it; it must be empty (default: ./NAME-tinc)')
     .option('--description <text>', 'which machine it is')

@@ -14,25 +14,30 @@ import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { listIslands } from './lists.ts'
 import { findNamed } from './name.ts'
-import { destroyer, leaf } from './option.ts'
+import { destroyer, leaf, viewer } from './option.ts'
 import { nameOf } from './people.ts'
+import { showView, type ViewOptions } from './view.ts'
 
 /** `community-lab island …` */
 export function addIsland(program: Command, context: Context): void {
   const island = program
     .command('island')
     .description('parts of the community network, on which nodes, servers and hosts are')
-  leaf(island, 'list', 'all islands').action(async (options: PrintOptions) => {
-    printRows(context, await listIslands(connectServer(context)), {
-      ...options,
-      columns: [
-        { title: 'ID', show: ({ id }) => id, align: 'right' },
-        { title: 'NAME', show: ({ name }) => name },
-        { title: 'DESCRIPTION', show: ({ description }) => description },
-      ],
-      none: 'no islands yet',
-    })
-  })
+  viewer(island, 'list', 'all islands').action((options: ViewOptions) =>
+    showView(context, options, {
+      kinds: ['island'],
+      print: (inner, { island: islands }) =>
+        printRows(inner, islands, {
+          ...options,
+          columns: [
+            { title: 'ID', show: ({ id }) => id, align: 'right' },
+            { title: 'NAME', show: ({ name }) => name },
+            { title: 'DESCRIPTION', show: ({ description }) => description },
+          ],
+          none: 'no islands yet',
+        }),
+    }),
+  )
   leaf(island, 'add <name>', 'make an island (operators)')
     .option('--description <text>', 'which part of the network it is')
     .action(async (name: string, options: IslandOptions) => {

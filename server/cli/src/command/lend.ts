@@ -1,5 +1,6 @@
 import {
   InterfaceType,
+  LabError,
   lendsAll,
   LentHours,
   NewLentHours,
@@ -80,7 +81,9 @@ async function lend(context: Context, name: string, options: LendOptions): Promi
       .map(([member, limit]) => [member, limit === 'all' ? null : limit]),
   )
   if (Object.keys(lends).length === 0)
-    throw new InvalidArgumentError('say what to lend: --memory, --hours … (see --help).')
+    throw new LabError('LAB_CLI_USAGE', {
+      problem: 'say what to lend, such as --memory or --hours',
+    })
   const client = connectServer(context)
   const { uri, name: known, slivers } = findNamed('node', await listNodes(client), name)
   if (slivers.length > 0 && ['memory', 'cpu', 'processes', 'hours'].some((one) => one in options))

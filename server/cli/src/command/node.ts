@@ -15,28 +15,34 @@ import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { addNodeHistory } from './history.ts'
 import { findIsland, islandName } from './island.ts'
 import { addLend, printLends } from './lend.ts'
-import { listIslands, listNodes } from './lists.ts'
+import { listNodes, type Objects } from './lists.ts'
 import { findNamed } from './name.ts'
-import { destroyer, leaf } from './option.ts'
+import { destroyer, leaf, viewer } from './option.ts'
+import { showView, type ViewOptions } from './view.ts'
 
 /** `community-lab node …` */
 export function addNode(program: Command, context: Context): void {
   const node = program.command('node').description('the nodes of the testbed')
-  leaf(node, 'list', 'all nodes').action(async (options: PrintOptions) => {
-    const nodes = await listNodes(connectServer(context))
-    const now = Date.now()
-    printRows(context, nodes, { ...options, columns: columns(now), none: 'no nodes yet' })
-  })
-  leaf(node, 'show <name>', 'one node, with what it has and what is wrong with it').action(
-    async (name: string, options: PrintOptions) => {
-      const client = connectServer(context)
-      const found = findNamed('node', await listNodes(client), name)
-      if (options.json === true) {
-        printJson(context, found)
-        return
-      }
-      const islands = found.island === null ? [] : await listIslands(client)
-      showNode(context, found, islandName(islands, found.island))
+  viewer(node, 'list', 'all nodes').action((options: ViewOptions) =>
+    showView(context, options, {
+      kinds: ['node'],
+      print: (inner, { node: nodes }) =>
+        printRows(inner, nodes, { ...options, columns: columns(options), none: 'no nodes yet' }),
+    }),
+  )
+  viewer(node, 'show <name>', 'one node, with what it has and what is wrong with it').action(
+    (name: string, options: ViewOptions) => {
+      const find = ({ node: nodes }: Objects<'node'>) => findNamed('node', nodes, name)
+      return showView(context, options, {
+        kinds: ['node', 'island'],
+        find,
+        print(inner, objects) {
+          const found = find(objects)
+          if (options.json === true) printJson(inner, found)
+          else
+            showNode(inner, found, { ...options, island: islandName(objects.island, found.island) })
+        },
+      })
     },
   )
   addLend(node, context)
@@ -107,6 +113,11 @@ export function addNode(program: Command, context: Context): void {
     if (options.json === true) printJson(context, { node: known, revoked: true })
     else context.out.write(`node ${known} is revoked\n`)
   })
+  destroyer(
+    node,
+    'remove <name>',
+    'remove a node for good, with the slivers on it; what they measured stays',
+  ).action((name: string, options: ConfirmOptions) => removeNode(context, name, options))
   addNodeHistory(node, context)
 }
 
@@ -158,12 +169,25 @@ async function rebootNode(context: Context, name: string, options: ConfirmOption
   else context.out.write(`node ${asked.name} is to restart; it is ${asked.state}\n`)
 }
 
+async function removeNode(context: Context, name: string, options: ConfirmOptions): Promise<void> {
+  const client = connectServer(context)
+  const { id, name: known, slivers } = findNamed('node', await listNodes(client), name)
+  await requireYes(context, options, {
+    deed: `removing node ${known}`,
+    costs: `removes its slivers (${slivers.length}) and all that is in them, and its keys`,
+    question: 'Remove it?',
+  })
+  await client.do(pathOf(routes.node, { id }), { method: 'DELETE' })
+  if (options.json === true) printJson(context, { node: id, removed: true })
+  else context.out.write(`node ${known} is removed\n`)
+}
+
 /** The states that an operator may set. Only the server sets and ends `debug`. */
 const setStates = nodeSetStates.filter((state) => state !== 'debug')
 const setStatesText =
   'production: it runs slivers; safe: it stops them and keeps what they wrote; failure: it is out of order'
 
-const columns = (now: number) => [
+const columns = (options: ViewOptions) => [
   { title: 'ID', show: ({ id }: Node) => id, align: 'right' as const },
   { title: 'NAME', show: ({ name }: Node) => name },
   {
@@ -172,20 +196,33 @@ const columns = (now: number) => [
   },
   { title: 'SLIVERS', show: ({ slivers }: Node) => slivers.length, align: 'right' as const },
   { title: 'FREE MIB', show: (node: Node) => freeMemory(node), align: 'right' as const },
-  { title: 'SEEN', show: ({ last_seen_on }: Node) => formatAgo(last_seen_on, now) },
+  { title: 'SEEN', show: (node: Node) => formatSeen(node, options) },
   { title: 'MANAGEMENT', show: ({ mgmt_net }: Node) => mgmt_net.addr },
 ]
+
+/** Format when a node was heard of last. It is no change when a node is heard of again: while changes are shown, only nodes that are away have a time. */
+function formatSeen(
+  { state, last_seen_on: seen }: Node,
+  { watch = false }: Pick<ViewOptions, 'watch'>,
+): string | null {
+  return watch && state !== 'offline' ? null : formatAgo(seen, Date.now())
+}
 
 function freeMemory({ resources }: Node): number | null {
   return resources.find(({ name }) => name === 'memory')?.avail ?? null
 }
 
-function showNode(context: Context, node: Node, island: string | null): void {
+function showNode(
+  context: Context,
+  node: Node,
+  { island, ...options }: ViewOptions & { readonly island: string | null },
+): void {
+  const seen = formatSeen(node, options)
   const lines = [
     `${node.name} (${node.id}), ${node.arch}, ${node.state}, wanted: ${node.set_state}`,
     `management ${node.mgmt_net.addr}, public ${node.public_prefix ?? '-'}`,
     ...(island === null ? [] : [`island ${island}`]),
-    `software ${node.soft_version ?? '-'}, seen ${formatAgo(node.last_seen_on, Date.now())}`,
+    `software ${node.soft_version ?? '-'}${seen === null ? '' : `, seen ${seen}`}`,
     `slivers ${node.slivers.map(({ id }) => id).join(', ') || 'none'}`,
     ...(node.not_ready
       ? [`not ready since ${node.not_ready.since}: ${node.not_ready.reason}`]

@@ -10,6 +10,14 @@ export function leaf(parent: Command, name: string, description: string): Comman
     .option('--json', 'print JSON: one document per line, errors too')
 }
 
+/** Create a command that shows something. It can go on, and show each change. */
+export function viewer(parent: Command, name: string, description: string): Command {
+  return leaf(parent, name, description).option(
+    '--watch',
+    'go on, and show each change, until Ctrl-C',
+  )
+}
+
 /** Create a command that destroys something. On a terminal it asks first. */
 export function destroyer(parent: Command, name: string, description: string): Command {
   return leaf(parent, name, description).option('--yes', 'do not ask')

@@ -1,12 +1,13 @@
 import {
   Group,
+  LabError,
   quotaNames,
   quotaUnits,
   type GroupPatch,
   type QuotaName,
   type QuotasPatch,
 } from '@community-lab/contract'
-import { InvalidArgumentError, type Command } from 'commander'
+import type { Command } from 'commander'
 import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
@@ -53,7 +54,9 @@ export function addQuota(group: Command, context: Context): void {
           .map(([name, amount]) => [name, amount === 'default' ? null : amount]),
       )
       if (Object.keys(quotas).length === 0)
-        throw new InvalidArgumentError('say what to set: --slices, --slivers, --memory or --disk.')
+        throw new LabError('LAB_CLI_USAGE', {
+          problem: 'say what to set: --slices, --slivers, --memory or --disk',
+        })
       const client = connectServer(context)
       const { uri } = findNamed('group', await listGroups(client), name)
       const body: GroupPatch = { quotas }

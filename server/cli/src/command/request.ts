@@ -6,14 +6,14 @@ import {
   type RequestKind,
 } from '@community-lab/contract'
 import { Argument, type Command } from 'commander'
-import Type from 'typebox'
 import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
-import { listGroups, listUsers } from './lists.ts'
+import { listGroups } from './lists.ts'
 import { findNamed } from './name.ts'
-import { leaf, roleOptions } from './option.ts'
+import { leaf, roleOptions, viewer } from './option.ts'
 import { flagsOf, nameOf, type RoleOptions } from './people.ts'
+import { showView, type ViewOptions } from './view.ts'
 
 /** The kinds of requests, by their names on the command line. */
 const kinds = {
@@ -27,29 +27,30 @@ export function addRequest(program: Command, context: Context): void {
   const request = program
     .command('request')
     .description('what users ask of group admins, and groups of operators')
-  leaf(request, 'list', 'the requests that wait: yours, and those that you may decide')
+  viewer(request, 'list', 'the requests that wait: yours, and those that you may decide')
     .option('--all', 'also those that were decided')
-    .action(async (options: PrintOptions & { readonly all?: boolean }) => {
-      const client = connectServer(context)
-      const all = await client.ask(Type.Array(GroupRequest), routes.requests)
-      const [groups, users] = [await listGroups(client), await listUsers(client)]
-      printRows(
-        context,
-        all.filter(({ state }) => options.all === true || state === 'pending'),
-        {
-          ...options,
-          columns: [
-            { title: 'ID', show: ({ id }) => id, align: 'right' },
-            { title: 'ASKS', show: ({ user }) => nameOf(users, user) },
-            { title: 'FOR', show: ({ kind }) => kind.replace('_', '-') },
-            { title: 'GROUP', show: ({ group }) => nameOf(groups, group) },
-            { title: 'STATE', show: ({ state }) => state },
-            { title: 'MESSAGE', show: ({ message }) => message },
-          ],
-          none: 'no requests',
-        },
-      )
-    })
+    .action((options: ViewOptions & { readonly all?: boolean }) =>
+      showView(context, options, {
+        kinds: ['request', 'group', 'user'],
+        print: (inner, { request: requests, group: groups, user: users }) =>
+          printRows(
+            inner,
+            requests.filter(({ state }) => options.all === true || state === 'pending'),
+            {
+              ...options,
+              columns: [
+                { title: 'ID', show: ({ id }) => id, align: 'right' },
+                { title: 'ASKS', show: ({ user }) => nameOf(users, user) },
+                { title: 'FOR', show: ({ kind }) => kind.replace('_', '-') },
+                { title: 'GROUP', show: ({ group }) => nameOf(groups, group) },
+                { title: 'STATE', show: ({ state }) => state },
+                { title: 'MESSAGE', show: ({ message }) => message },
+              ],
+              none: 'no requests',
+            },
+          ),
+      }),
+    )
   leaf(request, 'ask', 'ask to join a group, or that a group may have nodes or slices')
     .addArgument(new Argument('<kind>', 'what to ask for').choices(Object.keys(kinds)))
     .argument('<group>', 'the group')

@@ -4,28 +4,31 @@ import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { findIsland, islandName } from './island.ts'
-import { listIslands, listServers } from './lists.ts'
+import { listServers } from './lists.ts'
 import { findNamed } from './name.ts'
-import { leaf } from './option.ts'
+import { leaf, viewer } from './option.ts'
+import { showView, type ViewOptions } from './view.ts'
 
 /** `community-lab server …` */
 export function addServer(program: Command, context: Context): void {
   const server = program.command('server').description('the servers of the testbed')
-  leaf(server, 'list', 'all servers').action(async (options: PrintOptions) => {
-    const client = connectServer(context)
-    const islands = await listIslands(client)
-    printRows(context, await listServers(client), {
-      ...options,
-      columns: [
-        { title: 'ID', show: ({ id }) => id, align: 'right' },
-        { title: 'NAME', show: ({ name }) => name },
-        { title: 'ISLAND', show: ({ island }) => islandName(islands, island) },
-        { title: 'MANAGEMENT', show: ({ mgmt_net }) => mgmt_net.addr },
-        { title: 'API', show: ({ api }) => api[0]?.base_uri ?? null },
-      ],
-      none: 'no servers',
-    })
-  })
+  viewer(server, 'list', 'all servers').action((options: ViewOptions) =>
+    showView(context, options, {
+      kinds: ['server', 'island'],
+      print: (inner, { server: servers, island: islands }) =>
+        printRows(inner, servers, {
+          ...options,
+          columns: [
+            { title: 'ID', show: ({ id }) => id, align: 'right' },
+            { title: 'NAME', show: ({ name }) => name },
+            { title: 'ISLAND', show: ({ island }) => islandName(islands, island) },
+            { title: 'MANAGEMENT', show: ({ mgmt_net }) => mgmt_net.addr },
+            { title: 'API', show: ({ api }) => api[0]?.base_uri ?? null },
+          ],
+          none: 'no servers',
+        }),
+    }),
+  )
   leaf(server, 'set <name>', 'change a server (operators)')
     .option('--name <name>', 'its new name')
     .option('--description <text>', 'what it is')

@@ -3,33 +3,17 @@ import type { Command } from 'commander'
 import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
-import { printJson, printRows, type PrintOptions } from '../output/print.ts'
+import { printJson, type PrintOptions } from '../output/print.ts'
 import { addSliceHistory } from './history.ts'
 import { listSlices } from './lists.ts'
 import { findNamed } from './name.ts'
 import { destroyer, leaf } from './option.ts'
+import { addSliceViews } from './slice-view.ts'
 
 /** `community-lab slice …` */
 export function addSlice(program: Command, context: Context): void {
   const slice = program.command('slice').description('the slices of the testbed')
-  leaf(slice, 'list', 'all slices').action(async (options: PrintOptions) => {
-    const slices = await listSlices(connectServer(context))
-    printRows(context, slices, {
-      ...options,
-      columns: [
-        { title: 'ID', show: ({ id }) => id, align: 'right' },
-        { title: 'NAME', show: ({ name }) => name },
-        { title: 'WANTED', show: ({ set_state }) => set_state },
-        { title: 'SLIVERS', show: ({ slivers }) => slivers.length, align: 'right' },
-        {
-          title: 'EXPIRES',
-          show: ({ expires_on, end_warning: warning }) =>
-            warning ? `${expires_on}: within ${warning.days} d, renew it` : expires_on,
-        },
-      ],
-      none: 'no slices yet; a notebook makes one: notebooks/01-first-slice.ipynb',
-    })
-  })
+  addSliceViews(slice, context)
   leaf(slice, 'renew <name>', 'keep a slice for as long as a new one lives, from now on').action(
     async (name: string, options: PrintOptions) => {
       const client = connectServer(context)

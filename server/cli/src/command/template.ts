@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
-import type { Arch } from '@community-lab/contract'
+import type { Arch, Group } from '@community-lab/contract'
 import {
   archs,
   LabError,
@@ -21,8 +21,9 @@ import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { listGroups } from './lists.ts'
 import { findNamed } from './name.ts'
-import { destroyer, leaf } from './option.ts'
+import { destroyer, leaf, viewer } from './option.ts'
 import { nameOf } from './people.ts'
+import { showView, type ViewOptions } from './view.ts'
 
 /** An image of some hundred MiB takes long on a link of a community network. */
 const uploadTimeoutMs = 600_000
@@ -36,26 +37,17 @@ interface AddOptions extends PrintOptions {
 /** `community-lab template …` */
 export function addTemplate(program: Command, context: Context): void {
   const template = program.command('template').description('root file systems for slivers')
-  leaf(template, 'list', 'all templates').action(async (options: PrintOptions) => {
-    const client = connectServer(context)
-    const templates = await client.ask(Type.Array(Template), routes.templates)
-    const isOfGroup = templates.some(({ group }) => group !== null)
-    const groups = isOfGroup && options.json !== true ? await listGroups(client) : []
-    printRows(context, templates, {
-      ...options,
-      columns: [
-        { title: 'ID', show: ({ id }) => id, align: 'right' },
-        { title: 'NAME', show: ({ name }) => name },
-        { title: 'GROUP', show: ({ group }) => (group === null ? null : nameOf(groups, group)) },
-        { title: 'PUBLIC', show: ({ is_public }) => (is_public ? 'yes' : 'no') },
-        { title: 'ACTIVE', show: ({ is_active }) => (is_active ? 'yes' : 'no') },
-        { title: 'FOR', show: ({ node_archs }) => node_archs.join(', ') },
-        { title: 'BYTES', show: ({ image_size_bytes }) => image_size_bytes, align: 'right' },
-        { title: 'SHA-256', show: ({ image_sha256 }) => image_sha256?.slice(0, 16) ?? null },
-      ],
-      none: 'no templates yet',
-    })
-  })
+  viewer(template, 'list', 'all templates').action((options: ViewOptions) =>
+    showView(context, options, {
+      kinds: ['template', 'group'],
+      print: (inner, { template: templates, group: groups }) =>
+        printRows(inner, templates, {
+          ...options,
+          columns: columns(groups),
+          none: 'no templates yet',
+        }),
+    }),
+  )
   leaf(template, 'add <name> <image>', 'add a template, or give one a new image (.tar.gz)')
     .addOption(
       new Option('--arch <arch...>', 'processors that it is for')
@@ -98,6 +90,24 @@ export function addTemplate(program: Command, context: Context): void {
     },
   )
 }
+
+const columns = (groups: readonly Group[]) => [
+  { title: 'ID', show: ({ id }: Template) => id, align: 'right' as const },
+  { title: 'NAME', show: ({ name }: Template) => name },
+  {
+    title: 'GROUP',
+    show: ({ group }: Template) => (group === null ? null : nameOf(groups, group)),
+  },
+  { title: 'PUBLIC', show: ({ is_public }: Template) => (is_public ? 'yes' : 'no') },
+  { title: 'ACTIVE', show: ({ is_active }: Template) => (is_active ? 'yes' : 'no') },
+  { title: 'FOR', show: ({ node_archs }: Template) => node_archs.join(', ') },
+  {
+    title: 'BYTES',
+    show: ({ image_size_bytes }: Template) => image_size_bytes,
+    align: 'right' as const,
+  },
+  { title: 'SHA-256', show: ({ image_sha256 }: Template) => image_sha256?.slice(0, 16) ?? null },
+]
 
 async function findTemplate(client: Client, name: string): Promise<Template> {
   return findNamed('template', await client.ask(Type.Array(Template), routes.templates), name)

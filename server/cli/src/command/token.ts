@@ -1,8 +1,10 @@
 import {
+  LabError,
   path as pathOf,
   routes,
   Token,
   TokenCreated,
+  WhoAmI,
   type TokenCreate,
 } from '@community-lab/contract'
 import { Option, type Command } from 'commander'
@@ -85,18 +87,55 @@ export function addToken(program: Command, context: Context): void {
       none: 'no tokens',
     })
   })
-  destroyer(token, 'revoke <name>', 'end a token, by its name or id').action(
-    async (name: string, options: ConfirmOptions) => {
-      const client = connectServer(context)
-      const found = findNamed('token', await client.ask(Type.Array(Token), routes.tokens), name)
-      await requireYes(context, options, {
-        deed: `revoking token ${found.name}`,
-        costs: 'locks out whoever uses it, at once and for good',
-        question: 'Revoke it?',
-      })
-      await client.do(pathOf(routes.token, { id: found.id }), { method: 'DELETE' })
-      if (options.json === true) printJson(context, { token: found.id, revoked: true })
-      else context.out.write(`token ${found.name} is revoked\n`)
-    },
+  destroyer(token, 'revoke [name]', 'end a token, by its name or id; or all log-ins')
+    .option('--log-ins', 'end all log-ins and sessions of pages instead; own tokens go on')
+    .option('--user <name>', 'whose log-ins: yours unless you say so (operators)')
+    .action(async (name: string | undefined, options: RevokeOptions) => {
+      if ((name === undefined) !== (options.logIns === true))
+        throw new LabError('LAB_CLI_USAGE', { problem: 'name one token, or say --log-ins' })
+      if (name === undefined) await endLogIns(context, options)
+      else await revokeToken(context, name, options)
+    })
+}
+
+interface RevokeOptions extends ConfirmOptions {
+  readonly logIns?: boolean
+  readonly user?: string
+}
+
+async function revokeToken(context: Context, name: string, options: ConfirmOptions): Promise<void> {
+  const client = connectServer(context)
+  const found = findNamed('token', await client.ask(Type.Array(Token), routes.tokens), name)
+  await requireYes(context, options, {
+    deed: `revoking token ${found.name}`,
+    costs: 'locks out whoever uses it, at once and for good',
+    question: 'Revoke it?',
+  })
+  await client.do(pathOf(routes.token, { id: found.id }), { method: 'DELETE' })
+  if (options.json === true) printJson(context, { token: found.id, revoked: true })
+  else context.out.write(`token ${found.name} is revoked\n`)
+}
+
+/** End the tokens that were made by logging in with a password, and the sessions of pages. */
+async function endLogIns(context: Context, options: RevokeOptions): Promise<void> {
+  const client = connectServer(context)
+  const { user: self } = await client.ask(WhoAmI, routes.whoami)
+  const whom =
+    options.user === undefined ? self : findNamed('user', await listUsers(client), options.user)
+  if (whom === null) throw new LabError('LAB_CLI_USAGE', { problem: 'a node does not log in' })
+  const tokens = await client.ask(Type.Array(Token), routes.tokens)
+  const logIns = tokens.filter(
+    ({ user, kind }) => user?.id === whom.id && (kind === 'login' || kind === 'session'),
   )
+  if (logIns.length > 0)
+    await requireYes(context, options, {
+      deed: `ending the log-ins of user ${whom.name}`,
+      costs: `locks out the pages and programs that have logged in (${logIns.length}), perhaps this one`,
+      question: 'End them?',
+    })
+  for (const { id } of logIns)
+    await client.do(pathOf(routes.token, { id }), { method: 'DELETE', accept: [404] })
+  if (options.json === true)
+    printJson(context, { user: whom.id, revoked: logIns.map(({ id }) => id) })
+  else context.out.write(`log-ins of user ${whom.name} that have ended: ${logIns.length}\n`)
 }

@@ -14,32 +14,22 @@ import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { listGroups, listUsers } from './lists.ts'
 import { findNamed } from './name.ts'
-import { destroyer, leaf } from './option.ts'
+import { destroyer, leaf, viewer } from './option.ts'
 import { addUserInvitation } from './user-invitation.ts'
 import { addUserPassword } from './user-password.ts'
 import { describeRole, nameOf } from './people.ts'
+import { showView, type ViewOptions } from './view.ts'
 
 /** `community-lab user …` */
 export function addUser(program: Command, context: Context): void {
   const user = program.command('user').description('the people of the testbed')
-  leaf(user, 'list', 'all users').action(async (options: PrintOptions) => {
-    const client = connectServer(context)
-    const groups = await listGroups(client)
-    printRows(context, await listUsers(client), {
-      ...options,
-      columns: [
-        { title: 'ID', show: ({ id }) => id, align: 'right' },
-        { title: 'NAME', show: ({ name }) => name },
-        { title: 'IS', show: describeUser },
-        {
-          title: 'GROUPS',
-          show: ({ group_roles: roles }) =>
-            roles.map((role) => `${nameOf(groups, role.group)} (${describeRole(role)})`).join('; '),
-        },
-      ],
-      none: 'no users',
-    })
-  })
+  viewer(user, 'list', 'all users').action((options: ViewOptions) =>
+    showView(context, options, {
+      kinds: ['user', 'group'],
+      print: (inner, { user: users, group: groups }) =>
+        printRows(inner, users, { ...options, columns: columns(groups), none: 'no users' }),
+    }),
+  )
   leaf(user, 'whoami', 'who you are to the server').action(async (options: PrintOptions) => {
     const client = connectServer(context)
     const who = await client.ask(WhoAmI, routes.whoami)
@@ -114,6 +104,17 @@ export function addUser(program: Command, context: Context): void {
     },
   )
 }
+
+const columns = (groups: readonly Group[]) => [
+  { title: 'ID', show: ({ id }: User) => id, align: 'right' as const },
+  { title: 'NAME', show: ({ name }: User) => name },
+  { title: 'IS', show: describeUser },
+  {
+    title: 'GROUPS',
+    show: ({ group_roles: roles }: User) =>
+      roles.map((role) => `${nameOf(groups, role.group)} (${describeRole(role)})`).join('; '),
+  },
+]
 
 /** Tell whether a user is the admin and the only member of a group. Where others are members, the server refuses to remove the last admin. */
 function isLastMember({ user_roles: roles }: Group, userId: number): boolean {

@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Readable } from 'node:stream'
 import {
   acceptOf,
+  eventsMediaType,
   isSuccess,
   LabError,
   readDocument,
@@ -40,6 +41,10 @@ export interface Client {
   ask<S extends TSchema>(schema: S, path: string, options?: AskOptions): Promise<Static<S>>
   /** Read a list that is answered in parts, by their links to the next one. @throws {@link LabError} as `ask`. */
   list<S extends TSchema>(schema: S, path: string): Promise<readonly Static<S>[]>
+  /**
+   * Open a stream of server-sent events, from the one after `lastEventId` on; null: from now on. It ends when the signal is aborted. @throws {@link LabError} as `ask`.
+   */
+  events(path: string, options: EventOptions): Promise<Readable>
   /** Send a request whose answer has no content. */
   do(path: string, options?: AskOptions): Promise<void>
   /**
@@ -52,6 +57,12 @@ export interface Client {
     path: string,
     edit: (before: Static<S>) => object,
   ): Promise<Static<S>>
+}
+
+/** Options of a stream of events. */
+export interface EventOptions {
+  readonly lastEventId: string | null
+  readonly signal: AbortSignal
 }
 
 const defaultTimeoutMs = 30_000
@@ -79,6 +90,7 @@ export function createClient(options: ClientOptions): Client {
       }
       return all
     },
+    events: (path, asked) => openEvents(path, asked, options),
     async do(path, asked = {}) {
       await ask(path, asked)
     },
@@ -111,6 +123,7 @@ async function exchange(
   { base, token, signal, timeoutMs = defaultTimeoutMs }: ClientOptions,
 ): Promise<Omit<TaggedAnswer, 'url'>> {
   const timeout = AbortSignal.timeout(timeoutMs)
+  const reached = { base, signal, timeout, timeoutMs }
   const json = asked.body === undefined ? null : Buffer.from(JSON.stringify(asked.body))
   const sizeBytes = asked.file?.sizeBytes ?? json?.length
   const type = asked.file?.type ?? 'application/json'
@@ -136,16 +149,57 @@ async function exchange(
     const next = nextOf(answer.headers.link)
     return { status: answer.statusCode ?? 0, body: await text(answer), etag, next }
   } catch (cause) {
-    if (signal.aborted) throw cause
-    if (timeout.aborted)
-      throw new LabError(
-        'LAB_TIMEOUT',
-        { what: `an answer of ${base}`, waitedMs: timeoutMs },
-        { cause },
-      )
-    const reason = cause instanceof Error ? cause.message || cause.name : String(cause)
-    throw new LabError('LAB_CONNECTION_FAILED', { url: base, reason, attempts: 1 }, { cause })
+    throw explain(cause, reached)
   }
+}
+
+async function openEvents(
+  path: string,
+  { lastEventId, signal }: EventOptions,
+  { base, token, timeoutMs = defaultTimeoutMs }: ClientOptions,
+): Promise<Readable> {
+  const timeout = new AbortController()
+  // The limit is for the beginning of the answer. The stream itself has no end.
+  const timer = setTimeout(() => timeout.abort(), timeoutMs)
+  try {
+    const request = openRequest(base, path, {
+      method: 'GET',
+      signal: AbortSignal.any([signal, timeout.signal]),
+      headers: {
+        accept: acceptOf(eventsMediaType),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(lastEventId === null ? {} : { 'last-event-id': lastEventId }),
+      },
+    })
+    const answered = answerOf(request)
+    request.end()
+    const answer = await answered
+    const status = answer.statusCode ?? 0
+    if (isSuccess(status)) return answer
+    throw refusalOf({ url: base + path, status, body: await text(answer) })
+  } catch (cause) {
+    throw explain(cause, { base, signal, timeout: timeout.signal, timeoutMs })
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+interface Reached {
+  readonly base: string
+  readonly signal: AbortSignal
+  readonly timeout: AbortSignal
+  readonly timeoutMs: number
+}
+
+/** Return the error of a request that got no answer. */
+function explain(cause: unknown, { base, signal, timeout, timeoutMs }: Reached): unknown {
+  if (signal.aborted || LabError.is(cause)) return cause
+  if (timeout.aborted) {
+    const details = { what: `an answer of ${base}`, waitedMs: timeoutMs }
+    return new LabError('LAB_TIMEOUT', details, { cause })
+  }
+  const reason = cause instanceof Error ? cause.message || cause.name : String(cause)
+  return new LabError('LAB_CONNECTION_FAILED', { url: base, reason, attempts: 1 }, { cause })
 }
 
 /** Return the target of the link to the next part, if it is a path of the same server. */

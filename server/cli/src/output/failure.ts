@@ -11,6 +11,9 @@ export const exitCodes = { failed: 1, usage: 2, stopped: 130, unread: 141 } as c
 /** The reason of the abort when nobody reads the output any more (`… | head`, a closed terminal). Then the command ends without a message. */
 export class NobodyReads extends Error {}
 
+/** The end of a command that shows changes until Ctrl-C. It ends without a message. */
+export class WatchEnded extends Error {}
+
 /** Print in one line why a command failed, and return its exit code. With `json` the line is a document on standard output, `{ "error": … }`. */
 export function explainFailure(
   context: Context,
@@ -19,6 +22,7 @@ export function explainFailure(
 ): number {
   const { signal } = context
   if (signal.reason instanceof NobodyReads) return exitCodes.unread
+  if (failure instanceof WatchEnded) return exitCodes.stopped
   if (failure instanceof CommanderError && failure.exitCode === 0) return 0
   const { error, exitCode } = describe(failure, signal.aborted)
   if (json) printJson(context, { error: toProblem(error) })
