@@ -48,9 +48,12 @@ import { sliceRoutes } from './route/slices.ts'
 import { sliverRoutes } from './route/slivers.ts'
 import { templateRoutes } from './route/templates.ts'
 import { tokenRoutes } from './route/tokens.ts'
+import { unsubscribeRoutes } from './route/unsubscribe.ts'
 import { userRoutes } from './route/users.ts'
 import streamPlugin, { maxMessageBytes } from './stream/plugin.ts'
 import telemetryPlugin from './telemetry/plugin.ts'
+import { repeat } from './registry/repeat.ts'
+import { sendDueDigests } from './registry/write/digests.ts'
 import { createPasswordResets } from './registry/write/password-resets.ts'
 import { describeOwnServer } from './registry/write/servers.ts'
 import { ensureCertificate, type ServerCertificate } from './tls/certificate.ts'
@@ -73,6 +76,8 @@ export interface App {
   readonly context: RouteContext
 }
 
+/** The time between two looks whether the digests of the day are due, in milliseconds. */
+const lookForDigestsEveryMs = 60_000
 /** The most time for the start of one part, in milliseconds. */
 const pluginsStartWithinMs = 120_000
 
@@ -103,6 +108,10 @@ export async function buildApp(options: AppOptions): Promise<App> {
           transport: createSmtpTransport(smtp),
           onError,
         })
+  const stopDigests =
+    mail === null
+      ? null
+      : repeat(lookForDigestsEveryMs, onError, () => sendDueDigests(registry, { mail, onError }))
   const resets = createPasswordResets({
     registry,
     mail,
@@ -128,6 +137,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   stack.defer(() => app.close())
   app.decorate('registry', registry)
   app.addHook('onClose', async () => {
+    await stopDigests?.()
     await resets[Symbol.asyncDispose]()
     await sender?.[Symbol.asyncDispose]()
     await feed[Symbol.asyncDispose]()
@@ -236,6 +246,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     logInRoutes(routes, logIn)
     invitationRoutes(routes, { ...logIn, resets })
     passwordPageRoutes(routes)
+    unsubscribeRoutes(routes, registry)
     mailRoutes(routes, { registry, smtp, mail })
     eventRoutes(routes, context)
     done()

@@ -1,5 +1,7 @@
 import { path, routes, type Invitation, type LoggedIn, type User } from '@community-lab/contract'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { unsubscribeUrl } from '../../server/src/mail/unsubscribe.ts'
 import {
   startTestbeds,
   type TestbedWorld,
@@ -49,4 +51,24 @@ it('the link of an invitation leads to a page that sets the password, and keeps 
   await page.getByText('This page needs the whole link').waitFor()
   expect(browser.complaints).toEqual([])
   expect(browser.foreignRequests).toEqual([])
+})
+
+it('the link of a digest leads to a page whose button ends the mails, also for who is logged in there', async () => {
+  await sql`update users set unsubscribe_key = 'key' where id = 3`.execute(world.database.db)
+  const subscription = { userId: 3, kind: 'slice_end', key: 'key' } as const
+  const page = await browser.open(`${url}/set-password`)
+  await world.ask(world.operator, 'POST', path(routes.userChangeAuth, { id: 3 }), {
+    body: { password },
+  })
+  await page.evaluate(
+    async ([at, body]) =>
+      fetch(at, { method: 'POST', headers: { 'content-type': 'application/json' }, body }),
+    [routes.logIn, JSON.stringify({ username: 'blue', password })] as const,
+  )
+  await page.goto(unsubscribeUrl(url, subscription))
+  await page.getByText('End these e-mails: Slices that end soon?').waitFor()
+  await page.getByRole('button').click()
+  await page.getByText('You get no more of these e-mails.').waitFor()
+  const user = (await world.ask(world.blue, 'GET', path(routes.user, { id: 3 }))).json<User>()
+  expect(user.notifications).toMatchObject({ slice_end: false, node_safe: true })
 })

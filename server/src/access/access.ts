@@ -23,6 +23,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What a request to this route does. `domain/rights.ts` says who may do it. */
     right?: RightName
+    /** False: a session's cookie is ignored, because the route needs no log-in and must work in any browser. */
+    session?: boolean
   }
 }
 
@@ -66,7 +68,8 @@ export const accessPlugin = fp<AccessOptions>(
     })
     async function identify(request: FastifyRequest): Promise<void> {
       const { authorization } = request.headers
-      const session = authorization === undefined ? cookie.read(request) : null
+      const usesSession = request.routeOptions.config.session !== false
+      const session = authorization === undefined && usesSession ? cookie.read(request) : null
       request.principal =
         authorization !== undefined
           ? await findPrincipal(gatherToken, authorization, use)

@@ -146,6 +146,8 @@ export const rights = {
   'remove a sliver': { may: sliceAdmins, object: 'sliver', changes: true },
   'open a sliver’s SSH port': { may: sliceAdmins, object: 'sliver', changes: true },
 
+  // With a link from a mail. The handler checks it.
+  unsubscribe: { may: 'anybody', object: 'unnamed', changes: true },
   'read whether mail is sent': { may: operators, object: 'none', changes: false },
   'send a test mail': { may: operators, object: 'none', changes: true },
 

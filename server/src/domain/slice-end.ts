@@ -4,7 +4,7 @@ import { dayMs } from './day.ts'
 export const sliceLifeMs = 30 * dayMs
 
 /** How many days before its end a slice is warned of it, in ascending order. Source: CONFINE warns 4 days before; the second warning is for who was away. */
-const warnedDays = [1, 4] as const
+export const warnedDays = [1, 4] as const
 
 /** Return the warning that is due for a slice, as the number of days; null: none, or it was given already. */
 export function dueWarning(

@@ -1,4 +1,4 @@
-import { layOut, type Block, type LaidOut } from './layout.ts'
+import { layOut, oneLine, type Block, type LaidOut } from './layout.ts'
 
 /** The subject and the text of a mail. */
 export interface Message extends LaidOut {
@@ -85,4 +85,31 @@ export function testMail({ site, user }: Pick<LinkFacts, 'site' | 'user'>): Mess
 /** A point in time with its zone: `2026-05-04 12:00 UTC`. */
 export function timeOf(date: Date): string {
   return `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+}
+
+/** What a digest tells. */
+export interface DigestFacts {
+  readonly site: string
+  readonly user: string
+  readonly sections: readonly {
+    readonly title: string
+    readonly lines: readonly string[]
+    /** Where mails of this kind end. */
+    readonly unsubscribeUrl: string
+  }[]
+}
+
+/** The mail that tells a user once a day what is new. */
+export function digestMail({ site, user, sections }: DigestFacts): Message {
+  const blocks: readonly Block[] = [
+    `Hello ${user},`,
+    `this is new in the testbed at ${site}:`,
+    ...sections.flatMap(({ title, lines }): Block[] => [`${title}:`, { list: lines }]),
+    'You are told once, not each day while it is still so. To get no more of these mails, open a link, without logging in:',
+    ...sections.flatMap(({ title, unsubscribeUrl: href }): Block[] => [`${title}:`, { href }]),
+    'To see and change what you are told:',
+    { command: 'community-lab user notifications' },
+  ]
+  const titles = sections.map(({ title, lines }) => `${title.toLowerCase()} (${lines.length})`)
+  return { subject: oneLine(`Community-Lab: ${titles.join(', ')}`), ...layOut(blocks) }
 }

@@ -5,6 +5,7 @@ import { addEventOwners } from './migration/event-owners.ts'
 import { addGroupTemplates } from './migration/group-templates.ts'
 import { addHistory } from './migration/history.ts'
 import { addMails } from './migration/mails.ts'
+import { addNotifications } from './migration/notifications.ts'
 import { addPlaces } from './migration/places.ts'
 import { addInvitations } from './migration/invitations.ts'
 import { endRecordsAtContact } from './migration/journal-end.ts'
@@ -36,6 +37,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0018-password-resets': { up: addPasswordResets },
   '0019-data-archives': { up: addDataArchives },
   '0020-event-owners': { up: addEventOwners },
+  '0021-notifications': { up: addNotifications },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

@@ -49,6 +49,7 @@ export interface Tables {
   readonly counters: CounterTable
   readonly invitations: InvitationTable
   readonly mails: MailTable
+  readonly notified: NotifiedTable
   readonly audit: AuditTable
   readonly server_runs: ServerRunTable
   readonly node_states: NodeStateTable
@@ -79,6 +80,12 @@ export interface UserTable {
   email: string | null
   /** The hash of the password, as `access/password.ts` writes it; null: the user has none. */
   password: string | null
+  /** The kinds of notifications that the user does not get. */
+  muted: Generated<string[]>
+  /** From it the proofs in links are derived that end notifications. */
+  unsubscribe_key: string | null
+  /** The day of the last digest, as `domain/notification.ts` counts it. */
+  digest_day: number | null
 }
 
 /** The members of groups. */
@@ -363,6 +370,13 @@ export interface MailTable {
   failed_on: Date | null
   /** Why the last attempt failed. */
   failure: string | null
+}
+
+/** What a user was told, and is still true. */
+export interface NotifiedTable {
+  user_id: number
+  fact: string
+  told_on: Date
 }
 
 export interface CounterTable {

@@ -16,6 +16,7 @@ import { listGroups, listUsers } from './lists.ts'
 import { findNamed } from './name.ts'
 import { destroyer, leaf, viewer } from './option.ts'
 import { addUserInvitation } from './user-invitation.ts'
+import { addUserNotifications } from './user-notifications.ts'
 import { addUserPassword } from './user-password.ts'
 import { describeRole, nameOf } from './people.ts'
 import { showView, type ViewOptions } from './view.ts'
@@ -50,6 +51,7 @@ export function addUser(program: Command, context: Context): void {
     })
   addUserPassword(user, context)
   addUserInvitation(user, context)
+  addUserNotifications(user, context)
   for (const [command, description, isActive] of [
     ['disable', 'let a user in no more, by tokens or SSH keys (operators)', false],
     ['enable', 'let a disabled user in again (operators)', true],

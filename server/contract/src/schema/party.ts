@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Counter, Description, Id, Name, nullable, Ref, Time } from './common.ts'
+import { NotificationChoice, NotificationChoicePatch } from './notification.ts'
 import { Quotas, QuotasPatch } from './quota.ts'
 
 /** What a member may do in a group. A group admin may all of it; a member with none of these is a researcher, who reads what the group's slices measure. */
@@ -17,7 +18,7 @@ export type UserRole = Static<typeof UserRole>
 export const GroupRole = Type.Object({ group: Ref, ...roleFlags })
 export type GroupRole = Static<typeof GroupRole>
 
-/** A person. `auth_tokens` are SSH public keys. They, `email` and `has_password` are shown to the user and to operators alone. */
+/** A person. `auth_tokens` are SSH public keys. They, `email`, `has_password` and `notifications` are shown to the user and to operators alone. */
 export const User = Type.Object(
   {
     uri: Type.String(),
@@ -31,6 +32,7 @@ export const User = Type.Object(
     auth_tokens: Type.Optional(Type.Array(Type.String())),
     email: Type.Optional(nullable(Type.String())),
     has_password: Type.Optional(Type.Boolean()),
+    notifications: Type.Optional(NotificationChoice),
   },
   { $id: 'User' },
 )
@@ -43,13 +45,14 @@ export const UserCreate = Type.Object(
 )
 export type UserCreate = Static<typeof UserCreate>
 
-/** Change a user. All but `description` is for operators. */
+/** Change a user. All but `description` and `notifications` is for operators. */
 export const UserPatch = Type.Object(
   {
     name: Type.Optional(Name),
     description: Type.Optional(Description),
     is_active: Type.Optional(Type.Boolean()),
     is_superuser: Type.Optional(Type.Boolean()),
+    notifications: Type.Optional(NotificationChoicePatch),
   },
   { additionalProperties: false },
 )

@@ -1,5 +1,12 @@
 import { sql, type RawBuilder } from 'kysely'
-import { Agreement, Group, GroupRequest, Token, User } from '@community-lab/contract'
+import {
+  Agreement,
+  Group,
+  GroupRequest,
+  notificationKinds,
+  Token,
+  User,
+} from '@community-lab/contract'
 import {
   boolean,
   both,
@@ -114,6 +121,15 @@ function userColumns(keysShown: KeysShown): FilterColumns {
         : sql<boolean>`${shown} and ${value === null} and users.email is null`,
     '/has_password': (value) =>
       sql<boolean>`${shown} and (users.password is not null) = ${value === true}`,
+    ...Object.fromEntries(
+      notificationKinds.map((kind) => [
+        `/notifications/${kind}`,
+        (value: unknown) =>
+          typeof value === 'boolean'
+            ? sql<boolean>`${shown} and not (${kind}::text = any(users.muted)) = ${value}`
+            : sql<boolean>`false`,
+      ]),
+    ),
     '/auth_tokens/_': (value) =>
       typeof value === 'string'
         ? sql<boolean>`${shown} and ${value} = any(users.auth_tokens)`

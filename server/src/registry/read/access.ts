@@ -10,6 +10,7 @@ import {
   type Token,
   type User,
 } from '@community-lab/contract'
+import { choiceOf } from '../../domain/notification.ts'
 import { sumOf } from '../../domain/quota.ts'
 import { membersOf, membershipsOf } from './memberships.ts'
 import { selectPart, type Db, type Part } from './selection.ts'
@@ -89,6 +90,7 @@ export async function readUsers(
           auth_tokens: row.auth_tokens,
           email: row.email,
           has_password: row.password !== null,
+          notifications: choiceOf(row.muted),
         }
       : {}),
   }))

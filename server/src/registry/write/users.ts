@@ -5,6 +5,7 @@ import { checkIfMatch } from '../etag.ts'
 import { readUsers, type KeysShown } from '../read/access.ts'
 import type { Db } from '../read/selection.ts'
 import { found } from '../../domain/found.ts'
+import { mutedAfter } from '../../domain/notification.ts'
 import { claimName } from './claim-name.ts'
 import type { RegistryStore } from '../store.ts'
 import { cutOpenOf, lockGroup, requireAdmins } from './group-rules.ts'
@@ -67,6 +68,7 @@ export async function patchUser(
       description: body.description ?? before.description,
       is_active: body.is_active ?? before.is_active,
       is_superuser: body.is_superuser ?? before.is_superuser,
+      muted: [...mutedAfter(before.muted, body.notifications ?? {})],
     }
     await claimName(
       'user',

@@ -110,6 +110,7 @@ const table: Readonly<Record<RightName, string>> = {
   'update a sliver': 'sgo',
   'remove a sliver': 'sgo',
   'open a sliver’s SSH port': 'sgo',
+  unsubscribe: 'apxumsngoij',
   'read whether mail is sent': 'o',
   'send a test mail': 'o',
   'read the audit trail': 'o',
