@@ -13,6 +13,7 @@ import { addLastingAudit } from './migration/lasting-audit.ts'
 import { addPasswordResets } from './migration/password-resets.ts'
 import { addPasswords } from './migration/passwords.ts'
 import { addReadiness } from './migration/readiness.ts'
+import { refuseSimilarUsers } from './migration/similar-names.ts'
 import { addSliceWarnings } from './migration/slice-warnings.ts'
 
 /** All steps of the schema, in order. A step that was released is never changed. */
@@ -38,6 +39,8 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0019-data-archives': { up: addDataArchives },
   '0020-event-owners': { up: addEventOwners },
   '0021-notifications': { up: addNotifications },
+  '0022-notifications': { up: addNotifications },
+  '0023-similar-names': { up: refuseSimilarUsers },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

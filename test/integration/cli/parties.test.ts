@@ -252,7 +252,9 @@ it('sets what a node lends, and shows it beside what its device lends', async ()
 it('invites a user, who sets a password by it without any token', async () => {
   await run(world.operator, 'user', 'create', 'mia')
   const invited = await place.run(['user', 'invite', 'mia'], { env: envOf(world.operator) })
-  expect(invited.err).toContain(`hand it to mia, who runs: community-lab user redeem --url ${url}`)
+  expect(invited.err).toContain(
+    `hand it to mia, who opens ${url}/set-password#SECRET, or runs: community-lab user redeem --url ${url}`,
+  )
   const password = 'a bicycle on the roof'
   const input = `${invited.out.trim()}\n${password}\n${password}\n`
   const redeemed = await place.run(['user', 'redeem', '--url', url], { input })

@@ -53,8 +53,10 @@ export function addUserInvitation(user: Command, context: Context): void {
         return
       }
       context.out.write(`${secret}\n`)
+      const { url: base } = findCredentials(context)
+      const page = base.startsWith('http') ? `opens ${base}/set-password#SECRET, or ` : ''
       context.err.write(
-        `hand it to ${name}, who runs: community-lab user redeem --url ${findCredentials(context).url} (once, until ${end})\n`,
+        `hand it to ${name}, who ${page}runs: community-lab user redeem --url ${base} (once, until ${end})\n`,
       )
     })
   leaf(

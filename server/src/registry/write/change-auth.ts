@@ -29,7 +29,7 @@ export async function changeAuth(
   id: number,
   { body, by }: { readonly body: ChangeAuth; readonly by: AuthChanger },
 ): Promise<AuthChanged> {
-  const { registry, passwords, mail } = context
+  const { registry, passwords, attempts, mail } = context
   const { password, email, current_password: current = '' } = body
   if (password === undefined && email === undefined) throw missing()
   const row = await registry.db
@@ -45,11 +45,15 @@ export async function changeAuth(
       address: by.address,
       user,
     })
+  // Who hears that an address is taken knows that its owner is here. So this can be tried a few times only.
+  const guess = { user: `addresses of ${by.userId}`, address: by.address, isKnown: true }
+  const isGuess = typeof email === 'string' && by.role !== 'operator'
+  if (isGuess) attempts.begin(guess)
   const owner = { name: user.name, email: email === undefined ? user.email : email }
   const problem = password === undefined ? null : findWeakness(password, owner)
   if (problem !== null) throw new LabError('LAB_AUTH_PASSWORD_WEAK', { problem })
   const hashed = password === undefined ? user.password : await passwords.hash(password)
-  return registry.change(async (change) => {
+  const changed = await registry.change(async (change) => {
     const stored = await change.tx
       .selectFrom('users')
       .select(['password', 'is_superuser'])
@@ -77,24 +81,26 @@ export async function changeAuth(
         .execute(),
     )
     change.trace('user', 'updated', id)
-    if (password !== undefined) {
-      await endInvitations(change, id)
+    const isMoved = email !== undefined && email !== user.email
+    // A secret in a mail to the address of before, which may be somebody else's, would set another password.
+    if (password !== undefined || isMoved) await endInvitations(change, id)
+    if (password !== undefined)
       await endLogIns(change, { userId: id, keptId: by.tokenId, all: body.end_tokens ?? false })
-    }
     const told = { mail, user, recipient: user.email }
     if (password !== undefined && user.password !== null)
       await sendNotice(change, { ...told, what: 'The password' })
-    if (email !== undefined && email !== user.email)
-      await sendNotice(change, { ...told, what: 'The e-mail address' })
-    const changed = [
+    if (isMoved) await sendNotice(change, { ...told, what: 'The e-mail address' })
+    const members = [
       ...(password === undefined ? [] : ['password']),
       ...(email === undefined ? [] : ['email']),
     ]
     return {
-      detail: `User ${changed.join(', ')} changed successfully`,
+      detail: `User ${members.join(', ')} changed successfully`,
       tokens_left: await countTokens(change, id),
     }
   })
+  if (isGuess) attempts.succeed(guess)
+  return changed
 }
 
 interface Ending {

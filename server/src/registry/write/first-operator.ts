@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Change } from '../change.ts'
 
 const firstUser = 'operator'
@@ -17,7 +18,7 @@ export async function makeFirstOperator({ tx, trace, note }: Change): Promise<nu
   }
   const { id } = await tx
     .insertInto('users')
-    .values({ name: firstUser, is_superuser: true, auth_tokens: [] })
+    .values({ name: await freeName(tx), is_superuser: true, auth_tokens: [] })
     .returning('id')
     .executeTakeFirstOrThrow()
   trace('user', 'created', id)
@@ -38,4 +39,18 @@ export async function makeFirstOperator({ tx, trace, note }: Change): Promise<nu
   trace('group', 'created', group.id)
   note('group', 'created', group.id)
   return id
+}
+
+/** Return the name of the first operator: `operator`, or with a number when a user has that name in other letters, such as `Operator`. */
+async function freeName(tx: Change['tx']): Promise<string> {
+  const rows = await tx
+    .selectFrom('users')
+    .select('name')
+    .where(sql`lower(name)`, 'like', `${firstUser}%`)
+    .execute()
+  const taken = new Set(rows.map(({ name }) => name.toLowerCase()))
+  for (let nr = 1; ; nr++) {
+    const name = nr === 1 ? firstUser : `${firstUser}${nr}`
+    if (!taken.has(name)) return name
+  }
 }

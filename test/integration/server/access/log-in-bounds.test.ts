@@ -123,3 +123,17 @@ it('an invitation sets no password after another one was set', async () => {
   const redeemed = post(routes.redeemInvitation, { secret, password }, '203.0.113.8')
   expect(await answerOf(redeemed)).toEqual([400, 'LAB_AUTH_INVITATION_REFUSED'])
 })
+
+it('who is registered is not found out by trying e-mail addresses', async () => {
+  const [ada, bob] = [await withPassword(), await people.aPerson()]
+  const email = `${ada.name}@example.org`
+  const body = { email, current_password: password }
+  expect((await changeAuth(ada, body)).statusCode).toBe(200)
+  for (let tries = 0; tries < 10; tries++)
+    expect(await answerOf(changeAuth(bob, { email }))).toEqual([409, 'LAB_NAME_TAKEN'])
+  for (const tried of [email, 'nobody@example.org'])
+    expect(await answerOf(changeAuth(bob, { email: tried }))).toEqual([
+      429,
+      'LAB_AUTH_TOO_MANY_ATTEMPTS',
+    ])
+})

@@ -88,6 +88,42 @@ describe('who is disabled', () => {
   })
 })
 
+describe('a name of a user', () => {
+  it('is not that of another in other letters, also when two are made or renamed at once', async () => {
+    const make = (name: string) =>
+      answerOf(world.ask(world.operator, 'POST', routes.users, { body: { name } }))
+    expect(await make('Grace.Hopper')).toEqual([201, undefined])
+    expect(await make('grace.hopper')).toEqual([409, 'LAB_NAME_TAKEN'])
+    const both = await Promise.all([make('ALAN'), make('alan')])
+    expect(both.map(([status]) => status).sort()).toEqual([201, 409])
+    const ada = await aPerson()
+    const rename = (name: string) =>
+      answerOf(world.ask(world.operator, 'PATCH', ada.uri, { body: { name } }))
+    expect(await rename('GRACE.hopper')).toEqual([409, 'LAB_NAME_TAKEN'])
+    expect(await rename(ada.name.toUpperCase())).toEqual([200, undefined])
+    await rename(ada.name)
+  })
+
+  it('that is like another’s since before such names were refused stays, and may be changed in all else', async () => {
+    await sql`alter table users disable trigger user_is_named`.execute(world.database.db)
+    const { rows } = await sql<{ id: number }>`
+      insert into users (name, auth_tokens) values ('Twin', '{}'), ('twin', '{}') returning id`.execute(
+      world.database.db,
+    )
+    await sql`alter table users enable trigger user_is_named`.execute(world.database.db)
+    for (const { id } of rows) {
+      const body = { description: 'one of two' }
+      const url = path(routes.user, { id })
+      expect((await world.ask(world.operator, 'PATCH', url, { body })).statusCode).toBe(200)
+    }
+    const body = { name: 'TWIN' }
+    expect(await answerOf(world.ask(world.operator, 'POST', routes.users, { body }))).toEqual([
+      409,
+      'LAB_NAME_TAKEN',
+    ])
+  })
+})
+
 describe('a member who leaves', () => {
   it('has an event stream cut, and no SSH key in the group’s slivers', async () => {
     const [ada, bob] = [await aPerson(), await aPerson()]

@@ -157,7 +157,7 @@ describe('the digest of a day', () => {
 
   it('is for users who want it: by kind, active, and with an address', async () => {
     await giveAddress(world, 'red')
-    await aSlice(at(2))
+    await aSlice(at(4))
     const red = path(routes.user, { id: 2 })
     const set = (token: string, body: object) => world.ask(token, 'PATCH', red, { body })
     expect(await answerOf(set(world.blue, { notifications: { slice_end: false } }))).toEqual([
@@ -178,7 +178,7 @@ describe('the digest of a day', () => {
     expect(await digestsAt(world, at(1))).toEqual([])
     await set(world.operator, { is_active: true })
     expect(await digestsAt(world, at(1, 1))).toEqual([])
-    expect(await digestsAt(world, at(1.9))).toHaveLength(1)
+    expect(await digestsAt(world, at(2))).toHaveLength(1)
   })
 })
 

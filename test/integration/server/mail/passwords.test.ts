@@ -206,12 +206,15 @@ describe('who has forgotten the password', () => {
   })
 })
 
-it('a new e-mail address is told to the address of before', async () => {
+it('a new e-mail address is told to the address of before, whose links are worth nothing any more', async () => {
   const ada = await withAddress(await passwords.withPassword())
+  await reset(ada.name)
+  const secret = secretIn(await mailTo(ada.email))
   const body = { email: 'thief@lab.example', current_password: password }
   expect((await passwords.changeAuth(ada, body)).statusCode).toBe(200)
-  const { parsed } = await mailTo(ada.email)
+  const { parsed } = await mailTo(ada.email, 1)
   expect(parsed.text).toContain('The e-mail address of user')
+  expect(await answerOf(redeem(secret))).toEqual([400, 'LAB_AUTH_INVITATION_REFUSED'])
 })
 
 it('the page of the link runs its own script alone, and sends its secret to nobody else', async () => {
