@@ -1,7 +1,7 @@
 import { setImmediate as yieldToSockets, setTimeout as delay } from 'node:timers/promises'
 import { failureOf } from './child/failure.ts'
 import type { Bundle, Failure } from './child/protocol.ts'
-import type { CompiledCell } from './compile/compilation.ts'
+import type { CellSource, Compilation, CompiledCell } from './compile/compilation.ts'
 import { CompilationInterrupted, type Compiler } from './compile/compiler.ts'
 import type { History } from './history.ts'
 import type { Runner } from './runner.ts'
@@ -20,6 +20,11 @@ export interface ExecutionContext {
 
 /** How long to wait for requests that were sent together with one that fails, in milliseconds. */
 const settleMs = 10
+
+/** After this time, a cell says that it is still being compiled, in milliseconds. */
+const longMs = 1000
+const longNotice =
+  'The types of this cell are being checked, which takes more than a second. An interrupt ends it.'
 
 /** Executes the cells of a session: it counts them, stores their sources for tracebacks, and sends the replies. */
 export class Execution {
@@ -147,11 +152,10 @@ export class Execution {
     if (code.trim() === '') return null
     // Send all queued messages before the cell starts.
     await yieldToSockets()
-    const { compiler } = this.#context
     const number = this.#number
     let compilation
     try {
-      compilation = await compiler.compile({ number, name, code })
+      compilation = await this.#compile(request, { number, name, code })
     } catch (thrown) {
       // An interrupt, or a defect of the compiler. The cell reports it, and the kernel goes on.
       return failureContent(compilerFailureOf(thrown), this.#sources)
@@ -159,6 +163,24 @@ export class Execution {
     if (!compilation.ok) return complaintsContent(compilation.complaints, name, this.#sources)
     this.#warn(request, compilation.notices)
     return this.#runCompiled(request, name, compilation.cell)
+  }
+
+  /** Compile a cell. If that takes long, the cell says so until it runs. */
+  async #compile(request: Message, source: CellSource): Promise<Compilation> {
+    const { compiler, publish } = this.#context
+    const notice = { isShown: false }
+    const timer = setTimeout(() => {
+      // The compiler is still being loaded when the first cell comes at once.
+      if (!compiler.isReady || request.content['silent'] === true) return
+      notice.isShown = true
+      this.#warn(request, [longNotice])
+    }, longMs)
+    try {
+      return await compiler.compile(source)
+    } finally {
+      clearTimeout(timer)
+      if (notice.isShown) publish(request, { type: 'clear_output', content: { wait: false } })
+    }
   }
 
   async #runCompiled(

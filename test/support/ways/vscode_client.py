@@ -93,6 +93,8 @@ class Client:
             kind, content = message["msg_type"], message["content"]
             if kind == "update_display_data":
                 shown[content["transient"]["display_id"]].update(data=content["data"], metadata=content["metadata"])
+            elif kind == "clear_output":
+                cell.outputs.clear()
             elif kind in ("stream", "display_data", "execute_result", "error"):
                 output = nbformat.v4.output_from_msg(message)
                 cell.outputs.append(output)

@@ -1,6 +1,7 @@
 import ts from 'typescript'
 import { applyEdits, Edits } from './edits.ts'
-import { eraseTypes } from './erase-types.ts'
+import { eraseTypes, hasSyntaxErrors } from './erase-types.ts'
+import { blankRanges, findRepeatedRows, largeLength, type Range } from './repeated-rows.ts'
 
 /** What a top-level name of a cell is for later cells. */
 export interface Declared {
@@ -14,7 +15,10 @@ export interface Declared {
 
 /** The text of a cell, parsed on its own. */
 export interface CellText {
+  /** The text for TypeScript, with blanks in place of {@link repeated}. */
   readonly source: string
+  /** The rows of large tables that do not change the type, see {@link findRepeatedRows}. */
+  readonly repeated: readonly Range[]
   readonly declared: ReadonlyMap<string, Declared>
   /** Names that the cell itself exports under the same name. */
   readonly exported: ReadonlySet<string>
@@ -24,9 +28,9 @@ export interface CellText {
   readonly words: ReadonlySet<string>
   /** Names that it declares by `declare global`. */
   readonly globals: ReadonlySet<string>
-  /** The text with blanks in place of exports, because a cell does not run as a module. */
+  /** The whole text with blanks in place of exports, because a cell does not run as a module. */
   readonly withoutExports: string
-  /** {@link withoutExports} with blanks in place of types; null when the cell has more of TypeScript than types. */
+  /** {@link withoutExports} with blanks in place of types and of {@link repeated}; null when the cell has more of TypeScript than types. */
   readonly javaScript: string | null
   /** The text with blanks in place of `declare global { … }`. */
   readonly withoutGlobals: string
@@ -37,30 +41,43 @@ export interface CellText {
 /** Makes the text a module, so that `await` is a keyword. */
 const moduleMark = '\nexport {}'
 
-/** Parse the text of a cell. */
-export function readCell(written: string): CellText {
+/** Parse the text of a cell. `cursor` is an offset that is asked about. */
+export function readCell(written: string, cursor = -1): CellText {
   // The kernel puts a line before the text, so a first line that begins with `#!` would be a syntax error. A comment has the same effect.
-  const source = written.replace(/^(\uFEFF?)#!/u, '$1//')
-  const file = ts.createSourceFile('cell.ts', source + moduleMark, ts.ScriptTarget.Latest, true)
+  const whole = written.replace(/^(\uFEFF?)#!/u, '$1//')
+  const repeated = whole.length < largeLength ? [] : repeatedRowsOf(whole, cursor)
+  const source = blankRanges(whole, repeated)
+  const file = parseModule(source)
   const statements = file.statements.filter((each) => each.getStart() < source.length)
   const reader = new CellReader(source)
   for (const statement of statements) reader.read(statement)
   const last = statements.at(-1)
-  const withoutExports = reader.edits.apply()
+  const edits = reader.edits.sorted()
+  const withoutExports = applyEdits(whole, edits)
   const erased = withoutExports.length === source.length ? eraseTypes(file) : null
   return {
     source,
+    repeated,
     declared: reader.declared,
     exported: reader.exported,
     hasResult: last !== undefined && ts.isExpressionStatement(last),
     words: wordsOf(source),
     globals: reader.globals,
     withoutExports,
-    javaScript:
-      erased === null ? null : applyEdits(erased.slice(0, source.length), reader.edits.sorted()),
+    javaScript: erased === null ? null : applyEdits(erased.slice(0, source.length), edits),
     withoutGlobals: blankGlobals(source, statements),
     refusal: refuseForeign(source),
   }
+}
+
+function parseModule(source: string): ts.SourceFile {
+  return ts.createSourceFile('cell.ts', source + moduleMark, ts.ScriptTarget.Latest, true)
+}
+
+/** Find the repeated rows of a large text. A text with a syntax error has none, because the error may be in one of them. */
+function repeatedRowsOf(whole: string, cursor: number): readonly Range[] {
+  const file = parseModule(whole)
+  return hasSyntaxErrors(file) ? [] : findRepeatedRows(file, cursor)
 }
 
 /** Return every word of a text, with and without escapes: `\u0061bc` is the identifier `abc`. */

@@ -60,6 +60,7 @@ export class Compiler {
   readonly #sources = new Map<number, CellSource>()
   readonly #ready = Promise.withResolvers<null>()
   readonly #ended = Promise.withResolvers<null>()
+  #isReady = false
   #worker: Worker
   #lastId = 0
   /** The call that the execution of a cell waits for. */
@@ -77,6 +78,11 @@ export class Compiler {
   /** Resolves when the compiler is loaded. A cell that arrives earlier waits for that. */
   get ready(): Promise<unknown> {
     return this.#ready.promise
+  }
+
+  /** Whether the compiler is loaded. */
+  get isReady(): boolean {
+    return this.#isReady
   }
 
   /** Resolves when no thread is left and none will be started. */
@@ -205,6 +211,7 @@ export class Compiler {
   }
 
   #start(): Worker {
+    this.#isReady = false
     const worker = new Worker(siblingFile(import.meta.url, threadFile), {
       workerData: this.#options,
       resourceLimits: threadLimits,
@@ -213,6 +220,7 @@ export class Compiler {
     worker.on('message', (answer: CompilerAnswer | null) => {
       if (answer === null) {
         this.#failedStarts = 0
+        this.#isReady = true
         this.#ready.resolve(null)
         return
       }

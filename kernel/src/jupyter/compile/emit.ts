@@ -11,6 +11,7 @@ import {
   type RewriteOptions,
   type Rewritten,
 } from './rewrite.ts'
+import { restoreRanges } from './repeated-rows.ts'
 import { baseOptions, SyntaxProblem, transpile, type Transpiled } from './transpile.ts'
 import { createMarks, markUsing, unmarkUsing } from './using-marks.ts'
 
@@ -39,7 +40,8 @@ function maybeErased(text: CellText, options: EmitOptions): EmittedCell | null {
   const { javaScript } = text
   if (javaScript === null) return null
   try {
-    const rewritten = rewriteCell(javaScript, rewriteOptionsFor(text, options))
+    const whole = restoreRanges(javaScript, text.withoutExports, text.repeated)
+    const rewritten = rewriteCell(javaScript, { ...rewriteOptionsFor(text, options), whole })
     const lineMap = mapEdits(javaScript, { edits: rewritten.edits, linesBefore })
     return cellOf(rewritten, lineMap, (offset) => placeAt(javaScript, offset))
   } catch (error) {

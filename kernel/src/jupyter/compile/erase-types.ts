@@ -11,12 +11,17 @@ const modifiers: ReadonlySet<string> = new Set(['get', 'set', 'static'])
  * parameter property, or when blanks would change what a member of a class is.
  */
 export function eraseTypes(file: ts.SourceFile): string | null {
-  const errors: unknown = Reflect.get(file, 'parseDiagnostics')
-  if (!Array.isArray(errors) || errors.length > 0) return null
+  if (hasSyntaxErrors(file)) return null
   if (memberWords.test(file.text) && mergesMembers(file, file)) return null
   const others: ts.Node[] = []
   const text = blankSourceFile(file, (node) => others.push(node))
   return others.length === 0 ? text : null
+}
+
+/** Tell whether the parser has found an error in a file. */
+export function hasSyntaxErrors(file: ts.SourceFile): boolean {
+  const errors: unknown = Reflect.get(file, 'parseDiagnostics')
+  return !Array.isArray(errors) || errors.length > 0
 }
 
 /**

@@ -12,7 +12,7 @@ const maxMatches = 500
 
 /** Complete an unfinished cell at an offset. Proposals that begin with the word at the offset come before those that contain it. */
 export function completeAt(cells: CellProgram, code: string, offset: number): Completion {
-  const { path, before: shift } = cells.draft(readCell(code))
+  const { path, before: shift } = cells.draft(readCell(code, offset))
   const found = cells.service.getCompletionsAtPosition(path, offset + shift, {
     includeCompletionsForModuleExports: false,
     includeCompletionsWithInsertText: false,
@@ -50,7 +50,7 @@ function compare(a: string, b: string): number {
 
 /** Describe what is at an offset, as Markdown; inside the arguments of a call, the call's parameters. Null when nothing is known. */
 export function inspectAt(cells: CellProgram, code: string, offset: number): string | null {
-  const { path, before } = cells.draft(readCell(code))
+  const { path, before } = cells.draft(readCell(code, offset))
   const at = offset + before
   const written = code.slice(0, offset)
   // Where an argument begins, describe the call.

@@ -1,6 +1,6 @@
 import { parse, type Identifier, type Program, type VariableDeclaration } from 'acorn'
 import { analyze, type Reference, type Variable } from 'eslint-scope'
-import { Edits, type Edit } from './edits.ts'
+import { applyEdits, Edits, type Edit } from './edits.ts'
 import { isImport, readImport, type FoundImport } from './found-import.ts'
 import { identifiersOf, readSyntax, type SyntaxFacts } from './syntax.ts'
 
@@ -14,6 +14,8 @@ export interface RewriteOptions {
   readonly types: ReadonlySet<string>
   /** Whether the cell ends with an expression, whose value is the result. */
   readonly hasResult: boolean
+  /** The text to rewrite if the given one has blanks in place of some of its literals. */
+  readonly whole?: string
 }
 
 /** A cell as a function that takes boxes: each top-level variable is the property `v` of its box. */
@@ -80,6 +82,7 @@ function parseCell(js: string): Program {
 
 class Rewriter {
   readonly #options: RewriteOptions
+  readonly #whole: string
   readonly #program: Program
   readonly #facts: SyntaxFacts
   readonly #edits: Edits
@@ -102,6 +105,7 @@ class Rewriter {
 
   constructor(js: string, program: Program, options: RewriteOptions) {
     this.#options = options
+    this.#whole = options.whole ?? js
     this.#program = program
     this.#facts = readSyntax(program)
     this.#edits = new Edits(js)
@@ -136,16 +140,17 @@ class Rewriter {
       ...this.#head,
       ...loads,
     ]
+    const edits = this.#edits.sorted()
     return {
       // What `using` declares is disposed of after all statements.
-      code: `${head.join(' ')}\n${this.#edits.apply()}\n; ${this.#prefix}.s = -1 })`,
+      code: `${head.join(' ')}\n${applyEdits(this.#whole, edits)}\n; ${this.#prefix}.s = -1 })`,
       prefix: this.#prefix,
       boxes,
       imports: this.#imports,
       reached: this.#reached,
       awaited: this.#facts.awaited.map(({ start }) => start),
       statements: this.#mayThrow,
-      edits: this.#edits.sorted(),
+      edits,
     }
   }
 
