@@ -39,8 +39,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0019-data-archives': { up: addDataArchives },
   '0020-event-owners': { up: addEventOwners },
   '0021-notifications': { up: addNotifications },
-  '0022-notifications': { up: addNotifications },
-  '0023-similar-names': { up: refuseSimilarUsers },
+  '0022-similar-names': { up: refuseSimilarUsers },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.
