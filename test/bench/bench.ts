@@ -3,6 +3,7 @@ import { measureFanout } from './fanout.ts'
 import { measureIdle } from './idle.ts'
 import { measureKernel } from './kernel.ts'
 import { measureNodes } from './nodes.ts'
+import { measureRegistry } from './registry.ts'
 import { measureStart } from './start.ts'
 import { measureTurnaround } from './turnaround.ts'
 
@@ -14,6 +15,7 @@ const benches: Readonly<Record<string, (rounds: number) => Promise<void>>> = {
   idle: measureIdle,
   kernel: measureKernel,
   nodes: measureNodes,
+  registry: measureRegistry,
 }
 
 const [name = '', rounds = '3'] = process.argv.slice(2)

@@ -22,6 +22,10 @@ export interface Usage {
 export interface ServerProcess extends AsyncDisposable {
   readonly url: string
   readonly certificateSha256: string
+  readonly socketPath: string
+  /** The token of an operator. */
+  readonly operator: string
+  readonly database: pg.Client
   readUsage(): Promise<Usage>
   /** Return the server's resident memory, in MiB. */
   readResidentMiB(): Promise<number>
@@ -91,6 +95,9 @@ export async function startServer(size: number): Promise<ServerProcess> {
   return {
     url: `https://[::1]:${port}`,
     certificateSha256: createHash('sha256').update(certificate.raw).digest('hex'),
+    socketPath: settings.SOCKET,
+    operator,
+    database,
     async readUsage() {
       return {
         serverCpuS: await readCpuSeconds(pid, ownTimes),
