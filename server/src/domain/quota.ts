@@ -5,6 +5,7 @@ import {
   type Quotas,
   type ResourceRequest,
 } from '@community-lab/contract'
+import { promisedOf } from './promised.ts'
 
 /** The use of quotas by one slice. */
 export interface SliceUse {
@@ -59,7 +60,7 @@ export function checkQuotas({ group, slice, quotas, uses, growth }: QuotaCheck):
 /** Return the use of a slice whose slivers have these resources, one list for each sliver. */
 export function useOf(slivers: readonly (readonly ResourceRequest[])[]): Quotas {
   const sum = (resource: 'memory' | 'disk'): number =>
-    slivers.flat().reduce((all, { name, req }) => all + (name === resource ? req : 0), 0)
+    slivers.reduce((all, resources) => all + promisedOf(resources, resource), 0)
   return { slices: 1, slivers: slivers.length, memory_mib: sum('memory'), disk_mib: sum('disk') }
 }
 

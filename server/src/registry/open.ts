@@ -109,7 +109,7 @@ export async function openRegistry(
     if (unwritten.size > 0) contacts.noteWritten(await writeContacts(store, unwritten))
   }
   const writeAgain = repeat(contactsEveryMs, onError, noteContacts)
-  const prune = repeat(pruneEveryMs, onError, () => pruneHistory(db))
+  const prune = repeat(pruneEveryMs, onError, () => pruneHistory(db, onError))
   const tidyAgain = repeat(tidyEveryMs, onError, () => tidy(store, onError))
 
   return {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { actAsServer } from './actor.ts'
 import { removeOldAudit } from './audit-trail.ts'
+import { doEach } from './each-step.ts'
 import type { RegistryStore } from './store.ts'
 import { removeEndedTokens } from './write/revoke-tokens.ts'
 import { removeExpiredSlices, warnOfEnds } from './write/slice-ends.ts'
@@ -8,10 +9,7 @@ import { removeExpiredSlices, warnOfEnds } from './write/slice-ends.ts'
 /** The number of events that are kept, at least. A reader that was away for longer reads everything again. */
 const eventsKept = 100_000
 
-/**
- * Remove what has ended, and warn of what ends soon. A step that fails is passed to `onError`, and the others are done all the same: a slice that cannot be
- * removed is there each time.
- */
+/** Remove what has ended, and warn of what ends soon. What fails is passed to `onError`. */
 export async function tidy(store: RegistryStore, onError: (error: unknown) => void): Promise<void> {
   const { db } = store
   const steps: readonly (() => Promise<unknown>)[] = [
@@ -24,5 +22,5 @@ export async function tidy(store: RegistryStore, onError: (error: unknown) => vo
         db,
       ),
   ]
-  for (const step of steps) await step().catch(onError)
+  await doEach(steps, onError)
 }

@@ -29,6 +29,8 @@ export interface NodeWatch extends AsyncDisposable {
   noteReported(nodeId: number): void
 }
 
+const mostFailuresInRow = 3
+
 /** Watch the nodes. Only changes of a node's state are written. */
 export async function watchNodes(options: WatchOptions): Promise<NodeWatch> {
   const { store, contacts, offlineAfterS, onError } = options
@@ -62,22 +64,27 @@ export async function watchNodes(options: WatchOptions): Promise<NodeWatch> {
     const stuckForH = crashedAfterMs / 3_600_000
     return isWorking ? null : `it is connected, but its agent has not polled for ${stuckForH} h`
   }
-  /** Refresh nodes. Those whose state could not be written are passed to `again`. */
+  /**
+   * Refresh nodes, each by itself: one whose state cannot be written keeps no other from its own. Those that could not be written are passed to `again`. After
+   * several in a row the database is away, and the rest waits, too.
+   */
   const refreshAll = async (
     nodeIds: readonly number[],
     again: (nodeIds: readonly number[]) => void,
   ): Promise<void> => {
-    const left = new Set(nodeIds)
-    try {
-      for (const nodeId of left) {
+    let failuresInRow = 0
+    for (const [index, nodeId] of nodeIds.entries())
+      try {
         await refresh(nodeId)
         // The node made contact while this was written.
         if (contacts.isExpected(nodeId) && contacts.isWorking(nodeId)) await refresh(nodeId)
-        left.delete(nodeId)
+        failuresInRow = 0
+      } catch (error) {
+        onError(error)
+        failuresInRow += 1
+        again(failuresInRow < mostFailuresInRow ? [nodeId] : nodeIds.slice(index))
+        if (failuresInRow === mostFailuresInRow) return
       }
-    } finally {
-      again([...left])
-    }
   }
 
   // These nodes were registered before the server started, so their silence is noticed. Any other node is expected from its first contact on.

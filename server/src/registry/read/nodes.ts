@@ -4,7 +4,6 @@ import {
   nodeManagementAddress,
   nodeTincName,
   path,
-  resourceDefaults,
   routes,
   sliverId,
   type Node,
@@ -12,6 +11,7 @@ import {
 } from '@community-lab/contract'
 import { isReserved } from '../../domain/admission.ts'
 import { lendResource, showResource } from '../../domain/lends.ts'
+import { promisedOf } from '../../domain/promised.ts'
 import { describeFailures, withoutRemoved, type Readiness } from '../../domain/readiness.ts'
 import type { NodeTable } from '../../postgres/tables.ts'
 import type { Selectable } from 'kysely'
@@ -101,8 +101,5 @@ function showReadiness(
 
 function takenOf(name: ResourceName, occupants: readonly Occupant[]): number | null {
   if (!isReserved(name)) return null
-  const taken = occupants.map(
-    ({ resources }) => resources.find((each) => each.name === name)?.req ?? resourceDefaults[name],
-  )
-  return taken.reduce((sum, req) => sum + req, 0)
+  return occupants.reduce((sum, { resources }) => sum + promisedOf(resources, name), 0)
 }

@@ -10,6 +10,7 @@ import Type from 'typebox'
 import { Value } from 'typebox/value'
 import { completeResources, isReserved } from '../../domain/admission.ts'
 import { both, type Condition } from '../../postgres/filter.ts'
+import { promised } from './promised.ts'
 
 const amount = Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000 }))
 const Room = Type.Object(
@@ -57,10 +58,7 @@ function hasRoom(name: ResourceName, req: number): Condition {
 /** What the slivers of a node have of a resource. */
 function takenOf(name: ResourceName) {
   return sql`coalesce((
-    select sum(coalesce((
-      select (request ->> 'req')::bigint from jsonb_array_elements(slivers.resources) as request
-      where request ->> 'name' = ${name} limit 1), ${resourceDefaults[name]}))
-    from slivers where slivers.node_id = nodes.id), 0)`
+    select sum(${promised(name)}) from slivers where slivers.node_id = nodes.id), 0)`
 }
 
 function parse(text: string): unknown {

@@ -1,5 +1,6 @@
 import { sql, type RawBuilder } from 'kysely'
 import type { SliceUse } from '../../domain/quota.ts'
+import { promised } from './promised.ts'
 import type { Db } from './selection.ts'
 
 interface UseRow {
@@ -17,8 +18,8 @@ export async function readUses(
 ): Promise<ReadonlyMap<number, readonly SliceUse[]>> {
   const { rows } = await sql<UseRow>`
     select slices.group_id, slices.name as slice, count(slivers.node_id) as slivers,
-      coalesce(sum(${requested('memory')}), 0)::bigint as memory_mib,
-      coalesce(sum(${requested('disk')}), 0)::bigint as disk_mib
+      ${sumOf('memory')} as memory_mib,
+      ${sumOf('disk')} as disk_mib
     from slices left join slivers on slivers.slice_id = slices.id
     where slices.group_id = any(${groupIds}::int[])
     group by slices.id
@@ -33,8 +34,7 @@ export async function readUses(
   )
 }
 
-/** Return an SQL expression for the amount of a resource that a sliver has requested. */
-function requested(resource: 'memory' | 'disk'): RawBuilder<number> {
-  const path = sql.lit(`$[*] ? (@.name == "${resource}").req`)
-  return sql`jsonb_path_query_first(slivers.resources, ${path}::jsonpath)::bigint`
+/** Return an SQL expression for the sum of a resource over the slivers of a slice. A slice without slivers has one row without a sliver. */
+function sumOf(resource: 'memory' | 'disk'): RawBuilder<number> {
+  return sql`coalesce(sum(${promised(resource)}) filter (where slivers.node_id is not null), 0)::bigint`
 }

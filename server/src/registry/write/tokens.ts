@@ -110,26 +110,31 @@ async function insertToken(
   return { token: found((await readTokens(tx, { ids: [id] }))[0], 'token', id), secret }
 }
 
-/** Return the active user of a name, whom nobody disables before the end of the transaction. @throws {@link LabError} LAB_REQUEST_INVALID. */
+/**
+ * Return the active user of a name, whom nobody disables before the end of the transaction. {@link requireRoom} takes the same lock. With a weaker one here, two
+ * transactions at once would each wait for the other to give it up.
+ *
+ * @throws {@link LabError} LAB_REQUEST_INVALID.
+ */
 async function findOwner({ tx }: Change, name: string): Promise<number> {
   const user = await tx
     .selectFrom('users')
     .select(['id', 'is_active'])
     .where('name', '=', name)
-    .forShare()
+    .forNoKeyUpdate()
     .executeTakeFirst()
   if (user === undefined) throw invalid('/user', `there is no user ${name}; make them first`)
   if (!user.is_active) throw invalid('/user', `user ${name} is disabled; enable them first`)
   return user.id
 }
 
-/** Lock the row of an operator, so that nobody removes the operator's role before the token is stored. */
+/** Lock the row of an operator, so that nobody removes the operator's role before the token is stored; as strongly as {@link findOwner}. */
 async function requireOperator({ tx }: Change, userId: number): Promise<void> {
   const user = await tx
     .selectFrom('users')
     .select('is_superuser')
     .where('id', '=', userId)
-    .forShare()
+    .forNoKeyUpdate()
     .executeTakeFirst()
   if (!found(user, 'user', userId).is_superuser)
     throw invalid('/role', 'the user is no operator; make them one first')

@@ -91,6 +91,17 @@ describe('a token', () => {
     expect((await whoami(world, 'Basic cmVkOnJlZA==')).statusCode).toBe(401)
   })
 
+  it('is made for a user while others are made for the same user', async () => {
+    await using world = await testbeds.start()
+    const make = (name: string) => {
+      const body = { name, role: 'operator', user: 'operator' }
+      return world.ask(world.operator, 'POST', routes.tokens, { body })
+    }
+    const names = Array.from({ length: 12 }, (_, nr) => `device-${nr}`)
+    const made = await Promise.all(names.map(make))
+    expect(made.map(({ statusCode }) => statusCode)).toEqual(names.map(() => 201))
+  })
+
   it('shows when it was last used', async () => {
     await using world = await testbeds.start()
     const lastUsed = async (id: number) => {

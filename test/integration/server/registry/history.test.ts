@@ -20,6 +20,7 @@ import {
   type TestbedWorld,
   type Testbeds,
 } from '../world/testbed.ts'
+import { refuse } from '../world/refuse.ts'
 import { startWorld, type World } from '../world/world.ts'
 
 let testbeds: Testbeds
@@ -39,6 +40,10 @@ const statesOf = (intervals: readonly { readonly state: string }[]) =>
     .map(({ state }) => state)
     .filter((state) => state !== 'nodata')
     .filter((state, index, known) => state !== known[index - 1])
+
+const fail = (error: unknown): void => {
+  throw error
+}
 
 const ensure = (world: TestbedWorld, name = 'hello') =>
   world.ask(world.red, 'PUT', routes.sliceEnsure, {
@@ -204,7 +209,7 @@ describe('the journal', () => {
     await sql`update journal set ended_on = now() - interval '800 days'`.execute(db)
     await sql`update node_states set ended_on = now() - interval '500 days'
       where ended_on is not null`.execute(db)
-    await pruneHistory(db)
+    await pruneHistory(db, fail)
     expect(await journal(world)).toEqual([])
     // What is still so is kept: the present state of two nodes.
     expect(await countRows(world, 'node_states')).toBe(2)
@@ -291,11 +296,38 @@ describe('the journal', () => {
       select 1, 'safe', now() - interval '1 day' + n * interval '1 second',
         now() - interval '1 day' + (n + 1) * interval '1 second'
       from generate_series(1, 12000) as n`.execute(db)
-    await pruneHistory(db)
+    await pruneHistory(db, fail)
     const { rows } = await sql<{ all: number; open: number }>`
       select count(*)::int as all, count(*) filter (where ended_on is null)::int as open
       from node_states where node_id = 1`.execute(db)
     // What is still so is kept however old it is.
     expect(rows).toEqual([{ all: 10_001, open: 1 }])
+  })
+
+  it('are tidied up as far as possible when a part of it fails', async () => {
+    await using world = await testbeds.start()
+    const { db } = world.database
+    await ensure(world)
+    await world.report(1, { slivers: [aSliverReport('1@1')] })
+    await world.report(1)
+    await sql`update journal set ended_on = now() - interval '800 days'`.execute(db)
+    await sql`update node_states set ended_on = now() - interval '500 days'
+      where ended_on is not null`.execute(db)
+    await refuse(db, 'delete on node_states')
+    const failures: unknown[] = []
+    await pruneHistory(db, (error) => failures.push(error))
+    expect(failures).toEqual([expect.objectContaining({ message: 'refused' })])
+    expect(await journal(world)).toEqual([])
+  })
+
+  it('of a server that was started ten thousand times has the latest runs', async () => {
+    await using world = await testbeds.start()
+    const { db } = world.database
+    await sql`insert into server_runs (began_on, up_until)
+      select now(), now() from generate_series(1, 12000)`.execute(db)
+    await pruneHistory(db, fail)
+    const { rows } = await sql<{ count: number }>`
+      select count(*)::int as count from server_runs`.execute(db)
+    expect(rows).toEqual([{ count: 10_000 }])
   })
 })

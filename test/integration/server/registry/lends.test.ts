@@ -2,10 +2,13 @@ import {
   lendsAll,
   path,
   routes,
+  resourceDefaults,
+  type Group,
   type LendsPatch,
   type Node,
   type NodeTarget,
 } from '@community-lab/contract'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { makeToken, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
 
@@ -105,4 +108,30 @@ it('only those who look after the node set it, and nothing that is no limit', as
       wrong,
       (await world.ask(world.operator, 'PATCH', n1, { body: { lends: wrong } })).statusCode,
     ]).toEqual([wrong, 400])
+})
+
+it('a sliver of before a resource was promised has the default amount of it, for its node, its group and nodes with room alike', async () => {
+  await using world = await testbeds.start()
+  await ensure(world, 'old', { resources: [{ name: 'memory', req: 100 }] })
+  const { db } = world.database
+  await sql`update slivers set resources = '[{"name":"disk","req":300}]'`.execute(db)
+  const node = (await world.ask(null, 'GET', n1)).json<Node>()
+  expect(memoryOf(node)).toMatchObject({ avail: 1024 - resourceDefaults.memory })
+  const group = await world.ask(world.operator, 'GET', path(routes.group, { id: 2 }))
+  expect(group.json<Group>().usage).toEqual({
+    slices: 1,
+    slivers: 1,
+    memory_mib: resourceDefaults.memory,
+    disk_mib: 300,
+  })
+  await world.ask(world.red, 'POST', routes.slices, { body: { name: 'empty' } })
+  const both = await world.ask(world.operator, 'GET', path(routes.group, { id: 2 }))
+  expect(both.json<Group>().usage).toMatchObject({ slices: 2, memory_mib: resourceDefaults.memory })
+  await world.ask(world.operator, 'PATCH', n1, { body: { lends: { memory_mib: 512 } } })
+  const roomy = async (memory: number) => {
+    const url = `${routes.nodes}?room={"memory":${memory}}`
+    return (await world.ask(null, 'GET', url)).json<Node[]>().map(({ name }) => name)
+  }
+  const left = 512 - resourceDefaults.memory
+  expect([await roomy(left), await roomy(left + 1)]).toEqual([['n1', 'n2'], ['n2']])
 })

@@ -14,6 +14,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { postgresKinds } from '../../../support/postgres.ts'
 import { readEvents } from '../world/events.ts'
+import { refuse } from '../world/refuse.ts'
 import {
   aReport,
   aSliverReport,
@@ -275,6 +276,17 @@ describe.each(postgresKinds)('a node on %s PostgreSQL', (kind) => {
     // The event stays where a busy machine lets another second pass.
     let back = await next()
     while (back.name !== 'n1' || back.state !== 'production') back = await next()
+  })
+
+  it('is offline also when the state of another node cannot be written', async () => {
+    await using world = await testbeds.start({ offlineAfterS: 1 })
+    await using reader = await readEvents(world)
+    // From now on, for a state that was written is not written again.
+    await world.context.registry.noteContact(2, true)
+    await refuse(world.database.db, 'update on nodes', 'old.id = 1')
+    const next = async () => (await reader.next())?.data.object as Partial<Node> | undefined
+    let node = await next()
+    while (node?.name !== 'n2' || node.state !== 'offline') node = await next()
   })
 
   it('was last seen when it last polled, also after the server was started again', async () => {
