@@ -15,6 +15,7 @@ import { optionsRoute } from './confine/options.ts'
 import { confinePlugin } from './confine/plugin.ts'
 import { openEventFeed } from './events/feed.ts'
 import { cachingPlugin } from './http/caching.ts'
+import { heavyReadsPlugin } from './http/heavy-reads.ts'
 import { addressLimitPlugin, defaultLimits, streamLimitPlugin, type Limits } from './http/limits.ts'
 import { linksPlugin } from './http/links.ts'
 import { nodeTurnsPlugin } from './http/node-turns.ts'
@@ -178,6 +179,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     cookie,
   })
   await app.register(streamLimitPlugin, { limits })
+  await app.register(heavyReadsPlugin, limits.heavyReads)
   await app.register(linksPlugin)
   await app.register(cachingPlugin)
   await app.register(confineAnswersPlugin, { publicUrl })

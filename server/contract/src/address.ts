@@ -148,7 +148,15 @@ function sliverAddress(prefix: string, nodeId: number, at: SliverPlace): string 
 
 type Three = readonly [number, number, number]
 
+let lastPrefix: { readonly text: string; readonly groups: Three } | null = null
+
+/** Parse a prefix. The last one is remembered, because a testbed has one, and computes thousands of addresses from it. */
 function prefix48(prefix: string): Three {
+  if (lastPrefix?.text !== prefix) lastPrefix = { text: prefix, groups: parsePrefix(prefix) }
+  return lastPrefix.groups
+}
+
+function parsePrefix(prefix: string): Three {
   const [address = '', length] = prefix.split('/')
   const [a, b, c, ...rest] = parseIpv6(address)
   if (length !== '48' || rest.some((group) => group !== 0)) {

@@ -24,7 +24,7 @@ export interface Attempts {
 
 const windowMs = 15 * 60_000
 /** The most wrong passwords in a window. A class of students behind one address, and all users of one machine behind its socket, stay below. */
-const most = { user: 10, address: 50, socket: 500 } as const
+const most = { user: 10, address: 250, socket: 500 } as const
 /** The most counts in memory. The oldest are dropped first. */
 const mostCounts = 50_000
 

@@ -4,11 +4,14 @@ import type { Kysely } from 'kysely'
 import type { Owner } from '../domain/asker.ts'
 import { channels, type Notifications } from '../postgres/notifications.ts'
 import type { Tables } from '../postgres/tables.ts'
+import { formatCursor } from './cursor.ts'
 
 /** An event, and the owner of its object where it is not for everybody. */
 export interface StoredEvent {
   readonly event: ChangeEvent
   readonly owner: Owner | null
+  /** The whole server-sent event. It is written once, for all readers. */
+  readonly bytes: Buffer
 }
 
 /** All changes, in the order of commits. */
@@ -26,7 +29,9 @@ export interface EventFeed extends AsyncDisposable {
 /** The most events of one read. */
 const maxEventsPerRead = 500
 const againAfterMs = 500
+/** The newest events are kept in memory: at most so many, and so many bytes. */
 const ringSize = 2_000
+const ringBytes = 32 * 1024 * 1024
 
 /** Options of {@link openEventFeed}. */
 export interface EventFeedOptions {
@@ -48,7 +53,7 @@ export async function openEventFeed(options: EventFeedOptions): Promise<EventFee
   async function refresh(): Promise<void> {
     for (;;) {
       const events = await readAfter(db, newest)
-      ring = [...ring, ...events].slice(-ringSize)
+      ring = keepNewest([...ring, ...events])
       newest = events.at(-1)?.event.id ?? newest
       if (events.length < maxEventsPerRead) break
     }
@@ -135,12 +140,20 @@ async function readAfter(
     .orderBy('id')
     .limit(limit)
     .execute()
-  return rows.map(({ owner, ...row }) => ({
-    event: {
-      ...row,
-      time: row.time.toISOString(),
-      object: row.object as ChangeEvent['object'],
-    },
-    owner,
-  }))
+  return rows.map(({ owner, ...row }) => {
+    const object = row.object as ChangeEvent['object']
+    const event = { ...row, time: row.time.toISOString(), object }
+    const text = `id: ${formatCursor(event.id, event)}\nevent: change\ndata: ${JSON.stringify(event)}\n\n`
+    return { event, owner, bytes: Buffer.from(text) }
+  })
+}
+
+/** Keep the newest events, within the bounds of the ring. The newest one is kept however large it is. */
+function keepNewest(events: readonly StoredEvent[]): readonly StoredEvent[] {
+  let bytes = 0
+  const tooMuch = events.findLastIndex((event, index) => {
+    bytes += event.bytes.length
+    return events.length - index > 1 && bytes > ringBytes
+  })
+  return events.slice(Math.max(tooMuch + 1, events.length - ringSize))
 }

@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import type { FastifyInstance } from 'fastify'
 import '../decorations.ts'
 import { addressOf, askerOf } from './asker.ts'
+import type { HeavyReadLimits } from './heavy-reads.ts'
 import type { NodeTurnsOptions } from './node-turns.ts'
 import { RequestCounts } from './request-counts.ts'
 
@@ -29,9 +30,15 @@ export interface Limits {
   readonly anonymousPerMinute: number
   /** The most requests of nodes that are answered at the same time, and the rate at which refused nodes are told to come back. */
   readonly nodes: NodeTurnsOptions
-  /** The most open streams of a token, of an address, of the Unix socket, of all clients without a token, and of all together. */
+  /** The most lists and pasts that are made at the same time, and for how many others a client may wait. */
+  readonly heavyReads: HeavyReadLimits
+  /**
+   * The most open streams of a token, of a user, of an address without a token, of the Unix socket, of all clients without a token, and of all together. Streams
+   * with a token do not count for their address: a class of students behind one address has more than one of them needs.
+   */
   readonly streams: {
     readonly token: number
+    readonly user: number
     readonly address: number
     readonly socket: number
     readonly anonymous: number
@@ -46,7 +53,11 @@ export const defaultLimits: Limits = {
   tokenPerMinute: 6_000,
   anonymousPerMinute: 3_000,
   nodes: { atOnce: 1_000, backPerS: 50 },
-  streams: { token: 100, address: 200, socket: 2_000, anonymous: 2_500, server: 5_000 },
+  heavyReads: {
+    anonymous: { atOnce: 2, restShare: 1, waitingOfOne: 50, waiting: 500 },
+    people: { atOnce: 4, restShare: 0, waitingOfOne: 50, waiting: 2_000 },
+  },
+  streams: { token: 100, user: 300, address: 200, socket: 2_000, anonymous: 2_500, server: 5_000 },
 }
 
 /** Limit requests by address. Must be registered before the plugin that authenticates requests. */
@@ -94,16 +105,15 @@ function limitStreams(app: FastifyInstance, limits: Limits['streams']): void {
       return
     }
     const address = addressOf(request)
-    const { tokenId } = request.principal
-    const counted: readonly Counted[] = [
-      { key: 'server', of: 'server', limit: limits.server },
-      address === null
-        ? { key: 'socket', of: 'server', limit: limits.socket }
-        : { key: `address ${address}`, of: 'address', limit: limits.address },
-      tokenId === null
-        ? { key: 'anonymous', of: 'server', limit: limits.anonymous }
-        : { key: `token ${tokenId}`, of: 'token', limit: limits.token },
-    ]
+    const { tokenId, userId } = request.principal
+    const counted: Counted[] = [{ key: 'server', of: 'server', limit: limits.server }]
+    if (address === null) counted.push({ key: 'socket', of: 'server', limit: limits.socket })
+    if (tokenId === null) {
+      counted.push({ key: 'anonymous', of: 'server', limit: limits.anonymous })
+      if (address !== null)
+        counted.push({ key: `address ${address}`, of: 'address', limit: limits.address })
+    } else counted.push({ key: `token ${tokenId}`, of: 'token', limit: limits.token })
+    if (userId !== null) counted.push({ key: `user ${userId}`, of: 'user', limit: limits.user })
     const full = counted.find(({ key, limit }) => countOf(key) >= limit)
     if (full !== undefined) {
       const { limit, of } = full
@@ -123,7 +133,7 @@ function limitStreams(app: FastifyInstance, limits: Limits['streams']): void {
 
 interface Counted {
   readonly key: string
-  readonly of: 'token' | 'address' | 'server'
+  readonly of: 'token' | 'user' | 'address' | 'server'
   readonly limit: number
 }
 

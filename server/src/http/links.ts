@@ -1,6 +1,6 @@
 import { path, routes } from '@community-lab/contract'
 import fp from 'fastify-plugin'
-import { addLinks } from './list.ts'
+import { addLinks } from './links-header.ts'
 
 const prefix = 'http://confine-project.eu/rel'
 

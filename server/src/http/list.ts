@@ -3,34 +3,48 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isConfineClient } from '../confine/client.ts'
 import { fulfils, readFilters, type Filter } from '../domain/filter.ts'
 import { both, splitFilters, type Condition } from '../postgres/filter.ts'
-import type { ListSource } from '../registry/read/list-source.ts'
+import type { ListSource, Page } from '../registry/read/list-source.ts'
+import { answerEndless } from './endless-list.ts'
+import type { WrittenList } from './kept-list.ts'
+import { addLinks } from './links-header.ts'
 import { readConfinePages, readPages, type Pages } from './pages.ts'
+import { readAll } from './read-all.ts'
 
-/** The number of objects in one query when the database cannot filter. */
-export const batchSize = 1_000
+/** A list, and how it is answered. */
+export interface Answering<T> {
+  readonly source: ListSource<T>
+  /** Write a page from the texts of its objects, for clients of this project. CONFINE's get other texts. */
+  readonly readKept?: ((page: Page) => Promise<WrittenList>) | undefined
+}
 
 /**
  * Answer a list as CONFINE does: whole objects, filtered by JSON pointers, and in pages when `page` or `per_page` is given, with Link headers to
- * the first, last, previous and next page. The database filters by members that have a column. The server filters the rest in batches.
+ * the first, last, previous and next page. The database filters by members that have a column. The server filters the rest in batches. Lists that grow without
+ * end are always answered in pages, see {@link answerEndless}.
  *
  * @throws LabError LAB_REQUEST_UNKNOWN_FILTER, LAB_REQUEST_INVALID.
  */
 export async function answerList<T>(
   request: FastifyRequest,
   reply: FastifyReply,
-  source: ListSource<T>,
-): Promise<readonly T[]> {
+  { source, readKept }: Answering<T>,
+): Promise<readonly T[] | WrittenList> {
   const query = request.query as Readonly<Record<string, unknown>>
   const { schema, columns, parameters = [], conditions = {} } = source
-  const filters = readFilters(query, schema, [...parameters, ...Object.keys(conditions)])
+  const { endless } = source
+  const others = [...parameters, ...Object.keys(conditions), ...(endless ? ['after'] : [])]
+  const filters = readFilters(query, schema, others)
   const split = splitFilters(filters, columns)
   const where = readConditions(query, conditions).reduce(both, split.where)
   const { rest } = split
   const isConfine = isConfineClient(request)
   const pages = isConfine ? readConfinePages(query) : readPages(query)
-  if (!pages.isPaged && source.isAlwaysPaged !== true) {
+  if (endless !== undefined)
+    return answerEndless(request, reply, { source, endless, where, rest, pages })
+  const read = isConfine || readKept === undefined ? source.read.bind(source) : readKept
+  if (!pages.isPaged) {
     if (isConfine) addPageLinks(request, reply, { page: 1, last: 1 })
-    return rest.length === 0 ? source.read({ where }) : readFiltered(source, where, rest)
+    return rest.length === 0 ? read({ where }) : readFiltered(source, where, rest)
   }
   const { perPage, page: asked, isLastAtMost } = pages
   if (rest.length > 0) {
@@ -41,7 +55,7 @@ export async function answerList<T>(
   const last = lastPage(await source.count(where), perPage)
   const page = isLastAtMost ? Math.min(asked, last) : asked
   addPageLinks(request, reply, { page, last })
-  return page > last ? [] : source.read({ where, limit: perPage, offset: (page - 1) * perPage })
+  return page > last ? [] : read({ where, limit: perPage, offset: (page - 1) * perPage })
 }
 
 async function readFiltered<T>(
@@ -88,28 +102,6 @@ function readConditions(
     const issues = [{ pointer: `?${name}`, message: 'must be given once' }]
     throw new LabError('LAB_REQUEST_INVALID', { issues })
   })
-}
-
-/** Add Link headers to the present ones. */
-export function addLinks(reply: FastifyReply, links: readonly string[]): void {
-  const before = reply.getHeader('link')
-  const all = [...(typeof before === 'string' ? [before] : []), ...links]
-  void reply.header('link', all.join(', '))
-}
-
-/**
- * Read all objects in batches. Each batch begins after the last object of the one before, so that no object is left out or repeated when others are added
- * and removed meanwhile.
- */
-export async function* readAll<T>(source: ListSource<T>, where: Condition): AsyncGenerator<T> {
-  let rest = where
-  for (;;) {
-    const batch = await source.read({ where: rest, limit: batchSize })
-    yield* batch
-    const last = batch.at(-1)
-    if (last === undefined || batch.length < batchSize) return
-    rest = both(where, source.after(last))
-  }
 }
 
 function lastPage(count: number, perPage: number): number {

@@ -6,6 +6,7 @@ import { addGroupTemplates } from './migration/group-templates.ts'
 import { addHistory } from './migration/history.ts'
 import { addMails } from './migration/mails.ts'
 import { addNotifications } from './migration/notifications.ts'
+import { addPastIndexes } from './migration/past-indexes.ts'
 import { addPlaces } from './migration/places.ts'
 import { addInvitations } from './migration/invitations.ts'
 import { endRecordsAtContact } from './migration/journal-end.ts'
@@ -40,6 +41,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0020-event-owners': { up: addEventOwners },
   '0021-notifications': { up: addNotifications },
   '0022-similar-names': { up: refuseSimilarUsers },
+  '0023-past-indexes': { up: addPastIndexes },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

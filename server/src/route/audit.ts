@@ -1,6 +1,7 @@
 import { AuditEntry, routes } from '@community-lab/contract'
 import type { FastifyInstance } from 'fastify'
 import { listAudit, readAudit } from '../registry/read/audit.ts'
+import { AfterQuery } from '../http/endless-list.ts'
 import { found } from '../domain/found.ts'
 import { numericId, pattern, type ById, type RouteContext } from './context.ts'
 import { listRoute } from './list-route.ts'
@@ -14,6 +15,7 @@ export function auditRoutes(app: FastifyInstance, { registry }: RouteContext): v
     right: 'read the audit trail',
     tags,
     summary: 'List who changed what, from where and by which token',
+    querystring: AfterQuery,
     source: listAudit(registry),
   })
   app.get(

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { routes, type ChangeEvent } from '@community-lab/contract'
+import { routes } from '@community-lab/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { Asker } from '../domain/asker.ts'
@@ -66,7 +66,7 @@ async function streamEvents(
   await request.permitAgain()
   let reader: Asker = request.principal
   const end = beginEventStream(reply)
-  const write = async (text: string): Promise<void> => {
+  const write = async (text: string | Buffer): Promise<void> => {
     if (!raw.write(text)) await once(raw, 'drain', { signal })
   }
   const news = createSignal()
@@ -74,13 +74,12 @@ async function streamEvents(
   let sent = isKept ? after.id : last
   try {
     const greeting = after === null ? 'hello' : 'reset'
-    if (!isKept) await write(format(greeting, { id: last }, formatCursor(last, newest)))
+    if (!isKept) await write(greet(greeting, last, formatCursor(last, newest)))
     for (;;) {
       const events = await feed.after(sent)
-      for (const { event, owner } of events) {
+      for (const { event, owner, bytes } of events) {
         if (event.id > last) reader = followRoles(reader, event)
-        if (getsEventsOf(event.kind, reader, owner))
-          await write(format('change', event, formatCursor(event.id, event)))
+        if (getsEventsOf(event.kind, reader, owner)) await write(bytes)
       }
       sent = events.at(-1)?.event.id ?? sent
       if (events.length === 0) await news.wait(signal)
@@ -105,8 +104,8 @@ async function isKnown(
   return event === null ? cursor.id === first - 1 : isAfter(cursor, event)
 }
 
-function format(event: string, data: ChangeEvent | { id: number }, cursor: string): string {
-  return `id: ${cursor}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+function greet(event: 'hello' | 'reset', id: number, cursor: string): string {
+  return `id: ${cursor}\nevent: ${event}\ndata: ${JSON.stringify({ id })}\n\n`
 }
 
 /** A signal that one reader waits for. A signal that comes while the reader does not wait is kept for its next wait. */

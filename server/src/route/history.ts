@@ -12,7 +12,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type TSchema } from 'typebox'
 import { found } from '../domain/found.ts'
 import { measureShares, type Interval, type Period } from '../domain/history.ts'
-import { addLinks, answerList } from '../http/list.ts'
+import { AfterQuery } from '../http/endless-list.ts'
+import { addLinks } from '../http/links-header.ts'
+import { answerList } from '../http/list.ts'
 import { defaultPerPage, maxPerPage, readCount } from '../http/pages.ts'
 import { PeriodQuery, readPeriod } from '../http/period.ts'
 import {
@@ -84,18 +86,18 @@ function journalRoutes(app: FastifyInstance, registry: RouteContext['registry'])
   app.get<{ Querystring: PeriodQuery }>(
     routes.journal,
     {
-      config: { right },
+      config: { right, heavy: true },
       schema: {
         tags,
         summary: 'List which slivers ran where, newest first, in pages; filters as of every list',
-        querystring: PeriodQuery,
+        querystring: Type.Object({ ...PeriodQuery.properties, ...AfterQuery.properties }),
         response: { 200: Type.Array(JournalEntry) },
       },
     },
     (request, reply) => {
       const { from, to } = request.query
       const period = from === undefined && to === undefined ? null : readPeriod(request.query)
-      return answerList(request, reply, listJournal(registry, period))
+      return answerList(request, reply, { source: listJournal(registry, period) })
     },
   )
   readRoute(app, {
@@ -134,7 +136,7 @@ function pastRoutes<S extends string>(app: FastifyInstance, past: PastRoutes<S>)
   app.get<{ Params: { id: string }; Querystring: PeriodQuery }>(
     past.history,
     {
-      config: { right },
+      config: { right, heavy: true },
       schema: {
         tags,
         summary: `List the states of ${what} in a period; a link leads to the next part`,
@@ -153,7 +155,7 @@ function pastRoutes<S extends string>(app: FastifyInstance, past: PastRoutes<S>)
   app.get<{ Params: { id: string }; Querystring: PeriodQuery }>(
     past.availability,
     {
-      config: { right },
+      config: { right, heavy: true },
       schema: {
         tags,
         summary: `How long ${what} was in each state within a period`,

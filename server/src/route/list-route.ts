@@ -2,8 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import Type, { type TSchema } from 'typebox'
 import type { Principal } from '../access/principal.ts'
 import type { RightName } from '../domain/rights.ts'
+import { createKeptList, WrittenList } from '../http/kept-list.ts'
 import { answerList } from '../http/list.ts'
-import type { ListSource } from '../registry/read/list-source.ts'
+import type { ListSource, Page } from '../registry/read/list-source.ts'
 
 /** Options of {@link listRoute}. */
 export interface ListRouteOptions<T> {
@@ -11,6 +12,8 @@ export interface ListRouteOptions<T> {
   readonly right: RightName
   readonly tags: string[]
   readonly summary: string
+  /** Parameters that are described apart from filters and pages. */
+  readonly querystring?: TSchema
   readonly source: ListSource<T> | AskersSource<T>
 }
 
@@ -23,9 +26,33 @@ export interface AskersSource<T> {
 
 /** Add the route of a list, see {@link answerList}. */
 export function listRoute<T>(app: FastifyInstance, options: ListRouteOptions<T>): void {
-  const { url, right, tags, summary, source } = options
-  const schema = { tags, summary, response: { 200: Type.Array(source.schema) } }
-  app.get(url, { config: { right }, schema }, (request, reply) =>
-    answerList(request, reply, 'read' in source ? source : source.listFor(request.principal)),
-  )
+  const { url, right, tags, summary, querystring, source } = options
+  const schema = {
+    tags,
+    summary,
+    ...(querystring === undefined ? {} : { querystring }),
+    response: { 200: Type.Array(source.schema) },
+  }
+  const kept = 'kept' in source ? source.kept : undefined
+  let readKept: ((page: Page) => Promise<WrittenList>) | undefined
+  app.get(url, { config: { right, heavy: true }, schema }, async (request, reply) => {
+    const own = 'read' in source ? source : source.listFor(request.principal)
+    // By the same rules as Fastify writes whole answers: a member that the schema does not name never leaves the server.
+    if (kept !== undefined && readKept === undefined) {
+      const write = reply.compileSerializationSchema({ ...source.schema })
+      readKept = createKeptList({
+        kept,
+        write: (object) => write(object as Record<string, unknown>),
+      })
+    }
+    const list = await answerList(request, reply, { source: own, readKept })
+    if (list instanceof WrittenList)
+      void reply.type('application/json; charset=utf-8').serializer(textOf)
+    return list
+  })
+}
+
+/** Return the text of a list; none for an answer whose reader has it already. */
+function textOf(list: WrittenList | null): string {
+  return list?.text ?? ''
 }

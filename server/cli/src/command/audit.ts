@@ -1,6 +1,5 @@
 import { AuditEntry, AuditKind, routes } from '@community-lab/contract'
 import { Option, type Command } from 'commander'
-import Type from 'typebox'
 import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
 import { printRows, type PrintOptions } from '../output/print.ts'
@@ -24,8 +23,8 @@ export function addAudit(program: Command, context: Context): void {
         filter('kind', options.kind),
         filter('object_id', options.object),
       ].join('')
-      const path = `${routes.audit}${filters.replace('&', '?')}`
-      printRows(context, await connectServer(context).ask(Type.Array(AuditEntry), path), {
+      const path = `${routes.audit}?per_page=1000${filters}`
+      printRows(context, await connectServer(context).list(AuditEntry, path), {
         ...options,
         columns: [
           { title: 'TIME', show: ({ time }) => time },

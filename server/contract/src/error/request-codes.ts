@@ -29,7 +29,10 @@ export const requestCodes = {
     true,
     (d) => `too many requests from this address; try again in ${d.retryAfterS} s`,
   ),
-  LAB_REQUEST_TOO_MANY_STREAMS: code<{ limit: number; of: 'token' | 'address' | 'server' }>(
+  LAB_REQUEST_TOO_MANY_STREAMS: code<{
+    limit: number
+    of: 'token' | 'user' | 'address' | 'server'
+  }>(
     429,
     true,
     (d) =>
@@ -142,8 +145,7 @@ export const requestCodes = {
   LAB_SERVER_BUSY: code<{ retryAfterS: number }>(
     503,
     true,
-    (d) =>
-      `more nodes ask at this moment than the server answers; come again in ${d.retryAfterS} s`,
+    (d) => `more is asked at this moment than the server answers; come again in ${d.retryAfterS} s`,
   ),
   LAB_SERVER_UNAVAILABLE: code<{ what: string }>(
     503,

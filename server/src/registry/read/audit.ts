@@ -9,6 +9,7 @@ import { count, selectPart, type Db, type Part } from './selection.ts'
 export function listAudit({ db }: RegistryStore): ListSource<AuditEntry> {
   return {
     schema: AuditEntry,
+    endless: { idOf: ({ id }) => id, after: (id) => sql<boolean>`audit.id > ${id}::bigint` },
     columns: {
       '/id': integer(sql`audit.id`),
       '/user': object(sql`audit.user_id`),

@@ -16,8 +16,10 @@ export interface HistoryPart<S extends string> {
   readonly nextMs: number | null
 }
 
-/** The most rows of each kind that are read at once. */
-const batchSize = 1_000
+/** The rows of each kind that are read at once for a whole period. */
+const batchSize = 5_000
+/** The fewest rows of each kind that are read at once. */
+const minBatchSize = 100
 
 /**
  * Read the first states of a node in a period, at most `limit`. The period ends now at the latest.
@@ -73,41 +75,41 @@ interface Batch<S extends string> {
   readonly completeToMs: number
 }
 
-interface Row<S extends string> {
-  readonly state: S
-  readonly reason: string | null
-  readonly began_ms: number
-  readonly ended_ms: number | null
-}
+/** State, reason, begin and end, null when it has not ended, in milliseconds since the epoch. */
+type Row<S extends string> = readonly [S, string | null, number, number | null]
 
 async function readBatch<S extends string>(
   db: Db,
   {
     rows,
-    period: { fromMs, toMs },
-  }: { readonly rows: ReturnType<typeof sql>; readonly period: Period },
+    period: { fromMs, toMs, limit },
+  }: { readonly rows: ReturnType<typeof sql>; readonly period: LimitedPeriod },
 ): Promise<Batch<S>> {
-  const answer = await sql<Row<S>>`
-    select state, reason, floor(extract(epoch from began_on) * 1000)::float8 as began_ms,
-      floor(extract(epoch from ended_on) * 1000)::float8 as ended_ms
-    from (${rows}) as kept
-    where began_on < to_timestamp(${toMs / 1000})
-      and (ended_on is null or ended_on > greatest(began_on, to_timestamp(${fromMs / 1000})))
-    order by began_on limit ${batchSize + 1}`.execute(db)
-  const next = answer.rows[batchSize]
-  const intervals = answer.rows.slice(0, batchSize).map((row) => ({
-    fromMs: row.began_ms,
-    toMs: row.ended_ms ?? Infinity,
-    state: row.state,
-    reason: row.reason,
+  const size = Math.max(limit, minBatchSize)
+  // All in one document: to read it takes a tenth of the time that as many rows take. The intervals of an object follow each other, so those that begin first end first.
+  const answer = await sql<{ readonly rows: readonly Row<S>[] }>`
+    select coalesce(json_agg(json_build_array(state, reason,
+      floor(extract(epoch from began_on) * 1000), floor(extract(epoch from ended_on) * 1000))), '[]') as rows
+    from (
+      select * from (${rows}) as kept
+      where coalesce(ended_on, 'infinity') > to_timestamp(${fromMs / 1000})
+        and (ended_on is null or ended_on > began_on)
+        and began_on < to_timestamp(${toMs / 1000})
+      order by coalesce(ended_on, 'infinity') limit ${size + 1}) as part`.execute(db)
+  const found = answer.rows[0]?.rows ?? []
+  const intervals = found.slice(0, size).map(([state, reason, beganMs, endedMs]) => ({
+    fromMs: beganMs,
+    toMs: endedMs ?? Infinity,
+    state,
+    reason,
   }))
-  return { intervals, completeToMs: next?.began_ms ?? Infinity }
+  return { intervals, completeToMs: found[size]?.[2] ?? Infinity }
 }
 
 /** Read when a server was running. This one still is. */
 function readRuns(
   { db, run }: Pick<RegistryStore, 'db' | 'run'>,
-  period: Period,
+  period: LimitedPeriod,
 ): Promise<Batch<'up'>> {
   return readBatch<'up'>(db, {
     rows: sql`select 'up' as state, null as reason, began_on,

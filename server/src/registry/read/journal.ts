@@ -14,12 +14,13 @@ export function listJournal(
   const within =
     period === null
       ? sql<boolean>`true`
-      : sql<boolean>`journal.began_on < to_timestamp(${period.toMs / 1000})
-          and (journal.ended_on is null or journal.ended_on > to_timestamp(${period.fromMs / 1000}))`
+      : sql<boolean>`tstzrange(journal.began_on,
+            case when journal.ended_on < journal.began_on then journal.began_on else journal.ended_on end, '[]') &&
+          tstzrange(to_timestamp(${period.fromMs / 1000}), to_timestamp(${period.toMs / 1000}), '()')`
   return {
     schema: JournalEntry,
     parameters: ['from', 'to'],
-    isAlwaysPaged: true,
+    endless: { idOf: ({ id }) => id, after: (id) => sql<boolean>`journal.id < ${id}::bigint` },
     columns: {
       '/id': integer(sql`journal.id`),
       '/slice/id': integer(sql`journal.slice_id`),

@@ -8,6 +8,30 @@ export interface Page {
   readonly offset?: number
 }
 
+/** The version of an object. What the object says changes only with it. */
+export interface Version {
+  readonly id: string
+  readonly version: string
+}
+
+/** How the objects of a list are kept as text, and only those read again that have changed. */
+export interface Kept<T> {
+  idOf(object: T): string
+  /** Read the versions of a page's objects, in order. */
+  versions(page: Page): Promise<readonly Version[]>
+  /** Read objects by their ids. */
+  read(ids: readonly string[]): Promise<readonly T[]>
+  /** Return the last contact of an object, in milliseconds since the epoch, when it is newer than the stored one. It is no part of the version. */
+  readonly lastSeenMs?: (id: string) => number | null
+}
+
+/** How a list that grows without end is read page by page: each object has an id, by which the list is ordered. */
+export interface Endless<T> {
+  idOf(object: T): number
+  /** Return the condition for objects that come after this id in the order of the list. */
+  after(id: number): Condition
+}
+
 /** A list that the database filters and divides into pages. */
 export interface ListSource<T> {
   /** The schema of one object. */
@@ -15,8 +39,10 @@ export interface ListSource<T> {
   readonly columns: FilterColumns
   /** Parameters of the query that are not filters, besides those for pages; default: none. */
   readonly parameters?: readonly string[]
-  /** Whether the list is answered in pages also when the query names none, because it grows without end; default false. */
-  readonly isAlwaysPaged?: boolean
+  /** How its objects are kept as text; undefined: they are not. */
+  readonly kept?: Kept<T>
+  /** Where a page goes on in a list that grows without end, which is answered in pages only; undefined: the list is of what is there now. */
+  readonly endless?: Endless<T>
   /** Parameters of the query that are conditions, besides filters. Each function throws LAB_REQUEST_INVALID for a text that is no condition. */
   readonly conditions?: Readonly<Record<string, (text: string) => Condition>>
   count(where: Condition): Promise<number>

@@ -13,6 +13,7 @@ import type { RegistryStore } from '../store.ts'
 import type { ListSource } from './list-source.ts'
 import { readRoom } from './room.ts'
 import { count } from './selection.ts'
+import { nodeVersions, sliceVersions, sliverVersions } from './versions.ts'
 
 /** List the nodes. The database filters them and divides them into pages. */
 export function listNodes({ db, read }: RegistryStore): ListSource<Node> {
@@ -22,6 +23,12 @@ export function listNodes({ db, read }: RegistryStore): ListSource<Node> {
     conditions: { room: readRoom },
     count: (where) => count(db, sql`nodes`, where),
     read: (page) => read.nodes(db, page),
+    kept: {
+      idOf: ({ id }) => String(id),
+      versions: (page) => nodeVersions(db, page),
+      read: (ids) => read.nodes(db, { ids: ids.map(Number) }),
+      lastSeenMs: (id) => read.lastSeenMs(Number(id)),
+    },
     after: ({ id }) => sql<boolean>`nodes.id > ${id}`,
   }
 }
@@ -33,6 +40,11 @@ export function listSlices({ db, read }: RegistryStore): ListSource<Slice> {
     columns: sliceColumns,
     count: (where) => count(db, sql`slices`, where),
     read: (page) => read.slices(db, page),
+    kept: {
+      idOf: ({ id }) => String(id),
+      versions: (page) => sliceVersions(db, page),
+      read: (ids) => read.slices(db, { ids: ids.map(Number) }),
+    },
     after: ({ id }) => sql<boolean>`slices.id > ${id}`,
   }
 }
@@ -47,6 +59,11 @@ export function listSlivers({ db, read }: RegistryStore): ListSource<Sliver> {
     columns: sliverColumns,
     count: (where) => count(db, from, where),
     read: (page) => read.slivers(db, page),
+    kept: {
+      idOf: ({ id }) => id,
+      versions: (page) => sliverVersions(db, page),
+      read: (ids) => read.slivers(db, { ids }),
+    },
     after: ({ slice, node }) =>
       sql<boolean>`(slivers.slice_id, slivers.node_id) > (${slice.id}::int, ${node.id}::int)`,
   }

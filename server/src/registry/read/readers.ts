@@ -42,6 +42,8 @@ export interface Readers {
   /** As each user may read them, without SSH keys and e-mail addresses. */
   users(db: Db, selection?: Selection): Promise<User[]>
   requests(db: Db, selection?: Selection): Promise<GroupRequest[]>
+  /** Return the last contact of a node, in milliseconds since the epoch, when it is newer than the stored one. */
+  lastSeenMs(nodeId: number): number | null
   /** Read objects of any kind. The keys are `kind id`. */
   objects(db: Db, wanted: readonly EventKey[]): Promise<Map<string, EventObject>>
 }
@@ -49,6 +51,7 @@ export interface Readers {
 /** Create the readers. */
 export function createReaders(surroundings: Surroundings): Readers {
   const readers: Readers = {
+    lastSeenMs: surroundings.lastSeenMs,
     nodes: (db, selection) => readNodes(db, surroundings, selection),
     slices: (db, selection) => readSlices(db, selection),
     slivers: (db, selection) => readSlivers(db, surroundings, selection),

@@ -1,7 +1,7 @@
 import { routes, type Node } from '@community-lab/contract'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { batchSize, readAll } from '../../../../server/src/http/list.ts'
+import { batchSize, readAll } from '../../../../server/src/http/read-all.ts'
 import {
   listAgreements,
   listGroups,

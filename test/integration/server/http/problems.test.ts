@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { defaultLimits } from '../../../../server/src/http/limits.ts'
 import { readEvents } from '../world/events.ts'
-import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+import { makeToken, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
 import type { AskOptions, Method } from '../world/world.ts'
 
 let testbeds: Testbeds
@@ -255,8 +255,8 @@ describe('requests of nodes', () => {
 })
 
 describe('event streams', () => {
-  it('are so many for a token and for an address, and free again when one ends', async () => {
-    const streams = { ...defaultLimits.streams, token: 2, address: 3 }
+  it('are so many for a token and for an address without one, and free again when one ends', async () => {
+    const streams = { ...defaultLimits.streams, token: 2, address: 1 }
     await using world = await testbeds.start({ limits: { ...defaultLimits, streams } })
     const open = (token?: string) => readEvents(world, token === undefined ? {} : { token })
     await using first = await open(world.red)
@@ -270,10 +270,25 @@ describe('event streams', () => {
     await using stranger = await open()
     await using another = await open()
     expect([stranger.response.status, another.response.status]).toEqual([200, 429])
-    await first[Symbol.asyncDispose]()
+    await stranger[Symbol.asyncDispose]()
     await expect.poll(async () => (await open()).response.status).toBe(200)
-    expect(second.response.status).toBe(200)
+    expect([first.response.status, second.response.status]).toEqual([200, 200])
   })
+  it('of a class behind one address are as many as each student may have, but so many for one user', async () => {
+    const streams = { ...defaultLimits.streams, address: 1, user: 2 }
+    await using world = await testbeds.start({ limits: { ...defaultLimits, streams } })
+    const own = { name: 'other', role: 'researcher' }
+    const other = await makeToken(world, world.red, own)
+    const open = (token: string) => readEvents(world, { token })
+    await using red = await open(world.red)
+    await using blue = await open(world.blue)
+    await using again = await open(other)
+    await using more = await open(other)
+    const statuses = [red, blue, again, more].map(({ response }) => response.status)
+    expect(statuses).toEqual([200, 200, 200, 429])
+    expect(await more.response.json()).toMatchObject({ details: { limit: 2, of: 'user' } })
+  })
+
   it('of readers without a token leave room for those who have one', async () => {
     const streams = { ...defaultLimits.streams, anonymous: 1 }
     await using world = await testbeds.start({ limits: { ...defaultLimits, streams } })

@@ -29,6 +29,16 @@ describe('the stream of events', () => {
     })
   })
 
+  it('is written once for all readers: each gets the same bytes', async () => {
+    await using world = await testbeds.start()
+    const { feed } = world.context
+    const { last } = await feed.range()
+    await reboot(world)
+    await expect.poll(() => feed.after(last)).toHaveLength(1)
+    const [[one], [other]] = [await feed.after(last), await feed.after(last)]
+    expect(one?.bytes).toBe(other?.bytes)
+  })
+
   it('goes on after the last id of a reader who was away, however often', async () => {
     await using world = await testbeds.start()
     const first = (await world.context.feed.range()).last
