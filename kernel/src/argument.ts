@@ -21,6 +21,11 @@ export const localFile = kind(
   'a path of this machine, without a NUL character',
   (value) => words.is(value) && !String(value).includes('\0'),
 )
+/** A word of a file's name, which cannot lead to another folder. */
+export const fileWord = kind(
+  'a word of small letters, digits and hyphens',
+  (value) => typeof value === 'string' && /^[a-z0-9][a-z0-9-]{0,62}$/u.test(value),
+)
 export const textOrBytes = kind(
   'a text or a Uint8Array',
   (value) => text.is(value) || value instanceof Uint8Array,

@@ -1,6 +1,6 @@
 export { LabError } from '@community-lab/contract'
 export { connect } from './connect.ts'
-export type { Credentials, CredentialsOptions } from './credentials/credentials.ts'
+export type { ConnectOptions, Credentials, CredentialsOptions } from './credentials/credentials.ts'
 export type { Bundle } from './display/bundle.ts'
 export { Plot } from './display/plot.ts'
 export { show, type Markup } from './display/show.ts'
@@ -19,9 +19,16 @@ export type { RunOptions, RunProgram } from './run/start.ts'
 export type { TraceOptions } from './run/traceroute.ts'
 export type { Row, SqlValue } from './run/value.ts'
 export type { Download, DownloadOptions, Downloads } from './sliver/download.ts'
-export type { Group, GroupRole, Groups } from './sliver/groups.ts'
+export type { Group, GroupQuotas, GroupRole, Groups } from './sliver/groups.ts'
 export type { NodeFilter, NodeState, SliverResources } from './sliver/node-query.ts'
-export type { Node, NodeResource, Nodes } from './sliver/node.ts'
+export type { Node, NodeLends, NodeResource, Nodes } from './sliver/node.ts'
+export type {
+  Availability,
+  JournalEntry,
+  JournalOptions,
+  NodePast,
+  PastOptions,
+} from './sliver/past.ts'
 export type { Slice } from './sliver/slice.ts'
 export type { UploadOptions } from './sliver/slivers.ts'
 export type { SliverOrNode } from './sliver/slice-handle.ts'

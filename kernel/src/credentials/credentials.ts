@@ -12,6 +12,12 @@ import {
 
 export type { CredentialsOptions } from '@community-lab/contract'
 
+/** Options of `connect`. */
+export interface ConnectOptions extends CredentialsOptions {
+  /** Whose credentials to use instead of yours, such as `owner`: those in `credentials-owner.json`. The environment does not count for them. */
+  readonly as?: string
+}
+
 /** The content of a credentials file: the address of a testbed and the token for it. */
 export interface Credentials {
   /** Base URL of the server, http or https. */
@@ -45,13 +51,19 @@ export interface FoundCredentials extends Credentials {
  * @throws {@link LabError} LAB_CREDENTIALS_MISSING with every place that was searched; LAB_CREDENTIALS_INVALID.
  */
 export function findCredentials(
-  options: CredentialsOptions,
+  { as, ...options }: ConnectOptions,
   { env, cwd }: Surroundings = { env: process.env, cwd: process.cwd() },
 ): FoundCredentials {
-  const folders = credentialsFolders(env, path.resolve(cwd), settingsFolder(env))
-  const names = ['credentials.json']
+  const places = credentialsFolders(env, path.resolve(cwd), settingsFolder(env))
+  const own = env['COMMUNITY_LAB_CREDENTIALS'] ?? ''
+  const folders = as === undefined || own === '' ? places : [path.dirname(own), ...places]
+  const names = [as === undefined ? 'credentials.json' : `credentials-${as}.json`]
   const read = (file: string) => maybeRead(path.resolve(cwd, file))
-  const { file, ...credentials } = chooseCredentials(options, { env, folders, names }, read)
+  const { file, ...credentials } = chooseCredentials(
+    options,
+    { env: as === undefined ? env : {}, folders, names },
+    read,
+  )
   const folder = file === null ? null : path.dirname(path.resolve(cwd, file))
   return hideToken({ ...credentials, folder })
 }

@@ -1,5 +1,11 @@
 import { inspect } from 'node:util'
-import { Group as GroupSchema, LabError, routes, WhoAmI } from '@community-lab/contract'
+import {
+  Group as GroupSchema,
+  LabError,
+  routes,
+  WhoAmI,
+  type Quotas,
+} from '@community-lab/contract'
 import Type from 'typebox'
 import { checkArgument, checkSignal, words } from '../argument.ts'
 import { asTable, type Column, type Shown } from '../display/table.ts'
@@ -23,8 +29,20 @@ export interface Group {
   readonly members: number
   readonly nodes: number
   readonly slices: number
+  /** The most that its slices may take together. Operators set it. */
+  readonly quotas: GroupQuotas
+  /** What its slices take of it now. */
+  readonly usage: GroupQuotas
   /** What you may do in it; empty when you are not a member. */
   readonly myRoles: readonly GroupRole[]
+}
+
+/** Amounts of what the slices of a group take together. */
+export interface GroupQuotas {
+  readonly slices: number
+  readonly slivers: number
+  readonly memoryMiB: number
+  readonly diskMiB: number
 }
 
 /** The groups of the testbed. */
@@ -90,12 +108,18 @@ function readGroup(group: GroupSchema, userId: number | null): Group {
     members: group.user_roles.length,
     nodes: group.nodes.length,
     slices: group.slices.length,
+    quotas: readQuotas(group.quotas),
+    usage: readQuotas(group.usage),
     myRoles: mine === undefined ? [] : rolesOf(mine),
   }
   Object.defineProperty(handle, inspect.custom, {
     value: () => `Group ${handle.name} (${handle.myRoles.join(', ') || 'not a member'})`,
   })
   return handle
+}
+
+function readQuotas({ slices, slivers, memory_mib, disk_mib }: Quotas): GroupQuotas {
+  return { slices, slivers, memoryMiB: memory_mib, diskMiB: disk_mib }
 }
 
 function rolesOf(role: GroupSchema['user_roles'][number]): readonly GroupRole[] {
@@ -112,5 +136,6 @@ const columns: readonly Column<Group>[] = [
   { name: 'my roles', value: ({ myRoles }) => myRoles.join(', ') },
   { name: 'members', value: ({ members }) => members },
   { name: 'nodes', value: ({ nodes }) => nodes },
-  { name: 'slices', value: ({ slices }) => slices },
+  { name: 'slices', value: ({ slices, quotas }) => `${slices} of ${quotas.slices}` },
+  { name: 'slivers', value: ({ usage, quotas }) => `${usage.slivers} of ${quotas.slivers}` },
 ]

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { Node as NodeSchema, nodeStates, routes } from '@community-lab/contract'
+import { lendsAll, Node as NodeSchema, nodeStates, routes } from '@community-lab/contract'
 import Type from 'typebox'
 import {
   abortSignal,
@@ -17,6 +17,13 @@ import {
 import { asTable, type Column, type Shown } from '../display/table.ts'
 import type { Session } from '../session.ts'
 import { call } from '../wait/call.ts'
+import {
+  readAvailability,
+  readHistory,
+  type Availability,
+  type NodePast,
+  type PastOptions,
+} from './past.ts'
 import { splitNames, writeNodeQuery, type NodeFilter, type NodeState } from './node-query.ts'
 
 /** A node: a computer that a member of the community network lends to the testbed. A snapshot of when it was read. */
@@ -35,6 +42,8 @@ export interface Node {
   /** Its /64 prefix in the community network; null until the node has reported it. */
   readonly publicPrefix: string | null
   readonly lastSeenAt: Date | null
+  /** What its owner lends to all slivers together. The device's own settings may lend less. */
+  readonly lends: NodeLends
   /** Why the node is not offered, and since when: slivers of several slices in a row failed on it. null: it is ready. */
   readonly notReady: { readonly since: Date; readonly reason: string } | null
 }
@@ -46,6 +55,22 @@ export interface NodeResource {
   readonly total: number
   /** What the server can still allocate. */
   readonly available: number
+}
+
+/** What an owner lends to all slivers together; null: no limit. */
+export interface NodeLends {
+  readonly slivers: number | null
+  readonly memoryMiB: number | null
+  readonly diskMiB: number | null
+  readonly processes: number | null
+  /** In percent of one core. */
+  readonly cpuPct: number | null
+  /** In each direction. */
+  readonly rateMbps: number | null
+  /** The kinds of interfaces besides `management`. */
+  readonly interfaces: readonly string[] | null
+  /** In the time of the node, such as `mon-fri 22:00-06:00`. */
+  readonly hours: readonly string[] | null
 }
 
 /** The nodes of the testbed. */
@@ -82,6 +107,22 @@ export class Nodes {
         .filter(({ notReady }) => ready === 'any' || (notReady === null) === ready)
       return asTable(nodes, () => columns)
     })
+  }
+
+  /**
+   * Read the states of a node in a period, the oldest first.
+   *
+   * @example
+   * await lab.nodes.history('n1', { from: new Date(Date.now() - 3_600_000) })
+   * @throws {@link LabError} LAB_NOT_FOUND.
+   */
+  history(name: string, options: PastOptions = {}): Promise<Shown<NodePast>> {
+    return readHistory(this.#session, name, options)
+  }
+
+  /** Read how long a node was in each state within a period, and in which share of it in production. @throws {@link LabError} LAB_NOT_FOUND. */
+  availability(name: string, options: PastOptions = {}): Promise<Availability> {
+    return readAvailability(this.#session, name, options)
   }
 
   [inspect.custom](): string {
@@ -126,6 +167,7 @@ function readNode(node: NodeSchema): Node {
     managementAddress: node.mgmt_net.addr,
     publicPrefix: node.public_prefix,
     lastSeenAt: node.last_seen_on === null ? null : new Date(node.last_seen_on),
+    lends: readLends(node.lends),
     notReady:
       node.not_ready === undefined || node.not_ready === null
         ? null
@@ -135,6 +177,19 @@ function readNode(node: NodeSchema): Node {
     value: () => `Node ${handle.name} (${handle.state}, ${handle.arch})`,
   })
   return handle
+}
+
+function readLends(lends: NodeSchema['lends'] = lendsAll): NodeLends {
+  return {
+    slivers: lends.slivers,
+    memoryMiB: lends.memory_mib,
+    diskMiB: lends.disk_mib,
+    processes: lends.processes,
+    cpuPct: lends.cpu_pct,
+    rateMbps: lends.rate_mbps,
+    interfaces: lends.interfaces,
+    hours: lends.hours,
+  }
 }
 
 const columns: readonly Column<Node>[] = [

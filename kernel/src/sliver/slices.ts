@@ -29,6 +29,7 @@ import { call } from '../wait/call.ts'
 import { orAborted } from '../wait/signal.ts'
 import { warnOfEnd } from './ending.ts'
 import { nameOfNode } from './node.ts'
+import { readJournal, type JournalEntry, type JournalOptions } from './past.ts'
 import { readSlivers } from './read-slivers.ts'
 import { Slice, type CallSignal } from './slice.ts'
 
@@ -154,6 +155,16 @@ export class Slices {
       )
       return this.#show(slices, slivers)
     })
+  }
+
+  /**
+   * Read the journal: which slivers ran where, the newest first. Everybody may read it. Slices and nodes that are gone have entries, too.
+   *
+   * @example
+   * await lab.slices.journal({ node: 'n1', from: new Date('2026-05-01') })
+   */
+  journal(options: JournalOptions = {}): Promise<Shown<JournalEntry>> {
+    return readJournal(this.#session, options)
   }
 
   #show(slices: readonly SliceSchema[], slivers: readonly SliverSchema[]): Shown<Slice> {

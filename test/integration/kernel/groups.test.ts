@@ -8,6 +8,7 @@ import { ensureSshKey } from '../../../kernel/src/credentials/ssh-key.ts'
 import { Lab } from '../../../kernel/src/lab.ts'
 import { openSession } from '../../../kernel/src/session.ts'
 import {
+  aSliverReport,
   makeResearcher,
   startTestbeds,
   type TestbedWorld,
@@ -94,6 +95,42 @@ it('lists groups with one’s roles, and the slices of one’s own groups', asyn
   expect(slices.map(({ name, slivers }) => [name, slivers.length])).toEqual([['of-red', 1]])
   const token = await makeResearcher(world, world.operator, 'ana')
   expect(await openLab(token).slices.mine()).toEqual([])
+})
+
+it('tells what was: the states of nodes, and which slivers ran where', async () => {
+  const lab = openLab(world.red)
+  await world.ask(world.red, 'PUT', routes.sliceEnsure, {
+    body: { name: 'ran', template: 'tiny', nodes: ['n1'] },
+  })
+  const ran = await lab.slices.get('ran')
+  await world.report(1, { slivers: [aSliverReport(`${ran.id}@1`)] })
+  await ran.release()
+  expect(await lab.slices.journal({ slice: 'ran', node: 'n1' })).toMatchObject([
+    { slice: 'ran', group: 'red', node: 'n1', to: expect.any(Date) as Date },
+  ])
+  expect(await lab.slices.journal({ node: 'n9' })).toEqual([])
+  const from = new Date(Date.now() - 3_600_000)
+  const past = await lab.nodes.history('n1', { from })
+  expect(past[0]?.from).toEqual(from)
+  expect(past.map(({ state }) => state)).toEqual(
+    expect.arrayContaining(['nodata', 'debug', 'production']),
+  )
+  const { share, known_s, seconds } = await lab.nodes.availability('n1', { from })
+  expect([share, seconds['production']]).toEqual([expect.any(Number), expect.any(Number)])
+  expect(known_s).toBeGreaterThan(0)
+  await expect(lab.nodes.history('n9')).rejects.toMatchObject({ code: 'LAB_NOT_FOUND' })
+  const wrong = lab.slices.journal({ count: 0 })
+  await expect(wrong).rejects.toMatchObject({ code: 'LAB_ARGUMENT_INVALID' })
+})
+
+it('shows what an owner lends, and the quotas of a group with what its slices take', async () => {
+  const lab = openLab(world.red)
+  const lends = { slivers: 3, memory_mib: 512, hours: ['00:00-24:00'] }
+  await world.ask(world.operator, 'PATCH', path(routes.node, { id: 2 }), { body: { lends } })
+  const [node] = await lab.nodes.find({ name: 'n2' })
+  expect(node?.lends).toMatchObject({ slivers: 3, memoryMiB: 512, diskMiB: null })
+  const { quotas, usage } = await lab.groups.get('red')
+  expect([quotas.slices, usage.slices]).toEqual([50, 1])
 })
 
 it('says who may, and whom to ask, where a right is missing', async () => {

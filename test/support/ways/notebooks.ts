@@ -19,13 +19,14 @@ export interface TestedNotebook {
   check(executed: Notebook, given: boolean): void
 }
 
-type Expectation = Partial<Pick<TestedNotebook, 'parameters' | 'check'>>
+type Expectation = Partial<Pick<TestedNotebook, 'parameters' | 'check' | 'allWays'>>
 
-/** The expectations about notebooks in addition to that no cell fails. The notebooks that are listed here run in all ways on each change. */
+/** The expectations about notebooks in addition to that no cell fails. */
 const expectations = new Map<string, Expectation>([
   [
     '01-first-slice.ipynb',
     {
+      allWays: true,
       check(executed) {
         expect(textOf(cellOf(executed, 'path-before'))).toContain('n1 → n2 → n5')
         expect(textOf(cellOf(executed, 'path-after'))).toContain('n1 → n2 → n3 → n4 → n5')
@@ -34,8 +35,29 @@ const expectations = new Map<string, Expectation>([
     },
   ],
   [
+    '02-parties.ipynb',
+    {
+      check(executed) {
+        expect(textOf(cellOf(executed, 'groups'))).toMatch(/lenders[\s\S]*0 of 2/u)
+        expect(textOf(cellOf(executed, 'nodes')).match(/\bn[1-5]\b/gu)).toEqual(['n1', 'n2'])
+        expect(textOf(cellOf(executed, 'lends'))).toMatch(/n5 30 null/u)
+        expect(textOf(cellOf(executed, 'mine'))).toMatch(
+          /researcher: parties\n.*student: parties\n.*owner: none\n.*sees them: parties/u,
+        )
+        const refusals = textOf(cellOf(executed, 'refusals'))
+        expect(refusals.match(/^LAB_AUTH_FORBIDDEN: .*$/gmu)).toHaveLength(2)
+        expect(refusals).toContain('the group admins of local are researcher')
+        expect(textOf(cellOf(executed, 'quota'))).toContain('LAB_GROUP_QUOTA')
+        expect(textOf(cellOf(executed, 'journal'))).toMatch(/parties +local +n1/u)
+        expect(textOf(cellOf(executed, 'availability')).match(/^n\d: \d/gmu)).toHaveLength(5)
+        expect(shownAs(cellOf(executed, 'plot'), 'text/html')).toContain('<rect')
+      },
+    },
+  ],
+  [
     'sample-size.ipynb',
     {
+      allWays: true,
       parameters: { count: 50, label: 'a "short" one' },
       check(executed, given) {
         expect(textOf(cellOf(executed, 'samples'))).toContain(`${given ? 50 : 200} samples`)
@@ -55,7 +77,11 @@ export const notebooks: readonly TestedNotebook[] = readdirSync(folder)
   .filter((name) => name.endsWith('.ipynb') && !name.startsWith('.'))
   .sort()
   .map((name) => {
-    const { parameters = {}, check = () => undefined } = expectations.get(name) ?? {}
-    const allWays = expectations.has(name) || process.env['COMMUNITY_LAB_TEST_WAYS'] === 'all'
+    const {
+      parameters = {},
+      check = () => undefined,
+      allWays: always = false,
+    } = expectations.get(name) ?? {}
+    const allWays = always || process.env['COMMUNITY_LAB_TEST_WAYS'] === 'all'
     return { file: join(folder, name), name, allWays, parameters, check }
   })

@@ -19,7 +19,7 @@ export interface PeopleFiles {
   readonly credentials: string
   /** `student`, a member of `local` without a role, who may read the samples of its slices. */
   readonly studentCredentials: string
-  /** `owner`, the admin of the group `lenders`. The group is allowed nodes, and owns those of the testbed. */
+  /** `owner`, the admin of the group `lenders`. The group is allowed nodes, and owns those of the testbed. It is allowed few slices. */
   readonly ownerCredentials: string
 }
 
@@ -51,7 +51,12 @@ export async function ensurePeople(
   const student = await ensure(files.studentCredentials, 'student')
   const owner = await ensure(files.ownerCredentials, 'owner')
   await ensureGroup(operator, lab, { admin: researcher, allowed: { allow_slices: true }, signal })
-  await ensureGroup(operator, lenders, { admin: owner, allowed: { allow_nodes: true }, signal })
+  await ensureGroup(operator, lenders, {
+    admin: owner,
+    // Who lends nodes may try something small.
+    allowed: { allow_nodes: true, allow_slices: true, quotas: { slices: 2, slivers: 2 } },
+    signal,
+  })
   if (student.isNewUser) await addMember(operator, student.userId, signal)
   return {
     credentials: researcher,

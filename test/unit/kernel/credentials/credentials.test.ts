@@ -50,6 +50,18 @@ it('prefers options to the environment, and the environment to files', () => {
   expect(find({}, { COMMUNITY_LAB_TOKEN: 'env' }).token).toBe('env')
 })
 
+it('finds those of another person beside one’s own, whatever the environment says of one’s own', () => {
+  write('.community-lab/credentials.json', { url: 'http://one', token: secret })
+  write('.community-lab/credentials-owner.json', { url: 'http://one', token: 'of-the-owner' })
+  expect(find({ as: 'owner' }).token).toBe('of-the-owner')
+  const env = { COMMUNITY_LAB_URL: 'http://env', COMMUNITY_LAB_TOKEN: 'env' }
+  expect(find({ as: 'owner' }, env)).toMatchObject({ url: 'http://one' })
+  const own = write('elsewhere/credentials.json', { url: 'http://two', token: secret })
+  write('elsewhere/credentials-owner.json', { url: 'http://two', token: 'of-another' })
+  expect(find({ as: 'owner' }, { COMMUNITY_LAB_CREDENTIALS: own }).url).toBe('http://two')
+  expect(codeOf(() => find({ as: 'nobody' }))).toBe('LAB_CREDENTIALS_MISSING')
+})
+
 it('uses only the file that the environment names', () => {
   write('.community-lab/credentials.json', { url: 'http://near', token: secret })
   const file = write('named.json', { url: 'http://named', token: secret, vct_socket: '/s' })
