@@ -113,7 +113,7 @@ it('tells what was: the states of nodes, and which slivers ran where', async () 
   const past = await lab.nodes.history('n1', { from })
   expect(past[0]?.from).toEqual(from)
   expect(past.map(({ state }) => state)).toEqual(
-    expect.arrayContaining(['nodata', 'debug', 'production']),
+    expect.arrayContaining(['nodata', 'unknown', 'production']),
   )
   const { share, known_s, seconds } = await lab.nodes.availability('n1', { from })
   expect([share, seconds['production']]).toEqual([expect.any(Number), expect.any(Number)])

@@ -17,21 +17,31 @@ const lists = [
   ['sliver', routes.slivers],
   ['template', routes.templates],
   ['group', routes.groups],
+  ['user', routes.users],
+  ['request', routes.requests],
 ] as const
 
-/** Every object as the API shows it, by `kind id`; when a node was last heard of changes without an event. */
-async function readAll(world: Pick<World, 'ask'>): Promise<Map<string, object>> {
+/** What changes without an event: when a node was last heard of; and what events of users do not show. */
+const untold = {
+  ...{ last_seen_on: null, auth_tokens: null, email: null },
+  has_password: null,
+}
+
+/** Every object as the API shows it to operators, by `kind id`. */
+async function readAll(world: TestbedWorld): Promise<Map<string, object>> {
   const board = new Map<string, object>()
-  for (const [kind, url] of lists)
-    for (const object of (await world.ask(null, 'GET', url)).json<{ id: string | number }[]>())
-      board.set(`${kind} ${object.id}`, { ...object, last_seen_on: null })
+  for (const [kind, url] of lists) {
+    const list = await world.ask(world.operator, 'GET', url)
+    for (const object of list.json<{ id: string | number }[]>())
+      board.set(`${kind} ${object.id}`, { ...object, ...untold })
+  }
   return board
 }
 
 function apply(board: Map<string, object>, event: ChangeEvent): void {
   const key = `${event.kind} ${event.object_id}`
   if (event.action === 'deleted') board.delete(key)
-  else board.set(key, { ...event.object, last_seen_on: null })
+  else board.set(key, { ...event.object, ...untold })
 }
 
 interface Request {
@@ -88,6 +98,34 @@ const request: fc.Arbitrary<Request> = fc.oneof(
     body: { slivers: [...new Set(slices)].map((slice) => aSliverReport(`${slice}@1`)) },
   })),
   fc.constant({ who: 'operator', method: 'DELETE', url: '/api/nodes/3/' } as const),
+  fc.tuple(id, word).map(([group, description]) => ({
+    who: 'operator' as const,
+    method: 'PATCH' as const,
+    url: `/api/groups/${group}/`,
+    body: { description },
+  })),
+  fc.tuple(id, fc.constantFrom('join', 'allow_nodes')).map(([group, kind]) => ({
+    who: 'red' as const,
+    method: 'POST' as const,
+    url: routes.requests,
+    body: { kind, group: { id: group } },
+  })),
+  change('operator', 'POST', id, (request) => `/api/requests/${request}/ctl/refuse/`),
+  id.map((request) => ({
+    who: 'operator' as const,
+    method: 'POST' as const,
+    url: `/api/requests/${request}/ctl/accept/`,
+    body: { is_node_admin: true },
+  })),
+  change('red', 'DELETE', id, (request) => `/api/requests/${request}/`),
+  change('red', 'POST', id, (group) => `/api/groups/${group}/ctl/leave/`),
+  word.map((name) => ({
+    who: 'operator' as const,
+    method: 'POST' as const,
+    url: routes.users,
+    body: { name },
+  })),
+  fc.constant({ who: 'operator', method: 'DELETE', url: '/api/users/3/' } as const),
 )
 
 function change<T>(
@@ -122,7 +160,7 @@ it('the events of many writers at once, applied in their order, give the state o
         requests.map((each, index) => send(world, index % 2 === 0 ? world : other, each)),
       )
       const { last } = await world.context.feed.range()
-      await using reader = await readEvents(other, { lastEventId: before })
+      await using reader = await readEvents(other, { lastEventId: before, token: world.operator })
       for (const { data } of await reader.take(last - before)) apply(board, data)
       expect(board).toEqual(await readAll(world))
     }),
