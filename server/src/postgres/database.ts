@@ -79,9 +79,7 @@ async function migrate(db: Kysely<Tables>): Promise<void> {
   throw new Error(`its schema cannot be brought up to date (${reason})`, { cause: error })
 }
 
-/** Return the URL of a database without its password. */
+/** Return the URL of a database without its password. That of a socket has a user and no host, which is no URL to Node.js. */
 function describe(url: string): string {
-  const parsed = new URL(url)
-  parsed.password = ''
-  return parsed.toString()
+  return url.replace(/^(\w+:\/\/[^:@/]*):[^@/]*@/u, '$1@').replace(/([?&]password=)[^&]*/u, '$1')
 }

@@ -78,9 +78,11 @@ export function addGroup(program: Command, context: Context): void {
       '\nIts nodes go from production to safe; its slices stop and stay deployed.\n',
     )
     .action(async (name: string, what: What, options: ConfirmOptions) => {
+      const groups = await listGroups(connectServer(context))
+      const { name: known, [what]: owned } = findNamed('group', groups, name)
       await requireYes(context, options, {
-        deed: `withdrawing ${what} from group ${name}`,
-        costs: 'stops what runs',
+        deed: `withdrawing ${what} from group ${known}`,
+        costs: `stops what runs: its ${what} (${owned.length}) ${what === 'nodes' ? 'go from production to safe' : 'stay deployed'}`,
         question: 'Withdraw them?',
       })
       await setAllowed(context, name, { what, isAllowed: false, options })

@@ -37,6 +37,19 @@ describe('a database in which each user is in one group', () => {
   const read = async <T>(url: string, token: string | null = tokens.operator) =>
     (await world.ask(token, 'GET', url)).json<T>()
 
+  it('is refused with the reason where a newer server has changed it', async () => {
+    const databaseUrl = await server.create()
+    await (await startWorld({ databaseUrl }))[Symbol.asyncDispose]()
+    const client = new pg.Client({ connectionString: databaseUrl })
+    await client.connect()
+    await client.query(`insert into kysely_migration values ('9999-later', 'later')`)
+    await client.end()
+    await expect(startWorld({ databaseUrl })).rejects.toMatchObject({
+      code: 'LAB_DATABASE_UNUSABLE',
+      message: expect.stringContaining('9999-later') as string,
+    })
+  })
+
   it('keeps its users in their groups: the first is its admin, all make slices', async () => {
     const groups = await read<Group[]>(routes.groups)
     const users = await read<User[]>(routes.users)
