@@ -5,7 +5,7 @@ import type { CellSource, Compilation, CompiledCell } from './compile/compilatio
 import { CompilationInterrupted, type Compiler } from './compile/compiler.ts'
 import type { History } from './history.ts'
 import type { Runner } from './runner.ts'
-import { plainOf } from './questions.ts'
+import { plainOf, readQuestion } from './questions.ts'
 import { complaintsContent, failureContent, type ErrorContent } from './traceback.ts'
 import type { Json, Message, MessageDraft } from './wire/message.ts'
 
@@ -72,9 +72,9 @@ export class Execution {
       this.#context.publish(request, { type: 'execute_input', content: input })
     }
     const executionCount = this.#count
-    const question = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$.]*)\?\s*$/u.exec(code)?.[1]
-    const payload = question === undefined ? [] : await this.#explain(question)
-    const error = question === undefined ? await this.#run(request, name, code) : null
+    const { question, rest } = readQuestion(code)
+    const error = await this.#run(request, name, rest)
+    const payload = question === null || error !== null ? [] : await this.#explain(question)
     const values = error === null ? await this.#evaluateAll(request) : {}
     if (error !== null) {
       this.#context.publish(request, { type: 'error', content: { ...error } })
@@ -95,7 +95,7 @@ export class Execution {
     return error === null || silent || content['stop_on_error'] === false
   }
 
-  /** A cell `name?` asks for a description of the name, as in IPython. It is not valid TypeScript. */
+  /** Describe what the last line of a cell asks for, such as `name?`. */
   async #explain(name: string): Promise<readonly Json[]> {
     const found = await this.#context.compiler.inspect(name, name.length).catch(() => null)
     const text = found ?? `Nothing is known of ${name}.`

@@ -39,7 +39,8 @@ export async function answerQuestion(
       return reply('inspect_reply', { found: found !== null, data, metadata: {} })
     }
     case 'is_complete_request': {
-      return { type: 'is_complete_reply', content: { ...(await compiler.isComplete(code)) } }
+      const { rest } = readQuestion(code)
+      return { type: 'is_complete_reply', content: { ...(await compiler.isComplete(rest)) } }
     }
     case 'history_request':
       return reply('history_reply', { history: history.find(content) })
@@ -73,6 +74,21 @@ function cursorOf(content: Json, code: string): number {
 /** Return the text without code fences, for a terminal. */
 export function plainOf(markdown: string): string {
   return markdown.replace(/^```.*\n?/gmu, '').trimEnd()
+}
+
+const before = /^\s*\?{1,2}\s*([\p{ID_Start}$_][\p{ID_Continue}$.]*)\s*$/u
+const after = /(?:^|\n)[^\S\n]*([\p{ID_Start}$_][\p{ID_Continue}$.]*)\?{1,2}\s*$/u
+
+/**
+ * Read the question that a cell asks, as in IPython: `name?` on its last line or `?name` alone, also with two question marks. Neither is TypeScript: `?name`
+ * after another line would be the middle of an expression. `rest` is the cell without the question.
+ */
+export function readQuestion(code: string): {
+  readonly question: string | null
+  readonly rest: string
+} {
+  const found = before.exec(code) ?? after.exec(code)
+  return { question: found?.[1] ?? null, rest: code.slice(0, found?.index) }
 }
 
 function textOf(value: unknown): string {

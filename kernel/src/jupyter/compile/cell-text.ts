@@ -106,20 +106,11 @@ function blankGlobals(source: string, statements: readonly ts.Statement[]): stri
   return edits.apply()
 }
 
-/** A question mark before or after a name, as the only text of a cell. */
-const askedFor = /^\s*(?:\?{1,2}\s*([\w$.]+)|([\w$.]+)\?{1,2})\s*$/u
-
-/** Refuse what only other kernels support: IPython's magics and questions, and tslab's cells that are modules. */
+/** Refuse what only other kernels support: IPython's magics, and tslab's cells that are modules. */
 function refuseForeign(source: string): CellText['refusal'] {
   const [, before = '', magic, module] =
     /^(\s*)(?:(%{1,2}[a-z]\w*)|\/\*\*\s*@module\s+([\w.]+))/u.exec(source) ?? []
   const line = before.split('\n').length
-  const asked = askedFor.exec(source)
-  if (asked !== null)
-    return {
-      line: source.slice(0, source.search(/\S/u)).split('\n').length,
-      message: `${source.trim()} is how IPython shows help. Here, put the cursor on ${asked[1] ?? asked[2]} and press Shift+Tab`,
-    }
   if (magic !== undefined)
     return {
       line,

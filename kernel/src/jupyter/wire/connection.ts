@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { LabError } from '@community-lab/contract'
+import { LabError } from '@community-lab/contract/error'
 
 /** The content of a connection file. */
 export interface Connection {

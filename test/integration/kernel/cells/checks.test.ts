@@ -150,16 +150,6 @@ describe('a cell with a type error', () => {
       'cell:2:1 - %matplotlib is a magic of IPython, which this kernel does not have: cells are TypeScript',
     ],
     [
-      'a question before a name',
-      '\n?Plot.plot',
-      'cell:2:1 - ?Plot.plot is how IPython shows help. Here, put the cursor on Plot.plot and press Shift+Tab',
-    ],
-    [
-      'a question after a name',
-      'Plot??',
-      'cell:1:1 - Plot?? is how IPython shows help. Here, put the cursor on Plot and press Shift+Tab',
-    ],
-    [
       'a module of tslab’s',
       '/** @module tools */\nexport const x = 1',
       "cell:1:1 - cells with @module are tslab's; write a file tools.ts beside the notebook instead, which is loaded again when it changes",

@@ -13,7 +13,7 @@ class Conformance(KernelTests):
         {"text": "Math.cei", "matches": {"ceil"}},
         {"text": "[1].flatM", "matches": {"flatMap"}},
     ]
-    complete_code_samples = ["1", "const a = 1", "function f() { return 1 }", "await 1"]
+    complete_code_samples = ["1", "Math.max?", "const a = 1", "function f() { return 1 }", "await 1"]
     incomplete_code_samples = ["function f() {", "for (const x of [1]) {", "[1,", "`begun", "1 +"]
     invalid_code_samples = ["const = 1", "}", '"begun']
     code_generate_error = 'throw new Error("bad")'

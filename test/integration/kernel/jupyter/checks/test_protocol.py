@@ -156,6 +156,19 @@ class Protocol(KernelCase):
         self.assertEqual(published, [])
         self.assertIn("Doubles.", content["payload"][0]["data"]["text/markdown"])
 
+    def test_names_are_explained_as_in_ipython(self):
+        for asks in ("?Math.max", "Math.max??", "\n?? Math.max\n", "const few = [1]\nMath.max?"):
+            content, published = self.run_cell(asks)
+            self.assertEqual(published, [])
+            self.assertIn("max(", content["payload"][0]["data"]["text/markdown"])
+        self.assertEqual(self.ok("few")[-1]["content"]["data"]["text/plain"], "[ 1 ]")
+
+    def test_a_question_after_lines_that_fail_is_not_answered(self):
+        content, _ = self.run_cell("throw new Error('bad')\nMath.max?")
+        self.assertEqual((content["status"], content["ename"]), ("error", "Error"))
+        content, _ = self.run_cell("const half = true\n  ? few")
+        self.assertEqual((content["status"], content["ename"]), ("error", "TypeScriptError"))
+
     def test_a_promise_on_the_last_line_is_told(self):
         published = self.ok("Promise.resolve(1)")
         self.assertIn("Write `await` before it", text_of(published, "stderr"))
