@@ -51,7 +51,7 @@ it('refuses a template that was corrupted on its way, says so at the right field
   expect(LabError.is(failure, 'LAB_SLICE_FAILED')).toBe(true)
   const id = slice.slivers[0]?.id ?? ''
   const { state, errors, actual } = await readSliver(id)
-  expect(state).toBe('fail_deploy')
+  expect(state).toBe('fail_allocate')
   const [first] = [...(actual?.errors ?? []), ...errors]
   expect(first?.member).toBe('/template/image_sha256')
   expect(first?.message).toMatch(/[0-9a-f]{16}/u)

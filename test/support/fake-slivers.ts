@@ -35,6 +35,7 @@ export class FakeSlivers implements Slivers {
       stage: 'allocated',
       sliceInstanceSn: target.slice_instance_sn,
       instanceSn: target.instance_sn,
+      configuration: target,
       templateSha256: null,
       sshAuthorizedKeys: target.ssh_authorized_keys,
       interfaces: [],
@@ -73,6 +74,13 @@ export class FakeSlivers implements Slivers {
   async stop(id: string): Promise<void> {
     const found = this.#slivers.get(id)
     if (found !== undefined) await this.#save({ ...afterStop(found), ended: null })
+  }
+
+  async undeploy(id: string, sliceInstanceSn: number): Promise<void> {
+    const found = this.#slivers.get(id)
+    if (found === undefined) return
+    const deployed = { templateSha256: null, sshHostKey: null, ended: null } as const
+    await this.#save({ ...afterStop(found), ...deployed, stage: 'allocated', sliceInstanceSn })
   }
 
   remove(id: string): Promise<void> {

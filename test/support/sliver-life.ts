@@ -6,6 +6,7 @@ import type { SliverStatus } from '../../agent/src/plan/observed.ts'
 export interface LivingSlivers {
   step(name: 'allocate' | 'deploy' | 'start', target: SliverTarget): Promise<unknown>
   stop(id: string): Promise<unknown>
+  undeploy(id: string, sliceInstanceSn: number): Promise<unknown>
   remove(id: string): Promise<unknown>
   authorize(id: string, keys: readonly string[]): Promise<unknown>
   list(): Promise<readonly SliverStatus[]>
@@ -54,6 +55,16 @@ export async function livesOneLife(slivers: LivingSlivers, target: SliverTarget)
   const again = await seen()
   expect(again).toMatchObject({ stage: 'started', sshHostKey: started.sshHostKey })
   expect(again.pid).not.toBe(started.pid)
+
+  // Whatever is wanted by now: a reset keeps the configuration with which it was allocated.
+  for (let times = 0; times < 2; times++) await slivers.undeploy(id, 7)
+  const reset = { stage: 'allocated', sliceInstanceSn: 7, templateSha256: null, sshHostKey: null }
+  const { nr, interfaces, configuration } = allocated
+  expect(await seen()).toMatchObject({ ...reset, pid: null, nr, interfaces, configuration })
+  for (const name of ['deploy', 'start'] as const) await slivers.step(name, target)
+  const remade = await seen()
+  expect(remade).toMatchObject({ stage: 'started', nr, interfaces, templateSha256 })
+  expect(remade.pid).not.toBe(again.pid)
 
   for (let times = 0; times < 2; times++) await slivers.remove(id)
   expect(await seen()).toEqual({})

@@ -19,6 +19,7 @@ const memberOfStep: Readonly<Record<StepKind, string>> = {
   start: '',
   authorize: '/ssh_authorized_keys',
   stop: '',
+  undeploy: '',
   remove: '',
 }
 
@@ -32,5 +33,7 @@ function memberAtFault(step: StepKind, error: unknown): string {
   if (!LabError.is(error)) return memberOfStep[step]
   if ('member' in error.details && typeof error.details.member === 'string')
     return error.details.member
+  // The only commands that allocating runs unpack its template.
+  if (step === 'allocate' && error.code === 'LAB_SLIVER_COMMAND_FAILED') return '/template'
   return memberOfCode[error.code] ?? memberOfStep[step]
 }

@@ -17,12 +17,14 @@ export interface ExecutorParts {
 export function createExecutors({ slivers, reboot }: ExecutorParts): Executors {
   return {
     reboot: ({ bootSn }, signal) => reboot(bootSn, signal),
-    allocate: ({ target, sliverMacPrefix }) => slivers.allocate(target, sliverMacPrefix),
+    allocate: ({ target, sliverMacPrefix }, signal) =>
+      slivers.allocate(target, sliverMacPrefix, signal),
     deploy: ({ target }, signal) => slivers.deploy(target, signal),
     start: ({ target }, signal) => slivers.start(target, signal),
     authorize: ({ id, sshAuthorizedKeys }, signal) =>
       slivers.authorize(id, sshAuthorizedKeys, signal),
     stop: ({ id }, signal) => slivers.stop(id, signal),
+    undeploy: ({ id, sliceInstanceSn }, signal) => slivers.undeploy(id, sliceInstanceSn, signal),
     remove: ({ id }, signal) => slivers.remove(id, signal),
   }
 }

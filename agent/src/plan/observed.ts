@@ -1,4 +1,4 @@
-import type { ActualInterface, MemberError } from '@community-lab/contract'
+import type { ActualInterface, MemberError, SliverTarget } from '@community-lab/contract'
 
 /** The stage of a sliver on this node. Each stage includes the earlier ones. */
 export type SliverStage = 'registered' | 'allocated' | 'deployed' | 'started'
@@ -12,6 +12,8 @@ export interface SliverStatus {
   readonly stage: SliverStage
   readonly sliceInstanceSn: number
   readonly instanceSn: number
+  /** The target with which it was allocated; null when that is unknown. */
+  readonly configuration: SliverTarget | null
   /** The SHA-256 of the template from which it was deployed; null before that. */
   readonly templateSha256: string | null
   /** Its authorized SSH keys, as last written. */

@@ -1,5 +1,6 @@
 import type { SliceSetState, SliverTarget } from '@community-lab/contract'
 import { awaitsReboot, type Boot } from './boot.ts'
+import { withDeployed } from './deployed.ts'
 import { describeWanted, stands, type Failures } from './failure.ts'
 import type { SliverStatus, UnreadableSliver } from './observed.ts'
 import type { RemoveReason, SliverStep, Step, StopReason } from './step.ts'
@@ -29,8 +30,9 @@ export interface Current {
  * executed, a new plan is empty. A sliver whose last step failed gets no steps until its retry time, or until its target changes.
  *
  * Source: CONFINE node, its sliver states and node states: `production` changes slivers; `safe` stops them, keeps their data, and ignores all other targets;
- * `debug` and `failure` remove them. A different `instance_sn` or `slice_instance_sn` makes a new instance of the sliver. It may also be a smaller one, because
- * a server that was restored from a backup counts from an earlier number.
+ * `debug` and `failure` remove them. Another `slice_instance_sn` (reset) deploys a sliver again with the configuration with which it was allocated; another
+ * `instance_sn` (update) makes it again as it is wanted now. Both may also be smaller, because a server that was restored from a backup counts from an earlier
+ * number.
  */
 export function plan(situation: Situation): Step[] {
   const { target, current, failures, nowMs } = situation
@@ -90,9 +92,9 @@ function planSliver(
       if (target.set_state === 'register') return removeIfThere(status, 'set_state')
       if (status === undefined || status.stage === 'registered')
         return make(target, sliverMacPrefix)
-      if (isOutdated(target, status))
-        return [...removeIfThere(status, 'reset'), ...make(target, sliverMacPrefix)]
-      return settle(target, status, current)
+      if (target.instance_sn !== status.instanceSn)
+        return [...removeIfThere(status, 'update'), ...make(target, sliverMacPrefix)]
+      return settle(withDeployed(target, status), status, current)
     }
   }
 }
@@ -102,7 +104,9 @@ function settle(
   status: SliverStatus,
   { boot, isRebooting }: Current,
 ): SliverStep[] {
-  const { id } = target
+  const { id, slice_instance_sn: sliceInstanceSn } = target
+  if (sliceInstanceSn !== status.sliceInstanceSn)
+    return [{ kind: 'undeploy', id, sliceInstanceSn }, ...raise(target, undefined)]
   if (status.stage === 'started' && target.set_state === 'deploy')
     return [{ kind: 'stop', id, why: 'set_state' }, ...authorizeIfChanged(target, status)]
   if (awaitsReboot(boot, status) && !isRebooting)
@@ -144,12 +148,6 @@ function authorizeIfChanged(target: SliverTarget, status: SliverStatus): SliverS
     wanted.length === status.sshAuthorizedKeys.length &&
     wanted.every((key, index) => key === status.sshAuthorizedKeys[index])
   return same ? [] : [{ kind: 'authorize', id: target.id, sshAuthorizedKeys: wanted }]
-}
-
-function isOutdated(target: SliverTarget, status: SliverStatus): boolean {
-  return (
-    target.instance_sn !== status.instanceSn || target.slice_instance_sn !== status.sliceInstanceSn
-  )
 }
 
 function removeIfThere(status: SliverStatus | undefined, why: RemoveReason): SliverStep[] {

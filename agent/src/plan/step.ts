@@ -18,14 +18,16 @@ export interface StepArguments {
   authorize: { readonly id: string; readonly sshAuthorizedKeys: readonly string[] }
   /** End its processes. Its files are kept. */
   stop: { readonly id: string; readonly why: StopReason }
+  /** End its processes, and remove what was deployed. Its number, addresses and limits stay. */
+  undeploy: { readonly id: string; readonly sliceInstanceSn: number }
   /** Remove it completely. */
   remove: { readonly id: string; readonly why: RemoveReason }
 }
 
 /** Why a sliver is stopped. */
 export type StopReason = 'set_state' | 'node_state' | 'reboot'
-/** Why a sliver is removed: it has no target any more; it is made again (CONFINE's reset and update); the node is out of service. */
-export type RemoveReason = 'released' | 'set_state' | 'reset' | 'node_state'
+/** Why a sliver is removed: it has no target any more; it is made again with another configuration (CONFINE's update); the node is out of service. */
+export type RemoveReason = 'released' | 'set_state' | 'update' | 'node_state'
 
 export type StepKind = keyof StepArguments
 /** The steps of some kinds. */
@@ -34,7 +36,7 @@ export type StepOf<K extends StepKind> = { [P in K]: { readonly kind: P } & Step
 export type Step = StepOf<StepKind>
 /** Tell whether a step ends a sliver's processes. Such a step frees resources, so it waits for no other sliver. */
 export function endsSliver({ kind }: { readonly kind: StepKind }): boolean {
-  return kind === 'stop' || kind === 'remove'
+  return kind === 'stop' || kind === 'undeploy' || kind === 'remove'
 }
 
 /** A step for one sliver. */

@@ -104,7 +104,8 @@ export function heldSlivers({ notices }: NodeWanted): ReadonlySet<string> {
   return new Set(notices.filter(({ effect }) => effect === 'held').map(({ sliver }) => sliver))
 }
 
-function readSliver(
+/** Read the target of a sliver; null when this agent does not understand it. */
+export function readSliver(
   found: JsonObject,
   id: string,
 ): { readonly target: SliverTarget | null; readonly notices: readonly Notice[] } {

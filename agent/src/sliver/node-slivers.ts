@@ -12,7 +12,7 @@ import { isAlive } from './host/process.ts'
 import { createWatch } from './host/watch.ts'
 import { allocate } from './lifecycle/allocate.ts'
 import { authorize, deploy } from './lifecycle/deploy.ts'
-import { noticeEnd, remove, stop } from './lifecycle/end.ts'
+import { noticeEnd, remove, stop, undeploy } from './lifecycle/end.ts'
 import type { NodeOptions, SliverParts } from './lifecycle/parts.ts'
 import { cleanUp, findRunning, recover } from './lifecycle/recover.ts'
 import { createRunningSlivers } from './lifecycle/running.ts'
@@ -23,7 +23,7 @@ import { createProbing } from './probing.ts'
 import { protectionSha256 } from './protection.ts'
 import type { Slivers } from './slivers.ts'
 import { watchSockets } from './socket-watch.ts'
-import type { SliverRecord } from './store/record.ts'
+import { configurationOf, type SliverRecord } from './store/record.ts'
 import { openRecords, type Records } from './store/records.ts'
 import { openTemplates, type TemplatesOptions } from './template/templates.ts'
 import { startUpkeep, type Finding } from './upkeep.ts'
@@ -141,12 +141,14 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     },
     list: () => Promise.resolve(records.all().map((one) => statusOf(one, parts))),
     unreadable: () => Promise.resolve([...parts.unreadable.values()].map(describeUnreadable)),
-    allocate: (target, sliverMacPrefix) =>
-      serial.run(target.id, () => allocate(parts, target, sliverMacPrefix)),
+    allocate: (target, sliverMacPrefix, signal) =>
+      serial.run(target.id, () => allocate(parts, target, { sliverMacPrefix, signal })),
     deploy: (target, signal) => serial.run(target.id, () => deploy(parts, target, signal)),
     start: (target, signal) => serial.run(target.id, () => start(parts, target, signal)),
     authorize: (id, keys) => serial.run(id, () => authorize(parts, id, keys)),
     stop: (id, signal) => serial.run(id, () => stop(parts, id, signal)),
+    undeploy: (id, sliceInstanceSn, signal) =>
+      serial.run(id, () => undeploy(parts, id, { sliceInstanceSn, signal })),
     remove: (id, signal) => serial.run(id, () => remove(parts, id, signal)),
     async lend(mbps) {
       await host.setRate(mbps)
@@ -184,6 +186,7 @@ function statusOf(
     stage: record.stage,
     sliceInstanceSn: record.sliceInstanceSn,
     instanceSn: record.instanceSn,
+    configuration: configurationOf(record),
     templateSha256: record.templateSha256,
     sshAuthorizedKeys: record.sshAuthorizedKeys,
     interfaces: record.interfaces,

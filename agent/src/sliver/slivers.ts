@@ -14,9 +14,12 @@ export interface Slivers {
   list(): Promise<readonly SliverStatus[]>
   /** The slivers on this node whose records cannot be read. */
   unreadable(): Promise<readonly UnreadableSliver[]>
-  /** Reserve its number, folder, disk and addresses: registered → allocated. The 16 bits are the beginning of its MAC addresses. */
-  allocate(target: SliverTarget, sliverMacPrefix: number): Promise<void>
-  /** Fetch and check its template, make its root, host key and bundle: allocated → deployed. */
+  /**
+   * Fetch and check its template, and reserve its number, folder, disk and addresses: registered → allocated. The 16 bits are the beginning of its MAC
+   * addresses. Its configuration stays as it is from now on.
+   */
+  allocate(target: SliverTarget, sliverMacPrefix: number, signal: AbortSignal): Promise<void>
+  /** Make its root from its template, its host key and bundle: allocated → deployed. */
   deploy(target: SliverTarget, signal: AbortSignal): Promise<void>
   /** Make its network, limits and container, run it, and wait until its SSH server listens: deployed → started. */
   start(target: SliverTarget, signal: AbortSignal): Promise<void>
@@ -24,6 +27,8 @@ export interface Slivers {
   authorize(id: string, sshAuthorizedKeys: readonly string[], signal: AbortSignal): Promise<void>
   /** End its processes and network: started → deployed. Its data is kept. */
   stop(id: string, signal: AbortSignal): Promise<void>
+  /** End its processes, and remove what was deployed: → allocated, for another reset of its slice. Its number, addresses and limits stay. */
+  undeploy(id: string, sliceInstanceSn: number, signal: AbortSignal): Promise<void>
   /** Remove it completely, whatever its stage. */
   remove(id: string, signal: AbortSignal): Promise<void>
   /** Hold all slivers together to what the node lends now: their bandwidth (Mbit/s in each direction; null: not limited), and by `check` the rest. */

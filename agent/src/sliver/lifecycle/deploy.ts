@@ -4,6 +4,7 @@ import { makeHostKey } from '../host/host-key.ts'
 import { makeRoot, writeAuthorizedKeys, writeHostKey } from '../store/root.ts'
 import { requirePlatform, requireRecord, type SliverParts } from './parts.ts'
 import { promisedDiskMiB } from './room.ts'
+import { withTemplate } from './with-template.ts'
 
 /**
  * Make a sliver's root from its template, and its keys. Idempotent.
@@ -14,36 +15,34 @@ export async function deploy(
   target: SliverTarget,
   signal: AbortSignal,
 ): Promise<void> {
-  const { records, templates } = parts
+  const { records } = parts
   const { id } = target
   const record = requireRecord(parts, id, 'allocated')
   const { ids: plan, sharesTemplates, limitsDisk } = requirePlatform(parts, id)
   if (record.stage !== 'allocated') return
   const ids = mapIds(plan, record.nr)
-  // A sliver whose record cannot be read may use any template.
-  const isUsed = (sha256: string): boolean =>
-    records.unreadable.size > 0 || records.all().some((one) => one.templateSha256 === sha256)
-  // A new image may need the disk space of an old one.
-  if (!(await templates.has(target.template))) await templates.prune(isUsed)
-  const keptMiB = (): number => promisedDiskMiB(parts)
-  using template = await templates.hold(target.template, { keptMiB, signal })
   const folder = records.folder(id)
   const disk = { sliver: id, sizeMiB: record.limits.disk, keptMiB: promisedDiskMiB(parts, id) }
   const root = { ids, from: sharesTemplates ? 'share' : 'copy', signal } as const
-  const [key] = await Promise.all([
-    makeHostKey(),
-    makeRoot(folder, template.root, { ...root, disk: limitsDisk ? disk : null }),
-  ])
-  await writeHostKey(folder, key, ids)
-  await writeAuthorizedKeys(folder, target.ssh_authorized_keys, ids)
-  await records.save({
-    ...record,
-    stage: 'deployed',
-    templateSha256: target.template?.image_sha256 ?? null,
-    sshAuthorizedKeys: target.ssh_authorized_keys,
-    sshHostKey: key.publicKey,
+  await withTemplate(parts, target.template, {
+    keptMiB: () => promisedDiskMiB(parts),
+    signal,
+    async task(template) {
+      const [key] = await Promise.all([
+        makeHostKey(),
+        makeRoot(folder, template, { ...root, disk: limitsDisk ? disk : null }),
+      ])
+      await writeHostKey(folder, key, ids)
+      await writeAuthorizedKeys(folder, target.ssh_authorized_keys, ids)
+      await records.save({
+        ...record,
+        stage: 'deployed',
+        templateSha256: target.template?.image_sha256 ?? null,
+        sshAuthorizedKeys: target.ssh_authorized_keys,
+        sshHostKey: key.publicKey,
+      })
+    },
   })
-  await templates.prune(isUsed)
 }
 
 /** Write the authorized SSH keys of a sliver, also while it runs. Idempotent. */

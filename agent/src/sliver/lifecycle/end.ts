@@ -3,6 +3,7 @@ import { endContainer } from '../container.ts'
 import { isAlive } from '../host/process.ts'
 import type { SliverRecord } from '../store/record.ts'
 import { removeTrees } from '../store/records.ts'
+import { removeRoot } from '../store/root.ts'
 import { reasonOfEnd, type SliverParts } from './parts.ts'
 import { stopUnreadable } from './unreadable.ts'
 
@@ -38,6 +39,28 @@ export async function stop(parts: SliverParts, id: string, signal: AbortSignal):
   if (record === undefined) return
   await endProcesses(parts, record, signal)
   await records.save({ ...afterStop(record), ended: null })
+}
+
+/**
+ * End a sliver's processes, and remove what was deployed, for a reset of its slice. Its number, addresses and limits stay. An agent that is killed meanwhile
+ * does it again, because the reset is noted last. Idempotent.
+ */
+export async function undeploy(
+  parts: SliverParts,
+  id: string,
+  { sliceInstanceSn, signal }: { readonly sliceInstanceSn: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const { node, records, measureDir } = parts
+  const record = records.get(id)
+  if (record === undefined) return
+  await endProcesses(parts, record, signal)
+  const deployed = { templateSha256: null, sshHostKey: null, ended: null } as const
+  const after = { ...afterStop(record), ...deployed, stage: 'allocated' as const }
+  await records.save(after)
+  await node.endMeasuring(id)
+  await removeTrees([measureDir(id)])
+  await removeRoot(records.folder(id))
+  await records.save({ ...after, sliceInstanceSn })
 }
 
 /** Remove a sliver completely. Idempotent. */

@@ -3,6 +3,7 @@ import type { ReportedResource } from '../../report/report.ts'
 import { ownDiskMiB } from '../../report/resources.ts'
 import { findShortage } from '../domain/admission.ts'
 import type { Limits } from '../domain/limits.ts'
+import { templateOf } from '../store/record.ts'
 import type { SliverParts } from './parts.ts'
 
 /** The resources of the node for all slivers together. */
@@ -14,7 +15,7 @@ export interface Offer {
 
 /** Read the resources that the node offers now. */
 export async function readOffer({ node, records, templates }: SliverParts): Promise<Offer> {
-  const used = new Set(records.all().map(({ templateSha256 }) => templateSha256))
+  const used = new Set(records.all().map(templateOf))
   const [resources, templatesMiB] = await Promise.all([
     node.readOffer(),
     templates.measureMiB((sha256) => used.has(sha256)),

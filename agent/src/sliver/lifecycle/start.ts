@@ -2,7 +2,6 @@ import { mkdir } from 'node:fs/promises'
 import type { SliverTarget } from '@community-lab/contract'
 import { settleAll } from '../../settle-all.ts'
 import { createContainer, startContainer } from '../container.ts'
-import { limitsOf } from '../domain/limits.ts'
 import { isAlive } from '../host/process.ts'
 import type { SliverRecord } from '../store/record.ts'
 import { endProcesses, noGrace } from './end.ts'
@@ -24,15 +23,12 @@ export async function start(
   const platform = requirePlatform(parts, id)
   if (found.stage === 'started' && found.process !== null && isAlive(found.process)) return
   if (parts.unclean.has(id) || found.process !== null) await endProcesses(parts, found, signal)
-  // The requested limits may have changed since the sliver was made; its disk keeps its size.
-  const limits = { ...limitsOf(target.resources), disk: found.limits.disk }
-  const offer = await readOffer(parts)
-  requireRoom(parts, id, { limits, offer })
+  // The node may lend less now than when the sliver was allocated.
+  requireRoom(parts, id, { limits: found.limits, offer: await readOffer(parts) })
   // The record is saved before the first wait, so that the same resources are not promised to another sliver too.
   let record = await records.save({
     ...found,
     stage: 'deployed',
-    limits,
     process: null,
     startedOn: null,
   })

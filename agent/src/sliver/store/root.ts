@@ -34,8 +34,7 @@ export async function makeRoot(
   template: string,
   { ids, from, disk, signal }: RootOptions,
 ): Promise<void> {
-  const parts = ['lower', 'upper', 'work', 'stage', diskImage]
-  await removeTrees(parts.map((part) => join(folder, part)))
+  await removeTrees(rootParts.map((part) => join(folder, part)))
   for (const part of ['upper', 'work', 'stage']) await mkdir(join(folder, part))
   const upper = join(folder, 'upper')
   await chmod(upper, 0o755)
@@ -45,6 +44,13 @@ export async function makeRoot(
   const lower = join(folder, 'lower')
   await runCommand(['cp', '--archive', '--reflink=auto', '--', template, lower], { signal })
   await shiftOwners(lower, ids)
+}
+
+const rootParts = ['lower', 'upper', 'work', 'stage', diskImage]
+
+/** Remove a sliver's root and its keys. */
+export async function removeRoot(folder: string): Promise<void> {
+  await removeTrees([...rootParts, 'keys', 'host-key'].map((part) => join(folder, part)))
 }
 
 /** Tell whether a sliver has its own copy of its template. */

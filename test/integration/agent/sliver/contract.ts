@@ -53,6 +53,7 @@ export function describeSlivers(
         {
           step: (name, target) => agent.call(name, target),
           stop: (id) => agent.call('stop', id),
+          undeploy: (id, sn) => agent.call('undeploy', id, sn),
           remove: (id) => agent.call('remove', id),
           authorize: (id, keys) => agent.call('authorize', id, keys),
           list: () => agent.list(),
@@ -257,16 +258,14 @@ export function describeSlivers(
       expect([await agent.list(), await agent.unreadable()]).toEqual([[], []])
     })
 
-    test('a template that was corrupted is refused at its checksum, and the sliver stays allocated', async () => {
+    test('a template that was corrupted is refused at its checksum, and nothing is promised to the sliver', async () => {
       const bad = await corrupt({ ...template, sha256: 'f'.repeat(64) }, machine.dir)
       const target = wanted(7, bad)
-      await agent.call('allocate', target)
-      expect(await agent.failure('deploy', target)).toMatchObject({
+      expect(await agent.failure('allocate', target)).toMatchObject({
         code: 'LAB_TEMPLATE_CHECKSUM',
         member: '/template/image_sha256',
       })
-      expect(await agent.sliver('7@3')).toMatchObject({ stage: 'allocated', templateSha256: null })
-      await agent.call('remove', '7@3')
+      expect(await agent.list()).toEqual([])
     })
 
     test('more memory than the node offers is refused before anything is made', async () => {
@@ -278,15 +277,27 @@ export function describeSlivers(
       expect(await agent.list()).toEqual([])
     })
 
-    test('a sliver that is to have more is started only when the node has it', async () => {
-      await agent.run(wanted(12, template))
-      await agent.call('stop', '12@3')
-      const more = { resources: [{ name: 'processes' as const, req: 3500 }] }
-      expect(await agent.failure('start', wanted(12, template, more))).toMatchObject({
-        code: 'LAB_SLIVER_NO_ROOM',
-        member: '/resources',
-      })
-      await agent.call('start', wanted(12, template))
+    test('a reset removes what the sliver wrote, and it is deployed again with its limits, number and addresses', async () => {
+      const keys = { ssh_authorized_keys: [user.publicKey] }
+      const target = wanted(12, template, { ...keys, resources: [{ name: 'processes', req: 77 }] })
+      const before = await agent.run(target)
+      expect(await user.run(before, 'touch /root/file')).toBe('')
+      await agent.call('undeploy', '12@3', 1)
+      const folder = `${agent.settings.dataDir}/slivers/12@3`
+      expect(await machine.sh(`cd ${folder}; ls -d keys host-key upper disk.img || true`)).toBe('')
+      // What was edited meanwhile does not count: here a request that the node has no room for.
+      const edited = { ...target, resources: [{ name: 'processes' as const, req: 3500 }] }
+      await agent.call('deploy', edited)
+      await agent.call('start', edited)
+      const after = await agent.sliver('12@3')
+      const { nr, interfaces, configuration } = before
+      expect(after).toMatchObject({ nr, interfaces, configuration, sliceInstanceSn: 1 })
+      expect(after.sshHostKey).not.toBe(before.sshHostKey)
+      expect(await user.run(after, 'ls /root/file 2>&1')).toContain('No such file')
+      if (isRoot)
+        expect(
+          await machine.sh(`cat ${after.cgroups['pids'] ?? after.cgroups['unified']}/pids.max`),
+        ).toBe('77\n')
       await agent.call('remove', '12@3')
     })
 

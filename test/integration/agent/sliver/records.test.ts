@@ -45,7 +45,7 @@ it('reads a record from before versions, and writes it in a form that an agent f
   const records = await openRecords(dir)
   expect(records.get('1@3')).toMatchObject(version0)
   await records.save({ ...version0, stage: 'deployed', instanceSn: 3 } as never)
-  expect(await stored('1@3')).toEqual({ ...version0, instanceSn: 3, version: 2, readableFrom: 0 })
+  expect(await stored('1@3')).toEqual({ ...version0, instanceSn: 3, version: 3, readableFrom: 0 })
 })
 
 it('keeps what a newer agent has written when that allows this one to read it', async () => {
@@ -64,7 +64,7 @@ it('sets a record aside that only a newer agent can read, and has it again once 
   const records = await openRecords(dir)
   expect(records.all().map(({ id }) => id)).toEqual(['2@3'])
   const { reason, keptAt = '' } = records.unreadable.get('1@3') ?? {}
-  expect(reason).toBe('it is of version 9, and this agent reads versions up to 2')
+  expect(reason).toBe('it is of version 9, and this agent reads versions up to 3')
   expect(keptAt).toMatch(/1@3\/sliver\.json\.unreadable-\d{4}-/u)
   expect(await kept('1@3')).toBe('what the sliver wrote')
 

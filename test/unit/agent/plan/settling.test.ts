@@ -35,6 +35,12 @@ function pick<T>(random: (below: number) => number, choices: readonly T[], other
   return choices[random(choices.length)] ?? otherwise
 }
 
+const edits = {
+  interfaces: [[], [{ nr: 4, name: 'other0', type: 'public6' }]],
+  resources: [[], [{ name: 'memory', req: 512 }]],
+  templates: [aTemplate, { ...aTemplate, id: 2, image_sha256: 'b'.repeat(64) }],
+} as const satisfies Record<string, readonly unknown[]>
+
 function randomTarget(random: (below: number) => number): NodeWanted {
   const ids = ['1@1', '2@1', '3@1', '4@1', '5@1'].filter(() => random(3) > 0)
   const slivers = ids.map((id) =>
@@ -43,6 +49,9 @@ function randomTarget(random: (below: number) => number): NodeWanted {
       set_state: pick(random, sliceSetStates, 'start'),
       instance_sn: random(3),
       slice_instance_sn: random(3),
+      interfaces: pick(random, edits.interfaces, []),
+      resources: pick(random, edits.resources, []),
+      template: pick(random, edits.templates, aTemplate),
       ssh_authorized_keys: ['a', 'b', 'c'].slice(0, random(4)),
     }),
   )
@@ -50,14 +59,31 @@ function randomTarget(random: (below: number) => number): NodeWanted {
   return aTarget(slivers, { set_state: pick(random, states, 'production'), boot_sn: random(4) })
 }
 
-/** Plan and apply until nothing is left to do. */
+/** Plan and apply until nothing is left to do. Each sliver keeps the configuration with which it was allocated until it is removed. */
 function settle(target: NodeWanted, current: Current): { current: Current; rounds: number } {
   for (let rounds = 0; rounds < 5; rounds += 1) {
     const steps = planFor(target, current)
+    expectDeployed(current, steps)
     if (steps.length === 0) return { current, rounds }
     current = steps.reduce(applyStep, current)
   }
   throw new Error(`it does not settle: ${JSON.stringify({ target, current })}`)
+}
+
+/** Expect that no step changes the configuration of a sliver that is on the node, unless another `instance_sn` removes it first. */
+function expectDeployed({ slivers }: Current, steps: readonly Step[]): void {
+  for (const { id, configuration, instanceSn } of slivers) {
+    const own = steps.filter((step) => step.kind !== 'reboot' && step.id === id)
+    if (own.some(({ kind }) => kind === 'remove')) continue
+    for (const step of own)
+      if ('target' in step) expect(frozen(step.target)).toEqual(frozen(configuration))
+    expect(configuration?.instance_sn).toBe(instanceSn)
+  }
+}
+
+function frozen(target: SliverTarget | null) {
+  const { interfaces, resources, template, instance_sn } = target ?? aSliverTarget()
+  return { interfaces, resources, template, instance_sn }
 }
 
 function expectReached(target: NodeWanted, current: Current): void {
@@ -158,7 +184,7 @@ it('reaches whatever is wanted after any edits, failures and restarts of its age
     const done = [work(walk, () => false), work(walk, () => false)].flat()
     expect(planFor(walk.target, walk.current, walk.failures, walk.nowMs)).toEqual([])
     expectReached(walk.target, walk.current)
-    // Each verb happens once for each sliver; a reset is the only reason to remove before allocating.
+    // Each verb happens once for each sliver; an update is the only reason to remove before allocating.
     const words = done.filter((step) => step.kind !== 'authorize').map(word)
     expect(new Set(words).size).toBe(words.length)
   }
@@ -170,19 +196,38 @@ function isWaiting({ target, failures, nowMs }: Walk, id: string): boolean {
   return stands(failure, describeWanted(target.node, wanted)) && failure.retryAtMs > nowMs
 }
 
-it('changes nothing when anything but the state, the keys or a counter is edited: that counts from the next update on', () => {
+it('changes nothing when anything but the state, the keys or a counter is edited: a reset keeps what was deployed, and the next update counts', () => {
   const before = aSliverTarget()
-  const current = aCurrent([aStatus()])
   for (const edit of [
     { interfaces: [{ nr: 4, name: 'other0', type: 'public6' }] },
     { resources: [{ name: 'memory', req: 512 }] },
     { template: { ...aTemplate, id: 2, image_sha256: 'b'.repeat(64) } },
     { slice_name: 'renamed' },
-  ] satisfies Partial<SliverTarget>[]) {
-    expect(planFor(aTarget([{ ...before, ...edit }]), current)).toEqual([])
-    const updated = aTarget([{ ...before, ...edit, instance_sn: 1 }])
-    const steps = planFor(updated, current)
-    expect(steps.map(word)).toEqual(['remove 1@1', 'allocate 1@1', 'deploy 1@1', 'start 1@1'])
-    expect(steps[1]).toMatchObject({ target: edit })
-  }
+  ] satisfies Partial<SliverTarget>[])
+    for (const stage of ['allocated', 'deployed', 'started'] as const) {
+      const current = aCurrent([aStatus({ stage, configuration: before })])
+      const edited = { ...before, ...edit }
+      const rest = { allocated: ['deploy', 'start'], deployed: ['start'], started: [] }[stage]
+      const steps = planFor(aTarget([edited]), current)
+      expect(steps.map(({ kind }) => kind)).toEqual(rest)
+      for (const step of steps) expect(step).toMatchObject({ target: before })
+
+      const reset = planFor(aTarget([{ ...edited, slice_instance_sn: 1 }]), current)
+      expect(reset.map(word)).toEqual(['undeploy 1@1', 'deploy 1@1', 'start 1@1'])
+      for (const step of reset.slice(1))
+        expect(step).toMatchObject({ target: { ...before, slice_instance_sn: 1 } })
+
+      const updated = planFor(aTarget([{ ...edited, instance_sn: 1 }]), current)
+      expect(updated.map(word)).toEqual(['remove 1@1', 'allocate 1@1', 'deploy 1@1', 'start 1@1'])
+      for (const step of updated.slice(1)) expect(step).toMatchObject({ target: edit })
+    }
+})
+
+it('deploys a sliver of an agent that noted no configuration again as it is wanted', () => {
+  const target = aSliverTarget({ slice_instance_sn: 1 })
+  const steps = planFor(aTarget([target]), aCurrent([aStatus()]))
+  expect(steps.slice(1)).toEqual([
+    { kind: 'deploy', id: '1@1', target },
+    { kind: 'start', id: '1@1', target },
+  ])
 })

@@ -53,6 +53,7 @@ export const aStatus = (changes: Partial<SliverStatus> = {}): SliverStatus => {
     stage: 'started',
     sliceInstanceSn: 0,
     instanceSn: 0,
+    configuration: null,
     templateSha256: 'a'.repeat(64),
     sshAuthorizedKeys: ['ssh-ed25519 AAAA one'],
     interfaces: [],
@@ -110,6 +111,12 @@ export function applyStep(current: Current, step: Step): Current {
         sshAuthorizedKeys: [],
         sliceInstanceSn: step.target.slice_instance_sn,
         instanceSn: step.target.instance_sn,
+        configuration: step.target,
+      })
+    case 'undeploy':
+      return become('allocated', {
+        sshAuthorizedKeys: [],
+        sliceInstanceSn: step.sliceInstanceSn,
       })
     case 'deploy':
       return become('deployed', { sshAuthorizedKeys: step.target.ssh_authorized_keys })

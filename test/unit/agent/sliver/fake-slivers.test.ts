@@ -12,6 +12,7 @@ it('slivers in memory keep what real ones promise', async () => {
     {
       step,
       stop: (id) => slivers.stop(id),
+      undeploy: (id, sn) => slivers.undeploy(id, sn),
       remove: (id) => slivers.remove(id),
       authorize: (id, keys) => slivers.authorize(id, keys),
       list: () => slivers.list(),

@@ -48,11 +48,12 @@ const slivers = await openSlivers({
 slivers.onEnded((id) => tell({ kind: 'ended', id }))
 
 const calls = {
-  allocate: (target: SliverTarget) => slivers.allocate(target, settings.sliverMacPrefix),
+  allocate: (target: SliverTarget) => slivers.allocate(target, settings.sliverMacPrefix, signal),
   deploy: (target: SliverTarget) => slivers.deploy(target, signal),
   start: (target: SliverTarget) => slivers.start(target, signal),
   authorize: (id: string, keys: string[]) => slivers.authorize(id, keys, signal),
   stop: (id: string) => slivers.stop(id, signal),
+  undeploy: (id: string, sn: number) => slivers.undeploy(id, sn, signal),
   remove: (id: string) => slivers.remove(id, signal),
   list: () => slivers.list(),
   check: () => slivers.check(),

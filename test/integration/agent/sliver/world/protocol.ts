@@ -27,6 +27,7 @@ export type CallName =
   | 'start'
   | 'authorize'
   | 'stop'
+  | 'undeploy'
   | 'remove'
   | 'list'
   | 'unreadable'
