@@ -136,11 +136,11 @@ function isInProduction(node: Node): boolean {
 }
 
 function canRun(node: Node, template: Template): boolean {
-  return template.node_archs.some((arch) => runs(node.arch, arch))
+  return template.node_archs.some((arch) => runsImage(node.arch, arch))
 }
 
-/** A 64-bit PC runs images of 32-bit ones. Source: CONFINE, templates' node_archs. */
-function runs(node: Arch, image: Arch): boolean {
+/** Tell whether a node runs images of an architecture. A 64-bit PC runs those of 32-bit ones. Source: CONFINE, templates' node_archs. */
+export function runsImage(node: Arch, image: Arch): boolean {
   return node === image || (node === 'x86_64' && (image === 'i586' || image === 'i686'))
 }
 

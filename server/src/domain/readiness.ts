@@ -1,4 +1,5 @@
 import { isFailed, type SliverState } from '@community-lab/contract'
+import type { ProbeResult } from './probe.ts'
 
 /** A sliver that a node could not make or start. */
 export interface DeployFailure {
@@ -26,7 +27,7 @@ export interface Outcome extends DeployFailure {
 
 /**
  * After so many slices in a row whose slivers failed, a node is not ready. One or two may have failed by their own fault, such as a template that does not start;
- * with three of them the node is the likely cause. Three slices of one group with templates of its own may all have the same fault, so they say nothing about the node.
+ * with three of them the node is the likely cause. Three slices of one group with templates of its own may all have the same fault, so a probe decides then.
  */
 export const failuresUntilNotReady = 3
 
@@ -34,8 +35,7 @@ export const failuresUntilNotReady = 3
 export const readyNode: Readiness = { failures: [], since: null }
 
 /**
- * Return the readiness of a node after changes of its slivers. A sliver that starts is a success, and makes the node ready again. The slivers that failed are
- * tried again every few minutes, so a node that was repaired shows it by itself.
+ * Return the readiness of a node after changes of its slivers. A sliver that starts is a success, and makes the node ready again.
  */
 export function noteOutcomes(
   before: Readiness,
@@ -63,13 +63,18 @@ function isCausedByNode(failures: readonly DeployFailure[]): boolean {
 }
 
 /**
- * Return the readiness of a node that has slivers of these slices. When none is left of the slivers that failed, nothing tries them again. So the node counts as
- * ready until the next slice, and if that fails, too, it does not any more.
+ * Tell whether a node is to make a probe: it is not ready, or it may not be. Its failed slivers are tried again, too, but they may fail by their own fault, be
+ * removed, or not be wanted any more; and slices of one group with templates of its own leave open whose fault it is.
  */
-export function withoutRemoved(before: Readiness, sliceIds: ReadonlySet<number>): Readiness {
-  const isTried = before.failures.some(({ slice_id: id }) => sliceIds.has(id))
-  if (before.since === null || isTried) return before
-  return { failures: before.failures.slice(1 - failuresUntilNotReady), since: null }
+export function wantsProbe({ failures, since }: Readiness): boolean {
+  return since !== null || failures.length >= failuresUntilNotReady
+}
+
+/** Return the readiness of a node after its probe. A probe decides where the failures of slivers leave open whose fault they are. */
+export function noteProbe(before: Readiness, probe: ProbeResult, now: Date): Readiness {
+  if (!wantsProbe(before) || probe === 'nothing') return before
+  if (probe === 'works') return readyNode
+  return { ...before, since: before.since ?? now.toISOString() }
 }
 
 /** Describe why a node is not ready. */

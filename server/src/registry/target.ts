@@ -9,6 +9,8 @@ import {
   type NodeTarget,
 } from '@community-lab/contract'
 import { sql } from 'kysely'
+import { probeTarget, type TargetTemplate } from '../domain/probe.ts'
+import { wantsProbe } from '../domain/readiness.ts'
 import { dataUri } from './read/data-uri.ts'
 import type { Db } from './read/selection.ts'
 
@@ -25,7 +27,7 @@ export async function readNodeTargets(
     .execute(async (tx) => {
       const nodes = await tx
         .selectFrom('nodes')
-        .select(['id', 'name', 'set_state', 'boot_sn', 'lends'])
+        .select(['id', 'name', 'set_state', 'boot_sn', 'lends', 'arch', 'readiness'])
         .where('id', '=', sql<number>`any(${nodeIds}::int[])`)
         .execute()
       const slivers = await readTargetSlivers(tx, nodeIds)
@@ -39,23 +41,50 @@ export async function readNodeTargets(
         .where((eb) => eb.or([eb('is_group_admin', '=', true), eb('is_slice_admin', '=', true)]))
         .orderBy('users.id')
         .execute()
+      const probed = nodes.filter(
+        ({ set_state: setState, readiness }) => setState === 'production' && wantsProbe(readiness),
+      )
+      const templates = probed.length === 0 ? [] : await readProbeTemplates(tx)
+      const probes = new Map(
+        probed.map((node) => [
+          node.id,
+          [probeTarget(node, templates)].filter((one) => one !== null),
+        ]),
+      )
       const byNode = Map.groupBy(slivers, (sliver) => sliver.node_id)
       const byGroup = Map.groupBy(users, (user) => user.group_id)
       const keysOf = (groupId: number): string[] =>
         (byGroup.get(groupId) ?? []).flatMap((user) => user.auth_tokens)
       return new Map(
-        nodes.map((node) => [
+        nodes.map(({ readiness: _readiness, arch: _arch, ...node }) => [
           node.id,
           {
             node: { ...node, lends: { ...lendsAll, ...node.lends } },
             testbed: { mgmt_ipv6_prefix: mgmtPrefix, sliver_mac_prefix: defaultSliverMacPrefix },
-            slivers: (byNode.get(node.id) ?? []).map((sliver) =>
-              showSliver(sliver, keysOf(sliver.group_id)),
-            ),
+            slivers: [
+              ...(byNode.get(node.id) ?? []).map((sliver) =>
+                showSliver(sliver, keysOf(sliver.group_id)),
+              ),
+              ...(probes.get(node.id) ?? []),
+            ],
           },
         ]),
       )
     })
+}
+
+/** Read the templates that a probe can use, the smallest first. One of a group may have a fault of its own. */
+async function readProbeTemplates(tx: Db): Promise<readonly TargetTemplate[]> {
+  const rows = await tx
+    .selectFrom('templates')
+    .select(['id', 'name', 'type', 'node_archs', 'is_active', 'image_sha256'])
+    .where('is_public', '=', true)
+    .where('is_active', '=', true)
+    .where('image_sha256', 'is not', null)
+    .orderBy('image_size_bytes')
+    .orderBy('id')
+    .execute()
+  return rows.map((row) => ({ ...row, image_uri: path(routes.templateImage, { id: row.id }) }))
 }
 
 type TargetSliver = Awaited<ReturnType<typeof readTargetSlivers>>[number]

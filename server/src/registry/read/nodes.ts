@@ -12,7 +12,7 @@ import {
 import { isReserved } from '../../domain/admission.ts'
 import { lendResource, showResource } from '../../domain/lends.ts'
 import { promisedOf } from '../../domain/promised.ts'
-import { describeFailures, withoutRemoved, type Readiness } from '../../domain/readiness.ts'
+import { describeFailures, type Readiness } from '../../domain/readiness.ts'
 import type { NodeTable } from '../../postgres/tables.ts'
 import type { Selectable } from 'kysely'
 import { islandRef } from './places.ts'
@@ -75,7 +75,7 @@ function showNode(
     ),
     lends,
     lending: report?.lending ?? null,
-    not_ready: showReadiness(row.readiness, occupants),
+    not_ready: showReadiness(row.readiness),
     slivers: occupants.map((occupant) => {
       const sliver = sliverId(occupant.slice_id, id)
       return { uri: path(routes.sliver, { id: sliver }), id: sliver }
@@ -90,11 +90,7 @@ function showNode(
   }
 }
 
-function showReadiness(
-  stored: Readiness,
-  occupants: readonly Occupant[],
-): { since: string; reason: string } | null {
-  const readiness = withoutRemoved(stored, new Set(occupants.map(({ slice_id: id }) => id)))
+function showReadiness(readiness: Readiness): { since: string; reason: string } | null {
   const { since } = readiness
   return since === null ? null : { since, reason: describeFailures(readiness) }
 }

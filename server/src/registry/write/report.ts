@@ -8,9 +8,11 @@ import {
   type NodeState,
   type SliverState,
 } from '@community-lab/contract'
+import { readProbe } from '../../domain/probe.ts'
 import {
   noteOutcomes,
-  withoutRemoved,
+  noteProbe,
+  wantsProbe,
   type Outcome,
   type Readiness,
 } from '../../domain/readiness.ts'
@@ -28,7 +30,7 @@ export interface Reported {
 /**
  * Store a node's report: its state and that of its slivers. Only what has changed makes an event.
  *
- * A sliver that the report lacks is `unknown`. A sliver that the report has and the database does not is being removed by the node, and is ignored.
+ * A sliver that the report lacks is `unknown`. A sliver that the report has and the database does not is the node's probe, or being removed by the node.
  */
 export async function applyReport(
   store: RegistryStore,
@@ -62,23 +64,22 @@ export async function applyReport(
       .where('node_id', '=', nodeId)
       .where('used_pubkey', 'is not', null)
       .execute()
-    const { outcomes, sliceIds } = await applySlivers(change, nodeId, { slivers, unheardSince })
-    const next = noteOutcomes(withoutRemoved(row.readiness, sliceIds), outcomes, new Date())
+    const outcomes = await applySlivers(change, nodeId, { slivers, unheardSince })
+    const now = new Date()
+    const next = noteProbe(
+      noteOutcomes(row.readiness, outcomes, now),
+      readProbe({ slivers }, nodeId),
+      now,
+    )
     await noteReadiness(change, nodeId, { before: row.readiness, next })
   })
-}
-
-interface AppliedSlivers {
-  readonly outcomes: readonly Outcome[]
-  /** The slices that have a sliver on the node. */
-  readonly sliceIds: ReadonlySet<number>
 }
 
 async function applySlivers(
   change: Change,
   nodeId: number,
   { slivers: reports, unheardSince }: Pick<NodeReport, 'slivers'> & Pick<Reported, 'unheardSince'>,
-): Promise<AppliedSlivers> {
+): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = []
   const known = await change.tx
     .selectFrom('slivers')
@@ -129,7 +130,7 @@ async function applySlivers(
       message,
     })
   }
-  return { outcomes, sliceIds: new Set(known.map(({ slice_id: id }) => id)) }
+  return outcomes
 }
 
 /** The life of a sliver. */
@@ -161,6 +162,7 @@ async function noteReadiness(
     .where('id', '=', nodeId)
     .execute()
   if (next.since !== null || before.since !== null) change.note('node', 'updated', nodeId)
+  if (wantsProbe(next) !== wantsProbe(before)) change.target(nodeId)
 }
 
 /**

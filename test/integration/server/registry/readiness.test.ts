@@ -1,12 +1,22 @@
 import {
   path,
   routes,
+  sliverId,
   type Node,
+  type NodeTarget,
   type SliceWithSlivers,
   type SliverState,
+  type Template,
 } from '@community-lab/contract'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { aSliverReport, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+import { probeSliceId } from '../../../../server/src/domain/probe.ts'
+import {
+  aSliverReport,
+  image,
+  startTestbeds,
+  type TestbedWorld,
+  type Testbeds,
+} from '../world/testbed.ts'
 
 let testbeds: Testbeds
 beforeAll(async () => {
@@ -96,16 +106,65 @@ it('who puts the node into production again makes it ready', async () => {
   expect(await notReady(world)).toBeNull()
 })
 
-it('a node whose failed slivers are all removed has another try: nothing else would bring it back', async () => {
+/** What is wanted of n1: the templates of the probes among its slivers. */
+async function probes(world: TestbedWorld) {
+  const url = path(routes.nodeTarget, { id: 1 })
+  const { slivers } = (await world.ask(world.nodes[0] ?? '', 'GET', url)).json<NodeTarget>()
+  return slivers
+    .filter(({ id, set_state: wanted }) => id === probe && wanted === 'start')
+    .map(({ template }) => template?.name)
+}
+
+/** The id of n1's probe. */
+const probe = sliverId(probeSliceId, 1)
+
+it('a node that is not ready makes a probe of its own until one starts, also when no failed sliver is left', async () => {
   await using world = await startFailing()
-  await world.ask(world.red, 'DELETE', path(routes.slice, { id: 1 }))
-  await report(world, ['fail_deploy', 'fail_deploy', 'fail_deploy'])
-  expect(await notReady(world)).not.toBeNull()
-  for (const id of [2, 3]) await world.ask(world.red, 'DELETE', path(routes.slice, { id }))
+  expect(await probes(world)).toEqual(['tiny'])
+  for (const id of [1, 2, 3]) await world.ask(world.red, 'DELETE', path(routes.slice, { id }))
   await report(world, [])
+  expect((await notReady(world))?.reason).toMatch(/ a .*; b .*; c /u)
+  for (const state of ['allocated', 'fail_start'] as const) {
+    await world.report(1, { slivers: [aSliverReport(probe, { state })] })
+    expect([await probes(world), await notReady(world)]).toEqual([['tiny'], expect.any(Object)])
+  }
+  const { last } = await world.context.feed.range()
+  await world.report(1, { slivers: [aSliverReport(probe)] })
+  expect([await probes(world), await notReady(world)]).toEqual([[], null])
+  expect((await world.context.feed.range()).last).toBe(last + 1)
+  // It is no sliver of anybody.
+  expect((await world.ask(null, 'GET', routes.slivers)).json()).toEqual([])
+  expect((await world.ask(null, 'GET', routes.journal)).json()).toEqual([])
+})
+
+it('a probe decides when slices of one group with a template of its own failed: the node is not ready if that fails, too', async () => {
+  await using world = await testbeds.start()
+  const { db } = world.database
+  const own = { name: 'own', node_archs: ['x86_64'] }
+  const { id } = (
+    await world.ask(world.operator, 'POST', routes.templates, { body: own })
+  ).json<Template>()
+  const upload = path(routes.templateUploadImage, { id })
+  const headers = { 'content-type': 'application/gzip' }
+  await world.ask(world.operator, 'PUT', upload, { body: image, headers })
+  for (const name of ['a', 'b', 'c']) {
+    const body = { name, template: 'own', nodes: ['n1'] }
+    await world.ask(world.red, 'PUT', routes.sliceEnsure, { body })
+  }
+  await db.updateTable('templates').set({ is_public: false }).where('id', '=', id).execute()
+  await report(world, ['fail_start', 'fail_start', 'fail_start'])
+  expect([await probes(world), await notReady(world)]).toEqual([['tiny'], null])
+  const states = ['fail_start', 'fail_start', 'fail_start'] as const
+  const failed = states.map((state, at) => aSliverReport(`${at + 1}@1`, { state }))
+  const tell = (state: SliverState, member: string) => {
+    const errors = [{ member, message: 'no' }]
+    return world.report(1, { slivers: [...failed, aSliverReport(probe, { state, errors })] })
+  }
+  // A node without room for it says nothing about itself.
+  await tell('fail_allocate', '/resources')
   expect(await notReady(world)).toBeNull()
-  await ensure(world, 'd')
-  const errors = [{ member: '/template', message: 'the disk is broken' }]
-  await world.report(1, { slivers: [aSliverReport('4@1', { state: 'fail_deploy', errors })] })
-  expect((await notReady(world))?.reason).toMatch(/ b .*; c .*; d /u)
+  await tell('fail_allocate', '/template')
+  expect((await notReady(world))?.reason).toMatch(/ a .*; b .*; c /u)
+  await tell('started', '')
+  expect([await probes(world), await notReady(world)]).toEqual([[], null])
 })

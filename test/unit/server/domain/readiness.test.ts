@@ -4,7 +4,9 @@ import {
   describeFailures,
   failuresUntilNotReady,
   noteOutcomes,
+  noteProbe,
   readyNode,
+  wantsProbe,
   type Outcome,
   type Readiness,
 } from '../../../../server/src/domain/readiness.ts'
@@ -73,4 +75,17 @@ it('what says nothing about the node changes nothing: a stop, a step on the way,
     ['fail_deploy', 'fail_deploy'],
   ] as const)
     expect(noteOutcomes(failed, [outcome(3, state, before)], at(5))).toEqual(failed)
+})
+
+it('a probe makes a node ready or not, where its slivers leave it open', () => {
+  const own = (id: number) => ({ ...outcome(id, 'fail_start'), is_public: false })
+  const [one, doubt] = [after(own(1)), after(own(1), own(2), own(3))]
+  const failed = after(outcome(1, 'fail_start'), outcome(2, 'fail_start'), outcome(3, 'fail_start'))
+  expect([readyNode, one, doubt, failed].map(wantsProbe)).toEqual([false, false, true, true])
+  for (const known of [one, doubt, failed])
+    expect(noteProbe(known, 'nothing', at(9))).toEqual(known)
+  expect(noteProbe(one, 'fails', at(9))).toEqual(one)
+  expect(noteProbe(doubt, 'fails', at(9))).toEqual({ ...doubt, since: at(9).toISOString() })
+  expect(noteProbe(failed, 'fails', at(9))).toEqual(failed)
+  for (const known of [doubt, failed]) expect(noteProbe(known, 'works', at(9))).toEqual(readyNode)
 })
