@@ -162,6 +162,7 @@ async function work(
         return readCapabilities()
       },
     },
+    identity: { id: identity.node.id, mgmtPrefix: identity.mgmt_ipv6_prefix },
     readOffer: readDeviceOffer,
     lending,
     problems,

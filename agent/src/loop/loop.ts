@@ -6,6 +6,7 @@ import type { Poll } from '../measurement/measurement.ts'
 import { noteBoot, type Boot } from '../plan/boot.ts'
 import type { Lending } from '../plan/lending.ts'
 import type { OwnerWatch } from '../owner/setting.ts'
+import { checkNode, holdByChecks, type OwnNode } from '../plan/checks.ts'
 import { describeOwner, holdByOwner } from '../plan/owner.ts'
 import type { Current } from '../plan/plan.ts'
 import type { NodeWanted } from '../plan/wanted.ts'
@@ -30,6 +31,8 @@ export interface LoopOptions {
   readonly slivers: Slivers
   readonly store: LoopStore
   readonly facts: NodeFacts
+  /** Who the node is, from its enrolment. */
+  readonly identity: Pick<OwnNode, 'id' | 'mgmtPrefix'>
   /** Read what the device offers by its own settings. */
   readonly readOffer: () => Promise<readonly ReportedResource[]>
   /** What of that is lent now. */
@@ -63,8 +66,8 @@ export interface Loop {
   run(signal: AbortSignal): Promise<void>
 }
 
-/** The time between two looks at the hours at which the node is lent, in milliseconds. */
-const hoursEveryMs = 5_000
+/** The time between two looks at what the plan depends on besides the server: the hours at which the node is lent, and its own checks; in milliseconds. */
+const lookEveryMs = 5_000
 
 /** Make the loop. It reads the last target from the disk and works towards it before it asks the server, which may not be reachable. */
 export async function createLoop(options: LoopOptions): Promise<Loop> {
@@ -80,6 +83,8 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
   let received: NodeWanted | null = null
   /** The amounts to which slivers are held together, as text; null: this has failed. */
   let applied: string | null = JSON.stringify(lending.amounts)
+  /** What the node's own checks have found. While there is anything, it is in `debug`. */
+  let faults: readonly MemberError[] = []
   /** The running reboot of the host, if any. */
   let rebooting: Promise<void> | null = null
 
@@ -163,12 +168,12 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     async onTarget(fetched) {
       if (!isBootKnown) boot = { ...boot, bootSn: fetched.wanted.node.boot_sn }
       isBootKnown = true
-      useTarget(fetched.wanted)
+      await useTarget(fetched.wanted)
       await keep('target', () => store.saveTarget(fetched))
     },
     onContact: (isReportKnown) => reporter.noteContact(isReportKnown),
   })
-  if (known) useTarget(known.wanted)
+  if (known) await useTarget(known.wanted)
   followOwner()
   owner.onChange(() => {
     log.info({ owner: owner.setting }, 'the owner has set what this node may do')
@@ -176,11 +181,31 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
   })
 
   /** Work towards a target, as far as what the node lends allows. */
-  function useTarget(wanted: NodeWanted): void {
+  async function useTarget(wanted: NodeWanted): Promise<void> {
+    const offered = await readOffer()
     received = wanted
+    check(wanted, offered)
     lending.use(wanted.lends)
     aim(wanted)
     applyAmounts()
+  }
+
+  async function readOffer(): Promise<readonly ReportedResource[]> {
+    // Where this fails, the next report fails for the same reason, and the log tells of that.
+    return options.readOffer().catch(() => [])
+  }
+
+  /** Let the node check itself. Returns whether it has found anything else than before. */
+  function check(wanted: NodeWanted, offered: readonly ReportedResource[]): boolean {
+    const { arch } = options.facts
+    const found = checkNode(wanted, { ...options.identity, arch, offered })
+    if (JSON.stringify(found) === JSON.stringify(faults)) return false
+    for (const { member } of faults) problems.clear(`check ${member}`)
+    for (const fault of found) problems.set(`check ${fault.member}`, fault)
+    faults = found
+    if (found.length > 0) log.error({ found }, 'the node is in debug by its own checks')
+    else log.info({}, "the node's own checks find nothing any more")
+    return true
   }
 
   /** Hold slivers together to what the node lends, unless they are already. */
@@ -198,21 +223,24 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     )
   }
 
-  /** Follow the hours at which the node is lent, and try again to hold slivers to what it lends where that has failed. */
-  async function watchHours(signal: AbortSignal): Promise<void> {
+  /** Follow the hours at which the node is lent and its own checks, and try again to hold slivers to what it lends where that has failed. */
+  async function lookAgain(signal: AbortSignal): Promise<void> {
     await repeatUntilAborted(signal, async () => {
-      await clock.wait(hoursEveryMs, signal)
+      await clock.wait(lookEveryMs, signal)
+      const offered = await readOffer()
       if (received === null) return
       applyAmounts()
-      if (!lending.refresh()) return
+      const isOther = check(received, offered)
+      if (!lending.refresh() && !isOther) return
       aim(received)
       reporter.noteChange()
     })
   }
 
-  /** Work towards a target as far as what the node lends now, and its owner, allow. */
+  /** Work towards a target as far as what the node lends now, its owner, and its own checks allow. */
   function aim(wanted: NodeWanted): void {
-    reconciler.setTarget(holdByOwner(lending.limitTarget(wanted), owner.setting))
+    const allowed = holdByOwner(lending.limitTarget(wanted), owner.setting)
+    reconciler.setTarget(holdByChecks(allowed, faults))
   }
 
   /** Report what the owner has set, and work towards the target as far as it allows. */
@@ -260,7 +288,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
         puller.run(either),
         reconciler.run(either),
         reporter.run(either),
-        watchHours(either),
+        lookAgain(either),
       ]
       try {
         await Promise.all(parts)

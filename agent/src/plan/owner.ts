@@ -33,9 +33,12 @@ export interface UnreadableSetting {
  */
 export function holdByOwner(target: NodeWanted, owner: KnownOwnerSetting): NodeWanted {
   const allowed = owner?.state === 'unreadable' ? 'safe' : (owner?.state ?? 'production')
-  const wanted = target.node.set_state
-  // Of two states, the one counts that leaves less on the node.
-  const isHeld = depth[allowed] > depth[wanted]
+  return holdAt(target, allowed)
+}
+
+/** Return the target of a node that may not go further than a state. Of two states, the one counts that leaves less on the node. */
+export function holdAt(target: NodeWanted, allowed: keyof typeof depth): NodeWanted {
+  const isHeld = depth[allowed] > depth[target.node.set_state]
   return isHeld ? { ...target, node: { ...target.node, set_state: allowed } } : target
 }
 

@@ -16,7 +16,11 @@ import { Value } from 'typebox/value'
 
 /** The target of this node, as far as this agent understands it: a newer server may use kinds of things that it does not know. */
 export interface NodeWanted {
-  readonly node: Omit<NodeTarget['node'], 'lends'>
+  readonly node: Omit<NodeTarget['node'], 'lends' | 'arch'>
+  /** The node's architecture in the registry; null: the server does not say. */
+  readonly arch: string | null
+  /** The testbed's management prefix; null: the server does not say. */
+  readonly mgmtPrefix: string | null
   /** The limits that the registry has for all slivers of the node together. */
   readonly lends: Lends
   /** The first 16 bits of slivers' MAC addresses. */
@@ -39,10 +43,16 @@ export interface Notice {
 type JsonObject = Readonly<Record<string, unknown>>
 
 const Wanted = Type.Object({
-  // A newer server may have limits that this agent does not know, so they are read one by one.
-  node: Type.Omit(NodeTarget.properties.node, ['lends']),
+  // A newer server may have limits and architectures that this agent does not know, so they are read by themselves.
+  node: Type.Object({
+    ...Type.Omit(NodeTarget.properties.node, ['lends', 'arch']).properties,
+    arch: Type.Optional(Type.String()),
+  }),
   testbed: Type.Optional(
-    Type.Object({ sliver_mac_prefix: Type.Integer({ minimum: 0, maximum: 0xffff }) }),
+    Type.Object({
+      sliver_mac_prefix: Type.Integer({ minimum: 0, maximum: 0xffff }),
+      mgmt_ipv6_prefix: Type.Optional(Type.String()),
+    }),
   ),
   slivers: Type.Array(Type.Unknown()),
 })
@@ -70,7 +80,10 @@ export function readWanted(document: unknown): NodeWanted | string {
   }
   const sliverMacPrefix = document.testbed?.sliver_mac_prefix ?? defaultSliverMacPrefix
   const { lends, unknown } = readLends(document.node)
-  return { node: document.node, lends, sliverMacPrefix, slivers, notices, nodeNotices: unknown }
+  const { arch = null, ...node } = document.node
+  const mgmtPrefix = document.testbed?.mgmt_ipv6_prefix ?? null
+  const about = { node, arch, mgmtPrefix, lends, sliverMacPrefix }
+  return { ...about, slivers, notices, nodeNotices: unknown }
 }
 
 /** Read the limits of the registry, each by itself. One that this agent does not understand has an error, and does not hold. */

@@ -25,7 +25,7 @@ export type TargetTemplate = NonNullable<SliverTarget['template']>
  * Return the target of a node's probe: a sliver that belongs to no slice, by which the node shows that it can make slivers. Its agent makes it like any other,
  * tries again ever more seldom, and removes it when it is not wanted any more. It has no keys and is in no list. null: no template suits the node.
  *
- * @param templates - the public templates that have an image, the smallest first.
+ * @param templates - the public templates that have an image, the best first.
  */
 export function probeTarget(
   node: { readonly id: number; readonly arch: Arch },

@@ -56,7 +56,7 @@ export async function readNodeTargets(
       const keysOf = (groupId: number): string[] =>
         (byGroup.get(groupId) ?? []).flatMap((user) => user.auth_tokens)
       return new Map(
-        nodes.map(({ readiness: _readiness, arch: _arch, ...node }) => [
+        nodes.map(({ readiness: _readiness, ...node }) => [
           node.id,
           {
             node: { ...node, lends: { ...lendsAll, ...node.lends } },
@@ -73,7 +73,10 @@ export async function readNodeTargets(
     })
 }
 
-/** Read the templates that a probe can use, the smallest first. One of a group may have a fault of its own. */
+/**
+ * Read the templates that a probe can use: those of which a sliver runs somewhere come first, and then the smallest. One of a group may have a fault of its own,
+ * and so may a public one of which none runs.
+ */
 async function readProbeTemplates(tx: Db): Promise<readonly TargetTemplate[]> {
   const rows = await tx
     .selectFrom('templates')
@@ -81,6 +84,17 @@ async function readProbeTemplates(tx: Db): Promise<readonly TargetTemplate[]> {
     .where('is_public', '=', true)
     .where('is_active', '=', true)
     .where('image_sha256', 'is not', null)
+    .orderBy(
+      ({ exists, selectFrom }) =>
+        exists(
+          selectFrom('slivers')
+            .innerJoin('slices', 'slices.id', 'slivers.slice_id')
+            .whereRef('slices.default_template_id', '=', 'templates.id')
+            .where('slivers.state', '=', 'started')
+            .select('slices.id'),
+        ),
+      'desc',
+    )
     .orderBy('image_size_bytes')
     .orderBy('id')
     .execute()

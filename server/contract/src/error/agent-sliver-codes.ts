@@ -93,6 +93,12 @@ export const agentSliverCodes = {
     (d) =>
       `this node lends less than its slivers use at present, and they are not held to it yet (${d.reason}); it is tried again, and new slivers are refused meanwhile`,
   ),
+  LAB_NODE_CONTRADICTED: code<{ node: string; found: string; wanted: string; help: string }>(
+    0,
+    false,
+    (d) =>
+      `node ${d.node} is in debug, and its slivers are removed: ${d.found}, and ${d.wanted}. What to do: ${d.help}. It goes back by itself once this is right`,
+  ),
   LAB_NODE_DISK_LOW: code<{ dataDir: string; leastMiB: number }>(
     0,
     true,

@@ -48,6 +48,7 @@ export const NodeTarget = Type.Object(
       name: Type.String(),
       set_state: NodeSetState,
       boot_sn: Type.Integer(),
+      arch: Type.Optional(Arch),
       lends: Type.Optional(Lends),
     }),
     testbed: Type.Object({ mgmt_ipv6_prefix: Type.String(), sliver_mac_prefix: Type.Integer() }),

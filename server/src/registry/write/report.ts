@@ -42,7 +42,7 @@ export async function applyReport(
     const { slivers, ...own } = report
     const row = await change.tx
       .selectFrom('nodes')
-      .select(['report', 'readiness'])
+      .select(['report', 'readiness', 'arch'])
       .where('id', '=', nodeId)
       .executeTakeFirstOrThrow()
     const changed = node.state !== own.state || !isDeepStrictEqual(row.report, own)
@@ -58,6 +58,8 @@ export async function applyReport(
       .where('id', '=', nodeId)
       .execute()
     if (changed) change.note('node', 'updated', nodeId)
+    // A node whose data folder was moved to another device learns that the registry knows it now.
+    if (row.arch !== own.arch) change.target(nodeId)
     // The node has the answer to its enrolment, so its one-time secret is invalid from now on.
     await change.tx
       .deleteFrom('enrollments')

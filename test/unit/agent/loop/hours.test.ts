@@ -29,6 +29,7 @@ async function startLoop(
       publicPrefix: null,
       capabilities: { runtime: 'crun', limits: true, userns: true, lacks: [] },
     },
+    identity: { id: 1, mgmtPrefix: 'fd65:fc41:c50f::/48' },
     readOffer: () => Promise.resolve([]),
     lending: createLending({
       device: lendsAll,

@@ -43,6 +43,7 @@ it('stops and starts slivers as its owner says, also while no server answers', a
       publicPrefix: null,
       capabilities: { runtime: 'crun', limits: true, userns: true, lacks: [] },
     },
+    identity: { id: 1, mgmtPrefix: 'fd65:fc41:c50f::/48' },
     readOffer: () => Promise.resolve([]),
     lending: createLending({ device: lendsAll, timeZone: 'UTC', now: () => new Date(0) }),
     readErrors: () => [],

@@ -35,11 +35,15 @@ function pick<T>(random: (below: number) => number, choices: readonly T[], other
   return choices[random(choices.length)] ?? otherwise
 }
 
-const edits = {
+const edits: Readonly<{
+  interfaces: readonly SliverTarget['interfaces'][]
+  resources: readonly SliverTarget['resources'][]
+  templates: readonly SliverTarget['template'][]
+}> = {
   interfaces: [[], [{ nr: 4, name: 'other0', type: 'public6' }]],
   resources: [[], [{ name: 'memory', req: 512 }]],
   templates: [aTemplate, { ...aTemplate, id: 2, image_sha256: 'b'.repeat(64) }],
-} as const satisfies Record<string, readonly unknown[]>
+}
 
 function randomTarget(random: (below: number) => number): NodeWanted {
   const ids = ['1@1', '2@1', '3@1', '4@1', '5@1'].filter(() => random(3) > 0)
@@ -51,7 +55,7 @@ function randomTarget(random: (below: number) => number): NodeWanted {
       slice_instance_sn: random(3),
       interfaces: pick(random, edits.interfaces, []),
       resources: pick(random, edits.resources, []),
-      template: pick(random, edits.templates, aTemplate),
+      template: pick(random, edits.templates, null),
       ssh_authorized_keys: ['a', 'b', 'c'].slice(0, random(4)),
     }),
   )

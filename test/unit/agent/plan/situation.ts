@@ -38,6 +38,8 @@ export const aTarget = (
   node: Partial<NodeWanted['node']> = {},
 ): NodeWanted => ({
   node: { id: 1, name: 'n1', set_state: 'production', boot_sn: 0, ...node },
+  arch: null,
+  mgmtPrefix: null,
   sliverMacPrefix: 0x06ab,
   lends: lendsAll,
   slivers,
