@@ -60,8 +60,11 @@ export const nodeReport: NodeReport = {
   slivers: [],
 }
 
-/** Start PostgreSQL and the server with so many nodes. */
-export async function startServer(size: number): Promise<ServerProcess> {
+/** Start PostgreSQL and the server with so many nodes. `more` are further settings of the server. */
+export async function startServer(
+  size: number,
+  more: Readonly<Record<string, string>> = {},
+): Promise<ServerProcess> {
   await using stack = new AsyncDisposableStack()
   const postgres = stack.use(await startPostgres())
   const dir = await makeOrdinaryFolder()
@@ -72,7 +75,7 @@ export async function startServer(size: number): Promise<ServerProcess> {
     // For example --cpu-prof, to profile the server.
     NODE_OPTIONS: process.env['BENCH_SERVER_NODE_OPTIONS'],
     DATABASE_URL: postgres.url,
-    ...environmentOf({ ...settings, LOG_LEVEL: 'info' }),
+    ...environmentOf({ ...settings, LOG_LEVEL: 'info', ...more }),
   })
   const { child } = started
   const { stdout, stderr, pid } = child

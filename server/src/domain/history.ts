@@ -38,11 +38,13 @@ export function describeHistory<S extends string>(
   for (const [index, fromMs] of bounds.entries()) {
     const toMs = bounds[index + 1]
     if (toMs === undefined) break
-    const found = findRun(fromMs) === null ? null : (findHidden(fromMs) ?? findOwn(fromMs))
-    const reason = findRun(fromMs) === null ? noServer : noRecord
+    const isUp = findRun(fromMs) !== null
+    const found = isUp ? (findHidden(fromMs) ?? findOwn(fromMs)) : null
+    const reason = isUp ? noRecord : noServer
     const { state, reason: why } = found ?? { state: 'nodata' as const, reason }
     const last = history.at(-1)
-    if (last?.state === state && last.reason === why) history.splice(-1, 1, { ...last, toMs })
+    if (last?.state === state && last.reason === why)
+      history[history.length - 1] = { ...last, toMs }
     else history.push({ fromMs, toMs, state, reason: why })
   }
   return history
@@ -58,27 +60,48 @@ export interface Shares<S extends string> {
   readonly availability: number | null
 }
 
-/** Compute how much of some intervals was spent in each state. `serving` is the state in which it is available. */
-export function measureShares<S extends string>(
-  intervals: Iterable<Interval<S | 'nodata'>>,
-  serving: S,
-): Shares<S> {
-  const inStateMs = new Map<S | 'nodata', number>()
-  let knownMs = 0
-  for (const { fromMs, toMs, state } of intervals) {
-    inStateMs.set(state, (inStateMs.get(state) ?? 0) + toMs - fromMs)
-    if (state !== 'nodata') knownMs += toMs - fromMs
-  }
-  const availability = knownMs === 0 ? null : (inStateMs.get(serving) ?? 0) / knownMs
-  return { inStateMs, knownMs, availability }
+/** Adds up how much of intervals was spent in each state. */
+export interface ShareMeter<S extends string> {
+  add(intervals: Iterable<Interval<S | 'nodata'>>): void
+  shares(): Shares<S>
 }
 
-/** The times within a period at which anything may change, in order, with its begin and its end. */
-function boundsOf(periods: readonly Period[], { fromMs, toMs }: Period): number[] {
-  const within = periods
-    .flatMap((each) => [each.fromMs, each.toMs])
-    .filter((ms) => ms > fromMs && ms < toMs)
-  return toMs > fromMs ? [...new Set([fromMs, ...within, toMs])].sort((a, b) => a - b) : []
+/** Begin to add up. `serving` is the state in which it is available. */
+export function createShareMeter<S extends string>(serving: S): ShareMeter<S> {
+  const inStateMs = new Map<S | 'nodata', number>()
+  let knownMs = 0
+  return {
+    add(intervals) {
+      for (const { fromMs, toMs, state } of intervals) {
+        inStateMs.set(state, (inStateMs.get(state) ?? 0) + toMs - fromMs)
+        if (state !== 'nodata') knownMs += toMs - fromMs
+      }
+    },
+    shares: () => ({
+      inStateMs,
+      knownMs,
+      availability: knownMs === 0 ? null : (inStateMs.get(serving) ?? 0) / knownMs,
+    }),
+  }
+}
+
+/** The times within a period at which anything may change, in order, with its begin and its end. There may be tens of thousands. */
+function boundsOf(periods: readonly Period[], { fromMs, toMs }: Period): readonly number[] {
+  if (toMs <= fromMs) return []
+  const times = new Float64Array(2 * periods.length + 2)
+  let count = 0
+  const add = (ms: number): void => {
+    if (ms > fromMs && ms < toMs) times[count++] = ms
+  }
+  for (const each of periods) {
+    add(each.fromMs)
+    add(each.toMs)
+  }
+  times[count++] = fromMs
+  times[count++] = toMs
+  // Sorts by number, and without a function for each comparison.
+  const ordered = times.subarray(0, count).sort()
+  return [...ordered.filter((ms, index) => ms !== ordered[index - 1])]
 }
 
 /** Return a function that finds the period of an ordered list at a time. The times that are asked for have to increase. */

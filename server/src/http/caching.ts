@@ -1,37 +1,38 @@
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { etagOf, etagOfText, namesEtag } from '../registry/etag.ts'
-import { WrittenList } from './kept-list.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Whether the answer is a list, see {@link cachingPlugin}. */
-    isAnsweredByList: boolean
+    /** The ETag of a list that is written already; `of its text`: the list is still to be written; null: the answer is no list. */
+    listEtag: string | null
   }
 }
+
+const ofText = 'of its text'
 
 /**
  * Sets an ETag on every JSON answer to a GET. A reader who has that answer already gets 304. Clients of CONFINE get another text, so caches keep both apart by
  * what is accepted (Vary).
  *
- * An object has the ETag of its members, the same for all clients: a change may name it (If-Match). A list has that of its text, so that it is written as text
- * only once.
+ * An object has the ETag of its members, the same for all clients: a change may name it (If-Match). A list has that of its text, or of the texts of its objects, so
+ * that it is written only once.
  */
 export const cachingPlugin = fp(
   (app) => {
-    app.decorateRequest('isAnsweredByList', false)
+    app.decorateRequest('listEtag', null)
     app.addHook('preSerialization', async (request, reply, payload) => {
       const reads = request.method === 'GET' || request.method === 'HEAD'
       if (!reads || reply.statusCode !== 200 || payload === null) return payload
-      if (payload instanceof WrittenList) return tag(request, reply, payload.etag) ? null : payload
-      request.isAnsweredByList = Array.isArray(payload)
-      if (request.isAnsweredByList) return payload
-      return tag(request, reply, etagOf(payload)) ? null : payload
+      const isList: boolean = Array.isArray(payload)
+      if (isList) request.listEtag = ofText
+      return !isList && tag(request, reply, etagOf(payload)) ? null : payload
     })
-    app.addHook('onSend', async (request, reply, text) => {
-      if (!request.isAnsweredByList || reply.statusCode !== 200 || typeof text !== 'string')
-        return text
-      return tag(request, reply, etagOfText(text)) ? '' : text
+    app.addHook('onSend', async (request, reply, answer) => {
+      const { listEtag } = request
+      if (listEtag === null || reply.statusCode !== 200) return answer
+      if (listEtag !== ofText) return tag(request, reply, listEtag) ? '' : answer
+      return typeof answer === 'string' && tag(request, reply, etagOfText(answer)) ? '' : answer
     })
     return Promise.resolve()
   },

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto'
 import { etagOfText } from '../registry/etag.ts'
 import type { Kept, Page, Version } from '../registry/read/list-source.ts'
 
-/** A list that is written as text already, with its ETag. */
+/** A list that is written as JSON already, with its ETag. */
 export class WrittenList {
-  readonly text: string
+  readonly bytes: Buffer
   readonly etag: string
 
-  constructor(text: string, etag: string) {
-    this.text = text
+  constructor(bytes: Buffer, etag: string) {
+    this.bytes = bytes
     this.etag = etag
   }
 }
@@ -18,17 +18,17 @@ export interface KeptListOptions<T> {
   readonly kept: Kept<T>
   /** Write an object as JSON. */
   readonly write: (object: T) => string
-  /** The most characters that are kept; default 32 Mi. */
-  readonly mostChars?: number
+  /** The most bytes that are kept; default 32 Mi. */
+  readonly mostBytes?: number
 }
 
-/** An object as text: what comes before and after the time when it was last seen. */
+/** An object as JSON: what comes before and after the time when it was last seen. */
 interface Entry {
   readonly version: string
-  readonly before: string
+  readonly before: Buffer
   /** As JSON; null: the object has no such time. */
   readonly lastSeenOn: string | null
-  readonly after: string
+  readonly after: Buffer
   readonly etag: string
 }
 
@@ -42,25 +42,25 @@ const readAtOnce = 500
 export function createKeptList<T>({
   kept,
   write,
-  mostChars = 32 * 1024 * 1024,
+  mostBytes = 32 * 1024 * 1024,
 }: KeptListOptions<T>): (page: Page) => Promise<WrittenList> {
   const entries = new Map<string, Entry>()
-  let chars = 0
+  let bytes = 0
 
   function forget(id: string): void {
     const entry = entries.get(id)
     if (entry === undefined) return
     entries.delete(id)
-    chars -= entry.before.length + entry.after.length
+    bytes -= entry.before.length + entry.after.length
   }
 
   function keep(id: string, entry: Entry): void {
     forget(id)
     entries.set(id, entry)
-    chars += entry.before.length + entry.after.length
+    bytes += entry.before.length + entry.after.length
     // A map keeps the order of insertion, so what was read first is forgotten first.
     for (const oldest of entries.keys()) {
-      if (chars <= mostChars || oldest === id) break
+      if (bytes <= mostBytes || oldest === id) break
       forget(oldest)
     }
   }
@@ -95,15 +95,23 @@ export function createKeptList<T>({
   return async (page) => {
     const found = await findEntries(await kept.versions(page))
     const hash = createHash('sha256')
-    const texts = found.map(([id, { before, after, lastSeenOn, etag }]) => {
+    const parts: Buffer[] = [opening]
+    for (const [index, [id, { before, after, lastSeenOn, etag }]] of found.entries()) {
       hash.update(etag)
-      if (lastSeenOn === null) return before
-      return before + latest(lastSeenOn, kept.lastSeenMs?.(id) ?? null) + after
-    })
+      if (index > 0) parts.push(comma)
+      parts.push(before)
+      if (lastSeenOn === null) continue
+      parts.push(Buffer.from(latest(lastSeenOn, kept.lastSeenMs?.(id) ?? null)), after)
+    }
+    parts.push(closing)
     const etag = `W/"${hash.digest('base64url').slice(0, 22)}"`
-    return new WrittenList(`[${texts.join(',')}]`, etag)
+    return new WrittenList(Buffer.concat(parts), etag)
   }
 }
+
+const opening = Buffer.from('[')
+const comma = Buffer.from(',')
+const closing = Buffer.from(']')
 
 const lastSeenMember = '"last_seen_on":'
 
@@ -113,15 +121,11 @@ function divide(text: string, version: string): Entry {
   const at = text.lastIndexOf(lastSeenMember)
   const from = at + lastSeenMember.length
   const length = at < 0 ? -1 : text.slice(from).search(/[,}]/u)
-  if (length < 0) return { version, before: text, lastSeenOn: null, after: '', etag }
-  const lastSeenOn = text.slice(from, from + length)
-  return {
-    version,
-    before: text.slice(0, from),
-    lastSeenOn,
-    after: text.slice(from + length),
-    etag,
-  }
+  const [before, lastSeenOn, after] =
+    length < 0
+      ? [text, null, '']
+      : [text.slice(0, from), text.slice(from, from + length), text.slice(from + length)]
+  return { version, before: Buffer.from(before), lastSeenOn, after: Buffer.from(after), etag }
 }
 
 /** Return the later of two times, as JSON: that of the text, and one in milliseconds since the epoch. */

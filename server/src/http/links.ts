@@ -1,4 +1,5 @@
 import { path, routes } from '@community-lab/contract'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { addLinks } from './links-header.ts'
 
@@ -60,19 +61,21 @@ const functions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 export const linksPlugin = fp(
   (app) => {
     app.addHook('preSerialization', (request, reply, payload, done) => {
-      const { url } = request.routeOptions
-      if (
-        (request.method === 'GET' || request.method === 'HEAD') &&
-        reply.statusCode === 200 &&
-        url?.startsWith(routes.base) === true
-      )
-        addLinks(reply, linksOf(url.replaceAll(/:(\w+)/gu, '{$1}'), request.params))
+      linkResource(request, reply)
       done(null, payload)
     })
     return Promise.resolve()
   },
   { name: 'links', fastify: '5.x' },
 )
+
+/** Add the links of the resource that a request reads. The plugin does this for answers that Fastify writes as JSON. */
+export function linkResource(request: FastifyRequest, reply: FastifyReply): void {
+  const { url } = request.routeOptions
+  const reads = request.method === 'GET' || request.method === 'HEAD'
+  if (reads && reply.statusCode === 200 && url?.startsWith(routes.base) === true)
+    addLinks(reply, linksOf(url.replaceAll(/:(\w+)/gu, '{$1}'), request.params))
+}
 
 function linksOf(route: string, params: unknown): string[] {
   const link = (target: string, relation: string) => `<${target}>; rel="${prefix}/${relation}"`

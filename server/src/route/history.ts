@@ -11,7 +11,7 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type TSchema } from 'typebox'
 import { found } from '../domain/found.ts'
-import { measureShares, type Interval, type Period } from '../domain/history.ts'
+import { createShareMeter, type Interval, type Period, type Shares } from '../domain/history.ts'
 import { AfterQuery } from '../http/endless-list.ts'
 import { addLinks } from '../http/links-header.ts'
 import { answerList } from '../http/list.ts'
@@ -165,9 +165,9 @@ function pastRoutes<S extends string>(app: FastifyInstance, past: PastRoutes<S>)
     },
     async (request) => {
       const period = readPeriod(request.query)
-      const intervals: Interval<S>[] = []
-      for await (const each of readParts(period, await find(request))) intervals.push(each)
-      return { ...showPeriod(period), ...showShares(measureShares(intervals, serving)) }
+      const meter = createShareMeter<S>(serving)
+      for await (const part of readParts(period, await find(request))) meter.add(part)
+      return { ...showPeriod(period), ...showShares(meter.shares()) }
     },
   )
 }
@@ -191,7 +191,7 @@ function showInterval<S extends string>({ state, reason, ...period }: Interval<S
   return { ...showPeriod(period), state, reason }
 }
 
-function showShares({ inStateMs, knownMs, availability }: ReturnType<typeof measureShares>) {
+function showShares({ inStateMs, knownMs, availability }: Shares<string>) {
   return {
     seconds: [...inStateMs].map(([state, ms]) => ({ state, seconds: ms / 1000 })),
     known_s: knownMs / 1000,

@@ -3,6 +3,7 @@ import Type, { type TSchema } from 'typebox'
 import type { Principal } from '../access/principal.ts'
 import type { RightName } from '../domain/rights.ts'
 import { createKeptList, WrittenList } from '../http/kept-list.ts'
+import { linkResource } from '../http/links.ts'
 import { answerList } from '../http/list.ts'
 import type { ListSource, Page } from '../registry/read/list-source.ts'
 
@@ -46,13 +47,10 @@ export function listRoute<T>(app: FastifyInstance, options: ListRouteOptions<T>)
       })
     }
     const list = await answerList(request, reply, { source: own, readKept })
-    if (list instanceof WrittenList)
-      void reply.type('application/json; charset=utf-8').serializer(textOf)
-    return list
+    if (!(list instanceof WrittenList)) return list
+    linkResource(request, reply)
+    request.listEtag = list.etag
+    void reply.type('application/json; charset=utf-8')
+    return list.bytes
   })
-}
-
-/** Return the text of a list; none for an answer whose reader has it already. */
-function textOf(list: WrittenList | null): string {
-  return list?.text ?? ''
 }

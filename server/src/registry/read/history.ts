@@ -17,7 +17,7 @@ export interface HistoryPart<S extends string> {
 }
 
 /** The rows of each kind that are read at once for a whole period. */
-const batchSize = 5_000
+const batchSize = 2_000
 /** The fewest rows of each kind that are read at once. */
 const minBatchSize = 100
 
@@ -61,10 +61,10 @@ export async function readSliverHistory(
 export async function* readParts<S extends string>(
   { fromMs, toMs }: Period,
   readPart: (period: LimitedPeriod) => Promise<HistoryPart<S>>,
-): AsyncGenerator<Interval<S>> {
+): AsyncGenerator<readonly Interval<S>[]> {
   for (let nextMs: number | null = fromMs; nextMs !== null;) {
     const part: HistoryPart<S> = await readPart({ fromMs: nextMs, toMs, limit: batchSize })
-    yield* part.intervals
+    yield part.intervals
     nextMs = part.nextMs
   }
 }

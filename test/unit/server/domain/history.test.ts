@@ -1,11 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  createShareMeter,
   describeHistory,
-  measureShares,
   type Interval,
   type Period,
 } from '../../../../server/src/domain/history.ts'
+
+/** Add up intervals. */
+function measureShares(intervals: readonly Interval<string>[], serving: string) {
+  const meter = createShareMeter(serving)
+  meter.add(intervals)
+  return meter.shares()
+}
 
 /** A second of the model: what is written down while the server runs. */
 interface Second {

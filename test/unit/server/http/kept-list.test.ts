@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { describe, expect, it } from 'vitest'
-import { createKeptList } from '../../../../server/src/http/kept-list.ts'
+import { createKeptList, type WrittenList } from '../../../../server/src/http/kept-list.ts'
 
 interface Thing {
   readonly id: number
@@ -8,11 +8,12 @@ interface Thing {
   readonly last_seen_on?: string | null
 }
 
+const parse = ({ bytes }: WrittenList) => JSON.parse(bytes.toString()) as Thing[]
 const page = { where: sql<boolean>`true` }
 
 /** A list of things. `read` has the ids that were read, query by query. */
-function start(things: Thing[], options: { seenMs?: number; mostChars?: number } = {}) {
-  const { seenMs, mostChars } = options
+function start(things: Thing[], options: { seenMs?: number; mostBytes?: number } = {}) {
+  const { seenMs, mostBytes } = options
   const read: string[][] = []
   const gone = new Set<number>()
   const readKept = createKeptList<Thing>({
@@ -29,7 +30,7 @@ function start(things: Thing[], options: { seenMs?: number; mostChars?: number }
       ...(seenMs === undefined ? {} : { lastSeenMs: () => seenMs }),
     },
     write: JSON.stringify,
-    ...(mostChars === undefined ? {} : { mostChars }),
+    ...(mostBytes === undefined ? {} : { mostBytes }),
   })
   return { things, read, gone, list: () => readKept(page) }
 }
@@ -41,12 +42,12 @@ describe('a list of kept texts', () => {
   it('reads each object once, and again when it has another version', async () => {
     const { things, read, list } = start(numbered(3))
     const first = await list()
-    expect(JSON.parse(first.text)).toEqual(things)
+    expect(parse(first)).toEqual(things)
     const again = await list()
-    expect([again.text, again.etag]).toEqual([first.text, first.etag])
+    expect([again.bytes, again.etag]).toEqual([first.bytes, first.etag])
     things[1] = { id: 1, properties: { roof: 'flat' } }
     const changed = await list()
-    expect(JSON.parse(changed.text)).toEqual(things)
+    expect(parse(changed)).toEqual(things)
     expect(changed.etag).not.toBe(first.etag)
     expect(read).toEqual([['0', '1', '2'], ['1']])
   })
@@ -57,10 +58,14 @@ describe('a list of kept texts', () => {
     expect(read.map(({ length }) => length)).toEqual([500, 500, 200])
   })
 
+  it('is empty when there is nothing', async () => {
+    expect(parse(await start([]).list())).toEqual([])
+  })
+
   it('leaves out what was removed after its version was read', async () => {
     const { gone, list } = start(numbered(2))
     gone.add(0)
-    expect(JSON.parse((await list()).text)).toEqual([{ id: 1, properties: {} }])
+    expect(parse(await list())).toEqual([{ id: 1, properties: {} }])
   })
 
   it('says when each was last seen, by the later of both times, under the same ETag', async () => {
@@ -74,18 +79,17 @@ describe('a list of kept texts', () => {
     ]
     const seenMs = Date.parse('2026-05-04T12:30:00.000Z')
     const [stored, seen] = [await start(things).list(), await start(things, { seenMs }).list()]
-    const timesOf = ({ text }: { text: string }) =>
-      (JSON.parse(text) as Thing[]).map(({ last_seen_on: on }) => on)
+    const timesOf = (list: WrittenList) => parse(list).map(({ last_seen_on: on }) => on)
     expect(timesOf(stored)).toEqual([early, null, late])
     const now = new Date(seenMs).toISOString()
     expect(timesOf(seen)).toEqual([now, now, late])
     expect(seen.etag).toBe(stored.etag)
-    expect((JSON.parse(seen.text) as Thing[])[0]?.properties).toEqual({ last_seen_on: 'x' })
+    expect(parse(seen)[0]?.properties).toEqual({ last_seen_on: 'x' })
   })
 
   it('is whole also when it is larger than what is kept', async () => {
-    const { things, read, list } = start(numbered(10), { mostChars: 100 })
-    for (let round = 0; round < 2; round++) expect(JSON.parse((await list()).text)).toEqual(things)
+    const { things, read, list } = start(numbered(10), { mostBytes: 100 })
+    for (let round = 0; round < 2; round++) expect(parse(await list())).toEqual(things)
     expect(read[1]?.length).toBeGreaterThan(5)
   })
 })
