@@ -68,6 +68,38 @@ it('ends without a word when nobody reads any more what it prints', async () => 
   expect([code, await err]).toEqual([141, ''])
 })
 
+/** Answer as a server whose stream of events a test writes. Returns what writes a change. */
+function answerEvents(): () => void {
+  const change = { id: 2, time: '2026-05-04T12:00:00.000Z', kind: 'node', action: 'deleted' }
+  const write = { change: (): void => undefined }
+  server.get('/api/nodes/', () => [])
+  server.get('/api/events/', (_request, reply) => {
+    reply.hijack()
+    reply.raw.writeHead(200, { 'content-type': 'text/event-stream' })
+    reply.raw.write('id: 1.a\nevent: hello\ndata: {"id":1}\n\n')
+    const data = JSON.stringify({ ...change, object_id: '7', object: null })
+    write.change = () => reply.raw.write(`id: 2.b\nevent: change\ndata: ${data}\n\n`)
+  })
+  return () => write.change()
+}
+
+it('ends without a word at the next change when nobody reads any more what it watches', async () => {
+  const writeChange = answerEvents()
+  const child = await start(['node', 'list', '--watch', '--json'])
+  child.stdout?.once('close', writeChange)
+  child.stdout?.once('data', () => child.stdout?.destroy())
+  const err = readAll(child.stderr)
+  const [code] = (await once(child, 'exit')) as [number]
+  expect([code, await err]).toEqual([141, ''])
+})
+
+it('watches until Ctrl-C, and ends without a word', async () => {
+  answerEvents()
+  const child = await start(['node', 'list', '--watch'])
+  child.stdout?.once('data', () => child.kill('SIGINT'))
+  expect(await outcomeOf(child)).toEqual({ out: 'no nodes yet\n', err: '', code: 130 })
+})
+
 it('reads the types of parameters, built as it is', async () => {
   const file = join(folder, 'a.ipynb')
   const cell = { cell_type: 'code', metadata: { tags: ['parameters'] }, source: 'let count = 1' }
