@@ -124,6 +124,7 @@ async function work(
     samplesDisk,
     problems,
     fetchImage: (uri, aborted) => client.fetchImage(uri, aborted),
+    fetchFrom: (uri, fromByte, aborted) => client.fetchFrom(uri, fromByte, aborted),
     prepareMeasuring: (id, dir) => measuring.prepare(id, dir),
     endMeasuring: (id) => measuring.end(id),
     onProblem: (id, error) => log.error({ err: error, sliver: id }, 'a sliver has trouble'),

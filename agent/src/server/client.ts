@@ -1,6 +1,7 @@
 import { LabError, path as fillRoute, routes, type NodeReport } from '@community-lab/contract'
 import type { WebSocket } from 'ws'
 import { readWanted, type NodeWanted } from '../plan/wanted.ts'
+import type { HttpAnswer } from './http-answer.ts'
 import { createPinnedHttp } from './pinned-http.ts'
 import { openNodeStream } from './stream.ts'
 
@@ -42,6 +43,16 @@ export interface ServerClient {
    * @throws {@link LabError} LAB_RESPONSE_INVALID when the URL of the image is that of another host; LAB_RESPONSE_TOO_LARGE, at once or while it is read.
    */
   fetchImage(uri: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
+  /**
+   * Read a file from the server, from a byte on. A server that does not know parts sends the whole file.
+   *
+   * @throws {@link LabError} as {@link ServerClient.fetchImage}.
+   */
+  fetchFrom(
+    uri: string,
+    fromByte: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly fromByte: number; readonly content: AsyncIterable<Uint8Array> }>
   /** Open the node's stream. The signal ends the attempt; afterwards the caller must close the stream. */
   openStream(signal: AbortSignal): Promise<WebSocket>
   /** Close all connections except streams. Requests under way fail. */
@@ -54,6 +65,20 @@ export function createServerClient(options: ServerClientOptions): ServerClient {
   const http = createPinnedHttp({ url, certificateSha256, token })
   const targetPath = fillRoute(routes.nodeTarget, { id: nodeId })
   const statePath = fillRoute(routes.nodeState, { id: nodeId })
+  /** Ask for a file of the server. */
+  async function open(uri: string, signal: AbortSignal, fromByte = 0): Promise<HttpAnswer> {
+    const whole = new URL(uri, url)
+    if (whole.origin !== new URL(url).origin)
+      throw invalid(whole, "images and data archives come from the testbed's own server")
+    const path = whole.pathname + whole.search
+    const headers = fromByte === 0 ? {} : { range: `bytes=${fromByte}-` }
+    const answer = await http.request({ method: 'GET', path, headers, signal })
+    if (Number(answer.header('content-length') ?? 0) > limitBytes) {
+      answer.leave()
+      throw new LabError('LAB_RESPONSE_TOO_LARGE', { url: whole.href, limitBytes })
+    }
+    return answer
+  }
   return {
     async getTarget(etag, signal) {
       const answer = await http.request({
@@ -77,17 +102,12 @@ export function createServerClient(options: ServerClientOptions): ServerClient {
       return answer.header('etag')
     },
     async fetchImage(uri, signal) {
-      const whole = new URL(uri, url)
-      if (whole.origin !== new URL(url).origin) {
-        throw invalid(whole, "images of templates come from the testbed's own server")
-      }
-      const path = whole.pathname + whole.search
-      const answer = await http.request({ method: 'GET', path, signal })
-      if (Number(answer.header('content-length') ?? 0) > limitBytes) {
-        answer.leave()
-        throw new LabError('LAB_RESPONSE_TOO_LARGE', { url: whole.href, limitBytes })
-      }
-      return answer.read(limitBytes)
+      return (await open(uri, signal)).read(limitBytes)
+    },
+    async fetchFrom(uri, fromByte, signal) {
+      const answer = await open(uri, signal, fromByte)
+      const isPart = answer.status === 206
+      return { fromByte: isPart ? fromByte : 0, content: answer.read(limitBytes) }
     },
     openStream: (signal) => openNodeStream({ url, certificateSha256, token, nodeId, signal }),
     close: () => http.close(),

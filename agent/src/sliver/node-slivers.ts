@@ -6,6 +6,7 @@ import type { NodeProblems } from '../report/problems.ts'
 import { createSerial } from '../serial.ts'
 import { containerName } from './container.ts'
 import { hasOtherProtection } from './domain/protection.ts'
+import { openArchives, type ArchivesOptions } from './data/archives.ts'
 import { watchNetwork } from './host/changes.ts'
 import { openHost, type HostOptions } from './host/host.ts'
 import { isAlive } from './host/process.ts'
@@ -34,6 +35,7 @@ export interface SliversOptions
   extends
     NodeOptions,
     Pick<TemplatesOptions, 'fetchImage'>,
+    Pick<ArchivesOptions, 'fetchFrom'>,
     Omit<HostOptions, 'running' | 'hasSlivers'>,
     PlatformSearch {
   /** Called with each change of the host that was not the agent's and that the agent has undone. */
@@ -57,7 +59,7 @@ const endsEveryMs = 500
  * aborted, running steps do not wait any more for processes that they have killed.
  */
 export async function openSlivers(options: SliversOptions): Promise<Slivers> {
-  const { dataDir, fetchImage, problems, signal } = options
+  const { dataDir, fetchImage, fetchFrom, problems, signal } = options
   /** When the agent is ending, failures are a consequence of that, and are not reported. */
   const onProblem = (id: string, error: unknown): void => {
     if (!signal.aborted) options.onProblem(id, error)
@@ -66,6 +68,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
   const listeners = new Set<(id: string) => void>()
   const records = await openRecords(join(dataDir, 'slivers'))
   const templates = await openTemplates({ dir: join(dataDir, 'templates'), fetchImage })
+  const archives = openArchives({ dir: join(dataDir, 'data-archives'), fetchFrom })
   tellUnreadable(records, problems)
   const found = findRunning(records)
   const hasSlivers = records.all().length + records.unreadable.size > 0
@@ -78,6 +81,7 @@ export async function openSlivers(options: SliversOptions): Promise<Slivers> {
     node: { ...options, onProblem },
     records,
     templates,
+    archives,
     host,
     get found() {
       return probing.found

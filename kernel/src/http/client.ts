@@ -15,6 +15,8 @@ export interface AskOptions {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** A JSON document. */
   readonly body?: unknown
+  /** Bytes as the body, instead of a document. */
+  readonly bytes?: Uint8Array
   readonly query?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal | undefined
   /** Time limit of one attempt, in milliseconds; default 30 000. */
@@ -80,17 +82,19 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     ask: AskOptions & Partial<OpenOptions>,
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData> {
-    const { method = 'GET', body, query } = ask
+    const { method = 'GET', body, bytes, query } = ask
+    const type = bytes === undefined ? 'application/json' : 'application/octet-stream'
+    const sent = bytes ?? (body === undefined ? undefined : JSON.stringify(body))
     const answer = await request(url + path, {
       dispatcher,
       method,
       headers: {
         accept: acceptOf(ask.accept),
         ...headers(),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(sent === undefined ? {} : { 'content-type': type }),
         ...(ask.lastEventId == null ? {} : { 'last-event-id': ask.lastEventId }),
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(sent === undefined ? {} : { body: sent }),
       ...(query === undefined ? {} : { query }),
       headersTimeout: ask.timeoutMs ?? 30_000,
       signal,

@@ -202,7 +202,7 @@ async function packPrograms(
     shared.set(files, withFiles)
     const key = JSON.stringify(own)
     // All files are executable, because many of them are programs.
-    const packed = withFiles.get(key) ?? packFiles({ ...files, ...own }, 0o755)
+    const packed = withFiles.get(key) ?? packFiles({ ...files, ...own }, { mode: 0o755 })
     withFiles.set(key, packed)
     archives.set(program, await packed)
   }

@@ -7,6 +7,7 @@ import {
   Sliver as SliverSchema,
   WhoAmI,
   type ResourceRequest,
+  type SliceSpec,
 } from '@community-lab/contract'
 import Type from 'typebox'
 import {
@@ -14,12 +15,15 @@ import {
   checkArgument,
   checkOptions,
   checkSignal,
+  fileMap,
+  localFile,
   named,
   oneOf,
   someOf,
   text,
   wholeNumber,
   words,
+  type Kind,
 } from '../argument.ts'
 import { currentDisplay } from '../display/current.ts'
 import { asTable, type Column, type Shown } from '../display/table.ts'
@@ -27,6 +31,7 @@ import { formatTime } from '../display/time.ts'
 import type { Session } from '../session.ts'
 import { call } from '../wait/call.ts'
 import { orAborted } from '../wait/signal.ts'
+import { packData, uploadData, type PackedData, type SliceData } from './data.ts'
 import { warnOfEnd } from './ending.ts'
 import { nameOfNode } from './node.ts'
 import { readJournal, type JournalEntry, type JournalOptions } from './past.ts'
@@ -40,6 +45,12 @@ export interface SliceOptions {
   /** The nodes, or their names. */
   readonly nodes: readonly (string | { readonly name: string })[]
   readonly description?: string
+  /**
+   * Files that each sliver begins with, merged over its template: a folder of this machine (its content goes to `/` of the sliver), an archive (`.tar`, `.tar.gz`, `.tar.zst`),
+   * the bytes of one, or texts and bytes by their path in the sliver. They belong to root, unless an archive says otherwise. They are uploaded when the server does not have
+   * them: the same files are not sent again. Changed data recreates the slivers. null: no data; omitted: as before.
+   */
+  readonly data?: SliceData | null
   /** The name of the group that a new slice belongs to. It may be omitted by who creates slices for one group only. */
   readonly group?: string
   /** The memory of each sliver, in MiB; default 64. */
@@ -51,7 +62,7 @@ export interface SliceOptions {
   /** The most processes of each sliver; default 128. */
   readonly processes?: number
   /**
-   * What the change may lose. `nothing`, the default: a change that would remove a sliver, or recreate it because its template or resources change, is refused;
+   * What the change may lose. `nothing`, the default: a change that would remove a sliver, or recreate it because its template, resources or data change, is refused;
    * a sliver stays on a node that is not listed and is temporarily not in production. `slivers`: slivers may be removed and recreated as the options say.
    */
   readonly mayLose?: 'nothing' | 'slivers'
@@ -70,12 +81,15 @@ export class Slices {
    * Make sure that a slice of this name exists as described: it is created, changed where it differs, or left as it is. The server checks the whole change
    * first, and accepts or refuses it as a whole. No data in a sliver is lost unless `mayLose` allows it.
    *
+   * @example
+   * const slice = await lab.slices.ensure('crawl', { template: 'tiny', nodes, data: { 'root/crawl.sh': script, 'root/seeds.txt': seeds } })
+   *
    * @throws {@link LabError} LAB_SLICE_WOULD_LOSE, LAB_SLICE_NO_CAPACITY, LAB_SLICE_UNKNOWN_NODE, LAB_SLICE_UNKNOWN_TEMPLATE, LAB_SLICE_NODE_NOT_IN_PRODUCTION,
-   * LAB_SLICE_ARCH_MISMATCH, LAB_GROUP_QUOTA, LAB_GROUP_UNCLEAR, LAB_GROUP_NOT_ALLOWED, LAB_AUTH_FORBIDDEN, LAB_REQUEST_INVALID.
+   * LAB_SLICE_ARCH_MISMATCH, LAB_GROUP_QUOTA, LAB_DATA_QUOTA, LAB_ARGUMENT_INVALID, LAB_GROUP_UNCLEAR, LAB_GROUP_NOT_ALLOWED, LAB_AUTH_FORBIDDEN, LAB_REQUEST_INVALID.
    */
   async ensure(name: string, options: SliceOptions): Promise<Slice> {
     checkEnsure(name, options)
-    const { template, nodes, description, group, mayLose } = options
+    const { template, nodes, description, group, data, mayLose } = options
     const resources = listResources(options)
     const body = {
       name,
@@ -89,18 +103,31 @@ export class Slices {
     return this.#call(options, async (signal) => {
       // A sliver starts with the keys that the server has at that time.
       await orAborted(this.#session.registerKey(), signal)
-      const { http } = this.#session
-      const asked = { method: 'PUT', body, signal } as const
-      const { slice, slivers, warnings } = await http.ask(
-        SliceWithSlivers,
-        routes.sliceEnsure,
-        asked,
-      )
+      const packed = data == null ? null : await orAborted(packData(data), signal)
+      const named = data === undefined ? {} : { data_sha256: packed?.sha256 ?? null }
+      const { slice, slivers, warnings } = await this.#put({ ...body, ...named }, packed, signal)
       for (const warning of warnings ?? [])
         currentDisplay().display({ 'text/plain': `slice ${slice.name}: ${warning}` })
       warnOfEnd(this.#session, slice)
       return new Slice(this.#session, slice, slivers)
     })
+  }
+
+  /** Send the description of a slice. Data that the server does not have is uploaded, once it has nothing else against the slice. */
+  async #put(
+    body: SliceSpec,
+    data: PackedData | null,
+    signal: AbortSignal,
+  ): Promise<SliceWithSlivers> {
+    const { http } = this.#session
+    const asked = { method: 'PUT', body, signal } as const
+    try {
+      return await http.ask(SliceWithSlivers, routes.sliceEnsure, asked)
+    } catch (error) {
+      if (data === null || !LabError.is(error, 'LAB_DATA_UNKNOWN')) throw error
+      await uploadData(http, data, { uri: error.details.uri, slice: body.name, signal })
+      return http.ask(SliceWithSlivers, routes.sliceEnsure, asked)
+    }
   }
 
   /** Get the slice of a name. @throws {@link LabError} LAB_NOT_FOUND. */
@@ -213,6 +240,13 @@ const columns: readonly Column<Slice>[] = [
   { name: 'ends', value: ({ expiresAt }) => formatTime(expiresAt) },
 ]
 
+const dataOrNone: Kind = {
+  expected: `${localFile.expected}, a Uint8Array, ${fileMap.expected}, or null`,
+  is: (value) =>
+    value === null ||
+    [localFile, fileMap].some((one) => one.is(value)) ||
+    value instanceof Uint8Array,
+}
 const nameArgument = 'the name of the slice'
 const amount = wholeNumber(1, Number.MAX_SAFE_INTEGER)
 
@@ -222,6 +256,7 @@ function checkEnsure(name: unknown, options: SliceOptions): void {
     template: words,
     nodes: someOf(named),
     description: text,
+    data: dataOrNone,
     group: words,
     memoryMiB: amount,
     diskMiB: amount,

@@ -99,7 +99,7 @@ export async function uploadToAll(
   slivers: readonly Sliver[],
   { files, remoteDir, mode, ...options }: Upload,
 ): Promise<CommandResults> {
-  const input = await packFiles(files, mode)
+  const input = await packFiles(files, { mode })
   const results = await runOnAll(slivers, unpackCommand(remoteDir), { ...options, input })
   requireOk(results, 'the upload')
   return results

@@ -13,23 +13,35 @@ export type Files = Readonly<Record<string, string | Uint8Array>> | string
 /** The most bytes of one upload, which is packed in memory. */
 const maxBytes = 1024 ** 3
 
+/** Options of {@link packFiles}. */
+export interface PackOptions {
+  /** Replaces the modes of files. */
+  readonly mode?: number | undefined
+  /** Replaces the times of change. Then the archive depends on the files alone. */
+  readonly changedAt?: Date
+}
+
 /**
  * Pack files into a tar archive, in memory. A file of this machine is packed under its own name. A folder is packed as its content: empty folders, symbolic
- * links as links, modes, and times of change, so that `make` knows what is new. `mode` replaces the modes of files. Files that are given as text or bytes have
+ * links as links, modes, and times of change, so that `make` knows what is new. Files that are given as text or bytes have
  * mode 0644 by default and were changed now.
  *
  * @throws {@link LabError} LAB_ARGUMENT_INVALID for a path that leads out of the folder or does not exist; for something that is neither a file, folder nor
  * link; and for more than 1 GiB.
  */
-export async function packFiles(files: Files, mode?: number): Promise<Buffer> {
+export async function packFiles(
+  files: Files,
+  { mode, changedAt }: PackOptions = {},
+): Promise<Buffer> {
   const entries = typeof files === 'string' ? await readLocal(files) : readGiven(files)
   const pack = tar.pack()
   const packed = buffer(pack)
   const now = new Date()
+  const fixed = changedAt === undefined ? {} : { mtime: changedAt }
   for (const { content, ...entry } of entries) {
     const isFile = (entry.type ?? 'file') === 'file'
     const own = isFile && mode !== undefined ? { mode } : {}
-    pack.entry({ mtime: now, ...entry, ...own }, Buffer.from(content))
+    pack.entry({ mtime: now, ...entry, ...own, ...fixed }, Buffer.from(content))
   }
   pack.finalize()
   return packed
@@ -44,7 +56,8 @@ export function unpackCommand(folder: string): string {
 type Entry = Partial<Header> & Pick<Header, 'name'> & { readonly content: string | Uint8Array }
 
 function readGiven(files: Readonly<Record<string, string | Uint8Array>>): Entry[] {
-  return Object.entries(files).map(([name, content]) => {
+  const sorted = Object.entries(files).sort(([one], [other]) => (one < other ? -1 : 1))
+  return sorted.map(([name, content]) => {
     const normal = path.posix.normalize(name)
     if (
       name.includes('\0') ||

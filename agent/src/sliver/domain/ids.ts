@@ -134,6 +134,11 @@ export function mapId(mappings: readonly IdMapping[], id: number): number | null
   return piece === undefined ? null : piece.outside + id - piece.inside
 }
 
+/** Map an id of a root file system. One without a counterpart becomes `nobody`. */
+export function mapOrNobody(mappings: readonly IdMapping[], id: number): number {
+  return mapId(mappings, id) ?? mapId(mappings, nobody) ?? id
+}
+
 interface Stretch {
   readonly from: number
   readonly to: number

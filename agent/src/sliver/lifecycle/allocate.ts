@@ -24,13 +24,13 @@ export async function allocate(
   if (records.get(id) !== undefined) return records.saveAgain(id)
   const limits = limitsOf(target.resources)
   // Nothing is downloaded for a sliver that has no room.
-  requirePlace(parts, id, { limits, offer: await readOffer(parts) })
+  requirePlace(parts, id, { limits, offer: await readOffer(parts, target.data) })
   const ownMiB = limits.disk + node.samplesDisk.perSliverMiB
   await withTemplate(parts, target.template, {
     keptMiB: () => promisedDiskMiB(parts) + ownMiB,
     signal,
     async task() {
-      const offer = await readOffer(parts)
+      const offer = await readOffer(parts, target.data)
       // From here to `save` nothing is awaited, so that no two slivers are promised the same memory, disk or number.
       const nr = requirePlace(parts, id, { limits, offer })
       await records.save({

@@ -5,6 +5,7 @@ import type { SliverRecord } from '../store/record.ts'
 import { removeTrees } from '../store/records.ts'
 import { removeRoot } from '../store/root.ts'
 import { reasonOfEnd, type SliverParts } from './parts.ts'
+import { pruneData } from './with-data.ts'
 import { stopUnreadable } from './unreadable.ts'
 
 /** An aborted signal: processes are killed at once, without SIGTERM and without a grace period. */
@@ -75,6 +76,8 @@ export async function remove(parts: SliverParts, id: string, signal: AbortSignal
   await node.endMeasuring(id)
   await removeTrees([measureDir(id)])
   await records.remove(id)
+  // It may be private, and the node belongs to somebody else.
+  await pruneData(parts)
 }
 
 /**

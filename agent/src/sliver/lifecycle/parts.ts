@@ -2,6 +2,7 @@ import { LabError } from '@community-lab/contract'
 import type { NodeProblems } from '../../report/problems.ts'
 import type { ReportedResource } from '../../report/report.ts'
 import { explainEnd } from '../container.ts'
+import type { Archives } from '../data/archives.ts'
 import type { Host } from '../host/host.ts'
 import type { FoundPlatform, Platform } from '../platform.ts'
 import type { SliverRecord } from '../store/record.ts'
@@ -38,6 +39,7 @@ export interface SliverParts {
   readonly node: NodeOptions
   readonly records: Records
   readonly templates: Templates
+  readonly archives: Archives
   readonly host: Host
   /** The means for making slivers, from the last probe. */
   readonly found: FoundPlatform

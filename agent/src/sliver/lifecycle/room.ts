@@ -1,26 +1,37 @@
-import { LabError, resourceUnits } from '@community-lab/contract'
+import { LabError, resourceUnits, type SliverTarget } from '@community-lab/contract'
 import type { ReportedResource } from '../../report/report.ts'
 import { ownDiskMiB } from '../../report/resources.ts'
 import { findShortage } from '../domain/admission.ts'
 import type { Limits } from '../domain/limits.ts'
-import { templateOf } from '../store/record.ts'
+import { dataOf, templateOf } from '../store/record.ts'
 import type { SliverParts } from './parts.ts'
 
 /** The resources of the node for all slivers together. */
 export interface Offer {
   readonly resources: readonly ReportedResource[]
-  /** The disk space by which the templates of slivers exceed what the node reserves for templates, in MiB. */
+  /** The disk space by which the templates and data archives of slivers exceed what the node reserves for templates, in MiB. */
   readonly excessTemplatesMiB: number
 }
 
-/** Read the resources that the node offers now. */
-export async function readOffer({ node, records, templates }: SliverParts): Promise<Offer> {
+/**
+ * Read the resources that the node offers now.
+ * @param coming - the data archive of a sliver that is about to be allocated
+ */
+export async function readOffer(
+  { node, records, templates }: SliverParts,
+  coming: SliverTarget['data'] = null,
+): Promise<Offer> {
   const used = new Set(records.all().map(templateOf))
   const [resources, templatesMiB] = await Promise.all([
     node.readOffer(),
     templates.measureMiB((sha256) => used.has(sha256)),
   ])
-  return { resources, excessTemplatesMiB: Math.max(0, templatesMiB - ownDiskMiB.templates) }
+  // Slivers with the same archive share it. It counts also before it is downloaded.
+  const data = [...records.all().map(dataOf), coming].flatMap((one) => one ?? [])
+  const sizes = new Map(data.map((one) => [one.sha256, one.size_bytes]))
+  const dataMiB = [...sizes.values()].reduce((sum, bytes) => sum + Math.ceil(bytes / 2 ** 20), 0)
+  const excessTemplatesMiB = Math.max(0, templatesMiB + dataMiB - ownDiskMiB.templates)
+  return { resources, excessTemplatesMiB }
 }
 
 /**

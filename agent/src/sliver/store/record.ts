@@ -81,6 +81,13 @@ export function configurationOf({
   return target
 }
 
+/** Return the data archive of a sliver; null: none. */
+export function dataOf(
+  record: Pick<SliverRecord, 'id' | 'configuration'>,
+): SliverTarget['data'] | null {
+  return configurationOf(record)?.data ?? null
+}
+
 /** Return the SHA-256 of the template that a sliver has, or is about to have; null: none. */
 export function templateOf(record: SliverRecord): string | null {
   return record.templateSha256 ?? configurationOf(record)?.template?.image_sha256 ?? null

@@ -25,20 +25,23 @@ export interface RootOptions {
   readonly from: 'share' | 'copy'
   /** The file system for what it writes; null when its size cannot be limited. */
   readonly disk: Omit<DiskOptions, 'signal'> | null
+  /** Puts files into the upper layer before it is used; default: it is empty. */
+  readonly fill?: ((upper: string) => Promise<void>) | null
   readonly signal: AbortSignal
 }
 
-/** Make a sliver's root: its template as lower layer, and an empty upper layer for what the sliver writes. Everything that it wrote before is removed. */
+/** Make a sliver's root: its template as lower layer, and an upper layer for what the sliver writes, which is empty but for its data. Everything that it wrote before is removed. */
 export async function makeRoot(
   folder: string,
   template: string,
-  { ids, from, disk, signal }: RootOptions,
+  { ids, from, disk, fill, signal }: RootOptions,
 ): Promise<void> {
   await removeTrees(rootParts.map((part) => join(folder, part)))
   for (const part of ['upper', 'work', 'stage']) await mkdir(join(folder, part))
   const upper = join(folder, 'upper')
   await chmod(upper, 0o755)
   await chown(upper, rootOf(ids), rootOf(ids))
+  await fill?.(upper)
   if (disk !== null) await makeDisk(folder, ['upper', 'work'], { ...disk, signal })
   if (from === 'share') return
   const lower = join(folder, 'lower')

@@ -1,10 +1,9 @@
 import { chmod, lchown, lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { mapId, type IdMapping } from '../domain/ids.ts'
+import { mapOrNobody, type IdMapping } from '../domain/ids.ts'
 
 /** The setuid and setgid bits. The kernel clears them when a file changes its owner. */
 const setIds = 0o6000
-const nobody = 65_534
 
 /**
  * Change the owners of all files of a root file system, the folder itself included, from the ids in its archive to those of a sliver. A file whose id has no counterpart
@@ -12,7 +11,7 @@ const nobody = 65_534
  */
 export async function shiftOwners(root: string, ids: readonly IdMapping[]): Promise<void> {
   const linked = new Set<number>()
-  const outside = (id: number): number => mapId(ids, id) ?? mapId(ids, nobody) ?? id
+  const outside = (id: number): number => mapOrNobody(ids, id)
 
   async function shift(path: string): Promise<void> {
     const found = await lstat(path)

@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises'
-import { LabError } from '@community-lab/contract'
+import type { LabError } from '@community-lab/contract'
 
 /** A signal that is also aborted when a disk gets too full. */
 export interface SpaceGuard extends Disposable {
@@ -8,8 +8,8 @@ export interface SpaceGuard extends Disposable {
 
 /** Options of {@link guardSpace}. */
 export interface SpaceGuardOptions {
-  /** The name of the template, for the error. */
-  readonly template: string
+  /** Make the error of a disk that is too full. */
+  readonly tooFull: (keptMiB: number) => LabError
   /** Return the disk space that must stay free, in MiB. */
   readonly keptMiB: () => number
   readonly signal: AbortSignal
@@ -19,20 +19,19 @@ export interface SpaceGuardOptions {
 const everyMs = 100
 
 /**
- * Return a signal for a task that fills the disk of a folder. It is aborted with LAB_TEMPLATE_NO_ROOM when less than `keptMiB` of the disk is free.
- * @throws {@link LabError} LAB_TEMPLATE_NO_ROOM when so little is free already.
+ * Return a signal for a task that fills the disk of a folder. It is aborted with the error of `tooFull` when less than `keptMiB` of the disk is free.
+ * @throws {@link LabError} that of `tooFull` when so little is free already.
  */
 export async function guardSpace(
   folder: string,
-  { template, keptMiB, signal }: SpaceGuardOptions,
+  { tooFull, keptMiB, signal }: SpaceGuardOptions,
 ): Promise<SpaceGuard> {
   const full = new AbortController()
 
   async function look(): Promise<void> {
     const { bavail, bsize } = await statfs(folder)
     const kept = keptMiB()
-    if (bavail * bsize < kept * 2 ** 20)
-      full.abort(new LabError('LAB_TEMPLATE_NO_ROOM', { template, keptMiB: kept }))
+    if (bavail * bsize < kept * 2 ** 20) full.abort(tooFull(kept))
   }
 
   await look()

@@ -125,7 +125,10 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
     const made = partOf(sha256)
     const archive = `${made}.tar.gz`
     try {
-      using space = await guardSpace(dir, { template: template.name, ...options })
+      const { name } = template
+      const tooFull = (keptMiB: number): LabError =>
+        new LabError('LAB_TEMPLATE_NO_ROOM', { template: name, keptMiB })
+      using space = await guardSpace(dir, { tooFull, ...options })
       const { signal } = space
       const found = await download(await fetchImage(uri, signal), archive, signal)
       if (found !== sha256) {

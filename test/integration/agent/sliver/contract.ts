@@ -7,6 +7,7 @@ import { hostInterface } from '../../../../agent/src/sliver/domain/interfaces.ts
 import type { Place } from '../../../support/place.ts'
 import { livesOneLife } from '../../../support/sliver-life.ts'
 import { startAgent, type TestAgent } from './world/agent.ts'
+import { makeData } from './world/data.ts'
 import { hostAddress, powerOn, type Machine } from './world/machine.ts'
 import { createSshUser, managementAddress, publicAddress, type SshUser } from './world/ssh.ts'
 import { buildTemplate, corrupt, wanted, type TestTemplate } from './world/template.ts'
@@ -299,6 +300,40 @@ export function describeSlivers(
           await machine.sh(`cat ${after.cgroups['pids'] ?? after.cgroups['unified']}/pids.max`),
         ).toBe('77\n')
       await agent.call('remove', '12@3')
+    })
+
+    test('a sliver begins with its data, also after a reset, and bad data costs its own sliver alone', async () => {
+      const data = await makeData(machine, 'good', {
+        script: `mkdir -p srv/empty root; echo mine > root/seed; ln -s ../root/seed srv/link
+          printf '#!/bin/sh\necho runs as $(id -u)\n' > srv/run; chmod 750 srv/run`,
+      })
+      const target = wanted(22, template, { data, ssh_authorized_keys: [user.publicKey] })
+      const look = 'cat /srv/link; /srv/run; ls -ld /srv/empty | cut -c 1-10'
+      const found = 'mine\nruns as 0\ndrwxr-xr-x\n'
+      const sliver = await agent.run(target)
+      expect(await user.run(sliver, look)).toContain(found)
+      // The server may not have it any more.
+      await machine.sh(`rm ${data.uri}`)
+      await agent.call('undeploy', '22@3', 1)
+      expect(await user.run(await agent.run(target), look)).toContain(found)
+      const bomb = await makeData(machine, 'bomb', { script: 'head -c 200M /dev/zero > zeros' })
+      const escape = await makeData(machine, 'escape', {
+        script: 'echo x > a',
+        options: `-P --transform 's,^\\./a,../../../a,'`,
+      })
+      for (const [bad, expected] of [
+        [bomb, { code: 'LAB_DATA_TOO_LARGE', member: '/resources' }],
+        [escape, { code: 'LAB_DATA_INVALID', member: '/data_sha256' }],
+      ] as const) {
+        await agent.call('allocate', wanted(23, template, { data: bad }))
+        const failure = await agent.failure('deploy', wanted(23, template, { data: bad }))
+        expect(failure).toMatchObject(expected)
+        await agent.call('remove', '23@3')
+      }
+      expect(await user.run(await agent.sliver('22@3'), look)).toContain(found)
+      await agent.call('remove', '22@3')
+      const kept = join(agent.settings.dataDir, 'data-archives')
+      expect(await machine.sh(`ls ${kept}`)).toBe('')
     })
 
     test('a sliver that is removed leaves no process, mount, link, cgroup or file', async () => {

@@ -38,7 +38,7 @@ function runOf(script: string, input: ProgramInput = {}) {
         [wrapperName]: wrapperText('r', { ...input, to }),
       }
       const child = execute('busybox', ['sh', '-c', startCommand(folder)], { env })
-      child.child.stdin?.end(await packFiles(files, 0o755))
+      child.child.stdin?.end(await packFiles(files, { mode: 0o755 }))
       await child
     },
     async cancel() {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
@@ -12,6 +13,7 @@ import {
   routes,
   toProblem,
   type AuthTokenAdd,
+  type SliceSpec,
   type Node,
   type User,
   type FieldValue,
@@ -44,6 +46,8 @@ export interface World {
   remake(sliceInstanceSn: number): void
   /** Send an event on the event streams. */
   tell(event: object): void
+  /** The data archives that were uploaded, by SHA-256, in their order. */
+  readonly uploads: string[]
   /** The number of times the slice was deleted. */
   releases: number
   /** Answer no request and no stream until this is called with false, as a server that hangs. */
@@ -82,6 +86,7 @@ export async function startWorld(
     nodeStates: new Map(),
     tunnels: 0,
     releases: 0,
+    uploads: [],
     hang(isHanging) {
       hanging = isHanging ? Promise.withResolvers<null>() : (hanging?.resolve(null), null)
     },
@@ -168,7 +173,7 @@ const aQuota = { slices: 50, slivers: 1000, memory_mib: 131_072, disk_mib: 262_1
 
 function addObjects(
   app: FastifyInstance,
-  { objects, nodeStates }: World,
+  { objects, nodeStates, uploads }: World,
   homes: readonly string[],
 ): void {
   let expiresOn = '2030-01-01T00:00:00Z'
@@ -199,7 +204,26 @@ function addObjects(
     await Promise.all(homes.map((home) => authorize(home, request.body.auth_token)))
     return { ...aUser, auth_tokens: [request.body.auth_token] }
   })
-  app.put(routes.sliceEnsure, () => ({ slice: slice(), slivers: objects }))
+  app.addContentTypeParser(
+    'application/octet-stream',
+    { parseAs: 'buffer' },
+    (_request, body, done) => done(null, body),
+  )
+  app.put<{ Params: { hash: string }; Body: Buffer }>('/api/groups/1/data/:hash', (request) => {
+    const found = createHash('sha256').update(request.body).digest('hex')
+    const expected = request.params.hash
+    if (found !== expected) throw new LabError('LAB_DATA_CHECKSUM', { expected, found })
+    uploads.push(found)
+    return {}
+  })
+  app.put<{ Body: SliceSpec }>(routes.sliceEnsure, ({ body }) => {
+    const sha256 = body.data_sha256 ?? null
+    if (sha256 !== null && !uploads.includes(sha256)) {
+      const uri = `/api/groups/1/data/${sha256}`
+      throw new LabError('LAB_DATA_UNKNOWN', { sha256, group: 'red', uri })
+    }
+    return { slice: slice(), slivers: objects }
+  })
   const group = { uri: '/api/groups/1/', id: 1 }
   const flags = { is_group_admin: true, is_node_admin: false, is_slice_admin: false }
   app.get(routes.whoami, () => ({

@@ -36,6 +36,8 @@ const slivers = await openSlivers({
   samplesDisk,
   problems,
   fetchImage: (uri) => Promise.resolve(createReadStream(uri)),
+  fetchFrom: (uri, fromByte) =>
+    Promise.resolve({ fromByte, content: createReadStream(uri, { start: fromByte }) }),
   prepareMeasuring: (id, dir) => catchers.ensure(id, dir),
   endMeasuring: (id) => catchers.remove(id),
   onFinding: (_part, { message }) => tell({ kind: 'finding', message }),

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto'
+import { readFile, stat } from 'node:fs/promises'
+import { LabError, maxDataBytes, messageOf } from '@community-lab/contract'
+import { currentDisplay } from '../display/current.ts'
+import type { HttpClient } from '../http/client.ts'
+import { localPath } from '../local-path.ts'
+import { packFiles } from '../ssh/archive.ts'
+
+/** The data of a slice: a folder, an archive, or files by their path in the sliver. */
+export type SliceData = string | Uint8Array | Readonly<Record<string, string | Uint8Array>>
+
+/** A packed data archive. */
+export interface PackedData {
+  readonly bytes: Uint8Array
+  readonly sha256: string
+}
+
+/** The time of all files, so that an archive depends on their content alone. Source: reproducible builds; zip files know no earlier time. */
+const changedAt = new Date('1980-01-01T00:00:00Z')
+
+/**
+ * Pack data. A folder becomes a tar file of its content that is not compressed: the same content always gives the same bytes, whatever packs it. An archive is
+ * taken as it is.
+ *
+ * @throws {@link LabError} LAB_ARGUMENT_INVALID.
+ */
+export async function packData(data: SliceData): Promise<PackedData> {
+  const bytes = await readBytes(data)
+  if (bytes.length > maxDataBytes) throw refuse(`${bytes.length} bytes`)
+  if (!isArchive(bytes))
+    throw refuse(typeof data === 'string' ? JSON.stringify(data) : 'other bytes')
+  return { bytes, sha256: createHash('sha256').update(bytes).digest('hex') }
+}
+
+async function readBytes(data: SliceData): Promise<Uint8Array> {
+  if (data instanceof Uint8Array) return data
+  if (typeof data !== 'string') return packFiles(data, { changedAt })
+  const local = localPath(data)
+  const isFolder = await stat(local).then(
+    (found) => found.isDirectory(),
+    (cause: unknown) => {
+      throw refuse(`${JSON.stringify(local)} (${messageOf(cause)})`)
+    },
+  )
+  return isFolder ? packFiles(data, { changedAt }) : readFile(local)
+}
+
+/** Tell whether bytes are a tar file, or compressed by gzip or zstd. Source: POSIX, pax; RFC 1952, 2.3.1; RFC 8878, 3.1.1. */
+function isArchive(bytes: Uint8Array): boolean {
+  const head = Buffer.from(bytes.subarray(0, 262))
+  const hex = head.toString('hex', 0, 4)
+  return hex.startsWith('1f8b') || hex === '28b52ffd' || head.toString('latin1', 257) === 'ustar'
+}
+
+function refuse(found: string): LabError {
+  return new LabError('LAB_ARGUMENT_INVALID', {
+    argument: 'data',
+    found,
+    expected:
+      'a folder, an archive (.tar, .tar.gz, .tar.zst) of at most 1 GiB, its bytes, or files by their path',
+  })
+}
+
+/** Uploads from this size on are told, in bytes. */
+const toldFromBytes = 2 ** 20
+
+/** Upload an archive to where the server wants it. */
+export async function uploadData(
+  http: HttpClient,
+  { bytes }: PackedData,
+  {
+    uri,
+    slice,
+    signal,
+  }: { readonly uri: string; readonly slice: string; readonly signal: AbortSignal },
+): Promise<void> {
+  if (bytes.length >= toldFromBytes) {
+    const size = (bytes.length / 2 ** 20).toFixed(1)
+    currentDisplay().display({ 'text/plain': `slice ${slice}: uploading its data, ${size} MiB` })
+  }
+  await http.tell(uri, { method: 'PUT', bytes, signal, timeoutMs: 300_000 })
+}
