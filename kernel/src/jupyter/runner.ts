@@ -50,6 +50,9 @@ export interface RunnerOptions {
 const stopAfterMs = 500
 const killAfterMs = 3000
 
+/** After this many failed starts in a row, no other process is started until the next cell. */
+const maxFailedStarts = 3
+
 /**
  * Runs cells in another process, so that an endless loop cannot block the kernel.
  *
@@ -66,6 +69,10 @@ export class Runner {
   #heard = false
   #asking = false
   #stopping = false
+  /** How many processes in a row ended, or could not be started, before they were ready. */
+  #failedStarts = 0
+  /** Whether no process is left. The next cell starts one. */
+  #isDown = false
   #timers: NodeJS.Timeout[] = []
 
   constructor(options: RunnerOptions) {
@@ -76,6 +83,7 @@ export class Runner {
   /** Run one cell. Never rejects. */
   async run(cell: CompiledCell, source: RunSource): Promise<RunEnding> {
     const { number } = source
+    if (this.#isDown) this.#child = this.#start()
     const ended = Promise.withResolvers<RunEnding>()
     this.#lastCell = number
     this.#running = { cell: number, end: ended.resolve }
@@ -126,7 +134,7 @@ export class Runner {
   async stop(): Promise<void> {
     this.#stopping = true
     this.#clear()
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    if (this.#isDown || this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const exited = once(this.#child, 'exit')
     await Promise.all([this.#kill(), exited])
   }
@@ -139,6 +147,7 @@ export class Runner {
   }
 
   #start(): ChildProcess {
+    this.#isDown = false
     const child = fork(
       fileURLToPath(siblingFile(import.meta.url, 'child/main')),
       [this.#options.logFolder],
@@ -152,15 +161,23 @@ export class Runner {
       child[name]?.setEncoding('utf8').on('data', (text: string) => this.#takeRaw(name, text))
     // Writing to a process that has just ended fails. The handler of its exit does the rest.
     for (const fd of Object.values(childFds)) pipeOf(child, fd).on('error', () => undefined)
-    child.on('error', () => undefined)
+    child.on('error', (error) => {
+      // A process that could not be started does not exit. Other errors are of messages to a process that has ended.
+      if (child.pid === undefined) this.#replace(error.message)
+    })
     child.on('message', (event: ChildEvent) => this.#take(event))
     // Its last words may still be in the pipes.
-    child.once('exit', (code, signal) => void readPipes().then(() => this.#replace(code, signal)))
+    child.once('exit', (code, signal) => {
+      void readPipes().then(() => this.#replace(signal ?? `exit code ${String(code)}`))
+    })
     return child
   }
 
   #take(event: ChildEvent): void {
-    if (event.is === 'ready') return
+    if (event.is === 'ready') {
+      this.#failedStarts = 0
+      return
+    }
     if (event.is === 'interrupting') {
       this.#heard = true
       return
@@ -216,19 +233,20 @@ export class Runner {
     return this.#rawCap.cap
   }
 
-  #replace(code: number | null, signal: string | null): void {
+  /** Start a new process after one has ended. If several in a row have failed to start, for example because a file is missing, the next cell tries it again. */
+  #replace(how: string): void {
     const interrupted = this.#timers.length > 0
     const running = this.#running
     this.#clear()
     if (this.#stopping) return
-    const reason = this.#outOfMemory.takeReason()
-    const how = reason ?? (signal === null ? `exit code ${String(code)}` : signal)
+    const reason = this.#outOfMemory.takeReason() ?? how
+    const wasReady = this.#failedStarts === 0
     const lost = 'all variables are lost, run the cells that make them again'
     const name = interrupted ? 'KeyboardInterrupt' : 'ProcessExit'
     const message = interrupted
       ? `the cell did not react to the interrupt, so its process was ended; ${lost}`
-      : `the process that runs cells has ended (${how}); ${lost}`
-    if (running === null)
+      : `the process that runs cells has ended (${reason}); ${lost}`
+    if (running === null && wasReady)
       this.#options.onEvent({
         is: 'stream',
         cell: this.#lastCell,
@@ -237,7 +255,9 @@ export class Runner {
       })
     // Programs that were found before the process was killed have ended already.
     void endPrograms(leftPrograms())
-    this.#child = this.#start()
+    this.#failedStarts += 1
+    this.#isDown = this.#failedStarts > maxFailedStarts
+    if (!this.#isDown) this.#child = this.#start()
     this.#options.onLost()
     running?.end({ failure: { name, message, text: '' }, reached: 0 })
   }

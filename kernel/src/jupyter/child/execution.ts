@@ -74,7 +74,7 @@ export class Executor {
     }
     const helper = this.#createHelper(request)
     try {
-      this.#modules.update(request.files)
+      this.#modules.update(request.files, request.paths)
       const script = new Script(request.code, { filename: request.name })
       const run = async (): Promise<Pick<Ending, 'result' | 'notice'>> => {
         // Leave the stack of the message handler first. A cell that is terminated from outside takes its callers with it.

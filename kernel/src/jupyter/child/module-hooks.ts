@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { registerHooks, type ResolveHookContext } from 'node:module'
-import { dirname, isAbsolute } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { dirname } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { wrapperSuffix, type OwnFiles } from './own-files.ts'
+import { isPath, pathOf } from './specifier.ts'
 
 /** The prefix of a module specifier that a cell imports. */
 export const cellScheme = 'cell:'
@@ -88,9 +89,10 @@ function resolveOwn(
 ): Resolved {
   if (builtIn.has(id)) return { url: builtInScheme + id, format: 'module', shortCircuit: true }
   const parent = pathOf(context.parentURL)
-  if (isPath(id) && parent !== null) {
-    const path = files.resolve(dirname(parent), pathOf(id) ?? id)
-    if (path === null || !files.isOwn(path)) return asJson(next(id, context))
+  const path = parent === null ? null : files.locate(dirname(parent), id)
+  if (isPath(id) && parent !== null && (path === null || !files.isOwn(path)))
+    return asJson(next(id, context))
+  if (parent !== null && path !== null && files.isOwn(path)) {
     const version = files.refresh(path)
     files.link(parent, path, version)
     const url = pathToFileURL(path).href
@@ -182,22 +184,6 @@ function builtInModule(
     format: 'module',
     source: `const m = ${module}\nexport default m\nexport const { ${names.join(', ')} } = m\n`,
   }
-}
-
-/** Return the path of a file URL without its version; null for other URLs. */
-export function pathOf(url: string | undefined): string | null {
-  if (url?.startsWith('file:') !== true) return null
-  try {
-    return fileURLToPath(url.replace(/[?#].*$/u, ''))
-  } catch {
-    // The URL is not a path on this host. Node reports that to the importer.
-    return null
-  }
-}
-
-/** Tell whether a specifier is a path or a file URL, not a package. */
-export function isPath(id: string): boolean {
-  return /^\.{1,2}(?:\/|$)/u.test(id) || isAbsolute(id) || id.startsWith('file:')
 }
 
 /** Tell whether an error says that the package itself is missing. Users see other errors, such as that of a path that the package does not export. */

@@ -8,12 +8,12 @@ import {
   figureUrl,
   installModuleHooks,
   isMissing,
-  isPath,
-  pathOf,
   readJson,
 } from './module-hooks.ts'
 import { LoadedPackages } from './loaded-packages.ts'
 import { OwnFiles } from './own-files.ts'
+import { isPath } from './specifier.ts'
+import type { PathSettings } from '../compile/path-settings.ts'
 
 /** The exports of a module by name. Reading one gives its current value. */
 export type ModuleNamespace = Readonly<Record<string, unknown>>
@@ -26,8 +26,8 @@ export interface Modules {
   readonly meta: object
   /** `import()` in cells. */
   import(id: string, attributes: Readonly<Record<string, string>> | null): Promise<ModuleNamespace>
-  /** Replace files that were compiled again. The next import loads them. */
-  update(files: readonly SentFile[]): void
+  /** Replace files that were compiled again, and the paths of the notebook's `tsconfig.json`. The next import uses them. */
+  update(files: readonly SentFile[], paths: PathSettings | null): void
 }
 
 /** Options of {@link createModules}. */
@@ -71,7 +71,7 @@ export function createModules(options: ModulesOptions): Modules {
   }
   const load = (id: string): unknown => {
     if (builtIn.has(id)) return builtIn.get(id)
-    const path = isPath(id) ? files.resolve(folder, pathOf(id) ?? id) : null
+    const path = files.locate(folder, id)
     if (path === null || !files.isOwn(path)) {
       const finder = finderOf(id)
       const isFigures = id === figurePackage && finder === lent
@@ -90,7 +90,7 @@ export function createModules(options: ModulesOptions): Modules {
     }
   }
   const resolve = (id: string): string => {
-    const path = isPath(id) ? files.resolve(folder, pathOf(id) ?? id) : null
+    const path = files.locate(folder, id)
     return path !== null && files.isOwn(path) ? path : finderOf(id).resolve(id)
   }
   const module = { exports: {} }
@@ -106,15 +106,15 @@ export function createModules(options: ModulesOptions): Modules {
       resolve: (id: string) => (/^[\w-]{2,}:/u.test(id) ? id : pathToFileURL(resolve(id)).href),
     },
     async import(id, attributes) {
-      const path = isPath(id) ? files.resolve(folder, pathOf(id) ?? id) : null
+      const path = files.locate(folder, id)
       // JSON is read again each time, because an experiment may have written it again.
       const json = path ?? (/^[^:]+\.json$/u.test(id) ? resolve(id) : null)
       if (json?.endsWith('.json') === true) return jsonModule(json, relative(folder, json))
       try {
         const options = attributes === null ? {} : { with: { ...attributes } }
         const module = (await import(cellScheme + id, options)) as ModuleNamespace
-        if (path !== null) files.succeed(path)
-        notePackage(id)
+        if (path === null) notePackage(id)
+        else files.succeed(path)
         return module
       } catch (error) {
         if (path === null) throw error
@@ -122,7 +122,7 @@ export function createModules(options: ModulesOptions): Modules {
         throw error
       }
     },
-    update: (compiled) => files.update(compiled),
+    update: (compiled, paths) => files.update(compiled, paths),
   }
 }
 

@@ -3,6 +3,8 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileStamp } from '../compile/file-stamp.ts'
 import type { CompiledFile, SentFile } from '../compile/compilation.ts'
+import { pathsFor, type PathSettings } from '../compile/path-settings.ts'
+import { isPath, pathOf } from './specifier.ts'
 
 /** A file as it was last loaded. */
 interface LoadedFile {
@@ -47,6 +49,7 @@ export class OwnFiles {
   readonly #cache: NodeJS.Require['cache']
 
   readonly #compile: (path: string) => CompiledFile
+  #paths: PathSettings | null = null
 
   /** `compile` compiles a file that was not given to {@link update}. */
   constructor(folder: string, compile: (path: string) => CompiledFile) {
@@ -85,6 +88,19 @@ export class OwnFiles {
     return found
   }
 
+  /**
+   * Find the own file that a specifier in a file of this folder names, by a path or by the `paths` of the notebook's `tsconfig.json`. Null for packages, and when
+   * there is none.
+   */
+  locate(folder: string, id: string): string | null {
+    if (isPath(id)) return this.resolve(folder, pathOf(id) ?? id)
+    for (const path of pathsFor(id, this.#paths)) {
+      const found = this.resolve(folder, path)
+      if (found !== null) return found
+    }
+    return null
+  }
+
   /** Return the version of a file. It is a new one when the file or one of its imports has changed, or when loading it failed. */
   refresh(path: string, seen = new Set<string>()): number {
     const before = this.#loaded.get(path)
@@ -119,8 +135,9 @@ export class OwnFiles {
     for (const file of this.#reachable(path)) if (!file.isGood) this.#forget(file)
   }
 
-  /** Store files that were compiled. */
-  update(files: readonly SentFile[]): void {
+  /** Store files that were compiled, and the paths by which own files may be imported. */
+  update(files: readonly SentFile[], paths: PathSettings | null): void {
+    this.#paths = paths
     for (const { path, stamp, code } of files) this.#compiled.set(path, { stamp, code })
   }
 

@@ -1,5 +1,5 @@
 import { findSource, type LineMap } from '../compile/line-map.ts'
-import { pathOf } from './module-hooks.ts'
+import { pathOf } from './specifier.ts'
 
 /** JavaScript that was compiled from a cell or from one of the notebook's own files, with what is needed to map its positions back. */
 export interface MadeCode {

@@ -8,7 +8,8 @@ import { codes, complaintOf, type PlacedDiagnostic } from './complaints.ts'
 import type { Complaint } from './compilation.ts'
 import { typeLargeValues } from './large-values.ts'
 import { DiskFiles } from './disk-files.ts'
-import { readFolderSettings, type FolderSettings } from './folder-settings.ts'
+import { pathSettingsOf, readFolderSettings, type FolderSettings } from './folder-settings.ts'
+import type { PathSettings } from './path-settings.ts'
 import { Names, type Origin } from './names.ts'
 import { OldCells } from './old-cells.ts'
 import { PlainCells } from './plain-cells.ts'
@@ -44,6 +45,8 @@ export class CellProgram {
   readonly disk: DiskFiles
   readonly files: CellFiles
   readonly settings: FolderSettings
+  /** The paths by which own files may be imported; null when there are none. */
+  readonly paths: PathSettings | null
   readonly modules: CellModules
   readonly #folder: string
   readonly #service: CellService
@@ -69,6 +72,7 @@ export class CellProgram {
     this.#folder = folder
     this.disk = new DiskFiles(folder)
     this.settings = readFolderSettings(folder)
+    this.paths = pathSettingsOf(this.settings, folder)
     this.files = new CellFiles(folder, { '$globals.d.ts': cellGlobals })
     this.#old = new OldCells(this.files)
     this.modules = new CellModules({

@@ -106,7 +106,7 @@ export class Checker implements CompilerMethods {
       return { ...emitFile(path, readFileSync(path, 'utf8'), { settings, change }), stamp }
     })
     this.#pending.set(number, { slot, reached, types, unions, replaced, stamps })
-    return { ...cell, files }
+    return { ...cell, files, paths: this.#program.paths }
   }
 
   /** Release the slot of a cell that does not run. Restore the globals of earlier cells that it would have replaced. */

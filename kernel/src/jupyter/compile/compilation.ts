@@ -1,4 +1,5 @@
 import type { LineMap } from './line-map.ts'
+import type { PathSettings } from './path-settings.ts'
 
 /** A position in a cell as it was written, 1-based. */
 export interface CellPlace {
@@ -47,6 +48,8 @@ export interface CompiledCell {
   readonly lineMap: LineMap
   /** The files that the cell imports, directly or indirectly, and that have changed since they were last sent. */
   readonly files: readonly SentFile[]
+  /** The `paths` of the notebook's `tsconfig.json`; null when it has none. */
+  readonly paths: PathSettings | null
 }
 
 /** A diagnostic of TypeScript, described for the user. Line and column are 1-based. */

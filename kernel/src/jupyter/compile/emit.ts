@@ -26,7 +26,7 @@ export interface EmitOptions {
 
 /** A cell compiled to JavaScript, and for each variable: after which of the cell's imports and declarations it has its value. */
 export interface EmittedCell {
-  readonly cell: Omit<CompiledCell, 'files'>
+  readonly cell: Omit<CompiledCell, 'files' | 'paths'>
   readonly reached: ReadonlyMap<string, number>
 }
 

@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import ts from 'typescript'
+import type { PathSettings } from './path-settings.ts'
 
 /** The options of a `tsconfig.json` beside the notebook that apply to its cells. The kernel sets all other options. */
 export type FolderSettings = Pick<
   ts.CompilerOptions,
-  'experimentalDecorators' | 'emitDecoratorMetadata'
+  'experimentalDecorators' | 'emitDecoratorMetadata' | 'paths' | 'pathsBasePath' | 'baseUrl'
 >
 
 /** Read the `tsconfig.json` of a folder. A file that cannot be read sets no options. */
@@ -17,5 +18,23 @@ export function readFolderSettings(folder: string): FolderSettings {
   const host = { ...ts.sys, readDirectory: () => [] }
   const { options } = ts.parseJsonConfigFileContent(config ?? {}, host, folder)
   const { experimentalDecorators = false, emitDecoratorMetadata = false } = options
-  return { experimentalDecorators, emitDecoratorMetadata }
+  const { paths, pathsBasePath, baseUrl } = options
+  return {
+    experimentalDecorators,
+    emitDecoratorMetadata,
+    ...(paths === undefined ? {} : { paths }),
+    // The folder of the file that sets `paths`, which may be one that this file extends.
+    ...(pathsBasePath === undefined ? {} : { pathsBasePath }),
+    ...(baseUrl === undefined ? {} : { baseUrl }),
+  }
+}
+
+/** Return the settings by which imports of own files are resolved; null when there are none. */
+export function pathSettingsOf(
+  { paths = {}, pathsBasePath, baseUrl }: FolderSettings,
+  folder: string,
+): PathSettings | null {
+  if (Object.keys(paths).length === 0 && baseUrl === undefined) return null
+  const place = baseUrl ?? (typeof pathsBasePath === 'string' ? pathsBasePath : folder)
+  return { folder: place, paths, base: baseUrl ?? null }
 }

@@ -133,7 +133,9 @@ export function createCellService(options: CellServiceOptions): CellService {
       const own = found.flatMap(({ resolvedModule }, index) => {
         if (resolvedModule === undefined) return []
         const { resolvedFileName } = resolvedModule
-        if (isPath(literals[index]?.text ?? '')) disk.adopt(resolvedFileName)
+        // What `paths` of the notebook's `tsconfig.json` finds is an own file, too.
+        const isPackage = resolvedModule.isExternalLibraryImport === true
+        if (isPath(literals[index]?.text ?? '') || !isPackage) disk.adopt(resolvedFileName)
         return isOwn(resolvedFileName) ? [resolvedFileName] : []
       })
       ownImports.set(from, own)
