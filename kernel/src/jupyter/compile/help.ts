@@ -5,6 +5,7 @@ import type { CellProgram } from './cell-program.ts'
 import { nameCells } from './complaints.ts'
 import type { Completeness, Completion } from './compilation.ts'
 import { documentationOf, type Documentation } from './documentation.ts'
+import { proposeLent } from './lent-packages.ts'
 import { nodeAt } from './nodes.ts'
 
 /** The most proposals of one completion. More would slow down the page. */
@@ -19,7 +20,8 @@ export function completeAt(cells: CellProgram, code: string, offset: number): Co
   })
   // Names of modules have more than words in them. Each proposal has the span of its part of the path.
   const span = found?.optionalReplacementSpan ?? found?.entries[0]?.replacementSpan
-  const before = /[\p{ID_Continue}$#]*$/u.exec(code.slice(0, offset))?.[0] ?? ''
+  const lent = proposeLent(code.slice(0, offset))
+  const before = lent?.written ?? /[\p{ID_Continue}$#]*$/u.exec(code.slice(0, offset))?.[0] ?? ''
   const after = /^[\p{ID_Continue}$]*/u.exec(code.slice(offset))?.[0] ?? ''
   const start = span === undefined ? offset - before.length : span.start - shift
   const end = span === undefined ? offset + after.length : span.start + span.length - shift
@@ -34,7 +36,13 @@ export function completeAt(cells: CellProgram, code: string, offset: number): Co
     .toSorted((a, b) => a.rank - b.rank || compare(a.entry.sortText, b.entry.sortText))
     .slice(0, maxMatches)
     .map(({ entry }) => ({ text: entry.name, type: entry.kind }))
-  return { start: Math.max(0, start), end, matches }
+  const names = new Set(matches.map(({ text }) => text))
+  const others = (lent?.parts ?? []).filter((part) => !names.has(part))
+  return {
+    start: Math.max(0, start),
+    end,
+    matches: [...matches, ...others.map((text) => ({ text, type: 'external module name' }))],
+  }
 }
 
 function rankOf(name: string, word: string): number | null {

@@ -44,6 +44,20 @@ describe('completion', () => {
     expect(await found('d3-')).toEqual(['', 'd3-own'])
   })
 
+  it('finds the library and what comes with it in imports, far from the checkout', async () => {
+    const found = async (code: string): Promise<unknown> => {
+      const { start, end, matches } = await session.complete(code)
+      return [code.slice(start, end), ...matches.map(({ text }) => text)]
+    }
+    expect(await found("import { connect } from '@comm")).toEqual(['@comm', '@community-lab'])
+    expect(await found('import "@community-lab/')).toEqual(['', 'kernel'])
+    expect(await found("await import('@observablehq/pl")).toEqual(['pl', 'plot'])
+    expect(await found("const text = '@comm")).not.toContain('@community-lab')
+    const library = "from '@community-lab/kernel'"
+    expect(await texts(`import { conn } ${library}`, 'import { conn'.length)).toEqual(['connect'])
+    expect(await texts(`import { connect } ${library}\nconnect().slices.en`)).toEqual(['ensure'])
+  })
+
   it('counts code points, replaces the whole word, and gives the kind of each proposal', async () => {
     const code = '"😀"; settings.deep.levitate'
     const { start, end, matches } = await session.complete(code, code.length - 'itate'.length - 1)
