@@ -15,6 +15,8 @@ export interface IdleCollectionOptions {
   readonly mostBytes?: number
   /** Tell whether the thread may be stopped now. If not, it does not collect before the next {@link IdleCollection.defer}. Default: it may. */
   mayCollect?(): boolean
+  /** Called after each collection, for work that it has made slow. What this leaves does not count as growth. */
+  onCollected?(): void
 }
 
 /**
@@ -51,6 +53,7 @@ export class IdleCollection {
     this.#collect ??= findCollect()
     // The only flavor that returns empty pages to the operating system.
     this.#collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+    this.#options.onCollected?.()
     this.#kept = getHeapStatistics().total_physical_size
   }
 }

@@ -57,18 +57,24 @@ const port = parentPort
 // Load what every cell needs. A cell that has arrived meanwhile would wait for it anyway.
 checker.warm('0')
 port?.postMessage(null)
-const collection = new IdleCollection({ idleMs: collectionMs })
+const rehearse = (from: number): void => {
+  for (const text of rehearsal.slice(from, from + rehearsedAtOnce)) checker.warm(text)
+}
+const collection = new IdleCollection({
+  idleMs: collectionMs,
+  // A collection discards optimized code. Without this, the next cell takes twice as long, 6 to 11 ms of processor time.
+  onCollected: () => rehearse(0),
+})
 const steps = [
   ...warmUp.map((text) => () => checker.warm(text)),
   () => {
     // Save V8's compiled code for the next kernel now, because this process may be killed.
     flushCompileCache()
-    // A collection discards optimized code. So it comes before the rehearsal.
+    // Before the rehearsal, because a collection discards optimized code.
     collection.collect()
   },
   ...Array.from({ length: rehearsal.length / rehearsedAtOnce }, (_, n) => () => {
-    const first = n * rehearsedAtOnce
-    for (const text of rehearsal.slice(first, first + rehearsedAtOnce)) checker.warm(text)
+    rehearse(n * rehearsedAtOnce)
   }),
 ]
 

@@ -5,8 +5,11 @@ import type { PathSettings } from './path-settings.ts'
 /** The options of a `tsconfig.json` beside the notebook that apply to its cells. The kernel sets all other options. */
 export type FolderSettings = Pick<
   ts.CompilerOptions,
-  'experimentalDecorators' | 'emitDecoratorMetadata' | 'paths' | 'pathsBasePath' | 'baseUrl'
->
+  'experimentalDecorators' | 'emitDecoratorMetadata' | 'paths' | 'baseUrl'
+> & {
+  /** The folder of the file that sets `paths`, which may be one that the `tsconfig.json` extends. */
+  readonly pathsBasePath?: string
+}
 
 /** Read the `tsconfig.json` of a folder. A file that cannot be read sets no options. */
 export function readFolderSettings(folder: string): FolderSettings {
@@ -23,8 +26,7 @@ export function readFolderSettings(folder: string): FolderSettings {
     experimentalDecorators,
     emitDecoratorMetadata,
     ...(paths === undefined ? {} : { paths }),
-    // The folder of the file that sets `paths`, which may be one that this file extends.
-    ...(pathsBasePath === undefined ? {} : { pathsBasePath }),
+    ...(typeof pathsBasePath === 'string' ? { pathsBasePath } : {}),
     ...(baseUrl === undefined ? {} : { baseUrl }),
   }
 }
@@ -35,6 +37,5 @@ export function pathSettingsOf(
   folder: string,
 ): PathSettings | null {
   if (Object.keys(paths).length === 0 && baseUrl === undefined) return null
-  const place = baseUrl ?? (typeof pathsBasePath === 'string' ? pathsBasePath : folder)
-  return { folder: place, paths, base: baseUrl ?? null }
+  return { folder: baseUrl ?? pathsBasePath ?? folder, paths, base: baseUrl ?? null }
 }

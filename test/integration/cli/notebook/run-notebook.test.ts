@@ -76,6 +76,16 @@ describe.for(['communitylab', 'tslab'])('on the kernel %s', (kernel) => {
   })
 })
 
+it('says that nobody can be asked where a cell asks a question', async () => {
+  const cells = [
+    "import { createInterface } from 'node:readline/promises'\nconst lines = createInterface({ input: process.stdin, output: process.stdout })\nconsole.log(await lines.question('Name? '))",
+  ]
+  const file = await place.write('a.ipynb', cells)
+  const { code, err } = await place.execute([file])
+  expect(code).toBe(1)
+  expect(err).toContain('nobody can be asked')
+})
+
 it('says at which line of which cell it failed', async () => {
   const cells = ['function f() {\n  throw new RangeError("deep")\n}', '1', '// first\nf()']
   const { err } = await place.execute([await place.write('a.ipynb', cells)])

@@ -23,7 +23,7 @@ it('output of a cell’s programs comes before its end, also when the kernel was
   const run = async (number: number, code: string, meanwhile?: () => void): Promise<void> => {
     const source = { number, name: `cell-${number}.ts`, canAsk: false }
     const { cell } = emitCell(readCell(code), { settings: {}, known: new Set(), types: new Set() })
-    const running = runner.run({ ...cell, files: [] }, source)
+    const running = runner.run({ ...cell, files: [], paths: null }, source)
     meanwhile?.()
     expect((await running).failure).toBe(null)
   }

@@ -17,3 +17,11 @@ it('frees memory that is not used any more after an idle time', async () => {
   expect(await collected.promise).toBe('rows')
   clearInterval(alive)
 })
+
+it('tells that it has collected, each time', () => {
+  let count = 0
+  const collection = new IdleCollection({ idleMs: 3_600_000, onCollected: () => (count += 1) })
+  collection.collect()
+  collection.collect()
+  expect(count).toBe(2)
+})

@@ -15,13 +15,13 @@ export class Grown { private total?: number; constructor(readonly at: number) { 
 twice({ at: total }).toFixed()
 throw new RangeError(\`\${grow.name}\`)`
 
-function emit(code: string): Omit<CompiledCell, 'files'> {
+function emit(code: string): Omit<CompiledCell, 'files' | 'paths'> {
   const options = { settings: {}, known: new Set<string>(), types: new Set<string>() }
   return emitCell(readCell(code), options).cell
 }
 
 /** Return the words of the compiled code whose positions in the cell have another word. */
-function misplaced({ code, lineMap }: Omit<CompiledCell, 'files'>, source: string): string[] {
+function misplaced({ code, lineMap }: Omit<CompiledCell, 'files' | 'paths'>, source: string): string[] {
   const lines = source.split('\n')
   return code.split('\n').flatMap((line, index) =>
     [...line.matchAll(/(?<![$.\w"])[a-zA-Z]+/gu)].flatMap(({ 0: word, index: column }) => {
