@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ChangeEvent } from '@community-lab/contract'
 import type { Kysely } from 'kysely'
 import type { Owner } from '../domain/asker.ts'
+import { createTurns } from '../http/turns.ts'
 import { channels, type Notifications } from '../postgres/notifications.ts'
 import type { Tables } from '../postgres/tables.ts'
 import { formatCursor } from './cursor.ts'
@@ -33,6 +34,9 @@ const againAfterMs = 500
 const ringSize = 2_000
 const ringBytes = 32 * 1024 * 1024
 
+/** Readers who are behind what is in memory read from the database, this many at a time: a thousand of them must not take all connections from nodes and changes. */
+const readersBehind = { atOnce: 2, restShare: 0, waitingOfOne: 10_000, waiting: 10_000 } as const
+
 /** Options of {@link openEventFeed}. */
 export interface EventFeedOptions {
   readonly db: Kysely<Tables>
@@ -47,6 +51,7 @@ export async function openEventFeed(options: EventFeedOptions): Promise<EventFee
   const ending = new AbortController()
   const { signal } = ending
   const isEnding = (): boolean => signal.aborted
+  const turns = createTurns(readersBehind)
   let ring: readonly StoredEvent[] = []
   let newest = (await readRange(db)).last
 
@@ -89,10 +94,17 @@ export async function openEventFeed(options: EventFeedOptions): Promise<EventFee
 
   return {
     range: () => readRange(db),
-    after(id) {
+    async after(id) {
       const oldest = ring[0]?.event.id
-      if (oldest === undefined || id < oldest - 1) return readAfter(db, id)
-      return Promise.resolve(ring.slice(id - oldest + 1, id - oldest + 1 + maxEventsPerRead))
+      if (oldest === undefined || id < oldest - 1) {
+        const end = await turns.take('readers', signal)
+        try {
+          return await readAfter(db, id)
+        } finally {
+          end()
+        }
+      }
+      return ring.slice(id - oldest + 1, id - oldest + 1 + maxEventsPerRead)
     },
     async one(id) {
       const inRing = ring.find(({ event }) => event.id === id)
