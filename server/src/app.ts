@@ -41,9 +41,9 @@ import { invitationRoutes } from './route/invitations.ts'
 import { logInRoutes } from './route/log-in.ts'
 import { mailRoutes } from './route/mail.ts'
 import { agentRoutes, nodeRoutes } from './route/nodes.ts'
-import { passwordPageRoutes } from './route/password-page.ts'
 import { hostRoutes, islandRoutes, serverResourceRoutes } from './route/places.ts'
 import { requestRoutes } from './route/requests.ts'
+import { secretPageRoutes } from './route/secret-pages.ts'
 import { serverRoutes } from './route/server.ts'
 import { sliceRoutes } from './route/slices.ts'
 import { sliverRoutes } from './route/slivers.ts'
@@ -247,7 +247,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     tokenRoutes(routes, context)
     logInRoutes(routes, logIn)
     invitationRoutes(routes, { ...logIn, resets })
-    passwordPageRoutes(routes)
+    secretPageRoutes(routes)
     unsubscribeRoutes(routes, registry)
     mailRoutes(routes, { registry, smtp, mail })
     eventRoutes(routes, context)

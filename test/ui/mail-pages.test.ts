@@ -40,7 +40,7 @@ it('the link of an invitation leads to a page that sets the password, and keeps 
   await set(password, 'another')
   await page.getByText('The two passwords are not the same.').waitFor()
   await set('short')
-  await page.getByText('It was not set: the password cannot be taken').waitFor()
+  await page.getByText('It was not done: the password cannot be taken').waitFor()
   await set(password)
   await page.getByText('User red has this password now.').waitFor()
   const body = { username: 'red', password }

@@ -100,6 +100,8 @@ export const routes = {
   redeemInvitation: '/api/users/ctl/redeem-invitation/',
   /** POST a ResetPassword, without a token: a mail by which a user sets a new password. */
   resetPassword: '/api/users/ctl/reset-password/',
+  /** POST a ConfirmEmail, without a token: an e-mail address becomes its user's. */
+  confirmEmail: '/api/users/ctl/confirm-email/',
   /** POST a ChangeAuth. */
   userChangeAuth: '/api/users/{id}/ctl/change-auth/',
   /** POST an AuthTokenAdd, for the user who asks. */

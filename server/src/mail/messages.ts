@@ -53,6 +53,32 @@ function linkMail(
   return { subject: `Community-Lab: ${subject}`, ...layOut(blocks) }
 }
 
+/** The mail by which an e-mail address becomes a user's. */
+export function addressMail({ site, user, secret, expiresOn }: LinkFacts): Message {
+  const blocks: readonly Block[] = [
+    `Hello ${user},`,
+    `you have given this address as yours to the testbed at ${site}. It becomes yours there when you open this page. If it was not you, there is nothing to do.`,
+    { href: `${site}/confirm-email#${secret}` },
+    'Without a browser, run this command, and give the part after the # as the secret:',
+    { command: `community-lab user confirm-email --url ${site}` },
+    `The link works once, until ${timeOf(expiresOn)}.`,
+  ]
+  return { subject: 'Community-Lab: confirm your e-mail address', ...layOut(blocks) }
+}
+
+/** The mail to an address that somebody gives as theirs although it is another user's. */
+export function takenAddressMail({
+  site,
+  user,
+  owner,
+}: LinkFacts & { readonly owner: string }): Message {
+  const blocks = [
+    `Hello ${owner},`,
+    `user ${user} of the testbed at ${site} has given this address as theirs. It is yours, and stays so: there is nothing to do. If you have both names, take the address from ${owner} first.`,
+  ]
+  return { subject: 'Community-Lab: this e-mail address is yours already', ...layOut(blocks) }
+}
+
 /** The mail that tells a user of a change of how they log in, so that a change by somebody else does not go unseen. */
 export function noticeMail({
   site,

@@ -2,6 +2,7 @@ import { sql, type Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import { addDataArchives } from './migration/data-archives.ts'
 import { addEventOwners } from './migration/event-owners.ts'
+import { addAddressSecrets } from './migration/address-secrets.ts'
 import { addGroupTemplates } from './migration/group-templates.ts'
 import { addHistory } from './migration/history.ts'
 import { addMails } from './migration/mails.ts'
@@ -42,6 +43,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0021-notifications': { up: addNotifications },
   '0022-similar-names': { up: refuseSimilarUsers },
   '0023-past-indexes': { up: addPastIndexes },
+  '0024-address-secrets': { up: addAddressSecrets },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

@@ -342,8 +342,10 @@ export interface JournalTable {
 export interface InvitationTable {
   id: GeneratedAlways<number>
   user_id: number
-  /** Whether an operator has made it, or the user has asked for it. */
-  kind: Generated<'invitation' | 'reset'>
+  /** Whether an operator has made it, the user has asked for it, or it confirms an e-mail address. */
+  kind: Generated<'invitation' | 'reset' | 'address'>
+  /** The address that it confirms. */
+  email: string | null
   secret_sha256: Buffer
   expires_on: Date
 }

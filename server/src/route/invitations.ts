@@ -1,4 +1,6 @@
 import {
+  ConfirmEmail,
+  EmailConfirmed,
   Invitation,
   InvitationRedeem,
   InvitationRedeemed,
@@ -10,6 +12,7 @@ import {
 } from '@community-lab/contract'
 import type { FastifyInstance } from 'fastify'
 import { addressOf, fullAddressOf } from '../http/asker.ts'
+import { confirmEmail } from '../registry/write/addresses.ts'
 import { inviteUser, redeemInvitation } from '../registry/write/invitations.ts'
 import type { LogInContext } from '../registry/write/log-in.ts'
 import type { PasswordResets } from '../registry/write/password-resets.ts'
@@ -60,6 +63,19 @@ export function invitationRoutes(app: FastifyInstance, context: InvitationRouteC
           'If there is such a user, and they have an e-mail address, a mail is on its way to it. Its link is valid for an hour.',
       } satisfies ResetAsked)
     },
+  )
+  app.post<{ Body: ConfirmEmail }>(
+    routes.confirmEmail,
+    {
+      config: { right: 'log in' },
+      schema: {
+        tags,
+        summary: 'Confirm an e-mail address by the secret of a mail to it',
+        body: ConfirmEmail,
+        response: { 200: EmailConfirmed },
+      },
+    },
+    (request) => confirmEmail(context, request.body, fullAddressOf(request)),
   )
   app.post<{ Body: InvitationRedeem }>(
     routes.redeemInvitation,

@@ -1,9 +1,11 @@
 import {
+  EmailConfirmed,
   Invitation,
   InvitationRedeemed,
   path as pathOf,
   ResetAsked,
   routes,
+  type ConfirmEmail,
   type InvitationRedeem,
   type Invite,
   type ResetPassword,
@@ -72,6 +74,17 @@ export function addUserInvitation(user: Command, context: Context): void {
       const asked = await client.ask(ResetAsked, routes.resetPassword, { method: 'POST', body })
       if (options.json === true) printJson(context, asked)
       else context.out.write(`${asked.detail}\n`)
+    })
+  leaf(user, 'confirm-email', 'make an e-mail address yours by the secret of a mail to it')
+    .option('--url <url>', 'the server, where no credentials name it')
+    .action(async (options: PrintOptions & { readonly url?: string }) => {
+      const base = options.url?.replace(/\/+$/u, '') ?? urlOf(context)
+      const [secret = ''] = await context.askSecrets(['Secret'])
+      const body: ConfirmEmail = { secret }
+      const client = createClient({ base, signal: context.signal })
+      const done = await client.ask(EmailConfirmed, routes.confirmEmail, { method: 'POST', body })
+      if (options.json === true) printJson(context, done)
+      else context.out.write(`${done.email} is the address of user ${done.name}\n`)
     })
   leaf(user, 'redeem', 'set your password by the one-time secret of an invitation or of a mail')
     .option('--url <url>', 'the server, where no credentials name it')

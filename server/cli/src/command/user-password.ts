@@ -96,6 +96,13 @@ async function change(
     printJson(context, changed)
     return
   }
+  const { unconfirmed_email: unconfirmed } = changed
+  if (unconfirmed !== undefined) {
+    context.out.write(
+      `a mail is on its way to ${unconfirmed}; it is the address of user ${whom.name} when its link was opened, or after: community-lab user confirm-email\n`,
+    )
+    return
+  }
   const what = body.password === undefined ? 'e-mail address' : 'password'
   const left =
     body.password === undefined || changed.tokens_left === 0

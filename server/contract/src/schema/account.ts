@@ -55,6 +55,9 @@ export type ChangeAuth = Static<typeof ChangeAuth>
 export const AuthChanged = Type.Object({
   detail: Type.String(),
   tokens_left: Type.Integer({ description: 'how many of the user’s own tokens are still valid' }),
+  unconfirmed_email: Type.Optional(
+    Type.String({ description: 'the address that becomes the user’s by the link of a mail to it' }),
+  ),
 })
 export type AuthChanged = Static<typeof AuthChanged>
 
@@ -83,6 +86,17 @@ export type ResetPassword = Static<typeof ResetPassword>
 /** The answer to {@link ResetPassword}. It is the same whether there is such a user or not. */
 export const ResetAsked = Type.Object({ detail: Type.String() })
 export type ResetAsked = Static<typeof ResetAsked>
+
+/** Confirm an e-mail address by the secret of a mail to it. */
+export const ConfirmEmail = Type.Object(
+  { secret: Type.String({ pattern: '^[A-Za-z0-9_-]{20,200}$' }) },
+  { additionalProperties: false },
+)
+export type ConfirmEmail = Static<typeof ConfirmEmail>
+
+/** Whose e-mail address it is now. */
+export const EmailConfirmed = Type.Object({ user: Ref, name: Name, email: Type.String() })
+export type EmailConfirmed = Static<typeof EmailConfirmed>
 
 /** Set a password by an invitation or by the secret of a reset. `end_tokens` ends also the tokens that the user has made. */
 export const InvitationRedeem = Type.Object(

@@ -2,7 +2,14 @@ import Type, { type Static } from 'typebox'
 import { nullable, Ref, Time } from './common.ts'
 
 /** What a mail of the server is for. */
-export const MailKind = Type.Enum(['invitation', 'reset', 'notice', 'digest', 'test'] as const)
+export const MailKind = Type.Enum([
+  'invitation',
+  'reset',
+  'address',
+  'notice',
+  'digest',
+  'test',
+] as const)
 export type MailKind = Static<typeof MailKind>
 
 /** A mail that was not sent yet, or not at all. Its text is shown to nobody. */

@@ -2,9 +2,10 @@ import { LabError, type AuthChanged, type ChangeAuth, type Role } from '@communi
 import { found } from '../../domain/found.ts'
 import { findWeakness } from '../../domain/password-rule.ts'
 import type { Change } from '../change.ts'
+import { askToConfirm } from './addresses.ts'
 import { claimName } from './claim-name.ts'
+import { endInvitations } from './end-invitations.ts'
 import { checkPassword, type LogInContext } from './log-in.ts'
-import { withdrawMails } from './mails.ts'
 import { sendNotice } from './notices.ts'
 import { revokeTokens } from './revoke-tokens.ts'
 
@@ -49,7 +50,10 @@ export async function changeAuth(
   const guess = { user: `addresses of ${by.userId}`, address: by.address, isKnown: true }
   const isGuess = typeof email === 'string' && by.role !== 'operator'
   if (isGuess) attempts.begin(guess)
-  const owner = { name: user.name, email: email === undefined ? user.email : email }
+  // Where mail is sent, an address becomes a user's only when they have read a mail to it. Operators answer for what they set.
+  const unconfirmed = mail !== null && isGuess && email !== user.email ? { mail, email } : null
+  const isKept = email === undefined || unconfirmed !== null
+  const owner = { name: user.name, email: isKept ? user.email : email }
   const problem = password === undefined ? null : findWeakness(password, owner)
   if (problem !== null) throw new LabError('LAB_AUTH_PASSWORD_WEAK', { problem })
   const hashed = password === undefined ? user.password : await passwords.hash(password)
@@ -76,12 +80,12 @@ export async function changeAuth(
       email ?? '',
       change.tx
         .updateTable('users')
-        .set({ email: owner.email, password: hashed })
+        .set({ ...(isKept ? {} : { email: owner.email }), password: hashed })
         .where('id', '=', id)
         .execute(),
     )
     change.trace('user', 'updated', id)
-    const isMoved = email !== undefined && email !== user.email
+    const isMoved = owner.email !== user.email
     // A secret in a mail to the address of before, which may be somebody else's, would set another password.
     if (password !== undefined || isMoved) await endInvitations(change, id)
     if (password !== undefined)
@@ -90,16 +94,21 @@ export async function changeAuth(
     if (password !== undefined && user.password !== null)
       await sendNotice(change, { ...told, what: 'The password' })
     if (isMoved) await sendNotice(change, { ...told, what: 'The e-mail address' })
-    const members = [
-      ...(password === undefined ? [] : ['password']),
-      ...(email === undefined ? [] : ['email']),
-    ]
+    if (unconfirmed !== null) await askToConfirm(change, { user, ...unconfirmed })
+    const members = [...(password === undefined ? [] : ['password']), ...(isKept ? [] : ['email'])]
     return {
-      detail: `User ${members.join(', ')} changed successfully`,
+      detail: [
+        ...(members.length === 0 ? [] : [`User ${members.join(', ')} changed successfully`]),
+        ...(unconfirmed === null
+          ? []
+          : ['A mail was sent to the new address, which becomes the user’s by its link']),
+      ].join('. '),
+      ...(unconfirmed === null ? {} : { unconfirmed_email: unconfirmed.email }),
       tokens_left: await countTokens(change, id),
     }
   })
-  if (isGuess) attempts.succeed(guess)
+  // Each mail to an address counts, because it may be a stranger's.
+  if (isGuess && unconfirmed === null) attempts.succeed(guess)
   return changed
 }
 
@@ -121,12 +130,6 @@ export async function endLogIns(change: Change, { userId, keptId, all }: Ending)
     .execute()
   const ids = rows.flatMap(({ id }) => (id === keptId ? [] : [id]))
   if (ids.length > 0) await revokeTokens(change, { ids })
-}
-
-/** End the one-time secrets of a user, and their mails: each would set another password. */
-export async function endInvitations(change: Change, userId: number): Promise<void> {
-  await change.tx.deleteFrom('invitations').where('user_id', '=', userId).execute()
-  await withdrawMails(change, userId, ['invitation', 'reset'])
 }
 
 /** Return the number of valid tokens that a user has made. */

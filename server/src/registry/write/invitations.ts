@@ -13,7 +13,8 @@ import { found } from '../../domain/found.ts'
 import { findWeakness } from '../../domain/password-rule.ts'
 import { invitationMail } from '../../mail/messages.ts'
 import { actAsUser } from '../actor.ts'
-import { countTokens, endInvitations, endLogIns } from './change-auth.ts'
+import { countTokens, endLogIns } from './change-auth.ts'
+import { endInvitations } from './end-invitations.ts'
 import { makeLogIn, type LogInContext } from './log-in.ts'
 import { enqueueMail, withdrawMails } from './mails.ts'
 import { sendNotice } from './notices.ts'
@@ -92,6 +93,7 @@ export async function redeemInvitation(
     .select(['users.id', 'users.name', 'users.email', 'users.is_active', 'users.password'])
     .select('invitations.kind')
     .where('secret_sha256', '=', secretSha256)
+    .where('kind', '<>', 'address')
     .where('expires_on', '>', new Date())
     .executeTakeFirst()
   if (user?.is_active !== true) throw new LabError('LAB_AUTH_INVITATION_REFUSED', {})

@@ -124,6 +124,7 @@ const people: readonly Case[] = [
     route: routes.redeemInvitation,
     body: { secret: 'x'.repeat(20), password: 'x' },
   },
+  { method: 'POST', route: routes.confirmEmail, body: { secret: 'x'.repeat(20) } },
   { method: 'POST', route: routes.resetPassword, body: { username: 'x' } },
   { method: 'POST', route: routes.userChangeAuth, spare: 'member', body: { email: null } },
   { method: 'POST', route: routes.mailTest },
