@@ -81,5 +81,7 @@ async function migrate(db: Kysely<Tables>): Promise<void> {
 
 /** Return the URL of a database without its password. That of a socket has a user and no host, which is no URL to Node.js. */
 function describe(url: string): string {
+  // A PostgreSQL at a Unix socket has no host, which other URLs must have.
+  if (!URL.canParse(url)) return url.replace(/^(\w+:\/\/[^:@/]*):[^@/]*@/u, '$1@')
   return url.replace(/^(\w+:\/\/[^:@/]*):[^@/]*@/u, '$1@').replace(/([?&]password=)[^&]*/u, '$1')
 }
