@@ -71,7 +71,8 @@ export async function* followChanges<T>(
       signal.throwIfAborted()
       if (cursor === null || (LabError.is(error) && !error.retryable)) throw error
       failures += 1
-      yield { is: 'lost', reason: messageOf(error) }
+      const why = messageOf(error)
+      yield { is: 'lost', reason: LabError.is(error) ? why : `the connection broke (${why})` }
       await delay(backoffMs(backoff, failures), undefined, { signal })
     }
   }

@@ -1,18 +1,11 @@
 import { path, routes, type AuditEntry, type Token, type User } from '@community-lab/contract'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { aReport, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+import { describe, expect, it } from 'vitest'
+import { aReport, type TestbedWorld } from '../world/testbed.ts'
+import { useTestbed } from './bed.ts'
 
-let testbeds: Testbeds
 let world: TestbedWorld
-beforeAll(async () => {
-  testbeds = await startTestbeds('embedded')
-  world = await testbeds.start()
-})
-afterAll(async () => {
-  await world[Symbol.asyncDispose]()
-  await testbeds[Symbol.asyncDispose]()
-})
+useTestbed((bed) => ({ world } = bed))
 
 const read = async (query: string) =>
   (await world.ask(world.operator, 'GET', `${routes.audit}?${query}`)).json<AuditEntry[]>()

@@ -1,21 +1,13 @@
 import { path, routes, type Group, type GroupRequest } from '@community-lab/contract'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { readEvents, type EventReader } from '../world/events.ts'
-import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
-import { peopleOf, type People, type Person } from './people.ts'
+import type { TestbedWorld } from '../world/testbed.ts'
+import { useTestbed } from './bed.ts'
+import type { People, Person } from './people.ts'
 
-let testbeds: Testbeds
 let world: TestbedWorld
 let people: People
-beforeAll(async () => {
-  testbeds = await startTestbeds('embedded')
-  world = await testbeds.start()
-  people = peopleOf(world)
-})
-afterAll(async () => {
-  await world[Symbol.asyncDispose]()
-  await testbeds[Symbol.asyncDispose]()
-})
+useTestbed((bed) => ({ world, people } = bed))
 
 /** What a reader is told of, up to a change of n2 that everybody is told. */
 async function untilMark(reader: EventReader): Promise<readonly string[]> {

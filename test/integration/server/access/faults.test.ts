@@ -1,23 +1,15 @@
 import { path, routes, type AuditEntry, type GroupRequest } from '@community-lab/contract'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { removeOldAudit } from '../../../../server/src/registry/audit-trail.ts'
 import { readEvents } from '../world/events.ts'
-import { makeToken, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
-import { answerOf, peopleOf, type People } from './people.ts'
+import { makeToken, type TestbedWorld } from '../world/testbed.ts'
+import { useTestbed } from './bed.ts'
+import { answerOf, type People } from './people.ts'
 
-let testbeds: Testbeds
 let world: TestbedWorld
 let people: People
-beforeAll(async () => {
-  testbeds = await startTestbeds('embedded')
-  world = await testbeds.start()
-  people = peopleOf(world)
-})
-afterAll(async () => {
-  await world[Symbol.asyncDispose]()
-  await testbeds[Symbol.asyncDispose]()
-})
+useTestbed((bed) => ({ world, people } = bed))
 
 describe('an operator’s token for another', () => {
   it('is made for a user there is: a name with a typing error makes no user', async () => {

@@ -5,23 +5,15 @@ import {
   type GroupRequest,
   type NodeTarget,
 } from '@community-lab/contract'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
-import { answerOf, peopleOf, type People, type Person } from './people.ts'
+import { describe, expect, it } from 'vitest'
+import type { TestbedWorld, Testbeds } from '../world/testbed.ts'
+import { useTestbed } from './bed.ts'
+import { answerOf, type People, type Person } from './people.ts'
 
 let testbeds: Testbeds
 let world: TestbedWorld
 let people: People
-beforeAll(async () => {
-  testbeds = await startTestbeds('embedded')
-  // Each test has users and groups of its own.
-  world = await testbeds.start()
-  people = peopleOf(world)
-})
-afterAll(async () => {
-  await world[Symbol.asyncDispose]()
-  await testbeds[Symbol.asyncDispose]()
-})
+useTestbed((bed) => ({ testbeds, world, people } = bed))
 
 const aPerson = () => people.aPerson()
 const aGroup = (admin: Person, allowed: object = {}) => people.aGroup(admin, allowed)

@@ -6,24 +6,19 @@ import {
   type InvitationRedeemed,
 } from '@community-lab/contract'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+import { describe, expect, it } from 'vitest'
+import type { TestbedWorld } from '../world/testbed.ts'
+import { useTestbed } from './bed.ts'
 import { password, passwordsOf, type Passwords } from './passwords.ts'
-import { answerOf, peopleOf, type People, type Person } from './people.ts'
+import { answerOf, type People, type Person } from './people.ts'
 
-let testbeds: Testbeds
 let world: TestbedWorld
 let people: People
 let passwords: Passwords
-beforeAll(async () => {
-  testbeds = await startTestbeds('embedded')
-  world = await testbeds.start()
-  people = peopleOf(world)
+useTestbed((bed) => {
+  world = bed.world
+  people = bed.people
   passwords = passwordsOf(world, people)
-})
-afterAll(async () => {
-  await world[Symbol.asyncDispose]()
-  await testbeds[Symbol.asyncDispose]()
 })
 
 const headers = { accept: acceptOf() }

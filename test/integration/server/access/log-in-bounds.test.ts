@@ -6,24 +6,16 @@ import {
   type LoggedIn,
   type SessionBegun,
 } from '@community-lab/contract'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { createAttempts } from '../../../../server/src/access/attempts.ts'
 import { checkPassword } from '../../../../server/src/registry/write/log-in.ts'
-import { makeToken, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
-import { answerOf, peopleOf, type People, type Person } from './people.ts'
+import { makeToken, type TestbedWorld } from '../world/testbed.ts'
+import { useTestbed } from './bed.ts'
+import { answerOf, type People, type Person } from './people.ts'
 
-let testbeds: Testbeds
 let world: TestbedWorld
 let people: People
-beforeAll(async () => {
-  testbeds = await startTestbeds('embedded')
-  world = await testbeds.start()
-  people = peopleOf(world)
-})
-afterAll(async () => {
-  await world[Symbol.asyncDispose]()
-  await testbeds[Symbol.asyncDispose]()
-})
+useTestbed((bed) => ({ world, people } = bed))
 
 const password = 'a bicycle on the roof'
 const headers = { accept: 'application/problem+json' }

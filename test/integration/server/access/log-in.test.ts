@@ -8,25 +8,20 @@ import {
   type User,
 } from '@community-lab/contract'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { removeEndedTokens } from '../../../../server/src/registry/write/revoke-tokens.ts'
-import { makeToken, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
+import { makeToken, type TestbedWorld } from '../world/testbed.ts'
+import { useTestbed } from './bed.ts'
 import { password, passwordsOf, type Passwords } from './passwords.ts'
-import { answerOf, peopleOf, type People, type Person } from './people.ts'
+import { answerOf, type People, type Person } from './people.ts'
 
-let testbeds: Testbeds
 let world: TestbedWorld
 let people: People
 let passwords: Passwords
-beforeAll(async () => {
-  testbeds = await startTestbeds('embedded')
-  world = await testbeds.start()
-  people = peopleOf(world)
+useTestbed((bed) => {
+  world = bed.world
+  people = bed.people
   passwords = passwordsOf(world, people)
-})
-afterAll(async () => {
-  await world[Symbol.asyncDispose]()
-  await testbeds[Symbol.asyncDispose]()
 })
 
 const problems = { accept: 'application/problem+json' }

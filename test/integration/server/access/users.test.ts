@@ -7,31 +7,22 @@ import {
   type User,
 } from '@community-lab/contract'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { readEvents } from '../world/events.ts'
 import {
   askToEnroll,
   makeTincKey,
   makeToken,
-  startTestbeds,
   type TestbedWorld,
   type Testbeds,
 } from '../world/testbed.ts'
+import { useTestbed } from './bed.ts'
 import { answerOf, peopleOf, type People, type Person } from './people.ts'
 
 let testbeds: Testbeds
 let world: TestbedWorld
 let people: People
-beforeAll(async () => {
-  testbeds = await startTestbeds('embedded')
-  // Each test has users and groups of its own.
-  world = await testbeds.start()
-  people = peopleOf(world)
-})
-afterAll(async () => {
-  await world[Symbol.asyncDispose]()
-  await testbeds[Symbol.asyncDispose]()
-})
+useTestbed((bed) => ({ testbeds, world, people } = bed))
 
 const aPerson = () => people.aPerson()
 const aGroup = (admin: Person, allowed: object = {}) => people.aGroup(admin, allowed)
