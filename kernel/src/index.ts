@@ -30,7 +30,7 @@ export type {
   NodePast,
   PastOptions,
 } from './sliver/past.ts'
-export type { Slice } from './sliver/slice.ts'
+export type { Slice, SliceTemplate } from './sliver/slice.ts'
 export type { UploadOptions } from './sliver/slivers.ts'
 export type { SliverOrNode } from './sliver/slice-handle.ts'
 export type { SliceOptions, Slices } from './sliver/slices.ts'

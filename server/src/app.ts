@@ -57,8 +57,11 @@ import { repeat } from './registry/repeat.ts'
 import { sendDueDigests } from './registry/write/digests.ts'
 import { createPasswordResets } from './registry/write/password-resets.ts'
 import { describeOwnServer } from './registry/write/servers.ts'
+import { readImages } from './registry/write/template-versions.ts'
 import { ensureCertificate, type ServerCertificate } from './tls/certificate.ts'
 import { tunnelPlugin } from './tunnel/tunnel.ts'
+import { createBlobs } from './upload/blobs.ts'
+import { openUploads } from './upload/uploads.ts'
 import { version } from './version.ts'
 
 /** Options of {@link buildApp}. */
@@ -121,6 +124,14 @@ export async function buildApp(options: AppOptions): Promise<App> {
     onError,
   })
   const feed = await openEventFeed({ db: database.db, notifications, onError })
+  const uploads = await openUploads({
+    dir: join(dataDir, 'uploads'),
+    minFreeBytes: configuration.minFreeMiB * 1024 ** 2,
+    onError,
+  })
+  const readUsed = (): Promise<ReadonlySet<string>> => readImages(database.db)
+  const images = createBlobs({ dir: imageDir, extension: '.tar.gz', readUsed })
+  await images.removeUnused()
 
   const app: FastifyInstance = Fastify({
     loggerInstance: logger,
@@ -141,6 +152,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     await stopDigests?.()
     await resets[Symbol.asyncDispose]()
     await sender?.[Symbol.asyncDispose]()
+    await uploads[Symbol.asyncDispose]()
     await feed[Symbol.asyncDispose]()
     await notifications[Symbol.asyncDispose]()
     await dataFiles[Symbol.asyncDispose]()
@@ -156,7 +168,10 @@ export async function buildApp(options: AppOptions): Promise<App> {
   await app.register(cors, {
     origin: [...origins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: ['etag', 'link', 'location'],
+    exposedHeaders: [
+      ...['etag', 'link', 'location'],
+      ...['tus-resumable', 'upload-expires', 'upload-length', 'upload-offset'],
+    ],
     maxAge: 600,
     // The route of OPTIONS answers what is no question of a browser.
     strictPreflight: false,
@@ -215,7 +230,8 @@ export async function buildApp(options: AppOptions): Promise<App> {
     mgmtPrefix,
     httpsPort: configuration.listen?.port ?? 0,
     contact: { url: configuration.communityUrl, certificateSha256: certificate.sha256 },
-    imageDir,
+    images,
+    uploads,
     dataFiles,
     version,
   }

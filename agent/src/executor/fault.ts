@@ -1,9 +1,16 @@
-import { LabError, messageOf, type ErrorCode, type MemberError } from '@community-lab/contract'
+import {
+  faultyImage,
+  LabError,
+  messageOf,
+  type ErrorCode,
+  type MemberError,
+} from '@community-lab/contract'
 import type { StepKind } from '../plan/step.ts'
 
 /** The member of a sliver that causes a failure, by error code, if the code is more precise than the step. */
 const memberOfCode: Partial<Record<ErrorCode, string>> = {
-  LAB_TEMPLATE_CHECKSUM: '/template/image_sha256',
+  LAB_TEMPLATE_CHECKSUM: faultyImage,
+  LAB_TEMPLATE_BROKEN: faultyImage,
   LAB_SLIVER_NO_ROOM: '/resources',
   LAB_TEMPLATE_NO_ROOM: '/template',
   LAB_DATA_UNREACHABLE: '/data_uri',

@@ -40,6 +40,14 @@ export interface CallSignal {
   readonly signal?: AbortSignal
 }
 
+/** A version of a template. */
+export interface SliceTemplate {
+  /** It counts from 1. `slices.ensure(…, { template: 'tiny@1' })` names it. */
+  readonly version: number
+  /** The SHA-256 of its image, in hexadecimal digits. */
+  readonly sha256: string
+}
+
 /** A slice: the slivers of an experiment, one on each of its nodes. Its members are as the server last reported them. */
 export class Slice implements SliceHandle {
   readonly #session: Session
@@ -64,6 +72,16 @@ export class Slice implements SliceHandle {
   /** The slivers, in the order of the ids of their nodes. */
   get slivers(): readonly Sliver[] {
     return this.#slivers
+  }
+
+  /** The version of the template that the slivers are made of. It never changes, so a paper can name it. null: the slice has no template or no image yet. */
+  get template(): SliceTemplate | null {
+    const {
+      template,
+      template_version: version = null,
+      template_sha256: sha256 = null,
+    } = this.#object.sliver_defaults
+    return template === null || version === null || sha256 === null ? null : { version, sha256 }
   }
 
   /** When the slice ends with all its slivers, unless it is renewed. Its measurements stay. */

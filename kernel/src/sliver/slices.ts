@@ -40,7 +40,10 @@ import { Slice, type CallSignal } from './slice.ts'
 
 /** The configuration of a slice. */
 export interface SliceOptions {
-  /** The name of the template: the file system of new slivers. */
+  /**
+   * The name of the template: the file system of new slivers. `tiny@2` names a version. Without one, a slice that has the template keeps its version, and a new
+   * slice gets the newest public one.
+   */
   readonly template: string
   /** The nodes, or their names. */
   readonly nodes: readonly (string | { readonly name: string })[]
@@ -84,7 +87,8 @@ export class Slices {
    * @example
    * const slice = await lab.slices.ensure('crawl', { template: 'tiny', nodes, data: { 'root/crawl.sh': script, 'root/seeds.txt': seeds } })
    *
-   * @throws {@link LabError} LAB_SLICE_WOULD_LOSE, LAB_SLICE_NO_CAPACITY, LAB_SLICE_UNKNOWN_NODE, LAB_SLICE_UNKNOWN_TEMPLATE, LAB_SLICE_NODE_NOT_IN_PRODUCTION,
+   * @throws {@link LabError} LAB_SLICE_WOULD_LOSE, LAB_SLICE_NO_CAPACITY, LAB_SLICE_UNKNOWN_NODE, LAB_SLICE_UNKNOWN_TEMPLATE, LAB_TEMPLATE_NO_VERSION,
+   * LAB_TEMPLATE_NOT_PUBLIC, LAB_SLICE_NODE_NOT_IN_PRODUCTION,
    * LAB_SLICE_ARCH_MISMATCH, LAB_GROUP_QUOTA, LAB_DATA_QUOTA, LAB_ARGUMENT_INVALID, LAB_GROUP_UNCLEAR, LAB_GROUP_NOT_ALLOWED, LAB_AUTH_FORBIDDEN, LAB_REQUEST_INVALID.
    */
   async ensure(name: string, options: SliceOptions): Promise<Slice> {

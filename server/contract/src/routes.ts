@@ -30,7 +30,14 @@ export const routes = {
   template: '/api/templates/{id}/',
   /** PUT the .tar.gz, operators, header `x-sha256` optional. */
   templateUploadImage: '/api/templates/{id}/ctl/upload-image/',
-  templateImage: '/api/templates/{id}/image.tar.gz',
+  /** GET: the unfinished uploads of images. POST with Tus-Resumable, Upload-Length: begin one. */
+  templateUploads: '/api/templates/{id}/uploads/',
+  /** GET, HEAD, PATCH, DELETE, by the tus protocol. */
+  templateUpload: '/api/templates/{id}/uploads/{upload}/',
+  /** GET, PATCH a TemplateVersionPatch, DELETE. */
+  templateVersion: '/api/templates/{id}/versions/{version}/',
+  /** GET: the image of a version. */
+  templateImage: '/api/templates/{id}/versions/{version}/image.tar.gz',
   slices: '/api/slices/',
   slice: '/api/slices/{id}/',
   /** PUT a SliceSpec: 201 when the slice was created, 200 when it existed. */

@@ -11,6 +11,7 @@ export const functionAnswers: Readonly<Record<string, FunctionAnswer>> = {
   [routes.nodeReboot]: { status: 200, detail: 'Node instructed to reboot' },
   [routes.sliceReset]: { status: 202, detail: 'Slice instructed to reset' },
   [routes.sliceRenew]: { status: 200, detail: 'Slice renewed for 30 days' },
+  [routes.templateUploadImage]: { status: 200, detail: 'File uploaded correctly' },
   [routes.sliverUpdate]: { status: 202, detail: 'Sliver instructed to update' },
 }
 

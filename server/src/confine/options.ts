@@ -1,4 +1,4 @@
-import { LabError, routes } from '@community-lab/contract'
+import { LabError, routes, tusVersion } from '@community-lab/contract'
 import type { FastifyInstance } from 'fastify'
 import { pathOf } from '../http/methods.ts'
 
@@ -19,6 +19,12 @@ export function optionsRoute(app: FastifyInstance): void {
         const resource = app.resourceOf(request)
         if (resource === null)
           throw new LabError('LAB_NOT_FOUND', { kind: 'resource', id: path.slice(0, 200) })
+        // A client of resumable uploads asks what the server speaks. Source: tus 1.0.0, OPTIONS.
+        if (resource.url.includes('/uploads/'))
+          void reply
+            .header('tus-version', tusVersion)
+            .header('tus-resumable', tusVersion)
+            .header('tus-extension', 'creation,expiration,termination')
         const name = path === routes.base ? 'Base' : nameOf(path)
         const description = `${resource.methods.join(', ')}; described at ${routes.docs}`
         return reply.send({ name, description, renders: ['application/json'], parses })

@@ -9,8 +9,11 @@ import {
   type ResourceRequest,
   type SliceSpec,
   type Template,
+  type TemplateVersion,
+  parseTemplateName,
 } from '@community-lab/contract'
 import { mostSlivers } from './lends.ts'
+import { chooseVersion, type KeptTemplate } from './template-choice.ts'
 
 /** What {@link admitSlice} needs to know. */
 export interface AdmissionContext {
@@ -18,6 +21,8 @@ export interface AdmissionContext {
   readonly nodes: readonly Node[]
   /** Every template. */
   readonly templates: readonly Template[]
+  /** The template that the slice has; null: none. */
+  readonly kept: KeptTemplate | null
   /** The resources of the slice's present slivers, by the name of the node. */
   readonly present: ReadonlyMap<string, readonly ResourceRequest[]>
 }
@@ -25,6 +30,7 @@ export interface AdmissionContext {
 /** What was admitted. */
 export interface Admission {
   readonly template: Template
+  readonly version: TemplateVersion
   /** The nodes, in the order of the spec. */
   readonly nodes: readonly Node[]
   /** The resources of each sliver: all of them, requested or by default. */
@@ -44,12 +50,12 @@ export function isReserved(name: ResourceName): boolean {
 /**
  * Check a slice against the testbed before anything is reserved: its template, names, states, architectures and free resources.
  *
- * @throws {@link LabError} LAB_SLICE_UNKNOWN_TEMPLATE, LAB_TEMPLATE_NO_IMAGE, LAB_SLICE_UNKNOWN_NODE, LAB_SLICE_NODE_NOT_IN_PRODUCTION,
+ * @throws {@link LabError} LAB_SLICE_UNKNOWN_TEMPLATE, LAB_TEMPLATE_NO_IMAGE, LAB_TEMPLATE_NO_VERSION, LAB_SLICE_UNKNOWN_NODE, LAB_SLICE_NODE_NOT_IN_PRODUCTION,
  * LAB_SLICE_ARCH_MISMATCH, LAB_SLICE_NO_CAPACITY.
  */
 export function admitSlice(spec: SliceSpec, context: AdmissionContext): Admission {
-  const { nodes: known, templates, present } = context
-  const template = findTemplate(spec, templates)
+  const { nodes: known, present } = context
+  const { template, version } = findTemplate(spec, context)
   const byName = new Map(known.map((node) => [node.name, node]))
   const nodes = spec.nodes.map((name) => {
     const node = byName.get(name)
@@ -72,7 +78,7 @@ export function admitSlice(spec: SliceSpec, context: AdmissionContext): Admissio
       ? []
       : [`node ${name} may fail: not ready since ${notReady.since}, for ${notReady.reason}`],
   )
-  return { template, nodes, resources, warnings }
+  return { template, version, nodes, resources, warnings }
 }
 
 /** Return every resource with its requested or default amount. The last request for a resource counts. */
@@ -85,11 +91,20 @@ export function completeResources(requests: readonly ResourceRequest[]): Resourc
   }))
 }
 
-function findTemplate(spec: SliceSpec, templates: readonly Template[]): Template {
-  const template = templates.find((each) => each.name === spec.template && each.is_active)
+/**
+ * Find the template of a slice and its version.
+ *
+ * @throws {@link LabError} LAB_SLICE_UNKNOWN_TEMPLATE, LAB_TEMPLATE_NO_IMAGE, LAB_TEMPLATE_NO_VERSION.
+ */
+export function findTemplate(
+  spec: Pick<SliceSpec, 'name' | 'template'>,
+  { templates, kept }: Pick<AdmissionContext, 'templates' | 'kept'>,
+): Pick<Admission, 'template' | 'version'> {
+  const { name, version } = parseTemplateName(spec.template)
+  const template = templates.find((each) => each.name === name && each.is_active)
   if (template === undefined) {
     const known = templates.filter((each) => each.is_active).map((each) => each.name)
-    const suggestion = nearestName(spec.template, known)
+    const suggestion = nearestName(name, known)
     throw new LabError('LAB_SLICE_UNKNOWN_TEMPLATE', {
       slice: spec.name,
       template: spec.template,
@@ -97,9 +112,7 @@ function findTemplate(spec: SliceSpec, templates: readonly Template[]): Template
       known,
     })
   }
-  if (template.image_sha256 === null)
-    throw new LabError('LAB_TEMPLATE_NO_IMAGE', { template: template.name })
-  return template
+  return { template, version: chooseVersion(template, { version, kept }) }
 }
 
 /** A request for slivers, as far as it is known to be right. */

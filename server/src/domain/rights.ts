@@ -161,6 +161,7 @@ export const rights = {
   'make a template': { may: sliceAdmins, object: 'unnamed', changes: true },
   'change a template': { may: sliceAdmins, object: 'template', changes: true },
   'upload a template’s image': { may: sliceAdmins, object: 'template', changes: true },
+  'read uploads to a template': { may: sliceAdmins, object: 'template', changes: false },
   'remove a template': { may: sliceAdmins, object: 'template', changes: true },
   'make a template public': { may: operators, object: 'none', changes: true },
   // For the image of a template that is not public. Nodes unpack it for their slivers; an owner of a node has its token.

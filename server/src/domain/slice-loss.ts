@@ -3,7 +3,9 @@ import {
   type ResourceRequest,
   type SliceSpec,
   type Sliver,
+  templateName,
   type Template,
+  type TemplateVersion,
 } from '@community-lab/contract'
 
 /** The changes of a slice's slivers when a spec is applied. Ids are those of nodes. */
@@ -44,11 +46,20 @@ export interface WantedSlivers {
   readonly nodes: readonly Node[]
   readonly resources: readonly ResourceRequest[]
   readonly template: Template
-  /** The previous template; null: none. */
-  readonly templateBefore: { readonly id: number; readonly name: string } | null
+  readonly version: TemplateVersion
+  /** The previous template and its version; null: none. */
+  readonly templateBefore: TemplateBefore | null
   /** The SHA-256 of the slice's data archive, and of the previous one; null: none. */
   readonly data: string | null
   readonly dataBefore: string | null
+}
+
+/** The template that a slice had. */
+export interface TemplateBefore {
+  readonly id: number
+  readonly name: string
+  /** null: it had no image. */
+  readonly version: number | null
 }
 
 /** Compare the present slivers of a slice with the wanted ones. */
@@ -81,10 +92,13 @@ export function compareSlivers(
 function whyRemade(
   sliver: Sliver,
   resources: readonly ResourceRequest[],
-  { template, templateBefore, data, dataBefore }: Omit<WantedSlivers, 'nodes' | 'resources'>,
+  wants: Omit<WantedSlivers, 'nodes' | 'resources'>,
 ): string | null {
-  if (templateBefore?.id !== template.id)
-    return `its template becomes ${template.name} instead of ${templateBefore?.name ?? 'none'}`
+  const { template, version, templateBefore: before, data, dataBefore } = wants
+  if (before?.id !== template.id)
+    return `its template becomes ${template.name} instead of ${before?.name ?? 'none'}`
+  if (before.version !== version.version)
+    return `its template becomes ${templateName(template.name, version.version)} instead of ${templateName(before.name, before.version)}`
   // A sliver with data of its own keeps it.
   if (data !== dataBefore && (sliver.data_sha256 ?? null) === null)
     return `its data becomes ${nameOf(data)} instead of ${nameOf(dataBefore)}`

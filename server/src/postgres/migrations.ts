@@ -17,6 +17,7 @@ import { addPasswords } from './migration/passwords.ts'
 import { addReadiness } from './migration/readiness.ts'
 import { refuseSimilarUsers } from './migration/similar-names.ts'
 import { addSliceWarnings } from './migration/slice-warnings.ts'
+import { addTemplateVersions } from './migration/template-versions.ts'
 
 /** All steps of the schema, in order. A step that was released is never changed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -44,6 +45,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0022-similar-names': { up: refuseSimilarUsers },
   '0023-past-indexes': { up: addPastIndexes },
   '0024-address-secrets': { up: addAddressSecrets },
+  '0025-template-versions': { up: addTemplateVersions },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

@@ -42,6 +42,7 @@ export interface Tables {
   readonly hosts: HostTable
   readonly templates: TemplateTable
   readonly data_archives: DataArchiveTable
+  readonly template_versions: TemplateVersionTable
   readonly slices: SliceTable
   readonly slice_owners: SliceOwnerTable
   readonly slivers: SliverTable
@@ -209,9 +210,20 @@ export interface TemplateTable {
   is_active: boolean
   /** The group that looks after it; null: the operators. */
   group_id: number | null
+  /** Whether one of its versions is public. Without versions: whether the first one that an operator uploads will be. */
   is_public: Generated<boolean>
-  image_sha256: string | null
-  image_size_bytes: number | null
+  /** The number of its latest version, also when that was removed; 0: it had none. */
+  last_version: Generated<number>
+}
+
+/** The images of templates. A row's image never changes. */
+export interface TemplateVersionTable {
+  template_id: number
+  version: number
+  image_sha256: string
+  image_size_bytes: number
+  is_public: boolean
+  created_on: GeneratedAlways<Date>
 }
 
 /** The data archives that groups have uploaded. The files are named by their SHA-256, so groups with the same content share one. */
@@ -237,6 +249,8 @@ export interface SliceTable {
   set_state: SliceSetState
   default_instance_sn: Generated<number>
   default_template_id: number | null
+  /** null: the template had no image when it was chosen. */
+  default_template_version: number | null
   default_set_state: SliceSetState
   default_resources: Json<ResourceRequest[]>
   /** The data archive of slivers that have none of their own. */

@@ -79,17 +79,18 @@ export async function readNodeTargets(
  */
 async function readProbeTemplates(tx: Db): Promise<readonly TargetTemplate[]> {
   const rows = await tx
-    .selectFrom('templates')
-    .select(['id', 'name', 'type', 'node_archs', 'is_active', 'image_sha256'])
-    .where('is_public', '=', true)
+    .selectFrom('template_versions')
+    .innerJoin('templates', 'templates.id', 'template_versions.template_id')
+    .select(['id', 'name', 'type', 'node_archs', 'is_active', 'version', 'image_sha256'])
+    .where('template_versions.is_public', '=', true)
     .where('is_active', '=', true)
-    .where('image_sha256', 'is not', null)
     .orderBy(
       ({ exists, selectFrom }) =>
         exists(
           selectFrom('slivers')
             .innerJoin('slices', 'slices.id', 'slivers.slice_id')
-            .whereRef('slices.default_template_id', '=', 'templates.id')
+            .whereRef('slices.default_template_id', '=', 'template_versions.template_id')
+            .whereRef('slices.default_template_version', '=', 'template_versions.version')
             .where('slivers.state', '=', 'started')
             .select('slices.id'),
         ),
@@ -97,8 +98,12 @@ async function readProbeTemplates(tx: Db): Promise<readonly TargetTemplate[]> {
     )
     .orderBy('image_size_bytes')
     .orderBy('id')
+    .orderBy('version')
     .execute()
-  return rows.map((row) => ({ ...row, image_uri: path(routes.templateImage, { id: row.id }) }))
+  return rows.map(({ version, ...row }) => ({
+    ...row,
+    image_uri: path(routes.templateImage, { id: row.id, version }),
+  }))
 }
 
 type TargetSliver = Awaited<ReturnType<typeof readTargetSlivers>>[number]
@@ -117,6 +122,11 @@ function readTargetSlivers(tx: Db, nodeIds: readonly number[]) {
           sql<string>`coalesce(slivers.data_sha256, slices.default_data_sha256)`,
         ),
     )
+    .leftJoin('template_versions', (join) =>
+      join
+        .onRef('template_versions.template_id', '=', 'slices.default_template_id')
+        .onRef('template_versions.version', '=', 'slices.default_template_version'),
+    )
     .select([
       'slivers.node_id',
       'slivers.set_state',
@@ -133,9 +143,10 @@ function readTargetSlivers(tx: Db, nodeIds: readonly number[]) {
       'templates.type',
       'templates.node_archs',
       'templates.is_active',
-      'templates.image_sha256',
       'data_archives.sha256 as data_sha256',
       'data_archives.size_bytes as data_size_bytes',
+      'template_versions.version',
+      'template_versions.image_sha256',
     ])
     .where('slivers.node_id', '=', sql<number>`any(${nodeIds}::int[])`)
     .orderBy('slices.id')
@@ -164,9 +175,9 @@ function showSliver(sliver: TargetSliver, keys: readonly string[]): NodeTarget['
             node_archs: sliver.node_archs ?? [],
             is_active: sliver.is_active ?? false,
             image_uri:
-              sliver.image_sha256 === null
+              sliver.version === null
                 ? null
-                : path(routes.templateImage, { id: sliver.template_id }),
+                : path(routes.templateImage, { id: sliver.template_id, version: sliver.version }),
             image_sha256: sliver.image_sha256,
           },
     data:

@@ -5,6 +5,8 @@ import type { DataFiles } from '../registry/data-files.ts'
 import type { FirstContact } from '../registry/write/enrollment.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { RegistryStore } from '../registry/store.ts'
+import type { Blobs } from '../upload/blobs.ts'
+import type { Uploads } from '../upload/uploads.ts'
 
 /** What the routes need. */
 export interface RouteContext {
@@ -14,8 +16,9 @@ export interface RouteContext {
   /** The server's HTTPS port, which nodes use over the management network. */
   readonly httpsPort: number
   readonly contact: FirstContact
-  /** The folder of the templates' images. */
-  readonly imageDir: string
+  /** The images of templates. */
+  readonly images: Blobs
+  readonly uploads: Uploads
   readonly dataFiles: DataFiles
   readonly version: string
 }

@@ -1,78 +1,52 @@
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import {
-  createQueue,
-  LabError,
   routes,
   Template,
   TemplateCreate,
   TemplatePatch,
+  TemplateVersion,
+  TemplateVersionPatch,
 } from '@community-lab/contract'
-import type { FastifyInstance } from 'fastify'
-import type { Readable } from 'node:stream'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { chooseGroup } from '../access/choose-group.ts'
 import { permit } from '../access/permit.ts'
 import type { Principal } from '../access/principal.ts'
-import { findRefusal } from '../domain/asker.ts'
-import { endWhenStalled } from '../http/streams.ts'
+import { readId } from '../http/id.ts'
+import { sendFile } from '../http/send-file.ts'
 import { listTemplates } from '../registry/read/lists.ts'
-import { receiveImage, removeUnusedImages } from '../registry/image.ts'
 import {
   createTemplate,
   deleteTemplate,
   patchTemplate,
-  readImages,
   readTemplate,
-  setTemplateImage,
-  usesTemplate,
 } from '../registry/write/templates.ts'
-import { imagesFull, maxGroupImagesBytes, readImageRoom } from '../registry/write/template-rules.ts'
+import {
+  publishVersion,
+  readVersion,
+  removeVersion,
+  usesVersion,
+  type VersionId,
+} from '../registry/write/template-versions.ts'
 import { changeRoutes } from './change-routes.ts'
 import { ifMatchOf, numericId, pattern, type ById, type RouteContext } from './context.ts'
 import { createRoute } from './create-route.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
+import { imageUploads } from './image-uploads.ts'
 import { readRoute } from './read-route.ts'
 
 const tags = ['templates']
-/** The largest image, in bytes. */
-const maxImageBytes = 2 * 1024 ** 3
 
 /** Routes of templates, which are root file systems for slivers. */
-export function templateRoutes(app: FastifyInstance, { registry, imageDir }: RouteContext): void {
+export function templateRoutes(app: FastifyInstance, context: RouteContext): void {
+  const { registry, images } = context
   const idOf = (request: ById): number => numericId(request, 'template')
-  // These changes run one at a time, so that a new image is not removed as unused before its template names it.
-  const inTurn = createQueue()
-  /** The groups that are uploading an image. One at a time, they cannot fill the disk beyond what they may have. */
-  const uploading = new Set<number>()
-  async function takeRoom(
-    template: Template,
-    sizeBytes: number,
-  ): Promise<Disposable & { readonly bytes: number }> {
-    const groupId = template.group?.id ?? null
-    if (groupId === null) return { bytes: maxImageBytes, [Symbol.dispose]: () => undefined }
-    const group = (await registry.groupContact(groupId))?.name ?? String(groupId)
-    if (uploading.has(groupId)) throw new LabError('LAB_TEMPLATE_UPLOADING', { group })
-    uploading.add(groupId)
-    const end = (): void => void uploading.delete(groupId)
-    try {
-      const left = await readImageRoom(registry.db, template)
-      if (left === 0 || sizeBytes > left) throw imagesFull(group, maxGroupImagesBytes - left)
-      return { bytes: Math.min(maxImageBytes, left), [Symbol.dispose]: end }
-    } catch (error) {
-      end()
-      throw error
-    }
-  }
-  /** Return the asking node when a sliver on it is made of a template. */
+  /** Return the asking node when a sliver on it is made of a version. */
   async function findItsNode(
     { nodeId }: Principal,
-    { id }: Template,
+    version: VersionId,
   ): Promise<{ nodeId?: number }> {
     if (nodeId === null) return {}
-    const isUsed = await usesTemplate(registry.db, { nodeId, templateId: id })
-    return isUsed ? { nodeId } : {}
+    return (await usesVersion(registry.db, nodeId, version)) ? { nodeId } : {}
   }
   listRoute(app, {
     url: routes.templates,
@@ -122,97 +96,73 @@ export function templateRoutes(app: FastifyInstance, { registry, imageDir }: Rou
     right: 'remove a template',
     tags,
     summary: 'Remove a template that no slice uses',
-    remove: (request) =>
-      inTurn(async () => {
-        await deleteTemplate(registry, idOf(request), ifMatchOf(request))
-        await removeUnusedImages(imageDir, await readImages(registry))
+    remove: async (request) => {
+      await deleteTemplate(registry, idOf(request), ifMatchOf(request))
+      await images.removeUnused()
+    },
+  })
+  app.get(
+    pattern(routes.templateVersion),
+    {
+      config: { right: 'read the testbed' },
+      schema: { tags, summary: 'Read a version', response: { 200: TemplateVersion } },
+    },
+    async (request: OfVersion) => (await readVersion(registry, versionOf(request))).version,
+  )
+  app.patch<{ Params: { id: string; version: string }; Body: TemplateVersionPatch }>(
+    pattern(routes.templateVersion),
+    {
+      config: { right: 'make a template public' },
+      schema: {
+        tags,
+        summary: 'Let all groups use a version, or only its own',
+        body: TemplateVersionPatch,
+        response: { 200: TemplateVersion },
+      },
+    },
+    (request) =>
+      publishVersion(registry, versionOf(request), {
+        isPublic: request.body.is_public,
+        ifMatch: ifMatchOf(request),
       }),
-  })
-  // An image is streamed to disk. It has a scope of its own, because only this route accepts such bodies.
-  void app.register((scope, _options, done) => {
-    const types = ['application/gzip', 'application/x-gzip', 'application/octet-stream']
-    scope.addContentTypeParser(types, (_request, body, parsed) => parsed(null, body))
-    scope.put<{ Params: { id: string }; Body: Readable }>(
-      pattern(routes.templateUploadImage),
-      {
-        bodyLimit: maxImageBytes,
-        config: { right: 'upload a template’s image' },
-        // Refuse it before the body is read.
-        onRequest: (request, _reply, next) => {
-          if (Number(request.headers['content-length'] ?? 0) > maxImageBytes)
-            throw new LabError('LAB_REQUEST_TOO_LARGE', { limitBytes: maxImageBytes })
-          next()
-        },
-        schema: {
-          tags,
-          summary: 'Upload its image, a .tar.gz; the header x-sha256 is checked when it is there',
-          consumes: ['application/gzip'],
-          response: { 200: Template },
-        },
-      },
-      async (request) => {
-        const template = await readTemplate(registry, idOf(request))
-        requirePublisher(template, request.principal)
-        const expected = request.headers['x-sha256']
-        using room = await takeRoom(template, Number(request.headers['content-length'] ?? 0))
-        await using image = await receiveImage(imageDir, request.body, {
-          template: template.name,
-          expectedSha256: typeof expected === 'string' ? expected : null,
-          maxBytes: room.bytes,
-        })
-        return await inTurn(async () => {
-          // A large image takes long, and its sender may have lost the right meanwhile.
-          await request.permitAgain()
-          await image.keep()
-          const changed = await setTemplateImage(registry, template.id, image, (locked) =>
-            requirePublisher(locked, request.principal),
-          )
-          await removeUnusedImages(imageDir, await readImages(registry))
-          return changed
-        })
-      },
-    )
-    done()
-  })
+  )
+  app.delete(
+    pattern(routes.templateVersion),
+    {
+      config: { right: 'remove a template' },
+      schema: { tags, summary: 'Remove a version that no slice uses' },
+    },
+    async (request: OfVersion, reply) => {
+      await removeVersion(registry, versionOf(request), ifMatchOf(request))
+      await images.removeUnused()
+      return reply.code(204).send()
+    },
+  )
+  imageUploads(app, context)
   app.get(
     pattern(routes.templateImage),
     {
       config: { right: 'read the testbed' },
-      schema: { tags, summary: 'Its image', produces: ['application/gzip'] },
+      schema: { tags, summary: 'The image of a version', produces: ['application/gzip'] },
     },
-    async (request: ById, reply) => {
-      const template = await readTemplate(registry, idOf(request))
-      const { name, group, image_sha256: sha256 } = template
-      if (!template.is_public)
+    async (request: OfVersion, reply) => {
+      const at = versionOf(request)
+      const { template, version } = await readVersion(registry, at)
+      const groupId = template.group?.id ?? null
+      if (!version.is_public)
         permit(request.principal, 'read a template’s image', {
-          owner: {
-            groupId: group?.id ?? null,
-            ...(await findItsNode(request.principal, template)),
-          },
-          group: await registry.groupContact(group?.id ?? null),
+          owner: { groupId, ...(await findItsNode(request.principal, at)) },
+          group: await registry.groupContact(groupId),
         })
-      if (sha256 === null) throw new LabError('LAB_TEMPLATE_NO_IMAGE', { template: name })
-      const file = join(imageDir, `${sha256}.tar.gz`)
-      const { size } = await stat(file)
-      void reply.type('application/gzip').header('etag', `"${sha256}"`)
-      endWhenStalled(reply.raw)
-      return reply.header('content-length', size).send(createReadStream(file))
+      const { image_sha256: sha256 } = version
+      const file = images.path(sha256)
+      return sendFile(request, reply, { file, etag: sha256, type: 'application/gzip' })
     },
   )
 }
 
-/**
- * Require that somebody may replace the image of a template. An operator who makes a template public vouches for the image that it has then, so only operators
- * replace it: slices of other groups would run it.
- *
- * @throws {@link LabError} LAB_AUTH_FORBIDDEN.
- */
-function requirePublisher({ is_public: isPublic }: Template, principal: Principal): void {
-  if (!isPublic || findRefusal('make a template public', principal, {}) === null) return
-  throw new LabError('LAB_AUTH_FORBIDDEN', {
-    action: 'replace the image of a public template',
-    role: principal.role,
-    needs: 'the token of an operator',
-    next: 'make another template, and ask an operator to make that public',
-  })
+type OfVersion = FastifyRequest<{ Params: { id: string; version: string } }>
+
+function versionOf({ params }: OfVersion): VersionId {
+  return { id: readId(params.id, 'template'), version: readId(params.version, 'version') }
 }

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseHostFile, type Host } from '@community-lab/contract'
@@ -100,12 +101,30 @@ it('leaves a folder as it was when the host cannot be registered', async () => {
 })
 
 it('adds a template of one’s group, which an operator publishes, and removes it', async () => {
+  const none = await attempt(
+    world.red,
+    'template',
+    'add',
+    'own',
+    await place.write('own.zip', 'PK'),
+  )
+  expect([none.code, none.err]).toEqual([2, expect.stringContaining('is no .tar.gz file')])
+  expect(await run(world.red, 'template', 'list')).not.toContain('own')
   const file = await place.write('own.tar.gz', image)
   await run(world.red, 'template', 'add', 'own', file)
-  expect(await run(world.red, 'template', 'list')).toMatch(/own +red +no +yes +x86_64/u)
+  expect(await run(world.red, 'template', 'list')).toMatch(/own +red +no +yes +x86_64 +1/u)
   const refused = await attempt(world.red, 'template', 'publish', 'own')
   expect(refused.err).toContain('it needs the token of an operator; ask an operator of the testbed')
-  expect(await run(world.operator, 'template', 'publish', 'own')).toBe('template own is public\n')
+  expect(await run(world.operator, 'template', 'publish', 'own')).toBe('template own@1 is public\n')
+  const second = await place.write('second.tar.gz', gzipSync('second'))
+  expect(await run(world.red, 'template', 'add', 'own', second)).toContain(
+    'slices get own@1 unless they name own@2; an operator can publish it',
+  )
+  expect(await run(world.red, 'template', 'show', 'own')).toMatch(/2 +no .*\n +1 +yes/u)
+  await run(world.operator, 'template', 'publish', 'own@2')
+  const one = await attempt(world.red, 'template', 'remove', 'own@1')
+  expect(one.err).toContain('removing template own@1 deletes its image')
+  await run(world.red, 'template', 'remove', 'own@1', '--yes')
   await run(world.operator, 'template', 'unpublish', 'own')
   expect(await run(world.red, 'template', 'list')).toMatch(/own +red +no/u)
   const asked = await attempt(world.red, 'template', 'remove', 'own')

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { LabError, messageOf } from '@community-lab/contract'
 import { isProcessGone } from '../../errno.ts'
@@ -51,7 +52,7 @@ export async function runCommand(
     ([code, by]: unknown[]) => (code === 0 ? null : `ended with ${String(code ?? by)}`),
     messageOf,
   )
-  const done = Promise.all([ended, text(child.stdout), text(child.stderr)])
+  const done = Promise.all([ended, text(child.stdout), textStart(child.stderr)])
   const [problem, out, said] = (await unlessStuck(done, child, signal)) ?? ['it was killed', '', '']
   signal?.throwIfAborted()
   if (problem === null) return out
@@ -85,6 +86,17 @@ async function unlessStuck<T>(
     signal?.removeEventListener('abort', giveUpSoon)
     for (const timer of timers) clearTimeout(timer)
   }
+}
+
+/** The most characters of a command's standard error that are kept. A stranger's archive may have tar write a line for each of a million files. */
+const mostSaid = 64 * 1024
+
+/** Read a stream to its end, and return the start of it. */
+async function textStart(stream: Readable): Promise<string> {
+  let start = ''
+  for await (const chunk of stream.setEncoding('utf8') as AsyncIterable<string>)
+    start += chunk.slice(0, mostSaid - start.length)
+  return start
 }
 
 function killGroup({ pid }: ChildProcess): void {

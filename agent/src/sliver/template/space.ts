@@ -6,10 +6,17 @@ export interface SpaceGuard extends Disposable {
   readonly signal: AbortSignal
 }
 
+/** The most files of a template. Debian's full desktop has fewer. */
+const mostFiles = 500_000
+/** The share of a disk's files (inodes) that must stay free for slivers and the node itself. */
+const filesKept = 0.1
+
 /** Options of {@link guardSpace}. */
 export interface SpaceGuardOptions {
-  /** Make the error of a disk that is too full. */
-  readonly tooFull: (keptMiB: number) => LabError
+  /** Make the error of a disk that is too full; `isOutOfFiles`: it lacks files (inodes), not bytes. */
+  readonly tooFull: (keptMiB: number, isOutOfFiles: boolean) => LabError
+  /** Make the error of a task that makes more files than it may. Default: it may make any number. */
+  readonly tooMany?: (mostFiles: number) => LabError
   /** Return the disk space that must stay free, in MiB. */
   readonly keptMiB: () => number
   readonly signal: AbortSignal
@@ -19,21 +26,26 @@ export interface SpaceGuardOptions {
 const everyMs = 100
 
 /**
- * Return a signal for a task that fills the disk of a folder. It is aborted with the error of `tooFull` when less than `keptMiB` of the disk is free.
+ * Return a signal for a task that fills the disk of a folder. It is aborted with the error of `tooFull` when less than `keptMiB` of the disk, or a tenth of its files,
+ * is free; and with that of `tooMany`, if it is given, when more files come than an image may have.
  * @throws {@link LabError} that of `tooFull` when so little is free already.
  */
 export async function guardSpace(
   folder: string,
-  { tooFull, keptMiB, signal }: SpaceGuardOptions,
+  { tooFull, tooMany, keptMiB, signal }: SpaceGuardOptions,
 ): Promise<SpaceGuard> {
   const full = new AbortController()
 
   async function look(): Promise<void> {
-    const { bavail, bsize } = await statfs(folder)
+    const { bavail, bsize, files, ffree } = await statfs(folder)
     const kept = keptMiB()
-    if (bavail * bsize < kept * 2 ** 20) full.abort(tooFull(kept))
+    // Some file systems make files as they need them, and count none.
+    const isOutOfFiles = files > 0 && ffree < files * filesKept
+    if (bavail * bsize < kept * 2 ** 20 || isOutOfFiles) full.abort(tooFull(kept, isOutOfFiles))
+    else if (tooMany !== undefined && freeBefore - ffree > mostFiles) full.abort(tooMany(mostFiles))
   }
 
+  const { ffree: freeBefore } = await statfs(folder)
   await look()
   full.signal.throwIfAborted()
   const timer = setInterval(() => {

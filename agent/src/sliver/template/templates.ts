@@ -6,6 +6,7 @@ import { LabError, type SliverTarget } from '@community-lab/contract'
 import { exists, isErrno } from '../../errno.ts'
 import { runCommand } from '../host/command.ts'
 import { guardSpace } from './space.ts'
+import { unpack } from './unpack.ts'
 
 /** A template as the target state describes it. */
 export type TemplateTarget = NonNullable<SliverTarget['template']>
@@ -35,7 +36,7 @@ export interface HeldTemplate extends Disposable {
 export interface Templates {
   /**
    * Fetch a template if it is not here, and keep it until the result is disposed of.
-   * @throws {@link LabError} LAB_TEMPLATE_NO_IMAGE, LAB_TEMPLATE_CHECKSUM, LAB_TEMPLATE_NO_ROOM, LAB_CONNECTION_FAILED, LAB_SLIVER_COMMAND_FAILED.
+   * @throws {@link LabError} LAB_TEMPLATE_NO_IMAGE, LAB_TEMPLATE_CHECKSUM, LAB_TEMPLATE_NO_ROOM, LAB_TEMPLATE_BROKEN, LAB_CONNECTION_FAILED.
    */
   hold(template: TemplateTarget | null, options: HoldOptions): Promise<HeldTemplate>
   /** Tell whether a template is here. */
@@ -126,9 +127,11 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
     const archive = `${made}.tar.gz`
     try {
       const { name } = template
-      const tooFull = (keptMiB: number): LabError =>
-        new LabError('LAB_TEMPLATE_NO_ROOM', { template: name, keptMiB })
-      using space = await guardSpace(dir, { tooFull, ...options })
+      const tooFull = (keptMiB: number, isOutOfFiles: boolean): LabError =>
+        new LabError('LAB_TEMPLATE_NO_ROOM', { template: name, keptMiB, isOutOfFiles })
+      const tooMany = (most: number): LabError =>
+        new LabError('LAB_TEMPLATE_BROKEN', { template: name, reason: `it has over ${most} files` })
+      using space = await guardSpace(dir, { tooFull, tooMany, ...options })
       const { signal } = space
       const found = await download(await fetchImage(uri, signal), archive, signal)
       if (found !== sha256) {
@@ -137,7 +140,7 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
       }
       await mkdir(made)
       await chmod(made, 0o755)
-      await unpack(archive, made, signal)
+      await unpack(archive, made, { template: template.name, signal })
       await rename(made, root)
       await measure(sha256)
       return root
@@ -236,18 +239,4 @@ async function download(
     await handle.close()
   }
   return hash.digest('hex')
-}
-
-/**
- * Unpack an archive with the user and group ids in it. Devices are left out, wherever they are in it: the runtime makes those of a sliver, and any other would be a
- * way to the hardware of the node. When this returns, all files are on the disk.
- */
-async function unpack(archive: string, to: string, signal: AbortSignal): Promise<void> {
-  const owners = ['--numeric-owner', '--same-owner', '--same-permissions']
-  const devices = ['--exclude=./dev/*', '--exclude=dev/*']
-  const argv = ['tar', '--extract', '--gzip', ...owners, ...devices, '--file', archive, '-C', to]
-  await runCommand(argv, { signal })
-  const isDevice = ['(', '-type', 'b', '-o', '-type', 'c', ')']
-  await runCommand(['find', to, '-xdev', ...isDevice, '-delete'], { signal })
-  await runCommand(['sync', '--file-system', to], { signal })
 }

@@ -1,38 +1,26 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { pipeline } from 'node:stream/promises'
-import type { Arch, Group } from '@community-lab/contract'
+import type { Group } from '@community-lab/contract'
 import {
   archs,
-  LabError,
   path as pathOf,
   routes,
   Template,
-  type TemplateCreate,
-  type TemplatePatch,
+  parseTemplateName,
+  templateName,
 } from '@community-lab/contract'
 import { Option, type Command } from 'commander'
 import Type from 'typebox'
 import type { Context } from '../context.ts'
-import { connectServer, findCredentials } from '../credentials.ts'
-import { createClient, type Client } from '../http/client.ts'
+import { connectServer } from '../credentials.ts'
+import type { Client } from '../http/client.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, printRows, type PrintOptions } from '../output/print.ts'
 import { listGroups } from './lists.ts'
 import { findNamed } from './name.ts'
 import { destroyer, leaf, viewer } from './option.ts'
 import { nameOf } from './people.ts'
+import { addTemplateBuild } from './template-build.ts'
+import { addImage, type AddOptions } from './template-image.ts'
 import { showView, type ViewOptions } from './view.ts'
-
-/** An image of some hundred MiB takes long on a link of a community network. */
-const uploadTimeoutMs = 600_000
-
-interface AddOptions extends PrintOptions {
-  readonly arch: readonly Arch[]
-  readonly description?: string
-  readonly group?: string
-}
 
 /** `community-lab template …` */
 export function addTemplate(program: Command, context: Context): void {
@@ -48,7 +36,10 @@ export function addTemplate(program: Command, context: Context): void {
         }),
     }),
   )
-  leaf(template, 'add <name> <image>', 'add a template, or give one a new image (.tar.gz)')
+  leaf(template, 'show <name>', 'a template with its versions').action(
+    async (name: string, options: PrintOptions) => show(context, name, options),
+  )
+  leaf(template, 'add <name> <image>', 'add a template, or a new version of one (.tar.gz)')
     .addOption(
       new Option('--arch <arch...>', 'processors that it is for')
         .choices(archs)
@@ -60,35 +51,26 @@ export function addTemplate(program: Command, context: Context): void {
       'the group that it is for (default: yours; an operator’s is for all)',
     )
     .action((name: string, image: string, options: AddOptions) =>
-      add(context, { name, image, ...options }),
+      addImage(context, { name, image, ...options }),
     )
+  addTemplateBuild(template, context)
   for (const [verb, isPublic, help] of [
-    ['publish', true, 'let slices of all groups use a template (operators)'],
-    ['unpublish', false, 'let only slices of its own group use a template (operators)'],
+    ['publish', true, 'let slices of all groups use a version; default: the newest (operators)'],
+    [
+      'unpublish',
+      false,
+      'let only slices of its own group use a version; default: all (operators)',
+    ],
   ] as const)
-    leaf(template, `${verb} <name>`, help).action(async (name: string, options: PrintOptions) => {
-      const client = connectServer(context)
-      const { uri } = await findTemplate(client, name)
-      const body: TemplatePatch = { is_public: isPublic }
-      const changed = await client.ask(Template, uri, { method: 'PATCH', body })
-      if (options.json === true) printJson(context, changed)
-      else
-        context.out.write(`template ${changed.name} is ${isPublic ? 'public' : 'for its group'}\n`)
-    })
-  destroyer(template, 'remove <name>', 'remove a template that no slice uses').action(
-    async (name: string, options: ConfirmOptions) => {
-      const client = connectServer(context)
-      const { id, uri, name: known } = await findTemplate(client, name)
-      await requireYes(context, options, {
-        deed: `removing template ${known}`,
-        costs: 'deletes its image',
-        question: 'Remove it?',
-      })
-      await client.do(uri, { method: 'DELETE' })
-      if (options.json === true) printJson(context, { template: id, removed: true })
-      else context.out.write(`template ${known} is removed\n`)
-    },
-  )
+    leaf(template, `${verb} <name[@version]>`, help).action(
+      async (text: string, options: PrintOptions) =>
+        publish(context, text, { ...options, isPublic }),
+    )
+  destroyer(
+    template,
+    'remove <name[@version]>',
+    'remove a template, or one of its versions, that no slice uses',
+  ).action((text: string, options: ConfirmOptions) => remove(context, text, options))
 }
 
 const columns = (groups: readonly Group[]) => [
@@ -102,6 +84,11 @@ const columns = (groups: readonly Group[]) => [
   { title: 'ACTIVE', show: ({ is_active }: Template) => (is_active ? 'yes' : 'no') },
   { title: 'FOR', show: ({ node_archs }: Template) => node_archs.join(', ') },
   {
+    title: 'VERSION',
+    show: ({ version = null }: Template) => version,
+    align: 'right' as const,
+  },
+  {
     title: 'BYTES',
     show: ({ image_size_bytes }: Template) => image_size_bytes,
     align: 'right' as const,
@@ -113,55 +100,70 @@ async function findTemplate(client: Client, name: string): Promise<Template> {
   return findNamed('template', await client.ask(Type.Array(Template), routes.templates), name)
 }
 
-interface NewTemplate extends AddOptions {
-  readonly name: string
-  readonly image: string
-}
-
-async function add(context: Context, wanted: NewTemplate): Promise<void> {
-  const { size, sha256 } = await inspectImage(wanted.image)
-  await requireGzip(wanted.image)
-  const { url, token } = findCredentials(context)
-  const { signal } = context
-  const client = createClient({ base: url, token, signal, timeoutMs: uploadTimeoutMs })
-  const templates = await client.ask(Type.Array(Template), routes.templates)
-  const body: TemplateCreate = {
-    name: wanted.name,
-    node_archs: [...wanted.arch],
-    ...(wanted.description === undefined ? {} : { description: wanted.description }),
-    ...(wanted.group === undefined
-      ? {}
-      : { group: { id: findNamed('group', await listGroups(client), wanted.group).id } }),
+async function show(context: Context, name: string, options: PrintOptions): Promise<void> {
+  const client = connectServer(context)
+  const found = await findTemplate(client, name)
+  if (options.json === true) {
+    printJson(context, found)
+    return
   }
-  const { id } =
-    templates.find(({ name }) => name === wanted.name) ??
-    (await client.ask(Template, routes.templates, { method: 'POST', body }))
-  const made = await client.ask(Template, pathOf(routes.templateUploadImage, { id }), {
-    method: 'PUT',
-    file: { bytes: createReadStream(wanted.image), sizeBytes: size, type: 'application/gzip' },
-    headers: { 'x-sha256': sha256 },
-  })
-  if (wanted.json === true) printJson(context, made)
-  else context.out.write(`template ${made.name}: ${size} bytes, SHA-256 ${sha256}\n`)
-}
-
-/** Refuse what the server would refuse after the template is made, which would stay without an image. @throws {@link LabError} LAB_CLI_USAGE. */
-async function requireGzip(file: string): Promise<void> {
-  const start = (await createReadStream(file, { end: 1 }).toArray()) as Buffer[]
-  // Source: RFC 1952, section 2.3.1.
-  if (Buffer.concat(start).equals(Buffer.of(0x1f, 0x8b))) return
-  throw new LabError('LAB_CLI_USAGE', {
-    problem: `the image ${file} is no .tar.gz file; tar -czf makes one`,
+  const { group, is_active: isActive, node_archs: archs, description } = found
+  const groups = group === null ? [] : await listGroups(client)
+  const owner = group === null ? 'the operators' : `group ${nameOf(groups, group)}`
+  const active = isActive ? '' : ', not active'
+  context.out.write(`template ${found.name} of ${owner}, for ${archs.join(', ')}${active}\n`)
+  if (description !== '') context.out.write(`${description}\n`)
+  printRows(context, found.versions ?? [], {
+    ...options,
+    columns: [
+      { title: 'VERSION', show: ({ version }) => version, align: 'right' },
+      { title: 'PUBLIC', show: ({ is_public }) => (is_public ? 'yes' : 'no') },
+      { title: 'SINCE', show: ({ created_on }) => created_on.slice(0, 16) },
+      { title: 'BYTES', show: ({ image_size_bytes }) => image_size_bytes, align: 'right' },
+      { title: 'SHA-256', show: ({ image_sha256 }) => image_sha256 },
+    ],
+    none: 'no image yet',
   })
 }
 
-async function inspectImage(file: string): Promise<{ size: number; sha256: string }> {
-  try {
-    const { size } = await stat(file)
-    const hash = createHash('sha256')
-    await pipeline(createReadStream(file), hash)
-    return { size, sha256: hash.digest('hex') }
-  } catch (cause) {
-    throw new LabError('LAB_CLI_NO_FILE', { what: 'image', file }, { cause })
+async function publish(
+  context: Context,
+  text: string,
+  { isPublic, ...options }: PrintOptions & { readonly isPublic: boolean },
+): Promise<void> {
+  const client = connectServer(context)
+  const { name, version } = parseTemplateName(text)
+  const { id, uri } = await findTemplate(client, name)
+  // What was read is what is published: not a version that somebody adds meanwhile.
+  const body = { is_public: isPublic }
+  const changed =
+    version === null
+      ? await client.change(Template, uri, () => body)
+      : await client
+          .do(pathOf(routes.templateVersion, { id, version }), { method: 'PATCH', body })
+          .then(() => client.ask(Template, uri))
+  if (options.json === true) {
+    printJson(context, changed)
+    return
   }
+  const shown = templateName(changed.name, version ?? (isPublic ? (changed.version ?? null) : null))
+  context.out.write(`template ${shown} is ${isPublic ? 'public' : 'for its group'}\n`)
+}
+
+async function remove(context: Context, text: string, options: ConfirmOptions): Promise<void> {
+  const client = connectServer(context)
+  const { name, version } = parseTemplateName(text)
+  const { id, uri, name: known, versions = [] } = await findTemplate(client, name)
+  const shown = templateName(known, version)
+  const all = versions.length === 1 ? 'its image' : `its ${versions.length} versions`
+  await requireYes(context, options, {
+    deed: `removing template ${shown}`,
+    costs: `deletes ${version === null ? all : 'its image'}`,
+    question: 'Remove it?',
+  })
+  const gone = version === null ? uri : pathOf(routes.templateVersion, { id, version })
+  await client.do(gone, { method: 'DELETE' })
+  if (options.json === true)
+    printJson(context, { template: id, ...(version === null ? {} : { version }), removed: true })
+  else context.out.write(`template ${shown} is removed\n`)
 }

@@ -27,6 +27,11 @@ export const cliCodes = {
     false,
     (d) => `there is no ${d.what} ${d.file}; check its path`,
   ),
+  LAB_CLI_TEMPLATE_BUILD: code<{ template: string; reason: string }>(
+    0,
+    false,
+    (d) => `template ${d.template} was not built: ${d.reason}`,
+  ),
   LAB_CLI_TESTBED_RUNNING: code<{ home: string; url: string }>(
     0,
     false,

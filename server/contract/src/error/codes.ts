@@ -10,6 +10,7 @@ import { processCodes } from './process-codes.ts'
 import { requestCodes } from './request-codes.ts'
 import { telemetryCodes } from './telemetry-codes.ts'
 import { testbedCodes } from './testbed-codes.ts'
+import { uploadCodes } from './upload-codes.ts'
 import { vctCodes } from './vct-codes.ts'
 
 /** All error codes. `ERRORS.md` documents each; a test compares the two. */
@@ -17,6 +18,7 @@ export const errorCodes = {
   ...requestCodes,
   ...testbedCodes,
   ...dataCodes,
+  ...uploadCodes,
   ...groupCodes,
   ...telemetryCodes,
   ...processCodes,

@@ -123,22 +123,40 @@ export const testbedCodes = {
     (d) => `node ${d.node} cannot go from ${d.from} to ${d.to}: ${d.reason}`,
   ),
   LAB_TEMPLATE_CHECKSUM: code<{ template: string; expected: string; found: string }>(
-    422,
-    false,
-    (d) =>
-      `template ${d.template}: the image's SHA-256 is ${d.found}, expected ${d.expected}; upload it again`,
-  ),
-  LAB_TEMPLATE_NO_ROOM: code<{ template: string; keptMiB: number }>(
     0,
     true,
     (d) =>
-      `template ${d.template} does not fit on this node: with it, less than the ${d.keptMiB} MiB of disk would be left that slivers and samples have been promised; use a smaller template, or release other slices on the node`,
+      `template ${d.template}: the SHA-256 of the image that the node got is ${d.found}, expected ${d.expected}; it was damaged on its way or on the server's disk`,
+  ),
+  LAB_TEMPLATE_NO_ROOM: code<{
+    template: string
+    keptMiB: number
+    /** Whether the disk lacks files (inodes), not bytes. */
+    isOutOfFiles?: boolean
+  }>(
+    0,
+    true,
+    (d) =>
+      `template ${d.template} does not fit on this node: with it, less than ${d.isOutOfFiles === true ? 'a tenth of the files' : `the ${d.keptMiB} MiB`} of disk would be left that slivers and samples have been promised; use a smaller template, or release other slices on the node`,
+  ),
+  LAB_TEMPLATE_BROKEN: code<{ template: string; reason: string }>(
+    0,
+    false,
+    (d) =>
+      `the image of template ${d.template} cannot be unpacked: ${d.reason}; upload another image, and have the slice use that version`,
   ),
   LAB_TEMPLATE_NO_IMAGE: code<{ template: string }>(
     404,
     false,
     (d) => `template ${d.template} has no image yet; upload one`,
   ),
+  LAB_TEMPLATE_NO_VERSION: code<{ template: string; version: number; known: readonly number[] }>(
+    422,
+    false,
+    (d) =>
+      `template ${d.template} has no version ${d.version} (versions: ${d.known.join(', ') || 'none yet'}); choose one of these, or omit the version`,
+  ),
+  /** `template` is a name with a version, or without one when it has no public version. */
   LAB_TEMPLATE_NOT_PUBLIC: code<{ template: string; group: string | null }>(
     403,
     false,
@@ -154,14 +172,15 @@ export const testbedCodes = {
     409,
     false,
     (d) =>
-      `group ${d.group} has ${d.used} ${d.what} of at most ${d.limit}; remove templates that are not needed first`,
+      `group ${d.group} has ${d.used} ${d.what} of at most ${d.limit}; remove templates or versions that are not needed first`,
   ),
-  LAB_TEMPLATE_UPLOADING: code<{ group: string }>(
+  LAB_TEMPLATE_TOO_MANY_VERSIONS: code<{ template: string; limit: number }>(
     409,
-    true,
+    false,
     (d) =>
-      `an image of group ${d.group} is being uploaded; a group uploads one at a time: try again when it is done`,
+      `template ${d.template} has ${d.limit} versions already, the most that a template may have; remove some that no slice uses first`,
   ),
+  /** `template` is a name, with a version when only that was to be removed. */
   LAB_TEMPLATE_IN_USE: code<{ template: string; slices: readonly string[] }>(
     409,
     false,

@@ -14,11 +14,18 @@ import {
 } from './common.ts'
 import { dataInput, dataMembers } from './data.ts'
 import { Sliver } from './sliver.ts'
+import { TemplateName, TemplateVersionNumber } from './template.ts'
 
 /** The configuration of slivers that have none of their own. */
 export const SliverDefaults = Type.Object({
   instance_sn: Type.Integer(),
   template: nullable(Ref),
+  template_version: Type.Optional(
+    nullable(Type.Integer({ description: 'null: the template had no image when it was chosen' })),
+  ),
+  template_sha256: Type.Optional(
+    nullable({ ...Sha256, description: 'the SHA-256 of the image of that version' }),
+  ),
   set_state: SliceSetState,
   ...dataMembers,
   resources: Type.Array(ResourceRequest),
@@ -62,6 +69,7 @@ export const SliceCreate = Type.Object(
       Type.Object(
         {
           template: Type.Optional(nullable(Type.Object({ id: Id }))),
+          template_version: Type.Optional(nullable(TemplateVersionNumber)),
           set_state: Type.Optional(SliceSetState),
           ...dataInput,
           resources: Type.Optional(Type.Array(ResourceRequest, { maxItems: 16 })),
@@ -95,6 +103,9 @@ export type SlicePatch = Static<typeof SlicePatch>
  * A whole slice by name, as `slices.ensure` sends it. The server checks the whole description. It either refuses it, with the constraint and the nearest change
  * that would be accepted, or carries it out in one transaction. Sending it again changes nothing.
  *
+ * `template` is a name, or a name and a version (`tiny@2`). Without a version, a slice that has this template keeps its version; another gets the newest public
+ * one, or the newest while none is public.
+ *
  * `nodes` has names. A description that would remove slivers, or recreate them with another template, other resources or other data, is refused with LAB_SLICE_WOULD_LOSE
  * unless `may_lose` is `slivers`. Without it, a sliver stays on a node that is not listed and not in production, because the user could not list that node.
  *
@@ -107,7 +118,7 @@ export const SliceSpec = Type.Object(
     name: Name,
     group: Type.Optional(Name),
     description: Type.Optional(Description),
-    template: Name,
+    template: TemplateName,
     nodes: Type.Array(Name, { minItems: 1, maxItems: 10_000, uniqueItems: true }),
     set_state: Type.Optional(SliceSetState),
     resources: Type.Optional(Type.Array(ResourceRequest, { maxItems: 16 })),

@@ -42,6 +42,9 @@ export const ActualInterface = Type.Object({
 })
 export type ActualInterface = Static<typeof ActualInterface>
 
+/** The member that an error of a sliver names when the image of its template is at fault: it is damaged or cannot be unpacked. It is no fault of the node. */
+export const faultyImage = '/template/image_sha256'
+
 /** What a node reports of one sliver. */
 export const SliverReport = Type.Object({
   id: Type.String({ maxLength: 32 }),
@@ -71,6 +74,7 @@ export const Sliver = Type.Object(
     description: Description,
     instance_sn: Type.Integer(),
     template: nullable(Ref),
+    template_version: Type.Optional(nullable(Type.Integer())),
     ...dataMembers,
     set_state: nullable(SliceSetState),
     effective_set_state: SliceSetState,

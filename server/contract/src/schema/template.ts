@@ -1,10 +1,41 @@
 import Type, { type Static } from 'typebox'
-import { Description, Id, Name, nullable, Ref, Sha256 } from './common.ts'
+import { nameMaxLength, namePattern } from '../name.ts'
+import { Description, Id, Name, nullable, Ref, Sha256, Time } from './common.ts'
 import { Arch } from './node.ts'
 
+/** One image of a template. It never changes. It cannot be removed while a slice uses it. */
+export const TemplateVersion = Type.Object(
+  {
+    uri: Type.String(),
+    version: Type.Integer({
+      description: 'counts from 1; the number of a removed version is not given again',
+    }),
+    image_uri: Type.String(),
+    image_sha256: Sha256,
+    image_size_bytes: Type.Integer(),
+    is_public: Type.Boolean({ description: 'slices of all groups may use it' }),
+    created_on: Time,
+  },
+  { $id: 'TemplateVersion' },
+)
+export type TemplateVersion = Static<typeof TemplateVersion>
+
+/** Change a version. Only operators make it public, or for its group only. */
+export const TemplateVersionPatch = Type.Object(
+  { is_public: Type.Boolean() },
+  { additionalProperties: false },
+)
+export type TemplateVersionPatch = Static<typeof TemplateVersionPatch>
+
+/** The number of a template's version in a request. */
+export const TemplateVersionNumber = Id
+
 /**
- * A root file system for slivers: a `.tar.gz` that agents download, check by SHA-256 and share among slivers. Everybody sees it. Slices of other groups may use
- * it, and others than members of its group may download it, only if it is public.
+ * A root file system for slivers. Each uploaded image (a `.tar.gz`, which agents check by SHA-256 and share among slivers) makes a new version of it; a slice keeps
+ * the version that it was made with. Everybody sees all versions. Slices of other groups may use a version, and others than members of its group may
+ * download it, only if it is public.
+ *
+ * `version` and the `image_…` members are those of the version that a slice gets which names none: the newest public one, or the newest while none is public.
  */
 export const Template = Type.Object(
   {
@@ -18,10 +49,12 @@ export const Template = Type.Object(
     group: Type.Union([Ref, Type.Null()], {
       description: 'the group that looks after it; null: the operators',
     }),
-    is_public: Type.Boolean({ description: 'slices of all groups may use it' }),
+    is_public: Type.Boolean({ description: 'slices of all groups may use its public versions' }),
+    version: Type.Optional(nullable(Type.Integer({ description: 'null: it has no image yet' }))),
     image_uri: nullable(Type.String()),
     image_sha256: nullable(Sha256),
     image_size_bytes: nullable(Type.Integer()),
+    versions: Type.Optional(Type.Array(TemplateVersion, { description: 'newest first' })),
   },
   { $id: 'Template' },
 )
@@ -45,7 +78,7 @@ export const TemplateCreate = Type.Object(
 )
 export type TemplateCreate = Static<typeof TemplateCreate>
 
-/** Change a template. Only operators change `is_public`. */
+/** Change a template. Only operators change `is_public`: true makes its newest version public, false makes all versions private. */
 export const TemplatePatch = Type.Object(
   {
     description: Type.Optional(Description),
@@ -56,3 +89,25 @@ export const TemplatePatch = Type.Object(
   { additionalProperties: false },
 )
 export type TemplatePatch = Static<typeof TemplatePatch>
+
+/** How a slice names a template: by its name alone, or with a version, `tiny@2`. */
+export const TemplateName = Type.String({
+  pattern: namePattern.replace(/\$$/u, '(@[1-9][0-9]{0,8})?$'),
+  minLength: 1,
+  maxLength: nameMaxLength + 10,
+  description: 'a name, or a name and a version such as tiny@2',
+})
+
+/** Read a {@link TemplateName}. `version` is null when it has none. */
+export function parseTemplateName(text: string): {
+  readonly name: string
+  readonly version: number | null
+} {
+  const [, name = text, version] = /^(.*)@(\d+)$/u.exec(text) ?? []
+  return { name, version: version === undefined ? null : Number(version) }
+}
+
+/** Write a {@link TemplateName}. Without a version it is the name. */
+export function templateName(name: string, version: number | null): string {
+  return version === null ? name : `${name}@${version}`
+}

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { sql, type RawBuilder } from 'kysely'
 import { Node, parseSliverId, Slice, Sliver, Template } from '@community-lab/contract'
 import {
   boolean,
@@ -122,6 +122,7 @@ const sliceColumns: FilterColumns = {
   '/sliver_defaults/set_state': text(sql`slices.default_set_state`),
   '/sliver_defaults/data_sha256': text(sql`slices.default_data_sha256`),
   '/sliver_defaults/template/id': integer(sql`slices.default_template_id`),
+  '/sliver_defaults/template_version': integer(sql`slices.default_template_version`),
   '/slivers/_/id': sliverOf('slice'),
 }
 
@@ -141,6 +142,13 @@ const sliverColumns: FilterColumns = {
   '/instance_sn': integer(sql`slivers.instance_sn`),
   '/template/id': integer(sql`slices.default_template_id`),
   '/data_sha256': text(sql`slivers.data_sha256`),
+  '/template_version': integer(sql`slices.default_template_version`),
+}
+
+/** Select a column of the version that a template shows, see `defaultVersion`. */
+function shownVersion(column: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`select ${column} from template_versions as shown
+    where shown.template_id = templates.id order by is_public desc, version desc limit 1`
 }
 
 const templateColumns: FilterColumns = {
@@ -152,7 +160,8 @@ const templateColumns: FilterColumns = {
   '/group': object(sql`templates.group_id`),
   '/group/id': integer(sql`templates.group_id`),
   '/is_public': boolean(sql`templates.is_public`),
-  '/image_sha256': text(sql`templates.image_sha256`),
+  '/version': integer(sql`(${shownVersion(sql`version`)})`),
+  '/image_sha256': text(sql`(${shownVersion(sql`image_sha256`)})`),
   '/node_archs/_': (value) =>
     typeof value === 'string'
       ? sql<boolean>`${value} = any(templates.node_archs)`

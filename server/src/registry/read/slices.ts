@@ -8,7 +8,18 @@ export async function readSlices(
   db: Db,
   { ids, names, ...part }: Selection = {},
 ): Promise<Slice[]> {
-  let query = db.selectFrom('slices').selectAll().orderBy('id')
+  let query = db
+    .selectFrom('slices')
+    .selectAll()
+    .select((eb) =>
+      eb
+        .selectFrom('template_versions')
+        .select('image_sha256')
+        .whereRef('template_id', '=', 'slices.default_template_id')
+        .whereRef('version', '=', 'slices.default_template_version')
+        .as('template_sha256'),
+    )
+    .orderBy('id')
   if (ids !== undefined) query = query.where('id', '=', sql<number>`any(${ids}::int[])`)
   if (names !== undefined) query = query.where('name', '=', sql<string>`any(${names}::text[])`)
   const rows = await selectPart(query, part).execute()
@@ -42,6 +53,8 @@ export async function readSlices(
               uri: path(routes.template, { id: row.default_template_id }),
               id: row.default_template_id,
             },
+      template_version: row.default_template_version,
+      template_sha256: row.template_sha256,
       set_state: row.default_set_state,
       ...showData(row.group_id, row.default_data_sha256),
       resources: row.default_resources,

@@ -29,6 +29,7 @@ export async function readSlivers(
       'slices.default_set_state',
       'slices.default_template_id',
       'slices.group_id',
+      'slices.default_template_version',
     ])
     .orderBy('slivers.slice_id')
     .orderBy('slivers.node_id')
@@ -58,6 +59,7 @@ export async function readSlivers(
       template:
         template === null ? null : { uri: path(routes.template, { id: template }), id: template },
       ...showData(row.group_id, row.data_sha256),
+      template_version: row.default_template_version,
       set_state: row.set_state,
       effective_set_state: effectiveSetState(
         row.slice_set_state,

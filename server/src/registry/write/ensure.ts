@@ -6,17 +6,22 @@ import {
   type SliceSpec,
   type SliceWithSlivers,
   type Sliver,
-  type Template,
 } from '@community-lab/contract'
-import type { Admission } from '../../domain/admission.ts'
+import { findTemplate, type Admission } from '../../domain/admission.ts'
 import { growthOf, noUse, useOf } from '../../domain/quota.ts'
-import { compareSlivers, keptNodes, type SliverChanges } from '../../domain/slice-loss.ts'
+import {
+  compareSlivers,
+  keptNodes,
+  type SliverChanges,
+  type TemplateBefore,
+} from '../../domain/slice-loss.ts'
+import type { KeptTemplate } from '../../domain/template-choice.ts'
 import type { Change } from '../change.ts'
 import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
 import { nameArchive } from './data-archives.ts'
 import { admitOn, lockAdmission, requireQuota } from './admission.ts'
-import { insertSlice, noteSlice, requireSlices } from './slices.ts'
+import { insertSlice, keptTemplate, noteSlice, requireSlices } from './slices.ts'
 import { requireUsable } from './template-rules.ts'
 import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'
 
@@ -40,12 +45,12 @@ export async function ensureSlice(
       throw new LabError('LAB_NAME_TAKEN', { kind: 'slice', name: spec.name })
     const present =
       slice === undefined ? [] : await store.read.slivers(tx, { sliceIds: [slice.id] })
-    const template = slice?.sliver_defaults.template?.id ?? null
+    const kept = slice === undefined ? null : keptTemplate(slice)
     const { admission, templateBefore } = await admit(store, change, {
       groupId,
       spec,
       present,
-      template,
+      kept,
     })
     const dataBefore = slice?.sliver_defaults.data_sha256 ?? null
     const data = spec.data_sha256 === undefined ? dataBefore : spec.data_sha256
@@ -84,28 +89,30 @@ interface Request {
   readonly spec: SliceSpec
   readonly present: readonly Sliver[]
   /** The previous template of the slice. */
-  readonly template: number | null
+  readonly kept: KeptTemplate | null
 }
 
 /** Admit the nodes of a spec, and those that keep their sliver. */
 async function admit(
   store: RegistryStore,
   change: Change,
-  { groupId, spec, present, template }: Request,
-): Promise<{ admission: Admission; templateBefore: Template | null }> {
+  { groupId, spec, present, kept }: Request,
+): Promise<{ admission: Admission; templateBefore: TemplateBefore | null }> {
   const { tx } = change
   const names = [...new Set([...spec.nodes, ...present.map(({ node }) => node.name)])]
   const nodes = await store.read.nodes(tx, { names })
   const templates = await store.read.templates(tx)
-  const named = templates.find((each) => each.name === spec.template)
-  // A slice keeps its template when that is made private.
-  if (named !== undefined && named.id !== template) await requireUsable(tx, named, groupId)
+  await requireUsable(tx, { ...findTemplate(spec, { templates, kept }), groupId, kept })
   const whole = { ...spec, nodes: [...spec.nodes, ...keptNodes(spec, present, nodes)] }
   const resources = new Map(present.map((sliver) => [sliver.node.name, sliver.resources]))
-  const known = { nodes, templates, present: resources }
+  const known = { nodes, templates, kept, present: resources }
+  const before = templates.find(({ id }) => id === kept?.id)
   return {
     admission: await admitOn(store, change, { ...known, spec: whole }),
-    templateBefore: templates.find(({ id }) => id === template) ?? null,
+    templateBefore:
+      before === undefined
+        ? null
+        : { id: before.id, name: before.name, version: kept?.version ?? null },
   }
 }
 
@@ -126,6 +133,7 @@ async function writeSlice(
     description: spec.description ?? slice?.description ?? '',
     set_state: spec.set_state ?? 'start',
     default_template_id: admission.template.id,
+    default_template_version: admission.version.version,
     default_set_state: 'start' as const,
     default_resources: JSON.stringify(admission.resources),
     default_data_sha256: data,
@@ -138,6 +146,7 @@ async function writeSlice(
     slice.sliver_defaults.set_state === values.default_set_state &&
     slice.sliver_defaults.template?.id === values.default_template_id &&
     (slice.sliver_defaults.data_sha256 ?? null) === data &&
+    slice.sliver_defaults.template_version === values.default_template_version &&
     isDeepStrictEqual(slice.sliver_defaults.resources, admission.resources)
   if (same) return slice.id
   await change.tx.updateTable('slices').set(values).where('id', '=', slice.id).execute()

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { sql } from 'kysely'
 import {
+  faultyImage,
   sliverId,
   type MemberError,
   type NodeReport,
@@ -86,12 +87,16 @@ async function applySlivers(
   const known = await change.tx
     .selectFrom('slivers')
     .innerJoin('slices', 'slices.id', 'slivers.slice_id')
-    .leftJoin('templates', 'templates.id', 'slices.default_template_id')
+    .leftJoin('template_versions', (join) =>
+      join
+        .onRef('template_versions.template_id', '=', 'slices.default_template_id')
+        .onRef('template_versions.version', '=', 'slices.default_template_version'),
+    )
     .select([
       'slice_id',
       'slices.name as slice',
       'slices.group_id',
-      'templates.is_public',
+      'template_versions.is_public',
       'state',
       'report',
     ])
@@ -120,6 +125,8 @@ async function applySlivers(
       .where('node_id', '=', nodeId)
       .execute()
     change.note('sliver', 'updated', id)
+    // A broken image fails on every node, and would take all of them from everybody.
+    if (report?.errors.some(({ member }) => member === faultyImage) === true) continue
     const message = (describeErrors(report?.errors) ?? 'it says no more').slice(0, mostReason)
     const { slice, group_id, is_public: isPublic } = of
     outcomes.push({

@@ -3,6 +3,7 @@ import { sliverId, type Slice, type SliceCreate, type SlicePatch } from '@commun
 import { completeResources } from '../../domain/admission.ts'
 import { noUse } from '../../domain/quota.ts'
 import { sliceLifeMs } from '../../domain/slice-end.ts'
+import { chooseVersion, type KeptTemplate } from '../../domain/template-choice.ts'
 import { checkIfMatch } from '../etag.ts'
 import type { SliceTable } from '../../postgres/tables.ts'
 import type { Change } from '../change.ts'
@@ -38,10 +39,14 @@ export async function createSlice(
     await requireQuota(change, { groupId, slice: body.name, growth: { ...noUse, slices: 1 } })
     const defaults = body.sliver_defaults ?? {}
     const templateId = defaults.template?.id ?? null
-    if (templateId !== null) {
-      const [template] = await store.read.templates(change.tx, { ids: [templateId] })
-      await requireUsable(change.tx, found(template, 'template', templateId), groupId)
-    }
+    const version =
+      templateId === null
+        ? null
+        : await chooseTemplate(store, change, {
+            groupId,
+            templateId,
+            version: defaults.template_version ?? null,
+          })
     const id = await insertSlice(change, {
       name: body.name,
       description: body.description ?? '',
@@ -49,12 +54,41 @@ export async function createSlice(
       properties: JSON.stringify(body.properties ?? {}),
       set_state: 'register',
       default_template_id: templateId,
+      default_template_version: version,
       default_set_state: defaults.set_state ?? 'start',
       default_data_sha256: (await readDataInput(change, groupId, defaults)) ?? null,
       default_resources: JSON.stringify(completeResources(defaults.resources ?? [])),
     })
     return readSlice(store, id, change.tx)
   })
+}
+
+/** What a new slice asks of a template. */
+interface TemplateRequest {
+  readonly groupId: number
+  readonly templateId: number
+  /** null: whichever it gets that names none. */
+  readonly version: number | null
+}
+
+/** Choose the version of a template for a new slice; null: it has no image yet. @throws {@link LabError} LAB_NOT_FOUND, LAB_TEMPLATE_NO_VERSION, LAB_TEMPLATE_NOT_PUBLIC. */
+async function chooseTemplate(
+  store: RegistryStore,
+  { tx }: Change,
+  { groupId, templateId, version: asked }: TemplateRequest,
+): Promise<number | null> {
+  const [row] = await store.read.templates(tx, { ids: [templateId] })
+  const template = found(row, 'template', templateId)
+  if (asked === null && template.version === null) return null
+  const version = chooseVersion(template, { version: asked, kept: null })
+  await requireUsable(tx, { template, version, groupId, kept: null })
+  return version.version
+}
+
+/** Return the template that a slice has; null: none. */
+export function keptTemplate({ sliver_defaults: defaults }: Slice): KeptTemplate | null {
+  const { template, template_version: version = null } = defaults
+  return template === null ? null : { id: template.id, version }
 }
 
 /**

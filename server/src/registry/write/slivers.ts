@@ -13,8 +13,9 @@ import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
 import { admitOn, lockAdmission, requireQuota } from './admission.ts'
 import { readDataInput } from './data-archives.ts'
-import { readSlice, requireSlices } from './slices.ts'
+import { keptTemplate, readSlice, requireSlices } from './slices.ts'
 import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'
+import { requireUsable } from './template-rules.ts'
 
 /** Read one sliver. @throws {@link LabError} LAB_NOT_FOUND. */
 export async function readSliver(store: RegistryStore, id: string, tx = store.db): Promise<Sliver> {
@@ -41,21 +42,36 @@ export async function createSliver(store: RegistryStore, body: SliverCreate): Pr
     const id = sliverId(body.slice.id, node.id)
     if (node.slivers.some((sliver) => sliver.id === id))
       throw new LabError('LAB_NAME_TAKEN', { kind: 'sliver', name: id })
-    const template = templates.find((each) => each.id === defaults.template?.id)
+    const template = found(
+      templates.find((each) => each.id === defaults.template?.id),
+      'template',
+      'of the slice',
+    )
     const spec = {
       name,
-      template: found(template, 'template', 'of the slice').name,
+      template: template.name,
       nodes: [node.name],
       resources: defaults.resources,
     }
-    const { resources } = await admitOn(store, change, {
+    const kept = keptTemplate(found(slice, 'slice', body.slice.id))
+    const { resources, version } = await admitOn(store, change, {
       nodes: [node],
       templates,
+      kept,
       present: new Map(),
       spec,
     })
     const growth = { ...useOf([resources]), slices: 0 }
     await requireQuota(change, { groupId: group.id, slice: name, growth })
+    if (kept?.version === null) {
+      // The template has an image since the slice was made.
+      await requireUsable(tx, { template, version, groupId: group.id, kept })
+      await tx
+        .updateTable('slices')
+        .set({ default_template_version: version.version })
+        .where('id', '=', body.slice.id)
+        .execute()
+    }
     await insertSlivers(change, {
       sliceId: body.slice.id,
       nodeIds: [node.id],

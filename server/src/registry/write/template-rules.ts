@@ -1,4 +1,11 @@
-import { LabError, type Template } from '@community-lab/contract'
+import { sql } from 'kysely'
+import {
+  LabError,
+  templateName,
+  type Template,
+  type TemplateVersion,
+} from '@community-lab/contract'
+import type { KeptTemplate } from '../../domain/template-choice.ts'
 import type { Change } from '../change.ts'
 import type { Db } from '../read/selection.ts'
 import { lockGroup, requireAllowed } from './group-rules.ts'
@@ -17,7 +24,7 @@ export async function requireRoomForTemplate(
 ): Promise<void> {
   const { name: group } = await lockGroup(change, groupId)
   await requireAllowed(change, groupId, { what: 'slices', action: `make template ${template}` })
-  const { used } = await readUse(change.tx, groupId, 0)
+  const { used } = await readUse(change.tx, groupId)
   if (used >= maxTemplates)
     throw new LabError('LAB_TEMPLATE_QUOTA', {
       group,
@@ -27,10 +34,9 @@ export async function requireRoomForTemplate(
     })
 }
 
-/** Return how large an image of a template may be, in bytes, besides the other images of its group; Infinity for the operators' templates. */
-export async function readImageRoom(db: Db, { id, group }: Template): Promise<number> {
-  if (group === null) return Infinity
-  return Math.max(0, maxGroupImagesBytes - (await readUse(db, group.id, id)).bytes)
+/** Return how many bytes of images a group may still store. */
+export async function readImageRoom(db: Db, groupId: number): Promise<number> {
+  return Math.max(0, maxGroupImagesBytes - (await readUse(db, groupId)).bytes)
 }
 
 /** Require that an image fits into what its group may have. The row of the group stays locked. @throws {@link LabError} LAB_TEMPLATE_QUOTA. */
@@ -41,7 +47,7 @@ export async function requireRoomForImage(
 ): Promise<void> {
   if (template.group === null) return
   const { name: group } = await lockGroup(change, template.group.id)
-  const room = await readImageRoom(change.tx, template)
+  const room = await readImageRoom(change.tx, template.group.id)
   if (sizeBytes <= room) return
   throw imagesFull(group, maxGroupImagesBytes - room)
 }
@@ -56,31 +62,47 @@ export function imagesFull(group: string, usedBytes: number): LabError {
   })
 }
 
-/** Require that slices of a group may use a template. @throws {@link LabError} LAB_TEMPLATE_NOT_PUBLIC. */
+/** A version of a template that a slice is to have. */
+export interface WantedVersion {
+  readonly template: Template
+  readonly version: TemplateVersion
+  /** The group of the slice. */
+  readonly groupId: number
+  /** What the slice has already. It keeps that when it is made private. */
+  readonly kept: KeptTemplate | null
+}
+
+/** Require that slices of a group may use a version. @throws {@link LabError} LAB_TEMPLATE_NOT_PUBLIC. */
 export async function requireUsable(
   db: Db,
-  { name, group, is_public: isPublic }: Template,
-  groupId: number,
+  { template: { id, name, group, versions = [] }, version, groupId, kept }: WantedVersion,
 ): Promise<void> {
-  if (isPublic || group?.id === groupId) return
+  if (version.is_public || group?.id === groupId) return
+  if (kept?.id === id && kept.version === version.version) return
   const row =
     group === null
       ? undefined
       : await db.selectFrom('groups').select('name').where('id', '=', group.id).executeTakeFirst()
-  throw new LabError('LAB_TEMPLATE_NOT_PUBLIC', { template: name, group: row?.name ?? null })
+  const isOther = versions.some((each) => each.is_public)
+  throw new LabError('LAB_TEMPLATE_NOT_PUBLIC', {
+    template: isOther ? templateName(name, version.version) : name,
+    group: row?.name ?? null,
+  })
 }
 
-/** Read the number of templates of a group, and the bytes of the images of those other than one. */
+/** Read the number of templates of a group, and the bytes of their images. */
 async function readUse(
   db: Db,
   groupId: number,
-  other: number,
 ): Promise<{ readonly used: number; readonly bytes: number }> {
-  const rows = await db
+  const row = await db
     .selectFrom('templates')
-    .select(['id', 'image_size_bytes'])
+    .leftJoin('template_versions', 'template_id', 'id')
+    .select([
+      sql<number>`count(distinct id)::int`.as('used'),
+      sql<number>`coalesce(sum(image_size_bytes), 0)::float8`.as('bytes'),
+    ])
     .where('group_id', '=', groupId)
-    .execute()
-  const bytes = rows.filter(({ id }) => id !== other).map((row) => row.image_size_bytes ?? 0)
-  return { used: rows.length, bytes: bytes.reduce((sum, each) => sum + each, 0) }
+    .executeTakeFirst()
+  return { used: row?.used ?? 0, bytes: row?.bytes ?? 0 }
 }

@@ -8,7 +8,8 @@ import { checkIfMatch } from '../etag.ts'
 import type { Change } from '../change.ts'
 import { found } from '../../domain/found.ts'
 import { claimName } from './claim-name.ts'
-import { requireRoomForImage, requireRoomForTemplate } from './template-rules.ts'
+import { requireRoomForTemplate } from './template-rules.ts'
+import { publishTemplate } from './template-public.ts'
 import type { RegistryStore } from '../store.ts'
 
 /** Read one template. @throws {@link LabError} LAB_NOT_FOUND. */
@@ -66,32 +67,11 @@ export async function patchTemplate(
         description: body.description ?? template.description,
         node_archs: [...(body.node_archs ?? template.node_archs)],
         is_active: body.is_active ?? template.is_active,
-        is_public: body.is_public ?? template.is_public,
       })
       .where('id', '=', id)
       .execute()
-  })
-}
-
-/**
- * Set the image of a template. Slivers that are deployed from then on use it. `check` may refuse the template as it is at the time of the change.
- *
- * @throws {@link LabError} LAB_TEMPLATE_QUOTA, and what `check` throws.
- */
-export async function setTemplateImage(
-  store: RegistryStore,
-  id: number,
-  image: { readonly sha256: string; readonly sizeBytes: number },
-  check: (template: Template) => void,
-): Promise<Template> {
-  return changeTemplate(store, id, async (change, template) => {
-    check(template)
-    await requireRoomForImage(change, template, image.sizeBytes)
-    await change.tx
-      .updateTable('templates')
-      .set({ image_sha256: image.sha256, image_size_bytes: image.sizeBytes })
-      .where('id', '=', id)
-      .execute()
+    if (body.is_public !== undefined) await publishTemplate(change, id, body.is_public)
+    return 'changed'
   })
 }
 
@@ -121,32 +101,15 @@ export async function deleteTemplate(
   })
 }
 
-/** Read the SHA-256 of the images of all templates. */
-export async function readImages(store: RegistryStore): Promise<ReadonlySet<string>> {
-  const rows = await store.db.selectFrom('templates').select('image_sha256').execute()
-  return new Set(rows.flatMap((row) => row.image_sha256 ?? []))
-}
-
-/** Tell whether a node has a sliver of a template. */
-export async function usesTemplate(
-  db: RegistryStore['db'],
-  { nodeId, templateId }: { readonly nodeId: number; readonly templateId: number },
-): Promise<boolean> {
-  const row = await db
-    .selectFrom('slivers')
-    .innerJoin('slices', 'slices.id', 'slivers.slice_id')
-    .select('slice_id')
-    .where('node_id', '=', nodeId)
-    .where('default_template_id', '=', templateId)
-    .limit(1)
-    .executeTakeFirst()
-  return row !== undefined
-}
-
-async function changeTemplate(
+/**
+ * Change a template under a lock on its row. Without a change there is no event.
+ *
+ * @throws {@link LabError} LAB_NOT_FOUND, and what `work` throws.
+ */
+export async function changeTemplate(
   store: RegistryStore,
   id: number,
-  work: (change: Change, template: Template) => Promise<void>,
+  work: (change: Change, template: Template) => Promise<'changed' | 'unchanged'>,
 ): Promise<Template> {
   return store.change(async (change) => {
     await change.tx
@@ -155,9 +118,11 @@ async function changeTemplate(
       .where('id', '=', id)
       .forNoKeyUpdate()
       .execute()
-    await work(change, await readTemplate(store, id, change.tx))
-    change.note('template', 'updated', id)
-    change.targetsOf('template', id)
+    const outcome = await work(change, await readTemplate(store, id, change.tx))
+    if (outcome === 'changed') {
+      change.note('template', 'updated', id)
+      change.targetsOf('template', id)
+    }
     return readTemplate(store, id, change.tx)
   })
 }

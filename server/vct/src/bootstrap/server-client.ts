@@ -5,7 +5,7 @@ import type { Static, TSchema } from 'typebox'
 
 /** Options of a request. */
 export interface RequestOptions {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** A JSON document, or bytes with their type. */
   readonly body?: unknown
   readonly file?: { readonly bytes: Uint8Array; readonly type: string }

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import {
@@ -176,3 +177,73 @@ it.runIf(process.getuid?.() === 0)(
     expect(await readdir(held.root)).toEqual(['motd'])
   },
 )
+
+/** Make an image, as a stranger might. */
+async function imageOf(make: (content: string) => Promise<Buffer>): Promise<TemplateTarget> {
+  const bytes = await make(join(folder, 'content'))
+  await writeFile(join(folder, 'image'), bytes)
+  return { ...template, image_sha256: createHash('sha256').update(bytes).digest('hex') }
+}
+
+const tarOf = async (...args: readonly string[]): Promise<Buffer> =>
+  (await run('tar', ['-cz', ...args], { encoding: 'buffer', maxBuffer: 2 ** 26 })).stdout
+
+it.each([
+  ['is no gzip file', () => Promise.resolve(Buffer.from('PK')), /gzip: .*not in gzip format/u],
+  [
+    'is no tar archive',
+    () => Promise.resolve(gzipSync(Buffer.alloc(10_000, 'x'))),
+    /does not look like a tar archive/u,
+  ],
+  [
+    'breaks off in its middle',
+    async (content: string) => (await tarOf('-C', content, '.')).subarray(0, 60),
+    /Unexpected|unexpected end of file/u,
+  ],
+  [
+    'has a file beside its root',
+    (content: string) => tarOf('-P', '-C', content, '--transform', 's,motd,../../outside,', '.'),
+    /Member name contains '\.\.'/u,
+  ],
+])(
+  'refuses an image that %s, with the words of tar, and keeps nothing of it',
+  async (_, make, words) => {
+    const target = await imageOf(make)
+    const templates = await open()
+    await expect(templates.hold(target, { keptMiB, signal })).rejects.toMatchObject({
+      code: 'LAB_TEMPLATE_BROKEN',
+      details: { template: 'small', reason: expect.stringMatching(words) as string },
+    })
+    expect(await readdir(dir)).toEqual([])
+    expect((await readdir(folder)).sort()).toEqual(['content', 'image', 'templates'])
+  },
+)
+
+it('writes through no link of an image, and none of it leads to a file of the node', async () => {
+  const target = await imageOf(async (content) => {
+    await writeFile(join(folder, 'of-node'), 'of the node')
+    await symlink(folder, join(content, 'way'))
+    const links = await tarOf('-C', content, 'way')
+    await rm(join(content, 'way'))
+    await mkdir(join(content, 'way'))
+    await writeFile(join(content, 'way', 'of-node'), 'of a stranger')
+    await link(join(content, 'motd'), join(content, 'hard'))
+    const rest = await tarOf(
+      '-P',
+      '-C',
+      content,
+      '--transform',
+      'flags=h;s,^motd$,/etc/hostname,',
+      'way/of-node',
+      'motd',
+      'hard',
+    )
+    // An archive is a sequence of entries up to two empty blocks, and gzip files may follow each other.
+    return gzipSync(Buffer.concat([gunzipSync(links).subarray(0, 512), gunzipSync(rest)]))
+  })
+  const templates = await open()
+  await templates.hold(target, { keptMiB, signal }).catch((error: unknown) => {
+    expect(error).toMatchObject({ code: 'LAB_TEMPLATE_BROKEN' })
+  })
+  expect(await readFile(join(folder, 'of-node'), 'utf8')).toBe('of the node')
+})

@@ -10,6 +10,10 @@ export interface Case {
   readonly route: string
   /** The id of what it asks about, which may change without harm to the other requests. */
   readonly id?: string | number
+  /** The version of the template in its path. */
+  readonly version?: number
+  /** The upload in its path. */
+  readonly upload?: string
   /** It asks about an object of its own, made for it. */
   readonly spare?: Spare
   readonly body?: object
@@ -57,7 +61,6 @@ const readsOfOne: readonly Case[] = [
   routes.agreement,
   routes.auditEntry,
   routes.journalEntry,
-  routes.templateImage,
   routes.user,
   routes.nodeState,
   routes.nodeHistory,
@@ -249,6 +252,40 @@ const things: readonly Case[] = [
     also: ['make a template public'],
   },
   { method: 'DELETE', route: routes.template, spare: 'template' },
+  {
+    method: 'POST',
+    route: routes.templateUploadImage,
+    spare: 'template',
+    body: {},
+    headers: { 'content-type': 'application/json' },
+  },
+  { method: 'GET', route: routes.templateUploads, spare: 'template' },
+  {
+    method: 'POST',
+    route: routes.templateUploads,
+    spare: 'template',
+    headers: { 'tus-resumable': '1.0.0', 'upload-length': '1' },
+  },
+  { method: 'GET', route: routes.templateUpload, spare: 'template', upload: 'none' },
+  {
+    method: 'PATCH',
+    route: routes.templateUpload,
+    spare: 'template',
+    upload: 'none',
+    body: Buffer.from('x'),
+    headers: { 'content-type': 'application/offset+octet-stream', 'tus-resumable': '1.0.0' },
+  },
+  { method: 'DELETE', route: routes.templateUpload, spare: 'template', upload: 'none' },
+  { method: 'GET', route: routes.templateVersion, id: 1, version: 1 },
+  { method: 'GET', route: routes.templateImage, id: 1, version: 1 },
+  {
+    method: 'PATCH',
+    route: routes.templateVersion,
+    id: 1,
+    version: 1,
+    body: { is_public: true },
+  },
+  { method: 'DELETE', route: routes.templateVersion, spare: 'template', version: 1 },
   {
     method: 'PUT',
     route: routes.templateUploadImage,

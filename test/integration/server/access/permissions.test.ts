@@ -67,9 +67,9 @@ function expectedOf(
 }
 
 async function outcomeOf(parties: PartiesWorld, asker: AskerName, each: Case): Promise<string> {
-  const { method, route, spare, body, headers } = each
+  const { method, route, spare, version = 0, upload = '', body, headers } = each
   const id = spare === undefined ? each.id : await parties.makeSpare(spare)
-  const url = id === undefined ? route : path(route, { id, hash: imageSha256 })
+  const url = id === undefined ? route : path(route, { id, version, upload, hash: imageSha256 })
   const answer = await parties.world.ask(parties.tokens[asker], method, url, {
     ...(body === undefined ? {} : { body }),
     ...(headers === undefined ? {} : { headers }),

@@ -141,9 +141,9 @@ export const differences: readonly Difference[] = [
     reason: 'images are uploaded, so that nodes need no other server; image_uri cannot be given',
   },
   {
-    of: /^templates upload/u,
-    is: /^status 405, not/u,
-    reason: 'an image is uploaded by PUT as it is, not as a part of a form',
+    of: /^templates upload-image$/u,
+    is: /^status 415, not 200|^no member \/detail|^member \/detail/u,
+    reason: 'an image must be a gzip file, which the one of the recording is not',
   },
   // Slices and slivers.
   {

@@ -1,10 +1,35 @@
 import { readFile } from 'node:fs/promises'
-import { path, routes, type Group, type NodeTarget, type User } from '@community-lab/contract'
+import {
+  path,
+  routes,
+  type Group,
+  type NodeTarget,
+  type Slice,
+  type Template,
+  type User,
+} from '@community-lab/contract'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startDatabaseServer, startWorld, type DatabaseServer, type World } from '../world/world.ts'
 
-const fixture = new URL('../../../fixtures/registry-database/one-group-each.sql', import.meta.url)
+/** Start a server on a database of before. */
+async function open(server: DatabaseServer, file: string, statement = 'select'): Promise<World> {
+  const databaseUrl = await server.create()
+  const client = new pg.Client({ connectionString: databaseUrl })
+  await client.connect()
+  const fixture = new URL(`../../../fixtures/registry-database/${file}`, import.meta.url)
+  await client.query(await readFile(fixture, 'utf8'))
+  await client.query(statement)
+  await client.end()
+  return startWorld({ databaseUrl })
+}
+
+let server: DatabaseServer
+beforeAll(async () => {
+  server = await startDatabaseServer('embedded')
+})
+afterAll(() => server[Symbol.asyncDispose]())
+
 /** Secrets of the database's tokens; each opens nothing else. */
 const tokens = {
   operator: 'clo_0mBCbCiGRxdaO3bCsUwVPR0ho6r2psJ37GcAWru0HuE',
@@ -16,24 +41,14 @@ const tokens = {
 } as const
 
 describe('a database in which each user is in one group', () => {
-  let server: DatabaseServer
   let world: World
   beforeAll(async () => {
-    server = await startDatabaseServer('embedded')
-    const databaseUrl = await server.create()
-    const client = new pg.Client({ connectionString: databaseUrl })
-    await client.connect()
-    await client.query(await readFile(fixture, 'utf8'))
     // Ada was an operator once, and her token for that has expired.
-    await client.query(`insert into tokens (name, role, user_id, secret_sha256, expires_on)
-      select 'old', 'operator', id, sha256('old'), now() - interval '1 day' from users where name = 'ada'`)
-    await client.end()
-    world = await startWorld({ databaseUrl })
+    const was = `insert into tokens (name, role, user_id, secret_sha256, expires_on)
+      select 'old', 'operator', id, sha256('old'), now() - interval '1 day' from users where name = 'ada'`
+    world = await open(server, 'one-group-each.sql', was)
   })
-  afterAll(async () => {
-    await world[Symbol.asyncDispose]()
-    await server[Symbol.asyncDispose]()
-  })
+  afterAll(() => world[Symbol.asyncDispose]())
   const read = async <T>(url: string, token: string | null = tokens.operator) =>
     (await world.ask(token, 'GET', url)).json<T>()
 
@@ -112,6 +127,56 @@ describe('a database in which each user is in one group', () => {
     }
     const reboot = await world.ask(tokens.operator, 'POST', path(routes.nodeReboot, { id: 1 }))
     expect(reboot.statusCode).toBe(202)
+  })
+})
+
+describe('a database in which each template has one image', () => {
+  const red = 'clr_4Zg8p-oV732uOeSe8af9Dgsb9PyzFoSt7IHD7yR-yTU'
+  const n1 = 'cln_OFfXkG6_c37kT8g_CD88iJa8WeqVkawBrNtJhPXemHw'
+  let world: World
+  beforeAll(async () => {
+    world = await open(server, 'one-image-each.sql')
+  })
+  afterAll(() => world[Symbol.asyncDispose]())
+
+  it('keeps each image as version 1, public as its template was', async () => {
+    const templates = (await world.ask(null, 'GET', routes.templates)).json<Template[]>()
+    const shown = templates.map(({ name, is_public, version, image_size_bytes, versions = [] }) => [
+      name,
+      is_public,
+      version,
+      image_size_bytes,
+      versions.map((each) => [each.version, each.is_public]),
+    ])
+    expect(shown).toEqual([
+      ['tiny', true, 1, 38, [[1, true]]],
+      ['own', false, 1, 26, [[1, false]]],
+      ['empty', true, null, null, []],
+    ])
+    expect(templates[0]?.image_sha256).toMatch(/^[0-9a-f]{64}$/u)
+  })
+
+  it('keeps what each slice runs, by the image that it had', async () => {
+    const slices = (await world.ask(null, 'GET', routes.slices)).json<Slice[]>()
+    const shown = slices.map(({ name, sliver_defaults: defaults }) => [
+      name,
+      defaults.template?.id ?? null,
+      defaults.template_version,
+    ])
+    expect(shown).toEqual([
+      ['mine', 2, 1],
+      ['theirs', 1, 1],
+      ['planned', 3, null],
+      ['bare', null, null],
+    ])
+    const target = await world.ask(n1, 'GET', path(routes.nodeTarget, { id: 1 }))
+    const { slivers } = target.json<NodeTarget>()
+    expect(slivers.map(({ template }) => template?.image_uri)).toEqual([
+      '/api/templates/2/versions/1/image.tar.gz',
+      '/api/templates/1/versions/1/image.tar.gz',
+    ])
+    const body = { name: 'mine', template: 'own', nodes: ['n1', 'n2'] }
+    expect((await world.ask(red, 'PUT', routes.sliceEnsure, { body })).statusCode).toBe(200)
   })
 })
 

@@ -195,7 +195,7 @@ describe.each(postgresKinds)('a node on %s PostgreSQL', (kind) => {
         set_state: 'start',
         template: {
           name: 'tiny',
-          image_uri: '/api/templates/1/image.tar.gz',
+          image_uri: '/api/templates/1/versions/1/image.tar.gz',
           image_sha256: world.template.image_sha256,
         },
         interfaces: [{ name: 'mgmt0' }, { name: 'pub1' }],

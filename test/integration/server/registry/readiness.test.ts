@@ -1,4 +1,5 @@
 import {
+  faultyImage,
   path,
   routes,
   sliverId,
@@ -40,8 +41,12 @@ async function startFailing(): Promise<TestbedWorld> {
 }
 
 /** The node reports its slivers, those of the slices 1, 2, 3. */
-async function report(world: TestbedWorld, states: readonly SliverState[]): Promise<void> {
-  const errors = [{ member: '/template', message: 'the disk is broken' }]
+async function report(
+  world: TestbedWorld,
+  states: readonly SliverState[],
+  member = '/template',
+): Promise<void> {
+  const errors = [{ member, message: 'the disk is broken' }]
   const slivers = states.map((state, at) => aSliverReport(`${at + 1}@1`, { state, errors }))
   await world.report(1, { slivers })
 }
@@ -69,12 +74,19 @@ it('a group makes no node unready for others by slices of a template of its own'
   await using world = await testbeds.start()
   for (const name of ['a', 'b', 'c']) await ensure(world, name)
   const { db } = world.database
-  await db.updateTable('templates').set({ is_public: false }).execute()
+  await db.updateTable('template_versions').set({ is_public: false }).execute()
   await report(world, ['fail_start', 'fail_start', 'fail_start'])
   expect(await notReady(world)).toBeNull()
-  await db.updateTable('templates').set({ is_public: true }).execute()
+  await db.updateTable('template_versions').set({ is_public: true }).execute()
   await report(world, ['fail_deploy', 'fail_deploy', 'fail_deploy'])
   expect(await notReady(world)).not.toBeNull()
+})
+
+it('an image that is damaged or cannot be unpacked makes no node unready, because it fails on all of them', async () => {
+  await using world = await testbeds.start()
+  for (const name of ['a', 'b', 'c']) await ensure(world, name)
+  await report(world, ['fail_deploy', 'fail_deploy', 'fail_deploy'], faultyImage)
+  expect(await notReady(world)).toBeNull()
 })
 
 it('a slice on a node that is not ready is admitted with a warning, and others are suggested instead of it', async () => {
@@ -151,7 +163,11 @@ it('a probe decides when slices of one group with a template of its own failed: 
     const body = { name, template: 'own', nodes: ['n1'] }
     await world.ask(world.red, 'PUT', routes.sliceEnsure, { body })
   }
-  await db.updateTable('templates').set({ is_public: false }).where('id', '=', id).execute()
+  await db
+    .updateTable('template_versions')
+    .set({ is_public: false })
+    .where('template_id', '=', id)
+    .execute()
   await report(world, ['fail_start', 'fail_start', 'fail_start'])
   expect([await probes(world), await notReady(world)]).toEqual([['tiny'], null])
   const states = ['fail_start', 'fail_start', 'fail_start'] as const

@@ -117,6 +117,7 @@ const table: Readonly<Record<RightName, string>> = {
   'make a template': 'sgo',
   'change a template': 'sgo',
   'upload a template’s image': 'sgo',
+  'read uploads to a template': 'sgo',
   'remove a template': 'sgo',
   'make a template public': 'o',
   'read a template’s image': 'msngoi',

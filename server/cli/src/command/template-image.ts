@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import {
+  LabError,
+  path,
+  routes,
+  Template,
+  templateName,
+  type Arch,
+  type TemplateCreate,
+} from '@community-lab/contract'
+import Type from 'typebox'
+import type { Context } from '../context.ts'
+import { findCredentials } from '../credentials.ts'
+import { createClient, type Client } from '../http/client.ts'
+import { uploadFile } from '../http/upload.ts'
+import { printJson, type PrintOptions } from '../output/print.ts'
+import { showTransfer } from '../output/transfer.ts'
+import { listGroups } from './lists.ts'
+import { findNamed } from './name.ts'
+
+/** Options of an upload to a template. */
+export interface AddOptions extends PrintOptions {
+  readonly arch: readonly Arch[]
+  readonly description?: string
+  readonly group?: string
+}
+
+/** A template with the image of its new version. */
+export interface NewTemplate extends AddOptions {
+  readonly name: string
+  /** A file, `.tar.gz`. */
+  readonly image: string
+}
+
+/** A part of an image takes long on a link of a community network. */
+const partTimeoutMs = 600_000
+
+/** Upload an image as a new version of a template, which is made when it is not there. An upload that was not finished goes on. */
+export async function addImage(context: Context, wanted: NewTemplate): Promise<void> {
+  const { sizeBytes, sha256 } = await inspectImage(wanted.image)
+  await requireGzip(wanted.image)
+  const { url, token } = findCredentials(context)
+  const { signal } = context
+  const client = createClient({ base: url, token, signal, timeoutMs: partTimeoutMs })
+  const { id, uri } = await ensureTemplate(client, wanted)
+  await sendImage(context, client, { file: wanted.image, sizeBytes, sha256, id, uri })
+  const made = await client.ask(Template, uri)
+  if (wanted.json === true) {
+    printJson(context, made)
+    return
+  }
+  const { name, version: usual = null, versions = [] } = made
+  const version = versions.find((each) => each.image_sha256 === sha256)?.version ?? null
+  const shown = templateName(name, version)
+  context.out.write(`template ${shown}: ${sizeBytes} bytes, SHA-256 ${sha256}\n`)
+  if (version !== usual)
+    context.out.write(
+      `slices get ${templateName(name, usual)} unless they name ${shown}; an operator can publish it\n`,
+    )
+}
+
+interface SendOptions {
+  readonly file: string
+  readonly sizeBytes: number
+  readonly sha256: string
+  /** The template's id and path. */
+  readonly id: number
+  readonly uri: string
+}
+
+async function sendImage(
+  { err, signal }: Context,
+  client: Client,
+  { id, uri, ...image }: SendOptions,
+): Promise<void> {
+  const what = `uploading ${basename(image.file)}`
+  using transfer = showTransfer(err, { what, sizeBytes: image.sizeBytes })
+  await uploadFile(client, path(routes.templateUploads, { id }), {
+    ...image,
+    isThere: async () => {
+      const { versions = [] } = await client.ask(Template, uri)
+      return versions.some((each) => each.image_sha256 === image.sha256)
+    },
+    onProgress: (sentBytes, trouble) => transfer.show(sentBytes, trouble),
+    signal,
+  })
+}
+
+async function ensureTemplate(client: Client, wanted: NewTemplate): Promise<Template> {
+  const templates = await client.ask(Type.Array(Template), routes.templates)
+  const body: TemplateCreate = {
+    name: wanted.name,
+    node_archs: [...wanted.arch],
+    ...(wanted.description === undefined ? {} : { description: wanted.description }),
+    ...(wanted.group === undefined
+      ? {}
+      : { group: { id: findNamed('group', await listGroups(client), wanted.group).id } }),
+  }
+  return (
+    templates.find(({ name }) => name === wanted.name) ??
+    (await client.ask(Template, routes.templates, { method: 'POST', body }))
+  )
+}
+
+/** Refuse what the server would refuse after the template is made, which would stay without an image. @throws {@link LabError} LAB_CLI_USAGE. */
+async function requireGzip(file: string): Promise<void> {
+  const start = (await createReadStream(file, { end: 1 }).toArray()) as Buffer[]
+  // Source: RFC 1952, section 2.3.1.
+  if (Buffer.concat(start).equals(Buffer.of(0x1f, 0x8b))) return
+  throw new LabError('LAB_CLI_USAGE', {
+    problem: `the image ${file} is no .tar.gz file; tar -czf makes one`,
+  })
+}
+
+async function inspectImage(file: string): Promise<{ sizeBytes: number; sha256: string }> {
+  try {
+    const { size } = await stat(file)
+    const hash = createHash('sha256')
+    await pipeline(createReadStream(file), hash)
+    return { sizeBytes: size, sha256: hash.digest('hex') }
+  } catch (cause) {
+    throw new LabError('LAB_CLI_NO_FILE', { what: 'image', file }, { cause })
+  }
+}
