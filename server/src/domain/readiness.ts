@@ -7,7 +7,7 @@ export interface DeployFailure {
   readonly slice: string
   /** The slice's group. */
   readonly group_id: number
-  /** Whether the sliver's template is public, so that slices of other groups use it, too. */
+  /** Whether nothing of the sliver is its group's own: its template is public, so that slices of other groups use it, too, and it has no data archive. */
   readonly is_public: boolean
   readonly state: SliverState
   readonly message: string
@@ -27,7 +27,7 @@ export interface Outcome extends DeployFailure {
 
 /**
  * After so many slices in a row whose slivers failed, a node is not ready. One or two may have failed by their own fault, such as a template that does not start;
- * with three of them the node is the likely cause. Three slices of one group with templates of its own may all have the same fault, so a probe decides then.
+ * with three of them the node is the likely cause. Three slices of one group with templates or data of its own may all have the same fault, so a probe decides then.
  */
 export const failuresUntilNotReady = 3
 

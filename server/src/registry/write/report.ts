@@ -97,6 +97,10 @@ async function applySlivers(
       'slices.name as slice',
       'slices.group_id',
       'template_versions.is_public',
+      // Bad data is the fault of its group, as a bad template of its own is.
+      sql<boolean>`coalesce(slivers.data_sha256, slices.default_data_sha256) is not null`.as(
+        'has_data',
+      ),
       'state',
       'report',
     ])
@@ -128,12 +132,12 @@ async function applySlivers(
     // A broken image fails on every node, and would take all of them from everybody.
     if (report?.errors.some(({ member }) => member === faultyImage) === true) continue
     const message = (describeErrors(report?.errors) ?? 'it says no more').slice(0, mostReason)
-    const { slice, group_id, is_public: isPublic } = of
+    const { slice, group_id, is_public: isPublic, has_data: hasData } = of
     outcomes.push({
       slice_id: sliceId,
       slice,
       group_id,
-      is_public: isPublic ?? false,
+      is_public: isPublic === true && !hasData,
       state,
       before,
       message,

@@ -70,7 +70,7 @@ it('a node that fails three slices in a row is not ready, and says why; a sliver
   expect(await notReady(world)).toBeNull()
 })
 
-it('a group makes no node unready for others by slices of a template of its own', async () => {
+it('a group makes no node unready for others by slices with a template or data of its own', async () => {
   await using world = await testbeds.start()
   for (const name of ['a', 'b', 'c']) await ensure(world, name)
   const { db } = world.database
@@ -78,7 +78,14 @@ it('a group makes no node unready for others by slices of a template of its own'
   await report(world, ['fail_start', 'fail_start', 'fail_start'])
   expect(await notReady(world)).toBeNull()
   await db.updateTable('template_versions').set({ is_public: true }).execute()
+  await db
+    .updateTable('slices')
+    .set({ default_data_sha256: 'a'.repeat(64) })
+    .execute()
   await report(world, ['fail_deploy', 'fail_deploy', 'fail_deploy'])
+  expect(await notReady(world)).toBeNull()
+  await db.updateTable('slices').set({ default_data_sha256: null }).execute()
+  await report(world, ['fail_start', 'fail_start', 'fail_start'])
   expect(await notReady(world)).not.toBeNull()
 })
 
