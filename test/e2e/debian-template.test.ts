@@ -27,7 +27,7 @@ it.runIf(isWhole)(
       expect(built.stdout).toContain(slice.template?.sha256)
       const said = await slice.sh`. /etc/os-release; echo $ID; ping -V; apt-get --version`
       expect(said.ok).toBe(true)
-      expect(said[0]?.stdout).toMatch(/^debian\nping from iputils.*\napt /u)
+      expect(said[0]?.stdout).toMatch(/^debian\nping from iputils[^]*\napt /u)
     } finally {
       await lab.close()
     }
