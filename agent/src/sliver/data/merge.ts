@@ -21,10 +21,17 @@ export interface MergeOptions {
  * inside the root, as in `/bin` of Debian; links of the archive are not followed. So nothing leads out of `upper`, whatever the archive contains.
  */
 export interface Merge {
-  /** Make a folder, unless the archive or the template has it. Returns its path in `upper`. */
-  folder(names: readonly string[]): Promise<string>
+  /** Make a folder, unless the archive or the template has it. */
+  folder(names: readonly string[]): Promise<MergedFolder>
   /** Make place for something that is no folder. Returns its path in `upper`. */
   place(names: readonly string[]): Promise<string>
+}
+
+/** A folder in `upper`. */
+export interface MergedFolder {
+  readonly path: string
+  /** Whether the template has it, too. Then its owner and mode are those of the template. */
+  readonly isOfTemplate: boolean
 }
 
 /** As many links as Linux follows in one path. Source: path_resolution(7). */
@@ -76,7 +83,10 @@ export function createMerge({ upper, template, ids, onMake }: MergeOptions): Mer
   }
 
   return {
-    folder: async (names) => above(await enter(names)),
+    async folder(names) {
+      const at = await enter(names)
+      return { path: above(at), isOfTemplate: (await find(below(at))) !== null }
+    },
     async place(names) {
       const here = [...(await enter(names.slice(0, -1))), ...names.slice(-1)]
       const [own, found] = [await find(above(here)), await find(below(here))]

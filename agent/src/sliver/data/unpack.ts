@@ -141,6 +141,12 @@ class Unpacking {
     this.#contentBytes += Math.ceil(header.size / blockBytes) * blockBytes
     if (this.#contentBytes > this.#options.most.mib * mib) throw this.#tooLarge()
     const names = this.#namesOf(header.name)
+    // GNU tar and BSD's mark a sparse file so. Its content is a list of what it has, and then that. Source: GNU tar, "Storing Sparse Files".
+    if (Object.keys(header.pax ?? {}).some((name) => name.startsWith('GNU.sparse.')))
+      throw invalid(
+        this.entry,
+        'it is a sparse file; pack it without --sparse, or with --no-read-sparse',
+      )
     switch (header.type) {
       case 'directory':
         await this.#makeFolder(header, names)
@@ -170,9 +176,9 @@ class Unpacking {
   }
 
   async #makeFolder(header: Header, names: readonly string[]): Promise<void> {
-    const path = await this.#merge.folder(names)
-    // The root folder itself belongs to the template.
-    if (names.length === 0) return
+    const { path, isOfTemplate } = await this.#merge.folder(names)
+    // A sliver whose `/root` had the mode of somebody's own folder could not be reached: SSH refuses keys where others may write.
+    if (isOfTemplate) return
     await lchown(path, ...this.#ownersOf(header))
     await chmod(path, modeOf(header))
     this.#folderTimes.set(path, timesOf(header)[0])
@@ -190,7 +196,7 @@ class Unpacking {
 
   async #linkFile({ linkname }: Header, names: readonly string[]): Promise<void> {
     const target = this.#namesOf(linkname)
-    const folder = await this.#merge.folder(target.slice(0, -1))
+    const { path: folder } = await this.#merge.folder(target.slice(0, -1))
     const source = [folder, ...target.slice(-1)].join('/')
     const isFile = await lstat(source).then(
       (found) => found.isFile(),

@@ -5,6 +5,8 @@ import { runCommand } from './command.ts'
 
 /** The file in a bundle's folder with the file system of `upper` and `work`, when the sliver's disk space is limited. */
 export const diskImage = 'disk.img'
+/** The folder in which the content of that file system is collected while it is made. */
+export const diskContent = 'disk-content'
 
 /** Options of {@link makeDisk}. */
 export interface DiskOptions {
@@ -23,7 +25,7 @@ export interface DiskOptions {
  *
  * Source: CONFINE node system (an ext4 loop file of exactly the disk asked for).
  *
- * @throws {@link LabError} LAB_SLIVER_NO_ROOM when the node's disk has less; LAB_SLIVER_COMMAND_FAILED when the file system cannot be made.
+ * @throws {@link LabError} LAB_SLIVER_NO_ROOM when the node's disk has less; LAB_DATA_TOO_LARGE when the folders do not fit; LAB_SLIVER_COMMAND_FAILED when the file system cannot be made.
  */
 export async function makeDisk(
   folder: string,
@@ -31,7 +33,7 @@ export async function makeDisk(
   { sliver, sizeMiB, keptMiB = 0, signal }: DiskOptions,
 ): Promise<void> {
   const image = join(folder, diskImage)
-  const content = join(folder, 'content')
+  const content = join(folder, diskContent)
   await rm(content, { recursive: true, force: true })
   await mkdir(content)
   for (const part of parts) await rename(join(folder, part), join(content, part))
@@ -44,8 +46,19 @@ export async function makeDisk(
   // A new file reads as zeros, so there is nothing to discard, and nothing to zero in the background after mounting.
   const zeros = ['-E', 'nodiscard,assume_storage_prezeroed=1']
   const allocate = ['sh', '-c', script, 'sh', `${sizeMiB}MiB`, image]
-  await runCommand([...allocate, ...mkfs, ...zeros, image], { signal })
+  await runCommand([...allocate, ...mkfs, ...zeros, image], { signal }).catch((error: unknown) => {
+    if (!isTooSmall(error)) throw error
+    throw new LabError('LAB_DATA_TOO_LARGE', { what: 'MiB', limit: sizeMiB }, { cause: error })
+  })
   await rm(content, { recursive: true })
+}
+
+/** Tell whether a file system had too few blocks or inodes for its content. Source: e2fsprogs, EXT2_ET_BLOCK_ALLOC_FAIL and EXT2_ET_INODE_ALLOC_FAIL. */
+function isTooSmall(error: unknown): boolean {
+  return (
+    LabError.is(error, 'LAB_SLIVER_COMMAND_FAILED') &&
+    /Could not allocate (?:block|inode) in ext2 filesystem/u.test(error.details.reason)
+  )
 }
 
 async function freeMiB(folder: string): Promise<number> {

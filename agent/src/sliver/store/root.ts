@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { exists } from '../../errno.ts'
 import type { IdMapping } from '../domain/ids.ts'
 import { runCommand } from '../host/command.ts'
-import { diskImage, makeDisk, type DiskOptions } from '../host/disk.ts'
+import { diskContent, diskImage, makeDisk, type DiskOptions } from '../host/disk.ts'
 import type { HostKey } from '../host/host-key.ts'
 import { shiftOwners } from '../template/shift.ts'
 import { removeTrees } from './records.ts'
@@ -30,13 +30,30 @@ export interface RootOptions {
   readonly signal: AbortSignal
 }
 
-/** Make a sliver's root: its template as lower layer, and an upper layer for what the sliver writes, which is empty but for its data. Everything that it wrote before is removed. */
+/**
+ * Make a sliver's root: its template as lower layer, and an upper layer for what the sliver writes, which is empty but for its data. Everything that it wrote before is removed.
+ * When this fails, it leaves nothing: until a sliver is deployed, its disk space is only promised.
+ */
 export async function makeRoot(
+  folder: string,
+  template: string,
+  options: RootOptions,
+): Promise<void> {
+  const paths = rootParts.map((part) => join(folder, part))
+  await removeTrees(paths)
+  try {
+    await makeParts(folder, template, options)
+  } catch (error) {
+    await removeTrees(paths)
+    throw error
+  }
+}
+
+async function makeParts(
   folder: string,
   template: string,
   { ids, from, disk, fill, signal }: RootOptions,
 ): Promise<void> {
-  await removeTrees(rootParts.map((part) => join(folder, part)))
   for (const part of ['upper', 'work', 'stage']) await mkdir(join(folder, part))
   const upper = join(folder, 'upper')
   await chmod(upper, 0o755)
@@ -49,7 +66,7 @@ export async function makeRoot(
   await shiftOwners(lower, ids)
 }
 
-const rootParts = ['lower', 'upper', 'work', 'stage', diskImage]
+const rootParts = ['lower', 'upper', 'work', 'stage', diskContent, diskImage]
 
 /** Remove a sliver's root and its keys. */
 export async function removeRoot(folder: string): Promise<void> {

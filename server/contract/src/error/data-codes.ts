@@ -60,7 +60,7 @@ export const dataCodes = {
     0,
     false,
     (d) =>
-      `the data archive has more than ${d.limit} ${d.what}, all that the disk of this sliver can have; ask for more disk, or use a smaller archive`,
+      `the data archive does not fit into the ${d.limit} ${d.what} of this sliver's disk, of which its file system needs a part; ask for more disk, or use a smaller archive`,
   ),
   LAB_DATA_INVALID: code<{ entry: string | null; reason: string }>(
     0,

@@ -95,6 +95,9 @@ describe('a data archive', () => {
     await unpack(
       await pack([
         { name: './', type: 'directory', mode: 0o700 },
+        { name: 'root/', type: 'directory', mode: 0o775, uid: 1000 },
+        { name: 'root/own/', type: 'directory', mode: 0o770 },
+        { name: 'root/own/', type: 'directory', mode: 0o775 },
         { name: 'root/data.csv', content: '1' },
         { name: 'bin/tool', content: 'a tool' },
         { name: 'up/share/x', content: 'in the root' },
@@ -108,7 +111,10 @@ describe('a data archive', () => {
       'usr/bin/tool',
       'usr/share/x',
     ])
-    expect((await lstat(join(upper, 'root'))).mode & 0o7777).toBe(0o700)
+    // With a mode of a folder at home, such as 0775, the SSH server would refuse the keys in /root.
+    const home = await lstat(join(upper, 'root'))
+    expect([home.mode & 0o7777, home.uid]).toEqual([0o700, outside])
+    expect((await lstat(join(upper, 'root/own'))).mode & 0o7777).toBe(0o775)
     expect(await readFile(join(template, 'usr/bin/sh'), 'utf8')).toBe('the shell')
   })
 
@@ -159,6 +165,17 @@ describe('a data archive', () => {
     ['follows links in circles', [{ name: 'turn/x', content: '' }], 'in circles'],
     ['puts a file where a folder is', [{ name: 'usr', content: '' }], 'a folder already'],
     ['puts a folder where a file is', [{ name: 'usr/bin/sh/x', content: '' }], 'has a file there'],
+    [
+      'has sparse files as BSD writes them',
+      [
+        {
+          name: 'GNUSparseFile.0/disk',
+          pax: { 'GNU.sparse.major': '1', 'GNU.sparse.name': 'disk' },
+          content: '',
+        },
+      ],
+      'sparse',
+    ],
     ['has a name that is too long', [{ name: 'n'.repeat(300), content: '' }], 'ENAMETOOLONG'],
   ] as const)('is refused when it %s', async (_what, entries, reason) => {
     const [code, message] = await refusal(await pack(entries))
@@ -172,7 +189,7 @@ describe('a data archive', () => {
     const head = await pack([{ name: 'zeros', size: 2 ** 20 * 3, content: zeros.toString() }])
     expect((await refusal(gzipSync(head)))[0]).toBe('LAB_DATA_TOO_LARGE')
     const files = Array.from({ length: 101 }, (_, nr) => ({ name: `f${nr}`, content: '' }))
-    expect((await refusal(await pack(files)))[1]).toContain('more than 100 files and folders')
+    expect((await refusal(await pack(files)))[1]).toContain('the 100 files and folders')
     const deep = `${'d/'.repeat(101)}f`
     expect((await refusal(await pack([{ name: deep, content: '' }])))[0]).toBe('LAB_DATA_TOO_LARGE')
     expect(await readdir(upper, { recursive: true })).not.toContain('zeros')
