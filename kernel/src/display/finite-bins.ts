@@ -31,15 +31,17 @@ function finite<T>(options: T | undefined, channels: readonly Channel[]): T {
     const of = given[channel]
     // Plot bins the rows themselves where no column is named. In two dimensions they are pairs.
     if (of === undefined && channels.length > 1) return []
-    const settings: Named = isSettings(of) ? of : { value: of }
-    const value = settings['value'] === undefined ? ObservablePlot.identity : settings['value']
+    const settings = isSettings(of) ? of : null
+    const named = settings === null ? of : settings['value']
+    const value = named === undefined ? ObservablePlot.identity : named
     const label = labelOf(value) ?? channel
     return [{ channel, settings, value, label }]
   })
   const columns = binned.map(({ channel, settings, value, label }) => {
     const transform = (data: object): unknown => valuesOf(data, value).map(finiteOrNaN)
     const labelled = labelOf(value) === undefined ? { transform } : { transform, label }
-    return [channel, { ...settings, value: labelled }] as const
+    // Outputs such as `x: 'mean'` read the channel itself, and take no settings.
+    return [channel, settings === null ? labelled : { ...settings, value: labelled }] as const
   })
   const described = { ...given, ...Object.fromEntries(columns) }
   return ObservablePlot.transform(described, (data, facets) => ({

@@ -106,6 +106,19 @@ describe('a histogram has bins of finite values, and a note tells of the others'
     )
   })
 
+  it.each([
+    ['binX', Plot.binX({ x: 'mean', y: 'count' }, { x: 'v' }), 'cx'],
+    ['binY', Plot.binY({ y: 'mean', x: 'count' }, { y: 'v' }), 'cy'],
+    ['bin', Plot.bin({ x: 'mean', y: 'max' }, { x: 'v', y: 'v' }), 'cx'],
+  ])('and what %s computes of the values in each bin is that of Plot', (_name, options, at) => {
+    const placesOf = (of: readonly Value[]): readonly (string | null)[] =>
+      [...Plot.plot({ marks: [Plot.dot(of, options)] }).querySelectorAll('circle')].map((dot) =>
+        dot.getAttribute(at),
+      )
+    expect(placesOf(values).length).toBeGreaterThan(1)
+    expect(placesOf(values)).toEqual(placesOf(values.filter(isFiniteRow)))
+  })
+
   it('of both signs', () => {
     const mark = Plot.rectY(values, Plot.binX({ y: 'count' }, { x: 'w' }))
     expect(noteOf(Plot.plot({ marks: [mark] }))).toBe(
