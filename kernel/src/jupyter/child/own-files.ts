@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { createRequire, isBuiltin } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileStamp } from '../compile/file-stamp.ts'
 import type { CompiledFile, SentFile } from '../compile/compilation.ts'
@@ -89,12 +89,15 @@ export class OwnFiles {
   }
 
   /**
-   * Find the own file that a specifier in a file of this folder names, by a path or by the `paths` of the notebook's `tsconfig.json`. Null for packages, and when
-   * there is none.
+   * Find the own file that a specifier in a file of this folder names, by a path or by the `paths` of the notebook's `tsconfig.json`. Null for packages, for
+   * modules of Node, whose types come first, too, and when there is none.
    */
   locate(folder: string, id: string): string | null {
     if (isPath(id)) return this.resolve(folder, pathOf(id) ?? id)
-    for (const path of pathsFor(id, this.#paths)) {
+    if (isBuiltin(id)) return null
+    // Declarations give a package its types alone.
+    const paths = pathsFor(id, this.#paths).filter((path) => !/\.d\.[cm]?ts$/u.test(path))
+    for (const path of paths) {
       const found = this.resolve(folder, path)
       if (found !== null) return found
     }
