@@ -1,5 +1,5 @@
-import { createReadStream } from 'node:fs'
-import { Transform } from 'node:stream'
+import { open } from 'node:fs/promises'
+import { pipeline, Transform } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { backoffMs, LabError, tusMediaType, tusVersion, Upload } from '@community-lab/contract'
 import Type from 'typebox'
@@ -36,6 +36,8 @@ export async function uploadFile(
   uploads: string,
   { file, sizeBytes, sha256, onProgress, isThere, signal }: UploadOptions,
 ): Promise<void> {
+  // It stays the same file, whatever is done to its name meanwhile.
+  await using handle = await open(file)
   let sentBytes = 0
   let failures = 0
   for (let uri: string | null = null; ;) {
@@ -49,14 +51,15 @@ export async function uploadFile(
       onProgress(sentBytes, null)
       const from = sentBytes
       const endBytes = Math.min(sizeBytes, from + partBytes)
-      const bytes = createReadStream(file, { start: from, end: endBytes - 1 })
+      const bytes = pipeline(
+        handle.createReadStream({ start: from, end: endBytes - 1, autoClose: false }),
+        countBytes((count) => onProgress(from + count, null)),
+        // A failure of reading breaks the request, which is repeated.
+        () => undefined,
+      )
       await client.do(uri, {
         method: 'PATCH',
-        file: {
-          bytes: bytes.pipe(countBytes((count) => onProgress(from + count, null))),
-          sizeBytes: endBytes - from,
-          type: tusMediaType,
-        },
+        file: { bytes, sizeBytes: endBytes - from, type: tusMediaType },
         headers: { 'tus-resumable': tusVersion, 'upload-offset': String(from) },
       })
       sentBytes = endBytes
