@@ -94,12 +94,6 @@ export async function buildApp(options: AppOptions): Promise<App> {
   await mkdir(imageDir, { recursive: true, mode: 0o755 })
   const certificate = await ensureCertificate(join(dataDir, 'tls'))
   const registry = await openRegistry({ database, mgmtPrefix, offlineAfterS, onError })
-  const dataFiles = await openDataFiles({
-    dir: join(dataDir, 'data-archives'),
-    registry,
-    minFreeMiB: configuration.minFreeMiB,
-    onError,
-  })
   const notifications = await openNotifications({ database, onError })
   const { smtp, publicUrl } = configuration
   const mail = mailSiteOf(smtp, publicUrl)
@@ -127,6 +121,12 @@ export async function buildApp(options: AppOptions): Promise<App> {
   const uploads = await openUploads({
     dir: join(dataDir, 'uploads'),
     minFreeBytes: configuration.minFreeMiB * 1024 ** 2,
+    onError,
+  })
+  const dataFiles = await openDataFiles({
+    dir: join(dataDir, 'data-archives'),
+    registry,
+    uploads,
     onError,
   })
   const readUsed = (): Promise<ReadonlySet<string>> => readImages(database.db)

@@ -138,7 +138,7 @@ it('a node in safe stops its slivers and keeps their files, and one in failure r
   expect(await marks()).toEqual(['kept', ''])
 })
 
-/** Change the registry behind its back, and start the server again, which knows what it had read. */
+/** Change the database itself, and start the server again, because it keeps in memory what it has read. */
 async function changeRegistry(statement: string): Promise<void> {
   const pid = await readFile(join(testbed.home, 'vct/server/postgres/data/postmaster.pid'), 'utf8')
   const folder = pid.split('\n')[4] ?? ''

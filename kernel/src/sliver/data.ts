@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import { LabError, maxDataBytes, messageOf } from '@community-lab/contract'
+import { archiveKindOf, LabError, maxDataBytes, messageOf } from '@community-lab/contract'
 import { currentDisplay } from '../display/current.ts'
 import type { HttpClient } from '../http/client.ts'
 import { localPath } from '../local-path.ts'
@@ -27,7 +27,7 @@ const changedAt = new Date('1980-01-01T00:00:00Z')
 export async function packData(data: SliceData): Promise<PackedData> {
   const bytes = await readBytes(data)
   if (bytes.length > maxDataBytes) throw refuse(`${bytes.length} bytes`)
-  if (!isArchive(bytes))
+  if (archiveKindOf(bytes) === null)
     throw refuse(typeof data === 'string' ? JSON.stringify(data) : 'other bytes')
   return { bytes, sha256: createHash('sha256').update(bytes).digest('hex') }
 }
@@ -43,13 +43,6 @@ async function readBytes(data: SliceData): Promise<Uint8Array> {
     },
   )
   return isFolder ? packFiles(data, { changedAt }) : readFile(local)
-}
-
-/** Tell whether bytes are a tar file, or compressed by gzip or zstd. Source: POSIX, pax; RFC 1952, 2.3.1; RFC 8878, 3.1.1. */
-function isArchive(bytes: Uint8Array): boolean {
-  const head = Buffer.from(bytes.subarray(0, 262))
-  const hex = head.toString('hex', 0, 4)
-  return hex.startsWith('1f8b') || hex === '28b52ffd' || head.toString('latin1', 257) === 'ustar'
 }
 
 function refuse(found: string): LabError {

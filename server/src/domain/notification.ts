@@ -10,7 +10,7 @@ import { warnedDays } from './slice-end.ts'
 /** Something that is true at this time, and that a user is told once. */
 export interface Fact {
   readonly kind: NotificationKind
-  /** Names it. The same name means: it is still the same, and not told again. */
+  /** Its name. A user is told of each name once, as long as the fact is true. */
   readonly key: string
   /** A sentence for the user. */
   readonly text: string
@@ -25,8 +25,8 @@ export function digestDayOf(now: Date): number {
 }
 
 /**
- * Return the warning that a user is told of a slice's end, as the number of days; null: none. The next digest comes a day later, so each warning is told at least so many
- * days before the end.
+ * Return which warning of a slice's end is due, as the number of days before the end; null: none. The next digest comes a day later, so a warning that would be due
+ * until then is due now.
  */
 export function endToTell(expiresOn: Date, now: Date): number | null {
   const leftMs = expiresOn.getTime() - now.getTime()
@@ -34,11 +34,11 @@ export function endToTell(expiresOn: Date, now: Date): number | null {
   return warnedDays.find((days) => leftMs < (days + 1) * dayMs) ?? null
 }
 
-/** The longest time before its end at which a slice is told of, in days. */
+/** Users are told of the end of a slice so long before, at the earliest, in days. */
 export const endToldDays = Math.max(...warnedDays) + 1
-/** A node is told of when it has been offline for so long, in days. Source: CONFINE's controller, notifications. */
+/** Users are told of a node that has been offline for so long, in days. Source: CONFINE's controller, notifications. */
 export const offlineToldDays = 5
-/** A node is told of when it has been in `safe` for so long, in days. Source: CONFINE's controller, notifications. */
+/** Users are told of a node that has been in `safe` for so long, in days. Source: CONFINE's controller, notifications. */
 export const safeToldDays = 3
 
 /** Return how long something has lasted, in words: "5 days". */

@@ -29,7 +29,7 @@ export function readReport(document: unknown): unknown {
       unknown('/state', document['state'])
       return 'safe'
     }),
-    resources: keep(document['resources'], ({ name }) => isNew(name, resourceNames)),
+    resources: leaveOut(document['resources'], ({ name }) => isNew(name, resourceNames)),
     slivers: mapList(document['slivers'], (sliver) => readSliver(sliver)),
     ...('lending' in document ? { lending: readLending(document['lending'], unknown) } : {}),
   }
@@ -55,7 +55,7 @@ function readSliver(sliver: JsonObject): JsonObject {
   return {
     ...sliver,
     state,
-    interfaces: keep(sliver['interfaces'], ({ type }) => isNew(type, interfaceTypes)),
+    interfaces: leaveOut(sliver['interfaces'], ({ type }) => isNew(type, interfaceTypes)),
     errors: Array.isArray(told) ? [...(told as unknown[]), ...errors] : told,
   }
 }
@@ -86,7 +86,7 @@ function isNew(found: unknown, known: readonly unknown[]): boolean {
 }
 
 /** Leave out the objects of a list of which a rule holds. */
-function keep(found: unknown, isLeftOut: (one: JsonObject) => boolean): unknown {
+function leaveOut(found: unknown, isLeftOut: (one: JsonObject) => boolean): unknown {
   return Array.isArray(found) ? found.filter((one) => !isObject(one) || !isLeftOut(one)) : found
 }
 

@@ -57,7 +57,7 @@ export function compose(
     text,
     html,
     headers: {
-      // No automatic answers, please. Source: RFC 3834, section 5.
+      // It asks vacation programs not to answer. Source: RFC 3834, section 5.
       'Auto-Submitted': 'auto-generated',
       ...(unsubscribeUrl === null
         ? {}

@@ -9,6 +9,7 @@ import { hasArchive, usesArchive } from '../registry/write/data-archives.ts'
 import { patchSlice, readSlice } from '../registry/write/slices.ts'
 import { patchSliver, readSliver } from '../registry/write/slivers.ts'
 import { numericId, pattern, type RouteContext } from './context.ts'
+import { readLength } from './upload-routes.ts'
 
 const types = [
   'application/gzip',
@@ -23,13 +24,12 @@ type Upload = FastifyRequest<{ Params: { id: string; hash?: string }; Body: Read
 /** Routes of data archives, which groups upload for their slivers. Uploads are streamed to disk. */
 export function dataRoutes(app: FastifyInstance, { registry, dataFiles }: RouteContext): void {
   async function take(request: Upload, groupId: number): Promise<DataArchive> {
-    const announced = request.headers['content-length']
     const given = request.params.hash ?? request.headers['x-sha256']
     const archive = {
       groupId,
       group: (await registry.groupContact(groupId))?.name ?? String(groupId),
-      sha256: typeof given === 'string' ? given : null,
-      sizeBytes: announced === undefined ? null : Number(announced),
+      sha256: typeof given === 'string' ? given.slice(0, 64) : null,
+      lengthBytes: readLength(request, 'content-length', maxDataBytes),
     }
     // The sender may have lost the right while the archive came.
     return dataFiles.take(request.body, archive, () => request.permitAgain())

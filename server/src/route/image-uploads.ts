@@ -1,5 +1,11 @@
 import { open } from 'node:fs/promises'
-import { LabError, routes, Template } from '@community-lab/contract'
+import {
+  archiveHeadBytes,
+  archiveKindOf,
+  LabError,
+  routes,
+  Template,
+} from '@community-lab/contract'
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Readable } from 'node:stream'
@@ -9,6 +15,7 @@ import { imagesFull, maxGroupImagesBytes, readImageRoom } from '../registry/writ
 import { readTemplate } from '../registry/write/templates.ts'
 import { addVersion } from '../registry/write/template-versions.ts'
 import type { UploadRequest } from '../upload/uploads.ts'
+import { uploadWhole } from '../upload/whole.ts'
 import { numericId, pattern, type ById, type RouteContext } from './context.ts'
 import { readLength, uploadRoutes, type UploadTarget } from './upload-routes.ts'
 
@@ -28,7 +35,7 @@ const formLimits = {
   fileSize: maxFormBytes,
 }
 
-/** Routes for the upload of templates' images: in parts that can be resumed, or whole by PUT. */
+/** Routes for the upload of templates' images: in parts that can be resumed, or whole by PUT or as a form by POST. */
 export function imageUploads(app: FastifyInstance, context: RouteContext): void {
   const { registry, uploads } = context
   const targetOf = async (request: ById): Promise<UploadTarget> => {
@@ -101,26 +108,23 @@ export function imageUploads(app: FastifyInstance, context: RouteContext): void 
   ): Promise<void> {
     const { target, owner, ownerInWords, requireRoom, use } = await targetOf(request)
     const lengthBytes = readLength(request, 'content-length', maxFormBytes)
-    const { id } = await uploads.begin({
+    const upload = {
       target,
       owner,
       ownerInWords,
       lengthBytes,
       sha256,
       mayBeShorter,
-      isResumable: false,
-      requireRoom: (promisedBytes) => requireRoom(lengthBytes, promisedBytes),
-    })
-    try {
-      await uploads.append(id, 0, body)
-      await uploads.finish(id, async (uploaded) => {
+      requireRoom: (promisedBytes: number) => requireRoom(lengthBytes, promisedBytes),
+    }
+    await uploadWhole(uploads, upload, {
+      body,
+      async use(uploaded) {
         // A large image takes long, and its sender may have lost the right meanwhile.
         await request.permitAgain()
         await use(uploaded)
-      })
-    } finally {
-      await uploads.cancel(id)
-    }
+      },
+    })
   }
 }
 
@@ -182,19 +186,11 @@ async function describeTarget(
   }
 }
 
-/** The first two bytes of a gzip file. Source: RFC 1952, 2.3.1. */
-const gzipMark = Buffer.from([0x1f, 0x8b])
-
 /** Require that a file begins as a gzip file does. @throws {@link LabError} LAB_REQUEST_MEDIA_TYPE. */
 async function requireGzip(path: string): Promise<void> {
   await using file = await open(path)
-  const { buffer, bytesRead } = await file.read(
-    Buffer.alloc(gzipMark.length),
-    0,
-    gzipMark.length,
-    0,
-  )
-  if (buffer.subarray(0, bytesRead).equals(gzipMark)) return
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(archiveHeadBytes), { position: 0 })
+  if (archiveKindOf(buffer.subarray(0, bytesRead)) === 'gzip') return
   const expected = 'the root file system as a .tar.gz file'
   throw new LabError('LAB_REQUEST_MEDIA_TYPE', { found: 'no gzip file', expected })
 }

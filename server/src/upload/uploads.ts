@@ -1,9 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { randomBytes } from 'node:crypto'
 import { statfs } from 'node:fs/promises'
 import { addAbortSignal, type Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { createQueue, LabError } from '@community-lab/contract'
+import { hashFile } from '@community-lab/contract/host'
 import { brokenOff, receive, type Receiving } from './receive.ts'
 import { openUploadFiles } from './upload-files.ts'
 
@@ -67,7 +66,7 @@ export interface UploadedFile {
 export interface Uploads extends AsyncDisposable {
   /** Begin an upload. @throws {@link LabError} LAB_UPLOAD_TOO_MANY, LAB_UPLOAD_NO_SPACE, and what `requireRoom` throws. */
   begin(request: UploadRequest): Promise<UploadState>
-  /** List the unfinished uploads to a target, that was begun last first. */
+  /** List the unfinished uploads to a target, the newest first. */
   list(target: string): readonly UploadState[]
   /** Return an upload to a target. A finished one is known for some time. @throws {@link LabError} LAB_NOT_FOUND. */
   find(target: string, id: string): UploadState
@@ -297,10 +296,4 @@ export async function openUploads(options: UploadsOptions): Promise<Uploads> {
       await Promise.all([...unfinished.values()].map(interrupt))
     },
   }
-}
-
-async function hashFile(file: string): Promise<string> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(file), hash)
-  return hash.digest('hex')
 }

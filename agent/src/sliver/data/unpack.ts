@@ -3,7 +3,7 @@ import { chmod, lchown, link, lstat, lutimes, open, symlink, utimes } from 'node
 import { PassThrough, Transform, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib'
-import { LabError, messageOf } from '@community-lab/contract'
+import { archiveHeadBytes, archiveKindOf, LabError, messageOf } from '@community-lab/contract'
 import tar, { type Extract, type Header } from 'tar-stream'
 import { isErrno, isFull } from '../../errno.ts'
 import { mapOrNobody } from '../domain/ids.ts'
@@ -59,10 +59,10 @@ const zstdWindowLog = 23
 
 async function decompressor(file: string): Promise<Transform> {
   await using handle = await open(file)
-  const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0)
-  // Source: RFC 1952, 2.3.1; RFC 8878, 3.1.1.
-  if (buffer.readUInt16BE(0) === 0x1f8b) return createGunzip()
-  if (buffer.readUInt32BE(0) !== 0x28b52ffd) return new PassThrough()
+  const { buffer } = await handle.read(Buffer.alloc(archiveHeadBytes), { position: 0 })
+  const kind = archiveKindOf(buffer)
+  if (kind === 'gzip') return createGunzip()
+  if (kind !== 'zstd') return new PassThrough()
   return createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: zstdWindowLog } })
 }
 

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import {
+  archiveHeadBytes,
+  archiveKindOf,
   LabError,
   path,
   routes,
@@ -12,6 +12,7 @@ import {
   type Arch,
   type TemplateCreate,
 } from '@community-lab/contract'
+import { hashFile } from '@community-lab/contract/host'
 import Type from 'typebox'
 import type { Context } from '../context.ts'
 import { findCredentials } from '../credentials.ts'
@@ -108,9 +109,8 @@ async function ensureTemplate(client: Client, wanted: NewTemplate): Promise<Temp
 
 /** Refuse what the server would refuse after the template is made, which would stay without an image. @throws {@link LabError} LAB_CLI_USAGE. */
 async function requireGzip(file: string): Promise<void> {
-  const start = (await createReadStream(file, { end: 1 }).toArray()) as Buffer[]
-  // Source: RFC 1952, section 2.3.1.
-  if (Buffer.concat(start).equals(Buffer.of(0x1f, 0x8b))) return
+  const start = (await createReadStream(file, { end: archiveHeadBytes - 1 }).toArray()) as Buffer[]
+  if (archiveKindOf(Buffer.concat(start)) === 'gzip') return
   throw new LabError('LAB_CLI_USAGE', {
     problem: `the image ${file} is no .tar.gz file; tar -czf makes one`,
   })
@@ -119,9 +119,7 @@ async function requireGzip(file: string): Promise<void> {
 async function inspectImage(file: string): Promise<{ sizeBytes: number; sha256: string }> {
   try {
     const { size } = await stat(file)
-    const hash = createHash('sha256')
-    await pipeline(createReadStream(file), hash)
-    return { sizeBytes: size, sha256: hash.digest('hex') }
+    return { sizeBytes: size, sha256: await hashFile(file) }
   } catch (cause) {
     throw new LabError('LAB_CLI_NO_FILE', { what: 'image', file }, { cause })
   }

@@ -68,7 +68,7 @@ export function addUserInvitation(user: Command, context: Context): void {
   )
     .option('--url <url>', 'the server, where no credentials name it')
     .action(async (name: string, options: PrintOptions & { readonly url?: string }) => {
-      const base = options.url?.replace(/\/+$/u, '') ?? urlOf(context)
+      const base = findUrl(context, options)
       const client = createClient({ base, signal: context.signal })
       const body: ResetPassword = { username: name }
       const asked = await client.ask(ResetAsked, routes.resetPassword, { method: 'POST', body })
@@ -78,7 +78,7 @@ export function addUserInvitation(user: Command, context: Context): void {
   leaf(user, 'confirm-email', 'make an e-mail address yours by the secret of a mail to it')
     .option('--url <url>', 'the server, where no credentials name it')
     .action(async (options: PrintOptions & { readonly url?: string }) => {
-      const base = options.url?.replace(/\/+$/u, '') ?? urlOf(context)
+      const base = findUrl(context, options)
       const [secret = ''] = await context.askSecrets(['Secret'])
       const body: ConfirmEmail = { secret }
       const client = createClient({ base, signal: context.signal })
@@ -90,7 +90,7 @@ export function addUserInvitation(user: Command, context: Context): void {
     .option('--url <url>', 'the server, where no credentials name it')
     .option('--end-tokens', 'end also the tokens that you have made')
     .action(async (options: RedeemOptions) => {
-      const base = options.url?.replace(/\/+$/u, '') ?? urlOf(context)
+      const base = findUrl(context, options)
       const { password, others } = await askNewPassword(context, ['Invitation'])
       const [secret = ''] = others
       const body: InvitationRedeem = {
@@ -115,7 +115,9 @@ export function addUserInvitation(user: Command, context: Context): void {
     })
 }
 
-function urlOf(context: Context): string {
-  const { COMMUNITY_LAB_URL: url } = context.env
-  return url === undefined || url === '' ? findCredentials(context).url : url.replace(/\/+$/u, '')
+/** Return the URL of the server that a person means who may have no credentials yet. */
+function findUrl(context: Context, { url: given }: { readonly url?: string }): string {
+  const { COMMUNITY_LAB_URL: set } = context.env
+  const url = given ?? (set === '' ? undefined : set)
+  return url?.replace(/\/+$/u, '') ?? findCredentials(context).url
 }

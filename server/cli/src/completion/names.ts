@@ -15,11 +15,11 @@ export interface NamesOptions {
   readonly nowMs: number
 }
 
-/** A person waits with a finger on the key. Names that come later are not shown. */
+/** The longest time for asking the server, in milliseconds: somebody has pressed Tab, and waits. */
 const askMs = 1_500
-/** How long names are not asked for again. */
+/** Names are not asked for again for so long, in milliseconds. */
 const keptMs = 20_000
-/** How old names may be where the server is away. */
+/** Where the server is away, names are proposed that are at most so old, in milliseconds. */
 const staleMs = 24 * 3_600_000
 
 interface Kept {

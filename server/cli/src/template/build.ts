@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createWriteStream } from 'node:fs'
 import { mkdtemp, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
@@ -61,13 +60,6 @@ export async function buildBy(
         pipeline(archive, createGzip({ level: 6 }), createWriteStream(join(dir, `${what}.tar.gz`))),
     }),
   )
-}
-
-/** Return the SHA-256 of a file, in hexadecimal digits. */
-export async function hashFile(file: string): Promise<string> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(file), hash)
-  return hash.digest('hex')
 }
 
 async function build(

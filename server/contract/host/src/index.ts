@@ -1,4 +1,5 @@
-/** What server and agent both do with the machine that they run on. */
+/** What server, agent and command line do with the machine that they run on. */
+export { hashFile } from './hash-file.ts'
 export { stopLeftovers } from './leftover.ts'
 export { createLogOutput, type LogOutput, type LogOutputOptions } from './log-output.ts'
 export { reportFailure } from './report-failure.ts'

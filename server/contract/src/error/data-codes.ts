@@ -14,12 +14,6 @@ export const dataCodes = {
     (d) =>
       `${d.uri} is no data archive of group ${d.group} on this server; upload the archive (ctl/upload-data/), because nodes download from their own server only`,
   ),
-  LAB_DATA_CHECKSUM: code<{ expected: string; found: string }>(
-    422,
-    true,
-    (d) =>
-      `the data archive has the SHA-256 ${d.found}, expected ${d.expected}; it has changed on its way: it is sent again, or upload it again`,
-  ),
   LAB_DATA_QUOTA: code<{
     group: string
     what: 'data archives' | 'MiB of data archives'
@@ -31,19 +25,13 @@ export const dataCodes = {
     (d) =>
       `group ${d.group} has ${d.used} ${d.what} of at most ${d.limit}; release slices whose data is not needed, or give them smaller data`,
   ),
-  LAB_DATA_UPLOADING: code<{ group: string }>(
-    409,
-    true,
-    (d) =>
-      `a data archive of group ${d.group} is being uploaded; a group uploads one at a time: try again when it is done`,
-  ),
-  LAB_DATA_SERVER_FULL: code<{ freeMiB: number; keptMiB: number }>(
-    507,
-    true,
-    (d) =>
-      `the server has ${d.freeMiB} MiB of disk left, and keeps ${d.keptMiB} MiB free; ask an operator to make room, or send a smaller archive`,
-  ),
   /** On a node. */
+  LAB_DATA_CHECKSUM: code<{ expected: string; found: string }>(
+    0,
+    true,
+    (d) =>
+      `the data archive has the SHA-256 ${d.found}, expected ${d.expected}; it has changed on its way, and is downloaded again`,
+  ),
   LAB_DATA_UNREACHABLE: code<{ sha256: string; reason: string }>(
     0,
     true,

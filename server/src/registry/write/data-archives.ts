@@ -10,14 +10,14 @@ import { lockGroup } from './group-rules.ts'
 /** How many data archives a group may have. */
 const maxArchives = 200
 /** How much they may take on the server's disk, in bytes. */
-export const maxGroupDataBytes = 4 * 1024 ** 3
+const maxGroupDataBytes = 4 * 1024 ** 3
 const mib = 1024 ** 2
-/** How long an archive is kept that no slice or sliver names, in minutes: who uploads one names it next. */
+/** An archive that no slice or sliver names is kept for so long, in minutes, because its sender names it only after the upload. */
 const keptUnnamedMinutes = 60
-/** Archives that were not named for so long give way to new ones of their group, in minutes. */
+/** An archive that was not named for so long is removed when a new one of its group needs the room, in minutes. */
 const safeMinutes = 10
 
-/** An archive that is named. Its slice or sliver, in `slices` or `slivers`, has this condition. */
+/** An SQL condition of an archive: a slice or sliver of its group names it. */
 const isNamed = sql<boolean>`(
   exists (select from slices where slices.group_id = data_archives.group_id
     and slices.default_data_sha256 = data_archives.sha256)
@@ -166,13 +166,17 @@ export async function usesArchive(
   return row !== undefined
 }
 
-/** Remove the archives that nobody has named for a while. Returns the SHA-256 of those that are left. */
-export async function removeUnnamedArchives(db: Db): Promise<ReadonlySet<string>> {
+/** Remove the archives that nobody has named for a while. */
+export async function removeUnnamedArchives(db: Db): Promise<void> {
   await sql`update data_archives set named_on = now()
     where named_on < now() - make_interval(mins => ${keptUnnamedMinutes / 2}) and ${isNamed}`.execute(
     db,
   )
   await removeUnnamed(db, keptUnnamedMinutes)
+}
+
+/** Read the SHA-256 of all archives. */
+export async function readArchives(db: Db): Promise<ReadonlySet<string>> {
   const rows = await db.selectFrom('data_archives').select('sha256').distinct().execute()
   return new Set(rows.map((row) => row.sha256))
 }

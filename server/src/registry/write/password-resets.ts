@@ -34,7 +34,7 @@ export interface PasswordResets extends AsyncDisposable {
   ask(given: ResetPassword, address: string | null): void
 }
 
-/** Create it. */
+/** Create what takes requests for resets of passwords. */
 export function createPasswordResets(context: ResetContext): PasswordResets {
   const { mail, attempts, onError } = context
   const running = new Set<Promise<void>>()

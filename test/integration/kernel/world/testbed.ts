@@ -211,17 +211,14 @@ function addObjects(
   )
   app.put<{ Params: { hash: string }; Body: Buffer }>('/api/groups/1/data/:hash', (request) => {
     const found = createHash('sha256').update(request.body).digest('hex')
-    const expected = request.params.hash
-    if (found !== expected) throw new LabError('LAB_DATA_CHECKSUM', { expected, found })
-    uploads.push(found)
+    if (found === request.params.hash) uploads.push(found)
     return {}
   })
   app.put<{ Body: SliceSpec }>(routes.sliceEnsure, ({ body }) => {
     const sha256 = body.data_sha256 ?? null
-    if (sha256 !== null && !uploads.includes(sha256)) {
-      const uri = `/api/groups/1/data/${sha256}`
-      throw new LabError('LAB_DATA_UNKNOWN', { sha256, group: 'red', uri })
-    }
+    const details = { group: 'red', uri: `/api/groups/1/data/${sha256 ?? ''}` }
+    if (sha256 !== null && !uploads.includes(sha256))
+      throw new LabError('LAB_DATA_UNKNOWN', { sha256, ...details })
     return { slice: slice(), slivers: objects }
   })
   const group = { uri: '/api/groups/1/', id: 1 }

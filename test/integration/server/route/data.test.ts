@@ -183,7 +183,7 @@ describe('a data archive', () => {
     const upload = path(routes.sliceUploadData, { id: 1 })
     const plainText = Buffer.from('plain text '.repeat(50))
     for (const [url, body, code] of [
-      [uri(second), first, 'LAB_DATA_CHECKSUM'],
+      [uri(second), first, 'LAB_UPLOAD_CHECKSUM'],
       [uri(plainText), plainText, 'LAB_REQUEST_MEDIA_TYPE'],
       [upload, Buffer.from('x'), 'LAB_REQUEST_MEDIA_TYPE'],
     ] as const)
@@ -191,10 +191,15 @@ describe('a data archive', () => {
     const large = { ...octets, 'content-length': String(2 ** 30 + 1) }
     const refused = await world.ask(world.red, 'PUT', upload, { headers: large })
     expect(refused.json()).toMatchObject({ code: 'LAB_REQUEST_TOO_LARGE' })
-    const archive = { groupId: red, group: 'red', sha256: null, sizeBytes: null }
-    const taking = world.context.dataFiles.take(cut(), archive, () => Promise.resolve())
-    await expect(taking).rejects.toThrow('the connection is gone')
+    const withoutLength = await put(world, upload, Readable.from([first]))
+    expect(withoutLength.json()).toMatchObject({ code: 'LAB_UPLOAD_NO_LENGTH' })
+    const archive = { groupId: red, group: 'red', sha256: null, lengthBytes: first.length }
+    const taking = world.context.dataFiles.take(Readable.from(cut()), archive, () =>
+      Promise.resolve(),
+    )
+    await expect(taking).rejects.toMatchObject({ code: 'LAB_UPLOAD_BROKEN_OFF' })
     expect(await files(world)).toEqual([])
+    expect(await readdir(join(world.dataDir, 'uploads'))).toEqual([])
   })
 
   it('is removed when it was named by no slice for an hour, and its file with its last archive', async () => {
@@ -248,7 +253,7 @@ describe('a data archive', () => {
     })
   })
 
-  it('comes one at a time to a group', async () => {
+  it('has its size reserved before its first byte, beside others that its group is sending', async () => {
     await using world = await testbeds.start()
     const begun = Promise.withResolvers<null>()
     const goOn = Promise.withResolvers<null>()
@@ -258,11 +263,14 @@ describe('a data archive', () => {
       await goOn.promise
       yield first.subarray(5)
     }
-    const sending = put(world, uri(first), Readable.from(slow()))
+    const headers = { ...octets, 'content-length': String(first.length) }
+    const body = Readable.from(slow())
+    const sending = world.ask(world.red, 'PUT', uri(first), { headers, body })
     await begun.promise
-    expect((await put(world, uri(second), second)).json()).toMatchObject({
-      code: 'LAB_DATA_UPLOADING',
-    })
+    const db = world.database.db
+    const leftBytes = first.length + second.length - 1
+    await sql`insert into data_archives values (2, 'x', ${4 * 2 ** 30 - leftBytes})`.execute(db)
+    expect((await put(world, uri(second), second)).json()).toMatchObject({ code: 'LAB_DATA_QUOTA' })
     expect((await put(world, uri(second, 3), second, world.blue)).statusCode).toBe(200)
     goOn.resolve(null)
     expect((await sending).statusCode).toBe(200)
