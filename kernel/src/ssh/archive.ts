@@ -17,9 +17,12 @@ const maxBytes = 1024 ** 3
 export interface PackOptions {
   /** Replaces the modes of files. */
   readonly mode?: number | undefined
-  /** Replaces the times of change. Then the archive depends on the files alone. */
+  /** Replaces the times of change, and takes the right to write from group and others. Then the archive depends on the files alone. */
   readonly changedAt?: Date
 }
+
+/** The right to write of the group and of others. Whether files have it depends on the umask of who made them, 0002 or 0022. */
+const writeOfOthers = 0o022
 
 /**
  * Pack files into a tar archive, in memory. A file of this machine is packed under its own name. A folder is packed as its content: empty folders, symbolic
@@ -41,7 +44,11 @@ export async function packFiles(
   for (const { content, ...entry } of entries) {
     const isFile = (entry.type ?? 'file') === 'file'
     const own = isFile && mode !== undefined ? { mode } : {}
-    pack.entry({ mtime: now, ...entry, ...own, ...fixed }, Buffer.from(content))
+    const shared =
+      changedAt === undefined || entry.mode === undefined
+        ? {}
+        : { mode: entry.mode & ~writeOfOthers }
+    pack.entry({ mtime: now, ...entry, ...shared, ...own, ...fixed }, Buffer.from(content))
   }
   pack.finalize()
   return packed

@@ -30,6 +30,10 @@ it('packs the same content to the same bytes, whenever and in whichever order it
   await utimes(path.join(other, 'a'), new Date(0), new Date(0))
   const { sha256 } = await packData(one)
   expect((await packData(other)).sha256).toBe(sha256)
+  // Whoever has the umask 0002 makes files that the group may write.
+  await chmod(path.join(other, 'a'), 0o660)
+  await chmod(path.join(other, 'empty'), 0o775)
+  expect((await packData(other)).sha256).toBe(sha256)
   const files = { 'x/b': 'two', 'x/a': Buffer.of(1) }
   const turned = { 'x/a': Buffer.of(1), 'x/b': 'two' }
   expect((await packData(files)).sha256).toBe((await packData(turned)).sha256)
