@@ -66,10 +66,13 @@ const isReached = async (): Promise<void> => expect((await slice.sh`true`).ok).t
 /** Every public call that can wait, called in a way that makes it wait. */
 const calls: Readonly<Record<string, () => Promise<unknown>>> = {
   'Nodes.find': () => lab.nodes.find(),
+  'Nodes.history': () => lab.nodes.history('n1'),
+  'Nodes.availability': () => lab.nodes.availability('n1'),
   'Slices.ensure': () => lab.slices.ensure('first', { template: 'tiny', nodes: ['n1', 'n2'] }),
   'Slices.get': () => lab.slices.get('first'),
   'Slices.list': () => lab.slices.list(),
   'Slices.mine': () => lab.slices.mine(),
+  'Slices.journal': () => lab.slices.journal(),
   'Groups.list': () => lab.groups.list(),
   'Groups.mine': () => lab.groups.mine(),
   'Groups.get': () => lab.groups.get('red'),
