@@ -52,6 +52,8 @@ export interface WantedSlivers {
   /** The SHA-256 of the slice's data archive, and of the previous one; null: none. */
   readonly data: string | null
   readonly dataBefore: string | null
+  /** The nodes whose slivers were made before the data that they have now. Empty when nobody asked for data. */
+  readonly olderThanData: ReadonlySet<number>
 }
 
 /** The template that a slice had. */
@@ -94,14 +96,18 @@ function whyRemade(
   resources: readonly ResourceRequest[],
   wants: Omit<WantedSlivers, 'nodes' | 'resources'>,
 ): string | null {
-  const { template, version, templateBefore: before, data, dataBefore } = wants
+  const { template, version, templateBefore: before, data, dataBefore, olderThanData } = wants
   if (before?.id !== template.id)
     return `its template becomes ${template.name} instead of ${before?.name ?? 'none'}`
   if (before.version !== version.version)
     return `its template becomes ${templateName(template.name, version.version)} instead of ${templateName(before.name, before.version)}`
   // A sliver with data of its own keeps it.
-  if (data !== dataBefore && (sliver.data_sha256 ?? null) === null)
-    return `its data becomes ${nameOf(data)} instead of ${nameOf(dataBefore)}`
+  if ((sliver.data_sha256 ?? null) === null) {
+    if (data !== dataBefore)
+      return `its data becomes ${nameOf(data)} instead of ${nameOf(dataBefore)}`
+    if (olderThanData.has(sliver.node.id))
+      return `its data was changed to ${nameOf(data)} after it was made`
+  }
   const changes = resources.flatMap(({ name, req, unit = '' }) => {
     const before = sliver.resources.find((each) => each.name === name)?.req
     return before === req ? [] : [`${name} becomes ${req} ${unit} instead of ${before ?? 0}`]

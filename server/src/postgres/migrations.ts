@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
+import { addChangedData } from './migration/changed-data.ts'
 import { addDataArchives } from './migration/data-archives.ts'
 import { addEventOwners } from './migration/event-owners.ts'
 import { addAddressSecrets } from './migration/address-secrets.ts'
@@ -46,6 +47,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0023-past-indexes': { up: addPastIndexes },
   '0024-address-secrets': { up: addAddressSecrets },
   '0025-template-versions': { up: addTemplateVersions },
+  '0026-changed-data': { up: addChangedData },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

@@ -6,7 +6,6 @@ import type {
   CommunityEntry,
   GroupRequest,
   Lends,
-  MailKind,
   NodeReport,
   NodeSetState,
   NodeState,
@@ -22,6 +21,7 @@ import type {
   TokenScope,
 } from '@community-lab/contract'
 import type { Readiness } from '../domain/readiness.ts'
+import type { MailTable, NotifiedTable } from './mail-tables.ts'
 
 // JSON columns are written as text. Otherwise pg would convert arrays to PostgreSQL's arrays.
 type Json<T extends object> = JSONColumnType<T>
@@ -274,6 +274,8 @@ export interface SliverTable {
   resources: Json<ResourceRequest[]>
   /** Its own data archive; null: that of its slice. */
   data_sha256: string | null
+  /** Whether its data, of its own or of its slice, was changed since it was made. */
+  data_changed: Generated<boolean>
   state: SliverState
   state_reason: string | null
   state_changed_on: Date | null
@@ -362,37 +364,6 @@ export interface InvitationTable {
   email: string | null
   secret_sha256: Buffer
   expires_on: Date
-}
-
-/** The outbox of e-mail. What a mail says is null once it was sent or given up. */
-export interface MailTable {
-  id: GeneratedAlways<number>
-  kind: MailKind
-  user_id: number | null
-  recipient: string
-  message_id: string
-  subject: string | null
-  body: string | null
-  html: string | null
-  unsubscribe_url: string | null
-  created_on: Date
-  /** The time from which on it is not worth sending. */
-  ends_on: Date
-  attempts: Generated<number>
-  /** When it is sent or tried again; null: it was sent or given up. */
-  next_try_on: Date | null
-  tried_on: Date | null
-  sent_on: Date | null
-  failed_on: Date | null
-  /** Why the last attempt failed. */
-  failure: string | null
-}
-
-/** What a user was told, and is still true. */
-export interface NotifiedTable {
-  user_id: number
-  fact: string
-  told_on: Date
 }
 
 export interface CounterTable {

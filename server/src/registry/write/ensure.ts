@@ -54,7 +54,17 @@ export async function ensureSlice(
     })
     const dataBefore = slice?.sliver_defaults.data_sha256 ?? null
     const data = spec.data_sha256 === undefined ? dataBefore : spec.data_sha256
-    const changes = compareSlivers(present, { ...admission, templateBefore, data, dataBefore })
+    const olderThanData =
+      slice === undefined || spec.data_sha256 === undefined
+        ? new Set<number>()
+        : await findOlderThanData(change, slice.id)
+    const changes = compareSlivers(present, {
+      ...admission,
+      templateBefore,
+      data,
+      dataBefore,
+      olderThanData,
+    })
     if (changes.losses.length > 0 && spec.may_lose !== 'slivers')
       throw new LabError('LAB_SLICE_WOULD_LOSE', {
         slice: spec.name,
@@ -79,6 +89,17 @@ export async function ensureSlice(
       ...(admission.warnings.length === 0 ? {} : { warnings: [...admission.warnings] }),
     }
   })
+}
+
+/** Find the nodes whose slivers were made before their data was changed. */
+async function findOlderThanData({ tx }: Change, sliceId: number): Promise<ReadonlySet<number>> {
+  const rows = await tx
+    .selectFrom('slivers')
+    .select('node_id')
+    .where('slice_id', '=', sliceId)
+    .where('data_changed', '=', true)
+    .execute()
+  return new Set(rows.map((row) => row.node_id))
 }
 
 /** The most slivers that a refusal names. */

@@ -105,6 +105,13 @@ export async function patchSlice(
     if (body.set_state === 'start' && slice.set_state !== 'start')
       await requireSlices(change, slice.group.id, `start slice ${slice.name}`)
     const data = await readDataInput(change, slice.group.id, body.sliver_defaults ?? {})
+    if (data !== undefined && data !== (slice.sliver_defaults.data_sha256 ?? null))
+      await change.tx
+        .updateTable('slivers')
+        .set({ data_changed: true })
+        .where('slice_id', '=', id)
+        .where('data_sha256', 'is', null)
+        .execute()
     await change.tx
       .updateTable('slices')
       .set({

@@ -64,6 +64,7 @@ export async function remakeSlivers(
     with remade as (
       update slivers set
         instance_sn = instance_sn + 1,
+        data_changed = false,
         resources = coalesce(${resources}::jsonb, resources)
       where slice_id = ${sliceId} and node_id = any(${nodeIds}::int[])
       returning instance_sn)

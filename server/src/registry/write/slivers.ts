@@ -100,7 +100,9 @@ export async function patchSliver(
     await change.tx
       .updateTable('slivers')
       .set({
-        ...(data === undefined ? {} : { data_sha256: data }),
+        ...(data === undefined || data === (sliver.data_sha256 ?? null)
+          ? {}
+          : { data_sha256: data, data_changed: true }),
         description: body.description ?? sliver.description,
         set_state: body.set_state === undefined ? sliver.set_state : body.set_state,
         properties: JSON.stringify(body.properties ?? sliver.properties),

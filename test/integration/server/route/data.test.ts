@@ -100,6 +100,30 @@ describe('a slice with a data archive', () => {
     expect(none.slice.sliver_defaults).toMatchObject({ data_uri: null, data_sha256: null })
   })
 
+  it('makes slivers again that were made before the data which it is to have', async () => {
+    await using world = await testbeds.start()
+    const { slivers } = await ensure(world)
+    await world.report(1, { slivers: [aSliverReport('1@1')] })
+    await world.report(2, { slivers: [aSliverReport('1@2')] })
+    await put(world, path(routes.sliceUploadData, { id: 1 }), first)
+    await put(world, path(routes.sliverUploadData, { id: '1@2' }), second)
+    const numbers = ({ slivers: now }: SliceWithSlivers) => now.map(({ instance_sn: sn }) => sn)
+    const before = slivers.map(({ instance_sn: sn }) => sn)
+    // Who says nothing about data changes nothing, as before.
+    expect(numbers(await ensure(world))).toEqual(before)
+    const data = { data_sha256: sha256(first) }
+    const refused = await ensure(world, data)
+    expect(refused).toMatchObject({ code: 'LAB_SLICE_WOULD_LOSE', details: { count: 1 } })
+    expect(refused.detail).toContain(
+      `its data was changed to ${sha256(first).slice(0, 12)} after it was made`,
+    )
+    const again = await ensure(world, { ...data, may_lose: 'slivers' })
+    expect(numbers(again)).toEqual([(before[0] ?? 0) + 1, before[1]])
+    const seen = world.context.feed.range()
+    expect(numbers(await ensure(world, data))).toEqual(numbers(again))
+    expect(world.context.feed.range()).toEqual(seen)
+  })
+
   it('gets another by its function, which slivers have from their next update on; a sliver may have its own', async () => {
     await using world = await testbeds.start()
     const { slivers } = await ensure(world)
