@@ -85,6 +85,8 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
   let applied: string | null = JSON.stringify(lending.amounts)
   /** What the node's own checks have found. While there is anything, it is in `debug`. */
   let faults: readonly MemberError[] = []
+  /** What the device offers, as last read. */
+  let offer: readonly ReportedResource[] = []
   /** The running reboot of the host, if any. */
   let rebooting: Promise<void> | null = null
 
@@ -191,8 +193,9 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
   }
 
   async function readOffer(): Promise<readonly ReportedResource[]> {
-    // Where this fails, the next report fails for the same reason, and the log tells of that.
-    return options.readOffer().catch(() => [])
+    // Where this fails, the next report fails for the same reason, and the log tells of that. What was read before holds until then.
+    offer = await options.readOffer().catch(() => offer)
+    return offer
   }
 
   /** Let the node check itself. Returns whether it has found anything else than before. */

@@ -1,5 +1,7 @@
 import {
+  formatIpv6,
   LabError,
+  parseIpv6,
   resourceUnits,
   type Arch,
   type MemberError,
@@ -45,7 +47,7 @@ export function checkNode(wanted: NodeWanted, own: OwnNode): readonly MemberErro
       wanted: `the registry has ${arch}`,
       help: 'nothing: the registry takes it from the next report',
     })
-  if (mgmtPrefix !== null && mgmtPrefix !== own.mgmtPrefix)
+  if (mgmtPrefix !== null && canonical(mgmtPrefix) !== canonical(own.mgmtPrefix))
     contradict('/mgmt_net', {
       found: `it was enrolled in the management network ${own.mgmtPrefix}`,
       wanted: `the testbed has ${mgmtPrefix}`,
@@ -64,4 +66,10 @@ export function checkNode(wanted: NodeWanted, own: OwnNode): readonly MemberErro
 /** Return the target as far as the node's own checks allow it. */
 export function holdByChecks(target: NodeWanted, faults: readonly MemberError[]): NodeWanted {
   return faults.length === 0 ? target : holdAt(target, 'debug')
+}
+
+/** Return a prefix in the one form that all its spellings have in common. */
+function canonical(prefix: string): string {
+  const [address = '', length = ''] = prefix.split('/')
+  return `${formatIpv6(parseIpv6(address))}/${length}`
 }

@@ -27,9 +27,14 @@ const changedAt = new Date('1980-01-01T00:00:00Z')
 export async function packData(data: SliceData): Promise<PackedData> {
   const bytes = await readBytes(data)
   if (bytes.length > maxDataBytes) throw refuse(`${bytes.length} bytes`)
-  if (archiveKindOf(bytes) === null)
-    throw refuse(typeof data === 'string' ? JSON.stringify(data) : 'other bytes')
+  if (archiveKindOf(bytes) === null) throw refuse(describeData(data))
   return { bytes, sha256: createHash('sha256').update(bytes).digest('hex') }
+}
+
+function describeData(data: SliceData): string {
+  if (data instanceof Uint8Array) return 'other bytes'
+  if (typeof data !== 'string') return 'no file'
+  return `${JSON.stringify(data)}, which is another file or a folder without a file`
 }
 
 async function readBytes(data: SliceData): Promise<Uint8Array> {

@@ -39,6 +39,11 @@ for (const [member, target, node, found] of [
     }
   })
 
+it('a management network that is spelled otherwise is the same one', () => {
+  for (const mgmtPrefix of ['fd65:fc41:c50f:0::/48', 'FD65:FC41:C50F:0:0:0:0:0/48'])
+    expect(checkNode({ ...right, mgmtPrefix }, own)).toEqual([])
+})
+
 it('what the registry has of a node is read as text, so that an architecture of the future is no riddle', () => {
   const node = { id: 1, name: 'n1', set_state: 'production', boot_sn: 0, arch: 'riscv128' }
   const testbed = { sliver_mac_prefix: 1, mgmt_ipv6_prefix: own.mgmtPrefix }
