@@ -26,7 +26,7 @@ export function answerProblem(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const known = toLabError(error, request.id)
+  const known = toLabError(error, request)
   if (known.code === 'LAB_SERVER_INTERNAL') request.log.error({ err: error }, 'request failed')
   if (
     LabError.is(known, 'LAB_REQUEST_RATE_LIMITED') ||
@@ -61,13 +61,15 @@ function changeOf({ method, routeOptions }: FastifyRequest): {
 const lostConnection =
   /^(?:timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error)/u
 
-function toLabError(error: FastifyError, requestId: string): LabError {
+function toLabError(error: FastifyError, { id: requestId, headers }: FastifyRequest): LabError {
   if (LabError.is(error)) return error
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new LabError('LAB_REQUEST_TOO_LARGE', { limitBytes: bodyLimitBytes }, { cause: error })
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return new LabError('LAB_REQUEST_MEDIA_TYPE', { found: error.message.split(': ')[1] ?? '' })
+      return new LabError('LAB_REQUEST_MEDIA_TYPE', {
+        found: headers['content-type']?.slice(0, 200) ?? 'none',
+      })
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
       return new LabError('LAB_REQUEST_INVALID', {

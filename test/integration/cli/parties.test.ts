@@ -257,7 +257,9 @@ it('invites a user, who sets a password by it without any token', async () => {
   )
   const password = 'a bicycle on the roof'
   const input = `${invited.out.trim()}\n${password}\n${password}\n`
-  const redeemed = await place.run(['user', 'redeem', '--url', url], { input })
+  // A mail has a link, of which people paste the whole.
+  const link = `${url}/set-password#${input}`
+  const redeemed = await place.run(['user', 'redeem', '--url', url], { input: link })
   expect([redeemed.code, redeemed.err]).toEqual([
     0,
     expect.stringContaining('user mia has this password now'),

@@ -1,4 +1,4 @@
-import type { Slice, Sliver } from '@community-lab/contract'
+import { templateName, type Slice, type Sliver } from '@community-lab/contract'
 import type { Command } from 'commander'
 import type { Context } from '../context.ts'
 import { printJson, printRows } from '../output/print.ts'
@@ -61,11 +61,14 @@ function showSlice(
   slice: Slice,
   { sliver: slivers, group: groups, template: templates }: Objects<'sliver' | 'group' | 'template'>,
 ): void {
-  const { template } = slice.sliver_defaults
+  const { template, template_version: version, data_sha256: data } = slice.sliver_defaults
+  const image =
+    template === null ? 'none' : templateName(nameOf(templates, template), version ?? null)
   const lines = [
     `${slice.name} (${slice.id}) of group ${nameOf(groups, slice.group)}, wanted: ${slice.set_state}`,
     ...(slice.description === '' ? [] : [slice.description]),
-    `template ${template === null ? 'none' : nameOf(templates, template)}`,
+    `template ${image}`,
+    ...(typeof data === 'string' ? [`data of SHA-256 ${data}`] : []),
     `expires ${describeEnd(slice)}`,
   ]
   for (const line of lines) context.out.write(`${line.replaceAll(/\p{Cc}/gu, '?')}\n`)

@@ -79,8 +79,8 @@ export function addUserInvitation(user: Command, context: Context): void {
     .option('--url <url>', 'the server, where no credentials name it')
     .action(async (options: PrintOptions & { readonly url?: string }) => {
       const base = findUrl(context, options)
-      const [secret = ''] = await context.askSecrets(['Secret'])
-      const body: ConfirmEmail = { secret }
+      const [pasted = ''] = await context.askSecrets(['Secret'])
+      const body: ConfirmEmail = { secret: secretOf(pasted) }
       const client = createClient({ base, signal: context.signal })
       const done = await client.ask(EmailConfirmed, routes.confirmEmail, { method: 'POST', body })
       if (options.json === true) printJson(context, done)
@@ -89,12 +89,16 @@ export function addUserInvitation(user: Command, context: Context): void {
   leaf(user, 'redeem', 'set your password by the one-time secret of an invitation or of a mail')
     .option('--url <url>', 'the server, where no credentials name it')
     .option('--end-tokens', 'end also the tokens that you have made')
+    .addHelpText(
+      'after',
+      '\nIt asks for the secret, or the link of the mail, and twice for the new password. Without a terminal it reads them from three lines of its input.',
+    )
     .action(async (options: RedeemOptions) => {
       const base = findUrl(context, options)
       const { password, others } = await askNewPassword(context, ['Invitation'])
-      const [secret = ''] = others
+      const [pasted = ''] = others
       const body: InvitationRedeem = {
-        secret,
+        secret: secretOf(pasted),
         password,
         ...(options.endTokens === true ? { end_tokens: true } : {}),
       }
@@ -113,6 +117,11 @@ export function addUserInvitation(user: Command, context: Context): void {
         `user ${name} has this password now, and this token for 30 days (COMMUNITY_LAB_TOKEN); log-ins of before have ended; own tokens that go on: ${left}\n`,
       )
     })
+}
+
+/** Return the secret of what somebody has pasted: the secret itself, or the link of a mail, which ends with it. */
+function secretOf(pasted: string): string {
+  return pasted.slice(pasted.lastIndexOf('#') + 1).trim()
 }
 
 /** Return the URL of the server that a person means who may have no credentials yet. */

@@ -6,7 +6,9 @@ export const testbedCodes = {
   LAB_NAME_TAKEN: code<{ kind: string; name: string }>(409, false, (d) =>
     d.kind === 'sliver'
       ? `the slice has a sliver on this node already, ${d.name}; change that one`
-      : `there is ${/^[aeio]/u.test(d.kind) ? 'an' : 'a'} ${d.kind} named ${JSON.stringify(d.name)} already${d.kind === 'user' ? ' (upper and lower case are not told apart)' : ''}; choose another name`,
+      : d.kind === 'e-mail address'
+        ? `another user has the e-mail address ${d.name}; give one of this user alone`
+        : `there is ${/^[aeio]/u.test(d.kind) ? 'an' : 'a'} ${d.kind} named ${JSON.stringify(d.name)} already${d.kind === 'user' ? ' (upper and lower case are not told apart)' : ''}; choose another name`,
   ),
   LAB_SLICE_UNKNOWN_TEMPLATE: code<{
     slice: string

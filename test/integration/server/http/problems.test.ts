@@ -119,6 +119,17 @@ describe('a request with', () => {
   })
 })
 
+describe('a body that cannot be read', () => {
+  it('is named by its type', async () => {
+    const headers = { 'content-type': 'text/xml' }
+    const options = { body: '<node/>', headers }
+    const response = await world.ask(world.operator, 'POST', routes.nodes, options)
+    expect(response.json()).toMatchObject({
+      detail: 'cannot read a body of type "text/xml"; send application/json',
+    })
+  })
+})
+
 describe('a request that the server fails on', () => {
   it('says nothing of its inside but the id under which the log tells all', async () => {
     await using broken = await testbeds.start()
