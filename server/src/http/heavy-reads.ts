@@ -30,18 +30,23 @@ export const heavyReadsPlugin = fp<HeavyReadLimits>(
   (app, limits) => {
     const turns = { anonymous: createTurns(limits.anonymous), people: createTurns(limits.people) }
     app.decorateRequest('endHeavyRead', null)
-    app.addHook('preHandler', async (request, reply) => {
-      if (request.routeOptions.config.heavy !== true) return
-      const gone = new AbortController()
-      reply.raw.once('close', () => {
-        gone.abort()
-        endTurn(request)
-      })
-      const { role } = request.principal
-      const own = role === 'anonymous' ? turns.anonymous : turns.people
-      request.endHeavyRead = await own.take(nameOf(request), gone.signal)
-      // The client has gone while the turn was given.
-      if (gone.signal.aborted) endTurn(request)
+    app.addHook('onRoute', (route) => {
+      if (route.config?.heavy !== true) return
+      const { handler } = route
+      route.handler = async function takeTurn(request, reply) {
+        const gone = new AbortController()
+        reply.raw.once('close', () => gone.abort())
+        const { role } = request.principal
+        const own = role === 'anonymous' ? turns.anonymous : turns.people
+        request.endHeavyRead = await own.take(nameOf(request), gone.signal)
+        try {
+          gone.signal.throwIfAborted()
+          return await handler.call(this, request, reply)
+        } finally {
+          // The work for a client who has gone counts until it ends: who asks and goes would have any number of answers made at the same time.
+          if (gone.signal.aborted) endTurn(request)
+        }
+      }
     })
     app.addHook('onSend', (request, _reply, _answer, done) => {
       endTurn(request)
