@@ -16,6 +16,8 @@ export async function tidy(store: RegistryStore, onError: (error: unknown) => vo
     () => actAsServer('remove slices that have ended', () => removeExpiredSlices(store)),
     () => actAsServer('warn of the ends of slices', () => warnOfEnds(store)),
     () => removeEndedTokens(db),
+    // Anybody can ask for another's reset, so they would gather without end.
+    () => sql`delete from invitations where expires_on < now()`.execute(db),
     () => removeOldAudit(db),
     () =>
       sql`delete from events where id <= (select value - ${eventsKept} from counters where name = 'event')`.execute(

@@ -151,6 +151,11 @@ async function fileOf(request: FastifyRequest): Promise<Readable> {
   throw refuse(`${name} does not have a valid extension ('.tar.gz', '.tgz')`)
 }
 
+/** Return what uploads to a template are for. */
+export function templateTarget(id: number): string {
+  return `template ${id}`
+}
+
 /** Describe uploads to a template for the one who asks. */
 async function describeTarget(
   { registry, images }: RouteContext,
@@ -160,7 +165,7 @@ async function describeTarget(
   const groupId = group?.id ?? null
   const name = (await registry.groupContact(groupId))?.name ?? String(groupId)
   return {
-    target: `template ${id}`,
+    target: templateTarget(id),
     owner: groupId === null ? 'the operators' : `group ${groupId}`,
     ownerInWords: groupId === null ? 'the operators' : `group ${name}`,
     maxBytes: maxImageBytes,

@@ -31,14 +31,14 @@ import { ifMatchOf, numericId, pattern, type ById, type RouteContext } from './c
 import { createRoute } from './create-route.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
-import { imageUploads } from './image-uploads.ts'
+import { imageUploads, templateTarget } from './image-uploads.ts'
 import { readRoute } from './read-route.ts'
 
 const tags = ['templates']
 
 /** Routes of templates, which are root file systems for slivers. */
 export function templateRoutes(app: FastifyInstance, context: RouteContext): void {
-  const { registry, images } = context
+  const { registry, images, uploads } = context
   const idOf = (request: ById): number => numericId(request, 'template')
   /** Return the asking node when a sliver on it is made of a version. */
   async function findItsNode(
@@ -97,7 +97,10 @@ export function templateRoutes(app: FastifyInstance, context: RouteContext): voi
     tags,
     summary: 'Remove a template that no slice uses',
     remove: async (request) => {
-      await deleteTemplate(registry, idOf(request), ifMatchOf(request))
+      const id = idOf(request)
+      await deleteTemplate(registry, id, ifMatchOf(request))
+      // Nobody could finish or cancel them, and their group would have that much less room.
+      for (const upload of uploads.list(templateTarget(id))) await uploads.cancel(upload.id)
       await images.removeUnused()
     },
   })

@@ -10,8 +10,8 @@ import { readFacts, type UserFact } from '../read/facts.ts'
 import type { RegistryStore } from '../store.ts'
 import { enqueueMail, type MailSite } from './mails.ts'
 
-/** The most facts of one kind in a digest; the number of the others is told. */
-const mostLines = 50
+/** The most facts of one kind in a digest; the number of the others is told. With the longest names, those of all kinds together are less than a mail may have. */
+const mostLines = 30
 
 /** Send the digests of a day when they are due and were not sent. A user whose digest fails is passed to `onError`, and gets it the next day. */
 export async function sendDueDigests(

@@ -8,6 +8,7 @@ import {
 } from '@community-lab/contract'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { tidy } from '../../../../server/src/registry/tidy.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { startSmtp, type Smtp, type TakenMail } from '../../../support/smtp.ts'
 import { password, passwordsOf, type From, type Passwords } from '../access/passwords.ts'
@@ -122,6 +123,25 @@ describe('who has forgotten the password', () => {
     ])
     const notice = await mailTo(ada.email, 1)
     expect(notice.parsed.text).toContain(`The password of user ${ada.name} at ${site} was changed`)
+  })
+
+  it('leaves nothing in the database when the time of the link is over', async () => {
+    const { id, name } = await withAddress(await people.aPerson())
+    const { db } = world.database
+    const secrets = () =>
+      db.selectFrom('invitations').select('id').where('user_id', '=', id).execute()
+    for (let hour = 0; hour < 3; hour++) {
+      await reset(name)
+      await eventually(async () => expect(await secrets()).toHaveLength(1))
+      await sql`update invitations set expires_on = now() - interval '1 s' where user_id = ${id}`.execute(
+        db,
+      )
+      const onError = (error: unknown) => {
+        throw error
+      }
+      await tidy(world.context.registry, onError)
+      expect(await secrets()).toEqual([])
+    }
   })
 
   it('gets the same answer whoever was asked for, and nobody else gets a mail', async () => {

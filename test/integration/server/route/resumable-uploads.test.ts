@@ -158,6 +158,24 @@ it('refuses one that its group has no room for with what it has, and forgets one
   expect((await ask(600)).statusCode).toBe(201)
 })
 
+it('ends with its template, and its group has the room again', async () => {
+  await using world = await testbeds.start()
+  const make = async (name: string) => {
+    const body = { name, node_archs: ['x86_64'] }
+    const made = await world.ask(world.red, 'POST', routes.templates, { body })
+    return path(routes.template, { id: made.json<Template>().id })
+  }
+  const begin = (template: string) => {
+    const headers = { ...tus, 'upload-length': String(1024 ** 2) }
+    return world.ask(world.red, 'POST', `${template}uploads/`, { headers })
+  }
+  const own = await make('own')
+  for (let nr = 0; nr < 10; nr++) expect((await begin(own)).statusCode).toBe(201)
+  expect((await world.ask(world.red, 'DELETE', own)).statusCode).toBe(204)
+  expect(await readdir(join(world.dataDir, 'uploads'))).toEqual([])
+  expect((await begin(await make('next'))).statusCode).toBe(201)
+})
+
 it('answers who asks what it speaks', async () => {
   await using world = await testbeds.start()
   const answer = await world.app.inject({ method: 'OPTIONS', url: all })
