@@ -28,6 +28,8 @@ const paceMs = 1_000
 const sentWithinMs = 120_000
 /** The number of the advisory lock of the process that sends. The number is "clml" in ASCII. */
 const senderLock = 0x636c6d6c
+/** How long the server waits at its end for the mail that it is sending. */
+const finishWithinMs = 5_000
 
 /**
  * Send the mails of the outbox, one after the other. One process of a database sends at a time: it holds a lock of PostgreSQL, which ends with its connection. So a
@@ -39,7 +41,10 @@ export function startSender(options: SenderOptions): AsyncDisposable {
   const ending = new AbortController()
   const isEnding = (): boolean => ending.signal.aborted
   const ended = new Promise<never>((_resolve, reject) => {
-    ending.signal.addEventListener('abort', () => reject(new Error('the server stops')))
+    // The mail that is being sent is finished first, or the next start would send it again.
+    ending.signal.addEventListener('abort', () => {
+      setTimeout(() => reject(new Error('the server stops')), finishWithinMs).unref()
+    })
   })
   ended.catch(() => undefined)
   const pace = createPace(ending.signal)
@@ -61,7 +66,7 @@ export function startSender(options: SenderOptions): AsyncDisposable {
     await db.transaction().execute(async (tx) => {
       const { rows } = await sql<{ mine: boolean }>`
         select pg_try_advisory_xact_lock(${senderLock}) as mine`.execute(tx)
-      if (rows[0]?.mine === true) await Promise.race([sendAll(options, pace), ended])
+      if (rows[0]?.mine === true) await Promise.race([sendAll(options, pace, isEnding), ended])
     })
   }
   const unsubscribe = notifications.on(channels.mail, wake)
@@ -78,9 +83,13 @@ export function startSender(options: SenderOptions): AsyncDisposable {
 }
 
 /** Send what is due, until nothing is or the SMTP server does not take a mail: then the next look tries the next one. */
-async function sendAll({ db, transport }: SenderOptions, pace: Pace): Promise<void> {
+async function sendAll(
+  { db, transport }: SenderOptions,
+  pace: Pace,
+  isEnding: () => boolean,
+): Promise<void> {
   await tidyMails(db)
-  for (;;) {
+  while (!isEnding()) {
     const mail = await takeDueMail(db, new Date())
     if (mail === null) return
     await pace.next()

@@ -1,6 +1,7 @@
 import { LabError, type ResetPassword } from '@community-lab/contract'
 import type { Attempts } from '../../access/attempts.ts'
 import { hashSecret, makeSecret } from '../../access/secret.ts'
+import { dayMs } from '../../domain/day.ts'
 import { resetMail } from '../../mail/messages.ts'
 import { actAsServer } from '../actor.ts'
 import type { RegistryStore } from '../store.ts'
@@ -9,8 +10,10 @@ import { enqueueMail, type MailSite } from './mails.ts'
 
 /** How long the secret of a reset is valid. Source: OWASP, Forgot Password Cheat Sheet: an hour or less. */
 const validForMs = 3600_000
-/** The most resets of a user that are valid at the same time, and so within an hour: nobody can fill another's mailbox. */
+/** The most resets of a user that are valid at the same time, and so within an hour. */
 const mostValid = 3
+/** The most mails of this kind to a user in a day: nobody can fill another's mailbox. Beyond them an operator can still invite the user anew. */
+const mostADay = 10
 /** The most requests that are worked on at the same time. */
 const mostAtOnce = 50
 const busyForS = 5
@@ -82,6 +85,14 @@ async function sendReset(
         .where('expires_on', '>', now)
         .executeTakeFirstOrThrow()
       if (count >= mostValid) return
+      const { mails } = await change.tx
+        .selectFrom('mails')
+        .select((eb) => eb.fn.countAll<number>().as('mails'))
+        .where('user_id', '=', row.id)
+        .where('kind', '=', 'reset')
+        .where('created_on', '>', new Date(now.getTime() - dayMs))
+        .executeTakeFirstOrThrow()
+      if (mails >= mostADay) return
       const secret = makeSecret('cli')
       const expiresOn = new Date(now.getTime() + validForMs)
       await change.tx

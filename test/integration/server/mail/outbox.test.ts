@@ -2,6 +2,8 @@ import { rm } from 'node:fs/promises'
 import { path, routes, type MailStatus } from '@community-lab/contract'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { startSender } from '../../../../server/src/mail/sender.ts'
+import { openNotifications } from '../../../../server/src/postgres/notifications.ts'
 import { enqueueMail, withdrawMails } from '../../../../server/src/registry/write/mails.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { makeOrdinaryFolder } from '../../../support/postgres-user.ts'
@@ -230,4 +232,47 @@ it('a server that is killed while it sends loses no mail: it sends it again unde
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
+})
+
+it('a server that stops in order finishes the mail that it is sending, and begins no other', async () => {
+  await using world = await testbeds.start({ publicUrl: site })
+  const { database } = world
+  await using notifications = await openNotifications({ database, onError: () => undefined })
+  const [begun, taken] = [Promise.withResolvers<undefined>(), Promise.withResolvers<null>()]
+  const recipients: string[] = []
+  const sender = startSender({
+    db: database.db,
+    notifications,
+    transport: {
+      send({ recipient }) {
+        recipients.push(recipient)
+        begun.resolve(undefined)
+        return taken.promise
+      },
+    },
+    onError: () => undefined,
+  })
+  await world.context.registry.change(async (change) => {
+    for (const recipient of ['ada@lab.example', 'bob@lab.example']) {
+      const [text, html, endsOn] = ['x', 'x', new Date(Date.now() + 3600_000)]
+      const mail = {
+        kind: 'notice',
+        userId: 1,
+        recipient,
+        subject: 'x',
+        text,
+        html,
+        endsOn,
+      } as const
+      await enqueueMail(change, mail, { mail: { site, domain: 'lab.example' } })
+    }
+  })
+  await begun.promise
+  const ended = sender[Symbol.asyncDispose]()
+  taken.resolve(null)
+  await ended
+  const { rows } = await sql<{ recipient: string }>`
+    select recipient from mails where sent_on is not null`.execute(database.db)
+  expect(rows).toEqual([{ recipient: recipients[0] }])
+  expect(recipients).toHaveLength(1)
 })

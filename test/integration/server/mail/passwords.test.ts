@@ -199,6 +199,19 @@ describe('who has forgotten the password', () => {
     expect(mailsTo(ada.email)).toHaveLength(4)
   })
 
+  it('gets ten mails within a day at most, whoever asks', async () => {
+    const ada = await withAddress(await people.aPerson())
+    const bob = await withAddress(await people.aPerson())
+    await sql`
+      insert into mails (kind, user_id, recipient, message_id, created_on, ends_on)
+      select 'reset', ${ada.id}, 'x', ${ada.name} || n, now() - interval '2 hours', now()
+      from generate_series(1, 10) n`.execute(world.database.db)
+    expect((await reset(ada.name)).statusCode).toBe(202)
+    await reset(bob.name)
+    await mailTo(bob.email)
+    expect(mailsTo(ada.email)).toEqual([])
+  })
+
   it('cannot ask for one user again and again, from wherever', async () => {
     for (let times = 0; times < 10; times++)
       expect((await reset('nobody-here', { at: `203.0.113.${times}` })).statusCode).toBe(202)
