@@ -76,6 +76,12 @@ export const ServerApi = Type.Object(
 )
 export type ServerApi = Static<typeof ServerApi>
 
+/** An API of a server in a request. Without a certificate it has none. */
+const ServerApiInput = Type.Object(
+  { ...ServerApi.properties, cert: Type.Optional(ServerApi.properties.cert) },
+  { additionalProperties: false },
+)
+
 const TincAddress = Type.Object({ addr: Type.String(), port: Type.Integer() })
 
 /**
@@ -107,7 +113,7 @@ const serverMembers = {
   description: Type.Optional(Description),
   properties: Type.Optional(Properties),
   island: Type.Optional(IslandInput),
-  api: Type.Optional(Type.Array(ServerApi, { maxItems: 16 })),
+  api: Type.Optional(Type.Array(ServerApiInput, { maxItems: 16 })),
   tinc: Type.Optional(TincInput),
   cn: Type.Optional(nullable(CommunityEntry)),
 }

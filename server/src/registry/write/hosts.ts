@@ -6,7 +6,7 @@ import type { RegistryStore } from '../store.ts'
 import { claimName } from './claim-name.ts'
 import { chooseIsland } from './islands.ts'
 import { lockRow } from './lock-row.ts'
-import { readTincPubkey } from './tinc-key.ts'
+import { readTincInput } from './tinc-key.ts'
 import { requireRoom } from './user-bounds.ts'
 
 /** Read one host. @throws {@link LabError} LAB_NOT_FOUND. */
@@ -20,7 +20,7 @@ export async function createHost(
   ownerId: number,
   { name, description = '', island, tinc }: HostCreate,
 ): Promise<Host> {
-  const pubkey = typeof tinc?.pubkey === 'string' ? readTincPubkey(tinc.pubkey) : null
+  const pubkey = readTincInput(tinc)
   return store.change(async (change) => {
     await requireRoom(change, ownerId, 'hosts')
     const { id } = await claimName(
@@ -55,7 +55,7 @@ export async function patchHost(
   body: HostPatch,
   ifMatch: string | null,
 ): Promise<Host> {
-  const pubkey = typeof body.tinc?.pubkey === 'string' ? readTincPubkey(body.tinc.pubkey) : null
+  const pubkey = readTincInput(body.tinc)
   return store.change(async (change) => {
     const before = await lockHost(store, change, id)
     checkIfMatch(ifMatch, before)

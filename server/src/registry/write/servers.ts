@@ -15,7 +15,7 @@ import type { RegistryStore } from '../store.ts'
 import { claimName } from './claim-name.ts'
 import { chooseIsland } from './islands.ts'
 import { lockRow } from './lock-row.ts'
-import { readTincPubkey } from './tinc-key.ts'
+import { readTincInput } from './tinc-key.ts'
 
 /** The id of the server that answers. Source: CONFINE, the first server has the id 2. */
 const ownServerId = parseTincName(serverTincName())?.id ?? 2
@@ -34,7 +34,7 @@ export async function createServer(
   store: RegistryStore,
   { name, description = '', tinc, ...body }: ServerCreate,
 ): Promise<Server> {
-  const pubkey = typeof tinc?.pubkey === 'string' ? readTincPubkey(tinc.pubkey) : null
+  const pubkey = readTincInput(tinc)
   return store.change(async (change) => {
     const { id } = await claimName(
       'server',
@@ -46,7 +46,7 @@ export async function createServer(
           description,
           properties: JSON.stringify(body.properties ?? {}),
           island_id: await chooseIsland(change, body.island, null),
-          api: JSON.stringify(body.api ?? []),
+          api: JSON.stringify(readApi(body.api ?? [])),
           tinc_pubkey: pubkey,
           tinc_addresses: '[]',
           cn: body.cn === undefined || body.cn === null ? null : JSON.stringify(body.cn),
@@ -71,11 +71,11 @@ export async function patchServer(
   body: ServerPatch,
   ifMatch: string | null,
 ): Promise<Server> {
-  const pubkey = typeof body.tinc?.pubkey === 'string' ? readTincPubkey(body.tinc.pubkey) : null
+  const pubkey = readTincInput(body.tinc)
   return store.change(async (change) => {
     const before = await lockServer(store, change, id)
     checkIfMatch(ifMatch, before)
-    const api = body.api ?? before.api
+    const api = body.api === undefined ? before.api : readApi(body.api)
     const key = body.tinc === undefined ? before.tinc.pubkey : pubkey
     const isSame = key === before.tinc.pubkey && isDeepStrictEqual(api, before.api)
     if (id === ownServerId && !isSame)
@@ -147,6 +147,10 @@ export async function describeOwnServer(store: RegistryStore, own: OwnServer): P
       .execute()
     change.note('server', 'updated', ownServerId)
   })
+}
+
+function readApi(given: NonNullable<ServerPatch['api']>): ServerApi[] {
+  return given.map(({ type, base_uri, cert = null }) => ({ type, base_uri, cert }))
 }
 
 async function lockServer(store: RegistryStore, change: Change, id: number): Promise<Server> {

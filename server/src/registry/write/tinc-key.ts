@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { LabError } from '@community-lab/contract'
+import { LabError, type HostPatch } from '@community-lab/contract'
 
 /** The sizes of RSA keys in the management network, in bits. The gateway refuses smaller ones, and larger ones would slow its tincd down. */
 const bits = { min: 2048, max: 8192 } as const
@@ -9,7 +9,7 @@ const bits = { min: 2048, max: 8192 } as const
  *
  * @throws {@link LabError} LAB_REQUEST_INVALID.
  */
-export function readTincPubkey(pem: string): string {
+function readTincPubkey(pem: string): string {
   const key = parse(pem)
   const size = key?.asymmetricKeyDetails?.modulusLength ?? 0
   if (key?.asymmetricKeyType !== 'rsa' || size < bits.min || size > bits.max) {
@@ -30,4 +30,9 @@ function parse(pem: string): KeyObject | null {
     // It is not a key. The refusal says what is expected.
     return null
   }
+}
+
+/** Read the key that a request gives a machine; null: it has none any more. @throws {@link LabError} LAB_REQUEST_INVALID. */
+export function readTincInput(tinc: HostPatch['tinc'] | undefined): string | null {
+  return typeof tinc?.pubkey === 'string' ? readTincPubkey(tinc.pubkey) : null
 }
