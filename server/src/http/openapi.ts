@@ -18,6 +18,8 @@ export const openapiPlugin = fp<{ readonly version: string }>(
             'The testbed server. Paths, members and Link relations follow CONFINE’s registry API. Reads of the testbed’s state are public; everything else needs `Authorization: Bearer <token>`. Lists are filtered by JSON pointers in the query, such as `/state="production"`. Errors are RFC 9457 problems with stable codes.',
           license: { name: 'GPL-3.0-or-later', identifier: 'GPL-3.0-or-later' },
         },
+        // The server may be behind any proxy: paths are relative to where it is.
+        servers: [{ url: '/' }],
         components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
       },
       transform: ({ schema, url, route }) => {
@@ -25,7 +27,8 @@ export const openapiPlugin = fp<{ readonly version: string }>(
         const reads = (Array.isArray(method) ? method : [method]).includes('GET')
         const isWebSocket = 'websocket' in route && route.websocket
         const right = route.config?.right ?? 'read the testbed'
-        return { schema: inline(complete(schema, { reads, isWebSocket, right })), url }
+        const operationId = nameOperation(String([method].flat()[0]), url)
+        return { schema: inline(complete(schema, { reads, isWebSocket, right, operationId })), url }
       },
     })
     let page: Promise<FastifyInstance> | null = null
@@ -101,12 +104,23 @@ interface RouteFacts {
   readonly reads: boolean
   readonly isWebSocket: boolean
   readonly right: RightName
+  readonly operationId: string
+}
+
+const routeNames: ReadonlyMap<string, string> = new Map(
+  Object.entries(routes).map(([name, route]) => [route, name]),
+)
+
+/** Return the name of an operation for programs: `getNode`, `postSliceRenew`. */
+function nameOperation(method: string, url: string): string {
+  const name = routeNames.get(url.replaceAll(/:(\w+)/gu, '{$1}')) ?? url
+  return `${method.toLowerCase()}${name.charAt(0).toUpperCase()}${name.slice(1)}`
 }
 
 /** Add what every route has: its problem answers, the right it needs, and the pages of a list. */
 function complete(
   schema: FastifySchema | undefined,
-  { reads, isWebSocket, right }: RouteFacts,
+  { reads, isWebSocket, right, operationId }: RouteFacts,
 ): FastifySchema & { readonly 'x-right': RightName } {
   const { response = {}, querystring, produces = [] } = schema ?? {}
   const answers = response as Readonly<Record<string, TSchema & { readonly type?: string }>>
@@ -115,27 +129,33 @@ function complete(
     description: 'Why it was refused or has failed',
     content: { 'application/problem+json': { schema: Problem } },
   }
-  const done = isWebSocket
-    ? { 101: { description: 'A WebSocket' } }
-    : { '2XX': described(produces) }
-  const own = Object.keys(answers).length === 0 ? done : answers
+  const isJson = Object.keys(answers).length > 0
+  const own = isJson ? answers : isWebSocket ? { 101: switched } : described(produces)
+  const same = reads && isJson && produces.length === 0 ? { 304: unchanged } : {}
   return {
     ...schema,
     // The WebSocket plugin hides its routes from the description.
     ...(isWebSocket ? { hide: false } : {}),
     ...(isList ? { querystring: pages } : {}),
-    response: { ...own, default: problem },
+    response: { ...own, ...same, '4XX': problem, '5XX': problem },
+    operationId,
     description: `Who may: ${describeParties(rights[right], null)}.`,
     'x-right': right,
     security: rights[right].may === 'anybody' ? [{}, { token: [] }] : [{ token: [] }],
   }
 }
 
-/** Describe an answer that is not JSON, or that has no body. */
+// The type says that there is no body.
+const switched = { type: 'null', description: 'A WebSocket' }
+const unchanged = { type: 'null', description: 'The reader has it already (If-None-Match)' }
+const done = { type: 'null', description: 'Done; there is no body' }
+
+/** Describe the answer of a route that is not JSON, or that has no body. */
 function described(types: readonly string[]): object {
-  if (types.length === 0) return { description: 'Done; there is no body' }
-  const content = Object.fromEntries(types.map((type) => [type, { schema: { type: 'string' } }]))
-  return { description: types.join(' or '), content }
+  if (types.length === 0) return { 204: done }
+  // An event stream is a sequence of events, and a file is bytes: neither is one text.
+  const content = Object.fromEntries(types.map((type) => [type, { schema: {} }]))
+  return { 200: { description: types.join(' or '), content } }
 }
 
 /** Copy a schema where it is used, because one that is used twice must not have its id twice in the document. */

@@ -1,4 +1,5 @@
 import { Agreement, nullable, routes } from '@community-lab/contract'
+import { createConfig, lintFromString } from '@redocly/openapi-core'
 import Fastify from 'fastify'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -69,6 +70,23 @@ describe('the OpenAPI document', () => {
     expect(Object.keys(paths).sort()).toEqual(expected.sort())
   })
 
+  it('is valid, and has what programs that read such documents need', async () => {
+    const config = await createConfig({
+      extends: ['recommended-strict'],
+      rules: {
+        // CONFINE's paths end with a slash, and its clients use them as they are.
+        'no-path-trailing-slash': 'off',
+        // WebSockets have 101. Another test asks that each operation has an answer.
+        'operation-2xx-response': 'off',
+      },
+    })
+    const source = JSON.stringify(await readDocument())
+    const problems = await lintFromString({ source, config, absoluteRef: '/docs/json' })
+    expect(
+      problems.map(({ ruleId, message, location: [at] }) => [ruleId, message, at?.pointer]),
+    ).toEqual([])
+  })
+
   it('tells of every operation what it is, its parameters, who may, and how it fails', async () => {
     const { paths } = await readDocument()
     for (const [url, operations] of Object.entries(paths))
@@ -82,9 +100,10 @@ describe('the OpenAPI document', () => {
         expect(inPath.map(({ name }) => `{${name}}`)).toEqual([...(url.match(/\{\w+\}/gu) ?? [])])
         const codes = Object.keys(operation.responses)
         expect(codes.length, where).toBeGreaterThan(1)
-        expect(operation.responses['default']?.content, where).toHaveProperty([
-          'application/problem+json',
-        ])
+        for (const failure of ['4XX', '5XX'])
+          expect(operation.responses[failure]?.content, where).toHaveProperty([
+            'application/problem+json',
+          ])
         for (const response of Object.values(operation.responses))
           expect(response.description, where).toBeTruthy()
       }
@@ -117,31 +136,7 @@ describe('the OpenAPI document', () => {
               open.push(...findOpen(schema, `${method} ${url} ${status}`))
     // What users name themselves, and the parts of the server.
     const maps = /\/(?:properties|parts)$/u
-    expect(open.filter((place) => !maps.test(place)).sort()).toEqual(
-      [
-        // Answers without a body, and WebSockets.
-        'delete /api/nodes/{id}/ 2XX',
-        'put /api/nodes/{id}/ctl/state/ 2XX',
-        'get /api/nodes/{id}/ctl/stream 101',
-        'delete /api/slices/{id}/ 2XX',
-        'delete /api/slivers/{id}/ 2XX',
-        'get /api/slivers/{id}/ctl/ssh 101',
-        'delete /api/templates/{id}/ 2XX',
-        'delete /api/templates/{id}/versions/{version}/ 2XX',
-        'patch /api/templates/{id}/uploads/{upload}/ 2XX',
-        'delete /api/templates/{id}/uploads/{upload}/ 2XX',
-        'delete /api/users/{id}/ 2XX',
-        'delete /api/tokens/{id}/ 2XX',
-        'post /api/users/ctl/log-out/ 2XX',
-        'post /api/mail/ctl/test/ 2XX',
-        'delete /api/servers/{id}/ 2XX',
-        'delete /api/islands/{id}/ 2XX',
-        'delete /api/hosts/{id}/ 2XX',
-        'delete /api/groups/{id}/ 2XX',
-        'post /api/groups/{id}/ctl/leave/ 2XX',
-        'delete /api/requests/{id}/ 2XX',
-      ].sort(),
-    )
+    expect(open.filter((place) => !maps.test(place))).toEqual([])
   })
 
   it('is a page of its own, that loads from nowhere else', async () => {
