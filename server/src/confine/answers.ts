@@ -1,7 +1,9 @@
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { withSite } from './absolute.ts'
+import { LargeList } from '../http/large-list.ts'
 import { isConfineClient } from './client.ts'
+import { compress } from './compress.ts'
 import { functionAnswers } from './functions.ts'
 import { mediaTypeOf } from './media-type.ts'
 import type { ConfineOptions } from './plugin.ts'
@@ -9,7 +11,7 @@ import { askedOf, isOfApi, routeOf } from './request.ts'
 import { siteOf } from './site.ts'
 
 /**
- * Gives CONFINE's clients absolute URIs, the media types with profiles, and the texts of functions. Must be registered after the plugin that computes ETags:
+ * Gives CONFINE's clients absolute URIs, the media types with profiles, the texts of functions, and compressed answers. Must be registered after the plugin that computes ETags:
  * then an object has one ETag, by whatever name the server was reached.
  */
 export const confineAnswersPlugin = fp<ConfineOptions>(
@@ -20,9 +22,10 @@ export const confineAnswersPlugin = fp<ConfineOptions>(
         isConfineClient(request) ? present(request, reply, { payload, publicUrl }) : payload,
       )
     })
-    app.addHook('onSend', (request, reply, payload, done) => {
-      if (isConfineClient(request) && isOfApi(request)) setHeaders(request, reply, publicUrl)
-      done(null, payload)
+    app.addHook('onSend', async (request, reply, payload) => {
+      if (!isConfineClient(request) || !isOfApi(request)) return payload
+      setHeaders(request, reply, publicUrl)
+      return compress(request, reply, payload)
     })
     return Promise.resolve()
   },
@@ -45,8 +48,12 @@ function present(
     void reply.code(answer.status).serializer(JSON.stringify)
     return { detail: answer.detail }
   }
-  const change = request.routeOptions.config.confine?.absolute[reply.statusCode]
-  return change === undefined ? payload : change(payload, siteOf(askedOf(request), publicUrl))
+  const show = request.routeOptions.config.confine?.shows[reply.statusCode]
+  if (show === undefined) return payload
+  const site = siteOf(askedOf(request), publicUrl)
+  return payload instanceof LargeList
+    ? payload.map((batch) => show(batch, site))
+    : show(payload, site)
 }
 
 function setHeaders(request: FastifyRequest, reply: FastifyReply, publicUrl: string | null): void {

@@ -1,13 +1,14 @@
 import { routes } from '@community-lab/contract'
 import fp from 'fastify-plugin'
-import type { FastifyRequest, RouteOptions } from 'fastify'
+import type { FastifyRequest, FastifySchema, RouteOptions } from 'fastify'
 import type { TSchema } from 'typebox'
 import '../decorations.ts'
 import { findRefusal } from '../domain/asker.ts'
 import { memberRights } from '../domain/rights.ts'
 import { pathOf } from '../http/methods.ts'
-import { prepareAbsolute, type MakeAbsolute } from './absolute.ts'
+import { prepareAbsolute } from './absolute.ts'
 import { prepareBody, type ReadBody } from './body.ts'
+import { prepareConstants } from './constants.ts'
 import { isConfineClient } from './client.ts'
 import { checkNoData } from './functions.ts'
 import { checkAccept } from './media-type.ts'
@@ -23,9 +24,12 @@ declare module 'fastify' {
 
 interface ConfineRoute {
   readonly readBody: ReadBody | null
-  /** By status. */
-  readonly absolute: Readonly<Record<string, MakeAbsolute>>
+  /** The changes of answers, by status. */
+  readonly shows: Readonly<Record<string, ShowDocument>>
 }
+
+/** Return a document as CONFINE's clients get it. */
+type ShowDocument = (document: unknown, site: string) => unknown
 
 /** Options of {@link confinePlugin}. */
 export interface ConfineOptions {
@@ -41,8 +45,7 @@ export interface ConfineOptions {
 export const confinePlugin = fp<ConfineOptions>(
   (app, { publicUrl }) => {
     app.addHook('onRoute', (route) => {
-      if (route.url.startsWith(routes.base))
-        route.config = { ...route.config, confine: prepare(route) }
+      if (route.url.startsWith(routes.base)) prepare(route)
     })
     app.addHook('onRequest', (request, reply, done) => {
       if (!isConfineClient(request) || !isOfApi(request)) {
@@ -74,17 +77,29 @@ export const confinePlugin = fp<ConfineOptions>(
   { name: 'confine', fastify: '5.x', dependencies: ['methods'] },
 )
 
-function prepare({ schema }: RouteOptions): ConfineRoute {
-  const answers = Object.entries((schema?.response ?? {}) as Readonly<Record<string, TSchema>>)
-  const absolute = answers.flatMap(([status, answer]) => {
-    const change = prepareAbsolute(answer)
-    return change === null ? [] : [[status, change] as const]
+function prepare(route: RouteOptions): void {
+  const schema: FastifySchema = route.schema ?? {}
+  const answers = Object.entries((schema.response ?? {}) as Readonly<Record<string, TSchema>>)
+  const prepared = answers.map(([status, answer]) => {
+    const constants = prepareConstants(answer)
+    const absolute = prepareAbsolute(answer)
+    const show: ShowDocument = (document, site) => {
+      const made = absolute === null ? document : absolute(document, site)
+      return constants === null ? made : constants.add(made)
+    }
+    return { status, schema: constants?.schema ?? answer, show }
   })
-  const body = schema?.body as TSchema | undefined
-  return {
+  const body = schema.body as TSchema | undefined
+  if (answers.length > 0)
+    route.schema = {
+      ...schema,
+      response: Object.fromEntries(prepared.map((each) => [each.status, each.schema])),
+    }
+  const confine = {
     readBody: body === undefined ? null : prepareBody(body),
-    absolute: Object.fromEntries(absolute),
+    shows: Object.fromEntries(prepared.map(({ status, show }) => [status, show])),
   }
+  route.config = { ...route.config, confine }
 }
 
 function readBody(request: FastifyRequest): void {

@@ -22,13 +22,20 @@ const details: Readonly<Partial<Record<ErrorCode, string>>> = {
   LAB_AUTH_FORBIDDEN: 'You do not have permission to perform this action.',
   LAB_NOT_FOUND: 'Not found',
   LAB_REQUEST_NOT_ACCEPTABLE: "Could not satisfy the request's Accept header",
-  LAB_REQUEST_UNKNOWN_FILTER: 'Filtering by a non existent field!',
 }
 
 /** CONFINE's texts of a failed log-in. Source: CONFINE controller 1.0.2. */
 const logInFailures = {
   wrong: 'Unable to login with provided credentials.',
   disabled: 'User account is disabled.',
+} as const
+
+/** CONFINE's texts of a filter that is not known. The two blanks are its own. Source: CONFINE controller 1.0.2. */
+const unknownFilters = {
+  member: 'Filtering by a non existent field!',
+  value:
+    'Filtering using invalid type. Have you forgotten to put string value inside double quotes?',
+  type: 'Filtering  using invalid type!',
 } as const
 
 /** Errors that CONFINE shows at a member of the body. */
@@ -58,6 +65,8 @@ export function toConfineRefusal(
     if (issues.every(({ pointer }) => pointer === '' || pointer.startsWith('/')))
       return { status: 400, body: byMember(issues) }
   }
+  if (LabError.is(error, 'LAB_REQUEST_UNKNOWN_FILTER'))
+    return { status, body: { detail: unknownFilters[error.details.unknown], code, message } }
   if (LabError.is(error, 'LAB_AUTH_LOG_IN_FAILED'))
     return { status, body: { non_field_errors: [logInFailures[error.details.reason]] } }
   if (LabError.is(error, 'LAB_REQUEST_METHOD'))

@@ -39,11 +39,49 @@ export function readFilters(
         throw new LabError('LAB_REQUEST_UNKNOWN_FILTER', {
           filter: `${name}=${String(text)}`.slice(0, 200),
           known: listMembers(schema).map((member) => `/${member}`),
+          unknown: members.length === 0 ? 'member' : anyOf.includes(undefined) ? 'value' : 'type',
         })
       filters.push({ path, anyOf })
     }
   }
   return filters
+}
+
+/**
+ * Write a query in full that a client of CONFINE has sent: the first slash of a member (`name="x"`) and the `_` of a list (`/interfaces/type="public6"`) may be left out,
+ * true and false may be 1 and 0, and of a parameter that is given twice the last one counts. Source: CONFINE controller 1.0.2.
+ */
+export function writeOutFilters(
+  query: Readonly<Record<string, unknown>>,
+  schema: TSchema,
+  others: readonly string[] = [],
+): Record<string, unknown> {
+  const otherMembers = new Set([...pageMembers, ...others])
+  const written = Object.entries(query).map(([name, raw]) => {
+    const last: unknown = Array.isArray(raw) ? raw.at(-1) : raw
+    if (otherMembers.has(name)) return [name, last] as const
+    const path = writeOutPath(schema, name.replace(/^\//u, '').split('/'))
+    const isFlag = findSchemas(schema, path).some((member) => fits(member, true))
+    return [`/${path.join('/')}`, isFlag ? (flags.get(last) ?? last) : last] as const
+  })
+  return Object.fromEntries(written)
+}
+
+const flags: ReadonlyMap<unknown, string> = new Map([
+  ['0', 'false'],
+  ['1', 'true'],
+])
+
+function writeOutPath(schema: TSchema, path: readonly string[]): string[] {
+  const node: SchemaNode = schema
+  const [first, ...rest] = path
+  if (first === undefined) return node.items === undefined ? [] : ['_']
+  const object = node.anyOf?.find((each: SchemaNode) => each.properties !== undefined)
+  if (object !== undefined) return writeOutPath(object, path)
+  if (node.items !== undefined)
+    return ['_', ...writeOutPath(node.items, first === '_' ? rest : path)]
+  const member = node.properties?.[first]
+  return member === undefined ? [...path] : [first, ...writeOutPath(member, rest)]
 }
 
 /** Tell whether an object fulfils every filter. */

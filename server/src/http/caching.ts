@@ -1,6 +1,7 @@
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { etagOf, etagOfText, namesEtag } from '../registry/etag.ts'
+import { LargeList } from './large-list.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -16,7 +17,7 @@ const ofText = 'of its text'
  * what is accepted (Vary).
  *
  * An object has the ETag of its members, the same for all clients: a change may name it (If-Match). A list has that of its text, or of the texts of its objects, so
- * that it is written only once.
+ * that it is written only once. That of a large list is its version, if it has one.
  */
 export const cachingPlugin = fp(
   (app) => {
@@ -24,6 +25,12 @@ export const cachingPlugin = fp(
     app.addHook('preSerialization', async (request, reply, payload) => {
       const reads = request.method === 'GET' || request.method === 'HEAD'
       if (!reads || reply.statusCode !== 200 || payload === null) return payload
+      if (payload instanceof LargeList) {
+        const { version } = payload
+        // The URL is a part of it, because other lists have the same version.
+        const isKnown = version !== null && tag(request, reply, etagOf([version, request.url]))
+        return isKnown ? null : payload
+      }
       const isList: boolean = Array.isArray(payload)
       if (isList) request.listEtag = ofText
       return !isList && tag(request, reply, etagOf(payload)) ? null : payload
@@ -41,13 +48,16 @@ export const cachingPlugin = fp(
 
 /** Set the ETag of an answer. Returns whether the reader has that answer already: then the status is 304. */
 function tag(request: FastifyRequest, reply: FastifyReply, etag: string): boolean {
-  const { vary } = reply.getHeaders()
-  void reply
-    .header('etag', etag)
-    .header('cache-control', 'no-cache')
-    .header('vary', vary === undefined ? 'Accept' : `${String(vary)}, Accept`)
+  void reply.header('etag', etag).header('cache-control', 'no-cache')
+  addVary(reply, 'Accept')
   const known = request.headers['if-none-match']
   if (known === undefined || !namesEtag(known, etag)) return false
   void reply.code(304)
   return true
+}
+
+/** Add the name of a header on which an answer depends, so that caches keep its forms apart. */
+export function addVary(reply: FastifyReply, name: string): void {
+  const vary = reply.getHeader('vary')
+  void reply.header('vary', vary === undefined ? name : `${String(vary)}, ${name}`)
 }

@@ -1,7 +1,7 @@
 import rateLimit from '@fastify/rate-limit'
 import { LabError } from '@community-lab/contract'
 import fp from 'fastify-plugin'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import '../decorations.ts'
 import { addressOf, askerOf } from './asker.ts'
 import type { HeavyReadLimits } from './heavy-reads.ts'
@@ -12,6 +12,14 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether the answer is a stream, which has no end of its own. The number of open streams is limited, see {@link Limits}. */
     stream?: boolean
+  }
+  interface FastifyRequest {
+    /**
+     * Count the answer as an open stream until its end.
+     *
+     * @throws LabError LAB_REQUEST_TOO_MANY_STREAMS.
+     */
+    countAsStream: (reply: FastifyReply) => void
   }
 }
 
@@ -100,35 +108,36 @@ function limitStreams(app: FastifyInstance, limits: Limits['streams']): void {
   const open = new Map<string, number>()
   const countOf = (key: string): number => open.get(key) ?? 0
   app.addHook('onRequest', (request, reply, done) => {
-    if (request.routeOptions.config.stream !== true) {
-      done()
-      return
-    }
-    const address = addressOf(request)
-    const { tokenId, userId } = request.principal
-    const counted: Counted[] = [{ key: 'server', of: 'server', limit: limits.server }]
-    if (address === null) counted.push({ key: 'socket', of: 'server', limit: limits.socket })
-    if (tokenId === null) {
-      counted.push({ key: 'anonymous', of: 'server', limit: limits.anonymous })
-      if (address !== null)
-        counted.push({ key: `address ${address}`, of: 'address', limit: limits.address })
-    } else counted.push({ key: `token ${tokenId}`, of: 'token', limit: limits.token })
-    if (userId !== null) counted.push({ key: `user ${userId}`, of: 'user', limit: limits.user })
-    const full = counted.find(({ key, limit }) => countOf(key) >= limit)
-    if (full !== undefined) {
-      const { limit, of } = full
-      done(new LabError('LAB_REQUEST_TOO_MANY_STREAMS', { limit, of }))
-      return
-    }
-    for (const { key } of counted) open.set(key, countOf(key) + 1)
-    reply.raw.once('close', () => {
-      for (const { key } of counted) {
-        if (countOf(key) > 1) open.set(key, countOf(key) - 1)
-        else open.delete(key)
-      }
-    })
+    if (request.routeOptions.config.stream === true) request.countAsStream(reply)
     done()
   })
+  app.decorateRequest(
+    'countAsStream',
+    function countAsStream(this: FastifyRequest, reply: FastifyReply) {
+      const address = addressOf(this)
+      const { tokenId, userId } = this.principal
+      const counted: Counted[] = [{ key: 'server', of: 'server', limit: limits.server }]
+      if (address === null) counted.push({ key: 'socket', of: 'server', limit: limits.socket })
+      if (tokenId === null) {
+        counted.push({ key: 'anonymous', of: 'server', limit: limits.anonymous })
+        if (address !== null)
+          counted.push({ key: `address ${address}`, of: 'address', limit: limits.address })
+      } else counted.push({ key: `token ${tokenId}`, of: 'token', limit: limits.token })
+      if (userId !== null) counted.push({ key: `user ${userId}`, of: 'user', limit: limits.user })
+      const full = counted.find(({ key, limit }) => countOf(key) >= limit)
+      if (full !== undefined) {
+        const { limit, of } = full
+        throw new LabError('LAB_REQUEST_TOO_MANY_STREAMS', { limit, of })
+      }
+      for (const { key } of counted) open.set(key, countOf(key) + 1)
+      reply.raw.once('close', () => {
+        for (const { key } of counted) {
+          if (countOf(key) > 1) open.set(key, countOf(key) - 1)
+          else open.delete(key)
+        }
+      })
+    },
+  )
 }
 
 interface Counted {

@@ -1,14 +1,17 @@
 import { LabError } from '@community-lab/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isConfineClient } from '../confine/client.ts'
-import { fulfils, readFilters, type Filter } from '../domain/filter.ts'
+import { fulfils, readFilters, writeOutFilters, type Filter } from '../domain/filter.ts'
 import { both, splitFilters, type Condition } from '../postgres/filter.ts'
 import type { ListSource, Page } from '../registry/read/list-source.ts'
 import { answerEndless } from './endless-list.ts'
 import type { WrittenList } from './kept-list.ts'
+import { LargeList, largeListBatch, prepareLargeReply } from './large-list.ts'
+import './limits.ts'
 import { addLinks } from './links-header.ts'
 import { readConfinePages, readPages, type Pages } from './pages.ts'
-import { readAll } from './read-all.ts'
+import { batchSize, readAll, readBatches } from './read-all.ts'
+import { endWhenStalled } from './streams.ts'
 
 /** A list, and how it is answered. */
 export interface Answering<T> {
@@ -20,7 +23,7 @@ export interface Answering<T> {
 /**
  * Answer a list as CONFINE does: whole objects, filtered by JSON pointers, and in pages when `page` or `per_page` is given, with Link headers to
  * the first, last, previous and next page. The database filters by members that have a column. The server filters the rest in batches. Lists that grow without
- * end are always answered in pages, see {@link answerEndless}.
+ * end are always answered in pages, see {@link answerEndless}. Others that are large are read while they are sent, see {@link LargeList}.
  *
  * @throws LabError LAB_REQUEST_UNKNOWN_FILTER, LAB_REQUEST_INVALID.
  */
@@ -28,23 +31,27 @@ export async function answerList<T>(
   request: FastifyRequest,
   reply: FastifyReply,
   { source, readKept }: Answering<T>,
-): Promise<readonly T[] | WrittenList> {
-  const query = request.query as Readonly<Record<string, unknown>>
+): Promise<readonly T[] | WrittenList | LargeList> {
   const { schema, columns, parameters = [], conditions = {} } = source
   const { endless } = source
   const others = [...parameters, ...Object.keys(conditions), ...(endless ? ['after'] : [])]
+  const isConfine = isConfineClient(request)
+  const given = request.query as Readonly<Record<string, unknown>>
+  const query = isConfine ? writeOutFilters(given, schema, others) : given
   const filters = readFilters(query, schema, others)
   const split = splitFilters(filters, columns)
   const where = readConditions(query, conditions).reduce(both, split.where)
   const { rest } = split
-  const isConfine = isConfineClient(request)
   const pages = isConfine ? readConfinePages(query) : readPages(query)
   if (endless !== undefined)
     return answerEndless(request, reply, { source, endless, where, rest, pages })
   const read = isConfine || readKept === undefined ? source.read.bind(source) : readKept
   if (!pages.isPaged) {
     if (isConfine) addPageLinks(request, reply, { page: 1, last: 1 })
-    return rest.length === 0 ? read({ where }) : readFiltered(source, where, rest)
+    if (rest.length === 0 && !isConfine && readKept !== undefined)
+      return holdText(request, reply, await readKept({ where }))
+    const small = await readSmall(source, where, rest)
+    return small ?? openLarge(request, reply, { source, where, rest })
   }
   const { perPage, page: asked, isLastAtMost } = pages
   if (rest.length > 0) {
@@ -58,15 +65,54 @@ export async function answerList<T>(
   return page > last ? [] : read({ where, limit: perPage, offset: (page - 1) * perPage })
 }
 
-async function readFiltered<T>(
+/** The longest text that its reader may take as slowly as it likes, in bytes. */
+const shortBytes = 1024 * 1024
+
+/** Bound what a text takes of the memory until its reader has it: how many there are at once, and for how long. */
+function holdText(request: FastifyRequest, reply: FastifyReply, list: WrittenList): WrittenList {
+  if (list.bytes.length <= shortBytes) return list
+  request.countAsStream(reply)
+  endWhenStalled(reply.raw)
+  return list
+}
+
+/** Read the objects that fulfil the filters; null when they are too many to be in memory for each reader. */
+async function readSmall<T>(
   source: ListSource<T>,
   where: Condition,
   filters: readonly Filter[],
-): Promise<readonly T[]> {
+): Promise<readonly T[] | null> {
+  if (filters.length === 0) {
+    const all = await source.read({ where, limit: batchSize + 1 })
+    return all.length > batchSize ? null : all
+  }
   const found: T[] = []
-  for await (const object of readAll(source, where))
+  for await (const object of readAll(source, where)) {
     if (fulfils(object, filters)) found.push(object)
+    if (found.length > batchSize) return null
+  }
   return found
+}
+
+interface Large<T> {
+  readonly source: ListSource<T>
+  readonly where: Condition
+  readonly rest: readonly Filter[]
+}
+
+async function openLarge<T>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { source, where, rest }: Large<T>,
+): Promise<LargeList> {
+  request.countAsStream(reply)
+  prepareLargeReply(reply)
+  // The version is read first: an object that changes after that is in a later version.
+  const version = (await source.version?.()) ?? null
+  return new LargeList(version, async function* batches() {
+    for await (const batch of readBatches(source, where, largeListBatch))
+      yield rest.length === 0 ? batch : batch.filter((object) => fulfils(object, rest))
+  })
 }
 
 /** Return one page of the objects that fulfil the filters. */

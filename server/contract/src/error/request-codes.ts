@@ -14,7 +14,12 @@ export const requestCodes = {
     (d) =>
       `the request is not valid: ${d.issues.map((i) => `${i.pointer === '' ? 'body' : i.pointer} ${i.message}`).join('; ')}`,
   ),
-  LAB_REQUEST_UNKNOWN_FILTER: code<{ filter: string; known: readonly string[] }>(
+  LAB_REQUEST_UNKNOWN_FILTER: code<{
+    filter: string
+    known: readonly string[]
+    /** What is not known: the member, the value because it is no JSON, or this type of the member. */
+    unknown: 'member' | 'value' | 'type'
+  }>(
     422,
     false,
     (d) => `filter ${JSON.stringify(d.filter)} is not known here; known: ${d.known.join(', ')}`,

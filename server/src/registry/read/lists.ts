@@ -11,6 +11,7 @@ import {
 } from '../../postgres/filter.ts'
 import type { RegistryStore } from '../store.ts'
 import type { ListSource } from './list-source.ts'
+import { readNewestEvent } from './newest-event.ts'
 import { readRoom } from './room.ts'
 import { count } from './selection.ts'
 import { nodeVersions, sliceVersions, sliverVersions } from './versions.ts'
@@ -21,6 +22,7 @@ export function listNodes({ db, read }: RegistryStore): ListSource<Node> {
     schema: Node,
     columns: nodeColumns,
     conditions: { room: readRoom },
+    version: () => readNewestEvent(db),
     count: (where) => count(db, sql`nodes`, where),
     read: (page) => read.nodes(db, page),
     kept: {
@@ -38,6 +40,7 @@ export function listSlices({ db, read }: RegistryStore): ListSource<Slice> {
   return {
     schema: Slice,
     columns: sliceColumns,
+    version: () => readNewestEvent(db),
     count: (where) => count(db, sql`slices`, where),
     read: (page) => read.slices(db, page),
     kept: {
@@ -57,6 +60,7 @@ export function listSlivers({ db, read }: RegistryStore): ListSource<Sliver> {
   return {
     schema: Sliver,
     columns: sliverColumns,
+    version: () => readNewestEvent(db),
     count: (where) => count(db, from, where),
     read: (page) => read.slivers(db, page),
     kept: {
@@ -74,6 +78,7 @@ export function listTemplates({ db, read }: RegistryStore): ListSource<Template>
   return {
     schema: Template,
     columns: templateColumns,
+    version: () => readNewestEvent(db),
     count: (where) => count(db, sql`templates`, where),
     read: (page) => read.templates(db, page),
     after: ({ id }) => sql<boolean>`templates.id > ${id}`,

@@ -3,6 +3,7 @@ import { Host, Island, Server } from '@community-lab/contract'
 import { integer, object, property, text } from '../../postgres/filter.ts'
 import type { RegistryStore } from '../store.ts'
 import type { ListSource } from './list-source.ts'
+import { readNewestEvent } from './newest-event.ts'
 import { count } from './selection.ts'
 
 /** List the islands. The database filters them and divides them into pages. */
@@ -14,6 +15,7 @@ export function listIslands({ db, read }: RegistryStore): ListSource<Island> {
       '/name': text(sql`islands.name`),
       '/description': text(sql`islands.description`),
     },
+    version: () => readNewestEvent(db),
     count: (where) => count(db, sql`islands`, where),
     read: (page) => read.islands(db, page),
     after: ({ id }) => sql<boolean>`islands.id > ${id}`,
@@ -32,6 +34,7 @@ export function listServers({ db, read }: RegistryStore): ListSource<Server> {
       '/island': object(sql`servers.island_id`),
       '/island/id': integer(sql`servers.island_id`),
     },
+    version: () => readNewestEvent(db),
     count: (where) => count(db, sql`servers`, where),
     read: (page) => read.servers(db, page),
     after: ({ id }) => sql<boolean>`servers.id > ${id}`,
@@ -51,6 +54,7 @@ export function listHosts({ db, read }: RegistryStore): ListSource<Host> {
       '/island/id': integer(sql`hosts.island_id`),
       '/tinc/pubkey': text(sql`hosts.tinc_pubkey`),
     },
+    version: () => readNewestEvent(db),
     count: (where) => count(db, sql`hosts`, where),
     read: (page) => read.hosts(db, page),
     after: ({ id }) => sql<boolean>`hosts.id > ${id}`,

@@ -72,9 +72,9 @@ export const differences: readonly Difference[] = [
   // Nodes.
   {
     of: /^nodes /u,
-    is: /^no member (\/_)?\/(direct_ifaces|cert|api|cn)$/u,
+    is: /^no member (\/_)?\/api$/u,
     reason:
-      'nodes have no API of their own and no certificate: they pull, and are known by their key',
+      'nodes have no API of their own; a member of this name would take the place of what confine-orm keeps there',
   },
   {
     of: /^nodes create bad choices$/u,
@@ -109,17 +109,6 @@ export const differences: readonly Difference[] = [
     reason: 'a name may have one character',
   },
   {
-    of: /^(hosts|servers) /u,
-    is: /^no member .*(\/tinc\/addresses|\/island)$/u,
-    reason:
-      'hosts connect to the server and have no address that others know; servers have no islands',
-  },
-  {
-    of: /^servers (create|detail|patch|delete)$/u,
-    is: /^status (400|404), not/u,
-    reason: 'the certificate of a server’s API must be given, if only as null',
-  },
-  {
     of: /^hosts detail$/u,
     is: /^no relation .*\/do-upload-pubkey$/u,
     reason: 'this function fails for everybody; the key is a member of the host',
@@ -147,11 +136,6 @@ export const differences: readonly Difference[] = [
   },
   // Slices and slivers.
   {
-    of: /^slices /u,
-    is: /^no member .*\/(isolated_vlan_tag|allow_isolated|resources)$/u,
-    reason: 'slivers have no isolated interfaces yet, so slices need no VLAN tags',
-  },
-  {
     of: /^slices isolated too late$/u,
     is: /^status 200, not 400$/u,
     reason: 'slivers have no isolated interfaces yet; the member is ignored',
@@ -167,25 +151,8 @@ export const differences: readonly Difference[] = [
     reason: 'a data_uri of another server is refused whether its SHA-256 is known or not',
   },
   {
-    of: /^slivers /u,
-    is: /^no member .*\/parent_name$/u,
-    reason: 'slivers have no isolated interfaces yet',
-  },
-  {
     of: /^slivers (create empty|create bad interfaces|patch bad)$/u,
     is: /^no member \/interfaces$|^status 20[01], not 400$/u,
     reason: 'each sliver has the same two interfaces; those that a client lists are ignored',
-  },
-  // People.
-  {
-    of: /^users /u,
-    is: /^no member (\/_)?\/last_login$/u,
-    reason: 'logins are not recorded; tokens have their last use',
-  },
-  // Resources that are not built yet.
-  {
-    of: /^base$/u,
-    is: /^no member \/testbed_resources$/u,
-    reason: 'slivers have no isolated interfaces yet, so there are no VLAN tags to offer',
   },
 ]

@@ -62,6 +62,8 @@ it('lets the users of CONFINE’s client do what they do', () => {
 const failing: Readonly<Record<string, string>> = {
   'test_api test_self_retrieve':
     'the root has more than three members, also in CONFINE’s last controller',
+  'test_api test_retrieve_base':
+    'it compares lists, such as testbed_resources, by their identity; they are there also in CONFINE’s last controller',
   'test_managers test_register':
     'it knows the relations of before by name: server/node-list, not registry/node-list',
   'test_files test_file_handler': 'it downloads the image of a template that it has removed',

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startDatabaseServer, startWorld, type DatabaseServer, type World } from '../world/world.ts'
 import { differences } from './differences.ts'
@@ -36,4 +37,10 @@ it('has no listed difference that is none any more', () => {
     ({ of, is }) => !found.some((one) => of.test(one.name) && is.test(one.is)),
   )
   expect(stale.map(({ of, is }) => `${of.source}: ${is.source}`)).toEqual([])
+})
+
+it('agrees with CONFINE in as many exchanges as its readers are told', () => {
+  const agreeing = outcomes.filter((each) => each.differences.length === 0).length
+  const told = readFileSync(new URL('../../../../server/CONFINE-API.md', import.meta.url), 'utf8')
+  expect(told).toContain(`${agreeing} of ${outcomes.length} exchanges`)
 })

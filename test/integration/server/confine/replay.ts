@@ -106,22 +106,18 @@ interface Places {
 
 /** Return a recorded text with the places and ids of the server under test. */
 function here(text: string, { site, paths }: Places): string {
-  return (
-    text
-      .replaceAll(
-        /\{base\}(\/\w+\/\d+\/)/gu,
-        (_, recorded: string) => site + (paths.get(recorded) ?? `/api${recorded}`),
-      )
-      .replaceAll('{base}', `${site}/api`)
-      .replaceAll('{site}', site)
-      .replaceAll(/(?<=\/(group|slice)\/id=)\d+/gu, (id, kind: string) => {
-        return paths.get(`/${kind}s/${id}/`)?.split('/').at(-2) ?? id
-      })
-      .replaceAll(/(?<="password":"|password=)\w+/gu, longPassword)
-      // Servers have HTTPS here.
-      .replaceAll('http://second.example.org', 'https://second.example.org')
-      .replaceAll(/\{pubkey\d\}/gu, (name) => JSON.stringify(keys[name]).slice(1, -1))
-  )
+  return text
+    .replaceAll(
+      /\{base\}(\/\w+\/\d+\/)/gu,
+      (_, recorded: string) => site + (paths.get(recorded) ?? `/api${recorded}`),
+    )
+    .replaceAll('{base}', `${site}/api`)
+    .replaceAll('{site}', site)
+    .replaceAll(/(?<=\/(group|slice)\/id=)\d+/gu, (id, kind: string) => {
+      return paths.get(`/${kind}s/${id}/`)?.split('/').at(-2) ?? id
+    })
+    .replaceAll(/(?<="password":"|password=)\w+/gu, longPassword)
+    .replaceAll(/\{pubkey\d\}/gu, (name) => JSON.stringify(keys[name]).slice(1, -1))
 }
 
 interface Sending {

@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib'
 import { routes, type Node } from '@community-lab/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
@@ -152,4 +153,44 @@ it('refuses what it cannot answer', async () => {
   expect((await ask('GET', node, { headers })).statusCode).toBe(406)
   const browser = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }
   expect((await ask('GET', node, { headers: browser })).statusCode).toBe(200)
+})
+
+describe('a compressed answer', () => {
+  const headers = { 'accept-encoding': 'gzip' }
+
+  it('is what everybody may read, for CONFINE’s clients who accept it, with the same ETag', async () => {
+    const plain = await ask('GET', node)
+    const packed = await ask('GET', node, { headers })
+    expect(packed.headers['content-encoding']).toBe('gzip')
+    expect(gunzipSync(packed.rawPayload).toString()).toBe(plain.body)
+    expect(packed.headers.etag).toBe(plain.headers.etag)
+    expect([packed.headers.vary, plain.headers.vary]).toEqual(
+      Array(2).fill('Origin, Accept, Accept-Encoding'),
+    )
+    const known = { ...headers, 'if-none-match': String(packed.headers.etag) }
+    expect((await ask('GET', node, { headers: known })).statusCode).toBe(304)
+  })
+
+  it('has nothing that some may not read, and is not for clients of this project', async () => {
+    const own = await ask('GET', routes.users, { token: world.operator, headers })
+    expect(own.headers).not.toHaveProperty('content-encoding')
+    const ours = await world.ask(null, 'GET', node, { headers })
+    expect(ours.headers).not.toHaveProperty('content-encoding')
+  })
+})
+
+it('shows CONFINE’s clients members of what is not here, with the one value that they have', async () => {
+  expect(JSON.parse((await ask('GET', node)).body)).toMatchObject({
+    direct_ifaces: [],
+    cert: null,
+    tinc: { addresses: [] },
+  })
+  const [ours] = (await world.ask(null, 'GET', routes.nodes)).json<object[]>()
+  expect(ours).not.toHaveProperty('direct_ifaces')
+  expect(JSON.parse((await ask('GET', routes.nodes)).body)).toMatchObject([{ cert: null }, {}])
+})
+
+it('reads filters of CONFINE’s clients in their short forms', async () => {
+  const { body } = await ask('GET', `${routes.nodes}?name="n2"&state="production"`)
+  expect((JSON.parse(body) as Node[]).map(({ name }) => name)).toEqual(['n2'])
 })
