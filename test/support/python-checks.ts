@@ -8,6 +8,9 @@ import { Value } from 'typebox/value'
 /** The Python of the checkout, with the packages of the tests. */
 export const python = resolve(import.meta.dirname, '../../.venv/bin/python')
 
+/** The program that tests an API by its OpenAPI document. */
+export const schemathesis = resolve(import.meta.dirname, '../../.venv/bin/schemathesis')
+
 const Listed = Type.Object({ module: Type.String(), check: Type.String() })
 
 const Result = Type.Object({

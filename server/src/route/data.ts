@@ -5,6 +5,7 @@ import type { TSchema } from 'typebox'
 import { permit } from '../access/permit.ts'
 import type { RightName } from '../domain/rights.ts'
 import { sendFile } from '../http/send-file.ts'
+import { bodyStream } from '../http/body-stream.ts'
 import { hasArchive, usesArchive } from '../registry/write/data-archives.ts'
 import { patchSlice, readSlice } from '../registry/write/slices.ts'
 import { patchSliver, readSliver } from '../registry/write/slivers.ts'
@@ -32,7 +33,7 @@ export function dataRoutes(app: FastifyInstance, { registry, dataFiles }: RouteC
       lengthBytes: readLength(request, 'content-length', maxDataBytes),
     }
     // The sender may have lost the right while the archive came.
-    return dataFiles.take(request.body, archive, () => request.permitAgain())
+    return dataFiles.take(bodyStream(request.body), archive, () => request.permitAgain())
   }
 
   /** Add a route that takes an archive. It has a scope of its own, because only these routes accept such bodies. */
