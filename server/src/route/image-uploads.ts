@@ -11,6 +11,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Readable } from 'node:stream'
 import type { Principal } from '../access/principal.ts'
 import { findRefusal } from '../domain/asker.ts'
+import { bodyStream } from '../http/body-stream.ts'
 import { imagesFull, maxGroupImagesBytes, readImageRoom } from '../registry/write/template-rules.ts'
 import { readTemplate } from '../registry/write/templates.ts'
 import { addVersion } from '../registry/write/template-versions.ts'
@@ -71,7 +72,10 @@ export function imageUploads(app: FastifyInstance, context: RouteContext): void 
       async (request) => {
         const sha256 = request.headers['x-sha256']
         const announced = typeof sha256 === 'string' ? sha256.slice(0, 64) : null
-        await receiveWhole(request, request.body, { sha256: announced, mayBeShorter: false })
+        await receiveWhole(request, bodyStream(request.body), {
+          sha256: announced,
+          mayBeShorter: false,
+        })
         return await readTemplate(registry, numericId(request, 'template'))
       },
     )
