@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import type { Markish } from '@observablehq/plot'
+import type { DotOptions, Markish } from '@observablehq/plot'
 import { describe, expect, it } from 'vitest'
 import { Plot } from '../../../../kernel/src/display/plot.ts'
 
@@ -106,7 +106,7 @@ describe('a histogram has bins of finite values, and a note tells of the others'
     )
   })
 
-  it.each([
+  it.each<[string, DotOptions, string]>([
     ['binX', Plot.binX({ x: 'mean', y: 'count' }, { x: 'v' }), 'cx'],
     ['binY', Plot.binY({ y: 'mean', x: 'count' }, { y: 'v' }), 'cy'],
     ['bin', Plot.bin({ x: 'mean', y: 'max' }, { x: 'v', y: 'v' }), 'cx'],
