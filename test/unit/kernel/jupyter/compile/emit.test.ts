@@ -21,7 +21,10 @@ function emit(code: string): Omit<CompiledCell, 'files' | 'paths'> {
 }
 
 /** Return the words of the compiled code whose positions in the cell have another word. */
-function misplaced({ code, lineMap }: Omit<CompiledCell, 'files' | 'paths'>, source: string): string[] {
+function misplaced(
+  { code, lineMap }: Omit<CompiledCell, 'files' | 'paths'>,
+  source: string,
+): string[] {
   const lines = source.split('\n')
   return code.split('\n').flatMap((line, index) =>
     [...line.matchAll(/(?<![$.\w"])[a-zA-Z]+/gu)].flatMap(({ 0: word, index: column }) => {
