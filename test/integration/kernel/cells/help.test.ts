@@ -54,7 +54,10 @@ describe('completion', () => {
     expect(await found("await import('@observablehq/pl")).toEqual(['pl', 'plot'])
     expect(await found("const text = '@comm")).not.toContain('@community-lab')
     const library = "from '@community-lab/kernel'"
-    expect(await texts(`import { conn } ${library}`, 'import { conn'.length)).toEqual(['connect'])
+    expect(await texts(`import { conn } ${library}`, 'import { conn'.length)).toEqual([
+      'connect',
+      'ConnectOptions',
+    ])
     expect(await texts(`import { connect } ${library}\nconnect().slices.en`)).toEqual(['ensure'])
   })
 

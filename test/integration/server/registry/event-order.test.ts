@@ -24,7 +24,7 @@ const lists = [
 /** What changes without an event: when a node was last heard of; and what events of users do not show. */
 const untold = {
   ...{ last_seen_on: null, auth_tokens: null, email: null },
-  has_password: null,
+  ...{ has_password: null, notifications: null },
 }
 
 /** Every object as the API shows it to operators, by `kind id`. */
