@@ -67,6 +67,8 @@ function howDropped(checker: ts.TypeChecker, value: ts.Expression): Dropped | nu
   if (ts.isTaggedTemplateExpression(value) || ts.isNewExpression(value))
     return isSomePromise(checker, checker.getTypeAtLocation(value)) ? 'one' : null
   if (!ts.isCallExpression(value) || isHandled(value)) return null
+  const receiver = receiverReturnedBy(checker, value)
+  if (receiver !== null) return howDropped(checker, receiver)
   const type = checker.getNonNullableType(checker.getTypeAtLocation(value))
   if (isSomePromise(checker, type)) return 'one'
   if (isListOfPromises(checker, type)) return 'list'
@@ -81,6 +83,18 @@ function isHandled({ expression }: ts.CallExpression): boolean {
   )
 }
 
+/** Return the array of which a call is a method that gives the same array; null for other calls. */
+function receiverReturnedBy(
+  checker: ts.TypeChecker,
+  { expression }: ts.CallExpression,
+): ts.Expression | null {
+  if (!ts.isPropertyAccessExpression(expression)) return null
+  if (!['copyWithin', 'fill', 'reverse', 'sort'].includes(expression.name.text)) return null
+  const receiver = expression.expression
+  const type = checker.getNonNullableType(checker.getTypeAtLocation(receiver))
+  return isArray(checker, type) ? receiver : null
+}
+
 /** Tell whether each value of a type is a promise or nothing. The class of a library may extend Promise, or add members to one. */
 function isSomePromise(checker: ts.TypeChecker, type: ts.Type): boolean {
   if (type.isUnion()) {
@@ -90,7 +104,12 @@ function isSomePromise(checker: ts.TypeChecker, type: ts.Type): boolean {
   if (type.isIntersection()) return type.types.some((each) => isSomePromise(checker, each))
   const name = type.getSymbol()?.name
   if (name === 'Promise' || name === 'PromiseLike') return true
-  return (type.getBaseTypes() ?? []).some((each) => isSomePromise(checker, each))
+  // Only the class itself has base types, not its use with type arguments.
+  const declared = 'target' in type ? (type as ts.TypeReference).target : type
+  return (
+    declared.isClassOrInterface() &&
+    checker.getBaseTypes(declared).some((each) => isSomePromise(checker, each))
+  )
 }
 
 const nothing = ts.TypeFlags.Undefined | ts.TypeFlags.Null | ts.TypeFlags.Void

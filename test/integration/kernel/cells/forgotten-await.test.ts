@@ -5,7 +5,7 @@ let session: CellSession
 beforeAll(async () => {
   session = await CellSession.start()
   await session.print(
-    'const rows = Promise.resolve([1, 2])\nconst count = Promise.resolve(2)\nconst found = Promise.resolve({ a: 1 })\nasync function save(row: number) { await null; return row > 1 }\nlet ready = false as boolean\nlet missing: number | undefined\nconst maybe = { close: save } as { close(row?: number): Promise<boolean> } | undefined\nclass Job extends Promise<number> {}\nconst job = (): Job => Job.resolve(1) as Job\nconst both = () => Object.assign(save(1), { pid: 3 })\nconst run = (_parts: TemplateStringsArray) => save(1)',
+    'const rows = Promise.resolve([1, 2])\nconst count = Promise.resolve(2)\nconst found = Promise.resolve({ a: 1 })\nasync function save(row: number) { await null; return row > 1 }\nlet ready = false as boolean\nlet missing: number | undefined\nconst maybe = { close: save } as { close(row?: number): Promise<boolean> } | undefined\nclass Job extends Promise<number> {}\nclass Task<T> extends Promise<T> {}\nconst task = () => Task.resolve(1) as Task<number>\nconst job = (): Job => Job.resolve(1) as Job\nconst both = () => Object.assign(save(1), { pid: 3 })\nconst run = (_parts: TemplateStringsArray) => save(1)',
   )
 })
 afterAll(() => session[Symbol.asyncDispose]())
@@ -70,6 +70,7 @@ describe('a promise that is dropped is told', () => {
     ['that is made', 'new Promise(() => {})\n1', ['new Promise(…)']],
     ['of a tag', 'run`ls`\n1', ['run`…`']],
     ['of a subclass', 'job()\n1', ['job(…)']],
+    ['of a generic subclass', 'task()\n1', ['task(…)']],
     ['with more members', 'both()\n1', ['both(…)']],
     ['in a block of the last statement', 'if (ready) save(1)', ['save(…)']],
   ])('%s', async (_where, code, names) => {
@@ -80,6 +81,11 @@ describe('a promise that is dropped is told', () => {
   it.each([
     ['[1, 2].map(save)\n1', '[1, 2].map(…)', '`await Promise.all(…)` around it'],
     ['ready && [1, 2].map(save)\n1', '[1, 2].map(…)', '`await Promise.all(…)` around it'],
+    [
+      '[1, 2].map(save).reverse()\n1',
+      '[1, 2].map(save).reverse(…)',
+      '`await Promise.all(…)` around it',
+    ],
     ['[1, 2].forEach(save)', '[1, 2].forEach(…)', '`for (const each of …) await …`'],
     ['new Set([1]).forEach(save)\n1', 'new Set([1]).forEach(…)', '`for (const each of …) await …`'],
   ])('of several: %s', async (code, name, advice) => {
@@ -112,6 +118,7 @@ it.each([
   'await save(1), await save(2)\n1',
   'setTimeout(async () => {}, 0)\n1',
   'save(1).catch(console.error)\n1',
+  'let kept = [1].map(save)\nkept.reverse()\nkept.sort()\nawait Promise.all(kept)',
   'const later = save(1)\nawait later',
   'console.log(`${await count} rows`, !(await found).a)',
   'await Promise.all([1, 2].map(save))',
