@@ -87,11 +87,23 @@ export function openArchives({ dir, fetchFrom }: ArchivesOptions): Archives {
     async use(data, { task, ...options }) {
       const { sha256 } = data
       users.set(sha256, (users.get(sha256) ?? 0) + 1)
+      const { signal } = options
+      const left = Promise.withResolvers<never>()
+      // A sliver that is removed does not wait for the download of another one that has the same archive.
+      const leave = (): void => left.reject(signal.reason as Error)
+      signal.addEventListener('abort', leave, { once: true })
+      const here = serial.run(sha256, async () => {
+        signal.throwIfAborted()
+        return ensure(data, options)
+      })
       try {
-        return await task(await serial.run(sha256, () => ensure(data, options)))
+        signal.throwIfAborted()
+        return await task(await Promise.race([here, left.promise]))
       } finally {
-        const left = (users.get(sha256) ?? 0) - 1
-        if (left > 0) users.set(sha256, left)
+        signal.removeEventListener('abort', leave)
+        here.catch(() => undefined)
+        const others = (users.get(sha256) ?? 0) - 1
+        if (others > 0) users.set(sha256, others)
         else users.delete(sha256)
       }
     },

@@ -104,3 +104,29 @@ it('leaves free what the node has promised to others', async () => {
   const using = open().use(data, { keptMiB: () => 1e12, signal, task })
   await expect(using).rejects.toMatchObject({ code: 'LAB_DATA_NO_ROOM' })
 })
+
+it('lets a sliver stop waiting at once for the download of another sliver, which goes on', async () => {
+  const [begun, sent] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()]
+  const archives = openArchives({
+    dir,
+    fetchFrom: () => {
+      begun.resolve(undefined)
+      return Promise.resolve({
+        fromByte: 0,
+        content: (async function* () {
+          await sent.promise
+          yield content
+        })(),
+      })
+    },
+  })
+  const first = read(archives)
+  await begun.promise
+  const removal = new AbortController()
+  const task = (): Promise<never> => Promise.reject(new Error('there is nothing to use'))
+  const second = archives.use(data, { keptMiB, signal: removal.signal, task })
+  removal.abort()
+  await expect(second).rejects.toThrow('aborted')
+  sent.resolve(undefined)
+  expect(await first).toBe(String(content))
+})
