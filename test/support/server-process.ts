@@ -187,7 +187,7 @@ async function patch(
   socketPath: string,
   { token, id, body }: { readonly token: string; readonly id: number; readonly body: object },
 ): Promise<void> {
-  const path = `/api/nodes/${id}`
+  const path = `/api/nodes/${id}/`
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   const call = request({ socketPath, method: 'PATCH', path, headers })
   call.end(JSON.stringify(body))
