@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { open, type FileHandle } from 'node:fs/promises'
 import { pipeline, Transform } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { backoffMs, LabError, tusMediaType, tusVersion, Upload } from '@community-lab/contract'
@@ -22,6 +22,8 @@ export interface UploadOptions {
 const partBytes = 16 * 1024 ** 2
 /** The delays while the server is away or restarts. */
 const backoff = { firstMs: 500, longestMs: 5_000, jitter: 0.3 }
+/** How much of the file is read at a time. */
+const chunkBytes = 65_536
 /** The most failures in a row, which are about two minutes. */
 const maxFailures = 30
 
@@ -52,7 +54,8 @@ export async function uploadFile(
       const from = sentBytes
       const endBytes = Math.min(sizeBytes, from + partBytes)
       const bytes = pipeline(
-        handle.createReadStream({ start: from, end: endBytes - 1, autoClose: false }),
+        // A stream of the file would close the file when the request breaks.
+        () => readPart(handle, from, endBytes),
         countBytes((count) => onProgress(from + count, null)),
         // A failure of reading breaks the request, which is repeated.
         () => undefined,
@@ -75,6 +78,21 @@ export async function uploadFile(
       onProgress(sentBytes, error)
       await sleep(backoffMs(backoff, failures), undefined, { signal })
     }
+  }
+}
+
+async function* readPart(
+  handle: FileHandle,
+  fromByte: number,
+  endByte: number,
+): AsyncGenerator<Uint8Array> {
+  for (let at = fromByte; at < endByte;) {
+    const chunk = Buffer.allocUnsafe(Math.min(chunkBytes, endByte - at))
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, at)
+    // The file has become shorter: the request, which has announced its length, breaks.
+    if (bytesRead === 0) return
+    at += bytesRead
+    yield chunk.subarray(0, bytesRead)
   }
 }
 
