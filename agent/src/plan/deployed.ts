@@ -10,7 +10,7 @@ export function withDeployed(
   target: SliverTarget,
   { instanceSn, configuration }: Pick<SliverStatus, 'instanceSn' | 'configuration'>,
 ): SliverTarget {
-  // An agent of before has noted no configuration. Its servers allowed no edit without an update.
+  // Earlier versions of the agent noted no configuration. Their servers allowed no edit without an update.
   if (configuration === null || target.instance_sn !== instanceSn) return target
   const { set_state, slice_instance_sn, ssh_authorized_keys } = target
   return { ...configuration, set_state, slice_instance_sn, ssh_authorized_keys }

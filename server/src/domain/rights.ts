@@ -61,7 +61,7 @@ export const rights = {
     object: 'user',
     changes: true,
   },
-  // The handler also asks for the password of before, except of an operator who changes another's.
+  // The handler also asks for the current password, except of an operator who changes another's.
   'change a password': { may: ['operator', 'user itself'], object: 'user', changes: true },
   'invite a user': { may: operators, object: 'user', changes: true },
   'name a user': { may: operators, object: 'none', changes: true },

@@ -17,7 +17,7 @@ interface Link {
  */
 export function unsubscribeRoutes(app: FastifyInstance, registry: RegistryStore): void {
   app.register((forms, _options, done) => {
-    // Whatever the body says: the link says which mails end.
+    // The link says which mails end. The body is not read.
     forms.removeAllContentTypeParsers()
     forms.addContentTypeParser(
       '*',

@@ -126,7 +126,7 @@ function addRoutes(
     },
     async (request: OfUpload, reply) => {
       const { id, isFinished } = await find(request)
-      // Its sender has come back, while the server may still wait for more over the connection of before.
+      // Its sender has come back, while the server may still wait for more over the sender's earlier connection.
       if (request.method === 'HEAD' && !isFinished) await uploads.interrupt(id)
       const upload = await find(request)
       tellState(reply, upload)

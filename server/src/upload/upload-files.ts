@@ -27,10 +27,10 @@ export interface FoundUpload {
 export interface UploadFiles {
   /** The path of an upload's bytes. */
   bytes(id: string): string
-  /** Make the folder of an upload. One without `stored` does not survive the end of the server. */
+  /** Make the folder of an upload. Without `stored`, the folder is removed when the server starts again. */
   make(id: string, stored: StoredUpload | null): Promise<void>
   remove(id: string): Promise<void>
-  /** Find the uploads of before. What cannot be resumed is removed. */
+  /** Find the uploads that an earlier process of the server has left. What cannot be resumed is removed. */
   find(): Promise<readonly FoundUpload[]>
 }
 

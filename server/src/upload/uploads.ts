@@ -113,7 +113,7 @@ interface Open extends Receiving {
   readonly inTurn: ReturnType<typeof createQueue>
 }
 
-/** Open the uploads of a folder. Those of before can be resumed. */
+/** Open the uploads of a folder. Those that an earlier process of the server has begun can be resumed. */
 export async function openUploads(options: UploadsOptions): Promise<Uploads> {
   const { dir, minFreeBytes, onError, nowMs = Date.now } = options
   const files = await openUploadFiles(dir)

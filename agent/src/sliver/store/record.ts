@@ -68,7 +68,7 @@ export const sliverRecordFormat: Format<typeof schema> = {
 
 const read = new WeakMap<object, SliverTarget | null>()
 
-/** Return the target with which a sliver was allocated; null when an agent of before has allocated it, or this one does not understand it. */
+/** Return the target with which a sliver was allocated; null when an earlier version of the agent allocated it, or this version does not understand it. */
 export function configurationOf({
   id,
   configuration: found,

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from 'kysely'
 
-/** Templates of groups. Those of before are the operators' and public. */
+/** Add templates of groups. The existing ones become the operators' and public. */
 export async function addGroupTemplates(db: Kysely<unknown>): Promise<void> {
   await sql`alter table templates
     add column group_id integer references groups (id),

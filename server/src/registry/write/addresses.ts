@@ -70,7 +70,7 @@ export async function askToConfirm(
 }
 
 /**
- * Give a user the address that a mail was sent to. All other one-time secrets of the user end, and the address of before is told.
+ * Give a user the address that a mail was sent to. All other one-time secrets of the user end, and a mail to the old address tells of it.
  *
  * @throws {@link LabError} LAB_AUTH_INVITATION_REFUSED, also when another user has got the address meanwhile.
  */

@@ -86,7 +86,7 @@ export async function changeAuth(
     )
     change.trace('user', 'updated', id)
     const isMoved = owner.email !== user.email
-    // A secret in a mail to the address of before, which may be somebody else's, would set another password.
+    // A secret that was sent to the old address, which may be somebody else's, would set another password.
     if (password !== undefined || isMoved) await endInvitations(change, id)
     if (password !== undefined)
       await endLogIns(change, { userId: id, keptId: by.tokenId, all: body.end_tokens ?? false })

@@ -76,7 +76,7 @@ export interface Redeemer {
 }
 
 /**
- * Set a password by an invitation or a reset, and log in. All one-time secrets of the user are used up by it, and all log-ins and sessions of before end. A user who had a
+ * Set a password by an invitation or a reset, and log in. All one-time secrets of the user are used up by it, and all earlier log-ins and sessions end. A user who had a
  * password before is told by e-mail.
  *
  * @throws {@link LabError} LAB_AUTH_INVITATION_REFUSED, LAB_AUTH_PASSWORD_WEAK (the invitation stays valid), LAB_AUTH_TOO_MANY_ATTEMPTS.

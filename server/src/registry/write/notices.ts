@@ -7,7 +7,7 @@ import { enqueueMail, type MailSite } from './mails.ts'
 export interface Notice {
   readonly mail: MailSite | null
   readonly user: { readonly id: number; readonly name: string }
-  /** The address of before the change; null: the user had none. */
+  /** The address until the change; null: the user had none. */
   readonly recipient: string | null
   /** What was changed: "The password". */
   readonly what: string
