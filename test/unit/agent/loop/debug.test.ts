@@ -1,49 +1,36 @@
-import { lendsAll, type NodeReport } from '@community-lab/contract'
+import type { NodeReport } from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import { createLoop } from '../../../../agent/src/loop/loop.ts'
-import { createLending } from '../../../../agent/src/plan/lending.ts'
-import { createNodeProblems } from '../../../../agent/src/report/problems.ts'
 import { FakeSlivers } from '../../../support/fake-slivers.ts'
 import { aStatus, aTarget } from '../plan/situation.ts'
+import { emptyStore, loopOptions } from './parts.ts'
 import { createTestClock } from './clock.ts'
-
-const log = { debug() {}, info() {}, warn() {}, error() {} }
-const capabilities = { runtime: 'crun', limits: true, userns: true, lacks: [] }
 
 it('a node whose own check fails is in debug without its slivers, says why, and makes them again once it is right', async () => {
   const clock = createTestClock()
   const slivers = new FakeSlivers([aStatus()])
   const reports: NodeReport[] = []
   let diskMiB = 500
-  const loop = await createLoop({
-    server: {
-      getTarget: () => Promise.resolve({ changed: false }),
-      putReport(report) {
-        reports.push(report)
-        return Promise.resolve(null)
+  const loop = await createLoop(
+    loopOptions({
+      server: {
+        getTarget: () => Promise.resolve({ changed: false }),
+        putReport(report) {
+          reports.push(report)
+          return Promise.resolve(null)
+        },
       },
-    },
-    poll: () => Promise.resolve(null),
-    slivers,
-    store: {
-      loadTarget: () => Promise.resolve({ etag: null, document: {}, wanted: aTarget() }),
-      saveTarget: () => Promise.resolve(),
-      loadBoot: () => Promise.resolve({ bootSn: 0, lives: {} }),
-      saveBoot: () => Promise.resolve(),
-    },
-    facts: { softVersion: '1', arch: 'x86_64', publicPrefix: null, capabilities },
-    identity: { id: 1, mgmtPrefix: 'fd65:fc41:c50f::/48' },
-    readOffer: () =>
-      Promise.resolve([{ name: 'disk', total: diskMiB, max_req: diskMiB, dflt_req: diskMiB }]),
-    lending: createLending({ device: lendsAll, timeZone: 'UTC', now: () => new Date(0) }),
-    readErrors: () => [],
-    owner: { setting: null, onChange: () => undefined },
-    problems: createNodeProblems(),
-    reboot: () => Promise.resolve(),
-    pollMs: 60_000,
-    clock,
-    log,
-  })
+      slivers,
+      store: {
+        ...emptyStore,
+        loadTarget: () => Promise.resolve({ etag: null, document: {}, wanted: aTarget() }),
+        loadBoot: () => Promise.resolve({ bootSn: 0, lives: {} }),
+      },
+      readOffer: () =>
+        Promise.resolve([{ name: 'disk', total: diskMiB, max_req: diskMiB, dflt_req: diskMiB }]),
+      clock,
+    }),
+  )
   const end = new AbortController()
   const ended = loop.run(end.signal)
   const stages = async () => (await slivers.list()).map(({ stage }) => stage)

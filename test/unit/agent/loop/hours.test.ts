@@ -5,44 +5,27 @@ import { createLending } from '../../../../agent/src/plan/lending.ts'
 import { createNodeProblems } from '../../../../agent/src/report/problems.ts'
 import { FakeSlivers } from '../../../support/fake-slivers.ts'
 import { aTarget } from '../plan/situation.ts'
+import { loopOptions } from './parts.ts'
 import { createTestClock, type TestClock } from './clock.ts'
 
 const hourMs = 3600_000
-const log = { debug() {}, info() {}, warn() {}, error() {} }
 
 async function startLoop(
   options: Pick<LoopOptions, 'server' | 'slivers' | 'problems'> & { readonly clock: TestClock },
 ) {
   const { clock } = options
-  const loop = await createLoop({
-    ...options,
-    poll: () => Promise.resolve(null),
-    store: {
-      loadTarget: () => Promise.resolve(null),
-      saveTarget: () => Promise.resolve(),
-      loadBoot: () => Promise.resolve(null),
-      saveBoot: () => Promise.resolve(),
-    },
-    facts: {
-      softVersion: '1',
-      arch: 'x86_64',
-      publicPrefix: null,
-      capabilities: { runtime: 'crun', limits: true, userns: true, lacks: [] },
-    },
-    identity: { id: 1, mgmtPrefix: 'fd65:fc41:c50f::/48' },
-    readOffer: () => Promise.resolve([]),
-    lending: createLending({
-      device: lendsAll,
-      timeZone: 'UTC',
-      // The clock begins at noon.
-      now: () => new Date(12 * hourMs + clock.nowMs()),
+  const loop = await createLoop(
+    loopOptions({
+      ...options,
+      lending: createLending({
+        device: lendsAll,
+        timeZone: 'UTC',
+        // The clock begins at noon.
+        now: () => new Date(12 * hourMs + clock.nowMs()),
+      }),
+      pollMs: 600_000,
     }),
-    readErrors: () => [],
-    owner: { setting: null, onChange: () => undefined },
-    reboot: () => Promise.resolve(),
-    pollMs: 600_000,
-    log,
-  })
+  )
   const end = new AbortController()
   return { end, ended: loop.run(end.signal) }
 }

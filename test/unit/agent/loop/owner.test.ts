@@ -1,14 +1,12 @@
-import { lendsAll, type NodeReport } from '@community-lab/contract'
+import type { NodeReport } from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import { createLoop } from '../../../../agent/src/loop/loop.ts'
-import { createLending } from '../../../../agent/src/plan/lending.ts'
 import type { KnownOwnerSetting, OwnerSetting } from '../../../../agent/src/plan/owner.ts'
-import { createNodeProblems } from '../../../../agent/src/report/problems.ts'
 import { FakeSlivers } from '../../../support/fake-slivers.ts'
 import { aStatus, aTarget } from '../plan/situation.ts'
+import { emptyStore, loopOptions } from './parts.ts'
 import { createTestClock } from './clock.ts'
 
-const log = { debug() {}, info() {}, warn() {}, error() {} }
 const aSetting = (state: OwnerSetting['state']): OwnerSetting => ({
   ...{ state, reason: 'moving house', by: 'ada', since: '2026-05-04T12:00:00.000Z' },
 })
@@ -20,45 +18,31 @@ it('stops and starts slivers as its owner says, also while no server answers', a
   let isServerThere = false
   let setting: KnownOwnerSetting = null
   let tell = (): void => undefined
-  const loop = await createLoop({
-    server: {
-      getTarget: () => Promise.reject(new Error('no server')),
-      putReport(report) {
-        if (!isServerThere) return Promise.reject(new Error('no server'))
-        reports.push(report)
-        return Promise.resolve(null)
+  const loop = await createLoop(
+    loopOptions({
+      server: {
+        getTarget: () => Promise.reject(new Error('no server')),
+        putReport(report) {
+          if (!isServerThere) return Promise.reject(new Error('no server'))
+          reports.push(report)
+          return Promise.resolve(null)
+        },
       },
-    },
-    poll: () => Promise.resolve(null),
-    slivers,
-    store: {
-      loadTarget: () => Promise.resolve({ etag: null, document: {}, wanted: aTarget() }),
-      saveTarget: () => Promise.resolve(),
-      loadBoot: () => Promise.resolve({ bootSn: 0, lives: {} }),
-      saveBoot: () => Promise.resolve(),
-    },
-    facts: {
-      softVersion: '1',
-      arch: 'x86_64',
-      publicPrefix: null,
-      capabilities: { runtime: 'crun', limits: true, userns: true, lacks: [] },
-    },
-    identity: { id: 1, mgmtPrefix: 'fd65:fc41:c50f::/48' },
-    readOffer: () => Promise.resolve([]),
-    lending: createLending({ device: lendsAll, timeZone: 'UTC', now: () => new Date(0) }),
-    readErrors: () => [],
-    owner: {
-      get setting() {
-        return setting
+      slivers,
+      store: {
+        ...emptyStore,
+        loadTarget: () => Promise.resolve({ etag: null, document: {}, wanted: aTarget() }),
+        loadBoot: () => Promise.resolve({ bootSn: 0, lives: {} }),
       },
-      onChange: (listener) => void (tell = listener),
-    },
-    problems: createNodeProblems(),
-    reboot: () => Promise.resolve(),
-    pollMs: 60_000,
-    clock,
-    log,
-  })
+      owner: {
+        get setting() {
+          return setting
+        },
+        onChange: (listener) => void (tell = listener),
+      },
+      clock,
+    }),
+  )
   const end = new AbortController()
   const ended = loop.run(end.signal)
   const stages = async () => (await slivers.list()).map(({ stage }) => stage)

@@ -1,18 +1,15 @@
 import { once } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { lendsAll } from '@community-lab/contract'
 import { expect, it } from 'vitest'
 import { createLoop } from '../../../../agent/src/loop/loop.ts'
-import { createLending } from '../../../../agent/src/plan/lending.ts'
 import type { LoopStore } from '../../../../agent/src/loop/store.ts'
-import { createNodeProblems } from '../../../../agent/src/report/problems.ts'
 import type { FetchedTarget } from '../../../../agent/src/server/client.ts'
 import type { Slivers } from '../../../../agent/src/sliver/slivers.ts'
 import { FakeSlivers } from '../../../support/fake-slivers.ts'
 import { aStatus, aTarget } from '../plan/situation.ts'
+import { emptyStore, loopOptions } from './parts.ts'
 import { createTestClock } from './clock.ts'
 
-const log = { debug() {}, info() {}, warn() {}, error() {} }
 const asked = 7
 const fetched: FetchedTarget = {
   etag: null,
@@ -33,46 +30,30 @@ async function countReboots(
   let reboots = 0
   let wanted = fetched
   const clock = createTestClock()
-  const loop = await createLoop({
-    server: {
-      getTarget: () => Promise.resolve({ changed: true, fetched: wanted }),
-      putReport: () => Promise.resolve(null),
-    },
-    poll: () => Promise.resolve(null),
-    slivers: more.slivers ?? new FakeSlivers(),
-    store: {
-      loadTarget: () => Promise.resolve(null),
-      saveTarget: () => Promise.resolve(),
-      loadBoot: () => Promise.resolve(null),
-      saveBoot: () => Promise.resolve(),
-      ...store,
-    },
-    facts: {
-      softVersion: '1',
-      arch: 'x86_64',
-      publicPrefix: null,
-      capabilities: { runtime: 'crun', limits: true, userns: true, lacks: [] },
-    },
-    identity: { id: 1, mgmtPrefix: 'fd65:fc41:c50f::/48' },
-    readOffer: () => Promise.resolve([]),
-    lending: createLending({ device: lendsAll, timeZone: 'UTC', now: () => new Date(0) }),
-    readErrors: () => [],
-    problems: createNodeProblems(),
-    owner: { setting: null, onChange: () => undefined },
-    reboot: async (signal) => {
-      reboots++
-      if (more.isHanging === true) await once(signal, 'abort')
-      if (more.failsAfter === undefined || reboots > 1) return
-      const node = { ...fetched.wanted.node, boot_sn: asked + 1 }
-      wanted = { ...fetched, wanted: { ...fetched.wanted, node } }
-      loop.hint()
-      await more.failsAfter
-      throw new Error('the host is still up')
-    },
-    pollMs: 60_000,
-    clock,
-    log,
-  })
+  const loop = await createLoop(
+    loopOptions({
+      server: {
+        getTarget: () => Promise.resolve({ changed: true, fetched: wanted }),
+        putReport: () => Promise.resolve(null),
+      },
+      slivers: more.slivers ?? new FakeSlivers(),
+      store: {
+        ...emptyStore,
+        ...store,
+      },
+      reboot: async (signal) => {
+        reboots++
+        if (more.isHanging === true) await once(signal, 'abort')
+        if (more.failsAfter === undefined || reboots > 1) return
+        const node = { ...fetched.wanted.node, boot_sn: asked + 1 }
+        wanted = { ...fetched, wanted: { ...fetched.wanted, node } }
+        loop.hint()
+        await more.failsAfter
+        throw new Error('the host is still up')
+      },
+      clock,
+    }),
+  )
   const end = new AbortController()
   const ended = loop.run(end.signal)
   await clock.pass(1_000)
