@@ -109,6 +109,8 @@ it('adds a template of one’s group, which an operator publishes, and removes i
     await place.write('own.zip', 'PK'),
   )
   expect([none.code, none.err]).toEqual([2, expect.stringContaining('is no .tar.gz file')])
+  const folder = await attempt(world.red, 'template', 'add', 'own', '/')
+  expect([folder.code, folder.err]).toEqual([2, expect.stringContaining('is no file')])
   expect(await run(world.red, 'template', 'list')).not.toContain('own')
   const file = await place.write('own.tar.gz', image)
   await run(world.red, 'template', 'add', 'own', file)

@@ -117,10 +117,12 @@ async function requireGzip(file: string): Promise<void> {
 }
 
 async function inspectImage(file: string): Promise<{ sizeBytes: number; sha256: string }> {
-  try {
-    const { size } = await stat(file)
-    return { sizeBytes: size, sha256: await hashFile(file) }
-  } catch (cause) {
+  const found = await stat(file).catch((cause: unknown) => {
     throw new LabError('LAB_CLI_NO_FILE', { what: 'image', file }, { cause })
-  }
+  })
+  if (!found.isFile())
+    throw new LabError('LAB_CLI_USAGE', {
+      problem: `the image ${file} is no file; tar -czf makes one of a folder`,
+    })
+  return { sizeBytes: found.size, sha256: await hashFile(file) }
 }

@@ -19,10 +19,12 @@ export const requestCodes = {
     known: readonly string[]
     /** What is not known: the member, the value because it is no JSON, or this type of the member. */
     unknown: 'member' | 'value' | 'type'
-  }>(
-    422,
-    false,
-    (d) => `filter ${JSON.stringify(d.filter)} is not known here; known: ${d.known.join(', ')}`,
+  }>(422, false, (d) =>
+    d.unknown === 'member'
+      ? `filter ${JSON.stringify(d.filter)} is not known here; known: ${d.known.join(', ')}`
+      : d.unknown === 'value'
+        ? `the value of filter ${JSON.stringify(d.filter)} cannot be read; a text is in double quotes, as in /name="n1"`
+        : `filter ${JSON.stringify(d.filter)} has a value of another type than the member; a text is in double quotes, as in /name="n1"`,
   ),
   LAB_REQUEST_TOO_LARGE: code<{ limitBytes: number }>(
     413,

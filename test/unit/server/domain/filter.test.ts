@@ -31,11 +31,13 @@ describe('a filter that is not known', () => {
     ['/name', '', 'value'],
     ['/id', '"abc"', 'type'],
     ['/id', '1.5', 'type'],
-  ])('is refused with what is not: %s=%s', (name, value, unknown) => {
+  ] as const)('is refused with what is not: %s=%s', (name, value, unknown) => {
+    const words = { member: /is not known here/u, value: /cannot be read/u, type: /another type/u }
     expect(() => readFilters({ [name]: value }, Node)).toThrow(
       expect.objectContaining({
         code: 'LAB_REQUEST_UNKNOWN_FILTER',
         details: expect.objectContaining({ unknown }) as object,
+        message: expect.stringMatching(words[unknown]) as string,
       }),
     )
   })
