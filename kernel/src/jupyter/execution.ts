@@ -173,7 +173,8 @@ export class Execution {
       // The compiler is still being loaded when the first cell comes at once.
       if (!compiler.isReady || request.content['silent'] === true) return
       notice.isShown = true
-      this.#warn(request, [longNotice])
+      // The mark tells frontends that this is of no interest later.
+      this.#warn(request, [longNotice], { progress: true })
     }, longMs)
     try {
       return await compiler.compile(source)
@@ -201,10 +202,10 @@ export class Execution {
   }
 
   /** Print sentences among the output of a cell. */
-  #warn(request: Message, sentences: readonly string[]): void {
+  #warn(request: Message, sentences: readonly string[], metadata: Json = {}): void {
     if (sentences.length === 0) return
     const text = `${sentences.join('\n')}\n`
-    this.#context.publish(request, { type: 'stream', content: { name: 'stderr', text } })
+    this.#context.publish(request, { type: 'stream', content: { name: 'stderr', text }, metadata })
   }
 }
 

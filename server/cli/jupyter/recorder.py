@@ -29,7 +29,7 @@ class Recorder:
             if self._clear_first:
                 self.cell.outputs = []
                 self._clear_first = False
-            self._add(output_from_msg(message))
+            self._add(output_from_msg(message), is_progress=bool(message["metadata"].get("progress")))
 
     def fail(self, content: dict) -> None:
         """Add the error of the cell, if the kernel has not sent it (stock tslab)."""
@@ -37,9 +37,12 @@ class Recorder:
             error = {key: content.get(key) or default for key, default in (("ename", "Error"), ("evalue", ""), ("traceback", []))}
             self.cell.outputs.append(nbformat.v4.new_output("error", **error))
 
-    def _add(self, output: nbformat.NotebookNode) -> None:
+    def _add(self, output: nbformat.NotebookNode, is_progress: bool) -> None:
         if output.output_type == "stream":
-            show(output.text, sys.stderr if output.name == "stderr" else sys.stdout)
+            stream = sys.stderr if output.name == "stderr" else sys.stdout
+            # Progress is for those who watch.
+            if stream.isatty() or not is_progress:
+                show(output.text, stream)
             last = self.cell.outputs[-1] if self.cell.outputs else None
             if last is not None and last.output_type == "stream" and last.name == output.name:
                 last.text += output.text

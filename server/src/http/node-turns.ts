@@ -41,7 +41,8 @@ export const nodeTurnsPlugin = fp<NodeTurnsOptions>(
     function giveTime(): number {
       const now = performance.now()
       nextBackMs = Math.max(nextBackMs, now + 1_000) + 1_000 / backPerS
-      return Math.min(longestS, Math.ceil((nextBackMs - now) / 1_000))
+      // Rounded first: the difference of two times has a rest far below a microsecond, which would become a whole second.
+      return Math.min(longestS, Math.ceil(Math.round(nextBackMs - now) / 1_000))
     }
 
     function takeTurn(request: FastifyRequest, reply: FastifyReply): LabError | undefined {

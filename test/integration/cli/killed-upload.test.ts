@@ -97,6 +97,7 @@ it('uploads an image although first the client is killed in its middle, and then
         stdio: ['ignore', 'pipe', 'pipe'],
       })
 
+    const readOffset = async () => (await readUploads(server))[0]?.offset_bytes
     const first = way.stopAfter(20 * mib)
     const killed = upload()
     const exit = once(killed, 'exit')
@@ -104,16 +105,18 @@ it('uploads an image although first the client is killed in its middle, and then
     expect(await Promise.race([first.then(() => 'stopped'), ended])).toBe('stopped')
     killed.kill('SIGKILL')
     await exit
+    // What is on its way to the server may take a moment.
+    await expect.poll(readOffset).toBeGreaterThanOrEqual(16 * mib)
     way.open()
     // Nobody sees what is not whole.
     expect(await readTemplate(server)).toMatchObject({ image_uri: null, versions: [] })
     const [begun] = await readUploads(server)
-    expect(begun?.offset_bytes).toBeGreaterThanOrEqual(16 * mib)
 
     const second = way.stopAfter(10 * mib)
     const client = upload()
     const said = Promise.all([text(client.stdout), text(client.stderr), once(client, 'exit')])
     await second
+    await expect.poll(readOffset).toBeGreaterThan(begun?.offset_bytes ?? Infinity)
     await server.end('SIGKILL')
     server = await startServer(dir, postgres.url)
     const [resumed] = await readUploads(server)
