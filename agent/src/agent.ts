@@ -94,7 +94,7 @@ async function work(
   const { spool } = measuring
   ending.defer(() => spool.close())
   ending.defer(() => measuring.stop())
-  let noteChange = (): void => undefined
+  let reportSoon = (): void => undefined
   const readDeviceOffer = async () =>
     offerResources(limitTo(await readHostResources(dataDir), configuration.lends))
   const lending = createLending({
@@ -130,9 +130,9 @@ async function work(
     onProblem: (id, error) => log.error({ err: error, sliver: id }, 'a sliver has trouble'),
     onFinding(part, { message }) {
       log.warn({ part, found: message }, 'something on this host was changed')
-      noteChange()
+      reportSoon()
     },
-    onCapabilities: () => noteChange(),
+    onCapabilities: () => reportSoon(),
     onNetworkChange: () => network.noteNetworkChange(),
     onUpkeepError: (part, error) =>
       log.error({ err: error, part }, 'something on this host cannot be looked after'),
@@ -173,7 +173,7 @@ async function work(
     clock: systemClock,
     log,
   })
-  noteChange = () => loop.noteChange()
+  reportSoon = () => loop.reportSoon()
   const uplink = createUplink({
     spool,
     softVersion: version,
@@ -190,7 +190,7 @@ async function work(
   })
   ending.defer(() => uplink.close())
   ending.defer(followNetwork(network, [loop, uplink], log))
-  ending.defer(network.onExit(() => loop.noteChange()))
+  ending.defer(network.onExit(() => loop.reportSoon()))
   const { runtime, limits, lacks } = readCapabilities()
   log.info({ version, address: network.address, runtime, limits, lacks }, 'ready')
 

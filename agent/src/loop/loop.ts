@@ -61,7 +61,7 @@ export interface Loop {
   /** The server can be reached again: poll and report now, over new connections. */
   noteReachable(): void
   /** Something on the node has changed: report it. */
-  noteChange(): void
+  reportSoon(): void
   /** Work until the signal is aborted. Running steps are aborted, and their ends awaited. Slivers continue to run. */
   run(signal: AbortSignal): Promise<void>
 }
@@ -137,7 +137,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     clock,
     log,
     onStep: () => reporter.noteStep(),
-    onProgress: () => reporter.noteChange(),
+    onProgress: () => reporter.reportSoon(),
   })
   const reporter = createReporter({
     async makeReport() {
@@ -236,7 +236,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
       const isOther = check(received, offered)
       if (!lending.refresh() && !isOther) return
       aim(received)
-      reporter.noteChange()
+      reporter.reportSoon()
     })
   }
 
@@ -252,7 +252,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     if (problem === null) problems.clear('owner')
     else problems.set('owner', problem)
     if (received !== null) aim(received)
-    reporter.noteChange()
+    reporter.reportSoon()
   }
 
   /** Write something to the disk, and tell whether that worked. While it fails, the node works on with what it has in memory, and reports a problem. */
@@ -276,9 +276,9 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
       puller.restart()
       reporter.restart()
     },
-    noteChange: () => reporter.noteChange(),
+    reportSoon: () => reporter.reportSoon(),
     async run(signal) {
-      const stopReporting = problems.onChange(() => reporter.noteChange())
+      const stopReporting = problems.onChange(() => reporter.reportSoon())
       const stopListening = slivers.onEnded((id) => {
         reconciler.noteEnded(id).catch((error: unknown) => {
           log.error({ err: error, sliver: id }, 'a sliver that ended cannot be looked at')

@@ -19,7 +19,7 @@ export interface ReporterOptions {
 /** Reports the state of the node to the server. Each report contains the whole state, and only the newest one is sent. */
 export interface Reporter {
   /** Something may have changed: report soon if it has. */
-  noteChange(): void
+  reportSoon(): void
   /** One of several steps is done: report it together with the next ones, or alone when they take long. */
   noteStep(): void
   /** The server has answered: report soon, even without a change, unless it has said that it has the last report. */
@@ -103,7 +103,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   }
 
   return {
-    noteChange: () => tellWithin(0),
+    reportSoon: () => tellWithin(0),
     noteStep: () => tellWithin(stepHoldMs),
     restart() {
       attempt.abort()

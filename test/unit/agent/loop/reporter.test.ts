@@ -64,7 +64,7 @@ it('tells the steps of a sliver with its end', async () => {
   for (const ms of [0, 100, 200]) {
     state += 1
     if (ms < 200) reporter.noteStep()
-    else reporter.noteChange()
+    else reporter.reportSoon()
     await clock.pass(100)
   }
   expect(told).toEqual([{ state: 3, atMs: 200 }])
@@ -82,7 +82,7 @@ it('tells a step by itself when the next takes longer than a second', async () =
 it('tells a change at once, but two of them not closer than 50 ms', async () => {
   for (let change = 1; change <= 3; change++) {
     state = change
-    reporter.noteChange()
+    reporter.reportSoon()
     await clock.pass(20)
   }
   await clock.pass(100)
@@ -93,9 +93,9 @@ it('tells a change at once, but two of them not closer than 50 ms', async () => 
 })
 
 it('tells nothing twice, except to a server that was not heard of meanwhile', async () => {
-  reporter.noteChange()
+  reporter.reportSoon()
   await clock.pass(100)
-  reporter.noteChange()
+  reporter.reportSoon()
   await clock.pass(5_000)
   expect(told).toHaveLength(1)
   reporter.noteContact(false)
@@ -106,7 +106,7 @@ it('tells nothing twice, except to a server that was not heard of meanwhile', as
 it('tries again later each time while the server is away, and at once when it is heard of', async () => {
   isAway = true
   state = 1
-  reporter.noteChange()
+  reporter.reportSoon()
   await clock.pass(10_000)
   isAway = false
   reporter.noteContact(false)
@@ -115,7 +115,7 @@ it('tries again later each time while the server is away, and at once when it is
 })
 
 it('does not report again what the server says it has', async () => {
-  reporter.noteChange()
+  reporter.reportSoon()
   await clock.pass(0)
   expect(reporter.etag).toBe('etag-1')
   reporter.noteContact(true)
@@ -129,7 +129,7 @@ it('does not report again what the server says it has', async () => {
 it('tells at once what it could not deliver when the network is back, and waits for no answer from before', async () => {
   isDown = true
   state = 1
-  reporter.noteChange()
+  reporter.reportSoon()
   await clock.pass(10_000)
   isDown = false
   reporter.restart()
