@@ -9,7 +9,7 @@ import { siblingFile } from '../sibling-file.ts'
 const require = createRequire(import.meta.url)
 
 /**
- * Compile one of the notebook's own TypeScript files to JavaScript in the process that runs cells. Files that are named in a cell's imports were compiled with
+ * Compile one of the notebook's own files to JavaScript in the process that runs cells. Files that are named in a cell's imports were compiled with
  * the cell. This file was not, because its path was computed at run time or is in a `require`. Its types are not checked.
  *
  * The first such file loads TypeScript, which takes 0.1 s.
@@ -17,10 +17,15 @@ const require = createRequire(import.meta.url)
 export function compileLate(path: string, folder: string): CompiledFile {
   // Node asks for the text of a module synchronously, so these are loaded by `require`.
   const { emitFile } = load('../compile/emit-file') as typeof emission
-  const { readFolderSettings } = load('../compile/folder-settings') as typeof folders
+  const { readFolderSettings, pathSettingsOf } = load(
+    '../compile/folder-settings',
+  ) as typeof folders
   try {
     const settings = readFolderSettings(folder)
-    return emitFile(path, readFileSync(path, 'utf8'), { settings })
+    return emitFile(path, readFileSync(path, 'utf8'), {
+      settings,
+      paths: pathSettingsOf(settings, folder),
+    })
   } catch (error) {
     if (error instanceof Error && 'line' in error && 'column' in error)
       throw new SyntaxError(

@@ -1,7 +1,14 @@
-import { readFileSync } from 'node:fs'
 import { registerHooks, type ResolveHookContext } from 'node:module'
 import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { wholeJsonScheme } from '../compile/whole-json.ts'
+import {
+  isWhole,
+  wholeJsonOf,
+  wholeSuffix,
+  writeJsonModule,
+  writeWholeJson,
+} from './json-modules.ts'
 import { wrapperSuffix, type OwnFiles } from './own-files.ts'
 import { isPath, pathOf } from './specifier.ts'
 
@@ -53,14 +60,21 @@ export function installModuleHooks(options: ModuleHooksOptions): void {
       if (specifier === figureUrl) return { url: figureUrl, format: 'module', shortCircuit: true }
       if (context.parentURL === figureUrl)
         return next(specifier, { ...context, parentURL: fallbackUrl })
+      if (isWhole(context.parentURL))
+        return { url: specifier, format: 'module', importAttributes: {}, shortCircuit: true }
       const parent = pathOf(context.parentURL)
       if (parent === null || !files.isOwn(parent)) return next(specifier, context)
+      if (specifier.startsWith(wholeJsonScheme))
+        return wholeJson(specifier.slice(wholeJsonScheme.length), context, { ...options, next })
       return resolveOwn(specifier, context, { ...options, next })
     },
     load(url, context, next) {
       if (url === figureUrl) return { format: 'module', source: figureModule, shortCircuit: true }
       if (url.startsWith(builtInScheme))
         return { ...builtInModule(url.slice(builtInScheme.length), builtIn), shortCircuit: true }
+      const json = wholeJsonOf(url)
+      if (json !== null)
+        return { format: 'module', source: writeWholeJson(json), shortCircuit: true }
       const wrapped = wrappedModule(url)
       if (wrapped !== null) {
         const source = `import * as all from ${JSON.stringify(wrapped)}\nexport { all as 'module.exports' }\n`
@@ -74,6 +88,20 @@ export function installModuleHooks(options: ModuleHooksOptions): void {
       return { format: path.endsWith('.cts') ? 'commonjs' : 'module', source, shortCircuit: true }
     },
   })
+}
+
+/** Resolve the whole of a JSON file. */
+function wholeJson(
+  id: string,
+  context: ResolveHookContext,
+  options: ModuleHooksOptions & { readonly next: Next },
+): Resolved {
+  const resolved = resolveOwn(id, context, options)
+  const path = pathOf(resolved.url)
+  if (path?.endsWith('.json') !== true) return resolved
+  const version = options.files.isOwn(path) ? options.files.refresh(path) : 0
+  const url = pathToFileURL(path).href + wholeSuffix(version)
+  return { url, format: 'module', shortCircuit: true }
 }
 
 /** Return the URL of the module that a wrapper re-exports, with its version; null when the URL is not that of a wrapper. See {@link wrapperSuffix}. */
@@ -91,32 +119,24 @@ function resolveOwn(
   const parent = pathOf(context.parentURL)
   const path = parent === null ? null : files.locate(dirname(parent), id)
   if (isPath(id) && parent !== null && (path === null || !files.isOwn(path)))
-    return asJson(next(id, context))
+    return asJson(next(id, context), context)
   if (parent !== null && path !== null && files.isOwn(path)) {
     const version = files.refresh(path)
     files.link(parent, path, version)
     const url = pathToFileURL(path).href
     const isImport = context.conditions.includes('import')
-    // In Node, a JSON module has only a default export. In TypeScript, it also exports its members.
-    if (isImport && path.endsWith('.json'))
-      return {
-        url: `${url}?v=${version}`,
-        format: 'module',
-        importAttributes: {},
-        shortCircuit: true,
-      }
-    if (isImport) return { url: `${url}?v=${version}`, shortCircuit: true }
+    if (isImport) return asJson({ url: `${url}?v=${version}`, shortCircuit: true }, context)
     // Node's CommonJS cache has modules by their paths. `refresh` removes a file from it when the file has a new version.
     if (!files.isModule(path) || isOnlyResolved(context, next))
-      return asJson({ url, shortCircuit: true })
+      return asJson({ url, shortCircuit: true }, context)
     return { url: url + wrapperSuffix(version), format: 'module', shortCircuit: true }
   }
   try {
-    return asJson(next(id, context))
+    return asJson(next(id, context), context)
   } catch (error) {
     if (!isMissing(error, id)) throw error
     try {
-      return asJson(next(id, { ...context, parentURL: fallbackUrl }))
+      return asJson(next(id, { ...context, parentURL: fallbackUrl }), context)
     } catch (second) {
       throw isMissing(second, id) ? error : second
     }
@@ -132,46 +152,12 @@ function isOnlyResolved(context: ResolveHookContext, next: Next): boolean {
   return next('node:fs', context).format !== 'builtin'
 }
 
-/** Import JSON without an import attribute, as TypeScript does. */
-function asJson(resolved: Resolved): Resolved {
+/** Load JSON as TypeScript does: without an import attribute, and a module exports its members, too. In Node, it has only a default export. */
+function asJson(resolved: Resolved, { conditions }: ResolveHookContext): Resolved {
   if (pathOf(resolved.url)?.endsWith('.json') !== true) return resolved
-  return { ...resolved, format: 'json', importAttributes: { type: 'json' } }
-}
-
-/** Write a module that exports the value of a JSON file, and its members if the value is an object. */
-function writeJsonModule(path: string): string {
-  const { text, value } = readJson(path, path)
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-  // `export { x as "a name" }` allows any name that is well-formed Unicode.
-  const names = isObject
-    ? Object.keys(value).filter((name) => name !== 'default' && name.isWellFormed())
-    : []
-  const bindings = names.map((name, index) => `[${JSON.stringify(name)}]: m${index}`)
-  const exports = names.map((name, index) => `m${index} as ${JSON.stringify(name)}`)
-  return [
-    `const value = JSON.parse(${JSON.stringify(text)})`,
-    'export default value',
-    `const { ${bindings.join(', ')} } = value ?? {}`,
-    `export { ${exports.join(', ')} }`,
-  ].join('\n')
-}
-
-/**
- * Read a JSON file. Node ignores a byte order mark, which programs of Windows write.
- *
- * @throws SyntaxError that names the file.
- */
-export function readJson(
-  path: string,
-  name: string,
-): { readonly text: string; readonly value: unknown } {
-  const text = readFileSync(path, 'utf8').replace(/^\uFEFF/u, '')
-  try {
-    return { text, value: JSON.parse(text) }
-  } catch (error) {
-    if (error instanceof SyntaxError) error.message = `${name}: ${error.message}`
-    throw error
-  }
+  return conditions.includes('import')
+    ? { ...resolved, format: 'module', importAttributes: {} }
+    : { ...resolved, format: 'json', importAttributes: { type: 'json' } }
 }
 
 function builtInModule(

@@ -8,8 +8,8 @@ import {
   figureUrl,
   installModuleHooks,
   isMissing,
-  readJson,
 } from './module-hooks.ts'
+import { jsonModule, wholeValue } from './json-modules.ts'
 import { LoadedPackages } from './loaded-packages.ts'
 import { OwnFiles } from './own-files.ts'
 import { isPath } from './specifier.ts'
@@ -109,7 +109,7 @@ export function createModules(options: ModulesOptions): Modules {
       const path = files.locate(folder, id)
       // JSON is read again each time, because an experiment may have written it again.
       const json = path ?? (/^[^:]+\.json$/u.test(id) ? resolve(id) : null)
-      if (json?.endsWith('.json') === true) return jsonModule(json, relative(folder, json))
+      if (json?.endsWith('.json') === true) return jsonModule(json, relative(folder, json)) as ModuleNamespace
       try {
         const options = attributes === null ? {} : { with: { ...attributes } }
         const module = (await import(cellScheme + id, options)) as ModuleNamespace
@@ -124,31 +124,6 @@ export function createModules(options: ModulesOptions): Modules {
     },
     update: (compiled, paths) => files.update(compiled, paths),
   }
-}
-
-/** The export with the value that `import * as` gives of a JSON file. */
-const wholeValue = Symbol('whole value')
-
-/**
- * Make the module of a JSON file. It is what TypeScript takes it for: the value itself for `import * as`, its members and `default` for `import()`. A list also
- * has its members then. A file that has a member `default` gives both of them the members and, as `default`, its value.
- */
-function jsonModule(path: string, name: string): ModuleNamespace {
-  const { value } = readJson(path, name)
-  const module = moduleOf(value)
-  const isWhole = !isObject(value) || !Object.hasOwn(value, 'default')
-  Object.defineProperty(module, wholeValue, { value: isWhole ? value : module })
-  return module as ModuleNamespace
-}
-
-function moduleOf(value: unknown): object {
-  if (isObject(value)) return { ...value, default: value }
-  const members: object = Array.isArray(value) ? [...(value as unknown[])] : {}
-  return Object.defineProperty(members, 'default', { value })
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /**

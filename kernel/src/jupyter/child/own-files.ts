@@ -4,6 +4,8 @@ import { dirname, join, resolve } from 'node:path'
 import { fileStamp } from '../compile/file-stamp.ts'
 import type { CompiledFile, SentFile } from '../compile/compilation.ts'
 import { pathsFor, type PathSettings } from '../compile/path-settings.ts'
+import { isJson } from '../compile/whole-json.ts'
+import { wholeSuffix } from './json-modules.ts'
 import { isPath, pathOf } from './specifier.ts'
 
 /** A file as it was last loaded. */
@@ -35,6 +37,9 @@ const endings = [
   '/index.ts',
   '/index.js',
 ]
+
+/** Finds `import * as` and its specifier. What it finds in comments and texts does no harm. */
+const starImport = /\bimport\b[^'"`;]*\*\s*as\b[^'"`;]*\bfrom\s*['"]([^'"\n]+)['"]/gu
 
 /**
  * The notebook's own files. Node caches each module by its URL for good. So each change of a file, or of a file that it imports, gives it a new version number,
@@ -118,7 +123,7 @@ export class OwnFiles {
     const version = (before?.version ?? 0) + 1
     this.#loaded.set(path, { stamp, version, links: new Map(), isGood: false })
     // The cache of `require` has files and wrappers by path, so remove those of the old version.
-    for (const old of [path, path + wrapperSuffix(version - 1)])
+    for (const old of [path, ...[wrapperSuffix, wholeSuffix].map((of) => path + of(version - 1))])
       Reflect.deleteProperty(this.#cache, old)
     return version
   }
@@ -144,15 +149,26 @@ export class OwnFiles {
     for (const { path, stamp, code } of files) this.#compiled.set(path, { stamp, code })
   }
 
-  /** Return the current JavaScript of one of the notebook's own TypeScript files; null for other files. */
+  /**
+   * Return the current JavaScript of one of the notebook's own files; null for a file that runs as it is. Those that are compiled are the TypeScript files, and ES
+   * modules with `import * as` of JSON.
+   */
   codeOf(path: string): string | null {
     const compiled = this.#compiled.get(path)
     const stamp = fileStamp(path)
     if (compiled?.stamp === stamp) return compiled.code
-    if (!this.isOwn(path) || !/\.[cm]?tsx?$/u.test(path)) return null
+    if (!this.isOwn(path)) return null
+    if (!/\.[cm]?tsx?$/u.test(path) && !this.#takesWholeJson(path)) return null
     const { code } = this.#compile(path)
     this.#compiled.set(path, { stamp, code })
     return code
+  }
+
+  /** Tell whether a `.js` or `.mjs` file is an ES module that has `import * as` of JSON. */
+  #takesWholeJson(path: string): boolean {
+    if (!/\.m?js$/u.test(path) || !this.isModule(path)) return false
+    const found = readFileSync(path, 'utf8').matchAll(starImport)
+    return [...found].some(([, specifier = '']) => isJson(specifier, this.#paths))
   }
 
   #reachable(path: string, seen = new Map<string, LoadedFile>()): LoadedFile[] {

@@ -94,7 +94,7 @@ export class Checker implements CompilerMethods {
     const { program, files: cellFiles } = this.#program
     const types = typesAmong(program, cellFiles.pathOf(slot), text)
     const unions = unionsAmong(program, cellFiles.pathOf(slot))
-    const { settings, names } = this.#program
+    const { settings, paths, names } = this.#program
     const { cell, reached } = emitCell(text, {
       settings,
       known: { has: (name) => names.hasValue(name) },
@@ -103,10 +103,10 @@ export class Checker implements CompilerMethods {
     const stamps = this.#changedFilesOf(slot)
     const files = [...stamps].map(([path, stamp]) => {
       const change = dropTypes(program, path)
-      return { ...emitFile(path, readFileSync(path, 'utf8'), { settings, change }), stamp }
+      return { ...emitFile(path, readFileSync(path, 'utf8'), { settings, paths, change }), stamp }
     })
     this.#pending.set(number, { slot, reached, types, unions, replaced, stamps })
-    return { ...cell, files, paths: this.#program.paths }
+    return { ...cell, files, paths }
   }
 
   /** Release the slot of a cell that does not run. Restore the globals of earlier cells that it would have replaced. */

@@ -2,20 +2,23 @@ import ts from 'typescript'
 import type { CompiledFile } from './compilation.ts'
 import type { FolderSettings } from './folder-settings.ts'
 import { takeWholeJson } from './json-imports.ts'
+import type { PathSettings } from './path-settings.ts'
 import { baseOptions, transpile } from './transpile.ts'
 
 /** Options of {@link emitFile}. */
 export interface EmitFileOptions {
   readonly settings: FolderSettings
+  /** The paths by which the file may import own files; null when there are none. */
+  readonly paths: PathSettings | null
   /** A transformation of the file before it is emitted. */
   readonly change?: ts.TransformerFactory<ts.SourceFile>
 }
 
-/** Compile one of the notebook's own TypeScript files to an ES module, or a `.cts` file to CommonJS. */
+/** Compile one of the notebook's own files to an ES module, or a `.cts` file to CommonJS. */
 export function emitFile(
   path: string,
   source: string,
-  { settings, change }: EmitFileOptions,
+  { settings, paths, change }: EmitFileOptions,
 ): CompiledFile {
   const compilerOptions = {
     ...baseOptions,
@@ -26,7 +29,7 @@ export function emitFile(
     verbatimModuleSyntax: false,
     jsx: ts.JsxEmit.React,
   }
-  const transformers = { before: [change ?? [], takeWholeJson(path)].flat() }
+  const transformers = { before: [change ?? [], takeWholeJson(path, paths)].flat() }
   const { js, map } = transpile(source, { fileName: path, compilerOptions, transformers })
   return { path, code: js, lineMap: map }
 }
