@@ -132,21 +132,20 @@ async function publish(
   { isPublic, ...options }: PrintOptions & { readonly isPublic: boolean },
 ): Promise<void> {
   const client = connectServer(context)
-  const { name, version } = parseTemplateName(text)
-  const { id, uri } = await findTemplate(client, name)
-  // What was read is what is published: not a version that somebody adds meanwhile.
-  const body = { is_public: isPublic }
-  const changed =
-    version === null
-      ? await client.change(Template, uri, () => body)
-      : await client
-          .do(pathOf(routes.templateVersion, { id, version }), { method: 'PATCH', body })
-          .then(() => client.ask(Template, uri))
+  const { name, version: named } = parseTemplateName(text)
+  const { id, uri, versions = [] } = await findTemplate(client, name)
+  // The newest version that was read becomes public, and none that somebody adds meanwhile.
+  const version = named ?? (isPublic ? (versions[0]?.version ?? null) : null)
+  await client.do(version === null ? uri : pathOf(routes.templateVersion, { id, version }), {
+    method: 'PATCH',
+    body: { is_public: isPublic },
+  })
+  const changed = await client.ask(Template, uri)
   if (options.json === true) {
     printJson(context, changed)
     return
   }
-  const shown = templateName(changed.name, version ?? (isPublic ? (changed.version ?? null) : null))
+  const shown = templateName(changed.name, version)
   context.out.write(`template ${shown} is ${isPublic ? 'public' : 'for its group'}\n`)
 }
 

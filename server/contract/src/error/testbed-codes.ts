@@ -159,6 +159,12 @@ export const testbedCodes = {
       `template ${d.template} has no version ${d.version} (versions: ${d.known.join(', ') || 'none yet'}); choose one of these, or omit the version`,
   ),
   /** `template` is a name with a version, or without one when it has no public version. */
+  LAB_TEMPLATE_VERSION_NEEDED: code<{ template: string; newest: number }>(
+    422,
+    false,
+    ({ template, newest }) =>
+      `template "${template}" was not made public: the request does not say which of its versions; add "version": ${newest} if you have looked at that one, or send If-Match`,
+  ),
   LAB_TEMPLATE_NOT_PUBLIC: code<{ template: string; group: string | null }>(
     403,
     false,

@@ -78,12 +78,24 @@ export const TemplateCreate = Type.Object(
 )
 export type TemplateCreate = Static<typeof TemplateCreate>
 
-/** Change a template. Only operators change `is_public`: true makes its newest version public, false makes all versions private. */
+/**
+ * Change a template. Only operators change `is_public`. True makes one version public: the one that `version` names, or else the newest of the template that
+ * `If-Match` names. False makes all versions private. A template without versions keeps `is_public` for its first one.
+ */
 export const TemplatePatch = Type.Object(
   {
     description: Type.Optional(Description),
     is_active: Type.Optional(Type.Boolean()),
     is_public: Type.Optional(Type.Boolean()),
+    version: Type.Optional(
+      nullable(
+        Type.Integer({
+          minimum: 1,
+          maximum: 999_999_999,
+          description: 'the version that is_public: true makes public; null: it has none yet',
+        }),
+      ),
+    ),
     node_archs: Type.Optional(Type.Array(Arch, { minItems: 1, maxItems: 16 })),
   },
   { additionalProperties: false },

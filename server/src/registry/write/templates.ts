@@ -52,7 +52,7 @@ export async function createTemplate(
   })
 }
 
-/** Change a template. */
+/** Change a template. @throws {@link LabError} LAB_NOT_FOUND, LAB_REQUEST_PRECONDITION_FAILED, LAB_TEMPLATE_VERSION_NEEDED, LAB_TEMPLATE_NO_VERSION. */
 export async function patchTemplate(
   store: RegistryStore,
   id: number,
@@ -70,7 +70,7 @@ export async function patchTemplate(
       })
       .where('id', '=', id)
       .execute()
-    if (body.is_public !== undefined) await publishTemplate(change, id, body.is_public)
+    await publishTemplate(change, template, { ...body, isChecked: ifMatch !== null })
     return 'changed'
   })
 }

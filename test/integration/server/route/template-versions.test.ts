@@ -108,13 +108,50 @@ it('gives others the newest version that an operator made public, and its own gr
   expect(await use(world.blue, 'more', 'own@2')).toBe('LAB_TEMPLATE_NOT_PUBLIC')
   expect(await use(world.red, 'of-red', 'own')).toBe(1)
   expect(await use(world.red, 'tries', 'own@2')).toBe(2)
-  await world.ask(world.operator, 'PATCH', own.uri, { body: { is_public: true } })
+  await world.ask(world.operator, 'PATCH', own.uri, { body: { is_public: true, version: 2 } })
   expect(await use(world.blue, 'newest', 'own')).toBe(2)
   await publish(world.operator, 2, false)
   // What runs keeps its version.
   expect(await use(world.blue, 'newest', 'own')).toBe(2)
   await world.ask(world.operator, 'PATCH', own.uri, { body: { is_public: false } })
   expect(await use(world.blue, 'later', 'own')).toBe('LAB_TEMPLATE_NOT_PUBLIC')
+})
+
+it('makes public what the operator has looked at, not what was added meanwhile', async () => {
+  await using world = await testbeds.start()
+  const own = await makeOwn(world)
+  const publish = async (body: object, headers: Record<string, string> = {}) => {
+    const asked = { body: { is_public: true, ...body }, headers }
+    const answer = await world.ask(world.operator, 'PATCH', own.uri, asked)
+    return answer.json<Template & { code?: string }>()
+  }
+  const seen = await world.ask(world.operator, 'GET', own.uri)
+  const etag = String(seen.headers['etag'])
+  await upload(world, world.red, own.id, 'second')
+  expect(await publish({})).toMatchObject({
+    code: 'LAB_TEMPLATE_VERSION_NEEDED',
+    details: { template: 'own', newest: 2 },
+  })
+  // The operator saw it while it had no image.
+  expect(await publish({ version: null })).toMatchObject({ code: 'LAB_TEMPLATE_VERSION_NEEDED' })
+  expect(await publish({}, { 'if-match': etag })).toMatchObject({
+    code: 'LAB_REQUEST_PRECONDITION_FAILED',
+  })
+  expect(await publish({ version: 3 })).toMatchObject({ code: 'LAB_TEMPLATE_NO_VERSION' })
+  const versions = [
+    { version: 2, is_public: false },
+    { version: 1, is_public: true },
+  ]
+  expect(await publish({ version: 1 })).toMatchObject({ is_public: true, versions })
+  // CONFINE's clients send the whole object back.
+  const put = await world.ask(world.operator, 'PUT', own.uri, {
+    body: { ...(await publish({ version: 1 })), description: 'checked' },
+    headers: { accept: 'application/json' },
+  })
+  expect(put.json()).toMatchObject({ description: 'checked', version: 1, versions })
+  const now = await world.ask(world.operator, 'GET', own.uri)
+  const whole = await publish({}, { 'if-match': String(now.headers['etag']) })
+  expect(whole).toMatchObject({ version: 2, versions: [{ is_public: true }, { is_public: true }] })
 })
 
 it('removes only versions that no slice uses, with their images, and gives no number twice', async () => {

@@ -93,7 +93,7 @@ describe('a template of a group', () => {
     const direct = await world.ask(world.blue, 'POST', routes.slices, { body })
     expect(direct.json()).toMatchObject({ code: 'LAB_TEMPLATE_NOT_PUBLIC' })
     const publish = (token: string, isPublic: boolean) =>
-      world.ask(token, 'PATCH', made.uri, { body: { is_public: isPublic } })
+      world.ask(token, 'PATCH', made.uri, { body: { is_public: isPublic, version: 1 } })
     expect((await publish(world.red, true)).statusCode).toBe(403)
     expect((await publish(world.operator, true)).json()).toMatchObject({ is_public: true })
     expect(await Promise.all(askers.map(read))).toEqual([200, 200, 200, 200, 200])
