@@ -19,6 +19,7 @@ import { addReadiness } from './migration/readiness.ts'
 import { refuseSimilarUsers } from './migration/similar-names.ts'
 import { addSliceWarnings } from './migration/slice-warnings.ts'
 import { addTemplateVersions } from './migration/template-versions.ts'
+import { addUnheardNodes } from './migration/unheard-nodes.ts'
 
 /** All steps of the schema, in order. A step that was released is never changed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -48,6 +49,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0024-address-secrets': { up: addAddressSecrets },
   '0025-template-versions': { up: addTemplateVersions },
   '0026-changed-data': { up: addChangedData },
+  '0027-unheard-nodes': { up: addUnheardNodes },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

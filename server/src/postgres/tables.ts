@@ -157,6 +157,8 @@ export interface NodeTable {
   state_reason: string | null
   state_changed_on: Date | null
   last_seen_on: Date | null
+  /** The last contact before a time of which the node has told nothing yet; null: it has told everything. */
+  unheard_since: Date | null
   /** The last report of the node, without its slivers. */
   report: NullableJson<Omit<NodeReport, 'slivers'>>
 }

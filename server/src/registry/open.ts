@@ -143,7 +143,7 @@ export async function openRegistry(
       await nodeWatch.noteWork(nodeId)
       const isReported =
         report !== null && report === (known.report(nodeId) ?? (await learnReport(nodeId)))
-      if (isReported) nodeWatch.noteReported(nodeId)
+      if (isReported) await nodeWatch.unheard.end(nodeId)
       return {
         target:
           target !== null && target === (known.target(nodeId) ?? (await readTarget(nodeId)).etag),
@@ -161,8 +161,8 @@ export async function openRegistry(
       const etag = reportEtag(report)
       // Many nodes report after an outage of the server, and most of them report what is stored already.
       if ((await readReportEtag(nodeId)) !== etag)
-        await applyReport(store, nodeId, { report, unheardSince: nodeWatch.unheardSince(nodeId) })
-      nodeWatch.noteReported(nodeId)
+        await applyReport(store, nodeId, { report, unheardSince: nodeWatch.unheard.since(nodeId) })
+      await nodeWatch.unheard.end(nodeId)
       known.noteReport(nodeId, etag)
       // What was written just now is no newer than the last contact. Otherwise a node that is silent from now on would have been offline before it.
       await nodeWatch.noteContact(nodeId)

@@ -3,6 +3,7 @@ import type { ContactBook } from './contact.ts'
 import { nodeStateOf } from '../domain/node-state.ts'
 import { repeat } from './repeat.ts'
 import type { RegistryStore } from './store.ts'
+import { openUnheardNodes, type UnheardNodes } from './unheard-nodes.ts'
 import { setNodeState } from './write/report.ts'
 
 /** Options of {@link watchNodes}. */
@@ -20,13 +21,8 @@ export interface NodeWatch extends AsyncDisposable {
   noteContact(nodeId: number): Promise<void>
   /** Note that the agent of a node polls or reports. */
   noteWork(nodeId: number): Promise<void>
-  /**
-   * Return the last contact before what the server has not heard of: the node was offline, or the server did not run, and the node has neither reported since
-   * nor said that its last report still holds. Its slivers may have ended then. null: there is no such time.
-   */
-  unheardSince(nodeId: number): Date | null
-  /** Note that the server has the node's present report. */
-  noteReported(nodeId: number): void
+  /** The nodes of which nothing has been heard for a time. */
+  readonly unheard: UnheardNodes
 }
 
 const mostFailuresInRow = 3
@@ -35,28 +31,21 @@ const mostFailuresInRow = 3
 export async function watchNodes(options: WatchOptions): Promise<NodeWatch> {
   const { store, contacts, offlineAfterS, onError } = options
   const startedMs = Date.now()
-  const seen = await store.db
-    .selectFrom('nodes')
-    .select(['id', 'last_seen_on'])
-    .where('last_seen_on', 'is not', null)
-    .execute()
-  const unheard = new Map(
-    seen.flatMap(({ id, last_seen_on: seenOn }) => (seenOn === null ? [] : [[id, seenOn]])),
-  )
+  const unheard = await openUnheardNodes(store.db)
 
   /** Write the state of a node that follows from its last report and its contacts. */
   const refresh = async (nodeId: number): Promise<void> => {
     const seenMs = contacts.lastSeenMs(nodeId)
     const isInContact = contacts.isExpected(nodeId)
     const isWorking = contacts.isWorking(nodeId)
-    if (!isInContact && seenMs !== null && !unheard.has(nodeId))
-      unheard.set(nodeId, new Date(seenMs))
+    const lastSeen = isInContact || seenMs === null ? null : new Date(seenMs)
     await setNodeState(store, nodeId, {
       next: ({ reported }) => nodeStateOf({ reported, isInContact, isWorking }),
       reason: reasonOf(isInContact, isWorking),
       // A silent node has been offline since its last contact. The contacts before the start of this server are not known here.
       ...(isInContact ? {} : { since: new Date(seenMs ?? startedMs) }),
-      lastSeen: isInContact || seenMs === null ? null : new Date(seenMs),
+      lastSeen,
+      unheardSince: lastSeen === null ? null : unheard.note(nodeId, lastSeen),
     })
   }
   const reasonOf = (isInContact: boolean, isWorking: boolean): string | null => {
@@ -117,8 +106,7 @@ export async function watchNodes(options: WatchOptions): Promise<NodeWatch> {
         throw error
       }
     },
-    unheardSince: (nodeId) => unheard.get(nodeId) ?? null,
-    noteReported: (nodeId) => void unheard.delete(nodeId),
+    unheard,
     [Symbol.asyncDispose]: stop,
   }
 }

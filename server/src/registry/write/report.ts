@@ -207,13 +207,15 @@ export interface KnownState {
   readonly since?: Date
   /** The time of its last contact, if it is to be stored. */
   readonly lastSeen: Date | null
+  /** The time from which on nothing has been heard of it, if it is to be stored. */
+  readonly unheardSince: Date | null
 }
 
 /** Set a state that only the server knows: the node is offline, has crashed, or is back. */
 export async function setNodeState(
   store: RegistryStore,
   nodeId: number,
-  { next, reason, since = new Date(), lastSeen }: KnownState,
+  { next, reason, since = new Date(), lastSeen, unheardSince }: KnownState,
 ): Promise<void> {
   await store.change(async (change) => {
     const row = await change.tx
@@ -232,6 +234,7 @@ export async function setNodeState(
         state_reason: reason ?? describeErrors(row.report?.errors),
         state_changed_on: since,
         ...(lastSeen ? { last_seen_on: lastSeen } : {}),
+        ...(unheardSince ? { unheard_since: unheardSince } : {}),
       })
       .where('id', '=', nodeId)
       .execute()

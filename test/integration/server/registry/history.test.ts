@@ -246,19 +246,41 @@ describe('the journal', () => {
   })
 
   it('ends the life of a sliver that is removed while its node is away when the node was last seen, not at the removal', async () => {
-    for (const removed of [
+    const [slice, sliver, node] = [
       path(routes.slice, { id: 1 }),
       path(routes.sliver, { id: '1@1' }),
       path(routes.node, { id: 1 }),
-    ]) {
-      const started = await startAfterWeek(1)
+    ]
+    // Right after its start, the server does not know yet that the node is offline.
+    for (const [removed, isNoticed] of [
+      [slice, true],
+      [slice, false],
+      [sliver, false],
+      [node, false],
+    ] as const) {
+      const started = await startAfterWeek(isNoticed ? 1 : undefined)
       await using world = started.world
-      await eventually(async () =>
-        expect((await nodeHistory(world, 1)).at(-1)?.state).toBe('offline'),
-      )
+      if (isNoticed)
+        await eventually(async () =>
+          expect((await nodeHistory(world, 1)).at(-1)?.state).toBe('offline'),
+        )
       const { statusCode } = await world.ask(started.operator, 'DELETE', removed)
       expect([removed, statusCode]).toEqual([removed, 204])
       expect(daysSince((await journal(world)).at(-1)?.to)).toBeCloseTo(7, 1)
+    }
+  })
+
+  it('ends the life of a sliver that is removed when its node is back at the removal', async () => {
+    for (const comesBack of ['polls', 'reports'] as const) {
+      const started = await startAfterWeek()
+      await using world = started.world
+      const { registry } = world.context
+      const report = aReport({ slivers: [aSliverReport('1@1')] })
+      await (comesBack === 'polls'
+        ? registry.poll(1, { target: null, report: started.etag })
+        : registry.takeReport(1, report))
+      await world.ask(started.operator, 'DELETE', path(routes.slice, { id: 1 }))
+      expect(daysSince((await journal(world)).at(-1)?.to)).toBeCloseTo(0, 1)
     }
   })
 
