@@ -33,7 +33,7 @@ export default defineConfig({
     projects: [
       project('unit'),
       project('types'),
-      project('integration', { maxWorkers: 4 }),
+      project('integration', { maxWorkers: 4, globalSetup: 'test/support/run-folder.ts' }),
       project('e2e', { exclude: alone, maxWorkers: 3 }),
       project('e2e-alone', { include: alone, maxWorkers: 1 }),
       // Each file is a way to run notebooks, and measures for 40 seconds.

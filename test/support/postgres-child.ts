@@ -1,4 +1,5 @@
 import { spawn, execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { startEmbeddedPostgres } from '../../server/src/postgres/embedded.ts'
 
@@ -12,10 +13,11 @@ process.stdout.write(`${postgres.url}\n`)
 for await (const _ of process.stdin);
 await postgres[Symbol.asyncDispose]()
 
-/** Start Debian 12's PostgreSQL 15, on a socket in its folder. */
+/** Start Debian 12's PostgreSQL 15, on a socket in its folder. Its files may be there already. */
 function startDebian(): { url: string; [Symbol.asyncDispose](): Promise<void> } {
   const bin = '/usr/lib/postgresql/15/bin'
-  execFileSync(`${bin}/initdb`, ['-D', `${dir}/data`, '-U', 'lab', '--auth=trust', '-E', 'UTF8'])
+  if (!existsSync(`${dir}/data`))
+    execFileSync(`${bin}/initdb`, ['-D', `${dir}/data`, '-U', 'lab', '--auth=trust', '-E', 'UTF8'])
   const child = spawn(
     `${bin}/postgres`,
     ['-D', `${dir}/data`, '-k', dir, '-c', 'listen_addresses='],

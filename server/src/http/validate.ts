@@ -8,9 +8,10 @@ import {
   type Issue,
 } from '@community-lab/contract'
 import type { FastifyInstance, FastifySchema } from 'fastify'
+import type { Schema } from 'fast-json-stringify'
 import type { TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
 import { Pointer } from 'typebox/value'
+import { serializerOf, validatorOf } from './schema-functions.ts'
 
 const maxIssues = 10
 
@@ -20,7 +21,7 @@ const maxIssues = 10
  */
 export function useContractSchemas(app: FastifyInstance): void {
   app.setValidatorCompiler<TSchema & FastifySchema>(({ schema }) => {
-    const validator = Compile(schema)
+    const validator = validatorOf(schema)
     return (value: unknown) => {
       if (validator.Check(value)) {
         const unstorable = findUnstorable(value, '')
@@ -32,6 +33,7 @@ export function useContractSchemas(app: FastifyInstance): void {
       return { error: new LabError('LAB_REQUEST_INVALID', { issues: issues.slice(0, maxIssues) }) }
     }
   })
+  app.setSerializerCompiler<Schema>(({ schema }) => serializerOf(schema))
 }
 
 /** Keep the first issue of each place. It says what is wrong; the following ones list alternatives. */
