@@ -49,6 +49,11 @@ export class CellSession implements AsyncDisposable {
     })
   }
 
+  /** What the latest cell has printed so far. */
+  get printed(): string {
+    return this.#printed
+  }
+
   /** Write files below the notebook's folder. Each replaces an older one atomically. */
   async write(files: Readonly<Record<string, string>>): Promise<void> {
     await writeFiles(this.folder, files)

@@ -5,8 +5,9 @@ import { bundleOf } from './bundle.ts'
 import { runInCell, type Cell } from './cell.ts'
 import { holdDisposable } from './disposable.ts'
 import { failureOf, interruptionOf, placeFailure } from './failure.ts'
-import { readerOf, type Modules } from './modules.ts'
+import { readerOf, type ModuleNamespace, type Modules } from './modules.ts'
 import type { Bundle, ExecuteRequest, Failure } from './protocol.ts'
+import { watchImport } from './waiting-import.ts'
 import type { CellPlace } from '../compile/compilation.ts'
 
 /** How a cell ended. */
@@ -57,8 +58,12 @@ export class Executor {
   readonly #boxes = new Boxes()
   #running: { readonly cell: Cell; interrupt(): void; fail(error: unknown): void } | null = null
 
-  constructor(modules: Modules) {
+  readonly #tell: (text: string) => void
+
+  /** `tell` shows the user a notice in the cell that runs. */
+  constructor(modules: Modules, tell: (text: string) => void) {
     this.#modules = modules
+    this.#tell = tell
   }
 
   /** Run one cell. Never rejects. */
@@ -123,6 +128,21 @@ export class Executor {
     if (this.#running?.cell.number === number) this.#running.cell.cap.charge(length)
   }
 
+  /** Import a module in a cell, which says if it waits for that. */
+  #import(
+    cell: number,
+    id: string,
+    attributes: Readonly<Record<string, string>> | null,
+  ): Promise<ModuleNamespace> {
+    return watchImport(this.#modules.import(id, attributes), {
+      isNeeded: () => this.#running?.cell.number === cell,
+      onWaiting: () =>
+        this.#tell(
+          `The cell waits for '${id}': an await outside of functions has not ended, there or in a module that it imports. An interrupt ends the cell.`,
+        ),
+    })
+  }
+
   #createHelper(request: ExecuteRequest): Helper {
     const modules = this.#modules
     const { imports, awaited, statements } = request
@@ -143,13 +163,13 @@ export class Executor {
           if (place !== undefined) helper.last = { place, value: error }
         }),
       meta: modules.meta,
-      import: (id, options) => modules.import(String(id), attributesOf(options)),
+      import: (id, options) => this.#import(request.cell, String(id), attributesOf(options)),
       load: async (index) => {
         const found = imports[index]
         if (found === undefined) return
         const { from, attributes, names, place } = found
         try {
-          const module = await modules.import(from, attributes)
+          const module = await this.#import(request.cell, from, attributes)
           for (const [exported, variable] of names)
             this.#boxes.show(variable, readerOf(module, exported, from))
         } catch (error) {

@@ -40,6 +40,7 @@ const emit = (event: ChildEvent): void => {
 
 const display = createDisplay(emit)
 const comms = new Comms(emit)
+const tell = (text: string): void => print(buffer, 'stderr', `${text}\n`)
 const modules = createModules({
   folder: process.cwd(),
   fallbackFile: fileURLToPath(import.meta.url),
@@ -47,14 +48,14 @@ const modules = createModules({
     ['tslab', createTslab(display)],
     ['community-lab:jupyter', comms.module],
   ]),
-  tell: (text) => print(buffer, 'stderr', `${text}\n`),
+  tell,
   compile(path) {
     const file = compileLate(path, process.cwd())
     codes.set(path, { lineMap: file.lineMap, prefix: null })
     return file
   },
 })
-const executor = new Executor(modules)
+const executor = new Executor(modules, tell)
 
 /** The process collects garbage after this time without a cell, in milliseconds. */
 const collectionMs = 5000

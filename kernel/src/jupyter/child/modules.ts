@@ -109,7 +109,8 @@ export function createModules(options: ModulesOptions): Modules {
       const path = files.locate(folder, id)
       // JSON is read again each time, because an experiment may have written it again.
       const json = path ?? (/^[^:]+\.json$/u.test(id) ? resolve(id) : null)
-      if (json?.endsWith('.json') === true) return jsonModule(json, relative(folder, json)) as ModuleNamespace
+      if (json?.endsWith('.json') === true)
+        return jsonModule(json, relative(folder, json)) as ModuleNamespace
       try {
         const options = attributes === null ? {} : { with: { ...attributes } }
         const module = (await import(cellScheme + id, options)) as ModuleNamespace

@@ -3,6 +3,7 @@ import ts from 'typescript'
 import { identifiersOf, readCell, type CellText } from './cell-text.ts'
 import { CellProgram } from './cell-program.ts'
 import type {
+  CellPlace,
   CellSource,
   Compilation,
   CompiledCell,
@@ -18,6 +19,7 @@ import { dropTypes } from './type-exports.ts'
 import { completeAt, inspectAt, isComplete } from './help.ts'
 import { adviceForLine } from './foreign-words.ts'
 import { findJsx } from './jsx.ts'
+import { adviceForQuestion } from './middle-question.ts'
 import { findDroppedPromises } from './dropped-promises.ts'
 import { findMisfits } from './misfits.ts'
 
@@ -81,8 +83,7 @@ export class Checker implements CompilerMethods {
       this.#release(slot, replaced)
       if (!(thrown instanceof SyntaxProblem)) throw thrown
       const { line, column } = thrown
-      const advice = adviceForLine(text.source.split('\n')[line - 1] ?? '')
-      const message = advice === null ? thrown.message : `${thrown.message}\n  ${advice}`
+      const message = [thrown.message, ...adviceFor(text.source, { line, column })].join('\n  ')
       return { ok: false, complaints: [{ file: null, line, column, message }] }
     }
   }
@@ -250,6 +251,14 @@ function unionsAmong(program: ts.Program, path: string): Set<string> {
   )
   const unions = names.filter((name) => checker.getTypeAtLocation(name).isUnion())
   return new Set(unions.map(({ text }) => text))
+}
+
+/** Give advice for a syntax error at a 1-based position. */
+function adviceFor(source: string, { line, column }: CellPlace): string[] {
+  const file = ts.createSourceFile('cell.ts', source, ts.ScriptTarget.Latest, true)
+  const at = ts.getPositionOfLineAndCharacter(file, line - 1, column - 1)
+  const advice = adviceForLine(source.split('\n')[line - 1] ?? '') ?? adviceForQuestion(file, at)
+  return advice === null ? [] : [advice]
 }
 
 function labelOf(name: string): string {

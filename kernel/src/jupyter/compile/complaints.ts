@@ -2,6 +2,7 @@ import ts from 'typescript'
 import type { CellFiles } from './cell-files.ts'
 import type { Complaint } from './compilation.ts'
 import { adviceForLine, adviceForName } from './foreign-words.ts'
+import { adviceForQuestion } from './middle-question.ts'
 import type { Names } from './names.ts'
 import { nodeAt } from './nodes.ts'
 
@@ -32,6 +33,8 @@ export const codes = {
   unknownUsed: 18046,
   /** "Identifier expected.", "'=' expected." and the like, "Invalid character." and "Unexpected keyword or identifier." */
   syntax: [1003, 1005, 1127, 1434],
+  /** "':' expected." and the like, "Expression expected." and "Declaration or statement expected." */
+  expected: [1005, 1109, 1128],
   /** "Did you forget to use 'await'?", which TypeScript adds to other messages. */
   awaitForgotten: 2773,
   /** "implicitly has type 'any[]' in some locations", and the message at such a location. */
@@ -94,6 +97,7 @@ export function complaintOf(
     lines.push('It is a promise. Write `await` before it to wait for its value.')
   const isFollowing = steps.startsWith("';'") || steps.startsWith("')'")
   if (codes.syntax.includes(code) && !isFollowing) lines.push(...maybeList(adviceForLine(line)))
+  if (codes.expected.includes(code)) lines.push(...maybeList(adviceForQuestion(file, start)))
   if (codes.decorators.includes(code) && !program.getCompilerOptions().experimentalDecorators)
     lines.push(
       'Decorators are those of the standard. For those of before TypeScript 5, set "experimentalDecorators": true in the compilerOptions of a tsconfig.json beside the notebook, and restart the kernel.',

@@ -82,6 +82,21 @@ describe('a cell with a type error', () => {
       "cell:1:1 - Invalid character. (TS1127)\n  A comment begins with //.\ncell:1:3 - ';' expected. (TS1005)",
     ],
     [
+      'a question above the last line',
+      'const x = 1\nx?\nconst y = [\n1]',
+      'cell:3:1 - Expression expected. (TS1109)\n  `x?` explains a name on the last line of a cell only. Write it in a cell of its own.',
+    ],
+    [
+      'a question before a call',
+      'Math.max?\nconsole.log(\n1)',
+      "cell:3:3 - ':' expected. (TS1005)\n  `Math.max?` explains a name on the last line of a cell only. Write it in a cell of its own.",
+    ],
+    [
+      'a question on the first line',
+      '?Math\nconst y = 2',
+      'cell:1:1 - Declaration or statement expected. (TS1128)\n  `?Math` explains a name on the last line of a cell only. Write it in a cell of its own.',
+    ],
+    [
       'a loop as in Python',
       'for n in nodes: console.log(n)',
       "cell:1:5 - '(' expected. (TS1005)\n  Write it like this: for (const n of nodes) { … }\ncell:1:15 - ')' expected. (TS1005)",
