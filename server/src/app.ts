@@ -128,11 +128,11 @@ export async function buildApp(options: AppOptions): Promise<App> {
   const dataFiles = await openDataFiles({
     dir: join(dataDir, 'data-archives'),
     registry,
-    uploads,
     onError,
   })
   const readUsed = (): Promise<ReadonlySet<string>> => readImages(database.db)
   const images = createBlobs({ dir: imageDir, extension: '.tar.gz', readUsed })
+  await images.removeLeftovers()
   await images.removeUnused()
 
   const app: FastifyInstance = Fastify({

@@ -141,6 +141,9 @@ function reportSliver(id: string, sources: SliverSources): SliverReport {
     interfaces: [...(status?.interfaces ?? [])],
     ssh_host_key: status?.sshHostKey ?? null,
     started_on: status?.startedOn ?? null,
+    ...(status?.configuration == null
+      ? {}
+      : { data_sha256: status.configuration.data?.sha256 ?? null }),
     errors: boundErrors(errors, maxSliverErrors),
   }
 }

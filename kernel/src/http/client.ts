@@ -6,17 +6,19 @@ import {
   readAnswer,
   refusalOf,
 } from '@community-lab/contract'
+import type { Readable } from 'node:stream'
 import type { Static, TSchema } from 'typebox'
 import { Agent, errors, request, type Dispatcher } from 'undici'
 import { anySignal, backoff, sleep } from '../wait/signal.ts'
 
 /** Options of a request. */
 export interface AskOptions {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** A JSON document. */
   readonly body?: unknown
-  /** Bytes as the body, instead of a document. */
-  readonly bytes?: Uint8Array
+  /** Bytes as the body, instead of a document. Such a request is sent once. */
+  readonly file?: { readonly bytes: Readable; readonly sizeBytes: number; readonly type: string }
+  readonly headers?: Readonly<Record<string, string>>
   readonly query?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal | undefined
   /** Time limit of one attempt, in milliseconds; default 30 000. */
@@ -42,6 +44,8 @@ export interface HttpClient {
   tell(path: string, options?: AskOptions): Promise<void>
   /** Send a request and return the body as a stream. */
   open(path: string, options?: AskOptions & OpenOptions): Promise<Dispatcher.ResponseData>
+  /** Tell whether there is something at a path, without its content. */
+  has(path: string, signal: AbortSignal): Promise<boolean>
   /** The headers that authenticate the user, for WebSockets. */
   headers(): Readonly<Record<string, string>>
   close(): Promise<void>
@@ -55,7 +59,7 @@ export interface OpenOptions {
 }
 
 const attempts = 4
-const idempotent = new Set(['GET', 'PUT', 'DELETE'])
+const idempotent = new Set(['GET', 'HEAD', 'PUT', 'DELETE'])
 
 /**
  * Create a client. It tries GET, PUT and DELETE up to four times when the server cannot be reached or answers that a later attempt may work. An answer of 4xx
@@ -82,16 +86,20 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     ask: AskOptions & Partial<OpenOptions>,
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData> {
-    const { method = 'GET', body, bytes, query } = ask
-    const type = bytes === undefined ? 'application/json' : 'application/octet-stream'
-    const sent = bytes ?? (body === undefined ? undefined : JSON.stringify(body))
+    const { method = 'GET', body, file, query } = ask
+    const document = body === undefined ? undefined : JSON.stringify(body)
+    const sent = file?.bytes ?? document
     const answer = await request(url + path, {
       dispatcher,
       method,
       headers: {
         accept: acceptOf(ask.accept),
         ...headers(),
-        ...(sent === undefined ? {} : { 'content-type': type }),
+        ...(document === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(file === undefined
+          ? {}
+          : { 'content-type': file.type, 'content-length': String(file.sizeBytes) }),
+        ...ask.headers,
         ...(ask.lastEventId == null ? {} : { 'last-event-id': ask.lastEventId }),
       },
       ...(sent === undefined ? {} : { body: sent }),
@@ -100,6 +108,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       signal,
     })
     const { statusCode: status } = answer
+    if (method === 'HEAD' && status === 404) return answer
     if (!isSuccess(status))
       throw refusalOf({ url: url + path, status, body: await answer.body.text() })
     return answer
@@ -132,6 +141,11 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         readAnswer(schema, { url: url + path, status, body: await body.text() }),
       ),
     tell: (path, ask = {}) => retry(path, ask, ({ body }) => body.dump()),
+    has: (path, signal) =>
+      retry(path, { method: 'HEAD', signal }, async ({ statusCode: status, body }) => {
+        await body.dump()
+        return isSuccess(status)
+      }),
     open: (path, ask = { accept: '*/*' }) => retry(path, ask, (answer) => Promise.resolve(answer)),
     close: () => dispatcher.destroy(),
   }

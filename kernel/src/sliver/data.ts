@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { archiveKindOf, LabError, maxDataBytes, messageOf } from '@community-lab/contract'
-import { currentDisplay } from '../display/current.ts'
-import type { HttpClient } from '../http/client.ts'
 import { localPath } from '../local-path.ts'
 import { packFiles } from '../ssh/archive.ts'
 
@@ -47,7 +45,17 @@ async function readBytes(data: SliceData): Promise<Uint8Array> {
       throw refuse(`${JSON.stringify(local)} (${messageOf(cause)})`)
     },
   )
-  return isFolder ? packFiles(data, { changedAt }) : readFile(local)
+  return isFolder ? packFiles(data, { changedAt }) : readStill(local)
+}
+
+/** Read an archive that does not change meanwhile. */
+async function readStill(file: string): Promise<Uint8Array> {
+  await using handle = await open(file)
+  const before = await handle.stat({ bigint: true })
+  const bytes = await handle.readFile()
+  const after = await handle.stat({ bigint: true })
+  if (before.mtimeNs === after.mtimeNs && before.ctimeNs === after.ctimeNs) return bytes
+  throw refuse(`${JSON.stringify(file)}, which changed while it was read`)
 }
 
 function refuse(found: string): LabError {
@@ -57,24 +65,4 @@ function refuse(found: string): LabError {
     expected:
       'a folder, an archive (.tar, .tar.gz, .tar.zst) of at most 1 GiB, its bytes, or files by their path',
   })
-}
-
-/** Uploads from this size on are told, in bytes. */
-const toldFromBytes = 2 ** 20
-
-/** Upload an archive to where the server wants it. */
-export async function uploadData(
-  http: HttpClient,
-  { bytes }: PackedData,
-  {
-    uri,
-    slice,
-    signal,
-  }: { readonly uri: string; readonly slice: string; readonly signal: AbortSignal },
-): Promise<void> {
-  if (bytes.length >= toldFromBytes) {
-    const size = (bytes.length / 2 ** 20).toFixed(1)
-    currentDisplay().display({ 'text/plain': `slice ${slice}: uploading its data, ${size} MiB` })
-  }
-  await http.tell(uri, { method: 'PUT', bytes, signal, timeoutMs: 300_000 })
 }

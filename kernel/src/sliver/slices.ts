@@ -31,12 +31,13 @@ import { formatTime } from '../display/time.ts'
 import type { Session } from '../session.ts'
 import { call } from '../wait/call.ts'
 import { orAborted } from '../wait/signal.ts'
-import { packData, uploadData, type PackedData, type SliceData } from './data.ts'
+import { packData, type PackedData, type SliceData } from './data.ts'
 import { warnOfEnd } from './ending.ts'
 import { nameOfNode } from './node.ts'
 import { readJournal, type JournalEntry, type JournalOptions } from './past.ts'
 import { readSlivers } from './read-slivers.ts'
 import { Slice, type CallSignal } from './slice.ts'
+import { uploadData } from './upload-data.ts'
 
 /** The configuration of a slice. */
 export interface SliceOptions {
@@ -129,7 +130,8 @@ export class Slices {
       return await http.ask(SliceWithSlivers, routes.sliceEnsure, asked)
     } catch (error) {
       if (data === null || !LabError.is(error, 'LAB_DATA_UNKNOWN')) throw error
-      await uploadData(http, data, { uri: error.details.uri, slice: body.name, signal })
+      const { uri, uploads_uri: uploadsUri } = error.details
+      await uploadData(http, data, { uri, uploadsUri, slice: body.name, signal })
       return http.ask(SliceWithSlivers, routes.sliceEnsure, asked)
     }
   }

@@ -17,7 +17,10 @@ const maxBytes = 1024 ** 3
 export interface PackOptions {
   /** Replaces the modes of files. */
   readonly mode?: number | undefined
-  /** Replaces the times of change, and takes the right to write from group and others. Then the archive depends on the files alone. */
+  /**
+   * Replaces the times of change, and takes the right to write from group and others. Then the archive depends on the files alone. So they must not change
+   * while they are packed.
+   */
   readonly changedAt?: Date
 }
 
@@ -36,7 +39,8 @@ export async function packFiles(
   files: Files,
   { mode, changedAt }: PackOptions = {},
 ): Promise<Buffer> {
-  const entries = typeof files === 'string' ? await readLocal(files) : readGiven(files)
+  const entries =
+    typeof files === 'string' ? await readLocal(files, changedAt !== undefined) : readGiven(files)
   const pack = tar.pack()
   const packed = buffer(pack)
   const now = new Date()
@@ -81,7 +85,8 @@ function readGiven(files: Readonly<Record<string, string | Uint8Array>>): Entry[
   })
 }
 
-async function readLocal(given: string): Promise<Entry[]> {
+/** Read what is at a path of this machine. With `mustBeStill`, it is refused when something in it changes meanwhile. */
+async function readLocal(given: string, mustBeStill: boolean): Promise<Entry[]> {
   const local = localPath(given)
   try {
     // The path itself may be a link: a link to a folder stands for the folder.
@@ -90,6 +95,7 @@ async function readLocal(given: string): Promise<Entry[]> {
     const folder = isFolder ? local : path.dirname(local)
     const entries: Entry[] = []
     let bytes = 0
+    const before = mustBeStill ? await lookAt(folder, names) : null
     // Read one file after another, because a folder may have more files than a process may open at once.
     for (const name of names.sort()) {
       const entry = await readEntry(folder, name, isFolder)
@@ -97,6 +103,8 @@ async function readLocal(given: string): Promise<Entry[]> {
       if (bytes > maxBytes) throw tooLarge()
       entries.push(entry)
     }
+    if (before !== null)
+      requireSame(before, await lookAt(folder, isFolder ? await namesIn(local) : names))
     return entries
   } catch (cause) {
     const found = `${JSON.stringify(local)} (${messageOf(cause)})`
@@ -110,6 +118,35 @@ async function readLocal(given: string): Promise<Entry[]> {
       { cause },
     )
   }
+}
+
+/** Look at files by their names in a folder. What changes of one changes its text. */
+async function lookAt(
+  folder: string,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const looks = new Map<string, string>()
+  for (const name of names) {
+    // Times in nanoseconds, and the time of any change, which no program can set.
+    const { ino, mode, size, mtimeNs, ctimeNs } = await lstat(path.join(folder, name), {
+      bigint: true,
+    })
+    looks.set(name, [ino, mode, size, mtimeNs, ctimeNs].join())
+  }
+  return looks
+}
+
+/** Require that files are as they were. @throws an error that names one that is not. */
+function requireSame(
+  before: ReadonlyMap<string, string>,
+  after: ReadonlyMap<string, string>,
+): void {
+  const names = [...before.keys(), ...after.keys()]
+  const changed = names.find((name) => before.get(name) !== after.get(name))
+  if (changed !== undefined)
+    throw new Error(
+      `${changed} changed while it was read; run this again once nothing writes to it`,
+    )
 }
 
 function tooLarge(): Error {

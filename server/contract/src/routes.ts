@@ -75,6 +75,10 @@ export const routes = {
   groupAcceptAgreement: '/api/groups/{id}/ctl/accept-agreement/',
   /** PUT a data archive with this SHA-256, or GET it. */
   groupData: '/api/groups/{id}/data/{hash}',
+  /** GET: the unfinished uploads of data archives. POST with Tus-Resumable, Upload-Length: begin one. */
+  groupDataUploads: '/api/groups/{id}/data/uploads/',
+  /** HEAD or GET: its offset. PATCH: add bytes. DELETE: cancel it. */
+  groupDataUpload: '/api/groups/{id}/data/uploads/{upload}/',
   agreements: '/api/agreements/',
   agreement: '/api/agreements/{id}/',
   requests: '/api/requests/',

@@ -153,6 +153,7 @@ export const rights = {
 
   // Private code of a group. Nodes unpack it for their slivers; an owner of a node has its token.
   'upload data': { may: sliceAdmins, object: 'group', changes: true },
+  'read uploads of data': { may: sliceAdmins, object: 'group', changes: false },
   'read data': { may: ['operator', 'member', 'node itself'], object: 'unnamed', changes: false },
 
   'read the audit trail': { may: operators, object: 'none', changes: false },

@@ -49,11 +49,17 @@ export interface WantedSlivers {
   readonly version: TemplateVersion
   /** The previous template and its version; null: none. */
   readonly templateBefore: TemplateBefore | null
-  /** The SHA-256 of the slice's data archive, and of the previous one; null: none. */
-  readonly data: string | null
-  readonly dataBefore: string | null
-  /** The nodes whose slivers were made before the data that they have now. Empty when nobody asked for data. */
-  readonly olderThanData: ReadonlySet<number>
+  /** The data archive that the slivers are to have; null: nobody asked for any, so they are not compared. */
+  readonly data: WantedData | null
+}
+
+/** The data archive that the slivers of a slice are to have. */
+export interface WantedData {
+  /** Its SHA-256, and that of the slice's previous one; null: none. */
+  readonly sha256: string | null
+  readonly before: string | null
+  /** The nodes whose slivers may have been made before their present data: it was changed since their last update. */
+  readonly changedOn: ReadonlySet<number>
 }
 
 /** The template that a slice had. */
@@ -96,23 +102,35 @@ function whyRemade(
   resources: readonly ResourceRequest[],
   wants: Omit<WantedSlivers, 'nodes' | 'resources'>,
 ): string | null {
-  const { template, version, templateBefore: before, data, dataBefore, olderThanData } = wants
+  const { template, version, templateBefore: before, data } = wants
   if (before?.id !== template.id)
     return `its template becomes ${template.name} instead of ${before?.name ?? 'none'}`
   if (before.version !== version.version)
     return `its template becomes ${templateName(template.name, version.version)} instead of ${templateName(before.name, before.version)}`
-  // A sliver with data of its own keeps it.
-  if ((sliver.data_sha256 ?? null) === null) {
-    if (data !== dataBefore)
-      return `its data becomes ${nameOf(data)} instead of ${nameOf(dataBefore)}`
-    if (olderThanData.has(sliver.node.id))
-      return `its data was changed to ${nameOf(data)} after it was made`
-  }
+  const otherData = data === null ? null : whyOtherData(sliver, data)
+  if (otherData !== null) return otherData
   const changes = resources.flatMap(({ name, req, unit = '' }) => {
     const before = sliver.resources.find((each) => each.name === name)?.req
     return before === req ? [] : [`${name} becomes ${req} ${unit} instead of ${before ?? 0}`]
   })
   return changes.length === 0 ? null : `its ${changes.join(' and its ')}`
+}
+
+function whyOtherData(sliver: Sliver, { sha256, before, changedOn }: WantedData): string | null {
+  // A sliver with data of its own keeps it.
+  if ((sliver.data_sha256 ?? null) !== null) return null
+  const made = dataMadeWith(sliver)
+  if (made !== undefined)
+    return made === sha256 ? null : `its data becomes ${nameOf(sha256)} instead of ${nameOf(made)}`
+  if (sha256 !== before) return `its data becomes ${nameOf(sha256)} instead of ${nameOf(before)}`
+  if (!changedOn.has(sliver.node.id)) return null
+  return `its data was changed to ${nameOf(sha256)} after it was made`
+}
+
+/** Return the SHA-256 of the data that a sliver was made with, as its node has reported; null: none; undefined: it is not known. */
+function dataMadeWith({ actual, instance_sn: sn }: Sliver): string | null | undefined {
+  // A node makes a sliver with the target of its latest update, and keeps that until the next one.
+  return actual?.instance_sn === sn ? actual.data_sha256 : undefined
 }
 
 /** Name a data archive by the beginning of its SHA-256. */

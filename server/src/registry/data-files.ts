@@ -1,5 +1,4 @@
 import { mkdir, open } from 'node:fs/promises'
-import type { Readable } from 'node:stream'
 import {
   archiveHeadBytes,
   archiveKindOf,
@@ -7,31 +6,25 @@ import {
   type DataArchive,
 } from '@community-lab/contract'
 import { createBlobs } from '../upload/blobs.ts'
-import type { Uploads } from '../upload/uploads.ts'
-import { uploadWhole } from '../upload/whole.ts'
+import type { UploadedFile, UploadRequest } from '../upload/uploads.ts'
 import { repeat } from './repeat.ts'
 import type { RegistryStore } from './store.ts'
 import { addArchive, makeRoom, readArchives, removeUnnamedArchives } from './write/data-archives.ts'
 
-/** An archive that is being sent. */
-export interface IncomingArchive {
-  readonly groupId: number
-  /** The name of the group, for errors. */
-  readonly group: string
-  /** The SHA-256 that the sender has given; null: none. */
-  readonly sha256: string | null
-  /** The size that the sender has given, in bytes. */
-  readonly lengthBytes: number
-}
-
 /** The data archives on the server's disk. Each is named by its SHA-256, so the same content is kept once. */
 export interface DataFiles extends AsyncDisposable {
+  /** Refuse an archive for which a group has no room, when its unfinished uploads have so many bytes. @throws {@link LabError} LAB_DATA_QUOTA. */
+  requireRoom(
+    group: { readonly id: number; readonly name: string },
+    archive: Pick<UploadRequest, 'lengthBytes' | 'sha256'>,
+    promisedBytes: number,
+  ): Promise<void>
   /**
-   * Write an archive to the disk, completely or not at all, and add it to those of its group. `mayStay` is asked once it is there, because sending takes long.
+   * Add an archive that was uploaded to those of a group, completely or not at all.
    *
-   * @throws {@link LabError} LAB_DATA_QUOTA, LAB_REQUEST_MEDIA_TYPE; the errors of {@link Uploads}; what `mayStay` throws.
+   * @throws {@link LabError} LAB_DATA_QUOTA, LAB_REQUEST_MEDIA_TYPE, LAB_NOT_FOUND.
    */
-  take(body: Readable, archive: IncomingArchive, mayStay: () => Promise<void>): Promise<DataArchive>
+  add(uploaded: UploadedFile, groupId: number): Promise<DataArchive>
   /** Return the path of an archive. */
   file(sha256: string): string
   /** Remove the archives that nobody names any more, and files without an archive. */
@@ -43,7 +36,6 @@ export interface DataFilesOptions {
   /** The folder, for them alone. */
   readonly dir: string
   readonly registry: RegistryStore
-  readonly uploads: Uploads
   readonly onError: (error: unknown) => void
 }
 
@@ -52,9 +44,10 @@ const removeEveryMs = 60_000
 
 /** Open the folder of the data archives. */
 export async function openDataFiles(options: DataFilesOptions): Promise<DataFiles> {
-  const { dir, registry, uploads, onError } = options
+  const { dir, registry, onError } = options
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const blobs = createBlobs({ dir, extension: '', readUsed: () => readArchives(registry.db) })
+  await blobs.removeLeftovers()
   const removeUnnamed = async (): Promise<void> => {
     await removeUnnamedArchives(registry.db)
     await blobs.removeUnused()
@@ -63,32 +56,16 @@ export async function openDataFiles(options: DataFilesOptions): Promise<DataFile
   return {
     file: (sha256) => blobs.path(sha256),
     removeUnnamed,
-    take(body, { groupId, group, sha256: announced, lengthBytes }, mayStay) {
-      const request = {
-        target: `the data of group ${group}`,
-        // Images of templates have bounds of their own.
-        owner: `data of group ${groupId}`,
-        ownerInWords: `group ${group}`,
-        lengthBytes,
-        sha256: announced,
-        requireRoom: (promisedBytes: number) =>
-          makeRoom(registry.db, {
-            groupId,
-            group,
-            sha256: announced ?? '',
-            sizeBytes: lengthBytes + promisedBytes,
-          }),
-      }
-      return uploadWhole(uploads, request, {
-        body,
-        async use({ file, sha256, sizeBytes }) {
-          await mayStay()
-          await requireArchive(file)
-          return blobs.keep(file, sha256, () =>
-            addArchive(registry, { groupId, sha256, sizeBytes }),
-          )
-        },
-      })
+    requireRoom: ({ id: groupId, name: group }, { sha256, lengthBytes }, promisedBytes) =>
+      makeRoom(registry.db, {
+        groupId,
+        group,
+        sha256: sha256 ?? '',
+        sizeBytes: lengthBytes + promisedBytes,
+      }),
+    async add({ file, sha256, sizeBytes }, groupId) {
+      await requireArchive(file)
+      return blobs.keep(file, sha256, () => addArchive(registry, { groupId, sha256, sizeBytes }))
     },
     [Symbol.asyncDispose]: end,
   }

@@ -10,7 +10,9 @@ import { hasArchive, usesArchive } from '../registry/write/data-archives.ts'
 import { patchSlice, readSlice } from '../registry/write/slices.ts'
 import { patchSliver, readSliver } from '../registry/write/slivers.ts'
 import { numericId, pattern, type RouteContext } from './context.ts'
-import { readLength } from './upload-routes.ts'
+import type { UploadedFile } from '../upload/uploads.ts'
+import { uploadWhole } from '../upload/whole.ts'
+import { readLength, uploadRoutes, type UploadTarget } from './upload-routes.ts'
 
 const types = [
   'application/gzip',
@@ -23,17 +25,53 @@ const types = [
 type Upload = FastifyRequest<{ Params: { id: string; hash?: string }; Body: Readable }>
 
 /** Routes of data archives, which groups upload for their slivers. Uploads are streamed to disk. */
-export function dataRoutes(app: FastifyInstance, { registry, dataFiles }: RouteContext): void {
+export function dataRoutes(
+  app: FastifyInstance,
+  { registry, uploads, dataFiles }: RouteContext,
+): void {
+  async function targetOf(groupId: number): Promise<DataTarget> {
+    const name = (await registry.groupContact(groupId))?.name ?? String(groupId)
+    return {
+      target: dataTarget(groupId),
+      // Images of templates have bounds of their own.
+      owner: `data of group ${groupId}`,
+      ownerInWords: `group ${name}`,
+      maxBytes: maxDataBytes,
+      requireRoom: (file, promisedBytes) =>
+        dataFiles.requireRoom({ id: groupId, name }, file, promisedBytes),
+      use: (uploaded) => dataFiles.add(uploaded, groupId),
+    }
+  }
+
+  uploadRoutes(app, {
+    uploads,
+    routes: { all: routes.groupDataUploads, one: routes.groupDataUpload },
+    rights: { send: 'upload data', read: 'read uploads of data' },
+    tags: ['groups'],
+    what: 'a data archive',
+    targetOf: (request) => targetOf(numericId(request, 'group')),
+  })
+
   async function take(request: Upload, groupId: number): Promise<DataArchive> {
     const given = request.params.hash ?? request.headers['x-sha256']
-    const archive = {
-      groupId,
-      group: (await registry.groupContact(groupId))?.name ?? String(groupId),
+    const { requireRoom, use, ...target } = await targetOf(groupId)
+    const file = {
       sha256: typeof given === 'string' ? given.slice(0, 64) : null,
       lengthBytes: readLength(request, 'content-length', maxDataBytes),
     }
-    // The sender may have lost the right while the archive came.
-    return dataFiles.take(bodyStream(request.body), archive, () => request.permitAgain())
+    const upload = {
+      ...target,
+      ...file,
+      requireRoom: (promisedBytes: number) => requireRoom(file, promisedBytes),
+    }
+    return uploadWhole(uploads, upload, {
+      body: bodyStream(request.body),
+      async use(uploaded) {
+        // The sender may have lost the right while the archive came.
+        await request.permitAgain()
+        return use(uploaded)
+      },
+    })
   }
 
   /** Add a route that takes an archive. It has a scope of its own, because only these routes accept such bodies. */
@@ -112,6 +150,16 @@ export function dataRoutes(app: FastifyInstance, { registry, dataFiles }: RouteC
       return sendFile(request, reply, { file: dataFiles.file(sha256), etag: sha256, type })
     },
   )
+}
+
+/** Return what uploads of a group's data are for. */
+export function dataTarget(groupId: number): string {
+  return `the data of group ${groupId}`
+}
+
+/** What uploads of a group's data are for, and what they become. */
+interface DataTarget extends UploadTarget {
+  readonly use: (uploaded: UploadedFile) => Promise<DataArchive>
 }
 
 /** A route that takes an archive. */

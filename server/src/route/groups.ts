@@ -23,6 +23,7 @@ import {
 import { changeRoutes } from './change-routes.ts'
 import { ifMatchOf, numericId, pattern, type ById, type RouteContext } from './context.ts'
 import { createRoute } from './create-route.ts'
+import { dataTarget } from './data.ts'
 import { deleteRoute } from './delete-route.ts'
 import { listRoute } from './list-route.ts'
 import { readRoute } from './read-route.ts'
@@ -30,7 +31,7 @@ import { readRoute } from './read-route.ts'
 const tags = ['groups']
 
 /** Routes of groups, which own nodes and slices. */
-export function groupRoutes(app: FastifyInstance, { registry }: RouteContext): void {
+export function groupRoutes(app: FastifyInstance, { registry, uploads }: RouteContext): void {
   const idOf = (request: ById): number => numericId(request, 'group')
 
   listRoute(app, {
@@ -78,7 +79,11 @@ export function groupRoutes(app: FastifyInstance, { registry }: RouteContext): v
     right: 'remove a group',
     tags,
     summary: 'Remove a group that owns nothing',
-    remove: (request) => deleteGroup(registry, idOf(request), ifMatchOf(request)),
+    async remove(request) {
+      const id = idOf(request)
+      await deleteGroup(registry, id, ifMatchOf(request))
+      for (const upload of uploads.list(dataTarget(id))) await uploads.cancel(upload.id)
+    },
   })
   app.post(
     pattern(routes.groupLeave),

@@ -119,7 +119,7 @@ export function imageUploads(app: FastifyInstance, context: RouteContext): void 
       lengthBytes,
       sha256,
       mayBeShorter,
-      requireRoom: (promisedBytes: number) => requireRoom(lengthBytes, promisedBytes),
+      requireRoom: (promisedBytes: number) => requireRoom({ lengthBytes, sha256 }, promisedBytes),
     }
     await uploadWhole(uploads, upload, {
       body,
@@ -173,7 +173,7 @@ async function describeTarget(
     owner: groupId === null ? 'the operators' : `group ${groupId}`,
     ownerInWords: groupId === null ? 'the operators' : `group ${name}`,
     maxBytes: maxImageBytes,
-    async requireRoom(lengthBytes, promisedBytes) {
+    async requireRoom({ lengthBytes }, promisedBytes) {
       if (groupId === null) return
       const room = Math.max(0, (await readImageRoom(registry.db, groupId)) - promisedBytes)
       if (lengthBytes <= room) return

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Readable } from 'node:stream'
 import Type from 'typebox'
 import type { RightName } from '../domain/rights.ts'
-import type { UploadedFile, Uploads, UploadState } from '../upload/uploads.ts'
+import type { UploadedFile, UploadRequest, Uploads, UploadState } from '../upload/uploads.ts'
 import { pattern } from './context.ts'
 
 /** The object that uploads of a request are for. */
@@ -15,11 +15,14 @@ export interface UploadTarget {
   readonly ownerInWords: string
   /** The largest file, in bytes. */
   readonly maxBytes: number
-  /** Refuse what would exceed what the owner may have, when other uploads of the owner have so many bytes. */
-  readonly requireRoom: (lengthBytes: number, promisedBytes: number) => Promise<void>
+  /** Refuse a file that would exceed what the owner may have, when other uploads of the owner have so many bytes. */
+  readonly requireRoom: (file: AnnouncedFile, promisedBytes: number) => Promise<void>
   /** Use what was uploaded. Refuse what is of the wrong kind. */
   readonly use: (uploaded: UploadedFile) => Promise<unknown>
 }
+
+/** What is said of a file before its first byte. */
+export type AnnouncedFile = Pick<UploadRequest, 'lengthBytes' | 'sha256'>
 
 /** Options of {@link uploadRoutes}. */
 export interface UploadRoutesOptions {
@@ -99,14 +102,14 @@ function addRoutes(
       requireProtocol(request)
       const { target, owner, ownerInWords, maxBytes, requireRoom } = await targetOf(request)
       const lengthBytes = readLength(request, 'upload-length', maxBytes)
+      const file = { lengthBytes, sha256: readSha256(request) }
       const begun = await uploads.begin({
         target,
         owner,
         ownerInWords,
-        lengthBytes,
-        sha256: readSha256(request),
+        ...file,
         isResumable: true,
-        requireRoom: (promised) => requireRoom(lengthBytes, promised),
+        requireRoom: (promised) => requireRoom(file, promised),
       })
       const upload = show(request, begun)
       tellState(reply, begun)

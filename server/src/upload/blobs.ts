@@ -24,7 +24,12 @@ export interface Blobs {
   keep<T>(file: string, sha256: string, use: () => Promise<T>): Promise<T>
   /** Remove the files that nothing uses. A download that is under way can still end. */
   removeUnused(): Promise<void>
+  /** Remove what an earlier version of the server was receiving when it ended. Later versions receive elsewhere. */
+  removeLeftovers(): Promise<void>
 }
+
+/** How earlier versions named the folders of what they were receiving. */
+const leftover = /^incoming-\w{6}$/u
 
 /** Keep files by their content in a folder. */
 export function createBlobs({ dir, extension, readUsed }: BlobsOptions): Blobs {
@@ -57,5 +62,9 @@ export function createBlobs({ dir, extension, readUsed }: BlobsOptions): Blobs {
         }
       }),
     removeUnused: () => inTurn(removeUnused),
+    async removeLeftovers() {
+      for (const name of await readdir(dir))
+        if (leftover.test(name)) await rm(join(dir, name), { recursive: true, force: true })
+    },
   }
 }

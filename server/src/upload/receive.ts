@@ -23,11 +23,11 @@ export interface ReceiveOptions {
   readonly body: Readable
   /** Throws when the disk is too full. */
   readonly requireSpace: () => Promise<void>
+  /** The longest time for which its sender may send nothing, in milliseconds. */
+  readonly silenceMs: number
   readonly nowMs: () => number
 }
 
-/** The longest time for which a sender may send nothing, in milliseconds. */
-const stallMs = 60_000
 /** The free space of the disk is looked at each time that so many bytes have come. */
 const lookEveryBytes = 64 * 1024 ** 2
 
@@ -38,7 +38,7 @@ const lookEveryBytes = 64 * 1024 ** 2
  */
 export async function receive(
   upload: Receiving,
-  { file: path, offsetBytes, body, requireSpace, nowMs }: ReceiveOptions,
+  { file: path, offsetBytes, body, requireSpace, silenceMs, nowMs }: ReceiveOptions,
 ): Promise<void> {
   await using file = await open(path, 'a', 0o600)
   await file.truncate(offsetBytes)
@@ -46,10 +46,10 @@ export async function receive(
   else if (upload.hash?.bytes !== offsetBytes) upload.hash = null
   upload.offsetBytes = offsetBytes
   let lookAtBytes = offsetBytes + lookEveryBytes
-  const stalled = setTimeout(() => body.destroy(new Error('its sender is silent')), stallMs)
+  const silence = setTimeout(() => body.destroy(new Error('its sender is silent')), silenceMs)
   try {
     for await (const chunk of body as AsyncIterable<Uint8Array>) {
-      stalled.refresh()
+      silence.refresh()
       if (upload.offsetBytes + chunk.length > upload.lengthBytes)
         throw new LabError('LAB_REQUEST_TOO_LARGE', { limitBytes: upload.lengthBytes })
       if (upload.offsetBytes >= lookAtBytes) {
@@ -63,7 +63,7 @@ export async function receive(
     if (LabError.is(cause) || isDiskFault(cause)) throw cause
     throw brokenOff(upload, cause)
   } finally {
-    clearTimeout(stalled)
+    clearTimeout(silence)
     await file.datasync()
   }
 }

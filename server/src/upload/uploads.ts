@@ -14,6 +14,8 @@ export interface UploadsOptions {
   readonly minFreeBytes: number
   /** Called when background work has failed. The work is repeated. */
   readonly onError: (error: unknown) => void
+  /** The longest time for which a sender may send nothing, in milliseconds; default: a minute. */
+  readonly silenceMs?: number
   readonly nowMs?: () => number
 }
 
@@ -60,8 +62,8 @@ export interface UploadedFile {
 
 /**
  * Unfinished uploads. They survive the end of the server, a kill and a power failure, and are visible to nobody else before they are finished. They are bounded: each
- * says its length first and has that reserved; an owner has ten at once, the server a hundred; each is removed a day after its last byte, and a week
- * after its beginning.
+ * says its length first and has that reserved; an owner has ten at once, the server a hundred; each is removed a day after its last byte, a week
+ * after its beginning, and ten minutes after its last byte when a new one of its owner needs the room.
  */
 export interface Uploads extends AsyncDisposable {
   /** Begin an upload. @throws {@link LabError} LAB_UPLOAD_TOO_MANY, LAB_UPLOAD_NO_SPACE, and what `requireRoom` throws. */
@@ -97,6 +99,8 @@ const hourMs = 3600_000
 /** An upload without a new byte for this long is removed, in milliseconds. */
 export const idleMs = 24 * hourMs
 const oldestMs = 7 * 24 * hourMs
+/** An upload without a new byte for this long gives way to another one of its owner that needs the room, in milliseconds. */
+export const abandonedMs = 600_000
 const expireEveryMs = 600_000
 /** The number of finished uploads that are remembered, for senders that did not get the last answer. */
 const finishedKept = 1_000
@@ -115,7 +119,7 @@ interface Open extends Receiving {
 
 /** Open the uploads of a folder. Those that an earlier process of the server has begun can be resumed. */
 export async function openUploads(options: UploadsOptions): Promise<Uploads> {
-  const { dir, minFreeBytes, onError, nowMs = Date.now } = options
+  const { dir, minFreeBytes, onError, silenceMs = 60_000, nowMs = Date.now } = options
   const files = await openUploadFiles(dir)
   const unfinished = new Map<string, Open>()
   const finished = new Map<string, UploadState>()
@@ -177,6 +181,40 @@ export async function openUploads(options: UploadsOptions): Promise<Uploads> {
       if (expiresMs(upload) <= nowMs()) await cancel(upload.id)
   }
 
+  /** Require that a new upload fits if some others are removed. */
+  async function requireRoom(request: UploadRequest, removed: readonly Open[]): Promise<void> {
+    const { owner, ownerInWords, lengthBytes } = request
+    const others = [...unfinished.values()].filter((each) => !removed.includes(each))
+    const own = others.filter((each) => each.owner === owner)
+    if (own.length >= uploadsPerOwner)
+      throw new LabError('LAB_UPLOAD_TOO_MANY', { of: ownerInWords, limit: uploadsPerOwner })
+    if (others.length >= uploadsAtOnce)
+      throw new LabError('LAB_UPLOAD_TOO_MANY', { of: 'the server', limit: uploadsAtOnce })
+    await request.requireRoom(own.reduce((sum, each) => sum + each.lengthBytes, 0))
+    const removedBytes = removed.reduce((sum, each) => sum + each.offsetBytes, 0)
+    const free = Math.max(0, (await freeBytes()) + removedBytes - remaining(others))
+    if (lengthBytes > free)
+      throw new LabError('LAB_UPLOAD_NO_SPACE', { neededBytes: lengthBytes, freeBytes: free })
+  }
+
+  /** Make room for a new upload. Abandoned ones of the same owner give way if that helps, as few as possible, the longest silent first. */
+  async function makeRoom(request: UploadRequest): Promise<void> {
+    const abandoned = [...unfinished.values()]
+      .filter(({ owner, writer }) => owner === request.owner && writer === null)
+      .filter(({ lastMs }) => lastMs + abandonedMs <= nowMs())
+      .sort((one, other) => one.lastMs - other.lastMs)
+    for (let count = 0; ; count++) {
+      const removed = abandoned.slice(0, count)
+      try {
+        await requireRoom(request, removed)
+        for (const { id } of removed) await cancel(id)
+        return
+      } catch (error) {
+        if (count === abandoned.length) throw error
+      }
+    }
+  }
+
   function write(upload: Open, offsetBytes: number, body: Readable): Promise<void> {
     const abort = new AbortController()
     const ended = Promise.withResolvers<null>()
@@ -186,6 +224,7 @@ export async function openUploads(options: UploadsOptions): Promise<Uploads> {
       offsetBytes,
       body: addAbortSignal(abort.signal, body),
       requireSpace,
+      silenceMs,
       nowMs,
     }).finally(() => {
       upload.writer = null
@@ -218,18 +257,7 @@ export async function openUploads(options: UploadsOptions): Promise<Uploads> {
     begin: (request) =>
       inTurn(async () => {
         const { target, owner, lengthBytes, sha256, isResumable, mayBeShorter = false } = request
-        const own = [...unfinished.values()].filter((each) => each.owner === owner)
-        if (own.length >= uploadsPerOwner)
-          throw new LabError('LAB_UPLOAD_TOO_MANY', {
-            of: request.ownerInWords,
-            limit: uploadsPerOwner,
-          })
-        if (unfinished.size >= uploadsAtOnce)
-          throw new LabError('LAB_UPLOAD_TOO_MANY', { of: 'the server', limit: uploadsAtOnce })
-        await request.requireRoom(own.reduce((sum, each) => sum + each.lengthBytes, 0))
-        const free = Math.max(0, (await freeBytes()) - remaining(unfinished.values()))
-        if (lengthBytes > free)
-          throw new LabError('LAB_UPLOAD_NO_SPACE', { neededBytes: lengthBytes, freeBytes: free })
+        await makeRoom(request)
         const createdMs = nowMs()
         const id = randomBytes(16).toString('base64url')
         const stored = { version: 1, id, target, owner, lengthBytes, sha256, createdMs } as const

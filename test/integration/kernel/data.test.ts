@@ -1,4 +1,14 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import {
+  appendFile,
+  chmod,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -39,6 +49,28 @@ it('packs the same content to the same bytes, whenever and in whichever order it
   expect((await packData(files)).sha256).toBe((await packData(turned)).sha256)
   await chmod(path.join(other, 'a'), 0o750)
   expect((await packData(other)).sha256).not.toBe(sha256)
+})
+
+it('refuses a folder that changes while it is packed', async () => {
+  const root = await fill('changing', ['a', 'b'])
+  const many = Array.from({ length: 300 }, (_, number) => `c${number}`)
+  for (const name of many) await writeFile(path.join(root, name), Buffer.alloc(20_000))
+  const changes = async (change: () => Promise<void>) => {
+    const state = { isPacked: false }
+    const packing = packData(root).finally(() => (state.isPacked = true))
+    const changing = (async () => {
+      while (!state.isPacked) await change()
+    })()
+    await expect(packing).rejects.toMatchObject({
+      code: 'LAB_ARGUMENT_INVALID',
+      message: expect.stringContaining('changed while it was read') as unknown,
+    })
+    await changing
+  }
+  await changes(() => appendFile(path.join(root, 'a'), 'x'))
+  let number = 0
+  await changes(() => writeFile(path.join(root, `new${number++}`), ''))
+  expect((await packData(root)).sha256).toHaveLength(64)
 })
 
 it('takes an archive as it is, and refuses what is none', async () => {

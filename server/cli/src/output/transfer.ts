@@ -1,11 +1,10 @@
-import type { LabError } from '@community-lab/contract'
 import type { TextSink } from '../context.ts'
 import { ProgressLine } from './progress-line.ts'
 
 /** Shows how far the transfer of a file is. */
 export interface Transfer extends Disposable {
   /** Show how much is transferred, in bytes, and what keeps it from going on; null: nothing. */
-  show(doneBytes: number, trouble: LabError | null): void
+  show(doneBytes: number, trouble: Error | null): void
 }
 
 const mib = 1024 ** 2

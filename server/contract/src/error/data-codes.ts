@@ -2,11 +2,11 @@ import { code } from './define.ts'
 
 /** Codes of data archives: on the server, and on the nodes that unpack them. */
 export const dataCodes = {
-  LAB_DATA_UNKNOWN: code<{ sha256: string; group: string; uri: string }>(
+  LAB_DATA_UNKNOWN: code<{ sha256: string; group: string; uri: string; uploads_uri: string }>(
     404,
     false,
     (d) =>
-      `group ${d.group} has no data archive with the SHA-256 ${d.sha256}; upload it to ${d.uri} first (PUT). An archive that no slice names is kept for an hour only`,
+      `group ${d.group} has no data archive with the SHA-256 ${d.sha256}; upload it to ${d.uri} first (PUT), or in parts to ${d.uploads_uri} (tus). An archive that no slice names is kept for an hour only`,
   ),
   LAB_DATA_FOREIGN: code<{ uri: string; group: string }>(
     422,

@@ -7,6 +7,7 @@ import {
   InputTime,
   MemberError,
   nullable,
+  Sha256,
   Properties,
   Ref,
   ResourceRequest,
@@ -60,6 +61,13 @@ export const SliverReport = Type.Object({
     }),
   ),
   started_on: nullable(InputTime),
+  data_sha256: Type.Optional(
+    nullable({
+      ...Sha256,
+      description:
+        'of the data archive that it was made with; null: it was made without one; absent: it is not made, or its agent does not tell',
+    }),
+  ),
   errors: Type.Array(MemberError, { maxItems: 100 }),
 })
 export type SliverReport = Static<typeof SliverReport>

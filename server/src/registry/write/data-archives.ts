@@ -134,7 +134,12 @@ export async function nameArchive(change: Change, archive: ArchiveOfGroup): Prom
     .where('id', '=', groupId)
     .executeTakeFirst()
   const { name: group } = found(row, 'group', groupId)
-  throw new LabError('LAB_DATA_UNKNOWN', { sha256, group, uri: dataUri(archive) })
+  throw new LabError('LAB_DATA_UNKNOWN', {
+    sha256,
+    group,
+    uri: dataUri(archive),
+    uploads_uri: path(routes.groupDataUploads, { id: groupId }),
+  })
 }
 
 /** Tell whether a group has an archive. */

@@ -54,16 +54,15 @@ export async function ensureSlice(
     })
     const dataBefore = slice?.sliver_defaults.data_sha256 ?? null
     const data = spec.data_sha256 === undefined ? dataBefore : spec.data_sha256
-    const olderThanData =
-      slice === undefined || spec.data_sha256 === undefined
-        ? new Set<number>()
-        : await findOlderThanData(change, slice.id)
+    const changedOn =
+      slice === undefined ? new Set<number>() : await findChangedData(change, slice.id)
     const changes = compareSlivers(present, {
       ...admission,
       templateBefore,
-      data,
-      dataBefore,
-      olderThanData,
+      data:
+        spec.data_sha256 === undefined
+          ? null
+          : { sha256: spec.data_sha256, before: dataBefore, changedOn },
     })
     if (changes.losses.length > 0 && spec.may_lose !== 'slivers')
       throw new LabError('LAB_SLICE_WOULD_LOSE', {
@@ -91,8 +90,8 @@ export async function ensureSlice(
   })
 }
 
-/** Find the nodes whose slivers were made before their data was changed. */
-async function findOlderThanData({ tx }: Change, sliceId: number): Promise<ReadonlySet<number>> {
+/** Find the nodes whose slivers may have been made before their data was changed. */
+async function findChangedData({ tx }: Change, sliceId: number): Promise<ReadonlySet<number>> {
   const rows = await tx
     .selectFrom('slivers')
     .select('node_id')

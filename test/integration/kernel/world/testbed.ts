@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
@@ -22,6 +21,7 @@ import {
 import Fastify, { type FastifyInstance } from 'fastify'
 import { spliceTunnel } from '../../../../server/src/tunnel/splice.ts'
 import { aNode } from '../../../support/node-object.ts'
+import { addData } from './data.ts'
 import { sliverObject } from './objects.ts'
 import { authorize, startDropbear, type DropbearSliver } from './sliver.ts'
 
@@ -204,21 +204,9 @@ function addObjects(
     await Promise.all(homes.map((home) => authorize(home, request.body.auth_token)))
     return { ...aUser, auth_tokens: [request.body.auth_token] }
   })
-  app.addContentTypeParser(
-    'application/octet-stream',
-    { parseAs: 'buffer' },
-    (_request, body, done) => done(null, body),
-  )
-  app.put<{ Params: { hash: string }; Body: Buffer }>('/api/groups/1/data/:hash', (request) => {
-    const found = createHash('sha256').update(request.body).digest('hex')
-    if (found === request.params.hash) uploads.push(found)
-    return {}
-  })
+  const requireData = addData(app, uploads)
   app.put<{ Body: SliceSpec }>(routes.sliceEnsure, ({ body }) => {
-    const sha256 = body.data_sha256 ?? null
-    const details = { group: 'red', uri: `/api/groups/1/data/${sha256 ?? ''}` }
-    if (sha256 !== null && !uploads.includes(sha256))
-      throw new LabError('LAB_DATA_UNKNOWN', { sha256, ...details })
+    requireData(body.data_sha256 ?? null)
     return { slice: slice(), slivers: objects }
   })
   const group = { uri: '/api/groups/1/', id: 1 }

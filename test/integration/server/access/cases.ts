@@ -298,6 +298,23 @@ const things: readonly Case[] = [
 const data: readonly Case[] = [
   { method: 'GET', route: routes.groupData, id: 2 },
   { method: 'PUT', route: routes.groupData, id: 2, body: image, headers: gzip },
+  { method: 'GET', route: routes.groupDataUploads, id: 2 },
+  {
+    method: 'POST',
+    route: routes.groupDataUploads,
+    id: 2,
+    headers: { 'tus-resumable': '1.0.0', 'upload-length': '1' },
+  },
+  { method: 'GET', route: routes.groupDataUpload, id: 2, upload: 'none' },
+  {
+    method: 'PATCH',
+    route: routes.groupDataUpload,
+    id: 2,
+    upload: 'none',
+    body: Buffer.from('x'),
+    headers: { 'content-type': 'application/offset+octet-stream', 'tus-resumable': '1.0.0' },
+  },
+  { method: 'DELETE', route: routes.groupDataUpload, id: 2, upload: 'none' },
   { method: 'PUT', route: routes.sliceUploadData, id: 1, body: image, headers: gzip },
   { method: 'PUT', route: routes.sliverUploadData, id: '1@1', body: image, headers: gzip },
 ]

@@ -13,6 +13,7 @@ import {
 } from '@community-lab/contract'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { uploadWhole } from '../../../../server/src/upload/whole.ts'
 import { aSliverReport, startTestbeds, type TestbedWorld, type Testbeds } from '../world/testbed.ts'
 
 let testbeds: Testbeds
@@ -124,6 +125,40 @@ describe('a slice with a data archive', () => {
     expect(world.context.feed.range()).toEqual(seen)
   })
 
+  it('makes no sliver again that its node made with the same data, whatever was set in between', async () => {
+    await using world = await testbeds.start()
+    await put(world, uri(first), first)
+    await put(world, uri(second), second)
+    const [a, b] = [sha256(first), sha256(second)]
+    const { slivers } = await ensure(world, { nodes: ['n1'], data_sha256: a })
+    const set = (data: string | null) =>
+      world.ask(world.red, 'PATCH', slice, { body: { sliver_defaults: { data_sha256: data } } })
+    const sn = slivers[0]?.instance_sn ?? 0
+    const report = (data: string) =>
+      world.report(1, { slivers: [aSliverReport('1@1', { instance_sn: sn, data_sha256: data })] })
+    await report(a)
+    await set(b)
+    await set(a)
+    const same = await ensure(world, { nodes: ['n1'], data_sha256: a })
+    expect(same.slivers[0]?.instance_sn).toBe(sn)
+    await set(b)
+    expect(await ensure(world, { nodes: ['n1'], data_sha256: a })).toMatchObject({
+      slice: { sliver_defaults: { data_sha256: a } },
+      slivers: [{ instance_sn: sn }],
+    })
+    // The node has taken up the other data, as it does when it makes the sliver again by itself.
+    await report(b)
+    const refused = await ensure(world, { nodes: ['n1'], data_sha256: a })
+    expect(refused.detail).toContain(
+      `its data becomes ${a.slice(0, 12)} instead of ${b.slice(0, 12)}`,
+    )
+    // What it reports is of the sliver before its update.
+    const remade = await ensure(world, { nodes: ['n1'], data_sha256: a, may_lose: 'slivers' })
+    expect(await ensure(world, { nodes: ['n1'], data_sha256: a })).toMatchObject({
+      slivers: [{ instance_sn: remade.slivers[0]?.instance_sn }],
+    })
+  })
+
   it('gets another by its function, which slivers have from their next update on; a sliver may have its own', async () => {
     await using world = await testbeds.start()
     const { slivers } = await ensure(world)
@@ -217,10 +252,13 @@ describe('a data archive', () => {
     expect(refused.json()).toMatchObject({ code: 'LAB_REQUEST_TOO_LARGE' })
     const withoutLength = await put(world, upload, Readable.from([first]))
     expect(withoutLength.json()).toMatchObject({ code: 'LAB_UPLOAD_NO_LENGTH' })
-    const archive = { groupId: red, group: 'red', sha256: null, lengthBytes: first.length }
-    const taking = world.context.dataFiles.take(Readable.from(cut()), archive, () =>
-      Promise.resolve(),
-    )
+    const archive = {
+      ...{ target: 'data', owner: 'red', ownerInWords: 'group red' },
+      ...{ sha256: null, lengthBytes: first.length },
+      requireRoom: () => Promise.resolve(),
+    }
+    const body = { body: Readable.from(cut()), use: () => Promise.reject(new Error('used')) }
+    const taking = uploadWhole(world.context.uploads, archive, body)
     await expect(taking).rejects.toMatchObject({ code: 'LAB_UPLOAD_BROKEN_OFF' })
     expect(await files(world)).toEqual([])
     expect(await readdir(join(world.dataDir, 'uploads'))).toEqual([])

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import {
+  abandonedMs,
   idleMs,
   openUploads,
   uploadsPerOwner,
@@ -111,9 +112,11 @@ it('ends an earlier request that still sends when its sender comes back', async 
   const silent = new PassThrough()
   const before = uploads.append(id, 0, silent)
   const refused = expect(before).rejects.toMatchObject({ code: 'LAB_UPLOAD_BROKEN_OFF' })
+  silent.write(content.subarray(0, 10))
+  await expect.poll(() => uploads.find('template 1', id).offsetBytes).toBe(10)
   await uploads.interrupt(id)
   await refused
-  await uploads.append(id, 0, part(0))
+  await uploads.append(id, 10, part(10))
   expect(await uploads.finish(id, take)).toEqual(content)
 })
 
@@ -151,6 +154,43 @@ it('is refused before its first byte when its owner or the disk has no room', as
   await uploads.begin(aRequest())
   const huge = aRequest({ owner: 'group 2', lengthBytes: Number.MAX_SAFE_INTEGER })
   await expect(uploads.begin(huge)).rejects.toMatchObject({ code: 'LAB_UPLOAD_NO_SPACE' })
+})
+
+it('breaks off when its sender is silent, and what came before stays', async () => {
+  await using uploads = await open({ silenceMs: 20 })
+  const { id } = await uploads.begin(aRequest())
+  const body = new PassThrough()
+  body.write(content.subarray(0, 1000))
+  await expect(uploads.append(id, 0, body)).rejects.toMatchObject({
+    code: 'LAB_UPLOAD_BROKEN_OFF',
+    cause: { message: 'its sender is silent' },
+  })
+  expect(uploads.find('template 1', id).offsetBytes).toBe(1000)
+  await uploads.append(id, 1000, part(1000))
+  expect(await uploads.finish(id, take)).toEqual(content)
+})
+
+it('gives way to a new one of its owner once it seems to be abandoned, but only where that helps', async () => {
+  let nowMs = Date.now()
+  await using uploads = await open({ nowMs: () => nowMs })
+  const ids: string[] = []
+  for (let number = 0; number < uploadsPerOwner; number += 1) {
+    ids.push((await uploads.begin(aRequest())).id)
+    nowMs += 1000
+  }
+  await uploads.append(ids[0] ?? '', 0, part(0, 10))
+  nowMs += abandonedMs - 1000
+  const left = () => uploads.list('template 1').map(({ id }) => id)
+  const tooLarge = aRequest({ requireRoom: () => Promise.reject(new Error('no room')) })
+  await expect(uploads.begin(tooLarge)).rejects.toThrow('no room')
+  expect(left()).toHaveLength(uploadsPerOwner)
+  const { id } = await uploads.begin(aRequest())
+  // The first has had a byte since.
+  expect(left()).toEqual([id, ...ids.filter((each) => each !== ids[1]).reverse()])
+  // What others have abandoned stays.
+  const others = aRequest({ owner: 'group 2', requireRoom: tooLarge.requireRoom })
+  await expect(uploads.begin(others)).rejects.toThrow('no room')
+  expect(left()).toHaveLength(uploadsPerOwner)
 })
 
 it('is given up a day after its last byte, and a week after its beginning', async () => {

@@ -122,6 +122,7 @@ const table: Readonly<Record<RightName, string>> = {
   'make a template public': 'o',
   'read a template’s image': 'msngoi',
   'upload data': 'sgo',
+  'read uploads of data': 'sgo',
   'read data': 'msngoi',
 }
 
