@@ -12,23 +12,27 @@ export interface SilenceOptions {
   readonly onHeard?: () => void
 }
 
-/** Ping the other side, and close the connection when nothing is received. Ends with the connection. */
+/**
+ * Ping the other side, and close the connection when nothing is received. Ends with the connection. Silence is counted in looks, not by a clock: a machine that stood
+ * still, as a suspended one, has not read yet what came meanwhile.
+ */
 export function watchSilence(socket: WebSocket, options: SilenceOptions): void {
   const { silenceMs, pingMs = silenceMs / 3, bytesRead } = options
   const everyMs = pingMs / 2
-  let heardMs = performance.now()
   let readBytes = bytesRead()
   let quietMs = 0
+  let silentMs = 0
   const timer = setInterval(() => {
     const hasCome = bytesRead() !== readBytes
     readBytes = bytesRead()
     quietMs = hasCome ? 0 : quietMs + everyMs
+    silentMs += everyMs
     // While the connection is paused, nothing can be received. Then the other side counts as alive until TCP finds that it does not acknowledge the pings.
     if (hasCome || socket.isPaused) {
-      heardMs = performance.now()
+      silentMs = 0
       options.onHeard?.()
     }
-    if (performance.now() - heardMs >= silenceMs) socket.terminate()
+    if (silentMs >= silenceMs) socket.terminate()
     // A connection on which bytes come needs no ping.
     else if (quietMs >= pingMs && socket.readyState === socket.OPEN) socket.ping()
   }, everyMs)

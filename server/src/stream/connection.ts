@@ -12,7 +12,7 @@ import { isFaulty, readFrame, writeFrame, type FaultyRecord, type StreamFrame } 
 import type { StreamIntake } from './intake.ts'
 
 /** The codes with which the server closes a connection. Source: RFC 6455 §7.4; codes from 4000 are for private use. */
-export const closeCodes = { protocol: 1002, failed: 1011, replaced: 4001 } as const
+export const closeCodes = { leaving: 1001, protocol: 1002, failed: 1011, replaced: 4001 } as const
 
 /** The most time for the other side to answer a close frame, in milliseconds. */
 const closeWithinMs = 1_000

@@ -82,6 +82,12 @@ export default fp<StreamPluginOptions>(
       if (socket !== undefined && socket.readyState === socket.OPEN)
         socket.send(writeFrame({ type: 'changed' }))
     })
+    // A paused connection reads no answer to the end of the stream, and would hold up the stop of the server.
+    app.addHook('preClose', (done) => {
+      for (const socket of connections.values())
+        closeStream(socket, closeCodes.leaving, 'the server stops')
+      done()
+    })
     app.addHook('onClose', async () => {
       unsubscribe()
       ignoreDisk()

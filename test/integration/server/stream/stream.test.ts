@@ -275,6 +275,18 @@ describe('contact with a node', () => {
     expect(await agent.next()).toMatchObject({ type: 'ack', committed_seq: 100 })
   })
 
+  it('goes on after the server stood still for longer than a node may be silent', async () => {
+    await using folder = await makeFolder()
+    await using server = await startApp(folder.dir, { silenceMs: 300 })
+    using agent = new Agent(server)
+    await agent.greet()
+    const contact = () => once(server.registry.events, 'contact')
+    // The second one is of a pong. After it, neither side reads, sends or counts.
+    for (let heard = 0; heard < 2; heard++) await contact()
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)
+    expect(await contact()).toEqual([1, true])
+  })
+
   it('ends when the node is silent', async () => {
     await using folder = await makeFolder()
     await using server = await startApp(folder.dir, { silenceMs: 150 })
