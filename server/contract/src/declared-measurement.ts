@@ -1,4 +1,4 @@
-import type { FieldKind } from './field-value.ts'
+import type { FieldKind } from './field-number.ts'
 import { droppedMeasurement, rejectedMeasurement } from './sample-line.ts'
 
 /** The fields of a measurement whose columns are known before its first sample. */

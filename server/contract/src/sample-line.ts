@@ -1,4 +1,5 @@
-import { type FieldKind, type FieldValue } from './field-value.ts'
+import type { FieldKind } from './field-number.ts'
+import type { FieldValue } from './field-value.ts'
 import { readNumber } from './number-text.ts'
 
 /**

@@ -39,8 +39,3 @@ export const RowBatch = Type.Object({
   landed: Type.Integer(),
 })
 export type RowBatch = Static<typeof RowBatch>
-
-/** The `scope` of a slice's measurements. */
-export function sliceScope(sliceId: number): string {
-  return `slice-${sliceId}`
-}

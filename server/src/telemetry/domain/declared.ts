@@ -5,7 +5,7 @@ import {
   type DeclaredFields,
   type FieldKind,
   type FieldValue,
-} from '@community-lab/contract'
+} from '@community-lab/contract/samples'
 import { nodeScope } from './name.ts'
 
 /** Tell whether the rows of a measurement report missing samples. */

@@ -5,7 +5,7 @@ import {
   type DeclaredFields,
   type FieldKind,
   type FieldValue,
-} from '@community-lab/contract'
+} from '@community-lab/contract/samples'
 
 /** DuckDB's type of a column that holds values of this kind. */
 export const columnTypes = {

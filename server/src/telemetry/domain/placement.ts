@@ -1,10 +1,10 @@
+import type { SampleRecord } from '@community-lab/contract'
 import {
   formatLine,
   maxLineBytes,
   rejectedMeasurement,
   sliceScope,
-  type SampleRecord,
-} from '@community-lab/contract'
+} from '@community-lab/contract/samples'
 import { checkDeclared } from './declared.ts'
 import { isName, nodeScope } from './name.ts'
 import { sizeOf, type PlacedSample } from './sample.ts'

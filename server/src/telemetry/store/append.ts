@@ -1,4 +1,4 @@
-import { decodeNumber, type FieldKind, type FieldValue } from '@community-lab/contract'
+import { decodeNumber, type FieldKind, type FieldValue } from '@community-lab/contract/samples'
 import {
   BIGINT,
   BOOLEAN,

@@ -1,4 +1,4 @@
-import type { FieldKind } from '@community-lab/contract'
+import type { FieldKind } from '@community-lab/contract/samples'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { columnOf, columnTypes, firstColumns, readFields, type Fields } from '../domain/layout.ts'
 import { declaredFields } from '../domain/declared.ts'

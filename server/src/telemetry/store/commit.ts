@@ -1,4 +1,4 @@
-import { rejectedMeasurement } from '@community-lab/contract'
+import { rejectedMeasurement } from '@community-lab/contract/samples'
 import { declaredFields } from '../domain/declared.ts'
 import {
   columnTypes,

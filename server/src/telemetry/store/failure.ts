@@ -1,4 +1,4 @@
-import { messageOf } from '@community-lab/contract'
+import { messageOf } from '@community-lab/contract/samples'
 /**
  * Tell whether DuckDB refuses all work with the file until it is opened again.
  *

@@ -1,4 +1,4 @@
-import { createQueue, droppedMeasurement, messageOf } from '@community-lab/contract'
+import { createQueue, droppedMeasurement, messageOf } from '@community-lab/contract/samples'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { measurementKey, nodeScope } from '../domain/name.ts'
 import { rejectSample } from '../domain/placement.ts'

@@ -1,4 +1,5 @@
-import { encodeNumber, type Measurement } from '@community-lab/contract'
+import type { Measurement } from '@community-lab/contract'
+import { encodeNumber } from '@community-lab/contract/samples'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { columnTypes, firstColumns, runField } from '../domain/layout.ts'
 import { measurementKey, quoteIdentifier, quoteText, tableOf } from '../domain/name.ts'

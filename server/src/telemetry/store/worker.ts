@@ -1,6 +1,6 @@
 import process from 'node:process'
 import { parentPort, workerData } from 'node:worker_threads'
-import { createQueue, messageOf } from '@community-lab/contract'
+import { createQueue, messageOf } from '@community-lab/contract/samples'
 import { openDatabase, type StoreDatabase } from './database.ts'
 import { createExports, interruptEveryMs } from './exports.ts'
 import { isFatal, isOfEngine } from './failure.ts'
