@@ -57,6 +57,8 @@ export interface Undisturbed {
   readonly seconds: number
   /** Rows of n1's health that were measured in these seconds. */
   readonly healthRows: number
+  /** The longest time without such a row, in seconds. */
+  readonly longestAwayS: number
 }
 
 /** Run an attack while the neighbour's programs write a line every 50 ms, and count what became of n1's and of its health. */
@@ -87,7 +89,9 @@ echo "beats written=$i run=\\"$COMMUNITY_LAB_RUN\\"" > /run/community-lab/measur
       (select count(*) from own) as n, (select count(distinct i) from own) as distinct_n,
       (select count(*) from own where gap > interval 1 second) as gaps`
   const health = await lab.health({ from, to })
-  const [own] = await health.sql`select count(*) as n from node_health where node = 'n1'`
+  const [own] = await health.sql`
+    with own as (select time - lag(time, 1, ${from}) over (order by time) as gap from node_health where node = 'n1')
+    select count(*) as n, epoch(max(gap)) as longest from own`
   return {
     written: Number(beats?.['written']),
     rows: Number(beats?.['n']),
@@ -95,6 +99,7 @@ echo "beats written=$i run=\\"$COMMUNITY_LAB_RUN\\"" > /run/community-lab/measur
     gaps: Number(beats?.['gaps']),
     seconds: Math.floor((to.getTime() - from.getTime()) / 1000),
     healthRows: Number(own?.['n']),
+    longestAwayS: Number(own?.['longest']),
   }
 }
 

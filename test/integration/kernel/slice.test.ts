@@ -244,6 +244,7 @@ it('ignores the container and the failure from before a change', async () => {
   const started = slice.started().then(() => (isStarted = true))
   // The server reports the old failure again, then the old container, then the new one.
   world.change(1, { state: 'started' })
+  await expect.poll(() => slice.sliver('n2').state).toBe('started')
   const late = await slice.started({ timeoutMs: 300 }).catch((thrown: unknown) => thrown)
   expect(String(late)).toContain('n2 (1@2) is started, to be made again')
   expect(isStarted).toBe(false)

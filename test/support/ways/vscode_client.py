@@ -35,9 +35,9 @@ class Client:
         (self.kernel.control_channel if channel == "control" else self.kernel.shell_channel).send(message)
         return message["header"]["msg_id"]
 
-    def reply(self, request, channel="shell", timeout_s=TIMEOUT_S):
+    def reply(self, request, channel="shell"):
         get = self.kernel.get_control_msg if channel == "control" else self.kernel.get_shell_msg
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + TIMEOUT_S
         while True:
             message = get(timeout=max(0.01, deadline - time.monotonic()))
             if message["parent_header"].get("msg_id") == request:
@@ -54,10 +54,10 @@ class Client:
                 return
 
     def connect(self):
-        """Do the handshake. It is done when both the reply and a publication have arrived, each within three seconds."""
+        """Do the handshake. It is done when both the reply and a publication have arrived."""
         self.kernel.wait_for_ready(timeout=TIMEOUT_S)
         request = self.send("kernel_info_request", {})
-        info = self.reply(request, timeout_s=3)["content"]
+        info = self.reply(request)["content"]
         require(info["status"] == "ok", info)
         require([*self.published(request)][-1]["msg_type"] == "status", "the kernel says when it is idle")
         return info

@@ -1,4 +1,4 @@
-import { appendFile, chmod, readdir, stat, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, it } from 'vitest'
@@ -87,7 +87,7 @@ it('finds the catcher that an agent before has started, with what it has caught 
   await first.close()
   const writtenUs = Date.now() * 1000
   await writeFile(join(folder.path, 'measure/measure'), 'count value=1\n')
-  await delay(100)
+  await expect.poll(() => readCaught(join(folder.path, 'catchers'))).toContain('count value=1')
   const restartedUs = Date.now() * 1000
   const spool = await openSpool(join(folder.path, 'spool'))
   const catchers = createSliverStreams({ spool, dir: join(folder.path, 'catchers') })
@@ -95,7 +95,7 @@ it('finds the catcher that an agent before has started, with what it has caught 
   expect(catcherPid(join(folder.path, 'catchers'))).toBe(pid)
   const [record] = await waitForRecords(spool, 1)
   expect(record?.time_us).toBeGreaterThanOrEqual(writtenUs)
-  expect(record?.time_us).toBeLessThan(restartedUs)
+  expect(record?.time_us).toBeLessThanOrEqual(restartedUs)
   await catchers.remove(sliver)
   await spool.close()
 })
@@ -194,12 +194,18 @@ it('loses and doubles no line of many writers while agent and catcher are killed
   const measure = join(folder.path, 'measure/measure')
   const catcherFolder = join(folder.path, 'catchers')
   let agent = await startProgram('tailing-agent.ts', folder.path)
-  const writing = { isOver: false }
-  const written = Promise.all(
-    Array.from({ length: writers }, (_, writer) => runWriter(measure, writer, lines)),
-  ).finally(() => (writing.isOver = true))
   let agentKills = 0
   let catcherKills = 0
+  // Where starting an agent takes long, further writers begin, so that each kill is in the middle of their lines.
+  const ended: unknown[] = []
+  const writeOn = async (): Promise<void> => {
+    const first = ended.length
+    const round = Array.from({ length: writers }, (_, at) => runWriter(measure, first + at, lines))
+    ended.push(...(await Promise.all(round)).map((result) => result.ended))
+    if (agentKills < 3 || catcherKills < 2) await writeOn()
+  }
+  const writing = { isOver: false }
+  const written = writeOn().finally(() => (writing.isOver = true))
   while (!writing.isOver) {
     await delay(60)
     const pid = catcherPid(catcherFolder)
@@ -213,21 +219,27 @@ it('loses and doubles no line of many writers while agent and catcher are killed
     agentKills++
     agent = await startProgram('tailing-agent.ts', folder.path)
   }
-  const results = await written
+  await written
   await killHard(agent)
-  expect(results.map(({ ended }) => ended)).toEqual(Array.from({ length: writers }, () => 0))
-  expect(agentKills).toBeGreaterThan(2)
-  expect(catcherKills).toBeGreaterThan(1)
+  expect(ended.filter((how) => how !== 0)).toEqual([])
 
   const spool = await openSpool(join(folder.path, 'spool'))
   const catchers = createSliverStreams({ spool, dir: join(folder.path, 'catchers') })
   await catchers.remove(sliver)
   const records = readAll(spool)
   expect(records.filter(({ name }) => name !== 'count')).toEqual([])
-  for (let writer = 0; writer < writers; writer++)
+  for (const writer of ended.keys())
     expect(valuesOf(records, writer)).toEqual(Array.from({ length: lines }, (_, at) => at + 1))
   await spool.close()
 })
+
+/** Everything that catchers hold, as one text. */
+async function readCaught(folder: string): Promise<string> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile())
+  const texts = files.map(({ parentPath, name }) => readFile(join(parentPath, name), 'latin1'))
+  return (await Promise.all(texts)).join('')
+}
 
 /** Wait until a process has ended. */
 async function untilGone(pid: number): Promise<void> {

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -15,14 +16,18 @@ const output = () => ['--output', join(place.folder, 'out.ipynb')]
 
 describe.for(['communitylab', 'tslab'])('on the kernel %s', (kernel) => {
   it('prints what cells print as they print it, and writes the executed notebook', async () => {
-    const cells = ["console.log('one'); await new Promise((go) => setTimeout(go, 300))", '6 * 7']
-    const file = await place.write('a.ipynb', cells, kernel)
-    const seen: string[] = []
+    // The cell ends only when what it has printed was seen.
+    const seen = join(place.folder, 'seen')
+    const waits = `import * as fs from 'fs'
+console.log('one')
+while (!fs.existsSync(${JSON.stringify(seen)})) await new Promise((go) => setTimeout(go, 20))`
+    const file = await place.write('a.ipynb', [waits, '6 * 7'], kernel)
     const { code, out } = await place.execute([file, ...output()], {
-      onText: (text) => seen.push(text),
+      onText: (text) => {
+        if (text.includes('one\n')) writeFileSync(seen, '')
+      },
     })
     expect([code, out]).toEqual([0, 'one\n42\n'])
-    expect(seen[0]).toBe('one\n')
     const [first, second] = await place.read('out.ipynb')
     expect([first?.printed, first?.execution_count, second?.execution_count]).toEqual([
       'one\n',

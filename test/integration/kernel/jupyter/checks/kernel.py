@@ -7,7 +7,8 @@ from queue import Empty
 
 from jupyter_client.manager import start_new_kernel
 
-TIMEOUT_S = 30
+# The longest wait for a message, in seconds. It only ends an endless wait.
+TIMEOUT_S = 60
 
 
 class KernelCase(unittest.TestCase):

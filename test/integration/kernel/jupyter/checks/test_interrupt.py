@@ -1,6 +1,6 @@
 """An interrupt ends any cell, and keeps the variables where that is possible."""
 
-from kernel import KernelCase, has_text
+from kernel import TIMEOUT_S, KernelCase, has_text
 
 
 class Interrupt(KernelCase):
@@ -53,7 +53,7 @@ class Interrupt(KernelCase):
 
     def test_a_prompt_that_a_cell_left_behind_is_refused_and_the_next_cell_runs(self):
         self.kc.execute("setTimeout(() => { try { prompt('late') } catch {} }, 100); 1", allow_stdin=True)
-        self.kc.get_stdin_msg(timeout=20)
+        self.kc.get_stdin_msg(timeout=TIMEOUT_S)
         self.reply(self.control("interrupt_request"), "control")
         self.assertEqual(self.ok("2")[-1]["content"]["data"]["text/plain"], "2")
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kernel import FolderCase, has_text, text_of
+from kernel import TIMEOUT_S, FolderCase, has_text, text_of
 
 
 class Reported(FolderCase):
@@ -51,7 +51,7 @@ class Reported(FolderCase):
         # VS Code sends it on the shell channel, Jupyter on the control channel.
         message = self.kc.session.msg("interrupt_request", {})
         self.kc.shell_channel.send(message)
-        kinds = {self.kc.get_shell_msg(timeout=20)["msg_type"] for _ in range(2)}
+        kinds = {self.kc.get_shell_msg(timeout=TIMEOUT_S)["msg_type"] for _ in range(2)}
         self.assertEqual(kinds, {"interrupt_reply", "execute_reply"})
         self.assertEqual(self.result("server"), "'foo'")
 
