@@ -1,10 +1,6 @@
+import { exactNumberPattern } from './exact-number.ts'
 import type { ExactNumber, FieldValue } from './field-value.ts'
 
-/** The most digits of an integer that is kept exactly. Source: DuckDB's DECIMAL and Parquet's have 38. */
-export const maxIntegerDigits = 38
-
-/** What an {@link ExactNumber} has as text. */
-export const exactNumberPattern = '^(?:nan|-?inf|-?[1-9][0-9]{15,37})$'
 const exactRegExp = new RegExp(exactNumberPattern, 'u')
 
 /** The type of a field's value. `integer`: one beyond 2^53, which a `number` cannot represent exactly. */

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { exactNumberPattern } from './field-number.ts'
+import { exactNumberPattern } from './exact-number.ts'
 
 /**
  * A number that JSON cannot represent exactly, as it is stored and sent: NaN, an infinity, or the digits of an integer beyond 2^53. Every other number is a

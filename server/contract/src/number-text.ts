@@ -1,4 +1,5 @@
-import { encodeNumber, maxIntegerDigits } from './field-number.ts'
+import { maxIntegerDigits } from './exact-number.ts'
+import { encodeNumber } from './field-number.ts'
 import type { ExactNumber } from './field-value.ts'
 
 /** How a word that a program wrote as a value is read. */
