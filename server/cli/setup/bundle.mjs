@@ -1,7 +1,7 @@
 // @ts-check
 import { execFile } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
-import { dirname, join, relative, resolve } from 'node:path'
+import { writeFile } from 'node:fs/promises'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
 import { rolldown } from 'rolldown'
@@ -17,43 +17,50 @@ const apart = [
   /^typescript$/u,
 ]
 
-/** Bundle every program. @param {string} root the checkout */
+/**
+ * Bundle every program: its own file, one file for each part that it loads only when it is needed, and one for what these have in common. In one file, the
+ * modules that a part shares with its program would all be wrapped into functions, and none of their unused exports left out.
+ * @param {string} root the checkout
+ */
 async function bundlePrograms(root) {
   for (const program of programs) {
     const file = join(root, bundleOf(program))
+    const name = basename(file, '.js')
     const bundle = await rolldown({
-      input: join(root, program),
+      input: { [name]: join(root, program) },
       platform: 'node',
       external: apart,
-      plugins: [keepPlaces(file), fetchBuiltins()],
+      // A program runs while its file is being evaluated. A part that imported that file would wait for the end of the program.
+      preserveEntrySignatures: 'strict',
+      plugins: [keepPlaces(file), fetchBuiltins(), writeAscii()],
       onLog(level, log) {
         if (level === 'warn' && log.code !== 'EVAL') throw new Error(log.message)
       },
     })
-    await bundle.write({ file, format: 'esm', codeSplitting: false, sourcemap: true })
+    await bundle.write({
+      dir: dirname(file),
+      entryFileNames: '[name].js',
+      chunkFileNames: `${name}.[name].js`,
+      codeSplitting: { groups: [{ name: 'shared', tags: ['$initial'], minShareCount: 2 }] },
+      format: 'esm',
+      comments: false,
+      sourcemap: true,
+    })
     await bundle.close()
   }
 }
 
-/**
- * Bundle the thread that compiles cells, with TypeScript, into one minified file in ASCII. V8 keeps the text of a program in memory, and a text with any other
- * character takes twice as much: 18 MB for TypeScript's own file. @param {string} root the checkout
- */
+/** Bundle the thread that compiles cells, with TypeScript, into one minified file. @param {string} root the checkout */
 async function bundleCellCompiler(root) {
   const file = join(root, bundleOf(cellCompiler))
   const bundle = await rolldown({
     input: join(root, cellCompiler),
     platform: 'node',
-    plugins: [keepPlaces(file)],
+    plugins: [keepPlaces(file), writeAscii()],
     transform: { define: { __filename: 'import.meta.filename' } },
   })
   await bundle.write({ file, format: 'esm', codeSplitting: false, minify: true })
   await bundle.close()
-  const text = await readFile(file, 'utf8')
-  // Such characters are in strings, regular expressions and names, where an escape has the same meaning.
-  const escape = (/** @type {string} */ unit) =>
-    `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
-  await writeFile(file, text.replaceAll(/[^\0-\x7f]/g, escape))
 }
 
 /** Have the command line describe its commands, so that the completion of shells need not load it. @param {string} root the checkout */
@@ -111,6 +118,23 @@ export function fetchBuiltins() {
       const missed = /^import .*"node:.*$/mu.exec(fetched)
       if (missed !== null) throw new Error(`a module of Node.js is imported: ${missed[0]}`)
       return { code: fetched, map: null }
+    },
+  }
+}
+
+/**
+ * Write bundles in ASCII. V8 keeps the text of a program in memory, and one single character beyond Latin-1 doubles what it takes: to 12 MB for the server, and
+ * to 18 MB for TypeScript. Such characters are in strings, regular expressions and names, where an escape has the same meaning.
+ */
+export function writeAscii() {
+  const escape = (/** @type {string} */ unit) =>
+    `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return {
+    name: 'write-ascii',
+    /** @param {unknown} _options @param {Record<string, { code?: string }>} files */
+    generateBundle(_options, files) {
+      for (const file of Object.values(files))
+        if (file.code !== undefined) file.code = file.code.replaceAll(/[^\0-\x7f]/g, escape)
     },
   }
 }

@@ -1,8 +1,8 @@
 // @ts-check
 
 /**
- * The programs that the testbed starts, as the compiler wrote them. Each is bundled into one file beside it, `main.bundle.js`. A program in one file starts
- * with a third of the processor time of a program in a thousand files, and uses less memory. A testbed starts many at once.
+ * The programs that the testbed starts, as the compiler wrote them. Each is bundled into a file beside it, `main.bundle.js`, and a few for what it loads
+ * later. So it starts with a third of the processor time of a program in a thousand files, and uses less memory. A testbed starts many at once.
  */
 export const programs = [
   'agent/dist/main.js',

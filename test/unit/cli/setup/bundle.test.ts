@@ -1,5 +1,6 @@
+import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
-import { fetchBuiltins } from '../../../../server/cli/setup/bundle.mjs'
+import { fetchBuiltins, writeAscii } from '../../../../server/cli/setup/bundle.mjs'
 
 const fetched = (code: string): string => fetchBuiltins().renderChunk(code).code
 
@@ -19,4 +20,12 @@ it('leaves other imports, and refuses one of Node.js that it does not know', () 
   const other = 'import { bind } from "@duckdb/node-bindings";'
   expect(fetched(other)).toBe(other)
   expect(() => fetched('import "node:fs";')).toThrow('import "node:fs"')
+})
+
+it('writes characters beyond ASCII as escapes that mean the same', () => {
+  const code = "[...'né – 😀'.matchAll(/[é–]|\\p{Emoji}/gu)].join()"
+  const files = { 'main.js': { code }, 'main.js.map': {} }
+  writeAscii().generateBundle({}, files)
+  expect(files['main.js'].code).toMatch(/^[\0-\x7f]*$/u)
+  expect(runInNewContext(files['main.js'].code)).toBe('é,–,😀')
 })
