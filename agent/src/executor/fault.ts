@@ -38,7 +38,8 @@ const memberOfStep: Readonly<Record<StepKind, string>> = {
 /** Return the member of the sliver that caused a failed step, and the message. An error with a `member` in its details is the most precise. */
 export function describeFault(step: StepKind, error: unknown): MemberError {
   const message = messageOf(error)
-  return { member: memberAtFault(step, error), message }
+  const code = LabError.is(error, 'LAB_TEMPLATE_BROKEN') ? { code: error.code } : {}
+  return { member: memberAtFault(step, error), message, ...code }
 }
 
 function memberAtFault(step: StepKind, error: unknown): string {

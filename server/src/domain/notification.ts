@@ -53,6 +53,7 @@ export const kindTitles: Readonly<Record<NotificationKind, string>> = {
   node_offline: 'Nodes that are offline',
   node_safe: 'Nodes that were left in safe, where slivers do not run',
   request_waiting: 'Requests that wait for your answer',
+  image_broken: 'Images that nodes cannot unpack',
 }
 
 /** Tell whether a text names a kind. */
@@ -68,6 +69,7 @@ export function choiceOf(muted: readonly string[]): NotificationChoice {
     node_offline: gets('node_offline'),
     node_safe: gets('node_safe'),
     request_waiting: gets('request_waiting'),
+    image_broken: gets('image_broken'),
   }
 }
 

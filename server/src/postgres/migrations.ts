@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
+import { addBrokenImages } from './migration/broken-images.ts'
 import { addChangedData } from './migration/changed-data.ts'
 import { addDataArchives } from './migration/data-archives.ts'
 import { addEventOwners } from './migration/event-owners.ts'
@@ -50,6 +51,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0025-template-versions': { up: addTemplateVersions },
   '0026-changed-data': { up: addChangedData },
   '0027-unheard-nodes': { up: addUnheardNodes },
+  '0028-broken-images': { up: addBrokenImages },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

@@ -43,6 +43,7 @@ export interface Tables {
   readonly templates: TemplateTable
   readonly data_archives: DataArchiveTable
   readonly template_versions: TemplateVersionTable
+  readonly broken_images: BrokenImageTable
   readonly slices: SliceTable
   readonly slice_owners: SliceOwnerTable
   readonly slivers: SliverTable
@@ -226,6 +227,17 @@ export interface TemplateVersionTable {
   image_size_bytes: number
   is_public: boolean
   created_on: GeneratedAlways<Date>
+  /** Whether a sliver of it has ever started. */
+  has_run: Generated<boolean>
+}
+
+/** The nodes that could not unpack the image of a version. */
+export interface BrokenImageTable {
+  template_id: number
+  version: number
+  node_id: number
+  message: string
+  reported_on: Generated<Date>
 }
 
 /** The data archives that groups have uploaded. The files are named by their SHA-256, so groups with the same content share one. */

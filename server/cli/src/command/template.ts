@@ -124,6 +124,11 @@ async function show(context: Context, name: string, options: PrintOptions): Prom
     ],
     none: 'no image yet',
   })
+  for (const { version, broken = null } of found.versions ?? [])
+    if (broken !== null)
+      context.out.write(
+        `${templateName(found.name, version)} cannot be unpacked (nodes that tried: ${broken.nodes}): ${broken.message}\n`,
+      )
 }
 
 async function publish(

@@ -21,6 +21,7 @@ const meanings: Readonly<Record<NotificationKind, string>> = {
   node_offline: 'a node that you look after is offline for days',
   node_safe: 'a node that you look after is left in safe',
   request_waiting: 'a request waits for your answer',
+  image_broken: 'nodes cannot unpack an image that you look after',
 }
 
 interface NotificationOptions extends PrintOptions {

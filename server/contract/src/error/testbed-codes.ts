@@ -147,6 +147,12 @@ export const testbedCodes = {
     (d) =>
       `the image of template ${d.template} cannot be unpacked: ${d.reason}; upload another image, and have the slice use that version`,
   ),
+  LAB_TEMPLATE_UNUSABLE: code<{ template: string; nodes: number; reason: string }>(
+    409,
+    false,
+    (d) =>
+      `template ${d.template} is not sent to further nodes: ${d.nodes} could not unpack its image, and none could (${d.reason}); upload another image, or name another version`,
+  ),
   LAB_TEMPLATE_NO_IMAGE: code<{ template: string }>(
     404,
     false,

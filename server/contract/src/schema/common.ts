@@ -59,6 +59,9 @@ export const MemberError = Type.Object({
     description: 'JSON pointer to the member at fault; empty: the whole object',
   }),
   message: Type.String({ maxLength: 4096 }),
+  code: Type.Optional(
+    Type.String({ maxLength: 64, description: 'the error code, where the server acts on it' }),
+  ),
 })
 export type MemberError = Static<typeof MemberError>
 

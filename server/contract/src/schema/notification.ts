@@ -6,6 +6,7 @@ export const notificationKinds = [
   'node_offline',
   'node_safe',
   'request_waiting',
+  'image_broken',
 ] as const
 export type NotificationKind = (typeof notificationKinds)[number]
 
@@ -20,6 +21,9 @@ export const NotificationChoice = Type.Object(
       description: 'a node that the user looks after is in safe for 3 days',
     }),
     request_waiting: Type.Boolean({ description: 'a request waits for the user’s answer' }),
+    image_broken: Type.Boolean({
+      description: 'nodes cannot unpack an image of a template that the user looks after',
+    }),
   },
   { description: 'what the user is told by e-mail, once a day at most' },
 )

@@ -3,7 +3,13 @@ import { nameMaxLength, namePattern } from '../name.ts'
 import { Description, Id, Name, nullable, Ref, Sha256, Time } from './common.ts'
 import { Arch } from './node.ts'
 
-/** One image of a template. It never changes. It cannot be removed while a slice uses it. */
+/** So many nodes have to report that they cannot unpack an image, until no other node tries it: one of them may have a fault of its own. */
+export const brokenAfterNodes = 2
+
+/**
+ * One image of a template. It never changes. It cannot be removed while a slice uses it. `broken` says how many nodes could not unpack it, and what one of them
+ * said; null: none, or slivers of it have run.
+ */
 export const TemplateVersion = Type.Object(
   {
     uri: Type.String(),
@@ -15,6 +21,7 @@ export const TemplateVersion = Type.Object(
     image_size_bytes: Type.Integer(),
     is_public: Type.Boolean({ description: 'slices of all groups may use it' }),
     created_on: Time,
+    broken: Type.Optional(nullable(Type.Object({ nodes: Type.Integer(), message: Type.String() }))),
   },
   { $id: 'TemplateVersion' },
 )

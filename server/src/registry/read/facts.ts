@@ -1,3 +1,4 @@
+import { brokenAfterNodes, templateName } from '@community-lab/contract'
 import { sql } from 'kysely'
 import { dayMs } from '../../domain/day.ts'
 import {
@@ -18,13 +19,14 @@ export interface UserFact extends Fact {
 
 /** Read what is true now, for each user whom it concerns and who wants to be told. Disabled users, and those without an address, are told nothing. */
 export async function readFacts(db: Db, now: Date): Promise<readonly UserFact[]> {
-  const [ends, offline, safe, requests] = [
+  const [ends, offline, safe, requests, images] = [
     await readEnds(db, now),
     await readOffline(db, now),
     await readSafe(db, now),
     await readWaiting(db),
+    await readBroken(db),
   ]
-  return [...ends, ...offline, ...safe, ...requests]
+  return [...ends, ...offline, ...safe, ...requests, ...images]
 }
 
 /** The users who are told: those who have an address and want this kind. */
@@ -114,6 +116,36 @@ async function readWaiting(db: Db): Promise<readonly UserFact[]> {
     kind: 'request_waiting',
     key: `request ${id}`,
     text: `request ${id} of ${asker} since ${timeOf(since)}: ${kind === 'join' ? `to join group ${group}` : `to allow group ${group} ${kind === 'allow_nodes' ? 'nodes' : 'slices'}`}; community-lab request accept ${id}, or request refuse ${id}`,
+  }))
+}
+
+/** The group admins of a template's group; operators for those of nobody. */
+async function readBroken(db: Db): Promise<readonly UserFact[]> {
+  const { rows } = await sql<{
+    user_id: number
+    id: number
+    name: string
+    version: number
+    nodes: number
+    message: string
+  }>`
+    select users.id as user_id, templates.id, templates.name, broken.version, broken.nodes, broken.message
+    from (select template_id, version, count(*)::int as nodes,
+        (array_agg(message order by reported_on))[1] as message
+      from broken_images group by template_id, version) as broken
+      join template_versions on template_versions.template_id = broken.template_id
+        and template_versions.version = broken.version and not has_run
+      join templates on templates.id = broken.template_id
+      join users on case when templates.group_id is null then users.is_superuser
+        else exists (select from group_roles where group_roles.group_id = templates.group_id
+          and group_roles.user_id = users.id and is_group_admin) end
+    where broken.nodes >= ${brokenAfterNodes} and ${listeners('image_broken')}
+    order by templates.id, broken.version`.execute(db)
+  return rows.map(({ user_id: userId, id, name, version, nodes, message }) => ({
+    userId,
+    kind: 'image_broken',
+    key: `template ${id} version ${version} broken`,
+    text: `the image ${templateName(name, version)} cannot be unpacked by ${nodes} nodes, and is sent to no other: ${message}`,
   }))
 }
 

@@ -1,5 +1,11 @@
 import { sql, type Selectable } from 'kysely'
-import { path, routes, type Template, type TemplateVersion } from '@community-lab/contract'
+import {
+  path,
+  routes,
+  templateName,
+  type Template,
+  type TemplateVersion,
+} from '@community-lab/contract'
 import { defaultVersion } from '../../domain/template-choice.ts'
 import type { TemplateVersionTable } from '../../postgres/tables.ts'
 import { selectPart, type Db, type Selection } from './selection.ts'
@@ -19,9 +25,15 @@ export async function readTemplates(
     .where('template_id', '=', sql<number>`any(${rows.map((row) => row.id)}::int[])`)
     .orderBy('version', 'desc')
     .execute()
+  const broken = await readBroken(
+    db,
+    rows.map((row) => row.id),
+  )
   const byTemplate = Map.groupBy(versions, (version) => version.template_id)
   return rows.map((row) => {
-    const own = (byTemplate.get(row.id) ?? []).map(showVersion)
+    const own = (byTemplate.get(row.id) ?? []).map((version) =>
+      showVersion(version, broken.get(templateName(String(row.id), version.version)) ?? null),
+    )
     const shown = defaultVersion(own)
     return {
       uri: path(routes.template, { id: row.id }),
@@ -45,7 +57,37 @@ export async function readTemplates(
   })
 }
 
-function showVersion(row: Selectable<TemplateVersionTable>): TemplateVersion {
+/** How many nodes could not unpack an image, and what the first of them said. */
+interface Broken {
+  readonly nodes: number
+  readonly message: string
+}
+
+/** Read which versions nodes could not unpack, by `template@version`. */
+async function readBroken(
+  db: Db,
+  templateIds: readonly number[],
+): Promise<ReadonlyMap<string, Broken>> {
+  const rows = await db
+    .selectFrom('broken_images')
+    .select(['template_id', 'version'])
+    .select(sql<number>`count(*)::int`.as('nodes'))
+    .select(sql<string>`(array_agg(message order by reported_on))[1]`.as('message'))
+    .where('template_id', '=', sql<number>`any(${templateIds}::int[])`)
+    .groupBy(['template_id', 'version'])
+    .execute()
+  return new Map(
+    rows.map(({ template_id: id, version, nodes, message }) => [
+      templateName(String(id), version),
+      { nodes, message },
+    ]),
+  )
+}
+
+function showVersion(
+  row: Selectable<TemplateVersionTable>,
+  broken: Broken | null,
+): TemplateVersion {
   const id = { id: row.template_id, version: row.version }
   return {
     uri: path(routes.templateVersion, id),
@@ -55,5 +97,6 @@ function showVersion(row: Selectable<TemplateVersionTable>): TemplateVersion {
     image_size_bytes: row.image_size_bytes,
     is_public: row.is_public,
     created_on: row.created_on.toISOString(),
+    broken: row.has_run ? null : broken,
   }
 }

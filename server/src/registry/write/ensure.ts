@@ -19,6 +19,7 @@ import type { KeptTemplate } from '../../domain/template-choice.ts'
 import type { Change } from '../change.ts'
 import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
+import { requireUnpackable } from './broken-images.ts'
 import { nameArchive } from './data-archives.ts'
 import { admitOn, lockAdmission, requireQuota } from './admission.ts'
 import { insertSlice, keptTemplate, noteSlice, requireSlices } from './slices.ts'
@@ -70,6 +71,9 @@ export async function ensureSlice(
         slivers: changes.losses.slice(0, maxLossesTold),
         count: changes.losses.length,
       })
+    const isOther = kept?.id !== admission.template.id || kept.version !== admission.version.version
+    if (changes.added.length > 0 || isOther)
+      requireUnpackable(admission.template, admission.version)
     const starts = slice === undefined || (spec.set_state ?? 'start') === 'start'
     if (starts || changes.added.length > 0)
       await requireSlices(change, groupId, `start slice ${spec.name}`)

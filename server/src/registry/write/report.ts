@@ -19,6 +19,7 @@ import {
 } from '../../domain/readiness.ts'
 import type { Change } from '../change.ts'
 import type { RegistryStore } from '../store.ts'
+import { noteImage } from './broken-images.ts'
 import { lockNode } from './nodes.ts'
 
 /** What a node reports. */
@@ -97,6 +98,9 @@ async function applySlivers(
       'slices.name as slice',
       'slices.group_id',
       'template_versions.is_public',
+      'slices.default_template_id',
+      'slices.default_template_version',
+      'slivers.instance_sn',
       // Bad data is the fault of its group, as a bad template of its own is.
       sql<boolean>`coalesce(slivers.data_sha256, slices.default_data_sha256) is not null`.as(
         'has_data',
@@ -129,6 +133,14 @@ async function applySlivers(
       .where('node_id', '=', nodeId)
       .execute()
     change.note('sliver', 'updated', id)
+    // What is of before an update may be of another version.
+    if (report?.instance_sn === of.instance_sn)
+      await noteImage(change, {
+        nodeId,
+        templateId: of.default_template_id,
+        version: of.default_template_version,
+        report,
+      })
     // A broken image fails on every node, and would take all of them from everybody.
     if (report?.errors.some(({ member }) => member === faultyImage) === true) continue
     const message = (describeErrors(report?.errors) ?? 'it says no more').slice(0, mostReason)

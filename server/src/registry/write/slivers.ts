@@ -12,6 +12,7 @@ import type { Change } from '../change.ts'
 import { found } from '../../domain/found.ts'
 import type { RegistryStore } from '../store.ts'
 import { admitOn, lockAdmission, requireQuota } from './admission.ts'
+import { requireUnpackable } from './broken-images.ts'
 import { readDataInput } from './data-archives.ts'
 import { keptTemplate, readSlice, requireSlices } from './slices.ts'
 import { insertSlivers, remakeSlivers, removeSlivers } from './sliver-rows.ts'
@@ -61,6 +62,7 @@ export async function createSliver(store: RegistryStore, body: SliverCreate): Pr
       present: new Map(),
       spec,
     })
+    requireUnpackable(template, version)
     const growth = { ...useOf([resources]), slices: 0 }
     await requireQuota(change, { groupId: group.id, slice: name, growth })
     if (kept?.version === null) {

@@ -8,6 +8,7 @@ import { found } from '../../domain/found.ts'
 import { checkIfMatch } from '../etag.ts'
 import type { Db } from '../read/selection.ts'
 import type { RegistryStore } from '../store.ts'
+import { forgetBroken } from './broken-images.ts'
 import { notePublic } from './template-public.ts'
 import { requireRoomForImage } from './template-rules.ts'
 import { changeTemplate, readTemplate } from './templates.ts'
@@ -24,7 +25,7 @@ export interface NewImage {
 }
 
 /**
- * Add a version to a template. An image that one of its versions has already makes no other version.
+ * Add a version to a template. An image that one of its versions has already makes no other version, but nodes may try it again that could not unpack it.
  *
  * @throws {@link LabError} LAB_TEMPLATE_QUOTA, LAB_TEMPLATE_TOO_MANY_VERSIONS.
  */
@@ -35,7 +36,8 @@ export async function addVersion(
 ): Promise<Template> {
   return changeTemplate(store, id, async (change, template) => {
     const { name, versions = [] } = template
-    if (versions.some((each) => each.image_sha256 === sha256)) return 'unchanged'
+    const same = versions.find((each) => each.image_sha256 === sha256)
+    if (same !== undefined) return forgetBroken(change, { id, version: same.version })
     if (versions.length >= maxVersions)
       throw new LabError('LAB_TEMPLATE_TOO_MANY_VERSIONS', { template: name, limit: maxVersions })
     await requireRoomForImage(change, template, sizeBytes)

@@ -170,6 +170,7 @@ describe('the digest of a day', () => {
       node_offline: true,
       node_safe: true,
       request_waiting: true,
+      image_broken: true,
     })
     expect((await world.ask(world.blue, 'GET', red)).json()).not.toHaveProperty('notifications')
     expect(await digestsAt(world, at(0))).toEqual([])
