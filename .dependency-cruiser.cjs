@@ -31,6 +31,13 @@ module.exports = {
       to: { path: '^server/contract/host/' },
     },
     {
+      name: 'panel-reads-no-files',
+      severity: 'error',
+      comment: 'it runs in a browser',
+      from: { path: '^extension/' },
+      to: { path: '^server/contract/files/' },
+    },
+    {
       name: 'pure-code-does-no-io',
       severity: 'error',
       comment: 'domain/, plan/ and the contract import no node: module',

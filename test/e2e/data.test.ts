@@ -1,6 +1,9 @@
-import { chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
+import { promisify } from 'node:util'
+import process from 'node:process'
 import { gzipSync } from 'node:zlib'
 import { LabError } from '@community-lab/contract'
 import { connect, type Lab, type Slice } from '@community-lab/kernel'
@@ -51,6 +54,32 @@ it('brings changed data only when the slivers may be lost', async () => {
   slice = await lab.slices.ensure('first', { ...first, data, mayLose: 'slivers' })
   await slice.started()
   expect(outputs(await slice.sh`/srv/say.sh; ls /root`)).toEqual(Array(2).fill('two\n'))
+})
+
+it('does what the kernel’s README shows', async () => {
+  const readme = await readFile('kernel/README.md', 'utf8')
+  const shown = /^```ts\n((?:(?!```)[^])*?slices\.ensure\('crawl'(?:(?!```)[^])*)^```$/mu.exec(
+    readme,
+  )?.[1]
+  expect(shown).toContain('await slice.sh`sh /srv/count.sh`')
+  const script = `${shown?.replace('await slice.sh`', 'const said = await slice.sh`')}
+console.log(said.map(({ stdout }) => Number(stdout)).join(' '))
+await slice.release()
+await lab.close()`
+  const { url, token } = testbed.credentials
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--input-type=module-typescript', '--eval', script],
+    {
+      env: {
+        ...process.env,
+        COMMUNITY_LAB_URL: url,
+        COMMUNITY_LAB_TOKEN: token,
+        XDG_CONFIG_HOME: testbed.home,
+      },
+    },
+  )
+  expect(stdout.trimEnd().split('\n').at(-1)).toBe('2 2')
 })
 
 type Entry = Partial<Header> & Pick<Header, 'name'>

@@ -11,7 +11,8 @@ import {
   words,
 } from '../argument.ts'
 import type { Session } from '../session.ts'
-import { packFiles, unpackCommand, type Files } from '../ssh/archive.ts'
+import { packFiles, type Files } from '@community-lab/contract/files'
+import { unpackCommand } from '../ssh/archive.ts'
 import type { Execution } from '../ssh/exec.ts'
 import { collectResults, requireOk, type CommandResults } from '../ssh/result.ts'
 import { mapBounded } from '../wait/concurrency.ts'

@@ -13,7 +13,7 @@ import { currentDisplay } from '../display/current.ts'
 import type { LiveDisplay } from '../display/bundle.ts'
 import type { HttpClient } from '../http/client.ts'
 import { sleep } from '../wait/signal.ts'
-import type { PackedData } from './data.ts'
+import type { PackedData } from '@community-lab/contract/files'
 
 /** Options of {@link uploadData}. */
 export interface UploadDataOptions {

@@ -1,4 +1,5 @@
 import {
+  dataMadeWith,
   type Node,
   type ResourceRequest,
   type SliceSpec,
@@ -125,12 +126,6 @@ function whyOtherData(sliver: Sliver, { sha256, before, changedOn }: WantedData)
   if (sha256 !== before) return `its data becomes ${nameOf(sha256)} instead of ${nameOf(before)}`
   if (!changedOn.has(sliver.node.id)) return null
   return `its data was changed to ${nameOf(sha256)} after it was made`
-}
-
-/** Return the SHA-256 of the data that a sliver was made with, as its node has reported; null: none; undefined: it is not known. */
-function dataMadeWith({ actual, instance_sn: sn }: Sliver): string | null | undefined {
-  // A node makes a sliver with the target of its latest update, and keeps that until the next one.
-  return actual?.instance_sn === sn ? actual.data_sha256 : undefined
 }
 
 /** Name a data archive by the beginning of its SHA-256. */

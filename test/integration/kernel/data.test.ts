@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { packData } from '../../../kernel/src/sliver/data.ts'
+import { packData } from '@community-lab/contract/files'
 import { openLab } from './world/lab.ts'
 import { startWorld } from './world/testbed.ts'
 

@@ -13,6 +13,7 @@ import { fingerprintOf, isStamped, removeStamp, writeStamp } from '../stamp.mjs'
 export const projects = [
   { folder: 'server/contract', made: 'dist/index.js' },
   { folder: 'server/contract/host', made: 'dist/index.js' },
+  { folder: 'server/contract/files', made: 'dist/index.js' },
   { folder: 'server', made: 'dist/main.js' },
   { folder: 'server/vct', made: 'dist/main.js' },
   { folder: 'server/cli', made: 'dist/main.js' },

@@ -5,6 +5,7 @@ import { connectServer } from '../credentials.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson, type PrintOptions } from '../output/print.ts'
 import { addSliceHistory } from './history.ts'
+import { addSliceData } from './slice-data.ts'
 import { listSlices } from './lists.ts'
 import { findNamed } from './name.ts'
 import { destroyer, leaf } from './option.ts'
@@ -63,5 +64,6 @@ export function addSlice(program: Command, context: Context): void {
         `slice ${found.name} is released, with its slivers (${found.slivers.length}); its measurements stay\n`,
       )
   })
+  addSliceData(slice, context)
   addSliceHistory(slice, context)
 }

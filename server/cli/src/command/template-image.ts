@@ -11,13 +11,14 @@ import {
   templateName,
   type Arch,
   type TemplateCreate,
+  type TemplateVersion,
 } from '@community-lab/contract'
 import { hashFile } from '@community-lab/contract/host'
 import Type from 'typebox'
 import type { Context } from '../context.ts'
 import { findCredentials } from '../credentials.ts'
 import { createClient, type Client } from '../http/client.ts'
-import { uploadFile } from '../http/upload.ts'
+import { partTimeoutMs, uploadFile } from '../http/upload.ts'
 import { printJson, type PrintOptions } from '../output/print.ts'
 import { showTransfer } from '../output/transfer.ts'
 import { listGroups } from './lists.ts'
@@ -37,9 +38,6 @@ export interface NewTemplate extends AddOptions {
   readonly image: string
 }
 
-/** A part of an image takes long on a link of a community network. */
-const partTimeoutMs = 600_000
-
 /** Upload an image as a new version of a template, which is made when it is not there. An upload that was not finished goes on. */
 export async function addImage(context: Context, wanted: NewTemplate): Promise<void> {
   const { sizeBytes, sha256 } = await inspectImage(wanted.image)
@@ -58,10 +56,27 @@ export async function addImage(context: Context, wanted: NewTemplate): Promise<v
   const version = versions.find((each) => each.image_sha256 === sha256)?.version ?? null
   const shown = templateName(name, version)
   context.out.write(`template ${shown}: ${sizeBytes} bytes, SHA-256 ${sha256}\n`)
-  if (version !== usual)
-    context.out.write(
-      `slices get ${templateName(name, usual)} unless they name ${shown}; an operator can publish it\n`,
-    )
+  const advice = adviceOn({ name, usual, versions }, version)
+  if (advice !== null) context.out.write(`${advice}\n`)
+}
+
+/** Say what becomes of an image when slices that name no version do not get it; null: they get it. */
+function adviceOn(
+  {
+    name,
+    usual,
+    versions,
+  }: Pick<Template, 'name'> & {
+    readonly usual: number | null
+    readonly versions: readonly TemplateVersion[]
+  },
+  version: number | null,
+): string | null {
+  if (version === usual) return null
+  const got = `slices get ${templateName(name, usual)} unless they name ${templateName(name, version)}`
+  const added = versions.find((each) => each.version === version)
+  // A public version of an older number stays behind the newest one.
+  return added?.is_public === true ? got : `${got}; an operator can publish it`
 }
 
 interface SendOptions {

@@ -26,7 +26,7 @@ export interface ClientOptions {
 
 /** Options of one request. */
 export interface AskOptions {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly body?: unknown
   /** A file as the body, instead of a JSON document. */
   readonly file?: { readonly bytes: Readable; readonly sizeBytes: number; readonly type: string }
@@ -45,6 +45,8 @@ export interface Client {
    * Open a stream of server-sent events, from the one after `lastEventId` on; null: from now on. It ends when the signal is aborted. @throws {@link LabError} as `ask`.
    */
   events(path: string, options: EventOptions): Promise<Readable>
+  /** Tell whether there is something at a path, without its content. @throws {@link LabError} as `ask`. */
+  has(path: string): Promise<boolean>
   /** Send a request whose answer has no content. */
   do(path: string, options?: AskOptions): Promise<void>
   /**
@@ -91,6 +93,7 @@ export function createClient(options: ClientOptions): Client {
       return all
     },
     events: (path, asked) => openEvents(path, asked, options),
+    has: async (path) => isSuccess((await ask(path, { method: 'HEAD', accept: [404] })).status),
     async do(path, asked = {}) {
       await ask(path, asked)
     },

@@ -24,6 +24,8 @@ export interface UploadOptions {
   readonly signal: AbortSignal
 }
 
+/** The time of one request: a part of the file takes long on a link of a community network, in milliseconds. */
+export const partTimeoutMs = 600_000
 /** How much of the file is read at a time. */
 const chunkBytes = 65_536
 

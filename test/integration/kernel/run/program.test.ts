@@ -13,7 +13,7 @@ import {
   wrapperText,
   type ProgramInput,
 } from '../../../../kernel/src/run/program.ts'
-import { packFiles } from '../../../../kernel/src/ssh/archive.ts'
+import { packFiles } from '@community-lab/contract/files'
 import { eventually } from '../../../support/eventually.ts'
 
 const execute = promisify(execFile)

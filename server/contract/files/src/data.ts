@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
 import { archiveKindOf, LabError, maxDataBytes, messageOf } from '@community-lab/contract'
-import { localPath } from '../local-path.ts'
-import { packFiles } from '../ssh/archive.ts'
+import { localPath } from './local-path.ts'
+import { packFiles } from './pack.ts'
 
 /** The data of a slice: a folder, an archive, or files by their path in the sliver. */
 export type SliceData = string | Uint8Array | Readonly<Record<string, string | Uint8Array>>

@@ -1,0 +1,4 @@
+/** What kernel and command line do with files of the machine that they run on. */
+export { packData, type PackedData, type SliceData } from './data.ts'
+export { localPath } from './local-path.ts'
+export { packFiles, type Files, type PackOptions } from './pack.ts'
