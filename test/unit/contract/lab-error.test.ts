@@ -22,6 +22,30 @@ describe('an error', () => {
     expect([error.name, error.status, error.retryable]).toEqual(['LabError', 409, false])
   })
 
+  it('advises what fits the server that cannot be reached, and why', () => {
+    const advice = (url: string, reason = 'connect ECONNREFUSED') =>
+      new LabError('LAB_CONNECTION_FAILED', { url, reason, attempts: 1 }).message.split('); ')[1]
+    const status = 'is the testbed running? `npx community-lab vct status` tells'
+    const near = ['http://127.0.0.1:8080/api/', 'http://localhost:8888/communitylab/']
+    for (const url of [...near, 'wss://[::1]:1/', 'unix:/home/ada/.community-lab/server.sock'])
+      expect([url, advice(url)]).toEqual([url, status])
+    const far = 'check the address and your connection, or ask the operators of the testbed'
+    for (const url of ['https://lab.example/api/', 'https://127.lab.example/', 'not a URL'])
+      expect([url, advice(url)]).toEqual([url, far])
+    const own = 'set NODE_EXTRA_CA_CERTS to the file of its certificate before the program starts'
+    for (const reason of [
+      'self-signed certificate',
+      'self-signed certificate in certificate chain',
+      'unable to verify the first certificate',
+      'unable to get local issuer certificate',
+    ])
+      expect(advice('https://127.0.0.1:8443/', reason)).toContain(own)
+    const expired = advice('https://lab.example/', 'certificate has expired')
+    expect(expired).toBe('its certificate is not valid: tell its operators')
+    const altnames = "Hostname/IP does not match certificate's altnames: Host: lab."
+    expect(advice('https://lab/', altnames)).toContain('use the name that its certificate has')
+  })
+
   it('is the same after the wire', () => {
     const wire: unknown = JSON.parse(JSON.stringify(toProblem(error, 'req-7')))
     expect(wire).toMatchObject({

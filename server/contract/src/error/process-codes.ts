@@ -1,3 +1,4 @@
+import { adviseConnection } from './advise-connection.ts'
 import { code } from './define.ts'
 
 /** Codes of processes: configuration, start-up, and talking to each other. */
@@ -28,7 +29,7 @@ export const processCodes = {
     0,
     true,
     (d) =>
-      `cannot reach ${d.url} (${d.reason}; ${d.attempts} ${d.attempts === 1 ? 'attempt' : 'attempts'}); is the testbed running? \`npx community-lab vct status\` tells`,
+      `cannot reach ${d.url} (${d.reason}; ${d.attempts} ${d.attempts === 1 ? 'attempt' : 'attempts'}); ${adviseConnection(d)}`,
   ),
   LAB_TIMEOUT: code<{ what: string; waitedMs: number }>(
     0,
