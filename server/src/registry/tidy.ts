@@ -3,6 +3,7 @@ import { actAsServer } from './actor.ts'
 import { removeOldAudit } from './audit-trail.ts'
 import { doEach } from './each-step.ts'
 import type { RegistryStore } from './store.ts'
+import { tidyMails } from './write/mails.ts'
 import { removeEndedTokens } from './write/revoke-tokens.ts'
 import { removeExpiredSlices, warnOfEnds } from './write/slice-ends.ts'
 
@@ -18,6 +19,8 @@ export async function tidy(store: RegistryStore, onError: (error: unknown) => vo
     () => removeEndedTokens(db),
     // Anybody can ask for another's reset, so they would gather without end.
     () => sql`delete from invitations where expires_on < now()`.execute(db),
+    // Also where no mails are sent any more: what waits has one-time links.
+    () => tidyMails(db),
     () => removeOldAudit(db),
     () =>
       sql`delete from events where id <= (select value - ${eventsKept} from counters where name = 'event')`.execute(

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { backoffMs, type MailKind } from '@community-lab/contract'
+import { backoffMs, LabError, type MailKind } from '@community-lab/contract'
 import { sql } from 'kysely'
 import { dayMs } from '../../domain/day.ts'
 import { channels } from '../../postgres/notifications.ts'
@@ -40,14 +40,22 @@ export interface MailSite {
   readonly domain: string
 }
 
-/** Write a mail into the outbox, in the transaction of the change that it tells of. It is sent after the commit. Returns false when the outbox is full. */
+/**
+ * Write a mail into the outbox, in the transaction of the change that it tells of. It is sent after the commit. Returns false when the outbox is full.
+ *
+ * @throws {@link LabError} LAB_INTERNAL when it is too long: whoever writes mails bounds them.
+ */
 export async function enqueueMail(
   { tx }: Pick<Change, 'tx'>,
   mail: NewMail,
   { mail: { domain }, now = new Date() }: { readonly mail: MailSite; readonly now?: Date },
 ): Promise<boolean> {
   const { kind, userId, recipient, subject, text, html, endsOn, unsubscribeUrl = null } = mail
-  if (text.length > mostChars || html.length > mostChars) return false
+  const chars = Math.max(text.length, html.length)
+  if (chars > mostChars)
+    throw new LabError('LAB_INTERNAL', {
+      what: `a mail (${kind}) of ${chars} characters, where ${mostChars} may be sent`,
+    })
   const { waiting } = await tx
     .selectFrom('mails')
     .select((eb) => eb.fn.countAll<number>().as('waiting'))

@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startSender } from '../../../../server/src/mail/sender.ts'
 import { openNotifications } from '../../../../server/src/postgres/notifications.ts'
+import { tidy } from '../../../../server/src/registry/tidy.ts'
 import { enqueueMail, withdrawMails } from '../../../../server/src/registry/write/mails.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { makeOrdinaryFolder } from '../../../support/postgres-user.ts'
@@ -72,6 +73,17 @@ describe('the outbox', () => {
     expect(rows[0]?.all).toContain('ada@lab.example')
     expect(rows[0]?.all).not.toContain(secretText)
     expect(world.log.join('')).not.toContain(secretText)
+  })
+
+  it('takes no mail that is too long, which is another fault than that it is full', async () => {
+    const long = world.context.registry.change((change) =>
+      enqueueMail(
+        change,
+        { ...aMail(), text: 'x'.repeat(65_537) },
+        { mail: { site, domain: 'lab.example' } },
+      ),
+    )
+    await expect(long).rejects.toThrow('a mail (notice) of 65537 characters')
   })
 
   it('sends nothing of a change that failed, and nothing that was withdrawn', async () => {
@@ -276,3 +288,27 @@ it('a server that stops in order finishes the mail that it is sending, and begin
   expect(rows).toEqual([{ recipient: recipients[0] }])
   expect(recipients).toHaveLength(1)
 })
+
+it('is emptied of what has ended also where the server sends no e-mail any more', async () => {
+  await using world = await testbeds.start()
+  const { db } = world.database
+  const endsOn = new Date(Date.now() + 3600_000)
+  const mail = { kind: 'reset', userId: 1, recipient: 'ada@lab.example', subject: 'x' } as const
+  await world.context.registry.change((change) =>
+    enqueueMail(
+      change,
+      { ...mail, text: secretText, html: secretText, endsOn },
+      { mail: { site, domain: 'lab.example' } },
+    ),
+  )
+  await tidy(world.context.registry, fail)
+  const bodies = async () => (await db.selectFrom('mails').select('body').execute())[0]?.body
+  expect(await bodies()).toBe(secretText)
+  await sql`update mails set ends_on = now()`.execute(db)
+  await tidy(world.context.registry, fail)
+  expect(await bodies()).toBeNull()
+})
+
+function fail(error: unknown): never {
+  throw error
+}
