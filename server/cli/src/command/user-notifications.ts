@@ -7,7 +7,7 @@ import {
   type NotificationKind,
   type UserPatch,
 } from '@community-lab/contract'
-import { InvalidArgumentError, type Command } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Context } from '../context.ts'
 import { connectServer } from '../credentials.ts'
 import { printJson, type PrintOptions } from '../output/print.ts'
@@ -31,10 +31,9 @@ interface NotificationOptions extends PrintOptions {
 
 /** `community-lab user notifications` */
 export function addUserNotifications(user: Command, context: Context): void {
-  const kinds = notificationKinds.map(nameOfKind).join(', ')
   leaf(user, 'notifications [name]', 'what you are told by e-mail, once a day at most')
-    .option('--on <kind>', `be told of it (${kinds}, all); may be repeated`, addKind, [])
-    .option('--off <kind>', 'not be told of it; may be repeated', addKind, [])
+    .addOption(kindOption('--on <kind>', 'be told of it; may be repeated'))
+    .addOption(kindOption('--off <kind>', 'not be told of it; may be repeated'))
     .action(async (name: string | undefined, { on, off, ...options }: NotificationOptions) => {
       const client = connectServer(context)
       const { user: self } = await client.ask(WhoAmI, routes.whoami)
@@ -58,6 +57,11 @@ export function addUserNotifications(user: Command, context: Context): void {
       if (shown.email === null)
         context.err.write(`user ${shown.name} has no e-mail address, and is told nothing\n`)
     })
+}
+
+function kindOption(flags: string, help: string): Option {
+  const choices = [...notificationKinds.map(nameOfKind), 'all']
+  return new Option(flags, help).choices(choices).argParser(addKind).default([])
 }
 
 function nameOfKind(kind: NotificationKind): string {
