@@ -160,10 +160,14 @@ export async function openRegistry(
       await nodeWatch.noteWork(nodeId)
       const etag = reportEtag(report)
       // Many nodes report after an outage of the server, and most of them report what is stored already.
+      let outcome: Awaited<ReturnType<typeof applyReport>> = 'settled'
       if ((await readReportEtag(nodeId)) !== etag)
-        await applyReport(store, nodeId, { report, unheardSince: nodeWatch.unheard.since(nodeId) })
+        outcome = await applyReport(store, nodeId, {
+          report,
+          unheardSince: nodeWatch.unheard.since(nodeId),
+        })
       await nodeWatch.unheard.end(nodeId)
-      known.noteReport(nodeId, etag)
+      if (outcome === 'settled') known.noteReport(nodeId, etag)
       // What was written just now is no newer than the last contact. Otherwise a node that is silent from now on would have been offline before it.
       await nodeWatch.noteContact(nodeId)
       return etag

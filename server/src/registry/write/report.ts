@@ -30,7 +30,8 @@ export interface Reported {
 }
 
 /**
- * Store a node's report: its state and that of its slivers. Only what has changed makes an event.
+ * Store a node's report: its state and that of its slivers. Only what has changed makes an event. Another processor than before counts once two reports in a row have it: after the
+ * first, the node is asked to report again.
  *
  * A sliver that the report lacks is `unknown`. A sliver that the report has and the database does not is the node's probe, or being removed by the node.
  */
@@ -38,8 +39,8 @@ export async function applyReport(
   store: RegistryStore,
   nodeId: number,
   { report, unheardSince }: Reported,
-): Promise<void> {
-  await store.change(async (change) => {
+): Promise<'settled' | 'asked again'> {
+  return store.change(async (change) => {
     const node = await lockNode(store, change, nodeId)
     const { slivers, ...own } = report
     const row = await change.tx
@@ -48,20 +49,24 @@ export async function applyReport(
       .where('id', '=', nodeId)
       .executeTakeFirstOrThrow()
     const changed = node.state !== own.state || !isDeepStrictEqual(row.report, own)
+    // With another processor, the node would make its slivers from scratch. One wrong report must not cost them.
+    const isSure = row.report === null || row.report.arch === own.arch
+    const arch = isSure ? own.arch : row.arch
     await change.tx
       .updateTable('nodes')
       .set({
         last_seen_on: new Date(),
-        ...(changed ? { state: own.state, arch: own.arch, report: JSON.stringify(own) } : {}),
+        arch,
+        ...(changed ? { state: own.state, report: JSON.stringify(own) } : {}),
         ...(node.state === own.state
           ? {}
           : { state_changed_on: new Date(), state_reason: describeErrors(own.errors) }),
       })
       .where('id', '=', nodeId)
       .execute()
-    if (changed) change.note('node', 'updated', nodeId)
+    if (changed || row.arch !== arch) change.note('node', 'updated', nodeId)
     // A node whose data folder was moved to another device learns that the registry knows it now.
-    if (row.arch !== own.arch) change.target(nodeId)
+    if (row.arch !== arch) change.target(nodeId)
     // The node has the answer to its enrolment, so its one-time secret is invalid from now on.
     await change.tx
       .deleteFrom('enrollments')
@@ -76,6 +81,7 @@ export async function applyReport(
       now,
     )
     await noteReadiness(change, nodeId, { before: row.readiness, next })
+    return arch === own.arch ? 'settled' : 'asked again'
   })
 }
 

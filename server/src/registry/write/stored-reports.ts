@@ -6,6 +6,8 @@ import type { Db } from '../read/selection.ts'
 /** A node's last report as the database has it. */
 export interface StoredReport {
   readonly state: string
+  /** The node's processor, as the registry has it. */
+  readonly arch: string
   readonly report: Omit<NodeReport, 'slivers'> | null
   /** The slivers that the node is to have, with the last report of each. */
   readonly slivers: readonly {
@@ -26,7 +28,13 @@ export async function readStoredReports(
     .leftJoin('enrollments', (join) =>
       join.onRef('node_id', '=', 'nodes.id').on('used_pubkey', 'is not', null),
     )
-    .select(['nodes.id', 'nodes.state', 'nodes.report', 'enrollments.node_id as secret_of'])
+    .select([
+      'nodes.id',
+      'nodes.state',
+      'nodes.arch',
+      'nodes.report',
+      'enrollments.node_id as secret_of',
+    ])
     .where('nodes.id', '=', sql<number>`any(${nodeIds}::int[])`)
     .execute()
   const slivers = await db
@@ -36,9 +44,9 @@ export async function readStoredReports(
     .execute()
   const byNode = Map.groupBy(slivers, (sliver) => sliver.node_id)
   return new Map(
-    nodes.map(({ id, state, report, secret_of: secretOf }) => [
+    nodes.map(({ id, state, arch, report, secret_of: secretOf }) => [
       id,
-      { state, report, slivers: byNode.get(id) ?? [], hasSecret: secretOf !== null },
+      { state, arch, report, slivers: byNode.get(id) ?? [], hasSecret: secretOf !== null },
     ]),
   )
 }
@@ -50,8 +58,14 @@ export function reportEtag({ slivers, ...own }: NodeReport): string {
 }
 
 /** The ETag of the report that the database has; null when any next report changes something. */
-export function storedEtag({ state, report, slivers, hasSecret }: StoredReport): string | null {
-  if (report === null || hasSecret || state !== report.state) return null
+export function storedEtag({
+  state,
+  arch,
+  report,
+  slivers,
+  hasSecret,
+}: StoredReport): string | null {
+  if (report === null || hasSecret || state !== report.state || arch !== report.arch) return null
   if (slivers.some((sliver) => sliver.state !== (sliver.report?.state ?? 'unknown'))) return null
   return reportEtag({ ...report, slivers: slivers.flatMap((sliver) => sliver.report ?? []) })
 }

@@ -336,6 +336,7 @@ describe.each(postgresKinds)('a slice on %s PostgreSQL', (kind) => {
   it('goes only to nodes in production and of the template’s architecture', async () => {
     await using world = await testbeds.start()
     await world.report(1, { arch: 'aarch64' })
+    await world.report(1, { arch: 'aarch64' })
     await world.report(2, { state: 'safe' })
     expect(await ensure(world, { ...spec, nodes: ['n1'] })).toMatchObject({
       code: 'LAB_SLICE_ARCH_MISMATCH',

@@ -322,6 +322,27 @@ describe.each(postgresKinds)('a node on %s PostgreSQL', (kind) => {
     })
   })
 
+  it('has another processor only once two reports in a row say so', async () => {
+    await using world = await testbeds.start()
+    const { registry } = world.context
+    const archs = async () => [
+      (await readNode(world, 1)).arch,
+      (await target(world, world.nodes[0] ?? '', 1)).json<NodeTarget>().node.arch,
+    ]
+    const right = await world.report(1)
+    const wrong = await world.report(1, { arch: 'aarch64' })
+    expect(await archs()).toEqual(['x86_64', 'x86_64'])
+    // The node is asked for another report.
+    const asked = await registry.poll(1, { target: null, report: wrong })
+    expect(asked).toMatchObject({ report: false })
+    await world.report(1)
+    expect(await archs()).toEqual(['x86_64', 'x86_64'])
+    expect(await registry.poll(1, { target: null, report: right })).toMatchObject({ report: true })
+    for (const errors of [[], [{ member: '/arch', message: 'it is another' }]])
+      await world.report(1, { arch: 'aarch64', errors })
+    expect(await archs()).toEqual(['aarch64', 'aarch64'])
+  })
+
   it('is understood by its server as far as that goes when its agent is from the future', async () => {
     await using world = await testbeds.start()
     const body = { name: 'hello', template: 'tiny', nodes: ['n1'] }
