@@ -50,38 +50,27 @@ export function describeHistory<S extends string>(
   return history
 }
 
-/** How long something was in each state. */
+/** How long something was in each state within a period. */
 export interface Shares<S extends string> {
-  /** Milliseconds by state. Their sum is the length of the period. */
-  readonly inStateMs: ReadonlyMap<S | 'nodata', number>
+  readonly times: readonly { readonly state: S | 'nodata'; readonly ms: number }[]
   /** The milliseconds that are known. */
   readonly knownMs: number
   /** The share of the known time, 0 to 1, spent in the state that serves; null when nothing is known. */
   readonly availability: number | null
 }
 
-/** Adds up how much of intervals was spent in each state. */
-export interface ShareMeter<S extends string> {
-  add(intervals: Iterable<Interval<S | 'nodata'>>): void
-  shares(): Shares<S>
-}
-
-/** Begin to add up. `serving` is the state in which it is available. */
-export function createShareMeter<S extends string>(serving: S): ShareMeter<S> {
-  const inStateMs = new Map<S | 'nodata', number>()
-  let knownMs = 0
+/** Return the shares of a period, of which what `times` lack is not known. `serving` is the state in which it is available. */
+export function sharesOf<S extends string>(
+  times: readonly { readonly state: S | 'nodata'; readonly ms: number }[],
+  { period: { fromMs, toMs }, serving }: { readonly period: Period; readonly serving: NoInfer<S> },
+): Shares<S> {
+  const knownMs = times.reduce((sum, { ms }) => sum + ms, 0)
+  const unknownMs = toMs - fromMs - knownMs
+  const servedMs = times.find(({ state }) => state === serving)?.ms ?? 0
   return {
-    add(intervals) {
-      for (const { fromMs, toMs, state } of intervals) {
-        inStateMs.set(state, (inStateMs.get(state) ?? 0) + toMs - fromMs)
-        if (state !== 'nodata') knownMs += toMs - fromMs
-      }
-    },
-    shares: () => ({
-      inStateMs,
-      knownMs,
-      availability: knownMs === 0 ? null : (inStateMs.get(serving) ?? 0) / knownMs,
-    }),
+    times: unknownMs > 0 ? [...times, { state: 'nodata', ms: unknownMs }] : times,
+    knownMs,
+    availability: knownMs === 0 ? null : servedMs / knownMs,
   }
 }
 

@@ -11,15 +11,15 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type TSchema } from 'typebox'
 import { found } from '../domain/found.ts'
-import { createShareMeter, type Interval, type Period, type Shares } from '../domain/history.ts'
+import { sharesOf, type Interval, type Period, type Shares } from '../domain/history.ts'
 import { AfterQuery } from '../http/endless-list.ts'
 import { addLinks } from '../http/links-header.ts'
 import { answerList } from '../http/list.ts'
 import { defaultPerPage, maxPerPage, readCount } from '../http/pages.ts'
 import { PeriodQuery, readPeriod } from '../http/period.ts'
+import { readNodeTimes, readSliverTimes, type StateTime } from '../registry/read/availability.ts'
 import {
   readNodeHistory,
-  readParts,
   readSliverHistory,
   type HistoryPart,
   type LimitedPeriod,
@@ -61,7 +61,10 @@ export function historyRoutes(app: FastifyInstance, { registry }: RouteContext):
     serving: 'production',
     async find(request) {
       const { id } = await readNode(registry, numericId(request, 'node'))
-      return (period) => readNodeHistory(registry, id, period)
+      return {
+        states: (period) => readNodeHistory(registry, id, period),
+        times: (period) => readNodeTimes(registry, id, period),
+      }
     },
   })
   pastRoutes(app, {
@@ -75,7 +78,10 @@ export function historyRoutes(app: FastifyInstance, { registry }: RouteContext):
     async find({ params }) {
       const { slice, node } = await readSliver(registry, params.id)
       const at = { sliceId: slice.id, nodeId: node.id }
-      return (period) => readSliverHistory(registry, at, period)
+      return {
+        states: (period) => readSliverHistory(registry, at, period),
+        times: (period) => readSliverTimes(registry, at, period),
+      }
     },
   })
   journalRoutes(app, registry)
@@ -124,11 +130,14 @@ interface PastRoutes<S extends string> {
   readonly shares: TSchema
   /** The state in which it is available. */
   readonly serving: NoInfer<S>
-  /** Find what the request names, and return the function that reads its states. */
-  readonly find: (request: PastRequest) => Promise<ReadStates<S>>
+  /** Find what the request names, and return what reads its past. */
+  readonly find: (request: PastRequest) => Promise<Past<S>>
 }
 
-type ReadStates<S extends string> = (period: LimitedPeriod) => Promise<HistoryPart<S>>
+interface Past<S extends string> {
+  readonly states: (period: LimitedPeriod) => Promise<HistoryPart<S>>
+  readonly times: (period: Period) => Promise<readonly StateTime<S>[]>
+}
 
 /** Add the routes of the past of one kind: its states, and how long it was in each. */
 function pastRoutes<S extends string>(app: FastifyInstance, past: PastRoutes<S>): void {
@@ -147,7 +156,7 @@ function pastRoutes<S extends string>(app: FastifyInstance, past: PastRoutes<S>)
     async (request, reply) => {
       const period = readPeriod(request.query)
       const limit = readCount(request.query, 'per_page', defaultPerPage, maxPerPage)
-      const part = await (await find(request))({ ...period, limit })
+      const part = await (await find(request)).states({ ...period, limit })
       if (part.nextMs !== null) linkNext(request, reply, { fromMs: part.nextMs, toMs: period.toMs })
       return part.intervals.map(showInterval)
     },
@@ -165,9 +174,8 @@ function pastRoutes<S extends string>(app: FastifyInstance, past: PastRoutes<S>)
     },
     async (request) => {
       const period = readPeriod(request.query)
-      const meter = createShareMeter<S>(serving)
-      for await (const part of readParts(period, await find(request))) meter.add(part)
-      return { ...showPeriod(period), ...showShares(meter.shares()) }
+      const times = await (await find(request)).times(period)
+      return { ...showPeriod(period), ...showShares(sharesOf<S>(times, { period, serving })) }
     },
   )
 }
@@ -191,9 +199,9 @@ function showInterval<S extends string>({ state, reason, ...period }: Interval<S
   return { ...showPeriod(period), state, reason }
 }
 
-function showShares({ inStateMs, knownMs, availability }: Shares<string>) {
+function showShares({ times, knownMs, availability }: Shares<string>) {
   return {
-    seconds: [...inStateMs].map(([state, ms]) => ({ state, seconds: ms / 1000 })),
+    seconds: times.map(({ state, ms }) => ({ state, seconds: ms / 1000 })),
     known_s: knownMs / 1000,
     availability,
   }

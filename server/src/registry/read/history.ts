@@ -16,8 +16,6 @@ export interface HistoryPart<S extends string> {
   readonly nextMs: number | null
 }
 
-/** The rows of each kind that are read at once for a whole period. */
-const batchSize = 2_000
 /** The fewest rows of each kind that are read at once. */
 const minBatchSize = 100
 
@@ -55,18 +53,6 @@ export async function readSliverHistory(
     period,
   })
   return partOf({ own, hidden, runs: await readRuns(store, period) }, period)
-}
-
-/** Read all states of a period, part by part. */
-export async function* readParts<S extends string>(
-  { fromMs, toMs }: Period,
-  readPart: (period: LimitedPeriod) => Promise<HistoryPart<S>>,
-): AsyncGenerator<readonly Interval<S>[]> {
-  for (let nextMs: number | null = fromMs; nextMs !== null;) {
-    const part: HistoryPart<S> = await readPart({ fromMs: nextMs, toMs, limit: batchSize })
-    yield part.intervals
-    nextMs = part.nextMs
-  }
 }
 
 interface Batch<S extends string> {

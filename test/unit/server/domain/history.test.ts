@@ -1,18 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  createShareMeter,
   describeHistory,
+  sharesOf,
   type Interval,
   type Period,
 } from '../../../../server/src/domain/history.ts'
-
-/** Add up intervals. */
-function measureShares(intervals: readonly Interval<string>[], serving: string) {
-  const meter = createShareMeter(serving)
-  meter.add(intervals)
-  return meter.shares()
-}
 
 /** A second of the model: what is written down while the server runs. */
 interface Second {
@@ -76,22 +69,8 @@ describe('the history of a sliver', () => {
           period.fromMs,
           ...history.slice(0, -1).map(({ toMs }) => toMs),
         ])
-        const { inStateMs, knownMs } = measureShares(history, 'started')
-        const count = (state: string) => expected.filter((each) => each === state).length * 1000
-        for (const state of ['started', 'deployed', 'offline', 'nodata'])
-          expect(inStateMs.get(state) ?? 0).toBe(count(state))
-        expect(knownMs).toBe(expected.length * 1000 - count('nodata'))
       }),
     )
-  })
-
-  it('is the same when it is described in parts', () => {
-    const own = runsOf(['started', 'started', null, 'deployed', 'started'])
-    const records = { own, runs: [{ fromMs: 0, toMs: 4_500 }] }
-    const at = (fromMs: number, toMs: number) => describeHistory(records, { fromMs, toMs })
-    const whole = measureShares(at(0, 5_000), 'started')
-    for (let cutMs = 500; cutMs < 5_000; cutMs += 500)
-      expect(measureShares([...at(0, cutMs), ...at(cutMs, 5_000)], 'started')).toEqual(whole)
   })
 
   it('says why nothing is known', () => {
@@ -109,8 +88,15 @@ describe('the history of a sliver', () => {
     ])
   })
 
-  it('has no availability when nothing is known', () => {
-    const nothing = describeHistory({ own: [], runs: [] }, { fromMs: 0, toMs: 1_000 })
-    expect(measureShares(nothing, 'production')).toMatchObject({ knownMs: 0, availability: null })
+  it('has its availability of what is known', () => {
+    const period = { fromMs: 0, toMs: 1_000 }
+    const shares = (ms: number) =>
+      sharesOf([{ state: 'production', ms }, ...(ms === 0 ? [] : [{ state: 'safe', ms }])], {
+        ...{ period, serving: 'production' },
+      })
+    expect(shares(0)).toMatchObject({ knownMs: 0, availability: null })
+    expect(shares(250)).toMatchObject({ knownMs: 500, availability: 0.5 })
+    expect(shares(250).times.at(-1)).toEqual({ state: 'nodata', ms: 500 })
+    expect(shares(500).times).toHaveLength(2)
   })
 })
