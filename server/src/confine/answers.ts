@@ -1,10 +1,11 @@
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { withSite } from './absolute.ts'
+import { putSite } from '../http/kept-list.ts'
 import { LargeList } from '../http/large-list.ts'
 import { isConfineClient } from './client.ts'
 import { compress } from './compress.ts'
-import { functionAnswers } from './functions.ts'
+import { functionAnswers, type FunctionAnswer } from './functions.ts'
 import { mediaTypeOf } from './media-type.ts'
 import type { ConfineOptions } from './plugin.ts'
 import { askedOf, isOfApi, routeOf } from './request.ts'
@@ -24,8 +25,11 @@ export const confineAnswersPlugin = fp<ConfineOptions>(
     })
     app.addHook('onSend', async (request, reply, payload) => {
       if (!isConfineClient(request) || !isOfApi(request)) return payload
+      const body = Buffer.isBuffer(payload)
+        ? putSite(payload, siteOf(askedOf(request), publicUrl))
+        : (payload ?? describeDone(request, reply))
       setHeaders(request, reply, publicUrl)
-      return compress(request, reply, payload)
+      return compress(request, reply, body)
     })
     return Promise.resolve()
   },
@@ -43,8 +47,8 @@ function present(
   { payload, publicUrl }: Presented,
 ): unknown {
   if (payload === null || reply.statusCode >= 300) return payload
-  const answer = functionAnswers[routeOf(request) ?? '']
-  if (answer !== undefined && request.method === 'POST') {
+  const answer = functionAnswerTo(request)
+  if (answer !== undefined) {
     void reply.code(answer.status).serializer(JSON.stringify)
     return { detail: answer.detail }
   }
@@ -54,6 +58,18 @@ function present(
   return payload instanceof LargeList
     ? payload.map((batch) => show(batch, site))
     : show(payload, site)
+}
+
+function functionAnswerTo(request: FastifyRequest): FunctionAnswer | undefined {
+  return request.method === 'POST' ? functionAnswers[routeOf(request) ?? ''] : undefined
+}
+
+/** Give the answer of a function a text where it has nothing else. */
+function describeDone(request: FastifyRequest, reply: FastifyReply): unknown {
+  const answer = reply.statusCode < 300 ? functionAnswerTo(request) : undefined
+  if (answer === undefined) return undefined
+  void reply.code(answer.status).type('application/json')
+  return JSON.stringify({ detail: answer.detail })
 }
 
 function setHeaders(request: FastifyRequest, reply: FastifyReply, publicUrl: string | null): void {

@@ -10,10 +10,11 @@ import {
 import '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
-import Type from 'typebox'
 import '../mgmt/management.ts'
 import '../telemetry/plugin.ts'
+import type { ListSource } from '../registry/read/list-source.ts'
 import type { RouteContext } from './context.ts'
+import { listRoute } from './list-route.ts'
 
 /** The time for which a result of the database's health check is used, in milliseconds, so that many requests cause one query. */
 const healthHoldsMs = 500
@@ -49,19 +50,13 @@ export function serverRoutes(app: FastifyInstance, context: RouteContext): void 
       } satisfies Base
     },
   )
-  app.get(
-    routes.baseImages,
-    {
-      config: { right: 'read the testbed' },
-      schema: {
-        tags,
-        summary: 'List the images of nodes',
-        response: { 200: Type.Array(BaseImage) },
-      },
-    },
-    // Devices get their images elsewhere until the server builds them.
-    () => [] satisfies BaseImage[],
-  )
+  listRoute(app, {
+    url: routes.baseImages,
+    right: 'read the testbed',
+    tags,
+    summary: 'List the images of nodes',
+    source: noBaseImages,
+  })
   app.get(
     routes.health,
     {
@@ -80,6 +75,15 @@ export function serverRoutes(app: FastifyInstance, context: RouteContext): void 
       return { status: ok ? 'ok' : 'degraded', version, parts } satisfies Health
     },
   )
+}
+
+/** Devices get their images elsewhere until the server builds them. */
+const noBaseImages: ListSource<BaseImage> = {
+  schema: BaseImage,
+  columns: {},
+  count: () => Promise.resolve(0),
+  read: () => Promise.resolve([]),
+  after: () => sql<boolean>`false`,
 }
 
 /** Share one answer among all callers at the same time and for a while after. */

@@ -173,6 +173,9 @@ class Operators(unittest.TestCase):
         # All objects of this class share their log-in.
         self.api.login(username="new@example.org", password="a ladder and a long rope")
         self.assertEqual(self.api.retrieve(user.uri).email, "new@example.org")
+        # Functions that CONFINE does not have answer as its own do.
+        self.assertEqual(self.api.retrieve(group.uri).leave().detail, "You are no member of the group any more")
+        self.assertEqual(len(self.api.retrieve(group.uri).user_roles), len(roles))
 
     def test_an_island_is_made_and_removed(self):
         island = self.api.islands.create(name="north", description="")
