@@ -3,8 +3,10 @@ import { path, routes } from '@community-lab/contract'
 import { startServer, type ServerProcess } from '../support/server-process.ts'
 import { createAsk, type Ask } from './registry/ask.ts'
 import { fillRegistry, sizes, type Filled } from './registry/fill.ts'
+import { printFlood } from './registry/flood.ts'
 import { listReads, measureRead } from './registry/measure-reads.ts'
 import { startReaders } from './registry/readers.ts'
+import { printSlowReaders } from './registry/slow-readers.ts'
 import { formatRounds, median, printTable } from './table.ts'
 
 /** The goals, in milliseconds. */
@@ -20,14 +22,23 @@ const changeEveryMs = 100
  */
 export async function measureRegistry(rounds: number): Promise<void> {
   // The nodes have no agents, and are in production all the same.
-  await using server = await startServer(sizes.nodes, { OFFLINE_AFTER_S: '86400' })
+  await using server = await startServer(sizes.nodes, {
+    OFFLINE_AFTER_S: '86400',
+    LISTEN: '127.0.0.1:0',
+  })
   const ask = createAsk(server.socketPath)
   const beganMs = performance.now()
   const filled = await fillRegistry(server, ask)
   console.log(`filled in ${((performance.now() - beganMs) / 1000).toFixed(0)} s`)
-  await printReads(server, { ask, filled })
-  await printSlice(ask, { filled, rounds })
-  await printEvents(server, { ask, rounds })
+  const parts: Readonly<Record<string, () => Promise<void>>> = {
+    reads: () => printReads(server, { ask, filled }),
+    slow: () => printSlowReaders(server),
+    flood: () => printFlood(server, { ask, filled, port: Number(new URL(server.url).port) }),
+    slice: () => printSlice(ask, { filled, rounds }),
+    events: () => printEvents(server, { ask, rounds }),
+  }
+  const only = process.env['BENCH_PARTS']?.split(',') ?? Object.keys(parts)
+  for (const part of only) await parts[part]?.()
 }
 
 async function printReads(

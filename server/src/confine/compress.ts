@@ -25,7 +25,8 @@ export async function compress(
 ): Promise<unknown> {
   const { right } = request.routeOptions.config
   const isPublic = right !== undefined && rights[right].may === 'anybody'
-  const isText = typeof payload === 'string' && payload.length >= minChars
+  const isText =
+    (typeof payload === 'string' || Buffer.isBuffer(payload)) && payload.length >= minChars
   const isJson = String(reply.getHeader('content-type')).startsWith('application/json')
   if (request.method !== 'GET' || !isPublic || !isJson || !(isText || payload instanceof Readable))
     return payload

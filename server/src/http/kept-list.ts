@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { etagOfText } from '../registry/etag.ts'
 import type { Kept, Page, Version } from '../registry/read/list-source.ts'
 
@@ -12,6 +12,9 @@ export class WrittenList {
     this.etag = etag
   }
 }
+
+/** Stands for the site, the begin of absolute URIs, in kept texts. No text of the database has it, because nobody knows it. */
+export const anySite = `https://${randomUUID()}.invalid`
 
 /** Options of {@link createKeptList}. */
 export interface KeptListOptions<T> {
@@ -117,7 +120,8 @@ const lastSeenMember = '"last_seen_on":'
 
 /** Divide a text at the time when the object was last seen. It is the last member of that name: a property that people named so comes before. */
 function divide(text: string, version: string): Entry {
-  const etag = etagOfText(text)
+  // The site is no part of it: it is another one at each start of the server.
+  const etag = etagOfText(text.replaceAll(anySite, ''))
   const at = text.lastIndexOf(lastSeenMember)
   const from = at + lastSeenMember.length
   const length = at < 0 ? -1 : text.slice(from).search(/[,}]/u)
@@ -133,4 +137,17 @@ function latest(lastSeenOn: string, seenMs: number | null): string {
   if (seenMs === null) return lastSeenOn
   const seen = JSON.stringify(new Date(seenMs).toISOString())
   return lastSeenOn === 'null' || lastSeenOn < seen ? seen : lastSeenOn
+}
+
+/** Put a site into texts that have {@link anySite} in its place. */
+export function putSite(bytes: Buffer, site: string): Buffer {
+  const [sought, replacement] = [Buffer.from(anySite), Buffer.from(site)]
+  const parts: Buffer[] = []
+  let from = 0
+  for (let at = bytes.indexOf(sought); at >= 0; at = bytes.indexOf(sought, from)) {
+    parts.push(bytes.subarray(from, at), replacement)
+    from = at + sought.length
+  }
+  parts.push(bytes.subarray(from))
+  return Buffer.concat(parts)
 }

@@ -114,6 +114,8 @@ function limitStreams(app: FastifyInstance, limits: Limits['streams']): void {
   app.decorateRequest(
     'countAsStream',
     function countAsStream(this: FastifyRequest, reply: FastifyReply) {
+      // A client that has gone while its answer was made: nothing would end the count.
+      if (reply.raw.closed) return
       const address = addressOf(this)
       const { tokenId, userId } = this.principal
       const counted: Counted[] = [{ key: 'server', of: 'server', limit: limits.server }]

@@ -5,19 +5,26 @@ import { fulfils, readFilters, writeOutFilters, type Filter } from '../domain/fi
 import { both, splitFilters, type Condition } from '../postgres/filter.ts'
 import type { ListSource, Page } from '../registry/read/list-source.ts'
 import { answerEndless } from './endless-list.ts'
+import type { HeldTexts } from './held-texts.ts'
 import type { WrittenList } from './kept-list.ts'
 import { LargeList, largeListBatch, prepareLargeReply } from './large-list.ts'
 import './limits.ts'
 import { addLinks } from './links-header.ts'
 import { readConfinePages, readPages, type Pages } from './pages.ts'
 import { batchSize, readAll, readBatches } from './read-all.ts'
-import { endWhenStalled } from './streams.ts'
 
 /** A list, and how it is answered. */
 export interface Answering<T> {
   readonly source: ListSource<T>
-  /** Write a page from the texts of its objects, for clients of this project. CONFINE's get other texts. */
-  readonly readKept?: ((page: Page) => Promise<WrittenList>) | undefined
+  /** The texts of the objects, as the asking client gets them. */
+  readonly kept?: KeptTexts | undefined
+}
+
+/** A list whose objects are kept as texts. */
+export interface KeptTexts {
+  /** Write a page from the texts of its objects. */
+  readonly read: (page: Page) => Promise<WrittenList>
+  readonly held: HeldTexts
 }
 
 /**
@@ -30,7 +37,7 @@ export interface Answering<T> {
 export async function answerList<T>(
   request: FastifyRequest,
   reply: FastifyReply,
-  { source, readKept }: Answering<T>,
+  { source, kept }: Answering<T>,
 ): Promise<readonly T[] | WrittenList | LargeList> {
   const { schema, columns, parameters = [], conditions = {} } = source
   const { endless } = source
@@ -45,11 +52,16 @@ export async function answerList<T>(
   const pages = isConfine ? readConfinePages(query) : readPages(query)
   if (endless !== undefined)
     return answerEndless(request, reply, { source, endless, where, rest, pages })
-  const read = isConfine || readKept === undefined ? source.read.bind(source) : readKept
+  const read = kept?.read ?? source.read.bind(source)
   if (!pages.isPaged) {
     if (isConfine) addPageLinks(request, reply, { page: 1, last: 1 })
-    if (rest.length === 0 && !isConfine && readKept !== undefined)
-      return holdText(request, reply, await readKept({ where }))
+    if (rest.length === 0 && kept !== undefined) {
+      const text = await kept.read({ where })
+      // Without room, it is read while it is sent.
+      return holdText(request, reply, { text, kept })
+        ? text
+        : openLarge(request, reply, { source, where, rest })
+    }
     const small = await readSmall(source, where, rest)
     return small ?? openLarge(request, reply, { source, where, rest })
   }
@@ -65,15 +77,18 @@ export async function answerList<T>(
   return page > last ? [] : read({ where, limit: perPage, offset: (page - 1) * perPage })
 }
 
-/** The longest text that its reader may take as slowly as it likes, in bytes. */
+/** A longer text counts as an open stream of its reader, in bytes. */
 const shortBytes = 1024 * 1024
 
-/** Bound what a text takes of the memory until its reader has it: how many there are at once, and for how long. */
-function holdText(request: FastifyRequest, reply: FastifyReply, list: WrittenList): WrittenList {
-  if (list.bytes.length <= shortBytes) return list
-  request.countAsStream(reply)
-  endWhenStalled(reply.raw)
-  return list
+/** Bound what a text takes of the memory until its reader has it. Returns false when there is no room for it. */
+function holdText(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { text: { bytes }, kept: { held } }: { readonly text: WrittenList; readonly kept: KeptTexts },
+): boolean {
+  if (!held.hold(reply.raw, bytes.length)) return false
+  if (bytes.length > shortBytes) request.countAsStream(reply)
+  return true
 }
 
 /** Read the objects that fulfil the filters; null when they are too many to be in memory for each reader. */

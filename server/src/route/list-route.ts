@@ -2,10 +2,11 @@ import type { FastifyInstance } from 'fastify'
 import Type, { type TSchema } from 'typebox'
 import type { Principal } from '../access/principal.ts'
 import type { RightName } from '../domain/rights.ts'
-import { createKeptList, WrittenList } from '../http/kept-list.ts'
+import { WrittenList } from '../http/kept-list.ts'
 import { linkResource } from '../http/links.ts'
 import { answerList } from '../http/list.ts'
-import type { ListSource, Page } from '../registry/read/list-source.ts'
+import type { ListSource } from '../registry/read/list-source.ts'
+import { createKeptTexts } from './kept-texts.ts'
 
 /** Options of {@link listRoute}. */
 export interface ListRouteOptions<T> {
@@ -34,19 +35,11 @@ export function listRoute<T>(app: FastifyInstance, options: ListRouteOptions<T>)
     ...(querystring === undefined ? {} : { querystring }),
     response: { 200: Type.Array(source.schema) },
   }
-  const kept = 'kept' in source ? source.kept : undefined
-  let readKept: ((page: Page) => Promise<WrittenList>) | undefined
+  const keptTexts = 'kept' in source ? createKeptTexts(source.kept) : undefined
   app.get(url, { config: { right, heavy: true }, schema }, async (request, reply) => {
     const own = 'read' in source ? source : source.listFor(request.principal)
-    // By the same rules as Fastify writes whole answers: a member that the schema does not name never leaves the server.
-    if (kept !== undefined && readKept === undefined) {
-      const write = reply.compileSerializationSchema({ ...source.schema })
-      readKept = createKeptList({
-        kept,
-        write: (object) => write(object as Record<string, unknown>),
-      })
-    }
-    const list = await answerList(request, reply, { source: own, readKept })
+    const kept = keptTexts?.(request, reply)
+    const list = await answerList(request, reply, { source: own, kept })
     if (!(list instanceof WrittenList)) return list
     linkResource(request, reply)
     request.listEtag = list.etag

@@ -7,6 +7,8 @@ import type { Ask } from './ask.ts'
 export interface Read {
   readonly name: string
   readonly url: string
+  /** What the asker accepts; default: what this project's clients do. */
+  readonly accept?: string
 }
 
 /** What a read took. */
@@ -74,6 +76,11 @@ export function listReads(): readonly Read[] {
       url: `${url}?per_page=100`,
     })),
     ...whole.map(([name, url]) => ({ name: `${name}, whole`, url })),
+    ...whole.map(([name, url]) => ({
+      name: `${name}, whole, for CONFINE’s clients`,
+      url,
+      accept: 'application/json',
+    })),
     { name: 'nodes with room', url: `${routes.nodes}?room={}&per_page=100` },
     { name: 'nodes by property', url: `${routes.nodes}?/properties/roof="flat"&per_page=100` },
     { name: 'slivers of a node', url: `${routes.slivers}?/node/id=7` },
@@ -99,13 +106,14 @@ const mostRequests = 300
 /** Measure a read: how much CPU time the server spends on it, again and again. */
 export async function measureRead(
   server: ServerProcess,
-  { name, url }: Read,
+  { name, url, accept }: Read,
   get: (url: string, headers?: Readonly<Record<string, string>>) => ReturnType<Ask>,
 ): Promise<ReadFigures> {
-  let { headers, body } = await get(url)
-  const fresh = await repeat(server, async () => ({ headers, body } = await get(url)))
+  const asked = accept === undefined ? {} : { accept }
+  let { headers, body } = await get(url, asked)
+  const fresh = await repeat(server, async () => ({ headers, body } = await get(url, asked)))
   const etag = headers.etag ?? ''
-  const unchanged = await repeat(server, () => get(url, { 'if-none-match': etag }))
+  const unchanged = await repeat(server, () => get(url, { ...asked, 'if-none-match': etag }))
   return {
     name,
     sizeKiB: body.length / 1024,

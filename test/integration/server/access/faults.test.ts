@@ -1,4 +1,10 @@
-import { path, routes, type AuditEntry, type GroupRequest } from '@community-lab/contract'
+import {
+  path,
+  routes,
+  type AuditEntry,
+  type GroupRequest,
+  type Node,
+} from '@community-lab/contract'
 import { sql } from 'kysely'
 import { describe, expect, it } from 'vitest'
 import { removeOldAudit } from '../../../../server/src/registry/audit-trail.ts'
@@ -116,6 +122,34 @@ describe('a group whose slices have measured', () => {
     const url = `${routes.audit}?/kind="group"&/object_id="${group.id}"`
     const entries = (await world.ask(world.operator, 'GET', url)).json<AuditEntry[]>()
     expect(entries.at(-1)).toMatchObject({ action: 'deleted', object_name: group.name })
+  })
+})
+
+describe('a node on which slivers run', () => {
+  it('stays in its group, also where an operator or a client of CONFINE sends another one', async () => {
+    const ada = await people.aPerson()
+    const group = await people.aGroup(ada, { allow_slices: true, allow_nodes: true })
+    const spec = { name: people.aName(), template: 'tiny', nodes: ['n1'] }
+    const made = await world.ask(ada.token, 'PUT', routes.sliceEnsure, { body: spec })
+    const { slice } = made.json<{ slice: { id: number; uri: string } }>()
+    const node = path(routes.node, { id: 1 })
+    const read = async () => (await world.ask(world.operator, 'GET', node)).json<Node>()
+    const before = await read()
+    expect(before.group.id).not.toBe(group.id)
+    const body = { group: { id: group.id } }
+    const patched = answerOf(world.ask(world.operator, 'PATCH', node, { body }))
+    expect(await patched).toEqual([400, 'LAB_REQUEST_INVALID'])
+    const put = await world.ask(world.operator, 'PUT', node, {
+      body: { ...before, ...body },
+      headers: { accept: 'application/json' },
+    })
+    expect(put.statusCode).toBe(200)
+    expect(await read()).toEqual(before)
+    // A slice stays in its group, too.
+    const moved = { body: { group: before.group } }
+    const refused = answerOf(world.ask(world.operator, 'PATCH', slice.uri, moved))
+    expect(await refused).toEqual([400, 'LAB_REQUEST_INVALID'])
+    await world.ask(ada.token, 'DELETE', slice.uri)
   })
 })
 

@@ -1,6 +1,11 @@
 import { sql } from 'kysely'
 import { describe, expect, it } from 'vitest'
-import { createKeptList, type WrittenList } from '../../../../server/src/http/kept-list.ts'
+import {
+  anySite,
+  createKeptList,
+  putSite,
+  type WrittenList,
+} from '../../../../server/src/http/kept-list.ts'
 
 interface Thing {
   readonly id: number
@@ -50,6 +55,25 @@ describe('a list of kept texts', () => {
     expect(parse(changed)).toEqual(things)
     expect(changed.etag).not.toBe(first.etag)
     expect(read).toEqual([['0', '1', '2'], ['1']])
+  })
+
+  it('has the site of each asker in the place of its own, and an ETag that stays when the server starts again', async () => {
+    const readKept = (prefix: string) =>
+      createKeptList<Thing>({
+        kept: {
+          idOf: ({ id }) => String(id),
+          versions: () => Promise.resolve([{ id: '1', version: '1' }]),
+          read: () => Promise.resolve([{ id: 1, properties: { a: '/x', b: 'ä', c: '/y' } }]),
+        },
+        write: ({ properties }) => {
+          const [a = '', b, c = ''] = Object.values(properties) as string[]
+          return JSON.stringify([prefix + a, b, prefix + c])
+        },
+      })(page)
+    const { bytes, etag } = await readKept(anySite)
+    for (const site of ['http://a', 'https://lab.example:8443/testbed'])
+      expect(putSite(bytes, site).toString()).toBe(`[["${site}/x","ä","${site}/y"]]`)
+    expect((await readKept('')).etag).toBe(etag)
   })
 
   it('takes so many queries as its size needs, not one for each object', async () => {
