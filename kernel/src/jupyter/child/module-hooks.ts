@@ -9,6 +9,7 @@ import {
   writeJsonModule,
   writeWholeJson,
 } from './json-modules.ts'
+import { isMissing } from './missing-modules.ts'
 import { wrapperSuffix, type OwnFiles } from './own-files.ts'
 import { isPath, pathOf } from './specifier.ts'
 
@@ -170,17 +171,4 @@ function builtInModule(
     format: 'module',
     source: `const m = ${module}\nexport default m\nexport const { ${names.join(', ')} } = m\n`,
   }
-}
-
-/** Tell whether an error says that the package itself is missing. Users see other errors, such as that of a path that the package does not export. */
-export function isMissing(error: unknown, id: string): boolean {
-  if (!(error instanceof Error) || !('code' in error)) return false
-  const name = id
-    .split('/')
-    .slice(0, id.startsWith('@') ? 2 : 1)
-    .join('/')
-  return (
-    (error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND') &&
-    error.message.includes(`'${name}`)
-  )
 }

@@ -2,14 +2,9 @@ import { createRequire } from 'node:module'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { CompiledFile, SentFile } from '../compile/compilation.ts'
-import {
-  cellScheme,
-  figurePackage,
-  figureUrl,
-  installModuleHooks,
-  isMissing,
-} from './module-hooks.ts'
+import { cellScheme, figurePackage, figureUrl, installModuleHooks } from './module-hooks.ts'
 import { jsonModule, wholeValue } from './json-modules.ts'
+import { describeUnresolved, isMissing } from './missing-modules.ts'
 import { LoadedPackages } from './loaded-packages.ts'
 import { OwnFiles } from './own-files.ts'
 import { isPath } from './specifier.ts'
@@ -69,6 +64,14 @@ export function createModules(options: ModulesOptions): Modules {
     }
     return own
   }
+  const kernelFiles = [place, fallbackFile]
+  const inWords = <Found>(id: string, find: (id: string) => Found): Found => {
+    try {
+      return find(id)
+    } catch (error) {
+      throw describeUnresolved(error, id, kernelFiles)
+    }
+  }
   const load = (id: string): unknown => {
     if (builtIn.has(id)) return builtIn.get(id)
     const path = files.locate(folder, id)
@@ -89,12 +92,17 @@ export function createModules(options: ModulesOptions): Modules {
       throw error
     }
   }
-  const resolve = (id: string): string => {
+  const find = (id: string): string => {
     const path = files.locate(folder, id)
     return path !== null && files.isOwn(path) ? path : finderOf(id).resolve(id)
   }
+  const resolve = (id: string): string => inWords(id, find)
+  const require = Object.assign((id: string): unknown => inWords(id, load), {
+    resolve,
+    cache: own.cache,
+    main: undefined,
+  })
   const module = { exports: {} }
-  const require = Object.assign(load, { resolve, cache: own.cache, main: undefined })
 
   return {
     words: [require, module, module.exports, folder, place],
@@ -118,9 +126,8 @@ export function createModules(options: ModulesOptions): Modules {
         else files.succeed(path)
         return module
       } catch (error) {
-        if (path === null) throw error
-        files.fail(path)
-        throw error
+        if (path !== null) files.fail(path)
+        throw describeUnresolved(error, id, kernelFiles)
       }
     },
     update: (compiled, paths) => files.update(compiled, paths),

@@ -20,6 +20,7 @@ import { completeAt, inspectAt, isComplete } from './help.ts'
 import { adviceForLine } from './foreign-words.ts'
 import { findJsx } from './jsx.ts'
 import { adviceForQuestion } from './middle-question.ts'
+import { adviceForObject, findUnmeantBlock } from './unmeant-blocks.ts'
 import { findDroppedPromises } from './dropped-promises.ts'
 import { findMisfits } from './misfits.ts'
 
@@ -67,7 +68,12 @@ export class Checker implements CompilerMethods {
     try {
       const found = program.check(slot)
       if (found.length === 0) {
-        const notices = findDroppedPromises(program.program, program.files.pathOf(slot))
+        const path = program.files.pathOf(slot)
+        const file = program.program.getSourceFile(path)
+        const block = file === undefined ? null : findUnmeantBlock(file)
+        const notices = [...findDroppedPromises(program.program, path), block].flatMap(
+          (each) => each ?? [],
+        )
         return { ok: true, cell: this.#emit(number, { slot, text, replaced }), notices }
       }
       const jsx = findJsx(text.source)
@@ -257,7 +263,10 @@ function unionsAmong(program: ts.Program, path: string): Set<string> {
 function adviceFor(source: string, { line, column }: CellPlace): string[] {
   const file = ts.createSourceFile('cell.ts', source, ts.ScriptTarget.Latest, true)
   const at = ts.getPositionOfLineAndCharacter(file, line - 1, column - 1)
-  const advice = adviceForLine(source.split('\n')[line - 1] ?? '') ?? adviceForQuestion(file, at)
+  const advice =
+    adviceForLine(source.split('\n')[line - 1] ?? '') ??
+    adviceForQuestion(file, at) ??
+    adviceForObject(file, at)
   return advice === null ? [] : [advice]
 }
 

@@ -1,10 +1,12 @@
 import ts from 'typescript'
 import type { CellFiles } from './cell-files.ts'
 import type { Complaint } from './compilation.ts'
-import { adviceForLine, adviceForName } from './foreign-words.ts'
+import { adviceForGlobal, adviceForLine, adviceForName } from './foreign-words.ts'
 import { adviceForQuestion } from './middle-question.ts'
+import { adviceForModule } from './missing-module.ts'
 import type { Names } from './names.ts'
 import { nodeAt } from './nodes.ts'
+import { adviceForObject } from './unmeant-blocks.ts'
 
 /** What {@link complaintOf} needs to know. */
 export interface ComplaintOptions {
@@ -42,6 +44,8 @@ export const codes = {
   evolvingUse: 7005,
   /** "Parameter 'x' implicitly has an 'any' type." */
   untypedParameter: 7006,
+  /** "Element implicitly has an 'any' type because type 'typeof globalThis' has no index signature." */
+  untypedGlobal: 7017,
   /** "An export assignment cannot be used in a module with other exported elements." */
   exportAssigned: 2309,
   /** "Unable to resolve signature of class decorator", the same for other decorators, and "Decorators are not valid here." */
@@ -97,13 +101,14 @@ export function complaintOf(
     lines.push('It is a promise. Write `await` before it to wait for its value.')
   const isFollowing = steps.startsWith("';'") || steps.startsWith("')'")
   if (codes.syntax.includes(code) && !isFollowing) lines.push(...maybeList(adviceForLine(line)))
-  if (codes.expected.includes(code)) lines.push(...maybeList(adviceForQuestion(file, start)))
+  if (codes.expected.includes(code))
+    lines.push(...maybeList(adviceForQuestion(file, start) ?? adviceForObject(file, start)))
   if (codes.decorators.includes(code) && !program.getCompilerOptions().experimentalDecorators)
     lines.push(
       'Decorators are those of the standard. For those of before TypeScript 5, set "experimentalDecorators": true in the compilerOptions of a tsconfig.json beside the notebook, and restart the kernel.',
     )
-  if (code === codes.missingModule && /^[^./]/u.test(name) && !name.startsWith('node:'))
-    lines.push(`Is it installed? npm install ${packageOf(name)}`)
+  if (code === codes.missingModule) lines.push(...maybeList(adviceForModule(name)))
+  if (code === codes.untypedGlobal) lines.push(...maybeList(adviceForGlobal(line)))
   return {
     file: slot === null ? relativeTo(folder, file.fileName) : null,
     // The kernel has added the first line of a cell's module, so zero-based lines of the module are 1-based lines of the cell.
@@ -175,11 +180,4 @@ function lineOf(file: ts.SourceFile, line: number): string {
 
 function relativeTo(folder: string, path: string): string {
   return path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path
-}
-
-function packageOf(specifier: string): string {
-  return specifier
-    .split('/')
-    .slice(0, specifier.startsWith('@') ? 2 : 1)
-    .join('/')
 }

@@ -7,6 +7,9 @@ const shell =
 /** Advice for names that other languages, or browsers, have and cells do not. */
 const adviceByName: ReadonlyMap<string, string> = new Map([
   ['print', output],
+  ['$$', output],
+  ['display', "Write: import { show } from '@community-lab/kernel', and show(…)"],
+  ['Deno', 'Cells run in Node, not in Deno.'],
   ['True', 'It is written true.'],
   ['False', 'It is written false.'],
   ['None', 'It is written null, or undefined.'],
@@ -25,10 +28,22 @@ const adviceByName: ReadonlyMap<string, string> = new Map([
 
 /** Give advice for a name that is not found in a line; null when there is none. */
 export function adviceForName(name: string, line: string): string | null {
-  return /^\s*!\s*\w/u.test(line) ? shell : (adviceByName.get(name) ?? null)
+  if (/^\s*!\s*\w/u.test(line)) return shell
+  const [, assigned] = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*=(?![=>])/u.exec(line) ?? []
+  return assigned === name ? declared(name) : (adviceByName.get(name) ?? null)
 }
 
-/** Give advice for a line with a syntax error if it is written as in Python; null otherwise. */
+/** Give advice for a line in which a member of `globalThis` is not known; null when there is none. */
+export function adviceForGlobal(line: string): string | null {
+  const [, name] = /\bglobalThis\.([\p{ID_Start}$_][\p{ID_Continue}$]*)/u.exec(line) ?? []
+  return name === undefined ? null : declared(name)
+}
+
+function declared(name: string): string {
+  return `Write let ${name} = …: all later cells see the variables of a cell.`
+}
+
+/** Give advice for a line with a syntax error if it is written as in Python, or is an import that begins as a declaration; null otherwise. */
 export function adviceForLine(line: string): string | null {
   if (/^\s*#/u.test(line)) return 'A comment begins with //.'
   const [, name, parameters] = /^\s*def\s+(\w+)\s*\(([^)]*)\)/u.exec(line) ?? []
@@ -42,6 +57,10 @@ export function adviceForLine(line: string): string | null {
 }
 
 function adviceForImport(line: string): string | null {
+  const [, imported, place] =
+    /^\s*(?:const|let|var)\s+(.+?)\s+from\s+(["'][^"']+["'])/u.exec(line) ?? []
+  if (imported !== undefined && place !== undefined)
+    return `Write it like this: import ${imported} from ${place}`
   const [, module, as] = /^\s*import\s+([\w.]+)(?:\s+as\s+(\w+))?\s*$/u.exec(line) ?? []
   if (module !== undefined)
     return `Write it like this: import * as ${as ?? module} from '${module}'`
