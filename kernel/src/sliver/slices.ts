@@ -89,7 +89,7 @@ export class Slices {
    * const slice = await lab.slices.ensure('crawl', { template: 'tiny', nodes, data: { 'root/crawl.sh': script, 'root/seeds.txt': seeds } })
    *
    * @throws {@link LabError} LAB_SLICE_WOULD_LOSE, LAB_SLICE_NO_CAPACITY, LAB_SLICE_UNKNOWN_NODE, LAB_SLICE_UNKNOWN_TEMPLATE, LAB_TEMPLATE_NO_VERSION,
-   * LAB_TEMPLATE_NOT_PUBLIC, LAB_SLICE_NODE_NOT_IN_PRODUCTION,
+   * LAB_TEMPLATE_NOT_PUBLIC, LAB_TEMPLATE_UNUSABLE, LAB_SLICE_NODE_NOT_IN_PRODUCTION,
    * LAB_SLICE_ARCH_MISMATCH, LAB_GROUP_QUOTA, LAB_DATA_QUOTA, LAB_ARGUMENT_INVALID, LAB_GROUP_UNCLEAR, LAB_GROUP_NOT_ALLOWED, LAB_AUTH_FORBIDDEN, LAB_REQUEST_INVALID.
    */
   async ensure(name: string, options: SliceOptions): Promise<Slice> {

@@ -124,6 +124,9 @@ it('adds a template of one’s group, which an operator publishes, and removes i
   )
   expect(await run(world.red, 'template', 'show', 'own')).toMatch(/2 +no .*\n +1 +yes/u)
   await run(world.operator, 'template', 'publish', 'own@2')
+  expect(await run(world.red, 'template', 'add', 'own', file)).toMatch(
+    /slices get own@2 unless they name own@1\n$/u,
+  )
   const one = await attempt(world.red, 'template', 'remove', 'own@1')
   expect(one.err).toContain('removing template own@1 deletes its image')
   await run(world.red, 'template', 'remove', 'own@1', '--yes')

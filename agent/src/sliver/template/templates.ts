@@ -11,6 +11,9 @@ import { unpack } from './unpack.ts'
 /** A template as the target state describes it. */
 export type TemplateTarget = NonNullable<SliverTarget['template']>
 
+/** The most of an image with its archive. Debian's full desktop has fewer files, and half as many bytes. A bomb would fill the disk, and wear the device's storage out. */
+const mostOfImage = { files: 500_000, mib: 8192 }
+
 /** Options of {@link createTemplates}. */
 export interface TemplatesOptions {
   /** The folder of the templates, for them alone. */
@@ -129,9 +132,10 @@ export async function openTemplates({ dir, fetchImage }: TemplatesOptions): Prom
       const { name } = template
       const tooFull = (keptMiB: number, isOutOfFiles: boolean): LabError =>
         new LabError('LAB_TEMPLATE_NO_ROOM', { template: name, keptMiB, isOutOfFiles })
-      const tooMany = (most: number): LabError =>
-        new LabError('LAB_TEMPLATE_BROKEN', { template: name, reason: `it has over ${most} files` })
-      using space = await guardSpace(dir, { tooFull, tooMany, ...options })
+      const exceeded = (most: string): LabError =>
+        new LabError('LAB_TEMPLATE_BROKEN', { template: name, reason: `it has over ${most}` })
+      const bounds = { most: mostOfImage, exceeded }
+      using space = await guardSpace(dir, { tooFull, bounds, ...options })
       const { signal } = space
       const found = await download(await fetchImage(uri, signal), archive, signal)
       if (found !== sha256) {

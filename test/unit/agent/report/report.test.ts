@@ -1,4 +1,4 @@
-import { LabError, lendsAll, NodeReport } from '@community-lab/contract'
+import { LabError, lendsAll, NodeReport, type SliverTarget } from '@community-lab/contract'
 import { Value } from 'typebox/value'
 import { expect, it } from 'vitest'
 import { describeFault } from '../../../../agent/src/executor/fault.ts'
@@ -38,6 +38,16 @@ it('tells the whole state of the node and of its slivers', () => {
     { id: '1@1', nr: 1, state: 'started', ssh_host_key: 'ssh-ed25519 AAAA host', errors: [] },
   ])
   expect(Value.Check(NodeReport, { ...made, slivers: [] })).toBe(true)
+})
+
+it('tells which data a sliver was made with, whatever it is to have by now', () => {
+  const data = { uri: '/api/groups/1/data/a', sha256: 'a'.repeat(64), size_bytes: 1 }
+  const made = (configuration: SliverTarget | null) =>
+    report(sources({ current: aCurrent([aStatus({ configuration })]) })).slivers[0]
+  expect(made(aSliverTarget({ data }))).toMatchObject({ data_sha256: data.sha256 })
+  expect(made(aSliverTarget())).toMatchObject({ data_sha256: null })
+  // Earlier agents have not noted it.
+  expect(made(null)).not.toHaveProperty('data_sha256')
 })
 
 it('says of slivers that an earlier agent has started, and of its node, that they keep its protection, and how they get this one', () => {
