@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-unsafe-class-instance-assignment -- commander's functions make instances of its own class */
 import { Command } from 'commander'
 import { expect, it } from 'vitest'
 import { addUserNotifications } from '../../../../server/cli/src/command/user-notifications.ts'
