@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { allocatorVariable } from './allocator.ts'
+import { allocatorSettings } from './allocator.ts'
 import { displayName, kernelName } from './identity.ts'
 
 const checkout = fileURLToPath(new URL('../../../', import.meta.url))
@@ -24,7 +24,7 @@ export function installKernel(kernels: string): string {
     display_name: displayName,
     language: 'typescript',
     interrupt_mode: 'message',
-    env: { [allocatorVariable]: '1' },
+    env: allocatorSettings,
     metadata: { debugger: false },
   }
   writeFileSync(join(folder, 'kernel.json'), `${JSON.stringify(spec, null, 2)}\n`)

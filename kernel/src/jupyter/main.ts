@@ -1,6 +1,6 @@
 import { enableCompileCache } from 'node:module'
 import process from 'node:process'
-import { allocatorVariable } from './allocator.ts'
+import { allocatorSettings } from './allocator.ts'
 import { Compiler } from './compile/compiler.ts'
 
 /*
@@ -9,7 +9,7 @@ import { Compiler } from './compile/compiler.ts'
  */
 enableCompileCache()
 // Cells, and programs that they start, use the C library with its defaults.
-Reflect.deleteProperty(process.env, allocatorVariable)
+for (const name of Object.keys(allocatorSettings)) Reflect.deleteProperty(process.env, name)
 const compiler = new Compiler({ folder: process.cwd(), fallbackFile: import.meta.filename })
 const { fail, serve } = await import('./serve.ts')
 serve(compiler).catch((error: unknown) => {
