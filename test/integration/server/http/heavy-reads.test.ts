@@ -1,6 +1,5 @@
 import { once } from 'node:events'
-import { request } from 'node:http'
-import { setTimeout as delay } from 'node:timers/promises'
+import { request, type IncomingMessage, type ServerResponse } from 'node:http'
 import { acceptOf, path, routes } from '@community-lab/contract'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -34,15 +33,16 @@ it('counts what clients asked for who have gone, until its work ends', async () 
   await db.transaction().execute(async (tx) => {
     await sql`lock table nodes in access exclusive mode`.execute(tx)
     for (let asked = 0; asked < 6; asked++) {
+      const arrived = once(world.app.server, 'request')
       const one = request(`${origin}${routes.nodes}`, { headers: { accept: acceptOf() } })
       one.on('error', () => undefined)
       one.end()
-      await once(one, 'finish')
-      if (asked < atOnce)
-        await eventually(async () => expect(await countWaiting(world)).toBe(asked + 1))
-      else await delay(100)
+      const [, answer] = (await arrived) as [IncomingMessage, ServerResponse]
+      const working = Math.min(asked + 1, atOnce)
+      await eventually(async () => expect(await countWaiting(world)).toBe(working))
+      const left = once(answer, 'close')
       one.destroy()
-      await delay(50)
+      await left
     }
     expect(await countWaiting(world)).toBe(atOnce)
   })
