@@ -46,6 +46,7 @@ import { islandRoutes } from './route/islands.ts'
 import { serverResourceRoutes } from './route/servers.ts'
 import { requestRoutes } from './route/requests.ts'
 import { secretPageRoutes } from './route/secret-pages.ts'
+import { runRoutes } from './route/runs.ts'
 import { serverRoutes } from './route/server.ts'
 import { sliceRoutes } from './route/slices.ts'
 import { sliverRoutes } from './route/slivers.ts'
@@ -254,6 +255,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     hostRoutes(routes, context)
     sliceRoutes(routes, context)
     sliverRoutes(routes, context)
+    runRoutes(routes, context)
     templateRoutes(routes, context)
     dataRoutes(routes, context)
     userRoutes(routes, context)

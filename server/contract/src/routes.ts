@@ -46,6 +46,15 @@ export const routes = {
   sliceReset: '/api/slices/{id}/ctl/reset/',
   /** PUT a data archive: the slivers of the slice have it from their next update on. */
   sliceUploadData: '/api/slices/{id}/ctl/upload-data/',
+  /** GET: the runs of a slice. POST a RunCreate: 201 when it was made, 200 when it existed. */
+  sliceRuns: '/api/slices/{id}/runs/',
+  /** GET: the runs of all slices of the asker's groups. */
+  runs: '/api/runs/',
+  run: '/api/runs/{id}/',
+  /** POST: end it on all slivers. */
+  runCancel: '/api/runs/{id}/ctl/cancel/',
+  /** GET: its RunPrograms. */
+  runPrograms: '/api/runs/{id}/programs/',
   slivers: '/api/slivers/',
   sliver: '/api/slivers/{id}/',
   sliverUpdate: '/api/slivers/{id}/ctl/update/',

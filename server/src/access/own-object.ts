@@ -42,6 +42,7 @@ export async function permitObject(
 /** Return the owner of an object; null when there is no such object. */
 async function findOwner(db: Kysely<Tables>, kind: OwnedKind, id: string): Promise<Owner | null> {
   if (kind === 'sliver') return findOwnerOfSliver(db, id)
+  if (kind === 'run') return findOwnerOfRun(db, id)
   const number = readId(id, kind)
   switch (kind) {
     case 'user': {
@@ -106,6 +107,16 @@ async function findOwnerOfSliver(db: Kysely<Tables>, id: string): Promise<Owner 
     .select('slices.group_id as groupId')
     .where('slivers.slice_id', '=', at.sliceId)
     .where('slivers.node_id', '=', at.nodeId)
+    .executeTakeFirst()
+  return row ?? null
+}
+
+async function findOwnerOfRun(db: Kysely<Tables>, id: string): Promise<Owner | null> {
+  const row = await db
+    .selectFrom('runs')
+    .innerJoin('slices', 'slices.id', 'runs.slice_id')
+    .select('slices.group_id as groupId')
+    .where('runs.id', '=', id.slice(0, 128))
     .executeTakeFirst()
   return row ?? null
 }

@@ -1,7 +1,7 @@
 import type { ChangeEvent } from '@community-lab/contract'
 import { findRefusal, type Asker, type Owner } from './asker.ts'
 
-/** Tell whether a reader gets the events of an object: whether the reader may read the object. `owner` is that of a request. */
+/** Tell whether a reader gets the events of an object: whether the reader may read the object. `owner` is that of a request or a run. */
 export function getsEventsOf(
   kind: ChangeEvent['kind'],
   reader: Asker,
@@ -9,6 +9,7 @@ export function getsEventsOf(
 ): boolean {
   if (kind === 'user') return findRefusal('read users', reader, {}) === null
   if (kind === 'request') return findRefusal('read a request', reader, owner ?? {}) === null
+  if (kind === 'run') return findRefusal('read a run', reader, owner ?? {}) === null
   return true
 }
 

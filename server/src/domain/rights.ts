@@ -16,7 +16,7 @@ export type Party =
 
 /** Kinds of objects that the path of a request names by `{id}`. */
 export type OwnedKind =
-  'node' | 'slice' | 'sliver' | 'group' | 'user' | 'token' | 'request' | 'host' | 'template'
+  'node' | 'slice' | 'sliver' | 'run' | 'group' | 'user' | 'token' | 'request' | 'host' | 'template'
 
 /** An action of requests, and who may do it. */
 export interface Right {
@@ -140,6 +140,12 @@ export const rights = {
   'renew a slice': { may: sliceAdmins, object: 'slice', changes: true },
   'reset a slice': { may: sliceAdmins, object: 'slice', changes: true },
   'remove a slice': { may: sliceAdmins, object: 'slice', changes: true },
+  // Programs and their environments are a group's own, as its samples are.
+  'list runs': { may: people, object: 'none', changes: false },
+  'list a slice’s runs': { may: ['operator', 'member'], object: 'slice', changes: false },
+  'read a run': { may: ['operator', 'member'], object: 'run', changes: false },
+  'start a run': { may: sliceAdmins, object: 'slice', changes: true },
+  'cancel a run': { may: sliceAdmins, object: 'run', changes: true },
   'add a sliver': { may: sliceAdmins, object: 'unnamed', changes: true },
   'change a sliver': { may: sliceAdmins, object: 'sliver', changes: true },
   'update a sliver': { may: sliceAdmins, object: 'sliver', changes: true },

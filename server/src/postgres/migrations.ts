@@ -17,6 +17,7 @@ import { addLastingAudit } from './migration/lasting-audit.ts'
 import { addPasswordResets } from './migration/password-resets.ts'
 import { addPasswords } from './migration/passwords.ts'
 import { addReadiness } from './migration/readiness.ts'
+import { addRuns } from './migration/runs.ts'
 import { refuseSimilarUsers } from './migration/similar-names.ts'
 import { addSliceWarnings } from './migration/slice-warnings.ts'
 import { addTemplateVersions } from './migration/template-versions.ts'
@@ -52,6 +53,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0026-changed-data': { up: addChangedData },
   '0027-unheard-nodes': { up: addUnheardNodes },
   '0028-broken-images': { up: addBrokenImages },
+  '0029-runs': { up: addRuns },
 }
 
 // Migrations use raw SQL, because they must not change with today's types.

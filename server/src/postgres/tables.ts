@@ -13,6 +13,7 @@ import type {
   Quotas,
   ResourceRequest,
   Role,
+  RunReport,
   ServerApi,
   SliceSetState,
   SliverReport,
@@ -22,6 +23,7 @@ import type {
 } from '@community-lab/contract'
 import type { Readiness } from '../domain/readiness.ts'
 import type { MailTable, NotifiedTable } from './mail-tables.ts'
+import type { RunPartTable, RunTable } from './run-tables.ts'
 
 // JSON columns are written as text. Otherwise pg would convert arrays to PostgreSQL's arrays.
 type Json<T extends object> = JSONColumnType<T>
@@ -47,6 +49,8 @@ export interface Tables {
   readonly slices: SliceTable
   readonly slice_owners: SliceOwnerTable
   readonly slivers: SliverTable
+  readonly runs: RunTable
+  readonly run_parts: RunPartTable
   readonly events: EventTable
   readonly counters: CounterTable
   readonly invitations: InvitationTable
@@ -160,8 +164,10 @@ export interface NodeTable {
   last_seen_on: Date | null
   /** The last contact before a time of which the node has told nothing yet; null: it has told everything. */
   unheard_since: Date | null
-  /** The last report of the node, without its slivers. */
-  report: NullableJson<Omit<NodeReport, 'slivers'>>
+  /** The last report of the node, without its slivers and their runs. */
+  report: NullableJson<Omit<NodeReport, 'slivers' | 'runs'>>
+  /** The runs in that report; null: its agent knows of no runs. */
+  run_reports: NullableJson<RunReport[]>
 }
 
 export interface EnrollmentTable {
@@ -304,7 +310,7 @@ export interface EventTable {
   object_id: string
   object: NullableJson<object>
   /** Whom the event is for: those who may read an object of this group and user; null: its kind says it. */
-  owner: NullableJson<{ readonly groupId: number; readonly userId: number }>
+  owner: NullableJson<{ readonly groupId: number; readonly userId: number | null }>
 }
 
 /** The audit trail: who changed what. Rows are only added. */

@@ -13,7 +13,8 @@ import type { EventObject, Readers } from './read/readers.ts'
 /** Whom an event is for, where it is not for everybody: those who may read an object of this group and user. */
 export interface EventOwner {
   readonly groupId: number
-  readonly userId: number
+  /** null: no user owns it. */
+  readonly userId: number | null
 }
 
 /** An object that was made, changed or deleted. */
@@ -85,8 +86,8 @@ interface NewEvent extends Note {
 }
 
 function ownerOf(object: EventObject): { readonly owner: EventOwner } | null {
-  if (!('decided_by' in object)) return null
-  return { owner: { groupId: object.group.id, userId: object.user.id } }
+  if ('decided_by' in object) return { owner: { groupId: object.group.id, userId: object.user.id } }
+  return 'parts' in object ? { owner: { groupId: object.group.id, userId: null } } : null
 }
 
 function describeIncident(incident: Incident): NewEvent {

@@ -7,6 +7,8 @@ import {
   routes,
   sliverId,
   type NodeTarget,
+  type PlacedProgram,
+  type RunTarget,
 } from '@community-lab/contract'
 import { sql } from 'kysely'
 import { probeTarget, type TargetTemplate } from '../domain/probe.ts'
@@ -31,6 +33,7 @@ export async function readNodeTargets(
         .where('id', '=', sql<number>`any(${nodeIds}::int[])`)
         .execute()
       const slivers = await readTargetSlivers(tx, nodeIds)
+      const runs = Map.groupBy(await readTargetRuns(tx, nodeIds), (run) => run.node_id)
       const groupIds = [...new Set(slivers.map((sliver) => sliver.group_id))]
       const users = await tx
         .selectFrom('users')
@@ -67,6 +70,7 @@ export async function readNodeTargets(
               ),
               ...(probes.get(node.id) ?? []),
             ],
+            runs: (runs.get(node.id) ?? []).map(showRun),
           },
         ]),
       )
@@ -104,6 +108,39 @@ async function readProbeTemplates(tx: Db): Promise<readonly TargetTemplate[]> {
     ...row,
     image_uri: path(routes.templateImage, { id: row.id, version }),
   }))
+}
+
+type TargetRun = Awaited<ReturnType<typeof readTargetRuns>>[number]
+
+/** Read the runs of slivers that have not ended. */
+function readTargetRuns(tx: Db, nodeIds: readonly number[]) {
+  return tx
+    .selectFrom('run_parts')
+    .innerJoin('runs', 'runs.id', 'run_parts.run_id')
+    .select(['node_id', 'run_id', 'slice_id', 'slice_instance_sn', 'instance_sn'])
+    .select(['start_at', 'limit_ms', 'cancelled_on'])
+    .select(sql<PlacedProgram>`runs.programs -> run_parts.program`.as('program'))
+    .where('node_id', '=', sql<number>`any(${nodeIds}::int[])`)
+    .where('run_parts.state', '!=', 'ended')
+    .orderBy('created_on')
+    .orderBy('run_id')
+    .execute()
+}
+
+function showRun(run: TargetRun): RunTarget {
+  const { on: _on, ...program } = run.program
+  const isCancelled = run.cancelled_on !== null
+  return {
+    id: run.run_id,
+    sliver: sliverId(run.slice_id, run.node_id),
+    slice_instance_sn: run.slice_instance_sn,
+    instance_sn: run.instance_sn,
+    // A program that must not run need not be sent.
+    program: isCancelled ? {} : program,
+    start_at: run.start_at?.toISOString() ?? null,
+    limit_ms: run.limit_ms,
+    is_cancelled: isCancelled,
+  }
 }
 
 type TargetSliver = Awaited<ReturnType<typeof readTargetSlivers>>[number]

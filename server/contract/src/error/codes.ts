@@ -8,6 +8,7 @@ import { kernelCodes } from './kernel-codes.ts'
 import { managementCodes } from './management-codes.ts'
 import { processCodes } from './process-codes.ts'
 import { requestCodes } from './request-codes.ts'
+import { runCodes } from './run-codes.ts'
 import { telemetryCodes } from './telemetry-codes.ts'
 import { testbedCodes } from './testbed-codes.ts'
 import { uploadCodes } from './upload-codes.ts'
@@ -19,6 +20,7 @@ export const errorCodes = {
   ...testbedCodes,
   ...dataCodes,
   ...uploadCodes,
+  ...runCodes,
   ...groupCodes,
   ...telemetryCodes,
   ...processCodes,

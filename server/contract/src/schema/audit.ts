@@ -7,6 +7,7 @@ export const AuditKind = Type.Enum([
   'node',
   'slice',
   'sliver',
+  'run',
   'template',
   'user',
   'group',

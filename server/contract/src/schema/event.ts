@@ -3,18 +3,20 @@ import { nullable, Time } from './common.ts'
 import { Node } from './node.ts'
 import { Group, GroupRequest, User } from './party.ts'
 import { Host, Island, Server } from './place.ts'
+import { Run } from './run.ts'
 import { Slice } from './slice.ts'
 import { Sliver } from './sliver.ts'
 import { Template } from './template.ts'
 
 /**
  * The kinds of changes. `incident`: something that an operator should look at, such as a node that announces the subnet of another one. Events of a `user` are for readers with
- * a user's token, and those of a `request` for its user, for admins of its group and for operators.
+ * a user's token, those of a `request` for its user, for admins of its group and for operators, and those of a `run` for members of its group and for operators.
  */
 export const EventKind = Type.Enum([
   'node',
   'slice',
   'sliver',
+  'run',
   'template',
   'server',
   'island',
@@ -51,6 +53,7 @@ export const ChangeEvent = Type.Object(
         Node,
         Slice,
         Sliver,
+        Run,
         Template,
         Server,
         Island,

@@ -16,6 +16,7 @@ import {
 } from './common.ts'
 import { CommunityEntry, IslandInput, MgmtNet } from './place.ts'
 import { Lends, LendsPatch, NodeLending } from './lends.ts'
+import { RunReport } from './run.ts'
 import { SliverReport } from './sliver.ts'
 
 export const Arch = Type.Enum(archs)
@@ -148,6 +149,8 @@ export const NodeReport = Type.Object(
     lending: Type.Optional(NodeLending),
     errors: Type.Array(MemberError, { maxItems: 100 }),
     slivers: Type.Array(SliverReport, { maxItems: 200 }),
+    /** The runs in its target, and others that have not ended. */
+    runs: Type.Optional(Type.Array(RunReport, { maxItems: 1000 })),
   },
   { $id: 'NodeReport' },
 )

@@ -3,6 +3,7 @@ import { NodeSetState, SliceSetState } from '../state.ts'
 import { nullable, ResourceRequest, Sha256 } from './common.ts'
 import { Lends } from './lends.ts'
 import { Arch } from './node.ts'
+import { RunTarget } from './run.ts'
 import { SliverInterface } from './sliver.ts'
 
 /** The target state of one sliver, with everything that its agent needs to reach it. */
@@ -53,6 +54,8 @@ export const NodeTarget = Type.Object(
     }),
     testbed: Type.Object({ mgmt_ipv6_prefix: Type.String(), sliver_mac_prefix: Type.Integer() }),
     slivers: Type.Array(SliverTarget),
+    /** The runs of its slivers that have not ended. */
+    runs: Type.Optional(Type.Array(RunTarget)),
   },
   { $id: 'NodeTarget' },
 )

@@ -5,6 +5,7 @@ import type {
   Host,
   Island,
   Node,
+  Run,
   Server,
   Slice,
   Sliver,
@@ -14,6 +15,7 @@ import type {
 import { readGroups, readRequests, readUsers } from './access.ts'
 import { readNodes } from './nodes.ts'
 import { readHosts, readIslands, readServers } from './places.ts'
+import { readRuns, type RunSelection } from './runs.ts'
 import type { Db, Selection, SliverSelection, Surroundings } from './selection.ts'
 import { readSlices } from './slices.ts'
 import { readSlivers } from './slivers.ts'
@@ -21,7 +23,7 @@ import { readTemplates } from './templates.ts'
 
 /** An object whose changes are events. */
 export type EventObject =
-  Node | Slice | Sliver | Template | Server | Island | Host | Group | User | GroupRequest
+  Node | Slice | Sliver | Run | Template | Server | Island | Host | Group | User | GroupRequest
 
 /** The key of an object in an event. */
 export interface EventKey {
@@ -34,6 +36,8 @@ export interface Readers {
   nodes(db: Db, selection?: Selection): Promise<Node[]>
   slices(db: Db, selection?: Selection): Promise<Slice[]>
   slivers(db: Db, selection?: SliverSelection): Promise<Sliver[]>
+  /** The newest first. */
+  runs(db: Db, selection?: RunSelection): Promise<Run[]>
   templates(db: Db, selection?: Selection): Promise<Template[]>
   servers(db: Db, selection?: Selection): Promise<Server[]>
   islands(db: Db, selection?: Selection): Promise<Island[]>
@@ -55,6 +59,7 @@ export function createReaders(surroundings: Surroundings): Readers {
     nodes: (db, selection) => readNodes(db, surroundings, selection),
     slices: (db, selection) => readSlices(db, selection),
     slivers: (db, selection) => readSlivers(db, surroundings, selection),
+    runs: (db, selection) => readRuns(db, selection),
     templates: (db, selection) => readTemplates(db, selection),
     servers: (db, selection) => readServers(db, surroundings, selection),
     islands: (db, selection) => readIslands(db, selection),
@@ -68,8 +73,8 @@ export function createReaders(surroundings: Surroundings): Readers {
         if (kind === 'incident') continue
         const ids = keys.map(({ id }) => id)
         const objects: readonly EventObject[] =
-          kind === 'sliver'
-            ? await readers.slivers(db, { ids })
+          kind === 'sliver' || kind === 'run'
+            ? await readers[`${kind}s`](db, { ids })
             : await readers[`${kind}s`](db, { ids: ids.map(Number) })
         for (const object of objects) found.set(`${kind} ${object.id}`, object)
       }

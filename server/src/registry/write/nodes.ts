@@ -16,6 +16,7 @@ import { requireAllowed } from './group-rules.ts'
 import { chooseIsland } from './islands.ts'
 import { lockAdmission } from './admission.ts'
 import { lockRow } from './lock-row.ts'
+import { endPartsOf } from './run-parts.ts'
 import { revokeTokens } from './revoke-tokens.ts'
 
 /** Register a node of a group. The node is in `debug` until it is enrolled. @throws {@link LabError} LAB_NAME_TAKEN, LAB_GROUP_NOT_ALLOWED. */
@@ -143,6 +144,7 @@ export async function deleteNode(
     for (const { slice_id: sliceId } of slivers) {
       change.note('sliver', 'deleted', sliverId(sliceId, id))
       change.note('slice', 'updated', sliceId)
+      await endPartsOf(change, { sliceId, nodeIds: [id] })
     }
     await revokeTokens(change, { nodeId: id })
     await change.tx.deleteFrom('nodes').where('id', '=', id).execute()

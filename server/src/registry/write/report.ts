@@ -21,6 +21,7 @@ import type { Change } from '../change.ts'
 import type { RegistryStore } from '../store.ts'
 import { noteImage } from './broken-images.ts'
 import { lockNode } from './nodes.ts'
+import { applyRuns } from './run-parts.ts'
 
 /** What a node reports. */
 export interface Reported {
@@ -42,7 +43,7 @@ export async function applyReport(
 ): Promise<'settled' | 'asked again'> {
   return store.change(async (change) => {
     const node = await lockNode(store, change, nodeId)
-    const { slivers, ...own } = report
+    const { slivers, runs, ...own } = report
     const row = await change.tx
       .selectFrom('nodes')
       .select(['report', 'readiness', 'arch'])
@@ -58,6 +59,7 @@ export async function applyReport(
         last_seen_on: new Date(),
         arch,
         ...(changed ? { state: own.state, report: JSON.stringify(own) } : {}),
+        run_reports: runs === undefined ? null : JSON.stringify(runs),
         ...(node.state === own.state
           ? {}
           : { state_changed_on: new Date(), state_reason: describeErrors(own.errors) }),
@@ -74,6 +76,7 @@ export async function applyReport(
       .where('used_pubkey', 'is not', null)
       .execute()
     const outcomes = await applySlivers(change, nodeId, { slivers, unheardSince })
+    await applyRuns(change, nodeId, runs ?? [])
     const now = new Date()
     const next = noteProbe(
       noteOutcomes(row.readiness, outcomes, now),

@@ -231,6 +231,17 @@ export async function removeSlice(change: Change, id: number): Promise<void> {
     change.note('node', 'updated', nodeId)
     change.target(nodeId)
   }
-  await change.tx.deleteFrom('slices').where('id', '=', id).execute()
+  const runs = await change.tx
+    .deleteFrom('runs')
+    .where('slice_id', '=', id)
+    .returning('id')
+    .execute()
+  const [gone] = await change.tx
+    .deleteFrom('slices')
+    .where('id', '=', id)
+    .returning('group_id')
+    .execute()
+  const owner = { groupId: gone?.group_id ?? 0, userId: null }
+  for (const run of runs) change.note('run', 'deleted', run.id, owner)
   change.note('slice', 'deleted', id)
 }

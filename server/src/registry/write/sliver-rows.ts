@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { sliverId, type SliceSetState } from '@community-lab/contract'
 import type { Change } from '../change.ts'
+import { endPartsOf } from './run-parts.ts'
 
 /** Slivers of one slice. */
 export interface SliverPlaces {
@@ -48,6 +49,7 @@ export async function removeSlivers(change: Change, slivers: SliverPlaces): Prom
     update slices set default_instance_sn = greatest(
       default_instance_sn, (select max(instance_sn) + 1 from removed))
     where id = ${sliceId}`.execute(change.tx)
+  await endPartsOf(change, slivers)
   noteSlivers(change, slivers, 'deleted')
 }
 

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { NodeReport, SliverReport } from '@community-lab/contract'
+import type { NodeReport, RunReport, SliverReport } from '@community-lab/contract'
 import { etagOf } from '../etag.ts'
 import type { Db } from '../read/selection.ts'
 
@@ -8,7 +8,9 @@ export interface StoredReport {
   readonly state: string
   /** The node's processor, as the registry has it. */
   readonly arch: string
-  readonly report: Omit<NodeReport, 'slivers'> | null
+  readonly report: Omit<NodeReport, 'slivers' | 'runs'> | null
+  /** The runs that it reports; null: none are in its report. */
+  readonly runs: readonly RunReport[] | null
   /** The slivers that the node is to have, with the last report of each. */
   readonly slivers: readonly {
     readonly state: string
@@ -28,13 +30,8 @@ export async function readStoredReports(
     .leftJoin('enrollments', (join) =>
       join.onRef('node_id', '=', 'nodes.id').on('used_pubkey', 'is not', null),
     )
-    .select([
-      'nodes.id',
-      'nodes.state',
-      'nodes.arch',
-      'nodes.report',
-      'enrollments.node_id as secret_of',
-    ])
+    .select(['nodes.id', 'nodes.state', 'nodes.arch', 'nodes.report', 'nodes.run_reports'])
+    .select('enrollments.node_id as secret_of')
     .where('nodes.id', '=', sql<number>`any(${nodeIds}::int[])`)
     .execute()
   const slivers = await db
@@ -44,9 +41,9 @@ export async function readStoredReports(
     .execute()
   const byNode = Map.groupBy(slivers, (sliver) => sliver.node_id)
   return new Map(
-    nodes.map(({ id, state, arch, report, secret_of: secretOf }) => [
+    nodes.map(({ id, state, arch, report, run_reports: runs, secret_of: secretOf }) => [
       id,
-      { state, arch, report, slivers: byNode.get(id) ?? [], hasSecret: secretOf !== null },
+      { state, arch, report, runs, slivers: byNode.get(id) ?? [], hasSecret: secretOf !== null },
     ]),
   )
 }
@@ -62,12 +59,17 @@ export function storedEtag({
   state,
   arch,
   report,
+  runs,
   slivers,
   hasSecret,
 }: StoredReport): string | null {
   if (report === null || hasSecret || state !== report.state || arch !== report.arch) return null
   if (slivers.some((sliver) => sliver.state !== (sliver.report?.state ?? 'unknown'))) return null
-  return reportEtag({ ...report, slivers: slivers.flatMap((sliver) => sliver.report ?? []) })
+  return reportEtag({
+    ...report,
+    ...(runs === null ? {} : { runs: [...runs] }),
+    slivers: slivers.flatMap((sliver) => sliver.report ?? []),
+  })
 }
 
 function sortMembers(value: unknown): unknown {

@@ -26,6 +26,7 @@ const red = { id: 2 }
 const gzip = { 'content-type': 'application/gzip' }
 const key = { auth_token: 'ssh-ed25519 AAAA me' }
 const both = ['PATCH', 'PUT'] as const
+const aRun = { name: 'asked', programs: [{ on: [1], argv: ['true'] }] }
 
 const reads: readonly Case[] = [
   routes.base,
@@ -33,6 +34,7 @@ const reads: readonly Case[] = [
   routes.templates,
   routes.slices,
   routes.slivers,
+  routes.runs,
   routes.servers,
   routes.islands,
   routes.hosts,
@@ -295,6 +297,14 @@ const things: readonly Case[] = [
   },
 ]
 
+const runs: readonly Case[] = [
+  { method: 'GET', route: routes.sliceRuns, id: 1 },
+  { method: 'POST', route: routes.sliceRuns, id: 1, body: aRun },
+  { method: 'GET', route: routes.run, spare: 'run' },
+  { method: 'GET', route: routes.runPrograms, spare: 'run' },
+  { method: 'POST', route: routes.runCancel, spare: 'run' },
+]
+
 const data: readonly Case[] = [
   { method: 'GET', route: routes.groupData, id: 2 },
   { method: 'PUT', route: routes.groupData, id: 2, body: image, headers: gzip },
@@ -320,4 +330,11 @@ const data: readonly Case[] = [
 ]
 
 /** Every operation of the API but streams and files of samples, events and enrolment, which are tested where they are made. */
-export const cases: readonly Case[] = [...reads, ...readsOfOne, ...people, ...data, ...things]
+export const cases: readonly Case[] = [
+  ...reads,
+  ...readsOfOne,
+  ...people,
+  ...runs,
+  ...data,
+  ...things,
+]

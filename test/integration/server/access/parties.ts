@@ -32,6 +32,7 @@ export type Spare =
   | 'node'
   | 'slice'
   | 'sliver'
+  | 'run'
   | 'template'
   | 'server'
   | 'island'
@@ -205,6 +206,12 @@ export async function startParties(testbeds: Testbeds): Promise<PartiesWorld> {
           await sql`insert into slivers (slice_id, node_id, description, properties, resources, state)
             values (${slice}, 1, '', '{}', '[]', 'unknown')`.execute(db)
           return `${slice}@1`
+        }
+        case 'run': {
+          const id = `${name}-20260101T000000Z-000000000000`
+          await sql`insert into runs (id, slice_id, name, programs)
+            values (${id}, 1, ${name}, '[]')`.execute(db)
+          return id
         }
         case 'server':
         case 'island':

@@ -1,0 +1,35 @@
+import { code } from './define.ts'
+
+/** Codes of runs. */
+export const runCodes = {
+  LAB_RUN_EXISTS: code<{ slice: string; run: string; member: string }>(
+    409,
+    false,
+    (d) =>
+      `slice ${d.slice} has a run ${d.run} already, and its ${d.member} differs; choose another name, or ask for the same again`,
+  ),
+  LAB_RUN_TOO_MANY: code<{ slice: string; limit: number; open: readonly string[] }>(
+    409,
+    false,
+    (d) =>
+      `slice ${d.slice} has ${d.limit} runs that have not ended, the most that it may have: ${d.open.join(', ')}; wait for one of them, or cancel it`,
+  ),
+  LAB_RUN_TOO_LARGE: code<{ run: string; bytes: number; limitBytes: number }>(
+    422,
+    false,
+    (d) =>
+      `the programs of run ${d.run} have ${d.bytes} bytes, and may have ${d.limitBytes} beside those of the slice's other runs that have not ended; put what is large into the data archive of the slice`,
+  ),
+  LAB_RUN_UNKNOWN: code<{ run: string; found: readonly string[] }>(
+    0,
+    false,
+    (d) =>
+      `no run that you can read has the name ${JSON.stringify(d.run)} (the latest: ${d.found.join(', ') || 'none'}); check the name, or whether its slice was released`,
+  ),
+  LAB_RUN_AMBIGUOUS: code<{ run: string; slices: readonly string[] }>(
+    0,
+    false,
+    (d) =>
+      `slices ${d.slices.join(', ')} each have a run ${d.run}; name the slice: lab.runs.get(name, { slice })`,
+  ),
+} as const

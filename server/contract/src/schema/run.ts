@@ -1,0 +1,192 @@
+import Type, { type Static } from 'typebox'
+import { Counter, Id, InputTime, nullable, Ref, SliverRef, Time } from './common.ts'
+
+/** The most programs of one run. */
+export const maxRunPrograms = 16
+/** The most UTF-8 bytes of the programs of one run: scripts, arguments and environments. Its nodes get them with their targets. */
+export const maxRunBytes = 65_536
+/** The most bytes of the programs of all runs of one slice that have not ended. */
+export const maxOpenRunBytes = 2 * maxRunBytes
+/** The most runs of one slice that have neither ended nor been cancelled. */
+export const maxOpenRuns = 8
+/** The most runs of one slice that have not ended, also when they were cancelled: a node that is off has not ended them. */
+export const maxUnendedRuns = 64
+/** The most ended runs of one slice that are kept. The oldest go first. Their samples and outputs stay. */
+export const maxEndedRuns = 200
+/** The most bytes of output of one run on one sliver that are kept: the first ones. What comes later is counted. */
+export const maxOutputBytes = 1024 * 1024
+/** The measurement of the output of runs. A row has a part of it: see {@link OutputRow}. */
+export const runOutputMeasurement = 'run_output'
+/** The longest limit of a run's time, in milliseconds: 30 days. */
+export const maxRunMs = 30 * 86_400_000
+
+/** The name of a run, which is unique within its slice: letters, digits, dot, hyphen and underscore. */
+export const RunName = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', maxLength: 64 })
+
+/** The id of a run: its name, the time when it was made and six random digits. It is never used again, also not by a server that was restored from a backup. */
+export const RunId = Type.String({
+  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}$',
+  maxLength: 128,
+})
+
+const text = Type.String({ maxLength: 32_768, pattern: '^[^\\u0000]*$' })
+
+/**
+ * A program. It has either a `script`, which is a shell script or names another interpreter in its first line (`#!`), or the `argv` of a program in the sliver.
+ * `args` are the arguments of the script. The program runs as root of the sliver.
+ */
+export const RunProgram = Type.Object(
+  {
+    script: Type.Optional(
+      Type.String({ minLength: 1, maxLength: maxRunBytes, pattern: '^[^\\u0000]*$' }),
+    ),
+    argv: Type.Optional(Type.Array(text, { minItems: 1, maxItems: 256 })),
+    args: Type.Optional(Type.Array(text, { maxItems: 256 })),
+    env: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' }), text, {
+        maxProperties: 100,
+        additionalProperties: false,
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type RunProgram = Static<typeof RunProgram>
+
+/** A program, and the slivers of the slice that run it, by the ids of their nodes. A sliver runs one program of a run. */
+export const PlacedProgram = Type.Object(
+  {
+    ...RunProgram.properties,
+    on: Type.Array(Id, { minItems: 1, maxItems: 1000, uniqueItems: true }),
+  },
+  { additionalProperties: false },
+)
+export type PlacedProgram = Static<typeof PlacedProgram>
+
+/** Start a run. Made again with the same name and the same members, it is the same run. */
+export const RunCreate = Type.Object(
+  {
+    name: RunName,
+    programs: Type.Array(PlacedProgram, { minItems: 1, maxItems: maxRunPrograms }),
+    /** When it starts on all slivers, by the clocks of their nodes; null: as soon as each node knows of it. */
+    start_at: Type.Optional(nullable(InputTime)),
+    /** It is ended after this time, in milliseconds from its start on each sliver; null: not by time. */
+    limit_ms: Type.Optional(nullable(Type.Integer({ minimum: 1000, maximum: maxRunMs }))),
+  },
+  { additionalProperties: false },
+)
+export type RunCreate = Static<typeof RunCreate>
+
+/** The state of a run on one sliver. `waiting`: it has not begun there. */
+export const RunState = Type.Enum(['waiting', 'running', 'ended'] as const)
+export type RunState = Static<typeof RunState>
+
+/**
+ * Why a run has ended on a sliver. `exited`: the program ended by itself, or something in the sliver ended it. `limit`: its time was over. `cancelled`: a user
+ * cancelled it. `sliver_ended`: the sliver ended, and the program with it. `reset`: the sliver that it was for was reset or updated before it began. `removed`:
+ * the sliver was removed. `failed`: the node could not start it; `message` says why. `lost`: the process that watched the program was killed, or the node lost
+ * its power; the exit status is not known.
+ */
+export const RunReason = Type.Enum([
+  'exited',
+  'limit',
+  'cancelled',
+  'sliver_ended',
+  'reset',
+  'removed',
+  'failed',
+  'lost',
+] as const)
+export type RunReason = Static<typeof RunReason>
+
+/** What is known of a run on one sliver. */
+export const runOutcome = {
+  state: RunState,
+  /** By the clock of the node; null: it did not begin. */
+  started_on: nullable(InputTime),
+  /** null: it has not ended, or nobody knows when. */
+  ended_on: nullable(InputTime),
+  /** null: it has not ended by itself, or is not known. */
+  exit_code: nullable(Type.Integer({ minimum: 0, maximum: 255 })),
+  /** The number of the signal that has ended it; null: none. */
+  signal: nullable(Type.Integer({ minimum: 1, maximum: 64 })),
+  reason: nullable(RunReason),
+  message: nullable(Type.String({ maxLength: 1024 })),
+  /** How many bytes of its output are kept. */
+  output_bytes: Type.Integer({ minimum: 0, maximum: 2 ** 53 - 1 }),
+  /** How many more it has written. */
+  lost_bytes: Type.Integer({ minimum: 0, maximum: 2 ** 53 - 1 }),
+  /** Whether a row of `run_end` follows its last sample. */
+  is_told: Type.Boolean(),
+}
+
+/** What a node reports of a run on one of its slivers. */
+export const RunReport = Type.Object({
+  id: RunId,
+  sliver: Type.String({ maxLength: 32 }),
+  ...runOutcome,
+})
+export type RunReport = Static<typeof RunReport>
+
+/** A run on one sliver. */
+export const RunPart = Type.Object({
+  sliver: SliverRef,
+  node: Type.Object({ uri: Type.String(), id: Type.Integer(), name: nullable(Type.String()) }),
+  /** The index of its program in {@link RunPrograms}. */
+  program: Type.Integer(),
+  ...runOutcome,
+})
+export type RunPart = Static<typeof RunPart>
+
+/** A run: programs on slivers of a slice, and what became of them. It goes on without whoever started it. Members of the slice's group and operators can read it. */
+export const Run = Type.Object(
+  {
+    uri: Type.String(),
+    id: Type.String(),
+    name: Type.String(),
+    slice: Ref,
+    group: Ref,
+    created_by: nullable(Ref),
+    created_on: Time,
+    start_at: nullable(Time),
+    limit_ms: nullable(Type.Integer()),
+    cancelled_on: nullable(Time),
+    /** When the last of its parts had ended, by the clock of the server; null: not all have. */
+    ended_on: nullable(Time),
+    parts: Type.Array(RunPart),
+  },
+  { $id: 'Run' },
+)
+export type Run = Static<typeof Run>
+
+/** The programs of a run. */
+export const RunPrograms = Type.Object(
+  {
+    run: Type.Object({ uri: Type.String(), id: Type.String() }),
+    programs: Type.Array(PlacedProgram),
+  },
+  { $id: 'RunPrograms' },
+)
+export type RunPrograms = Static<typeof RunPrograms>
+
+/** The target of a run on one sliver of a node. */
+export const RunTarget = Type.Object({
+  id: RunId,
+  sliver: Type.String(),
+  /** It belongs to this instance of the sliver. */
+  slice_instance_sn: Counter,
+  instance_sn: Counter,
+  program: RunProgram,
+  start_at: nullable(InputTime),
+  limit_ms: nullable(Type.Integer({ minimum: 1, maximum: maxRunMs })),
+  is_cancelled: Type.Boolean(),
+})
+export type RunTarget = Static<typeof RunTarget>
+
+/** A row of {@link runOutputMeasurement}, besides `run` and `sliver`: the bytes from `at_byte` on, as `text`, or as `base64` where they are no UTF-8. */
+export const OutputRow = Type.Object({
+  at_byte: Type.Integer(),
+  text: Type.Optional(nullable(Type.String())),
+  base64: Type.Optional(nullable(Type.String())),
+})
+export type OutputRow = Static<typeof OutputRow>
