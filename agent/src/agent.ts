@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { machine } from 'node:os'
+import { join } from 'node:path'
 import {
   archOf,
   lendsAll,
@@ -15,7 +16,7 @@ import { systemClock } from './loop/clock.ts'
 import type { Log } from './loop/log.ts'
 import { createLoop } from './loop/loop.ts'
 import { openLoopStore } from './loop/store.ts'
-import { collect, openMeasuring, samplesDisk } from './measurement/measuring.ts'
+import { collect, measureFolder, openMeasuring, samplesDisk } from './measurement/measuring.ts'
 import { createUplink } from './measurement/measurement.ts'
 import type { Identity } from './mgmt/identity.ts'
 import { startManagementNetwork, type ManagementNetwork } from './mgmt/network.ts'
@@ -23,6 +24,7 @@ import { watchOwner } from './owner/setting.ts'
 import { createLending } from './plan/lending.ts'
 import { createNodeProblems } from './report/problems.ts'
 import { limitOffer, limitTo, offerResources, readHostResources } from './report/resources.ts'
+import { openRuns } from './run/node-runs.ts'
 import { createServerClient, type ServerClient } from './server/client.ts'
 import { rebootWith } from './reboot.ts'
 import { openSlivers } from './sliver/node-slivers.ts'
@@ -149,11 +151,23 @@ async function work(
   }
   const owner = await watchOwner(dataDir)
   ending.defer(() => owner.close())
+  const runs = await openRuns({
+    dir: join(dataDir, 'runs'),
+    slivers,
+    spool,
+    measureDir: (id) => measureFolder(dataDir, id),
+    problems,
+    clock: systemClock,
+    dateMs: Date.now,
+    log,
+    onChange: () => reportSoon(),
+  })
   const loop = await createLoop({
     server: client,
     owner,
     poll: (has) => uplink.poll(has),
     slivers,
+    runs,
     store: await openLoopStore(dataDir, problems),
     facts: {
       softVersion: version,
@@ -200,6 +214,7 @@ async function work(
   const intervalMs = healthIntervalS * 1000
   const parts = [
     loop.run(either),
+    runs.run(either),
     // This runs beside the loop, so that a catcher that does not answer delays nothing else.
     measuring.keep(slivers, either),
     collect({ spool, slivers, dataDir, intervalMs, log, signal: either }),

@@ -1,5 +1,6 @@
 import { LabError, type Capabilities, type SliverTarget } from '@community-lab/contract'
 import type { SliverStage, SliverStatus, UnreadableSliver } from '../../agent/src/plan/observed.ts'
+import type { ProgramStart } from '../../agent/src/sliver/program.ts'
 import type { Slivers } from '../../agent/src/sliver/slivers.ts'
 
 const stages = ['registered', 'allocated', 'deployed', 'started'] as const
@@ -86,6 +87,11 @@ export class FakeSlivers implements Slivers {
   remove(id: string): Promise<void> {
     this.#slivers.delete(id)
     return Promise.resolve()
+  }
+
+  prepareProgram(id: string): Promise<ProgramStart> {
+    const { pid } = this.#require(id, 'started')
+    return Promise.resolve({ command: ['true'], cgroup: null, procs: [], firstPid: pid ?? 0 })
   }
 
   lend(): Promise<void> {

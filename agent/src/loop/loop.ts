@@ -13,6 +13,7 @@ import type { NodeWanted } from '../plan/wanted.ts'
 import type { NodeProblems } from '../report/problems.ts'
 import { report, type NodeFacts, type ReportedResource } from '../report/report.ts'
 import { limitOffer } from '../report/resources.ts'
+import type { NodeRuns } from '../run/node-runs.ts'
 import type { ServerClient } from '../server/client.ts'
 import type { Slivers } from '../sliver/slivers.ts'
 import type { Clock } from './clock.ts'
@@ -29,6 +30,8 @@ export interface LoopOptions {
   /** Polls over the node's stream if it is open; null: it is not. */
   readonly poll: Poll
   readonly slivers: Slivers
+  /** The runs of the slivers. */
+  readonly runs: Pick<NodeRuns, 'setTarget' | 'look' | 'reports'>
   readonly store: LoopStore
   readonly facts: NodeFacts
   /** Who the node is, from its enrolment. */
@@ -71,7 +74,7 @@ const lookEveryMs = 5_000
 
 /** Make the loop. It reads the last target from the disk and works towards it before it asks the server, which may not be reachable. */
 export async function createLoop(options: LoopOptions): Promise<Loop> {
-  const { server, slivers, store, lending, problems, owner, clock, log, pollMs } = options
+  const { server, slivers, runs, store, lending, problems, owner, clock, log, pollMs } = options
   const known = await store.loadTarget()
   const kept = await store.loadBoot()
   // Without a file, the last requested reboot counts as done: an unneeded restart costs more than a reboot that has to be requested again.
@@ -137,7 +140,10 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
     clock,
     log,
     onStep: () => reporter.noteStep(),
-    onProgress: () => reporter.reportSoon(),
+    onProgress() {
+      runs.look()
+      reporter.reportSoon()
+    },
   })
   const reporter = createReporter({
     async makeReport() {
@@ -152,6 +158,7 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
         failures,
         resources,
         lending: lending.describe(offered),
+        runs: runs.reports(),
         errors,
       })
     },
@@ -243,7 +250,9 @@ export async function createLoop(options: LoopOptions): Promise<Loop> {
   /** Work towards a target as far as what the node lends now, its owner, and its own checks allow. */
   function aim(wanted: NodeWanted): void {
     const allowed = holdByOwner(lending.limitTarget(wanted), owner.setting)
-    reconciler.setTarget(holdByChecks(allowed, faults))
+    const held = holdByChecks(allowed, faults)
+    reconciler.setTarget(held)
+    runs.setTarget(held)
   }
 
   /** Report what the owner has set, and work towards the target as far as it allows. */

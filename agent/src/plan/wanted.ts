@@ -7,6 +7,7 @@ import {
   NodeTarget,
   parseSliverId,
   ResourceRequest,
+  RunTarget,
   SliverInterface,
   SliverTarget,
   type MemberError,
@@ -26,6 +27,8 @@ export interface NodeWanted {
   /** The first 16 bits of slivers' MAC addresses. */
   readonly sliverMacPrefix: number
   readonly slivers: readonly SliverTarget[]
+  /** The runs of its slivers that have not ended; null: the server knows of no runs. */
+  readonly runs: readonly RunTarget[] | null
   readonly notices: readonly Notice[]
   /** What this agent does not understand of the node itself. */
   readonly nodeNotices: readonly MemberError[]
@@ -55,6 +58,7 @@ const Wanted = Type.Object({
     }),
   ),
   slivers: Type.Array(Type.Unknown()),
+  runs: Type.Optional(Type.Array(Type.Unknown())),
 })
 const interfaceTypes: readonly unknown[] = SliverInterface.properties.type.enum
 const archs: readonly unknown[] = Arch.enum
@@ -83,7 +87,13 @@ export function readWanted(document: unknown): NodeWanted | string {
   const { arch = null, ...node } = document.node
   const mgmtPrefix = document.testbed?.mgmt_ipv6_prefix ?? null
   const about = { node, arch, mgmtPrefix, lends, sliverMacPrefix }
-  return { ...about, slivers, notices, nodeNotices: unknown }
+  const runs = document.runs?.flatMap(readRun) ?? null
+  return { ...about, slivers, runs, notices, nodeNotices: unknown }
+}
+
+/** Read a run. One that this agent does not understand is not started. */
+function readRun(found: unknown): readonly RunTarget[] {
+  return Value.Check(RunTarget, found) && parseSliverId(found.sliver) !== null ? [found] : []
 }
 
 /** Read the limits of the registry, each by itself. One that this agent does not understand has an error, and does not hold. */

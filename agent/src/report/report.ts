@@ -6,6 +6,7 @@ import {
   type NodeLending,
   type NodeReport,
   type NodeReportedState,
+  type RunReport,
   type SliverReport,
   type SliverState,
   type SliverTarget,
@@ -41,6 +42,7 @@ export interface ReportSources {
   readonly failures: Failures
   readonly resources: readonly ReportedResource[]
   readonly lending: NodeLending
+  readonly runs: readonly RunReport[]
   /** Errors of the node other than those of its slivers. */
   readonly errors: readonly MemberError[]
 }
@@ -64,6 +66,7 @@ export function report(sources: ReportSources): NodeReport {
     capabilities: { ...facts.capabilities, lacks: facts.capabilities.lacks.map(boundSentence) },
     resources: [...sources.resources],
     lending: sources.lending,
+    runs: [...sources.runs],
     errors: boundErrors(
       [
         ...capabilityErrors(facts.capabilities),

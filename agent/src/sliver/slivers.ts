@@ -1,4 +1,5 @@
 import type { Capabilities, MemberError, SliverTarget } from '@community-lab/contract'
+import type { ProgramStart, SliverProgram } from './program.ts'
 import type { SliverStatus, UnreadableSliver } from '../plan/observed.ts'
 
 /**
@@ -31,6 +32,8 @@ export interface Slivers {
   undeploy(id: string, sliceInstanceSn: number, signal: AbortSignal): Promise<void>
   /** Remove it completely, whatever its stage. */
   remove(id: string, signal: AbortSignal): Promise<void>
+  /** Make ready what starts a program in a running sliver. @throws {@link LabError} LAB_SLIVER_STAGE when it does not run, LAB_SLIVER_NO_RUNTIME. */
+  prepareProgram(id: string, program: SliverProgram): Promise<ProgramStart>
   /** Hold all slivers together to what the node lends now: their bandwidth (Mbit/s in each direction; null: not limited), and by `check` the rest. */
   lend(mbps: number | null): Promise<void>
   /** Compare now what was set on the host with what is there, and mend it. This also happens by event and every few seconds. */

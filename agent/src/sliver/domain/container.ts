@@ -64,20 +64,7 @@ export function containerConfiguration(plan: ContainerPlan): object {
     ociVersion: '1.0.2',
     hostname: plan.hostname,
     root: { path: plan.rootPath, readonly: false },
-    process: {
-      terminal: false,
-      cwd: '/',
-      user: { uid: 0, gid: 0 },
-      args: plan.args,
-      env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root'],
-      noNewPrivileges: true,
-      oomScoreAdj,
-      capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
-      rlimits: [
-        { type: 'RLIMIT_CORE', soft: plan.coreLimit, hard: plan.coreLimit },
-        { type: 'RLIMIT_NOFILE', soft: openFiles, hard: openFiles },
-      ],
-    },
+    process: processConfiguration(plan),
     mounts: [...systemMounts, ...plan.bound.map(bind)],
     ...(plan.seccompProgram === null
       ? {}
@@ -91,6 +78,32 @@ export function containerConfiguration(plan: ContainerPlan): object {
       maskedPaths: maskedPaths.split(' '),
       readonlyPaths: readonlyPaths.split(' '),
     },
+  }
+}
+
+/** Make the configuration of a process in a container. Source: OCI runtime specification 1.0.2, config.md. */
+export function processConfiguration({
+  args,
+  env = [],
+  coreLimit,
+}: Pick<ContainerPlan, 'args' | 'coreLimit'> & { readonly env?: readonly string[] }): object {
+  return {
+    terminal: false,
+    cwd: '/',
+    user: { uid: 0, gid: 0 },
+    args,
+    env: [
+      'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      'HOME=/root',
+      ...env,
+    ],
+    noNewPrivileges: true,
+    oomScoreAdj,
+    capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+    rlimits: [
+      { type: 'RLIMIT_CORE', soft: coreLimit, hard: coreLimit },
+      { type: 'RLIMIT_NOFILE', soft: openFiles, hard: openFiles },
+    ],
   }
 }
 

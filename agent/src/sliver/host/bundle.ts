@@ -72,6 +72,18 @@ export function withoutCgroups(hidesCgroups: boolean, argv: readonly string[]): 
   return [...privately, 'sh', '-c', `set -e\n${hideCgroups}\nexec "$@"`, 'sh', ...argv]
 }
 
+/**
+ * Return the argv that runs a command where the root of bundles exists as an empty folder. runc enters the folder from which a container was made before it
+ * enters the container. Source: runc 1.1, libcontainer, commandTemplate.
+ */
+export function withEmptyRoot(
+  { bundle, root }: BundlePlaces,
+  argv: readonly string[],
+): readonly string[] {
+  const mount = `mount -t tmpfs -o mode=755,size=64k community-lab ${bundle}`
+  return [...privately, 'sh', '-c', `set -e\n${mount}\nmkdir ${root}\nexec "$@"`, 'sh', ...argv]
+}
+
 /** Tell whether this process is in the initial user namespace. In another one, disks cannot be mounted, and overlays cannot write `trusted.` attributes. */
 export async function isInitialUserNamespace(): Promise<boolean> {
   const map = await readFile('/proc/self/uid_map', 'utf8')

@@ -24,6 +24,8 @@ export interface Cgroups {
   countOomKills(name: string): Promise<number>
   /** Compare a sliver's limits with the settings of its cgroups, and repair those that differ. Returns a description of each that somebody else has changed. */
   mend(name: string, limits: Limits): Promise<readonly string[]>
+  /** Make the cgroup of a run below those of its sliver. It has no limits of its own; those of the sliver hold. */
+  createRun(name: string, runId: string): Promise<RunCgroup>
   /** Kill the processes in a sliver's cgroups, and remove the cgroups, including those that a runtime has made. Idempotent. */
   remove(name: string): Promise<void>
   /**
@@ -31,6 +33,18 @@ export interface Cgroups {
    * @throws any other error; then it is not known.
    */
   probe(): Promise<string | null>
+}
+
+/** The cgroup of a run. */
+export interface RunCgroup {
+  readonly folder: string
+  /** The files into which the pid of a process is written, so that it is in the cgroups of the sliver and of the run. */
+  readonly procs: readonly string[]
+}
+
+/** Kill the processes in a run's cgroup, and remove it. Idempotent. */
+export function removeRunCgroup(folder: string): Promise<void> {
+  return removeTree(folder)
 }
 
 const root = '/sys/fs/cgroup'
@@ -117,6 +131,16 @@ function createCgroups(parent: string, version: 1 | 2): Cgroups {
         await write(path, value)
       }
       return differing
+    },
+    async createRun(name, runId) {
+      const own = Object.values(folders(name))
+      // On hosts with both versions, that of version 2 has no limits. It is used because the kernel kills all of its processes at the same time.
+      const isBoth = version === 1 && (await hasFile(join(root, 'unified', 'cgroup.procs')))
+      const parent = isBoth ? join(root, 'unified', path(name)) : folderOf('pids', name)
+      const folder = join(parent, `run-${runId}`)
+      await mkdir(folder, { recursive: true })
+      const others = own.filter((one) => one !== parent)
+      return { folder, procs: [...others, folder].map((one) => join(one, 'cgroup.procs')) }
     },
     async remove(name) {
       const hierarchies = version === 2 ? [''] : await readdir(root).catch(ifMissing([]))

@@ -2,7 +2,13 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '@community-lab/contract'
 import { exists, isAbsent } from '../../errno.ts'
-import { withoutCgroups, withBundleMounts, type Bundle, type BundlePlaces } from './bundle.ts'
+import {
+  withEmptyRoot,
+  withoutCgroups,
+  withBundleMounts,
+  type Bundle,
+  type BundlePlaces,
+} from './bundle.ts'
 import { reasonOf, runCommand } from './command.ts'
 import { identifyProcess, type ProcessIdentity } from './process.ts'
 
@@ -21,12 +27,22 @@ export interface OciRuntime {
   create(name: string, bundle: Bundle, signal: AbortSignal): Promise<number>
   /** Let a container run its first program. */
   start(name: string, signal: AbortSignal): Promise<void>
+  /** Return the command that starts a process in a container from its description, writes its pid into a file, and leaves it to its caller's subreaper. */
+  execCommand(name: string, files: ExecFiles): readonly string[]
   /** List the names of all containers that were created and not destroyed. */
   names(): Promise<readonly string[]>
   /** Find the first process of a container, if it runs. */
   find(name: string): Promise<ProcessIdentity | null>
   /** Kill a container, and delete its state. Idempotent. */
   destroy(name: string): Promise<void>
+}
+
+/** The files of a process that is started in a running container. */
+export interface ExecFiles {
+  /** What to run: a `process` of the OCI runtime specification, as JSON. */
+  readonly process: string
+  readonly pid: string
+  readonly log: string
 }
 
 /** Options of {@link createRuntime}. */
@@ -88,6 +104,11 @@ export function createRuntime(options: RuntimeOptions): OciRuntime {
     async start(name, signal) {
       // A runtime does not read cgroups when it starts a container. Source: crun, libcrun_container_start; runc, its own start.
       await runCommand(argv('start', name), { signal })
+    },
+    execCommand(name, { process, pid, log }) {
+      const exec = ['exec', '--detach', '--pid-file', pid, '--process', process, name]
+      const command = argv('--log', log, ...exec)
+      return hidesCgroups ? withoutCgroups(true, command) : withEmptyRoot(places, command)
     },
     async names() {
       return readdir(stateDir).catch((error: unknown) => {

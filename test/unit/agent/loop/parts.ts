@@ -18,6 +18,7 @@ export function loopOptions(
 ): LoopOptions {
   return {
     poll: () => Promise.resolve(null),
+    runs: { setTarget: () => undefined, look: () => undefined, reports: () => [] },
     store: emptyStore,
     facts: {
       softVersion: '1',

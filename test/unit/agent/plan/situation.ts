@@ -43,6 +43,7 @@ export const aTarget = (
   sliverMacPrefix: 0x06ab,
   lends: lendsAll,
   slivers,
+  runs: [],
   notices: [],
   nodeNotices: [],
 })

@@ -24,6 +24,7 @@ const sources = (changes: Partial<ReportSources> = {}): ReportSources => ({
   failures: new Map(),
   resources: offerResources({ memory: 1000, disk: 4000, cpu: 200, processes: 1000 }),
   lending: { device: lendsAll, time_zone: 'UTC', is_open: true, opens: null },
+  runs: [],
   errors: [],
   ...changes,
 })

@@ -3,12 +3,15 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { LabError, lendsAll, type LentAmounts, type SliverTarget } from '@community-lab/contract'
+import { systemClock } from '../../../../../agent/src/loop/clock.ts'
 import { describeFault } from '../../../../../agent/src/executor/fault.ts'
 import { samplesDisk } from '../../../../../agent/src/measurement/measuring.ts'
 import { createSliverStreams } from '../../../../../agent/src/measurement/catcher/sliver-streams.ts'
 import { openSpool } from '../../../../../agent/src/measurement/spool/file-spool.ts'
 import { createNodeProblems } from '../../../../../agent/src/report/problems.ts'
 import { limitOffer, offerResources } from '../../../../../agent/src/report/resources.ts'
+import type { NodeWanted } from '../../../../../agent/src/plan/wanted.ts'
+import { openRuns } from '../../../../../agent/src/run/node-runs.ts'
 import { openSlivers } from '../../../../../agent/src/sliver/node-slivers.ts'
 import type { Answer, AgentSettings, Call } from './protocol.ts'
 
@@ -47,6 +50,20 @@ const slivers = await openSlivers({
   onProblem: (id, error) => tell({ kind: 'problem', id, message: String(error) }),
   signal,
 })
+const runs = await openRuns({
+  dir: join(dataDir, 'runs'),
+  slivers,
+  spool,
+  measureDir: (id) => join(dataDir, 'measure', id),
+  problems,
+  clock: systemClock,
+  dateMs: Date.now,
+  log: { debug() {}, info() {}, warn() {}, error() {} },
+  onChange: () => undefined,
+})
+runs
+  .run(signal)
+  .catch((error: unknown) => tell({ kind: 'problem', id: 'runs', message: String(error) }))
 slivers.onEnded((id) => tell({ kind: 'ended', id }))
 
 const calls = {
@@ -65,6 +82,11 @@ const calls = {
   },
   unreadable: () => slivers.unreadable(),
   problems: () => Promise.resolve(problems.list()),
+  aim(target: NodeWanted) {
+    runs.setTarget(target)
+    return Promise.resolve()
+  },
+  runs: () => Promise.resolve(runs.reports()),
   async samples(count: number) {
     while (spool.syncedSeq < count) await delay(5)
     return spool.read(1, 1000)

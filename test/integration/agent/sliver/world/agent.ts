@@ -2,7 +2,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
-import type { Capabilities, MemberError, SampleRecord, SliverTarget } from '@community-lab/contract'
+import type {
+  Capabilities,
+  MemberError,
+  RunReport,
+  SampleRecord,
+  SliverTarget,
+} from '@community-lab/contract'
 import type { SliverStatus, UnreadableSliver } from '../../../../../agent/src/plan/observed.ts'
 import type { Place } from '../../../../support/place.ts'
 import { mgmtPrefix, publicPrefix, sliverMacPrefix, type Machine } from './machine.ts'
@@ -14,7 +20,7 @@ export interface TestAgent extends AsyncDisposable {
   readonly settings: AgentSettings
   /** Call a method with a target or an id. */
   call(
-    name: Exclude<CallName, 'list' | 'unreadable' | 'problems' | 'samples'>,
+    name: Exclude<CallName, 'list' | 'unreadable' | 'problems' | 'samples' | 'runs'>,
     ...args: readonly unknown[]
   ): Promise<void>
   /** Call a method that is to fail; returns how it did. */
@@ -28,6 +34,8 @@ export interface TestAgent extends AsyncDisposable {
   problems(): Promise<readonly MemberError[]>
   /** The samples that slivers have written, once there are so many. */
   samples(count: number): Promise<readonly SampleRecord[]>
+  /** What it reports of runs. */
+  runs(): Promise<readonly RunReport[]>
   /** Settles when it has told that this sliver ended by itself. */
   ended(id: string): Promise<void>
   /** What it has found changed on its host and mended, so far. */
@@ -127,6 +135,7 @@ export async function startAgent(
     list,
     unreadable: async () => (await value('unreadable')) as readonly UnreadableSliver[],
     problems: async () => (await value('problems')) as readonly MemberError[],
+    runs: async () => (await value('runs')) as readonly RunReport[],
     findings,
     sliver,
     kill,

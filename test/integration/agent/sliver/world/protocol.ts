@@ -32,6 +32,8 @@ export type CallName =
   | 'list'
   | 'unreadable'
   | 'problems'
+  | 'aim'
+  | 'runs'
   | 'samples'
 
 /** What it says. */

@@ -1,0 +1,287 @@
+use strict;
+use warnings;
+use Fcntl qw(:DEFAULT :flock);
+use IO::Handle;
+use POSIX ();
+
+# The supervisor of one run in one sliver. It outlives the agent that has started it, and needs nothing from it: it starts the program at its time, keeps its
+# output, ends it when its time is over or when it is cancelled, and writes down how it has ended. The agent reads these files when it likes.
+#
+# Arguments: the run's folder; its id; when it starts (microseconds since the epoch; 0: at once); after how many microseconds it is ended (0: never); how many
+# bytes of its output are kept; the sliver's FIFO of samples; the numbers of clock_gettime(2) and prctl(2); the run's cgroup (empty: none); the files in which a
+# process is entered into cgroups; '--'; and the command that starts the program in the sliver and leaves it to this process. The program must wait for a line
+# on its standard input before it begins. Its pid is in the file 'pid' then.
+#
+# Files in the run's folder:
+#   lock       locked while a supervisor runs
+#   state      lines that are only added, each on the disk before what it tells of happens, or after it has:
+#                supervisor PID START BOOT   this process, with its start in ticks since the boot with this id
+#                started PID START           the program, which waits to be let run, and its start in ticks
+#                begun TIME                  the program is about to be let run, at this time in microseconds. From now on it is never started again
+#                ended TIME CODE SIGNAL REASON BYTES LOST TOLD
+#                                            how it has ended; '-' stands for no code or signal. REASON: exited, limit, cancelled or sliver_ended. BYTES of
+#                                            its output are in 'output', and LOST were not kept. TOLD is 1 when the line 'run_end' is in the FIFO
+#                failed MESSAGE              it could not be started
+#              A line without a newline at its end was not written completely, and counts as absent.
+#   output     what the program has written, standard output and standard error as they came
+#   first      the pid of the sliver's first process. The agent writes it
+#   cancel     exists when the run is to be ended. The agent makes it, and then sends SIGTERM
+#
+# A supervisor that is killed leaves the program running without anybody who reads its output. The agent finds that, and ends it by its cgroup.
+
+my ($dir, $run, $start_us, $limit_us, $max_output, $fifo, $clock, $prctl, $cgroup, @rest) = @ARGV;
+my @procs;
+while (@rest) {
+  my $next = shift @rest;
+  last if $next eq '--';
+  push(@procs, $next);
+}
+my @command = @rest;
+# How long a program may take to end after SIGTERM, in microseconds; and how long to wait for its last output, and for room in the FIFO.
+my ($grace_us, $drain_us) = (2000000, 5000000);
+use constant PR_SET_CHILD_SUBREAPER => 36;
+
+sub clock_us {
+  my ($which) = @_;
+  my $time = "\0" x 16;
+  syscall($clock, $which, $time);
+  my ($s, $ns) = unpack('l!2', $time);
+  return $s * 1000000 + int($ns / 1000);
+}
+sub now_us { return clock_us(0) }
+sub monotonic_us { return clock_us(1) }
+
+sub read_file {
+  my ($path) = @_;
+  open(my $file, '<', $path) or return '';
+  local $/;
+  return scalar(<$file>) // '';
+}
+
+sysopen(my $lock, "$dir/lock", O_RDWR | O_CREAT, 0600) or die "lock: $!\n";
+flock($lock, LOCK_EX | LOCK_NB) or exit 3;
+my $before = read_file("$dir/state");
+exit 4 if $before =~ /^(?:begun|ended|failed) .*\n/m;
+sysopen(my $state, "$dir/state", O_WRONLY | O_APPEND | O_CREAT, 0600) or die "state: $!\n";
+my $needs_newline = $before ne '' && $before !~ /\n\z/;
+
+# Add a line to the state. Returns whether it is on the disk.
+sub note {
+  my $line = join(' ', @_) . "\n";
+  $line = "\n$line" if $needs_newline;
+  my $written = syswrite($state, $line) // 0;
+  $needs_newline = $written != length $line;
+  return !$needs_newline && on_disk($state);
+}
+sub on_disk {
+  my ($file) = @_;
+  return $file->sync // 0;
+}
+
+my $stat = read_file("/proc/$$/stat");
+my $ticks = (split(' ', substr($stat, rindex($stat, ')') + 2)))[19];
+my $boot = read_file('/proc/sys/kernel/random/boot_id');
+chomp $boot;
+note('supervisor', $$, $ticks, $boot) or die "state: $!\n";
+my $stop = 0;
+$SIG{TERM} = sub { $stop = 1 };
+$SIG{PIPE} = $SIG{HUP} = $SIG{INT} = 'IGNORE';
+# A child that ends interrupts the wait for output.
+$SIG{CHLD} = sub { };
+# The program becomes a child of this process when the command that has started it ends.
+syscall($prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 or die "prctl: $!\n";
+
+# Enter a process into the cgroups of the sliver and of the run.
+sub enter {
+  my ($pid) = @_;
+  for my $path (@procs) {
+    sysopen(my $file, $path, O_WRONLY) or return "$path: $!";
+    defined syswrite($file, $pid) or return "$path: $!";
+  }
+  return '';
+}
+
+my $main = 0;
+# Send a signal to all processes of the run.
+sub signal_all {
+  my ($signal) = @_;
+  if ($cgroup eq '') {
+    kill($signal, -$main) if $main;
+    return;
+  }
+  if ($signal eq 'KILL' && sysopen(my $file, "$cgroup/cgroup.kill", O_WRONLY)) {
+    return if defined syswrite($file, '1');
+  }
+  kill($signal, $_) for grep { $_ > 1 } split(/\n/, read_file("$cgroup/cgroup.procs"));
+}
+
+pipe(my $output, my $output_in) or die "pipe: $!\n";
+pipe(my $input, my $release) or die "pipe: $!\n";
+unlink("$dir/pid", "$dir/runtime.log");
+my $starter = fork() // die "fork: $!\n";
+if ($starter == 0) {
+  $SIG{$_} = 'DEFAULT' for qw(TERM PIPE HUP INT CHLD);
+  open(STDIN, '<&', $input);
+  open(STDOUT, '>&', $output_in);
+  open(STDERR, '>&', $output_in);
+  my $failure = enter($$);
+  if ($failure ne '') {
+    open(my $log, '>', "$dir/runtime.log");
+    print $log "$failure\n";
+    close($log);
+    POSIX::_exit(125);
+  }
+  # When the host has no memory left, programs of slivers end first.
+  if (sysopen(my $score, '/proc/self/oom_score_adj', O_WRONLY)) { syswrite($score, '1000') }
+  close($_) for $output, $release, $lock, $state;
+  exec { $command[0] } @command or POSIX::_exit(126);
+}
+close($_) for $output_in, $input;
+# The agent waits for this line.
+syswrite(STDOUT, "ready\n");
+open(STDIN, '<', '/dev/null');
+open(STDOUT, '>', '/dev/null');
+open(STDERR, '>', '/dev/null');
+
+sysopen(my $kept, "$dir/output", O_WRONLY | O_APPEND | O_CREAT, 0600) or die "output: $!\n";
+my ($bytes, $lost, $is_open) = (-s $kept // 0, 0, 1);
+
+# Read output, and keep as much of it as there may be.
+sub take_output {
+  my $read = sysread($output, my $text, 65536);
+  return if !defined $read;
+  if ($read == 0) {
+    $is_open = 0;
+    return;
+  }
+  my $room = $max_output - $bytes;
+  my $wanted = $room <= 0 || $lost > 0 ? 0 : $read < $room ? $read : $room;
+  my $written = $wanted == 0 ? 0 : syswrite($kept, $text, $wanted) // 0;
+  $bytes += $written;
+  $lost += $read - $written;
+}
+
+# Wait for output or for the end of a child.
+sub wait_us {
+  my ($us) = @_;
+  $us = 1000000 if $us > 1000000;
+  $us = 0 if $us < 0;
+  my $readable = '';
+  vec($readable, fileno($output), 1) = 1 if $is_open;
+  my $found = select($readable, undef, undef, $us / 1000000);
+  take_output() if $found > 0 && $is_open;
+}
+
+my (%ended, $has_started, $begun_us);
+sub reap {
+  while ((my $pid = waitpid(-1, POSIX::WNOHANG())) > 0) { $ended{$pid} = $? }
+}
+
+# Write the end, after the last sample of the program, and leave.
+sub finish {
+  my ($status, $reason) = @_;
+  my ($code, $signal) = defined $status ? ($status & 127 ? ('-', $status & 127) : ($status >> 8, '-')) : ('-', '-');
+  signal_all('KILL');
+  my $until = monotonic_us() + $drain_us;
+  while ($is_open && monotonic_us() < $until) { wait_us(100000) }
+  IO::Handle::sync($kept);
+  my $is_told = 0;
+  if (defined $begun_us) {
+    my $shell_code = $code ne '-' ? $code : $signal ne '-' ? 128 + $signal : 255;
+    my $line = qq{run_end run="$run" exit_code=$shell_code\n};
+    $until = monotonic_us() + $drain_us;
+    while (!$is_told && monotonic_us() < $until) {
+      if (sysopen(my $samples, $fifo, O_WRONLY | O_NONBLOCK)) { $is_told = 1 if (syswrite($samples, $line) // 0) == length $line }
+      else { last }
+      select(undef, undef, undef, 0.05) if !$is_told;
+    }
+  }
+  note('ended', now_us(), $code, $signal, $reason, $bytes, $lost, $is_told);
+  rmdir($cgroup) if $cgroup ne '';
+  exit 0;
+}
+
+# Tell whether the sliver that the program runs in is ending: its first process, which the kernel ends last, is not there any more or is exiting.
+my $first = int(read_file("$dir/first") || 0);
+sub is_sliver_ending {
+  my $stat = read_file("/proc/$first/stat");
+  my @fields = split(' ', substr($stat, rindex($stat, ')') + 2));
+  # PF_EXITING. Source: Linux, include/linux/sched.h; proc(5), field 9.
+  return @fields < 7 || $fields[0] =~ /[ZX]/ || $fields[6] & 4;
+}
+
+# Start the program. It waits for a line.
+until ($has_started) {
+  reap();
+  if (defined(my $status = $ended{$starter})) {
+    if ($status != 0) {
+      my $log = read_file("$dir/runtime.log");
+      my ($message) = reverse grep { /\S/ } split(/\n/, $log);
+      take_output() if $is_open;
+      # A sliver that has ended meanwhile is no failure of the run. The agent starts the run when the sliver is there again.
+      note('failed', substr($message // "the runtime has ended with the status $status", 0, 500) =~ s/[^\x20-\x7e]/ /gr) if !is_sliver_ending();
+      rmdir($cgroup) if $cgroup ne '';
+      exit 0;
+    }
+    $main = int(read_file("$dir/pid") || 0);
+    # A runtime may have moved it into other cgroups. It waits, so it has no children yet.
+    enter($main);
+    my $stat = read_file("/proc/$main/stat");
+    note('started', $main, (split(' ', substr($stat, rindex($stat, ')') + 2)))[19]) if $stat ne '';
+    $has_started = 1;
+    last;
+  }
+  wait_us(1000000);
+}
+
+# Wait for its time.
+for (;;) {
+  reap();
+  # Its sliver has ended, or something in it has ended the program. It has not begun, so it may be started again.
+  if (defined $ended{$main}) {
+    signal_all('KILL');
+    rmdir($cgroup) if $cgroup ne '';
+    exit 0;
+  }
+  finish(undef, 'cancelled') if $stop || -e "$dir/cancel";
+  my $left = $start_us - now_us();
+  last if $left <= 0;
+  wait_us($left);
+}
+$begun_us = now_us();
+# What is not on the disk does not begin: after a power cut nobody would know of it.
+if (!note('begun', $begun_us)) {
+  signal_all('KILL');
+  exit 5;
+}
+my $began = monotonic_us();
+syswrite($release, "\n");
+close($release);
+
+# Run it.
+my ($reason, $kill_at);
+for (;;) {
+  reap();
+  if (defined(my $status = $ended{$main})) {
+    # A sliver that is stopped sends SIGTERM to all of its processes, and its first process may end last.
+    my $was_killed = ($status & 127) == 9 || ($status & 127) == 15;
+    my $until = monotonic_us() + 1000000;
+    wait_us(20000) while !defined $reason && $was_killed && !is_sliver_ending() && monotonic_us() < $until;
+    $reason //= $was_killed && is_sliver_ending() ? 'sliver_ended' : 'exited';
+    finish($status, $reason);
+  }
+  my $now = monotonic_us();
+  if (!defined $reason) {
+    $reason = 'cancelled' if $stop || -e "$dir/cancel";
+    $reason //= 'limit' if $limit_us && $now >= $began + $limit_us;
+    if (defined $reason) {
+      signal_all('TERM');
+      $kill_at = $now + $grace_us;
+    }
+  } elsif ($now >= $kill_at) {
+    signal_all('KILL');
+    $kill_at = $now + 200000;
+  }
+  my $next = defined $kill_at ? $kill_at - $now : $limit_us ? $began + $limit_us - $now : 1000000;
+  wait_us($next);
+}

@@ -1,0 +1,89 @@
+/** What the supervisor of a run has written into the file `state` of the run's folder; see `agent/perl/run.pl`. */
+export interface RunProgress {
+  /** The last supervisor; null: none has begun. */
+  readonly supervisor: {
+    readonly pid: number
+    readonly startTicks: number
+    readonly bootId: string
+  } | null
+  /** The program; null: there is none yet, or it was gone at once. */
+  readonly program: { readonly pid: number; readonly startTicks: number } | null
+  /** When the program was let run, in microseconds since the epoch; null: it has not begun. */
+  readonly begunUs: number | null
+  readonly end: RunEndNote | null
+}
+
+/** How a program has ended, as its supervisor has written it down. */
+export interface RunEndNote {
+  /** null: it could not be started. */
+  readonly timeUs: number | null
+  readonly exitCode: number | null
+  readonly signal: number | null
+  readonly reason: 'exited' | 'limit' | 'cancelled' | 'sliver_ended' | 'failed'
+  /** Why it could not be started; null: it could. */
+  readonly message: string | null
+  readonly outputBytes: number
+  readonly lostBytes: number
+  readonly isTold: boolean
+}
+
+const reasons = ['exited', 'limit', 'cancelled', 'sliver_ended'] as const
+
+/** Parse the state of a run. A line that is not complete, or of another form, counts as absent. */
+export function parseState(text: string): RunProgress {
+  let progress: RunProgress = { supervisor: null, program: null, begunUs: null, end: null }
+  // What follows the last newline was not written completely.
+  for (const line of text.split('\n').slice(0, -1)) progress = { ...progress, ...parseLine(line) }
+  return progress
+}
+
+function parseLine(line: string): Partial<RunProgress> {
+  const [word, ...rest] = line.split(' ')
+  switch (word) {
+    case 'supervisor': {
+      const [pid, startTicks] = rest.map(Number)
+      const bootId = rest[2]
+      if (!isCount(pid) || !isCount(startTicks) || bootId === undefined) return {}
+      return { supervisor: { pid, startTicks, bootId } }
+    }
+    case 'started': {
+      const [pid, startTicks] = rest.map(Number)
+      return isCount(pid) && isCount(startTicks) ? { program: { pid, startTicks } } : {}
+    }
+    case 'begun': {
+      const begunUs = Number(rest[0])
+      return isCount(begunUs) ? { begunUs } : {}
+    }
+    case 'failed':
+      return {
+        end: {
+          ...{ timeUs: null, exitCode: null, signal: null, reason: 'failed' },
+          ...{ message: rest.join(' '), outputBytes: 0, lostBytes: 0, isTold: false },
+        },
+      }
+    case 'ended':
+      return parseEnd(rest)
+    default:
+      return {}
+  }
+}
+
+function parseEnd(rest: readonly string[]): Partial<RunProgress> {
+  const [time, code, signal, found, bytes, lost, told] = rest
+  const reason = reasons.find((one) => one === found)
+  const [timeUs, outputBytes, lostBytes] = [time, bytes, lost].map(Number)
+  if (reason === undefined || told === undefined) return {}
+  if (!isCount(timeUs) || !isCount(outputBytes) || !isCount(lostBytes)) return {}
+  const numbers = { exitCode: maybeNumber(code), signal: maybeNumber(signal) }
+  const isTold = told === '1'
+  return { end: { timeUs, ...numbers, reason, message: null, outputBytes, lostBytes, isTold } }
+}
+
+function maybeNumber(text: string | undefined): number | null {
+  const value = Number(text)
+  return isCount(value) ? value : null
+}
+
+function isCount(value: number | undefined): value is number {
+  return value !== undefined && Number.isSafeInteger(value) && value >= 0
+}

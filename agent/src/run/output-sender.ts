@@ -1,0 +1,44 @@
+import { nowUs } from '../measurement/sample.ts'
+import type { Spool } from '../measurement/measurement.ts'
+import { cutOutput, outputName } from './domain/output.ts'
+import type { RunFolder } from './run-folder.ts'
+
+/** The most bytes of output that are put into the spool at once. */
+const stepBytes = 256 * 1024
+
+/**
+ * Put the output of a run into the spool, as far as it is there. The position is stored together with the rows, so a row is never stored twice. Returns false
+ * when the spool has no room now.
+ */
+export async function sendOutput(spool: Spool, run: RunFolder): Promise<boolean> {
+  const { id, sliver, isSent } = run.record
+  if (isSent) return true
+  // The state is read before the output: what is there after the end is all.
+  const hasEnded = run.status().state === 'ended'
+  const key = `run ${id}`
+  for (;;) {
+    const at = positionOf(spool.mark(key))
+    const { bytes, isLast } = run.readOutput(at, stepBytes)
+    const cut = cutOutput(id, bytes, { atByte: at, isLast: hasEnded && isLast })
+    if (cut.rows.length > 0) {
+      const timeUs = nowUs()
+      const samples = cut.rows.map((fields) => ({
+        ...{ time_us: timeUs, source: sliver, name: outputName },
+        fields: { ...fields },
+      }))
+      const marks = { [key]: at + cut.bytesRead }
+      if (!spool.append(samples, { marks, whenFull: 'refuse' })) return false
+    }
+    if (!isLast) continue
+    if (!hasEnded) return true
+    await spool.sync()
+    await run.noteSent(at + cut.bytesRead)
+    // The mark goes last: without it, the output would be sent a second time.
+    spool.append([], { marks: { [key]: null } })
+    return true
+  }
+}
+
+function positionOf(mark: unknown): number {
+  return typeof mark === 'number' ? mark : 0
+}

@@ -1,0 +1,173 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import process from 'node:process'
+import type { RunReason, RunReport } from '@community-lab/contract'
+import { writeDocument } from '../disk/document.ts'
+import { isAbsent, isProcessGone } from '../errno.ts'
+import type { RunStatus } from '../plan/runs.ts'
+import { removeRunCgroup } from '../sliver/host/cgroups.ts'
+import { isAlive } from '../sliver/host/process.ts'
+import { parseState, type RunProgress } from './domain/state.ts'
+import { runRecordFormat, type RunRecord } from './record.ts'
+
+/** The folder of a run on this node: its record, and the files of its supervisor. */
+export class RunFolder {
+  readonly dir: string
+  #record: RunRecord
+  #progress: RunProgress = parseState('')
+  #isCancelling = false
+
+  constructor(dir: string, record: RunRecord) {
+    this.dir = dir
+    this.#record = record
+  }
+
+  get record(): RunRecord {
+    return this.#record
+  }
+
+  /** Read what the supervisor has written since the last call. */
+  async refresh(): Promise<void> {
+    this.#progress = parseState((await readIfThere(join(this.dir, 'state'))) ?? '')
+    this.#isCancelling = (await readIfThere(join(this.dir, 'cancel'))) !== null
+  }
+
+  async save(changes: Partial<RunRecord>): Promise<void> {
+    const next = { ...this.#record, ...changes }
+    await mkdir(this.dir, { recursive: true, mode: 0o700 })
+    await writeDocument(join(this.dir, 'run.json'), runRecordFormat, next)
+    this.#record = next
+  }
+
+  status(): RunStatus {
+    const { id, sliver, recordedMs, isSent, closed } = this.#record
+    const { begunUs, end } = this.#progress
+    const isEnded = end !== null || closed !== null
+    return {
+      ...{ id, sliver, recordedMs, isSent },
+      state: isEnded ? 'ended' : begunUs === null ? 'waiting' : 'running',
+      isSupervised: this.#isSupervised(),
+      isCancelling: this.#isCancelling,
+    }
+  }
+
+  /** Report the run to the server. */
+  report(): RunReport {
+    const { id, sliver, closed, outputBytes } = this.#record
+    const { begunUs, end } = this.#progress
+    const { state } = this.status()
+    const reason: RunReason | null = end?.reason ?? closed?.reason ?? null
+    return {
+      id,
+      sliver,
+      state,
+      started_on: toTime(begunUs),
+      ended_on: toTime(end?.timeUs ?? null),
+      exit_code: end?.exitCode ?? null,
+      signal: end?.signal ?? null,
+      reason,
+      message: readMessage(end?.message ?? closed?.message ?? null),
+      output_bytes: state === 'ended' ? (end?.outputBytes ?? outputBytes) : 0,
+      lost_bytes: end?.lostBytes ?? 0,
+      is_told: end?.isTold ?? false,
+    }
+  }
+
+  /** Let the supervisor end the run. */
+  async cancel(): Promise<void> {
+    await writeFile(join(this.dir, 'cancel'), '')
+    const { supervisor } = this.#progress
+    if (supervisor === null || !isAlive(supervisor)) return
+    signal(supervisor.pid, 'SIGTERM')
+  }
+
+  /** End whatever a killed supervisor has left running. */
+  async killLeft(): Promise<void> {
+    const { cgroup } = this.#record
+    if (cgroup !== null) return removeRunCgroup(cgroup)
+    const { program, supervisor } = this.#progress
+    if (program === null || supervisor === null) return
+    // The program leads a process group.
+    if (isAlive({ ...program, bootId: supervisor.bootId })) signal(-program.pid, 'SIGKILL')
+  }
+
+  /** The number of bytes of output on the disk. */
+  async outputSize(): Promise<number> {
+    try {
+      return (await stat(this.#output)).size
+    } catch (error) {
+      if (isAbsent(error)) return 0
+      throw error
+    }
+  }
+
+  /** Read output from a position on. Empty when there is no more. */
+  readOutput(
+    atByte: number,
+    mostBytes: number,
+  ): { readonly bytes: Buffer; readonly isLast: boolean } {
+    let file: number
+    try {
+      file = openSync(this.#output, 'r')
+    } catch (error) {
+      if (isAbsent(error)) return { bytes: Buffer.alloc(0), isLast: true }
+      throw error
+    }
+    try {
+      const size = fstatSync(file).size
+      const bytes = Buffer.alloc(Math.max(0, Math.min(mostBytes, size - atByte)))
+      const read = readSync(file, bytes, 0, bytes.length, atByte)
+      return { bytes: bytes.subarray(0, read), isLast: atByte + read >= size }
+    } finally {
+      closeSync(file)
+    }
+  }
+
+  /** Note that all of the output is in the spool, and remove what only the program needed. */
+  async noteSent(outputBytes: number): Promise<void> {
+    await this.save({ isSent: true, outputBytes })
+    const left = ['output', 'process.json', 'pid', 'first', 'runtime.log', 'cancel']
+    await Promise.all(left.map((name) => rm(join(this.dir, name), { force: true })))
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.dir, { recursive: true, force: true })
+  }
+
+  get #output(): string {
+    return join(this.dir, 'output')
+  }
+
+  #isSupervised(): boolean {
+    const { supervisor } = this.#progress
+    return supervisor !== null && isAlive(supervisor)
+  }
+}
+
+/** Return the sentence in a line of a runtime's log. Source: runc writes `msg="…"`. */
+function readMessage(line: string | null): string | null {
+  const message = line === null ? null : (/msg="((?:[^"\\]|\\.)*)"/u.exec(line)?.[1] ?? line)
+  return message?.replaceAll('\\"', '"').slice(0, 1024) ?? null
+}
+
+function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    if (!isProcessGone(error)) throw error
+  }
+}
+
+function toTime(us: number | null): string | null {
+  return us === null ? null : new Date(us / 1000).toISOString()
+}
+
+async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (isAbsent(error)) return null
+    throw error
+  }
+}

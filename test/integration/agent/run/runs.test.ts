@@ -1,0 +1,164 @@
+import process from 'node:process'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ownPlace } from '../../../support/place.ts'
+import { startAgent, type TestAgent } from '../sliver/world/agent.ts'
+import { powerOn, type Machine } from '../sliver/world/machine.ts'
+import { buildTemplate, wanted, type TestTemplate } from '../sliver/world/template.ts'
+import { aRun, aTarget, outputOf, reaches, samplesOf } from './world.ts'
+
+const place = ownPlace()
+
+describe.runIf(process.getuid?.() === 0).each(['crun', 'runc'] as const)(
+  'runs by %s',
+  (runtime) => {
+    let machine: Machine
+    let template: TestTemplate
+    let agent: TestAgent
+    const sliver = () => wanted(1, template)
+
+    beforeAll(async () => {
+      machine = await powerOn(place, true)
+      template = await buildTemplate(machine.dir)
+      agent = await startAgent(machine, place, { runtime })
+      await agent.run(sliver())
+    })
+    afterAll(async () => {
+      await agent.call('remove', '1@3')
+      await agent[Symbol.asyncDispose]()
+      await machine[Symbol.asyncDispose]()
+    })
+
+    const aim = (...runs: Parameters<typeof aTarget>[1]) =>
+      agent.call('aim', aTarget([sliver()], runs))
+
+    test('a program has its arguments, its environment and the protection of its sliver, and its output and exit code are kept', async () => {
+      const script = `echo "$1 $X $COMMUNITY_LAB_RUN"; echo no >&2
+      grep -E '^(Seccomp|NoNewPrivs|CapBnd)' /proc/self/status; cat /proc/self/oom_score_adj; exit 7`
+      const run = aRun({ program: { script, args: ['a b'], env: { X: "it's" } } })
+      await aim(run)
+      const { ended_on: endedOn, ...end } = await reaches(agent, run, 'ended')
+      const text = `a b it's ${run.id}\nno\n`
+      const output = await outputOf(agent, run, end.output_bytes)
+      expect(output.slice(0, text.length)).toBe(text)
+      expect(output).toMatch(/NoNewPrivs:\t1\nSeccomp:\t2\n[^]*1000\n$/u)
+      // CAP_CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, NET_BIND_SERVICE, NET_RAW and SYS_CHROOT. Source: Linux, include/uapi/linux/capability.h.
+      expect(output).toContain('CapBnd:\t00000000000424fb\n')
+      expect(endedOn).not.toBeNull()
+      expect(end).toMatchObject({ exit_code: 7, signal: null, reason: 'exited', lost_bytes: 0 })
+      expect(end.is_told).toBe(true)
+      const told = (await samplesOf(agent, run)).filter(({ name }) => name === 'run_end')
+      expect(told.map(({ fields }) => fields['exit_code'])).toEqual([7])
+    })
+
+    test('an agent that is killed and started again during a run has its output and its exit code, once', async () => {
+      const script =
+        'i=0; while [ $i -lt 40 ]; do i=$((i + 1)); echo "line $i"; sleep 0.05; done; exit 3'
+      const run = aRun({ program: { argv: ['/bin/sh', '-c', script] } })
+      await aim(run)
+      await reaches(agent, run, 'running')
+      for (let times = 0; times < 3; times++) {
+        await agent.kill()
+        agent = await startAgent(machine, place, { runtime })
+        await aim(run)
+      }
+      const end = await reaches(agent, run, 'ended')
+      expect(end).toMatchObject({ exit_code: 3, reason: 'exited' })
+      const lines = Array.from({ length: 40 }, (_, index) => `line ${index + 1}\n`).join('')
+      expect(await outputOf(agent, run, lines.length)).toBe(lines)
+    })
+
+    test('a run that begins and ends while there is no agent is told of by the next one', async () => {
+      const startAt = new Date(Date.now() + 3_000).toISOString()
+      const run = aRun({ program: { script: 'echo alone; exit 4' }, start_at: startAt })
+      await aim(run)
+      await reaches(agent, run, 'waiting')
+      await expect
+        .poll(() =>
+          machine.sh(`cat ${agent.settings.dataDir}/runs/${run.id}/state`).catch(() => ''),
+        )
+        .toContain('started')
+      await agent.kill()
+      await expect
+        .poll(() => machine.sh(`cat ${agent.settings.dataDir}/runs/${run.id}/state`), {
+          timeout: 20_000,
+        })
+        .toContain('ended')
+      agent = await startAgent(machine, place, { runtime })
+      await aim(run)
+      const end = await reaches(agent, run, 'ended')
+      expect(end).toMatchObject({ exit_code: 4, reason: 'exited', is_told: true })
+      expect(Date.parse(end.started_on ?? '')).toBeGreaterThanOrEqual(Date.parse(startAt))
+      expect(await outputOf(agent, run, 6)).toBe('alone\n')
+    })
+
+    test('two runs at once have outputs and ends of their own, also one whose start is in the past', async () => {
+      const past = new Date(Date.now() - 3600_000).toISOString()
+      const one = aRun({ program: { script: 'echo one; exit 1' }, start_at: past })
+      const other = aRun({ program: { script: 'echo other' } })
+      await aim(one, other)
+      expect(await reaches(agent, one, 'ended')).toMatchObject({ exit_code: 1 })
+      expect(await reaches(agent, other, 'ended')).toMatchObject({ exit_code: 0 })
+      expect(await outputOf(agent, one, 4)).toBe('one\n')
+      expect(await outputOf(agent, other, 6)).toBe('other\n')
+    })
+
+    test('a run that is cancelled, whose time is over, or that is not wanted any more ends with all that it has started', async () => {
+      const script = 'trap "" TERM; setsid sh -c "trap \\"\\" TERM; sleep 987" & sleep 987'
+      const cancelled = aRun({ program: { script } })
+      const limited = aRun({ program: { script }, limit_ms: 1000 })
+      const unwanted = aRun({ program: { script } })
+      await aim(cancelled, limited, unwanted)
+      await reaches(agent, cancelled, 'running')
+      await reaches(agent, unwanted, 'running')
+      await aim({ ...cancelled, is_cancelled: true }, limited)
+      expect(await reaches(agent, cancelled, 'ended')).toMatchObject({
+        signal: 9,
+        reason: 'cancelled',
+      })
+      expect(await reaches(agent, limited, 'ended')).toMatchObject({ signal: 9, reason: 'limit' })
+      await expect
+        .poll(async () => (await agent.runs()).map(({ id }) => id))
+        .not.toContain(unwanted.id)
+      expect(await machine.sh('pgrep -fc "sleep 98[7]" || true')).toBe('0\n')
+    })
+
+    test('output beyond the limit is counted, and bytes that are no text are kept as they are', async () => {
+      const script = 'printf "\\377\\000ü"; head -c 5000000 /dev/zero'
+      const run = aRun({ program: { script } })
+      await aim(run)
+      const end = await reaches(agent, run, 'ended')
+      const kept = 1024 * 1024
+      expect(end).toMatchObject({ output_bytes: kept, lost_bytes: 5_000_004 - kept })
+    })
+
+    test('a run whose supervisor is killed is lost, is ended, and is never started again', async () => {
+      const run = aRun({ program: { script: 'echo begun; sleep 986' } })
+      await aim(run)
+      await reaches(agent, run, 'running')
+      await machine.sh(
+        `kill -9 $(sed -n "s/^supervisor \\\\([0-9]*\\\\) .*/\\\\1/p" ${agent.settings.dataDir}/runs/${run.id}/state)`,
+      )
+      expect(await reaches(agent, run, 'ended')).toMatchObject({ exit_code: null, reason: 'lost' })
+      expect(await machine.sh('pgrep -fc "sleep 98[6]" || true')).toBe('0\n')
+      expect(await machine.sh(`grep -c begun ${agent.settings.dataDir}/runs/${run.id}/state`)).toBe(
+        '1\n',
+      )
+    })
+
+    test('a reset of its sliver ends a run, and one that has not begun is not started in the next sliver', async () => {
+      const run = aRun({ program: { script: 'sleep 985' } })
+      const later = new Date(Date.now() + 50_000).toISOString()
+      const waiting = aRun({ program: { script: 'echo later' }, start_at: later })
+      await aim(run, waiting)
+      await reaches(agent, run, 'running')
+      await agent.call('undeploy', '1@3', 1)
+      for (const step of ['deploy', 'start'] as const) await agent.call(step, sliver())
+      await agent.call('aim', aTarget([{ ...sliver(), slice_instance_sn: 1 }], [run, waiting]))
+      expect(await reaches(agent, run, 'ended')).toMatchObject({ reason: 'sliver_ended' })
+      expect(await reaches(agent, waiting, 'ended')).toMatchObject({
+        reason: 'reset',
+        started_on: null,
+      })
+    })
+  },
+)
