@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import type { SshKey } from './credentials/ssh-key.ts'
 import { HealthSamples, type HealthOptions } from './run/health.ts'
+import { Runs } from './run/runs.ts'
 import type { Session } from './session.ts'
 import { Groups } from './sliver/groups.ts'
 import { Nodes } from './sliver/node.ts'
@@ -12,6 +13,7 @@ export class Lab {
   readonly nodes: Nodes
   readonly slices: Slices
   readonly groups: Groups
+  readonly runs: Runs
   /** The address of the server. */
   readonly url: string
   /** The path of your private SSH key, which your slivers accept, for other SSH clients. */
@@ -24,6 +26,7 @@ export class Lab {
     this.nodes = new Nodes(session)
     this.slices = new Slices(session)
     this.groups = new Groups(session)
+    this.runs = new Runs(session)
     this.url = session.credentials.url
     this.sshKeyPath = key.path
   }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { JournalEntry, NodeInterval, NodeLastReport, path, routes } from '@community-lab/contract'
@@ -6,6 +7,7 @@ import { connect, type Lab, type Slice } from '@community-lab/kernel'
 import Type, { type Static, type TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { patienceMs } from '../support/eventually.ts'
 import { startTestbed, type RunningTestbed } from '../support/testbed.ts'
 
 let testbed: RunningTestbed
@@ -74,6 +76,56 @@ it('loses and doubles nothing when a node is cut off for a minute during a measu
   expect(rows.map((row) => [row['n'], row['distinct_n'], row['last']])).toEqual(
     Array(4).fill([700, 700, 700]),
   )
+})
+
+it('gives a run of the testbed whole to another kernel, with server, VPN and kernel away from its start to its end', async () => {
+  const first = connect(testbed.credentials)
+  const nodes = ['n1', 'n2', 'n3', 'n4']
+  const started = await (
+    await first.slices.ensure('faults', { template: 'tiny', nodes })
+  ).run({
+    name: 'alone',
+    programs: [
+      {
+        script:
+          'for i in $(seq 1 100); do echo "tack i=$i run=\\"$COMMUNITY_LAB_RUN\\"" > /run/community-lab/measure; echo "line $i"; usleep 20000; done; exit 5',
+      },
+    ],
+    startAt: new Date(Date.now() + 15_000),
+  })
+  const stateOf = async (node: string): Promise<string> =>
+    readFile(join(testbed.home, 'vct', 'nodes', node, 'runs', started.id, 'state'), 'utf8').catch(
+      () => '',
+    )
+  const allAre = (word: string) =>
+    expect
+      .poll(
+        async () => (await Promise.all(nodes.map(stateOf))).every((text) => text.includes(word)),
+        {
+          timeout: patienceMs,
+        },
+      )
+      .toBe(true)
+  await allAre('started ')
+  await first.close()
+  await testbed.control.server('kill')
+  await testbed.control.node('n3', 'cut')
+  await testbed.control.node('n2', 'kill-agent')
+  await allAre('ended ')
+  await testbed.control.server('start')
+  await testbed.control.node('n3', 'start')
+  const run = await lab.runs.get('alone')
+  expect(run.id).toBe(started.id)
+  const parts = await run.done()
+  expect(parts.map(({ exitCode, reason }) => [exitCode, reason])).toEqual(
+    Array(4).fill([5, 'exited']),
+  )
+  const rows =
+    await run.sql`select sliver, count(*) as n, count(distinct i) as distinct_n from tack group by sliver order by sliver`
+  expect(rows.map((row) => [row['n'], row['distinct_n']])).toEqual(Array(4).fill([100, 100]))
+  const lines = Array.from({ length: 100 }, (_, index) => `line ${index + 1}\n`).join('')
+  for (const node of nodes) expect(await run.output(node)).toBe(lines)
+  await run.close()
 })
 
 it('brings a node and its sliver back after it was powered off', async () => {

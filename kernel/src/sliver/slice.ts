@@ -13,6 +13,12 @@ import { formatTime } from '../display/time.ts'
 import { measureRtt, rttKinds, type RttOptions, type RttTables } from '../run/rtt.ts'
 import type { Run } from '../run/run.ts'
 import { checkRun, startRun, type RunOptions } from '../run/start.ts'
+import {
+  checkTestbedRun,
+  startTestbedRun,
+  type TestbedRunOptions,
+} from '../run/start-testbed-run.ts'
+import type { TestbedRun } from '../run/testbed-run.ts'
 import { traceKinds, traceRoute, type Route, type TraceOptions } from '../run/traceroute.ts'
 import type { Session } from '../session.ts'
 import type { Files } from '@community-lab/contract/files'
@@ -199,10 +205,26 @@ export class Slice implements SliceHandle {
    *
    * @throws {@link LabError} LAB_COMMAND_FAILED when a sliver could not start it; LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN.
    */
-  async run(name: string, options: RunOptions): Promise<Run> {
-    checkRun(options)
-    return this.#onSlivers(options, (signal) =>
-      startRun(this.#session, this, { ...options, name, signal }),
+  run(name: string, options: RunOptions): Promise<Run>
+  /**
+   * Start a run that belongs to the testbed: the nodes start its programs, also all at one time, keep their output and their exit codes, and end them when their time is
+   * over, without a connection to them. `lab.runs.get(name)` gets it in any kernel. Asked for again with the same options, it is the same run.
+   *
+   * @throws {@link LabError} LAB_RUN_EXISTS, LAB_RUN_TOO_MANY, LAB_RUN_TOO_LARGE; LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN.
+   */
+  run(options: TestbedRunOptions): Promise<TestbedRun>
+  async run(first: string | TestbedRunOptions, options?: RunOptions): Promise<Run | TestbedRun> {
+    if (typeof first === 'object' && options === undefined) {
+      checkTestbedRun(first)
+      return this.#onSlivers(first, (signal) =>
+        startTestbedRun(this.#session, this, { ...first, signal }),
+      )
+    }
+    // A call without types may give anything; what it gives is checked.
+    const given = options as RunOptions
+    checkRun(given)
+    return this.#onSlivers(given, (signal) =>
+      startRun(this.#session, this, { ...given, name: first as string, signal }),
     )
   }
 

@@ -1,0 +1,88 @@
+import {
+  backoffMs,
+  isReadable,
+  LabError,
+  path,
+  routes,
+  Run as RunObject,
+  runEndMeasurement,
+} from '@community-lab/contract'
+import Type from 'typebox'
+import { readEvents } from '../http/event-stream.ts'
+import type { Session } from '../session.ts'
+import { anySignal, backoff, sleep } from '../wait/signal.ts'
+import { readRows } from './row-stream.ts'
+
+/** An event about a run. */
+const Told = Type.Object({ kind: Type.String(), object_id: Type.String(), object: Type.Unknown() })
+
+/** Follow the state of a run until `take`, which gets it at the beginning and after each change, returns true. Waits for a server that cannot be reached. */
+export async function followRun(
+  session: Session,
+  id: string,
+  { signal, take }: { readonly signal: AbortSignal; readonly take: (run: RunObject) => boolean },
+): Promise<void> {
+  const stop = new AbortController()
+  const until = anySignal(signal, stop.signal)
+  try {
+    for await (const message of readEvents(session.http, routes.events, { signal: until })) {
+      // A new connection reports only later changes, so read the whole state. Do the same when changes were missed.
+      const isAnew = message.is === 'connected' || message.event.event === 'reset'
+      const run = isAnew ? await readPatiently(session, id, until) : told(id, message.event.data)
+      if (run !== null && take(run)) return
+    }
+  } finally {
+    stop.abort()
+  }
+}
+
+/** Read a run, and try again while the server cannot be reached. */
+async function readPatiently(
+  { http }: Session,
+  id: string,
+  signal: AbortSignal,
+): Promise<RunObject> {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await http.ask(RunObject, path(routes.run, { id }), { signal })
+    } catch (error) {
+      if (!LabError.is(error) || !error.retryable) throw error
+    }
+    await sleep(backoffMs(backoff, Math.min(failures, 4)), signal)
+  }
+}
+
+/** Return the run of an event about it; null: the event is about something else. @throws {@link LabError} LAB_NOT_FOUND when the run was removed. */
+function told(id: string, data: string): RunObject | null {
+  const event: unknown = JSON.parse(data)
+  if (!isReadable(Told, event) || event.kind !== 'run' || event.object_id !== id) return null
+  if (event.object === null) throw new LabError('LAB_NOT_FOUND', { kind: 'run', id })
+  return isReadable(RunObject, event.object) ? event.object : null
+}
+
+/** What {@link readToldEnds} waits for. */
+export interface ToldEnds {
+  readonly scope: string
+  readonly run: RunObject
+  readonly signal: AbortSignal
+}
+
+/** Wait until the rows that follow the last samples of a run have landed, on those slivers where there is one. */
+export async function readToldEnds(
+  session: Session,
+  { scope, run, signal }: ToldEnds,
+): Promise<void> {
+  const waiting = new Set(run.parts.filter((part) => part.is_told).map(({ sliver: { id } }) => id))
+  if (waiting.size === 0) return
+  const stop = new AbortController()
+  const until = anySignal(signal, stop.signal)
+  const selection = { scope, name: runEndMeasurement, run: run.id, signal: until }
+  try {
+    for await (const { rows } of readRows(session, selection)) {
+      for (const { sliver } of rows) waiting.delete(String(sliver))
+      if (waiting.size === 0) return
+    }
+  } finally {
+    stop.abort()
+  }
+}

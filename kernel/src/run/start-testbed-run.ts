@@ -1,0 +1,106 @@
+import { LabError, path, routes, Run as RunObject, type RunCreate } from '@community-lab/contract'
+import {
+  abortSignal,
+  anObject,
+  checkArgument,
+  checkOptions,
+  date,
+  listOf,
+  programArgument,
+  someOf,
+  text,
+  textMap,
+  wholeNumber,
+  words,
+  type Kind,
+} from '../argument.ts'
+import type { Session } from '../session.ts'
+import type { SliceHandle, SliverOrNode } from '../sliver/slice-handle.ts'
+import { chooseSlivers } from './start.ts'
+import { TestbedRun } from './testbed-run.ts'
+
+/** A program of a run of the testbed: a `script`, or the `argv` of a program that is in the sliver. */
+export interface TestbedProgram {
+  /** A shell script, or one that names another interpreter in its first line (`#!`). */
+  readonly script?: string
+  readonly argv?: readonly (string | number | bigint | boolean)[]
+  /** The slivers that run it, or the names of their nodes; default: all slivers of the slice. */
+  readonly on?: SliverOrNode | readonly SliverOrNode[]
+  /** The arguments of the script: `$1` and so on. */
+  readonly args?: readonly (string | number | bigint | boolean)[]
+  /** Variables to add to its environment. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** A run of the testbed. */
+export interface TestbedRunOptions {
+  /** Its name, unique within the slice. Asked for again with the same programs and times, it is the same run. */
+  readonly name: string
+  /** A sliver runs only one of them. */
+  readonly programs: readonly TestbedProgram[]
+  /** When it starts on all slivers, by the clocks of their nodes; default: at once. */
+  readonly startAt?: Date
+  /** It is ended after this time, in whole milliseconds from its start on each sliver, from 1000 on; default: not by time. */
+  readonly limitMs?: number
+  readonly signal?: AbortSignal
+}
+
+const programKinds = {
+  script: words,
+  argv: someOf(programArgument),
+  on: { expected: 'slivers or nodes', is: (value: unknown) => value !== null } satisfies Kind,
+  args: listOf(programArgument),
+  env: textMap,
+}
+const runKinds = {
+  name: text,
+  programs: someOf(anObject),
+  startAt: date,
+  limitMs: wholeNumber(1000, 30 * 86_400_000, 'milliseconds'),
+  signal: abortSignal,
+}
+
+/** Check the options of a run of the testbed. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
+export function checkTestbedRun(options: TestbedRunOptions): void {
+  checkOptions('run', options, runKinds)
+  checkArgument('name', options.name, runKinds.name)
+  checkArgument('programs', options.programs, runKinds.programs)
+  for (const program of options.programs) {
+    checkOptions('a program', program, programKinds)
+    if ((program.script === undefined) === (program.argv === undefined))
+      throw new LabError('LAB_ARGUMENT_INVALID', {
+        argument: 'a program',
+        found: program.script === undefined ? 'neither a script nor an argv' : 'both',
+        expected: 'either a script or an argv',
+      })
+  }
+}
+
+/** Start a run of the testbed, or find the one that was started with the same description. See `Slice.run`. */
+export async function startTestbedRun(
+  session: Session,
+  slice: SliceHandle,
+  {
+    name,
+    programs,
+    startAt,
+    limitMs,
+    signal,
+  }: TestbedRunOptions & { readonly signal: AbortSignal },
+): Promise<TestbedRun> {
+  const body: RunCreate = {
+    name,
+    programs: programs.map(({ on, script, argv, args, env }) => ({
+      on: chooseSlivers(slice, on).map(({ nodeId }) => nodeId),
+      ...(script === undefined ? {} : { script }),
+      ...(argv === undefined ? {} : { argv: argv.map(String) }),
+      ...(args === undefined ? {} : { args: args.map(String) }),
+      ...(env === undefined ? {} : { env: { ...env } }),
+    })),
+    ...(startAt === undefined ? {} : { start_at: startAt.toISOString() }),
+    ...(limitMs === undefined ? {} : { limit_ms: limitMs }),
+  }
+  const url = path(routes.sliceRuns, { id: slice.id })
+  const run = await session.http.ask(RunObject, url, { method: 'POST', body, signal })
+  return new TestbedRun(session, run)
+}
