@@ -1,4 +1,5 @@
 import process from 'node:process'
+import type { RunTarget } from '@community-lab/contract'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ownPlace } from '../../../support/place.ts'
 import { startAgent, type TestAgent } from '../sliver/world/agent.ts'
@@ -28,6 +29,13 @@ describe.runIf(process.getuid?.() === 0).each(['crun', 'runc'] as const)(
       await machine[Symbol.asyncDispose]()
     })
 
+    /** Wait until the supervisor of a run has written a line that begins with this word. Its lines stay. */
+    const hasNoted = ({ id }: RunTarget, word: string) =>
+      expect
+        .poll(() => machine.sh(`cat ${agent.settings.dataDir}/runs/${id}/state || true`), {
+          timeout: 60_000,
+        })
+        .toMatch(new RegExp(`^${word} .*\n`, 'mu'))
     const aim = (...runs: Parameters<typeof aTarget>[1]) =>
       agent.call('aim', aTarget([sliver()], runs))
 
@@ -55,7 +63,7 @@ describe.runIf(process.getuid?.() === 0).each(['crun', 'runc'] as const)(
         'i=0; while [ $i -lt 40 ]; do i=$((i + 1)); echo "line $i"; sleep 0.05; done; exit 3'
       const run = aRun({ program: { argv: ['/bin/sh', '-c', script] } })
       await aim(run)
-      await reaches(agent, run, 'running')
+      await hasNoted(run, 'begun')
       for (let times = 0; times < 3; times++) {
         await agent.kill()
         agent = await startAgent(machine, place, { runtime })
@@ -71,18 +79,9 @@ describe.runIf(process.getuid?.() === 0).each(['crun', 'runc'] as const)(
       const startAt = new Date(Date.now() + 3_000).toISOString()
       const run = aRun({ program: { script: 'echo alone; exit 4' }, start_at: startAt })
       await aim(run)
-      await reaches(agent, run, 'waiting')
-      await expect
-        .poll(() =>
-          machine.sh(`cat ${agent.settings.dataDir}/runs/${run.id}/state`).catch(() => ''),
-        )
-        .toContain('started')
+      await hasNoted(run, 'started')
       await agent.kill()
-      await expect
-        .poll(() => machine.sh(`cat ${agent.settings.dataDir}/runs/${run.id}/state`), {
-          timeout: 20_000,
-        })
-        .toContain('ended')
+      await hasNoted(run, 'ended')
       agent = await startAgent(machine, place, { runtime })
       await aim(run)
       const end = await reaches(agent, run, 'ended')
