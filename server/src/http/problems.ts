@@ -27,7 +27,10 @@ export function answerProblem(
   reply: FastifyReply,
 ): FastifyReply {
   const known = toLabError(error, request)
-  if (known.code === 'LAB_SERVER_INTERNAL') request.log.error({ err: error }, 'request failed')
+  // A client that has gone ends the work for it. Nothing has failed, and strangers could fill the log.
+  const hasGone = error.name === 'AbortError' && reply.raw.closed
+  if (known.code === 'LAB_SERVER_INTERNAL' && !hasGone)
+    request.log.error({ err: error }, 'request failed')
   if (
     LabError.is(known, 'LAB_REQUEST_RATE_LIMITED') ||
     LabError.is(known, 'LAB_SERVER_BUSY') ||

@@ -49,6 +49,8 @@ it('counts what clients asked for who have gone, until its work ends', async () 
   // Their turns have ended with their work.
   const lists = Array.from({ length: 5 }, () => world.ask(null, 'GET', routes.nodes))
   expect((await Promise.all(lists)).map(({ statusCode }) => statusCode)).toEqual(Array(5).fill(200))
+  // Nothing has failed: strangers could fill the log by going.
+  expect(world.log.join('')).not.toContain('request failed')
 })
 
 it('leaves nodes and researchers their answers, however much strangers ask for', async () => {
