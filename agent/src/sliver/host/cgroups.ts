@@ -133,13 +133,14 @@ function createCgroups(parent: string, version: 1 | 2): Cgroups {
       return differing
     },
     async createRun(name, runId) {
-      const own = Object.values(folders(name))
+      const limited = Object.values(folders(name))
+      const child = `run-${runId}`
       // On hosts with both versions, that of version 2 has no limits. It is used because the kernel kills all of its processes at the same time.
-      const isBoth = version === 1 && (await hasFile(join(root, 'unified', 'cgroup.procs')))
-      const parent = isBoth ? join(root, 'unified', path(name)) : folderOf('pids', name)
-      const folder = join(parent, `run-${runId}`)
-      await mkdir(folder, { recursive: true })
-      const others = own.filter((one) => one !== parent)
+      const unified = join(root, 'unified', path(name), child)
+      const isInUnified = version === 1 && (await mayMake(unified))
+      const folder = isInUnified ? unified : join(folderOf('pids', name), child)
+      if (!isInUnified) await mkdir(folder, { recursive: true })
+      const others = limited.filter((one) => one !== dirname(folder))
       return { folder, procs: [...others, folder].map((one) => join(one, 'cgroup.procs')) }
     },
     async remove(name) {
@@ -212,6 +213,18 @@ async function killAll(folder: string): Promise<void> {
     } catch {
       // The process has ended by itself meanwhile.
     }
+  }
+}
+
+/** Make a cgroup of version 2 beside those of version 1. Returns false when the host has none, or this user may not. */
+async function mayMake(folder: string): Promise<boolean> {
+  if (!(await hasFile(join(root, 'unified', 'cgroup.procs')))) return false
+  try {
+    await mkdir(folder, { recursive: true })
+    return true
+  } catch (error) {
+    if (isErrno(error, ...forbidden)) return false
+    throw error
   }
 }
 
