@@ -61,8 +61,18 @@ export async function endPartsOf(
   await noteEnds(change, ids)
 }
 
-/** Note the end of those runs of which all parts have ended. */
+/**
+ * Note the end of those runs of which all parts have ended. They are locked first: of two nodes that report the last two ends at the same moment, the one that comes
+ * second sees what the first has stored. Without that, neither would note the end.
+ */
 async function noteEnds({ tx }: Change, ids: readonly string[]): Promise<void> {
+  await tx
+    .selectFrom('runs')
+    .select('id')
+    .where('id', 'in', ids)
+    .orderBy('id')
+    .forNoKeyUpdate()
+    .execute()
   await sql`update runs set ended_on = now()
     where id = any(${ids}::text[]) and ended_on is null
       and not exists (select from run_parts where run_id = runs.id and state <> 'ended')`.execute(

@@ -88,6 +88,15 @@ describe('a run', () => {
     expect((await read(world, run.id)).ended_on).not.toBeNull()
   })
 
+  it('has ended when its nodes report their ends at the same moment', async () => {
+    await using world = await startWithSlice()
+    for (let round = 0; round < 12; round++) {
+      const { id } = (await start(world, { ...hello, name: `r${round}` })).json<Run>()
+      await Promise.all([1, 2].map((node) => world.report(node, { runs: [ended(id, node)] })))
+      expect((await read(world, id)).ended_on).not.toBeNull()
+    }
+  })
+
   it('that is asked for again is the same, and another one of its name is refused', async () => {
     await using world = await startWithSlice()
     const first = (await start(world, hello)).json<Run>()
