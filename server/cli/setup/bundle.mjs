@@ -50,16 +50,24 @@ async function bundlePrograms(root) {
   }
 }
 
-/** Bundle the thread that compiles cells, with TypeScript, into one minified file. @param {string} root the checkout */
+/** Bundle the thread that compiles cells: a small file, and a minified one with TypeScript. @param {string} root the checkout */
 async function bundleCellCompiler(root) {
   const file = join(root, bundleOf(cellCompiler))
   const bundle = await rolldown({
     input: join(root, cellCompiler),
     platform: 'node',
+    // The file that the thread starts with enables the compile cache, so it must not contain what the cache is for.
+    preserveEntrySignatures: 'strict',
     plugins: [keepPlaces(file), writeAscii()],
     transform: { define: { __filename: 'import.meta.filename' } },
   })
-  await bundle.write({ file, format: 'esm', codeSplitting: false, minify: true })
+  await bundle.write({
+    dir: dirname(file),
+    entryFileNames: basename(file),
+    chunkFileNames: `${basename(file, '.js')}.[name].js`,
+    format: 'esm',
+    minify: true,
+  })
   await bundle.close()
 }
 

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
 import { fetchBuiltins, writeAscii } from '../../../../server/cli/setup/bundle.mjs'
+import { bundleOf, cellCompiler } from '../../../../server/cli/setup/programs.mjs'
 
 const fetched = (code: string): string => fetchBuiltins().renderChunk(code).code
 
@@ -28,4 +31,11 @@ it('writes characters beyond ASCII as escapes that mean the same', () => {
   writeAscii().generateBundle({}, files)
   expect(files['main.js'].code).toMatch(/^[\0-\x7f]*$/u)
   expect(runInNewContext(files['main.js'].code)).toBe('é,–,😀')
+})
+
+it('loads TypeScript from a file of its own, after the compile cache was enabled', () => {
+  const checkout = join(import.meta.dirname, '../../../..')
+  const entry = readFileSync(join(checkout, bundleOf(cellCompiler)), 'utf8')
+  expect(entry).toMatch(/;\w+\(\);const\{Checker:\w+\}=await import\(`\.\/[\w.-]+\.js`\)/u)
+  expect(entry.length).toBeLessThan(10_000)
 })
