@@ -29,12 +29,15 @@ export async function applyRuns(
     if (report === undefined || parseSliverId(report.sliver)?.sliceId !== sliceId) continue
     const { id: _id, sliver: _sliver, state, ...outcome } = report
     if (state === before && isDeepStrictEqual(outcome, last)) continue
-    await change.tx
+    // Its sliver may have been removed since it was read, and with that it has ended.
+    const { numUpdatedRows: count } = await change.tx
       .updateTable('run_parts')
       .set({ state, outcome: JSON.stringify(outcome) })
       .where('run_id', '=', id)
       .where('node_id', '=', nodeId)
-      .execute()
+      .where('state', '!=', 'ended')
+      .executeTakeFirstOrThrow()
+    if (count === 0n) continue
     change.note('run', 'updated', id)
     if (state === 'ended') ended.push(id)
   }

@@ -9,6 +9,7 @@ import {
   maxUnendedRuns,
   path,
   routes,
+  type PlacedProgram,
   type Run,
   type RunCreate,
   type RunPrograms,
@@ -60,6 +61,8 @@ export async function createRun(
       .innerJoin('nodes', 'nodes.id', 'slivers.node_id')
       .select(['node_id', 'nodes.name as node_name', 'instance_sn'])
       .where('slice_id', '=', sliceId)
+      // A node that is being removed ends the runs that it sees.
+      .forKeyShare('nodes')
       .execute()
     const byNode = new Map(slivers.map((sliver) => [sliver.node_id, sliver]))
     const issues = findRunIssues(wanted, {
@@ -71,6 +74,8 @@ export async function createRun(
     if (bytes > maxRunBytes)
       throw new LabError('LAB_RUN_TOO_LARGE', { run: wanted.name, bytes, limitBytes: maxRunBytes })
     await requireRoom(tx, { sliceId, slice: slice.name, run: wanted.name, bytes })
+    const owner = { groupId: slice.group.id, userId: null }
+    for (const old of await removeOldest(tx, sliceId)) change.note('run', 'deleted', old, owner)
     const id = createRunId(wanted.name)
     await tx
       .insertInto('runs')
@@ -146,32 +151,36 @@ interface NewRun {
   readonly bytes: number
 }
 
-/**
- * Require that a slice may have one more run that has not ended, and remove the oldest of those that have.
- * @throws {@link LabError} LAB_RUN_TOO_MANY, LAB_RUN_TOO_LARGE.
- */
+/** Require that a slice may have one more run that has not ended. @throws {@link LabError} LAB_RUN_TOO_MANY, LAB_RUN_TOO_LARGE. */
 async function requireRoom(
   tx: Change['tx'],
   { sliceId, slice, run, bytes }: NewRun,
 ): Promise<void> {
   const unended = await tx
     .selectFrom('runs')
-    .select(['name', 'cancelled_on'])
-    .select(sql<number>`octet_length(programs::text)`.as('bytes'))
+    .select('name')
+    .select(
+      sql<PlacedProgram[] | null>`case when cancelled_on is null then programs end`.as('open'),
+    )
     .where('slice_id', '=', sliceId)
     .where('ended_on', 'is', null)
     .orderBy('created_on')
     .execute()
-  const open = unended.filter((one) => one.cancelled_on === null)
+  const open = unended.filter((one) => one.open !== null)
   for (const [some, limit] of [[open, maxOpenRuns] as const, [unended, maxUnendedRuns] as const])
     if (some.length >= limit)
       throw new LabError('LAB_RUN_TOO_MANY', { slice, limit, open: some.map(({ name }) => name) })
-  const left = maxOpenRunBytes - open.reduce((sum, one) => sum + one.bytes, 0)
-  if (bytes > left)
-    throw new LabError('LAB_RUN_TOO_LARGE', { run, bytes, limitBytes: Math.max(0, left) })
-  await sql`delete from runs where id in (
+  const openBytes = open.reduce((sum, one) => sum + countProgramBytes(one.open ?? []), 0)
+  const limitBytes = maxOpenRunBytes - openBytes
+  if (bytes > limitBytes) throw new LabError('LAB_RUN_TOO_LARGE', { run, bytes, limitBytes })
+}
+
+/** Remove the oldest of a slice's runs that have ended, so that there is room for another one. Returns their ids. */
+async function removeOldest(tx: Change['tx'], sliceId: number): Promise<readonly string[]> {
+  const { rows } = await sql<{ id: string }>`delete from runs where id in (
     select id from runs where slice_id = ${sliceId} and ended_on is not null
-    order by ended_on desc offset ${maxEndedRuns - 1})`.execute(tx)
+    order by ended_on desc offset ${maxEndedRuns - 1}) returning id`.execute(tx)
+  return rows.map(({ id }) => id)
 }
 
 /** Make the id of a run: its name, the time (UTC) and twelve random digits. */
