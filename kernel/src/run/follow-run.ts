@@ -27,8 +27,10 @@ export async function followRun(
   try {
     for await (const message of readEvents(session.http, routes.events, { signal: until })) {
       // A new connection reports only later changes, so read the whole state. Do the same when changes were missed.
-      const isAnew = message.is === 'connected' || message.event.event === 'reset'
-      const run = isAnew ? await readPatiently(session, id, until) : told(id, message.event.data)
+      const mayHaveMissed = message.is === 'connected' || message.event.event === 'reset'
+      const run = mayHaveMissed
+        ? await readPatiently(session, id, until)
+        : told(id, message.event.data)
       if (run !== null && take(run)) return
     }
   } finally {

@@ -49,7 +49,10 @@ export type RowsOf<Tables extends object, Name extends string> = Name extends ke
   ? Extract<Tables[Name], object>
   : Row
 
-/** A program that runs on slivers, and its samples. `Tables`: the types of the rows of known tables. */
+/**
+ * A program that this kernel has started on slivers over SSH, and its samples. Only this kernel knows the run: its handle is gone with the kernel, and `lab.runs` does not have it. For a run
+ * that any kernel gets, see `TestbedRun`. `Tables`: the types of the rows of known tables.
+ */
 export class Run<Tables extends object = object> {
   /** The unique id of the run: the column `run` of its samples, and COMMUNITY_LAB_RUN in its programs. */
   readonly id: string

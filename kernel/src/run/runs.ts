@@ -7,12 +7,12 @@ import {
   Slice as SliceObject,
 } from '@community-lab/contract'
 import Type from 'typebox'
-import { abortSignal, checkArgument, checkOptions, text, words } from '../argument.ts'
+import { abortSignal, checkArgument, checkOptions, words } from '../argument.ts'
 import type { Session } from '../session.ts'
 import { call } from '../wait/call.ts'
 import { TestbedRun } from './testbed-run.ts'
 
-/** The runs of the slices of your groups. */
+/** The runs of the testbed on slices of your groups. */
 export class Runs {
   readonly #session: Session
 
@@ -21,29 +21,32 @@ export class Runs {
   }
 
   /**
-   * Get a run by its name, in any kernel, whoever started it. `slice` is the name of its slice, where several slices have a run of this name.
+   * Get a run of the testbed by its name, in any kernel, whoever started it. `slice` is the name of its slice, where several slices have a run of this name. A run that
+   * `slice.run(name, …)` or `slice.measure` has started is known to its kernel alone.
    *
-   * @throws {@link LabError} LAB_RUN_UNKNOWN, LAB_RUN_AMBIGUOUS.
+   * @throws {@link LabError} LAB_RUN_UNKNOWN, LAB_RUN_AMBIGUOUS; LAB_NOT_FOUND when there is no such slice.
    */
   async get(
     name: string,
     options: { readonly slice?: string; readonly signal?: AbortSignal } = {},
   ): Promise<TestbedRun> {
     checkArgument("the run's name", name, words)
-    checkOptions('get', options, { slice: text, signal: abortSignal })
+    checkOptions('get', options, { slice: words, signal: abortSignal })
     return call({ lab: this.#session.signal, signal: options.signal }, async (signal) => {
-      const found = await this.#find({ '/name': JSON.stringify(name) }, signal)
-      const names = await Promise.all(found.map(({ slice }) => this.#sliceName(slice.id, signal)))
-      const wanted = found.filter(
-        (_, index) => options.slice === undefined || names[index] === options.slice,
-      )
-      const [run, other] = wanted
+      const { slice = null } = options
+      const among =
+        slice === null ? {} : { '/slice/id': String(await this.#sliceId(slice, signal)) }
+      const found = await this.#find({ ...among, '/name': JSON.stringify(name) }, signal)
+      const [run, other] = found
       if (run === undefined) {
-        const latest = await this.#find({}, signal)
+        const latest = await this.#find(among, signal)
         const known = latest.map((each) => each.name)
-        throw new LabError('LAB_RUN_UNKNOWN', { run: name, found: known })
+        throw new LabError('LAB_RUN_UNKNOWN', { run: name, slice, found: known })
       }
-      if (other !== undefined) throw new LabError('LAB_RUN_AMBIGUOUS', { run: name, slices: names })
+      if (other !== undefined) {
+        const slices = found.map(({ slice: { id } }) => this.#sliceName(id, signal))
+        throw new LabError('LAB_RUN_AMBIGUOUS', { run: name, slices: await Promise.all(slices) })
+      }
       return new TestbedRun(this.#session, run)
     })
   }
@@ -54,6 +57,14 @@ export class Runs {
     return this.#session.http.ask(Type.Array(RunObject), routes.runs, { query, signal })
   }
 
+  async #sliceId(name: string, signal: AbortSignal): Promise<number> {
+    const query = { '/name': JSON.stringify(name) }
+    const { http } = this.#session
+    const [slice] = await http.ask(Type.Array(SliceObject), routes.slices, { query, signal })
+    if (slice === undefined) throw new LabError('LAB_NOT_FOUND', { kind: 'slice', id: name })
+    return slice.id
+  }
+
   async #sliceName(id: number, signal: AbortSignal): Promise<string> {
     const { name } = await this.#session.http.ask(SliceObject, path(routes.slice, { id }), {
       signal,
@@ -62,6 +73,6 @@ export class Runs {
   }
 
   [inspect.custom](): string {
-    return 'Runs: await lab.runs.get(name) gets one'
+    return 'Runs of the testbed: await lab.runs.get(name) gets one'
   }
 }

@@ -8,7 +8,6 @@ import {
   listOf,
   programArgument,
   someOf,
-  text,
   textMap,
   wholeNumber,
   words,
@@ -16,7 +15,7 @@ import {
 } from '../argument.ts'
 import type { Session } from '../session.ts'
 import type { SliceHandle, SliverOrNode } from '../sliver/slice-handle.ts'
-import { chooseSlivers } from './start.ts'
+import { chooseSlivers, requireOneEach, runName } from './start.ts'
 import { TestbedRun } from './testbed-run.ts'
 
 /** A program of a run of the testbed: a `script`, or the `argv` of a program that is in the sliver. */
@@ -53,7 +52,7 @@ const programKinds = {
   env: textMap,
 }
 const runKinds = {
-  name: text,
+  name: runName,
   programs: someOf(anObject),
   startAt: date,
   limitMs: wholeNumber(1000, 30 * 86_400_000, 'milliseconds'),
@@ -88,10 +87,15 @@ export async function startTestbedRun(
     signal,
   }: TestbedRunOptions & { readonly signal: AbortSignal },
 ): Promise<TestbedRun> {
+  const placed = programs.map(({ on, ...program }) => ({
+    ...program,
+    slivers: chooseSlivers(slice, on),
+  }))
+  requireOneEach(placed.flatMap(({ slivers }) => slivers))
   const body: RunCreate = {
     name,
-    programs: programs.map(({ on, script, argv, args, env }) => ({
-      on: chooseSlivers(slice, on).map(({ nodeId }) => nodeId),
+    programs: placed.map(({ slivers, script, argv, args, env }) => ({
+      on: slivers.map(({ nodeId }) => nodeId),
       ...(script === undefined ? {} : { script }),
       ...(argv === undefined ? {} : { argv: argv.map(String) }),
       ...(args === undefined ? {} : { args: args.map(String) }),

@@ -135,7 +135,7 @@ export async function launchRun<Tables extends object>(
   { name, programs, expectedMs, tables, signal }: Launch,
 ): Promise<Run<Tables>> {
   const id = createRunId(name)
-  requireOneEach(programs)
+  requireOneEach(programs.map(({ sliver }) => sliver))
   const archives = await packPrograms(id, programs)
   const command = startCommand(runFolder(id))
   try {
@@ -209,9 +209,10 @@ async function packPrograms(
   return archives
 }
 
-function requireOneEach(programs: readonly Launched[]): void {
+/** Require that no sliver runs two programs, and that one runs any. @throws {@link LabError} LAB_ARGUMENT_INVALID. */
+export function requireOneEach(slivers: readonly Sliver[]): void {
   const seen = new Set<string>()
-  for (const { sliver } of programs) {
+  for (const sliver of slivers) {
     if (seen.has(sliver.id))
       throw new LabError('LAB_ARGUMENT_INVALID', {
         argument: 'the programs of a run',
@@ -228,12 +229,14 @@ function requireOneEach(programs: readonly Launched[]): void {
     })
 }
 
-const runName: Kind = {
-  expected: 'letters, digits, dot, hyphen or underscore, at most 64',
+/** The name of a run. Source: the contract's RunName. */
+export const runName: Kind = {
+  expected:
+    'letters, digits, dot, hyphen or underscore, at most 64, with a letter or a digit first',
   is: (value) => typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u.test(value),
 }
 
-/** Make the id of a run: its name, its start time (UTC) and six random characters. */
+/** Make the id of a run: its name, its start time (UTC) and six random hexadecimal digits. */
 function createRunId(name: string): string {
   checkArgument("a run's name", name, runName)
   const time = new Date().toISOString().replace(/[-:]|\.\d+/gu, '')

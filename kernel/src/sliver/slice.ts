@@ -200,7 +200,7 @@ export class Slice implements SliceHandle {
   }
 
   /**
-   * Start a program on every sliver, or on those in `on`. It does not depend on this connection. What it writes to `/run/community-lab/measure` with
+   * Start a program over SSH on every sliver, or on those in `on`. It goes on without this connection, but only this kernel has its run. What it writes to `/run/community-lab/measure` with
    * `run="$COMMUNITY_LAB_RUN"` belongs to the run. Several programs can make one run: a server on one sliver, a client on another.
    *
    * @throws {@link LabError} LAB_COMMAND_FAILED when a sliver could not start it; LAB_ARGUMENT_INVALID, LAB_SLIVER_UNKNOWN.

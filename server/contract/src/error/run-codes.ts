@@ -20,11 +20,11 @@ export const runCodes = {
     (d) =>
       `the programs of run ${d.run} have ${d.bytes} bytes, and may have ${d.limitBytes} beside those of the slice's other runs that have not ended; put what is large into the data archive of the slice`,
   ),
-  LAB_RUN_UNKNOWN: code<{ run: string; found: readonly string[] }>(
+  LAB_RUN_UNKNOWN: code<{ run: string; slice: string | null; found: readonly string[] }>(
     0,
     false,
     (d) =>
-      `no run that you can read has the name ${JSON.stringify(d.run)} (the latest: ${d.found.join(', ') || 'none'}); check the name, or whether its slice was released`,
+      `no run of the testbed that you can read has the name ${JSON.stringify(d.run)}${d.slice === null ? '' : ` in slice ${d.slice}`} (the latest: ${d.found.join(', ') || 'none'}); check the name, or whether its slice was released. A run that slice.run(name, …) or slice.measure has started is known to its kernel alone`,
   ),
   LAB_RUN_AMBIGUOUS: code<{ run: string; slices: readonly string[] }>(
     0,

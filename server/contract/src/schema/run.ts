@@ -23,7 +23,7 @@ export const maxRunMs = 30 * 86_400_000
 /** The name of a run, which is unique within its slice: letters, digits, dot, hyphen and underscore. */
 export const RunName = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', maxLength: 64 })
 
-/** The id of a run: its name, the time when it was made and six random digits. It is never used again, also not by a server that was restored from a backup. */
+/** The id of a run: its name, the time when it was made (UTC) and twelve random hexadecimal digits. It is never used again, also not by a server that was restored from a backup. */
 export const RunId = Type.String({
   pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}$',
   maxLength: 128,

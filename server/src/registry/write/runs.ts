@@ -183,7 +183,7 @@ async function removeOldest(tx: Change['tx'], sliceId: number): Promise<readonly
   return rows.map(({ id }) => id)
 }
 
-/** Make the id of a run: its name, the time (UTC) and twelve random digits. */
+/** Make the id of a run: its name, the time (UTC) and twelve random hexadecimal digits. */
 function createRunId(name: string): string {
   const time = new Date().toISOString().replace(/[-:]|\.\d+/gu, '')
   return `${name}-${time}-${randomBytes(6).toString('hex')}`
