@@ -32,9 +32,12 @@ function firstOf(header: string | readonly string[] | undefined): string | null 
   return text?.split(',')[0]?.trim() ?? null
 }
 
-/** The header contains what a client sends, so only a name or an address with a port is used. */
+/**
+ * The header contains what a client sends, so only a name or an address with a port is used. Each URI of an answer repeats it, so it is no longer than a name may be.
+ * Source: RFC 1035 §2.3.4, without the last dot.
+ */
 function readHost(text: string | null): string | null {
-  const match = /^(?:\[([0-9a-f:.]+)\]|[\w.-]+)(?::\d{1,5})?$/iu.exec(text ?? '')
+  const match = /^(?:\[([0-9a-f:.]+)\]|[\w.-]{1,253})(?::\d{1,5})?$/iu.exec(text ?? '')
   if (match === null || text === null) return null
   return match[1] === undefined || isIPv6(match[1]) ? text : null
 }

@@ -119,6 +119,13 @@ async function readWaiting(db: Db): Promise<readonly UserFact[]> {
   }))
 }
 
+/** The most of what a node said of an image that a mail repeats, in characters: as HTML, each can be six, and a mail has a bound. */
+const mostSaid = 100
+
+function shorten(message: string): string {
+  return message.length <= mostSaid ? message : `${message.slice(0, mostSaid).toWellFormed()}…`
+}
+
 /** The group admins of a template's group; operators for those of nobody. */
 async function readBroken(db: Db): Promise<readonly UserFact[]> {
   const { rows } = await sql<{
@@ -145,7 +152,7 @@ async function readBroken(db: Db): Promise<readonly UserFact[]> {
     userId,
     kind: 'image_broken',
     key: `template ${id} version ${version} broken`,
-    text: `the image ${templateName(name, version)} cannot be unpacked by ${nodes} nodes, and is sent to no other: ${message}`,
+    text: `the image ${templateName(name, version)} cannot be unpacked by ${nodes} nodes, and is sent to no other: ${shorten(message)}`,
   }))
 }
 

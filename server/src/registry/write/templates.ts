@@ -70,7 +70,9 @@ export async function patchTemplate(
       })
       .where('id', '=', id)
       .execute()
-    await publishTemplate(change, template, { ...body, isChecked: ifMatch !== null })
+    // Any ETag (*) is none that the asker has read.
+    const isChecked = ifMatch !== null && ifMatch.trim() !== '*'
+    await publishTemplate(change, template, { ...body, isChecked })
     return 'changed'
   })
 }

@@ -181,6 +181,27 @@ describe('the digest of a day', () => {
     expect(await digestsAt(world, at(1, 1))).toEqual([])
     expect(await digestsAt(world, at(2))).toHaveLength(1)
   })
+
+  it('is sent whatever nodes say of images: what they say is cut, and not what is told', async () => {
+    await giveAddress(world, 'red')
+    const { id: red } = await db()
+      .selectFrom('groups')
+      .select('id')
+      .where('name', '=', 'red')
+      .executeTakeFirstOrThrow()
+    await sql`insert into templates (name, description, group_id, type, node_archs, is_active)
+      select 'own' || n, '', ${red}, type, node_archs, true from templates, generate_series(1, 30) as n where name = 'tiny'`.execute(
+      db(),
+    )
+    await sql`insert into template_versions (template_id, version, image_sha256, image_size_bytes, is_public)
+      select id, 1, repeat('a', 64), 1, false from templates where group_id = ${red}`.execute(db())
+    await sql`insert into broken_images (template_id, version, node_id, message)
+      select templates.id, 1, nodes.id, repeat('"', 500) from templates, nodes where templates.group_id = ${red}`.execute(
+      db(),
+    )
+    const [mail] = await digestsAt(world, at(0))
+    expect(mail?.body.match(/^- the image own\d+@1 /gmu)).toHaveLength(30)
+  })
 })
 
 describe('the links of a digest', () => {

@@ -137,6 +137,10 @@ it('makes public what the operator has looked at, not what was added meanwhile',
   expect(await publish({}, { 'if-match': etag })).toMatchObject({
     code: 'LAB_REQUEST_PRECONDITION_FAILED',
   })
+  // Any ETag is none that was read.
+  expect(await publish({}, { 'if-match': '*' })).toMatchObject({
+    code: 'LAB_TEMPLATE_VERSION_NEEDED',
+  })
   expect(await publish({ version: 3 })).toMatchObject({ code: 'LAB_TEMPLATE_NO_VERSION' })
   const versions = [
     { version: 2, is_public: false },

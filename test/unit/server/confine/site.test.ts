@@ -47,3 +47,9 @@ it('contains nothing that could end a URI, a header or a list of links', () => {
   }
   expect(siteOf({ headers, isLocal: true, isTls: false }, null)).toBe('http://localhost')
 })
+
+it('is no longer than a name may be: each URI of a list repeats it', () => {
+  const siteAt = (host: string) => siteOf({ headers: { host }, isLocal: false, isTls: false }, null)
+  expect(siteAt(`${'a'.repeat(253)}:8080`)).toBe(`http://${'a'.repeat(253)}:8080`)
+  expect(siteAt('a'.repeat(254))).toBe('http://localhost')
+})
