@@ -1,10 +1,12 @@
 import { Readable } from 'node:stream'
 import {
+  beginHeaders,
   messageOf,
+  partRequest,
   sendUpload,
-  tusMediaType,
-  tusVersion,
   Upload,
+  uploadChunkBytes,
+  uploadPartTimeoutMs,
   type UploadPart,
   type UploadRequests,
 } from '@community-lab/contract'
@@ -24,11 +26,6 @@ export interface UploadDataOptions {
   readonly slice: string
   readonly signal: AbortSignal
 }
-
-/** The part of a body that is written at a time, and counts as sent then, in bytes. */
-const chunkBytes = 65_536
-/** A part of the archive takes long on a link of a community network, in milliseconds. */
-const partTimeoutMs = 600_000
 
 /**
  * Upload an archive, and show how far it is when that takes long. What has come to the server stays there when this is interrupted or the connection breaks, and the
@@ -68,39 +65,35 @@ function createRequests(
     begin: () =>
       http.ask(Upload, uploadsUri, {
         method: 'POST',
-        headers: {
-          'tus-resumable': tusVersion,
-          'upload-length': String(bytes.length),
-          'upload-metadata': `sha256 ${Buffer.from(sha256).toString('base64')}`,
-        },
+        headers: beginHeaders({ sizeBytes: bytes.length, sha256 }),
         signal,
       }),
-    send: (upload, { fromByte, endByte }, onSent) =>
-      http.tell(upload, {
+    send(upload, part, onSent) {
+      const { headers, sizeBytes, type } = partRequest(part)
+      const body = Readable.from(readPart(bytes, part, onSent), {
+        objectMode: false,
+        highWaterMark: uploadChunkBytes,
+      })
+      return http.tell(upload, {
         method: 'PATCH',
-        file: {
-          bytes: Readable.from(readPart(bytes, { fromByte, endByte }, onSent), {
-            objectMode: false,
-            highWaterMark: chunkBytes,
-          }),
-          sizeBytes: endByte - fromByte,
-          type: tusMediaType,
-        },
-        headers: { 'tus-resumable': tusVersion, 'upload-offset': String(fromByte) },
-        timeoutMs: partTimeoutMs,
+        file: { bytes: body, sizeBytes, type },
+        headers,
+        timeoutMs: uploadPartTimeoutMs,
         signal,
-      }),
+      })
+    },
   }
 }
 
+/** Read a part in chunks. A chunk counts as sent when the next one is asked for. */
 function* readPart(
   bytes: Uint8Array,
   { fromByte, endByte }: UploadPart,
   onSent: (bytes: number) => void,
 ): Generator<Uint8Array> {
-  for (let at = fromByte; at < endByte; at += chunkBytes) {
+  for (let at = fromByte; at < endByte; at += uploadChunkBytes) {
     onSent(at - fromByte)
-    yield bytes.subarray(at, Math.min(at + chunkBytes, endByte))
+    yield bytes.subarray(at, Math.min(at + uploadChunkBytes, endByte))
   }
 }
 

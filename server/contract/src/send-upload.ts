@@ -1,7 +1,7 @@
 import { backoffMs } from './backoff.ts'
 import { LabError } from './error/lab-error.ts'
 import { messageOf } from './error/message-of.ts'
-import type { Upload } from './schema/upload.ts'
+import { tusMediaType, tusVersion, type Upload } from './schema/upload.ts'
 
 /** The requests of an upload. Whoever uploads sends them by an HTTP client of its own. */
 export interface UploadRequests {
@@ -19,6 +19,36 @@ export interface UploadPart {
   readonly fromByte: number
   readonly endByte: number
 }
+
+/** Return the headers of the request that begins an upload. */
+export function beginHeaders({
+  sizeBytes,
+  sha256,
+}: Pick<SendUploadOptions, 'sizeBytes' | 'sha256'>): Readonly<Record<string, string>> {
+  return {
+    'tus-resumable': tusVersion,
+    'upload-length': String(sizeBytes),
+    'upload-metadata': `sha256 ${btoa(sha256)}`,
+  }
+}
+
+/** Return the headers of the request that sends a part, and what its body is: so many bytes of this media type. */
+export function partRequest({ fromByte, endByte }: UploadPart): {
+  readonly headers: Readonly<Record<string, string>>
+  readonly sizeBytes: number
+  readonly type: string
+} {
+  return {
+    headers: { 'tus-resumable': tusVersion, 'upload-offset': String(fromByte) },
+    sizeBytes: endByte - fromByte,
+    type: tusMediaType,
+  }
+}
+
+/** The time limit of the request that sends a part, in milliseconds: it takes long on a link of a community network. */
+export const uploadPartTimeoutMs = 600_000
+/** How much of a part is read and sent at a time, in bytes. */
+export const uploadChunkBytes = 65_536
 
 /** Options of {@link sendUpload}. */
 export interface SendUploadOptions {

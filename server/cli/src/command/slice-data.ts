@@ -10,6 +10,7 @@ import {
   path as pathOf,
   routes,
   Slice,
+  uploadPartTimeoutMs,
   type Sliver,
 } from '@community-lab/contract'
 import { hashFile } from '@community-lab/contract/host'
@@ -17,7 +18,7 @@ import type { Command } from 'commander'
 import type { Context } from '../context.ts'
 import { findCredentials } from '../credentials.ts'
 import { createClient, type Client } from '../http/client.ts'
-import { partTimeoutMs, uploadFile } from '../http/upload.ts'
+import { uploadFile } from '../http/upload.ts'
 import { requireYes, type ConfirmOptions } from '../output/confirm.ts'
 import { printJson } from '../output/print.ts'
 import { showTransfer } from '../output/transfer.ts'
@@ -64,7 +65,7 @@ async function setData(
   const archive = file === null ? null : await archiveOf(resolve(context.cwd, file), stack)
   const { url, token } = findCredentials(context)
   const { signal } = context
-  const client = createClient({ base: url, token, signal, timeoutMs: partTimeoutMs })
+  const client = createClient({ base: url, token, signal, timeoutMs: uploadPartTimeoutMs })
   const slice = findNamed('slice', await listSlices(client), name)
   const others = (await listSlivers(client, slice.id)).filter(isMadeWithOther(archive))
   const sha256 = archive?.sha256 ?? null

@@ -9,6 +9,7 @@ import {
   routes,
   Template,
   templateName,
+  uploadPartTimeoutMs,
   type Arch,
   type TemplateCreate,
   type TemplateVersion,
@@ -18,7 +19,7 @@ import Type from 'typebox'
 import type { Context } from '../context.ts'
 import { findCredentials } from '../credentials.ts'
 import { createClient, type Client } from '../http/client.ts'
-import { partTimeoutMs, uploadFile } from '../http/upload.ts'
+import { uploadFile } from '../http/upload.ts'
 import { printJson, type PrintOptions } from '../output/print.ts'
 import { showTransfer } from '../output/transfer.ts'
 import { listGroups } from './lists.ts'
@@ -44,7 +45,7 @@ export async function addImage(context: Context, wanted: NewTemplate): Promise<v
   await requireGzip(wanted.image)
   const { url, token } = findCredentials(context)
   const { signal } = context
-  const client = createClient({ base: url, token, signal, timeoutMs: partTimeoutMs })
+  const client = createClient({ base: url, token, signal, timeoutMs: uploadPartTimeoutMs })
   const { id, uri } = await ensureTemplate(client, wanted)
   await sendImage(context, client, { file: wanted.image, sizeBytes, sha256, id, uri })
   const made = await client.ask(Template, uri)

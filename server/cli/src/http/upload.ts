@@ -2,10 +2,11 @@ import { open, type FileHandle } from 'node:fs/promises'
 import { pipeline, Transform } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  beginHeaders,
+  partRequest,
   sendUpload,
-  tusMediaType,
-  tusVersion,
   Upload,
+  uploadChunkBytes,
   type UploadPart,
 } from '@community-lab/contract'
 import Type from 'typebox'
@@ -23,11 +24,6 @@ export interface UploadOptions {
   readonly isThere: () => Promise<boolean>
   readonly signal: AbortSignal
 }
-
-/** The time of one request: a part of the file takes long on a link of a community network, in milliseconds. */
-export const partTimeoutMs = 600_000
-/** How much of the file is read at a time. */
-const chunkBytes = 65_536
 
 /**
  * Upload a file, as {@link sendUpload} does. `uploads` is the path of the uploads to an object.
@@ -47,29 +43,18 @@ export async function uploadFile(
     begin: () =>
       client.ask(Upload, uploads, {
         method: 'POST',
-        headers: {
-          'tus-resumable': tusVersion,
-          'upload-length': String(sizeBytes),
-          'upload-metadata': `sha256 ${Buffer.from(sha256).toString('base64')}`,
-        },
+        headers: beginHeaders({ sizeBytes, sha256 }),
       }),
-    async send(
-      uri: string,
-      { fromByte, endByte }: UploadPart,
-      onSent: (bytes: number) => void,
-    ): Promise<void> {
+    async send(uri: string, part: UploadPart, onSent: (bytes: number) => void): Promise<void> {
       const bytes = pipeline(
         // A stream of the file would close the file when the request breaks.
-        () => readPart(handle, fromByte, endByte),
+        () => readPart(handle, part),
         countBytes(onSent),
         // A failure of reading breaks the request, which is repeated.
         () => undefined,
       )
-      await client.do(uri, {
-        method: 'PATCH',
-        file: { bytes, sizeBytes: endByte - fromByte, type: tusMediaType },
-        headers: { 'tus-resumable': tusVersion, 'upload-offset': String(fromByte) },
-      })
+      const { headers, sizeBytes: length, type } = partRequest(part)
+      await client.do(uri, { method: 'PATCH', file: { bytes, sizeBytes: length, type }, headers })
     },
   }
   await sendUpload(requests, {
@@ -83,11 +68,10 @@ export async function uploadFile(
 
 async function* readPart(
   handle: FileHandle,
-  fromByte: number,
-  endByte: number,
+  { fromByte, endByte }: UploadPart,
 ): AsyncGenerator<Uint8Array> {
   for (let at = fromByte; at < endByte;) {
-    const chunk = Buffer.allocUnsafe(Math.min(chunkBytes, endByte - at))
+    const chunk = Buffer.allocUnsafe(Math.min(uploadChunkBytes, endByte - at))
     const { bytesRead } = await handle.read(chunk, 0, chunk.length, at)
     // The file has become shorter: the request, which has announced its length, breaks.
     if (bytesRead === 0) return
