@@ -17,9 +17,10 @@ export function boundSentence(text: string): string {
 
 /** Limit the length of a list of errors, and of each error. The last one contains the number of those that are left out. */
 export function boundErrors(errors: readonly MemberError[], most: number): MemberError[] {
-  const bounded = errors.map(({ member, message }) => ({
-    member: boundSentence(member),
-    message: boundSentence(message),
+  const bounded = errors.map((error) => ({
+    ...error,
+    member: boundSentence(error.member),
+    message: boundSentence(error.message),
   }))
   if (bounded.length <= most) return bounded
   const left = bounded.length - (most - 1)

@@ -64,6 +64,17 @@ it('says of slivers that an earlier agent has started, and of its node, that the
   ])
 })
 
+it('keeps the code of an error by which the server knows an image that cannot be unpacked', () => {
+  const fault = describeFault(
+    'allocate',
+    new LabError('LAB_TEMPLATE_BROKEN', { template: 'tiny', reason: 'tar: Unexpected EOF' }),
+  )
+  const failure = noteFailure(undefined, { step: 'allocate', error: fault, wanted }, 0)
+  const made = report(sources({ failures: new Map([['1@1', failure]]) }))
+  expect(made.slivers[0]?.errors).toEqual([fault])
+  expect(fault.code).toBe('LAB_TEMPLATE_BROKEN')
+})
+
 it('calls a sliver registered that is wanted and not yet there', () => {
   const wish = aTarget([aSliverTarget({ instance_sn: 2, slice_instance_sn: 3 })])
   const [sliver] = report(sources({ target: wish, current: aCurrent() })).slivers
