@@ -19,10 +19,11 @@ use POSIX ();
 #                started PID START           the program, which waits to be let run, and its start in ticks
 #                begun TIME                  the program is about to be let run, at this time in microseconds. From now on it is never started again
 #                ended TIME CODE SIGNAL REASON BYTES LOST TOLD
-#                                            how it has ended; '-' stands for no code or signal. REASON: exited, limit, cancelled or sliver_ended. BYTES of
-#                                            its output are in 'output', and LOST were not kept. TOLD is 1 when the line 'run_end' is in the FIFO
+#                                            how it has ended; '-' stands for no code or signal. REASON: exited, limit, cancelled, sliver_ended, or lost
+#                                            when something else than the agent has ended this process by SIGTERM, as a host does that shuts down. BYTES
+#                                            of its output are in 'output', and LOST were not kept. TOLD is 1 when the line 'run_end' is in the FIFO
 #                failed MESSAGE              it could not be started
-#              A line without a newline at its end was not written completely, and counts as absent.
+#              A line without a newline at its end was not written completely, and counts as absent. The next supervisor removes it.
 #   output     what the program has written, standard output and standard error as they came
 #   first      the pid of the sliver's first process. The agent writes it
 #   cancel     exists when the run is to be ended. The agent makes it, and then sends SIGTERM
@@ -39,7 +40,7 @@ while (@rest) {
 my @command = @rest;
 # How long a program may take to end after SIGTERM, in microseconds; and how long to wait for its last output, and for room in the FIFO.
 my ($grace_us, $drain_us) = (2000000, 5000000);
-use constant PR_SET_CHILD_SUBREAPER => 36;
+use constant { PR_SET_PDEATHSIG => 1, PR_SET_CHILD_SUBREAPER => 36 };
 
 sub clock_us {
   my ($which) = @_;
@@ -63,19 +64,18 @@ flock($lock, LOCK_EX | LOCK_NB) or exit 3;
 my $before = read_file("$dir/state");
 exit 4 if $before =~ /^(?:begun|ended|failed) .*\n/m;
 sysopen(my $state, "$dir/state", O_WRONLY | O_APPEND | O_CREAT, 0600) or die "state: $!\n";
-my $needs_newline = $before ne '' && $before !~ /\n\z/;
+my $state_bytes = rindex($before, "\n") + 1;
+truncate($state, $state_bytes) or die "state: $!\n";
 
-# Add a line to the state. Returns whether it is on the disk.
+# Add a line to the state. Returns whether it is on the disk. When it is not, the state is as before.
 sub note {
   my $line = join(' ', @_) . "\n";
-  $line = "\n$line" if $needs_newline;
-  my $written = syswrite($state, $line) // 0;
-  $needs_newline = $written != length $line;
-  return !$needs_newline && on_disk($state);
-}
-sub on_disk {
-  my ($file) = @_;
-  return $file->sync // 0;
+  if ((syswrite($state, $line) // 0) != length $line || !$state->sync) {
+    truncate($state, $state_bytes);
+    return 0;
+  }
+  $state_bytes += length $line;
+  return 1;
 }
 
 my $stat = read_file("/proc/$$/stat");
@@ -115,12 +115,16 @@ sub signal_all {
   kill($signal, $_) for grep { $_ > 1 } split(/\n/, read_file("$cgroup/cgroup.procs"));
 }
 
+sub has_processes { return $cgroup ne '' && read_file("$cgroup/cgroup.procs") ne '' }
+
 pipe(my $output, my $output_in) or die "pipe: $!\n";
 pipe(my $input, my $release) or die "pipe: $!\n";
 unlink("$dir/pid", "$dir/runtime.log");
 my $starter = fork() // die "fork: $!\n";
 if ($starter == 0) {
   $SIG{$_} = 'DEFAULT' for qw(TERM PIPE HUP INT CHLD);
+  # It ends with this process. Otherwise it would write its 'pid' over that of the next supervisor's program.
+  syscall($prctl, PR_SET_PDEATHSIG, 9, 0, 0, 0);
   open(STDIN, '<&', $input);
   open(STDOUT, '>&', $output_in);
   open(STDERR, '>&', $output_in);
@@ -161,7 +165,8 @@ sub take_output {
   $lost += $read - $written;
 }
 
-# Wait for output or for the end of a child.
+# Wait for output or for the end of a child. After output, this process sleeps nine times as long as it has worked: its own time is not counted as that of the
+# sliver, so a program that writes fast has to wait.
 sub wait_us {
   my ($us) = @_;
   $us = 1000000 if $us > 1000000;
@@ -169,7 +174,11 @@ sub wait_us {
   my $readable = '';
   vec($readable, fileno($output), 1) = 1 if $is_open;
   my $found = select($readable, undef, undef, $us / 1000000);
-  take_output() if $found > 0 && $is_open;
+  return unless $found > 0 && $is_open;
+  my $began = monotonic_us();
+  take_output();
+  my $pause_us = 9 * (monotonic_us() - $began);
+  select(undef, undef, undef, ($pause_us < 100000 ? $pause_us : 100000) / 1000000);
 }
 
 my (%ended, $has_started, $begun_us);
@@ -181,14 +190,18 @@ sub reap {
 sub finish {
   my ($status, $reason) = @_;
   my ($code, $signal) = defined $status ? ($status & 127 ? ('-', $status & 127) : ($status >> 8, '-')) : ('-', '-');
-  signal_all('KILL');
   my $until = monotonic_us() + $drain_us;
-  while ($is_open && monotonic_us() < $until) { wait_us(100000) }
+  # Where the kernel does not kill all at the same time, some may have started others meanwhile.
+  do {
+    signal_all('KILL');
+    wait_us($is_open ? 100000 : 10000);
+  } while (($is_open || has_processes()) && monotonic_us() < $until);
   IO::Handle::sync($kept);
   my $is_told = 0;
   if (defined $begun_us) {
     my $shell_code = $code ne '-' ? $code : $signal ne '-' ? 128 + $signal : 255;
-    my $line = qq{run_end run="$run" exit_code=$shell_code\n};
+    # The program may have ended within a line.
+    my $line = qq{\nrun_end run="$run" exit_code=$shell_code\n};
     $until = monotonic_us() + $drain_us;
     while (!$is_told && monotonic_us() < $until) {
       if (sysopen(my $samples, $fifo, O_WRONLY | O_NONBLOCK)) { $is_told = 1 if (syswrite($samples, $line) // 0) == length $line }
@@ -196,7 +209,9 @@ sub finish {
       select(undef, undef, undef, 0.05) if !$is_told;
     }
   }
-  note('ended', now_us(), $code, $signal, $reason, $bytes, $lost, $is_told);
+  # A full disk has no room for it until somebody makes some.
+  my $ended_us = now_us();
+  sleep 1 until note('ended', $ended_us, $code, $signal, $reason, $bytes, $lost, $is_told);
   rmdir($cgroup) if $cgroup ne '';
   exit 0;
 }
@@ -208,6 +223,20 @@ sub is_sliver_ending {
   my @fields = split(' ', substr($stat, rindex($stat, ')') + 2));
   # PF_EXITING. Source: Linux, include/linux/sched.h; proc(5), field 9.
   return @fields < 7 || $fields[0] =~ /[ZX]/ || $fields[6] & 4;
+}
+
+# End what waits to begin, and leave. Another supervisor may start it.
+sub leave {
+  my ($exit_code) = @_;
+  signal_all('KILL');
+  rmdir($cgroup) if $cgroup ne '';
+  exit $exit_code;
+}
+
+# Tell why this process is to end the run; undef: it is not.
+sub find_stop_reason {
+  return 'cancelled' if -e "$dir/cancel";
+  return $stop ? 'lost' : undef;
 }
 
 # Start the program. It waits for a line.
@@ -231,6 +260,12 @@ until ($has_started) {
     $has_started = 1;
     last;
   }
+  if (defined(my $reason = find_stop_reason())) {
+    # A runtime that hangs does not keep the run from being cancelled.
+    kill('KILL', $starter);
+    leave(0) if $reason ne 'cancelled';
+    finish(undef, $reason);
+  }
   wait_us(1000000);
 }
 
@@ -238,22 +273,20 @@ until ($has_started) {
 for (;;) {
   reap();
   # Its sliver has ended, or something in it has ended the program. It has not begun, so it may be started again.
-  if (defined $ended{$main}) {
-    signal_all('KILL');
-    rmdir($cgroup) if $cgroup ne '';
-    exit 0;
+  leave(0) if defined $ended{$main};
+  if (defined(my $reason = find_stop_reason())) {
+    leave(0) if $reason ne 'cancelled';
+    finish(undef, $reason);
   }
-  finish(undef, 'cancelled') if $stop || -e "$dir/cancel";
   my $left = $start_us - now_us();
   last if $left <= 0;
   wait_us($left);
 }
+# The sliver was reset meanwhile, and the program may be in the next one of the same name.
+leave(0) if is_sliver_ending();
 $begun_us = now_us();
 # What is not on the disk does not begin: after a power cut nobody would know of it.
-if (!note('begun', $begun_us)) {
-  signal_all('KILL');
-  exit 5;
-}
+leave(5) if !note('begun', $begun_us);
 my $began = monotonic_us();
 syswrite($release, "\n");
 close($release);
@@ -272,7 +305,7 @@ for (;;) {
   }
   my $now = monotonic_us();
   if (!defined $reason) {
-    $reason = 'cancelled' if $stop || -e "$dir/cancel";
+    $reason = find_stop_reason();
     $reason //= 'limit' if $limit_us && $now >= $began + $limit_us;
     if (defined $reason) {
       signal_all('TERM');

@@ -52,6 +52,8 @@ export interface RunPlan {
 
 /** A supervisor is started so long before its program, in milliseconds: a supervisor needs memory, and programs of later days need not have one. */
 export const superviseAheadMs = 60_000
+/** The longest time until the next look at runs that wait, in milliseconds: somebody may set the node's clock, and the host may be suspended. */
+const longestWaitMs = 30_000
 /** The most ended runs of one sliver whose records are kept. Source: the contract's most ended runs of a slice. */
 const maxEndedOfSliver = 200
 
@@ -132,7 +134,7 @@ function planWaiting(
   if (unsent >= maxOpenRuns) return null
   const startMs = run.start_at === null ? nowMs : new Date(run.start_at).getTime()
   const aheadMs = startMs - superviseAheadMs - nowMs
-  return aheadMs > 0 ? aheadMs : { kind: 'supervise', target: run }
+  return aheadMs > 0 ? Math.min(aheadMs, longestWaitMs) : { kind: 'supervise', target: run }
 }
 
 function isOf(

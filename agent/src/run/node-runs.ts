@@ -145,8 +145,10 @@ class FileNodeRuns implements NodeRuns {
     for (const step of steps) await this.#do(step, signal)
     for (const folder of this.#folders.values()) {
       if (!isUnfinished(folder)) continue
-      await folder.refresh()
-      await sendOutput(spool, folder)
+      await this.#try(folder.record.id, 'send', async () => {
+        await folder.refresh()
+        await sendOutput(spool, folder)
+      })
     }
     this.#watchOpen()
     const text = JSON.stringify(this.reports())
@@ -160,16 +162,24 @@ class FileNodeRuns implements NodeRuns {
   /** Do one step. A failure is a problem of the node, and does not stop the others; the step is planned again. */
   async #do(step: RunStep, signal: AbortSignal): Promise<void> {
     const id = step.kind === 'supervise' ? step.target.id : step.id
-    const { log, problems } = this.#options
     signal.throwIfAborted()
-    try {
+    await this.#try(id, step.kind, async () => {
       await this.#execute(step)
-      problems.clear(`run ${id}`)
-      log.info({ run: id, step: step.kind }, 'a step of a run is done')
+      this.#options.log.info({ run: id, step: step.kind }, 'a step of a run is done')
+    })
+  }
+
+  /** Do work for a run. While it fails, that is a problem of the node. The work for the other runs is not affected. */
+  async #try(id: string, kind: RunStep['kind'] | 'send', work: () => Promise<void>): Promise<void> {
+    const { log, problems } = this.#options
+    const key = `${kind === 'send' ? 'output of ' : ''}run ${id}`
+    try {
+      await work()
+      problems.clear(key)
     } catch (error) {
       const message = `run ${id}: ${messageOf(error)}; it is tried again`
-      problems.set(`run ${id}`, { member: '/runs', message })
-      log.warn({ err: error, run: id, step: step.kind }, 'a step of a run has failed')
+      problems.set(key, { member: '/runs', message })
+      log.warn({ err: error, run: id, step: kind }, 'a step of a run has failed')
     }
   }
 
@@ -198,12 +208,18 @@ class FileNodeRuns implements NodeRuns {
     program,
     start_at: startAt,
     limit_ms: limitMs,
+    ...target
   }: RunTarget): Promise<void> {
     const { slivers, measureDir } = this.#options
     const folder = this.#folders.get(id) ?? this.#make(id, sliver)
     const { dir } = folder
     await mkdir(dir, { recursive: true, mode: 0o700 })
-    const start = await slivers.prepareProgram(sliver, { runId: id, folder: dir, program })
+    const instance = {
+      sliceInstanceSn: target.slice_instance_sn,
+      instanceSn: target.instance_sn,
+    }
+    const asked = { runId: id, folder: dir, instance, program }
+    const start = await slivers.prepareProgram(sliver, asked)
     await folder.save({ cgroup: start.cgroup })
     await writeFile(join(dir, 'first'), `${start.firstPid}\n`)
     await startSupervisor({

@@ -6,12 +6,15 @@ import { processConfiguration } from './domain/container.ts'
 import { findCoreLimit } from './host/core-dumps.ts'
 import { isAlive } from './host/process.ts'
 import { requirePlatform, type SliverParts } from './lifecycle/parts.ts'
+import type { SliverRecord } from './store/record.ts'
 
 /** A program that is to be started in a sliver. */
 export interface SliverProgram {
   readonly runId: string
   /** The folder of the run on the host. */
   readonly folder: string
+  /** The instance of the sliver that the program is for. */
+  readonly instance: Pick<SliverRecord, 'sliceInstanceSn' | 'instanceSn'>
   readonly program: RunProgram
 }
 
@@ -27,13 +30,14 @@ export interface ProgramStart {
   readonly firstPid: number
 }
 
-/** Make the cgroup of a run and the description of its program. @throws {@link LabError} LAB_SLIVER_STAGE, LAB_SLIVER_NO_RUNTIME. */
+/** Make the cgroup of a run and the description of its program. @throws {@link LabError} LAB_SLIVER_STAGE when this instance of the sliver does not run, LAB_SLIVER_NO_RUNTIME. */
 export async function prepareProgram(
   parts: SliverParts,
   id: string,
-  { runId, folder, program }: SliverProgram,
+  { runId, folder, instance, program }: SliverProgram,
 ): Promise<ProgramStart> {
-  const record = parts.records.get(id)
+  const found = parts.records.get(id)
+  const record = found !== undefined && isOf(found, instance) ? found : undefined
   const first = record?.stage === 'started' ? record.process : null
   if (record === undefined || first === null || !isAlive(first))
     throw new LabError('LAB_SLIVER_STAGE', {
@@ -60,6 +64,13 @@ export async function prepareProgram(
     procs: group.procs,
     firstPid: first.pid,
   }
+}
+
+function isOf(
+  { sliceInstanceSn, instanceSn }: SliverRecord,
+  instance: SliverProgram['instance'],
+): boolean {
+  return sliceInstanceSn === instance.sliceInstanceSn && instanceSn === instance.instanceSn
 }
 
 /** The name of a script in the folder of its run in the sliver. */

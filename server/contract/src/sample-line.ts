@@ -11,6 +11,7 @@ import { readNumber } from './number-text.ts'
  * name, in base units (`_s`, `_bytes`). A value is a number in the format of shells ({@link readNumber}), `true`, `false`, a JSON string in double quotes, or a
  * bare word, which is text. A word that begins like a number but is not one, such as `12ms`, is refused. A line has at most {@link maxLineBytes} bytes and
  * {@link maxFields} fields. The agent adds the time. A line that cannot be read is reported in `{@link rejectedMeasurement}` with the reason.
+ * An empty line is no line. The measurement `run_output` is that of the agent.
  */
 export const measurePath = '/run/community-lab/measure'
 /** The longest line, in bytes, including its newline. Source: PIPE_BUF on Linux; longer writes could interleave. */

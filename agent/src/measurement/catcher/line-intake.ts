@@ -26,7 +26,6 @@ export interface IntakeOptions {
   readonly maxLines: number
 }
 
-const emptyLine = 'the line is empty'
 /** When the lines of a chunk are refused, at most this many of its lines that report the end of a run are read nevertheless. */
 const keptPerChunk = 8
 /** The most of these lines that may be read in advance of the rate. They count like other lines, so in the long run the rate is not exceeded. */
@@ -63,7 +62,6 @@ export function takeIn(
   function readLines(chunk: Uint8Array, timeUs: number, most: number): number {
     const split = splitLines(rest, chunk, most)
     for (const line of split.lines) readLine(line, timeUs)
-    refuse(emptyLine, split.emptyLines, new Uint8Array(), timeUs)
     linesLeft -= split.lines.length
     rest = split.rest
     return split.bytesRead

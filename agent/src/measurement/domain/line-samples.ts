@@ -1,4 +1,9 @@
-import { maxLineBytes, parseLine, type SampleRecord } from '@community-lab/contract'
+import {
+  maxLineBytes,
+  parseLine,
+  runOutputMeasurement,
+  type SampleRecord,
+} from '@community-lab/contract'
 
 type Sample = Omit<SampleRecord, 'seq'>
 
@@ -103,6 +108,9 @@ export function toSample(
     return { sample: null, reason: 'it is not UTF-8' }
   const parsed = parseLine(text)
   if (!parsed.ok) return { sample: null, reason: parsed.reason }
+  // A row of a program would be read as a part of what a run has written.
+  if (parsed.name === runOutputMeasurement)
+    return { sample: null, reason: `measurement name ${runOutputMeasurement} is reserved` }
   return { sample: { time_us: timeUs, source, name: parsed.name, fields: { ...parsed.fields } } }
 }
 

@@ -19,7 +19,7 @@ export interface RunEndNote {
   readonly timeUs: number | null
   readonly exitCode: number | null
   readonly signal: number | null
-  readonly reason: 'exited' | 'limit' | 'cancelled' | 'sliver_ended' | 'failed'
+  readonly reason: 'exited' | 'limit' | 'cancelled' | 'sliver_ended' | 'lost' | 'failed'
   /** Why it could not be started; null: it could. */
   readonly message: string | null
   readonly outputBytes: number
@@ -27,7 +27,7 @@ export interface RunEndNote {
   readonly isTold: boolean
 }
 
-const reasons = ['exited', 'limit', 'cancelled', 'sliver_ended'] as const
+const reasons = ['exited', 'limit', 'cancelled', 'sliver_ended', 'lost'] as const
 
 /** Parse the state of a run. A line that is not complete, or of another form, counts as absent. */
 export function parseState(text: string): RunProgress {

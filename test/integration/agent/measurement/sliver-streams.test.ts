@@ -39,7 +39,7 @@ it('turns lines into samples at the time they came, and keeps what it cannot rea
   await writeFile(join(folder.path, 'measure/measure'), 'rtt rtt_s=0.012 peer="n3"\n')
   await appendFile(
     join(folder.path, 'measure/measure'),
-    `Not a sample\nlong text="${'x'.repeat(5000)}"\n`,
+    `\nNot a sample\nlong text="${'x'.repeat(5000)}"\n`,
   )
   const records = await waitForRecords(spool, 3)
   const afterUs = Date.now() * 1000

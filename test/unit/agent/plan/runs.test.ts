@@ -46,6 +46,9 @@ it('a run is supervised once its sliver has started, and nothing is left to do t
 it('a run of later is supervised a minute before, and that is when the next look is due', () => {
   const later = aRun({ start_at: new Date(nowMs + superviseAheadMs + 5000).toISOString() })
   expect(plan([later])).toEqual({ steps: [], dueInMs: 5000 })
+  // The node's clock may be set meanwhile, and a timer of 24.9 days or more would end at once.
+  const nextMonth = aRun({ start_at: new Date(nowMs + 30 * 86_400_000).toISOString() })
+  expect(plan([nextMonth])).toEqual({ steps: [], dueInMs: 30_000 })
   const soon = aRun({ start_at: new Date(nowMs + superviseAheadMs).toISOString() })
   expect(kinds([soon])).toEqual(['supervise'])
   const past = aRun({ start_at: new Date(nowMs - 1e9).toISOString() })

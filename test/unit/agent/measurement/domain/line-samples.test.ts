@@ -46,6 +46,10 @@ it('takes the longest line there may be', () => {
 })
 
 it('tells why a line cannot be read', () => {
+  expect(toSample(bytesOf('run_output run="a" at_byte=0'), 's@n1', 5)).toEqual({
+    sample: null,
+    reason: 'measurement name run_output is reserved',
+  })
   expect(toSample(bytesOf('rtt rtt_s'), 's@n1', 5)).toEqual({
     sample: null,
     reason: 'field "rtt_s" has no value',
