@@ -18,13 +18,15 @@ use POSIX ();
 #                supervisor PID START BOOT   this process, with its start in ticks since the boot with this id
 #                started PID START           the program, which waits to be let run, and its start in ticks
 #                begun TIME                  the program is about to be let run, at this time in microseconds. From now on it is never started again
-#                ended TIME CODE SIGNAL REASON BYTES LOST TOLD
+#                ended TIME CODE SIGNAL REASON BYTES LOST END_ROW
 #                                            how it has ended; '-' stands for no code or signal. REASON: exited, limit, cancelled, sliver_ended, or lost
 #                                            when something else than the agent has ended this process by SIGTERM, as a host does that shuts down. BYTES
-#                                            of its output are in 'output', and LOST were not kept. TOLD is 1 when the line 'run_end' is in the FIFO
+#                                            of its output are in 'output', and LOST were not kept. END_ROW is 1 when the line 'run_end' is in the FIFO
 #                failed MESSAGE              it could not be started
 #              A line without a newline at its end was not written completely, and counts as absent. The next supervisor removes it.
 #   output     what the program has written, standard output and standard error as they came
+#   pid        the pid of the program. The command that starts it writes it
+#   runtime.log  what that command has logged
 #   first      the pid of the sliver's first process. The agent writes it
 #   cancel     exists when the run is to be ended. The agent makes it, and then sends SIGTERM
 #
@@ -197,21 +199,21 @@ sub finish {
     wait_us($is_open ? 100000 : 10000);
   } while (($is_open || has_processes()) && monotonic_us() < $until);
   IO::Handle::sync($kept);
-  my $is_told = 0;
+  my $has_end_row = 0;
   if (defined $begun_us) {
     my $shell_code = $code ne '-' ? $code : $signal ne '-' ? 128 + $signal : 255;
     # The program may have ended within a line.
     my $line = qq{\nrun_end run="$run" exit_code=$shell_code\n};
     $until = monotonic_us() + $drain_us;
-    while (!$is_told && monotonic_us() < $until) {
-      if (sysopen(my $samples, $fifo, O_WRONLY | O_NONBLOCK)) { $is_told = 1 if (syswrite($samples, $line) // 0) == length $line }
+    while (!$has_end_row && monotonic_us() < $until) {
+      if (sysopen(my $samples, $fifo, O_WRONLY | O_NONBLOCK)) { $has_end_row = 1 if (syswrite($samples, $line) // 0) == length $line }
       else { last }
-      select(undef, undef, undef, 0.05) if !$is_told;
+      select(undef, undef, undef, 0.05) if !$has_end_row;
     }
   }
   # A full disk has no room for it until somebody makes some.
   my $ended_us = now_us();
-  sleep 1 until note('ended', $ended_us, $code, $signal, $reason, $bytes, $lost, $is_told);
+  sleep 1 until note('ended', $ended_us, $code, $signal, $reason, $bytes, $lost, $has_end_row);
   rmdir($cgroup) if $cgroup ne '';
   exit 0;
 }

@@ -150,7 +150,7 @@ class FileNodeRuns implements NodeRuns {
         await sendOutput(spool, folder)
       })
     }
-    this.#watchOpen()
+    this.#watchUnfinished()
     const text = JSON.stringify(this.reports())
     if (text !== this.#reported) this.#options.onChange()
     this.#reported = text
@@ -242,8 +242,8 @@ class FileNodeRuns implements NodeRuns {
     return folder
   }
 
-  /** Watch the folders of runs that have not ended. */
-  #watchOpen(): void {
+  /** Watch the folders of runs that are not finished, and no others. */
+  #watchUnfinished(): void {
     for (const [id, folder] of this.#folders) {
       if (isUnfinished(folder) && !this.#watches.has(id))
         this.#watches.set(

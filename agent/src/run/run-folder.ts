@@ -70,7 +70,7 @@ export class RunFolder {
       message: readMessage(end?.message ?? closed?.message ?? null),
       output_bytes: state === 'ended' ? (end?.outputBytes ?? outputBytes) : 0,
       lost_bytes: end?.lostBytes ?? 0,
-      is_told: end?.isTold ?? false,
+      has_end_row: end?.hasEndRow ?? false,
     }
   }
 

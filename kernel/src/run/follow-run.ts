@@ -13,8 +13,12 @@ import type { Session } from '../session.ts'
 import { anySignal, backoff, sleep } from '../wait/signal.ts'
 import { readRows } from './row-stream.ts'
 
-/** An event about a run. */
-const Told = Type.Object({ kind: Type.String(), object_id: Type.String(), object: Type.Unknown() })
+/** What is read of an event. */
+const RunEvent = Type.Object({
+  kind: Type.String(),
+  object_id: Type.String(),
+  object: Type.Unknown(),
+})
 
 /** Follow the state of a run until `take`, which gets it at the beginning and after each change, returns true. Waits for a server that cannot be reached. */
 export async function followRun(
@@ -30,7 +34,7 @@ export async function followRun(
       const mayHaveMissed = message.is === 'connected' || message.event.event === 'reset'
       const run = mayHaveMissed
         ? await readPatiently(session, id, until)
-        : told(id, message.event.data)
+        : runIn(id, message.event.data)
       if (run !== null && take(run)) return
     }
   } finally {
@@ -55,26 +59,28 @@ async function readPatiently(
 }
 
 /** Return the run of an event about it; null: the event is about something else. @throws {@link LabError} LAB_NOT_FOUND when the run was removed. */
-function told(id: string, data: string): RunObject | null {
+function runIn(id: string, data: string): RunObject | null {
   const event: unknown = JSON.parse(data)
-  if (!isReadable(Told, event) || event.kind !== 'run' || event.object_id !== id) return null
+  if (!isReadable(RunEvent, event) || event.kind !== 'run' || event.object_id !== id) return null
   if (event.object === null) throw new LabError('LAB_NOT_FOUND', { kind: 'run', id })
   return isReadable(RunObject, event.object) ? event.object : null
 }
 
-/** What {@link readToldEnds} waits for. */
-export interface ToldEnds {
+/** What {@link waitForEndRows} waits for. */
+export interface EndRows {
   readonly scope: string
   readonly run: RunObject
   readonly signal: AbortSignal
 }
 
 /** Wait until the rows that follow the last samples of a run have landed, on those slivers where there is one. */
-export async function readToldEnds(
+export async function waitForEndRows(
   session: Session,
-  { scope, run, signal }: ToldEnds,
+  { scope, run, signal }: EndRows,
 ): Promise<void> {
-  const waiting = new Set(run.parts.filter((part) => part.is_told).map(({ sliver: { id } }) => id))
+  const waiting = new Set(
+    run.parts.filter((part) => part.has_end_row).map(({ sliver: { id } }) => id),
+  )
   if (waiting.size === 0) return
   const stop = new AbortController()
   const until = anySignal(signal, stop.signal)

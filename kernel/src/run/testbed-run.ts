@@ -9,7 +9,7 @@ import { waitKinds, type WaitOptions } from '../sliver/started.ts'
 import { call, callEach, cleanUp } from '../wait/call.ts'
 import { anySignal, timeoutSignal } from '../wait/signal.ts'
 import { checkParquet, SampleDatabase, type WrittenTable } from './database.ts'
-import { followRun, readToldEnds } from './follow-run.ts'
+import { followRun, waitForEndRows } from './follow-run.ts'
 import { readRows, rowStream, type RowStream } from './row-stream.ts'
 import { waitForOutput } from './run-output.ts'
 import type { Row, SqlValue } from './value.ts'
@@ -96,7 +96,7 @@ export class TestbedRun {
       const signal = anySignal(caller, timeout ?? undefined)
       try {
         await this.#waitForEnd(signal)
-        await readToldEnds(this.#session, { scope: this.#scope, run: this.#object, signal })
+        await waitForEndRows(this.#session, { scope: this.#scope, run: this.#object, signal })
       } catch (error) {
         if (caller.aborted || timeout?.aborted !== true) throw error
       }
@@ -199,7 +199,7 @@ export class TestbedRun {
     const session = this.#session
     const selection = { scope: this.#scope, name, run: this.id, signal }
     this.#waitForEnd(signal)
-      .then(() => readToldEnds(session, { scope: this.#scope, run: this.#object, signal }))
+      .then(() => waitForEndRows(session, { scope: this.#scope, run: this.#object, signal }))
       .then(
         () => ended.abort(),
         // The stream of rows fails in the same way and reports the error.

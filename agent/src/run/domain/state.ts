@@ -24,7 +24,8 @@ export interface RunEndNote {
   readonly message: string | null
   readonly outputBytes: number
   readonly lostBytes: number
-  readonly isTold: boolean
+  /** Whether the line `run_end` is in the sliver's FIFO, after the last sample of the program. */
+  readonly hasEndRow: boolean
 }
 
 const reasons = ['exited', 'limit', 'cancelled', 'sliver_ended', 'lost'] as const
@@ -58,7 +59,7 @@ function parseLine(line: string): Partial<RunProgress> {
       return {
         end: {
           ...{ timeUs: null, exitCode: null, signal: null, reason: 'failed' },
-          ...{ message: rest.join(' '), outputBytes: 0, lostBytes: 0, isTold: false },
+          ...{ message: rest.join(' '), outputBytes: 0, lostBytes: 0, hasEndRow: false },
         },
       }
     case 'ended':
@@ -69,14 +70,14 @@ function parseLine(line: string): Partial<RunProgress> {
 }
 
 function parseEnd(rest: readonly string[]): Partial<RunProgress> {
-  const [time, code, signal, found, bytes, lost, told] = rest
+  const [time, code, signal, found, bytes, lost, endRow] = rest
   const reason = reasons.find((one) => one === found)
   const [timeUs, outputBytes, lostBytes] = [time, bytes, lost].map(Number)
-  if (reason === undefined || told === undefined) return {}
+  if (reason === undefined || endRow === undefined) return {}
   if (!isCount(timeUs) || !isCount(outputBytes) || !isCount(lostBytes)) return {}
   const numbers = { exitCode: maybeNumber(code), signal: maybeNumber(signal) }
-  const isTold = told === '1'
-  return { end: { timeUs, ...numbers, reason, message: null, outputBytes, lostBytes, isTold } }
+  const hasEndRow = endRow === '1'
+  return { end: { timeUs, ...numbers, reason, message: null, outputBytes, lostBytes, hasEndRow } }
 }
 
 function maybeNumber(text: string | undefined): number | null {

@@ -117,7 +117,7 @@ export const runOutcome = {
   /** How many more it has written. */
   lost_bytes: Type.Integer({ minimum: 0, maximum: 2 ** 53 - 1 }),
   /** Whether a row of `run_end` follows its last sample. */
-  is_told: Type.Boolean(),
+  has_end_row: Type.Boolean(),
 }
 
 /** What a node reports of a run on one of its slivers. */

@@ -18,7 +18,7 @@ const nothingKnown: PartOutcome = {
   message: null,
   output_bytes: 0,
   lost_bytes: 0,
-  is_told: false,
+  has_end_row: false,
 }
 
 /** Read runs, the newest first, with what is known of them on each sliver. */

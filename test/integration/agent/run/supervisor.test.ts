@@ -73,7 +73,7 @@ it('a program that ends within a line does not take the end of its run with it',
   await using world = await makeWorld()
   const child = world.start(`printf "temp value=1" > ${world.folder}/measure; exit 3`)
   await once(child, 'exit')
-  expect(parseState(await world.state()).end).toMatchObject({ exitCode: 3, isTold: true })
+  expect(parseState(await world.state()).end).toMatchObject({ exitCode: 3, hasEndRow: true })
   const lines = (await world.lines()).split('\n')
   expect(lines).toEqual(['temp value=1', `run_end run="${runId}" exit_code=3`, ''])
 })

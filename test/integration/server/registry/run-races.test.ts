@@ -36,7 +36,7 @@ async function read(world: TestbedWorld, { uri }: Run): Promise<Run> {
 const ended = ({ id }: Run, nodeId: number): RunReport => ({
   ...{ id, sliver: `1@${nodeId}`, state: 'ended', reason: 'exited', exit_code: 0, signal: null },
   ...{ started_on: null, ended_on: null, message: null },
-  ...{ output_bytes: 0, lost_bytes: 0, is_told: false },
+  ...{ output_bytes: 0, lost_bytes: 0, has_end_row: false },
 })
 
 /** Hold changes up where they write their events, until as many wait as are made at once. Each begins when the one before it waits. */

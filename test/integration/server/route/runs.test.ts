@@ -51,7 +51,7 @@ const ended = (id: string, nodeId: number, changes: Partial<RunReport> = {}): Ru
   message: null,
   output_bytes: 6,
   lost_bytes: 0,
-  is_told: true,
+  has_end_row: true,
   ...changes,
 })
 

@@ -12,10 +12,10 @@ it('the state of a run is read up to the last complete line', () => {
   expect(parseState(`${begun}ended 2000000 3 - exited 10 0 1`)).toEqual(known)
   expect(parseState(`${begun}ended 2000000 3 - exited 10 0 1\n`).end).toEqual({
     ...{ timeUs: 2_000_000, exitCode: 3, signal: null, reason: 'exited', message: null },
-    ...{ outputBytes: 10, lostBytes: 0, isTold: true },
+    ...{ outputBytes: 10, lostBytes: 0, hasEndRow: true },
   })
   expect(parseState(`${begun}ended 2 - 9 limit 10 5 0\n`).end).toMatchObject({
-    ...{ exitCode: null, signal: 9, reason: 'limit', lostBytes: 5, isTold: false },
+    ...{ exitCode: null, signal: 9, reason: 'limit', lostBytes: 5, hasEndRow: false },
   })
   expect(parseState('failed no such runtime\n').end).toMatchObject({
     ...{ reason: 'failed', message: 'no such runtime', timeUs: null },
