@@ -262,7 +262,9 @@ function unionsAmong(program: ts.Program, path: string): Set<string> {
 /** Give advice for a syntax error at a 1-based position. */
 function adviceFor(source: string, { line, column }: CellPlace): string[] {
   const file = ts.createSourceFile('cell.ts', source, ts.ScriptTarget.Latest, true)
-  const at = ts.getPositionOfLineAndCharacter(file, line - 1, column - 1)
+  // The error was found after `export` had been replaced, which may be longer, so its column may be beyond the end.
+  const lineStart = file.getLineStarts()[line - 1] ?? source.length
+  const at = Math.min(lineStart + column - 1, source.length)
   const advice =
     adviceForLine(source.split('\n')[line - 1] ?? '') ??
     adviceForQuestion(file, at) ??

@@ -356,6 +356,10 @@ describe('an uncaught error', () => {
   })
 })
 
+it('a syntax error at the end of a line with `export default` is explained', async () => {
+  expect(await complaintOf('export default 1; a?b')).toContain("':' expected. (TS1005)")
+})
+
 describe('the notebook’s own files', () => {
   it('are checked with the cell, and errors name their line and column', async () => {
     await mkdir(join(session.folder, 'deep'), { recursive: true })
