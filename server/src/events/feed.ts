@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ChangeEvent } from '@community-lab/contract'
-import type { Kysely } from 'kysely'
+import { sql, type Kysely, type Selectable } from 'kysely'
 import type { Owner } from '../domain/asker.ts'
 import { createTurns } from '../http/turns.ts'
 import { channels, type Notifications } from '../postgres/notifications.ts'
-import type { Tables } from '../postgres/tables.ts'
+import type { EventTable, Tables } from '../postgres/tables.ts'
 import { formatCursor } from './cursor.ts'
 
 /** An event, and the owner of its object where it is not for everybody. */
@@ -19,7 +19,7 @@ export interface StoredEvent {
 export interface EventFeed extends AsyncDisposable {
   /** Return the ids of the oldest event that is kept and of the newest. */
   range(): Promise<{ readonly first: number; readonly last: number }>
-  /** Read the events after an id, at most {@link maxEventsPerRead}. */
+  /** Read some of the events after an id, the next ones first: at most {@link maxEventsPerRead}, and so many bytes. Empty when there are none. */
   after(id: number): Promise<readonly StoredEvent[]>
   /** Read one event; null when it is not kept. */
   one(id: number): Promise<ChangeEvent | null>
@@ -29,6 +29,11 @@ export interface EventFeed extends AsyncDisposable {
 
 /** The most events of one read. */
 const maxEventsPerRead = 500
+/**
+ * No further events are read once those before them have so many bytes as JSON. In memory, an object takes several times as much: five hundred of a large run, which any stranger
+ * could ask for, took more than the server may have.
+ */
+const maxBytesPerRead = 4 * 1024 * 1024
 const againAfterMs = 500
 /** The newest events are kept in memory: at most so many, and so many bytes. */
 const ringSize = 2_000
@@ -57,10 +62,10 @@ export async function openEventFeed(options: EventFeedOptions): Promise<EventFee
 
   async function refresh(): Promise<void> {
     for (;;) {
-      const events = await readAfter(db, newest)
+      const { events, isLast } = await readAfter(db, newest)
       ring = keepNewest([...ring, ...events])
       newest = events.at(-1)?.event.id ?? newest
-      if (events.length < maxEventsPerRead) break
+      if (isLast) break
     }
     for (const listener of listeners) listener()
   }
@@ -99,7 +104,8 @@ export async function openEventFeed(options: EventFeedOptions): Promise<EventFee
       if (oldest === undefined || id < oldest - 1) {
         const end = await turns.take('readers', signal)
         try {
-          return await readAfter(db, id)
+          const { events } = await readAfter(db, id)
+          return events
         } finally {
           end()
         }
@@ -108,7 +114,7 @@ export async function openEventFeed(options: EventFeedOptions): Promise<EventFee
     },
     async one(id) {
       const inRing = ring.find(({ event }) => event.id === id)
-      const [found] = inRing === undefined ? await readAfter(db, id - 1, 1) : [inRing]
+      const [found] = inRing === undefined ? (await readAfter(db, id - 1, 1)).events : [inRing]
       return found?.event.id === id ? found.event : null
     },
     onNews(listener) {
@@ -140,24 +146,33 @@ async function readRange(db: Kysely<Tables>): Promise<{ first: number; last: num
   return { first: row.first ?? row.value + 1, last: row.value }
 }
 
+/** The events of one read. */
+interface EventsRead {
+  readonly events: readonly StoredEvent[]
+  /** Whether there were no more. */
+  readonly isLast: boolean
+}
+
 async function readAfter(
   db: Kysely<Tables>,
   id: number,
   limit = maxEventsPerRead,
-): Promise<readonly StoredEvent[]> {
-  const rows = await db
-    .selectFrom('events')
-    .selectAll()
-    .where('id', '>', id)
-    .orderBy('id')
-    .limit(limit)
-    .execute()
-  return rows.map(({ owner, ...row }) => {
+): Promise<EventsRead> {
+  const { rows } = await sql<Selectable<EventTable> & { before: number; found: number }>`
+    select * from (
+      select next.*, count(*) over () as found,
+        coalesce(sum(octet_length(object::text)) over (
+          order by id rows between unbounded preceding and 1 preceding), 0) as before
+      from (select * from events where id > ${id} order by id limit ${limit}) as next) as counted
+    where before < ${maxBytesPerRead} order by id`.execute(db)
+  const events = rows.map(({ owner, before: _before, found: _found, ...row }) => {
     const object = row.object as ChangeEvent['object']
     const event = { ...row, time: row.time.toISOString(), object }
     const text = `id: ${formatCursor(event.id, event)}\nevent: change\ndata: ${JSON.stringify(event)}\n\n`
     return { event, owner, bytes: Buffer.from(text) }
   })
+  const found = rows[0]?.found ?? 0
+  return { events, isLast: found < limit && found === rows.length }
 }
 
 /** Keep the newest events, within the bounds of the ring. The newest one is kept however large it is. */
