@@ -57,6 +57,13 @@ export const textMap = kind(
   'an object whose values are texts',
   (value) => isObject(value) && Object.values(value).every(text.is),
 )
+/** Variables of an environment. Source: POSIX, the names that a shell can assign. */
+export const environment = kind(
+  'an object of texts whose names are letters, digits and underscores, with no digit first',
+  (value) =>
+    textMap.is(value) &&
+    Object.keys(Object(value) as object).every((name) => /^[A-Za-z_]\w{0,127}$/u.test(name)),
+)
 /** Names and values of properties. Source: CONFINE, the pattern of names. */
 export const propertyMap = kind(
   'an object of texts whose names are two or more lower-case letters, digits and _, with a letter first and no _ at the end',

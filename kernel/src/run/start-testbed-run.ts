@@ -5,10 +5,10 @@ import {
   checkArgument,
   checkOptions,
   date,
+  environment,
   listOf,
   programArgument,
   someOf,
-  textMap,
   wholeNumber,
   words,
   type Kind,
@@ -49,7 +49,7 @@ const programKinds = {
   argv: someOf(programArgument),
   on: { expected: 'slivers or nodes', is: (value: unknown) => value !== null } satisfies Kind,
   args: listOf(programArgument),
-  env: textMap,
+  env: environment,
 }
 const runKinds = {
   name: runName,

@@ -119,7 +119,7 @@ export class TestbedRun {
    * Read the output of the program on a sliver so far, standard output and standard error as they came. When the program has ended, this waits until all that was kept is
    * there. Bytes that are no UTF-8 are replaced.
    *
-   * @throws {@link LabError} LAB_SLIVER_UNKNOWN when the run is on no such sliver.
+   * @throws {@link LabError} LAB_ARGUMENT_INVALID when the run is on no such sliver.
    */
   async output(
     which: SliverOrNode,
@@ -134,7 +134,11 @@ export class TestbedRun {
     })
   }
 
-  /** The rows of one measurement, from the first on, as they land. Ends with the run. */
+  /**
+   * The rows of one measurement, from the first on, as they land. Ends with the run.
+   *
+   * @throws {@link LabError} LAB_NOT_FOUND when the run was removed with its slice.
+   */
   rows(name: string, given: { readonly signal?: AbortSignal } = {}): RowStream {
     checkArgument('the measurement', name, words)
     checkSignal('rows', given)
@@ -176,10 +180,10 @@ export class TestbedRun {
     const part = this.parts.find(({ sliver, node }) => sliver === name || node === name)
     if (part !== undefined) return part
     const nodes = this.parts.map(({ node }) => node)
-    throw new LabError('LAB_SLIVER_UNKNOWN', {
-      slice: String(this.sliceId),
-      name,
-      known: nodes,
+    throw new LabError('LAB_ARGUMENT_INVALID', {
+      argument: 'which',
+      found: JSON.stringify(name),
+      expected: `a sliver or node that run ${this.name} is on: ${nodes.join(', ')}`,
     })
   }
 
@@ -198,13 +202,11 @@ export class TestbedRun {
     const signal = anySignal(caller, ended.signal)
     const session = this.#session
     const selection = { scope: this.#scope, name, run: this.id, signal }
-    this.#waitForEnd(signal)
+    const end = this.#waitForEnd(signal)
       .then(() => waitForEndRows(session, { scope: this.#scope, run: this.#object, signal }))
-      .then(
-        () => ended.abort(),
-        // The stream of rows fails in the same way and reports the error.
-        () => undefined,
-      )
+      .finally(() => ended.abort())
+    // A failure is thrown below. The stream of rows does not end by itself when a run is removed, because its samples stay.
+    end.catch(() => undefined)
     let last = 0
     try {
       for await (const { rows, landed } of readRows(session, selection)) {
@@ -218,6 +220,7 @@ export class TestbedRun {
     }
     // The end may have arrived before the last rows.
     yield* await this.#database.rowsAfter(name, last)
+    await end
   }
 
   #call<T>(

@@ -14,6 +14,7 @@ import {
   type AuthTokenAdd,
   type SliceSpec,
   type Node,
+  type Run,
   type User,
   type FieldValue,
   type Sliver as SliverObject,
@@ -23,6 +24,7 @@ import { spliceTunnel } from '../../../../server/src/tunnel/splice.ts'
 import { aNode } from '../../../support/node-object.ts'
 import { addData } from './data.ts'
 import { sliverObject } from './objects.ts'
+import { addRuns } from './runs.ts'
 import { authorize, startDropbear, type DropbearSliver } from './sliver.ts'
 
 /** A small server for the kernel library, with real SSH behind its tunnel, real server-sent events and real Parquet. */
@@ -46,6 +48,8 @@ export interface World {
   remake(sliceInstanceSn: number): void
   /** Send an event on the event streams. */
   tell(event: object): void
+  /** The runs of the testbed, by id. */
+  readonly runs: Map<string, Run>
   /** The data archives that were uploaded, by SHA-256, in their order. */
   readonly uploads: string[]
   /** The number of times the slice was deleted. */
@@ -87,6 +91,7 @@ export async function startWorld(
     tunnels: 0,
     releases: 0,
     uploads: [],
+    runs: new Map(),
     hang(isHanging) {
       hanging = isHanging ? Promise.withResolvers<null>() : (hanging?.resolve(null), null)
     },
@@ -120,6 +125,7 @@ export async function startWorld(
     done(null, rewrite(document))
   })
   addObjects(app, world, homes)
+  addRuns(app, world.runs)
   app.delete('/api/slices/1/', (_request, reply) => {
     world.releases++
     return reply.code(204).send()
